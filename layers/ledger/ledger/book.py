@@ -1,0 +1,246 @@
+"""The use-cases: what the functions do, over any store.
+
+record ──► grant without reading ──► written: one round trip
+              └─ refused ──► heard before, or paid before: its receipt, two round trips
+                    └─ else ──► read everything its names lead to ──► plan ──► write; again if overtaken
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ledger import booking
+from ledger.accounts import Account
+from ledger.booking import Unusable
+from ledger.entries import Entry
+from ledger.errors import StoreUnavailable
+from ledger.events import Event, Outcome, ParkReason, Receipt
+from ledger.facts import AccountId, HoldLifted, merge
+from ledger.ports import AccountChange, Commit, Keys, Run, Snapshot, Store, keys_of
+
+ATTEMPTS = 12  # how often an overtaken write is planned again before the provider is asked to deliver again
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of an event."""
+
+    outcome: Outcome
+    account_id: AccountId | None = None
+    parked_reason: ParkReason | None = None
+    detail: str = ""
+    entries: tuple[Entry, ...] = ()
+
+
+def record(event: Event, store: Store, *, body: bytes, body_sha256: str, now: datetime) -> Recorded:
+    """Make the ledger hold what this event says. On return it is stored, whatever the outcome.
+
+    The same event again, in any order and from any number of callers, changes nothing more. Raises StoreUnavailable
+    when it could not be stored; then nothing was.
+    """
+    receipt = Receipt(
+        provider=event.provider,
+        event_id=event.event_id,
+        event_type=event.event_type,
+        occurred_at=event.at,
+        heard_at=now,
+        outcome=Outcome.NOTED,
+        body_sha256=body_sha256,
+        customer_id=event.owner.customer_id,
+        account_id=event.owner.account_id,
+    )
+    if event.parked:
+        return _park(Unusable(event.parked, event.detail), receipt, body, store)
+
+    if event.payment and event.owner.account_id:
+        event = _owned_by(event.owner.account_id, event)
+        commit = booking.plan_grant(event, receipt)
+        refusal = store.commit(commit)
+        if refusal is None:
+            return _recorded(commit)
+        if refusal.receipt:
+            return _heard_before(refusal.receipt)
+        stored = refusal.purchase
+        if stored and event.payment and merge(stored.facts, (*event.facts, event.payment)) is stored.facts:
+            commit = Commit(receipt=replace(receipt, outcome=Outcome.ALREADY_BOOKED))
+            refusal = store.commit(commit)
+            return _heard_before(refusal.receipt) if refusal and refusal.receipt else _recorded(commit)
+
+    for _ in _attempts():
+        planned = _plan(event, receipt, store)
+        if isinstance(planned, Unusable):
+            return _park(planned, receipt, body, store)
+        if recorded := _write(planned, store):
+            return recorded
+    raise StoreUnavailable(f"{event.cause}: overtaken {ATTEMPTS} times by other writers of the same items")
+
+
+class _Reading:
+    """What was read so far. Nothing is read twice, and whatever it leads to is read as well."""
+
+    def __init__(self, store: Store, claim: str | None = None) -> None:
+        self._store = store
+        self._claim = claim
+        self._read = Keys()
+        self.known = Snapshot()
+
+    def look_up(self, keys: Keys) -> Snapshot:
+        while missing := (keys | self.known.mentioned(self._claim)) - self._read:
+            self.known |= self._store.read(missing)
+            self._read |= missing
+        return self.known
+
+
+def _plan(event: Event, receipt: Receipt, store: Store) -> Commit | Unusable:
+    """Read what the event's names lead to, and plan its commit."""
+    reading = _Reading(store, event.payment.claim if event.payment else None)
+    known = reading.look_up(_keys_of(event))
+    account_id = booking.owner_account(event, known)
+    if isinstance(account_id, Unusable):
+        return account_id
+
+    if event.payment or event.subscription:
+        found = account_id or _customers_account(event, store)
+        if isinstance(found, Unusable):
+            return found
+        event = _owned_by(found, event)
+        if event.payment:
+            return booking.plan(event, receipt, reading.look_up(keys_of(event.payment)))
+        return booking.plan_subscription(event, receipt, known)
+    if event.names:
+        return booking.plan(event, receipt, known)
+    return Commit(receipt=replace(receipt, account_id=account_id))
+
+
+def _keys_of(event: Event) -> Keys:
+    owner, payment = event.owner, event.payment
+    keys = Keys(
+        payments=frozenset(name for name in (*event.names, owner.payment_id) if name),
+        claims=frozenset(
+            claim for claim in (owner.order_id and f"order/{owner.order_id}", payment and payment.claim) if claim
+        ),
+        subscriptions=frozenset([event.subscription.subscription_id] if event.subscription else []),
+    )
+    return keys | keys_of(payment) if payment and payment.account_id else keys
+
+
+def _customers_account(event: Event, store: Store) -> AccountId | Unusable:
+    """The account that the provider's customer has bought for before: the only one, or none can be told."""
+    customer_id = event.owner.customer_id
+    receipts = store.customer_receipts(customer_id) if customer_id else ()
+    accounts = {receipt.account_id for receipt in receipts if receipt.account_id}
+    if len(accounts) == 1:
+        return accounts.pop()
+    if accounts:
+        return Unusable(ParkReason.AMBIGUOUS_ACCOUNT, f"{customer_id} bought for {len(accounts)} accounts")
+    return Unusable(ParkReason.NO_ACCOUNT, f"no order, account or customer of ours: {customer_id or 'no customer'}")
+
+
+def _owned_by(account_id: AccountId, event: Event) -> Event:
+    return replace(
+        event,
+        payment=event.payment and replace(event.payment, account_id=account_id),
+        subscription=event.subscription and replace(event.subscription, account_id=account_id),
+    )
+
+
+def _park(unusable: Unusable, receipt: Receipt, body: bytes, store: Store) -> Recorded:
+    """Keep the event whole, under its reason, until a person or a later fact releases it."""
+    commit = Commit(
+        receipt=replace(
+            receipt,
+            outcome=Outcome.PARKED,
+            account_id=None,
+            parked_reason=unusable.reason,
+            detail=unusable.detail,
+            body=body,
+        )
+    )
+    refusal = store.commit(commit)
+    return _heard_before(refusal.receipt) if refusal and refusal.receipt else _recorded(commit)
+
+
+def _write(commit: Commit, store: Store) -> Recorded | None:
+    """Commit; None: overtaken, so plan again."""
+    refusal = store.commit(commit)
+    if refusal is None:
+        return _recorded(commit)
+    return _heard_before(refusal.receipt) if refusal.receipt else None
+
+
+def _recorded(commit: Commit) -> Recorded:
+    receipt = commit.receipt
+    if receipt is None:
+        raise ValueError("an event's commit carries its receipt")
+    return Recorded(receipt.outcome, receipt.account_id, receipt.parked_reason, receipt.detail, commit.entries)
+
+
+def _heard_before(receipt: Receipt) -> Recorded:
+    return Recorded(Outcome.ALREADY_BOOKED, receipt.account_id)
+
+
+def _attempts() -> Iterator[int]:
+    """Attempt numbers, with a growing pause of random length ("full jitter") before each but the first."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(random.uniform(0, min(0.4, 0.01 * 2**attempt)))  # noqa: S311 - spreads load, guards nothing
+        yield attempt
+
+
+def release(parked: Receipt, translate: Callable[[Receipt], Event | None], store: Store, now: datetime) -> Recorded:
+    """Try a parked event again, as if it were delivered now. It stays parked if nothing has changed."""
+    event = translate(parked)
+    if event is None or parked.body is None:
+        return Recorded(Outcome.PARKED, parked_reason=parked.parked_reason, detail=parked.detail)
+    return record(event, store, body=parked.body, body_sha256=parked.body_sha256, now=now)
+
+
+def spend(account_id: AccountId, run_id: str, credits_: int, store: Store, *, now: datetime) -> Run:
+    """Draw a run's credits, whole or not at all. The same run again draws nothing and answers what it drew.
+
+    Raises AccountSuspended, InsufficientCredits (nothing is drawn) or StoreUnavailable.
+    """
+    keys = Keys(accounts=frozenset({account_id}))
+    for _ in _attempts():
+        account = store.read(keys).accounts.get(account_id) or Account(account_id=account_id)
+        lots = account.draw(credits_, now)
+        run = Run(
+            account_id=account_id,
+            run_id=run_id,
+            drawn={lot.lot_id: lot.drawn - account.lots[lot.lot_id].drawn for lot in lots},
+            at=now,
+        )
+        refusal = store.commit(
+            Commit(
+                run=run,
+                account=AccountChange(
+                    account_id=account_id,
+                    version=account.version,
+                    lots={lot.lot_id: lot for lot in lots},
+                    closed=frozenset(lot.lot_id for lot in lots if lot.is_closed(now)),
+                ),
+                entries=tuple(booking.draw_entries(account, lots, f"run:{run_id}", now)),
+            )
+        )
+        if refusal is None:
+            return run
+        if refusal.run:
+            return refusal.run
+    raise StoreUnavailable(f"run {run_id}: overtaken {ATTEMPTS} times by other writers of {account_id}")
+
+
+def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, now: datetime) -> bool:
+    """Lift one hold, by a person. False: there is no such hold now. News of the same dispute don't hold again."""
+    for _ in _attempts():
+        reading = _Reading(store)
+        account = reading.look_up(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
+        hold = account.holds.get(hold_id) if account else None
+        if account is None or hold is None:
+            return False
+        lift = HoldLifted(hold_id=hold_id, actor=actor, at=now, cause=f"support:{actor}")
+        known = reading.look_up(Keys(payments=frozenset({hold.payment_id})))
+        if store.commit(booking.plan_lift(lift, account, known.home_of(hold.payment_id))) is None:
+            return True
+    raise StoreUnavailable(f"{hold_id}: overtaken {ATTEMPTS} times by other writers of {account_id}")

@@ -1,0 +1,290 @@
+"""Booking: from what is known and what was just heard to the one commit that makes the ledger agree. Pure.
+
+event + snapshot ──► merged facts ──► target ──► difference to what is booked ──► Commit
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ledger.accounts import Account, Hold
+from ledger.entries import Entry, Kind
+from ledger.events import Event, Outcome, ParkReason, Receipt
+from ledger.facts import AccountId, Fact, HoldLifted, PaymentSettled, merge
+from ledger.lots import Lot, Movement, movements
+from ledger.ports import AccountChange, ClaimChange, Commit, Pointer, Snapshot, SubscriptionChange
+from ledger.purchases import Purchase, Target, target
+
+NOTHING_KNOWN = Snapshot()
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """The event is genuine but can't be booked as things stand."""
+
+    reason: ParkReason
+    detail: str = ""
+
+
+def plan_grant(event: Event, receipt: Receipt) -> Commit:
+    """The commit of a payment about which nothing is known, made without reading: it only adds to the account.
+
+    If anything *is* known, one of its conditions refuses it, and `plan` decides with the facts on the table.
+    """
+    planned = plan(event, receipt, NOTHING_KNOWN)
+    if isinstance(planned, Unusable) or planned.account is None:
+        raise ValueError("a payment of which nothing is known always grants")
+    return replace(planned, account=replace(planned.account, version=None))
+
+
+def plan(event: Event, receipt: Receipt, known: Snapshot) -> Commit | Unusable:
+    """What to write so that the ledger holds what its facts say, this event's included.
+
+    `known` must hold everything that the event's names lead to; `event.payment` must name its account. The outcome
+    stands on the commit's receipt.
+    """
+    heard = (*event.facts, *([event.payment] if event.payment else []))
+    homes = {home.payment_id: home for name in event.names if (home := known.home_of(name))}
+    paid = [home for home in homes.values() if home.payment]
+    if len(paid) > 1:
+        return Unusable(ParkReason.AMBIGUOUS_PAYMENT, "one payment, but two purchases: " + ", ".join(sorted(homes)))
+
+    best = event.names[0]
+    before = paid[0] if paid else known.home_of(best) or Purchase(payment_id=best)
+    absorbed = [home for home in homes.values() if home.payment_id != before.payment_id]
+    after = replace(
+        before,
+        names=before.names.union([before.payment_id], event.names, *(home.names for home in absorbed)),
+        facts=merge(before.facts, [*_facts_of(absorbed), *heard]),
+    )
+    is_news = after.facts is not before.facts or bool(absorbed)
+    pointers = _pointers(before, after, absorbed, known, event)
+
+    payment = after.payment
+    if payment is None:
+        return Commit(
+            receipt=replace(receipt, outcome=Outcome.WAITING if is_news or pointers else Outcome.ALREADY_BOOKED),
+            purchases=(after,) if is_news or pointers else (),
+            pointers=pointers,
+        )
+    receipt = replace(receipt, account_id=payment.account_id)
+    if not is_news:
+        if not pointers:
+            return Commit(receipt=replace(receipt, outcome=Outcome.ALREADY_BOOKED))
+        return Commit(receipt=replace(receipt, outcome=Outcome.BOOKED), purchases=(after,), pointers=pointers)
+
+    rival: Purchase | None = None
+    claim: ClaimChange | None = None
+    if before.payment is None and payment.claim:
+        decided = _claim(after, payment, known)
+        if isinstance(decided, Unusable):
+            return decided
+        after, rival, claim = decided
+    return _book(event, replace(receipt, outcome=Outcome.BOOKED), after, rival, known, pointers, claim)
+
+
+def plan_subscription(event: Event, receipt: Receipt, known: Snapshot) -> Commit:
+    """What to write of a subscription's news. An older state than the stored one changes nothing."""
+    heard = event.subscription
+    if heard is None or heard.account_id is None:
+        raise ValueError("a subscription's news is planned once its account is found")
+    receipt = replace(receipt, account_id=heard.account_id)
+    stored = known.subscriptions.get(heard.subscription_id)
+    if stored is not None and stored.merge(heard) is stored:
+        return Commit(receipt=replace(receipt, outcome=Outcome.ALREADY_BOOKED))
+    return Commit(
+        receipt=replace(receipt, outcome=Outcome.BOOKED),
+        subscription=SubscriptionChange(subscription=heard, replaces_cause=stored.cause if stored else None),
+        account=AccountChange(account_id=heard.account_id, subscription=heard),
+    )
+
+
+def _facts_of(purchases: Iterable[Purchase]) -> Iterator[Fact]:
+    for purchase in purchases:
+        yield from purchase.facts.values()
+
+
+def _pointers(
+    before: Purchase, after: Purchase, absorbed: list[Purchase], known: Snapshot, event: Event
+) -> tuple[Pointer, ...]:
+    """The pointers to write: for new names, for purchases that were absorbed, for all once the account is known."""
+    versions = {home.payment_id: home.version for home in absorbed}
+    names = {name for name in event.names if name not in known.payments} | versions.keys()
+    if after.account_id and before.account_id is None:
+        names |= after.names
+    return tuple(
+        Pointer(name=name, to=after.payment_id, account_id=after.account_id, replaces_version=versions.get(name, 0))
+        for name in sorted(names - {after.payment_id})
+    )
+
+
+def _claim(
+    after: Purchase, payment: PaymentSettled, known: Snapshot
+) -> tuple[Purchase, Purchase | None, ClaimChange | None] | Unusable:
+    """Who is the original of a claim: the payment that is least by (time paid, id), whichever was heard first."""
+    if payment.claim is None:
+        raise ValueError("only a payment with a claim is decided here")
+    held = known.claims.get(payment.claim)
+    if held and held.account_id not in {None, payment.account_id}:
+        return Unusable(ParkReason.ORDER_MISMATCH, f"{payment.claim} is not this account's")
+    claim = ClaimChange(
+        key=payment.claim,
+        payment_id=payment.payment_id,
+        account_id=payment.account_id,
+        product_ids=frozenset(line.product_id for line in payment.lines),
+    )
+    if held is None or held.payment_id in {None, payment.payment_id}:
+        return after, None, claim
+    rival = known.home_of(held.payment_id) if held.payment_id else None
+    if rival is None or rival.payment is None:
+        raise ValueError(f"{held.payment_id} holds {payment.claim} but has no payment")
+    if rival.payment.account_id != payment.account_id:
+        return Unusable(ParkReason.ORDER_MISMATCH, f"{payment.claim} was paid for another account")
+    if rival.payment.precedence < payment.precedence:
+        return replace(after, is_duplicate=True), None, None
+    return after, replace(rival, is_duplicate=True), replace(claim, replaces=held.payment_id)
+
+
+def _book(
+    event: Event,
+    receipt: Receipt,
+    purchase: Purchase,
+    rival: Purchase | None,
+    known: Snapshot,
+    pointers: tuple[Pointer, ...],
+    claim: ClaimChange | None,
+) -> Commit:
+    """Bring lots, holds and flags to the purchase's target. A rival that became a duplicate hands its lots over."""
+    payment = purchase.payment
+    if payment is None:
+        raise ValueError("only a payment can be booked")
+    account = known.accounts.get(payment.account_id) or Account(account_id=payment.account_id)
+    wanted = target(purchase)
+
+    lots: dict[str, Lot] = {}
+    entries: list[Entry] = []
+    for lot_target in wanted.lots:
+        before = known.lot(payment.account_id, lot_target.lot_id)
+        lot = lot_target.applied_to(before)
+        if lot != before:
+            lots[lot.lot_id] = lot
+        entries += _entries(event, payment, purchase, account, lot, movements(before, lot), receipt.heard_at)
+
+    holds, flags = _marks(wanted, account)
+    if rival:
+        rival_holds, rival_flags = _marks(target(rival), account)
+        holds, flags = {**holds, **rival_holds}, {**flags, **rival_flags}
+    change = AccountChange(
+        account_id=payment.account_id,
+        version=account.version,
+        lots=lots,
+        closed=frozenset(lot_id for lot_id, lot in lots.items() if lot.is_closed(receipt.heard_at)),
+        holds=holds,
+        flags=flags,
+    )
+    return Commit(
+        receipt=receipt,
+        purchases=(purchase, rival) if rival else (purchase,),
+        pointers=pointers,
+        claim=claim,
+        account=None if change.is_empty else change,
+        entries=tuple(entries),
+    )
+
+
+def _marks(wanted: Target, account: Account) -> tuple[dict[str, Hold | None], dict[str, datetime | None]]:
+    """The holds and flags to set or lift. Only this purchase's own are touched."""
+    holds: dict[str, Hold | None] = {
+        hold_id: Hold(since, wanted.payment_id)
+        for hold_id, since in wanted.holds.items()
+        if account.holds.get(hold_id) != Hold(since, wanted.payment_id)
+    }
+    holds |= dict.fromkeys(wanted.settled_holds & account.holds.keys())
+    flags: dict[str, datetime | None] = {
+        flag_id: since for flag_id, since in wanted.flags.items() if account.flags.get(flag_id) != since
+    }
+    flags |= dict.fromkeys(wanted.settled_flags & account.flags.keys())
+    return holds, flags
+
+
+def _entries(
+    event: Event,
+    payment: PaymentSettled,
+    purchase: Purchase,
+    account: Account,
+    lot: Lot,
+    moved: Iterable[Movement],
+    now: datetime,
+) -> Iterator[Entry]:
+    """One entry for each movement, named after its effect. A grant has no step: there is one for each lot, ever."""
+    at, cause = _occasion(event, payment, purchase)
+    for movement in moved:
+        is_grant = movement.kind is Kind.GRANT
+        step = 0 if is_grant else account.version + 1
+        yield Entry(
+            entry_id=f"{lot.lot_id}/{step}/{movement.kind}/{movement.counter}",
+            account_id=payment.account_id,
+            kind=movement.kind,
+            counter=movement.counter,
+            lot_id=lot.lot_id,
+            credits=movement.credits,
+            cause=payment.cause if is_grant else cause,
+            occurred_at=payment.at if is_grant else max(at, payment.at),
+            recorded_at=now,
+        )
+
+
+def _occasion(event: Event, payment: PaymentSettled, purchase: Purchase) -> tuple[datetime, str]:
+    """When and by what event anything but the grant happened: now, or, if the payment came last, by what had waited."""
+    if event.payment is None:
+        return event.at, event.cause
+    waited = [fact for fact in purchase.facts.values() if not isinstance(fact, PaymentSettled)]
+    latest = max(waited, key=lambda fact: (fact.at, fact.key), default=None)
+    return (latest.at, latest.cause) if latest else (payment.at, payment.cause)
+
+
+def plan_lift(lift: HoldLifted, account: Account, purchase: Purchase | None) -> Commit:
+    """Lift a hold: the fact joins its purchase, so that it is derived no more."""
+    if purchase is None or purchase.payment is None:
+        raise ValueError(f"{lift.hold_id} was derived from a purchase that is not stored")
+    purchase = purchase.heard(lift)
+    holds, flags = _marks(target(purchase), account)
+    return Commit(
+        purchases=(purchase,),
+        account=AccountChange(account_id=account.account_id, version=account.version, holds=holds, flags=flags),
+    )
+
+
+def draw_entries(account: Account, lots: Iterable[Lot], cause: str, now: datetime) -> Iterator[Entry]:
+    """The entries of a draw that leaves the account's lots as given."""
+    for lot in lots:
+        for movement in movements(account.lots[lot.lot_id], lot):
+            yield Entry(
+                entry_id=f"{lot.lot_id}/{account.version + 1}/{movement.kind}/{movement.counter}",
+                account_id=account.account_id,
+                kind=movement.kind,
+                counter=movement.counter,
+                lot_id=lot.lot_id,
+                credits=movement.credits,
+                cause=cause,
+                occurred_at=now,
+                recorded_at=now,
+            )
+
+
+def owner_account(event: Event, known: Snapshot) -> AccountId | Unusable | None:
+    """Whose an event is, by our order and by our ids; None: neither says, so ask the provider's customer."""
+    owner = event.owner
+    order = known.claims.get(f"order/{owner.order_id}") if owner.order_id else None
+    named = owner.account_id or owner.browser_account_id
+    if order and order.account_id:
+        if named not in {None, order.account_id}:
+            return Unusable(ParkReason.ORDER_MISMATCH, f"order {owner.order_id} is not {named}'s")
+        products = {line.product_id for line in event.payment.lines} if event.payment else {order.product_id}
+        if order.product_id not in {None, *products}:
+            return Unusable(ParkReason.ORDER_MISMATCH, f"order {owner.order_id} is for {order.product_id}")
+        return order.account_id
+    if owner.account_id:
+        return owner.account_id
+    linked = known.home_of(owner.payment_id) if owner.payment_id else None
+    return linked.account_id if linked else None

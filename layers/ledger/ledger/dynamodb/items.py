@@ -1,0 +1,224 @@
+"""Keys and items: how each noun of the ledger lies in the table.
+
+pk                      sk                        what
+RECEIPT#<customer>      <event id>                receipt; without a customer the event itself is the pk
+PAYMENT#<payment id>    PURCHASE                  purchase, or the pointer to it
+CLAIM#<order|period>    CLAIM                     who paid for it first; our order's terms
+SUBSCRIPTION#<id>       SUBSCRIPTION              subscription
+ACCOUNT#<account id>    ACCOUNT                   account: an attribute for each open lot, hold, flag, subscription
+                        ENTRY#<time>#<entry id>   entry
+                        LOT#<lot id>              a lot that has left the account
+                        RUN#<run id>              what a run drew
+"""
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from ledger import facts
+from ledger.accounts import Account, Hold
+from ledger.dynamodb.codec import AttributeValue, attributes, parse_at, plain, record, sortable_at, value
+from ledger.entries import Entry
+from ledger.events import Receipt
+from ledger.facts import AccountId, Fact, PaymentId
+from ledger.lots import Lot
+from ledger.ports import Claim, Pointer, Run
+from ledger.purchases import Purchase
+from ledger.subscriptions import Subscription
+
+Item = dict[str, Any]
+
+_FACTS: Mapping[str, type[Fact]] = {kind.__name__: kind for kind in facts.Fact.__args__}
+LOT, HOLD, FLAG, SUBSCRIPTION = "lot:", "hold:", "flag:", "subscription:"
+
+
+def key(pk: str, sk: str) -> Item:
+    """A primary key."""
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def receipt_key(provider: str, event_id: str, customer_id: str | None) -> Item:
+    """Receipts lie with their customer, so that one query tells whose a customer is."""
+    return key(f"RECEIPT#{customer_id or f'{provider}:{event_id}'}", event_id)
+
+
+def payment_key(payment_id: PaymentId) -> Item:
+    """A purchase's key, or the key of a pointer to one."""
+    return key(f"PAYMENT#{payment_id}", "PURCHASE")
+
+
+def claim_key(claim: str) -> Item:
+    """The key of an order or of a subscription's period."""
+    return key(f"CLAIM#{claim}", "CLAIM")
+
+
+def subscription_key(subscription_id: str) -> Item:
+    """A subscription's key."""
+    return key(f"SUBSCRIPTION#{subscription_id}", "SUBSCRIPTION")
+
+
+def account_key(account_id: AccountId) -> Item:
+    """An account's key."""
+    return key(f"ACCOUNT#{account_id}", "ACCOUNT")
+
+
+def lot_key(account_id: AccountId, lot_id: str) -> Item:
+    """The key of a lot that has left its account."""
+    return key(f"ACCOUNT#{account_id}", f"LOT#{lot_id}")
+
+
+def run_key(account_id: AccountId, run_id: str) -> Item:
+    """The key of a run."""
+    return key(f"ACCOUNT#{account_id}", f"RUN#{run_id}")
+
+
+def entry_key(entry: Entry) -> Item:
+    """An entry's key: an account's entries lie in the order in which they happened."""
+    return key(f"ACCOUNT#{entry.account_id}", f"ENTRY#{sortable_at(entry.occurred_at)}#{entry.entry_id}")
+
+
+def to_receipt(receipt: Receipt) -> Item:
+    """A receipt's item. The body of a parked one is kept compressed."""
+    item = receipt_key(receipt.provider, receipt.event_id, receipt.customer_id) | attributes(receipt)
+    if receipt.body is not None:
+        item["body"] = {"B": zlib.compress(receipt.body)}
+        item["heard_at"] = {"S": sortable_at(receipt.heard_at)}
+    return item
+
+
+def from_receipt(item: Mapping[str, AttributeValue]) -> Receipt:
+    """The receipt of an item."""
+    fields = _plain(item)
+    if "body" in fields:
+        fields["body"] = zlib.decompress(fields["body"])
+    return record(Receipt, fields)
+
+
+def to_purchase(purchase: Purchase) -> Item:
+    """A purchase's item, one version on."""
+    item = payment_key(purchase.payment_id)
+    item["version"] = {"N": str(purchase.version + 1)}
+    item["facts"] = {"M": {fact.key: _to_fact(fact) for fact in purchase.facts.values()}}
+    if len(purchase.names) > 1:
+        item["names"] = value(purchase.names)
+    if purchase.is_duplicate:
+        item["is_duplicate"] = {"BOOL": True}
+    return item
+
+
+def to_pointer(pointer: Pointer) -> Item:
+    """A pointer's item."""
+    item = payment_key(pointer.name) | {"points_to": {"S": pointer.to}}
+    return item | {"account_id": {"S": pointer.account_id}} if pointer.account_id else item
+
+
+def from_payment(item: Mapping[str, AttributeValue]) -> Purchase | Pointer:
+    """The purchase or the pointer of an item."""
+    name = PaymentId(_after_hash(item["pk"]["S"]))
+    if "points_to" in item:
+        account_id = plain(item["account_id"]) if "account_id" in item else None
+        return Pointer(name=name, to=PaymentId(item["points_to"]["S"]), account_id=account_id)
+    return Purchase(
+        payment_id=name,
+        names=frozenset(plain(item["names"])) if "names" in item else frozenset({name}),
+        facts={fact_key: _from_fact(fact) for fact_key, fact in item["facts"]["M"].items()},
+        is_duplicate="is_duplicate" in item,
+        version=int(item["version"]["N"]),
+    )
+
+
+def _to_fact(fact: Fact) -> AttributeValue:
+    return {"M": {"is": {"S": type(fact).__name__}, **attributes(fact)}}
+
+
+def _from_fact(attribute: AttributeValue) -> Fact:
+    fields = plain(attribute)
+    return record(_FACTS[fields["is"]], fields)
+
+
+def from_claim(item: Mapping[str, AttributeValue]) -> Claim:
+    """The claim of an item."""
+    return record(Claim, _plain(item), key=_after_hash(item["pk"]["S"]))
+
+
+def to_subscription(subscription: Subscription) -> Item:
+    """A subscription's item."""
+    return subscription_key(subscription.subscription_id) | attributes(subscription)
+
+
+def from_subscription(item: Mapping[str, AttributeValue]) -> Subscription:
+    """The subscription of an item."""
+    return record(Subscription, _plain(item))
+
+
+def to_lot(lot: Lot) -> dict[str, AttributeValue]:
+    """A lot's own attributes: its id is part of a key or of an attribute's name."""
+    fields = attributes(lot)
+    del fields["lot_id"]
+    return fields
+
+
+def from_lot(item: Mapping[str, AttributeValue]) -> Lot:
+    """The lot of an item that has left its account."""
+    return record(Lot, _plain(item), lot_id=_after_hash(item["sk"]["S"]))
+
+
+def to_hold(hold: Hold) -> AttributeValue:
+    """A hold, as its account keeps it."""
+    return value(hold)
+
+
+def to_summary(subscription: Subscription) -> AttributeValue:
+    """A subscription, as its account keeps it."""
+    fields = attributes(subscription)
+    del fields["subscription_id"], fields["account_id"]
+    return {"M": fields}
+
+
+def from_account(item: Mapping[str, AttributeValue]) -> Account:
+    """The account of an item."""
+    account_id = AccountId(_after_hash(item["pk"]["S"]))
+    parts = {name: plain(content) for name, content in item.items()}
+    return Account(
+        account_id=account_id,
+        version=parts["version"],
+        lots={name: record(Lot, part, lot_id=name) for name, part in _named(LOT, parts)},
+        holds={name: record(Hold, part) for name, part in _named(HOLD, parts)},
+        flags={name: parse_at(part) for name, part in _named(FLAG, parts)},
+        subscriptions={
+            name: record(Subscription, part, subscription_id=name, account_id=account_id)
+            for name, part in _named(SUBSCRIPTION, parts)
+        },
+    )
+
+
+def to_entry(entry: Entry) -> Item:
+    """An entry's item."""
+    return entry_key(entry) | attributes(entry)
+
+
+def from_entry(item: Mapping[str, AttributeValue]) -> Entry:
+    """The entry of an item."""
+    return record(Entry, _plain(item))
+
+
+def to_run(run: Run) -> Item:
+    """A run's item."""
+    return run_key(run.account_id, run.run_id) | attributes(run)
+
+
+def from_run(item: Mapping[str, AttributeValue]) -> Run:
+    """The run of an item."""
+    return record(Run, _plain(item))
+
+
+def _plain(item: Mapping[str, AttributeValue]) -> dict[str, Any]:
+    return {name: plain(content) for name, content in item.items()}
+
+
+def _after_hash(text: str) -> str:
+    return text.partition("#")[2]
+
+
+def _named(prefix: str, parts: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(name.removeprefix(prefix), part) for name, part in parts.items() if name.startswith(prefix)]

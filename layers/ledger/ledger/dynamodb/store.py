@@ -1,0 +1,336 @@
+"""The store: one TransactWriteItems for each commit, consistent reads by key, and every failure told apart by item."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import botocore.exceptions
+from pynamodb.connection import Connection
+from pynamodb.exceptions import TransactWriteError, VerboseClientError
+
+from ledger.dynamodb import items
+from ledger.dynamodb.codec import AttributeValue, value
+from ledger.dynamodb.items import Item
+from ledger.entries import Entry
+from ledger.errors import StoreUnavailable
+from ledger.events import Receipt
+from ledger.facts import AccountId
+from ledger.lots import Lot
+from ledger.ports import (
+    AccountChange,
+    ClaimChange,
+    Commit,
+    Keys,
+    Pointer,
+    Refusal,
+    Snapshot,
+    SubscriptionChange,
+)
+from ledger.purchases import Purchase
+
+ATTEMPTS = 6
+"""How often a call is sent that DynamoDB refused for a passing reason. botocore's own retries come below these."""
+
+_PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError"}
+_PASSING_ERRORS = {
+    "InternalServerError",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionInProgressException",
+}
+_BATCH = 100  # keys of one BatchGetItem
+
+
+class DynamoDBStore:
+    """A ledger in one table. Safe to share between threads."""
+
+    def __init__(self, table_name: str, connection: Connection) -> None:
+        self._table = table_name
+        self._connection = connection
+
+    def read(self, keys: Keys) -> Snapshot:
+        """Everything that is stored under these names: one BatchGetItem, consistent."""
+        wanted = [
+            *(items.payment_key(payment_id) for payment_id in keys.payments),
+            *(items.account_key(account_id) for account_id in keys.accounts),
+            *(items.claim_key(claim) for claim in keys.claims),
+            *(items.subscription_key(subscription_id) for subscription_id in keys.subscriptions),
+            *(items.lot_key(account_id, lot_id) for account_id, lot_id in keys.closed_lots),
+        ]
+        found = [item for start in range(0, len(wanted), _BATCH) for item in self._get(wanted[start : start + _BATCH])]
+        by_kind: dict[str, list[Item]] = {}
+        for item in found:
+            by_kind.setdefault(item["sk"]["S"].partition("#")[0], []).append(item)
+        payments = map(items.from_payment, by_kind.get("PURCHASE", []))
+        accounts = map(items.from_account, by_kind.get("ACCOUNT", []))
+        claims = map(items.from_claim, by_kind.get("CLAIM", []))
+        subscriptions = map(items.from_subscription, by_kind.get("SUBSCRIPTION", []))
+        lots: dict[tuple[AccountId, str], Lot] = {
+            (AccountId(item["pk"]["S"].removeprefix("ACCOUNT#")), lot.lot_id): lot
+            for item in by_kind.get("LOT", [])
+            for lot in [items.from_lot(item)]
+        }
+        return Snapshot(
+            {payment.name if isinstance(payment, Pointer) else payment.payment_id: payment for payment in payments},
+            {account.account_id: account for account in accounts},
+            {claim.key: claim for claim in claims},
+            {subscription.subscription_id: subscription for subscription in subscriptions},
+            lots,
+        )
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        """Write everything or nothing: one TransactWriteItems. None: written."""
+        puts, updates = self._puts(commit), self._updates(commit)
+        try:
+            self._patiently(
+                self._connection.transact_write_items,
+                condition_check_items=[],
+                delete_items=[],
+                put_items=[operation for _, operation in puts],
+                update_items=[operation for _, operation in updates],
+            )
+        except TransactWriteError as error:
+            # Reasons come in PynamoDB's order: puts before updates.
+            names = [name for name, _ in (*puts, *updates)]
+            reasons = dict(zip(names, error.cancellation_reasons, strict=False))
+            if not any(reason and reason.code == "ConditionalCheckFailed" for reason in reasons.values()):
+                raise
+            return _refusal({name: reason.raw_item for name, reason in reasons.items() if reason and reason.raw_item})
+        return None
+
+    def customer_receipts(self, customer_id: str) -> list[Receipt]:
+        """The receipts of one customer: a consistent query of their partition."""
+        return [items.from_receipt(item) for item in self._query(f"RECEIPT#{customer_id}")]
+
+    def parked_receipts(self) -> Iterator[Receipt]:
+        """Every parked receipt. The index only says where to look; what is believed is read consistently."""
+        found = self._pages("Scan", {"IndexName": "parked", "ProjectionExpression": "pk, sk"})
+        for page in found:
+            for item in self._get([items.key(row["pk"]["S"], row["sk"]["S"]) for row in page]):
+                receipt = items.from_receipt(item)
+                if receipt.parked_reason:
+                    yield receipt
+
+    def entries(self, account_id: AccountId) -> Iterator[Entry]:
+        """An account's entries, newest first."""
+        for item in self._query(f"ACCOUNT#{account_id}", "ENTRY#", is_newest_first=True):
+            yield items.from_entry(item)
+
+    def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Item]:
+        """Every item of one segment of the table, consistently: for `verify`."""
+        arguments = {"ConsistentRead": True, "Segment": segment, "TotalSegments": segments}
+        for page in self._pages("Scan", arguments):
+            yield from page
+
+    def _get(self, keys: list[Item]) -> Iterator[Item]:
+        requests: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
+        for _ in range(ATTEMPTS):
+            if not requests:
+                return
+            arguments = {"RequestItems": requests}
+            response = self._patiently(self._connection.dispatch, "BatchGetItem", arguments)
+            yield from response["Responses"].get(self._table, [])
+            requests = response.get("UnprocessedKeys") or {}
+        if requests:
+            raise StoreUnavailable(f"DynamoDB left keys unread {ATTEMPTS} times: it is throttling")
+
+    def _query(self, pk: str, sk_prefix: str = "", *, is_newest_first: bool = False) -> Iterator[Item]:
+        arguments: dict[str, Any] = {
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk" + (" AND begins_with(sk, :sk)" if sk_prefix else ""),
+            "ExpressionAttributeValues": {":pk": {"S": pk}} | ({":sk": {"S": sk_prefix}} if sk_prefix else {}),
+            "ScanIndexForward": not is_newest_first,
+        }
+        for page in self._pages("Query", arguments):
+            yield from page
+
+    def _pages(self, operation: str, arguments: Mapping[str, Any]) -> Iterator[list[Item]]:
+        arguments = {"TableName": self._table, **arguments}
+        while True:
+            page = self._patiently(self._connection.dispatch, operation, dict(arguments))
+            yield page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            arguments = {**arguments, "ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _patiently(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Call DynamoDB; on conflict or throttling again, with full jitter; at last raise StoreUnavailable."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return call(*arguments, **named)
+            except (TransactWriteError, VerboseClientError) as error:
+                if not _is_passing(error):
+                    raise
+                reason = str(error)
+            except botocore.exceptions.BotoCoreError as error:
+                raise StoreUnavailable(f"DynamoDB did not answer: {error}") from error
+            time.sleep(random.uniform(0, min(0.5, 0.02 * 2**attempt)))  # noqa: S311 - spreads load, guards nothing
+        raise StoreUnavailable(f"DynamoDB refused {ATTEMPTS} times: {reason}")
+
+    def _puts(self, commit: Commit) -> list[tuple[str, dict[str, Any]]]:
+        puts: list[tuple[str, dict[str, Any]]] = []
+        if commit.receipt:
+            # A release is a booking: it may replace a parked receipt, and nothing else.
+            puts.append(
+                (
+                    "receipt",
+                    self._put(
+                        items.to_receipt(commit.receipt),
+                        "attribute_not_exists(pk) OR attribute_exists(parked_reason)",
+                        is_told=True,
+                    ),
+                )
+            )
+        for position, purchase in enumerate(commit.purchases):
+            puts.append((f"purchase {position}", self._put_purchase(purchase, is_told=position == 0)))
+        for pointer in commit.pointers:
+            puts.append((f"pointer {pointer.name}", self._put_pointer(pointer)))
+        if commit.subscription:
+            puts.append(("subscription", self._put_subscription(commit.subscription)))
+        for entry in commit.entries:
+            puts.append((f"entry {entry.entry_id}", self._put(items.to_entry(entry), "attribute_not_exists(pk)")))
+        if commit.run:
+            puts.append(("run", self._put(items.to_run(commit.run), "attribute_not_exists(pk)", is_told=True)))
+        if commit.account:
+            for lot_id in sorted(commit.account.closed):
+                puts.append((f"lot {lot_id}", self._put_closed_lot(commit.account, lot_id)))
+        return puts
+
+    def _updates(self, commit: Commit) -> list[tuple[str, dict[str, Any]]]:
+        updates = [("account", self._update_account(commit.account))] if commit.account else []
+        return [*updates, *([("claim", self._update_claim(commit.claim))] if commit.claim else [])]
+
+    def _put(
+        self, item: Item, condition: str | None = None, values: Item | None = None, *, is_told: bool = False
+    ) -> dict[str, Any]:
+        put: dict[str, Any] = {"TableName": self._table, "Item": item}
+        if condition:
+            put["ConditionExpression"] = condition
+        if values:
+            put["ExpressionAttributeValues"] = values
+        if is_told:
+            put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        return put
+
+    def _put_purchase(self, purchase: Purchase, *, is_told: bool) -> dict[str, Any]:
+        item = items.to_purchase(purchase)
+        if purchase.version == 0:
+            return self._put(item, "attribute_not_exists(pk)", is_told=is_told)
+        return self._put(item, "version = :read", {":read": value(purchase.version)}, is_told=is_told)
+
+    def _put_pointer(self, pointer: Pointer) -> dict[str, Any]:
+        item = items.to_pointer(pointer)
+        if pointer.replaces_version == 0:
+            return self._put(item, "attribute_not_exists(pk) OR attribute_exists(points_to)")
+        return self._put(item, "version = :read", {":read": value(pointer.replaces_version)})
+
+    def _put_subscription(self, change: SubscriptionChange) -> dict[str, Any]:
+        item = items.to_subscription(change.subscription)
+        if change.replaces_cause is None:
+            return self._put(item, "attribute_not_exists(pk)")
+        return self._put(item, "cause = :read", {":read": value(change.replaces_cause)})
+
+    def _put_closed_lot(self, account: AccountChange, lot_id: str) -> dict[str, Any]:
+        # No condition of its own: the account's version guards it, and what is open on the account counts first.
+        return self._put(items.lot_key(account.account_id, lot_id) | items.to_lot(account.lots[lot_id]))
+
+    def _update_account(self, change: AccountChange) -> dict[str, Any]:
+        update = _Update()
+        for lot_id, lot in change.lots.items():
+            update.put(items.LOT + lot_id, None if lot_id in change.closed else {"M": items.to_lot(lot)})
+        for hold_id, hold in change.holds.items():
+            update.put(items.HOLD + hold_id, items.to_hold(hold) if hold else None)
+        for flag_id, since in change.flags.items():
+            update.put(items.FLAG + flag_id, value(since) if since else None)
+        if change.subscription:
+            name = items.SUBSCRIPTION + change.subscription.subscription_id
+            update.put(name, items.to_summary(change.subscription))
+        update.add("version", 1)
+        if change.version is None:
+            # Nothing was read: a lot of this name must not be there, whatever else is.
+            conditions = [f"attribute_not_exists({update.name(items.LOT + lot_id)})" for lot_id in change.lots]
+        elif change.version == 0:
+            conditions = ["attribute_not_exists(pk)"]
+        else:
+            conditions = [f"{update.name('version')} = {update.value(value(change.version))}"]
+        return update.operation(self._table, items.account_key(change.account_id), " AND ".join(conditions))
+
+    def _update_claim(self, change: ClaimChange) -> dict[str, Any]:
+        update = _Update()
+        payment, account = update.name("payment_id"), update.name("account_id")
+        product = update.name("product_id")
+        replaced = update.value(value(change.replaces)) if change.replaces else update.value(value(change.payment_id))
+        products = ", ".join(update.value(value(product_id)) for product_id in sorted(change.product_ids))
+        update.put("payment_id", value(change.payment_id))
+        update.put("account_id", value(change.account_id))
+        return update.operation(
+            self._table,
+            items.claim_key(change.key),
+            f"(attribute_not_exists({payment}) OR {payment} = {replaced})"
+            f" AND (attribute_not_exists({account}) OR {account} = {update.value(value(change.account_id))})"
+            f" AND (attribute_not_exists({product}) OR {product} IN ({products}))",
+        )
+
+
+class _Update:
+    """One Update of a transaction, built attribute by attribute: our names hold characters that need placeholders."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._values: dict[str, AttributeValue] = {}
+        self._set: list[str] = []
+        self._remove: list[str] = []
+        self._add: list[str] = []
+
+    def name(self, attribute: str) -> str:
+        return self._names.setdefault(attribute, f"#{len(self._names)}")
+
+    def value(self, content: AttributeValue) -> str:
+        placeholder = f":{len(self._values)}"
+        self._values[placeholder] = content
+        return placeholder
+
+    def put(self, attribute: str, content: AttributeValue | None) -> None:
+        if content is None:
+            self._remove.append(self.name(attribute))
+        else:
+            self._set.append(f"{self.name(attribute)} = {self.value(content)}")
+
+    def add(self, attribute: str, number: int) -> None:
+        self._add.append(f"{self.name(attribute)} {self.value(value(number))}")
+
+    def operation(self, table: str, key: Item, condition: str) -> dict[str, Any]:
+        clauses = (("SET", self._set), ("REMOVE", self._remove), ("ADD", self._add))
+        operation = {
+            "TableName": table,
+            "Key": key,
+            "UpdateExpression": " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses if parts),
+            "ExpressionAttributeNames": {placeholder: name for name, placeholder in self._names.items()},
+            "ExpressionAttributeValues": self._values,
+        }
+        return operation | {"ConditionExpression": condition} if condition else operation
+
+
+def _refusal(found: Mapping[str, Item]) -> Refusal:
+    payment = items.from_payment(found["purchase 0"]) if "purchase 0" in found else None
+    return Refusal(
+        receipt=items.from_receipt(found["receipt"]) if "receipt" in found else None,
+        purchase=payment if isinstance(payment, Purchase) else None,
+        run=items.from_run(found["run"]) if "run" in found else None,
+    )
+
+
+def _is_passing(error: TransactWriteError | VerboseClientError) -> bool:
+    """Whether the same call may go through later. A failed condition is an answer, not a passing refusal."""
+    cause = error.cause if isinstance(error, TransactWriteError) else error
+    if isinstance(cause, botocore.exceptions.BotoCoreError):
+        raise StoreUnavailable(f"DynamoDB did not answer: {cause}") from error
+    reasons = {reason.code for reason in getattr(cause, "cancellation_reasons", []) if reason}
+    if reasons:
+        return "ConditionalCheckFailed" not in reasons and reasons <= _PASSING_REASONS
+    code = cause.response["Error"]["Code"] if isinstance(cause, VerboseClientError) else ""
+    return code in _PASSING_ERRORS

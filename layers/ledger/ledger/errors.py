@@ -1,0 +1,58 @@
+"""What can stop a caller.
+
+    BillingError
+    ├── ConfigurationError     the deployment is wrong: fix it, nothing was done
+    │   └── CatalogueError     the catalogue file is wrong: says which field and what would be right
+    ├── UnusableBody           what was delivered is not what its signature promises: 400 or 413
+    ├── NotSpendable           a draw was refused, nothing was drawn
+    │   ├── InsufficientCredits
+    │   └── AccountSuspended
+    └── StoreUnavailable       we could not store it: 5xx, the provider delivers again
+
+Expected outcomes (booked, parked, heard before) are values, see `ledger.book`.
+"""
+
+
+class BillingError(Exception):
+    """The root: everything that this package raises on purpose."""
+
+
+class ConfigurationError(BillingError):
+    """The deployment is wrong: the message says what to set."""
+
+
+class CatalogueError(ConfigurationError):
+    """The catalogue file is wrong: the message names the product, the field and what would be right."""
+
+
+class UnusableBody(BillingError):
+    """A body that is no notification. `status` is the HTTP status to answer with (400 or 413)."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotSpendable(BillingError):
+    """A draw was refused as a whole."""
+
+
+class InsufficientCredits(NotSpendable):
+    """The account has fewer spendable credits than the run needs."""
+
+    def __init__(self, wanted: int, spendable: int) -> None:
+        super().__init__(f"The run needs {wanted} credits, the account can spend {spendable}.")
+        self.wanted = wanted
+        self.spendable = spendable
+
+
+class AccountSuspended(NotSpendable):
+    """The account is on hold; `holds` says why."""
+
+    def __init__(self, holds: tuple[str, ...]) -> None:
+        super().__init__(f"The account is suspended: {', '.join(holds)}.")
+        self.holds = holds
+
+
+class StoreUnavailable(BillingError):
+    """The ledger could not be read or written now (throttling, conflicts, time-outs). Nothing is lost: try again."""

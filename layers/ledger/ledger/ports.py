@@ -1,0 +1,206 @@
+"""What the ledger needs of a store: read by names, and commit all or nothing."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from ledger.accounts import Account, Hold
+from ledger.entries import Entry
+from ledger.events import Receipt
+from ledger.facts import AccountId, PaymentId, PaymentSettled
+from ledger.lots import Lot
+from ledger.purchases import Purchase
+from ledger.subscriptions import Subscription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """An id of a payment whose purchase is stored under another id."""
+
+    name: PaymentId
+    to: PaymentId
+    account_id: AccountId | None = None  # known once the payment is: it saves a read
+    replaces_version: int = 0  # of the waiting purchase that it replaces; 0: nothing, or another pointer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What only one payment can pay for: an order, or one period of a subscription.
+
+    For an order that we made, its terms stand on the same item, so that one condition checks both.
+    """
+
+    key: str  # `order/ord_…` or `period/stripe:sub_…/2026-11-01T00:00:00Z`
+    payment_id: PaymentId | None = None  # the original
+    account_id: AccountId | None = None  # our order's
+    product_id: str | None = None  # our order's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimChange:
+    """Make `payment_id` the original of a claim, if `replaces` still is."""
+
+    key: str
+    payment_id: PaymentId
+    account_id: AccountId
+    product_ids: frozenset[str]  # what was paid for: our order's product must be among them
+    replaces: PaymentId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChange:
+    """What changes on an account. `version` is the one that was read; None: nothing was read, this only adds."""
+
+    account_id: AccountId
+    version: int | None = None
+    lots: Mapping[str, Lot] = field(default_factory=dict)
+    closed: frozenset[str] = frozenset()  # of these lots: the ones that leave the account, to be kept beside it
+    holds: Mapping[str, Hold | None] = field(default_factory=dict)
+    flags: Mapping[str, datetime | None] = field(default_factory=dict)
+    subscription: Subscription | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.lots or self.holds or self.flags or self.subscription)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionChange:
+    """A subscription's new state, if the stored one is still what `replaces_cause` left (None: none is stored)."""
+
+    subscription: Subscription
+    replaces_cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one run of the tagging service drew, by lot: drawing again for the same run draws nothing."""
+
+    account_id: AccountId
+    run_id: str
+    drawn: Mapping[str, int]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """Everything that one event changes. It is written whole, under all its conditions, or not at all."""
+
+    receipt: Receipt | None = None
+    purchases: tuple[Purchase, ...] = ()  # as they should be; their `version` is the one that was read
+    pointers: tuple[Pointer, ...] = ()
+    claim: ClaimChange | None = None
+    account: AccountChange | None = None
+    subscription: SubscriptionChange | None = None
+    entries: tuple[Entry, ...] = ()
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a commit was not written: what stood in its way, as it was found."""
+
+    receipt: Receipt | None = None  # this event was heard before
+    purchase: Purchase | None = None  # the first purchase of the commit is stored already
+    run: Run | None = None  # this run was drawn before
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Names of things to read. A lot is read where it lies once it has left its account."""
+
+    payments: frozenset[PaymentId] = frozenset()
+    accounts: frozenset[AccountId] = frozenset()
+    claims: frozenset[str] = frozenset()
+    subscriptions: frozenset[str] = frozenset()
+    closed_lots: frozenset[tuple[AccountId, str]] = frozenset()
+
+    def __or__(self, other: "Keys") -> "Keys":
+        return Keys(
+            self.payments | other.payments,
+            self.accounts | other.accounts,
+            self.claims | other.claims,
+            self.subscriptions | other.subscriptions,
+            self.closed_lots | other.closed_lots,
+        )
+
+    def __sub__(self, other: "Keys") -> "Keys":
+        return Keys(
+            self.payments - other.payments,
+            self.accounts - other.accounts,
+            self.claims - other.claims,
+            self.subscriptions - other.subscriptions,
+            self.closed_lots - other.closed_lots,
+        )
+
+    def __bool__(self) -> bool:
+        return any((self.payments, self.accounts, self.claims, self.subscriptions, self.closed_lots))
+
+
+def keys_of(payment: PaymentSettled) -> Keys:
+    """Where a payment is booked: its account, and its lots if they have closed."""
+    lots = ((payment.account_id, payment.lot_id(position)) for position in range(len(payment.lines)))
+    return Keys(accounts=frozenset({payment.account_id}), closed_lots=frozenset(lots))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a store knows under some names. What is not in a mapping is not stored."""
+
+    payments: Mapping[PaymentId, Purchase | Pointer] = field(default_factory=dict)
+    accounts: Mapping[AccountId, Account] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
+    closed_lots: Mapping[tuple[AccountId, str], Lot] = field(default_factory=dict)
+
+    def __or__(self, other: "Snapshot") -> "Snapshot":
+        return Snapshot(
+            {**self.payments, **other.payments},
+            {**self.accounts, **other.accounts},
+            {**self.claims, **other.claims},
+            {**self.subscriptions, **other.subscriptions},
+            {**self.closed_lots, **other.closed_lots},
+        )
+
+    def mentioned(self, claim: str | None = None) -> Keys:
+        """The names that what was read leads to. Of the claims, only `claim` is followed to the payment that holds it."""
+        keys = Keys()
+        for item in self.payments.values():
+            if isinstance(item, Pointer):
+                keys |= Keys(frozenset({item.to}), frozenset({item.account_id} if item.account_id else ()))
+            elif item.payment:
+                keys |= keys_of(item.payment)
+        held = self.claims.get(claim or "")
+        return keys | Keys(frozenset({held.payment_id})) if held and held.payment_id else keys
+
+    def lot(self, account_id: AccountId, lot_id: str) -> Lot | None:
+        """A lot as it stands: on its account, or where it was put when it closed."""
+        account = self.accounts.get(account_id)
+        return (account and account.lots.get(lot_id)) or self.closed_lots.get((account_id, lot_id))
+
+    def home_of(self, name: PaymentId) -> Purchase | None:
+        """The purchase that a name leads to, if any."""
+        item = self.payments.get(name)
+        while isinstance(item, Pointer):
+            item = self.payments.get(item.to)
+        return item
+
+
+class Store(Protocol):
+    """A ledger's storage. Reads are consistent; every method may raise StoreUnavailable."""
+
+    def read(self, keys: Keys) -> Snapshot:
+        """Everything that is stored under these names, in one round trip."""
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        """Write everything or nothing, in one round trip. None: written."""
+
+    def customer_receipts(self, customer_id: str) -> Collection[Receipt]:
+        """The receipts of one customer of a provider, in one round trip where they are few."""
+
+    def parked_receipts(self) -> Iterator[Receipt]:
+        """Every receipt that waits for its release."""
+
+    def entries(self, account_id: AccountId) -> Iterator[Entry]:
+        """An account's entries, newest first."""

@@ -1,0 +1,1 @@
+"""The payment providers: the only place where their words occur."""
