@@ -30,6 +30,7 @@ class ParkReason(StrEnum):
     UNKNOWN_PRICE = "unknown_price"
     UNKNOWN_CURRENCY = "unknown_currency"
     UNDERPAID = "underpaid"
+    UNEXPECTED_CHARGE = "unexpected_charge"
     NO_ACCOUNT = "no_account"
     AMBIGUOUS_ACCOUNT = "ambiguous_account"
     ORDER_MISMATCH = "order_mismatch"

@@ -12,7 +12,7 @@ def portion(whole: int, share: Fraction) -> int:
 
 
 def share_of(part_minor: int, whole_minor: int) -> Fraction:
-    """`part_minor` as a share of `whole_minor`, never outside 0 to 1. Of nothing (a free order) the share is nothing."""
+    """`part_minor` as a share of `whole_minor`, never outside 0 to 1. Of nothing (a free order) it is 0."""
     if whole_minor <= 0:
         return Fraction(0)
     return Fraction(min(max(part_minor, 0), whole_minor), whole_minor)

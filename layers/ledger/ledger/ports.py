@@ -164,7 +164,7 @@ class Snapshot:
         )
 
     def mentioned(self, claim: str | None = None) -> Keys:
-        """The names that what was read leads to. Of the claims, only `claim` is followed to the payment that holds it."""
+        """The names that what was read leads to. Only the claim named `claim` is followed to its payment."""
         keys = Keys()
         for item in self.payments.values():
             if isinstance(item, Pointer):

@@ -54,9 +54,10 @@ def value(plain: object) -> AttributeValue:
 
 def attributes(record: object) -> dict[str, AttributeValue]:
     """A dataclass's fields as attributes. None, and what equals its field's default, is left out."""
+    cls: Any = type(record)
     return {
         name: value(content)
-        for name, default in _defaults(record.__class__).items()
+        for name, default in _defaults(cls).items()
         if (content := getattr(record, name)) is not None and content != default
     }
 
@@ -77,9 +78,11 @@ def plain(attribute: AttributeValue) -> Any:
 
 
 def record(cls: type[_T], fields: Mapping[str, Any], **more: Any) -> _T:
-    """A dataclass from what `plain` made of its attributes. Other attributes are passed over."""
-    converters: dict[str, Callable[[Any], Any]] = _converters(cls)
-    return cls(**{name: converters[name](content) for name, content in fields.items() if name in converters}, **more)
+    """A dataclass from what `plain` made of its attributes. Other attributes are passed over, missing ones are None."""
+    kind: Any = cls
+    converters = _converters(kind)
+    found = {name: converters[name](content) for name, content in fields.items() if name in converters}
+    return cls(**{**_left_out(kind), **found, **more})
 
 
 @functools.cache
@@ -89,6 +92,14 @@ def _defaults(cls: Any) -> dict[str, object]:
         field.name: field.default_factory() if field.default_factory is not missing else field.default
         for field in dataclasses.fields(cls)
     }
+
+
+@functools.cache
+def _left_out(cls: Any) -> dict[str, None]:
+    """The fields without a default that may be None: they were left out when they were."""
+    hints = typing.get_type_hints(cls)
+    required = [name for name, default in _defaults(cls).items() if default is dataclasses.MISSING]
+    return {name: None for name in required if types.NoneType in typing.get_args(hints[name])}
 
 
 @functools.cache

@@ -1,0 +1,329 @@
+"""Paddle Billing's notifications, in our words.
+
+    transaction.completed        pays for packs, and for a subscription's period, first or later
+    transaction.payment_failed
+    subscription.*               a subscription's state
+    adjustment.created, .updated by action: a refund, a chargeback (the money is gone), a credit, or the reversal of one
+
+Paddle is the merchant of record: refunds and chargebacks may come that we never asked for. Source:
+developer.paddle.com/webhooks.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from ledger.catalogue import Catalogue, ProductKind
+from ledger.errors import UnusableBody
+from ledger.events import Event, Owner, ParkReason
+from ledger.facts import (
+    AccountId,
+    ChargebackChanged,
+    ChargebackState,
+    CreditRecorded,
+    OrderId,
+    PaidLine,
+    PaymentFailed,
+    PaymentId,
+    PaymentSettled,
+    RefundChanged,
+    RefundedItem,
+    RefundState,
+)
+from ledger.providers.reading import Json, NotBookable, instant, notification, objects, optional_text, text, whole
+from ledger.providers.signatures import verify_paddle as verify
+from ledger.subscriptions import Subscription, SubscriptionStatus
+
+__all__ = ["FUNCTIONS", "parse", "translate", "verify"]
+
+
+def parse(body: bytes) -> Json:
+    """The notification in a verified body. Raises UnusableBody, saying why."""
+    content = notification(body, "event_id", "event_type")
+    try:
+        instant(content.get("occurred_at"))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnusableBody("The body has no usable occurred_at: it is not a notification.") from error
+    if not isinstance(content.get("data"), dict):
+        raise UnusableBody("The body has no data: it is not a notification.")
+    return content
+
+
+def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | None:
+    """What a notification says. None: it is of a type that nobody here reads.
+
+    An event that can't be used comes back `parked`, with the reason; it is never dropped and never guessed.
+    """
+    event_type = content["event_type"]
+    reader = _subscription if event_type.startswith("subscription.") else _READERS.get(event_type)
+    if reader is None:
+        return None
+    event = Event(
+        provider="paddle", event_id=content["event_id"], event_type=event_type, at=instant(content["occurred_at"])
+    )
+    try:
+        if is_live and event.event_id.startswith("ntfsim"):
+            raise NotBookable(ParkReason.WRONG_MODE, "a simulated event on a live ledger")
+        said = reader(_Said(event, content["data"], catalogue))
+    except NotBookable as problem:
+        said = {"parked": problem.reason, "detail": problem.detail}
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        said = {"parked": ParkReason.UNKNOWN_SHAPE, "detail": f"{type(error).__name__}: {error}"}
+    customer = content["data"].get("customer_id")
+    said.setdefault("owner", Owner(customer_id=_customer(customer)))
+    return Event(provider="paddle", event_id=event.event_id, event_type=event_type, at=event.at, **said)
+
+
+class _Said:
+    """One event under translation."""
+
+    def __init__(self, event: Event, source: Json, catalogue: Catalogue) -> None:
+        self.source = source
+        self.catalogue = catalogue
+        self.at = event.at
+        self.cause = event.cause
+
+    def owner(self, *, is_set_by_us: bool, payment_id: PaymentId | None = None) -> Owner:
+        """Whose it is. A browser can write custom_data into a checkout, and copies of it travel with the subscription."""
+        custom = self.source.get("custom_data")
+        custom = custom if isinstance(custom, dict) else None
+        account_id = optional_text(custom, "account_id")
+        order_id = optional_text(custom, "order_id")
+        return Owner(
+            order_id=OrderId(order_id) if order_id else None,
+            account_id=AccountId(account_id) if account_id and is_set_by_us else None,
+            browser_account_id=AccountId(account_id) if account_id and not is_set_by_us else None,
+            payment_id=payment_id,
+            customer_id=_customer(self.source.get("customer_id")),
+        )
+
+
+_INITIAL = {"web", "api"}
+_PAYS_FOR_A_PERIOD = {"subscription_recurring", "subscription_payment_method_change"}
+_GRANTS = {*_INITIAL, *_PAYS_FOR_A_PERIOD, "subscription_charge"}
+
+
+def _transaction(said: _Said) -> dict[str, Any]:
+    """Money has been captured and processed. What grants is judged by origin, total and price, never by the type alone."""
+    transaction = said.source
+    origin = text(transaction, "origin")
+    owner = said.owner(is_set_by_us=origin == "api")
+    totals = transaction["details"]["totals"]
+    total_minor = whole(totals, "total")
+    is_free_order = total_minor == 0 and owner.order_id is not None and whole(totals, "subtotal") > 0
+    if total_minor <= 0 and not is_free_order:
+        return {"owner": owner}  # a trial, or a change of the payment method: nothing was bought
+    if text(transaction, "status") != "completed":
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {transaction['status']}")
+    adjusted = transaction["details"].get("adjusted_totals") or {}
+    if whole(totals, "grand_total") > 0 and optional_text(adjusted, "grand_total") == "0":
+        raise NotBookable(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
+    lines = _lines(said)
+    if not lines:
+        return {"owner": owner}
+    if origin not in _GRANTS:
+        raise NotBookable(ParkReason.UNEXPECTED_CHARGE, f"origin {origin} with lines that are no prorations")
+
+    payment_id = _payment_id(text(transaction, "id"))
+    subscription_id = optional_text(transaction, "subscription_id")
+    payment = PaymentSettled(
+        payment_id=payment_id,
+        account_id=owner.account_id or AccountId(""),
+        paid_minor=whole(totals, "grand_total"),
+        currency=text(totals, "currency_code").upper(),
+        lines=lines,
+        at=said.at,
+        cause=said.cause,
+        claim=_claim(said, origin, owner, lines),
+        order_id=owner.order_id,
+        subscription_id=f"paddle:{subscription_id}" if subscription_id else None,
+    )
+    return {"owner": owner, "names": (payment_id,), "payment": payment}
+
+
+def _claim(said: _Said, origin: str, owner: Owner, lines: tuple[PaidLine, ...]) -> str | None:
+    """An initial payment pays for its order; another, for the period of its subscription."""
+    if origin in _INITIAL and owner.order_id:
+        return f"order/{owner.order_id}"
+    subscription_id = optional_text(said.source, "subscription_id")
+    period = said.source.get("billing_period")
+    is_recurring = any(
+        product and product.kind is ProductKind.SUBSCRIPTION
+        for product in (said.catalogue.product(line.product_id) for line in lines)
+    )
+    if origin == "subscription_charge" or not (is_recurring and subscription_id and period):
+        return None
+    return f"period/paddle:{subscription_id}/{instant(period['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _lines(said: _Said) -> tuple[PaidLine, ...]:
+    """The lines that give credits. A price that we don't know parks the whole transaction."""
+    transaction = said.source
+    period_end = _period_end(transaction.get("billing_period"))
+    lines = []
+    for line in objects(transaction["details"], "line_items"):
+        amount_minor = whole(line["totals"], "total")
+        if line.get("proration"):
+            continue
+        product = said.catalogue.priced("paddle", optional_text(line, "price_id"))
+        if product is None:
+            if amount_minor > 0:
+                raise NotBookable(ParkReason.UNKNOWN_PRICE, f"price {line.get('price_id')} is not in the catalogue")
+            continue
+        if whole(line["totals"], "subtotal") <= 0 and not product.trial_grants:
+            continue
+        quantity = whole(line, "quantity")
+        if quantity < 1:
+            raise ValueError(f"quantity of {product.product_id} is {quantity}")
+        if product.kind is ProductKind.SUBSCRIPTION and period_end is None:
+            raise ValueError(f"{product.product_id} was paid without a billing_period")
+        lines.append(
+            PaidLine(
+                line_id=text(line, "id"),
+                product_id=product.product_id,
+                credits=product.credits * quantity,
+                amount_minor=amount_minor,
+                expires_at=product.expires_at(said.at, period_end),
+            )
+        )
+    return tuple(lines)
+
+
+def _transaction_failed(said: _Said) -> dict[str, Any]:
+    failed = PaymentFailed(at=said.at, cause=said.cause)
+    return {"names": (_payment_id(text(said.source, "id")),), "facts": (failed,)}
+
+
+_SUBSCRIPTION_STATES = {
+    "trialing": SubscriptionStatus.TRIALING,
+    "active": SubscriptionStatus.ACTIVE,
+    "past_due": SubscriptionStatus.PAST_DUE,
+    "paused": SubscriptionStatus.PAUSED,
+    "canceled": SubscriptionStatus.ENDED,
+}
+
+
+def _subscription(said: _Said) -> dict[str, Any]:
+    source = said.source
+    status = text(source, "status")
+    if status not in _SUBSCRIPTION_STATES:
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"subscription status {status}")
+    scheduled = source.get("scheduled_change") or {}
+    canceled_at = source.get("canceled_at")
+    cancel_at = scheduled["effective_at"] if scheduled.get("action") == "cancel" else canceled_at
+    products = (said.catalogue.priced("paddle", item["price"]["id"]) for item in objects(source, "items"))
+    transaction_id = optional_text(source, "transaction_id")
+    return {
+        "owner": said.owner(is_set_by_us=False, payment_id=_payment_id(transaction_id) if transaction_id else None),
+        "subscription": Subscription(
+            subscription_id=f"paddle:{text(source, 'id')}",
+            status=_SUBSCRIPTION_STATES[status],
+            at=said.at,
+            cause=said.cause,
+            product_id=next((product.product_id for product in products if product), None),
+            period_end=_period_end(source.get("current_billing_period")),
+            cancel_at=instant(cancel_at) if cancel_at else None,
+        ),
+    }
+
+
+_REFUND_STATES = {
+    "pending_approval": RefundState.PENDING,
+    "approved": RefundState.SUCCEEDED,
+    "rejected": RefundState.CANCELED,
+    "reversed": RefundState.FAILED,
+}
+_CHARGEBACK_STATES = {
+    "pending_approval": ChargebackState.TAKEN,
+    "approved": ChargebackState.TAKEN,
+    "rejected": ChargebackState.REJECTED,
+    "reversed": ChargebackState.REVERSED,
+}
+_CHARGEBACK_ACTIONS = {"chargeback", "chargeback_warning", "chargeback_reverse", "chargeback_warning_reverse"}
+
+
+def _adjustment(said: _Said) -> dict[str, Any]:
+    """An adjustment names its transaction alone: no prices, no custom_data."""
+    source = said.source
+    action, status = text(source, "action"), text(source, "status")
+    if status not in _REFUND_STATES:
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment status {status}")
+    common = {"amount_minor": whole(source["totals"], "total"), "at": said.at, "cause": said.cause}
+    adjustment_id = text(source, "id")
+    fact: RefundChanged | ChargebackChanged | CreditRecorded
+    if action == "refund":
+        fact = RefundChanged(
+            refund_id=adjustment_id, state=_REFUND_STATES[status], items=_refunded_items(source), **common
+        )
+    elif action in {"credit", "credit_reverse"}:
+        fact = CreditRecorded(adjustment_id=adjustment_id, is_reversal=action == "credit_reverse", **common)
+    elif action in _CHARGEBACK_ACTIONS:
+        fact = ChargebackChanged(
+            adjustment_id=adjustment_id,
+            kind=action.removesuffix("_reverse"),
+            is_reversal=action.endswith("_reverse"),
+            state=_CHARGEBACK_STATES[status],
+            created_at=instant(source["created_at"]),
+            **common,
+        )
+    else:
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment action {action}")
+    return {"names": (_payment_id(text(source, "transaction_id")),), "facts": (fact,)}
+
+
+def _refunded_items(adjustment: Json) -> tuple[RefundedItem, ...]:
+    """What was refunded of which line. The amount of an item that leaves tax out is grossed up by Paddle in its totals."""
+    return tuple(
+        RefundedItem(
+            line_id=text(item, "item_id"),
+            amount_minor=whole(item["totals"], "total") if item.get("totals") else whole(item, "amount"),
+            is_tax_only=item.get("type") == "tax",
+        )
+        for item in objects(adjustment, "items")
+    )
+
+
+def _period_end(period: Json | None) -> datetime | None:
+    return instant(period["ends_at"]) if period else None
+
+
+def _payment_id(name: str) -> PaymentId:
+    return PaymentId(f"paddle:{name}")
+
+
+def _customer(name: object) -> str | None:
+    return f"paddle:{name}" if isinstance(name, str) and name else None
+
+
+_READERS: Mapping[str, Callable[[_Said], dict[str, Any]]] = {
+    "transaction.completed": _transaction,
+    "transaction.payment_failed": _transaction_failed,
+    "adjustment.created": _adjustment,
+    "adjustment.updated": _adjustment,
+}
+
+_PAYMENTS = frozenset({"payment_succeeded", "subscription_renewed"})  # Paddle sends whole transactions to whoever asks
+_SUBSCRIPTIONS = frozenset({"subscription_renewed"})
+_ADJUSTMENTS = frozenset({"dispute_opened", "refund_settled"})  # and every adjustment, whatever its action
+
+FUNCTIONS: Mapping[str, frozenset[str]] = {
+    "transaction.completed": _PAYMENTS,
+    "transaction.payment_failed": _PAYMENTS,
+    "adjustment.created": _ADJUSTMENTS,
+    "adjustment.updated": _ADJUSTMENTS,
+    **{
+        f"subscription.{change}": _SUBSCRIPTIONS
+        for change in (
+            "activated",
+            "canceled",
+            "created",
+            "imported",
+            "past_due",
+            "paused",
+            "resumed",
+            "trialing",
+            "updated",
+        )
+    },
+}
+"""The functions that each type is meant for. Elsewhere it is booked all the same, and counted as misrouted."""

@@ -1,0 +1,153 @@
+"""The composition root: configuration read once, secrets by name, and everything built from them on first use."""
+
+import base64
+import functools
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import botocore.exceptions
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics
+from pynamodb.connection import Connection
+
+from ledger import catalogue
+from ledger.catalogue import Catalogue
+from ledger.dynamodb import DynamoDBStore
+from ledger.errors import ConfigurationError, StoreUnavailable
+from ledger.events import Event, Receipt
+from ledger.ports import Store
+from ledger.providers import paddle, stripe
+
+PROVIDERS: Mapping[str, ModuleType] = {"stripe": stripe, "paddle": paddle}
+
+SECRETS_TTL_S = 300
+"""How long fetched signing secrets are believed: a rotated secret is known after this time at the latest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a deployment sets in the environment."""
+
+    table_name: str
+    region: str
+    is_live: bool  # whether the providers' live mode or their test mode is heard
+    catalogue_file: Path
+    secrets_name: str | None  # in Secrets Manager; None: the secrets stand in the environment, for local runs
+    signing_secrets: Mapping[str, str]
+    archive_stream: str | None  # the Firehose stream that keeps raw bodies; None: they are not kept
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Config":
+        """Read and check the environment. Raises ConfigurationError naming the variable and what it should be."""
+        mode = environment.get("PROVIDER_MODE", "live")
+        if mode not in {"live", "test"}:
+            raise ConfigurationError(f"PROVIDER_MODE is {mode!r}, should be live or test.")
+        if not environment.get("TABLE_NAME"):
+            raise ConfigurationError("TABLE_NAME is not set: it names the ledger's DynamoDB table.")
+        return cls(
+            table_name=environment["TABLE_NAME"],
+            region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
+            is_live=mode == "live",
+            catalogue_file=Path(environment.get("CATALOGUE_FILE") or catalogue.DEFAULT_FILE),
+            secrets_name=environment.get("SIGNING_SECRETS_NAME") or None,
+            signing_secrets={
+                provider: environment.get(f"{provider.upper()}_SIGNING_SECRETS", "") for provider in PROVIDERS
+            },
+            archive_stream=environment.get("ARCHIVE_STREAM_NAME") or None,
+        )
+
+
+class SigningSecrets:
+    """The providers' signing secrets, several each while one is being rotated."""
+
+    def __init__(self, fetch: Callable[[], Mapping[str, str]], clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._known: Mapping[str, str] | None = None
+        self._fetched_at = 0.0
+
+    def of(self, provider: str) -> tuple[str, ...]:
+        """The secrets to verify with: none, when none is configured, and then nothing is accepted."""
+        if self._known is None or self._clock() - self._fetched_at > SECRETS_TTL_S:
+            self._known = self._fetch()
+            self._fetched_at = self._clock()
+        return tuple(secret.strip() for secret in self._known.get(provider, "").split(",") if secret.strip())
+
+
+class Runtime:
+    """Everything a function works with. Built once for each process."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.logger = Logger()
+        self.metrics = Metrics()
+        self.connection = Connection(
+            region=config.region, connect_timeout_seconds=1, read_timeout_seconds=2, max_retry_attempts=2
+        )
+        self.store: Store = DynamoDBStore(config.table_name, self.connection)
+        self.secrets = SigningSecrets(self._fetch_secrets if config.secrets_name else lambda: config.signing_secrets)
+
+    @functools.cached_property
+    def catalogue(self) -> Catalogue:
+        """What is sold. Raises CatalogueError."""
+        return catalogue.load(self.config.catalogue_file)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def read_again(self, parked: Receipt) -> Event | None:
+        """Translate a parked event anew: the catalogue may have learnt its price since."""
+        provider = PROVIDERS[parked.provider]
+        event: Event | None = provider.translate(
+            provider.parse(parked.body or b""), self.catalogue, is_live=self.config.is_live
+        )
+        return event
+
+    def archive(self, provider: str, event_id: str, body: bytes) -> None:
+        """Keep the raw body as evidence. The ledger does not depend on it: a failure is counted, not raised."""
+        if self.config.archive_stream is None:
+            return
+        line = {
+            "provider": provider,
+            "event_id": event_id,
+            "heard_at": self.now().isoformat(),
+            "body": base64.b64encode(body).decode("ascii"),
+        }
+        try:
+            self._client("firehose").put_record(
+                DeliveryStreamName=self.config.archive_stream, Record={"Data": json.dumps(line).encode() + b"\n"}
+            )
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+            self.logger.warning("raw body not archived", extra={"event_id": event_id, "error": type(error).__name__})
+            self.metrics.add_metric("UnarchivedBodies", "Count", 1)
+
+    def _fetch_secrets(self) -> Mapping[str, str]:
+        try:
+            answer = self._client("secretsmanager").get_secret_value(SecretId=self.config.secrets_name)
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+            raise StoreUnavailable("The signing secrets can't be read now.") from error
+        try:
+            secrets = json.loads(answer["SecretString"])
+            return {provider: str(secrets.get(provider) or "") for provider in PROVIDERS}
+        except (ValueError, AttributeError) as error:
+            raise ConfigurationError(
+                f'The secret {self.config.secrets_name} should be JSON: {{"stripe": "whsec_…", "paddle": "pdl_…"}}.'
+            ) from error
+
+    @functools.cache  # noqa: B019 - a runtime lives as long as its process
+    def _client(self, service: str) -> Any:
+        config = botocore.config.Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+        return self.connection.session.create_client(service, self.config.region, config=config)
+
+
+@functools.cache
+def runtime() -> Runtime:
+    """The process's runtime, from its environment."""
+    return Runtime(Config.of(os.environ))
