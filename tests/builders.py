@@ -1,0 +1,116 @@
+"""Small histories, built in one line each. Times are minutes after `NOON`; ids count up from 1."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+from ledger.book import Recorded, record
+from ledger.events import Event, Owner
+from ledger.facts import (
+    AccountId,
+    DisputeChanged,
+    DisputeState,
+    Fact,
+    OrderId,
+    PaidLine,
+    PaymentId,
+    PaymentSettled,
+    RefundChanged,
+    RefundState,
+)
+from ledger.ports import Store
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+LATER = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ADA = AccountId("acct_ada")
+PI, CH, IN = PaymentId("stripe:pi_1"), PaymentId("stripe:ch_1"), PaymentId("stripe:in_1")
+
+_count = itertools.count(1)
+
+
+def at(minute: float) -> datetime:
+    """A time, in minutes after noon."""
+    return NOON + timedelta(minutes=minute)
+
+
+def payment(
+    payment_id: PaymentId = PI,
+    *,
+    credits_: int = 1000,
+    paid_minor: int = 2000,
+    minute: float = 0,
+    claim: str | None = None,
+    lines: tuple[PaidLine, ...] | None = None,
+    overcharge_minor: int = 0,
+    account_id: AccountId = ADA,
+    expires_at: datetime | None = None,
+) -> PaymentSettled:
+    """A payment of one pack, unless told otherwise."""
+    line = PaidLine(
+        line_id="0", product_id="pack_1000", credits=credits_, amount_minor=paid_minor, expires_at=expires_at
+    )
+    return PaymentSettled(
+        payment_id=payment_id,
+        account_id=account_id,
+        paid_minor=paid_minor,
+        currency="USD",
+        lines=lines or (line,),
+        at=at(minute),
+        cause=f"stripe:{payment_id}",
+        overcharge_minor=overcharge_minor,
+        claim=claim,
+        order_id=OrderId(claim.removeprefix("order/")) if claim and claim.startswith("order/") else None,
+    )
+
+
+def paid(settled: PaymentSettled | None = None, *, event_id: str | None = None, customer: str = "cus_1") -> Event:
+    """The event of a payment."""
+    settled = settled or payment()
+    owner = Owner(account_id=settled.account_id, order_id=settled.order_id, customer_id=f"stripe:{customer}")
+    return Event(
+        provider="stripe",
+        event_id=event_id or f"evt_{next(_count)}",
+        event_type="checkout.session.completed",
+        at=settled.at,
+        owner=owner,
+        names=(settled.payment_id,),
+        payment=settled,
+    )
+
+
+def says(*facts: Fact, names: tuple[PaymentId, ...] = (PI, CH), minute: float | None = None) -> Event:
+    """An event that says something about a payment, or only links its names."""
+    moment = at(minute) if minute is not None else facts[0].at if facts else NOON
+    return Event(
+        provider="stripe",
+        event_id=f"evt_{next(_count)}",
+        event_type="refund.updated",
+        at=moment,
+        names=names,
+        facts=facts,
+    )
+
+
+def refund(
+    amount_minor: int = 500, *, refund_id: str = "re_1", state: RefundState = RefundState.SUCCEEDED, minute: float = 10
+) -> RefundChanged:
+    """A refund's state."""
+    return RefundChanged(refund_id=refund_id, state=state, amount_minor=amount_minor, at=at(minute), cause="stripe:evt")
+
+
+def dispute(
+    state: DisputeState = DisputeState.OPEN, amount_minor: int = 2000, *, dispute_id: str = "dp_1", minute: float = 20
+) -> DisputeChanged:
+    """A dispute's state."""
+    return DisputeChanged(
+        dispute_id=dispute_id,
+        state=state,
+        amount_minor=amount_minor,
+        opened_at=at(20),
+        at=at(minute),
+        cause="stripe:evt",
+    )
+
+
+def tell(store: Store, *events: Event, now: datetime = LATER) -> list[Recorded]:
+    """Record these events, one after the other."""
+    return [record(event, store, body=b"{}", body_sha256="0" * 64, now=now) for event in events]

@@ -1,0 +1,147 @@
+"""The store's promise, held by every store: the fake, moto, MiniStack and AWS's own engine."""
+
+from dataclasses import replace
+
+import pytest
+
+from ledger.book import lift_hold, spend
+from ledger.errors import AccountSuspended, InsufficientCredits
+from ledger.events import Outcome, ParkReason, Receipt
+from ledger.facts import DisputeState, RefundState
+from ledger.ports import Commit, Keys, Pointer, Store
+from tests.builders import ADA, CH, IN, LATER, NOON, PI, at, dispute, paid, payment, refund, says, tell
+
+
+def account(store: Store):  # type: ignore[no-untyped-def]
+    """Ada's account as it is stored."""
+    return store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+
+
+def test_a_grant_is_written_once_however_often_it_is_heard(any_store: Store) -> None:
+    """The same event again, and another event of the same payment, find it booked."""
+    event = paid()
+    outcomes = [recorded.outcome for recorded in tell(any_store, event, event, paid())]
+    assert outcomes == [Outcome.BOOKED, Outcome.ALREADY_BOOKED, Outcome.ALREADY_BOOKED]
+    assert account(any_store).balance == 1000
+    assert len(list(any_store.entries(ADA))) == 1
+
+
+def test_everything_read_back_equals_what_was_written(any_store: Store) -> None:
+    """Facts, names, lots, holds, flags, claims and entries survive the way into the store and out again."""
+    settled = payment(claim="order/ord_1", overcharge_minor=100, expires_at=at(60 * 24 * 60))
+    tell(any_store, paid(settled), says(refund(600), dispute(), minute=21))
+    known = any_store.read(
+        Keys(frozenset({PI, CH}), frozenset({ADA}), frozenset({"order/ord_1"}), frozenset(), frozenset())
+    )
+    purchase = known.home_of(CH)
+    assert purchase is not None
+    assert known.payments[CH] == Pointer(name=CH, to=PI, account_id=ADA)
+    assert purchase.payment == settled
+    assert purchase.facts == {fact.key: fact for fact in (settled, refund(600), dispute())}
+    assert purchase.names == {PI, CH}
+    assert known.claims["order/ord_1"].payment_id == PI
+    lot = known.accounts[ADA].lots["order/ord_1/0"]
+    assert (lot.granted, lot.refunded, lot.is_frozen) == (1000, 263, True)
+    assert set(known.accounts[ADA].holds) == {"dispute:stripe:dp_1"}
+    assert [(entry.kind, entry.credits) for entry in any_store.entries(ADA)] == [
+        ("freeze", 0),
+        ("clawback", -263),
+        ("grant", 1000),
+    ]
+
+
+def test_facts_that_come_first_wait_for_their_payment(any_store: Store) -> None:
+    """A refund and a dispute are heard before the payment; it takes their effect in one write."""
+    waiting = tell(any_store, says(refund(500)), says(dispute(DisputeState.LOST)))
+    assert [recorded.outcome for recorded in waiting] == [Outcome.WAITING, Outcome.WAITING]
+    tell(any_store, paid())
+    stored = account(any_store)
+    assert (stored.balance, stored.status) == (0, "suspended")
+
+
+def test_a_link_brings_an_invoice_and_its_refund_together_from_either_side(any_store: Store) -> None:
+    """A refund names the PaymentIntent, the payment its invoice: whichever side comes last moves the waiting facts."""
+    tell(any_store, says(refund(1000), names=(PI, CH)), says(names=(IN, PI)), paid(payment(IN)))
+    assert account(any_store).balance == 500
+    known = any_store.read(Keys(frozenset({IN, PI, CH})))
+    assert known.home_of(PI) == known.payments[IN]
+
+
+def test_a_dispute_that_names_only_a_charge_waits_for_its_link(any_store: Store) -> None:
+    """A charge alone leads nowhere until another event names it beside its PaymentIntent."""
+    only_charge = replace(says(dispute()), names=(CH,))
+    tell(any_store, paid(), only_charge)
+    assert account(any_store).status == "active"
+    tell(any_store, says(refund(100)))
+    assert account(any_store).status == "suspended"
+
+
+def test_the_lower_payment_of_an_order_is_the_original_whichever_comes_first(any_store: Store) -> None:
+    """The later one is a duplicate charge; when the earlier comes late the grant is re-attributed, no credits move."""
+    late, early = payment(PI, claim="order/ord_1", minute=5), payment(IN, claim="order/ord_1", minute=1)
+    tell(any_store, paid(late), paid(early))
+    assert account(any_store).balance == 1000
+    assert len(list(any_store.entries(ADA))) == 1
+    known = any_store.read(Keys(frozenset({PI, IN}), claims=frozenset({"order/ord_1"})))
+    assert known.claims["order/ord_1"].payment_id == IN
+    assert {name: item.is_duplicate for name, item in known.payments.items()} == {PI: True, IN: False}  # type: ignore[union-attr]
+    tell(any_store, says(refund(2000), names=(PI,)))
+    assert account(any_store).balance == 1000, "the duplicate granted nothing, so its refund takes nothing back"
+
+
+def test_a_run_draws_once_and_never_more_than_there_is(any_store: Store) -> None:
+    """The same run again draws nothing; too much draws nothing; a hold stops every draw."""
+    tell(any_store, paid())
+    first = spend(ADA, "run_1", 300, any_store, now=LATER)
+    assert spend(ADA, "run_1", 300, any_store, now=LATER) == first
+    with pytest.raises(InsufficientCredits):
+        spend(ADA, "run_2", 701, any_store, now=LATER)
+    assert account(any_store).balance == 700
+    tell(any_store, says(dispute()))
+    with pytest.raises(AccountSuspended):
+        spend(ADA, "run_3", 1, any_store, now=LATER)
+
+
+def test_a_closed_lot_leaves_the_account_and_comes_back_when_its_refund_fails(any_store: Store) -> None:
+    """What is fully taken back lies beside the account; a refund that fails later restores it from there."""
+    tell(any_store, paid(), says(refund(2000)))
+    assert not account(any_store).lots
+    tell(any_store, says(refund(2000, state=RefundState.FAILED, minute=30)))
+    assert account(any_store).balance == 1000
+
+
+def test_a_lifted_hold_stays_lifted_for_the_same_dispute_and_a_new_one_holds_again(any_store: Store) -> None:
+    """Lifting is a fact: later news of the same dispute don't hold again, a new dispute does."""
+    tell(any_store, paid(), says(dispute(DisputeState.LOST)))
+    assert lift_hold("dispute:stripe:dp_1", ADA, "sam", any_store, now=LATER)
+    tell(any_store, says(dispute(DisputeState.APPEALED, minute=60)))
+    assert account(any_store).status == "active"
+    tell(any_store, says(dispute(dispute_id="dp_2", minute=90)))
+    assert set(account(any_store).holds) == {"dispute:stripe:dp_2"}
+    assert not lift_hold("dispute:stripe:dp_1", ADA, "sam", any_store, now=LATER)
+
+
+def test_a_parked_event_is_found_again_whole_and_leaves_when_released(any_store: Store) -> None:
+    """Its body, reason and detail are kept; its release replaces the receipt and the body goes."""
+    receipt = Receipt(
+        provider="stripe",
+        event_id="evt_parked",
+        event_type="invoice.paid",
+        occurred_at=NOON,
+        heard_at=LATER,
+        outcome=Outcome.PARKED,
+        body_sha256="0" * 64,
+        customer_id="stripe:cus_1",
+        parked_reason=ParkReason.UNKNOWN_PRICE,
+        detail="price_x",
+        body=b'{"id": "evt_parked"}',
+    )
+    assert any_store.commit(Commit(receipt=receipt)) is None
+    assert list(any_store.parked_receipts()) == [receipt]
+    assert list(any_store.customer_receipts("stripe:cus_1")) == [receipt]
+    released = replace(receipt, outcome=Outcome.BOOKED, parked_reason=None, detail="", body=None)
+    assert any_store.commit(Commit(receipt=released)) is None
+    assert list(any_store.parked_receipts()) == []
+    refusal = any_store.commit(Commit(receipt=released))
+    assert refusal is not None
+    assert refusal.receipt == released

@@ -1,0 +1,1 @@
+"""Commands for people: the local run, the ledger on paper, the engines underneath."""

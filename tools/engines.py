@@ -1,0 +1,167 @@
+"""Local DynamoDB engines: installed once, started on a free port of 127.0.0.1, ended with whoever started them.
+
+ministack        the default of local runs: no Java, no Docker, ready in a third of a second
+dynamodb-local   AWS's own, the reference for concurrency: needs Java to run and npm to install
+"""
+
+import argparse
+import base64
+import contextlib
+import ctypes
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
+DYNAMODB_LOCAL = ROOT / ".engines" / "dynamodb-local"
+ENGINES = ("ministack", "dynamodb-local")
+
+_NPM_PACKAGE = "amplify-dynamodb-simulator@2.9.30"  # carries AWS's DynamoDB Local 1.25.1
+_NPM_SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+_READY_WITHIN_S = 60
+
+
+class EngineError(Exception):
+    """An engine can't be installed or started; the message says what to do."""
+
+
+def unavailable(engine: str) -> str | None:
+    """Why an engine can't run on this machine; None: it can."""
+    if engine == "ministack":
+        return None if MINISTACK.exists() else "MiniStack is not installed: run `make .venv-ministack`."
+    if shutil.which("java") is None:
+        return "There is no Java: install a Java 17 runtime, or use ministack."
+    if not (DYNAMODB_LOCAL / "DynamoDBLocal.jar").exists():
+        return "DynamoDB Local is not installed: run `make engines`."
+    return None
+
+
+def install_dynamodb_local() -> None:
+    """Fetch AWS's DynamoDB Local from npm, hold it against its known hash, and unpack its emulator folder."""
+    if (DYNAMODB_LOCAL / "DynamoDBLocal.jar").exists():
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        raise EngineError("DynamoDB Local comes from npm, and there is no npm: install Node.js, or use ministack.")
+    with tempfile.TemporaryDirectory() as folder:
+        packed = subprocess.run(
+            [npm, "pack", "--silent", "--loglevel=error", _NPM_PACKAGE], cwd=folder, capture_output=True, text=True
+        )
+        if packed.returncode:
+            raise EngineError(f"npm could not fetch {_NPM_PACKAGE}: {packed.stderr.strip()}")
+        archive = next(Path(folder).glob("*.tgz"))
+        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+        if digest != _NPM_SHA512:
+            raise EngineError(f"{_NPM_PACKAGE} is not what it was: its SHA-512 is {digest}. Nothing was unpacked.")
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+        DYNAMODB_LOCAL.parent.mkdir(exist_ok=True)
+        shutil.move(Path(folder) / "package" / "emulator", DYNAMODB_LOCAL)
+
+
+@contextlib.contextmanager
+def running(engine: str, port: int | None = None) -> Iterator[str]:
+    """An engine of one's own; yields its endpoint once it answers, and ends exactly the process that was started."""
+    if problem := unavailable(engine):
+        raise EngineError(problem)
+    port = port or free_port()
+    with tempfile.TemporaryDirectory(prefix="engine-") as folder:
+        log = Path(folder, "log")
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                _command(engine, port),
+                cwd=DYNAMODB_LOCAL if engine == "dynamodb-local" else folder,
+                env=os.environ | {"GATEWAY_PORT": str(port), "LAMBDA_EXECUTOR": "local", "TMPDIR": folder},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call into libc, no locks
+            )
+        try:
+            endpoint = f"http://127.0.0.1:{port}"
+            _wait_until_ready(engine, endpoint, process, log)
+            yield endpoint
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _command(engine: str, port: int) -> list[str]:
+    if engine == "ministack":
+        return [str(MINISTACK)]
+    java = shutil.which("java") or "java"
+    arguments = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
+    return [java, "-Xmx768m", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", *arguments]
+
+
+def _die_with_parent() -> None:
+    """On Linux: end with the process that started us, however it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _wait_until_ready(engine: str, endpoint: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise EngineError(f"{engine} ended at once: {log.read_text(errors='replace')[-2000:]}")
+        try:
+            urllib.request.urlopen(endpoint, timeout=2)  # noqa: S310 - our own engine on 127.0.0.1
+        except urllib.error.HTTPError:
+            return  # it answers; that it wants a signed request is no matter
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise EngineError(f"{engine} did not answer within {_READY_WITHIN_S} s: {log.read_text(errors='replace')[-2000:]}")
+
+
+def main() -> int:
+    """Install or run an engine."""
+    parser = argparse.ArgumentParser(prog="python -m tools.engines", description=__doc__.split("\n", 1)[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("install", help="fetch AWS's DynamoDB Local (npm; its hash is checked)")
+    run = commands.add_parser("run", help="run an engine until Ctrl-C")
+    run.add_argument("engine", choices=ENGINES)
+    run.add_argument("--port", type=int, help="default: a free one")
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "install":
+            install_dynamodb_local()
+            return 0
+        with running(arguments.engine, arguments.port) as endpoint:
+            print(f"{arguments.engine} at {endpoint}; Ctrl-C ends it.", flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        return 0
+    except EngineError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
