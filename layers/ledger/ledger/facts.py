@@ -7,7 +7,7 @@ key the one with the higher version stands; so merging is a join: order, repetit
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType, TypeVar
@@ -104,7 +104,7 @@ class PaymentSettled:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (-self.at.timestamp(), repr(self))
+        return (-self.at.timestamp(), _content(self))
 
     @property
     def precedence(self) -> tuple[datetime, str]:
@@ -130,7 +130,7 @@ class PaymentFailed:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, repr(self))
+        return (self.at, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ class RefundChanged:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.state.rank, self.at, repr(self))
+        return (self.state.rank, self.at, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +177,7 @@ class RefundTotalReported:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, self.total_minor, repr(self))
+        return (self.at, self.total_minor, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +198,7 @@ class DisputeChanged:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, self.state.rank, self.movements, repr(self))
+        return (self.at, self.state.rank, self.movements, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +223,7 @@ class ChargebackChanged:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.state.rank, self.at, repr(self))
+        return (self.state.rank, self.at, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +242,7 @@ class CreditRecorded:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, repr(self))
+        return (self.at, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +260,7 @@ class FraudWarned:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, not self.is_actionable, repr(self))
+        return (self.at, not self.is_actionable, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +278,12 @@ class HoldLifted:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, repr(self))
+        return (self.at, _content(self))
+
+
+def _content(fact: "Fact") -> str:
+    """A fact's content, in one canonical form: the last word between two facts. Which event told it is no content."""
+    return repr(replace(fact, cause=""))
 
 
 Fact = (

@@ -67,6 +67,7 @@ def handle(function: str, request: Mapping[str, Any], runtime: Runtime) -> Answe
     except UnusableBody as unusable:
         return _refused(runtime, unusable.status, "RefusedBodies", str(unusable), "unusable_body")
     except StoreUnavailable as unavailable:
+        runtime.metrics.add_metric("NotStoredEvents", "Count", 1)
         runtime.logger.error("not stored", extra={"reason": str(unavailable)})
         return _problem(503, "The event could not be stored. Deliver it again.") | {"headers": _RETRY}
     finally:

@@ -1,0 +1,196 @@
+"""The whole product on this machine, without AWS and without Docker.
+
+    run      play the stories of `events/` as signed HTTP deliveries, some twice and out of order, and show the ledger
+    serve    stay up: deliver with curl, with the Stripe CLI's `listen --forward-to`, or with any client
+
+Environment: PORT (3000), STRIPE_SIGNING_SECRETS and PADDLE_SIGNING_SECRETS (comma-separated), CATALOGUE_FILE, and
+AWS_ENDPOINT_URL_DYNAMODB to use an engine that already runs instead of an embedded one.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import botocore.session
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from ledger.dynamodb import DynamoDBStore
+from ledger.errors import ConfigurationError
+from ledger.facts import AccountId
+from ledger.runtime import runtime
+from tools import engines, environment, signing
+from tools.gateway import Gateway
+from tools.ledger import findings_table, read_world
+from tools.statement import render, statement
+from tools.stories import Story, Telling, stories, with_repeats
+from tools.template import load, table_definition
+from tools.verify import World, check
+
+TABLE = "ledger"
+
+
+def main() -> int:
+    """Run the stories or serve. Exit code 1: something did not answer as it should, or an invariant is broken."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="play the stories and show what became of them")
+    run.add_argument("--seed", type=int, default=7, help="of the disorder and the repeats (default: 7)")
+    run.add_argument("--story", action="append", metavar="NAME", help="only this one; may be given again")
+    run.add_argument("--in-order", action="store_true", help="as the providers would like to deliver: once, in order")
+    commands.add_parser("serve", help="stay up until Ctrl-C")
+    arguments = parser.parse_args()
+    console = Console()
+    try:
+        with _house(console) as gateway:
+            if arguments.command == "serve":
+                return _serve(gateway, console)
+            return _run(gateway, console, arguments)
+    except (engines.EngineError, ConfigurationError, OSError) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+@contextlib.contextmanager
+def _house(console: Console) -> Iterator[Gateway]:
+    """Engine, table, secrets, gateway: everything up, and taken down again."""
+    environment.use_local_credentials()
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
+    with contextlib.nullcontext(endpoint) if endpoint else engines.running("ministack") as engine:
+        os.environ |= {
+            "AWS_ENDPOINT_URL_DYNAMODB": engine or "",
+            "TABLE_NAME": os.environ.get("TABLE_NAME") or TABLE,
+            "PROVIDER_MODE": os.environ.get("PROVIDER_MODE") or "test",
+            "POWERTOOLS_SERVICE_NAME": "local",
+            "POWERTOOLS_METRICS_NAMESPACE": "ImageTaggerBilling",
+            "POWERTOOLS_METRICS_DISABLED": "true",  # metrics are log lines for CloudWatch; here they would be noise
+            "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL") or "CRITICAL",
+        }
+        for provider, secret in signing.LOCAL_SECRETS.items():
+            os.environ.setdefault(f"{provider.upper()}_SIGNING_SECRETS", secret)
+        _make_table(os.environ["TABLE_NAME"])
+        _ = runtime().catalogue  # a wrong catalogue is told now, not at the first delivery
+        gateway = Gateway(int(os.environ.get("PORT") or 3000))
+        threading.Thread(target=gateway.serve_forever, daemon=True).start()
+        environment.tell_running_table(engine or "", os.environ["TABLE_NAME"])
+        console.print(f"[bold]{gateway.url}[/]  over DynamoDB at {engine}, table {os.environ['TABLE_NAME']}")
+        for provider in signing.LOCAL_SECRETS:
+            name = f"{provider.upper()}_SIGNING_SECRETS"
+            console.print(f"[dim]{name}={os.environ[name]}[/]")
+        try:
+            yield gateway
+        finally:
+            environment.forget_running_table()
+            gateway.shutdown()
+            gateway.server_close()
+
+
+def _make_table(name: str) -> None:
+    client = botocore.session.get_session().create_client("dynamodb", region_name=environment.REGION)
+    with contextlib.suppress(client.exceptions.ResourceInUseException):
+        client.create_table(**table_definition(load(), name))
+
+
+def _serve(gateway: Gateway, console: Console) -> int:
+    """Tell every answer, until Ctrl-C or SIGTERM."""
+    for route in (route for _, route in gateway.routes):
+        console.print(f"  {route.method} {route.path}")
+    console.print("[dim]Ctrl-C ends it. `make ledger ACCOUNT=…` and `make verify` read its table.[/]")
+
+    def observe(path: str, status: int, body: str) -> None:
+        now = f"{datetime.now(UTC):%H:%M:%S}"
+        console.print(f"{now}  {path}  [{'green' if status < 300 else 'red'}]{status}[/]  {body}", soft_wrap=True)
+
+    gateway.observe = observe
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
+    return 0
+
+
+def _run(gateway: Gateway, console: Console, arguments: argparse.Namespace) -> int:
+    chosen = [story for story in stories() if not arguments.story or story.name in arguments.story]
+    if not chosen:
+        console.print("[red]No such story.[/] There are: " + ", ".join(story.name for story in stories()))
+        return 1
+    told = list(_disorder(chosen, random.Random(arguments.seed), is_in_order=arguments.in_order))
+    answers = [
+        (story, telling, *_deliver(gateway, telling))
+        for story, telling in track(told, "delivering", console=Console(stderr=True), transient=True)
+    ]
+    console.print(_answers_table(answers))
+
+    store = DynamoDBStore(os.environ["TABLE_NAME"], runtime().connection)
+    console.print("\n[bold]What the ledger holds[/]\n")
+    for story in chosen:
+        data = statement(store, AccountId(story.account_id), datetime.now(UTC))
+        console.print(render(data, story.title) if data else Text(f"{story.account_id}  nothing  {story.title}\n"))
+    world = World()
+    read_world(store, world)
+    findings = check(world)
+    console.print(findings_table(findings))
+    is_fine = all(status == 200 for _, _, status, _ in answers) and not any(finding.broken for finding in findings)
+    console.print(
+        f"\n{len(answers)} deliveries of {len({telling.event_id for _, telling in told})} events, "
+        + ("[green]every invariant holds.[/]" if is_fine else "[red]something is wrong, see above.[/]")
+    )
+    return 0 if is_fine else 1
+
+
+def _disorder(chosen: list[Story], chance: random.Random, *, is_in_order: bool) -> Iterator[tuple[Story, Telling]]:
+    """Story by story. About every third one is shuffled, and about every third event is told twice."""
+    for story in chosen:
+        tellings = list(story.tellings)
+        if not is_in_order:
+            if chance.random() < 0.35:
+                chance.shuffle(tellings)
+            tellings = with_repeats(tellings, chance, share=0.35)
+        yield from ((story, telling) for telling in tellings)
+
+
+def _deliver(gateway: Gateway, telling: Telling) -> tuple[int, str]:
+    """One signed HTTP delivery, as the provider would make it."""
+    secret = os.environ[f"{telling.provider.upper()}_SIGNING_SECRETS"].split(",")[0]
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.server_address[1], timeout=30)
+    headers = signing.headers(telling.provider, telling.body, secret, time.time())
+    connection.request("POST", f"/webhooks/{telling.provider}/{telling.to}", telling.body, headers)
+    response = connection.getresponse()
+    body = json.loads(response.read())
+    connection.close()
+    return response.status, " ".join(str(body[name]) for name in ("outcome", "reason", "detail") if body.get(name))
+
+
+def _answers_table(answers: list[tuple[Story, Telling, int, str]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("story", "delivered", "to", "answer"):
+        table.add_column(name, no_wrap=True)
+    previous = ""
+    for story, telling, status, outcome in answers:
+        style = {"booked": "green", "already_booked": "dim", "noted": "dim", "waiting": "yellow"}.get(outcome, "red")
+        table.add_row(
+            story.name if story.name != previous else "",
+            telling.event_type,
+            telling.to,
+            Text(f"{status} {outcome}", style=style),
+        )
+        previous = story.name
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""The stories in `events/`: histories of one customer each, as the providers would tell them."""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+_T = TypeVar("_T")
+EVENTS = Path(__file__).parent.parent / "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One notification of a story, and the webhook that it is sent to."""
+
+    provider: str
+    to: str  # the last part of the route: `payment-succeeded`
+    body: bytes
+    event_id: str
+    event_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One customer's history, in its natural order."""
+
+    name: str
+    title: str
+    account_id: str
+    tellings: tuple[Telling, ...]
+
+
+@cache
+def stories() -> tuple[Story, ...]:
+    """All stories of the library."""
+    rows = json.loads((EVENTS / "stories.json").read_text("utf-8"))
+    return tuple(
+        Story(
+            name=row["name"],
+            title=row["title"],
+            account_id=row["account_id"],
+            tellings=tuple(telling(delivery["event"], delivery["to"]) for delivery in row["deliveries"]),
+        )
+        for row in rows
+    )
+
+
+def telling(file: str, to: str) -> Telling:
+    """The notification of one file below `events/`."""
+    body = (EVENTS / file).read_bytes()
+    content = json.loads(body)
+    return Telling(
+        provider=file.split("/", 1)[0],
+        to=to,
+        body=body,
+        event_id=content.get("id") or content["event_id"],
+        event_type=content.get("type") or content["event_type"],
+    )
+
+
+def with_repeats(history: Sequence[_T], chance: random.Random, share: float = 1.0) -> list[_T]:
+    """The same history; a share of its events is told again at a later place."""
+    told = list(history)
+    for event in history:
+        if chance.random() < share:
+            told.insert(chance.randint(told.index(event) + 1, len(told)), event)
+    return told
