@@ -1,0 +1,88 @@
+# Everything that a person or CI runs. `make` alone lists it.
+MAKEFLAGS += --no-print-directory
+export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/ledger
+export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= eu-central-1
+
+PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+JSON := $(if $(filter json,$(FORMAT)),--json)
+# The newest Python from 3.11 on that answers; SAM wants the functions' own, 3.13, by name.
+SYSTEM_PYTHON := $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+PYTHON313 := $(shell python3.13 -c 'import os, sys; print(os.path.dirname(sys.executable))' 2>/dev/null \
+	|| ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin 2>/dev/null | tail -1)
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# ── What people run ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: run serve ledger verify
+run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and show the ledger that they become
+	@$(PYTHON) -m tools.local run $(ARGS)
+
+serve: .venv/.installed .venv-ministack/.installed ## Stay up on 127.0.0.1:$PORT (3000) for curl, the Stripe CLI, any client
+	@$(PYTHON) -m tools.local serve
+
+ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
+	@$(PYTHON) -m tools.ledger statement --account "$(ACCOUNT)" $(JSON)
+
+verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json]
+	@$(PYTHON) -m tools.ledger verify $(JSON)
+
+# ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: check test lint format validate build engines lock events clean
+check: lint validate build test ## All of CI
+
+test: .venv/.installed .venv-ministack/.installed engines ## The tests
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: .venv/.installed ## Format, lint, types, import arrows
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache | tail -4
+
+format: .venv/.installed ## Format and mend what can be mended
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format --quiet .
+
+validate: .venv-sam/.installed ## Validate and lint the template
+	@.venv-sam/bin/sam validate --lint
+
+build: .venv-sam/.installed ## Build the functions and import each with nothing but what was built
+	@test -n "$(PYTHON313)" || { echo "sam build needs python3.13 on PATH: install it. \`make test\` does without."; exit 1; }
+	@PATH="$(PYTHON313):$$PATH" .venv-sam/bin/sam build >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
+	@$(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
+
+engines: .venv/.installed
+	@command -v java >/dev/null && command -v npm >/dev/null && $(PYTHON) -m tools.engines install || true
+
+# ── Set-up: once, and again when a lock file changes ──────────────────────────────────────────────────────────────────
+
+.venv/.installed: requirements/bootstrap.txt requirements/dev.txt
+	@test -n "$(SYSTEM_PYTHON)" || { echo "Python 3.11 or newer, with venv, is needed."; exit 1; }
+	@echo "setting up .venv ($(SYSTEM_PYTHON))" >&2
+	@$(SYSTEM_PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@# `sync` would remove uv itself, which is not in the file.
+	@$(UV) pip install --quiet --python $(PYTHON) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-ministack/.installed .venv-sam/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
+	@echo "setting up .venv-$*" >&2
+	@$(UV) venv --quiet --clear --python .venv/bin/python .venv-$*
+	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes requirements/$*.txt
+	@touch $@
+
+COMPILE := $(UV) pip compile --quiet --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
+lock: .venv/.installed ## Resolve the dependencies anew; no index address gets into the files
+	@$(COMPILE) pyproject.toml -o layers/dependencies/requirements.txt
+	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
+	@$(COMPILE) --group ministack -o requirements/ministack.txt
+	@$(COMPILE) --group sam -o requirements/sam.txt
+
+clean: ## Remove everything that set-up and builds made
+	@rm -rf .venv .venv-ministack .venv-sam .engines .local .aws-sam .aws-sam.log

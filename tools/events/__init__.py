@@ -1,0 +1,1 @@
+"""Writes `events/`: complete notifications in the providers' current shapes, with ids that fit into stories."""
