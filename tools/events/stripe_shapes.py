@@ -502,7 +502,11 @@ def dispute(
         "network_reason_code": "10.4",
         "payment_intent": intent,
         "payment_method_details": {
-            "card": {"brand": "visa", "case_type": "inquiry" if is_inquiry else "chargeback", "network_reason_code": "10.4"},
+            "card": {
+                "brand": "visa",
+                "case_type": "inquiry" if is_inquiry else "chargeback",
+                "network_reason_code": "10.4",
+            },
             "type": "card",
         },
         "reason": "fraudulent",
