@@ -20,7 +20,7 @@ from rich.table import Table
 from ledger.dynamodb import DynamoDBStore
 from ledger.facts import AccountId
 from tools import environment
-from tools.statement import render, statement
+from tools.statement import paper, render, statement
 from tools.verify import Finding, World, as_json, check
 
 SEGMENTS = 4
@@ -55,7 +55,7 @@ def _statement(store: DynamoDBStore, account_id: AccountId, *, is_json: bool) ->
     if is_json:
         print(json.dumps(data, indent=2))
     else:
-        Console().print(render(data))
+        paper().print(render(data))
     return 0
 
 
@@ -69,7 +69,7 @@ def _verify(store: DynamoDBStore, *, is_json: bool) -> int:
     if is_json:
         print(json.dumps(as_json(findings), indent=2))
     else:
-        Console().print(findings_table(findings))
+        paper().print(findings_table(findings))
     return 1 if any(finding.broken for finding in findings) else 0
 
 

@@ -33,7 +33,7 @@ from ledger.runtime import runtime
 from tools import engines, environment, signing
 from tools.gateway import Gateway
 from tools.ledger import findings_table, read_world
-from tools.statement import render, statement
+from tools.statement import paper, render, statement
 from tools.stories import Story, Telling, stories, with_repeats
 from tools.template import load, table_definition
 from tools.verify import World, check
@@ -53,7 +53,7 @@ def main() -> int:
     run.add_argument("--in-order", action="store_true", help="as the providers would like to deliver: once, in order")
     commands.add_parser("serve", help="stay up until Ctrl-C")
     arguments = parser.parse_args()
-    console = Console()
+    console = paper()
     try:
         with _house(console) as gateway:
             if arguments.command == "serve":

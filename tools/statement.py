@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +12,12 @@ from ledger.accounts import Account
 from ledger.entries import Entry
 from ledger.facts import AccountId
 from ledger.ports import Keys, Store
+
+
+def paper() -> Console:
+    """Where people read: as wide as the terminal, and wide enough when there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=132)
 
 
 def statement(store: Store, account_id: AccountId, now: datetime) -> dict[str, Any] | None:

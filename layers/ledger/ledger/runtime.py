@@ -41,6 +41,7 @@ class Config:
     catalogue_file: Path
     secrets_name: str | None  # in Secrets Manager; None: the secrets stand in the environment, for local runs
     signing_secrets: Mapping[str, str]
+    is_measured: bool  # whether metrics are printed for CloudWatch
     archive_stream: str | None  # the Firehose stream that keeps raw bodies; None: they are not kept
 
     @classmethod
@@ -60,6 +61,7 @@ class Config:
             signing_secrets={
                 provider: environment.get(f"{provider.upper()}_SIGNING_SECRETS", "") for provider in PROVIDERS
             },
+            is_measured=environment.get("POWERTOOLS_METRICS_DISABLED", "").lower() != "true",
             archive_stream=environment.get("ARCHIVE_STREAM_NAME") or None,
         )
 
@@ -101,6 +103,13 @@ class Runtime:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def publish_metrics(self) -> None:
+        """Print this invocation's metrics for CloudWatch; where there is none, forget them."""
+        if self.config.is_measured:
+            self.metrics.flush_metrics()
+        else:
+            self.metrics.clear_metrics()
 
     def read_again(self, parked: Receipt) -> Event | None:
         """Translate a parked event anew: the catalogue may have learnt its price since."""

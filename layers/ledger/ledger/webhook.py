@@ -71,7 +71,7 @@ def handle(function: str, request: Mapping[str, Any], runtime: Runtime) -> Answe
         runtime.logger.error("not stored", extra={"reason": str(unavailable)})
         return _problem(503, "The event could not be stored. Deliver it again.") | {"headers": _RETRY}
     finally:
-        runtime.metrics.flush_metrics()
+        runtime.publish_metrics()
     return _json(200, {"outcome": recorded.outcome, **said})
 
 
