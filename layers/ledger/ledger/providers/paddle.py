@@ -84,7 +84,7 @@ class _Said:
         self.cause = event.cause
 
     def owner(self, *, is_set_by_us: bool, payment_id: PaymentId | None = None) -> Owner:
-        """Whose it is. A browser can write custom_data into a checkout, and copies of it travel with the subscription."""
+        """Whose it is. A browser can write custom_data into a checkout; copies of it travel with the subscription."""
         custom = self.source.get("custom_data")
         custom = custom if isinstance(custom, dict) else None
         account_id = optional_text(custom, "account_id")
@@ -100,18 +100,19 @@ class _Said:
 
 _INITIAL = {"web", "api"}
 _PAYS_FOR_A_PERIOD = {"subscription_recurring", "subscription_payment_method_change"}
+_MAY_BE_FREE = {*_INITIAL, "subscription_recurring"}
 _GRANTS = {*_INITIAL, *_PAYS_FOR_A_PERIOD, "subscription_charge"}
 
 
 def _transaction(said: _Said) -> dict[str, Any]:
-    """Money has been captured and processed. What grants is judged by origin, total and price, never by the type alone."""
+    """Money has been captured and processed. What it grants is judged by origin, total and price, not by its type."""
     transaction = said.source
     origin = text(transaction, "origin")
     owner = said.owner(is_set_by_us=origin == "api")
     totals = transaction["details"]["totals"]
     total_minor = whole(totals, "total")
-    is_free_order = total_minor == 0 and owner.order_id is not None and whole(totals, "subtotal") > 0
-    if total_minor <= 0 and not is_free_order:
+    is_free_order = owner.order_id is not None and origin in _MAY_BE_FREE and whole(totals, "subtotal") > 0
+    if total_minor <= 0 and not (total_minor == 0 and is_free_order):
         return {"owner": owner}  # a trial, or a change of the payment method: nothing was bought
     if text(transaction, "status") != "completed":
         raise NotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {transaction['status']}")
@@ -248,7 +249,7 @@ def _adjustment(said: _Said) -> dict[str, Any]:
     action, status = text(source, "action"), text(source, "status")
     if status not in _REFUND_STATES:
         raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment status {status}")
-    common = {"amount_minor": whole(source["totals"], "total"), "at": said.at, "cause": said.cause}
+    common: dict[str, Any] = {"amount_minor": whole(source["totals"], "total"), "at": said.at, "cause": said.cause}
     adjustment_id = text(source, "id")
     fact: RefundChanged | ChargebackChanged | CreditRecorded
     if action == "refund":
@@ -272,7 +273,7 @@ def _adjustment(said: _Said) -> dict[str, Any]:
 
 
 def _refunded_items(adjustment: Json) -> tuple[RefundedItem, ...]:
-    """What was refunded of which line. The amount of an item that leaves tax out is grossed up by Paddle in its totals."""
+    """What was refunded of which line, tax included: the totals have it even where the item's amount leaves it out."""
     return tuple(
         RefundedItem(
             line_id=text(item, "item_id"),

@@ -21,7 +21,7 @@ MAX_SIGNATURES = 10
 class Rejection(StrEnum):
     """Why a signature was not accepted."""
 
-    NO_SECRET = "no_secret"
+    NO_SECRET = "no_secret"  # noqa: S105 - a reason, no secret
     MISSING = "missing"
     MALFORMED = "malformed"
     TOO_OLD = "too_old"
@@ -40,14 +40,14 @@ class SignatureRejected(Exception):
 def verify_stripe(
     body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now: float, tolerance_s: int = TOLERANCE_S
 ) -> None:
-    """Return if `Stripe-Signature: t=…,v1=…[,v1=…]` signs `body` with one of `secrets`; else raise SignatureRejected."""
+    """Accept `Stripe-Signature: t=…,v1=…[,v1=…]` if one of `secrets` signed `body`; else raise SignatureRejected."""
     _verify(body, headers, secrets, now, tolerance_s, "stripe-signature", ",", "t", "v1", b".")
 
 
 def verify_paddle(
     body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now: float, tolerance_s: int = TOLERANCE_S
 ) -> None:
-    """Return if `Paddle-Signature: ts=…;h1=…[;h1=…]` signs `body` with one of `secrets`; else raise SignatureRejected."""
+    """Accept `Paddle-Signature: ts=…;h1=…[;h1=…]` if one of `secrets` signed `body`; else raise SignatureRejected."""
     _verify(body, headers, secrets, now, tolerance_s, "paddle-signature", ";", "ts", "h1", b":")
 
 

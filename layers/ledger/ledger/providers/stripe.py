@@ -1,6 +1,6 @@
 """Stripe's notifications, at API version 2026-10-28.endive, in our words.
 
-    checkout.session.completed, .async_payment_succeeded      pays for packs, once paid; for a subscription it only links
+    checkout.session.completed, .async_payment_succeeded      pays for packs, once paid; a subscription's only links
     invoice.paid                                              pays for a subscription's period, first or later
     invoice_payment.paid                                      links an invoice to its PaymentIntent
     refund.*, charge.refunded                                 money given back
