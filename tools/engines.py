@@ -87,7 +87,7 @@ def running(engine: str, port: int | None = None) -> Iterator[str]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call into libc, no locks
+                preexec_fn=_die_with_parent,
             )
         try:
             endpoint = f"http://127.0.0.1:{port}"

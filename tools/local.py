@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import botocore.session
+import boto3
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -101,7 +101,7 @@ def _house(console: Console) -> Iterator[Gateway]:
 
 
 def _make_table(name: str) -> None:
-    client = botocore.session.get_session().create_client("dynamodb", region_name=environment.REGION)
+    client = boto3.client("dynamodb", region_name=environment.REGION)
     with contextlib.suppress(client.exceptions.ResourceInUseException):
         client.create_table(**table_definition(load(), name))
 

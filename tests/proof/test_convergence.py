@@ -90,7 +90,7 @@ def world(store: FakeStore) -> World:
 def test_every_order_with_repeats_ends_in_the_same_ledger(
     story: Story, record_property: Callable[[str, object], None]
 ) -> None:
-    """Each permutation of a story, every event told again at a seeded later place, means the same and breaks nothing."""
+    """Each permutation, every event told again at a seeded later place, means the same and breaks nothing."""
     natural = [(telling, translated(telling)) for telling in story.tellings]
     wanted = meaning(play(natural))
     assert not wanted["parked"], "a story is usable as a whole"

@@ -1,0 +1,118 @@
+"""Many callers at one moment, on AWS's own engine: nothing is booked twice, nothing is lost."""
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+from ledger.book import spend
+from ledger.dynamodb import DynamoDBStore
+from ledger.errors import AccountSuspended, InsufficientCredits, StoreUnavailable
+from ledger.events import Event, Outcome
+from ledger.facts import DisputeState, PaymentId
+from ledger.ports import Keys
+from tests.builders import ADA, LATER, dispute, paid, payment, refund, says, tell
+from tools.ledger import read_world
+from tools.verify import World, check
+
+THREADS = 64
+
+
+def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+    """Run these together: all wait at one line, then start."""
+    line = Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        line.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def delivered(store: DynamoDBStore, event: Event) -> Callable[[], Outcome]:
+    """A provider's patience: deliver until it is answered 200."""
+
+    def deliver() -> Outcome:
+        for _ in range(50):
+            try:
+                return tell(store, event)[0].outcome
+            except StoreUnavailable:
+                continue
+        raise AssertionError("fifty deliveries were not enough")
+
+    return deliver
+
+
+def assert_sound(store: DynamoDBStore) -> None:
+    """Every invariant holds over the whole table."""
+    world = World()
+    read_world(store, world)
+    assert not [finding for finding in check(world) if finding.broken]
+
+
+def test_one_event_from_64_threads_is_one_grant(real_store: DynamoDBStore) -> None:
+    """The same delivery at the same moment: one is booked, the others find it booked."""
+    event = paid(payment(claim="order/ord_1"))
+    outcomes = Counter(at_once([delivered(real_store, event)] * THREADS))
+    assert outcomes == {Outcome.BOOKED: 1, Outcome.ALREADY_BOOKED: THREADS - 1}
+    assert len(list(real_store.entries(ADA))) == 1
+    assert_sound(real_store)
+
+
+def test_different_payments_of_one_account_at_once_are_all_booked(real_store: DynamoDBStore) -> None:
+    """A hot account loses nothing."""
+    events = [paid(payment(PaymentId(f"stripe:pi_{n}"), claim=f"order/ord_{n}")) for n in range(THREADS)]
+    assert Counter(at_once([delivered(real_store, event) for event in events])) == {Outcome.BOOKED: THREADS}
+    account = real_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+    assert (account.balance, account.version) == (1000 * THREADS, THREADS)
+    assert_sound(real_store)
+
+
+def test_payment_refunds_and_disputes_of_one_purchase_at_once_converge(real_store: DynamoDBStore) -> None:
+    """Facts about one purchase race each other and their payment; the end is the same as in any order."""
+    events = [
+        paid(),
+        *(says(refund(100, refund_id=f"re_{n}", minute=10 + n)) for n in range(8)),
+        says(dispute(DisputeState.OPEN, 400, minute=20)),
+        says(dispute(DisputeState.LOST, 400, minute=30)),
+    ]
+    at_once([delivered(real_store, event) for event in events])
+    account = real_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+    assert (account.balance, account.status) == (1000 - 400 - 200, "suspended")
+    assert_sound(real_store)
+
+
+def test_spending_and_a_clawback_cant_both_win(real_store: DynamoDBStore) -> None:
+    """Runs draw while the money goes back: what was drawn is owed, what was not is taken, never both."""
+    tell(real_store, paid())
+
+    def run(number: int) -> Callable[[], int]:
+        def draw() -> int:
+            for _ in range(50):
+                try:
+                    return sum(spend(ADA, f"run_{number}", 50, real_store, now=LATER).drawn.values())
+                except (InsufficientCredits, AccountSuspended):
+                    return 0
+                except StoreUnavailable:
+                    continue
+            raise AssertionError("fifty tries were not enough")
+
+        return draw
+
+    drawn = at_once([*(run(number) for number in range(24)), delivered(real_store, says(refund(2000)))])
+    total = sum(amount for amount in drawn if isinstance(amount, int))
+    account = real_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+    assert (account.balance, account.shortfall) == (0, total)
+    assert_sound(real_store)
+
+
+def test_two_payments_of_one_order_at_once_have_one_original(real_store: DynamoDBStore) -> None:
+    """Whoever is first, the lower by (time, id) is the original in the end."""
+    rivals = [paid(payment(PaymentId(f"stripe:pi_{n}"), claim="order/ord_1", minute=20 - n)) for n in range(10)]
+    at_once([delivered(real_store, event) for event in rivals])
+    known = real_store.read(Keys(claims=frozenset({"order/ord_1"}), accounts=frozenset({ADA})))
+    assert known.claims["order/ord_1"].payment_id == "stripe:pi_9"
+    assert known.accounts[ADA].balance == 1000
+    assert_sound(real_store)
