@@ -1,0 +1,92 @@
+"""The commands that people type, as they type them: their output is what the README shows."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools import engines, signing
+from tools.stories import stories
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def environment(port: int) -> dict[str, str]:
+    """A person's shell: none of the test run's AWS settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "POWERTOOLS_"))}
+    return kept | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'layers' / 'ledger'}", "PORT": str(port)}
+
+
+def command(*arguments: str, port: int) -> subprocess.CompletedProcess[str]:
+    """Run one of our commands to its end."""
+    run = [sys.executable, "-m", *arguments]
+    return subprocess.run(run, cwd=ROOT, env=environment(port), capture_output=True, text=True, timeout=120)  # noqa: S603 - ours
+
+
+def test_the_readme_shows_what_the_run_prints() -> None:
+    """The README's example is run and compared, word for word but for the ports."""
+    shown = re.search(r'\$ make run ARGS="(.*?)"\n(.*?)\n```', (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert shown
+    result = command("tools.local", "run", *shown[1].split(), port=engines.free_port())
+    printed = "\n".join(line.rstrip() for line in result.stdout.splitlines()).strip()
+    assert result.returncode == 0
+    assert re.sub(r":\d{4,5}\b(?=,|  over)", ":…", printed) == re.sub(r":(\d{4,5}|…)(?=,|  over)", ":…", shown[2])
+
+
+def test_the_readme_counts_what_there_is() -> None:
+    """The number of notifications that it promises is the number in the library."""
+    count = sum(len(story.tellings) for story in stories())
+    assert f"plays {count} real notifications" in (ROOT / "README.md").read_text("utf-8")
+
+
+@contextlib.contextmanager
+def server() -> Iterator[int]:
+    """`make serve`; yields its port once it answers."""
+    port = engines.free_port()
+    arguments = [sys.executable, "-m", "tools.local", "serve"]
+    process = subprocess.Popen(arguments, cwd=ROOT, env=environment(port), stdout=subprocess.DEVNULL)  # noqa: S603 - ours
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError):
+                http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
+                break
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_served_ledger_is_delivered_to_read_and_verified() -> None:
+    """A signed delivery over HTTP, the account's statement, the proof; and an unknown account is told as such."""
+    story = stories()[0]
+    told = story.tellings[0]
+    with server() as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        headers = signing.headers(told.provider, told.body, signing.LOCAL_SECRETS[told.provider], time.time())
+        connection.request("POST", f"/webhooks/{told.provider}/{told.to}", told.body, headers)
+        assert json.loads(connection.getresponse().read())["outcome"] == "booked"
+        account = json.loads(
+            command("tools.ledger", "statement", "--account", story.account_id, "--json", port=port).stdout
+        )
+        assert (account["status"], account["balance"], account["shortfall"], account["holds"]) == ("active", 500, 0, [])
+        assert [entry["credits"] for entry in account["entries"]] == [500]
+        proof = command("tools.ledger", "verify", "--json", port=port)
+        assert (proof.returncode, json.loads(proof.stdout)["holds"]) == (0, True)
+        assert command("tools.ledger", "statement", "--account", "acct_nobody", port=port).returncode == 1
+
+
+@pytest.mark.parametrize("tool", ["tools.local", "tools.ledger", "tools.engines"])
+def test_every_command_has_help(tool: str) -> None:
+    """`--help` explains and ends well."""
+    result = command(tool, "--help", port=0)
+    assert result.returncode == 0
+    assert "usage:" in result.stdout
