@@ -1,0 +1,158 @@
+"""Refunds and disputes: what they take back, once, in whatever form they are told."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from ledger.book import spend
+from ledger.facts import DisputeState, PaidLine, RefundedItem, RefundState, RefundTotalReported
+from tests.builders import ADA, LATER, at, dispute, paid, payment, refund, says, tell
+from tests.fakes import FakeStore
+
+
+def reported(total_minor: int, minute: float) -> RefundTotalReported:
+    """The provider's running total."""
+    return RefundTotalReported(charge_id="ch_1", total_minor=total_minor, at=at(minute), cause="stripe:evt")
+
+
+def test_cumulative_partial_refunds_take_back_their_share_once() -> None:
+    """500 and 500 of 2,000 take 250 and 250 of 1,000, with the running total beside them, alone, doubled or swapped."""
+    heard = [refund(500), reported(500, 11), refund(500, refund_id="re_2", minute=12), reported(1000, 13)]
+    for order in itertools.permutations(heard):
+        store = FakeStore()
+        tell(store, paid(), *(says(fact) for fact in order), *(says(fact) for fact in order))
+        assert store.accounts[ADA].balance == 500
+    store = FakeStore()
+    tell(store, paid(), says(reported(500, 11)))
+    assert store.accounts[ADA].balance == 750
+    tell(store, says(reported(1000, 13)))
+    assert store.accounts[ADA].balance == 500
+
+
+def test_three_refunds_of_a_third_end_at_exactly_everything() -> None:
+    """Shares are cumulative: rounding never leaves a credit behind or takes one too many."""
+    store = FakeStore()
+    tell(store, paid(payment(paid_minor=1000)))
+    balances = []
+    for number, amount in enumerate((333, 333, 334)):
+        tell(store, says(refund(amount, refund_id=f"re_{number}", minute=10 + number)))
+        balances.append(store.accounts[ADA].balance)
+    assert balances == [667, 334, 0]
+
+
+def test_a_refund_of_spent_credits_leaves_a_debt_and_never_a_negative_balance() -> None:
+    """1,000 bought, 950 spent, all refunded: 50 are taken, 950 owed, and other lots are not touched."""
+    store = FakeStore()
+    tell(store, paid())
+    spend(ADA, "run_1", 950, store, now=LATER)
+    tell(store, paid(payment("stripe:pi_2", credits_=300, minute=1)), says(refund(2000)))  # type: ignore[arg-type]
+    account = store.accounts[ADA]
+    assert (account.balance, account.shortfall, account.spendable(LATER)) == (300, 950, 300)
+    assert account.spendable(LATER, is_debt_withheld=True) == 0
+
+
+def test_a_won_dispute_restores_exactly_what_it_froze_and_a_later_refund_takes_it() -> None:
+    """Open freezes and holds; won thaws and lifts; an ordinary refund afterwards claws back as usual."""
+    store = FakeStore()
+    tell(store, paid(), says(dispute(DisputeState.OPEN)))
+    assert (store.accounts[ADA].status, store.accounts[ADA].spendable(LATER)) == ("suspended", 0)
+    tell(store, says(dispute(DisputeState.WON, minute=30)))
+    assert (store.accounts[ADA].status, store.accounts[ADA].spendable(LATER)) == ("active", 1000)
+    tell(store, says(refund(1000)))
+    assert store.accounts[ADA].balance == 500
+
+
+def test_a_win_lifts_its_own_hold_and_no_other() -> None:
+    """With a second dispute open the account stays held and the lot frozen."""
+    store = FakeStore()
+    tell(store, paid(), says(dispute()), says(dispute(dispute_id="dp_2", minute=21)))
+    tell(store, says(dispute(DisputeState.WON, minute=30)))
+    account = store.accounts[ADA]
+    assert (set(account.holds), account.spendable(LATER)) == ({"dispute:stripe:dp_2"}, 0)
+    assert next(iter(account.lots.values())).is_frozen
+
+
+def test_an_inquiry_neither_takes_nor_holds_and_is_flagged_while_it_lasts() -> None:
+    """A question of the bank is no chargeback."""
+    store = FakeStore()
+    tell(store, paid(), says(dispute(DisputeState.INQUIRY)))
+    account = store.accounts[ADA]
+    assert (account.status, account.spendable(LATER), len(account.flags)) == ("active", 1000, 1)
+    tell(store, says(dispute(DisputeState.INQUIRY_CLOSED, minute=30)))
+    assert not store.accounts[ADA].flags
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([0, 1, 2])))
+def test_a_refund_and_a_chargeback_of_one_payment_take_its_credits_once(order: tuple[int, ...]) -> None:
+    """The money went back twice; the credits can go only once."""
+    events = [paid(), says(refund(2000)), says(dispute(DisputeState.LOST))]
+    store = FakeStore()
+    tell(store, *(events[place] for place in order))
+    account = store.accounts[ADA]
+    assert (account.balance, account.shortfall, account.status) == (0, 0, "suspended")
+
+
+def test_a_refund_that_fails_gives_its_credits_back_once() -> None:
+    """Ranked by state: a late 'succeeded' does not undo a 'failed'."""
+    store = FakeStore()
+    failed = says(refund(2000, state=RefundState.FAILED, minute=20))
+    tell(store, paid(), says(refund(2000)), failed, failed, says(refund(2000, minute=25)))
+    assert store.accounts[ADA].balance == 1000
+
+
+def test_a_refund_that_names_a_line_takes_that_lines_credits() -> None:
+    """Of two lines, the named one is taken back; the rest of the money then takes the other. Tax alone takes nothing."""
+    lines = tuple(
+        PaidLine(line_id=name, product_id="pack", credits=credits_, amount_minor=1000, expires_at=None)
+        for name, credits_ in (("a", 500), ("b", 1000))
+    )
+    named = replace(refund(1000), items=(RefundedItem(line_id="a", amount_minor=1000),))
+    tax_item = RefundedItem(line_id="b", amount_minor=100, is_tax_only=True)
+    tax = replace(refund(100, refund_id="re_t"), items=(tax_item,))
+    store = FakeStore()
+    tell(store, paid(payment(lines=lines)), says(named), says(tax))
+    assert store.accounts[ADA].balance == 1000
+    tell(store, says(refund(1000, refund_id="re_2", minute=15)))
+    assert store.accounts[ADA].balance == 0
+
+
+def test_what_corrects_an_overcharge_takes_no_credits() -> None:
+    """100 of 2,100 were paid above the price: giving them back is no refund of credits, and the flag goes."""
+    store = FakeStore()
+    tell(store, paid(payment(paid_minor=2100, overcharge_minor=100)), says(refund(100)))
+    account = store.accounts[ADA]
+    assert (account.balance, dict(account.flags)) == (1000, {})
+    tell(store, says(refund(1000, refund_id="re_2", minute=15)))
+    assert store.accounts[ADA].balance == 500
+
+
+def test_a_free_order_has_nothing_to_take_back() -> None:
+    """Of a payment of nothing, no share can be refunded."""
+    store = FakeStore()
+    tell(store, paid(payment(paid_minor=0)), says(refund(0)))
+    assert store.accounts[ADA].balance == 1000
+
+
+def test_a_suspended_account_is_still_renewed_and_stays_held() -> None:
+    """The customer paid: the renewal is booked, the hold stays, and the statement shows both."""
+    store = FakeStore()
+    tell(store, paid(), says(dispute()), paid(payment("stripe:in_2", minute=60, expires_at=LATER)))  # type: ignore[arg-type]
+    account = store.accounts[ADA]
+    assert (account.status, account.balance, account.spendable(at(90))) == ("suspended", 2000, 0)
+    assert [entry.kind for entry in store.entries(ADA)] == ["grant", "freeze", "grant"]
+
+
+def test_an_expired_lot_is_unspendable_at_its_instant() -> None:
+    """Expiry is an instant, checked at the draw: no job has to run for it."""
+    store = FakeStore()
+    tell(store, paid(payment(expires_at=at(60))))
+    account = store.accounts[ADA]
+    assert (account.spendable(at(59.99)), account.spendable(at(60))) == (1000, 0)
+
+
+def test_draws_take_what_expires_first_and_packs_last() -> None:
+    """A subscription's credits go before a pack's."""
+    store = FakeStore()
+    tell(store, paid(), paid(payment("stripe:in_2", credits_=100, expires_at=LATER)))  # type: ignore[arg-type]
+    assert spend(ADA, "run_1", 150, store, now=at(1)).drawn == {"stripe:in_2/0": 100, "stripe:pi_1/0": 50}

@@ -1,0 +1,160 @@
+"""What DynamoDB may answer on a bad day, and what a commit costs on a good one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseClientError
+
+from ledger import booking
+from ledger.dynamodb import DynamoDBStore, items
+from ledger.errors import StoreUnavailable
+from ledger.events import Event, Outcome, Receipt
+from ledger.facts import AccountId, DisputeState, PaymentId
+from ledger.ports import Commit
+from tests.builders import ADA, IN, LATER, dispute, paid, payment, refund, says, tell
+from tests.fakes import FakeStore
+
+
+class Troubled:
+    """A connection that refuses its first calls."""
+
+    def __init__(self, *troubles: Exception) -> None:
+        self.troubles = list(troubles)
+        self.calls: list[dict[str, Any]] = []
+
+    def transact_write_items(self, **arguments: Any) -> None:
+        self.calls.append(arguments)
+        if self.troubles:
+            raise self.troubles.pop(0)
+
+
+def refused(code: str, *reasons: str | None) -> TransactWriteError:
+    """A refusal in AWS's wire format, as PynamoDB raises it."""
+    told = [CancellationReason(code=reason) if reason else None for reason in reasons]
+    cause = VerboseClientError({"Error": {"Code": code}}, "TransactWriteItems", {}, cancellation_reasons=told)
+    return TransactWriteError("refused", cause)
+
+
+CONFLICT = refused("TransactionCanceledException", None, "TransactionConflict")
+THROTTLED = refused("ProvisionedThroughputExceededException")
+TIMEOUT = TransactWriteError("no answer", ReadTimeoutError(endpoint_url="http://127.0.0.1"))
+
+
+def receipt(event: Event) -> Receipt:
+    """The receipt of an event."""
+    return Receipt(
+        provider=event.provider,
+        event_id=event.event_id,
+        event_type=event.event_type,
+        occurred_at=event.at,
+        heard_at=LATER,
+        outcome=Outcome.NOTED,
+        body_sha256="0" * 64,
+        customer_id=event.owner.customer_id,
+        account_id=event.owner.account_id,
+    )
+
+
+@pytest.mark.parametrize("trouble", [CONFLICT, THROTTLED])
+def test_a_conflict_or_throttling_is_tried_again(trouble: Exception) -> None:
+    """On a hot account a passing refusal costs a pause, no event."""
+    connection = Troubled(trouble, trouble)
+    store = DynamoDBStore("ledger", connection)  # type: ignore[arg-type]
+    assert tell(store, paid())[0].outcome is Outcome.BOOKED
+    assert len(connection.calls) == 3
+
+
+@pytest.mark.parametrize("trouble", [CONFLICT, THROTTLED, TIMEOUT])
+def test_what_does_not_pass_is_told_to_the_provider_and_never_dropped(trouble: Exception) -> None:
+    """After the last try the event is not stored, and its caller knows: 503, so that it is delivered again."""
+    store = DynamoDBStore("ledger", Troubled(*[trouble] * 20))  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailable):
+        tell(store, paid())
+
+
+def test_a_bug_of_ours_is_not_taken_for_a_bad_day() -> None:
+    """A validation error is raised as it is: it must alarm, not be retried."""
+    store = DynamoDBStore("ledger", Troubled(refused("ValidationException")))  # type: ignore[arg-type]
+    with pytest.raises(TransactWriteError):
+        tell(store, paid())
+
+
+def test_every_write_of_a_commit_stands_under_a_condition() -> None:
+    """But for a closed lot, which the account's version guards, nothing is written unconditionally."""
+    connection = Troubled()
+    store = DynamoDBStore("ledger", connection)  # type: ignore[arg-type]
+    store.commit(booking.plan_grant(paid(payment(claim="order/ord_1")), receipt(paid())))
+    (call,) = connection.calls
+    operations = [*call["put_items"], *call["update_items"]]
+    assert len(operations) == 5
+    assert all("ConditionExpression" in operation for operation in operations)
+
+
+@pytest.mark.parametrize(
+    ("history", "last", "round_trips"),
+    [
+        ([], lambda: paid(payment(claim="order/ord_1")), 1),
+        ([], lambda: paid(), 1),
+        ([lambda: paid(event_id="evt_same")], lambda: paid(event_id="evt_same"), 1),
+        ([lambda: paid()], lambda: paid(), 2),
+        ([lambda: says(refund())], lambda: paid(), 3),
+        ([lambda: paid()], lambda: says(refund()), 3),
+        ([lambda: paid()], lambda: says(dispute(DisputeState.OPEN)), 3),
+        ([lambda: paid(payment(IN)), lambda: says(names=(IN, PaymentId("stripe:pi_1")))], lambda: says(refund()), 3),
+        ([lambda: says(names=(IN, PaymentId("stripe:pi_1"))), lambda: paid(payment(IN))], lambda: says(refund()), 3),
+    ],
+)
+def test_round_trips_stay_within_the_budget(
+    history: list[Callable[[], Event]], last: Callable[[], Event], round_trips: int
+) -> None:
+    """A grant is one, the same event again one, another event of its payment two, everything that reads first three."""
+    store = FakeStore()
+    tell(store, *(event() for event in history))
+    store.round_trips = 0
+    tell(store, last())
+    assert store.round_trips <= round_trips
+
+
+def size(item: items.Item) -> int:
+    """An item's size as DynamoDB counts it."""
+
+    def of(attribute: Any) -> int:
+        ((tag, content),) = attribute.items()
+        if tag in {"S", "B"}:
+            return len(content.encode() if isinstance(content, str) else content)
+        if tag == "N":
+            return len(content.lstrip("-")) // 2 + 2
+        if tag == "M":
+            return 3 + sum(len(name.encode()) + of(inner) + 1 for name, inner in content.items())
+        return 3 + sum(of(inner) + 1 for inner in content) if tag == "L" else 1
+
+    return sum(len(name.encode()) + of(attribute) for name, attribute in item.items())
+
+
+def test_a_first_grant_writes_at_most_ten_units() -> None:
+    """Receipt, purchase, entry, account, order claim: each below 1 KB, the account with ten open lots too."""
+    pi = "stripe:pi_3QxYzAbCdEfGhIjKlMnOpQrS"
+    ours = AccountId("acct_01k9zq3v7m8n5p2r4s6t8w0x1y")
+    settled = payment(PaymentId(pi), claim="order/ord_01k9zq3v7m8n5p2r4s6t8w0x1y", account_id=ours)
+    event = paid(settled, event_id="evt_1QxYzAbCdEfGhIjKlMnOpQrS", customer="cus_QxYzAbCdEfGhIj")
+    connection = Troubled()
+    DynamoDBStore("ledger", connection).commit(booking.plan_grant(event, receipt(event)))  # type: ignore[arg-type]
+    (call,) = connection.calls
+    sizes = [size(operation["Item"]) for operation in call["put_items"]]
+    lots = {
+        f"lot:order/ord_01k9zq3v7m8n5p2r4s6t8w0x{n:02}/0": {"M": {"granted": {"N": "2500"}, "drawn": {"N": "1234"}}}
+        for n in range(10)
+    }
+    account = items.account_key(ours) | {"version": {"N": "12345"}} | lots
+    assert len(sizes) == 3
+    assert max(*sizes, size(account)) < 1024, (sizes, size(account))
+
+
+def test_the_entries_of_a_commit_name_their_effect_and_not_their_event() -> None:
+    """The same effect has the same id whoever tells it: it can't be booked twice."""
+    first, second = (booking.plan_grant(event, receipt(event)) for event in (paid(), paid()))
+    assert isinstance(first, Commit)
+    assert [entry.entry_id for entry in first.entries] == [entry.entry_id for entry in second.entries]
+    assert first.entries[0].account_id == ADA
