@@ -109,7 +109,7 @@ def test_every_write_of_a_commit_stands_under_a_condition() -> None:
 def test_round_trips_stay_within_the_budget(
     history: list[Callable[[], Event]], last: Callable[[], Event], round_trips: int
 ) -> None:
-    """A grant is one, the same event again one, another event of its payment two, everything that reads first three."""
+    """A grant is one, the same event one, another event of its payment two, what reads first three."""
     store = FakeStore()
     tell(store, *(event() for event in history))
     store.round_trips = 0

@@ -171,6 +171,8 @@ class Snapshot:
                 keys |= Keys(frozenset({item.to}), frozenset({item.account_id} if item.account_id else ()))
             elif item.payment:
                 keys |= keys_of(item.payment)
+        opened = {(account.account_id, lot_id) for account in self.accounts.values() for lot_id in account.lots}
+        keys -= Keys(closed_lots=frozenset(opened))
         held = self.claims.get(claim or "")
         return keys | Keys(frozenset({held.payment_id})) if held and held.payment_id else keys
 
