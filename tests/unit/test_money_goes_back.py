@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.book import spend
-from ledger.facts import DisputeState, PaidLine, RefundedItem, RefundState, RefundTotalReported
+from ledger.facts import DisputeState, Fact, PaidLine, RefundedItem, RefundState, RefundTotalReported
 from tests.builders import ADA, LATER, at, dispute, paid, payment, refund, says, tell
 from tests.fakes import FakeStore
 
@@ -18,7 +18,7 @@ def reported(total_minor: int, minute: float) -> RefundTotalReported:
 
 def test_cumulative_partial_refunds_take_back_their_share_once() -> None:
     """500 and 500 of 2,000 take 250 and 250 of 1,000, with the running total beside them, alone, doubled or swapped."""
-    heard = [refund(500), reported(500, 11), refund(500, refund_id="re_2", minute=12), reported(1000, 13)]
+    heard: list[Fact] = [refund(500), reported(500, 11), refund(500, refund_id="re_2", minute=12), reported(1000, 13)]
     for order in itertools.permutations(heard):
         store = FakeStore()
         tell(store, paid(), *(says(fact) for fact in order), *(says(fact) for fact in order))
@@ -102,7 +102,7 @@ def test_a_refund_that_fails_gives_its_credits_back_once() -> None:
 
 
 def test_a_refund_that_names_a_line_takes_that_lines_credits() -> None:
-    """Of two lines, the named one is taken back; the rest of the money then takes the other. Tax alone takes nothing."""
+    """Of two lines the named one is taken back; the rest of the money takes the other. Tax alone takes nothing."""
     lines = tuple(
         PaidLine(line_id=name, product_id="pack", credits=credits_, amount_minor=1000, expires_at=None)
         for name, credits_ in (("a", 500), ("b", 1000))
