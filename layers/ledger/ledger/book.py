@@ -68,8 +68,8 @@ def record(event: Event, store: Store, *, body: bytes, body_sha256: str, now: da
             refusal = store.commit(commit)
             return _heard_before(refusal.receipt) if refusal and refusal.receipt else _recorded(commit)
 
-    for _ in _attempts():
-        planned = _plan(event, receipt, store)
+    for attempt in _attempts():
+        planned = _plan(event, receipt, store, is_first=attempt == 0)
         if isinstance(planned, Unusable):
             return _park(planned, receipt, body, store)
         if recorded := _write(planned, store):
@@ -93,8 +93,11 @@ class _Reading:
         return self.known
 
 
-def _plan(event: Event, receipt: Receipt, store: Store) -> Commit | Unusable:
-    """Read what the event's names lead to, and plan its commit."""
+def _plan(event: Event, receipt: Receipt, store: Store, *, is_first: bool) -> Commit | Unusable:
+    """Read what the event's names lead to, and plan its commit.
+
+    A payment whose account had to be found, and about which nothing is known, is first tried without reading more.
+    """
     reading = _Reading(store, event.payment.claim if event.payment else None)
     known = reading.look_up(_keys_of(event))
     account_id = booking.owner_account(event, known)
@@ -107,6 +110,8 @@ def _plan(event: Event, receipt: Receipt, store: Store) -> Commit | Unusable:
             return found
         event = _owned_by(found, event)
         if event.payment:
+            if is_first and not event.owner.account_id and not known.payments.keys() & set(event.names):
+                return booking.plan_grant(event, receipt)
             return booking.plan(event, receipt, reading.look_up(keys_of(event.payment)))
         return booking.plan_subscription(event, receipt, known)
     if event.names:
