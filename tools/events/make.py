@@ -1,12 +1,15 @@
 """Write the library: `python -m tools.events.make`. Every id and time derives from its story's name: runs are equal."""
 
 import argparse
+import base64
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tools import signing
 from tools.events import paddle_shapes as paddle
 from tools.events import stripe_shapes as stripe
 
@@ -40,9 +43,7 @@ class Teller:
         file = (
             f"{self.provider}/{self.name.removeprefix(self.provider + '_')}_{len(self.deliveries) + 1:02}_{what}.json"
         )
-        path = EVENTS / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        _dump(file, content)
         self.deliveries.append({"to": to, "event": file})
 
     def manifest(self) -> Json:
@@ -402,6 +403,182 @@ def paddle_stories() -> list[Teller]:
     return told
 
 
+def changed(file: str, change: Callable[[Json], object]) -> Json:
+    """A story's notification, told of another customer and changed."""
+    text = (EVENTS / file).read_text("utf-8")
+    content: Json = json.loads(text)
+    change(content.get("data", {}).get("object") or content["data"])
+    return content
+
+
+def _with_status(status: str) -> Callable[[Json], object]:
+    def change(content: Json) -> None:
+        content["status"] = status
+        del content["transaction_id"]
+
+    return change
+
+
+def loose() -> dict[str, tuple[str, Json]]:
+    """Notifications that belong to no story: what each is and what becomes of it, and the notification."""
+    session = "stripe/pack_bought_01_checkout_session_completed.json"
+    invoice = "stripe/subscription_three_months_05_invoice_paid.json"
+    dispute = "stripe/dispute_lost_02_charge_dispute_created.json"
+    transaction = "paddle/pack_bought_01_transaction_completed.json"
+    renewal = "paddle/subscription_three_months_04_transaction_completed.json"
+    subscription = "paddle/subscription_three_months_02_subscription_created.json"
+
+    def line(content: Json) -> Json:
+        found: Json = content["lines"]["data"][0]
+        return found
+
+    def prorate(content: Json) -> None:
+        line(content)["parent"]["subscription_item_details"]["proration"] = True
+        content["billing_reason"] = "subscription_update"
+
+    def trial(content: Json) -> None:
+        line(content).update(amount=0, subtotal=0)
+        content.update(total=0, subtotal=0, amount_paid=0, amount_due=0, billing_reason="subscription_create")
+
+    def unknown_price(content: Json) -> None:
+        line(content)["pricing"]["price_details"]["price"] = "price_of_another_product"
+
+    def three(content: Json) -> None:
+        content["metadata"]["quantity"] = "3"
+        content.update(amount_subtotal=3000, amount_total=3000)
+
+    def zero(content: Json) -> None:
+        content["origin"] = "subscription_payment_method_change"
+        content["details"]["totals"].update(paddle.money(0, 0, 0) | {"grand_total": "0"})
+
+    def proration(content: Json) -> None:
+        content["origin"] = "subscription_update"
+        for item in (*content["items"], *content["details"]["line_items"]):
+            item["proration"] = {"rate": "0.5", "billing_period": content["billing_period"]}
+
+    def unknown_paddle_price(content: Json) -> None:
+        content["details"]["line_items"][0]["price_id"] = "pri_01jofanotherproduct000000a"
+
+    free = {"payment_status": "no_payment_required", "payment_intent": None, "amount_total": 0}
+    told = {
+        "stripe/proration": ("a proration: noted", changed(invoice, prorate)),
+        "stripe/trial": ("a free trial: noted", changed(invoice, trial)),
+        "stripe/manual_invoice": (
+            "an invoice without a subscription: noted",
+            changed(invoice, lambda o: o.update(billing_reason="manual", parent=None)),
+        ),
+        "stripe/unknown_price": ("a price that is not ours: parked", changed(invoice, unknown_price)),
+        "stripe/unknown_currency": (
+            "a currency without a price: parked",
+            changed(session, lambda o: o.update(currency="sek")),
+        ),
+        "stripe/underpaid": (
+            "less than the price: parked",
+            changed(session, lambda o: o.update(amount_subtotal=900, amount_total=900)),
+        ),
+        "stripe/overpaid": (
+            "more than the price: booked and flagged",
+            changed(session, lambda o: o.update(amount_subtotal=1100, amount_total=1100)),
+        ),
+        "stripe/quantity_three": ("three packs at once: 1,500 credits", changed(session, three)),
+        "stripe/free_order": ("an order that a discount made free: booked", changed(session, lambda o: o.update(free))),
+        "stripe/live_mode": (
+            "a live event on a test ledger: parked",
+            changed(session, lambda o: o.update(livemode=True)),
+        ),
+        "stripe/session_expired": (
+            "nobody paid: noted",
+            changed(session, lambda o: o.update(status="expired", payment_status="unpaid", payment_intent=None)),
+        ),
+        "stripe/dispute_of_a_charge": (
+            "a dispute that names no PaymentIntent: waits for its link",
+            changed(dispute, lambda o: o.update(payment_intent=None)),
+        ),
+        "stripe/dispute_prevented": ("closed without a hold", changed(dispute, lambda o: o.update(status="prevented"))),
+        "paddle/from_the_browser": (
+            "custom_data that a browser wrote: parked",
+            changed(transaction, lambda o: o.update(origin="web")),
+        ),
+        "paddle/payment_method_change": ("nothing was bought: noted", changed(renewal, zero)),
+        "paddle/proration": ("a proration: noted", changed(renewal, proration)),
+        "paddle/unknown_price": ("a price that is not ours: parked", changed(transaction, unknown_paddle_price)),
+        **{
+            f"paddle/subscription_{status}": (
+                f"its state, {status}",
+                changed(subscription, _with_status(status)),
+            )
+            for status in ("trialing", "paused", "active")
+        },
+    }
+    types = {
+        "stripe/session_expired": "checkout.session.expired",
+        "stripe/dispute_prevented": "charge.dispute.closed",
+        "paddle/subscription_trialing": "subscription.trialing",
+        "paddle/subscription_paused": "subscription.paused",
+        "paddle/subscription_active": "subscription.resumed",
+    }
+    for name, (_, content) in told.items():
+        mark = hashlib.sha256(f"loose/{name}".encode()).hexdigest()[:20]
+        content["id" if "id" in content else "event_id"] = f"evt_1{mark}" if "id" in content else f"evt_01k{mark}abc"
+        content["type" if "id" in content else "event_type"] = (
+            types.get(name) or content.get("type") or content["event_type"]
+        )
+        if name == "stripe/live_mode":
+            content["livemode"] = True
+    return told
+
+
+def envelopes(told: list[Teller]) -> dict[str, Json]:
+    """API Gateway events for `sam local invoke`, one for each function and provider, signed when they were written."""
+    found: dict[str, Json] = {}
+    for teller in told:
+        for delivery in teller.deliveries:
+            name = f"{teller.provider}_{delivery['to'].replace('-', '_')}"
+            if name in found:
+                continue
+            body = json.dumps(json.loads((EVENTS / delivery["event"]).read_text("utf-8")), separators=(",", ":"))
+            signed = signing.headers(teller.provider, body.encode(), signing.LOCAL_SECRETS[teller.provider], START)
+            path = f"/webhooks/{teller.provider}/{delivery['to']}"
+            found[name] = {
+                "version": "2.0",
+                "routeKey": f"POST /webhooks/{{provider}}/{delivery['to']}",
+                "rawPath": path,
+                "rawQueryString": "",
+                "headers": {key.lower(): value for key, value in signed.items()},
+                "pathParameters": {"provider": teller.provider},
+                "requestContext": {"http": {"method": "POST", "path": path}, "stage": "$default"},
+                "body": base64.b64encode(body.encode()).decode() if teller.provider == "paddle" else body,
+                "isBase64Encoded": teller.provider == "paddle",
+            }
+    return found
+
+
+def readme(told: list[Teller], others: dict[str, tuple[str, Json]]) -> str:
+    """The library's table of contents."""
+    lines = [
+        "# The library of notifications",
+        "",
+        "Written by `python -m tools.events.make`; every name and number is made up.",
+        "",
+    ]
+    lines += ["| story | what happens | events |", "|---|---|---|"]
+    lines += [f"| `{teller.name}` | {teller.title} | {len(teller.deliveries)} |" for teller in told]
+    lines += ["", "| loose | what it is, and what becomes of it |", "|---|---|"]
+    lines += [f"| `{name.replace('/', '/loose_')}.json` | {what} |" for name, (what, _) in others.items()]
+    lines += [
+        "",
+        "`api/` holds the same as API Gateway events for `sam local invoke`. Their signatures are as old as the",
+    ]
+    lines += ["library: a function answers them 401, as it should. `make serve` with a fresh signature books them.", ""]
+    return "\n".join(lines)
+
+
+def _dump(file: str, content: object) -> None:
+    path = EVENTS / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
 def _at(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.000000Z"
 
@@ -410,7 +587,13 @@ def main() -> None:
     """Write every notification and the manifest of the stories."""
     argparse.ArgumentParser(prog="python -m tools.events.make", description=__doc__).parse_args()
     told = [*stripe_stories(), *paddle_stories()]
-    (EVENTS / "stories.json").write_text(json.dumps([s.manifest() for s in told], indent=2, ensure_ascii=False) + "\n")
+    _dump("stories.json", [teller.manifest() for teller in told])
+    others = loose()
+    for name, (_, content) in others.items():
+        _dump(f"{name.replace('/', '/loose_')}.json", content)
+    for name, content in envelopes(told).items():
+        _dump(f"api/{name}.json", content)
+    (EVENTS / "README.md").write_text(readme(told, others), "utf-8")
     print(f"{sum(len(teller.deliveries) for teller in told)} events in {len(told)} stories")
 
 

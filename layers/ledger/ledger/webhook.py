@@ -53,8 +53,8 @@ class Delivery:
             raise UnusableBody("The body can't be decoded.") from error
         if len(body) > MAX_BODY_BYTES:
             raise UnusableBody(f"The body is larger than {MAX_BODY_BYTES} bytes.", 413)
-        provider = (request.get("pathParameters") or {}).get("provider")
-        return cls(provider or request.get("rawPath", "").split("/")[2:3][0], request.get("headers") or {}, body)
+        provider = (request.get("pathParameters") or {}).get("provider") or ""
+        return cls(provider, request.get("headers") or {}, body)
 
 
 def handle(function: str, request: Mapping[str, Any], runtime: Runtime) -> Answer:
