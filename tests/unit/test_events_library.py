@@ -1,14 +1,12 @@
 """The library of notifications against the providers' own types, and against itself."""
 
 import importlib
+import inspect
 import json
 import typing
 from pathlib import Path
 from typing import Any
 
-import paddle_billing.Notifications.Entities.Adjustment
-import paddle_billing.Notifications.Entities.Subscription
-import paddle_billing.Notifications.Entities.Transaction
 import pytest
 import stripe
 
@@ -51,7 +49,7 @@ def declared(cls: type) -> dict[str, Any]:
     names: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         if base.__module__.startswith("stripe.") and base is not stripe.StripeObject:
-            names |= base.__dict__.get("__annotations__", {})
+            names |= inspect.get_annotations(base)
     return {name: hint for name, hint in names.items() if not name.startswith("_") and name != "OBJECT_NAME"}
 
 
@@ -101,7 +99,7 @@ def test_every_type_that_the_code_reads_has_a_notification() -> None:
     """Both providers, all types."""
     seen = {read(path).get("type") or read(path)["event_type"] for path in FILES}
     known = PROVIDERS["stripe"].FUNCTIONS.keys() | PROVIDERS["paddle"].FUNCTIONS.keys()
-    assert known - seen == {"subscription.imported"}
+    assert known <= seen
 
 
 def test_no_two_notifications_share_an_id() -> None:

@@ -507,7 +507,7 @@ def loose() -> dict[str, tuple[str, Json]]:
                 f"its state, {status}",
                 changed(subscription, _with_status(status)),
             )
-            for status in ("trialing", "paused", "active")
+            for status in ("trialing", "paused", "active", "past_due")
         },
     }
     types = {
@@ -516,6 +516,7 @@ def loose() -> dict[str, tuple[str, Json]]:
         "paddle/subscription_trialing": "subscription.trialing",
         "paddle/subscription_paused": "subscription.paused",
         "paddle/subscription_active": "subscription.resumed",
+        "paddle/subscription_past_due": "subscription.imported",
     }
     for name, (_, content) in told.items():
         mark = hashlib.sha256(f"loose/{name}".encode()).hexdigest()[:20]

@@ -1,0 +1,58 @@
+"""A wrong catalogue is refused before it sells anything; the message says what would be right."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger import catalogue
+from ledger.errors import CatalogueError
+
+RIGHT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (("products",), [], "list at least one"),
+        (("products", 0, "credits"), -1, "pack_500: credits is -1, should be 0 or more"),
+        (("products", 0, "credits"), True, "should be a whole number"),
+        (("products", 0, "kind"), "gift", "should be pack or subscription"),
+        (("products", 0, "prices"), {"usd": 1000}, "three upper-case letters"),
+        (("products", 0, "prices"), {"USD": 10.5}, "whole number of minor units"),
+        (("products", 1, "product_id"), "pack_500", "product_id stands twice"),
+        (("products", 1, "price_ids"), {"stripe": ["price_pack500"]}, "price id price_pack500 stands twice"),
+        (("products", 0, "colour"), "red", "unknown field colour"),
+        (("version",), None, "version is None, should be a text"),
+    ],
+)
+def test_a_wrong_field_is_named(path: tuple[str | int, ...], value: object, says: str) -> None:
+    """Product, field, what it is, what it should be."""
+    document: Any = copy.deepcopy(RIGHT)
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    with pytest.raises(CatalogueError, match=says):
+        catalogue.parse(document)
+
+
+def test_a_file_that_is_missing_or_no_json_is_told_as_such(tmp_path: Path) -> None:
+    """And the variable to set is named."""
+    with pytest.raises(CatalogueError, match="CATALOGUE_FILE"):
+        catalogue.load(tmp_path / "none.json")
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(CatalogueError, match="not JSON"):
+        catalogue.load(tmp_path / "bad.json")
+
+
+def test_the_readmes_table_is_the_catalogue() -> None:
+    """Prices and ids that others write clients against."""
+    readme = Path("README.md").read_text("utf-8")
+    for product in catalogue.load().products.values():
+        row = next(line for line in readme.splitlines() if line.startswith(f"| `{product.product_id}`"))
+        wanted = [f"{product.prices[currency] / 100:.2f}" for currency in ("USD", "EUR", "GBP")]
+        wanted += [product.price_ids["stripe"][0], product.price_ids["paddle"][0], f"{product.credits:,}"]
+        assert all(text in row for text in wanted)
