@@ -85,7 +85,7 @@ def _house(console: Console) -> Iterator[Gateway]:
             os.environ.setdefault(f"{provider.upper()}_SIGNING_SECRETS", secret)
         _make_table(os.environ["TABLE_NAME"])
         _ = runtime().catalogue  # a wrong catalogue is told now, not at the first delivery
-        gateway = Gateway(int(os.environ.get("PORT") or 3000))
+        gateway = _gateway(os.environ.get("PORT") or "3000")
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
         environment.tell_running_table(engine or "", os.environ["TABLE_NAME"])
         console.print(f"[bold]{gateway.url}[/]  over DynamoDB at {engine}, table {os.environ['TABLE_NAME']}")
@@ -98,6 +98,15 @@ def _house(console: Console) -> Iterator[Gateway]:
             environment.forget_running_table()
             gateway.shutdown()
             gateway.server_close()
+
+
+def _gateway(port: str) -> Gateway:
+    if not port.isdecimal() or int(port) > 65535:
+        raise ConfigurationError(f"PORT is {port!r}, should be a number up to 65535.")
+    try:
+        return Gateway(int(port))
+    except OSError as error:
+        raise ConfigurationError(f"Port {port} can't be had ({error.strerror}): set PORT to another.") from error
 
 
 def _make_table(name: str) -> None:

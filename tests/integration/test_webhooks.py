@@ -3,17 +3,21 @@
 import base64
 import importlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
 from moto import mock_aws
 
+from ledger.errors import ConfigurationError, StoreUnavailable
 from ledger.facts import AccountId
 from ledger.ports import Keys
 from ledger.providers.reading import MAX_BODY_BYTES
-from ledger.runtime import Runtime, runtime
+from ledger.runtime import SECRETS_TTL_S, Config, Runtime, SigningSecrets, runtime
 from tests.conftest import REGION, store_at
 from tools import signing
 from tools.stories import stories, telling
@@ -265,3 +269,52 @@ def test_a_parked_event_is_released_once_its_account_is_known(send: Send, servic
     released = importlib.import_module("functions.release_parked.app").lambda_handler({"Records": [record]}, None)
     assert released == {"outcomes": {"booked": 1}}
     assert balance(services, "acct_quin") == 2000
+
+
+def test_secrets_come_by_name_are_cached_and_known_anew_after_a_while(
+    services: Runtime, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rotated secret counts without a deploy; until then nothing is asked for again."""
+    client = boto3.client("secretsmanager", region_name=REGION)
+    client.create_secret(Name="ours", SecretString=json.dumps({"stripe": "whsec_1", "paddle": ""}))
+    monkeypatch.setenv("SIGNING_SECRETS_NAME", "ours")
+    clock = [0.0]
+    fetched = Runtime(Config.of(os.environ))
+    services.secrets = SigningSecrets(fetched._fetch_secrets, lambda: clock[0])  # noqa: SLF001 - the clock is ours
+    body = telling(SESSION, "").body
+    assert send(body, secret="whsec_1")["outcome"] == "booked"
+    assert send(body, provider="paddle", secret="")["status"] == 401
+    client.put_secret_value(SecretId="ours", SecretString=json.dumps({"stripe": "whsec_1,whsec_2", "paddle": ""}))
+    assert send(body, secret="whsec_2")["status"] == 401
+    clock[0] = SECRETS_TTL_S + 1
+    assert send(body, secret="whsec_2")["outcome"] == "already_booked"
+
+
+def test_a_raw_body_that_cant_be_archived_costs_no_event(services: Runtime, send: Send) -> None:
+    """The archive is evidence; the ledger does not depend on it."""
+    services.config = replace(services.config, archive_stream="no-such-stream")
+    assert send(telling(SESSION, "").body)["outcome"] == "booked"
+    assert balance(services, "acct_ada") == 500
+
+
+def test_a_table_that_refuses_is_answered_503(services: Runtime, send: Send) -> None:
+    """The provider delivers again, and then it is booked: nothing was lost."""
+
+    class Refusing:
+        def commit(self, commit: object) -> None:  # noqa: ARG002 - the port has it
+            raise StoreUnavailable("throttled")
+
+    store, services.store = services.store, Refusing()  # type: ignore[assignment]
+    assert send(telling(SESSION, "").body)["status"] == 503
+    services.store = store
+    assert send(telling(SESSION, "").body)["outcome"] == "booked"
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [({}, "TABLE_NAME is not set"), ({"TABLE_NAME": "x", "PROVIDER_MODE": "both"}, "live or test")],
+)
+def test_a_wrong_environment_is_told_by_name(environment: dict[str, str], says: str) -> None:
+    """Which variable, and what it should be."""
+    with pytest.raises(ConfigurationError, match=says):
+        Config.of(environment)
