@@ -93,6 +93,17 @@ def test_a_refund_and_a_chargeback_of_one_payment_take_its_credits_once(order: t
     assert (account.balance, account.shortfall, account.status) == (0, 0, "suspended")
 
 
+def test_a_refund_and_a_chargeback_never_take_the_same_credit() -> None:
+    """600 of 1,000 are used, half is refunded and half charged back: 400 are there to take, and no more is taken."""
+    store = FakeStore()
+    tell(store, paid())
+    spend(ADA, "run_1", 600, store, now=LATER)
+    tell(store, says(refund(1000)), says(dispute(DisputeState.LOST, 1000)))
+    account = store.accounts[ADA]
+    (lot,) = account.lots.values()
+    assert (lot.refunded, lot.disputed, lot.remaining, account.shortfall) == (400, 0, 0, 600)
+
+
 def test_a_refund_that_fails_gives_its_credits_back_once() -> None:
     """Ranked by state: a late 'succeeded' does not undo a 'failed'."""
     store = FakeStore()
