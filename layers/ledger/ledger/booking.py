@@ -219,19 +219,26 @@ def _entries(
     """One entry for each movement, named after its effect. A grant has no step: there is one for each lot, ever."""
     at, cause = _occasion(event, payment, purchase)
     for movement in moved:
-        is_grant = movement.kind is Kind.GRANT
-        step = 0 if is_grant else account.version + 1
-        yield Entry(
-            entry_id=f"{lot.lot_id}/{step}/{movement.kind}/{movement.counter}",
-            account_id=payment.account_id,
-            kind=movement.kind,
-            counter=movement.counter,
-            lot_id=lot.lot_id,
-            credits=movement.credits,
-            cause=payment.cause if is_grant else cause,
-            occurred_at=payment.at if is_grant else max(at, payment.at),
-            recorded_at=now,
-        )
+        if movement.kind is Kind.GRANT:
+            yield _entry(account, lot, movement, 0, payment.cause, payment.at, now)
+        else:
+            yield _entry(account, lot, movement, account.version + 1, cause, max(at, payment.at), now)
+
+
+def _entry(
+    account: Account, lot: Lot, movement: Movement, step: int, cause: str, occurred_at: datetime, now: datetime
+) -> Entry:
+    return Entry(
+        entry_id=f"{lot.lot_id}/{step}/{movement.kind}/{movement.counter}",
+        account_id=account.account_id,
+        kind=movement.kind,
+        counter=movement.counter,
+        lot_id=lot.lot_id,
+        credits=movement.credits,
+        cause=cause,
+        occurred_at=occurred_at,
+        recorded_at=now,
+    )
 
 
 def _occasion(event: Event, payment: PaymentSettled, purchase: Purchase) -> tuple[datetime, str]:
@@ -259,17 +266,7 @@ def draw_entries(account: Account, lots: Iterable[Lot], cause: str, now: datetim
     """The entries of a draw that leaves the account's lots as given."""
     for lot in lots:
         for movement in movements(account.lots[lot.lot_id], lot):
-            yield Entry(
-                entry_id=f"{lot.lot_id}/{account.version + 1}/{movement.kind}/{movement.counter}",
-                account_id=account.account_id,
-                kind=movement.kind,
-                counter=movement.counter,
-                lot_id=lot.lot_id,
-                credits=movement.credits,
-                cause=cause,
-                occurred_at=now,
-                recorded_at=now,
-            )
+            yield _entry(account, lot, movement, account.version + 1, cause, now, now)
 
 
 def owner_account(event: Event, known: Snapshot) -> AccountId | Unusable | None:
