@@ -1,0 +1,76 @@
+"""Whose a payment is: our order first, then our ids, then the customer; never what a browser alone says."""
+
+from dataclasses import replace
+
+import pytest
+
+from ledger.events import Event, Outcome, Owner, ParkReason
+from ledger.facts import AccountId, OrderId
+from ledger.lots import Lot
+from ledger.ports import AccountChange, Claim, Commit
+from tests.builders import ADA, IN, paid, payment, tell
+from tests.fakes import FakeStore
+
+BEN, NOBODY = AccountId("acct_ben"), AccountId("")
+
+
+def with_order(store: FakeStore, account_id: AccountId = ADA, product_id: str = "pack_1000") -> FakeStore:
+    """A store in which we made order ord_1."""
+    store.claims["order/ord_1"] = Claim(key="order/ord_1", account_id=account_id, product_id=product_id)
+    return store
+
+
+def told(**owner: object) -> Event:
+    """A payment for ord_1 by an owner that is still to be found."""
+    ids = {"order_id": OrderId("ord_1"), "customer_id": "stripe:cus_1", **owner}
+    event = paid(payment(claim="order/ord_1", account_id=NOBODY))
+    return replace(event, owner=Owner(**ids))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("owner", [{}, {"account_id": ADA}, {"browser_account_id": ADA}])
+def test_our_order_says_whose_it_is(owner: dict[str, object]) -> None:
+    """Alone, or together with ids that fit it."""
+    store = with_order(FakeStore())
+    assert tell(store, told(**owner))[0].outcome is Outcome.BOOKED
+    assert store.accounts[ADA].balance == 1000
+    assert store.claims["order/ord_1"].payment_id == "stripe:pi_1"
+
+
+@pytest.mark.parametrize("owner", [{"account_id": BEN}, {"browser_account_id": BEN}])
+def test_an_order_of_another_account_parks(owner: dict[str, object]) -> None:
+    """Money is never guessed: a person looks."""
+    store = with_order(FakeStore())
+    assert tell(store, told(**owner))[0].parked_reason is ParkReason.ORDER_MISMATCH
+    assert not store.accounts
+
+
+def test_an_order_for_another_product_parks() -> None:
+    """What was paid for is not what was ordered."""
+    store = with_order(FakeStore(), product_id="pack_2500")
+    assert tell(store, told(account_id=ADA))[0].parked_reason is ParkReason.ORDER_MISMATCH
+
+
+def test_a_customer_who_bought_for_one_account_is_that_accounts() -> None:
+    """And one who bought for two is nobody's, until a person says."""
+    store = FakeStore()
+    unnamed = replace(paid(payment(IN, account_id=NOBODY)), owner=Owner(customer_id="stripe:cus_1"))
+    assert tell(store, unnamed)[0].parked_reason is ParkReason.NO_ACCOUNT
+    tell(store, paid())
+    assert tell(store, unnamed)[0].outcome is Outcome.BOOKED, "the parked event is released by its redelivery"
+    tell(store, paid(payment("stripe:pi_2", account_id=BEN)))  # type: ignore[arg-type]
+    another = replace(paid(payment("stripe:pi_3", account_id=NOBODY)), owner=unnamed.owner)  # type: ignore[arg-type]
+    assert tell(store, another)[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT
+
+
+def test_a_browsers_word_alone_is_nobodys() -> None:
+    """Without an order of ours that fits, custom_data of a checkout in the browser says nothing."""
+    assert tell(FakeStore(), told(browser_account_id=ADA))[0].parked_reason is ParkReason.NO_ACCOUNT
+
+
+def test_a_lot_of_this_name_on_the_account_is_not_granted_again() -> None:
+    """The account's own condition refuses the blind grant; reading then finds the lot and adds nothing."""
+    store = FakeStore()
+    lot = Lot(lot_id="stripe:pi_1/0", granted=1000)
+    store.commit(Commit(account=AccountChange(account_id=ADA, lots={lot.lot_id: lot})))
+    tell(store, paid())
+    assert store.accounts[ADA].balance == 1000
