@@ -87,7 +87,6 @@ def _house(console: Console) -> Iterator[Gateway]:
         _ = runtime().catalogue  # a wrong catalogue is told now, not at the first delivery
         gateway = _gateway(os.environ.get("PORT") or "3000")
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
-        environment.tell_running_table(engine or "", os.environ["TABLE_NAME"])
         console.print(f"[bold]{gateway.url}[/]  over DynamoDB at {engine}, table {os.environ['TABLE_NAME']}")
         for provider in signing.LOCAL_SECRETS:
             name = f"{provider.upper()}_SIGNING_SECRETS"
@@ -95,7 +94,6 @@ def _house(console: Console) -> Iterator[Gateway]:
         try:
             yield gateway
         finally:
-            environment.forget_running_table()
             gateway.shutdown()
             gateway.server_close()
 
@@ -127,8 +125,12 @@ def _serve(gateway: Gateway, console: Console) -> int:
 
     gateway.observe = observe
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
-        signal.pause()
+    environment.tell_running_table(os.environ["AWS_ENDPOINT_URL_DYNAMODB"], os.environ["TABLE_NAME"])
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+    finally:
+        environment.forget_running_table()
     return 0
 
 

@@ -57,7 +57,8 @@ def server() -> Iterator[int]:
         for _ in range(300):
             with contextlib.suppress(OSError):
                 http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
-                break
+                if command("tools.ledger", "verify", port=port).returncode == 0:
+                    break
             time.sleep(0.1)
         yield port
     finally:
