@@ -4,6 +4,8 @@ import argparse
 import base64
 import hashlib
 import json
+import re
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ Json = dict[str, Any]
 PAID, RENEWED, DISPUTED, REFUNDED = "payment-succeeded", "subscription-renewed", "dispute-opened", "refund-settled"
 DAY = 86400
 START = 1788264000  # 1 September 2026, noon UTC
+MONTHS = [START + days * DAY for days in (0, 30, 61, 91)]  # the first of September, October, November, December
 
 
 class Teller:
@@ -29,8 +32,15 @@ class Teller:
     def __init__(self, name: str, title: str, account_id: str) -> None:
         self.name, self.title = name, title
         self.account_id, self.order_id = account_id, f"ord_{account_id[5:]}"
+        self.who = account_id[5:].title()
         self.now = START
         self.deliveries: list[Json] = []
+        self.made: dict[str, int] = {}
+        self.shown: dict[str, Json] = {}
+
+    def made_at(self, object_id: str) -> int:
+        """When an object was made: at its first mention."""
+        return self.made.setdefault(object_id, self.now)
 
     def id(self, prefix: str, what: str = "") -> str:
         digest = hashlib.sha256(f"{self.name}/{prefix}/{what}".encode()).hexdigest()
@@ -66,30 +76,35 @@ class Stripe(Teller):
         self.pi, self.ch, self.cus = self.id("pi_3"), self.id("ch_3"), self.id("cus_")
         self.sub = self.id("sub_1")
 
-    def tell(self, to: str, event_type: str, body: Json, previous: Json | None = None, after: int = 60) -> None:
+    def tell(self, to: str, event_type: str, body: Json, after: int = 60) -> None:
         self.now += after
+        previous = None
+        if event_type.endswith(".updated") or event_type == "charge.refunded":
+            previous = _before(self.shown[body["id"]], body)
+        self.shown[body["id"]] = body
         event_id = self.id("evt_1", f"{event_type}{len(self.deliveries)}")
         short = event_type.replace(".", "_")
         self.write(to, short, stripe.envelope(event_id, event_type, self.now, body, previous))
 
     def session(self, product_id: str, event: str = "completed", **fields: Any) -> None:
         amount = stripe.PRICES[product_id][1]
+        created = self.made_at(self.id("cs_test_"))
         shown = {
             "id": self.id("cs_test_"),
             "amount_subtotal": amount,
             "amount_total": amount,
-            "created": self.now,
+            "created": created,
             "currency": "usd",
             "customer": self.cus,
             "customer_creation": "always",
-            "expires_at": self.now + DAY,
+            "expires_at": created + DAY,
             "metadata": self.ours(product_id),
             "mode": "payment",
             "payment_intent": self.pi,
             "payment_status": "paid",
             "status": "complete",
         } | fields
-        self.tell(PAID, f"checkout.session.{event}", stripe.session(**shown))
+        self.tell(PAID, f"checkout.session.{event}", stripe.session(self.who, **shown))
 
     def subscribed(self) -> None:
         self.session(
@@ -102,56 +117,95 @@ class Stripe(Teller):
         )
 
     def invoice(self, month: int, event: str = "paid", **fields: Any) -> None:
-        start = START + month * 30 * DAY
-        self.now = max(self.now, start)
-        invoice_id, period = self.id("in_1", str(month)), (start, start + 30 * DAY)
+        self.now = max(self.now, MONTHS[month])
+        invoice_id, item = self.id("in_1", str(month)), f"si_{self.sub[4:]}"
+        line_id, period = self.id("il_1", str(month)), (MONTHS[month], MONTHS[month + 1])
         line = stripe.invoice_line(
-            self.id("il_1", str(month)), invoice_id, self.sub, "price_creator_monthly", 1500, period
+            line_id,
+            invoice_id,
+            self.sub,
+            "price_creator_monthly",
+            1500,
+            period,
+            item=item,
+            metadata=self.ours("creator_monthly"),
         )
         reason = "subscription_cycle" if month else "subscription_create"
         ours = self.ours("creator_monthly")
         body = stripe.invoice(
-            invoice_id, reason, self.now, [line], customer=self.cus, subscription_id=self.sub, metadata=ours, **fields
+            invoice_id,
+            reason,
+            self.made_at(invoice_id),
+            [line],
+            who=self.who,
+            customer=self.cus,
+            subscription_id=self.sub,
+            metadata=ours,
+            **fields,
         )
+        if event == "paid":
+            body["status_transitions"]["paid_at"] = self.now
         self.tell(RENEWED, f"invoice.{event}", body)
 
     def link(self) -> None:
         payment = stripe.invoice_payment(self.id("inpay_1"), self.id("in_1", "0"), self.pi, 1500, self.now)
         self.tell(RENEWED, "invoice_payment.paid", payment)
 
-    def subscription(self, event: str, month: int = 0, previous: Json | None = None, **fields: Any) -> None:
-        start = START + month * 30 * DAY
-        self.now = max(self.now, start)
-        ours, period = self.ours("creator_monthly"), (start, start + 30 * DAY)
-        body = stripe.subscription(self.sub, self.cus, ours, START, period, **fields)
-        self.tell(RENEWED, f"customer.subscription.{event}", body, previous)
+    def subscription(self, event: str, month: int = 0, **fields: Any) -> None:
+        self.now = max(self.now, MONTHS[month])
+        ours, period = self.ours("creator_monthly"), (MONTHS[month], MONTHS[month + 1])
+        invoice_id = self.id("in_1", str(month))
+        active = stripe.subscription(self.sub, self.cus, ours, START, period, latest_invoice=invoice_id)
+        self.shown.setdefault(self.sub, active)
+        self.tell(RENEWED, f"customer.subscription.{event}", active | fields)
 
     def refund(self, which: str, amount: int, event: str = "created", status: str = "succeeded", **fields: Any) -> None:
         refund_id = self.id("re_3", which)
-        body = stripe.refund(refund_id, self.ch, self.pi, amount, self.now, status=status, customer=self.cus, **fields)
-        self.tell(REFUNDED, f"refund.{event}", body, {"status": "pending"} if event == "updated" else None)
+        created = self.made_at(refund_id)
+        body = stripe.refund(refund_id, self.ch, self.pi, amount, created, status=status, customer=self.cus, **fields)
+        self.tell(REFUNDED, f"refund.{event}", body)
 
-    def charge_refunded(self, product_id: str, total: int, before: int = 0) -> None:
+    def charge_refunded(self, product_id: str, total: int) -> None:
         amount = stripe.PRICES[product_id][1]
-        fields = {"amount_refunded": total, "refunded": total == amount, "created": START}
-        body = stripe.charge(self.ch, self.pi, self.cus, self.ours(product_id), amount, **fields)
-        self.tell(REFUNDED, "charge.refunded", body, {"amount_refunded": before})
+        paid = stripe.charge(self.ch, self.pi, self.who, self.cus, self.ours(product_id), amount, created=START)
+        self.shown.setdefault(self.ch, paid)
+        refunded = {"amount_refunded": total, "refunded": total == amount}
+        self.tell(REFUNDED, "charge.refunded", paid | refunded)
 
     def dispute(self, event: str, status: str, amount: int, moved: str = "", after: int = DAY, **fields: Any) -> None:
         dispute_id = self.id("dp_1")
-        signs = [-1 if sign == "-" else 1 for sign in moved]
-        movements = [
-            stripe.balance_transaction(number, dispute_id, sign * amount, -sign * 1500, START + 2 * DAY)
-            for number, sign in enumerate(signs)
-        ]
-        opened = START + 2 * DAY
+        opened = self.made.setdefault(dispute_id, START + 2 * DAY)
         self.now = max(self.now, opened)
+        movements = [
+            stripe.balance_transaction(
+                number,
+                dispute_id,
+                -amount if sign == "-" else amount,
+                1500 if sign == "-" else -1500,
+                self.made.setdefault(f"{dispute_id}{number}", self.now + after),
+            )
+            for number, sign in enumerate(moved)
+        ]
         body = stripe.dispute(dispute_id, self.ch, self.pi, amount, status, opened, movements, **fields)
-        self.tell(DISPUTED, f"charge.dispute.{event}", body, {"status": "?"} if event == "updated" else None, after)
+        self.tell(DISPUTED, f"charge.dispute.{event}", body, after)
 
     def warning(self, event: str, *, actionable: bool) -> None:
-        body = stripe.fraud_warning(self.id("issfr_1"), self.ch, self.pi, START, actionable=actionable)
+        created = self.made_at(self.id("issfr_1"))
+        body = stripe.fraud_warning(self.id("issfr_1"), self.ch, self.pi, created, actionable=actionable)
         self.tell(DISPUTED, f"radar.early_fraud_warning.{event}", body)
+
+
+ASKED_FOR = stripe.nulls("comment feedback feedback_option") | {"reason": "cancellation_requested"}
+
+
+def _before(previous: Json, now: Json) -> Json:
+    """What an update changed, as it was: `previous_attributes`."""
+    found: Json = {}
+    for field, value in now.items():
+        before = previous.get(field)
+        if before != value:
+            found[field] = _before(before, value) if isinstance(before, dict) and isinstance(value, dict) else before
+    return found
 
 
 def stripe_stories() -> list[Teller]:
@@ -166,8 +220,19 @@ def stripe_stories() -> list[Teller]:
     s.session("pack_500")
 
     s = story("pack_delayed", "Ben's bank transfer for 1,000 credits takes a while.", "ben")
-    s.session("pack_1000", payment_status="unpaid", payment_method_types=["customer_balance"])
-    s.session("pack_1000", "async_payment_succeeded", payment_method_types=["customer_balance"])
+    taxed: Json = {
+        "amount_total": 2400,
+        "automatic_tax": {
+            "enabled": True,
+            "liability": {"account": None, "type": "self"},
+            "provider": "stripe",
+            "status": "complete",
+        },
+        "payment_method_types": ["customer_balance"],
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 400},
+    }
+    s.session("pack_1000", payment_status="unpaid", **taxed)
+    s.session("pack_1000", "async_payment_succeeded", **taxed)
 
     s = story("pack_delayed_failed", "Cleo's bank transfer never arrives.", "cleo")
     s.session("pack_500", payment_status="unpaid", payment_method_types=["customer_balance"])
@@ -179,7 +244,7 @@ def stripe_stories() -> list[Teller]:
     s.invoice(0)
     s.link()
     s.invoice(1)
-    s.subscription("updated", 1, {"latest_invoice": None})
+    s.subscription("updated", 1)
     s.invoice(2)
 
     s = story("subscription_refunded", "Eve's first month is refunded and her subscription ends.", "eve")
@@ -187,43 +252,59 @@ def stripe_stories() -> list[Teller]:
     s.link()
     s.refund("a", 1500)
     s.charge_refunded("creator_monthly", 1500)
-    s.subscription("deleted", status="canceled", ended_at=START + DAY, canceled_at=START + DAY)
+    s.now = START + DAY
+    s.subscription("deleted", status="canceled", ended_at=s.now, canceled_at=s.now, cancellation_details=ASKED_FOR)
 
     s = story("renewal_failed", "Finn's card fails at the renewal, then works; later he cancels.", "finn")
     s.invoice(0)
-    failing = {"status": "open", "amount_paid": 0, "amount_remaining": 1500, "next_payment_attempt": START + 33 * DAY}
+    failing = {
+        "status": "open",
+        "amount_paid": 0,
+        "amount_remaining": 1500,
+        "auto_advance": True,
+        "next_payment_attempt": MONTHS[1] + 3 * DAY,
+        "status_transitions": {
+            **stripe.nulls("marked_uncollectible_at paid_at voided_at"),
+            "finalized_at": MONTHS[1],
+        },
+    }
     s.invoice(1, "payment_failed", **failing)
-    s.subscription("updated", 1, {"status": "active"}, status="past_due")
-    s.invoice(1)
-    s.subscription("updated", 1, {"status": "past_due"})
-    s.subscription("updated", 1, {"cancel_at": None}, cancel_at=START + 60 * DAY, canceled_at=START + 40 * DAY)
-    s.now = START + 60 * DAY
-    s.subscription("deleted", 1, status="canceled", ended_at=START + 60 * DAY, cancel_at=START + 60 * DAY)
+    s.subscription("updated", 1, status="past_due")
+    s.now = MONTHS[1] + 3 * DAY
+    s.invoice(1, attempt_count=2)
+    s.subscription("updated", 1)
+    s.now += 7 * DAY
+    leaving = {"cancel_at": MONTHS[2], "canceled_at": s.now, "cancellation_details": ASKED_FOR}
+    s.subscription("updated", 1, **leaving)
+    s.now = MONTHS[2]
+    s.subscription("deleted", 1, **leaving, status="canceled", ended_at=MONTHS[2])
 
     s = story("partial_refunds", "Gia gets a quarter of her money back, then another.", "gia")
     s.session("pack_1000")
     s.refund("a", 500)
     s.charge_refunded("pack_1000", 500)
     s.refund("b", 500)
-    s.charge_refunded("pack_1000", 1000, 500)
+    s.charge_refunded("pack_1000", 1000)
 
     s = story("refund_failed", "Hal's refund succeeds, and then his bank sends it back.", "hal")
     s.session("pack_500")
     s.refund("a", 1000, status="pending")
     s.refund("a", 1000, "updated")
     s.charge_refunded("pack_500", 1000)
-    s.refund("a", 1000, "failed", "failed", failure_reason="expired_or_canceled_card")
+    s.now += 4 * DAY
+    returned = {"failure_balance_transaction": s.id("txn_1"), "failure_reason": "expired_or_canceled_card"}
+    s.refund("a", 1000, "failed", "failed", **returned)
 
     s = story("dispute_lost", "Ida disputes her payment, and wins.", "ida")
     s.session("pack_500")
-    s.dispute("created", "needs_response", 1000)
+    s.dispute("created", "needs_response", 1000, after=1)
     s.dispute("funds_withdrawn", "needs_response", 1000, "-", 0)
     s.dispute("updated", "under_review", 1000, "-")
     s.dispute("closed", "lost", 1000, "-")
 
     s = story("dispute_won", "Jon disputes his payment, and loses.", "jon")
     s.session("pack_1000")
-    s.dispute("created", "needs_response", 2000)
+    s.dispute("created", "needs_response", 2000, after=1)
     s.dispute("funds_withdrawn", "needs_response", 2000, "-", 0)
     s.dispute("updated", "under_review", 2000, "-")
     s.dispute("closed", "won", 2000, "-")
@@ -231,13 +312,13 @@ def stripe_stories() -> list[Teller]:
 
     s = story("inquiry", "Kim's bank asks, and is content with the answer.", "kim")
     s.session("pack_500")
-    s.dispute("created", "warning_needs_response", 1000)
+    s.dispute("created", "warning_needs_response", 1000, after=1)
     s.dispute("updated", "warning_under_review", 1000)
     s.dispute("closed", "warning_closed", 1000)
 
     s = story("dispute_appealed", "Lea's dispute is lost, appealed, and won.", "lea")
     s.session("pack_500")
-    s.dispute("created", "needs_response", 1000)
+    s.dispute("created", "needs_response", 1000, after=1)
     s.dispute("funds_withdrawn", "needs_response", 1000, "-", 0)
     s.dispute("closed", "lost", 1000, "-")
     s.dispute("updated", "appeal_needs_response", 1000, "-")
@@ -253,7 +334,7 @@ def stripe_stories() -> list[Teller]:
     s = story("subscription_disputed", "Nia's first month is charged back.", "nia")
     s.invoice(0)
     s.link()
-    s.dispute("created", "needs_response", 1500)
+    s.dispute("created", "needs_response", 1500, after=1)
     s.dispute("funds_withdrawn", "needs_response", 1500, "-", 0)
     s.dispute("closed", "lost", 1500, "-")
     return told
@@ -268,6 +349,7 @@ class Paddle(Teller):
         super().__init__(name, title, account_id)
         self.ctm, self.sub = self.ulid("ctm_"), self.ulid("sub_")
         self.bought: Json = {}
+        self.tried: list[Json] = []
 
     def ulid(self, prefix: str, what: str = "") -> str:
         return f"{prefix}01k{self.id('', prefix + what)[:20]}abc"
@@ -286,29 +368,58 @@ class Paddle(Teller):
     def transaction(self, *lines: str, month: int | None = None, event: str = "completed", **fields: Any) -> None:
         period = None if month is None else self.period(month)
         if month:
-            self.now = max(self.now, START + month * 30 * DAY)
+            self.now = max(self.now, MONTHS[month])
+        transaction_id = self.ulid("txn_", str(month or 0))
         self.bought = paddle.transaction(
-            self.ulid("txn_", str(month or 0)),
-            _at(self.now),
+            transaction_id,
+            _at(self.made_at(transaction_id)),
             [(line, 1) for line in lines],
             customer=self.ctm,
             custom=self.ours(lines[0]),
             origin="subscription_recurring" if month else "api",
             subscription_id=None if month is None else self.sub,
             period=period,
+            attempts=self.attempts(event == "completed"),
+            updated_at=_at(self.now),
             **fields,
         )
         self.tell(RENEWED if month else PAID, f"transaction.{event}", self.bought)
 
     def period(self, month: int) -> tuple[str, str]:
-        return _at(START + month * 30 * DAY), _at(START + (month + 1) * 30 * DAY)
+        return _at(MONTHS[month]), _at(MONTHS[month + 1])
+
+    def attempt_id(self) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.name}/{len(self.deliveries)}"))
+
+    def attempts(self, is_captured: bool) -> list[Json]:
+        """The attempts to pay so far, the latest first. A failed one is remembered."""
+        attempt = paddle.attempt(
+            self.attempt_id(),
+            self.ulid("paymtd_", str(len(self.deliveries))),
+            _at(self.now),
+            is_captured=is_captured,
+        )
+        self.tried = [attempt, *self.tried]
+        made, self.tried = self.tried, [] if is_captured else self.tried
+        return made
 
     def subscription(self, event: str, month: int | None = 0, **fields: Any) -> None:
         period = None if month is None else self.period(month)
         ours = self.ours("creator_monthly")
         if event == "created":
             fields["transaction_id"] = self.bought["id"]
-        data = paddle.subscription(self.sub, _at(self.now), period, customer=self.ctm, custom=ours, **fields)
+        started = _at(self.made_at(self.sub))
+        billed = started if not month else _at(MONTHS[month])
+        data = paddle.subscription(
+            self.sub,
+            started,
+            period,
+            customer=self.ctm,
+            custom=ours,
+            billed_at=billed,
+            updated_at=_at(self.now),
+            **fields,
+        )
         self.tell(RENEWED, f"subscription.{event}", data)
 
     def adjustment(
@@ -318,7 +429,13 @@ class Paddle(Teller):
         to = REFUNDED if action in {"refund", "credit", "credit_reverse"} else DISPUTED
         adjustment_id = self.ulid("adj_", which)
         data = paddle.adjustment(
-            adjustment_id, self.bought, action, status, _at(self.now), share=share, created_at=_at(START + DAY)
+            adjustment_id,
+            self.bought,
+            action,
+            status,
+            _at(self.now),
+            share=share,
+            created_at=_at(self.made_at(adjustment_id)),
         )
         self.tell(to, f"adjustment.{event}", data)
 
@@ -387,9 +504,9 @@ def paddle_stories() -> list[Teller]:
     s = story("subscription_canceled", "Zoe cancels; her credits stay to the period's end.", "zoe")
     s.transaction("creator_monthly", month=0)
     s.subscription("created")
-    change = {"action": "cancel", "effective_at": _at(START + 30 * DAY), "resume_at": None}
+    change = {"action": "cancel", "effective_at": _at(MONTHS[1]), "resume_at": None}
     s.subscription("updated", scheduled_change=change)
-    s.now = START + 30 * DAY
+    s.now = MONTHS[1]
     s.subscription("canceled", None, status="canceled", canceled_at=_at(s.now))
 
     s = story("renewal_past_due", "Amy's renewal fails, and is paid two days later.", "amy")
@@ -404,11 +521,24 @@ def paddle_stories() -> list[Teller]:
 
 
 def changed(file: str, change: Callable[[Json], object]) -> Json:
-    """A story's notification, told of another customer and changed."""
-    text = (EVENTS / file).read_text("utf-8")
-    content: Json = json.loads(text)
-    change(content.get("data", {}).get("object") or content["data"])
+    """A story's notification, changed."""
+    content: Json = json.loads((EVENTS / file).read_text("utf-8"))
+    change(content["data"].get("object") or content["data"])
+    content["data"].pop("previous_attributes", None)
     return content
+
+
+def estranged(name: str, content: Json) -> Json:
+    """The same of a customer of its own: every id becomes another of the same form."""
+    who = name.split("/")[1]
+    text = json.dumps(content)
+
+    def other(match: re.Match[str]) -> str:
+        return match[1] + hashlib.sha256(f"loose/{name}/{match[2]}".encode()).hexdigest()[:20] + match[3]
+
+    text = re.sub(r"(_(?:01k|[0-9])?)([0-9a-f]{20})((?:abc|ab(?=[0-9]))?[0-9]?\b)", other, text)
+    found: Json = json.loads(re.sub(r"\b(acct|ord)_[a-z]+", rf"\1_{who}", text))
+    return found
 
 
 def _with_status(status: str) -> Callable[[Json], object]:
@@ -419,114 +549,275 @@ def _with_status(status: str) -> Callable[[Json], object]:
     return change
 
 
+def _free(content: Json) -> None:
+    """What a discount of the whole price leaves."""
+    content.update(payment_status="no_payment_required", payment_intent=None, amount_total=0)
+    content["total_details"]["amount_discount"] = content["amount_subtotal"]
+    content["discounts"] = [{"coupon": "WELCOME", "promotion_code": None}]
+
+
+def _priced(subtotal: int, total: int | None = None, **fields: Any) -> Callable[[Json], object]:
+    """A session of another price; what the total has more is tax."""
+
+    def change(content: Json) -> None:
+        content.update(amount_subtotal=subtotal, amount_total=total or subtotal, **fields)
+        content["total_details"]["amount_tax"] = (total or subtotal) - subtotal
+
+    return change
+
+
+def _three(content: Json) -> None:
+    content["metadata"]["quantity"] = "3"
+    _priced(3000, 3300)(content)
+
+
+def _lines(*changes: Json, **fields: Any) -> Callable[[Json], object]:
+    """An invoice with one line for each of `changes`; its sums follow."""
+
+    def change(content: Json) -> None:
+        first = content["lines"]["data"][0]
+        lines = []
+        for position, changed_fields in enumerate(changes):
+            line = json.loads(json.dumps(first)) | changed_fields
+            line["id"] = first["id"] + str(position or "")
+            line["subtotal"] = line["amount"]
+            lines.append(line)
+        total = sum(line["amount"] for line in lines)
+        content["lines"].update(data=lines, total_count=len(lines))
+        sums = "amount_due amount_paid subtotal subtotal_excluding_tax total total_excluding_tax"
+        content.update(dict.fromkeys(sums.split(), total), **fields)
+
+    return change
+
+
+def _prorate(content: Json) -> None:
+    half = {"description": "Unused time on Creator Monthly", "amount": -750}
+    more = {"description": "Remaining time on 2 × Creator Monthly", "amount": 1500, "quantity": 2}
+    _lines(half, more | {"quantity_decimal": "2"}, billing_reason="subscription_update")(content)
+    content["parent"]["subscription_details"]["subscription_proration_date"] = content["created"]
+    for line in content["lines"]["data"]:
+        line["parent"]["subscription_item_details"]["proration"] = True
+
+
+def _by_hand(content: Json) -> None:
+    details = {"invoice_item": "ii_1consulting", "proration": False, "proration_details": None, "subscription": None}
+    parent = {"invoice_item_details": details, "subscription_item_details": None, "type": "invoice_item_details"}
+    pricing = {
+        "price_details": {"price": "price_consulting", "product": "prod_consulting"},
+        "type": "price_details",
+        "unit_amount_decimal": "5000",
+    }
+    line = {"amount": 5000, "description": "Consulting", "parent": parent, "pricing": pricing, "metadata": {}}
+    _lines(line | {"subscription": None}, billing_reason="manual", parent=None)(content)
+
+
+def _another_price(price_id: str, amount: int, **fields: Any) -> Json:
+    details = {"price": price_id, "product": f"prod_{price_id[6:]}"}
+    pricing = {"price_details": details, "type": "price_details", "unit_amount_decimal": str(amount)}
+    return {"amount": amount, "pricing": pricing, **fields}
+
+
+def _rebuilt(*lines: tuple[str, int], **fields: Any) -> Callable[[Json], object]:
+    """A Paddle transaction of other lines; its sums follow."""
+
+    def change(content: Json) -> None:
+        origin = fields.get("origin", content["origin"])
+        if origin in {"api", "web"}:
+            period = None
+        else:
+            period = (content["billing_period"]["starts_at"], content["billing_period"]["ends_at"])
+        kept = {"origin": origin, "subscription_id": content["subscription_id"], "period": period}
+        made = paddle.transaction(
+            content["id"],
+            content["created_at"],
+            list(lines),
+            customer=content["customer_id"],
+            custom=content["custom_data"],
+            updated_at=content["updated_at"],
+            **(kept | {"attempts": content["payments"]} | fields),
+        )
+        content.update(made)
+
+    return change
+
+
+def _for_nothing(content: Json) -> None:
+    """A subscription's card is changed: a transaction over the plan, and over no money."""
+    _rebuilt(("creator_monthly", 1), origin="subscription_payment_method_change", attempts=(), is_free=True)(content)
+
+
+def _in_state(status: str, **fields: Any) -> Callable[[Json], object]:
+    def change(content: Json) -> None:
+        del content["transaction_id"]
+        content.update(status=status, **fields)
+        if status == "trialing":
+            content["first_billed_at"] = content["items"][0]["previously_billed_at"] = None
+            content["items"][0].update(status="trialing", trial_dates=content["current_billing_period"])
+        if status == "paused":
+            content.update(paused_at=content["updated_at"], next_billed_at=None, current_billing_period=None)
+            content["items"][0]["next_billed_at"] = None
+
+    return change
+
+
+def _of_tax(content: Json) -> None:
+    """A refund of the tax alone, as for a business that is exempt."""
+    sold = {
+        "id": content["transaction_id"],
+        "subscription_id": None,
+        "customer_id": content["customer_id"],
+        "details": {"line_items": [{"id": content["items"][0]["item_id"], "totals": paddle.money(2000, 0, 200)}]},
+    }
+    content.update(
+        paddle.adjustment(
+            content["id"],
+            sold,
+            "refund",
+            "approved",
+            content["updated_at"],
+            tax_only=True,
+            created_at=content["created_at"],
+        )
+    )
+
+
 def loose() -> dict[str, tuple[str, Json]]:
     """Notifications that belong to no story: what each is and what becomes of it, and the notification."""
     session = "stripe/pack_bought_01_checkout_session_completed.json"
     invoice = "stripe/subscription_three_months_05_invoice_paid.json"
+    first = "stripe/subscription_three_months_03_invoice_paid.json"
+    update = "stripe/subscription_three_months_06_customer_subscription_updated.json"
     dispute = "stripe/dispute_lost_02_charge_dispute_created.json"
+    closed = "stripe/dispute_lost_05_charge_dispute_closed.json"
     transaction = "paddle/pack_bought_01_transaction_completed.json"
     renewal = "paddle/subscription_three_months_04_transaction_completed.json"
     subscription = "paddle/subscription_three_months_02_subscription_created.json"
-
-    def line(content: Json) -> Json:
-        found: Json = content["lines"]["data"][0]
-        return found
-
-    def prorate(content: Json) -> None:
-        line(content)["parent"]["subscription_item_details"]["proration"] = True
-        content["billing_reason"] = "subscription_update"
-
-    def trial(content: Json) -> None:
-        line(content).update(amount=0, subtotal=0)
-        content.update(total=0, subtotal=0, amount_paid=0, amount_due=0, billing_reason="subscription_create")
-
-    def unknown_price(content: Json) -> None:
-        line(content)["pricing"]["price_details"]["price"] = "price_of_another_product"
-
-    def three(content: Json) -> None:
-        content["metadata"]["quantity"] = "3"
-        content.update(amount_subtotal=3000, amount_total=3000)
-
-    def zero(content: Json) -> None:
-        content["origin"] = "subscription_payment_method_change"
-        content["details"]["totals"].update(paddle.money(0, 0, 0) | {"grand_total": "0"})
-
-    def proration(content: Json) -> None:
-        content["origin"] = "subscription_update"
-        for item in (*content["items"], *content["details"]["line_items"]):
-            item["proration"] = {"rate": "0.5", "billing_period": content["billing_period"]}
-
-    def unknown_paddle_price(content: Json) -> None:
-        content["details"]["line_items"][0]["price_id"] = "pri_01jofanotherproduct000000a"
-
-    free = {"payment_status": "no_payment_required", "payment_intent": None, "amount_total": 0}
-    told = {
-        "stripe/proration": ("a proration: noted", changed(invoice, prorate)),
-        "stripe/trial": ("a free trial: noted", changed(invoice, trial)),
-        "stripe/manual_invoice": (
-            "an invoice without a subscription: noted",
-            changed(invoice, lambda o: o.update(billing_reason="manual", parent=None)),
+    refund = "paddle/partial_refund_02_adjustment_created.json"
+    pack = {
+        "description": "1 × 500 credits",
+        "parent": {
+            "invoice_item_details": {"invoice_item": "ii_1pack", **stripe.nulls("proration_details subscription")}
+            | {"proration": False},
+            "subscription_item_details": None,
+            "type": "invoice_item_details",
+        },
+    }
+    expired = {"status": "expired", "payment_status": "unpaid", "payment_intent": None, "customer": None}
+    prevented = {"status": "prevented", "balance_transactions": [], "is_charge_refundable": False}
+    pause = {"action": "resume", "effective_at": _at(MONTHS[2]), "resume_at": None}
+    imported = {"import_meta": {"external_id": "9b95b0b8", "imported_from": "paddle_classic"}}
+    told: dict[str, tuple[str, Json]] = {
+        "stripe/proration": ("a plan changed within its period: noted", changed(invoice, _prorate)),
+        "stripe/trial": (
+            "a free trial's invoice: noted",
+            changed(first, _lines({"amount": 0, "description": "Trial period for Creator Monthly"})),
         ),
-        "stripe/unknown_price": ("a price that is not ours: parked", changed(invoice, unknown_price)),
+        "stripe/manual_invoice": ("an invoice of ours by hand: noted", changed(invoice, _by_hand)),
+        "stripe/unknown_price": (
+            "a renewal of a price that is not ours: parked",
+            changed(invoice, _lines(_another_price("price_of_another_product", 1500))),
+        ),
+        "stripe/pack_and_plan": (
+            "a pack on a renewal's invoice: booked, 1,500 credits",
+            changed(invoice, _lines({}, _another_price("price_pack500", 1000, **pack))),
+        ),
         "stripe/unknown_currency": (
-            "a currency without a price: parked",
-            changed(session, lambda o: o.update(currency="sek")),
+            "a currency that the catalogue has no price in: parked",
+            changed(session, _priced(10900, currency="sek")),
         ),
-        "stripe/underpaid": (
-            "less than the price: parked",
-            changed(session, lambda o: o.update(amount_subtotal=900, amount_total=900)),
-        ),
-        "stripe/overpaid": (
-            "more than the price: booked and flagged",
-            changed(session, lambda o: o.update(amount_subtotal=1100, amount_total=1100)),
-        ),
-        "stripe/quantity_three": ("three packs at once: 1,500 credits", changed(session, three)),
-        "stripe/free_order": ("an order that a discount made free: booked", changed(session, lambda o: o.update(free))),
+        "stripe/underpaid": ("less than the price: parked", changed(session, _priced(900))),
+        "stripe/overpaid": ("more than the price: booked and flagged", changed(session, _priced(1100))),
+        "stripe/quantity_three": ("three packs at once, taxed: booked, 1,500 credits", changed(session, _three)),
+        "stripe/free_order": ("an order that a discount made free: booked", changed(session, _free)),
         "stripe/live_mode": (
             "a live event on a test ledger: parked",
-            changed(session, lambda o: o.update(livemode=True)),
+            changed(session, lambda o: o.update(livemode=True, id=o["id"].replace("test", "live"))),
         ),
-        "stripe/session_expired": (
-            "nobody paid: noted",
-            changed(session, lambda o: o.update(status="expired", payment_status="unpaid", payment_intent=None)),
+        "stripe/session_expired": ("a session that nobody paid: noted", changed(session, lambda o: o.update(expired))),
+        "stripe/cancel_at_period_end": (
+            "a classic subscription is cancelled: its state, ending with its period",
+            changed(update, _leaving),
         ),
         "stripe/dispute_of_a_charge": (
             "a dispute that names no PaymentIntent: waits for its link",
             changed(dispute, lambda o: o.update(payment_intent=None)),
         ),
-        "stripe/dispute_prevented": ("closed without a hold", changed(dispute, lambda o: o.update(status="prevented"))),
+        "stripe/dispute_prevented": (
+            "a dispute that was stopped before it became one: waits for its payment, and holds nothing",
+            changed(closed, lambda o: o.update(prevented)),
+        ),
         "paddle/from_the_browser": (
             "custom_data that a browser wrote: parked",
             changed(transaction, lambda o: o.update(origin="web")),
         ),
-        "paddle/payment_method_change": ("nothing was bought: noted", changed(renewal, zero)),
-        "paddle/proration": ("a proration: noted", changed(renewal, proration)),
-        "paddle/unknown_price": ("a price that is not ours: parked", changed(transaction, unknown_paddle_price)),
-        **{
-            f"paddle/subscription_{status}": (
-                f"its state, {status}",
-                changed(subscription, _with_status(status)),
-            )
-            for status in ("trialing", "paused", "active", "past_due")
-        },
+        "paddle/payment_method_change": ("a subscription's card is changed: noted", changed(renewal, _for_nothing)),
+        "paddle/proration": (
+            "a plan changed within its period: noted",
+            changed(renewal, _rebuilt(("creator_monthly", 1), origin="subscription_update", is_proration=True)),
+        ),
+        "paddle/unknown_price": (
+            "a price that is not ours: parked",
+            changed(transaction, _rebuilt(("pack_500", 1), price_id="pri_01jan0therpr0d00000000000a")),
+        ),
+        "paddle/quantity_three": (
+            "three packs at once: booked, 1,500 credits",
+            changed(transaction, _rebuilt(("pack_500", 3))),
+        ),
+        "paddle/free_order": (
+            "an order that a discount made free: booked",
+            changed(transaction, _rebuilt(("pack_500", 1), discount=1000, attempts=())),
+        ),
+        "paddle/one_off_charge": (
+            "a pack charged to a subscription: parked, until its account is known",
+            changed(renewal, _rebuilt(("pack_500", 1), origin="subscription_charge")),
+        ),
+        "paddle/tax_refund": ("a refund of the tax alone: waits for its payment", changed(refund, _of_tax)),
+        "paddle/simulated": ("Paddle's simulator: booked, and parked on a live ledger", changed(transaction, dict)),
+        "paddle/subscription_trialing": ("a trial: its state, trialing", changed(subscription, _in_state("trialing"))),
+        "paddle/subscription_paused": (
+            "a pause: its state, paused",
+            changed(subscription, _in_state("paused", scheduled_change=pause)),
+        ),
+        "paddle/subscription_resumed": (
+            "the end of a pause: its state, active",
+            changed(subscription, _in_state("active")),
+        ),
+        "paddle/subscription_imported": (
+            "brought over from Paddle Classic: its state, active",
+            changed(subscription, _in_state("active", **imported)),
+        ),
     }
     types = {
         "stripe/session_expired": "checkout.session.expired",
-        "stripe/dispute_prevented": "charge.dispute.closed",
         "paddle/subscription_trialing": "subscription.trialing",
         "paddle/subscription_paused": "subscription.paused",
-        "paddle/subscription_active": "subscription.resumed",
-        "paddle/subscription_past_due": "subscription.imported",
+        "paddle/subscription_resumed": "subscription.resumed",
+        "paddle/subscription_imported": "subscription.imported",
     }
-    for name, (_, content) in told.items():
-        mark = hashlib.sha256(f"loose/{name}".encode()).hexdigest()[:20]
-        content["id" if "id" in content else "event_id"] = f"evt_1{mark}" if "id" in content else f"evt_01k{mark}abc"
-        content["type" if "id" in content else "event_type"] = (
-            types.get(name) or content.get("type") or content["event_type"]
-        )
-        if name == "stripe/live_mode":
-            content["livemode"] = True
-    return told
+    return {name: (what, _alone(name, content, types.get(name))) for name, (what, content) in told.items()}
+
+
+def _leaving(content: Json) -> None:
+    end = content["items"]["data"][0]["current_period_end"]
+    content.update(cancel_at_period_end=True, cancel_at=end, canceled_at=content["created"] + 40 * DAY)
+    content.update(billing_mode={"flexible": None, "type": "classic"}, cancellation_details=ASKED_FOR)
+
+
+def _alone(name: str, content: Json, event_type: str | None) -> Json:
+    """A notification of a customer of its own, with an id of its own."""
+    content = estranged(name, content)
+    if "id" in content:
+        content["type"] = event_type or content["type"]
+        content["livemode"] = content["data"]["object"].get("livemode", False)
+        if content["type"].endswith(".updated"):
+            before = {**stripe.nulls("cancel_at canceled_at"), "cancel_at_period_end": False}
+            content["data"]["previous_attributes"] = before | {"cancellation_details": {"reason": None}}
+    else:
+        content["event_type"] = event_type or content["event_type"]
+        if name == "paddle/simulated":
+            for field in ("event_id", "notification_id"):
+                content[field] = f"ntfsim{content[field]}"
+    return content
 
 
 def envelopes(told: list[Teller]) -> dict[str, Json]:
@@ -538,20 +829,51 @@ def envelopes(told: list[Teller]) -> dict[str, Json]:
             if name in found:
                 continue
             body = json.dumps(json.loads((EVENTS / delivery["event"]).read_text("utf-8")), separators=(",", ":"))
-            signed = signing.headers(teller.provider, body.encode(), signing.LOCAL_SECRETS[teller.provider], START)
-            path = f"/webhooks/{teller.provider}/{delivery['to']}"
-            found[name] = {
-                "version": "2.0",
-                "routeKey": f"POST /webhooks/{{provider}}/{delivery['to']}",
-                "rawPath": path,
-                "rawQueryString": "",
-                "headers": {key.lower(): value for key, value in signed.items()},
-                "pathParameters": {"provider": teller.provider},
-                "requestContext": {"http": {"method": "POST", "path": path}, "stage": "$default"},
-                "body": base64.b64encode(body.encode()).decode() if teller.provider == "paddle" else body,
-                "isBase64Encoded": teller.provider == "paddle",
-            }
+            found[name] = _envelope(teller.provider, delivery["to"], body, as_base64=name == "paddle_refund_settled")
     return found
+
+
+def _envelope(provider: str, to: str, body: str, *, as_base64: bool) -> Json:
+    signed = signing.headers(provider, body.encode(), signing.LOCAL_SECRETS[provider], START)
+    route, path, host = f"POST /webhooks/{{provider}}/{to}", f"/webhooks/{provider}/{to}", "api.example.com"
+    agent = {"stripe": "Stripe/1.0 (+https://stripe.com/docs/webhooks)", "paddle": "Paddle"}[provider]
+    return {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {
+            "accept": "*/*",
+            "content-length": str(len(body.encode())),
+            "host": host,
+            "user-agent": agent,
+            "x-forwarded-for": "192.0.2.1",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+            **{key.lower(): value for key, value in signed.items()},
+        },
+        "pathParameters": {"provider": provider},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "local",
+            "domainName": host,
+            "domainPrefix": "api",
+            "http": {
+                "method": "POST",
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": agent,
+            },
+            "requestId": hashlib.sha256(path.encode()).hexdigest()[:16],
+            "routeKey": route,
+            "stage": "$default",
+            "time": f"{datetime.fromtimestamp(START, UTC):%d/%b/%Y:%H:%M:%S +0000}",
+            "timeEpoch": START * 1000,
+        },
+        "body": base64.b64encode(body.encode()).decode() if as_base64 else body,
+        "isBase64Encoded": as_base64,
+    }
 
 
 def readme(told: list[Teller], others: dict[str, tuple[str, Json]]) -> str:
@@ -564,8 +886,11 @@ def readme(told: list[Teller], others: dict[str, tuple[str, Json]]) -> str:
     ]
     lines += ["| story | what happens | events |", "|---|---|---|"]
     lines += [f"| `{teller.name}` | {teller.title} | {len(teller.deliveries)} |" for teller in told]
-    lines += ["", "| loose | what it is, and what becomes of it |", "|---|---|"]
-    lines += [f"| `{name.replace('/', '/loose_')}.json` | {what} |" for name, (what, _) in others.items()]
+    lines += ["", "| alone | what it is | what becomes of it |", "|---|---|---|"]
+    lines += [
+        f"| `{name.replace('/', '/loose_')}.json` | {what.replace(': ', ' | ', 1)} |"
+        for name, (what, _) in others.items()
+    ]
     lines += [
         "",
         "`api/` holds the same as API Gateway events for `sam local invoke`. Their signatures are as old as the",
@@ -587,6 +912,8 @@ def _at(seconds: int) -> str:
 def main() -> None:
     """Write every notification and the manifest of the stories."""
     argparse.ArgumentParser(prog="python -m tools.events.make", description=__doc__).parse_args()
+    for path in EVENTS.glob("*/*.json"):
+        path.unlink()
     told = [*stripe_stories(), *paddle_stories()]
     _dump("stories.json", [teller.manifest() for teller in told])
     others = loose()

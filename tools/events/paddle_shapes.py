@@ -1,5 +1,6 @@
 """Paddle Billing's objects as its notifications carry them, whole."""
 
+from collections.abc import Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -53,6 +54,32 @@ def product(product_id: str) -> Json:
     }
 
 
+def attempt(attempt_id: str, method_id: str, at: str, *, is_captured: bool) -> Json:
+    """One attempt to pay by card; its amount is the transaction's."""
+    return {
+        "payment_attempt_id": attempt_id,
+        "payment_method_id": method_id,
+        "stored_payment_method_id": attempt_id,
+        "amount": "",
+        "status": "captured" if is_captured else "error",
+        "error_code": None if is_captured else "declined",
+        "method_details": {
+            "type": "card",
+            "card": {
+                "type": "visa",
+                "last4": "4242" if is_captured else "0002",
+                "expiry_month": 12,
+                "expiry_year": 2030,
+                "cardholder_name": "Ada Example",
+            },
+            "south_korea_local_card": None,
+            "paypal": None,
+        },
+        "created_at": at,
+        "captured_at": at if is_captured else None,
+    }
+
+
 def transaction(
     transaction_id: str,
     at: str,
@@ -67,11 +94,14 @@ def transaction(
     status: str = "completed",
     price_id: str | None = None,
     is_proration: bool = False,
+    is_free: bool = False,
+    attempts: Sequence[Json] = (),
+    updated_at: str = "",
 ) -> Json:
     """A transaction of (product, quantity) lines, with 10 % tax inside the totals."""
     items, line_items, subtotal, tax = [], [], 0, 0
     for position, (product_id, quantity) in enumerate(lines):
-        unit = PRICES[product_id][1]
+        unit = 0 if is_free else PRICES[product_id][1]
         amount = unit * quantity
         off = discount * amount // sum(PRICES[name][1] * count for name, count in lines)
         line_tax = (amount - off) // 10
@@ -96,17 +126,27 @@ def transaction(
             }
         )
     total = subtotal - discount + tax
+    is_done, fee = status == "completed", total // 20 + 50 if total else 0
+    earned = {"fee": str(fee), "earnings": str(total - tax - fee)} if is_done else {"fee": None, "earnings": None}
     totals = money(subtotal, discount, tax) | {
         "credit": "0",
         "credit_to_balance": "0",
-        "balance": "0",
+        "balance": "0" if is_done else str(total),
         "grand_total": str(total),
-        "fee": str(total // 20 + 50),
-        "earnings": str(total - total // 20 - 50 - tax),
+        "grand_total_tax": str(tax),
+        **earned,
         "currency_code": "USD",
     }
     adjusted = {
-        key: totals[key] for key in ("subtotal", "tax", "total", "grand_total", "fee", "earnings", "currency_code")
+        **{name: totals[name] for name in ("tax", "total", "grand_total", "grand_total_tax", "currency_code")},
+        "subtotal": str(subtotal - discount),
+        **earned,
+        "retained_fee": "0",
+    }
+    payout = {
+        **{name: adjusted[name] for name in ("subtotal", "tax", "total", "retained_fee", "currency_code")},
+        **earned,
+        "exchange_rate": "1",
     }
     return {
         "id": transaction_id,
@@ -118,10 +158,10 @@ def transaction(
         "currency_code": "USD",
         "origin": origin,
         "subscription_id": subscription_id,
-        "invoice_id": f"inv_{transaction_id[4:]}",
-        "invoice_number": f"1234-{transaction_id[-5:]}",
+        "invoice_id": None if status == "ready" else f"inv_{transaction_id[4:]}",
+        "invoice_number": None if status == "ready" else f"1234-{int(transaction_id[7:11], 16)}",
         "collection_mode": "automatic",
-        "discount_id": None,
+        "discount_id": f"dsc_{transaction_id[4:]}" if discount else None,
         "billing_details": None,
         "billing_period": {"starts_at": period[0], "ends_at": period[1]} if period else None,
         "items": items,
@@ -129,15 +169,17 @@ def transaction(
             "tax_rates_used": [{"tax_rate": "0.1", "totals": money(subtotal, discount, tax)}],
             "totals": totals,
             "adjusted_totals": adjusted,
-            "payout_totals": None,
-            "adjusted_payout_totals": None,
+            "payout_totals": totals | {"exchange_rate": "1", "fee_rate": "0.05"} if is_done else None,
+            "adjusted_payout_totals": payout | {"chargeback_fee": {"amount": "0", "original": None}}
+            if is_done
+            else None,
             "line_items": line_items,
         },
-        "payments": [],
+        "payments": [made | {"amount": str(total)} for made in attempts],
         "checkout": {"url": "https://app.example.com/pay"},
         "created_at": at,
-        "updated_at": at,
-        "billed_at": at,
+        "updated_at": updated_at or at,
+        "billed_at": None if status == "ready" else at,
         "revised_at": None,
     }
 
@@ -153,7 +195,15 @@ def money(subtotal: int, discount: int, tax: int) -> Json:
 
 
 def subscription(
-    subscription_id: str, at: str, period: tuple[str, str] | None, *, customer: str, custom: Json, **fields: Any
+    subscription_id: str,
+    at: str,
+    period: tuple[str, str] | None,
+    *,
+    customer: str,
+    custom: Json,
+    billed_at: str = "",
+    updated_at: str = "",
+    **fields: Any,
 ) -> Json:
     """A subscription to Creator Monthly."""
     return {
@@ -164,7 +214,7 @@ def subscription(
         "business_id": None,
         "currency_code": "USD",
         "created_at": at,
-        "updated_at": at,
+        "updated_at": updated_at or at,
         "started_at": at,
         "first_billed_at": at,
         "next_billed_at": period[1] if period else None,
@@ -177,6 +227,7 @@ def subscription(
         "scheduled_change": None,
         "discount": None,
         "import_meta": None,
+        "consent_requirements": [],
         "custom_data": custom,
         "items": [
             {
@@ -184,8 +235,8 @@ def subscription(
                 "quantity": 1,
                 "recurring": True,
                 "created_at": at,
-                "updated_at": at,
-                "previously_billed_at": at,
+                "updated_at": updated_at or at,
+                "previously_billed_at": billed_at or at,
                 "next_billed_at": period[1] if period else None,
                 "trial_dates": None,
                 "price": price("creator_monthly"),
@@ -223,6 +274,7 @@ def adjustment(
             }
         )
     total, tax = (sum(int(item["totals"][name]) for item in items) for name in ("total", "tax"))
+    shares = {"subtotal": str(total - tax), "tax": str(tax), "total": str(total)}
     return {
         "id": adjustment_id,
         "action": action,
@@ -236,16 +288,23 @@ def adjustment(
         "status": status,
         "items": items,
         "totals": {
-            "subtotal": str(total - tax),
-            "tax": str(tax),
-            "total": str(total),
+            **shares,
             "fee": "0",
             "retained_fee": "0",
             "earnings": str(total - tax),
             "currency_code": "USD",
         },
-        "payout_totals": None,
-        "tax_rates_used": [],
+        "payout_totals": {
+            **shares,
+            "fee": "0",
+            "retained_fee": "0",
+            "chargeback_fee": {"amount": "1500" if action == "chargeback" else "0", "original": None},
+            "earnings": str(total - tax),
+            "currency_code": "USD",
+        }
+        if status == "approved"
+        else None,
+        "tax_rates_used": [{"tax_rate": "0.1", "totals": shares}],
         "created_at": created_at or at,
         "updated_at": at,
     }

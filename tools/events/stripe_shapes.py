@@ -12,12 +12,17 @@ PRICES = {
 }
 
 
+def person(name: str) -> Json:
+    """Who pays, in the fields that most objects have for it."""
+    return {"email": f"{name.lower()}@example.com", "name": f"{name} Example"}
+
+
 def nulls(names: str) -> Json:
     """Fields that hold nothing."""
     return dict.fromkeys(names.split())
 
 
-def session(**fields: Any) -> Json:
+def session(who: str, **fields: Any) -> Json:
     """A Checkout Session. It carries no line items in a webhook."""
     return {
         **nulls(
@@ -40,8 +45,7 @@ def session(**fields: Any) -> Json:
         "customer_details": {
             "address": {**nulls("city line1 line2 postal_code state"), "country": "US"},
             **nulls("business_name individual_name phone"),
-            "email": "ada@example.com",
-            "name": "Ada Example",
+            **person(who),
             "tax_exempt": "none",
             "tax_ids": [],
         },
@@ -72,7 +76,12 @@ def price(product_id: str, *, recurring: bool) -> Json:
         "livemode": False,
         "metadata": {},
         "product": f"prod_{product_id}",
-        "recurring": {"interval": "month", "interval_count": 1, "meter": None, "usage_type": "licensed"}
+        "recurring": {
+            **nulls("meter trial_period_days"),
+            "interval": "month",
+            "interval_count": 1,
+            "usage_type": "licensed",
+        }
         if recurring
         else None,
         "tax_behavior": "exclusive",
@@ -115,7 +124,8 @@ def invoice_line(
     metadata: Json | None = None,
     proration: bool = False,
     quantity: int = 1,
-    item: str | None = "si_1",
+    item: str | None = None,
+    tax: int = 0,
     description: str = "1 × Creator Monthly (at $15.00 / month)",
 ) -> Json:
     """One line of an invoice: of a subscription's item, or (without `item`) an invoice item of its own."""
@@ -156,8 +166,24 @@ def invoice_line(
         "quantity_decimal": str(quantity),
         "subscription": subscription_id,
         "subtotal": amount,
-        "taxes": [],
+        "taxes": taxes(tax, amount),
     }
+
+
+def taxes(tax: int, amount: int) -> list[Json]:
+    """A tax on top of an amount."""
+    if not tax:
+        return []
+    return [
+        {
+            "amount": tax,
+            "tax_behavior": "exclusive",
+            "tax_rate_details": {"tax_rate": "txr_1EuropeanVat"},
+            "taxability_reason": "standard_rated",
+            "taxable_amount": amount,
+            "type": "tax_rate_details",
+        }
+    ]
 
 
 def invoice(
@@ -166,13 +192,16 @@ def invoice(
     created: int,
     lines: list[Json],
     *,
+    who: str,
     customer: str,
     subscription_id: str | None,
     metadata: Json,
     **fields: Any,
 ) -> Json:
     """A paid invoice, unless `fields` say otherwise."""
-    total = sum(line["amount"] for line in lines)
+    subtotal = sum(line["amount"] for line in lines)
+    tax = sum(entry["amount"] for line in lines for entry in line["taxes"])
+    total = subtotal + tax
     details = {"metadata": metadata, "subscription": subscription_id, "subscription_proration_date": None}
     return {
         **nulls(
@@ -200,8 +229,7 @@ def invoice(
         "created": created,
         "currency": "usd",
         "customer": customer,
-        "customer_email": "ada@example.com",
-        "customer_name": "Ada Example",
+        **{f"customer_{field}": value for field, value in person(who).items()},
         "customer_tax_exempt": "none",
         "customer_tax_ids": [],
         "default_tax_rates": [],
@@ -210,7 +238,7 @@ def invoice(
         "ending_balance": 0,
         "hosted_invoice_url": "https://invoice.example.com/i/test",
         "invoice_pdf": "https://invoice.example.com/i/test/pdf",
-        "issuer": {"type": "self"},
+        "issuer": {"account": None, "type": "self"},
         "lines": {
             "object": "list",
             "data": lines,
@@ -238,14 +266,14 @@ def invoice(
             "paid_at": created,
             "voided_at": None,
         },
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
+        "subtotal": subtotal,
+        "subtotal_excluding_tax": subtotal,
         "total": total,
         "total_discount_amounts": [],
-        "total_excluding_tax": total,
+        "total_excluding_tax": subtotal,
         "total_pretax_credit_amounts": [],
-        "total_taxes": [],
-        "webhooks_delivered_at": None,
+        "total_taxes": taxes(tax, subtotal),
+        "webhooks_delivered_at": created,
     } | fields
 
 
@@ -261,7 +289,7 @@ def invoice_payment(payment_id: str, invoice_id: str, intent: str, amount: int, 
         "invoice": invoice_id,
         "is_default": True,
         "livemode": False,
-        "payment": {"payment_intent": intent, "type": "payment_intent"},
+        "payment": {"charge": None, "payment_intent": intent, "payment_record": None, "type": "payment_intent"},
         "status": "paid",
         "status_transitions": {"canceled_at": None, "paid_at": created},
     }
@@ -301,7 +329,7 @@ def subscription(
         "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
         "billing_schedules": [],
         "cancel_at_period_end": False,
-        "cancellation_details": nulls("comment feedback reason"),
+        "cancellation_details": nulls("comment feedback feedback_option reason"),
         "collection_method": "charge_automatically",
         "created": start,
         "currency": "usd",
@@ -311,7 +339,7 @@ def subscription(
         "discounts": [],
         "invoice_settings": {
             **nulls("account_tax_ids custom_fields description footer"),
-            "issuer": {"type": "self"},
+            "issuer": {"account": None, "type": "self"},
         },
         "items": {
             "object": "list",
@@ -329,11 +357,15 @@ def subscription(
         },
         "start_date": start,
         "status": "active",
-        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+        "trial_settings": {
+            "end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": "create_invoice"},
+        },
     } | fields
 
 
-def charge(charge_id: str, intent: str, customer: str | None, metadata: Json, amount: int, **fields: Any) -> Json:
+def charge(
+    charge_id: str, intent: str, who: str, customer: str | None, metadata: Json, amount: int, **fields: Any
+) -> Json:
     """A captured charge."""
     return {
         **nulls(
@@ -350,8 +382,7 @@ def charge(charge_id: str, intent: str, customer: str | None, metadata: Json, am
         "balance_transaction": f"txn_{charge_id[3:]}",
         "billing_details": {
             "address": {**nulls("city line1 line2 state"), "country": "US", "postal_code": "94107"},
-            "email": "ada@example.com",
-            "name": "Ada Example",
+            **person(who),
             "phone": None,
             "tax_id": None,
         },
@@ -364,7 +395,7 @@ def charge(charge_id: str, intent: str, customer: str | None, metadata: Json, am
         "livemode": False,
         "metadata": metadata,
         "outcome": {
-            **nulls("advice_code network_advice_code network_decline_code reason"),
+            **nulls("advice_code network_advice_code network_decline_code reason rule"),
             "network_status": "approved_by_network",
             "risk_level": "normal",
             "risk_score": 12,
@@ -378,7 +409,8 @@ def charge(charge_id: str, intent: str, customer: str | None, metadata: Json, am
             "card": {
                 **nulls(
                     "authorization_code incremental_authorization installments mandate multicapture network_token"
-                    " overcapture three_d_secure wallet extended_authorization"
+                    " overcapture setup_credential_usage stored_credential_usage three_d_secure wallet"
+                    " extended_authorization"
                 ),
                 "amount_authorized": amount,
                 "brand": "visa",
@@ -494,6 +526,7 @@ def dispute(
             "has_evidence": status not in {"needs_response", "warning_needs_response"},
             "past_due": False,
             "submission_count": 0 if status.endswith("needs_response") else 1,
+            "submission_method": "not_submitted" if status.endswith("needs_response") else "manual",
         },
         "intended_submission_method": None,
         "is_charge_refundable": is_inquiry or status == "won",
@@ -505,6 +538,7 @@ def dispute(
             "card": {
                 "brand": "visa",
                 "case_type": "inquiry" if is_inquiry else "chargeback",
+                "network": "visa",
                 "network_reason_code": "10.4",
             },
             "type": "card",
