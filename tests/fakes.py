@@ -37,6 +37,7 @@ class FakeStore:
             {name: self.claims[name] for name in keys.claims if name in self.claims},
             {name: self.subscriptions[name] for name in keys.subscriptions if name in self.subscriptions},
             {name: self.closed_lots[name] for name in keys.closed_lots if name in self.closed_lots},
+            {name: self.runs[name] for name in keys.runs if name in self.runs},
         )
 
     def commit(self, commit: Commit) -> Refusal | None:

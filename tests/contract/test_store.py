@@ -97,7 +97,10 @@ def test_a_run_draws_once_and_never_more_than_there_is(any_store: Store) -> None
     with pytest.raises(InsufficientCredits):
         spend(ADA, "run_2", 701, any_store, now=LATER)
     assert account(any_store).balance == 700
+    most = spend(ADA, "run_most", 600, any_store, now=LATER)
+    assert spend(ADA, "run_most", 600, any_store, now=LATER) == most, "100 are left, and yet it was drawn"
     tell(any_store, says(dispute()))
+    assert spend(ADA, "run_most", 600, any_store, now=LATER) == most, "a hold since then changes nothing of it"
     with pytest.raises(AccountSuspended):
         spend(ADA, "run_3", 1, any_store, now=LATER)
 

@@ -18,6 +18,7 @@ RIGHT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
     [
         (("products",), [], "list at least one"),
         (("products", 0, "credits"), -1, "pack_500: credits is -1, should be 0 or more"),
+        (("products", 0, "credits"), 0, "pack_500: credits is 0, should be at least 1"),
         (("products", 0, "credits"), True, "should be a whole number"),
         (("products", 0, "kind"), "gift", "should be pack or subscription"),
         (("products", 0, "prices"), {"usd": 1000}, "three upper-case letters"),

@@ -67,6 +67,16 @@ def test_a_browsers_word_alone_is_nobodys() -> None:
     assert tell(FakeStore(), told(browser_account_id=ADA))[0].parked_reason is ParkReason.NO_ACCOUNT
 
 
+@pytest.mark.parametrize("minute", [-1, 0, 1])
+def test_a_payment_that_is_booked_is_never_booked_for_another_account(minute: float) -> None:
+    """Whichever event of it says so, earlier or later: the first account keeps its credits, and a person looks."""
+    store = FakeStore()
+    other = replace(payment(account_id=BEN), at=payment(minute=minute).at)
+    told_twice = tell(store, paid(), paid(other))
+    assert told_twice[1].parked_reason is ParkReason.AMBIGUOUS_PAYMENT
+    assert {name: account.balance for name, account in store.accounts.items()} == {ADA: 1000}
+
+
 def test_a_lot_of_this_name_on_the_account_is_not_granted_again() -> None:
     """The account's own condition refuses the blind grant; reading then finds the lot and adds nothing."""
     store = FakeStore()

@@ -17,7 +17,7 @@ from ledger.booking import Unusable
 from ledger.entries import Entry
 from ledger.errors import StoreUnavailable
 from ledger.events import Event, Outcome, ParkReason, Receipt
-from ledger.facts import AccountId, HoldLifted, merge
+from ledger.facts import AccountId, HoldLifted
 from ledger.ports import AccountChange, Commit, Keys, Run, Snapshot, Store, keys_of
 
 ATTEMPTS = 12  # how often an overtaken write is planned again before the provider is asked to deliver again
@@ -62,11 +62,10 @@ def record(event: Event, store: Store, *, body: bytes, body_sha256: str, now: da
             return _recorded(commit)
         if refusal.receipt:
             return _heard_before(refusal.receipt)
-        stored = refusal.purchase
-        if stored and event.payment and merge(stored.facts, (*event.facts, event.payment)) is stored.facts:
+        if refusal.purchase and booking.is_known(event, refusal.purchase):
             commit = Commit(receipt=replace(receipt, outcome=Outcome.ALREADY_BOOKED))
-            refusal = store.commit(commit)
-            return _heard_before(refusal.receipt) if refusal and refusal.receipt else _recorded(commit)
+            if recorded := _write(commit, store):
+                return recorded
 
     for attempt in _attempts():
         planned = _plan(event, receipt, store, is_first=attempt == 0)
@@ -163,8 +162,9 @@ def _park(unusable: Unusable, receipt: Receipt, body: bytes, store: Store) -> Re
             body=body,
         )
     )
-    refusal = store.commit(commit)
-    return _heard_before(refusal.receipt) if refusal and refusal.receipt else _recorded(commit)
+    if recorded := _write(commit, store):
+        return recorded
+    raise StoreUnavailable(f"{receipt.event_id}: its receipt was refused, and none is there")
 
 
 def _write(commit: Commit, store: Store) -> Recorded | None:
@@ -207,9 +207,12 @@ def spend(account_id: AccountId, run_id: str, credits_: int, store: Store, *, no
 
     Raises AccountSuspended, InsufficientCredits (nothing is drawn) or StoreUnavailable.
     """
-    keys = Keys(accounts=frozenset({account_id}))
+    keys = Keys(accounts=frozenset({account_id}), runs=frozenset({(account_id, run_id)}))
     for _ in _attempts():
-        account = store.read(keys).accounts.get(account_id) or Account(account_id=account_id)
+        known = store.read(keys)
+        if drawn := known.runs.get((account_id, run_id)):
+            return drawn  # also when the rest would not be enough for it now, or the account is held since
+        account = known.accounts.get(account_id) or Account(account_id=account_id)
         lots = account.draw(credits_, now)
         run = Run(
             account_id=account_id,

@@ -12,7 +12,7 @@ from ledger.entries import Entry, Kind
 from ledger.events import Event, Outcome, ParkReason, Receipt
 from ledger.facts import AccountId, Fact, HoldLifted, PaymentSettled, merge
 from ledger.lots import Lot, Movement, movements
-from ledger.ports import AccountChange, ClaimChange, Commit, Pointer, Snapshot, SubscriptionChange
+from ledger.ports import AccountChange, ClaimChange, Commit, Pointer, Snapshot, SubscriptionChange, keys_of
 from ledger.purchases import Purchase, Target, target
 
 NOTHING_KNOWN = Snapshot()
@@ -49,6 +49,8 @@ def plan(event: Event, receipt: Receipt, known: Snapshot) -> Commit | Unusable:
     if len(paid) > 1:
         return Unusable(ParkReason.AMBIGUOUS_PAYMENT, "one payment, but two purchases: " + ", ".join(sorted(homes)))
 
+    if paid and event.payment and paid[0].payment and keys_of(paid[0].payment) != keys_of(event.payment):
+        return Unusable(ParkReason.AMBIGUOUS_PAYMENT, f"{paid[0].payment_id} is booked for another account or order")
     best = event.names[0]
     before = paid[0] if paid else known.home_of(best) or Purchase(payment_id=best)
     absorbed = [home for home in homes.values() if home.payment_id != before.payment_id]
@@ -81,6 +83,13 @@ def plan(event: Event, receipt: Receipt, known: Snapshot) -> Commit | Unusable:
             return decided
         after, rival, claim = decided
     return _book(event, replace(receipt, outcome=Outcome.BOOKED), after, rival, known, pointers, claim)
+
+
+def is_known(event: Event, stored: Purchase) -> bool:
+    """Whether a stored purchase already says all that this payment's event says, and for the same account and claim."""
+    if event.payment is None or stored.payment is None or keys_of(stored.payment) != keys_of(event.payment):
+        return False
+    return merge(stored.facts, (*event.facts, event.payment)) is stored.facts
 
 
 def plan_subscription(event: Event, receipt: Receipt, known: Snapshot) -> Commit:

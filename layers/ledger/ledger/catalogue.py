@@ -107,6 +107,9 @@ def _product(row: Any, where: str) -> Product:
         fields.refuse("kind", kind_name, "pack or subscription")
     kind = ProductKind(kind_name)
     is_pack = kind is ProductKind.PACK
+    credits_ = fields.take("credits", int)
+    if credits_ == 0:
+        fields.refuse("credits", credits_, "at least 1")
     prices = fields.take("prices", dict)
     for currency, amount_minor in prices.items():
         if not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
@@ -121,7 +124,7 @@ def _product(row: Any, where: str) -> Product:
         product_id=product_id,
         name=fields.take("name", str),
         kind=kind,
-        credits=fields.take("credits", int),
+        credits=credits_,
         prices=prices,
         price_ids={provider: tuple(ids) for provider, ids in price_ids.items()},
         expires_after_days=fields.take("expires_after_days", int, None) if is_pack else None,

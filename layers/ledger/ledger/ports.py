@@ -115,6 +115,7 @@ class Keys:
     claims: frozenset[str] = frozenset()
     subscriptions: frozenset[str] = frozenset()
     closed_lots: frozenset[tuple[AccountId, str]] = frozenset()
+    runs: frozenset[tuple[AccountId, str]] = frozenset()
 
     def __or__(self, other: "Keys") -> "Keys":
         return Keys(
@@ -123,6 +124,7 @@ class Keys:
             self.claims | other.claims,
             self.subscriptions | other.subscriptions,
             self.closed_lots | other.closed_lots,
+            self.runs | other.runs,
         )
 
     def __sub__(self, other: "Keys") -> "Keys":
@@ -132,10 +134,11 @@ class Keys:
             self.claims - other.claims,
             self.subscriptions - other.subscriptions,
             self.closed_lots - other.closed_lots,
+            self.runs - other.runs,
         )
 
     def __bool__(self) -> bool:
-        return any((self.payments, self.accounts, self.claims, self.subscriptions, self.closed_lots))
+        return any((self.payments, self.accounts, self.claims, self.subscriptions, self.closed_lots, self.runs))
 
 
 def keys_of(payment: PaymentSettled) -> Keys:
@@ -153,6 +156,7 @@ class Snapshot:
     claims: Mapping[str, Claim] = field(default_factory=dict)
     subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
     closed_lots: Mapping[tuple[AccountId, str], Lot] = field(default_factory=dict)
+    runs: Mapping[tuple[AccountId, str], Run] = field(default_factory=dict)
 
     def __or__(self, other: "Snapshot") -> "Snapshot":
         return Snapshot(
@@ -161,6 +165,7 @@ class Snapshot:
             {**self.claims, **other.claims},
             {**self.subscriptions, **other.subscriptions},
             {**self.closed_lots, **other.closed_lots},
+            {**self.runs, **other.runs},
         )
 
     def mentioned(self, claim: str | None = None) -> Keys:

@@ -60,6 +60,7 @@ class DynamoDBStore:
             *(items.claim_key(claim) for claim in keys.claims),
             *(items.subscription_key(subscription_id) for subscription_id in keys.subscriptions),
             *(items.lot_key(account_id, lot_id) for account_id, lot_id in keys.closed_lots),
+            *(items.run_key(account_id, run_id) for account_id, run_id in keys.runs),
         ]
         found = [item for start in range(0, len(wanted), _BATCH) for item in self._get(wanted[start : start + _BATCH])]
         by_kind: dict[str, list[Item]] = {}
@@ -80,6 +81,7 @@ class DynamoDBStore:
             {claim.key: claim for claim in claims},
             {subscription.subscription_id: subscription for subscription in subscriptions},
             lots,
+            {(run.account_id, run.run_id): run for run in map(items.from_run, by_kind.get("RUN", []))},
         )
 
     def commit(self, commit: Commit) -> Refusal | None:
