@@ -39,6 +39,7 @@ def payment(
     paid_minor: int = 2000,
     minute: float = 0,
     claim: str | None = None,
+    covers: str | None = None,
     lines: tuple[PaidLine, ...] | None = None,
     overcharge_minor: int = 0,
     account_id: AccountId = ADA,
@@ -58,6 +59,7 @@ def payment(
         cause=f"stripe:{payment_id}",
         overcharge_minor=overcharge_minor,
         claim=claim,
+        covers=covers,
         order_id=OrderId(claim.removeprefix("order/")) if claim and claim.startswith("order/") else None,
     )
 

@@ -91,7 +91,8 @@ class FakeStore:
     def _may_change(self, change: AccountChange) -> bool:
         account = self.accounts.get(change.account_id)
         if change.version is None:
-            return account is None or not (account.lots.keys() & change.lots.keys())
+            lots = {*change.lots, f"{change.period}/0"}
+            return account is None or not (account.lots.keys() & lots or change.period in account.covered)
         return (account.version if account else 0) == change.version
 
     def _may_claim(self, change: ClaimChange) -> bool:
@@ -128,6 +129,7 @@ class FakeStore:
     def _change(self, change: AccountChange) -> None:
         account = self.accounts.get(change.account_id) or Account(account_id=change.account_id)
         subscriptions = {change.subscription.subscription_id: change.subscription} if change.subscription else {}
+        covered = {change.period: change.covered_by} if change.period and change.covered_by else {}
         self.accounts[change.account_id] = replace(
             account,
             version=account.version + 1,
@@ -135,6 +137,7 @@ class FakeStore:
             holds={k: hold for k, hold in {**account.holds, **change.holds}.items() if hold},
             flags={k: since for k, since in {**account.flags, **change.flags}.items() if since},
             subscriptions={**account.subscriptions, **subscriptions},
+            covered={**account.covered, **covered},
         )
         for lot_id in change.closed:
             self.closed_lots[(change.account_id, lot_id)] = change.lots[lot_id]

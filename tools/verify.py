@@ -219,6 +219,16 @@ def _claimed_once(world: World) -> Verdicts:
         )
 
 
+def _periods_granted_once(world: World) -> Verdicts:
+    """No period of a subscription is granted by two payments."""
+    granting: dict[str, int] = defaultdict(int)
+    for purchase, _ in world.purchases():
+        if purchase.payment and purchase.payment.period:
+            granting[purchase.payment.period] += not purchase.is_duplicate
+    for period, payments in granting.items():
+        yield period, payments <= 1
+
+
 def _linked(world: World) -> Verdicts:
     """Every pointer leads to a purchase that knows its name."""
     for pointer in world.payments.values():
@@ -257,6 +267,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     _held,
     _balanced,
     _claimed_once,
+    _periods_granted_once,
     _linked,
     _drawn,
     _parked_whole,

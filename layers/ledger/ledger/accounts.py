@@ -28,6 +28,7 @@ class Account:
     holds: Mapping[str, Hold] = field(default_factory=dict)
     flags: Mapping[str, datetime] = field(default_factory=dict)  # for support: no effect on spending
     subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
+    covered: Mapping[str, PaymentId] = field(default_factory=dict)  # first periods, by the payments that claim an order
 
     @property
     def status(self) -> str:

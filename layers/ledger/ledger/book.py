@@ -54,7 +54,7 @@ def record(event: Event, store: Store, *, body: bytes, body_sha256: str, now: da
     if event.parked:
         return _park(Unusable(event.parked, event.detail), receipt, body, store)
 
-    if event.payment and event.owner.account_id:
+    if event.payment and event.owner.account_id and booking.may_grant_unread(event.payment, now):
         event = _owned_by(event.owner.account_id, event)
         commit = booking.plan_grant(event, receipt)
         refusal = store.commit(commit)
@@ -109,7 +109,8 @@ def _plan(event: Event, receipt: Receipt, store: Store, *, is_first: bool) -> Co
             return found
         event = _owned_by(found, event)
         if event.payment:
-            if is_first and not event.owner.account_id and not known.payments.keys() & set(event.names):
+            is_unread = is_first and not event.owner.account_id and not known.payments.keys() & set(event.names)
+            if is_unread and booking.may_grant_unread(event.payment, receipt.heard_at):
                 return booking.plan_grant(event, receipt)
             return booking.plan(event, receipt, reading.look_up(keys_of(event.payment)))
         return booking.plan_subscription(event, receipt, known)

@@ -10,7 +10,7 @@ from datetime import datetime
 from ledger.accounts import Account, Hold
 from ledger.entries import Entry, Kind
 from ledger.events import Event, Outcome, ParkReason, Receipt
-from ledger.facts import AccountId, Fact, HoldLifted, PaymentSettled, merge
+from ledger.facts import AccountId, Fact, HoldLifted, PaymentId, PaymentSettled, merge
 from ledger.lots import Lot, Movement, movements
 from ledger.ports import AccountChange, ClaimChange, Commit, Pointer, Snapshot, SubscriptionChange, keys_of
 from ledger.purchases import Purchase, Target, target
@@ -82,7 +82,14 @@ def plan(event: Event, receipt: Receipt, known: Snapshot) -> Commit | Unusable:
         if isinstance(decided, Unusable):
             return decided
         after, rival, claim = decided
+    if before.payment is None and not after.is_duplicate and (payer := _payer_of_period(payment, known)):
+        return Unusable(ParkReason.PERIOD_ALREADY_PAID, f"{payment.period} was paid for by {payer}")
     return _book(event, replace(receipt, outcome=Outcome.BOOKED), after, rival, known, pointers, claim)
+
+
+def may_grant_unread(payment: PaymentSettled, now: datetime) -> bool:
+    """Whether the account's item alone can tell that nobody else paid for the same: lapsed lots have left it."""
+    return not (payment.covers and any(line.expires_at and line.expires_at <= now for line in payment.lines))
 
 
 def is_known(event: Event, stored: Purchase) -> bool:
@@ -154,6 +161,19 @@ def _claim(
     return after, replace(rival, is_duplicate=True), replace(claim, replaces=held.payment_id)
 
 
+def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> PaymentId | None:
+    """Who paid for the same period in the other way: as a renewal, or as the first payment of an order.
+
+    No provider charges so. The two have lots of different names, so neither can take the other's place: whoever is
+    heard second waits for a person.
+    """
+    account = known.accounts.get(payment.account_id) or Account(account_id=payment.account_id)
+    if payment.covers is None:
+        return account.covered.get(payment.claim or "")
+    renewal = known.claims.get(payment.covers)
+    return renewal.payment_id if renewal else None
+
+
 def _book(
     event: Event,
     receipt: Receipt,
@@ -190,6 +210,8 @@ def _book(
         closed=frozenset(lot_id for lot_id, lot in lots.items() if lot.is_closed(receipt.heard_at)),
         holds=holds,
         flags=flags,
+        period=payment.period if lots else None,
+        covered_by=payment.payment_id if lots and payment.covers and payment.covers not in account.covered else None,
     )
     return Commit(
         receipt=receipt,

@@ -35,6 +35,7 @@ class ParkReason(StrEnum):
     AMBIGUOUS_ACCOUNT = "ambiguous_account"
     ORDER_MISMATCH = "order_mismatch"
     AMBIGUOUS_PAYMENT = "ambiguous_payment"
+    PERIOD_ALREADY_PAID = "period_already_paid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

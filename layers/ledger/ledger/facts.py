@@ -95,6 +95,7 @@ class PaymentSettled:
     cause: str
     overcharge_minor: int = 0  # paid above the catalogue's price: a refund corrects this part first
     claim: str | None = None  # what only one payment can pay for: `order/…` or `period/…`
+    covers: str | None = None  # the period that the first payment of a subscription pays for, where it claims an order
     order_id: OrderId | None = None
     subscription_id: str | None = None
 
@@ -105,6 +106,11 @@ class PaymentSettled:
     @property
     def version(self) -> tuple[object, ...]:
         return (-self.at.timestamp(), _content(self))
+
+    @property
+    def period(self) -> str | None:
+        """The subscription's period that it pays for: no other payment may."""
+        return self.covers or (self.claim if self.claim and self.claim.startswith("period/") else None)
 
     @property
     def precedence(self) -> tuple[datetime, str]:

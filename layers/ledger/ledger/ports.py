@@ -59,6 +59,8 @@ class AccountChange:
     holds: Mapping[str, Hold | None] = field(default_factory=dict)
     flags: Mapping[str, datetime | None] = field(default_factory=dict)
     subscription: Subscription | None = None
+    period: str | None = None  # that is paid for; if nothing was read: nothing may have paid for it before
+    covered_by: PaymentId | None = None  # the payment to remember as this period's, since its claim is an order
 
     @property
     def is_empty(self) -> bool:
@@ -142,9 +144,13 @@ class Keys:
 
 
 def keys_of(payment: PaymentSettled) -> Keys:
-    """Where a payment is booked: its account, and its lots if they have closed."""
+    """Where a payment is booked: its account, its lots if they have closed, and who else may pay for its period."""
     lots = ((payment.account_id, payment.lot_id(position)) for position in range(len(payment.lines)))
-    return Keys(accounts=frozenset({payment.account_id}), closed_lots=frozenset(lots))
+    return Keys(
+        accounts=frozenset({payment.account_id}),
+        closed_lots=frozenset(lots),
+        claims=frozenset({payment.covers} if payment.covers else ()),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from ledger.subscriptions import Subscription
 Item = dict[str, Any]
 
 _FACTS: Mapping[str, type[Fact]] = {kind.__name__: kind for kind in facts.Fact.__args__}
-LOT, HOLD, FLAG, SUBSCRIPTION = "lot:", "hold:", "flag:", "subscription:"
+LOT, HOLD, FLAG, SUBSCRIPTION, COVERED = "lot:", "hold:", "flag:", "subscription:", "covered:"
 
 
 def key(pk: str, sk: str) -> Item:
@@ -189,6 +189,7 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
             name: record(Subscription, part, subscription_id=name, account_id=account_id)
             for name, part in _named(SUBSCRIPTION, parts)
         },
+        covered={name: PaymentId(part) for name, part in _named(COVERED, parts)},
     )
 
 

@@ -251,10 +251,15 @@ class DynamoDBStore:
         if change.subscription:
             name = items.SUBSCRIPTION + change.subscription.subscription_id
             update.put(name, items.to_summary(change.subscription))
+        if change.period and change.covered_by:
+            update.put(items.COVERED + change.period, value(change.covered_by))
         update.add("version", 1)
         if change.version is None:
-            # Nothing was read: a lot of this name must not be there, whatever else is.
-            conditions = [f"attribute_not_exists({update.name(items.LOT + lot_id)})" for lot_id in change.lots]
+            # Nothing was read: none of these may be there, whatever else is.
+            absent = {items.LOT + lot_id for lot_id in change.lots}
+            if change.period:
+                absent |= {f"{items.LOT}{change.period}/0", items.COVERED + change.period}
+            conditions = [f"attribute_not_exists({update.name(attribute)})" for attribute in sorted(absent)]
         elif change.version == 0:
             conditions = ["attribute_not_exists(pk)"]
         else:

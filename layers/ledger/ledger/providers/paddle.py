@@ -127,6 +127,8 @@ def _transaction(said: _Said) -> dict[str, Any]:
 
     payment_id = _payment_id(text(transaction, "id"))
     subscription_id = optional_text(transaction, "subscription_id")
+    claims_order = origin in _INITIAL and owner.order_id is not None
+    period = _paid_period(said, origin, lines)
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
@@ -135,17 +137,16 @@ def _transaction(said: _Said) -> dict[str, Any]:
         lines=lines,
         at=said.at,
         cause=said.cause,
-        claim=_claim(said, origin, owner, lines),
+        claim=f"order/{owner.order_id}" if claims_order else period,
+        covers=period if claims_order else None,
         order_id=owner.order_id,
         subscription_id=f"paddle:{subscription_id}" if subscription_id else None,
     )
     return {"owner": owner, "names": (payment_id,), "payment": payment}
 
 
-def _claim(said: _Said, origin: str, owner: Owner, lines: tuple[PaidLine, ...]) -> str | None:
-    """An initial payment pays for its order; another, for the period of its subscription."""
-    if origin in _INITIAL and owner.order_id:
-        return f"order/{owner.order_id}"
+def _paid_period(said: _Said, origin: str, lines: tuple[PaidLine, ...]) -> str | None:
+    """The period of a subscription that a payment pays for."""
     subscription_id = optional_text(said.source, "subscription_id")
     period = said.source.get("billing_period")
     is_recurring = any(

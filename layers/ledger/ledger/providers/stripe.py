@@ -217,7 +217,7 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
         return {"owner": owner}
 
     payment_id = _payment_id(text(invoice, "id"))
-    is_initial = reason == "subscription_create"
+    claims_order = reason == "subscription_create" and owner.order_id is not None
     by_period = f"period/{subscription_id}/{period_start:%Y-%m-%dT%H:%M:%SZ}" if period_start else None
     payment = PaymentSettled(
         payment_id=payment_id,
@@ -227,7 +227,8 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
         lines=lines,
         at=said.at,
         cause=said.cause,
-        claim=f"order/{owner.order_id}" if is_initial and owner.order_id else by_period,
+        claim=f"order/{owner.order_id}" if claims_order else by_period,
+        covers=by_period if claims_order else None,
         order_id=owner.order_id,
         subscription_id=subscription_id,
     )
