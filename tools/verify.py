@@ -14,7 +14,7 @@ from ledger.facts import AccountId, PaymentId
 from ledger.lots import Lot
 from ledger.ports import Claim, Pointer, Run
 from ledger.purchases import Purchase, Target, target
-from ledger.refunds import refunded
+from ledger.refunds import outstanding, refunded
 
 
 @dataclass(slots=True)
@@ -150,11 +150,10 @@ def _within_grant(world: World) -> Verdicts:
 
 
 def _refunded_within_paid(world: World) -> Verdicts:
-    """No payment was refunded by more than was paid."""
+    """No payment was refunded by more than was paid, what is approved included."""
     for purchase, _ in world.purchases():
-        money = refunded(purchase.facts)
-        total_minor = money.unnamed_minor + sum(money.named_minor.values())
-        yield purchase.payment_id, purchase.payment is not None and total_minor <= purchase.payment.paid_minor
+        money = refunded(purchase.facts) + outstanding(purchase.facts)
+        yield purchase.payment_id, purchase.payment is not None and money.total_minor <= purchase.payment.paid_minor
 
 
 def _held(world: World) -> Verdicts:
@@ -179,6 +178,8 @@ _POSTINGS = {
     Kind.EXPIRE: {CounterAccount.EXPIRY},
     Kind.FREEZE: {CounterAccount.DISPUTES},
     Kind.THAW: {CounterAccount.DISPUTES},
+    Kind.RESERVE: {CounterAccount.REFUNDS},
+    Kind.RELEASE: {CounterAccount.REFUNDS},
 }
 _SIGNS = {
     Kind.GRANT: 1,
@@ -188,6 +189,8 @@ _SIGNS = {
     Kind.RESTORE: 1,
     Kind.FREEZE: 0,
     Kind.THAW: 0,
+    Kind.RESERVE: 0,
+    Kind.RELEASE: 0,
 }
 
 

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     EXPIRE = "expire"
     FREEZE = "freeze"  # a memo: no credits move
     THAW = "thaw"  # a memo: no credits move
+    RESERVE = "reserve"  # a memo: an approved refund will take these back
+    RELEASE = "release"  # a memo: it came to an end
     ADJUST = "adjust"
 
 
@@ -45,3 +47,4 @@ class Entry:
     cause: str  # provider and event id, run id, or case id
     occurred_at: datetime  # when it happened at the provider: the statement's order
     recorded_at: datetime  # when we wrote it down
+    lapses_at: datetime | None = None  # of a grant: when its credits expire

@@ -158,6 +158,7 @@ class RefundChanged:
     at: datetime
     cause: str
     items: tuple[RefundedItem, ...] = ()
+    tag: str | None = None  # the approval of ours that it carries out; None: somebody refunded at the provider
 
     @property
     def key(self) -> str:
@@ -166,6 +167,63 @@ class RefundChanged:
     @property
     def version(self) -> tuple[object, ...]:
         return (self.state.rank, self.at, _content(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundApproved:
+    """We decided to refund. Its credits are reserved until the refund that bears its tag has come to an end."""
+
+    tag: str  # names the decision: the case and how often it was approved before
+    case_id: str
+    amount_minor: int
+    at: datetime
+    cause: str
+    items: tuple[RefundedItem, ...] = ()
+    takes_credits: bool = True  # False: out of goodwill, the customer keeps the credits
+
+    @property
+    def key(self) -> str:
+        return f"approved:{self.tag}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return (self.at, _content(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundSent:
+    """The provider has accepted an approved refund, under its own id."""
+
+    tag: str
+    refund_id: str
+    at: datetime
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"sent:{self.tag}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return (self.at, _content(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAbandoned:
+    """An approved refund will not be sent: the provider refused it, or a chargeback came first."""
+
+    tag: str
+    reason: str
+    at: datetime
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"abandoned:{self.tag}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return (self.at, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,6 +354,9 @@ Fact = (
     PaymentSettled
     | PaymentFailed
     | RefundChanged
+    | RefundApproved
+    | RefundSent
+    | RefundAbandoned
     | RefundTotalReported
     | DisputeChanged
     | ChargebackChanged

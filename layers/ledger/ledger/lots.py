@@ -26,6 +26,8 @@ class Lot:
     expired: int = 0
     refund_target: int = 0
     dispute_target: int = 0
+    reserve_target: int = 0  # what approved refunds will take back once they have settled
+    reserved: int = 0  # the part of what remains that is kept for them: it can't be spent
     is_frozen: bool = False  # a dispute on it is open
 
     @property
@@ -41,7 +43,7 @@ class Lot:
         return self.expires_at is not None and self.expires_at <= now
 
     def spendable(self, now: datetime) -> int:
-        return 0 if self.is_frozen or self.has_lapsed(now) else self.remaining
+        return 0 if self.is_frozen or self.has_lapsed(now) else self.remaining - self.reserved
 
     def is_closed(self, now: datetime) -> bool:
         """Nothing remains and nothing can come: the account need not carry it any longer.
@@ -57,7 +59,8 @@ class Lot:
         refunded = min(self.refund_target, takeable)
         disputed = min(self.dispute_target, takeable - refunded)
         expired = min(self.expired, takeable - refunded - disputed)
-        return replace(self, refunded=refunded, disputed=disputed, expired=expired)
+        reserved = min(self.reserve_target, takeable - refunded - disputed - expired)
+        return replace(self, refunded=refunded, disputed=disputed, expired=expired, reserved=reserved)
 
     def draw(self, credits_: int) -> "Lot":
         """Use credits; a negative number returns them."""
@@ -65,7 +68,7 @@ class Lot:
 
     def expire(self) -> "Lot":
         """Write down that what remains has lapsed."""
-        return replace(self, expired=self.expired + self.remaining)
+        return replace(self, expired=self.expired + self.remaining).settle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +97,5 @@ def movements(before: Lot | None, after: Lot) -> Iterator[Movement]:
             yield Movement(taking if credits_ < 0 else giving, counter, credits_)
     if after.is_frozen != before.is_frozen:
         yield Movement(Kind.FREEZE if after.is_frozen else Kind.THAW, Counter.DISPUTES, 0)
+    if after.reserved != before.reserved:
+        yield Movement(Kind.RESERVE if after.reserved > before.reserved else Kind.RELEASE, Counter.REFUNDS, 0)

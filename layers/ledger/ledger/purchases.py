@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 
-from ledger.disputes import disputed
+from ledger.disputes import Disputed, disputed
 from ledger.facts import AccountId, Fact, Facts, PaymentId, PaymentSettled, merge
 from ledger.lots import Lot
 from ledger.money import portion, share_of
-from ledger.refunds import Refunded, refunded
+from ledger.refunds import Refunded, outstanding, refunded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,15 @@ class Purchase:
     def account_id(self) -> AccountId | None:
         return self.payment.account_id if self.payment else None
 
+    @property
+    def refundable_minor(self) -> int:
+        """What could still be given back: paid, less what went back or is about to, by refunds and by disputes."""
+        if self.payment is None:
+            return 0
+        gone = refunded(self.facts) + outstanding(self.facts)
+        lost_minor = disputed(self.facts, self.payment.payment_id).lost_minor
+        return max(0, self.payment.paid_minor - gone.total_minor - lost_minor)
+
     def heard(self, *facts: Fact) -> "Purchase":
         """This purchase, and these facts too."""
         return replace(self, facts=merge(self.facts, facts))
@@ -49,6 +58,7 @@ class LotTarget:
     refund_target: int
     dispute_target: int
     is_frozen: bool
+    reserve_target: int = 0
 
     def applied_to(self, lot: Lot | None) -> Lot:
         """The lot brought to this target."""
@@ -59,6 +69,7 @@ class LotTarget:
             expires_at=self.expires_at,
             refund_target=self.refund_target,
             dispute_target=self.dispute_target,
+            reserve_target=self.reserve_target,
             is_frozen=self.is_frozen,
         ).settle()
 
@@ -83,12 +94,12 @@ def target(purchase: Purchase) -> Target:
     refund = refunded(purchase.facts)
     dispute = disputed(purchase.facts, payment.payment_id)
     flags = {
-        f"overcharge:{payment.payment_id}": payment.overcharge_minor > _sum_minor(refund),
-        f"duplicate_charge:{payment.payment_id}": purchase.is_duplicate and payment.paid_minor > _sum_minor(refund),
+        f"overcharge:{payment.payment_id}": payment.overcharge_minor > refund.total_minor,
+        f"duplicate_charge:{payment.payment_id}": purchase.is_duplicate and payment.paid_minor > refund.total_minor,
     }
     return Target(
         payment_id=payment.payment_id,
-        lots=() if purchase.is_duplicate else _lot_targets(payment, refund, dispute.lost_minor, dispute.is_frozen),
+        lots=() if purchase.is_duplicate else _lot_targets(payment, refund, dispute, outstanding(purchase.facts)),
         holds=dispute.holds,
         flags={**dispute.flags, **{flag: payment.at for flag, is_on in flags.items() if is_on}},
         settled_holds=dispute.settled_holds,
@@ -96,25 +107,27 @@ def target(purchase: Purchase) -> Target:
     )
 
 
-def _sum_minor(refund: Refunded) -> int:
-    return refund.unnamed_minor + sum(refund.named_minor.values())
+def _lot_targets(
+    payment: PaymentSettled, refund: Refunded, dispute: Disputed, approved: Refunded
+) -> tuple[LotTarget, ...]:
+    """Per line: what was refunded, what was lost in disputes beyond it, and what approved refunds will take then.
 
-
-def _lot_targets(payment: PaymentSettled, refund: Refunded, lost_minor: int, is_frozen: bool) -> tuple[LotTarget, ...]:
-    """Per line: what was refunded, then what was lost in disputes beyond it. Money that went back twice counts once."""
-    by_refund = _shares_gone(payment, refund)
-    by_both = _shares_gone(payment, replace(refund, unnamed_minor=refund.unnamed_minor + lost_minor))
+    Money that went back twice counts once.
+    """
+    with_lost = refund + Refunded(dispute.lost_minor)
+    shares = [_shares_gone(payment, money) for money in (refund, with_lost, with_lost + approved)]
     targets = []
     for position, line in enumerate(payment.lines):
-        refund_target = portion(line.credits, by_refund[position])
+        refund_target, gone_target, whole_target = (portion(line.credits, share[position]) for share in shares)
         targets.append(
             LotTarget(
                 lot_id=payment.lot_id(position),
                 granted=line.credits,
                 expires_at=line.expires_at,
                 refund_target=refund_target,
-                dispute_target=portion(line.credits, by_both[position]) - refund_target,
-                is_frozen=is_frozen,
+                dispute_target=gone_target - refund_target,
+                reserve_target=whole_target - gone_target,
+                is_frozen=dispute.is_frozen,
             )
         )
     return tuple(targets)

@@ -1,18 +1,49 @@
-"""How much of a payment was refunded, from everything heard about its refunds."""
+"""How much of a payment was refunded, or will be, from everything heard and decided about its refunds.
+
+approved ──► sent ──► pending ──► succeeded            an approval is *outstanding* until its refund has succeeded,
+    └──► abandoned        └──► canceled, failed        failed or was given up: so long its credits are reserved
+"""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ledger.facts import Facts, RefundChanged, RefundState, RefundTotalReported, facts_of
+from ledger.facts import (
+    Facts,
+    RefundAbandoned,
+    RefundApproved,
+    RefundChanged,
+    RefundedItem,
+    RefundSent,
+    RefundState,
+    RefundTotalReported,
+    facts_of,
+)
+
+_ENDED = {RefundState.SUCCEEDED, RefundState.CANCELED, RefundState.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """Minor units given back: of named lines, and of the payment as a whole. Refunds of tax alone are left out."""
+    """Minor units given back: of named lines, and of the payment as a whole.
+
+    What takes no credits back stands apart: refunds of tax alone, and those that were approved as goodwill.
+    """
 
     unnamed_minor: int = 0
     named_minor: Mapping[str, int] = field(default_factory=dict)
+    without_credits_minor: int = 0
+
+    @property
+    def total_minor(self) -> int:
+        return self.unnamed_minor + sum(self.named_minor.values()) + self.without_credits_minor
+
+    def __add__(self, other: "Refunded") -> "Refunded":
+        return Refunded(
+            self.unnamed_minor + other.unnamed_minor,
+            dict(Counter(self.named_minor) + Counter(other.named_minor)),
+            self.without_credits_minor + other.without_credits_minor,
+        )
 
 
 def refunded(facts: Facts) -> Refunded:
@@ -26,11 +57,50 @@ def refunded(facts: Facts) -> Refunded:
     reported_minor = sum(report.total_minor for report in facts_of(facts, RefundTotalReported)) - unsettled_minor
     total_minor = max(sum(refund.amount_minor for refund in settled), reported_minor)
 
+    goodwill = {approval.tag for approval in facts_of(facts, RefundApproved) if not approval.takes_credits}
+    kept = [refund for refund in settled if tag_of(refund, facts) in goodwill]
+    named, tax_only_minor = _by_line(item for refund in settled if refund not in kept for item in refund.items)
+    without_credits_minor = tax_only_minor + sum(refund.amount_minor for refund in kept)
+    return Refunded(max(0, total_minor - sum(named.values()) - without_credits_minor), named, without_credits_minor)
+
+
+def outstanding(facts: Facts) -> Refunded:
+    """What we approved and what has not come to an end yet."""
+    total = Refunded()
+    for approval in facts_of(facts, RefundApproved):
+        if end_of(approval.tag, facts) is not None:
+            continue
+        if not approval.takes_credits:
+            total += Refunded(without_credits_minor=approval.amount_minor)
+            continue
+        named, tax_only_minor = _by_line(approval.items)
+        total += Refunded(approval.amount_minor - sum(named.values()) - tax_only_minor, named, tax_only_minor)
+    return total
+
+
+def end_of(tag: str, facts: Facts) -> RefundChanged | RefundAbandoned | None:
+    """How an approval ended; None: it is under way."""
+    abandoned = facts.get(f"abandoned:{tag}")
+    if isinstance(abandoned, RefundAbandoned):
+        return abandoned
+    refunds = (refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag)
+    return next((refund for refund in refunds if refund.state in _ENDED), None)
+
+
+def tag_of(refund: RefundChanged, facts: Facts) -> str | None:
+    """The approval that a refund carries out: by its tag, else by the id under which we sent one."""
+    if refund.tag and f"approved:{refund.tag}" in facts:
+        return refund.tag
+    return next((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), None)
+
+
+def _by_line(items: Iterable[RefundedItem]) -> tuple[dict[str, int], int]:
+    """Sums by line, and what was tax alone."""
     named: Counter[str] = Counter()
     tax_only_minor = 0
-    for item in (item for refund in settled for item in refund.items):
+    for item in items:
         if item.is_tax_only:
             tax_only_minor += item.amount_minor
         else:
             named[item.line_id] += item.amount_minor
-    return Refunded(max(0, total_minor - named.total() - tax_only_minor), dict(named))
+    return dict(named), tax_only_minor
