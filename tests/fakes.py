@@ -2,16 +2,36 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, datetime
 from threading import Lock
+from typing import TypeVar
 
 from ledger.accounts import Account
+from ledger.cases import Intent, RefundCase
 from ledger.entries import Entry
 from ledger.events import Receipt
 from ledger.facts import AccountId
 from ledger.lots import Lot
-from ledger.ports import AccountChange, Claim, ClaimChange, Commit, Keys, Pointer, Refusal, Run, Snapshot
+from ledger.orders import Order
+from ledger.ports import (
+    AccountChange,
+    Claim,
+    ClaimChange,
+    Commit,
+    Document,
+    DocumentChange,
+    Keys,
+    Page,
+    Place,
+    Pointer,
+    Refusal,
+    Run,
+    Snapshot,
+)
 from ledger.purchases import Purchase
 from ledger.subscriptions import Subscription
+
+_T = TypeVar("_T")
 
 
 class FakeStore:
@@ -26,6 +46,7 @@ class FakeStore:
         self.closed_lots: dict[tuple[AccountId, str], Lot] = {}
         self.runs: dict[tuple[AccountId, str], Run] = {}
         self.written: dict[tuple[str, str, str], Entry] = {}
+        self.kept: dict[Place, Document] = {}
         self.round_trips = 0
         self._lock = Lock()
 
@@ -38,6 +59,7 @@ class FakeStore:
             {name: self.subscriptions[name] for name in keys.subscriptions if name in self.subscriptions},
             {name: self.closed_lots[name] for name in keys.closed_lots if name in self.closed_lots},
             {name: self.runs[name] for name in keys.runs if name in self.runs},
+            {place: self.kept[place] for place in keys.documents if place in self.kept},
         )
 
     def commit(self, commit: Commit) -> Refusal | None:
@@ -55,20 +77,48 @@ class FakeStore:
     def parked_receipts(self) -> Iterator[Receipt]:
         yield from [receipt for receipt in self.receipts.values() if receipt.parked_reason]
 
-    def entries(self, account_id: AccountId) -> Iterator[Entry]:
-        mine = [(key[1:], entry) for key, entry in self.written.items() if entry.account_id == account_id]
-        yield from [entry for _, entry in sorted(mine, key=lambda pair: pair[0], reverse=True)]
+    def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
+        for _, entry in self._entries(account_id):
+            if since is None or entry.occurred_at >= since:
+                yield entry
+
+    def entries_page(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Entry]:
+        self.round_trips += 1
+        return _page(self._entries(account_id), limit, after)
+
+    def documents(self, partition: str, prefix: str, limit: int, after: str | None = None) -> Page[Document]:
+        self.round_trips += 1
+        found = [(place.name, item) for place, item in self.kept.items() if place.partition == partition]
+        return _page(sorted(pair for pair in found if pair[0].startswith(prefix)), limit, after)
+
+    def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
+        self.round_trips += 2
+        paid = [item for item in self.payments.values() if isinstance(item, Purchase) and item.account_id == account_id]
+        ranked = sorted(paid, key=lambda item: item.payment.precedence if item.payment else (), reverse=True)
+        return _page([(item.payment_id, item) for item in ranked], limit, after)
+
+    def lapsing(self, day: date) -> Iterator[AccountId]:
+        yield from sorted({e.account_id for e in self.written.values() if e.lapses_at and e.lapses_at.date() == day})
+
+    def _entries(self, account_id: AccountId) -> list[tuple[str, Entry]]:
+        mine = [("#".join(key[1:]), entry) for key, entry in self.written.items() if entry.account_id == account_id]
+        return sorted(mine, key=lambda pair: pair[0], reverse=True)
 
     def _refusal(self, commit: Commit) -> Refusal | None:
         receipt = self.receipts.get(_receipt_key(commit.receipt)) if commit.receipt else None
         heard = receipt if receipt and not receipt.parked_reason else None
         overtaken = [p for p in commit.purchases if _version(self.payments.get(p.payment_id)) != p.version]
         overtaken_first = bool(overtaken) and overtaken[0] is commit.purchases[0]
-        drawn = self.runs.get((commit.run.account_id, commit.run.run_id)) if commit.run else None
+        stored_run = self.runs.get((commit.run.account_id, commit.run.run_id)) if commit.run else None
+        drawn = stored_run if stored_run and commit.run and stored_run.version != commit.run.version else None
+        missing_run = commit.run is not None and stored_run is None and commit.run.version > 0
         refused = (
             heard is not None
             or bool(overtaken)
             or drawn is not None
+            or missing_run
+            or any(not self._may_keep(change) for change in commit.documents)
+            or (commit.order is not None and not self._may_order(commit.order))
             or any(not self._may_point(pointer) for pointer in commit.pointers)
             or any(_entry_key(entry) in self.written for entry in commit.entries)
             or (commit.account is not None and not self._may_change(commit.account))
@@ -103,6 +153,16 @@ class FakeStore:
             and claim.product_id in {None, *change.product_ids}
         )
 
+    def _may_keep(self, change: DocumentChange) -> bool:
+        stored = self.kept.get(change.place)
+        return change.replaces is None or change.document is None or _version_of(stored) == change.replaces
+
+    def _may_order(self, order: Order) -> bool:
+        claim = self.claims.get(f"order/{order.order_id}") or Claim(key="")
+        if order.version == 0:
+            return claim.terms is None and claim.payment_id is None
+        return claim.terms is not None and claim.terms.version == order.version
+
     def _apply(self, commit: Commit) -> None:
         if commit.receipt:
             self.receipts[_receipt_key(commit.receipt)] = commit.receipt
@@ -122,7 +182,21 @@ class FakeStore:
         for entry in commit.entries:
             self.written[_entry_key(entry)] = entry
         if commit.run:
-            self.runs[(commit.run.account_id, commit.run.run_id)] = commit.run
+            run = replace(commit.run, version=commit.run.version + 1)
+            self.runs[(run.account_id, run.run_id)] = run
+        for change in commit.documents:
+            if change.document is None:
+                self.kept.pop(change.place, None)
+            elif isinstance(change.document, RefundCase | Intent):
+                self.kept[change.place] = replace(change.document, version=change.document.version + 1)
+            else:
+                self.kept[change.place] = change.document
+        if order := commit.order:
+            claim = self.claims.get(f"order/{order.order_id}") or Claim(key=f"order/{order.order_id}")
+            terms = replace(order, version=order.version + 1)
+            self.claims[claim.key] = replace(
+                claim, account_id=order.account_id, product_id=order.product_id, terms=terms
+            )
         if commit.account:
             self._change(commit.account)
 
@@ -138,9 +212,21 @@ class FakeStore:
             flags={k: since for k, since in {**account.flags, **change.flags}.items() if since},
             subscriptions={**account.subscriptions, **subscriptions},
             covered={**account.covered, **covered},
+            cases={k: case_id for k, case_id in {**account.cases, **change.cases}.items() if case_id},
         )
         for lot_id in change.closed:
             self.closed_lots[(change.account_id, lot_id)] = change.lots[lot_id]
+
+
+def _version_of(stored: Document | None) -> int:
+    return getattr(stored, "version", 1) if stored else 0
+
+
+def _page(found: list[tuple[str, _T]], limit: int, after: str | None) -> Page[_T]:
+    names = [name for name, _ in found]
+    start = names.index(after) + 1 if after else 0
+    rows = found[start : start + limit]
+    return Page(tuple(row for _, row in rows), rows[-1][0] if start + limit < len(found) else None)
 
 
 def _version(stored: Purchase | Pointer | None) -> int:

@@ -243,13 +243,15 @@ def _linked(world: World) -> Verdicts:
 
 
 def _drawn(world: World) -> Verdicts:
-    """Every run drew what its entries say."""
+    """Every run drew what its entries say, and what failed came back."""
     drawn: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in world.entries:
         if entry.counter is CounterAccount.USAGE:
             drawn[f"{entry.account_id}/{entry.cause}"][entry.lot_id] -= entry.credits
     for run in world.runs:
-        yield run.run_id, drawn.pop(f"{run.account_id}/run:{run.run_id}", Counter()) == Counter(run.drawn)
+        net = Counter(run.drawn)
+        net.subtract(run.returned)
+        yield run.run_id, drawn.pop(f"{run.account_id}/run:{run.run_id}", Counter()) == net
     for name in drawn:
         yield name, False
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.book import lift_hold, spend
+from ledger.book import lift_hold
 from ledger.errors import AccountSuspended, InsufficientCredits
 from ledger.events import Outcome, ParkReason, Receipt
 from ledger.facts import DisputeState, RefundState
 from ledger.ports import Commit, Keys, Pointer, Store
+from ledger.usage import spend
 from tests.builders import ADA, CH, IN, LATER, NOON, PI, at, dispute, paid, payment, refund, says, tell
 
 

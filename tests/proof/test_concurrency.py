@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from ledger.book import spend
 from ledger.dynamodb import DynamoDBStore
 from ledger.errors import AccountSuspended, InsufficientCredits, StoreUnavailable
 from ledger.events import Event, Outcome
 from ledger.facts import DisputeState, PaymentId
 from ledger.ports import Keys
+from ledger.usage import spend
 from tests.builders import ADA, LATER, dispute, paid, payment, refund, says, tell
 from tools.ledger import read_world
 from tools.verify import World, check

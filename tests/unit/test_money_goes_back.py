@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.book import spend
 from ledger.facts import DisputeState, Fact, PaidLine, RefundedItem, RefundState, RefundTotalReported
+from ledger.usage import spend
 from tests.builders import ADA, LATER, at, dispute, paid, payment, refund, says, tell
 from tests.fakes import FakeStore
 

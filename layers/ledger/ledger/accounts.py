@@ -15,7 +15,7 @@ class Hold:
     """A reason for suspension. Lifting one never lifts another."""
 
     since: datetime
-    payment_id: PaymentId  # the purchase that it was derived from
+    payment_id: PaymentId | None  # the purchase that it was derived from; None: a person of support laid it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Account:
     holds: Mapping[str, Hold] = field(default_factory=dict)
     flags: Mapping[str, datetime] = field(default_factory=dict)  # for support: no effect on spending
     subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
+    cases: Mapping[str, str] = field(default_factory=dict)  # open refund cases, by purchase and reason
     covered: Mapping[str, PaymentId] = field(default_factory=dict)  # first periods, by the payments that claim an order
 
     @property

@@ -5,22 +5,18 @@ record ──► grant without reading ──► written: one round trip
                     └─ else ──► read everything its names lead to ──► plan ──► write; again if overtaken
 """
 
-import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger import booking
-from ledger.accounts import Account
 from ledger.booking import Unusable
 from ledger.entries import Entry
 from ledger.errors import StoreUnavailable
 from ledger.events import Event, Outcome, ParkReason, Receipt
 from ledger.facts import AccountId, HoldLifted
-from ledger.ports import AccountChange, Commit, Keys, Run, Snapshot, Store, keys_of
-
-ATTEMPTS = 12  # how often an overtaken write is planned again before the provider is asked to deliver again
+from ledger.lookup import ATTEMPTS, LookUp, attempts
+from ledger.ports import Commit, Keys, Store, keys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ def record(event: Event, store: Store, *, body: bytes, body_sha256: str, now: da
             if recorded := _write(commit, store):
                 return recorded
 
-    for attempt in _attempts():
+    for attempt in attempts():
         planned = _plan(event, receipt, store, is_first=attempt == 0)
         if isinstance(planned, Unusable):
             return _park(planned, receipt, body, store)
@@ -76,29 +72,13 @@ def record(event: Event, store: Store, *, body: bytes, body_sha256: str, now: da
     raise StoreUnavailable(f"{event.cause}: overtaken {ATTEMPTS} times by other writers of the same items")
 
 
-class _Reading:
-    """What was read so far. Nothing is read twice, and whatever it leads to is read as well."""
-
-    def __init__(self, store: Store, claim: str | None = None) -> None:
-        self._store = store
-        self._claim = claim
-        self._read = Keys()
-        self.known = Snapshot()
-
-    def look_up(self, keys: Keys) -> Snapshot:
-        while missing := (keys | self.known.mentioned(self._claim)) - self._read:
-            self.known |= self._store.read(missing)
-            self._read |= missing
-        return self.known
-
-
 def _plan(event: Event, receipt: Receipt, store: Store, *, is_first: bool) -> Commit | Unusable:
     """Read what the event's names lead to, and plan its commit.
 
     A payment whose account had to be found, and about which nothing is known, is first tried without reading more.
     """
-    reading = _Reading(store, event.payment.claim if event.payment else None)
-    known = reading.look_up(_keys_of(event))
+    look_up = LookUp(store, event.payment.claim if event.payment else None)
+    known = look_up(_keys_of(event))
     account_id = booking.owner_account(event, known)
     if isinstance(account_id, Unusable):
         return account_id
@@ -112,7 +92,7 @@ def _plan(event: Event, receipt: Receipt, store: Store, *, is_first: bool) -> Co
             is_unread = is_first and not event.owner.account_id and not known.payments.keys() & set(event.names)
             if is_unread and booking.may_grant_unread(event.payment, receipt.heard_at):
                 return booking.plan_grant(event, receipt)
-            return booking.plan(event, receipt, reading.look_up(keys_of(event.payment)))
+            return booking.plan(event, receipt, look_up(keys_of(event.payment)))
         return booking.plan_subscription(event, receipt, known)
     if event.names:
         return booking.plan(event, receipt, known)
@@ -187,14 +167,6 @@ def _heard_before(receipt: Receipt) -> Recorded:
     return Recorded(Outcome.ALREADY_BOOKED, receipt.account_id)
 
 
-def _attempts() -> Iterator[int]:
-    """Attempt numbers, with a growing pause of random length ("full jitter") before each but the first."""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(random.uniform(0, min(0.4, 0.01 * 2**attempt)))  # noqa: S311 - spreads load, guards nothing
-        yield attempt
-
-
 def release(parked: Receipt, translate: Callable[[Receipt], Event | None], store: Store, now: datetime) -> Recorded:
     """Try a parked event again, as if it were delivered now. It stays parked if nothing has changed."""
     event = translate(parked)
@@ -203,53 +175,16 @@ def release(parked: Receipt, translate: Callable[[Receipt], Event | None], store
     return record(event, store, body=parked.body, body_sha256=parked.body_sha256, now=now)
 
 
-def spend(account_id: AccountId, run_id: str, credits_: int, store: Store, *, now: datetime) -> Run:
-    """Draw a run's credits, whole or not at all. The same run again draws nothing and answers what it drew.
-
-    Raises AccountSuspended, InsufficientCredits (nothing is drawn) or StoreUnavailable.
-    """
-    keys = Keys(accounts=frozenset({account_id}), runs=frozenset({(account_id, run_id)}))
-    for _ in _attempts():
-        known = store.read(keys)
-        if drawn := known.runs.get((account_id, run_id)):
-            return drawn  # also when the rest would not be enough for it now, or the account is held since
-        account = known.accounts.get(account_id) or Account(account_id=account_id)
-        lots = account.draw(credits_, now)
-        run = Run(
-            account_id=account_id,
-            run_id=run_id,
-            drawn={lot.lot_id: lot.drawn - account.lots[lot.lot_id].drawn for lot in lots},
-            at=now,
-        )
-        refusal = store.commit(
-            Commit(
-                run=run,
-                account=AccountChange(
-                    account_id=account_id,
-                    version=account.version,
-                    lots={lot.lot_id: lot for lot in lots},
-                    closed=frozenset(lot.lot_id for lot in lots if lot.is_closed(now)),
-                ),
-                entries=tuple(booking.draw_entries(account, lots, f"run:{run_id}", now)),
-            )
-        )
-        if refusal is None:
-            return run
-        if refusal.run:
-            return refusal.run
-    raise StoreUnavailable(f"run {run_id}: overtaken {ATTEMPTS} times by other writers of {account_id}")
-
-
 def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, now: datetime) -> bool:
     """Lift one hold, by a person. False: there is no such hold now. News of the same dispute don't hold again."""
-    for _ in _attempts():
-        reading = _Reading(store)
-        account = reading.look_up(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
+    for _ in attempts():
+        look_up = LookUp(store)
+        account = look_up(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
         hold = account.holds.get(hold_id) if account else None
-        if account is None or hold is None:
+        if account is None or hold is None or hold.payment_id is None:
             return False
         lift = HoldLifted(hold_id=hold_id, actor=actor, at=now, cause=f"support:{actor}")
-        known = reading.look_up(Keys(payments=frozenset({hold.payment_id})))
+        known = look_up(Keys(payments=frozenset({hold.payment_id})))
         if store.commit(booking.plan_lift(lift, account, known.home_of(hold.payment_id))) is None:
             return True
     raise StoreUnavailable(f"{hold_id}: overtaken {ATTEMPTS} times by other writers of {account_id}")

@@ -3,7 +3,7 @@
 event + snapshot ──► merged facts ──► target ──► difference to what is booked ──► Commit
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -294,11 +294,15 @@ def plan_lift(lift: HoldLifted, account: Account, purchase: Purchase | None) -> 
     )
 
 
-def draw_entries(account: Account, lots: Iterable[Lot], cause: str, now: datetime) -> Iterator[Entry]:
-    """The entries of a draw that leaves the account's lots as given."""
+def lot_entries(
+    account: Account, before: Mapping[str, Lot], lots: Iterable[Lot], cause: str, now: datetime
+) -> Iterator[Entry]:
+    """The entries of a change that leads from the lots before to these. An expiry happened when its lot lapsed."""
     for lot in lots:
-        for movement in movements(account.lots[lot.lot_id], lot):
-            yield _entry(account, lot, movement, account.version + 1, cause, now, now)
+        for movement in movements(before.get(lot.lot_id), lot):
+            is_expiry = movement.kind is Kind.EXPIRE and lot.expires_at
+            at = lot.expires_at if is_expiry and lot.expires_at else now
+            yield _entry(account, lot, movement, account.version + 1, cause, at, now)
 
 
 def owner_account(event: Event, known: Snapshot) -> AccountId | Unusable | None:

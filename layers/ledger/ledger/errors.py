@@ -7,6 +7,11 @@
     ├── NotSpendable           a draw was refused, nothing was drawn
     │   ├── InsufficientCredits
     │   └── AccountSuspended
+    ├── Refused                a request can't be carried out as things stand: the message says why
+    │   ├── NotFound           nothing of that name is this account's
+    │   ├── AlreadyAsked       the Idempotency-Key stands for another request, or such a case is open
+    │   └── CaseClosed         the case is in a state from which there is no way there
+    ├── ProviderUnavailable    a provider did not answer, or not clearly: ask again, look before sending again
     └── StoreUnavailable       we could not store it: 5xx, the provider delivers again
 
 Expected outcomes (booked, parked, heard before) are values, see `ledger.book`.
@@ -52,6 +57,30 @@ class AccountSuspended(NotSpendable):
     def __init__(self, holds: tuple[str, ...]) -> None:
         super().__init__(f"The account is suspended: {', '.join(holds)}.")
         self.holds = holds
+
+
+class Refused(BillingError):
+    """A request can't be carried out as things stand. Nothing was done; the message says why, to the customer."""
+
+
+class NotFound(Refused):
+    """Nothing of that name is this account's. Another account's things are not told apart from what isn't there."""
+
+
+class AlreadyAsked(Refused):
+    """The Idempotency-Key stands for another request, or a case of this kind is open: `subject` is its id."""
+
+    def __init__(self, message: str, subject: str | None = None) -> None:
+        super().__init__(message)
+        self.subject = subject
+
+
+class CaseClosed(Refused):
+    """A case is in a state from which there is no way to the one that was asked for."""
+
+
+class ProviderUnavailable(BillingError):
+    """A provider did not answer, or not clearly. It may have done what was asked: look before asking again."""
 
 
 class StoreUnavailable(BillingError):

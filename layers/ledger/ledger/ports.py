@@ -1,17 +1,22 @@
 """What the ledger needs of a store: read by names, and commit all or nothing."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ledger.accounts import Account, Hold
+from ledger.cases import Act, Answered, Intent, RefundCase, Waiting
 from ledger.entries import Entry
 from ledger.events import Receipt
 from ledger.facts import AccountId, PaymentId, PaymentSettled
 from ledger.lots import Lot
+from ledger.orders import Order
 from ledger.purchases import Purchase
 from ledger.subscriptions import Subscription
+
+_D = TypeVar("_D")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +27,74 @@ class Pointer:
     to: PaymentId
     account_id: AccountId | None = None  # known once the payment is: it saves a read
     replaces_version: int = 0  # of the waiting purchase that it replaces; 0: nothing, or another pointer
+
+
+class Place(NamedTuple):
+    """Where a document lies: its partition, and its name there. The name's first word says what kind it is."""
+
+    partition: str
+    name: str
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition("#")[0]
+
+
+def case_place(account_id: AccountId, case_id: str) -> Place:
+    """A refund case lies with its account."""
+    return Place(f"ACCOUNT#{account_id}", f"CASE#{case_id}")
+
+
+def case_pointer(case_id: str) -> Place:
+    """Which account a case is of, for support."""
+    return Place(f"CASE#{case_id}", "WAITING")
+
+
+def intent_place(tag: str) -> Place:
+    """An approved refund lies in the outbox until the provider has it."""
+    return Place("OUTBOX", f"INTENT#{tag}")
+
+
+def review_place(case: RefundCase) -> Place:
+    """The review queue lies in the order in which its cases were opened."""
+    return Place("REVIEW", f"WAITING#{case.opened_at.isoformat()}#{case.case_id}")
+
+
+def settling_place(case: RefundCase) -> Place:
+    """Cases that wait for their settling time."""
+    return Place("SETTLING", f"WAITING#{case.case_id}")
+
+
+def answer_place(account_id: AccountId, route: str, key: str) -> Place:
+    """An Idempotency-Key counts for its account and route alone."""
+    return Place(f"ACCOUNT#{account_id}", f"ANSWERED#{route}#{key}")
+
+
+def act_place(account_id: AccountId, at: datetime, subject: str) -> Place:
+    """What support did to an account, in order."""
+    return Place(f"ACCOUNT#{account_id}", f"ACT#{at.isoformat(timespec='microseconds')}#{subject}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far a job has come."""
+
+    done_until: datetime
+
+
+Document = RefundCase | Intent | Waiting | Act | Answered | Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """Put a document where it belongs (None: take it away), if `replaces` still lies there.
+
+    `replaces` is the version that was read, 0: nothing may lie there; None: whatever lies there.
+    """
+
+    place: Place
+    document: Document | None
+    replaces: int | None = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +108,7 @@ class Claim:
     payment_id: PaymentId | None = None  # the original
     account_id: AccountId | None = None  # our order's
     product_id: str | None = None  # our order's
+    terms: Order | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +132,14 @@ class AccountChange:
     closed: frozenset[str] = frozenset()  # of these lots: the ones that leave the account, to be kept beside it
     holds: Mapping[str, Hold | None] = field(default_factory=dict)
     flags: Mapping[str, datetime | None] = field(default_factory=dict)
+    cases: Mapping[str, str | None] = field(default_factory=dict)  # open cases, by their mark
     subscription: Subscription | None = None
     period: str | None = None  # that is paid for; if nothing was read: nothing may have paid for it before
     covered_by: PaymentId | None = None  # the payment to remember as this period's, since its claim is an order
 
     @property
     def is_empty(self) -> bool:
-        return not (self.lots or self.holds or self.flags or self.subscription)
+        return not (self.lots or self.holds or self.flags or self.cases or self.subscription)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +158,9 @@ class Run:
     run_id: str
     drawn: Mapping[str, int]
     at: datetime
+    failed_at: datetime | None = None  # since then its credits are back where they came from
+    returned: Mapping[str, int] = field(default_factory=dict)
+    version: int = field(default=0, compare=False)  # of the stored item; 0: not stored yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +175,8 @@ class Commit:
     subscription: SubscriptionChange | None = None
     entries: tuple[Entry, ...] = ()
     run: Run | None = None
+    order: Order | None = None
+    documents: tuple[DocumentChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +198,7 @@ class Keys:
     subscriptions: frozenset[str] = frozenset()
     closed_lots: frozenset[tuple[AccountId, str]] = frozenset()
     runs: frozenset[tuple[AccountId, str]] = frozenset()
+    documents: frozenset[Place] = frozenset()
 
     def __or__(self, other: "Keys") -> "Keys":
         return Keys(
@@ -127,6 +208,7 @@ class Keys:
             self.subscriptions | other.subscriptions,
             self.closed_lots | other.closed_lots,
             self.runs | other.runs,
+            self.documents | other.documents,
         )
 
     def __sub__(self, other: "Keys") -> "Keys":
@@ -137,10 +219,11 @@ class Keys:
             self.subscriptions - other.subscriptions,
             self.closed_lots - other.closed_lots,
             self.runs - other.runs,
+            self.documents - other.documents,
         )
 
     def __bool__(self) -> bool:
-        return any((self.payments, self.accounts, self.claims, self.subscriptions, self.closed_lots, self.runs))
+        return any(getattr(self, field_.name) for field_ in fields(self))
 
 
 def keys_of(payment: PaymentSettled) -> Keys:
@@ -163,6 +246,7 @@ class Snapshot:
     subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
     closed_lots: Mapping[tuple[AccountId, str], Lot] = field(default_factory=dict)
     runs: Mapping[tuple[AccountId, str], Run] = field(default_factory=dict)
+    documents: Mapping[Place, Document] = field(default_factory=dict)
 
     def __or__(self, other: "Snapshot") -> "Snapshot":
         return Snapshot(
@@ -172,6 +256,7 @@ class Snapshot:
             {**self.subscriptions, **other.subscriptions},
             {**self.closed_lots, **other.closed_lots},
             {**self.runs, **other.runs},
+            {**self.documents, **other.documents},
         )
 
     def mentioned(self, claim: str | None = None) -> Keys:
@@ -192,12 +277,25 @@ class Snapshot:
         account = self.accounts.get(account_id)
         return (account and account.lots.get(lot_id)) or self.closed_lots.get((account_id, lot_id))
 
+    def document(self, place: Place, kind: type[_D]) -> _D | None:
+        """A document, if it is stored."""
+        found = self.documents.get(place)
+        return found if isinstance(found, kind) else None
+
     def home_of(self, name: PaymentId) -> Purchase | None:
         """The purchase that a name leads to, if any."""
         item = self.payments.get(name)
         while isinstance(item, Pointer):
             item = self.payments.get(item.to)
         return item
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_T]):
+    """A part of a listing, and where the next one starts; None: this was the last."""
+
+    items: tuple[_T, ...]
+    next: str | None
 
 
 class Store(Protocol):
@@ -215,5 +313,17 @@ class Store(Protocol):
     def parked_receipts(self) -> Iterator[Receipt]:
         """Every receipt that waits for its release."""
 
-    def entries(self, account_id: AccountId) -> Iterator[Entry]:
-        """An account's entries, newest first."""
+    def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
+        """An account's entries, newest first; only those that happened at `since` or later."""
+
+    def entries_page(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Entry]:
+        """A page of an account's entries, newest first, in one round trip."""
+
+    def documents(self, partition: str, prefix: str, limit: int, after: str | None = None) -> Page[Document]:
+        """The documents of one partition whose names begin so, in their names' order, in one round trip."""
+
+    def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
+        """An account's purchases, newest first. Which there are, an index says; what they are is read consistently."""
+
+    def lapsing(self, day: date) -> Iterator[AccountId]:
+        """The accounts to which credits were granted that lapse on this day (UTC). An index says so: look yourself."""

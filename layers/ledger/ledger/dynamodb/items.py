@@ -8,28 +8,58 @@ SUBSCRIPTION#<id>       SUBSCRIPTION              subscription
 ACCOUNT#<account id>    ACCOUNT                   account: an attribute for each open lot, hold, flag, subscription
                         ENTRY#<time>#<entry id>   entry
                         LOT#<lot id>              a lot that has left the account
-                        RUN#<run id>              what a run drew
+                        RUN#<run id>              what a run drew, and what came back
+                        CASE#<case id>            refund case
+                        ANSWERED#<route>#<key>    a request that was carried out under an Idempotency-Key
+                        ACT#<time>#<subject>      what a person of support did
+CASE#<case id>          WAITING                   whose a case is
+REVIEW                  WAITING#<time>#<case id>  a case that a person is to decide, oldest first
+SETTLING                WAITING#<case id>         a case that is decided by itself once its time has come
+JOB                     CURSOR#<job>              how far a job has come
+OUTBOX                  INTENT#<tag>              an approved refund that the provider does not have yet
+
+An order's terms are an attribute of its claim. Indexes: `parked` (receipts), `purchases` (by account and time),
+`lapsing` (grants by the day on which they lapse). They say where to look; what is believed is read consistently.
 """
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ledger import facts
 from ledger.accounts import Account, Hold
-from ledger.dynamodb.codec import AttributeValue, attributes, parse_at, plain, record, sortable_at, value
+from ledger.cases import Act, Answered, Intent, RefundCase, Waiting
+from ledger.dynamodb.codec import (
+    AttributeValue,
+    attributes,
+    format_at,
+    parse_at,
+    plain,
+    record,
+    sortable_at,
+    value,
+)
 from ledger.entries import Entry
 from ledger.events import Receipt
 from ledger.facts import AccountId, Fact, PaymentId
 from ledger.lots import Lot
-from ledger.ports import Claim, Pointer, Run
+from ledger.ports import Claim, Cursor, Document, Place, Pointer, Run
 from ledger.purchases import Purchase
 from ledger.subscriptions import Subscription
 
 Item = dict[str, Any]
 
 _FACTS: Mapping[str, type[Fact]] = {kind.__name__: kind for kind in facts.Fact.__args__}
-LOT, HOLD, FLAG, SUBSCRIPTION, COVERED = "lot:", "hold:", "flag:", "subscription:", "covered:"
+LOT, HOLD, FLAG, SUBSCRIPTION, COVERED, CASE = "lot:", "hold:", "flag:", "subscription:", "covered:", "case:"
+_DOCUMENTS: Mapping[str, type[Document]] = {
+    "CASE": RefundCase,
+    "INTENT": Intent,
+    "WAITING": Waiting,
+    "ACT": Act,
+    "ANSWERED": Answered,
+    "CURSOR": Cursor,
+}
 
 
 def key(pk: str, sk: str) -> Item:
@@ -103,6 +133,9 @@ def to_purchase(purchase: Purchase) -> Item:
         item["names"] = value(purchase.names)
     if purchase.is_duplicate:
         item["is_duplicate"] = {"BOOL": True}
+    if purchase.payment:
+        item["account_id"] = {"S": purchase.payment.account_id}  # these two bring it into the index
+        item["paid_at"] = {"S": sortable_at(purchase.payment.at)}
     return item
 
 
@@ -189,13 +222,15 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
             name: record(Subscription, part, subscription_id=name, account_id=account_id)
             for name, part in _named(SUBSCRIPTION, parts)
         },
+        cases=dict(_named(CASE, parts)),
         covered={name: PaymentId(part) for name, part in _named(COVERED, parts)},
     )
 
 
 def to_entry(entry: Entry) -> Item:
-    """An entry's item."""
-    return entry_key(entry) | attributes(entry)
+    """An entry's item. A grant that lapses is in the index of its day."""
+    item = entry_key(entry) | attributes(entry)
+    return item | {"lapses_on": {"S": format_at(entry.lapses_at)[:10]}} if entry.lapses_at else item
 
 
 def from_entry(item: Mapping[str, AttributeValue]) -> Entry:
@@ -204,13 +239,40 @@ def from_entry(item: Mapping[str, AttributeValue]) -> Entry:
 
 
 def to_run(run: Run) -> Item:
-    """A run's item."""
-    return run_key(run.account_id, run.run_id) | attributes(run)
+    """A run's item, one version on."""
+    return run_key(run.account_id, run.run_id) | attributes(replace(run, version=run.version + 1))
 
 
 def from_run(item: Mapping[str, AttributeValue]) -> Run:
     """The run of an item."""
     return record(Run, _plain(item))
+
+
+def document_key(place: Place) -> Item:
+    """A document's key."""
+    return key(place.partition, place.name)
+
+
+def to_document(place: Place, document: Document) -> Item:
+    """A document's item; one that has a version, one version on."""
+    if isinstance(document, RefundCase | Intent):
+        document = replace(document, version=document.version + 1)
+    return document_key(place) | attributes(document)
+
+
+def is_document(item: Mapping[str, AttributeValue]) -> bool:
+    """Whether an item is one of the documents."""
+    return place_of(item).kind in _DOCUMENTS
+
+
+def place_of(item: Mapping[str, AttributeValue]) -> Place:
+    """Where an item lies."""
+    return Place(item["pk"]["S"], item["sk"]["S"])
+
+
+def from_document(item: Mapping[str, AttributeValue]) -> Document:
+    """The document of an item."""
+    return record(_DOCUMENTS[place_of(item).kind], _plain(item))
 
 
 def _plain(item: Mapping[str, AttributeValue]) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """The store: one TransactWriteItems for each commit, consistent reads by key, and every failure told apart by item."""
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 
 import botocore.exceptions
@@ -17,11 +20,14 @@ from ledger.errors import StoreUnavailable
 from ledger.events import Receipt
 from ledger.facts import AccountId
 from ledger.lots import Lot
+from ledger.orders import Order
 from ledger.ports import (
     AccountChange,
     ClaimChange,
     Commit,
+    Document,
     Keys,
+    Page,
     Pointer,
     Refusal,
     Snapshot,
@@ -61,9 +67,11 @@ class DynamoDBStore:
             *(items.subscription_key(subscription_id) for subscription_id in keys.subscriptions),
             *(items.lot_key(account_id, lot_id) for account_id, lot_id in keys.closed_lots),
             *(items.run_key(account_id, run_id) for account_id, run_id in keys.runs),
+            *(items.document_key(place) for place in keys.documents),
         ]
         found = [item for start in range(0, len(wanted), _BATCH) for item in self._get(wanted[start : start + _BATCH])]
         by_kind: dict[str, list[Item]] = {}
+        documents = {items.place_of(item): items.from_document(item) for item in found if items.is_document(item)}
         for item in found:
             by_kind.setdefault(item["sk"]["S"].partition("#")[0], []).append(item)
         payments = map(items.from_payment, by_kind.get("PURCHASE", []))
@@ -82,22 +90,28 @@ class DynamoDBStore:
             {subscription.subscription_id: subscription for subscription in subscriptions},
             lots,
             {(run.account_id, run.run_id): run for run in map(items.from_run, by_kind.get("RUN", []))},
+            documents,
         )
 
     def commit(self, commit: Commit) -> Refusal | None:
         """Write everything or nothing: one TransactWriteItems. None: written."""
         puts, updates = self._puts(commit), self._updates(commit)
+        deletes = [
+            {"TableName": self._table, "Key": items.document_key(change.place)}
+            for change in commit.documents
+            if change.document is None
+        ]
         try:
             self._patiently(
                 self._connection.transact_write_items,
                 condition_check_items=[],
-                delete_items=[],
+                delete_items=deletes,
                 put_items=[operation for _, operation in puts],
                 update_items=[operation for _, operation in updates],
             )
         except TransactWriteError as error:
-            # Reasons come in PynamoDB's order: puts before updates.
-            names = [name for name, _ in (*puts, *updates)]
+            # Reasons come in PynamoDB's order: deletes, puts, updates.
+            names = [*("delete" for _ in deletes), *(name for name, _ in (*puts, *updates))]
             reasons = dict(zip(names, error.cancellation_reasons, strict=False))
             if not any(reason and reason.code == "ConditionalCheckFailed" for reason in reasons.values()):
                 raise
@@ -117,10 +131,55 @@ class DynamoDBStore:
                 if receipt.parked_reason:
                     yield receipt
 
-    def entries(self, account_id: AccountId) -> Iterator[Entry]:
-        """An account's entries, newest first."""
+    def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
+        """An account's entries, newest first; only those that happened at `since` or later."""
         for item in self._query(f"ACCOUNT#{account_id}", "ENTRY#", is_newest_first=True):
-            yield items.from_entry(item)
+            entry = items.from_entry(item)
+            if since and entry.occurred_at < since:
+                return
+            yield entry
+
+    def entries_page(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Entry]:
+        """A page of an account's entries, newest first: one query."""
+        found = self._page(f"ACCOUNT#{account_id}", "ENTRY#", limit, after, is_newest_first=True)
+        return Page(tuple(items.from_entry(item) for item in found.items), found.next)
+
+    def documents(self, partition: str, prefix: str, limit: int, after: str | None = None) -> Page[Document]:
+        """The documents of one partition whose names begin so: one query."""
+        found = self._page(partition, prefix, limit, after)
+        return Page(tuple(items.from_document(item) for item in found.items), found.next)
+
+    def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
+        """An account's purchases, newest first: a query of the index, then one consistent read."""
+        start = json.loads(after) if after else None
+        arguments: dict[str, Any] = {
+            "IndexName": "purchases",
+            "KeyConditionExpression": "account_id = :account",
+            "ExpressionAttributeValues": {":account": {"S": account_id}},
+            "ScanIndexForward": False,
+            "Limit": limit,
+        } | ({"ExclusiveStartKey": start} if start else {})
+        page = self._patiently(self._connection.dispatch, "Query", {"TableName": self._table, **arguments})
+        keys = [items.key(row["pk"]["S"], row["sk"]["S"]) for row in page["Items"]]
+        found = [items.from_payment(item) for item in self._get(keys)]
+        mine = [one for one in found if isinstance(one, Purchase) and one.payment and one.account_id == account_id]
+        mine.sort(key=lambda purchase: purchase.payment.precedence if purchase.payment else (), reverse=True)
+        last = page.get("LastEvaluatedKey")
+        return Page(tuple(mine), json.dumps(last) if last else None)
+
+    def lapsing(self, day: date) -> Iterator[AccountId]:
+        """The accounts that were granted credits that lapse on this day (UTC): a query of the index."""
+        arguments = {
+            "IndexName": "lapsing",
+            "KeyConditionExpression": "lapses_on = :day",
+            "ExpressionAttributeValues": {":day": {"S": day.isoformat()}},
+        }
+        seen: set[str] = set()
+        for page in self._pages("Query", arguments):
+            for partition in (row["pk"]["S"] for row in page):
+                if partition not in seen:
+                    seen.add(partition)
+                    yield AccountId(partition.removeprefix("ACCOUNT#"))
 
     def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Item]:
         """Every item of one segment of the table, consistently: for `verify`."""
@@ -149,6 +208,22 @@ class DynamoDBStore:
         }
         for page in self._pages("Query", arguments):
             yield from page
+
+    def _page(
+        self, pk: str, prefix: str, limit: int, after: str | None, *, is_newest_first: bool = False
+    ) -> Page[Item]:
+        """One page; `after` is the name of the last item before it."""
+        arguments: dict[str, Any] = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
+            "ExpressionAttributeValues": {":pk": {"S": pk}, ":sk": {"S": prefix}},
+            "ScanIndexForward": not is_newest_first,
+            "Limit": limit,
+        } | ({"ExclusiveStartKey": items.key(pk, after)} if after else {})
+        page = self._patiently(self._connection.dispatch, "Query", arguments)
+        last = page.get("LastEvaluatedKey")
+        return Page(tuple(page["Items"]), last["sk"]["S"] if last else None)
 
     def _pages(self, operation: str, arguments: Mapping[str, Any]) -> Iterator[list[Item]]:
         arguments = {"TableName": self._table, **arguments}
@@ -196,7 +271,12 @@ class DynamoDBStore:
         for entry in commit.entries:
             puts.append((f"entry {entry.entry_id}", self._put(items.to_entry(entry), "attribute_not_exists(pk)")))
         if commit.run:
-            puts.append(("run", self._put(items.to_run(commit.run), "attribute_not_exists(pk)", is_told=True)))
+            puts.append(("run", self._put_versioned(items.to_run(commit.run), commit.run.version)))
+        for change in commit.documents:
+            if change.document is not None:
+                item = items.to_document(change.place, change.document)
+                put = self._put(item) if change.replaces is None else self._put_versioned(item, change.replaces)
+                puts.append((f"document {change.place}", put))
         if commit.account:
             for lot_id in sorted(commit.account.closed):
                 puts.append((f"lot {lot_id}", self._put_closed_lot(commit.account, lot_id)))
@@ -204,7 +284,11 @@ class DynamoDBStore:
 
     def _updates(self, commit: Commit) -> list[tuple[str, dict[str, Any]]]:
         updates = [("account", self._update_account(commit.account))] if commit.account else []
-        return [*updates, *([("claim", self._update_claim(commit.claim))] if commit.claim else [])]
+        if commit.claim:
+            updates.append(("claim", self._update_claim(commit.claim)))
+        if commit.order:
+            updates.append(("order", self._update_order(commit.order)))
+        return updates
 
     def _put(
         self, item: Item, condition: str | None = None, values: Item | None = None, *, is_told: bool = False
@@ -217,6 +301,11 @@ class DynamoDBStore:
         if is_told:
             put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return put
+
+    def _put_versioned(self, item: Item, version: int) -> dict[str, Any]:
+        if version == 0:
+            return self._put(item, "attribute_not_exists(pk)", is_told=True)
+        return self._put(item, "version = :read", {":read": value(version)}, is_told=True)
 
     def _put_purchase(self, purchase: Purchase, *, is_told: bool) -> dict[str, Any]:
         item = items.to_purchase(purchase)
@@ -248,6 +337,8 @@ class DynamoDBStore:
             update.put(items.HOLD + hold_id, items.to_hold(hold) if hold else None)
         for flag_id, since in change.flags.items():
             update.put(items.FLAG + flag_id, value(since) if since else None)
+        for mark, case_id in change.cases.items():
+            update.put(items.CASE + mark, value(case_id) if case_id else None)
         if change.subscription:
             name = items.SUBSCRIPTION + change.subscription.subscription_id
             update.put(name, items.to_summary(change.subscription))
@@ -281,6 +372,17 @@ class DynamoDBStore:
             f" AND (attribute_not_exists({account}) OR {account} = {update.value(value(change.account_id))})"
             f" AND (attribute_not_exists({product}) OR {product} IN ({products}))",
         )
+
+    def _update_order(self, order: Order) -> dict[str, Any]:
+        update = _Update()
+        terms = update.name("terms")
+        update.put("account_id", value(order.account_id))
+        update.put("product_id", value(order.product_id))
+        update.put("terms", value(replace(order, version=order.version + 1)))
+        read = f"{terms}.{update.name('version')} = {update.value(value(order.version))}" if order.version else None
+        # An order is made before its payment, or not at all.
+        condition = read or f"attribute_not_exists({terms}) AND attribute_not_exists({update.name('payment_id')})"
+        return update.operation(self._table, items.claim_key(f"order/{order.order_id}"), condition)
 
 
 class _Update:

@@ -1,0 +1,128 @@
+"""Runs that fail give back, what lapses is written down; over every store."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from ledger.accounts import Account
+from ledger.entries import Kind
+from ledger.errors import AlreadyAsked, InsufficientCredits, NotFound
+from ledger.facts import AccountId, PaymentId
+from ledger.ports import Keys, Store
+from ledger.usage import expire_credits, fail_run, spend
+from tests.builders import ADA, IN, LATER, at, paid, payment, refund, says, tell
+
+PERIOD = "period/stripe:sub_1/2026-11-01T00:00:00Z"
+END = LATER + timedelta(days=1)
+AFTER = END + timedelta(minutes=1)
+
+
+def account(store: Store) -> Account:
+    """Ada's account."""
+    return store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+
+
+def kinds(store: Store) -> list[str]:
+    """The kinds of Ada's entries, oldest first."""
+    return [entry.kind for entry in store.entries(ADA)][::-1]
+
+
+def subscribed(store: Store, ends_at: datetime = END) -> None:
+    """Ada has a pack and a subscription's period, 1,000 credits each."""
+    tell(store, paid(), paid(payment(IN, claim=PERIOD, expires_at=ends_at)))
+
+
+def test_a_failed_run_gives_back_what_it_drew_once(any_store: Store) -> None:
+    """To the lots that it came from, asked however often; and its id can't be drawn with another number."""
+    subscribed(any_store)
+    spend(ADA, "run_1", 1200, any_store, now=LATER)
+    failed = [fail_run(ADA, "run_1", any_store, now=LATER) for _ in range(2)]
+    assert failed[0] == failed[1]
+    assert {lot.remaining for lot in account(any_store).lots.values()} == {1000}
+    assert kinds(any_store).count(Kind.RETURN) == 2
+    with pytest.raises(AlreadyAsked, match="drew 1200"):
+        spend(ADA, "run_1", 1, any_store, now=LATER)
+
+
+def test_a_run_that_never_drew_cant_fail(any_store: Store) -> None:
+    """Nor another account's."""
+    subscribed(any_store)
+    spend(ADA, "run_1", 1, any_store, now=LATER)
+    for account_id, run_id in ((ADA, "run_2"), (AccountId("acct_ben"), "run_1")):
+        with pytest.raises(NotFound):
+            fail_run(account_id, run_id, any_store, now=LATER)
+
+
+def test_a_run_that_emptied_a_lot_opens_it_again_when_it_fails(any_store: Store) -> None:
+    """The pack had left the account."""
+    tell(any_store, paid())
+    spend(ADA, "run_1", 1000, any_store, now=LATER)
+    assert not account(any_store).lots
+    fail_run(ADA, "run_1", any_store, now=LATER)
+    assert account(any_store).spendable(LATER) == 1000
+
+
+def test_what_comes_back_to_a_refunded_lot_pays_its_debt(any_store: Store) -> None:
+    """The money went back while the run was under way: its credits are not given twice."""
+    tell(any_store, paid())
+    spend(ADA, "run_1", 400, any_store, now=LATER)
+    tell(any_store, says(refund(2000)))
+    assert account(any_store).shortfall == 400
+    fail_run(ADA, "run_1", any_store, now=LATER)
+    stored = account(any_store)
+    assert (stored.balance, stored.shortfall) == (0, 0)
+
+
+def test_what_comes_back_to_a_lapsed_lot_lapses(any_store: Store) -> None:
+    """Whether or not its lapse was written down before."""
+    for number, is_written_down in enumerate((True, False)):
+        ada_run = f"run_{number}"
+        period = PERIOD.replace("sub_1", f"sub_{number}")
+        tell(any_store, paid(payment(PaymentId(f"stripe:in_{number}"), claim=period, expires_at=END)))
+        spend(ADA, ada_run, 100, any_store, now=LATER)
+        if is_written_down:
+            expire_credits(any_store, now=AFTER)
+        fail_run(ADA, ada_run, any_store, now=AFTER)
+        assert (account(any_store).balance, account(any_store).spendable(AFTER)) == (0, 0)
+
+
+def test_expiry_is_an_instant_and_the_job_only_writes_it_down(any_store: Store) -> None:
+    """Lapsed credits can't be drawn though the job is late; the job books each lapse once, as of its instant."""
+    subscribed(any_store)
+    assert account(any_store).spendable(END - timedelta(microseconds=1)) == 2000
+    with pytest.raises(InsufficientCredits):
+        spend(ADA, "run_1", 1001, any_store, now=END)
+    assert expire_credits(any_store, now=END - timedelta(seconds=1)) == {}
+    assert expire_credits(any_store, now=AFTER) == {ADA: 1000}
+    assert expire_credits(any_store, now=AFTER + timedelta(hours=1)) == {}
+    (entry,) = [entry for entry in any_store.entries(ADA) if entry.kind is Kind.EXPIRE]
+    assert (entry.credits, entry.occurred_at) == (-1000, END)
+    assert list(account(any_store).lots.values())[0].expires_at is None
+
+
+def test_expiry_catches_up_after_weeks(any_store: Store) -> None:
+    """A job that did not run for long goes through every day that it missed."""
+    subscribed(any_store)
+    expire_credits(any_store, now=LATER)
+    assert expire_credits(any_store, now=END + timedelta(days=40)) == {ADA: 1000}
+
+
+def test_pages_of_entries_and_purchases_are_whole_and_newest_first(any_store: Store) -> None:
+    """Page after page, each thing once."""
+    for number in range(7):
+        tell(any_store, paid(payment(PaymentId(f"stripe:pi_{number}"), minute=number)))
+    tell(any_store, paid(payment(PaymentId("stripe:pi_ben"), account_id=AccountId("acct_ben"))))
+    entries, purchases = [], []
+    after = None
+    while True:
+        page = any_store.entries_page(ADA, 3, after)
+        entries += page.items
+        if (after := page.next) is None:
+            break
+    while True:
+        found = any_store.purchases_of(ADA, 3, after)
+        purchases += found.items
+        if (after := found.next) is None:
+            break
+    assert [entry.occurred_at for entry in entries] == [at(number) for number in reversed(range(7))]
+    assert [purchase.payment_id for purchase in purchases] == [f"stripe:pi_{number}" for number in reversed(range(7))]
