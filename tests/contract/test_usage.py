@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from ledger.accounts import Account
-from ledger.entries import Kind
+from ledger.entries import Entry, Kind
 from ledger.errors import AlreadyAsked, InsufficientCredits, NotFound
 from ledger.facts import AccountId, PaymentId
 from ledger.ports import Keys, Store
+from ledger.purchases import Purchase
 from ledger.usage import expire_credits, fail_run, spend
 from tests.builders import ADA, IN, LATER, at, paid, payment, refund, says, tell
 
@@ -22,7 +23,7 @@ def account(store: Store) -> Account:
     return store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
 
 
-def kinds(store: Store) -> list[str]:
+def kinds(store: Store) -> list[Kind]:
     """The kinds of Ada's entries, oldest first."""
     return [entry.kind for entry in store.entries(ADA)][::-1]
 
@@ -97,7 +98,7 @@ def test_expiry_is_an_instant_and_the_job_only_writes_it_down(any_store: Store) 
     assert expire_credits(any_store, now=AFTER + timedelta(hours=1)) == {}
     (entry,) = [entry for entry in any_store.entries(ADA) if entry.kind is Kind.EXPIRE]
     assert (entry.credits, entry.occurred_at) == (-1000, END)
-    assert list(account(any_store).lots.values())[0].expires_at is None
+    assert next(iter(account(any_store).lots.values())).expires_at is None
 
 
 def test_expiry_catches_up_after_weeks(any_store: Store) -> None:
@@ -112,7 +113,8 @@ def test_pages_of_entries_and_purchases_are_whole_and_newest_first(any_store: St
     for number in range(7):
         tell(any_store, paid(payment(PaymentId(f"stripe:pi_{number}"), minute=number)))
     tell(any_store, paid(payment(PaymentId("stripe:pi_ben"), account_id=AccountId("acct_ben"))))
-    entries, purchases = [], []
+    entries: list[Entry] = []
+    purchases: list[Purchase] = []
     after = None
     while True:
         page = any_store.entries_page(ADA, 3, after)

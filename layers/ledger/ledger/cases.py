@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ledger.errors import CaseClosed
-from ledger.facts import AccountId, PaymentId
+from ledger.facts import AccountId, PaymentId, RefundedItem
 
 
 class Reason(StrEnum):
@@ -89,6 +89,7 @@ class Decision:
     currency: str = ""
     credits: int = 0  # to be given instead of money
     takes_credits: bool = True  # whether the refund takes its credits back
+    items: tuple[RefundedItem, ...] = ()  # of the money: how much of which line; none: evenly of all
     ends_subscription: bool = False  # renewals are stopped too
     recommended: Outcome | None = None  # beside `review`: what the policy would do
     explanation: tuple[Considered, ...] = ()

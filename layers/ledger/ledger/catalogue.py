@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import CatalogueError
+from ledger.fields import Fields, is_whole
 
 DEFAULT_FILE = Path(__file__).with_name("catalogue.json")
 
@@ -77,7 +78,7 @@ def load(path: Path = DEFAULT_FILE) -> Catalogue:
 
 def parse(document: Any) -> Catalogue:
     """Validate a catalogue that was read from JSON. Raises CatalogueError naming product and field."""
-    top = _Fields(document, "the catalogue")
+    top = Fields(document, "the catalogue", CatalogueError)
     version = top.take("version", str)
     rows = top.take("products", list)
     top.end()
@@ -100,7 +101,7 @@ def parse(document: Any) -> Catalogue:
 
 
 def _product(row: Any, where: str) -> Product:
-    fields = _Fields(row, where)
+    fields = Fields(row, where, CatalogueError)
     fields.where = product_id = fields.take("product_id", str)
     kind_name = fields.take("kind", str)
     if kind_name not in set(ProductKind):
@@ -114,7 +115,7 @@ def _product(row: Any, where: str) -> Product:
     for currency, amount_minor in prices.items():
         if not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
             fields.refuse("prices", currency, "a currency code of three upper-case letters")
-        if not _is_whole(amount_minor) or amount_minor <= 0:
+        if not is_whole(amount_minor) or amount_minor <= 0:
             fields.refuse(f"prices.{currency}", amount_minor, "a whole number of minor units above 0")
     price_ids = fields.take("price_ids", dict)
     for provider, ids in price_ids.items():
@@ -134,39 +135,3 @@ def _product(row: Any, where: str) -> Product:
     )
     fields.end()
     return product
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-_REQUIRED = object()
-
-
-class _Fields:
-    """One JSON object, read field by field; what is left over is refused."""
-
-    def __init__(self, value: Any, where: str) -> None:
-        self.where = where
-        if not isinstance(value, dict):
-            raise CatalogueError(f"{where}: is {type(value).__name__}, should be an object.")
-        self._left = dict(value)
-
-    def take(self, name: str, kind: type, default: Any = _REQUIRED) -> Any:
-        if name not in self._left and default is not _REQUIRED:
-            return default
-        value = self._left.pop(name, None)
-        if not isinstance(value, kind) or (kind is int and not _is_whole(value)) or (kind is str and not value):
-            self.refuse(
-                name, value, {str: "a text", int: "a whole number", bool: "true or false"}.get(kind, kind.__name__)
-            )
-        if kind is int and value < 0:
-            self.refuse(name, value, "0 or more")
-        return value
-
-    def refuse(self, name: str, value: Any, wanted: str) -> None:
-        raise CatalogueError(f"{self.where}: {name} is {value!r}, should be {wanted}.")
-
-    def end(self) -> None:
-        if self._left:
-            raise CatalogueError(f"{self.where}: unknown field {min(self._left)}; remove it or correct its name.")

@@ -2,7 +2,8 @@
 
     BillingError
     ├── ConfigurationError     the deployment is wrong: fix it, nothing was done
-    │   └── CatalogueError     the catalogue file is wrong: says which field and what would be right
+    │   ├── CatalogueError     the catalogue file is wrong: says which field and what would be right
+    │   └── PolicyError        the policy file is: likewise
     ├── UnusableBody           what was delivered is not what its signature promises: 400 or 413
     ├── NotSpendable           a draw was refused, nothing was drawn
     │   ├── InsufficientCredits
@@ -28,6 +29,10 @@ class ConfigurationError(BillingError):
 
 class CatalogueError(ConfigurationError):
     """The catalogue file is wrong: the message names the product, the field and what would be right."""
+
+
+class PolicyError(ConfigurationError):
+    """The policy file is wrong: the message names the field and what would be right."""
 
 
 class UnusableBody(BillingError):

@@ -98,6 +98,7 @@ class PaymentSettled:
     covers: str | None = None  # the period that the first payment of a subscription pays for, where it claims an order
     order_id: OrderId | None = None
     subscription_id: str | None = None
+    is_renewal: bool = False  # a later period of a subscription: it starts no new contract
 
     @property
     def key(self) -> str:
@@ -220,6 +221,26 @@ class RefundAbandoned:
     @property
     def key(self) -> str:
         return f"abandoned:{self.tag}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return (self.at, _content(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundDeclined:
+    """A person has declined a refund for this reason. It books nothing, and is remembered."""
+
+    case_id: str
+    reason: str
+    clause: str
+    words: tuple[str, ...]
+    at: datetime
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"declined:{self.reason}"
 
     @property
     def version(self) -> tuple[object, ...]:
@@ -357,6 +378,7 @@ Fact = (
     | RefundApproved
     | RefundSent
     | RefundAbandoned
+    | RefundDeclined
     | RefundTotalReported
     | DisputeChanged
     | ChargebackChanged

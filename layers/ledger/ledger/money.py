@@ -16,3 +16,16 @@ def share_of(part_minor: int, whole_minor: int) -> Fraction:
     if whole_minor <= 0:
         return Fraction(0)
     return Fraction(min(max(part_minor, 0), whole_minor), whole_minor)
+
+
+_WITHOUT_DECIMALS = {
+    *("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA"),
+    *("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"),
+}
+
+
+def in_words(amount_minor: int, currency: str) -> str:
+    """An amount for people: `18.00 EUR`, `1800 JPY`."""
+    if currency in _WITHOUT_DECIMALS:
+        return f"{amount_minor} {currency}"
+    return f"{amount_minor // 100}.{amount_minor % 100:02} {currency}"

@@ -59,7 +59,9 @@ def refunded(facts: Facts) -> Refunded:
 
     goodwill = {approval.tag for approval in facts_of(facts, RefundApproved) if not approval.takes_credits}
     kept = [refund for refund in settled if tag_of(refund, facts) in goodwill]
-    named, tax_only_minor = _by_line(item for refund in settled if refund not in kept for item in refund.items)
+    named, tax_only_minor = _by_line(
+        item for refund in settled if refund not in kept for item in refund.items or _items_approved(refund, facts)
+    )
     without_credits_minor = tax_only_minor + sum(refund.amount_minor for refund in kept)
     return Refunded(max(0, total_minor - sum(named.values()) - without_credits_minor), named, without_credits_minor)
 
@@ -92,6 +94,13 @@ def tag_of(refund: RefundChanged, facts: Facts) -> str | None:
     if refund.tag and f"approved:{refund.tag}" in facts:
         return refund.tag
     return next((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), None)
+
+
+def _items_approved(refund: RefundChanged, facts: Facts) -> tuple[RefundedItem, ...]:
+    """A provider that knows no lines refunds a sum; which lines it was meant for stands on our approval."""
+    approval = facts.get(f"approved:{tag_of(refund, facts)}")
+    is_whole = isinstance(approval, RefundApproved) and approval.amount_minor == refund.amount_minor
+    return approval.items if is_whole and isinstance(approval, RefundApproved) else ()
 
 
 def _by_line(items: Iterable[RefundedItem]) -> tuple[dict[str, int], int]:

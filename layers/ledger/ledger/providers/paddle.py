@@ -139,6 +139,7 @@ def _transaction(said: _Said) -> dict[str, Any]:
         cause=said.cause,
         claim=f"order/{owner.order_id}" if claims_order else period,
         covers=period if claims_order else None,
+        is_renewal=origin in _PAYS_FOR_A_PERIOD,
         order_id=owner.order_id,
         subscription_id=f"paddle:{subscription_id}" if subscription_id else None,
     )

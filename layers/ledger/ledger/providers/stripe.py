@@ -229,6 +229,7 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
         cause=said.cause,
         claim=f"order/{owner.order_id}" if claims_order else by_period,
         covers=by_period if claims_order else None,
+        is_renewal=reason == "subscription_cycle",
         order_id=owner.order_id,
         subscription_id=subscription_id,
     )
