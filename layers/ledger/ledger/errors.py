@@ -12,6 +12,7 @@
     │   ├── NotFound           nothing of that name is this account's
     │   ├── AlreadyAsked       the Idempotency-Key stands for another request, or such a case is open
     │   └── CaseClosed         the case is in a state from which there is no way there
+    ├── ProviderRefused        a provider said no, clearly: it was not done; `code` says why
     ├── ProviderUnavailable    a provider did not answer, or not clearly: ask again, look before sending again
     └── StoreUnavailable       we could not store it: 5xx, the provider delivers again
 
@@ -82,6 +83,14 @@ class AlreadyAsked(Refused):
 
 class CaseClosed(Refused):
     """A case is in a state from which there is no way to the one that was asked for."""
+
+
+class ProviderRefused(BillingError):
+    """A provider refused, clearly: it has not done what was asked. `code` is the provider's own word for why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ProviderUnavailable(BillingError):

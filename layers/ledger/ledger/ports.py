@@ -7,11 +7,12 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ledger.accounts import Account, Hold
 from ledger.cases import Act, Answered, Intent, RefundCase, Waiting
+from ledger.catalogue import Product
 from ledger.entries import Entry
 from ledger.events import Receipt
-from ledger.facts import AccountId, PaymentId, PaymentSettled
+from ledger.facts import AccountId, PaymentId, PaymentSettled, RefundedItem, RefundState
 from ledger.lots import Lot
-from ledger.orders import Order
+from ledger.orders import Checkout, Order
 from ledger.purchases import Purchase
 from ledger.subscriptions import Subscription
 
@@ -327,3 +328,50 @@ class Store(Protocol):
 
     def lapsing(self, day: date) -> Iterator[AccountId]:
         """The accounts to which credits were granted that lapse on this day (UTC). An index says so: look yourself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundToSend:
+    """An approved refund, as a provider is to carry it out."""
+
+    tag: str  # the approval's name: it travels with the refund, so that what was sent can be found again
+    names: frozenset[PaymentId]  # every id that is known to mean the payment
+    amount_minor: int
+    currency: str  # ISO 4217, upper case
+    items: tuple[RefundedItem, ...]  # the same amount by line, for a provider that refunds lines
+    is_whole: bool  # the whole payment goes back, nothing of it went back before
+    is_duplicate_charge: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentRefund:
+    """A refund as the provider has it."""
+
+    refund_id: str  # the provider's own id, as its notifications give it: `re_…`, `adj_…`
+    state: RefundState
+
+
+class Gateway(Protocol):
+    """What we ask of a provider.
+
+    Every method raises ProviderRefused (clear: it was not done) or ProviderUnavailable (unclear, or not now: it may
+    have been done, so look before asking again).
+    """
+
+    def make_checkout(self, order: Order, product: Product, *, success_url: str, cancel_url: str) -> Checkout:
+        """The provider's page on which the order is paid. The same order again gives the same page where it can."""
+
+    def find_refund(self, refund: RefundToSend) -> SentRefund | None:
+        """The refund that bears this tag, if the provider has it."""
+
+    def send_refund(self, refund: RefundToSend) -> SentRefund:
+        """Give the money back. Not safe to repeat after an unclear answer: `find_refund` first."""
+
+    def stop_renewals(self, subscription_id: str) -> datetime | None:
+        """Let a subscription end with its period. Doing it again changes nothing. The end, if the provider tells it."""
+
+    def resume_renewals(self, subscription_id: str) -> None:
+        """Undo `stop_renewals` before the period ends."""
+
+    def open_portal(self, customer_id: str, subscription_ids: Collection[str], *, return_url: str) -> str:
+        """A short-lived address of the provider's own billing page, for this customer alone. It is not to be logged."""
