@@ -182,6 +182,16 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRun:
+    """A run that our system failed: its credits came back, and it is evidence."""
+
+    run_id: str
+    credits: int
+    at: datetime
+    error: str = ""  # what the tagging service said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """What a person of support did, and to whom."""
 

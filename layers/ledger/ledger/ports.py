@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ledger.accounts import Account, Hold
-from ledger.cases import Act, Answered, Intent, RefundCase, Waiting
+from ledger.cases import Act, Answered, FailedRun, Intent, RefundCase, Waiting
 from ledger.catalogue import Product
 from ledger.entries import Entry
 from ledger.events import Receipt
@@ -28,6 +28,11 @@ class Pointer:
     to: PaymentId
     account_id: AccountId | None = None  # known once the payment is: it saves a read
     replaces_version: int = 0  # of the waiting purchase that it replaces; 0: nothing, or another pointer
+
+
+def sortable(at: datetime) -> str:
+    """A time of fixed width in UTC: as text it sorts as time does."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 class Place(NamedTuple):
@@ -58,7 +63,7 @@ def intent_place(tag: str) -> Place:
 
 def review_place(case: RefundCase) -> Place:
     """The review queue lies in the order in which its cases were opened."""
-    return Place("REVIEW", f"WAITING#{case.opened_at.isoformat()}#{case.case_id}")
+    return Place("REVIEW", f"WAITING#{sortable(case.opened_at)}#{case.case_id}")
 
 
 def settling_place(case: RefundCase) -> Place:
@@ -71,9 +76,14 @@ def answer_place(account_id: AccountId, route: str, key: str) -> Place:
     return Place(f"ACCOUNT#{account_id}", f"ANSWERED#{route}#{key}")
 
 
+def failure_place(account_id: AccountId, at: datetime, run_id: str = "") -> Place:
+    """A failed run, in order of time."""
+    return Place(f"ACCOUNT#{account_id}", f"FAILED#{sortable(at)}#{run_id}")
+
+
 def act_place(account_id: AccountId, at: datetime, subject: str) -> Place:
     """What support did to an account, in order."""
-    return Place(f"ACCOUNT#{account_id}", f"ACT#{at.isoformat(timespec='microseconds')}#{subject}")
+    return Place(f"ACCOUNT#{account_id}", f"ACT#{sortable(at)}#{subject}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +93,7 @@ class Cursor:
     done_until: datetime
 
 
-Document = RefundCase | Intent | Waiting | Act | Answered | Cursor
+Document = RefundCase | Intent | Waiting | FailedRun | Act | Answered | Cursor
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,8 @@ def format_at(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds" if at.microsecond else "seconds")[:-6] + "Z"
 
 
-def sortable_at(at: datetime) -> str:
-    """A time of fixed width: as text it sorts as time does."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
-
-
 def parse_at(text: str) -> datetime:
-    """The inverse of both."""
+    """The inverse, also of `ledger.ports.sortable`."""
     return datetime.fromisoformat(text)
 
 

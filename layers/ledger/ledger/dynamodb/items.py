@@ -9,6 +9,7 @@ ACCOUNT#<account id>    ACCOUNT                   account: an attribute for each
                         ENTRY#<time>#<entry id>   entry
                         LOT#<lot id>              a lot that has left the account
                         RUN#<run id>              what a run drew, and what came back
+                        FAILED#<time>#<run id>    a run that failed
                         CASE#<case id>            refund case
                         ANSWERED#<route>#<key>    a request that was carried out under an Idempotency-Key
                         ACT#<time>#<subject>      what a person of support did
@@ -29,7 +30,7 @@ from typing import Any
 
 from ledger import facts
 from ledger.accounts import Account, Hold
-from ledger.cases import Act, Answered, Intent, RefundCase, Waiting
+from ledger.cases import Act, Answered, FailedRun, Intent, RefundCase, Waiting
 from ledger.dynamodb.codec import (
     AttributeValue,
     attributes,
@@ -37,14 +38,13 @@ from ledger.dynamodb.codec import (
     parse_at,
     plain,
     record,
-    sortable_at,
     value,
 )
 from ledger.entries import Entry
 from ledger.events import Receipt
 from ledger.facts import AccountId, Fact, PaymentId
 from ledger.lots import Lot
-from ledger.ports import Claim, Cursor, Document, Place, Pointer, Run
+from ledger.ports import Claim, Cursor, Document, Place, Pointer, Run, sortable
 from ledger.purchases import Purchase
 from ledger.subscriptions import Subscription
 
@@ -56,6 +56,7 @@ _DOCUMENTS: Mapping[str, type[Document]] = {
     "CASE": RefundCase,
     "INTENT": Intent,
     "WAITING": Waiting,
+    "FAILED": FailedRun,
     "ACT": Act,
     "ANSWERED": Answered,
     "CURSOR": Cursor,
@@ -104,7 +105,7 @@ def run_key(account_id: AccountId, run_id: str) -> Item:
 
 def entry_key(entry: Entry) -> Item:
     """An entry's key: an account's entries lie in the order in which they happened."""
-    return key(f"ACCOUNT#{entry.account_id}", f"ENTRY#{sortable_at(entry.occurred_at)}#{entry.entry_id}")
+    return key(f"ACCOUNT#{entry.account_id}", f"ENTRY#{sortable(entry.occurred_at)}#{entry.entry_id}")
 
 
 def to_receipt(receipt: Receipt) -> Item:
@@ -112,7 +113,7 @@ def to_receipt(receipt: Receipt) -> Item:
     item = receipt_key(receipt.provider, receipt.event_id, receipt.customer_id) | attributes(receipt)
     if receipt.body is not None:
         item["body"] = {"B": zlib.compress(receipt.body)}
-        item["heard_at"] = {"S": sortable_at(receipt.heard_at)}
+        item["heard_at"] = {"S": sortable(receipt.heard_at)}
     return item
 
 
@@ -135,7 +136,7 @@ def to_purchase(purchase: Purchase) -> Item:
         item["is_duplicate"] = {"BOOL": True}
     if purchase.payment:
         item["account_id"] = {"S": purchase.payment.account_id}  # these two bring it into the index
-        item["paid_at"] = {"S": sortable_at(purchase.payment.at)}
+        item["paid_at"] = {"S": sortable(purchase.payment.at)}
     return item
 
 
