@@ -112,7 +112,7 @@ def _lots(world: World) -> Verdicts:
             lot is not None
             and (lot.granted, -lot.drawn, -lot.refunded, -lot.disputed, -lot.expired)
             == (
-                booked[CounterAccount.SALES],
+                booked[lot.source],
                 booked[CounterAccount.USAGE],
                 booked[CounterAccount.REFUNDS],
                 booked[CounterAccount.DISPUTES],

@@ -1,5 +1,7 @@
 """What the ledger needs of a store: read by names, and commit all or nothing."""
 
+import hashlib
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
@@ -10,7 +12,7 @@ from ledger.cases import Act, Answered, FailedRun, Intent, RefundCase, Waiting
 from ledger.catalogue import Product
 from ledger.entries import Entry
 from ledger.events import Receipt
-from ledger.facts import AccountId, PaymentId, PaymentSettled, RefundedItem, RefundState
+from ledger.facts import AccountId, OrderId, PaymentId, PaymentSettled, RefundedItem, RefundState
 from ledger.lots import Lot
 from ledger.orders import Checkout, Order
 from ledger.purchases import Purchase
@@ -33,6 +35,11 @@ class Pointer:
 def sortable(at: datetime) -> str:
     """A time of fixed width in UTC: as text it sorts as time does."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def derived_id(prefix: str, *causes: str) -> str:
+    """An id that follows from its causes: the same request makes the same thing, however often it is carried out."""
+    return f"{prefix}_{hashlib.sha256(json.dumps(causes).encode()).hexdigest()[:24]}"
 
 
 class Place(NamedTuple):
@@ -270,7 +277,7 @@ class Snapshot:
             {**self.documents, **other.documents},
         )
 
-    def mentioned(self, claim: str | None = None) -> Keys:
+    def mentioned(self, claim: str | None = None, *, with_orders: bool = False) -> Keys:
         """The names that what was read leads to. Only the claim named `claim` is followed to its payment."""
         keys = Keys()
         for item in self.payments.values():
@@ -278,6 +285,8 @@ class Snapshot:
                 keys |= Keys(frozenset({item.to}), frozenset({item.account_id} if item.account_id else ()))
             elif item.payment:
                 keys |= keys_of(item.payment)
+                if with_orders and item.payment.order_id:
+                    keys |= Keys(claims=frozenset({f"order/{item.payment.order_id}"}))
         opened = {(account.account_id, lot_id) for account in self.accounts.values() for lot_id in account.lots}
         keys -= Keys(closed_lots=frozenset(opened))
         held = self.claims.get(claim or "")
@@ -292,6 +301,11 @@ class Snapshot:
         """A document, if it is stored."""
         found = self.documents.get(place)
         return found if isinstance(found, kind) else None
+
+    def order(self, order_id: OrderId | None) -> Order | None:
+        """The terms of an order of ours, if they were read."""
+        claim = self.claims.get(f"order/{order_id}") if order_id else None
+        return claim.terms if claim else None
 
     def home_of(self, name: PaymentId) -> Purchase | None:
         """The purchase that a name leads to, if any."""
