@@ -83,9 +83,12 @@ class FakeStore:
             if since is None or entry.occurred_at >= since:
                 yield entry
 
-    def entries_page(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Entry]:
+    def statement_page(
+        self, account_id: AccountId, limit: int, after: str | None = None
+    ) -> tuple[Account | None, Page[Entry]]:
         self.round_trips += 1
-        return _page(self._entries(account_id), limit, after)
+        account = None if after else self.accounts.get(account_id)
+        return account, _page(self._entries(account_id), limit, after)
 
     def documents(self, partition: str, prefix: str, limit: int, after: str | None = None) -> Page[Document]:
         self.round_trips += 1

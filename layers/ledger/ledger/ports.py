@@ -341,8 +341,10 @@ class Store(Protocol):
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
         """An account's entries, newest first; only those that happened at `since` or later."""
 
-    def entries_page(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Entry]:
-        """A page of an account's entries, newest first, in one round trip."""
+    def statement_page(
+        self, account_id: AccountId, limit: int, after: str | None = None
+    ) -> tuple[Account | None, Page[Entry]]:
+        """A page of an account's entries, newest first, the first one with the account itself, in one round trip."""
 
     def documents(self, partition: str, prefix: str, limit: int, after: str | None = None) -> Page[Document]:
         """The documents of one partition whose names begin so, in their names' order, in one round trip."""
