@@ -160,6 +160,31 @@ def preview(
     return decide(situation(reason, dossier_in(account_id, payment_id, known), store, policy, now), policy)
 
 
+def preview_all(
+    account_id: AccountId, store: Store, policy: Policy, *, limit: int, after: str | None, now: datetime
+) -> tuple[list[tuple[Purchase, Reason, Decision]], str | None]:
+    """A page of an account's purchases, newest first: what a request would be decided now, for the fittest reason."""
+    page = store.purchases_of(account_id, limit, after)
+    look_up = LookUp(store, with_orders=True)
+    look_up(Keys(accounts=frozenset({account_id})))
+    known = look_up(Keys(payments=frozenset(purchase.payment_id for purchase in page.items)))
+    found = []
+    for purchase in page.items:
+        dossier = dossier_in(account_id, purchase.payment_id, known)
+        reason = fittest_reason(dossier)
+        found.append((dossier.purchase, reason, decide(situation(reason, dossier, store, policy, now), policy)))
+    return found, page.next
+
+
+def fittest_reason(dossier: Dossier) -> Reason:
+    """Under which reason a request about this purchase has the best prospect."""
+    if dossier.purchase.is_duplicate:
+        return Reason.CHARGED_TWICE
+    if dossier.payment.overcharge_minor:
+        return Reason.WRONG_AMOUNT
+    return Reason.MISTAKEN_RENEWAL if dossier.payment.is_renewal else Reason.CHANGED_MY_MIND
+
+
 def confirm_withdrawal(
     account_id: AccountId, case_id: str, store: Store, policy: Policy, *, now: datetime
 ) -> RefundCase:

@@ -1,6 +1,5 @@
 """The store: one TransactWriteItems for each commit, consistent reads by key, and every failure told apart by item."""
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +18,7 @@ from ledger.dynamodb.items import Item
 from ledger.entries import Entry
 from ledger.errors import StoreUnavailable
 from ledger.events import Receipt
-from ledger.facts import AccountId
+from ledger.facts import AccountId, PaymentId
 from ledger.lots import Lot
 from ledger.orders import Order
 from ledger.ports import (
@@ -157,21 +156,23 @@ class DynamoDBStore:
 
     def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
         """An account's purchases, newest first: a query of the index, then one consistent read."""
-        start = json.loads(after) if after else None
+        paid_at, _, name = (after or "").partition("#")
+        start = items.payment_key(PaymentId(name)) | {"account_id": {"S": account_id}, "paid_at": {"S": paid_at}}
         arguments: dict[str, Any] = {
             "IndexName": "purchases",
             "KeyConditionExpression": "account_id = :account",
             "ExpressionAttributeValues": {":account": {"S": account_id}},
             "ScanIndexForward": False,
             "Limit": limit,
-        } | ({"ExclusiveStartKey": start} if start else {})
+        } | ({"ExclusiveStartKey": start} if after else {})
         page = self._patiently(self._connection.dispatch, "Query", {"TableName": self._table, **arguments})
         keys = [items.key(row["pk"]["S"], row["sk"]["S"]) for row in page["Items"]]
         found = [items.from_payment(item) for item in self._get(keys)]
         mine = [one for one in found if isinstance(one, Purchase) and one.payment and one.account_id == account_id]
         mine.sort(key=lambda purchase: purchase.payment.precedence if purchase.payment else (), reverse=True)
         last = page.get("LastEvaluatedKey")
-        return Page(tuple(mine), json.dumps(last) if last else None)
+        name = last["pk"]["S"].removeprefix("PAYMENT#") if last else ""
+        return Page(tuple(mine), f"{last['paid_at']['S']}#{name}" if last else None)
 
     def lapsing(self, day: date) -> Iterator[AccountId]:
         """The accounts that were granted credits that lapse on this day (UTC): a query of the index."""
