@@ -78,9 +78,13 @@ engines: .venv/.installed
 	@touch $@
 
 COMPILE := $(UV) pip compile --quiet --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
+# A layer on top of the dependencies: in the versions that are tested, without what the layer below it brings.
+ON_TOP := $(COMPILE) --constraints requirements/dev.txt --no-emit-package typing-extensions --no-emit-package urllib3
 lock: .venv/.installed ## Resolve the dependencies anew; no index address gets into the files
 	@$(COMPILE) pyproject.toml -o layers/dependencies/requirements.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
+	@$(ON_TOP) --group providers -o layers/providers/requirements.txt
+	@$(ON_TOP) --group api -o layers/api/requirements.txt
 	@$(COMPILE) --group ministack -o requirements/ministack.txt
 	@$(COMPILE) --group sam -o requirements/sam.txt
 
