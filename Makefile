@@ -52,7 +52,7 @@ format: .venv/.installed ## Format and mend what can be mended
 validate: .venv-sam/.installed ## Validate and lint the template
 	@.venv-sam/bin/sam validate --lint
 
-build: .venv-sam/.installed ## Build the functions and import each with nothing but what was built
+build: .venv-sam/.installed ## Build for Lambda, and import each function and layer with nothing but what was built
 	@test -n "$(PYTHON313)" || { echo "sam build needs python3.13 on PATH: install it. \`make test\` does without."; exit 1; }
 	@PATH="$(PYTHON313):$$PATH" .venv-sam/bin/sam build >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
 	@$(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
