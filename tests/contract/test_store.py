@@ -117,12 +117,12 @@ def test_a_closed_lot_leaves_the_account_and_comes_back_when_its_refund_fails(an
 def test_a_lifted_hold_stays_lifted_for_the_same_dispute_and_a_new_one_holds_again(any_store: Store) -> None:
     """Lifting is a fact: later news of the same dispute don't hold again, a new dispute does."""
     tell(any_store, paid(), says(dispute(DisputeState.LOST)))
-    assert lift_hold("dispute:stripe:dp_1", ADA, "sam", any_store, now=LATER)
+    assert lift_hold("dispute:stripe:dp_1", ADA, "sam", any_store, why="the bank withdrew it", now=LATER)
     tell(any_store, says(dispute(DisputeState.APPEALED, minute=60)))
     assert account(any_store).status == "active"
     tell(any_store, says(dispute(dispute_id="dp_2", minute=90)))
     assert set(account(any_store).holds) == {"dispute:stripe:dp_2"}
-    assert not lift_hold("dispute:stripe:dp_1", ADA, "sam", any_store, now=LATER)
+    assert not lift_hold("dispute:stripe:dp_1", ADA, "sam", any_store, why="the bank withdrew it", now=LATER)
 
 
 def test_a_parked_event_is_found_again_whole_and_leaves_when_released(any_store: Store) -> None:

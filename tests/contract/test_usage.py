@@ -117,7 +117,8 @@ def test_pages_of_entries_and_purchases_are_whole_and_newest_first(any_store: St
     purchases: list[Purchase] = []
     after = None
     while True:
-        page = any_store.entries_page(ADA, 3, after)
+        with_account, page = any_store.statement_page(ADA, 3, after)
+        assert (with_account is None) == (after is not None)
         entries += page.items
         if (after := page.next) is None:
             break

@@ -10,11 +10,12 @@ from datetime import date, datetime, timedelta
 
 from ledger import booking
 from ledger.accounts import Account
+from ledger.cases import FailedRun
 from ledger.errors import AlreadyAsked, NotFound, StoreUnavailable
 from ledger.facts import AccountId
 from ledger.lookup import ATTEMPTS, attempts
 from ledger.lots import Lot
-from ledger.ports import AccountChange, Commit, Cursor, DocumentChange, Keys, Place, Run, Store
+from ledger.ports import AccountChange, Commit, Cursor, DocumentChange, Keys, Place, Run, Store, failure_place
 
 _EXPIRY_CURSOR = Place("JOB", "CURSOR#expire_credits")
 
@@ -53,7 +54,7 @@ def _same_run(run: Run, credits_: int) -> Run:
     return run
 
 
-def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime) -> Run:
+def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime, error: str = "") -> Run:
     """Give a failed run's credits back, once. Raises NotFound: this account has no such run."""
     keys = Keys(accounts=frozenset({account_id}), runs=frozenset({(account_id, run_id)}))
     for _ in attempts():
@@ -69,8 +70,10 @@ def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime)
         back = [lots[lot_id].draw(-credits_) for lot_id, credits_ in sorted(run.drawn.items())]
         back = [lot.expire() if lot.has_lapsed(now) else lot for lot in back]
         failed = replace(run, failed_at=now, returned=run.drawn)
-        refusal = store.commit(_commit(account, lots, back, failed, f"run:{run_id}", now))
-        if refusal is None:
+        commit = _commit(account, lots, back, failed, f"run:{run_id}", now)
+        evidence = FailedRun(run_id=run_id, credits=sum(run.drawn.values()), at=now, error=error)
+        listed = DocumentChange(failure_place(account_id, now, run_id), evidence)
+        if store.commit(replace(commit, documents=(listed,))) is None:
             return failed
     raise _overtaken(f"run {run_id}", account_id)
 

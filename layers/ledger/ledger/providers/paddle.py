@@ -141,6 +141,8 @@ def _transaction(said: _Said) -> dict[str, Any]:
         claim=f"order/{owner.order_id}" if claims_order else period,
         covers=period if claims_order else None,
         is_renewal=origin in _PAYS_FOR_A_PERIOD,
+        customer_id=owner.customer_id,
+        invoice_number=optional_text(transaction, "invoice_number"),
         order_id=owner.order_id,
         subscription_id=f"paddle:{subscription_id}" if subscription_id else None,
     )
@@ -227,6 +229,7 @@ def _subscription(said: _Said) -> dict[str, Any]:
             product_id=next((product.product_id for product in products if product), None),
             period_end=_period_end(source.get("current_billing_period")),
             cancel_at=instant(cancel_at) if cancel_at else None,
+            customer_id=_customer(source.get("customer_id")),
         ),
     }
 

@@ -148,6 +148,7 @@ def _session(said: _Said) -> dict[str, Any]:
         overcharge_minor=overcharge_minor,
         claim=f"order/{owner.order_id}" if owner.order_id else None,
         order_id=owner.order_id,
+        customer_id=owner.customer_id,
     )
     return {"owner": owner, "names": (payment_id,), "payment": payment}
 
@@ -231,6 +232,8 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
         claim=f"order/{owner.order_id}" if claims_order else by_period,
         covers=by_period if claims_order else None,
         is_renewal=reason == "subscription_cycle",
+        customer_id=owner.customer_id,
+        invoice_number=optional_text(invoice, "number"),
         order_id=owner.order_id,
         subscription_id=subscription_id,
     )
@@ -332,6 +335,7 @@ def _subscription(said: _Said) -> dict[str, Any]:
             period_end=period_end,
             # A flexible subscription's cancellation shows as `cancel_at`, a classic one's as `cancel_at_period_end`.
             cancel_at=moment(cancel_at) if cancel_at else period_end if source.get("cancel_at_period_end") else None,
+            customer_id=_customer(source.get("customer")),
         ),
     }
 
