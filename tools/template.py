@@ -54,6 +54,12 @@ def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
+def layers_of(template: dict[str, Any], function: str) -> list[str]:
+    """The logical ids of a function's layers. What a function lists is put behind what all functions have."""
+    everyones = template.get("Globals", {}).get("Function", {}).get("Layers", [])
+    return [layer["Ref"] for layer in [*everyones, *functions(template)[function].get("Layers", [])]]
+
+
 def routes(template: dict[str, Any]) -> list[Route]:
     """Every HTTP route, in the template's order."""
     return [

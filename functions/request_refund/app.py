@@ -104,7 +104,7 @@ def declare(asked: WithdrawalDeclared, idempotency_key: IdempotencyKey) -> Respo
     responses=problem_responses(404),
 )
 def confirm(case_id: CaseId) -> WithdrawalReceipt:
-    """The second step. The answer is the receipt: what was declared, with date and time. Again, it is answered again."""
+    """The second step. The answer is the receipt: what was declared, and when. Asked again, it is the same."""
     here = services()
     return _receipt(
         casework.confirm_withdrawal(caller(app).account_id, case_id, here.store, here.policy, now=here.now())

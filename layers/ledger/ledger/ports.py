@@ -381,7 +381,7 @@ class Gateway(Protocol):
     """What we ask of a provider.
 
     Every method raises ProviderRefused (clear: it was not done) or ProviderUnavailable (unclear, or not now: it may
-    have been done, so look before asking again).
+    have been done, so look before asking again); and ConfigurationError, if our key or our account there is wrong.
     """
 
     def make_checkout(self, order: Order, product: Product, *, success_url: str, cancel_url: str) -> Checkout:
