@@ -250,6 +250,7 @@ def _entries(
 def _entry(
     account: Account, lot: Lot, movement: Movement, step: int, cause: str, occurred_at: datetime, now: datetime
 ) -> Entry:
+    gives_late = movement.credits > 0 and lot.remaining > 0 and lot.has_lapsed(now)
     return Entry(
         entry_id=f"{lot.lot_id}/{step}/{movement.kind}/{movement.counter}",
         account_id=account.account_id,
@@ -260,7 +261,7 @@ def _entry(
         cause=cause,
         occurred_at=occurred_at,
         recorded_at=now,
-        lapses_at=lot.expires_at if movement.kind is Kind.GRANT else None,
+        lapses_at=lot.expires_at if movement.kind is Kind.GRANT or gives_late else None,
     )
 
 
