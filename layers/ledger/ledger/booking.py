@@ -77,7 +77,8 @@ def plan(event: Event, receipt: Receipt, known: Snapshot) -> Commit | Unusable:
 
     rival: Purchase | None = None
     claim: ClaimChange | None = None
-    if before.payment is None and payment.claim:
+    is_earlier = before.payment is None or payment.precedence != before.payment.precedence
+    if payment.claim and is_earlier:
         decided = _claim(after, payment, known)
         if isinstance(decided, Unusable):
             return decided
@@ -159,7 +160,8 @@ def _claim(
         return Unusable(ParkReason.ORDER_MISMATCH, f"{payment.claim} was paid for another account")
     if rival.payment.precedence < payment.precedence:
         return replace(after, is_duplicate=True), None, None
-    return after, replace(rival, is_duplicate=True), replace(claim, replaces=held.payment_id)
+    original = replace(after, is_duplicate=False)
+    return original, replace(rival, is_duplicate=True), replace(claim, replaces=held.payment_id)
 
 
 def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> PaymentId | None:
