@@ -158,10 +158,18 @@ def _claim(
         raise ValueError(f"{held.payment_id} holds {payment.claim} but has no payment")
     if rival.payment.account_id != payment.account_id:
         return Unusable(ParkReason.ORDER_MISMATCH, f"{payment.claim} was paid for another account")
+    if _goods(rival.payment) != _goods(payment):
+        # Neither can take the other's place: a lot that only one of them pays for would stay, and be refunded too.
+        return Unusable(ParkReason.ORDER_MISMATCH, f"{held.payment_id} paid for other things under {payment.claim}")
     if rival.payment.precedence < payment.precedence:
         return replace(after, is_duplicate=True), None, None
     original = replace(after, is_duplicate=False)
     return original, replace(rival, is_duplicate=True), replace(claim, replaces=held.payment_id)
+
+
+def _goods(payment: PaymentSettled) -> list[tuple[str, int]]:
+    """What a payment pays for, line by line."""
+    return [(line.product_id, line.credits) for line in payment.lines]
 
 
 def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> PaymentId | None:
