@@ -103,7 +103,8 @@ class FakeStore:
         return _page(named, limit, after)
 
     def lapsing(self, day: date) -> Iterator[AccountId]:
-        yield from sorted({e.account_id for e in self.written.values() if e.lapses_at and e.lapses_at.date() == day})
+        due = [(entry.account_id, entry.lapse_due_at) for entry in self.written.values()]
+        yield from sorted({account_id for account_id, due_at in due if due_at and due_at.date() == day})
 
     def _entries(self, account_id: AccountId) -> list[tuple[str, Entry]]:
         mine = [("#".join(key[1:]), entry) for key, entry in self.written.items() if entry.account_id == account_id]

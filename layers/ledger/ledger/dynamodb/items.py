@@ -21,7 +21,7 @@ JOB                     CURSOR#<job>              how far a job has come
 OUTBOX                  INTENT#<tag>              an approved refund that the provider does not have yet
 
 An order's terms are an attribute of its claim. Indexes: `parked` (receipts), `purchases` (by account and time),
-`lapsing` (grants by the day on which they lapse). They say where to look; what is believed is read consistently.
+`lapsing` (what lapses, by day). They say where to look; what is believed is read consistently.
 """
 
 import zlib
@@ -231,9 +231,9 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
 
 
 def to_entry(entry: Entry) -> Item:
-    """An entry's item. A grant that lapses is in the index of its day."""
+    """An entry's item. What lapses is in the index of the day from which on its lapse can be written down."""
     item = entry_key(entry) | attributes(entry)
-    return item | {"lapses_on": {"S": format_at(entry.lapses_at)[:10]}} if entry.lapses_at else item
+    return item | {"lapses_on": {"S": format_at(entry.lapse_due_at)[:10]}} if entry.lapse_due_at else item
 
 
 def from_entry(item: Mapping[str, AttributeValue]) -> Entry:

@@ -69,7 +69,7 @@ class DynamoDBStore:
             *(items.run_key(account_id, run_id) for account_id, run_id in keys.runs),
             *(items.document_key(place) for place in keys.documents),
         ]
-        found = [item for start in range(0, len(wanted), _BATCH) for item in self._get(wanted[start : start + _BATCH])]
+        found = list(self._get(wanted))
         by_kind: dict[str, list[Item]] = {}
         documents = {items.place_of(item): items.from_document(item) for item in found if items.is_document(item)}
         for item in found:
@@ -201,7 +201,11 @@ class DynamoDBStore:
             if "Item" in found:
                 yield found["Item"]
             return
-        requests: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
+        for start in range(0, len(keys), _BATCH):
+            yield from self._get_batch(keys[start : start + _BATCH])
+
+    def _get_batch(self, keys: list[Item]) -> Iterator[Item]:
+        requests: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
         for _ in range(ATTEMPTS):
             if not requests:
                 return
