@@ -94,6 +94,7 @@ class Decision:
     ends_subscription: bool = False  # renewals are stopped too
     recommended: Outcome | None = None  # beside `review`: what the policy would do
     explanation: tuple[Considered, ...] = ()
+    seen: tuple[str, ...] = ()  # the facts that it rests on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
