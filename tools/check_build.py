@@ -82,9 +82,7 @@ def _problem(python: str, script: str, folders: Iterable[Path]) -> str | None:
     """What goes wrong when this runs with only these folders on the path."""
     path = os.pathsep.join(map(str, folders))
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    result = subprocess.run(
-        [python, "-S", "-c", script], env=environment, capture_output=True, text=True
-    )
+    result = subprocess.run([python, "-S", "-c", script], env=environment, capture_output=True, text=True)
     return None if result.returncode == 0 else result.stderr.strip()
 
 
