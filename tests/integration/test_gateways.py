@@ -843,51 +843,40 @@ def test_the_configuration_does_not_show_its_keys() -> None:
     assert STRIPE_KEY not in repr(Config.of(ENVIRONMENT))
 
 
-class _Secrets:
-    """Secrets Manager's client, with one secret or none."""
-
-    def __init__(self, text: str | None) -> None:
-        self.text = text
-
-    def get_secret_value(self, **named: str) -> Json:
-        """The secret, if it has a text: else the answer lacks it, as it does for a binary one."""
-        return named if self.text is None else named | {"SecretString": self.text}
+def with_secret(provider: Recorder, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+    """A runtime whose keys stand in Secrets Manager, for which the server stands in."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", provider.url)
+    return services(PROVIDER_KEYS_NAME="stack/provider-keys")
 
 
-def with_secret(text: str | None) -> Runtime:
-    """A runtime whose keys stand in Secrets Manager."""
-    runtime = services(PROVIDER_KEYS_NAME="stack/provider-keys")
-    runtime.client = {"secretsmanager": _Secrets(text)}.__getitem__  # type: ignore[assignment]
-    return runtime
-
-
-def test_the_keys_come_from_secrets_manager_by_name() -> None:
+def test_the_keys_come_from_secrets_manager_by_name(provider: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """One secret, by provider. What the environment holds beside it does not count."""
-    runtime = with_secret('{"stripe": "sk_test_kept", "paddle": ""}')
+    provider.will({"Name": "stack/provider-keys", "SecretString": '{"stripe": "sk_test_kept", "paddle": ""}'})
+    runtime = with_secret(provider, monkeypatch)
     assert isinstance(runtime.gateway("stripe"), StripeGateway)
     assert runtime.keys.of("stripe") == "sk_test_kept"
     with pytest.raises(ConfigurationError, match="no API key for Paddle"):
         runtime.gateway("paddle")
+    assert provider.call.content == {"SecretId": "stack/provider-keys"}
 
 
 @pytest.mark.parametrize("text", ["sk_test_kept", '["sk_test_kept"]', None])
-def test_a_secret_of_another_shape_is_told_without_its_content(text: str | None) -> None:
-    """The likeliest mistake is the bare key; it must not reach a log."""
+def test_a_secret_of_another_shape_is_told_without_its_content(
+    provider: Recorder, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    """The likeliest mistake is the bare key; it must not reach a log. A binary secret has no text."""
+    provider.will({"Name": "stack/provider-keys"} | ({} if text is None else {"SecretString": text}))
     with pytest.raises(ConfigurationError, match="stack/provider-keys should be JSON") as refused:
-        with_secret(text).gateway("stripe")
+        with_secret(provider, monkeypatch).gateway("stripe")
     assert "sk_test_kept" not in "".join(traceback.format_exception(refused.value))
 
 
-def test_keys_that_can_not_be_read_now_are_no_missing_keys() -> None:
-    """Nothing listens where the secret is asked for: try again, don't configure anew."""
-    runtime = services(PROVIDER_KEYS_NAME="stack/provider-keys")
-    with Recorder() as closed:
-        endpoint = closed.url
-    session = runtime.connection.session
-    client = session.create_client("secretsmanager", "eu-central-1", endpoint_url=endpoint)
-    runtime.client = {"secretsmanager": client}.__getitem__  # type: ignore[assignment]
+def test_keys_that_can_not_be_read_now_are_no_missing_keys(provider: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again, don't configure anew."""
+    throttled = Answer({"__type": "ThrottlingException"}, 400)
+    provider.will(throttled, throttled)
     with pytest.raises(StoreUnavailable):
-        runtime.gateway("stripe")
+        with_secret(provider, monkeypatch).gateway("stripe")
 
 
 WEBHOOKS = ["payment_succeeded", "subscription_renewed", "dispute_opened", "refund_settled", "release_parked"]
