@@ -218,7 +218,7 @@ class FakeStore:
             flags={k: since for k, since in {**account.flags, **change.flags}.items() if since},
             subscriptions={**account.subscriptions, **subscriptions},
             covered={**account.covered, **covered},
-            cases={k: case_id for k, case_id in {**account.cases, **change.cases}.items() if case_id},
+            cases={k: mark for k, mark in {**account.cases, **change.cases}.items() if mark},
         )
         for lot_id in change.closed:
             self.closed_lots[(change.account_id, lot_id)] = change.lots[lot_id]

@@ -127,19 +127,19 @@ def open_case(wish: Wish, store: Store, policy: Policy, *, now: datetime) -> Ref
                 raise AlreadyAsked("This Idempotency-Key stands for another request: use a new one.")
             return read_case(wish.account_id, answered.subject, store, known)
         dossier = dossier_in(wish.account_id, wish.payment_id, known)
-        payment = dossier.payment
-        if open_id := dossier.account.cases.get(mark(payment.payment_id, wish.reason)):
+        marked = mark(dossier.purchase.payment_id, wish.reason)
+        if open_id := next((case_id for case_id, other in dossier.account.cases.items() if other == marked), None):
             raise AlreadyAsked(f"Case {open_id} about this purchase, for this reason, is open.", open_id)
         case = RefundCase(
             case_id=case_id,
             account_id=wish.account_id,
-            payment_id=payment.payment_id,
+            payment_id=dossier.purchase.payment_id,
             reason=wish.reason,
             state=CaseState.DECLARED if wish.is_declaration else CaseState.REQUESTED,
             opened_at=now,
             opened_by=wish.opened_by,
             told=wish.told,
-            mismatches=mismatches(wish.told, payment, dossier.purchase.names, wish.email),
+            mismatches=mismatches(wish.told, dossier.payment, dossier.purchase.names, wish.email),
         )
         commit = Commit()
         if not wish.is_declaration:
@@ -443,12 +443,7 @@ def _by_policy(case: RefundCase, dossier: Dossier, store: Store, policy: Policy,
 def filed(case: RefundCase, commit: Commit, account: Account) -> Commit:
     """The commit with the case in it, and its mark on the account while it is open. All under what was read."""
     change = commit.account or AccountChange(account_id=account.account_id, version=account.version)
-    held = account.cases.get(case.mark)
-    marks: dict[str, str | None] = {}
-    if case.state.is_open and held is None:
-        marks[case.mark] = case.case_id
-    if not case.state.is_open and held == case.case_id:
-        marks[case.mark] = None
+    marks = {case.case_id: case.mark if case.state.is_open else None}
     place = DocumentChange(case_place(case.account_id, case.case_id), case, case.version)
     return replace(_with(commit, place), account=replace(change, cases=marks))
 

@@ -354,8 +354,8 @@ class DynamoDBStore:
             update.put(items.HOLD + hold_id, items.to_hold(hold) if hold else None)
         for flag_id, since in change.flags.items():
             update.put(items.FLAG + flag_id, value(since) if since else None)
-        for mark, case_id in change.cases.items():
-            update.put(items.CASE + mark, value(case_id) if case_id else None)
+        for case_id, mark in change.cases.items():
+            update.put(items.CASE + case_id, value(mark) if mark else None)
         if change.subscription:
             name = items.SUBSCRIPTION + change.subscription.subscription_id
             update.put(name, items.to_summary(change.subscription))
