@@ -34,8 +34,8 @@ verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json
 
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: check test lint format validate build engines lock events clean
-check: lint validate build test ## All of CI
+.PHONY: check test lint format validate build runtime engines lock events clean
+check: lint validate runtime test ## All of CI
 
 test: .venv/.installed .venv-ministack/.installed engines ## The tests
 	@$(PYTHON) -m pytest $(ARGS)
@@ -57,6 +57,9 @@ build: .venv-sam/.installed ## Build for Lambda, and import each function and la
 	@PATH="$(PYTHON313):$$PATH" .venv-sam/bin/sam build >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
 	@$(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
 
+runtime: build .venv-ministack/.installed .venv-runtime/.installed ## Build, and run that under Lambda's own runtime
+	@$(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py $(ARGS)
+
 engines: .venv/.installed
 	@command -v java >/dev/null && command -v npm >/dev/null && $(PYTHON) -m tools.engines install || true
 
@@ -71,9 +74,12 @@ engines: .venv/.installed
 	@$(UV) pip install --quiet --python $(PYTHON) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.venv-ministack/.installed .venv-sam/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
+# Lambda's runtime is of the functions' own Python; the others have ours.
+.venv-runtime/.installed: INTERPRETER := $(PYTHON313)/python3.13
+.venv-ministack/.installed .venv-sam/.installed: INTERPRETER := .venv/bin/python
+.venv-ministack/.installed .venv-sam/.installed .venv-runtime/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
 	@echo "setting up .venv-$*" >&2
-	@$(UV) venv --quiet --clear --python .venv/bin/python .venv-$*
+	@$(UV) venv --quiet --clear --python $(INTERPRETER) .venv-$*
 	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes requirements/$*.txt
 	@touch $@
 
@@ -87,6 +93,7 @@ lock: .venv/.installed ## Resolve the dependencies anew; no index address gets i
 	@$(ON_TOP) --group api -o layers/api/requirements.txt
 	@$(COMPILE) --group ministack -o requirements/ministack.txt
 	@$(COMPILE) --group sam -o requirements/sam.txt
+	@$(COMPILE) --group runtime -o requirements/runtime.txt
 
 clean: ## Remove everything that set-up and builds made
-	@rm -rf .venv .venv-ministack .venv-sam .engines .local .aws-sam .aws-sam.log
+	@rm -rf .venv .venv-ministack .venv-sam .venv-runtime .engines .local .aws-sam .aws-sam.log
