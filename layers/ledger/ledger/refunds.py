@@ -83,12 +83,21 @@ def outstanding(facts: Facts) -> Refunded:
 
 
 def end_of(tag: str, facts: Facts) -> RefundChanged | RefundAbandoned | None:
-    """How an approval ended; None: it is under way."""
+    """How an approval ended; None: it is under way.
+
+    A refund that bears its tag counts for more than our having given it up: the provider had it after all.
+    """
+    refunds = [refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag]
+    if refunds:
+        return next((refund for refund in refunds if refund.state in _ENDED), None)
     abandoned = facts.get(f"abandoned:{tag}")
-    if isinstance(abandoned, RefundAbandoned):
-        return abandoned
-    refunds = (refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag)
-    return next((refund for refund in refunds if refund.state in _ENDED), None)
+    return abandoned if isinstance(abandoned, RefundAbandoned) else None
+
+
+def pending_elsewhere_minor(facts: Facts) -> int:
+    """What is under way without an approval of ours: somebody refunds at the provider."""
+    refunds = (refund for refund in facts_of(facts, RefundChanged) if refund.state not in _ENDED)
+    return sum(refund.amount_minor for refund in refunds if tag_of(refund, facts) is None)
 
 
 def tag_of(refund: RefundChanged, facts: Facts) -> str | None:
