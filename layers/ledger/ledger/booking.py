@@ -260,7 +260,7 @@ def _entry(
         cause=cause,
         occurred_at=occurred_at,
         recorded_at=now,
-        lapses_at=lot.expires_at if movement.kind is Kind.GRANT else None,
+        lapses_at=lot.expires_at if movement.kind in {Kind.GRANT, Kind.RESTORE} else None,
     )
 
 

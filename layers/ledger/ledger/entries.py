@@ -1,7 +1,7 @@
 """Entries: what moved, and why. Written once, never edited."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from ledger.facts import AccountId
@@ -47,4 +47,9 @@ class Entry:
     cause: str  # provider and event id, run id, or case id
     occurred_at: datetime  # when it happened at the provider: the statement's order
     recorded_at: datetime  # when we wrote it down
-    lapses_at: datetime | None = None  # of a grant: when its credits expire
+    lapses_at: datetime | None = None  # of a grant, or of what was restored: when its credits expire
+
+    @property
+    def lapses_on(self) -> date | None:
+        """The day (UTC) on which its lapse is to be written down: not before it was recorded."""
+        return max(self.lapses_at, self.recorded_at).astimezone(UTC).date() if self.lapses_at else None

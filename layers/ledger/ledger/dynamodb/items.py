@@ -35,7 +35,6 @@ from ledger.cases import Act, Answered, FailedRun, Intent, RefundCase, Waiting
 from ledger.dynamodb.codec import (
     AttributeValue,
     attributes,
-    format_at,
     parse_at,
     plain,
     record,
@@ -231,9 +230,9 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
 
 
 def to_entry(entry: Entry) -> Item:
-    """An entry's item. A grant that lapses is in the index of its day."""
+    """An entry's item. One whose credits lapse is in the index of its day."""
     item = entry_key(entry) | attributes(entry)
-    return item | {"lapses_on": {"S": format_at(entry.lapses_at)[:10]}} if entry.lapses_at else item
+    return item | {"lapses_on": value(entry.lapses_on)} if entry.lapses_on else item
 
 
 def from_entry(item: Mapping[str, AttributeValue]) -> Entry:
