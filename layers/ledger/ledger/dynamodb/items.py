@@ -35,7 +35,6 @@ from ledger.cases import Act, Answered, FailedRun, Intent, RefundCase, Waiting
 from ledger.dynamodb.codec import (
     AttributeValue,
     attributes,
-    format_at,
     parse_at,
     plain,
     record,
