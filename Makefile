@@ -19,12 +19,15 @@ help: ## List the commands
 
 # ── What people run ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: run serve ledger verify
+.PHONY: run serve sam-local ledger verify
 run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and show the ledger that they become
 	@$(PYTHON) -m tools.local run $(ARGS)
 
 serve: .venv/.installed .venv-ministack/.installed ## Stay up on 127.0.0.1:$PORT (3000) for curl, the Stripe CLI, any client
 	@$(PYTHON) -m tools.local serve
+
+sam-local: build .venv-ministack/.installed ## Stay up with what the built functions lean on, for `sam local`: docs/recipes/sam-local.md
+	@$(PYTHON) -m tools.sam_local
 
 ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
 	@$(PYTHON) -m tools.ledger statement --account "$(ACCOUNT)" $(JSON)
