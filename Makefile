@@ -55,7 +55,7 @@ format: .venv/.installed ## Format and mend what can be mended
 validate: .venv-sam/.installed ## Validate and lint the template
 	@.venv-sam/bin/sam validate --lint
 
-build: .venv-sam/.installed ## Build the functions and import each with nothing but what was built
+build: .venv-sam/.installed ## Build for Lambda, and import each function and layer with nothing but what was built
 	@test -n "$(PYTHON313)" || { echo "sam build needs python3.13 on PATH: install it. \`make test\` does without."; exit 1; }
 	@PATH="$(PYTHON313):$$PATH" .venv-sam/bin/sam build >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
 	@$(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
@@ -87,9 +87,13 @@ engines: .venv/.installed
 	@touch $@
 
 COMPILE := $(UV) pip compile --quiet --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
+# A layer on top of the dependencies: in the versions that are tested, without what the layer below it brings.
+ON_TOP := $(COMPILE) --constraints requirements/dev.txt --no-emit-package typing-extensions --no-emit-package urllib3
 lock: .venv/.installed ## Resolve the dependencies anew; no index address gets into the files
 	@$(COMPILE) pyproject.toml -o layers/dependencies/requirements.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
+	@$(ON_TOP) --group providers -o layers/providers/requirements.txt
+	@$(ON_TOP) --group api -o layers/api/requirements.txt
 	@$(COMPILE) --group ministack -o requirements/ministack.txt
 	@$(COMPILE) --group sam -o requirements/sam.txt
 	@$(COMPILE) --group runtime -o requirements/runtime.txt

@@ -27,6 +27,7 @@ from ledger.ports import (
     Refusal,
     Run,
     Snapshot,
+    sortable,
 )
 from ledger.purchases import Purchase
 from ledger.subscriptions import Subscription
@@ -82,9 +83,12 @@ class FakeStore:
             if since is None or entry.occurred_at >= since:
                 yield entry
 
-    def entries_page(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Entry]:
+    def statement_page(
+        self, account_id: AccountId, limit: int, after: str | None = None
+    ) -> tuple[Account | None, Page[Entry]]:
         self.round_trips += 1
-        return _page(self._entries(account_id), limit, after)
+        account = None if after else self.accounts.get(account_id)
+        return account, _page(self._entries(account_id), limit, after)
 
     def documents(self, partition: str, prefix: str, limit: int, after: str | None = None) -> Page[Document]:
         self.round_trips += 1
@@ -95,10 +99,12 @@ class FakeStore:
         self.round_trips += 2
         paid = [item for item in self.payments.values() if isinstance(item, Purchase) and item.account_id == account_id]
         ranked = sorted(paid, key=lambda item: item.payment.precedence if item.payment else (), reverse=True)
-        return _page([(item.payment_id, item) for item in ranked], limit, after)
+        named = [(f"{sortable(item.payment.at)}#{item.payment_id}", item) for item in ranked if item.payment]
+        return _page(named, limit, after)
 
     def lapsing(self, day: date) -> Iterator[AccountId]:
-        yield from sorted({e.account_id for e in self.written.values() if e.lapses_at and e.lapses_at.date() == day})
+        due = [(entry.account_id, entry.lapse_due_at) for entry in self.written.values()]
+        yield from sorted({account_id for account_id, due_at in due if due_at and due_at.date() == day})
 
     def _entries(self, account_id: AccountId) -> list[tuple[str, Entry]]:
         mine = [("#".join(key[1:]), entry) for key, entry in self.written.items() if entry.account_id == account_id]
@@ -212,7 +218,7 @@ class FakeStore:
             flags={k: since for k, since in {**account.flags, **change.flags}.items() if since},
             subscriptions={**account.subscriptions, **subscriptions},
             covered={**account.covered, **covered},
-            cases={k: case_id for k, case_id in {**account.cases, **change.cases}.items() if case_id},
+            cases={k: mark for k, mark in {**account.cases, **change.cases}.items() if mark},
         )
         for lot_id in change.closed:
             self.closed_lots[(change.account_id, lot_id)] = change.lots[lot_id]
@@ -223,10 +229,10 @@ def _version_of(stored: Document | None) -> int:
 
 
 def _page(found: list[tuple[str, _T]], limit: int, after: str | None) -> Page[_T]:
-    names = [name for name, _ in found]
-    start = names.index(after) + 1 if after else 0
-    rows = found[start : start + limit]
-    return Page(tuple(row for _, row in rows), rows[-1][0] if start + limit < len(found) else None)
+    is_newest_first = len(found) > 1 and found[0][0] > found[-1][0]
+    rest = [(name, row) for name, row in found if after is None or (name < after if is_newest_first else name > after)]
+    rows = rest[:limit]
+    return Page(tuple(row for _, row in rows), rows[-1][0] if limit < len(rest) else None)
 
 
 def _version(stored: Purchase | Pointer | None) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tools.template import functions, load, routes, table_definition
+from tools.template import functions, layers_of, load, routes, table_definition
 
 TEMPLATE = load()
 FUNCTIONS = functions(TEMPLATE)
@@ -59,6 +59,21 @@ def test_every_function_keeps_its_logs_for_a_time_and_has_an_alarm(function: str
     assert group["Properties"]["RetentionInDays"]
     watched = [alarm["Properties"]["Dimensions"] for alarm in of_type("AWS::CloudWatch::Alarm").values()]
     assert [{"Name": "FunctionName", "Value": {"Ref": function}}] in watched
+
+
+def test_webhooks_carry_no_sdk_and_no_pydantic() -> None:
+    """Two layers: what more there is would be loaded, or could be, while a provider waits for its answer."""
+    for route in routes(TEMPLATE):
+        if route.folder in WEBHOOKS:
+            assert layers_of(TEMPLATE, route.function) == ["DependenciesLayer", "LedgerLayer"]
+
+
+def test_compiled_layers_are_for_the_functions_machine() -> None:
+    """A layer for another architecture deploys well and fails at its first import."""
+    machines = TEMPLATE["Globals"]["Function"]["Architectures"]
+    makefile = Path("layers/api/Makefile").read_text("utf-8")
+    assert TEMPLATE["Resources"]["ApiLayer"]["Properties"]["CompatibleArchitectures"] == machines
+    assert {"arm64": "aarch64", "x86_64": "x86_64"}[machines[0]] in makefile.partition("LAYER_PLATFORM ?= ")[2][:30]
 
 
 def test_every_alarm_names_its_page() -> None:

@@ -7,12 +7,13 @@ declared ──► requested ──► approved ──► issued ──► settl
               └──┘ waits for its settling time       └── a chargeback came first, or the provider refused
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from ledger.errors import CaseClosed
-from ledger.facts import AccountId, PaymentId, RefundedItem
+from ledger.facts import AccountId, PaymentId, PaymentSettled, RefundedItem
 
 
 class Reason(StrEnum):
@@ -93,6 +94,7 @@ class Decision:
     ends_subscription: bool = False  # renewals are stopped too
     recommended: Outcome | None = None  # beside `review`: what the policy would do
     explanation: tuple[Considered, ...] = ()
+    seen: tuple[str, ...] = ()  # the facts that it rests on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +103,26 @@ class Told:
 
     message: str = ""
     email: str | None = None
-    charged_on: str | None = None  # a date, ISO 8601
+    charged_on: date | None = None
     reference: str | None = None  # an invoice's number or a payment's reference
     happened_at: datetime | None = None  # of a technical problem
     error_messages: tuple[str, ...] = ()
+
+
+def mismatches(told: Told, payment: PaymentSettled, names: Iterable[PaymentId], email: str | None) -> tuple[str, ...]:
+    """Where the evidence that clause 4 asks for differs from what we know. `email`: the account's, if it is known.
+
+    A date may be a day off: the customer's bank counts in another time zone.
+    """
+    found = []
+    if told.email and email and told.email.casefold() != email.casefold():
+        found.append("The e-mail address is not the one of the account.")
+    if told.charged_on and abs((told.charged_on - payment.at.date()).days) > 1:
+        found.append(f"The charge was made on {payment.at.date()}, not on {told.charged_on}.")
+    known = {payment.invoice_number, *(name.partition(":")[2] for name in names)}
+    if told.reference and told.reference not in known:
+        found.append(f"{told.reference} is no invoice number or payment reference of this charge.")
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +197,16 @@ class Waiting:
     case_id: str
     account_id: AccountId
     since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRun:
+    """A run that our system failed: its credits came back, and it is evidence."""
+
+    run_id: str
+    credits: int
+    at: datetime
+    error: str = ""  # what the tagging service said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
