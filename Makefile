@@ -26,8 +26,8 @@ run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and sho
 serve: .venv/.installed .venv-ministack/.installed ## Stay up on 127.0.0.1:$PORT (3000) for curl, the Stripe CLI, any client
 	@$(PYTHON) -m tools.local serve
 
-sam-local: build .venv-ministack/.installed ## Stay up with what the built functions lean on, for `sam local`: docs/recipes/sam-local.md
-	@$(PYTHON) -m tools.sam_local
+sam-local: build .venv-ministack/.installed ## Stay up with what `sam local` needs: docs/recipes/sam-local.md
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.sam_local
 
 ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
 	@$(PYTHON) -m tools.ledger statement --account "$(ACCOUNT)" $(JSON)
@@ -58,10 +58,10 @@ validate: .venv-sam/.installed ## Validate and lint the template
 build: .venv-sam/.installed ## Build for Lambda, and import each function and layer with nothing but what was built
 	@test -n "$(PYTHON313)" || { echo "sam build needs python3.13 on PATH: install it. \`make test\` does without."; exit 1; }
 	@PATH="$(PYTHON313):$$PATH" .venv-sam/bin/sam build >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
-	@$(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
 
 runtime: build .venv-ministack/.installed .venv-runtime/.installed ## Build, and run that under Lambda's own runtime
-	@$(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py $(ARGS)
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py $(ARGS)
 
 engines: .venv/.installed
 	@command -v java >/dev/null && command -v npm >/dev/null && $(PYTHON) -m tools.engines install || true
