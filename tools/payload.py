@@ -16,7 +16,7 @@ from tools.template import Route
 
 ACCOUNT = "000000000000"
 
-_TEXT = re.compile(r"^(text/|application/(json|xml|javascript|x-www-form-urlencoded|[a-z0-9.+-]*\+(json|xml))\s*(;|$))", re.I)
+_TEXT = re.compile(r"^(text/|application/(json|xml|javascript|x-www-form-urlencoded|[a-z0-9.+-]*\+(json|xml))\s*(;|$))", re.IGNORECASE)
 _SET_BY_THE_GATEWAY = {"connection", "content-length", "transfer-encoding", "date", "server", "apigw-requestid"}
 
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from ledger.api.answers import CancellationShown, PortalShown, SubscriptionShown
 from ledger.api.asked import CancellationAsked, PortalAsked
-from ledger.api.http import caller, lambda_handler_of, problem_responses, resolver, services
+from ledger.api.http import answers, caller, lambda_handler_of, resolver, services
 from ledger.errors import Invalid, NotFound
 from ledger.ports import Keys
 from ledger.subscriptions import Subscription, SubscriptionStatus
@@ -21,10 +21,14 @@ app = resolver()
 SubscriptionId = Annotated[
     str | None, Query(min_length=1, max_length=200, description="It may be left out when there is one.")
 ]
-_ASKS_PROVIDER = problem_responses(404, 502)
 
 
-@app.post("/subscription/cancellation", summary="Stop renewals", tags=["Subscription"], responses=_ASKS_PROVIDER)
+@app.post(
+    "/subscription/cancellation",
+    summary="Stop renewals",
+    tags=["Subscription"],
+    responses=answers(CancellationShown, 404, 502),
+)
 def cancel(asked: CancellationAsked) -> CancellationShown:
     """At any time. Credits and features stay until the end of the period. Asking again changes nothing."""
     subscription = _chosen(asked.subscription_id)
@@ -36,7 +40,12 @@ def cancel(asked: CancellationAsked) -> CancellationShown:
     )
 
 
-@app.delete("/subscription/cancellation", summary="Let renewals go on", tags=["Subscription"], responses=_ASKS_PROVIDER)
+@app.delete(
+    "/subscription/cancellation",
+    summary="Let renewals go on",
+    tags=["Subscription"],
+    responses=answers(CancellationShown, 404, 502),
+)
 def resume(subscription_id: SubscriptionId = None) -> CancellationShown:
     """Before the period ends. Asking again changes nothing."""
     subscription = _chosen(subscription_id)
@@ -49,7 +58,7 @@ def resume(subscription_id: SubscriptionId = None) -> CancellationShown:
     summary="The provider's own billing page",
     tags=["Subscription"],
     status_code=201,
-    responses=_ASKS_PROVIDER,
+    responses=answers(PortalShown, 404, 502, status=201),
 )
 def open_portal(asked: PortalAsked) -> Response[PortalShown]:
     """For invoices and payment methods. The address is short-lived: send the customer there at once."""

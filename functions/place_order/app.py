@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from ledger.api.answers import ConsentShown, OrderShown
 from ledger.api.asked import ConsentConfirmed, IdempotencyKey, OrderAsked
-from ledger.api.http import caller, lambda_handler_of, problem_responses, resolver, services
+from ledger.api.http import answers, caller, lambda_handler_of, resolver, services
 from ledger.facts import OrderId
 from ledger.ordering import Request, confirm_consent, place_order
 from ledger.orders import Consent
@@ -18,7 +18,13 @@ from ledger.orders import Consent
 app = resolver()
 
 
-@app.post("/orders", summary="Buy credits", tags=["Orders"], status_code=201, responses=problem_responses(403, 502))
+@app.post(
+    "/orders",
+    summary="Buy credits",
+    tags=["Orders"],
+    status_code=201,
+    responses=answers(OrderShown, 403, 502, status=201),
+)
 def order(asked: OrderAsked, idempotency_key: IdempotencyKey) -> Response[OrderShown]:
     """Makes the order and its checkout. Send the customer to `checkout_url`; the credits come with the payment."""
     here, now = services(), services().now()
@@ -51,7 +57,7 @@ def order(asked: OrderAsked, idempotency_key: IdempotencyKey) -> Response[OrderS
     "/orders/<order_id>/consent-confirmation",
     summary="The consent was confirmed by e-mail",
     tags=["Orders"],
-    responses=problem_responses(404, 409),
+    responses=answers(ConsentShown, 404, 409),
 )
 def confirm(order_id: Annotated[str, Path(pattern=r"^ord_[0-9a-f]{24}$")], asked: ConsentConfirmed) -> ConsentShown:
     """With request and acknowledgement it ends the right to withdraw for credits that are used."""

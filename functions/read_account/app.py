@@ -11,14 +11,16 @@ from ledger.accounts import Account
 from ledger.api import cursors
 from ledger.api.answers import AccountShown, EntryShown, PurchasePage, PurchaseShown, StatementPage
 from ledger.api.asked import PageCursor, PageSize
-from ledger.api.http import caller, lambda_handler_of, problem_responses, resolver, services
+from ledger.api.http import answers, caller, lambda_handler_of, resolver, services
 from ledger.casework import preview_all
 from ledger.ports import Keys
 
 app = resolver()
 
 
-@app.get("/account", summary="Credits, holds, subscription, debt", tags=["Account"], responses=problem_responses(403))
+@app.get(
+    "/account", summary="Credits, holds, subscription, debt", tags=["Account"], responses=answers(AccountShown, 403)
+)
 def account() -> AccountShown:
     """Of the customer whose token it is. Who never bought anything has an empty account."""
     here, account_id = services(), caller(app).account_id
@@ -32,7 +34,7 @@ def account() -> AccountShown:
     "/account/statement",
     summary="Every movement of credits, newest first",
     tags=["Account"],
-    responses=problem_responses(403),
+    responses=answers(StatementPage, 403),
 )
 def statement(
     limit: PageSize = 50,
@@ -59,7 +61,7 @@ def statement(
     "/purchases",
     summary="Payments, and whether each could be refunded now",
     tags=["Account"],
-    responses=problem_responses(403),
+    responses=answers(PurchasePage, 403),
 )
 def purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
     """Newest first. Each says what a request would be answered now, under the reason that fits it best, and why."""

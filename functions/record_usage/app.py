@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from ledger.api.answers import RunShown
 from ledger.api.asked import RunDrawn, RunFailed
-from ledger.api.http import lambda_handler_of, problem_responses, resolver, services
+from ledger.api.http import answers, lambda_handler_of, resolver, services
 from ledger.facts import AccountId
 from ledger.ports import Run
 from ledger.usage import fail_run, spend
@@ -18,7 +18,7 @@ app = resolver()
 RunId = Annotated[str, Path(min_length=1, max_length=200, description="The run's own id.")]
 
 
-@app.post("/usage", summary="Draw credits for a run", tags=["Usage"], responses=problem_responses(402, 403))
+@app.post("/usage", summary="Draw credits for a run", tags=["Usage"], responses=answers(RunShown, 402, 403))
 def draw(asked: RunDrawn) -> RunShown:
     """Whole or not at all. The same run again draws nothing, and is answered as before."""
     here = services()
@@ -37,7 +37,7 @@ def draw(asked: RunDrawn) -> RunShown:
     "/usage/<run_id>/failure",
     summary="Give a failed run's credits back",
     tags=["Usage"],
-    responses=problem_responses(404),
+    responses=answers(RunShown, 404),
 )
 def fail(run_id: RunId, asked: RunFailed) -> RunShown:
     """To the lots that they came from, once."""

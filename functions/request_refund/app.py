@@ -18,7 +18,7 @@ from ledger.api.asked import (
     RefundAsked,
     WithdrawalDeclared,
 )
-from ledger.api.http import caller, lambda_handler_of, problem_responses, resolver, services
+from ledger.api.http import answers, caller, lambda_handler_of, resolver, services
 from ledger.api.wishes import wish
 from ledger.cases import CaseState, Reason, RefundCase, Told
 from ledger.casework import Wish
@@ -26,10 +26,15 @@ from ledger.errors import AlreadyAsked, NotFound
 from ledger.facts import PaymentId
 
 app = resolver()
-_CASES = problem_responses(404, 409)
 
 
-@app.post("/refund-requests", summary="Ask for money back", tags=["Refunds"], status_code=201, responses=_CASES)
+@app.post(
+    "/refund-requests",
+    summary="Ask for money back",
+    tags=["Refunds"],
+    status_code=201,
+    responses=answers(CaseShown, 404, 409, status=201),
+)
 def ask(asked: RefundAsked, idempotency_key: IdempotencyKey) -> Response[CaseShown]:
     """Opens a case. What is clear is decided at once; there is one open case for each purchase and reason."""
     here, who = services(), caller(app)
@@ -38,7 +43,7 @@ def ask(asked: RefundAsked, idempotency_key: IdempotencyKey) -> Response[CaseSho
     return Response(201, "application/json", CaseShown.of(case), {"location": f"/refund-requests/{case.case_id}"})
 
 
-@app.get("/refund-requests", summary="One's cases", tags=["Refunds"], responses=problem_responses())
+@app.get("/refund-requests", summary="One's cases", tags=["Refunds"], responses=answers(CasePage))
 def cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
     """Withdrawals included."""
     start, _ = cursors.opened(after, mark="CASE#")
@@ -47,7 +52,7 @@ def cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
     return CasePage(cases=shown, next=cursors.close(page.next))
 
 
-@app.get("/refund-requests/<case_id>", summary="One case", tags=["Refunds"], responses=problem_responses(404))
+@app.get("/refund-requests/<case_id>", summary="One case", tags=["Refunds"], responses=answers(CaseShown, 404))
 def case(case_id: CaseId) -> CaseShown:
     """What was decided and why, and what became of it."""
     return CaseShown.of(casework.read_case(caller(app).account_id, case_id, services().store))
@@ -58,7 +63,7 @@ def case(case_id: CaseId) -> CaseShown:
     summary="Upload a screenshot",
     tags=["Refunds"],
     status_code=201,
-    responses=_CASES,
+    responses=answers(UploadShown, 404, 409, status=201),
 )
 def add_evidence(case_id: CaseId, asked: EvidenceAsked) -> Response[UploadShown]:
     """Answers where one file of at most 10 MB may be uploaded within the next minutes, by a form POST."""
@@ -73,7 +78,7 @@ def add_evidence(case_id: CaseId, asked: EvidenceAsked) -> Response[UploadShown]
     summary="Withdraw from a contract: declare",
     tags=["Withdrawals"],
     status_code=201,
-    responses=problem_responses(404),
+    responses=answers(WithdrawalReceipt, 404, status=201),
 )
 def declare(asked: WithdrawalDeclared, idempotency_key: IdempotencyKey) -> Response[WithdrawalReceipt]:
     """The first of two steps. Nothing happens until it is confirmed; the answer says what would be decided now."""
@@ -101,7 +106,7 @@ def declare(asked: WithdrawalDeclared, idempotency_key: IdempotencyKey) -> Respo
     "/withdrawals/<case_id>/confirmation",
     summary="Withdraw from a contract: confirm",
     tags=["Withdrawals"],
-    responses=problem_responses(404),
+    responses=answers(WithdrawalReceipt, 404),
 )
 def confirm(case_id: CaseId) -> WithdrawalReceipt:
     """The second step. The answer is the receipt: what was declared, and when. Asked again, it is the same."""
@@ -111,7 +116,12 @@ def confirm(case_id: CaseId) -> WithdrawalReceipt:
     )
 
 
-@app.get("/withdrawals/<case_id>", summary="The receipt again", tags=["Withdrawals"], responses=problem_responses(404))
+@app.get(
+    "/withdrawals/<case_id>",
+    summary="The receipt again",
+    tags=["Withdrawals"],
+    responses=answers(WithdrawalReceipt, 404),
+)
 def receipt(case_id: CaseId) -> WithdrawalReceipt:
     """As often as it is asked for."""
     found = casework.read_case(caller(app).account_id, case_id, services().store)

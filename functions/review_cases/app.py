@@ -21,7 +21,7 @@ from ledger.api.asked import (
     PageSize,
     SupportRefundAsked,
 )
-from ledger.api.http import lambda_handler_of, problem_responses, resolver, services, support
+from ledger.api.http import answers, lambda_handler_of, resolver, services, support
 from ledger.api.review import support_case
 from ledger.api.wishes import wish
 from ledger.book import lay_hold, lift_hold
@@ -36,7 +36,10 @@ Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reaso
 
 
 @app.get(
-    "/support/refund-cases", summary="Cases in review, oldest first", tags=["Support"], responses=problem_responses(403)
+    "/support/refund-cases",
+    summary="Cases in review, oldest first",
+    tags=["Support"],
+    responses=answers(WaitingPage, 403),
 )
 def queue(limit: PageSize = 50, after: PageCursor = None) -> WaitingPage:
     """Those that a person is to decide."""
@@ -52,7 +55,7 @@ def queue(limit: PageSize = 50, after: PageCursor = None) -> WaitingPage:
     summary="Open a case in a customer's name",
     tags=["Support"],
     status_code=201,
-    responses=problem_responses(403, 404, 409),
+    responses=answers(CaseShown, 403, 404, 409, status=201),
 )
 def open_case(asked: SupportRefundAsked, idempotency_key: IdempotencyKey) -> Response[CaseShown]:
     """From what was written by e-mail: the same rules, the same record."""
@@ -68,7 +71,7 @@ def open_case(asked: SupportRefundAsked, idempotency_key: IdempotencyKey) -> Res
     "/support/refund-cases/<case_id>",
     summary="One case, with all that a decision needs",
     tags=["Support"],
-    responses=problem_responses(403, 404),
+    responses=answers(SupportCase, 403, 404),
 )
 def case(case_id: CaseId) -> SupportCase:
     """Purchase, facts, usage since, evidence, what the policy says and why."""
@@ -80,7 +83,7 @@ def case(case_id: CaseId) -> SupportCase:
     "/support/refund-cases/<case_id>/decision",
     summary="Decide a case",
     tags=["Support"],
-    responses=problem_responses(403, 404, 409),
+    responses=answers(SupportCase, 403, 404, 409),
 )
 def decide(case_id: CaseId, asked: DecisionAsked) -> SupportCase:
     """Approve in full or in part, replace by credits, or decline with a reason. A second click changes nothing."""
@@ -102,7 +105,7 @@ def decide(case_id: CaseId, asked: DecisionAsked) -> SupportCase:
     "/support/accounts/<account_id>/holds",
     summary="Suspend an account",
     tags=["Support"],
-    responses=problem_responses(403, 404),
+    responses=answers(HoldChanged, 403, 404),
 )
 def hold(account_id: AccountPath, asked: HoldAsked) -> HoldChanged:
     """Until this hold is lifted. Laying it again changes nothing."""
@@ -117,7 +120,7 @@ def hold(account_id: AccountPath, asked: HoldAsked) -> HoldChanged:
     "/support/accounts/<account_id>/holds/<hold_id>",
     summary="Lift one hold",
     tags=["Support"],
-    responses=problem_responses(403),
+    responses=answers(HoldChanged, 403),
 )
 def lift(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChanged:
     """That one and no other. Later news of the same dispute don't hold again."""

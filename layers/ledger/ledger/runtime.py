@@ -158,7 +158,7 @@ class Runtime:
 
     def publish_metrics(self) -> None:
         """Print this invocation's metrics for CloudWatch; where there is none, forget them."""
-        if self.config.is_measured:
+        if self.config.is_measured and self.metrics.metric_set:
             self.metrics.flush_metrics()
         else:
             self.metrics.clear_metrics()

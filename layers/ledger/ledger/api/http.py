@@ -19,7 +19,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestValidationError,
 )
 
-from ledger.api.answers import FieldProblem, Problem
+from ledger.api.answers import Answer, FieldProblem, Problem
 from ledger.errors import (
     AccountSuspended,
     AlreadyAsked,
@@ -58,15 +58,17 @@ class Caller:
     groups: frozenset[str]
 
 
-def problem_responses(*statuses: int) -> dict[int, Any]:
-    """The problem documents of a route, for its description."""
-    return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "content": {PROBLEM_JSON: {"model": Problem}},
-        }
-        for status in (*statuses, 413, 422, 503)
+def answers(
+    model: type[Answer], *problems: int, status: int = 200, media_type: str = "application/json"
+) -> dict[int, Any]:
+    """What a route answers, for its description: this, or one of these problem documents."""
+    told: dict[int, Any] = {
+        status: {"description": HTTPStatus(status).phrase, "content": {media_type: {"model": model}}}
     }
+    for problem_status in (*problems, 413, 422, 503):
+        content = {PROBLEM_JSON: {"model": Problem}}
+        told[problem_status] = {"description": HTTPStatus(problem_status).phrase, "content": content}
+    return told
 
 
 def resolver() -> APIGatewayHttpResolver:

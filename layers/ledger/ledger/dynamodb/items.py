@@ -43,7 +43,7 @@ from ledger.dynamodb.codec import (
 )
 from ledger.entries import Entry
 from ledger.events import Receipt
-from ledger.facts import AccountId, Fact, PaymentId
+from ledger.facts import AccountId, Fact, PaymentId, RefundApproved
 from ledger.lots import Lot
 from ledger.ports import Claim, Cursor, Document, Place, Pointer, Run, sortable
 from ledger.purchases import Purchase
@@ -139,6 +139,8 @@ def to_purchase(purchase: Purchase) -> Item:
     if purchase.payment:
         item["account_id"] = {"S": purchase.payment.account_id}  # these two bring it into the index
         item["paid_at"] = {"S": sortable(purchase.payment.at)}
+    if any(isinstance(fact, RefundApproved) for fact in purchase.facts.values()):
+        item["has_approvals"] = {"BOOL": True}  # by this the stream knows that a refund case follows it
     return item
 
 
