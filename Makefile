@@ -19,7 +19,7 @@ help: ## List the commands
 
 # ── What people run ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: run serve token job ledger verify
+.PHONY: run serve token job sam-local ledger verify
 run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and show the ledger that they become
 	@$(PYTHON) -m tools.local run $(ARGS)
 
@@ -32,6 +32,9 @@ token: .venv/.installed ## Print a token: make token ACCOUNT=acct_ada [GROUPS=bi
 
 job: .venv/.installed ## Run a scheduled function on the running server: make job NAME=release_parked [EVENT=…]
 	@$(PYTHON) -m tools.job --name="$(NAME)" --event='$(EVENT)'
+
+sam-local: build .venv-ministack/.installed ## Stay up with what `sam local` needs: docs/recipes/sam-local.md
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.sam_local
 
 ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
 	@$(PYTHON) -m tools.ledger statement --account "$(ACCOUNT)" $(JSON)
@@ -62,10 +65,10 @@ validate: .venv-sam/.installed ## Validate and lint the template
 build: .venv-sam/.installed ## Build for Lambda, and import each function and layer with nothing but what was built
 	@test -n "$(PYTHON313)" || { echo "sam build needs python3.13 on PATH: install it. \`make test\` does without."; exit 1; }
 	@PATH="$(PYTHON313):$$PATH" .venv-sam/bin/sam build >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
-	@$(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
 
 runtime: build .venv-ministack/.installed .venv-runtime/.installed ## Build, and run that under Lambda's own runtime
-	@$(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py $(ARGS)
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py $(ARGS)
 
 engines: .venv/.installed
 	@command -v java >/dev/null && command -v npm >/dev/null && $(PYTHON) -m tools.engines install || true

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from tools import engines, environment
-from tools.template import functions
+from tools.check_build import BuiltLayers
+from tools.template import functions, layers_of
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / ".aws-sam" / "build"
@@ -75,18 +76,17 @@ class RealRuntime:
 
 @contextlib.contextmanager
 def running(
-    template: dict[str, Any], function: str, variables: Mapping[str, str], endpoint: str
+    template: dict[str, Any], layers: BuiltLayers, function: str, variables: Mapping[str, str], endpoint: str
 ) -> Iterator[RealRuntime]:
     """One built function, ready to be invoked; `endpoint` answers for AWS. Raises RuntimeMissing, FunctionFailed."""
     emulator = _emulator()
     properties = {**template["Globals"]["Function"], **functions(template)[function]}
-    layers = [BUILD / layer["Ref"] / "python" for layer in properties["Layers"]]
     address, runtime_api = (f"127.0.0.1:{engines.free_port()}" for _ in range(2))
     settings = {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
         "TZ": ":UTC",
-        "PYTHONPATH": os.pathsep.join(map(str, (BUILD / function, *layers))),
+        "PYTHONPATH": os.pathsep.join(map(str, (BUILD / function, *map(layers.path, layers_of(template, function))))),
         "PYTHONDONTWRITEBYTECODE": "1",  # the build stays as it was built
         "AWS_LAMBDA_FUNCTION_NAME": function,
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(properties["Timeout"]),
