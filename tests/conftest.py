@@ -52,6 +52,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     played = sum(value for report in passed for name, value in report.user_properties if name == "histories")
     if played:
         terminalreporter.write_line(f"{played:,} histories were played, every event twice; each ended in one ledger.")
+    started = [value for report in passed for name, value in report.user_properties if name == "cold_start"]
+    for function, init_ms in started:
+        terminalreporter.write_line(f"{function:32} cold start {init_ms:6.0f} ms")
     if problem := engines.unavailable("dynamodb-local"):
         terminalreporter.write_line(f"The concurrency tests ran on MiniStack, not on DynamoDB Local. {problem}")
 

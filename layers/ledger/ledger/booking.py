@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.accounts import Account, Hold
-from ledger.entries import Entry, Kind
+from ledger.entries import Counter, Entry, Kind
 from ledger.events import Event, Outcome, ParkReason, Receipt
 from ledger.facts import AccountId, Fact, PaymentId, PaymentSettled, merge
 from ledger.lots import Lot, Movement, movements
@@ -301,7 +301,17 @@ def lot_entries(
         for movement in movements(before.get(lot.lot_id), lot):
             is_expiry = movement.kind is Kind.EXPIRE and lot.expires_at
             at = lot.expires_at if is_expiry and lot.expires_at else now
-            yield _entry(account, lot, movement, account.version + 1, cause, at, now)
+            step = 0 if movement.kind is Kind.GRANT else account.version + 1
+            yield _entry(account, lot, movement, step, cause, at, now)
+
+
+def plan_goodwill(account: Account, lot_id: str, credits_: int, cause: str, now: datetime) -> Commit:
+    """Credits that support gives: a lot of their own, which never lapses."""
+    lot = Lot(lot_id=lot_id, granted=credits_, source=Counter.GOODWILL)
+    return Commit(
+        account=AccountChange(account_id=account.account_id, version=account.version, lots={lot_id: lot}),
+        entries=tuple(lot_entries(account, {}, [lot], cause, now)),
+    )
 
 
 def owner_account(event: Event, known: Snapshot) -> AccountId | Unusable | None:

@@ -5,7 +5,8 @@ RECEIPT#<customer>      <event id>                receipt; without a customer th
 PAYMENT#<payment id>    PURCHASE                  purchase, or the pointer to it
 CLAIM#<order|period>    CLAIM                     who paid for it first; our order's terms
 SUBSCRIPTION#<id>       SUBSCRIPTION              subscription
-ACCOUNT#<account id>    ACCOUNT                   account: an attribute for each open lot, hold, flag, subscription
+ACCOUNT#<account id>    ENTRY~ACCOUNT             account: an attribute for each open lot, hold, flag, subscription;
+                                                  it sorts above its entries, so one query reads it and the newest
                         ENTRY#<time>#<entry id>   entry
                         LOT#<lot id>              a lot that has left the account
                         RUN#<run id>              what a run drew, and what came back
@@ -34,7 +35,6 @@ from ledger.cases import Act, Answered, FailedRun, Intent, RefundCase, Waiting
 from ledger.dynamodb.codec import (
     AttributeValue,
     attributes,
-    format_at,
     parse_at,
     plain,
     record,
@@ -42,7 +42,7 @@ from ledger.dynamodb.codec import (
 )
 from ledger.entries import Entry
 from ledger.events import Receipt
-from ledger.facts import AccountId, Fact, PaymentId
+from ledger.facts import AccountId, Fact, PaymentId, RefundApproved
 from ledger.lots import Lot
 from ledger.ports import Claim, Cursor, Document, Place, Pointer, Run, sortable
 from ledger.purchases import Purchase
@@ -51,6 +51,7 @@ from ledger.subscriptions import Subscription
 Item = dict[str, Any]
 
 _FACTS: Mapping[str, type[Fact]] = {kind.__name__: kind for kind in facts.Fact.__args__}
+ACCOUNT = "ENTRY~ACCOUNT"
 LOT, HOLD, FLAG, SUBSCRIPTION, COVERED, CASE = "lot:", "hold:", "flag:", "subscription:", "covered:", "case:"
 _DOCUMENTS: Mapping[str, type[Document]] = {
     "CASE": RefundCase,
@@ -90,7 +91,7 @@ def subscription_key(subscription_id: str) -> Item:
 
 def account_key(account_id: AccountId) -> Item:
     """An account's key."""
-    return key(f"ACCOUNT#{account_id}", "ACCOUNT")
+    return key(f"ACCOUNT#{account_id}", ACCOUNT)
 
 
 def lot_key(account_id: AccountId, lot_id: str) -> Item:
@@ -137,6 +138,8 @@ def to_purchase(purchase: Purchase) -> Item:
     if purchase.payment:
         item["account_id"] = {"S": purchase.payment.account_id}  # these two bring it into the index
         item["paid_at"] = {"S": sortable(purchase.payment.at)}
+    if any(isinstance(fact, RefundApproved) for fact in purchase.facts.values()):
+        item["has_approvals"] = {"BOOL": True}  # by this the stream knows that a refund case follows it
     return item
 
 

@@ -30,11 +30,12 @@ from ledger.facts import (
     RefundedItem,
     RefundState,
 )
+from ledger.providers import tags
 from ledger.providers.reading import Json, NotBookable, instant, notification, objects, optional_text, text, whole
 from ledger.providers.signatures import verify_paddle as verify
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
-__all__ = ["FUNCTIONS", "parse", "translate", "verify"]
+__all__ = ["FUNCTIONS", "REFUND_STATES", "parse", "translate", "verify"]
 
 
 def parse(body: bytes) -> Json:
@@ -233,7 +234,7 @@ def _subscription(said: _Said) -> dict[str, Any]:
     }
 
 
-_REFUND_STATES = {
+REFUND_STATES = {
     "pending_approval": RefundState.PENDING,
     "approved": RefundState.SUCCEEDED,
     "rejected": RefundState.CANCELED,
@@ -252,14 +253,18 @@ def _adjustment(said: _Said) -> dict[str, Any]:
     """An adjustment names its transaction alone: no prices, no custom_data."""
     source = said.source
     action, status = text(source, "action"), text(source, "status")
-    if status not in _REFUND_STATES:
+    if status not in REFUND_STATES:
         raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment status {status}")
     common: dict[str, Any] = {"amount_minor": whole(source["totals"], "total"), "at": said.at, "cause": said.cause}
     adjustment_id = text(source, "id")
     fact: RefundChanged | ChargebackChanged | CreditRecorded
     if action == "refund":
         fact = RefundChanged(
-            refund_id=adjustment_id, state=_REFUND_STATES[status], items=_refunded_items(source), **common
+            refund_id=adjustment_id,
+            state=REFUND_STATES[status],
+            items=_refunded_items(source),
+            tag=tags.tag_in(optional_text(source, "reason")),
+            **common,
         )
     elif action in {"credit", "credit_reverse"}:
         fact = CreditRecorded(adjustment_id=adjustment_id, is_reversal=action == "credit_reverse", **common)

@@ -32,11 +32,12 @@ from ledger.facts import (
     RefundState,
     RefundTotalReported,
 )
+from ledger.providers import tags
 from ledger.providers.reading import Json, NotBookable, moment, notification, objects, optional_text, text, whole
 from ledger.providers.signatures import verify_stripe as verify
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
-__all__ = ["FUNCTIONS", "parse", "translate", "verify"]
+__all__ = ["FUNCTIONS", "REFUND_STATES", "parse", "translate", "verify"]
 
 API_MAJOR = "endive"  # within a major version Stripe only adds
 
@@ -339,7 +340,7 @@ def _subscription(said: _Said) -> dict[str, Any]:
     }
 
 
-_REFUND_STATES = {
+REFUND_STATES = {
     "pending": RefundState.PENDING,
     "requires_action": RefundState.REQUIRES_ACTION,
     "succeeded": RefundState.SUCCEEDED,
@@ -351,10 +352,11 @@ _REFUND_STATES = {
 def _refund(said: _Said) -> dict[str, Any]:
     fact = RefundChanged(
         refund_id=text(said.source, "id"),
-        state=_known(_REFUND_STATES, text(said.source, "status"), "refund"),
+        state=_known(REFUND_STATES, text(said.source, "status"), "refund"),
         amount_minor=whole(said.source, "amount"),
         at=said.at,
         cause=said.cause,
+        tag=optional_text(said.source.get("metadata"), tags.METADATA_KEY),
     )
     return {"names": said.charge_names(), "facts": (fact,)}
 
