@@ -90,6 +90,7 @@ class Wish:
     opened_by: str  # the account, or the person of support who opens it in the customer's name
     email: str | None = None  # the account's, if the token says it
     is_declaration: bool = False  # the first of a withdrawal's two steps: nothing is decided yet
+    route: str = OPENING  # where it was asked: the key counts for the account and this route alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,8 @@ def open_case(wish: Wish, store: Store, policy: Policy, *, now: datetime) -> Ref
     Raises NotFound (no such purchase of this account), AlreadyAsked (the key stands for another request, or such a
     case is open: `subject` is its id). At most five round trips.
     """
-    case_id = derived_id("case", wish.account_id, OPENING, wish.key)
-    answered_at = answer_place(wish.account_id, OPENING, wish.key)
+    case_id = derived_id("case", wish.account_id, wish.route, wish.key)
+    answered_at = answer_place(wish.account_id, wish.route, wish.key)
     for _ in attempts():
         look_up = LookUp(store, with_orders=True)
         known = look_up(

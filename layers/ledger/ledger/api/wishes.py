@@ -2,11 +2,13 @@
 
 from ledger.api.asked import RefundAsked
 from ledger.cases import Reason, Told
-from ledger.casework import Wish
+from ledger.casework import OPENING, Wish
 from ledger.facts import AccountId, PaymentId
 
 
-def wish(asked: RefundAsked, account_id: AccountId, key: str, *, opened_by: str, email: str | None) -> Wish:
+def wish(
+    asked: RefundAsked, account_id: AccountId, key: str, *, opened_by: str, email: str | None, route: str = OPENING
+) -> Wish:
     """The wish of a customer, or of support in a customer's name."""
     return Wish(
         account_id=account_id,
@@ -24,4 +26,5 @@ def wish(asked: RefundAsked, account_id: AccountId, key: str, *, opened_by: str,
         fingerprint=asked.fingerprint(),
         opened_by=opened_by,
         email=email,
+        route=route,
     )
