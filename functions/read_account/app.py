@@ -8,9 +8,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from ledger.accounts import Account
-from ledger.api import cursors
 from ledger.api.answers import AccountShown, EntryShown, PurchasePage, PurchaseShown, StatementPage
 from ledger.api.asked import PageCursor, PageSize
+from ledger.api.cursors import Listing
 from ledger.api.http import answers, caller, lambda_handler_of, resolver, services
 from ledger.casework import preview_all
 from ledger.ports import Keys
@@ -18,9 +18,7 @@ from ledger.ports import Keys
 app = resolver()
 
 
-@app.get(
-    "/account", summary="Credits, holds, subscription, debt", tags=["Account"], responses=answers(AccountShown, 403)
-)
+@app.get("/account", summary="Credits, holds, subscription, debt", tags=["Account"], responses=answers(AccountShown))
 def account() -> AccountShown:
     """Of the customer whose token it is. Who never bought anything has an empty account."""
     here, account_id = services(), caller(app).account_id
@@ -34,7 +32,11 @@ def account() -> AccountShown:
     "/account/statement",
     summary="Every movement of credits, newest first",
     tags=["Account"],
-    responses=answers(StatementPage, 403),
+    responses=answers(
+        StatementPage,
+        headers={"next-page": "Of CSV: `after` for the next page; without it, this was the last."},
+        other={"text/csv": {"schema": {"type": "string", "description": "A line for each entry, below their names."}}},
+    ),
 )
 def statement(
     limit: PageSize = 50,
@@ -42,15 +44,17 @@ def statement(
     format: Annotated[Literal["json", "csv"], Query(description="csv: for a spreadsheet.")] = "json",  # noqa: A002
 ) -> Response[Any]:
     """Each with its cause and the balance after it. As CSV the next page is named by the header `next-page`."""
-    start, balance = cursors.opened(after, mark="ENTRY#")
-    stored, page = services().store.statement_page(caller(app).account_id, limit, start)
+    account_id = caller(app).account_id
+    listing = Listing(account_id, "ENTRY#.+")
+    start, balance = listing.opened(after)
+    stored, page = services().store.statement_page(account_id, limit, start)
     if start is None:
         balance = stored.balance if stored else 0
     shown = []
     for entry in page.items:
         shown.append(EntryShown.of(entry, balance))
         balance -= entry.credits
-    following = cursors.close(page.next, balance)
+    following = listing.close(page.next, balance)
     if format == "csv":
         headers = {"next-page": following} if following else {}
         return Response(200, "text/csv; charset=utf-8", _as_csv(shown), headers)
@@ -61,21 +65,16 @@ def statement(
     "/purchases",
     summary="Payments, and whether each could be refunded now",
     tags=["Account"],
-    responses=answers(PurchasePage, 403),
+    responses=answers(PurchasePage),
 )
 def purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
     """Newest first. Each says what a request would be answered now, under the reason that fits it best, and why."""
-    here = services()
-    found, following = preview_all(
-        caller(app).account_id,
-        here.store,
-        here.policy,
-        limit=limit,
-        after=cursors.opened(after, mark="Z#")[0],
-        now=here.now(),
-    )
+    here, account_id = services(), caller(app).account_id
+    listing = Listing(account_id, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+")
+    start, _ = listing.opened(after)
+    found, following = preview_all(account_id, here.store, here.policy, limit=limit, after=start, now=here.now())
     shown = [PurchaseShown.of(purchase, reason, decision) for purchase, reason, decision in found]
-    return PurchasePage(purchases=shown, next=cursors.close(following))
+    return PurchasePage(purchases=shown, next=listing.close(following))
 
 
 def _as_csv(entries: list[EntryShown]) -> str:

@@ -7,7 +7,7 @@ POST /withdrawals (declare) · POST /withdrawals/{case_id}/confirmation (confirm
 from aws_lambda_powertools.event_handler import Response
 
 from ledger import casework
-from ledger.api import cursors, evidence
+from ledger.api import evidence
 from ledger.api.answers import CasePage, CaseShown, DecisionShown, UploadShown, WithdrawalReceipt
 from ledger.api.asked import (
     CaseId,
@@ -18,6 +18,7 @@ from ledger.api.asked import (
     RefundAsked,
     WithdrawalDeclared,
 )
+from ledger.api.cursors import Listing
 from ledger.api.http import answers, caller, lambda_handler_of, resolver, services
 from ledger.api.wishes import wish
 from ledger.cases import CaseState, Reason, RefundCase, Told
@@ -33,7 +34,7 @@ app = resolver()
     summary="Ask for money back",
     tags=["Refunds"],
     status_code=201,
-    responses=answers(CaseShown, 404, 409, status=201),
+    responses=answers(CaseShown, 404, 409, status=201, headers={"location": "The case."}),
 )
 def ask(asked: RefundAsked, idempotency_key: IdempotencyKey) -> Response[CaseShown]:
     """Opens a case. What is clear is decided at once; there is one open case for each purchase and reason."""
@@ -46,10 +47,12 @@ def ask(asked: RefundAsked, idempotency_key: IdempotencyKey) -> Response[CaseSho
 @app.get("/refund-requests", summary="One's cases", tags=["Refunds"], responses=answers(CasePage))
 def cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
     """Withdrawals included."""
-    start, _ = cursors.opened(after, mark="CASE#")
-    page = services().store.documents(f"ACCOUNT#{caller(app).account_id}", "CASE#", limit, start)
+    account_id = caller(app).account_id
+    listing = Listing(account_id, "CASE#.+")
+    start, _ = listing.opened(after)
+    page = services().store.documents(f"ACCOUNT#{account_id}", "CASE#", limit, start)
     shown = [CaseShown.of(case) for case in page.items if isinstance(case, RefundCase)]
-    return CasePage(cases=shown, next=cursors.close(page.next))
+    return CasePage(cases=shown, next=listing.close(page.next))
 
 
 @app.get("/refund-requests/<case_id>", summary="One case", tags=["Refunds"], responses=answers(CaseShown, 404))
@@ -78,7 +81,7 @@ def add_evidence(case_id: CaseId, asked: EvidenceAsked) -> Response[UploadShown]
     summary="Withdraw from a contract: declare",
     tags=["Withdrawals"],
     status_code=201,
-    responses=answers(WithdrawalReceipt, 404, status=201),
+    responses=answers(WithdrawalReceipt, 404, status=201, headers={"location": "The receipt."}),
 )
 def declare(asked: WithdrawalDeclared, idempotency_key: IdempotencyKey) -> Response[WithdrawalReceipt]:
     """The first of two steps. Nothing happens until it is confirmed; the answer says what would be decided now."""
@@ -92,6 +95,7 @@ def declare(asked: WithdrawalDeclared, idempotency_key: IdempotencyKey) -> Respo
         fingerprint=asked.fingerprint(),
         opened_by=account_id,
         is_declaration=True,
+        route="withdrawals",
     )
     try:
         opened = casework.open_case(declared, here.store, here.policy, now=here.now())
@@ -99,7 +103,7 @@ def declare(asked: WithdrawalDeclared, idempotency_key: IdempotencyKey) -> Respo
         if asked_before.subject is None:
             raise
         opened = casework.read_case(account_id, asked_before.subject, here.store)  # declared before: that one stands
-    return Response(201, "application/json", _receipt(opened))
+    return Response(201, "application/json", _receipt(opened), {"location": f"/withdrawals/{opened.case_id}"})
 
 
 @app.post(

@@ -10,7 +10,6 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from ledger import casework
-from ledger.api import cursors
 from ledger.api.answers import CaseShown, HoldChanged, SupportCase, WaitingCase, WaitingPage
 from ledger.api.asked import (
     CaseId,
@@ -21,6 +20,7 @@ from ledger.api.asked import (
     PageSize,
     SupportRefundAsked,
 )
+from ledger.api.cursors import Listing
 from ledger.api.http import answers, lambda_handler_of, resolver, services, support
 from ledger.api.review import support_case
 from ledger.api.wishes import wish
@@ -39,15 +39,16 @@ Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reaso
     "/support/refund-cases",
     summary="Cases in review, oldest first",
     tags=["Support"],
-    responses=answers(WaitingPage, 403),
+    responses=answers(WaitingPage),
 )
 def queue(limit: PageSize = 50, after: PageCursor = None) -> WaitingPage:
     """Those that a person is to decide."""
     support(app)
-    start, _ = cursors.opened(after, mark="WAITING#")
+    listing = Listing("REVIEW", "WAITING#.+")
+    start, _ = listing.opened(after)
     page = services().store.documents("REVIEW", "WAITING#", limit, start)
     shown = [WaitingCase.of(waiting) for waiting in page.items if isinstance(waiting, Waiting)]
-    return WaitingPage(cases=shown, next=cursors.close(page.next))
+    return WaitingPage(cases=shown, next=listing.close(page.next))
 
 
 @app.post(
@@ -55,23 +56,28 @@ def queue(limit: PageSize = 50, after: PageCursor = None) -> WaitingPage:
     summary="Open a case in a customer's name",
     tags=["Support"],
     status_code=201,
-    responses=answers(CaseShown, 403, 404, 409, status=201),
+    responses=answers(CaseShown, 404, 409, status=201, headers={"location": "The case."}),
 )
 def open_case(asked: SupportRefundAsked, idempotency_key: IdempotencyKey) -> Response[CaseShown]:
     """From what was written by e-mail: the same rules, the same record."""
     here, person = services(), support(app)
     wanted = wish(
-        asked, AccountId(asked.account_id), idempotency_key, opened_by=f"support:{person.account_id}", email=None
+        asked,
+        AccountId(asked.account_id),
+        idempotency_key,
+        opened_by=f"support:{person.account_id}",
+        email=None,
+        route="support/refund-cases",
     )
     case = casework.open_case(wanted, here.store, here.policy, now=here.now())
-    return Response(201, "application/json", CaseShown.of(case))
+    return Response(201, "application/json", CaseShown.of(case), {"location": f"/support/refund-cases/{case.case_id}"})
 
 
 @app.get(
     "/support/refund-cases/<case_id>",
     summary="One case, with all that a decision needs",
     tags=["Support"],
-    responses=answers(SupportCase, 403, 404),
+    responses=answers(SupportCase, 404),
 )
 def case(case_id: CaseId) -> SupportCase:
     """Purchase, facts, usage since, evidence, what the policy says and why."""
@@ -83,11 +89,12 @@ def case(case_id: CaseId) -> SupportCase:
     "/support/refund-cases/<case_id>/decision",
     summary="Decide a case",
     tags=["Support"],
-    responses=answers(SupportCase, 403, 404, 409),
+    responses=answers(SupportCase, 404, 409),
 )
 def decide(case_id: CaseId, asked: DecisionAsked) -> SupportCase:
     """Approve in full or in part, replace by credits, or decline with a reason. A second click changes nothing."""
     here, person = services(), support(app)
+    asked.check()
     verdict = Verdict(
         outcome=Outcome(asked.outcome),
         words=tuple(asked.words),
@@ -105,7 +112,7 @@ def decide(case_id: CaseId, asked: DecisionAsked) -> SupportCase:
     "/support/accounts/<account_id>/holds",
     summary="Suspend an account",
     tags=["Support"],
-    responses=answers(HoldChanged, 403, 404),
+    responses=answers(HoldChanged, 404),
 )
 def hold(account_id: AccountPath, asked: HoldAsked) -> HoldChanged:
     """Until this hold is lifted. Laying it again changes nothing."""
@@ -120,7 +127,7 @@ def hold(account_id: AccountPath, asked: HoldAsked) -> HoldChanged:
     "/support/accounts/<account_id>/holds/<hold_id>",
     summary="Lift one hold",
     tags=["Support"],
-    responses=answers(HoldChanged, 403),
+    responses=answers(HoldChanged),
 )
 def lift(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChanged:
     """That one and no other. Later news of the same dispute don't hold again."""
