@@ -6,11 +6,13 @@ import argparse
 import importlib
 import json
 import os
+import re
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from tools.template import load, routes
+from tools.template import IAM, Route, load, routes
 
 FILE = Path(__file__).parent.parent / "layers" / "ledger" / "ledger" / "api" / "openapi.json"
 TITLE = "Image Tagger AI: billing"
@@ -33,6 +35,19 @@ SECURITY = {
         "name": "Authorization",
         "description": "AWS Signature Version 4, service execute-api: our own services, by their role.",
     },
+}
+_SLOWER = {"429": "Too many requests at once: ask again."}
+FOR_A_TOKEN = {
+    "401": "The gateway's: the token is missing, expired, of another issuer, or for somebody else.",
+    "403": "The gateway's: the token lacks the scope.",
+} | _SLOWER
+FOR_A_SIGNATURE = {"403": "The gateway's: the request is not signed, or its signer may not call this."} | _SLOWER
+MESSAGE = {
+    "title": "Message",
+    "description": "What the gateway answers by itself, before any code of ours runs.",
+    "type": "object",
+    "properties": {"message": {"type": "string", "examples": ["Unauthorized"]}},
+    "required": ["message"],
 }
 
 
@@ -68,13 +83,45 @@ def description() -> dict[str, Any]:
         part = json.loads(app.get_openapi_json_schema(title=TITLE, version=VERSION))
         for path, methods in part["paths"].items():
             for method, operation in methods.items():
-                route = callers[method.upper(), path]
-                name = "service" if route.authorizer == "AWS_IAM" else "customer"
-                operation["security"] = [{name: list(route.scopes)}]
-                operation.pop("operationId", None)
+                _complete(operation, callers[method.upper(), path])
             whole["paths"].setdefault(path, {}).update(methods)
         whole["components"]["schemas"] |= part.get("components", {}).get("schemas", {})
+    whole["components"]["schemas"] |= {"Message": MESSAGE}
+    _forget_unused(whole)
     return whole
+
+
+def _complete(operation: dict[str, Any], route: Route) -> None:
+    """Who may call it, and what API Gateway answers before any code of ours runs."""
+    is_ours = route.authorizer == IAM
+    operation["security"] = [{"service" if is_ours else "customer": list(route.scopes)}]
+    operation.pop("operationId", None)
+    answers = operation["responses"]
+    answers["500"] = {**answers["503"], "description": "Internal Server Error"}  # the framework put its own there
+    if route.method != "POST":
+        del answers["413"], answers["415"]  # there is no body
+    answers["503"]["headers"] = {"retry-after": {"description": "Seconds.", "schema": {"type": "string"}}}
+    for status, why in (FOR_A_SIGNATURE if is_ours else FOR_A_TOKEN).items():
+        answer = answers.setdefault(status, {"description": HTTPStatus(int(status)).phrase, "content": {}})
+        answer["description"] += f". {why}"
+        answer["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/Message"}}
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+def _forget_unused(whole: dict[str, Any]) -> None:
+    """Schemas that nothing refers to: the framework puts its own in."""
+    schemas = whole["components"]["schemas"]
+    used: set[str] = set()
+    found = _references(whole["paths"])
+    while found:
+        used |= found
+        found = {name for one in found for name in _references(schemas[one])} - used
+    whole["components"]["schemas"] = {name: schemas[name] for name in sorted(used)}
+
+
+def _references(part: Any) -> set[str]:
+    text = json.dumps(part)
+    return set(re.findall(r'"#/components/schemas/(\w+)"', text))
 
 
 if __name__ == "__main__":
