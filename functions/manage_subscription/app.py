@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from ledger.api.answers import CancellationShown, PortalShown, SubscriptionShown
 from ledger.api.asked import CancellationAsked, PortalAsked
@@ -18,6 +18,7 @@ from ledger.ports import Keys
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
 app = resolver()
+THE_ONE, ANY_PROVIDER = CancellationAsked(), PortalAsked()  # what is meant when there is no body
 SubscriptionId = Annotated[
     str | None, Query(min_length=1, max_length=200, description="It may be left out when there is one.")
 ]
@@ -29,9 +30,9 @@ SubscriptionId = Annotated[
     tags=["Subscription"],
     responses=answers(CancellationShown, 404, 502),
 )
-def cancel(asked: CancellationAsked) -> CancellationShown:
+def cancel(asked: Annotated[CancellationAsked, Body()] = THE_ONE) -> CancellationShown:
     """At any time. Credits and features stay until the end of the period. Asking again changes nothing."""
-    subscription = _chosen(asked.subscription_id)
+    subscription = _chosen(asked.subscription_id, "body")
     end = services().gateway(_provider(subscription)).stop_renewals(subscription.subscription_id)
     ends_at = end or subscription.cancel_at or subscription.period_end
     return CancellationShown(
@@ -48,7 +49,7 @@ def cancel(asked: CancellationAsked) -> CancellationShown:
 )
 def resume(subscription_id: SubscriptionId = None) -> CancellationShown:
     """Before the period ends. Asking again changes nothing."""
-    subscription = _chosen(subscription_id)
+    subscription = _chosen(subscription_id, "query")
     services().gateway(_provider(subscription)).resume_renewals(subscription.subscription_id)
     return CancellationShown(subscription=_shown(subscription, None), words="The subscription renews again.")
 
@@ -60,7 +61,7 @@ def resume(subscription_id: SubscriptionId = None) -> CancellationShown:
     status_code=201,
     responses=answers(PortalShown, 404, 502, status=201),
 )
-def open_portal(asked: PortalAsked) -> Response[PortalShown]:
+def open_portal(asked: Annotated[PortalAsked, Body()] = ANY_PROVIDER) -> Response[PortalShown]:
     """For invoices and payment methods. The address is short-lived: send the customer there at once."""
     known = [item for item in _subscriptions() if item.customer_id]
     known = [item for item in known if asked.provider in {None, _provider(item)}]
@@ -75,7 +76,7 @@ def open_portal(asked: PortalAsked) -> Response[PortalShown]:
     return Response(201, "application/json", PortalShown(url=url))
 
 
-def _chosen(subscription_id: str | None) -> Subscription:
+def _chosen(subscription_id: str | None, part: str) -> Subscription:
     """The subscription that is meant. Raises NotFound; Invalid where there are several."""
     going = [item for item in _subscriptions() if item.status is not SubscriptionStatus.ENDED]
     if subscription_id:
@@ -84,7 +85,7 @@ def _chosen(subscription_id: str | None) -> Subscription:
         raise NotFound("There is no such subscription that is going on.")
     if len(going) > 1:
         names = ", ".join(sorted(item.subscription_id for item in going))
-        raise Invalid("subscription_id", f"There are several: name one of {names}.")
+        raise Invalid("subscription_id", f"There are several: name one of {names}.", part)
     return going[0]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
+from ledger.api import wording
 from ledger.api.answers import ConsentShown, OrderShown
 from ledger.api.asked import ConsentConfirmed, IdempotencyKey, OrderAsked
 from ledger.api.http import answers, caller, lambda_handler_of, resolver, services
@@ -23,7 +24,7 @@ app = resolver()
     summary="Buy credits",
     tags=["Orders"],
     status_code=201,
-    responses=answers(OrderShown, 403, 502, status=201),
+    responses=answers(OrderShown, 502, status=201),
 )
 def order(asked: OrderAsked, idempotency_key: IdempotencyKey) -> Response[OrderShown]:
     """Makes the order and its checkout. Send the customer to `checkout_url`; the credits come with the payment."""
@@ -59,7 +60,7 @@ def order(asked: OrderAsked, idempotency_key: IdempotencyKey) -> Response[OrderS
     tags=["Orders"],
     responses=answers(ConsentShown, 404, 409),
 )
-def confirm(order_id: Annotated[str, Path(pattern=r"^ord_[0-9a-f]{24}$")], asked: ConsentConfirmed) -> ConsentShown:
+def confirm(order_id: Annotated[str, Path(pattern=wording.ORDER_ID)], asked: ConsentConfirmed) -> ConsentShown:
     """With request and acknowledgement it ends the right to withdraw for credits that are used."""
     confirmed = confirm_consent(OrderId(order_id), asked.confirmation_id, services().store)
     return ConsentShown(order_id=order_id, is_complete=bool(confirmed.consent and confirmed.consent.is_complete))

@@ -18,7 +18,7 @@ app = resolver()
 RunId = Annotated[str, Path(min_length=1, max_length=200, description="The run's own id.")]
 
 
-@app.post("/usage", summary="Draw credits for a run", tags=["Usage"], responses=answers(RunShown, 402, 403))
+@app.post("/usage", summary="Draw credits for a run", tags=["Usage"], responses=answers(RunShown, 402))
 def draw(asked: RunDrawn) -> RunShown:
     """Whole or not at all. The same run again draws nothing, and is answered as before."""
     here = services()

@@ -83,7 +83,7 @@ class Invalid(Refused):
 
     def __init__(self, field: str, message: str, part: str = "body") -> None:
         super().__init__(message)
-        self.field = f"{part}.{field}"
+        self.field = f"{part}.{field}" if field else part
 
 
 class AlreadyAsked(Refused):

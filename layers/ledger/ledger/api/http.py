@@ -1,12 +1,14 @@
 """HTTP, once for every function of the API: who asks, what is refused and how, and one log line for each request.
 
 a body that is too large               413        a field that is wrong, unknown or missing       422, naming it
+a body that is not JSON                415, 422   what nobody foresaw, or a wrong deployment      500, and an alarm
 not this account's, or not there       404        not as things stand (ended, decided, open)      409
 too few credits                        402        suspended, or not of the support group          403
 a provider refused                     502        a provider or the table did not answer          503, ask again
 """
 
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -14,12 +16,11 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
-from aws_lambda_powertools.event_handler.openapi.exceptions import (
-    RequestUnsupportedContentType,
-    RequestValidationError,
-)
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
 
 from ledger.api.answers import Answer, FieldProblem, Problem
+from ledger.api.incoming import Unreadable, read_object, readable, shortened
+from ledger.api.wording import NO_SUCH_FIELD, said
 from ledger.errors import (
     AccountSuspended,
     AlreadyAsked,
@@ -35,9 +36,6 @@ from ledger.errors import (
 )
 from ledger.facts import AccountId
 from ledger.runtime import Runtime, runtime
-
-MAX_BODY_BYTES = 64 * 1024
-"""More than any request of ours needs; a body is measured before anything else is done with it."""
 
 PROBLEM_JSON = "application/problem+json"
 _RETRY_AFTER_S = "5"
@@ -59,13 +57,23 @@ class Caller:
 
 
 def answers(
-    model: type[Answer], *problems: int, status: int = 200, media_type: str = "application/json"
+    model: type[Answer],
+    *problems: int,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    other: Mapping[str, Any] | None = None,
 ) -> dict[int, Any]:
-    """What a route answers, for its description: this, or one of these problem documents."""
-    told: dict[int, Any] = {
-        status: {"description": HTTPStatus(status).phrase, "content": {media_type: {"model": model}}}
-    }
-    for problem_status in (*problems, 413, 422, 503):
+    """What a route answers, for its description: this, or one of these problem documents.
+
+    `headers` are those of the answer, each with what it says; `other` are other forms of it, by media type.
+    """
+    content = {"application/json": {"model": model}, **(other or {})}
+    told: dict[int, Any] = {status: {"description": HTTPStatus(status).phrase, "content": content}}
+    if headers:
+        told[status]["headers"] = {
+            name: {"description": words, "schema": {"type": "string"}} for name, words in headers.items()
+        }
+    for problem_status in sorted({*problems, 403, 413, 415, 422, 500, 503}):
         content = {PROBLEM_JSON: {"model": Problem}}
         told[problem_status] = {"description": HTTPStatus(problem_status).phrase, "content": content}
     return told
@@ -73,11 +81,14 @@ def answers(
 
 def resolver() -> APIGatewayHttpResolver:
     """Routes whose requests and answers are checked by their types, with every refusal as a problem document."""
-    app = APIGatewayHttpResolver(enable_validation=True)
-    app.use(middlewares=[_refuse_unknown_parameters])
+    # An answer that is not what its type promises is our mistake: a 500, not the caller's 422.
+    app = APIGatewayHttpResolver(
+        enable_validation=True, response_validation_error_http_code=500, json_body_deserializer=read_object
+    )
+    app.use(middlewares=[_refuse_what_is_unknown])
 
     app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(RequestUnsupportedContentType)(_unsupported)
+    app.exception_handler(ResponseValidationError)(_ours)
     app.exception_handler(BillingError)(_problem_of)
     app.not_found(_no_route)
     return app
@@ -87,19 +98,19 @@ def lambda_handler_of(app: APIGatewayHttpResolver) -> Handler:
     """The function's entry point."""
 
     def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-        """Answer one request. One log line, whatever the outcome; what nobody foresaw is a 500, and logged whole."""
+        """Answer one request. One log line, whatever the outcome; what nobody foresaw is a 500 and an alarm."""
         services = runtime()
         try:
-            if len(event.get("body") or "") > MAX_BODY_BYTES * (4 / 3 if event.get("isBase64Encoded") else 1):
-                answer = _answer(problem(413, "too-large", f"A body may have {MAX_BODY_BYTES} bytes."))
-            else:
-                answer = app.resolve(event, context)  # type: ignore[arg-type]
-        except Exception:
-            services.logger.exception("unforeseen", extra={"route": event.get("routeKey")})
+            answer = app.resolve(readable(event), context)  # type: ignore[arg-type]
+        except (Unreadable, Invalid) as error:
+            answer = _answer(_problem_of(error))
+        except Exception as error:  # noqa: BLE001 - logged below, without what it may quote
+            services.logger.error("unforeseen", extra={"route": event.get("routeKey"), **_where(error)})
             services.metrics.add_metric("UnforeseenErrors", "Count", 1)
             answer = _answer(problem(500, "unforeseen", "This is our mistake. Nothing was done by half; ask again."))
         finally:
             services.publish_metrics()
+        answer["headers"] = {"cache-control": "no-store", "x-content-type-options": "nosniff", **answer["headers"]}
         services.logger.info("answered", extra={"route": event.get("routeKey"), "status": answer["statusCode"]})
         return answer
 
@@ -110,8 +121,8 @@ def caller(app: APIGatewayHttpResolver) -> Caller:
     """Who asks. Raises Forbidden if the token names nobody."""
     authorizer = app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {}
     claims = (authorizer.get("jwt") or {}).get("claims") or {}
-    subject = claims.get("sub") or ""
-    if not 0 < len(subject) <= 200:
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= 200:
         raise Forbidden("The token has no subject.")
     return Caller(AccountId(subject), claims.get("email") or None, _listed(claims.get(runtime().config.groups_claim)))
 
@@ -144,13 +155,16 @@ def problem(status: int, name: str, detail: str, **more: Any) -> Response[Any]:
 
 
 def _invalid(error: RequestValidationError) -> Response[Any]:
-    found = [FieldProblem(field=".".join(map(str, item["loc"])), message=_said(item)) for item in error.errors()]
+    found = [
+        FieldProblem(field=".".join(shortened(str(part)) for part in item["loc"]), message=said(item))
+        for item in error.errors()[:20]
+    ]
     detail = "; ".join(f"{wrong.field}: {wrong.message}" for wrong in found[:3])
-    return problem(422, "invalid-request", detail, errors=found[:20])
+    return problem(422, "invalid-request", detail, errors=found)
 
 
-def _unsupported(_: RequestUnsupportedContentType) -> Response[Any]:
-    return problem(415, "unsupported-media-type", "Send the body as application/json.")
+def _ours(error: ResponseValidationError) -> Response[Any]:
+    raise error
 
 
 def _no_route(_: NotFoundError) -> Response[Any]:
@@ -172,6 +186,8 @@ def _problem_of(error: BillingError) -> Response[Any]:
             return problem(422, "idempotency-key-reused", str(error))
         case AlreadyAsked():
             return problem(409, "case-open", str(error), case_id=error.subject)
+        case Unreadable():
+            return problem(error.status, error.name, str(error))
         case Invalid():
             found = [FieldProblem(field=error.field, message=str(error))]
             return problem(422, "invalid-request", f"{error.field}: {error}", errors=found)
@@ -188,20 +204,33 @@ def _problem_of(error: BillingError) -> Response[Any]:
     raise error
 
 
-def _refuse_unknown_parameters(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-    """A query parameter that no route knows is a mistake, and is told as one."""
-    known = {parameter.alias for parameter in app.context["_route"].dependant.query_params}
-    unknown = sorted(app.current_event.query_string_parameters.keys() - known)
-    if unknown:
-        found = [FieldProblem(field=f"query.{name}", message="There is no such parameter.") for name in unknown]
-        return problem(422, "invalid-request", f"query.{unknown[0]}: there is no such parameter.", errors=found)
+def _refuse_what_is_unknown(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    """A query parameter, or a body, that the route does not know is a mistake, and is told as one."""
+    wanted, event = app.context["_route"].dependant, app.current_event
+    known = {parameter.alias for parameter in wanted.query_params}
+    parameters = sorted(event.query_string_parameters.keys() - known)
+    there_is = f"there are {', '.join(sorted(known))}" if known else "there are none"
+    found = [(f"query.{name}", f"There is no such parameter: {there_is}.") for name in parameters]
+    if not wanted.body_params:
+        found += [(f"body.{name}", NO_SUCH_FIELD) for name in event.json_body or ()]
+    if found:
+        errors = [FieldProblem(field=shortened(field), message=message) for field, message in found[:20]]
+        return problem(422, "invalid-request", f"{errors[0].field}: {errors[0].message}", errors=errors)
     return next_middleware(app)
 
 
-def _said(item: Mapping[str, Any]) -> str:
-    if item["type"] == "extra_forbidden":
-        return "There is no such field: remove it or correct its name."
-    return str(item["msg"])
+def _where(error: BaseException) -> dict[str, Any]:
+    """What an error is and where it was raised. A message of others may quote what was sent: only ours are told."""
+    told = {"error": type(error).__name__, "because": [type(cause).__name__ for cause in _causes(error)]}
+    frames = traceback.extract_tb(error.__traceback__)
+    told["at"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]]
+    return told | {"detail": str(error)} if isinstance(error, BillingError) else told
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    while cause := error.__cause__ or error.__context__:
+        yield cause
+        error = cause
 
 
 def _listed(claim: object) -> frozenset[str]:
@@ -214,7 +243,7 @@ def _listed(claim: object) -> frozenset[str]:
 def _answer(response: Response[Any]) -> dict[str, Any]:
     return {
         "statusCode": response.status_code,
-        "headers": {"content-type": PROBLEM_JSON},
+        "headers": {"content-type": PROBLEM_JSON, **response.headers},
         "body": response.body,
         "isBase64Encoded": False,
     }
