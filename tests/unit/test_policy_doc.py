@@ -1,4 +1,4 @@
-"""`docs/policy.md` is held to the published text and to the code: no sentence without a row, no name without a thing."""
+"""`docs/policy.md` is held to the published text and to the code: a row for each sentence, a thing for each name."""
 
 import ast
 import importlib
