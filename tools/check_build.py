@@ -1,37 +1,89 @@
-"""Import every built function with nothing on the path but itself and the built layers: what tests can't catch."""
+"""Import what was built with nothing on the path but itself and its built layers: what tests can't catch.
+
+Every function with the layers that it has; and every layer that only some functions have, on top of those it needs. A
+layer with compiled code is built for Lambda's machine: for the import it is built once more, for this one.
+"""
 
 import argparse
 import os
+import platform
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from tools.template import functions, load
+from tools.template import FILE, functions, layers_of, load
 
-BUILD = Path(__file__).parent.parent / ".aws-sam" / "build"
-_PROBE = (
-    "import app, botocore.session as b; s = b.get_session();"
-    "[s.create_client(name, 'eu-central-1', aws_access_key_id='x', aws_secret_access_key='x')"
-    " for name in ('dynamodb', 'secretsmanager', 'firehose')]; print(app.lambda_handler.__module__)"
+BUILD = FILE.parent / ".aws-sam" / "build"
+_CLIENTS = (
+    "import botocore.session as b; s = b.get_session();"
+    "clients = {name: s.create_client(name, 'eu-central-1', aws_access_key_id='x', aws_secret_access_key='x')"
+    " for name in ('dynamodb', 'secretsmanager', 'firehose', 's3')};"
+    "clients['s3'].generate_presigned_post('evidence', 'a');"
 )
+_FUNCTION = f"import app; {_CLIENTS} print(app.lambda_handler.__module__)"
+_STACKS = {
+    ("DependenciesLayer", "LedgerLayer", "ProvidersLayer"): (
+        "from ledger.providers import paddle_gateway as p, stripe_gateway as s;"
+        "p.PaddleGateway('x', is_live=False); s.StripeGateway('x', is_live=False)"
+    ),
+    ("DependenciesLayer", "LedgerLayer", "ApiLayer"): (
+        "import pydantic, aws_lambda_powertools.event_handler.openapi.models;"
+        "from aws_lambda_powertools.event_handler import APIGatewayHttpResolver;"
+        "APIGatewayHttpResolver(enable_validation=True); pydantic.TypeAdapter(int).validate_python('1')"
+    ),
+}
+
+
+class BuiltLayers:
+    """Where each layer of the built template lies, importable on this machine."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._importable: dict[str, Path] = {}
+
+    def path(self, name: str) -> Path:
+        """The folder to put on the path."""
+        if name not in self._importable:
+            built = BUILD / name / "python"
+            own = all(f"-{platform.machine()}-" in library.name for library in built.rglob("*.so"))
+            self._importable[name] = built if own else self._for_this_machine(name)
+        return self._importable[name]
+
+    def _for_this_machine(self, name: str) -> Path:
+        source = FILE.parent / load()["Resources"][name]["Properties"]["ContentUri"]
+        target = self._scratch / name
+        make = ["make", "--silent", "-C", str(source), f"build-{name}", f"ARTIFACTS_DIR={target}"]
+        named = f"LAYER_PLATFORM=manylinux2014_{platform.machine()}"
+        subprocess.run([*make, named], check=True, capture_output=True)
+        return target / "python"
 
 
 def main() -> int:
-    """Probe each function of the built template; exit code 1 names the ones that fail."""
+    """Probe everything in the built template; exit code 1 names what fails."""
     parser = argparse.ArgumentParser(prog="python -m tools.check_build", description=__doc__)
     parser.add_argument("--python", default="python3.13", help="the runtime's interpreter (default: python3.13)")
     arguments = parser.parse_args()
     template = load(BUILD / "template.yaml")
-    layers = [BUILD / name / "python" for name in ("DependenciesLayer", "LedgerLayer")]
     failed = 0
-    for name in functions(template):
-        path = os.pathsep.join(map(str, (BUILD / name, *layers)))
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-        probe = [arguments.python, "-S", "-c", _PROBE]
-        result = subprocess.run(probe, env=environment, capture_output=True, text=True)
-        failed += result.returncode != 0
-        print(f"{name:32} {'ok' if result.returncode == 0 else result.stderr.strip()}")
+    with tempfile.TemporaryDirectory() as scratch:
+        layers = BuiltLayers(Path(scratch))
+        probes = [(name, [BUILD / name], layers_of(template, name), _FUNCTION) for name in functions(template)]
+        probes += [(stack[-1], [], list(stack), script) for stack, script in _STACKS.items()]
+        for name, own, below, script in probes:
+            problem = _problem(arguments.python, script, [*own, *map(layers.path, below)])
+            failed += problem is not None
+            print(f"{name:32} {problem or 'ok'}")
     return 1 if failed else 0
+
+
+def _problem(python: str, script: str, folders: Iterable[Path]) -> str | None:
+    """What goes wrong when this runs with only these folders on the path."""
+    path = os.pathsep.join(map(str, folders))
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    result = subprocess.run([python, "-S", "-c", script], env=environment, capture_output=True, text=True)
+    return None if result.returncode == 0 else result.stderr.strip()
 
 
 if __name__ == "__main__":

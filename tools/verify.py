@@ -41,7 +41,7 @@ class World:
             case "CLAIM", _:
                 claim = items.from_claim(item)
                 self.claims[claim.key] = claim
-            case "ACCOUNT", "ACCOUNT":
+            case "ACCOUNT", items.ACCOUNT:
                 self.accounts[account_id] = items.from_account(item)
             case "ACCOUNT", "LOT":
                 lot = items.from_lot(item)
@@ -112,7 +112,7 @@ def _lots(world: World) -> Verdicts:
             lot is not None
             and (lot.granted, -lot.drawn, -lot.refunded, -lot.disputed, -lot.expired)
             == (
-                booked[CounterAccount.SALES],
+                booked[lot.source],
                 booked[CounterAccount.USAGE],
                 booked[CounterAccount.REFUNDS],
                 booked[CounterAccount.DISPUTES],

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger import booking
+from ledger.accounts import Hold
 from ledger.booking import Unusable
+from ledger.cases import Act
 from ledger.entries import Entry
-from ledger.errors import StoreUnavailable
+from ledger.errors import NotFound, StoreUnavailable
 from ledger.events import Event, Outcome, ParkReason, Receipt
 from ledger.facts import AccountId, HoldLifted
 from ledger.lookup import ATTEMPTS, LookUp, attempts
-from ledger.ports import Commit, Keys, Store, keys_of
+from ledger.ports import AccountChange, Commit, DocumentChange, Keys, Store, act_place, keys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,16 +177,48 @@ def release(parked: Receipt, translate: Callable[[Receipt], Event | None], store
     return record(event, store, body=parked.body, body_sha256=parked.body_sha256, now=now)
 
 
-def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, now: datetime) -> bool:
+def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, why: str, now: datetime) -> bool:
     """Lift one hold, by a person. False: there is no such hold now. News of the same dispute don't hold again."""
     for _ in attempts():
         look_up = LookUp(store)
         account = look_up(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
         hold = account.holds.get(hold_id) if account else None
-        if account is None or hold is None or hold.payment_id is None:
+        if account is None or hold is None:
             return False
-        lift = HoldLifted(hold_id=hold_id, actor=actor, at=now, cause=f"support:{actor}")
-        known = look_up(Keys(payments=frozenset({hold.payment_id})))
-        if store.commit(booking.plan_lift(lift, account, known.home_of(hold.payment_id))) is None:
+        if hold.payment_id is None:
+            commit = Commit(
+                account=AccountChange(account_id=account_id, version=account.version, holds={hold_id: None})
+            )
+        else:
+            lift = HoldLifted(hold_id=hold_id, actor=actor, at=now, cause=f"support:{actor}")
+            purchase = look_up(Keys(payments=frozenset({hold.payment_id}))).home_of(hold.payment_id)
+            if purchase is None or purchase.payment is None:
+                raise ValueError(f"{hold_id} was derived from a purchase that is not stored")
+            commit = booking.plan_ours(purchase.heard(lift), look_up.known, lift.cause, now)
+        if (
+            store.commit(_acted(commit, account_id, Act(actor=actor, act="lift", subject=hold_id, why=why, at=now)))
+            is None
+        ):
             return True
     raise StoreUnavailable(f"{hold_id}: overtaken {ATTEMPTS} times by other writers of {account_id}")
+
+
+def lay_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, why: str, now: datetime) -> bool:
+    """Suspend an account, by a person. False: this hold is there already. Raises NotFound: no such account."""
+    for _ in attempts():
+        account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
+        if account is None:
+            raise NotFound(f"There is no account {account_id}.")
+        if hold_id in account.holds:
+            return False
+        change = AccountChange(account_id=account_id, version=account.version, holds={hold_id: Hold(now, None)})
+        act = Act(actor=actor, act="hold", subject=hold_id, why=why, at=now)
+        if store.commit(_acted(Commit(account=change), account_id, act)) is None:
+            return True
+    raise StoreUnavailable(f"{hold_id}: overtaken {ATTEMPTS} times by other writers of {account_id}")
+
+
+def _acted(commit: Commit, account_id: AccountId, act: Act) -> Commit:
+    """The same, with the record of who did it."""
+    record_of_it = DocumentChange(act_place(account_id, act.at, act.subject), act)
+    return replace(commit, documents=(*commit.documents, record_of_it))

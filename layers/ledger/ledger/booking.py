@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.accounts import Account, Hold
-from ledger.entries import Entry, Kind
+from ledger.entries import Counter, Entry, Kind
 from ledger.events import Event, Outcome, ParkReason, Receipt
-from ledger.facts import AccountId, Fact, HoldLifted, PaymentId, PaymentSettled, merge
+from ledger.facts import AccountId, Fact, PaymentId, PaymentSettled, merge
 from ledger.lots import Lot, Movement, movements
 from ledger.ports import AccountChange, ClaimChange, Commit, Pointer, Snapshot, SubscriptionChange, keys_of
 from ledger.purchases import Purchase, Target, target
@@ -77,19 +77,25 @@ def plan(event: Event, receipt: Receipt, known: Snapshot) -> Commit | Unusable:
 
     rival: Purchase | None = None
     claim: ClaimChange | None = None
-    if before.payment is None and payment.claim:
+    is_earlier = before.payment is None or payment.precedence != before.payment.precedence
+    if payment.claim and is_earlier:
         decided = _claim(after, payment, known)
         if isinstance(decided, Unusable):
             return decided
         after, rival, claim = decided
     if before.payment is None and not after.is_duplicate and (payer := _payer_of_period(payment, known)):
         return Unusable(ParkReason.PERIOD_ALREADY_PAID, f"{payment.period} was paid for by {payer}")
-    return _book(event, replace(receipt, outcome=Outcome.BOOKED), after, rival, known, pointers, claim)
+    booked = _book(after, rival, known, _occasion(event, payment, after), receipt.heard_at)
+    return replace(booked, receipt=replace(receipt, outcome=Outcome.BOOKED), pointers=pointers, claim=claim)
 
 
 def may_grant_unread(payment: PaymentSettled, now: datetime) -> bool:
-    """Whether the account's item alone can tell that nobody else paid for the same: lapsed lots have left it."""
-    return not (payment.covers and any(line.expires_at and line.expires_at <= now for line in payment.lines))
+    """Whether the account's item alone can tell that nobody else paid for the same.
+
+    Lots that have lapsed have left it, and so have empty ones that never lapse, of a subscription that rolls over.
+    """
+    ends = [line.expires_at for line in payment.lines if line.expires_at]
+    return not payment.covers or min(ends, default=now) > now
 
 
 def is_known(event: Event, stored: Purchase) -> bool:
@@ -156,9 +162,18 @@ def _claim(
         raise ValueError(f"{held.payment_id} holds {payment.claim} but has no payment")
     if rival.payment.account_id != payment.account_id:
         return Unusable(ParkReason.ORDER_MISMATCH, f"{payment.claim} was paid for another account")
+    if _goods(rival.payment) != _goods(payment):
+        # Neither can take the other's place: a lot that only one of them pays for would stay, and be refunded too.
+        return Unusable(ParkReason.ORDER_MISMATCH, f"{held.payment_id} paid for other things under {payment.claim}")
     if rival.payment.precedence < payment.precedence:
         return replace(after, is_duplicate=True), None, None
-    return after, replace(rival, is_duplicate=True), replace(claim, replaces=held.payment_id)
+    original = replace(after, is_duplicate=False)
+    return original, replace(rival, is_duplicate=True), replace(claim, replaces=held.payment_id)
+
+
+def _goods(payment: PaymentSettled) -> list[tuple[str, int]]:
+    """What a payment pays for, line by line."""
+    return [(line.product_id, line.credits) for line in payment.lines]
 
 
 def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> PaymentId | None:
@@ -175,13 +190,7 @@ def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> PaymentId | No
 
 
 def _book(
-    event: Event,
-    receipt: Receipt,
-    purchase: Purchase,
-    rival: Purchase | None,
-    known: Snapshot,
-    pointers: tuple[Pointer, ...],
-    claim: ClaimChange | None,
+    purchase: Purchase, rival: Purchase | None, known: Snapshot, occasion: tuple[datetime, str], now: datetime
 ) -> Commit:
     """Bring lots, holds and flags to the purchase's target. A rival that became a duplicate hands its lots over."""
     payment = purchase.payment
@@ -197,7 +206,7 @@ def _book(
         lot = lot_target.applied_to(before)
         if lot != before:
             lots[lot.lot_id] = lot
-        entries += _entries(event, payment, purchase, account, lot, movements(before, lot), receipt.heard_at)
+        entries += _entries(occasion, payment, account, lot, movements(before, lot), now)
 
     holds, flags = _marks(wanted, account)
     if rival:
@@ -207,17 +216,14 @@ def _book(
         account_id=payment.account_id,
         version=account.version,
         lots=lots,
-        closed=frozenset(lot_id for lot_id, lot in lots.items() if lot.is_closed(receipt.heard_at)),
+        closed=frozenset(lot_id for lot_id, lot in lots.items() if lot.is_closed(now)),
         holds=holds,
         flags=flags,
         period=payment.period if lots else None,
         covered_by=payment.payment_id if lots and payment.covers and payment.covers not in account.covered else None,
     )
     return Commit(
-        receipt=receipt,
         purchases=(purchase, rival) if rival else (purchase,),
-        pointers=pointers,
-        claim=claim,
         account=None if change.is_empty else change,
         entries=tuple(entries),
     )
@@ -239,16 +245,15 @@ def _marks(wanted: Target, account: Account) -> tuple[dict[str, Hold | None], di
 
 
 def _entries(
-    event: Event,
+    occasion: tuple[datetime, str],
     payment: PaymentSettled,
-    purchase: Purchase,
     account: Account,
     lot: Lot,
     moved: Iterable[Movement],
     now: datetime,
 ) -> Iterator[Entry]:
     """One entry for each movement, named after its effect. A grant has no step: there is one for each lot, ever."""
-    at, cause = _occasion(event, payment, purchase)
+    at, cause = occasion
     for movement in moved:
         if movement.kind is Kind.GRANT:
             yield _entry(account, lot, movement, 0, payment.cause, payment.at, now)
@@ -259,6 +264,7 @@ def _entries(
 def _entry(
     account: Account, lot: Lot, movement: Movement, step: int, cause: str, occurred_at: datetime, now: datetime
 ) -> Entry:
+    gives_late = movement.credits > 0 and lot.remaining > 0 and lot.has_lapsed(now)
     return Entry(
         entry_id=f"{lot.lot_id}/{step}/{movement.kind}/{movement.counter}",
         account_id=account.account_id,
@@ -269,7 +275,7 @@ def _entry(
         cause=cause,
         occurred_at=occurred_at,
         recorded_at=now,
-        lapses_at=lot.expires_at if movement.kind is Kind.GRANT else None,
+        lapses_at=lot.expires_at if movement.kind is Kind.GRANT or gives_late else None,
     )
 
 
@@ -282,16 +288,9 @@ def _occasion(event: Event, payment: PaymentSettled, purchase: Purchase) -> tupl
     return (latest.at, latest.cause) if latest else (payment.at, payment.cause)
 
 
-def plan_lift(lift: HoldLifted, account: Account, purchase: Purchase | None) -> Commit:
-    """Lift a hold: the fact joins its purchase, so that it is derived no more."""
-    if purchase is None or purchase.payment is None:
-        raise ValueError(f"{lift.hold_id} was derived from a purchase that is not stored")
-    purchase = purchase.heard(lift)
-    holds, flags = _marks(target(purchase), account)
-    return Commit(
-        purchases=(purchase,),
-        account=AccountChange(account_id=account.account_id, version=account.version, holds=holds, flags=flags),
-    )
+def plan_ours(purchase: Purchase, known: Snapshot, cause: str, now: datetime) -> Commit:
+    """What to write since a fact of ours joined this purchase: a decision about a refund, the lifting of a hold."""
+    return _book(purchase, None, known, (now, cause), now)
 
 
 def lot_entries(
@@ -302,7 +301,17 @@ def lot_entries(
         for movement in movements(before.get(lot.lot_id), lot):
             is_expiry = movement.kind is Kind.EXPIRE and lot.expires_at
             at = lot.expires_at if is_expiry and lot.expires_at else now
-            yield _entry(account, lot, movement, account.version + 1, cause, at, now)
+            step = 0 if movement.kind is Kind.GRANT else account.version + 1
+            yield _entry(account, lot, movement, step, cause, at, now)
+
+
+def plan_goodwill(account: Account, lot_id: str, credits_: int, cause: str, now: datetime) -> Commit:
+    """Credits that support gives: a lot of their own, which never lapses."""
+    lot = Lot(lot_id=lot_id, granted=credits_, source=Counter.GOODWILL)
+    return Commit(
+        account=AccountChange(account_id=account.account_id, version=account.version, lots={lot_id: lot}),
+        entries=tuple(lot_entries(account, {}, [lot], cause, now)),
+    )
 
 
 def owner_account(event: Event, known: Snapshot) -> AccountId | Unusable | None:

@@ -7,12 +7,13 @@ declared ──► requested ──► approved ──► issued ──► settl
               └──┘ waits for its settling time       └── a chargeback came first, or the provider refused
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from ledger.errors import CaseClosed
-from ledger.facts import AccountId, PaymentId, RefundedItem
+from ledger.facts import AccountId, PaymentId, PaymentSettled, RefundedItem
 
 
 class Reason(StrEnum):
@@ -48,7 +49,10 @@ class CaseState(StrEnum):
 MOVES = {
     CaseState.DECLARED: {CaseState.REQUESTED, CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW},
     CaseState.REQUESTED: {CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW},
-    CaseState.IN_REVIEW: {CaseState.APPROVED, CaseState.DECLINED, CaseState.REPLACED},
+    CaseState.IN_REVIEW: {
+        *(CaseState.APPROVED, CaseState.DECLINED, CaseState.REPLACED),
+        CaseState.SETTLED,  # the provider had the refund after all, though it was given up
+    },
     CaseState.APPROVED: {CaseState.ISSUED, CaseState.SETTLED, CaseState.IN_REVIEW},
     CaseState.ISSUED: {CaseState.SETTLED, CaseState.IN_REVIEW},
     CaseState.SETTLED: {CaseState.IN_REVIEW},  # a refund may fail even after it succeeded
@@ -102,10 +106,26 @@ class Told:
 
     message: str = ""
     email: str | None = None
-    charged_on: str | None = None  # a date, ISO 8601
+    charged_on: date | None = None
     reference: str | None = None  # an invoice's number or a payment's reference
     happened_at: datetime | None = None  # of a technical problem
     error_messages: tuple[str, ...] = ()
+
+
+def mismatches(told: Told, payment: PaymentSettled, names: Iterable[PaymentId], email: str | None) -> tuple[str, ...]:
+    """Where the evidence that clause 4 asks for differs from what we know. `email`: the account's, if it is known.
+
+    A date may be a day off: the customer's bank counts in another time zone.
+    """
+    found = []
+    if told.email and email and told.email.casefold() != email.casefold():
+        found.append("The e-mail address is not the one of the account.")
+    if told.charged_on and abs((told.charged_on - payment.at.date()).days) > 1:
+        found.append(f"The charge was made on {payment.at.date()}, not on {told.charged_on}.")
+    known = {payment.invoice_number, *(name.partition(":")[2] for name in names)}
+    if told.reference and told.reference not in known:
+        found.append(f"{told.reference} is no invoice number or payment reference of this charge.")
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +200,16 @@ class Waiting:
     case_id: str
     account_id: AccountId
     since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRun:
+    """A run that our system failed: its credits came back, and it is evidence."""
+
+    run_id: str
+    credits: int
+    at: datetime
+    error: str = ""  # what the tagging service said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

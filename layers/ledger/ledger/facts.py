@@ -99,6 +99,8 @@ class PaymentSettled:
     order_id: OrderId | None = None
     subscription_id: str | None = None
     is_renewal: bool = False  # a later period of a subscription: it starts no new contract
+    customer_id: str | None = None  # the provider's: `stripe:cus_…`
+    invoice_number: str | None = None  # as it stands on the customer's invoice
 
     @property
     def key(self) -> str:

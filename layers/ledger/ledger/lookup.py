@@ -12,15 +12,16 @@ ATTEMPTS = 12  # how often an overtaken write is planned again before the caller
 class LookUp:
     """What was read so far. Nothing is read twice, and whatever it leads to is read as well."""
 
-    def __init__(self, store: Store, claim: str | None = None) -> None:
+    def __init__(self, store: Store, claim: str | None = None, *, with_orders: bool = False) -> None:
         self._store = store
         self._claim = claim
+        self._with_orders = with_orders
         self._read = Keys()
         self.known = Snapshot()
 
     def __call__(self, keys: Keys) -> Snapshot:
         """Read these names, and what they lead to."""
-        while missing := (keys | self.known.mentioned(self._claim)) - self._read:
+        while missing := (keys | self.known.mentioned(self._claim, with_orders=self._with_orders)) - self._read:
             self.known |= self._store.read(missing)
             self._read |= missing
         return self.known

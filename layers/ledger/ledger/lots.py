@@ -29,6 +29,7 @@ class Lot:
     reserve_target: int = 0  # what approved refunds will take back once they have settled
     reserved: int = 0  # the part of what remains that is kept for them: it can't be spent
     is_frozen: bool = False  # a dispute on it is open
+    source: Counter = Counter.SALES  # or goodwill: credits that support gave
 
     @property
     def remaining(self) -> int:
@@ -83,10 +84,10 @@ class Movement:
 def movements(before: Lot | None, after: Lot) -> Iterator[Movement]:
     """What led from `before` to `after`. Nothing, when nothing changed."""
     if before is None:
-        yield Movement(Kind.GRANT, Counter.SALES, after.granted)
-        before = Lot(lot_id=after.lot_id, granted=after.granted)
+        yield Movement(Kind.GRANT, after.source, after.granted)
+        before = Lot(lot_id=after.lot_id, granted=after.granted, source=after.source)
     changes = (
-        (after.granted - before.granted, Counter.SALES, Kind.ADJUST, Kind.ADJUST),
+        (after.granted - before.granted, after.source, Kind.ADJUST, Kind.ADJUST),
         (before.drawn - after.drawn, Counter.USAGE, Kind.DRAW, Kind.RETURN),
         (before.refunded - after.refunded, Counter.REFUNDS, Kind.CLAWBACK, Kind.RESTORE),
         (before.disputed - after.disputed, Counter.DISPUTES, Kind.CLAWBACK, Kind.RESTORE),

@@ -1,16 +1,18 @@
 """What the ledger needs of a store: read by names, and commit all or nothing."""
 
+import hashlib
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ledger.accounts import Account, Hold
-from ledger.cases import Act, Answered, Intent, RefundCase, Waiting
+from ledger.cases import Act, Answered, FailedRun, Intent, RefundCase, Waiting
 from ledger.catalogue import Product
 from ledger.entries import Entry
 from ledger.events import Receipt
-from ledger.facts import AccountId, PaymentId, PaymentSettled, RefundedItem, RefundState
+from ledger.facts import AccountId, OrderId, PaymentId, PaymentSettled, RefundedItem, RefundState
 from ledger.lots import Lot
 from ledger.orders import Checkout, Order
 from ledger.purchases import Purchase
@@ -28,6 +30,16 @@ class Pointer:
     to: PaymentId
     account_id: AccountId | None = None  # known once the payment is: it saves a read
     replaces_version: int = 0  # of the waiting purchase that it replaces; 0: nothing, or another pointer
+
+
+def sortable(at: datetime) -> str:
+    """A time of fixed width in UTC: as text it sorts as time does."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def derived_id(prefix: str, *causes: str) -> str:
+    """An id that follows from its causes: the same request makes the same thing, however often it is carried out."""
+    return f"{prefix}_{hashlib.sha256(json.dumps(causes).encode()).hexdigest()[:24]}"
 
 
 class Place(NamedTuple):
@@ -58,7 +70,7 @@ def intent_place(tag: str) -> Place:
 
 def review_place(case: RefundCase) -> Place:
     """The review queue lies in the order in which its cases were opened."""
-    return Place("REVIEW", f"WAITING#{case.opened_at.isoformat()}#{case.case_id}")
+    return Place("REVIEW", f"WAITING#{sortable(case.opened_at)}#{case.case_id}")
 
 
 def settling_place(case: RefundCase) -> Place:
@@ -71,9 +83,14 @@ def answer_place(account_id: AccountId, route: str, key: str) -> Place:
     return Place(f"ACCOUNT#{account_id}", f"ANSWERED#{route}#{key}")
 
 
+def failure_place(account_id: AccountId, at: datetime, run_id: str = "") -> Place:
+    """A failed run, in order of time."""
+    return Place(f"ACCOUNT#{account_id}", f"FAILED#{sortable(at)}#{run_id}")
+
+
 def act_place(account_id: AccountId, at: datetime, subject: str) -> Place:
     """What support did to an account, in order."""
-    return Place(f"ACCOUNT#{account_id}", f"ACT#{at.isoformat(timespec='microseconds')}#{subject}")
+    return Place(f"ACCOUNT#{account_id}", f"ACT#{sortable(at)}#{subject}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +100,7 @@ class Cursor:
     done_until: datetime
 
 
-Document = RefundCase | Intent | Waiting | Act | Answered | Cursor
+Document = RefundCase | Intent | Waiting | FailedRun | Act | Answered | Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +150,7 @@ class AccountChange:
     closed: frozenset[str] = frozenset()  # of these lots: the ones that leave the account, to be kept beside it
     holds: Mapping[str, Hold | None] = field(default_factory=dict)
     flags: Mapping[str, datetime | None] = field(default_factory=dict)
-    cases: Mapping[str, str | None] = field(default_factory=dict)  # open cases, by their mark
+    cases: Mapping[str, str | None] = field(default_factory=dict)  # open cases: the mark of each; None: it has ended
     subscription: Subscription | None = None
     period: str | None = None  # that is paid for; if nothing was read: nothing may have paid for it before
     covered_by: PaymentId | None = None  # the payment to remember as this period's, since its claim is an order
@@ -260,7 +277,7 @@ class Snapshot:
             {**self.documents, **other.documents},
         )
 
-    def mentioned(self, claim: str | None = None) -> Keys:
+    def mentioned(self, claim: str | None = None, *, with_orders: bool = False) -> Keys:
         """The names that what was read leads to. Only the claim named `claim` is followed to its payment."""
         keys = Keys()
         for item in self.payments.values():
@@ -268,6 +285,8 @@ class Snapshot:
                 keys |= Keys(frozenset({item.to}), frozenset({item.account_id} if item.account_id else ()))
             elif item.payment:
                 keys |= keys_of(item.payment)
+                if with_orders and item.payment.order_id:
+                    keys |= Keys(claims=frozenset({f"order/{item.payment.order_id}"}))
         opened = {(account.account_id, lot_id) for account in self.accounts.values() for lot_id in account.lots}
         keys -= Keys(closed_lots=frozenset(opened))
         held = self.claims.get(claim or "")
@@ -282,6 +301,11 @@ class Snapshot:
         """A document, if it is stored."""
         found = self.documents.get(place)
         return found if isinstance(found, kind) else None
+
+    def order(self, order_id: OrderId | None) -> Order | None:
+        """The terms of an order of ours, if they were read."""
+        claim = self.claims.get(f"order/{order_id}") if order_id else None
+        return claim.terms if claim else None
 
     def home_of(self, name: PaymentId) -> Purchase | None:
         """The purchase that a name leads to, if any."""
@@ -317,8 +341,10 @@ class Store(Protocol):
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
         """An account's entries, newest first; only those that happened at `since` or later."""
 
-    def entries_page(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Entry]:
-        """A page of an account's entries, newest first, in one round trip."""
+    def statement_page(
+        self, account_id: AccountId, limit: int, after: str | None = None
+    ) -> tuple[Account | None, Page[Entry]]:
+        """A page of an account's entries, newest first, the first one with the account itself, in one round trip."""
 
     def documents(self, partition: str, prefix: str, limit: int, after: str | None = None) -> Page[Document]:
         """The documents of one partition whose names begin so, in their names' order, in one round trip."""
@@ -355,7 +381,7 @@ class Gateway(Protocol):
     """What we ask of a provider.
 
     Every method raises ProviderRefused (clear: it was not done) or ProviderUnavailable (unclear, or not now: it may
-    have been done, so look before asking again).
+    have been done, so look before asking again); and ConfigurationError, if our key or our account there is wrong.
     """
 
     def make_checkout(self, order: Order, product: Product, *, success_url: str, cancel_url: str) -> Checkout:

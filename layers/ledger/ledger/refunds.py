@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ledger.facts import (
     Facts,
+    PaymentSettled,
     RefundAbandoned,
     RefundApproved,
     RefundChanged,
@@ -19,6 +20,7 @@ from ledger.facts import (
     RefundTotalReported,
     facts_of,
 )
+from ledger.money import portion, share_of
 
 _ENDED = {RefundState.SUCCEEDED, RefundState.CANCELED, RefundState.FAILED}
 
@@ -80,20 +82,53 @@ def outstanding(facts: Facts) -> Refunded:
     return total
 
 
+def under_way_minor(facts: Facts) -> int:
+    """What is on its way back though no outstanding approval says so: somebody refunds at the provider."""
+    approved = {approval.tag for approval in facts_of(facts, RefundApproved) if end_of(approval.tag, facts) is None}
+    refunds = (refund for refund in facts_of(facts, RefundChanged) if refund.state not in _ENDED)
+    return sum(refund.amount_minor for refund in refunds if tag_of(refund, facts) not in approved)
+
+
 def end_of(tag: str, facts: Facts) -> RefundChanged | RefundAbandoned | None:
-    """How an approval ended; None: it is under way."""
+    """How an approval ended; None: it is under way.
+
+    A refund that bears its tag counts for more than our having given it up: the provider had it after all. If two
+    bear it, the one that moved the money tells.
+    """
+    refunds = [refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag]
+    if refunds:
+        ended = [refund for refund in refunds if refund.state in _ENDED]
+        return min(ended, key=lambda refund: (refund.state.rank, refund.refund_id), default=None)
     abandoned = facts.get(f"abandoned:{tag}")
-    if isinstance(abandoned, RefundAbandoned):
-        return abandoned
-    refunds = (refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag)
-    return next((refund for refund in refunds if refund.state in _ENDED), None)
+    return abandoned if isinstance(abandoned, RefundAbandoned) else None
 
 
 def tag_of(refund: RefundChanged, facts: Facts) -> str | None:
     """The approval that a refund carries out: by its tag, else by the id under which we sent one."""
     if refund.tag and f"approved:{refund.tag}" in facts:
         return refund.tag
-    return next((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), None)
+    return min((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), default=None)
+
+
+def split(amount_minor: int, payment: PaymentSettled, before: Refunded) -> tuple[RefundedItem, ...]:
+    """A sum over the lines of a payment, for a provider that refunds by line: in proportion to what is left of each.
+
+    The parts add up to the whole, and no line gives more than is left of it, as long as the sum does not.
+    """
+    paid_minor = sum(line.amount_minor for line in payment.lines)
+    evenly = share_of(before.unnamed_minor + before.without_credits_minor, paid_minor)
+    left = [
+        max(0, line.amount_minor - before.named_minor.get(line.line_id, 0) - portion(line.amount_minor, evenly))
+        for line in payment.lines
+    ]
+    items, so_far, left_so_far = [], 0, 0
+    for line, part in zip(payment.lines, left, strict=True):
+        left_so_far += part
+        upto = portion(amount_minor, share_of(left_so_far, sum(left)))
+        if upto > so_far:
+            items.append(RefundedItem(line_id=line.line_id, amount_minor=upto - so_far))
+        so_far = upto
+    return tuple(items)
 
 
 def _items_approved(refund: RefundChanged, facts: Facts) -> tuple[RefundedItem, ...]:

@@ -35,6 +35,7 @@ class Subscription:
     period_end: datetime | None = None
     cancel_at: datetime | None = None  # renewals stop here; credits and features stay until then
     account_id: AccountId | None = None
+    customer_id: str | None = None  # the provider's: `stripe:cus_…`
 
     @property
     def version(self) -> tuple[object, ...]:

@@ -10,13 +10,15 @@ from datetime import date, datetime, timedelta
 
 from ledger import booking
 from ledger.accounts import Account
+from ledger.cases import FailedRun
 from ledger.errors import AlreadyAsked, NotFound, StoreUnavailable
 from ledger.facts import AccountId
 from ledger.lookup import ATTEMPTS, attempts
 from ledger.lots import Lot
-from ledger.ports import AccountChange, Commit, Cursor, DocumentChange, Keys, Place, Run, Store
+from ledger.ports import AccountChange, Commit, Cursor, DocumentChange, Keys, Place, Run, Store, failure_place
 
 _EXPIRY_CURSOR = Place("JOB", "CURSOR#expire_credits")
+_BEFORE_THE_FIRST_RUN = timedelta(days=31)  # a job that never came to its end has no cursor, and lapses behind it
 
 
 def spend(
@@ -53,7 +55,7 @@ def _same_run(run: Run, credits_: int) -> Run:
     return run
 
 
-def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime) -> Run:
+def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime, error: str = "") -> Run:
     """Give a failed run's credits back, once. Raises NotFound: this account has no such run."""
     keys = Keys(accounts=frozenset({account_id}), runs=frozenset({(account_id, run_id)}))
     for _ in attempts():
@@ -69,8 +71,10 @@ def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime)
         back = [lots[lot_id].draw(-credits_) for lot_id, credits_ in sorted(run.drawn.items())]
         back = [lot.expire() if lot.has_lapsed(now) else lot for lot in back]
         failed = replace(run, failed_at=now, returned=run.drawn)
-        refusal = store.commit(_commit(account, lots, back, failed, f"run:{run_id}", now))
-        if refusal is None:
+        commit = _commit(account, lots, back, failed, f"run:{run_id}", now)
+        evidence = FailedRun(run_id=run_id, credits=sum(run.drawn.values()), at=now, error=error)
+        listed = DocumentChange(failure_place(account_id, now, run_id), evidence)
+        if store.commit(replace(commit, documents=(listed,))) is None:
             return failed
     raise _overtaken(f"run {run_id}", account_id)
 
@@ -93,7 +97,7 @@ def expire_lapsed(account_id: AccountId, store: Store, *, now: datetime) -> int:
 def expire_credits(store: Store, *, now: datetime) -> Mapping[AccountId, int]:
     """Write down every lapse since the last time this was done. Returns the credits that lapsed, by account."""
     cursor = store.read(Keys(documents=frozenset({_EXPIRY_CURSOR}))).document(_EXPIRY_CURSOR, Cursor)
-    days = _days(cursor.done_until if cursor else now, now)
+    days = _days(cursor.done_until if cursor else now - _BEFORE_THE_FIRST_RUN, now)
     accounts = {account_id for day in days for account_id in store.lapsing(day)}
     expired = {account_id: expire_lapsed(account_id, store, now=now) for account_id in sorted(accounts)}
     store.commit(Commit(documents=(DocumentChange(_EXPIRY_CURSOR, Cursor(done_until=now), None),)))
@@ -101,7 +105,7 @@ def expire_credits(store: Store, *, now: datetime) -> Mapping[AccountId, int]:
 
 
 def _days(since: datetime, until: datetime) -> Iterable[date]:
-    """The days from the one before `since`: the index may lag behind, and a first run has no cursor."""
+    """The days from the one before `since`: the index may lag behind."""
     first = since.date() - timedelta(days=1)
     return (first + timedelta(days=number) for number in range((until.date() - first).days + 1))
 

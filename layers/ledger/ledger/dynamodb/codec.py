@@ -5,7 +5,7 @@ import functools
 import types
 import typing
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -18,13 +18,8 @@ def format_at(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds" if at.microsecond else "seconds")[:-6] + "Z"
 
 
-def sortable_at(at: datetime) -> str:
-    """A time of fixed width: as text it sorts as time does."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
-
-
 def parse_at(text: str) -> datetime:
-    """The inverse of both."""
+    """The inverse, also of `ledger.ports.sortable`."""
     return datetime.fromisoformat(text)
 
 
@@ -39,6 +34,8 @@ def value(plain: object) -> AttributeValue:
             return {"N": str(plain)}
         case datetime():
             return {"S": format_at(plain)}
+        case date():
+            return {"S": plain.isoformat()}
         case bytes():
             return {"B": plain}
         case Mapping():
@@ -119,6 +116,8 @@ def _converter(hint: Any) -> Callable[[Any], Any]:
         return frozenset
     if hint is datetime:
         return parse_at
+    if hint is date:
+        return date.fromisoformat
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return functools.partial(record, hint)
     if isinstance(hint, type) and issubclass(hint, Enum):

@@ -5,10 +5,12 @@ RECEIPT#<customer>      <event id>                receipt; without a customer th
 PAYMENT#<payment id>    PURCHASE                  purchase, or the pointer to it
 CLAIM#<order|period>    CLAIM                     who paid for it first; our order's terms
 SUBSCRIPTION#<id>       SUBSCRIPTION              subscription
-ACCOUNT#<account id>    ACCOUNT                   account: an attribute for each open lot, hold, flag, subscription
+ACCOUNT#<account id>    ENTRY~ACCOUNT             account: an attribute for each open lot, hold, flag, subscription;
+                                                  it sorts above its entries, so one query reads it and the newest
                         ENTRY#<time>#<entry id>   entry
                         LOT#<lot id>              a lot that has left the account
                         RUN#<run id>              what a run drew, and what came back
+                        FAILED#<time>#<run id>    a run that failed
                         CASE#<case id>            refund case
                         ANSWERED#<route>#<key>    a request that was carried out under an Idempotency-Key
                         ACT#<time>#<subject>      what a person of support did
@@ -19,7 +21,7 @@ JOB                     CURSOR#<job>              how far a job has come
 OUTBOX                  INTENT#<tag>              an approved refund that the provider does not have yet
 
 An order's terms are an attribute of its claim. Indexes: `parked` (receipts), `purchases` (by account and time),
-`lapsing` (grants by the day on which they lapse). They say where to look; what is believed is read consistently.
+`lapsing` (what lapses, by day). They say where to look; what is believed is read consistently.
 """
 
 import zlib
@@ -29,33 +31,33 @@ from typing import Any
 
 from ledger import facts
 from ledger.accounts import Account, Hold
-from ledger.cases import Act, Answered, Intent, RefundCase, Waiting
+from ledger.cases import Act, Answered, FailedRun, Intent, RefundCase, Waiting
 from ledger.dynamodb.codec import (
     AttributeValue,
     attributes,
-    format_at,
     parse_at,
     plain,
     record,
-    sortable_at,
     value,
 )
 from ledger.entries import Entry
 from ledger.events import Receipt
-from ledger.facts import AccountId, Fact, PaymentId
+from ledger.facts import AccountId, Fact, PaymentId, RefundApproved
 from ledger.lots import Lot
-from ledger.ports import Claim, Cursor, Document, Place, Pointer, Run
+from ledger.ports import Claim, Cursor, Document, Place, Pointer, Run, sortable
 from ledger.purchases import Purchase
 from ledger.subscriptions import Subscription
 
 Item = dict[str, Any]
 
 _FACTS: Mapping[str, type[Fact]] = {kind.__name__: kind for kind in facts.Fact.__args__}
+ACCOUNT = "ENTRY~ACCOUNT"
 LOT, HOLD, FLAG, SUBSCRIPTION, COVERED, CASE = "lot:", "hold:", "flag:", "subscription:", "covered:", "case:"
 _DOCUMENTS: Mapping[str, type[Document]] = {
     "CASE": RefundCase,
     "INTENT": Intent,
     "WAITING": Waiting,
+    "FAILED": FailedRun,
     "ACT": Act,
     "ANSWERED": Answered,
     "CURSOR": Cursor,
@@ -89,7 +91,7 @@ def subscription_key(subscription_id: str) -> Item:
 
 def account_key(account_id: AccountId) -> Item:
     """An account's key."""
-    return key(f"ACCOUNT#{account_id}", "ACCOUNT")
+    return key(f"ACCOUNT#{account_id}", ACCOUNT)
 
 
 def lot_key(account_id: AccountId, lot_id: str) -> Item:
@@ -104,7 +106,7 @@ def run_key(account_id: AccountId, run_id: str) -> Item:
 
 def entry_key(entry: Entry) -> Item:
     """An entry's key: an account's entries lie in the order in which they happened."""
-    return key(f"ACCOUNT#{entry.account_id}", f"ENTRY#{sortable_at(entry.occurred_at)}#{entry.entry_id}")
+    return key(f"ACCOUNT#{entry.account_id}", f"ENTRY#{sortable(entry.occurred_at)}#{entry.entry_id}")
 
 
 def to_receipt(receipt: Receipt) -> Item:
@@ -112,7 +114,7 @@ def to_receipt(receipt: Receipt) -> Item:
     item = receipt_key(receipt.provider, receipt.event_id, receipt.customer_id) | attributes(receipt)
     if receipt.body is not None:
         item["body"] = {"B": zlib.compress(receipt.body)}
-        item["heard_at"] = {"S": sortable_at(receipt.heard_at)}
+        item["heard_at"] = {"S": sortable(receipt.heard_at)}
     return item
 
 
@@ -135,7 +137,9 @@ def to_purchase(purchase: Purchase) -> Item:
         item["is_duplicate"] = {"BOOL": True}
     if purchase.payment:
         item["account_id"] = {"S": purchase.payment.account_id}  # these two bring it into the index
-        item["paid_at"] = {"S": sortable_at(purchase.payment.at)}
+        item["paid_at"] = {"S": sortable(purchase.payment.at)}
+    if any(isinstance(fact, RefundApproved) for fact in purchase.facts.values()):
+        item["has_approvals"] = {"BOOL": True}  # by this the stream knows that a refund case follows it
     return item
 
 
@@ -228,9 +232,9 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
 
 
 def to_entry(entry: Entry) -> Item:
-    """An entry's item. A grant that lapses is in the index of its day."""
+    """An entry's item. What lapses is in the index of the day from which on its lapse can be written down."""
     item = entry_key(entry) | attributes(entry)
-    return item | {"lapses_on": {"S": format_at(entry.lapses_at)[:10]}} if entry.lapses_at else item
+    return item | {"lapses_on": {"S": sortable(entry.lapse_due_at)[:10]}} if entry.lapse_due_at else item
 
 
 def from_entry(item: Mapping[str, AttributeValue]) -> Entry:

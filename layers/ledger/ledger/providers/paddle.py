@@ -30,11 +30,12 @@ from ledger.facts import (
     RefundedItem,
     RefundState,
 )
+from ledger.providers import tags
 from ledger.providers.reading import Json, NotBookable, instant, notification, objects, optional_text, text, whole
 from ledger.providers.signatures import verify_paddle as verify
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
-__all__ = ["FUNCTIONS", "parse", "translate", "verify"]
+__all__ = ["FUNCTIONS", "REFUND_STATES", "parse", "translate", "verify"]
 
 
 def parse(body: bytes) -> Json:
@@ -140,6 +141,8 @@ def _transaction(said: _Said) -> dict[str, Any]:
         claim=f"order/{owner.order_id}" if claims_order else period,
         covers=period if claims_order else None,
         is_renewal=origin in _PAYS_FOR_A_PERIOD,
+        customer_id=owner.customer_id,
+        invoice_number=optional_text(transaction, "invoice_number"),
         order_id=owner.order_id,
         subscription_id=f"paddle:{subscription_id}" if subscription_id else None,
     )
@@ -226,11 +229,12 @@ def _subscription(said: _Said) -> dict[str, Any]:
             product_id=next((product.product_id for product in products if product), None),
             period_end=_period_end(source.get("current_billing_period")),
             cancel_at=instant(cancel_at) if cancel_at else None,
+            customer_id=_customer(source.get("customer_id")),
         ),
     }
 
 
-_REFUND_STATES = {
+REFUND_STATES = {
     "pending_approval": RefundState.PENDING,
     "approved": RefundState.SUCCEEDED,
     "rejected": RefundState.CANCELED,
@@ -249,14 +253,18 @@ def _adjustment(said: _Said) -> dict[str, Any]:
     """An adjustment names its transaction alone: no prices, no custom_data."""
     source = said.source
     action, status = text(source, "action"), text(source, "status")
-    if status not in _REFUND_STATES:
+    if status not in REFUND_STATES:
         raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment status {status}")
     common: dict[str, Any] = {"amount_minor": whole(source["totals"], "total"), "at": said.at, "cause": said.cause}
     adjustment_id = text(source, "id")
     fact: RefundChanged | ChargebackChanged | CreditRecorded
     if action == "refund":
         fact = RefundChanged(
-            refund_id=adjustment_id, state=_REFUND_STATES[status], items=_refunded_items(source), **common
+            refund_id=adjustment_id,
+            state=REFUND_STATES[status],
+            items=_refunded_items(source),
+            tag=tags.tag_in(optional_text(source, "reason")),
+            **common,
         )
     elif action in {"credit", "credit_reverse"}:
         fact = CreditRecorded(adjustment_id=adjustment_id, is_reversal=action == "credit_reverse", **common)

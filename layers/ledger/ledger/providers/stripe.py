@@ -32,11 +32,12 @@ from ledger.facts import (
     RefundState,
     RefundTotalReported,
 )
+from ledger.providers import tags
 from ledger.providers.reading import Json, NotBookable, moment, notification, objects, optional_text, text, whole
 from ledger.providers.signatures import verify_stripe as verify
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
-__all__ = ["FUNCTIONS", "parse", "translate", "verify"]
+__all__ = ["FUNCTIONS", "REFUND_STATES", "parse", "translate", "verify"]
 
 API_MAJOR = "endive"  # within a major version Stripe only adds
 
@@ -147,6 +148,7 @@ def _session(said: _Said) -> dict[str, Any]:
         overcharge_minor=overcharge_minor,
         claim=f"order/{owner.order_id}" if owner.order_id else None,
         order_id=owner.order_id,
+        customer_id=owner.customer_id,
     )
     return {"owner": owner, "names": (payment_id,), "payment": payment}
 
@@ -230,6 +232,8 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
         claim=f"order/{owner.order_id}" if claims_order else by_period,
         covers=by_period if claims_order else None,
         is_renewal=reason == "subscription_cycle",
+        customer_id=owner.customer_id,
+        invoice_number=optional_text(invoice, "number"),
         order_id=owner.order_id,
         subscription_id=subscription_id,
     )
@@ -331,11 +335,12 @@ def _subscription(said: _Said) -> dict[str, Any]:
             period_end=period_end,
             # A flexible subscription's cancellation shows as `cancel_at`, a classic one's as `cancel_at_period_end`.
             cancel_at=moment(cancel_at) if cancel_at else period_end if source.get("cancel_at_period_end") else None,
+            customer_id=_customer(source.get("customer")),
         ),
     }
 
 
-_REFUND_STATES = {
+REFUND_STATES = {
     "pending": RefundState.PENDING,
     "requires_action": RefundState.REQUIRES_ACTION,
     "succeeded": RefundState.SUCCEEDED,
@@ -347,10 +352,11 @@ _REFUND_STATES = {
 def _refund(said: _Said) -> dict[str, Any]:
     fact = RefundChanged(
         refund_id=text(said.source, "id"),
-        state=_known(_REFUND_STATES, text(said.source, "status"), "refund"),
+        state=_known(REFUND_STATES, text(said.source, "status"), "refund"),
         amount_minor=whole(said.source, "amount"),
         at=said.at,
         cause=said.cause,
+        tag=optional_text(said.source.get("metadata"), tags.METADATA_KEY),
     )
     return {"names": said.charge_names(), "facts": (fact,)}
 
