@@ -130,10 +130,12 @@ def _names() -> dict[str, str]:
 def _gateway(port: str, stream: TableStream) -> Gateway:
     if not port.isdecimal() or int(port) > 65535:
         raise ConfigurationError(f"PORT is {port!r}, should be a number up to 65535.")
+    origin, _, other = os.environ["ALLOWED_ORIGINS"].partition(",")
     parameters = {
         "JwtIssuer": os.environ["JWT_ISSUER"],
         "JwtAudience": os.environ["JWT_AUDIENCE"],
-        "AllowedOrigins": os.environ["ALLOWED_ORIGINS"],
+        "AllowedOrigin": origin.strip(),
+        "OtherAllowedOrigin": other.strip(),
     }
     callers = Callers(
         keys=KeySet(Path(os.environ["JWT_JWKS_FILE"])),
