@@ -85,7 +85,43 @@ def test_a_served_ledger_is_delivered_to_read_and_verified() -> None:
         assert command("tools.ledger", "statement", "--account", "acct_nobody", port=port).returncode == 1
 
 
-@pytest.mark.parametrize("tool", ["tools.local", "tools.ledger", "tools.engines"])
+def test_a_parked_event_is_released_by_the_stream_and_a_job_runs_on_demand() -> None:
+    """A renewal whose account is not known is parked; once it is known, the table's stream brings its release."""
+    story = next(one for one in stories() if one.name == "paddle_subscription_three_months")
+    renewal, initial = story.tellings[3], story.tellings[0]
+    outcomes = []
+    with server() as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        for told in (renewal, initial):
+            headers = signing.headers(told.provider, told.body, signing.LOCAL_SECRETS[told.provider], time.time())
+            connection.request("POST", f"/webhooks/{told.provider}/{told.to}", told.body, headers)
+            outcomes.append(json.loads(connection.getresponse().read())["outcome"])
+        assert outcomes == ["parked", "booked"]
+        connection.request("POST", "/_local/drain")
+        assert json.loads(connection.getresponse().read()) == {"drained": True}
+        account = json.loads(
+            command("tools.ledger", "statement", "--account", story.account_id, "--json", port=port).stdout
+        )
+        assert [entry["credits"] for entry in account["entries"] if entry["kind"] == "grant"] == [1000, 1000]
+        proof = json.loads(command("tools.ledger", "verify", "--json", port=port).stdout)
+        assert proof["holds"] is True
+        job = command("tools.job", "--name", "release_parked", port=port)
+        assert (job.returncode, json.loads(job.stdout)) == (0, {"outcomes": {}})
+        assert command("tools.job", "--name", "nobody", port=port).returncode == 1
+
+
+def test_the_users_own_engine_keeps_the_table_and_has_a_bucket_beside_it(dynamodb_local: str) -> None:
+    """With DynamoDB elsewhere an embedded engine still stands in for S3, and the table there is streamed from."""
+    port, name = engines.free_port(), f"ledger-{os.getpid()}"
+    given = environment(port) | {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local, "TABLE_NAME": name}
+    run = [sys.executable, "-m", "tools.local", "run", "--story", "stripe_partial_refunds"]
+    result = subprocess.run(run, cwd=ROOT, env=given, capture_output=True, text=True, timeout=120)  # noqa: S603 - ours
+    assert (result.returncode, result.stderr.strip()) == (0, "")
+    assert f"over DynamoDB at {dynamodb_local}, table {name}" in result.stdout
+    assert "every invariant holds" in result.stdout
+
+
+@pytest.mark.parametrize("tool", ["tools.local", "tools.ledger", "tools.engines", "tools.token", "tools.job"])
 def test_every_command_has_help(tool: str) -> None:
     """`--help` explains and ends well."""
     result = command(tool, "--help", port=0)
