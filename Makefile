@@ -19,12 +19,19 @@ help: ## List the commands
 
 # ── What people run ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: run serve sam-local ledger verify
+.PHONY: run serve token job sam-local ledger verify
 run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and show the ledger that they become
 	@$(PYTHON) -m tools.local run $(ARGS)
 
 serve: .venv/.installed .venv-ministack/.installed ## Stay up on 127.0.0.1:$PORT (3000) for curl, the Stripe CLI, any client
 	@$(PYTHON) -m tools.local serve
+
+token: .venv/.installed ## Print a token: make token ACCOUNT=acct_ada [GROUPS=billing-support] [SCOPES=…] [EMAIL=…] [HOURS=8]
+	@$(PYTHON) -m tools.token --account="$(ACCOUNT)" --groups="$(GROUPS)" --scopes="$(SCOPES)" --email="$(EMAIL)" \
+		--hours="$(or $(HOURS),8)"
+
+job: .venv/.installed ## Run a scheduled function on the running server: make job NAME=release_parked [EVENT=…]
+	@$(PYTHON) -m tools.job --name="$(NAME)" --event='$(EVENT)'
 
 sam-local: build .venv-ministack/.installed ## Stay up with what `sam local` needs: docs/recipes/sam-local.md
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.sam_local

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.message import Message
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ _AUTHORIZATION = re.compile(
 
 
 class Refused(Exception):
-    """The gateway answers instead of the function: a status, and for tokens the www-authenticate header that says why."""
+    """The gateway answers instead of the function: a status, and for tokens a www-authenticate header."""
 
     def __init__(self, status: int, challenge: str | None = None) -> None:
         super().__init__(status, challenge)
@@ -77,7 +78,7 @@ def authorize_token(header: str | None, route: Route, authorizer: JwtAuthorizer,
 
 
 def authorize_signature(
-    method: str, target: str, headers: HTTPMessage, body: bytes, credentials: Credentials, region: str
+    method: str, target: str, headers: Message, body: bytes, credentials: Credentials, region: str
 ) -> dict[str, Any]:
     """Who signed the request, as a function sees it. Raises Refused.
 

@@ -3,7 +3,7 @@
     request ──► CORS preflight? ──► route ──► its authorizer ──► the function ──► answer, with CORS headers
                                                                      └── wrote something: the stream is looked at
 
-What it refuses itself it refuses in API Gateway's words. Beside the template's routes it has, for people on this machine,
+What it refuses itself it refuses in API Gateway's words. Beside the template's routes it has, for this machine alone,
 `POST /_local/jobs/{name}` (run what a schedule would run) and `POST /_local/drain` (wait until the stream's functions
 have handled everything).
 """
@@ -87,7 +87,7 @@ class Gateway(ThreadingHTTPServer):
         self.callers = callers
         self.stream = stream or NoStream()
         self.observe = observe
-        self._patterns = sorted(((_specificity(route), _pattern(route.path), route) for route in self.routes), key=_first)
+        self._patterns = [(_pattern(route.path), route) for route in sorted(self.routes, key=_specificity)]
         self._authorizers = jwt_authorizers(template, parameters)
         self._jobs = jobs(template)
         folders = {route.folder for route in self.routes} | self._jobs.keys()
@@ -112,7 +112,7 @@ class Gateway(ThreadingHTTPServer):
         return Answer(answer.status, (*kept, *_for_scripts(self.cors, origin)), answer.body)
 
     def run_job(self, folder: str, event: dict[str, Any] | None = None) -> Any:
-        """Run what a schedule would run, with its event unless another is given. Raises KeyError, and what the job raises."""
+        """Run what a schedule would run, with its own event or this one. Raises KeyError, and what the job raises."""
         job = self._jobs[folder]
         result = self._handlers[folder](event or job.input or _scheduled_event(folder), None)
         self.stream.wake()
@@ -143,7 +143,7 @@ class Gateway(ThreadingHTTPServer):
         return answer
 
     def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        for _, pattern, route in self._patterns:
+        for pattern, route in self._patterns:
             if route.method in {method, "ANY"} and (match := pattern.fullmatch(path)):
                 parts = {name.rstrip("+"): part for name, part in zip(_names(route.path), match.groups(), strict=True)}
                 return route, {name: urllib.parse.unquote(part) for name, part in parts.items()}
@@ -262,14 +262,10 @@ def _group(parameter: str) -> str:
     return "(.+)" if parameter.endswith("+}") else "([^/]+)"
 
 
-def _specificity(route: Route) -> tuple[object, ...]:
+def _specificity(route: Route) -> tuple[int, ...]:
     """Least first: a literal segment before a parameter before a greedy one, a method before ANY."""
     segments = route.path.strip("/").split("/")
     return (*((2 if "+}" in one else 1 if "{" in one else 0) for one in segments), -1, route.method == "ANY")
-
-
-def _first(ranked: tuple[tuple[object, ...], re.Pattern[str], Route]) -> tuple[object, ...]:
-    return ranked[0]
 
 
 def _scheduled_event(folder: str) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from tools.template import load, routes
 FILE = Path(__file__).parent.parent / "layers" / "ledger" / "ledger" / "api" / "openapi.json"
 TITLE = "Image Tagger AI: billing"
 VERSION = "1.0.0"
-DESCRIPTION = """Credits, orders, refunds and subscriptions of one customer: the one whose token is sent. No route names \
-another account. Amounts are whole minor units of their currency, times are RFC 3339 in UTC. What is refused is answered \
-by a problem document (RFC 9457) that says what would be right. POSTs that move money take an `Idempotency-Key`."""
+DESCRIPTION = (
+    "Credits, orders, refunds and subscriptions of one customer: the one whose token is sent. No route names another "
+    "account. Amounts are whole minor units of their currency, times are RFC 3339 in UTC. What is refused is answered "
+    "by a problem document (RFC 9457) that says what would be right. POSTs that move money take an `Idempotency-Key`."
+)
 SECURITY = {
     "customer": {
         "type": "http",

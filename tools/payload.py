@@ -1,4 +1,4 @@
-"""HTTP on one side, Lambda's payload format 2.0 on the other: a request as an event, a function's result as an answer."""
+"""HTTP on one side, payload format 2.0 on the other: a request as an event, a function's result as an answer."""
 
 import base64
 import binascii
@@ -9,14 +9,16 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.client import HTTPMessage
+from email.message import Message
 from typing import Any
 
 from tools.template import Route
 
 ACCOUNT = "000000000000"
 
-_TEXT = re.compile(r"^(text/|application/(json|xml|javascript|x-www-form-urlencoded|[a-z0-9.+-]*\+(json|xml))\s*(;|$))", re.IGNORECASE)
+_TEXT = re.compile(
+    r"^(text/|application/(json|xml|javascript|x-www-form-urlencoded|[a-z0-9.+-]*\+(json|xml))\s*(;|$))", re.IGNORECASE
+)
 _SET_BY_THE_GATEWAY = {"connection", "content-length", "transfer-encoding", "date", "server", "apigw-requestid"}
 
 
@@ -26,7 +28,7 @@ class Request:
 
     method: str
     target: str  # path and query, as they came
-    headers: HTTPMessage
+    headers: Message
     body: bytes = b""
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
 

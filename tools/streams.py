@@ -3,7 +3,7 @@
     table ──► shards ──► reader ──► each mapping's filter ──► its queue ──► batches ──► the function
 
 As in AWS, a mapping's batches come one after the other, a batch that fails is tried again (halved first, where the
-template says so), and one that fails for good is given up: there it goes to a queue, here it is told and kept in `given_up`.
+template says so), and one that fails for good is given up: there it goes to a queue, here it is told and kept.
 Delivery is at least once: a reader that starts again begins at the stream's beginning.
 """
 
@@ -99,7 +99,7 @@ _RULES: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class TableStream:
-    """One table's stream, and a worker for each mapping that it feeds. Raises TemplateError for a filter it can't apply."""
+    """One table's stream, and a worker for each mapping that it feeds. Raises TemplateError for an unknown filter."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class TableStream:
         self._wake.set()
 
     def drain(self, timeout_s: float = 30) -> bool:
-        """Wait until everything written before the call is handled, and what its handling wrote too. False: too late."""
+        """Wait until everything written so far is handled, and what its handling wrote too. False: out of time."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             self._draining += 1

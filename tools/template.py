@@ -1,4 +1,4 @@
-"""Read `template.yaml`: the one place that defines the table, the routes and the events, for tests and local runs too."""
+"""Read `template.yaml`: the one place that defines table, routes and events, for tests and local runs too."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -119,7 +119,7 @@ def layers_of(template: dict[str, Any], function: str) -> list[str]:
 
 
 def routes(template: dict[str, Any]) -> list[Route]:
-    """Every HTTP route, in the template's order. Raises TemplateError where SAM would refuse, or deploy something else."""
+    """Every HTTP route, in the template's order. Raises TemplateError for what SAM would refuse."""
     auth = _api(template).get("Auth", {})
     known = {*auth.get("Authorizers", {}), *([IAM] if auth.get("EnableIamAuthorizer") is True else [])}
     default = auth.get("DefaultAuthorizer")

@@ -149,3 +149,22 @@ def test_pages_of_entries_and_purchases_are_whole_and_newest_first(any_store: St
             break
     assert [entry.occurred_at for entry in entries] == [at(number) for number in reversed(range(7))]
     assert [purchase.payment_id for purchase in purchases] == [f"stripe:pi_{number}" for number in reversed(range(7))]
+
+
+def test_what_lapsed_before_it_was_heard_is_written_down_all_the_same(any_store: Store) -> None:
+    """A period's payment released from parking after its end; the day of its lapse was done long ago."""
+    expire_credits(any_store, now=AFTER + timedelta(days=9))
+    heard_at = AFTER + timedelta(days=10)
+    tell(any_store, paid(payment(IN, claim=PERIOD, expires_at=END)), now=heard_at)
+    assert expire_credits(any_store, now=heard_at + timedelta(hours=1)) == {ADA: 1000}
+    assert account(any_store).balance == 0
+
+
+def test_what_a_failed_refund_restores_to_a_lapsed_lot_lapses(any_store: Store) -> None:
+    """Its lot had nothing left to lapse on the day."""
+    failed = refund(2000, state=RefundState.FAILED, minute=30)
+    tell(any_store, paid(payment(IN, claim=PERIOD, expires_at=END)), says(refund(2000), names=(IN,)))
+    assert expire_credits(any_store, now=AFTER + timedelta(days=9)) == {}
+    tell(any_store, says(failed, names=(IN,)), now=AFTER + timedelta(days=10))
+    assert expire_credits(any_store, now=AFTER + timedelta(days=10, hours=1)) == {ADA: 1000}
+    assert account(any_store).balance == 0

@@ -56,7 +56,7 @@ def test_what_is_on_its_way_back_cant_be_refunded_again(facts: list[Fact], refun
 
 def test_how_an_approval_ended_is_told_the_same_in_any_order() -> None:
     """If it was sent twice and one of the two failed, the money is gone all the same."""
-    facts = [approved(), tagged(RefundState.FAILED), tagged(RefundState.SUCCEEDED, "re_2")]
+    facts: list[Fact] = [approved(), tagged(RefundState.FAILED), tagged(RefundState.SUCCEEDED, "re_2")]
     for order in itertools.permutations(facts):
         ended = end_of(TAG, purchase(*order).facts)
         assert isinstance(ended, RefundChanged)

@@ -41,7 +41,9 @@ def test_a_second_payment_of_an_order_for_other_things_waits_for_a_person() -> N
         store = FakeStore()
         first, second = tell(store, *order)
         assert (first.outcome, second.parked_reason) == (Outcome.BOOKED, ParkReason.ORDER_MISMATCH)
-        assert store.accounts[ADA].balance == sum(line.credits for line in order[0].payment.lines)  # type: ignore[union-attr]
+        settled = order[0].payment
+        assert settled
+        assert store.accounts[ADA].balance == sum(line.credits for line in settled.lines)
         assert_sound(store)
         tell(store, says(refund(4000), names=order[0].names))
         assert store.accounts[ADA].balance == 0

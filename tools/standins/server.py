@@ -72,7 +72,7 @@ def serving(account: Account, answer: Answering, port: int = 0) -> Iterator[None
     """Serve a stand-in on 127.0.0.1; its account learns the `url`."""
     server = _Server(account, answer, port)
     account.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield

@@ -90,8 +90,12 @@ def plan(event: Event, receipt: Receipt, known: Snapshot) -> Commit | Unusable:
 
 
 def may_grant_unread(payment: PaymentSettled, now: datetime) -> bool:
-    """Whether the account's item alone can tell that nobody else paid for the same: lapsed lots have left it."""
-    return not (payment.covers and any(line.expires_at and line.expires_at <= now for line in payment.lines))
+    """Whether the account's item alone can tell that nobody else paid for the same.
+
+    Lots that have lapsed have left it, and so have empty ones that never lapse, of a subscription that rolls over.
+    """
+    ends = [line.expires_at for line in payment.lines if line.expires_at]
+    return not payment.covers or min(ends, default=now) > now
 
 
 def is_known(event: Event, stored: Purchase) -> bool:

@@ -49,7 +49,10 @@ class CaseState(StrEnum):
 MOVES = {
     CaseState.DECLARED: {CaseState.REQUESTED, CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW},
     CaseState.REQUESTED: {CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW},
-    CaseState.IN_REVIEW: {CaseState.APPROVED, CaseState.DECLINED, CaseState.REPLACED},
+    CaseState.IN_REVIEW: {
+        *(CaseState.APPROVED, CaseState.DECLINED, CaseState.REPLACED),
+        CaseState.SETTLED,  # the provider had the refund after all, though it was given up
+    },
     CaseState.APPROVED: {CaseState.ISSUED, CaseState.SETTLED, CaseState.IN_REVIEW},
     CaseState.ISSUED: {CaseState.SETTLED, CaseState.IN_REVIEW},
     CaseState.SETTLED: {CaseState.IN_REVIEW},  # a refund may fail even after it succeeded

@@ -69,8 +69,9 @@ FOLLOWED = {
     CaseState.APPROVED: {CaseState.ISSUED, CaseState.SETTLED, CaseState.IN_REVIEW},
     CaseState.ISSUED: {CaseState.SETTLED, CaseState.IN_REVIEW},
     CaseState.SETTLED: {CaseState.IN_REVIEW},
+    CaseState.IN_REVIEW: {CaseState.SETTLED},  # it was given up, yet the provider had it
 }
-"""Where the facts about its refund may lead a case. One that a person has again, or decided otherwise, stays."""
+"""Where the facts about its refund may lead a case. One that was decided otherwise since stays."""
 
 OPENING = "refund-requests"
 """The route under which an Idempotency-Key of a refund request counts."""
@@ -292,18 +293,15 @@ def _follow(account_id: AccountId, tag: str, store: Store, now: datetime) -> Ref
         if case.tag != tag:
             return None  # it was approved anew since
         wanted, why = _where(dossier.purchase, tag)
-        if (
-            wanted is None
-            or wanted is case.state
-            or (wanted is CaseState.ISSUED and case.state is not CaseState.APPROVED)
-        ):
+        if wanted is None or wanted not in FOLLOWED.get(case.state, ()):
             return None
-        if case.state in {CaseState.IN_REVIEW, CaseState.DECLINED, CaseState.REPLACED}:
-            return None
+        was_in_review = case.state is CaseState.IN_REVIEW
         case = case.moved(wanted, now, why)
         commit = _with(Commit(), DocumentChange(intent_place(tag), None))
         if wanted is CaseState.IN_REVIEW:
             commit = _with(commit, queued(case, now))
+        if was_in_review:
+            commit = _with(commit, DocumentChange(review_place(case), None))
         if store.commit(filed(case, commit, dossier.account)) is None:
             return case
     raise _overtaken(case_of(tag))

@@ -60,10 +60,14 @@ def place_order(
     if product is None:
         raise Refused(f"{order.product_id} is not sold any more.")
     checkout = gateway_of(order.provider).make_checkout(order, product, success_url=success_url, cancel_url=cancel_url)
-    made = replace(order, checkout=checkout)
-    if store.commit(Commit(order=made)) is None:
-        return made
-    return _read(order.order_id, store)  # the same request, carried out twice at once: the first one's page stands
+    for _ in attempts():
+        made = replace(order, checkout=checkout)
+        if store.commit(Commit(order=made)) is None:
+            return made
+        order = _read(order.order_id, store)
+        if order.checkout:
+            return order  # the same request, carried out twice at once: the first one's page stands
+    raise StoreUnavailable(f"{order.order_id}: overtaken {ATTEMPTS} times by other writers")
 
 
 def confirm_consent(order_id: OrderId, confirmation_id: str, store: Store) -> Order:

@@ -90,13 +90,17 @@ def under_way_minor(facts: Facts) -> int:
 
 
 def end_of(tag: str, facts: Facts) -> RefundChanged | RefundAbandoned | None:
-    """How an approval ended; None: it is under way. If two refunds bear its tag, the one that moved the money tells."""
-    abandoned = facts.get(f"abandoned:{tag}")
-    if isinstance(abandoned, RefundAbandoned):
-        return abandoned
+    """How an approval ended; None: it is under way.
+
+    A refund that bears its tag counts for more than our having given it up: the provider had it after all. If two
+    bear it, the one that moved the money tells.
+    """
     refunds = [refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag]
-    ended = [refund for refund in refunds if refund.state in _ENDED]
-    return min(ended, key=lambda refund: (refund.state.rank, refund.refund_id), default=None)
+    if refunds:
+        ended = [refund for refund in refunds if refund.state in _ENDED]
+        return min(ended, key=lambda refund: (refund.state.rank, refund.refund_id), default=None)
+    abandoned = facts.get(f"abandoned:{tag}")
+    return abandoned if isinstance(abandoned, RefundAbandoned) else None
 
 
 def tag_of(refund: RefundChanged, facts: Facts) -> str | None:

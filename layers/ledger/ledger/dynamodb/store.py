@@ -2,6 +2,7 @@
 
 import random
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
@@ -108,6 +109,7 @@ class DynamoDBStore:
                 delete_items=deletes,
                 put_items=[operation for _, operation in puts],
                 update_items=[operation for _, operation in updates],
+                client_request_token=str(uuid.uuid4()),
             )
         except TransactWriteError as error:
             # Reasons come in PynamoDB's order: deletes, puts, updates.
@@ -252,13 +254,19 @@ class DynamoDBStore:
             arguments = {**arguments, "ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _patiently(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Call DynamoDB; on conflict or throttling again, with full jitter; at last raise StoreUnavailable."""
+        """Call DynamoDB; on conflict or throttling again, with full jitter; at last raise StoreUnavailable.
+
+        A transaction keeps its token while it is unclear what became of it: if it was written and only the answer was
+        lost, the next try says so. A transaction that was clearly cancelled is tried anew.
+        """
         for attempt in range(ATTEMPTS):
             try:
                 return call(*arguments, **named)
             except (TransactWriteError, VerboseClientError) as error:
                 if not _is_passing(error):
                     raise
+                if "client_request_token" in named and _was_cancelled(error):
+                    named["client_request_token"] = str(uuid.uuid4())
                 reason = str(error)
             except botocore.exceptions.BotoCoreError as error:
                 raise StoreUnavailable(f"DynamoDB did not answer: {error}") from error
@@ -452,7 +460,7 @@ def _refusal(found: Mapping[str, Item]) -> Refusal:
 
 def _is_passing(error: TransactWriteError | VerboseClientError) -> bool:
     """Whether the same call may go through later. A failed condition is an answer, not a passing refusal."""
-    cause = error.cause if isinstance(error, TransactWriteError) else error
+    cause = _cause(error)
     if isinstance(cause, botocore.exceptions.BotoCoreError):
         raise StoreUnavailable(f"DynamoDB did not answer: {cause}") from error
     reasons = {reason.code for reason in getattr(cause, "cancellation_reasons", []) if reason}
@@ -460,3 +468,11 @@ def _is_passing(error: TransactWriteError | VerboseClientError) -> bool:
         return "ConditionalCheckFailed" not in reasons and reasons <= _PASSING_REASONS
     code = cause.response["Error"]["Code"] if isinstance(cause, VerboseClientError) else ""
     return code in _PASSING_ERRORS
+
+
+def _was_cancelled(error: TransactWriteError | VerboseClientError) -> bool:
+    return any(getattr(_cause(error), "cancellation_reasons", ()))
+
+
+def _cause(error: TransactWriteError | VerboseClientError) -> Exception | None:
+    return error.cause if isinstance(error, TransactWriteError) else error
