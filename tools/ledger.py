@@ -29,7 +29,7 @@ SEGMENTS = 4
 
 
 def main() -> int:
-    """Print a statement or a verification. Exit code 1: no such account, or an invariant is broken; 2: nothing to read."""
+    """Print a statement or a verification. Exit code 1: no such account, or a broken invariant; 2: nothing to read."""
     parser = argparse.ArgumentParser(prog="python -m tools.ledger", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("statement", help="one account's lots, holds and entries")
