@@ -25,6 +25,7 @@ from pathlib import Path
 
 import boto3
 from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -66,7 +67,7 @@ def main() -> int:
             if arguments.command == "serve":
                 return _serve(gateway, console)
             return _run(gateway, console, arguments)
-    except (engines.EngineError, ConfigurationError, TemplateError, OSError) as problem:
+    except (engines.EngineError, ConfigurationError, TemplateError, BotoCoreError, ClientError, OSError) as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
