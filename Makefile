@@ -19,12 +19,22 @@ help: ## List the commands
 
 # ── What people run ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: run serve ledger verify
+.PHONY: run serve token job sam-local ledger verify
 run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and show the ledger that they become
 	@$(PYTHON) -m tools.local run $(ARGS)
 
 serve: .venv/.installed .venv-ministack/.installed ## Stay up on 127.0.0.1:$PORT (3000) for curl, the Stripe CLI, any client
 	@$(PYTHON) -m tools.local serve
+
+token: .venv/.installed ## Print a token: make token ACCOUNT=acct_ada [GROUPS=billing-support] [SCOPES=…] [EMAIL=…] [HOURS=8]
+	@$(PYTHON) -m tools.token --account="$(ACCOUNT)" --groups="$(GROUPS)" --scopes="$(SCOPES)" --email="$(EMAIL)" \
+		--hours="$(or $(HOURS),8)"
+
+job: .venv/.installed ## Run a scheduled function on the running server: make job NAME=release_parked [EVENT=…]
+	@$(PYTHON) -m tools.job --name="$(NAME)" --event='$(EVENT)'
+
+sam-local: build .venv-ministack/.installed ## Stay up with what `sam local` needs: docs/recipes/sam-local.md
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.sam_local
 
 ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
 	@$(PYTHON) -m tools.ledger statement --account "$(ACCOUNT)" $(JSON)
@@ -34,8 +44,8 @@ verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json
 
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: check test lint format validate build engines lock events clean
-check: lint validate build test ## All of CI
+.PHONY: check test lint format validate build runtime engines lock events clean
+check: lint validate runtime test ## All of CI
 
 test: .venv/.installed .venv-ministack/.installed engines ## The tests
 	@$(PYTHON) -m pytest $(ARGS)
@@ -55,7 +65,10 @@ validate: .venv-sam/.installed ## Validate and lint the template
 build: .venv-sam/.installed ## Build for Lambda, and import each function and layer with nothing but what was built
 	@test -n "$(PYTHON313)" || { echo "sam build needs python3.13 on PATH: install it. \`make test\` does without."; exit 1; }
 	@PATH="$(PYTHON313):$$PATH" .venv-sam/bin/sam build >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
-	@$(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
+
+runtime: build .venv-ministack/.installed .venv-runtime/.installed ## Build, and run that under Lambda's own runtime
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py $(ARGS)
 
 engines: .venv/.installed
 	@command -v java >/dev/null && command -v npm >/dev/null && $(PYTHON) -m tools.engines install || true
@@ -71,9 +84,12 @@ engines: .venv/.installed
 	@$(UV) pip install --quiet --python $(PYTHON) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.venv-ministack/.installed .venv-sam/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
+# Lambda's runtime is of the functions' own Python; the others have ours.
+.venv-runtime/.installed: INTERPRETER := $(PYTHON313)/python3.13
+.venv-ministack/.installed .venv-sam/.installed: INTERPRETER := .venv/bin/python
+.venv-ministack/.installed .venv-sam/.installed .venv-runtime/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
 	@echo "setting up .venv-$*" >&2
-	@$(UV) venv --quiet --clear --python .venv/bin/python .venv-$*
+	@$(UV) venv --quiet --clear --python $(INTERPRETER) .venv-$*
 	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes requirements/$*.txt
 	@touch $@
 
@@ -87,6 +103,7 @@ lock: .venv/.installed ## Resolve the dependencies anew; no index address gets i
 	@$(ON_TOP) --group api -o layers/api/requirements.txt
 	@$(COMPILE) --group ministack -o requirements/ministack.txt
 	@$(COMPILE) --group sam -o requirements/sam.txt
+	@$(COMPILE) --group runtime -o requirements/runtime.txt
 
 clean: ## Remove everything that set-up and builds made
-	@rm -rf .venv .venv-ministack .venv-sam .engines .local .aws-sam .aws-sam.log
+	@rm -rf .venv .venv-ministack .venv-sam .venv-runtime .engines .local .aws-sam .aws-sam.log

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -51,16 +52,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     played = sum(value for report in passed for name, value in report.user_properties if name == "histories")
     if played:
         terminalreporter.write_line(f"{played:,} histories were played, every event twice; each ended in one ledger.")
+    started = [value for report in passed for name, value in report.user_properties if name == "cold_start"]
+    for function, init_ms in started:
+        terminalreporter.write_line(f"{function:32} cold start {init_ms:6.0f} ms")
     if problem := engines.unavailable("dynamodb-local"):
         terminalreporter.write_line(f"The concurrency tests ran on MiniStack, not on DynamoDB Local. {problem}")
 
 
-def store_at(endpoint: str | None, *, definition: dict[str, object] | None = None) -> DynamoDBStore:
-    """A store over a table of its own, as `template.yaml` defines it."""
+def store_at(
+    endpoint: str | None,
+    *,
+    definition: dict[str, object] | None = None,
+    around: Callable[[Connection], Any] | None = None,
+) -> DynamoDBStore:
+    """A store over a table of its own, as `template.yaml` defines it; `around` its connection there may be trouble."""
     name = f"ledger-{uuid.uuid4().hex[:12]}"
     client = boto3.client("dynamodb", region_name=REGION, endpoint_url=endpoint)
     client.create_table(**(definition or table_definition(load(), name)))
-    return DynamoDBStore(name, Connection(region=REGION, host=endpoint, max_pool_connections=80))
+    connection = Connection(region=REGION, host=endpoint, max_pool_connections=80)
+    return DynamoDBStore(name, around(connection) if around else connection)
 
 
 @pytest.fixture(params=["fake", "moto", "ministack", "dynamodb-local"])

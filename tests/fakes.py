@@ -1,18 +1,23 @@
-"""A store in memory that keeps the promise of `ledger.ports.Store`. The contract tests hold it to that."""
+"""A store in memory that keeps the promise of `ledger.ports.Store`, and a provider that behaves as the real ones do.
 
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import date, datetime
+The contract tests hold the store to its promise.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from threading import Lock
 from typing import TypeVar
 
 from ledger.accounts import Account
 from ledger.cases import Intent, RefundCase
+from ledger.catalogue import Product
 from ledger.entries import Entry
+from ledger.errors import ProviderRefused, ProviderUnavailable
 from ledger.events import Receipt
-from ledger.facts import AccountId
+from ledger.facts import AccountId, PaymentId, RefundChanged, RefundState
 from ledger.lots import Lot
-from ledger.orders import Order
+from ledger.orders import Checkout, Order
 from ledger.ports import (
     AccountChange,
     Claim,
@@ -24,8 +29,10 @@ from ledger.ports import (
     Page,
     Place,
     Pointer,
+    RefundToSend,
     Refusal,
     Run,
+    SentRefund,
     Snapshot,
     sortable,
 )
@@ -65,6 +72,9 @@ class FakeStore:
 
     def commit(self, commit: Commit) -> Refusal | None:
         self.round_trips += 1
+        places = [change.place for change in commit.documents]
+        if len(places) != len(set(places)):
+            raise ValueError(f"a transaction can't write one item twice: {places}")
         with self._lock:
             refusal = self._refusal(commit)
             if refusal is None:
@@ -103,7 +113,8 @@ class FakeStore:
         return _page(named, limit, after)
 
     def lapsing(self, day: date) -> Iterator[AccountId]:
-        yield from sorted({e.account_id for e in self.written.values() if e.lapses_at and e.lapses_at.date() == day})
+        due = [(entry.account_id, entry.lapse_due_at) for entry in self.written.values()]
+        yield from sorted({account_id for account_id, due_at in due if due_at and due_at.date() == day})
 
     def _entries(self, account_id: AccountId) -> list[tuple[str, Entry]]:
         mine = [("#".join(key[1:]), entry) for key, entry in self.written.items() if entry.account_id == account_id]
@@ -217,7 +228,7 @@ class FakeStore:
             flags={k: since for k, since in {**account.flags, **change.flags}.items() if since},
             subscriptions={**account.subscriptions, **subscriptions},
             covered={**account.covered, **covered},
-            cases={k: case_id for k, case_id in {**account.cases, **change.cases}.items() if case_id},
+            cases={k: mark for k, mark in {**account.cases, **change.cases}.items() if mark},
         )
         for lot_id in change.closed:
             self.closed_lots[(change.account_id, lot_id)] = change.lots[lot_id]
@@ -246,3 +257,119 @@ def _receipt_key(receipt: Receipt) -> tuple[str, str]:
 
 def _entry_key(entry: Entry) -> tuple[str, str, str]:
     return (entry.account_id, entry.occurred_at.isoformat(timespec="microseconds"), entry.entry_id)
+
+
+class AnswerLost(ProviderUnavailable):
+    """A fault: the provider accepts, and its answer does not come."""
+
+
+@dataclass
+class FakeProvider:
+    """A provider in memory: it keeps refunds by payment and gives back no more than was paid.
+
+    `kind` is `stripe` (the same tag again answers what was made under it; a disputed charge is not refunded) or
+    `paddle` (no such key; one pending refund of a payment blocks the next).
+    """
+
+    kind: str = "stripe"
+    paid_minor: dict[PaymentId, int] = field(default_factory=dict)  # 2000 for a payment that is not named
+    is_reviewed: bool = False  # refunds wait for the provider's approval
+    is_late: bool = False  # what was accepted does not show in listings yet
+    disputed: set[PaymentId] = field(default_factory=set)
+    faults: list[Exception] = field(default_factory=list)  # one for each call to come that gives money back
+    look_up_faults: list[Exception] = field(default_factory=list)  # and for each that looks for a refund
+    meanwhile: Callable[[], None] | None = None  # what happens while the next refund is on its way
+    refunds: list[tuple[RefundToSend, SentRefund]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    checkouts: dict[str, Checkout] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock)
+
+    def send_refund(self, refund: RefundToSend) -> SentRefund:
+        if meanwhile := self.meanwhile:
+            self.meanwhile = None
+            meanwhile()
+        with self._lock:
+            self.calls.append(f"send {refund.tag}")
+            fault = self.faults.pop(0) if self.faults else None
+            if fault and not isinstance(fault, AnswerLost):
+                raise fault
+            sent = self._accept(refund)
+            if fault:
+                raise fault
+            return sent
+
+    def find_refund(self, refund: RefundToSend) -> SentRefund | None:
+        with self._lock:
+            self.calls.append(f"find {refund.tag}")
+            if self.look_up_faults:
+                raise self.look_up_faults.pop(0)
+            return None if self.is_late else self._known(refund)
+
+    def _known(self, refund: RefundToSend) -> SentRefund | None:
+        return next((sent for kept, sent in self.refunds if kept.tag == refund.tag), None)
+
+    def _accept(self, refund: RefundToSend) -> SentRefund:
+        if self.kind == "stripe" and (known := self._known(refund)):
+            return known
+        if self.kind == "stripe" and self.disputed & refund.names:
+            raise ProviderRefused("charge_disputed", "The charge is disputed.")
+        of_it = [(kept, sent) for kept, sent in self.refunds if kept.names & refund.names]
+        if self.kind == "paddle" and any(sent.state is RefundState.PENDING for _, sent in of_it):
+            raise ProviderRefused("adjustment_pending_refund_request", "A refund of this transaction is pending.")
+        gone_minor = sum(kept.amount_minor for kept, sent in of_it if sent.state.rank <= RefundState.SUCCEEDED.rank)
+        paid_minor = next((self.paid_minor[name] for name in refund.names if name in self.paid_minor), 2000)
+        if sum(item.amount_minor for item in refund.items) != refund.amount_minor:
+            raise ProviderRefused("items_invalid", "The items do not add up to the amount.")
+        if gone_minor + refund.amount_minor > paid_minor:
+            raise ProviderRefused("charge_already_refunded", "More than is left of the payment.")
+        state = RefundState.PENDING if self.is_reviewed else RefundState.SUCCEEDED
+        sent = SentRefund(refund_id=f"{self.kind}_refund_{len(self.refunds) + 1}", state=state)
+        self.refunds.append((refund, sent))
+        return sent
+
+    def becomes(self, state: RefundState, position: int = -1) -> RefundChanged:
+        """A refund reaches a state at the provider: the fact that its notification will tell."""
+        with self._lock:
+            refund, sent = self.refunds[position]
+            self.refunds[position] = (refund, replace(sent, state=state))
+        return RefundChanged(
+            refund_id=sent.refund_id,
+            state=state,
+            amount_minor=refund.amount_minor,
+            at=datetime(2026, 11, 21, tzinfo=UTC),
+            cause=f"{self.kind}:evt",
+            tag=refund.tag,
+        )
+
+    @property
+    def refunded_minor(self) -> int:
+        """What it gave back, or is about to."""
+        kept = [refund for refund, sent in self.refunds if sent.state.rank <= RefundState.SUCCEEDED.rank]
+        return sum(refund.amount_minor for refund in kept)
+
+    def make_checkout(self, order: Order, product: Product, *, success_url: str, cancel_url: str) -> Checkout:
+        with self._lock:
+            self.calls.append(f"checkout {order.order_id} {product.product_id} {success_url} {cancel_url}")
+            fault = self.faults.pop(0) if self.faults else None
+            if fault and not isinstance(fault, AnswerLost):
+                raise fault
+            number = len(self.checkouts) + 1
+            name = order.order_id if self.kind == "stripe" else f"{order.order_id} {number}"
+            made = Checkout(checkout_id=f"cs_{number}", url=f"https://pay.example/{number}")
+            checkout = self.checkouts.setdefault(name, made)
+            if fault:
+                raise fault
+            return checkout
+
+    def stop_renewals(self, subscription_id: str) -> datetime | None:
+        with self._lock:
+            self.calls.append(f"stop {subscription_id}")
+            self.stopped.add(subscription_id)
+            return None
+
+    def resume_renewals(self, subscription_id: str) -> None:
+        self.stopped.discard(subscription_id)
+
+    def open_portal(self, customer_id: str, subscription_ids: Collection[str], *, return_url: str) -> str:
+        return f"https://billing.example/{customer_id}/{len(subscription_ids)}?return={return_url}"

@@ -40,7 +40,7 @@ class EngineError(Exception):
 def unavailable(engine: str) -> str | None:
     """Why an engine can't run on this machine; None: it can."""
     if engine == "ministack":
-        return None if MINISTACK.exists() else "MiniStack is not installed: run `make .venv-ministack`."
+        return None if MINISTACK.exists() else "MiniStack is not installed: run `make .venv-ministack/.installed`."
     if shutil.which("java") is None:
         return "There is no Java: install a Java 17 runtime, or use ministack."
     if not (DYNAMODB_LOCAL / "DynamoDBLocal.jar").exists():
@@ -87,7 +87,7 @@ def running(engine: str, port: int | None = None) -> Iterator[str]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         try:
             endpoint = f"http://127.0.0.1:{port}"
@@ -117,7 +117,7 @@ def _command(engine: str, port: int) -> list[str]:
     return [java, "-Xmx768m", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", *arguments]
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """On Linux: end with the process that started us, however it ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

@@ -1,12 +1,19 @@
-"""The local environment: made-up credentials, and where the running server's table is found."""
+"""The local environment: made-up credentials, the local issuer's names, and where the running server is found."""
 
 import json
 import os
 from pathlib import Path
+from typing import Any
 
-SERVER_FILE = Path(__file__).parent.parent / ".local" / "server.json"
+FOLDER = Path(__file__).parent.parent / ".local"
+SERVER_FILE = FOLDER / "server.json"
 
 REGION = "eu-central-1"
+ISSUER = "https://issuer.local.invalid"
+AUDIENCE = "image-tagger-ai"
+GROUPS_CLAIM = "cognito:groups"
+SUPPORT_GROUP = "billing-support"
+
 _DEFAULTS = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
@@ -25,15 +32,25 @@ def use_local_credentials() -> None:
         os.environ.setdefault(name, value)
 
 
-def tell_running_table(endpoint: str, table_name: str) -> None:
-    """Write down where this server's table is, for `use_running_table` in other processes."""
-    SERVER_FILE.parent.mkdir(exist_ok=True)
-    SERVER_FILE.write_text(json.dumps({"pid": os.getpid(), "endpoint": endpoint, "table_name": table_name}))
+def tell_running_server(**facts: str) -> None:
+    """Write down where this server and its table are, for `running_server` in other processes."""
+    FOLDER.mkdir(exist_ok=True)
+    SERVER_FILE.write_text(json.dumps({"pid": os.getpid(), **facts}))
 
 
-def forget_running_table() -> None:
+def forget_running_server() -> None:
     """The server has ended."""
     SERVER_FILE.unlink(missing_ok=True)
+
+
+def running_server() -> dict[str, Any]:
+    """What the running server told: url, endpoint, table_name, issuer, audience. Empty: none runs."""
+    try:
+        server: dict[str, Any] = json.loads(SERVER_FILE.read_text())
+        os.kill(server["pid"], 0)
+    except (OSError, ValueError):
+        return {}
+    return server
 
 
 def use_running_table() -> None:
@@ -46,11 +63,9 @@ def use_running_table() -> None:
             use_local_credentials()
         os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
         return
-    try:
-        server = json.loads(SERVER_FILE.read_text())
-        os.kill(server["pid"], 0)
-    except (OSError, ValueError) as error:
-        raise NoTable("No local server runs: start one with `make serve`, or set TABLE_NAME.") from error
+    server = running_server()
+    if not server:
+        raise NoTable("No local server runs: start one with `make serve`, or set TABLE_NAME.")
     use_local_credentials()
     os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = server["endpoint"]
     os.environ["TABLE_NAME"] = server["table_name"]

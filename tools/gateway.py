@@ -1,135 +1,283 @@
-"""API Gateway, locally: HTTP on 127.0.0.1 in front of the functions, by the routes of `template.yaml`.
+"""API Gateway's HTTP API, locally: HTTP on 127.0.0.1 in front of the functions, by the routes of `template.yaml`.
 
-The table's stream has no stand-in here: what it would trigger in AWS, the release of parked events, is run right after
-every delivery that booked something.
+    request ──► CORS preflight? ──► route ──► its authorizer ──► the function ──► answer, with CORS headers
+                                                                     └── wrote something: the stream is looked at
+
+What it refuses itself it refuses in API Gateway's words. Beside the template's routes it has, for this machine alone,
+`POST /_local/jobs/{name}` (run what a schedule would run) and `POST /_local/drain` (wait until the stream's functions
+have handled everything).
 """
 
-import base64
 import importlib
 import json
 import re
-import threading
 import traceback
 import urllib.parse
+import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
-from tools.template import Route, load, routes
+from botocore.credentials import Credentials
+
+from tools.authorizers import KeySet, Refused, authorize_signature, authorize_token
+from tools.payload import ACCOUNT, Answer, Request, UnusableResult, answer_of, event_of
+from tools.template import IAM, Cors, Route, cors, jobs, jwt_authorizers, routes
 
 MAX_REQUEST_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
-_TEXT = re.compile(r"^(text/|application/(json|x-www-form-urlencoded|[a-z.+-]*\+json))")
 
-Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+Handler = Callable[[dict[str, Any], object], Any]
 Observer = Callable[[str, int, str], None]  # path, status, body
 
 
+class Stream(Protocol):
+    """The stand-in for the table's stream (tools/streams.py), as far as the gateway needs it."""
+
+    def wake(self) -> None: ...
+
+    def drain(self, timeout_s: float) -> bool: ...
+
+
+class NoStream:
+    """For tables without one."""
+
+    def wake(self) -> None:
+        """Nothing to look at."""
+
+    def drain(self, timeout_s: float) -> bool:  # noqa: ARG002 - the protocol's
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callers:
+    """Whom the authorizers believe."""
+
+    keys: KeySet
+    credentials: Credentials
+    region: str
+
+
+def handler_of(folder: str) -> Handler:
+    """The function in `functions/{folder}`."""
+    handler: Handler = importlib.import_module(f"functions.{folder}.app").lambda_handler
+    return handler
+
+
 class Gateway(ThreadingHTTPServer):
-    """The server. `observe` is told of every answer."""
+    """The server. `observe` is told of every answer. Raises TemplateError."""
 
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, port: int, observe: Observer = lambda *_: None) -> None:
-        super().__init__(("127.0.0.1", port), _Request)
+    def __init__(
+        self,
+        port: int,
+        template: dict[str, Any],
+        callers: Callers,
+        *,
+        parameters: Mapping[str, str],
+        find: Callable[[str], Handler] = handler_of,
+        stream: Stream | None = None,
+        observe: Observer = lambda *_: None,
+    ) -> None:
+        self.routes = routes(template)
+        self.cors = cors(template, parameters)
+        self.callers = callers
+        self.stream = stream or NoStream()
         self.observe = observe
-        self.routes = [(_pattern(route.path), route) for route in routes(load())]
-        self.handlers = {route.folder: _handler(route.folder) for _, route in self.routes}
-        self.release = _handler("release_parked")
-        self.releasing = threading.Lock()
+        self._patterns = [(_pattern(route.path), route) for route in sorted(self.routes, key=_specificity)]
+        self._authorizers = jwt_authorizers(template, parameters)
+        self._jobs = jobs(template)
+        folders = {route.folder for route in self.routes} | self._jobs.keys()
+        self._handlers = {folder: find(folder) for folder in folders}
+        super().__init__(("127.0.0.1", port), _Connection)
 
     @property
     def url(self) -> str:
         """Where it answers."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-        """Route one request to its function, as API Gateway would."""
-        route_path, _, query = path.partition("?")
-        for pattern, route in self.routes:
-            match = pattern.fullmatch(route_path)
-            if match and route.method == method:
-                answer = self.handlers[route.folder](_event(route, route_path, query, match, headers, body), None)
-                if '"outcome": "booked"' in answer["body"] or '"outcome": "noted"' in answer["body"]:
-                    with self.releasing:
-                        self.release({}, None)
-                return answer
-        return _problem(404, "No such route. The routes stand in template.yaml.")
+    def answer(self, request: Request) -> Answer:
+        """What API Gateway would answer."""
+        origin = request.headers.get("Origin")
+        if self.cors and request.method == "OPTIONS" and self._route("OPTIONS", request.path) is None:
+            return Answer(204, _preflight(self.cors, origin), b"")
+        answer = self._routed(request)
+        if self.cors is None:
+            return answer
+        # The template's word on CORS is the only one: what a function says about it is dropped.
+        kept = tuple((name, value) for name, value in answer.headers if not name.startswith("access-control-"))
+        return Answer(answer.status, (*kept, *_for_scripts(self.cors, origin)), answer.body)
+
+    def run_job(self, folder: str, event: dict[str, Any] | None = None) -> Any:
+        """Run what a schedule would run, with its own event or this one. Raises KeyError, and what the job raises."""
+        job = self._jobs[folder]
+        result = self._handlers[folder](event or job.input or _scheduled_event(folder), None)
+        self.stream.wake()
+        return result
+
+    def _routed(self, request: Request) -> Answer:
+        if request.method == "POST" and request.path.startswith("/_local/"):
+            return self._local(request)
+        found = self._route(request.method, request.path)
+        if found is None:
+            return Answer.message(404, "Not Found")
+        route, parameters = found
+        try:
+            caller = self._authorized(request, route)
+        except Refused as refused:
+            challenge = (("www-authenticate", refused.challenge),) if refused.challenge else ()
+            return Answer.message(refused.status, "Unauthorized" if refused.status == 401 else "Forbidden", *challenge)
+        try:
+            answer = answer_of(self._handlers[route.folder](event_of(request, route, parameters, caller), None))
+        except UnusableResult as unusable:
+            print(f"{route.folder} answered what is no answer: {unusable}")
+            return Answer.message(500, "Internal Server Error")
+        except Exception:  # noqa: BLE001 - what Lambda does with a function that raises
+            traceback.print_exc()
+            return Answer.message(500, "Internal Server Error")
+        if request.method not in {"GET", "HEAD", "OPTIONS"}:
+            self.stream.wake()
+        return answer
+
+    def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        for pattern, route in self._patterns:
+            if route.method in {method, "ANY"} and (match := pattern.fullmatch(path)):
+                parts = {name.rstrip("+"): part for name, part in zip(_names(route.path), match.groups(), strict=True)}
+                return route, {name: urllib.parse.unquote(part) for name, part in parts.items()}
+        return None
+
+    def _authorized(self, request: Request, route: Route) -> dict[str, Any] | None:
+        """What the function is told about the caller; None on a public route. Raises Refused."""
+        if route.authorizer is None:
+            return None
+        if route.authorizer == IAM:
+            return authorize_signature(
+                request.method,
+                request.target,
+                request.headers,
+                request.body,
+                self.callers.credentials,
+                self.callers.region,
+            )
+        authorizer = self._authorizers[route.authorizer]
+        return authorize_token(request.headers.get("Authorization"), route, authorizer, self.callers.keys)
+
+    def _local(self, request: Request) -> Answer:
+        what, _, name = request.path.removeprefix("/_local/").partition("/")
+        if (what, name) == ("drain", ""):
+            is_quiet = self.stream.drain(30)
+            return answer_of({"statusCode": 200 if is_quiet else 503, "body": json.dumps({"drained": is_quiet})})
+        if what != "jobs" or name not in self._jobs:
+            scheduled = ", ".join(sorted(self._jobs))
+            return Answer.message(404, f"No schedule of template.yaml runs {name!r}. There are: {scheduled}.")
+        try:
+            event = json.loads(request.body) if request.body else None
+        except ValueError:
+            return Answer.message(400, "The event should be JSON, or nothing.")
+        try:
+            return answer_of({"statusCode": 200, "body": json.dumps(self.run_job(name, event))})
+        except Exception as error:  # noqa: BLE001 - what Lambda does with a function that raises
+            traceback.print_exc()
+            return Answer.message(500, f"{name} raised {type(error).__name__}: {error}")
 
 
-class _Request(BaseHTTPRequestHandler):
-    """One HTTP request."""
+class _Connection(BaseHTTPRequestHandler):
+    """One client's requests."""
 
     protocol_version = "HTTP/1.1"
     server: Gateway
 
     def _serve(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > MAX_REQUEST_BYTES:
+        declared = self.headers.get("Content-Length") or "0"
+        request = Request(self.command, self.path, self.headers)
+        if "Transfer-Encoding" in self.headers or not declared.isdecimal():
             self.close_connection = True
-            answer = _problem(413, "A request may have 10 MB.")
+            answer = Answer.message(400, "Bad Request")
+        elif int(declared) > MAX_REQUEST_BYTES:
+            self.close_connection = True
+            answer = Answer.message(413, "Request Entity Too Large")
         else:
-            body = self.rfile.read(length)
-            try:
-                answer = self.server.answer(self.command, self.path, dict(self.headers.items()), body)
-            except Exception:  # noqa: BLE001 - what Lambda does with a function that raises
-                traceback.print_exc()
-                answer = _problem(500, "The function raised an error.")
-        self.send_response(answer["statusCode"])
-        content = answer["body"].encode()
-        for name, value in (*answer["headers"].items(), ("content-length", str(len(content)))):
+            body = self.rfile.read(int(declared))
+            request = Request(self.command, self.path, self.headers, body)
+            answer = self.server.answer(request)
+        self.send_response(answer.status)
+        has_body = answer.status >= 200 and answer.status not in {204, 304}
+        length = (("content-length", str(len(answer.body))),) if has_body else ()
+        for name, value in (*answer.headers, *length, ("apigw-requestid", request.request_id)):
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
-        self.server.observe(self.path, answer["statusCode"], answer["body"])
+        if has_body and self.command != "HEAD":
+            self.wfile.write(answer.body)
+        self.server.observe(self.path, answer.status, answer.body.decode(errors="replace"))
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - http.server's names
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server's names
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Be silent: `observe` tells."""
 
 
-def _event(
-    route: Route, path: str, query: str, match: re.Match[str], headers: Mapping[str, str], body: bytes
-) -> dict[str, Any]:
-    """An HTTP API event of payload version 2.0."""
-    lower = {name.lower(): value for name, value in headers.items()}
-    is_text = bool(_TEXT.match(lower.get("content-type", "")))
-    try:
-        text = body.decode() if is_text else base64.b64encode(body).decode()
-    except UnicodeDecodeError:
-        is_text, text = False, base64.b64encode(body).decode()
-    return {
-        "version": "2.0",
-        "routeKey": f"{route.method} {route.path}",
-        "rawPath": path,
-        "rawQueryString": query,
-        "headers": lower,
-        "queryStringParameters": dict(urllib.parse.parse_qsl(query)),
-        "pathParameters": {name: urllib.parse.unquote(value) for name, value in match.groupdict().items()},
-        "requestContext": {
-            "http": {"method": route.method, "path": path, "sourceIp": "127.0.0.1"},
-            "stage": "$default",
-        },
-        "body": text,
-        "isBase64Encoded": not is_text,
-    }
+def _preflight(allowed: Cors, origin: str | None) -> tuple[tuple[str, str], ...]:
+    """What a browser is told before it sends. Another origin is told nothing, and the browser doesn't send."""
+    told = _for_scripts(allowed, origin)
+    if not any(name == "access-control-allow-origin" for name, _ in told):
+        return told
+    return (
+        *told,
+        *((("access-control-allow-methods", ",".join(allowed.methods)),) if allowed.methods else ()),
+        *((("access-control-allow-headers", ",".join(allowed.headers)),) if allowed.headers else ()),
+        *((("access-control-max-age", str(allowed.max_age_s)),) if allowed.max_age_s is not None else ()),
+    )
+
+
+def _for_scripts(allowed: Cors, origin: str | None) -> tuple[tuple[str, str], ...]:
+    """The CORS headers of an answer to a script of `origin`."""
+    if origin is None:
+        return ()
+    is_any = "*" in allowed.origins
+    vary = () if is_any else (("vary", "Origin"),)
+    if not is_any and origin not in allowed.origins:
+        return vary
+    return (
+        ("access-control-allow-origin", "*" if is_any else origin),
+        *vary,
+        *((("access-control-allow-credentials", "true"),) if allowed.is_with_credentials else ()),
+        *((("access-control-expose-headers", ",".join(allowed.exposed)),) if allowed.exposed else ()),
+    )
+
+
+def _names(path: str) -> list[str]:
+    return re.findall(r"\{([^}]+)\}", path)
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+    """A path with its parameters as groups: one segment each, a greedy one ({proxy+}) all that follow."""
+    parts = re.split(r"(\{[^}]+\})", path)
+    return re.compile("".join(_group(part) if part.startswith("{") else re.escape(part) for part in parts))
 
 
-def _handler(folder: str) -> Handler:
-    handler: Handler = importlib.import_module(f"functions.{folder}.app").lambda_handler
-    return handler
+def _group(parameter: str) -> str:
+    return "(.+)" if parameter.endswith("+}") else "([^/]+)"
 
 
-def _problem(status: int, detail: str) -> dict[str, Any]:
-    titles = {404: "Not found", 413: "Content too large", 500: "Internal server error"}
-    body = {"type": "about:blank", "title": titles[status], "status": status, "detail": detail}
+def _specificity(route: Route) -> tuple[int, ...]:
+    """Least first: a literal segment before a parameter before a greedy one, a method before ANY."""
+    segments = route.path.strip("/").split("/")
+    return (*((2 if "+}" in one else 1 if "{" in one else 0) for one in segments), -1, route.method == "ANY")
+
+
+def _scheduled_event(folder: str) -> dict[str, Any]:
+    """The event that EventBridge sends at a schedule's time."""
     return {
-        "statusCode": status,
-        "headers": {"content-type": "application/problem+json"},
-        "body": json.dumps(body),
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": ACCOUNT,
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "region": "eu-central-1",
+        "resources": [f"arn:aws:events:eu-central-1:{ACCOUNT}:rule/{folder}"],
+        "detail": {},
     }

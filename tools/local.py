@@ -3,8 +3,10 @@
     run      play the stories of `events/` as signed HTTP deliveries, some twice and out of order, and show the ledger
     serve    stay up: deliver with curl, with the Stripe CLI's `listen --forward-to`, or with any client
 
-Environment: PORT (3000), STRIPE_SIGNING_SECRETS and PADDLE_SIGNING_SECRETS (comma-separated), CATALOGUE_FILE, and
-AWS_ENDPOINT_URL_DYNAMODB to use an engine that already runs instead of an embedded one.
+Environment: PORT (3000), STRIPE_SIGNING_SECRETS and PADDLE_SIGNING_SECRETS (comma-separated), CATALOGUE_FILE;
+AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3 to use engines that already run instead of an embedded one;
+EVIDENCE_BUCKET_NAME; JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_FILE (a file with the issuer's key set) to believe
+the tokens of another issuer than the local one; GROUPS_CLAIM, SUPPORT_GROUP; ALLOWED_ORIGINS (comma-separated).
 """
 
 import argparse
@@ -19,8 +21,10 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import boto3
+from botocore.credentials import Credentials
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -30,15 +34,18 @@ from ledger.dynamodb import DynamoDBStore
 from ledger.errors import ConfigurationError
 from ledger.facts import AccountId
 from ledger.runtime import runtime
-from tools import engines, environment, signing
-from tools.gateway import Gateway
+from tools import engines, environment, signing, token
+from tools.authorizers import KeySet
+from tools.gateway import Callers, Gateway
 from tools.ledger import findings_table, read_world
 from tools.statement import paper, render, statement
 from tools.stories import Story, Telling, stories, with_repeats
-from tools.template import load, table_definition
+from tools.streams import TableStream
+from tools.template import TemplateError, load, table_definition
 from tools.verify import World, check
 
 TABLE = "ledger"
+BUCKET = "evidence"
 
 
 def main() -> int:
@@ -59,7 +66,7 @@ def main() -> int:
             if arguments.command == "serve":
                 return _serve(gateway, console)
             return _run(gateway, console, arguments)
-    except (engines.EngineError, ConfigurationError, OSError) as problem:
+    except (engines.EngineError, ConfigurationError, TemplateError, OSError) as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -68,14 +75,17 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _house(console: Console) -> Iterator[Gateway]:
-    """Engine, table, secrets, gateway: everything up, and taken down again."""
+    """Engines, table, bucket, secrets, stream, gateway: everything up, and taken down again."""
     environment.use_local_credentials()
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
-    with contextlib.nullcontext(endpoint) if endpoint else engines.running("ministack") as engine:
+    with contextlib.ExitStack() as house:
+        tables, objects = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"), os.environ.get("AWS_ENDPOINT_URL_S3")
+        if not (tables and objects):
+            embedded = house.enter_context(engines.running("ministack"))
+            tables, objects = tables or embedded, objects or embedded
         os.environ |= {
-            "AWS_ENDPOINT_URL_DYNAMODB": engine or "",
-            "TABLE_NAME": os.environ.get("TABLE_NAME") or TABLE,
-            "PROVIDER_MODE": os.environ.get("PROVIDER_MODE") or "test",
+            "AWS_ENDPOINT_URL_DYNAMODB": tables,
+            "AWS_ENDPOINT_URL_S3": objects,
+            **_names(),
             "POWERTOOLS_SERVICE_NAME": "local",
             "POWERTOOLS_METRICS_NAMESPACE": "ImageTaggerBilling",
             "POWERTOOLS_METRICS_DISABLED": "true",  # metrics are log lines for CloudWatch; here they would be noise
@@ -83,40 +93,96 @@ def _house(console: Console) -> Iterator[Gateway]:
         }
         for provider, secret in signing.LOCAL_SECRETS.items():
             os.environ.setdefault(f"{provider.upper()}_SIGNING_SECRETS", secret)
+        if Path(os.environ["JWT_JWKS_FILE"]) == token.JWKS_FILE:
+            token.local_key()
         _make_table(os.environ["TABLE_NAME"])
+        _make_bucket(os.environ["EVIDENCE_BUCKET_NAME"])
         _ = runtime().catalogue  # a wrong catalogue is told now, not at the first delivery
-        gateway = _gateway(os.environ.get("PORT") or "3000")
+        stream = TableStream(os.environ["TABLE_NAME"], load(), region=environment.REGION)
+        gateway = _gateway(os.environ.get("PORT") or "3000", stream)
+        house.callback(gateway.server_close)
+        house.enter_context(stream.running())
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
-        console.print(f"[bold]{gateway.url}[/]  over DynamoDB at {engine}, table {os.environ['TABLE_NAME']}")
+        house.callback(gateway.shutdown)
+        console.print(f"[bold]{gateway.url}[/]  over DynamoDB at {tables}, table {os.environ['TABLE_NAME']}")
         for provider in signing.LOCAL_SECRETS:
             name = f"{provider.upper()}_SIGNING_SECRETS"
             console.print(f"[dim]{name}={os.environ[name]}[/]")
-        try:
-            yield gateway
-        finally:
-            gateway.shutdown()
-            gateway.server_close()
+        yield gateway
 
 
-def _gateway(port: str) -> Gateway:
+def _names() -> dict[str, str]:
+    """What a deployment's parameters and resources are called here, unless the environment says otherwise."""
+    defaults = {
+        "TABLE_NAME": TABLE,
+        "EVIDENCE_BUCKET_NAME": BUCKET,
+        "PROVIDER_MODE": "test",
+        "JWT_ISSUER": environment.ISSUER,
+        "JWT_AUDIENCE": environment.AUDIENCE,
+        "JWT_JWKS_FILE": str(token.JWKS_FILE),
+        "GROUPS_CLAIM": environment.GROUPS_CLAIM,
+        "SUPPORT_GROUP": environment.SUPPORT_GROUP,
+        "ALLOWED_ORIGINS": "*",
+    }
+    return {name: os.environ.get(name) or default for name, default in defaults.items()}
+
+
+def _gateway(port: str, stream: TableStream) -> Gateway:
     if not port.isdecimal() or int(port) > 65535:
         raise ConfigurationError(f"PORT is {port!r}, should be a number up to 65535.")
+    parameters = {
+        "JwtIssuer": os.environ["JWT_ISSUER"],
+        "JwtAudience": os.environ["JWT_AUDIENCE"],
+        "AllowedOrigins": os.environ["ALLOWED_ORIGINS"],
+    }
+    callers = Callers(
+        keys=KeySet(Path(os.environ["JWT_JWKS_FILE"])),
+        credentials=Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]),
+        region=environment.REGION,
+    )
     try:
-        return Gateway(int(port))
+        callers.keys.key("")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(
+            f"JWT_JWKS_FILE should name a key set in JSON, as issuers publish it: {error!r}."
+        ) from error
+    try:
+        return Gateway(int(port), load(), callers, parameters=parameters, stream=stream)
     except OSError as error:
         raise ConfigurationError(f"Port {port} can't be had ({error.strerror}): set PORT to another.") from error
 
 
 def _make_table(name: str) -> None:
+    """The table with its stream; one that is there already gets a stream if it has none."""
     client = boto3.client("dynamodb", region_name=environment.REGION)
-    with contextlib.suppress(client.exceptions.ResourceInUseException):
-        client.create_table(**table_definition(load(), name))
+    definition = table_definition(load(), name)
+    try:
+        client.create_table(**definition)
+    except client.exceptions.ResourceInUseException:
+        if not client.describe_table(TableName=name)["Table"].get("LatestStreamArn"):
+            client.update_table(TableName=name, StreamSpecification=definition["StreamSpecification"])
+
+
+def _make_bucket(name: str) -> None:
+    client = boto3.client("s3", region_name=environment.REGION)
+    with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
+        client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": environment.REGION})
 
 
 def _serve(gateway: Gateway, console: Console) -> int:
     """Tell every answer, until Ctrl-C or SIGTERM."""
-    for route in (route for _, route in gateway.routes):
-        console.print(f"  {route.method} {route.path}")
+    for route in gateway.routes:
+        needed = " ".join(filter(None, [route.authorizer, *route.scopes]))
+        console.print(f"  {route.method} {route.path}" + (f"  [dim]{needed}[/]" if needed else ""))
+    for name in ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "AWS_ENDPOINT_URL_S3", "EVIDENCE_BUCKET_NAME"):
+        console.print(f"[dim]{name}={os.environ[name]}[/]", soft_wrap=True)
+    user = "local:local" if os.environ["AWS_ACCESS_KEY_ID"] == "local" else "KEY:SECRET"
+    for caller, how in {
+        "a customer": 'curl -H "Authorization: Bearer $(make token ACCOUNT=acct_ada)" …',
+        "support": 'curl -H "Authorization: Bearer $(make token ACCOUNT=staff_sue GROUPS=billing-support)" …',
+        "a service": f"curl --aws-sigv4 aws:amz:{environment.REGION}:execute-api --user {user} …",
+    }.items():
+        console.print(f"{caller:10}  {how}", soft_wrap=True)
     console.print("[dim]Ctrl-C ends it. `make ledger ACCOUNT=…` and `make verify` read its table.[/]")
 
     def observe(path: str, status: int, body: str) -> None:
@@ -125,12 +191,18 @@ def _serve(gateway: Gateway, console: Console) -> int:
 
     gateway.observe = observe
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    environment.tell_running_table(os.environ["AWS_ENDPOINT_URL_DYNAMODB"], os.environ["TABLE_NAME"])
+    environment.tell_running_server(
+        url=gateway.url,
+        endpoint=os.environ["AWS_ENDPOINT_URL_DYNAMODB"],
+        table_name=os.environ["TABLE_NAME"],
+        issuer=os.environ["JWT_ISSUER"],
+        audience=os.environ["JWT_AUDIENCE"],
+    )
     try:
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
     finally:
-        environment.forget_running_table()
+        environment.forget_running_server()
     return 0
 
 
@@ -144,6 +216,7 @@ def _run(gateway: Gateway, console: Console, arguments: argparse.Namespace) -> i
         (story, telling, *_deliver(gateway, telling))
         for story, telling in track(told, "delivering", console=Console(stderr=True), transient=True)
     ]
+    gateway.stream.drain(30)
     console.print(_answers_table(answers))
 
     store = DynamoDBStore(os.environ["TABLE_NAME"], runtime().connection)

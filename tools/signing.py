@@ -1,7 +1,17 @@
-"""Sign a body as the providers do, for local deliveries and tests."""
+"""Sign a body as the providers do, for local deliveries and tests.
 
+python -m tools.signing events/api/stripe_payment_succeeded.json      the same API Gateway event, signed now
+"""
+
+import argparse
+import base64
 import hashlib
 import hmac
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
 
 LOCAL_SECRETS = {"stripe": "whsec_local_only", "paddle": "pdl_ntfset_local_only"}
 """What the local run signs and verifies with unless the environment says otherwise. They protect nothing."""
@@ -16,3 +26,24 @@ def headers(provider: str, body: bytes, secret: str, now: float) -> dict[str, st
     }[provider]
     digest = hmac.new(secret.encode(), stamp.encode() + joint + body, hashlib.sha256).hexdigest()
     return {name: template.format(stamp=stamp, digest=digest), "Content-Type": "application/json"}
+
+
+def signed_anew(request: dict[str, Any], secrets: dict[str, str], now: float) -> dict[str, Any]:
+    """An API Gateway event of `events/api`, its signature as of `now`: theirs are as old as the library."""
+    provider = request["pathParameters"]["provider"]
+    body = base64.b64decode(request["body"]) if request["isBase64Encoded"] else request["body"].encode()
+    fresh = {name.lower(): value for name, value in headers(provider, body, secrets[provider], now).items()}
+    return request | {"headers": request["headers"] | fresh}
+
+
+def main() -> int:
+    """Print an API Gateway event with a signature of now, for `sam local invoke -e -`."""
+    parser = argparse.ArgumentParser(prog="python -m tools.signing", description=main.__doc__)
+    parser.add_argument("file", type=Path, help="one of events/api")
+    request = json.loads(parser.parse_args().file.read_text("utf-8"))
+    print(json.dumps(signed_anew(request, LOCAL_SECRETS, time.time())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

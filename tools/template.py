@@ -1,5 +1,7 @@
-"""Read `template.yaml`: the one place that defines the table and the routes, for tests and local runs too."""
+"""Read `template.yaml`: the one place that defines table, routes and events, for tests and local runs too."""
 
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,15 +10,66 @@ import yaml
 
 FILE = Path(__file__).parent.parent / "template.yaml"
 
+IAM = "AWS_IAM"
+"""The authorizer that is built in: whoever signs with credentials of AWS."""
+
+
+class TemplateError(Exception):
+    """The template says something that can't be run here, or not at all; the message names it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One HTTP route and the function behind it."""
 
-    method: str
+    method: str  # ANY: every one that no other route of the path has
     path: str
     function: str  # the logical id
     folder: str  # below functions/
+    authorizer: str | None = None  # an authorizer of the API by its name, or IAM; None: public
+    scopes: tuple[str, ...] = ()  # a token needs one of them; none: any token will do
+
+
+@dataclass(frozen=True, slots=True)
+class JwtAuthorizer:
+    """Whose tokens are believed."""
+
+    issuer: str
+    audience: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cors:
+    """What scripts of other origins may do."""
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    max_age_s: int | None = None
+    is_with_credentials: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamMapping:
+    """A function that is fed by the table's stream."""
+
+    name: str  # function and event, as in ReleaseParkedFunction.AccountKnown
+    folder: str
+    batch_size: int
+    retries: int | None  # None: until the record is too old
+    is_bisecting: bool  # a batch that fails is halved, so that one bad record holds up no other
+    reports_failures: bool  # the function's answer names the records that failed
+    patterns: tuple[dict[str, Any], ...]  # a record must match one; none: every record counts
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A function that is run by a schedule."""
+
+    folder: str
+    schedule: str
+    input: dict[str, Any] | None  # None: the event that EventBridge makes
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,7 +94,12 @@ _Loader.add_multi_constructor("!", _tagged)
 
 def load(path: Path = FILE) -> dict[str, Any]:
     """The template as plain data."""
-    content: dict[str, Any] = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader, with tags
+    return parse(path.read_text("utf-8"))
+
+
+def parse(text: str) -> dict[str, Any]:
+    """A template's text as plain data."""
+    content: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader, with tags
     return content
 
 
@@ -61,22 +119,137 @@ def layers_of(template: dict[str, Any], function: str) -> list[str]:
 
 
 def routes(template: dict[str, Any]) -> list[Route]:
-    """Every HTTP route, in the template's order."""
+    """Every HTTP route, in the template's order. Raises TemplateError for what SAM would refuse."""
+    auth = _api(template).get("Auth", {})
+    known = {*auth.get("Authorizers", {}), *([IAM] if auth.get("EnableIamAuthorizer") is True else [])}
+    default = auth.get("DefaultAuthorizer")
+    found = []
+    for name, _, properties, event in _events(template, "HttpApi"):
+        own = event.get("Auth", {})
+        authorizer = own.get("Authorizer", default)
+        scopes = tuple(own.get("AuthorizationScopes", ()))
+        route = f"{event['Method'].upper()} {event['Path']}"
+        if authorizer == "NONE" and default:
+            authorizer, scopes = None, ()
+        if own and authorizer is None and own.get("Authorizer") != "NONE":
+            raise TemplateError(f"{route} has an Auth without an Authorizer.")
+        if authorizer is not None and authorizer not in known:
+            raise TemplateError(f"{route} names the authorizer {authorizer}; the API has {', '.join(sorted(known))}.")
+        if authorizer == IAM and scopes:
+            raise TemplateError(f"{route} asks for scopes, and a signed request has none.")
+        found.append(Route(event["Method"].upper(), event["Path"], name, _folder(properties), authorizer, scopes))
+    return found
+
+
+def jwt_authorizers(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[str, JwtAuthorizer]:
+    """The API's JWT authorizers by name, under these parameters. Raises TemplateError."""
+    authorizers = {}
+    for name, authorizer in _api(template).get("Auth", {}).get("Authorizers", {}).items():
+        if authorizer.get("IdentitySource") != "$request.header.Authorization":
+            raise TemplateError(f"{name} should take its token from $request.header.Authorization.")
+        configuration = _resolved(template, authorizer["JwtConfiguration"], parameters)
+        authorizers[name] = JwtAuthorizer(configuration["issuer"], tuple(configuration["audience"]))
+    return authorizers
+
+
+def cors(template: dict[str, Any], parameters: Mapping[str, str]) -> Cors | None:
+    """What the API lets scripts of other origins do; None: nothing."""
+    configuration = _resolved(template, _api(template).get("CorsConfiguration"), parameters)
+    if not configuration:
+        return None
+    if configuration is True:
+        return Cors(origins=("*",))
+    return Cors(
+        origins=tuple(configuration.get("AllowOrigins", ())),
+        methods=tuple(configuration.get("AllowMethods", ())),
+        headers=tuple(configuration.get("AllowHeaders", ())),
+        exposed=tuple(configuration.get("ExposeHeaders", ())),
+        max_age_s=configuration.get("MaxAge"),
+        is_with_credentials=configuration.get("AllowCredentials", False),
+    )
+
+
+def stream_mappings(template: dict[str, Any]) -> list[StreamMapping]:
+    """Every function that the table's stream feeds."""
     return [
-        Route(event["Properties"]["Method"].upper(), event["Properties"]["Path"], name, _folder(properties))
-        for name, properties in functions(template).items()
-        for event in properties.get("Events", {}).values()
-        if event["Type"] == "HttpApi"
+        StreamMapping(
+            name=f"{name}.{event_name}",
+            folder=_folder(properties),
+            batch_size=event.get("BatchSize", 100),
+            retries=None if event.get("MaximumRetryAttempts", -1) < 0 else event["MaximumRetryAttempts"],
+            is_bisecting=event.get("BisectBatchOnFunctionError", False),
+            reports_failures="ReportBatchItemFailures" in event.get("FunctionResponseTypes", ()),
+            patterns=tuple(json.loads(one["Pattern"]) for one in event.get("FilterCriteria", {}).get("Filters", ())),
+        )
+        for name, event_name, properties, event in _events(template, "DynamoDB")
+        if event.get("Enabled", True)
     ]
 
 
+def jobs(template: dict[str, Any]) -> dict[str, Job]:
+    """Every function that a schedule runs, by its folder."""
+    return {
+        _folder(properties): Job(
+            _folder(properties),
+            event.get("Schedule") or event["ScheduleExpression"],
+            json.loads(event["Input"]) if "Input" in event else None,
+        )
+        for kind in ("Schedule", "ScheduleV2")
+        for _, _, properties, event in _events(template, kind)
+    }
+
+
 def table_definition(template: dict[str, Any], table_name: str) -> dict[str, Any]:
-    """The arguments of CreateTable for the template's one table, under another name."""
+    """The arguments of CreateTable for the template's one table, its stream included, under another name."""
     tables = [item["Properties"] for item in template["Resources"].values() if item["Type"] == "AWS::DynamoDB::Table"]
     if len(tables) != 1:
         raise ValueError(f"the template should define one table, not {len(tables)}")
     copied = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-    return {"TableName": table_name, **{key: tables[0][key] for key in copied if key in tables[0]}}
+    definition = {"TableName": table_name, **{key: tables[0][key] for key in copied if key in tables[0]}}
+    if "StreamSpecification" in tables[0]:
+        # CloudFormation leaves out what DynamoDB itself wants to be told.
+        definition["StreamSpecification"] = {"StreamEnabled": True, **tables[0]["StreamSpecification"]}
+    return definition
+
+
+def _api(template: dict[str, Any]) -> dict[str, Any]:
+    apis = [
+        item.get("Properties", {})
+        for item in template["Resources"].values()
+        if item["Type"] == "AWS::Serverless::HttpApi"
+    ]
+    if len(apis) > 1:
+        raise TemplateError(f"the template should define one HTTP API, not {len(apis)}")
+    return apis[0] if apis else {}
+
+
+def _events(template: dict[str, Any], kind: str) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
+    """Function, event, the function's properties and the event's, of every event of a type."""
+    for name, properties in functions(template).items():
+        for event_name, event in properties.get("Events", {}).items():
+            if event["Type"] == kind:
+                yield name, event_name, properties, event.get("Properties", {})
+
+
+def _resolved(template: dict[str, Any], value: Any, parameters: Mapping[str, str]) -> Any:
+    """A value with its parameters put in. Raises TemplateError for one that has no value, or for another function."""
+    match value:
+        case {"Ref": name}:
+            if name in parameters:
+                return parameters[name]
+            default = template.get("Parameters", {}).get(name, {}).get("Default")
+            if default is None:
+                raise TemplateError(f"The parameter {name} has no value here.")
+            return default
+        case {"Fn::Split": [separator, text]}:
+            return _resolved(template, text, parameters).split(separator)
+        case dict():
+            if unknown := [key for key in value if key.startswith("Fn::")]:
+                raise TemplateError(f"{unknown[0]} is not understood here.")
+            return {key: _resolved(template, one, parameters) for key, one in value.items()}
+        case list():
+            return [_resolved(template, one, parameters) for one in value]
+    return value
 
 
 def _folder(properties: dict[str, Any]) -> str:

@@ -18,6 +18,23 @@ def account(store: Store):  # type: ignore[no-untyped-def]
     return store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
 
 
+def parked(number: int = 1) -> Receipt:
+    """The receipt of an event that waits for its release."""
+    return Receipt(
+        provider="stripe",
+        event_id=f"evt_parked_{number}",
+        event_type="invoice.paid",
+        occurred_at=NOON,
+        heard_at=LATER,
+        outcome=Outcome.PARKED,
+        body_sha256="0" * 64,
+        customer_id=f"stripe:cus_{number}",
+        parked_reason=ParkReason.UNKNOWN_PRICE,
+        detail="price_x",
+        body=b'{"id": "evt_parked"}',
+    )
+
+
 def test_a_grant_is_written_once_however_often_it_is_heard(any_store: Store) -> None:
     """The same event again, and another event of the same payment, find it booked."""
     event = paid()
@@ -127,19 +144,7 @@ def test_a_lifted_hold_stays_lifted_for_the_same_dispute_and_a_new_one_holds_aga
 
 def test_a_parked_event_is_found_again_whole_and_leaves_when_released(any_store: Store) -> None:
     """Its body, reason and detail are kept; its release replaces the receipt and the body goes."""
-    receipt = Receipt(
-        provider="stripe",
-        event_id="evt_parked",
-        event_type="invoice.paid",
-        occurred_at=NOON,
-        heard_at=LATER,
-        outcome=Outcome.PARKED,
-        body_sha256="0" * 64,
-        customer_id="stripe:cus_1",
-        parked_reason=ParkReason.UNKNOWN_PRICE,
-        detail="price_x",
-        body=b'{"id": "evt_parked"}',
-    )
+    receipt = parked()
     assert any_store.commit(Commit(receipt=receipt)) is None
     assert list(any_store.parked_receipts()) == [receipt]
     assert list(any_store.customer_receipts("stripe:cus_1")) == [receipt]
@@ -149,3 +154,11 @@ def test_a_parked_event_is_found_again_whole_and_leaves_when_released(any_store:
     refusal = any_store.commit(Commit(receipt=released))
     assert refusal is not None
     assert refusal.receipt == released
+
+
+def test_more_parked_events_than_one_read_takes_are_all_found(any_store: Store) -> None:
+    """A price that is missing from the catalogue parks hundreds: they are what the release is for."""
+    receipts = [parked(number) for number in range(130)]
+    for receipt in receipts:
+        any_store.commit(Commit(receipt=receipt))
+    assert {found.event_id for found in any_store.parked_receipts()} == {receipt.event_id for receipt in receipts}

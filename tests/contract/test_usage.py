@@ -7,7 +7,7 @@ import pytest
 from ledger.accounts import Account
 from ledger.entries import Entry, Kind
 from ledger.errors import AlreadyAsked, InsufficientCredits, NotFound
-from ledger.facts import AccountId, PaymentId
+from ledger.facts import AccountId, PaymentId, RefundState
 from ledger.ports import Keys, Store
 from ledger.purchases import Purchase
 from ledger.usage import expire_credits, fail_run, spend
@@ -108,6 +108,26 @@ def test_expiry_catches_up_after_weeks(any_store: Store) -> None:
     assert expire_credits(any_store, now=END + timedelta(days=40)) == {ADA: 1000}
 
 
+def test_what_is_booked_after_its_lapse_lapses_too(any_store: Store) -> None:
+    """A renewal may be told days after its period, a refund may fail long after it: the job has passed that day."""
+    days_later = END + timedelta(days=5)
+    subscribed(any_store)
+    expire_credits(any_store, now=days_later)
+    other = PERIOD.replace("sub_1", "sub_2")
+    tell(any_store, paid(payment(PaymentId("stripe:in_2"), claim=other, expires_at=END)), now=days_later)
+    assert expire_credits(any_store, now=days_later + timedelta(hours=1)) == {ADA: 1000}
+    failed = refund(2000, state=RefundState.FAILED, minute=30)
+    tell(any_store, *(says(fact, names=(IN,)) for fact in (refund(2000), failed)), now=days_later + timedelta(days=9))
+    assert expire_credits(any_store, now=days_later + timedelta(days=10)) == {ADA: 1000}
+    assert account(any_store).balance == 1000, "the pack's"
+
+
+def test_a_first_run_writes_down_what_lapsed_before_it(any_store: Store) -> None:
+    """A job that failed since the first day has no cursor to catch up from."""
+    subscribed(any_store)
+    assert expire_credits(any_store, now=END + timedelta(days=20)) == {ADA: 1000}
+
+
 def test_pages_of_entries_and_purchases_are_whole_and_newest_first(any_store: Store) -> None:
     """Page after page, each thing once."""
     for number in range(7):
@@ -129,3 +149,22 @@ def test_pages_of_entries_and_purchases_are_whole_and_newest_first(any_store: St
             break
     assert [entry.occurred_at for entry in entries] == [at(number) for number in reversed(range(7))]
     assert [purchase.payment_id for purchase in purchases] == [f"stripe:pi_{number}" for number in reversed(range(7))]
+
+
+def test_what_lapsed_before_it_was_heard_is_written_down_all_the_same(any_store: Store) -> None:
+    """A period's payment released from parking after its end; the day of its lapse was done long ago."""
+    expire_credits(any_store, now=AFTER + timedelta(days=9))
+    heard_at = AFTER + timedelta(days=10)
+    tell(any_store, paid(payment(IN, claim=PERIOD, expires_at=END)), now=heard_at)
+    assert expire_credits(any_store, now=heard_at + timedelta(hours=1)) == {ADA: 1000}
+    assert account(any_store).balance == 0
+
+
+def test_what_a_failed_refund_restores_to_a_lapsed_lot_lapses(any_store: Store) -> None:
+    """Its lot had nothing left to lapse on the day."""
+    failed = refund(2000, state=RefundState.FAILED, minute=30)
+    tell(any_store, paid(payment(IN, claim=PERIOD, expires_at=END)), says(refund(2000), names=(IN,)))
+    assert expire_credits(any_store, now=AFTER + timedelta(days=9)) == {}
+    tell(any_store, says(failed, names=(IN,)), now=AFTER + timedelta(days=10))
+    assert expire_credits(any_store, now=AFTER + timedelta(days=10, hours=1)) == {ADA: 1000}
+    assert account(any_store).balance == 0

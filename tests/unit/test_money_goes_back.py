@@ -5,7 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.facts import DisputeState, Fact, PaidLine, RefundedItem, RefundState, RefundTotalReported
+from ledger.book import lift_hold
+from ledger.facts import (
+    ChargebackChanged,
+    ChargebackState,
+    DisputeState,
+    Fact,
+    PaidLine,
+    PaymentId,
+    RefundedItem,
+    RefundState,
+    RefundTotalReported,
+)
 from ledger.usage import spend
 from tests.builders import ADA, LATER, at, dispute, paid, payment, refund, says, tell
 from tests.fakes import FakeStore
@@ -71,6 +82,30 @@ def test_a_win_lifts_its_own_hold_and_no_other() -> None:
     account = store.accounts[ADA]
     assert (set(account.holds), account.spendable(LATER)) == ({"dispute:stripe:dp_2"}, 0)
     assert next(iter(account.lots.values())).is_frozen
+
+
+def test_a_reversed_chargeback_does_not_hold_for_an_older_one_that_was_lifted() -> None:
+    """Support let the customer go on after the first; the second came to nothing: nothing new holds the account."""
+    store, names = FakeStore(), (PaymentId("paddle:txn_1"),)
+
+    def chargeback(name: str, minute: float, state: ChargebackState = ChargebackState.TAKEN) -> ChargebackChanged:
+        return ChargebackChanged(
+            adjustment_id=name,
+            kind="chargeback",
+            is_reversal=False,
+            state=state,
+            amount_minor=2000,
+            created_at=at(minute),
+            at=at(minute),
+            cause="paddle:evt",
+        )
+
+    tell(store, paid(payment(names[0])), says(chargeback("adj_1", 10), names=names))
+    assert lift_hold("dispute:paddle:txn_1:chargeback", ADA, "sam", store, why="a good customer", now=at(15))
+    tell(store, says(chargeback("adj_2", 20), names=names))
+    assert store.accounts[ADA].status == "suspended"
+    tell(store, says(chargeback("adj_2", 20, ChargebackState.REVERSED), names=names))
+    assert store.accounts[ADA].status == "active"
 
 
 def test_an_inquiry_neither_takes_nor_holds_and_is_flagged_while_it_lasts() -> None:

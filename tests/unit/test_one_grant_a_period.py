@@ -8,7 +8,8 @@ import pytest
 from ledger.events import Event, Outcome, ParkReason
 from ledger.facts import AccountId, PaymentId
 from ledger.ports import Keys, Store
-from tests.builders import ADA, IN, PI, at, paid, payment, tell
+from ledger.usage import spend
+from tests.builders import ADA, IN, LATER, PI, at, paid, payment, tell
 from tests.fakes import FakeStore
 from tools.verify import World, check
 
@@ -40,6 +41,14 @@ def test_first_payment_and_renewal_of_one_period_grant_once(
     assert (booked.outcome, parked.parked_reason) == (Outcome.BOOKED, ParkReason.PERIOD_ALREADY_PAID)
     assert tell(any_store, events[1])[0].parked_reason is ParkReason.PERIOD_ALREADY_PAID
     assert len(list(any_store.entries(ADA))) == 1
+
+
+def test_a_period_whose_credits_never_lapse_is_granted_once_also_when_they_are_used_up(any_store: Store) -> None:
+    """The renewal's empty lot has left the account: it can't refuse the first payment any more."""
+    tell(any_store, paid(payment(IN, claim=PERIOD)))
+    spend(ADA, "run_1", 1000, any_store, now=LATER)
+    again = paid(payment(PI, claim="order/ord_1", covers=PERIOD, minute=1))
+    assert tell(any_store, again)[0].parked_reason is ParkReason.PERIOD_ALREADY_PAID
 
 
 def test_a_first_payment_found_by_its_customer_is_held_to_it_too(any_store: Store) -> None:

@@ -67,6 +67,17 @@ def test_a_conflict_or_throttling_is_tried_again(trouble: Exception) -> None:
     assert len(connection.calls) == 3
 
 
+@pytest.mark.parametrize(("trouble", "is_kept"), [(CONFLICT, False), (THROTTLED, True)])
+def test_a_transaction_keeps_its_token_while_it_is_unclear_what_became_of_it(
+    trouble: Exception, *, is_kept: bool
+) -> None:
+    """So a write whose answer was lost is not taken for somebody else's; a cancelled one is tried anew."""
+    connection = Troubled(trouble)
+    tell(DynamoDBStore("ledger", connection), paid())  # type: ignore[arg-type]
+    first, second = (call["client_request_token"] for call in connection.calls)
+    assert (first == second) is is_kept
+
+
 @pytest.mark.parametrize("trouble", [CONFLICT, THROTTLED, TIMEOUT])
 def test_what_does_not_pass_is_told_to_the_provider_and_never_dropped(trouble: Exception) -> None:
     """After the last try the event is not stored, and its caller knows: 503, so that it is delivered again."""

@@ -19,7 +19,7 @@ def of_type(name: str) -> dict[str, Any]:
 
 def statements(function: str) -> list[dict[str, Any]]:
     """What a function may do."""
-    return [statement for policy in FUNCTIONS[function]["Policies"] for statement in policy["Statement"]]
+    return [statement for policy in FUNCTIONS[function].get("Policies", []) for statement in policy["Statement"]]
 
 
 def test_every_folder_is_a_function_of_its_name_and_back() -> None:
@@ -31,25 +31,56 @@ def test_every_folder_is_a_function_of_its_name_and_back() -> None:
     }
 
 
-def test_the_routes_are_the_four_webhooks() -> None:
-    """Both providers share a route; the provider is its parameter."""
-    assert [(route.method, route.path, route.folder) for route in routes(TEMPLATE)] == [
-        ("POST", f"/webhooks/{{provider}}/{name.replace('_', '-')}", name) for name in WEBHOOKS
-    ]
+def test_the_webhooks_are_public_and_nothing_else_is() -> None:
+    """Both providers share a route. What is no webhook and no description says who may call it."""
+    public = {(route.method, route.path) for route in routes(TEMPLATE) if route.authorizer is None}
+    webhooks = {("POST", f"/webhooks/{{provider}}/{name.replace('_', '-')}") for name in WEBHOOKS}
+    assert public == webhooks | {("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/docs/{asset}")}
+
+
+def test_every_route_that_is_not_public_has_its_scope_or_is_for_our_services() -> None:
+    """An authorizer without a scope would believe ID tokens too; support's routes want support's scope."""
+    for route in routes(TEMPLATE):
+        if route.authorizer == "CustomerJwt":
+            assert route.scopes == (("billing.support",) if route.path.startswith("/support/") else ("billing",))
+        elif route.authorizer:
+            assert route.authorizer == "AWS_IAM"
+            assert route.folder in {"record_usage", "place_order"}
+
+
+MAY_DELETE = {
+    "IssueRefundsFunction": {"OUTBOX"},
+    "FollowCasesFunction": {"OUTBOX", "SETTLING"},
+    "ReviewCasesFunction": {"REVIEW"},
+}
+CALLS_A_PROVIDER = {"PlaceOrderFunction", "ManageSubscriptionFunction", "IssueRefundsFunction"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_no_function_may_do_more_than_it_does(function: str) -> None:
-    """No wildcard, no delete; writes only inside a transaction; no secret but its own."""
+    """No wildcard; writes only inside a transaction; deletes only off the lists that are its own; its own secrets."""
+    deletes: set[str] = set()
     for statement in statements(function):
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         assert statement["Resource"] != "*"
-        assert not any("*" in action or "Delete" in action for action in actions)
-        if "dynamodb:PutItem" in actions:
-            condition = {"StringEquals": {"dynamodb:EnclosingOperation": "TransactWriteItems"}}
-            assert statement["Condition"] == condition
+        assert not any("*" in action for action in actions)
+        if {"dynamodb:PutItem", "dynamodb:DeleteItem"} & set(actions):
+            assert statement["Condition"]["StringEquals"] == {"dynamodb:EnclosingOperation": "TransactWriteItems"}
+        if "dynamodb:DeleteItem" in actions:
+            assert actions == ["dynamodb:DeleteItem"]
+            deletes |= set(statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"])
         if "secretsmanager:GetSecretValue" in actions:
-            assert statement["Resource"] == {"Ref": function.replace("Function", "Secrets")}
+            own = "ProviderKeys" if function in CALLS_A_PROVIDER else function.replace("Function", "Secrets")
+            assert statement["Resource"] == {"Ref": own}
+    assert deletes == MAY_DELETE.get(function, set())
+
+
+def test_only_what_calls_a_provider_has_its_sdk_and_its_key() -> None:
+    """A webhook, and whatever else a stranger can reach, can neither import the one nor read the other."""
+    for name, properties in FUNCTIONS.items():
+        has_sdk = {"Ref": "ProvidersLayer"} in properties.get("Layers", [])
+        has_key = "PROVIDER_KEYS_NAME" in properties["Environment"]["Variables"]
+        assert has_sdk == has_key == (name in CALLS_A_PROVIDER)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -80,7 +80,7 @@ class Stripe(Teller):
         self.now += after
         previous = None
         if event_type.endswith(".updated") or event_type == "charge.refunded":
-            previous = _before(self.shown[body["id"]], body)
+            previous = stripe.changed(self.shown[body["id"]], body)
         self.shown[body["id"]] = body
         event_id = self.id("evt_1", f"{event_type}{len(self.deliveries)}")
         short = event_type.replace(".", "_")
@@ -196,16 +196,6 @@ class Stripe(Teller):
 
 
 ASKED_FOR = stripe.nulls("comment feedback feedback_option") | {"reason": "cancellation_requested"}
-
-
-def _before(previous: Json, now: Json) -> Json:
-    """What an update changed, as it was: `previous_attributes`."""
-    found: Json = {}
-    for field, value in now.items():
-        before = previous.get(field)
-        if before != value:
-            found[field] = _before(before, value) if isinstance(before, dict) and isinstance(value, dict) else before
-    return found
 
 
 def stripe_stories() -> list[Teller]:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tools.events.tariff import Tariff
+
 Json = dict[str, Any]
 
 PRICES = {
@@ -11,22 +13,23 @@ PRICES = {
     "pack_2500": ("pri_01jpack250000000000000000a", 4500),
     "creator_monthly": ("pri_01jcreatormonthly0000000a", 1500),
 }
+USD = Tariff("USD", PRICES)
 MADE_AT = "2026-01-01T00:00:00.000000Z"
 
 
-def price(product_id: str) -> Json:
+def price(product_id: str, tariff: Tariff = USD) -> Json:
     """A price; one with a billing cycle recurs."""
-    price_id, amount = PRICES[product_id]
+    price_id, amount = tariff.prices[product_id]
     return {
         "id": price_id,
         "product_id": f"pro_{price_id[4:]}",
         "name": product_id,
         "description": product_id,
         "type": "standard",
-        "billing_cycle": {"interval": "month", "frequency": 1} if product_id == "creator_monthly" else None,
+        "billing_cycle": {"interval": "month", "frequency": 1} if product_id in tariff.recurring else None,
         "trial_period": None,
         "tax_mode": "account_setting",
-        "unit_price": {"amount": str(amount), "currency_code": "USD"},
+        "unit_price": {"amount": str(amount), "currency_code": tariff.currency},
         "unit_price_overrides": [],
         "quantity": {"minimum": 1, "maximum": 10},
         "status": "active",
@@ -37,10 +40,10 @@ def price(product_id: str) -> Json:
     }
 
 
-def product(product_id: str) -> Json:
+def product(product_id: str, tariff: Tariff = USD) -> Json:
     """What a price sells."""
     return {
-        "id": f"pro_{PRICES[product_id][0][4:]}",
+        "id": f"pro_{tariff.prices[product_id][0][4:]}",
         "name": product_id,
         "type": "standard",
         "status": "active",
@@ -97,16 +100,18 @@ def transaction(
     is_free: bool = False,
     attempts: Sequence[Json] = (),
     updated_at: str = "",
+    invoice_number: str = "",
+    tariff: Tariff = USD,
 ) -> Json:
     """A transaction of (product, quantity) lines, with 10 % tax inside the totals."""
     items, line_items, subtotal, tax = [], [], 0, 0
     for position, (product_id, quantity) in enumerate(lines):
-        unit = 0 if is_free else PRICES[product_id][1]
+        unit = 0 if is_free else tariff.prices[product_id][1]
         amount = unit * quantity
-        off = discount * amount // sum(PRICES[name][1] * count for name, count in lines)
+        off = discount * amount // sum(tariff.prices[name][1] * count for name, count in lines)
         line_tax = (amount - off) // 10
         subtotal, tax = subtotal + amount, tax + line_tax
-        shown = price(product_id) | ({"id": price_id} if price_id else {})
+        shown = price(product_id, tariff) | ({"id": price_id} if price_id else {})
         proration = (
             {"rate": "0.5", "billing_period": dict(zip(("starts_at", "ends_at"), period or (), strict=False))}
             if is_proration
@@ -122,7 +127,7 @@ def transaction(
                 "tax_rate": "0.1",
                 "unit_totals": money(unit, off // quantity, line_tax // quantity),
                 "totals": money(amount, off, line_tax),
-                "product": product(product_id),
+                "product": product(product_id, tariff),
             }
         )
     total = subtotal - discount + tax
@@ -135,7 +140,7 @@ def transaction(
         "grand_total": str(total),
         "grand_total_tax": str(tax),
         **earned,
-        "currency_code": "USD",
+        "currency_code": tariff.currency,
     }
     adjusted = {
         **{name: totals[name] for name in ("tax", "total", "grand_total", "grand_total_tax", "currency_code")},
@@ -155,11 +160,11 @@ def transaction(
         "address_id": f"add_{transaction_id[4:]}",
         "business_id": None,
         "custom_data": custom,
-        "currency_code": "USD",
+        "currency_code": tariff.currency,
         "origin": origin,
         "subscription_id": subscription_id,
         "invoice_id": None if status == "ready" else f"inv_{transaction_id[4:]}",
-        "invoice_number": None if status == "ready" else f"1234-{int(transaction_id[7:11], 16)}",
+        "invoice_number": None if status == "ready" else invoice_number or f"1234-{int(transaction_id[7:11], 16)}",
         "collection_mode": "automatic",
         "discount_id": f"dsc_{transaction_id[4:]}" if discount else None,
         "billing_details": None,
@@ -203,16 +208,18 @@ def subscription(
     custom: Json,
     billed_at: str = "",
     updated_at: str = "",
+    product_id: str = "creator_monthly",
+    tariff: Tariff = USD,
     **fields: Any,
 ) -> Json:
-    """A subscription to Creator Monthly."""
+    """A subscription, to Creator Monthly unless told otherwise."""
     return {
         "id": subscription_id,
         "status": "active",
         "customer_id": customer,
         "address_id": f"add_{subscription_id[4:]}",
         "business_id": None,
-        "currency_code": "USD",
+        "currency_code": tariff.currency,
         "created_at": at,
         "updated_at": updated_at or at,
         "started_at": at,
@@ -239,8 +246,8 @@ def subscription(
                 "previously_billed_at": billed_at or at,
                 "next_billed_at": period[1] if period else None,
                 "trial_dates": None,
-                "price": price("creator_monthly"),
-                "product": product("creator_monthly"),
+                "price": price(product_id, tariff),
+                "product": product(product_id, tariff),
             }
         ],
     } | fields
@@ -284,7 +291,7 @@ def adjustment(
         "customer_id": of["customer_id"],
         "reason": "requested by the customer",
         "credit_applied_to_balance": None,
-        "currency_code": "USD",
+        "currency_code": of.get("currency_code", "USD"),
         "status": status,
         "items": items,
         "totals": {
@@ -292,7 +299,7 @@ def adjustment(
             "fee": "0",
             "retained_fee": "0",
             "earnings": str(total - tax),
-            "currency_code": "USD",
+            "currency_code": of.get("currency_code", "USD"),
         },
         "payout_totals": {
             **shares,
@@ -300,7 +307,7 @@ def adjustment(
             "retained_fee": "0",
             "chargeback_fee": {"amount": "1500" if action == "chargeback" else "0", "original": None},
             "earnings": str(total - tax),
-            "currency_code": "USD",
+            "currency_code": of.get("currency_code", "USD"),
         }
         if status == "approved"
         else None,

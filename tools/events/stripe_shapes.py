@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tools.events.tariff import Tariff
+
 Json = dict[str, Any]
 
 PRICES = {
@@ -10,6 +12,7 @@ PRICES = {
     "pack_2500": ("price_pack2500", 4500),
     "creator_monthly": ("price_creator_monthly", 1500),
 }
+USD = Tariff("USD", PRICES)
 
 
 def person(name: str) -> Json:
@@ -62,9 +65,9 @@ def session(who: str, **fields: Any) -> Json:
     } | fields
 
 
-def price(product_id: str, *, recurring: bool) -> Json:
+def price(product_id: str, *, recurring: bool, tariff: Tariff = USD) -> Json:
     """A Price, as a subscription's item shows it."""
-    price_id, amount = PRICES[product_id]
+    price_id, amount = tariff.prices[product_id]
     return {
         **nulls("custom_unit_amount lookup_key nickname tiers_mode transform_quantity"),
         "id": price_id,
@@ -72,7 +75,7 @@ def price(product_id: str, *, recurring: bool) -> Json:
         "active": True,
         "billing_scheme": "per_unit",
         "created": 1767225600,
-        "currency": "usd",
+        "currency": tariff.currency.lower(),
         "livemode": False,
         "metadata": {},
         "product": f"prod_{product_id}",
@@ -91,9 +94,9 @@ def price(product_id: str, *, recurring: bool) -> Json:
     }
 
 
-def plan(product_id: str) -> Json:
+def plan(product_id: str, tariff: Tariff = USD) -> Json:
     """The same, in the older shape that still travels beside it."""
-    price_id, amount = PRICES[product_id]
+    price_id, amount = tariff.prices[product_id]
     return {
         **nulls("meter nickname tiers_mode transform_usage trial_period_days"),
         "id": price_id,
@@ -103,7 +106,7 @@ def plan(product_id: str) -> Json:
         "amount_decimal": str(amount),
         "billing_scheme": "per_unit",
         "created": 1767225600,
-        "currency": "usd",
+        "currency": tariff.currency.lower(),
         "interval": "month",
         "interval_count": 1,
         "livemode": False,
@@ -127,6 +130,7 @@ def invoice_line(
     item: str | None = None,
     tax: int = 0,
     description: str = "1 × Creator Monthly (at $15.00 / month)",
+    currency: str = "usd",
 ) -> Json:
     """One line of an invoice: of a subscription's item, or (without `item`) an invoice item of its own."""
     shared = {"proration": proration, "proration_details": {"credited_items": None}, "subscription": subscription_id}
@@ -146,7 +150,7 @@ def invoice_line(
         "id": line_id,
         "object": "line_item",
         "amount": amount,
-        "currency": "usd",
+        "currency": currency,
         "description": description,
         "discount_amounts": [],
         "discountable": True,
@@ -296,9 +300,17 @@ def invoice_payment(payment_id: str, invoice_id: str, intent: str, amount: int, 
 
 
 def subscription(
-    subscription_id: str, customer: str, metadata: Json, start: int, period: tuple[int, int], **fields: Any
+    subscription_id: str,
+    customer: str,
+    metadata: Json,
+    start: int,
+    period: tuple[int, int],
+    *,
+    product_id: str = "creator_monthly",
+    tariff: Tariff = USD,
+    **fields: Any,
 ) -> Json:
-    """An active subscription to Creator Monthly. Its period stands on its item."""
+    """An active subscription, to Creator Monthly unless told otherwise. Its period stands on its item."""
     item = {
         **nulls("billed_until billing_thresholds current_trial"),
         "id": f"si_{subscription_id[4:]}",
@@ -308,8 +320,8 @@ def subscription(
         "current_period_start": period[0],
         "discounts": [],
         "metadata": {},
-        "plan": plan("creator_monthly"),
-        "price": price("creator_monthly", recurring=True),
+        "plan": plan(product_id, tariff),
+        "price": price(product_id, recurring=True, tariff=tariff),
         "quantity": 1,
         "subscription": subscription_id,
         "tax_rates": [],
@@ -332,7 +344,7 @@ def subscription(
         "cancellation_details": nulls("comment feedback feedback_option reason"),
         "collection_method": "charge_automatically",
         "created": start,
-        "currency": "usd",
+        "currency": tariff.currency.lower(),
         "customer": customer,
         "default_payment_method": f"pm_{subscription_id[4:]}",
         "default_tax_rates": [],
@@ -576,3 +588,13 @@ def envelope(event_id: str, event_type: str, created: int, body: Json, previous:
         "request": {"id": None, "idempotency_key": None},
         "type": event_type,
     }
+
+
+def changed(previous: Json, now: Json) -> Json:
+    """What an update changed, as it was: `previous_attributes`."""
+    found: Json = {}
+    for field, value in now.items():
+        before = previous.get(field)
+        if before != value:
+            found[field] = changed(before, value) if isinstance(before, dict) and isinstance(value, dict) else before
+    return found

@@ -28,7 +28,7 @@ class Account:
     holds: Mapping[str, Hold] = field(default_factory=dict)
     flags: Mapping[str, datetime] = field(default_factory=dict)  # for support: no effect on spending
     subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
-    cases: Mapping[str, str] = field(default_factory=dict)  # open refund cases, by purchase and reason
+    cases: Mapping[str, str] = field(default_factory=dict)  # open refund cases: the mark of each, by its id
     covered: Mapping[str, PaymentId] = field(default_factory=dict)  # first periods, by the payments that claim an order
 
     @property

@@ -77,7 +77,8 @@ def plan(event: Event, receipt: Receipt, known: Snapshot) -> Commit | Unusable:
 
     rival: Purchase | None = None
     claim: ClaimChange | None = None
-    if before.payment is None and payment.claim:
+    is_earlier = before.payment is None or payment.precedence != before.payment.precedence
+    if payment.claim and is_earlier:
         decided = _claim(after, payment, known)
         if isinstance(decided, Unusable):
             return decided
@@ -89,8 +90,12 @@ def plan(event: Event, receipt: Receipt, known: Snapshot) -> Commit | Unusable:
 
 
 def may_grant_unread(payment: PaymentSettled, now: datetime) -> bool:
-    """Whether the account's item alone can tell that nobody else paid for the same: lapsed lots have left it."""
-    return not (payment.covers and any(line.expires_at and line.expires_at <= now for line in payment.lines))
+    """Whether the account's item alone can tell that nobody else paid for the same.
+
+    Lots that have lapsed have left it, and so have empty ones that never lapse, of a subscription that rolls over.
+    """
+    ends = [line.expires_at for line in payment.lines if line.expires_at]
+    return not payment.covers or min(ends, default=now) > now
 
 
 def is_known(event: Event, stored: Purchase) -> bool:
@@ -157,9 +162,18 @@ def _claim(
         raise ValueError(f"{held.payment_id} holds {payment.claim} but has no payment")
     if rival.payment.account_id != payment.account_id:
         return Unusable(ParkReason.ORDER_MISMATCH, f"{payment.claim} was paid for another account")
+    if _goods(rival.payment) != _goods(payment):
+        # Neither can take the other's place: a lot that only one of them pays for would stay, and be refunded too.
+        return Unusable(ParkReason.ORDER_MISMATCH, f"{held.payment_id} paid for other things under {payment.claim}")
     if rival.payment.precedence < payment.precedence:
         return replace(after, is_duplicate=True), None, None
-    return after, replace(rival, is_duplicate=True), replace(claim, replaces=held.payment_id)
+    original = replace(after, is_duplicate=False)
+    return original, replace(rival, is_duplicate=True), replace(claim, replaces=held.payment_id)
+
+
+def _goods(payment: PaymentSettled) -> list[tuple[str, int]]:
+    """What a payment pays for, line by line."""
+    return [(line.product_id, line.credits) for line in payment.lines]
 
 
 def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> PaymentId | None:
@@ -250,6 +264,7 @@ def _entries(
 def _entry(
     account: Account, lot: Lot, movement: Movement, step: int, cause: str, occurred_at: datetime, now: datetime
 ) -> Entry:
+    gives_late = movement.credits > 0 and lot.remaining > 0 and lot.has_lapsed(now)
     return Entry(
         entry_id=f"{lot.lot_id}/{step}/{movement.kind}/{movement.counter}",
         account_id=account.account_id,
@@ -260,7 +275,7 @@ def _entry(
         cause=cause,
         occurred_at=occurred_at,
         recorded_at=now,
-        lapses_at=lot.expires_at if movement.kind is Kind.GRANT else None,
+        lapses_at=lot.expires_at if movement.kind is Kind.GRANT or gives_late else None,
     )
 
 

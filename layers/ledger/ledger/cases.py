@@ -49,7 +49,10 @@ class CaseState(StrEnum):
 MOVES = {
     CaseState.DECLARED: {CaseState.REQUESTED, CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW},
     CaseState.REQUESTED: {CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW},
-    CaseState.IN_REVIEW: {CaseState.APPROVED, CaseState.DECLINED, CaseState.REPLACED},
+    CaseState.IN_REVIEW: {
+        *(CaseState.APPROVED, CaseState.DECLINED, CaseState.REPLACED),
+        CaseState.SETTLED,  # the provider had the refund after all, though it was given up
+    },
     CaseState.APPROVED: {CaseState.ISSUED, CaseState.SETTLED, CaseState.IN_REVIEW},
     CaseState.ISSUED: {CaseState.SETTLED, CaseState.IN_REVIEW},
     CaseState.SETTLED: {CaseState.IN_REVIEW},  # a refund may fail even after it succeeded
@@ -94,6 +97,7 @@ class Decision:
     ends_subscription: bool = False  # renewals are stopped too
     recommended: Outcome | None = None  # beside `review`: what the policy would do
     explanation: tuple[Considered, ...] = ()
+    seen: tuple[str, ...] = ()  # the facts that it rests on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,8 +69,9 @@ FOLLOWED = {
     CaseState.APPROVED: {CaseState.ISSUED, CaseState.SETTLED, CaseState.IN_REVIEW},
     CaseState.ISSUED: {CaseState.SETTLED, CaseState.IN_REVIEW},
     CaseState.SETTLED: {CaseState.IN_REVIEW},
+    CaseState.IN_REVIEW: {CaseState.SETTLED},  # it was given up, yet the provider had it
 }
-"""Where the facts about its refund may lead a case. One that a person has again, or decided otherwise, stays."""
+"""Where the facts about its refund may lead a case. One that was decided otherwise since stays."""
 
 OPENING = "refund-requests"
 """The route under which an Idempotency-Key of a refund request counts."""
@@ -127,19 +128,19 @@ def open_case(wish: Wish, store: Store, policy: Policy, *, now: datetime) -> Ref
                 raise AlreadyAsked("This Idempotency-Key stands for another request: use a new one.")
             return read_case(wish.account_id, answered.subject, store, known)
         dossier = dossier_in(wish.account_id, wish.payment_id, known)
-        payment = dossier.payment
-        if open_id := dossier.account.cases.get(mark(payment.payment_id, wish.reason)):
+        marked = mark(dossier.purchase.payment_id, wish.reason)
+        if open_id := next((case_id for case_id, other in dossier.account.cases.items() if other == marked), None):
             raise AlreadyAsked(f"Case {open_id} about this purchase, for this reason, is open.", open_id)
         case = RefundCase(
             case_id=case_id,
             account_id=wish.account_id,
-            payment_id=payment.payment_id,
+            payment_id=dossier.purchase.payment_id,
             reason=wish.reason,
             state=CaseState.DECLARED if wish.is_declaration else CaseState.REQUESTED,
             opened_at=now,
             opened_by=wish.opened_by,
             told=wish.told,
-            mismatches=mismatches(wish.told, payment, dossier.purchase.names, wish.email),
+            mismatches=mismatches(wish.told, dossier.payment, dossier.purchase.names, wish.email),
         )
         commit = Commit()
         if not wish.is_declaration:
@@ -158,6 +159,31 @@ def preview(
     look_up = LookUp(store, with_orders=True)
     known = look_up(Keys(payments=frozenset({payment_id}), accounts=frozenset({account_id})))
     return decide(situation(reason, dossier_in(account_id, payment_id, known), store, policy, now), policy)
+
+
+def preview_all(
+    account_id: AccountId, store: Store, policy: Policy, *, limit: int, after: str | None, now: datetime
+) -> tuple[list[tuple[Purchase, Reason, Decision]], str | None]:
+    """A page of an account's purchases, newest first: what a request would be decided now, for the fittest reason."""
+    page = store.purchases_of(account_id, limit, after)
+    look_up = LookUp(store, with_orders=True)
+    look_up(Keys(accounts=frozenset({account_id})))
+    known = look_up(Keys(payments=frozenset(purchase.payment_id for purchase in page.items)))
+    found = []
+    for purchase in page.items:
+        dossier = dossier_in(account_id, purchase.payment_id, known)
+        reason = fittest_reason(dossier)
+        found.append((dossier.purchase, reason, decide(situation(reason, dossier, store, policy, now), policy)))
+    return found, page.next
+
+
+def fittest_reason(dossier: Dossier) -> Reason:
+    """Under which reason a request about this purchase has the best prospect."""
+    if dossier.purchase.is_duplicate:
+        return Reason.CHARGED_TWICE
+    if dossier.payment.overcharge_minor:
+        return Reason.WRONG_AMOUNT
+    return Reason.MISTAKEN_RENEWAL if dossier.payment.is_renewal else Reason.CHANGED_MY_MIND
 
 
 def confirm_withdrawal(
@@ -267,18 +293,15 @@ def _follow(account_id: AccountId, tag: str, store: Store, now: datetime) -> Ref
         if case.tag != tag:
             return None  # it was approved anew since
         wanted, why = _where(dossier.purchase, tag)
-        if (
-            wanted is None
-            or wanted is case.state
-            or (wanted is CaseState.ISSUED and case.state is not CaseState.APPROVED)
-        ):
+        if wanted is None or wanted not in FOLLOWED.get(case.state, ()):
             return None
-        if case.state in {CaseState.IN_REVIEW, CaseState.DECLINED, CaseState.REPLACED}:
-            return None
+        was_in_review = case.state is CaseState.IN_REVIEW
         case = case.moved(wanted, now, why)
         commit = _with(Commit(), DocumentChange(intent_place(tag), None))
         if wanted is CaseState.IN_REVIEW:
             commit = _with(commit, queued(case, now))
+        if was_in_review:
+            commit = _with(commit, DocumentChange(review_place(case), None))
         if store.commit(filed(case, commit, dossier.account)) is None:
             return case
     raise _overtaken(case_of(tag))
@@ -418,12 +441,7 @@ def _by_policy(case: RefundCase, dossier: Dossier, store: Store, policy: Policy,
 def filed(case: RefundCase, commit: Commit, account: Account) -> Commit:
     """The commit with the case in it, and its mark on the account while it is open. All under what was read."""
     change = commit.account or AccountChange(account_id=account.account_id, version=account.version)
-    held = account.cases.get(case.mark)
-    marks: dict[str, str | None] = {}
-    if case.state.is_open and held is None:
-        marks[case.mark] = case.case_id
-    if not case.state.is_open and held == case.case_id:
-        marks[case.mark] = None
+    marks = {case.case_id: case.mark if case.state.is_open else None}
     place = DocumentChange(case_place(case.account_id, case.case_id), case, case.version)
     return replace(_with(commit, place), account=replace(change, cases=marks))
 

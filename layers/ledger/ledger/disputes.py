@@ -80,7 +80,7 @@ def _by_kind(rows: Iterable[ChargebackChanged]) -> dict[str, list[ChargebackChan
 
 
 def _open_since(rows: list[ChargebackChanged]) -> datetime | None:
-    """When the youngest chargeback began, unless each was undone.
+    """When the youngest chargeback began that is not known to be undone; None: each was undone.
 
     One reversal is announced twice, as a row of its own and as the state of the row that it reverses: so the larger
     of the two counts, not their sum.
@@ -88,7 +88,7 @@ def _open_since(rows: list[ChargebackChanged]) -> datetime | None:
     taken = [row for row in rows if not row.is_reversal]
     if len(taken) <= max(sum(row.is_reversal for row in rows), sum(map(_is_marked_reversed, taken))):
         return None
-    return max(row.created_at for row in taken)
+    return max(row.created_at for row in taken if not _is_marked_reversed(row))
 
 
 def _lost_minor(rows: list[ChargebackChanged]) -> int:

@@ -47,4 +47,9 @@ class Entry:
     cause: str  # provider and event id, run id, or case id
     occurred_at: datetime  # when it happened at the provider: the statement's order
     recorded_at: datetime  # when we wrote it down
-    lapses_at: datetime | None = None  # of a grant: when its credits expire
+    lapses_at: datetime | None = None  # of a grant, and of what is given to a lapsed lot: when its credits expire
+
+    @property
+    def lapse_due_at(self) -> datetime | None:
+        """From when on its lapse can be written down: of what is booked after its end, not before it is booked."""
+        return max(self.lapses_at, self.recorded_at) if self.lapses_at else None

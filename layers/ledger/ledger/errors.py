@@ -10,6 +10,7 @@
     │   └── AccountSuspended
     ├── Refused                a request can't be carried out as things stand: the message says why
     │   ├── NotFound           nothing of that name is this account's
+    │   ├── Invalid            a field has a value that can't be: says which, and what could
     │   ├── AlreadyAsked       the Idempotency-Key stands for another request, or such a case is open
     │   └── CaseClosed         the case is in a state from which there is no way there
     ├── ProviderRefused        a provider said no, clearly: it was not done; `code` says why
@@ -56,6 +57,10 @@ class InsufficientCredits(NotSpendable):
         self.wanted = wanted
         self.spendable = spendable
 
+    @property
+    def missing(self) -> int:
+        return self.wanted - self.spendable
+
 
 class AccountSuspended(NotSpendable):
     """The account is on hold; `holds` says why."""
@@ -71,6 +76,14 @@ class Refused(BillingError):
 
 class NotFound(Refused):
     """Nothing of that name is this account's. Another account's things are not told apart from what isn't there."""
+
+
+class Invalid(Refused):
+    """A field has a value that can't be used: the message says what would be right."""
+
+    def __init__(self, field: str, message: str, part: str = "body") -> None:
+        super().__init__(message)
+        self.field = f"{part}.{field}"
 
 
 class AlreadyAsked(Refused):

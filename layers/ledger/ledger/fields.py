@@ -1,6 +1,6 @@
 """Reading files that a deployment can replace, field by field: what is wrong is named, what is unknown is refused."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from ledger.errors import ConfigurationError
 
@@ -27,14 +27,22 @@ class Fields:
         """A field of this kind; a whole number is 0 or more."""
         if name not in self._left and default is not _REQUIRED:
             return default
-        value = self._left.pop(name, None)
-        if not isinstance(value, kind) or (kind is int and not is_whole(value)) or (kind is str and not value):
+        value: Any = self._left.pop(name, None)
+        is_right = is_whole(value) if kind is int else isinstance(value, kind)
+        if not is_right or (kind is str and not value.strip()):
             self.refuse(name, value, _WORDS.get(kind, kind.__name__))
         if kind is int and value < 0:
             self.refuse(name, value, "0 or more")
         return value
 
-    def refuse(self, name: str, value: Any, wanted: str) -> None:
+    def between(self, name: str, least: int, most: int, wanted: str = "") -> int:
+        """A whole number within these bounds."""
+        value: int = self.take(name, int)
+        if not least <= value <= most:
+            self.refuse(name, value, wanted or f"{least} to {most}")
+        return value
+
+    def refuse(self, name: str, value: Any, wanted: str) -> NoReturn:
         """Say what would be right."""
         raise self._error(f"{self.where}: {name} is {value!r}, should be {wanted}.")
 

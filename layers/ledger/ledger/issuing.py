@@ -13,14 +13,14 @@ from enum import StrEnum
 
 from ledger import booking
 from ledger.cases import CaseState, Intent, RefundCase, case_of
-from ledger.casework import filed, queued
+from ledger.casework import filed, follow, queued
 from ledger.disputes import disputed
 from ledger.dossiers import Dossier, read_dossier
 from ledger.errors import ProviderRefused, ProviderUnavailable, StoreUnavailable
-from ledger.facts import RefundAbandoned, RefundApproved, RefundSent
+from ledger.facts import RefundAbandoned, RefundApproved, RefundChanged, RefundSent, facts_of
 from ledger.lookup import ATTEMPTS, attempts
 from ledger.ports import Commit, DocumentChange, Gateway, Keys, RefundToSend, SentRefund, Store, intent_place
-from ledger.refunds import end_of, refunded, split
+from ledger.refunds import end_of, refunded, split, tag_of
 
 TAKEN_FOR = timedelta(seconds=60)
 """How long one sender has an intent for itself: longer than any function runs, so that two never send at once."""
@@ -45,10 +45,14 @@ class _Taken:
     """An intent that is ours for a while, and what it is about."""
 
     intent: Intent
-    may_be_sent: bool  # an earlier try may have reached the provider
     case: RefundCase
     dossier: Dossier
     approval: RefundApproved
+
+    @property
+    def may_be_sent(self) -> bool:
+        """An earlier try may have reached the provider."""
+        return self.intent.attempts > 1
 
 
 def issue(tag: str, store: Store, gateway_of: Callable[[str], Gateway], *, clock: Callable[[], datetime]) -> Issued:
@@ -60,14 +64,26 @@ def issue(tag: str, store: Store, gateway_of: Callable[[str], Gateway], *, clock
     if isinstance(taken, Issued):
         return taken
     gateway = gateway_of(taken.dossier.payment.payment_id.partition(":")[0])
-    wanted = to_send(taken.approval, taken.dossier)
+    if taken.may_be_sent:
+        try:
+            found = gateway.find_refund(to_send(taken.approval, taken.dossier))
+        except (ProviderRefused, ProviderUnavailable) as trouble:
+            _put_back(taken.intent, str(trouble), store)  # nobody knows whether it was sent: it is not given up
+            return Issued.UNCLEAR
+        taken = _read(taken.intent, store, clock())  # with what was heard while we looked
+        if isinstance(taken, Issued):
+            return taken
+        if found := found or _heard(taken):
+            _sent(taken, found, store, clock())
+            return Issued.FOUND
+    if obstacle := _obstacle(taken):
+        _abandon(taken, obstacle, store, clock())
+        return Issued.ABANDONED
     try:
-        found = gateway.find_refund(wanted) if taken.may_be_sent else None
-        if found is None and (obstacle := _obstacle(taken)):
-            _abandon(taken, obstacle, store, clock())
-            return Issued.ABANDONED
         _stop_renewals(taken, gateway)
-        sent = found or gateway.send_refund(wanted)
+        if taken.intent.taken_until and taken.intent.taken_until <= clock():
+            return Issued.TAKEN  # we were held up for so long that another sender may be at work
+        sent = gateway.send_refund(to_send(taken.approval, taken.dossier))
     except ProviderRefused as refusal:
         if refusal.code in BUSY:
             _put_back(taken.intent, refusal.code, store)
@@ -78,7 +94,7 @@ def issue(tag: str, store: Store, gateway_of: Callable[[str], Gateway], *, clock
         _put_back(taken.intent, str(trouble), store)
         return Issued.UNCLEAR
     _sent(taken, sent, store, clock())
-    return Issued.FOUND if found else Issued.SENT
+    return Issued.SENT
 
 
 def outbox(store: Store) -> Iterator[Intent]:
@@ -115,32 +131,43 @@ def _take(tag: str, store: Store, clock: Callable[[], datetime]) -> _Taken | Iss
             return Issued.GONE
         if intent.taken_until and intent.taken_until > now:
             return Issued.TAKEN
-        case, dossier = read_dossier(intent.account_id, case_of(tag), store)
-        approval = dossier.purchase.facts.get(f"approved:{tag}")
-        if not isinstance(approval, RefundApproved) or end_of(tag, dossier.purchase.facts):
-            if store.commit(Commit(documents=(DocumentChange(intent_place(tag), None),))) is None:
-                return Issued.GONE
-            continue
-        may_be_sent = intent.first_sent_at is not None
         mine = replace(
             intent,
             first_sent_at=intent.first_sent_at or now,
             taken_until=now + TAKEN_FOR,
             attempts=intent.attempts + 1,
         )
-        taken = _Taken(replace(mine, version=intent.version + 1), may_be_sent, case, dossier, approval)
         if store.commit(Commit(documents=(DocumentChange(intent_place(tag), mine, intent.version),))) is None:
-            return taken
+            # Read once it is ours, so that nothing is missed that was heard before.
+            return _read(replace(mine, version=intent.version + 1), store, now)
     raise _overtaken(tag)
+
+
+def _read(intent: Intent, store: Store, now: datetime) -> _Taken | Issued:
+    """What an intent is about, as it stands now. One whose approval has ended leaves the outbox, with its case."""
+    case, dossier = read_dossier(intent.account_id, case_of(intent.tag), store)
+    approval = dossier.purchase.facts.get(f"approved:{intent.tag}")
+    if isinstance(approval, RefundApproved) and end_of(intent.tag, dossier.purchase.facts) is None:
+        return _Taken(intent, case, dossier, approval)
+    follow(intent.payment_id, store, now=now)
+    store.commit(Commit(documents=(DocumentChange(intent_place(intent.tag), None),)))
+    return Issued.GONE
+
+
+def _heard(taken: _Taken) -> SentRefund | None:
+    """The refund, if the provider has told us about it before it answered us."""
+    facts = taken.dossier.purchase.facts
+    refunds = (refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == taken.intent.tag)
+    return next((SentRefund(refund_id=refund.refund_id, state=refund.state) for refund in refunds), None)
 
 
 def _obstacle(taken: _Taken) -> str | None:
     """What came after the approval and forbids to send it: the bank has the money, or may yet give it back."""
     purchase, payment = taken.dossier.purchase, taken.dossier.payment
-    dispute = disputed(purchase.facts, payment.payment_id)
-    if dispute.is_frozen:
+    if disputed(purchase.facts, payment.payment_id).is_frozen:
         return "a dispute of the payment is open"
-    if taken.approval.amount_minor > payment.paid_minor - refunded(purchase.facts).total_minor - dispute.lost_minor:
+    others = {key: fact for key, fact in purchase.facts.items() if key != taken.approval.key}
+    if taken.approval.amount_minor > replace(purchase, facts=others).refundable_minor:
         return "more has gone back meanwhile than this refund leaves room for"
     return None
 

@@ -22,10 +22,12 @@ _WITHOUT_DECIMALS = {
     *("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA"),
     *("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"),
 }
+_WITH_THREE_DECIMALS = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
 
 
 def in_words(amount_minor: int, currency: str) -> str:
-    """An amount for people: `18.00 EUR`, `1800 JPY`."""
-    if currency in _WITHOUT_DECIMALS:
-        return f"{amount_minor} {currency}"
-    return f"{amount_minor // 100}.{amount_minor % 100:02} {currency}"
+    """An amount for people: `18.00 EUR`, `1800 JPY`, `1.800 KWD`, `-0.05 EUR`."""
+    decimals = 0 if currency in _WITHOUT_DECIMALS else 3 if currency in _WITH_THREE_DECIMALS else 2
+    sign, digits = "-" * (amount_minor < 0), f"{abs(amount_minor):0{decimals + 1}}"
+    whole, part = digits[: len(digits) - decimals], digits[len(digits) - decimals :]
+    return f"{sign}{whole}{'.' * (decimals > 0)}{part} {currency}"

@@ -11,7 +11,7 @@ from datetime import datetime
 from ledger.accounts import Account
 from ledger.cases import Answered
 from ledger.catalogue import Catalogue
-from ledger.errors import AccountSuspended, AlreadyAsked, NotFound, Refused, StoreUnavailable
+from ledger.errors import AccountSuspended, AlreadyAsked, Invalid, NotFound, Refused, StoreUnavailable
 from ledger.facts import AccountId, OrderId
 from ledger.lookup import ATTEMPTS, attempts
 from ledger.orders import Consent, Order
@@ -50,7 +50,7 @@ def place_order(
 ) -> Order:
     """Make the order, then its checkout. The same request under the same key gives the same order.
 
-    Raises Refused (what can't be sold so, and what could), AccountSuspended, AlreadyAsked, ProviderRefused,
+    Raises Invalid (what can't be sold so, and what could), AccountSuspended, AlreadyAsked, ProviderRefused,
     ProviderUnavailable (ask again with the same key).
     """
     order = _stored(request, store, catalogue, policy_version, now)
@@ -60,10 +60,14 @@ def place_order(
     if product is None:
         raise Refused(f"{order.product_id} is not sold any more.")
     checkout = gateway_of(order.provider).make_checkout(order, product, success_url=success_url, cancel_url=cancel_url)
-    made = replace(order, checkout=checkout)
-    if store.commit(Commit(order=made)) is None:
-        return made
-    return _read(order.order_id, store)  # the same request, carried out twice at once: the first one's page stands
+    for _ in attempts():
+        made = replace(order, checkout=checkout)
+        if store.commit(Commit(order=made)) is None:
+            return made
+        order = _read(order.order_id, store)
+        if order.checkout:
+            return order  # the same request, carried out twice at once: the first one's page stands
+    raise StoreUnavailable(f"{order.order_id}: overtaken {ATTEMPTS} times by other writers")
 
 
 def confirm_consent(order_id: OrderId, confirmation_id: str, store: Store) -> Order:
@@ -116,13 +120,14 @@ def _offer(request: Request, order_id: OrderId, catalogue: Catalogue, policy_ver
     product = catalogue.product(request.product_id)
     if product is None:
         sold = ", ".join(sorted(catalogue.products))
-        raise Refused(f"product_id {request.product_id} is not sold: {sold} are.")
+        raise Invalid("product_id", f"{request.product_id} is not sold: {sold} are.")
     if request.currency not in product.prices:
-        raise Refused(f"{product.product_id} has no price in {request.currency}: {', '.join(product.prices)} it has.")
+        priced = ", ".join(sorted(product.prices))
+        raise Invalid("currency", f"{product.product_id} has no price in {request.currency}: it has in {priced}.")
     if not product.price_ids.get(request.provider):
-        raise Refused(f"{product.product_id} is not sold through {request.provider}.")
+        raise Invalid("provider", f"{product.product_id} is not sold through {request.provider}.")
     if request.policy_version != policy_version:
-        raise Refused(f"policy_version {request.policy_version} is out of date: show {policy_version} and ask again.")
+        raise Invalid("policy_version", f"{request.policy_version} is out of date: show {policy_version}, ask again.")
     return Order(
         order_id=order_id,
         account_id=request.account_id,

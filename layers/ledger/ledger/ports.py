@@ -150,7 +150,7 @@ class AccountChange:
     closed: frozenset[str] = frozenset()  # of these lots: the ones that leave the account, to be kept beside it
     holds: Mapping[str, Hold | None] = field(default_factory=dict)
     flags: Mapping[str, datetime | None] = field(default_factory=dict)
-    cases: Mapping[str, str | None] = field(default_factory=dict)  # open cases, by their mark
+    cases: Mapping[str, str | None] = field(default_factory=dict)  # open cases: the mark of each; None: it has ended
     subscription: Subscription | None = None
     period: str | None = None  # that is paid for; if nothing was read: nothing may have paid for it before
     covered_by: PaymentId | None = None  # the payment to remember as this period's, since its claim is an order

@@ -9,7 +9,7 @@ from ledger.disputes import Disputed, disputed
 from ledger.facts import AccountId, Fact, Facts, PaymentId, PaymentSettled, merge
 from ledger.lots import Lot
 from ledger.money import portion, share_of
-from ledger.refunds import Refunded, outstanding, refunded
+from ledger.refunds import Refunded, outstanding, refunded, under_way_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Purchase:
             return 0
         gone = refunded(self.facts) + outstanding(self.facts)
         lost_minor = disputed(self.facts, self.payment.payment_id).lost_minor
-        return max(0, self.payment.paid_minor - gone.total_minor - lost_minor)
+        return max(0, self.payment.paid_minor - gone.total_minor - under_way_minor(self.facts) - lost_minor)
 
     def heard(self, *facts: Fact) -> "Purchase":
         """This purchase, and these facts too."""

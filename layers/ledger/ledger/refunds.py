@@ -82,20 +82,32 @@ def outstanding(facts: Facts) -> Refunded:
     return total
 
 
+def under_way_minor(facts: Facts) -> int:
+    """What is on its way back though no outstanding approval says so: somebody refunds at the provider."""
+    approved = {approval.tag for approval in facts_of(facts, RefundApproved) if end_of(approval.tag, facts) is None}
+    refunds = (refund for refund in facts_of(facts, RefundChanged) if refund.state not in _ENDED)
+    return sum(refund.amount_minor for refund in refunds if tag_of(refund, facts) not in approved)
+
+
 def end_of(tag: str, facts: Facts) -> RefundChanged | RefundAbandoned | None:
-    """How an approval ended; None: it is under way."""
+    """How an approval ended; None: it is under way.
+
+    A refund that bears its tag counts for more than our having given it up: the provider had it after all. If two
+    bear it, the one that moved the money tells.
+    """
+    refunds = [refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag]
+    if refunds:
+        ended = [refund for refund in refunds if refund.state in _ENDED]
+        return min(ended, key=lambda refund: (refund.state.rank, refund.refund_id), default=None)
     abandoned = facts.get(f"abandoned:{tag}")
-    if isinstance(abandoned, RefundAbandoned):
-        return abandoned
-    refunds = (refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag)
-    return next((refund for refund in refunds if refund.state in _ENDED), None)
+    return abandoned if isinstance(abandoned, RefundAbandoned) else None
 
 
 def tag_of(refund: RefundChanged, facts: Facts) -> str | None:
     """The approval that a refund carries out: by its tag, else by the id under which we sent one."""
     if refund.tag and f"approved:{refund.tag}" in facts:
         return refund.tag
-    return next((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), None)
+    return min((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), default=None)
 
 
 def split(amount_minor: int, payment: PaymentSettled, before: Refunded) -> tuple[RefundedItem, ...]:

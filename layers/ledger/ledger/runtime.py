@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 from aws_lambda_powertools.logging import Logger
@@ -24,6 +24,9 @@ from ledger.errors import ConfigurationError, StoreUnavailable
 from ledger.events import Event, Receipt
 from ledger.ports import Gateway, Store
 from ledger.providers import paddle, stripe
+
+if TYPE_CHECKING:
+    from ledger.policy import Policy
 
 PROVIDERS: Mapping[str, ModuleType] = {"stripe": stripe, "paddle": paddle}
 
@@ -42,6 +45,13 @@ class Config:
     secrets_name: str | None  # in Secrets Manager; None: the secrets stand in the environment, for local runs
     signing_secrets: Mapping[str, str]
     is_measured: bool  # whether metrics are printed for CloudWatch
+    policy_file: Path | None  # None: the package's own
+    success_url: str  # where a customer comes back to from a checkout or a billing page
+    cancel_url: str
+    support_group: str  # who is in it may decide cases
+    groups_claim: str  # the claim of a token that names its groups
+    evidence_bucket: str | None  # where customers upload screenshots
+    is_debt_withheld: bool  # whether a shortfall lowers what is spendable
     archive_stream: str | None  # the Firehose stream that keeps raw bodies; None: they are not kept
     keys_name: str | None = None  # of the providers' API keys in Secrets Manager; None: they stand in the environment
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -65,6 +75,13 @@ class Config:
                 provider: environment.get(f"{provider.upper()}_SIGNING_SECRETS", "") for provider in PROVIDERS
             },
             is_measured=environment.get("POWERTOOLS_METRICS_DISABLED", "").lower() != "true",
+            policy_file=Path(environment["POLICY_FILE"]) if environment.get("POLICY_FILE") else None,
+            success_url=environment.get("SUCCESS_URL") or "https://imagetaggerai.com/billing?checkout=done",
+            cancel_url=environment.get("CANCEL_URL") or "https://imagetaggerai.com/billing",
+            support_group=environment.get("SUPPORT_GROUP") or "billing-support",
+            groups_claim=environment.get("GROUPS_CLAIM") or "cognito:groups",
+            evidence_bucket=environment.get("EVIDENCE_BUCKET_NAME") or None,
+            is_debt_withheld=environment.get("DEBT_WITHHELD", "").lower() == "true",
             archive_stream=environment.get("ARCHIVE_STREAM_NAME") or None,
             keys_name=environment.get("PROVIDER_KEYS_NAME") or None,
             api_keys={provider: environment.get(f"{provider.upper()}_API_KEY", "") for provider in PROVIDERS},
@@ -120,6 +137,13 @@ class Runtime:
         """What is sold. Raises CatalogueError."""
         return catalogue.load(self.config.catalogue_file)
 
+    @functools.cached_property
+    def policy(self) -> "Policy":
+        """The published policy. Raises PolicyError."""
+        from ledger import policy
+
+        return policy.load(self.config.policy_file or policy.DEFAULT_FILE)
+
     def gateway(self, provider: str) -> Gateway:
         """What we ask of a provider, with the key of now. Raises ConfigurationError if there is none that fits."""
         key = self.keys.of(provider)
@@ -134,7 +158,7 @@ class Runtime:
 
     def publish_metrics(self) -> None:
         """Print this invocation's metrics for CloudWatch; where there is none, forget them."""
-        if self.config.is_measured:
+        if self.config.is_measured and self.metrics.metric_set:
             self.metrics.flush_metrics()
         else:
             self.metrics.clear_metrics()
@@ -158,7 +182,7 @@ class Runtime:
             "body": base64.b64encode(body).decode("ascii"),
         }
         try:
-            self._client("firehose").put_record(
+            self.client("firehose").put_record(
                 DeliveryStreamName=self.config.archive_stream, Record={"Data": json.dumps(line).encode() + b"\n"}
             )
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
@@ -173,7 +197,7 @@ class Runtime:
 
     def _fetch(self, name: str | None, what: str, example: str) -> Mapping[str, str]:
         try:
-            answer = self._client("secretsmanager").get_secret_value(SecretId=name)
+            answer = self.client("secretsmanager").get_secret_value(SecretId=name)
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
             raise StoreUnavailable(f"The {what} can't be read now.") from error
         try:
@@ -184,7 +208,8 @@ class Runtime:
             raise ConfigurationError(f"The secret {name} should be JSON: {example}.") from None
 
     @functools.cache  # noqa: B019 - a runtime lives as long as its process
-    def _client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:
+        """A botocore client with time-outs shorter than any function's."""
         config = botocore.config.Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
         return self.connection.session.create_client(service, self.config.region, config=config)
 

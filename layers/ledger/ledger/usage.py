@@ -18,6 +18,7 @@ from ledger.lots import Lot
 from ledger.ports import AccountChange, Commit, Cursor, DocumentChange, Keys, Place, Run, Store, failure_place
 
 _EXPIRY_CURSOR = Place("JOB", "CURSOR#expire_credits")
+_BEFORE_THE_FIRST_RUN = timedelta(days=31)  # a job that never came to its end has no cursor, and lapses behind it
 
 
 def spend(
@@ -96,7 +97,7 @@ def expire_lapsed(account_id: AccountId, store: Store, *, now: datetime) -> int:
 def expire_credits(store: Store, *, now: datetime) -> Mapping[AccountId, int]:
     """Write down every lapse since the last time this was done. Returns the credits that lapsed, by account."""
     cursor = store.read(Keys(documents=frozenset({_EXPIRY_CURSOR}))).document(_EXPIRY_CURSOR, Cursor)
-    days = _days(cursor.done_until if cursor else now, now)
+    days = _days(cursor.done_until if cursor else now - _BEFORE_THE_FIRST_RUN, now)
     accounts = {account_id for day in days for account_id in store.lapsing(day)}
     expired = {account_id: expire_lapsed(account_id, store, now=now) for account_id in sorted(accounts)}
     store.commit(Commit(documents=(DocumentChange(_EXPIRY_CURSOR, Cursor(done_until=now), None),)))
@@ -104,7 +105,7 @@ def expire_credits(store: Store, *, now: datetime) -> Mapping[AccountId, int]:
 
 
 def _days(since: datetime, until: datetime) -> Iterable[date]:
-    """The days from the one before `since`: the index may lag behind, and a first run has no cursor."""
+    """The days from the one before `since`: the index may lag behind."""
     first = since.date() - timedelta(days=1)
     return (first + timedelta(days=number) for number in range((until.date() - first).days + 1))
 

@@ -21,7 +21,7 @@ JOB                     CURSOR#<job>              how far a job has come
 OUTBOX                  INTENT#<tag>              an approved refund that the provider does not have yet
 
 An order's terms are an attribute of its claim. Indexes: `parked` (receipts), `purchases` (by account and time),
-`lapsing` (grants by the day on which they lapse). They say where to look; what is believed is read consistently.
+`lapsing` (what lapses, by day). They say where to look; what is believed is read consistently.
 """
 
 import zlib
@@ -35,7 +35,6 @@ from ledger.cases import Act, Answered, FailedRun, Intent, RefundCase, Waiting
 from ledger.dynamodb.codec import (
     AttributeValue,
     attributes,
-    format_at,
     parse_at,
     plain,
     record,
@@ -43,7 +42,7 @@ from ledger.dynamodb.codec import (
 )
 from ledger.entries import Entry
 from ledger.events import Receipt
-from ledger.facts import AccountId, Fact, PaymentId
+from ledger.facts import AccountId, Fact, PaymentId, RefundApproved
 from ledger.lots import Lot
 from ledger.ports import Claim, Cursor, Document, Place, Pointer, Run, sortable
 from ledger.purchases import Purchase
@@ -139,6 +138,8 @@ def to_purchase(purchase: Purchase) -> Item:
     if purchase.payment:
         item["account_id"] = {"S": purchase.payment.account_id}  # these two bring it into the index
         item["paid_at"] = {"S": sortable(purchase.payment.at)}
+    if any(isinstance(fact, RefundApproved) for fact in purchase.facts.values()):
+        item["has_approvals"] = {"BOOL": True}  # by this the stream knows that a refund case follows it
     return item
 
 
@@ -231,9 +232,9 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
 
 
 def to_entry(entry: Entry) -> Item:
-    """An entry's item. A grant that lapses is in the index of its day."""
+    """An entry's item. What lapses is in the index of the day from which on its lapse can be written down."""
     item = entry_key(entry) | attributes(entry)
-    return item | {"lapses_on": {"S": format_at(entry.lapses_at)[:10]}} if entry.lapses_at else item
+    return item | {"lapses_on": {"S": sortable(entry.lapse_due_at)[:10]}} if entry.lapse_due_at else item
 
 
 def from_entry(item: Mapping[str, AttributeValue]) -> Entry:

@@ -1,8 +1,8 @@
 """The store: one TransactWriteItems for each commit, consistent reads by key, and every failure told apart by item."""
 
-import json
 import random
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
@@ -19,7 +19,7 @@ from ledger.dynamodb.items import Item
 from ledger.entries import Entry
 from ledger.errors import StoreUnavailable
 from ledger.events import Receipt
-from ledger.facts import AccountId
+from ledger.facts import AccountId, PaymentId
 from ledger.lots import Lot
 from ledger.orders import Order
 from ledger.ports import (
@@ -70,7 +70,7 @@ class DynamoDBStore:
             *(items.run_key(account_id, run_id) for account_id, run_id in keys.runs),
             *(items.document_key(place) for place in keys.documents),
         ]
-        found = [item for start in range(0, len(wanted), _BATCH) for item in self._get(wanted[start : start + _BATCH])]
+        found = list(self._get(wanted))
         by_kind: dict[str, list[Item]] = {}
         documents = {items.place_of(item): items.from_document(item) for item in found if items.is_document(item)}
         for item in found:
@@ -109,6 +109,7 @@ class DynamoDBStore:
                 delete_items=deletes,
                 put_items=[operation for _, operation in puts],
                 update_items=[operation for _, operation in updates],
+                client_request_token=str(uuid.uuid4()),
             )
         except TransactWriteError as error:
             # Reasons come in PynamoDB's order: deletes, puts, updates.
@@ -157,21 +158,23 @@ class DynamoDBStore:
 
     def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
         """An account's purchases, newest first: a query of the index, then one consistent read."""
-        start = json.loads(after) if after else None
+        paid_at, _, name = (after or "").partition("#")
+        start = items.payment_key(PaymentId(name)) | {"account_id": {"S": account_id}, "paid_at": {"S": paid_at}}
         arguments: dict[str, Any] = {
             "IndexName": "purchases",
             "KeyConditionExpression": "account_id = :account",
             "ExpressionAttributeValues": {":account": {"S": account_id}},
             "ScanIndexForward": False,
             "Limit": limit,
-        } | ({"ExclusiveStartKey": start} if start else {})
+        } | ({"ExclusiveStartKey": start} if after else {})
         page = self._patiently(self._connection.dispatch, "Query", {"TableName": self._table, **arguments})
         keys = [items.key(row["pk"]["S"], row["sk"]["S"]) for row in page["Items"]]
         found = [items.from_payment(item) for item in self._get(keys)]
         mine = [one for one in found if isinstance(one, Purchase) and one.payment and one.account_id == account_id]
         mine.sort(key=lambda purchase: purchase.payment.precedence if purchase.payment else (), reverse=True)
         last = page.get("LastEvaluatedKey")
-        return Page(tuple(mine), json.dumps(last) if last else None)
+        name = last["pk"]["S"].removeprefix("PAYMENT#") if last else ""
+        return Page(tuple(mine), f"{last['paid_at']['S']}#{name}" if last else None)
 
     def lapsing(self, day: date) -> Iterator[AccountId]:
         """The accounts that were granted credits that lapse on this day (UTC): a query of the index."""
@@ -200,7 +203,11 @@ class DynamoDBStore:
             if "Item" in found:
                 yield found["Item"]
             return
-        requests: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
+        for start in range(0, len(keys), _BATCH):
+            yield from self._get_batch(keys[start : start + _BATCH])
+
+    def _get_batch(self, keys: list[Item]) -> Iterator[Item]:
+        requests: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
         for _ in range(ATTEMPTS):
             if not requests:
                 return
@@ -247,13 +254,19 @@ class DynamoDBStore:
             arguments = {**arguments, "ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _patiently(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Call DynamoDB; on conflict or throttling again, with full jitter; at last raise StoreUnavailable."""
+        """Call DynamoDB; on conflict or throttling again, with full jitter; at last raise StoreUnavailable.
+
+        A transaction keeps its token while it is unclear what became of it: if it was written and only the answer was
+        lost, the next try says so. A transaction that was clearly cancelled is tried anew.
+        """
         for attempt in range(ATTEMPTS):
             try:
                 return call(*arguments, **named)
             except (TransactWriteError, VerboseClientError) as error:
                 if not _is_passing(error):
                     raise
+                if "client_request_token" in named and _was_cancelled(error):
+                    named["client_request_token"] = str(uuid.uuid4())
                 reason = str(error)
             except botocore.exceptions.BotoCoreError as error:
                 raise StoreUnavailable(f"DynamoDB did not answer: {error}") from error
@@ -349,8 +362,8 @@ class DynamoDBStore:
             update.put(items.HOLD + hold_id, items.to_hold(hold) if hold else None)
         for flag_id, since in change.flags.items():
             update.put(items.FLAG + flag_id, value(since) if since else None)
-        for mark, case_id in change.cases.items():
-            update.put(items.CASE + mark, value(case_id) if case_id else None)
+        for case_id, mark in change.cases.items():
+            update.put(items.CASE + case_id, value(mark) if mark else None)
         if change.subscription:
             name = items.SUBSCRIPTION + change.subscription.subscription_id
             update.put(name, items.to_summary(change.subscription))
@@ -447,7 +460,7 @@ def _refusal(found: Mapping[str, Item]) -> Refusal:
 
 def _is_passing(error: TransactWriteError | VerboseClientError) -> bool:
     """Whether the same call may go through later. A failed condition is an answer, not a passing refusal."""
-    cause = error.cause if isinstance(error, TransactWriteError) else error
+    cause = _cause(error)
     if isinstance(cause, botocore.exceptions.BotoCoreError):
         raise StoreUnavailable(f"DynamoDB did not answer: {cause}") from error
     reasons = {reason.code for reason in getattr(cause, "cancellation_reasons", []) if reason}
@@ -455,3 +468,11 @@ def _is_passing(error: TransactWriteError | VerboseClientError) -> bool:
         return "ConditionalCheckFailed" not in reasons and reasons <= _PASSING_REASONS
     code = cause.response["Error"]["Code"] if isinstance(cause, VerboseClientError) else ""
     return code in _PASSING_ERRORS
+
+
+def _was_cancelled(error: TransactWriteError | VerboseClientError) -> bool:
+    return any(getattr(_cause(error), "cancellation_reasons", ()))
+
+
+def _cause(error: TransactWriteError | VerboseClientError) -> Exception | None:
+    return error.cause if isinstance(error, TransactWriteError) else error

@@ -1,0 +1,68 @@
+"""GET /openapi.json, GET /docs: the API's description, and a page to read and try it. Public: it holds no secrets."""
+
+import base64
+import gzip
+from pathlib import Path
+from typing import Any
+
+import aws_lambda_powertools.event_handler
+
+import ledger.api
+
+_DESCRIPTION = Path(ledger.api.__file__).with_name("openapi.json")
+_SWAGGER = Path(aws_lambda_powertools.event_handler.__file__).parent / "openapi" / "swagger_ui"
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Image Tagger AI: billing API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.min.css">
+</head>
+<body>
+<div id="api"></div>
+<script src="/docs/swagger-ui-bundle.min.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+_START = """SwaggerUIBundle({
+  url: "/openapi.json", dom_id: "#api", deepLinking: true, defaultModelsExpandDepth: 0, tryItOutEnabled: true,
+  persistAuthorization: true, validatorUrl: null,
+});
+"""
+_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Answer one request. What there is, is told by its path."""
+    match event["rawPath"]:
+        case "/openapi.json":
+            return _answer("application/json", _DESCRIPTION.read_bytes())
+        case "/docs":
+            return _answer("text/html; charset=utf-8", _PAGE.encode())
+        case "/docs/start.js":
+            return _answer("text/javascript; charset=utf-8", _START.encode())
+        case "/docs/swagger-ui-bundle.min.js":
+            return _answer("text/javascript; charset=utf-8", (_SWAGGER / "swagger-ui-bundle.min.js").read_bytes())
+        case "/docs/swagger-ui.min.css":
+            return _answer("text/css; charset=utf-8", (_SWAGGER / "swagger-ui.min.css").read_bytes())
+    return _answer("application/problem+json", _NOTHING, 404)
+
+
+_NOTHING = (
+    b'{"type":"about:blank","title":"Not Found","status":404,"detail":"/docs is the page, /openapi.json the text."}'
+)
+
+
+def _answer(content_type: str, body: bytes, status: int = 200) -> dict[str, Any]:
+    headers = {
+        "content-type": content_type,
+        "content-encoding": "gzip",
+        "cache-control": "max-age=300",
+        "content-security-policy": _POLICY,
+        "x-content-type-options": "nosniff",
+    }
+    content = base64.b64encode(gzip.compress(body, 6)).decode()
+    return {"statusCode": status, "headers": headers, "body": content, "isBase64Encoded": True}

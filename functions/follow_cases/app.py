@@ -1,0 +1,24 @@
+"""Bring refund cases to where their refunds have come, by what the providers' webhooks said; decide what has waited.
+
+The table's stream brings purchases that changed; the schedule decides requests whose settling time is over.
+"""
+
+from typing import Any
+
+from ledger.casework import decide_waiting, follow
+from ledger.facts import PaymentId
+from ledger.runtime import runtime
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Answers which cases moved."""
+    here = runtime()
+    if "Records" in event:
+        partitions = {record["dynamodb"]["Keys"]["pk"]["S"] for record in event["Records"]}
+        purchases = sorted(PaymentId(partition.removeprefix("PAYMENT#")) for partition in partitions)
+        moved = [case for purchase in purchases for case in follow(purchase, here.store, now=here.now())]
+    else:
+        moved = decide_waiting(here.store, here.policy, now=here.now())
+    for case in moved:
+        here.logger.info("case moved", extra={"case_id": case.case_id, "state": case.state})
+    return {"moved": {case.case_id: case.state for case in moved}}

@@ -1,0 +1,69 @@
+"""Screenshots and the like: uploaded by the customer straight to S3, by a form that S3 checks."""
+
+import secrets
+from datetime import timedelta
+
+from ledger.api.answers import UploadShown
+from ledger.cases import RefundCase
+from ledger.errors import ConfigurationError
+from ledger.runtime import Runtime
+
+MOST_FILES = 10
+MAX_BYTES = 10 * 1024 * 1024
+_GOOD_FOR = timedelta(minutes=10)
+_ENDINGS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "application/pdf": "pdf",
+    "text/plain": "txt",
+}
+
+
+def upload(services: Runtime, case_id: str, content_type: str) -> UploadShown:
+    """A form with which one file of this type and of at most 10 MB may be uploaded for this case."""
+    name = f"{secrets.token_hex(8)}.{_ENDINGS[content_type]}"
+    conditions = [{"Content-Type": content_type}, ["content-length-range", 1, MAX_BYTES]]
+    form = services.client("s3").generate_presigned_post(
+        Bucket=_bucket(services),
+        Key=_key(case_id, name),
+        Fields={"Content-Type": content_type},
+        Conditions=conditions,
+        ExpiresIn=int(_GOOD_FOR.total_seconds()),
+    )
+    return UploadShown(
+        evidence_id=name,
+        url=form["url"],
+        fields=form["fields"],
+        expires_at=services.now() + _GOOD_FOR,
+        max_bytes=MAX_BYTES,
+    )
+
+
+def addresses(services: Runtime, case: RefundCase) -> list[str]:
+    """Short-lived addresses of a case's files, for support. A file that was never uploaded answers 404 there."""
+    if not case.evidence:
+        return []
+    client, bucket = services.client("s3"), _bucket(services)
+    return [
+        client.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": bucket,
+                "Key": _key(case.case_id, name),
+                "ResponseContentDisposition": f'attachment; filename="{name}"',
+            },
+            ExpiresIn=int(_GOOD_FOR.total_seconds()),
+        )
+        for name in case.evidence
+    ]
+
+
+def _key(case_id: str, name: str) -> str:
+    return f"evidence/{case_id}/{name}"
+
+
+def _bucket(services: Runtime) -> str:
+    if services.config.evidence_bucket is None:
+        raise ConfigurationError("EVIDENCE_BUCKET_NAME is not set: it names the bucket of the uploaded files.")
+    return services.config.evidence_bucket

@@ -1,0 +1,170 @@
+"""What `sam build` made, under Lambda's own runtime: the functions, the layers and nothing else on the path.
+
+Everything that they lean on is there by the names of `template.yaml`: table, secrets, the stream of raw bodies.
+`make runtime` builds and runs these; `make test` does not, for it needs neither Python 3.13 nor SAM.
+"""
+
+import base64
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pynamodb.connection import Connection
+
+from ledger.dynamodb import DynamoDBStore
+from ledger.facts import AccountId
+from tests.conftest import REGION
+from tools.cloud import Cloud, furnish
+from tools.ledger import read_world
+from tools.real_runtime import BUILD, FunctionFailed, RealRuntime, running
+from tools.signing import LOCAL_SECRETS, headers, signed_anew
+from tools.statement import statement
+from tools.stories import EVENTS, Telling, stories, telling
+from tools.template import functions, load, routes
+from tools.verify import World, check
+
+pytestmark = pytest.mark.runtime
+
+FUNCTIONS = {route.path.rpartition("/")[2]: route.function for route in routes(load())}
+OUTCOMES = {  # told once, told again
+    "stripe_payment_succeeded": ("booked", "already_booked"),
+    "stripe_subscription_renewed": ("booked", "already_booked"),
+    "stripe_dispute_opened": ("waiting", "already_booked"),  # for the payment, which is not among these requests
+    "stripe_refund_settled": ("waiting", "already_booked"),
+    "paddle_payment_succeeded": ("booked", "already_booked"),
+    "paddle_subscription_renewed": ("parked", "parked"),  # nothing has said yet whose the subscription is
+    "paddle_dispute_opened": ("waiting", "already_booked"),
+    "paddle_refund_settled": ("waiting", "already_booked"),
+}
+Invoke = Callable[[str], RealRuntime]
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    """The template that `sam build` wrote."""
+    return load(BUILD / "template.yaml")
+
+
+@pytest.fixture(scope="module")
+def cloud(ministack: str, template: dict[str, Any]) -> Cloud:
+    """What the functions lean on."""
+    return furnish(ministack, template)
+
+
+@pytest.fixture(scope="module")
+def real(cloud: Cloud, template: dict[str, Any]) -> Iterator[Invoke]:
+    """The runtime of a function, started when it is first asked for."""
+    with contextlib.ExitStack() as started:
+        known: dict[str, RealRuntime] = {}
+
+        def of(function: str) -> RealRuntime:
+            if function not in known:
+                variables = cloud.variables(template, function)
+                known[function] = started.enter_context(running(template, function, variables, cloud.endpoint))
+            return known[function]
+
+        yield of
+
+
+@pytest.fixture(scope="module")
+def store(cloud: Cloud) -> DynamoDBStore:
+    """The functions' table, read from outside."""
+    return DynamoDBStore(cloud.table_name, Connection(region=REGION, host=cloud.endpoint))
+
+
+def answered(answer: dict[str, Any]) -> tuple[int, str]:
+    """The status, and the outcome or what was wrong."""
+    body = json.loads(answer["body"])
+    return answer["statusCode"], body.get("outcome") or body["title"]
+
+
+def deliver(real: Invoke, told: Telling) -> tuple[int, str]:
+    """One signed notification, to the function of its webhook."""
+    request = {
+        "version": "2.0",
+        "headers": {
+            name.lower(): value
+            for name, value in headers(told.provider, told.body, LOCAL_SECRETS[told.provider], time.time()).items()
+        },
+        "pathParameters": {"provider": told.provider},
+        "body": told.body.decode(),
+        "isBase64Encoded": False,
+    }
+    return answered(real(FUNCTIONS[told.to]).invoke(request))
+
+
+@pytest.mark.parametrize("function", functions(load()))
+def test_a_built_function_starts(function: str, real: Invoke, record_property: Callable[[str, object], None]) -> None:
+    """Its modules are all in the build: it answers, or raises an error of its own, never one of the runtime's."""
+    with contextlib.suppress(FunctionFailed):
+        real(function).invoke({})
+    assert "INIT RTDONE(status: success)" in real(function).log()
+    record_property("cold_start", (function, real(function).init_ms()))
+
+
+@pytest.mark.parametrize(("name", "outcomes"), OUTCOMES.items())
+def test_a_webhook_refuses_what_is_not_proven_and_books_once(
+    name: str, outcomes: tuple[str, str], real: Invoke, cloud: Cloud
+) -> None:
+    """Stale, as filed, or signed with another secret: 401. Signed now it is stored and its body kept, once."""
+    request = json.loads((EVENTS / "api" / f"{name}.json").read_text("utf-8"))
+    function = real(FUNCTIONS[request["rawPath"].rpartition("/")[2]])
+    assert answered(function.invoke(request)) == (401, "Unauthorized")
+    forged = signed_anew(request, dict.fromkeys(LOCAL_SECRETS, "whsec_of_another"), time.time())
+    assert answered(function.invoke(forged)) == (401, "Unauthorized")
+
+    genuine = signed_anew(request, LOCAL_SECRETS, time.time())
+    assert [answered(function.invoke(genuine)) for _ in range(2)] == [(200, outcome) for outcome in outcomes]
+
+    body = base64.b64decode(request["body"]) if request["isBase64Encoded"] else request["body"].encode()
+    assert body in set(kept_bodies(cloud))
+    assert "not archived" not in function.log()
+
+
+def kept_bodies(cloud: Cloud) -> Iterator[bytes]:
+    """Every raw body in the bucket."""
+    s3 = cloud.client("s3")
+    for found in s3.list_objects_v2(Bucket=cloud.body_bucket).get("Contents", []):
+        for line in s3.get_object(Bucket=cloud.body_bucket, Key=found["Key"])["Body"].read().splitlines():
+            yield base64.b64decode(json.loads(line)["body"])
+
+
+def test_a_parked_event_is_released(real: Invoke, store: DynamoDBStore) -> None:
+    """A renewal is kept until it is known whose it is; the stream's record of that makes the job book it."""
+    story = next(story for story in stories() if story.name == "paddle_renewal_past_due")
+    initial, renewal = story.tellings[0], story.tellings[4]
+    assert deliver(real, renewal) == (200, "parked")
+    assert real("ReleaseParkedFunction").invoke({})["outcomes"].keys() == {"parked"}
+    assert deliver(real, initial) == (200, "booked")
+    customer = json.loads(initial.body)["data"]["customer_id"]
+    record = {"eventName": "INSERT", "dynamodb": {"Keys": {"pk": {"S": f"RECEIPT#paddle:{customer}"}}}}
+    assert real("ReleaseParkedFunction").invoke({"Records": [record]}) == {"outcomes": {"booked": 1}}
+    account = statement(store, AccountId(story.account_id), datetime.now(UTC))
+    assert account
+    assert account["balance"] == 2000
+
+
+def test_all_stories_end_in_a_sound_ledger(real: Invoke, store: DynamoDBStore) -> None:
+    """Every notification of the library, through the built functions: nothing stays parked, every invariant holds."""
+    told = [deliver(real, telling) for story in stories() for telling in story.tellings]
+    assert {status for status, _ in told} == {200}
+    assert {outcome for _, outcome in told} <= {"booked", "already_booked", "waiting", "noted"}
+    real("ReleaseParkedFunction").invoke({})
+    assert real("ReleaseParkedFunction").invoke({}) == {"outcomes": {}}
+    world = World()
+    read_world(store, world)
+    assert [finding for finding in check(world) if finding.broken] == []
+
+
+def test_a_table_that_does_not_answer_is_told_as_503(cloud: Cloud, template: dict[str, Any]) -> None:
+    """Well within the function's time, so that the provider hears it and delivers again."""
+    variables = cloud.variables(template, FUNCTIONS["payment-succeeded"]) | {
+        "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"  # where nothing listens
+    }
+    told = telling("stripe/loose_quantity_three.json", "payment-succeeded")
+    with running(template, FUNCTIONS["payment-succeeded"], variables, cloud.endpoint) as broken:
+        assert deliver(lambda _: broken, told) == (503, "Unavailable")

@@ -1,0 +1,93 @@
+"""A wrong policy file is refused before it decides anything; the message names the field and what would be right."""
+
+import copy
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger import policy
+from ledger.errors import PolicyError
+
+RIGHT: dict[str, Any] = json.loads(policy.DEFAULT_FILE.read_text("utf-8"))
+MISSING = object()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("version", MISSING, "version is None, should be a text"),
+        ("version", " ", "version is ' ', should be a text"),
+        ("version", 7, "version is 7, should be a text"),
+        ("withdrawal_countries", "DE", "withdrawal_countries is 'DE', should be a list"),
+        ("withdrawal_countries", [], "withdrawal_countries is \\[\\], should be the countries"),
+        ("withdrawal_countries", ["de"], "withdrawal_countries is 'de', should be country codes of two upper-case"),
+        ("withdrawal_countries", ["ÄÖ"], "withdrawal_countries is 'ÄÖ'"),
+        ("withdrawal_countries", ["DEU"], "withdrawal_countries is 'DEU'"),
+        ("withdrawal_countries", [49], "withdrawal_countries is 49"),
+        ("withdrawal_countries", ["DE", "DE"], "withdrawal_countries is 'DE', should be named once"),
+        ("withdrawal_days", 13, "withdrawal_days is 13, should be the law's 14 days or more"),
+        ("withdrawal_days", 10**9, "withdrawal_days is 1000000000"),
+        ("withdrawal_days", True, "withdrawal_days is True, should be a whole number"),
+        ("withdrawal_days", 14.0, "withdrawal_days is 14.0, should be a whole number"),
+        ("withdrawal_days", MISSING, "withdrawal_days is None"),
+        ("withdrawal_days_uninformed", 379, "withdrawal_days_uninformed is 379, should be the law's .*380"),
+        ("withdrawal_days_uninformed", 10**20, "withdrawal_days_uninformed is"),
+        ("duplicate_settling_s", -1, "duplicate_settling_s is -1, should be 0 or more"),
+        ("duplicate_settling_s", 10**20, "duplicate_settling_s is 10+, should be 0 to 86400"),
+        ("similar_within_hours", 10**20, "similar_within_hours is"),
+        ("similar_within_hours", "2", "similar_within_hours is '2', should be a whole number"),
+        ("mistaken_renewal_days", 366, "mistaken_renewal_days is 366, should be 0 to 365"),
+        ("automatic_renewal_refund_up_to_minor", [], "should be an object"),
+        ("automatic_renewal_refund_up_to_minor", {"eur": 1}, "'eur', should be currency codes of three upper-case"),
+        ("automatic_renewal_refund_up_to_minor", {"EUR": -1}, r"up_to_minor\.EUR is -1, should be minor units"),
+        ("automatic_renewal_refund_up_to_minor", {"EUR": 10.5}, r"up_to_minor\.EUR is 10.5"),
+        ("automatic_renewal_refund_up_to_minor", {"EUR": True}, r"up_to_minor\.EUR is True"),
+        ("persistent_failed_runs", 0, "persistent_failed_runs is 0, should be 1 to"),
+        ("colour", "red", "unknown field colour"),
+    ],
+)
+def test_a_wrong_field_of_the_policy_is_named(name: str, value: object, says: str) -> None:
+    """Which field, what it is, what it should be."""
+    document = copy.deepcopy(RIGHT)
+    if value is MISSING:
+        del document[name]
+    else:
+        document[name] = value
+    with pytest.raises(PolicyError, match=says):
+        policy.parse(document)
+
+
+@pytest.mark.parametrize("name", sorted(RIGHT))
+def test_no_field_may_be_missing(name: str) -> None:
+    """A figure that is left out is not made up."""
+    with pytest.raises(PolicyError, match=f"the policy: {name} is None"):
+        policy.parse({key: value for key, value in RIGHT.items() if key != name})
+
+
+@pytest.mark.parametrize("document", [None, [], "policy", 1])
+def test_what_is_no_object_is_told_as_such(document: object) -> None:
+    """A list, a text, nothing."""
+    with pytest.raises(PolicyError, match="should be an object"):
+        policy.parse(document)
+
+
+def test_a_policy_file_that_is_missing_or_no_json_is_told_as_such(tmp_path: Path) -> None:
+    """And the variable to set is named."""
+    with pytest.raises(PolicyError, match="POLICY_FILE"):
+        policy.load(tmp_path / "none.json")
+    for content in (b"{", b"\xff\xfe"):
+        (tmp_path / "bad.json").write_bytes(content)
+        with pytest.raises(PolicyError, match="not JSON"):
+            policy.load(tmp_path / "bad.json")
+
+
+def test_the_shipped_figures_are_read_with_their_units() -> None:
+    """Seconds, hours and days, and what a limit of a currency is."""
+    read = policy.parse({**RIGHT, "automatic_renewal_refund_up_to_minor": {"EUR": 2000}})
+    assert read.duplicate_settling == timedelta(minutes=15)
+    assert read.similar_within == timedelta(days=2)
+    assert read.automatic_renewal_refund_up_to_minor == {"EUR": 2000}
+    assert policy.load().automatic_renewal_refund_up_to_minor == {}

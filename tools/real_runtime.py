@@ -1,0 +1,149 @@
+"""A built function under Lambda's own runtime: AWS's emulator of its interface (in the SAM CLI) around `awslambdaric`.
+
+Nothing but the built function and the built layers is on its path. Not as in AWS: memory has no limit, the task folder
+can be written to, and the emulator dies of two invocations at once, so a lock makes them queue.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import platform
+import re
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tools import engines, environment
+from tools.check_build import BuiltLayers
+from tools.template import functions, layers_of
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / ".aws-sam" / "build"
+PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
+ARCHITECTURE = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
+
+_READY_WITHIN_S = 20
+_INVOCATIONS = "/2015-03-31/functions/function/invocations"
+
+
+class RuntimeMissing(Exception):
+    """The runtime or the build is not there; the message says what to do."""
+
+
+class FunctionFailed(Exception):
+    """The function raised, did not start, or took longer than its time."""
+
+
+class RealRuntime:
+    """One running function."""
+
+    def __init__(self, function: str, port: int, log: Path, timeout_s: int) -> None:
+        self.function = function
+        self._port = port
+        self._log = log
+        self._timeout_s = timeout_s
+        self._turn = threading.Lock()
+
+    def invoke(self, event: object) -> Any:
+        """The function's answer. Raises FunctionFailed."""
+        with self._turn:
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._timeout_s + 30)
+            with contextlib.closing(connection):
+                connection.request("POST", _INVOCATIONS, json.dumps(event))
+                content = connection.getresponse().read()
+        try:
+            answer = json.loads(content)
+        except ValueError as error:
+            raise FunctionFailed(f"{self.function}: {content.decode(errors='replace')}\n{self.log()}") from error
+        if isinstance(answer, dict) and "errorType" in answer:
+            raise FunctionFailed(f"{self.function}: {answer['errorType']}: {answer.get('errorMessage')}")
+        return answer
+
+    def log(self) -> str:
+        """What the function and the emulator said so far."""
+        return self._log.read_text(errors="replace")
+
+    def init_ms(self) -> float | None:
+        """How long the first start took: import, and what the module builds; None: it has not started."""
+        found = re.search(r"INIT REPORT\(durationMs: ([\d.]+)\)", self.log())
+        return float(found[1]) if found else None
+
+
+@contextlib.contextmanager
+def running(
+    template: dict[str, Any], layers: BuiltLayers, function: str, variables: Mapping[str, str], endpoint: str
+) -> Iterator[RealRuntime]:
+    """One built function, ready to be invoked; `endpoint` answers for AWS. Raises RuntimeMissing, FunctionFailed."""
+    emulator = _emulator()
+    properties = {**template["Globals"]["Function"], **functions(template)[function]}
+    address, runtime_api = (f"127.0.0.1:{engines.free_port()}" for _ in range(2))
+    settings = {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONPATH": os.pathsep.join(map(str, (BUILD / function, *map(layers.path, layers_of(template, function))))),
+        "PYTHONDONTWRITEBYTECODE": "1",  # the build stays as it was built
+        "AWS_LAMBDA_FUNCTION_NAME": function,
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(properties["Timeout"]),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(properties["MemorySize"]),
+        "AWS_LAMBDA_LOG_FORMAT": properties["LoggingConfig"].get("LogFormat", "Text"),
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": environment.REGION,
+        "AWS_DEFAULT_REGION": environment.REGION,
+        "AWS_ENDPOINT_URL": endpoint,
+    }
+    command = [str(emulator), "--log-level", "info", "--runtime-interface-emulator-address", address]
+    command += ["--runtime-api-address", runtime_api, str(PYTHON), "-m", "awslambdaric", properties["Handler"]]
+    with tempfile.TemporaryDirectory(prefix="runtime-") as folder:
+        log = Path(folder, "log")
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=BUILD / function,
+                env={**settings, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=engines.die_with_parent,
+            )
+        port = int(address.rpartition(":")[2])
+        try:
+            _wait_until_open(process, port, log)
+            yield RealRuntime(function, port, log, properties["Timeout"])
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _emulator() -> Path:
+    """Where the emulator is. Raises RuntimeMissing when anything is missing."""
+    if platform.system() != "Linux":
+        raise RuntimeMissing("Lambda's runtime runs on Linux alone.")
+    found = sorted(ROOT.glob(f".venv-sam/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{ARCHITECTURE}"))
+    if not found or not PYTHON.exists():
+        raise RuntimeMissing("Lambda's runtime is not installed: run `make runtime`.")
+    if not (BUILD / "template.yaml").exists():
+        raise RuntimeMissing("Nothing is built: run `make build`.")
+    return found[-1]
+
+
+def _wait_until_open(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as probe:
+            probe.connect()
+            return
+        time.sleep(0.02)
+    raise FunctionFailed(f"The emulator did not start: {log.read_text(errors='replace')[-2000:]}")

@@ -1,0 +1,58 @@
+"""What `sam local` needs around the built functions: MiniStack with what they lean on, and a template that names it.
+
+The written template is the built one with every function's environment resolved, and of this machine's architecture:
+`sam local` passes on only such variables as a template declares, and emulates no foreign processor by itself.
+"""
+
+import argparse
+import json
+import signal
+import sys
+
+from tools import engines, environment
+from tools.cloud import furnish
+from tools.real_runtime import ARCHITECTURE, BUILD, ROOT
+from tools.template import functions, load
+
+WRITTEN = BUILD / "local.json"
+HOST = "host.docker.internal"  # this machine, as a container names it
+
+
+def main() -> int:
+    """Stay up until Ctrl-C. Exit code 1: nothing is built, or the engine can't be started."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.sam_local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
+    if not (BUILD / "template.yaml").exists():
+        print("Nothing is built: run `make build`.", file=sys.stderr)
+        return 1
+    template = load(BUILD / "template.yaml")
+    try:
+        with engines.running("ministack") as endpoint:
+            cloud = furnish(endpoint, template)
+            for name, properties in functions(template).items():
+                variables = cloud.variables(template, name)
+                properties["Environment"] = {
+                    "Variables": variables | {"AWS_ENDPOINT_URL": endpoint.replace("127.0.0.1", HOST)}
+                }
+                properties["Architectures"] = [ARCHITECTURE]
+            WRITTEN.write_text(json.dumps(template, indent=2) + "\n", "utf-8")
+            environment.tell_running_server(endpoint=endpoint, table_name=cloud.table_name)
+            print(f"{WRITTEN.relative_to(ROOT)} is ready for `sam local`, over DynamoDB at {endpoint}.", flush=True)
+            print("Ctrl-C ends it. `make ledger ACCOUNT=…` and `make verify` read its table.", flush=True)
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            signal.pause()
+    except KeyboardInterrupt:
+        return 0
+    except engines.EngineError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    finally:
+        WRITTEN.unlink(missing_ok=True)
+        environment.forget_running_server()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
