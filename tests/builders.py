@@ -1,9 +1,13 @@
 """Small histories, built in one line each. Times are minutes after `NOON`; ids count up from 1."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from ledger import policy
 from ledger.book import Recorded, record
+from ledger.cases import Reason, RefundCase, Told
+from ledger.casework import Wish, open_case
 from ledger.events import Event, Owner
 from ledger.facts import (
     AccountId,
@@ -17,7 +21,8 @@ from ledger.facts import (
     RefundChanged,
     RefundState,
 )
-from ledger.ports import Store
+from ledger.orders import Consent, Order
+from ledger.ports import Commit, Store
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -116,3 +121,65 @@ def dispute(
 def tell(store: Store, *events: Event, now: datetime = LATER) -> list[Recorded]:
     """Record these events, one after the other."""
     return [record(event, store, body=b"{}", body_sha256="0" * 64, now=now) for event in events]
+
+
+POLICY = replace(policy.load(), automatic_renewal_refund_up_to_minor={"USD": 5000})
+"""The published figures, and renewals by mistake up to 50.00 USD are refunded without a person."""
+
+RENEWED = replace(
+    payment(IN, claim="period/stripe:sub_1/2026-11-01T00:00:00Z", expires_at=LATER + timedelta(days=11)),
+    subscription_id="sub_1",
+    is_renewal=True,
+)
+"""A renewal of 2000 minor units and 1000 credits."""
+
+
+def wish(
+    reason: Reason = Reason.TECHNICAL_PROBLEM,
+    *,
+    payment_id: PaymentId = PI,
+    key: str = "key_1",
+    told: Told = Told(),  # noqa: B008 - frozen
+    account_id: AccountId = ADA,
+    email: str | None = None,
+    is_declaration: bool = False,
+) -> Wish:
+    """A refund request under an Idempotency-Key; what was asked under it follows from the rest."""
+    return Wish(
+        account_id=account_id,
+        payment_id=payment_id,
+        reason=reason,
+        told=told,
+        key=key,
+        fingerprint=f"{payment_id} {reason} {told}",
+        opened_by=account_id,
+        email=email,
+        is_declaration=is_declaration,
+    )
+
+
+def ask(store: Store, wanted: Wish, *, minute: float = 60) -> RefundCase:
+    """Ask for a refund."""
+    return open_case(wanted, store, POLICY, now=at(minute))
+
+
+def ordered(
+    store: Store, order_id: str = "ord_1", *, country: str = "DE", consent: Consent | None = None
+) -> PaymentSettled:
+    """An order for a pack, as it is stored; its payment, yet to be told."""
+    order = Order(
+        order_id=OrderId(order_id),
+        account_id=ADA,
+        provider="stripe",
+        product_id="pack_1000",
+        price_minor=2000,
+        currency="USD",
+        country=country,
+        is_business=False,
+        policy_version=POLICY.version,
+        made_at=at(-5),
+        consent=consent,
+    )
+    if store.commit(Commit(order=order)):
+        raise AssertionError(f"{order_id} is there already")
+    return payment(claim=f"order/{order_id}")

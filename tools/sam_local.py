@@ -38,7 +38,7 @@ def main() -> int:
                 }
                 properties["Architectures"] = [ARCHITECTURE]
             WRITTEN.write_text(json.dumps(template, indent=2) + "\n", "utf-8")
-            environment.tell_running_table(endpoint, cloud.table_name)
+            environment.tell_running_server(endpoint=endpoint, table_name=cloud.table_name)
             print(f"{WRITTEN.relative_to(ROOT)} is ready for `sam local`, over DynamoDB at {endpoint}.", flush=True)
             print("Ctrl-C ends it. `make ledger ACCOUNT=…` and `make verify` read its table.", flush=True)
             signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -50,7 +50,7 @@ def main() -> int:
         return 1
     finally:
         WRITTEN.unlink(missing_ok=True)
-        environment.forget_running_table()
+        environment.forget_running_server()
     return 0
 
 

@@ -1,5 +1,6 @@
 """The stand-ins for the providers' APIs, driven by the providers' own packages; their webhooks booked by our ledger."""
 
+import base64
 import contextlib
 import hashlib
 import http.client
@@ -447,7 +448,10 @@ def test_everything_that_stripe_tells_is_as_its_package_declares(
     stripe_account.fail_refund(stripe_account.refund(pack["id"], 100)["id"])
     stripe_account.warn_of_fraud(pack["id"])
     for outcome in ("won", "lost"):
-        stripe_account.close_dispute(stripe_account.open_dispute(pack["id"])["id"], outcome)
+        dispute = stripe_account.open_dispute(pack["id"])
+        stripe_account.close_dispute(dispute["id"], outcome)
+    stripe_account.appeal_dispute(dispute["id"])
+    stripe_account.close_dispute(dispute["id"], "won")
     inquiry = stripe_account.open_dispute(mixed["invoice"], is_inquiry=True)
     stripe_account.respond_to_dispute(inquiry["id"])
     stripe_account.close_dispute(inquiry["id"], "warning_closed")
@@ -460,9 +464,7 @@ def test_everything_that_stripe_tells_is_as_its_package_declares(
     stripe_account.drain()
 
     told = stripe_account.events()
-    assert {event["type"] for event in told} == stripe_notifications.FUNCTIONS.keys() - {
-        "radar.early_fraud_warning.updated"
-    }
+    assert {event["type"] for event in told} == stripe_notifications.FUNCTIONS.keys()
     for event in told:
         shown = event["data"]["object"]
         faults = [
@@ -634,6 +636,8 @@ def test_stripe_lets_nobody_in_without_its_key(stripe_account: StripeAccount, ke
     status, content = ask(stripe_account.url, "/v1/refunds", method="GET", Authorization=f"Bearer {key}".strip())
     assert status == 401
     assert not key or key not in content["error"]["message"]
+    basic = base64.b64encode(f"{stripe.LOCAL_KEY}:".encode()).decode()
+    assert ask(stripe_account.url, "/v1/refunds", method="GET", Authorization=f"Basic {basic}")[0] == 200
     with pytest.raises(stripe_sdk.AuthenticationError):
         stripe_sdk.StripeClient("sk_test_wrong", base_addresses={"api": stripe_account.url}).v1.refunds.list()
 
@@ -856,6 +860,9 @@ def test_paddle_never_gives_back_more_than_was_paid_for_a_line(paddle_account: P
     assert "over remaining allowed 2200" in over.field_errors[0].error
     zero = refused_by_paddle("adjustment_transaction_item_invalid", lambda: part_refund(client, paid["id"], pack, "0"))
     assert "zero amount" in zero.field_errors[0].error
+    item = CreateAdjustmentItem(pack, AdjustmentType.Partial, None)
+    nothing = CreateAdjustment.partial(Action.Refund, [item], "tag:3", paid["id"])
+    refused_by_paddle("invalid_field", lambda: client.adjustments.create(nothing))
     for amount in ("733", "733", "734"):
         assert part_refund(client, paid["id"], pack, amount).status == "approved"
     spent = refused_by_paddle("adjustment_transaction_item_invalid", lambda: part_refund(client, paid["id"], pack, "1"))

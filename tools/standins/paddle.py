@@ -284,7 +284,9 @@ def _shares(account: PaddleAccount, transaction: Json, items: list[Json]) -> lis
             raise invalid(("items", f"{item_id} is no line of {transaction['id']}, or {kind} no type of this stand-in"))
         total, tax = left[item_id]
         available = tax if kind == "tax" else total
-        asked = available if kind == "full" or amount is None else int(amount) if str(amount).isdecimal() else -1
+        if kind == "partial" and not (isinstance(amount, str) and amount.isdecimal()):
+            raise invalid(("items", "an item of type partial has an amount, as text in minor units"))
+        asked = int(str(amount)) if kind == "partial" else available
         if total <= 0:
             problems.append(f"Adjustment item {item_id} has already been fully adjusted")
         elif asked <= 0:

@@ -285,7 +285,8 @@ class PaddleAccount:
             shares = self.whole(found)
             if found["status"] != "completed" or not shares or self.has_pending(transaction):
                 raise NotPossible(f"{transaction} was not paid, was given back, or waits for an approval.")
-            return self.adjust(found, "refund", shares, reason=reason, kind="full", status="approved")
+            made = self.adjust(found, "refund", shares, reason=reason, kind="full", status="approved")
+            return copy.deepcopy(made)
 
     def left_of(self, transaction: Json) -> dict[str, tuple[int, int]]:
         """What can still be given back of each line, and the tax in it."""

@@ -9,6 +9,7 @@ GET         /v1/events                       GET  …/{id}
 GET         /v1/invoices/{id}  /v1/charges/{id}  /v1/disputes/{id}
 """
 
+import base64
 import contextlib
 import copy
 import json
@@ -95,7 +96,10 @@ def _answer(account: StripeAccount, request: Request, fault: Fault | None) -> An
 
 def _authenticate(account: StripeAccount, request: Request) -> None:
     kind, _, key = request.headers.get("authorization", "").partition(" ")
-    if not key or kind != "Bearer":
+    if kind == "Basic":  # as `curl -u key:` sends it
+        with contextlib.suppress(ValueError):
+            key = base64.b64decode(key).decode().partition(":")[0]
+    if not key or kind not in {"Bearer", "Basic"}:
         raise Refused("You did not provide an API key.", status=401)
     if key != account.api_key:
         raise Refused(f"Invalid API Key provided: {key[:7]}***{key[-4:]}", status=401)
@@ -547,8 +551,9 @@ def _listing(params: _Params, found: list[Json], url: str) -> Json:
     limit = params.whole("limit", 10) or 0
     if not 1 <= limit <= 100:
         raise Refused("limit must be between 1 and 100.", param="limit")
-    for bound, value in params.object("created", "gt gte lt lte").items():
-        at = int(value)
+    bounds = params.object("created", "gt gte lt lte")
+    for bound in bounds:
+        at = _Params(bounds).whole(bound) or 0
         keeps = {"gt": int.__gt__, "gte": int.__ge__, "lt": int.__lt__, "lte": int.__le__}[bound]
         found = [one for one in found if keeps(one["created"], at)]
     newest = found[::-1]

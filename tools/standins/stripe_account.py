@@ -131,6 +131,7 @@ class StripeAccount:
             self.open_dispute,
             self.escalate_dispute,
             self.respond_to_dispute,
+            self.appeal_dispute,
             self.close_dispute,
             self.warn_of_fraud,
             self.begin_refunds_as,
@@ -244,11 +245,12 @@ class StripeAccount:
 
     def cancel_in_portal(self, subscription: str) -> Json:
         """The customer cancels in the portal: a flexible subscription then has `cancel_at`, nothing else."""
-        with self.lock, self._changing(self._live_subscription(subscription)) as changed:
-            changed.update(
-                cancel_at=_period(changed)[1], canceled_at=self._now(), cancellation_details=dict(_ASKED_FOR)
-            )
-            return changed
+        with self.lock:
+            found = self._live_subscription(subscription)
+            with self._changing(found) as changed:
+                canceled_at, end = self._now(), _period(changed)[1]
+                changed.update(cancel_at=end, canceled_at=canceled_at, cancellation_details=dict(_ASKED_FOR))
+            return copy.deepcopy(found)
 
     def schedule_end(self, subscription: Json, *, is_wanted: bool) -> None:
         """Let a subscription end with its period, or no longer."""
@@ -292,7 +294,7 @@ class StripeAccount:
                     invoice = self._next_invoice(changed)
                 changed["status"] = "active"
                 self._pay_invoice(invoice)
-                return invoice
+            return copy.deepcopy(invoice)
 
     def fail_renewal(self, subscription: str) -> Json:
         """A subscription's next period begins, and its card is declined."""
@@ -304,7 +306,7 @@ class StripeAccount:
                 invoice = self._next_invoice(changed)
                 changed["status"] = "past_due"
                 self._tell("invoice.payment_failed", invoice)
-                return invoice
+            return copy.deepcopy(invoice)
 
     def end_period(self, subscription: str) -> Json:
         """A subscription's period is over: it renews, or ends if it was to."""
@@ -354,6 +356,7 @@ class StripeAccount:
             before = copy.deepcopy(charge)
             self._total_refunds(charge)
             self._tell("charge.refunded", charge, before)
+            self._outdate_warnings(charge)
             return copy.deepcopy(made)
 
     def settle_refund(self, refund: str) -> Json:
@@ -425,6 +428,7 @@ class StripeAccount:
             self._tell("charge.dispute.created", made)
             if not is_inquiry:
                 self._withdrawn(made)
+            self._outdate_warnings(charge)
             return copy.deepcopy(made)
 
     def escalate_dispute(self, dispute: str) -> Json:
@@ -445,11 +449,24 @@ class StripeAccount:
                 pass
             return copy.deepcopy(found)
 
+    def appeal_dispute(self, dispute: str) -> Json:
+        """We appeal a dispute that was lost."""
+        with self.lock:
+            found = self._dispute(dispute, "lost")
+            with self._updating_dispute(found, "appeal_needs_response"):
+                pass
+            return copy.deepcopy(found)
+
     def close_dispute(self, dispute: str, outcome: str) -> Json:
         """A dispute ends: `won` (the money comes back), `lost`, or of an inquiry `warning_closed`."""
         with self.lock:
             found = self._dispute(
-                dispute, "needs_response", "under_review", "warning_needs_response", "warning_under_review"
+                dispute,
+                "needs_response",
+                "under_review",
+                "appeal_needs_response",
+                "warning_needs_response",
+                "warning_under_review",
             )
             possible = {"warning_closed"} if found["status"].startswith("warning") else {"won", "lost"}
             if outcome not in possible:
@@ -708,6 +725,16 @@ class StripeAccount:
             if one["charge"] == charge["id"] and one["status"] in {"pending", "requires_action", "succeeded"}
         )
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+
+    def _outdate_warnings(self, charge: Json) -> None:
+        """A warning no longer asks for anything once its payment is given back in full, or disputed."""
+        if not (charge["refunded"] or charge["disputed"]):
+            return
+        for one in self.warnings.values():
+            if one["charge"] == charge["id"] and one["actionable"]:
+                before = dict(one)
+                one["actionable"] = False
+                self._tell("radar.early_fraud_warning.updated", one, before)
 
     def _move_dispute(self, dispute: Json, sign: int) -> None:
         movement = shapes.balance_transaction(

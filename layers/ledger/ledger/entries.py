@@ -1,7 +1,7 @@
 """Entries: what moved, and why. Written once, never edited."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from ledger.facts import AccountId

@@ -234,7 +234,7 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
 def to_entry(entry: Entry) -> Item:
     """An entry's item. What lapses is in the index of the day from which on its lapse can be written down."""
     item = entry_key(entry) | attributes(entry)
-    return item | {"lapses_on": {"S": format_at(entry.lapse_due_at)[:10]}} if entry.lapse_due_at else item
+    return item | {"lapses_on": {"S": sortable(entry.lapse_due_at)[:10]}} if entry.lapse_due_at else item
 
 
 def from_entry(item: Mapping[str, AttributeValue]) -> Entry:
