@@ -19,8 +19,8 @@ from ledger.facts import (
 )
 from ledger.usage import expire_credits, fail_run, spend
 from tests.builders import ADA, LATER, at, dispute, paid, payment, says, tell
-from tests.fakes import FakeStore
-from tests.proof.test_convergence import meaning, world
+from tests.fakes import FakeStore, world
+from tests.proof.test_convergence import meaning
 from tools.verify import check
 
 END = LATER + timedelta(days=1)
