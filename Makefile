@@ -37,6 +37,7 @@ sam-local: build .venv-ministack/.installed ## Stay up with what `sam local` nee
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.sam_local
 
 ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
+	@test -n "$(ACCOUNT)" || { echo "Whose? As in: make ledger ACCOUNT=acct_ada"; exit 1; }
 	@$(PYTHON) -m tools.ledger statement --account "$(ACCOUNT)" $(JSON)
 
 verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json]

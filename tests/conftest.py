@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
+import hypothesis
 import pytest
 from moto import mock_aws
 from pynamodb.connection import Connection
@@ -24,6 +25,10 @@ os.environ |= {
     "POWERTOOLS_METRICS_NAMESPACE": "ImageTaggerBilling",
     "POWERTOOLS_SERVICE_NAME": "tests",
 }
+
+# How long an example takes says something about the machine, nothing about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 _no_java: list[str] = []
 

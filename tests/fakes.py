@@ -38,6 +38,7 @@ from ledger.ports import (
 )
 from ledger.purchases import Purchase
 from ledger.subscriptions import Subscription
+from tools.verify import World
 
 _T = TypeVar("_T")
 
@@ -257,6 +258,22 @@ def _receipt_key(receipt: Receipt) -> tuple[str, str]:
 
 def _entry_key(entry: Entry) -> tuple[str, str, str]:
     return (entry.account_id, entry.occurred_at.isoformat(timespec="microseconds"), entry.entry_id)
+
+
+def world(store: FakeStore) -> World:
+    """The fake's content, for the invariants."""
+    whole = World(
+        receipts=list(store.receipts.values()),
+        payments=dict(store.payments),  # type: ignore[arg-type]
+        claims=store.claims,
+        accounts={AccountId(key): account for key, account in store.accounts.items()},
+        closed_lots=store.closed_lots,
+        entries=list(store.written.values()),
+        runs=list(store.runs.values()),
+    )
+    for place, document in store.kept.items():
+        whole.add_document(place, document)
+    return whole
 
 
 class AnswerLost(ProviderUnavailable):

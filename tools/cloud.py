@@ -1,4 +1,4 @@
-"""What the functions lean on, in MiniStack: the table, the secrets and the stream of raw bodies of `template.yaml`.
+"""What the functions lean on, in MiniStack: the table, secrets, buckets and stream of raw bodies of `template.yaml`.
 
 They get from here what CloudFormation would give them: the names that their environment refers to.
 """
@@ -26,7 +26,6 @@ class Cloud:
 
     endpoint: str
     table_name: str
-    body_bucket: str
     references: Mapping[str, str]  # what `!Ref` gives, by logical id
 
     def variables(self, template: Mapping[str, Any], function: str) -> dict[str, str]:
@@ -62,16 +61,23 @@ def furnish(endpoint: str, template: dict[str, Any]) -> Cloud:
                 content = _content(resource["Properties"])
                 made = secrets.create_secret(Name=f"{name}/{logical_id}", SecretString=content)
                 references[logical_id] = made["ARN"]
-            case "AWS::KinesisFirehose::DeliveryStream":
+            case "AWS::S3::Bucket":
+                bucket = f"{name}-{logical_id.lower()}"
                 _client(endpoint, "s3").create_bucket(
-                    Bucket=name, CreateBucketConfiguration={"LocationConstraint": environment.REGION}
+                    Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": environment.REGION}
                 )
-                destination = {"BucketARN": f"arn:aws:s3:::{name}", "RoleARN": "arn:aws:iam::000000000000:role/stream"}
+                references[logical_id] = bucket
+            case "AWS::KinesisFirehose::DeliveryStream":
+                fed, _ = resource["Properties"]["ExtendedS3DestinationConfiguration"]["BucketARN"]["Fn::GetAtt"]
+                destination = {
+                    "BucketARN": f"arn:aws:s3:::{name}-{fed.lower()}",
+                    "RoleARN": "arn:aws:iam::000000000000:role/stream",
+                }
                 _client(endpoint, "firehose").create_delivery_stream(
                     DeliveryStreamName=name, ExtendedS3DestinationConfiguration=destination
                 )
                 references[logical_id] = name
-    return Cloud(endpoint, table_name=name, body_bucket=name, references=references)
+    return Cloud(endpoint, table_name=name, references=references)
 
 
 def _content(properties: dict[str, Any]) -> str:

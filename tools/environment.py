@@ -1,12 +1,12 @@
-"""The local environment: made-up credentials, the local issuer's names, and where the running server is found."""
+"""The local environment: made-up credentials, the local issuer's names, and where a running server is found."""
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent.parent / ".local"
-SERVER_FILE = FOLDER / "server.json"
 
 REGION = "eu-central-1"
 ISSUER = "https://issuer.local.invalid"
@@ -35,21 +35,37 @@ def use_local_credentials() -> None:
 def tell_running_server(**facts: str) -> None:
     """Write down where this server and its table are, for `running_server` in other processes."""
     FOLDER.mkdir(exist_ok=True)
-    SERVER_FILE.write_text(json.dumps({"pid": os.getpid(), **facts}))
+    _own_file().write_text(json.dumps({"pid": os.getpid(), "started_at": time.time(), **facts}))
 
 
 def forget_running_server() -> None:
-    """The server has ended."""
-    SERVER_FILE.unlink(missing_ok=True)
+    """This server has ended; others may still run."""
+    _own_file().unlink(missing_ok=True)
 
 
 def running_server() -> dict[str, Any]:
-    """What the running server told: url, endpoint, table_name, issuer, audience. Empty: none runs."""
+    """What the running server told: url, endpoint, table_name, issuer, audience. Empty: none runs.
+
+    Of several it is the one on PORT; without PORT, the one that was started last.
+    """
+    port = os.environ.get("PORT")
+    running = [server for path in FOLDER.glob("server-*.json") if (server := _alive(path))]
+    chosen = [found for found in running if not port or str(found.get("url")).endswith(f":{port}")]
+    return max(chosen, key=lambda server: float(server["started_at"]), default={})
+
+
+def _own_file() -> Path:
+    return FOLDER / f"server-{os.getpid()}.json"
+
+
+def _alive(path: Path) -> dict[str, Any] | None:
+    """What a server told, if its process still is; the file of one that died unheard is removed."""
     try:
-        server: dict[str, Any] = json.loads(SERVER_FILE.read_text())
+        server: dict[str, Any] = json.loads(path.read_text())
         os.kill(server["pid"], 0)
     except (OSError, ValueError):
-        return {}
+        path.unlink(missing_ok=True)
+        return None
     return server
 
 

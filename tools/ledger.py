@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ledger.dynamodb import DynamoDBStore
+from ledger.errors import StoreUnavailable
 from ledger.facts import AccountId
 from tools import environment
 from tools.statement import paper, render, statement
@@ -27,7 +29,7 @@ SEGMENTS = 4
 
 
 def main() -> int:
-    """Print a statement or a verification. Exit code 1: no such account, or an invariant is broken; 2: no table."""
+    """Print a statement or a verification. Exit code 1: no such account, or a broken invariant; 2: nothing to read."""
     parser = argparse.ArgumentParser(prog="python -m tools.ledger", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("statement", help="one account's lots, holds and entries")
@@ -42,9 +44,14 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 2
     store = DynamoDBStore(os.environ["TABLE_NAME"], Connection(region=os.environ["AWS_DEFAULT_REGION"]))
-    if arguments.command == "verify":
-        return _verify(store, is_json=arguments.json)
-    return _statement(store, AccountId(arguments.account), is_json=arguments.json)
+    try:
+        if arguments.command == "verify":
+            return _verify(store, is_json=arguments.json)
+        return _statement(store, AccountId(arguments.account), is_json=arguments.json)
+    except (StoreUnavailable, PynamoDBException) as problem:
+        where = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or "AWS; AWS_ENDPOINT_URL_DYNAMODB names another place"
+        print(f"The table {os.environ['TABLE_NAME']} can't be read at {where}: {problem}", file=sys.stderr)
+        return 2
 
 
 def _statement(store: DynamoDBStore, account_id: AccountId, *, is_json: bool) -> int:
@@ -62,7 +69,10 @@ def _statement(store: DynamoDBStore, account_id: AccountId, *, is_json: bool) ->
 def _verify(store: DynamoDBStore, *, is_json: bool) -> int:
     world = World()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} items"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
+    told = Console(stderr=True)
+    with Progress(
+        *columns, TimeElapsedColumn(), console=told, transient=True, disable=not told.is_terminal
+    ) as progress:
         scan = progress.add_task("reading the table")
         read_world(store, world, lambda: progress.advance(scan))
     findings = check(world)

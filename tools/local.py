@@ -25,6 +25,7 @@ from pathlib import Path
 
 import boto3
 from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -66,7 +67,7 @@ def main() -> int:
             if arguments.command == "serve":
                 return _serve(gateway, console)
             return _run(gateway, console, arguments)
-    except (engines.EngineError, ConfigurationError, TemplateError, OSError) as problem:
+    except (engines.EngineError, ConfigurationError, TemplateError, BotoCoreError, ClientError, OSError) as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -95,8 +96,8 @@ def _house(console: Console) -> Iterator[Gateway]:
             os.environ.setdefault(f"{provider.upper()}_SIGNING_SECRETS", secret)
         if Path(os.environ["JWT_JWKS_FILE"]) == token.JWKS_FILE:
             token.local_key()
-        _make_table(os.environ["TABLE_NAME"])
-        _make_bucket(os.environ["EVIDENCE_BUCKET_NAME"])
+        make_table(os.environ["TABLE_NAME"])
+        make_bucket(os.environ["EVIDENCE_BUCKET_NAME"])
         _ = runtime().catalogue  # a wrong catalogue is told now, not at the first delivery
         stream = TableStream(os.environ["TABLE_NAME"], load(), region=environment.REGION)
         gateway = _gateway(os.environ.get("PORT") or "3000", stream)
@@ -130,10 +131,12 @@ def _names() -> dict[str, str]:
 def _gateway(port: str, stream: TableStream) -> Gateway:
     if not port.isdecimal() or int(port) > 65535:
         raise ConfigurationError(f"PORT is {port!r}, should be a number up to 65535.")
+    origin, _, other = os.environ["ALLOWED_ORIGINS"].partition(",")
     parameters = {
         "JwtIssuer": os.environ["JWT_ISSUER"],
         "JwtAudience": os.environ["JWT_AUDIENCE"],
-        "AllowedOrigins": os.environ["ALLOWED_ORIGINS"],
+        "AllowedOrigin": origin.strip(),
+        "OtherAllowedOrigin": other.strip(),
     }
     callers = Callers(
         keys=KeySet(Path(os.environ["JWT_JWKS_FILE"])),
@@ -152,7 +155,7 @@ def _gateway(port: str, stream: TableStream) -> Gateway:
         raise ConfigurationError(f"Port {port} can't be had ({error.strerror}): set PORT to another.") from error
 
 
-def _make_table(name: str) -> None:
+def make_table(name: str) -> None:
     """The table with its stream; one that is there already gets a stream if it has none."""
     client = boto3.client("dynamodb", region_name=environment.REGION)
     definition = table_definition(load(), name)
@@ -163,7 +166,8 @@ def _make_table(name: str) -> None:
             client.update_table(TableName=name, StreamSpecification=definition["StreamSpecification"])
 
 
-def _make_bucket(name: str) -> None:
+def make_bucket(name: str) -> None:
+    """The bucket for evidence, unless it is there."""
     client = boto3.client("s3", region_name=environment.REGION)
     with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
         client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": environment.REGION})

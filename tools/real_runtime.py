@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from tools import engines, environment
-from tools.check_build import BuiltLayers
+from tools.check_build import BUILD, BuiltLayers
 from tools.template import functions, layers_of
 
 ROOT = Path(__file__).parent.parent
-BUILD = ROOT / ".aws-sam" / "build"
 PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
 ARCHITECTURE = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 

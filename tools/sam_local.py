@@ -1,17 +1,22 @@
 """What `sam local` needs around the built functions: MiniStack with what they lean on, and a template that names it.
 
 The written template is the built one with every function's environment resolved, and of this machine's architecture:
-`sam local` passes on only such variables as a template declares, and emulates no foreign processor by itself.
+`sam local` passes on only such variables as a template declares, and emulates no foreign processor by itself. A layer
+with compiled code is built once more where the build is for another machine.
 """
 
 import argparse
 import json
 import signal
 import sys
+import tempfile
+from pathlib import Path
+from typing import Any
 
 from tools import engines, environment
+from tools.check_build import BUILD, BuiltLayers
 from tools.cloud import furnish
-from tools.real_runtime import ARCHITECTURE, BUILD, ROOT
+from tools.real_runtime import ARCHITECTURE, ROOT
 from tools.template import functions, load
 
 WRITTEN = BUILD / "local.json"
@@ -29,7 +34,7 @@ def main() -> int:
         return 1
     template = load(BUILD / "template.yaml")
     try:
-        with engines.running("ministack") as endpoint:
+        with tempfile.TemporaryDirectory() as scratch, engines.running("ministack") as endpoint:
             cloud = furnish(endpoint, template)
             for name, properties in functions(template).items():
                 variables = cloud.variables(template, name)
@@ -37,6 +42,10 @@ def main() -> int:
                     "Variables": variables | {"AWS_ENDPOINT_URL": endpoint.replace("127.0.0.1", HOST)}
                 }
                 properties["Architectures"] = [ARCHITECTURE]
+            built = BuiltLayers(Path(scratch))
+            for name, layer in _layers(template).items():
+                layer["ContentUri"] = str(built.path(name).parent)
+                layer.pop("CompatibleArchitectures", None)
             WRITTEN.write_text(json.dumps(template, indent=2) + "\n", "utf-8")
             environment.tell_running_server(endpoint=endpoint, table_name=cloud.table_name)
             print(f"{WRITTEN.relative_to(ROOT)} is ready for `sam local`, over DynamoDB at {endpoint}.", flush=True)
@@ -52,6 +61,15 @@ def main() -> int:
         WRITTEN.unlink(missing_ok=True)
         environment.forget_running_server()
     return 0
+
+
+def _layers(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The properties of every layer, by logical id."""
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::LayerVersion"
+    }
 
 
 if __name__ == "__main__":

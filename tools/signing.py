@@ -39,7 +39,7 @@ def signed_anew(request: dict[str, Any], secrets: dict[str, str], now: float) ->
 def main() -> int:
     """Print an API Gateway event with a signature of now, for `sam local invoke -e -`."""
     parser = argparse.ArgumentParser(prog="python -m tools.signing", description=main.__doc__)
-    parser.add_argument("file", type=Path, help="one of events/api")
+    parser.add_argument("file", type=Path, help="a webhook's, of events/api")
     request = json.loads(parser.parse_args().file.read_text("utf-8"))
     print(json.dumps(signed_anew(request, LOCAL_SECRETS, time.time())))
     return 0

@@ -72,6 +72,9 @@ class Job:
     input: dict[str, Any] | None  # None: the event that EventBridge makes
 
 
+_NO_VALUE = object()
+
+
 class _Loader(yaml.SafeLoader):
     """Understands CloudFormation's short tags: `!Ref X` becomes {"Ref": "X"}, `!Sub X` {"Fn::Sub": "X"}."""
 
@@ -154,7 +157,10 @@ def jwt_authorizers(template: dict[str, Any], parameters: Mapping[str, str]) -> 
 
 def cors(template: dict[str, Any], parameters: Mapping[str, str]) -> Cors | None:
     """What the API lets scripts of other origins do; None: nothing."""
-    configuration = _resolved(template, _api(template).get("CorsConfiguration"), parameters)
+    written = _api(template).get("CorsConfiguration")
+    if isinstance(written, dict) and not isinstance(written.get("AllowOrigins", []), list):
+        raise TemplateError("AllowOrigins should be a list: SAM takes a function there for the whole configuration.")
+    configuration = _resolved(template, written, parameters)
     if not configuration:
         return None
     if configuration is True:
@@ -234,6 +240,8 @@ def _events(template: dict[str, Any], kind: str) -> Iterator[tuple[str, str, dic
 def _resolved(template: dict[str, Any], value: Any, parameters: Mapping[str, str]) -> Any:
     """A value with its parameters put in. Raises TemplateError for one that has no value, or for another function."""
     match value:
+        case {"Ref": "AWS::NoValue"}:
+            return _NO_VALUE
         case {"Ref": name}:
             if name in parameters:
                 return parameters[name]
@@ -241,15 +249,28 @@ def _resolved(template: dict[str, Any], value: Any, parameters: Mapping[str, str
             if default is None:
                 raise TemplateError(f"The parameter {name} has no value here.")
             return default
-        case {"Fn::Split": [separator, text]}:
-            return _resolved(template, text, parameters).split(separator)
+        case {"Fn::If": [condition, one, other]}:
+            return _resolved(template, one if _holds(template, condition, parameters) else other, parameters)
         case dict():
             if unknown := [key for key in value if key.startswith("Fn::")]:
                 raise TemplateError(f"{unknown[0]} is not understood here.")
             return {key: _resolved(template, one, parameters) for key, one in value.items()}
         case list():
-            return [_resolved(template, one, parameters) for one in value]
+            resolved = [_resolved(template, one, parameters) for one in value]
+            return [one for one in resolved if one is not _NO_VALUE]
     return value
+
+
+def _holds(template: dict[str, Any], condition: Any, parameters: Mapping[str, str]) -> bool:
+    """Whether a condition holds, by its name or as it is written. Raises TemplateError."""
+    match condition:
+        case str():
+            return _holds(template, template["Conditions"][condition], parameters)
+        case {"Fn::Not": [inner]}:
+            return not _holds(template, inner, parameters)
+        case {"Fn::Equals": [one, other]}:
+            return bool(_resolved(template, one, parameters) == _resolved(template, other, parameters))
+    raise TemplateError(f"The condition {condition} is not understood here.")
 
 
 def _folder(properties: dict[str, Any]) -> str:

@@ -6,15 +6,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.accounts import Account
+from ledger.cases import Act, Answered, CaseState, FailedRun, Intent, RefundCase, Waiting
+from ledger.casework import OPENING
 from ledger.dynamodb import items
 from ledger.entries import Counter as CounterAccount
 from ledger.entries import Entry, Kind
 from ledger.events import Receipt
-from ledger.facts import AccountId, PaymentId
+from ledger.facts import (
+    AccountId,
+    Facts,
+    PaymentId,
+    RefundApproved,
+    RefundChanged,
+    RefundDeclined,
+    RefundState,
+    RefundTotalReported,
+    facts_of,
+)
 from ledger.lots import Lot
-from ledger.ports import Claim, Pointer, Run
+from ledger.ordering import ORDERING
+from ledger.ports import Claim, Document, Place, Pointer, Run, case_pointer, review_place
 from ledger.purchases import Purchase, Target, target
-from ledger.refunds import outstanding, refunded
+from ledger.refunds import end_of, outstanding, refunded
 
 
 @dataclass(slots=True)
@@ -28,10 +41,19 @@ class World:
     closed_lots: dict[tuple[AccountId, str], Lot] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    cases: dict[str, RefundCase] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
+    waiting: dict[Place, Waiting] = field(default_factory=dict)
+    failures: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
+    acts: list[tuple[AccountId, Act]] = field(default_factory=list)
+    answered: dict[Place, Answered] = field(default_factory=dict)
 
     def add(self, item: items.Item) -> None:
         """One item of the table."""
         account_id = AccountId(item["pk"]["S"].partition("#")[2])
+        if items.is_document(item):
+            self.add_document(items.place_of(item), items.from_document(item))
+            return
         match item["pk"]["S"].partition("#")[0], item["sk"]["S"].partition("#")[0]:
             case "RECEIPT", _:
                 self.receipts.append(items.from_receipt(item))
@@ -50,6 +72,34 @@ class World:
                 self.entries.append(items.from_entry(item))
             case "ACCOUNT", "RUN":
                 self.runs.append(items.from_run(item))
+
+    def add_document(self, place: Place, document: Document) -> None:
+        """One document, and where it lies."""
+        account_id = AccountId(place.partition.partition("#")[2])
+        match document:
+            case RefundCase():
+                self.cases[document.case_id] = document
+            case Intent():
+                self.intents[document.tag] = document
+            case Waiting():
+                self.waiting[place] = document
+            case FailedRun():
+                self.failures.append((account_id, document))
+            case Act():
+                self.acts.append((account_id, document))
+            case Answered():
+                self.answered[place] = document
+
+    def facts(self, payment_id: PaymentId) -> Facts:
+        """The facts of the purchase that a name leads to."""
+        home = self.payments.get(payment_id)
+        for _ in range(10):
+            home = self.payments.get(home.to) if isinstance(home, Pointer) else home
+        return home.facts if isinstance(home, Purchase) else {}
+
+    def queued(self, partition: str) -> Counter[str]:
+        """How often each case waits in a queue."""
+        return Counter(waiting.case_id for place, waiting in self.waiting.items() if place.partition == partition)
 
     def purchases(self) -> Iterator[tuple[Purchase, Target]]:
         """Every purchase whose payment is known, and what the ledger should hold because of it."""
@@ -122,13 +172,21 @@ def _lots(world: World) -> Verdicts:
 
 
 def _granted_once(world: World) -> Verdicts:
-    """Every purchase is granted exactly once, every duplicate never."""
+    """Every purchase is granted exactly once, every duplicate never; goodwill comes from a case that it replaced."""
     grants = Counter((entry.account_id, entry.lot_id) for entry in world.entries if entry.kind is Kind.GRANT)
     due: set[tuple[AccountId, str]] = set()
     for purchase, wanted in world.purchases():
         keys = {(purchase.account_id or AccountId(""), lot.lot_id) for lot in wanted.lots}
         yield purchase.payment_id, all(grants[key] == 1 for key in keys) and not keys & due
         due |= keys
+    lots = world.lots()
+    for case in world.cases.values():
+        if case.state is CaseState.REPLACED:
+            key = (case.account_id, f"goodwill/{case.case_id}/{case.approvals}")
+            lot = lots.get(key)
+            is_given = lot is not None and case.decision is not None and lot.granted == case.decision.credits
+            yield case.case_id, grants[key] == 1 and is_given
+            due.add(key)
     for key in grants.keys() - due:
         yield "/".join(key), False
 
@@ -152,24 +210,33 @@ def _within_grant(world: World) -> Verdicts:
 def _refunded_within_paid(world: World) -> Verdicts:
     """No payment was refunded by more than was paid, what is approved included."""
     for purchase, _ in world.purchases():
-        money = refunded(purchase.facts) + outstanding(purchase.facts)
-        yield purchase.payment_id, purchase.payment is not None and money.total_minor <= purchase.payment.paid_minor
+        # What the running total alone knows may be the very refund that is under way: it is not added to it.
+        told = {key: fact for key, fact in purchase.facts.items() if not isinstance(fact, RefundTotalReported)}
+        most_minor = max((refunded(told) + outstanding(told)).total_minor, refunded(purchase.facts).total_minor)
+        yield purchase.payment_id, purchase.payment is not None and most_minor <= purchase.payment.paid_minor
 
 
 def _held(world: World) -> Verdicts:
-    """An account is suspended exactly by the holds that its purchases' facts give, and flagged by their flags."""
+    """An account is suspended exactly by the holds that its purchases' facts or people give, and flagged by facts."""
+    laid = {(account_id, act.subject, act.at) for account_id, act in world.acts if act.act == "hold"}
     holds: dict[AccountId, dict[str, object]] = defaultdict(dict)
     flags: dict[AccountId, dict[str, object]] = defaultdict(dict)
     for purchase, wanted in world.purchases():
         holds[purchase.account_id or AccountId("")] |= wanted.holds
         flags[purchase.account_id or AccountId("")] |= wanted.flags
     for account in world.accounts.values():
-        stored = {hold_id: hold.since for hold_id, hold in account.holds.items()}
-        yield account.account_id, stored == holds[account.account_id] and account.flags == flags[account.account_id]
+        derived = {hold_id: hold.since for hold_id, hold in account.holds.items() if hold.payment_id}
+        by_people = {
+            (account.account_id, hold_id, hold.since)
+            for hold_id, hold in account.holds.items()
+            if hold.payment_id is None
+        }
+        is_held = derived == holds[account.account_id] and by_people <= laid
+        yield account.account_id, is_held and account.flags == flags[account.account_id]
 
 
 _POSTINGS = {
-    Kind.GRANT: {CounterAccount.SALES},
+    Kind.GRANT: {CounterAccount.SALES, CounterAccount.GOODWILL},
     Kind.ADJUST: {CounterAccount.SALES, CounterAccount.GOODWILL},
     Kind.DRAW: {CounterAccount.USAGE},
     Kind.RETURN: {CounterAccount.USAGE},
@@ -243,7 +310,8 @@ def _linked(world: World) -> Verdicts:
 
 
 def _drawn(world: World) -> Verdicts:
-    """Every run drew what its entries say, and what failed came back."""
+    """Every run drew what its entries say; what failed came back and is listed."""
+    listed = Counter((account_id, failure.run_id, failure.credits) for account_id, failure in world.failures)
     drawn: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in world.entries:
         if entry.counter is CounterAccount.USAGE:
@@ -251,15 +319,105 @@ def _drawn(world: World) -> Verdicts:
     for run in world.runs:
         net = Counter(run.drawn)
         net.subtract(run.returned)
-        yield run.run_id, drawn.pop(f"{run.account_id}/run:{run.run_id}", Counter()) == net
+        is_drawn = drawn.pop(f"{run.account_id}/run:{run.run_id}", Counter()) == net
+        failure = (run.account_id, run.run_id, sum(run.drawn.values()))
+        yield run.run_id, is_drawn and listed.pop(failure, 0) == (run.failed_at is not None)
     for name in drawn:
         yield name, False
+    for _, run_id, _ in listed:
+        yield run_id, False
 
 
 def _parked_whole(world: World) -> Verdicts:
     """A parked event is kept whole, with its reason; no other receipt keeps a body."""
     for receipt in world.receipts:
         yield receipt.event_id, bool(receipt.body) == (receipt.parked_reason is not None)
+
+
+def _approved(world: World) -> Verdicts:
+    """Every approval of a case is a fact of its purchase, every decline by a person too, and no other is one."""
+    due: set[tuple[PaymentId, str]] = set()
+    for case in world.cases.values():
+        facts = world.facts(case.payment_id)
+        tags = [f"{case.case_id}-{number}" for number in range(1, case.approvals + 1)]
+        approvals = [facts.get(f"approved:{tag}") for tag in tags]
+        due |= {(case.payment_id, tag) for tag in tags}
+        holds = all(isinstance(fact, RefundApproved) and fact.case_id == case.case_id for fact in approvals)
+        if case.state in _ON_THE_WAY:
+            latest = approvals[-1] if approvals else None
+            money_minor = latest.amount_minor if isinstance(latest, RefundApproved) else 0
+            holds &= money_minor > 0 and case.decision is not None and money_minor == case.decision.money_minor
+        if case.state is CaseState.DECLINED and case.decided_by != "policy":
+            holds &= isinstance(facts.get(f"declined:{case.reason}"), RefundDeclined)
+        yield case.case_id, holds
+    for payment_id, item in world.payments.items():
+        if isinstance(item, Purchase):
+            for approval in facts_of(item.facts, RefundApproved):
+                if (payment_id, approval.tag) not in due:
+                    yield approval.tag, False
+
+
+_ON_THE_WAY = {CaseState.APPROVED, CaseState.ISSUED, CaseState.SETTLED}
+
+
+def _in_the_outbox(world: World) -> Verdicts:
+    """Exactly the approved cases lie in the outbox, each with the approval that is to be sent."""
+    approved = {case.tag: case for case in world.cases.values() if case.state is CaseState.APPROVED}
+    for tag in approved.keys() | world.intents.keys():
+        case, intent = approved.get(tag), world.intents.get(tag)
+        yield (
+            tag,
+            case is not None
+            and intent is not None
+            and (intent.account_id, intent.payment_id) == (case.account_id, case.payment_id)
+            and f"approved:{tag}" in world.facts(intent.payment_id),
+        )
+
+
+def _marked(world: World) -> Verdicts:
+    """Exactly the open cases are marked on their accounts."""
+    wanted: dict[AccountId, dict[str, str]] = defaultdict(dict)
+    for case in world.cases.values():
+        if case.state.is_open:
+            wanted[case.account_id][case.case_id] = case.mark
+    for account_id in world.accounts.keys() | wanted.keys():
+        account = world.accounts.get(account_id)
+        yield account_id, (account.cases if account else {}) == wanted[account_id]
+
+
+def _queued(world: World) -> Verdicts:
+    """A case waits exactly once where its state says: for a person, or for its time; and support finds every case."""
+    reviewed, settling = world.queued("REVIEW"), world.queued("SETTLING")
+    for case in world.cases.values():
+        pointer = world.waiting.get(case_pointer(case.case_id))
+        is_reviewed = reviewed.pop(case.case_id, 0) == (case.state is CaseState.IN_REVIEW)
+        is_settling = settling.pop(case.case_id, 0) == (case.state is CaseState.REQUESTED)
+        lies_right = case.state is not CaseState.IN_REVIEW or review_place(case) in world.waiting
+        is_found = pointer is not None and pointer.account_id == case.account_id
+        yield case.case_id, is_reviewed and is_settling and lies_right and is_found
+    for case_id in reviewed.keys() | settling.keys():
+        yield case_id, False
+
+
+def _settled(world: World) -> Verdicts:
+    """A case is settled exactly if its refund has succeeded."""
+    for case in world.cases.values():
+        if case.approvals and case.state not in {CaseState.DECLINED, CaseState.REPLACED}:
+            end = end_of(case.tag, world.facts(case.payment_id))
+            has_succeeded = isinstance(end, RefundChanged) and end.state is RefundState.SUCCEEDED
+            yield case.case_id, (case.state is CaseState.SETTLED) == has_succeeded
+
+
+def _answered(world: World) -> Verdicts:
+    """What was answered under an Idempotency-Key is there, and is that account's."""
+    for place, answered in world.answered.items():
+        account_id, route = place.partition.partition("#")[2], place.name.split("#")[1]
+        case, claim = world.cases.get(answered.subject), world.claims.get(f"order/{answered.subject}")
+        owner = {
+            OPENING: case.account_id if case else None,
+            ORDERING: claim.account_id if claim and claim.terms else None,
+        }
+        yield "/".join(place), route not in owner or owner[route] == account_id
 
 
 _RULES: tuple[Callable[[World], Verdicts], ...] = (
@@ -276,6 +434,12 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     _linked,
     _drawn,
     _parked_whole,
+    _approved,
+    _in_the_outbox,
+    _marked,
+    _queued,
+    _settled,
+    _answered,
 )
 
 

@@ -25,10 +25,10 @@ def environment(port: int) -> dict[str, str]:
     return kept | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'layers' / 'ledger'}", "PORT": str(port)}
 
 
-def command(*arguments: str, port: int) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, port: int, **more: str) -> subprocess.CompletedProcess[str]:
     """Run one of our commands to its end."""
     run = [sys.executable, "-m", *arguments]
-    return subprocess.run(run, cwd=ROOT, env=environment(port), capture_output=True, text=True, timeout=120)  # noqa: S603 - ours
+    return subprocess.run(run, cwd=ROOT, env=environment(port) | more, capture_output=True, text=True, timeout=120)  # noqa: S603 - ours
 
 
 def test_the_readme_shows_what_the_run_prints() -> None:
@@ -85,7 +85,80 @@ def test_a_served_ledger_is_delivered_to_read_and_verified() -> None:
         assert command("tools.ledger", "statement", "--account", "acct_nobody", port=port).returncode == 1
 
 
-@pytest.mark.parametrize("tool", ["tools.local", "tools.ledger", "tools.engines"])
+def test_a_parked_event_is_released_by_the_stream_and_a_job_runs_on_demand() -> None:
+    """A renewal whose account is not known is parked; once it is known, the table's stream brings its release."""
+    story = next(one for one in stories() if one.name == "paddle_subscription_three_months")
+    renewal, initial = story.tellings[3], story.tellings[0]
+    outcomes = []
+    with server() as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        for told in (renewal, initial):
+            headers = signing.headers(told.provider, told.body, signing.LOCAL_SECRETS[told.provider], time.time())
+            connection.request("POST", f"/webhooks/{told.provider}/{told.to}", told.body, headers)
+            outcomes.append(json.loads(connection.getresponse().read())["outcome"])
+        assert outcomes == ["parked", "booked"]
+        connection.request("POST", "/_local/drain")
+        assert json.loads(connection.getresponse().read()) == {"drained": True}
+        account = json.loads(
+            command("tools.ledger", "statement", "--account", story.account_id, "--json", port=port).stdout
+        )
+        assert [entry["credits"] for entry in account["entries"] if entry["kind"] == "grant"] == [1000, 1000]
+        proof = json.loads(command("tools.ledger", "verify", "--json", port=port).stdout)
+        assert proof["holds"] is True
+        job = command("tools.job", "--name", "release_parked", port=port)
+        assert (job.returncode, json.loads(job.stdout)) == (0, {"outcomes": {}})
+        assert command("tools.job", "--name", "nobody", port=port).returncode == 1
+
+
+def test_the_users_own_engine_keeps_the_table_and_has_a_bucket_beside_it(dynamodb_local: str) -> None:
+    """With DynamoDB elsewhere an embedded engine still stands in for S3, and the table there is streamed from."""
+    port, name = engines.free_port(), f"ledger-{os.getpid()}"
+    given = environment(port) | {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local, "TABLE_NAME": name}
+    run = [sys.executable, "-m", "tools.local", "run", "--story", "stripe_partial_refunds"]
+    result = subprocess.run(run, cwd=ROOT, env=given, capture_output=True, text=True, timeout=120)  # noqa: S603 - ours
+    assert (result.returncode, result.stderr.strip()) == (0, "")
+    assert f"over DynamoDB at {dynamodb_local}, table {name}" in result.stdout
+    assert "every invariant holds" in result.stdout
+
+
+def test_the_readmes_delivery_by_hand_is_booked_as_it_says() -> None:
+    """Its three shell lines, as they stand but for the port."""
+    block = re.search(r"\$ (body=.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert block
+    *lines, shown = block[1].strip().splitlines()
+    script = "\n".join(line.removeprefix("$ ") for line in lines)
+    with server() as port:
+        typed = ["bash", "-c", script.replace(":3000/", f":{port}/").replace("curl ", "curl --silent ")]
+        assert subprocess.run(typed, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout == shown  # noqa: S603 - ours
+
+
+def test_a_server_is_found_though_another_ends() -> None:
+    """Each writes down where it is, and takes back only its own."""
+    with server() as port:
+        with server() as other:
+            assert command("tools.ledger", "verify", port=other).returncode == 0
+        assert command("tools.ledger", "verify", port=other).returncode == 2
+        assert command("tools.ledger", "verify", port=port).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("tools.local", ["serve"]),
+        ("tools.ledger", ["verify"]),
+        ("tools.ledger", ["statement", "--account", "acct_ada"]),
+    ],
+)
+def test_an_engine_that_does_not_answer_is_told_in_a_line(tool: str, arguments: list[str]) -> None:
+    """A wrong endpoint is a person's slip: a sentence that names it, no traceback."""
+    nowhere = {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9", "TABLE_NAME": "ledger"}
+    result = command(tool, *arguments, port=engines.free_port(), **nowhere)
+    assert result.returncode
+    assert "http://127.0.0.1:9" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("tool", ["tools.local", "tools.ledger", "tools.engines", "tools.token", "tools.job"])
 def test_every_command_has_help(tool: str) -> None:
     """`--help` explains and ends well."""
     result = command(tool, "--help", port=0)

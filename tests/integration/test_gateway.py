@@ -37,7 +37,10 @@ TEMPLATE = """
 Parameters:
   Issuer: { Type: String }
   Audience: { Type: String }
-  Origins: { Type: String, Default: "https://app.example,https://admin.example" }
+  Origin: { Type: String, Default: "https://app.example" }
+  Other: { Type: String, Default: "https://admin.example" }
+Conditions:
+  HasOther: !Not [!Equals [!Ref Other, ""]]
 Resources:
   Api:
     Type: AWS::Serverless::HttpApi
@@ -49,7 +52,7 @@ Resources:
             IdentitySource: $request.header.Authorization
             JwtConfiguration: { issuer: !Ref Issuer, audience: [!Ref Audience] }
       CorsConfiguration:
-        AllowOrigins: !Split [",", !Ref Origins]
+        AllowOrigins: [!Ref Origin, !If [HasOther, !Ref Other, !Ref AWS::NoValue]]
         AllowMethods: [GET, POST]
         AllowHeaders: [authorization, content-type]
         ExposeHeaders: [location]
@@ -611,6 +614,13 @@ def test_an_auth_that_would_not_deploy_is_refused_here_too(old: str, new: str) -
         routes(changed(old, new))
 
 
+def test_origins_as_one_function_are_refused() -> None:
+    """SAM would take it for the whole CORS configuration, and deploy none of the rest."""
+    template = changed("[!Ref Origin, !If [HasOther, !Ref Other, !Ref AWS::NoValue]]", '!Split [",", !Ref Origin]')
+    with pytest.raises(TemplateError, match="should be a list"):
+        templates.cors(template, {})
+
+
 def test_a_default_authorizer_guards_every_route_but_those_that_say_none() -> None:
     """How SAM merges: a route's own word first, else the API's."""
     template = changed("EnableIamAuthorizer: true", "EnableIamAuthorizer: true\n        DefaultAuthorizer: Tokens")
@@ -625,13 +635,20 @@ def test_a_default_authorizer_guards_every_route_but_those_that_say_none() -> No
 def test_our_template_guards_what_it_should() -> None:
     """The webhooks are public, and nothing else is without a word; a token's route names its scope."""
     template = templates.load()
-    parameters = {"JwtIssuer": ISSUER, "JwtAudience": AUDIENCE, "AllowedOrigins": "https://a.example,https://b.example"}
+    parameters = {"JwtIssuer": ISSUER, "JwtAudience": AUDIENCE, "AllowedOrigin": "https://a.example"}
     assert templates.jwt_authorizers(template, parameters) == {
         "CustomerJwt": templates.JwtAuthorizer(ISSUER, (AUDIENCE,))
     }
-    allowed = templates.cors(template, parameters)
-    assert allowed
-    assert (allowed.origins, allowed.is_with_credentials) == (("https://a.example", "https://b.example"), False)
+    for other, origins in (
+        ({}, ("https://a.example",)),
+        (
+            {"OtherAllowedOrigin": "https://b.example"},
+            ("https://a.example", "https://b.example"),
+        ),
+    ):
+        allowed = templates.cors(template, parameters | other)
+        assert allowed
+        assert (allowed.origins, allowed.is_with_credentials) == (origins, False)
     for route in routes(template):
         if route.path.startswith("/webhooks/"):
             assert route.authorizer is None

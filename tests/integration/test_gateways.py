@@ -552,7 +552,6 @@ def test_paddle_refunds_a_part(provider: Recorder) -> None:
         "action": "refund",
         "type": "partial",
         "items": [{"item_id": LINE, "type": "partial", "amount": "500"}],
-        "tax_mode": "internal",
         "transaction_id": TRANSACTION["id"],
         "reason": f"Requested by the customer. [refund_tag:{TAG}]",
     }

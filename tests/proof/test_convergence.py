@@ -13,12 +13,11 @@ import pytest
 from ledger import catalogue
 from ledger.book import record, release
 from ledger.events import Event, Receipt
-from ledger.facts import AccountId
 from ledger.ports import Pointer
 from ledger.runtime import PROVIDERS
-from tests.fakes import FakeStore
+from tests.fakes import FakeStore, world
 from tools.stories import Story, Telling, stories, with_repeats
-from tools.verify import World, check
+from tools.verify import check
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 SOLD = catalogue.load()
@@ -71,19 +70,6 @@ def meaning(store: FakeStore) -> dict[str, object]:
         "subscriptions": {key: replace(item, cause="") for key, item in store.subscriptions.items()},
         "parked": [receipt.event_id for receipt in store.parked_receipts()],
     }
-
-
-def world(store: FakeStore) -> World:
-    """The fake's content, for the invariants."""
-    return World(
-        receipts=list(store.receipts.values()),
-        payments=dict(store.payments),  # type: ignore[arg-type]
-        claims=store.claims,
-        accounts={AccountId(key): account for key, account in store.accounts.items()},
-        closed_lots=store.closed_lots,
-        entries=list(store.written.values()),
-        runs=list(store.runs.values()),
-    )
 
 
 @pytest.mark.parametrize("story", stories(), ids=lambda story: story.name)

@@ -5,8 +5,7 @@ import itertools
 from ledger.events import Outcome, ParkReason
 from ledger.facts import PaidLine
 from tests.builders import ADA, IN, PI, paid, payment, refund, says, tell
-from tests.fakes import FakeStore
-from tests.proof.test_convergence import world
+from tests.fakes import FakeStore, world
 from tools.verify import check
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -823,10 +823,64 @@ def envelopes(told: list[Teller]) -> dict[str, Json]:
     return found
 
 
+CASE = "case_0123456789abcdef01234567"
+_CUSTOMER = {"authorizer": {"jwt": {"claims": {"sub": "acct_ada", "scope": "billing"}, "scopes": ["billing"]}}}
+_SUPPORT = {
+    "authorizer": {
+        "jwt": {
+            "claims": {"sub": "staff_sue", "cognito:groups": "[billing-support]", "scope": "billing.support"},
+            "scopes": ["billing.support"],
+        }
+    }
+}
+_SERVICE = {"authorizer": {"iam": {"userArn": "arn:aws:sts::123456789012:assumed-role/tagging/run"}}}
+_ORDER = {
+    "product_id": "pack_1000",
+    "provider": "stripe",
+    "currency": "EUR",
+    "country": "DE",
+    "policy_version": "2026-11-01",
+    "consent": {"text_version": "2026-11", "asked_to_begin": True, "acknowledged_loss": True},
+}
+_WISH = {"purchase_id": "stripe:pi_1", "reason": "changed_my_mind"}
+_VERDICT = {"outcome": "replace", "words": ["Runs failed for an hour."], "clause": "6", "credits": 100}
+_API_REQUESTS: Mapping[str, tuple[str, Json | None, Json]] = {
+    "read_account": ("GET /account", None, _CUSTOMER),
+    "place_order": ("POST /orders", _ORDER, _CUSTOMER),
+    "request_refund": ("POST /refund-requests", _WISH, _CUSTOMER),
+    "manage_subscription": ("POST /subscription/cancellation", {}, _CUSTOMER),
+    "record_usage": ("POST /usage", {"account_id": "acct_ada", "run_id": "run_1", "credits": 5}, _SERVICE),
+    "review_cases": ("POST /support/refund-cases/{case_id}/decision", _VERDICT, _SUPPORT),
+    "describe_api": ("GET /openapi.json", None, {}),
+}
+
+
+def requests() -> dict[str, Json]:
+    """One request for each function of the API, as API Gateway hands it on: the token is verified already."""
+    found = {}
+    for name, (route, content, caller) in _API_REQUESTS.items():
+        body = json.dumps(content, separators=(",", ":")) if content is not None else ""
+        headers = {"content-type": "application/json", "idempotency-key": f"example-{name}"} if content else {}
+        path = route.partition(" ")[2].replace("{case_id}", CASE)
+        parameters = {"case_id": CASE} if CASE in path else {}
+        event = _gateway_event(route, path, parameters, headers, body, "Mozilla/5.0", as_base64=False)
+        event["requestContext"] |= caller
+        found[name] = event
+    return found
+
+
 def _envelope(provider: str, to: str, body: str, *, as_base64: bool) -> Json:
     signed = signing.headers(provider, body.encode(), signing.LOCAL_SECRETS[provider], START)
-    route, path, host = f"POST /webhooks/{{provider}}/{to}", f"/webhooks/{provider}/{to}", "api.example.com"
     agent = {"stripe": "Stripe/1.0 (+https://stripe.com/docs/webhooks)", "paddle": "Paddle"}[provider]
+    headers = {key.lower(): value for key, value in signed.items()}
+    route, path = f"POST /webhooks/{{provider}}/{to}", f"/webhooks/{provider}/{to}"
+    return _gateway_event(route, path, {"provider": provider}, headers, body, agent, as_base64=as_base64)
+
+
+def _gateway_event(
+    route: str, path: str, parameters: Json, headers: Json, body: str, agent: str, *, as_base64: bool
+) -> Json:
+    host = "api.example.com"
     return {
         "version": "2.0",
         "routeKey": route,
@@ -840,16 +894,16 @@ def _envelope(provider: str, to: str, body: str, *, as_base64: bool) -> Json:
             "x-forwarded-for": "192.0.2.1",
             "x-forwarded-port": "443",
             "x-forwarded-proto": "https",
-            **{key.lower(): value for key, value in signed.items()},
+            **headers,
         },
-        "pathParameters": {"provider": provider},
+        "pathParameters": parameters,
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "local",
             "domainName": host,
             "domainPrefix": "api",
             "http": {
-                "method": "POST",
+                "method": route.partition(" ")[0],
                 "path": path,
                 "protocol": "HTTP/1.1",
                 "sourceIp": "192.0.2.1",
@@ -885,7 +939,11 @@ def readme(told: list[Teller], others: dict[str, tuple[str, Json]]) -> str:
         "",
         "`api/` holds the same as API Gateway events for `sam local invoke`. Their signatures are as old as the",
     ]
-    lines += ["library: a function answers them 401, as it should. `make serve` with a fresh signature books them.", ""]
+    lines += [
+        "library: a function answers them 401, as it should. `make serve` with a fresh signature books them. One",
+        "request for each function of the API lies beside them; API Gateway has verified its caller already.",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -909,7 +967,7 @@ def main() -> None:
     others = loose()
     for name, (_, content) in others.items():
         _dump(f"{name.replace('/', '/loose_')}.json", content)
-    for name, content in envelopes(told).items():
+    for name, content in (envelopes(told) | requests()).items():
         _dump(f"api/{name}.json", content)
     (EVENTS / "README.md").write_text(readme(told, others), "utf-8")
     print(f"{sum(len(teller.deliveries) for teller in told)} events in {len(told)} stories")

@@ -30,7 +30,7 @@ from ledger.cases import (
     mismatches,
 )
 from ledger.disputes import disputed
-from ledger.dossiers import Dossier, dossier_in, read_dossier, situation
+from ledger.dossiers import Dossier, dossier_in, read_dossier, since_asked, situation
 from ledger.errors import AlreadyAsked, CaseClosed, NotFound, Refused, StoreUnavailable
 from ledger.facts import (
     AccountId,
@@ -233,6 +233,7 @@ def decide_case(
             ends_subscription=verdict.ends_subscription,
             recommended=case.decision.recommended if case.decision else None,
             explanation=case.decision.explanation if case.decision else (),
+            seen=case.decision.seen if case.decision else (),
         )
         if case.state is not CaseState.IN_REVIEW and case.decision == decision:
             return case  # the second click
@@ -432,7 +433,8 @@ def _declined(case: RefundCase, decision: Decision, dossier: Dossier, now: datet
 
 
 def _by_policy(case: RefundCase, dossier: Dossier, store: Store, policy: Policy, now: datetime) -> Decision:
-    decision = decide(situation(case.reason, dossier, store, policy, now), policy)
+    seen = situation(case.reason, dossier, store, policy, now, asked_at=since_asked(case))
+    decision = decide(seen, policy)
     if case.mismatches and decision.outcome is Outcome.APPROVE and case.reason is not Reason.WITHDRAWAL:
         # What was told does not fit the ledger: a person looks before money leaves.
         return replace(decision, outcome=Outcome.REVIEW, recommended=Outcome.APPROVE)

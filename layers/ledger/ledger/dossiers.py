@@ -51,12 +51,18 @@ def dossier_in(account_id: AccountId, payment_id: PaymentId, known: Snapshot) ->
     )
 
 
-def situation(reason: Reason, dossier: Dossier, store: Store, policy: Policy, now: datetime) -> Situation:
-    """What the policy sees of a purchase now. For a technical problem or a double charge it looks further."""
+def situation(
+    reason: Reason, dossier: Dossier, store: Store, policy: Policy, now: datetime, *, asked_at: datetime | None = None
+) -> Situation:
+    """What the policy sees of a purchase now. For a technical problem or a double charge it looks further.
+
+    `asked_at` is when the customer asked, if that is past: time limits count from there.
+    """
     payment, purchase = dossier.payment, dossier.purchase
     dispute = disputed(purchase.facts, payment.payment_id)
     failures = list(_failures(dossier, store)) if reason is Reason.TECHNICAL_PROBLEM else []
     declined = purchase.facts.get(f"declined:{reason}")
+    looks_twice = reason is Reason.CHARGED_TWICE and not purchase.is_duplicate
     return Situation(
         reason=reason,
         now=now,
@@ -70,13 +76,21 @@ def situation(reason: Reason, dossier: Dossier, store: Store, policy: Policy, no
         is_subscription=payment.subscription_id is not None,
         is_renewal=payment.is_renewal,
         is_duplicate=purchase.is_duplicate,
+        doubles_subscription=purchase.is_duplicate and _doubles_subscription(dossier, store),
         is_disputed=dispute.is_frozen,
         order=dossier.order,
-        similar=tuple(_similar(dossier, store, policy)) if reason is Reason.CHARGED_TWICE else (),
+        similar=tuple(_similar(dossier, store, policy)) if looks_twice else (),
         failed_runs=len(failures),
         failed_credits=sum(failure.credits for failure in failures),
+        failed_since_decline=sum(failure.at > declined.at for failure in failures) if declined else 0,
         declined_before=_remembered(declined, policy),
+        asked_at=asked_at,
     )
+
+
+def since_asked(case: RefundCase) -> datetime | None:
+    """When a case was asked for. A withdrawal is asked for when it is confirmed."""
+    return case.confirmed_at if case.reason is Reason.WITHDRAWAL else case.opened_at
 
 
 def _uses(dossier: Dossier) -> Iterator[LineUse]:
@@ -109,9 +123,21 @@ def _similar(dossier: Dossier, store: Store, policy: Policy) -> Iterator[Payment
         rival = other.payment
         if rival is None or rival.payment_id == payment.payment_id or rival.currency != payment.currency:
             continue
+        if other.refundable_minor == 0:
+            continue  # it went back already
         is_close = abs(rival.at - payment.at) <= policy.similar_within
         if is_close and rival.paid_minor == payment.paid_minor and sorted(x.product_id for x in rival.lines) == sold:
             yield rival.payment_id
+
+
+def _doubles_subscription(dossier: Dossier, store: Store) -> bool:
+    """Whether a duplicate began a subscription of its own: refunding it does not stop that."""
+    payment = dossier.payment
+    claim = dossier.known.claims.get(payment.claim or "")
+    if payment.subscription_id is None or claim is None or claim.payment_id is None:
+        return False
+    original = store.read(Keys(payments=frozenset({claim.payment_id}))).home_of(claim.payment_id)
+    return bool(original and original.payment and original.payment.subscription_id != payment.subscription_id)
 
 
 def _remembered(declined: Fact | None, policy: Policy) -> Decision | None:

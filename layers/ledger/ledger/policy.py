@@ -26,7 +26,7 @@ from ledger.withdrawal import day
 __all__ = ["DEFAULT_FILE", "RULES", "LineUse", "Policy", "Situation", "decide", "explain", "load", "parse"]
 
 FOR_A_PERSON = frozenset({Reason.TECHNICAL_PROBLEM, Reason.UNRECOGNISED_CHARGE})
-"""What clauses 5 and 6 promise to look into: never declined without a person."""
+"""What clauses 5 and 6 promise to look into: never declined before a person has."""
 _CANCEL = "You can cancel the subscription at any time from your account."
 _RIGHTS_STAY = "Mandatory consumer rights of your country stay as they are."
 
@@ -93,8 +93,8 @@ def decided_before(s: Situation, p: Policy) -> Said:
     if _withdraws(s, p) and (s.reason is Reason.WITHDRAWAL or withdrawal.bar(s, p) is None):
         return "a person declined it before, but a right of withdrawal can't be declined"
     before = ("We have decided about this request before.", *s.declined_before.reasons)
-    if s.reason in FOR_A_PERSON:
-        return _review(s.declined_before.clause, Outcome.DECLINE, *before, "We look whether something is new.")
+    if s.reason is Reason.UNRECOGNISED_CHARGE or (s.reason is Reason.TECHNICAL_PROBLEM and s.failed_since_decline > 0):
+        return _review(s.declined_before.clause, Outcome.DECLINE, *before, "We look at what is new.")
     return _decline(s.declined_before.clause, *before)
 
 

@@ -140,8 +140,9 @@ def _shares_gone(payment: PaymentSettled, refund: Refunded) -> list[Fraction]:
     """
     named = [share_of(refund.named_minor.get(line.line_id, 0), line.amount_minor) for line in payment.lines]
     named_minor = sum(min(refund.named_minor.get(line.line_id, 0), line.amount_minor) for line in payment.lines)
+    overcharge_left_minor = max(0, payment.overcharge_minor - refund.without_credits_minor)
     rest = share_of(
-        refund.unnamed_minor - payment.overcharge_minor,
+        refund.unnamed_minor - overcharge_left_minor,
         payment.paid_minor - payment.overcharge_minor - named_minor,
     )
     return [share + (1 - share) * rest for share in named]

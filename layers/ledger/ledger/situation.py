@@ -53,6 +53,7 @@ class Situation:
     similar: tuple[PaymentId, ...] = ()  # other payments of this account for the same product and sum, close in time
     failed_runs: int = 0  # since the payment
     failed_credits: int = 0
+    failed_since_decline: int = 0  # of them, those after a person declined
     declined_before: Decision | None = None  # by a person, for the same purchase and reason
     asked_at: datetime | None = None  # when the customer asked; it counts for every time limit. None: now
 

@@ -90,21 +90,21 @@ def given_back(s: Situation) -> tuple[int, tuple[RefundedItem, ...] | None]:
     """What a withdrawal gives back, and how much of which line. No items: evenly of all; None: a person must split it.
 
     With several lines the refund of the unused part names them, so that it takes its credits from those that were not
-    used. That needs lines that sum to the price, and a payment of which nothing has gone back yet.
+    used. That needs lines that sum to what was paid, and a payment of which nothing has gone back yet.
     """
     if s.drawn == 0 or not s.is_consent_complete:
         return s.left_minor, ()
     if len(s.lines) == 1 or s.unused_minor == s.left_minor:
         return s.unused_minor, ()
-    is_exact = s.left_minor == s.paid_minor == s.overcharge_minor + sum(line.amount_minor for line in s.lines)
-    if not is_exact or s.overcharge_minor < 0 or any(line.amount_minor < 0 for line in s.lines):
+    is_exact = s.left_minor == s.paid_minor == sum(line.amount_minor for line in s.lines)
+    if not is_exact or s.overcharge_minor or any(line.amount_minor < 0 for line in s.lines):
         return s.unused_minor, None
     items = tuple(
         RefundedItem(line_id=line.line_id, amount_minor=amount_minor)
         for line in s.lines
         if line.unused and (amount_minor := portion(line.amount_minor, Fraction(line.unused, line.granted)))
     )
-    return s.excess_minor + sum(item.amount_minor for item in items), items
+    return sum(item.amount_minor for item in items), items
 
 
 def day(at: datetime) -> str:

@@ -14,7 +14,7 @@ from ledger.api.answers import (
     case_fields,
 )
 from ledger.casework import account_of, fittest_reason
-from ledger.dossiers import Dossier, read_dossier, situation
+from ledger.dossiers import Dossier, read_dossier, since_asked, situation
 from ledger.policy import Situation, decide
 from ledger.runtime import Runtime
 
@@ -25,7 +25,7 @@ def support_case(case_id: str, services: Runtime) -> SupportCase:
     """A case, its purchase and facts, the usage since, the evidence, and what the policy says. Raises NotFound."""
     now, store, policy = services.now(), services.store, services.policy
     case, dossier = read_dossier(account_of(case_id, store), case_id, store)
-    seen = situation(case.reason, dossier, store, policy, now)
+    seen = situation(case.reason, dossier, store, policy, now, asked_at=since_asked(case))
     decision = decide(seen, policy)
     fittest = fittest_reason(dossier)
     told = case.told

@@ -15,7 +15,6 @@ from typing import Any
 from paddle_billing import Client, Environment, Options
 from paddle_billing.Entities.Shared import (
     Action,
-    AdjustmentTaxMode,
     AdjustmentType,
     CollectionMode,
     CurrencyCode,
@@ -105,15 +104,13 @@ class PaddleGateway:
         return None
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
-        """A full adjustment for what is whole, else a partial one, line by line, tax included."""
+        """A full adjustment for what is whole, else a partial one, line by line, tax included as Paddle assumes."""
         words = "Duplicate charge." if refund.is_duplicate_charge else "Requested by the customer."
         reason, transaction_id = tags.to_reason(refund.tag, words), _transaction(refund)
         if refund.is_whole:
             operation = CreateAdjustment.full(Action.Refund, reason, transaction_id)
         else:
-            operation = CreateAdjustment.partial(
-                Action.Refund, _items(refund), reason, transaction_id, AdjustmentTaxMode.Internal
-            )
+            operation = CreateAdjustment.partial(Action.Refund, _items(refund), reason, transaction_id)
         with _asking():
             return _sent(self._client.adjustments.create(operation))
 

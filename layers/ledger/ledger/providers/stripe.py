@@ -267,11 +267,18 @@ def _invoice_lines(said: _Said) -> tuple[tuple[PaidLine, ...], datetime | None]:
                 line_id=optional_text(line, "id") or str(position),
                 product_id=product.product_id,
                 credits=product.credits * _quantity(line, product),
-                amount_minor=amount_minor,
+                amount_minor=amount_minor + _tax_less_discount(line),
                 expires_at=product.expires_at(said.at, moment(period["end"])),
             )
         )
     return tuple(lines), min(starts, default=None)
+
+
+def _tax_less_discount(line: Json) -> int:
+    """What a line cost above its amount, which is before discounts and before the taxes that it does not include."""
+    discount_minor = sum(whole(discount, "amount") for discount in line.get("discount_amounts") or ())
+    taxes = (tax for tax in line.get("taxes") or () if tax.get("tax_behavior") == "exclusive")
+    return sum(whole(tax, "amount") for tax in taxes) - discount_minor
 
 
 def _is_proration(line: Json) -> bool:

@@ -1,0 +1,101 @@
+"""Approvals, refunds, totals and disputes of one payment, in any order, told twice: one ledger, nothing given away."""
+
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.events import Event
+from ledger.facts import (
+    DisputeState,
+    Fact,
+    PaymentSettled,
+    RefundAbandoned,
+    RefundApproved,
+    RefundChanged,
+    RefundSent,
+    RefundState,
+    RefundTotalReported,
+)
+from ledger.usage import expire_credits, fail_run, spend
+from tests.builders import ADA, LATER, at, dispute, paid, payment, says, tell
+from tests.fakes import FakeStore, world
+from tests.proof.test_convergence import meaning
+from tools.verify import check
+
+END = LATER + timedelta(days=1)
+_minutes = st.integers(1, 50)
+_tags = st.sampled_from(["case_1-1", "case_2-1"])
+_ids = st.sampled_from(["re_1", "re_2", "re_3"])
+_amounts = st.sampled_from([0, 1, 333, 500, 1000, 2000])
+
+
+def _fact(kind: type[Fact], **fields: st.SearchStrategy[object]) -> st.SearchStrategy[Fact]:
+    return st.builds(kind, at=_minutes.map(at), cause=st.just("x"), **fields)
+
+
+_facts: st.SearchStrategy[Fact] = st.one_of(
+    _fact(
+        RefundChanged,
+        refund_id=_ids,
+        state=st.sampled_from(list(RefundState)),
+        amount_minor=_amounts,
+        tag=st.none() | _tags,
+    ),
+    _fact(RefundApproved, tag=_tags, case_id=st.just("case"), amount_minor=_amounts, takes_credits=st.booleans()),
+    _fact(RefundSent, tag=_tags, refund_id=_ids),
+    _fact(RefundAbandoned, tag=_tags, reason=st.just("")),
+    _fact(RefundTotalReported, charge_id=st.just("ch_1"), total_minor=_amounts),
+    st.builds(
+        dispute,
+        st.sampled_from(list(DisputeState)),
+        _amounts,
+        dispute_id=st.sampled_from(["dp_1", "dp_2"]),
+        minute=_minutes,
+    ),
+)
+
+
+def settled() -> PaymentSettled:
+    """A payment whose credits lapse."""
+    return payment(claim="order/o", expires_at=END, overcharge_minor=100, paid_minor=2100)
+
+
+def played(history: list[Event], *, drawn: int, fails: bool, is_late: bool = False) -> FakeStore:
+    """The payment, a run, this history, the run's failure, and at last the lapse, written down early or late."""
+    store = FakeStore()
+    if drawn:
+        tell(store, paid(settled()))
+        spend(ADA, "run_1", drawn, store, now=LATER)
+    now = END + timedelta(days=9)
+    if is_late:
+        expire_credits(store, now=END + timedelta(minutes=1))
+        expire_credits(store, now=END + timedelta(days=5))  # it has passed that day now
+    tell(store, *history, *([] if drawn else [paid(settled())]), now=now if is_late else LATER)
+    if drawn and fails:
+        fail_run(ADA, "run_1", store, now=now if is_late else LATER)
+    expire_credits(store, now=now + timedelta(hours=1))
+    return store
+
+
+def ledger(store: FakeStore) -> dict[str, object]:
+    """What the ledger means, but for its own times."""
+    broken = [finding.invariant for finding in check(world(store)) if finding.broken]
+    assert not [invariant for invariant in broken if "refunded by more" not in invariant], "any sum may be told here"
+    return meaning(store)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), st.lists(_facts, max_size=8), st.sampled_from([0, 300, 1000]), st.booleans())
+def test_every_order_of_what_is_known_of_refunds_ends_in_the_same_ledger(
+    data: st.DataObject, facts: list[Fact], drawn: int, fails: bool
+) -> None:
+    """With a run in between that may fail later, and the lapse written down before or after."""
+    natural = [says(fact) for fact in facts]
+    shuffled = data.draw(st.permutations([*natural, *natural]))
+    wanted = ledger(played(natural, drawn=drawn, fails=fails))
+    assert ledger(played(shuffled, drawn=drawn, fails=fails)) == wanted
+    late = ledger(played(shuffled, drawn=drawn, fails=fails, is_late=True))
+    assert late["facts"] == wanted["facts"]
+    assert late["lots"] == wanted["lots"]
+    assert late["net"] == wanted["net"]

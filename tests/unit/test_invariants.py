@@ -1,0 +1,137 @@
+"""The invariants about cases: each holds over what the use-cases write, and says so when it is broken."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ledger.accounts import Hold
+from ledger.book import lay_hold
+from ledger.cases import CaseState, Outcome, Reason, Waiting
+from ledger.casework import Verdict, decide_case, follow
+from ledger.facts import PaymentId, RefundApproved, RefundState, facts_of
+from ledger.issuing import issue
+from ledger.ports import Place
+from ledger.purchases import Purchase
+from ledger.usage import fail_run, spend
+from tests.builders import ADA, IN, LATER, PI, POLICY, RENEWED, ask, at, paid, payment, says, tell, wish
+from tests.fakes import FakeProvider, FakeStore, world
+from tools.verify import World, check
+
+SECOND, THIRD = PaymentId("stripe:pi_2"), PaymentId("stripe:pi_3")
+
+
+def lived() -> FakeStore:
+    """A ledger with a case in every state: of the renewal approved, of the packs in review, settled, and so on."""
+    store, provider = FakeStore(), FakeProvider()
+    tell(store, paid(), paid(payment(SECOND)), paid(payment(THIRD)), paid(RENEWED))
+    ask(store, wish(Reason.MISTAKEN_RENEWAL, payment_id=IN, key="approved"))
+    ask(store, wish(Reason.UNRECOGNISED_CHARGE, key="in review"))
+    for number, (name, verdict) in enumerate(
+        (
+            (PI, Verdict(outcome=Outcome.APPROVE, words=("Yes.",), clause="6", money_minor=500)),
+            (SECOND, Verdict(outcome=Outcome.REPLACE, words=("These.",), clause="6", credits=100)),
+            (THIRD, Verdict(outcome=Outcome.DECLINE, words=("No.",), clause="2")),
+        )
+    ):
+        case = ask(store, wish(payment_id=name, key=f"decided {number}"))
+        case = decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(70))
+        if verdict.outcome is Outcome.APPROVE:
+            issue(case.tag, store, lambda _: provider, clock=lambda: at(80))
+            tell(store, says(provider.becomes(RefundState.SUCCEEDED), names=(PI,)))
+            follow(PI, store, now=LATER)
+    spend(ADA, "run_1", 10, store, now=at(90))
+    fail_run(ADA, "run_1", store, now=at(91))
+    lay_hold("support:cards", ADA, "sam", store, why="three cards", now=at(92))
+    return store
+
+
+def broken(whole: World) -> list[str]:
+    """The invariants that do not hold."""
+    return [finding.invariant for finding in check(whole) if finding.broken]
+
+
+def test_what_the_use_cases_write_breaks_nothing() -> None:
+    """And every invariant about cases was really checked over something."""
+    findings = check(world(lived()))
+    assert not [finding for finding in findings if finding.broken]
+    assert {case.state for case in world(lived()).cases.values()} == {
+        *(CaseState.APPROVED, CaseState.IN_REVIEW, CaseState.SETTLED, CaseState.REPLACED, CaseState.DECLINED)
+    }
+    assert min(finding.checked for finding in findings if "case" in finding.invariant) > 0
+
+
+def _without_fact(kind: str) -> Callable[[World], None]:
+    def change(whole: World) -> None:
+        for name, item in whole.payments.items():
+            if isinstance(item, Purchase):
+                facts = {key: fact for key, fact in item.facts.items() if not key.startswith(kind)}
+                whole.payments[name] = replace(item, facts=facts)
+
+    return change
+
+
+def _case(whole: World, before: CaseState, after: CaseState) -> None:
+    (case,) = (case for case in whole.cases.values() if case.state is before)
+    whole.cases[case.case_id] = replace(case, state=after)
+
+
+def _unmarked(whole: World) -> None:
+    whole.accounts[ADA] = replace(whole.accounts[ADA], cases=dict(list(whole.accounts[ADA].cases.items())[1:]))
+
+
+def _queued_twice(whole: World) -> None:
+    place, waiting = next((p, w) for p, w in whole.waiting.items() if p.partition == "REVIEW")
+    whole.waiting[Place("REVIEW", f"{place.name}0")] = waiting
+
+
+def _lost_from_queue(whole: World) -> None:
+    del whole.waiting[next(place for place in whole.waiting if place.partition == "REVIEW")]
+
+
+def _ghost(whole: World) -> None:
+    whole.waiting[Place("SETTLING", "WAITING#case_0")] = Waiting(case_id="case_0", account_id=ADA, since=LATER)
+
+
+def _held_by_nobody(whole: World) -> None:
+    holds = {**whole.accounts[ADA].holds, "support:other": Hold(LATER, None)}
+    whole.accounts[ADA] = replace(whole.accounts[ADA], holds=holds)
+
+
+def _approved_too_much(whole: World) -> None:
+    item = whole.payments[IN]
+    assert isinstance(item, Purchase)
+    (approval,) = facts_of(item.facts, RefundApproved)
+    more = replace(approval, amount_minor=2001)
+    whole.payments[IN] = replace(item, facts={**item.facts, more.key: more})
+
+
+@pytest.mark.parametrize(
+    ("change", "says_so"),
+    [
+        (_without_fact("approved:"), "Every approval of a case is a fact"),
+        (_without_fact("declined:"), "Every approval of a case is a fact"),
+        (lambda whole: whole.cases.clear(), "Every approval of a case is a fact"),
+        (lambda whole: whole.intents.clear(), "Exactly the approved cases lie in the outbox"),
+        (lambda whole: _case(whole, CaseState.APPROVED, CaseState.ISSUED), "Exactly the approved cases lie"),
+        (_unmarked, "Exactly the open cases are marked"),
+        (lambda whole: _case(whole, CaseState.IN_REVIEW, CaseState.DECLINED), "Exactly the open cases are marked"),
+        (_queued_twice, "A case waits exactly once"),
+        (_lost_from_queue, "A case waits exactly once"),
+        (_ghost, "A case waits exactly once"),
+        (lambda whole: _case(whole, CaseState.SETTLED, CaseState.ISSUED), "A case is settled exactly if"),
+        (_without_fact("refund:"), "A case is settled exactly if"),
+        (lambda whole: _case(whole, CaseState.REPLACED, CaseState.DECLINED), "Every purchase is granted exactly once"),
+        (lambda whole: whole.acts.clear(), "An account is suspended exactly by"),
+        (_held_by_nobody, "An account is suspended exactly by"),
+        (lambda whole: whole.failures.clear(), "Every run drew"),
+        (lambda whole: whole.failures.append(whole.failures[0]), "Every run drew"),
+        (_approved_too_much, "No payment was refunded by more"),
+        (lambda whole: whole.cases.clear(), "What was answered under an Idempotency-Key"),
+    ],
+)
+def test_a_broken_invariant_is_named(change: Callable[[World], object], says_so: str) -> None:
+    """Each in its own words; none of them is blind."""
+    whole = world(lived())
+    change(whole)
+    assert [invariant for invariant in broken(whole) if invariant.startswith(says_so)]

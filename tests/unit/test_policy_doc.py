@@ -1,0 +1,88 @@
+"""`docs/policy.md` is held to the published text and to the code: a row for each sentence, a thing for each name."""
+
+import ast
+import importlib
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from ledger.policy import RULES
+
+ROOT = Path(__file__).parents[2]
+HEAD = "| sentence | executed by | tests |\n|---|---|---|\n"
+
+
+def sentences(text: str) -> list[str]:
+    """The published text, one sentence after the other; a heading and an item of a list are sentences too."""
+    lines = (line.strip().removeprefix("- ") for line in text.splitlines())
+    return [sentence for line in lines if line for sentence in re.split(r"(?<=[A-Za-z)]\.)\s+(?=[A-Z])", line)]
+
+
+def table() -> list[tuple[str, str, str]]:
+    """The rows: sentence, what executes it, tests."""
+    rows = (ROOT / "docs/policy.md").read_text("utf-8").partition(HEAD)[2].partition("\n\n")[0].splitlines()
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return [(sentence, who, tests) for sentence, who, tests in cells]
+
+
+def names(cell: str) -> set[str]:
+    """What stands in backticks, but for what is marked as pending: its code is not written yet."""
+    return {name for name, pending in re.findall(r"`([^`]+)`( \(pending\))?", cell) if not pending}
+
+
+def is_importable(dotted: str) -> bool:
+    """Whether a module, or something in one, has this name."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        try:
+            is_module = importlib.util.find_spec(name) is not None
+        except ModuleNotFoundError:
+            continue
+        if is_module:
+            found: object = importlib.import_module(name)
+            for part in parts[length:]:
+                found = getattr(found, part, None)
+            return found is not None
+    return False
+
+
+def test_every_sentence_of_the_published_text_has_its_row_word_for_word() -> None:
+    """In the text's own order, none left out, none made up."""
+    assert [sentence for sentence, _, _ in table()] == sentences((ROOT / "docs/refund-policy.txt").read_text("utf-8"))
+
+
+def test_every_rule_is_named_and_every_name_leads_somewhere() -> None:
+    """To a rule, to a figure of the policy file, or to what can be imported; no rule is without a sentence."""
+    rules = {rule.__name__ for rule in RULES}
+    named = {name for _, who, _ in table() for name in names(who)}
+    assert rules <= named
+    rest = named - rules - {"persistent_failed_runs"}
+    assert [name for name in sorted(rest) if not is_importable(name)] == []
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    """Found in the tests' sources, not by their word."""
+    there = {
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    named = {name for _, _, tests in table() for name in re.findall(r"`([^`]+)`", tests)}
+    assert named
+    assert sorted(named - there) == []
+
+
+def test_what_executes_nothing_says_so_and_everything_else_has_a_test() -> None:
+    """A row without a test says `nothing` and why."""
+    assert [sentence for sentence, who, tests in table() if not tests and not who.startswith("nothing: ")] == []
+
+
+@pytest.mark.parametrize("wrong", ["ledger.nowhere", "ledger.policy.nothing", "nowhere.at.all"])
+def test_a_name_of_nothing_is_found_out(wrong: str) -> None:
+    """The checks above can fail."""
+    assert not is_importable(wrong)
+    assert is_importable("ledger.lots.Lot.spendable")
