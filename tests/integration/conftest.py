@@ -1,0 +1,126 @@
+"""A small world behind the API: a table of moto, a provider in memory, and customers who have bought something."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import botocore.client
+import pytest
+from moto import mock_aws
+
+from ledger.events import Event, Owner
+from ledger.facts import AccountId, PaymentId, PaymentSettled
+from ledger.runtime import Runtime, runtime
+from ledger.subscriptions import Subscription, SubscriptionStatus
+from tests.builders import NOON, paid, payment, says, tell
+from tests.conftest import REGION, store_at
+from tests.fakes import FakeProvider
+from tests.frontend import Frontend, supporter
+
+ADA, BOB = AccountId("acct_ada"), AccountId("acct_bob")
+ADAS, BOBS = PaymentId("stripe:pi_ada"), PaymentId("stripe:pi_bob")
+LONG_AGO = PaymentId("stripe:pi_long_ago")
+BOBS_CHARGE = PaymentId("stripe:ch_bob")
+SUBSCRIPTION = "stripe:sub_bob"
+
+
+@dataclass
+class World:
+    """What a test of the API stands on."""
+
+    services: Runtime
+    provider: FakeProvider
+    ada: Frontend = field(default_factory=lambda: Frontend(ADA))
+    bob: Frontend = field(default_factory=lambda: Frontend(BOB))
+    sam: Frontend = field(default_factory=supporter)
+    service: Frontend = field(default_factory=lambda: Frontend(""))
+
+    def tell(self, *events: Event) -> None:
+        """Something comes by webhook."""
+        tell(self.services.store, *events, now=self.services.now())
+
+    def pays(self, payment_id: PaymentId, account_id: AccountId, **more: Any) -> PaymentSettled:
+        """A pack of 1,000 credits is bought for 20.00 USD, an hour ago."""
+        at = more.pop("at", None) or datetime.now(UTC) - timedelta(hours=1)
+        settled = replace(payment(payment_id, account_id=account_id, **more), at=at)
+        self.tell(paid(settled, customer=f"cus_{account_id}"))
+        return settled
+
+    def subscribes(self, subscription_id: str = SUBSCRIPTION, account_id: AccountId = BOB, **more: Any) -> None:
+        """A subscription is going on."""
+        now = datetime.now(UTC)
+        subscription = Subscription(
+            subscription_id=subscription_id,
+            account_id=account_id,
+            cause=f"stripe:evt_{subscription_id}_{more.get('status', '')}",
+            product_id="creator_monthly",
+            **{
+                "status": SubscriptionStatus.ACTIVE,
+                "at": now - timedelta(days=1),
+                "period_end": now + timedelta(days=29),
+                "customer_id": f"stripe:cus_{account_id}",
+                **more,
+            },
+        )
+        self.tell(
+            Event(
+                provider="stripe",
+                event_id=f"evt_{subscription_id}_{subscription.status}",
+                event_type="customer.subscription.updated",
+                at=subscription.at,
+                owner=Owner(account_id=account_id, customer_id=subscription.customer_id),
+                subscription=subscription,
+            )
+        )
+
+    def table(self) -> list[str]:
+        """Every item of the table, whatever it is."""
+        return sorted(map(repr, self.services.store.scan()))  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Ada and Bob have a pack each; Bob's payment has a second name, and he has a subscription."""
+    with mock_aws():
+        store = store_at(None)
+        monkeypatch.setenv("TABLE_NAME", store._table)  # noqa: SLF001 - the fixture made it
+        monkeypatch.setenv("PROVIDER_MODE", "test")
+        monkeypatch.setenv("AWS_REGION", REGION)
+        monkeypatch.setenv("EVIDENCE_BUCKET_NAME", "evidence")
+        runtime.cache_clear()
+        services = runtime()
+        provider = FakeProvider()
+        for name in ("stripe", "paddle"):
+            services._gateways[name] = ("", provider)  # noqa: SLF001 - no provider is asked by a test
+        made = World(services, provider)
+        made.pays(ADAS, ADA)
+        settled = made.pays(BOBS, BOB)
+        made.tell(says(names=(BOBS, BOBS_CHARGE), minute=(settled.at - NOON) / timedelta(minutes=1)))
+        made.subscribes()
+        yield made
+        runtime.cache_clear()
+
+
+@dataclass
+class Calls:
+    """The calls that went to AWS."""
+
+    made: list[str] = field(default_factory=list)
+
+    def __call__(self, model: Any, **_: Any) -> None:
+        self.made.append(model.name)
+
+    def since(self) -> list[str]:
+        """What was called since it was asked last."""
+        made, self.made = self.made, []
+        return made
+
+
+@pytest.fixture
+def calls(world: World) -> Calls:
+    """Counts what the functions ask of DynamoDB, as it leaves the client."""
+    counter = Calls()
+    client: botocore.client.BaseClient = world.services.connection.client
+    client.meta.events.register("before-call.dynamodb.*", counter)
+    return counter

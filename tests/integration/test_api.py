@@ -1,0 +1,431 @@
+"""The API's routes as customers, our services and support use them; every answer is held to the description."""
+
+import csv
+import io
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ledger.facts import PaymentId
+from ledger.subscriptions import SubscriptionStatus
+from tests.builders import dispute, says
+from tests.frontend import Frontend, Told, supporter
+from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World
+
+ORDER = {
+    "product_id": "pack_1000",
+    "provider": "stripe",
+    "currency": "EUR",
+    "country": "DE",
+    "policy_version": "2026-11-01",
+    "consent": {"text_version": "2026-11-01", "asked_to_begin": True, "acknowledged_loss": True},
+}
+
+
+def new_key() -> str:
+    """A fresh Idempotency-Key."""
+    return uuid.uuid4().hex
+
+
+def ask(who: Frontend, purchase_id: str, reason: str = "technical_problem", **more: Any) -> Told:
+    """A refund request. A technical problem is always for a person."""
+    key = more.pop("key", None) or new_key()
+    return who.post("/refund-requests", {"purchase_id": purchase_id, "reason": reason, **more}, key=key)
+
+
+def pages(who: Frontend, path: str, name: str, limit: int) -> list[Any]:
+    """Every item of a listing, page by page to the end."""
+    found: list[Any] = []
+    after = None
+    for _ in range(100):
+        page = who.get(path, query={"limit": limit, **({"after": after} if after else {})})
+        assert page.status == 200, page.text
+        assert len(page.json[name]) <= limit
+        found += page.json[name]
+        if (after := page.json["next"]) is None:
+            return found
+    raise AssertionError("the listing has no end")
+
+
+def test_who_never_bought_anything_has_an_empty_account(world: World) -> None:
+    """An answer, not an error: every customer of the product may ask."""
+    eve = Frontend("acct_eve")
+    assert eve.get("/account").json["balance"] == 0
+    assert eve.get("/account/statement").json == {"entries": [], "next": None}
+    assert eve.get("/purchases").json == {"purchases": [], "next": None}
+    assert eve.get("/refund-requests").json == {"cases": [], "next": None}
+    assert world.table() == world.table()
+
+
+def test_an_account_shows_credits_holds_and_its_subscription(world: World) -> None:
+    """Balance and lots, the next charge, and why it is suspended, in plain words."""
+    shown = world.bob.get("/account").json
+    assert (shown["status"], shown["balance"], shown["spendable"], shown["shortfall"]) == ("active", 1000, 1000, 0)
+    (subscription,) = shown["subscriptions"]
+    assert subscription["renews_at"] == subscription["period_end"]
+    world.tell(says(dispute(), names=(BOBS,)))
+    shown = world.bob.get("/account").json
+    assert (shown["status"], shown["balance"], shown["spendable"]) == ("suspended", 1000, 0)
+    assert "disputed at your bank" in shown["holds"][0]["words"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_a_statement_runs_to_its_end_with_the_balance_after_each_entry(world: World, limit: int) -> None:
+    """Newest first; each balance is the sum of the entries up to it, across pages, memos included."""
+    for run in range(4):
+        world.service.post("/usage", {"account_id": ADA, "run_id": f"run_{run}", "credits": 10 + run})
+    world.service.post("/usage/run_2/failure", {"account_id": ADA, "error": "out of memory"})
+    entries = pages(world.ada, "/account/statement", "entries", limit)
+    assert [entry["credits"] for entry in entries] == [12, -13, -12, -11, -10, 1000]
+    assert [entry["balance_after"] for entry in entries] == [
+        sum(later["credits"] for later in entries[position:]) for position in range(len(entries))
+    ]
+    assert entries[0]["balance_after"] == world.ada.get("/account").json["balance"]
+    assert entries[0]["cause"] == "run:run_2"
+
+
+def test_a_statement_comes_as_csv_with_its_next_page_in_a_header(world: World) -> None:
+    """The same rows as JSON; a spreadsheet reads it."""
+    for run in range(3):
+        world.service.post("/usage", {"account_id": ADA, "run_id": f"run_{run}", "credits": 10})
+    rows: list[dict[str, str]] = []
+    query: dict[str, object] = {"format": "csv", "limit": 3}
+    page = world.ada.get("/account/statement", query=query)
+    rows += csv.DictReader(io.StringIO(page.text))
+    assert page.headers["content-type"] == "text/csv; charset=utf-8"
+    page = world.ada.get("/account/statement", query={**query, "after": page.headers["next-page"]})
+    rows += csv.DictReader(io.StringIO(page.text))
+    assert "next-page" not in page.headers
+    as_json = world.ada.get("/account/statement").json["entries"]
+    assert rows == [{name: str(value) for name, value in entry.items()} for entry in as_json]
+
+
+def test_purchases_say_what_a_request_would_be_answered(world: World) -> None:
+    """Newest first, whoever sold them, each with its decision and clause."""
+    for number in range(5):
+        world.pays(PaymentId(f"paddle:txn_{number}"), ADA, minute=number)
+    found = pages(world.ada, "/purchases", "purchases", 2)
+    assert len({purchase["purchase_id"] for purchase in found}) == 6
+    assert [purchase["paid_at"] for purchase in found] == sorted((p["paid_at"] for p in found), reverse=True)
+    assert {purchase["provider"] for purchase in found} == {"stripe", "paddle"}
+    (mine,) = [purchase for purchase in found if purchase["purchase_id"] == ADAS]
+    assert mine["refundable"] == {"amount_minor": 2000, "currency": "USD"}
+    assert (mine["refundability"]["is_refundable"], mine["refundability"]["decision"]["clause"]) == (False, "2")
+
+
+def test_an_order_makes_its_checkout_once(world: World) -> None:
+    """201 with the page to pay on; the same key again gives the same order and asks the provider no more."""
+    first = world.ada.post("/orders", ORDER, key="k1")
+    assert first.status == 201
+    assert first.json["price"] == {"amount_minor": 1800, "currency": "EUR"}
+    assert first.json["checkout_url"] == "https://pay.example/1"
+    again = world.ada.post("/orders", {"is_business": False, **dict(reversed(ORDER.items()))}, key="k1")
+    assert (again.status, again.json) == (201, first.json)
+    assert len(world.provider.checkouts) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "says_"),
+    [
+        ({"product_id": "pack_9"}, "body.product_id", "pack_1000"),
+        ({"currency": "JPY"}, "body.currency", "EUR"),
+        ({"country": "UK"}, "body.country", "GB"),
+        ({"policy_version": "2020-01-01"}, "body.policy_version", "2026-11-01"),
+    ],
+)
+def test_what_is_not_sold_so_is_told_with_what_is(world: World, change: dict[str, str], field: str, says_: str) -> None:
+    """The field, and what could stand there."""
+    told = world.ada.post("/orders", {**ORDER, **change}, key=new_key())
+    assert (told.status, told.fields) == (422, [field])
+    assert says_ in told.json["detail"]
+    assert not world.provider.calls
+
+
+def test_a_suspended_account_buys_nothing(world: World) -> None:
+    """403 with the holds; the provider is not asked."""
+    world.tell(says(dispute(), names=(BOBS,)))
+    told = world.bob.post("/orders", ORDER, key=new_key())
+    assert (told.status, told.json["type"]) == (403, "urn:imagetagger:problem:account-suspended")
+    assert told.json["holds"] == ["dispute:stripe:dp_1"]
+    assert not world.provider.calls
+
+
+def test_a_consent_is_confirmed_by_the_mail_service(world: World) -> None:
+    """With request and acknowledgement it is complete; an order without consent has nothing to confirm."""
+    order_id = world.ada.post("/orders", ORDER, key="k1").json["order_id"]
+    path = f"/orders/{order_id}/consent-confirmation"
+    assert world.service.post(path, {"confirmation_id": "msg_1"}).json == {"order_id": order_id, "is_complete": True}
+    bare = world.ada.post("/orders", {**ORDER, "consent": None}, key="k2").json["order_id"]
+    assert world.service.post(f"/orders/{bare}/consent-confirmation", {"confirmation_id": "msg_2"}).status == 409
+    nowhere = f"/orders/ord_{'0' * 24}/consent-confirmation"
+    assert world.service.post(nowhere, {"confirmation_id": "msg_3"}).status == 404
+
+
+def test_a_run_is_drawn_once_and_refused_whole(world: World) -> None:
+    """Again: as before. Short: 402 with what is missing. Another number: 422. Suspended: 403."""
+    run = {"account_id": BOB, "run_id": "run_1", "credits": 700}
+    first = world.service.post("/usage", run)
+    assert (first.status, first.json["credits"], first.json["failed_at"]) == (200, 700, None)
+    assert world.service.post("/usage", run).json == first.json
+    short = world.service.post("/usage", {**run, "run_id": "run_2", "credits": 301})
+    assert (short.status, short.json["missing"]) == (402, 1)
+    assert world.service.post("/usage", {**run, "credits": 7}).status == 422
+    assert world.bob.get("/account").json["balance"] == 300
+    failed = world.service.post("/usage/run_1/failure", {"account_id": BOB})
+    assert failed.json["failed_at"]
+    assert world.service.post("/usage/run_1/failure", {"account_id": BOB}).json == failed.json
+    assert world.bob.get("/account").json["balance"] == 1000
+    world.tell(says(dispute(), names=(BOBS,)))
+    assert world.service.post("/usage", {**run, "run_id": "run_3"}).json["holds"] == ["dispute:stripe:dp_1"]
+    assert world.service.post("/usage/run_9/failure", {"account_id": BOB}).status == 404
+
+
+def test_what_is_clear_is_decided_at_once_and_what_is_not_goes_to_a_person(world: World) -> None:
+    """201 with where the case is; a second request for the same is told of the open case, whatever its key."""
+    world.pays(LONG_AGO, ADA, at=datetime.now(UTC) - timedelta(days=400))
+    clear = ask(world.ada, LONG_AGO, "changed_my_mind")
+    assert (clear.status, clear.json["state"], clear.json["decision"]["clause"]) == (201, "declined", "2")
+    unclear = ask(world.ada, ADAS, message="It failed.", error_messages=["E42"])
+    assert unclear.json["state"] == "in_review"
+    assert unclear.headers["location"] == f"/refund-requests/{unclear.json['case_id']}"
+    assert world.ada.get(unclear.headers["location"]).json == unclear.json
+    second = ask(world.ada, ADAS)
+    assert (second.status, second.json["case_id"]) == (409, unclear.json["case_id"])
+    listed = pages(world.ada, "/refund-requests", "cases", 1)
+    assert sorted(case["case_id"] for case in listed) == sorted([clear.json["case_id"], unclear.json["case_id"]])
+
+
+def test_what_was_told_is_held_against_the_ledger(world: World) -> None:
+    """The policy's evidence: what does not fit is shown, on the case."""
+    shown = ask(world.ada, ADAS, charged_on="2020-01-01", reference="INV-9", email="eve@example.com").json
+    assert len(shown["mismatches"]) == 2, "the token says no e-mail address, so none is compared"
+    ada = Frontend(ADA, {"email": "ada@example.com"})
+    shown = ask(ada, ADAS, "unrecognised_charge", email="eve@example.com").json
+    assert shown["mismatches"] == ["The e-mail address is not the one of the account."]
+
+
+def test_a_purchase_may_be_named_by_any_of_its_ids(world: World) -> None:
+    """A customer sees the charge's id on a receipt; the case is about the purchase."""
+    assert ask(world.bob, BOBS_CHARGE).json["purchase_id"] == BOBS
+
+
+def test_evidence_is_uploaded_by_a_form_that_only_fits_one_file(world: World) -> None:
+    """For an open case alone, ten at most; support gets addresses to read them."""
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    path = f"/refund-requests/{case_id}/evidence"
+    upload = world.ada.post(path, {"content_type": "image/png"})
+    assert upload.status == 201
+    assert upload.json["fields"]["key"] == f"evidence/{case_id}/{upload.json['evidence_id']}"
+    assert upload.json["fields"]["Content-Type"] == "image/png"
+    for _ in range(9):
+        assert world.ada.post(path, {"content_type": "text/plain"}).status == 201
+    assert world.ada.post(path, {"content_type": "text/plain"}).status == 409
+    shown = world.sam.get(f"/support/refund-cases/{case_id}").json
+    assert len(shown["evidence_urls"]) == 10
+    world.pays(LONG_AGO, ADA, at=datetime.now(UTC) - timedelta(days=400))
+    declined = ask(world.ada, LONG_AGO, "changed_my_mind").json["case_id"]
+    assert world.ada.post(f"/refund-requests/{declined}/evidence", {"content_type": "image/png"}).status == 409
+
+
+def test_a_withdrawal_is_declared_then_confirmed_and_has_its_receipt(world: World) -> None:
+    """Two steps. Nothing happens at the first; the second is decided at once; asked again, the same."""
+    order_id = world.ada.post("/orders", ORDER, key="k1").json["order_id"]
+    world.pays(PaymentId("stripe:pi_eu"), ADA, claim=f"order/{order_id}", paid_minor=1800)
+    declared = world.ada.post("/withdrawals", {"purchase_id": "stripe:pi_eu"}, key="k1")
+    assert (declared.status, declared.json["case"]["state"]) == (201, "declared")
+    assert declared.json["would_be"]["outcome"] == "approve"
+    assert declared.json["confirmed_at"] is None
+    place = declared.headers["location"]
+    again = world.ada.post("/withdrawals", {"purchase_id": "stripe:pi_eu"}, key="k2")
+    assert again.json["case"] == declared.json["case"], "one declaration, however often"
+    confirmed = world.ada.post(f"{place}/confirmation")
+    assert (confirmed.status, confirmed.json["case"]["state"]) == (200, "approved")
+    assert confirmed.json["confirmed_at"]
+    assert confirmed.json["would_be"] is None
+    assert world.ada.post(f"{place}/confirmation").json == confirmed.json
+    assert world.ada.get(place).json == confirmed.json
+    other = ask(world.ada, ADAS).json["case_id"]
+    assert world.ada.get(f"/withdrawals/{other}").status == 404
+    assert world.ada.post(f"/withdrawals/{other}/confirmation").status == 404
+
+
+@pytest.mark.parametrize("body", [None, {}, {"subscription_id": None}, {"subscription_id": SUBSCRIPTION}])
+def test_renewals_stop_and_go_on(world: World, body: dict[str, Any] | None) -> None:
+    """Which subscription need not be said where there is one: then there need not be a body."""
+    stopped = world.bob.post("/subscription/cancellation", body)
+    assert stopped.status == 200, stopped.text
+    assert world.provider.stopped == {SUBSCRIPTION}
+    assert stopped.json["subscription"]["renews_at"] is None
+    assert stopped.json["subscription"]["cancel_at"] == stopped.json["subscription"]["period_end"]
+    resumed = world.bob.delete("/subscription/cancellation")
+    assert (resumed.status, world.provider.stopped) == (200, set())
+    assert resumed.json["subscription"]["renews_at"]
+
+
+def test_several_subscriptions_want_a_name(world: World) -> None:
+    """The answer names them, and the field that is missing: of the body, or of the query."""
+    world.subscribes("paddle:sub_two")
+    told = world.bob.post("/subscription/cancellation")
+    assert (told.status, told.fields) == (422, ["body.subscription_id"])
+    assert "paddle:sub_two" in told.json["detail"]
+    assert world.bob.delete("/subscription/cancellation").fields == ["query.subscription_id"]
+    named = {"subscription_id": "paddle:sub_two"}
+    assert world.bob.post("/subscription/cancellation", named).status == 200
+    assert world.bob.delete("/subscription/cancellation", query=named).status == 200
+
+
+def test_a_subscription_that_has_ended_cant_be_cancelled(world: World) -> None:
+    """404: nothing is going on."""
+    world.subscribes(status=SubscriptionStatus.ENDED, at=datetime.now(UTC) - timedelta(minutes=1))
+    assert world.bob.post("/subscription/cancellation").status == 404
+    assert world.ada.delete("/subscription/cancellation").status == 404
+    assert not world.provider.calls
+
+
+def test_the_billing_page_is_the_customers_own(world: World) -> None:
+    """201 with a short-lived address; 404 for who has no subscription, or none there."""
+    opened = world.bob.post("/billing-portal-sessions")
+    assert opened.status == 201
+    assert "cus_acct_bob" in opened.json["url"]
+    assert world.bob.post("/billing-portal-sessions", {"provider": "stripe"}).status == 201
+    assert world.bob.post("/billing-portal-sessions", {"provider": "paddle"}).status == 404
+    assert world.ada.post("/billing-portal-sessions").status == 404
+
+
+def test_support_reads_the_queue_and_a_case_and_decides_it(world: World) -> None:
+    """Oldest first; all that a decision needs; a second click changes nothing, another verdict is refused."""
+    first, second = ask(world.ada, ADAS).json["case_id"], ask(world.bob, BOBS).json["case_id"]
+    assert [case["case_id"] for case in pages(world.sam, "/support/refund-cases", "cases", 1)] == [first, second]
+    shown = world.sam.get(f"/support/refund-cases/{first}").json
+    assert (shown["account_id"], shown["facts"]["credits_granted"]) == (ADA, 1000)
+    assert shown["explanation"]
+    assert shown["recommended_outcome"]
+    verdict = {"outcome": "approve", "clause": "6", "words": ["Sorry."], "money_minor": 500}
+    path = f"/support/refund-cases/{first}/decision"
+    decided = world.sam.post(path, verdict)
+    assert (decided.status, decided.json["state"], decided.json["decided_by"]) == (200, "approved", "sam")
+    before = world.table()
+    assert world.sam.post(path, verdict).json["state"] == "approved"
+    assert world.sam.post(path, {**verdict, "money_minor": 501}).status == 409
+    assert supporter(name="eve").post(path, verdict).status == 409, "it was decided by somebody else"
+    assert world.table() == before
+    assert [case["case_id"] for case in world.sam.get("/support/refund-cases").json["cases"]] == [second]
+    assert world.ada.get(f"/refund-requests/{first}").json["decision"]["money"]["amount_minor"] == 500
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [({"outcome": "replace", "credits": 200}, "replaced"), ({"outcome": "decline"}, "declined")],
+)
+def test_support_replaces_credits_or_declines(world: World, verdict: dict[str, Any], state: str) -> None:
+    """Credits come at once; a decline has its reasons."""
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    told = {"clause": "6", "words": ["We looked."], **verdict}
+    assert world.sam.post(f"/support/refund-cases/{case_id}/decision", told).json["state"] == state
+    assert world.ada.get("/account").json["balance"] == 1000 + verdict.get("credits", 0)
+    assert world.ada.get(f"/refund-requests/{case_id}").json["decision"]["reasons"] == ["We looked."]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "field"),
+    [
+        ({"outcome": "approve"}, "body.money_minor"),
+        ({"outcome": "approve", "money_minor": 5, "credits": 5}, "body.credits"),
+        ({"outcome": "replace"}, "body.credits"),
+        ({"outcome": "decline", "money_minor": 5}, "body.money_minor"),
+    ],
+)
+def test_a_verdict_says_its_sum_and_no_other(world: World, verdict: dict[str, Any], field: str) -> None:
+    """422 naming the field; more than was paid is a conflict with the ledger."""
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    path, rest = f"/support/refund-cases/{case_id}/decision", {"clause": "6", "words": ["x"]}
+    told = world.sam.post(path, {**rest, **verdict})
+    assert (told.status, told.fields) == (422, [field])
+    assert world.sam.post(path, {**rest, "outcome": "approve", "money_minor": 2001}).status == 409
+
+
+def test_support_opens_a_case_in_a_customers_name(world: World) -> None:
+    """The same rules and record; the customer sees who opened it, and support where it is."""
+    asked = {"account_id": ADA, "purchase_id": ADAS, "reason": "technical_problem", "message": "By e-mail."}
+    opened = world.sam.post("/support/refund-cases", asked, key="k1")
+    assert (opened.status, opened.json["opened_by"]) == (201, "support")
+    assert world.sam.get(opened.headers["location"]).json["message"] == "By e-mail."
+    assert world.ada.get(f"/refund-requests/{opened.json['case_id']}").json["opened_by"] == "support"
+    assert world.sam.post("/support/refund-cases", {**asked, "account_id": BOB}, key="k2").status == 404
+
+
+def test_holds_are_laid_and_lifted_one_by_one(world: World) -> None:
+    """Each by its id, safe to repeat; lifting one leaves the others."""
+    path = f"/support/accounts/{BOB}/holds"
+    hold = {"hold_id": "support:stolen-card", "why": "The bank told us."}
+    assert world.sam.post(path, hold).json == {"hold_id": "support:stolen-card", "changed": True}
+    assert world.sam.post(path, hold).json["changed"] is False
+    world.tell(says(dispute(), names=(BOBS,)))
+    lifted = world.sam.delete(f"{path}/dispute%3Astripe%3Adp_1", query={"why": "An error, of the bank."})
+    assert lifted.json == {"hold_id": "dispute:stripe:dp_1", "changed": True}
+    assert [hold["hold_id"] for hold in world.bob.get("/account").json["holds"]] == ["support:stolen-card"]
+    assert world.sam.delete(f"{path}/support:stolen-card", query={"why": "Cleared."}).json["changed"] is True
+    assert world.sam.delete(f"{path}/support:stolen-card", query={"why": "Cleared."}).json["changed"] is False
+    assert world.bob.get("/account").json["status"] == "active"
+    assert world.sam.post("/support/accounts/acct_nobody/holds", hold).status == 404
+
+
+@pytest.mark.parametrize("is_decoded", [True, False])
+def test_account_ids_with_signs_reach_their_account(world: World, is_decoded: bool) -> None:
+    """Issuers put signs into subjects; whether API Gateway hands the raw path on decoded makes no difference."""
+    odd = "auth0|ada%41 ö+1"
+    world.pays(PaymentId("stripe:pi_odd"), odd)  # type: ignore[arg-type]
+    raw = {True: f"/support/accounts/{odd}/holds", False: "/support/accounts/auth0%7Cada%2541%20%C3%B6+1/holds"}
+    sent = world.sam.post(
+        raw[False],
+        {"hold_id": "support:x", "why": "x"},
+        event_changes={"rawPath": raw[is_decoded]},
+    )
+    assert (sent.status, Frontend(odd).get("/account").json["status"]) == (200, "suspended")
+
+
+class TestIdempotencyKeys:
+    """The same key and request: as before. Another request: refused. Another route or account: independent."""
+
+    def test_however_the_json_is_written(self, world: World) -> None:
+        """Fields in another order, defaults spelled out, an offset instead of Z."""
+        asked = {"purchase_id": ADAS, "reason": "technical_problem", "happened_at": "2026-11-01T12:00:00Z"}
+        first = world.ada.post("/refund-requests", asked, key="k")
+        spelled: dict[str, Any] = {"error_messages": [], "message": "", "email": None, **dict(reversed(asked.items()))}
+        spelled["happened_at"] = "2026-11-01T12:00:00+00:00"
+        before = world.table()
+        again = world.ada.post("/refund-requests", spelled, key="k")
+        assert (again.status, again.json) == (201, first.json)
+        assert world.table() == before
+
+    def test_another_request_under_it_is_refused(self, world: World) -> None:
+        """422, on every route that takes a key, and nothing is written."""
+        world.ada.post("/orders", ORDER, key="k")
+        ask(world.ada, ADAS, key="k")
+        world.ada.post("/withdrawals", {"purchase_id": ADAS}, key="k")
+        world.pays(PaymentId("stripe:pi_two"), ADA)
+        before = world.table()
+        told = [
+            world.ada.post("/orders", {**ORDER, "currency": "USD"}, key="k"),
+            ask(world.ada, ADAS, message="more", key="k"),
+            world.ada.post("/withdrawals", {"purchase_id": "stripe:pi_two"}, key="k"),
+        ]
+        assert [answer.json["type"] for answer in told] == ["urn:imagetagger:problem:idempotency-key-reused"] * 3
+        assert [answer.status for answer in told] == [422] * 3
+        assert world.table() == before
+
+    def test_it_counts_for_its_account_and_route(self, world: World) -> None:
+        """A customer's key meets neither another's, nor support's, nor one's own on another route."""
+        asked = {"purchase_id": ADAS, "reason": "technical_problem"}
+        made = [
+            world.ada.post("/refund-requests", asked, key="k"),
+            world.bob.post("/refund-requests", {**asked, "purchase_id": BOBS}, key="k"),
+            world.ada.post("/withdrawals", {"purchase_id": ADAS}, key="k"),
+            world.ada.post("/orders", ORDER, key="k"),
+            world.sam.post(
+                "/support/refund-cases", {**asked, "account_id": ADA, "reason": "unrecognised_charge"}, key="k"
+            ),
+        ]
+        assert [answer.status for answer in made] == [201] * 5
