@@ -3,10 +3,13 @@
     run      play the stories of `events/` as signed HTTP deliveries, some twice and out of order, and show the ledger
     serve    stay up: deliver with curl, with the Stripe CLI's `listen --forward-to`, or with any client
 
+`run` also plays whole lives over the API, with stand-ins for the providers (`--story life` plays them alone).
+
 Environment: PORT (3000), STRIPE_SIGNING_SECRETS and PADDLE_SIGNING_SECRETS (comma-separated), CATALOGUE_FILE;
 AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3 to use engines that already run instead of an embedded one;
 EVIDENCE_BUCKET_NAME; JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_FILE (a file with the issuer's key set) to believe
-the tokens of another issuer than the local one; GROUPS_CLAIM, SUPPORT_GROUP; ALLOWED_ORIGINS (comma-separated).
+the tokens of another issuer than the local one; GROUPS_CLAIM, SUPPORT_GROUP; ALLOWED_ORIGINS (comma-separated);
+STRIPE_API_KEY and PADDLE_API_KEY (test mode) to call the providers instead of stand-ins.
 """
 
 import argparse
@@ -19,9 +22,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.credentials import Credentials
@@ -39,6 +44,12 @@ from tools import engines, environment, signing, token
 from tools.authorizers import KeySet
 from tools.gateway import Callers, Gateway
 from tools.ledger import findings_table, read_world
+from tools.life import LIVES, NotAsTold, Player, ShiftedClock
+from tools.life import World as LifeWorld
+from tools.standins import paddle as standin_paddle
+from tools.standins import stripe as standin_stripe
+from tools.standins.paddle_account import PaddleAccount
+from tools.standins.stripe_account import StripeAccount
 from tools.statement import paper, render, statement
 from tools.stories import Story, Telling, stories, with_repeats
 from tools.streams import TableStream
@@ -47,6 +58,18 @@ from tools.verify import World, check
 
 TABLE = "ledger"
 BUCKET = "evidence"
+LIFE = "life"
+"""The story of stories: whole lives of customers, over the API and the providers' stand-ins."""
+
+_TOLD_IN_A_LINE = (
+    engines.EngineError,
+    ConfigurationError,
+    NotAsTold,
+    TemplateError,
+    BotoCoreError,
+    ClientError,
+    OSError,
+)
 
 
 def main() -> int:
@@ -63,20 +86,38 @@ def main() -> int:
     arguments = parser.parse_args()
     console = paper()
     try:
-        with _house(console) as gateway:
+        with _house(console) as house:
             if arguments.command == "serve":
-                return _serve(gateway, console)
-            return _run(gateway, console, arguments)
-    except (engines.EngineError, ConfigurationError, TemplateError, BotoCoreError, ClientError, OSError) as problem:
+                return _serve(house, console)
+            return _run(house, console, arguments)
+    except (
+        engines.EngineError,
+        ConfigurationError,
+        NotAsTold,
+        TemplateError,
+        BotoCoreError,
+        ClientError,
+        OSError,
+    ) as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that is up."""
+
+    gateway: Gateway
+    clock: ShiftedClock
+    stripe: StripeAccount | None  # None: the environment names a Stripe to call
+    paddle: PaddleAccount | None
+
+
 @contextlib.contextmanager
-def _house(console: Console) -> Iterator[Gateway]:
-    """Engines, table, bucket, secrets, stream, gateway: everything up, and taken down again."""
+def _house(console: Console) -> Iterator[House]:
+    """Engines, table, bucket, secrets, providers, stream, gateway: everything up, and taken down again."""
     environment.use_local_credentials()
     with contextlib.ExitStack() as house:
         tables, objects = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"), os.environ.get("AWS_ENDPOINT_URL_S3")
@@ -94,13 +135,17 @@ def _house(console: Console) -> Iterator[Gateway]:
         }
         for provider, secret in signing.LOCAL_SECRETS.items():
             os.environ.setdefault(f"{provider.upper()}_SIGNING_SECRETS", secret)
+        clock, port = ShiftedClock(), os.environ.get("PORT") or "3000"
+        stripe = _stand_in(house, standin_stripe.running, "STRIPE", port, clock)
+        paddle = _stand_in(house, standin_paddle.running, "PADDLE", port, clock)
         if Path(os.environ["JWT_JWKS_FILE"]) == token.JWKS_FILE:
             token.local_key()
         make_table(os.environ["TABLE_NAME"])
         make_bucket(os.environ["EVIDENCE_BUCKET_NAME"])
-        _ = runtime().catalogue  # a wrong catalogue is told now, not at the first delivery
+        runtime().clock = clock.now
+        _ = runtime().catalogue, runtime().policy  # a wrong file is told now, not at the first delivery
         stream = TableStream(os.environ["TABLE_NAME"], load(), region=environment.REGION)
-        gateway = _gateway(os.environ.get("PORT") or "3000", stream)
+        gateway = _gateway(port, stream)
         house.callback(gateway.server_close)
         house.enter_context(stream.running())
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
@@ -109,7 +154,20 @@ def _house(console: Console) -> Iterator[Gateway]:
         for provider in signing.LOCAL_SECRETS:
             name = f"{provider.upper()}_SIGNING_SECRETS"
             console.print(f"[dim]{name}={os.environ[name]}[/]")
-        yield gateway
+        yield House(gateway, clock, stripe, paddle)
+
+
+def _stand_in(
+    house: contextlib.ExitStack, running: Callable[..., Any], provider: str, port: str, clock: ShiftedClock
+) -> Any:
+    """A stand-in for a provider, unless the environment names one to call: by its API key or by its address."""
+    if os.environ.get(f"{provider}_API_KEY") or os.environ.get(f"{provider}_API_BASE"):
+        return None
+    secret = os.environ[f"{provider}_SIGNING_SECRETS"].split(",")[0]
+    account = house.enter_context(running(f"http://127.0.0.1:{port}", signing_secret=secret, clock=clock.seconds))
+    account.outbox.receiver_clock = clock.seconds
+    os.environ |= {f"{provider}_API_KEY": account.api_key, f"{provider}_API_BASE": account.url}
+    return account
 
 
 def _names() -> dict[str, str]:
@@ -173,13 +231,18 @@ def make_bucket(name: str) -> None:
         client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": environment.REGION})
 
 
-def _serve(gateway: Gateway, console: Console) -> int:
+def _serve(house: House, console: Console) -> int:
     """Tell every answer, until Ctrl-C or SIGTERM."""
+    gateway = house.gateway
     for route in gateway.routes:
         needed = " ".join(filter(None, [route.authorizer, *route.scopes]))
         console.print(f"  {route.method} {route.path}" + (f"  [dim]{needed}[/]" if needed else ""))
     for name in ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "AWS_ENDPOINT_URL_S3", "EVIDENCE_BUCKET_NAME"):
         console.print(f"[dim]{name}={os.environ[name]}[/]", soft_wrap=True)
+    for name, standin in {"Stripe": house.stripe, "Paddle": house.paddle}.items():
+        if standin:
+            console.print(f"{name}'s stand-in: {standin.url}/_standin lists what you can let happen", soft_wrap=True)
+    console.print(f"The API's description, to try it: {gateway.url}/docs", soft_wrap=True)
     user = "local:local" if os.environ["AWS_ACCESS_KEY_ID"] == "local" else "KEY:SECRET"
     for caller, how in {
         "a customer": 'curl -H "Authorization: Bearer $(make token ACCOUNT=acct_ada)" …',
@@ -210,10 +273,11 @@ def _serve(gateway: Gateway, console: Console) -> int:
     return 0
 
 
-def _run(gateway: Gateway, console: Console, arguments: argparse.Namespace) -> int:
-    chosen = [story for story in stories() if not arguments.story or story.name in arguments.story]
-    if not chosen:
-        console.print("[red]No such story.[/] There are: " + ", ".join(story.name for story in stories()))
+def _run(house: House, console: Console, arguments: argparse.Namespace) -> int:
+    gateway, wanted = house.gateway, arguments.story or [*(story.name for story in stories()), LIFE]
+    chosen = [story for story in stories() if story.name in wanted]
+    if not chosen and LIFE not in wanted:
+        console.print("[red]No such story.[/] There are: " + ", ".join([*(story.name for story in stories()), LIFE]))
         return 1
     told = list(_disorder(chosen, random.Random(arguments.seed), is_in_order=arguments.in_order))
     answers = [
@@ -221,13 +285,18 @@ def _run(gateway: Gateway, console: Console, arguments: argparse.Namespace) -> i
         for story, telling in track(told, "delivering", console=Console(stderr=True), transient=True)
     ]
     gateway.stream.drain(30)
-    console.print(_answers_table(answers))
+    if answers:
+        console.print(_answers_table(answers))
+    lives = _live(house, console) if LIFE in wanted else {}
 
     store = DynamoDBStore(os.environ["TABLE_NAME"], runtime().connection)
     console.print("\n[bold]What the ledger holds[/]\n")
     for story in chosen:
         data = statement(store, AccountId(story.account_id), datetime.now(UTC))
         console.print(render(data, story.title) if data else Text(f"{story.account_id}  nothing  {story.title}\n"))
+    for account_id, title in lives.items():
+        data = statement(store, account_id, house.clock.now())
+        console.print(render(data, title) if data else Text(f"{account_id}  nothing  {title}\n"))
     world = World()
     read_world(store, world)
     findings = check(world)
@@ -235,9 +304,36 @@ def _run(gateway: Gateway, console: Console, arguments: argparse.Namespace) -> i
     is_fine = all(status == 200 for _, _, status, _ in answers) and not any(finding.broken for finding in findings)
     console.print(
         f"\n{len(answers)} deliveries of {len({telling.event_id for _, telling in told})} events, "
+        + (f"{len(lives)} lives, " if lives else "")
         + ("[green]every invariant holds.[/]" if is_fine else "[red]something is wrong, see above.[/]")
     )
     return 0 if is_fine else 1
+
+
+def _live(house: House, console: Console) -> dict[AccountId, str]:
+    """Play the lives, and show each step with its answer. Returns whose they were, with their titles."""
+    if house.stripe is None or house.paddle is None:
+        console.print("[dim]The lives are not played: the environment names providers to call.[/]")
+        return {}
+    world = LifeWorld(house.gateway, house.stripe, house.paddle, house.clock)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("life", "who", "what", "answer"):
+        table.add_column(name, no_wrap=name != "answer")
+    titles: dict[AccountId, str] = {}
+    try:
+        for account_id, life in track(LIVES.items(), "living", console=Console(stderr=True), transient=True):
+            titles[account_id] = (life.__doc__ or "").strip()
+            player = Player(account_id, world)
+            try:
+                life(player)
+            finally:
+                for number, step in enumerate(player.steps):
+                    style = "green" if step.is_as_told else "red"
+                    who = "the customer" if step.who == account_id else step.who
+                    table.add_row("" if number else life.__name__, who, step.what, Text(step.answer, style=style))
+    finally:
+        console.print(table)
+    return titles
 
 
 def _disorder(chosen: list[Story], chance: random.Random, *, is_in_order: bool) -> Iterator[tuple[Story, Telling]]:

@@ -53,6 +53,7 @@ class Outbox:
         self.is_accepted = is_accepted
         self.notification = notification
         self.retry_delays_s = retry_delays_s
+        self.receiver_clock: Callable[[], float] = time.time
         self.events: list[Json] = []
         self.deliveries: list[Delivery] = []
         self.is_muted = False  # webhooks get lost: what happens now is listed, but not delivered
@@ -138,10 +139,10 @@ class Outbox:
                 return
 
     def _attempt(self, delivery: Delivery) -> int | None:
-        """One HTTP request, signed for the real time: signatures are judged by the receiver's clock."""
+        """One HTTP request, signed for the receiver's time: by its clock a signature is judged."""
         address = urllib.parse.urlsplit(self.deliver_to or "")
         path = f"{address.path.rstrip('/')}/webhooks/{self.provider}/{delivery.function.replace('_', '-')}"
-        headers = signing.headers(self.provider, delivery.body, self.signing_secret, time.time())
+        headers = signing.headers(self.provider, delivery.body, self.signing_secret, self.receiver_clock())
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
         try:
             connection.request("POST", path, delivery.body, headers)

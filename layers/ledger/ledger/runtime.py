@@ -122,6 +122,7 @@ class Runtime:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.logger = Logger()
         self.metrics = Metrics()
         self.connection = Connection(
@@ -154,7 +155,7 @@ class Runtime:
         return gateway
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self.clock()
 
     def publish_metrics(self) -> None:
         """Print this invocation's metrics for CloudWatch; where there is none, forget them."""
