@@ -8,7 +8,7 @@ import functools
 import http.client
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,12 +73,12 @@ class Player:
 
     account_id: AccountId
     world: World
-    steps: list[Step] = field(default_factory=list)
+    show: Callable[[Step], None]
     keys: int = 0
 
     def asks(self, what: str, method: str, path: str, body: Json | None = None, *, wanted: int, **told: str) -> Json:
         """A request of the customer."""
-        return self._tell(self.account_id, what, wanted, told, *self._customer(method, path, body))
+        return self._tell("the customer", what, wanted, told, *self._customer(method, path, body))
 
     def support(self, what: str, method: str, path: str, body: Json | None = None, *, wanted: int, **told: str) -> Json:
         """A request of a person of support about this account."""
@@ -97,7 +97,7 @@ class Player:
         """Something at a provider; its webhooks arrive, and the table's stream is handled."""
         result = act()
         lost = self.world.stripe.drain() + self.world.paddle.drain() + self.settle()
-        self.steps.append(Step(who, what, "webhooks: " + ("lost " + ", ".join(lost) if lost else "200"), not lost))
+        self.show(Step(who, what, "webhooks: " + ("lost " + ", ".join(lost) if lost else "200"), not lost))
         return result
 
     def time_passes(self, what: str, by: timedelta, *jobs: str) -> None:
@@ -105,7 +105,7 @@ class Player:
         self.world.clock.advance(by)
         said = [f"{job} {json.dumps(self.world.gateway.run_job(job))}" for job in jobs]
         self.settle()
-        self.steps.append(Step("time", what, "; ".join(said), is_as_told=True))
+        self.show(Step("time", what, "; ".join(said), is_as_told=True))
 
     def settle(self) -> list[str]:
         """Wait until everything that was set off has come to rest. Returns the events that were lost."""
@@ -143,7 +143,7 @@ class Player:
         found = {name: str(answer.get(name)) for name in told}
         words = " ".join(found.values()) if told else _gist(answer)
         is_as_told = status == wanted and found == told
-        self.steps.append(Step(who, what, f"{status} {words}" + ("" if is_as_told else f" {answer}"), is_as_told))
+        self.show(Step(who, what, f"{status} {words}" + ("" if is_as_told else f" {answer}"), is_as_told))
         if not is_as_told:
             raise NotAsTold(f"{self.account_id}: {what}: wanted {wanted} {told}, was answered {status} {answer}")
         return answer
@@ -272,7 +272,8 @@ def has_trouble(emil: Player) -> None:
     emil.asks("reads his account", "GET", "/account", wanted=200, spendable="560")
 
 
-LIVES = {
+Life = Callable[[Player], None]
+LIVES: dict[AccountId, Life] = {
     AccountId("acct_live_ada"): withdraws,
     AccountId("acct_live_ben"): charges_back,
     AccountId("acct_live_cleo"): cancels,

@@ -32,8 +32,6 @@ import boto3
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 from rich.text import Text
 
 from ledger.dynamodb import DynamoDBStore
@@ -44,7 +42,7 @@ from tools import engines, environment, signing, token
 from tools.authorizers import KeySet
 from tools.gateway import Callers, Gateway
 from tools.ledger import findings_table, read_world
-from tools.life import LIVES, NotAsTold, Player, ShiftedClock
+from tools.life import LIVES, Life, NotAsTold, Player, ShiftedClock, Step
 from tools.life import World as LifeWorld
 from tools.standins import paddle as standin_paddle
 from tools.standins import stripe as standin_stripe
@@ -280,13 +278,8 @@ def _run(house: House, console: Console, arguments: argparse.Namespace) -> int:
         console.print("[red]No such story.[/] There are: " + ", ".join([*(story.name for story in stories()), LIFE]))
         return 1
     told = list(_disorder(chosen, random.Random(arguments.seed), is_in_order=arguments.in_order))
-    answers = [
-        (story, telling, *_deliver(gateway, telling))
-        for story, telling in track(told, "delivering", console=Console(stderr=True), transient=True)
-    ]
+    answers = _deliver_all(gateway, told, console)
     gateway.stream.drain(30)
-    if answers:
-        console.print(_answers_table(answers))
     lives = _live(house, console) if LIFE in wanted else {}
 
     store = DynamoDBStore(os.environ["TABLE_NAME"], runtime().connection)
@@ -301,7 +294,7 @@ def _run(house: House, console: Console, arguments: argparse.Namespace) -> int:
     read_world(store, world)
     findings = check(world)
     console.print(findings_table(findings))
-    is_fine = all(status == 200 for _, _, status, _ in answers) and not any(finding.broken for finding in findings)
+    is_fine = all(status == 200 for status, _ in answers) and not any(finding.broken for finding in findings)
     console.print(
         f"\n{len(answers)} deliveries of {len({telling.event_id for _, telling in told})} events, "
         + (f"{len(lives)} lives, " if lives else "")
@@ -310,29 +303,43 @@ def _run(house: House, console: Console, arguments: argparse.Namespace) -> int:
     return 0 if is_fine else 1
 
 
+def _deliver_all(gateway: Gateway, told: list[tuple[Story, Telling]], console: Console) -> list[tuple[int, str]]:
+    """Deliver, and show each delivery with its answer as it comes."""
+    rows = [("story", "delivered", "to"), *((story.name, telling.event_type, telling.to) for story, telling in told)]
+    name_width, type_width, to_width = (max(map(len, column)) for column in zip(*rows, strict=True))
+    answers, previous = [], ""
+    if told:
+        console.print(f"[dim]{'story':{name_width}}  {'delivered':{type_width}}  {'to':{to_width}}  answer[/]")
+    for story, telling in told:
+        status, outcome = _deliver(gateway, telling)
+        answers.append((status, outcome))
+        style = {"booked": "green", "already_booked": "dim", "noted": "dim", "waiting": "yellow"}.get(outcome, "red")
+        name = story.name if story.name != previous else ""
+        line = f"{name:{name_width}}  {telling.event_type:{type_width}}  {telling.to:{to_width}}  "
+        console.print(Text.assemble(line, (f"{status} {outcome}", style)), soft_wrap=True)
+        previous = story.name
+    return answers
+
+
 def _live(house: House, console: Console) -> dict[AccountId, str]:
     """Play the lives, and show each step with its answer. Returns whose they were, with their titles."""
     if house.stripe is None or house.paddle is None:
         console.print("[dim]The lives are not played: the environment names providers to call.[/]")
         return {}
     world = LifeWorld(house.gateway, house.stripe, house.paddle, house.clock)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("life", "who", "what", "answer"):
-        table.add_column(name, no_wrap=name != "answer")
+    console.print(f"\n[dim]{'life':12}  {'who':12}  {'what':30}  answer[/]")
     titles: dict[AccountId, str] = {}
-    try:
-        for account_id, life in track(LIVES.items(), "living", console=Console(stderr=True), transient=True):
-            titles[account_id] = (life.__doc__ or "").strip()
-            player = Player(account_id, world)
-            try:
-                life(player)
-            finally:
-                for number, step in enumerate(player.steps):
-                    style = "green" if step.is_as_told else "red"
-                    who = "the customer" if step.who == account_id else step.who
-                    table.add_row("" if number else life.__name__, who, step.what, Text(step.answer, style=style))
-    finally:
-        console.print(table)
+    for account_id, life in LIVES.items():
+        titles[account_id] = (life.__doc__ or "").strip()
+        shown: set[str] = set()
+
+        def show(step: Step, life: Life = life, shown: set[str] = shown) -> None:
+            name = "" if life.__name__ in shown else life.__name__
+            shown.add(life.__name__)
+            answer = (step.answer, "green" if step.is_as_told else "red")
+            console.print(Text.assemble(f"{name:12}  {step.who:12}  {step.what:30}  ", answer), soft_wrap=True)
+
+        life(Player(account_id, world, show))
     return titles
 
 
@@ -357,23 +364,6 @@ def _deliver(gateway: Gateway, telling: Telling) -> tuple[int, str]:
     body = json.loads(response.read())
     connection.close()
     return response.status, " ".join(str(body[name]) for name in ("outcome", "reason", "detail") if body.get(name))
-
-
-def _answers_table(answers: list[tuple[Story, Telling, int, str]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("story", "delivered", "to", "answer"):
-        table.add_column(name, no_wrap=True)
-    previous = ""
-    for story, telling, status, outcome in answers:
-        style = {"booked": "green", "already_booked": "dim", "noted": "dim", "waiting": "yellow"}.get(outcome, "red")
-        table.add_row(
-            story.name if story.name != previous else "",
-            telling.event_type,
-            telling.to,
-            Text(f"{status} {outcome}", style=style),
-        )
-        previous = story.name
-    return table
 
 
 if __name__ == "__main__":
