@@ -295,7 +295,7 @@ class FakeProvider:
     disputed: set[PaymentId] = field(default_factory=set)
     faults: list[Exception] = field(default_factory=list)  # one for each call to come that gives money back
     look_up_faults: list[Exception] = field(default_factory=list)  # and for each that looks for a refund
-    meanwhile: Callable[[], None] | None = None  # what happens while the next refund is on its way
+    meanwhile: Callable[[], object] | None = None  # what happens while the next call about a refund is on its way
     refunds: list[tuple[RefundToSend, SentRefund]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     checkouts: dict[str, Checkout] = field(default_factory=dict)
@@ -303,9 +303,7 @@ class FakeProvider:
     _lock: Lock = field(default_factory=Lock)
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
-        if meanwhile := self.meanwhile:
-            self.meanwhile = None
-            meanwhile()
+        self._pass_time()
         with self._lock:
             self.calls.append(f"send {refund.tag}")
             fault = self.faults.pop(0) if self.faults else None
@@ -317,11 +315,17 @@ class FakeProvider:
             return sent
 
     def find_refund(self, refund: RefundToSend) -> SentRefund | None:
+        self._pass_time()
         with self._lock:
             self.calls.append(f"find {refund.tag}")
             if self.look_up_faults:
                 raise self.look_up_faults.pop(0)
             return None if self.is_late else self._known(refund)
+
+    def _pass_time(self) -> None:
+        if meanwhile := self.meanwhile:
+            self.meanwhile = None
+            meanwhile()
 
     def _known(self, refund: RefundToSend) -> SentRefund | None:
         return next((sent for kept, sent in self.refunds if kept.tag == refund.tag), None)

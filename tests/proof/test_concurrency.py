@@ -2,9 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-from typing import Any
 
 from ledger.dynamodb import DynamoDBStore
 from ledger.errors import AccountSuspended, InsufficientCredits, StoreUnavailable
@@ -13,22 +10,9 @@ from ledger.facts import DisputeState, PaymentId
 from ledger.ports import Keys
 from ledger.usage import spend
 from tests.builders import ADA, LATER, dispute, paid, payment, refund, says, tell
-from tools.ledger import read_world
-from tools.verify import World, check
+from tests.races import assert_sound, at_once
 
 THREADS = 64
-
-
-def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """Run these together: all wait at one line, then start."""
-    line = Barrier(len(calls))
-
-    def run(call: Callable[[], Any]) -> Any:
-        line.wait()
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def delivered(store: DynamoDBStore, event: Event) -> Callable[[], Outcome]:
@@ -43,13 +27,6 @@ def delivered(store: DynamoDBStore, event: Event) -> Callable[[], Outcome]:
         raise AssertionError("fifty deliveries were not enough")
 
     return deliver
-
-
-def assert_sound(store: DynamoDBStore) -> None:
-    """Every invariant holds over the whole table."""
-    world = World()
-    read_world(store, world)
-    assert not [finding for finding in check(world) if finding.broken]
 
 
 def test_one_event_from_64_threads_is_one_grant(real_store: DynamoDBStore) -> None:
