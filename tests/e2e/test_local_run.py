@@ -41,6 +41,17 @@ def test_the_readme_shows_what_the_run_prints() -> None:
     assert re.sub(r":\d{4,5}\b(?=,|  over)", ":…", printed) == re.sub(r":(\d{4,5}|…)(?=,|  over)", ":…", shown[2])
 
 
+def test_the_readme_shows_how_a_life_goes() -> None:
+    """The first life, step by step, as the README shows it; and all of them end with every invariant holding."""
+    shown = re.search(r"<!-- life: .*?```console\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert shown
+    result = command("tools.local", "run", "--story", "life", port=engines.free_port())
+    printed = "\n".join(line.rstrip() for line in result.stdout.splitlines())
+    assert result.returncode == 0, printed
+    assert shown[1].rstrip() in printed
+    assert "5 lives, every invariant holds." in printed
+
+
 def test_the_readme_counts_what_there_is() -> None:
     """The number of notifications that it promises is the number in the library."""
     count = sum(len(story.tellings) for story in stories())
