@@ -56,6 +56,9 @@ from tools.verify import World, check
 
 TABLE = "ledger"
 BUCKET = "evidence"
+MOST_SHOWN = 600
+"""Characters of an answer that `serve` tells. A body that is no text, or has many lines, is not told."""
+
 LIFE = "life"
 """The story of stories: whole lives of customers, over the API and the providers' stand-ins."""
 
@@ -251,8 +254,10 @@ def _serve(house: House, console: Console) -> int:
     console.print("[dim]Ctrl-C ends it. `make ledger ACCOUNT=…` and `make verify` read its table.[/]")
 
     def observe(path: str, status: int, body: str) -> None:
-        now = f"{datetime.now(UTC):%H:%M:%S}"
-        console.print(f"{now}  {path}  [{'green' if status < 300 else 'red'}]{status}[/]  {body}", soft_wrap=True)
+        now, is_text = f"{datetime.now(UTC):%H:%M:%S}", body.isprintable() and len(body) <= MOST_SHOWN
+        shown = body if is_text else f"{body[:MOST_SHOWN]}…" if body[:MOST_SHOWN].isprintable() else ""
+        answer = (f"{status}", "green" if status < 300 else "red")
+        console.print(Text.assemble(f"{now}  {path}  ", answer, f"  {shown}"), soft_wrap=True)
 
     gateway.observe = observe
     signal.signal(signal.SIGTERM, signal.default_int_handler)

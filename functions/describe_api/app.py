@@ -37,18 +37,24 @@ _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Answer one request. What there is, is told by its path."""
-    match event["rawPath"]:
+    may_zip = "gzip" in (event.get("headers") or {}).get("accept-encoding", "")
+    content_type, body, status = _found(event["rawPath"])
+    return _answer(content_type, body, status, may_zip=may_zip)
+
+
+def _found(path: str) -> tuple[str, bytes, int]:
+    match path:
         case "/openapi.json":
-            return _answer("application/json", _DESCRIPTION.read_bytes())
+            return "application/json", _DESCRIPTION.read_bytes(), 200
         case "/docs":
-            return _answer("text/html; charset=utf-8", _PAGE.encode())
+            return "text/html; charset=utf-8", _PAGE.encode(), 200
         case "/docs/start.js":
-            return _answer("text/javascript; charset=utf-8", _START.encode())
+            return "text/javascript; charset=utf-8", _START.encode(), 200
         case "/docs/swagger-ui-bundle.min.js":
-            return _answer("text/javascript; charset=utf-8", (_SWAGGER / "swagger-ui-bundle.min.js").read_bytes())
+            return "text/javascript; charset=utf-8", (_SWAGGER / "swagger-ui-bundle.min.js").read_bytes(), 200
         case "/docs/swagger-ui.min.css":
-            return _answer("text/css; charset=utf-8", (_SWAGGER / "swagger-ui.min.css").read_bytes())
-    return _answer("application/problem+json", _NOTHING, 404)
+            return "text/css; charset=utf-8", (_SWAGGER / "swagger-ui.min.css").read_bytes(), 200
+    return "application/problem+json", _NOTHING, 404
 
 
 _NOTHING = (
@@ -56,13 +62,20 @@ _NOTHING = (
 )
 
 
-def _answer(content_type: str, body: bytes, status: int = 200) -> dict[str, Any]:
+def _answer(content_type: str, body: bytes, status: int, *, may_zip: bool) -> dict[str, Any]:
     headers = {
         "content-type": content_type,
-        "content-encoding": "gzip",
+        "vary": "accept-encoding",
         "cache-control": "max-age=300",
         "content-security-policy": _POLICY,
         "x-content-type-options": "nosniff",
     }
-    content = base64.b64encode(gzip.compress(body, 6)).decode()
-    return {"statusCode": status, "headers": headers, "body": content, "isBase64Encoded": True}
+    if may_zip:
+        headers["content-encoding"] = "gzip"
+        body = gzip.compress(body, 6)
+    return {
+        "statusCode": status,
+        "headers": headers,
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+    }

@@ -3,6 +3,7 @@
 import base64
 import functools
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -124,6 +125,8 @@ class Runtime:
         self.config = config
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.logger = Logger()
+        for library in ("botocore", "pynamodb"):
+            logging.getLogger(library).setLevel(logging.WARNING)  # what they note at each start is paid for by the line
         self.metrics = Metrics()
         self.connection = Connection(
             region=config.region, connect_timeout_seconds=1, read_timeout_seconds=2, max_retry_attempts=2
