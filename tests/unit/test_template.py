@@ -1,10 +1,17 @@
 """What the deployment promises: least privilege, nothing lost by itself, an alarm for everything that can go wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.cases import CaseState, Outcome
+from ledger.casework import Verdict, decide_case, follow
+from ledger.facts import RefundAbandoned
+from ledger.ports import Commit, Refusal
+from tests.builders import LATER, PI, POLICY, ask, at, paid, refund, says, tell, wish
+from tests.fakes import FakeStore
 from tools.template import functions, layers_of, load, routes, table_definition
 
 TEMPLATE = load()
@@ -49,8 +56,8 @@ def test_every_route_that_is_not_public_has_its_scope_or_is_for_our_services() -
 
 
 MAY_DELETE = {
-    "IssueRefundsFunction": {"OUTBOX"},
-    "FollowCasesFunction": {"OUTBOX", "SETTLING"},
+    "IssueRefundsFunction": {"OUTBOX", "REVIEW"},
+    "FollowCasesFunction": {"OUTBOX", "REVIEW", "SETTLING"},
     "ReviewCasesFunction": {"REVIEW"},
 }
 CALLS_A_PROVIDER = {"PlaceOrderFunction", "ManageSubscriptionFunction", "IssueRefundsFunction"}
@@ -73,6 +80,36 @@ def test_no_function_may_do_more_than_it_does(function: str) -> None:
             own = "ProviderKeys" if function in CALLS_A_PROVIDER else function.replace("Function", "Secrets")
             assert statement["Resource"] == {"Ref": own}
     assert deletes == MAY_DELETE.get(function, set())
+
+
+def test_a_case_that_settles_in_review_leaves_only_lists_that_its_followers_may_delete_from() -> None:
+    """A refund that we had given up may turn out to be sent: whoever hears of it takes the case off the queue."""
+    store = _Watched()
+    tell(store, paid())
+    case = ask(store, wish())
+    verdict = Verdict(outcome=Outcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
+    case = decide_case(case.case_id, verdict, "sam", store, POLICY, now=LATER)
+    given_up = RefundAbandoned(tag=case.tag, reason="refused", at=at(70), cause="case:1")
+    tell(store, says(given_up))
+    follow(PI, store, now=LATER)
+    store.deleted.clear()
+    tell(store, says(replace(refund(1000, minute=80), tag=case.tag)))
+    assert [moved.state for moved in follow(PI, store, now=LATER)] == [CaseState.SETTLED]
+    assert store.deleted
+    for function in ("FollowCasesFunction", "IssueRefundsFunction"):
+        assert store.deleted <= MAY_DELETE[function]
+
+
+class _Watched(FakeStore):
+    """A store that notes from which lists documents are taken off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deleted: set[str] = set()
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        self.deleted |= {change.place.partition for change in commit.documents if change.document is None}
+        return super().commit(commit)
 
 
 def test_only_what_calls_a_provider_has_its_sdk_and_its_key() -> None:
