@@ -189,7 +189,7 @@ def buys_pack(client: stripe_sdk.StripeClient, key: str = "checkout:ord_1", **fi
 
 def subscribes(client: stripe_sdk.StripeClient, **fields: Any) -> Any:
     """A checkout of the monthly plan for Ada."""
-    ours = {**OURS, "product_id": "creator_monthly"}
+    ours = {**OURS, "order_id": "ord_2", "product_id": "creator_monthly"}
     params: Any = {
         "mode": "subscription",
         "line_items": [{"price": "price_creator_monthly", "quantity": 1}],

@@ -81,7 +81,8 @@ def played(history: list[Event], *, drawn: int, fails: bool, is_late: bool = Fal
 def ledger(store: FakeStore) -> dict[str, object]:
     """What the ledger means, but for its own times."""
     broken = [finding.invariant for finding in check(world(store)) if finding.broken]
-    assert not [invariant for invariant in broken if "refunded by more" not in invariant], "any sum may be told here"
+    # Any sum may be told here, and approvals come without their cases.
+    assert not [name for name in broken if "refunded by more" not in name and "case" not in name]
     return meaning(store)
 
 

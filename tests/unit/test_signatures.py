@@ -135,7 +135,9 @@ def test_a_headers_name_is_matched_in_any_case(provider: str, name: object) -> N
 
 
 @pytest.mark.parametrize(
-    "header", ["", "é=1", "t=" + "9" * 3000, "t=1" + ",v1=00" * 11, "t=١,v1=00", "\x00", f"t={int(NOW)},v1=\ud800"]
+    "header",
+    ["", "é=1", "t=" + "9" * 3000, "t=1" + ",v1=00" * 11, "t=١,v1=00", "\x00", f"t={int(NOW)},v1=\ud800"],
+    ids=["empty", "no-time", "long-time", "many-signatures", "arabic-digit", "control", "lone-surrogate"],
 )
 def test_odd_headers_are_refused_and_never_crash(header: str) -> None:
     """What anybody may send."""
