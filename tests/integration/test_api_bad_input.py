@@ -1,0 +1,216 @@
+"""Bad input on every route: a problem document that names the field, never a 5xx, never a write, no word in logs."""
+
+import copy
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.frontend import Frontend, Told, deployed
+from tests.integration.conftest import ADA, ADAS, SUBSCRIPTION, World
+from tests.integration.test_api import ORDER, new_key
+
+CASE = f"case_{'0' * 24}"
+BODIES: dict[str, dict[str, Any]] = {
+    "/orders": dict(ORDER),
+    "/orders/{order_id}/consent-confirmation": {"confirmation_id": "mail_1"},
+    "/refund-requests": {
+        "purchase_id": ADAS,
+        "reason": "technical_problem",
+        "message": "It broke.",
+        "email": "ada@example.com",
+        "charged_on": "2026-11-01",
+        "reference": "INV-1",
+        "happened_at": "2026-11-01T12:00:00Z",
+        "error_messages": ["out of memory"],
+    },
+    "/refund-requests/{case_id}/evidence": {"content_type": "image/png"},
+    "/withdrawals": {"purchase_id": ADAS},
+    "/subscription/cancellation": {"subscription_id": SUBSCRIPTION},
+    "/billing-portal-sessions": {"provider": "stripe"},
+    "/usage": {"account_id": ADA, "run_id": "run_1", "credits": 5},
+    "/usage/{run_id}/failure": {"account_id": ADA, "error": "boom"},
+    "/support/refund-cases": {"account_id": ADA, "purchase_id": ADAS, "reason": "technical_problem"},
+    "/support/refund-cases/{case_id}/decision": {
+        "outcome": "approve",
+        "words": ["Half of it."],
+        "clause": "6",
+        "money_minor": 100,
+    },
+    "/support/accounts/{account_id}/holds": {"hold_id": "support:x", "why": "y"},
+}
+"""A right body for each route that takes one. What each test does to it makes it wrong."""
+
+WRONG: list[Any] = [
+    *(
+        "",
+        " ",
+        "x" * 5000,
+        "\x00",
+        "\ud800",
+        "not-a-date",
+        "2026-13-45",
+        "2026-11-01T12:00:00",
+        "../../x",
+        "<b>",
+        "😀" * 300,
+    ),
+    *(-1, 0, 1.5, 10**40, True, False, None),
+    *([], {}, [[]], {"a": {"b": []}}, ["x"] * 50, [None]),
+]
+
+
+def caller(world: World, path: str, scopes: tuple[str, ...]) -> Frontend:
+    """Who may call a route."""
+    if not scopes:
+        return world.service
+    return world.sam if path.startswith("/support/") else world.ada
+
+
+def send(world: World, path: str, body: bytes, **more: Any) -> Told:
+    """POST this, word for word, to a route with right ids in its path."""
+    route = next(route for route in deployed() if (route.method, route.path) == ("POST", path))
+    filled = path.replace("{case_id}", CASE).replace("{order_id}", f"ord_{'0' * 24}").replace("{run_id}", "run_1")
+    filled = filled.replace("{account_id}", "acct_ada")
+    return caller(world, path, route.scopes).post(
+        filled, body=body, headers={"content-type": "application/json"}, **{"key": new_key(), **more}
+    )
+
+
+def wrongs(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field made wrong in every way, an unknown one beside them, each one missing."""
+    for name in body:
+        for value in WRONG:
+            yield name, {**body, name: value}
+        yield name, {other: value for other, value in body.items() if other != name}
+    yield "surprise", {**body, "surprise": 1}
+
+
+def is_told(told: Told, field: str) -> bool:
+    """Refused, as a problem that names the field; or the field was right after all, and nothing but that was asked."""
+    if told.status == 422:
+        return any(named == f"body.{field}" or named.startswith(f"body.{field}.") for named in told.fields)
+    return told.status < 500
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_every_field_that_is_wrong_is_named(world: World, path: str) -> None:
+    """By its name, as a problem document; and what is refused with 4xx has written nothing."""
+    for field, content in wrongs(BODIES[path]):
+        before = world.table()
+        told = send(world, path, json.dumps(content).encode())
+        assert is_told(told, field), (path, content, told.status, told.text)
+        if told.status >= 400:
+            assert world.table() == before, (path, content)
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b"7",
+        b"null",
+        b"\xff\xfe",
+        b'{"a":' * 2000,
+        b"NaN",
+        b'{"purchase_id":"a","purchase_id":"b"}',
+    ],
+    ids=["empty", "open", "list", "text", "number", "null", "no-utf8", "deep", "nan", "twice"],
+)
+def test_what_is_no_json_object_is_refused(world: World, path: str, body: bytes) -> None:
+    """An empty body is right where all of it may be left out."""
+    before = world.table()
+    told = send(world, path, body)
+    assert 400 <= told.status < 500 or (path in MAY_BE_EMPTY and body in {b"", b"null"}), told.text
+    if told.status >= 400:
+        assert world.table() == before
+
+
+MAY_BE_EMPTY = {"/subscription/cancellation", "/billing-portal-sessions"}
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_what_is_too_large_is_refused_before_it_is_read(world: World, path: str) -> None:
+    """By its bytes, not its characters; also in Base64."""
+    before = world.table()
+    large = json.dumps({**BODIES[path], "message": "é" * 40_000}, ensure_ascii=False).encode()
+    assert send(world, path, large).status == 413
+    assert send(world, path, large, as_base64=True).status == 413
+    assert world.table() == before
+
+
+@pytest.mark.parametrize("path", ["/orders", "/refund-requests", "/withdrawals", "/support/refund-cases"])
+@pytest.mark.parametrize("key", [None, "", "x" * 129, "a b", "é", "\x07"])
+def test_a_key_that_is_none_is_named(world: World, path: str, key: str | None) -> None:
+    """What opens something wants an Idempotency-Key."""
+    before = world.table()
+    told = send(world, path, json.dumps(BODIES[path]).encode(), key=key)
+    assert (told.status, told.fields) == (422, ["header.idempotency-key"])
+    assert world.table() == before
+
+
+@pytest.mark.parametrize("case_id", ["x", "case_", "case_xyz", CASE + "0", "case_%00", "..", "CASE_" + "0" * 24])
+def test_an_id_that_is_none_is_refused(world: World, case_id: str) -> None:
+    """As what does not exist, or as what can't."""
+    for told in (world.ada.get(f"/refund-requests/{case_id}"), world.ada.get(f"/withdrawals/{case_id}")):
+        assert told.status in {404, 422}
+
+
+@pytest.mark.parametrize("path", ["/account/statement", "/purchases", "/refund-requests"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("limit", "0"),
+        ("limit", "101"),
+        ("limit", "x"),
+        ("after", "x"),
+        ("after", ""),
+        ("after", "é"),
+        ("surprise", "1"),
+    ],
+)
+def test_a_parameter_that_is_wrong_is_named(world: World, path: str, name: str, value: str) -> None:
+    """Unknown ones too."""
+    told = world.ada.get(path, query={name: value})
+    assert (told.status, told.fields) == (422, [f"query.{name}"])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_json_is_answered_and_never_by_a_5xx(world: World, data: st.DataObject) -> None:
+    """Right bodies with anything in the place of anything."""
+    path = data.draw(st.sampled_from(sorted(BODIES)))
+    body = copy.deepcopy(BODIES[path])
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.sampled_from([*sorted(body), "surprise"]))] = data.draw(JSON)
+    told = send(world, path, json.dumps(body).encode())
+    assert told.status < 500, (path, body, told.text)
+
+
+def test_nothing_of_a_customer_is_in_the_logs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what was written to us, nor addresses, nor keys."""
+    log = io.StringIO()
+    monkeypatch.setattr(world.services.logger.registered_handler, "stream", log)
+    secret = {"message": "my secret words", "email": "ada.private@example.com", "reference": "SECRET-REF"}
+    world.ada.post("/refund-requests", {**BODIES["/refund-requests"], **secret}, key="secret-key-1")
+    world.ada.post(
+        "/refund-requests", {**BODIES["/refund-requests"], **secret, "surprise": "s3cr3t"}, key="secret-key-2"
+    )
+    logged = log.getvalue()
+    assert logged.count("answered") == 2
+    assert not [word for word in (*secret.values(), "secret-key", "s3cr3t") if word in logged]
