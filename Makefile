@@ -45,7 +45,7 @@ verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json
 
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: check test lint format validate build runtime engines lock events clean
+.PHONY: check test lint format validate build runtime engines lock events openapi clean
 check: lint validate runtime test ## All of CI
 
 test: .venv/.installed .venv-ministack/.installed engines ## The tests
@@ -105,6 +105,9 @@ lock: .venv/.installed ## Resolve the dependencies anew; no index address gets i
 	@$(COMPILE) --group ministack -o requirements/ministack.txt
 	@$(COMPILE) --group sam -o requirements/sam.txt
 	@$(COMPILE) --group runtime -o requirements/runtime.txt
+
+openapi: .venv/.installed ## Write the API's description from the code
+	@$(PYTHON) -m tools.openapi
 
 clean: ## Remove everything that set-up and builds made
 	@rm -rf .venv .venv-ministack .venv-sam .venv-runtime .engines .local .aws-sam .aws-sam.log

@@ -1,0 +1,66 @@
+"""The API's description is the code's, whole, and its page loads what it needs."""
+
+import base64
+import gzip
+import json
+import re
+from typing import Any
+
+import pytest
+
+from functions.describe_api.app import lambda_handler
+from tests.frontend import deployed, description, operations
+from tools.openapi import FILE
+
+
+def fetched(path: str, *, zipped: bool = True) -> tuple[dict[str, Any], bytes]:
+    """What a browser gets."""
+    answer = lambda_handler({"rawPath": path, "headers": {"accept-encoding": "gzip, br"} if zipped else {}}, None)
+    body = base64.b64decode(answer["body"])
+    return answer, gzip.decompress(body) if answer["headers"].get("content-encoding") == "gzip" else body
+
+
+def test_the_description_in_the_repository_is_what_the_code_says() -> None:
+    """`make openapi` writes it."""
+    assert json.loads(FILE.read_text("utf-8")) == description()
+
+
+def test_every_deployed_route_of_the_api_is_described_and_no_other() -> None:
+    """But for the webhooks, and for the description itself."""
+    wanted = {(route.method, route.path) for route in deployed() if route.authorizer}
+    assert {(method, path) for method, path, _ in operations()} == wanted
+
+
+def test_every_operation_says_what_it_does_who_may_and_how_it_ends() -> None:
+    """A summary, an answer, problems, and the template's own word on who may call it."""
+    for method, path, operation in operations():
+        route = next(route for route in deployed() if (route.method, route.path) == (method, path))
+        assert operation["summary"], path
+        assert operation["description"], path
+        assert {"200", "201"} & operation["responses"].keys(), path
+        assert {"422", "503"} <= operation["responses"].keys(), path
+        name = "service" if route.authorizer == "AWS_IAM" else "customer"
+        assert operation["security"] == [{name: list(route.scopes)}], path
+
+
+def test_the_page_loads_from_where_its_policy_lets_it() -> None:
+    """Everything that it names is there, from our own origin, with the type that a browser wants."""
+    answer, page = fetched("/docs")
+    assert answer["headers"]["content-security-policy"].startswith("default-src 'self'")
+    named = re.findall(r'(?:src|href)="([^"]+)"', page.decode())
+    assert sorted(named) == ["/docs/start.js", "/docs/swagger-ui-bundle.min.js", "/docs/swagger-ui.min.css"]
+    for path in named:
+        found, content = fetched(path)
+        assert found["statusCode"] == 200
+        assert found["headers"]["content-type"].startswith("text/css" if path.endswith("css") else "text/javascript")
+        assert content
+    assert b'url: "/openapi.json"' in fetched("/docs/start.js")[1]
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_description_comes_zipped_to_who_asks_for_it(zipped: bool) -> None:
+    """And plain to who does not."""
+    answer, body = fetched("/openapi.json", zipped=zipped)
+    assert ("content-encoding" in answer["headers"]) == zipped
+    assert json.loads(body)["openapi"] == "3.1.0"
+    assert fetched("/docs/nothing")[0]["statusCode"] == 404
