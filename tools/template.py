@@ -130,7 +130,7 @@ def routes(template: dict[str, Any]) -> list[Route]:
     for name, _, properties, event in _events(template, "HttpApi"):
         own = event.get("Auth", {})
         authorizer = own.get("Authorizer", default)
-        scopes = tuple(own.get("AuthorizationScopes", ()))
+        scopes = tuple(_resolved(template, own.get("AuthorizationScopes", []), {}))
         route = f"{event['Method'].upper()} {event['Path']}"
         if authorizer == "NONE" and default:
             authorizer, scopes = None, ()
