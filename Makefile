@@ -49,7 +49,7 @@ verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json
 check: lint validate runtime test ## All of CI
 
 test: .venv/.installed .venv-ministack/.installed engines ## The tests
-	@$(PYTHON) -m pytest -n auto --maxprocesses 4 $(ARGS)
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: .venv/.installed ## Format, lint, types, import arrows
 	@.venv/bin/ruff format --check --quiet .
