@@ -1,0 +1,61 @@
+"""What a request costs: the calls that reach DynamoDB, counted as they leave the client. No path of a request scans."""
+
+import pytest
+
+from tests.integration.conftest import ADA, ADAS, BOBS, Calls, World
+from tests.integration.test_api import ORDER, ask, new_key
+
+
+def test_an_account_is_one_get_item(world: World, calls: Calls) -> None:
+    """However much is on it."""
+    assert world.ada.get("/account").status == 200
+    assert calls.since() == ["GetItem"]
+
+
+@pytest.mark.parametrize("query", [{}, {"limit": 1}, {"format": "csv"}])
+def test_a_page_of_a_statement_is_one_query(world: World, calls: Calls, query: dict[str, object]) -> None:
+    """With the balance after each entry, on the first page and on the next."""
+    for number in range(2):
+        world.service.post("/usage", {"account_id": ADA, "run_id": f"run_{number}", "credits": 1})
+    calls.since()
+    told = world.ada.get("/account/statement", query=query)
+    assert calls.since() == ["Query"]
+    if "limit" in query:
+        assert world.ada.get("/account/statement", query={"after": told.json["next"]}).status == 200
+        assert calls.since() == ["Query"]
+
+
+def test_a_draw_is_at_most_one_read_and_one_write(world: World, calls: Calls) -> None:
+    """Asked again it is the read alone; refused as well."""
+    run = {"account_id": ADA, "run_id": "run_1", "credits": 5}
+    assert world.service.post("/usage", run).status == 200
+    assert calls.since() == ["BatchGetItem", "TransactWriteItems"]
+    assert world.service.post("/usage", run).status == 200
+    assert world.service.post("/usage", {**run, "run_id": "run_2", "credits": 10**6}).status == 402
+    assert calls.since() == ["BatchGetItem", "BatchGetItem"]
+
+
+@pytest.mark.parametrize("reason", ["changed_my_mind", "wrong_amount", "technical_problem", "charged_twice"])
+def test_a_refund_request_is_at_most_five_calls(world: World, calls: Calls, reason: str) -> None:
+    """One of them the write; asked again under its key, one read."""
+    key = new_key()
+    body = {"purchase_id": ADAS, "reason": reason}
+    assert world.ada.post("/refund-requests", body, key=key).status == 201
+    made = calls.since()
+    assert len(made) <= 5
+    assert made.count("TransactWriteItems") == 1
+    assert world.ada.post("/refund-requests", body, key=key).status == 201
+    assert len(calls.since()) <= 3
+
+
+def test_no_request_scans(world: World, calls: Calls) -> None:
+    """Nor does it read a table's items in any other way than by key or by one partition."""
+    case_id = ask(world.bob, BOBS).json["case_id"]
+    world.ada.post("/orders", ORDER, key=new_key())
+    world.ada.get("/purchases")
+    world.bob.get("/refund-requests")
+    world.bob.get(f"/refund-requests/{case_id}")
+    world.sam.get("/support/refund-cases")
+    world.sam.get(f"/support/refund-cases/{case_id}")
+    world.bob.post("/subscription/cancellation")
+    assert set(calls.since()) <= {"GetItem", "BatchGetItem", "Query", "TransactWriteItems"}
