@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from ledger import catalogue
+from ledger.events import ParkReason
 from ledger.facts import PaymentSettled
 from ledger.providers import stripe
 from tools.stories import telling
@@ -30,3 +31,23 @@ def test_an_invoices_line_cost_what_discounts_and_taxes_left_of_its_amount() -> 
     assert (payment.paid_minor, [line.amount_minor for line in payment.lines]) == (825, [825])
     payment = invoice_with({"discount_amounts": None, "taxes": None})
     assert [line.amount_minor for line in payment.lines] == [1500]
+
+
+def test_a_period_that_prorations_paid_for_waits_for_a_person() -> None:
+    """The customer is owed its credits: it is not noted and forgotten."""
+    content = json.loads(telling("stripe/renewal_failed_01_invoice_paid.json", "").body)
+    content["data"]["object"] |= {"total": -500, "subtotal": -500, "amount_paid": 0}
+    event = stripe.translate(content, catalogue.load(), is_live=False)
+    assert event is not None
+    assert event.parked is ParkReason.UNEXPECTED_CHARGE
+
+
+def test_why_an_event_is_parked_says_nothing_of_its_content() -> None:
+    """The detail is logged: an object where an id should be may hold a person's address."""
+    content = json.loads(telling("stripe/renewal_failed_01_invoice_paid.json", "").body)
+    expanded = {"object": "subscription", "email": "finn@example.com"}
+    content["data"]["object"]["parent"]["subscription_details"]["subscription"] = expanded
+    event = stripe.translate(content, catalogue.load(), is_live=False)
+    assert event is not None
+    assert event.parked is ParkReason.UNKNOWN_SHAPE
+    assert (event.detail, "finn" in event.detail) == ("ValueError: subscription is of type dict, not a text", False)

@@ -37,11 +37,16 @@ def notification(body: bytes, id_field: str, type_field: str) -> Json:
     return content
 
 
+def _kind(found: object) -> str:
+    """What was found, without its content: an expanded object would bring e-mail addresses into the log."""
+    return "empty" if found == "" else f"of type {type(found).__name__}"
+
+
 def text(source: Json, field: str) -> str:
     """A text that must be there."""
     found = source[field]
     if not isinstance(found, str) or not found:
-        raise ValueError(f"{field} is {found!r}, not a text")
+        raise ValueError(f"{field} is {_kind(found)}, not a text")
     return found
 
 
@@ -51,7 +56,7 @@ def optional_text(source: Json | None, field: str) -> str | None:
     if found is None or found == "":
         return None
     if not isinstance(found, str):
-        raise TypeError(f"{field} is {found!r}, not a text")
+        raise TypeError(f"{field} is {_kind(found)}, not a text")
     return found
 
 
@@ -59,24 +64,30 @@ def whole(source: Json, field: str) -> int:
     """A whole number that must be there, also as text."""
     found = source[field]
     if isinstance(found, bool) or not isinstance(found, int | str):
-        raise TypeError(f"{field} is {found!r}, not a whole number")
-    return int(found)
+        raise TypeError(f"{field} is {_kind(found)}, not a whole number")
+    try:
+        return int(found)
+    except ValueError:
+        raise ValueError(f"{field} is a text, not a whole number") from None
 
 
 def moment(seconds: object) -> datetime:
     """A Unix time in seconds."""
     if isinstance(seconds, bool) or not isinstance(seconds, int):
-        raise TypeError(f"{seconds!r} is not a time in seconds")
+        raise TypeError(f"a time is {_kind(seconds)}, not in seconds")
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def instant(stamp: object) -> datetime:
     """An RFC 3339 time."""
     if not isinstance(stamp, str):
-        raise TypeError(f"{stamp!r} is not an RFC 3339 time")
-    at = datetime.fromisoformat(stamp)
+        raise TypeError(f"a time is {_kind(stamp)}, not of RFC 3339")
+    try:
+        at = datetime.fromisoformat(stamp)
+    except ValueError:
+        raise ValueError("a time is a text, not of RFC 3339") from None
     if at.tzinfo is None:
-        raise ValueError(f"{stamp} has no time zone")
+        raise ValueError("a time has no time zone")
     return at.astimezone(UTC)
 
 

@@ -215,8 +215,8 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
     total_minor, subtotal_minor = whole(invoice, "total"), whole(invoice, "subtotal")
     if total_minor <= 0 and subtotal_minor > 0 and not _is_free_order(owner, subtotal_minor):
         raise NotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
-    if total_minor < 0:
-        return {"owner": owner}
+    if total_minor < 0:  # prorations gave more than the period costs: it is paid, and a person says what it grants
+        raise NotBookable(ParkReason.UNEXPECTED_CHARGE, "a period was paid by prorations that left a credit")
 
     payment_id = _payment_id(text(invoice, "id"))
     claims_order = reason == "subscription_create" and owner.order_id is not None
