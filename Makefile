@@ -43,6 +43,11 @@ ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=ac
 verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json]
 	@$(PYTHON) -m tools.ledger verify $(JSON)
 
+.PHONY: proof
+proof: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## Prove it: [LONG=1] [MINUTES=…] [SEED=…] [PART=…] [CASE=…] [FORMAT=json]
+	@$(PYTHON) -m proof $(if $(LONG),--long) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(PART),--part $(PART)) $(if $(CASE),--case $(CASE)) $(JSON)
+
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: check test lint format validate build runtime engines lock events openapi clean
@@ -87,8 +92,8 @@ engines: .venv/.installed
 
 # Lambda's runtime is of the functions' own Python; the others have ours.
 .venv-runtime/.installed: INTERPRETER := $(PYTHON313)/python3.13
-.venv-ministack/.installed .venv-sam/.installed: INTERPRETER := .venv/bin/python
-.venv-ministack/.installed .venv-sam/.installed .venv-runtime/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
+.venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed: INTERPRETER := .venv/bin/python
+.venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed .venv-runtime/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
 	@echo "setting up .venv-$*" >&2
 	@$(UV) venv --quiet --clear --python $(INTERPRETER) .venv-$*
 	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes requirements/$*.txt
@@ -105,9 +110,10 @@ lock: .venv/.installed ## Resolve the dependencies anew; no index address gets i
 	@$(COMPILE) --group ministack -o requirements/ministack.txt
 	@$(COMPILE) --group sam -o requirements/sam.txt
 	@$(COMPILE) --group runtime -o requirements/runtime.txt
+	@$(COMPILE) --group proof -o requirements/proof.txt
 
 openapi: .venv/.installed ## Write the API's description from the code
 	@$(PYTHON) -m tools.openapi
 
 clean: ## Remove everything that set-up and builds made
-	@rm -rf .venv .venv-ministack .venv-sam .venv-runtime .engines .local .aws-sam .aws-sam.log
+	@rm -rf .venv .venv-ministack .venv-sam .venv-runtime .venv-proof .engines .local .aws-sam .aws-sam.log

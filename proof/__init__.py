@@ -1,0 +1,1 @@
+"""The proof: that the ledger is right in any order, under any repetition, crash, concurrency, fault and input."""

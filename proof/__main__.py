@@ -1,0 +1,192 @@
+"""Prove what the README claims, on this machine: order, crashes, concurrency, faults, bad input, a model.
+
+The short form takes a few minutes and runs in CI; the long one as long as it is told. The same seed plays the same
+cases; what is found is told with the command that plays it again.
+
+Exit codes: 0 all holds; 1 something was found; 2 a part could not run here, and nothing was found in the others.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from proof.worker import CANNOT_RUN
+from tools.engines import ROOT, die_with_parent
+from tools.statement import paper
+
+SHORT_MINUTES, LONG_MINUTES = 3.0, 60.0
+AT_ONCE = 2
+"""Parts that run side by side: the machines of CI have two cores."""
+
+
+@dataclass(slots=True)
+class Part:
+    """One part of the proof, and what has come of it."""
+
+    name: str  # its module in this package
+    claim: str
+    share: float  # of the time
+    counts: dict[str, int] = field(default_factory=dict)
+    spent: float = 0.0
+    took_s: float = 0.0
+    found: list[dict[str, str]] = field(default_factory=list)
+    cannot_run: str | None = None
+
+    @property
+    def verdict(self) -> str:
+        if self.found:
+            return "broken"
+        return "not run" if self.cannot_run else "holds"
+
+
+def parts() -> list[Part]:
+    """All parts, those first that take long."""
+    return [
+        Part("convergence", "every order and repetition ends in the same ledger, and that is what happened", 4),
+    ]
+
+
+def main() -> int:
+    """Run the parts, show how far they are, and report."""
+    parser = argparse.ArgumentParser(
+        prog="python -m proof", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    known = parts()
+    parser.add_argument("--part", action="append", choices=[part.name for part in known], help="only this one")
+    parser.add_argument("--seed", type=int, default=7, help="of everything that is random (default: 7)")
+    parser.add_argument("--case", type=int, help="only this case of the one part")
+    parser.add_argument("--long", action="store_true", help=f"for {LONG_MINUTES:.0f} minutes")
+    parser.add_argument("--minutes", type=float, help=f"about how long all of it may take (default: {SHORT_MINUTES})")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    arguments = parser.parse_args()
+    if arguments.case is not None and len(arguments.part or ()) != 1:
+        parser.error("--case names a case of one part: give that with --part")
+    chosen = [part for part in known if not arguments.part or part.name in arguments.part]
+    minutes = arguments.minutes or (LONG_MINUTES if arguments.long else SHORT_MINUTES)
+    try:
+        _run(chosen, minutes * 60, arguments.seed, arguments.case)
+    except KeyboardInterrupt:
+        return 130
+    if arguments.json:
+        print(json.dumps(_as_json(chosen, arguments.seed, minutes), indent=2))
+    else:
+        _report(chosen, arguments.seed)
+    if any(part.found for part in chosen):
+        return 1
+    return 2 if any(part.cannot_run for part in chosen) else 0
+
+
+def _run(chosen: list[Part], seconds: float, seed: int, case: int | None) -> None:
+    """Run the parts, so many at once, each in a process of its own."""
+    waiting = list(chosen)
+    at_once = min(AT_ONCE, len(chosen))
+    whole = sum(part.share for part in chosen)
+    told = Console(stderr=True)
+    columns = (TextColumn("{task.fields[name]:12}"), BarColumn(), TextColumn("{task.fields[counts]}"))
+    with Progress(*columns, console=told, transient=True, disable=not told.is_terminal) as progress:
+
+        def work() -> None:
+            while waiting:
+                part = waiting.pop(0)
+                bar = progress.add_task("", name=part.name, counts="", total=1.0)
+                _run_one(part, part.share / whole * seconds * at_once, seed, case, progress, bar)
+                told.print(Text(f"{part.name:12} {part.verdict:8} {_counted(part)}"))
+
+        workers = [threading.Thread(target=work, daemon=True) for _ in range(at_once)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+
+def _run_one(part: Part, seconds: float, seed: int, case: int | None, progress: Progress, bar: TaskID) -> None:
+    command = [sys.executable, "-m", "proof.worker", part.name, "--seed", str(seed), "--seconds", f"{seconds:.0f}"]
+    command += ["--case", str(case)] if case is not None else []
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
+        for line in process.stdout or ():
+            said: dict[str, Any] = json.loads(line)
+            part.counts = said.get("counts", part.counts)
+            part.spent = said.get("spent", part.spent)
+            if "found" in said:
+                part.found.append({"what": said["found"], "again": said["again"]})
+            progress.update(bar, completed=part.spent, counts=_counted(part))
+        ended = process.wait()
+        part.took_s = time.monotonic() - began
+        progress.remove_task(bar)
+        if ended == CANNOT_RUN:
+            part.cannot_run = _last_words(errors)
+        elif ended not in {0, 1}:
+            part.found.append({"what": f"it ended with {ended}: {_last_words(errors)}", "again": " ".join(command)})
+
+
+def _last_words(errors: IO[str]) -> str:
+    errors.seek(0)
+    return errors.read().strip()[-2000:]
+
+
+def _counted(part: Part) -> str:
+    return " · ".join(f"{number:,} {what}" for what, number in part.counts.items())
+
+
+def _report(chosen: list[Part], seed: int) -> None:
+    table = Table(box=None, padding=(0, 2))
+    for column in ("", "part", "claim", "tried"):
+        table.add_column(column)
+    table.add_column("seconds", justify="right")
+    marks = {"holds": "[green]✓[/]", "broken": "[red]✗[/]", "not run": "[yellow]–[/]"}
+    for part in chosen:
+        tried = "\n".join(f"{number:,} {what}" for what, number in part.counts.items())
+        table.add_row(marks[part.verdict], part.name, part.claim, Text(tried), f"{part.took_s:.0f}")
+    console = paper()
+    console.print(table)
+    for part in chosen:
+        for found in part.found:
+            console.print(Text(f"\n✗ {part.name}: {found['what']}\n  again: {found['again']}"))
+        if part.cannot_run:
+            console.print(Text(f"\n– {part.name} did not run: {part.cannot_run}"))
+    console.print(Text(f"\nseed {seed}"))
+
+
+def _as_json(chosen: list[Part], seed: int, minutes: float) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "minutes": minutes,
+        "holds": all(part.verdict == "holds" for part in chosen),
+        "parts": [
+            {
+                "part": part.name,
+                "claim": part.claim,
+                "verdict": part.verdict,
+                "counts": part.counts,
+                "seconds": round(part.took_s, 1),
+                "found": part.found,
+                "cannot_run": part.cannot_run,
+            }
+            for part in chosen
+        ],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
