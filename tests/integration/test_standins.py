@@ -321,6 +321,23 @@ def test_stripe_subscription_renewed_canceled_and_ended(stripe_account: StripeAc
     refused_by_stripe("resource_missing", lambda: client.v1.subscriptions.cancel(subscription_id))
 
 
+def test_stripe_plan_upgraded_within_its_period(stripe_account: StripeAccount, webhooks: Webhooks) -> None:
+    """What is prorated grants nothing; the next period gives as much as was taken then."""
+    client = stripe_client(stripe_account)
+    subscription_id = stripe_account.pay(subscribes(client).id)["subscription"]
+    prorated = stripe_account.change_quantity(subscription_id, 3)
+    assert [line["amount"] for line in prorated["lines"]["data"]] == [-750, 2250]
+    assert (prorated["billing_reason"], prorated["amount_paid"]) == ("subscription_update", 1500)
+    assert client.v1.subscriptions.retrieve(subscription_id)["items"].data[0].quantity == 3
+    stripe_account.drain()
+    assert webhooks.balance == 1000
+    stripe_account.renew(subscription_id)
+    stripe_account.drain()
+    assert webhooks.balance == 4000
+    with pytest.raises(NotPossible):
+        stripe_account.change_quantity(subscription_id, 3)
+
+
 def test_stripe_subscription_refunded_by_its_invoice(stripe_account: StripeAccount, webhooks: Webhooks) -> None:
     """An invoice names no PaymentIntent: the link leads to it, either way, and a refund takes that period's credits."""
     client = stripe_client(stripe_account)
@@ -730,6 +747,22 @@ def test_paddle_order_paid_refunded_and_settled(paddle_account: PaddleAccount, w
         "dispute-opened",
         "refund-settled",
     }
+
+
+def test_paddle_plan_upgraded_within_its_period(paddle_account: PaddleAccount, webhooks: Webhooks) -> None:
+    """What is prorated grants nothing; the next period gives as much as was taken then."""
+    client = paddle_client(paddle_account)
+    subscription_id = paddle_account.pay(transaction(client, PLAN).id)["subscription_id"]
+    prorated = paddle_account.change_quantity(subscription_id, 3)
+    assert client.transactions.get(prorated["id"]).origin == "subscription_update"
+    assert client.subscriptions.get(subscription_id).items[0].quantity == 3
+    paddle_account.drain()
+    assert webhooks.balance == 1000
+    paddle_account.renew(subscription_id)
+    paddle_account.drain()
+    assert webhooks.balance == 4000
+    with pytest.raises(NotPossible):
+        paddle_account.change_quantity(subscription_id, 2)
 
 
 def test_paddle_subscription_renewed_canceled_and_ended(paddle_account: PaddleAccount, webhooks: Webhooks) -> None:

@@ -3,10 +3,18 @@
 import random
 import string
 import time
+from collections.abc import Callable
 
 _BASE62 = string.digits + string.ascii_letters
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, as ULIDs have it
-_chance = random.SystemRandom()
+_chance: random.Random = random.SystemRandom()
+_clock: Callable[[], float] = time.time
+
+
+def repeat_from(seed: int | str, clock: Callable[[], float]) -> None:
+    """From now on this process's ids follow from a seed and a clock, so that a history can be made again."""
+    global _chance, _clock
+    _chance, _clock = random.Random(seed), clock
 
 
 def stripe_id(prefix: str, length: int = 24) -> str:
@@ -16,7 +24,7 @@ def stripe_id(prefix: str, length: int = 24) -> str:
 
 def paddle_id(prefix: str) -> str:
     """`txn_01…`: the prefix and a ULID in lower case, which begins with the time."""
-    milliseconds, letters = int(time.time() * 1000), ""
+    milliseconds, letters = int(_clock() * 1000), ""
     for _ in range(10):
         milliseconds, digit = divmod(milliseconds, 32)
         letters = _BASE32[digit] + letters

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -108,6 +108,7 @@ class PaddleAccount:
             self.renew,
             self.fail_renewal,
             self.end_period,
+            self.change_quantity,
             self.refund,
             self.approve,
             self.reject,
@@ -270,6 +271,25 @@ class PaddleAccount:
         with self.lock:
             found = self._live_subscription(subscription)
             return self.end_now(found) if found["scheduled_change"] else self.renew(subscription)
+
+    def change_quantity(self, subscription: str, quantity: int) -> Json:
+        """The customer takes more of the plan in the middle of a period: what differs is prorated and billed."""
+        with self.lock:
+            found = self._live_subscription(subscription)
+            (plan,) = self.carts[subscription]
+            if found["status"] != "active" or found["scheduled_change"] or quantity <= plan.quantity:
+                raise NotPossible(f"{subscription} is {found['status']}, or set to end, or {quantity} is not more.")
+            more = replace(plan, quantity=quantity - plan.quantity)
+            self.carts[subscription] = (replace(plan, quantity=quantity),)
+            self._change(found, "updated", items=[found["items"][0] | {"quantity": quantity}])
+            billed = self._bill(found, origin="subscription_update", cart=(more,), is_proration=True)
+            paid = self._complete(
+                billed,
+                customer=found["customer_id"],
+                subscription_id=subscription,
+                is_proration=True,
+            )
+            return copy.deepcopy(paid)
 
     def advance(self, seconds: float) -> str:
         """Time passes. Subscriptions wait until you `renew` them."""
@@ -468,6 +488,7 @@ class PaddleAccount:
         customer: str,
         subscription_id: str | None,
         period: tuple[int, int] | None = None,
+        is_proration: bool = False,
     ) -> Json:
         """The money is captured and processed."""
         billed = transaction["billing_period"]
@@ -483,6 +504,7 @@ class PaddleAccount:
             subscription_id=subscription_id,
             period=span,
             attempts=[self._attempt(transaction, is_captured=True), *transaction["payments"]],
+            is_proration=is_proration,
             updated_at=stamp(self.clock.now()),
         )
         number = transaction["invoice_number"] or paid["invoice_number"]
@@ -521,9 +543,16 @@ class PaddleAccount:
         for item in subscription["items"]:
             item.update(previously_billed_at=starts_at, next_billed_at=ends_at)
 
-    def _bill(self, subscription: Json) -> Json:
-        """The transaction of a subscription's present period, not paid yet."""
-        transaction_id, cart = paddle_id("txn"), self.carts[subscription["id"]]
+    def _bill(
+        self,
+        subscription: Json,
+        *,
+        origin: str = "subscription_recurring",
+        cart: tuple[CartLine, ...] | None = None,
+        is_proration: bool = False,
+    ) -> Json:
+        """A transaction for a subscription's present period, not paid yet."""
+        transaction_id, cart = paddle_id("txn"), cart or self.carts[subscription["id"]]
         period = subscription["current_billing_period"]
         made = self._shape(
             transaction_id,
@@ -533,7 +562,8 @@ class PaddleAccount:
             customer=subscription["customer_id"],
             custom=subscription["custom_data"],
             status="past_due",
-            origin="subscription_recurring",
+            origin=origin,
+            is_proration=is_proration,
             subscription_id=subscription["id"],
             period=(period["starts_at"], period["ends_at"]),
         )

@@ -9,7 +9,7 @@ import copy
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger import catalogue
@@ -124,6 +124,7 @@ class StripeAccount:
             self.renew,
             self.fail_renewal,
             self.end_period,
+            self.change_quantity,
             self.cancel_in_portal,
             self.refund,
             self.settle_refund,
@@ -313,6 +314,24 @@ class StripeAccount:
         with self.lock:
             found = self._live_subscription(subscription)
             return self.end_now(found) if found["cancel_at"] else self.renew(subscription)
+
+    def change_quantity(self, subscription: str, quantity: int) -> Json:
+        """The customer takes more of the plan in the middle of a period: what differs is prorated and billed."""
+        with self.lock:
+            found, cart = self._live_subscription(subscription), self.carts[subscription]
+            (plan,) = (line for line in cart.lines if line.product.kind is ProductKind.SUBSCRIPTION)
+            if found["status"] != "active" or found["cancel_at"] or quantity <= plan.quantity:
+                raise NotPossible(f"{subscription} is {found['status']}, or set to end, or {quantity} is not more.")
+            with self._changing(found) as changed:
+                item = changed["items"]["data"][0]
+                wanted = replace(plan, quantity=quantity)
+                self.carts[subscription] = replace(cart, lines=(wanted,))
+                item["quantity"] = quantity
+                invoice = self._invoice(changed, "subscription_update", (plan, wanted), self._name_of(changed))
+                changed["latest_invoice"] = invoice["id"]
+                self._prorate(invoice)
+                self._pay_invoice(invoice)
+            return copy.deepcopy(invoice)
 
     def advance(self, seconds: float) -> str:
         """Time passes. Checkouts expire and keys are forgotten; subscriptions wait until you `renew` them."""
@@ -649,6 +668,9 @@ class StripeAccount:
         self._tell("customer.subscription.created", made)
         self._pay_invoice(invoice)
 
+    def _name_of(self, subscription: Json) -> str:
+        return self.customers[subscription["customer"]]
+
     def _next_invoice(self, subscription: Json) -> Json:
         """Move a subscription to its next period, and bill it."""
         item = subscription["items"]["data"][0]
@@ -656,8 +678,7 @@ class StripeAccount:
         item.update(current_period_start=start, current_period_end=end)
         cart = self.carts[subscription["id"]]
         lines = tuple(line for line in cart.lines if line.product.kind is ProductKind.SUBSCRIPTION)
-        who = self.customers[subscription["customer"]]
-        invoice = self._invoice(subscription, "subscription_cycle", lines, who)
+        invoice = self._invoice(subscription, "subscription_cycle", lines, self._name_of(subscription))
         subscription["latest_invoice"] = invoice["id"]
         return invoice
 
@@ -701,6 +722,19 @@ class StripeAccount:
         made["status_transitions"]["paid_at"] = None
         self.invoices[invoice_id] = made
         return made
+
+    def _prorate(self, invoice: Json) -> None:
+        """Of an invoice with the plan as it was and as it is: half a period of the one back, half of the other due."""
+        for line, sign in zip(invoice["lines"]["data"], (-1, 1), strict=True):
+            line["amount"] = line["subtotal"] = sign * line["amount"] // 2
+            line["taxes"] = shapes.taxes(self.tax_on(line["amount"]) if line["taxes"] else 0, line["amount"])
+            line["parent"]["subscription_item_details"]["proration"] = True
+        invoice["parent"]["subscription_details"]["subscription_proration_date"] = invoice["created"]
+        subtotal = sum(line["amount"] for line in invoice["lines"]["data"])
+        tax = sum(entry["amount"] for line in invoice["lines"]["data"] for entry in line["taxes"])
+        invoice.update(dict.fromkeys(("subtotal", "subtotal_excluding_tax", "total_excluding_tax"), subtotal))
+        invoice.update(dict.fromkeys(("amount_due", "amount_remaining"), max(0, subtotal + tax)))
+        invoice.update(total=subtotal + tax, total_taxes=shapes.taxes(tax, subtotal))
 
     def _pay_invoice(self, invoice: Json) -> None:
         """The card is charged for an invoice. Its PaymentIntent is named by the link alone."""
