@@ -48,6 +48,7 @@ from tests.unit.test_events_library import CLASSES, ENABLED_EVENTS, object_fault
 from tools.signing import LOCAL_SECRETS
 from tools.standins import paddle, stripe
 from tools.standins.paddle import PaddleAccount
+from tools.standins.server import NotPossible
 from tools.standins.stripe import StripeAccount
 
 Json = dict[str, Any]
