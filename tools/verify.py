@@ -14,6 +14,7 @@ from ledger.entries import Entry, Kind
 from ledger.events import Receipt
 from ledger.facts import (
     AccountId,
+    Fact,
     Facts,
     PaymentId,
     RefundApproved,
@@ -27,7 +28,7 @@ from ledger.lots import Lot
 from ledger.ordering import ORDERING
 from ledger.ports import Claim, Document, Place, Pointer, Run, case_pointer, review_place
 from ledger.purchases import Purchase, Target, target
-from ledger.refunds import end_of, outstanding, refunded
+from ledger.refunds import end_of, outstanding, refunded, tag_of
 
 
 @dataclass(slots=True)
@@ -209,11 +210,24 @@ def _within_grant(world: World) -> Verdicts:
 
 def _refunded_within_paid(world: World) -> Verdicts:
     """No payment was refunded by more than was paid, what is approved included."""
+    unsent = {f"approved:{tag}" for tag in world.intents}
     for purchase, _ in world.purchases():
         # What the running total alone knows may be the very refund that is under way: it is not added to it.
         told = {key: fact for key, fact in purchase.facts.items() if not isinstance(fact, RefundTotalReported)}
-        most_minor = max((refunded(told) + outstanding(told)).total_minor, refunded(purchase.facts).total_minor)
+        # The provider may refund by itself while ours is in the outbox: its sender looks again, and gives it up.
+        sent = {key: fact for key, fact in told.items() if key not in unsent}
+        decided = {key: fact for key, fact in told.items() if not _is_by_provider(fact, told)}
+        most_minor = max(
+            (refunded(sent) + outstanding(sent)).total_minor,
+            (refunded(decided) + outstanding(decided)).total_minor,
+            refunded(purchase.facts).total_minor,
+        )
         yield purchase.payment_id, purchase.payment is not None and most_minor <= purchase.payment.paid_minor
+
+
+def _is_by_provider(fact: Fact, facts: Facts) -> bool:
+    """A refund that carries out no approval of ours."""
+    return isinstance(fact, RefundChanged) and tag_of(fact, facts) is None
 
 
 def _held(world: World) -> Verdicts:

@@ -14,7 +14,7 @@ from ledger.issuing import issue
 from ledger.ports import Place
 from ledger.purchases import Purchase
 from ledger.usage import fail_run, spend
-from tests.builders import ADA, IN, LATER, PI, POLICY, RENEWED, ask, at, paid, payment, says, tell, wish
+from tests.builders import ADA, IN, LATER, PI, POLICY, RENEWED, ask, at, paid, payment, refund, says, tell, wish
 from tests.fakes import FakeProvider, FakeStore, world
 from tools.verify import World, check
 
@@ -96,6 +96,23 @@ def _ghost(whole: World) -> None:
 def _held_by_nobody(whole: World) -> None:
     holds = {**whole.accounts[ADA].holds, "support:other": Hold(LATER, None)}
     whole.accounts[ADA] = replace(whole.accounts[ADA], holds=holds)
+
+
+def _refunded_besides(whole: World) -> None:
+    """The provider gives all of it back by itself."""
+    item = whole.payments[IN]
+    assert isinstance(item, Purchase)
+    whole.payments[IN] = item.heard(refund(2000, refund_id="re_besides"))
+
+
+def test_what_the_provider_refunds_besides_an_unsent_approval_breaks_nothing() -> None:
+    """The approval is given up when it is taken out of the outbox; were it sent, it would be too much."""
+    says_so = "No payment was refunded by more"
+    whole = world(lived())
+    _refunded_besides(whole)
+    assert not [invariant for invariant in broken(whole) if invariant.startswith(says_so)]
+    whole.intents.clear()
+    assert [invariant for invariant in broken(whole) if invariant.startswith(says_so)]
 
 
 def _approved_too_much(whole: World) -> None:

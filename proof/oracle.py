@@ -1,0 +1,448 @@
+"""The ledger once more, deliberately naive: what it should hold, from the notifications' own words, from scratch.
+
+It imports nothing of the ledger. It keeps nothing, merges nothing, books nothing: given everything that has been heard
+and done so far, it says what is right. So two answers to one question can be compared after every step.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+_CATALOGUE = Path(__file__).parent.parent / "layers" / "ledger" / "ledger" / "catalogue.json"
+_PRODUCTS = json.loads(_CATALOGUE.read_text("utf-8"))["products"]
+_BY_ID: dict[str, Json] = {row["product_id"]: row for row in _PRODUCTS}
+_BY_PRICE: dict[str, Json] = {
+    price_id: row for row in _PRODUCTS for price_ids in row["price_ids"].values() for price_id in price_ids
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A refund that we decided on."""
+
+    tag: str
+    amount_minor: int
+    takes_credits: bool = True
+    items: tuple[tuple[str, int], ...] = ()  # (line, minor units)
+
+
+@dataclass(slots=True)
+class Ours:
+    """What we did ourselves: the product's runs, support's acts, and refunds."""
+
+    drawn: dict[str, dict[str, int]] = field(default_factory=dict)  # by run and lot; of failed runs nothing is left
+    lifted: dict[str, datetime] = field(default_factory=dict)
+    approvals: dict[str, list[Approval]] = field(default_factory=dict)  # by the payment's id
+    abandoned: set[str] = field(default_factory=set)
+    sent: dict[str, str] = field(default_factory=dict)  # the refund's id, by tag
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What should remain of one grant."""
+
+    granted: int
+    drawn: int
+    refunded: int
+    disputed: int
+    reserve_target: int
+    owed: int
+    expires_at: datetime | None
+    is_frozen: bool
+
+    @property
+    def left(self) -> int:
+        """What remains, or has lapsed."""
+        return self.granted - self.drawn - self.refunded - self.disputed
+
+    def spendable(self, now: datetime) -> int:
+        is_lapsed = self.expires_at is not None and self.expires_at <= now
+        return 0 if self.is_frozen or is_lapsed else max(0, self.left - self.reserve_target)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What one customer's ledger should hold."""
+
+    lots: Mapping[str, Lot]
+    holds: frozenset[str]
+
+    def draw(self, credits_: int, now: datetime) -> dict[str, int] | None:
+        """Which lots a run should draw from: what lapses first goes first. None: it should be refused."""
+        if self.holds or credits_ > sum(lot.spendable(now) for lot in self.lots.values()):
+            return None
+        drawn = {}
+        never = datetime.max.replace(tzinfo=UTC)
+        for lot_id, lot in sorted(self.lots.items(), key=lambda pair: (pair[1].expires_at or never, pair[0])):
+            if part := min(credits_, lot.spendable(now)):
+                drawn[lot_id] = part
+                credits_ -= part
+        return drawn
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    line_id: str
+    credits: int
+    amount_minor: int
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    payment_id: str
+    at: datetime
+    paid_minor: int
+    lines: tuple[_Line, ...]
+    claim: str | None
+    overcharge_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Refund:
+    refund_id: str
+    rank: int
+    at: datetime
+    amount_minor: int
+    tag: str | None
+    items: tuple[tuple[str, int, bool], ...] = ()  # (line, minor units, is it tax alone?)
+
+
+@dataclass(slots=True)
+class _Heard:
+    """Everything that was said about one payment, sorted by kind; of each thing all that was said."""
+
+    names: set[str] = field(default_factory=set)
+    paid: list[_Paid] = field(default_factory=list)
+    refunds: list[_Refund] = field(default_factory=list)
+    totals: list[tuple[str, datetime, int]] = field(default_factory=list)
+    disputes: list[tuple[str, datetime, Json]] = field(default_factory=list)
+    adjustments: list[tuple[str, datetime, Json]] = field(default_factory=list)
+
+    def join(self, other: "_Heard") -> None:
+        self.names |= other.names
+        for kind in ("paid", "refunds", "totals", "disputes", "adjustments"):
+            getattr(self, kind).extend(getattr(other, kind))
+
+
+_PENDING, _SUCCEEDED, _CANCELED, _FAILED = 0, 2, 3, 4
+_RANKS = {
+    "pending": _PENDING,
+    "requires_action": 1,
+    "succeeded": _SUCCEEDED,
+    "canceled": _CANCELED,
+    "failed": _FAILED,
+    "pending_approval": _PENDING,
+    "approved": _SUCCEEDED,
+    "rejected": _CANCELED,
+    "reversed": _FAILED,
+}
+
+
+def book(notifications: Iterable[tuple[str, Json]], ours: Ours) -> Book:
+    """What the ledger should hold after these (provider, notification) and our own acts, whatever their order was."""
+    payments: list[_Heard] = []
+    for provider, content in notifications:
+        said = _stripe(content) if provider == "stripe" else _paddle(content)
+        for known in [one for one in payments if one.names & said.names]:
+            payments.remove(known)
+            said.join(known)
+        if said.names:
+            payments.append(said)
+    paid = {min(one.paid, key=lambda paid: paid.at): one for one in payments if one.paid}
+    originals: dict[str, _Paid] = {}
+    for payment in sorted(paid, key=lambda paid: (paid.at, paid.payment_id)):
+        originals.setdefault(payment.claim or payment.payment_id, payment)
+    lots: dict[str, Lot] = {}
+    holds: set[str] = set()
+    for payment, heard in paid.items():
+        holds |= _holds(payment, heard, ours)
+        if originals[payment.claim or payment.payment_id] is payment:
+            lots |= _lots(payment, heard, ours)
+    return Book(lots, frozenset(holds))
+
+
+def _lots(payment: _Paid, heard: _Heard, ours: Ours) -> dict[str, Lot]:
+    approvals = {approval.tag: approval for name in heard.names for approval in ours.approvals.get(name, ())}
+    refunds = _latest(heard.refunds)
+    bears = {refund.refund_id: _tag(refund, approvals, ours) for refund in refunds}
+    settled = [refund for refund in refunds if refund.rank == _SUCCEEDED]
+    reports: dict[str, tuple[datetime, int]] = {}
+    for charge_id, at, total in heard.totals:
+        reports[charge_id] = max(reports.get(charge_id, (at, total)), (at, total))
+    unsettled_minor = sum(refund.amount_minor for refund in refunds if refund.rank != _SUCCEEDED)
+    total_minor = max(
+        sum(refund.amount_minor for refund in settled),
+        sum(total for _, total in reports.values()) - unsettled_minor,
+    )
+
+    named: dict[str, int] = {}
+    without_credits_minor = 0
+    for refund in settled:
+        approval = approvals.get(bears[refund.refund_id] or "")
+        if approval and not approval.takes_credits:
+            without_credits_minor += refund.amount_minor
+            continue
+        items = refund.items
+        if not items and approval and approval.amount_minor == refund.amount_minor:
+            items = tuple((line_id, amount_minor, False) for line_id, amount_minor in approval.items)
+        for line_id, amount_minor, is_tax_alone in items:
+            if is_tax_alone:
+                without_credits_minor += amount_minor
+            else:
+                named[line_id] = named.get(line_id, 0) + amount_minor
+    unnamed_minor = max(0, total_minor - sum(named.values()) - without_credits_minor)
+    lost_minor, is_frozen = _lost(heard)
+
+    after_refunds = _shares(payment, named, unnamed_minor, without_credits_minor)
+    after_disputes = _shares(payment, named, unnamed_minor + lost_minor, without_credits_minor)
+    for tag, approval in approvals.items():
+        if not _has_ended(tag, refunds, bears, ours):
+            if not approval.takes_credits:
+                without_credits_minor += approval.amount_minor
+                continue
+            for line_id, amount_minor in approval.items:
+                named[line_id] = named.get(line_id, 0) + amount_minor
+            unnamed_minor += approval.amount_minor - sum(amount_minor for _, amount_minor in approval.items)
+    after_approvals = _shares(payment, named, unnamed_minor + lost_minor, without_credits_minor)
+
+    lots = {}
+    for position, line in enumerate(payment.lines):
+        lot_id = f"{payment.claim or payment.payment_id}/{position}"
+        drawn = sum(run.get(lot_id, 0) for run in ours.drawn.values())
+        to_refund, gone, whole = (
+            line.credits * share[position].numerator // share[position].denominator
+            for share in (after_refunds, after_disputes, after_approvals)
+        )
+        refunded = min(to_refund, line.credits - drawn)
+        disputed = min(gone - to_refund, line.credits - drawn - refunded)
+        lots[lot_id] = Lot(
+            granted=line.credits,
+            drawn=drawn,
+            refunded=refunded,
+            disputed=disputed,
+            reserve_target=whole - gone,
+            owed=gone - refunded - disputed,
+            expires_at=line.expires_at,
+            is_frozen=is_frozen,
+        )
+    return lots
+
+
+def _shares(payment: _Paid, named: Mapping[str, int], unnamed_minor: int, without_minor: int) -> list[Fraction]:
+    """How much of each line's price is gone."""
+    by_name = [_part(named.get(line.line_id, 0), line.amount_minor) for line in payment.lines]
+    named_minor = sum(min(named.get(line.line_id, 0), line.amount_minor) for line in payment.lines)
+    not_for_credits = max(0, payment.overcharge_minor - without_minor)
+    rest = _part(unnamed_minor - not_for_credits, payment.paid_minor - payment.overcharge_minor - named_minor)
+    return [share + (1 - share) * rest for share in by_name]
+
+
+def _part(part_minor: int, whole_minor: int) -> Fraction:
+    return Fraction(min(max(part_minor, 0), whole_minor), whole_minor) if whole_minor > 0 else Fraction(0)
+
+
+def _latest(said: Iterable[_Refund]) -> list[_Refund]:
+    """Of each refund the state that ranks highest."""
+    latest: dict[str, _Refund] = {}
+    for refund in said:
+        known = latest.get(refund.refund_id)
+        if known is None or (refund.rank, refund.at) > (known.rank, known.at):
+            latest[refund.refund_id] = refund
+    return list(latest.values())
+
+
+def _tag(refund: _Refund, approvals: Mapping[str, Approval], ours: Ours) -> str | None:
+    if refund.tag in approvals:
+        return refund.tag
+    sent = sorted(tag for tag, refund_id in ours.sent.items() if refund_id == refund.refund_id)
+    return sent[0] if sent else None
+
+
+def _has_ended(tag: str, refunds: list[_Refund], bears: Mapping[str, str | None], ours: Ours) -> bool:
+    ours_of_it = [refund for refund in refunds if bears[refund.refund_id] == tag]
+    if ours_of_it:
+        return any(refund.rank >= _SUCCEEDED for refund in ours_of_it)
+    return tag in ours.abandoned
+
+
+# ── Money that banks contest ──────────────────────────────────────────────────────────────────────────────────────────
+
+_OPEN = {"needs_response", "under_review", "appeal_needs_response", "appeal_under_review"}
+
+
+def _lost(heard: _Heard) -> tuple[int, bool]:
+    """What banks have taken for good, and whether one is still to decide."""
+    lost_minor, is_frozen = 0, False
+    for dispute in _last_words(heard.disputes).values():
+        is_frozen |= dispute["status"] in _OPEN
+        lost_minor += dispute["amount"] * _is_lost(dispute)
+    for rows in _chargebacks(heard).values():
+        taken, undone = rows
+        back_minor = sum(_total(row) for row in undone)
+        marked_minor = sum(_total(row) for row in taken if row["status"] == "reversed")
+        lost_minor += max(0, sum(map(_total, taken)) - max(back_minor, marked_minor))
+    return lost_minor, is_frozen
+
+
+def _holds(payment: _Paid, heard: _Heard, ours: Ours) -> set[str]:
+    """The holds on the account because of this payment, but for those that a person has lifted since."""
+    since: dict[str, datetime] = {}
+    for dispute_id, dispute in _last_words(heard.disputes).items():
+        if dispute["status"] in _OPEN or _is_lost(dispute):
+            since[f"dispute:stripe:{dispute_id}"] = _seconds(dispute["created"])
+    for kind, (taken, undone) in _chargebacks(heard).items():
+        marked = [row for row in taken if row["status"] == "reversed"]
+        if len(taken) > max(len(undone), len(marked)):
+            standing = [row for row in taken if row["status"] != "reversed"]
+            since[f"dispute:{payment.payment_id}:{kind}"] = max(_stamp(row["created_at"]) for row in standing)
+    return {hold for hold, at in since.items() if hold not in ours.lifted or ours.lifted[hold] < at}
+
+
+def _is_lost(dispute: Json) -> bool:
+    moved = [movement["amount"] for movement in dispute["balance_transactions"]]
+    return dispute["status"] == "lost" and not (any(moved) and sum(moved) == 0)
+
+
+def _chargebacks(heard: _Heard) -> dict[str, tuple[list[Json], list[Json]]]:
+    """Rows that take and rows that give back, by kind."""
+    kinds: dict[str, tuple[list[Json], list[Json]]] = {}
+    for row in _last_words(heard.adjustments).values():
+        if row["action"].startswith("chargeback") and row["status"] != "rejected":
+            kind = kinds.setdefault(row["action"].removesuffix("_reverse"), ([], []))
+            kind[row["action"].endswith("_reverse")].append(row)
+    return kinds
+
+
+def _last_words(said: Iterable[tuple[str, datetime, Json]]) -> dict[str, Json]:
+    """Of each thing what was said last."""
+    last: dict[str, tuple[datetime, Json]] = {}
+    for name, at, content in said:
+        if name not in last or at > last[name][0]:
+            last[name] = (at, content)
+    return {name: content for name, (_, content) in last.items()}
+
+
+# ── What the providers say ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _stripe(event: Json) -> _Heard:
+    kind, source, at = event["type"], event["data"]["object"], _seconds(event["created"])
+    heard = _Heard()
+    match kind.split("."):
+        case ["checkout", "session", "completed" | "async_payment_succeeded"]:
+            if source["mode"] == "payment" and source["payment_status"] != "unpaid":
+                paid = _session(source, at)
+                heard = _Heard({paid.payment_id}, [paid])
+        case ["invoice", "paid"]:
+            if invoiced := _invoice(source, at):
+                heard = _Heard({invoiced.payment_id}, [invoiced])
+        case ["invoice_payment", "paid"]:
+            heard = _Heard({f"stripe:{source['invoice']}", f"stripe:{source['payment']['payment_intent']}"})
+        case ["refund", _]:
+            tag = (source["metadata"] or {}).get("refund_tag")
+            refund = _Refund(source["id"], _RANKS[source["status"]], at, source["amount"], tag)
+            heard = _Heard(_charged(source), refunds=[refund])
+        case ["charge", "refunded"]:
+            names = {f"stripe:{source['id']}", f"stripe:{source['payment_intent']}"}
+            heard = _Heard(names, totals=[(source["id"], at, source["amount_refunded"])])
+        case ["charge", "dispute", _]:
+            heard = _Heard(_charged(source), disputes=[(source["id"], at, source)])
+        case ["radar", *_]:
+            heard = _Heard(_charged(source))
+        case _:
+            pass  # a subscription's state, a failed attempt: no credits move
+    return heard
+
+
+def _charged(source: Json) -> set[str]:
+    return {f"stripe:{name}" for name in (source.get("payment_intent"), source.get("charge")) if name}
+
+
+def _session(session: Json, at: datetime) -> _Paid:
+    metadata = session["metadata"]
+    product, quantity = _BY_ID[metadata["product_id"]], int(metadata.get("quantity", 1))
+    price_minor = product["prices"][session["currency"].upper()] * quantity
+    subtotal, total = session["amount_subtotal"], session["amount_total"]
+    return _Paid(
+        payment_id=f"stripe:{session['payment_intent'] or session['id']}",
+        at=at,
+        paid_minor=total,
+        lines=(_Line("0", product["credits"] * quantity, total, None),),
+        claim=f"order/{metadata['order_id']}" if "order_id" in metadata else None,
+        overcharge_minor=total * (subtotal - price_minor) // subtotal,
+    )
+
+
+def _invoice(invoice: Json, at: datetime) -> _Paid | None:
+    reason, details = invoice["billing_reason"], invoice["parent"]["subscription_details"]
+    if reason == "subscription_update":
+        return None
+    lines, starts = [], []
+    for line in invoice["lines"]["data"]:
+        product = _BY_PRICE[line["pricing"]["price_details"]["price"]]
+        is_plan = product["kind"] == "subscription"
+        starts += [line["period"]["start"]] * is_plan
+        amount_minor = line["amount"] + sum(tax["amount"] for tax in line["taxes"])
+        lapses = _seconds(line["period"]["end"]) if is_plan else None
+        lines.append(_Line(line["id"], product["credits"] * line["quantity"], amount_minor, lapses))
+    order = details["metadata"].get("order_id")
+    claim = f"period/stripe:{details['subscription']}/{_seconds(min(starts)):%Y-%m-%dT%H:%M:%SZ}"
+    if reason == "subscription_create" and order:
+        claim = f"order/{order}"
+    return _Paid(f"stripe:{invoice['id']}", at, invoice["amount_paid"], tuple(lines), claim)
+
+
+def _paddle(event: Json) -> _Heard:
+    kind, source, at = event["event_type"], event["data"], _stamp(event["occurred_at"])
+    if kind == "transaction.completed" and source["origin"] != "subscription_update":
+        paid = _transaction(source, at)
+        return _Heard({paid.payment_id}, [paid])
+    if kind.startswith("adjustment."):
+        heard = _Heard({f"paddle:{source['transaction_id']}"}, adjustments=[(source["id"], at, source)])
+        if source["action"] == "refund":
+            tag = (
+                source["reason"].rpartition("[refund_tag:")[2].rstrip("]")
+                if "[refund_tag:" in source["reason"]
+                else None
+            )
+            items = tuple(
+                (item["item_id"], int(item["totals"]["total"]), item["type"] == "tax") for item in source["items"]
+            )
+            heard.refunds.append(_Refund(source["id"], _RANKS[source["status"]], at, _total(source), tag, items))
+        return heard
+    return _Heard()
+
+
+def _transaction(transaction: Json, at: datetime) -> _Paid:
+    period, custom = transaction["billing_period"], transaction["custom_data"] or {}
+    lines = []
+    for line in transaction["details"]["line_items"]:
+        product = _BY_PRICE[line["price_id"]]
+        lapses = _stamp(period["ends_at"]) if product["kind"] == "subscription" else None
+        lines.append(_Line(line["id"], product["credits"] * line["quantity"], _total(line), lapses))
+    claim = None
+    if period:
+        claim = f"period/paddle:{transaction['subscription_id']}/{_stamp(period['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
+    if transaction["origin"] in {"api", "web"} and "order_id" in custom:
+        claim = f"order/{custom['order_id']}"
+    paid_minor = int(transaction["details"]["totals"]["grand_total"])
+    return _Paid(f"paddle:{transaction['id']}", at, paid_minor, tuple(lines), claim)
+
+
+def _total(source: Json) -> int:
+    return int(source["totals"]["total"])
+
+
+def _seconds(at: int) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _stamp(at: str) -> datetime:
+    return datetime.fromisoformat(at).astimezone(UTC)

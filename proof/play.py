@@ -1,0 +1,545 @@
+"""One customer's life, step by step: what they buy, what banks and support do, what is delivered, what runs use.
+
+The providers are the stand-ins, in memory: each of their changes is a notification that waits to be delivered, in any
+order and again. After every step the ledger is held against `proof.oracle` and against `verify`'s invariants.
+"""
+
+import contextlib
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ledger import catalogue
+from ledger.book import lift_hold, record, release
+from ledger.cases import CaseState, Outcome, Reason, RefundCase
+from ledger.casework import Verdict, decide_case, decide_waiting, follow, open_case
+from ledger.catalogue import ProductKind
+from ledger.errors import AccountSuspended, AlreadyAsked, BillingError, InsufficientCredits
+from ledger.events import Event, ParkReason, Receipt
+from ledger.facts import OrderId, PaymentId, RefundedItem
+from ledger.issuing import Issued, issue, outbox
+from ledger.orders import Order
+from ledger.ports import Commit
+from ledger.purchases import Purchase
+from ledger.runtime import PROVIDERS
+from ledger.usage import expire_credits, fail_run, spend
+from proof import oracle
+from proof.counters import PaddleCounter, StripeCounter
+from tests.builders import ADA, POLICY, wish
+from tests.fakes import FakeStore, world
+from tools.standins import ids
+from tools.standins.paddle_account import CartLine as PaddleLine
+from tools.standins.paddle_account import PaddleAccount, Share
+from tools.standins.server import NotPossible
+from tools.standins.stripe_account import Cart, StripeAccount
+from tools.standins.stripe_account import CartLine as StripeLine
+from tools.verify import check
+
+SOLD = catalogue.load()
+START = datetime(2026, 11, 1, tzinfo=UTC)
+_ONLY_WHEN_QUIET = {"A case is settled exactly if its refund has succeeded"}
+_CURRENCIES = ("EUR", "USD")
+_RUN_ID = "run_{}"
+
+
+class Wrong(AssertionError):
+    """The ledger is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One event as its provider tells it."""
+
+    provider: str
+    body: bytes
+
+    @property
+    def content(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def event_type(self) -> str:
+        return str(self.content.get("type") or self.content.get("event_type"))
+
+
+def translated(provider: str, body: bytes) -> Event | None:
+    """A notification in our words."""
+    notifications = PROVIDERS[provider]
+    event: Event | None = notifications.translate(notifications.parse(body), SOLD, is_live=False)
+    return event
+
+
+@dataclass
+class Play:
+    """A customer, two providers, a ledger, and time. Every act that is not possible now does nothing."""
+
+    seed: str = "play"
+    now: datetime = START
+    store: FakeStore = field(default_factory=FakeStore)
+    waiting: list[Notification] = field(default_factory=list)  # told by a provider, not delivered yet
+    delivered: list[Notification] = field(default_factory=list)
+    parked: dict[str, Notification] = field(default_factory=dict)  # delivered, and not usable yet
+    ours: oracle.Ours = field(default_factory=oracle.Ours)
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        ids.repeat_from(self.seed, lambda: self.now.timestamp())
+        self.stripe = StripeAccount(clock=lambda: self.now.timestamp())
+        self.paddle = PaddleAccount(clock=lambda: self.now.timestamp())
+        self.counters = {"stripe": StripeCounter(self.stripe), "paddle": PaddleCounter(self.paddle)}
+        self.checkouts: dict[str, list[str]] = {"stripe": [], "paddle": []}
+        self.runs = 0
+        self._told = {"stripe": 0, "paddle": 0}
+
+    # ── What the customer does ────────────────────────────────────────────────────────────────────────────────────────
+
+    def buy(self, provider: str, products: list[str], quantity: int, *, flags: int) -> None:
+        """Open a checkout and pay it. `flags` says how: ordered, taxed, by transfer, above the price."""
+        is_ordered, is_taxed, is_delayed, is_dearer = (bool(flags & 1 << bit) for bit in range(4))
+        currency = _CURRENCIES[flags >> 4 & 1]
+        ours = {"account_id": ADA, "product_id": products[0]}
+        if is_ordered:
+            ours["order_id"] = self._order(provider, products[0], currency)
+        if provider == "stripe":
+            self._buy_at_stripe(
+                products, quantity, ours, currency, is_taxed=is_taxed, is_delayed=is_delayed, is_dearer=is_dearer
+            )
+        else:
+            cart = tuple(
+                PaddleLine(SOLD.products[name], SOLD.products[name].price_ids["paddle"][0], quantity)
+                for name in products
+            )
+            made = self.paddle.open_transaction(cart, currency, customer=None, custom=ours, page=None)
+            self.checkouts["paddle"].append(made["id"])
+            self._happens(lambda: self.paddle.pay(made["id"]))
+
+    def _buy_at_stripe(
+        self,
+        products: list[str],
+        quantity: int,
+        ours: dict[str, str],
+        currency: str,
+        *,
+        is_taxed: bool,
+        is_delayed: bool,
+        is_dearer: bool,
+    ) -> None:
+        is_plan = SOLD.products[products[0]].kind is ProductKind.SUBSCRIPTION
+        products = products if is_plan else products[:1]  # a session's metadata names one product
+        ours |= {"quantity": str(quantity)} if quantity > 1 and not is_plan else {}
+        lines = tuple(
+            StripeLine(
+                SOLD.products[name],
+                SOLD.products[name].price_ids["stripe"][0],
+                quantity,
+                SOLD.products[name].prices[currency] + 100 * (is_dearer and not is_plan),
+            )
+            for name in products
+        )
+        cart = Cart(lines, currency.lower(), is_taxed, dict(ours), dict(ours))
+        fields = {
+            "mode": "subscription" if is_plan else "payment",
+            "metadata": dict(ours),
+            "success_url": "https://example.com/",
+            "cancel_url": None,
+            "client_reference_id": None,
+            "customer": None,
+            "customer_email": None,
+        }
+        session = self.stripe.open_checkout(cart, fields)["id"]
+        self.checkouts["stripe"].append(session)
+        self._happens(lambda: self.stripe.pay(session, is_delayed=is_delayed and not is_plan))
+
+    def _order(self, provider: str, product_id: str, currency: str) -> str:
+        order_id = f"ord_{len(self.store.claims)}"
+        order = Order(
+            order_id=OrderId(order_id),
+            account_id=ADA,
+            provider=provider,
+            product_id=product_id,
+            price_minor=SOLD.products[product_id].prices[currency],
+            currency=currency,
+            country="DE",
+            is_business=False,
+            policy_version=POLICY.version,
+            made_at=self.now,
+        )
+        self.store.commit(Commit(order=order))
+        return order_id
+
+    def pay_again(self, provider: str, pick: int) -> None:
+        """A second payment of one order."""
+        account = self._account(provider)
+        self._on(self.checkouts[provider], pick, lambda checkout: account.pay_again(checkout))
+
+    def end_transfer(self, pick: int, *, has_arrived: bool) -> None:
+        """A transfer arrives, or bounces."""
+        end = self.stripe.arrive if has_arrived else self.stripe.bounce
+        self._on(self.transfers, pick, end)
+
+    def subscription(self, provider: str, pick: int, act: str) -> None:
+        """A subscription goes on: `renew`, `fail_renewal`, `end_period`, `cancel_in_portal`, `upgrade`."""
+        account: Any = self._account(provider)
+        subscriptions = list(account.subscriptions)
+        if act == "upgrade":
+            self._on(subscriptions, pick, lambda name: account.change_quantity(name, 2 + pick % 3))
+        elif act == "cancel_in_portal" and provider == "paddle":
+            self._on(
+                subscriptions, pick, lambda name: account.schedule_end(account.subscriptions[name], is_wanted=True)
+            )
+        else:
+            self._on(subscriptions, pick, getattr(account, act))
+
+    # ── What providers and banks do ───────────────────────────────────────────────────────────────────────────────────
+
+    def begin_refunds_as_pending(self, *, is_so: bool) -> None:
+        """From now on refunds wait: for money at Stripe, for approval at Paddle."""
+        self.stripe.begin_refunds_as("pending" if is_so else "succeeded")
+        self.paddle.approve_at_once(0 if is_so else 40000)
+
+    def refund_at_stripe(self, pick: int, percent: int) -> None:
+        """A person refunds in the dashboard."""
+
+        def refund(charge_id: str) -> Any:
+            charge = self.stripe.charges[charge_id]
+            left = charge["amount_captured"] - charge["amount_refunded"]
+            return self.stripe.refund(charge_id, max(1, left * percent // 100))
+
+        self._on(list(self.stripe.charges), pick, refund)
+
+    def refund_at_paddle(self, pick: int, line: int, percent: int, kind: str) -> None:
+        """Paddle refunds all (`full`), a part of one line (`partial`), or its tax alone (`tax`)."""
+
+        def refund(name: str) -> Any:
+            transaction = self.paddle.transactions[name]
+            if kind == "full" or transaction["status"] != "completed" or self.paddle.has_pending(name):
+                return self.paddle.refund(name)
+            lines = list(self.paddle.left_of(transaction).items())
+            item_id, (total, tax) = lines[line % len(lines)]
+            asked = tax if kind == "tax" else total * percent // 100
+            if asked <= 0:
+                raise NotPossible("nothing is left of it")
+            share = Share(item_id, kind, asked, tax if kind == "tax" else tax * asked // total)
+            return self.paddle.adjust(transaction, "refund", [share], reason="asked Paddle", kind="partial")
+
+        self._on(list(self.paddle.transactions), pick, refund)
+
+    def refund_ends(self, provider: str, pick: int, *, is_good: bool) -> None:
+        """A pending refund is carried out or fails; one that succeeded may fail still."""
+        if provider == "stripe":
+            end = self.stripe.settle_refund if is_good else self.stripe.fail_refund
+            self._on(list(self.stripe.refunds), pick, end)
+        else:
+
+            def decide(name: str) -> Any:
+                is_pending = self.paddle.adjustments[name]["status"] == "pending_approval"
+                if is_good:
+                    return self.paddle.approve(name)
+                return self.paddle.reject(name) if is_pending else self.paddle.reverse(name)
+
+            self._on(list(self.paddle.adjustments), pick, decide)
+
+    def contest(self, provider: str, pick: int, percent: int, *, is_soft: bool) -> None:
+        """A bank contests a payment; softly: by an inquiry, or (Paddle) a warning."""
+        if provider == "stripe":
+
+            def open_dispute(charge_id: str) -> Any:
+                charge = self.stripe.charges[charge_id]
+                left = charge["amount_captured"] - charge["amount_refunded"]
+                return self.stripe.open_dispute(charge_id, left * percent // 100 or None, is_inquiry=is_soft)
+
+            self._on(list(self.stripe.charges), pick, open_dispute)
+        else:
+            self._on(
+                list(self.paddle.transactions), pick, lambda name: self.paddle.open_chargeback(name, is_warning=is_soft)
+            )
+
+    def dispute(self, provider: str, pick: int, act: str) -> None:
+        """A dispute moves on: `escalate`, `respond`, `appeal`, `won`, `lost`, `warning_closed`."""
+        stripe = self.stripe
+        if provider == "paddle":
+            self._on(list(self.paddle.adjustments), pick, self.paddle.win_chargeback)
+        elif act in {"won", "lost", "warning_closed"}:
+            self._on(list(stripe.disputes), pick, lambda name: stripe.close_dispute(name, act))
+        else:
+            moves = {
+                "escalate": stripe.escalate_dispute,
+                "respond": stripe.respond_to_dispute,
+                "appeal": stripe.appeal_dispute,
+            }
+            self._on(list(stripe.disputes), pick, moves[act])
+
+    def warn_of_fraud(self, pick: int) -> None:
+        """The card network fears fraud."""
+        self._on(list(self.stripe.charges), pick, self.stripe.warn_of_fraud)
+
+    # ── What is delivered ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def deliver(self, pick: int) -> None:
+        """One notification that waits, whichever."""
+        if self.waiting:
+            self.hear(self.waiting.pop(pick % len(self.waiting)))
+
+    def deliver_again(self, pick: int) -> None:
+        """One that was delivered before."""
+        if self.delivered:
+            self.hear(self.delivered[pick % len(self.delivered)])
+
+    def hear(self, told: Notification) -> None:
+        """A delivery."""
+        event = translated(told.provider, told.body)
+        self.log.append(f"hears {told.event_type}")
+        if event is None:
+            return
+        if event.parked:
+            raise Wrong(f"{told.event_type} was parked: {event.detail}")
+        digest = hashlib.sha256(told.body).hexdigest()
+        recorded = record(event, self.store, body=told.body, body_sha256=digest, now=self.now)
+        if recorded.parked_reason is None:
+            self.delivered.append(told)
+        elif recorded.parked_reason is ParkReason.NO_ACCOUNT:
+            self.parked[event.event_id] = told  # a renewal before the first payment, which says whose it is
+        else:
+            raise Wrong(f"{told.event_type} was parked: {recorded.parked_reason}, {recorded.detail}")
+
+    def release(self) -> None:
+        """Parked events are tried again."""
+        for parked in sorted(self.store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
+            if release(parked, _read_again, self.store, self.now).parked_reason is None:
+                self.delivered.append(self.parked.pop(parked.event_id))
+
+    # ── What the product, its jobs and support do ─────────────────────────────────────────────────────────────────────
+
+    def spend(self, credits_: int) -> None:
+        """A run draws. It is given what it asks for exactly when it should be, and from the lots that it should."""
+        self.runs += 1
+        run_id, wanted = _RUN_ID.format(self.runs), self.expected().draw(credits_, self.now)
+        try:
+            drawn = dict(spend(ADA, run_id, credits_, self.store, now=self.now).drawn)
+        except (InsufficientCredits, AccountSuspended) as refusal:
+            if wanted is not None:
+                raise Wrong(f"{credits_} credits were refused ({refusal}), {wanted} could be drawn") from refusal
+            return
+        if drawn != wanted:
+            raise Wrong(f"{credits_} credits were drawn as {drawn}, should be {wanted}")
+        self.ours.drawn[run_id] = drawn
+        self.log.append(f"draws {drawn}")
+
+    def fail(self, pick: int) -> None:
+        """A run fails; failing it again changes nothing."""
+        if self.runs:
+            run_id = _RUN_ID.format(pick % self.runs + 1)
+            if run_id in self.ours.drawn:
+                fail_run(ADA, run_id, self.store, now=self.now)
+                self.ours.drawn[run_id] = {}
+
+    def expire(self) -> None:
+        """The job writes down what has lapsed."""
+        expire_credits(self.store, now=self.now)
+
+    def ask(self, pick: int, reason: Reason) -> None:
+        """The customer asks for a refund; what is clear is decided at once."""
+        paid = self._paid()
+        if paid:
+            payment_id = paid[pick % len(paid)]
+            with contextlib.suppress(AlreadyAsked):
+                asked = wish(reason, payment_id=payment_id, key=f"key_{len(self.store.kept)}")
+                self._decided(open_case(asked, self.store, POLICY, now=self.now))
+
+    def decide(self, pick: int, percent: int, *, takes_credits: bool, by_line: bool) -> None:
+        """A person approves a part, or (0) declines."""
+        cases = self.in_review
+        if not cases:
+            return
+        case = cases[pick % len(cases)]
+        purchase = self._home(case.payment_id)
+        refundable = purchase.refundable_minor
+        money_minor = refundable * percent // 100
+        lines = purchase.payment.lines if purchase.payment and by_line else ()
+        money_minor = min(money_minor, lines[0].amount_minor) if lines else money_minor
+        items = (RefundedItem(line_id=lines[0].line_id, amount_minor=money_minor),) if lines and money_minor else ()
+        verdict = Verdict(
+            outcome=Outcome.APPROVE if money_minor else Outcome.DECLINE,
+            words=("So be it.",),
+            clause="6",
+            money_minor=money_minor,
+            takes_credits=takes_credits,
+            items=items,
+        )
+        with contextlib.suppress(BillingError):
+            self._decided(decide_case(case.case_id, verdict, "sam", self.store, POLICY, now=self.now))
+
+    def decide_waiting(self) -> None:
+        """Requests whose settling time is over are decided."""
+        for case in decide_waiting(self.store, POLICY, now=self.now):
+            self._decided(case)
+
+    def issue(self, trouble: str) -> None:
+        """Everything in the outbox is sent; `trouble`: what befalls the first call (`none`, `down`, `lost`)."""
+        for intent in list(outbox(self.store)):
+            self.now += timedelta(minutes=2)  # the last sender's minute is over
+            counter: Any = self.counters[intent.payment_id.partition(":")[0]]
+            counter.trouble = trouble
+            issued = issue(intent.tag, self.store, self.counters.__getitem__, clock=lambda: self.now)
+            counter.trouble = "none"
+            self.log.append(f"issues {intent.tag}: {issued}")
+            if issued is Issued.ABANDONED:
+                self.ours.abandoned.add(intent.tag)
+            elif issued in {Issued.SENT, Issued.FOUND}:
+                self.ours.sent[intent.tag] = counter.made[intent.tag].refund_id
+            self._gather()
+
+    def follow(self) -> None:
+        """Cases go where their refunds have come."""
+        for payment_id in self._paid():
+            follow(payment_id, self.store, now=self.now)
+
+    def lift(self, pick: int) -> None:
+        """Support lifts a hold."""
+        if self.is_held:
+            holds = sorted(self.store.accounts[ADA].holds)
+            hold_id = holds[pick % len(holds)]
+            lift_hold(hold_id, ADA, "sam", self.store, why="a good customer", now=self.now)
+            self.ours.lifted[hold_id] = self.now
+
+    def pass_time(self, hours: float) -> None:
+        """Time passes."""
+        self.now += timedelta(hours=hours)
+
+    # ── What must hold ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def expected(self) -> oracle.Book:
+        """What the oracle says of what was heard so far."""
+        return oracle.book([(told.provider, told.content) for told in self.delivered], self.ours)
+
+    def hold(self, *, is_quiet: bool = False) -> None:
+        """Every invariant, and the ledger is what the oracle says. Raises Wrong."""
+        for finding in check(world(self.store)):
+            if finding.broken and (is_quiet or finding.invariant not in _ONLY_WHEN_QUIET):
+                raise Wrong(f"{finding.invariant}: broken by {', '.join(finding.broken)}")
+        compare(self.store, self.expected(), self.now, has_expired=is_quiet)
+
+    def settle(self) -> None:
+        """Everything that was told is delivered, everything that waits is done, until nothing moves any more."""
+        for _ in range(100):
+            before = self.now, len(self.delivered), len(list(outbox(self.store)))
+            self.now += timedelta(minutes=1)
+            self._gather()
+            while self.waiting:
+                self.deliver(0)
+            self.release()
+            self.issue("none")
+            self.follow()
+            if not self.waiting and before[1:] == (len(self.delivered), len(list(outbox(self.store)))):
+                break
+        else:
+            raise Wrong("it does not come to rest")
+        if self.parked:
+            raise Wrong(f"still parked: {[told.event_type for told in self.parked.values()]}")
+        self.expire()
+        self.hold(is_quiet=True)
+
+    def tick(self) -> None:
+        """A minute; what the providers have told meanwhile waits to be delivered."""
+        self._gather()
+        self.now += timedelta(minutes=1)
+
+    @property
+    def transfers(self) -> list[str]:
+        """Checkouts whose transfer is under way."""
+        sessions = self.stripe.sessions.values()
+        return [one["id"] for one in sessions if (one["status"], one["payment_status"]) == ("complete", "unpaid")]
+
+    @property
+    def in_review(self) -> list[RefundCase]:
+        """The cases that wait for a person."""
+        found = [kept for kept in self.store.kept.values() if isinstance(kept, RefundCase)]
+        return sorted((case for case in found if case.state is CaseState.IN_REVIEW), key=lambda case: case.case_id)
+
+    @property
+    def is_held(self) -> bool:
+        """Is the account suspended?"""
+        return ADA in self.store.accounts and bool(self.store.accounts[ADA].holds)
+
+    def _decided(self, case: RefundCase) -> None:
+        if case.state is CaseState.APPROVED and case.decision:
+            items = tuple((item.line_id, item.amount_minor) for item in case.decision.items)
+            approval = oracle.Approval(case.tag, case.decision.money_minor, case.decision.takes_credits, items)
+            known = self.ours.approvals.setdefault(case.payment_id, [])
+            if approval not in known:
+                known.append(approval)
+                self.log.append(f"approves {approval}")
+
+    def _paid(self) -> list[PaymentId]:
+        return sorted(
+            item.payment_id for item in self.store.payments.values() if isinstance(item, Purchase) and item.payment
+        )
+
+    def _home(self, payment_id: PaymentId) -> Purchase:
+        item = self.store.payments[payment_id]
+        return item if isinstance(item, Purchase) else self._home(item.to)
+
+    def _account(self, provider: str) -> Any:
+        return self.stripe if provider == "stripe" else self.paddle
+
+    def _on(self, names: list[str], pick: int, act: Any) -> None:
+        if names:
+            self._happens(lambda: act(names[pick % len(names)]))
+
+    def _happens(self, act: Any) -> None:
+        with contextlib.suppress(NotPossible):
+            act()
+        self._gather()
+
+    def _gather(self) -> None:
+        for provider, account in (("stripe", self.stripe), ("paddle", self.paddle)):
+            events = account.outbox.events
+            for event in events[self._told[provider] :]:
+                told = Notification(provider, json.dumps(event).encode())
+                self.log.append(f"{provider} tells {told.event_type}")
+                self.waiting.append(told)
+            self._told[provider] = len(events)
+
+
+def compare(store: FakeStore, expected: oracle.Book, now: datetime, *, has_expired: bool = False) -> None:
+    """The ledger is what the oracle says. Raises Wrong, with what differs. `has_expired`: every lapse is written."""
+    account = store.accounts.get(ADA)
+    lots = {lot_id: lot for (_, lot_id), lot in store.closed_lots.items()} | dict(account.lots if account else {})
+    found = {}
+    for lot_id, lot in lots.items():
+        is_lapsed = lot.has_lapsed(now)
+        if has_expired and is_lapsed and lot.remaining:
+            raise Wrong(f"{lot_id} has lapsed, and {lot.remaining} credits remain in it")
+        if lot.expired and not is_lapsed:
+            raise Wrong(f"{lot.expired} credits of {lot_id} are written off before they lapse")
+        found[lot_id] = oracle.Lot(
+            granted=lot.granted,
+            drawn=lot.drawn,
+            refunded=lot.refunded,
+            disputed=lot.disputed,
+            reserve_target=lot.reserve_target,
+            owed=lot.owed,
+            expires_at=lot.expires_at,
+            is_frozen=lot.is_frozen,
+        )
+    if found != expected.lots:
+        differing = {
+            lot_id for lot_id in found.keys() | expected.lots.keys() if found.get(lot_id) != expected.lots.get(lot_id)
+        }
+        differs = [
+            f"{lot_id}: {found.get(lot_id)}, should be {expected.lots.get(lot_id)}" for lot_id in sorted(differing)
+        ]
+        raise Wrong("\n".join(differs))
+    holds = frozenset(account.holds if account else ())
+    if holds != expected.holds:
+        raise Wrong(f"the account is held by {sorted(holds)}, should be by {sorted(expected.holds)}")
+    spendable = account.spendable(now) if account else 0
+    wanted = 0 if holds else sum(lot.spendable(now) for lot in expected.lots.values())
+    if spendable != wanted:
+        raise Wrong(f"{spendable} credits can be spent, should be {wanted}")
+
+
+def _read_again(parked: Receipt) -> Event | None:
+    return translated(parked.provider, parked.body or b"")
