@@ -46,7 +46,7 @@ verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json
 .PHONY: proof
 proof: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## Prove it: [LONG=1] [MINUTES=…] [SEED=…] [PART=…] [CASE=…] [FORMAT=json]
 	@$(PYTHON) -m proof $(if $(LONG),--long) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(PART),--part $(PART)) $(if $(CASE),--case $(CASE)) $(JSON)
+		$(if $(PART),--part $(PART)) $(if $(CASE),--case $(CASE)) $(if $(KEEP),--keep) $(JSON)
 
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

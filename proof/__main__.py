@@ -13,14 +13,14 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
 from rich.text import Text
 
+from proof import report
+from proof.report import Part
 from proof.worker import CANNOT_RUN
 from tools.engines import ROOT, die_with_parent
 from tools.statement import paper
@@ -28,26 +28,6 @@ from tools.statement import paper
 SHORT_MINUTES, LONG_MINUTES = 3.0, 60.0
 AT_ONCE = 2
 """Parts that run side by side: the machines of CI have two cores."""
-
-
-@dataclass(slots=True)
-class Part:
-    """One part of the proof, and what has come of it."""
-
-    name: str  # its module in this package
-    claim: str
-    share: float  # of the time
-    counts: dict[str, int] = field(default_factory=dict)
-    spent: float = 0.0
-    took_s: float = 0.0
-    found: list[dict[str, str]] = field(default_factory=list)
-    cannot_run: str | None = None
-
-    @property
-    def verdict(self) -> str:
-        if self.found:
-            return "broken"
-        return "not run" if self.cannot_run else "holds"
 
 
 def parts() -> list[Part]:
@@ -68,26 +48,32 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="only this case of the one part")
     parser.add_argument("--long", action="store_true", help=f"for {LONG_MINUTES:.0f} minutes")
     parser.add_argument("--minutes", type=float, help=f"about how long all of it may take (default: {SHORT_MINUTES})")
+    parser.add_argument("--keep", action="store_true", help="write the counts into docs/proof.md")
     parser.add_argument("--json", action="store_true", help="for machines")
     arguments = parser.parse_args()
     if arguments.case is not None and len(arguments.part or ()) != 1:
         parser.error("--case names a case of one part: give that with --part")
+    if arguments.minutes is not None and arguments.minutes <= 0:
+        parser.error("--minutes is more than 0")
     chosen = [part for part in known if not arguments.part or part.name in arguments.part]
     minutes = arguments.minutes or (LONG_MINUTES if arguments.long else SHORT_MINUTES)
     try:
-        _run(chosen, minutes * 60, arguments.seed, arguments.case)
+        run(chosen, minutes * 60, arguments.seed, arguments.case)
     except KeyboardInterrupt:
         return 130
+    said = report.as_json(chosen, arguments.seed, minutes)
+    if arguments.keep:
+        report.keep(said)
     if arguments.json:
-        print(json.dumps(_as_json(chosen, arguments.seed, minutes), indent=2))
+        print(json.dumps(said, indent=2))
     else:
-        _report(chosen, arguments.seed)
+        paper().print(report.table(chosen, arguments.seed))
     if any(part.found for part in chosen):
         return 1
     return 2 if any(part.cannot_run for part in chosen) else 0
 
 
-def _run(chosen: list[Part], seconds: float, seed: int, case: int | None) -> None:
+def run(chosen: list[Part], seconds: float, seed: int, case: int | None) -> None:
     """Run the parts, so many at once, each in a process of its own."""
     waiting = list(chosen)
     at_once = min(AT_ONCE, len(chosen))
@@ -101,7 +87,7 @@ def _run(chosen: list[Part], seconds: float, seed: int, case: int | None) -> Non
                 part = waiting.pop(0)
                 bar = progress.add_task("", name=part.name, counts="", total=1.0)
                 _run_one(part, part.share / whole * seconds * at_once, seed, case, progress, bar)
-                told.print(Text(f"{part.name:12} {part.verdict:8} {_counted(part)}"))
+                told.print(Text(f"{part.name:12} {part.verdict:8} {report.counted(part)}"))
 
         workers = [threading.Thread(target=work, daemon=True) for _ in range(at_once)]
         for worker in workers:
@@ -130,7 +116,7 @@ def _run_one(part: Part, seconds: float, seed: int, case: int | None, progress: 
             part.spent = said.get("spent", part.spent)
             if "found" in said:
                 part.found.append({"what": said["found"], "again": said["again"]})
-            progress.update(bar, completed=part.spent, counts=_counted(part))
+            progress.update(bar, completed=part.spent, counts=report.counted(part))
         ended = process.wait()
         part.took_s = time.monotonic() - began
         progress.remove_task(bar)
@@ -143,49 +129,6 @@ def _run_one(part: Part, seconds: float, seed: int, case: int | None, progress: 
 def _last_words(errors: IO[str]) -> str:
     errors.seek(0)
     return errors.read().strip()[-2000:]
-
-
-def _counted(part: Part) -> str:
-    return " · ".join(f"{number:,} {what}" for what, number in part.counts.items())
-
-
-def _report(chosen: list[Part], seed: int) -> None:
-    table = Table(box=None, padding=(0, 2))
-    for column in ("", "part", "claim", "tried"):
-        table.add_column(column)
-    table.add_column("seconds", justify="right")
-    marks = {"holds": "[green]✓[/]", "broken": "[red]✗[/]", "not run": "[yellow]–[/]"}
-    for part in chosen:
-        tried = "\n".join(f"{number:,} {what}" for what, number in part.counts.items())
-        table.add_row(marks[part.verdict], part.name, part.claim, Text(tried), f"{part.took_s:.0f}")
-    console = paper()
-    console.print(table)
-    for part in chosen:
-        for found in part.found:
-            console.print(Text(f"\n✗ {part.name}: {found['what']}\n  again: {found['again']}"))
-        if part.cannot_run:
-            console.print(Text(f"\n– {part.name} did not run: {part.cannot_run}"))
-    console.print(Text(f"\nseed {seed}"))
-
-
-def _as_json(chosen: list[Part], seed: int, minutes: float) -> dict[str, Any]:
-    return {
-        "seed": seed,
-        "minutes": minutes,
-        "holds": all(part.verdict == "holds" for part in chosen),
-        "parts": [
-            {
-                "part": part.name,
-                "claim": part.claim,
-                "verdict": part.verdict,
-                "counts": part.counts,
-                "seconds": round(part.took_s, 1),
-                "found": part.found,
-                "cannot_run": part.cannot_run,
-            }
-            for part in chosen
-        ],
-    }
 
 
 if __name__ == "__main__":
