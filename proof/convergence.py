@@ -215,7 +215,8 @@ def long_histories(
         run_state_machine_as_test(hypothesis.seed(seed)(machine), settings=how)
     except Exception as problem:  # noqa: BLE001 - whatever breaks a life is a finding
         where = "" if isinstance(problem, Wrong) else traceback.format_exc()
-        return "\n".join([where, f"{type(problem).__name__}: {problem}", *getattr(problem, "__notes__", ())])
+        steps = "\n".join(getattr(problem, "__notes__", ())).replace("state.holds()\n", "")
+        return f"{where}{type(problem).__name__}: {problem}\n{steps}"
     return None
 
 

@@ -186,9 +186,8 @@ class Play:
         if act == "upgrade":
             self._on(subscriptions, pick, lambda name: account.change_quantity(name, 2 + pick % 3))
         elif act == "cancel_in_portal" and provider == "paddle":
-            self._on(
-                subscriptions, pick, lambda name: account.schedule_end(account.subscriptions[name], is_wanted=True)
-            )
+            live = [name for name in subscriptions if account.subscriptions[name]["status"] != "canceled"]
+            self._on(live, pick, lambda name: account.schedule_end(account.subscriptions[name], is_wanted=True))
         else:
             self._on(subscriptions, pick, getattr(account, act))
 
