@@ -51,7 +51,7 @@ proof: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engine
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: check test lint format validate build runtime engines lock events openapi clean
-check: lint validate runtime test ## All of CI
+check: lint validate runtime proof test ## All of CI
 
 test: .venv/.installed .venv-ministack/.installed engines ## The tests
 	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
