@@ -102,6 +102,8 @@ def is_known(event: Event, stored: Purchase) -> bool:
     """Whether a stored purchase already says all that this payment's event says, and for the same account and claim."""
     if event.payment is None or stored.payment is None or keys_of(stored.payment) != keys_of(event.payment):
         return False
+    if not stored.names.issuperset(event.names):
+        return False  # the event is a link too
     return merge(stored.facts, (*event.facts, event.payment)) is stored.facts
 
 
