@@ -94,6 +94,13 @@ def test_a_dispute_that_names_only_a_charge_waits_for_its_link(any_store: Store)
     assert account(any_store).status == "suspended"
 
 
+def test_an_event_that_repeats_a_payment_and_names_its_charge_is_a_link_too(any_store: Store) -> None:
+    """What waited under the charge finds its payment, though the payment itself is no news."""
+    again = replace(paid(), names=(PI, CH))
+    tell(any_store, paid(), says(dispute(), names=(CH,)), again)
+    assert account(any_store).holds.keys() == {"dispute:stripe:dp_1"}
+
+
 def test_the_lower_payment_of_an_order_is_the_original_whichever_comes_first(any_store: Store) -> None:
     """The later one is a duplicate charge; when the earlier comes late the grant is re-attributed, no credits move."""
     late, early = payment(PI, claim="order/ord_1", minute=5), payment(IN, claim="order/ord_1", minute=1)

@@ -10,7 +10,7 @@ from datetime import datetime
 from ledger.accounts import Account, Hold
 from ledger.entries import Counter, Entry, Kind
 from ledger.events import Event, Outcome, ParkReason, Receipt
-from ledger.facts import AccountId, Fact, PaymentId, PaymentSettled, merge
+from ledger.facts import AccountId, Fact, PaymentSettled, merge
 from ledger.lots import Lot, Movement, movements
 from ledger.ports import AccountChange, ClaimChange, Commit, Pointer, Snapshot, SubscriptionChange, keys_of
 from ledger.purchases import Purchase, Target, target
@@ -102,6 +102,8 @@ def is_known(event: Event, stored: Purchase) -> bool:
     """Whether a stored purchase already says all that this payment's event says, and for the same account and claim."""
     if event.payment is None or stored.payment is None or keys_of(stored.payment) != keys_of(event.payment):
         return False
+    if not stored.names.issuperset(event.names):
+        return False  # the event is a link too
     return merge(stored.facts, (*event.facts, event.payment)) is stored.facts
 
 
@@ -176,17 +178,20 @@ def _goods(payment: PaymentSettled) -> list[tuple[str, int]]:
     return [(line.product_id, line.credits) for line in payment.lines]
 
 
-def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> PaymentId | None:
+def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> str | None:
     """Who paid for the same period in the other way: as a renewal, or as the first payment of an order.
 
     No provider charges so. The two have lots of different names, so neither can take the other's place: whoever is
-    heard second waits for a person.
+    heard second waits for a person. A renewal that was booked between the reading of its claim and of the account has
+    left its lot there.
     """
     account = known.accounts.get(payment.account_id) or Account(account_id=payment.account_id)
     if payment.covers is None:
         return account.covered.get(payment.claim or "")
     renewal = known.claims.get(payment.covers)
-    return renewal.payment_id if renewal else None
+    if renewal and renewal.payment_id:
+        return renewal.payment_id
+    return "another payment" if f"{payment.covers}/0" in account.lots else None
 
 
 def _book(
@@ -222,9 +227,13 @@ def _book(
         period=payment.period if lots else None,
         covered_by=payment.payment_id if lots and payment.covers and payment.covers not in account.covered else None,
     )
+    # Reads are of no one instant. An account that agrees with a target that moved was read before the purchase was:
+    # it is written all the same, so that its version tells.
+    stored = known.home_of(purchase.payment_id)
+    has_moved = rival is not None or stored is None or stored.payment is None or target(stored) != wanted
     return Commit(
         purchases=(purchase, rival) if rival else (purchase,),
-        account=None if change.is_empty else change,
+        account=change if has_moved or not change.is_empty else None,
         entries=tuple(entries),
     )
 

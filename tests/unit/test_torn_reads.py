@@ -1,0 +1,100 @@
+"""Many items are read in one round trip, but not at one instant: what another writer does in between is never lost."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+from ledger.events import Event, Outcome
+from ledger.facts import DisputeState, PaymentId, RefundAbandoned, RefundApproved, RefundState
+from ledger.ports import Keys, Snapshot, Store
+from tests.builders import ADA, IN, LATER, PI, RENEWED, at, dispute, paid, payment, refund, says, tell
+from tests.fakes import FakeStore, world
+from tools.verify import check
+
+
+class TornStore:
+    """A store whose first read of these kinds lets a rival write between them and the others."""
+
+    def __init__(self, store: FakeStore, first: str, rival: Callable[[], object]) -> None:
+        self._store, self._first, self._rival = store, first, rival
+        self.was_torn = False
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def read(self, keys: Keys) -> Snapshot:
+        """The kinds named first, then the rival's write, then the rest."""
+        early = replace(Keys(), **{self._first: getattr(keys, self._first)})
+        if self.was_torn or not early or not keys - early:
+            return self._store.read(keys)
+        self.was_torn = True
+        found = self._store.read(early)
+        self._rival()
+        return found | self._store.read(keys - early)
+
+
+def told_while_torn(store: FakeStore, first: str, event: Event, rival: Event) -> Outcome:
+    """Tell an event; its reading is cut in two by another delivery."""
+    torn = TornStore(store, first, lambda: tell(store, rival))
+    [recorded] = tell(cast(Store, torn), event)
+    assert torn.was_torn
+    return recorded.outcome
+
+
+def broken(store: FakeStore) -> list[str]:
+    """The invariants that don't hold."""
+    return [finding.invariant for finding in check(world(store)) if finding.broken]
+
+
+UNDONE: dict[str, tuple[Event, Event]] = {
+    "a refund that failed": (
+        says(refund(2000), names=(PI,)),
+        says(refund(2000, state=RefundState.FAILED, minute=20), names=(PI,)),
+    ),
+    "a dispute that was won": (
+        says(dispute(), names=(PI,)),
+        says(dispute(DisputeState.WON, minute=30), names=(PI,)),
+    ),
+    "an approval that was given up": (
+        says(RefundApproved(tag="c-1", case_id="c", amount_minor=2000, at=at(5), cause="x"), names=(PI,)),
+        says(RefundAbandoned(tag="c-1", reason="", at=at(6), cause="x"), names=(PI,)),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNDONE)
+def test_what_came_and_went_while_it_was_read_leaves_no_trace(what: str) -> None:
+    """An account from before, a purchase from after: the news seem to change nothing, and yet they do."""
+    store = FakeStore()
+    tell(store, paid(RENEWED), says(names=(IN, PI)))
+    came, went = UNDONE[what]
+    assert told_while_torn(store, "accounts", went, came) is Outcome.BOOKED
+    account = store.accounts[ADA]
+    assert (account.spendable(LATER), dict(account.holds)) == (1000, {})
+    assert [name for name in broken(store) if "case" not in name] == []
+
+
+def test_an_earlier_payment_takes_over_what_its_rival_was_refunded_meanwhile() -> None:
+    """The lot is the claim's: whoever holds it, its figures follow the holder."""
+    store = FakeStore()
+    earlier = payment(PI, claim="order/ord_1")
+    later = payment(PaymentId("stripe:pi_2"), claim="order/ord_1", minute=1)
+    tell(store, paid(later))
+    back = says(refund(2000), names=(later.payment_id,))
+    assert told_while_torn(store, "accounts", paid(earlier), back) is Outcome.BOOKED
+    assert store.accounts[ADA].balance == 1000
+    assert broken(store) == []
+
+
+def test_a_period_that_is_renewed_while_its_first_payment_is_read_is_granted_once() -> None:
+    """The claim was read before the renewal held it, the account after."""
+    store = FakeStore()
+    period = RENEWED.claim
+    ends = RENEWED.lines[0].expires_at
+    first = payment(PI, claim="order/ord_1", covers=period, expires_at=ends)
+    tell(store, says(refund(state=RefundState.PENDING), names=(PI,)))  # so that the payment must be read about
+    assert told_while_torn(store, "claims", paid(first), paid(RENEWED)) is Outcome.PARKED
+    assert store.accounts[ADA].balance == 1000
+    assert broken(store) == []
