@@ -99,10 +99,10 @@ def may_grant_unread(payment: PaymentSettled, now: datetime) -> bool:
 
 
 def is_known(event: Event, stored: Purchase) -> bool:
-    """Whether a stored purchase already says all that this payment's event says, and for the same account and claim."""
+    """Whether a stored purchase has all that this payment's event says and names, for the same account and claim."""
     if event.payment is None or stored.payment is None or keys_of(stored.payment) != keys_of(event.payment):
         return False
-    return merge(stored.facts, (*event.facts, event.payment)) is stored.facts
+    return stored.names.issuperset(event.names) and merge(stored.facts, (*event.facts, event.payment)) is stored.facts
 
 
 def plan_subscription(event: Event, receipt: Receipt, known: Snapshot) -> Commit:
