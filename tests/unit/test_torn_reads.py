@@ -1,0 +1,78 @@
+"""What is read in one request is no snapshot: DynamoDB reads a batch item by item, and a twin may write between."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from ledger.casework import Verdict, decide_case
+from ledger.cases import CaseState, Outcome
+from ledger.errors import InsufficientCredits
+from ledger.ports import Keys, Snapshot, Store
+from ledger.usage import spend
+from tests.builders import ADA, LATER, POLICY, ask, at, paid, tell, wish
+from tests.fakes import FakeStore
+
+ALL_OF_IT = Verdict(outcome=Outcome.APPROVE, words=("All of it.",), clause="6", money_minor=2000)
+
+
+class TornStore:
+    """A store in whose n-th read a twin writes: runs and documents are read before it, everything else after."""
+
+    def __init__(self, store: FakeStore, read: int, twin: Callable[[], object]) -> None:
+        self._store = store
+        self._read = read
+        self._twin = twin
+
+    def read(self, keys: Keys) -> Snapshot:
+        before = self._store.read(keys)
+        self._read -= 1
+        if self._read == 0:
+            self._twin()
+        after = self._store.read(keys)
+        return Snapshot(
+            after.payments,
+            after.accounts,
+            after.claims,
+            after.subscriptions,
+            after.closed_lots,
+            before.runs,
+            before.documents,
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def torn(store: FakeStore, twin: Callable[[], object], read: int = 1) -> Store:
+    """The store, torn at this read."""
+    return cast(Store, TornStore(store, read, twin))
+
+
+def test_a_run_asked_twice_at_once_is_answered_alike_though_it_took_the_last_credit() -> None:
+    """The twin drew it between the reading of the run and of the account."""
+    store = FakeStore()
+    tell(store, paid())
+    drawn = spend(ADA, "run_1", 1000, torn(store, lambda: spend(ADA, "run_1", 1000, store, now=LATER)), now=LATER)
+    assert sum(drawn.drawn.values()) == 1000
+    with pytest.raises(InsufficientCredits):
+        spend(ADA, "run_2", 1, store, now=LATER)
+
+
+def test_a_request_sent_twice_at_once_is_answered_alike() -> None:
+    """The twin opened the case between the reading of the key and of the account: it is this request's own."""
+    store = FakeStore()
+    tell(store, paid())
+    assert ask(torn(store, lambda: ask(store, wish())), wish()).state is CaseState.IN_REVIEW
+
+
+def test_a_decision_sent_twice_at_once_is_answered_alike() -> None:
+    """The twin approved it between the reading of the case and of the purchase, of which nothing is left now."""
+    store = FakeStore()
+    tell(store, paid())
+    case = ask(store, wish())
+
+    def decide(over: Store) -> CaseState:
+        return decide_case(case.case_id, ALL_OF_IT, "sam", over, POLICY, now=at(70)).state
+
+    assert decide(torn(store, lambda: decide(store), read=3)) is CaseState.APPROVED
