@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from ledger.casework import Verdict, decide_case
 from ledger.cases import CaseState, Outcome
+from ledger.casework import Verdict, decide_case
 from ledger.errors import InsufficientCredits
 from ledger.ports import Keys, Snapshot, Store
 from ledger.usage import spend
