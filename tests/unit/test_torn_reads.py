@@ -5,15 +5,18 @@ from typing import Any, cast
 
 import pytest
 
-from ledger.cases import CaseState, Outcome
+from ledger.booking import plan
+from ledger.cases import CaseState
+from ledger.cases import Outcome as Decided
 from ledger.casework import Verdict, decide_case
 from ledger.errors import InsufficientCredits
-from ledger.ports import Keys, Snapshot, Store
+from ledger.events import Outcome
+from ledger.ports import Commit, Keys, Snapshot, Store
 from ledger.usage import spend
-from tests.builders import ADA, LATER, POLICY, ask, at, paid, tell, wish
+from tests.builders import ADA, CH, LATER, PI, POLICY, ask, at, paid, says, tell, wish
 from tests.fakes import FakeStore
 
-ALL_OF_IT = Verdict(outcome=Outcome.APPROVE, words=("All of it.",), clause="6", money_minor=2000)
+ALL_OF_IT = Verdict(outcome=Decided.APPROVE, words=("All of it.",), clause="6", money_minor=2000)
 
 
 class TornStore:
@@ -47,6 +50,18 @@ class TornStore:
 def torn(store: FakeStore, twin: Callable[[], object], read: int = 1) -> Store:
     """The store, torn at this read."""
     return cast(Store, TornStore(store, read, twin))
+
+
+def test_a_name_whose_pointer_was_read_too_early_is_no_news() -> None:
+    """The purchase knows it, so its pointer is there: the twin wrote both at once."""
+    store = FakeStore()
+    link = says(names=(PI, CH))
+    tell(store, paid(), link)
+    (receipt,) = (receipt for receipt in store.receipts.values() if receipt.event_id == link.event_id)
+    without_the_pointer = store.read(Keys(payments=frozenset({PI}), accounts=frozenset({ADA})))
+    planned = plan(says(names=(PI, CH)), receipt, without_the_pointer)
+    assert isinstance(planned, Commit)
+    assert (planned.receipt and planned.receipt.outcome, planned.pointers) == (Outcome.ALREADY_BOOKED, ())
 
 
 def test_a_run_asked_twice_at_once_is_answered_alike_though_it_took_the_last_credit() -> None:

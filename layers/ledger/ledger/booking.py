@@ -131,7 +131,7 @@ def _pointers(
 ) -> tuple[Pointer, ...]:
     """The pointers to write: for new names, for purchases that were absorbed, for all once the account is known."""
     versions = {home.payment_id: home.version for home in absorbed}
-    names = {name for name in event.names if name not in known.payments} | versions.keys()
+    names = set(event.names) - known.payments.keys() - before.names | versions.keys()
     if after.account_id and before.account_id is None:
         names |= after.names
     return tuple(
