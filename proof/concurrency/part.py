@@ -3,7 +3,6 @@
 import contextlib
 import random
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +18,7 @@ from proof.concurrency import account
 from proof.concurrency.calls import Ask, Call, DecideWaiting, told
 from proof.concurrency.pool import OpenStore, Pool, Where, pool
 from proof.concurrency.rounds import KINDS, Round, senders_of_one_refund
-from proof.concurrency.serial import Done, drawn, serial_order, smallest_beginning
+from proof.concurrency.serial import Answer, Done, drawn, serial_order, smallest_beginning
 from proof.work import CannotRun, Work
 from tools import engines, environment
 from tools.ledger import read_world
@@ -45,13 +44,14 @@ def run(work: Work, open_store: OpenStore = DynamoDBStore, *, processes: int = P
         for case in work.cases():
             while True:
                 if played % CASES_A_TABLE == 0 or work.only is not None:
-                    races.take_a_fresh_table(work, case)
+                    races.verify(case, work)
+                    races.take_a_fresh_table()
                 races.play(case, work)
                 played += 1
                 # One case alone is played again and again: what interleaves how, the machine says.
                 if work.only is None or work.is_over or work.found:
                     break
-        races.take_a_fresh_table(work, case)
+        races.verify(case, work)
 
 
 @contextlib.contextmanager
@@ -83,17 +83,21 @@ class _Races:
         }
         self._pool = processes
         self._table = ""
-        self._kinds: Counter[str] = Counter()
 
-    def take_a_fresh_table(self, work: Work, case: int) -> None:
-        """Hold every invariant over the table that was written so far, and take another."""
+    def verify(self, case: int, work: Work) -> None:
+        """Hold every invariant over the whole table."""
+        if not self._table:
+            return
+        world = World()
+        read_world(DynamoDBStore(self._table, self._connection), world)
+        for finding in check(world):
+            if finding.broken:
+                work.find(f"over the whole table, {finding.invariant}: {', '.join(finding.broken[:5])}", case)
+        work.count("tables verified")
+
+    def take_a_fresh_table(self) -> None:
+        """From now on rounds write to another one."""
         if self._table:
-            world = World()
-            read_world(DynamoDBStore(self._table, self._connection), world)
-            for finding in check(world):
-                if finding.broken:
-                    work.find(f"after many rounds, {finding.invariant}: {', '.join(finding.broken[:5])}", case)
-            work.count("tables verified")
             self._client.delete_table(TableName=self._table)
         self._table = f"ledger-{uuid.uuid4().hex[:12]}"
         self._client.create_table(**table_definition(load(), self._table))
@@ -168,10 +172,17 @@ def _why(history: list[Done[Call]]) -> str:
     for position in verdict.longest:
         done = least[position]
         state = next(iter(account.step(state, done.call, done.answer)))
-    left = [done for position, done in enumerate(least) if position not in verdict.longest and done.answer is not None]
-    order = " → ".join(f"{told(least[position].call)}" for position in verdict.longest)
-    stuck = "\n".join(f"  {told(d.call)} → {d.answer}, not {account.expected(state, d.call)}" for d in left)
-    return f"{_shown(least)}\nthe longest order: {order}\nafter which none of these fits:\n{stuck}"
+    stuck = [
+        f"  [{position:2}] would be answered {_words(account.expected(state, done.call))}, not {_words(done.answer)}"
+        for position, done in enumerate(least)
+        if position not in verdict.longest and done.answer is not None
+    ]
+    order = " ".join(map(str, verdict.longest))
+    return f"{_shown(least)}\nthe longest serial order: {order}; after it\n" + "\n".join(stuck)
+
+
+def _words(answer: Answer) -> str:
+    return " ".join(map(str, answer))
 
 
 def _shown(history: list[Done[Call]]) -> str:

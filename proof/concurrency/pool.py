@@ -32,7 +32,7 @@ POLICY = replace(policy.load(), automatic_renewal_refund_up_to_minor={"USD": 500
 """The published figures, and renewals by mistake up to 50.00 USD are refunded without a person."""
 
 _START_IN_S = 0.004
-_ANNOUNCED_WITHIN_S = 1.0
+_ANNOUNCED_WITHIN_S = 0.4
 
 OpenStore = Callable[[str, Connection], Store]
 
@@ -50,7 +50,10 @@ class TornReads:
         for table, wanted in arguments["RequestItems"].items():
             keys = random.sample(wanted["Keys"], len(wanted["Keys"]))
             gets = [{"TableName": table, "Key": key, "ConsistentRead": wanted["ConsistentRead"]} for key in keys]
-            answers = [self._connection.dispatch("GetItem", get) for get in gets]
+            answers = []
+            for get in gets:
+                time.sleep(random.uniform(0, 0.003))
+                answers.append(self._connection.dispatch("GetItem", get))
             found[table] = [answer["Item"] for answer in answers if "Item" in answer]
         return {"Responses": found, "UnprocessedKeys": {}}
 

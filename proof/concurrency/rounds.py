@@ -272,6 +272,7 @@ def two_payments_of_one_order(r: Round) -> None:
     asks = [r.ask(later, Reason.CHARGED_TWICE, key, r.chance.choice((7, 60))) for key in ("key_1", "key_1", "key_2")]
     r.waves.append([*asks, refunded, *r.spends(2), *r.looks(1)])
     r.waves.append([*[DecideWaiting(now=at(60))] * r.chance.randint(1, 3), *asks[:1], *r.looks(1)])
+    r.waves.append(r.sweep(*asks))
 
 
 def a_renewal_and_the_first_payment_of_its_period(r: Round) -> None:

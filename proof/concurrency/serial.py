@@ -99,13 +99,12 @@ def until(history: Sequence[Done[C]], moment: float) -> list[Done[C]]:
 
 
 def drawn(history: Sequence[Done[C]], told: Callable[[C], str]) -> str:
-    """A history for people: one line a call, by its start, with milliseconds from the first one's."""
+    """A history for people: one numbered line a call, by its start, with milliseconds from the first one's."""
     origin = min((done.began for done in history), default=0.0)
     lines = []
-    for done in sorted(history, key=lambda done: done.began):
+    for position, done in sorted(enumerate(history), key=lambda numbered: numbered[1].began):
         end = f"{1000 * (done.ended - origin):8.1f}" if done.answer is not None else "       …"
         answer = " ".join(map(str, done.answer)) if done.answer is not None else "?"
-        lines.append(
-            f"  {1000 * (done.began - origin):8.1f} – {end} ms  process {done.process:2}  {told(done.call)} → {answer}"
-        )
+        times = f"{1000 * (done.began - origin):8.1f} – {end} ms"
+        lines.append(f"  [{position:2}] {times}  process {done.process:2}  {told(done.call)} → {answer}")
     return "\n".join(lines)
