@@ -338,13 +338,20 @@ def _deliver(account: Account, call: Deliver) -> tuple[Account, Answer]:
     if home is None or home.payment is None:
         return after, ("waiting",)
     before = account.of(event.names[0])
-    if payment and not (before and before.payment) and not after.is_duplicate(payment):
-        for _, other in account.paid():
-            if other.payment_id != payment.payment_id and (
-                (payment.covers and other.claim == payment.covers) or (payment.claim and other.covers == payment.claim)
-            ):
-                return account, ("parked",)
+    if payment and not (before and before.payment) and _is_taken(payment, [other for _, other in account.paid()]):
+        return account, ("parked",)
     return after, ("booked",)
+
+
+def _is_taken(payment: PaymentSettled, others: list[PaymentSettled]) -> bool:
+    """Its order was paid for other things, or its period in the other way: as a renewal, or as a first payment."""
+    rivals = [other for other in others if payment.claim and other.claim == payment.claim]
+    if rivals:
+        return any(rival.lines[0].credits != payment.lines[0].credits for rival in rivals)
+    return any(
+        (payment.covers and other.claim == payment.covers) or (payment.claim and other.covers == payment.claim)
+        for other in others
+    )
 
 
 def _spend(account: Account, call: Spend) -> tuple[Account, Answer]:

@@ -137,6 +137,7 @@ class _Races:
         verdict = serial_order(history, account.Account(), account.step)
         work.count("histories")
         work.count("states searched", verdict.states)
+        work.count("calls during others of their account", sum(_is_during(done, history) for done in history))
         if verdict.is_lawful:
             work.count("serial orders found")
         elif not verdict.is_decided:
@@ -150,6 +151,10 @@ class _Races:
             work.count("refunds at a provider", len(given_back))
             if len(given_back) > one.most_refunds or sum(given_back) > one.paid_minor:
                 work.find(f"{one.name}: {one.paid_minor} was paid, and {given_back} went back\n{_shown(history)}", case)
+
+
+def _is_during(done: Done[Call], history: list[Done[Call]]) -> bool:
+    return any(other is not done and other.began < done.ended and done.began < other.ended for other in history)
 
 
 def _seen_by(one: Round, done: Done[Call], rounds: list[Round]) -> Iterator[tuple[AccountId, Done[Call]]]:

@@ -4,6 +4,7 @@ Everything is chosen by the case's randomness, so a round can be played again. W
 """
 
 import random
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -93,11 +94,14 @@ class Round:
         expires_at: datetime | None = None,
         payment_id: PaymentId | None = None,
         paid_minor: int = 2000,
+        credits_: int = 1000,
         line_id: str = "0",
     ) -> PaymentSettled:
-        """A payment of a pack of 1000 credits."""
+        """A payment of a pack."""
         payment_id = payment_id or self.name_of("pi")
-        line = PaidLine(line_id=line_id, product_id=PACK, credits=1000, amount_minor=paid_minor, expires_at=expires_at)
+        line = PaidLine(
+            line_id=line_id, product_id=PACK, credits=credits_, amount_minor=paid_minor, expires_at=expires_at
+        )
         return PaymentSettled(
             payment_id=payment_id,
             account_id=self.account_id,
@@ -111,14 +115,12 @@ class Round:
             order_id=OrderId(claim.removeprefix("order/")) if claim and claim.startswith("order/") else None,
         )
 
-    def paid(
-        self, payment: PaymentSettled, *names: PaymentId, customer_id: str | None = None, is_ours: bool = True
-    ) -> Deliver:
+    def paid(self, payment: PaymentSettled, *names: PaymentId, is_ours: bool = True) -> Deliver:
         """The event of a payment; `is_ours` False: only its customer tells whose it is."""
         owner = Owner(
             account_id=self.account_id if is_ours else None,
             order_id=payment.order_id,
-            customer_id=customer_id or f"stripe:cus_{self.account_id}",
+            customer_id=f"stripe:cus_{self.account_id}",
         )
         settled = payment if is_ours else replace(payment, account_id=AccountId(""))
         return self._event(settled.at, (payment.payment_id, *names), owner=owner, payment=settled)
@@ -133,13 +135,13 @@ class Round:
         event = Event(provider=provider, event_id=event_id, event_type="proof", at=moment, names=names, **more)
         return Deliver(event=event, now=EARLY)
 
-    def refund(
-        self, minor: int, state: RefundState = RefundState.SUCCEEDED, *, number: int = 1, tag: str | None = None
-    ) -> RefundChanged:
-        minute = 10 + self.number()
-        refund_id = f"re_{self.account_id}_{number}"
+    def refund(self, minor: int, state: RefundState = RefundState.SUCCEEDED, *, number: int = 1) -> RefundChanged:
         return RefundChanged(
-            refund_id=refund_id, state=state, amount_minor=minor, at=at(minute), cause="stripe:evt", tag=tag
+            refund_id=f"re_{self.account_id}_{number}",
+            state=state,
+            amount_minor=minor,
+            at=at(10 + self.number()),
+            cause="stripe:evt",
         )
 
     def dispute(self, state: DisputeState, minor: int, *, minute: float, number: int = 1) -> DisputeChanged:
@@ -157,11 +159,11 @@ class Round:
 
     # ── What is asked ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def spend(self, credits_: int, run: int | None = None, now: datetime = EARLY) -> Spend:
-        return Spend(account_id=self.account_id, run_id=f"run_{run or self.number()}", credits=credits_, now=now)
+    def spend(self, credits_: int, now: datetime = EARLY) -> Spend:
+        return Spend(account_id=self.account_id, run_id=f"run_{self.number()}", credits=credits_, now=now)
 
     def spends(self, most: int = 4, now: datetime = EARLY) -> list[Call]:
-        return [self.spend(self.chance.choice((1, 50, 200, 333, 500, 999)), now=now) for _ in self.some(most)]
+        return [self.spend(self.chance.choice((1, 50, 200, 333, 500, 999)), now) for _ in self.some(most)]
 
     def looks(self, most: int = 2, now: datetime = EARLY) -> list[Call]:
         return [Look(account_id=self.account_id, now=now) for _ in self.some(most)]
@@ -275,6 +277,15 @@ def two_payments_of_one_order(r: Round) -> None:
     r.waves.append(r.sweep(*asks))
 
 
+def two_things_for_one_order(r: Round) -> None:
+    """Neither can take the other's place: whoever is heard second waits for a person."""
+    claim = f"order/{r.account_id}"
+    rivals = [r.payment(claim=claim, minute=minute, credits_=r.chance.choice((500, 1000))) for minute in range(3)]
+    r.chance.shuffle(rivals)
+    r.waves.append([*(r.paid(rival) for rival in rivals for _ in r.some(2)), *r.spends(2), *r.looks(1)])
+    r.waves.append([*map(r.paid, rivals), *r.spends(2), *r.looks(1)])
+
+
 def a_renewal_and_the_first_payment_of_its_period(r: Round) -> None:
     """One period paid in two ways: whoever is heard second waits for a person."""
     period = f"period/stripe:sub_{r.account_id}/2026-11-01T00:00:00Z"
@@ -364,6 +375,7 @@ KINDS: tuple[Callable[[Round], None], ...] = (
     facts_about_one_purchase,
     spending_against_what_takes_credits,
     two_payments_of_one_order,
+    two_things_for_one_order,
     a_renewal_and_the_first_payment_of_its_period,
     requests_for_one_refund,
     people_deciding,
@@ -420,7 +432,7 @@ def senders_of_one_refund(r: Round, provider: str, standin: Any, gateway: Any) -
 def _bought(r: Round, provider: str, standin: Any, gateway: Any) -> tuple[list[PaymentId], PaymentSettled]:
     """Something that was bought at the stand-in: the names of its payment, and what our events will say of it."""
     order = Order(
-        order_id=OrderId(f"ord_{r.account_id}"),
+        order_id=OrderId(f"ord_{uuid.uuid4().hex}"),  # the stand-in remembers those of a case played before
         account_id=r.account_id,
         provider=provider,
         product_id=PACK,
