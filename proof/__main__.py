@@ -34,6 +34,7 @@ def parts() -> list[Part]:
     """All parts, those first that take long."""
     return [
         Part("convergence", "every order and repetition ends in the same ledger, and that is what happened", 4),
+        Part("concurrency", "whatever races, some serial order explains every answer", 3),
     ]
 
 

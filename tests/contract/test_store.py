@@ -44,6 +44,15 @@ def test_a_grant_is_written_once_however_often_it_is_heard(any_store: Store) -> 
     assert len(list(any_store.entries(ADA))) == 1
 
 
+def test_another_event_of_a_payment_that_knows_more_names_links_them(any_store: Store) -> None:
+    """It books nothing more; what is said under the new name finds the payment."""
+    linking = replace(paid(), names=(PI, CH))
+    outcomes = [recorded.outcome for recorded in tell(any_store, paid(), linking, says(refund(500), names=(CH,)))]
+    assert outcomes == [Outcome.BOOKED] * 3
+    assert account(any_store).balance == 750
+    assert len(list(any_store.entries(ADA))) == 2
+
+
 def test_everything_read_back_equals_what_was_written(any_store: Store) -> None:
     """Facts, names, lots, holds, flags, claims and entries survive the way into the store and out again."""
     settled = payment(claim="order/ord_1", overcharge_minor=100, expires_at=at(60 * 24 * 60))

@@ -25,14 +25,14 @@ def test_a_page_of_a_statement_is_one_query(world: World, calls: Calls, query: d
         assert calls.since() == ["Query"]
 
 
-def test_a_draw_is_at_most_one_read_and_one_write(world: World, calls: Calls) -> None:
-    """Asked again it is the read alone; refused as well."""
+def test_a_draw_is_at_most_two_calls(world: World, calls: Calls) -> None:
+    """Asked again it is the read alone; before it is refused the run is looked for once more."""
     run = {"account_id": ADA, "run_id": "run_1", "credits": 5}
     assert world.service.post("/usage", run).status == 200
     assert calls.since() == ["BatchGetItem", "TransactWriteItems"]
     assert world.service.post("/usage", run).status == 200
     assert world.service.post("/usage", {**run, "run_id": "run_2", "credits": 10**6}).status == 402
-    assert calls.since() == ["BatchGetItem", "BatchGetItem"]
+    assert calls.since() == ["BatchGetItem", "BatchGetItem", "GetItem"]
 
 
 @pytest.mark.parametrize("reason", ["changed_my_mind", "wrong_amount", "technical_problem", "charged_twice"])

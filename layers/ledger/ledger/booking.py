@@ -99,12 +99,10 @@ def may_grant_unread(payment: PaymentSettled, now: datetime) -> bool:
 
 
 def is_known(event: Event, stored: Purchase) -> bool:
-    """Whether a stored purchase already says all that this payment's event says, and for the same account and claim."""
+    """Whether a stored purchase has all that this payment's event says and names, for the same account and claim."""
     if event.payment is None or stored.payment is None or keys_of(stored.payment) != keys_of(event.payment):
         return False
-    if not stored.names.issuperset(event.names):
-        return False  # the event is a link too
-    return merge(stored.facts, (*event.facts, event.payment)) is stored.facts
+    return stored.names.issuperset(event.names) and merge(stored.facts, (*event.facts, event.payment)) is stored.facts
 
 
 def plan_subscription(event: Event, receipt: Receipt, known: Snapshot) -> Commit:
@@ -133,7 +131,7 @@ def _pointers(
 ) -> tuple[Pointer, ...]:
     """The pointers to write: for new names, for purchases that were absorbed, for all once the account is known."""
     versions = {home.payment_id: home.version for home in absorbed}
-    names = {name for name in event.names if name not in known.payments} | versions.keys()
+    names = set(event.names) - known.payments.keys() - before.names | versions.keys()
     if after.account_id and before.account_id is None:
         names |= after.names
     return tuple(

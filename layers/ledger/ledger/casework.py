@@ -130,7 +130,9 @@ def open_case(wish: Wish, store: Store, policy: Policy, *, now: datetime) -> Ref
             return read_case(wish.account_id, answered.subject, store, known)
         dossier = dossier_in(wish.account_id, wish.payment_id, known)
         marked = mark(dossier.purchase.payment_id, wish.reason)
-        if open_id := next((case_id for case_id, other in dossier.account.cases.items() if other == marked), None):
+        if open_id := next((open_id for open_id, other in dossier.account.cases.items() if other == marked), None):
+            if open_id == case_id:
+                continue  # this very request was carried out while its parts were read
             raise AlreadyAsked(f"Case {open_id} about this purchase, for this reason, is open.", open_id)
         case = RefundCase(
             case_id=case_id,
@@ -239,7 +241,12 @@ def decide_case(
             return case  # the second click
         if case.state is not CaseState.IN_REVIEW:
             raise CaseClosed(f"The case is {case.state}, not in review: it was decided by {case.decided_by}.")
-        case, commit = _decided(case, decision, actor, dossier, policy, now)
+        try:
+            case, commit = _decided(case, decision, actor, dossier, policy, now)
+        except Refused:
+            if read_case(account_id, case_id, store).version != case.version:
+                continue  # decided while its parts were read: what that reserved can't be refunded again
+            raise
         act = Act(actor=actor, act=f"decide:{verdict.outcome}", subject=case_id, why=" ".join(verdict.words), at=now)
         commit = _with(
             commit,

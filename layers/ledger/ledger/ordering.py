@@ -101,10 +101,8 @@ def _stored(request: Request, store: Store, catalogue: Catalogue, policy_version
         if answered := known.document(answered_at, Answered):
             if answered.fingerprint != request.fingerprint:
                 raise AlreadyAsked("This Idempotency-Key stands for another request: use a new one.")
-            stored = known.order(order_id)
-            if stored is None:
-                raise NotFound(f"There is no order {order_id}.")
-            return stored
+            # A batch is no snapshot: a twin may have made the order after it was read, before the key was.
+            return known.order(order_id) or _read(order_id, store)
         account = known.accounts.get(request.account_id) or Account(account_id=request.account_id)
         if account.holds:
             raise AccountSuspended(tuple(sorted(account.holds)))

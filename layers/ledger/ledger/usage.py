@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from ledger import booking
 from ledger.accounts import Account
 from ledger.cases import FailedRun
-from ledger.errors import AlreadyAsked, NotFound, StoreUnavailable
+from ledger.errors import AlreadyAsked, NotFound, NotSpendable, StoreUnavailable
 from ledger.facts import AccountId
 from ledger.lookup import ATTEMPTS, attempts
 from ledger.lots import Lot
@@ -34,7 +34,13 @@ def spend(
         if drawn := known.runs.get((account_id, run_id)):
             return _same_run(drawn, credits_)  # also when the account could not spend them now
         account = known.accounts.get(account_id) or Account(account_id=account_id)
-        lots = account.draw(credits_, now, is_debt_withheld=is_debt_withheld)
+        try:
+            lots = account.draw(credits_, now, is_debt_withheld=is_debt_withheld)
+        except NotSpendable:
+            # A batch is no snapshot: a twin of this call may have drawn after the run was read, before the account was.
+            if drawn := store.read(Keys(runs=keys.runs)).runs.get((account_id, run_id)):
+                return _same_run(drawn, credits_)
+            raise
         run = Run(
             account_id=account_id,
             run_id=run_id,

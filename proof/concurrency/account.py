@@ -1,0 +1,586 @@
+"""One account as a child would keep it: every call looks at all that was ever heard and reckons anew.
+
+It shares no code with what it judges: it has the facts' shapes from there, and its own arithmetic. Whole credits;
+money in minor units; of what goes back in part, the credits in proportion to the sum so far, rounded down.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from ledger.cases import Outcome, Reason
+from ledger.facts import (
+    AccountId,
+    DisputeChanged,
+    Fact,
+    HoldLifted,
+    PaymentId,
+    PaymentSettled,
+    RefundAbandoned,
+    RefundApproved,
+    RefundChanged,
+    RefundDeclined,
+    RefundTotalReported,
+)
+from proof.concurrency.calls import (
+    Ask,
+    Call,
+    Decide,
+    DecideWaiting,
+    Deliver,
+    Expire,
+    FailRun,
+    Follow,
+    Issue,
+    Lay,
+    Lift,
+    Look,
+    Spend,
+)
+from proof.concurrency.serial import Answer
+
+_F = TypeVar("_F", bound=Fact)
+
+REFUNDS = ["pending", "requires_action", "succeeded", "canceled", "failed"]
+DISPUTES = ["inquiry", "inquiry_closed", "open", "under_review", "lost", "appealed", "prevented", "won"]
+FROZEN = {"open", "under_review", "appealed"}
+_NEVER = datetime.max.replace(tzinfo=UTC)
+SETTLING = timedelta(minutes=15)
+MOST_MISTAKEN_MINOR = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What was heard about one payment, under all its names: of each thing the word that stands."""
+
+    names: frozenset[PaymentId]
+    facts: frozenset[Fact]
+
+    @property
+    def payment(self) -> PaymentSettled | None:
+        return next((fact for fact in self.facts if isinstance(fact, PaymentSettled)), None)
+
+    def all_of(self, kind: type[_F]) -> list[_F]:
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+    @property
+    def refunded_minor(self) -> int:
+        refunds = self.all_of(RefundChanged)
+        done = sum(refund.amount_minor for refund in refunds if refund.state == "succeeded")
+        reported = sum(report.total_minor for report in self.all_of(RefundTotalReported))
+        return max(done, reported - sum(refund.amount_minor for refund in refunds if refund.state != "succeeded"))
+
+    @property
+    def lost_minor(self) -> int:
+        return sum(dispute.amount_minor for dispute in self.all_of(DisputeChanged) if dispute.state == "lost")
+
+    @property
+    def is_frozen(self) -> bool:
+        return any(dispute.state in FROZEN for dispute in self.all_of(DisputeChanged))
+
+    def end_of(self, tag: str) -> str | None:
+        """How the refund of an approval ended: by the provider's word if there is one, else by our giving it up."""
+        told = [refund for refund in self.all_of(RefundChanged) if refund.tag == tag]
+        if told:
+            return next((refund.state.value for refund in told if refund.state in REFUNDS[2:]), None)
+        return "abandoned" if any(given_up.tag == tag for given_up in self.all_of(RefundAbandoned)) else None
+
+    def approved_minor(self, *, is_taking: bool = False) -> int:
+        """Approved and not ended; `is_taking`: only what takes its credits back."""
+        return sum(
+            approval.amount_minor
+            for approval in self.all_of(RefundApproved)
+            if self.end_of(approval.tag) is None and (approval.takes_credits or not is_taking)
+        )
+
+    @property
+    def left_minor(self) -> int:
+        """What could still be given back."""
+        payment = self.payment
+        tags = {approval.tag for approval in self.all_of(RefundApproved) if self.end_of(approval.tag) is None}
+        under_way = sum(
+            refund.amount_minor
+            for refund in self.all_of(RefundChanged)
+            if refund.state in {"pending", "requires_action"} and refund.tag not in tags
+        )
+        gone = self.refunded_minor + self.lost_minor + self.approved_minor() + under_way
+        return max(0, payment.paid_minor - gone) if payment else 0
+
+    def holds(self) -> Iterator[str]:
+        """The holds that lie on the account because of it."""
+        provider = self.payment.payment_id.partition(":")[0] if self.payment else ""
+        lifted = {lift.hold_id: lift.at for lift in self.all_of(HoldLifted)}
+        for dispute in self.all_of(DisputeChanged):
+            hold_id = f"dispute:{provider}:{dispute.dispute_id}"
+            if dispute.state in {*FROZEN, "lost"} and not (hold_id in lifted and lifted[hold_id] >= dispute.opened_at):
+                yield hold_id
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """The credits of one payment, reckoned from what was heard, what was drawn and what was written off."""
+
+    lot_id: str
+    granted: int
+    expires_at: datetime | None
+    is_frozen: bool
+    refund_due: int
+    dispute_due: int
+    reserve_due: int
+    drawn: int
+    expired: int
+
+    @property
+    def refunded(self) -> int:
+        return min(self.refund_due, self.granted - self.drawn)
+
+    @property
+    def disputed(self) -> int:
+        return min(self.dispute_due, self.granted - self.drawn - self.refunded)
+
+    @property
+    def owed(self) -> int:
+        return self.refund_due + self.dispute_due - self.refunded - self.disputed
+
+    @property
+    def written_off(self) -> int:
+        """What expired, unless a refund or a dispute has taken it since."""
+        return min(self.expired, self.granted - self.drawn - self.refunded - self.disputed)
+
+    @property
+    def remaining(self) -> int:
+        return self.granted - self.drawn - self.refunded - self.disputed - self.written_off
+
+    def has_lapsed(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+    def spendable(self, now: datetime) -> int:
+        return 0 if self.is_frozen or self.has_lapsed(now) else max(0, self.remaining - self.reserve_due)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run drew, by lot."""
+
+    run_id: str
+    drawn: tuple[tuple[str, int], ...]
+    has_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A refund case."""
+
+    case_id: str
+    payment_id: PaymentId
+    reason: Reason
+    key: str
+    asked_at: datetime
+    state: str = "requested"
+    money_minor: int = 0
+    approvals: int = 0
+    decided: object = "policy"  # by whom, and what they said
+
+    @property
+    def tag(self) -> str:
+        return f"{self.case_id}-{self.approvals}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in {"settled", "declined", "replaced"}
+
+    @property
+    def shown(self) -> Answer:
+        return (self.case_id, self.state, self.money_minor)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Everything about one account."""
+
+    heard: frozenset[str] = frozenset()  # events
+    customers: frozenset[str] = frozenset()  # the provider's, known to be this account
+    purchases: frozenset[Purchase] = frozenset()
+    moved: frozenset[tuple[str, int, int]] = frozenset()  # by lot: drawn, written off
+    runs: frozenset[Run] = frozenset()
+    laid: frozenset[str] = frozenset()  # holds, by a person
+    cases: frozenset[Case] = frozenset()
+    sent: frozenset[str] = frozenset()  # refunds that the provider has, by tag
+
+    # ── What there is ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def paid(self) -> list[tuple[Purchase, PaymentSettled]]:
+        return [(purchase, payment) for purchase in self.purchases if (payment := purchase.payment)]
+
+    def of(self, payment_id: PaymentId) -> Purchase | None:
+        return next((purchase for purchase in self.purchases if payment_id in purchase.names), None)
+
+    def is_duplicate(self, payment: PaymentSettled) -> bool:
+        """Another payment of the same order or period is the earlier one."""
+        rivals = [rival for _, rival in self.paid() if payment.claim and rival.claim == payment.claim]
+        return any((rival.at, rival.payment_id) < (payment.at, payment.payment_id) for rival in rivals)
+
+    def lots(self) -> list[Lot]:
+        """In the order in which they are drawn from: what lapses first, first."""
+        moved = {lot_id: (drawn, expired) for lot_id, drawn, expired in self.moved}
+        lots = []
+        for purchase, payment in self.paid():
+            if self.is_duplicate(payment):
+                continue
+            (line,) = payment.lines
+
+            def part(minor: int, credits_: int = line.credits, paid: int = payment.paid_minor) -> int:
+                return credits_ * min(minor, paid) // paid if paid else 0
+
+            refund = part(purchase.refunded_minor)
+            gone = part(purchase.refunded_minor + purchase.lost_minor)
+            to_go = purchase.refunded_minor + purchase.lost_minor + purchase.approved_minor(is_taking=True)
+            lot_id = f"{payment.claim or payment.payment_id}/0"
+            drawn, expired = moved.get(lot_id, (0, 0))
+            due = (refund, gone - refund, part(to_go) - gone)
+            lots.append(Lot(lot_id, line.credits, line.expires_at, purchase.is_frozen, *due, drawn, expired))
+        return sorted(lots, key=lambda lot: (lot.expires_at is None, lot.expires_at or _NEVER, lot.lot_id))
+
+    def holds(self) -> frozenset[str]:
+        return self.laid.union(*(purchase.holds() for purchase, _ in self.paid()))
+
+    def spendable(self, now: datetime) -> int:
+        return 0 if self.holds() else sum(lot.spendable(now) for lot in self.lots())
+
+    def case(self, case_id: str) -> Case | None:
+        return next((case for case in self.cases if case.case_id == case_id), None)
+
+    # ── What changes ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def hears(self, names: Iterable[PaymentId], facts: Iterable[Fact]) -> "Account":
+        """Put what is said beside what was said before about the same payment."""
+        names = frozenset(names)
+        touched = [purchase for purchase in self.purchases if purchase.names & names]
+        heard = [*(replace(fact, cause="") for fact in facts), *(fact for one in touched for fact in one.facts)]
+        merged = Purchase(names.union(*(one.names for one in touched)), frozenset(_standing(heard)))
+        return replace(self, purchases=self.purchases.difference(touched) | {merged}).settled()
+
+    def puts(self, lot_id: str, drawn: int, expired: int) -> "Account":
+        others = {entry for entry in self.moved if entry[0] != lot_id}
+        return replace(self, moved=frozenset(others | {(lot_id, drawn, expired)})).settled()
+
+    def settled(self) -> "Account":
+        """What was written off and then taken back is not written off any more."""
+        return replace(
+            self,
+            moved=frozenset(
+                (lot.lot_id, lot.drawn, lot.written_off) for lot in self.lots() if lot.drawn or lot.written_off
+            ),
+        )
+
+    def files(self, case: Case) -> "Account":
+        return replace(self, cases=frozenset({case} | {one for one in self.cases if one.case_id != case.case_id}))
+
+
+def _standing(facts: Iterable[Fact]) -> Iterator[Fact]:
+    """Of each thing the word that stands, whatever was heard first."""
+    by_key: dict[str, list[Fact]] = {}
+    for fact in facts:
+        by_key.setdefault(fact.key, []).append(fact)
+    return (max(said, key=_weight) for said in by_key.values())
+
+
+def _weight(fact: Fact) -> tuple[object, ...]:
+    match fact:
+        case PaymentSettled():
+            return (-fact.at.timestamp(), repr(fact))
+        case RefundChanged():
+            return (REFUNDS.index(fact.state), fact.at, repr(fact))
+        case DisputeChanged():
+            return (fact.at, DISPUTES.index(fact.state), repr(fact))
+        case RefundTotalReported():
+            return (fact.at, fact.total_minor, repr(fact))
+        case _:
+            return (fact.at, repr(fact))
+
+
+# ── What each call does ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def step(account: Account, call: Call, answer: Answer | None) -> tuple[Account, ...]:
+    """The states that a call may lead to if it is answered so: none, if it can't be."""
+    if isinstance(call, Issue):
+        return tuple(_issue(account, call, answer))
+    after, said = _ACTS[type(call)](account, call)
+    return (after,) if answer is None or answer == said else ()
+
+
+def expected(account: Account, call: Call) -> Answer:
+    """What a call would be answered in this state, for the report."""
+    if isinstance(call, Issue):
+        words = ("sent", "found", "abandoned", "gone", "taken", "unclear")
+        return ("one of", *(word for word in words if tuple(_issue(account, call, (word,)))))
+    return _ACTS[type(call)](account, call)[1]
+
+
+def _deliver(account: Account, call: Deliver) -> tuple[Account, Answer]:
+    event, payment = call.event, call.event.payment
+    if event.event_id in account.heard:
+        return account, ("already_booked",)
+    customer = event.owner.customer_id
+    if payment:
+        if not event.owner.account_id and customer not in account.customers:
+            return account, ("parked",)
+        payment = replace(payment, account_id=AccountId(""))  # this one's, whoever told it
+    known = replace(account, heard=account.heard | {event.event_id})
+    if payment and customer:
+        known = replace(known, customers=account.customers | {customer})
+    after = known.hears(event.names, [*event.facts, *([payment] if payment else [])])
+    if after.purchases == known.purchases:
+        return known, ("already_booked",)
+    home = after.of(event.names[0])
+    if home is None or home.payment is None:
+        return after, ("waiting",)
+    before = account.of(event.names[0])
+    if payment and not (before and before.payment) and _is_taken(payment, [other for _, other in account.paid()]):
+        return account, ("parked",)
+    return after, ("booked",)
+
+
+def _is_taken(payment: PaymentSettled, others: list[PaymentSettled]) -> bool:
+    """Its order was paid for other things, or its period in the other way: as a renewal, or as a first payment."""
+    rivals = [other for other in others if payment.claim and other.claim == payment.claim]
+    if rivals:
+        return any(rival.lines[0].credits != payment.lines[0].credits for rival in rivals)
+    return any(
+        (payment.covers and other.claim == payment.covers) or (payment.claim and other.covers == payment.claim)
+        for other in others
+    )
+
+
+def _spend(account: Account, call: Spend) -> tuple[Account, Answer]:
+    for run in account.runs:
+        if run.run_id == call.run_id:
+            return account, ("drawn", *run.drawn)
+    if holds := account.holds():
+        return account, ("suspended", *sorted(holds))
+    spendable = account.spendable(call.now)
+    if spendable < call.credits:
+        return account, ("only", spendable)
+    drawn, wanted = [], call.credits
+    for lot in account.lots():
+        part = min(wanted, lot.spendable(call.now))
+        if part:
+            account = account.puts(lot.lot_id, lot.drawn + part, lot.expired)
+            drawn.append((lot.lot_id, part))
+            wanted -= part
+    drawn.sort()
+    return replace(account, runs=account.runs | {Run(call.run_id, tuple(drawn))}), ("drawn", *drawn)
+
+
+def _fail(account: Account, call: FailRun) -> tuple[Account, Answer]:
+    run = next((run for run in account.runs if run.run_id == call.run_id), None)
+    if run is None:
+        return account, ("not found",)
+    if not run.has_failed:
+        for lot_id, part in run.drawn:
+            lot = next(lot for lot in account.lots() if lot.lot_id == lot_id)
+            account = account.puts(lot_id, lot.drawn - part, lot.expired)
+            lot = next(lot for lot in account.lots() if lot.lot_id == lot_id)
+            if lot.has_lapsed(call.now):
+                account = account.puts(lot_id, lot.drawn, lot.written_off + lot.remaining)
+        account = replace(account, runs=account.runs - {run} | {replace(run, has_failed=True)})
+    return account, ("returned", *run.drawn)
+
+
+def _expire(account: Account, call: Expire) -> tuple[Account, Answer]:
+    lapsed = [lot for lot in account.lots() if lot.has_lapsed(call.now)]
+    for lot in lapsed:
+        account = account.puts(lot.lot_id, lot.drawn, lot.written_off + lot.remaining)
+    return account, ("expired", sum(lot.remaining for lot in lapsed))
+
+
+def _look(account: Account, call: Look) -> tuple[Account, Answer]:
+    if not account.paid():
+        return account, ("nothing",)
+    lots = account.lots()
+    balance, owed = sum(lot.remaining for lot in lots), sum(lot.owed for lot in lots)
+    cases = tuple(sorted(case.case_id for case in account.cases if case.is_open))
+    holds, spendable = tuple(sorted(account.holds())), account.spendable(call.now)
+    return account, ("holds", holds, "balance", balance, spendable, "owed", owed, "cases", cases)
+
+
+def _ask(account: Account, call: Ask) -> tuple[Account, Answer]:
+    wish = call.wish
+    for case in account.cases:
+        if case.key == wish.key:
+            return account, case.shown
+    purchase = account.of(wish.payment_id)
+    if purchase is None or purchase.payment is None:
+        return account, ("not found",)
+    payment_id = purchase.payment.payment_id
+    for case in account.cases:
+        if case.is_open and case.payment_id == payment_id and case.reason == wish.reason:
+            return account, ("asked already", case.case_id)
+    case = Case(call.case_id, payment_id, wish.reason, wish.key, call.now)
+    account = _by_policy(account, case, purchase, purchase.payment, call.now)
+    filed = account.case(call.case_id)
+    return account, filed.shown if filed else ()
+
+
+def _by_policy(account: Account, case: Case, purchase: Purchase, payment: PaymentSettled, now: datetime) -> Account:
+    """What the published policy says of the three reasons that are asked for here."""
+    left = purchase.left_minor
+    lot = next((lot for lot in account.lots() if lot.lot_id == f"{payment.claim or payment.payment_id}/0"), None)
+    is_duplicate = account.is_duplicate(payment)
+    taken = min(lot.granted, lot.refund_due + lot.dispute_due + lot.reserve_due) if lot else 0
+    kept = lot.granted - taken if lot and not is_duplicate else 0
+    was_declined = any(declined.reason == case.reason for declined in purchase.all_of(RefundDeclined))
+    by_person = "in_review" if case.reason in {Reason.TECHNICAL_PROBLEM, Reason.UNRECOGNISED_CHARGE} else "declined"
+    if left == 0 and not (case.reason is Reason.TECHNICAL_PROBLEM and kept):
+        return account.files(replace(case, state="declined"))
+    if was_declined and not is_duplicate:
+        is_looked_at = case.reason is Reason.UNRECOGNISED_CHARGE
+        return account.files(replace(case, state="in_review" if is_looked_at else "declined"))
+    if purchase.is_frozen:
+        return account.files(replace(case, state=by_person))
+    if is_duplicate:
+        if now - payment.at < SETTLING:
+            return account.files(replace(case, state="requested"))
+        return _approved(account, case, left, takes_credits=False)
+    if case.reason is Reason.CHARGED_TWICE:
+        return account.files(replace(case, state="requested" if now - payment.at < SETTLING else "in_review"))
+    if case.reason is Reason.MISTAKEN_RENEWAL:
+        if lot and lot.drawn:
+            return account.files(replace(case, state="declined"))
+        if left <= MOST_MISTAKEN_MINOR:
+            return _approved(account, case, left)
+    return account.files(replace(case, state="in_review"))
+
+
+def _approved(account: Account, case: Case, money_minor: int, *, takes_credits: bool = True) -> Account:
+    case = replace(case, state="approved", money_minor=money_minor, approvals=case.approvals + 1)
+    approval = RefundApproved(
+        tag=case.tag,
+        case_id=case.case_id,
+        amount_minor=money_minor,
+        at=case.asked_at,
+        cause="",
+        takes_credits=takes_credits,
+    )
+    return account.hears([case.payment_id], [approval]).files(case)
+
+
+def _decide(account: Account, call: Decide) -> tuple[Account, Answer]:
+    case = account.case(call.case_id)
+    if case is None:
+        return account, ("not found",)
+    purchase = account.of(case.payment_id)
+    decided = (call.actor, call.verdict)
+    if case.state != "in_review":
+        return account, case.shown if case.decided == decided else ("closed",)
+    if purchase is None:
+        raise ValueError("a case is about a purchase")
+    money_minor = call.verdict.money_minor
+    case = replace(case, decided=decided, money_minor=money_minor)
+    if call.verdict.outcome is Outcome.APPROVE:
+        if purchase.is_frozen or money_minor > purchase.left_minor:
+            return account, ("refused",)
+        account = _approved(account, case, money_minor, takes_credits=call.verdict.takes_credits)
+    else:
+        case = replace(case, state="declined", money_minor=0)
+        no = RefundDeclined(case_id=case.case_id, reason=case.reason, clause="", words=(), at=case.asked_at, cause="")
+        account = account.hears([case.payment_id], [no]).files(case)
+    filed = account.case(call.case_id)
+    return account, filed.shown if filed else ()
+
+
+def _decide_waiting(account: Account, call: DecideWaiting) -> tuple[Account, Answer]:
+    said: list[object] = ["decided"]
+    for case in sorted(account.cases, key=lambda case: case.case_id):
+        purchase = account.of(case.payment_id)
+        payment = purchase.payment if purchase else None
+        if case.state == "requested" and purchase and payment and payment.at + SETTLING <= call.now:
+            account = _by_policy(account, case, purchase, payment, call.now)
+            filed = account.case(case.case_id)
+            said.append(filed.shown if filed else ())
+    return account, tuple(said)
+
+
+def _follow(account: Account, call: Follow) -> tuple[Account, Answer]:
+    purchase = account.of(call.payment_id)
+    said: list[object] = ["moved"]
+    for approval in purchase.all_of(RefundApproved) if purchase else []:
+        case = account.case(approval.case_id)
+        if purchase is None or case is None or case.tag != approval.tag:
+            continue
+        end = purchase.end_of(case.tag)
+        is_known = any(refund.tag == case.tag for refund in purchase.all_of(RefundChanged))
+        to = "settled" if end == "succeeded" else "in_review" if end else "issued" if is_known else case.state
+        ways = {
+            "approved": {"issued", "settled", "in_review"},
+            "issued": {"settled", "in_review"},
+            "settled": {"in_review"},
+            "in_review": {"settled"},
+        }
+        if to in ways.get(case.state, ()):
+            case = replace(case, state=to)
+            account = account.files(case)
+            said.append(case.shown)
+    return account, tuple(said)
+
+
+def _issue(account: Account, call: Issue, answer: Answer | None) -> Iterator[Account]:
+    """A sender does several things; what its answer tells happened at one instant.
+
+    Sent or found: once for each approval. Given up: the credits are free again. Gone: it had come to an end.
+    """
+    case = next((case for case in account.cases if case.tag == call.tag), None)
+    purchase = account.of(case.payment_id) if case else None
+    if case is None or purchase is None:
+        if answer in {None, ("gone",)}:
+            yield account
+        return
+    words = {"sent", "abandoned", "gone"} if answer is None else set(answer)
+    is_given_up = any(given_up.tag == call.tag for given_up in purchase.all_of(RefundAbandoned))
+    if words & {"taken", "unclear"}:
+        yield account
+    if words & {"sent", "found"} and call.tag not in account.sent and not is_given_up:
+        sent = replace(account, sent=account.sent | {call.tag})
+        yield sent.files(replace(case, state="issued")) if case.state == "approved" else sent
+    if "abandoned" in words and call.tag not in account.sent and not is_given_up:
+        given_up = RefundAbandoned(tag=call.tag, reason="", at=case.asked_at, cause="")
+        freed = account.hears([case.payment_id], [given_up])
+        yield freed.files(replace(case, state="in_review")) if case.state == "approved" else freed
+    if "gone" in words:
+        is_told = any(refund.tag == call.tag for refund in purchase.all_of(RefundChanged))
+        if is_told or is_given_up or call.tag in account.sent:
+            followed, _ = _follow(account, Follow(payment_id=case.payment_id, now=call.now))
+            yield from {account, followed}
+
+
+def _lift(account: Account, call: Lift) -> tuple[Account, Answer]:
+    if call.hold_id in account.laid:
+        return replace(account, laid=account.laid - {call.hold_id}), (True,)
+    for purchase, payment in account.paid():
+        if call.hold_id in purchase.holds():
+            lift = HoldLifted(hold_id=call.hold_id, actor=call.actor, at=call.now, cause="")
+            return account.hears([payment.payment_id], [lift]), (True,)
+    return account, (False,)
+
+
+def _lay(account: Account, call: Lay) -> tuple[Account, Answer]:
+    if call.hold_id in account.laid:
+        return account, (False,)
+    return replace(account, laid=account.laid | {call.hold_id}), (True,)
+
+
+_ACTS: dict[type, Callable[[Account, Any], tuple[Account, Answer]]] = {
+    Deliver: _deliver,
+    Spend: _spend,
+    FailRun: _fail,
+    Expire: _expire,
+    Look: _look,
+    Ask: _ask,
+    Decide: _decide,
+    DecideWaiting: _decide_waiting,
+    Follow: _follow,
+    Lift: _lift,
+    Lay: _lay,
+}

@@ -1,0 +1,257 @@
+"""The calls that processes make at one moment: what is asked of the product, and what it answered, in plain words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ledger import book, casework, issuing, usage
+from ledger.cases import Outcome, RefundCase
+from ledger.casework import Verdict, Wish
+from ledger.errors import AccountSuspended, AlreadyAsked, CaseClosed, InsufficientCredits, NotFound, Refused
+from ledger.events import Event, ParkReason, Receipt
+from ledger.events import Outcome as Became
+from ledger.facts import AccountId, PaymentId, PaymentSettled
+from ledger.figures import Policy
+from ledger.ports import Gateway, Keys, RefundToSend, Store, derived_id
+from proof.concurrency.serial import Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliver:
+    """A provider delivers an event."""
+
+    event: Event
+    now: datetime
+    is_release: bool = False  # somebody tries it again, since it was parked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """The tagging service draws credits for a run."""
+
+    account_id: AccountId
+    run_id: str
+    credits: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailRun:
+    """Our system failed a run: its credits come back."""
+
+    account_id: AccountId
+    run_id: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """The job writes down what has lapsed on an account."""
+
+    account_id: AccountId
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The customer looks at the account."""
+
+    account_id: AccountId
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """The customer asks for a refund."""
+
+    wish: Wish
+    now: datetime
+
+    @property
+    def case_id(self) -> str:
+        """The case that it opens, if it opens one."""
+        return derived_id("case", self.wish.account_id, self.wish.route, self.wish.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """A person decides a case."""
+
+    case_id: str
+    verdict: Verdict
+    actor: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideWaiting:
+    """The job decides every case whose settling time is over, whoever's it is."""
+
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """The stream, or the job, brings a purchase's cases to where its refunds have come."""
+
+    payment_id: PaymentId
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """A sender takes up an approved refund."""
+
+    tag: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announce:
+    """The provider's webhook, as soon as the provider has the refund: perhaps before our sender has its answer.
+
+    Whoever plays it makes a delivery of it.
+    """
+
+    provider: str
+    refund: RefundToSend
+    event: Event  # without the refund, which is not known yet
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lift:
+    """A person lifts a hold."""
+
+    account_id: AccountId
+    hold_id: str
+    actor: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lay:
+    """A person lays a hold."""
+
+    account_id: AccountId
+    hold_id: str
+    actor: str
+    now: datetime
+
+
+Call = Deliver | Spend | FailRun | Expire | Look | Ask | Decide | DecideWaiting | Follow | Issue | Announce | Lift | Lay
+
+
+def perform(call: Call, store: Store, policy: Policy, gateway_of: Callable[[str], Gateway]) -> Answer:
+    """Make a call; the answer in words that a model can give too. Raises StoreUnavailable: it may have been done."""
+    try:
+        return _perform(call, store, policy, gateway_of)
+    except AccountSuspended as refusal:
+        return ("suspended", *refusal.holds)
+    except InsufficientCredits as refusal:
+        return ("only", refusal.spendable)
+    except AlreadyAsked as refusal:
+        return ("asked already", refusal.subject)
+    except CaseClosed:
+        return ("closed",)
+    except NotFound:
+        return ("not found",)
+    except Refused:
+        return ("refused",)
+
+
+def _perform(call: Call, store: Store, policy: Policy, gateway_of: Callable[[str], Gateway]) -> Answer:
+    match call:
+        case Deliver() if call.is_release:
+            return (book.release(_parked(call.event), lambda _: call.event, store, call.now).outcome.value,)
+        case Deliver():
+            recorded = book.record(call.event, store, body=b"{}", body_sha256="0" * 64, now=call.now)
+            return (recorded.outcome.value,)
+        case Spend():
+            run = usage.spend(call.account_id, call.run_id, call.credits, store, now=call.now)
+            return ("drawn", *sorted(run.drawn.items()))
+        case FailRun():
+            run = usage.fail_run(call.account_id, call.run_id, store, now=call.now)
+            return ("returned", *sorted(run.returned.items()))
+        case Expire():
+            return ("expired", usage.expire_lapsed(call.account_id, store, now=call.now))
+        case Look():
+            account = store.read(Keys(accounts=frozenset({call.account_id}))).accounts.get(call.account_id)
+            if account is None:
+                return ("nothing",)
+            spendable = account.spendable(call.now)
+            holds, cases = tuple(sorted(account.holds)), tuple(sorted(account.cases))
+            return ("holds", holds, "balance", account.balance, spendable, "owed", account.shortfall, "cases", cases)
+        case Ask():
+            return _case(casework.open_case(call.wish, store, policy, now=call.now))
+        case Decide():
+            return _case(casework.decide_case(call.case_id, call.verdict, call.actor, store, policy, now=call.now))
+        case DecideWaiting():
+            decided = casework.decide_waiting(store, policy, now=call.now)
+            return ("decided", *map(_case, decided))  # of all accounts: whoever records it takes them apart
+        case Follow():
+            return ("moved", *(_case(case) for case in casework.follow(call.payment_id, store, now=call.now)))
+        case Issue():
+            return (issuing.issue(call.tag, store, gateway_of, clock=lambda: call.now).value,)
+        case Lift():
+            return (book.lift_hold(call.hold_id, call.account_id, call.actor, store, why="proof", now=call.now),)
+        case Lay():
+            return (book.lay_hold(call.hold_id, call.account_id, call.actor, store, why="proof", now=call.now),)
+        case Announce():
+            raise ValueError("an announcement becomes a delivery first")
+
+
+def _case(case: RefundCase) -> Answer:
+    """A case, and the money that was approved last."""
+    approved = case.decision is not None and case.decision.outcome is Outcome.APPROVE
+    return (case.case_id, case.state.value, case.decision.money_minor if case.decision and approved else 0)
+
+
+def _parked(event: Event) -> Receipt:
+    """The parked receipt of an event, as whoever releases it has read it."""
+    return Receipt(
+        provider=event.provider,
+        event_id=event.event_id,
+        event_type=event.event_type,
+        occurred_at=event.at,
+        heard_at=event.at,
+        outcome=Became.PARKED,
+        body_sha256="0" * 64,
+        parked_reason=ParkReason.NO_ACCOUNT,
+        body=b"{}",
+    )
+
+
+def told(call: Call) -> str:
+    """A call for people."""
+    match call:
+        case Deliver():
+            event = call.event
+            says = [_payment(event.payment)] if event.payment else []
+            says += [f"{fact.key} {getattr(fact, 'state', '')} of {_amount(fact)}" for fact in event.facts]
+            verb = "release" if call.is_release else "deliver"
+            return f"{verb} {event.event_id} ({', '.join(event.names)}): {'; '.join(says) or 'a link'}"
+        case Spend():
+            return f"spend {call.credits} for {call.run_id} at {call.now:%m-%d %H:%M}"
+        case FailRun():
+            return f"fail {call.run_id} at {call.now:%m-%d %H:%M}"
+        case Ask():
+            return f"ask for {call.wish.payment_id} under {call.wish.key}: {call.wish.reason}"
+        case Decide():
+            return f"{call.actor} decides {call.case_id}: {call.verdict.outcome} {call.verdict.money_minor}"
+        case Announce():
+            return f"the provider announces {call.refund.tag}"
+        case Lift() | Lay():
+            return f"{type(call).__name__.lower()} {call.hold_id}"
+        case _:
+            named = getattr(call, "tag", None) or getattr(call, "payment_id", None) or f"at {call.now:%m-%d %H:%M}"
+            return f"{type(call).__name__.lower()} {named}"
+
+
+def _payment(payment: PaymentSettled) -> str:
+    claims = "".join(f", {what}" for what in (payment.claim, payment.covers and f"covers {payment.covers}") if what)
+    return f"{payment.paid_minor} paid at {payment.at:%H:%M} for {payment.lines[0].credits} credits{claims}"
+
+
+def _amount(fact: object) -> object:
+    return getattr(fact, "amount_minor", getattr(fact, "total_minor", ""))

@@ -1,0 +1,119 @@
+"""What is asked twice at once is answered alike, though DynamoDB reads a batch item by item: a twin may write between."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+import pytest
+
+from ledger import catalogue
+from ledger.booking import plan
+from ledger.cases import CaseState
+from ledger.cases import Outcome as Decided
+from ledger.casework import Verdict, decide_case
+from ledger.errors import InsufficientCredits
+from ledger.events import Outcome
+from ledger.ordering import Request, place_order
+from ledger.orders import Order
+from ledger.ports import Commit, Keys, Snapshot, Store
+from ledger.usage import spend
+from tests.builders import ADA, CH, LATER, PI, POLICY, ask, at, paid, says, tell, wish
+from tests.fakes import FakeProvider, FakeStore
+
+ALL_OF_IT = Verdict(outcome=Decided.APPROVE, words=("All of it.",), clause="6", money_minor=2000)
+
+
+class TornStore:
+    """A store in whose n-th read a twin writes: what is named `early` is read before that, everything else after."""
+
+    def __init__(self, store: FakeStore, read: int, twin: Callable[[], object], early: set[str]) -> None:
+        self._store = store
+        self._read = read
+        self._twin = twin
+        self._early = early
+
+    def read(self, keys: Keys) -> Snapshot:
+        before = self._store.read(keys)
+        self._read -= 1
+        if self._read == 0:
+            self._twin()
+        after = self._store.read(keys)
+        return replace(after, **{name: getattr(before, name) for name in self._early})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def torn(store: FakeStore, twin: Callable[[], object], *early: str, read: int = 1) -> Store:
+    """The store, torn at this read."""
+    return cast(Store, TornStore(store, read, twin, set(early)))
+
+
+def test_a_name_whose_pointer_was_read_too_early_is_no_news() -> None:
+    """The purchase knows it, so its pointer is there: the twin wrote both at once."""
+    store = FakeStore()
+    link = says(names=(PI, CH))
+    tell(store, paid(), link)
+    (receipt,) = (receipt for receipt in store.receipts.values() if receipt.event_id == link.event_id)
+    without_the_pointer = store.read(Keys(payments=frozenset({PI}), accounts=frozenset({ADA})))
+    planned = plan(says(names=(PI, CH)), receipt, without_the_pointer)
+    assert isinstance(planned, Commit)
+    assert (planned.receipt and planned.receipt.outcome, planned.pointers) == (Outcome.ALREADY_BOOKED, ())
+
+
+def test_a_run_asked_twice_at_once_is_answered_alike_though_it_took_the_last_credit() -> None:
+    """The twin drew it between the reading of the run and of the account."""
+    store = FakeStore()
+    tell(store, paid())
+
+    def twin() -> object:
+        return spend(ADA, "run_1", 1000, store, now=LATER)
+
+    drawn = spend(ADA, "run_1", 1000, torn(store, twin, "runs"), now=LATER)
+    assert sum(drawn.drawn.values()) == 1000
+    with pytest.raises(InsufficientCredits):
+        spend(ADA, "run_2", 1, store, now=LATER)
+
+
+def test_a_request_sent_twice_at_once_is_answered_alike() -> None:
+    """The twin opened the case between the reading of the key and of the account: it is this request's own."""
+    store = FakeStore()
+    tell(store, paid())
+    assert ask(torn(store, lambda: ask(store, wish()), "documents"), wish()).state is CaseState.IN_REVIEW
+
+
+def test_a_decision_sent_twice_at_once_is_answered_alike() -> None:
+    """The twin approved it between the reading of the case and of the purchase, of which nothing is left now."""
+    store = FakeStore()
+    tell(store, paid())
+    case = ask(store, wish())
+
+    def decide(over: Store) -> CaseState:
+        return decide_case(case.case_id, ALL_OF_IT, "sam", over, POLICY, now=at(70)).state
+
+    assert decide(torn(store, lambda: decide(store), "documents", read=3)) is CaseState.APPROVED
+
+
+def test_an_order_made_twice_at_once_is_answered_alike() -> None:
+    """The twin made it between the reading of the order and of the key."""
+    store, gateway = FakeStore(), FakeProvider()
+    request = Request(
+        account_id=ADA,
+        provider="stripe",
+        product_id="pack_1000",
+        currency="USD",
+        country="US",
+        is_business=False,
+        policy_version="1",
+        consent=None,
+        key="key_1",
+        fingerprint="f",
+    )
+
+    def place(over: Store) -> Order:
+        made_by = partial(place_order, request, over, catalogue.load(), lambda _: gateway, policy_version="1")
+        return made_by(success_url="https://x.test", cancel_url="https://x.test", now=at(0))
+
+    first: list[Order] = []
+    assert place(torn(store, lambda: first.append(place(store)), "claims")) == replace(first[0], version=2)
