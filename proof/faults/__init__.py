@@ -50,6 +50,7 @@ class Size:
     copies_of_lives: int = 2
     lives: tuple[str, ...] = tuple(LIVES)
     provider_faults: tuple[str, ...] = KINDS
+    late_refunds: float = 0.3  # the share of refunds' events that come after we looked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _play(work: Work, case: int, engine: str, proxy: str, size: Size, around: Ar
             for client in (services.connection.client, services.client("secretsmanager")):
                 weather.watch(client)
             store = DynamoDBStore(name, Connection(region=environment.REGION, host=engine))
-            batch = Batch(seed, at_stripe, at_paddle, clock, weather, sky, store)
+            batch = Batch(seed, at_stripe, at_paddle, clock, weather, sky, store, size.late_refunds)
             batch.play(days, lives, MONTH)
     failed.update({"calls": weather.calls, "calls that failed": weather.failed.total()})
     for what, number in batch.counts.items():

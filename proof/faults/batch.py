@@ -40,6 +40,7 @@ MOST_ASKED = 60
 
 STREAM_RETRIES = 10  # the template's
 SWEEP_EVERY = timedelta(minutes=6)
+_OF_REFUNDS = ("refund.", "charge.refunded", "adjustment.")
 _one_at_a_time = threading.Lock()
 """The API's functions keep their request in a global of Powertools: a process of Lambda has one at a time, too."""
 
@@ -78,10 +79,12 @@ class Batch:
     weather: Weather
     providers_weather: ProvidersWeather
     store: DynamoDBStore  # by a way that knows no weather
+    late_refunds: float  # the share of their events that come later than the next sweep of the outbox
     problems: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     _is_calm: bool = False
     _due: list[Delivery] = field(default_factory=list)
+    _late: list[Delivery] = field(default_factory=list)  # held back until what is swept up by then has been
     _accepted: set[tuple[str, str]] = field(default_factory=set)  # provider and event, answered 200
     _taken: Counter[str] = field(default_factory=Counter)  # how many of a provider's events are on their way
     _followed: set[str] = field(default_factory=set)  # purchases with a case
@@ -168,7 +171,7 @@ class Batch:
         return due
 
     def _take_events(self, chance: random.Random) -> None:
-        """What has happened at the providers; now and then it is delivered twice."""
+        """What has happened at the providers; now and then it is delivered twice, and what a refund became late."""
         for name, account in (("stripe", self.stripe), ("paddle", self.paddle)):
             with account.lock:
                 new = account.outbox.events[self._taken[name] :]
@@ -177,8 +180,9 @@ class Batch:
                 body = json.dumps(account.outbox.notification(event)).encode()
                 kind, event_id = event.get("type") or event["event_type"], event.get("event_id") or event["id"]
                 for function in PROVIDERS[name].FUNCTIONS.get(kind, ()):
-                    times = 2 if chance.random() < 0.25 else 1
-                    self._due += [Delivery(name, function.replace("_", "-"), body, event_id)] * times
+                    is_late = kind.startswith(_OF_REFUNDS) and chance.random() < self.late_refunds
+                    delivery = Delivery(name, function.replace("_", "-"), body, event_id)
+                    (self._late if is_late else self._due).extend([delivery] * (2 if chance.random() < 0.25 else 1))
 
     def _attempt(self, delivery: Delivery) -> None:
         """Deliver once. What is not accepted is due again."""
@@ -201,7 +205,8 @@ class Batch:
     def _live_on(self, playing: list[_Life], until: Until, beside: Sequence[Callable[[], None]] = ()) -> None:
         """Play the lives that waited for this until they wait for something else; other things happen beside."""
         steps = [partial(self._step, life) for life in playing if life.until is until]
-        self._each(lambda act: act(), [*steps, *beside])
+        acts: list[Callable[[], None]] = [*steps, *beside]
+        self._each(_do, acts)
 
     def _step(self, life: _Life) -> None:
         life.until = None  # if it breaks off
@@ -209,6 +214,7 @@ class Batch:
 
     def _settle(self, chance: random.Random) -> None:
         """Let what was set off arrive: webhooks, the table's stream, what the schedules sweep up."""
+        late, self._late = self._late, []
         self._deliver(chance)
         self.clock.advance(SWEEP_EVERY)
         with self.paddle.lock:
@@ -217,6 +223,7 @@ class Batch:
             self.paddle.approve(adjustment)
         self._each(lambda batch: self._run(*batch, STREAM_RETRIES), list(self._records(chance)))
         self._each(lambda function: self._run(function, {}, 2), ["release_parked", "issue_refunds", "follow_cases"])
+        self._due += late
         self._deliver(chance)
 
     def _records(self, chance: random.Random) -> Iterator[tuple[str, Json]]:
@@ -314,6 +321,10 @@ class Batch:
             if adjustment["action"] == "refund" and adjustment["status"] in {"approved", "pending_approval"}:
                 sums[_payer(f"paddle:{adjustment['transaction_id']}", known)] += int(adjustment["totals"]["total"])
         return sums
+
+
+def _do(act: Callable[[], None]) -> None:
+    act()
 
 
 def _payer(name: str, known: World) -> AccountId | str:

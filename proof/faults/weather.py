@@ -19,10 +19,10 @@ from typing import Any
 
 from tools.standins.faults import KINDS, Fault, Faults
 
-SHARE = 0.15
+SHARE = 0.12
 """Of the calls that meet bad weather by themselves. Outages make it about a fifth."""
 
-OUTAGES = 0.04
+OUTAGES = 0.12
 """Of the invocations: nothing of one kind goes through, so that the client gives up, then the code."""
 
 SLOW_MS = 2300  # beyond the client's time-out for reading
@@ -69,7 +69,7 @@ _KINDS: Mapping[str, Mapping[str, float]] = {
 }
 """What may befall a call of an operation, and how often against the others."""
 
-_OUTAGES: Mapping[str, float] = {"reset before": 3, "answer lost": 4, "transaction conflict": 3, "throttled": 1}
+_OUTAGES: Mapping[str, float] = {"reset before": 4, "answer lost": 4, "transaction conflict": 3, "throttled": 0.5}
 _OF_WRITES_ALONE = {"answer lost", "transaction conflict"}
 
 
@@ -111,7 +111,9 @@ class Weather:
     def _befall(self, request: Any, **_: Any) -> None:
         """A call is about to leave."""
         dice = getattr(self._here, "dice", None)
-        kind = self._kind(request, *dice) if dice else None
+        if dice is None:
+            return
+        kind = self._kind(request, *dice)
         with self._lock:
             self.calls += 1
             if kind:

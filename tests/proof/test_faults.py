@@ -61,7 +61,7 @@ class Hopeful:
 
 def test_a_store_that_hopes_is_found(ministack: str, proxy: str) -> None:
     """What is answered 200 and not stored is lost."""
-    hopeful = Around(store=Hopeful)  # type: ignore[arg-type]
+    hopeful = Around(store=Hopeful)
     work = played(ministack, proxy, Size(copies_of_stories=1, lives=()), hopeful)
     assert any("has no receipt" in found for found in work.found), work.found
 
@@ -81,7 +81,7 @@ class Hasty:
 
 def test_a_gateway_that_does_not_look_before_it_sends_again_is_found(ministack: str, proxy: str) -> None:
     """Paddle has no idempotency keys: when its answer is lost, the money goes back twice."""
-    hasty = Around(gateway=Hasty)  # type: ignore[arg-type]
-    lives = Size(copies_of_stories=0, copies_of_lives=6, lives=("gets-a-part-paddle",), provider_faults=("lost_after",))
-    work = played(ministack, proxy, lives, hasty)
+    hasty = Around(gateway=Hasty)
+    size = Size(0, 6, lives=("gets-a-part-paddle",), provider_faults=("lost_after",), late_refunds=1)
+    work = played(ministack, proxy, size, hasty, seed=2)
     assert any("got 600 back, 300 is due" in found for found in work.found), work.found
