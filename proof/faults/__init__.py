@@ -46,8 +46,8 @@ TOLERABLE = range(15, 30)
 class Size:
     """How much is played in one case, and how the providers fail."""
 
-    copies_of_stories: int = 5
-    copies_of_lives: int = 2
+    copies_of_stories: int = 4
+    copies_of_lives: int = 1
     lives: tuple[str, ...] = tuple(LIVES)
     provider_faults: tuple[str, ...] = KINDS
     late_refunds: float = 0.3  # the share of refunds' events that come after we looked again
@@ -104,7 +104,7 @@ def _play(work: Work, case: int, engine: str, proxy: str, size: Size, around: Ar
             for client in (services.connection.client, services.client("secretsmanager")):
                 weather.watch(client)
             store = DynamoDBStore(name, Connection(region=environment.REGION, host=engine))
-            batch = Batch(seed, at_stripe, at_paddle, clock, weather, sky, store, size.late_refunds)
+            batch = Batch(seed, at_stripe, at_paddle, clock, weather, sky, store, size.late_refunds, work.tell)
             batch.play(days, lives, MONTH)
     failed.update({"calls": weather.calls, "calls that failed": weather.failed.total()})
     for what, number in batch.counts.items():

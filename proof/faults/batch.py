@@ -80,6 +80,7 @@ class Batch:
     providers_weather: ProvidersWeather
     store: DynamoDBStore  # by a way that knows no weather
     late_refunds: float  # the share of their events that come later than the next sweep of the outbox
+    tell: Callable[[], None]  # that it goes on
     problems: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     _is_calm: bool = False
@@ -214,6 +215,7 @@ class Batch:
 
     def _settle(self, chance: random.Random) -> None:
         """Let what was set off arrive: webhooks, the table's stream, what the schedules sweep up."""
+        self.tell()
         late, self._late = self._late, []
         self._deliver(chance)
         self.clock.advance(SWEEP_EVERY)
@@ -222,7 +224,10 @@ class Batch:
         for adjustment in waiting:
             self.paddle.approve(adjustment)
         self._each(lambda batch: self._run(*batch, STREAM_RETRIES), list(self._records(chance)))
-        self._each(lambda function: self._run(function, {}, 2), ["release_parked", "issue_refunds", "follow_cases"])
+        self._each(
+            lambda function: self._run(function, {}, STREAM_RETRIES),
+            ["release_parked", "issue_refunds", "follow_cases"],
+        )
         self._due += late
         self._deliver(chance)
 
