@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -47,7 +46,7 @@ class Size:
     """How much is played in one case, and how the providers fail."""
 
     copies_of_stories: int = 4
-    copies_of_lives: int = 1
+    copies_of_lives: int = 2
     lives: tuple[str, ...] = tuple(LIVES)
     provider_faults: tuple[str, ...] = KINDS
     late_refunds: float = 0.3  # the share of refunds' events that come after we looked again
@@ -72,23 +71,22 @@ def run(work: Work) -> None:
 
 def play(work: Work, engine: str, proxy: str, size: Size | None = None, around: Around | None = None) -> None:
     """Play cases on an engine, with the proxy before it."""
-    failed = Counter[str]()
     # The proxy's first answer takes seconds: it reads what AWS's services are.
     patient = botocore.config.Config(read_timeout=60)
     boto3.client("dynamodb", endpoint_url=proxy, region_name=environment.REGION, config=patient).list_tables()
     description()  # of the API: it can't be built by two threads at once
     with in_a_hurry():
         for case in work.cases():
-            _play(work, case, engine, proxy, size or Size(), around or Around(), failed)
-    share = 100 * failed["calls that failed"] // max(1, failed["calls"])
+            _play(work, case, engine, proxy, size or Size(), around or Around())
+    share = 100 * work.counts["of them failed"] // max(1, work.counts["calls to AWS"])
     if not work.found and share not in TOLERABLE:
         work.find(f"{share} % of the calls to AWS failed: it should have been about a fifth")
 
 
-def _play(work: Work, case: int, engine: str, proxy: str, size: Size, around: Around, failed: Counter[str]) -> None:
+def _play(work: Work, case: int, engine: str, proxy: str, size: Size, around: Around) -> None:
     clock = ShiftedClock()
     clock.advance(START - clock.now())
-    seed = f"{work.seed}/{case}"
+    seed = f"{work.chance(case).getrandbits(64)}"
     days = [FineDay.of(story, START, START + MONTH) for story in customers(size.copies_of_stories)]
     lives = [(f"acct_{name}_{n}", LIVES[name]) for n in range(size.copies_of_lives) for name in size.lives]
     with stripe.running(clock=clock.seconds) as at_stripe, paddle.running(clock=clock.seconds) as at_paddle:
@@ -106,7 +104,6 @@ def _play(work: Work, case: int, engine: str, proxy: str, size: Size, around: Ar
             store = DynamoDBStore(name, Connection(region=environment.REGION, host=engine))
             batch = Batch(seed, at_stripe, at_paddle, clock, weather, sky, store, size.late_refunds, work.tell)
             batch.play(days, lives, MONTH)
-    failed.update({"calls": weather.calls, "calls that failed": weather.failed.total()})
     for what, number in batch.counts.items():
         work.count(what, number)
     work.count("calls to AWS", weather.calls)
@@ -151,5 +148,8 @@ def _deployed(name: str, engine: str, proxy: str, providers: Mapping[str, Any]) 
     finally:
         runtime.cache_clear()
         for key, value in before.items():
-            os.environ.pop(key) if value is None else os.environ.update({key: value})
+            if value is None:
+                del os.environ[key]
+            else:
+                os.environ[key] = value
         tables.delete_table(TableName=name)

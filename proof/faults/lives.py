@@ -114,11 +114,15 @@ class Customer:
     ) -> Json:
         answer = self.world.ask(who, method, path, content, key)
         found: Json = answer.json
-        if answer.status != wanted or any(found.get(name) != value for name, value in told.items()):
-            raise NotAsTold(
-                f"{self.account_id}: {method} {path}: {wanted} {dict(told)} was due, it is {answer.status} {found}"
-            )
+        if answer.status != wanted:
+            raise NotAsTold(f"{self.account_id}: {method} {path}: {wanted} was due, it is {answer.status} {found}")
+        self.holds(found, **told)
         return found
+
+    def holds(self, found: Json, **told: object) -> None:
+        """That an answer says what is told. Raises NotAsTold."""
+        if any(found.get(name) != value for name, value in told.items()):
+            raise NotAsTold(f"{self.account_id}: {told} was due, it is {found}")
 
 
 def _checkout(world: Asking, provider: str, url: str) -> str:
@@ -239,6 +243,51 @@ def cancels(cleo: Customer, provider: str) -> Iterator[Until]:
     cleo.is_left_with(status="active", balance=0, spendable=0)
 
 
+def withdraws_in_two_steps(gia: Customer) -> Iterator[Until]:
+    """She declares her withdrawal, and confirms it: it counts once."""
+    _, checkout = gia.order("stripe", "pack_500")
+    paid = gia.world.stripe.pay(checkout)
+    yield Until.SETTLED
+    purchase = {"purchase_id": f"stripe:{paid['payment_intent']}"}
+    case = gia.asks("POST", "/withdrawals", purchase, wanted=201)["case"]["case_id"]
+    gia.world.opened(purchase["purchase_id"])
+    gia.asks("POST", f"/withdrawals/{case}/confirmation", wanted=200)
+    yield Until.THE_END
+    settled = gia.asks("GET", f"/withdrawals/{case}", wanted=200)["case"]
+    gia.holds(settled, state="settled")
+    gia.refunded_minor = settled["decision"]["money"]["amount_minor"]
+    gia.is_left_with(status="active", balance=0)
+
+
+def is_not_refunded_after_all(hal: Customer) -> Iterator[Until]:
+    """His refund is made, and comes back a month later: his card has expired. The credits are his again."""
+    _, checkout = hal.order("stripe", "pack_500")
+    paid = hal.world.stripe.pay(checkout)
+    yield Until.SETTLED
+    case = hal.wishes(f"stripe:{paid['payment_intent']}", "changed_my_mind", state="approved")
+    yield Until.A_MONTH_LATER
+    sent = [one for one in hal.world.stripe.refunds.values() if one["payment_intent"] == paid["payment_intent"]]
+    for refund in sent:  # in weather as bad as ours it may not have been sent yet
+        hal.world.stripe.fail_refund(refund["id"])
+    yield Until.THE_END
+    hal.case_is(case, "in_review" if sent else "settled")
+    hal.refunded_minor = 0 if sent else int(paid["amount_total"])
+    hal.is_left_with(status="active", balance=500 if sent else 0)
+
+
+def renews(ida: Customer, provider: str) -> Iterator[Until]:
+    """She subscribes and stays: what she did not use lapses, and the next month's credits come."""
+    _, checkout = ida.order(provider, "creator_monthly")
+    payer = ida.world.stripe if provider == "stripe" else ida.world.paddle
+    paid = payer.pay(checkout)
+    yield Until.SETTLED
+    ida.run("run_1", 10)
+    yield Until.A_MONTH_LATER
+    payer.renew(paid.get("subscription") or paid["subscription_id"])
+    yield Until.THE_END
+    ida.is_left_with(status="active", balance=1000, spendable=1000)
+
+
 LIVES: Mapping[str, Life] = {
     "withdraws": lambda ada: withdraws(ada, "stripe"),
     "withdraws-paddle": lambda ada: withdraws(ada, "paddle"),
@@ -249,6 +298,10 @@ LIVES: Mapping[str, Life] = {
     "gets-a-part": lambda emil: has_trouble(emil, "stripe", "approve"),
     "gets-a-part-paddle": lambda emil: has_trouble(emil, "paddle", "approve"),
     "is-suspended": is_suspended_for_a_while,
+    "withdraws-in-two-steps": withdraws_in_two_steps,
+    "is-not-refunded": is_not_refunded_after_all,
+    "renews": lambda ida: renews(ida, "stripe"),
+    "renews-paddle": lambda ida: renews(ida, "paddle"),
     "cancels": lambda cleo: cancels(cleo, "stripe"),
     "cancels-paddle": lambda cleo: cancels(cleo, "paddle"),
 }

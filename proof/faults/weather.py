@@ -19,7 +19,7 @@ from typing import Any
 
 from tools.standins.faults import KINDS, Fault, Faults
 
-SHARE = 0.12
+SHARE = 0.1
 """Of the calls that meet bad weather by themselves. Outages make it about a fifth."""
 
 OUTAGES = 0.12
@@ -59,7 +59,7 @@ _WRITES: Mapping[str, float] = {
     **dict.fromkeys(_CANCELLATIONS, 15),
     "in progress": 8,
     "answer lost": 35,
-    "too slow": 2,
+    "too slow": 8,
 }
 _SECRETS: Mapping[str, float] = {"throttled": 1, "internal error": 1, "reset before": 1, "answer lost": 1}
 _KINDS: Mapping[str, Mapping[str, float]] = {
