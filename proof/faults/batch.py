@@ -46,7 +46,6 @@ _one_at_a_time = threading.Lock()
 
 _SHOWN = 3  # problems of one kind
 _T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,8 @@ class Batch:
             self._live_on(playing, Until.A_MONTH_LATER)
             self._settle(chance)
             self._is_calm, self.providers_weather.is_bad = True, False
-            for _ in range(4):
+            for pause in (timedelta(), timedelta(), timedelta(days=1), timedelta()):
+                self.clock.advance(pause)  # for a day Stripe gives the failure again that it gave under a key
                 self._settle(chance)
             self._live_on(playing, Until.THE_END)
         self._judge(days, customers)
@@ -181,7 +181,8 @@ class Batch:
                 body = json.dumps(account.outbox.notification(event)).encode()
                 kind, event_id = event.get("type") or event["event_type"], event.get("event_id") or event["id"]
                 for function in PROVIDERS[name].FUNCTIONS.get(kind, ()):
-                    is_late = kind.startswith(_OF_REFUNDS) and chance.random() < self.late_refunds
+                    may_be_late = kind.startswith(_OF_REFUNDS) and not self._is_calm
+                    is_late = may_be_late and chance.random() < self.late_refunds
                     delivery = Delivery(name, function.replace("_", "-"), body, event_id)
                     (self._late if is_late else self._due).extend([delivery] * (2 if chance.random() < 0.25 else 1))
 
@@ -271,19 +272,18 @@ class Batch:
         with self.weather.over(random.Random(f"{self.seed}/{what}/{number}")):
             return call()
 
-    def _each(self, call: Callable[[_T], _R], these: list[_T]) -> list[_R | None]:
+    def _each(self, call: Callable[[_T], None], these: list[_T]) -> None:
         """Do this with each of these, side by side. What one raises is a problem, and keeps no other from its turn."""
 
-        def do(this: _T) -> _R | None:
+        def do(this: _T) -> None:
             try:
-                return call(this)
+                call(this)
             except (NotAsTold, NotPossible) as problem:
                 self._problem(str(problem))
             except Exception:  # noqa: BLE001 - told as a problem
                 self._problem(f"unforeseen:\n{traceback.format_exc()}")
-            return None
 
-        return list(self._pool.map(do, these))
+        list(self._pool.map(do, these))
 
     def _count(self, what: str) -> None:
         with self._lock:
