@@ -35,6 +35,7 @@ def parts() -> list[Part]:
     return [
         Part("convergence", "every order and repetition ends in the same ledger, and that is what happened", 4),
         Part("concurrency", "whatever races, some serial order explains every answer", 3),
+        Part("faults", "AWS and the providers fail a fifth of the calls: nothing is lost, nothing is doubled", 4),
     ]
 
 

@@ -2,6 +2,7 @@
 
 ministack        the default of local runs: no Java, no Docker, ready in a third of a second
 dynamodb-local   AWS's own, the reference for concurrency: needs Java to run and npm to install
+microburst       no engine: a proxy before one, that answers as AWS does on a bad day, when it is told to
 """
 
 import argparse
@@ -25,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
+MICROBURST = ROOT / ".venv-proof" / "bin" / "microburst"
 DYNAMODB_LOCAL = ROOT / ".engines" / "dynamodb-local"
 ENGINES = ("ministack", "dynamodb-local")
 
@@ -77,12 +79,29 @@ def running(engine: str, port: int | None = None) -> Iterator[str]:
     if problem := unavailable(engine):
         raise EngineError(problem)
     port = port or free_port()
+    folder = DYNAMODB_LOCAL if engine == "dynamodb-local" else None
+    with _child(engine, _command(engine, port), port, folder) as endpoint:
+        yield endpoint
+
+
+@contextlib.contextmanager
+def proxied(endpoint: str) -> Iterator[str]:
+    """A microburst before an engine; yields its endpoint. Its rules are set at `/_microburst/rules`."""
+    if not MICROBURST.exists():
+        raise EngineError("microburst is not installed: run `make .venv-proof/.installed`.")
+    port = free_port()
+    with _child("microburst", [str(MICROBURST), "--upstream", endpoint, "--port", str(port)], port) as proxy:
+        yield proxy
+
+
+@contextlib.contextmanager
+def _child(name: str, command: list[str], port: int, cwd: Path | None = None) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="engine-") as folder:
         log = Path(folder, "log")
         with log.open("wb") as output:
             process = subprocess.Popen(
-                _command(engine, port),
-                cwd=DYNAMODB_LOCAL if engine == "dynamodb-local" else folder,
+                command,
+                cwd=cwd or folder,
                 env=os.environ | {"GATEWAY_PORT": str(port), "LAMBDA_EXECUTOR": "local", "TMPDIR": folder},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -91,7 +110,7 @@ def running(engine: str, port: int | None = None) -> Iterator[str]:
             )
         try:
             endpoint = f"http://127.0.0.1:{port}"
-            _wait_until_ready(engine, endpoint, process, log)
+            _wait_until_ready(name, endpoint, process, log)
             yield endpoint
         finally:
             process.terminate()

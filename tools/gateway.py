@@ -8,9 +8,11 @@ What it refuses itself it refuses in API Gateway's words. Beside the template's 
 have handled everything).
 """
 
+import contextlib
 import importlib
 import json
 import re
+import threading
 import traceback
 import urllib.parse
 import uuid
@@ -90,6 +92,7 @@ class Gateway(ThreadingHTTPServer):
         self._patterns = [(_pattern(route.path), route) for route in sorted(self.routes, key=_specificity)]
         self._authorizers = jwt_authorizers(template, parameters)
         self._jobs = jobs(template)
+        self._turn = threading.Lock()
         folders = {route.folder for route in self.routes} | self._jobs.keys()
         self._handlers = {folder: find(folder) for folder in folders}
         super().__init__(("127.0.0.1", port), _Connection)
@@ -130,8 +133,12 @@ class Gateway(ThreadingHTTPServer):
         except Refused as refused:
             challenge = (("www-authenticate", refused.challenge),) if refused.challenge else ()
             return Answer.message(refused.status, "Unauthorized" if refused.status == 401 else "Forbidden", *challenge)
+        # What Powertools' resolver is asked lies in a global: one at a time, as in a process of Lambda. Webhooks have
+        # none, and race each other as they do in AWS.
+        turn = self._turn if route.authorizer else contextlib.nullcontext()
         try:
-            answer = answer_of(self._handlers[route.folder](event_of(request, route, parameters, caller), None))
+            with turn:
+                answer = answer_of(self._handlers[route.folder](event_of(request, route, parameters, caller), None))
         except UnusableResult as unusable:
             print(f"{route.folder} answered what is no answer: {unusable}")
             return Answer.message(500, "Internal Server Error")

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from ledger.errors import StoreUnavailable
 from ledger.facts import PaymentId
+from ledger.ports import Commit, Refusal
 from ledger.subscriptions import SubscriptionStatus
 from tests.builders import dispute, says
 from tests.frontend import Frontend, Told, supporter
@@ -180,6 +182,29 @@ def test_a_run_is_drawn_once_and_refused_whole(world: World) -> None:
     world.tell(says(dispute(), names=(BOBS,)))
     assert world.service.post("/usage", {**run, "run_id": "run_3"}).json["holds"] == ["dispute:stripe:dp_1"]
     assert world.service.post("/usage/run_9/failure", {"account_id": BOB}).status == 404
+
+
+def test_who_gets_no_answer_of_the_table_is_told_to_ask_the_same_again(world: World) -> None:
+    """It may have been written and only the answer lost: nobody is told that nothing was done."""
+    store = world.services.store
+
+    class Silent:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+        def commit(self, commit: Commit) -> Refusal | None:
+            store.commit(commit)
+            raise StoreUnavailable("the answer was lost")
+
+    world.services.store = Silent()
+    run = {"account_id": ADA, "run_id": "run_1", "credits": 10}
+    told = world.service.post("/usage", run)
+    assert (told.status, told.headers["retry-after"]) == (503, "5")
+    assert "the same" in told.json["detail"]
+    assert "othing was done" not in told.json["detail"]
+    world.services.store = store
+    assert world.service.post("/usage", run).json["credits"] == 10
+    assert world.ada.get("/account").json["balance"] == 990
 
 
 def test_what_is_clear_is_decided_at_once_and_what_is_not_goes_to_a_person(world: World) -> None:

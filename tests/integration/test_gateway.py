@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
+from tests.races import at_once
 from tools import template as templates
 from tools.authorizers import KeySet
 from tools.gateway import Callers, Gateway, Handler
@@ -102,6 +103,7 @@ class House:
     key: RSAPrivateKey
     seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     result: Any = None  # what the functions answer instead of 200 {}
+    meanwhile: Callable[[], None] = lambda: None  # what happens while one runs
 
     def send(self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway.server_address[1], timeout=10)
@@ -148,6 +150,7 @@ def house(key: RSAPrivateKey, tmp_path: Path) -> Iterator[House]:
     def find(folder: str) -> Handler:
         def handler(event: dict[str, Any], context: object) -> Any:  # noqa: ARG001 - Lambda's signature
             built[0].seen.append((folder, event))
+            built[0].meanwhile()
             if isinstance(built[0].result, Exception):
                 raise built[0].result
             return built[0].result if built[0].result is not None else {"statusCode": 200, "body": "{}"}
@@ -574,6 +577,24 @@ def test_the_template_alone_says_what_scripts_may_read(house: House) -> None:
 
 
 # ── Jobs, and what the template says ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_asks_with_a_name_is_served_one_at_a_time(house: House) -> None:
+    """As by a process of Lambda: Powertools keeps the request in a global, and another's must not get into it."""
+    inside, most = [0], [0]
+
+    def meanwhile() -> None:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.05)
+        inside[0] -= 1
+
+    house.meanwhile = meanwhile
+    token = house.token()
+    assert {reply.status for reply in at_once([lambda: house.own(token)] * 4)} == {200}
+    assert most == [1]
+    at_once([lambda: house.send("POST", "/public/x")] * 4)
+    assert most > [1], "deliveries of the providers do race each other"
 
 
 def test_a_job_is_run_with_its_schedules_event(house: House) -> None:

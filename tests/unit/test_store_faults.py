@@ -86,6 +86,14 @@ def test_what_does_not_pass_is_told_to_the_provider_and_never_dropped(trouble: E
         tell(store, paid())
 
 
+def test_trying_again_ends_in_time_for_an_answer() -> None:
+    """The client's own tries take long: the provider is told before it, or Lambda, gives up."""
+    connection = Troubled(*[THROTTLED] * 20)
+    with pytest.raises(StoreUnavailable):
+        tell(DynamoDBStore("ledger", connection, patience_s=0), paid())  # type: ignore[arg-type]
+    assert len(connection.calls) == 1
+
+
 def test_a_bug_of_ours_is_not_taken_for_a_bad_day() -> None:
     """A validation error is raised as it is: it must alarm, not be retried."""
     store = DynamoDBStore("ledger", Troubled(refused("ValidationException")))  # type: ignore[arg-type]

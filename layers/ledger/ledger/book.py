@@ -36,7 +36,7 @@ def record(event: Event, store: Store, *, body: bytes, body_sha256: str, now: da
     """Make the ledger hold what this event says. On return it is stored, whatever the outcome.
 
     The same event again, in any order and from any number of callers, changes nothing more. Raises StoreUnavailable
-    when it could not be stored; then nothing was.
+    when nobody knows whether it was stored: tell it again.
     """
     receipt = Receipt(
         provider=event.provider,

@@ -111,4 +111,7 @@ class ProviderUnavailable(BillingError):
 
 
 class StoreUnavailable(BillingError):
-    """The ledger could not be read or written now (throttling, conflicts, time-outs). Nothing is lost: try again."""
+    """The ledger could not be read or written now (throttling, conflicts, time-outs), or its answer was lost.
+
+    What was asked may have been done: ask the same again, it is done once.
+    """

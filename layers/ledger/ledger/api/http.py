@@ -198,7 +198,7 @@ def _problem_of(error: BillingError) -> Response[Any]:
         case ProviderUnavailable():
             return problem(503, "provider-unavailable", "The payment provider did not answer. Ask again.")
         case StoreUnavailable():
-            return problem(503, "unavailable", "This could not be stored now. Nothing was done; ask again.")
+            return problem(503, "unavailable", "The ledger did not answer. Ask the same again: it is done once.")
         case ConfigurationError():
             raise error
     raise error

@@ -39,6 +39,9 @@ from ledger.purchases import Purchase
 ATTEMPTS = 6
 """How often a call is sent that DynamoDB refused for a passing reason. botocore's own retries come below these."""
 
+PATIENCE_S = 4.0
+"""When a refused call is not sent again: botocore's own tries take up to 3 s, and a webhook has 10 s in all."""
+
 _PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError"}
 _PASSING_ERRORS = {
     "InternalServerError",
@@ -55,9 +58,10 @@ _BATCH = 100  # keys of one BatchGetItem
 class DynamoDBStore:
     """A ledger in one table. Safe to share between threads."""
 
-    def __init__(self, table_name: str, connection: Connection) -> None:
+    def __init__(self, table_name: str, connection: Connection, *, patience_s: float = PATIENCE_S) -> None:
         self._table = table_name
         self._connection = connection
+        self._patience_s = patience_s
 
     def read(self, keys: Keys) -> Snapshot:
         """Everything that is stored under these names: one BatchGetItem, consistent."""
@@ -259,7 +263,8 @@ class DynamoDBStore:
         A transaction keeps its token while it is unclear what became of it: if it was written and only the answer was
         lost, the next try says so. A transaction that was clearly cancelled is tried anew.
         """
-        for attempt in range(ATTEMPTS):
+        began = time.monotonic()
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 return call(*arguments, **named)
             except (TransactWriteError, VerboseClientError) as error:
@@ -270,8 +275,10 @@ class DynamoDBStore:
                 reason = str(error)
             except botocore.exceptions.BotoCoreError as error:
                 raise StoreUnavailable(f"DynamoDB did not answer: {error}") from error
-            time.sleep(random.uniform(0, min(0.5, 0.02 * 2**attempt)))  # noqa: S311 - spreads load, guards nothing
-        raise StoreUnavailable(f"DynamoDB refused {ATTEMPTS} times: {reason}")
+            if time.monotonic() - began >= self._patience_s:
+                break
+            time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))  # noqa: S311 - spreads load, guards nothing
+        raise StoreUnavailable(f"DynamoDB refused {attempt} times: {reason}")
 
     def _puts(self, commit: Commit) -> list[tuple[str, dict[str, Any]]]:
         puts: list[tuple[str, dict[str, Any]]] = []

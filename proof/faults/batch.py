@@ -1,0 +1,347 @@
+"""Many customers on one table in bad weather: their deliveries, requests, streams, schedules, until all is still."""
+
+import json
+import random
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from ledger.dynamodb import DynamoDBStore
+from ledger.errors import StoreUnavailable
+from ledger.facts import AccountId, PaymentId
+from ledger.issuing import outbox
+from ledger.ports import Pointer
+from ledger.runtime import PROVIDERS
+from proof.faults.histories import DRAWS, Draw, FineDay, differences
+from proof.faults.lives import Customer, Json, Life, NotAsTold, Until
+from proof.faults.weather import ProvidersWeather, Weather
+from tests.frontend import Frontend, Told
+from tools import signing
+from tools.gateway import handler_of
+from tools.ledger import read_world
+from tools.life import ShiftedClock
+from tools.standins.paddle_account import PaddleAccount
+from tools.standins.server import NotPossible
+from tools.standins.stripe_account import StripeAccount
+from tools.verify import World, check
+
+THREADS = 24
+ROUNDS = 12
+"""How often a provider delivers before it waits for a while. What is still due in fine weather is delivered then."""
+
+MOST_ASKED = 60
+"""How often a request is made before it counts as never answered."""
+
+STREAM_RETRIES = 10  # the template's
+SWEEP_EVERY = timedelta(minutes=6)
+_OF_REFUNDS = ("refund.", "charge.refunded", "adjustment.")
+_one_at_a_time = threading.Lock()
+"""The API's functions keep their request in a global of Powertools: a process of Lambda has one at a time, too."""
+
+_SHOWN = 3  # problems of one kind
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one of our webhooks."""
+
+    provider: str
+    to: str  # the last part of the route
+    body: bytes
+    event_id: str
+
+
+@dataclass(slots=True)
+class _Life:
+    """A life that is being played."""
+
+    customer: Customer
+    steps: Iterator[Until]
+    until: Until | None = Until.SETTLED  # None: it is over
+
+
+@dataclass
+class Batch:
+    """One case: a table, its customers, and everything around them."""
+
+    seed: str
+    stripe: StripeAccount
+    paddle: PaddleAccount
+    clock: ShiftedClock
+    weather: Weather
+    providers_weather: ProvidersWeather
+    store: DynamoDBStore  # by a way that knows no weather
+    late_refunds: float  # the share of their events that come later than the next sweep of the outbox
+    tell: Callable[[], None]  # that it goes on
+    problems: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    _is_calm: bool = False
+    _due: list[Delivery] = field(default_factory=list)
+    _late: list[Delivery] = field(default_factory=list)  # held back until what is swept up by then has been
+    _accepted: set[tuple[str, str]] = field(default_factory=set)  # provider and event, answered 200
+    _taken: Counter[str] = field(default_factory=Counter)  # how many of a provider's events are on their way
+    _followed: set[str] = field(default_factory=set)  # purchases with a case
+    _tries: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def play(self, days: list[FineDay], lives: Sequence[tuple[str, Life]], month: timedelta) -> None:
+        """Everything of the case; what does not hold stands in `problems`."""
+        chance = random.Random(self.seed)
+        told = [(one.provider, one.to, one.body, one.event_id) for day in days for one in day.story.tellings]
+        self._due = [Delivery(*one) for one in (*told, *(one for one in told if chance.random() < 0.35))]
+        customers = [Customer(account_id, self) for account_id, _ in lives]
+        playing = [_Life(one, life(one)) for one, (_, life) in zip(customers, lives, strict=True)]
+        with ThreadPoolExecutor(THREADS) as self._pool:
+            self._live_on(playing, Until.SETTLED, [partial(self._attempt, one) for one in self._all_due(chance)])
+            self._settle(chance)
+            draws = [partial(self._draw, day, draw) for draw in DRAWS for day in days]
+            self._live_on(playing, Until.SETTLED, draws)
+            self._settle(chance)
+            while any(life.until is Until.SETTLED for life in playing):
+                self._live_on(playing, Until.SETTLED)
+                self._settle(chance)
+            self.clock.advance(month)
+            self._run("expire_credits", {}, MOST_ASKED)
+            self._live_on(playing, Until.A_MONTH_LATER)
+            self._settle(chance)
+            self._is_calm, self.providers_weather.is_bad = True, False
+            for pause in (timedelta(), timedelta(), timedelta(days=1), timedelta()):
+                self.clock.advance(pause)  # for a day Stripe gives the failure again that it gave under a key
+                self._settle(chance)
+            self._live_on(playing, Until.THE_END)
+        self._judge(days, customers)
+
+    # ── Who asks and delivers ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(self, who: Frontend, method: str, path: str, content: Json | None, key: str | None) -> Told:
+        """Ask until there is an answer; some ask once more, and must be answered the same."""
+        told = self._ask(who, method, path, content, key)
+        if method == "POST" and random.Random(f"{self.seed}/again/{path}/{key}/{content}").random() < 0.2:
+            again = self._ask(who, method, path, content, key)
+            if _essence(again) != _essence(told):
+                self._problem(f"{method} {path} was answered {told.status} {told.text}, and again {again.text}")
+        return told
+
+    def opened(self, purchase_id: str) -> None:
+        """A case about this purchase is open: the table's stream will tell of it."""
+        with self._lock:
+            self._followed.add(purchase_id)
+
+    def _ask(self, who: Frontend, method: str, path: str, content: Json | None, key: str | None) -> Told:
+        address, _, query = path.partition("?")
+        parameters = dict(part.split("=") for part in query.split("&")) if query else None
+        for number in range(MOST_ASKED):
+            self._count("requests" if number == 0 else "requests made again")
+            with _one_at_a_time:
+                told = self._invoke(
+                    f"{who.account_id} {method} {path} {key} {content}",
+                    lambda: who.call(method, address, content, key=key, query=parameters),
+                )
+            if told.status != 503:
+                return told
+        raise NotAsTold(f"{method} {path} {content} was never answered")
+
+    def _draw(self, day: FineDay, draw: Draw) -> None:
+        run = {"account_id": day.story.account_id, "run_id": draw.run_id, "credits": draw.credits}
+        told = self.ask(Frontend(""), "POST", "/usage", run, None)
+        if (told.status == 200) != (draw.run_id in day.drawn):
+            self._problem(f"{run} was answered {told.status} {told.text}; on a fine day not so")
+        if told.status == 200 and draw.is_failing:
+            failure = {"account_id": day.story.account_id, "error": ""}
+            self.ask(Frontend(""), "POST", f"/usage/{draw.run_id}/failure", failure, None)
+
+    def _deliver(self, chance: random.Random) -> None:
+        """Deliver what is due, and again what was not accepted."""
+        for _ in range(ROUNDS):
+            self._take_events(chance)
+            if not self._due:
+                return
+            self._each(self._attempt, self._all_due(chance))
+
+    def _all_due(self, chance: random.Random) -> list[Delivery]:
+        """All that is due now, in no order."""
+        due, self._due = self._due, []
+        chance.shuffle(due)
+        return due
+
+    def _take_events(self, chance: random.Random) -> None:
+        """What has happened at the providers; now and then it is delivered twice, and what a refund became late."""
+        for name, account in (("stripe", self.stripe), ("paddle", self.paddle)):
+            with account.lock:
+                new = account.outbox.events[self._taken[name] :]
+            self._taken[name] += len(new)
+            for event in new:
+                body = json.dumps(account.outbox.notification(event)).encode()
+                kind, event_id = event.get("type") or event["event_type"], event.get("event_id") or event["id"]
+                for function in PROVIDERS[name].FUNCTIONS.get(kind, ()):
+                    may_be_late = kind.startswith(_OF_REFUNDS) and not self._is_calm
+                    is_late = may_be_late and chance.random() < self.late_refunds
+                    delivery = Delivery(name, function.replace("_", "-"), body, event_id)
+                    (self._late if is_late else self._due).extend([delivery] * (2 if chance.random() < 0.25 else 1))
+
+    def _attempt(self, delivery: Delivery) -> None:
+        """Deliver once. What is not accepted is due again."""
+        path = f"/webhooks/{delivery.provider}/{delivery.to}"
+        secret = signing.LOCAL_SECRETS[delivery.provider]
+        headers = signing.headers(delivery.provider, delivery.body, secret, self.clock.seconds())
+        what = f"{delivery.event_id} {delivery.to}"
+        self._count("deliveries" if self._tries[what] == 0 else "deliveries made again")
+        told = self._invoke(what, lambda: Frontend("").call("POST", path, body=delivery.body, headers=headers))
+        with self._lock:
+            if told.status != 200:
+                self._due.append(delivery)
+            elif told.json["outcome"] != "ignored":
+                self._accepted.add((delivery.provider, delivery.event_id))
+        if told.status not in {200, 503}:
+            self._problem(f"{what} was answered {told.status} {told.text}")
+
+    # ── Time passes ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _live_on(self, playing: list[_Life], until: Until, beside: Sequence[Callable[[], None]] = ()) -> None:
+        """Play the lives that waited for this until they wait for something else; other things happen beside."""
+        steps = [partial(self._step, life) for life in playing if life.until is until]
+        acts: list[Callable[[], None]] = [*steps, *beside]
+        self._each(_do, acts)
+
+    def _step(self, life: _Life) -> None:
+        life.until = None  # if it breaks off
+        life.until = next(life.steps, None)
+
+    def _settle(self, chance: random.Random) -> None:
+        """Let what was set off arrive: webhooks, the table's stream, what the schedules sweep up."""
+        self.tell()
+        late, self._late = self._late, []
+        self._deliver(chance)
+        self.clock.advance(SWEEP_EVERY)
+        with self.paddle.lock:
+            waiting = [key for key, one in self.paddle.adjustments.items() if one["status"] == "pending_approval"]
+        for adjustment in waiting:
+            self.paddle.approve(adjustment)
+        self._each(lambda batch: self._run(*batch, STREAM_RETRIES), list(self._records(chance)))
+        self._each(
+            lambda function: self._run(function, {}, STREAM_RETRIES),
+            ["release_parked", "issue_refunds", "follow_cases"],
+        )
+        self._due += late
+        self._deliver(chance)
+
+    def _records(self, chance: random.Random) -> Iterator[tuple[str, Json]]:
+        """What the table's stream has to tell, in small batches; now and then it tells it twice."""
+        parked = {receipt.customer_id for receipt in self.store.parked_receipts() if receipt.customer_id}
+        keys = {
+            "release_parked": [(f"RECEIPT#{customer_id}", "") for customer_id in sorted(parked)],
+            "issue_refunds": [("OUTBOX", f"INTENT#{intent.tag}") for intent in outbox(self.store)],
+            "follow_cases": [(f"PAYMENT#{purchase_id}", "") for purchase_id in sorted(self._followed)],
+        }
+        for function, told in keys.items():
+            for start in range(0, len(told), 3):
+                records = [
+                    {"dynamodb": {"Keys": {"pk": {"S": pk}, "sk": {"S": sk}}, "SequenceNumber": f"{start + number}"}}
+                    for number, (pk, sk) in enumerate(told[start : start + 3])
+                ]
+                for _ in range(2 if chance.random() < 0.2 else 1):
+                    yield function, {"Records": records}
+
+    def _run(self, function: str, event: Json, retries: int) -> None:
+        """Run a function that no one waits for, and again as Lambda does when it can't reach the table."""
+        for _ in range(retries + 1):
+            self._count("runs of streams and schedules")
+            try:
+                answer = self._invoke(f"{function} {event}", partial(handler_of(function), event, None))
+            except StoreUnavailable:
+                continue
+            failed = [failure["itemIdentifier"] for failure in answer.get("batchItemFailures", ())]
+            if not failed:
+                return
+            numbers = [record["dynamodb"]["SequenceNumber"] for record in event["Records"]]
+            event = {"Records": event["Records"][numbers.index(failed[0]) :]}
+
+    def _invoke(self, what: str, call: Callable[[], _T]) -> _T:
+        """One invocation, in a weather of its own. What it raises beside StoreUnavailable nobody foresaw."""
+        with self._lock:
+            number = self._tries[what] = self._tries[what] + 1
+        if self._is_calm:
+            return call()
+        with self.weather.over(random.Random(f"{self.seed}/{what}/{number}")):
+            return call()
+
+    def _each(self, call: Callable[[_T], None], these: list[_T]) -> None:
+        """Do this with each of these, side by side. What one raises is a problem, and keeps no other from its turn."""
+
+        def do(this: _T) -> None:
+            try:
+                call(this)
+            except (NotAsTold, NotPossible) as problem:
+                self._problem(str(problem))
+            except Exception:  # noqa: BLE001 - told as a problem
+                self._problem(f"unforeseen:\n{traceback.format_exc()}")
+
+        list(self._pool.map(do, these))
+
+    def _count(self, what: str) -> None:
+        with self._lock:
+            self.counts[what] += 1
+
+    def _problem(self, what: str) -> None:
+        with self._lock:
+            self.problems.append(what)
+
+    # ── What has become of it ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _judge(self, days: list[FineDay], customers: list[Customer]) -> None:
+        known = World()
+        read_world(self.store, known)
+        broken = [f"{one.invariant}: {', '.join(one.broken[:_SHOWN])}" for one in check(known) if one.broken]
+        receipts = {(receipt.provider, receipt.event_id) for receipt in known.receipts}
+        unheard = sorted(self._accepted - receipts)
+        self.problems += [f"broken: {one}" for one in broken]
+        self.problems += [f"{event_id} was answered 200 and has no receipt" for _, event_id in unheard[:_SHOWN]]
+        self.problems += [f"{one.event_id} was never accepted" for one in self._due[:_SHOWN]]
+        self.problems += [f"the refund {tag} is still to be sent" for tag in sorted(known.intents)[:_SHOWN]]
+        self.problems += list(differences(days, known))[:_SHOWN]
+        given_back = self._given_back(known)
+        for customer in customers:
+            got_minor, due_minor = given_back[customer.account_id], customer.refunded_minor
+            if got_minor != due_minor:
+                self.problems.append(f"{customer.account_id} got {got_minor} back, {due_minor} is due")
+        if self.weather.played != self.weather.failed.total():
+            self.problems.append(
+                f"the proxy let {self.weather.played} calls fail, not {self.weather.failed.total()} as it was told"
+            )
+
+    def _given_back(self, known: World) -> Counter[AccountId | str]:
+        """The money that the providers have given back, by account."""
+        sums: Counter[AccountId | str] = Counter()
+        for refund in self.stripe.refunds.values():
+            if refund["status"] not in {"failed", "canceled"}:
+                sums[_payer(f"stripe:{refund['payment_intent']}", known)] += refund["amount"]
+        for adjustment in self.paddle.adjustments.values():
+            if adjustment["action"] == "refund" and adjustment["status"] in {"approved", "pending_approval"}:
+                sums[_payer(f"paddle:{adjustment['transaction_id']}", known)] += int(adjustment["totals"]["total"])
+        return sums
+
+
+def _do(act: Callable[[], None]) -> None:
+    act()
+
+
+def _payer(name: str, known: World) -> AccountId | str:
+    home: Any = known.payments.get(PaymentId(name))
+    while isinstance(home, Pointer):
+        home = known.payments.get(home.to)
+    return home.account_id if home else name
+
+
+def _essence(told: Told) -> tuple[object, ...]:
+    """What must be the same when a request is answered again."""
+    return (
+        told.status,
+        *(told.json.get(name) for name in ("case_id", "order_id", "checkout_url", "run_id", "credits")),
+    )
