@@ -130,7 +130,7 @@ def _session(said: _Said) -> dict[str, Any]:
     """Packs are paid by a session; a subscription's session only says whose customer it is."""
     session = said.source
     owner = said.owner(session.get("metadata"))
-    if text(session, "mode") != "payment" or text(session, "payment_status") == "unpaid":
+    if not _is_paid_for_packs(session):
         return {"owner": owner}
     lines, overcharge_minor = _session_lines(said)
     paid_minor = whole(session, "amount_total")
@@ -151,6 +151,17 @@ def _session(said: _Said) -> dict[str, Any]:
         customer_id=owner.customer_id,
     )
     return {"owner": owner, "names": (payment_id,), "payment": payment}
+
+
+def _is_paid_for_packs(session: Json) -> bool:
+    """Whether a session has brought money for packs. A word that we don't know is not taken for yes, nor for no."""
+    is_for_packs: bool = _known(_SESSION_MODES, text(session, "mode"), "session mode")
+    is_paid: bool = _known(_SESSION_STATES, text(session, "payment_status"), "payment_status")
+    return is_for_packs and is_paid
+
+
+_SESSION_MODES = {"payment": True, "setup": False, "subscription": False}
+_SESSION_STATES = {"paid": True, "no_payment_required": True, "unpaid": False}
 
 
 def _session_lines(said: _Said) -> tuple[tuple[PaidLine, ...], int]:
@@ -335,7 +346,7 @@ def _subscription(said: _Said) -> dict[str, Any]:
         "owner": said.owner(source.get("metadata")),
         "subscription": Subscription(
             subscription_id=f"stripe:{text(source, 'id')}",
-            status=_known(_SUBSCRIPTION_STATES, text(source, "status"), "subscription"),
+            status=_known(_SUBSCRIPTION_STATES, text(source, "status"), "subscription status"),
             at=said.at,
             cause=said.cause,
             product_id=next((product.product_id for product in products if product), None),
@@ -359,7 +370,7 @@ REFUND_STATES = {
 def _refund(said: _Said) -> dict[str, Any]:
     fact = RefundChanged(
         refund_id=text(said.source, "id"),
-        state=_known(REFUND_STATES, text(said.source, "status"), "refund"),
+        state=_known(REFUND_STATES, text(said.source, "status"), "refund status"),
         amount_minor=whole(said.source, "amount"),
         at=said.at,
         cause=said.cause,
@@ -395,7 +406,7 @@ _DISPUTE_STATES = {
 def _dispute(said: _Said) -> dict[str, Any]:
     dispute = said.source
     amounts = [whole(movement, "amount") for movement in dispute.get("balance_transactions") or []]
-    state = _known(_DISPUTE_STATES, text(dispute, "status"), "dispute")
+    state = _known(_DISPUTE_STATES, text(dispute, "status"), "dispute status")
     if state is DisputeState.LOST and any(amounts) and sum(amounts) == 0:
         state = DisputeState.WON  # the money was withdrawn and has come back, whatever the status still says
     fact = DisputeChanged(
@@ -422,7 +433,7 @@ def _fraud_warning(said: _Said) -> dict[str, Any]:
 
 def _known(states: Mapping[str, Any], status: str, what: str) -> Any:
     if status not in states:
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"{what} status {status}")
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"{what} {status}")
     return states[status]
 
 
