@@ -1,4 +1,4 @@
-"""Genuine events that say what nobody expects: parked for a person, never guessed, never more than the table can keep."""
+"""Genuine events that say what nobody expects: parked for a person, never guessed, no more than the table can keep."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from ledger import catalogue
 from ledger.events import Event, ParkReason
+from ledger.facts import RefundChanged
 from ledger.runtime import PROVIDERS
 from tools.stories import telling
 
@@ -33,3 +34,56 @@ def test_a_session_in_a_state_that_nobody_knows_grants_nothing(field: str) -> No
     """What Stripe may call a session one day is not taken for paid."""
     event = translated(SESSION, **{field: "unheard_of"})
     assert (event.payment, event.parked) == (None, ParkReason.UNKNOWN_STATE)
+
+
+RENEWAL = "stripe/renewal_failed_01_invoice_paid.json"
+DISPUTE = "stripe/dispute_lost_02_charge_dispute_created.json"
+REFUND = "stripe/partial_refunds_02_refund_created.json"
+TRANSACTION = "paddle/pack_bought_01_transaction_completed.json"
+ADJUSTMENT = "paddle/partial_refund_02_adjustment_created.json"
+
+
+def is_parked_whole(event: Event) -> bool:
+    """Of a shape that we don't know; nothing of it is believed, and its reason quotes none of it."""
+    return event.parked is ParkReason.UNKNOWN_SHAPE and event.payment is None and len(event.detail) < 100
+
+
+UNUSABLE = ["x" * 256, "é" * 128, "pi_\0", "pi_\ud800", "pi_\u202e1", "pi_1\n", "9" * 5000]
+"""As ids: too long for a key of the table, or not what can be read aloud."""
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+@pytest.mark.parametrize(
+    ("file", "field"),
+    [
+        (SESSION, "payment_intent"),
+        (SESSION, "metadata__account_id"),
+        (SESSION, "metadata__order_id"),
+        (RENEWAL, "id"),
+        (RENEWAL, "parent__subscription_details__subscription"),
+        (REFUND, "id"),
+        (DISPUTE, "charge"),
+        (TRANSACTION, "id"),
+        (TRANSACTION, "custom_data__order_id"),
+        (ADJUSTMENT, "transaction_id"),
+    ],
+)
+def test_an_id_that_the_table_could_not_keep_is_parked(file: str, field: str, name: str) -> None:
+    """Too long for a key, or no text: DynamoDB would refuse it at every delivery."""
+    assert is_parked_whole(translated(file, **{field: name}))
+
+
+@pytest.mark.parametrize("name", [*UNUSABLE, {"id": "cus_1"}, 7])
+def test_a_customer_who_cant_be_named_is_nobody(name: object) -> None:
+    """The receipt of what is parked lies with its customer: not under such a name."""
+    assert translated(SESSION, customer=name).owner.customer_id is None
+    assert translated(TRANSACTION, customer_id=name).owner.customer_id is None
+
+
+def test_a_refunds_reason_may_be_long_and_of_many_lines() -> None:
+    """It is a person's words, and only its tag is kept."""
+    event = translated(ADJUSTMENT, reason="Dear Paddle,\n" + "please " * 200 + "[refund_tag:case_1-1]")
+    (fact,) = event.facts
+    assert isinstance(fact, RefundChanged)
+    assert fact.tag == "case_1-1"
+    assert is_parked_whole(translated(ADJUSTMENT, reason=f"[refund_tag:{'x' * 256}]"))

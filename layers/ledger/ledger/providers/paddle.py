@@ -31,7 +31,17 @@ from ledger.facts import (
     RefundState,
 )
 from ledger.providers import tags
-from ledger.providers.reading import Json, NotBookable, instant, notification, objects, optional_text, text, whole
+from ledger.providers.reading import (
+    Json,
+    NotBookable,
+    instant,
+    is_text,
+    notification,
+    objects,
+    optional_text,
+    text,
+    whole,
+)
 from ledger.providers.signatures import verify_paddle as verify
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
@@ -263,7 +273,8 @@ def _adjustment(said: _Said) -> dict[str, Any]:
             refund_id=adjustment_id,
             state=REFUND_STATES[status],
             items=_refunded_items(source),
-            tag=tags.tag_in(optional_text(source, "reason")),
+            # The reason is anybody's words, of any length; the tag that it ends with is a name.
+            tag=optional_text({"tag": tags.tag_in(source.get("reason"))}, "tag"),
             **common,
         )
     elif action in {"credit", "credit_reverse"}:
@@ -303,7 +314,7 @@ def _payment_id(name: str) -> PaymentId:
 
 
 def _customer(name: object) -> str | None:
-    return f"paddle:{name}" if isinstance(name, str) and name else None
+    return f"paddle:{name}" if is_text(name) else None
 
 
 _READERS: Mapping[str, Callable[[_Said], dict[str, Any]]] = {

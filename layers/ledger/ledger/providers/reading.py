@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from ledger.errors import UnusableBody
 from ledger.events import ParkReason
@@ -12,6 +12,10 @@ Json = Mapping[str, Any]
 
 MAX_BODY_BYTES = 512 * 1024
 """More than any notification of either provider; a body is measured before anything else is done with it."""
+
+
+MAX_TEXT_BYTES = 255
+"""Of an id, a state, a currency, in UTF-8: no provider's are longer, and all that is made of them fits a key."""
 
 
 class NotBookable(Exception):
@@ -32,31 +36,38 @@ def notification(body: bytes, id_field: str, type_field: str) -> Json:
     if not isinstance(content, dict):
         raise UnusableBody("The body is not a JSON object.")
     for field in (id_field, type_field):
-        if not (isinstance(content.get(field), str) and 0 < len(content[field]) <= 255):
-            raise UnusableBody(f"The body has no {field}: it is not a notification.")
+        if not is_text(content.get(field)):
+            raise UnusableBody(f"The body has no usable {field}: it is not a notification.")
     return content
+
+
+def is_text(found: object) -> TypeGuard[str]:
+    """Whether it is an id, a state, a currency: one line of at most 255 bytes, and all of it Unicode."""
+    return isinstance(found, str) and found.isprintable() and 0 < len(found.encode()) <= MAX_TEXT_BYTES
 
 
 def _kind(found: object) -> str:
     """What was found, without its content: an expanded object would bring e-mail addresses into the log."""
-    return "empty" if found == "" else f"of type {type(found).__name__}"
+    if not isinstance(found, str):
+        return f"of type {type(found).__name__}"
+    return "a text that is too long, or not printable" if found else "empty"
 
 
 def text(source: Json, field: str) -> str:
-    """A text that must be there."""
+    """A short text that must be there."""
     found = source[field]
-    if not isinstance(found, str) or not found:
-        raise ValueError(f"{field} is {_kind(found)}, not a text")
+    if not is_text(found):
+        raise ValueError(f"{field} is {_kind(found)}, not a usable text")
     return found
 
 
 def optional_text(source: Json | None, field: str) -> str | None:
-    """A text that may be missing, null or empty; then None."""
+    """A short text that may be missing, null or empty; then None."""
     found = (source or {}).get(field)
     if found is None or found == "":
         return None
-    if not isinstance(found, str):
-        raise TypeError(f"{field} is {_kind(found)}, not a text")
+    if not is_text(found):
+        raise TypeError(f"{field} is {_kind(found)}, not a usable text")
     return found
 
 

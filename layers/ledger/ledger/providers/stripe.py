@@ -33,7 +33,17 @@ from ledger.facts import (
     RefundTotalReported,
 )
 from ledger.providers import tags
-from ledger.providers.reading import Json, NotBookable, moment, notification, objects, optional_text, text, whole
+from ledger.providers.reading import (
+    Json,
+    NotBookable,
+    is_text,
+    moment,
+    notification,
+    objects,
+    optional_text,
+    text,
+    whole,
+)
 from ledger.providers.signatures import verify_stripe as verify
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
@@ -442,7 +452,7 @@ def _payment_id(name: str) -> PaymentId:
 
 
 def _customer(name: object) -> str | None:
-    return f"stripe:{name}" if isinstance(name, str) and name else None
+    return f"stripe:{name}" if is_text(name) else None
 
 
 def _as(kind: Callable[[str], Any], name: str | None) -> Any:
