@@ -87,3 +87,44 @@ def test_a_refunds_reason_may_be_long_and_of_many_lines() -> None:
     assert isinstance(fact, RefundChanged)
     assert fact.tag == "case_1-1"
     assert is_parked_whole(translated(ADJUSTMENT, reason=f"[refund_tag:{'x' * 256}]"))
+
+
+NO_NUMBERS = ["３", "٣", "1_000", " 1000 ", "+1000", "1e3", "1000.0", 10**15, "1" + "0" * 40, 1000.0, True]
+"""Python's int takes most of these; which number a provider means by them, nobody can say."""
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS)
+@pytest.mark.parametrize(
+    ("file", "field"),
+    [
+        (SESSION, "amount_total"),
+        (SESSION, "metadata__quantity"),
+        (RENEWAL, "lines__data__0__quantity"),
+        (REFUND, "amount"),
+        (TRANSACTION, "details__totals__grand_total"),
+        (TRANSACTION, "details__line_items__0__quantity"),
+        (ADJUSTMENT, "totals__total"),
+    ],
+)
+def test_a_number_is_of_plain_digits_and_of_a_size_that_money_has(file: str, field: str, number: object) -> None:
+    """Else it is parked: an amount is never guessed, and DynamoDB keeps no more than 38 digits."""
+    assert is_parked_whole(translated(file, **{field: number}))
+
+
+@pytest.mark.parametrize(
+    ("file", "field"),
+    [
+        (SESSION, "amount_total"),
+        (RENEWAL, "amount_paid"),
+        (REFUND, "amount"),
+        (DISPUTE, "amount"),
+        ("stripe/partial_refunds_03_charge_refunded.json", "amount_refunded"),
+        (TRANSACTION, "details__totals__grand_total"),
+        (ADJUSTMENT, "totals__total"),
+        (ADJUSTMENT, "items__0__totals__total"),
+    ],
+)
+def test_nobody_pays_or_gets_back_less_than_nothing(file: str, field: str) -> None:
+    """A sum below 0 where money has only one direction is a misunderstanding."""
+    number: object = "-1" if file.startswith("paddle") else -1
+    assert is_parked_whole(translated(file, **{field: number}))

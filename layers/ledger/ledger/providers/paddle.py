@@ -34,6 +34,7 @@ from ledger.providers import tags
 from ledger.providers.reading import (
     Json,
     NotBookable,
+    amount,
     instant,
     is_text,
     notification,
@@ -128,7 +129,7 @@ def _transaction(said: _Said) -> dict[str, Any]:
     if text(transaction, "status") != "completed":
         raise NotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {transaction['status']}")
     adjusted = transaction["details"].get("adjusted_totals") or {}
-    if whole(totals, "grand_total") > 0 and optional_text(adjusted, "grand_total") == "0":
+    if amount(totals, "grand_total") > 0 and optional_text(adjusted, "grand_total") == "0":
         raise NotBookable(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
     lines = _lines(said)
     if not lines:
@@ -143,7 +144,7 @@ def _transaction(said: _Said) -> dict[str, Any]:
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
-        paid_minor=whole(totals, "grand_total"),
+        paid_minor=amount(totals, "grand_total"),
         currency=text(totals, "currency_code").upper(),
         lines=lines,
         at=said.at,
@@ -265,7 +266,7 @@ def _adjustment(said: _Said) -> dict[str, Any]:
     action, status = text(source, "action"), text(source, "status")
     if status not in REFUND_STATES:
         raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment status {status}")
-    common: dict[str, Any] = {"amount_minor": whole(source["totals"], "total"), "at": said.at, "cause": said.cause}
+    common: dict[str, Any] = {"amount_minor": amount(source["totals"], "total"), "at": said.at, "cause": said.cause}
     adjustment_id = text(source, "id")
     fact: RefundChanged | ChargebackChanged | CreditRecorded
     if action == "refund":
@@ -298,7 +299,7 @@ def _refunded_items(adjustment: Json) -> tuple[RefundedItem, ...]:
     return tuple(
         RefundedItem(
             line_id=text(item, "item_id"),
-            amount_minor=whole(item["totals"], "total") if item.get("totals") else whole(item, "amount"),
+            amount_minor=amount(item["totals"], "total") if item.get("totals") else amount(item, "amount"),
             is_tax_only=item.get("type") == "tax",
         )
         for item in objects(adjustment, "items")

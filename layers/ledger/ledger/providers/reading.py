@@ -1,6 +1,7 @@
 """Reading a provider's JSON: what is not of the shape that we know raises, and the event is parked whole."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
@@ -16,6 +17,11 @@ MAX_BODY_BYTES = 512 * 1024
 
 MAX_TEXT_BYTES = 255
 """Of an id, a state, a currency, in UTF-8: no provider's are longer, and all that is made of them fits a key."""
+
+MAX_DIGITS = 15
+"""Of a number: more money than there is, and with what is multiplied with it still far below what DynamoDB keeps."""
+
+_WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
 class NotBookable(Exception):
@@ -72,14 +78,21 @@ def optional_text(source: Json | None, field: str) -> str | None:
 
 
 def whole(source: Json, field: str) -> int:
-    """A whole number that must be there, also as text."""
+    """A whole number that must be there, also as text: in plain digits, and as large as money can be."""
     found = source[field]
     if isinstance(found, bool) or not isinstance(found, int | str):
         raise TypeError(f"{field} is {_kind(found)}, not a whole number")
-    try:
-        return int(found)
-    except ValueError:
-        raise ValueError(f"{field} is a text, not a whole number") from None
+    if not _WHOLE.fullmatch(str(found)):
+        raise ValueError(f"{field} is not a whole number of at most {MAX_DIGITS} plain digits")
+    return int(found)
+
+
+def amount(source: Json, field: str) -> int:
+    """A sum of money that has one direction: 0 or more minor units."""
+    found = whole(source, field)
+    if found < 0:
+        raise ValueError(f"{field} is below 0")
+    return found
 
 
 def moment(seconds: object) -> datetime:

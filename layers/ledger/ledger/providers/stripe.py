@@ -36,6 +36,7 @@ from ledger.providers import tags
 from ledger.providers.reading import (
     Json,
     NotBookable,
+    amount,
     is_text,
     moment,
     notification,
@@ -143,8 +144,8 @@ def _session(said: _Said) -> dict[str, Any]:
     if not _is_paid_for_packs(session):
         return {"owner": owner}
     lines, overcharge_minor = _session_lines(said)
-    paid_minor = whole(session, "amount_total")
-    if paid_minor <= 0 and not _is_free_order(owner, whole(session, "amount_subtotal")):
+    paid_minor = amount(session, "amount_total")
+    if paid_minor <= 0 and not _is_free_order(owner, amount(session, "amount_subtotal")):
         raise NotBookable(ParkReason.UNDERPAID, "nothing was paid, and no order of ours says that it is free")
     payment_id = _payment_id(optional_text(session, "payment_intent") or text(session, "id"))
     payment = PaymentSettled(
@@ -191,7 +192,7 @@ def _session_lines(said: _Said) -> tuple[tuple[PaidLine, ...], int]:
     if currency not in product.prices:
         raise NotBookable(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {currency}")
     price_minor = product.prices[currency] * quantity
-    subtotal_minor, paid_minor = whole(session, "amount_subtotal"), whole(session, "amount_total")
+    subtotal_minor, paid_minor = amount(session, "amount_subtotal"), amount(session, "amount_total")
     if subtotal_minor < price_minor:
         raise NotBookable(
             ParkReason.UNDERPAID, f"{subtotal_minor} {currency} for {quantity} × {product.product_id} at {price_minor}"
@@ -245,7 +246,7 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
-        paid_minor=whole(invoice, "amount_paid"),
+        paid_minor=amount(invoice, "amount_paid"),
         currency=text(invoice, "currency").upper(),
         lines=lines,
         at=said.at,
@@ -381,7 +382,7 @@ def _refund(said: _Said) -> dict[str, Any]:
     fact = RefundChanged(
         refund_id=text(said.source, "id"),
         state=_known(REFUND_STATES, text(said.source, "status"), "refund status"),
-        amount_minor=whole(said.source, "amount"),
+        amount_minor=amount(said.source, "amount"),
         at=said.at,
         cause=said.cause,
         tag=optional_text(said.source.get("metadata"), tags.METADATA_KEY),
@@ -392,7 +393,7 @@ def _refund(said: _Said) -> dict[str, Any]:
 def _charge_refunded(said: _Said) -> dict[str, Any]:
     charge_id = text(said.source, "id")
     fact = RefundTotalReported(
-        charge_id=charge_id, total_minor=whole(said.source, "amount_refunded"), at=said.at, cause=said.cause
+        charge_id=charge_id, total_minor=amount(said.source, "amount_refunded"), at=said.at, cause=said.cause
     )
     intent = optional_text(said.source, "payment_intent")
     names = (_payment_id(intent), _payment_id(charge_id)) if intent else (_payment_id(charge_id),)
@@ -422,7 +423,7 @@ def _dispute(said: _Said) -> dict[str, Any]:
     fact = DisputeChanged(
         dispute_id=text(dispute, "id"),
         state=state,
-        amount_minor=whole(dispute, "amount"),
+        amount_minor=amount(dispute, "amount"),
         opened_at=moment(dispute["created"]),
         at=said.at,
         cause=said.cause,
