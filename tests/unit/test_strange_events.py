@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ledger import catalogue
+from ledger.errors import UnusableBody
 from ledger.events import Event, ParkReason
 from ledger.facts import RefundChanged
 from ledger.runtime import PROVIDERS
@@ -128,3 +129,27 @@ def test_nobody_pays_or_gets_back_less_than_nothing(file: str, field: str) -> No
     """A sum below 0 where money has only one direction is a misunderstanding."""
     number: object = "-1" if file.startswith("paddle") else -1
     assert is_parked_whole(translated(file, **{field: number}))
+
+
+@pytest.mark.parametrize("seconds", [2**62, -(2**62), 10**40, 0, 253402300799, True, "1767225600"])
+def test_a_time_that_no_payment_has_is_none(seconds: object) -> None:
+    """Before 2000 or after 2999: what is reckoned from it would leave the calendar."""
+    event = translated("stripe/dispute_lost_02_charge_dispute_created.json", created=seconds)
+    assert is_parked_whole(event)
+    period = "items__data__0__current_period_end"
+    assert is_parked_whole(translated("stripe/loose_cancel_at_period_end.json", **{period: seconds}))
+    content = json.loads(telling(SESSION, "").body) | {"created": seconds}
+    with pytest.raises(UnusableBody, match="created"):
+        PROVIDERS["stripe"].parse(json.dumps(content).encode())
+
+
+@pytest.mark.parametrize(
+    "stamp", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "now", 7]
+)
+def test_a_stamp_that_no_payment_has_is_none(stamp: object) -> None:
+    """Likewise Paddle's."""
+    field = "current_billing_period__ends_at"
+    assert is_parked_whole(translated("paddle/loose_subscription_resumed.json", **{field: stamp}))
+    content = json.loads(telling(TRANSACTION, "").body) | {"occurred_at": stamp}
+    with pytest.raises(UnusableBody, match="occurred_at"):
+        PROVIDERS["paddle"].parse(json.dumps(content).encode())

@@ -21,6 +21,9 @@ MAX_TEXT_BYTES = 255
 MAX_DIGITS = 15
 """Of a number: more money than there is, and with what is multiplied with it still far below what DynamoDB keeps."""
 
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+"""No payment is older, no period longer; and what is reckoned from a time stays within the calendar."""
+
 _WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
@@ -99,6 +102,8 @@ def moment(seconds: object) -> datetime:
     """A Unix time in seconds."""
     if isinstance(seconds, bool) or not isinstance(seconds, int):
         raise TypeError(f"a time is {_kind(seconds)}, not in seconds")
+    if not _EARLIEST.timestamp() <= seconds < _LATEST.timestamp():
+        raise ValueError("a time is not of this millennium")
     return datetime.fromtimestamp(seconds, UTC)
 
 
@@ -112,6 +117,8 @@ def instant(stamp: object) -> datetime:
         raise ValueError("a time is a text, not of RFC 3339") from None
     if at.tzinfo is None:
         raise ValueError("a time has no time zone")
+    if not _EARLIEST <= at < _LATEST:
+        raise ValueError("a time is not of this millennium")
     return at.astimezone(UTC)
 
 
