@@ -153,3 +153,60 @@ def test_a_stamp_that_no_payment_has_is_none(stamp: object) -> None:
     content = json.loads(telling(TRANSACTION, "").body) | {"occurred_at": stamp}
     with pytest.raises(UnusableBody, match="occurred_at"):
         PROVIDERS["paddle"].parse(json.dumps(content).encode())
+
+
+def test_more_lines_than_one_transaction_can_book_are_parked() -> None:
+    """DynamoDB takes a hundred items at once, and a line may need seven."""
+    invoice = json.loads(telling(RENEWAL, "").body)["data"]["object"]["lines"]["data"]
+    assert translated(RENEWAL, lines__data=invoice * 10).payment is not None
+    assert is_parked_whole(translated(RENEWAL, lines__data=invoice * 11))
+    lines = json.loads(telling(TRANSACTION, "").body)["data"]["details"]["line_items"]
+    assert is_parked_whole(translated(TRANSACTION, details__line_items=lines * 11))
+    items = json.loads(telling(ADJUSTMENT, "").body)["data"]["items"]
+    assert translated(ADJUSTMENT, items=items * 100).parked is None
+    assert is_parked_whole(translated(ADJUSTMENT, items=items * 101))
+
+
+@pytest.mark.parametrize(
+    "found", ["ada@example.com", "my own words", {"email": "ada@example.com"}, ["x"], 7, "x" * 200]
+)
+@pytest.mark.parametrize(
+    ("file", "field"),
+    [
+        (SESSION, "payment_status"),
+        (SESSION, "currency"),
+        (SESSION, "metadata__product_id"),
+        (RENEWAL, "billing_reason"),
+        (RENEWAL, "lines__data__0__pricing__price_details__price"),
+        (REFUND, "status"),
+        (TRANSACTION, "origin"),
+        (TRANSACTION, "status"),
+        (TRANSACTION, "details__line_items__0__price_id"),
+        (ADJUSTMENT, "action"),
+        (ADJUSTMENT, "status"),
+        ("paddle/loose_subscription_resumed.json", "status"),
+    ],
+)
+def test_why_an_event_is_parked_quotes_words_of_a_providers_alone(file: str, field: str, found: object) -> None:
+    """A state or a price is told as it is; what no provider would call one is not: the detail is logged."""
+    event = translated(file, **{field: found})
+    assert event.parked
+    assert not any(told in event.detail for told in ("@", "own words", "'x'", "xxx", "XXX"))
+
+
+def test_a_version_that_is_none_is_parked_without_being_quoted() -> None:
+    """However large it is."""
+    told = json.loads(telling(SESSION, "").body)
+    for version in (None, 7, ["ada@example.com"] * 999, "x" * 300_000):
+        event = PROVIDERS["stripe"].translate(told | {"api_version": version}, catalogue.load(), is_live=False)
+        assert (event.parked, len(event.detail) < 120, "@" in event.detail) == ("unknown_version", True, False)
+    with pytest.raises(UnusableBody) as refused:
+        PROVIDERS["stripe"].parse(json.dumps(told | {"object": {"email": "ada@example.com"}}).encode())
+    assert "ada" not in str(refused.value)
+
+
+@pytest.mark.parametrize("currency", ["us", "usdd", "ＵＳＤ", "u$d", "123"])
+def test_a_currency_is_three_letters(currency: str) -> None:
+    """What a payment was paid in is shown to people, and refunds are in it."""
+    assert is_parked_whole(translated(RENEWAL, currency=currency))
+    assert is_parked_whole(translated(TRANSACTION, details__totals__currency_code=currency))

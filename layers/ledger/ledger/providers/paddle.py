@@ -35,12 +35,15 @@ from ledger.providers.reading import (
     Json,
     NotBookable,
     amount,
+    bookable,
+    currency,
     instant,
     is_text,
     notification,
     objects,
     optional_text,
     text,
+    told,
     whole,
 )
 from ledger.providers.signatures import verify_paddle as verify
@@ -127,7 +130,7 @@ def _transaction(said: _Said) -> dict[str, Any]:
     if total_minor <= 0 and not (total_minor == 0 and is_free_order):
         return {"owner": owner}  # a trial, or a change of the payment method: nothing was bought
     if text(transaction, "status") != "completed":
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {transaction['status']}")
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {told(transaction['status'])}")
     adjusted = transaction["details"].get("adjusted_totals") or {}
     if amount(totals, "grand_total") > 0 and optional_text(adjusted, "grand_total") == "0":
         raise NotBookable(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
@@ -135,7 +138,7 @@ def _transaction(said: _Said) -> dict[str, Any]:
     if not lines:
         return {"owner": owner}
     if origin not in _GRANTS:
-        raise NotBookable(ParkReason.UNEXPECTED_CHARGE, f"origin {origin} with lines that are no prorations")
+        raise NotBookable(ParkReason.UNEXPECTED_CHARGE, f"origin {told(origin)} with lines that are no prorations")
 
     payment_id = _payment_id(text(transaction, "id"))
     subscription_id = optional_text(transaction, "subscription_id")
@@ -145,7 +148,7 @@ def _transaction(said: _Said) -> dict[str, Any]:
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
         paid_minor=amount(totals, "grand_total"),
-        currency=text(totals, "currency_code").upper(),
+        currency=currency(totals, "currency_code"),
         lines=lines,
         at=said.at,
         cause=said.cause,
@@ -185,7 +188,9 @@ def _lines(said: _Said) -> tuple[PaidLine, ...]:
         product = said.catalogue.priced("paddle", optional_text(line, "price_id"))
         if product is None:
             if amount_minor > 0:
-                raise NotBookable(ParkReason.UNKNOWN_PRICE, f"price {line.get('price_id')} is not in the catalogue")
+                raise NotBookable(
+                    ParkReason.UNKNOWN_PRICE, f"price {told(line.get('price_id'))} is not in the catalogue"
+                )
             continue
         if whole(line["totals"], "subtotal") <= 0 and not product.trial_grants:
             continue
@@ -203,7 +208,7 @@ def _lines(said: _Said) -> tuple[PaidLine, ...]:
                 expires_at=product.expires_at(said.at, period_end),
             )
         )
-    return tuple(lines)
+    return bookable(lines)
 
 
 def _transaction_failed(said: _Said) -> dict[str, Any]:
@@ -224,7 +229,7 @@ def _subscription(said: _Said) -> dict[str, Any]:
     source = said.source
     status = text(source, "status")
     if status not in _SUBSCRIPTION_STATES:
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"subscription status {status}")
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"subscription status {told(status)}")
     scheduled = source.get("scheduled_change") or {}
     canceled_at = source.get("canceled_at")
     cancel_at = scheduled["effective_at"] if scheduled.get("action") == "cancel" else canceled_at
@@ -265,7 +270,7 @@ def _adjustment(said: _Said) -> dict[str, Any]:
     source = said.source
     action, status = text(source, "action"), text(source, "status")
     if status not in REFUND_STATES:
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment status {status}")
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment status {told(status)}")
     common: dict[str, Any] = {"amount_minor": amount(source["totals"], "total"), "at": said.at, "cause": said.cause}
     adjustment_id = text(source, "id")
     fact: RefundChanged | ChargebackChanged | CreditRecorded
@@ -290,7 +295,7 @@ def _adjustment(said: _Said) -> dict[str, Any]:
             **common,
         )
     else:
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment action {action}")
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment action {told(action)}")
     return {"names": (_payment_id(text(source, "transaction_id")),), "facts": (fact,)}
 
 

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from ledger.errors import UnusableBody
 from ledger.events import ParkReason
+from ledger.facts import PaidLine
 
 Json = Mapping[str, Any]
 
@@ -21,9 +22,17 @@ MAX_TEXT_BYTES = 255
 MAX_DIGITS = 15
 """Of a number: more money than there is, and with what is multiplied with it still far below what DynamoDB keeps."""
 
+MAX_OBJECTS = 100
+"""Of a list: no provider's notification has more."""
+
+MAX_LINES = 10
+"""Of one payment, such as give credits: a transaction of DynamoDB has a hundred actions, and a line may need seven."""
+
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 """No payment is older, no period longer; and what is reckoned from a time stays within the calendar."""
 
+_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
@@ -62,6 +71,11 @@ def _kind(found: object) -> str:
     return "a text that is too long, or not printable" if found else "empty"
 
 
+def told(found: object) -> str:
+    """What was found, for whoever releases the event: a word such as providers use, or else only what kind it is."""
+    return found if isinstance(found, str) and _WORD.fullmatch(found) else _kind(found)
+
+
 def text(source: Json, field: str) -> str:
     """A short text that must be there."""
     found = source[field]
@@ -98,6 +112,14 @@ def amount(source: Json, field: str) -> int:
     return found
 
 
+def currency(source: Json, field: str) -> str:
+    """An ISO 4217 code that must be there, in upper case."""
+    found = text(source, field).upper()
+    if not _CURRENCY.fullmatch(found):
+        raise ValueError(f"{field} is no code of a currency")
+    return found
+
+
 def moment(seconds: object) -> datetime:
     """A Unix time in seconds."""
     if isinstance(seconds, bool) or not isinstance(seconds, int):
@@ -127,4 +149,13 @@ def objects(source: Json, field: str) -> Iterator[Json]:
     found = source[field]
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise TypeError(f"{field} is not a list of objects")
+    if len(found) > MAX_OBJECTS:
+        raise ValueError(f"{field} has more than {MAX_OBJECTS} objects")
     yield from found
+
+
+def bookable(lines: Sequence[PaidLine]) -> tuple[PaidLine, ...]:
+    """A payment's lines, if there are no more than can be booked at once."""
+    if len(lines) > MAX_LINES:
+        raise ValueError(f"it has more than {MAX_LINES} lines that give credits")
+    return tuple(lines)

@@ -37,12 +37,15 @@ from ledger.providers.reading import (
     Json,
     NotBookable,
     amount,
+    bookable,
+    currency,
     is_text,
     moment,
     notification,
     objects,
     optional_text,
     text,
+    told,
     whole,
 )
 from ledger.providers.signatures import verify_stripe as verify
@@ -64,7 +67,9 @@ def parse(body: bytes) -> Json:
     """The notification in a verified body. Raises UnusableBody, saying why."""
     content = notification(body, "id", "type")
     if content.get("object") != "event":
-        raise UnusableBody(f"The body is a {content.get('object')!r}: subscribe the endpoint to snapshot events.")
+        raise UnusableBody(
+            f"The body's object is {told(content.get('object'))}: subscribe the endpoint to snapshot events."
+        )
     try:
         moment(content.get("created"))
     except (TypeError, ValueError, OverflowError) as error:
@@ -130,7 +135,7 @@ def _check_envelope(content: Json, *, is_live: bool) -> None:
     if content.get("livemode") is not is_live:
         found = "live" if content.get("livemode") else "test"
         raise NotBookable(ParkReason.WRONG_MODE, f"a {found}-mode event on a {'live' if is_live else 'test'} ledger")
-    version = str(content.get("api_version"))
+    version = told(content.get("api_version"))
     if version.rpartition(".")[2] != API_MAJOR:
         raise NotBookable(
             ParkReason.UNKNOWN_VERSION, f"api_version {version}: set the endpoint's version to 2026-10-28.endive"
@@ -152,7 +157,7 @@ def _session(said: _Said) -> dict[str, Any]:
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
         paid_minor=paid_minor,
-        currency=text(session, "currency").upper(),
+        currency=currency(session, "currency"),
         lines=lines,
         at=said.at,
         cause=said.cause,
@@ -184,18 +189,18 @@ def _session_lines(said: _Said) -> tuple[tuple[PaidLine, ...], int]:
     metadata = session.get("metadata") or {}
     product = said.catalogue.product(optional_text(metadata, "product_id"))
     if product is None or product.kind is not ProductKind.PACK:
-        raise NotBookable(ParkReason.UNKNOWN_PRODUCT, f"metadata.product_id is {metadata.get('product_id')!r}")
+        raise NotBookable(ParkReason.UNKNOWN_PRODUCT, f"metadata.product_id is {told(metadata.get('product_id'))}")
     quantity = whole({"quantity": 1, **metadata}, "quantity")
     if quantity < 1:
         raise ValueError(f"metadata.quantity is {quantity}")
-    currency = text(session, "currency").upper()
-    if currency not in product.prices:
-        raise NotBookable(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {currency}")
-    price_minor = product.prices[currency] * quantity
+    paid_in = currency(session, "currency")
+    if paid_in not in product.prices:
+        raise NotBookable(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {paid_in}")
+    price_minor = product.prices[paid_in] * quantity
     subtotal_minor, paid_minor = amount(session, "amount_subtotal"), amount(session, "amount_total")
     if subtotal_minor < price_minor:
         raise NotBookable(
-            ParkReason.UNDERPAID, f"{subtotal_minor} {currency} for {quantity} × {product.product_id} at {price_minor}"
+            ParkReason.UNDERPAID, f"{subtotal_minor} {paid_in} for {quantity} × {product.product_id} at {price_minor}"
         )
     line = PaidLine(
         line_id="0",
@@ -233,7 +238,9 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
     if not lines:
         return {"owner": owner}
     if reason not in _PAYS_FOR_A_PERIOD:
-        raise NotBookable(ParkReason.UNEXPECTED_CHARGE, f"billing_reason {reason} with lines that are no prorations")
+        raise NotBookable(
+            ParkReason.UNEXPECTED_CHARGE, f"billing_reason {told(reason)} with lines that are no prorations"
+        )
     total_minor, subtotal_minor = whole(invoice, "total"), whole(invoice, "subtotal")
     if total_minor <= 0 and subtotal_minor > 0 and not _is_free_order(owner, subtotal_minor):
         raise NotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
@@ -247,7 +254,7 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
         paid_minor=amount(invoice, "amount_paid"),
-        currency=text(invoice, "currency").upper(),
+        currency=currency(invoice, "currency"),
         lines=lines,
         at=said.at,
         cause=said.cause,
@@ -277,7 +284,7 @@ def _invoice_lines(said: _Said) -> tuple[tuple[PaidLine, ...], datetime | None]:
         product = said.catalogue.priced("stripe", price_id)
         if product is None:
             if amount_minor > 0:
-                raise NotBookable(ParkReason.UNKNOWN_PRICE, f"price {price_id} is not in the catalogue")
+                raise NotBookable(ParkReason.UNKNOWN_PRICE, f"price {told(price_id)} is not in the catalogue")
             continue
         if amount_minor <= 0 and not product.trial_grants:
             continue
@@ -293,7 +300,7 @@ def _invoice_lines(said: _Said) -> tuple[tuple[PaidLine, ...], datetime | None]:
                 expires_at=product.expires_at(said.at, moment(period["end"])),
             )
         )
-    return tuple(lines), min(starts, default=None)
+    return bookable(lines), min(starts, default=None)
 
 
 def _tax_less_discount(line: Json) -> int:
@@ -444,7 +451,7 @@ def _fraud_warning(said: _Said) -> dict[str, Any]:
 
 def _known(states: Mapping[str, Any], status: str, what: str) -> Any:
     if status not in states:
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"{what} {status}")
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"{what} {told(status)}")
     return states[status]
 
 
