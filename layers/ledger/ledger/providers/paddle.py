@@ -49,12 +49,15 @@ from ledger.providers.reading import (
 from ledger.providers.signatures import verify_paddle as verify
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
-__all__ = ["FUNCTIONS", "REFUND_STATES", "parse", "translate", "verify"]
+__all__ = ["FUNCTIONS", "NAMED_BY", "REFUND_STATES", "parse", "translate", "verify"]
+
+NAMED_BY = ("event_id", "event_type")
+"""The fields that hold a notification's id and its type."""
 
 
 def parse(body: bytes) -> Json:
     """The notification in a verified body. Raises UnusableBody, saying why."""
-    content = notification(body, "event_id", "event_type")
+    content = notification(body, *NAMED_BY)
     try:
         instant(content.get("occurred_at"))
     except (TypeError, ValueError, OverflowError) as error:

@@ -12,8 +12,11 @@ from ledger.facts import PaidLine
 
 Json = Mapping[str, Any]
 
-MAX_BODY_BYTES = 512 * 1024
-"""More than any notification of either provider; a body is measured before anything else is done with it."""
+MAX_BODY_BYTES = 384 * 1024
+"""More than any notification of either provider; a body is measured before anything else is done with it.
+
+Whatever is in it can be kept: an item of the table has 400 KB, and a parked event's body is one, compressed or not.
+"""
 
 
 MAX_TEXT_BYTES = 255

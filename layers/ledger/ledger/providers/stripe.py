@@ -51,7 +51,10 @@ from ledger.providers.reading import (
 from ledger.providers.signatures import verify_stripe as verify
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
-__all__ = ["FUNCTIONS", "REFUND_STATES", "parse", "translate", "verify"]
+__all__ = ["FUNCTIONS", "NAMED_BY", "REFUND_STATES", "parse", "translate", "verify"]
+
+NAMED_BY = ("id", "type")
+"""The fields that hold a notification's id and its type."""
 
 API_MAJOR = "endive"  # within a major version Stripe only adds
 
@@ -65,7 +68,7 @@ _PAYMENTS, _SUBSCRIPTIONS, _DISPUTES, _REFUNDS = (
 
 def parse(body: bytes) -> Json:
     """The notification in a verified body. Raises UnusableBody, saying why."""
-    content = notification(body, "id", "type")
+    content = notification(body, *NAMED_BY)
     if content.get("object") != "event":
         raise UnusableBody(
             f"The body's object is {told(content.get('object'))}: subscribe the endpoint to snapshot events."
