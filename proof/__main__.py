@@ -54,6 +54,7 @@ def parts() -> list[Part]:
     """All parts, those first that take long."""
     return [
         Part("convergence", "every order and repetition ends in the same ledger, and that is what happened", 4),
+        Part("input", "what is forged has no effect, what is strange no 5xx: nobody gets what they did not pay for", 3),
     ]
 
 
