@@ -55,6 +55,7 @@ def parts() -> list[Part]:
     return [
         Part("convergence", "every order and repetition ends in the same ledger, and that is what happened", 4),
         Part("input", "what is forged has no effect, what is strange no 5xx: nobody gets what they did not pay for", 3),
+        Part("api", "all that the description allows and forbids: no 5xx, nothing undescribed, nothing broken", 3),
     ]
 
 
