@@ -36,6 +36,8 @@ def parts() -> list[Part]:
         Part("convergence", "every order and repetition ends in the same ledger, and that is what happened", 4),
         Part("concurrency", "whatever races, some serial order explains every answer", 3),
         Part("faults", "AWS and the providers fail a fifth of the calls: nothing is lost, nothing is doubled", 4),
+        Part("input", "what is forged has no effect, what is strange no 5xx: nobody gets what they did not pay for", 3),
+        Part("api", "all that the description allows and forbids: no 5xx, nothing undescribed, nothing broken", 3),
     ]
 
 

@@ -220,7 +220,11 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
         self.server.observe(self.path, answer.status, answer.body.decode(errors="replace"))
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server's names
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Whatever the method, a route for it is looked for: http.server looks for `do_` and the method's name."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Be silent: `observe` tells."""

@@ -40,7 +40,7 @@ from ledger.facts import AccountId
 from ledger.runtime import runtime
 from tools import engines, environment, signing, token
 from tools.authorizers import KeySet
-from tools.gateway import Callers, Gateway
+from tools.gateway import Callers, Gateway, Handler, handler_of
 from tools.ledger import findings_table, read_world
 from tools.life import LIVES, Life, NotAsTold, Player, ShiftedClock, Step
 from tools.life import World as LifeWorld
@@ -87,7 +87,7 @@ def main() -> int:
     arguments = parser.parse_args()
     console = paper()
     try:
-        with _house(console) as house:
+        with opened(console) as house:
             if arguments.command == "serve":
                 return _serve(house, console)
             return _run(house, console, arguments)
@@ -117,7 +117,7 @@ class House:
 
 
 @contextlib.contextmanager
-def _house(console: Console) -> Iterator[House]:
+def opened(console: Console, find: Callable[[str], Handler] = handler_of) -> Iterator[House]:
     """Engines, table, bucket, secrets, providers, stream, gateway: everything up, and taken down again."""
     environment.use_local_credentials()
     with contextlib.ExitStack() as house:
@@ -146,7 +146,7 @@ def _house(console: Console) -> Iterator[House]:
         runtime().clock = clock.now
         _ = runtime().catalogue, runtime().policy  # a wrong file is told now, not at the first delivery
         stream = TableStream(os.environ["TABLE_NAME"], load(), region=environment.REGION)
-        gateway = _gateway(port, stream)
+        gateway = _gateway(port, stream, find)
         house.callback(gateway.server_close)
         house.enter_context(stream.running())
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
@@ -187,7 +187,7 @@ def _names() -> dict[str, str]:
     return {name: os.environ.get(name) or default for name, default in defaults.items()}
 
 
-def _gateway(port: str, stream: TableStream) -> Gateway:
+def _gateway(port: str, stream: TableStream, find: Callable[[str], Handler]) -> Gateway:
     if not port.isdecimal() or int(port) > 65535:
         raise ConfigurationError(f"PORT is {port!r}, should be a number up to 65535.")
     origin, _, other = os.environ["ALLOWED_ORIGINS"].partition(",")
@@ -209,7 +209,7 @@ def _gateway(port: str, stream: TableStream) -> Gateway:
             f"JWT_JWKS_FILE should name a key set in JSON, as issuers publish it: {error!r}."
         ) from error
     try:
-        return Gateway(int(port), load(), callers, parameters=parameters, stream=stream)
+        return Gateway(int(port), load(), callers, parameters=parameters, find=find, stream=stream)
     except OSError as error:
         raise ConfigurationError(f"Port {port} can't be had ({error.strerror}): set PORT to another.") from error
 

@@ -8,14 +8,14 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from ledger.api.answers import RunShown
-from ledger.api.asked import RunDrawn, RunFailed
+from ledger.api.asked import DECODED, RunDrawn, RunFailed
 from ledger.api.http import answers, lambda_handler_of, resolver, services
 from ledger.facts import AccountId
 from ledger.ports import Run
 from ledger.usage import fail_run, spend
 
 app = resolver()
-RunId = Annotated[str, Path(min_length=1, max_length=200, description="The run's own id.")]
+RunId = Annotated[str, DECODED, Path(min_length=1, max_length=200, description="The run's own id.")]
 
 
 @app.post("/usage", summary="Draw credits for a run", tags=["Usage"], responses=answers(RunShown, 402))

@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from ledger import casework
 from ledger.api.answers import CaseShown, HoldChanged, SupportCase, WaitingCase, WaitingPage
 from ledger.api.asked import (
+    DECODED,
     CaseId,
     DecisionAsked,
     HoldAsked,
@@ -30,8 +31,10 @@ from ledger.casework import Verdict
 from ledger.facts import AccountId
 
 app = resolver()
-AccountPath = Annotated[str, Path(min_length=1, max_length=200, description="The account's id.")]
-HoldPath = Annotated[str, Path(min_length=1, max_length=300, description="The hold's id, as the account shows it.")]
+AccountPath = Annotated[str, DECODED, Path(min_length=1, max_length=200, description="The account's id.")]
+HoldPath = Annotated[
+    str, DECODED, Path(min_length=1, max_length=300, description="The hold's id, as the account shows it.")
+]
 Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reason. It is recorded with your name.")]
 
 

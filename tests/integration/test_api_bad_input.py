@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -162,6 +163,49 @@ def test_an_id_that_is_none_is_refused(world: World, case_id: str) -> None:
     """As what does not exist, or as what can't."""
     for told in (world.ada.get(f"/refund-requests/{case_id}"), world.ada.get(f"/withdrawals/{case_id}")):
         assert told.status in {404, 422}
+
+
+ODD = [
+    "%F1%BA%AB%9C",
+    "%0D",
+    "%00",
+    "a%22b",
+    "%E2%80%AE",
+    "%F0%9F%98%80",
+    "%C2%9Dj",
+    "x%3Fy",
+    "%23",
+    "%5C",
+    "%60",
+    "a%CC%81",
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_id_of_odd_characters_is_refused_for_itself(world: World, odd: str) -> None:
+    """Not for a body or a parameter that is right."""
+    before = world.table()
+    told = [
+        world.service.post(f"/usage/{odd}/failure", {"account_id": ADA}),
+        world.sam.delete(f"/support/accounts/{ADA}/holds/{odd}", query={"why": "a mistake"}),
+        world.sam.post(f"/support/accounts/{odd}/holds", {"hold_id": "support:x", "why": "y"}),
+        world.ada.get(f"/refund-requests/{odd}"),
+        world.ada.post(f"/refund-requests/{odd}/evidence", {"content_type": "image/png"}),
+    ]
+    assert (told[1].status, told[1].json["changed"]) == (200, False), "there is no such hold to lift"
+    for answer in (told[0], *told[2:]):
+        assert answer.status in {404, 422}, answer.text
+        assert [field.partition(".")[0] for field in answer.fields] in ([], ["path"]), answer.text
+    assert world.table() == before
+
+
+@pytest.mark.parametrize("run_id", ["a/b", 'a"b', "a#b", "a?b", "a\\b", "a%2Fb", "100%", "a+b", "`a`", "a:b~(c)"])
+def test_a_run_whose_id_has_signs_in_it_can_fail(world: World, run_id: str) -> None:
+    """Whatever is taken as an id in a body is found again by it in a path."""
+    world.service.post("/usage", {"account_id": ADA, "run_id": run_id, "credits": 5})
+    told = world.service.post(f"/usage/{quote(run_id, safe='')}/failure", {"account_id": ADA, "error": "boom"})
+    assert (told.status, told.json["run_id"]) == (200, run_id)
+    assert world.ada.get("/account").json["balance"] == 1000
 
 
 @pytest.mark.parametrize("path", ["/account/statement", "/purchases", "/refund-requests"])

@@ -439,6 +439,8 @@ def test_the_most_specific_route_is_taken(
         ("GET", "/public/n"),
         ("POST", "/own"),
         ("HEAD", "/own"),
+        ("TRACE", "/own"),
+        ("PURGE", "/own"),
         ("GET", "/"),
         ("POST", "/public/n/m"),
         ("POST", "/public/"),

@@ -4,6 +4,7 @@ import base64
 import importlib
 import json
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -251,6 +252,29 @@ def test_a_delayed_payment_grants_when_it_succeeds_and_never_when_it_fails(send:
     send(telling("stripe/pack_delayed_02_checkout_session_async_payment_succeeded.json", "").body)
     send(telling("stripe/pack_delayed_failed_02_checkout_session_async_payment_failed.json", "").body)
     assert (balance(services, "acct_ben"), balance(services, "acct_cleo")) == (1000, 0)
+
+
+@pytest.mark.parametrize("odd", [["x"], {"x": 1}, 7, "checkout.session.completed"])
+def test_what_a_notification_says_beside_the_known_is_passed_over(send: Send, odd: object) -> None:
+    """Also where the other provider has its event's id and type."""
+    transaction = json.loads(telling(TRANSACTION, "").body) | {"id": odd, "type": odd}
+    session = json.loads(telling(SESSION, "").body) | {"event_id": odd, "event_type": odd}
+    answer = send(transaction, provider="paddle")
+    assert (answer["outcome"], answer["event_id"]) == ("booked", transaction["event_id"])
+    assert send(session)["outcome"] == "booked"
+
+
+def test_the_largest_body_can_be_parked(send: Send, services: Runtime) -> None:
+    """Even if it does not compress: DynamoDB keeps items of 400 KB, and what it refuses would come back for ever."""
+    content = changed(SESSION) | {"livemode": True, "noise": ""}
+    left = MAX_BODY_BYTES - len(json.dumps(content, ensure_ascii=False).encode())
+    letters = "".join(chr(0x20000 + number) for number in random.Random(7).choices(range(40_000), k=left // 4))
+    content["noise"] = letters + "x" * (left % 4)
+    body = json.dumps(content, ensure_ascii=False).encode()
+    assert (len(body), send(body)["reason"]) == (MAX_BODY_BYTES, "wrong_mode")
+    (parked,) = services.store.parked_receipts()
+    assert parked.body == body
+    assert MAX_BODY_BYTES + 12 * 1024 < 400 * 1024, "with its ids and its reason, whatever does not compress"
 
 
 def test_a_misrouted_event_is_booked_all_the_same(send: Send, services: Runtime) -> None:

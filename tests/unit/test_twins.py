@@ -1,4 +1,4 @@
-"""What is asked twice at once is answered alike, though DynamoDB reads a batch item by item: a twin may write between."""
+"""What is asked twice at once is answered alike, though a batch is read item by item: a twin may write between."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -50,4 +50,7 @@ def test_why_an_event_is_parked_says_nothing_of_its_content() -> None:
     event = stripe.translate(content, catalogue.load(), is_live=False)
     assert event is not None
     assert event.parked is ParkReason.UNKNOWN_SHAPE
-    assert (event.detail, "finn" in event.detail) == ("ValueError: subscription is of type dict, not a text", False)
+    assert (event.detail, "finn" in event.detail) == (
+        "ValueError: subscription is of type dict, not a usable text",
+        False,
+    )

@@ -78,14 +78,13 @@ def handle(function: str, request: Mapping[str, Any], runtime: Runtime) -> Answe
 def _hear(function: str, delivery: Delivery, runtime: Runtime) -> tuple[Recorded, dict[str, str]]:
     provider = PROVIDERS.get(delivery.provider)
     if provider is None:
-        raise UnusableBody(f"No provider is called {delivery.provider!r}: {' and '.join(PROVIDERS)} are.", 404)
+        raise UnusableBody(f"There is no such provider: there are {' and '.join(PROVIDERS)}.", 404)
     now = runtime.now()
     provider.verify(delivery.body, delivery.headers, runtime.secrets.of(delivery.provider), now.timestamp())
 
     content = provider.parse(delivery.body)
     event = provider.translate(content, runtime.catalogue, is_live=runtime.config.is_live)
-    event_id = content.get("id") or content.get("event_id")
-    event_type = content.get("type") or content.get("event_type")
+    event_id, event_type = (content[field] for field in provider.NAMED_BY)
     if event is None:
         recorded = Recorded(Outcome.IGNORED)
     else:

@@ -4,6 +4,7 @@ import hashlib
 import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -81,6 +82,9 @@ IdempotencyKey = Annotated[
         examples=["7b0fd8a6-5f0e-4a0c-9c1e-3f2f6a8f4f11"],
     ),
 ]
+DECODED = BeforeValidator(unquote)
+"""For an id in a path that may have signs in it: see `ledger.api.incoming`."""
+
 CaseId = Annotated[
     str, Path(pattern=wording.CASE_ID, description="The case's id.", examples=["case_0123456789abcdef01234567"])
 ]

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 from ledger.errors import BillingError, Invalid
 
@@ -76,12 +77,15 @@ def _check_type(content_type: str) -> None:
 
 
 def _path(event: Mapping[str, Any]) -> str:
-    """The route's path with its parameters as API Gateway decoded them: whether the raw one is decoded, depends."""
+    """The route's path, its parameters encoded anew: whether the raw one is decoded, depends on who hands it over.
+
+    They were decoded by API Gateway; the routes know letters and some signs alone, so `asked.DECODED` reads them.
+    """
     parameters: Mapping[str, str] = event.get("pathParameters") or {}
     if not parameters:
         return str(event["rawPath"])
     template: str = event["routeKey"].partition(" ")[2]
-    return re.sub(r"\{(\w+)\}", lambda name: parameters[name[1]].replace("/", "%2F"), template)
+    return re.sub(r"\{(\w+)\}", lambda name: quote(parameters[name[1]], safe=":"), template)
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -31,16 +31,33 @@ from ledger.facts import (
     RefundState,
 )
 from ledger.providers import tags
-from ledger.providers.reading import Json, NotBookable, instant, notification, objects, optional_text, text, whole
+from ledger.providers.reading import (
+    Json,
+    NotBookable,
+    amount,
+    bookable,
+    currency,
+    instant,
+    is_text,
+    notification,
+    objects,
+    optional_text,
+    text,
+    told,
+    whole,
+)
 from ledger.providers.signatures import verify_paddle as verify
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
-__all__ = ["FUNCTIONS", "REFUND_STATES", "parse", "translate", "verify"]
+__all__ = ["FUNCTIONS", "NAMED_BY", "REFUND_STATES", "parse", "translate", "verify"]
+
+NAMED_BY = ("event_id", "event_type")
+"""The fields that hold a notification's id and its type."""
 
 
 def parse(body: bytes) -> Json:
     """The notification in a verified body. Raises UnusableBody, saying why."""
-    content = notification(body, "event_id", "event_type")
+    content = notification(body, *NAMED_BY)
     try:
         instant(content.get("occurred_at"))
     except (TypeError, ValueError, OverflowError) as error:
@@ -116,15 +133,15 @@ def _transaction(said: _Said) -> dict[str, Any]:
     if total_minor <= 0 and not (total_minor == 0 and is_free_order):
         return {"owner": owner}  # a trial, or a change of the payment method: nothing was bought
     if text(transaction, "status") != "completed":
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {transaction['status']}")
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {told(transaction['status'])}")
     adjusted = transaction["details"].get("adjusted_totals") or {}
-    if whole(totals, "grand_total") > 0 and optional_text(adjusted, "grand_total") == "0":
+    if amount(totals, "grand_total") > 0 and optional_text(adjusted, "grand_total") == "0":
         raise NotBookable(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
     lines = _lines(said)
     if not lines:
         return {"owner": owner}
     if origin not in _GRANTS:
-        raise NotBookable(ParkReason.UNEXPECTED_CHARGE, f"origin {origin} with lines that are no prorations")
+        raise NotBookable(ParkReason.UNEXPECTED_CHARGE, f"origin {told(origin)} with lines that are no prorations")
 
     payment_id = _payment_id(text(transaction, "id"))
     subscription_id = optional_text(transaction, "subscription_id")
@@ -133,8 +150,8 @@ def _transaction(said: _Said) -> dict[str, Any]:
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
-        paid_minor=whole(totals, "grand_total"),
-        currency=text(totals, "currency_code").upper(),
+        paid_minor=amount(totals, "grand_total"),
+        currency=currency(totals, "currency_code"),
         lines=lines,
         at=said.at,
         cause=said.cause,
@@ -174,7 +191,9 @@ def _lines(said: _Said) -> tuple[PaidLine, ...]:
         product = said.catalogue.priced("paddle", optional_text(line, "price_id"))
         if product is None:
             if amount_minor > 0:
-                raise NotBookable(ParkReason.UNKNOWN_PRICE, f"price {line.get('price_id')} is not in the catalogue")
+                raise NotBookable(
+                    ParkReason.UNKNOWN_PRICE, f"price {told(line.get('price_id'))} is not in the catalogue"
+                )
             continue
         if whole(line["totals"], "subtotal") <= 0 and not product.trial_grants:
             continue
@@ -192,7 +211,7 @@ def _lines(said: _Said) -> tuple[PaidLine, ...]:
                 expires_at=product.expires_at(said.at, period_end),
             )
         )
-    return tuple(lines)
+    return bookable(lines)
 
 
 def _transaction_failed(said: _Said) -> dict[str, Any]:
@@ -213,7 +232,7 @@ def _subscription(said: _Said) -> dict[str, Any]:
     source = said.source
     status = text(source, "status")
     if status not in _SUBSCRIPTION_STATES:
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"subscription status {status}")
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"subscription status {told(status)}")
     scheduled = source.get("scheduled_change") or {}
     canceled_at = source.get("canceled_at")
     cancel_at = scheduled["effective_at"] if scheduled.get("action") == "cancel" else canceled_at
@@ -254,8 +273,8 @@ def _adjustment(said: _Said) -> dict[str, Any]:
     source = said.source
     action, status = text(source, "action"), text(source, "status")
     if status not in REFUND_STATES:
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment status {status}")
-    common: dict[str, Any] = {"amount_minor": whole(source["totals"], "total"), "at": said.at, "cause": said.cause}
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment status {told(status)}")
+    common: dict[str, Any] = {"amount_minor": amount(source["totals"], "total"), "at": said.at, "cause": said.cause}
     adjustment_id = text(source, "id")
     fact: RefundChanged | ChargebackChanged | CreditRecorded
     if action == "refund":
@@ -263,7 +282,8 @@ def _adjustment(said: _Said) -> dict[str, Any]:
             refund_id=adjustment_id,
             state=REFUND_STATES[status],
             items=_refunded_items(source),
-            tag=tags.tag_in(optional_text(source, "reason")),
+            # The reason is anybody's words, of any length; the tag that it ends with is a name.
+            tag=optional_text({"tag": tags.tag_in(source.get("reason"))}, "tag"),
             **common,
         )
     elif action in {"credit", "credit_reverse"}:
@@ -278,7 +298,7 @@ def _adjustment(said: _Said) -> dict[str, Any]:
             **common,
         )
     else:
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment action {action}")
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"adjustment action {told(action)}")
     return {"names": (_payment_id(text(source, "transaction_id")),), "facts": (fact,)}
 
 
@@ -287,7 +307,7 @@ def _refunded_items(adjustment: Json) -> tuple[RefundedItem, ...]:
     return tuple(
         RefundedItem(
             line_id=text(item, "item_id"),
-            amount_minor=whole(item["totals"], "total") if item.get("totals") else whole(item, "amount"),
+            amount_minor=amount(item["totals"], "total") if item.get("totals") else amount(item, "amount"),
             is_tax_only=item.get("type") == "tax",
         )
         for item in objects(adjustment, "items")
@@ -303,7 +323,7 @@ def _payment_id(name: str) -> PaymentId:
 
 
 def _customer(name: object) -> str | None:
-    return f"paddle:{name}" if isinstance(name, str) and name else None
+    return f"paddle:{name}" if is_text(name) else None
 
 
 _READERS: Mapping[str, Callable[[_Said], dict[str, Any]]] = {

@@ -33,11 +33,28 @@ from ledger.facts import (
     RefundTotalReported,
 )
 from ledger.providers import tags
-from ledger.providers.reading import Json, NotBookable, moment, notification, objects, optional_text, text, whole
+from ledger.providers.reading import (
+    Json,
+    NotBookable,
+    amount,
+    bookable,
+    currency,
+    is_text,
+    moment,
+    notification,
+    objects,
+    optional_text,
+    text,
+    told,
+    whole,
+)
 from ledger.providers.signatures import verify_stripe as verify
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
-__all__ = ["FUNCTIONS", "REFUND_STATES", "parse", "translate", "verify"]
+__all__ = ["FUNCTIONS", "NAMED_BY", "REFUND_STATES", "parse", "translate", "verify"]
+
+NAMED_BY = ("id", "type")
+"""The fields that hold a notification's id and its type."""
 
 API_MAJOR = "endive"  # within a major version Stripe only adds
 
@@ -51,9 +68,11 @@ _PAYMENTS, _SUBSCRIPTIONS, _DISPUTES, _REFUNDS = (
 
 def parse(body: bytes) -> Json:
     """The notification in a verified body. Raises UnusableBody, saying why."""
-    content = notification(body, "id", "type")
+    content = notification(body, *NAMED_BY)
     if content.get("object") != "event":
-        raise UnusableBody(f"The body is a {content.get('object')!r}: subscribe the endpoint to snapshot events.")
+        raise UnusableBody(
+            f"The body's object is {told(content.get('object'))}: subscribe the endpoint to snapshot events."
+        )
     try:
         moment(content.get("created"))
     except (TypeError, ValueError, OverflowError) as error:
@@ -119,7 +138,7 @@ def _check_envelope(content: Json, *, is_live: bool) -> None:
     if content.get("livemode") is not is_live:
         found = "live" if content.get("livemode") else "test"
         raise NotBookable(ParkReason.WRONG_MODE, f"a {found}-mode event on a {'live' if is_live else 'test'} ledger")
-    version = str(content.get("api_version"))
+    version = told(content.get("api_version"))
     if version.rpartition(".")[2] != API_MAJOR:
         raise NotBookable(
             ParkReason.UNKNOWN_VERSION, f"api_version {version}: set the endpoint's version to 2026-10-28.endive"
@@ -130,18 +149,18 @@ def _session(said: _Said) -> dict[str, Any]:
     """Packs are paid by a session; a subscription's session only says whose customer it is."""
     session = said.source
     owner = said.owner(session.get("metadata"))
-    if text(session, "mode") != "payment" or text(session, "payment_status") == "unpaid":
+    if not _is_paid_for_packs(session):
         return {"owner": owner}
     lines, overcharge_minor = _session_lines(said)
-    paid_minor = whole(session, "amount_total")
-    if paid_minor <= 0 and not _is_free_order(owner, whole(session, "amount_subtotal")):
+    paid_minor = amount(session, "amount_total")
+    if paid_minor <= 0 and not _is_free_order(owner, amount(session, "amount_subtotal")):
         raise NotBookable(ParkReason.UNDERPAID, "nothing was paid, and no order of ours says that it is free")
     payment_id = _payment_id(optional_text(session, "payment_intent") or text(session, "id"))
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
         paid_minor=paid_minor,
-        currency=text(session, "currency").upper(),
+        currency=currency(session, "currency"),
         lines=lines,
         at=said.at,
         cause=said.cause,
@@ -153,6 +172,17 @@ def _session(said: _Said) -> dict[str, Any]:
     return {"owner": owner, "names": (payment_id,), "payment": payment}
 
 
+def _is_paid_for_packs(session: Json) -> bool:
+    """Whether a session has brought money for packs. A word that we don't know is not taken for yes, nor for no."""
+    is_for_packs: bool = _known(_SESSION_MODES, text(session, "mode"), "session mode")
+    is_paid: bool = _known(_SESSION_STATES, text(session, "payment_status"), "payment_status")
+    return is_for_packs and is_paid
+
+
+_SESSION_MODES = {"payment": True, "setup": False, "subscription": False}
+_SESSION_STATES = {"paid": True, "no_payment_required": True, "unpaid": False}
+
+
 def _session_lines(said: _Said) -> tuple[tuple[PaidLine, ...], int]:
     """The one product that our server wrote into the metadata, if the subtotal is at least its price.
 
@@ -162,18 +192,18 @@ def _session_lines(said: _Said) -> tuple[tuple[PaidLine, ...], int]:
     metadata = session.get("metadata") or {}
     product = said.catalogue.product(optional_text(metadata, "product_id"))
     if product is None or product.kind is not ProductKind.PACK:
-        raise NotBookable(ParkReason.UNKNOWN_PRODUCT, f"metadata.product_id is {metadata.get('product_id')!r}")
+        raise NotBookable(ParkReason.UNKNOWN_PRODUCT, f"metadata.product_id is {told(metadata.get('product_id'))}")
     quantity = whole({"quantity": 1, **metadata}, "quantity")
     if quantity < 1:
         raise ValueError(f"metadata.quantity is {quantity}")
-    currency = text(session, "currency").upper()
-    if currency not in product.prices:
-        raise NotBookable(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {currency}")
-    price_minor = product.prices[currency] * quantity
-    subtotal_minor, paid_minor = whole(session, "amount_subtotal"), whole(session, "amount_total")
+    paid_in = currency(session, "currency")
+    if paid_in not in product.prices:
+        raise NotBookable(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {paid_in}")
+    price_minor = product.prices[paid_in] * quantity
+    subtotal_minor, paid_minor = amount(session, "amount_subtotal"), amount(session, "amount_total")
     if subtotal_minor < price_minor:
         raise NotBookable(
-            ParkReason.UNDERPAID, f"{subtotal_minor} {currency} for {quantity} × {product.product_id} at {price_minor}"
+            ParkReason.UNDERPAID, f"{subtotal_minor} {paid_in} for {quantity} × {product.product_id} at {price_minor}"
         )
     line = PaidLine(
         line_id="0",
@@ -211,7 +241,9 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
     if not lines:
         return {"owner": owner}
     if reason not in _PAYS_FOR_A_PERIOD:
-        raise NotBookable(ParkReason.UNEXPECTED_CHARGE, f"billing_reason {reason} with lines that are no prorations")
+        raise NotBookable(
+            ParkReason.UNEXPECTED_CHARGE, f"billing_reason {told(reason)} with lines that are no prorations"
+        )
     total_minor, subtotal_minor = whole(invoice, "total"), whole(invoice, "subtotal")
     if total_minor <= 0 and subtotal_minor > 0 and not _is_free_order(owner, subtotal_minor):
         raise NotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
@@ -224,8 +256,8 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
-        paid_minor=whole(invoice, "amount_paid"),
-        currency=text(invoice, "currency").upper(),
+        paid_minor=amount(invoice, "amount_paid"),
+        currency=currency(invoice, "currency"),
         lines=lines,
         at=said.at,
         cause=said.cause,
@@ -255,7 +287,7 @@ def _invoice_lines(said: _Said) -> tuple[tuple[PaidLine, ...], datetime | None]:
         product = said.catalogue.priced("stripe", price_id)
         if product is None:
             if amount_minor > 0:
-                raise NotBookable(ParkReason.UNKNOWN_PRICE, f"price {price_id} is not in the catalogue")
+                raise NotBookable(ParkReason.UNKNOWN_PRICE, f"price {told(price_id)} is not in the catalogue")
             continue
         if amount_minor <= 0 and not product.trial_grants:
             continue
@@ -271,7 +303,7 @@ def _invoice_lines(said: _Said) -> tuple[tuple[PaidLine, ...], datetime | None]:
                 expires_at=product.expires_at(said.at, moment(period["end"])),
             )
         )
-    return tuple(lines), min(starts, default=None)
+    return bookable(lines), min(starts, default=None)
 
 
 def _tax_less_discount(line: Json) -> int:
@@ -335,7 +367,7 @@ def _subscription(said: _Said) -> dict[str, Any]:
         "owner": said.owner(source.get("metadata")),
         "subscription": Subscription(
             subscription_id=f"stripe:{text(source, 'id')}",
-            status=_known(_SUBSCRIPTION_STATES, text(source, "status"), "subscription"),
+            status=_known(_SUBSCRIPTION_STATES, text(source, "status"), "subscription status"),
             at=said.at,
             cause=said.cause,
             product_id=next((product.product_id for product in products if product), None),
@@ -359,8 +391,8 @@ REFUND_STATES = {
 def _refund(said: _Said) -> dict[str, Any]:
     fact = RefundChanged(
         refund_id=text(said.source, "id"),
-        state=_known(REFUND_STATES, text(said.source, "status"), "refund"),
-        amount_minor=whole(said.source, "amount"),
+        state=_known(REFUND_STATES, text(said.source, "status"), "refund status"),
+        amount_minor=amount(said.source, "amount"),
         at=said.at,
         cause=said.cause,
         tag=optional_text(said.source.get("metadata"), tags.METADATA_KEY),
@@ -371,7 +403,7 @@ def _refund(said: _Said) -> dict[str, Any]:
 def _charge_refunded(said: _Said) -> dict[str, Any]:
     charge_id = text(said.source, "id")
     fact = RefundTotalReported(
-        charge_id=charge_id, total_minor=whole(said.source, "amount_refunded"), at=said.at, cause=said.cause
+        charge_id=charge_id, total_minor=amount(said.source, "amount_refunded"), at=said.at, cause=said.cause
     )
     intent = optional_text(said.source, "payment_intent")
     names = (_payment_id(intent), _payment_id(charge_id)) if intent else (_payment_id(charge_id),)
@@ -395,13 +427,13 @@ _DISPUTE_STATES = {
 def _dispute(said: _Said) -> dict[str, Any]:
     dispute = said.source
     amounts = [whole(movement, "amount") for movement in dispute.get("balance_transactions") or []]
-    state = _known(_DISPUTE_STATES, text(dispute, "status"), "dispute")
+    state = _known(_DISPUTE_STATES, text(dispute, "status"), "dispute status")
     if state is DisputeState.LOST and any(amounts) and sum(amounts) == 0:
         state = DisputeState.WON  # the money was withdrawn and has come back, whatever the status still says
     fact = DisputeChanged(
         dispute_id=text(dispute, "id"),
         state=state,
-        amount_minor=whole(dispute, "amount"),
+        amount_minor=amount(dispute, "amount"),
         opened_at=moment(dispute["created"]),
         at=said.at,
         cause=said.cause,
@@ -422,7 +454,7 @@ def _fraud_warning(said: _Said) -> dict[str, Any]:
 
 def _known(states: Mapping[str, Any], status: str, what: str) -> Any:
     if status not in states:
-        raise NotBookable(ParkReason.UNKNOWN_STATE, f"{what} status {status}")
+        raise NotBookable(ParkReason.UNKNOWN_STATE, f"{what} {told(status)}")
     return states[status]
 
 
@@ -431,7 +463,7 @@ def _payment_id(name: str) -> PaymentId:
 
 
 def _customer(name: object) -> str | None:
-    return f"stripe:{name}" if isinstance(name, str) and name else None
+    return f"stripe:{name}" if is_text(name) else None
 
 
 def _as(kind: Callable[[str], Any], name: str | None) -> Any:

@@ -1,0 +1,358 @@
+"""Genuine, but strange: every event of the library with anything in the place of anything, rightly signed.
+
+200 or 4xx                    never a 5xx; what is refused or parked moves nothing
+nothing granted               that the catalogue and the event's own prices, quantities and sums don't justify
+parked                        whole, with a reason that quotes none of it
+the same event, unchanged     is booked afterwards as if the strange one had never come
+"""
+
+import base64
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.catalogue import Catalogue, ProductKind
+from ledger.events import ParkReason, Receipt
+from proof.input.door import Answer, Door, StrictStore
+from proof.input.library import Scene, scenes
+from proof.work import Work
+from tests.fakes import world
+from tools.verify import World, check
+
+Json = Any
+AT_ONCE = 32
+"""Mutations of one case: the history before them is told once."""
+
+WORDS = "my own private words"
+"""They stand where no text is expected, and may not be told again."""
+
+_DEEP = 100_000
+STRANGE: dict[str, str] = {
+    **{
+        word: word
+        for word in ("null", "true", "false", "0", "-1", "1.5", "-0.0", "NaN", "-Infinity", "1e999", "[]", "{}")
+    },
+    **{
+        f"{number:.0e}": str(number)
+        for number in (10**9, 10**15, 10**18, 2**62, 10**40, -(10**40), -62135596800, 253402300799)
+    },
+    "a number of 5,000 digits": "9" * 5000,
+    "nested": "[" * 400 + "]" * 400,
+    "nested too deep": "[" * _DEEP + "]" * _DEEP,
+    "an object": json.dumps({"id": "x", "email": "eve@secret.example", "note": WORDS}),
+    "a list": json.dumps([WORDS, {"email": "eve@secret.example"}]),
+    **{
+        f"{text[:20]!r}" + (f" of {len(text):,}" if len(text) > 20 else ""): json.dumps(text)
+        for text in (
+            "",
+            " ",
+            "x" * 255,
+            "x" * 256,
+            "é" * 200,
+            "😀" * 255,
+            "x" * 3000,
+            "x" * 100_000,
+            "9" * 5000,
+            "\0",
+            "acct_ada\0",
+            "\ud800",
+            "\udfff😀",
+            "\u202eada",
+            "a\u0301" * 40,
+            "line\nbreak",
+            "3",
+            "-3",
+            "+3",
+            " 3 ",
+            "3_0",
+            "0x3",
+            "3e9",
+            "3.0",
+            "３",
+            "٣",
+            "1" + "0" * 40,
+            "NaN",
+            "Infinity",
+            "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+14:00",
+            "2026-02-30T00:00:00Z",
+            "2026-11-01T00:00:00",
+            "2026-11-01",
+            "unheard_of",
+            "SEK",
+            "ＵＳＤ",
+            "price_unknown",
+            "../x#y",
+            "order/x",
+            WORDS,
+        )
+    },
+}
+"""What is put in every node's place, in JSON: types, sizes and scripts that nobody expects there."""
+
+_HARD = tuple(f"as {name}" for name in STRANGE if any(part in name for part in ("xxx", "😀", "é", "\\", "+", "#")))
+"""The hardest for a table: what is long, odd or large."""
+
+_MARK = "\ue000"
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """One event made strange, in these ways."""
+
+    what: str
+    body: bytes
+    content: Json  # None: it can't be read
+
+
+def play(work: Work, case: int, number: int, door: Door) -> None:
+    """Some mutations of one event."""
+    turn, position = divmod(number, len(scenes()))
+    scene = scenes()[position]
+    tell(work, case, scene, some_of(scene, turn, work.seed, work.chance(case)), door)
+
+
+def tell(work: Work, case: int, scene: Scene, strange_ones: Iterable[Strange], door: Door) -> None:
+    """Each of these is told to the same history, and the event itself after it."""
+    start = StrictStore()
+    for told in scene.before:
+        door.signed(told.provider, told.to, told.body, start)
+    baseline = start.copy()
+    wanted = door.signed(scene.told.provider, scene.told.to, _again(scene), baseline)
+    for strange in strange_ones:
+        work.count("strange events")
+        store = start.copy()
+        answer = door.signed(scene.told.provider, scene.told.to, strange.body, store)
+        work.count(f"of them {answer.outcome or 'refused'}")
+        problem = (
+            answer.wrong((200, 400, 413))
+            or _effects(strange, answer, start, store, door)
+            or _logged(door)
+            or _afterwards(scene, answer, store, (wanted, baseline), door)
+        )
+        if problem:
+            work.find(f"{scene.file} with {strange.what}: {problem}", case)
+
+
+def some_of(scene: Scene, turn: int, seed: int, chance: random.Random) -> Iterator[Strange]:
+    """One turn's share of all single mutations; after these, two and three at once."""
+    known = ways(scene, seed)
+    for position in range(turn * AT_ONCE, (turn + 1) * AT_ONCE):
+        yield made(
+            scene, [known[position]] if position < len(known) else chance.sample(known, chance.choice([2, 2, 3]))
+        )
+    if chance.random() < 0.25:
+        yield _padded(scene, chance)
+
+
+def hardest_of(scene: Scene, seed: int, chance: random.Random) -> Iterator[Strange]:
+    """Some of those that are the hardest to keep."""
+    hard = [way for way in ways(scene, seed) if way[1] in _HARD or "times" in way[1]]
+    for way in chance.sample(hard, 3):
+        yield made(scene, [way])
+    yield _padded(scene, chance)
+
+
+Way = tuple[tuple[str | int, ...], str, str]  # the path to a node, what is done to it, and the JSON that it becomes
+
+
+def ways(scene: Scene, seed: int) -> list[Way]:
+    """Every way to make one event strange once, in an order of the seed's."""
+    found: list[Way] = []
+    for path, node in nodes(json.loads(scene.told.body)):
+        told = json.dumps(node)
+        found += [(path, f"as {name}", raw) for name, raw in STRANGE.items()]
+        if isinstance(path[-1], str):
+            key = json.dumps(path[-1])
+            found += [(path, "left out", "")]
+            found += [(path, f"twice, first as {raw}", f"{raw},{key}:{told}") for raw in ("null", "1e999", '"x"')]
+            found += [(path, f"twice, last as {raw}", f"{told},{key}:{raw}") for raw in ("null", "0", '"x"')]
+            found += [
+                (path, f"beside an unknown {name} {raw}", f"{told},{json.dumps(name)}:{raw}")
+                for name in ("surprise", "id", "type", "quantity", "account_id", "proration")
+                for raw in ("[1]", '{"x":1}', "7", '"x"')
+            ]
+        if isinstance(node, list):
+            found += [(path, f"{times} times", json.dumps((node or [1]) * times)) for times in (2, 10, 12, 60, 150)]
+    random.Random(f"{seed}/{scene.file}").shuffle(found)
+    return found
+
+
+def nodes(content: Json, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+    """Every node below the root with its path; of a long list the first two."""
+    inner: Sequence[tuple[str | int, Json]] = ()
+    if isinstance(content, dict):
+        inner = list(content.items())
+    elif isinstance(content, list):
+        inner = list(enumerate(content[:2]))
+    for name, node in inner:
+        yield (*path, name), node
+        yield from nodes(node, (*path, name))
+
+
+def made(scene: Scene, chosen: list[Way]) -> Strange:
+    """One event made strange in these ways."""
+    content = json.loads(scene.told.body)
+    for number, (path, _, raw) in enumerate(chosen):
+        _put(content, path, f"{_MARK}{number}" if raw else None)
+    text = json.dumps(content)
+    for number, (_, _, raw) in enumerate(chosen):
+        text = text.replace(json.dumps(f"{_MARK}{number}"), raw, 1)
+    what = " and ".join(f"{'.'.join(map(str, path))} {how}" for path, how, _ in chosen)
+    return Strange(what, text.encode(), _read(text))
+
+
+def _put(content: Json, path: tuple[str | int, ...], mark: str | None) -> None:
+    for name in path[:-1]:
+        if isinstance(content, str):
+            return  # the other mutation stands above this one
+        content = content[name] if not isinstance(content, dict) else content.get(name)
+        if content is None:
+            return
+    if isinstance(content, str):
+        return
+    if mark is None and isinstance(content, dict):
+        content.pop(path[-1], None)
+    elif mark is not None:
+        content[path[-1]] = mark
+
+
+def _padded(scene: Scene, chance: random.Random) -> Strange:
+    """As large as a body may be, and more: with text that hardly compresses."""
+    size = chance.choice([300, 380, 383, 385, 500]) * 1024
+    content = json.loads(scene.told.body)
+    content["noise"] = base64.b85encode(chance.randbytes((size - len(scene.told.body)) * 4 // 5)).decode()
+    content["livemode"] = content.get("livemode") if chance.random() < 0.3 else "yes"
+    text = json.dumps(content, separators=(",", ":"))
+    return Strange(f"{size // 1024} KB of noise", text.encode(), content)
+
+
+def _read(text: str) -> Json:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _again(scene: Scene) -> bytes:
+    """The same event, unchanged, under another event id."""
+    content = json.loads(scene.told.body)
+    content["event_id" if "event_id" in content else "id"] = f"{scene.told.event_id}_again"
+    return json.dumps(content).encode()
+
+
+def _effects(strange: Strange, answer: Answer, start: StrictStore, store: StrictStore, door: Door) -> str:
+    """What is wrong with what it has done; empty: nothing."""
+    if answer.status >= 400 and store.content() != start.content():
+        return f"refused with {answer.status}, and written"
+    if problem := broken(world(store)):
+        return problem
+    granted, justified = store.granted() - start.granted(), _justified(strange.content, door.services.catalogue)
+    if granted > justified:
+        return f"{granted} credits were granted, {justified} are justified"
+    if answer.outcome == "parked":
+        parked = [receipt for key, receipt in store.receipts.items() if receipt != start.receipts.get(key)]
+        return _parked(strange, parked)
+    return ""
+
+
+def broken(whole: World) -> str:
+    """The invariants that don't hold. Not among them: any sum may be told as refunded, and `verify` shows it."""
+    findings = [finding for finding in check(whole) if finding.broken and "refunded by more" not in finding.invariant]
+    said = "; ".join(f"{finding.invariant}: {', '.join(finding.broken)[:200]}" for finding in findings)
+    return f"broken: {said}" if said else ""
+
+
+def _parked(strange: Strange, parked: list[Receipt]) -> str:
+    """A parked event is one receipt, with the body and the reason; its detail tells nothing of the content."""
+    if len(parked) != 1 or parked[0].body != strange.body or parked[0].parked_reason not in set(ParkReason):
+        return f"parked, but not whole: {len(parked)} receipts"
+    detail = parked[0].detail
+    if WORDS in detail or "@" in detail or len(detail) > 300 or not detail.isprintable():
+        return f"parked, and its detail quotes the content: {detail[:300]!r}"
+    return ""
+
+
+def _logged(door: Door) -> str:
+    said = door.log.getvalue()
+    return f"an e-mail address is in the log: {said[:300]}" if "@" in said else ""
+
+
+def _afterwards(
+    scene: Scene, answer: Answer, store: StrictStore, wanted: tuple[Answer, StrictStore], door: Door
+) -> str:
+    """What is wrong after the event itself has come too."""
+    before = store.granted()
+    then = door.signed(scene.told.provider, scene.told.to, _again(scene), store)
+    if wrong := then.wrong((200,)):
+        return f"the event itself, after it: {wrong}"
+    if problem := broken(world(store)):
+        return f"after the event itself {problem}"
+    if store.granted() - before > _justified(json.loads(scene.told.body), door.services.catalogue):
+        return "the event itself was granted more than it pays for"
+    if answer.is_without_effect and (then.outcome, store.accounts) != (wanted[0].outcome, wanted[1].accounts):
+        return f"the event itself is {then.outcome} after it, {wanted[0].outcome} without it"
+    return ""
+
+
+def _justified(content: Json, catalogue: Catalogue) -> int:
+    """The most credits that an event can stand for, read by the letter: 0 if anything about it is in doubt."""
+    readers: dict[str, Callable[[Json, Catalogue], int]] = {
+        "checkout.session.completed": _session,
+        "checkout.session.async_payment_succeeded": _session,
+        "invoice.paid": _invoice,
+    }
+    try:
+        if "event_type" in content and "event_id" in content:
+            return _paddle(content["data"], catalogue) if content["event_type"] == "transaction.completed" else 0
+        return readers[content["type"]](content["data"]["object"], catalogue) if content["livemode"] is False else 0
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return 0
+
+
+def _number(value: Json) -> int:
+    """A whole number, also in ASCII digits."""
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).removeprefix("-").isdecimal():
+        raise ValueError(value)
+    if not str(value).isascii():
+        raise ValueError(value)
+    return int(value)
+
+
+def _session(session: Json, catalogue: Catalogue) -> int:
+    metadata = session["metadata"]
+    product = catalogue.products[metadata["product_id"]]
+    quantity = _number(metadata.get("quantity", 1))
+    is_paid = session["payment_status"] in {"paid", "no_payment_required"} and session["mode"] == "payment"
+    price_minor = product.prices[session["currency"].upper()] * quantity
+    if not is_paid or quantity < 1 or _number(session["amount_subtotal"]) < price_minor:
+        return 0
+    if _number(session["amount_total"]) <= 0 and "order_id" not in metadata:
+        return 0
+    return product.credits * quantity if product.kind is ProductKind.PACK else 0
+
+
+def _invoice(invoice: Json, catalogue: Catalogue) -> int:
+    if invoice["billing_reason"] not in {"subscription_create", "subscription_cycle"} or _number(invoice["total"]) < 0:
+        return 0
+    credits_ = 0
+    for line in invoice["lines"]["data"]:
+        product = catalogue.priced("stripe", line["pricing"]["price_details"]["price"])
+        if product and _number(line["amount"]) > 0:
+            credits_ += product.credits * max(0, _number(line["quantity"]))
+    return credits_
+
+
+def _paddle(transaction: Json, catalogue: Catalogue) -> int:
+    details = transaction["details"]
+    if transaction["status"] != "completed" or _number(details["totals"]["total"]) < 0:
+        return 0
+    credits_ = 0
+    for line in details["line_items"]:
+        product = catalogue.priced("paddle", line["price_id"])
+        if product and _number(line["totals"]["subtotal"]) > 0:
+            credits_ += product.credits * max(0, _number(line["quantity"]))
+    return credits_

@@ -1,0 +1,197 @@
+"""The proof of bad input holds for our webhooks, and finds what is wrong with worse ones."""
+
+import hashlib
+import hmac
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ledger.errors import StoreUnavailable
+from ledger.ports import Keys
+from ledger.runtime import runtime
+from proof import input as part
+from proof.input import forged, kept, strange
+from proof.input.door import NOW, Door, Handler, deployed, genuine_headers, secret_of
+from proof.input.library import Scene, scenes
+from proof.work import Work
+from tools import signing
+
+Event = dict[str, Any]
+SESSION = "stripe/pack_bought_01_checkout_session_completed.json"
+
+
+@pytest.fixture(autouse=True)
+def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment that the proof's worker makes."""
+    monkeypatch.setenv("TABLE_NAME", "ledger")
+    monkeypatch.setenv("PROVIDER_MODE", "test")
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    for provider, secret in signing.LOCAL_SECRETS.items():
+        monkeypatch.setenv(f"{provider.upper()}_SIGNING_SECRETS", secret)
+    runtime.cache_clear()
+    logger = runtime().logger
+    monkeypatch.setattr(logger.registered_handler, "stream", io.StringIO())
+    level = logger.log_level
+    yield
+    logger.setLevel(level)
+    runtime.cache_clear()
+
+
+def work(seconds: float = 0.0) -> Work:
+    """A part's work, as short as can be."""
+    return Work("input", 7, seconds, out=io.StringIO())
+
+
+def scene(file: str = SESSION) -> Scene:
+    """One event of the library."""
+    return next(scene for scene in scenes() if scene.file == file)
+
+
+def found(handler: Handler, *, seconds: float = 0.0) -> list[str]:
+    """What the forgeries find at such a door."""
+    worked = work(seconds)
+    for number in range(3):
+        forged.play(worked, number, number * 50, Door(handler))
+    return worked.found
+
+
+def header_of(event: Event) -> tuple[str, bytes]:
+    """Stripe's signature header, and the body."""
+    return (event["headers"] or {}).get("stripe-signature", ""), (event.get("body") or "").encode(errors="replace")
+
+
+def signed_anew(event: Event, body: bytes) -> Event:
+    """The event with a right signature, as a door lets it in that should not have."""
+    headers = {**(event["headers"] or {}), **genuine_headers("stripe", body)}
+    return event | {"body": body.decode(errors="replace"), "headers": headers}
+
+
+def test_our_webhooks_hold() -> None:
+    """A few cases of each kind."""
+    worked = work()
+    part.play(worked, Door())
+    assert worked.found == []
+    assert worked.counts["forgeries"] > 1000
+    assert worked.counts["of them lawful"] > 8
+    assert worked.counts["strange events"] > 200
+
+
+def test_a_real_engine_keeps_what_the_store_in_memory_keeps(dynamodb_local: str) -> None:
+    """The strangest of it, told to both."""
+    worked = work()
+    table = kept.table(dynamodb_local)
+    for number in (3, 60):
+        kept.play(worked, number, number, Door(), table)
+    assert (worked.found, worked.counts["of them on a real engine"]) == ([], 8)
+
+
+def test_every_event_of_the_library_is_played() -> None:
+    """Each with what came before it; and each place in it is made strange in every way."""
+    assert len(scenes()) > 130
+    assert len(scene("stripe/dispute_won_06_charge_dispute_funds_reinstated.json").before) == 5
+    known = strange.ways(scene(), 7)
+    assert {way[1] for way in known} >= {f"as {name}" for name in strange.STRANGE}
+    assert sorted(known) == sorted(strange.ways(scene(), 8))
+    turns = [list(strange.some_of(scene(), turn, 7, work().chance(turn))) for turn in range(2)]
+    assert not {one.what for one in turns[0]} & {one.what for one in turns[1]} - {turns[0][-1].what}
+
+
+def test_it_finds_a_door_that_compares_half_of_a_signature() -> None:
+    """A prefix that matches is no match."""
+
+    def half(folder: str, event: Event) -> dict[str, Any]:
+        header, body = header_of(event)
+        right = genuine_headers("stripe", body)["stripe-signature"]
+        return deployed(folder, signed_anew(event, body) if header.startswith(right[:40]) else event)
+
+    assert any("half of the signature: answered 200" in what for what in found(half))
+
+
+def test_it_finds_a_door_that_believes_old_signatures() -> None:
+    """Right, but as old as whoever recorded it likes."""
+
+    def timeless(folder: str, event: Event) -> dict[str, Any]:
+        header, body = header_of(event)
+        stamp, _, digest = header.removeprefix("t=").partition(",v1=")
+        mac = hmac.new(secret_of("stripe").encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+        return deployed(folder, signed_anew(event, body) if digest == mac else event)
+
+    assert any("too old: answered 200" in what for what in found(timeless))
+
+
+def test_it_finds_a_door_that_looks_before_it_verifies() -> None:
+    """Nobody may make us read who has proven nothing."""
+
+    def curious(folder: str, event: Event) -> dict[str, Any]:
+        runtime().store.read(Keys())
+        return deployed(folder, event)
+
+    assert any("the store was asked" in what for what in found(curious))
+
+
+def test_it_finds_a_refusal_that_does_not_help() -> None:
+    """A bare status says nothing to whoever configured the endpoint."""
+
+    def curt(folder: str, event: Event) -> dict[str, Any]:
+        answer = deployed(folder, event)
+        return answer | {"body": "{}"} if answer["statusCode"] >= 400 else answer
+
+    assert any("no problem document" in what for what in found(curt))
+
+
+def strangely(handler: Handler, about: str, file: str = SESSION) -> list[str]:
+    """What the strange ways about something find at such a door."""
+    told = scene(file)
+    ways = [way for way in strange.ways(told, 7) if about in way[1] or about in way[0]]
+    worked = work(60)
+    strange.tell(worked, 0, told, (strange.made(told, [way]) for way in ways), Door(handler))
+    return worked.found
+
+
+def test_it_finds_credits_for_a_quantity_that_nobody_paid() -> None:
+    """A translation that believes metadata, and raises the sum to what would be right."""
+
+    def generous(folder: str, event: Event) -> dict[str, Any]:
+        _, body = header_of(event)
+        content = json.loads(body)
+        content["data"]["object"]["amount_subtotal"] = 10**14
+        return deployed(folder, signed_anew(event, json.dumps(content).encode()))
+
+    assert strangely(deployed, "quantity") == []
+    assert any("credits were granted" in what for what in strangely(generous, "quantity"))
+    assert any("credits were granted" in what for what in strangely(generous, "amount_subtotal"))
+
+
+def test_it_finds_an_exception_and_an_effect_of_what_is_refused() -> None:
+    """Whatever leaves the function, and whatever it has written before."""
+
+    def brittle(folder: str, event: Event) -> dict[str, Any]:
+        json.loads(event["body"])["data"]["object"]["metadata"]["product_id"].upper()
+        return deployed(folder, event)
+
+    def hasty(folder: str, event: Event) -> dict[str, Any]:
+        answer = deployed(folder, event)
+        return answer if answer["statusCode"] >= 400 else answer | curt_refusal
+
+    curt_refusal = {"statusCode": 400, "headers": {"content-type": "application/problem+json"}}
+    curt_refusal["body"] = json.dumps({"type": "x", "title": "x", "status": 400, "detail": "It is too strange."})
+    assert any("answered 500: AttributeError" in what for what in strangely(brittle, "product_id"))
+    assert any("refused with 400, and written" in what for what in strangely(hasty, "left out"))
+
+
+def test_it_finds_a_strange_event_that_takes_the_place_of_the_real_one() -> None:
+    """What was parked may not make the event itself heard before."""
+    seen: set[str] = set()
+
+    def forgetful(folder: str, event: Event) -> dict[str, Any]:
+        answer = deployed(folder, event)
+        session = json.loads(event["body"])["data"]["object"]["id"]
+        if str(session) in seen and json.loads(answer["body"]).get("outcome") == "booked":
+            raise StoreUnavailable(f"{session} was heard before, at {NOW}")
+        seen.add(str(session))
+        return answer
+
+    assert any("the event itself" in what for what in strangely(forgetful, "amount_total"))
