@@ -54,6 +54,11 @@ def parts() -> list[Part]:
     """All parts, those first that take long."""
     return [
         Part("convergence", "every order and repetition ends in the same ledger, and that is what happened", 4),
+        Part(
+            "crashes",
+            "a function may die at any call, before or after it takes effect: nothing lost, nothing doubled",
+            4,
+        ),
     ]
 
 
