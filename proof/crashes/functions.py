@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -26,7 +26,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from ledger.runtime import runtime
 from tools import engines
-from tools.gateway import Handler
+from tools.gateway import Handler, handler_of
 
 _DIED = 86
 """The exit status of an invocation that was made to die."""
@@ -91,13 +91,14 @@ class _Door:
 class Function:
     """One deployed function. `handler` is found in its own process."""
 
-    def __init__(self, folder: str, find: Callable[[str], Handler], variables: Mapping[str, str]) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: str, find: Callable[[str], Handler], variables: Mapping[str, str], refused: Sequence[object]
+    ) -> None:
         self._pipe, inner = multiprocessing.Pipe()
         self._pid = os.fork()
         if self._pid == 0:
             self._pipe.close()
-            _live(inner, folder, find, variables)
+            _live(inner, folder, find, variables, refused)
         inner.close()
 
     def invoke(self, event: object, now: datetime, cut: Cut | None = None) -> Ended:
@@ -115,18 +116,23 @@ class Function:
 
 @contextlib.contextmanager
 def deployed(
-    folders: Mapping[str, Mapping[str, str]], find: Callable[[str], Handler]
+    variables: Mapping[str, Mapping[str, str]],
+    find: Callable[[str], Handler],
+    refused: Mapping[str, Sequence[object]],
 ) -> Iterator[Mapping[str, Function]]:
-    """These functions with their variables, by folder. To be called before any thread is started."""
-    for folder in folders:
+    """Functions by their folders, with their variables. To be called before any thread is started.
+
+    `refused`: events that a function answers without a call. They warm what it builds at its first request.
+    """
+    for folder in variables:
         importlib.import_module(f"functions.{folder}.app")  # once for all of them
     importlib.import_module("ledger.providers.stripe_gateway")
     importlib.import_module("ledger.providers.paddle_gateway")
     gc.freeze()
     functions: dict[str, Function] = {}
     try:
-        for folder, variables in folders.items():
-            functions[folder] = Function(folder, find, variables)
+        for folder, its in variables.items():
+            functions[folder] = Function(folder, find, its, refused.get(folder, ()))
         yield functions
     finally:
         for function in functions.values():
@@ -134,7 +140,13 @@ def deployed(
         gc.unfreeze()
 
 
-def _live(pipe: Connection, folder: str, find: Callable[[str], Handler], variables: Mapping[str, str]) -> None:
+def _live(
+    pipe: Connection,
+    folder: str,
+    find: Callable[[str], Handler],
+    variables: Mapping[str, str],
+    refused: Sequence[object],
+) -> None:
     """A function's process: wait for events, and give each to a child. Never returns."""
     engines.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -145,7 +157,7 @@ def _live(pipe: Connection, folder: str, find: Callable[[str], Handler], variabl
         handler: Handler | None = None
         while asked := pipe.recv():
             event, now, cut = asked
-            handler = handler or _warm(folder, find)
+            handler = handler or _warm(folder, find, refused, door)
             child = os.fork()
             if child == 0:
                 _invoke(pipe, door, handler, event, now, cut)
@@ -160,14 +172,19 @@ def _live(pipe: Connection, folder: str, find: Callable[[str], Handler], variabl
     os._exit(0)
 
 
-def _warm(folder: str, find: Callable[[str], Handler]) -> Handler:
-    """The handler, with what a warm function has: its clients and files, not one connection."""
+def _warm(folder: str, find: Callable[[str], Handler], refused: Sequence[object], door: _Door) -> Handler:
+    """The handler, with what a warm function has: its clients, files and models, but not one connection."""
     here = runtime()
     _ = here.catalogue, here.policy, here.connection.client
     here.client("secretsmanager")
     if here.config.archive_stream:
         here.client("firehose")
-    return find(folder)
+    handler = find(folder)
+    for event in refused:
+        handler_of(folder)(event, None)  # type: ignore[arg-type]
+    assert not door.calls, f"{folder} called {door.calls} for what should be refused at once"
+    gc.freeze()
+    return handler
 
 
 def _invoke(pipe: Connection, door: _Door, handler: Handler, event: Any, now: datetime, cut: Cut | None) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import json
 import random
+import re
 import urllib.parse
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +29,6 @@ from proof.crashes.meaning import meaning
 from tests.frontend import matched
 from tools import cloud, engines, environment, signing, template
 from tools.gateway import Handler
-from tools.ledger import read_world
 from tools.payload import Request, event_of
 from tools.standins import paddle as standin_paddle
 from tools.standins import stripe as standin_stripe
@@ -135,7 +135,8 @@ class Stage:
     def world(self) -> World:
         """Everything that the table holds."""
         world = World()
-        read_world(self.store, world)
+        for item in self.store.scan():
+            world.add(item)
         return world
 
     def _clear(self) -> None:
@@ -166,7 +167,14 @@ def staged(find: Callable[[str], Handler]) -> Iterator[Stage]:
             properties["CodeUri"].strip("/").removeprefix("functions/"): made.variables(written, function) | ours
             for function, properties in template.functions(written).items()
         }
-        with deployed(variables, find) as functions:
+        refused: dict[str, list[Json]] = {}
+        for route in template.routes(written):
+            if route.authorizer:
+                path = re.sub(r"\{\w+\}", "x", route.path) + "?unknown=1"
+                parameters = dict.fromkeys(re.findall(r"\{(\w+)\}", route.path), "x")
+                event = event_of(Request(route.method, path, HTTPMessage()), route, parameters, {})
+                refused.setdefault(route.folder, []).append(event)
+        with deployed(variables, find, refused) as functions:
             yield Stage(made, functions, template.stream_mappings(written), ports)
 
 
@@ -295,7 +303,8 @@ class Play:
         answer: Ended | None = None
         is_to_be_swept = False
         while True:
-            queue.extend(self._news())
+            if not queue:
+                queue.extend(self._news())
             if not queue and is_to_be_swept:
                 is_to_be_swept = False
                 self.now += SWEPT_AFTER
