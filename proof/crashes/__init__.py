@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from proof.crashes.functions import Cut
 from proof.crashes.meaning import differences
-from proof.crashes.play import Broken, Point, Scenario, Stage, Told, staged
+from proof.crashes.play import Broken, Death, Point, Scenario, Stage, Told, staged
 from proof.crashes.scenarios import scenarios
 from proof.work import CannotRun, Work
 from tools import engines
@@ -43,23 +43,20 @@ def prove(work: Work, find: Callable[[str], Handler], chosen: Mapping[str, Scena
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One case: where which scenario is cut, and what it means without."""
+    """One case: who dies where in which scenario, and what that means without."""
 
     name: str
     scenario: Scenario
     uncut: Told
     point: Point
-    cut: Cut
-    second: Cut | None
+    death: Death
 
 
 def prove_one(work: Work, stage: Stage, planned: Planned, case: int) -> None:
     """Play a case, and tell what does not hold in it."""
-    dying = f"{planned.name}, dying {planned.cut} of {planned.point.what}"
-    dying += f" and {planned.second} when made again" if planned.second else ""
+    dying = f"{planned.name}, {planned.point.what}, {planned.death}"
     try:
-        cuts = {planned.point.invocation: planned.cut}
-        told = stage.play(planned.scenario, cuts, work.chance(case), planned.second)
+        told = stage.play(planned.scenario, planned.death, work.chance(case))
     except Broken as broken:
         work.find(f"{dying}: {broken}", case)
         return
@@ -122,9 +119,10 @@ class _Plan:
                 self._work.count("points", len(uncut.points))
         return self._uncut[name]
 
-    def _planned(self, name: str, point: Point, cut: Cut, second: Cut | None = None) -> Planned | None:
+    def _planned(self, name: str, point: Point, cut: Cut, again: Cut | None = None) -> Planned | None:
         uncut = self._uncut[name]
-        return Planned(name, self._scenarios[name], uncut, point, cut, second) if uncut else None
+        death = Death(point.invocation, cut, again)
+        return Planned(name, self._scenarios[name], uncut, point, death) if uncut else None
 
     def _chance(self, what: str) -> random.Random:
         return random.Random(f"{self._work.part}/{self._work.seed}/{what}")

@@ -109,8 +109,8 @@ class Function:
 
     def close(self) -> None:
         """End its process."""
-        self._pipe.send(None)  # that the pipe is closed, its siblings keep it from seeing
-        self._pipe.close()
+        with contextlib.suppress(OSError), self._pipe:
+            self._pipe.send(None)  # that the pipe is closed, its siblings keep it from seeing
         os.waitpid(self._pid, 0)
 
 

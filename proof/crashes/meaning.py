@@ -24,16 +24,13 @@ _DIFFERS = {"cause", "version", "history", "explanation", "seen", "attempts", "i
 _ID = re.compile(r"\b[a-z]+(?:_test)?_[0-9A-Za-z]{14,}")
 
 
-def meaning(
-    world: World, providers: Mapping[str, StripeAccount | PaddleAccount], answers: list[tuple[str, int]]
-) -> dict[str, Any]:
+def meaning(world: World, providers: Mapping[str, StripeAccount | PaddleAccount]) -> dict[str, Any]:
     """What is stored here and at the providers; their random ids are numbered as they were first told of."""
     net: Counter[str] = Counter()
     for entry in world.entries:
         net[f"{entry.account_id} {entry.lot_id} {entry.counter}"] += entry.credits
     purchases = [purchase for purchase in world.payments.values() if isinstance(purchase, Purchase)]
     said = {
-        "answers": answers,
         "net": {key: credits_ for key, credits_ in net.items() if credits_},
         "lots": {"/".join(key): _plain(lot) for key, lot in world.lots().items()},
         "accounts": {
@@ -115,7 +112,7 @@ def _numbered(text: str, providers: Mapping[str, StripeAccount | PaddleAccount])
                     kind = name.rpartition("_")[0]
                     kinds[kind] += 1
                     numbers[name] = f"{kind}_{kinds[kind]}"
-    return _ID.sub(lambda found: numbers.get(found[0], found[0]), text)
+    return _ID.sub(lambda found: numbers.get(found[0], found[0]), re.sub(r"\breq_\w+", "req", text))
 
 
 def _plain(value: Any, name: str = "") -> Any:

@@ -73,6 +73,18 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Death:
+    """Which invocation of a run dies where, and where it dies again when it is made again."""
+
+    invocation: int
+    cut: Cut
+    again: Cut | None = None
+
+    def __str__(self) -> str:
+        return f"dying {self.cut}" + (f", and {self.again} when made again" if self.again else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """What a run came to."""
 
@@ -113,16 +125,10 @@ class Stage:
                 batch = {"Records": wanted[start : start + mapping.batch_size]}
                 yield Invocation(mapping.folder, "the stream", lambda _, batch=batch: batch, is_batch=True)  # type: ignore[misc]
 
-    def play(
-        self,
-        scenario: Scenario,
-        cuts: Mapping[int, Cut] | None = None,
-        chance: random.Random | None = None,
-        second: Cut | None = None,
-    ) -> Told:
-        """Play a scenario; by the number of the invocation it is cut, and its repetition by `second`. Raises Broken."""
+    def play(self, scenario: Scenario, death: Death | None = None, chance: random.Random | None = None) -> Told:
+        """Play a scenario, and let a function die in it. `chance`: of who comes first after that. Raises Broken."""
         with contextlib.ExitStack() as house:
-            play = Play(self, house, cuts or {}, second, chance or random.Random(0))
+            play = Play(self, house, death, chance or random.Random(0))
             try:
                 scenario(play)
                 return play.told()
@@ -181,30 +187,20 @@ def staged(find: Callable[[str], Handler]) -> Iterator[Stage]:
 class Play:
     """One run: what the scenario's steps do, and what follows from them."""
 
-    def __init__(
-        self,
-        stage: Stage,
-        house: contextlib.ExitStack,
-        cuts: Mapping[int, Cut],
-        second: Cut | None,
-        chance: random.Random,
-    ) -> None:
-        self.stage = stage
+    def __init__(self, stage: Stage, house: contextlib.ExitStack, death: Death | None, chance: random.Random) -> None:
         self.now = BEGIN
         self.log: list[str] = []
+        self._stage = stage
         self._house = house
-        self._cuts = cuts
-        self._second = second
+        self._death = death
         self._chance = chance
         self._steps = itertools.count(1)
         self._keys = itertools.count(1)
         self._providers: dict[str, StripeAccount | PaddleAccount] = {}
         self._told: dict[str, int] = {}  # of each provider's events: how many were delivered
-        self._died: Invocation | None = None
+        self._dead: list[Invocation] = []  # in the order in which they died
         self._points: list[Point] = []
-        self._answers: list[tuple[str, int]] = []
-        self.order_id = ""
-        self._invocations = self._dead = self._redeliveries = 0
+        self._invocations = self._redeliveries = 0
 
     # ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -229,19 +225,19 @@ class Play:
         self._settle(None)
         return result
 
-    def asks(self, method: str, path: str, body: Json | None = None) -> Json:
+    def asks(self, method: str, path: str, body: Json | None = None, *, wanted: int = 201) -> Json:
         """The customer asks, again under the same Idempotency-Key if no answer comes."""
         claims = {"sub": CUSTOMER, "email": "ada@example.com"}
-        return self._asked(method, path, body, {"idempotency-key": f"key_{next(self._keys)}"}, claims)
+        return self._asked(method, path, body, {"idempotency-key": f"key_{next(self._keys)}"}, claims, wanted)
 
-    def support(self, method: str, path: str, body: Json | None = None) -> Json:
+    def support(self, method: str, path: str, body: Json | None = None, *, wanted: int = 200) -> Json:
         """A person of support asks."""
         claims = {"sub": "staff_sue", environment.GROUPS_CLAIM: f"[{environment.SUPPORT_GROUP}]"}
-        return self._asked(method, path, body, {"idempotency-key": f"key_{next(self._keys)}"}, claims)
+        return self._asked(method, path, body, {"idempotency-key": f"key_{next(self._keys)}"}, claims, wanted)
 
-    def service(self, path: str, body: Json) -> Json:
+    def service(self, path: str, body: Json, *, wanted: int = 200) -> Json:
         """One of our own services asks."""
-        return self._asked("POST", path, body, {}, None)
+        return self._asked("POST", path, body, {}, None, wanted)
 
     def runs(self, job: str, after: timedelta = timedelta()) -> None:
         """So much later, a schedule runs."""
@@ -252,22 +248,22 @@ class Play:
 
     def told(self) -> Told:
         """The run's end. Raises Broken: an invariant does not hold over what is stored."""
-        world = self.stage.world()
+        world = self._stage.world()
         broken = [f"{finding.invariant}: {', '.join(finding.broken)}" for finding in check(world) if finding.broken]
         if broken:
             raise Broken("; ".join(broken))
-        said = meaning(world, self._providers, self._answers)
-        return Told(tuple(self._points), said, self._dead, self._redeliveries, tuple(self.log))
+        said = meaning(world, self._providers)
+        return Told(tuple(self._points), said, len(self._dead), self._redeliveries, tuple(self.log))
 
     def _provider(self, name: str, running: Callable[..., Any]) -> StripeAccount | PaddleAccount:
         if name not in self._providers:
-            port = self.stage.ports[name]
+            port = self._stage.ports[name]
             account = self._house.enter_context(running(clock=lambda: self.now.timestamp(), port=port))
             self._providers[name], self._told[name] = account, 0
         return self._providers[name]
 
     def _asked(
-        self, method: str, path: str, body: Json | None, headers: Mapping[str, str], claims: Json | None
+        self, method: str, path: str, body: Json | None, headers: Mapping[str, str], claims: Json | None, wanted: int
     ) -> Json:
         bare = path.partition("?")[0]
         route, parameters = matched(method, bare)
@@ -278,7 +274,7 @@ class Play:
         iam = {"iam": {"accountId": "000000000000", "userArn": "arn:aws:sts::000000000000:assumed-role/ours/x"}}
         caller = {"jwt": {"claims": claims, "scopes": list(route.scopes)}} if claims else iam
         event = event_of(Request(method, path, message, content), route, parameters, caller)
-        ended = self._step(Invocation(route.folder, f"{method} {bare}", lambda _: event))
+        ended = self._step(Invocation(route.folder, f"{method} {bare}", lambda _: event), wanted)
         answer: Json = json.loads(ended.answer["body"])
         return answer
 
@@ -286,15 +282,11 @@ class Play:
         """The next step's time."""
         self.now = max(self.now, BEGIN + next(self._steps) * BETWEEN_STEPS)
 
-    def _step(self, invocation: Invocation) -> Ended:
+    def _step(self, invocation: Invocation, wanted: int = 200) -> Ended:
         self._turn()
         ended = self._settle(invocation)
-        if ended is None:
-            raise Broken(f"{invocation.what} was never answered")
-        status = ended.answer.get("statusCode", 200)
-        if status >= 500 or (invocation.what.startswith("webhook") and status != 200):
-            raise Broken(f"{invocation.what} was answered {status}: {ended.answer}")
-        self._answers.append((invocation.what, status))
+        if ended is None or ended.answer.get("statusCode", 200) != wanted:
+            raise Broken(f"{invocation.what} should be answered {wanted}, was {ended and ended.answer}")
         return ended
 
     def _settle(self, first: Invocation | None) -> Ended | None:
@@ -316,8 +308,6 @@ class Play:
             if ended.is_dead:
                 is_to_be_swept = True
                 self.now += AGAIN_AFTER
-                self._redeliveries += 1
-                self._died = invocation
                 if invocation.is_batch or self._chance.random() < 0.5:
                     queue.appendleft(invocation)
                 else:  # what it did already may be heard of before it is made again
@@ -330,19 +320,22 @@ class Play:
         number, self._invocations = self._invocations, self._invocations + 1
         if number > MOST_INVOCATIONS:
             raise Broken("it never comes to rest")
-        cut = self._cuts.get(number)
-        if invocation is self._died:
-            cut, self._second, self._died = self._second, None, None
-        ended = self.stage.functions[invocation.folder].invoke(invocation.event(self.now), self.now, cut)
+        cut = None
+        if self._death:
+            first, again = number == self._death.invocation, self._dead == [invocation]
+            cut = self._death.cut if first else self._death.again if again and not self._redeliveries else None
+        self._redeliveries += invocation in self._dead
+        ended = self._stage.functions[invocation.folder].invoke(invocation.event(self.now), self.now, cut)
         what = f"{self.now:%H:%M:%S} {invocation.folder} ({invocation.what})"
         if ended.is_dead:
-            self._dead += 1
+            self._dead.append(invocation)
             self.log.append(f"{what} died {cut}")
             return ended
-        failures = isinstance(ended.answer, dict) and ended.answer.get("batchItemFailures")
+        failures = not ended.raised and (ended.answer or {}).get("batchItemFailures")
         self.log.append(f"{what}: {_gist(ended)}")
-        if ended.raised or failures:
-            raise Broken(f"{invocation.folder} failed: {ended.raised or failures}")
+        is_lost = not ended.raised and invocation.what.startswith("webhook") and ended.answer["statusCode"] != 200
+        if ended.raised or failures or is_lost:
+            raise Broken(f"{invocation.folder} failed: {ended.raised or failures or ended.answer}")
         self._points += [Point(number, call, f"{invocation.folder}: {what}") for call, what in enumerate(ended.calls)]
         return ended
 
@@ -354,7 +347,7 @@ class Play:
             self._told[name] += len(events)
             if not account.outbox.is_muted:
                 found += [invocation for event in events for invocation in _webhooks(account.outbox, event)]
-        return [*found, *self.stage.batches()]
+        return [*found, *self._stage.batches()]
 
 
 def _webhooks(outbox: Outbox, event: Json) -> Iterator[Invocation]:

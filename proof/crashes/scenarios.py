@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from proof.crashes.play import CUSTOMER, Play, Scenario
 from tools.stories import Story, stories
@@ -45,6 +45,13 @@ def scenarios() -> Mapping[str, Scenario]:
     return {**told, **backwards, **{scenario.__name__: scenario for scenario in ours}}
 
 
+class Ordered(NamedTuple):
+    """An order of ours, and the provider's id of its page."""
+
+    order_id: str
+    checkout: str
+
+
 def _story(story: Story, *, is_backwards: bool = False) -> Scenario:
     def tell(play: Play) -> None:
         for telling in reversed(story.tellings) if is_backwards else story.tellings:
@@ -62,9 +69,9 @@ def _told(name: str) -> Story:
 
 def paid_twice(play: Play) -> None:
     """The second payment of one order grants nothing."""
-    order = _ordered(play, "stripe", "pack_500")
-    play.happens(lambda: play.stripe.pay(order))
-    play.happens(lambda: play.stripe.pay_again(order))
+    checkout = _ordered(play, "stripe", "pack_500").checkout
+    play.happens(lambda: play.stripe.pay(checkout))
+    play.happens(lambda: play.stripe.pay_again(checkout))
 
 
 def parked_and_released(play: Play) -> None:
@@ -76,13 +83,13 @@ def parked_and_released(play: Play) -> None:
 
 
 def ordered_from_stripe(play: Play) -> None:
-    """An order, its page, its payment, and the consent's confirmation."""
-    _bought(play, "stripe", "pack_1000", is_confirmed=True)
+    """An order, its page, the consent's confirmation, the payment."""
+    _confirmed(play, "stripe")
 
 
 def ordered_from_paddle(play: Play) -> None:
     """The same, where a page is no idempotent thing."""
-    _bought(play, "paddle", "pack_1000", is_confirmed=True)
+    _confirmed(play, "paddle")
 
 
 # ── Usage ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -95,7 +102,7 @@ def runs_and_failures(play: Play) -> None:
     _run(play, "run_1", 700)
     _run(play, "run_2", 50)
     play.service("/usage/run_1/failure", {"account_id": CUSTOMER, "error": "out of memory"})
-    _run(play, "run_3", 5000)
+    _run(play, "run_3", 5000, wanted=402)
 
 
 def credits_lapse(play: Play) -> None:
@@ -111,9 +118,9 @@ def credits_lapse(play: Play) -> None:
 
 def duplicate_refunded(play: Play) -> None:
     """A duplicate charge waits for its settling time, then goes back by itself."""
-    order = _ordered(play, "stripe", "pack_2500")
-    play.happens(lambda: play.stripe.pay(order))
-    twin = play.happens(lambda: play.stripe.pay_again(order))
+    checkout = _ordered(play, "stripe", "pack_2500").checkout
+    play.happens(lambda: play.stripe.pay(checkout))
+    twin = play.happens(lambda: play.stripe.pay_again(checkout))
     _asks_back(play, f"stripe:{twin['payment_intent']}", "charged_twice")
     play.runs("follow_cases", timedelta(minutes=16))
 
@@ -194,7 +201,7 @@ def held_and_lifted(play: Play) -> None:
     """Support suspends an account, a run is refused, the hold is lifted."""
     _bought(play, "stripe", "pack_500")
     play.support("POST", f"/support/accounts/{CUSTOMER}/holds", {"hold_id": "support:stolen", "why": "It was told."})
-    _run(play, "run_1", 10)
+    _run(play, "run_1", 10, wanted=403)
     play.support("DELETE", f"/support/accounts/{CUSTOMER}/holds/support:stolen?why=It+was+not.")
     _run(play, "run_2", 10)
 
@@ -215,32 +222,29 @@ _WHOLE = {"outcome": "approve", "words": ["All of it."], "clause": "6", "money_m
 _CONSENT = {"text_version": "2026-11", "asked_to_begin": True, "acknowledged_loss": True}
 
 
-def _ordered(play: Play, provider: str, product_id: str) -> str:
-    """The checkout of an order, as it was answered."""
-    _ = play.stripe if provider == "stripe" else play.paddle  # it is up before it is called
+def _ordered(play: Play, provider: str, product_id: str) -> Ordered:
+    """An order, and the checkout that it was answered with."""
+    checkouts = play.stripe.sessions if provider == "stripe" else play.paddle.transactions
     asked = {"product_id": product_id, "provider": provider, "currency": "EUR", "country": "DE"}
     order = play.asks("POST", "/orders", asked | {"policy_version": "2026-11-01", "consent": _CONSENT})
-    checkouts = play.stripe.sessions if provider == "stripe" else play.paddle.transactions
-    urls = {
-        checkout.get("url") or checkout["checkout"]["url"]: checkout_id
-        for checkout_id, checkout in checkouts.items()
-        if checkout["status"] in {"open", "draft", "ready"}
-    }
-    play.order_id = order["order_id"]
-    return urls[order["checkout_url"]]
+    urls = {made.get("url") or (made.get("checkout") or {}).get("url"): name for name, made in checkouts.items()}
+    return Ordered(order["order_id"], urls[order["checkout_url"]])
 
 
-def _bought(play: Play, provider: str, product_id: str, *, is_confirmed: bool = False) -> Json:
-    """What was paid: Stripe's session, Paddle's transaction."""
-    checkout = _ordered(play, provider, product_id)
-    paid = play.happens(lambda: (play.stripe if provider == "stripe" else play.paddle).pay(checkout))
-    if is_confirmed:
-        play.service(f"/orders/{play.order_id}/consent-confirmation", {"confirmation_id": "mail_1"})
-    return paid
+def _bought(play: Play, provider: str, product_id: str) -> Json:
+    """What was ordered and paid: Stripe's session, Paddle's transaction."""
+    checkout = _ordered(play, provider, product_id).checkout
+    return play.happens(lambda: (play.stripe if provider == "stripe" else play.paddle).pay(checkout))
 
 
-def _run(play: Play, run_id: str, credits_: int) -> None:
-    play.service("/usage", {"account_id": CUSTOMER, "run_id": run_id, "credits": credits_})
+def _confirmed(play: Play, provider: str) -> None:
+    ordered = _ordered(play, provider, "pack_1000")
+    play.service(f"/orders/{ordered.order_id}/consent-confirmation", {"confirmation_id": "mail_1"})
+    play.happens(lambda: (play.stripe if provider == "stripe" else play.paddle).pay(ordered.checkout))
+
+
+def _run(play: Play, run_id: str, credits_: int, wanted: int = 200) -> None:
+    play.service("/usage", {"account_id": CUSTOMER, "run_id": run_id, "credits": credits_}, wanted=wanted)
 
 
 def _asks_back(play: Play, purchase_id: str, reason: str) -> Json:
@@ -260,15 +264,15 @@ def _decides(play: Play, case: Json, verdict: Json) -> None:
 def _withdrawn(play: Play, purchase_id: str) -> None:
     _run(play, "run_1", 100)
     declared = play.asks("POST", "/withdrawals", {"purchase_id": purchase_id})
-    play.asks("POST", f"/withdrawals/{declared['case']['case_id']}/confirmation")
+    play.asks("POST", f"/withdrawals/{declared['case']['case_id']}/confirmation", wanted=200)
 
 
 def _canceled(play: Play, provider: str) -> None:
     paid = _bought(play, provider, "creator_monthly")
     subscription = paid.get("subscription") or paid["subscription_id"]
     account = play.stripe if provider == "stripe" else play.paddle
-    play.asks("POST", "/subscription/cancellation", {})
-    play.asks("DELETE", "/subscription/cancellation")
+    play.asks("POST", "/subscription/cancellation", {}, wanted=200)
+    play.asks("DELETE", "/subscription/cancellation", wanted=200)
     play.happens(lambda: account.renew(subscription))
-    play.asks("POST", "/subscription/cancellation", {})
+    play.asks("POST", "/subscription/cancellation", {}, wanted=200)
     play.happens(lambda: account.end_period(subscription))

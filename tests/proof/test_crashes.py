@@ -13,7 +13,7 @@ from ledger.ports import Commit, Gateway, RefundToSend, Refusal, SentRefund, Sto
 from ledger.runtime import runtime
 from proof.crashes import Planned, prove, prove_one
 from proof.crashes.functions import Cut
-from proof.crashes.play import Broken, Stage, staged
+from proof.crashes.play import Broken, Death, Stage, staged
 from proof.crashes.scenarios import scenarios
 from proof.work import Work
 from tools import engines
@@ -88,7 +88,7 @@ def found(stage: Stage, name: str, call: str, *, is_made: bool) -> list[str]:
     scenario, told = scenarios()[name], work()
     uncut = stage.play(scenario)
     point = next(point for point in uncut.points if call in point.what)
-    prove_one(told, stage, Planned(name, scenario, uncut, point, Cut(point.call, is_made), None), 0)
+    prove_one(told, stage, Planned(name, scenario, uncut, point, Death(point.invocation, Cut(point.call, is_made))), 0)
     return told.found
 
 
