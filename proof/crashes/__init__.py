@@ -117,6 +117,7 @@ class _Plan:
                 self._uncut[name] = uncut
                 self._work.count("scenarios")
                 self._work.count("points", len(uncut.points))
+                self._work.count("possible cuts", 2 * len(uncut.points))
         return self._uncut[name]
 
     def _planned(self, name: str, point: Point, cut: Cut, again: Cut | None = None) -> Planned | None:

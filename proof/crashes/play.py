@@ -42,7 +42,7 @@ from tools.verify import World, check
 Json = dict[str, Any]
 BEGIN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BETWEEN_STEPS = timedelta(minutes=10)
-AGAIN_AFTER = timedelta(seconds=65)  # longer than a sender has an intent for itself
+AGAIN_AFTER = (timedelta(seconds=1), timedelta(seconds=65))  # while a sender still has an intent for itself, and later
 SWEPT_AFTER = timedelta(minutes=5)
 SWEEPS = ("issue_refunds", "follow_cases", "release_parked")
 MOST_INVOCATIONS = 300
@@ -126,7 +126,7 @@ class Stage:
                 yield Invocation(mapping.folder, "the stream", lambda _, batch=batch: batch, is_batch=True)  # type: ignore[misc]
 
     def play(self, scenario: Scenario, death: Death | None = None, chance: random.Random | None = None) -> Told:
-        """Play a scenario, and let a function die in it. `chance`: of who comes first after that. Raises Broken."""
+        """Play a scenario, and let a function die in it; `chance` says when what died is made again. Raises Broken."""
         with contextlib.ExitStack() as house:
             play = Play(self, house, death, chance or random.Random(0))
             try:
@@ -307,7 +307,7 @@ class Play:
             ended = self._invoke(invocation)
             if ended.is_dead:
                 is_to_be_swept = True
-                self.now += AGAIN_AFTER
+                self.now += self._chance.choice(AGAIN_AFTER)
                 if invocation.is_batch or self._chance.random() < 0.5:
                     queue.appendleft(invocation)
                 else:  # what it did already may be heard of before it is made again

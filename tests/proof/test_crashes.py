@@ -83,36 +83,35 @@ def work(seconds: float = 0) -> Work:
     return Work("crashes", 1, seconds, out=io.StringIO())
 
 
-def found(stage: Stage, name: str, call: str, *, is_made: bool) -> list[str]:
-    """What is found when a scenario is cut at the first call of this kind."""
+def found(stage: Stage, name: str, call: str) -> str:
+    """What is found when a scenario is cut after the first call of this kind, made again at once or later."""
     scenario, told = scenarios()[name], work()
     uncut = stage.play(scenario)
     point = next(point for point in uncut.points if call in point.what)
-    prove_one(told, stage, Planned(name, scenario, uncut, point, Death(point.invocation, Cut(point.call, is_made))), 0)
-    return told.found
+    planned = Planned(name, scenario, uncut, point, Death(point.invocation, Cut(point.call, is_made=True)))
+    for case in range(8):
+        if not told.found:
+            prove_one(told, stage, planned, case)
+    return told.found[0]
 
 
 def test_it_holds_of_the_product() -> None:
-    """A cut at a payment, at a run, and at a refund, each made again."""
-    chosen = {
-        name: scenarios()[name] for name in ("stripe_pack_bought", "parked_and_released", "withdrawn_from_paddle")
-    }
+    """Cuts at a payment, at a release, and at an order, each made again."""
+    chosen = {name: scenarios()[name] for name in ("stripe_pack_bought", "parked_and_released", "ordered_from_paddle")}
     told = work()
-    prove(told, handler_of, chosen, at_least=6)
+    prove(told, handler_of, chosen, at_least=5)
     assert told.found == []
-    assert (told.counts["scenarios"], told.counts["cuts"]) == (3, 6)
+    assert (told.counts["scenarios"], told.counts["cuts"]) == (3, 5)
 
 
 def test_it_finds_a_receipt_that_is_written_before_its_grant(broken: Stage) -> None:
     """Dying between the two, the redelivery is taken for booked: the credits never come."""
-    (what,) = found(broken, "stripe_pack_bought", "TransactWriteItems", is_made=True)
-    assert "/net/acct_ada" in what
+    assert "/net/acct_ada" in found(broken, "stripe_pack_bought", "TransactWriteItems")
 
 
 def test_it_finds_a_refund_that_is_sent_without_looking_first(broken: Stage) -> None:
     """Paddle knows no idempotency keys: dying before it is written down that it was sent, it is sent twice."""
-    (what,) = found(broken, "reviewed_and_partly_refunded", "POST /adjustments", is_made=True)
-    assert "refund" in what
+    assert "/paddle/adjustments" in found(broken, "reviewed_and_partly_refunded", "POST /adjustments")
 
 
 def test_it_finds_a_call_that_leaves_by_another_door(broken: Stage) -> None:
