@@ -38,6 +38,11 @@ def parts() -> list[Part]:
         Part("faults", "AWS and the providers fail a fifth of the calls: nothing is lost, nothing is doubled", 4),
         Part("input", "what is forged has no effect, what is strange no 5xx: nobody gets what they did not pay for", 3),
         Part("api", "all that the description allows and forbids: no 5xx, nothing undescribed, nothing broken", 3),
+        Part(
+            "crashes",
+            "a function may die at any call, before or after it takes effect: nothing lost, nothing doubled",
+            4,
+        ),
     ]
 
 

@@ -115,7 +115,7 @@ class TableStream:
         for pattern in (pattern for mapping in mappings for pattern in mapping.patterns):
             checked(pattern)
         self.given_up: list[tuple[str, list[Record]]] = []
-        self._shards = _Shards(table_name, endpoint, region)
+        self._shards = Shards(table_name, endpoint, region)
         self._report = report
         self._changed = threading.Condition()
         self._pending: Counter[str] = Counter()
@@ -250,7 +250,7 @@ class TableStream:
         return min(numbers.index(name) for name in named) if set(named) <= set(numbers) else 0
 
 
-class _Shards:
+class Shards:
     """The stream's shards, each read from where the last reading ended; a child begins when its parent is read."""
 
     def __init__(self, table_name: str, endpoint: str | None, region: str | None) -> None:

@@ -10,6 +10,7 @@ import html
 import inspect
 import json
 import socket
+import sys
 import threading
 import traceback
 import urllib.parse
@@ -93,6 +94,11 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Connection)
         self.account = account
         self.answer = answer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has gone is no fault of the stand-in's; anything else is told."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Connection(BaseHTTPRequestHandler):

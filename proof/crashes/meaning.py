@@ -1,0 +1,139 @@
+"""What a run means: everything that must be the same whether or not something died on the way.
+
+Left out is what may lawfully differ: when something was done (the second try is later), who was heard first, how often
+it was tried, an invoice's random number, and a page of Paddle's that was made and never answered for (Paddle knows no
+idempotency keys; nobody can pay what nobody was sent to).
+"""
+
+import dataclasses
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ledger.facts import RefundSent
+from ledger.purchases import Purchase
+from tools.standins.paddle_account import PaddleAccount
+from tools.standins.stripe_account import StripeAccount
+from tools.verify import World
+
+_TIMES = {"expires_at", "period_end", "cancel_at"}
+_DIFFERS = {"cause", "version", "history", "explanation", "seen", "attempts", "invoice_number"}
+_ID = re.compile(r"\b[a-z]+(?:_test)?_[0-9A-Za-z]{14,}")
+
+
+def meaning(world: World, providers: Mapping[str, StripeAccount | PaddleAccount]) -> dict[str, Any]:
+    """What is stored here and at the providers; their random ids are numbered as they were first told of."""
+    net: Counter[str] = Counter()
+    for entry in world.entries:
+        net[f"{entry.account_id} {entry.lot_id} {entry.counter}"] += entry.credits
+    purchases = [purchase for purchase in world.payments.values() if isinstance(purchase, Purchase)]
+    said = {
+        "net": {key: credits_ for key, credits_ in net.items() if credits_},
+        "lots": {"/".join(key): _plain(lot) for key, lot in world.lots().items()},
+        "accounts": {
+            account.account_id: {
+                "holds": sorted(account.holds),
+                "flags": sorted(account.flags),
+                "subscriptions": _plain(account.subscriptions),
+                "cases": dict(account.cases),
+            }
+            for account in world.accounts.values()
+        },
+        "purchases": {
+            purchase.payment_id: {
+                "names": sorted(purchase.names),
+                "is_duplicate": purchase.is_duplicate,
+                "facts": {
+                    key: _plain(fact) for key, fact in purchase.facts.items() if not isinstance(fact, RefundSent)
+                },
+            }
+            for purchase in purchases
+        },
+        "claims": {claim.key: _plain(claim) for claim in world.claims.values()},
+        "cases": {case.case_id: _plain(case) for case in world.cases.values()},
+        "outbox": sorted(world.intents),
+        "waiting": sorted(f"{place.partition} {waiting.case_id}" for place, waiting in world.waiting.items()),
+        "runs": {run.run_id: _plain(run) for run in world.runs},
+        "failures": sorted(failure.run_id for _, failure in world.failures),
+        "acts": sorted(f"{account_id} {act.actor} {act.act} {act.subject}" for account_id, act in world.acts),
+        "answered": sorted(f"{place.name} {answered.subject}" for place, answered in world.answered.items()),
+        "receipts": sorted(receipt.event_id for receipt in world.receipts),
+        "parked": sorted(receipt.event_id for receipt in world.receipts if receipt.parked_reason),
+        **{name: _at_provider(account) for name, account in providers.items()},
+    }
+    numbered: dict[str, Any] = json.loads(_numbered(json.dumps(said), providers))
+    return numbered
+
+
+def differences(wanted: Any, found: Any, where: str = "") -> list[str]:
+    """Where two runs do not mean the same."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        names = sorted(wanted.keys() | found.keys())
+        inner = (differences(wanted.get(name), found.get(name), f"{where}/{name}") for name in names)
+        return [told for one in inner for told in one]
+    one, other = _ordered(wanted), _ordered(found)
+    return [] if one == other else [f"{where}: {json.dumps(other)}, without a crash {json.dumps(one)}"]
+
+
+def _ordered(value: Any) -> Any:
+    """A list of names in the order of their numbers."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return sorted(value)
+    return value
+
+
+def _at_provider(account: StripeAccount | PaddleAccount) -> dict[str, Any]:
+    """What a provider holds: pages, payments, refunds, subscriptions."""
+    if isinstance(account, StripeAccount):
+        return {
+            "checkouts": [session["status"] for session in account.sessions.values()],
+            "charges": [[one["amount"], one["amount_refunded"]] for one in account.charges.values()],
+            "refunds": [[one["amount"], one["status"]] for one in account.refunds.values()],
+            "subscriptions": [[one["status"], bool(one["cancel_at"])] for one in account.subscriptions.values()],
+        }
+    return {
+        "paid": [one["status"] for one in account.transactions.values() if one["status"] not in {"draft", "ready"}],
+        "adjustments": [[one["totals"]["total"], one["status"]] for one in account.adjustments.values()],
+        "subscriptions": [[one["status"], bool(one["scheduled_change"])] for one in account.subscriptions.values()],
+    }
+
+
+def _numbered(text: str, providers: Mapping[str, StripeAccount | PaddleAccount]) -> str:
+    """The providers' ids by their kind and the order in which events first named them."""
+    numbers: dict[str, str] = {}
+    kinds: Counter[str] = Counter()
+    for account in providers.values():
+        for event in account.outbox.events:
+            for name in _ID.findall(json.dumps(event)):
+                if name not in numbers:
+                    kind = name.rpartition("_")[0]
+                    kinds[kind] += 1
+                    numbers[name] = f"{kind}_{kinds[kind]}"
+    return _ID.sub(lambda found: numbers.get(found[0], found[0]), re.sub(r"\breq_\w+", "req", text))
+
+
+def _plain(value: Any, name: str = "") -> Any:
+    """A thing as JSON, without what may differ."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _plain(getattr(value, field.name), field.name)
+            for field in dataclasses.fields(value)
+            if field.name not in _DIFFERS
+        }
+    match value:
+        case datetime():
+            return value.isoformat() if name in _TIMES else None
+        case Mapping():
+            return {str(key): _plain(one, name) for key, one in value.items()}
+        case frozenset() | set():
+            return sorted(_plain(one) for one in value)
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case bytes():
+            return value.decode(errors="replace")
+        case str() | int() | bool() | None:
+            return value
+    return str(value)

@@ -1,0 +1,380 @@
+"""A scenario on stage: functions, an engine, the providers' stand-ins, and what redelivers when a function dies.
+
+    step ──► invocation ──► dies? ──► made again: the provider's redelivery, the client's repetition, the stream's batch
+               │                        └── and minutes later the schedules sweep
+               └──► news: the stand-ins' webhooks, the table's stream ──► invocations … until nothing is new
+
+One table serves all runs: each ends with it empty. Time is the scenario's own: a step begins ten minutes after the one
+before, whatever happened in that one, so that a run that was cut differs from one that was not in nothing else.
+"""
+
+import contextlib
+import itertools
+import json
+import random
+import re
+import urllib.parse
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPMessage
+from typing import Any
+
+from pynamodb.connection import Connection
+
+from ledger.dynamodb import DynamoDBStore
+from proof.crashes.functions import Cut, Ended, Function, deployed
+from proof.crashes.meaning import meaning
+from tests.frontend import matched
+from tools import cloud, engines, environment, signing, template
+from tools.gateway import Handler
+from tools.payload import Request, event_of
+from tools.standins import paddle as standin_paddle
+from tools.standins import stripe as standin_stripe
+from tools.standins.outbox import Outbox
+from tools.standins.paddle_account import PaddleAccount
+from tools.standins.stripe_account import StripeAccount
+from tools.stories import Telling
+from tools.streams import Shards, matches
+from tools.verify import World, check
+
+Json = dict[str, Any]
+BEGIN = datetime(2026, 11, 20, 12, tzinfo=UTC)
+BETWEEN_STEPS = timedelta(minutes=10)
+AGAIN_AFTER = (timedelta(seconds=1), timedelta(seconds=65))  # while a sender still has an intent for itself, and later
+SWEPT_AFTER = timedelta(minutes=5)
+SWEEPS = ("issue_refunds", "follow_cases", "release_parked")
+MOST_INVOCATIONS = 300
+CUSTOMER = "acct_ada"
+
+
+class Broken(Exception):
+    """Something does not hold; the message says what."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Invocation:
+    """A function and its event, made anew for each attempt: a redelivery is signed freshly."""
+
+    folder: str
+    what: str
+    event: Callable[[datetime], Json]
+    is_batch: bool = False  # the stream's: nothing overtakes it
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One call that left a function: which invocation's, its so-manyth, and what it was."""
+
+    invocation: int
+    call: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Which invocation of a run dies where, and where it dies again when it is made again."""
+
+    invocation: int
+    cut: Cut
+    again: Cut | None = None
+
+    def __str__(self) -> str:
+        return f"dying {self.cut}" + (f", and {self.again} when made again" if self.again else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a run came to."""
+
+    points: tuple[Point, ...]
+    meaning: Mapping[str, Any]
+    cuts: int
+    redeliveries: int
+    log: tuple[str, ...]
+
+
+Scenario = Callable[["Play"], None]
+
+
+class Stage:
+    """What outlives a run: the engine, the deployed functions, the table's stream."""
+
+    def __init__(
+        self,
+        made: cloud.Cloud,
+        functions: Mapping[str, Function],
+        mappings: list[template.StreamMapping],
+        ports: Mapping[str, int],
+    ) -> None:
+        self.functions = functions
+        self.ports = ports
+        self.table = made.table_name
+        self.client = made.client("dynamodb")
+        self.store = DynamoDBStore(made.table_name, Connection(environment.REGION, host=made.endpoint))
+        self._mappings = mappings
+        self._shards = Shards(made.table_name, made.endpoint, environment.REGION)
+
+    def batches(self) -> Iterator[Invocation]:
+        """What was written since the last time, as the stream gives it to its functions."""
+        records = list(self._shards.new_records())
+        for mapping in self._mappings:
+            wanted = [one for one in records if any(matches(pattern, one) for pattern in mapping.patterns)]
+            for start in range(0, len(wanted), mapping.batch_size):
+                batch = {"Records": wanted[start : start + mapping.batch_size]}
+                yield Invocation(mapping.folder, "the stream", lambda _, batch=batch: batch, is_batch=True)  # type: ignore[misc]
+
+    def play(self, scenario: Scenario, death: Death | None = None, chance: random.Random | None = None) -> Told:
+        """Play a scenario, and let a function die in it; `chance` says when what died is made again. Raises Broken."""
+        with contextlib.ExitStack() as house:
+            play = Play(self, house, death, chance or random.Random(0))
+            try:
+                scenario(play)
+                return play.told()
+            except Exception as error:
+                story = "\n  ".join(play.log)
+                raise Broken(f"{error if isinstance(error, Broken) else repr(error)}\n  {story}") from error
+            finally:
+                self._clear()
+
+    def world(self) -> World:
+        """Everything that the table holds."""
+        world = World()
+        for item in self.store.scan():
+            world.add(item)
+        return world
+
+    def _clear(self) -> None:
+        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in self.store.scan()]
+        for start in range(0, len(keys), 25):
+            deletes = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + 25]]
+            self.client.batch_write_item(RequestItems={self.table: deletes})
+        list(self._shards.new_records())
+
+
+@contextlib.contextmanager
+def staged(find: Callable[[str], Handler]) -> Iterator[Stage]:
+    """The stage, with every function of the template deployed as it says. To be set up before any thread is started."""
+    environment.use_local_credentials()
+    written = template.load()
+    with engines.running("ministack") as endpoint:
+        made = cloud.furnish(endpoint, written)
+        ports = {"stripe": engines.free_port(), "paddle": engines.free_port()}
+        keys = json.dumps({"stripe": standin_stripe.LOCAL_KEY, "paddle": standin_paddle.LOCAL_KEY})
+        made.client("secretsmanager").put_secret_value(SecretId=made.references["ProviderKeys"], SecretString=keys)
+        ours = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+            "POWERTOOLS_METRICS_DISABLED": "true",
+            **{f"{name.upper()}_API_BASE": f"http://127.0.0.1:{port}" for name, port in ports.items()},
+        }
+        variables = {
+            properties["CodeUri"].strip("/").removeprefix("functions/"): made.variables(written, function) | ours
+            for function, properties in template.functions(written).items()
+        }
+        refused: dict[str, list[Json]] = {}
+        for route in template.routes(written):
+            if route.authorizer:
+                path = re.sub(r"\{\w+\}", "x", route.path) + "?unknown=1"
+                parameters = dict.fromkeys(re.findall(r"\{(\w+)\}", route.path), "x")
+                event = event_of(Request(route.method, path, HTTPMessage()), route, parameters, {})
+                refused.setdefault(route.folder, []).append(event)
+        with deployed(variables, find, refused) as functions:
+            yield Stage(made, functions, template.stream_mappings(written), ports)
+
+
+class Play:
+    """One run: what the scenario's steps do, and what follows from them."""
+
+    def __init__(self, stage: Stage, house: contextlib.ExitStack, death: Death | None, chance: random.Random) -> None:
+        self.now = BEGIN
+        self.log: list[str] = []
+        self._stage = stage
+        self._house = house
+        self._death = death
+        self._chance = chance
+        self._steps = itertools.count(1)
+        self._keys = itertools.count(1)
+        self._providers: dict[str, StripeAccount | PaddleAccount] = {}
+        self._told: dict[str, int] = {}  # of each provider's events: how many were delivered
+        self._dead: list[Invocation] = []  # in the order in which they died
+        self._points: list[Point] = []
+        self._invocations = self._redeliveries = 0
+
+    # ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def stripe(self) -> StripeAccount:
+        """Stripe's side, up from when it is first needed."""
+        return self._provider("stripe", standin_stripe.running)  # type: ignore[return-value]
+
+    @property
+    def paddle(self) -> PaddleAccount:
+        """Paddle's side."""
+        return self._provider("paddle", standin_paddle.running)  # type: ignore[return-value]
+
+    def tells(self, telling: Telling) -> None:
+        """A provider delivers an event of the library."""
+        self._step(_delivery(telling.provider, telling.to, telling.body, telling.event_type))
+
+    def happens(self, act: Callable[[], Json]) -> Json:
+        """Something at a provider, and its webhooks."""
+        self._turn()
+        result = act()
+        self._settle(None)
+        return result
+
+    def asks(self, method: str, path: str, body: Json | None = None, *, wanted: int = 201) -> Json:
+        """The customer asks, again under the same Idempotency-Key if no answer comes."""
+        claims = {"sub": CUSTOMER, "email": "ada@example.com"}
+        return self._asked(method, path, body, {"idempotency-key": f"key_{next(self._keys)}"}, claims, wanted)
+
+    def support(self, method: str, path: str, body: Json | None = None, *, wanted: int = 200) -> Json:
+        """A person of support asks."""
+        claims = {"sub": "staff_sue", environment.GROUPS_CLAIM: f"[{environment.SUPPORT_GROUP}]"}
+        return self._asked(method, path, body, {"idempotency-key": f"key_{next(self._keys)}"}, claims, wanted)
+
+    def service(self, path: str, body: Json, *, wanted: int = 200) -> Json:
+        """One of our own services asks."""
+        return self._asked("POST", path, body, {}, None, wanted)
+
+    def runs(self, job: str, after: timedelta = timedelta()) -> None:
+        """So much later, a schedule runs."""
+        self.now += after
+        self._step(_job(job))
+
+    # ── What follows from them ────────────────────────────────────────────────────────────────────────────────────────
+
+    def told(self) -> Told:
+        """The run's end. Raises Broken: an invariant does not hold over what is stored."""
+        world = self._stage.world()
+        broken = [f"{finding.invariant}: {', '.join(finding.broken)}" for finding in check(world) if finding.broken]
+        if broken:
+            raise Broken("; ".join(broken))
+        said = meaning(world, self._providers)
+        return Told(tuple(self._points), said, len(self._dead), self._redeliveries, tuple(self.log))
+
+    def _provider(self, name: str, running: Callable[..., Any]) -> StripeAccount | PaddleAccount:
+        if name not in self._providers:
+            port = self._stage.ports[name]
+            account = self._house.enter_context(running(clock=lambda: self.now.timestamp(), port=port))
+            self._providers[name], self._told[name] = account, 0
+        return self._providers[name]
+
+    def _asked(
+        self, method: str, path: str, body: Json | None, headers: Mapping[str, str], claims: Json | None, wanted: int
+    ) -> Json:
+        bare = path.partition("?")[0]
+        route, parameters = matched(method, bare)
+        message = HTTPMessage()
+        for name, value in {"content-type": "application/json", **headers}.items():
+            message[name] = value
+        content = b"" if body is None else json.dumps(body).encode()
+        iam = {"iam": {"accountId": "000000000000", "userArn": "arn:aws:sts::000000000000:assumed-role/ours/x"}}
+        caller = {"jwt": {"claims": claims, "scopes": list(route.scopes)}} if claims else iam
+        event = event_of(Request(method, path, message, content), route, parameters, caller)
+        ended = self._step(Invocation(route.folder, f"{method} {bare}", lambda _: event), wanted)
+        answer: Json = json.loads(ended.answer["body"])
+        return answer
+
+    def _turn(self) -> None:
+        """The next step's time."""
+        self.now = max(self.now, BEGIN + next(self._steps) * BETWEEN_STEPS)
+
+    def _step(self, invocation: Invocation, wanted: int = 200) -> Ended:
+        self._turn()
+        ended = self._settle(invocation)
+        if ended is None or ended.answer.get("statusCode", 200) != wanted:
+            raise Broken(f"{invocation.what} should be answered {wanted}, was {ended and ended.answer}")
+        return ended
+
+    def _settle(self, first: Invocation | None) -> Ended | None:
+        """Invoke it, and whatever follows, until nothing is new. What died is made again; then the sweeps come."""
+        queue: deque[Invocation] = deque([first] if first else [])
+        answer: Ended | None = None
+        is_to_be_swept = False
+        while True:
+            if not queue:
+                queue.extend(self._news())
+            if not queue and is_to_be_swept:
+                is_to_be_swept = False
+                self.now += SWEPT_AFTER
+                queue.extend(map(_job, SWEEPS))
+            if not queue:
+                return answer
+            invocation = queue.popleft()
+            ended = self._invoke(invocation)
+            if ended.is_dead:
+                is_to_be_swept = True
+                self.now += self._chance.choice(AGAIN_AFTER)
+                if invocation.is_batch or self._chance.random() < 0.5:
+                    queue.appendleft(invocation)
+                else:  # what it did already may be heard of before it is made again
+                    queue.extend(self._news())
+                    queue.append(invocation)
+            elif invocation is first:
+                answer = ended
+
+    def _invoke(self, invocation: Invocation) -> Ended:
+        number, self._invocations = self._invocations, self._invocations + 1
+        if number > MOST_INVOCATIONS:
+            raise Broken("it never comes to rest")
+        cut = None
+        if self._death:
+            first, again = number == self._death.invocation, self._dead == [invocation]
+            cut = self._death.cut if first else self._death.again if again and not self._redeliveries else None
+        self._redeliveries += invocation in self._dead
+        ended = self._stage.functions[invocation.folder].invoke(invocation.event(self.now), self.now, cut)
+        what = f"{self.now:%H:%M:%S} {invocation.folder} ({invocation.what})"
+        if ended.is_dead:
+            self._dead.append(invocation)
+            self.log.append(f"{what} died {cut}")
+            return ended
+        failures = not ended.raised and (ended.answer or {}).get("batchItemFailures")
+        self.log.append(f"{what}: {_gist(ended)}")
+        is_lost = not ended.raised and invocation.what.startswith("webhook") and ended.answer["statusCode"] != 200
+        if ended.raised or failures or is_lost:
+            raise Broken(f"{invocation.folder} failed: {ended.raised or failures or ended.answer}")
+        self._points += [Point(number, call, f"{invocation.folder}: {what}") for call, what in enumerate(ended.calls)]
+        return ended
+
+    def _news(self) -> list[Invocation]:
+        """The webhooks and the stream's batches that came of what was done."""
+        found = []
+        for name, account in self._providers.items():
+            events = account.outbox.events[self._told[name] :]
+            self._told[name] += len(events)
+            if not account.outbox.is_muted:
+                found += [invocation for event in events for invocation in _webhooks(account.outbox, event)]
+        return [*found, *self._stage.batches()]
+
+
+def _webhooks(outbox: Outbox, event: Json) -> Iterator[Invocation]:
+    event_type = event.get("type") or event["event_type"]
+    for function in sorted(outbox.functions.get(event_type, ())):
+        body = json.dumps(outbox.notification(event), separators=(",", ":"), ensure_ascii=False).encode()
+        yield _delivery(outbox.provider, function, body, event_type)
+
+
+def _delivery(provider: str, to: str, body: bytes, event_type: str) -> Invocation:
+    def event(now: datetime) -> Json:
+        message = HTTPMessage()
+        for name, value in signing.headers(provider, body, signing.LOCAL_SECRETS[provider], now.timestamp()).items():
+            message[name] = value
+        path = f"/webhooks/{provider}/{to.replace('_', '-')}"
+        route, parameters = matched("POST", path)
+        return event_of(Request("POST", path, message, body), route, parameters, None)
+
+    return Invocation(to.replace("-", "_"), f"webhook {event_type}", event)
+
+
+def _job(folder: str) -> Invocation:
+    return Invocation(folder, "the schedule", lambda _: {"source": "aws.events", "detail-type": "Scheduled Event"})
+
+
+def _gist(ended: Ended) -> str:
+    """What came of an invocation, in a line."""
+    if not isinstance(ended.answer, dict) or "statusCode" not in ended.answer:
+        return json.dumps(ended.answer)
+    return f"{ended.answer['statusCode']} {urllib.parse.unquote(str(ended.answer.get('body')))[:160]}"
