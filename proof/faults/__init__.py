@@ -45,8 +45,8 @@ TOLERABLE = range(15, 30)
 class Size:
     """How much is played in one case, and how the providers fail."""
 
-    copies_of_stories: int = 4
-    copies_of_lives: int = 2
+    copies_of_stories: int = 3
+    copies_of_lives: int = 1
     lives: tuple[str, ...] = tuple(LIVES)
     provider_faults: tuple[str, ...] = KINDS
     late_refunds: float = 0.3  # the share of refunds' events that come after we looked again
