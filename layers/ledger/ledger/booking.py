@@ -176,7 +176,7 @@ def _goods(payment: PaymentSettled) -> list[tuple[str, int]]:
     return [(line.product_id, line.credits) for line in payment.lines]
 
 
-def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> PaymentId | None:
+def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> str | None:
     """Who paid for the same period in the other way: as a renewal, or as the first payment of an order.
 
     No provider charges so. The two have lots of different names, so neither can take the other's place: whoever is
@@ -185,8 +185,10 @@ def _payer_of_period(payment: PaymentSettled, known: Snapshot) -> PaymentId | No
     account = known.accounts.get(payment.account_id) or Account(account_id=payment.account_id)
     if payment.covers is None:
         return account.covered.get(payment.claim or "")
-    renewal = known.claims.get(payment.covers)
-    return renewal.payment_id if renewal else None
+    if renewal := known.claims.get(payment.covers):
+        return renewal.payment_id
+    # A batch is no snapshot: the renewal may have come after its claim was read, before the account was.
+    return "a renewal" if f"{payment.covers}/0" in account.lots else None
 
 
 def _book(
