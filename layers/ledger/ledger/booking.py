@@ -10,7 +10,7 @@ from datetime import datetime
 from ledger.accounts import Account, Hold
 from ledger.entries import Counter, Entry, Kind
 from ledger.events import Event, Outcome, ParkReason, Receipt
-from ledger.facts import AccountId, Fact, PaymentId, PaymentSettled, merge
+from ledger.facts import AccountId, Fact, PaymentSettled, merge
 from ledger.lots import Lot, Movement, movements
 from ledger.ports import AccountChange, ClaimChange, Commit, Pointer, Snapshot, SubscriptionChange, keys_of
 from ledger.purchases import Purchase, Target, target
