@@ -190,10 +190,6 @@ class Case:
     def is_open(self) -> bool:
         return self.state not in {"settled", "declined", "replaced"}
 
-    @property
-    def shown(self) -> Answer:
-        return (self.case_id, self.state, self.money_minor)
-
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -250,6 +246,10 @@ class Account:
 
     def case(self, case_id: str) -> Case | None:
         return next((case for case in self.cases if case.case_id == case_id), None)
+
+    def shown(self, case_id: str) -> Answer:
+        """A case as its answer shows it."""
+        return next((case.case_id, case.state, case.money_minor) for case in self.cases if case.case_id == case_id)
 
     # ── What changes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -410,7 +410,7 @@ def _ask(account: Account, call: Ask) -> tuple[Account, Answer]:
     wish = call.wish
     for case in account.cases:
         if case.key == wish.key:
-            return account, case.shown
+            return account, account.shown(case.case_id)
     purchase = account.of(wish.payment_id)
     if purchase is None or purchase.payment is None:
         return account, ("not found",)
@@ -420,8 +420,7 @@ def _ask(account: Account, call: Ask) -> tuple[Account, Answer]:
             return account, ("asked already", case.case_id)
     case = Case(call.case_id, payment_id, wish.reason, wish.key, call.now)
     account = _by_policy(account, case, purchase, purchase.payment, call.now)
-    filed = account.case(call.case_id)
-    return account, filed.shown if filed else ()
+    return account, account.shown(call.case_id)
 
 
 def _by_policy(account: Account, case: Case, purchase: Purchase, payment: PaymentSettled, now: datetime) -> Account:
@@ -474,7 +473,7 @@ def _decide(account: Account, call: Decide) -> tuple[Account, Answer]:
     purchase = account.of(case.payment_id)
     decided = (call.actor, call.verdict)
     if case.state != "in_review":
-        return account, case.shown if case.decided == decided else ("closed",)
+        return account, account.shown(case.case_id) if case.decided == decided else ("closed",)
     if purchase is None:
         raise ValueError("a case is about a purchase")
     money_minor = call.verdict.money_minor
@@ -487,8 +486,7 @@ def _decide(account: Account, call: Decide) -> tuple[Account, Answer]:
         case = replace(case, state="declined", money_minor=0)
         no = RefundDeclined(case_id=case.case_id, reason=case.reason, clause="", words=(), at=case.asked_at, cause="")
         account = account.hears([case.payment_id], [no]).files(case)
-    filed = account.case(call.case_id)
-    return account, filed.shown if filed else ()
+    return account, account.shown(call.case_id)
 
 
 def _decide_waiting(account: Account, call: DecideWaiting) -> tuple[Account, Answer]:
@@ -498,8 +496,7 @@ def _decide_waiting(account: Account, call: DecideWaiting) -> tuple[Account, Ans
         payment = purchase.payment if purchase else None
         if case.state == "requested" and purchase and payment and payment.at + SETTLING <= call.now:
             account = _by_policy(account, case, purchase, payment, call.now)
-            filed = account.case(case.case_id)
-            said.append(filed.shown if filed else ())
+            said.append(account.shown(case.case_id))
     return account, tuple(said)
 
 
@@ -522,7 +519,7 @@ def _follow(account: Account, call: Follow) -> tuple[Account, Answer]:
         if to in ways.get(case.state, ()):
             case = replace(case, state=to)
             account = account.files(case)
-            said.append(case.shown)
+            said.append(account.shown(case.case_id))
     return account, tuple(said)
 
 

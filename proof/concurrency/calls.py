@@ -203,8 +203,9 @@ def _perform(call: Call, store: Store, policy: Policy, gateway_of: Callable[[str
 
 def _case(case: RefundCase) -> Answer:
     """A case, and the money that was approved last."""
-    approved = case.decision is not None and case.decision.outcome is Outcome.APPROVE
-    return (case.case_id, case.state.value, case.decision.money_minor if case.decision and approved else 0)
+    decision = case.decision
+    is_approved = decision is not None and decision.outcome is Outcome.APPROVE
+    return (case.case_id, case.state.value, decision.money_minor if decision and is_approved else 0)
 
 
 def _parked(event: Event) -> Receipt:

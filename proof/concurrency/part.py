@@ -15,9 +15,9 @@ from ledger.ports import Gateway
 from ledger.providers.paddle_gateway import PaddleGateway
 from ledger.providers.stripe_gateway import StripeGateway
 from proof.concurrency import account
-from proof.concurrency.calls import Ask, Call, DecideWaiting, told
+from proof.concurrency.calls import Ask, Call, DecideWaiting, Look, told
 from proof.concurrency.pool import OpenStore, Pool, Where, pool
-from proof.concurrency.rounds import KINDS, Round, senders_of_one_refund
+from proof.concurrency.rounds import EARLY, KINDS, Round, senders_of_one_refund
 from proof.concurrency.serial import Answer, Done, drawn, serial_order, smallest_beginning
 from proof.work import CannotRun, Work
 from tools import engines, environment
@@ -131,6 +131,7 @@ class _Races:
             kind = chance.choice(KINDS)
             kind(own)
             own.name = kind.__name__
+        own.waves.append([Look(account_id=own.account_id, now=EARLY)])  # what it came to, when all is quiet
         return own
 
     def _judge(self, one: Round, history: list[Done[Call]], case: int, work: Work) -> None:

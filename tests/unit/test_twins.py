@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -17,9 +18,10 @@ from ledger.events import Outcome
 from ledger.ordering import Request, place_order
 from ledger.orders import Order
 from ledger.ports import Commit, Keys, Snapshot, Store
-from ledger.usage import spend
-from tests.builders import ADA, CH, LATER, PI, POLICY, ask, at, paid, says, tell, wish
-from tests.fakes import FakeProvider, FakeStore
+from ledger.usage import expire_lapsed, fail_run, spend
+from tests.builders import ADA, CH, IN, LATER, PI, POLICY, ask, at, paid, payment, refund, says, tell, wish
+from tests.fakes import FakeProvider, FakeStore, world
+from tools.verify import check
 
 ALL_OF_IT = Verdict(outcome=Decided.APPROVE, words=("All of it.",), clause="6", money_minor=2000)
 
@@ -93,6 +95,32 @@ def test_a_decision_sent_twice_at_once_is_answered_alike() -> None:
         return decide_case(case.case_id, ALL_OF_IT, "sam", over, POLICY, now=at(70)).state
 
     assert decide(torn(store, lambda: decide(store), "documents", read=3)) is CaseState.APPROVED
+
+
+def test_a_closed_lot_that_was_read_too_early_is_read_again() -> None:
+    """A run of a lapsed period failed after its closed lot was read, before the account was: the refund takes all."""
+    store = FakeStore()
+    tell(store, paid(payment(expires_at=at(60))))
+    spend(ADA, "run_1", 400, store, now=at(1))
+    expire_lapsed(ADA, store, now=LATER)
+    over = torn(store, lambda: fail_run(ADA, "run_1", store, now=LATER), "closed_lots", read=2)
+    tell(over, says(refund(2000), names=(PI,)))
+    lot = store.closed_lots[ADA, f"{PI}/0"]
+    assert (lot.drawn, lot.refunded, lot.owed) == (0, 1000, 0)
+    assert not [finding for finding in check(world(store)) if finding.broken]
+
+
+def test_a_period_whose_renewal_came_while_it_was_looked_for_is_granted_once() -> None:
+    """The renewal was booked after its claim was read, before the account was."""
+    store = FakeStore()
+    period = "period/stripe:sub_1/2026-11-01T00:00:00Z"
+    end = LATER + timedelta(days=11)
+    first = paid(payment(claim="order/ord_1", covers=period, expires_at=end))
+    tell(store, paid(payment(CH)), says(refund(500), names=(PI,)))  # what waits makes the grant look first
+    renewal = paid(payment(IN, claim=period, expires_at=end))
+    over = torn(store, lambda: tell(store, renewal), "claims")
+    assert [recorded.outcome for recorded in tell(over, first)] == [Outcome.PARKED]
+    assert store.accounts[ADA].balance == 2000
 
 
 def test_an_order_made_twice_at_once_is_answered_alike() -> None:
