@@ -9,6 +9,7 @@ the same event, unchanged     is booked afterwards as if the strange one had nev
 import base64
 import json
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +96,9 @@ STRANGE: dict[str, str] = {
 
 _HARD = tuple(f"as {name}" for name in STRANGE if any(part in name for part in ("xxx", "😀", "é", "\\", "+", "#")))
 """The hardest for a table: what is long, odd or large."""
+
+_NAMED_SO = re.compile(rf"(_id|customer) as '{WORDS}'")
+"""Where they are an account's, an order's or a customer's name, and may be told as such."""
 
 _MARK = "\ue000"
 
@@ -271,7 +275,8 @@ def _parked(strange: Strange, parked: list[Receipt]) -> str:
     if len(parked) != 1 or parked[0].body != strange.body or parked[0].parked_reason not in set(ParkReason):
         return f"parked, but not whole: {len(parked)} receipts"
     detail = parked[0].detail
-    if WORDS in detail or "@" in detail or len(detail) > 300 or not detail.isprintable():
+    is_quoted = WORDS in detail and not _NAMED_SO.search(strange.what)
+    if is_quoted or "@" in detail or len(detail) > 600 or not detail.isprintable():
         return f"parked, and its detail quotes the content: {detail[:300]!r}"
     return ""
 
