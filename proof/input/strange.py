@@ -24,7 +24,7 @@ from tools.verify import World, check
 
 Json = Any
 AT_ONCE = 32
-"""Mutations of one case: the history before them is told once."""
+"""Single mutations of one case: the history before them is told once. After enough turns, all were made."""
 
 WORDS = "my own private words"
 """They stand where no text is expected, and may not be told again."""
@@ -142,12 +142,12 @@ def tell(work: Work, case: int, scene: Scene, strange_ones: Iterable[Strange], d
 
 
 def some_of(scene: Scene, turn: int, seed: int, chance: random.Random) -> Iterator[Strange]:
-    """One turn's share of all single mutations; after these, two and three at once."""
+    """One turn's share of all single mutations, and some of two or three at once."""
     known = ways(scene, seed)
-    for position in range(turn * AT_ONCE, (turn + 1) * AT_ONCE):
-        yield made(
-            scene, [known[position]] if position < len(known) else chance.sample(known, chance.choice([2, 2, 3]))
-        )
+    for way in known[turn * AT_ONCE : (turn + 1) * AT_ONCE]:
+        yield made(scene, [way])
+    for _ in range(AT_ONCE // 4):
+        yield made(scene, chance.sample(known, chance.choice([2, 2, 3])))
     if chance.random() < 0.25:
         yield _padded(scene, chance)
 
