@@ -53,6 +53,7 @@ say: whose something is, whether there are so many credits, which fields a decis
 
 _SETTLES_S = 4.0
 _LEAST_S = 5.0
+_LEAST_REQUESTS = 10
 
 
 def run(work: Work, find: Callable[[str], Handler] = handler_of, paths: tuple[str, ...] = ()) -> None:
@@ -118,10 +119,12 @@ def _play(work: Work, case: int, gateway: Gateway, paths: tuple[str, ...]) -> No
             for scenario in _scenarios(report, process):
                 _heard(work, case, scenario)
         finally:
-            process.kill()
+            process.terminate()
             process.wait()
-        if not work.counts["requests"]:
-            work.find(f"schemathesis asked for nothing: {log.read_text()[-2000:]}", case)
+        if process.returncode not in {0, 1}:
+            work.find(f"schemathesis ended with {process.returncode}: {log.read_text()[-2000:]}", case)
+        elif work.counts["requests"] < _LEAST_REQUESTS:
+            raise CannotRun(f"schemathesis had time for {work.counts['requests']} requests: give it more, by MINUTES.")
 
 
 def _callers() -> dict[str, str]:

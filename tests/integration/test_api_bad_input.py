@@ -77,9 +77,8 @@ def send(world: World, path: str, body: bytes, **more: Any) -> Told:
     route = next(route for route in deployed() if (route.method, route.path) == ("POST", path))
     filled = path.replace("{case_id}", CASE).replace("{order_id}", f"ord_{'0' * 24}").replace("{run_id}", "run_1")
     filled = filled.replace("{account_id}", "acct_ada")
-    return caller(world, path, route.scopes).post(
-        filled, body=body, headers={"content-type": "application/json"}, **{"key": new_key(), **more}
-    )
+    sent = {"key": new_key(), "headers": {"content-type": "application/json"}, **more}
+    return caller(world, path, route.scopes).post(filled, body=body, **sent)
 
 
 def wrongs(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -225,6 +224,53 @@ def test_a_parameter_that_is_wrong_is_named(world: World, path: str, name: str, 
     """Unknown ones too."""
     told = world.ada.get(path, query={name: value})
     assert (told.status, told.fields) == (422, [f"query.{name}"])
+
+
+READS = [
+    *("/account", "/account/statement", "/purchases", "/refund-requests"),
+    *(f"/refund-requests/{CASE}", f"/withdrawals/{CASE}", "/support/refund-cases", f"/support/refund-cases/{CASE}"),
+]
+QUERIES: list[dict[str, str]] = [
+    *[{"limit": odd} for odd in ("1" * 5000, "1e3", "１", "-1", "1,2", "NaN", "\0", "0x1", "true")],
+    *[{"after": odd} for odd in ("x" * 5000, "\0", "\u202e", "é" * 200, "e30=", "bnVsbA==", "W10=", "W" * 3999)],
+    *[{odd: "1"} for odd in ("x" * 2000, "\0", "limit[]", "LIMIT", "after.x", "😀", "")],
+    {f"p{number}": "" for number in range(500)},
+]
+
+
+@pytest.mark.parametrize("path", READS)
+def test_odd_parameters_are_refused_by_name(world: World, path: str) -> None:
+    """Whatever they hold and however many they are; a problem document stays short."""
+    reader = caller(world, path, ("billing",))
+    before = world.table()
+    for query in QUERIES:
+        told = reader.get(path, query=query)
+        assert told.status == 422, (query, told.text)
+        assert {field.partition(".")[0] for field in told.fields} <= {"query", "path"}, told.text
+        assert len(told.text) < 8000
+    assert world.table() == before
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_odd_headers_change_nothing(world: World, path: str) -> None:
+    """Another type of content is refused; what we don't read is passed over."""
+    before = world.table()
+    raw = json.dumps(BODIES[path] | {"surprise": 1}).encode()
+    for kind in (
+        "text/plain",
+        "application/xml",
+        "multipart/form-data",
+        "application/json; charset=utf-16",
+        "x" * 3000,
+    ):
+        told = send(world, path, raw, headers={"content-type": kind})
+        assert told.status == 415, (kind, told.text)
+    for odd in ({"x-forwarded-for": "é" * 3000}, {"accept": "text/html"}, {"content-encoding": "gzip"}, {"": "x"}):
+        told = send(world, path, raw, headers={"content-type": "application/json", **odd})
+        assert (told.status, told.fields) == (422, ["body.surprise"]), (odd, told.text)
+    deep = {"surprise": json.loads("[" * 300 + "]" * 300)}
+    assert send(world, path, json.dumps(BODIES[path] | deep).encode()).fields == ["body.surprise"]
+    assert world.table() == before
 
 
 JSON = st.recursive(

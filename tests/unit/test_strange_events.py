@@ -205,7 +205,7 @@ def test_a_version_that_is_none_is_parked_without_being_quoted() -> None:
     assert "ada" not in str(refused.value)
 
 
-@pytest.mark.parametrize("currency", ["us", "usdd", "ＵＳＤ", "u$d", "123"])
+@pytest.mark.parametrize("currency", ["us", "usdd", "ＵＳＤ", "u$d", "123", "uß"])
 def test_a_currency_is_three_letters(currency: str) -> None:
     """What a payment was paid in is shown to people, and refunds are in it."""
     assert is_parked_whole(translated(RENEWAL, currency=currency))

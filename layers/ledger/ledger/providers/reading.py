@@ -18,7 +18,6 @@ MAX_BODY_BYTES = 384 * 1024
 Whatever is in it can be kept: an item of the table has 400 KB, and a parked event's body is one, compressed or not.
 """
 
-
 MAX_TEXT_BYTES = 255
 """Of an id, a state, a currency, in UTF-8: no provider's are longer, and all that is made of them fits a key."""
 
@@ -35,7 +34,7 @@ _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzin
 """No payment is older, no period longer; and what is reckoned from a time stays within the calendar."""
 
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
-_CURRENCY = re.compile(r"[A-Z]{3}")
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
 _WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
@@ -117,10 +116,10 @@ def amount(source: Json, field: str) -> int:
 
 def currency(source: Json, field: str) -> str:
     """An ISO 4217 code that must be there, in upper case."""
-    found = text(source, field).upper()
+    found = text(source, field)
     if not _CURRENCY.fullmatch(found):
         raise ValueError(f"{field} is no code of a currency")
-    return found
+    return found.upper()
 
 
 def moment(seconds: object) -> datetime:
