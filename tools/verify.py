@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger.accounts import Account
 from ledger.cases import Act, Answered, CaseState, FailedRun, Intent, RefundCase, Waiting
-from ledger.casework import OPENING
+from ledger.casework import DECIDING, OPENING
 from ledger.dynamodb import items
 from ledger.entries import Counter as CounterAccount
 from ledger.entries import Entry, Kind
@@ -429,6 +429,7 @@ def _answered(world: World) -> Verdicts:
         case, claim = world.cases.get(answered.subject), world.claims.get(f"order/{answered.subject}")
         owner = {
             OPENING: case.account_id if case else None,
+            DECIDING: case.account_id if case else None,
             ORDERING: claim.account_id if claim and claim.terms else None,
         }
         yield "/".join(place), route not in owner or owner[route] == account_id

@@ -17,6 +17,7 @@ from ledger.api.asked import (
     DecisionAsked,
     HoldAsked,
     IdempotencyKey,
+    OptionalKey,
     PageCursor,
     PageSize,
     SupportRefundAsked,
@@ -94,8 +95,11 @@ def case(case_id: CaseId) -> SupportCase:
     tags=["Support"],
     responses=answers(SupportCase, 404, 409),
 )
-def decide(case_id: CaseId, asked: DecisionAsked) -> SupportCase:
-    """Approve in full or in part, replace by credits, or decline with a reason. A second click changes nothing."""
+def decide(case_id: CaseId, asked: DecisionAsked, idempotency_key: OptionalKey = None) -> SupportCase:
+    """Approve in full or in part, replace by credits, or decline with a reason. A second click changes nothing.
+
+    With an Idempotency-Key not even when the refund has failed and the case is in review again.
+    """
     here, person = services(), support(app)
     asked.check()
     verdict = Verdict(
@@ -107,7 +111,9 @@ def decide(case_id: CaseId, asked: DecisionAsked) -> SupportCase:
         takes_credits=asked.takes_credits,
         ends_subscription=asked.ends_subscription,
     )
-    casework.decide_case(case_id, verdict, person.account_id, here.store, here.policy, now=here.now())
+    casework.decide_case(
+        case_id, verdict, person.account_id, here.store, here.policy, now=here.now(), key=idempotency_key
+    )
     return support_case(case_id, here)
 
 

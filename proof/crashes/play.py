@@ -194,7 +194,7 @@ class Play:
         self._house = house
         self._death = death
         self._chance = chance
-        self._steps = itertools.count(1)
+        self._due = BEGIN  # when the present step began, or was to
         self._keys = itertools.count(1)
         self._providers: dict[str, StripeAccount | PaddleAccount] = {}
         self._told: dict[str, int] = {}  # of each provider's events: how many were delivered
@@ -241,8 +241,7 @@ class Play:
 
     def runs(self, job: str, after: timedelta = timedelta()) -> None:
         """So much later, a schedule runs."""
-        self.now += after
-        self._step(_job(job))
+        self._step(_job(job), after=after)
 
     # ── What follows from them ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -278,12 +277,13 @@ class Play:
         answer: Json = json.loads(ended.answer["body"])
         return answer
 
-    def _turn(self) -> None:
+    def _turn(self, after: timedelta = timedelta()) -> None:
         """The next step's time."""
-        self.now = max(self.now, BEGIN + next(self._steps) * BETWEEN_STEPS)
+        self._due += BETWEEN_STEPS + after
+        self.now = max(self.now, self._due)
 
-    def _step(self, invocation: Invocation, wanted: int = 200) -> Ended:
-        self._turn()
+    def _step(self, invocation: Invocation, wanted: int = 200, after: timedelta = timedelta()) -> Ended:
+        self._turn(after)
         ended = self._settle(invocation)
         if ended is None or ended.answer.get("statusCode", 200) != wanted:
             raise Broken(f"{invocation.what} should be answered {wanted}, was {ended and ended.answer}")
@@ -320,10 +320,7 @@ class Play:
         number, self._invocations = self._invocations, self._invocations + 1
         if number > MOST_INVOCATIONS:
             raise Broken("it never comes to rest")
-        cut = None
-        if self._death:
-            first, again = number == self._death.invocation, self._dead == [invocation]
-            cut = self._death.cut if first else self._death.again if again and not self._redeliveries else None
+        cut = self._cut_of(invocation, number)
         self._redeliveries += invocation in self._dead
         ended = self._stage.functions[invocation.folder].invoke(invocation.event(self.now), self.now, cut)
         what = f"{self.now:%H:%M:%S} {invocation.folder} ({invocation.what})"
@@ -338,6 +335,13 @@ class Play:
             raise Broken(f"{invocation.folder} failed: {ended.raised or failures or ended.answer}")
         self._points += [Point(number, call, f"{invocation.folder}: {what}") for call, what in enumerate(ended.calls)]
         return ended
+
+    def _cut_of(self, invocation: Invocation, number: int) -> Cut | None:
+        """Where it dies this time, if it does."""
+        if self._death and number == self._death.invocation:
+            return self._death.cut
+        is_first_again = self._dead == [invocation] and not self._redeliveries
+        return self._death.again if self._death and is_first_again else None
 
     def _news(self) -> list[Invocation]:
         """The webhooks and the stream's batches that came of what was done."""

@@ -29,6 +29,7 @@ from ledger.errors import (
     CaseClosed,
     InsufficientCredits,
     NotFound,
+    ProviderRefused,
     ProviderUnavailable,
     Refused,
 )
@@ -81,9 +82,17 @@ def queue(store: Store) -> list[str]:
     return [waiting.case_id for waiting in kept(store, "REVIEW", "WAITING#") if isinstance(waiting, Waiting)]
 
 
-def decide(store: Store, case: RefundCase, verdict: Verdict, *, actor: str = "sam", minute: float = 70) -> RefundCase:
+def decide(
+    store: Store,
+    case: RefundCase,
+    verdict: Verdict,
+    *,
+    actor: str = "sam",
+    minute: float = 70,
+    key: str | None = None,
+) -> RefundCase:
     """A person decides."""
-    return decide_case(case.case_id, verdict, actor, store, POLICY, now=at(minute))
+    return decide_case(case.case_id, verdict, actor, store, POLICY, now=at(minute), key=key)
 
 
 def send(store: Store, provider: FakeProvider, case: RefundCase, *, minute: float = 80) -> Issued:
@@ -236,6 +245,23 @@ def test_a_person_approves_a_part_and_a_second_click_changes_nothing(any_store: 
         ("sam", "decide:approve", case.case_id)
     ]
     assert dossier_of(case.case_id, any_store)[0].decided_by == "sam"
+
+
+def test_a_decision_is_carried_out_once_under_its_key_whatever_became_of_it_since(any_store: Store) -> None:
+    """Its answer was lost, the provider refused it: a repetition is no new decision, one under a new key is."""
+    tell(any_store, paid())
+    case = decide(any_store, ask(any_store, wish()), HALF, key="click_1")
+    provider = FakeProvider()
+    provider.faults.append(ProviderRefused("charge_expired", "No."))
+    assert send(any_store, provider, case) is Issued.ABANDONED
+    again = decide(any_store, case, HALF, minute=90, key="click_1")
+    assert (again.state, again.approvals) == (CaseState.IN_REVIEW, 1)
+    assert is_at(any_store, case) is CaseState.IN_REVIEW
+    for verdict, actor in ((NO, "sam"), (HALF, "eve")):
+        with pytest.raises(AlreadyAsked, match="use a new one"):
+            decide(any_store, case, verdict, actor=actor, key="click_1")
+    assert decide(any_store, case, HALF, minute=91, key="click_2").approvals == 2
+    assert is_at(any_store, case) is CaseState.APPROVED
 
 
 def test_a_person_gives_credits_instead_of_money(any_store: Store) -> None:

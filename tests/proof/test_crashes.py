@@ -114,6 +114,15 @@ def test_it_finds_a_refund_that_is_sent_without_looking_first(broken: Stage) -> 
     assert "/paddle/adjustments" in found(broken, "reviewed_and_partly_refunded", "POST /adjustments")
 
 
+def test_what_is_made_again_may_die_again(broken: Stage) -> None:
+    """Twice dead before it reads its secret, the third time it is booked: as if nothing had been."""
+    scenario = scenarios()["stripe_pack_bought"]
+    uncut, at_the_door = broken.play(scenario), Cut(0, is_made=False)
+    told = broken.play(scenario, Death(0, at_the_door, at_the_door))
+    assert (told.cuts, told.redeliveries) == (2, 2)
+    assert told.meaning == uncut.meaning
+
+
 def test_it_finds_a_call_that_leaves_by_another_door(broken: Stage) -> None:
     """Its crash points would go unseen."""
     with pytest.raises(Broken, match="another door"):

@@ -76,6 +76,9 @@ FOLLOWED = {
 OPENING = "refund-requests"
 """The route under which an Idempotency-Key of a refund request counts."""
 
+DECIDING = "decisions"
+"""The route under which one of a person's decision counts, for the case's account."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -211,15 +214,26 @@ def confirm_withdrawal(
 
 
 def decide_case(
-    case_id: str, verdict: Verdict, actor: str, store: Store, policy: Policy, *, now: datetime
+    case_id: str, verdict: Verdict, actor: str, store: Store, policy: Policy, *, now: datetime, key: str | None = None
 ) -> RefundCase:
     """Decide a case in review, by a person. The same verdict again is answered as before.
 
+    Under a key it is carried out once, even if the case has come back to review since: without one, a repetition
+    could not be told from a person who decides the same anew.
+
     Raises NotFound; CaseClosed: it is decided otherwise, or not in review; Refused: more than can be refunded, or a
-    dispute is open.
+    dispute is open; AlreadyAsked: the key stands for another decision.
     """
     account_id = account_of(case_id, store)
+    answered_at = answer_place(account_id, DECIDING, key) if key else None
+    answer = Answered(fingerprint=derived_id("decision", case_id, actor, repr(verdict)), subject=case_id, at=now)
     for _ in attempts():
+        if answered_at:
+            answered = store.read(Keys(documents=frozenset({answered_at}))).document(answered_at, Answered)
+            if answered and answered.fingerprint != answer.fingerprint:
+                raise AlreadyAsked("This Idempotency-Key stands for another request: use a new one.")
+            if answered:
+                return read_case(account_id, case_id, store)
         case, dossier = read_dossier(account_id, case_id, store)
         decision = Decision(
             outcome=verdict.outcome,
@@ -252,6 +266,7 @@ def decide_case(
             commit,
             DocumentChange(review_place(case), None),
             DocumentChange(act_place(account_id, now, case_id), act),
+            *((DocumentChange(answered_at, answer),) if answered_at else ()),
         )
         if store.commit(filed(case, commit, dossier.account)) is None:
             return case

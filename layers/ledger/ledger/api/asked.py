@@ -82,6 +82,18 @@ IdempotencyKey = Annotated[
         examples=["7b0fd8a6-5f0e-4a0c-9c1e-3f2f6a8f4f11"],
     ),
 ]
+OptionalKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=128,
+        pattern=wording.VISIBLE,
+        description="Yours, new for each decision. Asked again with it, the same decision is not carried out anew, "
+        "whatever became of it since.",
+        examples=["7b0fd8a6-5f0e-4a0c-9c1e-3f2f6a8f4f11"],
+    ),
+]
 DECODED = BeforeValidator(unquote)
 """For an id in a path that may have signs in it: see `ledger.api.incoming`."""
 
