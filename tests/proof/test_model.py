@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from proof.model import GUARDS, SHORT, exhaust, show_needed
+from proof.model import exhaust, show_needed
 from proof.model.checker import HERE, require
-from proof.model.configurations import ENDED, ISSUE, LONG, ORDER, Configuration, Guard
+from proof.model.configurations import ENDED, GUARDS, ISSUE, LONG, ORDER, SHORT, Configuration, Guard
 from proof.work import CannotRun, Work
 from tools.engines import ROOT
 
