@@ -43,6 +43,7 @@ def parts() -> list[Part]:
             "a function may die at any call, before or after it takes effect: nothing lost, nothing doubled",
             4,
         ),
+        Part("model", "a model of the protocol, checked in every state: no guard is missing, and none does nothing", 3),
     ]
 
 
