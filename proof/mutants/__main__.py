@@ -6,21 +6,18 @@ Exit codes: 0 each was killed or is explained; 1 some survived, or an explanatio
 """
 
 import argparse
-import json
 import random
 import sys
 from collections import Counter
 
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from rich.text import Text
 
 from proof.mutants.equal import Equal
 from proof.mutants.mutations import Mutant, mutants_of
 from proof.mutants.suites import SUITES, source_of, tests_of
 from proof.mutants.trial import Fate, Trial, tried
-from tools.statement import paper
 
 SECONDS = 60
 AT_ONCE = 2

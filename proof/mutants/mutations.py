@@ -35,11 +35,19 @@ _RECKONED: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
 }
 _NAMED = {
-    **{"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list"},
-    **{"startswith": "endswith", "endswith": "startswith", "partition": "rpartition", "rpartition": "partition"},
-    **{"union": "intersection"},
+    "min": "max",
+    "max": "min",
+    "any": "all",
+    "all": "any",
+    "sorted": "list",
+    "startswith": "endswith",
+    "endswith": "startswith",
+    "partition": "rpartition",
+    "rpartition": "partition",
+    "union": "intersection",
 }
-_TYPES_ALONE = {"NewType", "TypeVar"}
+_TELLING = (ast.Constant, ast.Compare, ast.BoolOp, ast.BinOp, ast.IfExp)
+"""Where one of these is returned, what is done to it says more than to return nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +134,7 @@ def _statements(node: ast.stmt) -> Iterator[ast.AST]:
     match node:
         case ast.Expr() | ast.Raise() | ast.Continue() | ast.Break() | ast.Delete():
             yield ast.Pass()
-        case ast.Return(value=ast.expr() as value) if not (isinstance(value, ast.Constant) and value.value is None):
+        case ast.Return(value=ast.expr() as value) if not isinstance(value, _TELLING):
             yield _with(node, value=ast.Constant(None))
         case ast.AugAssign():
             yield ast.Pass()
@@ -176,7 +184,7 @@ def _expressions(node: ast.expr, place: _Place) -> Iterator[ast.AST]:
             yield from (_with(node, elts=rest) for rest in _less(elements))
         case ast.Tuple(elts=elements, ctx=ast.Load()):
             yield from (_with(node, elts=rest) for rest in _less(elements))
-            if not isinstance(parent, ast.ExceptHandler):
+            if not isinstance(parent, ast.ExceptHandler | ast.Starred):
                 yield from (_with(node, elts=other) for other in _swapped(elements, ast.expr))
 
 

@@ -26,7 +26,7 @@ _OURS = {"ledger", "tests", "tools", "functions"}
 _NOT_OURS = ("boto3", "moto", "pynamodb.connection", "aws_lambda_powertools.metrics", "stripe", "paddle_billing.Client")
 _MOST_MEMORY = 2 * 1024**3
 _QUICK = (
-    *("-x", "--assert=plain", "--tb=no", "--no-header", "-W", "ignore"),
+    *("-x", "--noconftest", "--assert=plain", "--tb=no", "--no-header", "-W", "ignore"),
     *("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:faulthandler", "-p", "no:unraisableexception"),
 )
 
@@ -106,7 +106,12 @@ def _told(trial: Trial) -> int:
         del sys.modules[name]
     if trial.mutant:
         sys.meta_path.insert(0, _Planted(trial.mutant))
-    return pytest.main([*_QUICK, *trial.tests], plugins=[_Repeatable()])
+    code: int = pytest.ExitCode.NO_TESTS_COLLECTED
+    for file in trial.tests:  # one after the other: most mutants fall in the first file, and no other need be read
+        code = pytest.main([*_QUICK, file], plugins=[_Repeatable()])
+        if code != pytest.ExitCode.OK:
+            break
+    return code
 
 
 class _Planted(importlib.machinery.SourceFileLoader):

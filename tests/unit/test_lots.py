@@ -32,7 +32,7 @@ lots = st.builds(
 def test_a_lot_starts_with_all_of_its_grant_and_nothing_else() -> None:
     """Untouched, sold, spendable for ever."""
     assert (LOT.remaining, LOT.owed, LOT.spendable(at(0)), LOT.source) == (1000, 0, 1000, Counter.SALES)
-    assert LOT == LOT.settle()
+    assert LOT.settle() == LOT
     assert not LOT.is_frozen
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ledger.errors import UnusableBody
@@ -12,6 +12,8 @@ Json = Mapping[str, Any]
 
 MAX_BODY_BYTES = 512 * 1024
 """More than any notification of either provider; a body is measured before anything else is done with it."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NotBookable(Exception):
@@ -75,7 +77,9 @@ def moment(seconds: object) -> datetime:
     """A Unix time in seconds."""
     if isinstance(seconds, bool) or not isinstance(seconds, int):
         raise TypeError(f"a time is {_kind(seconds)}, not in seconds")
-    return datetime.fromtimestamp(seconds, UTC)
+    return _EPOCH + timedelta(
+        seconds=seconds
+    )  # `fromtimestamp` fails on what is too large, in ways of the platform's own
 
 
 def instant(stamp: object) -> datetime:
