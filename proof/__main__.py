@@ -54,6 +54,7 @@ def parts() -> list[Part]:
     """All parts, those first that take long."""
     return [
         Part("convergence", "every order and repetition ends in the same ledger, and that is what happened", 4),
+        Part("mutants", "whatever small wrong is done to the core, a test tells it", 3),
     ]
 
 

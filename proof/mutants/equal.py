@@ -1,7 +1,7 @@
-"""The mutants that no test can tell, with the reason why each changes nothing."""
+"""The mutants that no test can tell, each with the reason why it changes nothing: `equal.toml`."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,39 +11,31 @@ FILE = Path(__file__).with_name("equal.toml")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One explanation, of one or several mutations of a line. A line is named by its text: its number moves."""
-
-    module: str
-    line: str
-    mutations: tuple[str, ...]
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Equal:
-    """All explanations."""
+    """The reasons, by module, line and mutation. A line is named by its text: its number moves."""
 
-    by_mutant: dict[tuple[str, str, str], Entry]
+    reasons: dict[tuple[str, str, str], str]
 
     @classmethod
     def load(cls, path: Path = FILE) -> "Equal":
         """Read the file. Raises KeyError where a field is missing."""
-        by_mutant: dict[tuple[str, str, str], Entry] = {}
-        for row in tomllib.loads(path.read_text("utf-8")).get("equal", ()):
-            entry = Entry(row["module"], row["line"], tuple(row["mutations"]), row["why"])
-            by_mutant |= {(entry.module, entry.line, mutation): entry for mutation in entry.mutations}
-        return cls(by_mutant)
+        return cls(
+            {
+                (row["module"], row["line"], mutation): row["why"]
+                for row in tomllib.loads(path.read_text("utf-8")).get("equal", ())
+                for mutation in row["mutations"]
+            }
+        )
 
     def why(self, mutant: Mutant) -> str | None:
-        """Why a mutant changes nothing. None: nobody says so."""
-        entry = self.by_mutant.get(_named(mutant))
-        return entry.why if entry else None
+        """Why it changes nothing. None: nobody says that it does."""
+        return self.reasons.get(_named(mutant))
 
-    def unmatched(self, mutants: Iterable[Mutant]) -> list[tuple[str, str, str]]:
-        """What is explained here and is no mutant: the code has moved on, and the explanation is to go."""
-        return sorted(self.by_mutant.keys() - {_named(mutant) for mutant in mutants})
+    def stale(self, mutants: Collection[Mutant]) -> list[str]:
+        """What is explained and is no mutant of these modules: the code has moved on, and the reason is to go."""
+        named, modules = {_named(mutant) for mutant in mutants}, {mutant.module for mutant in mutants}
+        return [" | ".join(name) for name in self.reasons if name[0] in modules and name not in named]
 
 
 def _named(mutant: Mutant) -> tuple[str, str, str]:
-    return (mutant.module.removeprefix("ledger."), mutant.text, mutant.mutation)
+    return (mutant.module, mutant.text, mutant.mutation)

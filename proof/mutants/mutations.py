@@ -8,6 +8,7 @@ import ast
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -229,7 +230,7 @@ def _less(parts: list[Any]) -> Iterator[list[Any]]:
 
 def _swapped(parts: list[Any], kind: type[ast.AST]) -> Iterator[list[Any]]:
     """The list with each two neighbours of a kind in the other order."""
-    for position, (one, two) in enumerate(zip(parts, parts[1:], strict=False)):
+    for position, (one, two) in enumerate(pairwise(parts)):
         if isinstance(one, kind) and isinstance(two, kind):
             yield [*parts[:position], two, one, *parts[position + 2 :]]
 

@@ -1,40 +1,50 @@
-"""Which modules are mutated, and which tests tell: the quick ones about a module, the most telling first."""
+"""Which modules are mutated, and which tests are to tell: the quick ones about a module, the most telling first."""
 
 from pathlib import Path
 
+from proof.mutants.mutations import Mutant, mutants_of
 from tools.engines import ROOT
+
+SECONDS = 60
+"""After so long a mutant counts as endless; without one the tests of a module take a few."""
 
 _MONEY = ("test_purchases", "test_lots", "test_facts", "test_money_goes_back", "test_approved_refunds")
 _POLICY = ("test_policy", "test_situation", "test_policy_file", "test_policy_doc")
 _WEBHOOKS = ("test_translation", "test_what_lines_cost", "test_events_library")
 
 SUITES: dict[str, tuple[str, ...]] = {
-    "facts": ("test_facts", *_MONEY, "test_translation"),
-    "lots": ("test_lots", *_MONEY),
-    "refunds": (*_MONEY, "test_split"),
-    "disputes": _MONEY,
-    "money": ("test_money", *_MONEY),
-    "purchases": _MONEY,
-    "policy": _POLICY,
-    "situation": ("test_situation", *_POLICY),
-    "withdrawal": _POLICY,
-    "figures": ("test_policy_file", *_POLICY),
-    "booking": ("test_booking", "test_money_goes_back", "test_rivals", "test_whose_it_is", *_MONEY),
-    "providers.stripe": _WEBHOOKS,
-    "providers.paddle": _WEBHOOKS,
-    "providers.reading": _WEBHOOKS,
-    "providers.signatures": ("test_signatures",),
-    "providers.tags": ("test_translation",),
+    "ledger.facts": ("test_facts", *_MONEY, "test_translation"),
+    "ledger.lots": ("test_lots", *_MONEY),
+    "ledger.refunds": (*_MONEY, "test_split"),
+    "ledger.disputes": _MONEY,
+    "ledger.money": ("test_money", *_MONEY),
+    "ledger.purchases": _MONEY,
+    "ledger.policy": _POLICY,
+    "ledger.situation": ("test_situation", *_POLICY),
+    "ledger.withdrawal": _POLICY,
+    "ledger.figures": ("test_policy_file", *_POLICY),
+    "ledger.providers.stripe": _WEBHOOKS,
+    "ledger.providers.paddle": _WEBHOOKS,
+    "ledger.providers.reading": _WEBHOOKS,
+    "ledger.providers.signatures": ("test_signatures",),
+    "ledger.providers.tags": ("test_translation",),
 }
-
-
-def source_of(module: str) -> Path:
-    """Where a module stands."""
-    return ROOT / "layers/ledger/ledger" / f"{module.replace('.', '/')}.py"
 
 
 def tests_of(module: str) -> tuple[str, ...]:
     """The test files that tell a module's mutants, in this order."""
-    return tuple(
-        str(path) for name in dict.fromkeys(SUITES[module]) if (path := ROOT / "tests/unit" / f"{name}.py").exists()
-    )
+    return tuple(f"{ROOT}/tests/unit/{name}.py" for name in dict.fromkeys(SUITES[module]))
+
+
+def all_tests() -> tuple[str, ...]:
+    """Each of these files once."""
+    return tuple(dict.fromkeys(file for module in SUITES for file in tests_of(module)))
+
+
+def all_mutants(modules: tuple[str, ...] = tuple(SUITES)) -> list[Mutant]:
+    """Of these modules, in the order of their lines."""
+    return [mutant for module in modules for mutant in mutants_of(module, _source_of(module))]
+
+
+def _source_of(module: str) -> Path:
+    return ROOT / "layers/ledger" / f"{module.replace('.', '/')}.py"

@@ -1,14 +1,17 @@
-"""Whether the tests can tell a mutant: each is tried in a forked child, which imports our code anew, with the wrong in it.
+"""Whether the tests can tell a mutant: each is tried in a forked child, which imports our code anew, the wrong in it.
 
 The parent has imported what is not ours, once; so a trial costs the tests alone.
 """
 
+import gc
 import importlib
 import importlib.machinery
+import importlib.util
 import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -46,11 +49,19 @@ class Trial:
     mutant: Mutant | None
     tests: tuple[str, ...]
     seconds: float  # after so many it counts as endless
+    case: int = 0  # the number that the mutant was drawn under
 
 
 def tried(trials: Iterable[Trial], at_once: int = 1) -> Iterator[tuple[Trial, Fate]]:
     """Try them, so many at once; each comes back with its fate, in the order in which they end."""
     _import_what_is_not_ours()
+    with tempfile.TemporaryDirectory() as compiled:
+        # Bytecode is kept for the trials to come, but not of mutants: those are compiled by `_Planted`.
+        sys.pycache_prefix, sys.dont_write_bytecode = compiled, False
+        yield from _tried(trials, at_once)
+
+
+def _tried(trials: Iterable[Trial], at_once: int) -> Iterator[tuple[Trial, Fate]]:
     running: dict[int, tuple[Trial, float]] = {}
     waiting = iter(trials)
     try:
@@ -91,6 +102,7 @@ def _begun(trial: Trial) -> int:
     try:
         os.setpgid(0, 0)
         die_with_parent()
+        gc.disable()
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
         if not os.environ.get("MUTANTS_SHOW"):
             nowhere = os.open(os.devnull, os.O_RDWR)
