@@ -64,7 +64,7 @@ def test_some_currencies_have_three_decimals(currency: str) -> None:
 
 @pytest.mark.parametrize(
     ("amount_minor", "words"),
-    [(1800, "18.00"), (123456, "1234.56"), (5, "0.05"), (0, "0.00"), (-5, "-0.05"), (-195, "-1.95"), (99, "0.99")],
+    [(1800, "18.00"), (123456, "1234.56"), (5, "0.05"), (0, "0.00"), (-1, "-0.01"), (-195, "-1.95"), (99, "0.99")],
 )
 def test_all_others_have_two(amount_minor: int, words: str) -> None:
     """With the sign before it, and never without a digit before the point."""
