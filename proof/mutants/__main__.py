@@ -19,7 +19,7 @@ from rich.text import Text
 
 from proof.mutants.equal import Equal
 from proof.mutants.mutations import Mutant
-from proof.mutants.suites import SECONDS, SUITES, all_mutants, all_tests, tests_of
+from proof.mutants.suites import SECONDS, SUITES, all_mutants, suite_of, suites_of
 from proof.mutants.trial import Fate, Trial, tried
 from tools.statement import paper
 
@@ -61,13 +61,13 @@ def _try_all(
 ) -> tuple[dict[str, Counter[str]], list[Mutant]]:
     """What became of them, by module; and those that survived."""
     told = Console(stderr=True)
-    ((_, fate),) = tried([Trial(None, all_tests(), SECONDS)])
+    ((_, fate),) = tried([Trial(None, suites_of(chosen), SECONDS)])
     if fate is not Fate.SURVIVED:
         sys.exit("The tests fail on the code as it is: run them first.")
     counts: dict[str, Counter[str]] = {module: Counter() for module in chosen}
     for mutant in mutants:
         counts[mutant.module].update(mutants=1, explained=int(bool(equal.why(mutant))))
-    trials = [Trial(mutant, tests_of(mutant.module), SECONDS) for mutant in mutants if not equal.why(mutant)]
+    trials = [Trial(mutant, suite_of(mutant.module), SECONDS) for mutant in mutants if not equal.why(mutant)]
     survivors = []
     fates = track(
         tried(trials, AT_ONCE), "mutants", len(trials), console=told, transient=True, disable=not told.is_terminal

@@ -1,5 +1,6 @@
 """Which modules are mutated, and which tests are to tell: the quick ones about a module, the most telling first."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from proof.mutants.mutations import Mutant, mutants_of
@@ -31,17 +32,17 @@ SUITES: dict[str, tuple[str, ...]] = {
 }
 
 
-def tests_of(module: str) -> tuple[str, ...]:
+def suite_of(module: str) -> tuple[str, ...]:
     """The test files that tell a module's mutants, in this order."""
     return tuple(f"{ROOT}/tests/unit/{name}.py" for name in dict.fromkeys(SUITES[module]))
 
 
-def all_tests() -> tuple[str, ...]:
-    """Each of these files once."""
-    return tuple(dict.fromkeys(file for module in SUITES for file in tests_of(module)))
+def suites_of(modules: Sequence[str]) -> tuple[str, ...]:
+    """Each of these modules' files once."""
+    return tuple(dict.fromkeys(file for module in modules for file in suite_of(module)))
 
 
-def all_mutants(modules: tuple[str, ...] = tuple(SUITES)) -> list[Mutant]:
+def all_mutants(modules: Sequence[str] = tuple(SUITES)) -> list[Mutant]:
     """Of these modules, in the order of their lines."""
     return [mutant for module in modules for mutant in mutants_of(module, _source_of(module))]
 

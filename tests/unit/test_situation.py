@@ -54,8 +54,8 @@ def test_a_situation_says_no_more_than_was_told() -> None:
     plain = asks(lines=())
     assert (plain.refunded_minor, plain.overcharge_minor, plain.failed_runs, plain.failed_credits) == (0, 0, 0, 0)
     assert plain.failed_since_decline == 0
-    assert not (plain.is_subscription or plain.is_renewal or plain.is_duplicate or plain.doubles_subscription)
-    assert not plain.is_disputed
+    marks = (plain.is_subscription, plain.is_renewal, plain.is_duplicate, plain.doubles_subscription, plain.is_disputed)
+    assert not any(marks)
     assert (plain.drawn, plain.kept, plain.asked, plain.age) == (0, 0, plain.now, timedelta(days=3))
     assert asks(asked_at=PAID_AT).asked == PAID_AT
     assert LineUse(line_id="0", amount_minor=1, granted=5, drawn=0).unused == 5
