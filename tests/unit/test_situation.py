@@ -1,4 +1,4 @@
-"""The situation of a request: what of the money and the credits is still there, and the facts as they are put on record."""
+"""The situation of a request: what of money and credits is still there, and the facts as they are put on record."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
