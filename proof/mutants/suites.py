@@ -22,7 +22,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "ledger.purchases": _MONEY,
     "ledger.policy": _POLICY,
     "ledger.situation": ("test_situation", *_POLICY),
-    "ledger.withdrawal": _POLICY,
+    "ledger.withdrawal": ("test_withdrawal", *_POLICY),
     "ledger.figures": ("test_policy_file", *_POLICY),
     "ledger.providers.stripe": _WEBHOOKS,
     "ledger.providers.paddle": _WEBHOOKS,

@@ -208,6 +208,7 @@ def test_an_overcharge_is_flagged_until_it_has_gone_back(refunded_minor: int, is
         ([approved(1000, takes_credits=False)], [(0, 0, 0), (0, 0, 0)]),
         ([approved(1000, takes_credits=False), tagged()], [(0, 0, 0), (0, 0, 0)]),
         ([approved(1000, of=items(("b", 1000))), tagged()], [(0, 0, 0), (1000, 0, 0)]),
+        ([approved(1000, of=items(("b", 1000)), takes_credits=False), tagged()], [(0, 0, 0), (0, 0, 0)]),
         # a refund of another sum than was approved: nobody knows of which line
         ([approved(1000, of=items(("b", 1000))), tagged(500)], [(125, 0, 0), (250, 0, 0)]),
         ([CreditRecorded(adjustment_id="c", is_reversal=False, amount_minor=9, at=at(1), cause="")], [(0, 0, 0)] * 2),
@@ -269,6 +270,12 @@ def test_the_sum_refunded_is_the_larger_of_what_refunds_and_what_the_running_tot
     """Less what the total counts and what never went."""
     known = refunded(purchase(*facts).facts)
     assert (known.total_minor, known.unnamed_minor) == (total_minor, total_minor)
+
+
+def test_lines_that_name_more_than_was_refunded_leave_no_less_than_nothing_for_the_others() -> None:
+    """Sums by line may be rounded up by the provider."""
+    known = refunded(purchase(replace(refund(500), items=items(("a", 600), ("b", 50)))).facts)
+    assert known == Refunded(0, {"a": 600, "b": 50}, 0)
 
 
 def test_sums_refunded_add_up_by_line() -> None:

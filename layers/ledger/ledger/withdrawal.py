@@ -80,7 +80,7 @@ def period_end(since: datetime, days: int) -> datetime:
 
 
 def _end_in(zone: timezone, since: datetime, days: int) -> datetime:
-    last = since.astimezone(zone).date() + timedelta(days=days)
+    last = since.astimezone(zone) + timedelta(days=days)
     if last.weekday() >= SATURDAY:
         last += timedelta(days=7 - last.weekday())
     return datetime.combine(last + timedelta(days=1), time(), zone)
