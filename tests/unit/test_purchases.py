@@ -355,6 +355,10 @@ def test_a_sum_is_split_over_what_is_left_of_each_line() -> None:
     assert split(500, settled, Refunded(named_minor={"a": 1000})) == items(("b", 500))
     assert split(600, settled, Refunded(named_minor={"a": 500})) == items(("a", 200), ("b", 400))
     assert split(750, settled, Refunded(400, without_credits_minor=100)) == items(("a", 375), ("b", 375))
+    third = replace(LINES[0], line_id="c")
+    of_three = payment(lines=(*LINES, third), paid_minor=3000)
+    # of the first line more went back than it cost: the others give the rest
+    assert split(1000, of_three, Refunded(1500, {"a": 800})) == items(("b", 500), ("c", 500))
     assert split(1, settled, Refunded()) == items(("b", 1))
     assert split(0, settled, Refunded()) == ()
 
