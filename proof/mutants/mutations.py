@@ -113,14 +113,13 @@ def _walk(node: ast.AST, where: str) -> Iterator[tuple[str, _Place, Any]]:
 
 def _is_left_alone(parent: ast.AST, field: str, child: ast.AST) -> bool:
     match child:
-        case ast.Import() | ast.ImportFrom() | ast.arg():
-            return isinstance(child, ast.arg) or True
-        case ast.Expr(value=ast.Constant()):
+        case ast.Import() | ast.ImportFrom() | ast.arg() | ast.Expr(value=ast.Constant()):
             return True
-        case ast.Assign(targets=[ast.Name(id="__all__")]) | ast.Call(func=ast.Name(id=("NewType" | "TypeVar"))):
+        case ast.Assign(targets=[ast.Name(id="__all__")]) | ast.Call(func=ast.Name(id="NewType" | "TypeVar")):
             return True
-    of_types = isinstance(parent, ast.Subscript) and field == "slice" and isinstance(child, ast.Tuple)
-    return of_types or field in {"annotation", "returns", "decorator_list", "bases", "ctx", "targets", "target"}
+        case ast.Tuple() if isinstance(parent, ast.Subscript):  # of types: `dict[str, int]`
+            return True
+    return field in {"annotation", "returns", "decorator_list", "bases", "ctx", "targets", "target"}
 
 
 def _instead_of(node: ast.AST, place: _Place) -> Iterator[ast.AST]:
@@ -171,7 +170,7 @@ def _expressions(node: ast.expr, place: _Place) -> Iterator[ast.AST]:
         case ast.IfExp():
             yield node.body
             yield node.orelse
-        case ast.Constant():
+        case ast.Constant() if not (isinstance(parent, ast.Dict) and field == "keys"):  # without it says as much
             yield from _constants(node.value)
         case ast.Call():
             yield from _calls(node)
@@ -218,7 +217,7 @@ def _calls(node: ast.Call) -> Iterator[ast.AST]:
             yield _with(node, func=ast.Name(_NAMED[name], ast.Load()))
         case ast.Attribute(attr=name) if name in _NAMED:
             yield _with(node, func=_with(node.func, attr=_NAMED[name]))
-        case ast.Attribute(attr="removeprefix" | "removesuffix" | "get", value=receiver) if node.func.attr != "get":
+        case ast.Attribute(attr="removeprefix" | "removesuffix", value=receiver):
             yield receiver
 
 

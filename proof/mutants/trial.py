@@ -30,7 +30,7 @@ _NOT_OURS = ("boto3", "moto", "pynamodb.connection", "aws_lambda_powertools.metr
 _MOST_MEMORY = 2 * 1024**3
 _QUICK = (
     *("-x", "--noconftest", "--assert=plain", "--tb=no", "--no-header", "-W", "ignore"),
-    *("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:faulthandler", "-p", "no:unraisableexception"),
+    *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:unraisableexception"),
 )
 
 
@@ -102,6 +102,7 @@ def _begun(trial: Trial) -> int:
     try:
         os.setpgid(0, 0)
         die_with_parent()
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # to look for them takes a third of a small trial
         gc.disable()
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
         if not os.environ.get("MUTANTS_SHOW"):

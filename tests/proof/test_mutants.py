@@ -29,7 +29,6 @@ class Box:
         raise ValueError("too small a step")
 '''
 WRONGS = {
-    "'a' → 'aX'",
     "1 → 2",
     "1 → 0",
     "{'a': 1, 'b': 2} → {'a': 1}",
