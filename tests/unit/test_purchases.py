@@ -193,6 +193,7 @@ def test_an_overcharge_is_flagged_until_it_has_gone_back(refunded_minor: int, is
     [
         ([], [(0, 0, 0), (0, 0, 0)]),
         ([refund(1000)], [(250, 0, 0), (500, 0, 0)]),
+        ([refund(1999)], [(499, 0, 0), (999, 0, 0)]),
         ([replace(refund(1000), items=items(("a", 1000)))], [(500, 0, 0), (0, 0, 0)]),
         ([replace(refund(500), items=items(("b", 500)))], [(0, 0, 0), (500, 0, 0)]),
         ([replace(refund(600), items=items(("b", 200), ("b", 300), ("a", 100, True)))], [(0, 0, 0), (500, 0, 0)]),
@@ -232,6 +233,7 @@ def test_money_that_goes_back_takes_its_share_of_the_line_it_is_of(
         # the goodwill gave it back already: what follows is the price of credits
         ([approved(100, takes_credits=False), tagged(100), refund(1000, refund_id="x")], [(250, 0, 0), (500, 0, 0)]),
         ([approved(200, takes_credits=False), tagged(200), refund(1000, refund_id="x")], [(250, 0, 0), (500, 0, 0)]),
+        ([approved(200, takes_credits=False), tagged(200), refund(1, refund_id="x")], [(0, 0, 0), (0, 0, 0)]),
     ],
 )
 def test_what_corrects_an_overcharge_is_no_price_of_credits(
