@@ -10,7 +10,7 @@ SECONDS = 60
 """After so long a mutant counts as endless; without one the tests of a module take a few."""
 
 _MONEY = ("test_purchases", "test_lots", "test_facts", "test_money_goes_back", "test_approved_refunds")
-_POLICY = ("test_policy", "test_situation", "test_policy_file", "test_policy_doc")
+_POLICY = ("test_decisions", "test_policy")
 _WEBHOOKS = ("test_translation", "test_what_lines_cost", "test_events_library")
 
 SUITES: dict[str, tuple[str, ...]] = {
@@ -23,7 +23,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "ledger.policy": _POLICY,
     "ledger.situation": ("test_situation", *_POLICY),
     "ledger.withdrawal": ("test_withdrawal", *_POLICY),
-    "ledger.figures": ("test_policy_file", *_POLICY),
+    "ledger.figures": ("test_policy_file",),
     "ledger.providers.stripe": _WEBHOOKS,
     "ledger.providers.paddle": _WEBHOOKS,
     "ledger.providers.reading": _WEBHOOKS,

@@ -155,7 +155,7 @@ class _Repeatable:
             deadline=None,
             derandomize=True,
             database=None,
-            max_examples=50,
+            max_examples=25,
             phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
             suppress_health_check=list(hypothesis.HealthCheck),
         )

@@ -8,50 +8,12 @@ import pytest
 
 from ledger import figures, withdrawal
 from ledger.cases import Reason
-from ledger.facts import AccountId, OrderId, RefundedItem
-from ledger.orders import Consent, Order
-from ledger.situation import LineUse, Situation
+from ledger.facts import RefundedItem
+from tests.builders import MADE, ORDER, asks, use
 
 POLICY = figures.load()
-MADE = datetime(2026, 11, 2, 12, tzinfo=UTC)  # a Monday
 ENDS = datetime(2026, 11, 17, 12, tzinfo=UTC)  # the end of Monday where the day is last to end
-CONSENT = Consent(
-    given_at=MADE, text_version="1", asked_to_begin=True, acknowledged_loss=True, confirmation_id="mail_1"
-)
-ORDER = Order(
-    order_id=OrderId("order_1"),
-    account_id=AccountId("acct_ada"),
-    provider="stripe",
-    product_id="pack_1000",
-    price_minor=2000,
-    currency="EUR",
-    country="DE",
-    is_business=False,
-    policy_version="1",
-    made_at=MADE,
-    consent=CONSENT,
-)
 US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
-
-
-def line(drawn: int = 0, *, line_id: str = "a", amount_minor: int = 2000, granted: int = 1000) -> LineUse:
-    """A line of 1,000 credits at 20.00."""
-    return LineUse(line_id=line_id, amount_minor=amount_minor, granted=granted, drawn=drawn)
-
-
-def asks(**changed: Any) -> Situation:
-    """Somebody in Germany paid 20.00 EUR for 1,000 credits and withdraws the next day."""
-    asked = Situation(
-        reason=Reason.WITHDRAWAL,
-        now=MADE + timedelta(days=1),
-        paid_at=MADE,
-        paid_minor=2000,
-        currency="EUR",
-        refundable_minor=2000,
-        lines=(line(),),
-        order=ORDER,
-    )
-    return replace(asked, **changed)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +30,7 @@ def asks(**changed: Any) -> Situation:
 )
 def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: str | None) -> None:
     """Where there is one, nothing."""
-    assert withdrawal.bar(asks(**changed), POLICY) == why
+    assert withdrawal.bar(asks(**{"day": 1, **changed}), POLICY) == why
 
 
 @pytest.mark.parametrize(
@@ -94,7 +56,7 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: str | None)
 )
 def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: str | None) -> None:
     """Once the time is over there is nothing to look at any more."""
-    assert withdrawal.to_look_at(asks(**changed), POLICY) == what
+    assert withdrawal.to_look_at(asks(**{"day": 1, **changed}), POLICY) == what
 
 
 @pytest.mark.parametrize(
@@ -110,8 +72,8 @@ def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: str 
 )
 def test_the_time_runs_from_the_contract(changed: dict[str, Any], ends_at: datetime) -> None:
     """Fourteen days; 380 where nothing proves that the buyer was told."""
-    assert withdrawal.ends_at(asks(**changed), POLICY) == ends_at
-    assert withdrawal.last_day(asks(**changed), POLICY) == ends_at - timedelta.resolution
+    assert withdrawal.ends_at(asks(**{"day": 1, **changed}), POLICY) == ends_at
+    assert withdrawal.last_day(asks(**{"day": 1, **changed}), POLICY) == ends_at - timedelta.resolution
 
 
 @pytest.mark.parametrize(
@@ -140,7 +102,7 @@ def test_a_period_that_began_on_the_next_day_in_the_east_ends_there_if_that_is_l
     assert withdrawal.period_end(since, 14) == datetime(2026, 11, 24, tzinfo=east)
 
 
-A, B = line(1000, amount_minor=1200), line(250, line_id="b", amount_minor=800)
+A, B = use(1000, line_id="a", amount_minor=1200), use(250, line_id="b", amount_minor=800)
 
 
 @pytest.mark.parametrize(
@@ -148,24 +110,24 @@ A, B = line(1000, amount_minor=1200), line(250, line_id="b", amount_minor=800)
     [
         ({}, 2000, ()),
         ({"refundable_minor": 500}, 500, ()),
-        ({"lines": (line(250),)}, 1500, ()),
-        ({"lines": (line(250),), "order": UNINFORMED}, 2000, ()),
+        ({"lines": (use(250),)}, 1500, ()),
+        ({"lines": (use(250),), "order": UNINFORMED}, 2000, ()),
         ({"lines": (A, B), "order": UNINFORMED}, 2000, ()),
         ({"lines": (A, B)}, 600, (RefundedItem(line_id="b", amount_minor=600),)),
         (
-            {"lines": (line(500, amount_minor=1200), B)},
+            {"lines": (use(500, line_id="a", amount_minor=1200), B)},
             1200,
             (RefundedItem(line_id="a", amount_minor=600), RefundedItem(line_id="b", amount_minor=600)),
         ),
         # a free line that was used beside one that was not: all goes back, evenly
-        ({"lines": (line(5, amount_minor=0), line(line_id="b"))}, 2000, ()),
+        ({"lines": (use(5, amount_minor=0), use(line_id="b"))}, 2000, ()),
         # a line that is worth less than a cent is not named
         (
-            {"lines": (line(500, amount_minor=1), line(500, line_id="b", amount_minor=1999))},
+            {"lines": (use(500, amount_minor=1), use(500, line_id="b", amount_minor=1999))},
             999,
             (RefundedItem(line_id="b", amount_minor=999),),
         ),
-        ({"lines": (line(1000, amount_minor=1200), line(1000, line_id="b", amount_minor=800))}, 0, ()),
+        ({"lines": (use(1000, amount_minor=1200), use(1000, line_id="b", amount_minor=800))}, 0, ()),
         ({"lines": (A, replace(B, amount_minor=700))}, 552, None),  # they don't make up what was paid
         ({"lines": (A, B), "refundable_minor": 1999}, 599, None),  # some of it went back before
         ({"lines": (A, B), "overcharge_minor": 100}, 670, None),
@@ -181,7 +143,7 @@ def test_a_withdrawal_gives_back_what_was_not_used(
     changed: dict[str, Any], money_minor: int, items: tuple[RefundedItem, ...] | None
 ) -> None:
     """Everything without a complete consent; of several lines the unused ones, if they sum to what was paid."""
-    assert withdrawal.given_back(asks(**changed)) == (money_minor, items)
+    assert withdrawal.given_back(asks(**{"day": 1, **changed})) == (money_minor, items)
 
 
 def test_a_day_is_written_for_people() -> None:
