@@ -27,7 +27,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "ledger.providers.stripe": _WEBHOOKS,
     "ledger.providers.paddle": _WEBHOOKS,
     "ledger.providers.reading": _WEBHOOKS,
-    "ledger.providers.signatures": ("test_signatures",),
+    "ledger.providers.signatures": ("test_rejections", "test_signatures"),
     "ledger.providers.tags": ("test_translation",),
 }
 

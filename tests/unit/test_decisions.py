@@ -1,4 +1,4 @@
-"""Each answer of the policy as a whole: what moves, what a person is recommended, and what the customer is told of it."""
+"""Each answer of the policy as a whole: what moves, what a person is recommended, and what the customer is told."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -431,3 +431,15 @@ def test_every_reference_is_told_once() -> None:
     again = policy.decide(asks(CHANGED, order=US, declined_before=decided), POLICY)
     rests = "This rests on section 2 of our Refund & Cancellation Policy."
     assert (decided.reasons.count(rests), again.reasons.count(rests), again.reasons[-1]) == (1, 1, rests)
+
+
+def test_an_explanation_has_a_line_for_each_fact_and_each_rule() -> None:
+    """And marks the rule that spoke."""
+    decided = policy.decide(asks(TECHNICAL, order=US, failed_runs=3, failed_credits=30, lines=(use(250),)), POLICY)
+    first, *lines = policy.explain(decided).split("\n")
+    recommended = "review, recommended: replace, 15.00 EUR, 30 credits"
+    assert first == f"{recommended} (technical_problem, clause 6, policy {POLICY.version})"
+    facts, rules = lines[: len(decided.seen)], lines[len(decided.seen) :]
+    assert facts == [f"  · {fact}" for fact in decided.seen]
+    marks = [(" " if rule.rule != "technical_problem" else "→", rule) for rule in decided.explanation]
+    assert rules == [f"  {mark} {rule.rule}: {rule.why}" for mark, rule in marks]

@@ -261,7 +261,7 @@ def test_the_original_of_two_payments_is_the_earlier_then_the_one_of_the_lower_i
     """Whichever was heard first."""
     one, two = payment(PaymentId("stripe:a"), minute=2), payment(PaymentId("stripe:b"), minute=1)
     assert min(one, two, key=lambda paid: paid.precedence) == two
-    assert min(one, replace(two, at=one.at), key=lambda paid: paid.precedence) == one
+    assert min(replace(two, at=one.at), one, key=lambda paid: paid.precedence) == one
 
 
 def test_merging_changes_neither_what_was_known_nor_what_is_not_news() -> None:
