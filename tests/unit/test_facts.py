@@ -127,7 +127,9 @@ def otherwise(fact: Fact) -> Fact:
             return replace(fact, words=("Never.",))
         case PaymentSettled():
             return replace(fact, currency="USDX")
-        case PaymentFailed() | RefundAbandoned():
+        case PaymentFailed():
+            return fact  # it has no content but its time
+        case RefundAbandoned():
             return replace(fact, reason="none")
         case RefundSent():
             return replace(fact, refund_id="re_2")
