@@ -184,7 +184,7 @@ def _expressions(node: ast.expr, place: _Place) -> Iterator[ast.AST]:
             yield from (_with(node, elts=rest) for rest in _less(elements))
         case ast.Tuple(elts=elements, ctx=ast.Load()):
             yield from (_with(node, elts=rest) for rest in _less(elements))
-            if not isinstance(parent, ast.ExceptHandler | ast.Starred):
+            if not isinstance(parent, ast.ExceptHandler):
                 yield from (_with(node, elts=other) for other in _swapped(elements, ast.expr))
 
 
@@ -228,9 +228,10 @@ def _less(parts: list[Any]) -> Iterator[list[Any]]:
 
 
 def _swapped(parts: list[Any], kind: type[ast.AST]) -> Iterator[list[Any]]:
-    """The list with each two neighbours of a kind in the other order."""
+    """The list with each two neighbours of a kind in the other order; of constants alone it is a set's in disguise."""
     for position, (one, two) in enumerate(pairwise(parts)):
-        if isinstance(one, kind) and isinstance(two, kind):
+        is_set = all(isinstance(part, ast.Constant) for part in parts)
+        if isinstance(one, kind) and isinstance(two, kind) and not is_set:
             yield [*parts[:position], two, one, *parts[position + 2 :]]
 
 

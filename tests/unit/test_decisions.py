@@ -58,6 +58,12 @@ def says(outcome: Outcome, clause: str, rule: str, **more: Any) -> dict[str, Any
 ANSWERS = [
     # nothing is left
     (asks(CHANGED, refundable_minor=0), says(DECLINE, "1", "already_refunded"), "has gone back already", CANCEL),
+    (
+        asks(CHANGED, paid_minor=1, refundable_minor=0),
+        says(DECLINE, "1", "already_refunded"),
+        "back already",
+        "Nothing",
+    ),
     (asks(CHANGED, refundable_minor=1, order=US), says(DECLINE, "2", "not_refundable"), "packs are generally", CANCEL),
     (asks(CHANGED, paid_minor=0), says(DECLINE, "1", "already_refunded"), "Nothing was paid", CANCEL),
     (asks(CHANGED, paid_minor=0, is_subscription=True), says(DECLINE, "1", "already_refunded"), CANCEL, "gone back"),

@@ -326,6 +326,7 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
         ({"amount_paid": 900}, replace(MONTH, paid_minor=900)),  # the rest came from the buyer's credit balance
         ({"total": 0, "amount_paid": 0}, replace(MONTH, paid_minor=0)),  # our discount made it free
         ({"total": 1, **RENEWS}, RENEWED),
+        ({"lines.data.0.amount": 1}, month(amount_minor=1)),
         ({"lines.data.0.id": GONE}, month(line_id="0")),
         ({"lines.data.0.quantity": 2}, month(credits=2000)),
         ({"lines.data.0.parent": GONE}, MONTH),
@@ -669,6 +670,14 @@ def test_an_event_of_the_wrong_mode_or_version_is_parked(
     assert event is not None
     assert event.parked is reason
     assert bool(event.detail) is (reason is not None)
+
+
+def test_why_an_event_is_of_the_wrong_mode_is_told_to_whoever_looks() -> None:
+    """Which endpoint is subscribed to which ledger."""
+    for livemode, told in ((True, "a live-mode event on a test ledger"), (False, "a test-mode event on a live ledger")):
+        event = stripe.translate(stripes("refund.updated", REFUND, livemode=livemode), SOLD, is_live=not livemode)
+        assert event is not None
+        assert event.detail == told
 
 
 def test_a_type_that_nobody_reads_says_nothing() -> None:
