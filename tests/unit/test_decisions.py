@@ -206,6 +206,12 @@ ANSWERS = [
         "has gone back to you already",
         HINT,
     ),
+    (
+        asks(AMOUNT, order=US, overcharge_minor=1, paid_minor=2001),
+        says(DECLINE, "4", "wrong_amount"),
+        "has gone back to you already",
+        HINT,
+    ),
     (asks(AMOUNT, order=None), says(REVIEW, "4", "wrong_amount"), "You paid 20.00 EUR. We compare", HINT),
     (
         asks(AMOUNT, order=US, overcharge_minor=-1),
@@ -406,7 +412,9 @@ ANSWERS = [
 def test_each_answer_is_whole(asked: Situation, wanted: dict[str, Any], told: str, untold: str) -> None:
     """Its outcome, clause and rule, what moves or is recommended, and whom it tells what."""
     assert answer(asked) == wanted
-    words = " ".join(policy.decide(asked, POLICY).reasons)
+    reasons = policy.decide(asked, POLICY).reasons
+    assert all(reason.endswith(".") for reason in reasons)
+    words = " ".join(reasons)
     assert told in words
     assert untold not in words
 

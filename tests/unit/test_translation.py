@@ -5,8 +5,10 @@ The notifications here carry no more than what is read of them; whole ones stand
 
 import copy
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +35,7 @@ from ledger.facts import (
     RefundTotalReported,
 )
 from ledger.providers import paddle, stripe, tags
-from ledger.providers.reading import instant, moment, notification, objects, optional_text, text, whole
+from ledger.providers.reading import MAX_BODY_BYTES, instant, moment, notification, objects, optional_text, text, whole
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
 Json = dict[str, Any]
@@ -1111,6 +1113,14 @@ def test_a_body_that_is_no_notification_is_refused_with_the_reason(body: bytes, 
     """Before anything of it is believed."""
     with pytest.raises(UnusableBody, match=says_):
         notification(body, "id", "type")
+
+
+def test_a_body_may_be_as_large_as_the_readme_says() -> None:
+    """In kibibytes."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    said_ = re.search(r"or larger than (\d+) KiB", readme)
+    assert said_
+    assert int(said_[1]) * 1024 == MAX_BODY_BYTES
 
 
 def test_an_id_may_be_as_long_as_a_key_of_the_table_allows() -> None:
