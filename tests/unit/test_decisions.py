@@ -320,7 +320,7 @@ ANSWERS = [
     (
         asks(MISTAKEN, **{**RENEWAL, "lines": (use(1),)}),
         says(DECLINE, "3", "mistaken_renewal"),
-        "1 credits of this renewal were used since",
+        "so that there is no further one",
         "We look",
     ),
     (

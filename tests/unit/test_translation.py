@@ -682,6 +682,85 @@ def test_why_an_event_is_of_the_wrong_mode_is_told_to_whoever_looks() -> None:
         assert event.detail == told
 
 
+@pytest.mark.parametrize(
+    ("event_type", "source", "changes", "detail"),
+    [
+        ("checkout.session.completed", SESSION, {"metadata.product_id": "x"}, "metadata.product_id is 'x'"),
+        ("checkout.session.completed", SESSION, {"metadata": None}, "metadata.product_id is None"),
+        ("checkout.session.completed", SESSION, {"metadata.quantity": "0"}, "ValueError: metadata.quantity is 0"),
+        ("checkout.session.completed", SESSION, {"currency": "chf"}, "pack_1000 has no price in CHF"),
+        ("checkout.session.completed", SESSION, {"amount_subtotal": 1}, "1 USD for 1 × pack_1000 at 2000"),
+        (
+            "invoice.paid",
+            INVOICE,
+            {"billing_reason": "manual"},
+            "billing_reason manual with lines that are no prorations",
+        ),
+        (
+            "invoice.paid",
+            INVOICE,
+            {"lines.data.0.pricing.price_details.price": "x"},
+            "price x is not in the catalogue",
+        ),
+        ("invoice.paid", INVOICE, {"lines.data.0.quantity": 0}, "ValueError: quantity of creator_monthly is 0"),
+        ("refund.updated", REFUND, {"status": "x"}, "refund status x"),
+        ("charge.dispute.updated", DISPUTE, {"status": "x"}, "dispute status x"),
+        ("customer.subscription.updated", SUBSCRIPTION, {"status": "x"}, "subscription status x"),
+        (
+            "refund.updated",
+            REFUND,
+            {"charge": "", "payment_intent": ""},
+            "ValueError: neither payment_intent nor charge is named",
+        ),
+        ("refund.updated", REFUND, {"amount": GONE}, "KeyError: 'amount'"),
+    ],
+)
+def test_a_parked_event_says_what_was_found(event_type: str, source: Json, changes: Json, detail: str) -> None:
+    """For the person who releases it: ids and words of the provider, nothing of a customer's."""
+    assert says(event_type, source, changes).detail == detail
+
+
+def test_an_unknown_version_is_told_with_the_one_to_set() -> None:
+    """For whoever set the endpoint up."""
+    told = says("refund.updated", REFUND, api_version="2025-03-31.basil").detail
+    assert told == "api_version 2025-03-31.basil: set the endpoint's version to 2026-10-28.endive"
+
+
+def test_a_parked_event_of_paddles_says_what_was_found() -> None:
+    """As Stripe's do."""
+    for event_type, data, changes, detail in (
+        ("transaction.completed", TRANSACTION, {"status": "paid"}, "transaction status paid"),
+        (
+            "transaction.completed",
+            TRANSACTION,
+            {"origin": "other"},
+            "origin other with lines that are no prorations",
+        ),
+        (
+            "transaction.completed",
+            TRANSACTION,
+            {"details.line_items.0.price_id": "x"},
+            "price x is not in the catalogue",
+        ),
+        (
+            "transaction.completed",
+            TRANSACTION,
+            {"details.line_items.0.quantity": 0},
+            "ValueError: quantity of pack_1000 is 0",
+        ),
+        (
+            "transaction.completed",
+            TRANSACTION,
+            {**RECURRING, "billing_period": None},
+            "ValueError: creator_monthly was paid without a billing_period",
+        ),
+        ("subscription.updated", ENTITY, {"status": "x"}, "subscription status x"),
+        ("adjustment.updated", ADJUSTMENT, {"status": "x"}, "adjustment status x"),
+        ("adjustment.updated", ADJUSTMENT, {"action": "x"}, "adjustment action x"),
+    ):
+        assert tells(event_type, data, changes).detail == detail
+
+
 def test_a_type_that_nobody_reads_says_nothing() -> None:
     """On either provider."""
     assert stripe.translate(stripes("charge.succeeded", REFUND), SOLD, is_live=False) is None

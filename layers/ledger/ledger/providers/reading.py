@@ -20,7 +20,6 @@ class NotBookable(Exception):
     """A genuine event that can't be booked. It never leaves `translate`: there it becomes a parked event."""
 
     def __init__(self, reason: ParkReason, detail: str) -> None:
-        super().__init__(detail)
         self.reason = reason
         self.detail = detail
 
