@@ -362,6 +362,12 @@ ANSWERS = [
         "is the renewal of a subscription for pack_1000, ordered on 4 August 2026.",
         HINT,
     ),
+    (
+        asks(UNRECOGNISED, **RENEWAL),
+        says(REVIEW, "5", "unrecognised_charge"),
+        "Thank you for asking us first.",
+        HINT,
+    ),
     # not refundable
     (
         asks(CHANGED, order=US, **OVER),
@@ -374,6 +380,12 @@ ANSWERS = [
         says(DECLINE, "3", "not_refundable"),
         "normally not refundable",
         "by mistake",
+    ),
+    (
+        asks(CHANGED, order=US, is_subscription=True),
+        says(DECLINE, "3", "not_refundable"),
+        "until the end of the period. Mandatory consumer rights of your country stay as they are. This rests on",
+        "was not the renewal",
     ),
     (
         asks(CHANGED, **RENEWAL),
@@ -425,6 +437,7 @@ def test_a_small_renewal_by_mistake_is_refunded_up_to_the_limit_of_its_currency(
     asked = asks(MISTAKEN, **RENEWAL)
     approved = says(APPROVE, "3", "mistaken_renewal", money_minor=2000, ends_subscription=True)
     assert answer(asked, generous) == approved
+    assert "We refund it and stop further renewals." in policy.decide(asked, generous).reasons[0]
     assert answer(replace(asked, paid_minor=2001, refundable_minor=2001), generous)["outcome"] is REVIEW
     assert answer(replace(asked, currency="USD"), generous)["outcome"] is REVIEW
     assert answer(replace(asked, paid_minor=1, refundable_minor=1), POLICY)["outcome"] is REVIEW

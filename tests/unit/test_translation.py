@@ -328,6 +328,7 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
         ({"amount_paid": 900}, replace(MONTH, paid_minor=900)),  # the rest came from the buyer's credit balance
         ({"total": 0, "amount_paid": 0}, replace(MONTH, paid_minor=0)),  # our discount made it free
         ({"total": 1, **RENEWS}, RENEWED),
+        ({"total": 0, "subtotal": 1, "amount_paid": 0}, replace(MONTH, paid_minor=0)),
         ({"lines.data.0.amount": 1}, month(amount_minor=1)),
         ({"lines.data.0.id": GONE}, month(line_id="0")),
         ({"lines.data.0.quantity": 2}, month(credits=2000)),
@@ -897,6 +898,7 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
         ({"custom_data": None}, replace(BOUGHT, claim=None, order_id=None, account_id=NOBODY)),
         ({"custom_data": ["order_id"]}, replace(BOUGHT, claim=None, order_id=None, account_id=NOBODY)),
         ({"customer_id": None}, replace(BOUGHT, customer_id=None)),
+        ({"customer_id": {"id": "ctm_1"}}, replace(BOUGHT, customer_id=None)),
         ({"invoice_number": None}, replace(BOUGHT, invoice_number=None)),
         ({"details.line_items.0.quantity": 3}, one(credits=3000)),
         ({"details.adjusted_totals": GONE}, BOUGHT),
