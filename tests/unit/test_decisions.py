@@ -79,7 +79,19 @@ ANSWERS = [
         "has gone back already",
         "Nothing was paid",
     ),
+    (
+        asks(CHANGED, refundable_minor=0, declined_before=BEFORE, is_disputed=True),
+        says(DECLINE, "1", "already_refunded"),
+        "back already",
+        "No.",
+    ),
     # decided before
+    (
+        asks(CHANGED, declined_before=BEFORE, is_disputed=True, order=US),
+        says(DECLINE, "2", "decided_before"),
+        "No.",
+        "bank",
+    ),
     (
         asks(CHANGED, declined_before=BEFORE, order=US),
         says(DECLINE, "2", "decided_before"),
@@ -368,6 +380,7 @@ ANSWERS = [
         "Thank you for asking us first.",
         HINT,
     ),
+    (asks(UNRECOGNISED, order=US, **OVER), says(REVIEW, "5", "unrecognised_charge"), "25.00 EUR", "above the price"),
     # not refundable
     (
         asks(CHANGED, order=US, **OVER),
