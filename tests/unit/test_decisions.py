@@ -161,7 +161,7 @@ ANSWERS = [
         asks(WITHDRAWAL, is_disputed=True),
         says(REVIEW, "5", "open_dispute"),
         "We have noted when you declared",
-        "ask us again",
+        HINT,
     ),
     (
         asks(WITHDRAWAL, is_disputed=True, is_subscription=True),

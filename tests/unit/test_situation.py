@@ -26,7 +26,8 @@ def test_a_situation_says_no_more_than_was_told() -> None:
     assert not any(marks)
     assert (plain.drawn, plain.kept, plain.asked, plain.age) == (0, 0, plain.now, timedelta(days=3))
     assert plainly(asked_at=MADE).asked == MADE
-    assert LineUse(line_id="0", amount_minor=1, granted=5, drawn=0).unused == 5
+    line = LineUse(line_id="0", amount_minor=1, granted=5, drawn=0)
+    assert (line.unused, line.taken_back) == (5, 0)
 
 
 @pytest.mark.parametrize(

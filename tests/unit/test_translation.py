@@ -935,6 +935,17 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
             {**RECURRING, "origin": "subscription_charge"},
             replace(LATER_PERIOD, claim=None, is_renewal=False),
         ),
+        # a pack beside a subscription: the period is paid for all the same
+        (
+            {
+                **SUBSCRIBES,
+                "details.line_items": [
+                    {**TRANSACTION["details"]["line_items"][0], "id": "txnitm_0"},
+                    {**TRANSACTION["details"]["line_items"][0], "price_id": "pri_01jcreatormonthly0000000a"},
+                ],
+            },
+            replace(FIRST, lines=(replace(BOUGHT.lines[0], line_id="txnitm_0"), *FIRST.lines)),
+        ),
         # a pack in a renewal's transaction
         (
             {**RECURRING, "details.line_items.0.price_id": "pri_01jpack100000000000000000a"},

@@ -183,7 +183,7 @@ def _session_lines(said: _Said) -> tuple[tuple[PaidLine, ...], int]:
         expires_at=product.expires_at(said.at, None),
     )
     # The excess as it was paid, with its share of tax and discount.
-    overcharge_minor = paid_minor * (subtotal_minor - price_minor) // subtotal_minor if subtotal_minor else 0
+    overcharge_minor = paid_minor * (subtotal_minor - price_minor) // subtotal_minor
     return (line,), overcharge_minor
 
 
