@@ -413,7 +413,14 @@ ANSWERS = [
         "by mistake",
     ),
     # the right is mentioned to whom it would serve
-    (asks(TWICE, now=SETTLED), says(REVIEW, "4", "charged_twice", recommended=DECLINE), f"{HINT} from this", "rests"),
+    (
+        asks(TWICE, now=SETTLED),
+        says(REVIEW, "4", "charged_twice", recommended=DECLINE),
+        f"that you describe. {HINT} from this contract, for no reason, until 16 November 2026.",
+        "rests",
+    ),
+    (asks(TWICE, is_disputed=True), says(DECLINE, "5", "open_dispute"), HINT, "noted"),
+    (asks(TWICE, declined_before=BEFORE), says(DECLINE, "2", "decided_before"), HINT, "twice"),
     (asks(TECHNICAL), says(REVIEW, "6", "technical_problem", recommended=DECLINE), "until 16 November 2026.", "rests"),
     (asks(AMOUNT, paid_minor=1800), says(DECLINE, "4", "wrong_amount"), "until 16 November 2026.", "does not apply"),
     (asks(AMOUNT, **OVER), says(APPROVE, "4", "wrong_amount", money_minor=500), "the difference", HINT),
