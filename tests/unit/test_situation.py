@@ -87,6 +87,8 @@ def test_what_is_left_of_the_money_and_of_an_amount_above_the_price(
     ("lines", "changed", "unused_minor"),
     [
         ((use(0),), {}, 2000),
+        ((), {}, 2000),
+        ((use(0, 1000),), {"refundable_minor": 500}, 500),  # its credits are gone, not used
         ((use(0), use(granted=0)), {"refundable_minor": 700}, 700),
         ((use(250),), {}, 1500),
         ((use(1000),), {}, 0),
