@@ -170,6 +170,8 @@ def _expressions(node: ast.expr, place: _Place) -> Iterator[ast.AST]:
         case ast.IfExp():
             yield node.body
             yield node.orelse
+        case ast.Constant(value=".") if isinstance(parent, ast.JoinedStr):
+            return  # it ends a sentence
         case ast.Constant() if not (isinstance(parent, ast.Dict) and field == "keys"):  # without it says as much
             yield from _constants(node.value)
         case ast.Call():

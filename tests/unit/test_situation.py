@@ -103,6 +103,7 @@ def test_what_is_left_of_the_money_and_of_an_amount_above_the_price(
         # a free line beside one that was paid is worth nothing
         ((use(1000, amount_minor=2000), use(0, amount_minor=0)), {}, 0),
         ((use(1000, amount_minor=2000), use(0, amount_minor=-7)), {}, 0),
+        ((use(1000, amount_minor=1), use(0, amount_minor=0)), {}, 0),
         ((use(500, amount_minor=1), use(0, granted=1, amount_minor=1)), {}, 1500),
         # a line that granted nothing has no credits to price
         ((use(500), use(7, granted=0, amount_minor=9000)), {}, 1000),
