@@ -110,4 +110,6 @@ def test_the_shipped_figures_are_read_with_their_units() -> None:
     assert read.duplicate_settling == timedelta(minutes=15)
     assert read.similar_within == timedelta(days=2)
     assert read.automatic_renewal_refund_up_to_minor == {"EUR": 2000}
+    assert policy.parse({**RIGHT, "automatic_renewal_refund_up_to_minor": {"EUR": 0}})
+    assert read.withdrawal_countries == frozenset(RIGHT["withdrawal_countries"])
     assert policy.load().automatic_renewal_refund_up_to_minor == {}
