@@ -117,7 +117,7 @@ def _transaction(said: _Said) -> dict[str, Any]:
         return {"owner": owner}  # a trial, or a change of the payment method: nothing was bought
     if text(transaction, "status") != "completed":
         raise NotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {transaction['status']}")
-    adjusted = transaction["details"].get("adjusted_totals") or {}
+    adjusted = transaction["details"].get("adjusted_totals")
     if whole(totals, "grand_total") > 0 and optional_text(adjusted, "grand_total") == "0":
         raise NotBookable(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
     lines = _lines(said)

@@ -33,7 +33,6 @@ class SignatureRejected(Exception):
     """The delivery is not proven to be the provider's. Nothing of it may be stored, believed or logged."""
 
     def __init__(self, reason: Rejection) -> None:
-        super().__init__(reason.value)
         self.reason = reason
 
 

@@ -134,7 +134,7 @@ def _session(said: _Said) -> dict[str, Any]:
         return {"owner": owner}
     lines, overcharge_minor = _session_lines(said)
     paid_minor = whole(session, "amount_total")
-    if paid_minor <= 0 and not _is_free_order(owner, whole(session, "amount_subtotal")):
+    if paid_minor <= 0 and owner.order_id is None:
         raise NotBookable(ParkReason.UNDERPAID, "nothing was paid, and no order of ours says that it is free")
     payment_id = _payment_id(optional_text(session, "payment_intent") or text(session, "id"))
     payment = PaymentSettled(
@@ -213,7 +213,7 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
     if reason not in _PAYS_FOR_A_PERIOD:
         raise NotBookable(ParkReason.UNEXPECTED_CHARGE, f"billing_reason {reason} with lines that are no prorations")
     total_minor, subtotal_minor = whole(invoice, "total"), whole(invoice, "subtotal")
-    if total_minor <= 0 and subtotal_minor > 0 and not _is_free_order(owner, subtotal_minor):
+    if total_minor <= 0 and subtotal_minor > 0 and owner.order_id is None:
         raise NotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
     if total_minor < 0:  # prorations gave more than the period costs: it is paid, and a person says what it grants
         raise NotBookable(ParkReason.UNEXPECTED_CHARGE, "a period was paid by prorations that left a credit")
@@ -292,11 +292,6 @@ def _quantity(line: Json, product: Product) -> int:
     if quantity < 1:
         raise ValueError(f"quantity of {product.product_id} is {quantity}")
     return quantity
-
-
-def _is_free_order(owner: Owner, subtotal_minor: int) -> bool:
-    """An order of ours that a discount made free: it had a price."""
-    return owner.order_id is not None and subtotal_minor > 0
 
 
 def _invoice_payment(said: _Said) -> dict[str, Any]:
