@@ -65,6 +65,7 @@ def test_what_is_not_signed_by_a_secret_of_ours_is_a_mismatch(provider: str) -> 
     assert verdict(provider, header(provider, signed=signature(provider, body=b"{}"))) is Rejection.MISMATCH
     assert verdict(provider, header(provider, signed=signature(provider, NOW + 1))) is Rejection.MISMATCH
     assert verdict(provider, header(provider, signed="é")) is Rejection.MISMATCH
+    assert verdict(provider, header(provider, signed="a=b")) is Rejection.MISMATCH
 
 
 @each_provider
