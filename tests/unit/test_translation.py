@@ -703,6 +703,7 @@ def test_why_an_event_is_of_the_wrong_mode_is_told_to_whoever_looks() -> None:
             {"lines.data.0.pricing.price_details.price": "x"},
             "price x is not in the catalogue",
         ),
+        ("invoice.paid", INVOICE, {"lines.has_more": True}, "the invoice has more lines than the event shows"),
         ("invoice.paid", INVOICE, {"lines.data.0.quantity": 0}, "ValueError: quantity of creator_monthly is 0"),
         ("refund.updated", REFUND, {"status": "x"}, "refund status x"),
         ("charge.dispute.updated", DISPUTE, {"status": "x"}, "dispute status x"),

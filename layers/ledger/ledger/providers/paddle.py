@@ -153,10 +153,8 @@ def _paid_period(said: _Said, origin: str, lines: tuple[PaidLine, ...]) -> str |
     """The period of a subscription that a payment pays for."""
     subscription_id = optional_text(said.source, "subscription_id")
     period = said.source.get("billing_period")
-    is_recurring = any(
-        product and product.kind is ProductKind.SUBSCRIPTION
-        for product in (said.catalogue.product(line.product_id) for line in lines)
-    )
+    sold = (said.catalogue.products[line.product_id] for line in lines)
+    is_recurring = any(product.kind is ProductKind.SUBSCRIPTION for product in sold)
     if origin == "subscription_charge" or not (is_recurring and subscription_id and period):
         return None
     return f"period/paddle:{subscription_id}/{instant(period['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
