@@ -7,7 +7,7 @@ from proof.mutants.mutations import Mutant, mutants_of
 from tools.engines import ROOT
 
 SECONDS = 60
-"""After so long a mutant counts as endless; without one the tests of a module take a few."""
+"""Of the processor's time: after so many a mutant counts as endless. All of these tests take a quarter of it."""
 
 _MONEY = ("test_purchases", "test_lots", "test_facts", "test_money_goes_back", "test_approved_refunds")
 _POLICY = ("test_decisions", "test_policy")

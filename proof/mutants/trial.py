@@ -28,6 +28,8 @@ from tools.engines import die_with_parent
 _OURS = {"ledger", "tests", "tools", "functions"}
 _NOT_OURS = ("boto3", "moto", "pynamodb.connection", "aws_lambda_powertools.metrics", "stripe", "paddle_billing.Client")
 _MOST_MEMORY = 2 * 1024**3
+_WAITED = 20
+"""How much longer than that by the clock: the machine has other things to do, and a mutant may only sleep."""
 _QUICK = (
     *("-x", "--noconftest", "--assert=plain", "--tb=no", "--no-header", "-W", "ignore"),
     *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:unraisableexception"),
@@ -48,50 +50,49 @@ class Trial:
 
     mutant: Mutant | None
     tests: tuple[str, ...]
-    seconds: float  # after so many it counts as endless
+    seconds: int  # of the processor's time: after so many it counts as endless
     case: int = 0  # the number that the mutant was drawn under
 
 
 def tried(trials: Iterable[Trial], at_once: int = 1) -> Iterator[tuple[Trial, Fate]]:
     """Try them, so many at once; each comes back with its fate, in the order in which they end."""
-    _import_what_is_not_ours()
-    with tempfile.TemporaryDirectory() as compiled:
-        # Bytecode is kept for the trials to come, but not of mutants: those are compiled by `_Planted`.
-        sys.pycache_prefix, sys.dont_write_bytecode = compiled, False
-        yield from _tried(trials, at_once)
-
-
-def _tried(trials: Iterable[Trial], at_once: int) -> Iterator[tuple[Trial, Fate]]:
+    for name in _NOT_OURS:
+        importlib.import_module(name)
     running: dict[int, tuple[Trial, float]] = {}
     waiting = iter(trials)
-    try:
-        while True:
-            while len(running) < at_once and (trial := next(waiting, None)):
-                running[_begun(trial)] = (trial, time.monotonic() + trial.seconds)
-            if not running:
-                return
-            yield from _ended(running)
-    finally:
-        for child in running:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+    with tempfile.TemporaryDirectory() as compiled:
+        try:
+            while True:
+                while len(running) < at_once and (trial := next(waiting, None)):
+                    running[_begun(trial, compiled)] = (trial, time.monotonic() + trial.seconds * _WAITED)
+                if not running:
+                    return
+                time.sleep(0.005)
+                yield from _ended(running)
+        finally:
+            for child in running:
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
 
 
 def _ended(running: dict[int, tuple[Trial, float]]) -> Iterator[tuple[Trial, Fate]]:
-    time.sleep(0.005)
     for child, (trial, until) in list(running.items()):
         pid, status = os.waitpid(child, os.WNOHANG)
+        if not pid and time.monotonic() > until:
+            os.killpg(child, signal.SIGKILL)
+            pid, status = os.waitpid(child, 0)
         if pid:
             del running[child]
-            yield trial, Fate.SURVIVED if os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK else Fate.KILLED
-        elif time.monotonic() > until:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            del running[child]
-            yield trial, Fate.TIMED_OUT
+            yield trial, _fate_of(os.waitstatus_to_exitcode(status))
 
 
-def _begun(trial: Trial) -> int:
+def _fate_of(exit_code: int) -> Fate:
+    if exit_code in {-signal.SIGXCPU, -signal.SIGKILL}:
+        return Fate.TIMED_OUT
+    return Fate.SURVIVED if exit_code == pytest.ExitCode.OK else Fate.KILLED
+
+
+def _begun(trial: Trial, compiled: str) -> int:
     sys.stdout.flush()
     child = os.fork()
     if child:
@@ -102,13 +103,15 @@ def _begun(trial: Trial) -> int:
     try:
         os.setpgid(0, 0)
         die_with_parent()
-        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # to look for them takes a third of a small trial
-        gc.disable()
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-        if not os.environ.get("MUTANTS_SHOW"):
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (trial.seconds, trial.seconds + 1))
+        # Half of a small trial's time went into looking for plugins, and into compiling what is no mutant.
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        sys.pycache_prefix, sys.dont_write_bytecode = compiled, False
+        gc.disable()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
         code = _told(trial)
     finally:
         os._exit(code)
@@ -160,8 +163,3 @@ class _Repeatable:
             suppress_health_check=list(hypothesis.HealthCheck),
         )
         hypothesis.settings.load_profile("mutants")
-
-
-def _import_what_is_not_ours() -> None:
-    for name in _NOT_OURS:
-        importlib.import_module(name)
