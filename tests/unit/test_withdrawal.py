@@ -114,6 +114,7 @@ A, B = use(1000, line_id="a", amount_minor=1200), use(250, line_id="b", amount_m
         ({"lines": (use(250),), "order": UNINFORMED}, 2000, ()),
         ({"lines": (A, B), "order": UNINFORMED}, 2000, ()),
         ({"lines": (A, B)}, 600, (RefundedItem(line_id="b", amount_minor=600),)),
+        ({"lines": (A, B, use(granted=0, amount_minor=0))}, 600, (RefundedItem(line_id="b", amount_minor=600),)),
         (
             {"lines": (use(500, line_id="a", amount_minor=1200), B)},
             1200,
