@@ -886,6 +886,7 @@ def one(payment: PaymentSettled = BOUGHT, **of_the_line: Any) -> PaymentSettled:
     return replace(payment, lines=(replace(payment.lines[0], **of_the_line),))
 
 
+NO_MONEY = {"details.totals.total": "0", "details.totals.grand_total": "0"}
 PRORATION = {**TRANSACTION["details"]["line_items"][0], "proration": {"rate": "0.5"}}
 FREE_LINE = {"price_id": "pri_other", "totals": {"subtotal": "0", "total": "0"}}
 TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": "0", "total": "0"}}
@@ -905,6 +906,7 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
         ({"details.adjusted_totals": GONE}, BOUGHT),
         ({"details.adjusted_totals": {"grand_total": "1"}}, BOUGHT),
         ({"details.totals.total": "1"}, BOUGHT),
+        ({**NO_MONEY, "details.totals.subtotal": "1"}, replace(BOUGHT, paid_minor=0)),
         (
             {"details.totals.grand_total": "0", "details.adjusted_totals.grand_total": "0"},
             replace(BOUGHT, paid_minor=0),  # the buyer's credit balance paid all of it
@@ -958,9 +960,6 @@ def test_a_transaction_pays_for_what_its_lines_are_priced_at(changes: Json, paym
     """Judged by origin, total and price."""
     event = tells("transaction.completed", TRANSACTION, changes)
     assert (event.payment, event.parked, event.names) == (payment, None, (TXN,)), event.detail
-
-
-NO_MONEY = {"details.totals.total": "0", "details.totals.grand_total": "0"}
 
 
 @pytest.mark.parametrize(
