@@ -329,6 +329,10 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
         ({"total": 0, "amount_paid": 0}, replace(MONTH, paid_minor=0)),  # our discount made it free
         ({"total": 1, **RENEWS}, RENEWED),
         ({"total": 0, "subtotal": 1, "amount_paid": 0}, replace(MONTH, paid_minor=0)),
+        (
+            {"total": 1, "parent.subscription_details.metadata": None},
+            replace(MONTH, claim=PERIOD, covers=None, order_id=None, account_id=NOBODY),
+        ),
         ({"lines.data.0.amount": 1}, month(amount_minor=1)),
         ({"lines.data.0.id": GONE}, month(line_id="0")),
         ({"lines.data.0.quantity": 2}, month(credits=2000)),
@@ -426,6 +430,7 @@ def test_a_trial_grants_where_the_catalogue_says_so() -> None:
         ({"billing_reason": "manual"}, ParkReason.UNEXPECTED_CHARGE),
         ({"billing_reason": None}, ParkReason.UNKNOWN_SHAPE),
         ({"total": 0, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
+        ({"total": 0, "subtotal": 1, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
         ({"total": -1, "subtotal": 1, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
         ({"total": -1}, ParkReason.UNEXPECTED_CHARGE),
         ({"total": -1, "subtotal": 0}, ParkReason.UNEXPECTED_CHARGE),
