@@ -908,6 +908,7 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
         ({"customer_id": {"id": "ctm_1"}}, replace(BOUGHT, customer_id=None)),
         ({"invoice_number": None}, replace(BOUGHT, invoice_number=None)),
         ({"details.line_items.0.quantity": 3}, one(credits=3000)),
+        ({"details.line_items.0.totals": {"subtotal": "1", "total": "1"}}, one(amount_minor=1)),
         ({"details.adjusted_totals": GONE}, BOUGHT),
         ({"details.adjusted_totals": {"grand_total": "1"}}, BOUGHT),
         ({"details.totals.total": "1"}, BOUGHT),

@@ -152,12 +152,11 @@ def _transaction(said: _Said) -> dict[str, Any]:
 def _paid_period(said: _Said, origin: str, lines: tuple[PaidLine, ...]) -> str | None:
     """The period of a subscription that a payment pays for."""
     subscription_id = optional_text(said.source, "subscription_id")
-    period = said.source.get("billing_period")
     sold = (said.catalogue.products[line.product_id] for line in lines)
     is_recurring = any(product.kind is ProductKind.SUBSCRIPTION for product in sold)
-    if origin == "subscription_charge" or not (is_recurring and subscription_id and period):
+    if origin == "subscription_charge" or not (is_recurring and subscription_id):
         return None
-    return f"period/paddle:{subscription_id}/{instant(period['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
+    return f"period/paddle:{subscription_id}/{instant(said.source['billing_period']['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _lines(said: _Said) -> tuple[PaidLine, ...]:
