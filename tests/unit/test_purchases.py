@@ -361,6 +361,9 @@ def test_a_sum_is_split_over_what_is_left_of_each_line() -> None:
     of_three = payment(lines=(*LINES, third), paid_minor=3000)
     # of the first line more went back than it cost: the others give the rest
     assert split(1000, of_three, Refunded(1500, {"a": 800})) == items(("b", 500), ("c", 500))
+    assert split(1600, of_three, Refunded(600, {"a": 500}, 300)) == items(("a", 200), ("b", 700), ("c", 700))
+    assert split(2, of_three, Refunded(named_minor={"a": 1000, "b": 999, "c": 998})) == items(("c", 2))
+    assert split(1000, of_three, Refunded(named_minor={"a": 1000, "b": 999})) == items(("c", 1000))
     assert split(1, settled, Refunded()) == items(("b", 1))
     assert split(0, settled, Refunded()) == ()
 
