@@ -56,7 +56,7 @@ def parse(body: bytes) -> Json:
         raise UnusableBody(f"The body is a {content.get('object')!r}: subscribe the endpoint to snapshot events.")
     try:
         moment(content.get("created"))
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, OverflowError) as error:
         raise UnusableBody("The body has no usable `created`: it is not an event.") from error
     if not isinstance(content.get("data"), dict) or not isinstance(content["data"].get("object"), dict):
         raise UnusableBody("The body has no data.object: it is not an event.")
@@ -204,7 +204,7 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
     details = (invoice.get("parent") or {}).get("subscription_details")
     owner = said.owner((details or {}).get("metadata"))
     if not details:
-        return {"owner": owner}
+        return {}
     reason = text(invoice, "billing_reason")
     subscription_id = f"stripe:{text(details, 'subscription')}"
     lines, period_start = _invoice_lines(said)
