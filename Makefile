@@ -48,6 +48,11 @@ proof: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engine
 	@$(PYTHON) -m proof $(if $(LONG),--long) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(PART),--part $(PART)) $(if $(CASE),--case $(CASE)) $(if $(KEEP),--keep) $(JSON)
 
+.PHONY: mutants
+mutants: .venv/.installed ## Do small wrongs to the core; the tests must tell each: [MODULE=…] [SAMPLE=n] [SEED=…] [FORMAT=json]
+	@$(PYTHON) -m proof.mutants $(if $(MODULE),--module $(MODULE)) $(if $(SAMPLE),--sample $(SAMPLE)) \
+		$(if $(SEED),--seed $(SEED)) $(JSON)
+
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: check test lint format validate build runtime engines lock events openapi clean

@@ -44,6 +44,7 @@ def parts() -> list[Part]:
             4,
         ),
         Part("model", "a model of the protocol, checked in every state: no guard is missing, and none does nothing", 3),
+        Part("mutants", "whatever small wrong is done to the core, a test tells it", 3),
     ]
 
 

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from ledger import policy
 from ledger.book import Recorded, record
@@ -23,6 +24,7 @@ from ledger.facts import (
 )
 from ledger.orders import Consent, Order
 from ledger.ports import Commit, Store
+from ledger.situation import LineUse, Situation
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -183,3 +185,45 @@ def ordered(
     if store.commit(Commit(order=order)):
         raise AssertionError(f"{order_id} is there already")
     return payment(claim=f"order/{order_id}")
+
+
+MADE = datetime(2026, 11, 2, 12, tzinfo=UTC)  # a Monday
+CONSENT = Consent(
+    given_at=MADE, text_version="1", asked_to_begin=True, acknowledged_loss=True, confirmation_id="mail_1"
+)
+ORDER = Order(
+    order_id=OrderId("order_1"),
+    account_id=ADA,
+    provider="stripe",
+    product_id="pack_1000",
+    price_minor=1800,
+    currency="EUR",
+    country="DE",
+    is_business=False,
+    policy_version="1",
+    made_at=MADE,
+    consent=CONSENT,
+)
+"""What a consumer in Germany ordered: 1,000 credits at 18.00 EUR, with complete consent."""
+
+
+def use(
+    drawn: int = 0, taken_back: int = 0, *, line_id: str = "0", amount_minor: int = 2000, granted: int = 1000
+) -> LineUse:
+    """A line of 1,000 credits at 20.00, and what became of it."""
+    return LineUse(line_id=line_id, amount_minor=amount_minor, granted=granted, drawn=drawn, taken_back=taken_back)
+
+
+def asks(reason: Reason = Reason.WITHDRAWAL, *, day: float = 3, **changed: Any) -> Situation:
+    """Somebody paid 20.00 EUR for 1,000 credits with that order, and asks for money back after so many days."""
+    asked = Situation(
+        reason=reason,
+        now=MADE + timedelta(days=day),
+        paid_at=MADE,
+        paid_minor=2000,
+        currency="EUR",
+        refundable_minor=2000,
+        lines=(use(),),
+        order=ORDER,
+    )
+    return replace(asked, **changed)

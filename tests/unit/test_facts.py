@@ -11,18 +11,32 @@ from ledger import catalogue
 from ledger.facts import (
     ChargebackChanged,
     ChargebackState,
+    CreditRecorded,
+    DisputeChanged,
     DisputeState,
     Fact,
     Facts,
+    FraudWarned,
+    HoldLifted,
+    PaidLine,
+    PaymentFailed,
     PaymentId,
+    PaymentSettled,
+    RefundAbandoned,
+    RefundApproved,
+    RefundChanged,
+    RefundDeclined,
+    RefundedItem,
+    RefundSent,
     RefundState,
     RefundTotalReported,
+    facts_of,
     merge,
 )
 from ledger.lots import Lot
 from ledger.providers import stripe
 from ledger.purchases import Purchase, target
-from tests.builders import at, dispute, payment, refund
+from tests.builders import ADA, PI, at, dispute, payment, refund
 from tools.stories import EVENTS, telling
 
 minutes = st.integers(0, 5)
@@ -69,6 +83,198 @@ def test_which_event_told_a_fact_is_no_news() -> None:
     """Two Event objects of one payment carry one fact."""
     known = merge({}, [payment()])
     assert merge(known, [replace(payment(), cause="stripe:evt_other")]) is known
+
+
+EACH: dict[str, Fact] = {
+    "payment": payment(),
+    "failure": PaymentFailed(at=at(1), cause="c"),
+    "refund:re_1": refund(),
+    "approved:case_1-1": RefundApproved(tag="case_1-1", case_id="case_1", amount_minor=5, at=at(1), cause="c"),
+    "sent:case_1-1": RefundSent(tag="case_1-1", refund_id="re_1", at=at(1), cause="c"),
+    "abandoned:case_1-1": RefundAbandoned(tag="case_1-1", reason="r", at=at(1), cause="c"),
+    "declined:withdrawal": RefundDeclined(
+        case_id="case_1", reason="withdrawal", clause="2", words=("No.",), at=at(1), cause="c"
+    ),
+    "refund_total:ch_1": RefundTotalReported(charge_id="ch_1", total_minor=5, at=at(1), cause="c"),
+    "dispute:dp_1": dispute(),
+    "chargeback:adj_1": ChargebackChanged(
+        adjustment_id="adj_1",
+        kind="chargeback",
+        is_reversal=False,
+        state=ChargebackState.TAKEN,
+        amount_minor=5,
+        created_at=at(1),
+        at=at(1),
+        cause="c",
+    ),
+    "credit:adj_1": CreditRecorded(adjustment_id="adj_1", is_reversal=False, amount_minor=5, at=at(1), cause="c"),
+    "fraud_warning:w_1": FraudWarned(warning_id="w_1", is_actionable=True, at=at(1), cause="c"),
+    "lifted:dispute:stripe:dp_1": HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=at(1), cause="c"),
+}
+"""One fact of each kind, by the key that it is stored under."""
+
+
+@pytest.mark.parametrize("key", EACH)
+def test_a_fact_is_stored_under_what_it_is_about(key: str) -> None:
+    """Another key would be another fact: what is stored already would be heard anew."""
+    assert EACH[key].key == key
+
+
+def otherwise(fact: Fact) -> Fact:
+    """The same fact with another content."""
+    match fact:
+        case RefundDeclined():
+            return replace(fact, words=("Never.",))
+        case PaymentSettled():
+            return replace(fact, currency="USDX")
+        case PaymentFailed():
+            return fact  # it has no content but its time
+        case RefundAbandoned():
+            return replace(fact, reason="none")
+        case RefundSent():
+            return replace(fact, refund_id="re_2")
+        case HoldLifted():
+            return replace(fact, actor="tom")
+        case RefundTotalReported():
+            return replace(fact, total_minor=6)
+        case FraudWarned():
+            return replace(fact, is_actionable=False)
+        case _:
+            return replace(fact, amount_minor=fact.amount_minor + 1)
+
+
+@pytest.mark.parametrize("key", EACH)
+def test_of_two_facts_of_one_kind_the_later_stands_and_of_payments_the_first(key: str) -> None:
+    """Whichever is heard first, and whatever they say."""
+    fact = EACH[key]
+    for one, two in ((fact, otherwise(fact)), (otherwise(fact), fact)):
+        later = replace(two, at=two.at + timedelta(seconds=1))
+        stands = one if key == "payment" else later
+        assert merge(merge({}, [one]), [later]) == merge(merge({}, [later]), [one]) == {key: stands}
+
+
+@pytest.mark.parametrize("key", EACH)
+def test_two_contents_of_one_instant_end_the_same_in_any_order(key: str) -> None:
+    """The order of versions is total: something always has the last word, and it is never the event."""
+    fact = EACH[key]
+    other = otherwise(fact)
+    assert merge(merge({}, [fact]), [other]) == merge(merge({}, [other]), [fact])
+    assert merge({key: fact}, [replace(fact, cause="zzz")]) == {key: fact}
+    assert merge({key: fact}, [replace(fact, cause="")]) == {key: fact}
+
+
+RANKS = {
+    RefundState: "pending requires_action succeeded canceled failed",
+    DisputeState: "inquiry inquiry_closed open under_review lost appealed prevented won",
+    ChargebackState: "taken rejected reversed",
+}
+
+
+@pytest.mark.parametrize("states", RANKS)
+def test_states_are_stored_by_name_and_supersede_each_other_in_this_order(states: type[RefundState]) -> None:
+    """Facts are stored with them, and merged by their ranks: neither may ever change."""
+    assert sorted(states, key=lambda state: state.rank) == RANKS[states].split()
+    assert [state.rank for state in states] == list(range(len(states)))
+
+
+def test_a_refunds_state_outranks_its_time_a_disputes_time_its_state() -> None:
+    """A refund may fail late, and is never unfailed; a dispute goes wherever the bank takes it."""
+    failed, late = refund(state=RefundState.FAILED, minute=1), refund(minute=2)
+    assert merge(merge({}, [failed]), [late])[failed.key] == failed
+    won, reopened = dispute(DisputeState.WON, minute=1), dispute(DisputeState.OPEN, minute=2)
+    assert merge(merge({}, [won]), [reopened])[won.key] == reopened
+    reversed_, taken = chargeback("a", state=ChargebackState.REVERSED), replace(chargeback("a"), at=at(90))
+    assert merge(merge({}, [reversed_]), [taken])[taken.key] == reversed_
+
+
+def test_of_a_disputes_facts_of_one_instant_its_state_tells_then_its_movements_then_its_content() -> None:
+    """More movements of money are later; what is left to tell is anything, so long as it is always the same."""
+    small, large = dispute(DisputeState.LOST, 1), dispute(DisputeState.LOST, 2)
+    one, two = replace(large, movements=1), replace(small, movements=2)
+    won = dispute(DisputeState.WON, 1)
+    assert merge({}, [one, two])[one.key] == two
+    assert merge({}, [two, one])[one.key] == two
+    assert merge({}, [won, two])[won.key] == won
+    assert small.movements == 0
+
+
+def test_of_two_running_totals_of_one_instant_the_larger_stands() -> None:
+    """A total only grows."""
+    nine, ten = (RefundTotalReported(charge_id="c", total_minor=minor, at=at(1), cause="") for minor in (9, 10))
+    assert merge({}, [ten, nine]) == merge({}, [nine, ten]) == {"refund_total:c": ten}
+
+
+def test_of_two_warnings_of_one_instant_the_one_that_is_over_stands() -> None:
+    """A warning is acted on once."""
+    warned = FraudWarned(warning_id="w", is_actionable=True, at=at(1), cause="")
+    over = replace(warned, is_actionable=False)
+    assert merge({}, [over, warned]) == merge({}, [warned, over]) == {"fraud_warning:w": over}
+    again = replace(warned, at=at(2))
+    assert merge({}, [again, over]) == {"fraud_warning:w": again}
+
+
+OPEN = {"open", "under_review", "appealed"}
+
+
+@pytest.mark.parametrize("state", DisputeState)
+def test_a_dispute_is_open_until_the_bank_decides_and_holds_until_it_is_won(state: DisputeState) -> None:
+    """An inquiry is no dispute yet; one that was prevented never became one."""
+    assert state.is_open is (state in OPEN)
+    assert state.holds_account is (state in OPEN | {"lost"})
+
+
+def test_a_payment_says_no_more_than_was_told() -> None:
+    """What a provider doesn't say is not made up: no overcharge, no claim, no renewal."""
+    line = PaidLine(line_id="0", product_id="pack", credits=5, amount_minor=5, expires_at=None)
+    told = PaymentSettled(
+        payment_id=PI, account_id=ADA, paid_minor=5, currency="USD", lines=(line,), at=at(0), cause="stripe:evt_1"
+    )
+    assert (told.overcharge_minor, told.is_renewal, told.period, told.claim) == (0, False, None, None)
+    assert told.lot_id(0) == "stripe:pi_1/0"
+    assert RefundedItem(line_id="0", amount_minor=5).is_tax_only is False
+    approved = EACH["approved:case_1-1"]
+    assert isinstance(approved, RefundApproved)
+    assert approved.takes_credits is True
+
+
+def test_a_lot_is_named_after_the_claim_and_its_line() -> None:
+    """So that one claim can never be granted twice."""
+    assert payment(claim="order/ord_1").lot_id(2) == "order/ord_1/2"
+
+
+@pytest.mark.parametrize(
+    ("claim", "covers", "period"),
+    [
+        (None, None, None),
+        ("order/ord_1", None, None),
+        ("period/stripe:sub_1/2026-11-01", None, "period/stripe:sub_1/2026-11-01"),
+        ("order/ord_1", "period/stripe:sub_1/2026-11-01", "period/stripe:sub_1/2026-11-01"),
+        ("order/period/", None, None),
+    ],
+)
+def test_a_payment_pays_for_a_period_by_its_claim_or_beside_an_order(
+    claim: str | None, covers: str | None, period: str | None
+) -> None:
+    """No other payment may pay for the same one."""
+    assert payment(claim=claim, covers=covers).period == period
+
+
+def test_the_original_of_two_payments_is_the_earlier_then_the_one_of_the_lower_id() -> None:
+    """Whichever was heard first."""
+    one, two = payment(PaymentId("stripe:a"), minute=2), payment(PaymentId("stripe:b"), minute=1)
+    assert min(one, two, key=lambda paid: paid.precedence) == two
+    assert min(replace(two, at=one.at), one, key=lambda paid: paid.precedence) == one
+
+
+def test_merging_changes_neither_what_was_known_nor_what_is_not_news() -> None:
+    """What is known stays as it was for whoever holds it; nothing new is the very same object."""
+    known: Facts = {"payment": payment()}
+    assert merge(known, []) is known
+    grown = merge(known, [refund(), refund(refund_id="re_2"), refund(refund_id="re_2")])
+    assert (list(known), list(grown)) == (["payment"], ["payment", "refund:re_1", "refund:re_2"])
+    assert merge(grown, [refund(), payment()]) is grown
+    assert facts_of(grown, RefundChanged) == [refund(), refund(refund_id="re_2")]
+    assert facts_of(grown, DisputeChanged) == []
 
 
 def test_a_lost_dispute_whose_money_came_back_counts_as_won() -> None:

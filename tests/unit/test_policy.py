@@ -547,6 +547,16 @@ def test_a_decision_keeps_its_version_and_the_facts_it_saw_and_explains_every_ru
     assert text.count("\n") == len(decision.seen) + len(RULES)
 
 
+def test_an_explanation_begins_with_what_was_decided_and_recommended() -> None:
+    """Money and credits only where there are any."""
+    technical = asks(TECHNICAL, drawn=250, failed_runs=3, failed_credits=30, order=US)
+    figures_ = f"policy {POLICY.version})\n"
+    assert explain(decide(technical)).startswith(
+        f"review, recommended: replace, 15.00 EUR, 30 credits (technical_problem, clause 6, {figures_}"
+    )
+    assert explain(decide(asks(CHANGED, order=US))).startswith(f"decline (not_refundable, clause 2, {figures_}")
+
+
 # ── Money ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

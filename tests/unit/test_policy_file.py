@@ -60,6 +60,26 @@ def test_a_wrong_field_of_the_policy_is_named(name: str, value: object, says: st
         policy.parse(document)
 
 
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("withdrawal_days", 14, 365),
+        ("withdrawal_days_uninformed", 380, 3650),
+        ("duplicate_settling_s", 0, 86_400),
+        ("similar_within_hours", 0, 744),
+        ("mistaken_renewal_days", 0, 365),
+        ("persistent_failed_runs", 1, 1_000_000),
+    ],
+)
+def test_a_figure_may_be_anything_within_its_bounds(name: str, least: int, most: int) -> None:
+    """And nothing outside of them."""
+    for figure in (least, most):
+        policy.parse({**RIGHT, name: figure})
+    for figure in (least - 1, most + 1):
+        with pytest.raises(PolicyError, match=name):
+            policy.parse({**RIGHT, name: figure})
+
+
 @pytest.mark.parametrize("name", sorted(RIGHT))
 def test_no_field_may_be_missing(name: str) -> None:
     """A figure that is left out is not made up."""
@@ -90,4 +110,6 @@ def test_the_shipped_figures_are_read_with_their_units() -> None:
     assert read.duplicate_settling == timedelta(minutes=15)
     assert read.similar_within == timedelta(days=2)
     assert read.automatic_renewal_refund_up_to_minor == {"EUR": 2000}
+    assert policy.parse({**RIGHT, "automatic_renewal_refund_up_to_minor": {"EUR": 0}})
+    assert read.withdrawal_countries == frozenset(RIGHT["withdrawal_countries"])
     assert policy.load().automatic_renewal_refund_up_to_minor == {}

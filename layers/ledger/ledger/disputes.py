@@ -66,8 +66,8 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         is_frozen=any(dispute.state.is_open for dispute in disputes),
         holds=active,
         flags=flagged,
-        settled_holds=frozenset(holds.keys() - active.keys()),
-        settled_flags=frozenset(flags.keys() - flagged.keys()),
+        settled_holds=frozenset(holds.keys() - active),
+        settled_flags=frozenset(flags.keys() - flagged),
     )
 
 

@@ -131,7 +131,6 @@ class PaymentFailed:
 
     at: datetime
     cause: str
-    reason: str = ""
 
     @property
     def key(self) -> str:
@@ -139,7 +138,7 @@ class PaymentFailed:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, _content(self))
+        return (self.at,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +263,7 @@ class RefundTotalReported:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, self.total_minor, _content(self))
+        return (self.at, self.total_minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,7 +346,7 @@ class FraudWarned:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, not self.is_actionable, _content(self))
+        return (self.at, not self.is_actionable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,7 +85,7 @@ def movements(before: Lot | None, after: Lot) -> Iterator[Movement]:
     """What led from `before` to `after`. Nothing, when nothing changed."""
     if before is None:
         yield Movement(Kind.GRANT, after.source, after.granted)
-        before = Lot(lot_id=after.lot_id, granted=after.granted, source=after.source)
+        before = Lot(lot_id=after.lot_id, granted=after.granted)
     changes = (
         (after.granted - before.granted, after.source, Kind.ADJUST, Kind.ADJUST),
         (before.drawn - after.drawn, Counter.USAGE, Kind.DRAW, Kind.RETURN),

@@ -260,7 +260,7 @@ def amount_above_the_price(s: Situation, _: Policy) -> Said:
 def not_refundable(s: Situation, p: Policy) -> Said:
     """Clauses 2 and 3: packs and processed subscription payments are not refundable by default."""
     reasons = []
-    if s.reason in withdrawal.WITHDRAWING and (bar := withdrawal.bar(s, p)):
+    if bar := withdrawal.bar(s, p):
         reasons.append(f"A right of withdrawal does not apply: {bar}.")
     if s.reason is Reason.MISTAKEN_RENEWAL:
         reasons.append("This payment was not the renewal of a subscription.")

@@ -99,13 +99,12 @@ def end_of(tag: str, facts: Facts) -> RefundChanged | RefundAbandoned | None:
     if refunds:
         ended = [refund for refund in refunds if refund.state in _ENDED]
         return min(ended, key=lambda refund: (refund.state.rank, refund.refund_id), default=None)
-    abandoned = facts.get(f"abandoned:{tag}")
-    return abandoned if isinstance(abandoned, RefundAbandoned) else None
+    return next((given_up for given_up in facts_of(facts, RefundAbandoned) if given_up.tag == tag), None)
 
 
 def tag_of(refund: RefundChanged, facts: Facts) -> str | None:
     """The approval that a refund carries out: by its tag, else by the id under which we sent one."""
-    if refund.tag and f"approved:{refund.tag}" in facts:
+    if f"approved:{refund.tag}" in facts:
         return refund.tag
     return min((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), default=None)
 
@@ -134,8 +133,9 @@ def split(amount_minor: int, payment: PaymentSettled, before: Refunded) -> tuple
 def _items_approved(refund: RefundChanged, facts: Facts) -> tuple[RefundedItem, ...]:
     """A provider that knows no lines refunds a sum; which lines it was meant for stands on our approval."""
     approval = facts.get(f"approved:{tag_of(refund, facts)}")
-    is_whole = isinstance(approval, RefundApproved) and approval.amount_minor == refund.amount_minor
-    return approval.items if is_whole and isinstance(approval, RefundApproved) else ()
+    if not isinstance(approval, RefundApproved) or approval.amount_minor != refund.amount_minor:
+        return ()
+    return approval.items
 
 
 def _by_line(items: Iterable[RefundedItem]) -> tuple[dict[str, int], int]:

@@ -80,7 +80,7 @@ def period_end(since: datetime, days: int) -> datetime:
 
 
 def _end_in(zone: timezone, since: datetime, days: int) -> datetime:
-    last = since.astimezone(zone).date() + timedelta(days=days)
+    last = since.astimezone(zone) + timedelta(days=days)
     if last.weekday() >= SATURDAY:
         last += timedelta(days=7 - last.weekday())
     return datetime.combine(last + timedelta(days=1), time(), zone)
@@ -92,7 +92,7 @@ def given_back(s: Situation) -> tuple[int, tuple[RefundedItem, ...] | None]:
     With several lines the refund of the unused part names them, so that it takes its credits from those that were not
     used. That needs lines that sum to what was paid, and a payment of which nothing has gone back yet.
     """
-    if s.drawn == 0 or not s.is_consent_complete:
+    if not s.is_consent_complete:
         return s.left_minor, ()
     if len(s.lines) == 1 or s.unused_minor == s.left_minor:
         return s.unused_minor, ()

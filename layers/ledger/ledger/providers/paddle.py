@@ -134,7 +134,7 @@ def _transaction(said: _Said) -> dict[str, Any]:
         return {"owner": owner}  # a trial, or a change of the payment method: nothing was bought
     if text(transaction, "status") != "completed":
         raise NotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {told(transaction['status'])}")
-    adjusted = transaction["details"].get("adjusted_totals") or {}
+    adjusted = transaction["details"].get("adjusted_totals")
     if amount(totals, "grand_total") > 0 and optional_text(adjusted, "grand_total") == "0":
         raise NotBookable(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
     lines = _lines(said)
@@ -169,14 +169,11 @@ def _transaction(said: _Said) -> dict[str, Any]:
 def _paid_period(said: _Said, origin: str, lines: tuple[PaidLine, ...]) -> str | None:
     """The period of a subscription that a payment pays for."""
     subscription_id = optional_text(said.source, "subscription_id")
-    period = said.source.get("billing_period")
-    is_recurring = any(
-        product and product.kind is ProductKind.SUBSCRIPTION
-        for product in (said.catalogue.product(line.product_id) for line in lines)
-    )
-    if origin == "subscription_charge" or not (is_recurring and subscription_id and period):
+    sold = (said.catalogue.products[line.product_id] for line in lines)
+    is_recurring = any(product.kind is ProductKind.SUBSCRIPTION for product in sold)
+    if origin == "subscription_charge" or not (is_recurring and subscription_id):
         return None
-    return f"period/paddle:{subscription_id}/{instant(period['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
+    return f"period/paddle:{subscription_id}/{instant(said.source['billing_period']['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _lines(said: _Said) -> tuple[PaidLine, ...]:

@@ -42,7 +42,6 @@ class NotBookable(Exception):
     """A genuine event that can't be booked. It never leaves `translate`: there it becomes a parked event."""
 
     def __init__(self, reason: ParkReason, detail: str) -> None:
-        super().__init__(detail)
         self.reason = reason
         self.detail = detail
 
@@ -70,7 +69,7 @@ def _kind(found: object) -> str:
     """What was found, without its content: an expanded object would bring e-mail addresses into the log."""
     if not isinstance(found, str):
         return f"of type {type(found).__name__}"
-    return "a text that is too long, or not printable" if found else "empty"
+    return "an unusable text" if found else "empty"
 
 
 def told(found: object) -> str:

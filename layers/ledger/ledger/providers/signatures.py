@@ -33,7 +33,6 @@ class SignatureRejected(Exception):
     """The delivery is not proven to be the provider's. Nothing of it may be stored, believed or logged."""
 
     def __init__(self, reason: Rejection) -> None:
-        super().__init__(reason.value)
         self.reason = reason
 
 
@@ -90,7 +89,8 @@ def _parse(header: str, separator: str, time_key: str, signature_key: str) -> tu
     parts = [part.partition("=")[::2] for part in header.split(separator)]
     times = [value for key, value in parts if key == time_key]
     signatures = [value.encode(errors="replace") for key, value in parts if key == signature_key and value]
-    is_whole = len(times) == 1 and times[0].isascii() and times[0].isdigit() and len(times[0]) <= 12
-    if not is_whole or not 0 < len(signatures) <= MAX_SIGNATURES or str(int(times[0])) != times[0]:
+    time = times[0] if len(times) == 1 else ""
+    is_plain = time.isdecimal() and len(time) <= 12 and str(int(time)) == time
+    if not is_plain or not 0 < len(signatures) <= MAX_SIGNATURES:
         raise SignatureRejected(Rejection.MALFORMED)
-    return int(times[0]), signatures
+    return int(time), signatures

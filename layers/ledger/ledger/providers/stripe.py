@@ -75,7 +75,7 @@ def parse(body: bytes) -> Json:
         )
     try:
         moment(content.get("created"))
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError) as error:
         raise UnusableBody("The body has no usable `created`: it is not an event.") from error
     if not isinstance(content.get("data"), dict) or not isinstance(content["data"].get("object"), dict):
         raise UnusableBody("The body has no data.object: it is not an event.")
@@ -153,7 +153,7 @@ def _session(said: _Said) -> dict[str, Any]:
         return {"owner": owner}
     lines, overcharge_minor = _session_lines(said)
     paid_minor = amount(session, "amount_total")
-    if paid_minor <= 0 and not _is_free_order(owner, amount(session, "amount_subtotal")):
+    if paid_minor <= 0 and owner.order_id is None:
         raise NotBookable(ParkReason.UNDERPAID, "nothing was paid, and no order of ours says that it is free")
     payment_id = _payment_id(optional_text(session, "payment_intent") or text(session, "id"))
     payment = PaymentSettled(
@@ -213,7 +213,7 @@ def _session_lines(said: _Said) -> tuple[tuple[PaidLine, ...], int]:
         expires_at=product.expires_at(said.at, None),
     )
     # The excess as it was paid, with its share of tax and discount.
-    overcharge_minor = paid_minor * (subtotal_minor - price_minor) // subtotal_minor if subtotal_minor else 0
+    overcharge_minor = paid_minor * (subtotal_minor - price_minor) // subtotal_minor
     return (line,), overcharge_minor
 
 
@@ -234,7 +234,7 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
     details = (invoice.get("parent") or {}).get("subscription_details")
     owner = said.owner((details or {}).get("metadata"))
     if not details:
-        return {"owner": owner}
+        return {}
     reason = text(invoice, "billing_reason")
     subscription_id = f"stripe:{text(details, 'subscription')}"
     lines, period_start = _invoice_lines(said)
@@ -245,7 +245,7 @@ def _invoice_paid(said: _Said) -> dict[str, Any]:
             ParkReason.UNEXPECTED_CHARGE, f"billing_reason {told(reason)} with lines that are no prorations"
         )
     total_minor, subtotal_minor = whole(invoice, "total"), whole(invoice, "subtotal")
-    if total_minor <= 0 and subtotal_minor > 0 and not _is_free_order(owner, subtotal_minor):
+    if total_minor <= 0 and subtotal_minor > 0 and owner.order_id is None:
         raise NotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
     if total_minor < 0:  # prorations gave more than the period costs: it is paid, and a person says what it grants
         raise NotBookable(ParkReason.UNEXPECTED_CHARGE, "a period was paid by prorations that left a credit")
@@ -324,11 +324,6 @@ def _quantity(line: Json, product: Product) -> int:
     if quantity < 1:
         raise ValueError(f"quantity of {product.product_id} is {quantity}")
     return quantity
-
-
-def _is_free_order(owner: Owner, subtotal_minor: int) -> bool:
-    """An order of ours that a discount made free: it had a price."""
-    return owner.order_id is not None and subtotal_minor > 0
 
 
 def _invoice_payment(said: _Said) -> dict[str, Any]:

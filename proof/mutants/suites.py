@@ -1,0 +1,51 @@
+"""Which modules are mutated, and which tests are to tell: the quick ones about a module, the most telling first."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from proof.mutants.mutations import Mutant, mutants_of
+from tools.engines import ROOT
+
+SECONDS = 60
+"""Of the processor's time: after so many a mutant counts as endless. All of these tests take a quarter of it."""
+
+_MONEY = ("test_purchases", "test_lots", "test_facts", "test_money_goes_back", "test_approved_refunds")
+_POLICY = ("test_decisions", "test_policy")
+_WEBHOOKS = ("test_translation", "test_what_lines_cost", "test_events_library")
+
+SUITES: dict[str, tuple[str, ...]] = {
+    "ledger.facts": ("test_facts", *_MONEY, "test_translation"),
+    "ledger.lots": ("test_lots", *_MONEY),
+    "ledger.refunds": (*_MONEY, "test_split"),
+    "ledger.disputes": _MONEY,
+    "ledger.money": ("test_money", *_MONEY),
+    "ledger.purchases": _MONEY,
+    "ledger.policy": _POLICY,
+    "ledger.situation": ("test_situation", *_POLICY),
+    "ledger.withdrawal": ("test_withdrawal", *_POLICY),
+    "ledger.figures": ("test_policy_file",),
+    "ledger.providers.stripe": _WEBHOOKS,
+    "ledger.providers.paddle": _WEBHOOKS,
+    "ledger.providers.reading": _WEBHOOKS,
+    "ledger.providers.signatures": ("test_rejections", "test_signatures"),
+    "ledger.providers.tags": ("test_translation",),
+}
+
+
+def suite_of(module: str) -> tuple[str, ...]:
+    """The test files that tell a module's mutants, in this order."""
+    return tuple(f"{ROOT}/tests/unit/{name}.py" for name in dict.fromkeys(SUITES[module]))
+
+
+def suites_of(modules: Sequence[str]) -> tuple[str, ...]:
+    """Each of these modules' files once."""
+    return tuple(dict.fromkeys(file for module in modules for file in suite_of(module)))
+
+
+def all_mutants(modules: Sequence[str] = tuple(SUITES)) -> list[Mutant]:
+    """Of these modules, in the order of their lines."""
+    return [mutant for module in modules for mutant in mutants_of(module, _source_of(module))]
+
+
+def _source_of(module: str) -> Path:
+    return ROOT / "layers/ledger" / f"{module.replace('.', '/')}.py"

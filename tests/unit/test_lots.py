@@ -1,0 +1,175 @@
+"""Lots: what is spendable, what a target takes and leaves owed, and which movements an entry will be written of."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.entries import Counter, Kind
+from ledger.lots import Lot, Movement, movements
+from tests.builders import at
+
+END = at(60)
+LOT = Lot(lot_id="lot", granted=1000)
+FRESH = replace(LOT, expires_at=END)
+MOMENT = timedelta.resolution
+
+whole = st.integers(0, 1200)
+lots = st.builds(
+    lambda drawn, refund, dispute, reserve, expired: replace(
+        LOT, drawn=drawn, refund_target=refund, dispute_target=dispute, reserve_target=reserve, expired=expired
+    ).settle(),
+    st.integers(0, 1000),
+    st.integers(0, 1000),
+    st.integers(0, 1000),
+    st.integers(0, 1000),
+    st.integers(0, 1000),
+)
+
+
+def test_a_lot_starts_with_all_of_its_grant_and_nothing_else() -> None:
+    """Untouched, sold, spendable for ever."""
+    assert (LOT.remaining, LOT.owed, LOT.spendable(at(0)), LOT.source) == (1000, 0, 1000, Counter.SALES)
+    assert LOT.settle() == LOT
+    assert not LOT.is_frozen
+
+
+def test_what_remains_is_the_grant_without_all_that_left_it() -> None:
+    """Each way out counts once."""
+    lot = replace(LOT, drawn=1, refunded=20, disputed=300, expired=400)
+    assert lot.remaining == 279
+
+
+def test_a_lot_lapses_at_its_end_not_a_moment_before() -> None:
+    """And one without an end never."""
+    assert (FRESH.spendable(END - MOMENT), FRESH.spendable(END)) == (1000, 0)
+    assert (FRESH.has_lapsed(END - MOMENT), FRESH.has_lapsed(END), LOT.has_lapsed(END)) == (False, True, False)
+
+
+def test_what_is_frozen_or_reserved_cant_be_spent() -> None:
+    """It still remains."""
+    assert replace(LOT, is_frozen=True).spendable(END) == 0
+    lot = replace(LOT, reserve_target=300).settle()
+    assert (lot.spendable(END), lot.remaining, lot.reserved) == (700, 1000, 300)
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_closed"),
+    [
+        ({"drawn": 1000}, True),
+        ({"drawn": 999}, False),
+        ({"drawn": 1000, "refund_target": 1}, False),
+        ({"drawn": 1000, "is_frozen": True}, False),
+        ({"drawn": 1000, "expires_at": END + MOMENT}, False),  # it refuses a second grant for its period
+        ({"drawn": 1000, "expires_at": END}, True),
+        ({"drawn": 900, "expires_at": END}, False),  # its expiry is still to be written down
+    ],
+)
+def test_a_lot_is_closed_once_nothing_remains_and_nothing_can_come(changed: dict[str, object], is_closed: bool) -> None:
+    """Until then the account carries it."""
+    assert replace(LOT, **changed).is_closed(END) is is_closed  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changed", "refunded", "disputed", "expired", "reserved", "owed"),
+    [
+        ({"refund_target": 400}, 400, 0, 0, 0, 0),
+        ({"refund_target": 400, "drawn": 700}, 300, 0, 0, 0, 100),
+        ({"dispute_target": 400, "drawn": 700}, 0, 300, 0, 0, 100),
+        ({"refund_target": 400, "dispute_target": 500, "drawn": 300}, 400, 300, 0, 0, 200),
+        ({"refund_target": 400, "expired": 1000}, 400, 0, 600, 0, 0),
+        ({"dispute_target": 300, "expired": 1000, "drawn": 100}, 0, 300, 600, 0, 0),
+        ({"refund_target": 100, "dispute_target": 200, "expired": 300, "reserve_target": 1000}, 100, 200, 300, 400, 0),
+        ({"reserve_target": 400, "drawn": 700}, 0, 0, 0, 300, 0),
+    ],
+)
+def test_a_target_takes_what_was_not_drawn_refunds_first(
+    changed: dict[str, int], refunded: int, disputed: int, expired: int, reserved: int, owed: int
+) -> None:
+    """What was drawn already stays owed; what lapsed gives way; what is only reserved comes last."""
+    lot = replace(LOT, **changed).settle()  # type: ignore[arg-type]
+    assert (lot.refunded, lot.disputed, lot.expired, lot.reserved) == (refunded, disputed, expired, reserved)
+    assert lot.owed == owed
+
+
+def test_what_is_drawn_settles_a_debt_once_it_comes_back() -> None:
+    """A failed run's credits pay what is owed first."""
+    lot = replace(LOT, refund_target=1000).draw(600).draw(200)
+    assert (lot.refunded, lot.owed) == (200, 800)
+    assert (lot.draw(-300).refunded, lot.draw(-300).owed, lot.draw(-300).drawn) == (500, 500, 500)
+
+
+def test_what_lapses_is_what_remains() -> None:
+    """Drawn before, or lapsed before: it lapses once."""
+    lot = replace(FRESH, drawn=300).expire()
+    assert (lot.expired, lot.remaining) == (700, 0)
+    assert lot.expire() == lot
+    assert lot.draw(-100).expire().expired == 800
+
+
+def test_what_lapsed_is_no_longer_kept_for_a_refund() -> None:
+    """A reservation never outlives its credits."""
+    lot = replace(FRESH, reserve_target=300).settle()
+    assert (lot.reserved, lot.expire().reserved, lot.expire().spendable(at(0))) == (300, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moved"),
+    [
+        (LOT, LOT, []),
+        (None, LOT, [(Kind.GRANT, Counter.SALES, 1000)]),
+        (None, replace(LOT, source=Counter.GOODWILL), [(Kind.GRANT, Counter.GOODWILL, 1000)]),
+        (
+            None,
+            replace(LOT, source=Counter.GOODWILL, drawn=10),
+            [(Kind.GRANT, Counter.GOODWILL, 1000), (Kind.DRAW, Counter.USAGE, -10)],
+        ),
+        (LOT, replace(LOT, granted=1200), [(Kind.ADJUST, Counter.SALES, 200)]),
+        (
+            replace(LOT, source=Counter.GOODWILL),
+            replace(LOT, granted=900, source=Counter.GOODWILL),
+            [(Kind.ADJUST, Counter.GOODWILL, -100)],
+        ),
+        (LOT, replace(LOT, drawn=1), [(Kind.DRAW, Counter.USAGE, -1)]),
+        (replace(LOT, drawn=10), replace(LOT, drawn=35), [(Kind.DRAW, Counter.USAGE, -25)]),
+        (replace(LOT, drawn=35), replace(LOT, drawn=10), [(Kind.RETURN, Counter.USAGE, 25)]),
+        (replace(LOT, refunded=10), replace(LOT, refunded=35), [(Kind.CLAWBACK, Counter.REFUNDS, -25)]),
+        (replace(LOT, refunded=35), replace(LOT, refunded=10), [(Kind.RESTORE, Counter.REFUNDS, 25)]),
+        (replace(LOT, disputed=10), replace(LOT, disputed=35), [(Kind.CLAWBACK, Counter.DISPUTES, -25)]),
+        (replace(LOT, disputed=35), replace(LOT, disputed=10), [(Kind.RESTORE, Counter.DISPUTES, 25)]),
+        (replace(LOT, expired=10), replace(LOT, expired=35), [(Kind.EXPIRE, Counter.EXPIRY, -25)]),
+        (replace(LOT, expired=35), replace(LOT, expired=10), [(Kind.EXPIRE, Counter.EXPIRY, 25)]),
+        (LOT, replace(LOT, is_frozen=True), [(Kind.FREEZE, Counter.DISPUTES, 0)]),
+        (replace(LOT, is_frozen=True), LOT, [(Kind.THAW, Counter.DISPUTES, 0)]),
+        (replace(LOT, reserved=10), replace(LOT, reserved=35), [(Kind.RESERVE, Counter.REFUNDS, 0)]),
+        (replace(LOT, reserved=35), replace(LOT, reserved=10), [(Kind.RELEASE, Counter.REFUNDS, 0)]),
+    ],
+)
+def test_each_difference_between_two_states_is_one_movement(
+    before: Lot | None, after: Lot, moved: list[tuple[Kind, Counter, int]]
+) -> None:
+    """Credits into the lot are positive, out of it negative; a memo moves none."""
+    assert list(movements(before, after)) == [Movement(*movement) for movement in moved]
+
+
+def test_movements_come_in_the_order_of_the_lots_equation() -> None:
+    """What was used, refunded, disputed, and then what lapsed."""
+    after = replace(LOT, granted=1001, drawn=2, refunded=3, disputed=4, expired=5)
+    assert [movement.credits for movement in movements(LOT, after)] == [1, -2, -3, -4, -5]
+
+
+@given(lots, lots)
+def test_the_movements_add_up_to_what_remains(before: Lot, after: Lot) -> None:
+    """Between any two states, and from nothing."""
+    assert before.remaining + sum(movement.credits for movement in movements(before, after)) == after.remaining
+    assert sum(movement.credits for movement in movements(None, after)) == after.remaining
+
+
+@given(lots)
+def test_a_lot_is_never_taken_below_nothing_and_what_is_taken_or_owed_is_its_targets(lot: Lot) -> None:
+    """Whatever is wanted of it."""
+    assert min(lot.remaining, lot.spendable(END), lot.owed, lot.refunded, lot.disputed, lot.reserved) >= 0
+    assert lot.refunded + lot.disputed + lot.owed == lot.refund_target + lot.dispute_target
+    assert lot == lot.settle()

@@ -1,0 +1,460 @@
+"""What a purchase's facts mean: for its lots, its account's holds and flags, and what could still be given back."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from ledger.disputes import disputed
+from ledger.facts import (
+    ChargebackChanged,
+    ChargebackState,
+    CreditRecorded,
+    DisputeState,
+    Fact,
+    FraudWarned,
+    HoldLifted,
+    PaidLine,
+    PaymentFailed,
+    RefundAbandoned,
+    RefundApproved,
+    RefundChanged,
+    RefundedItem,
+    RefundSent,
+    RefundState,
+    RefundTotalReported,
+)
+from ledger.lots import Lot
+from ledger.purchases import LotTarget, Purchase, Target, target
+from ledger.refunds import Refunded, end_of, outstanding, refunded, split, tag_of, under_way_minor
+from tests.builders import ADA, LATER, PI, at, dispute, payment, refund
+
+TAG = "case_1-1"
+LOST = DisputeState.LOST
+LINES = tuple(
+    PaidLine(line_id=name, product_id="pack", credits=credits_, amount_minor=minor, expires_at=None)
+    for name, credits_, minor in (("a", 500, 1000), ("b", 1000, 1000))
+)
+
+
+def purchase(*facts: Fact) -> Purchase:
+    """A payment of 2,000 for 1,000 credits, and what was heard of it."""
+    return Purchase(payment_id=PI).heard(payment(), *facts)
+
+
+def of_two_lines(*facts: Fact, overcharge_minor: int = 0) -> Purchase:
+    """A payment of 1,000 for 500 credits and 1,000 for another 1,000, above it perhaps an overcharge."""
+    settled = payment(lines=LINES, paid_minor=2000 + overcharge_minor, overcharge_minor=overcharge_minor)
+    return Purchase(payment_id=PI).heard(settled, *facts)
+
+
+def items(*of: tuple[str, int] | tuple[str, int, bool]) -> tuple[RefundedItem, ...]:
+    """Parts of a refund that name lines; True: of the tax alone."""
+    return tuple(
+        RefundedItem(line_id=line_id, amount_minor=minor, is_tax_only=bool(rest)) for line_id, minor, *rest in of
+    )
+
+
+def approved(
+    amount_minor: int = 1000, *, tag: str = TAG, takes_credits: bool = True, of: tuple[RefundedItem, ...] = ()
+) -> RefundApproved:
+    """Our decision."""
+    return RefundApproved(
+        tag=tag,
+        case_id="case_1",
+        amount_minor=amount_minor,
+        at=at(5),
+        cause="case:1",
+        takes_credits=takes_credits,
+        items=of,
+    )
+
+
+def tagged(amount_minor: int = 1000, state: RefundState = RefundState.SUCCEEDED, refund_id: str = "re_1") -> Fact:
+    """A refund that bears our tag."""
+    return replace(refund(amount_minor, state=state, refund_id=refund_id), tag=TAG)
+
+
+def reported(total_minor: int, charge_id: str = "ch_1") -> RefundTotalReported:
+    """The provider's running total of a charge."""
+    return RefundTotalReported(charge_id=charge_id, total_minor=total_minor, at=at(9), cause="stripe:evt")
+
+
+def chargeback(
+    name: str = "adj_1",
+    *,
+    amount_minor: int = 2000,
+    minute: float = 20,
+    state: ChargebackState = ChargebackState.TAKEN,
+    kind: str = "chargeback",
+    is_reversal: bool = False,
+) -> ChargebackChanged:
+    """A row of a merchant of record's."""
+    return ChargebackChanged(
+        adjustment_id=name,
+        kind=kind,
+        is_reversal=is_reversal,
+        state=state,
+        amount_minor=amount_minor,
+        created_at=at(minute),
+        at=at(minute),
+        cause="paddle:evt",
+    )
+
+
+def taken(of: Purchase) -> list[tuple[int, int, int]]:
+    """Per lot: what refunds take, what disputes take beyond it, what is reserved."""
+    return [(lot.refund_target, lot.dispute_target, lot.reserve_target) for lot in target(of).lots]
+
+
+# ── A purchase ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_facts_wait_until_their_payment_is_known() -> None:
+    """Until then there is nothing to take from, and nobody to hold."""
+    waiting = Purchase(payment_id=PI).heard(refund())
+    assert (waiting.payment, waiting.account_id, waiting.refundable_minor, waiting.version) == (None, None, 0, 0)
+    with pytest.raises(ValueError, match="wait"):
+        target(waiting)
+    assert (purchase().payment, purchase().account_id) == (payment(), ADA)
+    assert Purchase(payment_id=PI).is_duplicate is False
+
+
+@pytest.mark.parametrize(
+    ("facts", "refundable_minor"),
+    [
+        ([], 2000),
+        ([refund(300)], 1700),
+        ([refund(300), approved(500)], 1200),
+        ([refund(300), refund(200, refund_id="re_2", state=RefundState.PENDING), approved(500)], 1000),
+        ([refund(300), dispute(LOST, 700)], 1000),
+        ([refund(300), dispute(LOST, 2000)], 0),
+        ([dispute(LOST, 1999)], 1),
+        ([dispute(DisputeState.OPEN, 2000)], 2000),
+        ([approved(500, takes_credits=False)], 1500),
+        ([approved(500, of=items(("0", 300), ("0", 200, True)))], 1500),
+    ],
+)
+def test_what_went_back_or_is_about_to_cant_be_given_back_again(facts: list[Fact], refundable_minor: int) -> None:
+    """By refunds, by approvals, by disputes that were lost; never less than nothing."""
+    assert purchase(*facts).refundable_minor == refundable_minor
+
+
+@pytest.mark.parametrize("credits_", [1, 1000])
+def test_a_target_brings_a_lot_to_it_and_keeps_what_was_drawn(credits_: int) -> None:
+    """From nothing, and from any state that it has."""
+    wanted = LotTarget("lot", credits_, LATER, 0, 1, True, 0)
+    fresh = wanted.applied_to(None)
+    assert fresh == Lot(lot_id="lot", granted=credits_, expires_at=LATER, disputed=1, dispute_target=1, is_frozen=True)
+    used = Lot(lot_id="lot", granted=3000, drawn=credits_, refund_target=9, reserve_target=9, refunded=9)
+    assert wanted.applied_to(used) == replace(fresh, drawn=credits_, disputed=0)
+    assert LotTarget("lot", 10, None, 0, 0, False).applied_to(None) == Lot(lot_id="lot", granted=10)
+    assert LotTarget("lot", 10, None, 4, 0, False, 2).applied_to(None).reserved == 2
+
+
+def test_a_target_says_all_that_the_ledger_should_hold() -> None:
+    """For a payment that nothing has happened to yet."""
+    lapsing = Purchase(payment_id=PI).heard(payment(expires_at=LATER, claim="order/o"))
+    assert target(lapsing) == Target(
+        payment_id=PI,
+        lots=(LotTarget("order/o/0", 1000, LATER, 0, 0, False, 0),),
+        holds={},
+        flags={},
+        settled_holds=frozenset(),
+        settled_flags=frozenset({"overcharge:stripe:pi_1", "duplicate_charge:stripe:pi_1"}),
+    )
+
+
+def test_a_duplicate_grants_nothing_and_is_flagged_until_it_has_gone_back() -> None:
+    """Its disputes hold the account all the same."""
+    flag = "duplicate_charge:stripe:pi_1"
+    twice = replace(purchase(refund(1999), dispute()), is_duplicate=True)
+    assert (target(twice).lots, target(twice).flags) == ((), {flag: at(0)})
+    assert set(target(twice).holds) == {"dispute:stripe:dp_1"}
+    gone = replace(purchase(refund(2000)), is_duplicate=True)
+    assert (dict(target(gone).flags), flag in target(gone).settled_flags) == ({}, True)
+
+
+@pytest.mark.parametrize(("refunded_minor", "is_flagged"), [(0, True), (99, True), (100, False), (101, False)])
+def test_an_overcharge_is_flagged_until_it_has_gone_back(refunded_minor: int, is_flagged: bool) -> None:
+    """Beside what disputes and warnings flag."""
+    warning = FraudWarned(warning_id="w", is_actionable=True, at=at(3), cause="")
+    known = target(of_two_lines(refund(refunded_minor), warning, overcharge_minor=100))
+    overcharge = {"overcharge:stripe:pi_1": at(0)} if is_flagged else {}
+    assert known.flags == {"fraud_warning:stripe:w": at(3), **overcharge}
+    assert ("overcharge:stripe:pi_1" in known.settled_flags) is not is_flagged
+
+
+# ── What refunds and disputes take ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("facts", "targets"),
+    [
+        ([], [(0, 0, 0), (0, 0, 0)]),
+        ([refund(1000)], [(250, 0, 0), (500, 0, 0)]),
+        ([refund(1999)], [(499, 0, 0), (999, 0, 0)]),
+        ([replace(refund(1000), items=items(("a", 1000)))], [(500, 0, 0), (0, 0, 0)]),
+        ([replace(refund(500), items=items(("b", 500)))], [(0, 0, 0), (500, 0, 0)]),
+        ([replace(refund(600), items=items(("b", 200), ("b", 300), ("a", 100, True)))], [(0, 0, 0), (500, 0, 0)]),
+        # half of a is named; of the other 1,500 half went back evenly
+        ([replace(refund(500), items=items(("a", 500))), refund(750, refund_id="x")], [(375, 0, 0), (500, 0, 0)]),
+        # more than a line cost is no more than that line
+        ([replace(refund(1500), items=items(("a", 1500))), refund(500, refund_id="x")], [(500, 0, 0), (500, 0, 0)]),
+        ([dispute(LOST, 1000)], [(0, 250, 0), (0, 500, 0)]),
+        ([refund(1000), dispute(LOST, 1000)], [(250, 250, 0), (500, 500, 0)]),
+        ([refund(1500), dispute(LOST, 1000)], [(375, 125, 0), (750, 250, 0)]),
+        ([refund(500), dispute(LOST, 500), approved(500)], [(125, 125, 125), (250, 250, 250)]),
+        ([approved(1000, of=items(("b", 1000)))], [(0, 0, 0), (0, 0, 1000)]),
+        ([approved(1000, takes_credits=False)], [(0, 0, 0), (0, 0, 0)]),
+        ([approved(1000, takes_credits=False), tagged()], [(0, 0, 0), (0, 0, 0)]),
+        ([approved(1000, of=items(("b", 1000))), tagged()], [(0, 0, 0), (1000, 0, 0)]),
+        ([approved(1000, of=items(("b", 1000)), takes_credits=False), tagged()], [(0, 0, 0), (0, 0, 0)]),
+        # a refund of another sum than was approved: nobody knows of which line
+        ([approved(1000, of=items(("b", 1000))), tagged(500)], [(125, 0, 0), (250, 0, 0)]),
+        ([CreditRecorded(adjustment_id="c", is_reversal=False, amount_minor=9, at=at(1), cause="")], [(0, 0, 0)] * 2),
+        ([PaymentFailed(at=at(1), cause="")], [(0, 0, 0)] * 2),
+    ],
+)
+def test_money_that_goes_back_takes_its_share_of_the_line_it_is_of(
+    facts: list[Fact], targets: list[tuple[int, int, int]]
+) -> None:
+    """First by the refunds that name a line, then evenly by all others, then by disputes, then by what is approved."""
+    assert taken(of_two_lines(*facts)) == targets
+
+
+@pytest.mark.parametrize(
+    ("facts", "targets"),
+    [
+        ([refund(100)], [(0, 0, 0), (0, 0, 0)]),
+        ([refund(1100)], [(250, 0, 0), (500, 0, 0)]),
+        ([refund(2100)], [(500, 0, 0), (1000, 0, 0)]),
+        ([dispute(LOST, 1100)], [(0, 250, 0), (0, 500, 0)]),
+        # the goodwill gave it back already: what follows is the price of credits
+        ([approved(100, takes_credits=False), tagged(100), refund(1000, refund_id="x")], [(250, 0, 0), (500, 0, 0)]),
+        ([approved(200, takes_credits=False), tagged(200), refund(1000, refund_id="x")], [(250, 0, 0), (500, 0, 0)]),
+        ([approved(200, takes_credits=False), tagged(200), refund(1, refund_id="x")], [(0, 0, 0), (0, 0, 0)]),
+    ],
+)
+def test_what_corrects_an_overcharge_is_no_price_of_credits(
+    facts: list[Fact], targets: list[tuple[int, int, int]]
+) -> None:
+    """The first 100 that go back of a payment that was 100 too much."""
+    assert taken(of_two_lines(*facts, overcharge_minor=100)) == targets
+
+
+def test_an_open_dispute_freezes_every_lot() -> None:
+    """A lost or won one none."""
+    for state in DisputeState:
+        lots = target(of_two_lines(dispute(state))).lots
+        assert [lot.is_frozen for lot in lots] == [state.is_open] * 2
+
+
+# ── Refunds ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("facts", "total_minor"),
+    [
+        ([refund(300), refund(200, refund_id="re_2")], 500),
+        ([refund(300), reported(500)], 500),
+        ([refund(300), reported(100)], 300),
+        ([reported(100), reported(200, "ch_2")], 300),
+        # the total counts a refund that is under way or failed: it did not go back
+        ([refund(300), refund(200, refund_id="re_2", state=RefundState.PENDING), reported(500)], 300),
+        ([refund(300, state=RefundState.FAILED), reported(500)], 200),
+        ([refund(300, state=RefundState.FAILED), reported(100)], 0),
+    ],
+)
+def test_the_sum_refunded_is_the_larger_of_what_refunds_and_what_the_running_total_say(
+    facts: list[Fact], total_minor: int
+) -> None:
+    """Less what the total counts and what never went."""
+    known = refunded(purchase(*facts).facts)
+    assert (known.total_minor, known.unnamed_minor) == (total_minor, total_minor)
+
+
+def test_lines_that_name_more_than_was_refunded_leave_no_less_than_nothing_for_the_others() -> None:
+    """Sums by line may be rounded up by the provider."""
+    known = refunded(purchase(replace(refund(500), items=items(("a", 600), ("b", 50)))).facts)
+    assert known == Refunded(0, {"a": 600, "b": 50}, 0)
+
+
+def test_sums_refunded_add_up_by_line() -> None:
+    """And what takes no credits stands apart."""
+    one = Refunded(1, {"a": 20, "b": 300}, 4000)
+    assert (one.total_minor, Refunded().total_minor) == (4321, 0)
+    assert one + Refunded(5, {"b": 1, "c": 7}, 9) == Refunded(6, {"a": 20, "b": 301, "c": 7}, 4009)
+
+
+def test_an_approval_is_outstanding_until_it_has_ended() -> None:
+    """By its own refund, under its tag or the id under which we sent it, or given up."""
+    approval = approved(900, of=items(("a", 500), ("b", 100, True)))
+    open_ = Refunded(300, {"a": 500}, 100)
+    gave_up = RefundAbandoned(tag=TAG, reason="", at=at(7), cause="")
+    sent = RefundSent(tag=TAG, refund_id="re_9", at=at(6), cause="")
+    ended = refund(900, refund_id="re_9")
+    for facts, wanted in (
+        ([approval], open_),
+        ([approval, tagged(900, RefundState.PENDING)], open_),
+        ([approval, refund(900)], open_),  # somebody else's
+        ([approval, sent, replace(ended, state=RefundState.PENDING)], open_),
+        ([approval, sent, ended], Refunded()),
+        ([approval, gave_up], Refunded()),
+        ([approval, gave_up, tagged(900, RefundState.PENDING)], open_),
+        ([approval, approved(50, tag="other"), gave_up], Refunded(50)),
+        ([approved(50, takes_credits=False), approved(7, tag="other")], Refunded(7, {}, 50)),
+        ([approved(50, tag="other", takes_credits=False), approved(7)], Refunded(7, {}, 50)),
+    ):
+        assert outstanding(purchase(*facts).facts) == wanted
+
+
+def test_a_refund_carries_out_the_approval_of_its_tag_else_the_one_that_was_sent_under_its_id() -> None:
+    """A tag that we never gave is nobody's; of two that were sent under one id, always the same one is told."""
+    bearing = replace(refund(), tag=TAG)
+    sent = [RefundSent(tag=tag, refund_id="re_1", at=at(6), cause="") for tag in ("b", "a")]
+    assert tag_of(bearing, purchase(approved()).facts) == TAG
+    assert tag_of(bearing, purchase().facts) is None
+    assert tag_of(refund(), purchase(approved()).facts) is None
+    assert tag_of(refund(), purchase(*sent).facts) == "a"
+    assert tag_of(refund(refund_id="re_2"), purchase(*sent).facts) is None
+    assert tag_of(bearing, purchase(approved(), *sent).facts) == TAG
+
+
+def test_of_two_refunds_that_bear_one_tag_the_one_that_moved_the_money_tells() -> None:
+    """Then the lower id, so that it is always the same one; a refund under way has not ended it."""
+    facts = purchase(
+        approved(), tagged(refund_id="re_2"), tagged(refund_id="re_1"), tagged(5, RefundState.PENDING, "re_0")
+    ).facts
+    ended = end_of(TAG, facts)
+    assert isinstance(ended, RefundChanged)
+    assert ended.refund_id == "re_1"
+    assert end_of("other", facts) is None
+    gave_up = RefundAbandoned(tag=TAG, reason="", at=at(7), cause="")
+    assert end_of(TAG, purchase(gave_up).facts) == gave_up
+    canceled, failed = tagged(5, RefundState.CANCELED, "re_9"), tagged(5, RefundState.FAILED, "re_1")
+    ended = end_of(TAG, purchase(approved(), failed, canceled).facts)
+    assert ended == canceled
+
+
+def test_what_is_under_way_without_an_approval_counts_beside_those() -> None:
+    """Somebody refunded at the provider, and it has not arrived yet."""
+    pending = refund(300, state=RefundState.PENDING, refund_id="x")
+    acts = refund(20, state=RefundState.REQUIRES_ACTION, refund_id="y")
+    mine = tagged(1000, RefundState.PENDING)
+    assert under_way_minor(purchase(pending, acts, refund(7)).facts) == 320
+    assert under_way_minor(purchase(pending, mine, approved()).facts) == 300
+    other = replace(refund(9, state=RefundState.PENDING, refund_id="z"), tag=TAG)
+    # its approval has come to an end: this one is on its way beside it
+    assert under_way_minor(purchase(approved(), tagged(), other).facts) == 9
+
+
+def test_a_sum_is_split_over_what_is_left_of_each_line() -> None:
+    """In proportion, and a line that gives nothing is not named."""
+    settled = payment(lines=LINES, paid_minor=2000)
+    assert split(1000, settled, Refunded()) == items(("a", 500), ("b", 500))
+    assert split(999, settled, Refunded()) == items(("a", 499), ("b", 500))
+    assert split(500, settled, Refunded(named_minor={"a": 1000})) == items(("b", 500))
+    assert split(600, settled, Refunded(named_minor={"a": 500})) == items(("a", 200), ("b", 400))
+    assert split(750, settled, Refunded(400, without_credits_minor=100)) == items(("a", 375), ("b", 375))
+    third = replace(LINES[0], line_id="c")
+    of_three = payment(lines=(*LINES, third), paid_minor=3000)
+    # of the first line more went back than it cost: the others give the rest
+    assert split(1000, of_three, Refunded(1500, {"a": 800})) == items(("b", 500), ("c", 500))
+    assert split(1600, of_three, Refunded(600, {"a": 500}, 300)) == items(("a", 200), ("b", 700), ("c", 700))
+    assert split(2, of_three, Refunded(named_minor={"a": 1000, "b": 999, "c": 998})) == items(("c", 2))
+    assert split(1000, of_three, Refunded(named_minor={"a": 1000, "b": 999})) == items(("c", 1000))
+    assert split(1, settled, Refunded()) == items(("b", 1))
+    assert split(0, settled, Refunded()) == ()
+
+
+# ── Disputes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+HOLD, INQUIRY = "dispute:stripe:dp_1", "inquiry:stripe:dp_1"
+
+
+@pytest.mark.parametrize(
+    ("state", "lost_minor", "holds", "flags"),
+    [
+        (DisputeState.INQUIRY, 0, {}, {INQUIRY: at(20)}),
+        (DisputeState.INQUIRY_CLOSED, 0, {}, {}),
+        (DisputeState.OPEN, 0, {HOLD: at(20)}, {}),
+        (DisputeState.UNDER_REVIEW, 0, {HOLD: at(20)}, {}),
+        (DisputeState.LOST, 2000, {HOLD: at(20)}, {}),
+        (DisputeState.APPEALED, 0, {HOLD: at(20)}, {}),
+        (DisputeState.PREVENTED, 0, {}, {}),
+        (DisputeState.WON, 0, {}, {}),
+    ],
+)
+def test_a_disputes_state_says_what_it_means(
+    state: DisputeState, lost_minor: int, holds: dict[str, datetime], flags: dict[str, datetime]
+) -> None:
+    """The table at the head of `ledger.disputes`; since it was opened, and what is known but off is to go."""
+    known = disputed(purchase(dispute(state, minute=30)).facts, PI)
+    assert (known.lost_minor, known.holds, known.flags, known.is_frozen) == (lost_minor, holds, flags, state.is_open)
+    assert known.settled_holds == {HOLD} - holds.keys()
+    assert known.settled_flags == {INQUIRY} - flags.keys()
+
+
+def test_two_disputes_of_one_payment_count_both() -> None:
+    """Each holds for itself, and freezes as long as one is open."""
+    known = disputed(purchase(dispute(LOST, 500), dispute(LOST, 700, dispute_id="dp_2")).facts, PI)
+    assert (known.lost_minor, len(known.holds), known.is_frozen) == (1200, 2, False)
+    assert disputed(purchase(dispute(LOST, 500), dispute(dispute_id="dp_2")).facts, PI).is_frozen
+
+
+@pytest.mark.parametrize(("minute", "is_held"), [(19, True), (20, False), (21, False)])
+def test_a_lifted_hold_stays_lifted_unless_the_dispute_is_newer(minute: float, is_held: bool) -> None:
+    """And lifting one lifts no other."""
+    lift = HoldLifted(hold_id=HOLD, actor="sam", at=at(minute), cause="")
+    known = disputed(purchase(dispute(), dispute(dispute_id="dp_2"), lift).facts, PI)
+    assert (HOLD in known.holds, HOLD in known.settled_holds) == (is_held, not is_held)
+    assert "dispute:stripe:dp_2" in known.holds
+
+
+def test_a_fraud_warning_flags_while_it_can_be_acted_on() -> None:
+    """Since it came; it neither holds nor freezes."""
+    warned = FraudWarned(warning_id="w", is_actionable=True, at=at(3), cause="")
+    known = disputed(purchase(warned).facts, PI)
+    assert (known.flags, known.holds, known.is_frozen) == ({"fraud_warning:stripe:w": at(3)}, {}, False)
+    over = disputed(purchase(replace(warned, is_actionable=False)).facts, PI)
+    assert not over.flags
+    assert over.settled_flags == {"fraud_warning:stripe:w"}
+
+
+CB, WARNING = "dispute:stripe:pi_1:chargeback", "dispute:stripe:pi_1:chargeback_warning"
+REVERSED = ChargebackState.REVERSED
+
+
+@pytest.mark.parametrize(
+    ("rows", "lost_minor", "holds"),
+    [
+        ([chargeback()], 2000, {CB: at(20)}),
+        ([chargeback(kind="chargeback_warning")], 2000, {WARNING: at(20)}),
+        ([chargeback(), chargeback("b", kind="chargeback_warning", minute=9)], 4000, {CB: at(20), WARNING: at(9)}),
+        ([chargeback(amount_minor=500), chargeback("b", amount_minor=700, minute=30)], 1200, {CB: at(30)}),
+        ([chargeback(minute=30), chargeback("b", minute=25)], 4000, {CB: at(30)}),
+        ([chargeback(), chargeback("b", is_reversal=True)], 0, {}),
+        ([chargeback(), chargeback("b", is_reversal=True, kind="chargeback_warning")], 2000, {CB: at(20)}),
+        ([chargeback(state=REVERSED), chargeback("b", amount_minor=300, minute=10)], 300, {CB: at(10)}),
+        ([chargeback(state=REVERSED), chargeback("b", is_reversal=True, amount_minor=1500)], 0, {}),
+        ([chargeback(), chargeback("b", is_reversal=True, amount_minor=2500), chargeback("c")], 1500, {CB: at(20)}),
+        ([chargeback(), chargeback("b", is_reversal=True), chargeback("c", is_reversal=True)], 0, {}),
+        ([chargeback(), chargeback("b", is_reversal=True, state=ChargebackState.REJECTED)], 2000, {CB: at(20)}),
+        ([chargeback("b", is_reversal=True, amount_minor=500)], 0, {}),
+    ],
+)
+def test_chargebacks_and_reversals_are_weighed_by_kind(
+    rows: list[Fact], lost_minor: int, holds: dict[str, datetime]
+) -> None:
+    """One reversal may be told twice, and undoes one chargeback; the youngest that stands holds."""
+    known = disputed(purchase(*rows).facts, PI)
+    assert (known.lost_minor, known.holds, known.is_frozen) == (lost_minor, holds, False)
+
+
+def test_a_rejected_chargeback_never_was() -> None:
+    """There is nothing to hold, nor to lift."""
+    known = disputed(purchase(chargeback(state=ChargebackState.REJECTED)).facts, PI)
+    assert (known.lost_minor, known.holds, known.settled_holds) == (0, {}, frozenset())
+    undone = disputed(purchase(chargeback(state=REVERSED)).facts, PI)
+    assert undone.settled_holds == {CB}

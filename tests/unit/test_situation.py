@@ -1,0 +1,189 @@
+"""The situation of a request: what of money and credits is still there, and the facts as they are put on record."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ledger.cases import Decision, Outcome
+from ledger.facts import PaymentId
+from ledger.situation import LineUse, Situation, seen
+from tests.builders import CONSENT, MADE, ORDER, asks, use
+
+
+def plainly(**changed: Any) -> Situation:
+    """A request for a payment without an order of ours."""
+    return asks(**{"order": None, **changed})
+
+
+def test_a_situation_says_no_more_than_was_told() -> None:
+    """Whatever is not known is not made up against the customer, nor for them."""
+    plain = plainly(lines=())
+    assert (plain.refunded_minor, plain.overcharge_minor, plain.failed_runs, plain.failed_credits) == (0, 0, 0, 0)
+    assert plain.failed_since_decline == 0
+    marks = (plain.is_subscription, plain.is_renewal, plain.is_duplicate, plain.doubles_subscription, plain.is_disputed)
+    assert not any(marks)
+    assert (plain.drawn, plain.kept, plain.asked, plain.age) == (0, 0, plain.now, timedelta(days=3))
+    assert plainly(asked_at=MADE).asked == MADE
+    line = LineUse(line_id="0", amount_minor=1, granted=5, drawn=0)
+    assert (line.unused, line.taken_back) == (5, 0)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "taken_back", "kept", "unused"),
+    [
+        (0, 0, 1000, 1000),
+        (300, 0, 1000, 700),
+        (300, 200, 800, 500),
+        (900, 200, 800, 0),
+        (0, 1000, 0, 0),
+        (0, 1001, 0, 0),
+        (-1, 0, 1000, 1000),  # failed runs gave back what was drawn before the payment
+        (0, -1, 1000, 1000),
+        (1000, 0, 1000, 0),
+        (1001, 0, 1000, 0),
+    ],
+)
+def test_what_is_left_of_a_line_lies_between_nothing_and_its_grant(
+    drawn: int, taken_back: int, kept: int, unused: int
+) -> None:
+    """Kept is what was not taken back, unused what was not used either."""
+    assert (use(drawn, taken_back).kept, use(drawn, taken_back).unused) == (kept, unused)
+
+
+def test_what_was_used_and_kept_is_that_of_all_lines() -> None:
+    """A line that gave back more than it drew does not hide what another drew."""
+    several = plainly(lines=(use(300, 1), use(-5), use(20)))
+    assert (several.drawn, several.kept) == (320, 2999)
+
+
+@pytest.mark.parametrize(
+    ("paid_minor", "refundable_minor", "overcharge_minor", "left_minor", "excess_minor"),
+    [
+        (2000, 2000, 0, 2000, 0),
+        (2000, 1500, 0, 1500, 0),
+        (2000, 2500, 0, 2000, 0),
+        (2000, -1, 0, 0, 0),
+        (2500, 2500, 500, 2500, 500),
+        (2500, 2300, 500, 2300, 300),  # what went back corrected it first
+        (2500, 2000, 500, 2000, 0),
+        (2500, 1999, 500, 1999, 0),
+        (2500, 2499, 1, 2499, 0),
+        (500, 100, 500, 100, 100),
+        (2000, 2000, 3000, 2000, 2000),
+        (1, 1, 1, 1, 1),
+    ],
+)
+def test_what_is_left_of_the_money_and_of_an_amount_above_the_price(
+    paid_minor: int, refundable_minor: int, overcharge_minor: int, left_minor: int, excess_minor: int
+) -> None:
+    """Neither exceeds what is still with us."""
+    asked = plainly(paid_minor=paid_minor, refundable_minor=refundable_minor, overcharge_minor=overcharge_minor)
+    assert (asked.left_minor, asked.excess_minor) == (left_minor, excess_minor)
+
+
+@pytest.mark.parametrize(
+    ("lines", "changed", "unused_minor"),
+    [
+        ((use(0),), {}, 2000),
+        ((), {}, 2000),
+        ((use(0, 1000),), {"refundable_minor": 500}, 500),  # its credits are gone, not used
+        ((use(0), use(granted=0)), {"refundable_minor": 700}, 700),
+        ((use(250),), {}, 1500),
+        ((use(1000),), {}, 0),
+        ((use(1),), {}, 1998),
+        # of two prices: half of the dear ones and none of the cheap ones are left
+        ((use(500, amount_minor=1500), use(1000, amount_minor=500)), {}, 750),
+        # what was taken back is no longer paid for
+        ((use(250, 500),), {"refundable_minor": 1000}, 500),
+        # without a price each credit counts as much
+        ((use(500, amount_minor=0), use(0, granted=3000, amount_minor=0)), {}, 1750),
+        ((use(500, amount_minor=-5), use(0, granted=3000, amount_minor=0)), {}, 1750),
+        # a free line beside one that was paid is worth nothing
+        ((use(1000, amount_minor=2000), use(0, amount_minor=0)), {}, 0),
+        ((use(1000, amount_minor=2000), use(0, amount_minor=-7)), {}, 0),
+        ((use(1000, amount_minor=1), use(0, amount_minor=0)), {}, 0),
+        ((use(500, amount_minor=1), use(0, granted=1, amount_minor=1)), {}, 1500),
+        # a line that granted nothing has no credits to price
+        ((use(500), use(7, granted=0, amount_minor=9000)), {}, 1000),
+        ((use(1, granted=1, amount_minor=1000), use(0, granted=1, amount_minor=1000)), {}, 1000),
+        ((use(5, granted=0),), {}, 0),
+        ((use(500),), {"paid_minor": 2500, "refundable_minor": 2500, "overcharge_minor": 500}, 1500),
+    ],
+)
+def test_the_unused_credits_are_worth_their_share_of_the_price_of_those_that_were_kept(
+    lines: tuple[LineUse, ...], changed: dict[str, Any], unused_minor: int
+) -> None:
+    """And an amount above the price is never the price of a used one."""
+    assert plainly(lines=lines, **changed).unused_minor == unused_minor
+
+
+def test_a_consent_counts_if_an_order_has_it_whole() -> None:
+    """Without an order there is none."""
+    partly = replace(CONSENT, asked_to_begin=False)
+    orders = [None, replace(ORDER, consent=None), replace(ORDER, consent=partly), ORDER]
+    assert [plainly(order=order).is_consent_complete for order in orders] == [False, False, False, True]
+
+
+PLAIN = (
+    "asked for: withdrawal, at 2026-11-05T12:00:00+00:00",
+    "paid: 20.00 EUR, at 2026-11-02T12:00:00+00:00",
+    "refunded: 0.00 EUR",
+    "could still be refunded: 20.00 EUR",
+    "credits: 1000 granted, 0 used, 0 taken back or reserved",
+)
+
+
+def test_the_facts_of_a_plain_request_are_put_on_record() -> None:
+    """And that there is no order of ours."""
+    assert seen(plainly()) == (*PLAIN, "no order of ours")
+    two = plainly(lines=(use(1, 20), use(300, 4)), refunded_minor=5, refundable_minor=1995, asked_at=MADE)
+    assert seen(two) == (
+        "asked for: withdrawal, at 2026-11-02T12:00:00+00:00",
+        "paid: 20.00 EUR, at 2026-11-02T12:00:00+00:00",
+        "refunded: 0.05 EUR",
+        "could still be refunded: 19.95 EUR",
+        "credits: 2000 granted, 301 used, 24 taken back or reserved",
+        "no order of ours",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "buyer"),
+    [
+        ({}, "a consumer in DE; consent: complete"),
+        ({"is_business": True, "country": "US"}, "a business in US; consent: complete"),
+        ({"consent": None}, "a consumer in DE; consent: none"),
+        ({"consent": replace(CONSENT, confirmation_id=None)}, "a consumer in DE; consent: incomplete"),
+    ],
+)
+def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer: str) -> None:
+    """What was bought, when, at which price, and who bought it."""
+    assert seen(plainly(order=replace(ORDER, currency="USD", **changed))) == (
+        *PLAIN,
+        "order order_1: pack_1000, at 2026-11-02T12:00:00+00:00",
+        "its price: 18.00 USD before tax and discount",
+        f"buyer: {buyer}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "fact"),
+    [
+        ({"overcharge_minor": 5}, "above the price: 0.05 EUR"),
+        ({"is_subscription": True}, "a subscription's first payment"),
+        ({"is_subscription": True, "is_renewal": True}, "a renewal of a subscription"),
+        ({"is_duplicate": True}, "a duplicate of another payment"),
+        ({"similar": (PaymentId("stripe:a"), PaymentId("stripe:b"))}, "similar payments: stripe:a, stripe:b"),
+        ({"is_disputed": True}, "a dispute is open"),
+        ({"failed_runs": 2, "failed_credits": 30}, "failed runs since: 2, of 30 credits"),
+        (
+            {"declined_before": Decision(outcome=Outcome.DECLINE, clause="2", rule="", reasons=(), policy_version="1")},
+            "declined by a person before",
+        ),
+    ],
+)
+def test_whatever_else_is_known_is_one_more_fact(changed: dict[str, Any], fact: str) -> None:
+    """And is not told where it is not so."""
+    assert seen(plainly(**changed)) == (*PLAIN, "no order of ours", fact)

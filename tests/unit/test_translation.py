@@ -1,0 +1,1364 @@
+"""What each notification says, field by field: booked in our words, noted, waiting, or parked with its reason.
+
+The notifications here carry no more than what is read of them; whole ones stand in `events/`.
+"""
+
+import copy
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger import catalogue
+from ledger.errors import UnusableBody
+from ledger.events import Event, Owner, ParkReason
+from ledger.facts import (
+    AccountId,
+    ChargebackChanged,
+    ChargebackState,
+    CreditRecorded,
+    DisputeChanged,
+    DisputeState,
+    FraudWarned,
+    OrderId,
+    PaidLine,
+    PaymentFailed,
+    PaymentId,
+    PaymentSettled,
+    RefundChanged,
+    RefundedItem,
+    RefundState,
+    RefundTotalReported,
+)
+from ledger.providers import paddle, stripe, tags
+from ledger.providers.reading import MAX_BODY_BYTES, instant, moment, notification, objects, optional_text, text, whole
+from ledger.subscriptions import Subscription, SubscriptionStatus
+
+Json = dict[str, Any]
+
+SOLD = catalogue.load()
+TRIAL = catalogue.Catalogue(
+    SOLD.version, {name: replace(product, trial_grants=True) for name, product in SOLD.products.items()}
+)
+GONE = object()
+"""Stands for a field that is not there."""
+
+
+def changed(content: Json, changes: Json) -> Json:
+    """A content with other values at these paths: `lines.data.0.amount`."""
+    made = copy.deepcopy(content)
+    for path, value in changes.items():
+        *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        inner: Any = made
+        for part in way:
+            inner = inner[part]
+        if value is GONE:
+            del inner[last]
+        else:
+            inner[last] = value
+    return made
+
+
+# ── Stripe ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+AT = datetime(2026, 9, 1, 12, tzinfo=UTC)
+START, END = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)
+METADATA = {"order_id": "ord_1", "account_id": "acct_ada", "product_id": "pack_1000"}
+ADA = Owner(order_id=OrderId("ord_1"), account_id=AccountId("acct_ada"), customer_id="stripe:cus_1")
+CUSTOMER = Owner(customer_id="stripe:cus_1")
+NOBODY = AccountId("")
+PI, CH = PaymentId("stripe:pi_1"), PaymentId("stripe:ch_1")
+
+SESSION = {
+    "id": "cs_1",
+    "mode": "payment",
+    "payment_status": "paid",
+    "amount_subtotal": 2000,
+    "amount_total": 2200,
+    "currency": "usd",
+    "customer": "cus_1",
+    "payment_intent": "pi_1",
+    "metadata": METADATA,
+}
+INVOICE: Json = {
+    "id": "in_1",
+    "number": "ITAI-1",
+    "billing_reason": "subscription_create",
+    "amount_paid": 1500,
+    "subtotal": 1500,
+    "total": 1500,
+    "currency": "usd",
+    "customer": "cus_1",
+    "parent": {"subscription_details": {"subscription": "sub_1", "metadata": METADATA}},
+    "lines": {
+        "has_more": False,
+        "data": [
+            {
+                "id": "il_1",
+                "amount": 1500,
+                "quantity": 1,
+                "pricing": {"price_details": {"price": "price_creator_monthly"}},
+                "period": {"start": int(START.timestamp()), "end": int(END.timestamp())},
+                "parent": {"subscription_item_details": {"proration": False}},
+            }
+        ],
+    },
+}
+SUBSCRIPTION = {
+    "id": "sub_1",
+    "status": "active",
+    "customer": "cus_1",
+    "metadata": METADATA,
+    "cancel_at": None,
+    "cancel_at_period_end": False,
+    "items": {
+        "data": [{"current_period_end": int(END.timestamp()), "price": {"id": "price_creator_monthly"}}],
+    },
+}
+REFUND = {"id": "re_1", "status": "succeeded", "amount": 500, "payment_intent": "pi_1", "charge": "ch_1"}
+DISPUTE = {
+    "id": "dp_1",
+    "status": "needs_response",
+    "amount": 2000,
+    "created": int(START.timestamp()),
+    "payment_intent": "pi_1",
+    "charge": "ch_1",
+    "balance_transactions": [{"amount": -2000}],
+}
+WARNING = {"id": "issfr_1", "actionable": True, "payment_intent": "pi_1", "charge": "ch_1"}
+
+
+def stripes(event_type: str, source: Json, changes: Json | None = None, **envelope: Any) -> Json:
+    """Stripe's envelope around an object."""
+    return {
+        "id": "evt_1",
+        "object": "event",
+        "type": event_type,
+        "api_version": "2026-10-28.endive",
+        "created": int(AT.timestamp()),
+        "livemode": False,
+        "data": {"object": changed(source, changes or {})},
+        **envelope,
+    }
+
+
+def says(
+    event_type: str, source: Json, changes: Json | None = None, *, sold: catalogue.Catalogue = SOLD, **envelope: Any
+) -> Event:
+    """What Stripe says of an object."""
+    event = stripe.translate(stripes(event_type, source, changes, **envelope), sold, is_live=False)
+    assert event is not None
+    assert (event.provider, event.event_id, event.event_type, event.at) == ("stripe", "evt_1", event_type, AT)
+    return event
+
+
+def said(event: Event, **wanted: Any) -> Event:
+    """The same event saying this, and no more."""
+    return Event(provider=event.provider, event_id=event.event_id, event_type=event.event_type, at=event.at, **wanted)
+
+
+PACK = PaymentSettled(
+    payment_id=PI,
+    account_id=AccountId("acct_ada"),
+    paid_minor=2200,
+    currency="USD",
+    lines=(PaidLine(line_id="0", product_id="pack_1000", credits=1000, amount_minor=2200, expires_at=None),),
+    at=AT,
+    cause="stripe:evt_1",
+    claim="order/ord_1",
+    order_id=OrderId("ord_1"),
+    customer_id="stripe:cus_1",
+)
+
+
+@pytest.mark.parametrize("kind", ["completed", "async_payment_succeeded"])
+def test_a_session_that_is_paid_pays_for_its_pack(kind: str) -> None:
+    """Whatever way the money took."""
+    event = says(f"checkout.session.{kind}", SESSION)
+    assert event == said(event, owner=ADA, names=(PI,), payment=PACK)
+
+
+def lines_of(**of_the_line: Any) -> tuple[PaidLine, ...]:
+    """The pack's line, but for this."""
+    return (replace(PACK.lines[0], **of_the_line),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "payment"),
+    [
+        ({"payment_status": "no_payment_required"}, PACK),
+        ({"payment_intent": None}, replace(PACK, payment_id=PaymentId("stripe:cs_1"))),
+        ({"customer": None}, replace(PACK, customer_id=None)),
+        ({"customer": ""}, replace(PACK, customer_id=None)),
+        ({"metadata.order_id": GONE}, replace(PACK, claim=None, order_id=None)),
+        ({"metadata.account_id": GONE}, replace(PACK, account_id=NOBODY)),
+        ({"currency": "eur"}, replace(PACK, currency="EUR", overcharge_minor=220)),
+        ({"metadata.quantity": "1"}, PACK),
+        (
+            {"metadata.quantity": "3", "amount_subtotal": 6000, "amount_total": 6000},
+            replace(PACK, paid_minor=6000, lines=lines_of(credits=3000, amount_minor=6000)),
+        ),
+        # 500 above the price, with its tenth of tax
+        (
+            {"amount_subtotal": 2500, "amount_total": 2750},
+            replace(PACK, paid_minor=2750, overcharge_minor=550, lines=lines_of(amount_minor=2750)),
+        ),
+        ({"amount_total": 0}, replace(PACK, paid_minor=0, lines=lines_of(amount_minor=0))),  # our discount made it free
+        (
+            {"amount_total": 1, "metadata.order_id": GONE},
+            replace(PACK, paid_minor=1, claim=None, order_id=None, lines=lines_of(amount_minor=1)),
+        ),
+    ],
+)
+def test_a_session_pays_for_what_its_metadata_and_our_catalogue_say(changes: Json, payment: PaymentSettled) -> None:
+    """Never for what a number in it says that a browser could have sent."""
+    event = says("checkout.session.completed", SESSION, changes)
+    assert (event.payment, event.names, event.parked) == (payment, (payment.payment_id,), None), event.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "owner"),
+    [
+        ({"mode": "subscription"}, ADA),
+        ({"mode": "setup", "metadata": None}, CUSTOMER),
+        ({"payment_status": "unpaid"}, ADA),
+        ({"payment_status": "unpaid", "customer": {"id": "cus_1"}}, replace(ADA, customer_id=None)),
+    ],
+)
+def test_a_session_that_is_not_paid_or_not_for_a_pack_only_says_whose_it_is(changes: Json, owner: Owner) -> None:
+    """A subscription's invoice pays; a delayed payment arrives later."""
+    event = says("checkout.session.completed", SESSION, changes)
+    assert event == said(event, owner=owner)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"metadata.product_id": GONE}, ParkReason.UNKNOWN_PRODUCT),
+        ({"metadata.product_id": "pack_7"}, ParkReason.UNKNOWN_PRODUCT),
+        ({"metadata.product_id": "creator_monthly"}, ParkReason.UNKNOWN_PRODUCT),
+        ({"metadata": None}, ParkReason.UNKNOWN_PRODUCT),
+        ({"metadata.quantity": "0"}, ParkReason.UNKNOWN_SHAPE),
+        ({"metadata.quantity": "many"}, ParkReason.UNKNOWN_SHAPE),
+        ({"metadata.quantity": "2"}, ParkReason.UNDERPAID),
+        ({"currency": "chf"}, ParkReason.UNKNOWN_CURRENCY),
+        ({"amount_subtotal": 1999}, ParkReason.UNDERPAID),
+        ({"amount_total": 0, "metadata.order_id": GONE}, ParkReason.UNDERPAID),
+        ({"amount_total": -1}, ParkReason.UNKNOWN_SHAPE),
+        ({"amount_total": GONE}, ParkReason.UNKNOWN_SHAPE),
+        ({"mode": GONE}, ParkReason.UNKNOWN_SHAPE),
+        ({"payment_status": None}, ParkReason.UNKNOWN_SHAPE),
+        ({"payment_intent": None, "id": None}, ParkReason.UNKNOWN_SHAPE),
+        ({"metadata": []}, ParkReason.UNKNOWN_PRODUCT),
+        ({"metadata": ["x"]}, ParkReason.UNKNOWN_SHAPE),
+    ],
+)
+def test_a_session_that_cant_be_believed_is_parked_with_its_reason(changes: Json, reason: ParkReason) -> None:
+    """It says why, and whose customer it is; it pays for nothing."""
+    event = says("checkout.session.completed", SESSION, changes)
+    assert (event.parked, event.payment, event.names, event.owner) == (reason, None, (), CUSTOMER)
+    assert event.detail
+
+
+@pytest.mark.parametrize("kind", ["async_payment_failed", "expired"])
+def test_a_session_that_failed_says_so_of_its_payment_if_there_is_one(kind: str) -> None:
+    """One that expired may have none."""
+    event = says(f"checkout.session.{kind}", SESSION)
+    assert event == said(event, owner=ADA, names=(PI,), facts=(PaymentFailed(at=AT, cause="stripe:evt_1"),))
+    nobody = says(f"checkout.session.{kind}", SESSION, {"payment_intent": None})
+    assert nobody == said(nobody, owner=ADA)
+
+
+PERIOD = "period/stripe:sub_1/2026-09-01T00:00:00Z"
+MONTH = PaymentSettled(
+    payment_id=PaymentId("stripe:in_1"),
+    account_id=AccountId("acct_ada"),
+    paid_minor=1500,
+    currency="USD",
+    lines=(PaidLine(line_id="il_1", product_id="creator_monthly", credits=1000, amount_minor=1500, expires_at=END),),
+    at=AT,
+    cause="stripe:evt_1",
+    claim="order/ord_1",
+    covers=PERIOD,
+    order_id=OrderId("ord_1"),
+    subscription_id="stripe:sub_1",
+    customer_id="stripe:cus_1",
+    invoice_number="ITAI-1",
+)
+RENEWED = replace(MONTH, claim=PERIOD, covers=None, is_renewal=True)
+RENEWS = {"billing_reason": "subscription_cycle"}
+PACK_LINE = {
+    "id": "il_2",
+    "amount": 1000,
+    "quantity": 2,
+    "pricing": {"price_details": {"price": "price_pack500"}},
+    "period": {"start": 10**9, "end": 10**9},
+}
+UNKNOWN_LINE = {"id": "il_2", "amount": 0, "pricing": {"price_details": {"price": "price_other"}}}
+
+
+def test_an_invoice_pays_for_a_subscriptions_first_period_and_its_order() -> None:
+    """Both, so that neither an order nor a period is paid for twice."""
+    event = says("invoice.paid", INVOICE)
+    assert event == said(event, owner=ADA, names=(PaymentId("stripe:in_1"),), payment=MONTH)
+
+
+def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled:
+    """A month whose line is otherwise."""
+    return replace(payment, lines=(replace(payment.lines[0], **of_the_line),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "payment"),
+    [
+        (RENEWS, RENEWED),
+        (
+            {"parent.subscription_details.metadata.order_id": GONE},
+            replace(MONTH, claim=PERIOD, covers=None, order_id=None),
+        ),
+        (
+            {"parent.subscription_details.metadata": None},
+            replace(MONTH, claim=PERIOD, covers=None, order_id=None, account_id=NOBODY),
+        ),
+        ({"number": None}, replace(MONTH, invoice_number=None)),
+        ({"amount_paid": 900}, replace(MONTH, paid_minor=900)),  # the rest came from the buyer's credit balance
+        ({"total": 0, "amount_paid": 0}, replace(MONTH, paid_minor=0)),  # our discount made it free
+        ({"total": 1, **RENEWS}, RENEWED),
+        ({"total": 0, "subtotal": 1, "amount_paid": 0}, replace(MONTH, paid_minor=0)),
+        (
+            {"total": 1, "parent.subscription_details.metadata": None},
+            replace(MONTH, claim=PERIOD, covers=None, order_id=None, account_id=NOBODY),
+        ),
+        ({"lines.data.0.amount": 1}, month(amount_minor=1)),
+        ({"lines.data.0.id": GONE}, month(line_id="0")),
+        ({"lines.data.0.quantity": 2}, month(credits=2000)),
+        ({"lines.data.0.parent": GONE}, MONTH),
+        ({"lines.has_more": GONE}, MONTH),
+        ({"lines.data.0.taxes": [{"amount": 150, "tax_behavior": "exclusive"}]}, month(amount_minor=1650)),
+        ({"lines.data.0.discount_amounts": [{"amount": 100}, {"amount": 1}]}, month(amount_minor=1399)),
+        (
+            {"lines.data": [PACK_LINE, INVOICE["lines"]["data"][0]]},
+            replace(
+                MONTH,
+                lines=(
+                    PaidLine(line_id="il_2", product_id="pack_500", credits=1000, amount_minor=1000, expires_at=None),
+                    *MONTH.lines,
+                ),
+            ),
+        ),
+        # a proration, and a line of nothing at an unknown price, give nothing beside what does
+        (
+            {
+                "lines.data": [
+                    {**PACK_LINE, "parent": {"invoice_item_details": {"proration": True}}},
+                    UNKNOWN_LINE,
+                    {**PACK_LINE, "amount": 0},
+                    INVOICE["lines"]["data"][0],
+                ]
+            },
+            MONTH,
+        ),
+        # a pack alone, on a subscription's invoice: no period is paid for
+        (
+            {"lines.data": [PACK_LINE], **RENEWS},
+            replace(
+                MONTH,
+                claim=None,
+                covers=None,
+                is_renewal=True,
+                lines=(
+                    PaidLine(line_id="il_2", product_id="pack_500", credits=1000, amount_minor=1000, expires_at=None),
+                ),
+            ),
+        ),
+    ],
+)
+def test_an_invoice_pays_for_what_its_lines_are_priced_at(changes: Json, payment: PaymentSettled) -> None:
+    """By the catalogue's price ids."""
+    event = says("invoice.paid", INVOICE, changes)
+    assert (event.payment, event.parked) == (payment, None), event.detail
+
+
+def test_the_first_of_several_periods_names_what_was_paid_for() -> None:
+    """Whatever order the lines are in."""
+    line = INVOICE["lines"]["data"][0]
+    later = {**line, "period": {"start": int(END.timestamp()), "end": int(END.timestamp()) + 1}}
+    for lines in ([line, later], [later, line]):
+        event = says("invoice.paid", INVOICE, {"lines.data": lines, **RENEWS})
+        assert event.payment
+        assert event.payment.claim == PERIOD
+
+
+PRORATED = {"lines.data.0.parent": {"subscription_item_details": {"proration": True}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "owner"),
+    [
+        ({"parent": None}, CUSTOMER),  # an invoice of ours, by hand
+        ({"parent": {"quote_details": {}}}, CUSTOMER),
+        (PRORATED, ADA),
+        ({"billing_reason": "subscription_update", **PRORATED}, ADA),
+        ({"lines.data.0.amount": 0, "total": 0, "subtotal": 0}, ADA),  # a trial
+        ({"lines.data.0.pricing": None, "lines.data.0.amount": 0}, ADA),
+        ({"lines.data": []}, ADA),
+    ],
+)
+def test_what_pays_for_no_period_grants_nothing(changes: Json, owner: Owner) -> None:
+    """It is noted, not parked."""
+    event = says("invoice.paid", INVOICE, changes)
+    assert event == said(event, owner=owner)
+
+
+def test_a_trial_grants_where_the_catalogue_says_so() -> None:
+    """Its invoice is of nothing, and no order has to say that it is free."""
+    free: Json = {"lines.data.0.amount": 0, "total": 0, "subtotal": 0, "amount_paid": 0}
+    free["parent.subscription_details.metadata"] = None
+    event = says("invoice.paid", INVOICE, free, sold=TRIAL)
+    assert event.payment, event.detail
+    assert (event.payment.paid_minor, event.payment.lines[0].credits) == (0, 1000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"billing_reason": "subscription_update"}, ParkReason.UNEXPECTED_CHARGE),
+        ({"billing_reason": "manual"}, ParkReason.UNEXPECTED_CHARGE),
+        ({"billing_reason": None}, ParkReason.UNKNOWN_SHAPE),
+        ({"total": 0, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
+        ({"total": 0, "subtotal": 1, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
+        ({"total": -1, "subtotal": 1, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
+        ({"total": -1}, ParkReason.UNEXPECTED_CHARGE),
+        ({"total": -1, "subtotal": 0}, ParkReason.UNEXPECTED_CHARGE),
+        ({"lines.has_more": True}, ParkReason.UNKNOWN_SHAPE),
+        ({"lines.data.0.pricing.price_details.price": "price_other"}, ParkReason.UNKNOWN_PRICE),
+        ({"lines.data": [{**UNKNOWN_LINE, "amount": 1}]}, ParkReason.UNKNOWN_PRICE),
+        ({"lines.data.0.pricing": None}, ParkReason.UNKNOWN_PRICE),
+        ({"lines.data.0.pricing.price_details": None}, ParkReason.UNKNOWN_PRICE),
+        ({"lines.data.0.quantity": 0}, ParkReason.UNKNOWN_SHAPE),
+        ({"lines.data.0.quantity": None}, ParkReason.UNKNOWN_SHAPE),
+        ({"lines.data.0.period": GONE}, ParkReason.UNKNOWN_SHAPE),
+        ({"parent.subscription_details.subscription": None}, ParkReason.UNKNOWN_SHAPE),
+        ({"id": None}, ParkReason.UNKNOWN_SHAPE),
+    ],
+)
+def test_an_invoice_that_cant_be_believed_is_parked_with_its_reason(changes: Json, reason: ParkReason) -> None:
+    """A period that was paid somehow else waits for a person; it is never guessed."""
+    event = says("invoice.paid", INVOICE, changes)
+    assert (event.parked, event.payment, event.owner) == (reason, None, CUSTOMER), event.detail
+    assert event.detail
+
+
+def test_an_invoice_is_linked_to_what_paid_it() -> None:
+    """By PaymentIntent, else by charge; neither links nothing."""
+    both = {"invoice": "in_1", "payment": {"payment_intent": "pi_1", "charge": "ch_1"}}
+    event = says("invoice_payment.paid", both)
+    assert event == said(event, owner=Owner(), names=(PaymentId("stripe:in_1"), PI))
+    assert says("invoice_payment.paid", both, {"payment.payment_intent": None}).names == ("stripe:in_1", CH)
+    none = says("invoice_payment.paid", both, {"payment": {}})
+    assert none == said(none, owner=Owner())
+
+
+def test_an_invoice_that_failed_says_so() -> None:
+    """It waits for the payment that may follow."""
+    event = says("invoice.payment_failed", INVOICE)
+    failed = PaymentFailed(at=AT, cause="stripe:evt_1")
+    assert event == said(event, owner=CUSTOMER, names=(PaymentId("stripe:in_1"),), facts=(failed,))
+
+
+SUBSCRIBED = Subscription(
+    subscription_id="stripe:sub_1",
+    status=SubscriptionStatus.ACTIVE,
+    at=AT,
+    cause="stripe:evt_1",
+    product_id="creator_monthly",
+    period_end=END,
+    customer_id="stripe:cus_1",
+)
+
+
+@pytest.mark.parametrize("kind", ["created", "updated", "deleted"])
+def test_a_subscriptions_state_is_told(kind: str) -> None:
+    """It grants nothing."""
+    event = says(f"customer.subscription.{kind}", SUBSCRIPTION)
+    assert event == said(event, owner=ADA, subscription=SUBSCRIBED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "subscription"),
+    [
+        ({"cancel_at": int(START.timestamp())}, replace(SUBSCRIBED, cancel_at=START)),
+        ({"cancel_at": int(START.timestamp()), "cancel_at_period_end": True}, replace(SUBSCRIBED, cancel_at=START)),
+        ({"cancel_at_period_end": True}, replace(SUBSCRIBED, cancel_at=END)),
+        ({"items.data": []}, replace(SUBSCRIBED, product_id=None, period_end=None)),
+        ({"items.data.0.price.id": "price_other"}, replace(SUBSCRIBED, product_id=None)),
+        (
+            {"items.data": [{"current_period_end": 10**9, "price": {"id": "x"}}, *SUBSCRIPTION["items"]["data"]]},  # type: ignore[index]
+            SUBSCRIBED,
+        ),
+        *(
+            ({"status": word}, replace(SUBSCRIBED, status=status))
+            for word, status in {
+                "incomplete": SubscriptionStatus.INCOMPLETE,
+                "incomplete_expired": SubscriptionStatus.ENDED,
+                "trialing": SubscriptionStatus.TRIALING,
+                "active": SubscriptionStatus.ACTIVE,
+                "past_due": SubscriptionStatus.PAST_DUE,
+                "paused": SubscriptionStatus.PAUSED,
+                "unpaid": SubscriptionStatus.UNPAID,
+                "canceled": SubscriptionStatus.ENDED,
+            }.items()
+        ),
+    ],
+)
+def test_a_subscription_is_read_in_either_form(changes: Json, subscription: Subscription) -> None:
+    """Classic or flexible, and in each of Stripe's words."""
+    assert says("customer.subscription.updated", SUBSCRIPTION, changes).subscription == subscription
+
+
+REFUNDED = RefundChanged(refund_id="re_1", state=RefundState.SUCCEEDED, amount_minor=500, at=AT, cause="stripe:evt_1")
+
+
+@pytest.mark.parametrize("kind", ["created", "updated", "failed"])
+def test_a_refund_is_told_with_both_names_of_its_payment(kind: str) -> None:
+    """Which links them."""
+    event = says(f"refund.{kind}", REFUND)
+    assert event == said(event, owner=Owner(), names=(PI, CH), facts=(REFUNDED,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact", "names"),
+    [
+        ({"charge": None}, REFUNDED, (PI,)),
+        ({"payment_intent": None}, REFUNDED, (CH,)),
+        ({"metadata": {"refund_tag": "case_1-1"}}, replace(REFUNDED, tag="case_1-1"), (PI, CH)),
+        *(
+            ({"status": word}, replace(REFUNDED, state=state), (PI, CH))
+            for word, state in {
+                "pending": RefundState.PENDING,
+                "requires_action": RefundState.REQUIRES_ACTION,
+                "succeeded": RefundState.SUCCEEDED,
+                "failed": RefundState.FAILED,
+                "canceled": RefundState.CANCELED,
+            }.items()
+        ),
+    ],
+)
+def test_a_refund_is_read_in_each_state(changes: Json, fact: RefundChanged, names: tuple[PaymentId, ...]) -> None:
+    """With our tag, if it bears one."""
+    event = says("refund.updated", REFUND, changes)
+    assert (event.facts, event.names) == ((fact,), names)
+
+
+def test_a_running_total_is_told_of_its_charge() -> None:
+    """And of the PaymentIntent, if it has one."""
+    charge = {"id": "ch_1", "amount_refunded": 700, "payment_intent": "pi_1", "customer": "cus_1"}
+    total = RefundTotalReported(charge_id="ch_1", total_minor=700, at=AT, cause="stripe:evt_1")
+    event = says("charge.refunded", charge)
+    assert event == said(event, owner=CUSTOMER, names=(PI, CH), facts=(total,))
+    assert says("charge.refunded", charge, {"payment_intent": None}).names == (CH,)
+
+
+DISPUTED = DisputeChanged(
+    dispute_id="dp_1",
+    state=DisputeState.OPEN,
+    amount_minor=2000,
+    opened_at=START,
+    at=AT,
+    cause="stripe:evt_1",
+    movements=1,
+)
+
+
+@pytest.mark.parametrize("kind", ["created", "updated", "closed", "funds_withdrawn", "funds_reinstated"])
+def test_a_dispute_is_told(kind: str) -> None:
+    """By every event of it alike."""
+    event = says(f"charge.dispute.{kind}", DISPUTE)
+    assert event == said(event, owner=Owner(), names=(PI, CH), facts=(DISPUTED,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact"),
+    [
+        ({"balance_transactions": None}, replace(DISPUTED, movements=0)),
+        ({"status": "lost", "balance_transactions": []}, replace(DISPUTED, state=DisputeState.LOST, movements=0)),
+        ({"status": "lost"}, replace(DISPUTED, state=DisputeState.LOST)),
+        (
+            {"status": "lost", "balance_transactions": [{"amount": 0}]},
+            replace(DISPUTED, state=DisputeState.LOST),
+        ),
+        (
+            {"status": "lost", "balance_transactions": [{"amount": -5}, {"amount": 5}]},
+            replace(DISPUTED, state=DisputeState.WON, movements=2),
+        ),
+        (
+            {"status": "under_review", "balance_transactions": [{"amount": -5}, {"amount": 5}]},
+            replace(DISPUTED, state=DisputeState.UNDER_REVIEW, movements=2),
+        ),
+        *(
+            ({"status": word}, replace(DISPUTED, state=state))
+            for word, state in {
+                "warning_needs_response": DisputeState.INQUIRY,
+                "warning_under_review": DisputeState.INQUIRY,
+                "warning_closed": DisputeState.INQUIRY_CLOSED,
+                "needs_response": DisputeState.OPEN,
+                "under_review": DisputeState.UNDER_REVIEW,
+                "appeal_needs_response": DisputeState.APPEALED,
+                "appeal_under_review": DisputeState.APPEALED,
+                "lost": DisputeState.LOST,
+                "won": DisputeState.WON,
+                "prevented": DisputeState.PREVENTED,
+            }.items()
+        ),
+    ],
+)
+def test_a_dispute_is_read_in_each_state_and_by_where_the_money_is(changes: Json, fact: DisputeChanged) -> None:
+    """Lost, with the money back, is won."""
+    assert says("charge.dispute.updated", DISPUTE, changes).facts == (fact,)
+
+
+@pytest.mark.parametrize("kind", ["created", "updated"])
+@pytest.mark.parametrize("actionable", [True, False, None, "true"])
+def test_a_fraud_warning_is_told_while_it_can_be_acted_on(kind: str, actionable: object) -> None:
+    """Only a plain yes is one."""
+    event = says(f"radar.early_fraud_warning.{kind}", WARNING, {"actionable": actionable})
+    warned = FraudWarned(warning_id="issfr_1", is_actionable=actionable is True, at=AT, cause="stripe:evt_1")
+    assert event == said(event, owner=Owner(), names=(PI, CH), facts=(warned,))
+
+
+@pytest.mark.parametrize(
+    ("event_type", "source", "changes", "reason"),
+    [
+        ("refund.updated", REFUND, {"status": "lost"}, ParkReason.UNKNOWN_STATE),
+        ("refund.updated", REFUND, {"payment_intent": None, "charge": None}, ParkReason.UNKNOWN_SHAPE),
+        ("refund.updated", REFUND, {"amount": "5 EUR"}, ParkReason.UNKNOWN_SHAPE),
+        ("refund.updated", REFUND, {"id": ""}, ParkReason.UNKNOWN_SHAPE),
+        ("charge.dispute.updated", DISPUTE, {"status": "succeeded"}, ParkReason.UNKNOWN_STATE),
+        ("charge.dispute.updated", DISPUTE, {"balance_transactions": [5]}, ParkReason.UNKNOWN_SHAPE),
+        ("charge.dispute.updated", DISPUTE, {"created": 10**18}, ParkReason.UNKNOWN_SHAPE),
+        ("charge.dispute.updated", DISPUTE, {"payment_intent": None, "charge": None}, ParkReason.UNKNOWN_SHAPE),
+        ("radar.early_fraud_warning.created", WARNING, {"actionable": GONE}, ParkReason.UNKNOWN_SHAPE),
+        ("customer.subscription.updated", SUBSCRIPTION, {"status": "lost"}, ParkReason.UNKNOWN_STATE),
+        ("customer.subscription.updated", SUBSCRIPTION, {"items": GONE}, ParkReason.UNKNOWN_SHAPE),
+        ("invoice_payment.paid", {"payment": "py_1"}, {}, ParkReason.UNKNOWN_SHAPE),
+    ],
+)
+def test_what_is_not_of_the_known_shape_is_parked_whole(
+    event_type: str, source: Json, changes: Json, reason: ParkReason
+) -> None:
+    """No fact of it is kept, and no exception leaves the translation."""
+    event = says(event_type, source, changes)
+    assert (event.parked, event.facts, event.names, event.subscription) == (reason, (), (), None)
+    assert event.detail
+
+
+@pytest.mark.parametrize(
+    ("envelope", "is_live", "reason"),
+    [
+        ({"livemode": True}, False, ParkReason.WRONG_MODE),
+        ({"livemode": False}, True, ParkReason.WRONG_MODE),
+        ({"livemode": None}, False, ParkReason.WRONG_MODE),
+        ({"livemode": 0}, False, ParkReason.WRONG_MODE),
+        ({"livemode": True}, True, None),
+        ({"api_version": "2026-01-01.endive"}, False, None),
+        ({"api_version": "2026-10-28.dahlia"}, False, ParkReason.UNKNOWN_VERSION),
+        ({"api_version": "endive.2026"}, False, ParkReason.UNKNOWN_VERSION),
+        ({"api_version": None}, False, ParkReason.UNKNOWN_VERSION),
+    ],
+)
+def test_an_event_of_the_wrong_mode_or_version_is_parked(
+    envelope: Json, is_live: bool, reason: ParkReason | None
+) -> None:
+    """A test event on a live ledger grants nothing; within a major version Stripe only adds."""
+    event = stripe.translate(stripes("refund.updated", REFUND, **envelope), SOLD, is_live=is_live)
+    assert event is not None
+    assert event.parked is reason
+    assert bool(event.detail) is (reason is not None)
+
+
+def test_why_an_event_is_of_the_wrong_mode_is_told_to_whoever_looks() -> None:
+    """Which endpoint is subscribed to which ledger."""
+    for livemode, told in ((True, "a live-mode event on a test ledger"), (False, "a test-mode event on a live ledger")):
+        event = stripe.translate(stripes("refund.updated", REFUND, livemode=livemode), SOLD, is_live=not livemode)
+        assert event is not None
+        assert event.detail == told
+
+
+@pytest.mark.parametrize(
+    ("event_type", "source", "changes", "detail"),
+    [
+        ("checkout.session.completed", SESSION, {"metadata.product_id": "x"}, "metadata.product_id is x"),
+        ("checkout.session.completed", SESSION, {"metadata": None}, "metadata.product_id is of type NoneType"),
+        ("checkout.session.completed", SESSION, {"metadata.quantity": "0"}, "ValueError: metadata.quantity is 0"),
+        ("checkout.session.completed", SESSION, {"currency": "chf"}, "pack_1000 has no price in CHF"),
+        ("checkout.session.completed", SESSION, {"amount_subtotal": 1}, "1 USD for 1 × pack_1000 at 2000"),
+        (
+            "invoice.paid",
+            INVOICE,
+            {"billing_reason": "manual"},
+            "billing_reason manual with lines that are no prorations",
+        ),
+        (
+            "invoice.paid",
+            INVOICE,
+            {"lines.data.0.pricing.price_details.price": "x"},
+            "price x is not in the catalogue",
+        ),
+        ("invoice.paid", INVOICE, {"lines.has_more": True}, "the invoice has more lines than the event shows"),
+        ("invoice.paid", INVOICE, {"lines.data.0.quantity": 0}, "ValueError: quantity of creator_monthly is 0"),
+        ("refund.updated", REFUND, {"status": "x"}, "refund status x"),
+        ("charge.dispute.updated", DISPUTE, {"status": "x"}, "dispute status x"),
+        ("customer.subscription.updated", SUBSCRIPTION, {"status": "x"}, "subscription status x"),
+        (
+            "refund.updated",
+            REFUND,
+            {"charge": "", "payment_intent": ""},
+            "ValueError: neither payment_intent nor charge is named",
+        ),
+        ("refund.updated", REFUND, {"amount": GONE}, "KeyError: 'amount'"),
+    ],
+)
+def test_a_parked_event_says_what_was_found(event_type: str, source: Json, changes: Json, detail: str) -> None:
+    """For the person who releases it: ids and words of the provider, nothing of a customer's."""
+    assert says(event_type, source, changes).detail == detail
+
+
+def test_an_unknown_version_is_told_with_the_one_to_set() -> None:
+    """For whoever set the endpoint up."""
+    told = says("refund.updated", REFUND, api_version="2025-03-31.basil").detail
+    assert told == "api_version 2025-03-31.basil: set the endpoint's version to 2026-10-28.endive"
+
+
+def test_a_parked_event_of_paddles_says_what_was_found() -> None:
+    """As Stripe's do."""
+    for event_type, data, changes, detail in (
+        ("transaction.completed", TRANSACTION, {"status": "paid"}, "transaction status paid"),
+        (
+            "transaction.completed",
+            TRANSACTION,
+            {"origin": "other"},
+            "origin other with lines that are no prorations",
+        ),
+        (
+            "transaction.completed",
+            TRANSACTION,
+            {"details.line_items.0.price_id": "x"},
+            "price x is not in the catalogue",
+        ),
+        (
+            "transaction.completed",
+            TRANSACTION,
+            {"details.line_items.0.quantity": 0},
+            "ValueError: quantity of pack_1000 is 0",
+        ),
+        (
+            "transaction.completed",
+            TRANSACTION,
+            {**RECURRING, "billing_period": None},
+            "ValueError: creator_monthly was paid without a billing_period",
+        ),
+        ("subscription.updated", ENTITY, {"status": "x"}, "subscription status x"),
+        ("adjustment.updated", ADJUSTMENT, {"status": "x"}, "adjustment status x"),
+        ("adjustment.updated", ADJUSTMENT, {"action": "x"}, "adjustment action x"),
+    ):
+        assert tells(event_type, data, changes).detail == detail
+
+
+def test_a_type_that_nobody_reads_says_nothing() -> None:
+    """On either provider."""
+    assert stripe.translate(stripes("charge.succeeded", REFUND), SOLD, is_live=False) is None
+    assert paddle.translate(paddles("address.created", TRANSACTION), SOLD, is_live=False) is None
+
+
+FUNCTIONS = {
+    "payment_succeeded": "checkout.session.completed checkout.session.async_payment_succeeded "
+    "checkout.session.async_payment_failed checkout.session.expired transaction.completed transaction.payment_failed",
+    "subscription_renewed": "invoice.paid invoice_payment.paid invoice.payment_failed customer.subscription.created "
+    "customer.subscription.updated customer.subscription.deleted transaction.completed transaction.payment_failed "
+    "subscription.activated subscription.canceled subscription.created subscription.imported subscription.past_due "
+    "subscription.paused subscription.resumed subscription.trialing subscription.updated",
+    "dispute_opened": "charge.dispute.created charge.dispute.updated charge.dispute.closed "
+    "charge.dispute.funds_withdrawn charge.dispute.funds_reinstated radar.early_fraud_warning.created "
+    "radar.early_fraud_warning.updated adjustment.created adjustment.updated",
+    "refund_settled": "refund.created refund.updated refund.failed charge.refunded adjustment.created "
+    "adjustment.updated",
+}
+
+
+def test_each_type_is_meant_for_the_functions_that_the_design_names() -> None:
+    """An endpoint that is subscribed to another one is told so."""
+    known = {**stripe.FUNCTIONS, **paddle.FUNCTIONS}
+    meant = {name: {kind for kind, names in known.items() if name in names} for name in FUNCTIONS}
+    assert meant == {name: set(kinds.split()) for name, kinds in FUNCTIONS.items()}
+    assert set().union(*known.values()) == FUNCTIONS.keys()
+
+
+# ── Paddle ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WHEN, SINCE, UNTIL = "2026-09-01T12:00:00.000000Z", "2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z"
+TXN = PaymentId("paddle:txn_1")
+RIA = Owner(order_id=OrderId("ord_1"), account_id=AccountId("acct_ada"), customer_id="paddle:ctm_1")
+BROWSER = replace(RIA, account_id=None, browser_account_id=AccountId("acct_ada"))
+PADDLES = Owner(customer_id="paddle:ctm_1")
+TRANSACTION: Json = {
+    "id": "txn_1",
+    "status": "completed",
+    "origin": "api",
+    "customer_id": "ctm_1",
+    "subscription_id": None,
+    "invoice_number": "1234-1",
+    "billing_period": None,
+    "custom_data": {"order_id": "ord_1", "account_id": "acct_ada"},
+    "details": {
+        "totals": {"subtotal": "2000", "total": "2200", "grand_total": "2100", "currency_code": "USD"},
+        "adjusted_totals": {"grand_total": "2100"},
+        "line_items": [
+            {
+                "id": "txnitm_1",
+                "price_id": "pri_01jpack100000000000000000a",
+                "quantity": 1,
+                "proration": None,
+                "totals": {"subtotal": "2000", "total": "2200"},
+            }
+        ],
+    },
+}
+RECURRING = {
+    "origin": "subscription_recurring",
+    "subscription_id": "sub_1",
+    "billing_period": {"starts_at": SINCE, "ends_at": UNTIL},
+    "details.line_items.0.price_id": "pri_01jcreatormonthly0000000a",
+}
+SUBSCRIBES = {**RECURRING, "origin": "web"}
+
+
+def paddles(event_type: str, data: Json, changes: Json | None = None, event_id: str = "evt_1") -> Json:
+    """Paddle's envelope around an entity."""
+    return {
+        "event_id": event_id,
+        "event_type": event_type,
+        "occurred_at": WHEN,
+        "data": changed(data, changes or {}),
+    }
+
+
+def tells(event_type: str, data: Json, changes: Json | None = None, *, sold: catalogue.Catalogue = SOLD) -> Event:
+    """What Paddle says of an entity."""
+    event = paddle.translate(paddles(event_type, data, changes), sold, is_live=False)
+    assert event is not None
+    assert (event.provider, event.event_id, event.event_type, event.at) == ("paddle", "evt_1", event_type, AT)
+    return event
+
+
+BOUGHT = PaymentSettled(
+    payment_id=TXN,
+    account_id=AccountId("acct_ada"),
+    paid_minor=2100,
+    currency="USD",
+    lines=(PaidLine(line_id="txnitm_1", product_id="pack_1000", credits=1000, amount_minor=2200, expires_at=None),),
+    at=AT,
+    cause="paddle:evt_1",
+    claim="order/ord_1",
+    order_id=OrderId("ord_1"),
+    customer_id="paddle:ctm_1",
+    invoice_number="1234-1",
+)
+PAID_PERIOD = "period/paddle:sub_1/2026-09-01T00:00:00Z"
+FIRST = replace(
+    BOUGHT,
+    account_id=NOBODY,
+    subscription_id="paddle:sub_1",
+    covers=PAID_PERIOD,
+    lines=(replace(BOUGHT.lines[0], product_id="creator_monthly", expires_at=END),),
+)
+LATER_PERIOD = replace(FIRST, claim=PAID_PERIOD, covers=None, is_renewal=True)
+
+
+def test_a_transaction_pays_for_its_pack() -> None:
+    """It is ours where our server made it; what was paid is what the buyer's balance left of the total."""
+    event = tells("transaction.completed", TRANSACTION)
+    assert event == said(event, owner=RIA, names=(TXN,), payment=BOUGHT)
+    from_browser = tells("transaction.completed", TRANSACTION, {"origin": "web"})
+    assert from_browser == said(from_browser, owner=BROWSER, names=(TXN,), payment=replace(BOUGHT, account_id=NOBODY))
+
+
+def one(payment: PaymentSettled = BOUGHT, **of_the_line: Any) -> PaymentSettled:
+    """A payment whose one line is otherwise."""
+    return replace(payment, lines=(replace(payment.lines[0], **of_the_line),))
+
+
+NO_MONEY = {"details.totals.total": "0", "details.totals.grand_total": "0"}
+PRORATION = {**TRANSACTION["details"]["line_items"][0], "proration": {"rate": "0.5"}}
+FREE_LINE = {"price_id": "pri_other", "totals": {"subtotal": "0", "total": "0"}}
+TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": "0", "total": "0"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "payment"),
+    [
+        ({"details.totals.currency_code": "eur"}, replace(BOUGHT, currency="EUR")),
+        ({"custom_data": {"account_id": "acct_ada"}}, replace(BOUGHT, claim=None, order_id=None)),
+        ({"custom_data": None}, replace(BOUGHT, claim=None, order_id=None, account_id=NOBODY)),
+        ({"custom_data": ["order_id"]}, replace(BOUGHT, claim=None, order_id=None, account_id=NOBODY)),
+        ({"customer_id": None}, replace(BOUGHT, customer_id=None)),
+        ({"customer_id": {"id": "ctm_1"}}, replace(BOUGHT, customer_id=None)),
+        ({"invoice_number": None}, replace(BOUGHT, invoice_number=None)),
+        ({"details.line_items.0.quantity": 3}, one(credits=3000)),
+        ({"details.line_items.0.totals": {"subtotal": "1", "total": "1"}}, one(amount_minor=1)),
+        ({"details.adjusted_totals": GONE}, BOUGHT),
+        ({"details.adjusted_totals": {"grand_total": "1"}}, BOUGHT),
+        ({"details.totals.total": "1"}, BOUGHT),
+        ({**NO_MONEY, "details.totals.subtotal": "1"}, replace(BOUGHT, paid_minor=0)),
+        (
+            {"details.totals.grand_total": "0", "details.adjusted_totals.grand_total": "0"},
+            replace(BOUGHT, paid_minor=0),  # the buyer's credit balance paid all of it
+        ),
+        (
+            {"details.totals.total": "0", "details.totals.grand_total": "0"},
+            replace(BOUGHT, paid_minor=0),  # our discount made it free
+        ),
+        ({"details.line_items": [PRORATION, FREE_LINE, TRIAL_LINE, TRANSACTION["details"]["line_items"][0]]}, BOUGHT),
+        (RECURRING, LATER_PERIOD),
+        ({**RECURRING, "origin": "subscription_payment_method_change"}, LATER_PERIOD),
+        (
+            {**RECURRING, "details.totals.total": "0", "details.totals.grand_total": "0"},
+            replace(LATER_PERIOD, paid_minor=0),
+        ),
+        (SUBSCRIBES, FIRST),
+        ({**SUBSCRIBES, "custom_data": None}, replace(LATER_PERIOD, is_renewal=False, order_id=None)),
+        ({**SUBSCRIBES, "subscription_id": None}, replace(FIRST, covers=None, subscription_id=None)),
+        # one more pack, charged to a subscription: no period is paid for, and no order
+        (
+            {
+                "origin": "subscription_charge",
+                "subscription_id": "sub_1",
+                "billing_period": RECURRING["billing_period"],
+            },
+            replace(BOUGHT, account_id=NOBODY, claim=None, subscription_id="paddle:sub_1"),
+        ),
+        (
+            {**RECURRING, "origin": "subscription_charge"},
+            replace(LATER_PERIOD, claim=None, is_renewal=False),
+        ),
+        # a pack beside a subscription: the period is paid for all the same
+        (
+            {
+                **SUBSCRIBES,
+                "details.line_items": [
+                    {**TRANSACTION["details"]["line_items"][0], "id": "txnitm_0"},
+                    {**TRANSACTION["details"]["line_items"][0], "price_id": "pri_01jcreatormonthly0000000a"},
+                ],
+            },
+            replace(FIRST, lines=(replace(BOUGHT.lines[0], line_id="txnitm_0"), *FIRST.lines)),
+        ),
+        # a pack in a renewal's transaction
+        (
+            {**RECURRING, "details.line_items.0.price_id": "pri_01jpack100000000000000000a"},
+            replace(BOUGHT, account_id=NOBODY, claim=None, subscription_id="paddle:sub_1", is_renewal=True),
+        ),
+    ],
+)
+def test_a_transaction_pays_for_what_its_lines_are_priced_at(changes: Json, payment: PaymentSettled) -> None:
+    """Judged by origin, total and price."""
+    event = tells("transaction.completed", TRANSACTION, changes)
+    assert (event.payment, event.parked, event.names) == (payment, None, (TXN,)), event.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "owner"),
+    [
+        ({**NO_MONEY, "details.totals.subtotal": "0"}, RIA),  # a trial
+        ({**NO_MONEY, "custom_data": None}, PADDLES),  # free, and no order of ours says so
+        ({**NO_MONEY, "origin": "subscription_payment_method_change"}, BROWSER),
+        ({**NO_MONEY, "status": "paid", "custom_data": None}, PADDLES),
+        ({"details.totals.total": "-1"}, RIA),
+        ({"details.line_items": [PRORATION]}, RIA),
+        ({"details.line_items": [], "origin": "subscription_update"}, BROWSER),
+    ],
+)
+def test_a_transaction_that_bought_nothing_grants_nothing(changes: Json, owner: Owner) -> None:
+    """It is noted, not parked."""
+    event = tells("transaction.completed", TRANSACTION, changes)
+    assert event == said(event, owner=owner)
+
+
+def test_a_trial_of_paddles_grants_where_the_catalogue_says_so() -> None:
+    """A line of nothing, in a transaction that an order of ours made free."""
+    changes = {**NO_MONEY, **SUBSCRIBES, "details.line_items.0.totals": {"subtotal": "0", "total": "0"}}
+    event = tells("transaction.completed", TRANSACTION, changes, sold=TRIAL)
+    assert event.payment == replace(one(FIRST, amount_minor=0), paid_minor=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": "paid"}, ParkReason.UNKNOWN_STATE),
+        ({"status": None}, ParkReason.UNKNOWN_SHAPE),
+        ({"origin": None}, ParkReason.UNKNOWN_SHAPE),
+        ({"origin": "subscription_update"}, ParkReason.UNEXPECTED_CHARGE),
+        ({"details.adjusted_totals.grand_total": "0"}, ParkReason.UNDERPAID),
+        (
+            {"details.totals.grand_total": "1", "details.adjusted_totals.grand_total": "0"},
+            ParkReason.UNDERPAID,
+        ),
+        ({"details.line_items.0.price_id": "pri_other"}, ParkReason.UNKNOWN_PRICE),
+        ({"details.line_items.0.price_id": GONE}, ParkReason.UNKNOWN_PRICE),
+        (
+            {"details.line_items": [{**FREE_LINE, "totals": {"subtotal": "1", "total": "1"}}]},
+            ParkReason.UNKNOWN_PRICE,
+        ),
+        ({"details.line_items.0.quantity": 0}, ParkReason.UNKNOWN_SHAPE),
+        ({"details.line_items.0.id": None}, ParkReason.UNKNOWN_SHAPE),
+        ({**RECURRING, "billing_period": None}, ParkReason.UNKNOWN_SHAPE),
+        ({"details": None}, ParkReason.UNKNOWN_SHAPE),
+        ({"details.totals.total": "much"}, ParkReason.UNKNOWN_SHAPE),
+        ({**RECURRING, "billing_period.starts_at": "0001-01-01T00:00:00+14:00"}, ParkReason.UNKNOWN_SHAPE),
+    ],
+)
+def test_a_transaction_that_cant_be_believed_is_parked_with_its_reason(changes: Json, reason: ParkReason) -> None:
+    """Whole: it pays for nothing."""
+    content = {**TRANSACTION, "billing_period": {"starts_at": SINCE, "ends_at": UNTIL}}
+    event = tells("transaction.completed", content, changes)
+    assert (event.parked, event.payment, event.names, event.owner) == (reason, None, (), PADDLES), event.detail
+    assert event.detail
+
+
+def test_a_transaction_that_failed_says_so() -> None:
+    """It waits for the payment that may follow."""
+    event = tells("transaction.payment_failed", TRANSACTION)
+    failed = PaymentFailed(at=AT, cause="paddle:evt_1")
+    assert event == said(event, owner=PADDLES, names=(TXN,), facts=(failed,))
+
+
+ENTITY: Json = {
+    "id": "sub_1",
+    "status": "active",
+    "customer_id": "ctm_1",
+    "transaction_id": "txn_1",
+    "custom_data": {"order_id": "ord_1", "account_id": "acct_ada"},
+    "current_billing_period": {"starts_at": SINCE, "ends_at": UNTIL},
+    "scheduled_change": None,
+    "canceled_at": None,
+    "items": [{"price": {"id": "pri_01jcreatormonthly0000000a"}}],
+}
+KNOWN = replace(SUBSCRIBED, subscription_id="paddle:sub_1", cause="paddle:evt_1", customer_id="paddle:ctm_1")
+CANCELS = {"action": "cancel", "effective_at": UNTIL}
+
+
+@pytest.mark.parametrize("kind", ["created", "updated", "whatever_comes"])
+def test_a_subscription_of_paddles_is_told(kind: str) -> None:
+    """By every event of it; its copies of custom_data may be a browser's, its first transaction tells whose it is."""
+    event = tells(f"subscription.{kind}", ENTITY)
+    assert event == said(event, owner=replace(BROWSER, payment_id=TXN), subscription=KNOWN)
+    assert tells("subscription.updated", ENTITY, {"transaction_id": None}).owner == BROWSER
+
+
+@pytest.mark.parametrize(
+    ("changes", "subscription"),
+    [
+        ({"scheduled_change": CANCELS}, replace(KNOWN, cancel_at=END)),
+        ({"scheduled_change": {"action": "pause", "effective_at": UNTIL}}, KNOWN),
+        ({"canceled_at": SINCE}, replace(KNOWN, cancel_at=START)),
+        ({"canceled_at": SINCE, "scheduled_change": CANCELS}, replace(KNOWN, cancel_at=END)),
+        ({"current_billing_period": None}, replace(KNOWN, period_end=None)),
+        ({"items": []}, replace(KNOWN, product_id=None)),
+        ({"items.0.price.id": "pri_other"}, replace(KNOWN, product_id=None)),
+        ({"customer_id": ""}, replace(KNOWN, customer_id=None)),
+        *(
+            ({"status": word}, replace(KNOWN, status=status))
+            for word, status in {
+                "trialing": SubscriptionStatus.TRIALING,
+                "active": SubscriptionStatus.ACTIVE,
+                "past_due": SubscriptionStatus.PAST_DUE,
+                "paused": SubscriptionStatus.PAUSED,
+                "canceled": SubscriptionStatus.ENDED,
+            }.items()
+        ),
+    ],
+)
+def test_a_subscription_of_paddles_is_read_in_each_state(changes: Json, subscription: Subscription) -> None:
+    """And with what is scheduled."""
+    assert tells("subscription.updated", ENTITY, changes).subscription == subscription
+
+
+ADJUSTMENT: Json = {
+    "id": "adj_1",
+    "transaction_id": "txn_1",
+    "customer_id": "ctm_1",
+    "action": "refund",
+    "status": "approved",
+    "reason": "Asked for.",
+    "created_at": SINCE,
+    "totals": {"total": "500"},
+    "items": [
+        {"item_id": "a", "type": "partial", "amount": "90", "totals": {"total": "100"}},
+        {"item_id": "b", "type": "tax", "amount": "400"},
+        {"item_id": "c", "type": "full", "amount": "7", "totals": None},
+    ],
+}
+GIVEN_BACK = RefundChanged(
+    refund_id="adj_1",
+    state=RefundState.SUCCEEDED,
+    amount_minor=500,
+    at=AT,
+    cause="paddle:evt_1",
+    items=(
+        RefundedItem(line_id="a", amount_minor=100),
+        RefundedItem(line_id="b", amount_minor=400, is_tax_only=True),
+        RefundedItem(line_id="c", amount_minor=7),
+    ),
+)
+CHARGED_BACK = ChargebackChanged(
+    adjustment_id="adj_1",
+    kind="chargeback",
+    is_reversal=False,
+    state=ChargebackState.TAKEN,
+    amount_minor=500,
+    created_at=START,
+    at=AT,
+    cause="paddle:evt_1",
+)
+CREDITED = CreditRecorded(adjustment_id="adj_1", is_reversal=False, amount_minor=500, at=AT, cause="paddle:evt_1")
+
+
+@pytest.mark.parametrize("kind", ["created", "updated"])
+@pytest.mark.parametrize(
+    ("changes", "fact"),
+    [
+        ({}, GIVEN_BACK),
+        ({"reason": "Asked for. [refund_tag:case_1-1]"}, replace(GIVEN_BACK, tag="case_1-1")),
+        ({"reason": None}, GIVEN_BACK),
+        ({"status": "pending_approval"}, replace(GIVEN_BACK, state=RefundState.PENDING)),
+        ({"status": "rejected"}, replace(GIVEN_BACK, state=RefundState.CANCELED)),
+        ({"status": "reversed"}, replace(GIVEN_BACK, state=RefundState.FAILED)),
+        ({"action": "credit"}, CREDITED),
+        ({"action": "credit_reverse"}, replace(CREDITED, is_reversal=True)),
+        ({"action": "chargeback"}, CHARGED_BACK),
+        ({"action": "chargeback_reverse"}, replace(CHARGED_BACK, is_reversal=True)),
+        ({"action": "chargeback_warning"}, replace(CHARGED_BACK, kind="chargeback_warning")),
+        (
+            {"action": "chargeback_warning_reverse"},
+            replace(CHARGED_BACK, kind="chargeback_warning", is_reversal=True),
+        ),
+        ({"action": "chargeback", "status": "pending_approval"}, CHARGED_BACK),
+        ({"action": "chargeback", "status": "rejected"}, replace(CHARGED_BACK, state=ChargebackState.REJECTED)),
+        ({"action": "chargeback", "status": "reversed"}, replace(CHARGED_BACK, state=ChargebackState.REVERSED)),
+    ],
+)
+def test_an_adjustment_is_told_by_its_action_and_status(kind: str, changes: Json, fact: Any) -> None:
+    """Of its transaction alone; a refund by line, tax included."""
+    event = tells(f"adjustment.{kind}", ADJUSTMENT, changes)
+    assert event == said(event, owner=PADDLES, names=(TXN,), facts=(fact,))
+
+
+@pytest.mark.parametrize(
+    ("event_type", "data", "changes", "reason"),
+    [
+        ("adjustment.updated", ADJUSTMENT, {"status": "lost"}, ParkReason.UNKNOWN_STATE),
+        ("adjustment.updated", ADJUSTMENT, {"action": "gift"}, ParkReason.UNKNOWN_STATE),
+        ("adjustment.updated", ADJUSTMENT, {"transaction_id": None}, ParkReason.UNKNOWN_SHAPE),
+        ("adjustment.updated", ADJUSTMENT, {"items": None}, ParkReason.UNKNOWN_SHAPE),
+        ("adjustment.updated", ADJUSTMENT, {"action": "chargeback", "created_at": None}, ParkReason.UNKNOWN_SHAPE),
+        ("adjustment.updated", ADJUSTMENT, {"totals": []}, ParkReason.UNKNOWN_SHAPE),
+        ("subscription.updated", ENTITY, {"status": "lost"}, ParkReason.UNKNOWN_STATE),
+        ("subscription.updated", ENTITY, {"scheduled_change": "cancel"}, ParkReason.UNKNOWN_SHAPE),
+    ],
+)
+def test_what_is_not_of_paddles_known_shape_is_parked_whole(
+    event_type: str, data: Json, changes: Json, reason: ParkReason
+) -> None:
+    """No fact of it is kept, and no exception leaves the translation."""
+    event = tells(event_type, data, changes)
+    assert (event.parked, event.facts, event.names, event.subscription) == (reason, (), (), None)
+    assert (event.owner, bool(event.detail)) == (PADDLES, True)
+
+
+@pytest.mark.parametrize(
+    ("event_id", "is_live", "reason"),
+    [("ntfsim_1", True, ParkReason.WRONG_MODE), ("ntfsim_1", False, None), ("evt_ntfsim", True, None)],
+)
+def test_a_simulated_notification_is_for_a_test_ledger(event_id: str, is_live: bool, reason: ParkReason | None) -> None:
+    """On a live one it grants nothing."""
+    content = paddles("transaction.completed", TRANSACTION, event_id=event_id)
+    event = paddle.translate(content, SOLD, is_live=is_live)
+    assert event is not None
+    assert (event.parked, event.payment is None) == (reason, reason is not None)
+
+
+# ── Reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("body", "says_"),
+    [
+        (b"", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "not a JSON object"),
+        (b"{}", "no usable id"),
+        (b'{"id": "", "type": "t"}', "no usable id"),
+        (b'{"id": 7, "type": "t"}', "no usable id"),
+        (b'{"id": "%s", "type": "t"}' % (b"x" * 256), "no usable id"),
+        (b'{"id": "i"}', "no usable type"),
+        (b'{"id": "i", "type": null}', "no usable type"),
+    ],
+)
+def test_a_body_that_is_no_notification_is_refused_with_the_reason(body: bytes, says_: str) -> None:
+    """Before anything of it is believed."""
+    with pytest.raises(UnusableBody, match=says_):
+        notification(body, "id", "type")
+
+
+def test_a_body_may_be_as_large_as_the_readme_says() -> None:
+    """In kibibytes."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    said_ = re.search(r"or larger than (\d+) KiB", readme)
+    assert said_
+    assert int(said_[1]) * 1024 == MAX_BODY_BYTES
+
+
+def test_an_id_may_be_as_long_as_a_key_of_the_table_allows() -> None:
+    """And no longer."""
+    assert notification(b'{"id": "%s", "type": "t"}' % (b"x" * 255), "id", "type")["id"] == "x" * 255
+    assert notification(b'{"id": "i", "type": "t"}', "id", "type") == {"id": "i", "type": "t"}
+
+
+@pytest.mark.parametrize(
+    ("content", "says_"),
+    [
+        ({"object": "thin_event"}, "thin_event: subscribe the endpoint to snapshot"),
+        ({"object": GONE}, "None"),
+        ({"created": "now"}, "created"),
+        ({"created": True}, "created"),
+        ({"created": 10**18}, "created"),
+        ({"created": 10**400}, "created"),
+        ({"created": GONE}, "created"),
+        ({"data": []}, "data.object"),
+        ({"data": {"object": []}}, "data.object"),
+        ({"type": GONE}, "no usable type"),
+        ({"id": GONE}, "no usable id"),
+    ],
+)
+def test_a_body_that_is_no_event_of_stripes_is_refused_with_the_reason(content: Json, says_: str) -> None:
+    """The message is for whoever set the endpoint up."""
+    whole_ = stripes("refund.updated", REFUND)
+    assert stripe.parse(dumped(whole_)) == whole_
+    with pytest.raises(UnusableBody, match=says_):
+        stripe.parse(dumped(changed(whole_, content)))
+
+
+@pytest.mark.parametrize(
+    ("content", "says_"),
+    [
+        ({"occurred_at": 5}, "occurred_at"),
+        ({"occurred_at": "now"}, "occurred_at"),
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "occurred_at"),
+        ({"occurred_at": GONE}, "occurred_at"),
+        ({"data": []}, "no data"),
+        ({"event_type": GONE}, "no usable event_type"),
+        ({"event_id": GONE}, "no usable event_id"),
+    ],
+)
+def test_a_body_that_is_no_notification_of_paddles_is_refused_with_the_reason(content: Json, says_: str) -> None:
+    """The message is for whoever set the destination up."""
+    whole_ = paddles("transaction.completed", TRANSACTION)
+    assert paddle.parse(dumped(whole_)) == whole_
+    with pytest.raises(UnusableBody, match=says_):
+        paddle.parse(dumped(changed(whole_, content)))
+
+
+def dumped(content: Json) -> bytes:
+    """As it is sent."""
+    return json.dumps(content).encode()
+
+
+@pytest.mark.parametrize("found", [None, "", 7, {"email": "ada@example.com"}, GONE])
+def test_a_text_that_must_be_there_is_one(found: object) -> None:
+    """What was found instead is told by its kind, never by its content."""
+    source = {} if found is GONE else {"name": found}
+    with pytest.raises((ValueError, KeyError)) as raised:
+        text(source, "name")
+    assert "ada" not in str(raised.value)
+    assert text({"name": "x"}, "name") == "x"
+
+
+def test_a_text_that_may_be_missing_is_a_text_or_nothing() -> None:
+    """Null and empty are missing; a number is a mistake."""
+    assert [optional_text(source, "name") for source in (None, {}, {"name": None}, {"name": ""})] == [None] * 4
+    assert optional_text({"name": "x"}, "name") == "x"
+    for found, kind in ((7, "int"), ({"a": 1}, "dict"), ([], "list"), (False, "bool")):
+        with pytest.raises(TypeError, match=rf"^name is of type {kind}, not a usable text$"):
+            optional_text({"name": found}, "name")
+    with pytest.raises(ValueError, match=r"^name is empty, not a usable text$"):
+        text({"name": ""}, "name")
+
+
+def test_a_whole_number_may_be_written_as_text() -> None:
+    """As Paddle writes amounts; true, a fraction and a word are none."""
+    assert [whole({"n": found}, "n") for found in (5, "5", "-5", 0)] == [5, 5, -5, 0]
+    for found in (True, 5.0, None, [5]):
+        with pytest.raises(TypeError, match=r"^n is of type"):
+            whole({"n": found}, "n")
+    assert whole({"n": "9" * 15}, "n") == 10**15 - 1
+    for words in ("5.0", "", "ada@example.com", "9" * 16, 10**15, "+5", "1_000", "３"):
+        with pytest.raises(ValueError, match=r"^n is not a whole number of at most 15 plain digits$"):
+            whole({"n": words}, "n")
+
+
+def test_times_are_read_with_their_zone() -> None:
+    """Seconds from Stripe, RFC 3339 from Paddle; always told in UTC."""
+    assert moment(int(AT.timestamp())) == AT == instant(WHEN) == instant("2026-09-01T14:00:00+02:00")
+    assert moment(946684800) == datetime(2000, 1, 1, tzinfo=UTC)
+    assert moment(946684800).tzinfo is UTC
+    for beyond in (946684799, 32503680000, 0, 10**18, -(10**18), 10**400):
+        with pytest.raises(ValueError, match="not of this millennium"):
+            moment(beyond)
+    assert moment(32503679999) == instant("2999-12-31T23:59:59Z")
+    assert instant("2026-09-01T14:00:00+02:00").tzinfo is UTC
+    for found in (True, "5", 5.0, None):
+        with pytest.raises(TypeError, match=r"a time is (of type|an unusable text)"):
+            moment(found)
+    with pytest.raises(TypeError, match="a time is of type int, not of RFC 3339"):
+        instant(5)
+    for stamp, says_ in (("soon", "not of RFC 3339"), ("2026-09-01T12:00:00", "no time zone")):
+        with pytest.raises(ValueError, match=says_):
+            instant(stamp)
+
+
+def test_a_list_of_objects_is_one() -> None:
+    """Anything else in it is a mistake."""
+    assert list(objects({"rows": [{"a": 1}, {}]}, "rows")) == [{"a": 1}, {}]
+    wrong: list[object] = [None, {}, [1], [{}, "x"]]
+    for found in wrong:
+        with pytest.raises(TypeError, match="rows is not a list of objects"):
+            list(objects({"rows": found}, "rows"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "tag"),
+    [
+        ("Asked for. [refund_tag:case_1-1]", "case_1-1"),
+        ("[refund_tag:a] [refund_tag:b] \n", "b"),
+        ("[refund_tag:a] and then some", None),
+        ("[refund_tag:]", None),
+        ("[refund_tag:a b]", None),
+        ("[other:a]", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_tag_is_read_at_the_end_of_a_reason(reason: str | None, tag: str | None) -> None:
+    """Elsewhere it is somebody's words."""
+    assert tags.tag_in(reason) == tag
+
+
+def test_a_tag_is_written_so_that_it_can_be_read_back() -> None:
+    """Or not at all."""
+    assert tags.to_reason("case_1-1", "Asked for.") == "Asked for. [refund_tag:case_1-1]"
+    for tag in ("a b", "a]", "[a", ""):
+        with pytest.raises(ValueError, match="could not be read back"):
+            tags.to_reason(tag, "Asked for.")

@@ -1,0 +1,152 @@
+"""The right of withdrawal: who has it, until when, what it gives back, and what only a person can tell."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from ledger import figures, withdrawal
+from ledger.cases import Reason
+from ledger.facts import RefundedItem
+from tests.builders import MADE, ORDER, asks, use
+
+POLICY = figures.load()
+ENDS = datetime(2026, 11, 17, 12, tzinfo=UTC)  # the end of Monday where the day is last to end
+US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({}, None),
+        ({"is_renewal": True}, "a renewal starts no new contract"),
+        ({"order": None}, "no order tells the buyer's country"),
+        ({"order": replace(ORDER, is_business=True)}, "the buyer is a business"),
+        ({"order": US}, "we know of no such right for purchases from US"),
+        ({"now": ENDS - timedelta.resolution}, None),
+        ({"now": ENDS}, "its time ended on 16 November 2026"),
+    ],
+)
+def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: str | None) -> None:
+    """Where there is one, nothing."""
+    assert withdrawal.bar(asks(**{"day": 1, **changed}), POLICY) == why
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({}, None),
+        ({"order": None}, "We look which country's law applies to this purchase."),
+        ({"order": None, "reason": Reason.CHANGED_MY_MIND}, "We look which country's law applies to this purchase."),
+        ({"order": None, "is_renewal": True}, None),
+        ({"order": None, "now": MADE + timedelta(days=500)}, None),
+        ({"order": US}, "We look whether the law of your country gives you this right."),
+        (
+            {"order": US, "now": ENDS - timedelta.resolution},
+            "We look whether the law of your country gives you this right.",
+        ),
+        ({"order": US, "now": ENDS}, None),
+        ({"order": US, "reason": Reason.CHANGED_MY_MIND}, None),
+        ({"order": replace(US, is_business=True)}, None),
+        ({"is_renewal": True}, "We look whether your withdrawal reaches this renewal, too."),
+        ({"is_renewal": True, "order": US}, "We look whether the law of your country gives you this right."),
+        ({"is_renewal": True, "reason": Reason.MISTAKEN_RENEWAL}, None),
+    ],
+)
+def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: str | None) -> None:
+    """Once the time is over there is nothing to look at any more."""
+    assert withdrawal.to_look_at(asks(**{"day": 1, **changed}), POLICY) == what
+
+
+@pytest.mark.parametrize(
+    ("changed", "ends_at"),
+    [
+        ({}, ENDS),
+        ({"paid_at": MADE + timedelta(days=2)}, ENDS + timedelta(days=2)),  # concluded by the payment
+        ({"paid_at": MADE - timedelta(days=2)}, ENDS),
+        ({"paid_at": MADE + timedelta(days=30), "is_renewal": True}, ENDS),  # by the contract that it renews
+        ({"order": UNINFORMED}, datetime(2027, 11, 18, 12, tzinfo=UTC)),
+        ({"order": None}, datetime(2027, 11, 18, 12, tzinfo=UTC)),
+    ],
+)
+def test_the_time_runs_from_the_contract(changed: dict[str, Any], ends_at: datetime) -> None:
+    """Fourteen days; 380 where nothing proves that the buyer was told."""
+    assert withdrawal.ends_at(asks(**{"day": 1, **changed}), POLICY) == ends_at
+    assert withdrawal.last_day(asks(**{"day": 1, **changed}), POLICY) == ends_at - timedelta.resolution
+
+
+@pytest.mark.parametrize(
+    ("day", "ends"),
+    [
+        (2, (17, 12)),  # the end of Monday, also where it was Sunday still: twelve hours behind Greenwich
+        (3, (18, 9)),  # the end of Tuesday, nine hours behind; farther west it was Monday still
+        (4, (19, 9)),
+        (5, (20, 9)),
+        (6, (21, 9)),
+        (7, (24, 9)),  # Saturday: the end of Monday
+        (8, (24, 12)),  # in the far west it was Saturday
+        (9, (24, 12)),  # and Sunday
+    ],
+)
+def test_a_period_ends_with_its_last_day_and_never_on_a_weekend(day: int, ends: tuple[int, int]) -> None:
+    """Wherever the customer lives: a contract of one minute before ten in the morning, at Greenwich."""
+    since = datetime(2026, 11, day, 9, 59, tzinfo=UTC)
+    assert withdrawal.period_end(since, 14) == datetime(2026, 11, *ends, tzinfo=UTC)
+
+
+def test_a_period_that_began_on_the_next_day_in_the_east_ends_there_if_that_is_later() -> None:
+    """A Friday night in the west is a Saturday in the east, and a weekend moves to its Monday."""
+    since = datetime(2026, 11, 6, 10, 30, tzinfo=UTC)  # Saturday, 0:30, fourteen hours ahead of Greenwich
+    east = timezone(timedelta(hours=14))
+    assert withdrawal.period_end(since, 14) == datetime(2026, 11, 24, tzinfo=east)
+
+
+A, B = use(1000, line_id="a", amount_minor=1200), use(250, line_id="b", amount_minor=800)
+
+
+@pytest.mark.parametrize(
+    ("changed", "money_minor", "items"),
+    [
+        ({}, 2000, ()),
+        ({"refundable_minor": 500}, 500, ()),
+        ({"lines": (use(250),)}, 1500, ()),
+        ({"lines": (use(250),), "order": UNINFORMED}, 2000, ()),
+        ({"lines": (A, B), "order": UNINFORMED}, 2000, ()),
+        ({"lines": (A, B)}, 600, (RefundedItem(line_id="b", amount_minor=600),)),
+        ({"lines": (A, B, use(granted=0, amount_minor=0))}, 600, (RefundedItem(line_id="b", amount_minor=600),)),
+        (
+            {"lines": (use(500, line_id="a", amount_minor=1200), B)},
+            1200,
+            (RefundedItem(line_id="a", amount_minor=600), RefundedItem(line_id="b", amount_minor=600)),
+        ),
+        # a free line that was used beside one that was not: all goes back, evenly
+        ({"lines": (use(5, amount_minor=0), use(line_id="b"))}, 2000, ()),
+        # a line that is worth less than a cent is not named
+        (
+            {"lines": (use(500, amount_minor=1), use(500, line_id="b", amount_minor=1999))},
+            999,
+            (RefundedItem(line_id="b", amount_minor=999),),
+        ),
+        ({"lines": (use(1000, amount_minor=1200), use(1000, line_id="b", amount_minor=800))}, 0, ()),
+        ({"lines": (A, replace(B, amount_minor=700))}, 552, None),  # they don't make up what was paid
+        ({"lines": (A, B), "refundable_minor": 1999}, 599, None),  # some of it went back before
+        ({"lines": (A, B), "overcharge_minor": 100}, 670, None),
+        ({"lines": (replace(A, amount_minor=-1), replace(B, amount_minor=2001))}, 1500, None),
+        (
+            {"lines": (replace(A, amount_minor=0), replace(B, amount_minor=2000))},
+            1500,
+            (RefundedItem(line_id="b", amount_minor=1500),),
+        ),
+    ],
+)
+def test_a_withdrawal_gives_back_what_was_not_used(
+    changed: dict[str, Any], money_minor: int, items: tuple[RefundedItem, ...] | None
+) -> None:
+    """Everything without a complete consent; of several lines the unused ones, if they sum to what was paid."""
+    assert withdrawal.given_back(asks(**{"day": 1, **changed})) == (money_minor, items)
+
+
+def test_a_day_is_written_for_people() -> None:
+    """Without a leading zero."""
+    assert withdrawal.day(datetime(2026, 11, 1, tzinfo=UTC)) == "1 November 2026"
