@@ -15,6 +15,7 @@ from ledger.cases import Outcome as Decided
 from ledger.casework import Verdict, decide_case
 from ledger.errors import InsufficientCredits
 from ledger.events import Outcome
+from ledger.facts import PaymentId
 from ledger.ordering import Request, place_order
 from ledger.orders import Order
 from ledger.ports import Commit, Keys, Snapshot, Store
@@ -145,3 +146,17 @@ def test_an_order_made_twice_at_once_is_answered_alike() -> None:
 
     first: list[Order] = []
     assert place(torn(store, lambda: first.append(place(store)), "claims")) == replace(first[0], version=2)
+
+
+def test_a_run_that_fails_at_once_is_given_back_though_its_account_was_read_before_it_had_anything() -> None:
+    """A second lot came, and the run drew from it, after the account was read."""
+    store = FakeStore()
+    tell(store, paid())
+
+    def twin() -> None:
+        tell(store, paid(payment(PaymentId("stripe:pi_2"))))
+        spend(ADA, "run_1", 1500, store, now=LATER)
+
+    failed = fail_run(ADA, "run_1", torn(store, twin, "accounts"), now=LATER)
+    assert sum(failed.returned.values()) == 1500
+    assert store.accounts[ADA].balance == 2000

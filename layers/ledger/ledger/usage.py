@@ -74,6 +74,8 @@ def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime,
         closed = frozenset((account_id, lot_id) for lot_id in run.drawn.keys() - account.lots.keys())
         reopened = store.read(Keys(closed_lots=closed)).closed_lots if closed else {}
         lots = {**account.lots, **{lot_id: lot for (_, lot_id), lot in reopened.items()}}
+        if run.drawn.keys() - lots.keys():
+            continue  # the account was read before it had what the run drew
         back = [lots[lot_id].draw(-credits_) for lot_id, credits_ in sorted(run.drawn.items())]
         back = [lot.expire() if lot.has_lapsed(now) else lot for lot in back]
         failed = replace(run, failed_at=now, returned=run.drawn)

@@ -212,9 +212,11 @@ class DynamoDBStore:
 
     def _get_batch(self, keys: list[Item]) -> Iterator[Item]:
         requests: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             if not requests:
                 return
+            if attempt:
+                _pause(attempt)
             arguments = {"RequestItems": requests}
             response = self._patiently(self._connection.dispatch, "BatchGetItem", arguments)
             yield from response["Responses"].get(self._table, [])
@@ -277,7 +279,7 @@ class DynamoDBStore:
                 raise StoreUnavailable(f"DynamoDB did not answer: {error}") from error
             if time.monotonic() - began >= self._patience_s:
                 break
-            time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))  # noqa: S311 - spreads load, guards nothing
+            _pause(attempt)
         raise StoreUnavailable(f"DynamoDB refused {attempt} times: {reason}")
 
     def _puts(self, commit: Commit) -> list[tuple[str, dict[str, Any]]]:
@@ -454,6 +456,11 @@ class _Update:
             "ExpressionAttributeValues": self._values,
         }
         return operation | {"ConditionExpression": condition} if condition else operation
+
+
+def _pause(attempt: int) -> None:
+    """Before the next try, longer each time and of random length ("full jitter")."""
+    time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))  # noqa: S311 - spreads load, guards nothing
 
 
 def _refusal(found: Mapping[str, Item]) -> Refusal:
