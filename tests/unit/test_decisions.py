@@ -80,7 +80,7 @@ ANSWERS = [
         "Nothing was paid",
     ),
     (
-        asks(CHANGED, refundable_minor=0, declined_before=BEFORE, is_disputed=True),
+        asks(CHANGED, refundable_minor=0, declined_before=BEFORE, is_disputed=True, order=US),
         says(DECLINE, "1", "already_refunded"),
         "back already",
         "No.",

@@ -37,7 +37,7 @@ MISSING = object()
         ("withdrawal_days_uninformed", 10**20, "withdrawal_days_uninformed is"),
         ("duplicate_settling_s", -1, "duplicate_settling_s is -1, should be 0 or more"),
         ("duplicate_settling_s", 10**20, "duplicate_settling_s is 10+, should be 0 to 86400"),
-        ("similar_within_hours", 10**20, "similar_within_hours is"),
+        ("similar_within_hours", 10**20, "similar_within_hours is 10+, should be 0 to 744"),
         ("similar_within_hours", "2", "similar_within_hours is '2', should be a whole number"),
         ("mistaken_renewal_days", 366, "mistaken_renewal_days is 366, should be 0 to 365"),
         ("automatic_renewal_refund_up_to_minor", [], "should be an object"),

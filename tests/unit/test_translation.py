@@ -35,7 +35,19 @@ from ledger.facts import (
     RefundTotalReported,
 )
 from ledger.providers import paddle, stripe, tags
-from ledger.providers.reading import MAX_BODY_BYTES, instant, moment, notification, objects, optional_text, text, whole
+from ledger.providers.reading import (
+    MAX_BODY_BYTES,
+    bookable,
+    currency,
+    instant,
+    is_text,
+    moment,
+    notification,
+    objects,
+    optional_text,
+    text,
+    whole,
+)
 from ledger.subscriptions import Subscription, SubscriptionStatus
 
 Json = dict[str, Any]
@@ -710,7 +722,10 @@ def test_why_an_event_is_of_the_wrong_mode_is_told_to_whoever_looks() -> None:
         ),
         ("invoice.paid", INVOICE, {"lines.has_more": True}, "the invoice has more lines than the event shows"),
         ("invoice.paid", INVOICE, {"lines.data.0.quantity": 0}, "ValueError: quantity of creator_monthly is 0"),
+        ("checkout.session.completed", SESSION, {"mode": "x"}, "session mode x"),
+        ("checkout.session.completed", SESSION, {"payment_status": "x"}, "payment_status x"),
         ("refund.updated", REFUND, {"status": "x"}, "refund status x"),
+        ("refund.updated", REFUND, {"status": "x y"}, "refund status an unusable text"),
         ("charge.dispute.updated", DISPUTE, {"status": "x"}, "dispute status x"),
         ("customer.subscription.updated", SUBSCRIPTION, {"status": "x"}, "subscription status x"),
         (
@@ -1164,6 +1179,7 @@ def test_an_adjustment_is_told_by_its_action_and_status(kind: str, changes: Json
         ("adjustment.updated", ADJUSTMENT, {"items": None}, ParkReason.UNKNOWN_SHAPE),
         ("adjustment.updated", ADJUSTMENT, {"action": "chargeback", "created_at": None}, ParkReason.UNKNOWN_SHAPE),
         ("adjustment.updated", ADJUSTMENT, {"totals": []}, ParkReason.UNKNOWN_SHAPE),
+        ("adjustment.updated", ADJUSTMENT, {"totals": GONE}, ParkReason.UNKNOWN_SHAPE),
         ("subscription.updated", ENTITY, {"status": "lost"}, ParkReason.UNKNOWN_STATE),
         ("subscription.updated", ENTITY, {"scheduled_change": "cancel"}, ParkReason.UNKNOWN_SHAPE),
     ],
@@ -1327,6 +1343,39 @@ def test_times_are_read_with_their_zone() -> None:
     for stamp, says_ in (("soon", "not of RFC 3339"), ("2026-09-01T12:00:00", "no time zone")):
         with pytest.raises(ValueError, match=says_):
             instant(stamp)
+
+
+def test_a_time_is_of_this_millennium_to_the_instant() -> None:
+    """In whatever zone it is written."""
+    assert instant("2000-01-01T02:00:00+02:00") == datetime(2000, 1, 1, tzinfo=UTC)
+    for stamp in ("1999-12-31T23:59:59.999999Z", "3000-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59"):
+        with pytest.raises(ValueError, match="not of this millennium"):
+            instant(stamp)
+
+
+def test_a_text_is_one_line_of_at_most_255_bytes() -> None:
+    """Of Unicode that can be kept, and measured as it is kept."""
+    assert [is_text(found) for found in ("x", "x" * 255, "ä" * 127, "a b")] == [True] * 4
+    assert [is_text(found) for found in ("", "x" * 256, "ä" * 128, "a\nb", "\x00", "\ud800", 7, None)] == [False] * 8
+
+
+def test_a_currency_is_three_letters() -> None:
+    """In either case, told in capitals."""
+    assert [currency({"c": found}, "c") for found in ("eur", "USD")] == ["EUR", "USD"]
+    for found in ("eu", "euro", "e1r", "€€€", "ﬁx"):
+        with pytest.raises(ValueError, match=r"^c is no code of a currency$"):
+            currency({"c": found}, "c")
+
+
+def test_as_many_lines_are_booked_as_fit_into_one_transaction() -> None:
+    """A list of a hundred objects is read, a payment of ten lines is booked; one more of either is parked."""
+    line = PaidLine(line_id="0", product_id="pack_500", credits=500, amount_minor=1000, expires_at=None)
+    assert bookable([line] * 10) == (line,) * 10
+    with pytest.raises(ValueError, match=r"^it has more than 10 lines that give credits$"):
+        bookable([line] * 11)
+    assert len(list(objects({"rows": [{}] * 100}, "rows"))) == 100
+    with pytest.raises(ValueError, match=r"^rows has more than 100 objects$"):
+        list(objects({"rows": [{}] * 101}, "rows"))
 
 
 def test_a_list_of_objects_is_one() -> None:

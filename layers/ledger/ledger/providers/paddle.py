@@ -60,7 +60,7 @@ def parse(body: bytes) -> Json:
     content = notification(body, *NAMED_BY)
     try:
         instant(content.get("occurred_at"))
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError) as error:
         raise UnusableBody("The body has no usable occurred_at: it is not a notification.") from error
     if not isinstance(content.get("data"), dict):
         raise UnusableBody("The body has no data: it is not a notification.")
@@ -85,7 +85,7 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
         said = reader(_Said(event, content["data"], catalogue))
     except NotBookable as problem:
         said = {"parked": problem.reason, "detail": problem.detail}
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         said = {"parked": ParkReason.UNKNOWN_SHAPE, "detail": f"{type(error).__name__}: {error}"}
     customer = content["data"].get("customer_id")
     said.setdefault("owner", Owner(customer_id=_customer(customer)))

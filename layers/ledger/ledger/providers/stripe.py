@@ -101,7 +101,7 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
         said = reader(_Said(event, content["data"]["object"], catalogue))
     except NotBookable as problem:
         said = {"parked": problem.reason, "detail": problem.detail}
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         said = {"parked": ParkReason.UNKNOWN_SHAPE, "detail": f"{type(error).__name__}: {error}"}
     customer = content["data"]["object"].get("customer")
     said.setdefault("owner", Owner(customer_id=_customer(customer)))
