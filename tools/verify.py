@@ -14,7 +14,6 @@ from ledger.entries import Entry, Kind
 from ledger.events import Receipt
 from ledger.facts import (
     AccountId,
-    Fact,
     Facts,
     PaymentId,
     RefundApproved,
@@ -210,24 +209,24 @@ def _within_grant(world: World) -> Verdicts:
 
 def _refunded_within_paid(world: World) -> Verdicts:
     """No payment was refunded by more than was paid, what is approved included."""
-    unsent = {f"approved:{tag}" for tag in world.intents}
+    heard_at = {f"{receipt.provider}:{receipt.event_id}": receipt.heard_at for receipt in world.receipts}
     for purchase, _ in world.purchases():
         # What the running total alone knows may be the very refund that is under way: it is not added to it.
         told = {key: fact for key, fact in purchase.facts.items() if not isinstance(fact, RefundTotalReported)}
-        # The provider may refund by itself while ours is in the outbox: its sender looks again, and gives it up.
-        sent = {key: fact for key, fact in told.items() if key not in unsent}
-        decided = {key: fact for key, fact in told.items() if not _is_by_provider(fact, told)}
-        most_minor = max(
-            (refunded(sent) + outstanding(sent)).total_minor,
-            (refunded(decided) + outstanding(decided)).total_minor,
-            refunded(purchase.facts).total_minor,
-        )
+        # The provider may refund by itself while ours is in the outbox: its sender looks again, and gives it up. So an
+        # approval there had to fit into what was known when it was made, and one that was sent into all.
+        unsent = [approval for approval in facts_of(told, RefundApproved) if approval.tag in world.intents]
+        views = [{key: fact for key, fact in told.items() if fact not in unsent}]
+        for approval in unsent:
+            later = [
+                fact
+                for fact in facts_of(told, RefundChanged)
+                if tag_of(fact, told) is None and heard_at.get(fact.cause, fact.at) > approval.at
+            ]
+            views.append({key: fact for key, fact in told.items() if fact not in later})
+        sums = [(refunded(view) + outstanding(view)).total_minor for view in views]
+        most_minor = max(*sums, refunded(purchase.facts).total_minor)
         yield purchase.payment_id, purchase.payment is not None and most_minor <= purchase.payment.paid_minor
-
-
-def _is_by_provider(fact: Fact, facts: Facts) -> bool:
-    """A refund that carries out no approval of ours."""
-    return isinstance(fact, RefundChanged) and tag_of(fact, facts) is None
 
 
 def _held(world: World) -> Verdicts:

@@ -251,16 +251,18 @@ def test_a_decision_is_carried_out_once_under_its_key_whatever_became_of_it_sinc
     """Its answer was lost, the provider refused it: a repetition is no new decision, one under a new key is."""
     tell(any_store, paid())
     case = decide(any_store, ask(any_store, wish()), HALF, key="click_1")
+    assert decide(any_store, case, HALF, minute=71, key="click_2").approvals == 1
     provider = FakeProvider()
     provider.faults.append(ProviderRefused("charge_expired", "No."))
     assert send(any_store, provider, case) is Issued.ABANDONED
-    again = decide(any_store, case, HALF, minute=90, key="click_1")
-    assert (again.state, again.approvals) == (CaseState.IN_REVIEW, 1)
+    for key in ("click_1", "click_2"):
+        again = decide(any_store, case, HALF, minute=90, key=key)
+        assert (again.state, again.approvals) == (CaseState.IN_REVIEW, 1)
     assert is_at(any_store, case) is CaseState.IN_REVIEW
     for verdict, actor in ((NO, "sam"), (HALF, "eve")):
         with pytest.raises(AlreadyAsked, match="use a new one"):
             decide(any_store, case, verdict, actor=actor, key="click_1")
-    assert decide(any_store, case, HALF, minute=91, key="click_2").approvals == 2
+    assert decide(any_store, case, HALF, minute=91, key="click_3").approvals == 2
     assert is_at(any_store, case) is CaseState.APPROVED
 
 

@@ -207,7 +207,7 @@ def test_the_group_counts_in_every_form_of_the_claim(world: World, groups: objec
     assert supporter(groups).get("/support/refund-cases").status == 200
 
 
-@pytest.mark.parametrize("subject", [None, "", "x" * 201, 7, ["acct_ada"]])
+@pytest.mark.parametrize("subject", [None, "", "x" * 201, "ü" * 200, "a\u00a0b", 7, ["acct_ada"]])
 def test_a_token_that_names_nobody_opens_nothing(world: World, subject: object) -> None:
     """403, and no account is made up for it."""
     before = world.table()

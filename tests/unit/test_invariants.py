@@ -98,21 +98,17 @@ def _held_by_nobody(whole: World) -> None:
     whole.accounts[ADA] = replace(whole.accounts[ADA], holds=holds)
 
 
-def _refunded_besides(whole: World) -> None:
-    """The provider gives all of it back by itself."""
-    item = whole.payments[IN]
-    assert isinstance(item, Purchase)
-    whole.payments[IN] = item.heard(refund(2000, refund_id="re_besides"))
-
-
-def test_what_the_provider_refunds_besides_an_unsent_approval_breaks_nothing() -> None:
-    """The approval is given up when it is taken out of the outbox; were it sent, it would be too much."""
+@pytest.mark.parametrize(("minute", "is_fine"), [(59, False), (61, True)])
+def test_what_the_provider_refunds_by_itself_counts_for_what_is_approved_later(minute: int, is_fine: bool) -> None:
+    """An approval in the outbox is given up when it does not fit any more; it had to fit when it was made."""
     says_so = "No payment was refunded by more"
     whole = world(lived())
-    _refunded_besides(whole)
-    assert not [invariant for invariant in broken(whole) if invariant.startswith(says_so)]
+    item = whole.payments[IN]
+    assert isinstance(item, Purchase)
+    whole.payments[IN] = item.heard(refund(2000, refund_id="re_besides", minute=minute))  # approved at minute 60
+    assert (not [invariant for invariant in broken(whole) if invariant.startswith(says_so)]) is is_fine
     whole.intents.clear()
-    assert [invariant for invariant in broken(whole) if invariant.startswith(says_so)]
+    assert [invariant for invariant in broken(whole) if invariant.startswith(says_so)], "once sent it is too much"
 
 
 def _approved_too_much(whole: World) -> None:

@@ -14,7 +14,7 @@ from ledger.cases import CaseState
 from ledger.cases import Outcome as Decided
 from ledger.casework import Verdict, decide_case
 from ledger.errors import InsufficientCredits
-from ledger.events import Outcome
+from ledger.events import Event, Outcome
 from ledger.facts import PaymentId
 from ledger.ordering import Request, place_order
 from ledger.orders import Order
@@ -160,3 +160,21 @@ def test_a_run_that_fails_at_once_is_given_back_though_its_account_was_read_befo
     failed = fail_run(ADA, "run_1", torn(store, twin, "accounts"), now=LATER)
     assert sum(failed.returned.values()) == 1500
     assert store.accounts[ADA].balance == 2000
+
+
+@pytest.mark.parametrize(
+    "again",
+    [paid(payment(PI, claim="order/ord_1")), paid(payment(PaymentId("stripe:pi_2"), claim="order/ord_1", minute=0.5))],
+    ids=["an earlier payment of the order", "the same payment, told with an earlier time"],
+)
+def test_a_lot_that_closes_while_it_is_looked_for_is_not_granted_anew(again: Event) -> None:
+    """It was read where closed lots lie before it closed, and its account after."""
+    store = FakeStore()
+    tell(store, paid(payment(PaymentId("stripe:pi_2"), claim="order/ord_1", minute=1)))
+
+    def twin() -> object:
+        return spend(ADA, "run_1", 1000, store, now=LATER)
+
+    tell(torn(store, twin, "closed_lots"), again)
+    assert store.accounts[ADA].balance == 0
+    assert not [finding for finding in check(world(store)) if finding.broken]

@@ -251,8 +251,14 @@ def decide_case(
             explanation=case.decision.explanation if case.decision else (),
             seen=case.decision.seen if case.decision else (),
         )
-        if case.state is not CaseState.IN_REVIEW and case.decision == decision:
-            return case  # the second click
+        if case.state is not CaseState.IN_REVIEW and case.decision == decision:  # the second click
+            if answered_at is None:
+                return case
+            # Under a key of its own: it stands for this decision too, as long as the case has not moved on.
+            unmoved = DocumentChange(case_place(account_id, case_id), case, case.version)
+            if store.commit(Commit(documents=(unmoved, DocumentChange(answered_at, answer)))) is None:
+                return replace(case, version=case.version + 1)
+            continue
         if case.state is not CaseState.IN_REVIEW:
             raise CaseClosed(f"The case is {case.state}, not in review: it was decided by {case.decided_by}.")
         try:

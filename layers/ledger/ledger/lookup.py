@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Iterator
 
-from ledger.facts import AccountId
+from ledger.facts import AccountId, PaymentId
 from ledger.ports import Keys, Snapshot, Store
 
 ATTEMPTS = 12  # how often an overtaken write is planned again before the caller is asked to come again
@@ -13,8 +13,9 @@ ATTEMPTS = 12  # how often an overtaken write is planned again before the caller
 class LookUp:
     """What was read so far, and whatever it leads to. Nothing is read twice, but for closed lots.
 
-    A batch is no snapshot: a closed lot may have been read before a change of it, and its account after that. Then the
-    account's version would not guard it. So one that was found counts once it is read after its account.
+    A batch is no snapshot: a closed lot may have been read before a change of it, even before it closed, and its
+    account after that. Then the account's version would not guard it. So one that is there, or must be, counts once it
+    is read after its account.
     """
 
     def __init__(self, store: Store, claim: str | None = None, *, with_orders: bool = False) -> None:
@@ -29,13 +30,25 @@ class LookUp:
         while missing := (keys | self.known.mentioned(self._claim, with_orders=self._with_orders)) - self._read:
             found = self._store.read(missing)
             self.known |= found
-            too_early = (lot for lot in found.closed_lots if lot[0] in missing.accounts and not self._is_open(*lot))
+            too_early = (
+                lot
+                for lot in missing.closed_lots
+                if lot[0] in missing.accounts
+                and not self._is_open(*lot)
+                and (lot in found.closed_lots or self._is_granted(lot[1]))
+            )
             self._read |= missing - Keys(closed_lots=frozenset(too_early))
         return self.known
 
     def _is_open(self, account_id: AccountId, lot_id: str) -> bool:
         account = self.known.accounts.get(account_id)
         return account is not None and lot_id in account.lots
+
+    def _is_granted(self, lot_id: str) -> bool:
+        """Whether its payment is booked: a lot bears the name of its claim, or of its payment."""
+        name = lot_id.rpartition("/")[0]
+        claim, home = self.known.claims.get(name), self.known.home_of(PaymentId(name))
+        return bool((claim and claim.payment_id) or (home and home.payment))
 
 
 def attempts() -> Iterator[int]:
