@@ -28,12 +28,13 @@ class Part:
     took_s: float = 0.0
     found: list[dict[str, str]] = field(default_factory=list)
     cannot_run: str | None = None
+    has_ended: bool = False
 
     @property
     def verdict(self) -> str:
         if self.found:
             return "broken"
-        return "not run" if self.cannot_run else "holds"
+        return "holds" if self.has_ended and not self.cannot_run else "not run"
 
 
 def counted(part: Part) -> str:

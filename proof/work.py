@@ -34,6 +34,7 @@ class Work:
     out: TextIO = field(default_factory=lambda: sys.stdout)
     counts: Counter[str] = field(default_factory=Counter)
     found: list[str] = field(default_factory=list)
+    case: int | None = None  # that is played now
     _began: float = field(default_factory=time.monotonic)
     _told: float = 0.0
 
@@ -50,14 +51,17 @@ class Work:
     def cases(self, at_least: int = 1, at_most: int | None = None) -> Iterator[int]:
         """The numbers of the cases to play, until the time is over or all have been; at least so many."""
         if self.only is not None:
+            self.case = self.only
             yield self.only
             return
         number = 0
         while (at_most is None or number < at_most) and (number < at_least or not self.is_over):
             if len(self.found) >= MOST_FOUND:
                 return
+            self.case = number
             yield number
             number += 1
+        self.case = None
 
     def chance(self, case: int) -> random.Random:
         """The randomness of one case."""
@@ -70,7 +74,8 @@ class Work:
             self.tell()
 
     def find(self, what: str, case: int | None = None) -> None:
-        """Something does not hold. `case`: the number under which it can be played again."""
+        """Something does not hold. `case`: the number under which it can be played again; else the one played now."""
+        case = self.case if case is None else case
         again = f" CASE={case}" if case is not None else ""
         self.found.append(what)
         self._say({"found": what, "again": f"make proof PART={self.part} SEED={self.seed}{again}"})

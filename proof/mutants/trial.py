@@ -86,10 +86,14 @@ def _ended(running: dict[int, tuple[Trial, float]]) -> Iterator[tuple[Trial, Fat
             yield trial, _fate_of(os.waitstatus_to_exitcode(status))
 
 
+_TOLD = {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR}
+"""A test failed, or could not even be imported. Anything else that goes wrong tells nothing about the mutant."""
+
+
 def _fate_of(exit_code: int) -> Fate:
     if exit_code in {-signal.SIGXCPU, -signal.SIGKILL}:
         return Fate.TIMED_OUT
-    return Fate.SURVIVED if exit_code == pytest.ExitCode.OK else Fate.KILLED
+    return Fate.KILLED if exit_code in _TOLD else Fate.SURVIVED
 
 
 def _begun(trial: Trial, compiled: str) -> int:

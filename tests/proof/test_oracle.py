@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.events import Event
 from ledger.ports import AccountChange, Commit, Refusal
 from proof.convergence import Life, every_order, long_histories, short_history
-from proof.play import Play
+from proof.play import Play, translated
 from tests.fakes import FakeStore
 
 
@@ -54,6 +55,23 @@ def test_a_ledger_with_a_bug_is_found(bug: Callable[[AccountChange], AccountChan
     assert told is not None
     assert "Wrong: " in told
     assert "state.teardown()" in told, "with the steps that lead there"
+
+
+def test_a_ledger_that_does_not_hear_of_disputes_is_found() -> None:
+    """The oracle reads every notification that was delivered, whatever the ledger takes it for."""
+
+    def deaf(provider: str, body: bytes) -> Event | None:
+        event = translated(provider, body)
+        return None if event and "dispute" in event.event_type else event
+
+    class Deaf(Life):
+        def __init__(self) -> None:
+            super().__init__()
+            self.play = Play(translate=deaf)
+
+    told = long_histories(seed=2, histories=200, machine=Deaf, is_made_short=False)
+    assert told is not None
+    assert "Wrong: " in told
 
 
 def test_a_history_is_the_same_under_the_same_seed() -> None:

@@ -490,3 +490,20 @@ def test_an_explanation_has_a_line_for_each_fact_and_each_rule() -> None:
     assert facts == [f"  · {fact}" for fact in decided.seen]
     marks = [(" " if rule.rule != "technical_problem" else "→", rule) for rule in decided.explanation]
     assert rules == [f"  {mark} {rule.rule}: {rule.why}" for mark, rule in marks]
+
+
+def test_the_rules_stand_in_the_order_that_the_design_gives() -> None:
+    """The first that speaks decides, and the explanation of a decision tells them in this order."""
+    assert [rule.__name__ for rule in policy.RULES] == [
+        "already_refunded",
+        "decided_before",
+        "open_dispute",
+        "charged_twice",
+        "wrong_amount",
+        "right_of_withdrawal",
+        "technical_problem",
+        "mistaken_renewal",
+        "unrecognised_charge",
+        "amount_above_the_price",
+        "not_refundable",
+    ]

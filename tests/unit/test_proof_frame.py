@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,45 @@ def test_a_part_that_breaks_off_has_proved_nothing() -> None:
     assert "No module named 'proof.no_such_part'" in part.found[0]["what"]
 
 
-@pytest.mark.parametrize("given", [["--part", "nothing"], ["--case", "3"], ["--minutes", "x"], ["--minutes", "0"]])
+@pytest.mark.parametrize(
+    ("script", "says_so"),
+    [
+        ("exit 1", "it ended with 1"),
+        ("echo nonsense; exit 0", "JSONDecodeError"),
+        ('echo \'{"counts": {"cases": 3}, "spent": 1}\'; kill -9 $$', "it ended with -9"),
+    ],
+)
+def test_a_part_that_ends_without_a_word_has_proved_nothing(
+    script: str, says_so: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds only once it has come to its end."""
+    worker = tmp_path / "python"
+    worker.write_text(f"#!/bin/sh\n{script}\n")
+    worker.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(worker))
+    part = Part("order", "nothing", 1)
+    assert part.verdict == "not run"
+    command.run([part], 1, seed=7, case=None)
+    assert part.verdict == "broken"
+    assert says_so in part.found[0]["what"]
+
+
+def test_what_is_found_between_cases_names_none() -> None:
+    """Within one it names that, also if the part does not say it."""
+    part = work(seconds=1000)
+    for _ in part.cases(at_most=1):
+        part.find("an exception")
+    part.find("the whole table")
+    assert [line["again"] for line in told(part)] == [
+        "make proof PART=order SEED=7 CASE=0",
+        "make proof PART=order SEED=7",
+    ]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["--part", "nothing"], ["--keep", "--part", "input"], ["--case", "3"], ["--minutes", "x"], ["--minutes", "0"]],
+)
 def test_what_is_asked_wrongly_is_told(
     given: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

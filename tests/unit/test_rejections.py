@@ -124,3 +124,12 @@ def test_reasons_are_counted_by_their_names() -> None:
     """Dashboards and alarms know them."""
     names = ["no_secret", "missing", "malformed", "too_old", "too_new", "mismatch"]
     assert [reason.value for reason in Rejection] == names
+
+
+@each_provider
+def test_the_header_as_api_gateway_writes_it_counts_before_any_other_spelling(provider: str) -> None:
+    """It writes one name, in lower case; whoever else hands on two spellings means that one."""
+    name = FORMS[provider][1]
+    both = {name.title(): "nonsense", name: header(provider)}
+    assert verdict(provider, headers=both) is None
+    assert verdict(provider, headers={name: "nonsense", name.title(): header(provider)}) is Rejection.MALFORMED

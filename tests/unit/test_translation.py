@@ -742,6 +742,12 @@ def test_a_parked_event_says_what_was_found(event_type: str, source: Json, chang
     assert says(event_type, source, changes).detail == detail
 
 
+@pytest.mark.parametrize("version", ["2026-10-28.endive", "2026-11-25.preview.endive", "endive"])
+def test_a_version_is_known_by_its_last_word(version: str) -> None:
+    """Within a major version Stripe only adds, whatever stands before its name."""
+    assert says("refund.updated", REFUND, api_version=version).parked is None
+
+
 def test_an_unknown_version_is_told_with_the_one_to_set() -> None:
     """For whoever set the endpoint up."""
     told = says("refund.updated", REFUND, api_version="2025-03-31.basil").detail
