@@ -117,7 +117,7 @@ class StrictStore(FakeStore):
         return super().customer_receipts(customer_id)
 
     def content(self) -> tuple[Any, ...]:
-        """Everything that it holds, to be compared."""
+        """Everything that it holds, to be compared: first the receipts."""
         return tuple(getattr(self, noun) for noun in _NOUNS)
 
     def copy(self) -> "StrictStore":

@@ -253,6 +253,8 @@ def _effects(strange: Strange, answer: Answer, start: StrictStore, store: Strict
     """What is wrong with what it has done; empty: nothing."""
     if answer.status >= 400 and store.content() != start.content():
         return f"refused with {answer.status}, and written"
+    if answer.is_without_effect and store.content()[1:] != start.content()[1:]:
+        return f"{answer.outcome}, and more written than a receipt"
     if problem := broken(world(store)):
         return problem
     granted, justified = store.granted() - start.granted(), _justified(strange.content, door.services.catalogue)
