@@ -37,8 +37,8 @@ def parts() -> list[Part]:
         Part("convergence", "every order and repetition ends in the same ledger, and that is what happened", 3),
         Part("concurrency", "whatever races, some serial order explains every answer", 3),
         Part("faults", "AWS and the providers fail a fifth of the calls: nothing is lost, nothing is doubled", 4),
-        Part("input", "what is forged has no effect, what is strange no 5xx: nobody gets what they did not pay for", 3),
-        Part("api", "all that the description allows and forbids: no 5xx, nothing undescribed, nothing broken", 4),
+        Part("input", "forged: no effect; strange: no 5xx, no more credits than its lines say were bought", 3),
+        Part("api", "calls made of the description: no 5xx, nothing undescribed, unanswered or broken", 4),
         Part(
             "crashes", "a function may die at any call, before and after its effect: nothing lost, nothing doubled", 6
         ),

@@ -24,6 +24,7 @@ PROBLEM = "application/problem+json"
 MOST_ACTIONS, MOST_BYTES, MOST_DIGITS = 100, 400 * 1024, 38
 _KEY_BYTES = {"pk": 2048, "sk": 1024}
 _INDEXED = ("account_id", "paid_at", "parked_reason", "heard_at", "lapses_on")
+_NOUNS = ("receipts", "payments", "accounts", "claims", "subscriptions", "closed_lots", "runs", "written", "kept")
 
 Handler = Callable[[str, dict[str, Any]], dict[str, Any]]  # a function's folder and its event ──► its answer
 
@@ -116,14 +117,14 @@ class StrictStore(FakeStore):
         return super().customer_receipts(customer_id)
 
     def content(self) -> tuple[Any, ...]:
-        """Everything that it holds, to be compared."""
-        return (self.receipts, self.payments, self.accounts, self.claims, self.subscriptions, self.closed_lots)
+        """Everything that it holds, to be compared: first the receipts."""
+        return tuple(getattr(self, noun) for noun in _NOUNS)
 
     def copy(self) -> "StrictStore":
         """Another one that holds the same; what it holds is never edited."""
         twin = StrictStore()
-        for name in ("receipts", "payments", "accounts", "claims", "subscriptions", "closed_lots", "written", "kept"):
-            setattr(twin, name, dict(getattr(self, name)))
+        for noun in _NOUNS:
+            setattr(twin, noun, dict(getattr(self, noun)))
         return twin
 
     def granted(self) -> int:

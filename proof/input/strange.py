@@ -1,7 +1,8 @@
 """Genuine, but strange: every event of the library with anything in the place of anything, rightly signed.
 
 200 or 4xx                    never a 5xx; what is refused or parked moves nothing
-nothing granted               that the catalogue and the event's own prices, quantities and sums don't justify
+nothing granted               that the provider's own lines don't say was bought, read by the letter a second time;
+                              a session has none: that its sum doesn't pay for at our price
 parked                        whole, with a reason that quotes none of it
 the same event, unchanged     is booked afterwards as if the strange one had never come
 """
@@ -252,11 +253,13 @@ def _effects(strange: Strange, answer: Answer, start: StrictStore, store: Strict
     """What is wrong with what it has done; empty: nothing."""
     if answer.status >= 400 and store.content() != start.content():
         return f"refused with {answer.status}, and written"
+    if answer.is_without_effect and store.content()[1:] != start.content()[1:]:
+        return f"{answer.outcome}, and more written than a receipt"
     if problem := broken(world(store)):
         return problem
     granted, justified = store.granted() - start.granted(), _justified(strange.content, door.services.catalogue)
     if granted > justified:
-        return f"{granted} credits were granted, {justified} are justified"
+        return f"{granted} credits were granted, {justified} were bought"
     if answer.outcome == "parked":
         parked = [receipt for key, receipt in store.receipts.items() if receipt != start.receipts.get(key)]
         return _parked(strange, parked)
@@ -264,7 +267,7 @@ def _effects(strange: Strange, answer: Answer, start: StrictStore, store: Strict
 
 
 def broken(whole: World) -> str:
-    """The invariants that don't hold. Not among them: any sum may be told as refunded, and `verify` shows it."""
+    """The invariants that don't hold, all but one: a provider may tell any sum as refunded, and `verify` shows it."""
     findings = [finding for finding in check(whole) if finding.broken and "refunded by more" not in finding.invariant]
     said = "; ".join(f"{finding.invariant}: {', '.join(finding.broken)[:200]}" for finding in findings)
     return f"broken: {said}" if said else ""
@@ -297,14 +300,14 @@ def _afterwards(
     if problem := broken(world(store)):
         return f"after the event itself {problem}"
     if store.granted() - before > _justified(json.loads(scene.told.body), door.services.catalogue):
-        return "the event itself was granted more than it pays for"
+        return "the event itself was granted more than it says was bought"
     if answer.is_without_effect and (then.outcome, store.accounts) != (wanted[0].outcome, wanted[1].accounts):
         return f"the event itself is {then.outcome} after it, {wanted[0].outcome} without it"
     return ""
 
 
 def _justified(content: Json, catalogue: Catalogue) -> int:
-    """The most credits that an event can stand for, read by the letter: 0 if anything about it is in doubt."""
+    """The credits that an event says were bought, read by the letter: 0 if anything about it is in doubt."""
     readers: dict[str, Callable[[Json, Catalogue], int]] = {
         "checkout.session.completed": _session,
         "checkout.session.async_payment_succeeded": _session,
@@ -328,6 +331,7 @@ def _number(value: Json) -> int:
 
 
 def _session(session: Json, catalogue: Catalogue) -> int:
+    """A session has no lines: it is for what our server wrote into it, if its sum is that product's price at least."""
     metadata = session["metadata"]
     product = catalogue.products[metadata["product_id"]]
     quantity = _number(metadata.get("quantity", 1))
@@ -335,29 +339,63 @@ def _session(session: Json, catalogue: Catalogue) -> int:
     price_minor = product.prices[session["currency"].upper()] * quantity
     if not is_paid or quantity < 1 or _number(session["amount_subtotal"]) < price_minor:
         return 0
-    if _number(session["amount_total"]) <= 0 and "order_id" not in metadata:
+    if _number(session["amount_total"]) <= 0 and not metadata["order_id"]:
         return 0
     return product.credits * quantity if product.kind is ProductKind.PACK else 0
 
 
 def _invoice(invoice: Json, catalogue: Catalogue) -> int:
-    if invoice["billing_reason"] not in {"subscription_create", "subscription_cycle"} or _number(invoice["total"]) < 0:
+    """Its lines, all of them there, that are no prorations."""
+    metadata = invoice["parent"]["subscription_details"].get("metadata")
+    has_more, lines = invoice["lines"].get("has_more"), invoice["lines"]["data"]
+    is_of_a_period = invoice["billing_reason"] in {"subscription_create", "subscription_cycle"}
+    if has_more or not is_of_a_period or _is_given(invoice, metadata):
         return 0
-    credits_ = 0
-    for line in invoice["lines"]["data"]:
-        product = catalogue.priced("stripe", line["pricing"]["price_details"]["price"])
-        if product and _number(line["amount"]) > 0:
-            credits_ += product.credits * max(0, _number(line["quantity"]))
-    return credits_
+    return sum(_invoice_line(line, catalogue) for line in lines)
+
+
+def _invoice_line(line: Json, catalogue: Catalogue) -> int:
+    parent = line.get("parent") or {}
+    item = parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
+    if item.get("proration"):
+        return 0
+    price_id = ((line.get("pricing") or {}).get("price_details") or {}).get("price")
+    return _line("stripe", price_id, line["amount"], line["quantity"], catalogue)
+
+
+_BUYS = {"web", "api", "subscription_recurring", "subscription_payment_method_change", "subscription_charge"}
 
 
 def _paddle(transaction: Json, catalogue: Catalogue) -> int:
-    details = transaction["details"]
-    if transaction["status"] != "completed" or _number(details["totals"]["total"]) < 0:
+    """Its lines that are no prorations."""
+    details, totals = transaction["details"], transaction["details"]["totals"]
+    is_credited = (
+        _number(totals["grand_total"]) > 0 and (details.get("adjusted_totals") or {}).get("grand_total") == "0"
+    )
+    is_bought = transaction["status"] == "completed" and transaction["origin"] in _BUYS
+    if is_credited or not is_bought or _is_given(totals, transaction.get("custom_data")):
         return 0
-    credits_ = 0
-    for line in details["line_items"]:
-        product = catalogue.priced("paddle", line["price_id"])
-        if product and _number(line["totals"]["subtotal"]) > 0:
-            credits_ += product.credits * max(0, _number(line["quantity"]))
-    return credits_
+    return sum(
+        _line("paddle", line.get("price_id"), line["totals"]["subtotal"], line["quantity"], catalogue)
+        for line in details["line_items"]
+        if not line.get("proration")
+    )
+
+
+def _is_given(sums: Json, metadata: Json) -> bool:
+    """Whether nothing is due for what has a price, though no order of ours says that it is free."""
+    total_minor = _number(sums["total"])
+    return total_minor < 0 or (total_minor == 0 < _number(sums["subtotal"]) and not metadata["order_id"])
+
+
+def _line(provider: str, price_id: Json, amount_minor: Json, quantity: Json, catalogue: Catalogue) -> int:
+    """What one line says was bought: so many of what the provider sells under this price.
+
+    Whether the amount is so many times our price is not asked: prices are localised, discounted, taxed.
+    """
+    product = catalogue.priced(provider, price_id)
+    if product is None or (_number(amount_minor) <= 0 and not product.trial_grants):
+        return 0
+    if _number(quantity) < 1:
+        raise ValueError(quantity)
+    return product.credits * _number(quantity)
