@@ -288,7 +288,7 @@ def _delivered(play: Play, told: Sequence[Notification], credits_: int | None, d
                 play.spend(credits_)
             play.hear(notification)
             play.release()
-            play.hold()
+            play.hold(is_all_heard=set(told[: position + 1]) == set(told))
     except Wrong as problem:
         return str(problem)
     return None
