@@ -177,7 +177,7 @@ inline write_account() {
 }
 inline write_facts() { copy_facts(facts, my); write(PURCHASE); is_to_follow = 1 }
 
-/* ── The invariants: tools/verify.py ──────────────────────────────────────────────────────────────────────────────── */
+/* ── The invariants: tools/verify.py. What broke is told by the name above the assertion ──────────────────────────── */
 
 inline verify() {
   /* _within_grant, and nothing spendable is below 0 */
@@ -199,7 +199,7 @@ inline verify() {
   /* _in_the_outbox */
   assert(intent[0].is_there == (cases[0].state == APPROVED && cases[0].approvals == 1));
   assert(intent[1].is_there == (CASES == 2 -> cases[1].state == APPROVED : cases[0].state == APPROVED && cases[0].approvals == 2));
-  /* one refund for one approval */
+  /* _one_refund, for one approval */
   assert(has[0] <= 1 && has[1] <= 1)
 }
 
@@ -283,7 +283,9 @@ read:
 #ifndef APPROVE_WITHOUT_CASE
         CONDITION(1, READ(CASE(CASE_OF(tag))));
 #endif
+#ifndef APPROVE_OVER_AN_INTENT
         CONDITION(approves, !intent[tag].is_there);
+#endif
         if
         :: ok && approves ->
           cases[CASE_OF(tag)].state = APPROVED; cases[CASE_OF(tag)].approvals = my_case.approvals + 1; write(CASE(CASE_OF(tag)));
@@ -322,8 +324,12 @@ inline end_intent(next) {
   ok = 1;
   files = (my_case.state == APPROVED && TAG_OF(CASE_OF(tag)) == tag);
   plan_account();
+#ifndef END_WITHOUT_PURCHASE
   CONDITION(1, READ(PURCHASE));
+#endif
+#ifndef END_WITHOUT_ACCOUNT
   CONDITION(files || changes, READ(ACCOUNT));
+#endif
 #ifndef END_WITHOUT_CASE
   CONDITION(files, READ(CASE(CASE_OF(tag))));
 #endif
@@ -362,7 +368,9 @@ inline follow(which) {
 #ifndef FOLLOW_WITHOUT_CASE
     CONDITION(1, READ(CASE(CASE_OF(which))));
 #endif
+#ifndef FOLLOW_WITHOUT_ACCOUNT
     CONDITION(1, READ(ACCOUNT));
+#endif
     if
     :: ok ->
       cases[CASE_OF(which)].state = wanted; write(CASE(CASE_OF(which))); write(ACCOUNT);
@@ -431,7 +439,9 @@ read: /* _read */
         + OUTSTANDING_OF(my) - (IS_OUTSTANDING(my, tag) -> AMOUNT : 0) > PAID) -> gives_up = 1; goto finish
     :: else
     fi;
+#ifndef SEND_WHEN_HELD_UP
     if :: !IS_MINE -> goto stop :: else fi /* we were held up for too long */
+#endif
   };
   atomic { /* Gateway.send_refund */
     if
@@ -446,6 +456,7 @@ read: /* _read */
 #endif
       has[tag]++;
       if :: state[tag] == NONE -> state[tag] = PENDING :: else fi;
+      /* _one_refund */
       assert(has[tag] <= 1)
     :: MAY_FAIL -> FAULT; goto stop /* it never got there, and nobody knows */
     :: gives_up = 1; goto finish /* refused, clearly */
@@ -543,7 +554,8 @@ end_idle:
   }
 }
 
-/* ledger.book.record of what a webhook says, in any order: only what is news writes anything. */
+/* ledger.book.record of what a webhook says, in any order: only what is news writes anything.
+   Never: no configuration gets there, which the long form checks. */
 proctype Webhook(byte me) {
   LOCALS;
   byte tag, says;
@@ -555,9 +567,9 @@ end_idle:
     :: facts.first < FAILED && state[0] == FAILED -> tag = 0; says = FAILED
     :: facts.second < PENDING && state[1] >= PENDING -> tag = 1; says = PENDING
     :: facts.second < SUCCEEDED && had_succeeded[1] -> tag = 1; says = SUCCEEDED
-    :: facts.second < FAILED && state[1] == FAILED -> tag = 1; says = FAILED
-    :: facts.dispute < OPEN && dispute >= OPEN -> tag = TAGS; says = OPEN
-    :: facts.dispute < WON && dispute >= WON -> tag = TAGS; says = dispute
+    :: facts.second < FAILED && state[1] == FAILED -> tag = 1; says = FAILED /* never */
+    :: facts.dispute < OPEN && dispute >= OPEN -> tag = TAGS; says = OPEN /* never */
+    :: facts.dispute < WON && dispute >= WON -> tag = TAGS; says = dispute /* never */
     fi;
     busy++
   };
@@ -580,7 +592,9 @@ read:
         fi;
         target(my);
         plan_account();
+#ifndef HEAR_WITHOUT_PURCHASE
         CONDITION(ok == 1, READ(PURCHASE));
+#endif
 #ifndef HEAR_WITHOUT_ACCOUNT
         CONDITION(ok == 1 && changes, READ(ACCOUNT));
 #endif
@@ -653,7 +667,8 @@ read:
           t_frozen = my_lot.is_frozen;
           files = my_lot.reserved;
           write_account();
-          assert(lot.reserved == files); /* approval and spending can't both win */
+          /* _reserved: approval and spending can't both win */
+          assert(lot.reserved == files);
           verify()
         :: else
         fi
