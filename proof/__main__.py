@@ -42,7 +42,7 @@ def parts() -> list[Part]:
         Part(
             "crashes", "a function may die at any call, before and after its effect: nothing lost, nothing doubled", 6
         ),
-        Part("model", "a model of the protocol, checked in every state: no guard is missing", 4),
+        Part("model", "a model of the protocol, checked in every state: it holds, and breaks without its guards", 4),
         Part("mutants", "whatever small wrong is done to the pure core, a test tells it", 6),
     ]
 
