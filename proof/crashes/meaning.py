@@ -1,10 +1,11 @@
 """What a run means: everything that must be the same whether or not something died on the way.
 
-Left out is what may lawfully differ: when something was done (the second try is later; that it was done is compared, and
-when credits lapse, periods end and renewals stop), who was heard first, the versions of what is stored, how often a
-refund was tried, an invoice's random number, the digest of a request (its body has random ids), of a receipt all but
-its event and that it is parked, and a page of Paddle's that was made and never answered for (Paddle knows no idempotency
-keys; nobody can pay what nobody was sent to).
+Left out is what may lawfully differ: when something was done (the second try is later; that it was done is compared,
+and when credits lapse, periods end and renewals stop), who was heard first, the versions of what is stored, how often a
+refund was tried, that a case was `issued` for a while (its refund's end may be heard first), an invoice's random
+number, the digest of a request (its body has random ids), of a receipt all but its event and that it is parked, and a
+page of Paddle's that was made and never answered for (Paddle knows no idempotency keys; nobody can pay what nobody was
+sent to).
 """
 
 import dataclasses
@@ -128,6 +129,8 @@ def _plain(value: Any, name: str = "") -> Any:
             for field in dataclasses.fields(value)
             if field.name not in _DIFFERS
         }
+    if name == "history":
+        return _moves(value)
     match value:
         case datetime():
             return value.isoformat() if name in _TIMES else "some time"
@@ -144,3 +147,9 @@ def _plain(value: Any, name: str = "") -> Any:
         case int() | bool() | None:
             return value
     return str(value)
+
+
+def _moves(history: tuple[str, ...]) -> list[str]:
+    """A case's way, without when, and without `issued`: that the provider has the refund may be heard with its end."""
+    moves = [_INSTANT.sub("some time", move) for move in history if "approved → issued:" not in move]
+    return [move.replace(" issued → ", " approved → ") for move in moves]

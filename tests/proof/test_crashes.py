@@ -171,6 +171,19 @@ def test_it_may_be_done_later() -> None:
     assert not differences(meaning(World(cases={"case_1": CASE}), {}), meaning(World(cases={"case_1": second}), {}))
 
 
+def test_a_refund_s_end_may_be_heard_before_who_sent_it_writes_so() -> None:
+    """The case is settled from `approved` then; that it is settled at all has to be told."""
+    told, at = [], LATER.isoformat()
+    for history in (
+        (f"{at} approved → issued: the provider has it as re_1", f"{at} issued → settled: refund re_1 succeeded"),
+        (f"{at} approved → settled: refund re_1 succeeded",),
+        (f"{at} approved → issued: the provider has it as re_1",),
+    ):
+        told.append(meaning(World(cases={"case_1": replace(CASE, history=history)}), {}))
+    assert not differences(told[0], told[1])
+    assert differences(told[0], told[2])
+
+
 def test_it_finds_another_error_or_another_why() -> None:
     """What the tagging service said of a failure, and support of an act."""
     failed, act = FailedRun(run_id="run_1", credits=5, at=LATER, error="out of memory"), act_of("It was told.")
