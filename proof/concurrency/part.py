@@ -124,7 +124,7 @@ class _Races:
         rounds = [self._round(f"{case}_{number}", chance) for number in range(ROUNDS_AT_ONCE)]
         histories: dict[AccountId, list[Done[Call]]] = {one.account_id: [] for one in rounds}
         # What it came to, when all is quiet.
-        at_the_end = [
+        at_the_end: list[list[tuple[Round, Call]]] = [
             [(one, Issue(tag=one.at_provider.tag, now=LAST, is_last=True)) for one in rounds if one.at_provider],
             [(one, Look(account_id=one.account_id, now=EARLY)) for one in rounds],
         ]
