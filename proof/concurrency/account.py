@@ -526,7 +526,8 @@ def _follow(account: Account, call: Follow) -> tuple[Account, Answer]:
 def _issue(account: Account, call: Issue, answer: Answer | None) -> Iterator[Account]:
     """A sender does several things; what its answer tells happened at one instant.
 
-    Sent or found: once for each approval. Given up: the credits are free again. Gone: it had come to an end.
+    Sent or found: once for each approval. Given up: the credits are free again. Gone: it had come to an end. Taken or
+    unclear: another try will tell, unless this was the last.
     """
     case = next((case for case in account.cases if case.tag == call.tag), None)
     purchase = account.of(case.payment_id) if case else None
@@ -536,7 +537,7 @@ def _issue(account: Account, call: Issue, answer: Answer | None) -> Iterator[Acc
         return
     words = {"sent", "abandoned", "gone"} if answer is None else set(answer)
     is_given_up = any(given_up.tag == call.tag for given_up in purchase.all_of(RefundAbandoned))
-    if words & {"taken", "unclear"}:
+    if words & {"taken", "unclear"} and not call.is_last:
         yield account
     if words & {"sent", "found"} and call.tag not in account.sent and not is_given_up:
         sent = replace(account, sent=account.sent | {call.tag})

@@ -104,6 +104,7 @@ class Issue:
 
     tag: str
     now: datetime
+    is_last: bool = False  # alone, when nothing fails any more: the refund comes to its end now, or has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

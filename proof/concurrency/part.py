@@ -1,23 +1,26 @@
 """The part: rounds, wave by wave, to many processes at once; each account's history, held against a serial order."""
 
 import contextlib
+import itertools
 import random
+import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import boto3
 from pynamodb.connection import Connection
 
+from ledger.cases import case_of as refund_case_of
 from ledger.dynamodb import DynamoDBStore
-from ledger.facts import AccountId
-from ledger.ports import Gateway
+from ledger.facts import AccountId, Facts, PaymentId, RefundAbandoned, RefundApproved, facts_of
+from ledger.ports import Gateway, Keys
 from ledger.providers.paddle_gateway import PaddleGateway
 from ledger.providers.stripe_gateway import StripeGateway
 from proof.concurrency import account
-from proof.concurrency.calls import Ask, Call, DecideWaiting, Look, told
+from proof.concurrency.calls import Ask, Call, DecideWaiting, Issue, Look, told
 from proof.concurrency.pool import OpenStore, Pool, Where, pool
-from proof.concurrency.rounds import EARLY, KINDS, Round, senders_of_one_refund
+from proof.concurrency.rounds import EARLY, KINDS, Round, at, senders_of_one_refund
 from proof.concurrency.serial import Answer, Done, drawn, serial_order, smallest_beginning
 from proof.work import CannotRun, Work
 from tools import engines, environment
@@ -30,6 +33,12 @@ PROCESSES = 12
 ROUNDS_AT_ONCE = 3
 CASES_A_TABLE = 25
 """Then the whole table is verified, and a fresh one taken: reading it costs as long as a few cases."""
+
+MOST_UNDECIDED = 0.1
+"""Of the histories: more would be no proof."""
+
+LAST = at(100)
+"""Later than any sender has a refund for itself."""
 
 ENGINE = "dynamodb-local"
 
@@ -44,14 +53,16 @@ def run(work: Work, open_store: OpenStore = DynamoDBStore, *, processes: int = P
         for case in work.cases():
             while True:
                 if played % CASES_A_TABLE == 0 or work.only is not None:
-                    races.verify(case, work)
+                    races.verify(work)
                     races.take_a_fresh_table()
                 races.play(case, work)
                 played += 1
                 # One case alone is played again and again: what interleaves how, the machine says.
                 if work.only is None or work.is_over or work.found:
                     break
-        races.verify(case, work)
+        races.verify(work)
+        if problem := too_few_decided(work.counts):
+            work.find(problem)
 
 
 @contextlib.contextmanager
@@ -84,16 +95,21 @@ class _Races:
         self._pool = processes
         self._table = ""
 
-    def verify(self, case: int, work: Work) -> None:
+    def verify(self, work: Work) -> None:
         """Hold every invariant over the whole table."""
         if not self._table:
             return
         world = World()
-        read_world(DynamoDBStore(self._table, self._connection), world)
+        read_world(self._store, world)
         for finding in check(world):
             if finding.broken:
-                work.find(f"over the whole table, {finding.invariant}: {', '.join(finding.broken[:5])}", case)
+                told = f"over the whole table, {finding.invariant}: {', '.join(finding.broken[:5])}"
+                work.find(told, case_of(finding.broken, world))
         work.count("tables verified")
+
+    @property
+    def _store(self) -> DynamoDBStore:
+        return DynamoDBStore(self._table, self._connection)
 
     def take_a_fresh_table(self) -> None:
         """From now on rounds write to another one."""
@@ -107,8 +123,15 @@ class _Races:
         chance = work.chance(case)
         rounds = [self._round(f"{case}_{number}", chance) for number in range(ROUNDS_AT_ONCE)]
         histories: dict[AccountId, list[Done[Call]]] = {one.account_id: [] for one in rounds}
-        for wave in range(max(len(one.waves) for one in rounds)):
-            calls = [(one, call) for one in rounds if wave < len(one.waves) for call in one.waves[wave]]
+        # What it came to, when all is quiet.
+        at_the_end: list[list[tuple[Round, Call]]] = [
+            [(one, Issue(tag=one.at_provider.tag, now=LAST, is_last=True)) for one in rounds if one.at_provider],
+            [(one, Look(account_id=one.account_id, now=EARLY)) for one in rounds],
+        ]
+        for calls in itertools.chain(_waves(rounds), at_the_end):
+            if calls is at_the_end[0]:
+                for standin in self._standins.values():
+                    standin.faults.clear()
             chance.shuffle(calls)
             answered = self._pool.at_once(self._table, [call for _, call in calls])
             for (one, _), tries in zip(calls, answered, strict=True):
@@ -131,7 +154,6 @@ class _Races:
             kind = chance.choice(KINDS)
             kind(own)
             own.name = kind.__name__
-        own.waves.append([Look(account_id=own.account_id, now=EARLY)])  # what it came to, when all is quiet
         return own
 
     def _judge(self, one: Round, history: list[Done[Call]], case: int, work: Work) -> None:
@@ -147,11 +169,44 @@ class _Races:
             work.find(
                 f"{one.name.replace('_', ' ')}: no serial order explains what was answered\n{_why(history)}", case
             )
-        if one.refunds_at_provider is not None:
-            given_back = one.refunds_at_provider()
+        if one.at_provider:
+            given_back = one.at_provider.given_back()
             work.count("refunds at a provider", len(given_back))
-            if len(given_back) > one.most_refunds or sum(given_back) > one.paid_minor:
-                work.find(f"{one.name}: {one.paid_minor} was paid, and {given_back} went back\n{_shown(history)}", case)
+            home = self._store.read(Keys(payments=one.at_provider.names)).home_of(min(one.at_provider.names))
+            if problem := misgiven(one.at_provider.paid_minor, given_back, home.facts if home else {}):
+                work.find(f"{one.name}: {problem}\n{_shown(history)}", case)
+
+
+def misgiven(paid_minor: int, given_back: list[int], facts: Facts) -> str | None:
+    """What is wrong with what the provider gave back in the end: exactly what was approved and not given up is due."""
+    given_up = {fact.tag for fact in facts_of(facts, RefundAbandoned)}
+    due = [fact.amount_minor for fact in facts_of(facts, RefundApproved) if fact.tag not in given_up]
+    if sorted(given_back) == sorted(due) and sum(given_back) <= paid_minor:
+        return None
+    return f"{paid_minor} was paid, {due} is due, and {given_back} went back"
+
+
+def too_few_decided(counts: Mapping[str, int]) -> str | None:
+    """That the search gave up too often: what it left undecided proves nothing."""
+    undecided, histories = counts.get("histories left undecided", 0), counts.get("histories", 0)
+    if undecided <= MOST_UNDECIDED * histories:
+        return None
+    return f"{undecided} of {histories} histories are left undecided: at most {MOST_UNDECIDED:.0%} may be"
+
+
+def case_of(broken: Iterable[str], world: World) -> int | None:
+    """The case that something broken is of: an account's name begins with it."""
+    for name in broken:
+        home = world.payments.get(PaymentId(name)) or world.cases.get(name) or world.cases.get(refund_case_of(name))
+        if found := re.search(r"acct_(\d+)_", f"{name} {home.account_id if home else ''}"):
+            return int(found[1])
+    return None
+
+
+def _waves(rounds: list[Round]) -> Iterator[list[tuple[Round, Call]]]:
+    """The calls of all rounds, wave by wave."""
+    for wave in range(max(len(one.waves) for one in rounds)):
+        yield [(one, call) for one in rounds if wave < len(one.waves) for call in one.waves[wave]]
 
 
 def _is_during(done: Done[Call], history: list[Done[Call]]) -> bool:

@@ -57,6 +57,16 @@ def at(minute: float) -> datetime:
     return NOON + timedelta(minutes=minute)
 
 
+@dataclass(frozen=True, slots=True)
+class AtProvider:
+    """The one refund of a payment that was made at a stand-in."""
+
+    tag: str
+    names: frozenset[PaymentId]
+    paid_minor: int
+    given_back: Callable[[], list[int]]  # the sums that the provider has given back
+
+
 @dataclass(slots=True)
 class Round:
     """The calls about one account: what is in one wave is made at once, and its waves one after the other."""
@@ -65,9 +75,7 @@ class Round:
     account_id: AccountId
     chance: random.Random
     waves: list[list[Call]] = field(default_factory=list)
-    refunds_at_provider: Callable[[], list[int]] | None = None  # the sums that the provider has given back
-    most_refunds: int = 0
-    paid_minor: int = 0
+    at_provider: AtProvider | None = None
     _made: int = 0
 
     def number(self) -> int:
@@ -425,8 +433,7 @@ def senders_of_one_refund(r: Round, provider: str, standin: Any, gateway: Any) -
         [Issue(tag=tag, now=at(90)), Announce(provider=provider, refund=to_send, event=webhook.event, now=at(91))]
     )
     r.waves.append([follow, follow, *r.spends(1), *r.looks(1)])
-    r.most_refunds, r.paid_minor = 1, payment.paid_minor
-    r.refunds_at_provider = lambda: _given_back(provider, standin, names)
+    r.at_provider = AtProvider(tag, frozenset(names), payment.paid_minor, lambda: _given_back(provider, standin, names))
 
 
 def _bought(r: Round, provider: str, standin: Any, gateway: Any) -> tuple[list[PaymentId], PaymentSettled]:

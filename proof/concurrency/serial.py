@@ -76,7 +76,9 @@ def serial_order(history: Sequence[Done[C]], start: S, step: Step[S, C]) -> Verd
                 # It can stand here and changes nothing: what is lawful with it later is lawful with it here.
                 following = [((*order, i), left - {i}, state)]
                 break
-            following += [((*order, i), left - {i}, after) for after in states if after != state]
+            # What nobody answered and changed nothing may as well never have been; what was answered has to stand.
+            is_answered = history[i].answer is not None
+            following += [((*order, i), left - {i}, after) for after in states if is_answered or after != state]
         paths += reversed(following)
     return Verdict(None, len(tried), longest=longest)
 

@@ -1,8 +1,11 @@
 """What a run means: everything that must be the same whether or not something died on the way.
 
-Left out is what may lawfully differ: when something was done (the second try is later), who was heard first, how often
-it was tried, an invoice's random number, and a page of Paddle's that was made and never answered for (Paddle knows no
-idempotency keys; nobody can pay what nobody was sent to).
+Left out is what may lawfully differ: when something was done (the second try is later; that it was done is compared,
+and when credits lapse, periods end and renewals stop), who was heard first, the versions of what is stored, how often a
+refund was tried, that a case was `issued` for a while (its refund's end may be heard first), an invoice's random
+number, the digest of a request (its body has random ids), of a receipt all but its event and that it is parked, and a
+page of Paddle's that was made and never answered for (Paddle knows no idempotency keys; nobody can pay what nobody was
+sent to).
 """
 
 import dataclasses
@@ -20,7 +23,8 @@ from tools.standins.stripe_account import StripeAccount
 from tools.verify import World
 
 _TIMES = {"expires_at", "period_end", "cancel_at"}
-_DIFFERS = {"cause", "version", "history", "explanation", "seen", "attempts", "invoice_number"}
+_DIFFERS = {"cause", "version", "attempts", "invoice_number"}
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+\+00:00")
 _ID = re.compile(r"\b[a-z]+(?:_test)?_[0-9A-Za-z]{14,}")
 
 
@@ -57,8 +61,10 @@ def meaning(world: World, providers: Mapping[str, StripeAccount | PaddleAccount]
         "outbox": sorted(world.intents),
         "waiting": sorted(f"{place.partition} {waiting.case_id}" for place, waiting in world.waiting.items()),
         "runs": {run.run_id: _plain(run) for run in world.runs},
-        "failures": sorted(failure.run_id for _, failure in world.failures),
-        "acts": sorted(f"{account_id} {act.actor} {act.act} {act.subject}" for account_id, act in world.acts),
+        "failures": {f"{account_id} {failure.run_id}": _plain(failure) for account_id, failure in world.failures},
+        "acts": sorted(
+            f"{account_id} {act.actor} {act.act} {act.subject}: {act.why}" for account_id, act in world.acts
+        ),
         "answered": sorted(f"{place.name} {answered.subject}" for place, answered in world.answered.items()),
         "receipts": sorted(receipt.event_id for receipt in world.receipts),
         "parked": sorted(receipt.event_id for receipt in world.receipts if receipt.parked_reason),
@@ -123,9 +129,11 @@ def _plain(value: Any, name: str = "") -> Any:
             for field in dataclasses.fields(value)
             if field.name not in _DIFFERS
         }
+    if name == "history":
+        return _moves(value)
     match value:
         case datetime():
-            return value.isoformat() if name in _TIMES else None
+            return value.isoformat() if name in _TIMES else "some time"
         case Mapping():
             return {str(key): _plain(one, name) for key, one in value.items()}
         case frozenset() | set():
@@ -134,6 +142,14 @@ def _plain(value: Any, name: str = "") -> Any:
             return [_plain(one) for one in value]
         case bytes():
             return value.decode(errors="replace")
-        case str() | int() | bool() | None:
+        case str():
+            return _INSTANT.sub("some time", value)
+        case int() | bool() | None:
             return value
     return str(value)
+
+
+def _moves(history: tuple[str, ...]) -> list[str]:
+    """A case's way, without when, and without `issued`: that the provider has the refund may be heard with its end."""
+    moves = [_INSTANT.sub("some time", move) for move in history if "approved → issued:" not in move]
+    return [move.replace(" issued → ", " approved → ") for move in moves]

@@ -86,6 +86,7 @@ class Batch:
     _due: list[Delivery] = field(default_factory=list)
     _late: list[Delivery] = field(default_factory=list)  # held back until what is swept up by then has been
     _accepted: set[tuple[str, str]] = field(default_factory=set)  # provider and event, answered 200
+    _made: set[str] = field(default_factory=set)  # what requests were told that they had made
     _taken: Counter[str] = field(default_factory=Counter)  # how many of a provider's events are on their way
     _followed: set[str] = field(default_factory=set)  # purchases with a case
     _tries: Counter[str] = field(default_factory=Counter)
@@ -123,6 +124,9 @@ class Batch:
     def ask(self, who: Frontend, method: str, path: str, content: Json | None, key: str | None) -> Told:
         """Ask until there is an answer; some ask once more, and must be answered the same."""
         told = self._ask(who, method, path, content, key)
+        if method == "POST" and told.status in {200, 201}:
+            with self._lock:
+                self._made.update(made(path, content or {}, told.json))
         if method == "POST" and random.Random(f"{self.seed}/again/{path}/{key}/{content}").random() < 0.2:
             again = self._ask(who, method, path, content, key)
             if _essence(again) != _essence(told):
@@ -303,6 +307,9 @@ class Batch:
         unheard = sorted(self._accepted - receipts)
         self.problems += [f"broken: {one}" for one in broken]
         self.problems += [f"{event_id} was answered 200 and has no receipt" for _, event_id in unheard[:_SHOWN]]
+        self.problems += [
+            f"{one} was answered 2xx and is not stored" for one in sorted(self._made - stored(known))[:_SHOWN]
+        ]
         self.problems += [f"{one.event_id} was never accepted" for one in self._due[:_SHOWN]]
         self.problems += [f"the refund {tag} is still to be sent" for tag in sorted(known.intents)[:_SHOWN]]
         self.problems += list(differences(days, known))[:_SHOWN]
@@ -325,6 +332,25 @@ class Batch:
             if adjustment["action"] == "refund" and adjustment["status"] in {"approved", "pending_approval"}:
                 sums[_payer(f"paddle:{adjustment['transaction_id']}", known)] += int(adjustment["totals"]["total"])
         return sums
+
+
+def made(path: str, content: Json, answer: Json) -> Iterator[str]:
+    """What an answer of 2xx promises to have stored: an order, a case, a run, a run's failure."""
+    answer = answer.get("case", answer)
+    yield from (f"{kind} {answer[f'{kind}_id']}" for kind in ("order", "case") if f"{kind}_id" in answer)
+    if "run_id" in answer:
+        kind = "failure" if path.endswith("/failure") else "run"
+        yield f"{kind} {content['account_id']}/{answer['run_id']}"
+
+
+def stored(known: World) -> set[str]:
+    """Everything in the ledger that a request may have made, by the names of `made`."""
+    return {
+        *(claim.key.replace("/", " ") for claim in known.claims.values() if claim.product_id),
+        *(f"case {case_id}" for case_id in known.cases),
+        *(f"run {run.account_id}/{run.run_id}" for run in known.runs),
+        *(f"failure {account_id}/{failure.run_id}" for account_id, failure in known.failures),
+    }
 
 
 def _do(act: Callable[[], None]) -> None:

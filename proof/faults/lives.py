@@ -209,8 +209,9 @@ def has_trouble(emil: Customer, provider: str, outcome: str) -> Iterator[Until]:
     states = {"replace": "replaced", "approve": "settled", "decline": "declined"}
     emil.case_is(case, states[outcome])
     emil.refunded_minor = sums.get("money_minor", 0)
-    wanted = {"replace": 560, "decline": 500}.get(outcome)
-    emil.is_left_with(status="active", **({"balance": wanted} if wanted else {}))
+    paid_minor = int(paid.get("amount_total") or paid["details"]["totals"]["total"])  # Paddle's with tax on top
+    balance = {"replace": 560, "decline": 500, "approve": 500 - 500 * 300 // paid_minor}[outcome]
+    emil.is_left_with(status="active", balance=balance, spendable=balance)
 
 
 def is_suspended_for_a_while(fay: Customer) -> Iterator[Until]:

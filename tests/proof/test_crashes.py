@@ -4,20 +4,25 @@ import io
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from ledger.cases import Act, CaseState, Considered, Decision, FailedRun, Outcome, Reason, RefundCase, Told
 from ledger.ports import Commit, Gateway, RefundToSend, Refusal, SentRefund, Store
 from ledger.runtime import runtime
 from proof.crashes import Planned, prove, prove_one
 from proof.crashes.functions import Cut
+from proof.crashes.meaning import differences, meaning
 from proof.crashes.play import Broken, Death, Stage, staged
 from proof.crashes.scenarios import scenarios
 from proof.work import Work
+from tests.builders import ADA, LATER, PI
 from tools import engines
 from tools.gateway import Handler, handler_of
+from tools.verify import World
 
 pytestmark = pytest.mark.skipif(engines.unavailable("ministack") is not None, reason="there is no MiniStack")
 
@@ -112,6 +117,86 @@ def test_it_finds_a_receipt_that_is_written_before_its_grant(broken: Stage) -> N
 def test_it_finds_a_refund_that_is_sent_without_looking_first(broken: Stage) -> None:
     """Paddle knows no idempotency keys: dying before it is written down that it was sent, it is sent twice."""
     assert "/paddle/adjustments" in found(broken, "reviewed_and_partly_refunded", "POST /adjustments")
+
+
+CASE = RefundCase(
+    case_id="case_1",
+    account_id=ADA,
+    payment_id=PI,
+    reason=Reason.WITHDRAWAL,
+    state=CaseState.REQUESTED,
+    opened_at=LATER,
+    opened_by=ADA,
+    told=Told(happened_at=LATER),
+    decision=Decision(
+        outcome=Outcome.WAIT,
+        clause="2",
+        rule="right_of_withdrawal",
+        reasons=(),
+        policy_version="1",
+        explanation=(Considered(rule="open_dispute", spoke=False, why="no dispute is open"),),
+        seen=(f"paid: 9.00 EUR, at {LATER.isoformat()}",),
+    ),
+    decided_at=LATER,
+    confirmed_at=LATER,
+    history=(f"{LATER.isoformat()} declared → requested: right_of_withdrawal, clause 2",),
+)
+DECISION = CASE.decision or pytest.fail("there is one")
+LOST = {
+    "confirmed_at": replace(CASE, confirmed_at=None),
+    "decided_at": replace(CASE, decided_at=None),
+    "happened_at": replace(CASE, told=Told()),
+    "history": replace(CASE, history=()),
+    "explanation": replace(CASE, decision=replace(DECISION, explanation=())),
+    "seen": replace(CASE, decision=replace(DECISION, seen=("paid: 8.00 EUR",))),
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_it_finds_what_a_case_has_lost(what: str) -> None:
+    """That something was done is compared, not when."""
+    (told,) = differences(meaning(World(cases={"case_1": CASE}), {}), meaning(World(cases={"case_1": LOST[what]}), {}))
+    assert what in told
+
+
+def test_it_may_be_done_later() -> None:
+    """Whoever was dead for a minute decides a minute later."""
+    later = LATER + timedelta(minutes=1)
+    second = replace(
+        CASE,
+        decided_at=later,
+        history=(f"{later.isoformat()} declared → requested: right_of_withdrawal, clause 2",),
+        decision=replace(DECISION, seen=(f"paid: 9.00 EUR, at {later.isoformat()}",)),
+    )
+    assert not differences(meaning(World(cases={"case_1": CASE}), {}), meaning(World(cases={"case_1": second}), {}))
+
+
+def test_a_refund_s_end_may_be_heard_before_who_sent_it_writes_so() -> None:
+    """The case is settled from `approved` then; that it is settled at all has to be told."""
+    told, at = [], LATER.isoformat()
+    for history in (
+        (f"{at} approved → issued: the provider has it as re_1", f"{at} issued → settled: refund re_1 succeeded"),
+        (f"{at} approved → settled: refund re_1 succeeded",),
+        (f"{at} approved → issued: the provider has it as re_1",),
+    ):
+        told.append(meaning(World(cases={"case_1": replace(CASE, history=history)}), {}))
+    assert not differences(told[0], told[1])
+    assert differences(told[0], told[2])
+
+
+def test_it_finds_another_error_or_another_why() -> None:
+    """What the tagging service said of a failure, and support of an act."""
+    failed, act = FailedRun(run_id="run_1", credits=5, at=LATER, error="out of memory"), act_of("It was told.")
+    known = World(failures=[(ADA, failed)], acts=[(ADA, act)])
+    other = World(failures=[(ADA, replace(failed, error=""))], acts=[(ADA, act_of(""))])
+    told = "\n".join(differences(meaning(known, {}), meaning(other, {})))
+    assert "/error" in told
+    assert "/acts" in told
+
+
+def act_of(why: str) -> Act:
+    """A hold, laid by a person."""
+    return Act(actor="sue", act="hold", subject="support:odd", why=why, at=LATER)
 
 
 def test_what_is_made_again_may_die_again(broken: Stage) -> None:

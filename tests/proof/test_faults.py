@@ -1,17 +1,25 @@
 """The part of the proof that lets AWS and the providers fail: it holds, and it finds a mistake."""
 
 import io
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from ledger.cases import FailedRun, RefundCase
 from ledger.errors import StoreUnavailable
-from ledger.ports import Commit, Gateway, RefundToSend, Refusal, SentRefund, Store
+from ledger.ports import Claim, Commit, Gateway, RefundToSend, Refusal, Run, SentRefund, Store
 from proof.faults import Around, Size, play
+from proof.faults.batch import made, stored
+from proof.faults.lives import LIVES, Customer, NotAsTold
 from proof.work import Work
+from tests.builders import ADA, LATER
+from tests.frontend import Frontend, Told
 from tools import engines
+from tools.verify import World
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +48,7 @@ def test_nothing_is_lost_or_doubled_when_a_fifth_of_the_calls_fail(ministack: st
     assert work.found == []
     assert work.counts["deliveries made again"]
     assert work.counts["requests made again"]
-    assert 0.15 < work.counts["of them failed"] / work.counts["calls to AWS"] < 0.3
+    assert 0.15 < work.counts["of them failed"] / work.counts["calls to AWS in bad weather"] < 0.3
 
 
 @dataclass
@@ -85,3 +93,55 @@ def test_a_gateway_that_does_not_look_before_it_sends_again_is_found(ministack: 
     size = Size(0, 6, lives=("gets-a-part-paddle",), provider_faults=("lost_after",), late_refunds=1)
     work = played(ministack, proxy, size, hasty, seed=5)
     assert any("got 600 back, 300 is due" in found for found in work.found), work.found
+
+
+def test_what_was_answered_and_is_not_stored_is_told() -> None:
+    """Of an order, a case in either form of answer, a run and its failure."""
+    told = {
+        *made("/orders", {}, {"order_id": "ord_1"}),
+        *made("/refund-requests", {}, {"case_id": "case_1"}),
+        *made("/withdrawals/case_2/confirmation", {}, {"case": {"case_id": "case_2"}, "receipt": "…"}),
+        *made("/usage", {"account_id": ADA}, {"run_id": "run_1"}),
+        *made("/usage/run_1/failure", {"account_id": ADA}, {"run_id": "run_1"}),
+    }
+    assert told == {"order ord_1", "case case_1", "case case_2", f"run {ADA}/run_1", f"failure {ADA}/run_1"}
+    assert not told & stored(World())
+    claim = Claim(key="order/ord_1", product_id="pack_500")
+    failed = (ADA, FailedRun(run_id="run_1", credits=5, at=LATER))
+    run = Run(account_id=ADA, run_id="run_1", drawn={}, at=LATER)
+    cases = {case_id: cast(RefundCase, None) for case_id in ("case_1", "case_2")}
+    assert told == stored(World(claims={claim.key: claim}, runs=[run], failures=[failed], cases=cases))
+
+
+PAID = {"payment_intent": "pi_1", "amount_total": 900}
+
+
+@dataclass
+class Shown:
+    """A world in which every request succeeds, and the account shows this balance in the end."""
+
+    balance: int
+    paddle: Any = None
+    stripe: Any = field(default_factory=lambda: SimpleNamespace(pay=lambda _: PAID))
+
+    def ask(self, _who: Frontend, method: str, path: str, _content: Any, _key: str | None) -> Told:
+        state = "in_review" if method == "POST" else "settled"
+        answer = {"case_id": "case_1", "state": state, "status": "active"}
+        balance = {"balance": self.balance, "spendable": self.balance}
+        return Told(201 if path == "/refund-requests" else 200, {}, json.dumps(answer | balance))
+
+    def opened(self, purchase_id: str) -> None: ...
+
+
+class Ordered(Customer):
+    """Somebody whose order is made already."""
+
+    def order(self, provider: str, product_id: str) -> tuple[str, str]:  # noqa: ARG002 - the customer's
+        return "ord_1", "cs_1"
+
+
+def test_a_refund_in_part_that_takes_no_credits_is_told() -> None:
+    """A third of the money takes a third of the credits."""
+    assert len(list(LIVES["gets-a-part"](Ordered(ADA, Shown(334))))) == 2
+    with pytest.raises(NotAsTold, match="'balance': 334"):
+        list(LIVES["gets-a-part"](Ordered(ADA, Shown(500))))

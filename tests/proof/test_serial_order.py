@@ -63,6 +63,17 @@ def test_what_nobody_answered_takes_effect_at_any_later_time_or_never() -> None:
     assert not is_lawful(unknown, done("read", 0, 1, 1))
 
 
+def test_what_was_answered_may_have_changed_something_or_nothing() -> None:
+    """Both are tried, though it is known that it was done."""
+
+    def perhaps(state: int, call: str, answer: Answer | None) -> Iterable[int]:
+        return [state, state + 1] if call == "perhaps" else register(state, call, answer)
+
+    for seen in (0, 1):
+        assert serial_order([done("perhaps", 0, 1), done("read", 2, 3, seen)], 0, perhaps).is_lawful
+    assert not serial_order([done("perhaps", 0, 1), done("read", 2, 3, 2)], 0, perhaps).is_lawful
+
+
 def test_the_smallest_beginning_ends_where_it_became_unlawful() -> None:
     """What came later is left out, what was under way is unknown."""
     history = [
