@@ -58,7 +58,7 @@ mutants: .venv/.installed ## Do small wrongs to the core; the tests must tell ea
 .PHONY: check test lint format validate build runtime engines lock events openapi clean
 check: lint validate runtime proof test ## All of CI
 
-test: .venv/.installed .venv-ministack/.installed engines ## The tests
+test: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## The tests
 	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: .venv/.installed ## Format, lint, types, import arrows
