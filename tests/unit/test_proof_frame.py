@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from proof import __main__ as command
+from proof import report
 from proof.report import Part
 from proof.work import MOST_FOUND, Work
 
@@ -101,3 +102,14 @@ def test_what_is_asked_wrongly_is_told(
         command.main()
     assert ended.value.code == 2
     assert given[0] in capsys.readouterr().err
+
+
+def test_the_page_shows_what_was_counted() -> None:
+    """Word for word, of every part that there is."""
+    kept = json.loads(report.KEPT.read_text("utf-8"))
+    assert report.shown() == report.markdown(kept)
+    assert kept["minutes"] >= 60
+    assert kept["holds"]
+    assert [(part["part"], part["claim"]) for part in kept["parts"]] == [
+        (part.name, part.claim) for part in command.parts()
+    ]
