@@ -26,7 +26,7 @@ from proof.worker import CANNOT_RUN
 from tools.engines import ROOT, die_with_parent
 from tools.statement import paper
 
-SHORT_MINUTES, LONG_MINUTES = 2.0, 60.0
+SHORT_MINUTES, LONG_MINUTES = 1.5, 60.0
 AT_ONCE = 2
 """Parts that run side by side: the machines of CI have two cores."""
 
