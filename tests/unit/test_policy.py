@@ -18,8 +18,6 @@ from ledger.cases import Decision, Outcome, Reason
 from ledger.catalogue import ProductKind
 from ledger.catalogue import load as load_catalogue
 from ledger.facts import (
-    AccountId,
-    OrderId,
     PaidLine,
     PaymentId,
     RefundApproved,
@@ -32,13 +30,9 @@ from ledger.orders import Consent, Order
 from ledger.policy import RULES, LineUse, Situation, explain
 from ledger.purchases import Purchase, target
 from ledger.withdrawal import period_end
-from tests.builders import payment
+from tests.builders import CONSENT, MADE, ORDER, payment
 
 POLICY = policy.load()
-MADE = datetime(2026, 11, 2, 12, tzinfo=UTC)  # a Monday
-CONSENT = Consent(
-    given_at=MADE, text_version="1", asked_to_begin=True, acknowledged_loss=True, confirmation_id="mail_1"
-)
 INCOMPLETE = [
     replace(CONSENT, asked_to_begin=False),
     replace(CONSENT, acknowledged_loss=False),
@@ -52,20 +46,7 @@ TECHNICAL, UNRECOGNISED = Reason.TECHNICAL_PROBLEM, Reason.UNRECOGNISED_CHARGE
 
 def order(**changed: Any) -> Order:
     """What a consumer in Germany ordered: 1,000 credits at 18.00 EUR, with complete consent, unless told otherwise."""
-    made = Order(
-        order_id=OrderId("order_1"),
-        account_id=AccountId("acct_ada"),
-        provider="stripe",
-        product_id="pack_1000",
-        price_minor=1800,
-        currency="EUR",
-        country="DE",
-        is_business=False,
-        policy_version="1",
-        made_at=MADE,
-        consent=CONSENT,
-    )
-    return replace(made, **changed)
+    return replace(ORDER, **changed)
 
 
 US, UK, BUSINESS = order(country="US"), order(country="GB"), order(is_business=True)
