@@ -34,7 +34,7 @@ job: .venv/.installed ## Run a scheduled function on the running server: make jo
 	@$(PYTHON) -m tools.job --name="$(NAME)" --event='$(EVENT)'
 
 sam-local: build .venv-ministack/.installed ## Stay up with what `sam local` needs: docs/recipes/sam-local.md
-	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.sam_local
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.devserver.sam_local
 
 ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
 	@test -n "$(ACCOUNT)" || { echo "Whose? As in: make ledger ACCOUNT=acct_ada"; exit 1; }

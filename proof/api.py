@@ -23,17 +23,18 @@ from typing import Any
 
 from rich.console import Console
 
-from ledger.book import record
-from ledger.dynamodb import DynamoDBStore
-from ledger.events import Owner
-from ledger.facts import AccountId, PaymentId
+from ledger.domain.events import Owner
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.dynamodb.store import DynamoDBStore
 from ledger.runtime import runtime
+from ledger.usecases.record_event import record_event
 from proof.work import CannotRun, Work
-from tests.builders import paid, payment
-from tools import engines, environment, token
-from tools.gateway import Gateway, Handler, handler_of
+from tools import engines, token
+from tools.devserver import environment
+from tools.devserver.gateway import Gateway, Handler, handler_of
 from tools.ledger import read_world
 from tools.local import opened
+from tools.testing.builders import paid, payment
 from tools.verify import World, check
 
 SCHEMATHESIS = engines.ROOT / ".venv-proof" / "bin" / "schemathesis"
@@ -105,7 +106,7 @@ def _sell() -> None:
     here = runtime()
     settled = replace(payment(PURCHASE, account_id=CUSTOMER, credits_=1_000_000), at=here.now())
     event = replace(paid(settled), owner=Owner(account_id=CUSTOMER))
-    record(event, here.store, body=b"{}", body_sha256="", now=here.now())
+    record_event(event, here.store, body=b"{}", body_sha256="", now=here.now())
 
 
 def _play(work: Work, case: int, gateway: Gateway, paths: tuple[str, ...]) -> None:

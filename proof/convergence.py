@@ -20,8 +20,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ledger.cases import Reason
-from ledger.ports import Claim
+from ledger.domain.refund_cases import RefundReason
+from ledger.ports.commit import FulfilmentKey
 from proof.play import Notification, Play, Wrong
 from proof.work import Work
 from tests.proof.test_convergence import meaning
@@ -152,8 +152,11 @@ class Life(RuleBasedStateMachine):
         self.play.expire()
 
     @precondition(lambda self: self.play.store.payments)
-    @rule(pick=_picks, reason=st.sampled_from([reason for reason in Reason if reason is not Reason.WITHDRAWAL]))
-    def asks_for_a_refund(self, pick: int, reason: Reason) -> None:
+    @rule(
+        pick=_picks,
+        reason=st.sampled_from([reason for reason in RefundReason if reason is not RefundReason.WITHDRAWAL]),
+    )
+    def asks_for_a_refund(self, pick: int, reason: RefundReason) -> None:
         self.play.ask(pick, reason)
 
     @precondition(lambda self: self.play.in_review)
@@ -167,9 +170,9 @@ class Life(RuleBasedStateMachine):
         self.play.decide_waiting()
 
     @precondition(lambda self: self.play.store.kept)
-    @rule(trouble=st.sampled_from(("none", "none", "down", "lost")))
-    def refunds_are_sent(self, trouble: str) -> None:
-        self.play.issue(trouble)
+    @rule(last_error=st.sampled_from(("none", "none", "down", "lost")))
+    def refunds_are_sent(self, last_error: str) -> None:
+        self.play.issue(last_error)
 
     @precondition(lambda self: self.play.ours.approvals)
     @rule()
@@ -256,7 +259,7 @@ def _happen(play: Play, provider: str, chance: random.Random) -> None:
 
 def every_order(play: Play, chance: random.Random, *, tried: Callable[[int], None]) -> str | None:
     """Deliver a short history in every order, each notification twice, a run or two in between."""
-    orders = dict(play.store.claims)
+    orders = dict(play.store.fulfilment_keys)
     credits_ = chance.choice((100, 500, 1000, 2600))
     meant: object = None
     for number, order in enumerate(itertools.permutations(play.waiting)):
@@ -274,10 +277,10 @@ def every_order(play: Play, chance: random.Random, *, tried: Callable[[int], Non
     return None
 
 
-def _again(play: Play, orders: dict[str, Claim]) -> Play:
+def _again(play: Play, orders: dict[str, FulfilmentKey]) -> Play:
     """The same ledger before anything was delivered."""
     fresh = Play(seed=play.seed, now=play.now)
-    fresh.store.claims.update(orders)
+    fresh.store.fulfilment_keys.update(orders)
     return fresh
 
 

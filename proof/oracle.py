@@ -100,7 +100,7 @@ class _Paid:
     at: datetime
     paid_minor: int
     lines: tuple[_Line, ...]
-    claim: str | None
+    fulfilment_key: str | None
     overcharge_minor: int = 0
 
 
@@ -158,12 +158,12 @@ def book(notifications: Iterable[tuple[str, Json]], ours: Ours) -> Book:
     paid = {min(one.paid, key=lambda paid: paid.at): one for one in payments if one.paid}
     originals: dict[str, _Paid] = {}
     for payment in sorted(paid, key=lambda paid: (paid.at, paid.payment_id)):
-        originals.setdefault(payment.claim or payment.payment_id, payment)
+        originals.setdefault(payment.fulfilment_key or payment.payment_id, payment)
     lots: dict[str, Lot] = {}
     holds: set[str] = set()
     for payment, heard in paid.items():
         holds |= _holds(payment, heard, ours)
-        if originals[payment.claim or payment.payment_id] is payment:
+        if originals[payment.fulfilment_key or payment.payment_id] is payment:
             lots |= _lots(payment, heard, ours)
     return Book(lots, frozenset(holds))
 
@@ -214,7 +214,7 @@ def _lots(payment: _Paid, heard: _Heard, ours: Ours) -> dict[str, Lot]:
 
     lots = {}
     for position, line in enumerate(payment.lines):
-        lot_id = f"{payment.claim or payment.payment_id}/{position}"
+        lot_id = f"{payment.fulfilment_key or payment.payment_id}/{position}"
         drawn = sum(run.get(lot_id, 0) for run in ours.drawn.values())
         to_refund, gone, whole = (
             line.credits * share[position].numerator // share[position].denominator
@@ -375,7 +375,7 @@ def _session(session: Json, at: datetime) -> _Paid:
         at=at,
         paid_minor=total,
         lines=(_Line("0", product["credits"] * quantity, total, None),),
-        claim=f"order/{metadata['order_id']}" if "order_id" in metadata else None,
+        fulfilment_key=f"order/{metadata['order_id']}" if "order_id" in metadata else None,
         overcharge_minor=total * (subtotal - price_minor) // subtotal,
     )
 
@@ -393,10 +393,10 @@ def _invoice(invoice: Json, at: datetime) -> _Paid | None:
         lapses = _seconds(line["period"]["end"]) if is_plan else None
         lines.append(_Line(line["id"], product["credits"] * line["quantity"], amount_minor, lapses))
     order = details["metadata"].get("order_id")
-    claim = f"period/stripe:{details['subscription']}/{_seconds(min(starts)):%Y-%m-%dT%H:%M:%SZ}"
+    fulfilment_key = f"period/stripe:{details['subscription']}/{_seconds(min(starts)):%Y-%m-%dT%H:%M:%SZ}"
     if reason == "subscription_create" and order:
-        claim = f"order/{order}"
-    return _Paid(f"stripe:{invoice['id']}", at, invoice["amount_paid"], tuple(lines), claim)
+        fulfilment_key = f"order/{order}"
+    return _Paid(f"stripe:{invoice['id']}", at, invoice["amount_paid"], tuple(lines), fulfilment_key)
 
 
 def _paddle(event: Json) -> _Heard:
@@ -427,13 +427,15 @@ def _transaction(transaction: Json, at: datetime) -> _Paid:
         product = _BY_PRICE[line["price_id"]]
         lapses = _stamp(period["ends_at"]) if product["kind"] == "subscription" else None
         lines.append(_Line(line["id"], product["credits"] * line["quantity"], _total(line), lapses))
-    claim = None
+    fulfilment_key = None
     if period:
-        claim = f"period/paddle:{transaction['subscription_id']}/{_stamp(period['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
+        fulfilment_key = (
+            f"period/paddle:{transaction['subscription_id']}/{_stamp(period['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
+        )
     if transaction["origin"] in {"api", "web"} and "order_id" in custom:
-        claim = f"order/{custom['order_id']}"
+        fulfilment_key = f"order/{custom['order_id']}"
     paid_minor = int(transaction["details"]["totals"]["grand_total"])
-    return _Paid(f"paddle:{transaction['id']}", at, paid_minor, tuple(lines), claim)
+    return _Paid(f"paddle:{transaction['id']}", at, paid_minor, tuple(lines), fulfilment_key)
 
 
 def _total(source: Json) -> int:

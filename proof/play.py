@@ -12,30 +12,36 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ledger import catalogue
-from ledger.book import lift_hold, record, release
-from ledger.cases import CaseState, Outcome, Reason, RefundCase
-from ledger.casework import Verdict, decide_case, decide_waiting, follow, open_case
-from ledger.catalogue import ProductKind
-from ledger.errors import AccountSuspended, AlreadyAsked, InsufficientCredits, Refused
-from ledger.events import Event, ParkReason, Receipt
-from ledger.facts import OrderId, PaymentId, RefundedItem
-from ledger.issuing import Issued, issue, outbox
-from ledger.orders import Order
-from ledger.ports import Commit
-from ledger.purchases import Purchase
-from ledger.runtime import PROVIDERS
-from ledger.usage import expire_credits, fail_run, spend
+from ledger.domain import catalogue
+from ledger.domain.catalogue import ProductKind
+from ledger.domain.errors import AccountSuspended, AlreadyRequested, InsufficientCredits, RequestRefused
+from ledger.domain.events import Event
+from ledger.domain.facts import RefundedItem
+from ledger.domain.ids import OrderId, PaymentId
+from ledger.domain.orders import Order
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import ParkReason, Receipt
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason
+from ledger.ports.commit import Commit
+from ledger.providers.registry import PROVIDERS
+from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.holds import lift_hold
+from ledger.usecases.record_event import record_event, release_parked
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case, decide_deferred
+from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.refund_cases.open_case import open_case
+from ledger.usecases.send_refunds import SendResult, outbox, send_refund
+from ledger.usecases.usage import draw_credits, fail_run
 from proof import oracle
-from proof.counters import PaddleCounter, StripeCounter
-from tests.builders import ADA, POLICY, wish
-from tests.fakes import FakeStore, world
+from proof.fake_gateways import PaddleCounter, StripeCounter
 from tools.standins import ids
 from tools.standins.paddle_account import CartLine as PaddleLine
 from tools.standins.paddle_account import PaddleAccount, Share
 from tools.standins.server import NotPossible
 from tools.standins.stripe_account import Cart, StripeAccount
 from tools.standins.stripe_account import CartLine as StripeLine
+from tools.testing.builders import ADA, POLICY, refund_claim
+from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
 SOLD = catalogue.load()
@@ -158,7 +164,7 @@ class Play:
         self._happens(lambda: self.stripe.pay(session, is_delayed=is_delayed and not is_plan))
 
     def _order(self, provider: str, product_id: str, currency: str) -> str:
-        order_id = f"ord_{len(self.store.claims)}"
+        order_id = f"ord_{len(self.store.fulfilment_keys)}"
         order = Order(
             order_id=OrderId(order_id),
             account_id=ADA,
@@ -301,7 +307,7 @@ class Play:
         if event.parked:
             raise Wrong(f"{told.event_type} was parked: {event.detail}")
         digest = hashlib.sha256(told.body).hexdigest()
-        recorded = record(event, self.store, body=told.body, body_sha256=digest, now=self.now)
+        recorded = record_event(event, self.store, body=told.body, body_sha256=digest, now=self.now)
         if recorded.parked_reason is None:
             self.delivered.append(told)
         elif recorded.parked_reason is ParkReason.NO_ACCOUNT:
@@ -312,7 +318,7 @@ class Play:
     def release(self) -> None:
         """Parked events are tried again."""
         for parked in sorted(self.store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
-            if release(parked, _read_again, self.store, self.now).parked_reason is None:
+            if release_parked(parked, _read_again, self.store, self.now).parked_reason is None:
                 self.delivered.append(self.parked.pop(parked.event_id))
 
     # ── What the product, its jobs and support do ─────────────────────────────────────────────────────────────────────
@@ -322,7 +328,7 @@ class Play:
         self.runs += 1
         run_id, wanted = _RUN_ID.format(self.runs), self.expected().draw(credits_, self.now)
         try:
-            drawn = dict(spend(ADA, run_id, credits_, self.store, now=self.now).drawn)
+            drawn = dict(draw_credits(ADA, run_id, credits_, self.store, now=self.now).drawn)
         except (InsufficientCredits, AccountSuspended) as refusal:
             if wanted is not None:
                 raise Wrong(f"{credits_} credits were refused ({refusal}), {wanted} could be drawn") from refusal
@@ -344,13 +350,13 @@ class Play:
         """The job writes down what has lapsed."""
         expire_credits(self.store, now=self.now)
 
-    def ask(self, pick: int, reason: Reason) -> None:
+    def ask(self, pick: int, reason: RefundReason) -> None:
         """The customer asks for a refund; what is clear is decided at once."""
         paid = self._paid()
         if paid:
             payment_id = paid[pick % len(paid)]
-            with contextlib.suppress(AlreadyAsked):
-                asked = wish(reason, payment_id=payment_id, key=f"key_{len(self.store.kept)}")
+            with contextlib.suppress(AlreadyRequested):
+                asked = refund_claim(reason, payment_id=payment_id, key=f"key_{len(self.store.kept)}")
                 self._decided(open_case(asked, self.store, POLICY, now=self.now))
 
     def decide(self, pick: int, percent: int, *, takes_credits: bool, by_line: bool) -> None:
@@ -365,34 +371,34 @@ class Play:
         lines = purchase.payment.lines if purchase.payment and by_line else ()
         money_minor = min(money_minor, lines[0].amount_minor) if lines else money_minor
         items = (RefundedItem(line_id=lines[0].line_id, amount_minor=money_minor),) if lines and money_minor else ()
-        verdict = Verdict(
-            outcome=Outcome.APPROVE if money_minor else Outcome.DECLINE,
+        verdict = ReviewDecision(
+            outcome=DecisionOutcome.APPROVE if money_minor else DecisionOutcome.DECLINE,
             words=("So be it.",),
             clause="6",
             money_minor=money_minor,
             takes_credits=takes_credits,
             items=items,
         )
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(RequestRefused):
             self._decided(decide_case(case.case_id, verdict, "sam", self.store, POLICY, now=self.now))
 
     def decide_waiting(self) -> None:
         """Requests whose settling time is over are decided."""
-        for case in decide_waiting(self.store, POLICY, now=self.now):
+        for case in decide_deferred(self.store, POLICY, now=self.now):
             self._decided(case)
 
-    def issue(self, trouble: str) -> None:
+    def issue(self, last_error: str) -> None:
         """Everything in the outbox is sent; `trouble`: what befalls the first call (`none`, `down`, `lost`)."""
         for intent in list(outbox(self.store)):
             self.now += timedelta(minutes=2)  # the last sender's minute is over
             counter: Any = self.counters[intent.payment_id.partition(":")[0]]
-            counter.trouble = trouble
-            issued = issue(intent.tag, self.store, self.counters.__getitem__, clock=lambda: self.now)
-            counter.trouble = "none"
+            counter.last_error = last_error
+            issued = send_refund(intent.tag, self.store, self.counters.__getitem__, clock=lambda: self.now)
+            counter.last_error = "none"
             self.log.append(f"issues {intent.tag}: {issued}")
-            if issued is Issued.ABANDONED:
+            if issued is SendResult.ABANDONED:
                 self.ours.abandoned.add(intent.tag)
-            elif issued in {Issued.SENT, Issued.FOUND}:
+            elif issued in {SendResult.SENT, SendResult.FOUND}:
                 self.ours.sent[intent.tag] = counter.made[intent.tag].refund_id
             self._gather()
 
@@ -516,7 +522,7 @@ def compare(store: FakeStore, expected: oracle.Book, now: datetime, *, has_expir
     lots = {lot_id: lot for (_, lot_id), lot in store.closed_lots.items()} | dict(account.lots if account else {})
     found = {}
     for lot_id, lot in lots.items():
-        is_lapsed = lot.has_lapsed(now)
+        is_lapsed = lot.has_expired(now)
         if has_expired and is_lapsed and lot.remaining:
             raise Wrong(f"{lot_id} has lapsed, and {lot.remaining} credits remain in it")
         if lot.expired and not is_lapsed:

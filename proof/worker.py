@@ -7,7 +7,8 @@ import sys
 import traceback
 
 from proof.work import CannotRun, Work
-from tools import environment, signing
+from tools import signing
+from tools.devserver import environment
 
 CANNOT_RUN = 3
 

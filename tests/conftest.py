@@ -11,11 +11,11 @@ import pytest
 from moto import mock_aws
 from pynamodb.connection import Connection
 
-from ledger.dynamodb import DynamoDBStore
-from ledger.ports import Store
-from tests.fakes import FakeStore
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.store import Store
 from tools import engines
 from tools.template import load, table_definition
+from tools.testing.fakes import FakeStore
 
 REGION = "eu-central-1"
 os.environ |= {

@@ -6,7 +6,7 @@ import sys
 import urllib.error
 import urllib.request
 
-from tools import environment
+from tools.devserver import environment
 
 
 def main() -> int:

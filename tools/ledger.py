@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ledger.dynamodb import DynamoDBStore
-from ledger.errors import StoreUnavailable
-from ledger.facts import AccountId
-from tools import environment
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.ids import AccountId
+from ledger.dynamodb.store import DynamoDBStore
+from tools.devserver import environment
 from tools.statement import paper, render, statement
 from tools.verify import Finding, World, as_json, check
 

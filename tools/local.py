@@ -34,23 +34,24 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from ledger.dynamodb import DynamoDBStore
-from ledger.errors import ConfigurationError
-from ledger.facts import AccountId
+from ledger.domain.errors import ConfigurationError
+from ledger.domain.ids import AccountId
+from ledger.dynamodb.store import DynamoDBStore
 from ledger.runtime import runtime
-from tools import engines, environment, signing, token
-from tools.authorizers import KeySet
-from tools.gateway import Callers, Gateway, Handler, handler_of
+from tools import engines, signing, token
+from tools.devserver import environment
+from tools.devserver.authorizers import KeySet
+from tools.devserver.customer_lives import LIVES, Life, Player, ShiftedClock, Step, UnexpectedResponse
+from tools.devserver.customer_lives import World as LifeWorld
+from tools.devserver.gateway import Callers, Gateway, Handler, handler_of
+from tools.devserver.streams import TableStream
 from tools.ledger import findings_table, read_world
-from tools.life import LIVES, Life, NotAsTold, Player, ShiftedClock, Step
-from tools.life import World as LifeWorld
 from tools.standins import paddle as standin_paddle
 from tools.standins import stripe as standin_stripe
 from tools.standins.paddle_account import PaddleAccount
 from tools.standins.stripe_account import StripeAccount
 from tools.statement import paper, render, statement
 from tools.stories import Story, Telling, stories, with_repeats
-from tools.streams import TableStream
 from tools.template import TemplateError, load, table_definition
 from tools.verify import World, check
 
@@ -65,7 +66,7 @@ LIFE = "life"
 _TOLD_IN_A_LINE = (
     engines.EngineError,
     ConfigurationError,
-    NotAsTold,
+    UnexpectedResponse,
     TemplateError,
     BotoCoreError,
     ClientError,
@@ -94,7 +95,7 @@ def main() -> int:
     except (
         engines.EngineError,
         ConfigurationError,
-        NotAsTold,
+        UnexpectedResponse,
         TemplateError,
         BotoCoreError,
         ClientError,

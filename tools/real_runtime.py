@@ -18,8 +18,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools import engines, environment
+from tools import engines
 from tools.check_build import BUILD, BuiltLayers
+from tools.devserver import environment
 from tools.template import functions, layers_of
 
 ROOT = Path(__file__).parent.parent

@@ -8,10 +8,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ledger.accounts import Account
-from ledger.entries import Entry
-from ledger.facts import AccountId
-from ledger.ports import Keys, Store
+from ledger.domain.accounts import Account
+from ledger.domain.entries import Entry
+from ledger.domain.ids import AccountId
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
 
 
 def paper() -> Console:

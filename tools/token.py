@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
-from tools import environment
+from tools.devserver import environment
 
 KEY_FILE = environment.FOLDER / "token-key.pem"
 JWKS_FILE = environment.FOLDER / "jwks.json"

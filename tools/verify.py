@@ -5,17 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.accounts import Account
-from ledger.cases import Act, Answered, CaseState, FailedRun, Intent, RefundCase, Waiting
-from ledger.casework import DECIDING, OPENING
-from ledger.dynamodb import items
-from ledger.entries import Counter as CounterAccount
-from ledger.entries import Entry, Kind
-from ledger.events import Receipt
-from ledger.facts import (
-    AccountId,
+from ledger.domain.accounts import Account
+from ledger.domain.audit import AuditRecord
+from ledger.domain.entries import CounterAccount as CounterAccount
+from ledger.domain.entries import Entry, EntryKind
+from ledger.domain.facts import (
     Facts,
-    PaymentId,
     RefundApproved,
     RefundChanged,
     RefundDeclined,
@@ -23,11 +18,21 @@ from ledger.facts import (
     RefundTotalReported,
     facts_of,
 )
-from ledger.lots import Lot
-from ledger.ordering import ORDERING
-from ledger.ports import Claim, Document, Place, Pointer, Run, case_pointer, review_place
-from ledger.purchases import Purchase, Target, target
-from ledger.refunds import end_of, outstanding, refunded, tag_of
+from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.lots import Lot
+from ledger.domain.purchases import Purchase, Target, target
+from ledger.domain.receipts import Receipt
+from ledger.domain.refund_cases import CaseState, QueuedCase, RefundCase
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.refunds import end_of, outstanding, refunded, tag_of
+from ledger.domain.runs import FailedRun, Run
+from ledger.dynamodb import items
+from ledger.ports.commit import FulfilmentKey, PaymentPointer
+from ledger.ports.documents import Document, DocumentKey, case_pointer_key, review_queue_key
+from ledger.usecases.place_order import ORDERS_ROUTE
+from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE
+from ledger.usecases.refund_cases.open_case import REFUND_REQUESTS_ROUTE
 
 
 @dataclass(slots=True)
@@ -35,18 +40,18 @@ class World:
     """Everything that a ledger stores."""
 
     receipts: list[Receipt] = field(default_factory=list)
-    payments: dict[PaymentId, Purchase | Pointer] = field(default_factory=dict)
-    claims: dict[str, Claim] = field(default_factory=dict)
+    payments: dict[PaymentId, Purchase | PaymentPointer] = field(default_factory=dict)
+    fulfilment_keys: dict[str, FulfilmentKey] = field(default_factory=dict)
     accounts: dict[AccountId, Account] = field(default_factory=dict)
     closed_lots: dict[tuple[AccountId, str], Lot] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     cases: dict[str, RefundCase] = field(default_factory=dict)
-    intents: dict[str, Intent] = field(default_factory=dict)
-    waiting: dict[Place, Waiting] = field(default_factory=dict)
+    intents: dict[str, RefundIntent] = field(default_factory=dict)
+    waiting: dict[DocumentKey, QueuedCase] = field(default_factory=dict)
     failures: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
-    acts: list[tuple[AccountId, Act]] = field(default_factory=list)
-    answered: dict[Place, Answered] = field(default_factory=dict)
+    acts: list[tuple[AccountId, AuditRecord]] = field(default_factory=list)
+    answered: dict[DocumentKey, IdempotencyRecord] = field(default_factory=dict)
 
     def add(self, item: items.Item) -> None:
         """One item of the table."""
@@ -59,10 +64,10 @@ class World:
                 self.receipts.append(items.from_receipt(item))
             case "PAYMENT", _:
                 payment = items.from_payment(item)
-                self.payments[payment.name if isinstance(payment, Pointer) else payment.payment_id] = payment
+                self.payments[payment.name if isinstance(payment, PaymentPointer) else payment.payment_id] = payment
             case "CLAIM", _:
-                claim = items.from_claim(item)
-                self.claims[claim.key] = claim
+                fulfilment_key = items.from_claim(item)
+                self.fulfilment_keys[fulfilment_key.key] = fulfilment_key
             case "ACCOUNT", items.ACCOUNT:
                 self.accounts[account_id] = items.from_account(item)
             case "ACCOUNT", "LOT":
@@ -73,28 +78,28 @@ class World:
             case "ACCOUNT", "RUN":
                 self.runs.append(items.from_run(item))
 
-    def add_document(self, place: Place, document: Document) -> None:
+    def add_document(self, place: DocumentKey, document: Document) -> None:
         """One document, and where it lies."""
         account_id = AccountId(place.partition.partition("#")[2])
         match document:
             case RefundCase():
                 self.cases[document.case_id] = document
-            case Intent():
+            case RefundIntent():
                 self.intents[document.tag] = document
-            case Waiting():
+            case QueuedCase():
                 self.waiting[place] = document
             case FailedRun():
                 self.failures.append((account_id, document))
-            case Act():
+            case AuditRecord():
                 self.acts.append((account_id, document))
-            case Answered():
+            case IdempotencyRecord():
                 self.answered[place] = document
 
     def facts(self, payment_id: PaymentId) -> Facts:
         """The facts of the purchase that a name leads to."""
         home = self.payments.get(payment_id)
         for _ in range(10):
-            home = self.payments.get(home.to) if isinstance(home, Pointer) else home
+            home = self.payments.get(home.to) if isinstance(home, PaymentPointer) else home
         return home.facts if isinstance(home, Purchase) else {}
 
     def queued(self, partition: str) -> Counter[str]:
@@ -173,7 +178,7 @@ def _lots(world: World) -> Verdicts:
 
 def _granted_once(world: World) -> Verdicts:
     """Every purchase is granted exactly once, every duplicate never; goodwill comes from a case that it replaced."""
-    grants = Counter((entry.account_id, entry.lot_id) for entry in world.entries if entry.kind is Kind.GRANT)
+    grants = Counter((entry.account_id, entry.lot_id) for entry in world.entries if entry.kind is EntryKind.GRANT)
     due: set[tuple[AccountId, str]] = set()
     for purchase, wanted in world.purchases():
         keys = {(purchase.account_id or AccountId(""), lot.lot_id) for lot in wanted.lots}
@@ -209,7 +214,7 @@ def _within_grant(world: World) -> Verdicts:
 
 def _refunded_within_paid(world: World) -> Verdicts:
     """No payment was refunded by more than was paid, what is approved included."""
-    heard_at = {f"{receipt.provider}:{receipt.event_id}": receipt.heard_at for receipt in world.receipts}
+    received_at = {f"{receipt.provider}:{receipt.event_id}": receipt.received_at for receipt in world.receipts}
     for purchase, _ in world.purchases():
         # What the running total alone knows may be the very refund that is under way: it is not added to it.
         told = {key: fact for key, fact in purchase.facts.items() if not isinstance(fact, RefundTotalReported)}
@@ -221,7 +226,7 @@ def _refunded_within_paid(world: World) -> Verdicts:
             later = [
                 fact
                 for fact in facts_of(told, RefundChanged)
-                if tag_of(fact, told) is None and heard_at.get(fact.cause, fact.at) > approval.at
+                if tag_of(fact, told) is None and received_at.get(fact.cause, fact.at) > approval.at
             ]
             views.append({key: fact for key, fact in told.items() if fact not in later})
         sums = [(refunded(view) + outstanding(view)).total_minor for view in views]
@@ -249,28 +254,28 @@ def _held(world: World) -> Verdicts:
 
 
 _POSTINGS = {
-    Kind.GRANT: {CounterAccount.SALES, CounterAccount.GOODWILL},
-    Kind.ADJUST: {CounterAccount.SALES, CounterAccount.GOODWILL},
-    Kind.DRAW: {CounterAccount.USAGE},
-    Kind.RETURN: {CounterAccount.USAGE},
-    Kind.CLAWBACK: {CounterAccount.REFUNDS, CounterAccount.DISPUTES},
-    Kind.RESTORE: {CounterAccount.REFUNDS, CounterAccount.DISPUTES},
-    Kind.EXPIRE: {CounterAccount.EXPIRY},
-    Kind.FREEZE: {CounterAccount.DISPUTES},
-    Kind.THAW: {CounterAccount.DISPUTES},
-    Kind.RESERVE: {CounterAccount.REFUNDS},
-    Kind.RELEASE: {CounterAccount.REFUNDS},
+    EntryKind.GRANT: {CounterAccount.SALES, CounterAccount.GOODWILL},
+    EntryKind.ADJUST: {CounterAccount.SALES, CounterAccount.GOODWILL},
+    EntryKind.DRAW: {CounterAccount.USAGE},
+    EntryKind.RETURN: {CounterAccount.USAGE},
+    EntryKind.CLAWBACK: {CounterAccount.REFUNDS, CounterAccount.DISPUTES},
+    EntryKind.RESTORE: {CounterAccount.REFUNDS, CounterAccount.DISPUTES},
+    EntryKind.EXPIRE: {CounterAccount.EXPIRY},
+    EntryKind.FREEZE: {CounterAccount.DISPUTES},
+    EntryKind.THAW: {CounterAccount.DISPUTES},
+    EntryKind.RESERVE: {CounterAccount.REFUNDS},
+    EntryKind.RELEASE: {CounterAccount.REFUNDS},
 }
 _SIGNS = {
-    Kind.GRANT: 1,
-    Kind.DRAW: -1,
-    Kind.RETURN: 1,
-    Kind.CLAWBACK: -1,
-    Kind.RESTORE: 1,
-    Kind.FREEZE: 0,
-    Kind.THAW: 0,
-    Kind.RESERVE: 0,
-    Kind.RELEASE: 0,
+    EntryKind.GRANT: 1,
+    EntryKind.DRAW: -1,
+    EntryKind.RETURN: 1,
+    EntryKind.CLAWBACK: -1,
+    EntryKind.RESTORE: 1,
+    EntryKind.FREEZE: 0,
+    EntryKind.THAW: 0,
+    EntryKind.RESERVE: 0,
+    EntryKind.RELEASE: 0,
 }
 
 
@@ -286,19 +291,21 @@ def _claimed_once(world: World) -> Verdicts:
     """Every claim has one original, the least by time and id; every other payment for it is a duplicate."""
     rivals: dict[str, list[Purchase]] = defaultdict(list)
     for purchase, _ in world.purchases():
-        if purchase.payment and purchase.payment.claim:
-            rivals[purchase.payment.claim].append(purchase)
-    for key in rivals.keys() | {claim.key for claim in world.claims.values() if claim.payment_id}:
+        if purchase.payment and purchase.payment.fulfilment_key:
+            rivals[purchase.payment.fulfilment_key].append(purchase)
+    for key in rivals.keys() | {
+        fulfilment_key.key for fulfilment_key in world.fulfilment_keys.values() if fulfilment_key.payment_id
+    }:
         ranked = sorted((p for p in rivals[key] if p.payment), key=lambda p: p.payment.precedence)  # type: ignore[union-attr]
         originals = [purchase for purchase in ranked if not purchase.is_duplicate]
-        claim = world.claims.get(key)
+        fulfilment_key = world.fulfilment_keys.get(key)
         yield (
             key,
             bool(ranked)
             and originals == ranked[:1]
-            and claim is not None
+            and fulfilment_key is not None
             and ranked[0].payment is not None
-            and claim.payment_id == ranked[0].payment.payment_id,
+            and fulfilment_key.payment_id == ranked[0].payment.payment_id,
         )
 
 
@@ -315,10 +322,10 @@ def _periods_granted_once(world: World) -> Verdicts:
 def _linked(world: World) -> Verdicts:
     """Every pointer leads to a purchase that knows its name."""
     for pointer in world.payments.values():
-        if isinstance(pointer, Pointer):
-            home: Purchase | Pointer | None = pointer
+        if isinstance(pointer, PaymentPointer):
+            home: Purchase | PaymentPointer | None = pointer
             for _ in range(10):
-                home = world.payments.get(home.to) if isinstance(home, Pointer) else home
+                home = world.payments.get(home.to) if isinstance(home, PaymentPointer) else home
             yield pointer.name, isinstance(home, Purchase) and pointer.name in home.names
 
 
@@ -370,7 +377,7 @@ def _approved(world: World) -> Verdicts:
                     yield approval.tag, False
 
 
-_ON_THE_WAY = {CaseState.APPROVED, CaseState.ISSUED, CaseState.SETTLED}
+_ON_THE_WAY = {CaseState.APPROVED, CaseState.ISSUED, CaseState.REFUNDED}
 
 
 def _in_the_outbox(world: World) -> Verdicts:
@@ -402,10 +409,10 @@ def _queued(world: World) -> Verdicts:
     """A case waits exactly once where its state says: for a person, or for its time; and support finds every case."""
     reviewed, settling = world.queued("REVIEW"), world.queued("SETTLING")
     for case in world.cases.values():
-        pointer = world.waiting.get(case_pointer(case.case_id))
+        pointer = world.waiting.get(case_pointer_key(case.case_id))
         is_reviewed = reviewed.pop(case.case_id, 0) == (case.state is CaseState.IN_REVIEW)
         is_settling = settling.pop(case.case_id, 0) == (case.state is CaseState.REQUESTED)
-        lies_right = case.state is not CaseState.IN_REVIEW or review_place(case) in world.waiting
+        lies_right = case.state is not CaseState.IN_REVIEW or review_queue_key(case) in world.waiting
         is_found = pointer is not None and pointer.account_id == case.account_id
         yield case.case_id, is_reviewed and is_settling and lies_right and is_found
     for case_id in reviewed.keys() | settling.keys():
@@ -418,18 +425,18 @@ def _settled(world: World) -> Verdicts:
         if case.approvals and case.state not in {CaseState.DECLINED, CaseState.REPLACED}:
             end = end_of(case.tag, world.facts(case.payment_id))
             has_succeeded = isinstance(end, RefundChanged) and end.state is RefundState.SUCCEEDED
-            yield case.case_id, (case.state is CaseState.SETTLED) == has_succeeded
+            yield case.case_id, (case.state is CaseState.REFUNDED) == has_succeeded
 
 
 def _answered(world: World) -> Verdicts:
     """What was answered under an Idempotency-Key is there, and is that account's."""
     for place, answered in world.answered.items():
         account_id, route = place.partition.partition("#")[2], place.name.split("#")[1]
-        case, claim = world.cases.get(answered.subject), world.claims.get(f"order/{answered.subject}")
+        case, fulfilment_key = world.cases.get(answered.subject), world.fulfilment_keys.get(f"order/{answered.subject}")
         owner = {
-            OPENING: case.account_id if case else None,
-            DECIDING: case.account_id if case else None,
-            ORDERING: claim.account_id if claim and claim.terms else None,
+            REFUND_REQUESTS_ROUTE: case.account_id if case else None,
+            DECISIONS_ROUTE: case.account_id if case else None,
+            ORDERS_ROUTE: fulfilment_key.account_id if fulfilment_key and fulfilment_key.terms else None,
         }
         yield "/".join(place), route not in owner or owner[route] == account_id
 

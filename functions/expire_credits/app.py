@@ -3,7 +3,7 @@
 from typing import Any
 
 from ledger.runtime import runtime
-from ledger.usage import expire_credits
+from ledger.usecases.expire_credits import expire_credits
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature

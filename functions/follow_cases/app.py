@@ -5,9 +5,10 @@ The table's stream brings purchases that changed; the schedule decides requests 
 
 from typing import Any
 
-from ledger.casework import decide_waiting, follow
-from ledger.facts import PaymentId
+from ledger.domain.ids import PaymentId
 from ledger.runtime import runtime
+from ledger.usecases.refund_cases.decide_case import decide_deferred
+from ledger.usecases.refund_cases.follow_refunds import follow
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
@@ -18,7 +19,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  #
         purchases = sorted(PaymentId(partition.removeprefix("PAYMENT#")) for partition in partitions)
         moved = [case for purchase in purchases for case in follow(purchase, here.store, now=here.now())]
     else:
-        moved = decide_waiting(here.store, here.policy, now=here.now())
+        moved = decide_deferred(here.store, here.policy, now=here.now())
     for case in moved:
         here.logger.info("case moved", extra={"case_id": case.case_id, "state": case.state})
     return {"moved": {case.case_id: case.state for case in moved}}

@@ -10,15 +10,16 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from ledger.api.answers import CancellationShown, PortalShown, SubscriptionShown
-from ledger.api.asked import CancellationAsked, PortalAsked
-from ledger.api.http import answers, caller, lambda_handler_of, resolver, services
-from ledger.errors import Invalid, NotFound
-from ledger.ports import Keys
-from ledger.subscriptions import Subscription, SubscriptionStatus
+from ledger.api.auth import caller
+from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
+from ledger.api.requests import CancellationRequest, PortalRequest
+from ledger.api.responses.subscriptions import CancellationResponse, PortalResponse, SubscriptionResponse
+from ledger.domain.errors import InvalidRequest, NotFound
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.ports.reads import Keys
 
 app = resolver()
-THE_ONE, ANY_PROVIDER = CancellationAsked(), PortalAsked()  # what is meant when there is no body
+THE_ONE, ANY_PROVIDER = CancellationRequest(), PortalRequest()  # what is meant when there is no body
 SubscriptionId = Annotated[
     str | None, Query(min_length=1, max_length=200, description="It may be left out when there is one.")
 ]
@@ -28,14 +29,14 @@ SubscriptionId = Annotated[
     "/subscription/cancellation",
     summary="Stop renewals",
     tags=["Subscription"],
-    responses=answers(CancellationShown, 404, 502),
+    responses=documented_problems(CancellationResponse, 404, 502),
 )
-def cancel(asked: Annotated[CancellationAsked, Body()] = THE_ONE) -> CancellationShown:
+def cancel(asked: Annotated[CancellationRequest, Body()] = THE_ONE) -> CancellationResponse:
     """At any time. Credits and features stay until the end of the period. Asking again changes nothing."""
     subscription = _chosen(asked.subscription_id, "body")
     end = services().gateway(_provider(subscription)).stop_renewals(subscription.subscription_id)
     ends_at = end or subscription.cancel_at or subscription.period_end
-    return CancellationShown(
+    return CancellationResponse(
         subscription=_shown(subscription, ends_at),
         words="No further renewal will be charged. Your credits and features stay until the end of the period.",
     )
@@ -45,13 +46,13 @@ def cancel(asked: Annotated[CancellationAsked, Body()] = THE_ONE) -> Cancellatio
     "/subscription/cancellation",
     summary="Let renewals go on",
     tags=["Subscription"],
-    responses=answers(CancellationShown, 404, 502),
+    responses=documented_problems(CancellationResponse, 404, 502),
 )
-def resume(subscription_id: SubscriptionId = None) -> CancellationShown:
+def resume(subscription_id: SubscriptionId = None) -> CancellationResponse:
     """Before the period ends. Asking again changes nothing."""
     subscription = _chosen(subscription_id, "query")
     services().gateway(_provider(subscription)).resume_renewals(subscription.subscription_id)
-    return CancellationShown(subscription=_shown(subscription, None), words="The subscription renews again.")
+    return CancellationResponse(subscription=_shown(subscription, None), words="The subscription renews again.")
 
 
 @app.post(
@@ -59,9 +60,9 @@ def resume(subscription_id: SubscriptionId = None) -> CancellationShown:
     summary="The provider's own billing page",
     tags=["Subscription"],
     status_code=201,
-    responses=answers(PortalShown, 404, 502, status=201),
+    responses=documented_problems(PortalResponse, 404, 502, status=201),
 )
-def open_portal(asked: Annotated[PortalAsked, Body()] = ANY_PROVIDER) -> Response[PortalShown]:
+def open_portal(asked: Annotated[PortalRequest, Body()] = ANY_PROVIDER) -> Response[PortalResponse]:
     """For invoices and payment methods. The address is short-lived: send the customer there at once."""
     known = [item for item in _subscriptions() if item.customer_id]
     known = [item for item in known if asked.provider in {None, _provider(item)}]
@@ -73,7 +74,7 @@ def open_portal(asked: Annotated[PortalAsked, Body()] = ANY_PROVIDER) -> Respons
     url = here.gateway(_provider(newest)).open_portal(
         newest.customer_id or "", ids[:25], return_url=here.config.success_url
     )
-    return Response(201, "application/json", PortalShown(url=url))
+    return Response(201, "application/json", PortalResponse(url=url))
 
 
 def _chosen(subscription_id: str | None, part: str) -> Subscription:
@@ -85,7 +86,7 @@ def _chosen(subscription_id: str | None, part: str) -> Subscription:
         raise NotFound("There is no such subscription that is going on.")
     if len(going) > 1:
         names = ", ".join(sorted(item.subscription_id for item in going))
-        raise Invalid("subscription_id", f"There are several: name one of {names}.", part)
+        raise InvalidRequest("subscription_id", f"There are several: name one of {names}.", part)
     return going[0]
 
 
@@ -99,8 +100,8 @@ def _provider(subscription: Subscription) -> str:
     return subscription.subscription_id.partition(":")[0]
 
 
-def _shown(subscription: Subscription, cancel_at: datetime | None) -> SubscriptionShown:
-    shown = SubscriptionShown.of(subscription)
+def _shown(subscription: Subscription, cancel_at: datetime | None) -> SubscriptionResponse:
+    shown = SubscriptionResponse.of(subscription)
     renews_at = None if cancel_at else subscription.period_end
     return shown.model_copy(update={"cancel_at": cancel_at, "renews_at": renews_at})
 

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from ledger.book import release
-from ledger.events import Receipt
+from ledger.domain.receipts import Receipt
 from ledger.runtime import Runtime, runtime
+from ledger.usecases.record_event import release_parked
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
@@ -22,7 +22,7 @@ def release_all(parked: Iterable[Receipt], services: Runtime) -> dict[str, Any]:
     """Release these, the oldest first, so that a customer's history is booked in its order."""
     outcomes: Counter[str] = Counter()
     for receipt in sorted(parked, key=lambda receipt: (receipt.occurred_at, receipt.event_id)):
-        recorded = release(receipt, services.read_again, services.store, services.now())
+        recorded = release_parked(receipt, services.read_again, services.store, services.now())
         outcomes[recorded.outcome] += 1
     services.logger.info("released", extra={"outcomes": dict(outcomes)})
     return {"outcomes": dict(outcomes)}

@@ -6,25 +6,29 @@ POST /withdrawals (declare) · POST /withdrawals/{case_id}/confirmation (confirm
 
 from aws_lambda_powertools.event_handler import Response
 
-from ledger import casework
 from ledger.api import evidence
-from ledger.api.answers import CasePage, CaseShown, DecisionShown, UploadShown, WithdrawalReceipt
-from ledger.api.asked import (
+from ledger.api.auth import caller
+from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
+from ledger.api.pagination import Listing
+from ledger.api.refund_claims import refund_claim
+from ledger.api.requests import (
     CaseId,
-    EvidenceAsked,
+    EvidenceRequest,
     IdempotencyKey,
     PageCursor,
     PageSize,
-    RefundAsked,
-    WithdrawalDeclared,
+    RefundRequest,
+    WithdrawalRequest,
 )
-from ledger.api.cursors import Listing
-from ledger.api.http import answers, caller, lambda_handler_of, resolver, services
-from ledger.api.wishes import wish
-from ledger.cases import CaseState, Reason, RefundCase, Told
-from ledger.casework import Wish
-from ledger.errors import AlreadyAsked, NotFound
-from ledger.facts import PaymentId
+from ledger.api.responses.decisions import DecisionResponse
+from ledger.api.responses.refund_cases import CasePage, CaseResponse, UploadResponse, WithdrawalReceipt
+from ledger.domain.errors import AlreadyRequested, NotFound
+from ledger.domain.ids import PaymentId
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence
+from ledger.usecases.refund_cases.cases import read_case
+from ledger.usecases.refund_cases.evidence import add_evidence
+from ledger.usecases.refund_cases.open_case import RefundClaim, confirm_withdrawal, open_case
+from ledger.usecases.refund_cases.preview import preview
 
 app = resolver()
 
@@ -34,31 +38,33 @@ app = resolver()
     summary="Ask for money back",
     tags=["Refunds"],
     status_code=201,
-    responses=answers(CaseShown, 404, 409, status=201, headers={"location": "The case."}),
+    responses=documented_problems(CaseResponse, 404, 409, status=201, headers={"location": "The case."}),
 )
-def ask(asked: RefundAsked, idempotency_key: IdempotencyKey) -> Response[CaseShown]:
+def ask(asked: RefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
     """Opens a case. What is clear is decided at once; there is one open case for each purchase and reason."""
     here, who = services(), caller(app)
-    wanted = wish(asked, who.account_id, idempotency_key, opened_by=who.account_id, email=who.email)
-    case = casework.open_case(wanted, here.store, here.policy, now=here.now())
-    return Response(201, "application/json", CaseShown.of(case), {"location": f"/refund-requests/{case.case_id}"})
+    wanted = refund_claim(asked, who.account_id, idempotency_key, opened_by=who.account_id, email=who.email)
+    case = open_case(wanted, here.store, here.policy, now=here.now())
+    return Response(201, "application/json", CaseResponse.of(case), {"location": f"/refund-requests/{case.case_id}"})
 
 
-@app.get("/refund-requests", summary="One's cases", tags=["Refunds"], responses=answers(CasePage))
+@app.get("/refund-requests", summary="One's cases", tags=["Refunds"], responses=documented_problems(CasePage))
 def cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
     """Withdrawals included."""
     account_id = caller(app).account_id
     listing = Listing(account_id, "CASE#.+")
     start, _ = listing.opened(after)
     page = services().store.documents(f"ACCOUNT#{account_id}", "CASE#", limit, start)
-    shown = [CaseShown.of(case) for case in page.items if isinstance(case, RefundCase)]
+    shown = [CaseResponse.of(case) for case in page.items if isinstance(case, RefundCase)]
     return CasePage(cases=shown, next=listing.close(page.next))
 
 
-@app.get("/refund-requests/<case_id>", summary="One case", tags=["Refunds"], responses=answers(CaseShown, 404))
-def case(case_id: CaseId) -> CaseShown:
+@app.get(
+    "/refund-requests/<case_id>", summary="One case", tags=["Refunds"], responses=documented_problems(CaseResponse, 404)
+)
+def case(case_id: CaseId) -> CaseResponse:
     """What was decided and why, and what became of it."""
-    return CaseShown.of(casework.read_case(caller(app).account_id, case_id, services().store))
+    return CaseResponse.of(read_case(caller(app).account_id, case_id, services().store))
 
 
 @app.post(
@@ -66,13 +72,13 @@ def case(case_id: CaseId) -> CaseShown:
     summary="Upload a screenshot",
     tags=["Refunds"],
     status_code=201,
-    responses=answers(UploadShown, 404, 409, status=201),
+    responses=documented_problems(UploadResponse, 404, 409, status=201),
 )
-def add_evidence(case_id: CaseId, asked: EvidenceAsked) -> Response[UploadShown]:
+def upload_evidence(case_id: CaseId, asked: EvidenceRequest) -> Response[UploadResponse]:
     """Answers where one file of at most 10 MB may be uploaded within the next minutes, by a form POST."""
     here, account_id = services(), caller(app).account_id
     upload = evidence.upload(here, case_id, asked.content_type)
-    casework.add_evidence(account_id, case_id, upload.evidence_id, evidence.MOST_FILES, here.store)
+    add_evidence(account_id, case_id, upload.evidence_id, evidence.MOST_FILES, here.store)
     return Response(201, "application/json", upload)
 
 
@@ -81,16 +87,16 @@ def add_evidence(case_id: CaseId, asked: EvidenceAsked) -> Response[UploadShown]
     summary="Withdraw from a contract: declare",
     tags=["Withdrawals"],
     status_code=201,
-    responses=answers(WithdrawalReceipt, 404, status=201, headers={"location": "The receipt."}),
+    responses=documented_problems(WithdrawalReceipt, 404, status=201, headers={"location": "The receipt."}),
 )
-def declare(asked: WithdrawalDeclared, idempotency_key: IdempotencyKey) -> Response[WithdrawalReceipt]:
+def declare(asked: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Response[WithdrawalReceipt]:
     """The first of two steps. Nothing happens until it is confirmed; the answer says what would be decided now."""
     here, account_id = services(), caller(app).account_id
-    declared = Wish(
+    declared = RefundClaim(
         account_id=account_id,
         payment_id=PaymentId(asked.purchase_id),
-        reason=Reason.WITHDRAWAL,
-        told=Told(),
+        reason=RefundReason.WITHDRAWAL,
+        told=SubmittedEvidence(),
         key=idempotency_key,
         fingerprint=asked.fingerprint(),
         opened_by=account_id,
@@ -98,11 +104,11 @@ def declare(asked: WithdrawalDeclared, idempotency_key: IdempotencyKey) -> Respo
         route="withdrawals",
     )
     try:
-        opened = casework.open_case(declared, here.store, here.policy, now=here.now())
-    except AlreadyAsked as asked_before:
+        opened = open_case(declared, here.store, here.policy, now=here.now())
+    except AlreadyRequested as asked_before:
         if asked_before.subject is None:
             raise
-        opened = casework.read_case(account_id, asked_before.subject, here.store)  # declared before: that one stands
+        opened = read_case(account_id, asked_before.subject, here.store)  # declared before: that one stands
     return Response(201, "application/json", _receipt(opened), {"location": f"/withdrawals/{opened.case_id}"})
 
 
@@ -110,26 +116,24 @@ def declare(asked: WithdrawalDeclared, idempotency_key: IdempotencyKey) -> Respo
     "/withdrawals/<case_id>/confirmation",
     summary="Withdraw from a contract: confirm",
     tags=["Withdrawals"],
-    responses=answers(WithdrawalReceipt, 404),
+    responses=documented_problems(WithdrawalReceipt, 404),
 )
 def confirm(case_id: CaseId) -> WithdrawalReceipt:
     """The second step. The answer is the receipt: what was declared, and when. Asked again, it is the same."""
     here = services()
-    return _receipt(
-        casework.confirm_withdrawal(caller(app).account_id, case_id, here.store, here.policy, now=here.now())
-    )
+    return _receipt(confirm_withdrawal(caller(app).account_id, case_id, here.store, here.policy, now=here.now()))
 
 
 @app.get(
     "/withdrawals/<case_id>",
     summary="The receipt again",
     tags=["Withdrawals"],
-    responses=answers(WithdrawalReceipt, 404),
+    responses=documented_problems(WithdrawalReceipt, 404),
 )
 def receipt(case_id: CaseId) -> WithdrawalReceipt:
     """As often as it is asked for."""
-    found = casework.read_case(caller(app).account_id, case_id, services().store)
-    if found.reason is not Reason.WITHDRAWAL:
+    found = read_case(caller(app).account_id, case_id, services().store)
+    if found.reason is not RefundReason.WITHDRAWAL:
         raise NotFound(f"There is no withdrawal {case_id}.")
     return _receipt(found)
 
@@ -138,12 +142,12 @@ def _receipt(case: RefundCase) -> WithdrawalReceipt:
     here = services()
     would_be = None
     if case.state is CaseState.DECLARED:
-        decision = casework.preview(
-            case.account_id, case.payment_id, Reason.WITHDRAWAL, here.store, here.policy, now=here.now()
+        decision = preview(
+            case.account_id, case.payment_id, RefundReason.WITHDRAWAL, here.store, here.policy, now=here.now()
         )
-        would_be = DecisionShown.of(decision)
+        would_be = DecisionResponse.of(decision)
     return WithdrawalReceipt(
-        case=CaseShown.of(case),
+        case=CaseResponse.of(case),
         declared_at=case.opened_at,
         confirmed_at=case.confirmed_at,
         statement=f"I withdraw from the contract about purchase {case.payment_id}.",

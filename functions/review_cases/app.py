@@ -9,27 +9,29 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from ledger import casework
-from ledger.api.answers import CaseShown, HoldChanged, SupportCase, WaitingCase, WaitingPage
-from ledger.api.asked import (
+from ledger.api.auth import support
+from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
+from ledger.api.pagination import Listing
+from ledger.api.refund_claims import refund_claim
+from ledger.api.requests import (
     DECODED,
     CaseId,
-    DecisionAsked,
-    HoldAsked,
+    DecisionRequest,
+    HoldRequest,
     IdempotencyKey,
     OptionalKey,
     PageCursor,
     PageSize,
-    SupportRefundAsked,
+    SupportRefundRequest,
 )
-from ledger.api.cursors import Listing
-from ledger.api.http import answers, lambda_handler_of, resolver, services, support
-from ledger.api.review import support_case
-from ledger.api.wishes import wish
-from ledger.book import lay_hold, lift_hold
-from ledger.cases import Outcome, Waiting
-from ledger.casework import Verdict
-from ledger.facts import AccountId
+from ledger.api.responses.refund_cases import CaseResponse
+from ledger.api.responses.support import HoldChangeResponse, QueuedCaseResponse, ReviewQueuePage, SupportCaseResponse
+from ledger.api.support_case import support_case
+from ledger.domain.ids import AccountId
+from ledger.domain.refund_cases import DecisionOutcome, QueuedCase
+from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.open_case import open_case
 
 app = resolver()
 AccountPath = Annotated[str, DECODED, Path(min_length=1, max_length=200, description="The account's id.")]
@@ -43,16 +45,16 @@ Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reaso
     "/support/refund-cases",
     summary="Cases in review, oldest first",
     tags=["Support"],
-    responses=answers(WaitingPage),
+    responses=documented_problems(ReviewQueuePage),
 )
-def queue(limit: PageSize = 50, after: PageCursor = None) -> WaitingPage:
+def queue(limit: PageSize = 50, after: PageCursor = None) -> ReviewQueuePage:
     """Those that a person is to decide."""
     support(app)
     listing = Listing("REVIEW", "WAITING#.+")
     start, _ = listing.opened(after)
     page = services().store.documents("REVIEW", "WAITING#", limit, start)
-    shown = [WaitingCase.of(waiting) for waiting in page.items if isinstance(waiting, Waiting)]
-    return WaitingPage(cases=shown, next=listing.close(page.next))
+    shown = [QueuedCaseResponse.of(waiting) for waiting in page.items if isinstance(waiting, QueuedCase)]
+    return ReviewQueuePage(cases=shown, next=listing.close(page.next))
 
 
 @app.post(
@@ -60,12 +62,12 @@ def queue(limit: PageSize = 50, after: PageCursor = None) -> WaitingPage:
     summary="Open a case in a customer's name",
     tags=["Support"],
     status_code=201,
-    responses=answers(CaseShown, 404, 409, status=201, headers={"location": "The case."}),
+    responses=documented_problems(CaseResponse, 404, 409, status=201, headers={"location": "The case."}),
 )
-def open_case(asked: SupportRefundAsked, idempotency_key: IdempotencyKey) -> Response[CaseShown]:
+def open_for_customer(asked: SupportRefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
     """From what was written by e-mail: the same rules, the same record."""
     here, person = services(), support(app)
-    wanted = wish(
+    wanted = refund_claim(
         asked,
         AccountId(asked.account_id),
         idempotency_key,
@@ -73,17 +75,19 @@ def open_case(asked: SupportRefundAsked, idempotency_key: IdempotencyKey) -> Res
         email=None,
         route="support/refund-cases",
     )
-    case = casework.open_case(wanted, here.store, here.policy, now=here.now())
-    return Response(201, "application/json", CaseShown.of(case), {"location": f"/support/refund-cases/{case.case_id}"})
+    case = open_case(wanted, here.store, here.policy, now=here.now())
+    return Response(
+        201, "application/json", CaseResponse.of(case), {"location": f"/support/refund-cases/{case.case_id}"}
+    )
 
 
 @app.get(
     "/support/refund-cases/<case_id>",
     summary="One case, with all that a decision needs",
     tags=["Support"],
-    responses=answers(SupportCase, 404),
+    responses=documented_problems(SupportCaseResponse, 404),
 )
-def case(case_id: CaseId) -> SupportCase:
+def case(case_id: CaseId) -> SupportCaseResponse:
     """Purchase, facts, usage since, evidence, what the policy says and why."""
     support(app)
     return support_case(case_id, services())
@@ -93,17 +97,17 @@ def case(case_id: CaseId) -> SupportCase:
     "/support/refund-cases/<case_id>/decision",
     summary="Decide a case",
     tags=["Support"],
-    responses=answers(SupportCase, 404, 409),
+    responses=documented_problems(SupportCaseResponse, 404, 409),
 )
-def decide(case_id: CaseId, asked: DecisionAsked, idempotency_key: OptionalKey = None) -> SupportCase:
+def decide(case_id: CaseId, asked: DecisionRequest, idempotency_key: OptionalKey = None) -> SupportCaseResponse:
     """Approve in full or in part, replace by credits, or decline with a reason. A second click changes nothing.
 
     With an Idempotency-Key not even when the refund has failed and the case is in review again.
     """
     here, person = services(), support(app)
     asked.check()
-    verdict = Verdict(
-        outcome=Outcome(asked.outcome),
+    verdict = ReviewDecision(
+        outcome=DecisionOutcome(asked.outcome),
         words=tuple(asked.words),
         clause=asked.clause,
         money_minor=asked.money_minor or 0,
@@ -111,9 +115,7 @@ def decide(case_id: CaseId, asked: DecisionAsked, idempotency_key: OptionalKey =
         takes_credits=asked.takes_credits,
         ends_subscription=asked.ends_subscription,
     )
-    casework.decide_case(
-        case_id, verdict, person.account_id, here.store, here.policy, now=here.now(), key=idempotency_key
-    )
+    decide_case(case_id, verdict, person.account_id, here.store, here.policy, now=here.now(), key=idempotency_key)
     return support_case(case_id, here)
 
 
@@ -121,28 +123,28 @@ def decide(case_id: CaseId, asked: DecisionAsked, idempotency_key: OptionalKey =
     "/support/accounts/<account_id>/holds",
     summary="Suspend an account",
     tags=["Support"],
-    responses=answers(HoldChanged, 404),
+    responses=documented_problems(HoldChangeResponse, 404),
 )
-def hold(account_id: AccountPath, asked: HoldAsked) -> HoldChanged:
+def hold(account_id: AccountPath, asked: HoldRequest) -> HoldChangeResponse:
     """Until this hold is lifted. Laying it again changes nothing."""
     here, person = services(), support(app)
-    changed = lay_hold(
+    changed = place_hold(
         asked.hold_id, AccountId(account_id), person.account_id, here.store, why=asked.why, now=here.now()
     )
-    return HoldChanged(hold_id=asked.hold_id, changed=changed)
+    return HoldChangeResponse(hold_id=asked.hold_id, changed=changed)
 
 
 @app.delete(
     "/support/accounts/<account_id>/holds/<hold_id>",
     summary="Lift one hold",
     tags=["Support"],
-    responses=answers(HoldChanged),
+    responses=documented_problems(HoldChangeResponse),
 )
-def lift(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChanged:
+def lift(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChangeResponse:
     """That one and no other. Later news of the same dispute don't hold again."""
     here, person = services(), support(app)
     changed = lift_hold(hold_id, AccountId(account_id), person.account_id, here.store, why=why, now=here.now())
-    return HoldChanged(hold_id=hold_id, changed=changed)
+    return HoldChangeResponse(hold_id=hold_id, changed=changed)
 
 
 lambda_handler = lambda_handler_of(app)

@@ -9,13 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from ledger.cases import Outcome, Reason
-from ledger.facts import (
-    AccountId,
+from ledger.domain.facts import (
     DisputeChanged,
     Fact,
     HoldLifted,
-    PaymentId,
     PaymentSettled,
     RefundAbandoned,
     RefundApproved,
@@ -23,6 +20,8 @@ from ledger.facts import (
     RefundDeclined,
     RefundTotalReported,
 )
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from proof.concurrency.calls import (
     Ask,
     Call,
@@ -152,11 +151,11 @@ class Lot:
     def remaining(self) -> int:
         return self.granted - self.drawn - self.refunded - self.disputed - self.written_off
 
-    def has_lapsed(self, now: datetime) -> bool:
+    def has_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
     def spendable(self, now: datetime) -> int:
-        return 0 if self.is_frozen or self.has_lapsed(now) else max(0, self.remaining - self.reserve_due)
+        return 0 if self.is_frozen or self.has_expired(now) else max(0, self.remaining - self.reserve_due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,7 @@ class Case:
 
     case_id: str
     payment_id: PaymentId
-    reason: Reason
+    reason: RefundReason
     key: str
     asked_at: datetime
     state: str = "requested"
@@ -188,7 +187,7 @@ class Case:
 
     @property
     def is_open(self) -> bool:
-        return self.state not in {"settled", "declined", "replaced"}
+        return self.state not in {"refunded", "declined", "replaced"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +213,15 @@ class Account:
 
     def is_duplicate(self, payment: PaymentSettled) -> bool:
         """Another payment of the same order or period is the earlier one."""
-        rivals = [rival for _, rival in self.paid() if payment.claim and rival.claim == payment.claim]
-        return any((rival.at, rival.payment_id) < (payment.at, payment.payment_id) for rival in rivals)
+        rivals = [
+            competing_payment
+            for _, competing_payment in self.paid()
+            if payment.fulfilment_key and competing_payment.fulfilment_key == payment.fulfilment_key
+        ]
+        return any(
+            (competing_payment.at, competing_payment.payment_id) < (payment.at, payment.payment_id)
+            for competing_payment in rivals
+        )
 
     def lots(self) -> list[Lot]:
         """In the order in which they are drawn from: what lapses first, first."""
@@ -232,7 +238,7 @@ class Account:
             refund = part(purchase.refunded_minor)
             gone = part(purchase.refunded_minor + purchase.lost_minor)
             to_go = purchase.refunded_minor + purchase.lost_minor + purchase.approved_minor(is_taking=True)
-            lot_id = f"{payment.claim or payment.payment_id}/0"
+            lot_id = f"{payment.fulfilment_key or payment.payment_id}/0"
             drawn, expired = moved.get(lot_id, (0, 0))
             due = (refund, gone - refund, part(to_go) - gone)
             lots.append(Lot(lot_id, line.credits, line.expires_at, purchase.is_frozen, *due, drawn, expired))
@@ -345,11 +351,12 @@ def _deliver(account: Account, call: Deliver) -> tuple[Account, Answer]:
 
 def _is_taken(payment: PaymentSettled, others: list[PaymentSettled]) -> bool:
     """Its order was paid for other things, or its period in the other way: as a renewal, or as a first payment."""
-    rivals = [other for other in others if payment.claim and other.claim == payment.claim]
+    rivals = [other for other in others if payment.fulfilment_key and other.fulfilment_key == payment.fulfilment_key]
     if rivals:
-        return any(rival.lines[0].credits != payment.lines[0].credits for rival in rivals)
+        return any(competing_payment.lines[0].credits != payment.lines[0].credits for competing_payment in rivals)
     return any(
-        (payment.covers and other.claim == payment.covers) or (payment.claim and other.covers == payment.claim)
+        (payment.covers and other.fulfilment_key == payment.covers)
+        or (payment.fulfilment_key and other.covers == payment.fulfilment_key)
         for other in others
     )
 
@@ -383,14 +390,14 @@ def _fail(account: Account, call: FailRun) -> tuple[Account, Answer]:
             lot = next(lot for lot in account.lots() if lot.lot_id == lot_id)
             account = account.puts(lot_id, lot.drawn - part, lot.expired)
             lot = next(lot for lot in account.lots() if lot.lot_id == lot_id)
-            if lot.has_lapsed(call.now):
+            if lot.has_expired(call.now):
                 account = account.puts(lot_id, lot.drawn, lot.written_off + lot.remaining)
         account = replace(account, runs=account.runs - {run} | {replace(run, has_failed=True)})
     return account, ("returned", *run.drawn)
 
 
 def _expire(account: Account, call: Expire) -> tuple[Account, Answer]:
-    lapsed = [lot for lot in account.lots() if lot.has_lapsed(call.now)]
+    lapsed = [lot for lot in account.lots() if lot.has_expired(call.now)]
     for lot in lapsed:
         account = account.puts(lot.lot_id, lot.drawn, lot.written_off + lot.remaining)
     return account, ("expired", sum(lot.remaining for lot in lapsed))
@@ -426,16 +433,20 @@ def _ask(account: Account, call: Ask) -> tuple[Account, Answer]:
 def _by_policy(account: Account, case: Case, purchase: Purchase, payment: PaymentSettled, now: datetime) -> Account:
     """What the published policy says of the three reasons that are asked for here."""
     left = purchase.left_minor
-    lot = next((lot for lot in account.lots() if lot.lot_id == f"{payment.claim or payment.payment_id}/0"), None)
+    lot = next(
+        (lot for lot in account.lots() if lot.lot_id == f"{payment.fulfilment_key or payment.payment_id}/0"), None
+    )
     is_duplicate = account.is_duplicate(payment)
     taken = min(lot.granted, lot.refund_due + lot.dispute_due + lot.reserve_due) if lot else 0
     kept = lot.granted - taken if lot and not is_duplicate else 0
     was_declined = any(declined.reason == case.reason for declined in purchase.all_of(RefundDeclined))
-    by_person = "in_review" if case.reason in {Reason.TECHNICAL_PROBLEM, Reason.UNRECOGNISED_CHARGE} else "declined"
-    if left == 0 and not (case.reason is Reason.TECHNICAL_PROBLEM and kept):
+    by_person = (
+        "in_review" if case.reason in {RefundReason.TECHNICAL_PROBLEM, RefundReason.UNRECOGNISED_CHARGE} else "declined"
+    )
+    if left == 0 and not (case.reason is RefundReason.TECHNICAL_PROBLEM and kept):
         return account.files(replace(case, state="declined"))
     if was_declined and not is_duplicate:
-        is_looked_at = case.reason is Reason.UNRECOGNISED_CHARGE
+        is_looked_at = case.reason is RefundReason.UNRECOGNISED_CHARGE
         return account.files(replace(case, state="in_review" if is_looked_at else "declined"))
     if purchase.is_frozen:
         return account.files(replace(case, state=by_person))
@@ -443,9 +454,9 @@ def _by_policy(account: Account, case: Case, purchase: Purchase, payment: Paymen
         if now - payment.at < SETTLING:
             return account.files(replace(case, state="requested"))
         return _approved(account, case, left, takes_credits=False)
-    if case.reason is Reason.CHARGED_TWICE:
+    if case.reason is RefundReason.CHARGED_TWICE:
         return account.files(replace(case, state="requested" if now - payment.at < SETTLING else "in_review"))
-    if case.reason is Reason.MISTAKEN_RENEWAL:
+    if case.reason is RefundReason.MISTAKEN_RENEWAL:
         if lot and lot.drawn:
             return account.files(replace(case, state="declined"))
         if left <= MOST_MISTAKEN_MINOR:
@@ -478,7 +489,7 @@ def _decide(account: Account, call: Decide) -> tuple[Account, Answer]:
         raise ValueError("a case is about a purchase")
     money_minor = call.verdict.money_minor
     case = replace(case, decided=decided, money_minor=money_minor)
-    if call.verdict.outcome is Outcome.APPROVE:
+    if call.verdict.outcome is DecisionOutcome.APPROVE:
         if purchase.is_frozen or money_minor > purchase.left_minor:
             return account, ("refused",)
         account = _approved(account, case, money_minor, takes_credits=call.verdict.takes_credits)
@@ -509,12 +520,12 @@ def _follow(account: Account, call: Follow) -> tuple[Account, Answer]:
             continue
         end = purchase.end_of(case.tag)
         is_known = any(refund.tag == case.tag for refund in purchase.all_of(RefundChanged))
-        to = "settled" if end == "succeeded" else "in_review" if end else "issued" if is_known else case.state
+        to = "refunded" if end == "succeeded" else "in_review" if end else "issued" if is_known else case.state
         ways = {
-            "approved": {"issued", "settled", "in_review"},
-            "issued": {"settled", "in_review"},
-            "settled": {"in_review"},
-            "in_review": {"settled"},
+            "approved": {"issued", "refunded", "in_review"},
+            "issued": {"refunded", "in_review"},
+            "refunded": {"in_review"},
+            "in_review": {"refunded"},
         }
         if to in ways.get(case.state, ()):
             case = replace(case, state=to)
@@ -547,8 +558,8 @@ def _issue(account: Account, call: Issue, answer: Answer | None) -> Iterator[Acc
         freed = account.hears([case.payment_id], [given_up])
         yield freed.files(replace(case, state="in_review")) if case.state == "approved" else freed
     if "gone" in words:
-        is_told = any(refund.tag == call.tag for refund in purchase.all_of(RefundChanged))
-        if is_told or is_given_up or call.tag in account.sent:
+        returns_old_item = any(refund.tag == call.tag for refund in purchase.all_of(RefundChanged))
+        if returns_old_item or is_given_up or call.tag in account.sent:
             followed, _ = _follow(account, Follow(payment_id=case.payment_id, now=call.now))
             yield from {account, followed}
 

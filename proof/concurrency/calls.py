@@ -4,15 +4,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from ledger import book, casework, issuing, usage
-from ledger.cases import Outcome, RefundCase
-from ledger.casework import Verdict, Wish
-from ledger.errors import AccountSuspended, AlreadyAsked, CaseClosed, InsufficientCredits, NotFound, Refused
-from ledger.events import Event, ParkReason, Receipt
-from ledger.events import Outcome as Became
-from ledger.facts import AccountId, PaymentId, PaymentSettled
-from ledger.figures import Policy
-from ledger.ports import Gateway, Keys, RefundToSend, Store, derived_id
+from ledger.domain.errors import (
+    AccountSuspended,
+    AlreadyRequested,
+    CaseClosed,
+    InsufficientCredits,
+    NotFound,
+    RequestRefused,
+)
+from ledger.domain.events import Event
+from ledger.domain.facts import PaymentSettled
+from ledger.domain.ids import AccountId, PaymentId, derived_id
+from ledger.domain.receipts import ParkReason, Receipt
+from ledger.domain.receipts import RecordOutcome as Became
+from ledger.domain.refund_cases import DecisionOutcome, RefundCase
+from ledger.policy.parameters import PolicyParameters
+from ledger.ports.gateway import Gateway, RefundToSend
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases import record_event, send_refunds, usage
+from ledger.usecases.expire_credits import expire_account
+from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.refund_cases import open_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case, decide_deferred
+from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.refund_cases.open_case import RefundClaim
 from proof.concurrency.serial import Answer
 
 
@@ -64,7 +80,7 @@ class Look:
 class Ask:
     """The customer asks for a refund."""
 
-    wish: Wish
+    wish: RefundClaim
     now: datetime
 
     @property
@@ -78,7 +94,7 @@ class Decide:
     """A person decides a case."""
 
     case_id: str
-    verdict: Verdict
+    verdict: ReviewDecision
     actor: str
     now: datetime
 
@@ -143,7 +159,7 @@ class Lay:
 Call = Deliver | Spend | FailRun | Expire | Look | Ask | Decide | DecideWaiting | Follow | Issue | Announce | Lift | Lay
 
 
-def perform(call: Call, store: Store, policy: Policy, gateway_of: Callable[[str], Gateway]) -> Answer:
+def perform(call: Call, store: Store, policy: PolicyParameters, gateway_of: Callable[[str], Gateway]) -> Answer:
     """Make a call; the answer in words that a model can give too. Raises StoreUnavailable: it may have been done."""
     try:
         return _perform(call, store, policy, gateway_of)
@@ -151,31 +167,33 @@ def perform(call: Call, store: Store, policy: Policy, gateway_of: Callable[[str]
         return ("suspended", *refusal.holds)
     except InsufficientCredits as refusal:
         return ("only", refusal.spendable)
-    except AlreadyAsked as refusal:
+    except AlreadyRequested as refusal:
         return ("asked already", refusal.subject)
     except CaseClosed:
         return ("closed",)
     except NotFound:
         return ("not found",)
-    except Refused:
+    except RequestRefused:
         return ("refused",)
 
 
-def _perform(call: Call, store: Store, policy: Policy, gateway_of: Callable[[str], Gateway]) -> Answer:
+def _perform(call: Call, store: Store, policy: PolicyParameters, gateway_of: Callable[[str], Gateway]) -> Answer:
     match call:
         case Deliver() if call.is_release:
-            return (book.release(_parked(call.event), lambda _: call.event, store, call.now).outcome.value,)
+            return (
+                record_event.release_parked(_parked(call.event), lambda _: call.event, store, call.now).outcome.value,
+            )
         case Deliver():
-            recorded = book.record(call.event, store, body=b"{}", body_sha256="0" * 64, now=call.now)
+            recorded = record_event.record_event(call.event, store, body=b"{}", body_sha256="0" * 64, now=call.now)
             return (recorded.outcome.value,)
         case Spend():
-            run = usage.spend(call.account_id, call.run_id, call.credits, store, now=call.now)
+            run = usage.draw_credits(call.account_id, call.run_id, call.credits, store, now=call.now)
             return ("drawn", *sorted(run.drawn.items()))
         case FailRun():
             run = usage.fail_run(call.account_id, call.run_id, store, now=call.now)
             return ("returned", *sorted(run.returned.items()))
         case Expire():
-            return ("expired", usage.expire_lapsed(call.account_id, store, now=call.now))
+            return ("expired", expire_account(call.account_id, store, now=call.now))
         case Look():
             account = store.read(Keys(accounts=frozenset({call.account_id}))).accounts.get(call.account_id)
             if account is None:
@@ -184,20 +202,20 @@ def _perform(call: Call, store: Store, policy: Policy, gateway_of: Callable[[str
             holds, cases = tuple(sorted(account.holds)), tuple(sorted(account.cases))
             return ("holds", holds, "balance", account.balance, spendable, "owed", account.shortfall, "cases", cases)
         case Ask():
-            return _case(casework.open_case(call.wish, store, policy, now=call.now))
+            return _case(open_case.open_case(call.wish, store, policy, now=call.now))
         case Decide():
-            return _case(casework.decide_case(call.case_id, call.verdict, call.actor, store, policy, now=call.now))
+            return _case(decide_case(call.case_id, call.verdict, call.actor, store, policy, now=call.now))
         case DecideWaiting():
-            decided = casework.decide_waiting(store, policy, now=call.now)
+            decided = decide_deferred(store, policy, now=call.now)
             return ("decided", *map(_case, decided))  # of all accounts: whoever records it takes them apart
         case Follow():
-            return ("moved", *(_case(case) for case in casework.follow(call.payment_id, store, now=call.now)))
+            return ("moved", *(_case(case) for case in follow(call.payment_id, store, now=call.now)))
         case Issue():
-            return (issuing.issue(call.tag, store, gateway_of, clock=lambda: call.now).value,)
+            return (send_refunds.send_refund(call.tag, store, gateway_of, clock=lambda: call.now).value,)
         case Lift():
-            return (book.lift_hold(call.hold_id, call.account_id, call.actor, store, why="proof", now=call.now),)
+            return (lift_hold(call.hold_id, call.account_id, call.actor, store, why="proof", now=call.now),)
         case Lay():
-            return (book.lay_hold(call.hold_id, call.account_id, call.actor, store, why="proof", now=call.now),)
+            return (place_hold(call.hold_id, call.account_id, call.actor, store, why="proof", now=call.now),)
         case Announce():
             raise ValueError("an announcement becomes a delivery first")
 
@@ -205,7 +223,7 @@ def _perform(call: Call, store: Store, policy: Policy, gateway_of: Callable[[str
 def _case(case: RefundCase) -> Answer:
     """A case, and the money that was approved last."""
     decision = case.decision
-    is_approved = decision is not None and decision.outcome is Outcome.APPROVE
+    is_approved = decision is not None and decision.outcome is DecisionOutcome.APPROVE
     return (case.case_id, case.state.value, decision.money_minor if decision and is_approved else 0)
 
 
@@ -216,7 +234,7 @@ def _parked(event: Event) -> Receipt:
         event_id=event.event_id,
         event_type=event.event_type,
         occurred_at=event.at,
-        heard_at=event.at,
+        received_at=event.at,
         outcome=Became.PARKED,
         body_sha256="0" * 64,
         parked_reason=ParkReason.NO_ACCOUNT,
@@ -251,8 +269,10 @@ def told(call: Call) -> str:
 
 
 def _payment(payment: PaymentSettled) -> str:
-    claims = "".join(f", {what}" for what in (payment.claim, payment.covers and f"covers {payment.covers}") if what)
-    return f"{payment.paid_minor} paid at {payment.at:%H:%M} for {payment.lines[0].credits} credits{claims}"
+    fulfilment_keys = "".join(
+        f", {what}" for what in (payment.fulfilment_key, payment.covers and f"covers {payment.covers}") if what
+    )
+    return f"{payment.paid_minor} paid at {payment.at:%H:%M} for {payment.lines[0].credits} credits{fulfilment_keys}"
 
 
 def _amount(fact: object) -> object:

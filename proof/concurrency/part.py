@@ -11,19 +11,22 @@ from typing import Any
 import boto3
 from pynamodb.connection import Connection
 
-from ledger.cases import case_of as refund_case_of
-from ledger.dynamodb import DynamoDBStore
-from ledger.facts import AccountId, Facts, PaymentId, RefundAbandoned, RefundApproved, facts_of
-from ledger.ports import Gateway, Keys
-from ledger.providers.paddle_gateway import PaddleGateway
-from ledger.providers.stripe_gateway import StripeGateway
+from ledger.domain.facts import Facts, RefundAbandoned, RefundApproved, facts_of
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.refund_cases import case_id_of as refund_case_of
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.gateway import Gateway
+from ledger.ports.reads import Keys
+from ledger.providers.paddle.client import PaddleGateway
+from ledger.providers.stripe.client import StripeGateway
 from proof.concurrency import account
 from proof.concurrency.calls import Ask, Call, DecideWaiting, Issue, Look, told
 from proof.concurrency.pool import OpenStore, Pool, Where, pool
 from proof.concurrency.rounds import EARLY, KINDS, Round, at, senders_of_one_refund
 from proof.concurrency.serial import Answer, Done, drawn, serial_order, smallest_beginning
 from proof.work import CannotRun, Work
-from tools import engines, environment
+from tools import engines
+from tools.devserver import environment
 from tools.ledger import read_world
 from tools.standins import paddle, stripe
 from tools.template import load, table_definition

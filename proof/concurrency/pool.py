@@ -15,20 +15,21 @@ from typing import Any
 
 from pynamodb.connection import Connection
 
-from ledger import policy
-from ledger.dynamodb import DynamoDBStore
-from ledger.errors import StoreUnavailable
-from ledger.facts import RefundChanged
-from ledger.ports import Gateway, Store
-from ledger.providers.paddle_gateway import PaddleGateway
-from ledger.providers.stripe_gateway import StripeGateway
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.facts import RefundChanged
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.policy import rules
+from ledger.ports.gateway import Gateway
+from ledger.ports.store import Store
+from ledger.providers.paddle.client import PaddleGateway
+from ledger.providers.stripe.client import StripeGateway
 from proof.concurrency.calls import Announce, Call, Deliver, perform
 from proof.concurrency.serial import Done
-from tools import environment
+from tools.devserver import environment
 
 PATIENCE = 6
 """How often a call that could not be stored is made again, as its caller would."""
-POLICY = replace(policy.load(), automatic_renewal_refund_up_to_minor={"USD": 5000})
+POLICY = replace(rules.load(), automatic_renewal_refund_up_to_minor={"USD": 5000})
 """The published figures, and renewals by mistake up to 50.00 USD are refunded without a person."""
 
 _START_IN_S = 0.004

@@ -10,25 +10,24 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ledger import catalogue
-from ledger.cases import Outcome, Reason, Told
-from ledger.casework import Verdict, Wish
-from ledger.events import Event, Owner
-from ledger.facts import (
-    AccountId,
+from ledger.domain import catalogue
+from ledger.domain.events import Event, Owner
+from ledger.domain.facts import (
     DisputeChanged,
     DisputeState,
     Fact,
-    OrderId,
     PaidLine,
-    PaymentId,
     PaymentSettled,
     RefundChanged,
     RefundState,
     RefundTotalReported,
 )
-from ledger.orders import Order
-from ledger.ports import RefundToSend
+from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.orders import Order
+from ledger.domain.refund_cases import DecisionOutcome, RefundReason, SubmittedEvidence
+from ledger.ports.gateway import RefundToSend
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
+from ledger.usecases.refund_cases.open_case import RefundClaim
 from proof.concurrency.calls import (
     Announce,
     Ask,
@@ -97,7 +96,7 @@ class Round:
         self,
         *,
         minute: float = 0,
-        claim: str | None = None,
+        fulfilment_key: str | None = None,
         covers: str | None = None,
         expires_at: datetime | None = None,
         payment_id: PaymentId | None = None,
@@ -118,9 +117,11 @@ class Round:
             lines=(line,),
             at=at(minute),
             cause=f"stripe:{payment_id}",
-            claim=claim,
+            fulfilment_key=fulfilment_key,
             covers=covers,
-            order_id=OrderId(claim.removeprefix("order/")) if claim and claim.startswith("order/") else None,
+            order_id=OrderId(fulfilment_key.removeprefix("order/"))
+            if fulfilment_key and fulfilment_key.startswith("order/")
+            else None,
         )
 
     def paid(self, payment: PaymentSettled, *names: PaymentId, is_ours: bool = True) -> Deliver:
@@ -180,12 +181,12 @@ class Round:
         runs = [call.run_id for call in spends if isinstance(call, Spend)]
         return [FailRun(account_id=self.account_id, run_id=run_id, now=now) for run_id in runs]
 
-    def ask(self, payment: PaymentSettled, reason: Reason, key: str = "key_1", minute: float = 60) -> Ask:
-        wish = Wish(
+    def ask(self, payment: PaymentSettled, reason: RefundReason, key: str = "key_1", minute: float = 60) -> Ask:
+        wish = RefundClaim(
             account_id=self.account_id,
             payment_id=payment.payment_id,
             reason=reason,
-            told=Told(),
+            told=SubmittedEvidence(),
             key=key,
             fingerprint="f",
             opened_by=self.account_id,
@@ -193,10 +194,10 @@ class Round:
         return Ask(wish=wish, now=at(minute))
 
     def decide(self, ask: Ask, minor: int, actor: str = "sam") -> Decide:
-        verdict = Verdict(outcome=Outcome.APPROVE, words=("So much.",), clause="6", money_minor=minor)
+        verdict = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("So much.",), clause="6", money_minor=minor)
         return Decide(
             case_id=ask.case_id,
-            verdict=verdict if minor else replace(verdict, outcome=Outcome.DECLINE),
+            verdict=verdict if minor else replace(verdict, outcome=DecisionOutcome.DECLINE),
             actor=actor,
             now=at(70),
         )
@@ -215,8 +216,8 @@ class Round:
 
 def one_payment_heard_often(r: Round) -> None:
     """The same event to many, and other events of the same payment, which may know it by more names."""
-    claim = r.chance.choice((None, f"order/{r.account_id}"))
-    payment, charge, invoice = r.payment(claim=claim), r.name_of("ch"), r.name_of("in")
+    fulfilment_key = r.chance.choice((None, f"order/{r.account_id}"))
+    payment, charge, invoice = r.payment(fulfilment_key=fulfilment_key), r.name_of("ch"), r.name_of("in")
     delivery = r.paid(payment)
     others = [r.paid(payment, *r.chance.choice(((), (charge,), (charge, invoice)))) for _ in r.some(3, 0)]
     late = r.says([r.chance.choice((charge, payment.payment_id))], r.refund(r.chance.choice((500, 2000))))
@@ -274,12 +275,19 @@ def spending_against_what_takes_credits(r: Round) -> None:
 
 def two_payments_of_one_order(r: Round) -> None:
     """Whoever is first, the earlier one is the original; the other is refunded once its time is over."""
-    claim = f"order/{r.account_id}"
-    rivals = [r.payment(claim=claim, minute=minute) for minute in r.chance.sample(range(5), r.chance.randint(2, 3))]
+    fulfilment_key = f"order/{r.account_id}"
+    rivals = [
+        r.payment(fulfilment_key=fulfilment_key, minute=minute)
+        for minute in r.chance.sample(range(5), r.chance.randint(2, 3))
+    ]
     later = max(rivals, key=lambda payment: payment.at)
-    r.waves.append([*(r.paid(rival) for rival in rivals for _ in r.some(2)), *r.spends(2), *r.looks(1)])
+    r.waves.append(
+        [*(r.paid(competing_payment) for competing_payment in rivals for _ in r.some(2)), *r.spends(2), *r.looks(1)]
+    )
     refunded = r.says([r.chance.choice(rivals[:-1]).payment_id], r.refund(1000))
-    asks = [r.ask(later, Reason.CHARGED_TWICE, key, r.chance.choice((7, 60))) for key in ("key_1", "key_1", "key_2")]
+    asks = [
+        r.ask(later, RefundReason.CHARGED_TWICE, key, r.chance.choice((7, 60))) for key in ("key_1", "key_1", "key_2")
+    ]
     r.waves.append([*asks, refunded, *r.spends(2), *r.looks(1)])
     r.waves.append([*[DecideWaiting(now=at(60))] * r.chance.randint(1, 3), *asks[:1], *r.looks(1)])
     r.waves.append(r.sweep(*asks))
@@ -287,18 +295,23 @@ def two_payments_of_one_order(r: Round) -> None:
 
 def two_things_for_one_order(r: Round) -> None:
     """Neither can take the other's place: whoever is heard second waits for a person."""
-    claim = f"order/{r.account_id}"
-    rivals = [r.payment(claim=claim, minute=minute, credits_=r.chance.choice((500, 1000))) for minute in range(3)]
+    fulfilment_key = f"order/{r.account_id}"
+    rivals = [
+        r.payment(fulfilment_key=fulfilment_key, minute=minute, credits_=r.chance.choice((500, 1000)))
+        for minute in range(3)
+    ]
     r.chance.shuffle(rivals)
-    r.waves.append([*(r.paid(rival) for rival in rivals for _ in r.some(2)), *r.spends(2), *r.looks(1)])
+    r.waves.append(
+        [*(r.paid(competing_payment) for competing_payment in rivals for _ in r.some(2)), *r.spends(2), *r.looks(1)]
+    )
     r.waves.append([*map(r.paid, rivals), *r.spends(2), *r.looks(1)])
 
 
 def a_renewal_and_the_first_payment_of_its_period(r: Round) -> None:
     """One period paid in two ways: whoever is heard second waits for a person."""
     period = f"period/stripe:sub_{r.account_id}/2026-11-01T00:00:00Z"
-    renewal = r.payment(claim=period, expires_at=LAPSES)
-    first = r.payment(claim=f"order/{r.account_id}", covers=period, expires_at=LAPSES)
+    renewal = r.payment(fulfilment_key=period, expires_at=LAPSES)
+    first = r.payment(fulfilment_key=f"order/{r.account_id}", covers=period, expires_at=LAPSES)
     r.waves.append([*[r.paid(renewal)] * 2, r.paid(renewal), *[r.paid(first)] * 2, r.paid(first), *r.spends(2)])
     r.waves.append([r.paid(renewal), r.paid(first), *r.looks(1)])
 
@@ -306,14 +319,14 @@ def a_renewal_and_the_first_payment_of_its_period(r: Round) -> None:
 def requests_for_one_refund(r: Round) -> None:
     """Under one key and under several, while runs draw and somebody refunds at the provider."""
     payment = replace(
-        r.payment(claim=f"period/stripe:sub_{r.account_id}/2026-11-01T00:00:00Z", expires_at=LAPSES),
+        r.payment(fulfilment_key=f"period/stripe:sub_{r.account_id}/2026-11-01T00:00:00Z", expires_at=LAPSES),
         subscription_id=f"stripe:sub_{r.account_id}",
         is_renewal=True,
     )
     r.waves.append([r.paid(payment)])
     if r.chance.random() < 0.3:
         r.waves.append(r.spends(1))
-    reasons = (Reason.MISTAKEN_RENEWAL, Reason.MISTAKEN_RENEWAL, Reason.TECHNICAL_PROBLEM)
+    reasons = (RefundReason.MISTAKEN_RENEWAL, RefundReason.MISTAKEN_RENEWAL, RefundReason.TECHNICAL_PROBLEM)
     asks = [r.ask(payment, r.chance.choice(reasons), f"key_{key}") for key in r.some(3)]
     others: list[Call] = [
         r.spend(1),
@@ -329,8 +342,8 @@ def requests_for_one_refund(r: Round) -> None:
 def people_deciding(r: Round) -> None:
     """The same verdict and opposite ones, while the purchase changes under them."""
     payment = r.payment()
-    ask = r.ask(payment, Reason.TECHNICAL_PROBLEM)
-    second = r.ask(payment, Reason.UNRECOGNISED_CHARGE, "key_2")
+    ask = r.ask(payment, RefundReason.TECHNICAL_PROBLEM)
+    second = r.ask(payment, RefundReason.UNRECOGNISED_CHARGE, "key_2")
     r.waves.append([r.paid(payment)])
     r.waves.append([ask, second])
     decisions = [
@@ -398,7 +411,7 @@ KINDS: tuple[Callable[[Round], None], ...] = (
 def senders_of_one_refund(r: Round, provider: str, standin: Any, gateway: Any) -> None:
     """Senders, the sweep, followers, the provider's webhook and a chargeback: the provider refunds it once."""
     names, payment = _bought(r, provider, standin, gateway)
-    ask = r.ask(payment, Reason.TECHNICAL_PROBLEM)
+    ask = r.ask(payment, RefundReason.TECHNICAL_PROBLEM)
     minor = r.chance.choice((payment.paid_minor // 2, payment.paid_minor))
     tag = f"{ask.case_id}-1"
     r.waves.append([r.paid(payment, *names[1:])])

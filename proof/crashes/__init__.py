@@ -19,7 +19,7 @@ from proof.crashes.play import Broken, Death, Point, Scenario, Stage, Told, stag
 from proof.crashes.scenarios import scenarios
 from proof.work import CannotRun, Work
 from tools import engines
-from tools.gateway import Handler, handler_of
+from tools.devserver.gateway import Handler, handler_of
 
 _MOST_CALLS_AGAIN = 12
 """The second of two cuts comes at one of so many calls; a step that makes fewer ends before."""

@@ -26,7 +26,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from ledger.runtime import runtime
 from tools import engines
-from tools.gateway import Handler, handler_of
+from tools.devserver.gateway import Handler, handler_of
 
 _DIED = 86
 """The exit status of an invocation that was made to die."""
@@ -126,8 +126,8 @@ def deployed(
     """
     for folder in variables:
         importlib.import_module(f"functions.{folder}.app")  # once for all of them
-    importlib.import_module("ledger.providers.stripe_gateway")
-    importlib.import_module("ledger.providers.paddle_gateway")
+    importlib.import_module("ledger.providers.stripe.client")
+    importlib.import_module("ledger.providers.paddle.client")
     gc.freeze()
     functions: dict[str, Function] = {}
     try:

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ledger.facts import RefundSent
-from ledger.purchases import Purchase
+from ledger.domain.facts import RefundSent
+from ledger.domain.purchases import Purchase
 from tools.standins.paddle_account import PaddleAccount
 from tools.standins.stripe_account import StripeAccount
 from tools.verify import World
@@ -56,7 +56,7 @@ def meaning(world: World, providers: Mapping[str, StripeAccount | PaddleAccount]
             }
             for purchase in purchases
         },
-        "claims": {claim.key: _plain(claim) for claim in world.claims.values()},
+        "claims": {fulfilment_key.key: _plain(fulfilment_key) for fulfilment_key in world.fulfilment_keys.values()},
         "cases": {case.case_id: _plain(case) for case in world.cases.values()},
         "outbox": sorted(world.intents),
         "waiting": sorted(f"{place.partition} {waiting.case_id}" for place, waiting in world.waiting.items()),

@@ -23,20 +23,21 @@ from typing import Any
 
 from pynamodb.connection import Connection
 
-from ledger.dynamodb import DynamoDBStore
+from ledger.dynamodb.store import DynamoDBStore
 from proof.crashes.functions import Cut, Ended, Function, deployed
 from proof.crashes.meaning import meaning
-from tests.frontend import matched
-from tools import cloud, engines, environment, signing, template
-from tools.gateway import Handler
-from tools.payload import Request, event_of
+from tools import engines, signing, template
+from tools.devserver import cloud, environment
+from tools.devserver.gateway import Handler
+from tools.devserver.payload import Request, event_of
+from tools.devserver.streams import Shards, matches
 from tools.standins import paddle as standin_paddle
 from tools.standins import stripe as standin_stripe
 from tools.standins.outbox import Outbox
 from tools.standins.paddle_account import PaddleAccount
 from tools.standins.stripe_account import StripeAccount
 from tools.stories import Telling
-from tools.streams import Shards, matches
+from tools.testing.frontend import matched
 from tools.verify import World, check
 
 Json = dict[str, Any]
@@ -44,7 +45,7 @@ BEGIN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BETWEEN_STEPS = timedelta(minutes=10)
 AGAIN_AFTER = (timedelta(seconds=1), timedelta(seconds=65))  # while a sender still has an intent for itself, and later
 SWEPT_AFTER = timedelta(minutes=5)
-SWEEPS = ("issue_refunds", "follow_cases", "release_parked")
+SWEEPS = ("send_refunds", "follow_cases", "release_parked")
 MOST_INVOCATIONS = 300
 CUSTOMER = "acct_ada"
 

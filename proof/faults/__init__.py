@@ -22,20 +22,23 @@ import boto3
 import botocore.config
 from pynamodb.connection import Connection
 
-from ledger.dynamodb import DynamoDBStore
-from ledger.ports import Gateway, Store
-from ledger.runtime import SECRETS_TTL_S, Runtime, Secret, SigningSecrets, runtime
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.gateway import Gateway
+from ledger.ports.store import Store
+from ledger.runtime import Runtime, runtime
+from ledger.secrets import SECRETS_TTL_S, Secret, SigningSecrets
 from proof.faults.batch import Batch
+from proof.faults.customer_lives import LIVES
+from proof.faults.fault_plan import FaultPlan, ProviderFaultPlan, in_a_hurry
 from proof.faults.histories import FineDay, customers
-from proof.faults.lives import LIVES
-from proof.faults.weather import ProvidersWeather, Weather, in_a_hurry
 from proof.work import CannotRun, Work
-from tests.frontend import description
-from tools import engines, environment, signing
-from tools.life import ShiftedClock
+from tools import engines, signing
+from tools.devserver import environment
+from tools.devserver.customer_lives import ShiftedClock
 from tools.standins import paddle, stripe
 from tools.standins.faults import KINDS
 from tools.template import load, table_definition
+from tools.testing.frontend import description
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)  # after every story, whenever it is played
 MONTH = timedelta(days=32)
@@ -92,10 +95,10 @@ def _play(work: Work, case: int, engine: str, proxy: str, size: Size, around: Ar
     days = [FineDay.of(story, START, START + MONTH) for story in customers(size.copies_of_stories)]
     lives = [(f"acct_{name}_{n}", LIVES[name]) for n in range(size.copies_of_lives) for name in size.lives]
     with stripe.running(clock=clock.seconds) as at_stripe, paddle.running(clock=clock.seconds) as at_paddle:
-        sky = ProvidersWeather(seed, size.provider_faults)
+        sky = ProviderFaultPlan(seed, size.provider_faults)
         at_stripe.faults = at_paddle.faults = sky
         name = f"ledger-{uuid.uuid4().hex[:12]}"
-        weather = Weather(proxy, engine)
+        weather = FaultPlan(proxy, engine)
         with _deployed(name, engine, proxy, {"stripe": at_stripe, "paddle": at_paddle}) as services:
             services.clock = clock.now
             services.store = around.store(services.store)

@@ -12,23 +12,23 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from ledger.dynamodb import DynamoDBStore
-from ledger.errors import StoreUnavailable
-from ledger.facts import AccountId, PaymentId
-from ledger.issuing import outbox
-from ledger.ports import Pointer
-from ledger.runtime import PROVIDERS
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.commit import PaymentPointer
+from ledger.providers.registry import PROVIDERS
+from ledger.usecases.send_refunds import outbox
+from proof.faults.customer_lives import Customer, Json, Life, UnexpectedResponse, Until
+from proof.faults.fault_plan import FaultPlan, ProviderFaultPlan
 from proof.faults.histories import DRAWS, Draw, FineDay, differences
-from proof.faults.lives import Customer, Json, Life, NotAsTold, Until
-from proof.faults.weather import ProvidersWeather, Weather
-from tests.frontend import Frontend, Told
 from tools import signing
-from tools.gateway import handler_of
+from tools.devserver.customer_lives import ShiftedClock
+from tools.devserver.gateway import handler_of
 from tools.ledger import read_world
-from tools.life import ShiftedClock
 from tools.standins.paddle_account import PaddleAccount
 from tools.standins.server import NotPossible
 from tools.standins.stripe_account import StripeAccount
+from tools.testing.frontend import ApiResponse, Frontend
 from tools.verify import World, check
 
 THREADS = 24
@@ -64,7 +64,7 @@ class _Life:
 
     customer: Customer
     steps: Iterator[Until]
-    until: Until | None = Until.SETTLED  # None: it is over
+    until: Until | None = Until.REFUNDED  # None: it is over
 
 
 @dataclass
@@ -75,8 +75,8 @@ class Batch:
     stripe: StripeAccount
     paddle: PaddleAccount
     clock: ShiftedClock
-    weather: Weather
-    providers_weather: ProvidersWeather
+    weather: FaultPlan
+    providers_weather: ProviderFaultPlan
     store: DynamoDBStore  # by a way that knows no weather
     late_refunds: float  # the share of their events that come later than the next sweep of the outbox
     tell: Callable[[], None]  # that it goes on
@@ -100,13 +100,13 @@ class Batch:
         customers = [Customer(account_id, self) for account_id, _ in lives]
         playing = [_Life(one, life(one)) for one, (_, life) in zip(customers, lives, strict=True)]
         with ThreadPoolExecutor(THREADS) as self._pool:
-            self._live_on(playing, Until.SETTLED, [partial(self._attempt, one) for one in self._all_due(chance)])
+            self._live_on(playing, Until.REFUNDED, [partial(self._attempt, one) for one in self._all_due(chance)])
             self._settle(chance)
             draws = [partial(self._draw, day, draw) for draw in DRAWS for day in days]
-            self._live_on(playing, Until.SETTLED, draws)
+            self._live_on(playing, Until.REFUNDED, draws)
             self._settle(chance)
-            while any(life.until is Until.SETTLED for life in playing):
-                self._live_on(playing, Until.SETTLED)
+            while any(life.until is Until.REFUNDED for life in playing):
+                self._live_on(playing, Until.REFUNDED)
                 self._settle(chance)
             self.clock.advance(month)
             self._run("expire_credits", {}, MOST_ASKED)
@@ -121,7 +121,7 @@ class Batch:
 
     # ── Who asks and delivers ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def ask(self, who: Frontend, method: str, path: str, content: Json | None, key: str | None) -> Told:
+    def ask(self, who: Frontend, method: str, path: str, content: Json | None, key: str | None) -> ApiResponse:
         """Ask until there is an answer; some ask once more, and must be answered the same."""
         told = self._ask(who, method, path, content, key)
         if method == "POST" and told.status in {200, 201}:
@@ -138,7 +138,7 @@ class Batch:
         with self._lock:
             self._followed.add(purchase_id)
 
-    def _ask(self, who: Frontend, method: str, path: str, content: Json | None, key: str | None) -> Told:
+    def _ask(self, who: Frontend, method: str, path: str, content: Json | None, key: str | None) -> ApiResponse:
         address, _, query = path.partition("?")
         parameters = dict(part.split("=") for part in query.split("&")) if query else None
         for number in range(MOST_ASKED):
@@ -150,7 +150,7 @@ class Batch:
                 )
             if told.status != 503:
                 return told
-        raise NotAsTold(f"{method} {path} {content} was never answered")
+        raise UnexpectedResponse(f"{method} {path} {content} was never answered")
 
     def _draw(self, day: FineDay, draw: Draw) -> None:
         run = {"account_id": day.story.account_id, "run_id": draw.run_id, "credits": draw.credits}
@@ -231,7 +231,7 @@ class Batch:
         self._each(lambda batch: self._run(*batch, STREAM_RETRIES), list(self._records(chance)))
         self._each(
             lambda function: self._run(function, {}, STREAM_RETRIES),
-            ["release_parked", "issue_refunds", "follow_cases"],
+            ["release_parked", "send_refunds", "follow_cases"],
         )
         self._due += late
         self._deliver(chance)
@@ -241,7 +241,7 @@ class Batch:
         parked = {receipt.customer_id for receipt in self.store.parked_receipts() if receipt.customer_id}
         keys = {
             "release_parked": [(f"RECEIPT#{customer_id}", "") for customer_id in sorted(parked)],
-            "issue_refunds": [("OUTBOX", f"INTENT#{intent.tag}") for intent in outbox(self.store)],
+            "send_refunds": [("OUTBOX", f"INTENT#{intent.tag}") for intent in outbox(self.store)],
             "follow_cases": [(f"PAYMENT#{purchase_id}", "") for purchase_id in sorted(self._followed)],
         }
         for function, told in keys.items():
@@ -282,7 +282,7 @@ class Batch:
         def do(this: _T) -> None:
             try:
                 call(this)
-            except (NotAsTold, NotPossible) as problem:
+            except (UnexpectedResponse, NotPossible) as problem:
                 self._problem(str(problem))
             except Exception:  # noqa: BLE001 - told as a problem
                 self._problem(f"unforeseen:\n{traceback.format_exc()}")
@@ -346,7 +346,11 @@ def made(path: str, content: Json, answer: Json) -> Iterator[str]:
 def stored(known: World) -> set[str]:
     """Everything in the ledger that a request may have made, by the names of `made`."""
     return {
-        *(claim.key.replace("/", " ") for claim in known.claims.values() if claim.product_id),
+        *(
+            fulfilment_key.key.replace("/", " ")
+            for fulfilment_key in known.fulfilment_keys.values()
+            if fulfilment_key.product_id
+        ),
         *(f"case {case_id}" for case_id in known.cases),
         *(f"run {run.account_id}/{run.run_id}" for run in known.runs),
         *(f"failure {account_id}/{failure.run_id}" for account_id, failure in known.failures),
@@ -359,12 +363,12 @@ def _do(act: Callable[[], None]) -> None:
 
 def _payer(name: str, known: World) -> AccountId | str:
     home: Any = known.payments.get(PaymentId(name))
-    while isinstance(home, Pointer):
+    while isinstance(home, PaymentPointer):
         home = known.payments.get(home.to)
     return home.account_id if home else name
 
 
-def _essence(told: Told) -> tuple[object, ...]:
+def _essence(told: ApiResponse) -> tuple[object, ...]:
     """What must be the same when a request is answered again."""
     return (
         told.status,

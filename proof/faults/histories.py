@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ledger import catalogue, usage
-from ledger.book import record, release
-from ledger.errors import BillingError
-from ledger.events import Event, Receipt
-from ledger.facts import AccountId
-from ledger.ports import Pointer
-from ledger.runtime import PROVIDERS
-from tests.fakes import FakeStore, world
+from ledger.domain import catalogue
+from ledger.domain.errors import BillingError
+from ledger.domain.events import Event
+from ledger.domain.ids import AccountId
+from ledger.domain.receipts import Receipt
+from ledger.ports.commit import PaymentPointer
+from ledger.providers.registry import PROVIDERS
+from ledger.usecases import usage
+from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.record_event import record_event, release_parked
 from tools.stories import Story, stories
+from tools.testing.fakes import FakeStore, world
 from tools.verify import World
 
 SOLD = catalogue.load()
@@ -63,17 +66,19 @@ class FineDay:
         """Play it."""
         store, account_id = FakeStore(), AccountId(story.account_id)
         for telling in story.tellings:
-            record(_event(telling.provider, telling.body), store, body=telling.body, body_sha256="0" * 64, now=now)
+            record_event(
+                _event(telling.provider, telling.body), store, body=telling.body, body_sha256="0" * 64, now=now
+            )
             for parked in sorted(store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
-                release(parked, _read_again, store, now)
+                release_parked(parked, _read_again, store, now)
         drawn = frozenset(draw.run_id for draw in DRAWS if _is_drawn(account_id, draw, store, now))
-        usage.expire_credits(store, now=a_month_later)
+        expire_credits(store, now=a_month_later)
         return cls(story, store, drawn)
 
 
 def _is_drawn(account_id: AccountId, draw: Draw, store: FakeStore, now: datetime) -> bool:
     try:
-        usage.spend(account_id, draw.run_id, draw.credits, store, now=now)
+        usage.draw_credits(account_id, draw.run_id, draw.credits, store, now=now)
     except BillingError:
         return False
     if draw.is_failing:
@@ -111,7 +116,7 @@ def meaning(known: World) -> dict[str, object]:
                 item.names,
             )
             for item in known.payments.values()
-            if not isinstance(item, Pointer)
+            if not isinstance(item, PaymentPointer)
         },
         **{f"run {run.account_id}/{run.run_id}": (run.drawn, run.failed_at is None) for run in known.runs},
         **{f"parked {receipt.event_id}": receipt.parked_reason for receipt in known.receipts if receipt.parked_reason},

@@ -2,9 +2,9 @@
 
 import os
 
-from ledger.dynamodb import DynamoDBStore
+from ledger.dynamodb.store import DynamoDBStore
 from proof.input import forged, kept, strange
-from proof.input.door import Door
+from proof.input.entrypoint import Entrypoint
 from proof.work import Work
 from tools import engines
 
@@ -16,10 +16,10 @@ def run(work: Work) -> None:
     """Forged and strange deliveries by turns, to the functions as they are deployed."""
     os.environ.setdefault("TABLE_NAME", "ledger")
     with engines.running(kept.engine()) as endpoint:
-        play(work, Door(), kept.table(endpoint))
+        play(work, Entrypoint(), kept.table(endpoint))
 
 
-def play(work: Work, door: Door, table: DynamoDBStore | None = None) -> None:
+def play(work: Work, door: Entrypoint, table: DynamoDBStore | None = None) -> None:
     """By turns, through this door; some of them over a real table too."""
     for case in work.cases(at_least=ON_AN_ENGINE):
         number, is_strange = divmod(case, 2)

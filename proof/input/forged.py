@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.providers.reading import MAX_BODY_BYTES
-from proof.input.door import NOW, Answer, Door, StrictStore, event_of, genuine_headers, secret_of
+from ledger.providers.parsing import MAX_BODY_BYTES
+from proof.input.entrypoint import NOW, Answer, Entrypoint, StrictStore, event_of, genuine_headers, secret_of
 from proof.input.library import Scene, scenes
 from proof.work import Work
 from tools import signing
@@ -33,7 +33,7 @@ class Forgery:
     statuses: frozenset[int] = frozenset({401})
 
 
-def play(work: Work, case: int, number: int, door: Door) -> None:
+def play(work: Work, case: int, number: int, door: Entrypoint) -> None:
     """Every 64th byte of one event and of its signature changed, and one forgery of each other kind."""
     scene = scenes()[number % len(scenes())]
     chance = work.chance(case)
@@ -167,5 +167,5 @@ def _by_kind(scene: Scene, chance: random.Random) -> Iterator[Forgery]:
 
 def _quoted(answer: Answer, scene: Scene) -> str:
     """What is refused is not told back."""
-    is_told = answer.status >= 400 and (scene.told.event_id in answer.text or "@" in answer.text)
-    return f"the answer quotes the body: {answer.text[:200]}" if is_told else ""
+    returns_old_item = answer.status >= 400 and (scene.told.event_id in answer.text or "@" in answer.text)
+    return f"the answer quotes the body: {answer.text[:200]}" if returns_old_item else ""

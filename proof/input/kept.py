@@ -4,12 +4,13 @@ import os
 
 from pynamodb.connection import Connection
 
-from ledger.dynamodb import DynamoDBStore
-from proof.input.door import Door, StrictStore
+from ledger.dynamodb.store import DynamoDBStore
+from proof.input.entrypoint import Entrypoint, StrictStore
 from proof.input.library import scenes
 from proof.input.strange import broken, hardest_of
 from proof.work import CannotRun, Work
-from tools import engines, environment
+from tools import engines
+from tools.devserver import environment
 from tools.ledger import read_world
 from tools.local import make_table
 from tools.verify import World
@@ -32,7 +33,7 @@ def table(endpoint: str) -> DynamoDBStore:
     return DynamoDBStore(TABLE, Connection(region=environment.REGION, host=endpoint))
 
 
-def play(work: Work, case: int, number: int, door: Door, store: DynamoDBStore) -> None:
+def play(work: Work, case: int, number: int, door: Entrypoint, store: DynamoDBStore) -> None:
     """A few mutations of one event, each in an empty table and in memory: both must say the same."""
     scene = scenes()[(number * 7) % len(scenes())]
     for strange in hardest_of(scene, work.seed, work.chance(case)):

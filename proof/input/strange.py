@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.catalogue import Catalogue, ProductKind
-from ledger.events import ParkReason, Receipt
-from proof.input.door import Answer, Door, StrictStore
+from ledger.domain.catalogue import Catalogue, ProductKind
+from ledger.domain.receipts import ParkReason, Receipt
+from proof.input.entrypoint import Answer, Entrypoint, StrictStore
 from proof.input.library import Scene, scenes
 from proof.work import Work
-from tests.fakes import world
+from tools.testing.fakes import world
 from tools.verify import World, check
 
 Json = Any
@@ -113,14 +113,14 @@ class Strange:
     content: Json  # None: it can't be read
 
 
-def play(work: Work, case: int, number: int, door: Door) -> None:
+def play(work: Work, case: int, number: int, door: Entrypoint) -> None:
     """Some mutations of one event."""
     turn, position = divmod(number, len(scenes()))
     scene = scenes()[position]
     tell(work, case, scene, some_of(scene, turn, work.seed, work.chance(case)), door)
 
 
-def tell(work: Work, case: int, scene: Scene, strange_ones: Iterable[Strange], door: Door) -> None:
+def tell(work: Work, case: int, scene: Scene, strange_ones: Iterable[Strange], door: Entrypoint) -> None:
     """Each of these is told to the same history, and the event itself after it."""
     start = StrictStore()
     for told in scene.before:
@@ -249,7 +249,7 @@ def _again(scene: Scene) -> bytes:
     return json.dumps(content).encode()
 
 
-def _effects(strange: Strange, answer: Answer, start: StrictStore, store: StrictStore, door: Door) -> str:
+def _effects(strange: Strange, answer: Answer, start: StrictStore, store: StrictStore, door: Entrypoint) -> str:
     """What is wrong with what it has done; empty: nothing."""
     if answer.status >= 400 and store.content() != start.content():
         return f"refused with {answer.status}, and written"
@@ -284,13 +284,13 @@ def _parked(strange: Strange, parked: list[Receipt]) -> str:
     return ""
 
 
-def _logged(door: Door) -> str:
+def _logged(door: Entrypoint) -> str:
     said = door.log.getvalue()
     return f"an e-mail address is in the log: {said[:300]}" if "@" in said else ""
 
 
 def _afterwards(
-    scene: Scene, answer: Answer, store: StrictStore, wanted: tuple[Answer, StrictStore], door: Door
+    scene: Scene, answer: Answer, store: StrictStore, wanted: tuple[Answer, StrictStore], door: Entrypoint
 ) -> str:
     """What is wrong after the event itself has come too."""
     before = store.granted()

@@ -1,7 +1,7 @@
 /* Deliver, merge, book, spend: one account, one order, two payments for it, and what is heard about them.
 
    Every `d_step` that touches a global is one round trip of the code: the reading of one item, or one transaction under
-   the conditions that `ledger.ports.Commit` states. Between any two of them others run, or the caller crashes and the
+   the conditions that `ledger.ports.commit.Commit` states. Between any two of them others run, or the caller crashes and the
    provider delivers again. docs/model.md says which step is which function, and what is left out.
 
    A version is modelled by what it is for: whether anybody wrote the item since it was read (`is_current`). */
@@ -130,14 +130,14 @@ inline clear_lot(what) {
   what.dispute_target = 0; what.is_frozen = 0
 }
 
-/* ledger.purchases.target: what the lot should hold. Money that went back twice counts once. */
+/* ledger.domain.purchases.target: what the lot should hold. Money that went back twice counts once. */
 inline target(refund_, dispute_) {
   t_refund = (refund_ == SUCCEEDED -> BACK : 0);
   t_dispute = (dispute_ == LOST -> GRANTED - t_refund : 0);
   t_frozen = (dispute_ == OPEN)
 }
 
-/* ledger.lots.Lot.settle: v_refunded and v_disputed of a lot with v_drawn, t_refund and t_dispute. */
+/* ledger.domain.lots.Lot.settle: v_refunded and v_disputed of a lot with v_drawn, t_refund and t_dispute. */
 inline settle() {
   takeable = GRANTED - v_drawn;
   v_refunded = (t_refund < takeable -> t_refund : takeable);
@@ -229,7 +229,7 @@ inline converged() {
   fi
 }
 
-/* ── A delivery: ledger.book.record ───────────────────────────────────────────────────────────────────────────────── */
+/* ── A delivery: ledger.usecases.record_event.record_event ───────────────────────────────────────────────────────────────────────────────── */
 
 #define HAS_PAYMENT (event <= PAID_2)
 #define BEST (event == PAID_2 || event == REFUNDED_2 -> PI_2 : (event == REFUNDED || event == REFUND_FAILED -> CH_1 : PI_1))
@@ -240,7 +240,7 @@ inline converged() {
 #define IS_DONE (ok || receipt[event])
 #endif
 
-/* ledger.booking.plan_grant: nothing was read, so each item's condition is that nothing stands in the way. */
+/* ledger.usecases.plan_booking.plan_first_grant: nothing was read, so each item's condition is that nothing stands in the way. */
 inline grant_unread() {
   at = BEST;
   ok = 1;
@@ -281,14 +281,14 @@ inline grant_unread() {
   fi
 }
 
-/* ledger.booking.plan, then Store.commit: from the copies that were read to one transaction. ok: it was written. */
+/* ledger.usecases.plan_booking.plan_event, then Store.commit: from the copies that were read to one transaction. ok: it was written. */
 inline plan_and_commit() {
   ok = 1;
   /* whose facts these are, and what is absorbed */
   at = (BEST == CH_1 && my[CH_1].is_pointer -> PI_1 : BEST);
   absorbs = (NAMES_BOTH && my[CH_1].is_there && !my[CH_1].is_pointer);
   points = (NAMES_BOTH && !my[CH_1].is_pointer);
-  /* ledger.facts.merge */
+  /* ledger.domain.facts.merge */
   b_paid = my[at].is_paid; b_refund = my[at].refund; b_dispute = my[at].dispute;
   new_paid = (b_paid || HAS_PAYMENT);
   new_refund = b_refund; new_dispute = b_dispute;
@@ -510,7 +510,7 @@ stop:
   }
 }
 
-/* ── A run: ledger.usage.spend and fail_run ───────────────────────────────────────────────────────────────────────── */
+/* ── A run: ledger.usecases.usage.draw_credits and fail_run ───────────────────────────────────────────────────────────────────────── */
 
 inline lead_to_closed_lot() {
   if

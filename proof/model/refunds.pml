@@ -1,7 +1,7 @@
 /* Approve, issue, settle, redeliver: one purchase, and refunds of it that go back once, whatever fails on the way.
 
    Every `d_step` that touches a global is one round trip of the code: the reading of one item, one transaction under the
-   conditions that `ledger.ports.Commit` states, one call to the provider. Between any two of them others run, or the
+   conditions that `ledger.ports.commit.Commit` states, one call to the provider. Between any two of them others run, or the
    caller crashes and comes again. docs/model.md says which step is which function, and what is left out.
 
    A version is modelled by what it is for: whether anybody wrote the item since it was read (`is_current`). */
@@ -130,7 +130,7 @@ inline forget() {
   my_case.state = 0; my_case.approvals = 0; need = 0; is_current[me] = 0
 }
 
-/* ledger.refunds.end_of: a refund that bears the tag counts for more than our having given it up. */
+/* ledger.domain.refunds.end_of: a refund that bears the tag counts for more than our having given it up. */
 #define HAS_ENDED(facts, tag) (REFUND(facts, tag) >= SUCCEEDED || (REFUND(facts, tag) == NONE && (facts.abandoned & (1 << (tag)))))
 #define IS_OUTSTANDING(facts, tag) ((facts.approved & (1 << (tag))) && !HAS_ENDED(facts, tag))
 #define REFUNDED_OF(facts) (AMOUNT * ((facts.first == SUCCEEDED) + (facts.second == SUCCEEDED)))
@@ -138,7 +138,7 @@ inline forget() {
 #define LOST_OF(facts) (facts.dispute == LOST -> PAID : 0)
 #define TAG_OF(which) (CASES == 2 -> (which) : (my_case.approvals - 1))
 
-/* ledger.purchases.target */
+/* ledger.domain.purchases.target */
 inline target(known) {
   back = REFUNDED_OF(known);
   lost = LOST_OF(known);
@@ -150,7 +150,7 @@ inline target(known) {
   t_frozen = (known.dispute == OPEN)
 }
 
-/* ledger.lots.Lot.settle: of a lot with v_drawn and the targets. */
+/* ledger.domain.lots.Lot.settle: of a lot with v_drawn and the targets. */
 inline settle() {
   takeable = GRANTED - v_drawn;
   v_refunded = (t_refund < takeable -> t_refund : takeable);
@@ -160,7 +160,7 @@ inline settle() {
   v_reserved = (t_reserve < takeable -> t_reserve : takeable)
 }
 
-/* ledger.booking._book: what the purchase's new target changes on the account that was read. First b_*: the old one. */
+/* ledger.usecases.plan_booking._book: what the purchase's new target changes on the account that was read. First b_*: the old one. */
 inline remember_target() { b_refund = t_refund; b_dispute = t_dispute; b_reserve = t_reserve; b_frozen = t_frozen }
 inline plan_account() {
   moved = (b_refund != t_refund || b_dispute != t_dispute || b_reserve != t_reserve || b_frozen != t_frozen);
@@ -230,13 +230,13 @@ inline converged() {
 
 #define LOCALS Facts my; Lot my_lot; Case my_case; byte need
 
-/* ledger.dossiers.read_dossier: the account and the case, in any order, then the purchase. */
+/* ledger.usecases.refund_cases.context.read_case_context: the account and the case, in any order, then the purchase. */
 #define READ_A_DOSSIER(number) \
   :: need & ACCOUNT -> d_step { copy_lot(my_lot, lot); have(ACCOUNT) } \
   :: need & CASE(number) -> d_step { my_case.state = cases[number].state; my_case.approvals = cases[number].approvals; have(CASE(number)) } \
   :: need == PURCHASE -> d_step { copy_facts(my, facts); have(PURCHASE) }
 
-/* ── A decision: ledger.casework.decide_case, approve ─────────────────────────────────────────────────────────────── */
+/* ── A decision: ledger.usecases.refund_cases.decide_case.decide_case, approve ─────────────────────────────────────────────────────────────── */
 
 proctype Person(byte me) {
   LOCALS;
@@ -314,7 +314,7 @@ stop:
   atomic { d_step { forget(); tag = 0; approves = 0; busy--; converged() }; goto end_idle }
 }
 
-/* ── Sending: ledger.issuing.issue ────────────────────────────────────────────────────────────────────────────────── */
+/* ── Sending: ledger.usecases.send_refunds.send_refund ────────────────────────────────────────────────────────────────────────────────── */
 
 #define TO_ISSUE(t) (intent[t].is_there && !intent[t].is_taken)
 #define IS_MINE (intent[tag].is_taken && intent[tag].holder == me)
@@ -348,7 +348,7 @@ inline drop_intent() {
   write(INTENT(tag))
 }
 
-/* ledger.casework._follow and FOLLOWED: the case goes where the facts about its refund say that it is. */
+/* ledger.usecases.refund_cases.follow_refunds._follow and FOLLOWED: the case goes where the facts about its refund say that it is. */
 inline follow(which) {
   ok = 1;
   wanted = my_case.state;
@@ -554,7 +554,7 @@ end_idle:
   }
 }
 
-/* ledger.book.record of what a webhook says, in any order: only what is news writes anything.
+/* ledger.usecases.record_event.record_event of what a webhook says, in any order: only what is news writes anything.
    Never: no configuration gets there, which the long form checks. */
 proctype Webhook(byte me) {
   LOCALS;
@@ -613,7 +613,7 @@ stop:
   atomic { d_step { forget(); tag = 0; says = 0; busy--; converged() }; goto end_idle }
 }
 
-/* ledger.casework.follow, fed by the table's stream. */
+/* ledger.usecases.refund_cases.follow_refunds.follow, fed by the table's stream. */
 proctype Follower(byte me) {
   LOCALS;
   byte tag;
@@ -637,7 +637,7 @@ stop:
   atomic { d_step { forget(); tag = 0; busy--; converged() }; goto end_idle }
 }
 
-/* ledger.usage.spend: one run of one credit. */
+/* ledger.usecases.usage.draw_credits: one run of one credit. */
 proctype Spender(byte me) {
   LOCALS;
 end_idle:

@@ -6,40 +6,47 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ledger import catalogue
-from ledger.accounts import Account
-from ledger.book import lay_hold, lift_hold
-from ledger.cases import Act, CaseState, FailedRun, Intent, Outcome, Reason, RefundCase, Told, Waiting
-from ledger.casework import (
-    Verdict,
-    account_of,
-    add_evidence,
-    confirm_withdrawal,
-    decide_case,
-    decide_waiting,
-    dossier_of,
-    follow,
-    preview,
-    read_case,
-)
-from ledger.errors import (
+from ledger.domain import catalogue
+from ledger.domain.accounts import Account
+from ledger.domain.audit import AuditRecord
+from ledger.domain.errors import (
     AccountSuspended,
-    AlreadyAsked,
+    AlreadyRequested,
     BillingError,
     CaseClosed,
     InsufficientCredits,
     NotFound,
     ProviderRefused,
     ProviderUnavailable,
-    Refused,
+    RequestRefused,
 )
-from ledger.facts import AccountId, DisputeState, PaymentId, RefundState
-from ledger.issuing import Issued, issue, outbox
-from ledger.ordering import Request, confirm_consent, place_order
-from ledger.orders import Consent, Order
-from ledger.ports import Document, Keys, Store
-from ledger.usage import fail_run, spend
-from tests.builders import (
+from ledger.domain.facts import DisputeState, RefundState
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.orders import Consent, Order
+from ledger.domain.refund_cases import (
+    CaseState,
+    DecisionOutcome,
+    QueuedCase,
+    RefundCase,
+    RefundReason,
+    SubmittedEvidence,
+)
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.runs import FailedRun
+from ledger.ports.documents import Document
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
+from ledger.usecases.refund_cases.cases import account_of_case, case_context_of, read_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case, decide_deferred
+from ledger.usecases.refund_cases.evidence import add_evidence
+from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.refund_cases.open_case import confirm_withdrawal
+from ledger.usecases.refund_cases.preview import preview
+from ledger.usecases.send_refunds import SendResult, outbox, send_refund
+from ledger.usecases.usage import draw_credits, fail_run
+from tools.testing.builders import (
     ADA,
     CH,
     IN,
@@ -54,17 +61,17 @@ from tests.builders import (
     paid,
     payment,
     refund,
+    refund_claim,
     says,
     tell,
-    wish,
 )
-from tests.fakes import AnswerLost, FakeProvider, FakeStore
+from tools.testing.fakes import AnswerLost, FakeProvider, FakeStore
 
 BEN = AccountId("acct_ben")
 SOLD = catalogue.load()
-HALF = Verdict(outcome=Outcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
-NO = Verdict(outcome=Outcome.DECLINE, words=("It was used.",), clause="2")
-INSTEAD = Verdict(outcome=Outcome.REPLACE, words=("Take these.",), clause="6", credits=250)
+HALF = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
+NO = ReviewDecision(outcome=DecisionOutcome.DECLINE, words=("It was used.",), clause="2")
+INSTEAD = ReviewDecision(outcome=DecisionOutcome.REPLACE, words=("Take these.",), clause="6", credits=250)
 
 
 def account(store: Store, account_id: AccountId = ADA) -> Account:
@@ -79,13 +86,13 @@ def kept(store: Store, partition: str, prefix: str) -> tuple[Document, ...]:
 
 def queue(store: Store) -> list[str]:
     """The ids of the cases that a person is to decide."""
-    return [waiting.case_id for waiting in kept(store, "REVIEW", "WAITING#") if isinstance(waiting, Waiting)]
+    return [waiting.case_id for waiting in kept(store, "REVIEW", "WAITING#") if isinstance(waiting, QueuedCase)]
 
 
 def decide(
     store: Store,
     case: RefundCase,
-    verdict: Verdict,
+    verdict: ReviewDecision,
     *,
     actor: str = "sam",
     minute: float = 70,
@@ -95,9 +102,9 @@ def decide(
     return decide_case(case.case_id, verdict, actor, store, POLICY, now=at(minute), key=key)
 
 
-def send(store: Store, provider: FakeProvider, case: RefundCase, *, minute: float = 80) -> Issued:
+def send(store: Store, provider: FakeProvider, case: RefundCase, *, minute: float = 80) -> SendResult:
     """Send a case's latest approval."""
-    return issue(case.tag, store, lambda _: provider, clock=lambda: at(minute))
+    return send_refund(case.tag, store, lambda _: provider, clock=lambda: at(minute))
 
 
 def hears(store: Store, provider: FakeProvider, state: RefundState) -> list[RefundCase]:
@@ -121,15 +128,15 @@ def is_at(store: Store, case: RefundCase) -> CaseState:
 def test_what_is_clear_is_approved_at_once_and_its_credits_are_kept(any_store: Store) -> None:
     """Decision, intent and reservation are one write; what is reserved can't be spent."""
     tell(any_store, paid(RENEWED))
-    case = ask(any_store, wish(Reason.MISTAKEN_RENEWAL, payment_id=IN))
+    case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
     assert is_at(any_store, case) is CaseState.APPROVED
     assert case.decision
     assert (case.decision.money_minor, case.decision.ends_subscription, case.decided_by) == (2000, True, "policy")
     assert (account(any_store).balance, account(any_store).spendable(at(60))) == (1000, 0)
     with pytest.raises(InsufficientCredits):
-        spend(ADA, "run_1", 1, any_store, now=at(61))
+        draw_credits(ADA, "run_1", 1, any_store, now=at(61))
     (intent,) = outbox(any_store)
-    assert isinstance(intent, Intent)
+    assert isinstance(intent, RefundIntent)
     assert (intent.tag, intent.payment_id) == (case.tag, IN)
     assert read_case(ADA, case.case_id, any_store) == replace(case, version=1)
 
@@ -137,36 +144,36 @@ def test_what_is_clear_is_approved_at_once_and_its_credits_are_kept(any_store: S
 def test_what_is_not_refundable_is_declined_with_its_clause(any_store: Store) -> None:
     """It ends at once: no mark, no queue, nothing reserved; the same wish may be asked again under a new key."""
     tell(any_store, paid(ordered(any_store, country="US")))
-    case = ask(any_store, wish(Reason.CHANGED_MY_MIND))
+    case = ask(any_store, refund_claim(RefundReason.CHANGED_MY_MIND))
     assert is_at(any_store, case) is CaseState.DECLINED
     assert case.decision
     assert case.decision.clause == "2"
     assert account(any_store).spendable(at(60)) == 1000
-    assert ask(any_store, wish(Reason.CHANGED_MY_MIND, key="key_2")).case_id != case.case_id
+    assert ask(any_store, refund_claim(RefundReason.CHANGED_MY_MIND, key="key_2")).case_id != case.case_id
 
 
 def test_the_same_key_answers_as_before_and_for_another_body_refuses(any_store: Store) -> None:
     """Also when the case has moved on; the key counts for its account alone."""
     tell(any_store, paid(), paid(payment(PaymentId("stripe:pi_ben"), account_id=BEN)))
-    case = ask(any_store, wish())
-    assert ask(any_store, wish(), minute=61) == replace(case, version=1)
+    case = ask(any_store, refund_claim())
+    assert ask(any_store, refund_claim(), minute=61) == replace(case, version=1)
     decide(any_store, case, NO)
-    assert ask(any_store, wish(), minute=90).state is CaseState.DECLINED
-    with pytest.raises(AlreadyAsked, match="use a new one"):
-        ask(any_store, wish(Reason.UNRECOGNISED_CHARGE))
-    other = ask(any_store, wish(account_id=BEN, payment_id=PaymentId("stripe:pi_ben")))
+    assert ask(any_store, refund_claim(), minute=90).state is CaseState.DECLINED
+    with pytest.raises(AlreadyRequested, match="use a new one"):
+        ask(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE))
+    other = ask(any_store, refund_claim(account_id=BEN, payment_id=PaymentId("stripe:pi_ben")))
     assert other.case_id != case.case_id
 
 
 def test_there_is_one_open_case_for_each_purchase_and_reason_whatever_the_key_or_name(any_store: Store) -> None:
     """The refusal names the open one; another reason is another case."""
     tell(any_store, paid(), says(names=(PI, CH)))
-    case = ask(any_store, wish())
+    case = ask(any_store, refund_claim())
     for number, name in enumerate((PI, CH)):
-        with pytest.raises(AlreadyAsked) as refusal:
-            ask(any_store, wish(key=f"other_{number}", payment_id=name))
+        with pytest.raises(AlreadyRequested) as refusal:
+            ask(any_store, refund_claim(key=f"other_{number}", payment_id=name))
         assert refusal.value.subject == case.case_id
-    assert ask(any_store, wish(Reason.UNRECOGNISED_CHARGE, key="key_3")).case_id != case.case_id
+    assert ask(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_3")).case_id != case.case_id
     assert len(account(any_store).cases) == 2
 
 
@@ -174,15 +181,15 @@ def test_another_accounts_purchase_and_case_are_not_found_anywhere(any_store: St
     """They are not told apart from what is not there, and nothing is written."""
     mine = PaymentId("stripe:pi_ben")
     tell(any_store, paid(ordered(any_store)), paid(payment(mine, account_id=BEN)))
-    case = ask(any_store, wish(Reason.WITHDRAWAL, is_declaration=True))
+    case = ask(any_store, refund_claim(RefundReason.WITHDRAWAL, is_declaration=True))
     unknown = PaymentId("stripe:pi_none")
     messages = []
     for payment_id in (PI, unknown):
         with pytest.raises(NotFound) as refusal:
-            ask(any_store, wish(account_id=BEN, payment_id=payment_id))
+            ask(any_store, refund_claim(account_id=BEN, payment_id=payment_id))
         messages.append(str(refusal.value).replace(payment_id, "…"))
         with pytest.raises(NotFound):
-            preview(BEN, payment_id, Reason.WITHDRAWAL, any_store, POLICY, now=at(60))
+            preview(BEN, payment_id, RefundReason.WITHDRAWAL, any_store, POLICY, now=at(60))
     assert messages[0] == messages[1]
     with pytest.raises(NotFound):
         read_case(BEN, case.case_id, any_store)
@@ -191,7 +198,7 @@ def test_another_accounts_purchase_and_case_are_not_found_anywhere(any_store: St
     with pytest.raises(NotFound):
         add_evidence(BEN, case.case_id, "screen.png", 3, any_store)
     with pytest.raises(NotFound):
-        account_of("case_none", any_store)
+        account_of_case("case_none", any_store)
     assert read_case(ADA, case.case_id, any_store) == replace(case, version=1)
     assert not account(any_store, BEN).cases
 
@@ -199,10 +206,10 @@ def test_another_accounts_purchase_and_case_are_not_found_anywhere(any_store: St
 def test_evidence_is_noted_up_to_its_limit_while_the_case_is_open(any_store: Store) -> None:
     """Each name once; then refused, and refused once the case has ended."""
     tell(any_store, paid())
-    case = ask(any_store, wish())
+    case = ask(any_store, refund_claim())
     for number in range(3):
         add_evidence(ADA, case.case_id, f"{number}.png", 3, any_store)
-    with pytest.raises(Refused, match="3 files"):
+    with pytest.raises(RequestRefused, match="3 files"):
         add_evidence(ADA, case.case_id, "4.png", 3, any_store)
     assert read_case(ADA, case.case_id, any_store).evidence == ("0.png", "1.png", "2.png")
     assert decide(any_store, case, NO).evidence == ("0.png", "1.png", "2.png")
@@ -213,25 +220,31 @@ def test_evidence_is_noted_up_to_its_limit_while_the_case_is_open(any_store: Sto
 def test_a_clear_case_whose_evidence_differs_from_the_ledger_goes_to_a_person(any_store: Store) -> None:
     """With what differs, and with what the policy would have done; a person may then approve it."""
     tell(any_store, paid(RENEWED))
-    told = Told(email="bob@example.com", charged_on=at(60 * 24 * 5).date(), reference="in_9")
-    case = ask(any_store, wish(Reason.MISTAKEN_RENEWAL, payment_id=IN, told=told, email="ada@example.com"))
+    told = SubmittedEvidence(email="bob@example.com", charged_on=at(60 * 24 * 5).date(), reference="in_9")
+    case = ask(
+        any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, told=told, email="ada@example.com")
+    )
     assert is_at(any_store, case) is CaseState.IN_REVIEW
     assert len(case.mismatches) == 3
     assert case.decision
-    assert case.decision.recommended is Outcome.APPROVE
+    assert case.decision.recommended is DecisionOutcome.APPROVE
     assert account(any_store).spendable(at(60)) == 1000, "nothing is reserved yet"
-    fitting = Told(email="ADA@example.com", charged_on=at(60 * 24).date(), reference="in_1")
-    other = replace(RENEWED, payment_id=PaymentId("stripe:in_2"), claim="period/stripe:sub_1/2026-12-01T00:00:00Z")
+    fitting = SubmittedEvidence(email="ADA@example.com", charged_on=at(60 * 24).date(), reference="in_1")
+    other = replace(
+        RENEWED, payment_id=PaymentId("stripe:in_2"), fulfilment_key="period/stripe:sub_1/2026-12-01T00:00:00Z"
+    )
     tell(any_store, paid(other))
     fitting = replace(fitting, reference="in_2")
-    clear = wish(Reason.MISTAKEN_RENEWAL, payment_id=other.payment_id, told=fitting, email="ada@example.com", key="2")
+    clear = refund_claim(
+        RefundReason.MISTAKEN_RENEWAL, payment_id=other.payment_id, told=fitting, email="ada@example.com", key="2"
+    )
     assert is_at(any_store, ask(any_store, clear)) is CaseState.APPROVED
 
 
 def test_a_person_approves_a_part_and_a_second_click_changes_nothing(any_store: Store) -> None:
     """One approval, one intent, one record of the act; another verdict by then is refused."""
     tell(any_store, paid())
-    case = ask(any_store, wish())
+    case = ask(any_store, refund_claim())
     assert is_at(any_store, case) is CaseState.IN_REVIEW
     first = decide(any_store, case, HALF)
     assert decide(any_store, case, HALF, minute=71) == replace(first, version=2)
@@ -241,26 +254,26 @@ def test_a_person_approves_a_part_and_a_second_click_changes_nothing(any_store: 
             decide(any_store, case, verdict, actor=actor)
     assert account(any_store).spendable(at(80)) == 500
     acts = kept(any_store, f"ACCOUNT#{ADA}", "ACT#")
-    assert [(act.actor, act.act, act.subject) for act in acts if isinstance(act, Act)] == [
+    assert [(act.actor, act.act, act.subject) for act in acts if isinstance(act, AuditRecord)] == [
         ("sam", "decide:approve", case.case_id)
     ]
-    assert dossier_of(case.case_id, any_store)[0].decided_by == "sam"
+    assert case_context_of(case.case_id, any_store)[0].decided_by == "sam"
 
 
 def test_a_decision_is_carried_out_once_under_its_key_whatever_became_of_it_since(any_store: Store) -> None:
     """Its answer was lost, the provider refused it: a repetition is no new decision, one under a new key is."""
     tell(any_store, paid())
-    case = decide(any_store, ask(any_store, wish()), HALF, key="click_1")
+    case = decide(any_store, ask(any_store, refund_claim()), HALF, key="click_1")
     assert decide(any_store, case, HALF, minute=71, key="click_2").approvals == 1
     provider = FakeProvider()
     provider.faults.append(ProviderRefused("charge_expired", "No."))
-    assert send(any_store, provider, case) is Issued.ABANDONED
+    assert send(any_store, provider, case) is SendResult.ABANDONED
     for key in ("click_1", "click_2"):
         again = decide(any_store, case, HALF, minute=90, key=key)
         assert (again.state, again.approvals) == (CaseState.IN_REVIEW, 1)
     assert is_at(any_store, case) is CaseState.IN_REVIEW
     for verdict, actor in ((NO, "sam"), (HALF, "eve")):
-        with pytest.raises(AlreadyAsked, match="use a new one"):
+        with pytest.raises(AlreadyRequested, match="use a new one"):
             decide(any_store, case, verdict, actor=actor, key="click_1")
     assert decide(any_store, case, HALF, minute=91, key="click_3").approvals == 2
     assert is_at(any_store, case) is CaseState.APPROVED
@@ -269,7 +282,7 @@ def test_a_decision_is_carried_out_once_under_its_key_whatever_became_of_it_sinc
 def test_a_person_gives_credits_instead_of_money(any_store: Store) -> None:
     """They are goodwill, in a lot that never lapses; the payment could still be refunded for another reason."""
     tell(any_store, paid())
-    case = ask(any_store, wish())
+    case = ask(any_store, refund_claim())
     decide(any_store, case, INSTEAD)
     decide(any_store, case, INSTEAD)
     assert is_at(any_store, case) is CaseState.REPLACED
@@ -281,47 +294,51 @@ def test_a_person_gives_credits_instead_of_money(any_store: Store) -> None:
 def test_what_a_person_declined_is_remembered_for_the_same_reason(any_store: Store) -> None:
     """The same wish is declined by itself in that person's words; another reason is looked at."""
     tell(any_store, paid())
-    decide(any_store, ask(any_store, wish()), NO)
-    again = ask(any_store, wish(key="key_2"), minute=90)
+    decide(any_store, ask(any_store, refund_claim()), NO)
+    again = ask(any_store, refund_claim(key="key_2"), minute=90)
     assert again.state is CaseState.DECLINED
     assert again.decision
     assert "It was used." in again.decision.reasons
-    assert ask(any_store, wish(Reason.UNRECOGNISED_CHARGE, key="key_3")).state is CaseState.IN_REVIEW
+    assert ask(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_3")).state is CaseState.IN_REVIEW
 
 
 def test_no_person_can_give_back_more_than_is_left_or_while_a_dispute_is_open(any_store: Store) -> None:
     """Refused with what would be right; nothing is changed by it."""
     tell(any_store, paid(), says(refund(500), names=(PI,)))
-    case = ask(any_store, wish())
+    case = ask(any_store, refund_claim())
     for money_minor in (1501, 0, -5):
-        with pytest.raises(Refused, match="1500"):
+        with pytest.raises(RequestRefused, match="1500"):
             decide(any_store, case, replace(HALF, money_minor=money_minor))
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         decide(any_store, case, replace(INSTEAD, credits=0))
     tell(any_store, says(refund(400, refund_id="re_2", state=RefundState.PENDING), names=(PI,)))
-    with pytest.raises(Refused, match="1100"):
+    with pytest.raises(RequestRefused, match="1100"):
         decide(any_store, case, replace(HALF, money_minor=1200))
     tell(any_store, says(dispute(amount_minor=100), names=(PI,)))
-    with pytest.raises(Refused, match="dispute"):
+    with pytest.raises(RequestRefused, match="dispute"):
         decide(any_store, case, HALF)
     with pytest.raises(CaseClosed):
-        decide(any_store, case, replace(NO, outcome=Outcome.WAIT))
+        decide(any_store, case, replace(NO, outcome=DecisionOutcome.WAIT))
     assert is_at(any_store, case) is CaseState.IN_REVIEW
     assert read_case(ADA, case.case_id, any_store).version == 1
 
 
 def test_a_duplicate_charge_waits_for_its_settling_time_and_is_refunded_then(any_store: Store) -> None:
     """Until then a lower payment may still come; decided once, however often the job runs."""
-    tell(any_store, paid(payment(PI, claim="order/ord_1")), paid(payment(IN, claim="order/ord_1", minute=1)))
-    case = ask(any_store, wish(Reason.CHARGED_TWICE, payment_id=IN), minute=5)
+    tell(
+        any_store,
+        paid(payment(PI, fulfilment_key="order/ord_1")),
+        paid(payment(IN, fulfilment_key="order/ord_1", minute=1)),
+    )
+    case = ask(any_store, refund_claim(RefundReason.CHARGED_TWICE, payment_id=IN), minute=5)
     assert is_at(any_store, case) is CaseState.REQUESTED
     assert case.decide_at == at(1) + POLICY.duplicate_settling
-    assert decide_waiting(any_store, POLICY, now=at(15)) == []
+    assert decide_deferred(any_store, POLICY, now=at(15)) == []
     with pytest.raises(CaseClosed):
         decide(any_store, case, HALF)
-    (decided,) = decide_waiting(any_store, POLICY, now=at(17))
+    (decided,) = decide_deferred(any_store, POLICY, now=at(17))
     assert (decided.case_id, is_at(any_store, case)) == (case.case_id, CaseState.APPROVED)
-    assert decide_waiting(any_store, POLICY, now=at(18)) == []
+    assert decide_deferred(any_store, POLICY, now=at(18)) == []
     assert kept(any_store, "SETTLING", "WAITING#") == ()
     assert account(any_store).spendable(at(20)) == 1000, "a duplicate granted nothing, so nothing is reserved"
 
@@ -329,16 +346,16 @@ def test_a_duplicate_charge_waits_for_its_settling_time_and_is_refunded_then(any
 def test_a_withdrawal_is_declared_then_confirmed_and_decided_once(any_store: Store) -> None:
     """A declaration decides nothing; confirming again changes nothing; other cases can't be confirmed."""
     tell(any_store, paid(ordered(any_store)))
-    declared = wish(Reason.WITHDRAWAL, is_declaration=True)
+    declared = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
     case = ask(any_store, declared)
     assert (is_at(any_store, case), case.decision, list(outbox(any_store))) == (CaseState.DECLARED, None, [])
-    with pytest.raises(AlreadyAsked):
+    with pytest.raises(AlreadyRequested):
         ask(any_store, replace(declared, key="key_2"))
     confirmed = confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=at(62))
     assert confirmed.confirmed_at == at(62)
     assert is_at(any_store, case) is CaseState.APPROVED
     assert confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=at(63)) == replace(confirmed, version=2)
-    other = ask(any_store, wish(Reason.UNRECOGNISED_CHARGE, key="key_3"))
+    other = ask(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_3"))
     with pytest.raises(NotFound):
         confirm_withdrawal(ADA, other.case_id, any_store, POLICY, now=at(63))
 
@@ -347,18 +364,18 @@ def test_a_case_follows_its_refund_to_the_end(any_store: Store) -> None:
     """Issued once the provider has it, settled once its webhook says so; the reservation became the clawback."""
     provider = FakeProvider(is_reviewed=True)
     tell(any_store, paid())
-    case = decide(any_store, ask(any_store, wish()), HALF)
+    case = decide(any_store, ask(any_store, refund_claim()), HALF)
     assert follow(PI, any_store, now=at(75)) == []
-    assert send(any_store, provider, case) is Issued.SENT
+    assert send(any_store, provider, case) is SendResult.SENT
     assert is_at(any_store, case) is CaseState.ISSUED
     assert hears(any_store, provider, RefundState.PENDING) == []
     assert account(any_store).balance == 1000
     (settled,) = hears(any_store, provider, RefundState.SUCCEEDED)
-    assert (settled.state, is_at(any_store, case)) == (CaseState.SETTLED, CaseState.SETTLED)
+    assert (settled.state, is_at(any_store, case)) == (CaseState.REFUNDED, CaseState.REFUNDED)
     assert follow(PI, any_store, now=LATER) == []
     stored = account(any_store)
     assert (stored.balance, stored.spendable(LATER)) == (500, 500)
-    assert send(any_store, provider, case) is Issued.GONE
+    assert send(any_store, provider, case) is SendResult.GONE
     assert provider.refunded_minor == 1000
 
 
@@ -366,10 +383,10 @@ def test_a_refund_that_fails_after_it_settled_gives_back_and_a_person_decides_an
     """The case is open, marked and in the queue again; approved anew it has a tag of its own."""
     provider = FakeProvider()
     tell(any_store, paid())
-    case = decide(any_store, ask(any_store, wish()), HALF)
+    case = decide(any_store, ask(any_store, refund_claim()), HALF)
     send(any_store, provider, case)
     hears(any_store, provider, RefundState.SUCCEEDED)
-    other = ask(any_store, wish(key="key_2"), minute=90)
+    other = ask(any_store, refund_claim(key="key_2"), minute=90)
     (failed,) = hears(any_store, provider, RefundState.FAILED)
     assert (failed.state, is_at(any_store, case)) == (CaseState.IN_REVIEW, CaseState.IN_REVIEW)
     assert is_at(any_store, other) is CaseState.IN_REVIEW, "the one that was opened meanwhile keeps its own mark"
@@ -377,9 +394,9 @@ def test_a_refund_that_fails_after_it_settled_gives_back_and_a_person_decides_an
     anew = decide(any_store, case, HALF, minute=100)
     assert anew.tag != case.tag
     assert account(any_store).spendable(LATER) == 500
-    assert send(any_store, provider, anew, minute=110) is Issued.SENT
+    assert send(any_store, provider, anew, minute=110) is SendResult.SENT
     hears(any_store, provider, RefundState.SUCCEEDED)
-    assert is_at(any_store, case) is CaseState.SETTLED
+    assert is_at(any_store, case) is CaseState.REFUNDED
     assert is_at(any_store, other) is CaseState.IN_REVIEW
     assert account(any_store).balance == 500
 
@@ -388,12 +405,12 @@ def test_the_webhook_may_come_before_the_providers_answer(any_store: Store) -> N
     """It settles the case; the answer then adds nothing."""
     provider = FakeProvider(faults=[AnswerLost("time-out")])
     tell(any_store, paid())
-    case = decide(any_store, ask(any_store, wish()), HALF)
-    assert send(any_store, provider, case) is Issued.UNCLEAR
+    case = decide(any_store, ask(any_store, refund_claim()), HALF)
+    assert send(any_store, provider, case) is SendResult.UNCLEAR
     assert is_at(any_store, case) is CaseState.APPROVED
     (settled,) = hears(any_store, provider, RefundState.SUCCEEDED)
-    assert (settled.state, is_at(any_store, case)) == (CaseState.SETTLED, CaseState.SETTLED)
-    assert send(any_store, provider, case, minute=90) is Issued.GONE
+    assert (settled.state, is_at(any_store, case)) == (CaseState.REFUNDED, CaseState.REFUNDED)
+    assert send(any_store, provider, case, minute=90) is SendResult.GONE
     assert provider.calls == [f"send {case.tag}"]
 
 
@@ -401,11 +418,11 @@ def test_an_intent_whose_refund_has_ended_brings_its_case_along(any_store: Store
     """The webhook's follow-up was lost; the sweep finds the intent and does not send again."""
     provider = FakeProvider(faults=[AnswerLost("time-out")])
     tell(any_store, paid())
-    case = decide(any_store, ask(any_store, wish()), HALF)
+    case = decide(any_store, ask(any_store, refund_claim()), HALF)
     send(any_store, provider, case)
     tell(any_store, says(provider.becomes(RefundState.SUCCEEDED), names=(PI,)))
-    assert send(any_store, provider, case, minute=90) is Issued.GONE
-    assert is_at(any_store, case) is CaseState.SETTLED
+    assert send(any_store, provider, case, minute=90) is SendResult.GONE
+    assert is_at(any_store, case) is CaseState.REFUNDED
     assert provider.refunded_minor == 1000
 
 
@@ -413,16 +430,16 @@ def test_a_refund_that_was_given_up_but_sent_settles_its_case(any_store: Store) 
     """The provider showed it late and refused the second one; what it says in the end stands."""
     provider = FakeProvider("paddle", {PI: 1000}, faults=[AnswerLost("time-out")], is_late=True)
     tell(any_store, paid(payment(paid_minor=1000)))
-    case = decide(any_store, ask(any_store, wish()), HALF)
-    assert send(any_store, provider, case) is Issued.UNCLEAR
-    assert send(any_store, provider, case, minute=90) is Issued.ABANDONED
+    case = decide(any_store, ask(any_store, refund_claim()), HALF)
+    assert send(any_store, provider, case) is SendResult.UNCLEAR
+    assert send(any_store, provider, case, minute=90) is SendResult.ABANDONED
     assert is_at(any_store, case) is CaseState.IN_REVIEW
     tell(any_store, says(provider.becomes(RefundState.PENDING), names=(PI,)))
     assert account(any_store).spendable(LATER) == 0, "it is under way: its credits are kept again"
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         decide(any_store, case, HALF)
     hears(any_store, provider, RefundState.SUCCEEDED)
-    assert is_at(any_store, case) is CaseState.SETTLED
+    assert is_at(any_store, case) is CaseState.REFUNDED
     assert account(any_store).balance == 0
 
 
@@ -430,14 +447,14 @@ def test_a_dispute_that_opens_before_sending_stops_it_and_frees_the_credits(any_
     """A person decides; once the dispute is won the refund can be approved anew."""
     provider = FakeProvider()
     tell(any_store, paid())
-    case = decide(any_store, ask(any_store, wish()), HALF)
+    case = decide(any_store, ask(any_store, refund_claim()), HALF)
     tell(any_store, says(dispute(), names=(PI,)))
-    assert send(any_store, provider, case) is Issued.ABANDONED
+    assert send(any_store, provider, case) is SendResult.ABANDONED
     assert (is_at(any_store, case), provider.calls) == (CaseState.IN_REVIEW, [])
     tell(any_store, says(dispute(DisputeState.WON, minute=90), names=(PI,)))
     assert account(any_store).spendable(LATER) == 1000
     anew = decide(any_store, case, HALF, minute=100)
-    assert send(any_store, provider, anew, minute=110) is Issued.SENT
+    assert send(any_store, provider, anew, minute=110) is SendResult.SENT
     assert provider.refunded_minor == 1000
 
 
@@ -447,10 +464,10 @@ def test_no_refund_is_sent_for_which_others_left_no_room(any_store: Store) -> No
         name = PaymentId(f"stripe:pi_{number}")
         provider = FakeProvider()
         tell(any_store, paid(payment(name)))
-        case = decide(any_store, ask(any_store, wish(payment_id=name, key=name)), HALF)
+        case = decide(any_store, ask(any_store, refund_claim(payment_id=name, key=name)), HALF)
         elsewhere = refund(1500, refund_id=f"re_{number}", state=state)
         tell(any_store, says(elsewhere, names=(name,)))
-        assert send(any_store, provider, case) is Issued.ABANDONED
+        assert send(any_store, provider, case) is SendResult.ABANDONED
         assert (is_at(any_store, case), provider.calls) == (CaseState.IN_REVIEW, [])
 
 
@@ -458,24 +475,24 @@ def test_a_refund_that_ends_a_subscription_stops_its_renewals_first(any_store: S
     """A refund by itself ends nothing."""
     provider = FakeProvider(paid_minor={IN: 2000})
     tell(any_store, paid(RENEWED))
-    case = ask(any_store, wish(Reason.MISTAKEN_RENEWAL, payment_id=IN))
-    assert send(any_store, provider, case) is Issued.SENT
+    case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
+    assert send(any_store, provider, case) is SendResult.SENT
     assert provider.calls == ["stop sub_1", f"send {case.tag}"]
 
 
 def test_holds_are_laid_and_lifted_with_the_record_of_who_and_why(any_store: Store) -> None:
     """Once each; a hold stops every draw; no hold lies on an account that is not there."""
     tell(any_store, paid())
-    assert lay_hold("support:chargebacks", ADA, "sam", any_store, why="three cards", now=at(60))
-    assert not lay_hold("support:chargebacks", ADA, "eve", any_store, why="again", now=at(61))
+    assert place_hold("support:chargebacks", ADA, "sam", any_store, why="three cards", now=at(60))
+    assert not place_hold("support:chargebacks", ADA, "eve", any_store, why="again", now=at(61))
     with pytest.raises(AccountSuspended):
-        spend(ADA, "run_1", 1, any_store, now=at(62))
+        draw_credits(ADA, "run_1", 1, any_store, now=at(62))
     assert lift_hold("support:chargebacks", ADA, "eve", any_store, why="explained", now=at(63))
     assert not lift_hold("support:chargebacks", ADA, "eve", any_store, why="explained", now=at(64))
-    spend(ADA, "run_1", 1, any_store, now=at(65))
+    draw_credits(ADA, "run_1", 1, any_store, now=at(65))
     with pytest.raises(NotFound):
-        lay_hold("support:x", BEN, "sam", any_store, why="", now=at(60))
-    acts = [act for act in kept(any_store, f"ACCOUNT#{ADA}", "ACT#") if isinstance(act, Act)]
+        place_hold("support:x", BEN, "sam", any_store, why="", now=at(60))
+    acts = [act for act in kept(any_store, f"ACCOUNT#{ADA}", "ACT#") if isinstance(act, AuditRecord)]
     assert [(act.actor, act.act, act.why) for act in acts] == [
         ("sam", "hold", "three cards"),
         ("eve", "lift", "explained"),
@@ -490,20 +507,24 @@ def test_failed_runs_are_listed_in_order_and_count_for_a_technical_problem(any_s
             tell(any_store, paid(payment(PaymentId("stripe:pi_0"), minute=-60)))
         if number == 2:
             tell(any_store, paid(payment(minute=15)))
-        spend(ADA, f"run_{number}", 100, any_store, now=spend_at)
+        draw_credits(ADA, f"run_{number}", 100, any_store, now=spend_at)
         for _ in range(2):
             fail_run(ADA, f"run_{number}", any_store, now=spend_at, error=f"E{number}")
     listed = [run for run in kept(any_store, f"ACCOUNT#{ADA}", "FAILED#") if isinstance(run, FailedRun)]
     assert [(run.run_id, run.credits, run.error) for run in listed] == [(f"run_{n}", 100, f"E{n}") for n in range(5)]
-    decision = preview(ADA, PI, Reason.TECHNICAL_PROBLEM, any_store, POLICY, now=at(60))
-    assert (decision.outcome, decision.recommended, decision.credits) == (Outcome.REVIEW, Outcome.REPLACE, 300)
+    decision = preview(ADA, PI, RefundReason.TECHNICAL_PROBLEM, any_store, POLICY, now=at(60))
+    assert (decision.outcome, decision.recommended, decision.credits) == (
+        DecisionOutcome.REVIEW,
+        DecisionOutcome.REPLACE,
+        300,
+    )
 
 
-def request(*, key: str = "key_1", consent: Consent | None = None, **other: str) -> Request:
+def request(*, key: str = "key_1", consent: Consent | None = None, **other: str) -> OrderRequest:
     """A request for a pack, unless told otherwise."""
     asked = {"provider": "stripe", "product_id": "pack_1000", "currency": "USD", "policy_version": POLICY.version}
     asked |= other
-    return Request(
+    return OrderRequest(
         account_id=ADA,
         country="DE",
         is_business=False,
@@ -514,7 +535,7 @@ def request(*, key: str = "key_1", consent: Consent | None = None, **other: str)
     )
 
 
-def order(store: Store, wanted: Request, provider: FakeProvider, *, now: datetime = LATER) -> Order:
+def order(store: Store, wanted: OrderRequest, provider: FakeProvider, *, now: datetime = LATER) -> Order:
     """Place an order."""
     return place_order(
         wanted,
@@ -536,7 +557,7 @@ def test_an_order_is_made_once_for_a_key(any_store: Store) -> None:
     again = order(any_store, request(), provider, now=LATER + timedelta(hours=1))
     assert (again.order_id, again.checkout, again.made_at) == (made.order_id, made.checkout, LATER)
     assert len(provider.calls) == 1
-    with pytest.raises(AlreadyAsked):
+    with pytest.raises(AlreadyRequested):
         order(any_store, request(currency="EUR"), provider)
     assert order(any_store, request(key="key_2"), provider).order_id != made.order_id
 
@@ -601,7 +622,7 @@ def test_a_consent_is_confirmed_once_and_ends_the_right_for_what_was_used(any_st
     assert again.consent
     assert (again.consent.confirmation_id, again.checkout) == ("msg_1", made.checkout)
     plain = order(any_store, request(key="key_2"), provider)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         confirm_consent(plain.order_id, "msg_1", any_store)
 
 
@@ -618,27 +639,27 @@ class _Confirming(FakeProvider):
         return super().make_checkout(order, product, success_url=success_url, cancel_url=cancel_url)
 
 
-def reasons() -> Iterator[tuple[Reason, PaymentId, int]]:
+def reasons() -> Iterator[tuple[RefundReason, PaymentId, int]]:
     """Every reason, and how many round trips a request may take: by the purchase's id, and by another name of it."""
-    for reason in Reason:
+    for reason in RefundReason:
         yield reason, PI, 5
         # A second charge is looked for among the account's purchases: an index and what it leads to.
-        yield reason, CH, 6 if reason is Reason.CHARGED_TWICE else 5
+        yield reason, CH, 6 if reason is RefundReason.CHARGED_TWICE else 5
 
 
 @pytest.mark.parametrize(("reason", "name", "budget"), list(reasons()))
-def test_a_refund_request_takes_at_most_five_round_trips(reason: Reason, name: PaymentId, budget: int) -> None:
+def test_a_refund_request_takes_at_most_five_round_trips(reason: RefundReason, name: PaymentId, budget: int) -> None:
     """With an order, a lot that has left the account, and failed runs."""
     store = FakeStore()
     tell(store, paid(ordered(store)), says(names=(PI, CH)))
-    spend(ADA, "run_1", 500, store, now=at(10))
+    draw_credits(ADA, "run_1", 500, store, now=at(10))
     fail_run(ADA, "run_1", store, now=at(11))
-    spend(ADA, "run_2", 1000, store, now=at(12))
+    draw_credits(ADA, "run_2", 1000, store, now=at(12))
     store.round_trips = 0
-    ask(store, wish(reason, payment_id=name))
+    ask(store, refund_claim(reason, payment_id=name))
     assert store.round_trips <= budget
     store.round_trips = 0
-    ask(store, wish(reason, payment_id=name))
+    ask(store, refund_claim(reason, payment_id=name))
     assert store.round_trips <= 4, "asked again it is only read"
 
 
@@ -647,7 +668,7 @@ def test_a_draw_takes_at_most_two_round_trips() -> None:
     store = FakeStore()
     tell(store, *(paid(payment(PaymentId(f"stripe:pi_{number}"))) for number in range(5)))
     store.round_trips = 0
-    spend(ADA, "run_1", 2500, store, now=LATER)
+    draw_credits(ADA, "run_1", 2500, store, now=LATER)
     assert store.round_trips == 2
-    spend(ADA, "run_1", 2500, store, now=LATER)
+    draw_credits(ADA, "run_1", 2500, store, now=LATER)
     assert store.round_trips == 3

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.book import lift_hold
-from ledger.errors import AccountSuspended, InsufficientCredits
-from ledger.events import Outcome, ParkReason, Receipt
-from ledger.facts import DisputeState, RefundState
-from ledger.ports import Commit, Keys, Pointer, Store
-from ledger.usage import spend
-from tests.builders import ADA, CH, IN, LATER, NOON, PI, at, dispute, paid, payment, refund, says, tell
+from ledger.domain.errors import AccountSuspended, InsufficientCredits
+from ledger.domain.facts import DisputeState, RefundState
+from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
+from ledger.ports.commit import Commit, PaymentPointer
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.holds import lift_hold
+from ledger.usecases.usage import draw_credits
+from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI, at, dispute, paid, payment, refund, says, tell
 
 
 def account(store: Store):  # type: ignore[no-untyped-def]
@@ -25,8 +27,8 @@ def parked(number: int = 1) -> Receipt:
         event_id=f"evt_parked_{number}",
         event_type="invoice.paid",
         occurred_at=NOON,
-        heard_at=LATER,
-        outcome=Outcome.PARKED,
+        received_at=LATER,
+        outcome=RecordOutcome.PARKED,
         body_sha256="0" * 64,
         customer_id=f"stripe:cus_{number}",
         parked_reason=ParkReason.UNKNOWN_PRICE,
@@ -39,7 +41,7 @@ def test_a_grant_is_written_once_however_often_it_is_heard(any_store: Store) -> 
     """The same event again, and another event of the same payment, find it booked."""
     event = paid()
     outcomes = [recorded.outcome for recorded in tell(any_store, event, event, paid())]
-    assert outcomes == [Outcome.BOOKED, Outcome.ALREADY_BOOKED, Outcome.ALREADY_BOOKED]
+    assert outcomes == [RecordOutcome.BOOKED, RecordOutcome.ALREADY_BOOKED, RecordOutcome.ALREADY_BOOKED]
     assert account(any_store).balance == 1000
     assert len(list(any_store.entries(ADA))) == 1
 
@@ -48,25 +50,25 @@ def test_another_event_of_a_payment_that_knows_more_names_links_them(any_store: 
     """It books nothing more; what is said under the new name finds the payment."""
     linking = replace(paid(), names=(PI, CH))
     outcomes = [recorded.outcome for recorded in tell(any_store, paid(), linking, says(refund(500), names=(CH,)))]
-    assert outcomes == [Outcome.BOOKED] * 3
+    assert outcomes == [RecordOutcome.BOOKED] * 3
     assert account(any_store).balance == 750
     assert len(list(any_store.entries(ADA))) == 2
 
 
 def test_everything_read_back_equals_what_was_written(any_store: Store) -> None:
     """Facts, names, lots, holds, flags, claims and entries survive the way into the store and out again."""
-    settled = payment(claim="order/ord_1", overcharge_minor=100, expires_at=at(60 * 24 * 60))
+    settled = payment(fulfilment_key="order/ord_1", overcharge_minor=100, expires_at=at(60 * 24 * 60))
     tell(any_store, paid(settled), says(refund(600), dispute(), minute=21))
     known = any_store.read(
         Keys(frozenset({PI, CH}), frozenset({ADA}), frozenset({"order/ord_1"}), frozenset(), frozenset())
     )
     purchase = known.home_of(CH)
     assert purchase is not None
-    assert known.payments[CH] == Pointer(name=CH, to=PI, account_id=ADA)
+    assert known.payments[CH] == PaymentPointer(name=CH, to=PI, account_id=ADA)
     assert purchase.payment == settled
     assert purchase.facts == {fact.key: fact for fact in (settled, refund(600), dispute())}
     assert purchase.names == {PI, CH}
-    assert known.claims["order/ord_1"].payment_id == PI
+    assert known.fulfilment_keys["order/ord_1"].payment_id == PI
     lot = known.accounts[ADA].lots["order/ord_1/0"]
     assert (lot.granted, lot.refunded, lot.is_frozen) == (1000, 263, True)
     assert set(known.accounts[ADA].holds) == {"dispute:stripe:dp_1"}
@@ -80,7 +82,7 @@ def test_everything_read_back_equals_what_was_written(any_store: Store) -> None:
 def test_facts_that_come_first_wait_for_their_payment(any_store: Store) -> None:
     """A refund and a dispute are heard before the payment; it takes their effect in one write."""
     waiting = tell(any_store, says(refund(500)), says(dispute(DisputeState.LOST)))
-    assert [recorded.outcome for recorded in waiting] == [Outcome.WAITING, Outcome.WAITING]
+    assert [recorded.outcome for recorded in waiting] == [RecordOutcome.WAITING, RecordOutcome.WAITING]
     tell(any_store, paid())
     stored = account(any_store)
     assert (stored.balance, stored.status) == (0, "suspended")
@@ -112,12 +114,15 @@ def test_an_event_that_repeats_a_payment_and_names_its_charge_is_a_link_too(any_
 
 def test_the_lower_payment_of_an_order_is_the_original_whichever_comes_first(any_store: Store) -> None:
     """The later one is a duplicate charge; when the earlier comes late the grant is re-attributed, no credits move."""
-    late, early = payment(PI, claim="order/ord_1", minute=5), payment(IN, claim="order/ord_1", minute=1)
+    late, early = (
+        payment(PI, fulfilment_key="order/ord_1", minute=5),
+        payment(IN, fulfilment_key="order/ord_1", minute=1),
+    )
     tell(any_store, paid(late), paid(early))
     assert account(any_store).balance == 1000
     assert len(list(any_store.entries(ADA))) == 1
-    known = any_store.read(Keys(frozenset({PI, IN}), claims=frozenset({"order/ord_1"})))
-    assert known.claims["order/ord_1"].payment_id == IN
+    known = any_store.read(Keys(frozenset({PI, IN}), fulfilment_keys=frozenset({"order/ord_1"})))
+    assert known.fulfilment_keys["order/ord_1"].payment_id == IN
     assert {name: item.is_duplicate for name, item in known.payments.items()} == {PI: True, IN: False}  # type: ignore[union-attr]
     tell(any_store, says(refund(2000), names=(PI,)))
     assert account(any_store).balance == 1000, "the duplicate granted nothing, so its refund takes nothing back"
@@ -126,17 +131,17 @@ def test_the_lower_payment_of_an_order_is_the_original_whichever_comes_first(any
 def test_a_run_draws_once_and_never_more_than_there_is(any_store: Store) -> None:
     """The same run again draws nothing; too much draws nothing; a hold stops every draw."""
     tell(any_store, paid())
-    first = spend(ADA, "run_1", 300, any_store, now=LATER)
-    assert spend(ADA, "run_1", 300, any_store, now=LATER) == first
+    first = draw_credits(ADA, "run_1", 300, any_store, now=LATER)
+    assert draw_credits(ADA, "run_1", 300, any_store, now=LATER) == first
     with pytest.raises(InsufficientCredits):
-        spend(ADA, "run_2", 701, any_store, now=LATER)
+        draw_credits(ADA, "run_2", 701, any_store, now=LATER)
     assert account(any_store).balance == 700
-    most = spend(ADA, "run_most", 600, any_store, now=LATER)
-    assert spend(ADA, "run_most", 600, any_store, now=LATER) == most, "100 are left, and yet it was drawn"
+    most = draw_credits(ADA, "run_most", 600, any_store, now=LATER)
+    assert draw_credits(ADA, "run_most", 600, any_store, now=LATER) == most, "100 are left, and yet it was drawn"
     tell(any_store, says(dispute()))
-    assert spend(ADA, "run_most", 600, any_store, now=LATER) == most, "a hold since then changes nothing of it"
+    assert draw_credits(ADA, "run_most", 600, any_store, now=LATER) == most, "a hold since then changes nothing of it"
     with pytest.raises(AccountSuspended):
-        spend(ADA, "run_3", 1, any_store, now=LATER)
+        draw_credits(ADA, "run_3", 1, any_store, now=LATER)
 
 
 def test_a_closed_lot_leaves_the_account_and_comes_back_when_its_refund_fails(any_store: Store) -> None:
@@ -164,7 +169,7 @@ def test_a_parked_event_is_found_again_whole_and_leaves_when_released(any_store:
     assert any_store.commit(Commit(receipt=receipt)) is None
     assert list(any_store.parked_receipts()) == [receipt]
     assert list(any_store.customer_receipts("stripe:cus_1")) == [receipt]
-    released = replace(receipt, outcome=Outcome.BOOKED, parked_reason=None, detail="", body=None)
+    released = replace(receipt, outcome=RecordOutcome.BOOKED, parked_reason=None, detail="", body=None)
     assert any_store.commit(Commit(receipt=released)) is None
     assert list(any_store.parked_receipts()) == []
     refusal = any_store.commit(Commit(receipt=released))

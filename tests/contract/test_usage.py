@@ -4,14 +4,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ledger.accounts import Account
-from ledger.entries import Entry, Kind
-from ledger.errors import AlreadyAsked, InsufficientCredits, NotFound
-from ledger.facts import AccountId, PaymentId, RefundState
-from ledger.ports import Keys, Store
-from ledger.purchases import Purchase
-from ledger.usage import expire_credits, fail_run, spend
-from tests.builders import ADA, IN, LATER, at, paid, payment, refund, says, tell
+from ledger.domain.accounts import Account
+from ledger.domain.entries import Entry, EntryKind
+from ledger.domain.errors import AlreadyRequested, InsufficientCredits, NotFound
+from ledger.domain.facts import RefundState
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.purchases import Purchase
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.usage import draw_credits, fail_run
+from tools.testing.builders import ADA, IN, LATER, at, paid, payment, refund, says, tell
 
 PERIOD = "period/stripe:sub_1/2026-11-01T00:00:00Z"
 END = LATER + timedelta(days=1)
@@ -23,32 +26,32 @@ def account(store: Store) -> Account:
     return store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
 
 
-def kinds(store: Store) -> list[Kind]:
+def kinds(store: Store) -> list[EntryKind]:
     """The kinds of Ada's entries, oldest first."""
     return [entry.kind for entry in store.entries(ADA)][::-1]
 
 
 def subscribed(store: Store, ends_at: datetime = END) -> None:
     """Ada has a pack and a subscription's period, 1,000 credits each."""
-    tell(store, paid(), paid(payment(IN, claim=PERIOD, expires_at=ends_at)))
+    tell(store, paid(), paid(payment(IN, fulfilment_key=PERIOD, expires_at=ends_at)))
 
 
 def test_a_failed_run_gives_back_what_it_drew_once(any_store: Store) -> None:
     """To the lots that it came from, asked however often; and its id can't be drawn with another number."""
     subscribed(any_store)
-    spend(ADA, "run_1", 1200, any_store, now=LATER)
+    draw_credits(ADA, "run_1", 1200, any_store, now=LATER)
     failed = [fail_run(ADA, "run_1", any_store, now=LATER) for _ in range(2)]
     assert failed[0] == failed[1]
     assert {lot.remaining for lot in account(any_store).lots.values()} == {1000}
-    assert kinds(any_store).count(Kind.RETURN) == 2
-    with pytest.raises(AlreadyAsked, match="drew 1200"):
-        spend(ADA, "run_1", 1, any_store, now=LATER)
+    assert kinds(any_store).count(EntryKind.RETURN) == 2
+    with pytest.raises(AlreadyRequested, match="drew 1200"):
+        draw_credits(ADA, "run_1", 1, any_store, now=LATER)
 
 
 def test_a_run_that_never_drew_cant_fail(any_store: Store) -> None:
     """Nor another account's."""
     subscribed(any_store)
-    spend(ADA, "run_1", 1, any_store, now=LATER)
+    draw_credits(ADA, "run_1", 1, any_store, now=LATER)
     for account_id, run_id in ((ADA, "run_2"), (AccountId("acct_ben"), "run_1")):
         with pytest.raises(NotFound):
             fail_run(account_id, run_id, any_store, now=LATER)
@@ -57,7 +60,7 @@ def test_a_run_that_never_drew_cant_fail(any_store: Store) -> None:
 def test_a_run_that_emptied_a_lot_opens_it_again_when_it_fails(any_store: Store) -> None:
     """The pack had left the account."""
     tell(any_store, paid())
-    spend(ADA, "run_1", 1000, any_store, now=LATER)
+    draw_credits(ADA, "run_1", 1000, any_store, now=LATER)
     assert not account(any_store).lots
     fail_run(ADA, "run_1", any_store, now=LATER)
     assert account(any_store).spendable(LATER) == 1000
@@ -66,7 +69,7 @@ def test_a_run_that_emptied_a_lot_opens_it_again_when_it_fails(any_store: Store)
 def test_what_comes_back_to_a_refunded_lot_pays_its_debt(any_store: Store) -> None:
     """The money went back while the run was under way: its credits are not given twice."""
     tell(any_store, paid())
-    spend(ADA, "run_1", 400, any_store, now=LATER)
+    draw_credits(ADA, "run_1", 400, any_store, now=LATER)
     tell(any_store, says(refund(2000)))
     assert account(any_store).shortfall == 400
     fail_run(ADA, "run_1", any_store, now=LATER)
@@ -79,8 +82,8 @@ def test_what_comes_back_to_a_lapsed_lot_lapses(any_store: Store) -> None:
     for number, is_written_down in enumerate((True, False)):
         ada_run = f"run_{number}"
         period = PERIOD.replace("sub_1", f"sub_{number}")
-        tell(any_store, paid(payment(PaymentId(f"stripe:in_{number}"), claim=period, expires_at=END)))
-        spend(ADA, ada_run, 100, any_store, now=LATER)
+        tell(any_store, paid(payment(PaymentId(f"stripe:in_{number}"), fulfilment_key=period, expires_at=END)))
+        draw_credits(ADA, ada_run, 100, any_store, now=LATER)
         if is_written_down:
             expire_credits(any_store, now=AFTER)
         fail_run(ADA, ada_run, any_store, now=AFTER)
@@ -92,11 +95,11 @@ def test_expiry_is_an_instant_and_the_job_only_writes_it_down(any_store: Store) 
     subscribed(any_store)
     assert account(any_store).spendable(END - timedelta(microseconds=1)) == 2000
     with pytest.raises(InsufficientCredits):
-        spend(ADA, "run_1", 1001, any_store, now=END)
+        draw_credits(ADA, "run_1", 1001, any_store, now=END)
     assert expire_credits(any_store, now=END - timedelta(seconds=1)) == {}
     assert expire_credits(any_store, now=AFTER) == {ADA: 1000}
     assert expire_credits(any_store, now=AFTER + timedelta(hours=1)) == {}
-    (entry,) = [entry for entry in any_store.entries(ADA) if entry.kind is Kind.EXPIRE]
+    (entry,) = [entry for entry in any_store.entries(ADA) if entry.kind is EntryKind.EXPIRE]
     assert (entry.credits, entry.occurred_at) == (-1000, END)
     assert next(iter(account(any_store).lots.values())).expires_at is None
 
@@ -114,7 +117,7 @@ def test_what_is_booked_after_its_lapse_lapses_too(any_store: Store) -> None:
     subscribed(any_store)
     expire_credits(any_store, now=days_later)
     other = PERIOD.replace("sub_1", "sub_2")
-    tell(any_store, paid(payment(PaymentId("stripe:in_2"), claim=other, expires_at=END)), now=days_later)
+    tell(any_store, paid(payment(PaymentId("stripe:in_2"), fulfilment_key=other, expires_at=END)), now=days_later)
     assert expire_credits(any_store, now=days_later + timedelta(hours=1)) == {ADA: 1000}
     failed = refund(2000, state=RefundState.FAILED, minute=30)
     tell(any_store, *(says(fact, names=(IN,)) for fact in (refund(2000), failed)), now=days_later + timedelta(days=9))
@@ -154,16 +157,16 @@ def test_pages_of_entries_and_purchases_are_whole_and_newest_first(any_store: St
 def test_what_lapsed_before_it_was_heard_is_written_down_all_the_same(any_store: Store) -> None:
     """A period's payment released from parking after its end; the day of its lapse was done long ago."""
     expire_credits(any_store, now=AFTER + timedelta(days=9))
-    heard_at = AFTER + timedelta(days=10)
-    tell(any_store, paid(payment(IN, claim=PERIOD, expires_at=END)), now=heard_at)
-    assert expire_credits(any_store, now=heard_at + timedelta(hours=1)) == {ADA: 1000}
+    received_at = AFTER + timedelta(days=10)
+    tell(any_store, paid(payment(IN, fulfilment_key=PERIOD, expires_at=END)), now=received_at)
+    assert expire_credits(any_store, now=received_at + timedelta(hours=1)) == {ADA: 1000}
     assert account(any_store).balance == 0
 
 
 def test_what_a_failed_refund_restores_to_a_lapsed_lot_lapses(any_store: Store) -> None:
     """Its lot had nothing left to lapse on the day."""
     failed = refund(2000, state=RefundState.FAILED, minute=30)
-    tell(any_store, paid(payment(IN, claim=PERIOD, expires_at=END)), says(refund(2000), names=(IN,)))
+    tell(any_store, paid(payment(IN, fulfilment_key=PERIOD, expires_at=END)), says(refund(2000), names=(IN,)))
     assert expire_credits(any_store, now=AFTER + timedelta(days=9)) == {}
     tell(any_store, says(failed, names=(IN,)), now=AFTER + timedelta(days=10))
     assert expire_credits(any_store, now=AFTER + timedelta(days=10, hours=1)) == {ADA: 1000}

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from pynamodb.connection import Connection
 
-from ledger.dynamodb import DynamoDBStore
-from ledger.facts import AccountId
+from ledger.domain.ids import AccountId
+from ledger.dynamodb.store import DynamoDBStore
 from tests.conftest import REGION
 from tools.check_build import BUILD, BuiltLayers
-from tools.cloud import Cloud, furnish
+from tools.devserver.cloud import Cloud, furnish
 from tools.ledger import read_world
 from tools.real_runtime import FunctionFailed, RealRuntime, running
 from tools.signing import LOCAL_SECRETS, headers, signed_anew

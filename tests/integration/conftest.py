@@ -9,14 +9,15 @@ import botocore.client
 import pytest
 from moto import mock_aws
 
-from ledger.events import Event, Owner
-from ledger.facts import AccountId, PaymentId, PaymentSettled
+from ledger.domain.events import Event, Owner
+from ledger.domain.facts import PaymentSettled
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.runtime import Runtime, runtime
-from ledger.subscriptions import Subscription, SubscriptionStatus
-from tests.builders import NOON, paid, payment, says, tell
 from tests.conftest import REGION, store_at
-from tests.fakes import FakeProvider
-from tests.frontend import Frontend, supporter
+from tools.testing.builders import NOON, paid, payment, says, tell
+from tools.testing.fakes import FakeProvider
+from tools.testing.frontend import Frontend, supporter
 
 ADA, BOB = AccountId("acct_ada"), AccountId("acct_bob")
 ADAS, BOBS = PaymentId("stripe:pi_ada"), PaymentId("stripe:pi_bob")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from ledger.errors import StoreUnavailable
-from ledger.facts import PaymentId
-from ledger.ports import Commit, Refusal
-from ledger.subscriptions import SubscriptionStatus
-from tests.builders import dispute, says
-from tests.frontend import Frontend, Told, supporter
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.ids import PaymentId
+from ledger.domain.subscriptions import SubscriptionStatus
+from ledger.ports.commit import Commit, Refusal
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World
+from tools.testing.builders import dispute, says
+from tools.testing.frontend import ApiResponse, Frontend, supporter
 
 ORDER = {
     "product_id": "pack_1000",
@@ -31,7 +31,7 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
-def ask(who: Frontend, purchase_id: str, reason: str = "technical_problem", **more: Any) -> Told:
+def ask(who: Frontend, purchase_id: str, reason: str = "technical_problem", **more: Any) -> ApiResponse:
     """A refund request. A technical problem is always for a person."""
     key = more.pop("key", None) or new_key()
     return who.post("/refund-requests", {"purchase_id": purchase_id, "reason": reason, **more}, key=key)

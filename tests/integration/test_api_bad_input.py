@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.frontend import Frontend, Told, deployed
 from tests.integration.conftest import ADA, ADAS, SUBSCRIPTION, World
 from tests.integration.test_api import ORDER, new_key
+from tools.testing.frontend import ApiResponse, Frontend, deployed
 
 CASE = f"case_{'0' * 24}"
 BODIES: dict[str, dict[str, Any]] = {
@@ -72,7 +72,7 @@ def caller(world: World, path: str, scopes: tuple[str, ...]) -> Frontend:
     return world.sam if path.startswith("/support/") else world.ada
 
 
-def send(world: World, path: str, body: bytes, **more: Any) -> Told:
+def send(world: World, path: str, body: bytes, **more: Any) -> ApiResponse:
     """POST this, word for word, to a route with right ids in its path."""
     route = next(route for route in deployed() if (route.method, route.path) == ("POST", path))
     filled = path.replace("{case_id}", CASE).replace("{order_id}", f"ord_{'0' * 24}").replace("{run_id}", "run_1")
@@ -90,7 +90,7 @@ def wrongs(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "surprise", {**body, "surprise": 1}
 
 
-def is_told(told: Told, field: str) -> bool:
+def returns_old_item(told: ApiResponse, field: str) -> bool:
     """Refused, as a problem that names the field; or the field was right after all, and nothing but that was asked."""
     if told.status == 422:
         return any(named == f"body.{field}" or named.startswith(f"body.{field}.") for named in told.fields)
@@ -103,7 +103,7 @@ def test_every_field_that_is_wrong_is_named(world: World, path: str) -> None:
     for field, content in wrongs(BODIES[path]):
         before = world.table()
         told = send(world, path, json.dumps(content).encode())
-        assert is_told(told, field), (path, content, told.status, told.text)
+        assert returns_old_item(told, field), (path, content, told.status, told.text)
         if told.status >= 400:
             assert world.table() == before, (path, content)
 

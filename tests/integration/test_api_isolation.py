@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from ledger.api.cursors import Listing
-from tests.builders import dispute, says
-from tests.frontend import GROUPS_CLAIM, Frontend, Told, deployed, operations, supporter
+from ledger.api.pagination import Listing
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, SUBSCRIPTION, World
 from tests.integration.test_api import ORDER, ask, new_key
+from tools.testing.builders import dispute, says
+from tools.testing.frontend import GROUPS_CLAIM, ApiResponse, Frontend, deployed, operations, supporter
 
 NOBODYS_CASE = f"case_{'0' * 24}"
 
@@ -22,7 +22,7 @@ def case_id(world: World) -> str:
     return made
 
 
-def alike(told: Told, absent: Told, name: str, other: str) -> None:
+def alike(told: ApiResponse, absent: ApiResponse, name: str, other: str) -> None:
     """Another's thing is answered as what does not exist, but for the name that was asked for."""
     assert told.status >= 400
     assert (told.status, told.text.replace(name, "…")) == (absent.status, absent.text.replace(other, "…"))

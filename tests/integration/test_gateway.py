@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
-from tests.races import at_once
 from tools import template as templates
-from tools.authorizers import KeySet
-from tools.gateway import Callers, Gateway, Handler
+from tools.devserver.authorizers import KeySet
+from tools.devserver.gateway import Callers, Gateway, Handler
 from tools.template import TemplateError, parse, routes
+from tools.testing.races import at_once
 
 REGION = "eu-central-1"
 ISSUER = "https://issuer.example"

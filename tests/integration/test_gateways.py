@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from ledger import catalogue
-from ledger.catalogue import Product
-from ledger.errors import (
+from ledger.config import Config
+from ledger.domain import catalogue
+from ledger.domain.catalogue import Product
+from ledger.domain.errors import (
     BillingError,
     CatalogueError,
     ConfigurationError,
@@ -25,14 +26,18 @@ from ledger.errors import (
     ProviderUnavailable,
     StoreUnavailable,
 )
-from ledger.facts import AccountId, OrderId, PaymentId, RefundChanged, RefundedItem, RefundState
-from ledger.orders import Checkout, Order
-from ledger.ports import Gateway, RefundToSend, SentRefund
-from ledger.providers import paddle, stripe, tags
-from ledger.providers.paddle_gateway import PaddleGateway
-from ledger.providers.stripe_gateway import StripeGateway
-from ledger.runtime import SECRETS_TTL_S, Config, Runtime, Secret
-from tools.events import paddle_shapes, stripe_shapes
+from ledger.domain.facts import RefundChanged, RefundedItem, RefundState
+from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.orders import Checkout, Order
+from ledger.ports.gateway import Gateway, RefundToSend, SentRefund
+from ledger.providers import tags
+from ledger.providers.paddle import events as paddle
+from ledger.providers.paddle.client import PaddleGateway
+from ledger.providers.stripe import events as stripe
+from ledger.providers.stripe.client import StripeGateway
+from ledger.runtime import Runtime
+from ledger.secrets import SECRETS_TTL_S, Secret
+from tools.fixtures import paddle_shapes, stripe_shapes
 
 Json = dict[str, Any]
 

@@ -6,22 +6,23 @@ from typing import Any
 
 import pytest
 
-from ledger import catalogue
-from ledger.cases import CaseState, Reason
-from ledger.casework import follow, open_case
-from ledger.facts import AccountId
-from ledger.issuing import Issued, issue, outbox
-from ledger.ordering import Request, confirm_consent, place_order
-from ledger.orders import Consent
-from ledger.ports import Gateway
-from ledger.providers.paddle_gateway import PaddleGateway
-from ledger.providers.stripe_gateway import StripeGateway
-from ledger.usage import spend
-from tests.builders import ADA, POLICY, wish
-from tests.fakes import world
+from ledger.domain import catalogue
+from ledger.domain.ids import AccountId
+from ledger.domain.orders import Consent
+from ledger.domain.refund_cases import CaseState, RefundReason
+from ledger.ports.gateway import Gateway
+from ledger.providers.paddle.client import PaddleGateway
+from ledger.providers.stripe.client import StripeGateway
+from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
+from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.refund_cases.open_case import open_case
+from ledger.usecases.send_refunds import SendResult, outbox, send_refund
+from ledger.usecases.usage import draw_credits
 from tests.integration.test_standins import Webhooks, webhooks
-from tools.life import ShiftedClock
+from tools.devserver.customer_lives import ShiftedClock
 from tools.standins import paddle, stripe
+from tools.testing.builders import ADA, POLICY, refund_claim
+from tools.testing.fakes import world
 from tools.verify import check
 
 __all__ = ["webhooks"]  # the fixture
@@ -54,7 +55,7 @@ def test_the_answer_is_lost_and_the_money_goes_back_once(
     start = clock.now()
 
     order = place_order(
-        Request(
+        OrderRequest(
             account_id=AccountId(ADA),
             provider=name,
             product_id="pack_1000",
@@ -79,9 +80,9 @@ def test_the_answer_is_lost_and_the_money_goes_back_once(
     account.pay(order.checkout.checkout_id)
     assert account.drain() == []
     (purchase,) = store.purchases_of(ADA, 10).items
-    spend(ADA, "run_1", 500, store, now=clock.now())
+    draw_credits(ADA, "run_1", 500, store, now=clock.now())
 
-    wanted = wish(Reason.CHANGED_MY_MIND, payment_id=purchase.payment_id)
+    wanted = refund_claim(RefundReason.CHANGED_MY_MIND, payment_id=purchase.payment_id)
     case = open_case(wanted, store, POLICY, now=clock.now())
     assert case.decision
     assert purchase.payment
@@ -90,11 +91,11 @@ def test_the_answer_is_lost_and_the_money_goes_back_once(
     (intent,) = outbox(store)
     became = []
     for _ in range(4):
-        became.append(issue(intent.tag, store, lambda _: gateway, clock=clock.now))
+        became.append(send_refund(intent.tag, store, lambda _: gateway, clock=clock.now))
         clock.advance(timedelta(minutes=2) if len(became) > 1 else timedelta(seconds=1))
-    assert became[:2] == [Issued.UNCLEAR, Issued.TAKEN]
-    assert became[2] in {Issued.FOUND, Issued.GONE}, "looked for, unless the provider's webhook was quicker"
-    assert became[3] is Issued.GONE
+    assert became[:2] == [SendResult.UNCLEAR, SendResult.TAKEN]
+    assert became[2] in {SendResult.FOUND, SendResult.GONE}, "looked for, unless the provider's webhook was quicker"
+    assert became[3] is SendResult.GONE
     assert account.drain() == []
 
     follow(purchase.payment_id, store, now=clock.now())
@@ -104,7 +105,7 @@ def test_the_answer_is_lost_and_the_money_goes_back_once(
     assert (webhooks.balance, webhooks.ada.spendable(clock.now())) == (0, 0)
     assert not [finding for finding in check(world(store)) if finding.broken]
     (kept,) = [kept for place, kept in store.kept.items() if place.kind == "CASE" and place.partition.startswith("ACC")]
-    assert getattr(kept, "state", None) is CaseState.SETTLED
+    assert getattr(kept, "state", None) is CaseState.REFUNDED
 
 
 NEW_REFUND = {"refund.created", "adjustment.created"}

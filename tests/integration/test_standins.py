@@ -36,20 +36,20 @@ from paddle_billing.Resources.Subscriptions.Operations import CancelSubscription
 from paddle_billing.Resources.Transactions.Operations import CreateTransaction, ListTransactions
 from paddle_billing.Resources.Transactions.Operations.Create import TransactionCreateItem
 
-from ledger import catalogue
-from ledger.accounts import Account
-from ledger.book import record
-from ledger.events import Outcome
-from ledger.facts import AccountId
-from ledger.providers import paddle as paddle_notifications
-from ledger.providers import stripe as stripe_notifications
-from tests.fakes import FakeStore
+from ledger.domain import catalogue
+from ledger.domain.accounts import Account
+from ledger.domain.ids import AccountId
+from ledger.domain.receipts import RecordOutcome
+from ledger.providers.paddle import events as paddle_notifications
+from ledger.providers.stripe import events as stripe_notifications
+from ledger.usecases.record_event import record_event
 from tests.unit.test_events_library import CLASSES, ENABLED_EVENTS, object_faults, paddle_faults, stripe_faults
 from tools.signing import LOCAL_SECRETS
 from tools.standins import paddle, stripe
-from tools.standins.paddle import PaddleAccount
+from tools.standins.paddle_account import PaddleAccount
 from tools.standins.server import NotPossible
-from tools.standins.stripe import StripeAccount
+from tools.standins.stripe_account import StripeAccount
+from tools.testing.fakes import FakeStore
 
 Json = dict[str, Any]
 
@@ -85,8 +85,8 @@ class Webhooks(ThreadingHTTPServer):
         assert event.parked is None, event.detail
         assert function.replace("-", "_") in provider.FUNCTIONS[event.event_type]
         digest = hashlib.sha256(body).hexdigest()
-        booked = record(event, self.store, body=body, body_sha256=digest, now=event.at)
-        assert booked.outcome is not Outcome.PARKED, booked.detail
+        booked = record_event(event, self.store, body=body, body_sha256=digest, now=event.at)
+        assert booked.outcome is not RecordOutcome.PARKED, booked.detail
         self.heard.append((function, event.event_type, content))
 
     @property

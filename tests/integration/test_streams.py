@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from tests.conftest import REGION
-from tools.streams import TableStream, checked, matches
+from tools.devserver.streams import TableStream, checked, matches
 from tools.template import TemplateError, load, parse, stream_mappings, table_definition
 
 NEW_IMAGE = {"pk": {"S": "RECEIPT#x"}, "n": {"N": "5"}, "tags": {"SS": ["a", "b"]}, "gone": {"NULL": True}}

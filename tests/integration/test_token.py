@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tools import environment, token
-from tools.authorizers import KeySet, Refused, authorize_token
+from tools import token
+from tools.devserver import environment
+from tools.devserver.authorizers import AuthorizationRefused, KeySet, authorize_token
 from tools.template import JwtAuthorizer, Route
 
 AUTHORIZER = JwtAuthorizer(environment.ISSUER, (environment.AUDIENCE,))
@@ -44,10 +45,10 @@ def test_a_token_is_believed_for_its_time_and_its_scopes(folder: Path) -> None: 
     """The account is its `sub`; expired it is refused, and so it is where another scope is asked for."""
     claims = told(signed(email="ada@example.com"))
     assert (claims["sub"], claims["email"], claims["scope"]) == ("acct_ada", "ada@example.com", "billing")
-    with pytest.raises(Refused) as expired:
+    with pytest.raises(AuthorizationRefused) as expired:
         told(signed(hours=-1))
     assert expired.value.status == 401
-    with pytest.raises(Refused) as unscoped:
+    with pytest.raises(AuthorizationRefused) as unscoped:
         told(signed(), SUPPORT)
     assert unscoped.value.status == 403
     support = told(signed(groups=["billing-support", "x"], scopes=["billing.support"]), SUPPORT)

@@ -14,11 +14,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ledger.errors import ConfigurationError, StoreUnavailable
-from ledger.facts import AccountId
-from ledger.ports import Keys
-from ledger.providers.reading import MAX_BODY_BYTES
-from ledger.runtime import SECRETS_TTL_S, Config, Runtime, SigningSecrets, runtime
+from ledger.config import Config
+from ledger.domain.errors import ConfigurationError, StoreUnavailable
+from ledger.domain.ids import AccountId
+from ledger.ports.reads import Keys
+from ledger.providers.parsing import MAX_BODY_BYTES
+from ledger.runtime import Runtime, runtime
+from ledger.secrets import SECRETS_TTL_S, SigningSecrets
 from tests.conftest import REGION, store_at
 from tools import signing
 from tools.stories import Story, stories, telling

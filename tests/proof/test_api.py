@@ -12,7 +12,7 @@ import pytest
 from ledger.runtime import runtime
 from proof import api
 from proof.work import Work
-from tools.gateway import Handler, handler_of
+from tools.devserver.gateway import Handler, handler_of
 
 _SET = ("TABLE_NAME", "EVIDENCE_BUCKET_NAME", "PORT", "STRIPE_API_KEY", "PADDLE_API_KEY")
 

@@ -3,22 +3,24 @@
 from collections import Counter
 from collections.abc import Callable
 
-from ledger.dynamodb import DynamoDBStore
-from ledger.errors import AccountSuspended, InsufficientCredits, StoreUnavailable
-from ledger.events import Event, Outcome
-from ledger.facts import DisputeState, PaymentId
-from ledger.ports import Keys
-from ledger.usage import spend
-from tests.builders import ADA, LATER, dispute, paid, payment, refund, says, tell
-from tests.races import assert_sound, at_once
+from ledger.domain.errors import AccountSuspended, InsufficientCredits, StoreUnavailable
+from ledger.domain.events import Event
+from ledger.domain.facts import DisputeState
+from ledger.domain.ids import PaymentId
+from ledger.domain.receipts import RecordOutcome
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.reads import Keys
+from ledger.usecases.usage import draw_credits
+from tools.testing.builders import ADA, LATER, dispute, paid, payment, refund, says, tell
+from tools.testing.races import assert_sound, at_once
 
 THREADS = 64
 
 
-def delivered(store: DynamoDBStore, event: Event) -> Callable[[], Outcome]:
+def delivered(store: DynamoDBStore, event: Event) -> Callable[[], RecordOutcome]:
     """A provider's patience: deliver until it is answered 200."""
 
-    def deliver() -> Outcome:
+    def deliver() -> RecordOutcome:
         for _ in range(50):
             try:
                 return tell(store, event)[0].outcome
@@ -31,17 +33,17 @@ def delivered(store: DynamoDBStore, event: Event) -> Callable[[], Outcome]:
 
 def test_one_event_from_64_threads_is_one_grant(real_store: DynamoDBStore) -> None:
     """The same delivery at the same moment: one is booked, the others find it booked."""
-    event = paid(payment(claim="order/ord_1"))
+    event = paid(payment(fulfilment_key="order/ord_1"))
     outcomes = Counter(at_once([delivered(real_store, event)] * THREADS))
-    assert outcomes == {Outcome.BOOKED: 1, Outcome.ALREADY_BOOKED: THREADS - 1}
+    assert outcomes == {RecordOutcome.BOOKED: 1, RecordOutcome.ALREADY_BOOKED: THREADS - 1}
     assert len(list(real_store.entries(ADA))) == 1
     assert_sound(real_store)
 
 
 def test_different_payments_of_one_account_at_once_are_all_booked(real_store: DynamoDBStore) -> None:
     """A hot account loses nothing."""
-    events = [paid(payment(PaymentId(f"stripe:pi_{n}"), claim=f"order/ord_{n}")) for n in range(THREADS)]
-    assert Counter(at_once([delivered(real_store, event) for event in events])) == {Outcome.BOOKED: THREADS}
+    events = [paid(payment(PaymentId(f"stripe:pi_{n}"), fulfilment_key=f"order/ord_{n}")) for n in range(THREADS)]
+    assert Counter(at_once([delivered(real_store, event) for event in events])) == {RecordOutcome.BOOKED: THREADS}
     account = real_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
     assert (account.balance, account.version) == (1000 * THREADS, THREADS)
     assert_sound(real_store)
@@ -69,7 +71,7 @@ def test_spending_and_a_clawback_cant_both_win(real_store: DynamoDBStore) -> Non
         def draw() -> int:
             for _ in range(50):
                 try:
-                    return sum(spend(ADA, f"run_{number}", 50, real_store, now=LATER).drawn.values())
+                    return sum(draw_credits(ADA, f"run_{number}", 50, real_store, now=LATER).drawn.values())
                 except (InsufficientCredits, AccountSuspended):
                     return 0
                 except StoreUnavailable:
@@ -87,9 +89,11 @@ def test_spending_and_a_clawback_cant_both_win(real_store: DynamoDBStore) -> Non
 
 def test_two_payments_of_one_order_at_once_have_one_original(real_store: DynamoDBStore) -> None:
     """Whoever is first, the lower by (time, id) is the original in the end."""
-    rivals = [paid(payment(PaymentId(f"stripe:pi_{n}"), claim="order/ord_1", minute=20 - n)) for n in range(10)]
+    rivals = [
+        paid(payment(PaymentId(f"stripe:pi_{n}"), fulfilment_key="order/ord_1", minute=20 - n)) for n in range(10)
+    ]
     at_once([delivered(real_store, event) for event in rivals])
-    known = real_store.read(Keys(claims=frozenset({"order/ord_1"}), accounts=frozenset({ADA})))
-    assert known.claims["order/ord_1"].payment_id == "stripe:pi_9"
+    known = real_store.read(Keys(fulfilment_keys=frozenset({"order/ord_1"}), accounts=frozenset({ADA})))
+    assert known.fulfilment_keys["order/ord_1"].payment_id == "stripe:pi_9"
     assert known.accounts[ADA].balance == 1000
     assert_sound(real_store)

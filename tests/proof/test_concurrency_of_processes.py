@@ -4,18 +4,19 @@ import io
 
 import pytest
 
-from ledger.cases import Reason
-from ledger.dynamodb import DynamoDBStore
-from ledger.facts import AccountId, PaymentId, RefundAbandoned, RefundApproved
-from ledger.purchases import Purchase
-from proof.concurrency import account, run
+from ledger.domain.facts import RefundAbandoned, RefundApproved
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import RefundReason
+from ledger.dynamodb.store import DynamoDBStore
+from proof.concurrency import account
 from proof.concurrency.calls import Issue
-from proof.concurrency.part import case_of, misgiven, too_few_decided
+from proof.concurrency.part import case_of, misgiven, run, too_few_decided
 from proof.concurrency.pool import OpenStore
 from proof.work import Work
-from tests.builders import at, payment
-from tests.careless import LosesUpdates, SpendsBlindly
 from tools.engines import unavailable
+from tools.testing.builders import at, payment
+from tools.testing.careless_store import LosesUpdates, SpendsBlindly
 from tools.verify import World
 
 pytestmark = pytest.mark.skipif(bool(unavailable("dynamodb-local")), reason="only AWS's own engine proves this")
@@ -66,7 +67,7 @@ def test_a_refund_that_is_never_sent_is_found() -> None:
     assert misgiven(2000, [900], approved | {GIVEN_UP.key: GIVEN_UP})
 
     name = PaymentId("stripe:pi_1")
-    refund_case = account.Case("case_1", name, Reason.TECHNICAL_PROBLEM, "key_1", at(60), "approved", approvals=1)
+    refund_case = account.Case("case_1", name, RefundReason.TECHNICAL_PROBLEM, "key_1", at(60), "approved", approvals=1)
     known = account.Account().hears([name], [APPROVED]).files(refund_case)
     for answer, may_be_last in (("taken", False), ("unclear", False), ("gone", False), ("sent", True)):
         last = Issue(tag="case_1-1", now=at(100), is_last=True)

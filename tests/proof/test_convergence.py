@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ledger import catalogue
-from ledger.book import record, release
-from ledger.events import Event, Receipt
-from ledger.ports import Pointer
-from ledger.runtime import PROVIDERS
-from tests.fakes import FakeStore, world
+from ledger.domain import catalogue
+from ledger.domain.events import Event
+from ledger.domain.receipts import Receipt
+from ledger.ports.commit import PaymentPointer
+from ledger.providers.registry import PROVIDERS
+from ledger.usecases.record_event import record_event, release_parked
 from tools.stories import Story, Telling, stories, with_repeats
+from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -35,9 +36,9 @@ def play(history: list[tuple[Telling, Event]]) -> FakeStore:
     """Deliver a history; after every delivery do what the table's stream would trigger."""
     store = FakeStore()
     for telling, event in history:
-        record(event, store, body=telling.body, body_sha256="0" * 64, now=NOW)
+        record_event(event, store, body=telling.body, body_sha256="0" * 64, now=NOW)
         for parked in sorted(store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
-            release(parked, read_again, store, NOW)
+            release_parked(parked, read_again, store, NOW)
     return store
 
 
@@ -65,7 +66,7 @@ def meaning(store: FakeStore) -> dict[str, object]:
         "facts": {
             item.payment_id: ({key: replace(fact, cause="") for key, fact in item.facts.items()}, item.names)
             for item in store.payments.values()
-            if not isinstance(item, Pointer)
+            if not isinstance(item, PaymentPointer)
         },
         "subscriptions": {key: replace(item, cause="") for key, item in store.subscriptions.items()},
         "parked": [receipt.event_id for receipt in store.parked_receipts()],

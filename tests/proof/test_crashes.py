@@ -10,8 +10,20 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ledger.cases import Act, CaseState, Considered, Decision, FailedRun, Outcome, Reason, RefundCase, Told
-from ledger.ports import Commit, Gateway, RefundToSend, Refusal, SentRefund, Store
+from ledger.domain.audit import AuditRecord
+from ledger.domain.refund_cases import (
+    CaseState,
+    Decision,
+    DecisionOutcome,
+    RefundCase,
+    RefundReason,
+    RuleTrace,
+    SubmittedEvidence,
+)
+from ledger.domain.runs import FailedRun
+from ledger.ports.commit import Commit, Refusal
+from ledger.ports.gateway import Gateway, RefundToSend, SentRefund
+from ledger.ports.store import Store
 from ledger.runtime import runtime
 from proof.crashes import Planned, prove, prove_one
 from proof.crashes.functions import Cut
@@ -19,9 +31,9 @@ from proof.crashes.meaning import differences, meaning
 from proof.crashes.play import Broken, Death, Stage, staged
 from proof.crashes.scenarios import scenarios
 from proof.work import Work
-from tests.builders import ADA, LATER, PI
 from tools import engines
-from tools.gateway import Handler, handler_of
+from tools.devserver.gateway import Handler, handler_of
+from tools.testing.builders import ADA, LATER, PI
 from tools.verify import World
 
 pytestmark = pytest.mark.skipif(engines.unavailable("ministack") is not None, reason="there is no MiniStack")
@@ -62,7 +74,7 @@ def planted(folder: str) -> Handler:
     here = runtime()
     if folder == "payment_succeeded":
         here.store = TwoWrites(here.store)
-    if folder == "issue_refunds":
+    if folder == "send_refunds":
         look = here.gateway
         here.gateway = lambda provider: Blind(look(provider))  # type: ignore[method-assign]
     handler = handler_of(folder)
@@ -123,18 +135,18 @@ CASE = RefundCase(
     case_id="case_1",
     account_id=ADA,
     payment_id=PI,
-    reason=Reason.WITHDRAWAL,
+    reason=RefundReason.WITHDRAWAL,
     state=CaseState.REQUESTED,
     opened_at=LATER,
     opened_by=ADA,
-    told=Told(happened_at=LATER),
+    told=SubmittedEvidence(happened_at=LATER),
     decision=Decision(
-        outcome=Outcome.WAIT,
+        outcome=DecisionOutcome.WAIT,
         clause="2",
         rule="right_of_withdrawal",
         reasons=(),
         policy_version="1",
-        explanation=(Considered(rule="open_dispute", spoke=False, why="no dispute is open"),),
+        explanation=(RuleTrace(rule="open_dispute", spoke=False, why="no dispute is open"),),
         seen=(f"paid: 9.00 EUR, at {LATER.isoformat()}",),
     ),
     decided_at=LATER,
@@ -145,7 +157,7 @@ DECISION = CASE.decision or pytest.fail("there is one")
 LOST = {
     "confirmed_at": replace(CASE, confirmed_at=None),
     "decided_at": replace(CASE, decided_at=None),
-    "happened_at": replace(CASE, told=Told()),
+    "happened_at": replace(CASE, told=SubmittedEvidence()),
     "history": replace(CASE, history=()),
     "explanation": replace(CASE, decision=replace(DECISION, explanation=())),
     "seen": replace(CASE, decision=replace(DECISION, seen=("paid: 8.00 EUR",))),
@@ -194,9 +206,9 @@ def test_it_finds_another_error_or_another_why() -> None:
     assert "/acts" in told
 
 
-def act_of(why: str) -> Act:
+def act_of(why: str) -> AuditRecord:
     """A hold, laid by a person."""
-    return Act(actor="sue", act="hold", subject="support:odd", why=why, at=LATER)
+    return AuditRecord(actor="sue", act="hold", subject="support:odd", why=why, at=LATER)
 
 
 def test_what_is_made_again_may_die_again(broken: Stage) -> None:

@@ -9,16 +9,19 @@ from typing import Any, cast
 
 import pytest
 
-from ledger.cases import FailedRun, RefundCase
-from ledger.errors import StoreUnavailable
-from ledger.ports import Claim, Commit, Gateway, RefundToSend, Refusal, Run, SentRefund, Store
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.refund_cases import RefundCase
+from ledger.domain.runs import FailedRun, Run
+from ledger.ports.commit import Commit, FulfilmentKey, Refusal
+from ledger.ports.gateway import Gateway, RefundToSend, SentRefund
+from ledger.ports.store import Store
 from proof.faults import Around, Size, play
 from proof.faults.batch import made, stored
-from proof.faults.lives import LIVES, Customer, NotAsTold
+from proof.faults.customer_lives import LIVES, Customer, UnexpectedResponse
 from proof.work import Work
-from tests.builders import ADA, LATER
-from tests.frontend import Frontend, Told
 from tools import engines
+from tools.testing.builders import ADA, LATER
+from tools.testing.frontend import ApiResponse, Frontend
 from tools.verify import World
 
 
@@ -106,11 +109,13 @@ def test_what_was_answered_and_is_not_stored_is_told() -> None:
     }
     assert told == {"order ord_1", "case case_1", "case case_2", f"run {ADA}/run_1", f"failure {ADA}/run_1"}
     assert not told & stored(World())
-    claim = Claim(key="order/ord_1", product_id="pack_500")
+    fulfilment_key = FulfilmentKey(key="order/ord_1", product_id="pack_500")
     failed = (ADA, FailedRun(run_id="run_1", credits=5, at=LATER))
     run = Run(account_id=ADA, run_id="run_1", drawn={}, at=LATER)
     cases = {case_id: cast(RefundCase, None) for case_id in ("case_1", "case_2")}
-    assert told == stored(World(claims={claim.key: claim}, runs=[run], failures=[failed], cases=cases))
+    assert told == stored(
+        World(fulfilment_keys={fulfilment_key.key: fulfilment_key}, runs=[run], failures=[failed], cases=cases)
+    )
 
 
 PAID = {"payment_intent": "pi_1", "amount_total": 900}
@@ -124,11 +129,11 @@ class Shown:
     paddle: Any = None
     stripe: Any = field(default_factory=lambda: SimpleNamespace(pay=lambda _: PAID))
 
-    def ask(self, _who: Frontend, method: str, path: str, _content: Any, _key: str | None) -> Told:
-        state = "in_review" if method == "POST" else "settled"
+    def ask(self, _who: Frontend, method: str, path: str, _content: Any, _key: str | None) -> ApiResponse:
+        state = "in_review" if method == "POST" else "refunded"
         answer = {"case_id": "case_1", "state": state, "status": "active"}
         balance = {"balance": self.balance, "spendable": self.balance}
-        return Told(201 if path == "/refund-requests" else 200, {}, json.dumps(answer | balance))
+        return ApiResponse(201 if path == "/refund-requests" else 200, {}, json.dumps(answer | balance))
 
     def opened(self, purchase_id: str) -> None: ...
 
@@ -143,5 +148,5 @@ class Ordered(Customer):
 def test_a_refund_in_part_that_takes_no_credits_is_told() -> None:
     """A third of the money takes a third of the credits."""
     assert len(list(LIVES["gets-a-part"](Ordered(ADA, Shown(334))))) == 2
-    with pytest.raises(NotAsTold, match="'balance': 334"):
+    with pytest.raises(UnexpectedResponse, match="'balance': 334"):
         list(LIVES["gets-a-part"](Ordered(ADA, Shown(500))))

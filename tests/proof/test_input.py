@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ledger.errors import StoreUnavailable
-from ledger.ports import Keys
+from ledger.domain.errors import StoreUnavailable
+from ledger.ports.reads import Keys
 from ledger.runtime import runtime
 from proof import input as part
 from proof.input import forged, kept, strange
-from proof.input.door import NOW, Door, Handler, deployed, genuine_headers, secret_of
+from proof.input.entrypoint import NOW, Entrypoint, Handler, deployed, genuine_headers, secret_of
 from proof.input.library import Scene, scenes
 from proof.work import Work
 from tools import signing
@@ -54,7 +54,7 @@ def found(handler: Handler, *, seconds: float = 0.0) -> list[str]:
     """What the forgeries find at such a door."""
     worked = work(seconds)
     for number in range(3):
-        forged.play(worked, number, number * 50, Door(handler))
+        forged.play(worked, number, number * 50, Entrypoint(handler))
     return worked.found
 
 
@@ -72,7 +72,7 @@ def signed_anew(event: Event, body: bytes, provider: str = "stripe") -> Event:
 def test_our_webhooks_hold() -> None:
     """A few cases of each kind."""
     worked = work()
-    part.play(worked, Door())
+    part.play(worked, Entrypoint())
     assert worked.found == []
     assert worked.counts["forgeries"] > 1000
     assert worked.counts["of them lawful"] > 8
@@ -84,7 +84,7 @@ def test_a_real_engine_keeps_what_the_store_in_memory_keeps(dynamodb_local: str)
     worked = work()
     table = kept.table(dynamodb_local)
     for number in (3, 60):
-        kept.play(worked, number, number, Door(), table)
+        kept.play(worked, number, number, Entrypoint(), table)
     assert (worked.found, worked.counts["of them on a real engine"]) == ([], 8)
 
 
@@ -148,7 +148,7 @@ def strangely(handler: Handler, about: str, file: str = SESSION, *, is_a_place: 
     ways = [way for way in strange.ways(told, 7) if about in way[0] or (about in way[1] and not is_a_place)]
     ways = ways[:60] if is_a_place else ways
     worked = work(60)
-    strange.tell(worked, 0, told, (strange.made(told, [way]) for way in ways), Door(handler))
+    strange.tell(worked, 0, told, (strange.made(told, [way]) for way in ways), Entrypoint(handler))
     return worked.found
 
 

@@ -8,29 +8,34 @@ from typing import Any, cast
 
 import pytest
 
-from ledger.cases import CaseState, Outcome, Reason, RefundCase
-from ledger.casework import Verdict, decide_case, decide_waiting, follow, read_case
-from ledger.dynamodb import DynamoDBStore
-from ledger.errors import (
-    AlreadyAsked,
+from ledger.domain.errors import (
+    AlreadyRequested,
     CaseClosed,
     InsufficientCredits,
     ProviderRefused,
     ProviderUnavailable,
     StoreUnavailable,
 )
-from ledger.facts import AccountId, DisputeState, PaymentId, PaymentSettled, RefundApproved, RefundState, facts_of
-from ledger.issuing import Issued, issue, outbox
-from ledger.ports import Commit, Keys, Refusal, Store
-from ledger.usage import spend
-from tests.builders import POLICY, RENEWED, ask, at, dispute, paid, payment, says, tell, wish
-from tests.fakes import AnswerLost, FakeProvider
-from tests.races import assert_sound, at_once, patiently
+from ledger.domain.facts import DisputeState, PaymentSettled, RefundApproved, RefundState, facts_of
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.commit import Commit, Refusal
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.refund_cases.cases import read_case
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case, decide_deferred
+from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.send_refunds import SendResult, outbox, send_refund
+from ledger.usecases.usage import draw_credits
+from tools.testing.builders import POLICY, RENEWED, ask, at, dispute, paid, payment, refund_claim, says, tell
+from tools.testing.fakes import AnswerLost, FakeProvider
+from tools.testing.races import assert_sound, at_once, patiently
 
 ROUNDS = int(os.environ.get("ROUNDS", "6"))
 KINDS = ("stripe", "paddle")
-HALF = Verdict(outcome=Outcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
-NO = Verdict(outcome=Outcome.DECLINE, words=("It was used.",), clause="2")
+HALF = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
+NO = ReviewDecision(outcome=DecisionOutcome.DECLINE, words=("It was used.",), clause="2")
 
 
 def pack(number: int) -> PaymentSettled:
@@ -40,14 +45,14 @@ def pack(number: int) -> PaymentSettled:
 
 def renewal(number: int) -> PaymentSettled:
     """A renewal of an account of its own."""
-    claim = f"period/stripe:sub_{number}/2026-11-01T00:00:00Z"
+    fulfilment_key = f"period/stripe:sub_{number}/2026-11-01T00:00:00Z"
     name, owner = PaymentId(f"stripe:in_{number}"), AccountId(f"acct_{number}")
-    return replace(RENEWED, payment_id=name, claim=claim, account_id=owner)
+    return replace(RENEWED, payment_id=name, fulfilment_key=fulfilment_key, account_id=owner)
 
 
-def wish_for(settled: PaymentSettled, reason: Reason, key: str = "key_1") -> Any:
+def wish_for(settled: PaymentSettled, reason: RefundReason, key: str = "key_1") -> Any:
     """A request about this payment, by its own account."""
-    return wish(reason, payment_id=settled.payment_id, account_id=settled.account_id, key=key)
+    return refund_claim(reason, payment_id=settled.payment_id, account_id=settled.account_id, key=key)
 
 
 def approved_minor(store: Store, name: PaymentId) -> list[int]:
@@ -62,17 +67,17 @@ def stored(store: Store, case: RefundCase) -> RefundCase:
     return read_case(case.account_id, case.case_id, store)
 
 
-def reviewed(store: Store, number: int = 1, verdict: Verdict = HALF) -> RefundCase:
+def reviewed(store: Store, number: int = 1, verdict: ReviewDecision = HALF) -> RefundCase:
     """A case that a person has approved."""
     settled = pack(number)
     tell(store, paid(settled))
-    case = ask(store, wish_for(settled, Reason.TECHNICAL_PROBLEM))
+    case = ask(store, wish_for(settled, RefundReason.TECHNICAL_PROBLEM))
     return decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(70))
 
 
-def sender(store: Store, provider: FakeProvider, case: RefundCase, minute: float = 80) -> Callable[[], Issued]:
+def sender(store: Store, provider: FakeProvider, case: RefundCase, minute: float = 80) -> Callable[[], SendResult]:
     """One try to send a case's refund."""
-    return lambda: issue(case.tag, store, lambda _: provider, clock=lambda: at(minute))
+    return lambda: send_refund(case.tag, store, lambda _: provider, clock=lambda: at(minute))
 
 
 def sweep(store: Store, provider: FakeProvider, *, minute: float) -> None:
@@ -80,7 +85,7 @@ def sweep(store: Store, provider: FakeProvider, *, minute: float) -> None:
     for attempt in range(10):
         for intent in list(outbox(store)):
             now = at(minute + 2 * attempt)
-            patiently(lambda tag=intent.tag, now=now: issue(tag, store, lambda _: provider, clock=lambda: now))()  # type: ignore[misc]
+            patiently(lambda tag=intent.tag, now=now: send_refund(tag, store, lambda _: provider, clock=lambda: now))()  # type: ignore[misc]
     assert not list(outbox(store))
 
 
@@ -110,7 +115,7 @@ def test_one_request_carried_out_many_times_at_once_is_one_approval(real_store: 
     for number in range(ROUNDS):
         settled = renewal(number)
         tell(real_store, paid(settled))
-        wanted = wish_for(settled, Reason.MISTAKEN_RENEWAL)
+        wanted = wish_for(settled, RefundReason.MISTAKEN_RENEWAL)
         cases = at_once([patiently(lambda wanted=wanted: ask(real_store, wanted))] * 4)  # type: ignore[misc]
         assert {(case.case_id, case.state) for case in cases} == {(cases[0].case_id, CaseState.APPROVED)}
         assert approved_minor(real_store, settled.payment_id) == [2000]
@@ -122,10 +127,10 @@ def test_requests_under_different_keys_at_once_open_one_case(real_store: DynamoD
     for number in range(ROUNDS):
         settled = renewal(number)
         tell(real_store, paid(settled))
-        wishes = [wish_for(settled, Reason.MISTAKEN_RENEWAL, f"key_{key}") for key in range(4)]
+        wishes = [wish_for(settled, RefundReason.MISTAKEN_RENEWAL, f"key_{key}") for key in range(4)]
         answers = at_once([patiently(lambda wanted=wanted: ask(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
         (case,) = (answer for answer in answers if isinstance(answer, RefundCase))
-        refused = [answer for answer in answers if isinstance(answer, AlreadyAsked)]
+        refused = [answer for answer in answers if isinstance(answer, AlreadyRequested)]
         assert [refusal.subject for refusal in refused] == [case.case_id] * 3
         assert approved_minor(real_store, settled.payment_id) == [2000]
     assert_sound(real_store)
@@ -136,11 +141,16 @@ def test_requests_for_different_reasons_at_once_never_approve_more_than_was_paid
     for number in range(ROUNDS):
         owner = AccountId(f"acct_{number}")
         first, second = (
-            payment(PaymentId(f"stripe:{name}_{number}"), account_id=owner, claim=f"order/ord_{number}", minute=minute)
+            payment(
+                PaymentId(f"stripe:{name}_{number}"),
+                account_id=owner,
+                fulfilment_key=f"order/ord_{number}",
+                minute=minute,
+            )
             for minute, name in enumerate(("pi", "double"))
         )
         tell(real_store, paid(first), paid(second))
-        wishes = [wish_for(second, reason, reason) for reason in Reason]
+        wishes = [wish_for(second, reason, reason) for reason in RefundReason]
         cases = at_once([patiently(lambda wanted=wanted: ask(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
         states = Counter(case.state for case in cases)
         assert states == {CaseState.APPROVED: 1, CaseState.DECLINED: len(wishes) - 1}
@@ -154,11 +164,11 @@ def test_a_run_and_the_refund_of_a_mistaken_renewal_at_once_cant_both_win(real_s
     for number in range(2 * ROUNDS):
         settled = renewal(number)
         tell(real_store, paid(settled))
-        wanted, owner = wish_for(settled, Reason.MISTAKEN_RENEWAL), settled.account_id
+        wanted, owner = wish_for(settled, RefundReason.MISTAKEN_RENEWAL), settled.account_id
         case, drawn = at_once(
             [
                 patiently(lambda wanted=wanted: ask(real_store, wanted)),  # type: ignore[misc]
-                patiently(lambda owner=owner: spend(owner, "run_1", 1, real_store, now=at(60))),  # type: ignore[misc]
+                patiently(lambda owner=owner: draw_credits(owner, "run_1", 1, real_store, now=at(60))),  # type: ignore[misc]
             ]
         )
         is_drawn = not isinstance(drawn, InsufficientCredits)
@@ -181,8 +191,8 @@ def test_a_chargeback_and_its_refunds_sending_at_once_have_one_lawful_end(real_s
                 patiently(lambda opened=opened: tell(real_store, opened)),  # type: ignore[misc]
             ]
         )
-        is_sent = result is Issued.SENT
-        assert result in {Issued.SENT, Issued.ABANDONED}
+        is_sent = result is SendResult.SENT
+        assert result in {SendResult.SENT, SendResult.ABANDONED}
         assert provider.refunded_minor == 1000 * is_sent
         assert stored(real_store, case).state is (CaseState.ISSUED if is_sent else CaseState.IN_REVIEW)
         won = dispute(DisputeState.WON, dispute_id=f"dp_{number}", minute=90)
@@ -203,17 +213,17 @@ def test_nothing_is_sent_once_a_chargeback_was_heard(real_store: DynamoDBStore, 
     provider = FakeProvider(kind)
     before = reviewed(real_store, 1)
     opens(1)()
-    assert sender(real_store, provider, before)() is Issued.ABANDONED
+    assert sender(real_store, provider, before)() is SendResult.ABANDONED
 
     taking = reviewed(real_store, 2)
     store = cast(Store, _Between(real_store, opens(2)))
-    assert sender(store, provider, taking)() is Issued.ABANDONED
+    assert sender(store, provider, taking)() is SendResult.ABANDONED
 
     looked_for = reviewed(real_store, 3)
     provider.faults = [ProviderUnavailable("down")]
-    assert sender(real_store, provider, looked_for)() is Issued.UNCLEAR
+    assert sender(real_store, provider, looked_for)() is SendResult.UNCLEAR
     provider.meanwhile = opens(3)
-    assert sender(real_store, provider, looked_for, minute=90)() is Issued.ABANDONED
+    assert sender(real_store, provider, looked_for, minute=90)() is SendResult.ABANDONED
 
     assert provider.refunds == []
     assert_sound(real_store)
@@ -240,8 +250,8 @@ def test_senders_of_one_refund_at_once_ask_the_provider_once(real_store: DynamoD
         provider = FakeProvider(kind)
         case = reviewed(real_store, number)
         results = Counter(at_once([patiently(sender(real_store, provider, case))] * 4))
-        assert results[Issued.SENT] == 1
-        assert results.keys() <= {Issued.SENT, Issued.TAKEN, Issued.GONE}
+        assert results[SendResult.SENT] == 1
+        assert results.keys() <= {SendResult.SENT, SendResult.TAKEN, SendResult.GONE}
         assert provider.calls == [f"send {case.tag}"]
     assert_sound(real_store)
 
@@ -252,11 +262,11 @@ def test_a_lost_answer_never_becomes_a_second_refund(real_store: DynamoDBStore, 
     for number in range(ROUNDS):
         provider = FakeProvider(kind, faults=[AnswerLost("time-out")])
         case = reviewed(real_store, number)
-        assert sender(real_store, provider, case)() is Issued.UNCLEAR
-        assert sender(real_store, provider, case)() is Issued.TAKEN
+        assert sender(real_store, provider, case)() is SendResult.UNCLEAR
+        assert sender(real_store, provider, case)() is SendResult.TAKEN
         results = Counter(at_once([patiently(sender(real_store, provider, case, minute=82))] * 4))
-        assert results[Issued.FOUND] == 1
-        assert results.keys() <= {Issued.FOUND, Issued.TAKEN, Issued.GONE}
+        assert results[SendResult.FOUND] == 1
+        assert results.keys() <= {SendResult.FOUND, SendResult.TAKEN, SendResult.GONE}
         assert provider.refunded_minor == 1000
         assert stored(real_store, case).state is CaseState.ISSUED
     assert_sound(real_store)
@@ -264,18 +274,18 @@ def test_a_lost_answer_never_becomes_a_second_refund(real_store: DynamoDBStore, 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    "trouble", [ProviderUnavailable("down"), ProviderRefused("authentication_error", "no")], ids=["down", "refused"]
+    "last_error", [ProviderUnavailable("down"), ProviderRefused("authentication_error", "no")], ids=["down", "refused"]
 )
 def test_what_may_be_sent_is_not_given_up_while_nobody_can_look(
-    real_store: DynamoDBStore, kind: str, trouble: Exception
+    real_store: DynamoDBStore, kind: str, last_error: Exception
 ) -> None:
     """The provider has the refund, and its listing fails: the credits stay reserved until it is clear."""
-    provider = FakeProvider(kind, faults=[AnswerLost("time-out")], look_up_faults=[trouble])
+    provider = FakeProvider(kind, faults=[AnswerLost("time-out")], look_up_faults=[last_error])
     case = reviewed(real_store)
     sender(real_store, provider, case)()
-    assert sender(real_store, provider, case, minute=82)() is Issued.UNCLEAR
+    assert sender(real_store, provider, case, minute=82)() is SendResult.UNCLEAR
     assert stored(real_store, case).state is CaseState.APPROVED
-    assert sender(real_store, provider, case, minute=84)() is Issued.FOUND
+    assert sender(real_store, provider, case, minute=84)() is SendResult.FOUND
     assert provider.refunded_minor == 1000
     assert_sound(real_store)
 
@@ -285,22 +295,22 @@ def test_a_sender_that_was_held_up_does_not_send_any_more(real_store: DynamoDBSt
     provider = FakeProvider("paddle")
     case = reviewed(real_store)
     times = iter([at(80), at(82)])
-    assert issue(case.tag, real_store, lambda _: provider, clock=lambda: next(times)) is Issued.TAKEN
+    assert send_refund(case.tag, real_store, lambda _: provider, clock=lambda: next(times)) is SendResult.TAKEN
     assert provider.refunds == []
-    assert sender(real_store, provider, case, minute=83)() is Issued.SENT
+    assert sender(real_store, provider, case, minute=83)() is SendResult.SENT
 
 
 def test_a_pending_refund_elsewhere_makes_paddle_wait(real_store: DynamoDBStore) -> None:
     """One pending adjustment blocks the next: ours is sent once that has ended."""
     provider = FakeProvider("paddle", is_reviewed=True)
     case, settled = reviewed(real_store), pack(1)
-    other = ask(real_store, wish_for(settled, Reason.UNRECOGNISED_CHARGE, "key_2"))
+    other = ask(real_store, wish_for(settled, RefundReason.UNRECOGNISED_CHARGE, "key_2"))
     other = decide_case(other.case_id, HALF, "sam", real_store, POLICY, now=at(71))
-    assert sender(real_store, provider, case)() is Issued.SENT
-    assert sender(real_store, provider, other)() is Issued.UNCLEAR
+    assert sender(real_store, provider, case)() is SendResult.SENT
+    assert sender(real_store, provider, other)() is SendResult.UNCLEAR
     tell(real_store, says(provider.becomes(RefundState.SUCCEEDED), names=(case.payment_id,)))
     follow(case.payment_id, real_store, now=at(85))
-    assert sender(real_store, provider, other, minute=90)() is Issued.SENT
+    assert sender(real_store, provider, other, minute=90)() is SendResult.SENT
     assert provider.refunded_minor == 2000
     assert_sound(real_store)
 
@@ -310,7 +320,7 @@ def test_two_people_deciding_at_once_decide_once(real_store: DynamoDBStore) -> N
     for number in range(ROUNDS):
         settled = pack(number)
         tell(real_store, paid(settled))
-        case = ask(real_store, wish_for(settled, Reason.TECHNICAL_PROBLEM))
+        case = ask(real_store, wish_for(settled, RefundReason.TECHNICAL_PROBLEM))
         verdicts = (("sam", HALF), ("eve", NO if number % 2 else HALF), ("sam", HALF))
         answers = at_once(
             [
@@ -354,8 +364,8 @@ def test_followers_at_once_move_a_case_once(real_store: DynamoDBStore) -> None:
 
 
 ENDS: dict[str, tuple[list[Exception], CaseState]] = {
-    "accepted": ([], CaseState.SETTLED),
-    "answer lost": ([AnswerLost("time-out")], CaseState.SETTLED),
+    "accepted": ([], CaseState.REFUNDED),
+    "answer lost": ([AnswerLost("time-out")], CaseState.REFUNDED),
     "refused": ([ProviderRefused("charge_not_refundable", "too old")] * 9, CaseState.IN_REVIEW),
     "disputed": ([], CaseState.IN_REVIEW),
 }
@@ -378,19 +388,19 @@ def test_cut_at_any_write_and_tried_again_a_refund_is_sent_once(
         provider = FakeProvider(kind, faults=list(faults))
         cut = CutStore(real_store, number, is_written=is_written)
         store = cast(Store, cut)
-        wanted = wish(Reason.TECHNICAL_PROBLEM, payment_id=name, account_id=owner)
+        wanted = refund_claim(RefundReason.TECHNICAL_PROBLEM, payment_id=name, account_id=owner)
         case = patiently(lambda: ask(store, wanted))()  # noqa: B023 - called at once
         case = patiently(lambda: decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(70)))()  # noqa: B023
         if happens == "disputed":
             tell(real_store, says(dispute(dispute_id=f"dp_{number}"), names=(name,)))
         sweep(store, provider, minute=80)
-        if end is CaseState.SETTLED:
+        if end is CaseState.REFUNDED:
             tell(real_store, says(provider.becomes(RefundState.SUCCEEDED), names=(name,)))
         patiently(lambda: follow(name, store, now=at(200)))()  # noqa: B023
-        assert len(provider.refunds) == (end is CaseState.SETTLED)
+        assert len(provider.refunds) == (end is CaseState.REFUNDED)
         assert stored(real_store, case).state is end
         account = real_store.read(Keys(accounts=frozenset({owner}))).accounts[owner]
-        assert account.balance == (500 if end is CaseState.SETTLED else 1000)
+        assert account.balance == (500 if end is CaseState.REFUNDED else 1000)
         commits = cut.commits
     assert number >= 4, "the wish, its approval, the intent's taking, its end"
     assert_sound(real_store)
@@ -399,14 +409,17 @@ def test_cut_at_any_write_and_tried_again_a_refund_is_sent_once(
 @pytest.mark.parametrize("is_written", [False, True], ids=["before", "after"])
 def test_a_settling_time_that_ends_in_a_crash_is_decided_once(real_store: DynamoDBStore, *, is_written: bool) -> None:
     """The next run decides what this one did not."""
-    claim = "order/ord_1"
-    rivals = payment(claim=claim), payment(PaymentId("stripe:pi_2"), claim=claim, minute=1)
-    tell(real_store, *(paid(rival) for rival in rivals))
-    case = ask(real_store, wish_for(rivals[1], Reason.CHARGED_TWICE), minute=2)
+    fulfilment_key = "order/ord_1"
+    rivals = (
+        payment(fulfilment_key=fulfilment_key),
+        payment(PaymentId("stripe:pi_2"), fulfilment_key=fulfilment_key, minute=1),
+    )
+    tell(real_store, *(paid(competing_payment) for competing_payment in rivals))
+    case = ask(real_store, wish_for(rivals[1], RefundReason.CHARGED_TWICE), minute=2)
     cut = cast(Store, CutStore(real_store, 1, is_written=is_written))
     with pytest.raises(StoreUnavailable):
-        decide_waiting(cut, POLICY, now=at(30))
-    at_once([patiently(lambda: decide_waiting(real_store, POLICY, now=at(30)))] * 3)
+        decide_deferred(cut, POLICY, now=at(30))
+    at_once([patiently(lambda: decide_deferred(real_store, POLICY, now=at(30)))] * 3)
     assert stored(real_store, case).state is CaseState.APPROVED
     assert approved_minor(real_store, rivals[1].payment_id) == [2000]
     assert_sound(real_store)

@@ -4,11 +4,11 @@ from typing import Any
 
 from pynamodb.exceptions import TransactWriteError, VerboseClientError
 
-from ledger.book import lift_hold
-from ledger.events import Outcome
-from ledger.usage import expire_lapsed
-from tests.builders import ADA, LATER, at, dispute, paid, payment, says, tell
+from ledger.domain.receipts import RecordOutcome
+from ledger.usecases.expire_credits import expire_account
+from ledger.usecases.holds import lift_hold
 from tests.conftest import store_at
+from tools.testing.builders import ADA, LATER, at, dispute, paid, payment, says, tell
 
 
 class Forgetful:
@@ -34,6 +34,6 @@ def test_a_write_whose_answer_was_lost_was_written(dynamodb_local: str) -> None:
     """It is sent again under the same token, and the engine knows it."""
     store = store_at(dynamodb_local, around=Forgetful)
     told = tell(store, paid(payment(expires_at=at(60))), says(dispute()))
-    assert [recorded.outcome for recorded in told] == [Outcome.BOOKED, Outcome.BOOKED]
+    assert [recorded.outcome for recorded in told] == [RecordOutcome.BOOKED, RecordOutcome.BOOKED]
     assert lift_hold("dispute:stripe:dp_1", ADA, "sam", store, why="a mistake", now=LATER)
-    assert expire_lapsed(ADA, store, now=LATER) == 1000
+    assert expire_account(ADA, store, now=LATER) == 1000

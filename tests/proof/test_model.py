@@ -154,7 +154,7 @@ def searched(
 
 
 def test_every_function_that_the_correspondence_names_is_there() -> None:
-    """`ledger.book.record` in the document is a thing of the code."""
+    """`ledger.usecases.record_event.record_event` in the document is a thing of the code."""
     names = set(re.findall(r"`(ledger(?:\.\w+)+)`", DOCUMENT))
     models = "".join((HERE / f"{model}.pml").read_text() for model in MODELS)
     names |= set(re.findall(r"\b(ledger\.\w+\.\w+(?:\.\w+)*)", models))

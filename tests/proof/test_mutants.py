@@ -73,9 +73,11 @@ def test_wrongs_are_done_to_all_that_matters_and_to_nothing_else(tmp_path: Path)
 def test_a_wrong_that_the_tests_tell_is_killed_and_one_that_they_cant_tell_survives() -> None:
     """The planted bug is a suite that looks elsewhere: the same wrong passes it."""
     wrong = mutant(
-        "ledger.lots", "refunded = min(self.refund_target, takeable)", "min(self.refund_target, takeable) → takeable"
+        "ledger.domain.lots",
+        "refunded = min(self.refund_target, takeable)",
+        "min(self.refund_target, takeable) → takeable",
     )
-    telling, elsewhere = suite_of("ledger.lots")[0], suite_of("ledger.money")[0]
+    telling, elsewhere = suite_of("ledger.domain.lots")[0], suite_of("ledger.domain.money")[0]
     assert fate_of(None, telling, elsewhere) is Fate.SURVIVED
     assert fate_of(wrong, telling) is Fate.KILLED
     assert fate_of(wrong, elsewhere, telling) is Fate.KILLED
@@ -91,10 +93,10 @@ def test_a_wrong_that_never_ends_counts_as_told(tmp_path: Path) -> None:
 
 def test_an_explanation_of_what_is_no_mutant_any_more_is_told(tmp_path: Path) -> None:
     """The code has moved on."""
-    row = '[[equal]]\nmodule = "ledger.lots"\nline = "{}"\nmutations = ["0 → 1"]\nwhy = "because"\n'
+    row = '[[equal]]\nmodule = "ledger.domain.lots"\nline = "{}"\nmutations = ["0 → 1"]\nwhy = "because"\n'
     (tmp_path / "equal.toml").write_text(row.format("drawn: int = 0  # net of returns") + row.format("gone = 0"))
-    equal, lots = Equal.load(tmp_path / "equal.toml"), all_mutants(("ledger.lots",))
-    assert equal.stale(lots) == ["ledger.lots | gone = 0 | 0 → 1"]
+    equal, lots = Equal.load(tmp_path / "equal.toml"), all_mutants(("ledger.domain.lots",))
+    assert equal.stale(lots) == ["ledger.domain.lots | gone = 0 | 0 → 1"]
     assert [equal.why(each) for each in lots if equal.why(each)] == ["because"]
 
 
@@ -106,6 +108,6 @@ def test_what_is_explained_is_still_there() -> None:
 def test_a_few_drawn_by_a_seed_are_all_told() -> None:
     """The part itself, for some seconds."""
     work = Work("mutants", 7, 3, out=io.StringIO())
-    run(work, ("ledger.lots", "ledger.money"))
+    run(work, ("ledger.domain.lots", "ledger.domain.money"))
     assert work.counts["wrongs done"] > 0
     assert work.found == []

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.events import Event
-from ledger.ports import AccountChange, Commit, Refusal
+from ledger.domain.events import Event
+from ledger.ports.commit import AccountChange, Commit, Refusal
 from proof.convergence import Life, every_order, long_histories, short_history
 from proof.play import Play, translated
-from tests.fakes import FakeStore
+from tools.testing.fakes import FakeStore
 
 
 def forgets_frozen(change: AccountChange) -> AccountChange:

@@ -5,8 +5,8 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.events import Event
-from ledger.facts import (
+from ledger.domain.events import Event
+from ledger.domain.facts import (
     DisputeState,
     Fact,
     PaymentSettled,
@@ -17,10 +17,11 @@ from ledger.facts import (
     RefundState,
     RefundTotalReported,
 )
-from ledger.usage import expire_credits, fail_run, spend
-from tests.builders import ADA, LATER, at, dispute, paid, payment, says, tell
-from tests.fakes import FakeStore, world
+from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.usage import draw_credits, fail_run
 from tests.proof.test_convergence import meaning
+from tools.testing.builders import ADA, LATER, at, dispute, paid, payment, says, tell
+from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
 END = LATER + timedelta(days=1)
@@ -58,7 +59,7 @@ _facts: st.SearchStrategy[Fact] = st.one_of(
 
 def settled() -> PaymentSettled:
     """A payment whose credits lapse."""
-    return payment(claim="order/o", expires_at=END, overcharge_minor=100, paid_minor=2100)
+    return payment(fulfilment_key="order/o", expires_at=END, overcharge_minor=100, paid_minor=2100)
 
 
 def played(history: list[Event], *, drawn: int, fails: bool, is_late: bool = False) -> FakeStore:
@@ -66,7 +67,7 @@ def played(history: list[Event], *, drawn: int, fails: bool, is_late: bool = Fal
     store = FakeStore()
     if drawn:
         tell(store, paid(settled()))
-        spend(ADA, "run_1", drawn, store, now=LATER)
+        draw_credits(ADA, "run_1", drawn, store, now=LATER)
     now = END + timedelta(days=9)
     if is_late:
         expire_credits(store, now=END + timedelta(minutes=1))

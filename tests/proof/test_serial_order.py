@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from ledger.facts import AccountId, PaymentId
+from ledger.domain.ids import AccountId, PaymentId
 from proof.concurrency import account
 from proof.concurrency.calls import Call, Deliver, Expire, FailRun, Look, Spend, told
 from proof.concurrency.serial import Answer, Done, drawn, serial_order, smallest_beginning
-from tests.builders import ADA, CH, LATER, PI, at, paid, payment, refund, says
+from tools.testing.builders import ADA, CH, LATER, PI, at, paid, payment, refund, says
 
 
 def register(state: int, call: str, answer: Answer | None) -> Iterable[int]:

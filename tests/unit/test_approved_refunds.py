@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.facts import Fact, RefundAbandoned, RefundApproved, RefundChanged, RefundSent, RefundState
-from ledger.purchases import Purchase
-from ledger.refunds import end_of
-from tests.builders import ADA, LATER, PI, at, paid, payment, refund, says, tell
-from tests.fakes import FakeStore
+from ledger.domain.facts import Fact, RefundAbandoned, RefundApproved, RefundChanged, RefundSent, RefundState
+from ledger.domain.purchases import Purchase
+from ledger.domain.refunds import end_of
+from tools.testing.builders import ADA, LATER, PI, at, paid, payment, refund, says, tell
+from tools.testing.fakes import FakeStore
 
 TAG = "case_1-1"
 
@@ -28,7 +28,7 @@ def sent(refund_id: str = "re_1") -> RefundSent:
 
 def purchase(*facts: Fact) -> Purchase:
     """A payment of 2,000, and what is known of its refunds."""
-    return Purchase(payment_id=PI).heard(payment(), *facts)
+    return Purchase(payment_id=PI).with_facts(payment(), *facts)
 
 
 def tagged(state: RefundState, refund_id: str = "re_1") -> RefundChanged:

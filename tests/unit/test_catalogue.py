@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ledger import catalogue
-from ledger.errors import CatalogueError
+from ledger.domain import catalogue
+from ledger.domain.errors import CatalogueError
 
 RIGHT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
 

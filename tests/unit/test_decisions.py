@@ -6,21 +6,27 @@ from typing import Any
 
 import pytest
 
-from ledger import policy
-from ledger.cases import Decision, Outcome, Reason
-from ledger.facts import PaymentId, RefundedItem
-from ledger.situation import Situation
-from tests.builders import MADE, ORDER, asks, use
+from ledger.domain.facts import RefundedItem
+from ledger.domain.ids import PaymentId
+from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundReason
+from ledger.policy import rules
+from ledger.policy.context import PolicyContext
+from tools.testing.builders import MADE, ORDER, asks, use
 
-POLICY = policy.load()
+POLICY = rules.load()
 US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
 BUSINESS = replace(ORDER, is_business=True)
-BEFORE = Decision(outcome=Outcome.DECLINE, clause="2", rule="", reasons=("No.",), policy_version="1")
-CHANGED, WITHDRAWAL, TWICE = Reason.CHANGED_MY_MIND, Reason.WITHDRAWAL, Reason.CHARGED_TWICE
-AMOUNT, MISTAKEN = Reason.WRONG_AMOUNT, Reason.MISTAKEN_RENEWAL
-TECHNICAL, UNRECOGNISED = Reason.TECHNICAL_PROBLEM, Reason.UNRECOGNISED_CHARGE
+BEFORE = Decision(outcome=DecisionOutcome.DECLINE, clause="2", rule="", reasons=("No.",), policy_version="1")
+CHANGED, WITHDRAWAL, TWICE = RefundReason.CHANGED_MY_MIND, RefundReason.WITHDRAWAL, RefundReason.CHARGED_TWICE
+AMOUNT, MISTAKEN = RefundReason.WRONG_AMOUNT, RefundReason.MISTAKEN_RENEWAL
+TECHNICAL, UNRECOGNISED = RefundReason.TECHNICAL_PROBLEM, RefundReason.UNRECOGNISED_CHARGE
 
-APPROVE, DECLINE, REVIEW, WAIT = Outcome.APPROVE, Outcome.DECLINE, Outcome.REVIEW, Outcome.WAIT
+APPROVE, DECLINE, REVIEW, WAIT = (
+    DecisionOutcome.APPROVE,
+    DecisionOutcome.DECLINE,
+    DecisionOutcome.REVIEW,
+    DecisionOutcome.WAIT,
+)
 CANCEL = "You can cancel the subscription at any time"
 HINT = "Apart from that, the law lets you withdraw"
 RENEWAL: dict[str, Any] = {
@@ -29,12 +35,12 @@ RENEWAL: dict[str, Any] = {
     "order": replace(ORDER, made_at=MADE - timedelta(days=90)),
 }
 OVER: dict[str, Any] = {"overcharge_minor": 500, "paid_minor": 2500, "refundable_minor": 2500}
-SETTLED = MADE + POLICY.duplicate_settling
+REFUNDED = MADE + POLICY.duplicate_settling
 
 
-def answer(situation: Situation, by: policy.Policy = POLICY) -> dict[str, Any]:
+def answer(situation: PolicyContext, by: rules.PolicyParameters = POLICY) -> dict[str, Any]:
     """What a decision says that is not said by itself: everything but explanation, facts and words."""
-    decision = policy.decide(situation, by)
+    decision = rules.decide(situation, by)
     told = {
         "outcome": decision.outcome,
         "clause": decision.clause,
@@ -50,7 +56,7 @@ def answer(situation: Situation, by: policy.Policy = POLICY) -> dict[str, Any]:
     return {key: value for key, value in told.items() if value != {**silent, "ends_subscription": False}.get(key)}
 
 
-def says(outcome: Outcome, clause: str, rule: str, **more: Any) -> dict[str, Any]:
+def says(outcome: DecisionOutcome, clause: str, rule: str, **more: Any) -> dict[str, Any]:
     """An answer, and what it says beside that."""
     return {"outcome": outcome, "clause": clause, "rule": rule, **more}
 
@@ -186,14 +192,14 @@ ANSWERS = [
     # charged twice
     (asks(CHANGED, is_duplicate=True, now=MADE), says(WAIT, "4", "charged_twice"), "a few minutes", "refund the"),
     (
-        asks(CHANGED, is_duplicate=True, now=SETTLED, doubles_subscription=True),
+        asks(CHANGED, is_duplicate=True, now=REFUNDED, doubles_subscription=True),
         says(APPROVE, "4", "charged_twice", money_minor=2000, takes_credits=False, ends_subscription=True),
         "We refund the duplicate charge",
         "rests",
     ),
     (asks(TWICE, order=US, now=MADE), says(WAIT, "4", "charged_twice"), "a few minutes", "only"),
     (
-        asks(TWICE, order=US, now=SETTLED),
+        asks(TWICE, order=US, now=REFUNDED),
         says(REVIEW, "4", "charged_twice", recommended=DECLINE),
         "one charge only",
         HINT,
@@ -312,7 +318,7 @@ ANSWERS = [
     ),
     (
         asks(TECHNICAL, order=US, failed_runs=3, failed_credits=1),
-        says(REVIEW, "6", "technical_problem", recommended=Outcome.REPLACE, money_minor=2000, credits=1),
+        says(REVIEW, "6", "technical_problem", recommended=DecisionOutcome.REPLACE, money_minor=2000, credits=1),
         "whether replacement credits",
         "Short maintenance",
     ),
@@ -414,7 +420,7 @@ ANSWERS = [
     ),
     # the right is mentioned to whom it would serve
     (
-        asks(TWICE, now=SETTLED),
+        asks(TWICE, now=REFUNDED),
         says(REVIEW, "4", "charged_twice", recommended=DECLINE),
         f"that you describe. {HINT} from this contract, for no reason, until 16 November 2026.",
         "rests",
@@ -441,10 +447,10 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("asked", "wanted", "told", "untold"), ANSWERS, ids=range(len(ANSWERS)))
-def test_each_answer_is_whole(asked: Situation, wanted: dict[str, Any], told: str, untold: str) -> None:
+def test_each_answer_is_whole(asked: PolicyContext, wanted: dict[str, Any], told: str, untold: str) -> None:
     """Its outcome, clause and rule, what moves or is recommended, and whom it tells what."""
     assert answer(asked) == wanted
-    reasons = policy.decide(asked, POLICY).reasons
+    reasons = rules.decide(asked, POLICY).reasons
     assert all(reason.endswith(".") for reason in reasons)
     words = " ".join(reasons)
     assert told in words
@@ -457,7 +463,7 @@ def test_a_small_renewal_by_mistake_is_refunded_up_to_the_limit_of_its_currency(
     asked = asks(MISTAKEN, **RENEWAL)
     approved = says(APPROVE, "3", "mistaken_renewal", money_minor=2000, ends_subscription=True)
     assert answer(asked, generous) == approved
-    assert "We refund it and stop further renewals." in policy.decide(asked, generous).reasons[0]
+    assert "We refund it and stop further renewals." in rules.decide(asked, generous).reasons[0]
     assert answer(replace(asked, paid_minor=2001, refundable_minor=2001), generous)["outcome"] is REVIEW
     assert answer(replace(asked, currency="USD"), generous)["outcome"] is REVIEW
     assert answer(replace(asked, paid_minor=1, refundable_minor=1), POLICY)["outcome"] is REVIEW
@@ -474,27 +480,27 @@ def test_the_figures_that_decide_are_the_policys() -> None:
 
 def test_every_reference_is_told_once() -> None:
     """What a decision rests on is said at its end, also where the decision before said it."""
-    decided = policy.decide(asks(CHANGED, order=US), POLICY)
-    again = policy.decide(asks(CHANGED, order=US, declined_before=decided), POLICY)
+    decided = rules.decide(asks(CHANGED, order=US), POLICY)
+    again = rules.decide(asks(CHANGED, order=US, declined_before=decided), POLICY)
     rests = "This rests on section 2 of our Refund & Cancellation Policy."
     assert (decided.reasons.count(rests), again.reasons.count(rests), again.reasons[-1]) == (1, 1, rests)
 
 
 def test_an_explanation_has_a_line_for_each_fact_and_each_rule() -> None:
     """And marks the rule that spoke."""
-    decided = policy.decide(asks(TECHNICAL, order=US, failed_runs=3, failed_credits=30, lines=(use(250),)), POLICY)
-    first, *lines = policy.explain(decided).split("\n")
+    decided = rules.decide(asks(TECHNICAL, order=US, failed_runs=3, failed_credits=30, lines=(use(250),)), POLICY)
+    first, *lines = rules.explain(decided).split("\n")
     recommended = "review, recommended: replace, 15.00 EUR, 30 credits"
     assert first == f"{recommended} (technical_problem, clause 6, policy {POLICY.version})"
-    facts, rules = lines[: len(decided.seen)], lines[len(decided.seen) :]
+    facts, asked = lines[: len(decided.seen)], lines[len(decided.seen) :]
     assert facts == [f"  · {fact}" for fact in decided.seen]
     marks = [(" " if rule.rule != "technical_problem" else "→", rule) for rule in decided.explanation]
-    assert rules == [f"  {mark} {rule.rule}: {rule.why}" for mark, rule in marks]
+    assert asked == [f"  {mark} {rule.rule}: {rule.why}" for mark, rule in marks]
 
 
 def test_the_rules_stand_in_the_order_that_the_design_gives() -> None:
     """The first that speaks decides, and the explanation of a decision tells them in this order."""
-    assert [rule.__name__ for rule in policy.RULES] == [
+    assert [rule.__name__ for rule in rules.RULES] == [
         "already_refunded",
         "decided_before",
         "open_dispute",

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from paddle_billing.Entities.Events.EventTypeName import EventTypeName
 
-from ledger.runtime import PROVIDERS
+from ledger.providers.registry import PROVIDERS
 from tests.unit.test_events_library import ENABLED_EVENTS
 from tools.template import load, routes
 

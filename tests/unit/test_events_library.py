@@ -24,10 +24,10 @@ from paddle_billing.PaddleStrEnum import PaddleStrEnum
 from stripe import StripeObject
 from stripe.params._webhook_endpoint_create_params import WebhookEndpointCreateParams
 
-from ledger import catalogue
-from ledger.events import Event
-from ledger.runtime import PROVIDERS
-from tools.events.make import loose
+from ledger.domain import catalogue
+from ledger.domain.events import Event
+from ledger.providers.registry import PROVIDERS
+from tools.fixtures.make import loose
 from tools.signing import LOCAL_SECRETS
 from tools.stories import EVENTS
 from tools.template import load, routes
@@ -127,7 +127,7 @@ def test_the_loose_notifications_become_what_the_library_says() -> None:
     """`parked`, `noted` and `booked` in their descriptions are held to."""
     for name, (what, content) in loose().items():
         file = f"{name.replace('/', '/loose_')}.json"
-        assert content == read(file), "write the library anew: python -m tools.events.make"
+        assert content == read(file), "write the library anew: python -m tools.fixtures.make"
         event, becomes = translated(file), what.partition(": ")[2]
         is_unowned = event.owner.account_id is None and event.payment is not None
         assert (event.parked is not None or is_unowned) == becomes.startswith("parked"), (name, event.detail)

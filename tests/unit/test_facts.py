@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import catalogue
-from ledger.facts import (
+from ledger.domain import catalogue
+from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
     CreditRecorded,
@@ -20,7 +20,6 @@ from ledger.facts import (
     HoldLifted,
     PaidLine,
     PaymentFailed,
-    PaymentId,
     PaymentSettled,
     RefundAbandoned,
     RefundApproved,
@@ -33,11 +32,12 @@ from ledger.facts import (
     facts_of,
     merge,
 )
-from ledger.lots import Lot
-from ledger.providers import stripe
-from ledger.purchases import Purchase, target
-from tests.builders import ADA, PI, at, dispute, payment, refund
+from ledger.domain.ids import PaymentId
+from ledger.domain.lots import Lot
+from ledger.domain.purchases import Purchase, target
+from ledger.providers.stripe import events as stripe
 from tools.stories import EVENTS, telling
+from tools.testing.builders import ADA, PI, at, dispute, payment, refund
 
 minutes = st.integers(0, 5)
 facts = st.one_of(
@@ -73,7 +73,7 @@ def test_merging_is_commutative_associative_and_idempotent(a: list[Fact], b: lis
 @given(heard)
 def test_a_target_never_takes_more_than_was_granted(told: list[Fact]) -> None:
     """Whatever is said about a payment, what is taken back lies between nothing and everything."""
-    known = target(Purchase(payment_id=PaymentId("stripe:pi_1")).heard(payment(), *told))
+    known = target(Purchase(payment_id=PaymentId("stripe:pi_1")).with_facts(payment(), *told))
     for lot in known.lots:
         assert min(lot.refund_target, lot.dispute_target) >= 0
         assert lot.refund_target + lot.dispute_target <= lot.granted
@@ -229,7 +229,7 @@ def test_a_payment_says_no_more_than_was_told() -> None:
     told = PaymentSettled(
         payment_id=PI, account_id=ADA, paid_minor=5, currency="USD", lines=(line,), at=at(0), cause="stripe:evt_1"
     )
-    assert (told.overcharge_minor, told.is_renewal, told.period, told.claim) == (0, False, None, None)
+    assert (told.overcharge_minor, told.is_renewal, told.period, told.fulfilment_key) == (0, False, None, None)
     assert told.lot_id(0) == "stripe:pi_1/0"
     assert RefundedItem(line_id="0", amount_minor=5).is_tax_only is False
     approved = EACH["approved:case_1-1"]
@@ -239,11 +239,11 @@ def test_a_payment_says_no_more_than_was_told() -> None:
 
 def test_a_lot_is_named_after_the_claim_and_its_line() -> None:
     """So that one claim can never be granted twice."""
-    assert payment(claim="order/ord_1").lot_id(2) == "order/ord_1/2"
+    assert payment(fulfilment_key="order/ord_1").lot_id(2) == "order/ord_1/2"
 
 
 @pytest.mark.parametrize(
-    ("claim", "covers", "period"),
+    ("fulfilment_key", "covers", "period"),
     [
         (None, None, None),
         ("order/ord_1", None, None),
@@ -253,10 +253,10 @@ def test_a_lot_is_named_after_the_claim_and_its_line() -> None:
     ],
 )
 def test_a_payment_pays_for_a_period_by_its_claim_or_beside_an_order(
-    claim: str | None, covers: str | None, period: str | None
+    fulfilment_key: str | None, covers: str | None, period: str | None
 ) -> None:
     """No other payment may pay for the same one."""
-    assert payment(claim=claim, covers=covers).period == period
+    assert payment(fulfilment_key=fulfilment_key, covers=covers).period == period
 
 
 def test_the_original_of_two_payments_is_the_earlier_then_the_one_of_the_lower_id() -> None:
@@ -321,21 +321,21 @@ def chargeback(name: str, *, reversal: bool = False, state: ChargebackState = Ch
 )
 def test_paddles_chargebacks_and_their_reversals_count_as_sets(rows: list[Fact], taken: int, is_held: bool) -> None:
     """One reversal is told twice, as a row and as the state of another: it undoes one chargeback, once."""
-    known = target(Purchase(payment_id=PaymentId("paddle:txn_1")).heard(payment(), *rows))
+    known = target(Purchase(payment_id=PaymentId("paddle:txn_1")).with_facts(payment(), *rows))
     assert (known.lots[0].dispute_target, bool(known.holds)) == (taken, is_held)
 
 
 def test_a_chargeback_after_a_full_refund_adds_nothing() -> None:
     """The money can't go back twice."""
-    known = target(Purchase(payment_id=PaymentId("paddle:txn_1")).heard(payment(), refund(2000), chargeback("a")))
+    known = target(Purchase(payment_id=PaymentId("paddle:txn_1")).with_facts(payment(), refund(2000), chargeback("a")))
     assert (known.lots[0].refund_target, known.lots[0].dispute_target) == (1000, 0)
 
 
 def test_an_expired_lot_gives_way_to_a_late_refund() -> None:
     """What lapsed unused is no debt, whether the refund or the expiry is booked first."""
     lot = Lot(lot_id="l", granted=1000, drawn=300, expires_at=at(0))
-    first_refunded = replace(lot, refund_target=500).settle().expire()
-    first_expired = replace(lot.expire(), refund_target=500).settle()
+    first_refunded = replace(lot, refund_target=500).rebalance().expire()
+    first_expired = replace(lot.expire(), refund_target=500).rebalance()
     assert first_refunded == first_expired
     assert (first_expired.refunded, first_expired.expired, first_expired.owed) == (500, 200, 0)
 

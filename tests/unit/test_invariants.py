@@ -5,17 +5,34 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.accounts import Hold
-from ledger.book import lay_hold
-from ledger.cases import CaseState, Outcome, Reason, Waiting
-from ledger.casework import Verdict, decide_case, follow
-from ledger.facts import PaymentId, RefundApproved, RefundState, facts_of
-from ledger.issuing import issue
-from ledger.ports import Place
-from ledger.purchases import Purchase
-from ledger.usage import fail_run, spend
-from tests.builders import ADA, IN, LATER, PI, POLICY, RENEWED, ask, at, paid, payment, refund, says, tell, wish
-from tests.fakes import FakeProvider, FakeStore, world
+from ledger.domain.accounts import Hold
+from ledger.domain.facts import RefundApproved, RefundState, facts_of
+from ledger.domain.ids import PaymentId
+from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RefundReason
+from ledger.ports.documents import DocumentKey
+from ledger.usecases.holds import place_hold
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.send_refunds import send_refund
+from ledger.usecases.usage import draw_credits, fail_run
+from tools.testing.builders import (
+    ADA,
+    IN,
+    LATER,
+    PI,
+    POLICY,
+    RENEWED,
+    ask,
+    at,
+    paid,
+    payment,
+    refund,
+    refund_claim,
+    says,
+    tell,
+)
+from tools.testing.fakes import FakeProvider, FakeStore, world
 from tools.verify import World, check
 
 SECOND, THIRD = PaymentId("stripe:pi_2"), PaymentId("stripe:pi_3")
@@ -25,24 +42,24 @@ def lived() -> FakeStore:
     """A ledger with a case in every state: of the renewal approved, of the packs in review, settled, and so on."""
     store, provider = FakeStore(), FakeProvider()
     tell(store, paid(), paid(payment(SECOND)), paid(payment(THIRD)), paid(RENEWED))
-    ask(store, wish(Reason.MISTAKEN_RENEWAL, payment_id=IN, key="approved"))
-    ask(store, wish(Reason.UNRECOGNISED_CHARGE, key="in review"))
+    ask(store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, key="approved"))
+    ask(store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="in review"))
     for number, (name, verdict) in enumerate(
         (
-            (PI, Verdict(outcome=Outcome.APPROVE, words=("Yes.",), clause="6", money_minor=500)),
-            (SECOND, Verdict(outcome=Outcome.REPLACE, words=("These.",), clause="6", credits=100)),
-            (THIRD, Verdict(outcome=Outcome.DECLINE, words=("No.",), clause="2")),
+            (PI, ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Yes.",), clause="6", money_minor=500)),
+            (SECOND, ReviewDecision(outcome=DecisionOutcome.REPLACE, words=("These.",), clause="6", credits=100)),
+            (THIRD, ReviewDecision(outcome=DecisionOutcome.DECLINE, words=("No.",), clause="2")),
         )
     ):
-        case = ask(store, wish(payment_id=name, key=f"decided {number}"))
+        case = ask(store, refund_claim(payment_id=name, key=f"decided {number}"))
         case = decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(70))
-        if verdict.outcome is Outcome.APPROVE:
-            issue(case.tag, store, lambda _: provider, clock=lambda: at(80))
+        if verdict.outcome is DecisionOutcome.APPROVE:
+            send_refund(case.tag, store, lambda _: provider, clock=lambda: at(80))
             tell(store, says(provider.becomes(RefundState.SUCCEEDED), names=(PI,)))
             follow(PI, store, now=LATER)
-    spend(ADA, "run_1", 10, store, now=at(90))
+    draw_credits(ADA, "run_1", 10, store, now=at(90))
     fail_run(ADA, "run_1", store, now=at(91))
-    lay_hold("support:cards", ADA, "sam", store, why="three cards", now=at(92))
+    place_hold("support:cards", ADA, "sam", store, why="three cards", now=at(92))
     return store
 
 
@@ -56,7 +73,7 @@ def test_what_the_use_cases_write_breaks_nothing() -> None:
     findings = check(world(lived()))
     assert not [finding for finding in findings if finding.broken]
     assert {case.state for case in world(lived()).cases.values()} == {
-        *(CaseState.APPROVED, CaseState.IN_REVIEW, CaseState.SETTLED, CaseState.REPLACED, CaseState.DECLINED)
+        *(CaseState.APPROVED, CaseState.IN_REVIEW, CaseState.REFUNDED, CaseState.REPLACED, CaseState.DECLINED)
     }
     assert min(finding.checked for finding in findings if "case" in finding.invariant) > 0
 
@@ -82,7 +99,7 @@ def _unmarked(whole: World) -> None:
 
 def _queued_twice(whole: World) -> None:
     place, waiting = next((p, w) for p, w in whole.waiting.items() if p.partition == "REVIEW")
-    whole.waiting[Place("REVIEW", f"{place.name}0")] = waiting
+    whole.waiting[DocumentKey("REVIEW", f"{place.name}0")] = waiting
 
 
 def _lost_from_queue(whole: World) -> None:
@@ -90,7 +107,7 @@ def _lost_from_queue(whole: World) -> None:
 
 
 def _ghost(whole: World) -> None:
-    whole.waiting[Place("SETTLING", "WAITING#case_0")] = Waiting(case_id="case_0", account_id=ADA, since=LATER)
+    whole.waiting[DocumentKey("SETTLING", "WAITING#case_0")] = QueuedCase(case_id="case_0", account_id=ADA, since=LATER)
 
 
 def _held_by_nobody(whole: World) -> None:
@@ -105,7 +122,7 @@ def test_what_the_provider_refunds_by_itself_counts_for_what_is_approved_later(m
     whole = world(lived())
     item = whole.payments[IN]
     assert isinstance(item, Purchase)
-    whole.payments[IN] = item.heard(refund(2000, refund_id="re_besides", minute=minute))  # approved at minute 60
+    whole.payments[IN] = item.with_facts(refund(2000, refund_id="re_besides", minute=minute))  # approved at minute 60
     assert (not [invariant for invariant in broken(whole) if invariant.startswith(says_so)]) is is_fine
     whole.intents.clear()
     assert [invariant for invariant in broken(whole) if invariant.startswith(says_so)], "once sent it is too much"
@@ -132,7 +149,7 @@ def _approved_too_much(whole: World) -> None:
         (_queued_twice, "A case waits exactly once"),
         (_lost_from_queue, "A case waits exactly once"),
         (_ghost, "A case waits exactly once"),
-        (lambda whole: _case(whole, CaseState.SETTLED, CaseState.ISSUED), "A case is settled exactly if"),
+        (lambda whole: _case(whole, CaseState.REFUNDED, CaseState.ISSUED), "A case is settled exactly if"),
         (_without_fact("refund:"), "A case is settled exactly if"),
         (lambda whole: _case(whole, CaseState.REPLACED, CaseState.DECLINED), "Every purchase is granted exactly once"),
         (lambda whole: whole.acts.clear(), "An account is suspended exactly by"),

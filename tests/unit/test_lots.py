@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.entries import Counter, Kind
-from ledger.lots import Lot, Movement, movements
-from tests.builders import at
+from ledger.domain.entries import CounterAccount, EntryKind
+from ledger.domain.lots import Lot, Movement, movements
+from tools.testing.builders import at
 
 END = at(60)
 LOT = Lot(lot_id="lot", granted=1000)
@@ -20,7 +20,7 @@ whole = st.integers(0, 1200)
 lots = st.builds(
     lambda drawn, refund, dispute, reserve, expired: replace(
         LOT, drawn=drawn, refund_target=refund, dispute_target=dispute, reserve_target=reserve, expired=expired
-    ).settle(),
+    ).rebalance(),
     st.integers(0, 1000),
     st.integers(0, 1000),
     st.integers(0, 1000),
@@ -31,8 +31,8 @@ lots = st.builds(
 
 def test_a_lot_starts_with_all_of_its_grant_and_nothing_else() -> None:
     """Untouched, sold, spendable for ever."""
-    assert (LOT.remaining, LOT.owed, LOT.spendable(at(0)), LOT.source) == (1000, 0, 1000, Counter.SALES)
-    assert LOT.settle() == LOT
+    assert (LOT.remaining, LOT.owed, LOT.spendable(at(0)), LOT.source) == (1000, 0, 1000, CounterAccount.SALES)
+    assert LOT.rebalance() == LOT
     assert not LOT.is_frozen
 
 
@@ -45,13 +45,13 @@ def test_what_remains_is_the_grant_without_all_that_left_it() -> None:
 def test_a_lot_lapses_at_its_end_not_a_moment_before() -> None:
     """And one without an end never."""
     assert (FRESH.spendable(END - MOMENT), FRESH.spendable(END)) == (1000, 0)
-    assert (FRESH.has_lapsed(END - MOMENT), FRESH.has_lapsed(END), LOT.has_lapsed(END)) == (False, True, False)
+    assert (FRESH.has_expired(END - MOMENT), FRESH.has_expired(END), LOT.has_expired(END)) == (False, True, False)
 
 
 def test_what_is_frozen_or_reserved_cant_be_spent() -> None:
     """It still remains."""
     assert replace(LOT, is_frozen=True).spendable(END) == 0
-    lot = replace(LOT, reserve_target=300).settle()
+    lot = replace(LOT, reserve_target=300).rebalance()
     assert (lot.spendable(END), lot.remaining, lot.reserved) == (700, 1000, 300)
 
 
@@ -89,7 +89,7 @@ def test_a_target_takes_what_was_not_drawn_refunds_first(
     changed: dict[str, int], refunded: int, disputed: int, expired: int, reserved: int, owed: int
 ) -> None:
     """What was drawn already stays owed; what lapsed gives way; what is only reserved comes last."""
-    lot = replace(LOT, **changed).settle()  # type: ignore[arg-type]
+    lot = replace(LOT, **changed).rebalance()  # type: ignore[arg-type]
     assert (lot.refunded, lot.disputed, lot.expired, lot.reserved) == (refunded, disputed, expired, reserved)
     assert lot.owed == owed
 
@@ -111,7 +111,7 @@ def test_what_lapses_is_what_remains() -> None:
 
 def test_what_lapsed_is_no_longer_kept_for_a_refund() -> None:
     """A reservation never outlives its credits."""
-    lot = replace(FRESH, reserve_target=300).settle()
+    lot = replace(FRESH, reserve_target=300).rebalance()
     assert (lot.reserved, lot.expire().reserved, lot.expire().spendable(at(0))) == (300, 0, 0)
 
 
@@ -119,36 +119,36 @@ def test_what_lapsed_is_no_longer_kept_for_a_refund() -> None:
     ("before", "after", "moved"),
     [
         (LOT, LOT, []),
-        (None, LOT, [(Kind.GRANT, Counter.SALES, 1000)]),
-        (None, replace(LOT, source=Counter.GOODWILL), [(Kind.GRANT, Counter.GOODWILL, 1000)]),
+        (None, LOT, [(EntryKind.GRANT, CounterAccount.SALES, 1000)]),
+        (None, replace(LOT, source=CounterAccount.GOODWILL), [(EntryKind.GRANT, CounterAccount.GOODWILL, 1000)]),
         (
             None,
-            replace(LOT, source=Counter.GOODWILL, drawn=10),
-            [(Kind.GRANT, Counter.GOODWILL, 1000), (Kind.DRAW, Counter.USAGE, -10)],
+            replace(LOT, source=CounterAccount.GOODWILL, drawn=10),
+            [(EntryKind.GRANT, CounterAccount.GOODWILL, 1000), (EntryKind.DRAW, CounterAccount.USAGE, -10)],
         ),
-        (LOT, replace(LOT, granted=1200), [(Kind.ADJUST, Counter.SALES, 200)]),
+        (LOT, replace(LOT, granted=1200), [(EntryKind.ADJUST, CounterAccount.SALES, 200)]),
         (
-            replace(LOT, source=Counter.GOODWILL),
-            replace(LOT, granted=900, source=Counter.GOODWILL),
-            [(Kind.ADJUST, Counter.GOODWILL, -100)],
+            replace(LOT, source=CounterAccount.GOODWILL),
+            replace(LOT, granted=900, source=CounterAccount.GOODWILL),
+            [(EntryKind.ADJUST, CounterAccount.GOODWILL, -100)],
         ),
-        (LOT, replace(LOT, drawn=1), [(Kind.DRAW, Counter.USAGE, -1)]),
-        (replace(LOT, drawn=10), replace(LOT, drawn=35), [(Kind.DRAW, Counter.USAGE, -25)]),
-        (replace(LOT, drawn=35), replace(LOT, drawn=10), [(Kind.RETURN, Counter.USAGE, 25)]),
-        (replace(LOT, refunded=10), replace(LOT, refunded=35), [(Kind.CLAWBACK, Counter.REFUNDS, -25)]),
-        (replace(LOT, refunded=35), replace(LOT, refunded=10), [(Kind.RESTORE, Counter.REFUNDS, 25)]),
-        (replace(LOT, disputed=10), replace(LOT, disputed=35), [(Kind.CLAWBACK, Counter.DISPUTES, -25)]),
-        (replace(LOT, disputed=35), replace(LOT, disputed=10), [(Kind.RESTORE, Counter.DISPUTES, 25)]),
-        (replace(LOT, expired=10), replace(LOT, expired=35), [(Kind.EXPIRE, Counter.EXPIRY, -25)]),
-        (replace(LOT, expired=35), replace(LOT, expired=10), [(Kind.EXPIRE, Counter.EXPIRY, 25)]),
-        (LOT, replace(LOT, is_frozen=True), [(Kind.FREEZE, Counter.DISPUTES, 0)]),
-        (replace(LOT, is_frozen=True), LOT, [(Kind.THAW, Counter.DISPUTES, 0)]),
-        (replace(LOT, reserved=10), replace(LOT, reserved=35), [(Kind.RESERVE, Counter.REFUNDS, 0)]),
-        (replace(LOT, reserved=35), replace(LOT, reserved=10), [(Kind.RELEASE, Counter.REFUNDS, 0)]),
+        (LOT, replace(LOT, drawn=1), [(EntryKind.DRAW, CounterAccount.USAGE, -1)]),
+        (replace(LOT, drawn=10), replace(LOT, drawn=35), [(EntryKind.DRAW, CounterAccount.USAGE, -25)]),
+        (replace(LOT, drawn=35), replace(LOT, drawn=10), [(EntryKind.RETURN, CounterAccount.USAGE, 25)]),
+        (replace(LOT, refunded=10), replace(LOT, refunded=35), [(EntryKind.CLAWBACK, CounterAccount.REFUNDS, -25)]),
+        (replace(LOT, refunded=35), replace(LOT, refunded=10), [(EntryKind.RESTORE, CounterAccount.REFUNDS, 25)]),
+        (replace(LOT, disputed=10), replace(LOT, disputed=35), [(EntryKind.CLAWBACK, CounterAccount.DISPUTES, -25)]),
+        (replace(LOT, disputed=35), replace(LOT, disputed=10), [(EntryKind.RESTORE, CounterAccount.DISPUTES, 25)]),
+        (replace(LOT, expired=10), replace(LOT, expired=35), [(EntryKind.EXPIRE, CounterAccount.EXPIRY, -25)]),
+        (replace(LOT, expired=35), replace(LOT, expired=10), [(EntryKind.EXPIRE, CounterAccount.EXPIRY, 25)]),
+        (LOT, replace(LOT, is_frozen=True), [(EntryKind.FREEZE, CounterAccount.DISPUTES, 0)]),
+        (replace(LOT, is_frozen=True), LOT, [(EntryKind.THAW, CounterAccount.DISPUTES, 0)]),
+        (replace(LOT, reserved=10), replace(LOT, reserved=35), [(EntryKind.RESERVE, CounterAccount.REFUNDS, 0)]),
+        (replace(LOT, reserved=35), replace(LOT, reserved=10), [(EntryKind.RELEASE, CounterAccount.REFUNDS, 0)]),
     ],
 )
 def test_each_difference_between_two_states_is_one_movement(
-    before: Lot | None, after: Lot, moved: list[tuple[Kind, Counter, int]]
+    before: Lot | None, after: Lot, moved: list[tuple[EntryKind, CounterAccount, int]]
 ) -> None:
     """Credits into the lot are positive, out of it negative; a memo moves none."""
     assert list(movements(before, after)) == [Movement(*movement) for movement in moved]
@@ -172,4 +172,4 @@ def test_a_lot_is_never_taken_below_nothing_and_what_is_taken_or_owed_is_its_tar
     """Whatever is wanted of it."""
     assert min(lot.remaining, lot.spendable(END), lot.owed, lot.refunded, lot.disputed, lot.reserved) >= 0
     assert lot.refunded + lot.disputed + lot.owed == lot.refund_target + lot.dispute_target
-    assert lot == lot.settle()
+    assert lot == lot.rebalance()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.money import in_words, portion, share_of
+from ledger.domain.money import format_amount, portion, share_of
 
 WHOLE = ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
 THREE = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]
@@ -52,14 +52,14 @@ def test_steps_of_a_cumulative_share_end_at_exactly_the_whole(whole: int, parts:
 @pytest.mark.parametrize("currency", WHOLE)
 def test_some_currencies_have_no_decimals(currency: str) -> None:
     """ISO 4217 names them, and the providers' amounts are whole."""
-    assert [in_words(minor, currency) for minor in (1800, 0, -5)] == [f"{n} {currency}" for n in (1800, 0, -5)]
+    assert [format_amount(minor, currency) for minor in (1800, 0, -5)] == [f"{n} {currency}" for n in (1800, 0, -5)]
 
 
 @pytest.mark.parametrize("currency", THREE)
 def test_some_currencies_have_three_decimals(currency: str) -> None:
     """A thousandth is the minor unit."""
-    assert in_words(1800, currency) == f"1.800 {currency}"
-    assert in_words(-5, currency) == f"-0.005 {currency}"
+    assert format_amount(1800, currency) == f"1.800 {currency}"
+    assert format_amount(-5, currency) == f"-0.005 {currency}"
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_some_currencies_have_three_decimals(currency: str) -> None:
 )
 def test_all_others_have_two(amount_minor: int, words: str) -> None:
     """With the sign before it, and never without a digit before the point."""
-    assert in_words(amount_minor, "EUR") == f"{words} EUR"
+    assert format_amount(amount_minor, "EUR") == f"{words} EUR"

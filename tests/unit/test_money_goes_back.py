@@ -5,21 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.book import lift_hold
-from ledger.facts import (
+from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
     DisputeState,
     Fact,
     PaidLine,
-    PaymentId,
     RefundedItem,
     RefundState,
     RefundTotalReported,
 )
-from ledger.usage import spend
-from tests.builders import ADA, LATER, at, dispute, paid, payment, refund, says, tell
-from tests.fakes import FakeStore
+from ledger.domain.ids import PaymentId
+from ledger.usecases.holds import lift_hold
+from ledger.usecases.usage import draw_credits
+from tools.testing.builders import ADA, LATER, at, dispute, paid, payment, refund, says, tell
+from tools.testing.fakes import FakeStore
 
 
 def reported(total_minor: int, minute: float) -> RefundTotalReported:
@@ -56,7 +56,7 @@ def test_a_refund_of_spent_credits_leaves_a_debt_and_never_a_negative_balance() 
     """1,000 bought, 950 spent, all refunded: 50 are taken, 950 owed, and other lots are not touched."""
     store = FakeStore()
     tell(store, paid())
-    spend(ADA, "run_1", 950, store, now=LATER)
+    draw_credits(ADA, "run_1", 950, store, now=LATER)
     tell(store, paid(payment("stripe:pi_2", credits_=300, minute=1)), says(refund(2000)))  # type: ignore[arg-type]
     account = store.accounts[ADA]
     assert (account.balance, account.shortfall, account.spendable(LATER)) == (300, 950, 300)
@@ -132,7 +132,7 @@ def test_a_refund_and_a_chargeback_never_take_the_same_credit() -> None:
     """600 of 1,000 are used, half is refunded and half charged back: 400 are there to take, and no more is taken."""
     store = FakeStore()
     tell(store, paid())
-    spend(ADA, "run_1", 600, store, now=LATER)
+    draw_credits(ADA, "run_1", 600, store, now=LATER)
     tell(store, says(refund(1000)), says(dispute(DisputeState.LOST, 1000)))
     account = store.accounts[ADA]
     (lot,) = account.lots.values()
@@ -201,4 +201,4 @@ def test_draws_take_what_expires_first_and_packs_last() -> None:
     """A subscription's credits go before a pack's."""
     store = FakeStore()
     tell(store, paid(), paid(payment("stripe:in_2", credits_=100, expires_at=LATER)))  # type: ignore[arg-type]
-    assert spend(ADA, "run_1", 150, store, now=at(1)).drawn == {"stripe:in_2/0": 100, "stripe:pi_1/0": 50}
+    assert draw_credits(ADA, "run_1", 150, store, now=at(1)).drawn == {"stripe:in_2/0": 100, "stripe:pi_1/0": 50}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from functions.describe_api.app import lambda_handler
-from tests.frontend import deployed, description, operations
 from tools.openapi import FILE
+from tools.testing.frontend import deployed, description, operations
 
 
 def fetched(path: str, *, zipped: bool = True) -> tuple[dict[str, Any], bytes]:

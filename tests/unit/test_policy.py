@@ -13,35 +13,30 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ledger import policy
-from ledger.cases import Decision, Outcome, Reason
-from ledger.catalogue import ProductKind
-from ledger.catalogue import load as load_catalogue
-from ledger.facts import (
-    PaidLine,
-    PaymentId,
-    RefundApproved,
-    RefundChanged,
-    RefundedItem,
-    RefundState,
-)
-from ledger.money import in_words, share_of
-from ledger.orders import Consent, Order
-from ledger.policy import RULES, LineUse, Situation, explain
-from ledger.purchases import Purchase, target
-from ledger.withdrawal import period_end
-from tests.builders import CONSENT, MADE, ORDER, payment
+from ledger.domain.catalogue import ProductKind
+from ledger.domain.catalogue import load as load_catalogue
+from ledger.domain.facts import PaidLine, RefundApproved, RefundChanged, RefundedItem, RefundState
+from ledger.domain.ids import PaymentId
+from ledger.domain.money import format_amount, share_of
+from ledger.domain.orders import Consent, Order
+from ledger.domain.purchases import Purchase, target
+from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundReason
+from ledger.policy import rules
+from ledger.policy.context import LineUsage, PolicyContext
+from ledger.policy.rules import RULES, explain
+from ledger.policy.withdrawal import period_end
+from tools.testing.builders import CONSENT, MADE, ORDER, payment
 
-POLICY = policy.load()
+POLICY = rules.load()
 INCOMPLETE = [
     replace(CONSENT, asked_to_begin=False),
     replace(CONSENT, acknowledged_loss=False),
     replace(CONSENT, confirmation_id=None),
 ]
-BEFORE = Decision(outcome=Outcome.DECLINE, clause="2", rule="", reasons=("No.",), policy_version="1")
-CHANGED, WITHDRAWAL, TWICE = Reason.CHANGED_MY_MIND, Reason.WITHDRAWAL, Reason.CHARGED_TWICE
-AMOUNT, MISTAKEN = Reason.WRONG_AMOUNT, Reason.MISTAKEN_RENEWAL
-TECHNICAL, UNRECOGNISED = Reason.TECHNICAL_PROBLEM, Reason.UNRECOGNISED_CHARGE
+BEFORE = Decision(outcome=DecisionOutcome.DECLINE, clause="2", rule="", reasons=("No.",), policy_version="1")
+CHANGED, WITHDRAWAL, TWICE = RefundReason.CHANGED_MY_MIND, RefundReason.WITHDRAWAL, RefundReason.CHARGED_TWICE
+AMOUNT, MISTAKEN = RefundReason.WRONG_AMOUNT, RefundReason.MISTAKEN_RENEWAL
+TECHNICAL, UNRECOGNISED = RefundReason.TECHNICAL_PROBLEM, RefundReason.UNRECOGNISED_CHARGE
 
 
 def order(**changed: Any) -> Order:
@@ -52,14 +47,14 @@ def order(**changed: Any) -> Order:
 US, UK, BUSINESS = order(country="US"), order(country="GB"), order(is_business=True)
 
 
-def line(drawn: int = 0, taken_back: int = 0, *, line_id: str = "0", amount_minor: int = 2000) -> LineUse:
+def line(drawn: int = 0, taken_back: int = 0, *, line_id: str = "0", amount_minor: int = 2000) -> LineUsage:
     """A line of 1,000 credits at 20.00."""
-    return LineUse(line_id=line_id, amount_minor=amount_minor, granted=1000, drawn=drawn, taken_back=taken_back)
+    return LineUsage(line_id=line_id, amount_minor=amount_minor, granted=1000, drawn=drawn, taken_back=taken_back)
 
 
-def asks(reason: Reason, *, day: float = 3, drawn: int = 0, taken_back: int = 0, **changed: Any) -> Situation:
+def asks(reason: RefundReason, *, day: float = 3, drawn: int = 0, taken_back: int = 0, **changed: Any) -> PolicyContext:
     """Somebody paid 20.00 EUR for 1,000 credits, used some, and asks for money back after so many days."""
-    asked = Situation(
+    asked = PolicyContext(
         reason=reason,
         now=MADE + timedelta(days=day),
         paid_at=MADE,
@@ -72,12 +67,12 @@ def asks(reason: Reason, *, day: float = 3, drawn: int = 0, taken_back: int = 0,
     return replace(asked, **changed)
 
 
-def decide(situation: Situation) -> Decision:
+def decide(situation: PolicyContext) -> Decision:
     """By the policy that is shipped."""
-    return policy.decide(situation, POLICY)
+    return rules.decide(situation, POLICY)
 
 
-def said(situation: Situation) -> tuple[str, str, str, int]:
+def said(situation: PolicyContext) -> tuple[str, str, str, int]:
     """A decision in short: outcome, clause, rule, money."""
     decision = decide(situation)
     return str(decision.outcome), decision.clause, decision.rule, decision.money_minor
@@ -88,7 +83,7 @@ def said(situation: Situation) -> tuple[str, str, str, int]:
 
 def test_a_payment_of_which_nothing_is_left_is_not_refunded_again() -> None:
     """By a refund, through the bank, or under way: for every reason, also where a right would be."""
-    for reason in Reason:
+    for reason in RefundReason:
         gone = asks(reason, refundable_minor=0, refunded_minor=2000, lines=(line(taken_back=1000),))
         assert said(gone) == ("decline", "1", "already_refunded", 0)
 
@@ -108,7 +103,7 @@ def test_what_was_free_is_not_refunded_and_a_technical_problem_with_it_is_review
 def test_a_pack_is_not_refundable_by_default(drawn: int) -> None:
     """Where no law says otherwise: with kind words, the clause, and what the customer can do instead."""
     decision = decide(asks(CHANGED, drawn=drawn, order=US))
-    assert (decision.outcome, decision.clause, decision.rule) == (Outcome.DECLINE, "2", "not_refundable")
+    assert (decision.outcome, decision.clause, decision.rule) == (DecisionOutcome.DECLINE, "2", "not_refundable")
     words = " ".join(decision.reasons)
     for wanted in ("generally not refundable", "do not expire", "technical problem", "section 2", "consumer rights"):
         assert wanted in words
@@ -132,7 +127,7 @@ def test_a_technical_problem_is_reviewed_by_a_person_always(failed_runs: int) ->
         replace(asked, declined_before=BEFORE, failed_since_decline=1),
         replace(asked, is_disputed=True),
     ):
-        assert decide(situation).outcome is Outcome.REVIEW
+        assert decide(situation).outcome is DecisionOutcome.REVIEW
 
 
 WITHDRAWALS = {
@@ -210,7 +205,7 @@ def test_the_instant_at_which_the_right_ends_is_one_instant() -> None:
     asked = asks(WITHDRAWAL, now=ends - timedelta.resolution)
     assert said(asked) == ("approve", "2", "right_of_withdrawal", 2000)
     late = decide(replace(asked, now=ends))
-    assert (late.outcome, late.rule) == (Outcome.DECLINE, "not_refundable")
+    assert (late.outcome, late.rule) == (DecisionOutcome.DECLINE, "not_refundable")
     assert any("A right of withdrawal does not apply: its time ended on 16 November 2026." in r for r in late.reasons)
 
 
@@ -225,7 +220,7 @@ def test_it_counts_when_the_customer_asked_not_when_we_decide() -> None:
     asked = asks(WITHDRAWAL, day=40, asked_at=MADE + timedelta(days=13))
     assert said(asked) == ("approve", "2", "right_of_withdrawal", 2000)
     renewal = asks(MISTAKEN, day=40, asked_at=MADE + timedelta(days=13), is_subscription=True, is_renewal=True)
-    assert decide(renewal).recommended is Outcome.APPROVE
+    assert decide(renewal).recommended is DecisionOutcome.APPROVE
 
 
 def test_an_order_that_is_paid_later_is_a_contract_from_then_on() -> None:
@@ -261,17 +256,17 @@ def test_a_renewal_starts_no_new_contract() -> None:
 def test_a_subscription_that_is_withdrawn_from_ends() -> None:
     """The contract is over: the first payment goes back and no further one is asked for."""
     decision = decide(asks(WITHDRAWAL, is_subscription=True))
-    assert (decision.outcome, decision.ends_subscription) == (Outcome.APPROVE, True)
+    assert (decision.outcome, decision.ends_subscription) == (DecisionOutcome.APPROVE, True)
     assert decide(asks(WITHDRAWAL)).ends_subscription is False
 
 
 @pytest.mark.parametrize("reason", [WITHDRAWAL, CHANGED])
-def test_a_persons_decline_never_bars_the_right(reason: Reason) -> None:
+def test_a_persons_decline_never_bars_the_right(reason: RefundReason) -> None:
     """Not while it lasts; once it is over, the answer that was given stands."""
     asked = asks(reason, declined_before=BEFORE)
     assert said(asked) == ("approve", "2", "right_of_withdrawal", 2000)
     over = decide(replace(asked, now=MADE + timedelta(days=30)))
-    assert (over.outcome, over.rule) == (Outcome.DECLINE, "decided_before")
+    assert (over.outcome, over.rule) == (DecisionOutcome.DECLINE, "decided_before")
     assert "No." in over.reasons
 
 
@@ -284,7 +279,7 @@ def test_an_open_dispute_does_not_let_the_right_run_out() -> None:
 
 
 @pytest.mark.parametrize("reason", [TWICE, AMOUNT, TECHNICAL, UNRECOGNISED])
-def test_who_gave_another_reason_is_told_of_the_right(reason: Reason) -> None:
+def test_who_gave_another_reason_is_told_of_the_right(reason: RefundReason) -> None:
     """A refusal must not cost it. Where it is over, or worth nothing, nothing is promised."""
     told = [
         any("lets you withdraw" in words and "16 November 2026" in words for words in decide(asked).reasons)
@@ -311,7 +306,7 @@ RENEWAL: dict[str, Any] = {
 def test_a_processed_subscription_payment_is_not_refundable_by_default(is_renewal: bool) -> None:
     """And the customer is told how to cancel, and what stays."""
     decision = decide(asks(CHANGED, day=20, is_subscription=True, is_renewal=is_renewal))
-    assert (decision.outcome, decision.clause, decision.rule) == (Outcome.DECLINE, "3", "not_refundable")
+    assert (decision.outcome, decision.clause, decision.rule) == (DecisionOutcome.DECLINE, "3", "not_refundable")
     words = " ".join(decision.reasons)
     for wanted in ("normally not refundable", "cancel at any time", "until the end of the period", "section 3"):
         assert wanted in words
@@ -347,7 +342,7 @@ def test_a_small_one_is_refunded_without_a_person_where_the_policy_says_so(
 ) -> None:
     """A limit is of one currency; there is none as shipped."""
     generous = replace(POLICY, automatic_renewal_refund_up_to_minor={currency: limit_minor})
-    decision = policy.decide(asks(MISTAKEN, **RENEWAL), generous)
+    decision = rules.decide(asks(MISTAKEN, **RENEWAL), generous)
     assert (decision.outcome, decision.money_minor, decision.ends_subscription) == (outcome, 2000, True)
     assert POLICY.automatic_renewal_refund_up_to_minor == {}
 
@@ -356,19 +351,19 @@ def test_what_is_no_renewal_is_told_as_such() -> None:
     """A pack, or a first payment, whose right to withdraw is over."""
     for is_subscription, clause in ((False, "2"), (True, "3")):
         decision = decide(asks(MISTAKEN, day=30, is_subscription=is_subscription))
-        assert (decision.outcome, decision.clause) == (Outcome.DECLINE, clause)
+        assert (decision.outcome, decision.clause) == (DecisionOutcome.DECLINE, clause)
         assert "This payment was not the renewal of a subscription." in decision.reasons
 
 
 # ── 4. Failed or duplicate payments ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_a_duplicate_charge_is_refunded_whatever_reason_was_given(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", RefundReason)
+def test_a_duplicate_charge_is_refunded_whatever_reason_was_given(reason: RefundReason) -> None:
     """Also one that a person declined before the ledger knew. It costs no credits."""
     for before in (None, BEFORE):
         decision = decide(asks(reason, is_duplicate=True, declined_before=before, order=BUSINESS))
-        assert (decision.outcome, decision.clause, decision.money_minor) == (Outcome.APPROVE, "4", 2000)
+        assert (decision.outcome, decision.clause, decision.money_minor) == (DecisionOutcome.APPROVE, "4", 2000)
         assert decision.takes_credits is False
 
 
@@ -384,19 +379,23 @@ def test_a_second_charge_is_waited_for_until_it_has_settled(is_duplicate: bool) 
     """Until then a payment may arrive that makes this one, or the other, the duplicate."""
     asked = asks(TWICE, is_duplicate=is_duplicate, now=MADE + POLICY.duplicate_settling - timedelta.resolution)
     assert said(asked) == ("wait", "4", "charged_twice", 0)
-    assert decide(replace(asked, now=MADE + POLICY.duplicate_settling)).outcome is not Outcome.WAIT
+    assert decide(replace(asked, now=MADE + POLICY.duplicate_settling)).outcome is not DecisionOutcome.WAIT
 
 
 def test_what_looks_like_a_second_charge_goes_to_a_person_with_the_evidence() -> None:
     """Two orders of one product and sum: perhaps both were meant. What was used of this one is not recommended."""
     asked = asks(TWICE, similar=(PaymentId("paddle:txn_2"),), order=US)
     assert said(asked) == ("review", "4", "charged_twice", 2000)
-    assert decide(asked).recommended is Outcome.APPROVE
+    assert decide(asked).recommended is DecisionOutcome.APPROVE
     assert "paddle:txn_2" in " ".join(decide(asked).reasons)
     assert said(replace(asked, lines=(line(drawn=250),)))[3] == 1500
-    assert decide(replace(asked, lines=(line(drawn=1000),))).recommended is Outcome.DECLINE
+    assert decide(replace(asked, lines=(line(drawn=1000),))).recommended is DecisionOutcome.DECLINE
     nothing = decide(replace(asked, similar=()))
-    assert (nothing.outcome, nothing.recommended, nothing.money_minor) == (Outcome.REVIEW, Outcome.DECLINE, 0)
+    assert (nothing.outcome, nothing.recommended, nothing.money_minor) == (
+        DecisionOutcome.REVIEW,
+        DecisionOutcome.DECLINE,
+        0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -431,7 +430,7 @@ def test_an_amount_above_the_price_goes_back_whatever_was_asked_for() -> None:
 
 def approved(decision: Decision, tag: str) -> tuple[RefundApproved, RefundChanged]:
     """A decision carried out: its approval, and the refund that bears its tag."""
-    assert decision.outcome is Outcome.APPROVE
+    assert decision.outcome is DecisionOutcome.APPROVE
     common: dict[str, Any] = {"amount_minor": decision.money_minor, "at": MADE, "cause": "test"}
     return (
         RefundApproved(
@@ -448,12 +447,12 @@ def approved(decision: Decision, tag: str) -> tuple[RefundApproved, RefundChange
 def test_the_difference_costs_no_credits_and_a_later_refund_takes_all_of_them() -> None:
     """Both decisions, booked: the ledger takes nothing for the first, and everything for the second."""
     over: dict[str, Any] = {"overcharge_minor": 500, "paid_minor": 2500}
-    bought = Purchase(payment_id=PaymentId("stripe:pi_1")).heard(payment(paid_minor=2500, overcharge_minor=500))
-    corrected = bought.heard(*approved(decide(asks(AMOUNT, refundable_minor=2500, **over)), "1"))
+    bought = Purchase(payment_id=PaymentId("stripe:pi_1")).with_facts(payment(paid_minor=2500, overcharge_minor=500))
+    corrected = bought.with_facts(*approved(decide(asks(AMOUNT, refundable_minor=2500, **over)), "1"))
     assert [lot.refund_target for lot in target(corrected).lots] == [0]
     withdrawn = decide(asks(WITHDRAWAL, refundable_minor=corrected.refundable_minor, **over))
     assert withdrawn.money_minor == 2000
-    ended = corrected.heard(*approved(withdrawn, "2"))
+    ended = corrected.with_facts(*approved(withdrawn, "2"))
     assert [lot.refund_target for lot in target(ended).lots] == [1000]
 
 
@@ -467,12 +466,12 @@ def test_an_unrecognised_charge_is_laid_out_for_the_customer_and_a_person_looks(
     words = " ".join(decide(asked).reasons)
     for wanted in ("20.00 EUR", "2 November 2026", "a subscription", "pack_1000", "1000 credits 250"):
         assert wanted in words
-    assert decide(replace(asked, declined_before=BEFORE)).outcome is Outcome.REVIEW
-    assert decide(replace(asked, is_disputed=True)).outcome is Outcome.REVIEW
+    assert decide(replace(asked, declined_before=BEFORE)).outcome is DecisionOutcome.REVIEW
+    assert decide(replace(asked, is_disputed=True)).outcome is DecisionOutcome.REVIEW
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_while_a_dispute_is_open_nothing_is_refunded(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", RefundReason)
+def test_while_a_dispute_is_open_nothing_is_refunded(reason: RefundReason) -> None:
     """The provider would pay twice: not even a duplicate, or an amount above the price."""
     asked = asks(reason, is_disputed=True, is_duplicate=True, overcharge_minor=500)
     outcome, clause, rule, money_minor = said(asked)
@@ -498,7 +497,7 @@ def test_short_outages_do_not_qualify_and_persistent_problems_are_made_good(
 ) -> None:
     """By a person, with a figure for each: the credits that failed, and the price of what was not used."""
     decision = decide(asks(TECHNICAL, drawn=drawn, failed_runs=failed_runs, failed_credits=failed_credits, order=US))
-    assert (decision.outcome, decision.clause, decision.rule) == (Outcome.REVIEW, "6", "technical_problem")
+    assert (decision.outcome, decision.clause, decision.rule) == (DecisionOutcome.REVIEW, "6", "technical_problem")
     assert (decision.recommended, decision.money_minor, decision.credits) == (recommended, money_minor, credits_)
 
 
@@ -506,10 +505,10 @@ def test_short_outages_do_not_qualify_and_persistent_problems_are_made_good(
 
 
 @pytest.mark.parametrize("reason", [TWICE, AMOUNT, CHANGED, MISTAKEN, TECHNICAL])
-def test_a_repeated_request_gets_the_answer_that_was_given(reason: Reason) -> None:
+def test_a_repeated_request_gets_the_answer_that_was_given(reason: RefundReason) -> None:
     """With the reasons that the person gave; nothing moves."""
     decision = decide(asks(reason, declined_before=BEFORE, order=US, similar=(PaymentId("stripe:pi_2"),)))
-    assert (decision.outcome, decision.rule, decision.clause) == (Outcome.DECLINE, "decided_before", "2")
+    assert (decision.outcome, decision.rule, decision.clause) == (DecisionOutcome.DECLINE, "decided_before", "2")
     assert "No." in decision.reasons
 
 
@@ -565,15 +564,15 @@ def test_a_withdrawal_never_takes_back_a_credit_that_was_used(
 ) -> None:
     """The decision, booked: what is taken is at most what was unused, and less by no more than one cent's worth."""
     drawn = data.draw(st.integers(0, granted))
-    use = LineUse(line_id="0", amount_minor=paid_minor, granted=granted, drawn=drawn)
+    use = LineUsage(line_id="0", amount_minor=paid_minor, granted=granted, drawn=drawn)
     decision = decide(asks(WITHDRAWAL, paid_minor=paid_minor, refundable_minor=paid_minor, lines=(use,)))
-    assume(decision.outcome is Outcome.APPROVE)
-    bought = Purchase(payment_id=PaymentId("stripe:pi_1")).heard(payment(paid_minor=paid_minor, credits_=granted))
-    (lot,) = target(bought.heard(*approved(decision, "1"))).lots
+    assume(decision.outcome is DecisionOutcome.APPROVE)
+    bought = Purchase(payment_id=PaymentId("stripe:pi_1")).with_facts(payment(paid_minor=paid_minor, credits_=granted))
+    (lot,) = target(bought.with_facts(*approved(decision, "1"))).lots
     assert granted - drawn - Fraction(granted, paid_minor) - 1 < lot.refund_target <= granted - drawn
 
 
-def two_lines(*, amounts: tuple[int, int] = (1200, 800), **changed: Any) -> Situation:
+def two_lines(*, amounts: tuple[int, int] = (1200, 800), **changed: Any) -> PolicyContext:
     """A payment of two products, the first used up."""
     lines = (line(1000, line_id="a", amount_minor=amounts[0]), line(250, line_id="b", amount_minor=amounts[1]))
     return asks(WITHDRAWAL, lines=lines, **changed)
@@ -588,8 +587,8 @@ def test_of_several_lines_the_unused_ones_are_named() -> None:
         PaidLine(line_id=i, product_id="pack_1000", credits=1000, amount_minor=m, expires_at=None)
         for i, m in (("a", 1200), ("b", 800))
     ]
-    bought = Purchase(payment_id=PaymentId("stripe:pi_1")).heard(payment(lines=tuple(paid)))
-    taken = [lot.refund_target for lot in target(bought.heard(*approved(decision, "1"))).lots]
+    bought = Purchase(payment_id=PaymentId("stripe:pi_1")).with_facts(payment(lines=tuple(paid)))
+    taken = [lot.refund_target for lot in target(bought.with_facts(*approved(decision, "1"))).lots]
     assert taken == [0, 750]
 
 
@@ -606,7 +605,7 @@ def test_of_several_lines_the_unused_ones_are_named() -> None:
 def test_lines_that_do_not_make_up_the_price_are_split_by_a_person(changed: dict[str, Any]) -> None:
     """With the sum recommended: a right is not refused because a tax stands beside its lines."""
     decision = decide(two_lines(**changed))
-    assert (decision.outcome, decision.recommended) == (Outcome.REVIEW, Outcome.APPROVE)
+    assert (decision.outcome, decision.recommended) == (DecisionOutcome.REVIEW, DecisionOutcome.APPROVE)
     assert 0 < decision.money_minor < 2000
 
 
@@ -630,7 +629,7 @@ def test_a_withdrawal_gives_back_what_was_above_the_price_too() -> None:
 )
 def test_an_amount_is_written_as_its_currency_is(amount_minor: int, currency: str, words: str) -> None:
     """With two decimals, none, or three."""
-    assert in_words(amount_minor, currency) == words
+    assert format_amount(amount_minor, currency) == words
 
 
 # ── For every request there can be ────────────────────────────────────────────────────────────────────────────────────
@@ -666,7 +665,7 @@ orders = st.none() | st.builds(
     st.sampled_from(["EUR", "USD"]),
 )
 uses = st.builds(
-    LineUse,
+    LineUsage,
     line_id=st.sampled_from(["a", "b", "c"]),
     amount_minor=amounts,
     granted=credits_of,
@@ -674,8 +673,8 @@ uses = st.builds(
     taken_back=credits_of,
 )
 situations = st.builds(
-    Situation,
-    reason=st.sampled_from(Reason),
+    PolicyContext,
+    reason=st.sampled_from(RefundReason),
     now=near,
     paid_at=near,
     paid_minor=amounts,
@@ -707,51 +706,57 @@ figures = st.builds(
 
 
 @given(situations, figures)
-def test_every_request_gets_one_decision_and_always_the_same(asked: Situation, by: policy.Policy) -> None:
+def test_every_request_gets_one_decision_and_always_the_same(asked: PolicyContext, by: rules.PolicyParameters) -> None:
     """Whatever the facts, even impossible ones: a clause, reasons, and no exception."""
-    decision = policy.decide(asked, by)
-    assert decision == policy.decide(asked, by)
+    decision = rules.decide(asked, by)
+    assert decision == rules.decide(asked, by)
     assert decision.reasons
     assert all(decision.reasons)
     assert decision.clause in {"1", "2", "3", "4", "5", "6", "7"}
-    assert decision.outcome is not Outcome.REPLACE
+    assert decision.outcome is not DecisionOutcome.REPLACE
     assert explain(decision)
 
 
 @given(situations, figures)
-def test_money_stays_between_nothing_and_what_is_left_of_the_payment(asked: Situation, by: policy.Policy) -> None:
+def test_money_stays_between_nothing_and_what_is_left_of_the_payment(
+    asked: PolicyContext, by: rules.PolicyParameters
+) -> None:
     """Approved money is never 0; there is none beside a decline or a wait; items never exceed it."""
-    decision = policy.decide(asked, by)
+    decision = rules.decide(asked, by)
     assert 0 <= decision.money_minor <= max(0, min(asked.refundable_minor, asked.paid_minor))
     assert decision.credits >= 0
-    if decision.outcome is Outcome.APPROVE:
+    if decision.outcome is DecisionOutcome.APPROVE:
         assert decision.money_minor > 0
         assert decision.credits == 0
-    elif decision.outcome is not Outcome.REVIEW:
+    elif decision.outcome is not DecisionOutcome.REVIEW:
         assert (decision.money_minor, decision.credits, decision.ends_subscription) == (0, 0, False)
-    if decision.outcome is Outcome.REVIEW and decision.recommended is Outcome.APPROVE:
+    if decision.outcome is DecisionOutcome.REVIEW and decision.recommended is DecisionOutcome.APPROVE:
         assert decision.money_minor > 0
-    assert (decision.recommended is None) or decision.outcome is Outcome.REVIEW
+    assert (decision.recommended is None) or decision.outcome is DecisionOutcome.REVIEW
     assert all(item.amount_minor > 0 for item in decision.items)
     assert not decision.items or sum(item.amount_minor for item in decision.items) == decision.money_minor
 
 
 @given(situations, figures, st.data())
-def test_more_credits_used_never_give_more_money_back(asked: Situation, by: policy.Policy, data: st.DataObject) -> None:
+def test_more_credits_used_never_give_more_money_back(
+    asked: PolicyContext, by: rules.PolicyParameters, data: st.DataObject
+) -> None:
     """Whichever line they are of."""
     assume(asked.lines)
     position = data.draw(st.integers(0, len(asked.lines) - 1))
     more = data.draw(st.integers(1, 1200))
     lines = list(asked.lines)
     lines[position] = replace(lines[position], drawn=lines[position].drawn + more)
-    used_more = policy.decide(replace(asked, lines=tuple(lines)), by)
-    assert used_more.money_minor <= policy.decide(asked, by).money_minor
+    used_more = rules.decide(replace(asked, lines=tuple(lines)), by)
+    assert used_more.money_minor <= rules.decide(asked, by).money_minor
 
 
 @given(situations, figures)
-def test_an_explanation_lists_every_rule_once_in_order_and_one_that_spoke(asked: Situation, by: policy.Policy) -> None:
+def test_an_explanation_lists_every_rule_once_in_order_and_one_that_spoke(
+    asked: PolicyContext, by: rules.PolicyParameters
+) -> None:
     """Those before it say why they were silent, those after it that they were not asked."""
-    decision = policy.decide(asked, by)
+    decision = rules.decide(asked, by)
     assert [considered.rule for considered in decision.explanation] == [rule.__name__ for rule in RULES]
     assert [considered.rule for considered in decision.explanation if considered.spoke] == [decision.rule]
     assert all(considered.why for considered in decision.explanation)
@@ -761,14 +766,16 @@ def test_an_explanation_lists_every_rule_once_in_order_and_one_that_spoke(asked:
 
 
 @given(situations, figures)
-def test_a_duplicate_costs_no_credits_and_only_what_has_not_settled_waits(asked: Situation, by: policy.Policy) -> None:
+def test_a_duplicate_costs_no_credits_and_only_what_has_not_settled_waits(
+    asked: PolicyContext, by: rules.PolicyParameters
+) -> None:
     """And a decline by the customer's own bank, or by a person, never stands in a duplicate's way for good."""
-    decision = policy.decide(asked, by)
-    if decision.outcome is Outcome.WAIT:
+    decision = rules.decide(asked, by)
+    if decision.outcome is DecisionOutcome.WAIT:
         assert asked.now - asked.paid_at < by.duplicate_settling
     if asked.is_duplicate and asked.left_minor and not asked.is_disputed:
         assert decision.rule == "charged_twice"
-        assert decision.outcome is Outcome.WAIT or not decision.takes_credits
+        assert decision.outcome is DecisionOutcome.WAIT or not decision.takes_credits
 
 
 @given(
@@ -781,11 +788,11 @@ def test_a_duplicate_costs_no_credits_and_only_what_has_not_settled_waits(asked:
     st.timedeltas(timedelta(0), timedelta(days=14)),
 )
 def test_who_may_withdraw_is_refunded_or_noted_and_never_just_declined(
-    asked: Situation,
-    by: policy.Policy,
+    asked: PolicyContext,
+    by: rules.PolicyParameters,
     made: Order,
     country: str,
-    reason: Reason,
+    reason: RefundReason,
     left_minor: int,
     later: timedelta,
 ) -> None:
@@ -799,8 +806,8 @@ def test_who_may_withdraw_is_refunded_or_noted_and_never_just_declined(
         refundable_minor=left_minor,
         asked_at=max(made.made_at, asked.paid_at) + later,
     )
-    decision = policy.decide(asked, by)
-    if decision.outcome is Outcome.DECLINE:
+    decision = rules.decide(asked, by)
+    if decision.outcome is DecisionOutcome.DECLINE:
         assert asked.is_consent_complete
         assert asked.drawn > 0
         assert asked.unused_minor <= len(asked.lines)
@@ -808,6 +815,6 @@ def test_who_may_withdraw_is_refunded_or_noted_and_never_just_declined(
 
 def test_a_share_of_nothing_is_nothing() -> None:
     """Free orders, lines without credits: no division by zero anywhere above."""
-    empty = LineUse(line_id="0", amount_minor=0, granted=0, drawn=5)
+    empty = LineUsage(line_id="0", amount_minor=0, granted=0, drawn=5)
     assert decide(asks(WITHDRAWAL, lines=(empty, empty))).money_minor == 0
     assert share_of(1, 0) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.policy import RULES
+from ledger.policy.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 HEAD = "| sentence | executed by | tests |\n|---|---|---|\n"
@@ -81,8 +81,8 @@ def test_what_executes_nothing_says_so_and_everything_else_has_a_test() -> None:
     assert [sentence for sentence, who, tests in table() if not tests and not who.startswith("nothing: ")] == []
 
 
-@pytest.mark.parametrize("wrong", ["ledger.nowhere", "ledger.policy.nothing", "nowhere.at.all"])
+@pytest.mark.parametrize("wrong", ["ledger.nowhere", "ledger.policy.rules.nothing", "nowhere.at.all"])
 def test_a_name_of_nothing_is_found_out(wrong: str) -> None:
     """The checks above can fail."""
     assert not is_importable(wrong)
-    assert is_importable("ledger.lots.Lot.spendable")
+    assert is_importable("ledger.domain.lots.Lot.spendable")

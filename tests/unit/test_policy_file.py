@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ledger import policy
-from ledger.errors import PolicyError
+from ledger.domain.errors import PolicyError
+from ledger.policy import rules
 
-RIGHT: dict[str, Any] = json.loads(policy.DEFAULT_FILE.read_text("utf-8"))
+RIGHT: dict[str, Any] = json.loads(rules.DEFAULT_FILE.read_text("utf-8"))
 MISSING = object()
 
 
@@ -57,7 +57,7 @@ def test_a_wrong_field_of_the_policy_is_named(name: str, value: object, says: st
     else:
         document[name] = value
     with pytest.raises(PolicyError, match=says):
-        policy.parse(document)
+        rules.parse(document)
 
 
 @pytest.mark.parametrize(
@@ -74,42 +74,42 @@ def test_a_wrong_field_of_the_policy_is_named(name: str, value: object, says: st
 def test_a_figure_may_be_anything_within_its_bounds(name: str, least: int, most: int) -> None:
     """And nothing outside of them."""
     for figure in (least, most):
-        policy.parse({**RIGHT, name: figure})
+        rules.parse({**RIGHT, name: figure})
     for figure in (least - 1, most + 1):
         with pytest.raises(PolicyError, match=name):
-            policy.parse({**RIGHT, name: figure})
+            rules.parse({**RIGHT, name: figure})
 
 
 @pytest.mark.parametrize("name", sorted(RIGHT))
 def test_no_field_may_be_missing(name: str) -> None:
     """A figure that is left out is not made up."""
     with pytest.raises(PolicyError, match=f"the policy: {name} is None"):
-        policy.parse({key: value for key, value in RIGHT.items() if key != name})
+        rules.parse({key: value for key, value in RIGHT.items() if key != name})
 
 
 @pytest.mark.parametrize("document", [None, [], "policy", 1])
 def test_what_is_no_object_is_told_as_such(document: object) -> None:
     """A list, a text, nothing."""
     with pytest.raises(PolicyError, match="should be an object"):
-        policy.parse(document)
+        rules.parse(document)
 
 
 def test_a_policy_file_that_is_missing_or_no_json_is_told_as_such(tmp_path: Path) -> None:
     """And the variable to set is named."""
     with pytest.raises(PolicyError, match="POLICY_FILE"):
-        policy.load(tmp_path / "none.json")
+        rules.load(tmp_path / "none.json")
     for content in (b"{", b"\xff\xfe"):
         (tmp_path / "bad.json").write_bytes(content)
         with pytest.raises(PolicyError, match="not JSON"):
-            policy.load(tmp_path / "bad.json")
+            rules.load(tmp_path / "bad.json")
 
 
 def test_the_shipped_figures_are_read_with_their_units() -> None:
     """Seconds, hours and days, and what a limit of a currency is."""
-    read = policy.parse({**RIGHT, "automatic_renewal_refund_up_to_minor": {"EUR": 2000}})
+    read = rules.parse({**RIGHT, "automatic_renewal_refund_up_to_minor": {"EUR": 2000}})
     assert read.duplicate_settling == timedelta(minutes=15)
     assert read.similar_within == timedelta(days=2)
     assert read.automatic_renewal_refund_up_to_minor == {"EUR": 2000}
-    assert policy.parse({**RIGHT, "automatic_renewal_refund_up_to_minor": {"EUR": 0}})
+    assert rules.parse({**RIGHT, "automatic_renewal_refund_up_to_minor": {"EUR": 0}})
     assert read.withdrawal_countries == frozenset(RIGHT["withdrawal_countries"])
-    assert policy.load().automatic_renewal_refund_up_to_minor == {}
+    assert rules.load().automatic_renewal_refund_up_to_minor == {}

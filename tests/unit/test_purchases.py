@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from ledger.disputes import disputed
-from ledger.facts import (
+from ledger.domain.disputes import disputed
+from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
     CreditRecorded,
@@ -24,10 +24,10 @@ from ledger.facts import (
     RefundState,
     RefundTotalReported,
 )
-from ledger.lots import Lot
-from ledger.purchases import LotTarget, Purchase, Target, target
-from ledger.refunds import Refunded, end_of, outstanding, refunded, split, tag_of, under_way_minor
-from tests.builders import ADA, LATER, PI, at, dispute, payment, refund
+from ledger.domain.lots import Lot
+from ledger.domain.purchases import LotTarget, Purchase, Target, target
+from ledger.domain.refunds import Refunded, end_of, outstanding, refunded, split_over_lines, tag_of, under_way_minor
+from tools.testing.builders import ADA, LATER, PI, at, dispute, payment, refund
 
 TAG = "case_1-1"
 LOST = DisputeState.LOST
@@ -39,13 +39,13 @@ LINES = tuple(
 
 def purchase(*facts: Fact) -> Purchase:
     """A payment of 2,000 for 1,000 credits, and what was heard of it."""
-    return Purchase(payment_id=PI).heard(payment(), *facts)
+    return Purchase(payment_id=PI).with_facts(payment(), *facts)
 
 
 def of_two_lines(*facts: Fact, overcharge_minor: int = 0) -> Purchase:
     """A payment of 1,000 for 500 credits and 1,000 for another 1,000, above it perhaps an overcharge."""
     settled = payment(lines=LINES, paid_minor=2000 + overcharge_minor, overcharge_minor=overcharge_minor)
-    return Purchase(payment_id=PI).heard(settled, *facts)
+    return Purchase(payment_id=PI).with_facts(settled, *facts)
 
 
 def items(*of: tuple[str, int] | tuple[str, int, bool]) -> tuple[RefundedItem, ...]:
@@ -112,7 +112,7 @@ def taken(of: Purchase) -> list[tuple[int, int, int]]:
 
 def test_facts_wait_until_their_payment_is_known() -> None:
     """Until then there is nothing to take from, and nobody to hold."""
-    waiting = Purchase(payment_id=PI).heard(refund())
+    waiting = Purchase(payment_id=PI).with_facts(refund())
     assert (waiting.payment, waiting.account_id, waiting.refundable_minor, waiting.version) == (None, None, 0, 0)
     with pytest.raises(ValueError, match="wait"):
         target(waiting)
@@ -154,14 +154,14 @@ def test_a_target_brings_a_lot_to_it_and_keeps_what_was_drawn(credits_: int) -> 
 
 def test_a_target_says_all_that_the_ledger_should_hold() -> None:
     """For a payment that nothing has happened to yet."""
-    lapsing = Purchase(payment_id=PI).heard(payment(expires_at=LATER, claim="order/o"))
-    assert target(lapsing) == Target(
+    expiring = Purchase(payment_id=PI).with_facts(payment(expires_at=LATER, fulfilment_key="order/o"))
+    assert target(expiring) == Target(
         payment_id=PI,
         lots=(LotTarget("order/o/0", 1000, LATER, 0, 0, False, 0),),
         holds={},
         flags={},
-        settled_holds=frozenset(),
-        settled_flags=frozenset({"overcharge:stripe:pi_1", "duplicate_charge:stripe:pi_1"}),
+        cleared_holds=frozenset(),
+        cleared_flags=frozenset({"overcharge:stripe:pi_1", "duplicate_charge:stripe:pi_1"}),
     )
 
 
@@ -172,7 +172,7 @@ def test_a_duplicate_grants_nothing_and_is_flagged_until_it_has_gone_back() -> N
     assert (target(twice).lots, target(twice).flags) == ((), {flag: at(0)})
     assert set(target(twice).holds) == {"dispute:stripe:dp_1"}
     gone = replace(purchase(refund(2000)), is_duplicate=True)
-    assert (dict(target(gone).flags), flag in target(gone).settled_flags) == ({}, True)
+    assert (dict(target(gone).flags), flag in target(gone).cleared_flags) == ({}, True)
 
 
 @pytest.mark.parametrize(("refunded_minor", "is_flagged"), [(0, True), (99, True), (100, False), (101, False)])
@@ -182,7 +182,7 @@ def test_an_overcharge_is_flagged_until_it_has_gone_back(refunded_minor: int, is
     known = target(of_two_lines(refund(refunded_minor), warning, overcharge_minor=100))
     overcharge = {"overcharge:stripe:pi_1": at(0)} if is_flagged else {}
     assert known.flags == {"fraud_warning:stripe:w": at(3), **overcharge}
-    assert ("overcharge:stripe:pi_1" in known.settled_flags) is not is_flagged
+    assert ("overcharge:stripe:pi_1" in known.cleared_flags) is not is_flagged
 
 
 # ── What refunds and disputes take ────────────────────────────────────────────────────────────────────────────────────
@@ -352,20 +352,20 @@ def test_what_is_under_way_without_an_approval_counts_beside_those() -> None:
 def test_a_sum_is_split_over_what_is_left_of_each_line() -> None:
     """In proportion, and a line that gives nothing is not named."""
     settled = payment(lines=LINES, paid_minor=2000)
-    assert split(1000, settled, Refunded()) == items(("a", 500), ("b", 500))
-    assert split(999, settled, Refunded()) == items(("a", 499), ("b", 500))
-    assert split(500, settled, Refunded(named_minor={"a": 1000})) == items(("b", 500))
-    assert split(600, settled, Refunded(named_minor={"a": 500})) == items(("a", 200), ("b", 400))
-    assert split(750, settled, Refunded(400, without_credits_minor=100)) == items(("a", 375), ("b", 375))
+    assert split_over_lines(1000, settled, Refunded()) == items(("a", 500), ("b", 500))
+    assert split_over_lines(999, settled, Refunded()) == items(("a", 499), ("b", 500))
+    assert split_over_lines(500, settled, Refunded(named_minor={"a": 1000})) == items(("b", 500))
+    assert split_over_lines(600, settled, Refunded(named_minor={"a": 500})) == items(("a", 200), ("b", 400))
+    assert split_over_lines(750, settled, Refunded(400, without_credits_minor=100)) == items(("a", 375), ("b", 375))
     third = replace(LINES[0], line_id="c")
     of_three = payment(lines=(*LINES, third), paid_minor=3000)
     # of the first line more went back than it cost: the others give the rest
-    assert split(1000, of_three, Refunded(1500, {"a": 800})) == items(("b", 500), ("c", 500))
-    assert split(1600, of_three, Refunded(600, {"a": 500}, 300)) == items(("a", 200), ("b", 700), ("c", 700))
-    assert split(2, of_three, Refunded(named_minor={"a": 1000, "b": 999, "c": 998})) == items(("c", 2))
-    assert split(1000, of_three, Refunded(named_minor={"a": 1000, "b": 999})) == items(("c", 1000))
-    assert split(1, settled, Refunded()) == items(("b", 1))
-    assert split(0, settled, Refunded()) == ()
+    assert split_over_lines(1000, of_three, Refunded(1500, {"a": 800})) == items(("b", 500), ("c", 500))
+    assert split_over_lines(1600, of_three, Refunded(600, {"a": 500}, 300)) == items(("a", 200), ("b", 700), ("c", 700))
+    assert split_over_lines(2, of_three, Refunded(named_minor={"a": 1000, "b": 999, "c": 998})) == items(("c", 2))
+    assert split_over_lines(1000, of_three, Refunded(named_minor={"a": 1000, "b": 999})) == items(("c", 1000))
+    assert split_over_lines(1, settled, Refunded()) == items(("b", 1))
+    assert split_over_lines(0, settled, Refunded()) == ()
 
 
 # ── Disputes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -389,11 +389,11 @@ HOLD, INQUIRY = "dispute:stripe:dp_1", "inquiry:stripe:dp_1"
 def test_a_disputes_state_says_what_it_means(
     state: DisputeState, lost_minor: int, holds: dict[str, datetime], flags: dict[str, datetime]
 ) -> None:
-    """The table at the head of `ledger.disputes`; since it was opened, and what is known but off is to go."""
+    """The table at the head of `ledger.domain.disputes`; since it was opened, and what is known but off is to go."""
     known = disputed(purchase(dispute(state, minute=30)).facts, PI)
     assert (known.lost_minor, known.holds, known.flags, known.is_frozen) == (lost_minor, holds, flags, state.is_open)
-    assert known.settled_holds == {HOLD} - holds.keys()
-    assert known.settled_flags == {INQUIRY} - flags.keys()
+    assert known.cleared_holds == {HOLD} - holds.keys()
+    assert known.cleared_flags == {INQUIRY} - flags.keys()
 
 
 def test_two_disputes_of_one_payment_count_both() -> None:
@@ -408,7 +408,7 @@ def test_a_lifted_hold_stays_lifted_unless_the_dispute_is_newer(minute: float, i
     """And lifting one lifts no other."""
     lift = HoldLifted(hold_id=HOLD, actor="sam", at=at(minute), cause="")
     known = disputed(purchase(dispute(), dispute(dispute_id="dp_2"), lift).facts, PI)
-    assert (HOLD in known.holds, HOLD in known.settled_holds) == (is_held, not is_held)
+    assert (HOLD in known.holds, HOLD in known.cleared_holds) == (is_held, not is_held)
     assert "dispute:stripe:dp_2" in known.holds
 
 
@@ -419,7 +419,7 @@ def test_a_fraud_warning_flags_while_it_can_be_acted_on() -> None:
     assert (known.flags, known.holds, known.is_frozen) == ({"fraud_warning:stripe:w": at(3)}, {}, False)
     over = disputed(purchase(replace(warned, is_actionable=False)).facts, PI)
     assert not over.flags
-    assert over.settled_flags == {"fraud_warning:stripe:w"}
+    assert over.cleared_flags == {"fraud_warning:stripe:w"}
 
 
 CB, WARNING = "dispute:stripe:pi_1:chargeback", "dispute:stripe:pi_1:chargeback_warning"
@@ -455,6 +455,6 @@ def test_chargebacks_and_reversals_are_weighed_by_kind(
 def test_a_rejected_chargeback_never_was() -> None:
     """There is nothing to hold, nor to lift."""
     known = disputed(purchase(chargeback(state=ChargebackState.REJECTED)).facts, PI)
-    assert (known.lost_minor, known.holds, known.settled_holds) == (0, {}, frozenset())
+    assert (known.lost_minor, known.holds, known.cleared_holds) == (0, {}, frozenset())
     undone = disputed(purchase(chargeback(state=REVERSED)).facts, PI)
-    assert undone.settled_holds == {CB}
+    assert undone.cleared_holds == {CB}

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from ledger.cases import Decision, Outcome
-from ledger.facts import PaymentId
-from ledger.situation import LineUse, Situation, seen
-from tests.builders import CONSENT, MADE, ORDER, asks, use
+from ledger.domain.ids import PaymentId
+from ledger.domain.refund_cases import Decision, DecisionOutcome
+from ledger.policy.context import LineUsage, PolicyContext, summarize
+from tools.testing.builders import CONSENT, MADE, ORDER, asks, use
 
 
-def plainly(**changed: Any) -> Situation:
+def plainly(**changed: Any) -> PolicyContext:
     """A request for a payment without an order of ours."""
     return asks(**{"order": None, **changed})
 
@@ -26,7 +26,7 @@ def test_a_situation_says_no_more_than_was_told() -> None:
     assert not any(marks)
     assert (plain.drawn, plain.kept, plain.asked, plain.age) == (0, 0, plain.now, timedelta(days=3))
     assert plainly(asked_at=MADE).asked == MADE
-    line = LineUse(line_id="0", amount_minor=1, granted=5, drawn=0)
+    line = LineUsage(line_id="0", amount_minor=1, granted=5, drawn=0)
     assert (line.unused, line.taken_back) == (5, 0)
 
 
@@ -113,7 +113,7 @@ def test_what_is_left_of_the_money_and_of_an_amount_above_the_price(
     ],
 )
 def test_the_unused_credits_are_worth_their_share_of_the_price_of_those_that_were_kept(
-    lines: tuple[LineUse, ...], changed: dict[str, Any], unused_minor: int
+    lines: tuple[LineUsage, ...], changed: dict[str, Any], unused_minor: int
 ) -> None:
     """And an amount above the price is never the price of a used one."""
     assert plainly(lines=lines, **changed).unused_minor == unused_minor
@@ -137,9 +137,9 @@ PLAIN = (
 
 def test_the_facts_of_a_plain_request_are_put_on_record() -> None:
     """And that there is no order of ours."""
-    assert seen(plainly()) == (*PLAIN, "no order of ours")
+    assert summarize(plainly()) == (*PLAIN, "no order of ours")
     two = plainly(lines=(use(1, 20), use(300, 4)), refunded_minor=5, refundable_minor=1995, asked_at=MADE)
-    assert seen(two) == (
+    assert summarize(two) == (
         "asked for: withdrawal, at 2026-11-02T12:00:00+00:00",
         "paid: 20.00 EUR, at 2026-11-02T12:00:00+00:00",
         "refunded: 0.05 EUR",
@@ -160,7 +160,7 @@ def test_the_facts_of_a_plain_request_are_put_on_record() -> None:
 )
 def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer: str) -> None:
     """What was bought, when, at which price, and who bought it."""
-    assert seen(plainly(order=replace(ORDER, currency="USD", **changed))) == (
+    assert summarize(plainly(order=replace(ORDER, currency="USD", **changed))) == (
         *PLAIN,
         "order order_1: pack_1000, at 2026-11-02T12:00:00+00:00",
         "its price: 18.00 USD before tax and discount",
@@ -179,11 +179,15 @@ def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer:
         ({"is_disputed": True}, "a dispute is open"),
         ({"failed_runs": 2, "failed_credits": 30}, "failed runs since: 2, of 30 credits"),
         (
-            {"declined_before": Decision(outcome=Outcome.DECLINE, clause="2", rule="", reasons=(), policy_version="1")},
+            {
+                "declined_before": Decision(
+                    outcome=DecisionOutcome.DECLINE, clause="2", rule="", reasons=(), policy_version="1"
+                )
+            },
             "declined by a person before",
         ),
     ],
 )
 def test_whatever_else_is_known_is_one_more_fact(changed: dict[str, Any], fact: str) -> None:
     """And is not told where it is not so."""
-    assert seen(plainly(**changed)) == (*PLAIN, "no order of ours", fact)
+    assert summarize(plainly(**changed)) == (*PLAIN, "no order of ours", fact)

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.facts import PaidLine
-from ledger.refunds import Refunded, split
-from tests.builders import payment
+from ledger.domain.facts import PaidLine
+from ledger.domain.refunds import Refunded, split_over_lines
+from tools.testing.builders import payment
 
 AMOUNTS = st.lists(st.integers(0, 10_000), min_size=1, max_size=6)
 
@@ -24,7 +24,7 @@ def test_the_parts_are_the_whole_and_each_fits_what_its_line_has_left(amounts: l
     left = {line_id: amounts[int(line_id)] - minor for line_id, minor in named.items()}
     amount_minor = data.draw(st.integers(0, sum(left.values())))
     settled = payment(lines=_lines(amounts), paid_minor=sum(amounts))
-    items = split(amount_minor, settled, Refunded(named_minor=named))
+    items = split_over_lines(amount_minor, settled, Refunded(named_minor=named))
     assert sum(item.amount_minor for item in items) == amount_minor
     assert all(0 < item.amount_minor <= left[item.line_id] for item in items)
 
@@ -35,6 +35,6 @@ def test_after_sums_without_lines_the_rest_is_still_given_back_whole(amounts: li
     before_minor = data.draw(st.integers(0, sum(amounts)))
     amount_minor = data.draw(st.integers(0, sum(amounts) - before_minor))
     settled = payment(lines=_lines(amounts), paid_minor=sum(amounts))
-    items = split(amount_minor, settled, Refunded(before_minor))
+    items = split_over_lines(amount_minor, settled, Refunded(before_minor))
     assert sum(item.amount_minor for item in items) == amount_minor
     assert all(item.amount_minor <= amounts[int(item.line_id)] for item in items)

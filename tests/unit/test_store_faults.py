@@ -8,14 +8,17 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseClientError
 
-from ledger import booking
-from ledger.dynamodb import DynamoDBStore, items
-from ledger.errors import StoreUnavailable
-from ledger.events import Event, Outcome, Owner, Receipt
-from ledger.facts import AccountId, DisputeState, PaymentId
-from ledger.ports import Commit
-from tests.builders import ADA, IN, LATER, dispute, paid, payment, refund, says, tell
-from tests.fakes import FakeStore
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.events import Event, Owner
+from ledger.domain.facts import DisputeState
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.receipts import Receipt, RecordOutcome
+from ledger.dynamodb import items
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.commit import Commit
+from ledger.usecases import plan_booking
+from tools.testing.builders import ADA, IN, LATER, dispute, paid, payment, refund, says, tell
+from tools.testing.fakes import FakeStore
 
 
 class Troubled:
@@ -50,38 +53,38 @@ def receipt(event: Event) -> Receipt:
         event_id=event.event_id,
         event_type=event.event_type,
         occurred_at=event.at,
-        heard_at=LATER,
-        outcome=Outcome.NOTED,
+        received_at=LATER,
+        outcome=RecordOutcome.NOTED,
         body_sha256="0" * 64,
         customer_id=event.owner.customer_id,
         account_id=event.owner.account_id,
     )
 
 
-@pytest.mark.parametrize("trouble", [CONFLICT, THROTTLED])
-def test_a_conflict_or_throttling_is_tried_again(trouble: Exception) -> None:
+@pytest.mark.parametrize("last_error", [CONFLICT, THROTTLED])
+def test_a_conflict_or_throttling_is_tried_again(last_error: Exception) -> None:
     """On a hot account a passing refusal costs a pause, no event."""
-    connection = Troubled(trouble, trouble)
+    connection = Troubled(last_error, last_error)
     store = DynamoDBStore("ledger", connection)  # type: ignore[arg-type]
-    assert tell(store, paid())[0].outcome is Outcome.BOOKED
+    assert tell(store, paid())[0].outcome is RecordOutcome.BOOKED
     assert len(connection.calls) == 3
 
 
-@pytest.mark.parametrize(("trouble", "is_kept"), [(CONFLICT, False), (THROTTLED, True)])
+@pytest.mark.parametrize(("last_error", "is_kept"), [(CONFLICT, False), (THROTTLED, True)])
 def test_a_transaction_keeps_its_token_while_it_is_unclear_what_became_of_it(
-    trouble: Exception, *, is_kept: bool
+    last_error: Exception, *, is_kept: bool
 ) -> None:
     """So a write whose answer was lost is not taken for somebody else's; a cancelled one is tried anew."""
-    connection = Troubled(trouble)
+    connection = Troubled(last_error)
     tell(DynamoDBStore("ledger", connection), paid())  # type: ignore[arg-type]
     first, second = (call["client_request_token"] for call in connection.calls)
     assert (first == second) is is_kept
 
 
-@pytest.mark.parametrize("trouble", [CONFLICT, THROTTLED, TIMEOUT])
-def test_what_does_not_pass_is_told_to_the_provider_and_never_dropped(trouble: Exception) -> None:
+@pytest.mark.parametrize("last_error", [CONFLICT, THROTTLED, TIMEOUT])
+def test_what_does_not_pass_is_told_to_the_provider_and_never_dropped(last_error: Exception) -> None:
     """After the last try the event is not stored, and its caller knows: 503, so that it is delivered again."""
-    store = DynamoDBStore("ledger", Troubled(*[trouble] * 20))  # type: ignore[arg-type]
+    store = DynamoDBStore("ledger", Troubled(*[last_error] * 20))  # type: ignore[arg-type]
     with pytest.raises(StoreUnavailable):
         tell(store, paid())
 
@@ -105,7 +108,7 @@ def test_every_write_of_a_commit_stands_under_a_condition() -> None:
     """But for a closed lot, which the account's version guards, nothing is written unconditionally."""
     connection = Troubled()
     store = DynamoDBStore("ledger", connection)  # type: ignore[arg-type]
-    store.commit(booking.plan_grant(paid(payment(claim="order/ord_1")), receipt(paid())))
+    store.commit(plan_booking.plan_first_grant(paid(payment(fulfilment_key="order/ord_1")), receipt(paid())))
     (call,) = connection.calls
     operations = [*call["put_items"], *call["update_items"]]
     assert len(operations) == 5
@@ -121,7 +124,7 @@ def by_customer() -> Event:
 @pytest.mark.parametrize(
     ("history", "last", "round_trips"),
     [
-        ([], lambda: paid(payment(claim="order/ord_1")), 1),
+        ([], lambda: paid(payment(fulfilment_key="order/ord_1")), 1),
         ([], lambda: paid(), 1),
         ([lambda: paid(event_id="evt_same")], lambda: paid(event_id="evt_same"), 1),
         ([lambda: paid()], lambda: paid(), 2),
@@ -140,7 +143,7 @@ def test_round_trips_stay_within_the_budget(
     store = FakeStore()
     tell(store, *(event() for event in history))
     store.round_trips = 0
-    assert tell(store, last())[0].outcome is not Outcome.PARKED
+    assert tell(store, last())[0].outcome is not RecordOutcome.PARKED
     assert store.round_trips <= round_trips
 
 
@@ -164,10 +167,10 @@ def test_a_first_grant_writes_at_most_ten_units() -> None:
     """Receipt, purchase, entry, account, order claim: each below 1 KB, the account with ten open lots too."""
     pi = "stripe:pi_3QxYzAbCdEfGhIjKlMnOpQrS"
     ours = AccountId("acct_01k9zq3v7m8n5p2r4s6t8w0x1y")
-    settled = payment(PaymentId(pi), claim="order/ord_01k9zq3v7m8n5p2r4s6t8w0x1y", account_id=ours)
+    settled = payment(PaymentId(pi), fulfilment_key="order/ord_01k9zq3v7m8n5p2r4s6t8w0x1y", account_id=ours)
     event = paid(settled, event_id="evt_1QxYzAbCdEfGhIjKlMnOpQrS", customer="cus_QxYzAbCdEfGhIj")
     connection = Troubled()
-    DynamoDBStore("ledger", connection).commit(booking.plan_grant(event, receipt(event)))  # type: ignore[arg-type]
+    DynamoDBStore("ledger", connection).commit(plan_booking.plan_first_grant(event, receipt(event)))  # type: ignore[arg-type]
     (call,) = connection.calls
     sizes = [size(operation["Item"]) for operation in call["put_items"]]
     lots = {
@@ -181,7 +184,7 @@ def test_a_first_grant_writes_at_most_ten_units() -> None:
 
 def test_the_entries_of_a_commit_name_their_effect_and_not_their_event() -> None:
     """The same effect has the same id whoever tells it: it can't be booked twice."""
-    first, second = (booking.plan_grant(event, receipt(event)) for event in (paid(), paid()))
+    first, second = (plan_booking.plan_first_grant(event, receipt(event)) for event in (paid(), paid()))
     assert isinstance(first, Commit)
     assert [entry.entry_id for entry in first.entries] == [entry.entry_id for entry in second.entries]
     assert first.entries[0].account_id == ADA

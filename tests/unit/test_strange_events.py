@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from ledger import catalogue
-from ledger.errors import UnusableBody
-from ledger.events import Event, ParkReason
-from ledger.facts import RefundChanged
-from ledger.runtime import PROVIDERS
+from ledger.domain import catalogue
+from ledger.domain.errors import InvalidBody
+from ledger.domain.events import Event
+from ledger.domain.facts import RefundChanged
+from ledger.domain.receipts import ParkReason
+from ledger.providers.registry import PROVIDERS
 from tools.stories import telling
 
 SESSION = "stripe/pack_bought_01_checkout_session_completed.json"
@@ -139,7 +140,7 @@ def test_a_time_that_no_payment_has_is_none(seconds: object) -> None:
     period = "items__data__0__current_period_end"
     assert is_parked_whole(translated("stripe/loose_cancel_at_period_end.json", **{period: seconds}))
     content = json.loads(telling(SESSION, "").body) | {"created": seconds}
-    with pytest.raises(UnusableBody, match="created"):
+    with pytest.raises(InvalidBody, match="created"):
         PROVIDERS["stripe"].parse(json.dumps(content).encode())
 
 
@@ -151,7 +152,7 @@ def test_a_stamp_that_no_payment_has_is_none(stamp: object) -> None:
     field = "current_billing_period__ends_at"
     assert is_parked_whole(translated("paddle/loose_subscription_resumed.json", **{field: stamp}))
     content = json.loads(telling(TRANSACTION, "").body) | {"occurred_at": stamp}
-    with pytest.raises(UnusableBody, match="occurred_at"):
+    with pytest.raises(InvalidBody, match="occurred_at"):
         PROVIDERS["paddle"].parse(json.dumps(content).encode())
 
 
@@ -200,7 +201,7 @@ def test_a_version_that_is_none_is_parked_without_being_quoted() -> None:
     for version in (None, 7, ["ada@example.com"] * 999, "x" * 300_000):
         event = PROVIDERS["stripe"].translate(told | {"api_version": version}, catalogue.load(), is_live=False)
         assert (event.parked, len(event.detail) < 120, "@" in event.detail) == ("unknown_version", True, False)
-    with pytest.raises(UnusableBody) as refused:
+    with pytest.raises(InvalidBody) as refused:
         PROVIDERS["stripe"].parse(json.dumps(told | {"object": {"email": "ada@example.com"}}).encode())
     assert "ada" not in str(refused.value)
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from ledger.cases import CaseState, Outcome
-from ledger.casework import Verdict, decide_case, follow
-from ledger.facts import RefundAbandoned
-from ledger.ports import Commit, Refusal
-from tests.builders import LATER, PI, POLICY, ask, at, paid, refund, says, tell, wish
-from tests.fakes import FakeStore
+from ledger.domain.facts import RefundAbandoned
+from ledger.domain.refund_cases import CaseState, DecisionOutcome
+from ledger.ports.commit import Commit, Refusal
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.follow_refunds import follow
 from tools.template import functions, layers_of, load, routes, table_definition
+from tools.testing.builders import LATER, PI, POLICY, ask, at, paid, refund, refund_claim, says, tell
+from tools.testing.fakes import FakeStore
 
 TEMPLATE = load()
 FUNCTIONS = functions(TEMPLATE)
@@ -56,11 +57,11 @@ def test_every_route_that_is_not_public_has_its_scope_or_is_for_our_services() -
 
 
 MAY_DELETE = {
-    "IssueRefundsFunction": {"OUTBOX", "REVIEW"},
+    "SendRefundsFunction": {"OUTBOX", "REVIEW"},
     "FollowCasesFunction": {"OUTBOX", "REVIEW", "SETTLING"},
     "ReviewCasesFunction": {"REVIEW"},
 }
-CALLS_A_PROVIDER = {"PlaceOrderFunction", "ManageSubscriptionFunction", "IssueRefundsFunction"}
+CALLS_A_PROVIDER = {"PlaceOrderFunction", "ManageSubscriptionFunction", "SendRefundsFunction"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -86,17 +87,17 @@ def test_a_case_that_settles_in_review_leaves_only_lists_that_its_followers_may_
     """A refund that we had given up may turn out to be sent: whoever hears of it takes the case off the queue."""
     store = _Watched()
     tell(store, paid())
-    case = ask(store, wish())
-    verdict = Verdict(outcome=Outcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
+    case = ask(store, refund_claim())
+    verdict = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
     case = decide_case(case.case_id, verdict, "sam", store, POLICY, now=LATER)
     given_up = RefundAbandoned(tag=case.tag, reason="refused", at=at(70), cause="case:1")
     tell(store, says(given_up))
     follow(PI, store, now=LATER)
     store.deleted.clear()
     tell(store, says(replace(refund(1000, minute=80), tag=case.tag)))
-    assert [moved.state for moved in follow(PI, store, now=LATER)] == [CaseState.SETTLED]
+    assert [moved.state for moved in follow(PI, store, now=LATER)] == [CaseState.REFUNDED]
     assert store.deleted
-    for function in ("FollowCasesFunction", "IssueRefundsFunction"):
+    for function in ("FollowCasesFunction", "SendRefundsFunction"):
         assert store.deleted <= MAY_DELETE[function]
 
 

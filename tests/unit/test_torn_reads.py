@@ -6,19 +6,22 @@ from typing import cast
 
 import pytest
 
-from ledger.events import Event, Outcome
-from ledger.facts import DisputeState, PaymentId, RefundAbandoned, RefundApproved, RefundState
-from ledger.ports import Keys, Snapshot, Store
-from tests.builders import ADA, IN, LATER, PI, RENEWED, at, dispute, paid, payment, refund, says, tell
-from tests.fakes import FakeStore, world
+from ledger.domain.events import Event
+from ledger.domain.facts import DisputeState, RefundAbandoned, RefundApproved, RefundState
+from ledger.domain.ids import PaymentId
+from ledger.domain.receipts import RecordOutcome
+from ledger.ports.reads import Keys, Snapshot
+from ledger.ports.store import Store
+from tools.testing.builders import ADA, IN, LATER, PI, RENEWED, at, dispute, paid, payment, refund, says, tell
+from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
 
 class TornStore:
     """A store whose first read of these kinds lets a rival write between them and the others."""
 
-    def __init__(self, store: FakeStore, first: str, rival: Callable[[], object]) -> None:
-        self._store, self._first, self._rival = store, first, rival
+    def __init__(self, store: FakeStore, first: str, competing_payment: Callable[[], object]) -> None:
+        self._store, self._first, self._rival = store, first, competing_payment
         self.was_torn = False
 
     def __getattr__(self, name: str) -> object:
@@ -35,9 +38,9 @@ class TornStore:
         return found | self._store.read(keys - early)
 
 
-def told_while_torn(store: FakeStore, first: str, event: Event, rival: Event) -> Outcome:
+def told_while_torn(store: FakeStore, first: str, event: Event, competing_payment: Event) -> RecordOutcome:
     """Tell an event; its reading is cut in two by another delivery."""
-    torn = TornStore(store, first, lambda: tell(store, rival))
+    torn = TornStore(store, first, lambda: tell(store, competing_payment))
     [recorded] = tell(cast(Store, torn), event)
     assert torn.was_torn
     return recorded.outcome
@@ -70,7 +73,7 @@ def test_what_came_and_went_while_it_was_read_leaves_no_trace(what: str) -> None
     store = FakeStore()
     tell(store, paid(RENEWED), says(names=(IN, PI)))
     came, went = UNDONE[what]
-    assert told_while_torn(store, "accounts", went, came) is Outcome.BOOKED
+    assert told_while_torn(store, "accounts", went, came) is RecordOutcome.BOOKED
     account = store.accounts[ADA]
     assert (account.spendable(LATER), dict(account.holds)) == (1000, {})
     assert [name for name in broken(store) if "case" not in name] == []
@@ -79,11 +82,11 @@ def test_what_came_and_went_while_it_was_read_leaves_no_trace(what: str) -> None
 def test_an_earlier_payment_takes_over_what_its_rival_was_refunded_meanwhile() -> None:
     """The lot is the claim's: whoever holds it, its figures follow the holder."""
     store = FakeStore()
-    earlier = payment(PI, claim="order/ord_1")
-    later = payment(PaymentId("stripe:pi_2"), claim="order/ord_1", minute=1)
+    earlier = payment(PI, fulfilment_key="order/ord_1")
+    later = payment(PaymentId("stripe:pi_2"), fulfilment_key="order/ord_1", minute=1)
     tell(store, paid(later))
     back = says(refund(2000), names=(later.payment_id,))
-    assert told_while_torn(store, "accounts", paid(earlier), back) is Outcome.BOOKED
+    assert told_while_torn(store, "accounts", paid(earlier), back) is RecordOutcome.BOOKED
     assert store.accounts[ADA].balance == 1000
     assert broken(store) == []
 
@@ -91,10 +94,10 @@ def test_an_earlier_payment_takes_over_what_its_rival_was_refunded_meanwhile() -
 def test_a_period_that_is_renewed_while_its_first_payment_is_read_is_granted_once() -> None:
     """The claim was read before the renewal held it, the account after."""
     store = FakeStore()
-    period = RENEWED.claim
+    period = RENEWED.fulfilment_key
     ends = RENEWED.lines[0].expires_at
-    first = payment(PI, claim="order/ord_1", covers=period, expires_at=ends)
+    first = payment(PI, fulfilment_key="order/ord_1", covers=period, expires_at=ends)
     tell(store, says(refund(state=RefundState.PENDING), names=(PI,)))  # so that the payment must be read about
-    assert told_while_torn(store, "claims", paid(first), paid(RENEWED)) is Outcome.PARKED
+    assert told_while_torn(store, "fulfilment_keys", paid(first), paid(RENEWED)) is RecordOutcome.PARKED
     assert store.accounts[ADA].balance == 1000
     assert broken(store) == []

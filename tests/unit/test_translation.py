@@ -13,29 +13,30 @@ from typing import Any
 
 import pytest
 
-from ledger import catalogue
-from ledger.errors import UnusableBody
-from ledger.events import Event, Owner, ParkReason
-from ledger.facts import (
-    AccountId,
+from ledger.domain import catalogue
+from ledger.domain.errors import InvalidBody
+from ledger.domain.events import Event, Owner
+from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
     CreditRecorded,
     DisputeChanged,
     DisputeState,
     FraudWarned,
-    OrderId,
     PaidLine,
     PaymentFailed,
-    PaymentId,
     PaymentSettled,
     RefundChanged,
     RefundedItem,
     RefundState,
     RefundTotalReported,
 )
-from ledger.providers import paddle, stripe, tags
-from ledger.providers.reading import (
+from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.receipts import ParkReason
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.providers import tags
+from ledger.providers.paddle import events as paddle
+from ledger.providers.parsing import (
     MAX_BODY_BYTES,
     bookable,
     currency,
@@ -48,7 +49,7 @@ from ledger.providers.reading import (
     text,
     whole,
 )
-from ledger.subscriptions import Subscription, SubscriptionStatus
+from ledger.providers.stripe import events as stripe
 
 Json = dict[str, Any]
 
@@ -181,7 +182,7 @@ PACK = PaymentSettled(
     lines=(PaidLine(line_id="0", product_id="pack_1000", credits=1000, amount_minor=2200, expires_at=None),),
     at=AT,
     cause="stripe:evt_1",
-    claim="order/ord_1",
+    fulfilment_key="order/ord_1",
     order_id=OrderId("ord_1"),
     customer_id="stripe:cus_1",
 )
@@ -206,7 +207,7 @@ def lines_of(**of_the_line: Any) -> tuple[PaidLine, ...]:
         ({"payment_intent": None}, replace(PACK, payment_id=PaymentId("stripe:cs_1"))),
         ({"customer": None}, replace(PACK, customer_id=None)),
         ({"customer": ""}, replace(PACK, customer_id=None)),
-        ({"metadata.order_id": GONE}, replace(PACK, claim=None, order_id=None)),
+        ({"metadata.order_id": GONE}, replace(PACK, fulfilment_key=None, order_id=None)),
         ({"metadata.account_id": GONE}, replace(PACK, account_id=NOBODY)),
         ({"currency": "eur"}, replace(PACK, currency="EUR", overcharge_minor=220)),
         ({"metadata.quantity": "1"}, PACK),
@@ -222,7 +223,7 @@ def lines_of(**of_the_line: Any) -> tuple[PaidLine, ...]:
         ({"amount_total": 0}, replace(PACK, paid_minor=0, lines=lines_of(amount_minor=0))),  # our discount made it free
         (
             {"amount_total": 1, "metadata.order_id": GONE},
-            replace(PACK, paid_minor=1, claim=None, order_id=None, lines=lines_of(amount_minor=1)),
+            replace(PACK, paid_minor=1, fulfilment_key=None, order_id=None, lines=lines_of(amount_minor=1)),
         ),
     ],
 )
@@ -294,14 +295,14 @@ MONTH = PaymentSettled(
     lines=(PaidLine(line_id="il_1", product_id="creator_monthly", credits=1000, amount_minor=1500, expires_at=END),),
     at=AT,
     cause="stripe:evt_1",
-    claim="order/ord_1",
+    fulfilment_key="order/ord_1",
     covers=PERIOD,
     order_id=OrderId("ord_1"),
     subscription_id="stripe:sub_1",
     customer_id="stripe:cus_1",
     invoice_number="ITAI-1",
 )
-RENEWED = replace(MONTH, claim=PERIOD, covers=None, is_renewal=True)
+RENEWED = replace(MONTH, fulfilment_key=PERIOD, covers=None, is_renewal=True)
 RENEWS = {"billing_reason": "subscription_cycle"}
 PACK_LINE = {
     "id": "il_2",
@@ -330,11 +331,11 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
         (RENEWS, RENEWED),
         (
             {"parent.subscription_details.metadata.order_id": GONE},
-            replace(MONTH, claim=PERIOD, covers=None, order_id=None),
+            replace(MONTH, fulfilment_key=PERIOD, covers=None, order_id=None),
         ),
         (
             {"parent.subscription_details.metadata": None},
-            replace(MONTH, claim=PERIOD, covers=None, order_id=None, account_id=NOBODY),
+            replace(MONTH, fulfilment_key=PERIOD, covers=None, order_id=None, account_id=NOBODY),
         ),
         ({"number": None}, replace(MONTH, invoice_number=None)),
         ({"amount_paid": 900}, replace(MONTH, paid_minor=900)),  # the rest came from the buyer's credit balance
@@ -343,7 +344,7 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
         ({"total": 0, "subtotal": 1, "amount_paid": 0}, replace(MONTH, paid_minor=0)),
         (
             {"total": 1, "parent.subscription_details.metadata": None},
-            replace(MONTH, claim=PERIOD, covers=None, order_id=None, account_id=NOBODY),
+            replace(MONTH, fulfilment_key=PERIOD, covers=None, order_id=None, account_id=NOBODY),
         ),
         ({"lines.data.0.amount": 1}, month(amount_minor=1)),
         ({"lines.data.0.id": GONE}, month(line_id="0")),
@@ -379,7 +380,7 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
             {"lines.data": [PACK_LINE], **RENEWS},
             replace(
                 MONTH,
-                claim=None,
+                fulfilment_key=None,
                 covers=None,
                 is_renewal=True,
                 lines=(
@@ -402,7 +403,7 @@ def test_the_first_of_several_periods_names_what_was_paid_for() -> None:
     for lines in ([line, later], [later, line]):
         event = says("invoice.paid", INVOICE, {"lines.data": lines, **RENEWS})
         assert event.payment
-        assert event.payment.claim == PERIOD
+        assert event.payment.fulfilment_key == PERIOD
 
 
 PRORATED = {"lines.data.0.parent": {"subscription_item_details": {"proration": True}}}
@@ -883,7 +884,7 @@ BOUGHT = PaymentSettled(
     lines=(PaidLine(line_id="txnitm_1", product_id="pack_1000", credits=1000, amount_minor=2200, expires_at=None),),
     at=AT,
     cause="paddle:evt_1",
-    claim="order/ord_1",
+    fulfilment_key="order/ord_1",
     order_id=OrderId("ord_1"),
     customer_id="paddle:ctm_1",
     invoice_number="1234-1",
@@ -896,7 +897,7 @@ FIRST = replace(
     covers=PAID_PERIOD,
     lines=(replace(BOUGHT.lines[0], product_id="creator_monthly", expires_at=END),),
 )
-LATER_PERIOD = replace(FIRST, claim=PAID_PERIOD, covers=None, is_renewal=True)
+LATER_PERIOD = replace(FIRST, fulfilment_key=PAID_PERIOD, covers=None, is_renewal=True)
 
 
 def test_a_transaction_pays_for_its_pack() -> None:
@@ -922,9 +923,9 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
     ("changes", "payment"),
     [
         ({"details.totals.currency_code": "eur"}, replace(BOUGHT, currency="EUR")),
-        ({"custom_data": {"account_id": "acct_ada"}}, replace(BOUGHT, claim=None, order_id=None)),
-        ({"custom_data": None}, replace(BOUGHT, claim=None, order_id=None, account_id=NOBODY)),
-        ({"custom_data": ["order_id"]}, replace(BOUGHT, claim=None, order_id=None, account_id=NOBODY)),
+        ({"custom_data": {"account_id": "acct_ada"}}, replace(BOUGHT, fulfilment_key=None, order_id=None)),
+        ({"custom_data": None}, replace(BOUGHT, fulfilment_key=None, order_id=None, account_id=NOBODY)),
+        ({"custom_data": ["order_id"]}, replace(BOUGHT, fulfilment_key=None, order_id=None, account_id=NOBODY)),
         ({"customer_id": None}, replace(BOUGHT, customer_id=None)),
         ({"customer_id": {"id": "ctm_1"}}, replace(BOUGHT, customer_id=None)),
         ({"invoice_number": None}, replace(BOUGHT, invoice_number=None)),
@@ -959,11 +960,11 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
                 "subscription_id": "sub_1",
                 "billing_period": RECURRING["billing_period"],
             },
-            replace(BOUGHT, account_id=NOBODY, claim=None, subscription_id="paddle:sub_1"),
+            replace(BOUGHT, account_id=NOBODY, fulfilment_key=None, subscription_id="paddle:sub_1"),
         ),
         (
             {**RECURRING, "origin": "subscription_charge"},
-            replace(LATER_PERIOD, claim=None, is_renewal=False),
+            replace(LATER_PERIOD, fulfilment_key=None, is_renewal=False),
         ),
         # a pack beside a subscription: the period is paid for all the same
         (
@@ -979,7 +980,7 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
         # a pack in a renewal's transaction
         (
             {**RECURRING, "details.line_items.0.price_id": "pri_01jpack100000000000000000a"},
-            replace(BOUGHT, account_id=NOBODY, claim=None, subscription_id="paddle:sub_1", is_renewal=True),
+            replace(BOUGHT, account_id=NOBODY, fulfilment_key=None, subscription_id="paddle:sub_1", is_renewal=True),
         ),
     ],
 )
@@ -1231,7 +1232,7 @@ def test_a_simulated_notification_is_for_a_test_ledger(event_id: str, is_live: b
 )
 def test_a_body_that_is_no_notification_is_refused_with_the_reason(body: bytes, says_: str) -> None:
     """Before anything of it is believed."""
-    with pytest.raises(UnusableBody, match=says_):
+    with pytest.raises(InvalidBody, match=says_):
         notification(body, "id", "type")
 
 
@@ -1269,7 +1270,7 @@ def test_a_body_that_is_no_event_of_stripes_is_refused_with_the_reason(content: 
     """The message is for whoever set the endpoint up."""
     whole_ = stripes("refund.updated", REFUND)
     assert stripe.parse(dumped(whole_)) == whole_
-    with pytest.raises(UnusableBody, match=says_):
+    with pytest.raises(InvalidBody, match=says_):
         stripe.parse(dumped(changed(whole_, content)))
 
 
@@ -1289,7 +1290,7 @@ def test_a_body_that_is_no_notification_of_paddles_is_refused_with_the_reason(co
     """The message is for whoever set the destination up."""
     whole_ = paddles("transaction.completed", TRANSACTION)
     assert paddle.parse(dumped(whole_)) == whole_
-    with pytest.raises(UnusableBody, match=says_):
+    with pytest.raises(InvalidBody, match=says_):
         paddle.parse(dumped(changed(whole_, content)))
 
 

@@ -8,23 +8,42 @@ from typing import Any, cast
 
 import pytest
 
-from ledger import catalogue
-from ledger.booking import plan
-from ledger.cases import CaseState
-from ledger.cases import Outcome as Decided
-from ledger.casework import Verdict, decide_case
-from ledger.errors import InsufficientCredits
-from ledger.events import Event, Outcome
-from ledger.facts import PaymentId
-from ledger.ordering import Request, place_order
-from ledger.orders import Order
-from ledger.ports import Commit, Keys, Snapshot, Store
-from ledger.usage import expire_lapsed, fail_run, spend
-from tests.builders import ADA, CH, IN, LATER, PI, POLICY, ask, at, paid, payment, refund, says, tell, wish
-from tests.fakes import FakeProvider, FakeStore, world
+from ledger.domain import catalogue
+from ledger.domain.errors import InsufficientCredits
+from ledger.domain.events import Event
+from ledger.domain.ids import PaymentId
+from ledger.domain.orders import Order
+from ledger.domain.receipts import RecordOutcome
+from ledger.domain.refund_cases import CaseState
+from ledger.domain.refund_cases import DecisionOutcome as Decided
+from ledger.ports.commit import Commit
+from ledger.ports.reads import Keys, Snapshot
+from ledger.ports.store import Store
+from ledger.usecases.expire_credits import expire_account
+from ledger.usecases.place_order import OrderRequest, place_order
+from ledger.usecases.plan_booking import plan_event
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.usage import draw_credits, fail_run
+from tools.testing.builders import (
+    ADA,
+    CH,
+    IN,
+    LATER,
+    PI,
+    POLICY,
+    ask,
+    at,
+    paid,
+    payment,
+    refund,
+    refund_claim,
+    says,
+    tell,
+)
+from tools.testing.fakes import FakeProvider, FakeStore, world
 from tools.verify import check
 
-ALL_OF_IT = Verdict(outcome=Decided.APPROVE, words=("All of it.",), clause="6", money_minor=2000)
+ALL_OF_IT = ReviewDecision(outcome=Decided.APPROVE, words=("All of it.",), clause="6", money_minor=2000)
 
 
 class TornStore:
@@ -60,9 +79,9 @@ def test_a_name_whose_pointer_was_read_too_early_is_no_news() -> None:
     tell(store, paid(), link)
     (receipt,) = (receipt for receipt in store.receipts.values() if receipt.event_id == link.event_id)
     without_the_pointer = store.read(Keys(payments=frozenset({PI}), accounts=frozenset({ADA})))
-    planned = plan(says(names=(PI, CH)), receipt, without_the_pointer)
+    planned = plan_event(says(names=(PI, CH)), receipt, without_the_pointer)
     assert isinstance(planned, Commit)
-    assert (planned.receipt and planned.receipt.outcome, planned.pointers) == (Outcome.ALREADY_BOOKED, ())
+    assert (planned.receipt and planned.receipt.outcome, planned.pointers) == (RecordOutcome.ALREADY_BOOKED, ())
 
 
 def test_a_run_asked_twice_at_once_is_answered_alike_though_it_took_the_last_credit() -> None:
@@ -71,26 +90,28 @@ def test_a_run_asked_twice_at_once_is_answered_alike_though_it_took_the_last_cre
     tell(store, paid())
 
     def twin() -> object:
-        return spend(ADA, "run_1", 1000, store, now=LATER)
+        return draw_credits(ADA, "run_1", 1000, store, now=LATER)
 
-    drawn = spend(ADA, "run_1", 1000, torn(store, twin, "runs"), now=LATER)
+    drawn = draw_credits(ADA, "run_1", 1000, torn(store, twin, "runs"), now=LATER)
     assert sum(drawn.drawn.values()) == 1000
     with pytest.raises(InsufficientCredits):
-        spend(ADA, "run_2", 1, store, now=LATER)
+        draw_credits(ADA, "run_2", 1, store, now=LATER)
 
 
 def test_a_request_sent_twice_at_once_is_answered_alike() -> None:
     """The twin opened the case between the reading of the key and of the account: it is this request's own."""
     store = FakeStore()
     tell(store, paid())
-    assert ask(torn(store, lambda: ask(store, wish()), "documents"), wish()).state is CaseState.IN_REVIEW
+    assert (
+        ask(torn(store, lambda: ask(store, refund_claim()), "documents"), refund_claim()).state is CaseState.IN_REVIEW
+    )
 
 
 def test_a_decision_sent_twice_at_once_is_answered_alike() -> None:
     """The twin approved it between the reading of the case and of the purchase, of which nothing is left now."""
     store = FakeStore()
     tell(store, paid())
-    case = ask(store, wish())
+    case = ask(store, refund_claim())
 
     def decide(over: Store) -> CaseState:
         return decide_case(case.case_id, ALL_OF_IT, "sam", over, POLICY, now=at(70)).state
@@ -102,8 +123,8 @@ def test_a_closed_lot_that_was_read_too_early_is_read_again() -> None:
     """A run of a lapsed period failed after its closed lot was read, before the account was: the refund takes all."""
     store = FakeStore()
     tell(store, paid(payment(expires_at=at(60))))
-    spend(ADA, "run_1", 400, store, now=at(1))
-    expire_lapsed(ADA, store, now=LATER)
+    draw_credits(ADA, "run_1", 400, store, now=at(1))
+    expire_account(ADA, store, now=LATER)
     over = torn(store, lambda: fail_run(ADA, "run_1", store, now=LATER), "closed_lots", read=2)
     tell(over, says(refund(2000), names=(PI,)))
     lot = store.closed_lots[ADA, f"{PI}/0"]
@@ -116,18 +137,18 @@ def test_a_period_whose_renewal_came_while_it_was_looked_for_is_granted_once() -
     store = FakeStore()
     period = "period/stripe:sub_1/2026-11-01T00:00:00Z"
     end = LATER + timedelta(days=11)
-    first = paid(payment(claim="order/ord_1", covers=period, expires_at=end))
+    first = paid(payment(fulfilment_key="order/ord_1", covers=period, expires_at=end))
     tell(store, paid(payment(CH)), says(refund(500), names=(PI,)))  # what waits makes the grant look first
-    renewal = paid(payment(IN, claim=period, expires_at=end))
-    over = torn(store, lambda: tell(store, renewal), "claims")
-    assert [recorded.outcome for recorded in tell(over, first)] == [Outcome.PARKED]
+    renewal = paid(payment(IN, fulfilment_key=period, expires_at=end))
+    over = torn(store, lambda: tell(store, renewal), "fulfilment_keys")
+    assert [recorded.outcome for recorded in tell(over, first)] == [RecordOutcome.PARKED]
     assert store.accounts[ADA].balance == 2000
 
 
 def test_an_order_made_twice_at_once_is_answered_alike() -> None:
     """The twin made it between the reading of the order and of the key."""
     store, gateway = FakeStore(), FakeProvider()
-    request = Request(
+    request = OrderRequest(
         account_id=ADA,
         provider="stripe",
         product_id="pack_1000",
@@ -145,7 +166,7 @@ def test_an_order_made_twice_at_once_is_answered_alike() -> None:
         return made_by(success_url="https://x.test", cancel_url="https://x.test", now=at(0))
 
     first: list[Order] = []
-    assert place(torn(store, lambda: first.append(place(store)), "claims")) == replace(first[0], version=2)
+    assert place(torn(store, lambda: first.append(place(store)), "fulfilment_keys")) == replace(first[0], version=2)
 
 
 def test_a_run_that_fails_at_once_is_given_back_though_its_account_was_read_before_it_had_anything() -> None:
@@ -155,7 +176,7 @@ def test_a_run_that_fails_at_once_is_given_back_though_its_account_was_read_befo
 
     def twin() -> None:
         tell(store, paid(payment(PaymentId("stripe:pi_2"))))
-        spend(ADA, "run_1", 1500, store, now=LATER)
+        draw_credits(ADA, "run_1", 1500, store, now=LATER)
 
     failed = fail_run(ADA, "run_1", torn(store, twin, "accounts"), now=LATER)
     assert sum(failed.returned.values()) == 1500
@@ -164,16 +185,19 @@ def test_a_run_that_fails_at_once_is_given_back_though_its_account_was_read_befo
 
 @pytest.mark.parametrize(
     "again",
-    [paid(payment(PI, claim="order/ord_1")), paid(payment(PaymentId("stripe:pi_2"), claim="order/ord_1", minute=0.5))],
+    [
+        paid(payment(PI, fulfilment_key="order/ord_1")),
+        paid(payment(PaymentId("stripe:pi_2"), fulfilment_key="order/ord_1", minute=0.5)),
+    ],
     ids=["an earlier payment of the order", "the same payment, told with an earlier time"],
 )
 def test_a_lot_that_closes_while_it_is_looked_for_is_not_granted_anew(again: Event) -> None:
     """It was read where closed lots lie before it closed, and its account after."""
     store = FakeStore()
-    tell(store, paid(payment(PaymentId("stripe:pi_2"), claim="order/ord_1", minute=1)))
+    tell(store, paid(payment(PaymentId("stripe:pi_2"), fulfilment_key="order/ord_1", minute=1)))
 
     def twin() -> object:
-        return spend(ADA, "run_1", 1000, store, now=LATER)
+        return draw_credits(ADA, "run_1", 1000, store, now=LATER)
 
     tell(torn(store, twin, "closed_lots"), again)
     assert store.accounts[ADA].balance == 0

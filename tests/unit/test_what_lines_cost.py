@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from ledger import catalogue
-from ledger.events import ParkReason
-from ledger.facts import PaymentSettled
-from ledger.providers import stripe
+from ledger.domain import catalogue
+from ledger.domain.facts import PaymentSettled
+from ledger.domain.receipts import ParkReason
+from ledger.providers.stripe import events as stripe
 from tools.stories import telling
 
 

@@ -4,26 +4,29 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.events import Event, Outcome, Owner, ParkReason
-from ledger.facts import AccountId, OrderId
-from ledger.lots import Lot
-from ledger.ports import AccountChange, Claim, Commit
-from tests.builders import ADA, IN, paid, payment, tell
-from tests.fakes import FakeStore
+from ledger.domain.events import Event, Owner
+from ledger.domain.ids import AccountId, OrderId
+from ledger.domain.lots import Lot
+from ledger.domain.receipts import ParkReason, RecordOutcome
+from ledger.ports.commit import AccountChange, Commit, FulfilmentKey
+from tools.testing.builders import ADA, IN, paid, payment, tell
+from tools.testing.fakes import FakeStore
 
 BEN, NOBODY = AccountId("acct_ben"), AccountId("")
 
 
 def with_order(store: FakeStore, account_id: AccountId = ADA, product_id: str = "pack_1000") -> FakeStore:
     """A store in which we made order ord_1."""
-    store.claims["order/ord_1"] = Claim(key="order/ord_1", account_id=account_id, product_id=product_id)
+    store.fulfilment_keys["order/ord_1"] = FulfilmentKey(
+        key="order/ord_1", account_id=account_id, product_id=product_id
+    )
     return store
 
 
 def told(**owner: object) -> Event:
     """A payment for ord_1 by an owner that is still to be found."""
     ids = {"order_id": OrderId("ord_1"), "customer_id": "stripe:cus_1", **owner}
-    event = paid(payment(claim="order/ord_1", account_id=NOBODY))
+    event = paid(payment(fulfilment_key="order/ord_1", account_id=NOBODY))
     return replace(event, owner=Owner(**ids))  # type: ignore[arg-type]
 
 
@@ -31,9 +34,9 @@ def told(**owner: object) -> Event:
 def test_our_order_says_whose_it_is(owner: dict[str, object]) -> None:
     """Alone, or together with ids that fit it."""
     store = with_order(FakeStore())
-    assert tell(store, told(**owner))[0].outcome is Outcome.BOOKED
+    assert tell(store, told(**owner))[0].outcome is RecordOutcome.BOOKED
     assert store.accounts[ADA].balance == 1000
-    assert store.claims["order/ord_1"].payment_id == "stripe:pi_1"
+    assert store.fulfilment_keys["order/ord_1"].payment_id == "stripe:pi_1"
 
 
 @pytest.mark.parametrize("owner", [{"account_id": BEN}, {"browser_account_id": BEN}])
@@ -56,7 +59,7 @@ def test_a_customer_who_bought_for_one_account_is_that_accounts() -> None:
     unnamed = replace(paid(payment(IN, account_id=NOBODY)), owner=Owner(customer_id="stripe:cus_1"))
     assert tell(store, unnamed)[0].parked_reason is ParkReason.NO_ACCOUNT
     tell(store, paid())
-    assert tell(store, unnamed)[0].outcome is Outcome.BOOKED, "the parked event is released by its redelivery"
+    assert tell(store, unnamed)[0].outcome is RecordOutcome.BOOKED, "the parked event is released by its redelivery"
     tell(store, paid(payment("stripe:pi_2", account_id=BEN)))  # type: ignore[arg-type]
     another = replace(paid(payment("stripe:pi_3", account_id=NOBODY)), owner=unnamed.owner)  # type: ignore[arg-type]
     assert tell(store, another)[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from ledger import figures, withdrawal
-from ledger.cases import Reason
-from ledger.facts import RefundedItem
-from tests.builders import MADE, ORDER, asks, use
+from ledger.domain.facts import RefundedItem
+from ledger.domain.refund_cases import RefundReason
+from ledger.policy import parameters, withdrawal
+from tools.testing.builders import MADE, ORDER, asks, use
 
-POLICY = figures.load()
+POLICY = parameters.load()
 ENDS = datetime(2026, 11, 17, 12, tzinfo=UTC)  # the end of Monday where the day is last to end
 US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
 
@@ -30,7 +30,7 @@ US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
 )
 def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: str | None) -> None:
     """Where there is one, nothing."""
-    assert withdrawal.bar(asks(**{"day": 1, **changed}), POLICY) == why
+    assert withdrawal.exclusion(asks(**{"day": 1, **changed}), POLICY) == why
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,10 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: str | None)
     [
         ({}, None),
         ({"order": None}, "We look which country's law applies to this purchase."),
-        ({"order": None, "reason": Reason.CHANGED_MY_MIND}, "We look which country's law applies to this purchase."),
+        (
+            {"order": None, "reason": RefundReason.CHANGED_MY_MIND},
+            "We look which country's law applies to this purchase.",
+        ),
         ({"order": None, "is_renewal": True}, None),
         ({"order": None, "now": MADE + timedelta(days=500)}, None),
         ({"order": US}, "We look whether the law of your country gives you this right."),
@@ -47,16 +50,16 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: str | None)
             "We look whether the law of your country gives you this right.",
         ),
         ({"order": US, "now": ENDS}, None),
-        ({"order": US, "reason": Reason.CHANGED_MY_MIND}, None),
+        ({"order": US, "reason": RefundReason.CHANGED_MY_MIND}, None),
         ({"order": replace(US, is_business=True)}, None),
         ({"is_renewal": True}, "We look whether your withdrawal reaches this renewal, too."),
         ({"is_renewal": True, "order": US}, "We look whether the law of your country gives you this right."),
-        ({"is_renewal": True, "reason": Reason.MISTAKEN_RENEWAL}, None),
+        ({"is_renewal": True, "reason": RefundReason.MISTAKEN_RENEWAL}, None),
     ],
 )
 def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: str | None) -> None:
     """Once the time is over there is nothing to look at any more."""
-    assert withdrawal.to_look_at(asks(**{"day": 1, **changed}), POLICY) == what
+    assert withdrawal.review_reason(asks(**{"day": 1, **changed}), POLICY) == what
 
 
 @pytest.mark.parametrize(
@@ -144,9 +147,9 @@ def test_a_withdrawal_gives_back_what_was_not_used(
     changed: dict[str, Any], money_minor: int, items: tuple[RefundedItem, ...] | None
 ) -> None:
     """Everything without a complete consent; of several lines the unused ones, if they sum to what was paid."""
-    assert withdrawal.given_back(asks(**{"day": 1, **changed})) == (money_minor, items)
+    assert withdrawal.refund_due(asks(**{"day": 1, **changed})) == (money_minor, items)
 
 
 def test_a_day_is_written_for_people() -> None:
     """Without a leading zero."""
-    assert withdrawal.day(datetime(2026, 11, 1, tzinfo=UTC)) == "1 November 2026"
+    assert withdrawal.format_day(datetime(2026, 11, 1, tzinfo=UTC)) == "1 November 2026"

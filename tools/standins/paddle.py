@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from ledger.catalogue import Catalogue
+from ledger.domain.catalogue import Catalogue
 from tools import signing
 from tools.standins.clock import DAY_S, stamp
 from tools.standins.faults import Fault

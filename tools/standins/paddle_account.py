@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ledger import catalogue
-from ledger.catalogue import Catalogue, Product, ProductKind
-from ledger.providers import paddle as notifications
+from ledger.domain import catalogue
+from ledger.domain.catalogue import Catalogue, Product, ProductKind
+from ledger.providers.paddle import events as notifications
 from tools import signing
-from tools.events import paddle_shapes as shapes
-from tools.events.tariff import Tariff
+from tools.fixtures import paddle_shapes as shapes
+from tools.fixtures.tariff import Tariff
 from tools.standins.clock import Clock, next_period, stamp
 from tools.standins.faults import Faults
 from tools.standins.ids import paddle_id

@@ -19,9 +19,9 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ledger.catalogue import Catalogue, ProductKind
+from ledger.domain.catalogue import Catalogue, ProductKind
 from tools import signing
-from tools.events import stripe_shapes as shapes
+from tools.fixtures import stripe_shapes as shapes
 from tools.standins.clock import DAY_S
 from tools.standins.faults import Fault
 from tools.standins.idempotency import KeyInUse, KeyReused

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ledger import catalogue
-from ledger.catalogue import Catalogue, Product, ProductKind
-from ledger.providers import stripe as notifications
+from ledger.domain import catalogue
+from ledger.domain.catalogue import Catalogue, Product, ProductKind
+from ledger.providers.stripe import events as notifications
 from tools import signing
-from tools.events import stripe_shapes as shapes
-from tools.events.tariff import Tariff
+from tools.fixtures import stripe_shapes as shapes
+from tools.fixtures.tariff import Tariff
 from tools.standins.clock import DAY_S, Clock, next_period
 from tools.standins.faults import Faults
 from tools.standins.idempotency import Keys

@@ -5,12 +5,8 @@ import functools
 import json
 import logging
 import os
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
@@ -18,104 +14,20 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 from pynamodb.connection import Connection
 
-from ledger import catalogue
-from ledger.catalogue import Catalogue
-from ledger.dynamodb import DynamoDBStore
-from ledger.errors import ConfigurationError, StoreUnavailable
-from ledger.events import Event, Receipt
-from ledger.ports import Gateway, Store
-from ledger.providers import paddle, stripe
+from ledger.config import Config
+from ledger.domain import catalogue
+from ledger.domain.catalogue import Catalogue
+from ledger.domain.errors import ConfigurationError, StoreUnavailable
+from ledger.domain.events import Event
+from ledger.domain.receipts import Receipt
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.gateway import Gateway
+from ledger.ports.store import Store
+from ledger.providers.registry import PROVIDERS
+from ledger.secrets import Secret, SigningSecrets
 
 if TYPE_CHECKING:
-    from ledger.policy import Policy
-
-PROVIDERS: Mapping[str, ModuleType] = {"stripe": stripe, "paddle": paddle}
-
-SECRETS_TTL_S = 300
-"""How long fetched secrets are believed: a rotated secret is known after this time at the latest."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """What a deployment sets in the environment."""
-
-    table_name: str
-    region: str
-    is_live: bool  # whether the providers' live mode or their test mode is heard
-    catalogue_file: Path
-    secrets_name: str | None  # in Secrets Manager; None: the secrets stand in the environment, for local runs
-    signing_secrets: Mapping[str, str]
-    is_measured: bool  # whether metrics are printed for CloudWatch
-    policy_file: Path | None  # None: the package's own
-    success_url: str  # where a customer comes back to from a checkout or a billing page
-    cancel_url: str
-    support_group: str  # who is in it may decide cases
-    groups_claim: str  # the claim of a token that names its groups
-    evidence_bucket: str | None  # where customers upload screenshots
-    is_debt_withheld: bool  # whether a shortfall lowers what is spendable
-    archive_stream: str | None  # the Firehose stream that keeps raw bodies; None: they are not kept
-    keys_name: str | None = None  # of the providers' API keys in Secrets Manager; None: they stand in the environment
-    api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    api_bases: Mapping[str, str | None] = field(default_factory=dict)  # stand-ins for the providers, for local runs
-
-    @classmethod
-    def of(cls, environment: Mapping[str, str]) -> "Config":
-        """Read and check the environment. Raises ConfigurationError naming the variable and what it should be."""
-        mode = environment.get("PROVIDER_MODE", "live")
-        if mode not in {"live", "test"}:
-            raise ConfigurationError(f"PROVIDER_MODE is {mode!r}, should be live or test.")
-        if not environment.get("TABLE_NAME"):
-            raise ConfigurationError("TABLE_NAME is not set: it names the ledger's DynamoDB table.")
-        return cls(
-            table_name=environment["TABLE_NAME"],
-            region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
-            is_live=mode == "live",
-            catalogue_file=Path(environment.get("CATALOGUE_FILE") or catalogue.DEFAULT_FILE),
-            secrets_name=environment.get("SIGNING_SECRETS_NAME") or None,
-            signing_secrets={
-                provider: environment.get(f"{provider.upper()}_SIGNING_SECRETS", "") for provider in PROVIDERS
-            },
-            is_measured=environment.get("POWERTOOLS_METRICS_DISABLED", "").lower() != "true",
-            policy_file=Path(environment["POLICY_FILE"]) if environment.get("POLICY_FILE") else None,
-            success_url=environment.get("SUCCESS_URL") or "https://imagetaggerai.com/billing?checkout=done",
-            cancel_url=environment.get("CANCEL_URL") or "https://imagetaggerai.com/billing",
-            support_group=environment.get("SUPPORT_GROUP") or "billing-support",
-            groups_claim=environment.get("GROUPS_CLAIM") or "cognito:groups",
-            evidence_bucket=environment.get("EVIDENCE_BUCKET_NAME") or None,
-            is_debt_withheld=environment.get("DEBT_WITHHELD", "").lower() == "true",
-            archive_stream=environment.get("ARCHIVE_STREAM_NAME") or None,
-            keys_name=environment.get("PROVIDER_KEYS_NAME") or None,
-            api_keys={provider: environment.get(f"{provider.upper()}_API_KEY", "") for provider in PROVIDERS},
-            api_bases={provider: environment.get(f"{provider.upper()}_API_BASE") or None for provider in PROVIDERS},
-        )
-
-
-class Secret:
-    """A secret that has a text for each provider, fetched again when it has been believed for long enough."""
-
-    def __init__(self, fetch: Callable[[], Mapping[str, str]], clock: Callable[[], float] = time.monotonic) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._known: Mapping[str, str] | None = None
-        self._fetched_at = 0.0
-
-    def of(self, provider: str) -> str:
-        """A provider's text; empty when there is none."""
-        if self._known is None or self._clock() - self._fetched_at > SECRETS_TTL_S:
-            self._known = self._fetch()
-            self._fetched_at = self._clock()
-        return self._known.get(provider, "").strip()
-
-
-class SigningSecrets:
-    """The providers' signing secrets, several each while one is being rotated."""
-
-    def __init__(self, fetch: Callable[[], Mapping[str, str]], clock: Callable[[], float] = time.monotonic) -> None:
-        self._secret = Secret(fetch, clock)
-
-    def of(self, provider: str) -> tuple[str, ...]:
-        """The secrets to verify with: none, when none is configured, and then nothing is accepted."""
-        return tuple(secret.strip() for secret in self._secret.of(provider).split(",") if secret.strip())
+    from ledger.policy.parameters import PolicyParameters
 
 
 class Runtime:
@@ -142,11 +54,11 @@ class Runtime:
         return catalogue.load(self.config.catalogue_file)
 
     @functools.cached_property
-    def policy(self) -> "Policy":
+    def policy(self) -> "PolicyParameters":
         """The published policy. Raises PolicyError."""
-        from ledger import policy
+        from ledger.policy import rules
 
-        return policy.load(self.config.policy_file or policy.DEFAULT_FILE)
+        return rules.load(self.config.policy_file or rules.DEFAULT_FILE)
 
     def gateway(self, provider: str) -> Gateway:
         """What we ask of a provider, with the key of now. Raises ConfigurationError if there is none that fits."""
@@ -182,7 +94,7 @@ class Runtime:
         line = {
             "provider": provider,
             "event_id": event_id,
-            "heard_at": self.now().isoformat(),
+            "received_at": self.now().isoformat(),
             "body": base64.b64encode(body).decode("ascii"),
         }
         try:
@@ -221,11 +133,11 @@ class Runtime:
 def _gateway(provider: str, key: str, *, is_live: bool, base_url: str | None) -> Gateway:
     """A gateway. Imported here alone: a webhook function has neither the SDKs nor the time to load them."""
     if provider == "stripe":
-        from ledger.providers.stripe_gateway import StripeGateway
+        from ledger.providers.stripe.client import StripeGateway
 
         return StripeGateway(key, is_live=is_live, base_url=base_url)
     if provider == "paddle":
-        from ledger.providers.paddle_gateway import PaddleGateway
+        from ledger.providers.paddle.client import PaddleGateway
 
         return PaddleGateway(key, is_live=is_live, base_url=base_url)
     raise ConfigurationError(f"{provider!r} is no provider that we ask anything of: stripe or paddle.")

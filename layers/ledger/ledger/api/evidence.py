@@ -3,9 +3,9 @@
 import secrets
 from datetime import timedelta
 
-from ledger.api.answers import UploadShown
-from ledger.cases import RefundCase
-from ledger.errors import ConfigurationError
+from ledger.api.responses.refund_cases import UploadResponse
+from ledger.domain.errors import ConfigurationError
+from ledger.domain.refund_cases import RefundCase
 from ledger.runtime import Runtime
 
 MOST_FILES = 10
@@ -20,7 +20,7 @@ _ENDINGS = {
 }
 
 
-def upload(services: Runtime, case_id: str, content_type: str) -> UploadShown:
+def upload(services: Runtime, case_id: str, content_type: str) -> UploadResponse:
     """A form with which one file of this type and of at most 10 MB may be uploaded for this case."""
     name = f"{secrets.token_hex(8)}.{_ENDINGS[content_type]}"
     conditions = [{"Content-Type": content_type}, ["content-length-range", 1, MAX_BYTES]]
@@ -31,7 +31,7 @@ def upload(services: Runtime, case_id: str, content_type: str) -> UploadShown:
         Conditions=conditions,
         ExpiresIn=int(_GOOD_FOR.total_seconds()),
     )
-    return UploadShown(
+    return UploadResponse(
         evidence_id=name,
         url=form["url"],
         fields=form["fields"],

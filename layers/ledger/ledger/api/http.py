@@ -9,7 +9,6 @@ a provider refused                     502        a provider or the table did no
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -18,47 +17,19 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
 
-from ledger.api.answers import Answer, FieldProblem, Problem
-from ledger.api.incoming import Unreadable, read_object, readable, shortened
-from ledger.api.wording import NO_SUCH_FIELD, said
-from ledger.errors import (
-    AccountSuspended,
-    AlreadyAsked,
-    BillingError,
-    ConfigurationError,
-    InsufficientCredits,
-    Invalid,
-    NotFound,
-    ProviderRefused,
-    ProviderUnavailable,
-    Refused,
-    StoreUnavailable,
-)
-from ledger.facts import AccountId
-from ledger.providers.reading import is_text
+from ledger.api.errors import PROBLEM_JSON, _problem_of, problem
+from ledger.api.gateway_event import UnreadableBody, normalized, read_object, shortened
+from ledger.api.responses.model import ResponseModel
+from ledger.api.responses.problems import FieldProblem, Problem
+from ledger.api.validation_messages import NO_SUCH_FIELD, message_for
+from ledger.domain.errors import BillingError, InvalidRequest
 from ledger.runtime import Runtime, runtime
-
-PROBLEM_JSON = "application/problem+json"
-_RETRY_AFTER_S = "5"
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 
-class Forbidden(BillingError):
-    """The token is genuine, but its holder may not do this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, by the token that API Gateway has verified. No request names another account."""
-
-    account_id: AccountId
-    email: str | None
-    groups: frozenset[str]
-
-
-def answers(
-    model: type[Answer],
+def documented_problems(
+    model: type[ResponseModel],
     *problems: int,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
@@ -89,7 +60,7 @@ def resolver() -> APIGatewayHttpResolver:
     app.use(middlewares=[_refuse_what_is_unknown])
 
     app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(ResponseValidationError)(_ours)
+    app.exception_handler(ResponseValidationError)(_invalid_response)
     app.exception_handler(BillingError)(_problem_of)
     app.not_found(_no_route)
     return app
@@ -102,13 +73,15 @@ def lambda_handler_of(app: APIGatewayHttpResolver) -> Handler:
         """Answer one request. One log line, whatever the outcome; what nobody foresaw is a 500 and an alarm."""
         services = runtime()
         try:
-            answer = app.resolve(readable(event), context)  # type: ignore[arg-type]
-        except (Unreadable, Invalid) as error:
-            answer = _answer(_problem_of(error))
+            answer = app.resolve(normalized(event), context)  # type: ignore[arg-type]
+        except (UnreadableBody, InvalidRequest) as error:
+            answer = _gateway_response(_problem_of(error))
         except Exception as error:  # noqa: BLE001 - logged below, without what it may quote
-            services.logger.error("unforeseen", extra={"route": event.get("routeKey"), **_where(error)})
+            services.logger.error("unforeseen", extra={"route": event.get("routeKey"), **_error_location(error)})
             services.metrics.add_metric("UnforeseenErrors", "Count", 1)
-            answer = _answer(problem(500, "unforeseen", "This is our mistake. Nothing was done by half; ask again."))
+            answer = _gateway_response(
+                problem(500, "unforeseen", "This is our mistake. Nothing was done by half; ask again.")
+            )
         finally:
             services.publish_metrics()
         answer["headers"] = {"cache-control": "no-store", "x-content-type-options": "nosniff", **answer["headers"]}
@@ -118,91 +91,26 @@ def lambda_handler_of(app: APIGatewayHttpResolver) -> Handler:
     return lambda_handler
 
 
-def caller(app: APIGatewayHttpResolver) -> Caller:
-    """Who asks. Raises Forbidden if the token names nobody."""
-    authorizer = app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {}
-    claims = (authorizer.get("jwt") or {}).get("claims") or {}
-    subject = claims.get("sub")
-    if not is_text(subject) or len(subject) > 200:  # such a one could order and pay, but no payment could be booked
-        raise Forbidden("The token has no subject.")
-    return Caller(AccountId(subject), claims.get("email") or None, _listed(claims.get(runtime().config.groups_claim)))
-
-
-def support(app: APIGatewayHttpResolver) -> Caller:
-    """A person of support. Raises Forbidden."""
-    person = caller(app)
-    if runtime().config.support_group not in person.groups:
-        raise Forbidden("This is for support.")
-    return person
-
-
 def services() -> Runtime:
     """What the function works with."""
     return runtime()
 
 
-def problem(status: int, name: str, detail: str, **more: Any) -> Response[Any]:
-    """A problem document (RFC 9457)."""
-    document = Problem(
-        type=f"urn:imagetagger:problem:{name}", title=HTTPStatus(status).phrase, status=status, detail=detail, **more
-    )
-    headers = {"retry-after": _RETRY_AFTER_S} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return Response(
-        status_code=status,
-        content_type=PROBLEM_JSON,
-        body=document.model_dump_json(exclude_none=True),
-        headers=headers,
-    )
-
-
 def _invalid(error: RequestValidationError) -> Response[Any]:
     found = [
-        FieldProblem(field=".".join(shortened(str(part)) for part in item["loc"]), message=said(item))
+        FieldProblem(field=".".join(shortened(str(part)) for part in item["loc"]), message=message_for(item))
         for item in error.errors()[:20]
     ]
     detail = "; ".join(f"{wrong.field}: {wrong.message}" for wrong in found[:3])
     return problem(422, "invalid-request", detail, errors=found)
 
 
-def _ours(error: ResponseValidationError) -> Response[Any]:
+def _invalid_response(error: ResponseValidationError) -> Response[Any]:
     raise error
 
 
 def _no_route(_: NotFoundError) -> Response[Any]:
     return problem(404, "no-such-route", "There is no such route: /openapi.json describes those that there are.")
-
-
-def _problem_of(error: BillingError) -> Response[Any]:
-    """The one table from errors to HTTP."""
-    match error:
-        case InsufficientCredits():
-            return problem(402, "insufficient-credits", str(error), missing=error.missing)
-        case AccountSuspended():
-            return problem(403, "account-suspended", str(error), holds=list(error.holds))
-        case Forbidden():
-            return problem(403, "forbidden", str(error))
-        case NotFound():
-            return problem(404, "not-found", str(error))
-        case AlreadyAsked(subject=None):
-            return problem(422, "idempotency-key-reused", str(error))
-        case AlreadyAsked():
-            return problem(409, "case-open", str(error), case_id=error.subject)
-        case Unreadable():
-            return problem(error.status, error.name, str(error))
-        case Invalid():
-            found = [FieldProblem(field=error.field, message=str(error))]
-            return problem(422, "invalid-request", f"{error.field}: {error}", errors=found)
-        case Refused():
-            return problem(409, "refused", str(error))
-        case ProviderRefused():
-            return problem(502, "provider-refused", f"The payment provider refused: {error}")
-        case ProviderUnavailable():
-            return problem(503, "provider-unavailable", "The payment provider did not answer. Ask again.")
-        case StoreUnavailable():
-            return problem(503, "unavailable", "The ledger did not answer. Ask the same again: it is done once.")
-        case ConfigurationError():
-            raise error
-    raise error
 
 
 def _refuse_what_is_unknown(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
@@ -220,7 +128,7 @@ def _refuse_what_is_unknown(app: APIGatewayHttpResolver, next_middleware: NextMi
     return next_middleware(app)
 
 
-def _where(error: BaseException) -> dict[str, Any]:
+def _error_location(error: BaseException) -> dict[str, Any]:
     """What an error is and where it was raised. A message of others may quote what was sent: only ours are told."""
     told = {"error": type(error).__name__, "because": [type(cause).__name__ for cause in _causes(error)]}
     frames = traceback.extract_tb(error.__traceback__)
@@ -234,14 +142,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         error = cause
 
 
-def _listed(claim: object) -> frozenset[str]:
-    """A claim that holds several texts: API Gateway hands a list on as `[a b]`."""
-    if isinstance(claim, list):
-        return frozenset(map(str, claim))
-    return frozenset(str(claim or "").strip("[]").replace(",", " ").split())
-
-
-def _answer(response: Response[Any]) -> dict[str, Any]:
+def _gateway_response(response: Response[Any]) -> dict[str, Any]:
     return {
         "statusCode": response.status_code,
         "headers": {"content-type": PROBLEM_JSON, **response.headers},

@@ -19,7 +19,7 @@ def format_at(at: datetime) -> str:
 
 
 def parse_at(text: str) -> datetime:
-    """The inverse, also of `ledger.ports.sortable`."""
+    """The inverse, also of `ledger.ports.documents.sortable`."""
     return datetime.fromisoformat(text)
 
 

@@ -29,24 +29,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ledger import facts
-from ledger.accounts import Account, Hold
-from ledger.cases import Act, Answered, FailedRun, Intent, RefundCase, Waiting
-from ledger.dynamodb.codec import (
-    AttributeValue,
-    attributes,
-    parse_at,
-    plain,
-    record,
-    value,
-)
-from ledger.entries import Entry
-from ledger.events import Receipt
-from ledger.facts import AccountId, Fact, PaymentId, RefundApproved
-from ledger.lots import Lot
-from ledger.ports import Claim, Cursor, Document, Place, Pointer, Run, sortable
-from ledger.purchases import Purchase
-from ledger.subscriptions import Subscription
+from ledger.domain import facts
+from ledger.domain.accounts import Account, Hold
+from ledger.domain.audit import AuditRecord
+from ledger.domain.entries import Entry
+from ledger.domain.facts import Fact, RefundApproved
+from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.lots import Lot
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt
+from ledger.domain.refund_cases import QueuedCase, RefundCase
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.runs import FailedRun, Run
+from ledger.domain.subscriptions import Subscription
+from ledger.dynamodb.codec import AttributeValue, attributes, parse_at, plain, record, value
+from ledger.ports.commit import FulfilmentKey, PaymentPointer
+from ledger.ports.documents import Cursor, Document, DocumentKey, sortable
 
 Item = dict[str, Any]
 
@@ -55,11 +54,11 @@ ACCOUNT = "ENTRY~ACCOUNT"
 LOT, HOLD, FLAG, SUBSCRIPTION, COVERED, CASE = "lot:", "hold:", "flag:", "subscription:", "covered:", "case:"
 _DOCUMENTS: Mapping[str, type[Document]] = {
     "CASE": RefundCase,
-    "INTENT": Intent,
-    "WAITING": Waiting,
+    "INTENT": RefundIntent,
+    "WAITING": QueuedCase,
     "FAILED": FailedRun,
-    "ACT": Act,
-    "ANSWERED": Answered,
+    "ACT": AuditRecord,
+    "ANSWERED": IdempotencyRecord,
     "CURSOR": Cursor,
 }
 
@@ -79,9 +78,9 @@ def payment_key(payment_id: PaymentId) -> Item:
     return key(f"PAYMENT#{payment_id}", "PURCHASE")
 
 
-def claim_key(claim: str) -> Item:
+def claim_key(fulfilment_key: str) -> Item:
     """The key of an order or of a subscription's period."""
-    return key(f"CLAIM#{claim}", "CLAIM")
+    return key(f"CLAIM#{fulfilment_key}", "CLAIM")
 
 
 def subscription_key(subscription_id: str) -> Item:
@@ -114,7 +113,7 @@ def to_receipt(receipt: Receipt) -> Item:
     item = receipt_key(receipt.provider, receipt.event_id, receipt.customer_id) | attributes(receipt)
     if receipt.body is not None:
         item["body"] = {"B": zlib.compress(receipt.body)}
-        item["heard_at"] = {"S": sortable(receipt.heard_at)}
+        item["received_at"] = {"S": sortable(receipt.received_at)}
     return item
 
 
@@ -143,18 +142,18 @@ def to_purchase(purchase: Purchase) -> Item:
     return item
 
 
-def to_pointer(pointer: Pointer) -> Item:
+def to_pointer(pointer: PaymentPointer) -> Item:
     """A pointer's item."""
     item = payment_key(pointer.name) | {"points_to": {"S": pointer.to}}
     return item | {"account_id": {"S": pointer.account_id}} if pointer.account_id else item
 
 
-def from_payment(item: Mapping[str, AttributeValue]) -> Purchase | Pointer:
+def from_payment(item: Mapping[str, AttributeValue]) -> Purchase | PaymentPointer:
     """The purchase or the pointer of an item."""
     name = PaymentId(_after_hash(item["pk"]["S"]))
     if "points_to" in item:
         account_id = plain(item["account_id"]) if "account_id" in item else None
-        return Pointer(name=name, to=PaymentId(item["points_to"]["S"]), account_id=account_id)
+        return PaymentPointer(name=name, to=PaymentId(item["points_to"]["S"]), account_id=account_id)
     return Purchase(
         payment_id=name,
         names=frozenset(plain(item["names"])) if "names" in item else frozenset({name}),
@@ -173,9 +172,9 @@ def _from_fact(attribute: AttributeValue) -> Fact:
     return record(_FACTS[fields["is"]], fields)
 
 
-def from_claim(item: Mapping[str, AttributeValue]) -> Claim:
+def from_claim(item: Mapping[str, AttributeValue]) -> FulfilmentKey:
     """The claim of an item."""
-    return record(Claim, _plain(item), key=_after_hash(item["pk"]["S"]))
+    return record(FulfilmentKey, _plain(item), key=_after_hash(item["pk"]["S"]))
 
 
 def to_subscription(subscription: Subscription) -> Item:
@@ -234,7 +233,7 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
 def to_entry(entry: Entry) -> Item:
     """An entry's item. What lapses is in the index of the day from which on its lapse can be written down."""
     item = entry_key(entry) | attributes(entry)
-    return item | {"lapses_on": {"S": sortable(entry.lapse_due_at)[:10]}} if entry.lapse_due_at else item
+    return item | {"expires_on": {"S": sortable(entry.expiry_due_at)[:10]}} if entry.expiry_due_at else item
 
 
 def from_entry(item: Mapping[str, AttributeValue]) -> Entry:
@@ -252,14 +251,14 @@ def from_run(item: Mapping[str, AttributeValue]) -> Run:
     return record(Run, _plain(item))
 
 
-def document_key(place: Place) -> Item:
+def document_key(place: DocumentKey) -> Item:
     """A document's key."""
     return key(place.partition, place.name)
 
 
-def to_document(place: Place, document: Document) -> Item:
+def to_document(place: DocumentKey, document: Document) -> Item:
     """A document's item; one that has a version, one version on."""
-    if isinstance(document, RefundCase | Intent):
+    if isinstance(document, RefundCase | RefundIntent):
         document = replace(document, version=document.version + 1)
     return document_key(place) | attributes(document)
 
@@ -269,9 +268,9 @@ def is_document(item: Mapping[str, AttributeValue]) -> bool:
     return place_of(item).kind in _DOCUMENTS
 
 
-def place_of(item: Mapping[str, AttributeValue]) -> Place:
+def place_of(item: Mapping[str, AttributeValue]) -> DocumentKey:
     """Where an item lies."""
-    return Place(item["pk"]["S"], item["sk"]["S"])
+    return DocumentKey(item["pk"]["S"], item["sk"]["S"])
 
 
 def from_document(item: Mapping[str, AttributeValue]) -> Document:

@@ -12,29 +12,20 @@ import botocore.exceptions
 from pynamodb.connection import Connection
 from pynamodb.exceptions import TransactWriteError, VerboseClientError
 
-from ledger.accounts import Account
+from ledger.domain.accounts import Account
+from ledger.domain.entries import Entry
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.lots import Lot
+from ledger.domain.orders import Order
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt
 from ledger.dynamodb import items
 from ledger.dynamodb.codec import AttributeValue, value
 from ledger.dynamodb.items import Item
-from ledger.entries import Entry
-from ledger.errors import StoreUnavailable
-from ledger.events import Receipt
-from ledger.facts import AccountId, PaymentId
-from ledger.lots import Lot
-from ledger.orders import Order
-from ledger.ports import (
-    AccountChange,
-    ClaimChange,
-    Commit,
-    Document,
-    Keys,
-    Page,
-    Pointer,
-    Refusal,
-    Snapshot,
-    SubscriptionChange,
-)
-from ledger.purchases import Purchase
+from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange, PaymentPointer, Refusal, SubscriptionChange
+from ledger.ports.documents import Document
+from ledger.ports.reads import Keys, Page, Snapshot
 
 ATTEMPTS = 6
 """How often a call is sent that DynamoDB refused for a passing reason. botocore's own retries come below these."""
@@ -68,7 +59,7 @@ class DynamoDBStore:
         wanted = [
             *(items.payment_key(payment_id) for payment_id in keys.payments),
             *(items.account_key(account_id) for account_id in keys.accounts),
-            *(items.claim_key(claim) for claim in keys.claims),
+            *(items.claim_key(fulfilment_key) for fulfilment_key in keys.fulfilment_keys),
             *(items.subscription_key(subscription_id) for subscription_id in keys.subscriptions),
             *(items.lot_key(account_id, lot_id) for account_id, lot_id in keys.closed_lots),
             *(items.run_key(account_id, run_id) for account_id, run_id in keys.runs),
@@ -81,7 +72,7 @@ class DynamoDBStore:
             by_kind.setdefault(item["sk"]["S"].partition("#")[0], []).append(item)
         payments = map(items.from_payment, by_kind.get("PURCHASE", []))
         accounts = map(items.from_account, by_kind.get(items.ACCOUNT, []))
-        claims = map(items.from_claim, by_kind.get("CLAIM", []))
+        fulfilment_keys = map(items.from_claim, by_kind.get("CLAIM", []))
         subscriptions = map(items.from_subscription, by_kind.get("SUBSCRIPTION", []))
         lots: dict[tuple[AccountId, str], Lot] = {
             (AccountId(item["pk"]["S"].removeprefix("ACCOUNT#")), lot.lot_id): lot
@@ -89,9 +80,12 @@ class DynamoDBStore:
             for lot in [items.from_lot(item)]
         }
         return Snapshot(
-            {payment.name if isinstance(payment, Pointer) else payment.payment_id: payment for payment in payments},
+            {
+                payment.name if isinstance(payment, PaymentPointer) else payment.payment_id: payment
+                for payment in payments
+            },
             {account.account_id: account for account in accounts},
-            {claim.key: claim for claim in claims},
+            {fulfilment_key.key: fulfilment_key for fulfilment_key in fulfilment_keys},
             {subscription.subscription_id: subscription for subscription in subscriptions},
             lots,
             {(run.account_id, run.run_id): run for run in map(items.from_run, by_kind.get("RUN", []))},
@@ -180,11 +174,11 @@ class DynamoDBStore:
         name = last["pk"]["S"].removeprefix("PAYMENT#") if last else ""
         return Page(tuple(mine), f"{last['paid_at']['S']}#{name}" if last else None)
 
-    def lapsing(self, day: date) -> Iterator[AccountId]:
+    def expiring(self, day: date) -> Iterator[AccountId]:
         """The accounts that were granted credits that lapse on this day (UTC): a query of the index."""
         arguments = {
-            "IndexName": "lapsing",
-            "KeyConditionExpression": "lapses_on = :day",
+            "IndexName": "expiring",
+            "KeyConditionExpression": "expires_on = :day",
             "ExpressionAttributeValues": {":day": {"S": day.isoformat()}},
         }
         seen: set[str] = set()
@@ -292,12 +286,12 @@ class DynamoDBStore:
                     self._put(
                         items.to_receipt(commit.receipt),
                         "attribute_not_exists(pk) OR attribute_exists(parked_reason)",
-                        is_told=True,
+                        returns_old_item=True,
                     ),
                 )
             )
         for position, purchase in enumerate(commit.purchases):
-            puts.append((f"purchase {position}", self._put_purchase(purchase, is_told=position == 0)))
+            puts.append((f"purchase {position}", self._put_purchase(purchase, returns_old_item=position == 0)))
         for pointer in commit.pointers:
             puts.append((f"pointer {pointer.name}", self._put_pointer(pointer)))
         if commit.subscription:
@@ -318,36 +312,36 @@ class DynamoDBStore:
 
     def _updates(self, commit: Commit) -> list[tuple[str, dict[str, Any]]]:
         updates = [("account", self._update_account(commit.account))] if commit.account else []
-        if commit.claim:
-            updates.append(("claim", self._update_claim(commit.claim)))
+        if commit.fulfilment_key:
+            updates.append(("claim", self._update_claim(commit.fulfilment_key)))
         if commit.order:
             updates.append(("order", self._update_order(commit.order)))
         return updates
 
     def _put(
-        self, item: Item, condition: str | None = None, values: Item | None = None, *, is_told: bool = False
+        self, item: Item, condition: str | None = None, values: Item | None = None, *, returns_old_item: bool = False
     ) -> dict[str, Any]:
         put: dict[str, Any] = {"TableName": self._table, "Item": item}
         if condition:
             put["ConditionExpression"] = condition
         if values:
             put["ExpressionAttributeValues"] = values
-        if is_told:
+        if returns_old_item:
             put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return put
 
     def _put_versioned(self, item: Item, version: int) -> dict[str, Any]:
         if version == 0:
-            return self._put(item, "attribute_not_exists(pk)", is_told=True)
-        return self._put(item, "version = :read", {":read": value(version)}, is_told=True)
+            return self._put(item, "attribute_not_exists(pk)", returns_old_item=True)
+        return self._put(item, "version = :read", {":read": value(version)}, returns_old_item=True)
 
-    def _put_purchase(self, purchase: Purchase, *, is_told: bool) -> dict[str, Any]:
+    def _put_purchase(self, purchase: Purchase, *, returns_old_item: bool) -> dict[str, Any]:
         item = items.to_purchase(purchase)
         if purchase.version == 0:
-            return self._put(item, "attribute_not_exists(pk)", is_told=is_told)
-        return self._put(item, "version = :read", {":read": value(purchase.version)}, is_told=is_told)
+            return self._put(item, "attribute_not_exists(pk)", returns_old_item=returns_old_item)
+        return self._put(item, "version = :read", {":read": value(purchase.version)}, returns_old_item=returns_old_item)
 
-    def _put_pointer(self, pointer: Pointer) -> dict[str, Any]:
+    def _put_pointer(self, pointer: PaymentPointer) -> dict[str, Any]:
         item = items.to_pointer(pointer)
         if pointer.replaces_version == 0:
             return self._put(item, "attribute_not_exists(pk) OR attribute_exists(points_to)")
@@ -391,7 +385,7 @@ class DynamoDBStore:
             conditions = [f"{update.name('version')} = {update.value(value(change.version))}"]
         return update.operation(self._table, items.account_key(change.account_id), " AND ".join(conditions))
 
-    def _update_claim(self, change: ClaimChange) -> dict[str, Any]:
+    def _update_claim(self, change: FulfilmentKeyChange) -> dict[str, Any]:
         update = _Update()
         payment, account = update.name("payment_id"), update.name("account_id")
         product = update.name("product_id")

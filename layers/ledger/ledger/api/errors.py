@@ -1,0 +1,73 @@
+"""The table from errors to problem documents."""
+
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from ledger.api.auth import Forbidden
+from ledger.api.gateway_event import UnreadableBody
+from ledger.api.responses.problems import FieldProblem, Problem
+from ledger.domain.errors import (
+    AccountSuspended,
+    AlreadyRequested,
+    BillingError,
+    ConfigurationError,
+    InsufficientCredits,
+    InvalidRequest,
+    NotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+    RequestRefused,
+    StoreUnavailable,
+)
+
+PROBLEM_JSON = "application/problem+json"
+_RETRY_AFTER_S = "5"
+
+
+def problem(status: int, name: str, detail: str, **more: Any) -> Response[Any]:
+    """A problem document (RFC 9457)."""
+    document = Problem(
+        type=f"urn:imagetagger:problem:{name}", title=HTTPStatus(status).phrase, status=status, detail=detail, **more
+    )
+    headers = {"retry-after": _RETRY_AFTER_S} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return Response(
+        status_code=status,
+        content_type=PROBLEM_JSON,
+        body=document.model_dump_json(exclude_none=True),
+        headers=headers,
+    )
+
+
+def _problem_of(error: BillingError) -> Response[Any]:
+    """The one table from errors to HTTP."""
+    match error:
+        case InsufficientCredits():
+            return problem(402, "insufficient-credits", str(error), missing=error.missing)
+        case AccountSuspended():
+            return problem(403, "account-suspended", str(error), holds=list(error.holds))
+        case Forbidden():
+            return problem(403, "forbidden", str(error))
+        case NotFound():
+            return problem(404, "not-found", str(error))
+        case AlreadyRequested(subject=None):
+            return problem(422, "idempotency-key-reused", str(error))
+        case AlreadyRequested():
+            return problem(409, "case-open", str(error), case_id=error.subject)
+        case UnreadableBody():
+            return problem(error.status, error.name, str(error))
+        case InvalidRequest():
+            found = [FieldProblem(field=error.field, message=str(error))]
+            return problem(422, "invalid-request", f"{error.field}: {error}", errors=found)
+        case RequestRefused():
+            return problem(409, "refused", str(error))
+        case ProviderRefused():
+            return problem(502, "provider-refused", f"The payment provider refused: {error}")
+        case ProviderUnavailable():
+            return problem(503, "provider-unavailable", "The payment provider did not answer. Ask again.")
+        case StoreUnavailable():
+            return problem(503, "unavailable", "The ledger did not answer. Ask the same again: it is done once.")
+        case ConfigurationError():
+            raise error
+    raise error

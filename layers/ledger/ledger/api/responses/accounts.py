@@ -1,0 +1,86 @@
+"""Accounts: balance, lots, holds and subscriptions."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import Field
+
+from ledger.api.responses.model import ResponseModel
+from ledger.api.responses.subscriptions import SubscriptionResponse
+from ledger.domain.accounts import Account
+from ledger.domain.lots import Lot
+
+
+class HoldResponse(ResponseModel):
+    """Why an account is suspended."""
+
+    hold_id: str
+    since: datetime
+    words: str
+
+    @classmethod
+    def of(cls, hold_id: str, since: datetime) -> "HoldResponse":
+        """A hold in plain words."""
+        return cls(hold_id=hold_id, since=since, words=_HOLD_TEXTS.get(hold_id.partition(":")[0], _OTHER_HOLD_TEXT))
+
+
+_HOLD_TEXTS: Mapping[str, str] = {
+    "dispute": "A charge was disputed at your bank. The account is suspended until that is settled; write to us if you "
+    "did not mean to dispute it.",
+    "fraud": "A payment was reported as fraud. Write to us, and we look at it together.",
+    "support": "Our support has suspended the account. Write to us, and we explain why.",
+}
+_OTHER_HOLD_TEXT = "The account is suspended. Write to us, and we explain why."
+
+
+class LotResponse(ResponseModel):
+    """What remains of one grant."""
+
+    lot_id: str
+    granted: int
+    remaining: int
+    spendable: int = Field(description="Now: nothing that is frozen, lapsed or reserved for a refund.")
+    reserved: int
+    is_frozen: bool
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, lot: Lot, now: datetime) -> "LotResponse":
+        """A lot as of now."""
+        return cls(
+            lot_id=lot.lot_id,
+            granted=lot.granted,
+            remaining=lot.remaining,
+            spendable=lot.spendable(now),
+            reserved=lot.reserved,
+            is_frozen=lot.is_frozen,
+            expires_at=lot.expires_at,
+        )
+
+
+class AccountResponse(ResponseModel):
+    """One customer's credits."""
+
+    account_id: str
+    status: str = Field(examples=["active", "suspended"])
+    holds: list[HoldResponse]
+    balance: int
+    spendable: int
+    shortfall: int = Field(description="A debt: credits that should have been taken back but were already used.")
+    lots: list[LotResponse]
+    subscriptions: list[SubscriptionResponse]
+
+    @classmethod
+    def of(cls, account: Account, now: datetime, *, is_debt_withheld: bool) -> "AccountResponse":
+        """An account as of now, the lot that is drawn first first."""
+        lots = sorted(account.lots.values(), key=lambda lot: (lot.expires_at is None, str(lot.expires_at), lot.lot_id))
+        return cls(
+            account_id=account.account_id,
+            status=account.status,
+            holds=[HoldResponse.of(hold_id, hold.since) for hold_id, hold in sorted(account.holds.items())],
+            balance=account.balance,
+            spendable=account.spendable(now, is_debt_withheld=is_debt_withheld),
+            shortfall=account.shortfall,
+            lots=[LotResponse.of(lot, now) for lot in lots],
+            subscriptions=[SubscriptionResponse.of(item) for item in account.subscriptions.values()],
+        )

@@ -1,0 +1,16 @@
+"""The base of every response body. Amounts are whole minor units, times are RFC 3339 in UTC."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ResponseModel(BaseModel):
+    """An answer's body."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Money(ResponseModel):
+    """An amount."""
+
+    amount_minor: int
+    currency: str

@@ -1,0 +1,90 @@
+"""Refund cases, as their customer sees them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from ledger.api.responses.decisions import DecisionResponse
+from ledger.api.responses.model import ResponseModel
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+
+
+class CaseResponse(ResponseModel):
+    """A wish for money back, what was decided, and what became of it."""
+
+    case_id: str
+    purchase_id: str
+    reason: RefundReason
+    state: CaseState
+    words: str = Field(description="What happens next.")
+    opened_at: datetime
+    opened_by: str
+    decision: DecisionResponse | None
+    decided_at: datetime | None
+    decide_at: datetime | None = Field(description="Of a requested case: when it is decided by itself.")
+    mismatches: list[str]
+    evidence: list[str]
+
+    @classmethod
+    def of(cls, case: RefundCase) -> "CaseResponse":
+        """A case, as its customer sees it."""
+        return cls(**case_fields(case))
+
+
+def case_fields(case: RefundCase) -> dict[str, Any]:
+    """What a customer and support both see of a case."""
+    return {
+        "case_id": case.case_id,
+        "purchase_id": case.payment_id,
+        "reason": case.reason,
+        "state": case.state,
+        "words": _STATE_TEXTS[case.state],
+        "opened_at": case.opened_at,
+        "opened_by": "you" if case.opened_by == case.account_id else "support",
+        "decision": DecisionResponse.of(case.decision) if case.decision else None,
+        "decided_at": case.decided_at,
+        "decide_at": case.decide_at,
+        "mismatches": list(case.mismatches),
+        "evidence": list(case.evidence),
+    }
+
+
+_STATE_TEXTS: Mapping[CaseState, str] = {
+    CaseState.DECLARED: "Confirm that you withdraw. Nothing has happened yet.",
+    CaseState.REQUESTED: "We check this and decide within minutes.",
+    CaseState.IN_REVIEW: "A person looks at it and comes back to you.",
+    CaseState.APPROVED: "The refund is on its way to the payment provider.",
+    CaseState.ISSUED: "The payment provider has the refund. Your bank may take some days.",
+    CaseState.REFUNDED: "The money is back.",
+    CaseState.DECLINED: "We can't refund this. The reasons stand in the decision.",
+    CaseState.REPLACED: "Replacement credits are on your account.",
+}
+
+
+class CasePage(ResponseModel):
+    """Cases."""
+
+    cases: list[CaseResponse]
+    next: str | None = Field(description="Ask for the next page with it; null: this was the last.")
+
+
+class UploadResponse(ResponseModel):
+    """Where and how to upload one file: a form POST with these fields, and the file last, as `file`."""
+
+    evidence_id: str
+    url: str
+    fields: dict[str, str]
+    expires_at: datetime
+    max_bytes: int
+
+
+class WithdrawalReceipt(ResponseModel):
+    """The receipt of a withdrawal: what was declared, and when. Keep it."""
+
+    case: CaseResponse
+    declared_at: datetime
+    confirmed_at: datetime | None = Field(description="null: it is declared, and still to be confirmed.")
+    statement: str
+    would_be: DecisionResponse | None = Field(description="Before it is confirmed: what would be decided now.")

@@ -1,0 +1,42 @@
+"""Statements: entries with the balance after each."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from ledger.api.responses.model import ResponseModel
+from ledger.domain.entries import CounterAccount, Entry, EntryKind
+
+
+class EntryResponse(ResponseModel):
+    """One movement of credits, and the balance after it."""
+
+    entry_id: str
+    occurred_at: datetime
+    kind: EntryKind
+    credits: int
+    balance_after: int
+    counter: CounterAccount
+    lot_id: str
+    cause: str
+
+    @classmethod
+    def of(cls, entry: Entry, balance_after: int) -> "EntryResponse":
+        """An entry on a statement."""
+        return cls(
+            entry_id=entry.entry_id,
+            occurred_at=entry.occurred_at,
+            kind=entry.kind,
+            credits=entry.credits,
+            balance_after=balance_after,
+            counter=entry.counter,
+            lot_id=entry.lot_id,
+            cause=entry.cause,
+        )
+
+
+class StatementPage(ResponseModel):
+    """Entries, newest first."""
+
+    entries: list[EntryResponse]
+    next: str | None = Field(description="Ask for the next page with it; null: this was the last.")

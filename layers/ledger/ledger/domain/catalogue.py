@@ -1,0 +1,137 @@
+"""The catalogue: what is sold, what it costs, and what it gives. One JSON file that a deployment can replace."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ledger.domain.errors import CatalogueError
+from ledger.domain.fields import Fields, is_whole
+
+DEFAULT_FILE = Path(__file__).with_name("catalogue.json")
+
+
+class ProductKind(StrEnum):
+    """A pack is bought once; a subscription is paid by the period."""
+
+    PACK = "pack"
+    SUBSCRIPTION = "subscription"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """One thing that is sold."""
+
+    product_id: str
+    name: str
+    kind: ProductKind
+    credits: int  # for each unit bought
+    prices: Mapping[str, int]  # minor units before tax and discount, by ISO 4217 code in upper case
+    price_ids: Mapping[str, tuple[str, ...]]  # the providers' ids, by provider
+    expires_after_days: int | None = None  # packs: counted from the payment; None: never
+    rolls_over: bool = False  # subscriptions: the credits outlive their period
+    renewal_grace: timedelta = timedelta(0)  # subscriptions: how long they outlive it, while the renewal is under way
+    trial_grants: bool = False  # a free trial period gives its credits too
+
+    def expires_at(self, paid_at: datetime, period_end: datetime | None) -> datetime | None:
+        """The instant at which credits of this product lapse; None: never."""
+        if self.kind is ProductKind.PACK or period_end is None:
+            return paid_at + timedelta(days=self.expires_after_days) if self.expires_after_days else None
+        return None if self.rolls_over else period_end + self.renewal_grace
+
+
+class Catalogue:
+    """All products, by our id and by every provider's price id."""
+
+    def __init__(self, version: str, products: Mapping[str, Product]) -> None:
+        self.version = version
+        self.products = products
+        self._by_price = {
+            (provider, price_id): product
+            for product in products.values()
+            for provider, price_ids in product.price_ids.items()
+            for price_id in price_ids
+        }
+
+    def product(self, product_id: str | None) -> Product | None:
+        """The product of our id, if we sell it."""
+        return self.products.get(product_id or "")
+
+    def priced(self, provider: str, price_id: str | None) -> Product | None:
+        """The product that a provider's price id stands for, if we know it."""
+        return self._by_price.get((provider, price_id or ""))
+
+
+def load(path: Path = DEFAULT_FILE) -> Catalogue:
+    """Read and validate a catalogue file. Raises CatalogueError naming what is wrong."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise CatalogueError(f"The catalogue {path} can't be read ({error.strerror}): set CATALOGUE_FILE.") from error
+    except ValueError as error:
+        raise CatalogueError(f"The catalogue {path} is not JSON: {error}.") from error
+    return parse(document)
+
+
+def parse(document: Any) -> Catalogue:
+    """Validate a catalogue that was read from JSON. Raises CatalogueError naming product and field."""
+    top = Fields(document, "the catalogue", CatalogueError)
+    version = top.take("version", str)
+    rows = top.take("products", list)
+    top.end()
+    products: dict[str, Product] = {}
+    seen_prices: set[tuple[str, str]] = set()
+    for position, row in enumerate(rows):
+        product = _product(row, f"product {position + 1}")
+        if product.product_id in products:
+            raise CatalogueError(f"{product.product_id}: product_id stands twice; each product has one entry.")
+        for price in ((provider, price_id) for provider, ids in product.price_ids.items() for price_id in ids):
+            if price in seen_prices:
+                raise CatalogueError(
+                    f"{product.product_id}: price id {price[1]} stands twice; it can mean one product."
+                )
+            seen_prices.add(price)
+        products[product.product_id] = product
+    if not products:
+        raise CatalogueError("the catalogue: products is empty; list at least one.")
+    return Catalogue(version, products)
+
+
+def _product(row: Any, where: str) -> Product:
+    fields = Fields(row, where, CatalogueError)
+    fields.where = product_id = fields.take("product_id", str)
+    kind_name = fields.take("kind", str)
+    if kind_name not in set(ProductKind):
+        fields.refuse("kind", kind_name, "pack or subscription")
+    kind = ProductKind(kind_name)
+    is_pack = kind is ProductKind.PACK
+    credits_ = fields.take("credits", int)
+    if credits_ == 0:
+        fields.refuse("credits", credits_, "at least 1")
+    prices = fields.take("prices", dict)
+    for currency, amount_minor in prices.items():
+        if not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
+            fields.refuse("prices", currency, "a currency code of three upper-case letters")
+        if not is_whole(amount_minor) or amount_minor <= 0:
+            fields.refuse(f"prices.{currency}", amount_minor, "a whole number of minor units above 0")
+    price_ids = fields.take("price_ids", dict)
+    for provider, ids in price_ids.items():
+        if not (isinstance(ids, list) and all(isinstance(price_id, str) and price_id for price_id in ids)):
+            fields.refuse(f"price_ids.{provider}", ids, "a list of the provider's price ids")
+    product = Product(
+        product_id=product_id,
+        name=fields.take("name", str),
+        kind=kind,
+        credits=credits_,
+        prices=prices,
+        price_ids={provider: tuple(ids) for provider, ids in price_ids.items()},
+        expires_after_days=fields.take("expires_after_days", int, None) if is_pack else None,
+        rolls_over=False if is_pack else fields.take("rolls_over", bool, False),
+        renewal_grace=timedelta(seconds=0 if is_pack else fields.take("renewal_grace_s", int, 0)),
+        trial_grants=False if is_pack else fields.take("trial_grants", bool, False),
+    )
+    fields.end()
+    return product

@@ -1,0 +1,41 @@
+"""Events: what a provider's notification says, in provider-neutral terms."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ledger.domain.facts import Fact, PaymentSettled
+from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.receipts import ParkReason
+from ledger.domain.subscriptions import Subscription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """By what an event's account can be found, in this order: our order, our ids, another payment, the customer."""
+
+    order_id: OrderId | None = None
+    account_id: AccountId | None = None  # set by our server: it counts by itself
+    browser_account_id: AccountId | None = None  # a browser may have set it: it counts if an order of ours fits it
+    payment_id: PaymentId | None = None  # a payment whose account is this event's too
+    customer_id: str | None = None  # the provider's: `stripe:cus_…`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event, in our words: what it says, about which payment, and whose it is."""
+
+    provider: str
+    event_id: str
+    event_type: str
+    at: datetime
+    owner: Owner = Owner()
+    names: tuple[PaymentId, ...] = ()  # ids of one payment, the one that best names it first; naming two links them
+    facts: tuple[Fact, ...] = ()
+    payment: PaymentSettled | None = None  # its account is filled in once found
+    subscription: Subscription | None = None
+    parked: ParkReason | None = None
+    detail: str = ""  # beside `parked`: what was found, for the person who releases it
+
+    @property
+    def cause(self) -> str:
+        return f"{self.provider}:{self.event_id}"

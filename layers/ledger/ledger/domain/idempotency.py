@@ -1,0 +1,13 @@
+"""Idempotency records: which request was carried out under which Idempotency-Key."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyRecord:
+    """A request that was carried out, under its Idempotency-Key. It is written with what the request does."""
+
+    fingerprint: str  # of the request's body
+    subject: str  # the id of what it made: its answer is read from there
+    at: datetime

@@ -1,0 +1,15 @@
+"""Identifiers, and how they are derived."""
+
+import hashlib
+import json
+from typing import NewType
+
+AccountId = NewType("AccountId", str)
+OrderId = NewType("OrderId", str)
+PaymentId = NewType("PaymentId", str)
+"""The provider and its own id of a payment, or of what leads to one: `stripe:pi_3Q…`, `paddle:txn_01j…`."""
+
+
+def derived_id(prefix: str, *causes: str) -> str:
+    """An id that follows from its causes: the same request makes the same thing, however often it is carried out."""
+    return f"{prefix}_{hashlib.sha256(json.dumps(causes).encode()).hexdigest()[:24]}"

@@ -1,0 +1,1 @@
+"""The published refund and cancellation policy, as data and rules."""

@@ -1,0 +1,1 @@
+"""What the use-cases need of the world outside: a store and a gateway to each provider."""

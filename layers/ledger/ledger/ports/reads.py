@@ -1,0 +1,136 @@
+"""Reads: the names of what to read, and what was found under them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Generic, TypeVar
+
+from ledger.domain.accounts import Account
+from ledger.domain.facts import PaymentSettled
+from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.lots import Lot
+from ledger.domain.orders import Order
+from ledger.domain.purchases import Purchase
+from ledger.domain.runs import Run
+from ledger.domain.subscriptions import Subscription
+from ledger.ports.commit import FulfilmentKey, PaymentPointer
+from ledger.ports.documents import Document, DocumentKey
+
+_D = TypeVar("_D")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Names of things to read. A lot is read where it lies once it has left its account."""
+
+    payments: frozenset[PaymentId] = frozenset()
+    accounts: frozenset[AccountId] = frozenset()
+    fulfilment_keys: frozenset[str] = frozenset()
+    subscriptions: frozenset[str] = frozenset()
+    closed_lots: frozenset[tuple[AccountId, str]] = frozenset()
+    runs: frozenset[tuple[AccountId, str]] = frozenset()
+    documents: frozenset[DocumentKey] = frozenset()
+
+    def __or__(self, other: "Keys") -> "Keys":
+        return Keys(
+            self.payments | other.payments,
+            self.accounts | other.accounts,
+            self.fulfilment_keys | other.fulfilment_keys,
+            self.subscriptions | other.subscriptions,
+            self.closed_lots | other.closed_lots,
+            self.runs | other.runs,
+            self.documents | other.documents,
+        )
+
+    def __sub__(self, other: "Keys") -> "Keys":
+        return Keys(
+            self.payments - other.payments,
+            self.accounts - other.accounts,
+            self.fulfilment_keys - other.fulfilment_keys,
+            self.subscriptions - other.subscriptions,
+            self.closed_lots - other.closed_lots,
+            self.runs - other.runs,
+            self.documents - other.documents,
+        )
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, field_.name) for field_ in fields(self))
+
+
+def keys_of(payment: PaymentSettled) -> Keys:
+    """Where a payment is booked: its account, its lots if they have closed, and who else may pay for its period."""
+    lots = ((payment.account_id, payment.lot_id(position)) for position in range(len(payment.lines)))
+    return Keys(
+        accounts=frozenset({payment.account_id}),
+        closed_lots=frozenset(lots),
+        fulfilment_keys=frozenset({payment.covers} if payment.covers else ()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a store knows under some names. What is not in a mapping is not stored."""
+
+    payments: Mapping[PaymentId, Purchase | PaymentPointer] = field(default_factory=dict)
+    accounts: Mapping[AccountId, Account] = field(default_factory=dict)
+    fulfilment_keys: Mapping[str, FulfilmentKey] = field(default_factory=dict)
+    subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
+    closed_lots: Mapping[tuple[AccountId, str], Lot] = field(default_factory=dict)
+    runs: Mapping[tuple[AccountId, str], Run] = field(default_factory=dict)
+    documents: Mapping[DocumentKey, Document] = field(default_factory=dict)
+
+    def __or__(self, other: "Snapshot") -> "Snapshot":
+        return Snapshot(
+            {**self.payments, **other.payments},
+            {**self.accounts, **other.accounts},
+            {**self.fulfilment_keys, **other.fulfilment_keys},
+            {**self.subscriptions, **other.subscriptions},
+            {**self.closed_lots, **other.closed_lots},
+            {**self.runs, **other.runs},
+            {**self.documents, **other.documents},
+        )
+
+    def mentioned(self, fulfilment_key: str | None = None, *, with_orders: bool = False) -> Keys:
+        """The names that what was read leads to. Only the claim named `claim` is followed to its payment."""
+        keys = Keys()
+        for item in self.payments.values():
+            if isinstance(item, PaymentPointer):
+                keys |= Keys(frozenset({item.to}), frozenset({item.account_id} if item.account_id else ()))
+            elif item.payment:
+                keys |= keys_of(item.payment)
+                if with_orders and item.payment.order_id:
+                    keys |= Keys(fulfilment_keys=frozenset({f"order/{item.payment.order_id}"}))
+        opened = {(account.account_id, lot_id) for account in self.accounts.values() for lot_id in account.lots}
+        keys -= Keys(closed_lots=frozenset(opened))
+        held = self.fulfilment_keys.get(fulfilment_key or "")
+        return keys | Keys(frozenset({held.payment_id})) if held and held.payment_id else keys
+
+    def lot(self, account_id: AccountId, lot_id: str) -> Lot | None:
+        """A lot as it stands: on its account, or where it was put when it closed."""
+        account = self.accounts.get(account_id)
+        return (account and account.lots.get(lot_id)) or self.closed_lots.get((account_id, lot_id))
+
+    def document(self, place: DocumentKey, kind: type[_D]) -> _D | None:
+        """A document, if it is stored."""
+        found = self.documents.get(place)
+        return found if isinstance(found, kind) else None
+
+    def order(self, order_id: OrderId | None) -> Order | None:
+        """The terms of an order of ours, if they were read."""
+        fulfilment_key = self.fulfilment_keys.get(f"order/{order_id}") if order_id else None
+        return fulfilment_key.terms if fulfilment_key else None
+
+    def home_of(self, name: PaymentId) -> Purchase | None:
+        """The purchase that a name leads to, if any."""
+        item = self.payments.get(name)
+        while isinstance(item, PaymentPointer):
+            item = self.payments.get(item.to)
+        return item
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_T]):
+    """A part of a listing, and where the next one starts; None: this was the last."""
+
+    items: tuple[_T, ...]
+    next: str | None

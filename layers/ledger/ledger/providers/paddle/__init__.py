@@ -1,0 +1,1 @@
+"""Paddle: its notifications, and its API."""

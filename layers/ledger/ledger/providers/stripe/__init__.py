@@ -1,0 +1,1 @@
+"""Stripe: its notifications, and its API."""

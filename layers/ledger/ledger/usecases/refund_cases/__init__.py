@@ -1,0 +1,1 @@
+"""Refund cases: opened, decided, followed to their end."""

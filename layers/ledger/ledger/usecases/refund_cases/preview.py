@@ -1,0 +1,53 @@
+"""Preview decisions: what the policy would decide now."""
+
+from datetime import datetime
+
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import Decision, RefundReason
+from ledger.policy.parameters import PolicyParameters
+from ledger.policy.rules import decide
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.look_up import LookUp
+from ledger.usecases.refund_cases.context import CaseContext, case_context_in, policy_context
+
+
+def preview(
+    account_id: AccountId,
+    payment_id: PaymentId,
+    reason: RefundReason,
+    store: Store,
+    policy: PolicyParameters,
+    *,
+    now: datetime,
+) -> Decision:
+    """What the policy would decide now. Raises NotFound."""
+    look_up = LookUp(store, with_orders=True)
+    known = look_up(Keys(payments=frozenset({payment_id}), accounts=frozenset({account_id})))
+    return decide(policy_context(reason, case_context_in(account_id, payment_id, known), store, policy, now), policy)
+
+
+def preview_all(
+    account_id: AccountId, store: Store, policy: PolicyParameters, *, limit: int, after: str | None, now: datetime
+) -> tuple[list[tuple[Purchase, RefundReason, Decision]], str | None]:
+    """A page of an account's purchases, newest first: what a request would be decided now, for the fittest reason."""
+    page = store.purchases_of(account_id, limit, after)
+    look_up = LookUp(store, with_orders=True)
+    look_up(Keys(accounts=frozenset({account_id})))
+    known = look_up(Keys(payments=frozenset(purchase.payment_id for purchase in page.items)))
+    found = []
+    for purchase in page.items:
+        context = case_context_in(account_id, purchase.payment_id, known)
+        reason = best_reason(context)
+        found.append((context.purchase, reason, decide(policy_context(reason, context, store, policy, now), policy)))
+    return found, page.next
+
+
+def best_reason(context: CaseContext) -> RefundReason:
+    """Under which reason a request about this purchase has the best prospect."""
+    if context.purchase.is_duplicate:
+        return RefundReason.CHARGED_TWICE
+    if context.payment.overcharge_minor:
+        return RefundReason.WRONG_AMOUNT
+    return RefundReason.MISTAKEN_RENEWAL if context.payment.is_renewal else RefundReason.CHANGED_MY_MIND

@@ -1,0 +1,96 @@
+"""The counters of the providers where we ask for refunds, without HTTP: over the stand-ins in memory."""
+
+from typing import Any
+
+from ledger.domain.errors import ProviderRefused, ProviderUnavailable
+from ledger.domain.facts import RefundState
+from ledger.ports.gateway import RefundToSend, SentRefund
+from ledger.providers.paddle import events as paddle
+from ledger.providers.stripe import events as stripe
+from ledger.providers.tags import METADATA_KEY, to_reason
+from tools.standins.paddle_account import PaddleAccount, Share
+from tools.standins.server import NotPossible
+from tools.standins.stripe_account import StripeAccount
+from tools.testing.fakes import FakeProvider
+
+
+class _Counter(FakeProvider):
+    """What both have in common: trouble on the way, and what was made under which tag."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: dict[str, SentRefund] = {}
+        self.last_error = "none"  # of the next call: `down` (nothing is done) or `lost` (done, and not answered)
+
+    def send_refund(self, refund: RefundToSend) -> SentRefund:
+        last_error, self.last_error = self.last_error, "none"
+        if last_error == "down":
+            raise ProviderUnavailable("down")
+        try:
+            sent = self._make(refund)
+        except NotPossible as problem:
+            raise ProviderRefused("refused", str(problem)) from problem
+        self.made[refund.tag] = sent
+        if last_error == "lost":
+            raise ProviderUnavailable("no answer")
+        return sent
+
+    def find_refund(self, refund: RefundToSend) -> SentRefund | None:
+        if self.last_error == "down":
+            self.last_error = "none"
+            raise ProviderUnavailable("down")
+        return self.made.get(refund.tag)
+
+    def _make(self, refund: RefundToSend) -> SentRefund:
+        raise NotImplementedError
+
+
+class StripeCounter(_Counter):
+    """Stripe: the same tag again answers what was made under it."""
+
+    def __init__(self, account: StripeAccount) -> None:
+        super().__init__()
+        self._account = account
+
+    def _make(self, refund: RefundToSend) -> SentRefund:
+        if refund.tag in self.made:
+            return self.made[refund.tag]
+        names = sorted(name.partition(":")[2] for name in refund.names)
+        charge = self._account.charge_of(next(name for name in names if name.startswith(("pi_", "ch_", "in_"))))
+        left = charge["amount_captured"] - charge["amount_refunded"]
+        if self._account.held_by_bank(charge) or not 0 < refund.amount_minor <= left:
+            raise NotPossible(f"{left} of {charge['id']} can be given back, unless a bank holds it")
+        made = self._account.give_back(charge, refund.amount_minor, reason=None, metadata={METADATA_KEY: refund.tag})
+        return _sent(made, stripe.REFUND_STATES)
+
+
+class PaddleCounter(_Counter):
+    """Paddle: lines are refunded, and one refund that waits for its approval keeps out the next."""
+
+    def __init__(self, account: PaddleAccount) -> None:
+        super().__init__()
+        self._account = account
+
+    def _make(self, refund: RefundToSend) -> SentRefund:
+        account = self._account
+        name = next(name.partition(":")[2] for name in refund.names if name.startswith("paddle:txn_"))
+        if account.has_pending(name):
+            raise ProviderRefused("adjustment_pending_refund_request", "A refund of this transaction is pending.")
+        transaction = account.transactions[name]
+        left, shares = account.left_of(transaction), account.whole(transaction)
+        if not refund.is_whole:
+            shares = []
+            for item in refund.items:
+                total, tax = left[item.line_id]
+                if not 0 < item.amount_minor <= total:
+                    raise NotPossible(f"{total} of {item.line_id} can be given back")
+                shares.append(Share(item.line_id, "partial", item.amount_minor, tax * item.amount_minor // total))
+        if sum(share.total_minor for share in shares) != refund.amount_minor:
+            raise NotPossible("the lines do not make up the amount")
+        kind = "full" if refund.is_whole else "partial"
+        made = account.adjust(transaction, "refund", shares, reason=to_reason(refund.tag, "As asked."), kind=kind)
+        return _sent(made, paddle.REFUND_STATES)
+
+
+def _sent(made: dict[str, Any], states: dict[str, RefundState]) -> SentRefund:
+    return SentRefund(refund_id=made["id"], state=states[made["status"]])

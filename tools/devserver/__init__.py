@@ -1,0 +1,1 @@
+"""The local server: API Gateway, streams and schedules of the template, without AWS."""

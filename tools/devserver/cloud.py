@@ -1,0 +1,91 @@
+"""What the functions lean on, in MiniStack: the table, secrets, buckets and stream of raw bodies of `template.yaml`.
+
+They get from here what CloudFormation would give them: the names that their environment refers to.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.session
+
+from tools.devserver import environment
+from tools.signing import LOCAL_SECRETS
+from tools.template import functions, table_definition
+
+
+class Unresolved(Exception):
+    """A variable of the template refers to something that is not made here; the message names both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """The furnished engine."""
+
+    endpoint: str
+    table_name: str
+    references: Mapping[str, str]  # what `!Ref` gives, by logical id
+
+    def variables(self, template: Mapping[str, Any], function: str) -> dict[str, str]:
+        """A function's environment as the template defines it, every reference resolved. Raises Unresolved."""
+        shared = template["Globals"]["Function"]["Environment"]["Variables"]
+        own = functions(dict(template))[function].get("Environment", {}).get("Variables", {})
+        return {name: self._resolved(name, value) for name, value in {**shared, **own}.items()}
+
+    def client(self, service: str) -> Any:
+        """A client of one service of this engine."""
+        return _client(self.endpoint, service)
+
+    def _resolved(self, name: str, value: Any) -> str:
+        if not isinstance(value, dict):
+            return str(value)
+        if value.keys() == {"Ref"} and value["Ref"] in self.references:
+            return self.references[value["Ref"]]
+        raise Unresolved(f"{name} is {value}: tools.devserver.cloud does not make that.")
+
+
+def furnish(endpoint: str, template: dict[str, Any]) -> Cloud:
+    """Make, under new names, what the functions' variables refer to. Parameters have their defaults, but test mode."""
+    name = f"local-{uuid.uuid4().hex[:12]}"
+    references = {parameter: str(item.get("Default", "")) for parameter, item in template["Parameters"].items()}
+    references["ProviderMode"] = "test"
+    for logical_id, resource in template["Resources"].items():
+        match resource["Type"]:
+            case "AWS::DynamoDB::Table":
+                _client(endpoint, "dynamodb").create_table(**table_definition(template, name))
+                references[logical_id] = name
+            case "AWS::SecretsManager::Secret":
+                secrets = _client(endpoint, "secretsmanager")
+                content = _content(resource["Properties"])
+                made = secrets.create_secret(Name=f"{name}/{logical_id}", SecretString=content)
+                references[logical_id] = made["ARN"]
+            case "AWS::S3::Bucket":
+                bucket = f"{name}-{logical_id.lower()}"
+                _client(endpoint, "s3").create_bucket(
+                    Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": environment.REGION}
+                )
+                references[logical_id] = bucket
+            case "AWS::KinesisFirehose::DeliveryStream":
+                fed, _ = resource["Properties"]["ExtendedS3DestinationConfiguration"]["BucketARN"]["Fn::GetAtt"]
+                destination = {
+                    "BucketARN": f"arn:aws:s3:::{name}-{fed.lower()}",
+                    "RoleARN": "arn:aws:iam::000000000000:role/stream",
+                }
+                _client(endpoint, "firehose").create_delivery_stream(
+                    DeliveryStreamName=name, ExtendedS3DestinationConfiguration=destination
+                )
+                references[logical_id] = name
+    return Cloud(endpoint, table_name=name, references=references)
+
+
+def _content(properties: dict[str, Any]) -> str:
+    """Signing secrets are those that local deliveries are signed with; every other secret is as the template has it."""
+    is_signing = "/signing-secrets/" in str(properties.get("Name"))
+    return json.dumps(LOCAL_SECRETS) if is_signing else str(properties.get("SecretString", ""))
+
+
+def _client(endpoint: str, service: str) -> Any:
+    environment.use_local_credentials()
+    return botocore.session.get_session().create_client(service, environment.REGION, endpoint_url=endpoint)

@@ -1,0 +1,296 @@
+"""API Gateway's HTTP API, locally: HTTP on 127.0.0.1 in front of the functions, by the routes of `template.yaml`.
+
+    request ──► CORS preflight? ──► route ──► its authorizer ──► the function ──► answer, with CORS headers
+                                                                     └── wrote something: the stream is looked at
+
+What it refuses itself it refuses in API Gateway's words. Beside the template's routes it has, for this machine alone,
+`POST /_local/jobs/{name}` (run what a schedule would run) and `POST /_local/drain` (wait until the stream's functions
+have handled everything).
+"""
+
+import contextlib
+import importlib
+import json
+import re
+import threading
+import traceback
+import urllib.parse
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol
+
+from botocore.credentials import Credentials
+
+from tools.devserver.authorizers import AuthorizationRefused, KeySet, authorize_signature, authorize_token
+from tools.devserver.payload import ACCOUNT, GatewayResponse, Request, UnusableResult, answer_of, event_of
+from tools.template import IAM, Cors, Route, cors, jobs, jwt_authorizers, routes
+
+MAX_REQUEST_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
+
+Handler = Callable[[dict[str, Any], object], Any]
+Observer = Callable[[str, int, str], None]  # path, status, body
+
+
+class Stream(Protocol):
+    """The stand-in for the table's stream (tools/devserver/streams.py), as far as the gateway needs it."""
+
+    def wake(self) -> None: ...
+
+    def drain(self, timeout_s: float) -> bool: ...
+
+
+class NoStream:
+    """For tables without one."""
+
+    def wake(self) -> None:
+        """Nothing to look at."""
+
+    def drain(self, timeout_s: float) -> bool:  # noqa: ARG002 - the protocol's
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callers:
+    """Whom the authorizers believe."""
+
+    keys: KeySet
+    credentials: Credentials
+    region: str
+
+
+def handler_of(folder: str) -> Handler:
+    """The function in `functions/{folder}`."""
+    handler: Handler = importlib.import_module(f"functions.{folder}.app").lambda_handler
+    return handler
+
+
+class Gateway(ThreadingHTTPServer):
+    """The server. `observe` is told of every answer. Raises TemplateError."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(
+        self,
+        port: int,
+        template: dict[str, Any],
+        callers: Callers,
+        *,
+        parameters: Mapping[str, str],
+        find: Callable[[str], Handler] = handler_of,
+        stream: Stream | None = None,
+        observe: Observer = lambda *_: None,
+    ) -> None:
+        self.routes = routes(template)
+        self.cors = cors(template, parameters)
+        self.callers = callers
+        self.stream = stream or NoStream()
+        self.observe = observe
+        self._patterns = [(_pattern(route.path), route) for route in sorted(self.routes, key=_specificity)]
+        self._authorizers = jwt_authorizers(template, parameters)
+        self._jobs = jobs(template)
+        self._turn = threading.Lock()
+        folders = {route.folder for route in self.routes} | self._jobs.keys()
+        self._handlers = {folder: find(folder) for folder in folders}
+        super().__init__(("127.0.0.1", port), _Connection)
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def answer(self, request: Request) -> GatewayResponse:
+        """What API Gateway would answer."""
+        origin = request.headers.get("Origin")
+        if self.cors and request.method == "OPTIONS" and self._route("OPTIONS", request.path) is None:
+            return GatewayResponse(204, _preflight(self.cors, origin), b"")
+        answer = self._routed(request)
+        if self.cors is None:
+            return answer
+        # The template's word on CORS is the only one: what a function says about it is dropped.
+        kept = tuple((name, value) for name, value in answer.headers if not name.startswith("access-control-"))
+        return GatewayResponse(answer.status, (*kept, *_for_scripts(self.cors, origin)), answer.body)
+
+    def run_job(self, folder: str, event: dict[str, Any] | None = None) -> Any:
+        """Run what a schedule would run, with its own event or this one. Raises KeyError, and what the job raises."""
+        job = self._jobs[folder]
+        result = self._handlers[folder](event or job.input or _scheduled_event(folder), None)
+        self.stream.wake()
+        return result
+
+    def _routed(self, request: Request) -> GatewayResponse:
+        if request.method == "POST" and request.path.startswith("/_local/"):
+            return self._local(request)
+        found = self._route(request.method, request.path)
+        if found is None:
+            return GatewayResponse.message(404, "Not Found")
+        route, parameters = found
+        try:
+            caller = self._authorized(request, route)
+        except AuthorizationRefused as refused:
+            challenge = (("www-authenticate", refused.challenge),) if refused.challenge else ()
+            return GatewayResponse.message(
+                refused.status, "Unauthorized" if refused.status == 401 else "Forbidden", *challenge
+            )
+        # What Powertools' resolver is asked lies in a global: one at a time, as in a process of Lambda. Webhooks have
+        # none, and race each other as they do in AWS.
+        turn = self._turn if route.authorizer else contextlib.nullcontext()
+        try:
+            with turn:
+                answer = answer_of(self._handlers[route.folder](event_of(request, route, parameters, caller), None))
+        except UnusableResult as unusable:
+            print(f"{route.folder} answered what is no answer: {unusable}")
+            return GatewayResponse.message(500, "Internal Server Error")
+        except Exception:  # noqa: BLE001 - what Lambda does with a function that raises
+            traceback.print_exc()
+            return GatewayResponse.message(500, "Internal Server Error")
+        if request.method not in {"GET", "HEAD", "OPTIONS"}:
+            self.stream.wake()
+        return answer
+
+    def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        for pattern, route in self._patterns:
+            if route.method in {method, "ANY"} and (match := pattern.fullmatch(path)):
+                parts = {name.rstrip("+"): part for name, part in zip(_names(route.path), match.groups(), strict=True)}
+                return route, {name: urllib.parse.unquote(part) for name, part in parts.items()}
+        return None
+
+    def _authorized(self, request: Request, route: Route) -> dict[str, Any] | None:
+        """What the function is told about the caller; None on a public route. Raises Refused."""
+        if route.authorizer is None:
+            return None
+        if route.authorizer == IAM:
+            return authorize_signature(
+                request.method,
+                request.target,
+                request.headers,
+                request.body,
+                self.callers.credentials,
+                self.callers.region,
+            )
+        authorizer = self._authorizers[route.authorizer]
+        return authorize_token(request.headers.get("Authorization"), route, authorizer, self.callers.keys)
+
+    def _local(self, request: Request) -> GatewayResponse:
+        what, _, name = request.path.removeprefix("/_local/").partition("/")
+        if (what, name) == ("drain", ""):
+            is_quiet = self.stream.drain(30)
+            return answer_of({"statusCode": 200 if is_quiet else 503, "body": json.dumps({"drained": is_quiet})})
+        if what != "jobs" or name not in self._jobs:
+            scheduled = ", ".join(sorted(self._jobs))
+            return GatewayResponse.message(404, f"No schedule of template.yaml runs {name!r}. There are: {scheduled}.")
+        try:
+            event = json.loads(request.body) if request.body else None
+        except ValueError:
+            return GatewayResponse.message(400, "The event should be JSON, or nothing.")
+        try:
+            return answer_of({"statusCode": 200, "body": json.dumps(self.run_job(name, event))})
+        except Exception as error:  # noqa: BLE001 - what Lambda does with a function that raises
+            traceback.print_exc()
+            return GatewayResponse.message(500, f"{name} raised {type(error).__name__}: {error}")
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """One client's requests."""
+
+    protocol_version = "HTTP/1.1"
+    server: Gateway
+
+    def _serve(self) -> None:
+        declared = self.headers.get("Content-Length") or "0"
+        request = Request(self.command, self.path, self.headers)
+        if "Transfer-Encoding" in self.headers or not declared.isdecimal():
+            self.close_connection = True
+            answer = GatewayResponse.message(400, "Bad Request")
+        elif int(declared) > MAX_REQUEST_BYTES:
+            self.close_connection = True
+            answer = GatewayResponse.message(413, "Request Entity Too Large")
+        else:
+            body = self.rfile.read(int(declared))
+            request = Request(self.command, self.path, self.headers, body)
+            answer = self.server.answer(request)
+        self.send_response(answer.status)
+        has_body = answer.status >= 200 and answer.status not in {204, 304}
+        length = (("content-length", str(len(answer.body))),) if has_body else ()
+        for name, value in (*answer.headers, *length, ("apigw-requestid", request.request_id)):
+            self.send_header(name, value)
+        self.end_headers()
+        if has_body and self.command != "HEAD":
+            self.wfile.write(answer.body)
+        self.server.observe(self.path, answer.status, answer.body.decode(errors="replace"))
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Whatever the method, a route for it is looked for: http.server looks for `do_` and the method's name."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        """Be silent: `observe` tells."""
+
+
+def _preflight(allowed: Cors, origin: str | None) -> tuple[tuple[str, str], ...]:
+    """What a browser is told before it sends. Another origin is told nothing, and the browser doesn't send."""
+    told = _for_scripts(allowed, origin)
+    if not any(name == "access-control-allow-origin" for name, _ in told):
+        return told
+    return (
+        *told,
+        *((("access-control-allow-methods", ",".join(allowed.methods)),) if allowed.methods else ()),
+        *((("access-control-allow-headers", ",".join(allowed.headers)),) if allowed.headers else ()),
+        *((("access-control-max-age", str(allowed.max_age_s)),) if allowed.max_age_s is not None else ()),
+    )
+
+
+def _for_scripts(allowed: Cors, origin: str | None) -> tuple[tuple[str, str], ...]:
+    """The CORS headers of an answer to a script of `origin`."""
+    if origin is None:
+        return ()
+    is_any = "*" in allowed.origins
+    vary = () if is_any else (("vary", "Origin"),)
+    if not is_any and origin not in allowed.origins:
+        return vary
+    return (
+        ("access-control-allow-origin", "*" if is_any else origin),
+        *vary,
+        *((("access-control-allow-credentials", "true"),) if allowed.is_with_credentials else ()),
+        *((("access-control-expose-headers", ",".join(allowed.exposed)),) if allowed.exposed else ()),
+    )
+
+
+def _names(path: str) -> list[str]:
+    return re.findall(r"\{([^}]+)\}", path)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """A path with its parameters as groups: one segment each, a greedy one ({proxy+}) all that follow."""
+    parts = re.split(r"(\{[^}]+\})", path)
+    return re.compile("".join(_group(part) if part.startswith("{") else re.escape(part) for part in parts))
+
+
+def _group(parameter: str) -> str:
+    return "(.+)" if parameter.endswith("+}") else "([^/]+)"
+
+
+def _specificity(route: Route) -> tuple[int, ...]:
+    """Least first: a literal segment before a parameter before a greedy one, a method before ANY."""
+    segments = route.path.strip("/").split("/")
+    return (*((2 if "+}" in one else 1 if "{" in one else 0) for one in segments), -1, route.method == "ANY")
+
+
+def _scheduled_event(folder: str) -> dict[str, Any]:
+    """The event that EventBridge sends at a schedule's time."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": ACCOUNT,
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "region": "eu-central-1",
+        "resources": [f"arn:aws:events:eu-central-1:{ACCOUNT}:rule/{folder}"],
+        "detail": {},
+    }

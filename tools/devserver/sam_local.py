@@ -1,0 +1,79 @@
+"""What `sam local` needs around the built functions: MiniStack with what they lean on, and a template that names it.
+
+The written template is the built one with every function's environment resolved, and of this machine's architecture:
+`sam local` passes on only such variables as a template declares, and emulates no foreign processor by itself. A layer
+with compiled code is built once more where the build is for another machine.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tools import engines
+from tools.check_build import BUILD, BuiltLayers
+from tools.devserver import environment
+from tools.devserver.cloud import furnish
+from tools.real_runtime import ARCHITECTURE, ROOT
+from tools.template import functions, load
+
+WRITTEN = BUILD / "local.json"
+HOST = "host.docker.internal"  # this machine, as a container names it
+
+
+def main() -> int:
+    """Stay up until Ctrl-C. Exit code 1: nothing is built, or the engine can't be started."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.devserver.sam_local",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args()
+    if not (BUILD / "template.yaml").exists():
+        print("Nothing is built: run `make build`.", file=sys.stderr)
+        return 1
+    template = load(BUILD / "template.yaml")
+    try:
+        with tempfile.TemporaryDirectory() as scratch, engines.running("ministack") as endpoint:
+            cloud = furnish(endpoint, template)
+            for name, properties in functions(template).items():
+                variables = cloud.variables(template, name)
+                properties["Environment"] = {
+                    "Variables": variables | {"AWS_ENDPOINT_URL": endpoint.replace("127.0.0.1", HOST)}
+                }
+                properties["Architectures"] = [ARCHITECTURE]
+            built = BuiltLayers(Path(scratch))
+            for name, layer in _layers(template).items():
+                layer["ContentUri"] = str(built.path(name).parent)
+                layer.pop("CompatibleArchitectures", None)
+            WRITTEN.write_text(json.dumps(template, indent=2) + "\n", "utf-8")
+            environment.tell_running_server(endpoint=endpoint, table_name=cloud.table_name)
+            print(f"{WRITTEN.relative_to(ROOT)} is ready for `sam local`, over DynamoDB at {endpoint}.", flush=True)
+            print("Ctrl-C ends it. `make ledger ACCOUNT=…` and `make verify` read its table.", flush=True)
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            signal.pause()
+    except KeyboardInterrupt:
+        return 0
+    except engines.EngineError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    finally:
+        WRITTEN.unlink(missing_ok=True)
+        environment.forget_running_server()
+    return 0
+
+
+def _layers(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The properties of every layer, by logical id."""
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::LayerVersion"
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

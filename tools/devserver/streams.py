@@ -1,0 +1,340 @@
+"""DynamoDB streams to Lambda, locally: the real stream of the table, read in order, into the functions that it feeds.
+
+    table ──► shards ──► reader ──► each mapping's filter ──► its queue ──► batches ──► the function
+
+As in AWS, a mapping's batches come one after the other, a batch that fails is tried again (halved first, where the
+template says so), and one that fails for good is given up: there it goes to a queue, here it is told and kept.
+Delivery is at least once: a reader that starts again begins at the stream's beginning.
+"""
+
+import base64
+import contextlib
+import sys
+import threading
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import boto3
+import botocore.exceptions
+
+from tools.devserver.gateway import Handler, handler_of
+from tools.template import StreamMapping, TemplateError, stream_mappings
+
+POLL_S = 1.0
+"""How often the stream is looked at when nobody says that something was written."""
+
+_LONGEST_PAUSE_S = 1.0  # between attempts; AWS goes on to minutes
+
+Record = dict[str, Any]
+Report = Callable[[str], None]
+
+
+def matches(pattern: Mapping[str, Any], data: Any) -> bool:
+    """Whether a record fits a filter's pattern: every key must fit, a leaf by one of its rules."""
+    for key, rules in pattern.items():
+        if key == "$or":
+            if not any(matches(one, data) for one in rules):
+                return False
+            continue
+        is_there = isinstance(data, Mapping) and key in data
+        value = data[key] if is_there else None
+        if isinstance(rules, Mapping):
+            if not matches(rules, value):
+                return False
+        elif not any(_fits(rule, value, is_there=is_there) for rule in rules):
+            return False
+    return True
+
+
+def checked(pattern: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The pattern, if every rule of it is understood here. Raises TemplateError."""
+    for key, rules in pattern.items():
+        if key == "$or":
+            for one in rules:
+                checked(one)
+        elif isinstance(rules, Mapping):
+            checked(rules)
+        elif not isinstance(rules, list):
+            raise TemplateError(f"The filter's {key} should be a list of rules, not {rules!r}.")
+        else:
+            for rule in rules:
+                if isinstance(rule, Mapping) and (len(rule) != 1 or not rule.keys() <= _RULES.keys()):
+                    hint = " DynamoDB's numbers are strings: it would never match." if "numeric" in rule else ""
+                    raise TemplateError(f"The filter's {key} has a rule that is not understood here: {rule!r}.{hint}")
+    return pattern
+
+
+def _fits(rule: Any, value: Any, *, is_there: bool) -> bool:
+    if isinstance(rule, Mapping):
+        ((name, wanted),) = rule.items()
+        if name == "exists":
+            # Only a leaf exists: what has parts is looked into, by a pattern of its own.
+            return wanted is (is_there and not isinstance(value, Mapping))
+        return is_there and any(_RULES[name](wanted, one) for one in _elements(value))
+    return is_there and any(type(one) is type(rule) and one == rule for one in _elements(value))
+
+
+def _elements(value: Any) -> list[Any]:
+    """A set or a list fits when one of its elements does."""
+    return value if isinstance(value, list) else [value]
+
+
+def _is_other(unwanted: Any, value: Any) -> bool:
+    if isinstance(unwanted, Mapping):
+        return not _fits(unwanted, value, is_there=True)
+    return value not in (unwanted if isinstance(unwanted, list) else [unwanted])
+
+
+_RULES: Mapping[str, Callable[[Any, Any], bool]] = {
+    "exists": lambda wanted, _: bool(wanted),
+    "prefix": lambda wanted, value: isinstance(value, str) and value.startswith(wanted),
+    "suffix": lambda wanted, value: isinstance(value, str) and value.endswith(wanted),
+    "equals-ignore-case": lambda wanted, value: isinstance(value, str) and value.casefold() == wanted.casefold(),
+    "anything-but": _is_other,
+}
+
+
+class TableStream:
+    """One table's stream, and a worker for each mapping that it feeds. Raises TemplateError for an unknown filter."""
+
+    def __init__(
+        self,
+        table_name: str,
+        template: dict[str, Any],
+        *,
+        find: Callable[[str], Handler] = handler_of,
+        endpoint: str | None = None,
+        region: str | None = None,
+        report: Report = lambda text: print(text, file=sys.stderr),
+    ) -> None:
+        mappings = stream_mappings(template)
+        for pattern in (pattern for mapping in mappings for pattern in mapping.patterns):
+            checked(pattern)
+        self.given_up: list[tuple[str, list[Record]]] = []
+        self._shards = Shards(table_name, endpoint, region)
+        self._report = report
+        self._changed = threading.Condition()
+        self._pending: Counter[str] = Counter()
+        self._queues: dict[str, deque[Record]] = {mapping.name: deque() for mapping in mappings}
+        self._passes = self._records = self._draining = 0
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._mappings = mappings
+        self._threads = [threading.Thread(target=self._read, daemon=True, name="stream")] + [
+            threading.Thread(target=self._feed, args=(mapping, find(mapping.folder)), daemon=True, name=mapping.name)
+            for mapping in mappings
+        ]
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["TableStream"]:
+        """Read and feed until the end of the block."""
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._stopping.set()
+            self._wake.set()
+            with self._changed:
+                self._changed.notify_all()
+            for thread in self._threads:
+                thread.join(10)
+
+    def wake(self) -> None:
+        """Something may have been written: look now."""
+        self._wake.set()
+
+    def drain(self, timeout_s: float = 30) -> bool:
+        """Wait until everything written so far is handled, and what its handling wrote too. False: out of time."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            self._draining += 1
+            self._wake.set()
+            try:
+                while True:
+                    if not self._until(lambda: not self._pending.total(), deadline):
+                        return False
+                    # The pass that runs now may have begun too early: the one after it saw everything.
+                    records, passes = self._records, self._passes + 2
+                    if not self._until(lambda passes=passes: self._passes >= passes, deadline):  # type: ignore[misc]
+                        return False
+                    if self._records == records and not self._pending.total():
+                        return True
+            finally:
+                self._draining -= 1
+
+    def _until(self, is_so: Callable[[], bool], deadline: float) -> bool:
+        return self._changed.wait_for(is_so, max(0.0, deadline - time.monotonic()))
+
+    def _read(self) -> None:
+        has_failed = False
+        while not self._stopping.is_set():
+            if not self._draining:
+                self._wake.wait(POLL_S)
+            self._wake.clear()
+            try:
+                for record in self._shards.new_records():
+                    self._offer(record)
+                has_failed = False
+            except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+                if not has_failed and not self._stopping.is_set():
+                    self._report(f"The table's stream can't be read: {error}")
+                has_failed = True
+                self._stopping.wait(POLL_S)
+                continue
+            with self._changed:
+                self._passes += 1
+                self._changed.notify_all()
+
+    def _offer(self, record: Record) -> None:
+        """Put a record into the queue of every mapping that wants it."""
+        with self._changed:
+            self._records += 1
+            for mapping in self._mappings:
+                if not mapping.patterns or any(matches(pattern, record) for pattern in mapping.patterns):
+                    self._queues[mapping.name].append(record)
+                    self._pending[mapping.name] += 1
+            self._changed.notify_all()
+
+    def _feed(self, mapping: StreamMapping, handler: Handler) -> None:
+        queue = self._queues[mapping.name]
+        while not self._stopping.is_set():
+            with self._changed:
+                self._changed.wait_for(lambda: queue or self._stopping.is_set())
+                batch = [queue.popleft() for _ in range(min(len(queue), mapping.batch_size))]
+            if batch:
+                self._handle(mapping, handler, batch)
+            with self._changed:
+                self._pending[mapping.name] -= len(batch)
+                self._changed.notify_all()
+
+    def _handle(self, mapping: StreamMapping, handler: Handler, batch: list[Record]) -> None:
+        """Give a batch to the function until it is handled or given up, in order."""
+        parts = deque([(batch, 0)])
+        while parts and not self._stopping.is_set():
+            part, attempt = parts.popleft()
+            done = self._call(mapping, handler, part, attempt)
+            rest = part[done:]
+            if not rest:
+                continue
+            if done:
+                parts.appendleft((rest, 0))
+            elif mapping.is_bisecting and len(rest) > 1:
+                middle = len(rest) // 2
+                parts.extendleft([(rest[middle:], attempt), (rest[:middle], attempt)])
+            elif mapping.retries is not None and attempt >= mapping.retries:
+                self.given_up.append((mapping.name, rest))
+                self._report(f"{mapping.name} gave up {len(rest)} records after {attempt + 1} attempts.")
+            else:
+                self._stopping.wait(min(0.02 * 2**attempt, _LONGEST_PAUSE_S))
+                parts.appendleft((rest, attempt + 1))
+
+    def _call(self, mapping: StreamMapping, handler: Handler, batch: list[Record], attempt: int) -> int:
+        """How many of the batch's first records are handled."""
+        try:
+            answer = handler({"Records": batch}, None)
+        except Exception:  # noqa: BLE001 - what Lambda does with a function that raises
+            if attempt == 0:
+                self._report(f"{mapping.name} raised, and is tried again:\n{traceback.format_exc()}")
+            return 0
+        failures = (answer or {}).get("batchItemFailures") if mapping.reports_failures else None
+        if not failures:
+            return len(batch)
+        numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
+        named = [failure.get("itemIdentifier") for failure in failures]
+        # As in AWS, everything from the first failure on comes again; an unknown name fails the whole batch.
+        return min(numbers.index(name) for name in named) if set(named) <= set(numbers) else 0
+
+
+class Shards:
+    """The stream's shards, each read from where the last reading ended; a child begins when its parent is read."""
+
+    def __init__(self, table_name: str, endpoint: str | None, region: str | None) -> None:
+        self._table_name = table_name
+        self._tables = boto3.client("dynamodb", endpoint_url=endpoint, region_name=region)
+        # One endpoint serves both; without one, botocore knows where AWS's streams are.
+        own = endpoint or self._tables.meta.endpoint_url
+        is_aws = own.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+        self._client = boto3.client("dynamodbstreams", endpoint_url=None if is_aws else own, region_name=region)
+        self._arn = ""
+        self._open: dict[str, str] = {}  # shard: iterator
+        self._seen: dict[str, str | None] = {}  # shard: the last sequence number read
+
+    def new_records(self) -> Iterator[Record]:
+        """What was written since the last call, as Lambda gets it."""
+        self._arn = self._arn or self._stream_arn()
+        is_empty = False
+        while not is_empty:
+            is_empty = True
+            if not self._open:
+                self._find()
+            for shard, iterator in list(self._open.items()):
+                for record in self._next(shard, iterator):
+                    is_empty = False
+                    yield _as_lambda_gets_it(record, self._arn)
+                if shard not in self._open:
+                    is_empty = False  # its children may have something
+                    self._find()
+
+    def _next(self, shard: str, iterator: str) -> Sequence[Mapping[str, Any]]:
+        try:
+            page = self._client.get_records(ShardIterator=iterator)
+        except self._client.exceptions.ExpiredIteratorException:  # the machine slept
+            self._open[shard] = self._iterator(shard)
+            page = self._client.get_records(ShardIterator=self._open[shard])
+        records: Sequence[Mapping[str, Any]] = page["Records"]
+        if records:
+            self._seen[shard] = records[-1]["dynamodb"]["SequenceNumber"]
+        if following := page.get("NextShardIterator"):
+            self._open[shard] = following
+        else:
+            del self._open[shard]
+        return records
+
+    def _find(self) -> None:
+        """Open the shards that are new and whose parent is read."""
+        arguments: dict[str, Any] = {"StreamArn": self._arn}
+        while True:
+            description = self._client.describe_stream(**arguments)["StreamDescription"]
+            for shard in description["Shards"]:
+                name = shard["ShardId"]
+                if name not in self._seen and shard.get("ParentShardId") not in self._open:
+                    self._seen[name] = None
+                    self._open[name] = self._iterator(name)
+            if "LastEvaluatedShardId" not in description:
+                return
+            arguments["ExclusiveStartShardId"] = description["LastEvaluatedShardId"]
+
+    def _iterator(self, shard: str) -> str:
+        last = self._seen[shard]
+        start: dict[str, Any] = (
+            {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last}
+            if last
+            else {"ShardIteratorType": "TRIM_HORIZON"}
+        )
+        return str(self._client.get_shard_iterator(StreamArn=self._arn, ShardId=shard, **start)["ShardIterator"])
+
+    def _stream_arn(self) -> str:
+        return str(self._tables.describe_table(TableName=self._table_name)["Table"].get("LatestStreamArn") or "")
+
+
+def _as_lambda_gets_it(record: Mapping[str, Any], arn: str) -> Record:
+    """A record of GetRecords in the JSON of an event: times as numbers, bytes as base64."""
+    return {**_as_json(record), "eventSourceARN": arn}
+
+
+def _as_json(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.timestamp()
+        case bytes():
+            return base64.b64encode(value).decode("ascii")
+        case Mapping():
+            return {key: _as_json(one) for key, one in value.items()}
+        case list():
+            return [_as_json(one) for one in value]
+    return value

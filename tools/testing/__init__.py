@@ -1,0 +1,1 @@
+"""Fakes and builders that the tests and the proof share."""

@@ -1,0 +1,222 @@
+"""Small histories, built in one line each. Times are minutes after `NOON`; ids count up from 1."""
+
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ledger.domain.events import Event, Owner
+from ledger.domain.facts import DisputeChanged, DisputeState, Fact, PaidLine, PaymentSettled, RefundChanged, RefundState
+from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.orders import Consent, Order
+from ledger.domain.refund_cases import RefundCase, RefundReason, SubmittedEvidence
+from ledger.policy import rules
+from ledger.policy.context import LineUsage, PolicyContext
+from ledger.ports.commit import Commit
+from ledger.ports.store import Store
+from ledger.usecases.record_event import RecordResult, record_event
+from ledger.usecases.refund_cases.open_case import RefundClaim, open_case
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+LATER = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ADA = AccountId("acct_ada")
+PI, CH, IN = PaymentId("stripe:pi_1"), PaymentId("stripe:ch_1"), PaymentId("stripe:in_1")
+
+_count = itertools.count(1)
+
+
+def at(minute: float) -> datetime:
+    """A time, in minutes after noon."""
+    return NOON + timedelta(minutes=minute)
+
+
+def payment(
+    payment_id: PaymentId = PI,
+    *,
+    credits_: int = 1000,
+    paid_minor: int = 2000,
+    minute: float = 0,
+    fulfilment_key: str | None = None,
+    covers: str | None = None,
+    lines: tuple[PaidLine, ...] | None = None,
+    overcharge_minor: int = 0,
+    account_id: AccountId = ADA,
+    expires_at: datetime | None = None,
+) -> PaymentSettled:
+    """A payment of one pack, unless told otherwise."""
+    line = PaidLine(
+        line_id="0", product_id="pack_1000", credits=credits_, amount_minor=paid_minor, expires_at=expires_at
+    )
+    return PaymentSettled(
+        payment_id=payment_id,
+        account_id=account_id,
+        paid_minor=paid_minor,
+        currency="USD",
+        lines=lines or (line,),
+        at=at(minute),
+        cause=f"stripe:{payment_id}",
+        overcharge_minor=overcharge_minor,
+        fulfilment_key=fulfilment_key,
+        covers=covers,
+        order_id=OrderId(fulfilment_key.removeprefix("order/"))
+        if fulfilment_key and fulfilment_key.startswith("order/")
+        else None,
+    )
+
+
+def paid(settled: PaymentSettled | None = None, *, event_id: str | None = None, customer: str = "cus_1") -> Event:
+    """The event of a payment."""
+    settled = settled or payment()
+    owner = Owner(account_id=settled.account_id, order_id=settled.order_id, customer_id=f"stripe:{customer}")
+    return Event(
+        provider="stripe",
+        event_id=event_id or f"evt_{next(_count)}",
+        event_type="checkout.session.completed",
+        at=settled.at,
+        owner=owner,
+        names=(settled.payment_id,),
+        payment=settled,
+    )
+
+
+def says(*facts: Fact, names: tuple[PaymentId, ...] = (PI, CH), minute: float | None = None) -> Event:
+    """An event that says something about a payment, or only links its names."""
+    moment = at(minute) if minute is not None else facts[0].at if facts else NOON
+    return Event(
+        provider="stripe",
+        event_id=f"evt_{next(_count)}",
+        event_type="refund.updated",
+        at=moment,
+        names=names,
+        facts=facts,
+    )
+
+
+def refund(
+    amount_minor: int = 500, *, refund_id: str = "re_1", state: RefundState = RefundState.SUCCEEDED, minute: float = 10
+) -> RefundChanged:
+    """A refund's state."""
+    return RefundChanged(refund_id=refund_id, state=state, amount_minor=amount_minor, at=at(minute), cause="stripe:evt")
+
+
+def dispute(
+    state: DisputeState = DisputeState.OPEN, amount_minor: int = 2000, *, dispute_id: str = "dp_1", minute: float = 20
+) -> DisputeChanged:
+    """A dispute's state."""
+    return DisputeChanged(
+        dispute_id=dispute_id,
+        state=state,
+        amount_minor=amount_minor,
+        opened_at=at(20),
+        at=at(minute),
+        cause="stripe:evt",
+    )
+
+
+def tell(store: Store, *events: Event, now: datetime = LATER) -> list[RecordResult]:
+    """Record these events, one after the other."""
+    return [record_event(event, store, body=b"{}", body_sha256="0" * 64, now=now) for event in events]
+
+
+POLICY = replace(rules.load(), automatic_renewal_refund_up_to_minor={"USD": 5000})
+"""The published figures, and renewals by mistake up to 50.00 USD are refunded without a person."""
+
+RENEWED = replace(
+    payment(IN, fulfilment_key="period/stripe:sub_1/2026-11-01T00:00:00Z", expires_at=LATER + timedelta(days=11)),
+    subscription_id="sub_1",
+    is_renewal=True,
+)
+"""A renewal of 2000 minor units and 1000 credits."""
+
+
+def refund_claim(
+    reason: RefundReason = RefundReason.TECHNICAL_PROBLEM,
+    *,
+    payment_id: PaymentId = PI,
+    key: str = "key_1",
+    told: SubmittedEvidence = SubmittedEvidence(),  # noqa: B008 - frozen
+    account_id: AccountId = ADA,
+    email: str | None = None,
+    is_declaration: bool = False,
+) -> RefundClaim:
+    """A refund request under an Idempotency-Key; what was asked under it follows from the rest."""
+    return RefundClaim(
+        account_id=account_id,
+        payment_id=payment_id,
+        reason=reason,
+        told=told,
+        key=key,
+        fingerprint=f"{payment_id} {reason} {told}",
+        opened_by=account_id,
+        email=email,
+        is_declaration=is_declaration,
+    )
+
+
+def ask(store: Store, wanted: RefundClaim, *, minute: float = 60) -> RefundCase:
+    """Ask for a refund."""
+    return open_case(wanted, store, POLICY, now=at(minute))
+
+
+def ordered(
+    store: Store, order_id: str = "ord_1", *, country: str = "DE", consent: Consent | None = None
+) -> PaymentSettled:
+    """An order for a pack, as it is stored; its payment, yet to be told."""
+    order = Order(
+        order_id=OrderId(order_id),
+        account_id=ADA,
+        provider="stripe",
+        product_id="pack_1000",
+        price_minor=2000,
+        currency="USD",
+        country=country,
+        is_business=False,
+        policy_version=POLICY.version,
+        made_at=at(-5),
+        consent=consent,
+    )
+    if store.commit(Commit(order=order)):
+        raise AssertionError(f"{order_id} is there already")
+    return payment(fulfilment_key=f"order/{order_id}")
+
+
+MADE = datetime(2026, 11, 2, 12, tzinfo=UTC)  # a Monday
+CONSENT = Consent(
+    given_at=MADE, text_version="1", asked_to_begin=True, acknowledged_loss=True, confirmation_id="mail_1"
+)
+ORDER = Order(
+    order_id=OrderId("order_1"),
+    account_id=ADA,
+    provider="stripe",
+    product_id="pack_1000",
+    price_minor=1800,
+    currency="EUR",
+    country="DE",
+    is_business=False,
+    policy_version="1",
+    made_at=MADE,
+    consent=CONSENT,
+)
+"""What a consumer in Germany ordered: 1,000 credits at 18.00 EUR, with complete consent."""
+
+
+def use(
+    drawn: int = 0, taken_back: int = 0, *, line_id: str = "0", amount_minor: int = 2000, granted: int = 1000
+) -> LineUsage:
+    """A line of 1,000 credits at 20.00, and what became of it."""
+    return LineUsage(line_id=line_id, amount_minor=amount_minor, granted=granted, drawn=drawn, taken_back=taken_back)
+
+
+def asks(reason: RefundReason = RefundReason.WITHDRAWAL, *, day: float = 3, **changed: Any) -> PolicyContext:
+    """Somebody paid 20.00 EUR for 1,000 credits with that order, and asks for money back after so many days."""
+    asked = PolicyContext(
+        reason=reason,
+        now=MADE + timedelta(days=day),
+        paid_at=MADE,
+        paid_minor=2000,
+        currency="EUR",
+        refundable_minor=2000,
+        lines=(use(),),
+        order=ORDER,
+    )
+    return replace(asked, **changed)

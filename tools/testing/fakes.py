@@ -1,0 +1,397 @@
+"""A store in memory that keeps the promises of `ledger.ports.store.Store`, and fake providers with real behaviour.
+
+The contract tests hold the store to its promise.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from threading import Lock
+from typing import TypeVar
+
+from ledger.domain.accounts import Account
+from ledger.domain.catalogue import Product
+from ledger.domain.entries import Entry
+from ledger.domain.errors import ProviderRefused, ProviderUnavailable
+from ledger.domain.facts import RefundChanged, RefundState
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.lots import Lot
+from ledger.domain.orders import Checkout, Order
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt
+from ledger.domain.refund_cases import RefundCase
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.runs import Run
+from ledger.domain.subscriptions import Subscription
+from ledger.ports.commit import (
+    AccountChange,
+    Commit,
+    DocumentChange,
+    FulfilmentKey,
+    FulfilmentKeyChange,
+    PaymentPointer,
+    Refusal,
+)
+from ledger.ports.documents import Document, DocumentKey, sortable
+from ledger.ports.gateway import RefundToSend, SentRefund
+from ledger.ports.reads import Keys, Page, Snapshot
+from tools.verify import World
+
+_T = TypeVar("_T")
+
+
+class FakeStore:
+    """The ledger's nouns in dictionaries, written all or nothing under one lock."""
+
+    def __init__(self) -> None:
+        self.receipts: dict[tuple[str, str], Receipt] = {}
+        self.payments: dict[str, Purchase | PaymentPointer] = {}
+        self.accounts: dict[str, Account] = {}
+        self.fulfilment_keys: dict[str, FulfilmentKey] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self.closed_lots: dict[tuple[AccountId, str], Lot] = {}
+        self.runs: dict[tuple[AccountId, str], Run] = {}
+        self.written: dict[tuple[str, str, str], Entry] = {}
+        self.kept: dict[DocumentKey, Document] = {}
+        self.round_trips = 0
+        self._lock = Lock()
+
+    def read(self, keys: Keys) -> Snapshot:
+        self.round_trips += 1
+        return Snapshot(
+            {name: self.payments[name] for name in keys.payments if name in self.payments},
+            {name: self.accounts[name] for name in keys.accounts if name in self.accounts},
+            {name: self.fulfilment_keys[name] for name in keys.fulfilment_keys if name in self.fulfilment_keys},
+            {name: self.subscriptions[name] for name in keys.subscriptions if name in self.subscriptions},
+            {name: self.closed_lots[name] for name in keys.closed_lots if name in self.closed_lots},
+            {name: self.runs[name] for name in keys.runs if name in self.runs},
+            {place: self.kept[place] for place in keys.documents if place in self.kept},
+        )
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        self.round_trips += 1
+        places = [change.place for change in commit.documents]
+        if len(places) != len(set(places)):
+            raise ValueError(f"a transaction can't write one item twice: {places}")
+        with self._lock:
+            refusal = self._refusal(commit)
+            if refusal is None:
+                self._apply(commit)
+            return refusal
+
+    def customer_receipts(self, customer_id: str) -> list[Receipt]:
+        self.round_trips += 1
+        return [receipt for (customer, _), receipt in self.receipts.items() if customer == customer_id]
+
+    def parked_receipts(self) -> Iterator[Receipt]:
+        yield from [receipt for receipt in self.receipts.values() if receipt.parked_reason]
+
+    def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
+        for _, entry in self._entries(account_id):
+            if since is None or entry.occurred_at >= since:
+                yield entry
+
+    def statement_page(
+        self, account_id: AccountId, limit: int, after: str | None = None
+    ) -> tuple[Account | None, Page[Entry]]:
+        self.round_trips += 1
+        account = None if after else self.accounts.get(account_id)
+        return account, _page(self._entries(account_id), limit, after)
+
+    def documents(self, partition: str, prefix: str, limit: int, after: str | None = None) -> Page[Document]:
+        self.round_trips += 1
+        found = [(place.name, item) for place, item in self.kept.items() if place.partition == partition]
+        return _page(sorted(pair for pair in found if pair[0].startswith(prefix)), limit, after)
+
+    def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
+        self.round_trips += 2
+        paid = [item for item in self.payments.values() if isinstance(item, Purchase) and item.account_id == account_id]
+        ranked = sorted(paid, key=lambda item: item.payment.precedence if item.payment else (), reverse=True)
+        named = [(f"{sortable(item.payment.at)}#{item.payment_id}", item) for item in ranked if item.payment]
+        return _page(named, limit, after)
+
+    def expiring(self, day: date) -> Iterator[AccountId]:
+        due = [(entry.account_id, entry.expiry_due_at) for entry in self.written.values()]
+        yield from sorted({account_id for account_id, due_at in due if due_at and due_at.date() == day})
+
+    def _entries(self, account_id: AccountId) -> list[tuple[str, Entry]]:
+        mine = [("#".join(key[1:]), entry) for key, entry in self.written.items() if entry.account_id == account_id]
+        return sorted(mine, key=lambda pair: pair[0], reverse=True)
+
+    def _refusal(self, commit: Commit) -> Refusal | None:
+        receipt = self.receipts.get(_receipt_key(commit.receipt)) if commit.receipt else None
+        heard = receipt if receipt and not receipt.parked_reason else None
+        overtaken = [p for p in commit.purchases if _version(self.payments.get(p.payment_id)) != p.version]
+        overtaken_first = bool(overtaken) and overtaken[0] is commit.purchases[0]
+        stored_run = self.runs.get((commit.run.account_id, commit.run.run_id)) if commit.run else None
+        drawn = stored_run if stored_run and commit.run and stored_run.version != commit.run.version else None
+        missing_run = commit.run is not None and stored_run is None and commit.run.version > 0
+        refused = (
+            heard is not None
+            or bool(overtaken)
+            or drawn is not None
+            or missing_run
+            or any(not self._may_keep(change) for change in commit.documents)
+            or (commit.order is not None and not self._may_order(commit.order))
+            or any(not self._may_point(pointer) for pointer in commit.pointers)
+            or any(_entry_key(entry) in self.written for entry in commit.entries)
+            or (commit.account is not None and not self._may_change(commit.account))
+            or (commit.fulfilment_key is not None and not self._may_claim(commit.fulfilment_key))
+        )
+        if commit.subscription:
+            stored = self.subscriptions.get(commit.subscription.subscription.subscription_id)
+            refused |= (stored.cause if stored else None) != commit.subscription.replaces_cause
+        if not refused:
+            return None
+        first = self.payments.get(commit.purchases[0].payment_id) if overtaken_first else None
+        return Refusal(receipt=heard, purchase=first if isinstance(first, Purchase) else None, run=drawn)
+
+    def _may_point(self, pointer: PaymentPointer) -> bool:
+        stored = self.payments.get(pointer.name)
+        if pointer.replaces_version:
+            return _version(stored) == pointer.replaces_version
+        return stored is None or isinstance(stored, PaymentPointer)
+
+    def _may_change(self, change: AccountChange) -> bool:
+        account = self.accounts.get(change.account_id)
+        if change.version is None:
+            lots = {*change.lots, f"{change.period}/0"}
+            return account is None or not (account.lots.keys() & lots or change.period in account.covered)
+        return (account.version if account else 0) == change.version
+
+    def _may_claim(self, change: FulfilmentKeyChange) -> bool:
+        fulfilment_key = self.fulfilment_keys.get(change.key) or FulfilmentKey(key=change.key)
+        return (
+            fulfilment_key.payment_id in {None, change.replaces or change.payment_id}
+            and fulfilment_key.account_id in {None, change.account_id}
+            and fulfilment_key.product_id in {None, *change.product_ids}
+        )
+
+    def _may_keep(self, change: DocumentChange) -> bool:
+        stored = self.kept.get(change.place)
+        return change.replaces is None or change.document is None or _version_of(stored) == change.replaces
+
+    def _may_order(self, order: Order) -> bool:
+        fulfilment_key = self.fulfilment_keys.get(f"order/{order.order_id}") or FulfilmentKey(key="")
+        if order.version == 0:
+            return fulfilment_key.terms is None and fulfilment_key.payment_id is None
+        return fulfilment_key.terms is not None and fulfilment_key.terms.version == order.version
+
+    def _apply(self, commit: Commit) -> None:
+        if commit.receipt:
+            self.receipts[_receipt_key(commit.receipt)] = commit.receipt
+        for purchase in commit.purchases:
+            names = purchase.names or frozenset({purchase.payment_id})
+            self.payments[purchase.payment_id] = replace(purchase, names=names, version=purchase.version + 1)
+        for pointer in commit.pointers:
+            self.payments[pointer.name] = replace(pointer, replaces_version=0)
+        if commit.fulfilment_key:
+            fulfilment_key = self.fulfilment_keys.get(commit.fulfilment_key.key) or FulfilmentKey(
+                key=commit.fulfilment_key.key
+            )
+            self.fulfilment_keys[fulfilment_key.key] = replace(
+                fulfilment_key, payment_id=commit.fulfilment_key.payment_id, account_id=commit.fulfilment_key.account_id
+            )
+        if commit.subscription:
+            subscription = commit.subscription.subscription
+            self.subscriptions[subscription.subscription_id] = subscription
+        for entry in commit.entries:
+            self.written[_entry_key(entry)] = entry
+        if commit.run:
+            run = replace(commit.run, version=commit.run.version + 1)
+            self.runs[(run.account_id, run.run_id)] = run
+        for change in commit.documents:
+            if change.document is None:
+                self.kept.pop(change.place, None)
+            elif isinstance(change.document, RefundCase | RefundIntent):
+                self.kept[change.place] = replace(change.document, version=change.document.version + 1)
+            else:
+                self.kept[change.place] = change.document
+        if order := commit.order:
+            fulfilment_key = self.fulfilment_keys.get(f"order/{order.order_id}") or FulfilmentKey(
+                key=f"order/{order.order_id}"
+            )
+            terms = replace(order, version=order.version + 1)
+            self.fulfilment_keys[fulfilment_key.key] = replace(
+                fulfilment_key, account_id=order.account_id, product_id=order.product_id, terms=terms
+            )
+        if commit.account:
+            self._change(commit.account)
+
+    def _change(self, change: AccountChange) -> None:
+        account = self.accounts.get(change.account_id) or Account(account_id=change.account_id)
+        subscriptions = {change.subscription.subscription_id: change.subscription} if change.subscription else {}
+        covered = {change.period: change.covered_by} if change.period and change.covered_by else {}
+        self.accounts[change.account_id] = replace(
+            account,
+            version=account.version + 1,
+            lots={k: lot for k, lot in {**account.lots, **change.lots}.items() if k not in change.closed},
+            holds={k: hold for k, hold in {**account.holds, **change.holds}.items() if hold},
+            flags={k: since for k, since in {**account.flags, **change.flags}.items() if since},
+            subscriptions={**account.subscriptions, **subscriptions},
+            covered={**account.covered, **covered},
+            cases={k: mark for k, mark in {**account.cases, **change.cases}.items() if mark},
+        )
+        for lot_id in change.closed:
+            self.closed_lots[(change.account_id, lot_id)] = change.lots[lot_id]
+
+
+def _version_of(stored: Document | None) -> int:
+    return getattr(stored, "version", 1) if stored else 0
+
+
+def _page(found: list[tuple[str, _T]], limit: int, after: str | None) -> Page[_T]:
+    is_newest_first = len(found) > 1 and found[0][0] > found[-1][0]
+    rest = [(name, row) for name, row in found if after is None or (name < after if is_newest_first else name > after)]
+    rows = rest[:limit]
+    return Page(tuple(row for _, row in rows), rows[-1][0] if limit < len(rest) else None)
+
+
+def _version(stored: Purchase | PaymentPointer | None) -> int:
+    if isinstance(stored, PaymentPointer):
+        return -1
+    return stored.version if stored else 0
+
+
+def _receipt_key(receipt: Receipt) -> tuple[str, str]:
+    return (receipt.customer_id or f"{receipt.provider}:{receipt.event_id}", receipt.event_id)
+
+
+def _entry_key(entry: Entry) -> tuple[str, str, str]:
+    return (entry.account_id, entry.occurred_at.isoformat(timespec="microseconds"), entry.entry_id)
+
+
+def world(store: FakeStore) -> World:
+    """The fake's content, for the invariants."""
+    whole = World(
+        receipts=list(store.receipts.values()),
+        payments=dict(store.payments),  # type: ignore[arg-type]
+        fulfilment_keys=store.fulfilment_keys,
+        accounts={AccountId(key): account for key, account in store.accounts.items()},
+        closed_lots=store.closed_lots,
+        entries=list(store.written.values()),
+        runs=list(store.runs.values()),
+    )
+    for place, document in store.kept.items():
+        whole.add_document(place, document)
+    return whole
+
+
+class AnswerLost(ProviderUnavailable):
+    """A fault: the provider accepts, and its answer does not come."""
+
+
+@dataclass
+class FakeProvider:
+    """A provider in memory: it keeps refunds by payment and gives back no more than was paid.
+
+    `kind` is `stripe` (the same tag again answers what was made under it; a disputed charge is not refunded) or
+    `paddle` (no such key; one pending refund of a payment blocks the next).
+    """
+
+    kind: str = "stripe"
+    paid_minor: dict[PaymentId, int] = field(default_factory=dict)  # 2000 for a payment that is not named
+    is_reviewed: bool = False  # refunds wait for the provider's approval
+    is_late: bool = False  # what was accepted does not show in listings yet
+    disputed: set[PaymentId] = field(default_factory=set)
+    faults: list[Exception] = field(default_factory=list)  # one for each call to come that gives money back
+    look_up_faults: list[Exception] = field(default_factory=list)  # and for each that looks for a refund
+    meanwhile: Callable[[], object] | None = None  # what happens while the next call about a refund is on its way
+    refunds: list[tuple[RefundToSend, SentRefund]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    checkouts: dict[str, Checkout] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock)
+
+    def send_refund(self, refund: RefundToSend) -> SentRefund:
+        self._pass_time()
+        with self._lock:
+            self.calls.append(f"send {refund.tag}")
+            fault = self.faults.pop(0) if self.faults else None
+            if fault and not isinstance(fault, AnswerLost):
+                raise fault
+            sent = self._accept(refund)
+            if fault:
+                raise fault
+            return sent
+
+    def find_refund(self, refund: RefundToSend) -> SentRefund | None:
+        self._pass_time()
+        with self._lock:
+            self.calls.append(f"find {refund.tag}")
+            if self.look_up_faults:
+                raise self.look_up_faults.pop(0)
+            return None if self.is_late else self._known(refund)
+
+    def _pass_time(self) -> None:
+        if meanwhile := self.meanwhile:
+            self.meanwhile = None
+            meanwhile()
+
+    def _known(self, refund: RefundToSend) -> SentRefund | None:
+        return next((sent for kept, sent in self.refunds if kept.tag == refund.tag), None)
+
+    def _accept(self, refund: RefundToSend) -> SentRefund:
+        if self.kind == "stripe" and (known := self._known(refund)):
+            return known
+        if self.kind == "stripe" and self.disputed & refund.names:
+            raise ProviderRefused("charge_disputed", "The charge is disputed.")
+        of_it = [(kept, sent) for kept, sent in self.refunds if kept.names & refund.names]
+        if self.kind == "paddle" and any(sent.state is RefundState.PENDING for _, sent in of_it):
+            raise ProviderRefused("adjustment_pending_refund_request", "A refund of this transaction is pending.")
+        gone_minor = sum(kept.amount_minor for kept, sent in of_it if sent.state.rank <= RefundState.SUCCEEDED.rank)
+        paid_minor = next((self.paid_minor[name] for name in refund.names if name in self.paid_minor), 2000)
+        if sum(item.amount_minor for item in refund.items) != refund.amount_minor:
+            raise ProviderRefused("items_invalid", "The items do not add up to the amount.")
+        if gone_minor + refund.amount_minor > paid_minor:
+            raise ProviderRefused("charge_already_refunded", "More than is left of the payment.")
+        state = RefundState.PENDING if self.is_reviewed else RefundState.SUCCEEDED
+        sent = SentRefund(refund_id=f"{self.kind}_refund_{len(self.refunds) + 1}", state=state)
+        self.refunds.append((refund, sent))
+        return sent
+
+    def becomes(self, state: RefundState, position: int = -1) -> RefundChanged:
+        """A refund reaches a state at the provider: the fact that its notification will tell."""
+        with self._lock:
+            refund, sent = self.refunds[position]
+            self.refunds[position] = (refund, replace(sent, state=state))
+        return RefundChanged(
+            refund_id=sent.refund_id,
+            state=state,
+            amount_minor=refund.amount_minor,
+            at=datetime(2026, 11, 21, tzinfo=UTC),
+            cause=f"{self.kind}:evt",
+            tag=refund.tag,
+        )
+
+    @property
+    def refunded_minor(self) -> int:
+        """What it gave back, or is about to."""
+        kept = [refund for refund, sent in self.refunds if sent.state.rank <= RefundState.SUCCEEDED.rank]
+        return sum(refund.amount_minor for refund in kept)
+
+    def make_checkout(self, order: Order, product: Product, *, success_url: str, cancel_url: str) -> Checkout:
+        with self._lock:
+            self.calls.append(f"checkout {order.order_id} {product.product_id} {success_url} {cancel_url}")
+            fault = self.faults.pop(0) if self.faults else None
+            if fault and not isinstance(fault, AnswerLost):
+                raise fault
+            number = len(self.checkouts) + 1
+            name = order.order_id if self.kind == "stripe" else f"{order.order_id} {number}"
+            made = Checkout(checkout_id=f"cs_{number}", url=f"https://pay.example/{number}")
+            checkout = self.checkouts.setdefault(name, made)
+            if fault:
+                raise fault
+            return checkout
+
+    def stop_renewals(self, subscription_id: str) -> datetime | None:
+        with self._lock:
+            self.calls.append(f"stop {subscription_id}")
+            self.stopped.add(subscription_id)
+            return None
+
+    def resume_renewals(self, subscription_id: str) -> None:
+        self.stopped.discard(subscription_id)
+
+    def open_portal(self, customer_id: str, subscription_ids: Collection[str], *, return_url: str) -> str:
+        return f"https://billing.example/{customer_id}/{len(subscription_ids)}?return={return_url}"

@@ -1,0 +1,206 @@
+"""Calls of deployed routes, as API Gateway makes them of a request; every answer is held to the API's description."""
+
+import base64
+import functools
+import importlib
+import json
+import re
+import urllib.parse
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from http.client import HTTPMessage
+from typing import Any
+
+from tools import openapi
+from tools.devserver.payload import Request, answer_of, event_of
+from tools.template import IAM, Route, load, routes
+
+PROBLEM = "application/problem+json"
+GROUPS_CLAIM = "cognito:groups"
+
+
+@functools.cache
+def description() -> dict[str, Any]:
+    """The API's description, as the code says it now."""
+    return openapi.description()
+
+
+@functools.cache
+def deployed() -> tuple[Route, ...]:
+    """Every route of the template."""
+    return tuple(routes(load()))
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResponse:
+    """An answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that a problem document names."""
+        return [wrong["field"] for wrong in self.json.get("errors", [])]
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """Somebody with a token: a customer, or a person of support."""
+
+    account_id: str = "acct_ada"
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+    def get(self, path: str, **more: Any) -> ApiResponse:
+        return self.call("GET", path, **more)
+
+    def post(self, path: str, content: Any = None, **more: Any) -> ApiResponse:
+        return self.call("POST", path, content, **more)
+
+    def delete(self, path: str, **more: Any) -> ApiResponse:
+        return self.call("DELETE", path, **more)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        content: Any = None,
+        *,
+        query: Mapping[str, object] | None = None,
+        key: str | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        as_base64: bool = False,
+        event_changes: Mapping[str, Any] | None = None,
+    ) -> ApiResponse:
+        """One request and its answer. `content` is sent as JSON, `body` as it is."""
+        route, parameters = matched(method, path)
+        raw = body if body is not None else json.dumps(content).encode() if content is not None else b""
+        sent = {"content-type": "application/json"} if raw else {}
+        sent |= {"idempotency-key": key} if key is not None else {}
+        message = HTTPMessage()
+        for name, value in {**sent, **(headers or {})}.items():
+            message[name] = value
+        target = path + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        event = event_of(Request(method, target, message, raw), route, parameters, self._authorizer(route))
+        if as_base64:
+            event |= {"body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
+        event |= event_changes or {}
+        handler = importlib.import_module(f"functions.{route.folder}.app").lambda_handler
+        answer = answer_of(json.loads(json.dumps(handler(event, None))))  # as Lambda's runtime hands it on
+        told = ApiResponse(answer.status, dict(answer.headers), answer.body.decode())
+        hold_to_description(route, told)
+        return told
+
+    def _authorizer(self, route: Route) -> dict[str, Any] | None:
+        if route.authorizer == IAM:
+            return {"iam": {"accountId": "000000000000", "userArn": "arn:aws:sts::000000000000:assumed-role/tagging/x"}}
+        return {"jwt": {"claims": {"sub": self.account_id, **self.claims}, "scopes": list(route.scopes)}}
+
+
+def supporter(groups: object = "[billing-support]", name: str = "sam") -> Frontend:
+    """A person of support."""
+    return Frontend(name, {GROUPS_CLAIM: groups})
+
+
+def matched(method: str, path: str) -> tuple[Route, dict[str, str]]:
+    """The deployed route of a request; a path that is literally there comes first, as with API Gateway."""
+    for route in sorted(deployed(), key=lambda route: "{" in route.path):
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
+        if route.method == method and (found := re.fullmatch(pattern, path)):
+            return route, {name: urllib.parse.unquote(part) for name, part in found.groupdict().items()}
+    raise LookupError(f"{method} {path} is not deployed")
+
+
+def hold_to_description(route: Route, told: ApiResponse) -> None:
+    """The answer's status, type and body are described, and it holds nothing that is not."""
+    if route.path not in description()["paths"]:
+        return
+    operation = description()["paths"][route.path][route.method.lower()]
+    described = operation["responses"].get(str(told.status))
+    assert described, f"{route.method} {route.path} answered {told.status}, which is not described: {told.text}"
+    media_type = told.headers["content-type"].partition(";")[0]
+    assert media_type in described["content"], f"{told.status} as {media_type} is not described"
+    if media_type.endswith("json"):
+        check(json.loads(told.text), described["content"][media_type]["schema"], "answer")
+    if told.status >= 400:
+        problem = told.json
+        assert media_type == PROBLEM
+        assert problem["status"] == told.status
+        assert problem["detail"]
+        assert problem["type"].startswith("urn:imagetagger:problem:")
+    assert told.headers["cache-control"] == "no-store"
+
+
+_ANNOTATIONS = {"type", "title", "description", "examples", "default", "format"}
+
+
+def check(value: Any, schema: Mapping[str, Any], where: str) -> None:
+    """That a value is what a schema says; what the schema does not name is refused. It knows what our schemas say."""
+    if "$ref" in schema:
+        check(value, description()["components"]["schemas"][schema["$ref"].rpartition("/")[2]], where)
+        return
+    if "anyOf" in schema:
+        assert any(_fits(value, option, where) for option in schema["anyOf"]), f"{where} is {value!r}"
+        return
+    if wanted := schema.get("type"):
+        assert _TYPES[wanted](value), f"{where} is {value!r}, should be of type {wanted}"
+    for keyword, wanted in schema.items():
+        match keyword:
+            case "enum":
+                assert value in wanted, f"{where} is {value!r}"
+            case "const":
+                assert value == wanted, f"{where} is {value!r}"
+            case "required":
+                assert not set(wanted) - value.keys(), f"{where} lacks {set(wanted) - value.keys()}"
+            case "properties":
+                assert not value.keys() - wanted.keys(), f"{where} has {value.keys() - wanted.keys()}"
+                for name in value:
+                    check(value[name], wanted[name], f"{where}.{name}")
+            case "items":
+                for position, item in enumerate(value):
+                    check(item, wanted, f"{where}.{position}")
+            case "additionalProperties":
+                if isinstance(wanted, dict):
+                    for name in value:
+                        check(value[name], wanted, f"{where}.{name}")
+            case "pattern":
+                assert re.search(wanted, value), f"{where} is {value!r}"
+            case _:
+                assert keyword in _ANNOTATIONS, f"{where}: {keyword} is not understood here"
+    if schema.get("format") == "date-time":
+        assert datetime.fromisoformat(value).utcoffset() is not None, f"{where} is {value!r}"
+    if schema.get("format") == "date":
+        date.fromisoformat(value)
+
+
+def _fits(value: Any, schema: Mapping[str, Any], where: str) -> bool:
+    try:
+        check(value, schema, where)
+    except AssertionError:
+        return False
+    return True
+
+
+_TYPES = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "null": lambda value: value is None,
+}
+
+
+def operations() -> Iterable[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of every operation."""
+    for path, methods in description()["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
