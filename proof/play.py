@@ -14,7 +14,7 @@ from typing import Any
 
 from ledger.domain import catalogue
 from ledger.domain.catalogue import ProductKind
-from ledger.domain.errors import AccountSuspended, AlreadyRequested, InsufficientCredits, RequestRefused
+from ledger.domain.errors import AccountSuspended, CaseAlreadyOpen, InsufficientCredits, RequestRefused
 from ledger.domain.events import Event
 from ledger.domain.facts import RefundedItem
 from ledger.domain.ids import OrderId, PaymentId
@@ -355,7 +355,7 @@ class Play:
         paid = self._paid()
         if paid:
             payment_id = paid[pick % len(paid)]
-            with contextlib.suppress(AlreadyRequested):
+            with contextlib.suppress(CaseAlreadyOpen):
                 asked = refund_claim(reason, payment_id=payment_id, key=f"key_{len(self.store.kept)}")
                 self._decided(open_case(asked, self.store, POLICY, now=self.now))
 

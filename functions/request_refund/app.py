@@ -22,7 +22,7 @@ from ledger.api.requests import (
 )
 from ledger.api.responses.decisions import DecisionResponse
 from ledger.api.responses.refund_cases import CasePage, CaseResponse, UploadResponse, WithdrawalReceipt
-from ledger.domain.errors import AlreadyRequested, NotFound
+from ledger.domain.errors import CaseAlreadyOpen, NotFound
 from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence
 from ledger.usecases.refund_cases.cases import read_case
@@ -105,10 +105,8 @@ def declare(asked: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Respon
     )
     try:
         opened = open_case(declared, here.store, here.policy, now=here.now())
-    except AlreadyRequested as asked_before:
-        if asked_before.subject is None:
-            raise
-        opened = read_case(account_id, asked_before.subject, here.store)  # declared before: that one stands
+    except CaseAlreadyOpen as conflict:
+        opened = read_case(account_id, conflict.case_id, here.store)  # declared before: that one stands
     return Response(201, "application/json", _receipt(opened), {"location": f"/withdrawals/{opened.case_id}"})
 
 

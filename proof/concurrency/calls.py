@@ -6,8 +6,9 @@ from datetime import datetime
 
 from ledger.domain.errors import (
     AccountSuspended,
-    AlreadyRequested,
+    CaseAlreadyOpen,
     CaseClosed,
+    IdempotencyKeyReused,
     InsufficientCredits,
     NotFound,
     RequestRefused,
@@ -167,8 +168,10 @@ def perform(call: Call, store: Store, policy: PolicyParameters, gateway_of: Call
         return ("suspended", *refusal.holds)
     except InsufficientCredits as refusal:
         return ("only", refusal.spendable)
-    except AlreadyRequested as refusal:
-        return ("asked already", refusal.subject)
+    except CaseAlreadyOpen as refusal:
+        return ("asked already", refusal.case_id)
+    except IdempotencyKeyReused:
+        return ("asked already", None)
     except CaseClosed:
         return ("closed",)
     except NotFound:

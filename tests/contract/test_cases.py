@@ -11,9 +11,10 @@ from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.errors import (
     AccountSuspended,
-    AlreadyRequested,
     BillingError,
+    CaseAlreadyOpen,
     CaseClosed,
+    IdempotencyKeyReused,
     InsufficientCredits,
     NotFound,
     ProviderRefused,
@@ -159,7 +160,7 @@ def test_the_same_key_answers_as_before_and_for_another_body_refuses(any_store: 
     assert ask(any_store, refund_claim(), minute=61) == replace(case, version=1)
     decide(any_store, case, NO)
     assert ask(any_store, refund_claim(), minute=90).state is CaseState.DECLINED
-    with pytest.raises(AlreadyRequested, match="use a new one"):
+    with pytest.raises(IdempotencyKeyReused, match="use a new one"):
         ask(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE))
     other = ask(any_store, refund_claim(account_id=BEN, payment_id=PaymentId("stripe:pi_ben")))
     assert other.case_id != case.case_id
@@ -170,9 +171,9 @@ def test_there_is_one_open_case_for_each_purchase_and_reason_whatever_the_key_or
     tell(any_store, paid(), says(names=(PI, CH)))
     case = ask(any_store, refund_claim())
     for number, name in enumerate((PI, CH)):
-        with pytest.raises(AlreadyRequested) as refusal:
+        with pytest.raises(CaseAlreadyOpen) as refusal:
             ask(any_store, refund_claim(key=f"other_{number}", payment_id=name))
-        assert refusal.value.subject == case.case_id
+        assert refusal.value.case_id == case.case_id
     assert ask(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_3")).case_id != case.case_id
     assert len(account(any_store).cases) == 2
 
@@ -273,7 +274,7 @@ def test_a_decision_is_carried_out_once_under_its_key_whatever_became_of_it_sinc
         assert (again.state, again.approvals) == (CaseState.IN_REVIEW, 1)
     assert is_at(any_store, case) is CaseState.IN_REVIEW
     for verdict, actor in ((NO, "sam"), (HALF, "eve")):
-        with pytest.raises(AlreadyRequested, match="use a new one"):
+        with pytest.raises(IdempotencyKeyReused, match="use a new one"):
             decide(any_store, case, verdict, actor=actor, key="click_1")
     assert decide(any_store, case, HALF, minute=91, key="click_3").approvals == 2
     assert is_at(any_store, case) is CaseState.APPROVED
@@ -349,7 +350,7 @@ def test_a_withdrawal_is_declared_then_confirmed_and_decided_once(any_store: Sto
     declared = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
     case = ask(any_store, declared)
     assert (is_at(any_store, case), case.decision, list(outbox(any_store))) == (CaseState.DECLARED, None, [])
-    with pytest.raises(AlreadyRequested):
+    with pytest.raises(CaseAlreadyOpen):
         ask(any_store, replace(declared, key="key_2"))
     confirmed = confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=at(62))
     assert confirmed.confirmed_at == at(62)
@@ -557,7 +558,7 @@ def test_an_order_is_made_once_for_a_key(any_store: Store) -> None:
     again = order(any_store, request(), provider, now=LATER + timedelta(hours=1))
     assert (again.order_id, again.checkout, again.made_at) == (made.order_id, made.checkout, LATER)
     assert len(provider.calls) == 1
-    with pytest.raises(AlreadyRequested):
+    with pytest.raises(IdempotencyKeyReused):
         order(any_store, request(currency="EUR"), provider)
     assert order(any_store, request(key="key_2"), provider).order_id != made.order_id
 

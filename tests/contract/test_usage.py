@@ -6,7 +6,7 @@ import pytest
 
 from ledger.domain.accounts import Account
 from ledger.domain.entries import Entry, EntryKind
-from ledger.domain.errors import AlreadyRequested, InsufficientCredits, NotFound
+from ledger.domain.errors import IdempotencyKeyReused, InsufficientCredits, NotFound
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
@@ -44,7 +44,7 @@ def test_a_failed_run_gives_back_what_it_drew_once(any_store: Store) -> None:
     assert failed[0] == failed[1]
     assert {lot.remaining for lot in account(any_store).lots.values()} == {1000}
     assert kinds(any_store).count(EntryKind.RETURN) == 2
-    with pytest.raises(AlreadyRequested, match="drew 1200"):
+    with pytest.raises(IdempotencyKeyReused, match="drew 1200"):
         draw_credits(ADA, "run_1", 1, any_store, now=LATER)
 
 

@@ -257,7 +257,7 @@ def test_evidence_is_uploaded_by_a_form_that_only_fits_one_file(world: World) ->
 def test_a_withdrawal_is_declared_then_confirmed_and_has_its_receipt(world: World) -> None:
     """Two steps. Nothing happens at the first; the second is decided at once; asked again, the same."""
     order_id = world.ada.post("/orders", ORDER, key="k1").json["order_id"]
-    world.pays(PaymentId("stripe:pi_eu"), ADA, claim=f"order/{order_id}", paid_minor=1800)
+    world.pays(PaymentId("stripe:pi_eu"), ADA, fulfilment_key=f"order/{order_id}", paid_minor=1800)
     declared = world.ada.post("/withdrawals", {"purchase_id": "stripe:pi_eu"}, key="k1")
     assert (declared.status, declared.json["case"]["state"]) == (201, "declared")
     assert declared.json["would_be"]["outcome"] == "approve"

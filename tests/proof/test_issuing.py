@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from ledger.domain.errors import (
-    AlreadyRequested,
+    CaseAlreadyOpen,
     CaseClosed,
     InsufficientCredits,
     ProviderRefused,
@@ -130,8 +130,8 @@ def test_requests_under_different_keys_at_once_open_one_case(real_store: DynamoD
         wishes = [wish_for(settled, RefundReason.MISTAKEN_RENEWAL, f"key_{key}") for key in range(4)]
         answers = at_once([patiently(lambda wanted=wanted: ask(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
         (case,) = (answer for answer in answers if isinstance(answer, RefundCase))
-        refused = [answer for answer in answers if isinstance(answer, AlreadyRequested)]
-        assert [refusal.subject for refusal in refused] == [case.case_id] * 3
+        refused = [answer for answer in answers if isinstance(answer, CaseAlreadyOpen)]
+        assert [refusal.case_id for refusal in refused] == [case.case_id] * 3
         assert approved_minor(real_store, settled.payment_id) == [2000]
     assert_sound(real_store)
 

@@ -10,9 +10,10 @@ from ledger.api.gateway_event import UnreadableBody
 from ledger.api.responses.problems import FieldProblem, Problem
 from ledger.domain.errors import (
     AccountSuspended,
-    AlreadyRequested,
     BillingError,
+    CaseAlreadyOpen,
     ConfigurationError,
+    IdempotencyKeyReused,
     InsufficientCredits,
     InvalidRequest,
     NotFound,
@@ -51,10 +52,10 @@ def _problem_of(error: BillingError) -> Response[Any]:
             return problem(403, "forbidden", str(error))
         case NotFound():
             return problem(404, "not-found", str(error))
-        case AlreadyRequested(subject=None):
+        case IdempotencyKeyReused():
             return problem(422, "idempotency-key-reused", str(error))
-        case AlreadyRequested():
-            return problem(409, "case-open", str(error), case_id=error.subject)
+        case CaseAlreadyOpen():
+            return problem(409, "case-open", str(error), case_id=error.case_id)
         case UnreadableBody():
             return problem(error.status, error.name, str(error))
         case InvalidRequest():

@@ -11,7 +11,8 @@
     ├── Refused                a request can't be carried out as things stand: the message says why
     │   ├── NotFound           nothing of that name is this account's
     │   ├── Invalid            a field has a value that can't be: says which, and what could
-    │   ├── AlreadyRequested       the Idempotency-Key stands for another request, or such a case is open
+    │   ├── IdempotencyKeyReused  the Idempotency-Key, or the run id, belongs to another request
+    │   ├── CaseAlreadyOpen        a case about the same purchase and reason is open
     │   └── CaseClosed         the case is in a state from which there is no way there
     ├── ProviderRefused        a provider said no, clearly: it was not done; `code` says why
     ├── ProviderUnavailable    a provider did not answer, or not clearly: ask again, look before sending again
@@ -86,12 +87,16 @@ class InvalidRequest(RequestRefused):
         self.field = f"{part}.{field}" if field else part
 
 
-class AlreadyRequested(RequestRefused):
-    """The Idempotency-Key stands for another request, or a case of this kind is open: `subject` is its id."""
+class IdempotencyKeyReused(RequestRefused):
+    """The Idempotency-Key, or the run id, belongs to another request."""
 
-    def __init__(self, message: str, subject: str | None = None) -> None:
-        super().__init__(message)
-        self.subject = subject
+
+class CaseAlreadyOpen(RequestRefused):
+    """A case about the same purchase and reason is open: `case_id` is its id."""
+
+    def __init__(self, case_id: str) -> None:
+        super().__init__(f"Case {case_id} about this purchase, for this reason, is open.")
+        self.case_id = case_id
 
 
 class CaseClosed(RequestRefused):

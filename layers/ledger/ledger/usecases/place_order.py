@@ -12,7 +12,7 @@ from ledger.domain.accounts import Account
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.errors import (
     AccountSuspended,
-    AlreadyRequested,
+    IdempotencyKeyReused,
     InvalidRequest,
     NotFound,
     RequestRefused,
@@ -61,7 +61,7 @@ def place_order(
 ) -> Order:
     """Make the order, then its checkout. The same request under the same key gives the same order.
 
-    Raises Invalid (what can't be sold so, and what could), AccountSuspended, AlreadyRequested, ProviderRefused,
+    Raises Invalid (what can't be sold so, and what could), AccountSuspended, IdempotencyKeyReused, ProviderRefused,
     ProviderUnavailable (ask again with the same key).
     """
     order = _stored(request, store, catalogue, policy_version, now)
@@ -111,7 +111,7 @@ def _stored(request: OrderRequest, store: Store, catalogue: Catalogue, policy_ve
         known = store.read(keys)
         if answered := known.document(answered_at, IdempotencyRecord):
             if answered.fingerprint != request.fingerprint:
-                raise AlreadyRequested("This Idempotency-Key stands for another request: use a new one.")
+                raise IdempotencyKeyReused("This Idempotency-Key stands for another request: use a new one.")
             # A batch is no snapshot: a twin may have made the order after it was read, before the key was.
             return known.order(order_id) or _read(order_id, store)
         account = known.accounts.get(request.account_id) or Account(account_id=request.account_id)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
-from ledger.domain.errors import AlreadyRequested, NotFound, NotSpendable, StoreUnavailable
+from ledger.domain.errors import IdempotencyKeyReused, NotFound, NotSpendable, StoreUnavailable
 from ledger.domain.ids import AccountId
 from ledger.domain.lots import Lot
 from ledger.domain.runs import FailedRun, Run
@@ -26,7 +26,8 @@ def draw_credits(
 ) -> Run:
     """Draw a run's credits, whole or not at all. The same run again draws nothing and answers what it drew.
 
-    Raises AccountSuspended, InsufficientCredits, AlreadyRequested (the run drew another number); then nothing is drawn.
+    Raises AccountSuspended, InsufficientCredits, IdempotencyKeyReused (the run drew another number). Then nothing is
+    drawn.
     """
     keys = Keys(accounts=frozenset({account_id}), runs=frozenset({(account_id, run_id)}))
     for _ in attempts():
@@ -57,7 +58,7 @@ def draw_credits(
 
 def _same_run(run: Run, credits_: int) -> Run:
     if sum(run.drawn.values()) != credits_:
-        raise AlreadyRequested(
+        raise IdempotencyKeyReused(
             f"Run {run.run_id} drew {sum(run.drawn.values())} credits: give this run an id of its own."
         )
     return run

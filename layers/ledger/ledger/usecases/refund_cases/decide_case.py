@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ledger.domain.audit import AuditRecord
 from ledger.domain.disputes import disputed
-from ledger.domain.errors import AlreadyRequested, CaseClosed, RequestRefused
+from ledger.domain.errors import CaseClosed, IdempotencyKeyReused, RequestRefused
 from ledger.domain.facts import RefundApproved, RefundDeclined, RefundedItem
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import derived_id
@@ -71,7 +71,7 @@ def decide_case(
     could not be told from a person who decides the same anew.
 
     Raises NotFound; CaseClosed: it is decided otherwise, or not in review; Refused: more than can be refunded, or a
-    dispute is open; AlreadyRequested: the key stands for another decision.
+    dispute is open; IdempotencyKeyReused: the key stands for another decision.
     """
     account_id = account_of_case(case_id, store)
     answered_at = idempotency_key(account_id, DECISIONS_ROUTE, key) if key else None
@@ -82,7 +82,7 @@ def decide_case(
         if answered_at:
             answered = store.read(Keys(documents=frozenset({answered_at}))).document(answered_at, IdempotencyRecord)
             if answered and answered.fingerprint != answer.fingerprint:
-                raise AlreadyRequested("This Idempotency-Key stands for another request: use a new one.")
+                raise IdempotencyKeyReused("This Idempotency-Key stands for another request: use a new one.")
             if answered:
                 return read_case(account_id, case_id, store)
         case, context = read_case_context(account_id, case_id, store)

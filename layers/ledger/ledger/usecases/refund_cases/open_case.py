@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ledger.domain.errors import AlreadyRequested, NotFound
+from ledger.domain.errors import CaseAlreadyOpen, IdempotencyKeyReused, NotFound
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, PaymentId, derived_id
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence, mismatches, open_case_key
@@ -41,8 +41,8 @@ class RefundClaim:
 def open_case(claim: RefundClaim, store: Store, policy: PolicyParameters, *, now: datetime) -> RefundCase:
     """Open a case and decide it at once if it is clear. The same wish under the same key is answered as before.
 
-    Raises NotFound (no such purchase of this account), AlreadyRequested (the key stands for another request, or such a
-    case is open: `subject` is its id). At most five round trips.
+    Raises NotFound (no such purchase of this account), IdempotencyKeyReused (the key belongs to another
+    request), CaseAlreadyOpen. At most five round trips.
     """
     case_id = derived_id("case", claim.account_id, claim.route, claim.key)
     answered_at = idempotency_key(claim.account_id, claim.route, claim.key)
@@ -57,14 +57,14 @@ def open_case(claim: RefundClaim, store: Store, policy: PolicyParameters, *, now
         )
         if answered := known.document(answered_at, IdempotencyRecord):
             if answered.fingerprint != claim.fingerprint:
-                raise AlreadyRequested("This Idempotency-Key stands for another request: use a new one.")
+                raise IdempotencyKeyReused("This Idempotency-Key stands for another request: use a new one.")
             return read_case(claim.account_id, answered.subject, store, known)
         context = case_context_in(claim.account_id, claim.payment_id, known)
         marked = open_case_key(context.purchase.payment_id, claim.reason)
         if open_id := next((open_id for open_id, other in context.account.cases.items() if other == marked), None):
             if open_id == case_id:
                 continue  # this very request was carried out while its parts were read
-            raise AlreadyRequested(f"Case {open_id} about this purchase, for this reason, is open.", open_id)
+            raise CaseAlreadyOpen(open_id)
         case = RefundCase(
             case_id=case_id,
             account_id=claim.account_id,
