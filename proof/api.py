@@ -58,7 +58,7 @@ RULES = (
     "It is missing: say how much to",
     "is not sold",
     "has no price in",
-    "is out of date: show",
+    "is out of date. Show",
     "There are several: name one of",
     "Should be a country's code of ISO 3166-1",
     "it has a control character in it",

@@ -45,6 +45,10 @@ class Account:
         """Credits that should have been taken back but were already used."""
         return sum(lot.owed for lot in self.lots.values())
 
+    @property
+    def lots_in_draw_order(self) -> tuple[Lot, ...]:
+        return tuple(sorted(self.lots.values(), key=lambda lot: lot.draw_order))
+
     def spendable(self, now: datetime, *, is_debt_withheld: bool = False) -> int:
         """What a run may draw at this instant: nothing while suspended, nothing frozen, nothing lapsed.
 
@@ -55,9 +59,9 @@ class Account:
         return max(0, sum(lot.spendable(now) for lot in self.lots.values()) - is_debt_withheld * self.shortfall)
 
     def draw(self, credits_: int, now: datetime, *, is_debt_withheld: bool = False) -> tuple[Lot, ...]:
-        """The lots after a draw: the one that expires first gives first, packs last, then the older name.
+        """Return the lots that a draw changes, as they are after it. Lots are drawn in the order of `Lot.draw_order`.
 
-        Raises AccountSuspended or InsufficientCredits; then nothing is drawn.
+        Raise AccountSuspended or InsufficientCredits; then nothing is drawn.
         """
         if credits_ <= 0:
             raise ValueError(f"a draw takes at least 1 credit, not {credits_}")
@@ -67,13 +71,9 @@ class Account:
         if credits_ > spendable:
             raise InsufficientCredits(credits_, spendable)
         drawn = []
-        for lot in sorted(self.lots.values(), key=_draw_order):
+        for lot in self.lots_in_draw_order:
             part = min(credits_, lot.spendable(now))
             if part:
                 drawn.append(lot.draw(part))
                 credits_ -= part
         return tuple(drawn)
-
-
-def _draw_order(lot: Lot) -> tuple[bool, float, str]:
-    return (lot.expires_at is None, lot.expires_at.timestamp() if lot.expires_at else 0.0, lot.lot_id)

@@ -1,11 +1,11 @@
 """Events: what a provider's notification says, in provider-neutral terms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.facts import Fact, PaymentSettled
 from ledger.domain.ids import AccountId, OrderId, PaymentId
-from ledger.domain.receipts import ParkReason
+from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.subscriptions import Subscription
 
 
@@ -33,9 +33,24 @@ class Event:
     facts: tuple[Fact, ...] = ()
     payment: PaymentSettled | None = None  # its account is filled in once found
     subscription: Subscription | None = None
-    parked: ParkReason | None = None
-    detail: str = ""  # beside `parked`: what was found, for the person who releases it
+    not_bookable: NotBookable | None = None  # None: translation found no obstacle
 
     @property
     def cause(self) -> str:
         return f"{self.provider}:{self.event_id}"
+
+    @property
+    def parked(self) -> ParkReason | None:
+        return self.not_bookable.reason if self.not_bookable else None
+
+    @property
+    def detail(self) -> str:
+        return self.not_bookable.detail if self.not_bookable else ""
+
+    def with_account(self, account_id: AccountId) -> "Event":
+        """Return the event with this account on its payment or subscription."""
+        return replace(
+            self,
+            payment=self.payment and replace(self.payment, account_id=account_id),
+            subscription=self.subscription and replace(self.subscription, account_id=account_id),
+        )

@@ -40,6 +40,13 @@ class Lot:
         """Credits that should have been taken back but were already used."""
         return self.refund_target + self.dispute_target - self.refunded - self.disputed
 
+    @property
+    def draw_order(self) -> tuple[bool, float, str]:
+        """Sort lots by this key in the order in which they are drawn: the one that expires first, those that never
+        expire last, then by id.
+        """
+        return (self.expires_at is None, self.expires_at.timestamp() if self.expires_at else 0.0, self.lot_id)
+
     def has_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 

@@ -37,6 +37,14 @@ class ParkReason(StrEnum):
     PERIOD_ALREADY_PAID = "period_already_paid"
 
 
+@dataclass(frozen=True, slots=True)
+class NotBookable:
+    """Why a genuine event can't be booked now. Its event is parked under this reason."""
+
+    reason: ParkReason
+    detail: str = ""  # what was found, for the support person who releases it; no personal data
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """Proof that an event was heard, kept for ever. Only a parked one keeps the body, until it is released."""

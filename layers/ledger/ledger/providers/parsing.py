@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from ledger.domain.errors import InvalidBody
 from ledger.domain.facts import PaidLine
-from ledger.domain.receipts import ParkReason
+from ledger.domain.receipts import NotBookable, ParkReason
 
 Json = Mapping[str, Any]
 
@@ -38,12 +38,12 @@ _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
-class CannotTranslate(Exception):
-    """A genuine event that can't be booked. It never leaves `translate`: there it becomes a parked event."""
+class EventNotBookable(Exception):
+    """Raised inside `translate`, which catches it: the event is genuine but can't be booked, so it is parked."""
 
     def __init__(self, reason: ParkReason, detail: str) -> None:
-        self.reason = reason
-        self.detail = detail
+        super().__init__(f"{reason}: {detail}")
+        self.not_bookable = NotBookable(reason, detail)
 
 
 def notification(body: bytes, id_field: str, type_field: str) -> Json:

@@ -8,39 +8,46 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import Cursor, DocumentKey
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.transaction import attempts
-from ledger.usecases.usage import lot_changes, overtaken
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+from ledger.usecases.usage import lot_changes
 
 _EXPIRY_CURSOR = DocumentKey("JOB", "CURSOR#expire_credits")
-_BEFORE_THE_FIRST_RUN = timedelta(days=31)  # a job that never came to its end has no cursor, and lapses behind it
-
-
-def expire_account(account_id: AccountId, store: Store, *, now: datetime) -> int:
-    """Write down what has lapsed on an account. It could not be spent any more anyway. Returns the credits."""
-    for _ in attempts():
-        account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
-        lapsed = [lot for lot in account.lots.values() if lot.has_expired(now)] if account else []
-        if account is None or not lapsed:
-            return 0
-        after = [lot.expire() for lot in lapsed]
-        if all(lot == account.lots[lot.lot_id] and not lot.is_closed(now) for lot in after):
-            return 0
-        if store.commit(lot_changes(account, account.lots, after, None, "expiry", now)) is None:
-            return sum(lot.remaining for lot in lapsed)
-    raise overtaken("expiry", account_id)
+_FIRST_RUN_LOOKBACK = timedelta(days=31)  # without a cursor the job has never finished: start this far in the past
 
 
 def expire_credits(store: Store, *, now: datetime) -> Mapping[AccountId, int]:
-    """Write down every lapse since the last time this was done. Returns the credits that lapsed, by account."""
+    """Book every expiry since the last complete run of this job. Return the credits that expired, by account."""
     cursor = store.read(Keys(documents=frozenset({_EXPIRY_CURSOR}))).document(_EXPIRY_CURSOR, Cursor)
-    days = _days(cursor.done_until if cursor else now - _BEFORE_THE_FIRST_RUN, now)
+    days = _days(cursor.done_until if cursor else now - _FIRST_RUN_LOOKBACK, now)
     accounts = {account_id for day in days for account_id in store.expiring(day)}
     expired = {account_id: expire_account(account_id, store, now=now) for account_id in sorted(accounts)}
     store.commit(Commit(documents=(DocumentChange(_EXPIRY_CURSOR, Cursor(done_until=now), None),)))
     return {account_id: credits_ for account_id, credits_ in expired.items() if credits_}
 
 
+def expire_account(account_id: AccountId, store: Store, *, now: datetime) -> int:
+    """Book the expiry of an account's expired lots. Return the number of credits that expired.
+
+    Expired credits can't be spent, whether their expiry is booked or not. Raise StoreUnavailable after too many
+    conflicts.
+    """
+
+    def attempt() -> int | Retry:
+        account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
+        if account is None:
+            return 0
+        before = [lot for lot in account.lots.values() if lot.has_expired(now)]
+        after = [lot.expire() for lot in before]
+        if before == after and not any(lot.is_closed(now) for lot in after):
+            return 0
+        if store.commit(lot_changes(account, account.lots, after, None, "expiry", now)) is not None:
+            return CONFLICT
+        return sum(lot.remaining for lot in before)
+
+    return run_transaction(attempt, f"expiry of credits of {account_id}")
+
+
 def _days(since: datetime, until: datetime) -> Iterable[date]:
-    """The days from the one before `since`: the index may lag behind."""
+    """Return the days from the one before `since` to `until`. The index of expiries may lag, so one day overlaps."""
     first = since.date() - timedelta(days=1)
     return (first + timedelta(days=number) for number in range((until.date() - first).days + 1))

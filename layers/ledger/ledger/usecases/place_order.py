@@ -1,7 +1,8 @@
-"""Orders: what is offered and accepted is written down before any payment, then the provider makes its checkout.
+"""Place an order: store its terms before any payment, then have the provider create its checkout.
 
-order ──► stored, with its terms and consent ──► checkout made by the provider ──► checkout stored
-A request that broke off anywhere is finished by asking again with the same Idempotency-Key.
+order ──► stored with its terms and consent ──► checkout created by the provider ──► checkout stored
+
+A request that failed at any step is completed by repeating it with the same Idempotency-Key.
 """
 
 from collections.abc import Callable
@@ -12,29 +13,27 @@ from ledger.domain.accounts import Account
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.errors import (
     AccountSuspended,
-    IdempotencyKeyReused,
     InvalidRequest,
     NotFound,
     RequestRefused,
-    StoreUnavailable,
 )
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, derived_id
-from ledger.domain.orders import Consent, Order
+from ledger.domain.orders import Checkout, Consent, Order
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import idempotency_key
 from ledger.ports.gateway import Gateway
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.transaction import ATTEMPTS, attempts
+from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
 
 ORDERS_ROUTE = "orders"
-"""The route under which an Idempotency-Key of an order counts."""
+"""The route of the Idempotency-Keys of orders: one key counts for one account and one route."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
-    """What a customer wants to buy, and what was agreed."""
+    """What a customer requests to buy, and the terms that the customer accepted."""
 
     account_id: AccountId
     provider: str
@@ -45,7 +44,7 @@ class OrderRequest:
     policy_version: str
     consent: Consent | None
     key: str  # the Idempotency-Key
-    fingerprint: str  # of what was asked under it
+    fingerprint: str  # of the request's body
 
 
 def place_order(
@@ -59,87 +58,108 @@ def place_order(
     cancel_url: str,
     now: datetime,
 ) -> Order:
-    """Make the order, then its checkout. The same request under the same key gives the same order.
+    """Store the order, then have the provider create its checkout. Return the order with its checkout.
 
-    Raises Invalid (what can't be sold so, and what could), AccountSuspended, IdempotencyKeyReused, ProviderRefused,
-    ProviderUnavailable (ask again with the same key).
+    The same request under the same Idempotency-Key returns the same order. Raise InvalidRequest (what can't be sold,
+    and what can), RequestRefused (the product is no longer sold), AccountSuspended, IdempotencyKeyReused,
+    ProviderRefused, or ProviderUnavailable or StoreUnavailable: repeat the request with the same key.
     """
-    order = _stored(request, store, catalogue, policy_version, now)
+    order = _store_order(request, store, catalogue, policy_version, now)
     if order.checkout:
         return order
     product = catalogue.product(order.product_id)
     if product is None:
-        raise RequestRefused(f"{order.product_id} is not sold any more.")
+        raise RequestRefused(f"{order.product_id} is no longer sold.")
     checkout = gateway_of(order.provider).make_checkout(order, product, success_url=success_url, cancel_url=cancel_url)
-    for _ in attempts():
-        made = replace(order, checkout=checkout)
-        if store.commit(Commit(order=made)) is None:
-            return made
-        order = _read(order.order_id, store)
-        if order.checkout:
-            return order  # the same request, carried out twice at once: the first one's page stands
-    raise StoreUnavailable(f"{order.order_id}: overtaken {ATTEMPTS} times by other writers")
+    return _store_checkout(order, checkout, store)
 
 
 def confirm_consent(order_id: OrderId, confirmation_id: str, store: Store) -> Order:
-    """Record that the consent was confirmed on a durable medium: the id of the message. Again changes nothing.
+    """Record that the consent was confirmed on a durable medium. Return the order. A repetition changes nothing.
 
-    Raises NotFound; Refused: nothing was consented to.
+    `confirmation_id` is the id of the message to the customer. Raise NotFound if there is no such order,
+    RequestRefused if the order has no consent, StoreUnavailable after too many conflicts.
     """
-    for _ in attempts():
-        order = _read(order_id, store)
+
+    def attempt() -> Order | Retry:
+        order = _read_order(order_id, store)
         if order.consent is None:
             raise RequestRefused(f"Order {order_id} has no consent that could be confirmed.")
         if order.consent.confirmation_id:
             return order
         confirmed = replace(order, consent=replace(order.consent, confirmation_id=confirmation_id))
-        if store.commit(Commit(order=confirmed)) is None:
-            return confirmed
-    raise StoreUnavailable(f"{order_id}: overtaken {ATTEMPTS} times by other writers")
+        return confirmed if store.commit(Commit(order=confirmed)) is None else CONFLICT
+
+    return run_transaction(attempt, f"order {order_id}")
 
 
-def _stored(request: OrderRequest, store: Store, catalogue: Catalogue, policy_version: str, now: datetime) -> Order:
-    """The order as it is stored: made now, or by an earlier try of the same request."""
+def _store_order(
+    request: OrderRequest, store: Store, catalogue: Catalogue, policy_version: str, now: datetime
+) -> Order:
+    """Store the order, and return it. Return the stored order if this request was carried out before."""
     order_id = OrderId(derived_id("ord", request.account_id, ORDERS_ROUTE, request.key))
-    answered_at = idempotency_key(request.account_id, ORDERS_ROUTE, request.key)
+    record_key = idempotency_key(request.account_id, ORDERS_ROUTE, request.key)
     keys = Keys(
         accounts=frozenset({request.account_id}),
         fulfilment_keys=frozenset({f"order/{order_id}"}),
-        documents=frozenset({answered_at}),
+        documents=frozenset({record_key}),
     )
-    for _ in attempts():
-        known = store.read(keys)
-        if answered := known.document(answered_at, IdempotencyRecord):
-            if answered.fingerprint != request.fingerprint:
-                raise IdempotencyKeyReused("This Idempotency-Key stands for another request: use a new one.")
-            # A batch is no snapshot: a twin may have made the order after it was read, before the key was.
-            return known.order(order_id) or _read(order_id, store)
-        account = known.accounts.get(request.account_id) or Account(account_id=request.account_id)
+
+    def attempt() -> Order | Retry:
+        stored = store.read(keys)
+        if result_under_key(stored, record_key, request.fingerprint):
+            # A read of several items is not a snapshot: the same request may have stored the order after the order was
+            # read and before the idempotency record was read.
+            return stored.order(order_id) or _read_order(order_id, store)
+        account = stored.accounts.get(request.account_id) or Account(account_id=request.account_id)
         if account.holds:
             raise AccountSuspended(tuple(sorted(account.holds)))
-        order = _offer(request, order_id, catalogue, policy_version, now)
-        answer = IdempotencyRecord(fingerprint=request.fingerprint, subject=order_id, at=now)
-        if store.commit(Commit(order=order, documents=(DocumentChange(answered_at, answer),))) is None:
-            return replace(order, version=1)
-    raise StoreUnavailable(f"{order_id}: overtaken {ATTEMPTS} times by other writers")
+        order = _new_order(request, order_id, catalogue, policy_version, now)
+        record = IdempotencyRecord(fingerprint=request.fingerprint, subject=order_id, at=now)
+        refusal = store.commit(Commit(order=order, documents=(DocumentChange(record_key, record),)))
+        return replace(order, version=1) if refusal is None else CONFLICT
+
+    return run_transaction(attempt, f"order {order_id}")
 
 
-def _offer(request: OrderRequest, order_id: OrderId, catalogue: Catalogue, policy_version: str, now: datetime) -> Order:
-    """The terms, if what is asked for can be sold so."""
+def _store_checkout(order: Order, checkout: Checkout, store: Store) -> Order:
+    """Store the order's checkout, and return the order. If the order has a checkout by then, the stored one counts.
+
+    The first commit is made without reading: the order was stored or read before the provider was called.
+    """
+    with_checkout = replace(order, checkout=checkout)
+    if store.commit(Commit(order=with_checkout)) is None:
+        return with_checkout
+
+    def attempt() -> Order | Retry:
+        stored = _read_order(order.order_id, store)
+        if stored.checkout:
+            return stored  # the same request was carried out twice at the same time
+        with_checkout = replace(stored, checkout=checkout)
+        return with_checkout if store.commit(Commit(order=with_checkout)) is None else CONFLICT
+
+    return run_transaction(attempt, f"order {order.order_id}")
+
+
+def _new_order(
+    request: OrderRequest, order_id: OrderId, catalogue: Catalogue, policy_version: str, now: datetime
+) -> Order:
+    """Return the order with the terms of the catalogue. Raise InvalidRequest if it can't be sold as requested."""
     product = catalogue.product(request.product_id)
     if product is None:
         sold = ", ".join(sorted(catalogue.products))
-        raise InvalidRequest("product_id", f"{request.product_id} is not sold: {sold} are.")
+        raise InvalidRequest("product_id", f"{request.product_id} is not sold. Products: {sold}.")
     if request.currency not in product.prices:
         priced = ", ".join(sorted(product.prices))
         raise InvalidRequest(
-            "currency", f"{product.product_id} has no price in {request.currency}: it has in {priced}."
+            "currency", f"{product.product_id} has no price in {request.currency}. Currencies: {priced}."
         )
     if not product.price_ids.get(request.provider):
         raise InvalidRequest("provider", f"{product.product_id} is not sold through {request.provider}.")
     if request.policy_version != policy_version:
         raise InvalidRequest(
-            "policy_version", f"{request.policy_version} is out of date: show {policy_version}, ask again."
+            "policy_version",
+            f"{request.policy_version} is out of date. Show {policy_version} to the customer, then repeat.",
         )
     return Order(
         order_id=order_id,
@@ -156,7 +176,8 @@ def _offer(request: OrderRequest, order_id: OrderId, catalogue: Catalogue, polic
     )
 
 
-def _read(order_id: OrderId, store: Store) -> Order:
+def _read_order(order_id: OrderId, store: Store) -> Order:
+    """Read an order. Raise NotFound if there is none."""
     order = store.read(Keys(fulfilment_keys=frozenset({f"order/{order_id}"}))).order(order_id)
     if order is None:
         raise NotFound(f"There is no order {order_id}.")

@@ -1,11 +1,12 @@
-"""Optimistic transactions: read, decide, commit; if another writer came first, start again.
+"""Optimistic transactions: read, decide, commit. If another writer committed first, start again.
 
 Every use-case that reads before it writes runs here, so there is one retry loop and one Idempotency-Key check.
 
-    attempt ──► a result                    it is returned
-       └──► Retry.CONFLICT ──► pause ──► attempt again, at most ATTEMPTS times ──► StoreUnavailable
+    attempt ──► a result                    return it
+       └──► CONFLICT ──► pause ──► attempt again, at most ATTEMPTS times in all ──► StoreUnavailable
 """
 
+import random
 from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Final, TypeVar
@@ -18,12 +19,15 @@ from ledger.ports.reads import Snapshot
 
 T = TypeVar("T")
 
-ATTEMPTS = 12
-"""How often a use-case is attempted before its caller is asked to repeat the request."""
+ATTEMPTS: Final = 12
+"""How often a use-case is attempted before its caller must repeat the request."""
+
+PAUSE_LIMIT_S: Final = 0.4
+"""The longest pause between two attempts, in seconds."""
 
 
 class Retry(Enum):
-    """What an attempt returns when what it read has changed since: another writer committed first."""
+    """The result of an attempt whose commit was refused: another writer changed what the attempt had read."""
 
     CONFLICT = "conflict"
 
@@ -31,26 +35,34 @@ class Retry(Enum):
 CONFLICT: Final = Retry.CONFLICT
 
 
-def run_transaction(attempt: Callable[[], T | Retry], subject: str) -> T:
+def run_transaction(
+    attempt: Callable[[], T | Retry],
+    subject: str,
+    *,
+    sleep: Callable[[float], object] | None = None,
+    random_between: Callable[[float, float], float] = random.uniform,
+) -> T:
     """Call `attempt` until it returns something other than CONFLICT, and return that.
 
-    An attempt reads anew each time and commits under the versions that it read. `subject` names what is written, for
-    the error. Raises StoreUnavailable after ATTEMPTS conflicts: nothing was written, and the request can be repeated.
+    Each attempt must read again, and must commit under the versions that it read. `subject` names what is written, for
+    the error message. Raise StoreUnavailable after ATTEMPTS conflicts: nothing was written, and the caller can repeat
+    the request.
     """
     for number in range(ATTEMPTS):
-        pause_before(number, limit_s=0.4)
+        pause_before(number, limit_s=PAUSE_LIMIT_S, sleep=sleep, random_between=random_between)
         result = attempt()
         if not isinstance(result, Retry):
             return result
     raise StoreUnavailable(f"{subject}: {ATTEMPTS} attempts conflicted with other writers of the same items")
 
 
-def result_under_key(known: Snapshot, key: DocumentKey, fingerprint: str) -> str | None:
-    """Return the id of what the request under this Idempotency-Key created; None: it was not carried out yet.
+def result_under_key(stored: Snapshot, key: DocumentKey, fingerprint: str) -> str | None:
+    """Return the id of what the request under this Idempotency-Key created. Return None if it was not carried out yet.
 
-    `known` must contain the record's key. Raises IdempotencyKeyReused if the key belongs to another request.
+    `stored` must be the result of a read that included `key`. Raise IdempotencyKeyReused if the key belongs to a
+    request with another fingerprint.
     """
-    record = known.document(key, IdempotencyRecord)
+    record = stored.document(key, IdempotencyRecord)
     if record is None:
         return None
     if record.fingerprint != fingerprint:
@@ -61,5 +73,5 @@ def result_under_key(known: Snapshot, key: DocumentKey, fingerprint: str) -> str
 def attempts() -> Iterator[int]:
     """Yield attempt numbers, with a pause before each but the first."""
     for number in range(ATTEMPTS):
-        pause_before(number, limit_s=0.4)
+        pause_before(number, limit_s=PAUSE_LIMIT_S)
         yield number

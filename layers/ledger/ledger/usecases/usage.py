@@ -1,7 +1,8 @@
-"""Using credits: runs draw them, failed runs give them back, and what lapses is written down.
+"""Use credits: a run draws them, and a failed run returns them.
 
-A run is drawn once and returned once, whatever is asked how often. What comes back goes to the lots that it came from:
-a lot that was taken back meanwhile pays its debt first; one that has lapsed meanwhile lapses again with it.
+Each run draws once and returns once, however often it is requested. Returned credits go back to the lots that they
+were drawn from. A lot from which credits were taken back in the meantime pays its debt first. A lot that has expired in
+the meantime expires again, with the returned credits.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
-from ledger.domain.errors import IdempotencyKeyReused, NotFound, NotSpendable, StoreUnavailable
+from ledger.domain.errors import IdempotencyKeyReused, NotFound, NotSpendable
 from ledger.domain.ids import AccountId
 from ledger.domain.lots import Lot
 from ledger.domain.runs import FailedRun, Run
@@ -18,82 +19,74 @@ from ledger.ports.documents import failed_run_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
-from ledger.usecases.transaction import ATTEMPTS, attempts
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 
 def draw_credits(
     account_id: AccountId, run_id: str, credits_: int, store: Store, *, now: datetime, is_debt_withheld: bool = False
 ) -> Run:
-    """Draw a run's credits, whole or not at all. The same run again draws nothing and answers what it drew.
+    """Draw a run's credits, all of them or none. Return the run.
 
-    Raises AccountSuspended, InsufficientCredits, IdempotencyKeyReused (the run drew another number). Then nothing is
-    drawn.
+    A run that has drawn already draws nothing more: return it as it is stored, even if the account could not spend now.
+    `is_debt_withheld`: a shortfall lowers what can be spent. Raise AccountSuspended, InsufficientCredits,
+    IdempotencyKeyReused (the run drew another number of credits) or StoreUnavailable (too many conflicts); then this
+    call has drawn nothing.
     """
-    keys = Keys(accounts=frozenset({account_id}), runs=frozenset({(account_id, run_id)}))
-    for _ in attempts():
-        known = store.read(keys)
-        if drawn := known.runs.get((account_id, run_id)):
-            return _same_run(drawn, credits_)  # also when the account could not spend them now
-        account = known.accounts.get(account_id) or Account(account_id=account_id)
+    run_keys = Keys(runs=frozenset({(account_id, run_id)}))
+
+    def attempt() -> Run | Retry:
+        stored = store.read(run_keys | Keys(accounts=frozenset({account_id})))
+        if run := stored.runs.get((account_id, run_id)):
+            return _same_run(run, credits_)
+        account = stored.accounts.get(account_id) or Account(account_id=account_id)
         try:
             lots = account.draw(credits_, now, is_debt_withheld=is_debt_withheld)
         except NotSpendable:
-            # A batch is no snapshot: a twin of this call may have drawn after the run was read, before the account was.
-            if drawn := store.read(Keys(runs=keys.runs)).runs.get((account_id, run_id)):
-                return _same_run(drawn, credits_)
+            # A read of several items is not a snapshot: the same request may have drawn after the run was read and
+            # before the account was read.
+            if run := store.read(run_keys).runs.get((account_id, run_id)):
+                return _same_run(run, credits_)
             raise
-        run = Run(
-            account_id=account_id,
-            run_id=run_id,
-            drawn={lot.lot_id: lot.drawn - account.lots[lot.lot_id].drawn for lot in lots},
-            at=now,
-        )
-        refusal = store.commit(lot_changes(account, account.lots, lots, run, f"run:{run_id}", now))
+        drawn = {lot.lot_id: lot.drawn - account.lots[lot.lot_id].drawn for lot in lots}
+        run = Run(account_id=account_id, run_id=run_id, drawn=drawn, at=now)
+        refusal = store.commit(lot_changes(account, account.lots, lots, run, _cause(run_id), now))
         if refusal is None:
             return run
-        if refusal.run:
-            return _same_run(refusal.run, credits_)
-    raise overtaken(f"run {run_id}", account_id)
+        return _same_run(refusal.run, credits_) if refusal.run else CONFLICT
 
-
-def _same_run(run: Run, credits_: int) -> Run:
-    if sum(run.drawn.values()) != credits_:
-        raise IdempotencyKeyReused(
-            f"Run {run.run_id} drew {sum(run.drawn.values())} credits: give this run an id of its own."
-        )
-    return run
+    return run_transaction(attempt, f"run {run_id} of {account_id}")
 
 
 def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime, error: str = "") -> Run:
-    """Give a failed run's credits back, once. Raises NotFound: this account has no such run."""
+    """Return a failed run's credits, once, and record the failure with `error` as evidence. Return the run.
+
+    Raise NotFound if this account has no such run, StoreUnavailable after too many conflicts.
+    """
     keys = Keys(accounts=frozenset({account_id}), runs=frozenset({(account_id, run_id)}))
-    for _ in attempts():
-        known = store.read(keys)
-        run, account = known.runs.get((account_id, run_id)), known.accounts.get(account_id)
+
+    def attempt() -> Run | Retry:
+        stored = store.read(keys)
+        run, account = stored.runs.get((account_id, run_id)), stored.accounts.get(account_id)
         if run is None or account is None:
             raise NotFound(f"No run {run_id} has drawn credits of {account_id}.")
         if run.failed_at:
             return run
-        closed = frozenset((account_id, lot_id) for lot_id in run.drawn.keys() - account.lots.keys())
-        reopened = store.read(Keys(closed_lots=closed)).closed_lots if closed else {}
-        lots = {**account.lots, **{lot_id: lot for (_, lot_id), lot in reopened.items()}}
+        lots = {**account.lots, **_closed_lots(run, account, store)}
         if run.drawn.keys() - lots.keys():
-            continue  # the account was read before it had what the run drew
-        back = [lots[lot_id].draw(-credits_) for lot_id, credits_ in sorted(run.drawn.items())]
-        back = [lot.expire() if lot.has_expired(now) else lot for lot in back]
+            return CONFLICT  # the account was read before the run's credits were granted to it
         failed = replace(run, failed_at=now, returned=run.drawn)
-        commit = lot_changes(account, lots, back, failed, f"run:{run_id}", now)
+        commit = lot_changes(account, lots, _lots_after_return(run, lots, now), failed, _cause(run_id), now)
         evidence = FailedRun(run_id=run_id, credits=sum(run.drawn.values()), at=now, error=error)
-        listed = DocumentChange(failed_run_key(account_id, now, run_id), evidence)
-        if store.commit(replace(commit, documents=(listed,))) is None:
-            return failed
-    raise overtaken(f"run {run_id}", account_id)
+        change = DocumentChange(failed_run_key(account_id, now, run_id), evidence)
+        return failed if store.commit(replace(commit, documents=(change,))) is None else CONFLICT
+
+    return run_transaction(attempt, f"run {run_id} of {account_id}")
 
 
 def lot_changes(
     account: Account, before: Mapping[str, Lot], lots: Iterable[Lot], run: Run | None, cause: str, now: datetime
 ) -> Commit:
-    """These lots as they are now, with an entry for each movement."""
+    """Return the commit that stores these lots and `run`, with one entry for each movement since `before`."""
     lots = tuple(lots)
     return Commit(
         run=run,
@@ -107,6 +100,26 @@ def lot_changes(
     )
 
 
-def overtaken(what: str, account_id: AccountId) -> StoreUnavailable:
-    """Return the error for an account that other writers changed on every attempt."""
-    return StoreUnavailable(f"{what}: overtaken {ATTEMPTS} times by other writers of {account_id}")
+def _cause(run_id: str) -> str:
+    return f"run:{run_id}"
+
+
+def _same_run(run: Run, credits_: int) -> Run:
+    """Return the stored run. Raise IdempotencyKeyReused if it drew another number of credits."""
+    drawn = sum(run.drawn.values())
+    if drawn != credits_:
+        raise IdempotencyKeyReused(f"Run {run.run_id} drew {drawn} credits. Use another run id for this run.")
+    return run
+
+
+def _closed_lots(run: Run, account: Account, store: Store) -> Mapping[str, Lot]:
+    """Read the lots that the run drew from and that have left the account since."""
+    closed = frozenset((account.account_id, lot_id) for lot_id in run.drawn.keys() - account.lots.keys())
+    found = store.read(Keys(closed_lots=closed)).closed_lots if closed else {}
+    return {lot_id: lot for (_, lot_id), lot in found.items()}
+
+
+def _lots_after_return(run: Run, lots: Mapping[str, Lot], now: datetime) -> list[Lot]:
+    """Return the run's lots with its credits in them. Credits that return to an expired lot expire at once."""
+    returned = [lots[lot_id].draw(-credits_) for lot_id, credits_ in sorted(run.drawn.items())]
+    return [lot.expire() if lot.has_expired(now) else lot for lot in returned]

@@ -72,8 +72,7 @@ class AccountResponse(ResponseModel):
 
     @classmethod
     def of(cls, account: Account, now: datetime, *, is_debt_withheld: bool) -> "AccountResponse":
-        """An account as of now, the lot that is drawn first first."""
-        lots = sorted(account.lots.values(), key=lambda lot: (lot.expires_at is None, str(lot.expires_at), lot.lot_id))
+        """An account as of now, with its lots in the order in which they are drawn."""
         return cls(
             account_id=account.account_id,
             status=account.status,
@@ -81,6 +80,6 @@ class AccountResponse(ResponseModel):
             balance=account.balance,
             spendable=account.spendable(now, is_debt_withheld=is_debt_withheld),
             shortfall=account.shortfall,
-            lots=[LotResponse.of(lot, now) for lot in lots],
+            lots=[LotResponse.of(lot, now) for lot in account.lots_in_draw_order],
             subscriptions=[SubscriptionResponse.of(item) for item in account.subscriptions.values()],
         )

@@ -28,11 +28,11 @@ from ledger.domain.facts import (
     RefundState,
 )
 from ledger.domain.ids import AccountId, OrderId, PaymentId
-from ledger.domain.receipts import ParkReason
+from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.providers import tags
 from ledger.providers.parsing import (
-    CannotTranslate,
+    EventNotBookable,
     Json,
     amount,
     bookable,
@@ -69,7 +69,7 @@ def parse(body: bytes) -> Json:
 def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | None:
     """What a notification says. None: it is of a type that nobody here reads.
 
-    An event that can't be used comes back `parked`, with the reason; it is never dropped and never guessed.
+    An event that can't be used comes back with `not_bookable` set; it is never dropped and never guessed.
     """
     event_type = content["event_type"]
     reader = _subscription if event_type.startswith("subscription.") else _TRANSLATORS.get(event_type)
@@ -80,12 +80,12 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
     )
     try:
         if is_live and event.event_id.startswith("ntfsim"):
-            raise CannotTranslate(ParkReason.WRONG_MODE, "a simulated event on a live ledger")
+            raise EventNotBookable(ParkReason.WRONG_MODE, "a simulated event on a live ledger")
         said = reader(_Translation(event, content["data"], catalogue))
-    except CannotTranslate as problem:
-        said = {"parked": problem.reason, "detail": problem.detail}
+    except EventNotBookable as problem:
+        said = {"not_bookable": problem.not_bookable}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        said = {"parked": ParkReason.UNKNOWN_SHAPE, "detail": f"{type(error).__name__}: {error}"}
+        said = {"not_bookable": NotBookable(ParkReason.UNKNOWN_SHAPE, f"{type(error).__name__}: {error}")}
     customer = content["data"].get("customer_id")
     said.setdefault("owner", Owner(customer_id=_customer(customer)))
     return Event(provider="paddle", event_id=event.event_id, event_type=event_type, at=event.at, **said)
@@ -132,15 +132,15 @@ def _transaction(said: _Translation) -> dict[str, Any]:
     if total_minor <= 0 and not (total_minor == 0 and is_free_order):
         return {"owner": owner}  # a trial, or a change of the payment method: nothing was bought
     if text(transaction, "status") != "completed":
-        raise CannotTranslate(ParkReason.UNKNOWN_STATE, f"transaction status {excerpt(transaction['status'])}")
+        raise EventNotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {excerpt(transaction['status'])}")
     adjusted = transaction["details"].get("adjusted_totals")
     if amount(totals, "grand_total") > 0 and optional_text(adjusted, "grand_total") == "0":
-        raise CannotTranslate(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
+        raise EventNotBookable(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
     lines = _lines(said)
     if not lines:
         return {"owner": owner}
     if origin not in _GRANTS:
-        raise CannotTranslate(
+        raise EventNotBookable(
             ParkReason.UNEXPECTED_CHARGE, f"origin {excerpt(origin)} with lines that are no prorations"
         )
 
@@ -189,7 +189,7 @@ def _lines(said: _Translation) -> tuple[PaidLine, ...]:
         product = said.catalogue.priced("paddle", optional_text(line, "price_id"))
         if product is None:
             if amount_minor > 0:
-                raise CannotTranslate(
+                raise EventNotBookable(
                     ParkReason.UNKNOWN_PRICE, f"price {excerpt(line.get('price_id'))} is not in the catalogue"
                 )
             continue
@@ -230,7 +230,7 @@ def _subscription(said: _Translation) -> dict[str, Any]:
     source = said.source
     status = text(source, "status")
     if status not in _SUBSCRIPTION_STATES:
-        raise CannotTranslate(ParkReason.UNKNOWN_STATE, f"subscription status {excerpt(status)}")
+        raise EventNotBookable(ParkReason.UNKNOWN_STATE, f"subscription status {excerpt(status)}")
     scheduled = source.get("scheduled_change") or {}
     canceled_at = source.get("canceled_at")
     cancel_at = scheduled["effective_at"] if scheduled.get("action") == "cancel" else canceled_at
@@ -271,7 +271,7 @@ def _adjustment(said: _Translation) -> dict[str, Any]:
     source = said.source
     action, status = text(source, "action"), text(source, "status")
     if status not in REFUND_STATES:
-        raise CannotTranslate(ParkReason.UNKNOWN_STATE, f"adjustment status {excerpt(status)}")
+        raise EventNotBookable(ParkReason.UNKNOWN_STATE, f"adjustment status {excerpt(status)}")
     common: dict[str, Any] = {"amount_minor": amount(source["totals"], "total"), "at": said.at, "cause": said.cause}
     adjustment_id = text(source, "id")
     fact: RefundChanged | ChargebackChanged | CreditRecorded
@@ -296,7 +296,7 @@ def _adjustment(said: _Translation) -> dict[str, Any]:
             **common,
         )
     else:
-        raise CannotTranslate(ParkReason.UNKNOWN_STATE, f"adjustment action {excerpt(action)}")
+        raise EventNotBookable(ParkReason.UNKNOWN_STATE, f"adjustment action {excerpt(action)}")
     return {"names": (_payment_id(text(source, "transaction_id")),), "facts": (fact,)}
 
 

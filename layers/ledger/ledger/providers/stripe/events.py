@@ -30,11 +30,11 @@ from ledger.domain.facts import (
     RefundTotalReported,
 )
 from ledger.domain.ids import AccountId, OrderId, PaymentId
-from ledger.domain.receipts import ParkReason
+from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.providers import tags
 from ledger.providers.parsing import (
-    CannotTranslate,
+    EventNotBookable,
     Json,
     amount,
     bookable,
@@ -84,7 +84,7 @@ def parse(body: bytes) -> Json:
 def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | None:
     """What a notification says. None: it is of a type that nobody here reads.
 
-    An event that can't be used comes back `parked`, with the reason; it is never dropped and never guessed.
+    An event that can't be used comes back with `not_bookable` set; it is never dropped and never guessed.
     """
     reader = _TRANSLATORS.get(content["type"])
     if reader is None:
@@ -98,10 +98,10 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
     try:
         _check_envelope(content, is_live=is_live)
         said = reader(_Translation(event, content["data"]["object"], catalogue))
-    except CannotTranslate as problem:
-        said = {"parked": problem.reason, "detail": problem.detail}
+    except EventNotBookable as problem:
+        said = {"not_bookable": problem.not_bookable}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        said = {"parked": ParkReason.UNKNOWN_SHAPE, "detail": f"{type(error).__name__}: {error}"}
+        said = {"not_bookable": NotBookable(ParkReason.UNKNOWN_SHAPE, f"{type(error).__name__}: {error}")}
     customer = content["data"]["object"].get("customer")
     said.setdefault("owner", Owner(customer_id=_customer(customer)))
     return Event(provider="stripe", event_id=event.event_id, event_type=event.event_type, at=event.at, **said)
@@ -136,12 +136,12 @@ class _Translation:
 def _check_envelope(content: Json, *, is_live: bool) -> None:
     if content.get("livemode") is not is_live:
         found = "live" if content.get("livemode") else "test"
-        raise CannotTranslate(
+        raise EventNotBookable(
             ParkReason.WRONG_MODE, f"a {found}-mode event on a {'live' if is_live else 'test'} ledger"
         )
     version = excerpt(content.get("api_version"))
     if version.rpartition(".")[2] != API_MAJOR:
-        raise CannotTranslate(
+        raise EventNotBookable(
             ParkReason.UNKNOWN_VERSION, f"api_version {version}: set the endpoint's version to 2026-10-28.endive"
         )
 
@@ -155,7 +155,7 @@ def _session(said: _Translation) -> dict[str, Any]:
     lines, overcharge_minor = _session_lines(said)
     paid_minor = amount(session, "amount_total")
     if paid_minor <= 0 and owner.order_id is None:
-        raise CannotTranslate(ParkReason.UNDERPAID, "nothing was paid, and no order of ours says that it is free")
+        raise EventNotBookable(ParkReason.UNDERPAID, "nothing was paid, and no order of ours says that it is free")
     payment_id = _payment_id(optional_text(session, "payment_intent") or text(session, "id"))
     payment = PaymentSettled(
         payment_id=payment_id,
@@ -193,7 +193,7 @@ def _session_lines(said: _Translation) -> tuple[tuple[PaidLine, ...], int]:
     metadata = session.get("metadata") or {}
     product = said.catalogue.product(optional_text(metadata, "product_id"))
     if product is None or product.kind is not ProductKind.PACK:
-        raise CannotTranslate(
+        raise EventNotBookable(
             ParkReason.UNKNOWN_PRODUCT, f"metadata.product_id is {excerpt(metadata.get('product_id'))}"
         )
     quantity = whole({"quantity": 1, **metadata}, "quantity")
@@ -201,11 +201,11 @@ def _session_lines(said: _Translation) -> tuple[tuple[PaidLine, ...], int]:
         raise ValueError(f"metadata.quantity is {quantity}")
     paid_in = currency(session, "currency")
     if paid_in not in product.prices:
-        raise CannotTranslate(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {paid_in}")
+        raise EventNotBookable(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {paid_in}")
     price_minor = product.prices[paid_in] * quantity
     subtotal_minor, paid_minor = amount(session, "amount_subtotal"), amount(session, "amount_total")
     if subtotal_minor < price_minor:
-        raise CannotTranslate(
+        raise EventNotBookable(
             ParkReason.UNDERPAID, f"{subtotal_minor} {paid_in} for {quantity} × {product.product_id} at {price_minor}"
         )
     line = PaidLine(
@@ -244,14 +244,14 @@ def _invoice_paid(said: _Translation) -> dict[str, Any]:
     if not lines:
         return {"owner": owner}
     if reason not in _PAYS_FOR_A_PERIOD:
-        raise CannotTranslate(
+        raise EventNotBookable(
             ParkReason.UNEXPECTED_CHARGE, f"billing_reason {excerpt(reason)} with lines that are no prorations"
         )
     total_minor, subtotal_minor = whole(invoice, "total"), whole(invoice, "subtotal")
     if total_minor <= 0 and subtotal_minor > 0 and owner.order_id is None:
-        raise CannotTranslate(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
+        raise EventNotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
     if total_minor < 0:  # prorations gave more than the period costs: it is paid, and a person says what it grants
-        raise CannotTranslate(ParkReason.UNEXPECTED_CHARGE, "a period was paid by prorations that left a credit")
+        raise EventNotBookable(ParkReason.UNEXPECTED_CHARGE, "a period was paid by prorations that left a credit")
 
     payment_id = _payment_id(text(invoice, "id"))
     claims_order = reason == "subscription_create" and owner.order_id is not None
@@ -279,7 +279,7 @@ def _invoice_lines(said: _Translation) -> tuple[tuple[PaidLine, ...], datetime |
     """The lines that give credits, and where the period starts that they pay for."""
     invoice = said.source
     if invoice["lines"].get("has_more"):
-        raise CannotTranslate(ParkReason.UNKNOWN_SHAPE, "the invoice has more lines than the event shows")
+        raise EventNotBookable(ParkReason.UNKNOWN_SHAPE, "the invoice has more lines than the event shows")
     lines: list[PaidLine] = []
     starts: list[datetime] = []
     for position, line in enumerate(objects(invoice["lines"], "data")):
@@ -290,7 +290,7 @@ def _invoice_lines(said: _Translation) -> tuple[tuple[PaidLine, ...], datetime |
         product = said.catalogue.priced("stripe", price_id)
         if product is None:
             if amount_minor > 0:
-                raise CannotTranslate(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
+                raise EventNotBookable(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
             continue
         if amount_minor <= 0 and not product.trial_grants:
             continue
@@ -452,7 +452,7 @@ def _fraud_warning(said: _Translation) -> dict[str, Any]:
 
 def _known(states: Mapping[str, Any], status: str, what: str) -> Any:
     if status not in states:
-        raise CannotTranslate(ParkReason.UNKNOWN_STATE, f"{what} {excerpt(status)}")
+        raise EventNotBookable(ParkReason.UNKNOWN_STATE, f"{what} {excerpt(status)}")
     return states[status]
 
 

@@ -1,0 +1,32 @@
+"""Plan bookings: from what is stored and what an event reports, to the one commit that makes the ledger agree.
+
+Every function here is pure: it reads nothing and writes nothing.
+
+    merging      event + stored purchases ──► one purchase with merged facts      (merging.py)
+    fulfilment   which of several payments for one order or period grants         (fulfilment.py)
+    booking      the purchase's target − what is booked ──► account change         (booking.py)
+    entries      each movement of a lot ──► one entry                              (entries.py)
+"""
+
+from ledger.usecases.plan_booking.booking import plan_goodwill, plan_internal_fact
+from ledger.usecases.plan_booking.entries import lot_entries
+from ledger.usecases.plan_booking.events import (
+    is_already_booked,
+    may_grant_without_reading,
+    plan_event,
+    plan_first_grant,
+    plan_subscription,
+)
+from ledger.usecases.plan_booking.owners import owner_account
+
+__all__ = [
+    "is_already_booked",
+    "lot_entries",
+    "may_grant_without_reading",
+    "owner_account",
+    "plan_event",
+    "plan_first_grant",
+    "plan_goodwill",
+    "plan_internal_fact",
+    "plan_subscription",
+]

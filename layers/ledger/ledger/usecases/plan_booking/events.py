@@ -1,0 +1,121 @@
+"""Plan what one event changes.
+
+event + stored purchases ──► merged purchase ─┬─ no payment yet ──► store the facts: they wait
+                                              ├─ nothing is new ──► store the receipt only
+                                              └─ else ──► original or duplicate ──► book its target
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ledger.domain.events import Event
+from ledger.domain.facts import PaymentSettled, merge
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import NotBookable, Receipt, RecordOutcome
+from ledger.domain.subscriptions import Subscription
+from ledger.ports.commit import AccountChange, Commit, SubscriptionChange
+from ledger.ports.reads import Snapshot, keys_of
+from ledger.usecases.plan_booking.booking import plan_target
+from ledger.usecases.plan_booking.entries import Origin
+from ledger.usecases.plan_booking.fulfilment import decide_fulfilment
+from ledger.usecases.plan_booking.merging import Merge, merge_event
+
+
+def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | NotBookable:
+    """Return the commit after which the ledger holds what all facts say, including this event's.
+
+    `stored` must contain everything that the event's names lead to. `event.payment` must name its account. The outcome
+    is on the commit's receipt.
+    """
+    merged = merge_event(event, stored)
+    if isinstance(merged, NotBookable):
+        return merged
+    payment = merged.after.payment
+    if payment is None:
+        return _store_purchase(merged, receipt, RecordOutcome.WAITING)
+    receipt = replace(receipt, account_id=payment.account_id)
+    if not merged.has_new_facts:
+        return _store_purchase(merged, receipt, RecordOutcome.BOOKED)
+
+    fulfilment = decide_fulfilment(merged.before, merged.after, stored)
+    if isinstance(fulfilment, NotBookable):
+        return fulfilment
+    origin = _origin_of_changes(event, payment, fulfilment.purchase)
+    commit = plan_target(fulfilment.purchase, fulfilment.competing_payment, stored, origin, receipt.received_at)
+    return replace(
+        commit,
+        receipt=replace(receipt, outcome=RecordOutcome.BOOKED),
+        pointers=merged.pointers,
+        fulfilment_key=fulfilment.key_change,
+    )
+
+
+def plan_first_grant(event: Event, receipt: Receipt) -> Commit:
+    """Return the commit of a payment about which nothing is stored, without reading. It only adds to the account.
+
+    If anything about the payment *is* stored, a condition refuses the commit. Then read, and use `plan_event`.
+    """
+    commit = plan_event(event, receipt, Snapshot())
+    if isinstance(commit, NotBookable) or commit.account is None:
+        raise ValueError("a payment about which nothing is stored always grants")
+    return replace(commit, account=replace(commit.account, version=None))
+
+
+def may_grant_without_reading(payment: PaymentSettled, now: datetime) -> bool:
+    """Return whether the account's item alone proves that no other payment has paid for the same period.
+
+    The proof is the period's lot on the account. A lot leaves the account when it has expired, and an empty lot that
+    never expires (of a subscription that rolls over) leaves it too. Then the purchase must be read.
+    """
+    expiries = [line.expires_at for line in payment.lines if line.expires_at]
+    return not payment.covers or min(expiries, default=now) > now
+
+
+def is_already_booked(event: Event, stored: Purchase) -> bool:
+    """Return whether a stored purchase has everything that this payment's event says.
+
+    That is: the same account and period, all names, and all facts.
+    """
+    if event.payment is None or stored.payment is None or keys_of(stored.payment) != keys_of(event.payment):
+        return False
+    return stored.names.issuperset(event.names) and merge(stored.facts, (*event.facts, event.payment)) is stored.facts
+
+
+def plan_subscription(subscription: Subscription, receipt: Receipt, stored: Snapshot) -> Commit:
+    """Return the commit of a subscription's reported state. A state older than the stored one changes nothing.
+
+    `subscription` must name its account.
+    """
+    if subscription.account_id is None:
+        raise ValueError("a subscription is planned only after its account was found")
+    receipt = replace(receipt, account_id=subscription.account_id)
+    before = stored.subscriptions.get(subscription.subscription_id)
+    if before is not None and before.merge(subscription) is before:
+        return Commit(receipt=replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED))
+    return Commit(
+        receipt=replace(receipt, outcome=RecordOutcome.BOOKED),
+        subscription=SubscriptionChange(subscription=subscription, replaces_cause=before.cause if before else None),
+        account=AccountChange(account_id=subscription.account_id, subscription=subscription),
+    )
+
+
+def _store_purchase(merged: Merge, receipt: Receipt, outcome: RecordOutcome) -> Commit:
+    """Return the commit that stores new facts and names and books nothing. If none is new, store the receipt only."""
+    if not merged.has_new_facts and not merged.pointers:
+        return Commit(receipt=replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED))
+    return Commit(receipt=replace(receipt, outcome=outcome), purchases=(merged.after,), pointers=merged.pointers)
+
+
+def _origin_of_changes(event: Event, payment: PaymentSettled, purchase: Purchase) -> Origin:
+    """Return the time and cause of every entry except the grant, whose time and cause are the payment's.
+
+    received            entries other than the grant come from
+    payment, refund     the refund's event
+    refund, payment     the refund too: it waited for its payment (of several, the latest)
+    payment alone       the payment
+    """
+    if event.payment is None:
+        return Origin(event.at, event.cause)
+    waiting = [fact for fact in purchase.facts.values() if not isinstance(fact, PaymentSettled)]
+    latest = max(waiting, key=lambda fact: (fact.at, fact.key), default=payment)
+    return Origin(latest.at, latest.cause)

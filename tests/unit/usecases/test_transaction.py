@@ -1,0 +1,103 @@
+"""The retry loop and the Idempotency-Key check that every use-case shares."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ledger.domain.errors import IdempotencyKeyReused, StoreUnavailable
+from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.ids import AccountId
+from ledger.ports.documents import idempotency_key
+from ledger.ports.reads import Snapshot
+from ledger.usecases.transaction import ATTEMPTS, CONFLICT, PAUSE_LIMIT_S, Retry, result_under_key, run_transaction
+from tools.testing.builders import NOON
+
+KEY = idempotency_key(AccountId("acct_ada"), "orders", "key-1")
+
+
+def attempts_with(conflicts: int) -> Callable[[], int | Retry]:
+    """Return an attempt that conflicts this many times. Then it returns how often it was called."""
+    calls = 0
+
+    def attempt() -> int | Retry:
+        nonlocal calls
+        calls += 1
+        return CONFLICT if calls <= conflicts else calls
+
+    return attempt
+
+
+def pauses_of(conflicts: int, random_between: Callable[[float, float], float]) -> list[float]:
+    """Return the pauses, in seconds, of a transaction that conflicts this many times and then succeeds."""
+    pauses: list[float] = []
+    run_transaction(attempts_with(conflicts), "order ord_1", sleep=pauses.append, random_between=random_between)
+    return pauses
+
+
+@pytest.mark.parametrize("conflicts", [0, 1, ATTEMPTS - 1])
+def test_an_attempt_is_repeated_until_it_does_not_conflict(conflicts: int) -> None:
+    """The result is that of the first attempt without a conflict, and no attempt follows it."""
+    pauses: list[float] = []
+    assert run_transaction(attempts_with(conflicts), "order ord_1", sleep=pauses.append) == conflicts + 1
+    assert len(pauses) == conflicts, "a pause before each attempt except the first"
+
+
+@pytest.mark.parametrize("result", [None, False, 0, ""])
+def test_a_result_that_is_false_is_a_result(result: object) -> None:
+    """Only CONFLICT repeats an attempt."""
+    results = iter([CONFLICT, result])
+    assert run_transaction(lambda: next(results), "order ord_1", sleep=lambda _: None) is result
+
+
+def test_too_many_conflicts_raise_and_name_the_subject() -> None:
+    """The attempt after the last one would have succeeded: it is not made."""
+    with pytest.raises(StoreUnavailable, match=f"^order ord_1: {ATTEMPTS} attempts conflicted"):
+        run_transaction(attempts_with(ATTEMPTS), "order ord_1", sleep=lambda _: None)
+
+
+def test_an_error_of_an_attempt_is_not_retried() -> None:
+    """A use-case that must stop, such as one that finds nothing under an id, stops at once."""
+    results = iter([CONFLICT])
+    with pytest.raises(StopIteration):
+        run_transaction(lambda: next(results), "order ord_1", sleep=lambda _: None)
+
+
+def test_a_pause_is_random_between_nothing_and_a_limit_that_doubles() -> None:
+    """Full jitter: competing callers spread over the whole interval, and none waits longer than the limit."""
+    longest = pauses_of(ATTEMPTS - 1, lambda _, limit: limit)
+    assert longest[:5] == [0.02, 0.04, 0.08, 0.16, 0.32]
+    assert set(longest[5:]) == {PAUSE_LIMIT_S}
+    assert set(pauses_of(ATTEMPTS - 1, lambda least, _: least)) == {0}
+
+
+def test_the_default_pauses_are_random_and_within_their_limits() -> None:
+    """The default source of randomness keeps the same bounds, and does not repeat itself."""
+    pauses: list[float] = []
+    run_transaction(attempts_with(ATTEMPTS - 1), "order ord_1", sleep=pauses.append)
+    limits = pauses_of(ATTEMPTS - 1, lambda _, limit: limit)
+    assert all(0 <= pause <= limit for pause, limit in zip(pauses, limits, strict=True))
+    assert len(set(pauses)) == len(pauses)
+
+
+def test_a_request_that_was_carried_out_under_its_key_returns_its_result() -> None:
+    """The same body under the same key: the id of what was created then."""
+    record = IdempotencyRecord(fingerprint="sha256-of-body", subject="ord_1", at=NOON)
+    assert result_under_key(Snapshot(documents={KEY: record}), KEY, "sha256-of-body") == "ord_1"
+
+
+def test_a_key_without_a_record_returns_nothing() -> None:
+    """Another key's record does not count: a key counts for its account and route only."""
+    record = IdempotencyRecord(fingerprint="sha256-of-body", subject="ord_1", at=NOON)
+    others = [
+        idempotency_key(AccountId("acct_ben"), "orders", "key-1"),
+        idempotency_key(AccountId("acct_ada"), "refund-requests", "key-1"),
+        idempotency_key(AccountId("acct_ada"), "orders", "key-2"),
+    ]
+    assert result_under_key(Snapshot(documents=dict.fromkeys(others, record)), KEY, "sha256-of-body") is None
+
+
+def test_a_key_of_another_request_raises() -> None:
+    """A key can't be used for a second request: its caller would get a result that it did not request."""
+    record = IdempotencyRecord(fingerprint="sha256-of-body", subject="ord_1", at=NOON)
+    with pytest.raises(IdempotencyKeyReused, match="belongs to another request"):
+        result_under_key(Snapshot(documents={KEY: record}), KEY, "sha256-of-another-body")
