@@ -137,7 +137,7 @@ inline target(refund_, dispute_) {
   t_frozen = (dispute_ == OPEN)
 }
 
-/* ledger.domain.lots.Lot.settle: v_refunded and v_disputed of a lot with v_drawn, t_refund and t_dispute. */
+/* ledger.domain.lots.Lot.rebalance: v_refunded and v_disputed of a lot with v_drawn, t_refund and t_dispute. */
 inline settle() {
   takeable = GRANTED - v_drawn;
   v_refunded = (t_refund < takeable -> t_refund : takeable);

@@ -150,7 +150,7 @@ inline target(known) {
   t_frozen = (known.dispute == OPEN)
 }
 
-/* ledger.domain.lots.Lot.settle: of a lot with v_drawn and the targets. */
+/* ledger.domain.lots.Lot.rebalance: of a lot with v_drawn and the targets. */
 inline settle() {
   takeable = GRANTED - v_drawn;
   v_refunded = (t_refund < takeable -> t_refund : takeable);

@@ -2,8 +2,13 @@
 
     granted = remaining + drawn + refunded + disputed + expired
 
-Refunds and disputes set *targets*, absolute sums of credits to take back. `settle` takes what is there; what was
-already drawn stays owed. Drawing, returning and expiring settle again, so a debt is never out of date.
+Refunds and disputes set *targets*: absolute numbers of credits to take back. `rebalance` takes back what is there. What
+was drawn already stays owed. Every draw, return and expiry rebalances too, so `owed` is always up to date:
+
+                                    granted  drawn  refund_target  refunded  remaining  owed
+    granted 1000, 700 drawn           1000     700              0         0        300     0
+    500 are to be taken back          1000     700            500       300          0   200
+    a failed run returns 300          1000     400            500       500        100     0
 """
 
 from collections.abc import Iterator
@@ -15,7 +20,7 @@ from ledger.domain.entries import CounterAccount, EntryKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """The state of one grant's credits. All figures are whole credits and never negative."""
+    """The state of one grant's credits. All numbers are whole credits and never negative."""
 
     lot_id: str
     granted: int
@@ -24,12 +29,12 @@ class Lot:
     refunded: int = 0  # taken back because money was refunded
     disputed: int = 0  # taken back because a dispute was lost
     expired: int = 0
-    refund_target: int = 0
-    dispute_target: int = 0
-    reserve_target: int = 0  # what approved refunds will take back once they have settled
-    reserved: int = 0  # the part of what remains that is kept for them: it can't be spent
-    is_frozen: bool = False  # a dispute on it is open
-    source: CounterAccount = CounterAccount.SALES  # or goodwill: credits that support gave
+    refund_target: int = 0  # to take back because money was refunded
+    dispute_target: int = 0  # to take back because a dispute was lost
+    reserve_target: int = 0  # to take back when the approved refunds have succeeded
+    reserved: int = 0  # the part of `remaining` that is reserved for approved refunds: it can't be spent
+    is_frozen: bool = False  # a dispute of its payment is open: it can't be spent
+    source: CounterAccount = CounterAccount.SALES  # GOODWILL: credits that support granted
 
     @property
     def remaining(self) -> int:
@@ -37,7 +42,7 @@ class Lot:
 
     @property
     def owed(self) -> int:
-        """Credits that should have been taken back but were already used."""
+        """Return the credits that should have been taken back but were used already."""
         return self.refund_target + self.dispute_target - self.refunded - self.disputed
 
     @property
@@ -48,21 +53,27 @@ class Lot:
         return (self.expires_at is None, self.expires_at.timestamp() if self.expires_at else 0.0, self.lot_id)
 
     def has_expired(self, now: datetime) -> bool:
+        """Return whether its credits can't be spent any more. At the instant `expires_at` they have expired."""
         return self.expires_at is not None and self.expires_at <= now
 
     def spendable(self, now: datetime) -> int:
+        """Return the credits that a run can draw at this instant."""
         return 0 if self.is_frozen or self.has_expired(now) else self.remaining - self.reserved
 
     def is_closed(self, now: datetime) -> bool:
-        """Nothing remains and nothing can come: the account need not carry it any longer.
+        """Return whether the lot can leave its account: nothing remains, nothing is owed and it is not frozen.
 
-        A lot with an end stays until then even when empty: it is what refuses a second grant for its period.
+        A lot that will expire stays until then, even if it is empty: it refuses a second grant for its period.
         """
         has_future_expiry = self.expires_at is not None and not self.has_expired(now)
         return not (has_future_expiry or self.remaining or self.owed or self.is_frozen)
 
     def rebalance(self) -> "Lot":
-        """Take back what the targets say, refunds first, as far as it was not drawn; what expired gives way to it."""
+        """Return the lot with as many credits taken back as its targets demand and its draws allow.
+
+        Refunds come first, then disputes. Both take expired credits too: then fewer count as expired. What is reserved
+        comes last.
+        """
         takeable = self.granted - self.drawn
         refunded = min(self.refund_target, takeable)
         disputed = min(self.dispute_target, takeable - refunded)
@@ -71,25 +82,25 @@ class Lot:
         return replace(self, refunded=refunded, disputed=disputed, expired=expired, reserved=reserved)
 
     def draw(self, credits_: int) -> "Lot":
-        """Use credits; a negative number returns them."""
+        """Return the lot with these credits drawn. A negative number returns credits to it."""
         return replace(self, drawn=self.drawn + credits_).rebalance()
 
     def expire(self) -> "Lot":
-        """Write down that what remains has lapsed."""
+        """Return the lot with everything that remains booked as expired."""
         return replace(self, expired=self.expired + self.remaining).rebalance()
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One difference between two states of a lot: what an entry will say."""
+    """One difference between two states of a lot. It becomes one entry."""
 
     kind: EntryKind
     counter: CounterAccount
-    credits: int
+    credits: int  # + into the lot, − out of it, 0 for a memo
 
 
 def movements(before: Lot | None, after: Lot) -> Iterator[Movement]:
-    """What led from `before` to `after`. Nothing, when nothing changed."""
+    """Yield the movements from `before` to `after`. Without `before`, the first one is the grant."""
     if before is None:
         yield Movement(EntryKind.GRANT, after.source, after.granted)
         before = Lot(lot_id=after.lot_id, granted=after.granted)
@@ -100,12 +111,11 @@ def movements(before: Lot | None, after: Lot) -> Iterator[Movement]:
         (before.disputed - after.disputed, CounterAccount.DISPUTES, EntryKind.CLAWBACK, EntryKind.RESTORE),
         (before.expired - after.expired, CounterAccount.EXPIRY, EntryKind.EXPIRE, EntryKind.EXPIRE),
     )
-    for credits_, counter, taking, giving in changes:
+    for credits_, counter, kind_out, kind_in in changes:
         if credits_:
-            yield Movement(taking if credits_ < 0 else giving, counter, credits_)
+            yield Movement(kind_out if credits_ < 0 else kind_in, counter, credits_)
     if after.is_frozen != before.is_frozen:
         yield Movement(EntryKind.FREEZE if after.is_frozen else EntryKind.THAW, CounterAccount.DISPUTES, 0)
     if after.reserved != before.reserved:
-        yield Movement(
-            EntryKind.RESERVE if after.reserved > before.reserved else EntryKind.RELEASE, CounterAccount.REFUNDS, 0
-        )
+        kind = EntryKind.RESERVE if after.reserved > before.reserved else EntryKind.RELEASE
+        yield Movement(kind, CounterAccount.REFUNDS, 0)
