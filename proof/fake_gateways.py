@@ -5,8 +5,8 @@ from typing import Any
 from ledger.domain.errors import ProviderRefused, ProviderUnavailable
 from ledger.domain.facts import RefundState
 from ledger.ports.gateway import RefundToSend, SentRefund
-from ledger.providers.paddle import events as paddle
-from ledger.providers.stripe import events as stripe
+from ledger.providers.paddle import adjustments as paddle
+from ledger.providers.stripe import refunds as stripe
 from ledger.providers.tags import METADATA_KEY, to_reason
 from tools.standins.paddle_account import PaddleAccount, Share
 from tools.standins.server import NotPossible

@@ -25,8 +25,8 @@ _CLIENTS = (
 _FUNCTION = f"import app; {_CLIENTS} print(app.lambda_handler.__module__)"
 _STACKS = {
     ("DependenciesLayer", "LedgerLayer", "ProvidersLayer"): (
-        "from ledger.providers import paddle_gateway as p, stripe_gateway as s;"
-        "p.PaddleGateway('x', is_live=False); s.StripeGateway('x', is_live=False)"
+        "from ledger.providers.registry import PROVIDERS;"
+        "[provider.gateway('x', is_live=False, base_url=None) for provider in PROVIDERS.values()]"
     ),
     ("DependenciesLayer", "LedgerLayer", "ApiLayer"): (
         "import pydantic, aws_lambda_powertools.event_handler.openapi.models;"

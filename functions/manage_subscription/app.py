@@ -15,6 +15,7 @@ from ledger.api.http import documented_problems, lambda_handler_of, resolver, se
 from ledger.api.requests import CancellationRequest, PortalRequest
 from ledger.api.responses.subscriptions import CancellationResponse, PortalResponse, SubscriptionResponse
 from ledger.domain.errors import InvalidRequest, NotFound
+from ledger.domain.ids import provider_of
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.reads import Keys
 
@@ -97,7 +98,7 @@ def _subscriptions() -> Sequence[Subscription]:
 
 
 def _provider(subscription: Subscription) -> str:
-    return subscription.subscription_id.partition(":")[0]
+    return provider_of(subscription.subscription_id)
 
 
 def _shown(subscription: Subscription, cancel_at: datetime | None) -> SubscriptionResponse:

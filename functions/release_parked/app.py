@@ -22,7 +22,7 @@ def release_all(parked: Iterable[Receipt], services: Runtime) -> dict[str, Any]:
     """Release these, the oldest first, so that a customer's history is booked in its order."""
     outcomes: Counter[str] = Counter()
     for receipt in sorted(parked, key=lambda receipt: (receipt.occurred_at, receipt.event_id)):
-        recorded = release_parked(receipt, services.read_again, services.store, services.now())
+        recorded = release_parked(receipt, services.translate_parked, services.store, services.now())
         outcomes[recorded.outcome] += 1
     services.logger.info("released", extra={"outcomes": dict(outcomes)})
     return {"outcomes": dict(outcomes)}

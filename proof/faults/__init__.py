@@ -147,8 +147,8 @@ def _deployed(name: str, engine: str, proxy: str, providers: Mapping[str, Any]) 
         services = runtime()
         # Each process of Lambda reads them at its start: here one process plays many, and reads them again and again.
         ages = itertools.count(step=SECRETS_TTL_S / 20)
-        services.secrets = SigningSecrets(services._fetch_secrets, clock=lambda: next(ages))  # noqa: SLF001
-        services.keys = Secret(services._fetch_keys, clock=lambda: next(ages))  # noqa: SLF001
+        services.secrets = SigningSecrets(services.fetch_signing_secrets, clock=lambda: next(ages))
+        services.keys = Secret(services.fetch_api_keys, clock=lambda: next(ages))
         yield services
     finally:
         runtime.cache_clear()

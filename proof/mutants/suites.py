@@ -11,6 +11,8 @@ SECONDS = 60
 
 _MONEY = ("test_purchases", "test_lots", "test_facts", "test_money_goes_back", "test_approved_refunds")
 _POLICY = ("test_decisions", "test_policy")
+_STRIPE = ("events", "notification", "sessions", "invoices", "subscriptions", "refunds", "disputes")
+_PADDLE = ("events", "notification", "transactions", "subscriptions", "adjustments")
 _WEBHOOKS = ("test_translation", "test_what_lines_cost", "test_events_library")
 
 SUITES: dict[str, tuple[str, ...]] = {
@@ -24,8 +26,9 @@ SUITES: dict[str, tuple[str, ...]] = {
     "ledger.policy.context": ("test_situation", *_POLICY),
     "ledger.policy.withdrawal": ("test_withdrawal", *_POLICY),
     "ledger.policy.parameters": ("test_policy_file",),
-    "ledger.providers.stripe.events": _WEBHOOKS,
-    "ledger.providers.paddle.events": _WEBHOOKS,
+    **{f"ledger.providers.stripe.{module}": _WEBHOOKS for module in _STRIPE},
+    **{f"ledger.providers.paddle.{module}": _WEBHOOKS for module in _PADDLE},
+    "ledger.providers.translation": _WEBHOOKS,
     "ledger.providers.parsing": _WEBHOOKS,
     "ledger.providers.signatures": ("test_rejections", "test_signatures"),
     "ledger.providers.tags": ("test_translation",),

@@ -819,7 +819,7 @@ def test_a_rotated_key_is_used_after_five_minutes() -> None:
         ("stripe", {"PROVIDER_MODE": "live"}, "is of test mode, PROVIDER_MODE is live"),
         ("paddle", {"PADDLE_API_KEY": "pdl_live_apikey_x"}, "is of live mode, PROVIDER_MODE is test"),
         ("paddle", {"PROVIDER_MODE": "live"}, "is of test mode, PROVIDER_MODE is live"),
-        ("adyen", {}, "'adyen' is no provider"),
+        ("adyen", {}, "'adyen' is not a registered provider"),
     ],
 )
 def test_a_key_that_does_not_fit_is_refused(name: str, changes: dict[str, str], said: str) -> None:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import paddle_billing
@@ -40,8 +40,7 @@ from ledger.domain import catalogue
 from ledger.domain.accounts import Account
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import RecordOutcome
-from ledger.providers.paddle import events as paddle_notifications
-from ledger.providers.stripe import events as stripe_notifications
+from ledger.providers.registry import PROVIDERS
 from ledger.usecases.record_event import record_event
 from tests.unit.test_events_library import CLASSES, ENABLED_EVENTS, object_faults, paddle_faults, stripe_faults
 from tools.signing import LOCAL_SECRETS
@@ -58,7 +57,6 @@ ADA = AccountId("acct_ada")
 OURS = {"account_id": ADA, "order_id": "ord_1"}
 PAGES = {"success_url": "https://app.example.com/thanks", "cancel_url": "https://app.example.com/credits"}
 PACK, PLAN = "pri_01jpack100000000000000000a", "pri_01jcreatormonthly0000000a"
-PROVIDERS: dict[str, ModuleType] = {"stripe": stripe_notifications, "paddle": paddle_notifications}
 
 
 class Webhooks(ThreadingHTTPServer):
@@ -87,7 +85,7 @@ class Webhooks(ThreadingHTTPServer):
         digest = hashlib.sha256(body).hexdigest()
         booked = record_event(event, self.store, body=body, body_sha256=digest, now=event.at)
         assert booked.outcome is not RecordOutcome.PARKED, booked.detail
-        self.heard.append((function, event.event_type, content))
+        self.heard.append((function, event.event_type, dict(content)))
 
     @property
     def ada(self) -> Account:
@@ -482,7 +480,7 @@ def test_everything_that_stripe_tells_is_as_its_package_declares(
     stripe_account.drain()
 
     told = stripe_account.events()
-    assert {event["type"] for event in told} == stripe_notifications.FUNCTIONS.keys()
+    assert {event["type"] for event in told} == PROVIDERS["stripe"].FUNCTIONS.keys()
     for event in told:
         shown = event["data"]["object"]
         faults = [
@@ -868,7 +866,7 @@ def test_everything_that_paddle_tells_is_as_its_package_declares(
 
     told = paddle_account.events()
     unplayed = {"imported", "paused", "resumed", "trialing"}
-    assert {event["event_type"] for event in told} == paddle_notifications.FUNCTIONS.keys() - {
+    assert {event["event_type"] for event in told} == PROVIDERS["paddle"].FUNCTIONS.keys() - {
         f"subscription.{state}" for state in unplayed
     }
     for event in told:

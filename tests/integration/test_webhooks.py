@@ -306,7 +306,7 @@ def test_secrets_come_by_name_are_cached_and_known_anew_after_a_while(
     monkeypatch.setenv("SIGNING_SECRETS_NAME", "ours")
     clock = [0.0]
     fetched = Runtime(Config.of(os.environ))
-    services.secrets = SigningSecrets(fetched._fetch_secrets, lambda: clock[0])  # noqa: SLF001 - the clock is ours
+    services.secrets = SigningSecrets(fetched.fetch_signing_secrets, lambda: clock[0])
     body = telling(SESSION, "").body
     assert send(body, secret="whsec_1")["outcome"] == "booked"
     assert send(body, provider="paddle", secret="")["status"] == 401

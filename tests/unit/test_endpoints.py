@@ -3,12 +3,11 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from paddle_billing.Entities.Events.EventTypeName import EventTypeName
 
-from ledger.providers.registry import PROVIDERS
+from ledger.providers.registry import PROVIDERS, Provider
 from tests.unit.test_events_library import ENABLED_EVENTS
 from tools.template import load, routes
 
@@ -32,7 +31,7 @@ def test_every_webhook_route_is_to_be_registered_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(("name", "provider"), PROVIDERS.items())
-def test_every_event_that_is_read_is_subscribed_to_where_it_is_read(name: str, provider: ModuleType) -> None:
+def test_every_event_that_is_read_is_subscribed_to_where_it_is_read(name: str, provider: Provider) -> None:
     """Paddle's adjustments above all: without them neither refunds nor chargebacks would be heard of."""
     for route in WEBHOOKS:
         read = {event_type for event_type, functions in provider.FUNCTIONS.items() if route.folder in functions}

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from ledger.providers.signatures import Rejection, SignatureRejected, verify_paddle, verify_stripe
+from ledger.providers.paddle import provider as paddle
+from ledger.providers.signatures import Rejection, SignatureRejected
+from ledger.providers.stripe import provider as stripe
 
 NOW = 1_788_264_000
 BODY, SECRET = b'{"id": "evt_1"}', "whsec_a"
 FORMS = {
-    "stripe": (verify_stripe, "stripe-signature", "t={},v1={}", ",v1=", b"."),
-    "paddle": (verify_paddle, "paddle-signature", "ts={};h1={}", ";h1=", b":"),
+    "stripe": (stripe.verify, "stripe-signature", "t={},v1={}", ",v1=", b"."),
+    "paddle": (paddle.verify, "paddle-signature", "ts={};h1={}", ";h1=", b":"),
 }
 each_provider = pytest.mark.parametrize("provider", FORMS)
 

@@ -200,6 +200,7 @@ def test_a_version_that_is_none_is_parked_without_being_quoted() -> None:
     told = json.loads(telling(SESSION, "").body)
     for version in (None, 7, ["ada@example.com"] * 999, "x" * 300_000):
         event = PROVIDERS["stripe"].translate(told | {"api_version": version}, catalogue.load(), is_live=False)
+        assert event is not None
         assert (event.parked, len(event.detail) < 120, "@" in event.detail) == ("unknown_version", True, False)
     with pytest.raises(InvalidBody) as refused:
         PROVIDERS["stripe"].parse(json.dumps(told | {"object": {"email": "ada@example.com"}}).encode())

@@ -38,18 +38,18 @@ from ledger.providers import tags
 from ledger.providers.paddle import events as paddle
 from ledger.providers.parsing import (
     MAX_BODY_BYTES,
-    bookable,
     currency,
-    instant,
     is_text,
-    moment,
-    notification,
+    load_notification,
     objects,
     optional_text,
+    rfc3339_time,
     text,
-    whole,
+    unix_time,
+    whole_number,
 )
 from ledger.providers.stripe import events as stripe
+from ledger.providers.translation import bookable_lines
 
 Json = dict[str, Any]
 
@@ -1233,7 +1233,7 @@ def test_a_simulated_notification_is_for_a_test_ledger(event_id: str, is_live: b
 def test_a_body_that_is_no_notification_is_refused_with_the_reason(body: bytes, says_: str) -> None:
     """Before anything of it is believed."""
     with pytest.raises(InvalidBody, match=says_):
-        notification(body, "id", "type")
+        load_notification(body, "id", "type")
 
 
 def test_a_body_may_be_as_large_as_the_readme_says() -> None:
@@ -1246,8 +1246,8 @@ def test_a_body_may_be_as_large_as_the_readme_says() -> None:
 
 def test_an_id_may_be_as_long_as_a_key_of_the_table_allows() -> None:
     """And no longer."""
-    assert notification(b'{"id": "%s", "type": "t"}' % (b"x" * 255), "id", "type")["id"] == "x" * 255
-    assert notification(b'{"id": "i", "type": "t"}', "id", "type") == {"id": "i", "type": "t"}
+    assert load_notification(b'{"id": "%s", "type": "t"}' % (b"x" * 255), "id", "type")["id"] == "x" * 255
+    assert load_notification(b'{"id": "i", "type": "t"}', "id", "type") == {"id": "i", "type": "t"}
 
 
 @pytest.mark.parametrize(
@@ -1322,42 +1322,42 @@ def test_a_text_that_may_be_missing_is_a_text_or_nothing() -> None:
 
 def test_a_whole_number_may_be_written_as_text() -> None:
     """As Paddle writes amounts; true, a fraction and a word are none."""
-    assert [whole({"n": found}, "n") for found in (5, "5", "-5", 0)] == [5, 5, -5, 0]
+    assert [whole_number({"n": found}, "n") for found in (5, "5", "-5", 0)] == [5, 5, -5, 0]
     for found in (True, 5.0, None, [5]):
         with pytest.raises(TypeError, match=r"^n is of type"):
-            whole({"n": found}, "n")
-    assert whole({"n": "9" * 15}, "n") == 10**15 - 1
+            whole_number({"n": found}, "n")
+    assert whole_number({"n": "9" * 15}, "n") == 10**15 - 1
     for words in ("5.0", "", "ada@example.com", "9" * 16, 10**15, "+5", "1_000", "３"):
         with pytest.raises(ValueError, match=r"^n is not a whole number of at most 15 plain digits$"):
-            whole({"n": words}, "n")
+            whole_number({"n": words}, "n")
 
 
 def test_times_are_read_with_their_zone() -> None:
     """Seconds from Stripe, RFC 3339 from Paddle; always told in UTC."""
-    assert moment(int(AT.timestamp())) == AT == instant(WHEN) == instant("2026-09-01T14:00:00+02:00")
-    assert moment(946684800) == datetime(2000, 1, 1, tzinfo=UTC)
-    assert moment(946684800).tzinfo is UTC
+    assert unix_time(int(AT.timestamp())) == AT == rfc3339_time(WHEN) == rfc3339_time("2026-09-01T14:00:00+02:00")
+    assert unix_time(946684800) == datetime(2000, 1, 1, tzinfo=UTC)
+    assert unix_time(946684800).tzinfo is UTC
     for beyond in (946684799, 32503680000, 0, 10**18, -(10**18), 10**400):
         with pytest.raises(ValueError, match="not of this millennium"):
-            moment(beyond)
-    assert moment(32503679999) == instant("2999-12-31T23:59:59Z")
-    assert instant("2026-09-01T14:00:00+02:00").tzinfo is UTC
+            unix_time(beyond)
+    assert unix_time(32503679999) == rfc3339_time("2999-12-31T23:59:59Z")
+    assert rfc3339_time("2026-09-01T14:00:00+02:00").tzinfo is UTC
     for found in (True, "5", 5.0, None):
         with pytest.raises(TypeError, match=r"a time is (of type|an unusable text)"):
-            moment(found)
+            unix_time(found)
     with pytest.raises(TypeError, match="a time is of type int, not of RFC 3339"):
-        instant(5)
+        rfc3339_time(5)
     for stamp, says_ in (("soon", "not of RFC 3339"), ("2026-09-01T12:00:00", "no time zone")):
         with pytest.raises(ValueError, match=says_):
-            instant(stamp)
+            rfc3339_time(stamp)
 
 
 def test_a_time_is_of_this_millennium_to_the_instant() -> None:
     """In whatever zone it is written."""
-    assert instant("2000-01-01T02:00:00+02:00") == datetime(2000, 1, 1, tzinfo=UTC)
+    assert rfc3339_time("2000-01-01T02:00:00+02:00") == datetime(2000, 1, 1, tzinfo=UTC)
     for stamp in ("1999-12-31T23:59:59.999999Z", "3000-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59"):
         with pytest.raises(ValueError, match="not of this millennium"):
-            instant(stamp)
+            rfc3339_time(stamp)
 
 
 def test_a_text_is_one_line_of_at_most_255_bytes() -> None:
@@ -1377,9 +1377,9 @@ def test_a_currency_is_three_letters() -> None:
 def test_as_many_lines_are_booked_as_fit_into_one_transaction() -> None:
     """A list of a hundred objects is read, a payment of ten lines is booked; one more of either is parked."""
     line = PaidLine(line_id="0", product_id="pack_500", credits=500, amount_minor=1000, expires_at=None)
-    assert bookable([line] * 10) == (line,) * 10
+    assert bookable_lines([line] * 10) == (line,) * 10
     with pytest.raises(ValueError, match=r"^it has more than 10 lines that give credits$"):
-        bookable([line] * 11)
+        bookable_lines([line] * 11)
     assert len(list(objects({"rows": [{}] * 100}, "rows"))) == 100
     with pytest.raises(ValueError, match=r"^rows has more than 100 objects$"):
         list(objects({"rows": [{}] * 101}, "rows"))

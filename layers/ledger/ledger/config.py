@@ -11,30 +11,30 @@ from ledger.providers.registry import PROVIDERS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What a deployment sets in the environment."""
+    """The settings of a deployment."""
 
     table_name: str
     region: str
-    is_live: bool  # whether the providers' live mode or their test mode is heard
+    is_live: bool  # whether the providers' live mode or their test mode is used
     catalogue_file: Path
-    secrets_name: str | None  # in Secrets Manager; None: the secrets stand in the environment, for local runs
-    signing_secrets: Mapping[str, str]
+    secrets_name: str | None  # of the signing secrets in Secrets Manager; None: use `signing_secrets`
+    signing_secrets: Mapping[str, str] = field(repr=False)  # by provider, comma-separated; for local runs
     is_measured: bool  # whether metrics are printed for CloudWatch
     policy_file: Path | None  # None: the package's own
-    success_url: str  # where a customer comes back to from a checkout or a billing page
+    success_url: str  # where a customer returns to after a checkout or from a billing page
     cancel_url: str
-    support_group: str  # who is in it may decide cases
-    groups_claim: str  # the claim of a token that names its groups
+    support_group: str  # the group whose members may decide cases
+    groups_claim: str  # the claim of a token that lists its groups
     evidence_bucket: str | None  # where customers upload screenshots
     is_debt_withheld: bool  # whether a shortfall lowers what is spendable
-    archive_stream: str | None  # the Firehose stream that keeps raw bodies; None: they are not kept
-    keys_name: str | None = None  # of the providers' API keys in Secrets Manager; None: they stand in the environment
-    api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    api_bases: Mapping[str, str | None] = field(default_factory=dict)  # stand-ins for the providers, for local runs
+    archive_stream: str | None  # the Firehose stream for raw bodies; None: they are not archived
+    keys_name: str | None = None  # of the providers' API keys in Secrets Manager; None: use `api_keys`
+    api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # by provider; for local runs
+    api_bases: Mapping[str, str | None] = field(default_factory=dict)  # by provider: a simulator's address
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Config":
-        """Read and check the environment. Raises ConfigurationError naming the variable and what it should be."""
+        """Read and check the environment. Raise ConfigurationError, naming the variable and what it should be."""
         mode = environment.get("PROVIDER_MODE", "live")
         if mode not in {"live", "test"}:
             raise ConfigurationError(f"PROVIDER_MODE is {mode!r}, should be live or test.")
@@ -46,9 +46,7 @@ class Config:
             is_live=mode == "live",
             catalogue_file=Path(environment.get("CATALOGUE_FILE") or catalogue.DEFAULT_FILE),
             secrets_name=environment.get("SIGNING_SECRETS_NAME") or None,
-            signing_secrets={
-                provider: environment.get(f"{provider.upper()}_SIGNING_SECRETS", "") for provider in PROVIDERS
-            },
+            signing_secrets=_by_provider(environment, "SIGNING_SECRETS"),
             is_measured=environment.get("POWERTOOLS_METRICS_DISABLED", "").lower() != "true",
             policy_file=Path(environment["POLICY_FILE"]) if environment.get("POLICY_FILE") else None,
             success_url=environment.get("SUCCESS_URL") or "https://imagetaggerai.com/billing?checkout=done",
@@ -59,6 +57,11 @@ class Config:
             is_debt_withheld=environment.get("DEBT_WITHHELD", "").lower() == "true",
             archive_stream=environment.get("ARCHIVE_STREAM_NAME") or None,
             keys_name=environment.get("PROVIDER_KEYS_NAME") or None,
-            api_keys={provider: environment.get(f"{provider.upper()}_API_KEY", "") for provider in PROVIDERS},
-            api_bases={provider: environment.get(f"{provider.upper()}_API_BASE") or None for provider in PROVIDERS},
+            api_keys=_by_provider(environment, "API_KEY"),
+            api_bases={name: address or None for name, address in _by_provider(environment, "API_BASE").items()},
         )
+
+
+def _by_provider(environment: Mapping[str, str], suffix: str) -> dict[str, str]:
+    """Return the value of `<PROVIDER>_<suffix>` for each registered provider. Empty: the variable is not set."""
+    return {name: environment.get(f"{name.upper()}_{suffix}", "") for name in PROVIDERS}

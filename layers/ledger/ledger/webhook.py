@@ -1,9 +1,11 @@
-"""One delivery, from its API Gateway event to its answer: verify, translate, record.
+"""One delivery of a provider, from its API Gateway event to the response: verify, translate, record.
 
-booked, booked before, nothing to book, parked     200, after it was stored
-signature missing, wrong, too old, too new         401
-body not what the signature promises to be         400, 413
-could not be stored                                503: the provider delivers again
+booked, already booked, waiting, noted, parked, ignored    200: it was stored, or needs no storing
+signature missing, malformed, wrong, too old, too new      401
+no such provider                                           404
+body too large                                             413
+body is not a notification                                 400
+not stored                                                 503: the provider delivers it again
 """
 
 import base64
@@ -32,11 +34,12 @@ _METRICS = {
     RecordOutcome.PARKED: "ParkedEvents",
     RecordOutcome.IGNORED: "UnknownEventTypes",
 }
+_TITLES = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 413: "Content too large", 503: "Unavailable"}
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One HTTP attempt of a provider."""
+    """One HTTP request of a provider."""
 
     provider: str
     headers: Mapping[str, str]
@@ -44,7 +47,7 @@ class Delivery:
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> "Delivery":
-        """Read an API Gateway (HTTP API, 2.0) event. Raises InvalidBody."""
+        """Read an API Gateway event (HTTP API, payload version 2.0). Raise InvalidBody."""
         text = request.get("body") or ""
         if len(text) > MAX_BODY_BYTES * 4 // 3 + 4:
             raise InvalidBody(f"The body is larger than {MAX_BODY_BYTES} bytes.", 413)
@@ -58,74 +61,92 @@ class Delivery:
         return cls(provider, request.get("headers") or {}, body)
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedDelivery:
+    """A delivery that was verified and recorded."""
+
+    event_id: str
+    event_type: str
+    is_misrouted: bool  # the event's type is not meant for the function that received it
+    result: RecordResult
+
+
 def handle(function: str, request: Mapping[str, Any], runtime: Runtime) -> HttpResponse:
-    """Answer one delivery to `function` (its folder's name). One log line, one metric, whatever the outcome."""
+    """Return the response to one delivery to `function` (its folder's name). Write one log line and one metric."""
     try:
         delivery = Delivery.of(request)
-        recorded, said = _receive(function, delivery, runtime)
+        recorded = _record(function, delivery, runtime)
     except SignatureRejected as rejected:
-        return _refused(runtime, 401, "BadSignatures", "The signature was not accepted.", rejected.reason)
-    except InvalidBody as unusable:
-        return _refused(runtime, unusable.status, "RefusedBodies", str(unusable), "unusable_body")
-    except StoreUnavailable as unavailable:
-        runtime.metrics.add_metric("NotStoredEvents", "Count", 1)
-        runtime.logger.error("not stored", extra={"reason": str(unavailable)})
-        return _problem(503, "The event could not be stored. Deliver it again.") | {"headers": _RETRY}
+        return _rejected(runtime, 401, "BadSignatures", "The signature was not accepted.", rejected.reason)
+    except InvalidBody as error:
+        return _rejected(runtime, error.status, "RefusedBodies", str(error), "unusable_body")
+    except StoreUnavailable as error:
+        return _not_stored(runtime, error)
+    else:
+        return _accepted(runtime, delivery, recorded)
     finally:
         runtime.publish_metrics()
-    return _json(200, {"outcome": recorded.outcome, **said})
 
 
-def _receive(function: str, delivery: Delivery, runtime: Runtime) -> tuple[RecordResult, dict[str, str]]:
+def _record(function: str, delivery: Delivery, runtime: Runtime) -> RecordedDelivery:
+    """Verify, translate and record a delivery. Raise SignatureRejected, InvalidBody or StoreUnavailable."""
     provider = PROVIDERS.get(delivery.provider)
     if provider is None:
-        raise InvalidBody(f"There is no such provider: there are {' and '.join(PROVIDERS)}.", 404)
+        raise InvalidBody(f"There is no such provider. Registered: {', '.join(PROVIDERS)}.", 404)
     now = runtime.now()
     provider.verify(delivery.body, delivery.headers, runtime.secrets.of(delivery.provider), now.timestamp())
 
     content = provider.parse(delivery.body)
+    event_id, event_type = content[provider.ID_FIELD], content[provider.TYPE_FIELD]
     event = provider.translate(content, runtime.catalogue, is_live=runtime.config.is_live)
-    event_id, event_type = (content[field] for field in provider.NAMED_BY)
     if event is None:
-        recorded = RecordResult(RecordOutcome.IGNORED)
-    else:
-        digest = hashlib.sha256(delivery.body).hexdigest()
-        recorded = record_event(event, runtime.store, body=delivery.body, body_sha256=digest, now=now)
-        runtime.archive(delivery.provider, event_id, delivery.body)
+        return RecordedDelivery(event_id, event_type, False, RecordResult(RecordOutcome.IGNORED))
 
-    is_misrouted = event is not None and function not in provider.FUNCTIONS.get(event_type, {function})
-    runtime.metrics.add_metric(_METRICS[recorded.outcome], "Count", 1)
-    if is_misrouted:
+    digest = hashlib.sha256(delivery.body).hexdigest()
+    result = record_event(event, runtime.store, body=delivery.body, body_sha256=digest, now=now)
+    runtime.archive(delivery.provider, event_id, delivery.body)
+    is_misrouted = function not in provider.FUNCTIONS.get(event_type, {function})
+    return RecordedDelivery(event_id, event_type, is_misrouted, result)
+
+
+def _accepted(runtime: Runtime, delivery: Delivery, recorded: RecordedDelivery) -> HttpResponse:
+    result = recorded.result
+    runtime.metrics.add_metric(_METRICS[result.outcome], "Count", 1)
+    if recorded.is_misrouted:
         runtime.metrics.add_metric("MisroutedEvents", "Count", 1)
-    said = {"event_id": event_id} | ({"reason": recorded.parked_reason} if recorded.parked_reason else {})
     runtime.logger.info(
-        recorded.outcome,
+        result.outcome,
         extra={
             "provider": delivery.provider,
-            "event_id": event_id,
-            "event_type": event_type,
-            "account_id": recorded.account_id,
-            "parked_reason": recorded.parked_reason,
-            "detail": recorded.detail or None,
-            "is_misrouted": is_misrouted,
+            "event_id": recorded.event_id,
+            "event_type": recorded.event_type,
+            "account_id": result.account_id,
+            "parked_reason": result.parked_reason,
+            "detail": result.detail or None,
+            "is_misrouted": recorded.is_misrouted,
         },
     )
-    return recorded, said
+    reason = {"reason": result.parked_reason} if result.parked_reason else {}
+    return _json(200, {"outcome": result.outcome, "event_id": recorded.event_id, **reason})
 
 
-_RETRY = {"content-type": "application/problem+json", "retry-after": "5"}
-
-
-def _refused(runtime: Runtime, status: int, metric: str, detail: str, reason: str) -> HttpResponse:
+def _rejected(runtime: Runtime, status: int, metric: str, detail: str, reason: str) -> HttpResponse:
     runtime.metrics.add_metric(metric, "Count", 1)
     runtime.logger.warning("refused", extra={"status": status, "reason": reason})
     return _problem(status, detail)
 
 
+def _not_stored(runtime: Runtime, error: StoreUnavailable) -> HttpResponse:
+    runtime.metrics.add_metric("NotStoredEvents", "Count", 1)
+    runtime.logger.error("not stored", extra={"reason": str(error)})
+    response = _problem(503, "The event could not be stored. Deliver it again.")
+    response["headers"]["retry-after"] = "5"
+    return response
+
+
 def _problem(status: int, detail: str) -> HttpResponse:
-    """An RFC 9457 problem document."""
-    titles = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 413: "Content too large", 503: "Unavailable"}
-    body = {"type": "about:blank", "title": titles[status], "status": status, "detail": detail}
+    """Return an RFC 9457 problem document."""
+    body = {"type": "about:blank", "title": _TITLES[status], "status": status, "detail": detail}
     return _json(status, body) | {"headers": {"content-type": "application/problem+json"}}
 
 

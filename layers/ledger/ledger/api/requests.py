@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from ledger.api import validation_messages
 from ledger.api.countries import COUNTRIES
+from ledger.api.providers import EXAMPLE_PAYMENT_ID, EXAMPLE_SUBSCRIPTION_ID, ProviderName
 from ledger.domain.errors import InvalidRequest
 
 
@@ -129,7 +130,7 @@ class PlaceOrderRequest(RequestModel):
     """What is to be bought, and on which terms."""
 
     product_id: Id = Field(examples=["pack_1000"])
-    provider: Literal["stripe", "paddle"]
+    provider: ProviderName
     currency: Currency = Field(description="ISO 4217, upper case.", examples=["EUR"])
     country: Country = Field(description="The buyer's: ISO 3166-1 alpha-2, upper case.", examples=["DE"])
     is_business: bool = Field(default=False, strict=True, description="Businesses have no right of withdrawal.")
@@ -163,7 +164,7 @@ class RunFailureRequest(RequestModel):
 class RefundRequest(RequestModel):
     """A wish for money back. What the policy asks for is held against the ledger; what doesn't fit, a person reads."""
 
-    purchase_id: Id = Field(description="As `GET /purchases` gives it.", examples=["stripe:pi_3Qx7Lm2eZvKYlo2C"])
+    purchase_id: Id = Field(description="As `GET /purchases` gives it.", examples=[EXAMPLE_PAYMENT_ID])
     reason: Literal[
         "charged_twice",
         "wrong_amount",
@@ -201,19 +202,19 @@ class EvidenceRequest(RequestModel):
 class WithdrawalRequest(RequestModel):
     """The first step of a withdrawal: which contract."""
 
-    purchase_id: Id = Field(description="As `GET /purchases` gives it.", examples=["stripe:pi_3Qx7Lm2eZvKYlo2C"])
+    purchase_id: Id = Field(description="As `GET /purchases` gives it.", examples=[EXAMPLE_PAYMENT_ID])
 
 
 class CancellationRequest(RequestModel):
     """Which subscription. It may be left out when there is one."""
 
-    subscription_id: Id | None = Field(default=None, examples=["stripe:sub_1QabcD2eZvKYlo2C"])
+    subscription_id: Id | None = Field(default=None, examples=[EXAMPLE_SUBSCRIPTION_ID])
 
 
 class PortalRequest(RequestModel):
     """Whose billing page. It may be left out when the customer is known to one provider."""
 
-    provider: Literal["stripe", "paddle"] | None = None
+    provider: ProviderName | None = None
 
 
 class SupportRefundRequest(RefundRequest):

@@ -21,7 +21,7 @@ from ledger.domain.facts import (
     HoldLifted,
     facts_of,
 )
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import PaymentId, provider_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Disputed:
 
 def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     """Evaluate every dispute, chargeback and fraud warning on one payment."""
-    provider = payment_id.partition(":")[0]
+    provider = provider_of(payment_id)
     disputes = facts_of(facts, DisputeChanged)
     chargebacks = _by_kind(facts_of(facts, ChargebackChanged))
     lifted = {lift.hold_id: lift.at for lift in facts_of(facts, HoldLifted)}

@@ -13,3 +13,8 @@ PaymentId = NewType("PaymentId", str)
 def derived_id(prefix: str, *causes: str) -> str:
     """An id that follows from its causes: the same request makes the same thing, however often it is carried out."""
     return f"{prefix}_{hashlib.sha256(json.dumps(causes).encode()).hexdigest()[:24]}"
+
+
+def provider_of(qualified_id: str) -> str:
+    """Return the provider of a payment, subscription or customer id: what stands before its first colon."""
+    return qualified_id.partition(":")[0]

@@ -1,9 +1,52 @@
-"""The registry: every payment provider, once."""
+"""The registry: one row for each payment provider. Nothing outside this package names a provider."""
 
-from collections.abc import Mapping
-from types import ModuleType
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from ledger.providers.paddle import events as paddle
-from ledger.providers.stripe import events as stripe
+from ledger.domain.catalogue import Catalogue
+from ledger.domain.events import Event
+from ledger.ports.gateway import Gateway
+from ledger.providers.paddle import provider as paddle
+from ledger.providers.parsing import Json
+from ledger.providers.stripe import provider as stripe
 
-PROVIDERS: Mapping[str, ModuleType] = {"stripe": stripe, "paddle": paddle}
+
+class Provider(Protocol):
+    """What the service uses of a payment provider. The module `provider` of each provider's package implements it."""
+
+    NAME: str
+    """Lower case. It is in the webhook's path, the names of environment variables, the keys of secrets and every id."""
+
+    ID_FIELD: str
+    """The field of a parsed notification with the event's id."""
+
+    TYPE_FIELD: str
+    """The field of a parsed notification with the event's type."""
+
+    FUNCTIONS: Mapping[str, frozenset[str]]
+    """The functions that each event type is meant for."""
+
+    EXAMPLE_PAYMENT_ID: str
+    EXAMPLE_SUBSCRIPTION_ID: str
+    """The provider's own ids, as the API's description shows them."""
+
+    def verify(self, body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now: float) -> None:
+        """Return if one of `secrets` signed `body` at about `now` (seconds since 1970). Raise SignatureRejected."""
+
+    def parse(self, body: bytes) -> Json:
+        """Return the notification in a verified body. Raise InvalidBody."""
+
+    def translate(self, content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | None:
+        """Return the event of a parsed notification, with `not_bookable` set if so. None: its type is not used."""
+
+    def gateway(self, key: str, *, is_live: bool, base_url: str | None) -> Gateway:
+        """Return the gateway to the provider's API, and import its SDK. Raise ConfigurationError for an unusable key.
+
+        `base_url` replaces the address of the API: for simulators.
+        """
+
+
+_ROWS: tuple[Provider, ...] = (stripe, paddle)
+
+PROVIDERS: Mapping[str, Provider] = {provider.NAME: provider for provider in _ROWS}
+"""Every provider by its name."""

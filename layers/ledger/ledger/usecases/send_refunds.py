@@ -14,6 +14,7 @@ from enum import StrEnum
 from ledger.domain.disputes import disputed
 from ledger.domain.errors import ProviderRefused, ProviderUnavailable, StoreUnavailable
 from ledger.domain.facts import RefundAbandoned, RefundApproved, RefundChanged, RefundSent, facts_of
+from ledger.domain.ids import provider_of
 from ledger.domain.refund_cases import CaseState, RefundCase, case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import end_of, refunded, split_over_lines, tag_of
@@ -71,7 +72,7 @@ def send_refund(
     taken = _acquire_lease(tag, store, clock)
     if isinstance(taken, SendResult):
         return taken
-    gateway = gateway_of(taken.context.payment.payment_id.partition(":")[0])
+    gateway = gateway_of(provider_of(taken.context.payment.payment_id))
     if taken.may_have_been_sent:
         try:
             found = gateway.find_refund(refund_to_send(taken.approval, taken.context))

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ledger.api.responses.decisions import DecisionResponse
 from ledger.api.responses.model import Money, ResponseModel
+from ledger.domain.ids import provider_of
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundReason
 
@@ -49,7 +50,7 @@ class PurchaseResponse(ResponseModel):
             raise ValueError("a purchase is shown once its payment is known")
         return cls(
             purchase_id=purchase.payment_id,
-            provider=payment.payment_id.partition(":")[0],
+            provider=provider_of(payment.payment_id),
             paid_at=payment.at,
             paid=Money(amount_minor=payment.paid_minor, currency=payment.currency),
             refundable=Money(amount_minor=purchase.refundable_minor, currency=payment.currency),

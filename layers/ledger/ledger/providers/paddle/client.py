@@ -1,7 +1,7 @@
-"""What we ask of Paddle Billing, through its SDK. Source: developer.paddle.com/api-reference.
+"""Requests to Paddle Billing's API, through its SDK. Source: developer.paddle.com/api-reference.
 
-Only functions that call Paddle import this module: the SDK takes longer to import than a webhook to answer. Paddle
-knows no idempotency keys, so nothing is ever sent twice by itself.
+Only functions that call Paddle import this module: importing the SDK takes longer than a webhook's whole invocation.
+Paddle has no idempotency keys, so no request is retried automatically.
 """
 
 import logging
@@ -35,15 +35,18 @@ from ledger.domain.facts import RefundState
 from ledger.domain.orders import Checkout, Order
 from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.providers import responses, tags
-from ledger.providers.paddle.events import REFUND_STATES
+from ledger.providers.paddle.adjustments import REFUND_STATES
+from ledger.providers.paddle.notification import NAME
 
 MAX_PORTAL_SUBSCRIPTIONS = 25
 
-_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)  # what the SDK raises on a body of another shape
+_ERRORS = responses.ApiErrors(provider=NAME, title="Paddle")
+_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)  # what the SDK raises for a body of another shape
+_PREFIX = f"{NAME}:"
 
 
 class PaddleGateway:
-    """Paddle, for one account of ours. In test mode it is the sandbox, a host of its own."""
+    """The gateway to one Paddle account: see `ledger.ports.gateway.Gateway`. Test mode is the sandbox's host."""
 
     def __init__(
         self,
@@ -53,12 +56,12 @@ class PaddleGateway:
         base_url: str | None = None,
         timeout_s: tuple[float, float] = responses.TIMEOUT_S,
     ) -> None:
-        responses.check_key("paddle", key, is_live=is_live, live=("pdl_live_",), test=("pdl_sdbx_",))
+        _ERRORS.check_key(key, is_live=is_live, live=("pdl_live_",), test=("pdl_sdbx_",))
         environment = Environment.PRODUCTION if is_live else Environment.SANDBOX
         self._client = Client(
             key,
             options=Options(SimpleNamespace(base_url=base_url) if base_url else environment),
-            logger=logging.Logger("paddle_billing", logging.CRITICAL + 1),  # mute: it would log bodies and messages
+            logger=logging.Logger("paddle_billing", logging.CRITICAL + 1),  # off: it would log bodies and messages
             retry_count=0,
             timeout=timeout_s,
         )
@@ -68,16 +71,17 @@ class PaddleGateway:
         order: Order,
         product: Product,
         *,
-        success_url: str,  # noqa: ARG002 - Paddle's checkout opens on a page of ours, which knows the ways on
+        success_url: str,  # noqa: ARG002 - Paddle's checkout opens on a page of ours, which has these links
         cancel_url: str,  # noqa: ARG002
     ) -> Checkout:
-        """A transaction that waits for its customer. The same order again gives another one: keep what you got.
+        """Create a transaction for the customer to pay. The same order creates another one, so store the first.
 
-        Were both paid, the order's claim would make the second a duplicate charge.
+        If both were paid, the second payment of the order would be a duplicate charge. Source:
+        developer.paddle.com/api-reference/transactions/create-transaction.
         """
-        prices = product.price_ids.get("paddle", ())
+        prices = product.price_ids.get(NAME, ())
         if not prices:
-            raise CatalogueError(f"{product.product_id}: price_ids.paddle is empty; the product is not sold there.")
+            raise CatalogueError(f"{product.product_id}: price_ids.{NAME} is empty; the product is not sold there.")
         ours = {"account_id": order.account_id, "order_id": order.order_id, "product_id": product.product_id}
         operation = CreateTransaction(
             items=[TransactionCreateItem(prices[0], 1)],
@@ -85,136 +89,155 @@ class PaddleGateway:
             currency_code=CurrencyCode(order.currency),
             collection_mode=CollectionMode.Automatic,
         )
-        with _asking():
+        with _translated_errors():
             transaction = self._client.transactions.create(operation)
             checkout_id, url = transaction.id, transaction.checkout and transaction.checkout.url
         if not url:
             raise ConfigurationError(
-                "Paddle gave no checkout URL: set a default payment link in its checkout settings."
+                "Paddle returned no checkout URL: set a default payment link in its checkout settings."
             )
         return Checkout(checkout_id=checkout_id, url=url)
 
     def find_refund(self, refund: RefundToSend) -> SentRefund | None:
-        """Looks through the transaction's refunds for the tag at the end of their reasons."""
-        operation = ListAdjustments(transaction_ids=[_transaction(refund)], action=Action.Refund, pager=Pager())
-        with _asking():
+        """Return the refund of the transaction whose reason ends with the tag.
+
+        Source: developer.paddle.com/api-reference/adjustments/list-adjustments.
+        """
+        operation = ListAdjustments(transaction_ids=[_transaction_id(refund)], action=Action.Refund, pager=Pager())
+        with _translated_errors():
             for adjustment in self._client.adjustments.list(operation):
                 if tags.tag_in(adjustment.reason) == refund.tag:
-                    return _sent(adjustment)
+                    return _sent_refund(adjustment)
         return None
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
-        """A full adjustment for what is whole, else a partial one, line by line, tax included as Paddle assumes."""
+        """Create a full adjustment for a whole payment, else a partial one by line, tax included.
+
+        Source: developer.paddle.com/api-reference/adjustments/create-adjustment.
+        """
         words = "Duplicate charge." if refund.is_duplicate_charge else "Requested by the customer."
-        reason, transaction_id = tags.to_reason(refund.tag, words), _transaction(refund)
+        reason, transaction_id = tags.to_reason(refund.tag, words), _transaction_id(refund)
         if refund.is_whole:
             operation = CreateAdjustment.full(Action.Refund, reason, transaction_id)
         else:
             operation = CreateAdjustment.partial(Action.Refund, _items(refund), reason, transaction_id)
-        with _asking():
-            return _sent(self._client.adjustments.create(operation))
+        with _translated_errors():
+            return _sent_refund(self._client.adjustments.create(operation))
 
     def stop_renewals(self, subscription_id: str) -> datetime | None:
-        """Cancels at the next billing date. Paddle refuses to do so twice: then the first time counts."""
-        bare, at_the_end = _bare(subscription_id), CancelSubscription(SubscriptionEffectiveFrom.NextBillingPeriod)
+        """Cancel at the next billing date. Paddle refuses a second cancellation: then return the end of the first.
+
+        Source: developer.paddle.com/api-reference/subscriptions/cancel-subscription.
+        """
+        own_id, at_period_end = (
+            _own_id(subscription_id),
+            CancelSubscription(SubscriptionEffectiveFrom.NextBillingPeriod),
+        )
         try:
-            with _asking():
-                return _end(self._client.subscriptions.cancel(bare, at_the_end))
+            with _translated_errors():
+                return _end(self._client.subscriptions.cancel(own_id, at_period_end))
         except ProviderRefused:
-            with _asking():
-                subscription = self._client.subscriptions.get(bare)
+            with _translated_errors():
+                subscription = self._client.subscriptions.get(own_id)
                 scheduled = subscription.scheduled_change
                 if scheduled and scheduled.action == "cancel":
                     return _end(subscription)
             raise
 
     def resume_renewals(self, subscription_id: str) -> None:
-        """Takes back what is scheduled. Null is all that may be written there."""
-        with _asking():
-            self._client.subscriptions.update(_bare(subscription_id), UpdateSubscription(scheduled_change=None))
+        """Remove the scheduled change. Source: developer.paddle.com/api-reference/subscriptions/update-subscription."""
+        with _translated_errors():
+            self._client.subscriptions.update(_own_id(subscription_id), UpdateSubscription(scheduled_change=None))
 
     def open_portal(
         self,
         customer_id: str,
         subscription_ids: Collection[str],
         *,
-        return_url: str,  # noqa: ARG002 - Paddle's page opens beside ours and leads nowhere
+        return_url: str,  # noqa: ARG002 - Paddle's portal has no link back
     ) -> str:
-        """The overview in the customer portal, signed in already."""
-        shown = [_bare(subscription_id) for subscription_id in subscription_ids][:MAX_PORTAL_SUBSCRIPTIONS]
-        operation = CreateCustomerPortalSession(shown) if shown else CreateCustomerPortalSession()
-        with _asking():
-            session = self._client.customer_portal_sessions.create(_bare(customer_id), operation)
-            return responses.text(session.urls.general.overview)
+        """Create a portal session, and return the address of its overview, which signs the customer in.
+
+        Source: developer.paddle.com/api-reference/customer-portals/create-customer-portal-session.
+        """
+        own_ids = [_own_id(subscription_id) for subscription_id in subscription_ids][:MAX_PORTAL_SUBSCRIPTIONS]
+        operation = CreateCustomerPortalSession(own_ids) if own_ids else CreateCustomerPortalSession()
+        with _translated_errors():
+            session = self._client.customer_portal_sessions.create(_own_id(customer_id), operation)
+            return responses.required_text(session.urls.general.overview)
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
-    """Everything that the SDK raises, in our words. Its own errors are cut off: they carry bodies and messages."""
+def _translated_errors() -> Iterator[None]:
+    """Translate what the SDK raises to the errors of the gateway port.
+
+    The SDK's errors are not chained: they contain bodies and messages. Source:
+    developer.paddle.com/api-reference/about/errors.
+    """
     try:
         yield
     except (RequestException, *_UNREADABLE) as error:
-        response = _response(error)
+        response = _error_response(error)
         if response is None:
-            raise responses.unreadable("paddle", error) from None
-        said, meta = _said(response)
-        raise responses.problem("paddle", response.status_code, said.get("code"), meta.get("request_id")) from None
+            raise _ERRORS.unreadable(error) from None
+        details, meta = _error_parts(response)
+        raise _ERRORS.of_response(response.status_code, details.get("code"), meta.get("request_id")) from None
 
 
-def _response(error: Exception) -> Response | None:
-    """The refusal behind an error.
+def _error_response(error: Exception) -> Response | None:
+    """Return the HTTP response of 400 or above that led to an error. None if there was none.
 
-    The SDK stumbles over error bodies that lack a field (`documentation_url`), or whose Retry-After is a date. It does
-    so while it handles the refusal, so the refusal is the error's context.
+    The SDK fails on error bodies without `documentation_url`, and on a Retry-After that is a date. It fails while it
+    handles the response's own exception, which is therefore the error's context.
     """
-    refusal = error if isinstance(error, RequestException) else error.__context__
-    response = refusal.response if isinstance(refusal, RequestException) else None
+    cause = error if isinstance(error, RequestException) else error.__context__
+    response = cause.response if isinstance(cause, RequestException) else None
     return response if response is not None and response.status_code >= 400 else None
 
 
-def _said(response: Response) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An error body's two parts, as far as it has them."""
+def _error_parts(response: Response) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the objects `error` and `meta` of an error body, each empty if the body lacks it."""
     try:
         body = response.json()
     except ValueError:
         body = None
     parts = [body.get(name) if isinstance(body, dict) else None for name in ("error", "meta")]
-    said, meta = (part if isinstance(part, dict) else {} for part in parts)
-    return said, meta
+    details, meta = (part if isinstance(part, dict) else {} for part in parts)
+    return details, meta
 
 
-def _transaction(refund: RefundToSend) -> str:
-    found = sorted(_bare(name) for name in refund.names if name.startswith("paddle:txn_"))
-    if not found:
+def _transaction_id(refund: RefundToSend) -> str:
+    own_ids = sorted(_own_id(name) for name in refund.names if name.startswith(f"{_PREFIX}txn_"))
+    if not own_ids:
         raise ProviderRefused("not_found", "Paddle can't refund it: none of its names is a transaction.")
-    return found[0]
+    return own_ids[0]
 
 
 def _items(refund: RefundToSend) -> list[Any]:
-    """The lines to refund, each once. Paddle has no refund of a sum: without lines that make it up, it is none."""
+    """Return the lines to refund, each once. Raise ProviderRefused if they don't add up: Paddle refunds only lines."""
     sums: Counter[str] = Counter()
     for item in refund.items:
         sums[item.line_id] += item.amount_minor
     lines = [(line_id, amount_minor) for line_id, amount_minor in sums.items() if amount_minor > 0]
     if not lines or sum(amount_minor for _, amount_minor in lines) != refund.amount_minor:
         raise ProviderRefused(
-            "adjustment_transaction_item_invalid", "Paddle refunds lines: those named don't make up the amount."
+            "adjustment_transaction_item_invalid", "Paddle refunds lines, and these don't add up to the amount."
         )
     return [CreateAdjustmentItem(line_id, AdjustmentType.Partial, str(amount_minor)) for line_id, amount_minor in lines]
 
 
-def _sent(adjustment: Any) -> SentRefund:
-    """A state that we don't know yet is under way: the refund is made, and its notifications say how it ends."""
+def _sent_refund(adjustment: Any) -> SentRefund:
+    """Return the refund. An unknown status counts as pending: the refund exists, and its notifications will follow."""
     state = REFUND_STATES.get(adjustment.status.value, RefundState.PENDING)
-    return SentRefund(refund_id=responses.text(adjustment.id), state=state)
+    return SentRefund(refund_id=responses.required_text(adjustment.id), state=state)
 
 
 def _end(subscription: Any) -> datetime | None:
-    """When it ends, if the answer says so."""
+    """Return when a subscription ends: the scheduled cancellation, else its billing period's end."""
     scheduled, period = subscription.scheduled_change, subscription.current_billing_period
     end = scheduled.effective_at if scheduled and scheduled.action == "cancel" else period and period.ends_at
     return end.astimezone(UTC) if end else None
 
 
-def _bare(name: str) -> str:
-    return name.removeprefix("paddle:")
+def _own_id(name: str) -> str:
+    return name.removeprefix(_PREFIX)

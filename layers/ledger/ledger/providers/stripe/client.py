@@ -1,6 +1,6 @@
-"""What we ask of Stripe, through its SDK. Source: docs.stripe.com/api, at the version below.
+"""Requests to Stripe's API, through its SDK. Source: docs.stripe.com/api, at the version below.
 
-Only functions that call Stripe import this module: the SDK takes longer to import than a webhook to answer.
+Only functions that call Stripe import this module: importing the SDK takes longer than a webhook's whole invocation.
 """
 
 import logging
@@ -18,18 +18,21 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.orders import Checkout, Order
 from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.providers import responses, tags
-from ledger.providers.stripe.events import REFUND_STATES
+from ledger.providers.stripe.notification import NAME
+from ledger.providers.stripe.refunds import REFUND_STATES
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
 
-API_VERSION = "2026-10-28.endive"  # pinned here too: an upgrade of the SDK must not change what we are told
+API_VERSION = "2026-10-28.endive"  # pinned: an upgrade of the SDK must not change the responses
 
-_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)  # what the SDK raises on a body of another shape
+_ERRORS = responses.ApiErrors(provider=NAME, title="Stripe")
+_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)  # what the SDK raises for a body of another shape
+_PREFIX = f"{NAME}:"
 
 
 class StripeGateway:
-    """Stripe, for one account of ours."""
+    """The gateway to one Stripe account: see `ledger.ports.gateway.Gateway`."""
 
     def __init__(
         self,
@@ -39,11 +42,9 @@ class StripeGateway:
         base_url: str | None = None,
         timeout_s: tuple[float, float] = responses.TIMEOUT_S,
     ) -> None:
-        responses.check_key(
-            "stripe", key, is_live=is_live, live=("sk_live_", "rk_live_"), test=("sk_test_", "rk_test_")
-        )
-        # The SDK logs bodies and Stripe's messages, and leaves a file in the home folder to be counted by.
-        logging.getLogger("stripe").setLevel(logging.WARNING)
+        _ERRORS.check_key(key, is_live=is_live, live=("sk_live_", "rk_live_"), test=("sk_test_", "rk_test_"))
+        # The SDK would log bodies and Stripe's messages, and write a telemetry file to the home folder.
+        logging.getLogger(stripe.__name__).setLevel(logging.WARNING)
         stripe.enable_telemetry = False
         self._client = stripe.StripeClient(
             key,
@@ -54,13 +55,14 @@ class StripeGateway:
         )
 
     def make_checkout(self, order: Order, product: Product, *, success_url: str, cancel_url: str) -> Checkout:
-        """A Checkout Session. For a day the same order gives the same one: its id is the idempotency key.
+        """Create a Checkout Session. For 24 hours the same order returns the same one: its id is the idempotency key.
 
-        Metadata doesn't spread: it is set on what refunds and renewals will name, too.
+        Stripe does not copy a session's metadata, so it is also set on the PaymentIntent or subscription, which later
+        events name. Source: docs.stripe.com/api/checkout/sessions/create, docs.stripe.com/metadata.
         """
-        prices = product.price_ids.get("stripe", ())
+        prices = product.price_ids.get(NAME, ())
         if not prices:
-            raise CatalogueError(f"{product.product_id}: price_ids.stripe is empty; the product is not sold there.")
+            raise CatalogueError(f"{product.product_id}: price_ids.{NAME} is empty; the product is not sold there.")
         ours = {"account_id": order.account_id, "order_id": order.order_id, "product_id": product.product_id}
         params: SessionCreateParams = {
             "line_items": [{"price": prices[0], "quantity": 1}],
@@ -75,121 +77,138 @@ class StripeGateway:
             params |= {
                 "mode": "payment",
                 "payment_intent_data": {"metadata": {**ours}},
-                "customer_creation": "always",  # a guest has no billing page
+                "customer_creation": "always",  # a guest has no billing portal
             }
-        with _asking():
+        with _translated_errors():
             session = self._client.v1.checkout.sessions.create(params, {"idempotency_key": f"order:{order.order_id}"})
-            return Checkout(checkout_id=responses.text(session.id), url=responses.text(session.url))
+            return Checkout(checkout_id=responses.required_text(session.id), url=responses.required_text(session.url))
 
     def find_refund(self, refund: RefundToSend) -> SentRefund | None:
-        """Looks at every payment that is known by these names, in case it was sent when fewer were known."""
-        with _asking():
-            looked_at: set[str] = set()
+        """Return the refund with this tag, from any payment that has one of these names.
+
+        All are searched: fewer names may have been known when the refund was sent. Source:
+        docs.stripe.com/api/refunds/list.
+        """
+        with _translated_errors():
+            searched: set[str] = set()
             for target in _in_order(refund.names, "pi_", "ch_", "py_"):
-                looked_at.add(target)
-                if found := self._tagged(target, refund.tag):
+                searched.add(target)
+                if found := self._refund_with_tag(target, refund.tag):
                     return found
-            for target in self._paying(_in_order(refund.names, "in_")):
-                if target not in looked_at and (found := self._tagged(target, refund.tag)):
+            for target in self._payments_of(_in_order(refund.names, "in_")):
+                if target not in searched and (found := self._refund_with_tag(target, refund.tag)):
                     return found
         return None
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
-        """A refund of the PaymentIntent, else of the charge, else of what paid the invoice.
+        """Refund the PaymentIntent, else the charge, else what paid the invoice.
 
-        The tag is the idempotency key too, but Stripe forgets keys after a day: the metadata stays.
+        The tag is also the idempotency key. Stripe forgets keys after 24 hours; the metadata stays. Source:
+        docs.stripe.com/api/refunds/create, docs.stripe.com/api/idempotent_requests.
         """
-        with _asking():
+        with _translated_errors():
             target = next(iter(_in_order(refund.names, "pi_", "ch_", "py_")), None) or next(
-                self._paying(_in_order(refund.names, "in_")), None
+                self._payments_of(_in_order(refund.names, "in_")), None
             )
             if target is None:
                 raise ProviderRefused(
-                    "resource_missing", "Stripe can't refund it: none of its names is a payment there."
+                    "resource_missing", "Stripe can't refund it: none of its names is a payment at Stripe."
                 )
             params: Any = {
-                **_of(target),
+                **_parameter(target),
                 "amount": refund.amount_minor,
-                # Never `fraudulent`: that would put the card and the address on a block list.
+                # Never `fraudulent`: Stripe would add the card and the e-mail address to a block list.
                 "reason": "duplicate" if refund.is_duplicate_charge else "requested_by_customer",
                 "metadata": {tags.METADATA_KEY: refund.tag},
             }
-            return _sent(self._client.v1.refunds.create(params, {"idempotency_key": f"refund:{refund.tag}"}))
+            return _sent_refund(self._client.v1.refunds.create(params, {"idempotency_key": f"refund:{refund.tag}"}))
 
     def stop_renewals(self, subscription_id: str) -> datetime | None:
-        """The end, from the subscription, or from the items on which its period stands."""
-        with _asking():
-            subscription = self._client.v1.subscriptions.update(_bare(subscription_id), {"cancel_at_period_end": True})
+        """Set `cancel_at_period_end`. Return the end: the subscription's `cancel_at`, or its items' latest period end.
+
+        Source: docs.stripe.com/billing/subscriptions/cancel.
+        """
+        with _translated_errors():
+            subscription = self._client.v1.subscriptions.update(
+                _own_id(subscription_id), {"cancel_at_period_end": True}
+            )
             ends = [subscription.cancel_at] if subscription.cancel_at else _period_ends(subscription)
             return max((datetime.fromtimestamp(end, UTC) for end in ends), default=None)
 
     def resume_renewals(self, subscription_id: str) -> None:
-        """Only what `stop_renewals` set; an end that support fixed to a date stays."""
-        with _asking():
-            self._client.v1.subscriptions.update(_bare(subscription_id), {"cancel_at_period_end": False})
+        """Unset `cancel_at_period_end`. An end at a date that support has set stays."""
+        with _translated_errors():
+            self._client.v1.subscriptions.update(_own_id(subscription_id), {"cancel_at_period_end": False})
 
     def open_portal(
         self,
         customer_id: str,
-        subscription_ids: Collection[str],  # noqa: ARG002 - Stripe's page shows all that the customer has
+        subscription_ids: Collection[str],  # noqa: ARG002 - Stripe's page shows all of the customer's
         *,
         return_url: str,
     ) -> str:
-        """The customer portal's one page."""
-        with _asking():
+        """Create a portal session. Source: docs.stripe.com/api/customer_portal/sessions/create."""
+        with _translated_errors():
             session = self._client.v1.billing_portal.sessions.create(
-                {"customer": _bare(customer_id), "return_url": return_url}
+                {"customer": _own_id(customer_id), "return_url": return_url}
             )
-            return responses.text(session.url)
+            return responses.required_text(session.url)
 
-    def _tagged(self, target: str, tag: str) -> SentRefund | None:
-        params: Any = {**_of(target), "limit": 100}
+    def _refund_with_tag(self, target: str, tag: str) -> SentRefund | None:
+        params: Any = {**_parameter(target), "limit": 100}
         for refund in self._client.v1.refunds.list(params).auto_paging_iter():
             metadata = refund.metadata
             if metadata is not None and tags.METADATA_KEY in metadata and metadata[tags.METADATA_KEY] == tag:
-                return _sent(refund)
+                return _sent_refund(refund)
         return None
 
-    def _paying(self, invoices: Iterable[str]) -> Iterator[str]:
-        """What paid these invoices: an invoice names neither PaymentIntent nor charge itself."""
+    def _payments_of(self, invoices: Iterable[str]) -> Iterator[str]:
+        """Yield what paid these invoices. An invoice itself names neither PaymentIntent nor charge.
+
+        Source: docs.stripe.com/api/invoice-payment/list.
+        """
         for invoice in invoices:
             payments = self._client.v1.invoice_payments.list({"invoice": invoice, "status": "paid", "limit": 100})
-            for made in payments.auto_paging_iter():
-                target = getattr(made.payment, "payment_intent", None) or getattr(made.payment, "charge", None)
+            for item in payments.auto_paging_iter():
+                target = getattr(item.payment, "payment_intent", None) or getattr(item.payment, "charge", None)
                 if isinstance(target, str):
                     yield target
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
-    """Everything that the SDK raises, in our words. Its own errors are cut off: they carry bodies and messages."""
+def _translated_errors() -> Iterator[None]:
+    """Translate what the SDK raises to the errors of the gateway port.
+
+    The SDK's errors are not chained: they contain bodies and messages. Source: docs.stripe.com/api/errors.
+    """
     try:
         yield
     except stripe.StripeError as error:
         body = error.json_body
-        said = body.get("error") if isinstance(body, dict) else None
-        if error.http_status is None or not isinstance(said, dict):
-            raise responses.unreadable("stripe", error) from None
-        code = said.get("code") or said.get("type")
-        raise responses.problem("stripe", error.http_status, code, error.request_id) from None
+        details = body.get("error") if isinstance(body, dict) else None
+        if error.http_status is None or not isinstance(details, dict):
+            raise _ERRORS.unreadable(error) from None
+        code = details.get("code") or details.get("type")
+        raise _ERRORS.of_response(error.http_status, code, error.request_id) from None
     except _UNREADABLE as error:
-        raise responses.unreadable("stripe", error) from None
+        raise _ERRORS.unreadable(error) from None
 
 
 def _in_order(names: Collection[PaymentId], *prefixes: str) -> list[str]:
-    """The names of these kinds as Stripe knows them, first kind first."""
-    bare = sorted(_bare(name) for name in names if name.startswith("stripe:"))
-    return [name for prefix in prefixes for name in bare if name.startswith(prefix)]
+    """Return Stripe's own ids with these prefixes, in the order of the prefixes."""
+    own_ids = sorted(_own_id(name) for name in names if name.startswith(_PREFIX))
+    return [own_id for prefix in prefixes for own_id in own_ids if own_id.startswith(prefix)]
 
 
-def _of(target: str) -> dict[str, str]:
+def _parameter(target: str) -> dict[str, str]:
+    """Return the request parameter that names what is refunded."""
     return {"payment_intent" if target.startswith("pi_") else "charge": target}
 
 
-def _sent(refund: stripe.Refund) -> SentRefund:
-    """A state that we don't know yet is under way: the refund is made, and its notifications say how it ends."""
+def _sent_refund(refund: stripe.Refund) -> SentRefund:
+    """Return the refund. An unknown status counts as pending: the refund exists, and its notifications will follow."""
     return SentRefund(
-        refund_id=responses.text(refund.id), state=REFUND_STATES.get(refund.status or "", RefundState.PENDING)
+        refund_id=responses.required_text(refund.id), state=REFUND_STATES.get(refund.status or "", RefundState.PENDING)
     )
 
 
@@ -197,5 +216,5 @@ def _period_ends(subscription: stripe.Subscription) -> list[int]:
     return [item.current_period_end for item in subscription["items"].data]
 
 
-def _bare(name: str) -> str:
-    return name.removeprefix("stripe:")
+def _own_id(name: str) -> str:
+    return name.removeprefix(_PREFIX)

@@ -1,0 +1,32 @@
+"""Stripe's row in the registry: see `ledger.providers.registry.Provider`."""
+
+from ledger.ports.gateway import Gateway
+from ledger.providers.signatures import Scheme
+from ledger.providers.stripe.events import FUNCTIONS, ID_FIELD, TYPE_FIELD, parse, translate
+from ledger.providers.stripe.notification import NAME
+
+__all__ = [
+    "EXAMPLE_PAYMENT_ID",
+    "EXAMPLE_SUBSCRIPTION_ID",
+    "FUNCTIONS",
+    "ID_FIELD",
+    "NAME",
+    "TYPE_FIELD",
+    "gateway",
+    "parse",
+    "translate",
+    "verify",
+]
+
+EXAMPLE_PAYMENT_ID = "pi_3Qx7Lm2eZvKYlo2C"
+EXAMPLE_SUBSCRIPTION_ID = "sub_1QabcD2eZvKYlo2C"
+
+# `Stripe-Signature: t=…,v1=…[,v1=…]`. Source: docs.stripe.com/webhooks#verify-manually.
+verify = Scheme(header="stripe-signature", separator=",", time_key="t", signature_key="v1", joint=b".").verify
+
+
+def gateway(key: str, *, is_live: bool, base_url: str | None) -> Gateway:
+    """Return the gateway to Stripe's API. The import is here because webhook functions have no SDK."""
+    from ledger.providers.stripe.client import StripeGateway
+
+    return StripeGateway(key, is_live=is_live, base_url=base_url)
