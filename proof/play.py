@@ -30,7 +30,7 @@ from ledger.usecases.record_event import record_event, release_parked
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case, decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
-from ledger.usecases.send_refunds import SendResult, outbox, send_refund
+from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits, fail_run
 from proof import oracle
 from proof.fake_gateways import PaddleCounter, StripeCounter
@@ -389,7 +389,7 @@ class Play:
 
     def issue(self, last_error: str) -> None:
         """Everything in the outbox is sent; `trouble`: what befalls the first call (`none`, `down`, `lost`)."""
-        for intent in list(outbox(self.store)):
+        for intent in list(self.store.outbox()):
             self.now += timedelta(minutes=2)  # the last sender's minute is over
             counter: Any = self.counters[intent.payment_id.partition(":")[0]]
             counter.last_error = last_error
@@ -437,7 +437,7 @@ class Play:
     def settle(self) -> None:
         """Everything that was told is delivered, everything that waits is done, until nothing moves any more."""
         for _ in range(100):
-            before = self.now, len(self.delivered), len(list(outbox(self.store)))
+            before = self.now, len(self.delivered), len(list(self.store.outbox()))
             self.now += timedelta(minutes=1)
             self._gather()
             while self.waiting:
@@ -445,7 +445,7 @@ class Play:
             self.release()
             self.issue("none")
             self.follow()
-            if not self.waiting and before[1:] == (len(self.delivered), len(list(outbox(self.store)))):
+            if not self.waiting and before[1:] == (len(self.delivered), len(list(self.store.outbox()))):
                 break
         else:
             raise Wrong("it does not come to rest")

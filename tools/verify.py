@@ -27,9 +27,10 @@ from ledger.domain.refund_cases import CaseState, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import end_of, outstanding, refunded, tag_of
 from ledger.domain.runs import FailedRun, Run
-from ledger.dynamodb import items
+from ledger.dynamodb import items, keys
+from ledger.dynamodb.keys import ItemKind
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
-from ledger.ports.documents import Document, DocumentKey, case_pointer_key, review_queue_key
+from ledger.ports.documents import CasePointer, Document, DocumentKey, DocumentKind, review_queue_key
 from ledger.usecases.place_order import ORDERS_ROUTE
 from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE
 from ledger.usecases.refund_cases.open_case import REFUND_REQUESTS_ROUTE
@@ -49,51 +50,48 @@ class World:
     cases: dict[str, RefundCase] = field(default_factory=dict)
     intents: dict[str, RefundIntent] = field(default_factory=dict)
     waiting: dict[DocumentKey, QueuedCase] = field(default_factory=dict)
+    pointers: dict[str, AccountId] = field(default_factory=dict)  # by case id
     failures: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
     acts: list[tuple[AccountId, AuditRecord]] = field(default_factory=list)
     answered: dict[DocumentKey, IdempotencyRecord] = field(default_factory=dict)
 
     def add(self, item: items.Item) -> None:
         """One item of the table."""
-        account_id = AccountId(item["pk"]["S"].partition("#")[2])
-        if items.is_document(item):
-            self.add_document(items.place_of(item), items.from_document(item))
-            return
-        match item["pk"]["S"].partition("#")[0], item["sk"]["S"].partition("#")[0]:
-            case "RECEIPT", _:
+        match keys.kind_of(item):
+            case ItemKind.RECEIPT:
                 self.receipts.append(items.from_receipt(item))
-            case "PAYMENT", _:
-                payment = items.from_payment(item)
-                self.payments[payment.name if isinstance(payment, PaymentPointer) else payment.payment_id] = payment
-            case "CLAIM", _:
-                fulfilment_key = items.from_claim(item)
-                self.fulfilment_keys[fulfilment_key.key] = fulfilment_key
-            case "ACCOUNT", items.ACCOUNT:
-                self.accounts[account_id] = items.from_account(item)
-            case "ACCOUNT", "LOT":
-                lot = items.from_lot(item)
-                self.closed_lots[account_id, lot.lot_id] = lot
-            case "ACCOUNT", "ENTRY":
+            case ItemKind.PAYMENT:
+                self.payments[keys.payment_id_of(item)] = items.from_payment(item)
+            case ItemKind.FULFILMENT_KEY:
+                self.fulfilment_keys[keys.owner_of(item)] = items.from_claim(item)
+            case ItemKind.ACCOUNT:
+                self.accounts[keys.account_id_of(item)] = items.from_account(item)
+            case ItemKind.LOT:
+                self.closed_lots[keys.account_id_of(item), keys.lot_id_of(item)] = items.from_lot(item)
+            case ItemKind.ENTRY:
                 self.entries.append(items.from_entry(item))
-            case "ACCOUNT", "RUN":
+            case ItemKind.RUN:
                 self.runs.append(items.from_run(item))
+            case DocumentKind():
+                self.add_document(keys.document_key_of(item), items.from_document(item))
 
-    def add_document(self, place: DocumentKey, document: Document) -> None:
-        """One document, and where it lies."""
-        account_id = AccountId(place.partition.partition("#")[2])
+    def add_document(self, key: DocumentKey, document: Document) -> None:
+        """One document, and its key."""
         match document:
             case RefundCase():
                 self.cases[document.case_id] = document
             case RefundIntent():
                 self.intents[document.tag] = document
             case QueuedCase():
-                self.waiting[place] = document
+                self.waiting[key] = document
+            case CasePointer():
+                self.pointers[document.case_id] = document.account_id
             case FailedRun():
-                self.failures.append((account_id, document))
+                self.failures.append((AccountId(key.parts[0]), document))
             case AuditRecord():
-                self.acts.append((account_id, document))
+                self.acts.append((AccountId(key.parts[0]), document))
             case IdempotencyRecord():
-                self.answered[place] = document
+                self.answered[key] = document
 
     def facts(self, payment_id: PaymentId) -> Facts:
         """The facts of the purchase that a name leads to."""
@@ -102,9 +100,9 @@ class World:
             home = self.payments.get(home.to) if isinstance(home, PaymentPointer) else home
         return home.facts if isinstance(home, Purchase) else {}
 
-    def queued(self, partition: str) -> Counter[str]:
+    def queued(self, queue: DocumentKind) -> Counter[str]:
         """How often each case waits in a queue."""
-        return Counter(waiting.case_id for place, waiting in self.waiting.items() if place.partition == partition)
+        return Counter(waiting.case_id for key, waiting in self.waiting.items() if key.kind is queue)
 
     def purchases(self) -> Iterator[tuple[Purchase, Target]]:
         """Every purchase whose payment is known, and what the ledger should hold because of it."""
@@ -407,13 +405,12 @@ def _marked(world: World) -> Verdicts:
 
 def _queued(world: World) -> Verdicts:
     """A case waits exactly once where its state says: for a person, or for its time; and support finds every case."""
-    reviewed, settling = world.queued("REVIEW"), world.queued("SETTLING")
+    reviewed, settling = world.queued(DocumentKind.REVIEW_QUEUE), world.queued(DocumentKind.DEFERRED_QUEUE)
     for case in world.cases.values():
-        pointer = world.waiting.get(case_pointer_key(case.case_id))
         is_reviewed = reviewed.pop(case.case_id, 0) == (case.state is CaseState.IN_REVIEW)
         is_settling = settling.pop(case.case_id, 0) == (case.state is CaseState.REQUESTED)
         lies_right = case.state is not CaseState.IN_REVIEW or review_queue_key(case) in world.waiting
-        is_found = pointer is not None and pointer.account_id == case.account_id
+        is_found = world.pointers.get(case.case_id) == case.account_id
         yield case.case_id, is_reviewed and is_settling and lies_right and is_found
     for case_id in reviewed.keys() | settling.keys():
         yield case_id, False
@@ -430,15 +427,15 @@ def _settled(world: World) -> Verdicts:
 
 def _answered(world: World) -> Verdicts:
     """What was answered under an Idempotency-Key is there, and is that account's."""
-    for place, answered in world.answered.items():
-        account_id, route = place.partition.partition("#")[2], place.name.split("#")[1]
+    for key, answered in world.answered.items():
+        account_id, route, _ = key.parts
         case, fulfilment_key = world.cases.get(answered.subject), world.fulfilment_keys.get(f"order/{answered.subject}")
         owner = {
             REFUND_REQUESTS_ROUTE: case.account_id if case else None,
             DECISIONS_ROUTE: case.account_id if case else None,
             ORDERS_ROUTE: fulfilment_key.account_id if fulfilment_key and fulfilment_key.terms else None,
         }
-        yield "/".join(place), route not in owner or owner[route] == account_id
+        yield "/".join(key.parts), route not in owner or owner[route] == account_id
 
 
 _RULES: tuple[Callable[[World], Verdicts], ...] = (

@@ -5,7 +5,7 @@ The table's stream brings purchases that changed; the schedule decides requests 
 
 from typing import Any
 
-from ledger.domain.ids import PaymentId
+from ledger.dynamodb import stream
 from ledger.runtime import runtime
 from ledger.usecases.refund_cases.decide_case import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
@@ -15,9 +15,8 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  #
     """Answers which cases moved."""
     here = runtime()
     if "Records" in event:
-        partitions = {record["dynamodb"]["Keys"]["pk"]["S"] for record in event["Records"]}
-        purchases = sorted(PaymentId(partition.removeprefix("PAYMENT#")) for partition in partitions)
-        moved = [case for purchase in purchases for case in follow(purchase, here.store, now=here.now())]
+        changed = stream.changed_payments(event)
+        moved = [case for payment_id in changed for case in follow(payment_id, here.store, now=here.now())]
     else:
         moved = decide_deferred(here.store, here.policy, now=here.now())
     for case in moved:

@@ -53,7 +53,7 @@ def statement(
 ) -> Response[Any]:
     """Each with its cause and the balance after it. As CSV the next page is named by the header `next-page`."""
     account_id = caller(app).account_id
-    listing = Listing(account_id, "ENTRY#.+")
+    listing = Listing(account_id, "statement")
     start, balance = listing.opened(after)
     stored, page = services().store.statement_page(account_id, limit, start)
     if start is None:
@@ -78,7 +78,7 @@ def statement(
 def purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
     """Newest first. Each says what a request would be answered now, under the reason that fits it best, and why."""
     here, account_id = services(), caller(app).account_id
-    listing = Listing(account_id, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+")
+    listing = Listing(account_id, "purchases", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+")
     start, _ = listing.opened(after)
     found, following = preview_all(account_id, here.store, here.policy, limit=limit, after=start, now=here.now())
     shown = [PurchaseResponse.of(purchase, reason, decision) for purchase, reason, decision in found]

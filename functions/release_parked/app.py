@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ledger.domain.receipts import Receipt
+from ledger.dynamodb import stream
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.record_event import release_parked
 
@@ -31,7 +32,9 @@ def release_all(parked: Iterable[Receipt], services: Runtime) -> dict[str, Any]:
 def _candidates(event: dict[str, Any], services: Runtime) -> Iterable[Receipt]:
     if "Records" not in event:
         return services.store.parked_receipts()
-    partitions = {record["dynamodb"]["Keys"]["pk"]["S"] for record in event["Records"]}
-    customers = {partition.removeprefix("RECEIPT#") for partition in partitions}
-    receipts = (receipt for customer in customers for receipt in services.store.customer_receipts(customer))
+    receipts = (
+        receipt
+        for customer in stream.customers_with_receipts(event)
+        for receipt in services.store.customer_receipts(customer)
+    )
     return [receipt for receipt in receipts if receipt.parked_reason]

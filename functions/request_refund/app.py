@@ -52,10 +52,10 @@ def ask(asked: RefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseR
 def cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
     """Withdrawals included."""
     account_id = caller(app).account_id
-    listing = Listing(account_id, "CASE#.+")
+    listing = Listing(account_id, "refund cases")
     start, _ = listing.opened(after)
-    page = services().store.documents(f"ACCOUNT#{account_id}", "CASE#", limit, start)
-    shown = [CaseResponse.of(case) for case in page.items if isinstance(case, RefundCase)]
+    page = services().store.cases_of(account_id, limit, start)
+    shown = [CaseResponse.of(case) for case in page.items]
     return CasePage(cases=shown, next=listing.close(page.next))
 
 

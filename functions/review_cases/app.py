@@ -28,7 +28,7 @@ from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.support import HoldChangeResponse, QueuedCaseResponse, ReviewQueuePage, SupportCaseResponse
 from ledger.api.support_case import support_case
 from ledger.domain.ids import AccountId
-from ledger.domain.refund_cases import DecisionOutcome, QueuedCase
+from ledger.domain.refund_cases import DecisionOutcome
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.open_case import open_case
@@ -50,10 +50,10 @@ Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reaso
 def queue(limit: PageSize = 50, after: PageCursor = None) -> ReviewQueuePage:
     """Those that a person is to decide."""
     support(app)
-    listing = Listing("REVIEW", "WAITING#.+")
+    listing = Listing("support", "review queue")
     start, _ = listing.opened(after)
-    page = services().store.documents("REVIEW", "WAITING#", limit, start)
-    shown = [QueuedCaseResponse.of(waiting) for waiting in page.items if isinstance(waiting, QueuedCase)]
+    page = services().store.review_queue(limit, start)
+    shown = [QueuedCaseResponse.of(waiting) for waiting in page.items]
     return ReviewQueuePage(cases=shown, next=listing.close(page.next))
 
 

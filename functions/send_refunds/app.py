@@ -7,8 +7,9 @@ from collections import Counter
 from typing import Any
 
 from ledger.domain.errors import StoreUnavailable
+from ledger.dynamodb import stream
 from ledger.runtime import Runtime, runtime
-from ledger.usecases.send_refunds import SendResult, outbox, send_refund
+from ledger.usecases.send_refunds import SendResult, send_refund
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
@@ -19,7 +20,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  #
             return {"outcomes": dict(_sweep(here))}
         for record in event["Records"]:
             try:
-                _issue(record["dynamodb"]["Keys"]["sk"]["S"].removeprefix("INTENT#"), here)
+                _issue(stream.refund_tag(record), here)
             except StoreUnavailable:
                 return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
         return {"batchItemFailures": []}
@@ -31,7 +32,7 @@ def _sweep(here: Runtime) -> Counter[str]:
     """Everything in the outbox. One that fails does not keep the others waiting; the oldest one's age is told."""
     outcomes: Counter[str] = Counter()
     oldest = here.now()
-    for intent in outbox(here.store):
+    for intent in here.store.outbox():
         try:
             issued = _issue(intent.tag, here)
         except StoreUnavailable:

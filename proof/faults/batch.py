@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 
 from ledger.domain.errors import StoreUnavailable
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import PaymentPointer
+from ledger.ports.documents import intent_key
 from ledger.providers.registry import PROVIDERS
-from ledger.usecases.send_refunds import outbox
 from proof.faults.customer_lives import Customer, Json, Life, UnexpectedResponse, Until
 from proof.faults.fault_plan import FaultPlan, ProviderFaultPlan
 from proof.faults.histories import DRAWS, Draw, FineDay, differences
@@ -239,16 +240,16 @@ class Batch:
     def _records(self, chance: random.Random) -> Iterator[tuple[str, Json]]:
         """What the table's stream has to tell, in small batches; now and then it tells it twice."""
         parked = {receipt.customer_id for receipt in self.store.parked_receipts() if receipt.customer_id}
-        keys = {
-            "release_parked": [(f"RECEIPT#{customer_id}", "") for customer_id in sorted(parked)],
-            "send_refunds": [("OUTBOX", f"INTENT#{intent.tag}") for intent in outbox(self.store)],
-            "follow_cases": [(f"PAYMENT#{purchase_id}", "") for purchase_id in sorted(self._followed)],
+        changed = {
+            "release_parked": [keys.receipt_key("", "", customer_id) for customer_id in sorted(parked)],
+            "send_refunds": [keys.document_key(intent_key(intent.tag)) for intent in self.store.outbox()],
+            "follow_cases": [keys.payment_key(PaymentId(purchase_id)) for purchase_id in sorted(self._followed)],
         }
-        for function, told in keys.items():
+        for function, told in changed.items():
             for start in range(0, len(told), 3):
                 records = [
-                    {"dynamodb": {"Keys": {"pk": {"S": pk}, "sk": {"S": sk}}, "SequenceNumber": f"{start + number}"}}
-                    for number, (pk, sk) in enumerate(told[start : start + 3])
+                    {"dynamodb": {"Keys": key, "SequenceNumber": f"{start + number}"}}
+                    for number, key in enumerate(told[start : start + 3])
                 ]
                 for _ in range(2 if chance.random() < 0.2 else 1):
                     yield function, {"Records": records}

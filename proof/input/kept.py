@@ -57,7 +57,7 @@ def _empty(store: DynamoDBStore) -> None:
     deletes = [{"DeleteRequest": {"Key": {"pk": item["pk"], "sk": item["sk"]}}} for item in store.scan()]
     for start in range(0, len(deletes), 25):
         batch = {"RequestItems": {TABLE: deletes[start : start + 25]}}
-        store._connection.dispatch("BatchWriteItem", batch)  # noqa: SLF001 - a ledger deletes nothing
+        store._calls.dispatch("BatchWriteItem", batch)  # noqa: SLF001 - a ledger deletes nothing
 
 
 def _read(store: DynamoDBStore) -> World:

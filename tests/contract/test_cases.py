@@ -27,14 +27,11 @@ from ledger.domain.orders import Consent, Order
 from ledger.domain.refund_cases import (
     CaseState,
     DecisionOutcome,
-    QueuedCase,
     RefundCase,
     RefundReason,
     SubmittedEvidence,
 )
 from ledger.domain.refund_intents import RefundIntent
-from ledger.domain.runs import FailedRun
-from ledger.ports.documents import Document
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.holds import lift_hold, place_hold
@@ -45,7 +42,7 @@ from ledger.usecases.refund_cases.evidence import add_evidence
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import confirm_withdrawal
 from ledger.usecases.refund_cases.preview import preview
-from ledger.usecases.send_refunds import SendResult, outbox, send_refund
+from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.testing.builders import (
     ADA,
@@ -80,14 +77,9 @@ def account(store: Store, account_id: AccountId = ADA) -> Account:
     return store.read(Keys(accounts=frozenset({account_id}))).accounts[account_id]
 
 
-def kept(store: Store, partition: str, prefix: str) -> tuple[Document, ...]:
-    """The documents of a partition."""
-    return store.documents(partition, prefix, 100).items
-
-
 def queue(store: Store) -> list[str]:
     """The ids of the cases that a person is to decide."""
-    return [waiting.case_id for waiting in kept(store, "REVIEW", "WAITING#") if isinstance(waiting, QueuedCase)]
+    return [waiting.case_id for waiting in store.review_queue(100).items]
 
 
 def decide(
@@ -120,7 +112,7 @@ def is_at(store: Store, case: RefundCase) -> CaseState:
     marks = account(store, case.account_id).cases
     assert (case.case_id in marks) == stored.state.is_open, "an open case is marked, an ended one is not"
     assert queue(store).count(case.case_id) == (stored.state is CaseState.IN_REVIEW)
-    assert [i.tag for i in outbox(store) if i.account_id == case.account_id and i.tag == stored.tag] == (
+    assert [i.tag for i in store.outbox() if i.account_id == case.account_id and i.tag == stored.tag] == (
         [stored.tag] if stored.state is CaseState.APPROVED else []
     )
     return stored.state
@@ -136,7 +128,7 @@ def test_what_is_clear_is_approved_at_once_and_its_credits_are_kept(any_store: S
     assert (account(any_store).balance, account(any_store).spendable(at(60))) == (1000, 0)
     with pytest.raises(InsufficientCredits):
         draw_credits(ADA, "run_1", 1, any_store, now=at(61))
-    (intent,) = outbox(any_store)
+    (intent,) = any_store.outbox()
     assert isinstance(intent, RefundIntent)
     assert (intent.tag, intent.payment_id) == (case.tag, IN)
     assert read_case(ADA, case.case_id, any_store) == replace(case, version=1)
@@ -254,7 +246,7 @@ def test_a_person_approves_a_part_and_a_second_click_changes_nothing(any_store: 
         with pytest.raises(CaseClosed, match="decided by sam"):
             decide(any_store, case, verdict, actor=actor)
     assert account(any_store).spendable(at(80)) == 500
-    acts = kept(any_store, f"ACCOUNT#{ADA}", "ACT#")
+    acts = list(any_store.audit_records(ADA))
     assert [(act.actor, act.act, act.subject) for act in acts if isinstance(act, AuditRecord)] == [
         ("sam", "decide:approve", case.case_id)
     ]
@@ -289,7 +281,7 @@ def test_a_person_gives_credits_instead_of_money(any_store: Store) -> None:
     assert is_at(any_store, case) is CaseState.REPLACED
     assert account(any_store).spendable(at(80)) == 1250
     assert next((e.kind, e.counter, e.credits) for e in any_store.entries(ADA)) == ("grant", "goodwill", 250)
-    assert not list(outbox(any_store))
+    assert not list(any_store.outbox())
 
 
 def test_what_a_person_declined_is_remembered_for_the_same_reason(any_store: Store) -> None:
@@ -340,7 +332,7 @@ def test_a_duplicate_charge_waits_for_its_settling_time_and_is_refunded_then(any
     (decided,) = decide_deferred(any_store, POLICY, now=at(17))
     assert (decided.case_id, is_at(any_store, case)) == (case.case_id, CaseState.APPROVED)
     assert decide_deferred(any_store, POLICY, now=at(18)) == []
-    assert kept(any_store, "SETTLING", "WAITING#") == ()
+    assert list(any_store.deferred_cases()) == []
     assert account(any_store).spendable(at(20)) == 1000, "a duplicate granted nothing, so nothing is reserved"
 
 
@@ -349,7 +341,7 @@ def test_a_withdrawal_is_declared_then_confirmed_and_decided_once(any_store: Sto
     tell(any_store, paid(ordered(any_store)))
     declared = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
     case = ask(any_store, declared)
-    assert (is_at(any_store, case), case.decision, list(outbox(any_store))) == (CaseState.DECLARED, None, [])
+    assert (is_at(any_store, case), case.decision, list(any_store.outbox())) == (CaseState.DECLARED, None, [])
     with pytest.raises(CaseAlreadyOpen):
         ask(any_store, replace(declared, key="key_2"))
     confirmed = confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=at(62))
@@ -493,7 +485,7 @@ def test_holds_are_laid_and_lifted_with_the_record_of_who_and_why(any_store: Sto
     draw_credits(ADA, "run_1", 1, any_store, now=at(65))
     with pytest.raises(NotFound):
         place_hold("support:x", BEN, "sam", any_store, why="", now=at(60))
-    acts = [act for act in kept(any_store, f"ACCOUNT#{ADA}", "ACT#") if isinstance(act, AuditRecord)]
+    acts = list(any_store.audit_records(ADA))
     assert [(act.actor, act.act, act.why) for act in acts] == [
         ("sam", "hold", "three cards"),
         ("eve", "lift", "explained"),
@@ -511,7 +503,7 @@ def test_failed_runs_are_listed_in_order_and_count_for_a_technical_problem(any_s
         draw_credits(ADA, f"run_{number}", 100, any_store, now=spend_at)
         for _ in range(2):
             fail_run(ADA, f"run_{number}", any_store, now=spend_at, error=f"E{number}")
-    listed = [run for run in kept(any_store, f"ACCOUNT#{ADA}", "FAILED#") if isinstance(run, FailedRun)]
+    listed = list(any_store.failed_runs(ADA, at(0)))
     assert [(run.run_id, run.credits, run.error) for run in listed] == [(f"run_{n}", 100, f"E{n}") for n in range(5)]
     decision = preview(ADA, PI, RefundReason.TECHNICAL_PROBLEM, any_store, POLICY, now=at(60))
     assert (decision.outcome, decision.recommended, decision.credits) == (

@@ -111,16 +111,16 @@ def test_anothers_cursor_opens_nothing(world: World, path: str, fill: Callable[[
 
 
 @pytest.mark.parametrize(
-    ("path", "pattern", "name"),
+    ("path", "listing", "name"),
     [
-        ("/account/statement", "ENTRY#.+", "ENTRY#~"),
-        ("/refund-requests", "CASE#.+", "CASE#~"),
-        ("/purchases", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+", f"2030-01-01T00:00:00.000000Z#{BOBS}"),
+        ("/account/statement", "statement", "~"),
+        ("/refund-requests", "refund cases", "~"),
+        ("/purchases", "purchases", f"2030-01-01T00:00:00.000000Z#{BOBS}"),
     ],
 )
-def test_a_cursor_that_was_made_up_well_reads_ones_own_alone(world: World, path: str, pattern: str, name: str) -> None:
+def test_a_cursor_that_was_made_up_well_reads_ones_own_alone(world: World, path: str, listing: str, name: str) -> None:
     """Its check keeps clients from mistakes; the partition that is read is the token's, whatever it says."""
-    told = world.ada.get(path, query={"after": Listing(ADA, pattern).close(name, 5) or ""})
+    told = world.ada.get(path, query={"after": Listing(ADA, listing).close(name, 5) or ""})
     assert told.status == 200
     assert BOB not in told.text
     assert BOBS not in told.text

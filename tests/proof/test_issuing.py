@@ -26,7 +26,7 @@ from ledger.ports.store import Store
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case, decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
-from ledger.usecases.send_refunds import SendResult, outbox, send_refund
+from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits
 from tools.testing.builders import POLICY, RENEWED, ask, at, dispute, paid, payment, refund_claim, says, tell
 from tools.testing.fakes import AnswerLost, FakeProvider
@@ -83,10 +83,10 @@ def sender(store: Store, provider: FakeProvider, case: RefundCase, minute: float
 def sweep(store: Store, provider: FakeProvider, *, minute: float) -> None:
     """Take up what lies in the outbox, every two minutes, until nothing does."""
     for attempt in range(10):
-        for intent in list(outbox(store)):
+        for intent in list(store.outbox()):
             now = at(minute + 2 * attempt)
             patiently(lambda tag=intent.tag, now=now: send_refund(tag, store, lambda _: provider, clock=lambda: now))()  # type: ignore[misc]
-    assert not list(outbox(store))
+    assert not list(store.outbox())
 
 
 class CutStore:

@@ -10,7 +10,7 @@ from ledger.domain.facts import RefundApproved, RefundState, facts_of
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RefundReason
-from ledger.ports.documents import DocumentKey
+from ledger.ports.documents import DocumentKey, DocumentKind
 from ledger.usecases.holds import place_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
@@ -98,16 +98,17 @@ def _unmarked(whole: World) -> None:
 
 
 def _queued_twice(whole: World) -> None:
-    place, waiting = next((p, w) for p, w in whole.waiting.items() if p.partition == "REVIEW")
-    whole.waiting[DocumentKey("REVIEW", f"{place.name}0")] = waiting
+    key, waiting = next((k, w) for k, w in whole.waiting.items() if k.kind is DocumentKind.REVIEW_QUEUE)
+    whole.waiting[key._replace(parts=("", *key.parts[1:]))] = waiting
 
 
 def _lost_from_queue(whole: World) -> None:
-    del whole.waiting[next(place for place in whole.waiting if place.partition == "REVIEW")]
+    del whole.waiting[next(key for key in whole.waiting if key.kind is DocumentKind.REVIEW_QUEUE)]
 
 
 def _ghost(whole: World) -> None:
-    whole.waiting[DocumentKey("SETTLING", "WAITING#case_0")] = QueuedCase(case_id="case_0", account_id=ADA, since=LATER)
+    ghost = QueuedCase(case_id="case_0", account_id=ADA, since=LATER)
+    whole.waiting[DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_0",))] = ghost
 
 
 def _held_by_nobody(whole: World) -> None:

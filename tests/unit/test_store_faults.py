@@ -13,7 +13,7 @@ from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Receipt, RecordOutcome
-from ledger.dynamodb import items
+from ledger.dynamodb import items, keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit
 from ledger.usecases import plan_booking
@@ -177,7 +177,7 @@ def test_a_first_grant_writes_at_most_ten_units() -> None:
         f"lot:order/ord_01k9zq3v7m8n5p2r4s6t8w0x{n:02}/0": {"M": {"granted": {"N": "2500"}, "drawn": {"N": "1234"}}}
         for n in range(10)
     }
-    account = items.account_key(ours) | {"version": {"N": "12345"}} | lots
+    account = keys.account_key(ours) | {"version": {"N": "12345"}} | lots
     assert len(sizes) == 3
     assert max(*sizes, size(account)) < 1024, (sizes, size(account))
 

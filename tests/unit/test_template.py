@@ -8,6 +8,7 @@ import pytest
 
 from ledger.domain.facts import RefundAbandoned
 from ledger.domain.refund_cases import CaseState, DecisionOutcome
+from ledger.dynamodb import keys
 from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
@@ -58,7 +59,7 @@ def test_every_route_that_is_not_public_has_its_scope_or_is_for_our_services() -
 
 MAY_DELETE = {
     "SendRefundsFunction": {"OUTBOX", "REVIEW"},
-    "FollowCasesFunction": {"OUTBOX", "REVIEW", "SETTLING"},
+    "FollowCasesFunction": {"OUTBOX", "REVIEW", "DEFERRED"},
     "ReviewCasesFunction": {"REVIEW"},
 }
 CALLS_A_PROVIDER = {"PlaceOrderFunction", "ManageSubscriptionFunction", "SendRefundsFunction"}
@@ -109,7 +110,7 @@ class _Watched(FakeStore):
         self.deleted: set[str] = set()
 
     def commit(self, commit: Commit) -> Refusal | None:
-        self.deleted |= {change.place.partition for change in commit.documents if change.document is None}
+        self.deleted |= {keys.document_key(c.key)["pk"]["S"] for c in commit.documents if c.document is None}
         return super().commit(commit)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ledger.domain.accounts import Account
+from ledger.domain.audit import AuditRecord
 from ledger.domain.catalogue import Product
 from ledger.domain.entries import Entry
 from ledger.domain.errors import ProviderRefused, ProviderUnavailable
@@ -19,9 +20,9 @@ from ledger.domain.lots import Lot
 from ledger.domain.orders import Checkout, Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
-from ledger.domain.refund_cases import RefundCase
+from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
-from ledger.domain.runs import Run
+from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription
 from ledger.ports.commit import (
     AccountChange,
@@ -32,12 +33,13 @@ from ledger.ports.commit import (
     PaymentPointer,
     Refusal,
 )
-from ledger.ports.documents import Document, DocumentKey, sortable
+from ledger.ports.documents import Document, DocumentKey, DocumentKind, sortable
 from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.ports.reads import Keys, Page, Snapshot
 from tools.verify import World
 
 _T = TypeVar("_T")
+_D = TypeVar("_D")
 
 
 class FakeStore:
@@ -56,23 +58,23 @@ class FakeStore:
         self.round_trips = 0
         self._lock = Lock()
 
-    def read(self, keys: Keys) -> Snapshot:
+    def read(self, names: Keys) -> Snapshot:
         self.round_trips += 1
         return Snapshot(
-            {name: self.payments[name] for name in keys.payments if name in self.payments},
-            {name: self.accounts[name] for name in keys.accounts if name in self.accounts},
-            {name: self.fulfilment_keys[name] for name in keys.fulfilment_keys if name in self.fulfilment_keys},
-            {name: self.subscriptions[name] for name in keys.subscriptions if name in self.subscriptions},
-            {name: self.closed_lots[name] for name in keys.closed_lots if name in self.closed_lots},
-            {name: self.runs[name] for name in keys.runs if name in self.runs},
-            {place: self.kept[place] for place in keys.documents if place in self.kept},
+            {name: self.payments[name] for name in names.payments if name in self.payments},
+            {name: self.accounts[name] for name in names.accounts if name in self.accounts},
+            {name: self.fulfilment_keys[name] for name in names.fulfilment_keys if name in self.fulfilment_keys},
+            {name: self.subscriptions[name] for name in names.subscriptions if name in self.subscriptions},
+            {name: self.closed_lots[name] for name in names.closed_lots if name in self.closed_lots},
+            {name: self.runs[name] for name in names.runs if name in self.runs},
+            {key: self.kept[key] for key in names.documents if key in self.kept},
         )
 
     def commit(self, commit: Commit) -> Refusal | None:
         self.round_trips += 1
-        places = [change.place for change in commit.documents]
-        if len(places) != len(set(places)):
-            raise ValueError(f"a transaction can't write one item twice: {places}")
+        written = [change.key for change in commit.documents]
+        if len(written) != len(set(written)):
+            raise ValueError(f"a transaction can't write one item twice: {written}")
         with self._lock:
             refusal = self._refusal(commit)
             if refusal is None:
@@ -98,11 +100,6 @@ class FakeStore:
         account = None if after else self.accounts.get(account_id)
         return account, _page(self._entries(account_id), limit, after)
 
-    def documents(self, partition: str, prefix: str, limit: int, after: str | None = None) -> Page[Document]:
-        self.round_trips += 1
-        found = [(place.name, item) for place, item in self.kept.items() if place.partition == partition]
-        return _page(sorted(pair for pair in found if pair[0].startswith(prefix)), limit, after)
-
     def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
         self.round_trips += 2
         paid = [item for item in self.payments.values() if isinstance(item, Purchase) and item.account_id == account_id]
@@ -110,9 +107,46 @@ class FakeStore:
         named = [(f"{sortable(item.payment.at)}#{item.payment_id}", item) for item in ranked if item.payment]
         return _page(named, limit, after)
 
+    def cases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[RefundCase]:
+        return self._document_page(RefundCase, DocumentKind.REFUND_CASE, limit, after, account_id)
+
+    def review_queue(self, limit: int, after: str | None = None) -> Page[QueuedCase]:
+        return self._document_page(QueuedCase, DocumentKind.REVIEW_QUEUE, limit, after)
+
+    def deferred_cases(self) -> Iterator[QueuedCase]:
+        return self._documents(QueuedCase, DocumentKind.DEFERRED_QUEUE)
+
+    def outbox(self) -> Iterator[RefundIntent]:
+        return self._documents(RefundIntent, DocumentKind.REFUND_INTENT)
+
+    def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
+        runs = self._documents(FailedRun, DocumentKind.FAILED_RUN, account_id)
+        return (run for run in runs if run.at >= since)
+
+    def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
+        return self._documents(AuditRecord, DocumentKind.AUDIT_RECORD, account_id)
+
     def expiring(self, day: date) -> Iterator[AccountId]:
         due = [(entry.account_id, entry.expiry_due_at) for entry in self.written.values()]
         yield from sorted({account_id for account_id, due_at in due if due_at and due_at.date() == day})
+
+    def _listed(self, kind: DocumentKind, *owner: str) -> list[tuple[str, Document]]:
+        found = [(key.parts, document) for key, document in self.kept.items() if key.kind is kind]
+        mine = [("#".join(parts[len(owner) :]), one) for parts, one in found if parts[: len(owner)] == owner]
+        return sorted(mine, key=lambda pair: pair[0])
+
+    def _documents(self, kind: type[_D], stored_as: DocumentKind, *owner: str) -> Iterator[_D]:
+        self.round_trips += 1
+        return iter([one for _, one in self._listed(stored_as, *owner) if isinstance(one, kind)])
+
+    def _document_page(
+        self, kind: type[_D], stored_as: DocumentKind, limit: int, after: str | None, *owner: str
+    ) -> Page[_D]:
+        self.round_trips += 1
+        listed: list[tuple[str, Any]] = [
+            (name, one) for name, one in self._listed(stored_as, *owner) if isinstance(one, kind)
+        ]
+        return _page(listed, limit, after)
 
     def _entries(self, account_id: AccountId) -> list[tuple[str, Entry]]:
         mine = [("#".join(key[1:]), entry) for key, entry in self.written.items() if entry.account_id == account_id]
@@ -168,7 +202,7 @@ class FakeStore:
         )
 
     def _may_keep(self, change: DocumentChange) -> bool:
-        stored = self.kept.get(change.place)
+        stored = self.kept.get(change.key)
         return change.replaces is None or change.document is None or _version_of(stored) == change.replaces
 
     def _may_order(self, order: Order) -> bool:
@@ -202,11 +236,11 @@ class FakeStore:
             self.runs[(run.account_id, run.run_id)] = run
         for change in commit.documents:
             if change.document is None:
-                self.kept.pop(change.place, None)
+                self.kept.pop(change.key, None)
             elif isinstance(change.document, RefundCase | RefundIntent):
-                self.kept[change.place] = replace(change.document, version=change.document.version + 1)
+                self.kept[change.key] = replace(change.document, version=change.document.version + 1)
             else:
-                self.kept[change.place] = change.document
+                self.kept[change.key] = change.document
         if order := commit.order:
             fulfilment_key = self.fulfilment_keys.get(f"order/{order.order_id}") or FulfilmentKey(
                 key=f"order/{order.order_id}"
@@ -272,8 +306,8 @@ def world(store: FakeStore) -> World:
         entries=list(store.written.values()),
         runs=list(store.runs.values()),
     )
-    for place, document in store.kept.items():
-        whole.add_document(place, document)
+    for key, document in store.kept.items():
+        whole.add_document(key, document)
     return whole
 
 

@@ -17,10 +17,11 @@ _MOST = 10**15  # of a number: more credits than there will ever be
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What is paged through: whose, and what the names of its items look like."""
+    """What is paged through: the account that it belongs to, its name, and the pattern of a position in it."""
 
     owner: str
-    pattern: str
+    name: str
+    pattern: str = "(?s:.+)"
 
     def close(self, name: str | None, number: int = 0) -> str | None:
         """A page's end: the name of its last item, and a number that goes with it. None: it was the last page."""
@@ -48,5 +49,5 @@ class Listing:
 
     def _check(self, name: str, number: int) -> str:
         """No signature: it keeps honest clients from mixing lists up. Nobody can reach another's things by it."""
-        told = json.dumps([self.owner, self.pattern, name, number])
+        told = json.dumps([self.owner, self.name, name, number])
         return hashlib.sha256(told.encode()).hexdigest()[:12]

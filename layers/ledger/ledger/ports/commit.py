@@ -28,12 +28,12 @@ class PaymentPointer:
 
 @dataclass(frozen=True, slots=True)
 class DocumentChange:
-    """Put a document where it belongs (None: take it away), if `replaces` still lies there.
+    """Store a document under its key (None: delete it), if `replaces` is still stored there.
 
-    `replaces` is the version that was read, 0: nothing may lie there; None: whatever lies there.
+    `replaces` is the version that was read. 0: nothing may be stored there; None: anything may.
     """
 
-    place: DocumentKey
+    key: DocumentKey
     document: Document | None
     replaces: int | None = 0
 

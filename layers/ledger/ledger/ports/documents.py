@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from ledger.domain.audit import AuditRecord
@@ -13,66 +14,91 @@ from ledger.domain.runs import FailedRun
 
 
 def sortable(at: datetime) -> str:
-    """A time of fixed width in UTC: as text it sorts as time does."""
+    """Return a time in UTC as text of fixed width, which sorts as the times do."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-class DocumentKey(NamedTuple):
-    """Where a document lies: its partition, and its name there. The name's first word says what kind it is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasePointer:
+    """The account of a refund case, so that support finds a case by its id alone."""
 
-    partition: str
-    name: str
-
-    @property
-    def kind(self) -> str:
-        return self.name.partition("#")[0]
-
-
-def case_key(account_id: AccountId, case_id: str) -> DocumentKey:
-    """A refund case lies with its account."""
-    return DocumentKey(f"ACCOUNT#{account_id}", f"CASE#{case_id}")
-
-
-def case_pointer_key(case_id: str) -> DocumentKey:
-    """Which account a case is of, for support."""
-    return DocumentKey(f"CASE#{case_id}", "WAITING")
-
-
-def intent_key(tag: str) -> DocumentKey:
-    """An approved refund lies in the outbox until the provider has it."""
-    return DocumentKey("OUTBOX", f"INTENT#{tag}")
-
-
-def review_queue_key(case: RefundCase) -> DocumentKey:
-    """The review queue lies in the order in which its cases were opened."""
-    return DocumentKey("REVIEW", f"WAITING#{sortable(case.opened_at)}#{case.case_id}")
-
-
-def deferred_queue_key(case: RefundCase) -> DocumentKey:
-    """Cases that wait for their settling time."""
-    return DocumentKey("SETTLING", f"WAITING#{case.case_id}")
-
-
-def idempotency_key(account_id: AccountId, route: str, key: str) -> DocumentKey:
-    """An Idempotency-Key counts for its account and route alone."""
-    return DocumentKey(f"ACCOUNT#{account_id}", f"ANSWERED#{route}#{key}")
-
-
-def failed_run_key(account_id: AccountId, at: datetime, run_id: str = "") -> DocumentKey:
-    """A failed run, in order of time."""
-    return DocumentKey(f"ACCOUNT#{account_id}", f"FAILED#{sortable(at)}#{run_id}")
-
-
-def audit_key(account_id: AccountId, at: datetime, subject: str) -> DocumentKey:
-    """What support did to an account, in order."""
-    return DocumentKey(f"ACCOUNT#{account_id}", f"ACT#{sortable(at)}#{subject}")
+    case_id: str
+    account_id: AccountId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
-    """How far a job has come."""
+class JobCursor:
+    """The progress of a job."""
 
     done_until: datetime
 
 
-Document = RefundCase | RefundIntent | QueuedCase | FailedRun | AuditRecord | IdempotencyRecord | Cursor
+Document = (
+    RefundCase | RefundIntent | QueuedCase | CasePointer | FailedRun | AuditRecord | IdempotencyRecord | JobCursor
+)
+
+
+class DocumentKind(StrEnum):
+    """What a document is."""
+
+    REFUND_CASE = "refund_case"
+    CASE_POINTER = "case_pointer"
+    REVIEW_QUEUE = "review_queue"
+    DEFERRED_QUEUE = "deferred_queue"
+    REFUND_INTENT = "refund_intent"
+    FAILED_RUN = "failed_run"
+    AUDIT_RECORD = "audit_record"
+    IDEMPOTENCY_RECORD = "idempotency_record"
+    JOB_CURSOR = "job_cursor"
+
+
+class DocumentKey(NamedTuple):
+    """The key of a document. Keys of one kind sort in the order in which their documents are listed."""
+
+    kind: DocumentKind
+    parts: tuple[str, ...]
+
+
+def case_key(account_id: AccountId, case_id: str) -> DocumentKey:
+    """Return the key of a refund case, which is stored with its account."""
+    return DocumentKey(DocumentKind.REFUND_CASE, (account_id, case_id))
+
+
+def case_pointer_key(case_id: str) -> DocumentKey:
+    """Return the key of the pointer to a case's account."""
+    return DocumentKey(DocumentKind.CASE_POINTER, (case_id,))
+
+
+def intent_key(tag: str) -> DocumentKey:
+    """Return the key of a refund intent in the outbox."""
+    return DocumentKey(DocumentKind.REFUND_INTENT, (tag,))
+
+
+def review_queue_key(case: RefundCase) -> DocumentKey:
+    """Return the key of a case in the review queue, which lists cases in the order in which they were opened."""
+    return DocumentKey(DocumentKind.REVIEW_QUEUE, (sortable(case.opened_at), case.case_id))
+
+
+def deferred_queue_key(case: RefundCase) -> DocumentKey:
+    """Return the key of a case that waits for its settling time."""
+    return DocumentKey(DocumentKind.DEFERRED_QUEUE, (case.case_id,))
+
+
+def idempotency_key(account_id: AccountId, route: str, key: str) -> DocumentKey:
+    """Return the key of an idempotency record. An Idempotency-Key counts for its account and route alone."""
+    return DocumentKey(DocumentKind.IDEMPOTENCY_RECORD, (account_id, route, key))
+
+
+def failed_run_key(account_id: AccountId, at: datetime, run_id: str) -> DocumentKey:
+    """Return the key of a failed run. An account's failed runs are listed in the order of their times."""
+    return DocumentKey(DocumentKind.FAILED_RUN, (account_id, sortable(at), run_id))
+
+
+def audit_key(account_id: AccountId, at: datetime, subject: str) -> DocumentKey:
+    """Return the key of an audit record. An account's records are listed in the order of their times."""
+    return DocumentKey(DocumentKind.AUDIT_RECORD, (account_id, sortable(at), subject))
+
+
+def job_cursor_key(job: str) -> DocumentKey:
+    """Return the key of a job's progress."""
+    return DocumentKey(DocumentKind.JOB_CURSOR, (job,))

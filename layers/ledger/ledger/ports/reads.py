@@ -110,9 +110,9 @@ class Snapshot:
         account = self.accounts.get(account_id)
         return (account and account.lots.get(lot_id)) or self.closed_lots.get((account_id, lot_id))
 
-    def document(self, place: DocumentKey, kind: type[_D]) -> _D | None:
+    def document(self, key: DocumentKey, kind: type[_D]) -> _D | None:
         """A document, if it is stored."""
-        found = self.documents.get(place)
+        found = self.documents.get(key)
         return found if isinstance(found, kind) else None
 
     def order(self, order_id: OrderId | None) -> Order | None:

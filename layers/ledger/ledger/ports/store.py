@@ -5,43 +5,68 @@ from datetime import date, datetime
 from typing import Protocol
 
 from ledger.domain.accounts import Account
+from ledger.domain.audit import AuditRecord
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
+from ledger.domain.refund_cases import QueuedCase, RefundCase
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.runs import FailedRun
 from ledger.ports.commit import Commit, Refusal
-from ledger.ports.documents import Document
 from ledger.ports.reads import Keys, Page, Snapshot
 
 
 class Store(Protocol):
-    """A ledger's storage. Reads are consistent; every method may raise StoreUnavailable."""
+    """The storage of a ledger. Reads are consistent. Every method may raise StoreUnavailable.
 
-    def read(self, keys: Keys) -> Snapshot:
-        """Everything that is stored under these names, in one round trip."""
+    `limit` is the most items of a page. `after` is the `next` of the page before. It is opaque, and no text that a
+    client returns as `after` reads anything outside the listing.
+    """
+
+    def read(self, names: Keys) -> Snapshot:
+        """Return everything that is stored under these names, in one round trip."""
 
     def commit(self, commit: Commit) -> Refusal | None:
-        """Write everything or nothing, in one round trip. None: written."""
+        """Write everything or nothing, in one round trip. Return None if it was written."""
 
     def customer_receipts(self, customer_id: str) -> Collection[Receipt]:
-        """The receipts of one customer of a provider, in one round trip where they are few."""
+        """Return the receipts of one customer of a provider, in one round trip where they are few."""
 
     def parked_receipts(self) -> Iterator[Receipt]:
-        """Every receipt that waits for its release."""
+        """Yield every parked receipt, in no particular order."""
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
-        """An account's entries, newest first; only those that happened at `since` or later."""
+        """Yield an account's entries, newest first; with `since`, those that happened then or later."""
 
     def statement_page(
         self, account_id: AccountId, limit: int, after: str | None = None
     ) -> tuple[Account | None, Page[Entry]]:
-        """A page of an account's entries, newest first, the first one with the account itself, in one round trip."""
-
-    def documents(self, partition: str, prefix: str, limit: int, after: str | None = None) -> Page[Document]:
-        """The documents of one partition whose names begin so, in their names' order, in one round trip."""
+        """Return a page of an account's entries, newest first, in one round trip. The first has the account with it."""
 
     def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
-        """An account's purchases, newest first. Which there are, an index says; what they are is read consistently."""
+        """Return a page of an account's purchases, newest first. One may be missing for moments after its payment."""
+
+    def cases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[RefundCase]:
+        """Return a page of an account's refund cases, ordered by their ids, in one round trip."""
+
+    def review_queue(self, limit: int, after: str | None = None) -> Page[QueuedCase]:
+        """Return a page of the cases in review, the one that was opened first comes first, in one round trip."""
+
+    def deferred_cases(self) -> Iterator[QueuedCase]:
+        """Yield every case that waits for its settling time, in no particular order."""
+
+    def outbox(self) -> Iterator[RefundIntent]:
+        """Yield every refund intent that has not ended, in no particular order."""
+
+    def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
+        """Yield the account's runs that failed at `since` or later, oldest first."""
+
+    def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
+        """Yield the account's audit records, oldest first."""
 
     def expiring(self, day: date) -> Iterator[AccountId]:
-        """The accounts to which credits were granted that lapse on this day (UTC). An index says so: look yourself."""
+        """Yield each account with a grant whose expiry can be booked from this day (UTC) on, once.
+
+        An account may be missing for moments after its grant, and may have nothing left to expire.
+        """

@@ -5,23 +5,23 @@ from datetime import date, datetime, timedelta
 
 from ledger.domain.ids import AccountId
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import Cursor, DocumentKey
+from ledger.ports.documents import JobCursor, job_cursor_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 from ledger.usecases.usage import lot_changes
 
-_EXPIRY_CURSOR = DocumentKey("JOB", "CURSOR#expire_credits")
+_EXPIRY_CURSOR = job_cursor_key("expire_credits")
 _FIRST_RUN_LOOKBACK = timedelta(days=31)  # without a cursor the job has never finished: start this far in the past
 
 
 def expire_credits(store: Store, *, now: datetime) -> Mapping[AccountId, int]:
     """Book every expiry since the last complete run of this job. Return the credits that expired, by account."""
-    cursor = store.read(Keys(documents=frozenset({_EXPIRY_CURSOR}))).document(_EXPIRY_CURSOR, Cursor)
+    cursor = store.read(Keys(documents=frozenset({_EXPIRY_CURSOR}))).document(_EXPIRY_CURSOR, JobCursor)
     days = _days(cursor.done_until if cursor else now - _FIRST_RUN_LOOKBACK, now)
     accounts = {account_id for day in days for account_id in store.expiring(day)}
     expired = {account_id: expire_account(account_id, store, now=now) for account_id in sorted(accounts)}
-    store.commit(Commit(documents=(DocumentChange(_EXPIRY_CURSOR, Cursor(done_until=now), None),)))
+    store.commit(Commit(documents=(DocumentChange(_EXPIRY_CURSOR, JobCursor(done_until=now), None),)))
     return {account_id: credits_ for account_id, credits_ in expired.items() if credits_}
 
 

@@ -6,7 +6,7 @@ intent ──► taken (a minute, by one sender) ──► looked for at the pro
    └─ unclear ──► stays in the outbox; the next try looks before it sends
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -106,16 +106,6 @@ def send_refund(
         return SendResult.UNCLEAR
     _record_sent(taken, sent, store, clock())
     return SendResult.SENT
-
-
-def outbox(store: Store) -> Iterator[RefundIntent]:
-    """Every intent that has not come to its end."""
-    after = None
-    while True:
-        page = store.documents("OUTBOX", "INTENT#", 100, after)
-        yield from (intent for intent in page.items if isinstance(intent, RefundIntent))
-        if (after := page.next) is None:
-            return
 
 
 def refund_to_send(approval: RefundApproved, context: CaseContext) -> RefundToSend:

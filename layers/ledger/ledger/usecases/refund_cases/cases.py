@@ -1,29 +1,25 @@
 """Read refund cases, and build the changes that store them."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 from ledger.domain.accounts import Account
 from ledger.domain.errors import NotFound, StoreUnavailable
 from ledger.domain.ids import AccountId
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
-from ledger.ports.documents import case_key, case_pointer_key, review_queue_key
+from ledger.ports.documents import CasePointer, case_key, case_pointer_key, review_queue_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
 from ledger.usecases.transaction import ATTEMPTS
 
-_D = TypeVar("_D")
-
 
 def read_case(account_id: AccountId, case_id: str, store: Store, known: Snapshot | None = None) -> RefundCase:
     """One case of this account. Raises NotFound."""
-    place = case_key(account_id, case_id)
-    case = known.document(place, RefundCase) if known else None
-    case = case or store.read(Keys(documents=frozenset({place}))).document(place, RefundCase)
+    key = case_key(account_id, case_id)
+    case = known.document(key, RefundCase) if known else None
+    case = case or store.read(Keys(documents=frozenset({key}))).document(key, RefundCase)
     if case is None:
         raise NotFound(f"There is no case {case_id}.")
     return case
@@ -31,8 +27,8 @@ def read_case(account_id: AccountId, case_id: str, store: Store, known: Snapshot
 
 def account_of_case(case_id: str, store: Store) -> AccountId:
     """Whose a case is, for support. Raises NotFound."""
-    place = case_pointer_key(case_id)
-    pointer = store.read(Keys(documents=frozenset({place}))).document(place, QueuedCase)
+    key = case_pointer_key(case_id)
+    pointer = store.read(Keys(documents=frozenset({key}))).document(key, CasePointer)
     if pointer is None:
         raise NotFound(f"There is no case {case_id}.")
     return pointer.account_id
@@ -63,21 +59,9 @@ def queue_for_review(case: RefundCase, now: datetime) -> DocumentChange:
     )
 
 
-def pointer_change(case: RefundCase, now: datetime) -> DocumentChange:
-    """Return the change that stores whose case it is, for support."""
-    return DocumentChange(
-        case_pointer_key(case.case_id), QueuedCase(case_id=case.case_id, account_id=case.account_id, since=now)
-    )
-
-
-def all_documents(store: Store, partition: str, prefix: str, kind: type[_D]) -> Iterator[_D]:
-    """Every document of one kind in a partition, page by page."""
-    after = None
-    while True:
-        page = store.documents(partition, prefix, 100, after)
-        yield from (document for document in page.items if isinstance(document, kind))
-        if (after := page.next) is None:
-            return
+def pointer_change(case: RefundCase) -> DocumentChange:
+    """Return the change that stores the account of a case, for support."""
+    return DocumentChange(case_pointer_key(case.case_id), CasePointer(case_id=case.case_id, account_id=case.account_id))
 
 
 def case_overtaken(case_id: str) -> StoreUnavailable:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from ledger.domain.accounts import Account
 from ledger.domain.disputes import disputed
@@ -16,7 +17,7 @@ from ledger.domain.refunds import refunded
 from ledger.domain.runs import FailedRun
 from ledger.policy.context import LineUsage, PolicyContext
 from ledger.policy.parameters import PolicyParameters
-from ledger.ports.documents import case_key, failed_run_key
+from ledger.ports.documents import case_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.look_up import LookUp
@@ -36,9 +37,9 @@ class CaseContext:
 def read_case_context(account_id: AccountId, case_id: str, store: Store) -> tuple[RefundCase, CaseContext]:
     """A case and its purchase: two or three round trips. Raises NotFound."""
     look_up = LookUp(store, with_orders=True)
-    place = case_key(account_id, case_id)
-    known = look_up(Keys(accounts=frozenset({account_id}), documents=frozenset({place})))
-    case = known.document(place, RefundCase)
+    key = case_key(account_id, case_id)
+    known = look_up(Keys(accounts=frozenset({account_id}), documents=frozenset({key})))
+    case = known.document(key, RefundCase)
     if case is None:
         raise NotFound(f"There is no case {case_id}.")
     known = look_up(Keys(payments=frozenset({case.payment_id})))
@@ -120,10 +121,7 @@ def _line_usage(context: CaseContext) -> Iterator[LineUsage]:
 
 def _failures(context: CaseContext, store: Store) -> Iterable[FailedRun]:
     """The runs that failed since the payment: one query, which counts up to a thousand."""
-    account_id = context.payment.account_id
-    since = failed_run_key(account_id, context.payment.at).name
-    page = store.documents(f"ACCOUNT#{account_id}", "FAILED#", 1000, since)
-    return [failure for failure in page.items if isinstance(failure, FailedRun)]
+    return islice(store.failed_runs(context.payment.account_id, context.payment.at), 1000)
 
 
 def _similar(context: CaseContext, store: Store, policy: PolicyParameters) -> Iterator[PaymentId]:

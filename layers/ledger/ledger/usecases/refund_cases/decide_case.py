@@ -27,7 +27,6 @@ from ledger.ports.store import Store
 from ledger.usecases import plan_booking
 from ledger.usecases.refund_cases.cases import (
     account_of_case,
-    all_documents,
     case_overtaken,
     queue_for_review,
     read_case,
@@ -134,7 +133,7 @@ def decide_case(
 
 def decide_deferred(store: Store, policy: PolicyParameters, *, now: datetime) -> list[RefundCase]:
     """Decide every case whose settling time is over."""
-    due = [waiting for waiting in all_documents(store, "SETTLING", "WAITING#", QueuedCase) if waiting.since <= now]
+    due = [waiting for waiting in store.deferred_cases() if waiting.since <= now]
     return [case for waiting in due if (case := _decide_deferred_case(waiting, store, policy, now))]
 
 

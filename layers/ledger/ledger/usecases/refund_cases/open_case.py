@@ -82,7 +82,7 @@ def open_case(claim: RefundClaim, store: Store, policy: PolicyParameters, *, now
                 case, decision_by_policy(case, context, store, policy, now), "policy", context, policy, now
             )
         answer = IdempotencyRecord(fingerprint=claim.fingerprint, subject=case_id, at=now)
-        commit = with_documents(commit, DocumentChange(answered_at, answer), pointer_change(case, now))
+        commit = with_documents(commit, DocumentChange(answered_at, answer), pointer_change(case))
         if store.commit(with_case(case, commit, context.account)) is None:
             return case
     raise case_overtaken(case_id)

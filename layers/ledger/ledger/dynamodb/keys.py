@@ -1,0 +1,233 @@
+"""Keys: every partition key, sort key and index key of the table. No other module knows their text.
+
+pk                       sk                                       item
+RECEIPT#<customer id>    <event id>                               receipt; without a customer: <provider>:<event id>
+PAYMENT#<payment id>     PURCHASE                                 purchase, or a pointer to one
+FULFILMENT#<key>         FULFILMENT                               fulfilment key: who paid first; our order's terms
+SUBSCRIPTION#<id>        SUBSCRIPTION                             subscription
+ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it sorts above its entries
+                         ENTRY#<time>#<entry id>                  entry
+                         LOT#<lot id>                             lot that has left the account
+                         RUN#<run id>                             run: what it drew and what was returned
+                         FAILED#<time>#<run id>                   failed run
+                         CASE#<case id>                           refund case
+                         IDEMPOTENCY#<route>#<Idempotency-Key>    idempotency record
+                         AUDIT#<time>#<subject>                   audit record
+CASE#<case id>           POINTER                                  account of a case
+REVIEW                   CASE#<time>#<case id>                    case in review, oldest first
+DEFERRED                 CASE#<case id>                           case that waits for its settling time
+OUTBOX                   INTENT#<tag>                             refund intent: approved, not yet at the provider
+JOB                      CURSOR#<job>                             progress of a job
+
+Each index only says where to look. What it names is read consistently before it is believed.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from ledger.domain.entries import Entry
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.dynamodb.codec import AttributeValue
+from ledger.ports.documents import DocumentKey, DocumentKind, sortable
+
+Key = dict[str, AttributeValue]
+
+PURCHASES_INDEX = "purchases"  # an account's purchases by time of payment
+EXPIRING_INDEX = "expiring"  # grants, by the day from which on their expiry can be booked
+PARKED_INDEX = "parked"  # parked receipts
+
+
+class ItemKind(StrEnum):
+    """What an item is, apart from the documents, whose kind is their `DocumentKind`."""
+
+    RECEIPT = "receipt"
+    PAYMENT = "payment"  # a purchase, or a pointer to one
+    FULFILMENT_KEY = "fulfilment_key"
+    SUBSCRIPTION = "subscription"
+    ACCOUNT = "account"
+    ENTRY = "entry"
+    LOT = "lot"
+    RUN = "run"
+
+
+class Range(NamedTuple):
+    """The items of one partition whose sort keys begin alike."""
+
+    pk: str
+    prefix: str
+
+
+class _Place(NamedTuple):
+    """The fixed text of a kind's keys. A text that ends with `#` is followed by the item's own parts."""
+
+    pk: str
+    sk: str
+    sk_parts: int = 1
+
+
+_ACCOUNT = "ACCOUNT#"
+_PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
+    ItemKind.RECEIPT: _Place("RECEIPT#", ""),
+    ItemKind.PAYMENT: _Place("PAYMENT#", "PURCHASE"),
+    ItemKind.FULFILMENT_KEY: _Place("FULFILMENT#", "FULFILMENT"),
+    ItemKind.SUBSCRIPTION: _Place("SUBSCRIPTION#", "SUBSCRIPTION"),
+    ItemKind.ACCOUNT: _Place(_ACCOUNT, "ENTRY~ACCOUNT"),
+    ItemKind.ENTRY: _Place(_ACCOUNT, "ENTRY#"),
+    ItemKind.LOT: _Place(_ACCOUNT, "LOT#"),
+    ItemKind.RUN: _Place(_ACCOUNT, "RUN#"),
+    DocumentKind.FAILED_RUN: _Place(_ACCOUNT, "FAILED#", 2),
+    DocumentKind.REFUND_CASE: _Place(_ACCOUNT, "CASE#"),
+    DocumentKind.IDEMPOTENCY_RECORD: _Place(_ACCOUNT, "IDEMPOTENCY#", 2),
+    DocumentKind.AUDIT_RECORD: _Place(_ACCOUNT, "AUDIT#", 2),
+    DocumentKind.CASE_POINTER: _Place("CASE#", "POINTER", 0),
+    DocumentKind.REVIEW_QUEUE: _Place("REVIEW", "CASE#", 2),
+    DocumentKind.DEFERRED_QUEUE: _Place("DEFERRED", "CASE#"),
+    DocumentKind.REFUND_INTENT: _Place("OUTBOX", "INTENT#"),
+    DocumentKind.JOB_CURSOR: _Place("JOB", "CURSOR#"),
+}
+_IN_AN_ACCOUNT = {place.sk: kind for kind, place in _PLACES.items() if place.pk == _ACCOUNT}
+_ELSEWHERE = {place.pk: kind for kind, place in _PLACES.items() if place.pk != _ACCOUNT}
+
+RESERVED = frozenset(text for place in _PLACES.values() for text in (place.pk, place.sk) if text)
+"""The fixed texts. A test holds that no module outside `dynamodb` contains one."""
+
+
+def key(pk: str, sk: str) -> Key:
+    """Return a primary key."""
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def primary_key(item: Mapping[str, AttributeValue]) -> Key:
+    """Return the primary key of an item, or of an index row."""
+    return {"pk": item["pk"], "sk": item["sk"]}
+
+
+def receipt_key(provider: str, event_id: str, customer_id: str | None) -> Key:
+    """Return a receipt's key. The receipts of a customer share a partition: one query finds the customer's account."""
+    return key(_PLACES[ItemKind.RECEIPT].pk + (customer_id or f"{provider}:{event_id}"), event_id)
+
+
+def payment_key(payment_id: PaymentId) -> Key:
+    """Return the key of a purchase, or of a pointer to one."""
+    return _key(ItemKind.PAYMENT, payment_id)
+
+
+def fulfilment_item_key(fulfilment_key: str) -> Key:
+    """Return the key of the item of a fulfilment key."""
+    return _key(ItemKind.FULFILMENT_KEY, fulfilment_key)
+
+
+def subscription_key(subscription_id: str) -> Key:
+    """Return a subscription's key."""
+    return _key(ItemKind.SUBSCRIPTION, subscription_id)
+
+
+def account_key(account_id: AccountId) -> Key:
+    """Return an account's key."""
+    return _key(ItemKind.ACCOUNT, account_id)
+
+
+def lot_key(account_id: AccountId, lot_id: str) -> Key:
+    """Return the key of a lot that has left its account."""
+    return _key(ItemKind.LOT, account_id, lot_id)
+
+
+def run_key(account_id: AccountId, run_id: str) -> Key:
+    """Return the key of a run."""
+    return _key(ItemKind.RUN, account_id, run_id)
+
+
+def entry_key(entry: Entry) -> Key:
+    """Return an entry's key. An account's entries are stored in the order of their times."""
+    return _key(ItemKind.ENTRY, entry.account_id, f"{sortable(entry.occurred_at)}#{entry.entry_id}")
+
+
+def document_key(document: DocumentKey) -> Key:
+    """Return the key of a document's item."""
+    place, parts = _PLACES[document.kind], document.parts
+    pk, rest = (place.pk + parts[0], parts[1:]) if place.pk.endswith("#") else (place.pk, parts)
+    return key(pk, place.sk + "#".join(rest))
+
+
+def document_key_of(item: Mapping[str, AttributeValue]) -> DocumentKey:
+    """Return the document key of an item that is a document."""
+    kind = kind_of(item)
+    if not isinstance(kind, DocumentKind):
+        raise ValueError(f"{item['pk']['S']} / {item['sk']['S']} is no document")
+    place, owner = _PLACES[kind], owner_of(item)
+    # The owner and the last part may contain any character, `#` too. The parts between them contain none.
+    parts = item["sk"]["S"].removeprefix(place.sk).split("#", place.sk_parts - 1) if place.sk_parts else []
+    return DocumentKey(kind, (owner, *parts) if owner else tuple(parts))
+
+
+def kind_of(item: Mapping[str, AttributeValue]) -> ItemKind | DocumentKind:
+    """Return what an item is. Raise ValueError for a key that is none of the table's."""
+    pk, sk = _head(item["pk"]["S"]), _head(item["sk"]["S"])
+    kind = _IN_AN_ACCOUNT.get(sk) if pk == _ACCOUNT else _ELSEWHERE.get(pk)
+    if kind is None:
+        raise ValueError(f"no item has the key {item['pk']['S']} / {item['sk']['S']}")
+    return kind
+
+
+def owner_of(item: Mapping[str, AttributeValue]) -> str:
+    """Return the id in an item's partition key: of an account, payment, customer, … Empty if it contains none."""
+    return str(item["pk"]["S"]).partition("#")[2]
+
+
+def account_id_of(item: Mapping[str, AttributeValue]) -> AccountId:
+    """Return the account of an item in an account's partition."""
+    return AccountId(owner_of(item))
+
+
+def payment_id_of(item: Mapping[str, AttributeValue]) -> PaymentId:
+    """Return the payment id that a purchase or a pointer is stored under."""
+    return PaymentId(owner_of(item))
+
+
+def lot_id_of(item: Mapping[str, AttributeValue]) -> str:
+    """Return the id of a lot that has left its account."""
+    return str(item["sk"]["S"]).partition("#")[2]
+
+
+def range_of(kind: ItemKind | DocumentKind, owner: str = "") -> Range:
+    """Return where the items of a kind are: those of one owner, or all of them if they share one partition."""
+    place = _PLACES[kind]
+    return Range(place.pk + owner, place.sk)
+
+
+def statement_range(account_id: AccountId) -> Range:
+    """Return where an account and its entries are: newest first, the account comes before its newest entry."""
+    return Range(_ACCOUNT + account_id, _PLACES[ItemKind.ENTRY].sk.removesuffix("#"))
+
+
+def entries_since(account_id: AccountId, since: datetime | None) -> tuple[str, str, str]:
+    """Return partition, lowest and highest sort key of an account's entries since a time. Both bounds are included."""
+    return _since(ItemKind.ENTRY, account_id, since)
+
+
+def failed_runs_since(account_id: AccountId, since: datetime) -> tuple[str, str, str]:
+    """Return partition, lowest and highest sort key of an account's failed runs since a time."""
+    return _since(DocumentKind.FAILED_RUN, account_id, since)
+
+
+def _since(kind: ItemKind | DocumentKind, account_id: AccountId, since: datetime | None) -> tuple[str, str, str]:
+    pk, prefix = range_of(kind, account_id)
+    return pk, prefix + (sortable(since) if since else ""), prefix + "~"
+
+
+def expires_on(day: date) -> str:
+    """Return the key of the index of expiring grants for a day."""
+    return day.isoformat()
+
+
+def _key(kind: ItemKind, owner: str, name: str = "") -> Key:
+    place = _PLACES[kind]
+    return key(place.pk + owner, place.sk + name)
+
+
+def _head(text: str) -> str:
+    """Return the fixed text of a key: everything up to and including its first `#`."""
+    head, hash_, _ = text.partition("#")
+    return head + hash_

@@ -1,0 +1,242 @@
+"""Reads: consistent, by key or by the range of one partition. An index only says which keys to read."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from ledger.domain.accounts import Account
+from ledger.domain.audit import AuditRecord
+from ledger.domain.entries import Entry
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt
+from ledger.domain.refund_cases import QueuedCase, RefundCase
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.runs import FailedRun
+from ledger.dynamodb import items, keys
+from ledger.dynamodb.calls import MAX_CALLS, Calls
+from ledger.dynamodb.items import Item
+from ledger.dynamodb.keys import ItemKind, Range
+from ledger.ports.backoff import pause_before
+from ledger.ports.documents import DocumentKind
+from ledger.ports.reads import Keys, Page, Snapshot
+
+_D = TypeVar("_D")
+_BATCH = 100  # keys of one BatchGetItem
+
+
+class Reads:
+    """What a ledger's table is asked, each method in the words of the port."""
+
+    def __init__(self, table_name: str, calls: Calls) -> None:
+        self._table = table_name
+        self._calls = calls
+
+    def read(self, names: Keys) -> Snapshot:
+        """Return everything that is stored under these names: one BatchGetItem, consistent."""
+        found = self._get(
+            [
+                *(keys.payment_key(payment_id) for payment_id in names.payments),
+                *(keys.account_key(account_id) for account_id in names.accounts),
+                *(keys.fulfilment_item_key(fulfilment_key) for fulfilment_key in names.fulfilment_keys),
+                *(keys.subscription_key(subscription_id) for subscription_id in names.subscriptions),
+                *(keys.lot_key(account_id, lot_id) for account_id, lot_id in names.closed_lots),
+                *(keys.run_key(account_id, run_id) for account_id, run_id in names.runs),
+                *(keys.document_key(key) for key in names.documents),
+            ]
+        )
+        return _snapshot(found)
+
+    def customer_receipts(self, customer_id: str) -> list[Receipt]:
+        """Return the receipts of one customer: a query of their partition."""
+        return [items.from_receipt(item) for item in self._query(keys.range_of(ItemKind.RECEIPT, customer_id))]
+
+    def parked_receipts(self) -> Iterator[Receipt]:
+        """Yield every parked receipt: a scan of the index, which holds no other rows, then consistent reads."""
+        for page in self._pages("Scan", {"IndexName": keys.PARKED_INDEX, "ProjectionExpression": "pk, sk"}):
+            for item in self._get([keys.primary_key(row) for row in page]):
+                receipt = items.from_receipt(item)
+                if receipt.parked_reason:
+                    yield receipt
+
+    def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
+        """Yield an account's entries, newest first; with `since`, those that happened then or later."""
+        for item in self._between(*keys.entries_since(account_id, since), is_newest_first=True):
+            yield items.from_entry(item)
+
+    def statement_page(
+        self, account_id: AccountId, limit: int, after: str | None = None
+    ) -> tuple[Account | None, Page[Entry]]:
+        """Return a page of an account's entries, newest first, the first one with the account: one query."""
+        is_first = after is None
+        where, position_prefix = keys.statement_range(account_id), keys.range_of(ItemKind.ENTRY).prefix
+        found = self._page(where, limit + is_first, after, position_prefix, is_newest_first=True)
+        has_account = bool(found.items) and keys.kind_of(found.items[0]) is ItemKind.ACCOUNT
+        account = items.from_account(found.items[0]) if has_account else None
+        return account, Page(tuple(map(items.from_entry, found.items[has_account:])), found.next)
+
+    def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
+        """Return an account's purchases, newest first: a query of the index, then one consistent read."""
+        paid_at, _, name = (after or "").partition("#")
+        start = keys.payment_key(PaymentId(name)) | {"account_id": {"S": account_id}, "paid_at": {"S": paid_at}}
+        arguments: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": keys.PURCHASES_INDEX,
+            "KeyConditionExpression": "account_id = :account",
+            "ExpressionAttributeValues": {":account": {"S": account_id}},
+            "ScanIndexForward": False,
+            "Limit": limit,
+        } | ({"ExclusiveStartKey": start} if after else {})
+        page = self._calls.dispatch("Query", arguments)
+        found = [items.from_payment(item) for item in self._get([keys.primary_key(row) for row in page["Items"]])]
+        mine = [one for one in found if isinstance(one, Purchase) and one.payment and one.account_id == account_id]
+        mine.sort(key=lambda purchase: purchase.payment.precedence if purchase.payment else (), reverse=True)
+        last = page.get("LastEvaluatedKey")
+        return Page(tuple(mine), f"{last['paid_at']['S']}#{keys.payment_id_of(last)}" if last else None)
+
+    def cases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[RefundCase]:
+        """Return a page of an account's refund cases: one query."""
+        return self._document_page(RefundCase, keys.range_of(DocumentKind.REFUND_CASE, account_id), limit, after)
+
+    def review_queue(self, limit: int, after: str | None = None) -> Page[QueuedCase]:
+        """Return a page of the cases in review, oldest first: one query."""
+        return self._document_page(QueuedCase, keys.range_of(DocumentKind.REVIEW_QUEUE), limit, after)
+
+    def deferred_cases(self) -> Iterator[QueuedCase]:
+        """Yield every case that waits for its settling time."""
+        return self._documents(QueuedCase, self._query(keys.range_of(DocumentKind.DEFERRED_QUEUE)))
+
+    def outbox(self) -> Iterator[RefundIntent]:
+        """Yield every refund intent that has not ended."""
+        return self._documents(RefundIntent, self._query(keys.range_of(DocumentKind.REFUND_INTENT)))
+
+    def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
+        """Yield an account's failed runs since a time, oldest first."""
+        return self._documents(FailedRun, self._between(*keys.failed_runs_since(account_id, since)))
+
+    def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
+        """Yield the audit records of an account, oldest first."""
+        return self._documents(AuditRecord, self._query(keys.range_of(DocumentKind.AUDIT_RECORD, account_id)))
+
+    def expiring(self, day: date) -> Iterator[AccountId]:
+        """Yield the accounts with grants whose expiry can be booked from this day (UTC) on: a query of the index."""
+        arguments = {
+            "IndexName": keys.EXPIRING_INDEX,
+            "KeyConditionExpression": "expires_on = :day",
+            "ExpressionAttributeValues": {":day": {"S": keys.expires_on(day)}},
+        }
+        yielded: set[AccountId] = set()
+        for page in self._pages("Query", arguments):
+            for account_id in map(keys.account_id_of, page):
+                if account_id not in yielded:
+                    yielded.add(account_id)
+                    yield account_id
+
+    def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Item]:
+        """Yield every item of one segment of the table, consistently: for `verify`."""
+        arguments = {"ConsistentRead": True, "Segment": segment, "TotalSegments": segments}
+        for page in self._pages("Scan", arguments):
+            yield from page
+
+    def _documents(self, kind: type[_D], found: Iterator[Item]) -> Iterator[_D]:
+        return (document for item in found if isinstance(document := items.from_document(item), kind))
+
+    def _document_page(self, kind: type[_D], where: Range, limit: int, after: str | None) -> Page[_D]:
+        found = self._page(where, limit, after, where.prefix)
+        return Page(tuple(self._documents(kind, iter(found.items))), found.next)
+
+    def _get(self, wanted: list[keys.Key]) -> Iterator[Item]:
+        if len(wanted) == 1:  # GetItem has half the latency of a batch
+            arguments: dict[str, Any] = {"TableName": self._table, "Key": wanted[0], "ConsistentRead": True}
+            response = self._calls.dispatch("GetItem", arguments)
+            if "Item" in response:
+                yield response["Item"]
+            return
+        for start in range(0, len(wanted), _BATCH):
+            yield from self._get_batch(wanted[start : start + _BATCH])
+
+    def _get_batch(self, wanted: list[keys.Key]) -> Iterator[Item]:
+        requests: Mapping[str, Any] = {self._table: {"Keys": wanted, "ConsistentRead": True}}
+        for attempt in range(MAX_CALLS):
+            if not requests:
+                return
+            pause_before(attempt)
+            response = self._calls.dispatch("BatchGetItem", {"RequestItems": requests})
+            yield from response["Responses"].get(self._table, [])
+            requests = response.get("UnprocessedKeys") or {}
+        if requests:
+            raise StoreUnavailable(f"DynamoDB left keys unread {MAX_CALLS} times: it throttles the table")
+
+    def _query(self, where: Range) -> Iterator[Item]:
+        """Yield the items of a range. Every item of the partition, if its sort keys have no fixed text."""
+        arguments: dict[str, Any] = {
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk" + (" AND begins_with(sk, :sk)" if where.prefix else ""),
+            "ExpressionAttributeValues": {":pk": {"S": where.pk}}
+            | ({":sk": {"S": where.prefix}} if where.prefix else {}),
+        }
+        for page in self._pages("Query", arguments):
+            yield from page
+
+    def _between(self, pk: str, lowest: str, highest: str, *, is_newest_first: bool = False) -> Iterator[Item]:
+        """Yield the items of one partition from one sort key to another, both included."""
+        arguments: dict[str, Any] = {
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :lowest AND :highest",
+            "ExpressionAttributeValues": {":pk": {"S": pk}, ":lowest": {"S": lowest}, ":highest": {"S": highest}},
+            "ScanIndexForward": not is_newest_first,
+        }
+        for page in self._pages("Query", arguments):
+            yield from page
+
+    def _page(
+        self, where: Range, limit: int, after: str | None, position_prefix: str, *, is_newest_first: bool = False
+    ) -> Page[Item]:
+        """Return one page of a range. Its position is the last item's sort key without `position_prefix`.
+
+        So any text that a client may return as a position names a key inside the range.
+        """
+        arguments: dict[str, Any] = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
+            "ExpressionAttributeValues": {":pk": {"S": where.pk}, ":sk": {"S": where.prefix}},
+            "ScanIndexForward": not is_newest_first,
+            "Limit": limit,
+        } | ({"ExclusiveStartKey": keys.key(where.pk, position_prefix + after)} if after else {})
+        page = self._calls.dispatch("Query", arguments)
+        last = page.get("LastEvaluatedKey")
+        return Page(tuple(page["Items"]), last["sk"]["S"].removeprefix(position_prefix) if last else None)
+
+    def _pages(self, operation: str, arguments: Mapping[str, Any]) -> Iterator[list[Item]]:
+        arguments = {"TableName": self._table, **arguments}
+        while True:
+            page = self._calls.dispatch(operation, dict(arguments))
+            yield page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            arguments = {**arguments, "ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _snapshot(found: Iterator[Item]) -> Snapshot:
+    """Sort what was read by its kind."""
+    by_kind: dict[ItemKind | DocumentKind, list[Item]] = {}
+    for item in found:
+        by_kind.setdefault(keys.kind_of(item), []).append(item)
+
+    def of(kind: ItemKind) -> list[Item]:
+        return by_kind.get(kind, [])
+
+    documents = [item for kind in by_kind if isinstance(kind, DocumentKind) for item in by_kind[kind]]
+    return Snapshot(
+        payments={keys.payment_id_of(item): items.from_payment(item) for item in of(ItemKind.PAYMENT)},
+        accounts={keys.account_id_of(item): items.from_account(item) for item in of(ItemKind.ACCOUNT)},
+        fulfilment_keys={keys.owner_of(item): items.from_claim(item) for item in of(ItemKind.FULFILMENT_KEY)},
+        subscriptions={keys.owner_of(item): items.from_subscription(item) for item in of(ItemKind.SUBSCRIPTION)},
+        closed_lots={
+            (keys.account_id_of(item), keys.lot_id_of(item)): items.from_lot(item) for item in of(ItemKind.LOT)
+        },
+        runs={(run.account_id, run.run_id): run for run in map(items.from_run, of(ItemKind.RUN))},
+        documents={keys.document_key_of(item): items.from_document(item) for item in documents},
+    )

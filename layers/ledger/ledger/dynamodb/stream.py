@@ -1,0 +1,33 @@
+"""The table's stream: what a record that Lambda delivers is about."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ledger.domain.ids import PaymentId
+from ledger.dynamodb import keys
+
+Record = Mapping[str, Any]
+
+
+def changed_payments(event: Mapping[str, Any]) -> list[PaymentId]:
+    """Return the ids of the payments whose purchases changed, each once, in a stable order."""
+    return sorted({keys.payment_id_of(_key(record)) for record in event["Records"]})
+
+
+def customers_with_receipts(event: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the customers whose receipts changed, each once, in a stable order.
+
+    A receipt without a customer yields `<provider>:<event id>`, as `Store.customer_receipts` expects it.
+    """
+    return sorted({keys.owner_of(_key(record)) for record in event["Records"]})
+
+
+def refund_tag(record: Record) -> str:
+    """Return the tag of the refund intent that a record is about."""
+    (tag,) = keys.document_key_of(_key(record)).parts
+    return tag
+
+
+def _key(record: Record) -> keys.Key:
+    key: keys.Key = record["dynamodb"]["Keys"]
+    return key

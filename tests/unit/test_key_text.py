@@ -1,0 +1,102 @@
+"""The text of the table's keys: one module knows it, and it reads back what it writes."""
+
+import ast
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.dynamodb import keys
+from ledger.dynamodb.keys import ItemKind
+from ledger.ports.documents import (
+    DocumentKey,
+    DocumentKind,
+    audit_key,
+    case_key,
+    case_pointer_key,
+    failed_run_key,
+    idempotency_key,
+    intent_key,
+    job_cursor_key,
+)
+
+PRODUCT = sorted([*Path("functions").rglob("*.py"), *Path("layers").rglob("*.py")])
+READERS = sorted([*Path("tools").rglob("*.py"), *Path("proof").rglob("*.py")])
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ODD = AccountId("acct#1 ~")
+
+
+def key_texts(source: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and text of each string that begins like a key of the table."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+            for fixed in keys.RESERVED:
+                is_key = text.startswith(fixed) if fixed.endswith("#") else text == fixed
+                if is_key:
+                    yield node.lineno, text
+
+
+@pytest.mark.parametrize("path", [*PRODUCT, *READERS], ids=str)
+def test_no_module_outside_dynamodb_knows_the_text_of_a_key(path: Path) -> None:
+    """Not even a tool: it asks `ledger.dynamodb.keys`. So the table's layout can change in one place."""
+    if path.parent.name != "dynamodb":
+        assert list(key_texts(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        'store.documents(f"ACCOUNT#{account_id}", "")',
+        'name.removeprefix("INTENT#")',
+        'listing = Listing("REVIEW", "x")',
+        'partition = "OUTBOX"',
+        '"ENTRY#.+"',
+        '"PAYMENT#" + payment_id',
+    ],
+)
+def test_a_planted_key_text_is_found(planted: str) -> None:
+    """In a plain string, in an f-string, as a prefix, and as a whole partition."""
+    assert list(key_texts(planted))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        case_key(ODD, "case_1"),
+        case_pointer_key("case_1"),
+        intent_key("case_1-2"),
+        failed_run_key(ODD, NOON, "run#1"),
+        audit_key(ODD, NOON, "dispute:stripe:dp#1"),
+        idempotency_key(ODD, "refund-requests", "a#key#with#marks"),
+        job_cursor_key("expire_credits"),
+        DocumentKey(DocumentKind.REVIEW_QUEUE, ("2026-11-20T12:00:00.000000Z", "case_1")),
+        DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_1",)),
+    ],
+    ids=lambda document: document.kind,
+)
+def test_a_document_key_is_read_back_from_its_item(document: DocumentKey) -> None:
+    """Whatever characters a customer's ids and keys contain."""
+    item = keys.document_key(document)
+    assert (keys.kind_of(item), keys.document_key_of(item)) == (document.kind, document)
+
+
+def test_every_kind_of_item_is_told_from_its_key() -> None:
+    """No two kinds share the text of their keys."""
+    made = {
+        ItemKind.RECEIPT: keys.receipt_key("stripe", "evt_1", None),
+        ItemKind.PAYMENT: keys.payment_key(PaymentId("stripe:pi#1")),
+        ItemKind.FULFILMENT_KEY: keys.fulfilment_item_key("order/ord_1"),
+        ItemKind.SUBSCRIPTION: keys.subscription_key("stripe:sub_1"),
+        ItemKind.ACCOUNT: keys.account_key(ODD),
+        ItemKind.LOT: keys.lot_key(ODD, "order/ord_1/0"),
+        ItemKind.RUN: keys.run_key(ODD, "run#1"),
+    }
+    assert {kind: keys.kind_of(item) for kind, item in made.items()} == {kind: kind for kind in made}
+    assert keys.payment_id_of(made[ItemKind.PAYMENT]) == "stripe:pi#1"
+    assert keys.account_id_of(made[ItemKind.LOT]) == ODD
+    assert keys.lot_id_of(made[ItemKind.LOT]) == "order/ord_1/0"
+    with pytest.raises(ValueError, match="no item has the key"):
+        keys.kind_of(keys.key("ACCOUNT#acct_1", "NOTHING#"))
