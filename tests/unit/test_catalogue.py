@@ -16,15 +16,15 @@ RIGHT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
-        (("products",), [], "list at least one"),
+        (("products",), [], "List at least one"),
         (("products", 0, "credits"), -1, "pack_500: credits is -1, should be 0 or more"),
         (("products", 0, "credits"), 0, "pack_500: credits is 0, should be at least 1"),
         (("products", 0, "credits"), True, "should be a whole number"),
         (("products", 0, "kind"), "gift", "should be pack or subscription"),
         (("products", 0, "prices"), {"usd": 1000}, "three upper-case letters"),
         (("products", 0, "prices"), {"USD": 10.5}, "whole number of minor units"),
-        (("products", 1, "product_id"), "pack_500", "product_id stands twice"),
-        (("products", 1, "price_ids"), {"stripe": ["price_pack500"]}, "price id price_pack500 stands twice"),
+        (("products", 1, "product_id"), "pack_500", "product_id is listed twice"),
+        (("products", 1, "price_ids"), {"stripe": ["price_pack500"]}, "price id price_pack500 is listed twice"),
         (("products", 0, "colour"), "red", "unknown field colour"),
         (("version",), None, "version is None, should be a text"),
     ],

@@ -7,6 +7,7 @@ import pytest
 from ledger.domain.events import Event, Owner
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.lots import Lot
+from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey
 from tools.testing.builders import ADA, IN, paid, payment, tell
@@ -87,3 +88,19 @@ def test_a_lot_of_this_name_on_the_account_is_not_granted_again() -> None:
     store.commit(Commit(account=AccountChange(account_id=ADA, lots={lot.lot_id: lot})))
     tell(store, paid())
     assert store.accounts[ADA].balance == 1000
+
+
+def test_a_payment_whose_account_was_found_is_planned_from_what_was_read() -> None:
+    """Its grant without reading is refused, since another payment has the order: only the rest is read then."""
+    store = with_order(FakeStore())
+    tell(store, told(account_id=ADA))
+    found = replace(
+        paid(payment(IN, fulfilment_key="order/ord_1", account_id=NOBODY, minute=1)),
+        owner=Owner(order_id=OrderId("ord_1")),
+    )
+    before = store.round_trips
+    assert tell(store, found)[0].outcome is RecordOutcome.BOOKED
+    purchase = store.payments["stripe:in_1"]
+    assert isinstance(purchase, Purchase)
+    assert (purchase.is_duplicate, store.accounts[ADA].balance) == (True, 1000)
+    assert store.round_trips - before == 5, "order; its payment; refused grant; account; commit"

@@ -1,4 +1,4 @@
-"""Accounts: one customer's credits, and whether they may be spent."""
+"""Accounts: one customer's credits, and whether they can be spent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,24 +12,31 @@ from ledger.domain.subscriptions import Subscription
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A reason for suspension. Lifting one never lifts another."""
+    """A reason for suspension. An account can have several. Lifting one never lifts another."""
 
     since: datetime
-    payment_id: PaymentId | None  # the purchase that it was derived from; None: a person of support laid it
+    payment_id: PaymentId | None  # the purchase that it is derived from; None: support staff placed it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One customer's credits as of one version. Closed and empty lots have left it; their purchases keep them."""
+    """One customer's credits as of one version.
+
+    Closed lots are not in `lots`: they are stored beside the account, and are read by their key.
+    """
 
     account_id: AccountId
-    version: int = 0  # every writer adds 1; 0: not stored yet
-    lots: Mapping[str, Lot] = field(default_factory=dict)
-    holds: Mapping[str, Hold] = field(default_factory=dict)
-    flags: Mapping[str, datetime] = field(default_factory=dict)  # for support: no effect on spending
-    subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
-    cases: Mapping[str, str] = field(default_factory=dict)  # open refund cases: the mark of each, by its id
-    covered: Mapping[str, PaymentId] = field(default_factory=dict)  # first periods, by the payments that claim an order
+    version: int = 0  # each commit adds 1; 0: not stored yet
+    lots: Mapping[str, Lot] = field(default_factory=dict)  # by lot id
+    holds: Mapping[str, Hold] = field(default_factory=dict)  # by hold id: `dispute:stripe:dp_1Q…`
+    flags: Mapping[str, datetime] = field(
+        default_factory=dict
+    )  # since when, by flag id; for support: no effect on spending
+    subscriptions: Mapping[str, Subscription] = field(default_factory=dict)  # by subscription id
+    cases: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of each open refund case, by its id: its purchase and reason
+    covered: Mapping[str, PaymentId] = field(default_factory=dict)  # period → the order's payment that paid for it
 
     @property
     def status(self) -> str:
@@ -37,12 +44,12 @@ class Account:
 
     @property
     def balance(self) -> int:
-        """The sum of all entries: what remains in the lots, frozen ones included."""
+        """Return the sum of all entries: what remains in the lots, including frozen ones."""
         return sum(lot.remaining for lot in self.lots.values())
 
     @property
     def shortfall(self) -> int:
-        """Credits that should have been taken back but were already used."""
+        """Return the credits that should have been taken back but were used already."""
         return sum(lot.owed for lot in self.lots.values())
 
     @property
@@ -50,9 +57,9 @@ class Account:
         return tuple(sorted(self.lots.values(), key=lambda lot: lot.draw_order))
 
     def spendable(self, now: datetime, *, is_debt_withheld: bool = False) -> int:
-        """What a run may draw at this instant: nothing while suspended, nothing frozen, nothing lapsed.
+        """Return the credits that a run can draw at this instant: none while suspended, none frozen, none expired.
 
-        `is_debt_withheld` is the setting that lets a shortfall lower it.
+        `is_debt_withheld`: subtract the shortfall.
         """
         if self.holds:
             return 0
@@ -64,7 +71,7 @@ class Account:
         Raise AccountSuspended or InsufficientCredits; then nothing is drawn.
         """
         if credits_ <= 0:
-            raise ValueError(f"a draw takes at least 1 credit, not {credits_}")
+            raise ValueError(f"a draw must be of at least 1 credit, not {credits_}")
         if self.holds:
             raise AccountSuspended(tuple(sorted(self.holds)))
         spendable = self.spendable(now, is_debt_withheld=is_debt_withheld)

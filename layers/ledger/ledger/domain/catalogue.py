@@ -1,4 +1,4 @@
-"""The catalogue: what is sold, what it costs, and what it gives. One JSON file that a deployment can replace."""
+"""The catalogue: the products, their prices and their credits. It is one JSON file that a deployment can replace."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ DEFAULT_FILE = Path(__file__).with_name("catalogue.json")
 
 
 class ProductKind(StrEnum):
-    """A pack is bought once; a subscription is paid by the period."""
+    """A pack is paid once. A subscription is paid for each period."""
 
     PACK = "pack"
     SUBSCRIPTION = "subscription"
@@ -23,28 +23,30 @@ class ProductKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """One thing that is sold."""
+    """One product, with its terms."""
 
     product_id: str
     name: str
     kind: ProductKind
     credits: int  # for each unit bought
     prices: Mapping[str, int]  # minor units before tax and discount, by ISO 4217 code in upper case
-    price_ids: Mapping[str, tuple[str, ...]]  # the providers' ids, by provider
-    expires_after_days: int | None = None  # packs: counted from the payment; None: never
-    rolls_over: bool = False  # subscriptions: the credits outlive their period
-    renewal_grace: timedelta = timedelta(0)  # subscriptions: how long they outlive it, while the renewal is under way
-    trial_grants: bool = False  # a free trial period gives its credits too
+    price_ids: Mapping[str, tuple[str, ...]]  # the providers' price ids, by provider
+    expires_after_days: int | None = None  # packs: days from the payment; None: never
+    rolls_over: bool = False  # subscriptions: the credits never expire
+    renewal_grace: timedelta = timedelta(
+        0
+    )  # subscriptions: how long credits outlive their period, so that a renewal can arrive
+    trial_grants: bool = False  # subscriptions: a free trial period grants credits too
 
     def expires_at(self, paid_at: datetime, period_end: datetime | None) -> datetime | None:
-        """The instant at which credits of this product lapse; None: never."""
+        """Return when credits of this product expire. None: never. `period_end` is that of a subscription's period."""
         if self.kind is ProductKind.PACK or period_end is None:
             return paid_at + timedelta(days=self.expires_after_days) if self.expires_after_days else None
         return None if self.rolls_over else period_end + self.renewal_grace
 
 
 class Catalogue:
-    """All products, by our id and by every provider's price id."""
+    """All products, by their id and by each provider's price ids."""
 
     def __init__(self, version: str, products: Mapping[str, Product]) -> None:
         self.version = version
@@ -57,46 +59,46 @@ class Catalogue:
         }
 
     def product(self, product_id: str | None) -> Product | None:
-        """The product of our id, if we sell it."""
+        """Return the product with this id, or None."""
         return self.products.get(product_id or "")
 
     def priced(self, provider: str, price_id: str | None) -> Product | None:
-        """The product that a provider's price id stands for, if we know it."""
+        """Return the product with this price id of a provider, or None."""
         return self._by_price.get((provider, price_id or ""))
 
 
 def load(path: Path = DEFAULT_FILE) -> Catalogue:
-    """Read and validate a catalogue file. Raises CatalogueError naming what is wrong."""
+    """Read and validate a catalogue file. Raise CatalogueError naming what is wrong."""
     try:
         document = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise CatalogueError(f"The catalogue {path} can't be read ({error.strerror}): set CATALOGUE_FILE.") from error
+        raise CatalogueError(f"The catalogue {path} can't be read ({error.strerror}). Set CATALOGUE_FILE.") from error
     except ValueError as error:
         raise CatalogueError(f"The catalogue {path} is not JSON: {error}.") from error
     return parse(document)
 
 
 def parse(document: Any) -> Catalogue:
-    """Validate a catalogue that was read from JSON. Raises CatalogueError naming product and field."""
+    """Validate a catalogue that was read from JSON. Raise CatalogueError naming the product and field."""
     top = Fields(document, "the catalogue", CatalogueError)
     version = top.take("version", str)
     rows = top.take("products", list)
     top.end()
     products: dict[str, Product] = {}
-    seen_prices: set[tuple[str, str]] = set()
+    listed_prices: set[tuple[str, str]] = set()
     for position, row in enumerate(rows):
         product = _product(row, f"product {position + 1}")
         if product.product_id in products:
-            raise CatalogueError(f"{product.product_id}: product_id stands twice; each product has one entry.")
+            raise CatalogueError(f"{product.product_id}: product_id is listed twice. List each product once.")
         for price in ((provider, price_id) for provider, ids in product.price_ids.items() for price_id in ids):
-            if price in seen_prices:
+            if price in listed_prices:
                 raise CatalogueError(
-                    f"{product.product_id}: price id {price[1]} stands twice; it can mean one product."
+                    f"{product.product_id}: price id {price[1]} is listed twice. It can belong to one product only."
                 )
-            seen_prices.add(price)
+            listed_prices.add(price)
         products[product.product_id] = product
     if not products:
-        raise CatalogueError("the catalogue: products is empty; list at least one.")
+        raise CatalogueError("the catalogue: products is empty. List at least one.")
     return Catalogue(version, products)
 
 

@@ -1,6 +1,6 @@
-"""What the disputes on a payment mean for its credits and its account.
+"""Disputes: what the disputes of a payment mean for its credits and its account.
 
-state            lot frozen   account held   credits taken back
+state            lot frozen   account held   credits chargebacks back
 inquiry          no           no (flagged)   no
 open, appealed   yes          yes            no
 lost             no           yes            in proportion to the disputed amount
@@ -26,18 +26,18 @@ from ledger.domain.ids import PaymentId, provider_of
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """The disputes' joint effect. Holds and flags that are known, but off, stand in `settled_*`: they are to go."""
+    """The joint effect of all disputes of one payment."""
 
     lost_minor: int
-    is_frozen: bool
-    holds: Mapping[str, datetime]  # since when, by the hold's id
-    flags: Mapping[str, datetime]
-    cleared_holds: frozenset[str]
+    is_frozen: bool  # a dispute is open
+    holds: Mapping[str, datetime]  # since when, by hold id
+    flags: Mapping[str, datetime]  # since when, by flag id
+    cleared_holds: frozenset[str]  # holds of this payment that must not be on the account
     cleared_flags: frozenset[str]
 
 
 def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
-    """Evaluate every dispute, chargeback and fraud warning on one payment."""
+    """Return the joint effect of every dispute, chargeback and fraud warning of one payment."""
     provider = provider_of(payment_id)
     disputes = facts_of(facts, DisputeChanged)
     chargebacks = _by_kind(facts_of(facts, ChargebackChanged))
@@ -80,25 +80,25 @@ def _by_kind(rows: Iterable[ChargebackChanged]) -> dict[str, list[ChargebackChan
 
 
 def _open_since(rows: list[ChargebackChanged]) -> datetime | None:
-    """When the youngest chargeback began that is not known to be undone; None: each was undone.
+    """Return when the latest chargeback that was not reversed began, or None if all were reversed.
 
-    One reversal is announced twice, as a row of its own and as the state of the row that it reverses: so the larger
-    of the two counts, not their sum.
+    A reversal is reported twice: as a row of its own, and as the state of the row that it reverses. So the larger of
+    the two numbers counts, not their sum.
     """
-    taken = [row for row in rows if not row.is_reversal]
-    if len(taken) <= max(sum(row.is_reversal for row in rows), sum(map(_is_marked_reversed, taken))):
+    chargebacks = [row for row in rows if not row.is_reversal]
+    if len(chargebacks) <= max(sum(row.is_reversal for row in rows), sum(map(_is_reversed, chargebacks))):
         return None
-    return max(row.created_at for row in taken if not _is_marked_reversed(row))
+    return max(row.created_at for row in chargebacks if not _is_reversed(row))
 
 
 def _lost_minor(rows: list[ChargebackChanged]) -> int:
-    taken = [row for row in rows if not row.is_reversal]
-    undone_minor = max(
+    chargebacks = [row for row in rows if not row.is_reversal]
+    reversed_minor = max(
         sum(row.amount_minor for row in rows if row.is_reversal),
-        sum(row.amount_minor for row in taken if _is_marked_reversed(row)),
+        sum(row.amount_minor for row in chargebacks if _is_reversed(row)),
     )
-    return max(0, sum(row.amount_minor for row in taken) - undone_minor)
+    return max(0, sum(row.amount_minor for row in chargebacks) - reversed_minor)
 
 
-def _is_marked_reversed(row: ChargebackChanged) -> bool:
+def _is_reversed(row: ChargebackChanged) -> bool:
     return row.state is ChargebackState.REVERSED

@@ -1,4 +1,4 @@
-"""Entries: what moved, and why. Written once, never edited."""
+"""Entries: which credits moved, and why. Each is written once and never edited."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,13 +18,13 @@ class EntryKind(StrEnum):
     EXPIRE = "expire"
     FREEZE = "freeze"  # a memo: no credits move
     THAW = "thaw"  # a memo: no credits move
-    RESERVE = "reserve"  # a memo: an approved refund will take these back
-    RELEASE = "release"  # a memo: it came to an end
+    RESERVE = "reserve"  # a memo: an approved refund will take these credits back
+    RELEASE = "release"  # a memo: that refund has ended
     ADJUST = "adjust"
 
 
 class CounterAccount(StrEnum):
-    """The counter-account: where the credits come from or go to, so that every entry is a balanced posting."""
+    """Where an entry's credits come from or go to, so that every entry is a balanced posting."""
 
     SALES = "sales"
     USAGE = "usage"
@@ -46,10 +46,10 @@ class Entry:
     credits: int  # + into the lot, − out of it, 0 for a memo
     cause: str  # provider and event id, run id, or case id
     occurred_at: datetime  # when it happened at the provider: the statement's order
-    recorded_at: datetime  # when we wrote it down
-    expires_at: datetime | None = None  # of a grant, and of what is given to a lapsed lot: when its credits expire
+    recorded_at: datetime  # when it was written to the ledger
+    expires_at: datetime | None = None  # of a grant, and of credits that return to an expired lot
 
     @property
     def expiry_due_at(self) -> datetime | None:
-        """From when on its lapse can be written down: of what is booked after its end, not before it is booked."""
+        """Return when the expiry of its credits can be booked: when they expire, but not before they are recorded."""
         return max(self.expires_at, self.recorded_at) if self.expires_at else None

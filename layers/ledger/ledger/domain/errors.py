@@ -1,45 +1,45 @@
-"""What can stop a caller.
+"""Errors: what can stop a caller.
 
     BillingError
-    ├── ConfigurationError     the deployment is wrong: fix it, nothing was done
-    │   ├── CatalogueError     the catalogue file is wrong: says which field and what would be right
-    │   └── PolicyError        the policy file is: likewise
-    ├── InvalidBody           what was delivered is not what its signature promises: 400 or 413
-    ├── NotSpendable           a draw was refused, nothing was drawn
+    ├── ConfigurationError         the deployment is wrong; nothing was done
+    │   ├── CatalogueError         the catalogue file is wrong
+    │   └── PolicyError            the policy file is wrong
+    ├── InvalidBody                a webhook's body is not a notification: HTTP 400 or 413
+    ├── NotSpendable               a draw was refused; nothing was drawn
     │   ├── InsufficientCredits
     │   └── AccountSuspended
-    ├── Refused                a request can't be carried out as things stand: the message says why
-    │   ├── NotFound           nothing of that name is this account's
-    │   ├── Invalid            a field has a value that can't be: says which, and what could
-    │   ├── IdempotencyKeyReused  the Idempotency-Key, or the run id, belongs to another request
+    ├── RequestRefused             a request can't be carried out in the current state
+    │   ├── NotFound               this account has nothing with this id
+    │   ├── InvalidRequest         a field has a value that can't be used
+    │   ├── IdempotencyKeyReused   the Idempotency-Key, or the run id, belongs to another request
     │   ├── CaseAlreadyOpen        a case about the same purchase and reason is open
-    │   └── CaseClosed         the case is in a state from which there is no way there
-    ├── ProviderRefused        a provider said no, clearly: it was not done; `code` says why
-    ├── ProviderUnavailable    a provider did not answer, or not clearly: ask again, look before sending again
-    └── StoreUnavailable       we could not store it: 5xx, the provider delivers again
+    │   └── CaseClosed             the case can't change from its state to the requested one
+    ├── ProviderRefused            a provider refused: it has done nothing
+    ├── ProviderUnavailable        a provider did not respond clearly: it may have done what was requested
+    └── StoreUnavailable           the ledger could not be read or written: HTTP 503, repeat the request
 
-Expected outcomes (booked, parked, heard before) are values, see `ledger.usecases.record_event`.
+Expected outcomes (booked, already booked, parked) are values: see `ledger.domain.receipts.RecordOutcome`.
 """
 
 
 class BillingError(Exception):
-    """The root: everything that this package raises on purpose."""
+    """The root of all errors that this package raises on purpose."""
 
 
 class ConfigurationError(BillingError):
-    """The deployment is wrong: the message says what to set."""
+    """The deployment is wrong. The message says what to set."""
 
 
 class CatalogueError(ConfigurationError):
-    """The catalogue file is wrong: the message names the product, the field and what would be right."""
+    """The catalogue file is wrong. The message names the product, the field and what is expected."""
 
 
 class PolicyError(ConfigurationError):
-    """The policy file is wrong: the message names the field and what would be right."""
+    """The policy file is wrong. The message names the field and what is expected."""
 
 
 class InvalidBody(BillingError):
-    """A body that is no notification. `status` is the HTTP status to answer with (400 or 413)."""
+    """The body of a request is not a notification. `status` is the HTTP status of the response: 400, 404 or 413."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -47,24 +47,24 @@ class InvalidBody(BillingError):
 
 
 class NotSpendable(BillingError):
-    """A draw was refused as a whole."""
+    """A draw was refused. Nothing was drawn."""
 
 
 class InsufficientCredits(NotSpendable):
     """The account has fewer spendable credits than the run needs."""
 
-    def __init__(self, wanted: int, spendable: int) -> None:
-        super().__init__(f"The run needs {wanted} credits, the account can spend {spendable}.")
-        self.wanted = wanted
+    def __init__(self, needed: int, spendable: int) -> None:
+        super().__init__(f"The run needs {needed} credits, but the account can spend {spendable}.")
+        self.needed = needed
         self.spendable = spendable
 
     @property
     def missing(self) -> int:
-        return self.wanted - self.spendable
+        return self.needed - self.spendable
 
 
 class AccountSuspended(NotSpendable):
-    """The account is on hold; `holds` says why."""
+    """The account is suspended. `holds` are the ids of its holds."""
 
     def __init__(self, holds: tuple[str, ...]) -> None:
         super().__init__(f"The account is suspended: {', '.join(holds)}.")
@@ -72,15 +72,15 @@ class AccountSuspended(NotSpendable):
 
 
 class RequestRefused(BillingError):
-    """A request can't be carried out as things stand. Nothing was done; the message says why, to the customer."""
+    """A request can't be carried out in the current state. Nothing was done. The message tells the customer why."""
 
 
 class NotFound(RequestRefused):
-    """Nothing of that name is this account's. Another account's things are not told apart from what isn't there."""
+    """This account has nothing with this id. The error is the same whether the id is unknown or another account's."""
 
 
 class InvalidRequest(RequestRefused):
-    """A field has a value that can't be used: the message says what would be right."""
+    """A field has a value that can't be used. The message says what is expected. `field` is its path in the request."""
 
     def __init__(self, field: str, message: str, part: str = "body") -> None:
         super().__init__(message)
@@ -92,19 +92,19 @@ class IdempotencyKeyReused(RequestRefused):
 
 
 class CaseAlreadyOpen(RequestRefused):
-    """A case about the same purchase and reason is open: `case_id` is its id."""
+    """A case about the same purchase and reason is open. `case_id` is its id."""
 
     def __init__(self, case_id: str) -> None:
-        super().__init__(f"Case {case_id} about this purchase, for this reason, is open.")
+        super().__init__(f"Case {case_id} about this purchase is open for the same reason.")
         self.case_id = case_id
 
 
 class CaseClosed(RequestRefused):
-    """A case is in a state from which there is no way to the one that was asked for."""
+    """The case can't change from its state to the requested one."""
 
 
 class ProviderRefused(BillingError):
-    """A provider refused, clearly: it has not done what was asked. `code` is the provider's own word for why."""
+    """A provider refused a request: it has done nothing. `code` is the provider's code for the reason."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -112,11 +112,11 @@ class ProviderRefused(BillingError):
 
 
 class ProviderUnavailable(BillingError):
-    """A provider did not answer, or not clearly. It may have done what was asked: look before asking again."""
+    """A provider did not respond, or not clearly. It may have done what was requested: check before repeating."""
 
 
 class StoreUnavailable(BillingError):
-    """The ledger could not be read or written now (throttling, conflicts, time-outs), or its answer was lost.
+    """The ledger could not be read or written (throttling, conflicts, time-outs), or its response was lost.
 
-    What was asked may have been done: ask the same again, it is done once.
+    The request may have been carried out. Repeat it: it is carried out once.
     """

@@ -1,4 +1,4 @@
-"""Events: what a provider's notification says, in provider-neutral terms."""
+"""Events: what a provider's notification reports, in provider-neutral terms."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,27 +11,27 @@ from ledger.domain.subscriptions import Subscription
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """By what an event's account can be found, in this order: our order, our ids, another payment, the customer."""
+    """What leads to an event's account, in this order: our order, our ids, another payment, the customer."""
 
     order_id: OrderId | None = None
-    account_id: AccountId | None = None  # set by our server: it counts by itself
-    browser_account_id: AccountId | None = None  # a browser may have set it: it counts if an order of ours fits it
-    payment_id: PaymentId | None = None  # a payment whose account is this event's too
+    account_id: AccountId | None = None  # set by our server: it counts alone
+    browser_account_id: AccountId | None = None  # a browser may have set it: it counts only if it matches our order
+    payment_id: PaymentId | None = None  # a payment of the same account
     customer_id: str | None = None  # the provider's: `stripe:cus_…`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event, in our words: what it says, about which payment, and whose it is."""
+    """One event: the facts that it reports, the payment that they are about, and what leads to its account."""
 
     provider: str
     event_id: str
     event_type: str
     at: datetime
     owner: Owner = Owner()
-    names: tuple[PaymentId, ...] = ()  # ids of one payment, the one that best names it first; naming two links them
+    names: tuple[PaymentId, ...] = ()  # ids of one payment, the main one first; an event with two links them
     facts: tuple[Fact, ...] = ()
-    payment: PaymentSettled | None = None  # its account is filled in once found
+    payment: PaymentSettled | None = None  # `account_id` may be empty until the account is found
     subscription: Subscription | None = None
     not_bookable: NotBookable | None = None  # None: translation found no obstacle
 

@@ -1,9 +1,10 @@
-"""Facts: what an event says about one payment, in no provider's words.
+"""Facts: what an event reports about one payment, in provider-neutral terms.
 
-Every fact has a `key` (what it is about) and a `version` (a total order among facts of one key). Of two facts with one
-key the one with the higher version stands; so merging is a join: order, repetition and grouping can't matter.
+Every fact has a `key` (what it is about) and a `version` (a total order among facts with the same key). Of two facts
+with the same key the one with the higher version counts. So merging is a join: order, repetition and grouping don't
+matter.
 
-    known ── merge(heard) ──► known'        commutative · associative · idempotent
+    stored ── merge(received) ──► stored'        commutative · associative · idempotent
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ from ledger.domain.ids import AccountId, OrderId, PaymentId
 
 
 class _RankedState(StrEnum):
-    """States written in the order in which they supersede each other."""
+    """States, in the order in which they replace each other: of two, the one that is listed later counts."""
 
     @property
     def rank(self) -> int:
@@ -24,7 +25,7 @@ class _RankedState(StrEnum):
 
 
 class RefundState(_RankedState):
-    """A refund's life. A refund may fail after it succeeded, never the other way round."""
+    """The states of a refund. A refund can fail after it succeeded, but never succeed after it failed."""
 
     PENDING = "pending"
     REQUIRES_ACTION = "requires_action"
@@ -34,7 +35,7 @@ class RefundState(_RankedState):
 
 
 class DisputeState(_RankedState):
-    """A dispute's life. The order decides only between facts of one instant; else the later one stands.
+    """The states of a dispute. Of two facts the later one counts. Their order decides only at the same instant.
 
     inquiry ──► inquiry_closed
        └──► open ──► under_review ──► lost ──► appealed ──► won
@@ -51,17 +52,17 @@ class DisputeState(_RankedState):
 
     @property
     def is_open(self) -> bool:
-        """The bank has not decided: the lot is frozen and the account held."""
+        """Return whether the bank has not decided yet. Meanwhile the lots are frozen and the account is suspended."""
         return self in {DisputeState.OPEN, DisputeState.UNDER_REVIEW, DisputeState.APPEALED}
 
     @property
     def holds_account(self) -> bool:
-        """A chargeback holds the account until it is won; once lost, until support lifts the hold."""
+        """Return whether it suspends the account. After it is lost, only support can lift the hold."""
         return self.is_open or self is DisputeState.LOST
 
 
 class ChargebackState(_RankedState):
-    """The life of a chargeback that a merchant of record books as an adjustment."""
+    """The states of a chargeback that a merchant of record books as an adjustment."""
 
     TAKEN = "taken"
     REJECTED = "rejected"
@@ -70,34 +71,34 @@ class ChargebackState(_RankedState):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidLine:
-    """One line of a payment, after the catalogue has said what it gives."""
+    """One line of a payment, with what it grants by the catalogue."""
 
-    line_id: str  # the provider's id of the line, by which a refund may name it; else its position
+    line_id: str  # the provider's id of the line, which a refund can name; without one, its position
     product_id: str
-    credits: int  # quantity × what the catalogue gives
-    amount_minor: int  # what this line cost, tax and discount included
-    expires_at: datetime | None  # the credits lapse at this instant; None: never
+    credits: int  # quantity × the product's credits
+    amount_minor: int  # what was paid for this line, with tax and discount
+    expires_at: datetime | None  # when its credits expire; None: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentSettled:
-    """Money for credits has arrived. The first such fact about a payment stands."""
+    """A payment for credits has settled. The earliest such fact about a payment counts."""
 
     payment_id: PaymentId
     account_id: AccountId
-    paid_minor: int  # what was really paid: refunds are in proportion to it
+    paid_minor: int  # what was actually paid: refunds take credits back in proportion to it
     currency: str  # ISO 4217, upper case
     lines: tuple[PaidLine, ...]
     at: datetime
     cause: str
-    overcharge_minor: int = 0  # paid above the catalogue's price: a refund corrects this part first
+    overcharge_minor: int = 0  # paid above the catalogue's price: refunds return this part first
     fulfilment_key: str | None = None  # what only one payment can pay for: `order/…` or `period/…`
-    covers: str | None = None  # the period that the first payment of a subscription pays for, where it claims an order
+    covers: str | None = None  # the period of a subscription's first payment, if its fulfilment key is an order
     order_id: OrderId | None = None
     subscription_id: str | None = None
-    is_renewal: bool = False  # a later period of a subscription: it starts no new contract
+    is_renewal: bool = False  # for a later period of a subscription: no new contract begins
     customer_id: str | None = None  # the provider's: `stripe:cus_…`
-    invoice_number: str | None = None  # as it stands on the customer's invoice
+    invoice_number: str | None = None  # as printed on the customer's invoice
 
     @property
     def key(self) -> str:
@@ -109,24 +110,24 @@ class PaymentSettled:
 
     @property
     def period(self) -> str | None:
-        """The subscription's period that it pays for: no other payment may."""
+        """Return the subscription's period that it pays for, or None. No other payment can pay for the same period."""
         return self.covers or (
             self.fulfilment_key if self.fulfilment_key and self.fulfilment_key.startswith("period/") else None
         )
 
     @property
     def precedence(self) -> tuple[datetime, str]:
-        """Of two payments for one claim the lower one is the original, the other a duplicate charge."""
+        """Sort payments by this key. Of two for one fulfilment key, the first is the original."""
         return (self.at, self.payment_id)
 
     def lot_id(self, position: int) -> str:
-        """The lot of the line at `position`. It is named after the claim, so a claim can never be granted twice."""
+        """Return the id of the lot of the line at `position`. Payments for one fulfilment key have the same lot ids."""
         return f"{self.fulfilment_key or self.payment_id}/{position}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFailed:
-    """An attempt to pay failed. It books nothing and is kept to explain."""
+    """An attempt to pay has failed. It books nothing. It explains why a payment is missing."""
 
     at: datetime
     cause: str
@@ -142,16 +143,16 @@ class PaymentFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundedItem:
-    """The part of a refund that names a line of the payment."""
+    """The part of a refund that is for one line of the payment."""
 
     line_id: str
     amount_minor: int
-    is_tax_only: bool = False  # only the tax was given back: no credits are taken for it
+    is_tax_only: bool = False  # only the tax was refunded: it takes no credits back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundChanged:
-    """A refund has reached a state. Ranked by the state alone: a late 'succeeded' never undoes a 'failed'."""
+    """A refund has reached a state. The state decides before the time: a late 'succeeded' never replaces a 'failed'."""
 
     refund_id: str
     state: RefundState
@@ -159,7 +160,7 @@ class RefundChanged:
     at: datetime
     cause: str
     items: tuple[RefundedItem, ...] = ()
-    tag: str | None = None  # the approval of ours that it carries out; None: somebody refunded at the provider
+    tag: str | None = None  # of the approval that it carries out; None: someone refunded at the provider
 
     @property
     def key(self) -> str:
@@ -172,15 +173,15 @@ class RefundChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundApproved:
-    """We decided to refund. Its credits are reserved until the refund that bears its tag has come to an end."""
+    """A refund was approved. Its credits are reserved until the refund with this tag has ended."""
 
-    tag: str  # names the decision: the case and how often it was approved before
+    tag: str  # the approval's id: the case's id and the number of the approval
     case_id: str
     amount_minor: int
     at: datetime
     cause: str
     items: tuple[RefundedItem, ...] = ()
-    takes_credits: bool = True  # False: out of goodwill, the customer keeps the credits
+    takes_credits: bool = True  # False: the customer keeps the credits, out of goodwill
 
     @property
     def key(self) -> str:
@@ -229,7 +230,7 @@ class RefundAbandoned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundDeclined:
-    """A person has declined a refund for this reason. It books nothing, and is remembered."""
+    """A person has declined a refund for this reason. It books nothing. A repeated request gets the same decision."""
 
     case_id: str
     reason: str
@@ -249,7 +250,7 @@ class RefundDeclined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundTotalReported:
-    """The provider's running total of what was refunded of one charge."""
+    """The provider has reported the running total of what was refunded of one charge."""
 
     charge_id: str
     total_minor: int
@@ -275,7 +276,7 @@ class DisputeChanged:
     opened_at: datetime
     at: datetime
     cause: str
-    movements: int = 0  # how many balance movements the provider listed: more is later
+    movements: int = 0  # how many balance transactions the provider listed: more is later
 
     @property
     def key(self) -> str:
@@ -288,9 +289,10 @@ class DisputeChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargebackChanged:
-    """A merchant of record's chargeback, or the reversal of one: the money moved with the row itself.
+    """A merchant of record has booked a chargeback, or the reversal of one. The row itself moves the money.
 
-    A reversal does not name what it reverses, so rows are evaluated as a set (`ledger.domain.disputes`).
+    A reversal does not name the chargeback that it reverses. So all rows are evaluated together: see
+    `ledger.domain.disputes`.
     """
 
     adjustment_id: str
@@ -313,7 +315,7 @@ class ChargebackChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditRecorded:
-    """The provider credited the buyer's balance with it, or took that back. It never claws back."""
+    """The provider has credited the buyer's balance, or reversed that. It takes no credits back."""
 
     adjustment_id: str
     is_reversal: bool
@@ -332,7 +334,7 @@ class CreditRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FraudWarned:
-    """The card network fears fraud. No chargeback: a flag for support while it can still be acted on."""
+    """The card network has warned of fraud. It is no chargeback: it sets a flag for support while it is actionable."""
 
     warning_id: str
     is_actionable: bool
@@ -350,7 +352,7 @@ class FraudWarned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldLifted:
-    """A person has lifted a hold. It merges like every other fact: later news of the same dispute don't hold again."""
+    """A person has lifted a hold. Later facts about the same dispute don't place it again."""
 
     hold_id: str
     actor: str
@@ -390,17 +392,17 @@ Facts = Mapping[str, Fact]
 _F = TypeVar("_F", bound=Fact)
 
 
-def merge(known: Facts, heard: Iterable[Fact]) -> Facts:
-    """The join of what is known with what was heard. Returns `known` itself when nothing is new."""
+def merge(stored: Facts, received: Iterable[Fact]) -> Facts:
+    """Return the join of stored and received facts. Return `stored` itself if nothing is new."""
     merged: dict[str, Fact] | None = None
-    for fact in heard:
-        current = (merged or known).get(fact.key)
+    for fact in received:
+        current = (merged or stored).get(fact.key)
         if current is None or fact.version > current.version:
-            merged = dict(known) if merged is None else merged
+            merged = dict(stored) if merged is None else merged
             merged[fact.key] = fact
-    return known if merged is None else merged
+    return stored if merged is None else merged
 
 
 def facts_of(facts: Facts, kind: type[_F]) -> list[_F]:
-    """The facts of one kind."""
+    """Return the facts of one kind."""
     return [fact for fact in facts.values() if isinstance(fact, kind)]

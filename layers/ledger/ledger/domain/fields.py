@@ -1,4 +1,4 @@
-"""Reading files that a deployment can replace, field by field: what is wrong is named, what is unknown is refused."""
+"""Fields: read a JSON file that a deployment can replace. Name each wrong field, and refuse each unknown one."""
 
 from typing import Any, NoReturn
 
@@ -9,12 +9,12 @@ _WORDS = {str: "a text", int: "a whole number", bool: "true or false", list: "a 
 
 
 def is_whole(value: Any) -> bool:
-    """Whether it is a whole number; true and false are none."""
+    """Return whether it is a whole number. True and False are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 class Fields:
-    """One JSON object. Raises `error` naming where, which field, and what would be right."""
+    """One JSON object, from which its fields are taken. Raise `error` naming place, field and what is expected."""
 
     def __init__(self, value: Any, where: str, error: type[ConfigurationError]) -> None:
         self.where = where
@@ -24,7 +24,7 @@ class Fields:
         self._left = dict(value)
 
     def take(self, name: str, kind: type, default: Any = _REQUIRED) -> Any:
-        """A field of this kind; a whole number is 0 or more."""
+        """Return a field of this type, and remove it. A whole number must be 0 or more, a text not blank."""
         if name not in self._left and default is not _REQUIRED:
             return default
         value: Any = self._left.pop(name, None)
@@ -35,18 +35,18 @@ class Fields:
             self.refuse(name, value, "0 or more")
         return value
 
-    def between(self, name: str, least: int, most: int, wanted: str = "") -> int:
-        """A whole number within these bounds."""
+    def between(self, name: str, least: int, most: int, expected: str = "") -> int:
+        """Return a whole number from `least` to `most`, and remove it."""
         value: int = self.take(name, int)
         if not least <= value <= most:
-            self.refuse(name, value, wanted or f"{least} to {most}")
+            self.refuse(name, value, expected or f"{least} to {most}")
         return value
 
-    def refuse(self, name: str, value: Any, wanted: str) -> NoReturn:
-        """Say what would be right."""
-        raise self._error(f"{self.where}: {name} is {value!r}, should be {wanted}.")
+    def refuse(self, name: str, value: Any, expected: str) -> NoReturn:
+        """Raise the error for a field with a wrong value."""
+        raise self._error(f"{self.where}: {name} is {value!r}, should be {expected}.")
 
     def end(self) -> None:
-        """Nothing may be left over."""
+        """Raise the error for a field that was not taken, if there is one."""
         if self._left:
             raise self._error(f"{self.where}: unknown field {min(self._left)}; remove it or correct its name.")

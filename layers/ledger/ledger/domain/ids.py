@@ -11,7 +11,7 @@ PaymentId = NewType("PaymentId", str)
 
 
 def derived_id(prefix: str, *causes: str) -> str:
-    """An id that follows from its causes: the same request makes the same thing, however often it is carried out."""
+    """Return the id that follows from these causes. The same request always gets the same id."""
     return f"{prefix}_{hashlib.sha256(json.dumps(causes).encode()).hexdigest()[:24]}"
 
 

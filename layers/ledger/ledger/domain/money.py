@@ -1,18 +1,19 @@
-"""Rounding, in one place. Money is whole minor units of its currency, credits are whole."""
+"""Money: shares and rounding. Money is a whole number of minor units of its currency. Credits are whole numbers."""
 
 from fractions import Fraction
 
 
 def portion(whole: int, share: Fraction) -> int:
-    """The part of `whole` that belongs to `share` (0 to 1), rounded down: in the customer's favour.
+    """Return the part of `whole` that belongs to `share` (0 to 1), rounded down: in the customer's favour.
 
-    It is asked for the *cumulative* share, never for one step's: so steps of a third each end at exactly the whole.
+    Pass the *cumulative* share, never the share of one step. Then three refunds of a third each take back exactly the
+    whole.
     """
     return whole * share.numerator // share.denominator
 
 
 def share_of(part_minor: int, whole_minor: int) -> Fraction:
-    """`part_minor` as a share of `whole_minor`, never outside 0 to 1. Of nothing (a free order) it is 0."""
+    """Return `part_minor` as a share of `whole_minor`, from 0 to 1. The share of nothing (a free order) is 0."""
     if whole_minor <= 0:
         return Fraction(0)
     return Fraction(min(max(part_minor, 0), whole_minor), whole_minor)
@@ -26,7 +27,7 @@ _WITH_THREE_DECIMALS = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
 
 
 def format_amount(amount_minor: int, currency: str) -> str:
-    """An amount for people: `18.00 EUR`, `1800 JPY`, `1.800 KWD`, `-0.05 EUR`."""
+    """Return an amount for people to read: `18.00 EUR`, `1800 JPY`, `1.800 KWD`, `-0.05 EUR`."""
     decimals = 0 if currency in _WITHOUT_DECIMALS else 3 if currency in _WITH_THREE_DECIMALS else 2
     sign, digits = "-" * (amount_minor < 0), f"{abs(amount_minor):0{decimals + 1}}"
     whole, part = digits[: len(digits) - decimals], digits[len(digits) - decimals :]

@@ -1,4 +1,4 @@
-"""Orders: what we offered and the customer accepted, made by us before any payment."""
+"""Orders: the terms that the customer accepted. We store an order before any payment."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,17 +8,17 @@ from ledger.domain.ids import AccountId, OrderId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What the customer agreed to before the credits were given, as the law of withdrawal asks for it.
+    """What the customer agreed to before the grant, as the law of withdrawal requires it.
 
-    Only all of it together ends the right to withdraw for credits that were used: the express request to begin at
-    once, the acknowledgement that the right is lost by it, and the confirmation on a durable medium (an e-mail's id).
+    The right to withdraw ends for used credits only if all three are there: the express request to begin at once, the
+    acknowledgement that this ends the right, and the confirmation on a durable medium.
     """
 
     given_at: datetime
-    text_version: str  # of the words that were shown
-    asked_to_begin: bool = False
-    acknowledged_loss: bool = False
-    confirmation_id: str | None = None
+    text_version: str  # of the text that the customer accepted
+    asked_to_begin: bool = False  # the express request to begin at once
+    acknowledged_loss: bool = False  # that this ends the right to withdraw
+    confirmation_id: str | None = None  # of the message (an e-mail) that confirmed the consent
 
     @property
     def is_complete(self) -> bool:
@@ -27,7 +27,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """The provider's page on which an order is paid."""
+    """The provider's page on which the customer pays for an order."""
 
     checkout_id: str
     url: str
@@ -35,7 +35,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """The terms of one sale. A payment for it is held to them."""
+    """The terms of one sale. A payment for the order must match them."""
 
     order_id: OrderId
     account_id: AccountId
@@ -45,8 +45,8 @@ class Order:
     currency: str  # ISO 4217, upper case
     country: str  # the buyer's, ISO 3166-1 alpha-2
     is_business: bool
-    policy_version: str  # of the refund policy that was shown
+    policy_version: str  # of the refund policy that the customer accepted
     made_at: datetime
     consent: Consent | None = None
-    checkout: Checkout | None = None  # None: the provider has not made it yet
+    checkout: Checkout | None = None  # None: the provider has not created it yet
     version: int = 0  # 0: not stored yet

@@ -1,4 +1,4 @@
-"""Purchases: one payment at a provider, and what the ledger should hold because of it."""
+"""Purchases: one payment at a provider, and what the ledger must hold because of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,15 +15,15 @@ from ledger.domain.refunds import Refunded, outstanding, refunded, under_way_min
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """The merged facts of one payment, under the id that leads to it.
+    """The merged facts of one payment.
 
-    Facts may come before the payment itself: they wait here, and take effect the moment it is known.
+    Facts may be received before the payment itself. They wait here, and take effect when the payment is received.
     """
 
-    payment_id: PaymentId  # the id that its item is stored under
-    names: frozenset[PaymentId] = frozenset()  # every id that is known to mean this payment
-    facts: Facts = field(default_factory=dict)
-    is_duplicate: bool = False  # another payment is the original for this claim: this one grants nothing
+    payment_id: PaymentId  # the id that it is stored under
+    names: frozenset[PaymentId] = frozenset()  # all ids of this payment that were received
+    facts: Facts = field(default_factory=dict)  # by their keys
+    is_duplicate: bool = False  # another payment has the fulfilment key: this one grants nothing
     version: int = 0  # of the stored item; 0: not stored yet
 
     @property
@@ -37,21 +37,21 @@ class Purchase:
 
     @property
     def refundable_minor(self) -> int:
-        """What could still be given back: paid, less what went back or is about to, by refunds and by disputes."""
+        """Return what can still be refunded: what was paid, less all refunds, approvals and lost disputes."""
         if self.payment is None:
             return 0
-        gone = refunded(self.facts) + outstanding(self.facts)
+        returned = refunded(self.facts) + outstanding(self.facts)
         lost_minor = disputed(self.facts, self.payment.payment_id).lost_minor
-        return max(0, self.payment.paid_minor - gone.total_minor - under_way_minor(self.facts) - lost_minor)
+        return max(0, self.payment.paid_minor - returned.total_minor - under_way_minor(self.facts) - lost_minor)
 
     def with_facts(self, *facts: Fact) -> "Purchase":
-        """This purchase, and these facts too."""
+        """Return this purchase with these facts merged into it."""
         return replace(self, facts=merge(self.facts, facts))
 
 
 @dataclass(frozen=True, slots=True)
 class LotTarget:
-    """What a lot should look like, whatever was booked so far."""
+    """What a lot must be, whatever was booked before. The numbers are as in `Lot`."""
 
     lot_id: str
     granted: int
@@ -62,7 +62,7 @@ class LotTarget:
     reserve_target: int = 0
 
     def applied_to(self, lot: Lot | None) -> Lot:
-        """The lot brought to this target."""
+        """Return the lot at this target. None: it is granted now."""
         lot = lot or Lot(lot_id=self.lot_id, granted=self.granted)
         return replace(
             lot,
@@ -77,21 +77,24 @@ class LotTarget:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the ledger should hold because of one purchase: a pure function of its merged facts."""
+    """What the ledger must hold because of one purchase."""
 
     payment_id: PaymentId
     lots: tuple[LotTarget, ...]
-    holds: Mapping[str, datetime]
-    flags: Mapping[str, datetime]
-    cleared_holds: frozenset[str]
+    holds: Mapping[str, datetime]  # since when, by hold id
+    flags: Mapping[str, datetime]  # since when, by flag id
+    cleared_holds: frozenset[str]  # holds of this purchase that must not be on the account
     cleared_flags: frozenset[str]
 
 
 def target(purchase: Purchase) -> Target:
-    """Evaluate a purchase. A duplicate grants nothing, so nothing is taken back; its disputes hold all the same."""
+    """Return what the ledger must hold because of `purchase`, which must have its payment. Only its facts count.
+
+    A duplicate grants nothing, so nothing is taken back. Its disputes still place holds.
+    """
     payment = purchase.payment
     if payment is None:
-        raise ValueError("a purchase without its payment has no target yet: its facts wait")
+        raise ValueError("a purchase without its payment has no target: its facts wait for the payment")
     refund = refunded(purchase.facts)
     dispute = disputed(purchase.facts, payment.payment_id)
     flags = {
@@ -111,33 +114,34 @@ def target(purchase: Purchase) -> Target:
 def _lot_targets(
     payment: PaymentSettled, refund: Refunded, dispute: Disputed, approved: Refunded
 ) -> tuple[LotTarget, ...]:
-    """Per line: what was refunded, what was lost in disputes beyond it, and what approved refunds will take then.
+    """Return a target for each line's lot. Money that went back twice, by a refund and by a dispute, counts once.
 
-    Money that went back twice counts once.
+    ├── refund_target ──┼── dispute_target ──┼── reserve_target ──┼── what stays ──┤
+    refunded            and lost in disputes  and approved         line.credits
     """
     with_lost = refund + Refunded(dispute.lost_minor)
-    shares = [_shares_gone(payment, money) for money in (refund, with_lost, with_lost + approved)]
+    shares = [_shares_returned(payment, money) for money in (refund, with_lost, with_lost + approved)]
     targets = []
     for position, line in enumerate(payment.lines):
-        refund_target, gone_target, whole_target = (portion(line.credits, share[position]) for share in shares)
+        refunded_to, lost_to, approved_to = (portion(line.credits, share[position]) for share in shares)
         targets.append(
             LotTarget(
                 lot_id=payment.lot_id(position),
                 granted=line.credits,
                 expires_at=line.expires_at,
-                refund_target=refund_target,
-                dispute_target=gone_target - refund_target,
-                reserve_target=whole_target - gone_target,
+                refund_target=refunded_to,
+                dispute_target=lost_to - refunded_to,
+                reserve_target=approved_to - lost_to,
                 is_frozen=dispute.is_frozen,
             )
         )
     return tuple(targets)
 
 
-def _shares_gone(payment: PaymentSettled, refund: Refunded) -> list[Fraction]:
-    """The share of each line whose money went back: first by the refunds that name it, then evenly by all others.
+def _shares_returned(payment: PaymentSettled, refund: Refunded) -> list[Fraction]:
+    """Return the share of each line whose money went back: first by refunds that name the line, then evenly by others.
 
-    What corrects an overcharge is not the price of any credits and takes none back.
+    A refund of an overcharge takes no credits back: it was not the price of any.
     """
     named = [share_of(refund.named_minor.get(line.line_id, 0), line.amount_minor) for line in payment.lines]
     named_minor = sum(min(refund.named_minor.get(line.line_id, 0), line.amount_minor) for line in payment.lines)

@@ -8,14 +8,14 @@ from ledger.domain.ids import AccountId
 
 
 class RecordOutcome(StrEnum):
-    """What became of an event. Each is answered 200, since each was stored or needs no storing."""
+    """What became of an event. The response to each is HTTP 200: it was stored, or does not need to be."""
 
     BOOKED = "booked"
     ALREADY_BOOKED = "already_booked"
-    WAITING = "waiting"  # a fact whose payment is not known yet: it takes effect when that is
-    NOTED = "noted"  # it books nothing; its receipt is kept
-    PARKED = "parked"  # genuine, not usable yet: a person or a later fact releases it
-    IGNORED = "ignored"  # a type that nobody here reads
+    WAITING = "waiting"  # its payment is not stored yet: its facts take effect when it is
+    NOTED = "noted"  # it books nothing; only its receipt is stored
+    PARKED = "parked"  # genuine, but not bookable yet: it is stored whole, and tried again until it can be booked
+    IGNORED = "ignored"  # of a type that is not handled; nothing is stored
 
 
 class ParkReason(StrEnum):
@@ -47,17 +47,17 @@ class NotBookable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Proof that an event was heard, kept for ever. Only a parked one keeps the body, until it is released."""
+    """Proof that an event was received. It is never deleted. Only a parked one has the body, until it is released."""
 
     provider: str
     event_id: str
     event_type: str
-    occurred_at: datetime
-    received_at: datetime
+    occurred_at: datetime  # the provider's time
+    received_at: datetime  # ours
     outcome: RecordOutcome
     body_sha256: str
     customer_id: str | None = None
     account_id: AccountId | None = None
     parked_reason: ParkReason | None = None
-    detail: str = ""
+    detail: str = ""  # beside `parked_reason`
     body: bytes | None = None

@@ -1,7 +1,7 @@
-"""How much of a payment was refunded, or will be, from everything heard and decided about its refunds.
+"""Refunds: how much of a payment was refunded, or will be, by the facts about its refunds.
 
-approved ──► sent ──► pending ──► succeeded            an approval is *outstanding* until its refund has succeeded,
-    └──► abandoned        └──► canceled, failed        failed or was given up: so long its credits are reserved
+approved ──► sent ──► pending ──► succeeded            An approval is *outstanding* until its refund succeeds, fails,
+    └──► abandoned        └──► canceled, failed        or is abandoned. Its credits are reserved until then.
 """
 
 from collections import Counter
@@ -27,14 +27,11 @@ _ENDED = {RefundState.SUCCEEDED, RefundState.CANCELED, RefundState.FAILED}
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """Minor units given back: of named lines, and of the payment as a whole.
+    """Minor units that were refunded: of named lines, and of the payment as a whole."""
 
-    What takes no credits back stands apart: refunds of tax alone, and those that were approved as goodwill.
-    """
-
-    unnamed_minor: int = 0
-    named_minor: Mapping[str, int] = field(default_factory=dict)
-    without_credits_minor: int = 0
+    unnamed_minor: int = 0  # of the payment as a whole
+    named_minor: Mapping[str, int] = field(default_factory=dict)  # by line id
+    without_credits_minor: int = 0  # takes no credits back: of tax only, or approved as goodwill
 
     @property
     def total_minor(self) -> int:
@@ -49,27 +46,30 @@ class Refunded:
 
 
 def refunded(facts: Facts) -> Refunded:
-    """The sum refunded: the larger of what the refunds say one by one, and what the provider's running total says.
+    """Return what was refunded: the sum of all refunds, or the provider's running total if that is larger.
 
-    The running total also counts refunds that are under way or came to nothing; those are taken out of it.
+    The running total includes refunds that have not succeeded. They are subtracted from it.
     """
     refunds = facts_of(facts, RefundChanged)
-    settled = [refund for refund in refunds if refund.state is RefundState.SUCCEEDED]
-    unsettled_minor = sum(refund.amount_minor for refund in refunds if refund.state is not RefundState.SUCCEEDED)
-    reported_minor = sum(report.total_minor for report in facts_of(facts, RefundTotalReported)) - unsettled_minor
-    total_minor = max(sum(refund.amount_minor for refund in settled), reported_minor)
+    succeeded = [refund for refund in refunds if refund.state is RefundState.SUCCEEDED]
+    not_succeeded_minor = sum(refund.amount_minor for refund in refunds if refund.state is not RefundState.SUCCEEDED)
+    reported_minor = sum(report.total_minor for report in facts_of(facts, RefundTotalReported)) - not_succeeded_minor
+    total_minor = max(sum(refund.amount_minor for refund in succeeded), reported_minor)
 
     goodwill = {approval.tag for approval in facts_of(facts, RefundApproved) if not approval.takes_credits}
-    kept = [refund for refund in settled if tag_of(refund, facts) in goodwill]
+    with_goodwill = [refund for refund in succeeded if tag_of(refund, facts) in goodwill]
     named, tax_only_minor = _by_line(
-        item for refund in settled if refund not in kept for item in refund.items or _items_approved(refund, facts)
+        item
+        for refund in succeeded
+        if refund not in with_goodwill
+        for item in refund.items or _items_approved(refund, facts)
     )
-    without_credits_minor = tax_only_minor + sum(refund.amount_minor for refund in kept)
+    without_credits_minor = tax_only_minor + sum(refund.amount_minor for refund in with_goodwill)
     return Refunded(max(0, total_minor - sum(named.values()) - without_credits_minor), named, without_credits_minor)
 
 
 def outstanding(facts: Facts) -> Refunded:
-    """What we approved and what has not come to an end yet."""
+    """Return what was approved and has not ended."""
     total = Refunded()
     for approval in facts_of(facts, RefundApproved):
         if end_of(approval.tag, facts) is not None:
@@ -83,36 +83,37 @@ def outstanding(facts: Facts) -> Refunded:
 
 
 def under_way_minor(facts: Facts) -> int:
-    """What is on its way back though no outstanding approval says so: somebody refunds at the provider."""
+    """Return what is being refunded without an outstanding approval: someone refunded it at the provider."""
     approved = {approval.tag for approval in facts_of(facts, RefundApproved) if end_of(approval.tag, facts) is None}
     refunds = (refund for refund in facts_of(facts, RefundChanged) if refund.state not in _ENDED)
     return sum(refund.amount_minor for refund in refunds if tag_of(refund, facts) not in approved)
 
 
 def end_of(tag: str, facts: Facts) -> RefundChanged | RefundAbandoned | None:
-    """How an approval ended; None: it is under way.
+    """Return the fact that ended an approval, or None if it is outstanding.
 
-    A refund that bears its tag counts for more than our having given it up: the provider had it after all. If two
-    bear it, the one that moved the money tells.
+    A refund with the approval's tag outweighs RefundAbandoned: the provider has it after all. If two refunds have the
+    tag, the one that moved the money counts.
     """
     refunds = [refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag]
     if refunds:
         ended = [refund for refund in refunds if refund.state in _ENDED]
         return min(ended, key=lambda refund: (refund.state.rank, refund.refund_id), default=None)
-    return next((given_up for given_up in facts_of(facts, RefundAbandoned) if given_up.tag == tag), None)
+    return next((abandoned for abandoned in facts_of(facts, RefundAbandoned) if abandoned.tag == tag), None)
 
 
 def tag_of(refund: RefundChanged, facts: Facts) -> str | None:
-    """The approval that a refund carries out: by its tag, else by the id under which we sent one."""
+    """Return the tag of the approval that a refund carries out: its own, or that of the refund sent under its id."""
     if f"approved:{refund.tag}" in facts:
         return refund.tag
     return min((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), default=None)
 
 
 def split_over_lines(amount_minor: int, payment: PaymentSettled, before: Refunded) -> tuple[RefundedItem, ...]:
-    """A sum over the lines of a payment, for a provider that refunds by line: in proportion to what is left of each.
+    """Split a refund over the lines of a payment, for a provider that refunds lines: in proportion to what is left.
 
-    The parts add up to the whole, and no line gives more than is left of it, as long as the sum does not.
+    The parts add up to `amount_minor`. If no more than what is left is split, no line's part is more than is left of
+    it. `before` is what was refunded before.
     """
     paid_minor = sum(line.amount_minor for line in payment.lines)
     evenly = share_of(before.unnamed_minor + before.without_credits_minor, paid_minor)
@@ -120,18 +121,18 @@ def split_over_lines(amount_minor: int, payment: PaymentSettled, before: Refunde
         max(0, line.amount_minor - before.named_minor.get(line.line_id, 0) - portion(line.amount_minor, evenly))
         for line in payment.lines
     ]
-    items, so_far, left_so_far = [], 0, 0
+    items, split_minor, left_minor = [], 0, 0
     for line, part in zip(payment.lines, left, strict=True):
-        left_so_far += part
-        upto = portion(amount_minor, share_of(left_so_far, sum(left)))
-        if upto > so_far:
-            items.append(RefundedItem(line_id=line.line_id, amount_minor=upto - so_far))
-        so_far = upto
+        left_minor += part
+        split_to_minor = portion(amount_minor, share_of(left_minor, sum(left)))
+        if split_to_minor > split_minor:
+            items.append(RefundedItem(line_id=line.line_id, amount_minor=split_to_minor - split_minor))
+        split_minor = split_to_minor
     return tuple(items)
 
 
 def _items_approved(refund: RefundChanged, facts: Facts) -> tuple[RefundedItem, ...]:
-    """A provider that knows no lines refunds a sum; which lines it was meant for stands on our approval."""
+    """Return the approval's items for a refund without items: some providers refund a sum and know no lines."""
     approval = facts.get(f"approved:{tag_of(refund, facts)}")
     if not isinstance(approval, RefundApproved) or approval.amount_minor != refund.amount_minor:
         return ()
@@ -139,7 +140,7 @@ def _items_approved(refund: RefundChanged, facts: Facts) -> tuple[RefundedItem, 
 
 
 def _by_line(items: Iterable[RefundedItem]) -> tuple[dict[str, int], int]:
-    """Sums by line, and what was tax alone."""
+    """Return the sums by line, and the sum of the items that are tax only."""
     named: Counter[str] = Counter()
     tax_only_minor = 0
     for item in items:

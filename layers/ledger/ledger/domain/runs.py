@@ -1,4 +1,4 @@
-"""Runs of the tagging service: what they drew, and which of them failed."""
+"""Runs of the tagging service: what each drew, and which failed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,22 +9,22 @@ from ledger.domain.ids import AccountId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedRun:
-    """A run that our system failed: its credits came back, and it is evidence."""
+    """Evidence of a run that failed because of our system. Its credits were returned."""
 
     run_id: str
     credits: int
     at: datetime
-    error: str = ""  # what the tagging service said
+    error: str = ""  # as the tagging service reported it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What one run of the tagging service drew, by lot: drawing again for the same run draws nothing."""
+    """What one run of the tagging service drew. Drawing again for the same run draws nothing."""
 
     account_id: AccountId
     run_id: str
-    drawn: Mapping[str, int]
+    drawn: Mapping[str, int]  # credits by lot id
     at: datetime
-    failed_at: datetime | None = None  # since then its credits are back where they came from
-    returned: Mapping[str, int] = field(default_factory=dict)
+    failed_at: datetime | None = None  # when its credits were returned to their lots
+    returned: Mapping[str, int] = field(default_factory=dict)  # credits by lot id
     version: int = field(default=0, compare=False)  # of the stored item; 0: not stored yet

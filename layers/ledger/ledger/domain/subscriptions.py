@@ -1,4 +1,4 @@
-"""Subscriptions: what the provider says about one. It grants nothing; paid periods do."""
+"""Subscriptions: their state as the provider reports it. A subscription grants nothing: its paid periods do."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from ledger.domain.ids import AccountId
 
 
 class SubscriptionStatus(StrEnum):
-    """Written in the order in which they supersede each other within one instant."""
+    """A subscription's status. Of two statuses at the same instant, the one that is listed later here counts."""
 
     INCOMPLETE = "incomplete"
     TRIALING = "trialing"
@@ -25,7 +25,7 @@ class SubscriptionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A subscription as of `at`. Of two, the one with the higher version stands."""
+    """A subscription as of `at`. Of two states, the one with the higher version counts."""
 
     subscription_id: str  # the provider and its id: `stripe:sub_1Q…`
     status: SubscriptionStatus
@@ -41,6 +41,6 @@ class Subscription:
     def version(self) -> tuple[object, ...]:
         return (self.at, self.status.rank, self.cancel_at is not None, repr(self))
 
-    def merge(self, heard: "Subscription") -> "Subscription":
-        """The join of what is known with what was heard."""
-        return heard if heard.version > self.version else self
+    def merge(self, received: "Subscription") -> "Subscription":
+        """Return the newer of this state and the received one. Return `self` if the received one is not newer."""
+        return received if received.version > self.version else self

@@ -22,15 +22,15 @@ class PaymentPointer:
 
     name: PaymentId
     to: PaymentId
-    account_id: AccountId | None = None  # known once the payment is: it saves a read
-    replaces_version: int = 0  # of the waiting purchase that it replaces; 0: nothing, or another pointer
+    account_id: AccountId | None = None  # None until the payment is stored; it saves a read
+    replaces_version: int = 0  # of the purchase that it replaces; 0: it replaces nothing, or another pointer
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentChange:
-    """Store a document under its key (None: delete it), if `replaces` is still stored there.
+    """Store a document under a key (None: delete it), on condition of the version that is stored.
 
-    `replaces` is the version that was read. 0: nothing may be stored there; None: anything may.
+    `replaces` is the version that was read. 0: nothing may be stored under the key. None: no condition.
     """
 
     key: DocumentKey
@@ -42,41 +42,49 @@ class DocumentChange:
 class FulfilmentKey:
     """What only one payment can pay for: an order, or one period of a subscription.
 
-    For an order that we made, its terms stand on the same item, so that one condition checks both.
+    The terms of an order are stored on the same item, so that one condition checks both.
     """
 
     key: str  # `order/ord_…` or `period/stripe:sub_…/2026-11-01T00:00:00Z`
-    payment_id: PaymentId | None = None  # the original
-    account_id: AccountId | None = None  # our order's
-    product_id: str | None = None  # our order's
+    payment_id: PaymentId | None = None  # the original; None: not paid yet
+    account_id: AccountId | None = None  # of the order
+    product_id: str | None = None  # of the order
     terms: Order | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FulfilmentKeyChange:
-    """Make `payment_id` the original of a claim, if `replaces` still is."""
+    """Make `payment_id` the original for a fulfilment key.
+
+    The condition is that no payment is stored under the key, or `replaces`, or this payment; and that an order's
+    account and product match.
+    """
 
     key: str
     payment_id: PaymentId
     account_id: AccountId
-    product_ids: frozenset[str]  # what was paid for: our order's product must be among them
-    replaces: PaymentId | None = None
+    product_ids: frozenset[str]  # of the payment; the order's product must be one of them
+    replaces: PaymentId | None = None  # the former original
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountChange:
-    """What changes on an account. `version` is the one that was read; None: nothing was read, this only adds."""
+    """What changes on an account, on condition of the version that was read.
+
+    `version` None: the account was not read, and the change only adds to it. Then the condition is that the account
+    has none of these lots, and that nothing has paid for this period.
+    """
 
     account_id: AccountId
     version: int | None = None
     lots: Mapping[str, Lot] = field(default_factory=dict)
-    closed: frozenset[str] = frozenset()  # of these lots: the ones that leave the account, to be kept beside it
-    holds: Mapping[str, Hold | None] = field(default_factory=dict)
-    flags: Mapping[str, datetime | None] = field(default_factory=dict)
-    cases: Mapping[str, str | None] = field(default_factory=dict)  # open cases: the mark of each; None: it has ended
+    closed: frozenset[str] = frozenset()  # ids of those of `lots` that leave the account and are stored beside it
+    holds: Mapping[str, Hold | None] = field(default_factory=dict)  # None: remove
+    flags: Mapping[str, datetime | None] = field(default_factory=dict)  # None: remove
+    cases: Mapping[str, str | None] = field(default_factory=dict)  # of open cases: purchase and reason; None: closed
     subscription: Subscription | None = None
-    period: str | None = None  # that is paid for; if nothing was read: nothing may have paid for it before
-    covered_by: PaymentId | None = None  # the payment to remember as this period's, since its claim is an order
+    period: str | None = None  # of a subscription, that is paid for
+    covered_by: PaymentId | None = None  # the payment for `period`, if its fulfilment key is an order
 
     @property
     def is_empty(self) -> bool:
@@ -85,7 +93,7 @@ class AccountChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionChange:
-    """A subscription's new state, if the stored one is still what `replaces_cause` left (None: none is stored)."""
+    """A subscription's new state, on condition that the stored one has this cause (None: that none is stored)."""
 
     subscription: Subscription
     replaces_cause: str | None = None
@@ -93,10 +101,10 @@ class SubscriptionChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """Everything that one event changes. It is written whole, under all its conditions, or not at all."""
+    """Everything that one use-case changes. All of it is written, if all conditions hold, or nothing."""
 
     receipt: Receipt | None = None
-    purchases: tuple[Purchase, ...] = ()  # as they should be; their `version` is the one that was read
+    purchases: tuple[Purchase, ...] = ()  # their `version` is the one that was read
     pointers: tuple[PaymentPointer, ...] = ()
     fulfilment_key: FulfilmentKeyChange | None = None
     account: AccountChange | None = None
@@ -109,8 +117,8 @@ class Commit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a commit was not written: what stood in its way, as it was found."""
+    """Why nothing of a commit was written: the stored items that conflict, as far as the store returns them."""
 
-    receipt: Receipt | None = None  # this event was heard before
-    purchase: Purchase | None = None  # the first purchase of the commit is stored already
-    run: Run | None = None  # this run was drawn before
+    receipt: Receipt | None = None  # this event was recorded before
+    purchase: Purchase | None = None  # the commit's first purchase, as it is stored
+    run: Run | None = None  # this run, as it is stored

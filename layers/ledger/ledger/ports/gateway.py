@@ -13,46 +13,52 @@ from ledger.domain.orders import Checkout, Order
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundToSend:
-    """An approved refund, as a provider is to carry it out."""
+    """An approved refund, as the provider must carry it out."""
 
-    tag: str  # the approval's name: it travels with the refund, so that what was sent can be found again
-    names: frozenset[PaymentId]  # every id that is known to mean the payment
+    tag: str  # the approval's id: it is sent with the refund, so that the refund can be found again
+    names: frozenset[PaymentId]  # all known ids of the payment
     amount_minor: int
     currency: str  # ISO 4217, upper case
-    items: tuple[RefundedItem, ...]  # the same amount by line, for a provider that refunds lines
-    is_whole: bool  # the whole payment goes back, nothing of it went back before
-    is_duplicate_charge: bool = False
+    items: tuple[RefundedItem, ...]  # the same amount split over the lines, for a provider that refunds lines
+    is_whole: bool  # it refunds the whole payment, and nothing was refunded before
+    is_duplicate_charge: bool = False  # the reason to give to the provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentRefund:
-    """A refund as the provider has it."""
+    """A refund, as the provider returned it."""
 
-    refund_id: str  # the provider's own id, as its notifications give it: `re_…`, `adj_…`
+    refund_id: str  # the provider's id, as in its notifications: `re_…`, `adj_…`
     state: RefundState
 
 
 class Gateway(Protocol):
-    """What we ask of a provider.
+    """Requests to a provider.
 
-    Every method raises ProviderRefused (clear: it was not done) or ProviderUnavailable (unclear, or not now: it may
-    have been done, so look before asking again); and ConfigurationError, if our key or our account there is wrong.
+    Every method may raise ProviderRefused (it was not done), ProviderUnavailable (it may have been done: check before
+    repeating it), or ConfigurationError (our API key or our account at the provider is wrong).
     """
 
     def make_checkout(self, order: Order, product: Product, *, success_url: str, cancel_url: str) -> Checkout:
-        """The provider's page on which the order is paid. The same order again gives the same page where it can."""
+        """Create the page on which the customer pays for the order, and return it.
+
+        A repetition for the same order returns the same page, if the provider supports that.
+        """
 
     def find_refund(self, refund: RefundToSend) -> SentRefund | None:
-        """The refund that bears this tag, if the provider has it."""
+        """Return the refund with this tag, or None if the provider does not have it."""
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
-        """Give the money back. Not safe to repeat after an unclear answer: `find_refund` first."""
+        """Refund the money. After ProviderUnavailable, call `find_refund` first: a repetition may refund twice."""
 
     def stop_renewals(self, subscription_id: str) -> datetime | None:
-        """Let a subscription end with its period. Doing it again changes nothing. The end, if the provider tells it."""
+        """Let a subscription end with its current period. Return that end, if the provider reports it.
+
+        A repetition changes nothing.
+        """
 
     def resume_renewals(self, subscription_id: str) -> None:
-        """Undo `stop_renewals` before the period ends."""
+        """Undo `stop_renewals`. This is possible until the period ends."""
 
     def open_portal(self, customer_id: str, subscription_ids: Collection[str], *, return_url: str) -> str:
-        """A short-lived address of the provider's own billing page, for this customer alone. It is not to be logged."""
+        """Return a short-lived URL of the provider's billing page for this customer. Never log it: it grants access."""

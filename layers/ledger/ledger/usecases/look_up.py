@@ -1,4 +1,4 @@
-"""Read what names lead to, step by step."""
+"""Look up: read what ids lead to, step by step."""
 
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.ports.reads import Keys, Snapshot
@@ -6,41 +6,50 @@ from ledger.ports.store import Store
 
 
 class LookUp:
-    """What was read so far, and whatever it leads to. Nothing is read twice, but for closed lots.
+    """Reads from a store, and everything that was read so far. Nothing is read twice, except closed lots.
 
-    A batch is no snapshot: a closed lot may have been read before a change of it, even before it closed, and its
-    account after that. Then the account's version would not guard it. So one that is there, or must be, counts once it
-    is read after its account.
+    BatchGetItem is not a snapshot. A closed lot that was read before its account may be stale, and the account's
+    version does not protect it. So it is read again after the account, if it is stored or must be:
+
+        reads         lot (absent) ──► account (without the lot) ──► lot (stored)
+        other writer           lot closes ──┘
     """
 
     def __init__(self, store: Store, fulfilment_key: str | None = None, *, with_orders: bool = False) -> None:
+        """Follow `fulfilment_key` to its payment, and with `with_orders` each payment to its order."""
         self._store = store
-        self._claim = fulfilment_key
+        self._fulfilment_key = fulfilment_key
         self._with_orders = with_orders
         self._read = Keys()
         self.known = Snapshot()
 
     def __call__(self, keys: Keys) -> Snapshot:
-        """Read these names, and what they lead to."""
-        while missing := (keys | self.known.mentioned(self._claim, with_orders=self._with_orders)) - self._read:
+        """Read these keys and everything that they lead to. Return all that was read so far."""
+        while missing := (keys | self._mentioned()) - self._read:
             found = self._store.read(missing)
             self.known |= found
-            too_early = (
-                lot
-                for lot in missing.closed_lots
-                if lot[0] in missing.accounts
-                and not self._is_open(*lot)
-                and (lot in found.closed_lots or self._is_granted(lot[1]))
-            )
-            self._read |= missing - Keys(closed_lots=frozenset(too_early))
+            self._read |= missing - Keys(closed_lots=self._stale_lots(missing, found))
         return self.known
+
+    def _mentioned(self) -> Keys:
+        return self.known.mentioned(self._fulfilment_key, with_orders=self._with_orders)
+
+    def _stale_lots(self, read: Keys, found: Snapshot) -> frozenset[tuple[AccountId, str]]:
+        """Return the closed lots that must be read again, since they were read together with their account."""
+        return frozenset(
+            (account_id, lot_id)
+            for account_id, lot_id in read.closed_lots
+            if account_id in read.accounts
+            and not self._is_open(account_id, lot_id)
+            and ((account_id, lot_id) in found.closed_lots or self._is_granted(lot_id))
+        )
 
     def _is_open(self, account_id: AccountId, lot_id: str) -> bool:
         account = self.known.accounts.get(account_id)
         return account is not None and lot_id in account.lots
 
     def _is_granted(self, lot_id: str) -> bool:
-        """Whether its payment is booked: a lot bears the name of its claim, or of its payment."""
+        """Return whether the lot's payment is booked. A lot's id begins with its fulfilment key or its payment's id."""
         name = lot_id.rpartition("/")[0]
-        fulfilment_key, home = self.known.fulfilment_keys.get(name), self.known.home_of(PaymentId(name))
-        return bool((fulfilment_key and fulfilment_key.payment_id) or (home and home.payment))
+        fulfilment_key, purchase = self.known.fulfilment_keys.get(name), self.known.home_of(PaymentId(name))
+        return bool((fulfilment_key and fulfilment_key.payment_id) or (purchase and purchase.payment))

@@ -3,7 +3,7 @@
          ┌─ parked by translation ─────────────────────────────────────────────────────────► park
 event ───┼─ payment with a known account ──► grant without reading ──► written: one round trip
          │                                    ├─ the event has a receipt ──────────────────► already booked
-         │                                    ├─ the purchase has all that the event says ─► receipt only
+         │                                    ├─ the purchase has all of its facts ────────► receipt only
          │                                    └─ refused otherwise ──┐
          └─ everything else ─────────────────────────────────────────┴─► read ──► plan ──► commit
                                                                          ▲                   │
@@ -49,7 +49,8 @@ def record_event(event: Event, store: Store, *, body: bytes, body_sha256: str, n
         return run_transaction(lambda: _write(parked, store), event.cause)
     account_id = event.owner.account_id
     if event.payment and account_id and plan_booking.may_grant_without_reading(event.payment, now):
-        result = _grant_without_reading(event.with_account(account_id), receipt, store)
+        event = event.with_account(account_id)
+        result = _grant_without_reading(event, receipt, store)
         if result is not CONFLICT:
             return result
     return run_transaction(lambda: _read_and_book(event, receipt, store, body), event.cause)
@@ -96,7 +97,7 @@ def _parked_commit(not_bookable: NotBookable, receipt: Receipt, body: bytes) -> 
 def _grant_without_reading(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry:
     """Commit a payment's grant on the assumption that nothing about it is stored. Return CONFLICT if something is.
 
-    If the stored purchase has all that this event says, another event has booked the payment: write the receipt only.
+    If the stored purchase has all facts of this event, another event has booked the payment: write the receipt only.
     """
     commit = plan_booking.plan_first_grant(event, receipt)
     refusal = store.commit(commit)

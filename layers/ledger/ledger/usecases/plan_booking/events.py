@@ -22,7 +22,7 @@ from ledger.usecases.plan_booking.merging import Merge, merge_event
 
 
 def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | NotBookable:
-    """Return the commit after which the ledger holds what all facts say, including this event's.
+    """Return the commit after which the ledger holds what all facts report, including this event's.
 
     `stored` must contain everything that the event's names lead to. `event.payment` must name its account. The outcome
     is on the commit's receipt.
@@ -72,7 +72,7 @@ def may_grant_without_reading(payment: PaymentSettled, now: datetime) -> bool:
 
 
 def is_already_booked(event: Event, stored: Purchase) -> bool:
-    """Return whether a stored purchase has everything that this payment's event says.
+    """Return whether a stored purchase has everything that this payment's event reports.
 
     That is: the same account and period, all names, and all facts.
     """

@@ -1,4 +1,4 @@
-"""Decide whose an event is, from what is stored."""
+"""Find the account of an event in what is stored."""
 
 from ledger.domain.events import Event
 from ledger.domain.ids import AccountId
@@ -9,8 +9,8 @@ from ledger.ports.reads import Snapshot
 def owner_account(event: Event, stored: Snapshot) -> AccountId | NotBookable | None:
     """Return the account that the event belongs to: by our order, by our own ids, or by a linked payment.
 
-    Return None if none of them says so, and NotBookable if the event contradicts the order. An account id that a
-    browser may have set never counts alone: it must match the order.
+    Return None if none of them leads to an account, and NotBookable if the event contradicts the order. An account id
+    that a browser may have set never counts alone: it must match the order.
     """
     owner = event.owner
     order = stored.fulfilment_keys.get(f"order/{owner.order_id}") if owner.order_id else None
