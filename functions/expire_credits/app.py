@@ -1,4 +1,4 @@
-"""Write down what has lapsed. An expired lot is unspendable at its instant, even if this comes late."""
+"""Book the expiry of credits, every hour. Expired credits are unspendable at once, even if this function runs late."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from ledger.usecases.expire_credits import expire_credits
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Hourly. Answers how many credits lapsed on how many accounts."""
-    here = runtime()
-    lapsed = expire_credits(here.store, now=here.now())
-    here.logger.info("expired", extra={"accounts": len(lapsed), "credits": sum(lapsed.values())})
-    return {"accounts": len(lapsed), "credits": sum(lapsed.values())}
+    """Return the number of accounts, and of credits that expired on them."""
+    services = runtime()
+    expired = expire_credits(services.store, now=services.now())
+    services.logger.info("expired", extra={"accounts": len(expired), "credits": sum(expired.values())})
+    return {"accounts": len(expired), "credits": sum(expired.values())}

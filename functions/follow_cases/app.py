@@ -1,6 +1,6 @@
-"""Bring refund cases to where their refunds have come, by what the providers' webhooks said; decide what has waited.
+"""Update refund cases from the refunds that the providers have reported, and decide deferred requests.
 
-The table's stream brings purchases that changed; the schedule decides requests whose settling time is over.
+The table's stream delivers the purchases that changed. The schedule decides the requests whose settling time is over.
 """
 
 from typing import Any
@@ -12,13 +12,13 @@ from ledger.usecases.refund_cases.follow_refunds import follow
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Answers which cases moved."""
-    here = runtime()
+    """Return the new state of each case that changed."""
+    services = runtime()
     if "Records" in event:
         changed = stream.changed_payments(event)
-        moved = [case for payment_id in changed for case in follow(payment_id, here.store, now=here.now())]
+        updated = [case for payment_id in changed for case in follow(payment_id, services.store, now=services.now())]
     else:
-        moved = decide_deferred(here.store, here.policy, now=here.now())
-    for case in moved:
-        here.logger.info("case moved", extra={"case_id": case.case_id, "state": case.state})
-    return {"moved": {case.case_id: case.state for case in moved}}
+        updated = decide_deferred(services.store, services.policy, now=services.now())
+    for case in updated:
+        services.logger.info("case moved", extra={"case_id": case.case_id, "state": case.state})
+    return {"moved": {case.case_id: case.state for case in updated}}

@@ -1,6 +1,6 @@
-"""POST /webhooks/{stripe|paddle}/payment-succeeded. The money has arrived for packs, or failed to.
+"""POST /webhooks/{provider}/payment-succeeded: a pack was paid, or its payment failed.
 
-Verify, translate, record: `ledger.webhook` says what each outcome is answered with.
+`ledger.webhook` verifies, translates and records the delivery, and lists the response to each outcome.
 """
 
 from typing import Any
@@ -10,5 +10,5 @@ from ledger.webhook import handle
 
 
 def lambda_handler(request: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Answer one delivery."""
+    """Return the response to one delivery."""
     return handle("payment_succeeded", request, runtime())

@@ -1,7 +1,7 @@
-"""Try parked events again: those of a customer whose account has just become known, and hourly all of them.
+"""Record parked events again: those of a customer whose account has become known, and every hour all of them.
 
-The table's stream brings the receipts that name an account; the schedule catches what only a new catalogue releases.
-A parked event that is still not usable stays parked; one that fails to be stored is tried again with the batch.
+The table's stream delivers the receipts that name an account. The schedule releases what a new catalogue makes
+bookable. An event that still can't be booked stays parked. If one can't be stored, the whole batch is retried.
 """
 
 from collections import Counter
@@ -15,12 +15,12 @@ from ledger.usecases.record_event import release_parked
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Release what can be released. Answers how many events came to which outcome."""
-    return release_all(_candidates(event, runtime()), runtime())
+    """Return the number of parked events by their new outcome."""
+    return release_all(_parked_receipts(event, runtime()), runtime())
 
 
 def release_all(parked: Iterable[Receipt], services: Runtime) -> dict[str, Any]:
-    """Release these, the oldest first, so that a customer's history is booked in its order."""
+    """Record these events again, oldest first, so that a customer's history is booked in order."""
     outcomes: Counter[str] = Counter()
     for receipt in sorted(parked, key=lambda receipt: (receipt.occurred_at, receipt.event_id)):
         recorded = release_parked(receipt, services.translate_parked, services.store, services.now())
@@ -29,7 +29,8 @@ def release_all(parked: Iterable[Receipt], services: Runtime) -> dict[str, Any]:
     return {"outcomes": dict(outcomes)}
 
 
-def _candidates(event: dict[str, Any], services: Runtime) -> Iterable[Receipt]:
+def _parked_receipts(event: dict[str, Any], services: Runtime) -> Iterable[Receipt]:
+    """Return the parked receipts of the customers in a stream event; for the schedule, all of them."""
     if "Records" not in event:
         return services.store.parked_receipts()
     receipts = (

@@ -1,6 +1,7 @@
-"""Send approved refunds to the provider: each once, whatever fails on the way.
+"""Send approved refunds to the provider: each exactly once, also after failures.
 
-The table's stream brings new intents; the sweep takes up every one that has not ended, since stream records live a day.
+The table's stream delivers new refund intents. Its records expire after 24 hours, so the schedule sends every intent
+that is still in the outbox.
 """
 
 from collections import Counter
@@ -13,41 +14,41 @@ from ledger.usecases.send_refunds import SendResult, send_refund
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Answers what became of the intents; for the stream, from which record on they are to come again."""
-    here = runtime()
+    """Return the number of intents by result; for the stream, the first record from which to retry the batch."""
+    services = runtime()
     try:
         if "Records" not in event:
-            return {"outcomes": dict(_sweep(here))}
+            return {"outcomes": dict(_sweep(services))}
         for record in event["Records"]:
             try:
-                _issue(stream.refund_tag(record), here)
+                _send(stream.refund_tag(record), services)
             except StoreUnavailable:
                 return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
         return {"batchItemFailures": []}
     finally:
-        here.publish_metrics()
+        services.publish_metrics()
 
 
-def _sweep(here: Runtime) -> Counter[str]:
-    """Everything in the outbox. One that fails does not keep the others waiting; the oldest one's age is told."""
+def _sweep(services: Runtime) -> Counter[str]:
+    """Send every intent in the outbox, whatever fails on the way. Report the age of the oldest that remains."""
     outcomes: Counter[str] = Counter()
-    oldest = here.now()
-    for intent in here.store.outbox():
+    oldest = services.now()
+    for intent in services.store.outbox():
         try:
-            issued = _issue(intent.tag, here)
+            result = _send(intent.tag, services)
         except StoreUnavailable:
-            issued = SendResult.UNCLEAR
-        outcomes[issued] += 1
-        oldest = min(oldest, intent.approved_at) if issued in {SendResult.UNCLEAR, SendResult.TAKEN} else oldest
-    here.metrics.add_metric("OldestIntentAge", "Seconds", (here.now() - oldest).total_seconds())
+            result = SendResult.UNCLEAR
+        outcomes[result] += 1
+        oldest = min(oldest, intent.approved_at) if result in {SendResult.UNCLEAR, SendResult.TAKEN} else oldest
+    services.metrics.add_metric("OldestIntentAge", "Seconds", (services.now() - oldest).total_seconds())
     return outcomes
 
 
-def _issue(tag: str, here: Runtime) -> SendResult:
-    issued = send_refund(tag, here.store, here.gateway, clock=here.now)
-    here.logger.info("refund", extra={"tag": tag, "outcome": issued})
-    here.metrics.add_metric(_METRICS[issued], "Count", 1)
-    return issued
+def _send(tag: str, services: Runtime) -> SendResult:
+    result = send_refund(tag, services.store, services.gateway, clock=services.now)
+    services.logger.info("refund", extra={"tag": tag, "outcome": result})
+    services.metrics.add_metric(_METRICS[result], "Count", 1)
+    return result
 
 
 _METRICS = {
