@@ -127,7 +127,7 @@ def _plain(value: Any, name: str = "") -> Any:
         return {
             field.name: _plain(getattr(value, field.name), field.name)
             for field in dataclasses.fields(value)
-            if field.name not in _DIFFERS
+            if field.compare and field.name not in _DIFFERS
         }
     if name == "history":
         return _moves(value)

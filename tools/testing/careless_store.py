@@ -1,7 +1,8 @@
 """Stores with a bug in them, for the proofs that must find it. Importable: other processes make them by name."""
 
+from ledger.dynamodb.expressions import Operation
 from ledger.dynamodb.store import DynamoDBStore
-from ledger.dynamodb.writes import Operation, Writes
+from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import AccountChange, Commit
 
 

@@ -1,6 +1,7 @@
 """What requests carry. Every field is checked, what is unknown is refused; the descriptions are the API's own."""
 
 import hashlib
+import json
 import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
@@ -114,8 +115,9 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def fingerprint(self) -> str:
-        """One text for one request, however its JSON was written."""
-        return hashlib.sha256(self.model_dump_json(exclude_defaults=True).encode()).hexdigest()
+        """Return one text for one request, however its JSON was written and whatever the fields' defaults are."""
+        content = json.dumps(self.model_dump(mode="json", exclude_none=True), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 class ConsentInput(RequestModel):

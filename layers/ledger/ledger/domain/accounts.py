@@ -8,10 +8,11 @@ from ledger.domain.errors import AccountSuspended, InsufficientCredits
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.subscriptions import Subscription
+from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(KeepsUnknownFields):
     """A reason for suspension. An account can have several. Lifting one never lifts another."""
 
     since: datetime

@@ -17,6 +17,7 @@
     ├── ProviderRefused            a provider refused: it has done nothing
     ├── ProviderUnavailable        a provider did not respond clearly: it may have done what was requested
     └── StoreUnavailable           the ledger could not be read or written: HTTP 503, repeat the request
+        └── UnreadableItem         a stored item is of a newer release: repeat until this one is upgraded
 
 Expected outcomes (booked, already booked, parked) are values: see `ledger.domain.receipts.RecordOutcome`.
 """
@@ -119,4 +120,12 @@ class StoreUnavailable(BillingError):
     """The ledger could not be read or written (throttling, conflicts, time-outs), or its response was lost.
 
     The request may have been carried out. Repeat it: it is carried out once.
+    """
+
+
+class UnreadableItem(StoreUnavailable):
+    """A stored item is not readable by this release: a newer one wrote it, or it is damaged.
+
+    It is never overwritten by what this release makes of it. The caller repeats its call until a release that reads the
+    item has been deployed. A job over many items leaves it out, reports it, and goes on with the others.
     """

@@ -13,18 +13,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from ledger.domain.canonical import canonical
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
-class _RankedState(StrEnum):
-    """States, in the order in which they replace each other: of two, the one that is listed later counts."""
-
-    @property
-    def rank(self) -> int:
-        return list(type(self)).index(self)
-
-
-class RefundState(_RankedState):
+class RefundState(StrEnum):
     """The states of a refund. A refund can fail after it succeeded, but never succeed after it failed."""
 
     PENDING = "pending"
@@ -33,8 +27,22 @@ class RefundState(_RankedState):
     CANCELED = "canceled"
     FAILED = "failed"
 
+    @property
+    def rank(self) -> int:
+        return _REFUND_RANKS[self]
 
-class DisputeState(_RankedState):
+
+_REFUND_RANKS: Mapping[RefundState, int] = {
+    RefundState.PENDING: 0,
+    RefundState.REQUIRES_ACTION: 1,
+    RefundState.SUCCEEDED: 2,
+    RefundState.CANCELED: 3,
+    RefundState.FAILED: 4,
+}
+"""The state with the higher rank counts. A table of its own: to reorder the enum changes no comparison."""
+
+
+class DisputeState(StrEnum):
     """The states of a dispute. Of two facts the later one counts. Their order decides only at the same instant.
 
     inquiry ──► inquiry_closed
@@ -51,6 +59,10 @@ class DisputeState(_RankedState):
     WON = "won"
 
     @property
+    def rank(self) -> int:
+        return _DISPUTE_RANKS[self]
+
+    @property
     def is_open(self) -> bool:
         """Return whether the bank has not decided yet. Meanwhile the lots are frozen and the account is suspended."""
         return self in {DisputeState.OPEN, DisputeState.UNDER_REVIEW, DisputeState.APPEALED}
@@ -61,16 +73,41 @@ class DisputeState(_RankedState):
         return self.is_open or self is DisputeState.LOST
 
 
-class ChargebackState(_RankedState):
+_DISPUTE_RANKS: Mapping[DisputeState, int] = {
+    DisputeState.INQUIRY: 0,
+    DisputeState.INQUIRY_CLOSED: 1,
+    DisputeState.OPEN: 2,
+    DisputeState.UNDER_REVIEW: 3,
+    DisputeState.LOST: 4,
+    DisputeState.APPEALED: 5,
+    DisputeState.PREVENTED: 6,
+    DisputeState.WON: 7,
+}
+"""Of two states of one instant, the one with the higher rank counts."""
+
+
+class ChargebackState(StrEnum):
     """The states of a chargeback that a merchant of record books as an adjustment."""
 
     TAKEN = "taken"
     REJECTED = "rejected"
     REVERSED = "reversed"
 
+    @property
+    def rank(self) -> int:
+        return _CHARGEBACK_RANKS[self]
+
+
+_CHARGEBACK_RANKS: Mapping[ChargebackState, int] = {
+    ChargebackState.TAKEN: 0,
+    ChargebackState.REJECTED: 1,
+    ChargebackState.REVERSED: 2,
+}
+"""The state with the higher rank counts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaidLine:
+class PaidLine(KeepsUnknownFields):
     """One line of a payment, with what it grants by the catalogue."""
 
     line_id: str  # the provider's id of the line, which a refund can name; without one, its position
@@ -81,7 +118,7 @@ class PaidLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentSettled:
+class PaymentSettled(KeepsUnknownFields):
     """A payment for credits has settled. The earliest such fact about a payment counts."""
 
     payment_id: PaymentId
@@ -126,7 +163,7 @@ class PaymentSettled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentFailed:
+class PaymentFailed(KeepsUnknownFields):
     """An attempt to pay has failed. It books nothing. It explains why a payment is missing."""
 
     at: datetime
@@ -142,7 +179,7 @@ class PaymentFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundedItem:
+class RefundedItem(KeepsUnknownFields):
     """The part of a refund that is for one line of the payment."""
 
     line_id: str
@@ -151,7 +188,7 @@ class RefundedItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundChanged:
+class RefundChanged(KeepsUnknownFields):
     """A refund has reached a state. The state decides before the time: a late 'succeeded' never replaces a 'failed'."""
 
     refund_id: str
@@ -172,7 +209,7 @@ class RefundChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundApproved:
+class RefundApproved(KeepsUnknownFields):
     """A refund was approved. Its credits are reserved until the refund with this tag has ended."""
 
     tag: str  # the approval's id: the case's id and the number of the approval
@@ -193,7 +230,7 @@ class RefundApproved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundSent:
+class RefundSent(KeepsUnknownFields):
     """The provider has accepted an approved refund, under its own id."""
 
     tag: str
@@ -211,7 +248,7 @@ class RefundSent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundAbandoned:
+class RefundAbandoned(KeepsUnknownFields):
     """An approved refund will not be sent: the provider refused it, or a chargeback came first."""
 
     tag: str
@@ -229,7 +266,7 @@ class RefundAbandoned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundDeclined:
+class RefundDeclined(KeepsUnknownFields):
     """A person has declined a refund for this reason. It books nothing. A repeated request gets the same decision."""
 
     case_id: str
@@ -249,7 +286,7 @@ class RefundDeclined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundTotalReported:
+class RefundTotalReported(KeepsUnknownFields):
     """The provider has reported the running total of what was refunded of one charge."""
 
     charge_id: str
@@ -267,7 +304,7 @@ class RefundTotalReported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeChanged:
+class DisputeChanged(KeepsUnknownFields):
     """A dispute has reached a state, as of `at`."""
 
     dispute_id: str
@@ -288,7 +325,7 @@ class DisputeChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChargebackChanged:
+class ChargebackChanged(KeepsUnknownFields):
     """A merchant of record has booked a chargeback, or the reversal of one. The row itself moves the money.
 
     A reversal does not name the chargeback that it reverses. So all rows are evaluated together: see
@@ -314,7 +351,7 @@ class ChargebackChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreditRecorded:
+class CreditRecorded(KeepsUnknownFields):
     """The provider has credited the buyer's balance, or reversed that. It takes no credits back."""
 
     adjustment_id: str
@@ -333,7 +370,7 @@ class CreditRecorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FraudWarned:
+class FraudWarned(KeepsUnknownFields):
     """The card network has warned of fraud. It is no chargeback: it sets a flag for support while it is actionable."""
 
     warning_id: str
@@ -351,7 +388,7 @@ class FraudWarned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HoldLifted:
+class HoldLifted(KeepsUnknownFields):
     """A person has lifted a hold. Later facts about the same dispute don't place it again."""
 
     hold_id: str
@@ -369,8 +406,8 @@ class HoldLifted:
 
 
 def _content(fact: "Fact") -> str:
-    """A fact's content, in one canonical form: the last word between two facts. Which event told it is no content."""
-    return repr(replace(fact, cause=""))
+    """Return the last tie-break between two facts. The event that reported it (`cause`) is no content."""
+    return canonical(fact, without="cause")
 
 
 Fact = (
@@ -399,8 +436,15 @@ def merge(stored: Facts, received: Iterable[Fact]) -> Facts:
         current = (merged or stored).get(fact.key)
         if current is None or fact.version > current.version:
             merged = dict(stored) if merged is None else merged
-            merged[fact.key] = fact
+            merged[fact.key] = _with_unknown_fields_of(current, fact) if current else fact
     return stored if merged is None else merged
+
+
+def _with_unknown_fields_of(superseded: _F, fact: Fact) -> Fact:
+    """Return the fact with what a newer release stored about its subject, unless it has such fields of its own."""
+    if superseded.unknown_fields is None or fact.unknown_fields is not None:
+        return fact
+    return replace(fact, unknown_fields=superseded.unknown_fields)
 
 
 def facts_of(facts: Facts, kind: type[_F]) -> list[_F]:

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.entries import CounterAccount, EntryKind
+from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lot:
+class Lot(KeepsUnknownFields):
     """The state of one grant's credits. All numbers are whole credits and never negative."""
 
     lot_id: str

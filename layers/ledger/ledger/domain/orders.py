@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.ids import AccountId, OrderId
+from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class Consent(KeepsUnknownFields):
     """What the customer agreed to before the grant, as the law of withdrawal requires it.
 
     The right to withdraw ends for used credits only if all three are there: the express request to begin at once, the
@@ -26,7 +27,7 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
+class Checkout(KeepsUnknownFields):
     """The provider's page on which the customer pays for an order."""
 
     checkout_id: str
@@ -34,7 +35,7 @@ class Checkout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(KeepsUnknownFields):
     """The terms of one sale. A payment for the order must match them."""
 
     order_id: OrderId

@@ -25,6 +25,7 @@ class Purchase:
     facts: Facts = field(default_factory=dict)  # by their keys
     is_duplicate: bool = False  # another payment has the fulfilment key: this one grants nothing
     version: int = 0  # of the stored item; 0: not stored yet
+    stored_facts: Facts = field(default_factory=dict, compare=False, repr=False)  # as read: they need not be written
 
     @property
     def payment(self) -> PaymentSettled | None:

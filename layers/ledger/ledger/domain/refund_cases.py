@@ -15,6 +15,7 @@ from enum import StrEnum
 from ledger.domain.errors import CaseClosed
 from ledger.domain.facts import PaymentSettled, RefundedItem
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
 class RefundReason(StrEnum):
@@ -73,7 +74,7 @@ class DecisionOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleTrace:
+class RuleTrace(KeepsUnknownFields):
     """One rule that was asked, and why it spoke or did not."""
 
     rule: str
@@ -82,7 +83,7 @@ class RuleTrace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(KeepsUnknownFields):
     """What is to happen, the clause of the published policy that it rests on, and why, in the customer's words."""
 
     outcome: DecisionOutcome
@@ -102,7 +103,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubmittedEvidence:
+class SubmittedEvidence(KeepsUnknownFields):
     """What the customer tells us: the evidence that the policy asks for."""
 
     message: str = ""

@@ -1,14 +1,17 @@
 """Subscriptions: their state as the provider reports it. A subscription grants nothing: its paid periods do."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from ledger.domain.canonical import canonical
 from ledger.domain.ids import AccountId
+from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
 class SubscriptionStatus(StrEnum):
-    """A subscription's status. Of two statuses at the same instant, the one that is listed later here counts."""
+    """A subscription's status."""
 
     INCOMPLETE = "incomplete"
     TRIALING = "trialing"
@@ -20,11 +23,23 @@ class SubscriptionStatus(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(SubscriptionStatus).index(self)
+        return _RANKS[self]
+
+
+_RANKS: Mapping[SubscriptionStatus, int] = {
+    SubscriptionStatus.INCOMPLETE: 0,
+    SubscriptionStatus.TRIALING: 1,
+    SubscriptionStatus.ACTIVE: 2,
+    SubscriptionStatus.PAST_DUE: 3,
+    SubscriptionStatus.PAUSED: 4,
+    SubscriptionStatus.UNPAID: 5,
+    SubscriptionStatus.ENDED: 6,
+}
+"""Of two states of one instant, the one with the higher rank counts. To reorder the enum changes no comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
+class Subscription(KeepsUnknownFields):
     """A subscription as of `at`. Of two states, the one with the higher version counts."""
 
     subscription_id: str  # the provider and its id: `stripe:sub_1Q…`
@@ -39,8 +54,12 @@ class Subscription:
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, self.status.rank, self.cancel_at is not None, repr(self))
+        return (self.at, self.status.rank, self.cancel_at is not None, canonical(self))
 
     def merge(self, received: "Subscription") -> "Subscription":
         """Return the newer of this state and the received one. Return `self` if the received one is not newer."""
-        return received if received.version > self.version else self
+        if received.version <= self.version:
+            return self
+        if self.unknown_fields is None or received.unknown_fields is not None:
+            return received
+        return replace(received, unknown_fields=self.unknown_fields)

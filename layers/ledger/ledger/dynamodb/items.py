@@ -5,45 +5,43 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ledger.domain import facts
 from ledger.domain.accounts import Account, Hold
-from ledger.domain.audit import AuditRecord
 from ledger.domain.entries import Entry
+from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import Fact, RefundApproved
-from ledger.domain.idempotency import IdempotencyRecord
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
-from ledger.domain.refund_cases import QueuedCase, RefundCase
+from ledger.domain.refund_cases import RefundCase
 from ledger.domain.refund_intents import RefundIntent
-from ledger.domain.runs import FailedRun, Run
+from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription
-from ledger.dynamodb import keys
-from ledger.dynamodb.codec import AttributeValue, attributes, parse_at, plain, record, value
+from ledger.dynamodb import keys, schema
+from ledger.dynamodb.codec import BOOLEAN, NAMES, TEXT, TIME, WHOLE, Attributes, AttributeValue
+from ledger.dynamodb.schema import DOCUMENTS, FACT_KIND, FACTS, SCHEMA, VERSION
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
-from ledger.ports.documents import CasePointer, Document, DocumentKey, DocumentKind, JobCursor, sortable
+from ledger.ports.documents import Document, DocumentKey, sortable
 
 Item = dict[str, Any]
 
-_FACTS: Mapping[str, type[Fact]] = {kind.__name__: kind for kind in facts.Fact.__args__}
 LOT, HOLD, FLAG, SUBSCRIPTION, COVERED, CASE = "lot:", "hold:", "flag:", "subscription:", "covered:", "case:"
-_DOCUMENTS: Mapping[DocumentKind, type[Document]] = {
-    DocumentKind.REFUND_CASE: RefundCase,
-    DocumentKind.CASE_POINTER: CasePointer,
-    DocumentKind.REVIEW_QUEUE: QueuedCase,
-    DocumentKind.DEFERRED_QUEUE: QueuedCase,
-    DocumentKind.REFUND_INTENT: RefundIntent,
-    DocumentKind.FAILED_RUN: FailedRun,
-    DocumentKind.AUDIT_RECORD: AuditRecord,
-    DocumentKind.IDEMPOTENCY_RECORD: IdempotencyRecord,
-    DocumentKind.JOB_CURSOR: JobCursor,
-}
+
+_VERSION: AttributeValue = {"N": str(VERSION)}
+NAMES_OF_A_PAYMENT = frozenset(
+    {"account_id", "facts", "has_approvals", "is_duplicate", "names", "paid_at", "points_to", "version"}
+)
+"""Every attribute of a purchase or a pointer: when a pointer replaces a purchase, those of the purchase go."""
+
+_NO_CONTENT = frozenset({"pk", "sk", SCHEMA})
+_KIND_OF_FACT = {shape.of: ({"S": kind}, shape) for kind, shape in FACTS.items()}
 
 
 def to_receipt(receipt: Receipt) -> Item:
-    """A receipt's item. The body of a parked one is kept compressed."""
-    item = keys.receipt_key(receipt.provider, receipt.event_id, receipt.customer_id) | attributes(receipt)
+    """Return a receipt's item. The body of a parked one is stored compressed."""
+    item = _item(
+        keys.receipt_key(receipt.provider, receipt.event_id, receipt.customer_id), schema.RECEIPT.encode(receipt)
+    )
     if receipt.body is not None:
         item["body"] = {"B": zlib.compress(receipt.body)}
         item["received_at"] = {"S": sortable(receipt.received_at)}
@@ -51,153 +49,177 @@ def to_receipt(receipt: Receipt) -> Item:
 
 
 def from_receipt(item: Mapping[str, AttributeValue]) -> Receipt:
-    """The receipt of an item."""
-    fields = _plain(item)
-    if "body" in fields:
-        fields["body"] = zlib.decompress(fields["body"])
-    return record(Receipt, fields)
+    """Return the receipt of an item. Raise UnreadableItem."""
+    receipt = schema.RECEIPT.decode(_content(item))
+    return receipt if receipt.body is None else replace(receipt, body=zlib.decompress(receipt.body))
 
 
 def to_purchase(purchase: Purchase) -> Item:
-    """A purchase's item, one version on."""
-    item = keys.payment_key(purchase.payment_id)
-    item["version"] = {"N": str(purchase.version + 1)}
-    item["facts"] = {"M": {fact.key: _to_fact(fact) for fact in purchase.facts.values()}}
-    if len(purchase.names) > 1:
-        item["names"] = value(purchase.names)
-    if purchase.is_duplicate:
-        item["is_duplicate"] = {"BOOL": True}
+    """Return a purchase's item, with the next version."""
+    item = _item(keys.payment_key(purchase.payment_id), {"version": {"N": str(purchase.version + 1)}})
+    item["facts"] = {"M": {fact.key: to_fact(fact) for fact in purchase.facts.values()}}
+    item["names"] = NAMES.encode(purchase.names or {purchase.payment_id})
+    item["is_duplicate"] = {"BOOL": purchase.is_duplicate}
     if purchase.payment:
         item["account_id"] = {"S": purchase.payment.account_id}  # these two bring it into the index
         item["paid_at"] = {"S": sortable(purchase.payment.at)}
     if any(isinstance(fact, RefundApproved) for fact in purchase.facts.values()):
-        item["has_approvals"] = {"BOOL": True}  # by this the stream knows that a refund case follows it
+        item["has_approvals"] = {"BOOL": True}  # the stream's filter reads it: a refund case follows this purchase
     return item
 
 
 def to_pointer(pointer: PaymentPointer) -> Item:
-    """A pointer's item."""
-    item = keys.payment_key(pointer.name) | {"points_to": {"S": pointer.to}}
+    """Return a pointer's item."""
+    item = _item(keys.payment_key(pointer.name), {"points_to": {"S": pointer.to}})
     return item | {"account_id": {"S": pointer.account_id}} if pointer.account_id else item
 
 
 def from_payment(item: Mapping[str, AttributeValue]) -> Purchase | PaymentPointer:
-    """The purchase or the pointer of an item."""
+    """Return the purchase or the pointer of an item. Raise UnreadableItem."""
+    content = _content(item)
     name = keys.payment_id_of(item)
-    if "points_to" in item:
-        account_id = plain(item["account_id"]) if "account_id" in item else None
-        return PaymentPointer(name=name, to=PaymentId(item["points_to"]["S"]), account_id=account_id)
-    return Purchase(
-        payment_id=name,
-        names=frozenset(plain(item["names"])) if "names" in item else frozenset({name}),
-        facts={fact_key: _from_fact(fact) for fact_key, fact in item["facts"]["M"].items()},
-        is_duplicate="is_duplicate" in item,
-        version=int(item["version"]["N"]),
-    )
+    if "points_to" in content:
+        account_id = TEXT.decode(content["account_id"]) if "account_id" in content else None
+        return PaymentPointer(name=name, to=PaymentId(content["points_to"]["S"]), account_id=account_id)
+    try:
+        facts = {fact_key: from_fact(fact) for fact_key, fact in content["facts"]["M"].items()}
+        return Purchase(
+            payment_id=name,
+            names=NAMES.decode(content["names"]) if "names" in content else frozenset({name}),
+            facts=facts,
+            stored_facts=facts,
+            is_duplicate=BOOLEAN.decode(content["is_duplicate"]) if "is_duplicate" in content else False,
+            version=WHOLE.decode(content["version"]),
+        )
+    except KeyError as error:
+        raise UnreadableItem(f"a purchase: {error} is missing or has another type") from error
 
 
-def _to_fact(fact: Fact) -> AttributeValue:
-    return {"M": {"is": {"S": type(fact).__name__}, **attributes(fact)}}
+def to_fact(fact: Fact) -> AttributeValue:
+    """Return a fact, as its purchase stores it."""
+    kind, shape = _KIND_OF_FACT[type(fact)]
+    return {"M": {FACT_KIND: kind, **shape.encode(fact)}}
 
 
-def _from_fact(attribute: AttributeValue) -> Fact:
-    fields = plain(attribute)
-    return record(_FACTS[fields["is"]], fields)
+def from_fact(attribute: AttributeValue) -> Fact:
+    """Return the fact of an attribute. Raise UnreadableItem for a kind that this release does not know."""
+    fields = dict(attribute["M"])
+    kind = fields.pop(FACT_KIND)["S"]
+    if kind not in FACTS:
+        raise UnreadableItem(f"fact {kind!r} is unknown to this release")
+    fact: Fact = FACTS[kind].decode(fields)
+    return fact
 
 
 def from_claim(item: Mapping[str, AttributeValue]) -> FulfilmentKey:
-    """The claim of an item."""
-    return record(FulfilmentKey, _plain(item), key=keys.owner_of(item))
+    """Return the fulfilment key of an item. Raise UnreadableItem."""
+    return schema.FULFILMENT_KEY.decode(_content(item), key=keys.owner_of(item))
 
 
 def to_subscription(subscription: Subscription) -> Item:
-    """A subscription's item."""
-    return keys.subscription_key(subscription.subscription_id) | attributes(subscription)
+    """Return a subscription's item."""
+    return _item(keys.subscription_key(subscription.subscription_id), schema.SUBSCRIPTION.encode(subscription))
 
 
 def from_subscription(item: Mapping[str, AttributeValue]) -> Subscription:
-    """The subscription of an item."""
-    return record(Subscription, _plain(item))
+    """Return the subscription of an item. Raise UnreadableItem."""
+    return schema.SUBSCRIPTION.decode(_content(item))
 
 
-def to_lot(lot: Lot) -> dict[str, AttributeValue]:
-    """A lot's own attributes: its id is part of a key or of an attribute's name."""
-    fields = attributes(lot)
-    del fields["lot_id"]
-    return fields
+def to_closed_lot(account_id: AccountId, lot: Lot) -> Item:
+    """Return the item of a lot that leaves its account."""
+    return _item(keys.lot_key(account_id, lot.lot_id), schema.LOT.encode(lot))
 
 
 def from_lot(item: Mapping[str, AttributeValue]) -> Lot:
-    """The lot of an item that has left its account."""
-    return record(Lot, _plain(item), lot_id=keys.lot_id_of(item))
+    """Return the lot of an item that has left its account. Raise UnreadableItem."""
+    return schema.LOT.decode(_content(item), lot_id=keys.lot_id_of(item))
+
+
+def to_lot(lot: Lot) -> AttributeValue:
+    """Return a lot, as its account stores it."""
+    return {"M": schema.LOT.encode(lot)}
 
 
 def to_hold(hold: Hold) -> AttributeValue:
-    """A hold, as its account keeps it."""
-    return value(hold)
+    """Return a hold, as its account stores it."""
+    return {"M": schema.HOLD.encode(hold)}
 
 
 def to_summary(subscription: Subscription) -> AttributeValue:
-    """A subscription, as its account keeps it."""
-    fields = attributes(subscription)
-    del fields["subscription_id"], fields["account_id"]
-    return {"M": fields}
+    """Return a subscription, as its account stores it."""
+    return {"M": schema.SUBSCRIPTION_OF_AN_ACCOUNT.encode(subscription)}
 
 
 def from_account(item: Mapping[str, AttributeValue]) -> Account:
-    """The account of an item."""
+    """Return the account of an item. Raise UnreadableItem."""
+    content = _content(item)
     account_id = keys.account_id_of(item)
-    parts = {name: plain(content) for name, content in item.items()}
-    return Account(
-        account_id=account_id,
-        version=parts["version"],
-        lots={name: record(Lot, part, lot_id=name) for name, part in _named(LOT, parts)},
-        holds={name: record(Hold, part) for name, part in _named(HOLD, parts)},
-        flags={name: parse_at(part) for name, part in _named(FLAG, parts)},
-        subscriptions={
-            name: record(Subscription, part, subscription_id=name, account_id=account_id)
-            for name, part in _named(SUBSCRIPTION, parts)
-        },
-        cases=dict(_named(CASE, parts)),
-        covered={name: PaymentId(part) for name, part in _named(COVERED, parts)},
-    )
+    summary = schema.SUBSCRIPTION_OF_AN_ACCOUNT
+    try:
+        return Account(
+            account_id=account_id,
+            version=WHOLE.decode(content["version"]),
+            lots={name: schema.LOT.decode(part["M"], lot_id=name) for name, part in _named(LOT, content)},
+            holds={name: schema.HOLD.decode(part["M"]) for name, part in _named(HOLD, content)},
+            flags={name: TIME.decode(part) for name, part in _named(FLAG, content)},
+            subscriptions={
+                name: summary.decode(part["M"], subscription_id=name, account_id=account_id)
+                for name, part in _named(SUBSCRIPTION, content)
+            },
+            cases={name: TEXT.decode(part) for name, part in _named(CASE, content)},
+            covered={name: PaymentId(TEXT.decode(part)) for name, part in _named(COVERED, content)},
+        )
+    except KeyError as error:
+        raise UnreadableItem(f"an account: {error} is missing or has another type") from error
 
 
 def to_entry(entry: Entry) -> Item:
-    """An entry's item. What lapses is in the index of the day from which on its lapse can be written down."""
-    item = keys.entry_key(entry) | attributes(entry)
+    """Return an entry's item. Credits that expire are in the index of the day from which the expiry can be booked."""
+    item = _item(keys.entry_key(entry), schema.ENTRY.encode(entry))
     return item | {"expires_on": {"S": keys.expires_on(entry.expiry_due_at.date())}} if entry.expiry_due_at else item
 
 
 def from_entry(item: Mapping[str, AttributeValue]) -> Entry:
-    """The entry of an item."""
-    return record(Entry, _plain(item))
+    """Return the entry of an item. Raise UnreadableItem."""
+    return schema.ENTRY.decode(_content(item))
 
 
 def to_run(run: Run) -> Item:
-    """A run's item, one version on."""
-    return keys.run_key(run.account_id, run.run_id) | attributes(replace(run, version=run.version + 1))
+    """Return a run's item, with the next version."""
+    return _item(keys.run_key(run.account_id, run.run_id), schema.RUN.encode(replace(run, version=run.version + 1)))
 
 
 def from_run(item: Mapping[str, AttributeValue]) -> Run:
-    """The run of an item."""
-    return record(Run, _plain(item))
+    """Return the run of an item. Raise UnreadableItem."""
+    return schema.RUN.decode(_content(item))
 
 
 def to_document(key: DocumentKey, document: Document) -> Item:
-    """A document's item; one that has a version, one version on."""
+    """Return a document's item; of a document that has a version, with the next one."""
     if isinstance(document, RefundCase | RefundIntent):
         document = replace(document, version=document.version + 1)
-    return keys.document_key(key) | attributes(document)
+    return _item(keys.document_key(key), DOCUMENTS[key.kind].encode(document))
 
 
 def from_document(item: Mapping[str, AttributeValue]) -> Document:
-    """The document of an item."""
-    return record(_DOCUMENTS[keys.document_key_of(item).kind], _plain(item))
+    """Return the document of an item. Raise UnreadableItem."""
+    document: Document = DOCUMENTS[keys.document_key_of(item).kind].decode(_content(item))
+    return document
 
 
-def _plain(item: Mapping[str, AttributeValue]) -> dict[str, Any]:
-    return {name: plain(content) for name, content in item.items()}
+def _item(primary_key: Item, attributes: Attributes) -> Item:
+    return {**primary_key, **attributes, SCHEMA: _VERSION}
+
+
+def _content(item: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
+    """Return what is neither key nor version. Raise UnreadableItem if a newer release must read it."""
+    version = item.get(SCHEMA, _VERSION)
+    if version != _VERSION and int(version["N"]) > VERSION:
+        raise UnreadableItem(
+            f"{item['sk']['S'].partition('#')[0]}: format {version['N']}, this release reads {VERSION}"
+        )
+    return {name: attribute for name, attribute in item.items() if name not in _NO_CONTENT}
 
 
 def _named(prefix: str, parts: Mapping[str, Any]) -> list[tuple[str, Any]]:

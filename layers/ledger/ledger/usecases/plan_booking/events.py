@@ -90,12 +90,13 @@ def plan_subscription(subscription: Subscription, receipt: Receipt, stored: Snap
         raise ValueError("a subscription is planned only after its account was found")
     receipt = replace(receipt, account_id=subscription.account_id)
     before = stored.subscriptions.get(subscription.subscription_id)
-    if before is not None and before.merge(subscription) is before:
+    merged = before.merge(subscription) if before else subscription
+    if merged is before:
         return Commit(receipt=replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED))
     return Commit(
         receipt=replace(receipt, outcome=RecordOutcome.BOOKED),
-        subscription=SubscriptionChange(subscription=subscription, replaces_cause=before.cause if before else None),
-        account=AccountChange(account_id=subscription.account_id, subscription=subscription),
+        subscription=SubscriptionChange(subscription=merged, replaces_cause=before.cause if before else None),
+        account=AccountChange(account_id=subscription.account_id, subscription=merged),
     )
 
 

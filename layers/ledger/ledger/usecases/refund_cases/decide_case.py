@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.audit import AuditRecord
+from ledger.domain.canonical import canonical
 from ledger.domain.disputes import disputed
 from ledger.domain.errors import CaseClosed, IdempotencyKeyReused, RequestRefused
 from ledger.domain.facts import RefundApproved, RefundDeclined, RefundedItem
@@ -75,7 +76,7 @@ def decide_case(
     account_id = account_of_case(case_id, store)
     answered_at = idempotency_key(account_id, DECISIONS_ROUTE, key) if key else None
     answer = IdempotencyRecord(
-        fingerprint=derived_id("decision", case_id, actor, repr(review)), subject=case_id, at=now
+        fingerprint=derived_id("decision", case_id, actor, canonical(review)), subject=case_id, at=now
     )
     for _ in attempts():
         if answered_at:

@@ -1,0 +1,685 @@
+"""The stored format: every name that is written to the table, and what a missing attribute means.
+
+This file is a contract with what is stored, and with the releases that read and write it at the same time. It stands
+apart from Python's names: rename a class, a field or an enum member, reorder it, change a dataclass's default, and
+nothing stored changes. Each table reads
+
+    Python's name: Field(stored name, type, what a missing attribute means)
+
+Without a third column the attribute must be there. Every field is written but None. To change the format:
+
+* Add a field, a fact or a state: additive. Keep `VERSION`. A release without it keeps an unknown field, and answers 503
+  for an unknown fact, state or kind until it is upgraded. A new field needs a third column: items without it are there.
+* Change the meaning, the type or the name of something stored: raise `VERSION`. Releases below it then refuse the item
+  (UnreadableItem, 503) instead of misreading it. Read both forms in this release.
+* Never remove a name from an enum's table, and never give it to another member.
+
+The golden items (`tests/unit/dynamodb/golden`) show each kind of item. `docs/decisions/0007-stored-format.md` says why.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ledger.domain.accounts import Hold
+from ledger.domain.audit import AuditRecord
+from ledger.domain.entries import CounterAccount, Entry, EntryKind
+from ledger.domain.facts import (
+    ChargebackChanged,
+    ChargebackState,
+    CreditRecorded,
+    DisputeChanged,
+    DisputeState,
+    FraudWarned,
+    HoldLifted,
+    PaidLine,
+    PaymentFailed,
+    PaymentSettled,
+    RefundAbandoned,
+    RefundApproved,
+    RefundChanged,
+    RefundDeclined,
+    RefundedItem,
+    RefundSent,
+    RefundState,
+    RefundTotalReported,
+)
+from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.lots import Lot
+from ledger.domain.orders import Checkout, Consent, Order
+from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
+from ledger.domain.refund_cases import (
+    CaseState,
+    Decision,
+    DecisionOutcome,
+    QueuedCase,
+    RefundCase,
+    RefundReason,
+    RuleTrace,
+    SubmittedEvidence,
+)
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.runs import FailedRun, Run
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.dynamodb.codec import (
+    BINARY,
+    BOOLEAN,
+    COUNTS,
+    DAY,
+    TEXT,
+    TEXTS,
+    TIME,
+    WHOLE,
+    Field,
+    Shape,
+    one_of,
+    record_of,
+    records_of,
+)
+from ledger.ports.commit import FulfilmentKey
+from ledger.ports.documents import CasePointer, DocumentKind, JobCursor
+
+SCHEMA = "schema"
+"""The attribute of every item that holds the version of its format. Without it: version 1."""
+
+VERSION = 1
+"""The newest format that this release reads, and the one that it writes."""
+
+# ── Enums ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+REFUND_STATE = one_of(
+    "refund state",
+    {
+        RefundState.PENDING: "pending",
+        RefundState.REQUIRES_ACTION: "requires_action",
+        RefundState.SUCCEEDED: "succeeded",
+        RefundState.CANCELED: "canceled",
+        RefundState.FAILED: "failed",
+    },
+)
+DISPUTE_STATE = one_of(
+    "dispute state",
+    {
+        DisputeState.INQUIRY: "inquiry",
+        DisputeState.INQUIRY_CLOSED: "inquiry_closed",
+        DisputeState.OPEN: "open",
+        DisputeState.UNDER_REVIEW: "under_review",
+        DisputeState.LOST: "lost",
+        DisputeState.APPEALED: "appealed",
+        DisputeState.PREVENTED: "prevented",
+        DisputeState.WON: "won",
+    },
+)
+CHARGEBACK_STATE = one_of(
+    "chargeback state",
+    {
+        ChargebackState.TAKEN: "taken",
+        ChargebackState.REJECTED: "rejected",
+        ChargebackState.REVERSED: "reversed",
+    },
+)
+SUBSCRIPTION_STATUS = one_of(
+    "subscription status",
+    {
+        SubscriptionStatus.INCOMPLETE: "incomplete",
+        SubscriptionStatus.TRIALING: "trialing",
+        SubscriptionStatus.ACTIVE: "active",
+        SubscriptionStatus.PAST_DUE: "past_due",
+        SubscriptionStatus.PAUSED: "paused",
+        SubscriptionStatus.UNPAID: "unpaid",
+        SubscriptionStatus.ENDED: "ended",
+    },
+)
+ENTRY_KIND = one_of(
+    "entry kind",
+    {
+        EntryKind.GRANT: "grant",
+        EntryKind.DRAW: "draw",
+        EntryKind.RETURN: "return",
+        EntryKind.CLAWBACK: "clawback",
+        EntryKind.RESTORE: "restore",
+        EntryKind.EXPIRE: "expire",
+        EntryKind.FREEZE: "freeze",
+        EntryKind.THAW: "thaw",
+        EntryKind.RESERVE: "reserve",
+        EntryKind.RELEASE: "release",
+        EntryKind.ADJUST: "adjust",
+    },
+)
+COUNTER_ACCOUNT = one_of(
+    "counter-account",
+    {
+        CounterAccount.SALES: "sales",
+        CounterAccount.USAGE: "usage",
+        CounterAccount.REFUNDS: "refunds",
+        CounterAccount.DISPUTES: "disputes",
+        CounterAccount.GOODWILL: "goodwill",
+        CounterAccount.EXPIRY: "expiry",
+    },
+)
+RECORD_OUTCOME = one_of(
+    "receipt outcome",
+    {
+        RecordOutcome.BOOKED: "booked",
+        RecordOutcome.ALREADY_BOOKED: "already_booked",
+        RecordOutcome.WAITING: "waiting",
+        RecordOutcome.NOTED: "noted",
+        RecordOutcome.PARKED: "parked",
+        RecordOutcome.IGNORED: "ignored",
+    },
+)
+PARK_REASON = one_of(
+    "park reason",
+    {
+        ParkReason.WRONG_MODE: "wrong_mode",
+        ParkReason.UNKNOWN_VERSION: "unknown_version",
+        ParkReason.UNKNOWN_SHAPE: "unknown_shape",
+        ParkReason.UNKNOWN_STATE: "unknown_state",
+        ParkReason.UNKNOWN_PRODUCT: "unknown_product",
+        ParkReason.UNKNOWN_PRICE: "unknown_price",
+        ParkReason.UNKNOWN_CURRENCY: "unknown_currency",
+        ParkReason.UNDERPAID: "underpaid",
+        ParkReason.UNEXPECTED_CHARGE: "unexpected_charge",
+        ParkReason.NO_ACCOUNT: "no_account",
+        ParkReason.AMBIGUOUS_ACCOUNT: "ambiguous_account",
+        ParkReason.ORDER_MISMATCH: "order_mismatch",
+        ParkReason.AMBIGUOUS_PAYMENT: "ambiguous_payment",
+        ParkReason.PERIOD_ALREADY_PAID: "period_already_paid",
+    },
+)
+REFUND_REASON = one_of(
+    "refund reason",
+    {
+        RefundReason.CHARGED_TWICE: "charged_twice",
+        RefundReason.WRONG_AMOUNT: "wrong_amount",
+        RefundReason.MISTAKEN_RENEWAL: "mistaken_renewal",
+        RefundReason.CHANGED_MY_MIND: "changed_my_mind",
+        RefundReason.TECHNICAL_PROBLEM: "technical_problem",
+        RefundReason.UNRECOGNISED_CHARGE: "unrecognised_charge",
+        RefundReason.WITHDRAWAL: "withdrawal",
+    },
+)
+CASE_STATE = one_of(
+    "case state",
+    {
+        CaseState.DECLARED: "declared",
+        CaseState.REQUESTED: "requested",
+        CaseState.IN_REVIEW: "in_review",
+        CaseState.APPROVED: "approved",
+        CaseState.ISSUED: "issued",
+        CaseState.REFUNDED: "refunded",
+        CaseState.DECLINED: "declined",
+        CaseState.REPLACED: "replaced",
+    },
+)
+DECISION_OUTCOME = one_of(
+    "decision",
+    {
+        DecisionOutcome.APPROVE: "approve",
+        DecisionOutcome.DECLINE: "decline",
+        DecisionOutcome.REVIEW: "review",
+        DecisionOutcome.WAIT: "wait",
+        DecisionOutcome.REPLACE: "replace",
+    },
+)
+
+# ── Facts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+FACT_KIND = "is"
+"""The attribute of a fact that holds its kind."""
+
+PAID_LINE = Shape(
+    "a paid line",
+    PaidLine,
+    {
+        "line_id": Field("line_id", TEXT),
+        "product_id": Field("product_id", TEXT),
+        "credits": Field("credits", WHOLE),
+        "amount_minor": Field("amount_minor", WHOLE),
+        "expires_at": Field("expires_at", TIME, None),
+    },
+)
+REFUNDED_ITEM = Shape(
+    "a refunded item",
+    RefundedItem,
+    {
+        "line_id": Field("line_id", TEXT),
+        "amount_minor": Field("amount_minor", WHOLE),
+        "is_tax_only": Field("is_tax_only", BOOLEAN, False),
+    },
+)
+FACTS: Mapping[str, Shape[Any]] = {
+    "payment_settled": Shape(
+        "a settled payment",
+        PaymentSettled,
+        {
+            "payment_id": Field("payment_id", TEXT),
+            "account_id": Field("account_id", TEXT),
+            "paid_minor": Field("paid_minor", WHOLE),
+            "currency": Field("currency", TEXT),
+            "lines": Field("lines", records_of(PAID_LINE)),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+            "overcharge_minor": Field("overcharge_minor", WHOLE, 0),
+            "fulfilment_key": Field("fulfilment_key", TEXT, None),
+            "covers": Field("covers", TEXT, None),
+            "order_id": Field("order_id", TEXT, None),
+            "subscription_id": Field("subscription_id", TEXT, None),
+            "is_renewal": Field("is_renewal", BOOLEAN, False),
+            "customer_id": Field("customer_id", TEXT, None),
+            "invoice_number": Field("invoice_number", TEXT, None),
+        },
+    ),
+    "payment_failed": Shape(
+        "a failed payment",
+        PaymentFailed,
+        {"at": Field("at", TIME), "cause": Field("cause", TEXT)},
+    ),
+    "refund_changed": Shape(
+        "a refund",
+        RefundChanged,
+        {
+            "refund_id": Field("refund_id", TEXT),
+            "state": Field("state", REFUND_STATE),
+            "amount_minor": Field("amount_minor", WHOLE),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+            "items": Field("items", records_of(REFUNDED_ITEM), ()),
+            "tag": Field("tag", TEXT, None),
+        },
+    ),
+    "refund_approved": Shape(
+        "an approved refund",
+        RefundApproved,
+        {
+            "tag": Field("tag", TEXT),
+            "case_id": Field("case_id", TEXT),
+            "amount_minor": Field("amount_minor", WHOLE),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+            "items": Field("items", records_of(REFUNDED_ITEM), ()),
+            "takes_credits": Field("takes_credits", BOOLEAN, True),
+        },
+    ),
+    "refund_sent": Shape(
+        "a sent refund",
+        RefundSent,
+        {
+            "tag": Field("tag", TEXT),
+            "refund_id": Field("refund_id", TEXT),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
+    "refund_abandoned": Shape(
+        "an abandoned refund",
+        RefundAbandoned,
+        {
+            "tag": Field("tag", TEXT),
+            "reason": Field("reason", TEXT),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
+    "refund_declined": Shape(
+        "a declined refund",
+        RefundDeclined,
+        {
+            "case_id": Field("case_id", TEXT),
+            "reason": Field("reason", TEXT),
+            "clause": Field("clause", TEXT),
+            "words": Field("words", TEXTS),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
+    "refund_total_reported": Shape(
+        "a refund total",
+        RefundTotalReported,
+        {
+            "charge_id": Field("charge_id", TEXT),
+            "total_minor": Field("total_minor", WHOLE),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
+    "dispute_changed": Shape(
+        "a dispute",
+        DisputeChanged,
+        {
+            "dispute_id": Field("dispute_id", TEXT),
+            "state": Field("state", DISPUTE_STATE),
+            "amount_minor": Field("amount_minor", WHOLE),
+            "opened_at": Field("opened_at", TIME),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+            "movements": Field("movements", WHOLE, 0),
+        },
+    ),
+    "chargeback_changed": Shape(
+        "a chargeback",
+        ChargebackChanged,
+        {
+            "adjustment_id": Field("adjustment_id", TEXT),
+            "kind": Field("kind", TEXT),
+            "is_reversal": Field("is_reversal", BOOLEAN),
+            "state": Field("state", CHARGEBACK_STATE),
+            "amount_minor": Field("amount_minor", WHOLE),
+            "created_at": Field("created_at", TIME),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
+    "credit_recorded": Shape(
+        "a credit",
+        CreditRecorded,
+        {
+            "adjustment_id": Field("adjustment_id", TEXT),
+            "is_reversal": Field("is_reversal", BOOLEAN),
+            "amount_minor": Field("amount_minor", WHOLE),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
+    "fraud_warned": Shape(
+        "a fraud warning",
+        FraudWarned,
+        {
+            "warning_id": Field("warning_id", TEXT),
+            "is_actionable": Field("is_actionable", BOOLEAN),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
+    "hold_lifted": Shape(
+        "a lifted hold",
+        HoldLifted,
+        {
+            "hold_id": Field("hold_id", TEXT),
+            "actor": Field("actor", TEXT),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
+}
+"""Every fact by its kind."""
+
+# ── Accounts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LOT = Shape(
+    "a lot",
+    Lot,  # its id is part of its key or of its attribute's name
+    {
+        "granted": Field("granted", WHOLE),
+        "expires_at": Field("expires_at", TIME, None),
+        "drawn": Field("drawn", WHOLE, 0),
+        "refunded": Field("refunded", WHOLE, 0),
+        "disputed": Field("disputed", WHOLE, 0),
+        "expired": Field("expired", WHOLE, 0),
+        "refund_target": Field("refund_target", WHOLE, 0),
+        "dispute_target": Field("dispute_target", WHOLE, 0),
+        "reserve_target": Field("reserve_target", WHOLE, 0),
+        "reserved": Field("reserved", WHOLE, 0),
+        "is_frozen": Field("is_frozen", BOOLEAN, False),
+        "source": Field("source", COUNTER_ACCOUNT, CounterAccount.SALES),
+    },
+)
+HOLD = Shape(
+    "a hold",
+    Hold,
+    {"since": Field("since", TIME), "payment_id": Field("payment_id", TEXT, None)},
+)
+_STATUS_OF_A_SUBSCRIPTION = {
+    "status": Field("status", SUBSCRIPTION_STATUS),
+    "at": Field("at", TIME),
+    "cause": Field("cause", TEXT),
+    "product_id": Field("product_id", TEXT, None),
+    "period_end": Field("period_end", TIME, None),
+    "cancel_at": Field("cancel_at", TIME, None),
+    "customer_id": Field("customer_id", TEXT, None),
+}
+SUBSCRIPTION = Shape(
+    "a subscription",
+    Subscription,
+    {
+        "subscription_id": Field("subscription_id", TEXT),
+        "account_id": Field("account_id", TEXT, None),
+        **_STATUS_OF_A_SUBSCRIPTION,
+    },
+)
+SUBSCRIPTION_OF_AN_ACCOUNT = Shape(
+    "an account's subscription",
+    Subscription,  # its id is part of its attribute's name, its account is the item's
+    _STATUS_OF_A_SUBSCRIPTION,
+)
+ENTRY = Shape(
+    "an entry",
+    Entry,
+    {
+        "entry_id": Field("entry_id", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "kind": Field("kind", ENTRY_KIND),
+        "counter": Field("counter", COUNTER_ACCOUNT),
+        "lot_id": Field("lot_id", TEXT),
+        "credits": Field("credits", WHOLE),
+        "cause": Field("cause", TEXT),
+        "occurred_at": Field("occurred_at", TIME),
+        "recorded_at": Field("recorded_at", TIME),
+        "expires_at": Field("expires_at", TIME, None),
+    },
+)
+RUN = Shape(
+    "a run",
+    Run,
+    {
+        "account_id": Field("account_id", TEXT),
+        "run_id": Field("run_id", TEXT),
+        "drawn": Field("drawn", COUNTS),
+        "at": Field("at", TIME),
+        "failed_at": Field("failed_at", TIME, None),
+        "returned": Field("returned", COUNTS, {}),
+        "version": Field("version", WHOLE),
+    },
+)
+
+# ── Receipts, orders, fulfilment keys ─────────────────────────────────────────────────────────────────────────────────
+
+RECEIPT = Shape(
+    "a receipt",
+    Receipt,
+    {
+        "provider": Field("provider", TEXT),
+        "event_id": Field("event_id", TEXT),
+        "event_type": Field("event_type", TEXT),
+        "occurred_at": Field("occurred_at", TIME),
+        "received_at": Field("received_at", TIME),
+        "outcome": Field("outcome", RECORD_OUTCOME),
+        "body_sha256": Field("body_sha256", TEXT),
+        "customer_id": Field("customer_id", TEXT, None),
+        "account_id": Field("account_id", TEXT, None),
+        "parked_reason": Field("parked_reason", PARK_REASON, None),
+        "detail": Field("detail", TEXT, ""),
+        "body": Field("body", BINARY, None),
+    },
+)
+CONSENT = Shape(
+    "a consent",
+    Consent,
+    {
+        "given_at": Field("given_at", TIME),
+        "text_version": Field("text_version", TEXT),
+        "asked_to_begin": Field("asked_to_begin", BOOLEAN, False),
+        "acknowledged_loss": Field("acknowledged_loss", BOOLEAN, False),
+        "confirmation_id": Field("confirmation_id", TEXT, None),
+    },
+)
+CHECKOUT = Shape(
+    "a checkout",
+    Checkout,
+    {"checkout_id": Field("checkout_id", TEXT), "url": Field("url", TEXT)},
+)
+ORDER = Shape(
+    "an order",
+    Order,
+    {
+        "order_id": Field("order_id", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "provider": Field("provider", TEXT),
+        "product_id": Field("product_id", TEXT),
+        "price_minor": Field("price_minor", WHOLE),
+        "currency": Field("currency", TEXT),
+        "country": Field("country", TEXT),
+        "is_business": Field("is_business", BOOLEAN),
+        "policy_version": Field("policy_version", TEXT),
+        "made_at": Field("made_at", TIME),
+        "consent": Field("consent", record_of(CONSENT), None),
+        "checkout": Field("checkout", record_of(CHECKOUT), None),
+        "version": Field("version", WHOLE),
+    },
+)
+FULFILMENT_KEY = Shape(
+    "a fulfilment key",
+    FulfilmentKey,  # the key itself is the item's
+    {
+        "payment_id": Field("payment_id", TEXT, None),
+        "account_id": Field("account_id", TEXT, None),
+        "product_id": Field("product_id", TEXT, None),
+        "terms": Field("terms", record_of(ORDER), None),
+    },
+)
+
+# ── Documents ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+RULE_TRACE = Shape(
+    "a rule's trace",
+    RuleTrace,
+    {"rule": Field("rule", TEXT), "spoke": Field("spoke", BOOLEAN), "why": Field("why", TEXT)},
+)
+DECISION = Shape(
+    "a decision",
+    Decision,
+    {
+        "outcome": Field("outcome", DECISION_OUTCOME),
+        "clause": Field("clause", TEXT),
+        "rule": Field("rule", TEXT),
+        "reasons": Field("reasons", TEXTS),
+        "policy_version": Field("policy_version", TEXT),
+        "money_minor": Field("money_minor", WHOLE, 0),
+        "currency": Field("currency", TEXT, ""),
+        "credits": Field("credits", WHOLE, 0),
+        "takes_credits": Field("takes_credits", BOOLEAN, True),
+        "items": Field("items", records_of(REFUNDED_ITEM), ()),
+        "ends_subscription": Field("ends_subscription", BOOLEAN, False),
+        "recommended": Field("recommended", DECISION_OUTCOME, None),
+        "explanation": Field("explanation", records_of(RULE_TRACE), ()),
+        "seen": Field("seen", TEXTS, ()),
+    },
+)
+SUBMITTED_EVIDENCE = Shape(
+    "submitted evidence",
+    SubmittedEvidence,
+    {
+        "message": Field("message", TEXT, ""),
+        "email": Field("email", TEXT, None),
+        "charged_on": Field("charged_on", DAY, None),
+        "reference": Field("reference", TEXT, None),
+        "happened_at": Field("happened_at", TIME, None),
+        "error_messages": Field("error_messages", TEXTS, ()),
+    },
+)
+REFUND_CASE = Shape(
+    "a refund case",
+    RefundCase,
+    {
+        "case_id": Field("case_id", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "payment_id": Field("payment_id", TEXT),
+        "reason": Field("reason", REFUND_REASON),
+        "state": Field("state", CASE_STATE),
+        "opened_at": Field("opened_at", TIME),
+        "opened_by": Field("opened_by", TEXT),
+        "told": Field("told", record_of(SUBMITTED_EVIDENCE), SubmittedEvidence()),
+        "mismatches": Field("mismatches", TEXTS, ()),
+        "evidence": Field("evidence", TEXTS, ()),
+        "decision": Field("decision", record_of(DECISION), None),
+        "decided_at": Field("decided_at", TIME, None),
+        "decided_by": Field("decided_by", TEXT, None),
+        "decide_at": Field("decide_at", TIME, None),
+        "confirmed_at": Field("confirmed_at", TIME, None),
+        "approvals": Field("approvals", WHOLE, 0),
+        "history": Field("history", TEXTS, ()),
+        "version": Field("version", WHOLE),
+    },
+)
+REFUND_INTENT = Shape(
+    "a refund intent",
+    RefundIntent,
+    {
+        "tag": Field("tag", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "payment_id": Field("payment_id", TEXT),
+        "approved_at": Field("approved_at", TIME),
+        "first_sent_at": Field("first_sent_at", TIME, None),
+        "leased_until": Field("leased_until", TIME, None),
+        "attempts": Field("attempts", WHOLE, 0),
+        "last_error": Field("last_error", TEXT, ""),
+        "version": Field("version", WHOLE),
+    },
+)
+QUEUED_CASE = Shape(
+    "a queued case",
+    QueuedCase,
+    {
+        "case_id": Field("case_id", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "since": Field("since", TIME),
+    },
+)
+CASE_POINTER = Shape(
+    "a case pointer",
+    CasePointer,
+    {"case_id": Field("case_id", TEXT), "account_id": Field("account_id", TEXT)},
+)
+FAILED_RUN = Shape(
+    "a failed run",
+    FailedRun,
+    {
+        "run_id": Field("run_id", TEXT),
+        "credits": Field("credits", WHOLE),
+        "at": Field("at", TIME),
+        "error": Field("error", TEXT, ""),
+    },
+)
+AUDIT_RECORD = Shape(
+    "an audit record",
+    AuditRecord,
+    {
+        "actor": Field("actor", TEXT),
+        "act": Field("act", TEXT),
+        "subject": Field("subject", TEXT),
+        "why": Field("why", TEXT),
+        "at": Field("at", TIME),
+    },
+)
+IDEMPOTENCY_RECORD = Shape(
+    "an idempotency record",
+    IdempotencyRecord,
+    {
+        "fingerprint": Field("fingerprint", TEXT),
+        "subject": Field("subject", TEXT),
+        "at": Field("at", TIME),
+    },
+)
+JOB_CURSOR = Shape("a job's cursor", JobCursor, {"done_until": Field("done_until", TIME)})
+
+DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
+    DocumentKind.REFUND_CASE: REFUND_CASE,
+    DocumentKind.CASE_POINTER: CASE_POINTER,
+    DocumentKind.REVIEW_QUEUE: QUEUED_CASE,
+    DocumentKind.DEFERRED_QUEUE: QUEUED_CASE,
+    DocumentKind.REFUND_INTENT: REFUND_INTENT,
+    DocumentKind.FAILED_RUN: FAILED_RUN,
+    DocumentKind.AUDIT_RECORD: AUDIT_RECORD,
+    DocumentKind.IDEMPOTENCY_RECORD: IDEMPOTENCY_RECORD,
+    DocumentKind.JOB_CURSOR: JOB_CURSOR,
+}
+"""Every document by its kind, which its key says (`ledger.dynamodb.keys`)."""

@@ -1,0 +1,390 @@
+"""One record of each kind with every field set, and the items that it becomes. `python -m` this module writes them."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ledger.domain.accounts import Account, Hold
+from ledger.domain.audit import AuditRecord
+from ledger.domain.entries import CounterAccount, Entry, EntryKind
+from ledger.domain.facts import (
+    ChargebackChanged,
+    ChargebackState,
+    CreditRecorded,
+    DisputeChanged,
+    DisputeState,
+    Fact,
+    FraudWarned,
+    HoldLifted,
+    PaidLine,
+    PaymentFailed,
+    PaymentSettled,
+    RefundAbandoned,
+    RefundApproved,
+    RefundChanged,
+    RefundDeclined,
+    RefundedItem,
+    RefundSent,
+    RefundState,
+    RefundTotalReported,
+)
+from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.lots import Lot
+from ledger.domain.orders import Checkout, Consent, Order
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
+from ledger.domain.refund_cases import (
+    CaseState,
+    Decision,
+    DecisionOutcome,
+    QueuedCase,
+    RefundCase,
+    RefundReason,
+    RuleTrace,
+    SubmittedEvidence,
+)
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.runs import FailedRun, Run
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.dynamodb import items, schema
+from ledger.dynamodb.writes import Writes
+from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange, PaymentPointer
+from ledger.ports.documents import (
+    CasePointer,
+    Document,
+    JobCursor,
+    audit_key,
+    case_key,
+    case_pointer_key,
+    deferred_queue_key,
+    failed_run_key,
+    idempotency_key,
+    intent_key,
+    job_cursor_key,
+    review_queue_key,
+)
+
+FOLDER = Path(__file__).parent / "golden"
+AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+LATER = AT + timedelta(days=3, microseconds=250_000)
+ADA, PI = AccountId("acct_ada"), PaymentId("stripe:pi_1")
+PERIOD = "period/stripe:sub_1/2026-11-01T00:00:00Z"
+_ITEM = RefundedItem(line_id="li_1", amount_minor=500, is_tax_only=True)
+
+FACTS: tuple[Fact, ...] = (
+    PaymentSettled(
+        payment_id=PI,
+        account_id=ADA,
+        paid_minor=2000,
+        currency="EUR",
+        lines=(PaidLine(line_id="li_1", product_id="creator", credits=1000, amount_minor=2000, expires_at=LATER),),
+        at=AT,
+        cause="stripe:evt_1",
+        overcharge_minor=100,
+        fulfilment_key="order/ord_1",
+        covers=PERIOD,
+        order_id=OrderId("ord_1"),
+        subscription_id="sub_1",
+        is_renewal=True,
+        customer_id="stripe:cus_1",
+        invoice_number="INV-1",
+    ),
+    PaymentFailed(at=AT, cause="stripe:evt_2"),
+    RefundChanged(
+        refund_id="re_1",
+        state=RefundState.SUCCEEDED,
+        amount_minor=500,
+        at=LATER,
+        cause="stripe:evt_3",
+        items=(_ITEM,),
+        tag="case_1-1",
+    ),
+    RefundApproved(
+        tag="case_1-1", case_id="case_1", amount_minor=500, at=AT, cause="case:1", items=(_ITEM,), takes_credits=False
+    ),
+    RefundSent(tag="case_1-1", refund_id="re_1", at=AT, cause="case:1"),
+    RefundAbandoned(tag="case_1-2", reason="refused", at=AT, cause="case:1"),
+    RefundDeclined(case_id="case_1", reason="withdrawal", clause="2", words=("No.",), at=AT, cause="case:1"),
+    RefundTotalReported(charge_id="ch_1", total_minor=500, at=AT, cause="stripe:evt_4"),
+    DisputeChanged(
+        dispute_id="dp_1",
+        state=DisputeState.UNDER_REVIEW,
+        amount_minor=2000,
+        opened_at=AT,
+        at=LATER,
+        cause="stripe:evt_5",
+        movements=2,
+    ),
+    ChargebackChanged(
+        adjustment_id="adj_1",
+        kind="chargeback",
+        is_reversal=True,
+        state=ChargebackState.REVERSED,
+        amount_minor=2000,
+        created_at=AT,
+        at=LATER,
+        cause="paddle:evt_6",
+    ),
+    CreditRecorded(adjustment_id="adj_2", is_reversal=True, amount_minor=10, at=AT, cause="paddle:evt_7"),
+    FraudWarned(warning_id="issfr_1", is_actionable=True, at=AT, cause="stripe:evt_8"),
+    HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=AT, cause="act:1"),
+)
+PURCHASE = Purchase(
+    payment_id=PI,
+    names=frozenset({PI, PaymentId("stripe:ch_1")}),
+    facts={fact.key: fact for fact in FACTS},
+    is_duplicate=True,
+    version=4,
+)
+LOT = Lot(
+    lot_id="order/ord_1/0",
+    granted=1000,
+    expires_at=LATER,
+    drawn=10,
+    refunded=20,
+    disputed=30,
+    expired=40,
+    refund_target=50,
+    dispute_target=60,
+    reserve_target=70,
+    reserved=80,
+    is_frozen=True,
+    source=CounterAccount.GOODWILL,
+)
+SUBSCRIPTION = Subscription(
+    subscription_id="stripe:sub_1",
+    status=SubscriptionStatus.ACTIVE,
+    at=AT,
+    cause="stripe:evt_9",
+    product_id="creator",
+    period_end=LATER,
+    cancel_at=LATER,
+    account_id=ADA,
+    customer_id="stripe:cus_1",
+)
+ACCOUNT = AccountChange(
+    account_id=ADA,
+    lots={LOT.lot_id: LOT},
+    holds={"dispute:stripe:dp_1": Hold(AT, PI), "support:1": Hold(LATER, None)},
+    flags={"inquiry:stripe:dp_2": AT},
+    cases={"case_1": "stripe:pi_1/withdrawal"},
+    subscription=SUBSCRIPTION,
+    period=PERIOD,
+    covered_by=PI,
+)
+ENTRY = Entry(
+    entry_id="grant:order/ord_1/0",
+    account_id=ADA,
+    kind=EntryKind.GRANT,
+    counter=CounterAccount.SALES,
+    lot_id=LOT.lot_id,
+    credits=1000,
+    cause="stripe:evt_1",
+    occurred_at=AT,
+    recorded_at=LATER,
+    expires_at=LATER,
+)
+RUN = Run(
+    account_id=ADA,
+    run_id="run_1",
+    drawn={LOT.lot_id: 10},
+    at=AT,
+    failed_at=LATER,
+    returned={LOT.lot_id: 10},
+    version=2,
+)
+RECEIPT = Receipt(
+    provider="stripe",
+    event_id="evt_1",
+    event_type="invoice.paid",
+    occurred_at=AT,
+    received_at=LATER,
+    outcome=RecordOutcome.PARKED,
+    body_sha256="0" * 64,
+    customer_id="stripe:cus_1",
+    account_id=ADA,
+    parked_reason=ParkReason.UNKNOWN_PRICE,
+    detail="price_x",
+    body=b'{"id": "evt_1"}',
+)
+ORDER = Order(
+    order_id=OrderId("ord_1"),
+    account_id=ADA,
+    provider="stripe",
+    product_id="pack_1000",
+    price_minor=2000,
+    currency="EUR",
+    country="DE",
+    is_business=False,
+    policy_version="2026-11-01",
+    made_at=AT,
+    consent=Consent(
+        given_at=AT, text_version="1", asked_to_begin=True, acknowledged_loss=True, confirmation_id="mail_1"
+    ),
+    checkout=Checkout(checkout_id="cs_1", url="https://checkout.example/cs_1"),
+    version=2,
+)
+CASE = RefundCase(
+    case_id="case_1",
+    account_id=ADA,
+    payment_id=PI,
+    reason=RefundReason.WITHDRAWAL,
+    state=CaseState.IN_REVIEW,
+    opened_at=AT,
+    opened_by="sam",
+    told=SubmittedEvidence(
+        message="It failed.",
+        email="ada@example.com",
+        charged_on=date(2026, 11, 1),
+        reference="INV-1",
+        happened_at=AT,
+        error_messages=("E1",),
+    ),
+    mismatches=("The reference is unknown.",),
+    evidence=("screen.png",),
+    decision=Decision(
+        outcome=DecisionOutcome.REVIEW,
+        clause="2",
+        rule="withdrawal",
+        reasons=("Used credits.",),
+        policy_version="1",
+        money_minor=500,
+        currency="EUR",
+        credits=5,
+        takes_credits=False,
+        items=(_ITEM,),
+        ends_subscription=True,
+        recommended=DecisionOutcome.APPROVE,
+        explanation=(RuleTrace(rule="withdrawal", spoke=True, why="It is in time."),),
+        seen=("paid 2000",),
+    ),
+    decided_at=AT,
+    decided_by="policy",
+    decide_at=LATER,
+    confirmed_at=AT,
+    approvals=1,
+    history=("requested",),
+    version=3,
+)
+INTENT = RefundIntent(
+    tag="case_1-1",
+    account_id=ADA,
+    payment_id=PI,
+    approved_at=AT,
+    first_sent_at=AT,
+    leased_until=LATER,
+    attempts=2,
+    last_error="timeout",
+    version=1,
+)
+
+
+class Golden(NamedTuple):
+    """A record, the item that it becomes, and what is read back from that item."""
+
+    item: dict[str, Any]
+    read: Callable[[Mapping[str, Any]], object]
+    expected: object
+
+
+def _stored(update: Mapping[str, Any]) -> dict[str, Any]:
+    """The item that an update makes where none is stored. Of the update's form it knows what `expressions` writes."""
+    names, values, item = update["ExpressionAttributeNames"], update["ExpressionAttributeValues"], dict(update["Key"])
+    sets, _, adds = update["UpdateExpression"].removeprefix("SET ").partition(" ADD ")
+    for clause in sets.split(", "):
+        name, _, value = clause.partition(" = ")
+        item[names[name]] = values[value]
+    for clause in filter(None, adds.split(", ")):
+        name, value = clause.split(" ")
+        item[names[name]] = values[value]
+    return item
+
+
+def _document(key: Any, document: Document, expected: Document | None = None) -> Golden:
+    return Golden(items.to_document(key, document), items.from_document, expected or document)
+
+
+def goldens() -> dict[str, Golden]:
+    """Return one golden item of each kind by its file's name."""
+    writes = Writes("ledger")
+    claim = FulfilmentKeyChange(key="order/ord_1", payment_id=PI, account_id=ADA, product_ids=frozenset({"pack_1000"}))
+    parts = dict(writes.updates(Commit(account=ACCOUNT, fulfilment_key=claim, order=ORDER)))
+    pointer = PaymentPointer(name=PaymentId("stripe:ch_1"), to=PI, account_id=ADA)
+    queued = QueuedCase(case_id="case_1", account_id=ADA, since=AT)
+    audit = AuditRecord(actor="sam", act="hold", subject="support:1", why="A stolen card.", at=AT)
+    failed = FailedRun(run_id="run_1", credits=10, at=AT, error="E1")
+    return {
+        "purchase": Golden(items.to_purchase(PURCHASE), items.from_payment, replace(PURCHASE, version=5)),
+        "pointer": Golden(items.to_pointer(pointer), items.from_payment, pointer),
+        "receipt": Golden(items.to_receipt(RECEIPT), items.from_receipt, RECEIPT),
+        "account": Golden(
+            _stored(parts["account"]),
+            items.from_account,
+            Account(
+                account_id=ADA,
+                version=1,
+                lots=ACCOUNT.lots,
+                holds={name: hold for name, hold in ACCOUNT.holds.items() if hold},
+                flags={name: since for name, since in ACCOUNT.flags.items() if since},
+                subscriptions={SUBSCRIPTION.subscription_id: SUBSCRIPTION},
+                cases={name: mark for name, mark in ACCOUNT.cases.items() if mark},
+                covered={PERIOD: PI},
+            ),
+        ),
+        "lot": Golden(items.to_closed_lot(ADA, LOT), items.from_lot, LOT),
+        "subscription": Golden(items.to_subscription(SUBSCRIPTION), items.from_subscription, SUBSCRIPTION),
+        "entry": Golden(items.to_entry(ENTRY), items.from_entry, ENTRY),
+        "run": Golden(items.to_run(RUN), items.from_run, replace(RUN, version=3)),
+        "fulfilment_key": Golden(
+            _stored(parts["claim"]),
+            items.from_claim,
+            FulfilmentKey(key="order/ord_1", payment_id=PI, account_id=ADA),
+        ),
+        "order": Golden(
+            _stored(parts["order"]),
+            items.from_claim,
+            FulfilmentKey(key="order/ord_1", account_id=ADA, product_id="pack_1000", terms=replace(ORDER, version=3)),
+        ),
+        "refund_case": _document(case_key(ADA, "case_1"), CASE, replace(CASE, version=4)),
+        "case_pointer": _document(case_pointer_key("case_1"), CasePointer(case_id="case_1", account_id=ADA)),
+        "review_queue": _document(review_queue_key(CASE), queued),
+        "deferred_queue": _document(deferred_queue_key(CASE), queued),
+        "refund_intent": _document(intent_key("case_1-1"), INTENT, replace(INTENT, version=2)),
+        "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed),
+        "audit_record": _document(audit_key(ADA, AT, "support:1"), audit),
+        "idempotency_record": _document(
+            idempotency_key(ADA, "orders", "key_1"), IdempotencyRecord(fingerprint="f", subject="ord_1", at=AT)
+        ),
+        "job_cursor": _document(job_cursor_key("expire_credits"), JobCursor(done_until=AT)),
+    }
+
+
+def as_text(item: Mapping[str, Any]) -> str:
+    """Return an item as its golden file; binary content in hexadecimal digits."""
+    return json.dumps(item, indent=1, sort_keys=True, ensure_ascii=False, default=bytes.hex) + "\n"
+
+
+def from_text(text: str) -> dict[str, Any]:
+    """Return the item of a golden file."""
+
+    def binary(part: dict[str, Any]) -> dict[str, Any]:
+        return {"B": bytes.fromhex(part["B"])} if part.keys() == {"B"} else part
+
+    item: dict[str, Any] = json.loads(text, object_hook=binary)
+    return item
+
+
+def main() -> None:
+    """Write the golden items."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, golden in goldens().items():
+        (FOLDER / f"{name}.json").write_text(as_text(golden.item))
+    print(f"{len(goldens())} items of format {schema.VERSION} in {FOLDER}")  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    main()
