@@ -1,0 +1,244 @@
+"""A rolling deploy, and a rollback: two releases write the same items in turn, on real engines.
+
+The newer release is this code with a larger schema: fields of its own at every depth, a fact kind and two states.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ledger.domain.errors import StoreUnavailable, UnreadableItem
+from ledger.domain.facts import RefundChanged, RefundSent, RefundState
+from ledger.domain.lots import Lot
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import RecordOutcome
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.dynamodb import items, keys, schema
+from ledger.dynamodb.codec import Shape
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import case_key
+from ledger.ports.reads import Keys
+from ledger.usecases.usage import draw_credits
+from tests.conftest import store_at
+from tools.testing.builders import ADA, CH, LATER, NOON, PI, at, dispute, paid, payment, refund, says, tell
+
+ADDED = {"added_later": {"M": {"by": {"S": "the newer release"}}}}
+"""A field of the newer release, of a type that the older one does not use."""
+
+
+@pytest.fixture(params=["ministack", "dynamodb-local"])
+def store(request: pytest.FixtureRequest) -> DynamoDBStore:
+    """A store on a real engine."""
+    return store_at(request.getfixturevalue(request.param.replace("-", "_")))
+
+
+@contextlib.contextmanager
+def newer_release(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Write and read as the newer release does: every record has one field more, in every item and inside it."""
+    encode, item = Shape.encode, items._item  # noqa: SLF001 - the one place where an item is made
+    with monkeypatch.context() as patch:
+        patch.setattr(Shape, "encode", lambda self, record: encode(self, record) | ADDED)
+        patch.setattr(items, "_item", lambda key, attributes: item(key, attributes | ADDED))
+        yield
+
+
+def raw(store: DynamoDBStore, key: Mapping[str, Any]) -> dict[str, Any]:
+    """An item as it is stored."""
+    (found,) = [item for item in store.scan() if keys.primary_key(item) == key]
+    return found
+
+
+def test_the_older_release_rewrites_a_purchase_and_an_account_and_loses_nothing(
+    store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fields of the newer release survive in the purchase, its facts and lines, the account's lots and the run."""
+    with newer_release(monkeypatch):
+        tell(store, paid(payment(fulfilment_key="order/ord_1")), says(refund(100, state=RefundState.PENDING)))
+    tell(store, says(refund(500, minute=11)), says(dispute(minute=30)))
+    assert store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA].status == "suspended"
+
+    purchase = raw(store, keys.payment_key(PI))
+    assert purchase["added_later"] == ADDED["added_later"]
+    facts = purchase["facts"]["M"]
+    assert facts["payment"]["M"]["added_later"] == ADDED["added_later"]
+    assert facts["payment"]["M"]["lines"]["L"][0]["M"]["added_later"] == ADDED["added_later"]
+    assert facts["refund:re_1"]["M"]["added_later"] == ADDED["added_later"], "the older release stored its next state"
+    assert facts["refund:re_1"]["M"]["state"] == {"S": "succeeded"}
+    assert "added_later" not in facts["dispute:dp_1"]["M"], "only the older release knows of it"
+    lot = raw(store, keys.account_key(ADA))["lot:order/ord_1/0"]["M"]
+    assert lot["added_later"] == ADDED["added_later"]
+    assert (lot["refunded"], lot["is_frozen"]) == ({"N": "250"}, {"BOOL": True})
+
+    with newer_release(monkeypatch):
+        tell(store, says(refund(2000, minute=40)))
+    merged = store.read(Keys(frozenset({PI}))).payments[PI]
+    assert isinstance(merged, Purchase)
+    assert merged.facts.keys() == {"payment", "refund:re_1", "dispute:dp_1"}
+
+
+def test_a_lot_keeps_its_unknown_fields_when_it_closes_and_when_it_opens_again(
+    store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It moves from the account into an item of its own, and back."""
+    with newer_release(monkeypatch):
+        tell(store, paid())
+    tell(store, says(refund(2000)))
+    assert raw(store, keys.lot_key(ADA, f"{PI}/0"))["added_later"] == ADDED["added_later"]
+    tell(store, says(refund(2000, state=RefundState.FAILED, minute=30)))
+    assert raw(store, keys.account_key(ADA))[f"lot:{PI}/0"]["M"]["added_later"] == ADDED["added_later"]
+
+
+def test_facts_that_waited_keep_their_unknown_fields_when_their_payment_absorbs_them(
+    store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The waiting purchase becomes a pointer; its facts move, with what the newer release stored in them."""
+    with newer_release(monkeypatch):
+        tell(store, says(refund(500), names=(CH,)))
+    tell(store, paid(), replace(paid(), names=(PI, CH)))
+    facts = raw(store, keys.payment_key(PI))["facts"]["M"]
+    assert facts["refund:re_1"]["M"]["added_later"] == ADDED["added_later"]
+    pointer = raw(store, keys.payment_key(CH))
+    assert pointer["points_to"] == {"S": PI}
+    assert "facts" not in pointer
+    assert pointer["added_later"] == ADDED["added_later"]
+
+
+def subscription(minute: float, status: SubscriptionStatus) -> Subscription:
+    """A subscription's state."""
+    return Subscription(subscription_id="stripe:sub_1", status=status, at=at(minute), cause=f"stripe:{minute}")
+
+
+def test_the_older_release_rewrites_a_subscription_and_a_run_and_loses_nothing(
+    store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The subscription's own item and its summary on the account keep the newer release's fields."""
+    event = replace(paid(), payment=None, names=(), facts=())
+    with newer_release(monkeypatch):
+        tell(store, paid())
+        tell(store, replace(event, subscription=subscription(1, SubscriptionStatus.ACTIVE)))
+        draw_credits(ADA, "run_1", 10, store, now=LATER)
+    tell(store, replace(event, event_id="evt_later", subscription=subscription(2, SubscriptionStatus.PAST_DUE)))
+    stored = raw(store, keys.subscription_key("stripe:sub_1"))
+    assert (stored["status"], stored["added_later"]) == ({"S": "past_due"}, ADDED["added_later"])
+    summary = raw(store, keys.account_key(ADA))["subscription:stripe:sub_1"]["M"]
+    assert (summary["status"], summary["added_later"]) == ({"S": "past_due"}, ADDED["added_later"])
+    run = store.read(Keys(runs=frozenset({(ADA, "run_1")}))).runs[ADA, "run_1"]
+    assert store.commit(Commit(run=replace(run, failed_at=LATER, returned=run.drawn))) is None
+    assert raw(store, keys.run_key(ADA, "run_1"))["added_later"] == ADDED["added_later"]
+
+
+def test_the_older_release_rewrites_a_case_and_loses_nothing(
+    store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also inside the submitted evidence; and a field that is None again is removed."""
+    case = RefundCase(
+        case_id="case_1",
+        account_id=ADA,
+        payment_id=PI,
+        reason=RefundReason.WITHDRAWAL,
+        state=CaseState.REQUESTED,
+        opened_at=NOON,
+        opened_by=ADA,
+        decide_at=LATER,
+    )
+    key = case_key(ADA, "case_1")
+    with newer_release(monkeypatch):
+        assert store.commit(Commit(documents=(DocumentChange(key, case, 0),))) is None
+    read = store.read(Keys(documents=frozenset({key}))).document(key, RefundCase)
+    assert read == replace(case, version=1)
+    moved = replace(read, state=CaseState.IN_REVIEW, decide_at=None)
+    assert store.commit(Commit(documents=(DocumentChange(key, moved, 1),))) is None
+    assert store.commit(Commit(documents=(DocumentChange(key, moved, 1),))) is not None, "its version has moved on"
+    item = raw(store, keys.document_key(key))
+    assert item["added_later"] == ADDED["added_later"]
+    assert item["told"]["M"]["added_later"] == ADDED["added_later"]
+    assert "decide_at" not in item
+    assert store.read(Keys(documents=frozenset({key}))).document(key, RefundCase) == replace(moved, version=2)
+
+
+@contextlib.contextmanager
+def with_more(monkeypatch: pytest.MonkeyPatch, what: str) -> Iterator[Any]:
+    """A newer release with one fact kind, one state, or one incompatible version more. Yields the fact it stores."""
+    sent = RefundSent(tag="t", refund_id="re_1", at=NOON, cause="case:1")
+    with monkeypatch.context() as patch:
+        match what:
+            case "a fact":
+                kinds = {**items._KIND_OF_FACT, RefundSent: ({"S": "refund_posted"}, schema.FACTS["refund_sent"])}  # noqa: SLF001
+                patch.setattr(items, "_KIND_OF_FACT", kinds)
+                patch.setattr(items, "FACTS", {**schema.FACTS, "refund_posted": schema.FACTS["refund_sent"]})
+                yield sent
+            case "a state":
+                patch.setattr(
+                    items,
+                    "_KIND_OF_FACT",
+                    {**items._KIND_OF_FACT, RefundChanged: ({"S": "refund_changed"}, _WITH_REVERSED)},  # noqa: SLF001
+                )
+                patch.setattr(items, "FACTS", {**schema.FACTS, "refund_changed": _WITH_REVERSED})
+                yield refund(500)
+            case _:
+                patch.setattr(items, "_VERSION", {"N": "2"})
+                patch.setattr(items, "VERSION", 2)
+                yield refund(500)
+
+
+_STATE = schema.FACTS["refund_changed"].fields["state"]
+_REVERSED = _STATE._replace(
+    type=_STATE.type._replace(encode=lambda _: {"S": "reversed"}, decode=lambda _: RefundState.SUCCEEDED)
+)
+_WITH_REVERSED: Shape[RefundChanged] = Shape(
+    "a refund", RefundChanged, {**schema.FACTS["refund_changed"].fields, "state": _REVERSED}
+)
+
+
+@pytest.mark.parametrize("what", ["a fact", "a state", "a version"])
+def test_what_the_older_release_cannot_read_is_not_stored_over_and_is_read_after_its_upgrade(
+    store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """StoreUnavailable, so 503, however the event comes; nothing is lost; the upgraded release books the redelivery."""
+    tell(store, paid())
+    with with_more(monkeypatch, what) as fact:
+        tell(store, says(fact))
+    before = sorted(map(str, store.scan()))
+    late = says(refund(700, refund_id="re_2", minute=50))
+    for event in (late, paid(), replace(paid(), names=(PI, CH))):
+        with pytest.raises(StoreUnavailable):
+            tell(store, event)
+    with pytest.raises(UnreadableItem):
+        store.read(Keys(payments=frozenset({PI})))
+    assert sorted(map(str, store.scan())) == before, "the older release wrote nothing"
+    with with_more(monkeypatch, what):
+        assert tell(store, late)[0].outcome is RecordOutcome.BOOKED
+        purchase = store.read(Keys(payments=frozenset({PI}))).payments[PI]
+        assert isinstance(purchase, Purchase)
+        assert purchase.facts.keys() == {"payment", fact.key, "refund:re_2"}
+
+
+def test_a_grant_without_a_read_does_not_write_to_an_account_of_a_newer_format(store: DynamoDBStore) -> None:
+    """Its account would be read first by any other event; this one has a condition instead."""
+    tell(store, paid())
+    key = keys.account_key(ADA)
+    store._calls.dispatch(  # noqa: SLF001 - what a newer release would have stored
+        "UpdateItem",
+        {
+            "TableName": store._table,  # noqa: SLF001
+            "Key": key,
+            "UpdateExpression": "SET #0 = :0",
+            "ExpressionAttributeNames": {"#0": schema.SCHEMA},
+            "ExpressionAttributeValues": {":0": {"N": "2"}},
+        },
+    )
+    before = sorted(map(str, store.scan()))
+    other = replace(payment(), payment_id="stripe:pi_2", cause="stripe:evt_other")  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailable):
+        tell(store, paid(other))
+    assert sorted(map(str, store.scan())) == before
+
+
+def test_a_lot_is_equal_with_and_without_unknown_fields() -> None:
+    """No rule may follow from what this release does not know."""
+    assert Lot(lot_id="a", granted=1, unknown_fields=ADDED) == Lot(lot_id="a", granted=1)
