@@ -9,6 +9,7 @@ from ledger.dynamodb import stream
 from ledger.runtime import runtime
 from ledger.usecases.refund_cases.decide_case import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.transaction import for_each
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
@@ -16,7 +17,8 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  #
     services = runtime()
     if "Records" in event:
         changed = stream.changed_payments(event)
-        updated = [case for payment_id in changed for case in follow(payment_id, services.store, now=services.now())]
+        followed = for_each(changed, lambda payment_id: follow(payment_id, services.store, now=services.now()))
+        updated = [case for cases in followed for case in cases]
     else:
         updated = decide_deferred(services.store, services.policy, now=services.now())
     for case in updated:

@@ -12,6 +12,7 @@ from ledger.domain.receipts import Receipt
 from ledger.dynamodb import stream
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.record_event import release_parked
+from ledger.usecases.transaction import for_each
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
@@ -22,10 +23,15 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  #
 def release_all(parked: Iterable[Receipt], services: Runtime) -> dict[str, Any]:
     """Record these events again, oldest first, so that a customer's history is booked in order."""
     outcomes: Counter[str] = Counter()
-    for receipt in sorted(parked, key=lambda receipt: (receipt.occurred_at, receipt.event_id)):
+
+    def release(receipt: Receipt) -> None:
         recorded = release_parked(receipt, services.translate_parked, services.store, services.now())
         outcomes[recorded.outcome] += 1
-    services.logger.info("released", extra={"outcomes": dict(outcomes)})
+
+    try:
+        for_each(sorted(parked, key=lambda receipt: (receipt.occurred_at, receipt.event_id)), release)
+    finally:
+        services.logger.info("released", extra={"outcomes": dict(outcomes)})
     return {"outcomes": dict(outcomes)}
 
 

@@ -12,17 +12,20 @@ import pytest
 
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.facts import RefundChanged, RefundSent, RefundState
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import RecordOutcome
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
-from ledger.dynamodb import items, keys, schema
+from ledger.dynamodb import items, keys, schema, writes
 from ledger.dynamodb.codec import Shape
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import case_key
+from ledger.ports.documents import case_key, intent_key
 from ledger.ports.reads import Keys
+from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.usage import draw_credits
 from tests.conftest import store_at
 from tools.testing.builders import ADA, CH, LATER, NOON, PI, at, dispute, paid, payment, refund, says, tell
@@ -182,6 +185,7 @@ def with_more(monkeypatch: pytest.MonkeyPatch, what: str) -> Iterator[Any]:
                 yield refund(500)
             case _:
                 patch.setattr(items, "_VERSION", {"N": "2"})
+                patch.setattr(writes, "VERSION", 2)
                 patch.setattr(items, "VERSION", 2)
                 yield refund(500)
 
@@ -242,3 +246,39 @@ def test_a_grant_without_a_read_does_not_write_to_an_account_of_a_newer_format(s
 def test_a_lot_is_equal_with_and_without_unknown_fields() -> None:
     """No rule may follow from what this release does not know."""
     assert Lot(lot_id="a", granted=1, unknown_fields=ADDED) == Lot(lot_id="a", granted=1)
+
+
+def test_an_unreadable_item_of_a_queue_blocks_no_other(
+    store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The outbox's job sends what it can read; what it can't is in the log, and still in the outbox."""
+
+    def intent(tag: str) -> Commit:
+        made = RefundIntent(tag=tag, account_id=ADA, payment_id=PI, approved_at=NOON)
+        return Commit(documents=(DocumentChange(intent_key(tag), made, 0),))
+
+    with with_more(monkeypatch, "a version"):
+        store.commit(intent("case_1-1"))
+    store.commit(intent("case_2-1"))
+    assert [found.tag for found in store.outbox()] == ["case_2-1"]
+    assert [record.message for record in caplog.records if record.name == "ledger.dynamodb.reads"] == ["item left out"]
+    with with_more(monkeypatch, "a version"):
+        assert {found.tag for found in store.outbox()} == {"case_1-1", "case_2-1"}
+
+
+def test_one_unreadable_account_delays_no_expiry_of_another(
+    store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others' credits expire; the job fails, keeps its cursor, and books the rest once it can read it."""
+    bob, cleo = AccountId("acct_bob"), AccountId("acct_cleo")
+    for number, account_id in enumerate((ADA, bob, cleo)):
+        settled = payment(PaymentId(f"stripe:pi_{number}"), account_id=account_id, expires_at=at(60))
+        tell(store, paid(settled), now=at(1))
+    with with_more(monkeypatch, "a version"):
+        tell(store, says(dispute(), names=(PaymentId("stripe:pi_1"),)), now=at(30))
+    with pytest.raises(UnreadableItem):
+        expire_credits(store, now=LATER)
+    accounts = store.read(Keys(accounts=frozenset({ADA, cleo}))).accounts
+    assert {account_id: account.balance for account_id, account in accounts.items()} == {ADA: 0, cleo: 0}
+    with with_more(monkeypatch, "a version"):
+        assert expire_credits(store, now=LATER) == {bob: 1000}

@@ -1,13 +1,14 @@
 """Reads: consistent, by key or by the range of one partition. An index only says which keys to read."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, TypeVar
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.entries import Entry
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
@@ -23,6 +24,8 @@ from ledger.ports.documents import DocumentKind
 from ledger.ports.reads import Keys, Page, Snapshot
 
 _D = TypeVar("_D")
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 _BATCH = 100  # keys of one BatchGetItem
 
 
@@ -56,8 +59,8 @@ class Reads:
         """Yield every parked receipt: a scan of the index, which holds no other rows, then consistent reads."""
         for page in self._pages("Scan", {"IndexName": keys.PARKED_INDEX, "ProjectionExpression": "pk, sk"}):
             for item in self._get([keys.primary_key(row) for row in page]):
-                receipt = items.from_receipt(item)
-                if receipt.parked_reason:
+                receipt = _readable(items.from_receipt, item)
+                if receipt and receipt.parked_reason:
                     yield receipt
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
@@ -101,15 +104,17 @@ class Reads:
 
     def review_queue(self, limit: int, after: str | None = None) -> Page[QueuedCase]:
         """Return a page of the cases in review, oldest first: one query."""
-        return self._document_page(QueuedCase, keys.range_of(DocumentKind.REVIEW_QUEUE), limit, after)
+        where = keys.range_of(DocumentKind.REVIEW_QUEUE)
+        found = self._page(where, limit, after, where.prefix)
+        return Page(tuple(self._readable_documents(QueuedCase, iter(found.items))), found.next)
 
     def deferred_cases(self) -> Iterator[QueuedCase]:
         """Yield every case that waits for its settling time."""
-        return self._documents(QueuedCase, self._query(keys.range_of(DocumentKind.DEFERRED_QUEUE)))
+        return self._readable_documents(QueuedCase, self._query(keys.range_of(DocumentKind.DEFERRED_QUEUE)))
 
     def outbox(self) -> Iterator[RefundIntent]:
         """Yield every refund intent that has not ended."""
-        return self._documents(RefundIntent, self._query(keys.range_of(DocumentKind.REFUND_INTENT)))
+        return self._readable_documents(RefundIntent, self._query(keys.range_of(DocumentKind.REFUND_INTENT)))
 
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         """Yield an account's failed runs since a time, oldest first."""
@@ -141,6 +146,10 @@ class Reads:
 
     def _documents(self, kind: type[_D], found: Iterator[Item]) -> Iterator[_D]:
         return (document for item in found if isinstance(document := items.from_document(item), kind))
+
+    def _readable_documents(self, kind: type[_D], found: Iterator[Item]) -> Iterator[_D]:
+        """Yield the documents of a queue that this release can read, so that one that it can't read blocks no other."""
+        return (document for item in found if isinstance(document := _readable(items.from_document, item), kind))
 
     def _document_page(self, kind: type[_D], where: Range, limit: int, after: str | None) -> Page[_D]:
         found = self._page(where, limit, after, where.prefix)
@@ -240,3 +249,12 @@ def _snapshot(found: Iterator[Item]) -> Snapshot:
         runs={(run.account_id, run.run_id): run for run in map(items.from_run, of(ItemKind.RUN))},
         documents={keys.document_key_of(item): items.from_document(item) for item in documents},
     )
+
+
+def _readable(read: Callable[[Item], _T], item: Item) -> _T | None:
+    """Return what an item holds. None, and an error in the log, if this release can't read it."""
+    try:
+        return read(item)
+    except UnreadableItem as error:
+        _log.error("item left out", extra={"kind": keys.kind_of(item), "reason": str(error)})
+        return None

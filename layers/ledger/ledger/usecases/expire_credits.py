@@ -8,7 +8,7 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import JobCursor, job_cursor_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+from ledger.usecases.transaction import CONFLICT, Retry, for_each, run_transaction
 from ledger.usecases.usage import lot_changes
 
 _EXPIRY_CURSOR = job_cursor_key("expire_credits")
@@ -16,11 +16,16 @@ _FIRST_RUN_LOOKBACK = timedelta(days=31)  # without a cursor the job has never f
 
 
 def expire_credits(store: Store, *, now: datetime) -> Mapping[AccountId, int]:
-    """Book every expiry since the last complete run of this job. Return the credits that expired, by account."""
+    """Book every expiry since the last complete run of this job. Return the credits that expired, by account.
+
+    Raise StoreUnavailable if an account could not be written. The others are. The next run starts on the same day.
+    """
     cursor = store.read(Keys(documents=frozenset({_EXPIRY_CURSOR}))).document(_EXPIRY_CURSOR, JobCursor)
     days = _days(cursor.done_until if cursor else now - _FIRST_RUN_LOOKBACK, now)
     accounts = {account_id for day in days for account_id in store.expiring(day)}
-    expired = {account_id: expire_account(account_id, store, now=now) for account_id in sorted(accounts)}
+    expired = dict(
+        for_each(sorted(accounts), lambda account_id: (account_id, expire_account(account_id, store, now=now)))
+    )
     store.commit(Commit(documents=(DocumentChange(_EXPIRY_CURSOR, JobCursor(done_until=now), None),)))
     return {account_id: credits_ for account_id, credits_ in expired.items() if credits_}
 

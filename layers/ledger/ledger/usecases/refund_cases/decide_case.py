@@ -35,7 +35,7 @@ from ledger.usecases.refund_cases.cases import (
     with_documents,
 )
 from ledger.usecases.refund_cases.context import CaseContext, policy_context, read_case_context, requested_at
-from ledger.usecases.transaction import attempts
+from ledger.usecases.transaction import attempts, for_each
 
 DECISIONS_ROUTE = "decisions"
 """The route under which one of a person's decision counts, for the case's account."""
@@ -135,7 +135,8 @@ def decide_case(
 def decide_deferred(store: Store, policy: PolicyParameters, *, now: datetime) -> list[RefundCase]:
     """Decide every case whose settling time is over."""
     due = [waiting for waiting in store.deferred_cases() if waiting.since <= now]
-    return [case for waiting in due if (case := _decide_deferred_case(waiting, store, policy, now))]
+    decided = for_each(due, lambda waiting: _decide_deferred_case(waiting, store, policy, now))
+    return [case for case in decided if case]
 
 
 def _decide_deferred_case(
