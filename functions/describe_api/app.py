@@ -1,4 +1,4 @@
-"""GET /openapi.json, GET /docs: the API's description, and a page to read and try it. Public: it holds no secrets."""
+"""GET /openapi.json, GET /docs: the API's description, and a page to read and try it. Public: it has no secrets."""
 
 import base64
 import gzip
@@ -36,13 +36,13 @@ _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' 
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Answer one request. What there is, is told by its path."""
+    """Serve one file by its path. Everything else is 404."""
     may_zip = "gzip" in (event.get("headers") or {}).get("accept-encoding", "")
-    content_type, body, status = _found(event["rawPath"])
-    return _answer(content_type, body, status, may_zip=may_zip)
+    content_type, body, status = _content_of(event["rawPath"])
+    return _response(content_type, body, status, may_zip=may_zip)
 
 
-def _found(path: str) -> tuple[str, bytes, int]:
+def _content_of(path: str) -> tuple[str, bytes, int]:
     match path:
         case "/openapi.json":
             return "application/json", _DESCRIPTION.read_bytes(), 200
@@ -54,15 +54,13 @@ def _found(path: str) -> tuple[str, bytes, int]:
             return "text/javascript; charset=utf-8", (_SWAGGER / "swagger-ui-bundle.min.js").read_bytes(), 200
         case "/docs/swagger-ui.min.css":
             return "text/css; charset=utf-8", (_SWAGGER / "swagger-ui.min.css").read_bytes(), 200
-    return "application/problem+json", _NOTHING, 404
+    return "application/problem+json", _NOT_FOUND, 404
 
 
-_NOTHING = (
-    b'{"type":"about:blank","title":"Not Found","status":404,"detail":"/docs is the page, /openapi.json the text."}'
-)
+_NOT_FOUND = b'{"type":"about:blank","title":"Not Found","status":404,"detail":"See /docs and /openapi.json."}'
 
 
-def _answer(content_type: str, body: bytes, status: int, *, may_zip: bool) -> dict[str, Any]:
+def _response(content_type: str, body: bytes, status: int, *, may_zip: bool) -> dict[str, Any]:
     headers = {
         "content-type": content_type,
         "vary": "accept-encoding",

@@ -1,6 +1,6 @@
-"""POST, DELETE /subscription/cancellation: stop renewals, or let them go on. POST /billing-portal-sessions.
+"""POST, DELETE /subscription/cancellation: stop renewals, or resume them. POST /billing-portal-sessions.
 
-The provider is asked; its webhook then says so to the ledger. Access and credits stay to the end of the period.
+The request goes to the provider, whose webhook then reports the change to the ledger.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.reads import Keys
 
 app = resolver()
-THE_ONE, ANY_PROVIDER = CancellationRequest(), PortalRequest()  # what is meant when there is no body
+THE_ONE, ANY_PROVIDER = CancellationRequest(), PortalRequest()  # the defaults when there is no body
 SubscriptionId = Annotated[
-    str | None, Query(min_length=1, max_length=200, description="It may be left out when there is one.")
+    str | None, Query(min_length=1, max_length=200, description="It may be left out when there is only one.")
 ]
 
 
@@ -32,28 +32,28 @@ SubscriptionId = Annotated[
     tags=["Subscription"],
     responses=documented_problems(CancellationResponse, 404, 502),
 )
-def cancel(asked: Annotated[CancellationRequest, Body()] = THE_ONE) -> CancellationResponse:
-    """At any time. Credits and features stay until the end of the period. Asking again changes nothing."""
-    subscription = _chosen(asked.subscription_id, "body")
+def cancel(request: Annotated[CancellationRequest, Body()] = THE_ONE) -> CancellationResponse:
+    """Stop renewals at any time. Credits and features stay until the end of the period. Idempotent."""
+    subscription = _select(request.subscription_id, "body")
     end = services().gateway(_provider(subscription)).stop_renewals(subscription.subscription_id)
     ends_at = end or subscription.cancel_at or subscription.period_end
     return CancellationResponse(
-        subscription=_shown(subscription, ends_at),
+        subscription=_response(subscription, ends_at),
         words="No further renewal will be charged. Your credits and features stay until the end of the period.",
     )
 
 
 @app.delete(
     "/subscription/cancellation",
-    summary="Let renewals go on",
+    summary="Resume renewals",
     tags=["Subscription"],
     responses=documented_problems(CancellationResponse, 404, 502),
 )
 def resume(subscription_id: SubscriptionId = None) -> CancellationResponse:
-    """Before the period ends. Asking again changes nothing."""
-    subscription = _chosen(subscription_id, "query")
+    """Resume renewals before the period ends. Idempotent."""
+    subscription = _select(subscription_id, "query")
     services().gateway(_provider(subscription)).resume_renewals(subscription.subscription_id)
-    return CancellationResponse(subscription=_shown(subscription, None), words="The subscription renews again.")
+    return CancellationResponse(subscription=_response(subscription, None), words="The subscription renews again.")
 
 
 @app.post(
@@ -63,12 +63,12 @@ def resume(subscription_id: SubscriptionId = None) -> CancellationResponse:
     status_code=201,
     responses=documented_problems(PortalResponse, 404, 502, status=201),
 )
-def open_portal(asked: Annotated[PortalRequest, Body()] = ANY_PROVIDER) -> Response[PortalResponse]:
-    """For invoices and payment methods. The address is short-lived: send the customer there at once."""
+def open_portal(request: Annotated[PortalRequest, Body()] = ANY_PROVIDER) -> Response[PortalResponse]:
+    """Open the billing page for invoices and payment methods. The URL is short-lived: redirect at once."""
     known = [item for item in _subscriptions() if item.customer_id]
-    known = [item for item in known if asked.provider in {None, _provider(item)}]
+    known = [item for item in known if request.provider in {None, _provider(item)}]
     if not known:
-        raise NotFound("There is no subscription whose billing page could be opened.")
+        raise NotFound("This account has no subscription, so there is no billing page.")
     newest = max(known, key=lambda item: (item.status is not SubscriptionStatus.ENDED, item.at))
     ids = [item.subscription_id for item in known if item.customer_id == newest.customer_id]
     here = services()
@@ -78,17 +78,17 @@ def open_portal(asked: Annotated[PortalRequest, Body()] = ANY_PROVIDER) -> Respo
     return Response(201, "application/json", PortalResponse(url=url))
 
 
-def _chosen(subscription_id: str | None, part: str) -> Subscription:
-    """The subscription that is meant. Raises NotFound; Invalid where there are several."""
-    going = [item for item in _subscriptions() if item.status is not SubscriptionStatus.ENDED]
+def _select(subscription_id: str | None, part: str) -> Subscription:
+    """Return the subscription to change. Raise NotFound; raise InvalidRequest if there are several."""
+    active = [item for item in _subscriptions() if item.status is not SubscriptionStatus.ENDED]
     if subscription_id:
-        going = [item for item in going if item.subscription_id == subscription_id]
-    if not going:
-        raise NotFound("There is no such subscription that is going on.")
-    if len(going) > 1:
-        names = ", ".join(sorted(item.subscription_id for item in going))
-        raise InvalidRequest("subscription_id", f"There are several: name one of {names}.", part)
-    return going[0]
+        active = [item for item in active if item.subscription_id == subscription_id]
+    if not active:
+        raise NotFound("There is no such active subscription.")
+    if len(active) > 1:
+        names = ", ".join(sorted(item.subscription_id for item in active))
+        raise InvalidRequest("subscription_id", f"There are several. Name one of {names}.", part)
+    return active[0]
 
 
 def _subscriptions() -> Sequence[Subscription]:
@@ -101,10 +101,10 @@ def _provider(subscription: Subscription) -> str:
     return provider_of(subscription.subscription_id)
 
 
-def _shown(subscription: Subscription, cancel_at: datetime | None) -> SubscriptionResponse:
-    shown = SubscriptionResponse.of(subscription)
+def _response(subscription: Subscription, cancel_at: datetime | None) -> SubscriptionResponse:
+    response = SubscriptionResponse.of(subscription)
     renews_at = None if cancel_at else subscription.period_end
-    return shown.model_copy(update={"cancel_at": cancel_at, "renews_at": renews_at})
+    return response.model_copy(update={"cancel_at": cancel_at, "renews_at": renews_at})
 
 
 lambda_handler = lambda_handler_of(app)

@@ -1,6 +1,6 @@
-"""POST /orders: what is offered and accepted is written down, then the provider makes the page on which it is paid.
+"""POST /orders: store the order's terms, then create its checkout at the provider.
 
-POST /orders/{order_id}/consent-confirmation is for the mail service (IAM): the consent was confirmed by e-mail.
+POST /orders/{order_id}/consent-confirmation is for the mail service (IAM): it has confirmed the consent by e-mail.
 """
 
 from typing import Annotated
@@ -27,22 +27,22 @@ app = resolver()
     status_code=201,
     responses=documented_problems(OrderResponse, 502, status=201),
 )
-def order(asked: PlaceOrderRequest, idempotency_key: IdempotencyKey) -> Response[OrderResponse]:
-    """Makes the order and its checkout. Send the customer to `checkout_url`; the credits come with the payment."""
+def order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) -> Response[OrderResponse]:
+    """Create an order and its checkout. Redirect the customer to `checkout_url`. The payment grants the credits."""
     here, now = services(), services().now()
-    consent = Consent(given_at=now, **asked.consent.model_dump()) if asked.consent else None
-    made = place_order(
+    consent = Consent(given_at=now, **request.consent.model_dump()) if request.consent else None
+    placed = place_order(
         OrderRequest(
             account_id=caller(app).account_id,
-            provider=asked.provider,
-            product_id=asked.product_id,
-            currency=asked.currency,
-            country=asked.country,
-            is_business=asked.is_business,
-            policy_version=asked.policy_version,
+            provider=request.provider,
+            product_id=request.product_id,
+            currency=request.currency,
+            country=request.country,
+            is_business=request.is_business,
+            policy_version=request.policy_version,
             consent=consent,
             key=idempotency_key,
-            fingerprint=asked.fingerprint(),
+            fingerprint=request.fingerprint(),
         ),
         here.store,
         here.catalogue,
@@ -52,20 +52,20 @@ def order(asked: PlaceOrderRequest, idempotency_key: IdempotencyKey) -> Response
         cancel_url=here.config.cancel_url,
         now=now,
     )
-    return Response(201, "application/json", OrderResponse.of(made))
+    return Response(201, "application/json", OrderResponse.of(placed))
 
 
 @app.post(
     "/orders/<order_id>/consent-confirmation",
-    summary="The consent was confirmed by e-mail",
+    summary="Record that the consent was confirmed by e-mail",
     tags=["Orders"],
     responses=documented_problems(ConsentResponse, 404, 409),
 )
 def confirm(
-    order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)], asked: ConsentConfirmationRequest
+    order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)], request: ConsentConfirmationRequest
 ) -> ConsentResponse:
-    """With request and acknowledgement it ends the right to withdraw for credits that are used."""
-    confirmed = confirm_consent(OrderId(order_id), asked.confirmation_id, services().store)
+    """Record the confirmation. With it the consent is complete: the right to withdraw ends for used credits."""
+    confirmed = confirm_consent(OrderId(order_id), request.confirmation_id, services().store)
     return ConsentResponse(order_id=order_id, is_complete=bool(confirmed.consent and confirmed.consent.is_complete))
 
 

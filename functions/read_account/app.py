@@ -1,4 +1,4 @@
-"""GET /account, /account/statement, /purchases: what a customer has, how it came about, and what could be refunded."""
+"""GET /account, /account/statement, /purchases: a customer's credits, their history, and what can be refunded."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ app = resolver()
     responses=documented_problems(AccountResponse),
 )
 def account() -> AccountResponse:
-    """Of the customer whose token it is. Who never bought anything has an empty account."""
+    """Return the caller's account. A customer without purchases has an empty account."""
     here, account_id = services(), caller(app).account_id
     stored = here.store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
     return AccountResponse.of(
@@ -42,8 +42,8 @@ def account() -> AccountResponse:
     tags=["Account"],
     responses=documented_problems(
         StatementPage,
-        headers={"next-page": "Of CSV: `after` for the next page; without it, this was the last."},
-        other={"text/csv": {"schema": {"type": "string", "description": "A line for each entry, below their names."}}},
+        headers={"next-page": "CSV only: send it as `after` to get the next page. Absent: this was the last page."},
+        other={"text/csv": {"schema": {"type": "string", "description": "A header line, then a line for each entry."}}},
     ),
 )
 def statement(
@@ -51,38 +51,38 @@ def statement(
     after: PageCursor = None,
     format: Annotated[Literal["json", "csv"], Query(description="csv: for a spreadsheet.")] = "json",  # noqa: A002
 ) -> Response[Any]:
-    """Each with its cause and the balance after it. As CSV the next page is named by the header `next-page`."""
+    """Return entries with their cause and the balance after each. For CSV, the header `next-page` has the cursor."""
     account_id = caller(app).account_id
     listing = Listing(account_id, "statement")
     start, balance = listing.opened(after)
     stored, page = services().store.statement_page(account_id, limit, start)
     if start is None:
         balance = stored.balance if stored else 0
-    shown = []
+    responses = []
     for entry in page.items:
-        shown.append(EntryResponse.of(entry, balance))
+        responses.append(EntryResponse.of(entry, balance))
         balance -= entry.credits
     following = listing.close(page.next, balance)
     if format == "csv":
         headers = {"next-page": following} if following else {}
-        return Response(200, "text/csv; charset=utf-8", _as_csv(shown), headers)
-    return Response(200, "application/json", StatementPage(entries=shown, next=following).model_dump_json())
+        return Response(200, "text/csv; charset=utf-8", _as_csv(responses), headers)
+    return Response(200, "application/json", StatementPage(entries=responses, next=following).model_dump_json())
 
 
 @app.get(
     "/purchases",
-    summary="Payments, and whether each could be refunded now",
+    summary="Payments, and whether each can be refunded now",
     tags=["Account"],
     responses=documented_problems(PurchasePage),
 )
 def purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
-    """Newest first. Each says what a request would be answered now, under the reason that fits it best, and why."""
+    """Return purchases, newest first, each with the decision that a request would get now for its best reason."""
     here, account_id = services(), caller(app).account_id
     listing = Listing(account_id, "purchases", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+")
     start, _ = listing.opened(after)
     found, following = preview_all(account_id, here.store, here.policy, limit=limit, after=start, now=here.now())
-    shown = [PurchaseResponse.of(purchase, reason, decision) for purchase, reason, decision in found]
-    return PurchasePage(purchases=shown, next=listing.close(following))
+    responses = [PurchaseResponse.of(purchase, reason, decision) for purchase, reason, decision in found]
+    return PurchasePage(purchases=responses, next=listing.close(following))
 
 
 def _as_csv(entries: list[EntryResponse]) -> str:

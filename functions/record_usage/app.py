@@ -1,6 +1,6 @@
-"""POST /usage, POST /usage/{run_id}/failure: the tagging service draws credits for a run; a run that failed is free.
+"""POST /usage, POST /usage/{run_id}/failure: draw credits for a run; return the credits of a failed run.
 
-For the tagging service alone (IAM): its role may name any account.
+For the tagging service only (IAM): its role may name any account.
 """
 
 from typing import Annotated
@@ -19,33 +19,33 @@ RunId = Annotated[str, DECODED, Path(min_length=1, max_length=200, description="
 
 
 @app.post("/usage", summary="Draw credits for a run", tags=["Usage"], responses=documented_problems(RunResponse, 402))
-def draw(asked: DrawRequest) -> RunResponse:
-    """Whole or not at all. The same run again draws nothing, and is answered as before."""
+def draw(request: DrawRequest) -> RunResponse:
+    """Draw all credits of the run or none. Repeating the request draws nothing more and gets the same response."""
     here = services()
     run = draw_credits(
-        AccountId(asked.account_id),
-        asked.run_id,
-        asked.credits,
+        AccountId(request.account_id),
+        request.run_id,
+        request.credits,
         here.store,
         now=here.now(),
         is_debt_withheld=here.config.is_debt_withheld,
     )
-    return _shown(run)
+    return _response(run)
 
 
 @app.post(
     "/usage/<run_id>/failure",
-    summary="Give a failed run's credits back",
+    summary="Return the credits of a failed run",
     tags=["Usage"],
     responses=documented_problems(RunResponse, 404),
 )
-def fail(run_id: RunId, asked: RunFailureRequest) -> RunResponse:
-    """To the lots that they came from, once."""
+def fail(run_id: RunId, request: RunFailureRequest) -> RunResponse:
+    """Return the credits, once, to the lots that they were drawn from."""
     here = services()
-    return _shown(fail_run(AccountId(asked.account_id), run_id, here.store, now=here.now(), error=asked.error))
+    return _response(fail_run(AccountId(request.account_id), run_id, here.store, now=here.now(), error=request.error))
 
 
-def _shown(run: Run) -> RunResponse:
+def _response(run: Run) -> RunResponse:
     return RunResponse(run_id=run.run_id, credits=sum(run.drawn.values()), at=run.at, failed_at=run.failed_at)
 
 

@@ -35,22 +35,22 @@ app = resolver()
 
 @app.post(
     "/refund-requests",
-    summary="Ask for money back",
+    summary="Request a refund",
     tags=["Refunds"],
     status_code=201,
     responses=documented_problems(CaseResponse, 404, 409, status=201, headers={"location": "The case."}),
 )
-def ask(asked: RefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
-    """Opens a case. What is clear is decided at once; there is one open case for each purchase and reason."""
+def request_refund(request: RefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
+    """Open a case. A clear case is decided at once. There is one open case for each purchase and reason."""
     here, who = services(), caller(app)
-    wanted = refund_claim(asked, who.account_id, idempotency_key, opened_by=who.account_id, email=who.email)
-    case = open_case(wanted, here.store, here.policy, now=here.now())
+    claim = refund_claim(request, who.account_id, idempotency_key, opened_by=who.account_id, email=who.email)
+    case = open_case(claim, here.store, here.policy, now=here.now())
     return Response(201, "application/json", CaseResponse.of(case), {"location": f"/refund-requests/{case.case_id}"})
 
 
-@app.get("/refund-requests", summary="One's cases", tags=["Refunds"], responses=documented_problems(CasePage))
+@app.get("/refund-requests", summary="The caller's cases", tags=["Refunds"], responses=documented_problems(CasePage))
 def cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
-    """Withdrawals included."""
+    """Return the caller's cases, withdrawals included."""
     account_id = caller(app).account_id
     listing = Listing(account_id, "refund cases")
     start, _ = listing.opened(after)
@@ -63,7 +63,7 @@ def cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
     "/refund-requests/<case_id>", summary="One case", tags=["Refunds"], responses=documented_problems(CaseResponse, 404)
 )
 def case(case_id: CaseId) -> CaseResponse:
-    """What was decided and why, and what became of it."""
+    """Return a case: the decision, its reasons and its result."""
     return CaseResponse.of(read_case(caller(app).account_id, case_id, services().store))
 
 
@@ -74,11 +74,11 @@ def case(case_id: CaseId) -> CaseResponse:
     status_code=201,
     responses=documented_problems(UploadResponse, 404, 409, status=201),
 )
-def upload_evidence(case_id: CaseId, asked: EvidenceRequest) -> Response[UploadResponse]:
-    """Answers where one file of at most 10 MB may be uploaded within the next minutes, by a form POST."""
+def upload_evidence(case_id: CaseId, request: EvidenceRequest) -> Response[UploadResponse]:
+    """Return a form that uploads one file of at most 10 MB within the next ten minutes."""
     here, account_id = services(), caller(app).account_id
-    upload = evidence.upload(here, case_id, asked.content_type)
-    add_evidence(account_id, case_id, upload.evidence_id, evidence.MOST_FILES, here.store)
+    upload = evidence.upload(here, case_id, request.content_type)
+    add_evidence(account_id, case_id, upload.evidence_id, evidence.MAX_FILES, here.store)
     return Response(201, "application/json", upload)
 
 
@@ -89,16 +89,16 @@ def upload_evidence(case_id: CaseId, asked: EvidenceRequest) -> Response[UploadR
     status_code=201,
     responses=documented_problems(WithdrawalReceipt, 404, status=201, headers={"location": "The receipt."}),
 )
-def declare(asked: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Response[WithdrawalReceipt]:
-    """The first of two steps. Nothing happens until it is confirmed; the answer says what would be decided now."""
+def declare(request: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Response[WithdrawalReceipt]:
+    """Declare a withdrawal: the first of two steps. The response previews the decision; confirm to carry it out."""
     here, account_id = services(), caller(app).account_id
     declared = RefundClaim(
         account_id=account_id,
-        payment_id=PaymentId(asked.purchase_id),
+        payment_id=PaymentId(request.purchase_id),
         reason=RefundReason.WITHDRAWAL,
         told=SubmittedEvidence(),
         key=idempotency_key,
-        fingerprint=asked.fingerprint(),
+        fingerprint=request.fingerprint(),
         opened_by=account_id,
         is_declaration=True,
         route="withdrawals",
@@ -106,7 +106,7 @@ def declare(asked: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Respon
     try:
         opened = open_case(declared, here.store, here.policy, now=here.now())
     except CaseAlreadyOpen as conflict:
-        opened = read_case(account_id, conflict.case_id, here.store)  # declared before: that one stands
+        opened = read_case(account_id, conflict.case_id, here.store)  # it was declared before
     return Response(201, "application/json", _receipt(opened), {"location": f"/withdrawals/{opened.case_id}"})
 
 
@@ -117,19 +117,19 @@ def declare(asked: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Respon
     responses=documented_problems(WithdrawalReceipt, 404),
 )
 def confirm(case_id: CaseId) -> WithdrawalReceipt:
-    """The second step. The answer is the receipt: what was declared, and when. Asked again, it is the same."""
+    """Confirm a withdrawal: the second step. The response is the receipt. Idempotent."""
     here = services()
     return _receipt(confirm_withdrawal(caller(app).account_id, case_id, here.store, here.policy, now=here.now()))
 
 
 @app.get(
     "/withdrawals/<case_id>",
-    summary="The receipt again",
+    summary="The receipt of a withdrawal",
     tags=["Withdrawals"],
     responses=documented_problems(WithdrawalReceipt, 404),
 )
 def receipt(case_id: CaseId) -> WithdrawalReceipt:
-    """As often as it is asked for."""
+    """Return the receipt of a withdrawal."""
     found = read_case(caller(app).account_id, case_id, services().store)
     if found.reason is not RefundReason.WITHDRAWAL:
         raise NotFound(f"There is no withdrawal {case_id}.")

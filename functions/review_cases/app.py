@@ -1,4 +1,4 @@
-"""What goes to a person is decided by one. For the support group alone; every act keeps its actor's name.
+"""The review queue, decisions and holds. For the support group only; every action is recorded with its actor.
 
 GET, POST /support/refund-cases · GET /support/refund-cases/{case_id} · POST /support/refund-cases/{case_id}/decision
 POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_id}/holds/{hold_id}
@@ -48,7 +48,7 @@ Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reaso
     responses=documented_problems(ReviewQueuePage),
 )
 def queue(limit: PageSize = 50, after: PageCursor = None) -> ReviewQueuePage:
-    """Those that a person is to decide."""
+    """Return the cases that a person has to decide."""
     support(app)
     listing = Listing("support", "review queue")
     start, _ = listing.opened(after)
@@ -64,18 +64,18 @@ def queue(limit: PageSize = 50, after: PageCursor = None) -> ReviewQueuePage:
     status_code=201,
     responses=documented_problems(CaseResponse, 404, 409, status=201, headers={"location": "The case."}),
 )
-def open_for_customer(asked: SupportRefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
-    """From what was written by e-mail: the same rules, the same record."""
+def open_for_customer(request: SupportRefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
+    """Open a case for a request received by e-mail. The same rules and the same record apply."""
     here, person = services(), support(app)
-    wanted = refund_claim(
-        asked,
-        AccountId(asked.account_id),
+    claim = refund_claim(
+        request,
+        AccountId(request.account_id),
         idempotency_key,
         opened_by=f"support:{person.account_id}",
         email=None,
         route="support/refund-cases",
     )
-    case = open_case(wanted, here.store, here.policy, now=here.now())
+    case = open_case(claim, here.store, here.policy, now=here.now())
     return Response(
         201, "application/json", CaseResponse.of(case), {"location": f"/support/refund-cases/{case.case_id}"}
     )
@@ -83,12 +83,12 @@ def open_for_customer(asked: SupportRefundRequest, idempotency_key: IdempotencyK
 
 @app.get(
     "/support/refund-cases/<case_id>",
-    summary="One case, with all that a decision needs",
+    summary="A case with everything needed to decide it",
     tags=["Support"],
     responses=documented_problems(SupportCaseResponse, 404),
 )
 def case(case_id: CaseId) -> SupportCaseResponse:
-    """Purchase, facts, usage since, evidence, what the policy says and why."""
+    """Return the case, its purchase, facts, usage, evidence, and the policy's recommendation with its explanation."""
     support(app)
     return support_case(case_id, services())
 
@@ -99,23 +99,23 @@ def case(case_id: CaseId) -> SupportCaseResponse:
     tags=["Support"],
     responses=documented_problems(SupportCaseResponse, 404, 409),
 )
-def decide(case_id: CaseId, asked: DecisionRequest, idempotency_key: OptionalKey = None) -> SupportCaseResponse:
-    """Approve in full or in part, replace by credits, or decline with a reason. A second click changes nothing.
+def decide(case_id: CaseId, request: DecisionRequest, idempotency_key: OptionalKey = None) -> SupportCaseResponse:
+    """Approve in full or in part, replace with credits, or decline with a reason. Idempotent.
 
-    With an Idempotency-Key not even when the refund has failed and the case is in review again.
+    With an Idempotency-Key this holds even if the refund has failed since and the case is in review again.
     """
     here, person = services(), support(app)
-    asked.check()
-    verdict = ReviewDecision(
-        outcome=DecisionOutcome(asked.outcome),
-        words=tuple(asked.words),
-        clause=asked.clause,
-        money_minor=asked.money_minor or 0,
-        credits=asked.credits or 0,
-        takes_credits=asked.takes_credits,
-        ends_subscription=asked.ends_subscription,
+    request.check()
+    decision = ReviewDecision(
+        outcome=DecisionOutcome(request.outcome),
+        words=tuple(request.words),
+        clause=request.clause,
+        money_minor=request.money_minor or 0,
+        credits=request.credits or 0,
+        takes_credits=request.takes_credits,
+        ends_subscription=request.ends_subscription,
     )
-    decide_case(case_id, verdict, person.account_id, here.store, here.policy, now=here.now(), key=idempotency_key)
+    decide_case(case_id, decision, person.account_id, here.store, here.policy, now=here.now(), key=idempotency_key)
     return support_case(case_id, here)
 
 
@@ -125,13 +125,13 @@ def decide(case_id: CaseId, asked: DecisionRequest, idempotency_key: OptionalKey
     tags=["Support"],
     responses=documented_problems(HoldChangeResponse, 404),
 )
-def hold(account_id: AccountPath, asked: HoldRequest) -> HoldChangeResponse:
-    """Until this hold is lifted. Laying it again changes nothing."""
+def hold(account_id: AccountPath, request: HoldRequest) -> HoldChangeResponse:
+    """Suspend the account until this hold is lifted. Idempotent."""
     here, person = services(), support(app)
     changed = place_hold(
-        asked.hold_id, AccountId(account_id), person.account_id, here.store, why=asked.why, now=here.now()
+        request.hold_id, AccountId(account_id), person.account_id, here.store, why=request.why, now=here.now()
     )
-    return HoldChangeResponse(hold_id=asked.hold_id, changed=changed)
+    return HoldChangeResponse(hold_id=request.hold_id, changed=changed)
 
 
 @app.delete(
@@ -141,7 +141,7 @@ def hold(account_id: AccountPath, asked: HoldRequest) -> HoldChangeResponse:
     responses=documented_problems(HoldChangeResponse),
 )
 def lift(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChangeResponse:
-    """That one and no other. Later news of the same dispute don't hold again."""
+    """Lift this hold only. Later events of the same dispute do not place it again. Idempotent."""
     here, person = services(), support(app)
     changed = lift_hold(hold_id, AccountId(account_id), person.account_id, here.store, why=why, now=here.now())
     return HoldChangeResponse(hold_id=hold_id, changed=changed)

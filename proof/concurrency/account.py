@@ -558,8 +558,8 @@ def _issue(account: Account, call: Issue, answer: Answer | None) -> Iterator[Acc
         freed = account.hears([case.payment_id], [given_up])
         yield freed.files(replace(case, state="in_review")) if case.state == "approved" else freed
     if "gone" in words:
-        returns_old_item = any(refund.tag == call.tag for refund in purchase.all_of(RefundChanged))
-        if returns_old_item or is_given_up or call.tag in account.sent:
+        is_sent = any(refund.tag == call.tag for refund in purchase.all_of(RefundChanged))
+        if is_sent or is_given_up or call.tag in account.sent:
             followed, _ = _follow(account, Follow(payment_id=case.payment_id, now=call.now))
             yield from {account, followed}
 

@@ -167,5 +167,5 @@ def _by_kind(scene: Scene, chance: random.Random) -> Iterator[Forgery]:
 
 def _quoted(answer: Answer, scene: Scene) -> str:
     """What is refused is not told back."""
-    returns_old_item = answer.status >= 400 and (scene.told.event_id in answer.text or "@" in answer.text)
-    return f"the answer quotes the body: {answer.text[:200]}" if returns_old_item else ""
+    is_quoted = answer.status >= 400 and (scene.told.event_id in answer.text or "@" in answer.text)
+    return f"the answer quotes the body: {answer.text[:200]}" if is_quoted else ""

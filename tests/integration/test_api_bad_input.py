@@ -90,7 +90,7 @@ def wrongs(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "surprise", {**body, "surprise": 1}
 
 
-def returns_old_item(told: ApiResponse, field: str) -> bool:
+def is_named(told: ApiResponse, field: str) -> bool:
     """Refused, as a problem that names the field; or the field was right after all, and nothing but that was asked."""
     if told.status == 422:
         return any(named == f"body.{field}" or named.startswith(f"body.{field}.") for named in told.fields)
@@ -103,7 +103,7 @@ def test_every_field_that_is_wrong_is_named(world: World, path: str) -> None:
     for field, content in wrongs(BODIES[path]):
         before = world.table()
         told = send(world, path, json.dumps(content).encode())
-        assert returns_old_item(told, field), (path, content, told.status, told.text)
+        assert is_named(told, field), (path, content, told.status, told.text)
         if told.status >= 400:
             assert world.table() == before, (path, content)
 

@@ -11,12 +11,12 @@ from ledger.runtime import runtime
 
 
 class Forbidden(BillingError):
-    """The token is genuine, but its holder may not do this."""
+    """The token is valid, but its holder is not allowed to do this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, by the token that API Gateway has verified. No request names another account."""
+    """The caller, from the token that API Gateway has verified. No customer's request names another account."""
 
     account_id: AccountId
     email: str | None
@@ -24,25 +24,25 @@ class Caller:
 
 
 def caller(app: APIGatewayHttpResolver) -> Caller:
-    """Who asks. Raises Forbidden if the token names nobody."""
+    """Return the caller. Raise Forbidden if the token has no usable subject."""
     authorizer = app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {}
     claims = (authorizer.get("jwt") or {}).get("claims") or {}
     subject = claims.get("sub")
-    if not is_text(subject) or len(subject) > 200:  # such a one could order and pay, but no payment could be booked
+    if not is_text(subject) or len(subject) > 200:  # too long for a key: a payment could not be booked
         raise Forbidden("The token has no subject.")
     return Caller(AccountId(subject), claims.get("email") or None, _listed(claims.get(runtime().config.groups_claim)))
 
 
 def support(app: APIGatewayHttpResolver) -> Caller:
-    """A person of support. Raises Forbidden."""
+    """Return the caller if it is support staff. Raise Forbidden otherwise."""
     person = caller(app)
     if runtime().config.support_group not in person.groups:
-        raise Forbidden("This is for support.")
+        raise Forbidden("This route is for support staff.")
     return person
 
 
 def _listed(claim: object) -> frozenset[str]:
-    """A claim that holds several texts: API Gateway hands a list on as `[a b]`."""
+    """Return the values of a claim that is a list. API Gateway passes a list on as the text `[a b]`."""
     if isinstance(claim, list):
         return frozenset(map(str, claim))
     return frozenset(str(claim or "").strip("[]").replace(",", " ").split())

@@ -6,7 +6,6 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from ledger.api.auth import Forbidden
-from ledger.api.gateway_event import UnreadableBody
 from ledger.api.responses.problems import FieldProblem, Problem
 from ledger.domain.errors import (
     AccountSuspended,
@@ -15,6 +14,7 @@ from ledger.domain.errors import (
     ConfigurationError,
     IdempotencyKeyReused,
     InsufficientCredits,
+    InvalidBody,
     InvalidRequest,
     NotFound,
     ProviderRefused,
@@ -28,7 +28,7 @@ _RETRY_AFTER_S = "5"
 
 
 def problem(status: int, name: str, detail: str, **more: Any) -> Response[Any]:
-    """A problem document (RFC 9457)."""
+    """Return a problem document (RFC 9457). A 503 carries `retry-after`."""
     document = Problem(
         type=f"urn:imagetagger:problem:{name}", title=HTTPStatus(status).phrase, status=status, detail=detail, **more
     )
@@ -41,8 +41,8 @@ def problem(status: int, name: str, detail: str, **more: Any) -> Response[Any]:
     )
 
 
-def _problem_of(error: BillingError) -> Response[Any]:
-    """The one table from errors to HTTP."""
+def problem_of(error: BillingError) -> Response[Any]:
+    """Map an error to its problem document. Raise it again if it is not the caller's concern."""
     match error:
         case InsufficientCredits():
             return problem(402, "insufficient-credits", str(error), missing=error.missing)
@@ -56,8 +56,8 @@ def _problem_of(error: BillingError) -> Response[Any]:
             return problem(422, "idempotency-key-reused", str(error))
         case CaseAlreadyOpen():
             return problem(409, "case-open", str(error), case_id=error.case_id)
-        case UnreadableBody():
-            return problem(error.status, error.name, str(error))
+        case InvalidBody():
+            return problem(error.status, error.code, str(error))
         case InvalidRequest():
             found = [FieldProblem(field=error.field, message=str(error))]
             return problem(422, "invalid-request", f"{error.field}: {error}", errors=found)
@@ -66,9 +66,9 @@ def _problem_of(error: BillingError) -> Response[Any]:
         case ProviderRefused():
             return problem(502, "provider-refused", f"The payment provider refused: {error}")
         case ProviderUnavailable():
-            return problem(503, "provider-unavailable", "The payment provider did not answer. Ask again.")
+            return problem(503, "provider-unavailable", "The payment provider did not respond. Retry the request.")
         case StoreUnavailable():
-            return problem(503, "unavailable", "The ledger did not answer. Ask the same again: it is done once.")
+            return problem(503, "unavailable", "The ledger did not respond. Send the same again: it is done once.")
         case ConfigurationError():
             raise error
     raise error

@@ -1,4 +1,4 @@
-"""Screenshots and the like: uploaded by the customer straight to S3, by a form that S3 checks."""
+"""Evidence files: uploaded by the customer directly to S3, with a form whose limits S3 enforces."""
 
 import secrets
 from datetime import timedelta
@@ -8,10 +8,10 @@ from ledger.domain.errors import ConfigurationError
 from ledger.domain.refund_cases import RefundCase
 from ledger.runtime import Runtime
 
-MOST_FILES = 10
+MAX_FILES = 10
 MAX_BYTES = 10 * 1024 * 1024
-_GOOD_FOR = timedelta(minutes=10)
-_ENDINGS = {
+_VALID_FOR = timedelta(minutes=10)
+_EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
     "image/webp": "webp",
@@ -21,27 +21,27 @@ _ENDINGS = {
 
 
 def upload(services: Runtime, case_id: str, content_type: str) -> UploadResponse:
-    """A form with which one file of this type and of at most 10 MB may be uploaded for this case."""
-    name = f"{secrets.token_hex(8)}.{_ENDINGS[content_type]}"
+    """Return a form that uploads one file of this type, of at most 10 MB, for this case."""
+    name = f"{secrets.token_hex(8)}.{_EXTENSIONS[content_type]}"
     conditions = [{"Content-Type": content_type}, ["content-length-range", 1, MAX_BYTES]]
     form = services.client("s3").generate_presigned_post(
         Bucket=_bucket(services),
         Key=_key(case_id, name),
         Fields={"Content-Type": content_type},
         Conditions=conditions,
-        ExpiresIn=int(_GOOD_FOR.total_seconds()),
+        ExpiresIn=int(_VALID_FOR.total_seconds()),
     )
     return UploadResponse(
         evidence_id=name,
         url=form["url"],
         fields=form["fields"],
-        expires_at=services.now() + _GOOD_FOR,
+        expires_at=services.now() + _VALID_FOR,
         max_bytes=MAX_BYTES,
     )
 
 
-def addresses(services: Runtime, case: RefundCase) -> list[str]:
-    """Short-lived addresses of a case's files, for support. A file that was never uploaded answers 404 there."""
+def download_urls(services: Runtime, case: RefundCase) -> list[str]:
+    """Return short-lived URLs of a case's files, for support. A file that was never uploaded gives 404 there."""
     if not case.evidence:
         return []
     client, bucket = services.client("s3"), _bucket(services)
@@ -53,7 +53,7 @@ def addresses(services: Runtime, case: RefundCase) -> list[str]:
                 "Key": _key(case.case_id, name),
                 "ResponseContentDisposition": f'attachment; filename="{name}"',
             },
-            ExpiresIn=int(_GOOD_FOR.total_seconds()),
+            ExpiresIn=int(_VALID_FOR.total_seconds()),
         )
         for name in case.evidence
     ]

@@ -1,10 +1,10 @@
-"""HTTP, once for every function of the API: who asks, what is refused and how, and one log line for each request.
+"""HTTP for every function of the API: validation, problem documents, and one log line for each request.
 
-a body that is too large               413        a field that is wrong, unknown or missing       422, naming it
-a body that is not JSON                415, 422   what nobody foresaw, or a wrong deployment      500, and an alarm
-not this account's, or not there       404        not as things stand (ended, decided, open)      409
-too few credits                        402        suspended, or not of the support group          403
-a provider refused                     502        a provider or the table did not answer          503, ask again
+body too large                         413        a field is wrong, unknown or missing            422, names the field
+body is not JSON                       415, 422   unexpected error, or wrong configuration        500, and an alarm
+not found, or of another account       404        conflict with the current state                 409
+too few credits                        402        suspended, or not in the support group          403
+a provider refused                     502        a provider or the table did not respond         503, retry
 """
 
 import traceback
@@ -17,12 +17,12 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
 
-from ledger.api.errors import PROBLEM_JSON, _problem_of, problem
-from ledger.api.gateway_event import UnreadableBody, normalized, read_object, shortened
+from ledger.api.errors import PROBLEM_JSON, problem, problem_of
+from ledger.api.gateway_event import normalized, read_object, shortened
 from ledger.api.responses.model import ResponseModel
 from ledger.api.responses.problems import FieldProblem, Problem
 from ledger.api.validation_messages import NO_SUCH_FIELD, message_for
-from ledger.domain.errors import BillingError, InvalidRequest
+from ledger.domain.errors import BillingError, InvalidBody, InvalidRequest
 from ledger.runtime import Runtime, runtime
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -35,64 +35,64 @@ def documented_problems(
     headers: Mapping[str, str] | None = None,
     other: Mapping[str, Any] | None = None,
 ) -> dict[int, Any]:
-    """What a route answers, for its description: this, or one of these problem documents.
+    """Return a route's responses for its OpenAPI description: the success, and the problem documents.
 
-    `headers` are those of the answer, each with what it says; `other` are other forms of it, by media type.
+    `headers` are the success response's headers with their descriptions. `other` are its other media types.
     """
     content = {"application/json": {"model": model}, **(other or {})}
-    told: dict[int, Any] = {status: {"description": HTTPStatus(status).phrase, "content": content}}
+    documented: dict[int, Any] = {status: {"description": HTTPStatus(status).phrase, "content": content}}
     if headers:
-        told[status]["headers"] = {
-            name: {"description": words, "schema": {"type": "string"}} for name, words in headers.items()
+        documented[status]["headers"] = {
+            name: {"description": description, "schema": {"type": "string"}} for name, description in headers.items()
         }
     for problem_status in sorted({*problems, 403, 413, 415, 422, 500, 503}):
         content = {PROBLEM_JSON: {"model": Problem}}
-        told[problem_status] = {"description": HTTPStatus(problem_status).phrase, "content": content}
-    return told
+        documented[problem_status] = {"description": HTTPStatus(problem_status).phrase, "content": content}
+    return documented
 
 
 def resolver() -> APIGatewayHttpResolver:
-    """Routes whose requests and answers are checked by their types, with every refusal as a problem document."""
-    # An answer that is not what its type promises is our mistake: a 500, not the caller's 422.
+    """Return a resolver that validates requests and responses by their types, and reports problem documents."""
+    # A response that does not match its type is our fault: 500, not the caller's 422.
     app = APIGatewayHttpResolver(
         enable_validation=True, response_validation_error_http_code=500, json_body_deserializer=read_object
     )
-    app.use(middlewares=[_refuse_what_is_unknown])
+    app.use(middlewares=[_reject_unknown_input])
 
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(ResponseValidationError)(_invalid_response)
-    app.exception_handler(BillingError)(_problem_of)
+    app.exception_handler(BillingError)(problem_of)
     app.not_found(_no_route)
     return app
 
 
 def lambda_handler_of(app: APIGatewayHttpResolver) -> Handler:
-    """The function's entry point."""
+    """Return the function's entry point."""
 
     def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-        """Answer one request. One log line, whatever the outcome; what nobody foresaw is a 500 and an alarm."""
+        """Handle one request. Write one log line; an unexpected error is a 500 and raises an alarm."""
         services = runtime()
         try:
-            answer = app.resolve(normalized(event), context)  # type: ignore[arg-type]
-        except (UnreadableBody, InvalidRequest) as error:
-            answer = _gateway_response(_problem_of(error))
-        except Exception as error:  # noqa: BLE001 - logged below, without what it may quote
-            services.logger.error("unforeseen", extra={"route": event.get("routeKey"), **_error_location(error)})
+            response = app.resolve(normalized(event), context)  # type: ignore[arg-type]
+        except (InvalidBody, InvalidRequest) as error:
+            response = _gateway_response(problem_of(error))
+        except Exception as error:  # noqa: BLE001 - logged below, without its message, which may quote the request
+            services.logger.error("unexpected error", extra={"route": event.get("routeKey"), **_error_location(error)})
             services.metrics.add_metric("UnforeseenErrors", "Count", 1)
-            answer = _gateway_response(
-                problem(500, "unforeseen", "This is our mistake. Nothing was done by half; ask again.")
+            response = _gateway_response(
+                problem(500, "unforeseen", "An unexpected error occurred. Nothing was half done. Retry the request.")
             )
         finally:
             services.publish_metrics()
-        answer["headers"] = {"cache-control": "no-store", "x-content-type-options": "nosniff", **answer["headers"]}
-        services.logger.info("answered", extra={"route": event.get("routeKey"), "status": answer["statusCode"]})
-        return answer
+        response["headers"] = {"cache-control": "no-store", "x-content-type-options": "nosniff", **response["headers"]}
+        services.logger.info("answered", extra={"route": event.get("routeKey"), "status": response["statusCode"]})
+        return response
 
     return lambda_handler
 
 
 def services() -> Runtime:
-    """What the function works with."""
+    """Return the process's runtime."""
     return runtime()
 
 
@@ -110,16 +110,16 @@ def _invalid_response(error: ResponseValidationError) -> Response[Any]:
 
 
 def _no_route(_: NotFoundError) -> Response[Any]:
-    return problem(404, "no-such-route", "There is no such route: /openapi.json describes those that there are.")
+    return problem(404, "no-such-route", "There is no such route. /openapi.json describes all routes.")
 
 
-def _refuse_what_is_unknown(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-    """A query parameter, or a body, that the route does not know is a mistake, and is told as one."""
+def _reject_unknown_input(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    """Reject query parameters and body fields that the route does not define: 422, naming each."""
     wanted, event = app.context["_route"].dependant, app.current_event
     known = {parameter.alias for parameter in wanted.query_params}
     parameters = sorted(event.query_string_parameters.keys() - known)
-    there_is = f"there are {', '.join(sorted(known))}" if known else "there are none"
-    found = [(f"query.{name}", f"There is no such parameter: {there_is}.") for name in parameters]
+    allowed = f"The parameters are {', '.join(sorted(known))}" if known else "This route has no parameters"
+    found = [(f"query.{name}", f"There is no such parameter. {allowed}.") for name in parameters]
     if not wanted.body_params:
         found += [(f"body.{name}", NO_SUCH_FIELD) for name in event.json_body or ()]
     if found:
@@ -129,11 +129,17 @@ def _refuse_what_is_unknown(app: APIGatewayHttpResolver, next_middleware: NextMi
 
 
 def _error_location(error: BaseException) -> dict[str, Any]:
-    """What an error is and where it was raised. A message of others may quote what was sent: only ours are told."""
-    told = {"error": type(error).__name__, "because": [type(cause).__name__ for cause in _causes(error)]}
+    """Return the error's type, causes and stack for the log.
+
+    A third-party message may quote the request, so only the messages of our own errors are included.
+    """
     frames = traceback.extract_tb(error.__traceback__)
-    told["at"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]]
-    return told | {"detail": str(error)} if isinstance(error, BillingError) else told
+    location = {
+        "error": type(error).__name__,
+        "because": [type(cause).__name__ for cause in _causes(error)],
+        "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
+    }
+    return location | {"detail": str(error)} if isinstance(error, BillingError) else location
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

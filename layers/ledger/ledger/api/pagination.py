@@ -1,6 +1,6 @@
-"""Where a page ends, as one text that a client hands back. What it says is checked, not believed.
+"""Page cursors: where a page ends, as one opaque text that the client sends back.
 
-It is of one listing of one account: another's is refused, and so is one that was made up in a way that no page ends.
+A cursor belongs to one listing of one account. A cursor of another listing, or one that no page ends with, is rejected.
 """
 
 import base64
@@ -11,43 +11,45 @@ from dataclasses import dataclass
 
 from ledger.domain.errors import InvalidRequest
 
-_LONGEST = 1000  # of a name, in bytes: less than DynamoDB takes
-_MOST = 10**15  # of a number: more credits than there will ever be
+_MAX_NAME_BYTES = 1000  # below the limit of a sort key in DynamoDB
+_MAX_NUMBER = 10**15  # above any balance
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What is paged through: the account that it belongs to, its name, and the pattern of a position in it."""
+    """A listing: its owner, its name, and the pattern of a position in it."""
 
     owner: str
     name: str
     pattern: str = "(?s:.+)"
 
     def close(self, name: str | None, number: int = 0) -> str | None:
-        """A page's end: the name of its last item, and a number that goes with it. None: it was the last page."""
+        """Return the cursor after the item `name`, with a number that travels with it. None: no next page."""
         if name is None:
             return None
         return base64.urlsafe_b64encode(json.dumps([name, number, self._check(name, number)]).encode()).decode()
 
     def opened(self, cursor: str | None) -> tuple[str | None, int]:
-        """The name and the number of a page's end. Raises Invalid."""
+        """Return the name and the number of a cursor. Raise InvalidRequest if it is not one of this listing."""
         if cursor is None:
             return None, 0
         try:
             name, number, check = json.loads(base64.b64decode(cursor.encode("ascii"), b"-_", validate=True))
             if not self._is_ours(name, number) or check != self._check(name, number):
-                raise ValueError("not a page's end of this listing")
+                raise ValueError("not a cursor of this listing")
         except (ValueError, TypeError, RecursionError):
             raise InvalidRequest(
-                "after", "It is no `next` of this list: leave it out to begin at the start.", "query"
+                "after", "This is not a `next` of this list. Leave it out to begin at the start.", "query"
             ) from None
         return name, number
 
     def _is_ours(self, name: object, number: object) -> bool:
-        is_name = isinstance(name, str) and bool(re.fullmatch(self.pattern, name)) and len(name.encode()) <= _LONGEST
-        return is_name and type(number) is int and abs(number) <= _MOST
+        is_name = (
+            isinstance(name, str) and bool(re.fullmatch(self.pattern, name)) and len(name.encode()) <= _MAX_NAME_BYTES
+        )
+        return is_name and type(number) is int and abs(number) <= _MAX_NUMBER
 
     def _check(self, name: str, number: int) -> str:
-        """No signature: it keeps honest clients from mixing lists up. Nobody can reach another's things by it."""
-        told = json.dumps([self.owner, self.name, name, number])
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        """Return a checksum that tells listings apart. It is no signature: a cursor grants no access."""
+        content = json.dumps([self.owner, self.name, name, number])
+        return hashlib.sha256(content.encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""From what was asked to the wish that a case is opened for."""
+"""From a refund request to the claim that a case is opened for."""
 
 from ledger.api.requests import RefundRequest
 from ledger.domain.ids import AccountId, PaymentId
@@ -7,7 +7,7 @@ from ledger.usecases.refund_cases.open_case import REFUND_REQUESTS_ROUTE, Refund
 
 
 def refund_claim(
-    asked: RefundRequest,
+    request: RefundRequest,
     account_id: AccountId,
     key: str,
     *,
@@ -15,21 +15,21 @@ def refund_claim(
     email: str | None,
     route: str = REFUND_REQUESTS_ROUTE,
 ) -> RefundClaim:
-    """The wish of a customer, or of support in a customer's name."""
+    """Return the claim of a customer, or of support in the customer's name."""
     return RefundClaim(
         account_id=account_id,
-        payment_id=PaymentId(asked.purchase_id),
-        reason=RefundReason(asked.reason),
+        payment_id=PaymentId(request.purchase_id),
+        reason=RefundReason(request.reason),
         told=SubmittedEvidence(
-            message=asked.message,
-            email=asked.email,
-            charged_on=asked.charged_on,
-            reference=asked.reference,
-            happened_at=asked.happened_at,
-            error_messages=tuple(asked.error_messages),
+            message=request.message,
+            email=request.email,
+            charged_on=request.charged_on,
+            reference=request.reference,
+            happened_at=request.happened_at,
+            error_messages=tuple(request.error_messages),
         ),
         key=key,
-        fingerprint=asked.fingerprint(),
+        fingerprint=request.fingerprint(),
         opened_by=opened_by,
         email=email,
         route=route,

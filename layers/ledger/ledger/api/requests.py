@@ -1,4 +1,4 @@
-"""What requests carry. Every field is checked, what is unknown is refused; the descriptions are the API's own."""
+"""Request bodies and parameters. Every field is validated, unknown fields are rejected."""
 
 import hashlib
 import json
@@ -19,26 +19,30 @@ from ledger.domain.errors import InvalidRequest
 
 def _of_country(code: str) -> str:
     if code not in COUNTRIES:
-        raise PydanticCustomError("country", "Should be a country's code of ISO 3166-1, as in DE; Britain's is GB.")
+        raise PydanticCustomError(
+            "country", "Should be an ISO 3166-1 country code, for example DE. The United Kingdom is GB."
+        )
     return code
 
 
 def _printable(text: str) -> str:
     if any(unicodedata.category(character) == "Cc" and character not in "\n\r\t" for character in text):
-        raise PydanticCustomError("control_character", "Should be text: it has a control character in it.")
+        raise PydanticCustomError("control_character", "Should be text without control characters.")
     return text
 
 
 def _written_day(value: object) -> object:
-    """As text alone: a number would be taken for seconds since 1970."""
+    """Accept text only: pydantic reads a number as seconds since 1970."""
     if not (isinstance(value, str) and len(value) == len("2026-11-01")):
-        raise PydanticCustomError("day", "Should be a day, as in 2026-11-01.")
+        raise PydanticCustomError("day", "Should be a day, for example 2026-11-01.")
     return value
 
 
 def _written_time(value: object) -> object:
     if not (isinstance(value, str) and value[4:5] == "-"):
-        raise PydanticCustomError("time", "Should be a time with its offset from UTC, as in 2026-11-01T12:00:00Z.")
+        raise PydanticCustomError(
+            "time", "Should be a time with its offset from UTC, for example 2026-11-01T12:00:00Z."
+        )
     return value
 
 
@@ -47,13 +51,13 @@ _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UT
 
 def _plausible_day(day: date) -> date:
     if not _FIRST.date() <= day < _LAST.date():
-        raise PydanticCustomError("day", "Should be a day of this century, as in 2026-11-01.")
+        raise PydanticCustomError("day", "Should be a day of this century, for example 2026-11-01.")
     return day
 
 
 def _plausible_time(at: datetime) -> datetime:
     if not _FIRST <= at < _LAST:
-        raise PydanticCustomError("time", "Should be a time of this century, as in 2026-11-01T12:00:00Z.")
+        raise PydanticCustomError("time", "Should be a time of this century, for example 2026-11-01T12:00:00Z.")
     return at
 
 
@@ -79,8 +83,8 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=128,
         pattern=validation_messages.VISIBLE,
-        description="Yours, new for each thing that you ask for: a UUID will do. Asked again with it, the same request "
-        "is answered as before; another request is refused.",
+        description="Chosen by the client, new for each request, for example a UUID. The same request with the same "
+        "key gets the same response. Another request with this key is rejected.",
         examples=["7b0fd8a6-5f0e-4a0c-9c1e-3f2f6a8f4f11"],
     ),
 ]
@@ -91,26 +95,26 @@ OptionalKey = Annotated[
         min_length=1,
         max_length=128,
         pattern=validation_messages.VISIBLE,
-        description="Yours, new for each decision. Asked again with it, the same decision is not carried out anew, "
-        "whatever became of it since.",
+        description="Chosen by the client, new for each decision. The same decision with the same key is carried out "
+        "once, even if the case has returned to review since.",
         examples=["7b0fd8a6-5f0e-4a0c-9c1e-3f2f6a8f4f11"],
     ),
 ]
 DECODED = BeforeValidator(unquote)
-"""For an id in a path that may have signs in it: see `ledger.api.gateway_event`."""
+"""Decodes an id in a path: see `ledger.api.gateway_event`."""
 
 CaseId = Annotated[
     str,
     Path(pattern=validation_messages.CASE_ID, description="The case's id.", examples=["case_0123456789abcdef01234567"]),
 ]
-PageSize = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
+PageSize = Annotated[int, Query(ge=1, le=100, description="The largest number of items in the page.")]
 PageCursor = Annotated[
-    str | None, Query(max_length=4000, description="`next` of the page before; without it, the first page.")
+    str | None, Query(max_length=4000, description="`next` of the previous page. Without it: the first page.")
 ]
 
 
 class RequestModel(BaseModel):
-    """A request's body."""
+    """The base of every request body."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -121,50 +125,54 @@ class RequestModel(BaseModel):
 
 
 class ConsentInput(RequestModel):
-    """What the customer agreed to before buying, as the law of withdrawal asks for it."""
+    """The customer's consent before buying, as the law of withdrawal requires it."""
 
-    text_version: Id = Field(description="Of the words that were shown.", examples=["2026-11-01"])
-    asked_to_begin: bool = Field(strict=True, description="The credits shall be usable at once.")
-    acknowledged_loss: bool = Field(strict=True, description="The right to withdraw is lost for credits that are used.")
+    text_version: Id = Field(description="The version of the text that was shown.", examples=["2026-11-01"])
+    asked_to_begin: bool = Field(strict=True, description="The customer requests that the credits are usable at once.")
+    acknowledged_loss: bool = Field(
+        strict=True, description="The customer knows that the right to withdraw ends for credits that are used."
+    )
 
 
 class PlaceOrderRequest(RequestModel):
-    """What is to be bought, and on which terms."""
+    """What to buy, and on which terms."""
 
     product_id: Id = Field(examples=["pack_1000"])
     provider: ProviderName
     currency: Currency = Field(description="ISO 4217, upper case.", examples=["EUR"])
-    country: Country = Field(description="The buyer's: ISO 3166-1 alpha-2, upper case.", examples=["DE"])
+    country: Country = Field(description="The buyer's country: ISO 3166-1 alpha-2, upper case.", examples=["DE"])
     is_business: bool = Field(default=False, strict=True, description="Businesses have no right of withdrawal.")
-    policy_version: Id = Field(description="Of the refund policy that the customer was shown.", examples=["2026-11-01"])
+    policy_version: Id = Field(
+        description="The version of the refund policy that the customer was shown.", examples=["2026-11-01"]
+    )
     consent: ConsentInput | None = None
 
 
 class ConsentConfirmationRequest(RequestModel):
-    """The consent was confirmed to the customer on a durable medium."""
+    """The confirmation of the consent, sent to the customer on a durable medium."""
 
-    confirmation_id: Id = Field(description="The id of the e-mail that confirms it.")
+    confirmation_id: Id = Field(description="The id of the e-mail that confirms the consent.")
 
 
 class DrawRequest(RequestModel):
     """A run of the tagging service that needs credits."""
 
     account_id: Id = Field(examples=["acct_ada"])
-    run_id: Id = Field(description="The run's own id: it is drawn once.", examples=["run_20261101_0001"])
+    run_id: Id = Field(description="The run's own id. Credits are drawn once for it.", examples=["run_20261101_0001"])
     credits: Credits = Field(examples=[25])
 
 
 class RunFailureRequest(RequestModel):
-    """A run that our system failed."""
+    """A run that failed in our system."""
 
     account_id: Id = Field(examples=["acct_ada"])
     error: Annotated[str, AfterValidator(_printable)] = Field(
-        default="", max_length=500, description="What went wrong. It is evidence for a refund case."
+        default="", max_length=500, description="The error. It is evidence for a refund case."
     )
 
 
 class RefundRequest(RequestModel):
-    """A wish for money back. What the policy asks for is held against the ledger; what doesn't fit, a person reads."""
+    """A refund request. Its evidence is compared with the ledger; a mismatch sends it to a person."""
 
     purchase_id: Id = Field(description="As `GET /purchases` gives it.", examples=[EXAMPLE_PAYMENT_ID])
     reason: Literal[
@@ -188,67 +196,71 @@ class RefundRequest(RequestModel):
         default=None, description="The invoice's number or the payment's reference.", examples=["INV-0001"]
     )
     happened_at: Time | None = Field(
-        default=None, description="Of a technical problem: when it happened.", examples=["2026-11-01T12:00:00Z"]
+        default=None, description="For a technical problem: when it happened.", examples=["2026-11-01T12:00:00Z"]
     )
     error_messages: list[Line] = Field(
-        default_factory=list, max_length=10, description="Of a technical problem: what was shown."
+        default_factory=list, max_length=10, description="For a technical problem: the error messages that were shown."
     )
 
 
 class EvidenceRequest(RequestModel):
-    """A file that is about to be uploaded."""
+    """A file to be uploaded."""
 
     content_type: Literal["image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"]
 
 
 class WithdrawalRequest(RequestModel):
-    """The first step of a withdrawal: which contract."""
+    """The first step of a withdrawal: the purchase to withdraw from."""
 
     purchase_id: Id = Field(description="As `GET /purchases` gives it.", examples=[EXAMPLE_PAYMENT_ID])
 
 
 class CancellationRequest(RequestModel):
-    """Which subscription. It may be left out when there is one."""
+    """The subscription. It may be left out when there is only one."""
 
     subscription_id: Id | None = Field(default=None, examples=[EXAMPLE_SUBSCRIPTION_ID])
 
 
 class PortalRequest(RequestModel):
-    """Whose billing page. It may be left out when the customer is known to one provider."""
+    """The provider whose billing page to open. It may be left out when the customer has only one provider."""
 
     provider: ProviderName | None = None
 
 
 class SupportRefundRequest(RefundRequest):
-    """A wish that reached support by e-mail, written down in the customer's name."""
+    """A refund request that reached support by e-mail, opened in the customer's name."""
 
     account_id: Id = Field(examples=["acct_ada"])
 
 
 class DecisionRequest(RequestModel):
-    """What a person decides about a case in review."""
+    """A person's decision about a case in review."""
 
     outcome: Literal["approve", "replace", "decline"]
-    words: list[Line] = Field(min_length=1, max_length=10, description="The reasons, to the customer.")
-    clause: str = Field(pattern=validation_messages.CLAUSE, description="Of the published policy.")
-    money_minor: Minor | None = Field(default=None, description="To approve: how much, in minor units of the payment.")
-    credits: Credits | None = Field(default=None, description="To replace: how many.")
+    words: list[Line] = Field(min_length=1, max_length=10, description="The reasons, for the customer.")
+    clause: str = Field(pattern=validation_messages.CLAUSE, description="The clause of the published policy.")
+    money_minor: Minor | None = Field(
+        default=None, description="To approve: the amount, in minor units of the payment's currency."
+    )
+    credits: Credits | None = Field(default=None, description="To replace: the number of credits.")
     takes_credits: bool = Field(default=True, strict=True, description="Whether the refund takes its credits back.")
-    ends_subscription: bool = Field(default=False, strict=True, description="Whether renewals are stopped too.")
+    ends_subscription: bool = Field(
+        default=False, strict=True, description="Whether the subscription's renewals are stopped as well."
+    )
 
     def check(self) -> None:
-        """Money goes with an approval, credits with a replacement, and neither with a decline. Raises Invalid."""
-        wanted = {"approve": "money_minor", "replace": "credits"}.get(self.outcome)
+        """Require money for an approval, credits for a replacement, neither for a decline. Raise InvalidRequest."""
+        required = {"approve": "money_minor", "replace": "credits"}.get(self.outcome)
         for name in ("money_minor", "credits"):
-            returns_old_item = getattr(self, name) is not None
-            if returns_old_item and name != wanted:
-                raise InvalidRequest(name, f"To {self.outcome} there is no such sum: leave it out.")
-            if name == wanted and not returns_old_item:
-                raise InvalidRequest(name, f"It is missing: say how much to {self.outcome}.")
+            is_present = getattr(self, name) is not None
+            if is_present and name != required:
+                raise InvalidRequest(name, f"Leave it out: the outcome {self.outcome} does not use it.")
+            if name == required and not is_present:
+                raise InvalidRequest(name, f"It is missing: the outcome {self.outcome} needs it.")
 
 
 class HoldRequest(RequestModel):
-    """A reason to suspend an account."""
+    """A hold to place on an account."""
 
     hold_id: str = Field(pattern=validation_messages.HOLD_ID, examples=["support:stolen-card"])
     why: Text

@@ -50,7 +50,7 @@ def support_case(case_id: str, services: Runtime) -> SupportCaseResponse:
         explanation=[
             RuleTraceResponse(rule=rule.rule, spoke=rule.spoke, why=rule.why) for rule in decision.explanation
         ],
-        evidence_urls=evidence.addresses(services, case),
+        evidence_urls=evidence.download_urls(services, case),
     )
 
 

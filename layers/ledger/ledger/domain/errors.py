@@ -40,11 +40,12 @@ class PolicyError(ConfigurationError):
 
 
 class InvalidBody(BillingError):
-    """The body of a request is not a notification. `status` is the HTTP status of the response: 400, 404 or 413."""
+    """A body that can't be used. `status` is the HTTP status of the response (400, 404, 413, 415), `code` its name."""
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    def __init__(self, message: str, status: int = 400, code: str = "invalid-body") -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
 
 
 class NotSpendable(BillingError):

@@ -12,7 +12,7 @@ from ledger.domain.lots import Lot
 
 
 class HoldResponse(ResponseModel):
-    """Why an account is suspended."""
+    """A hold: a reason why the account is suspended."""
 
     hold_id: str
     since: datetime
@@ -20,7 +20,7 @@ class HoldResponse(ResponseModel):
 
     @classmethod
     def of(cls, hold_id: str, since: datetime) -> "HoldResponse":
-        """A hold in plain words."""
+        """Return a hold with its text for the customer."""
         return cls(hold_id=hold_id, since=since, words=_HOLD_TEXTS.get(hold_id.partition(":")[0], _OTHER_HOLD_TEXT))
 
 
@@ -34,19 +34,19 @@ _OTHER_HOLD_TEXT = "The account is suspended. Write to us, and we explain why."
 
 
 class LotResponse(ResponseModel):
-    """What remains of one grant."""
+    """A lot: what remains of one grant of credits."""
 
     lot_id: str
     granted: int
     remaining: int
-    spendable: int = Field(description="Now: nothing that is frozen, lapsed or reserved for a refund.")
+    spendable: int = Field(description="Now: without credits that are frozen, expired or reserved for a refund.")
     reserved: int
     is_frozen: bool
     expires_at: datetime | None
 
     @classmethod
     def of(cls, lot: Lot, now: datetime) -> "LotResponse":
-        """A lot as of now."""
+        """Return a lot as of now."""
         return cls(
             lot_id=lot.lot_id,
             granted=lot.granted,
@@ -59,7 +59,7 @@ class LotResponse(ResponseModel):
 
 
 class AccountResponse(ResponseModel):
-    """One customer's credits."""
+    """An account: one customer's credits."""
 
     account_id: str
     status: str = Field(examples=["active", "suspended"])
@@ -72,7 +72,7 @@ class AccountResponse(ResponseModel):
 
     @classmethod
     def of(cls, account: Account, now: datetime, *, is_debt_withheld: bool) -> "AccountResponse":
-        """An account as of now, with its lots in the order in which they are drawn."""
+        """Return an account as of now. Lots are in the order in which they are drawn."""
         return cls(
             account_id=account.account_id,
             status=account.status,

@@ -5,7 +5,7 @@ from ledger.domain.refund_cases import Decision, DecisionOutcome
 
 
 class DecisionResponse(ResponseModel):
-    """What is decided, the clause of the published policy it rests on, and why."""
+    """A decision: its outcome, its reasons, and the clause of the published policy that it rests on."""
 
     outcome: DecisionOutcome
     money: Money | None
@@ -18,7 +18,7 @@ class DecisionResponse(ResponseModel):
 
     @classmethod
     def of(cls, decision: Decision) -> "DecisionResponse":
-        """A decision, as the customer sees it. What a review recommends is support's to know."""
+        """Return a decision as the customer sees it, without what a review recommends to support."""
         is_final = decision.outcome in {DecisionOutcome.APPROVE, DecisionOutcome.REPLACE}
         has_money = is_final and decision.money_minor > 0
         return cls(

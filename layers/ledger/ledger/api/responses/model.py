@@ -4,13 +4,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ResponseModel(BaseModel):
-    """An answer's body."""
+    """The base of every response body."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Money(ResponseModel):
-    """An amount."""
+    """An amount in minor units of its currency."""
 
     amount_minor: int
     currency: str

@@ -9,7 +9,7 @@ from ledger.domain.orders import Order
 
 
 class OrderResponse(ResponseModel):
-    """An order, and the page on which it is paid."""
+    """An order, and the URL of its checkout."""
 
     order_id: str
     product_id: str
@@ -20,7 +20,7 @@ class OrderResponse(ResponseModel):
 
     @classmethod
     def of(cls, order: Order) -> "OrderResponse":
-        """An order whose checkout is made."""
+        """Return an order whose checkout exists."""
         if order.checkout is None:
             raise ValueError("an order is shown once its checkout is made")
         return cls(
@@ -37,4 +37,4 @@ class ConsentResponse(ResponseModel):
     """The consent of an order."""
 
     order_id: str
-    is_complete: bool = Field(description="Express request, acknowledgement and confirmation are all on record.")
+    is_complete: bool = Field(description="The request, the acknowledgement and the confirmation are all recorded.")

@@ -6,20 +6,20 @@ from ledger.api.responses.model import ResponseModel
 
 
 class FieldProblem(ResponseModel):
-    """One field that is wrong."""
+    """A field with an invalid value."""
 
     field: str = Field(examples=["body.currency"])
     message: str
 
 
 class Problem(ResponseModel):
-    """What went wrong, and what would be right (RFC 9457)."""
+    """A problem document (RFC 9457): what is wrong and what to do."""
 
     type: str = Field(examples=["urn:imagetagger:problem:insufficient-credits"])
     title: str
     status: int
     detail: str
     errors: list[FieldProblem] | None = None
-    case_id: str | None = Field(default=None, description="The open case that stands in the way.")
-    missing: int | None = Field(default=None, description="Credits that the account is short of.")
+    case_id: str | None = Field(default=None, description="The open case that the request conflicts with.")
+    missing: int | None = Field(default=None, description="The number of credits that the account is missing.")
     holds: list[str] | None = None

@@ -12,7 +12,7 @@ from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundReason
 
 
 class Refundability(ResponseModel):
-    """What a request for this reason would be answered now."""
+    """The decision that a refund request for this reason would get now."""
 
     reason: RefundReason
     is_refundable: bool
@@ -20,7 +20,7 @@ class Refundability(ResponseModel):
 
 
 class LineResponse(ResponseModel):
-    """What a payment paid for."""
+    """A line of a payment: the product and its credits."""
 
     product_id: str
     credits: int
@@ -28,7 +28,7 @@ class LineResponse(ResponseModel):
 
 
 class PurchaseResponse(ResponseModel):
-    """One payment."""
+    """A purchase: one payment."""
 
     purchase_id: str
     provider: str
@@ -44,7 +44,7 @@ class PurchaseResponse(ResponseModel):
 
     @classmethod
     def of(cls, purchase: Purchase, reason: RefundReason, decision: Decision) -> "PurchaseResponse":
-        """A purchase, and whether it could be refunded now."""
+        """Return a purchase, and whether it could be refunded now."""
         payment = purchase.payment
         if payment is None:
             raise ValueError("a purchase is shown once its payment is known")
@@ -74,4 +74,4 @@ class PurchasePage(ResponseModel):
     """Purchases, newest first."""
 
     purchases: list[PurchaseResponse]
-    next: str | None = Field(description="Ask for the next page with it; null: this was the last.")
+    next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")

@@ -12,7 +12,7 @@ from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 
 
 class CaseResponse(ResponseModel):
-    """A wish for money back, what was decided, and what became of it."""
+    """A refund case: the request, the decision and its result."""
 
     case_id: str
     purchase_id: str
@@ -23,18 +23,18 @@ class CaseResponse(ResponseModel):
     opened_by: str
     decision: DecisionResponse | None
     decided_at: datetime | None
-    decide_at: datetime | None = Field(description="Of a requested case: when it is decided by itself.")
+    decide_at: datetime | None = Field(description="For a deferred case: when it is decided automatically.")
     mismatches: list[str]
     evidence: list[str]
 
     @classmethod
     def of(cls, case: RefundCase) -> "CaseResponse":
-        """A case, as its customer sees it."""
+        """Return a case as its customer sees it."""
         return cls(**case_fields(case))
 
 
 def case_fields(case: RefundCase) -> dict[str, Any]:
-    """What a customer and support both see of a case."""
+    """Return the fields of a case that both the customer and support see."""
     return {
         "case_id": case.case_id,
         "purchase_id": case.payment_id,
@@ -64,14 +64,14 @@ _STATE_TEXTS: Mapping[CaseState, str] = {
 
 
 class CasePage(ResponseModel):
-    """Cases."""
+    """Refund cases."""
 
     cases: list[CaseResponse]
-    next: str | None = Field(description="Ask for the next page with it; null: this was the last.")
+    next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")
 
 
 class UploadResponse(ResponseModel):
-    """Where and how to upload one file: a form POST with these fields, and the file last, as `file`."""
+    """How to upload one file: a form POST to `url` with these fields, then the file as `file`."""
 
     evidence_id: str
     url: str
@@ -81,10 +81,10 @@ class UploadResponse(ResponseModel):
 
 
 class WithdrawalReceipt(ResponseModel):
-    """The receipt of a withdrawal: what was declared, and when. Keep it."""
+    """The receipt of a withdrawal: what was declared and when. Keep it."""
 
     case: CaseResponse
     declared_at: datetime
-    confirmed_at: datetime | None = Field(description="null: it is declared, and still to be confirmed.")
+    confirmed_at: datetime | None = Field(description="null: it is declared but not confirmed yet.")
     statement: str
-    would_be: DecisionResponse | None = Field(description="Before it is confirmed: what would be decided now.")
+    would_be: DecisionResponse | None = Field(description="Before confirmation: the decision that it would get now.")

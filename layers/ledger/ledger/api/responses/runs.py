@@ -6,7 +6,7 @@ from ledger.api.responses.model import ResponseModel
 
 
 class RunResponse(ResponseModel):
-    """What a run drew, or that its credits came back."""
+    """A run: the credits that it drew, and whether they were returned."""
 
     run_id: str
     credits: int

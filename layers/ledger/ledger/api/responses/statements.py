@@ -9,7 +9,7 @@ from ledger.domain.entries import CounterAccount, Entry, EntryKind
 
 
 class EntryResponse(ResponseModel):
-    """One movement of credits, and the balance after it."""
+    """An entry: one movement of credits, and the balance after it."""
 
     entry_id: str
     occurred_at: datetime
@@ -22,7 +22,7 @@ class EntryResponse(ResponseModel):
 
     @classmethod
     def of(cls, entry: Entry, balance_after: int) -> "EntryResponse":
-        """An entry on a statement."""
+        """Return an entry of a statement."""
         return cls(
             entry_id=entry.entry_id,
             occurred_at=entry.occurred_at,
@@ -39,4 +39,4 @@ class StatementPage(ResponseModel):
     """Entries, newest first."""
 
     entries: list[EntryResponse]
-    next: str | None = Field(description="Ask for the next page with it; null: this was the last.")
+    next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")

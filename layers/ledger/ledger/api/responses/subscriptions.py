@@ -15,12 +15,12 @@ class SubscriptionResponse(ResponseModel):
     product_id: str | None
     status: SubscriptionStatus
     period_end: datetime | None = Field(description="Credits and features stay until then.")
-    renews_at: datetime | None = Field(description="The next charge; null: none will come.")
+    renews_at: datetime | None = Field(description="The next charge. null: there will be none.")
     cancel_at: datetime | None
 
     @classmethod
     def of(cls, subscription: Subscription) -> "SubscriptionResponse":
-        """A subscription and its next date."""
+        """Return a subscription and its next renewal."""
         goes_on = subscription.cancel_at is None and subscription.status is not SubscriptionStatus.ENDED
         return cls(
             subscription_id=subscription.subscription_id,
@@ -33,13 +33,13 @@ class SubscriptionResponse(ResponseModel):
 
 
 class CancellationResponse(ResponseModel):
-    """A subscription's renewals, stopped or going on again."""
+    """A subscription whose renewals were stopped or resumed."""
 
     subscription: SubscriptionResponse
     words: str
 
 
 class PortalResponse(ResponseModel):
-    """The provider's own billing page. The address is short-lived and for this customer alone: do not keep it."""
+    """The provider's billing page. The URL is short-lived and for this customer only: do not store it."""
 
     url: str

@@ -21,7 +21,7 @@ class QueuedCaseResponse(ResponseModel):
 
     @classmethod
     def of(cls, waiting: QueuedCase) -> "QueuedCaseResponse":
-        """A place in the queue."""
+        """Return a queued case."""
         return cls(case_id=waiting.case_id, account_id=waiting.account_id, since=waiting.since)
 
 
@@ -29,11 +29,11 @@ class ReviewQueuePage(ResponseModel):
     """The review queue, oldest first."""
 
     cases: list[QueuedCaseResponse]
-    next: str | None = Field(description="Ask for the next page with it; null: this was the last.")
+    next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")
 
 
 class RuleTraceResponse(ResponseModel):
-    """One rule of the policy, and why it spoke or did not."""
+    """A rule of the policy, and why it did or did not decide."""
 
     rule: str
     spoke: bool
@@ -41,7 +41,7 @@ class RuleTraceResponse(ResponseModel):
 
 
 class FactsResponse(ResponseModel):
-    """What the ledger knows that a decision may rest on."""
+    """The facts of the ledger that a decision may rest on."""
 
     paid_at: datetime
     paid: Money
@@ -61,7 +61,7 @@ class FactsResponse(ResponseModel):
 
 
 class SupportCaseResponse(CaseResponse):
-    """A case with everything that a person needs to decide it."""
+    """A case with everything needed to decide it."""
 
     account_id: str
     message: str
@@ -77,18 +77,20 @@ class SupportCaseResponse(CaseResponse):
     usage_since: list[EntryResponse] = Field(
         description="The account's latest movements since the payment, newest first."
     )
-    recommended: DecisionResponse = Field(description="What the policy says of it as things stand now.")
+    recommended: DecisionResponse = Field(description="The policy's decision as of now.")
     recommended_outcome: DecisionOutcome | None = Field(
-        description="Where the policy leaves it to a person: what it suggests."
+        description="For a case in review: the outcome that the policy recommends."
     )
     recommended_money: Money | None
     recommended_credits: int | None
-    explanation: list[RuleTraceResponse] = Field(description="Each rule of the policy, and why it spoke or did not.")
-    evidence_urls: list[str] = Field(description="Short-lived addresses of the uploaded files.")
+    explanation: list[RuleTraceResponse] = Field(
+        description="Each rule of the policy, and why it did or did not decide."
+    )
+    evidence_urls: list[str] = Field(description="Short-lived URLs of the uploaded files.")
 
 
 class HoldChangeResponse(ResponseModel):
-    """Whether a hold was laid or lifted by this request."""
+    """Whether this request placed or lifted the hold."""
 
     hold_id: str
-    changed: bool = Field(description="false: it was so before.")
+    changed: bool = Field(description="false: nothing changed.")
