@@ -352,6 +352,16 @@ def _parked_whole(world: World) -> Verdicts:
         yield receipt.event_id, bool(receipt.body) == (receipt.parked_reason is not None)
 
 
+def _correlated(world: World) -> Verdicts:
+    """Every receipt, entry and refund case has a correlation id."""
+    for receipt in world.receipts:
+        yield f"{receipt.provider}:{receipt.event_id}", bool(receipt.correlation_id)
+    for entry in world.entries:
+        yield entry.entry_id, bool(entry.correlation_id)
+    for case in world.cases.values():
+        yield case.case_id, bool(case.correlation_id)
+
+
 def _approved(world: World) -> Verdicts:
     """Every approval of a case is a fact of its purchase, every decline by a person too, and no other is one."""
     due: set[tuple[PaymentId, str]] = set()
@@ -452,6 +462,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     _linked,
     _drawn,
     _parked_whole,
+    _correlated,
     _approved,
     _in_the_outbox,
     _marked,

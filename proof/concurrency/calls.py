@@ -240,6 +240,7 @@ def _parked(event: Event) -> Receipt:
         received_at=event.at,
         outcome=Became.PARKED,
         body_sha256="0" * 64,
+        correlation_id=event.correlation_id,
         parked_reason=ParkReason.NO_ACCOUNT,
         body=b"{}",
     )

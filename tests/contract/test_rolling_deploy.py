@@ -147,6 +147,7 @@ def test_the_older_release_rewrites_a_case_and_loses_nothing(
         state=CaseState.REQUESTED,
         opened_at=NOON,
         opened_by=ADA,
+        correlation_id="req_1",
         decide_at=LATER,
     )
     key = case_key(ADA, "case_1")

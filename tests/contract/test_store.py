@@ -1,18 +1,65 @@
 """The store's promise, held by every store: the fake, moto, MiniStack and AWS's own engine."""
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
 
 import pytest
 
+from ledger.domain.audit import AuditRecord
+from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.errors import AccountSuspended, InsufficientCredits
 from ledger.domain.facts import DisputeState, RefundState
+from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
-from ledger.ports.commit import Commit, PaymentPointer
-from ledger.ports.reads import Keys
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RefundCase, RefundReason
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.runs import FailedRun
+from ledger.dynamodb import items, keys
+from ledger.ports.commit import Commit, DocumentChange, PaymentPointer
+from ledger.ports.documents import (
+    CasePointer,
+    Document,
+    DocumentKey,
+    JobCursor,
+    audit_key,
+    case_key,
+    case_pointer_key,
+    deferred_queue_key,
+    failed_run_key,
+    idempotency_key,
+    intent_key,
+    job_cursor_key,
+    review_queue_key,
+)
+from ledger.ports.reads import Keys, Page
 from ledger.ports.store import Store
 from ledger.usecases.holds import lift_hold
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.usage import draw_credits
-from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI, at, dispute, paid, payment, refund, says, tell
+from tools.testing.builders import (
+    ADA,
+    CH,
+    IN,
+    LATER,
+    NOON,
+    PI,
+    POLICY,
+    ask,
+    at,
+    dispute,
+    paid,
+    payment,
+    refund,
+    refund_claim,
+    says,
+    tell,
+)
+
+_T = TypeVar("_T")
 
 
 def account(store: Store):  # type: ignore[no-untyped-def]
@@ -30,6 +77,7 @@ def parked(number: int = 1) -> Receipt:
         received_at=LATER,
         outcome=RecordOutcome.PARKED,
         body_sha256="0" * 64,
+        correlation_id=f"stripe:evt_parked_{number}",
         customer_id=f"stripe:cus_{number}",
         parked_reason=ParkReason.UNKNOWN_PRICE,
         detail="price_x",
@@ -183,3 +231,177 @@ def test_more_parked_events_than_one_read_takes_are_all_found(any_store: Store) 
     for receipt in receipts:
         any_store.commit(Commit(receipt=receipt))
     assert {found.event_id for found in any_store.parked_receipts()} == {receipt.event_id for receipt in receipts}
+
+
+def test_parked_events_of_one_reason_are_spread_over_the_shards_and_found_in_each(any_store: Store) -> None:
+    """A missing price parks every event under one reason. None of them is left in a shard that nobody reads."""
+    receipts = [parked(number) for number in range(40)]
+    spread = Counter(keys.shard_of(items.to_receipt(receipt)) for receipt in receipts)
+    assert spread.keys() == set(range(keys.SHARDS)), "the test reads every shard"
+    for receipt in receipts:
+        any_store.commit(Commit(receipt=receipt))
+    found = list(any_store.parked_receipts())
+    assert sorted(receipt.event_id for receipt in found) == sorted(receipt.event_id for receipt in receipts)
+    released = replace(receipts[0], outcome=RecordOutcome.BOOKED, parked_reason=None, body=None)
+    any_store.commit(Commit(receipt=released))
+    assert receipts[0].event_id not in {receipt.event_id for receipt in any_store.parked_receipts()}
+
+
+def test_accounts_with_expiring_grants_are_found_by_day_in_every_shard(any_store: Store) -> None:
+    """Each account once, however many of its grants expire on that day; no account of another day."""
+    accounts = [AccountId(f"acct_{number}") for number in range(30)]
+    for number, account_id in enumerate(accounts):
+        for copy in range(1 + (number == 0)):
+            payment_id = PaymentId(f"stripe:pi_{number}_{copy}")
+            ends_at = at(60 * 24 * (30 if number % 3 else 31))
+            tell(any_store, paid(payment(payment_id, account_id=account_id, expires_at=ends_at)))
+    day = at(60 * 24 * 30).date()
+    assert sorted(any_store.expiring(day)) == sorted(accounts[n] for n in range(30) if n % 3)
+    assert sorted(any_store.expiring(day + timedelta(days=1))) == sorted(accounts[n] for n in range(30) if not n % 3)
+    assert list(any_store.expiring(day + timedelta(days=2))) == []
+
+
+def written(store: Store, *documents: tuple[DocumentKey, Document]) -> None:
+    """Store these documents, each where none is stored."""
+    for key, document in documents:
+        assert store.commit(Commit(documents=(DocumentChange(key, document),))) is None
+
+
+def case(number: int, account_id: AccountId = ADA, *, minute: float = 0) -> RefundCase:
+    """A case that was opened at this minute."""
+    return RefundCase(
+        case_id=f"case_{number}",
+        account_id=account_id,
+        payment_id=PI,
+        reason=RefundReason.CHANGED_MY_MIND,
+        state=CaseState.IN_REVIEW,
+        opened_at=at(minute),
+        opened_by=account_id,
+        correlation_id=f"req_{number}",
+    )
+
+
+def read_by_pages(read: Callable[[int, str | None], Page[_T]], limit: int) -> list[tuple[_T, ...]]:
+    """Every page of a listing."""
+    pages = [read(limit, None)]
+    while pages[-1].next is not None:
+        pages.append(read(limit, pages[-1].next))
+    return [page.items for page in pages if page.items]
+
+
+def test_cases_of_an_account_are_listed_by_pages_and_no_other_accounts(any_store: Store) -> None:
+    """In the order of their ids, each once; the position is opaque and leads nowhere else."""
+    mine, others = [case(number) for number in range(5)], case(9, AccountId("acct_ada2"))
+    written(any_store, *((case_key(one.account_id, one.case_id), one) for one in (*mine, others)))
+    written(
+        any_store,
+        (idempotency_key(ADA, "refund-requests", "key"), IdempotencyRecord(fingerprint="f", subject="case_0", at=NOON)),
+    )
+    pages = read_by_pages(lambda limit, after: any_store.cases_of(ADA, limit, after), 2)
+    assert [[one.case_id for one in page] for page in pages] == [["case_0", "case_1"], ["case_2", "case_3"], ["case_4"]]
+    assert {one.account_id for page in pages for one in page} == {ADA}
+    assert any_store.cases_of(ADA, 2, "~").items == ()
+    assert any_store.cases_of(ADA, 9, "case_2").items == tuple(replace(one, version=1) for one in mine[3:])
+
+
+def test_the_review_queue_lists_cases_in_the_order_in_which_they_were_opened(any_store: Store) -> None:
+    """Whatever their ids; page by page; what leaves it is gone from it."""
+    opened = [case(number, minute=10 - number) for number in range(5)]
+    queued = {one.case_id: QueuedCase(case_id=one.case_id, account_id=ADA, since=LATER) for one in opened}
+    written(any_store, *((review_queue_key(one), queued[one.case_id]) for one in opened))
+    pages = read_by_pages(any_store.review_queue, 3)
+    assert [[one.case_id for one in page] for page in pages] == [["case_4", "case_3", "case_2"], ["case_1", "case_0"]]
+    assert pages[0][0] == queued["case_4"]
+    any_store.commit(Commit(documents=(DocumentChange(review_queue_key(opened[4]), None),)))
+    assert [one.case_id for one in any_store.review_queue(9).items] == ["case_3", "case_2", "case_1", "case_0"]
+
+
+def test_deferred_cases_intents_and_the_review_queue_do_not_mix(any_store: Store) -> None:
+    """Each list has its own documents, all of them."""
+    waiting = QueuedCase(case_id="case_1", account_id=ADA, since=LATER)
+    intents = [
+        RefundIntent(tag=f"case_{number}-1", account_id=ADA, payment_id=PI, approved_at=NOON) for number in range(3)
+    ]
+    written(
+        any_store,
+        (deferred_queue_key(case(1)), waiting),
+        (review_queue_key(case(2)), replace(waiting, case_id="case_2")),
+    )
+    written(any_store, *((intent_key(intent.tag), intent) for intent in intents))
+    assert list(any_store.deferred_cases()) == [waiting]
+    assert sorted(intent.tag for intent in any_store.outbox()) == [intent.tag for intent in intents]
+    assert [one.case_id for one in any_store.review_queue(9).items] == ["case_2"]
+
+
+def test_a_case_pointer_names_the_account_and_a_job_cursor_its_progress(any_store: Store) -> None:
+    """Both are read by their keys, beside documents of other kinds, in one read."""
+    pointer, cursor = CasePointer(case_id="case_1", account_id=ADA), JobCursor(done_until=LATER)
+    written(any_store, (case_pointer_key("case_1"), pointer), (job_cursor_key("expire_credits"), cursor))
+    names = frozenset({case_pointer_key("case_1"), case_pointer_key("case_2"), job_cursor_key("expire_credits")})
+    known = any_store.read(Keys(documents=names))
+    assert known.documents == {case_pointer_key("case_1"): pointer, job_cursor_key("expire_credits"): cursor}
+    assert known.document(case_pointer_key("case_1"), QueuedCase) is None, "a pointer is no place in a queue"
+
+
+def test_failed_runs_are_listed_from_a_time_on(any_store: Store) -> None:
+    """The time itself included, oldest first, of this account alone."""
+    failed = [FailedRun(run_id=f"run_{number}", credits=number, at=at(number)) for number in range(1, 5)]
+    written(any_store, *((failed_run_key(ADA, run.at, run.run_id), run) for run in reversed(failed)))
+    written(any_store, (failed_run_key(AccountId("acct_ada2"), at(3), "run_9"), replace(failed[0], run_id="run_9")))
+    assert list(any_store.failed_runs(ADA, at(2))) == failed[1:]
+    assert list(any_store.failed_runs(ADA, at(2) + timedelta(microseconds=1))) == failed[2:]
+
+
+def test_audit_records_are_listed_in_the_order_of_their_times(any_store: Store) -> None:
+    """Of this account alone; subjects may contain any character."""
+    records = [AuditRecord(actor="sam", act="hold", subject=f"dispute:#{n}", why="x", at=at(n)) for n in range(3)]
+    written(any_store, *((audit_key(ADA, record.at, record.subject), record) for record in reversed(records)))
+    written(any_store, (audit_key(AccountId("acct_ada2"), NOON, "x"), replace(records[0], subject="x")))
+    assert list(any_store.audit_records(ADA)) == records
+
+
+def entry(step: int, kind: EntryKind, *, second: float, lot_id: str = "order/ord_1/0") -> Entry:
+    """An entry that this step of its account wrote."""
+    return Entry(
+        entry_id=f"{lot_id}/{step}/{kind}/{CounterAccount.REFUNDS}",
+        account_id=ADA,
+        kind=kind,
+        counter=CounterAccount.REFUNDS,
+        lot_id=lot_id,
+        credits=0,
+        cause="case:1",
+        occurred_at=NOON + timedelta(seconds=second),
+        recorded_at=LATER,
+        correlation_id="req_1",
+        step=step,
+    )
+
+
+def test_within_one_second_a_statement_follows_the_order_in_which_the_account_changed(any_store: Store) -> None:
+    """Our clock has microseconds, a provider's has seconds: a clawback never stands below what was reserved for it.
+
+    Nor does the tenth change stand below the ninth, or a lot's name decide.
+    """
+    reserved = entry(9, EntryKind.RESERVE, second=0.75)
+    released = entry(10, EntryKind.RELEASE, second=0)
+    taken = entry(10, EntryKind.CLAWBACK, second=0)
+    other_lot = entry(11, EntryKind.CLAWBACK, second=0.5, lot_id="a lot that sorts first/0")
+    before, after = entry(99, EntryKind.DRAW, second=-0.5), entry(1, EntryKind.DRAW, second=1)
+    any_store.commit(Commit(entries=(taken, other_lot, reserved, released, after, before)))
+    newest_first = [after, other_lot, taken, released, reserved, before]
+    assert list(any_store.entries(ADA)) == newest_first
+    pages = read_by_pages(lambda limit, after: any_store.statement_page(ADA, limit, after)[1], 2)
+    assert [one for page in pages for one in page] == newest_first
+    assert list(any_store.entries(ADA, NOON + timedelta(seconds=0.5))) == [after, other_lot, reserved]
+
+
+def test_a_reservation_never_stands_above_its_own_clawback(any_store: Store) -> None:
+    """Approved half a second after the provider's second in which its refund was reported."""
+    tell(any_store, paid())
+    case = ask(any_store, refund_claim(), minute=60)
+    half = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half.",), clause="6", money_minor=1000)
+    decided_at = at(70) + timedelta(milliseconds=500)
+    case = decide_case(case.case_id, half, "sam", any_store, POLICY, now=decided_at)
+    tell(any_store, says(replace(refund(1000, minute=70), tag=case.tag)))
+    kinds = [entry.kind for entry in any_store.entries(ADA)]
+    assert kinds == [EntryKind.CLAWBACK, EntryKind.RELEASE, EntryKind.RESERVE, EntryKind.GRANT]

@@ -139,6 +139,7 @@ CASE = RefundCase(
     state=CaseState.REQUESTED,
     opened_at=LATER,
     opened_by=ADA,
+    correlation_id="req_1",
     told=SubmittedEvidence(happened_at=LATER),
     decision=Decision(
         outcome=DecisionOutcome.WAIT,

@@ -111,6 +111,19 @@ def _ghost(whole: World) -> None:
     whole.waiting[DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_0",))] = ghost
 
 
+def _uncorrelated(nouns: str) -> Callable[[World], None]:
+    def change(whole: World) -> None:
+        stored = getattr(whole, nouns)
+        stored[-1] = replace(stored[-1], correlation_id="")
+
+    return change
+
+
+def _case_without_correlation(whole: World) -> None:
+    case_id, case = next(iter(whole.cases.items()))
+    whole.cases[case_id] = replace(case, correlation_id="")
+
+
 def _held_by_nobody(whole: World) -> None:
     holds = {**whole.accounts[ADA].holds, "support:other": Hold(LATER, None)}
     whole.accounts[ADA] = replace(whole.accounts[ADA], holds=holds)
@@ -158,6 +171,9 @@ def _approved_too_much(whole: World) -> None:
         (lambda whole: whole.failures.clear(), "Every run drew"),
         (lambda whole: whole.failures.append(whole.failures[0]), "Every run drew"),
         (_approved_too_much, "No payment was refunded by more"),
+        (_uncorrelated("receipts"), "Every receipt, entry and refund case has a correlation id"),
+        (_uncorrelated("entries"), "Every receipt, entry and refund case has a correlation id"),
+        (_case_without_correlation, "Every receipt, entry and refund case has a correlation id"),
         (lambda whole: whole.cases.clear(), "What was answered under an Idempotency-Key"),
     ],
 )

@@ -1,6 +1,7 @@
 """The text of the table's keys: one module knows it, and it reads back what it writes."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,3 +101,12 @@ def test_every_kind_of_item_is_told_from_its_key() -> None:
     assert keys.lot_id_of(made[ItemKind.LOT]) == "order/ord_1/0"
     with pytest.raises(ValueError, match="no item has the key"):
         keys.kind_of(keys.key("ACCOUNT#acct_1", "NOTHING#"))
+
+
+def test_a_shard_follows_from_the_key_alone_and_spreads_evenly() -> None:
+    """A stored row must be found again by every later version: these shards are what was written."""
+    made = [keys.receipt_key("stripe", f"evt_{number}", None) for number in range(2000)]
+    assert [keys.shard_of(key) for key in made[:6]] == [4, 6, 1, 3, 6, 4]
+    spread = Counter(keys.shard_of(key) for key in made)
+    assert spread.keys() == set(range(keys.SHARDS))
+    assert max(spread.values()) < 2 * min(spread.values())

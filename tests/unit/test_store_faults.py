@@ -56,6 +56,7 @@ def receipt(event: Event) -> Receipt:
         received_at=LATER,
         outcome=RecordOutcome.NOTED,
         body_sha256="0" * 64,
+        correlation_id=event.correlation_id,
         customer_id=event.owner.customer_id,
         account_id=event.owner.account_id,
     )

@@ -1,5 +1,7 @@
 """What the deployment promises: least privilege, nothing lost by itself, an alarm for everything that can go wrong."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,7 @@ def test_no_function_may_do_more_than_it_does(function: str) -> None:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         assert statement["Resource"] != "*"
         assert not any("*" in action for action in actions)
+        assert "dynamodb:Scan" not in actions, "only `verify` reads what it does not name"
         if {"dynamodb:PutItem", "dynamodb:DeleteItem"} & set(actions):
             assert statement["Condition"]["StringEquals"] == {"dynamodb:EnclosingOperation": "TransactWriteItems"}
         if "dynamodb:DeleteItem" in actions:
@@ -159,6 +162,29 @@ def test_nothing_in_the_table_can_vanish() -> None:
     (table,) = of_type("AWS::DynamoDB::Table").values()
     assert (table["DeletionPolicy"], table["Properties"]["DeletionProtectionEnabled"]) == ("Retain", True)
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-    assert table["Properties"]["StreamSpecification"]
+    assert table["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert "TimeToLiveSpecification" not in table["Properties"]
     assert table_definition(TEMPLATE, "x")["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def _key_texts(node: object) -> Iterator[str]:
+    """Yield the key text in permissions and in the filters of the stream."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name == "dynamodb:LeadingKeys":
+                yield from (text.removesuffix("*") for text in value)
+            elif name == "Pattern":
+                pk = json.loads(value)["dynamodb"]["NewImage"]["pk"]["S"]
+                yield from (rule["prefix"] if isinstance(rule, dict) else rule for rule in pk)
+            else:
+                yield from _key_texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _key_texts(value)
+
+
+def test_permissions_and_filters_name_keys_that_the_table_has() -> None:
+    """A permission for a partition that was renamed allows nothing; a filter for one passes nothing."""
+    found = set(_key_texts(TEMPLATE["Resources"]))
+    assert found == {"ACCOUNT#", "PAYMENT#", "RECEIPT#", "OUTBOX", "REVIEW", "DEFERRED"}
+    assert found <= keys.RESERVED

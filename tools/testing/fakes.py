@@ -292,7 +292,8 @@ def _receipt_key(receipt: Receipt) -> tuple[str, str]:
 
 
 def _entry_key(entry: Entry) -> tuple[str, str, str]:
-    return (entry.account_id, entry.occurred_at.isoformat(timespec="microseconds"), entry.entry_id)
+    second = entry.occurred_at.astimezone(UTC).isoformat(timespec="seconds")
+    return (entry.account_id, f"{second}#{entry.number:014}", entry.entry_id)
 
 
 def world(store: FakeStore) -> World:

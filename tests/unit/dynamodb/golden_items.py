@@ -177,15 +177,17 @@ ACCOUNT = AccountChange(
     covered_by=PI,
 )
 ENTRY = Entry(
-    entry_id="grant:order/ord_1/0",
+    entry_id="order/ord_1/0/7/restore/refunds",
     account_id=ADA,
-    kind=EntryKind.GRANT,
-    counter=CounterAccount.SALES,
+    kind=EntryKind.RESTORE,
+    counter=CounterAccount.REFUNDS,
     lot_id=LOT.lot_id,
     credits=1000,
     cause="stripe:evt_1",
     occurred_at=AT,
     recorded_at=LATER,
+    correlation_id="stripe:evt_1",
+    step=7,
     expires_at=LATER,
 )
 RUN = Run(
@@ -205,6 +207,7 @@ RECEIPT = Receipt(
     received_at=LATER,
     outcome=RecordOutcome.PARKED,
     body_sha256="0" * 64,
+    correlation_id="stripe:evt_1",
     customer_id="stripe:cus_1",
     account_id=ADA,
     parked_reason=ParkReason.UNKNOWN_PRICE,
@@ -236,6 +239,7 @@ CASE = RefundCase(
     state=CaseState.IN_REVIEW,
     opened_at=AT,
     opened_by="sam",
+    correlation_id="req_1",
     told=SubmittedEvidence(
         message="It failed.",
         email="ada@example.com",
@@ -340,7 +344,7 @@ def goldens() -> dict[str, Golden]:
         "entry": Golden(items.to_entry(ENTRY), items.from_entry, ENTRY),
         "run": Golden(items.to_run(RUN), items.from_run, replace(RUN, version=3)),
         "fulfilment_key": Golden(
-            _stored(parts["claim"]),
+            _stored(parts["fulfilment key"]),
             items.from_claim,
             FulfilmentKey(key="order/ord_1", payment_id=PI, account_id=ADA),
         ),

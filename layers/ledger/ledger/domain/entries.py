@@ -22,6 +22,17 @@ class EntryKind(StrEnum):
     RELEASE = "release"  # a memo: that refund has ended
     ADJUST = "adjust"
 
+    @property
+    def rank(self) -> int:
+        """The position of the kind among the entries of one commit: what adds credits comes before what takes them."""
+        return _RANKS.index(self)
+
+
+_RANKS = (
+    *(EntryKind.GRANT, EntryKind.ADJUST, EntryKind.RETURN, EntryKind.RESTORE, EntryKind.THAW, EntryKind.RELEASE),
+    *(EntryKind.DRAW, EntryKind.CLAWBACK, EntryKind.EXPIRE, EntryKind.FREEZE, EntryKind.RESERVE),
+)
+
 
 class CounterAccount(StrEnum):
     """Where an entry's credits come from or go to, so that every entry is a balanced posting."""
@@ -45,9 +56,16 @@ class Entry:
     lot_id: str
     credits: int  # + into the lot, − out of it, 0 for a memo
     cause: str  # provider and event id, run id, or case id
+    correlation_id: str  # of the delivery, request or job that wrote it, or of the refund case that it is about
     occurred_at: datetime  # when it happened at the provider: the statement's order
     recorded_at: datetime  # when it was written to the ledger
+    step: int = 0  # the account's version after the entry's commit; 0 for a grant
     expires_at: datetime | None = None  # of a grant, and of credits that return to an expired lot
+
+    @property
+    def number(self) -> int:
+        """The position among the account's entries of one second: by step, then by kind. It has at most 14 digits."""
+        return self.step * 100 + self.kind.rank
 
     @property
     def expiry_due_at(self) -> datetime | None:

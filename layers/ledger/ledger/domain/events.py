@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ledger.domain.facts import Fact, PaymentSettled
+from ledger.domain.facts import Fact, PaymentSettled, RefundChanged
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.receipts import NotBookable, ParkReason
+from ledger.domain.refund_cases import case_id_of
 from ledger.domain.subscriptions import Subscription
 
 
@@ -38,6 +39,12 @@ class Event:
     @property
     def cause(self) -> str:
         return f"{self.provider}:{self.event_id}"
+
+    @property
+    def correlation_id(self) -> str:
+        """The case whose refund the event reports, if the refund carries our tag; else `<provider>:<event id>`."""
+        tag = next((fact.tag for fact in self.facts if isinstance(fact, RefundChanged) and fact.tag), None)
+        return (case_id_of(tag) if tag else "") or self.cause
 
     @property
     def parked(self) -> ParkReason | None:

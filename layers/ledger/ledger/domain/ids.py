@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from typing import NewType
 
 AccountId = NewType("AccountId", str)
@@ -13,6 +14,20 @@ PaymentId = NewType("PaymentId", str)
 def derived_id(prefix: str, *causes: str) -> str:
     """Return the id that follows from these causes. The same request always gets the same id."""
     return f"{prefix}_{hashlib.sha256(json.dumps(causes).encode()).hexdigest()[:24]}"
+
+
+def request_correlation_id(account_id: AccountId, route: str, key: str) -> str:
+    """Return the correlation id of a request: the same for each repetition of it.
+
+    `key` is its Idempotency-Key, or the id of the run or hold that it is about. The id is derived from it, because the
+    key is the client's own text, which does not belong in logs and events.
+    """
+    return derived_id("req", account_id, route, key)
+
+
+def job_correlation_id(job: str, started_at: datetime) -> str:
+    """Return the correlation id of one run of a job: `job:<name>:<time in UTC>`."""
+    return f"job:{job}:{started_at.astimezone(UTC).isoformat(timespec='seconds')[:-6]}Z"
 
 
 def provider_of(qualified_id: str) -> str:

@@ -56,6 +56,7 @@ class Receipt:
     received_at: datetime  # ours
     outcome: RecordOutcome
     body_sha256: str
+    correlation_id: str  # `<provider>:<event id>`, or the id of the refund case that the event is about
     customer_id: str | None = None
     account_id: AccountId | None = None
     parked_reason: ParkReason | None = None

@@ -143,6 +143,7 @@ class RefundCase:
     state: CaseState
     opened_at: datetime
     opened_by: str  # the account, or the person of support who opened it in the customer's name
+    correlation_id: str  # of the request that opened it
     told: SubmittedEvidence = SubmittedEvidence()
     mismatches: tuple[str, ...] = ()  # where what was told differs from what the ledger says
     evidence: tuple[str, ...] = ()  # names of uploaded files

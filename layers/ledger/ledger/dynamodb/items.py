@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from ledger.domain.accounts import Account, Hold
@@ -44,6 +45,8 @@ def to_receipt(receipt: Receipt) -> Item:
     )
     if receipt.body is not None:
         item["body"] = {"B": zlib.compress(receipt.body)}
+    if receipt.parked_reason:  # these two bring it into the index
+        item["parked_shard"] = {"S": keys.parked_shard(keys.shard_of(item))}
         item["received_at"] = {"S": sortable(receipt.received_at)}
     return item
 
@@ -177,7 +180,10 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
 def to_entry(entry: Entry) -> Item:
     """Return an entry's item. Credits that expire are in the index of the day from which the expiry can be booked."""
     item = _item(keys.entry_key(entry), schema.ENTRY.encode(entry))
-    return item | {"expires_on": {"S": keys.expires_on(entry.expiry_due_at.date())}} if entry.expiry_due_at else item
+    if entry.expiry_due_at:
+        day = entry.expiry_due_at.astimezone(UTC).date()
+        item["expires_on"] = {"S": keys.expires_on(day, keys.shard_of(item))}
+    return item
 
 
 def from_entry(item: Mapping[str, AttributeValue]) -> Entry:

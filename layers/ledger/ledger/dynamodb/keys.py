@@ -6,7 +6,7 @@ PAYMENT#<payment id>     PURCHASE                                 purchase, or a
 FULFILMENT#<key>         FULFILMENT                               fulfilment key: who paid first; our order's terms
 SUBSCRIPTION#<id>        SUBSCRIPTION                             subscription
 ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it sorts above its entries
-                         ENTRY#<time>#<entry id>                  entry
+                         ENTRY#<second>#<number>#<entry id>       entry
                          LOT#<lot id>                             lot that has left the account
                          RUN#<run id>                             run: what it drew and what was returned
                          FAILED#<time>#<run id>                   failed run
@@ -19,13 +19,20 @@ DEFERRED                 CASE#<case id>                           case that wait
 OUTBOX                   INTENT#<tag>                             refund intent: approved, not yet at the provider
 JOB                      CURSOR#<job>                             progress of a job
 
-Each index only says where to look. What it names is read consistently before it is believed.
+index      partition key                  sort key       rows
+purchases  account_id                     paid_at        purchases with a payment
+expiring   expires_on: <day>#<shard>      pk             grants that expire
+parked     parked_shard: <shard>          received_at    parked receipts
+
+Each index is sparse and only says where to look. What it names is read consistently before it is believed. The rows of
+a day, and of a missing price, are spread over shards: no partition of an index takes all writes.
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import NamedTuple
+from zlib import crc32
 
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId, PaymentId
@@ -37,6 +44,12 @@ Key = dict[str, AttributeValue]
 PURCHASES_INDEX = "purchases"  # an account's purchases by time of payment
 EXPIRING_INDEX = "expiring"  # grants, by the day from which on their expiry can be booked
 PARKED_INDEX = "parked"  # parked receipts
+
+SHARDS = 8
+"""Over how many partitions the rows of an index are spread: each takes 1,000 writes a second.
+
+The number can grow once readers query the new shards. A row's shard is stored, so old rows stay where they are.
+"""
 
 
 class ItemKind(StrEnum):
@@ -67,6 +80,7 @@ class _Place(NamedTuple):
     sk_parts: int = 1
 
 
+_NUMBER_DIGITS = 14
 _ACCOUNT = "ACCOUNT#"
 _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     ItemKind.RECEIPT: _Place("RECEIPT#", ""),
@@ -140,8 +154,13 @@ def run_key(account_id: AccountId, run_id: str) -> Key:
 
 
 def entry_key(entry: Entry) -> Key:
-    """Return an entry's key. An account's entries are stored in the order of their times."""
-    return _key(ItemKind.ENTRY, entry.account_id, f"{sortable(entry.occurred_at)}#{entry.entry_id}")
+    """Return an entry's key. An account's entries are stored in the order of their seconds, then of their numbers.
+
+    A provider reports whole seconds, and our clock does not agree with its clock to the microsecond. Within a second
+    the order in which the account changed counts.
+    """
+    name = f"{_second(entry.occurred_at)}#{entry.number:0{_NUMBER_DIGITS}}#{entry.entry_id}"
+    return _key(ItemKind.ENTRY, entry.account_id, name)
 
 
 def document_key(document: DocumentKey) -> Key:
@@ -203,28 +222,43 @@ def statement_range(account_id: AccountId) -> Range:
 
 
 def entries_since(account_id: AccountId, since: datetime | None) -> tuple[str, str, str]:
-    """Return partition, lowest and highest sort key of an account's entries since a time. Both bounds are included."""
-    return _since(ItemKind.ENTRY, account_id, since)
+    """Return partition, lowest and highest sort key of an account's entries since the second of a time."""
+    return _since(ItemKind.ENTRY, account_id, _second(since) if since else "")
 
 
 def failed_runs_since(account_id: AccountId, since: datetime) -> tuple[str, str, str]:
     """Return partition, lowest and highest sort key of an account's failed runs since a time."""
-    return _since(DocumentKind.FAILED_RUN, account_id, since)
+    return _since(DocumentKind.FAILED_RUN, account_id, sortable(since))
 
 
-def _since(kind: ItemKind | DocumentKind, account_id: AccountId, since: datetime | None) -> tuple[str, str, str]:
+def _since(kind: ItemKind | DocumentKind, account_id: AccountId, time: str) -> tuple[str, str, str]:
     pk, prefix = range_of(kind, account_id)
-    return pk, prefix + (sortable(since) if since else ""), prefix + "~"
+    return pk, prefix + time, prefix + "~"
 
 
-def expires_on(day: date) -> str:
-    """Return the key of the index of expiring grants for a day."""
-    return day.isoformat()
+def shard_of(item: Mapping[str, AttributeValue]) -> int:
+    """Return the shard of an item's index rows. It follows from the item's own key and never changes."""
+    return crc32(f"{item['pk']['S']} {item['sk']['S']}".encode()) % SHARDS
+
+
+def expires_on(day: date, shard: int) -> str:
+    """Return the partition key of the index of expiring grants for a day (UTC) and a shard."""
+    return f"{day.isoformat()}#{shard}"
+
+
+def parked_shard(shard: int) -> str:
+    """Return the partition key of the index of parked receipts for a shard."""
+    return str(shard)
 
 
 def _key(kind: ItemKind, owner: str, name: str = "") -> Key:
     place = _PLACES[kind]
     return key(place.pk + owner, place.sk + name)
+
+
+def _second(at: datetime) -> str:
+    """Return a time in UTC as text of fixed width, without the fraction of its second."""
+    return at.astimezone(UTC).isoformat(timespec="seconds")[:-6] + "Z"
 
 
 def _head(text: str) -> str:

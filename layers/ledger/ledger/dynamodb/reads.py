@@ -56,17 +56,20 @@ class Reads:
         return [items.from_receipt(item) for item in self._query(keys.range_of(ItemKind.RECEIPT, customer_id))]
 
     def parked_receipts(self) -> Iterator[Receipt]:
-        """Yield every parked receipt: a scan of the index, which holds no other rows, then consistent reads."""
-        for page in self._pages("Scan", {"IndexName": keys.PARKED_INDEX, "ProjectionExpression": "pk, sk"}):
-            for item in self._get([keys.primary_key(row) for row in page]):
-                receipt = _readable(items.from_receipt, item)
-                if receipt and receipt.parked_reason:
-                    yield receipt
+        """Yield every parked receipt: a query of each shard of the index, then consistent reads."""
+        for shard in range(keys.SHARDS):
+            for page in self._index(keys.PARKED_INDEX, "parked_shard", keys.parked_shard(shard)):
+                for item in self._get([keys.primary_key(row) for row in page]):
+                    receipt = _readable(items.from_receipt, item)
+                    if receipt and receipt.parked_reason:  # not released since the index was written
+                        yield receipt
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
         """Yield an account's entries, newest first; with `since`, those that happened then or later."""
         for item in self._between(*keys.entries_since(account_id, since), is_newest_first=True):
-            yield items.from_entry(item)
+            entry = items.from_entry(item)
+            if since is None or entry.occurred_at >= since:  # the keys are of whole seconds
+                yield entry
 
     def statement_page(
         self, account_id: AccountId, limit: int, after: str | None = None
@@ -125,18 +128,14 @@ class Reads:
         return self._documents(AuditRecord, self._query(keys.range_of(DocumentKind.AUDIT_RECORD, account_id)))
 
     def expiring(self, day: date) -> Iterator[AccountId]:
-        """Yield the accounts with grants whose expiry can be booked from this day (UTC) on: a query of the index."""
-        arguments = {
-            "IndexName": keys.EXPIRING_INDEX,
-            "KeyConditionExpression": "expires_on = :day",
-            "ExpressionAttributeValues": {":day": {"S": keys.expires_on(day)}},
-        }
+        """Yield the accounts with grants whose expiry can be booked from this day (UTC) on: a query of each shard."""
         yielded: set[AccountId] = set()
-        for page in self._pages("Query", arguments):
-            for account_id in map(keys.account_id_of, page):
-                if account_id not in yielded:
-                    yielded.add(account_id)
-                    yield account_id
+        for shard in range(keys.SHARDS):
+            for page in self._index(keys.EXPIRING_INDEX, "expires_on", keys.expires_on(day, shard)):
+                for account_id in map(keys.account_id_of, page):
+                    if account_id not in yielded:
+                        yielded.add(account_id)
+                        yield account_id
 
     def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Item]:
         """Yield every item of one segment of the table, consistently: for `verify`."""
@@ -187,6 +186,15 @@ class Reads:
         }
         for page in self._pages("Query", arguments):
             yield from page
+
+    def _index(self, index: str, attribute: str, content: str) -> Iterator[list[Item]]:
+        """Yield the pages of one partition of an index. Its rows are keys only."""
+        arguments = {
+            "IndexName": index,
+            "KeyConditionExpression": f"{attribute} = :content",
+            "ExpressionAttributeValues": {":content": {"S": content}},
+        }
+        return self._pages("Query", arguments)
 
     def _between(self, pk: str, lowest: str, highest: str, *, is_newest_first: bool = False) -> Iterator[Item]:
         """Yield the items of one partition from one sort key to another, both included."""

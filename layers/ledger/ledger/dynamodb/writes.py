@@ -31,7 +31,7 @@ class Writes:
         """
         puts: list[tuple[str, Operation]] = []
         if commit.receipt:
-            # A release is a booking: it may replace a parked receipt, and nothing else.
+            # A parked receipt may be replaced, when its event is booked after all. No other receipt may.
             puts.append(
                 (
                     "receipt",
@@ -84,7 +84,7 @@ class Writes:
         if commit.account:
             updates.append(("account", self.update_account(commit.account)))
         if commit.fulfilment_key:
-            updates.append(("claim", self._update_claim(commit.fulfilment_key)))
+            updates.append(("fulfilment key", self._update_fulfilment_key(commit.fulfilment_key)))
         if commit.order:
             updates.append(("order", self._update_order(commit.order)))
         return updates
@@ -101,7 +101,7 @@ class Writes:
         return self._put(item, "attribute_not_exists(pk)", returns_old_item=returns_old_item)
 
     def _put_closed_lot(self, account: AccountChange, lot_id: str) -> Operation:
-        # No condition of its own: the account's version guards it, and what is open on the account counts first.
+        # It needs no condition: the account's version is checked, and a lot on the account takes precedence over this.
         return self._put(items.to_closed_lot(account.account_id, account.lots[lot_id]))
 
     def _update_versioned(self, item: Item, names: Collection[str], replaces: int | None) -> Operation:
@@ -167,7 +167,7 @@ class Writes:
             conditions = [f"{update.name('version')} = {update.value(WHOLE.encode(change.version))}"]
         return update.operation(self._table, keys.account_key(change.account_id), " AND ".join(conditions))
 
-    def _update_claim(self, change: FulfilmentKeyChange) -> Operation:
+    def _update_fulfilment_key(self, change: FulfilmentKeyChange) -> Operation:
         update = UpdateExpression()
         payment, account = update.name("payment_id"), update.name("account_id")
         product = update.name("product_id")

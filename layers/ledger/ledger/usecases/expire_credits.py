@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, job_correlation_id
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import JobCursor, job_cursor_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
+from ledger.usecases.plan_booking import Origin
 from ledger.usecases.transaction import CONFLICT, Retry, for_each, run_transaction
 from ledger.usecases.usage import lot_changes
 
-_EXPIRY_CURSOR = job_cursor_key("expire_credits")
+_JOB = "expire_credits"
+_EXPIRY_CURSOR = job_cursor_key(_JOB)
 _FIRST_RUN_LOOKBACK = timedelta(days=31)  # without a cursor the job has never finished: start this far in the past
 
 
@@ -36,6 +38,7 @@ def expire_account(account_id: AccountId, store: Store, *, now: datetime) -> int
     Expired credits can't be spent, whether their expiry is booked or not. Raise StoreUnavailable after too many
     conflicts.
     """
+    origin = Origin(now, "expiry", job_correlation_id(_JOB, now))
 
     def attempt() -> int | Retry:
         account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
@@ -45,7 +48,7 @@ def expire_account(account_id: AccountId, store: Store, *, now: datetime) -> int
         after = [lot.expire() for lot in before]
         if before == after and not any(lot.is_closed(now) for lot in after):
             return 0
-        if store.commit(lot_changes(account, account.lots, after, None, "expiry", now)) is not None:
+        if store.commit(lot_changes(account, account.lots, after, None, origin)) is not None:
             return CONFLICT
         return sum(lot.remaining for lot in before)
 

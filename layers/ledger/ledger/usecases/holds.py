@@ -7,14 +7,18 @@ from ledger.domain.accounts import Account, Hold
 from ledger.domain.audit import AuditRecord
 from ledger.domain.errors import NotFound
 from ledger.domain.facts import HoldLifted
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import audit_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
 from ledger.usecases.look_up import LookUp
+from ledger.usecases.plan_booking import Origin
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+
+HOLDS_ROUTE = "holds"
+"""The route of which a hold's id is the key."""
 
 
 def place_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, why: str, now: datetime) -> bool:
@@ -53,7 +57,8 @@ def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, 
             commit = _hold_change(account, hold_id, None)
         else:
             lifted = HoldLifted(hold_id=hold_id, actor=actor, at=now, cause=f"support:{actor}")
-            commit = _plan_lift(lifted, hold.payment_id, look_up)
+            origin = Origin(now, lifted.cause, request_correlation_id(account_id, HOLDS_ROUTE, hold_id))
+            commit = _plan_lift(lifted, hold.payment_id, look_up, origin)
         return True if store.commit(_with_audit_record(commit, account_id, record)) is None else CONFLICT
 
     return run_transaction(attempt, f"{hold_id} of {account_id}")
@@ -66,12 +71,12 @@ def _hold_change(account: Account, hold_id: str, hold: Hold | None) -> Commit:
     )
 
 
-def _plan_lift(lifted: HoldLifted, payment_id: PaymentId, look_up: LookUp) -> Commit:
+def _plan_lift(lifted: HoldLifted, payment_id: PaymentId, look_up: LookUp, origin: Origin) -> Commit:
     """Return the commit that lifts a hold which a purchase derives: the purchase gets the fact of its lifting."""
     purchase = look_up(Keys(payments=frozenset({payment_id}))).home_of(payment_id)
     if purchase is None or purchase.payment is None:
         raise ValueError(f"{lifted.hold_id} was derived from a purchase that is not stored")
-    return plan_booking.plan_internal_fact(purchase.with_facts(lifted), look_up.known, lifted.cause, lifted.at)
+    return plan_booking.plan_internal_fact(purchase.with_facts(lifted), look_up.known, origin)
 
 
 def _with_audit_record(commit: Commit, account_id: AccountId, record: AuditRecord) -> Commit:

@@ -75,6 +75,7 @@ def _receipt(event: Event, body_sha256: str, now: datetime) -> Receipt:
         received_at=now,
         outcome=RecordOutcome.NOTED,
         body_sha256=body_sha256,
+        correlation_id=event.correlation_id,
         customer_id=event.owner.customer_id,
         account_id=event.owner.account_id,
     )

@@ -24,6 +24,7 @@ from ledger.ports.gateway import Gateway, RefundToSend, SentRefund
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.plan_booking import Origin
 from ledger.usecases.refund_cases.cases import queue_for_review, with_case
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
 from ledger.usecases.refund_cases.follow_refunds import follow
@@ -189,7 +190,9 @@ def _record_sent(taken: _Lease, sent: SentRefund, store: Store, now: datetime) -
     for _ in attempts():
         case, context = read_case_context(taken.intent.account_id, case_id_of(tag), store)
         fact = RefundSent(tag=tag, refund_id=sent.refund_id, at=now, cause=f"case:{case.case_id}")
-        commit = plan_booking.plan_internal_fact(context.purchase.with_facts(fact), context.known, fact.cause, now)
+        commit = plan_booking.plan_internal_fact(
+            context.purchase.with_facts(fact), context.known, Origin(now, fact.cause, case.case_id)
+        )
         commit = replace(commit, documents=(DocumentChange(intent_key(tag), None),))
         if case.state is CaseState.APPROVED and case.tag == tag:
             case = case.with_state(CaseState.ISSUED, now, f"the provider has it as {sent.refund_id}, {sent.state}")
@@ -205,7 +208,9 @@ def _abandon(taken: _Lease, reason: str, store: Store, now: datetime) -> None:
     for _ in attempts():
         case, context = read_case_context(taken.intent.account_id, case_id_of(tag), store)
         fact = RefundAbandoned(tag=tag, reason=reason, at=now, cause=f"case:{case.case_id}")
-        commit = plan_booking.plan_internal_fact(context.purchase.with_facts(fact), context.known, fact.cause, now)
+        commit = plan_booking.plan_internal_fact(
+            context.purchase.with_facts(fact), context.known, Origin(now, fact.cause, case.case_id)
+        )
         commit = replace(commit, documents=(DocumentChange(intent_key(tag), None),))
         if case.state is CaseState.APPROVED and case.tag == tag:
             case = case.with_state(CaseState.IN_REVIEW, now, f"the refund was not sent: {reason}")

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from ledger.domain.accounts import Account
 from ledger.domain.errors import IdempotencyKeyReused, NotFound, NotSpendable
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, request_correlation_id
 from ledger.domain.lots import Lot
 from ledger.domain.runs import FailedRun, Run
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
@@ -19,7 +19,11 @@ from ledger.ports.documents import failed_run_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.plan_booking import Origin
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+
+RUNS_ROUTE = "runs"
+"""The route of which a run id is the key."""
 
 
 def draw_credits(
@@ -49,7 +53,7 @@ def draw_credits(
             raise
         drawn = {lot.lot_id: lot.drawn - account.lots[lot.lot_id].drawn for lot in lots}
         run = Run(account_id=account_id, run_id=run_id, drawn=drawn, at=now)
-        refusal = store.commit(lot_changes(account, account.lots, lots, run, _cause(run_id), now))
+        refusal = store.commit(lot_changes(account, account.lots, lots, run, _origin(account_id, run_id, now)))
         if refusal is None:
             return run
         return _same_run(refusal.run, credits_) if refusal.run else CONFLICT
@@ -75,7 +79,9 @@ def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime,
         if run.drawn.keys() - lots.keys():
             return CONFLICT  # the account was read before the run's credits were granted to it
         failed = replace(run, failed_at=now, returned=run.drawn)
-        commit = lot_changes(account, lots, _lots_after_return(run, lots, now), failed, _cause(run_id), now)
+        commit = lot_changes(
+            account, lots, _lots_after_return(run, lots, now), failed, _origin(account_id, run_id, now)
+        )
         evidence = FailedRun(run_id=run_id, credits=sum(run.drawn.values()), at=now, error=error)
         change = DocumentChange(failed_run_key(account_id, now, run_id), evidence)
         return failed if store.commit(replace(commit, documents=(change,))) is None else CONFLICT
@@ -84,7 +90,7 @@ def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime,
 
 
 def lot_changes(
-    account: Account, before: Mapping[str, Lot], lots: Iterable[Lot], run: Run | None, cause: str, now: datetime
+    account: Account, before: Mapping[str, Lot], lots: Iterable[Lot], run: Run | None, origin: Origin
 ) -> Commit:
     """Return the commit that stores these lots and `run`, with one entry for each movement since `before`."""
     lots = tuple(lots)
@@ -94,14 +100,15 @@ def lot_changes(
             account_id=account.account_id,
             version=account.version,
             lots={lot.lot_id: lot for lot in lots},
-            closed=frozenset(lot.lot_id for lot in lots if lot.is_closed(now)),
+            closed=frozenset(lot.lot_id for lot in lots if lot.is_closed(origin.at)),
         ),
-        entries=tuple(plan_booking.lot_entries(account, before, lots, cause, now)),
+        entries=tuple(plan_booking.lot_entries(account, before, lots, origin)),
     )
 
 
-def _cause(run_id: str) -> str:
-    return f"run:{run_id}"
+def _origin(account_id: AccountId, run_id: str, now: datetime) -> Origin:
+    """A run's draw and its return have one cause and one correlation id."""
+    return Origin(now, f"run:{run_id}", request_correlation_id(account_id, RUNS_ROUTE, run_id))
 
 
 def _same_run(run: Run, credits_: int) -> Run:

@@ -9,7 +9,7 @@ Every function here is pure: it reads nothing and writes nothing.
 """
 
 from ledger.usecases.plan_booking.booking import plan_goodwill, plan_internal_fact
-from ledger.usecases.plan_booking.entries import lot_entries
+from ledger.usecases.plan_booking.entries import Origin, lot_entries
 from ledger.usecases.plan_booking.events import (
     is_already_booked,
     may_grant_without_reading,
@@ -20,6 +20,7 @@ from ledger.usecases.plan_booking.events import (
 from ledger.usecases.plan_booking.owners import owner_account
 
 __all__ = [
+    "Origin",
     "is_already_booked",
     "lot_entries",
     "may_grant_without_reading",

@@ -19,20 +19,20 @@ from ledger.ports.reads import Snapshot
 from ledger.usecases.plan_booking.entries import Origin, lot_entries, purchase_entries
 
 
-def plan_internal_fact(purchase: Purchase, stored: Snapshot, cause: str, now: datetime) -> Commit:
+def plan_internal_fact(purchase: Purchase, stored: Snapshot, origin: Origin) -> Commit:
     """Return the commit of a fact that originates here: a decision about a refund, or the lifting of a hold.
 
-    `purchase` must have the fact already. `stored` must contain its account and lots.
+    `purchase` must have the fact already. `stored` must contain its account and lots. `origin` is of now.
     """
-    return plan_target(purchase, None, stored, Origin(now, cause), now)
+    return plan_target(purchase, None, stored, origin, origin.at)
 
 
-def plan_goodwill(account: Account, lot_id: str, credits_: int, cause: str, now: datetime) -> Commit:
+def plan_goodwill(account: Account, lot_id: str, credits_: int, origin: Origin) -> Commit:
     """Return the commit that grants credits out of goodwill: in a lot of their own, which never expires."""
     lot = Lot(lot_id=lot_id, granted=credits_, source=CounterAccount.GOODWILL)
     return Commit(
         account=AccountChange(account_id=account.account_id, version=account.version, lots={lot_id: lot}),
-        entries=tuple(lot_entries(account, {}, [lot], cause, now)),
+        entries=tuple(lot_entries(account, {}, [lot], origin)),
     )
 
 

@@ -6,7 +6,7 @@ granted once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
@@ -17,10 +17,11 @@ from ledger.domain.lots import Lot, Movement, movements
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """When something happened, and what caused it."""
+    """When something happened, what caused it, and the correlation id of the delivery, request or job that wrote it."""
 
     at: datetime
     cause: str
+    correlation_id: str
 
 
 def purchase_entries(
@@ -31,21 +32,19 @@ def purchase_entries(
     The grant has the payment's time and cause, everything else has those of `origin`. Nothing happens to a lot before
     its payment.
     """
-    granted = Origin(payment.at, payment.cause)
-    other = Origin(max(origin.at, payment.at), origin.cause)
+    granted = Origin(payment.at, payment.cause, origin.correlation_id)
+    other = replace(origin, at=max(origin.at, payment.at))
     for movement in movements(before, after):
         yield _entry(account, after, movement, granted if movement.kind is EntryKind.GRANT else other, now)
 
 
-def lot_entries(
-    account: Account, before: Mapping[str, Lot], lots: Iterable[Lot], cause: str, now: datetime
-) -> Iterator[Entry]:
+def lot_entries(account: Account, before: Mapping[str, Lot], lots: Iterable[Lot], origin: Origin) -> Iterator[Entry]:
     """Yield the entries of a change from the lots in `before` to `lots`. An expiry happened when its lot expired."""
     for lot in lots:
         for movement in movements(before.get(lot.lot_id), lot):
             is_expiry = movement.kind is EntryKind.EXPIRE
-            at = lot.expires_at if is_expiry and lot.expires_at else now
-            yield _entry(account, lot, movement, Origin(at, cause), now)
+            at = lot.expires_at if is_expiry and lot.expires_at else origin.at
+            yield _entry(account, lot, movement, replace(origin, at=at), origin.at)
 
 
 def _entry(account: Account, lot: Lot, movement: Movement, origin: Origin, now: datetime) -> Entry:
@@ -60,7 +59,9 @@ def _entry(account: Account, lot: Lot, movement: Movement, origin: Origin, now: 
         lot_id=lot.lot_id,
         credits=movement.credits,
         cause=origin.cause,
+        correlation_id=origin.correlation_id,
         occurred_at=origin.at,
         recorded_at=now,
+        step=step,
         expires_at=lot.expires_at if is_grant or adds_to_expired_lot else None,
     )

@@ -116,7 +116,7 @@ def _origin_of_changes(event: Event, payment: PaymentSettled, purchase: Purchase
     payment alone       the payment
     """
     if event.payment is None:
-        return Origin(event.at, event.cause)
+        return Origin(event.at, event.cause, event.correlation_id)
     waiting = [fact for fact in purchase.facts.values() if not isinstance(fact, PaymentSettled)]
     latest = max(waiting, key=lambda fact: (fact.at, fact.key), default=payment)
-    return Origin(latest.at, latest.cause)
+    return Origin(latest.at, latest.cause, event.correlation_id)

@@ -9,7 +9,7 @@ from ledger.domain.disputes import disputed
 from ledger.domain.errors import CaseClosed, IdempotencyKeyReused, RequestRefused
 from ledger.domain.facts import RefundApproved, RefundDeclined, RefundedItem
 from ledger.domain.idempotency import IdempotencyRecord
-from ledger.domain.ids import derived_id
+from ledger.domain.ids import derived_id, job_correlation_id, request_correlation_id
 from ledger.domain.refund_cases import CaseState, Decision, DecisionOutcome, QueuedCase, RefundCase, RefundReason
 from ledger.domain.refund_intents import RefundIntent
 from ledger.policy.parameters import PolicyParameters
@@ -26,6 +26,7 @@ from ledger.ports.documents import (
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.plan_booking import Origin
 from ledger.usecases.refund_cases.cases import (
     account_of_case,
     case_overtaken,
@@ -74,6 +75,7 @@ def decide_case(
     dispute is open; IdempotencyKeyReused: the key stands for another decision.
     """
     account_id = account_of_case(case_id, store)
+    correlation_id = request_correlation_id(account_id, DECISIONS_ROUTE, key) if key else case_id
     answered_at = idempotency_key(account_id, DECISIONS_ROUTE, key) if key else None
     answer = IdempotencyRecord(
         fingerprint=derived_id("decision", case_id, actor, canonical(review)), subject=case_id, at=now
@@ -113,7 +115,7 @@ def decide_case(
         if case.state is not CaseState.IN_REVIEW:
             raise CaseClosed(f"The case is {case.state}, not in review: it was decided by {case.decided_by}.")
         try:
-            case, commit = apply_decision(case, decision, actor, context, policy, now)
+            case, commit = apply_decision(case, decision, actor, context, policy, now, correlation_id=correlation_id)
         except RequestRefused:
             if read_case(account_id, case_id, store).version != case.version:
                 continue  # decided while its parts were read: what that reserved can't be refunded again
@@ -150,14 +152,16 @@ def _decide_deferred_case(
         decision = decision_by_policy(case, context, store, policy, now)
         if decision.outcome is DecisionOutcome.WAIT:
             return None
-        case, commit = apply_decision(case, decision, "policy", context, policy, now)
+        case, commit = apply_decision(
+            case, decision, "policy", context, policy, now, correlation_id=job_correlation_id("decide_deferred", now)
+        )
         commit = with_documents(commit, DocumentChange(deferred_queue_key(case), None))
         if store.commit(with_case(case, commit, context.account)) is None:
             return case
     raise case_overtaken(waiting.case_id)
 
 
-def approve(case: RefundCase, decision: Decision, context: CaseContext, now: datetime) -> tuple[RefundCase, Commit]:
+def approve(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> tuple[RefundCase, Commit]:
     """The approval: decision, intent and reservation of the credits, to be written as one. Raises Refused."""
     payment, purchase = context.payment, context.purchase
     if not 0 < decision.money_minor <= purchase.refundable_minor:
@@ -171,20 +175,33 @@ def approve(case: RefundCase, decision: Decision, context: CaseContext, now: dat
         tag=case.tag,
         case_id=case.case_id,
         amount_minor=decision.money_minor,
-        at=now,
-        cause=f"case:{case.case_id}",
+        at=origin.at,
+        cause=origin.cause,
         items=decision.items,
         takes_credits=decision.takes_credits,
     )
-    intent = RefundIntent(tag=case.tag, account_id=case.account_id, payment_id=purchase.payment_id, approved_at=now)
-    commit = plan_booking.plan_internal_fact(purchase.with_facts(fact), context.known, fact.cause, now)
+    intent = RefundIntent(
+        tag=case.tag, account_id=case.account_id, payment_id=purchase.payment_id, approved_at=origin.at
+    )
+    commit = plan_booking.plan_internal_fact(purchase.with_facts(fact), context.known, origin)
     return case, with_documents(commit, DocumentChange(intent_key(case.tag), intent))
 
 
 def apply_decision(
-    case: RefundCase, decision: Decision, by: str, context: CaseContext, policy: PolicyParameters, now: datetime
+    case: RefundCase,
+    decision: Decision,
+    by: str,
+    context: CaseContext,
+    policy: PolicyParameters,
+    now: datetime,
+    *,
+    correlation_id: str,
 ) -> tuple[RefundCase, Commit]:
-    """The case after a decision, and what else is to be written with it."""
+    """The case after a decision, and what else is to be written with it.
+
+    `correlation_id` is that of the request or job that decides.
+    """
+    origin = Origin(now, f"case:{case.case_id}", correlation_id)
     why = f"{decision.rule}, clause {decision.clause}"
     if decision.outcome is DecisionOutcome.WAIT:
         due = context.payment.at + policy.duplicate_settling
@@ -197,17 +214,17 @@ def apply_decision(
     commit = Commit()
     match decision.outcome:
         case DecisionOutcome.APPROVE:
-            case, commit = approve(case, decision, context, now)
+            case, commit = approve(case, decision, context, origin)
             state = CaseState.APPROVED
         case DecisionOutcome.REPLACE:
             if decision.credits <= 0:
                 raise RequestRefused("Replacement credits are 1 or more.")
             lot_id = f"goodwill/{case.case_id}/{case.approvals}"
-            commit = plan_booking.plan_goodwill(context.account, lot_id, decision.credits, f"case:{case.case_id}", now)
+            commit = plan_booking.plan_goodwill(context.account, lot_id, decision.credits, origin)
             state = CaseState.REPLACED
         case DecisionOutcome.DECLINE:
             if by != "policy":
-                commit = _decline_commit(case, decision, context, now)
+                commit = _decline_commit(case, decision, context, origin)
             state = CaseState.DECLINED
         case _:
             state = CaseState.IN_REVIEW
@@ -215,17 +232,17 @@ def apply_decision(
     return case, with_documents(commit, queue_for_review(case, now)) if state is CaseState.IN_REVIEW else commit
 
 
-def _decline_commit(case: RefundCase, decision: Decision, context: CaseContext, now: datetime) -> Commit:
+def _decline_commit(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> Commit:
     """A person's decline is remembered beside the payment: the same wish is not decided by itself again."""
     fact = RefundDeclined(
         case_id=case.case_id,
         reason=case.reason,
         clause=decision.clause,
         words=decision.reasons,
-        at=now,
-        cause=f"case:{case.case_id}",
+        at=origin.at,
+        cause=origin.cause,
     )
-    return plan_booking.plan_internal_fact(context.purchase.with_facts(fact), context.known, fact.cause, now)
+    return plan_booking.plan_internal_fact(context.purchase.with_facts(fact), context.known, origin)
 
 
 def decision_by_policy(

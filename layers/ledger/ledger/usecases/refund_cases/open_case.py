@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ledger.domain.errors import CaseAlreadyOpen, IdempotencyKeyReused, NotFound
 from ledger.domain.idempotency import IdempotencyRecord
-from ledger.domain.ids import AccountId, PaymentId, derived_id
+from ledger.domain.ids import AccountId, PaymentId, derived_id, request_correlation_id
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence, mismatches, open_case_key
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
@@ -73,13 +73,20 @@ def open_case(claim: RefundClaim, store: Store, policy: PolicyParameters, *, now
             state=CaseState.DECLARED if claim.is_declaration else CaseState.REQUESTED,
             opened_at=now,
             opened_by=claim.opened_by,
+            correlation_id=request_correlation_id(claim.account_id, claim.route, claim.key),
             told=claim.told,
             mismatches=mismatches(claim.told, context.payment, context.purchase.names, claim.email),
         )
         commit = Commit()
         if not claim.is_declaration:
             case, commit = apply_decision(
-                case, decision_by_policy(case, context, store, policy, now), "policy", context, policy, now
+                case,
+                decision_by_policy(case, context, store, policy, now),
+                "policy",
+                context,
+                policy,
+                now,
+                correlation_id=case.correlation_id,
             )
         answer = IdempotencyRecord(fingerprint=claim.fingerprint, subject=case_id, at=now)
         commit = with_documents(commit, DocumentChange(answered_at, answer), pointer_change(case))
@@ -103,7 +110,9 @@ def confirm_withdrawal(
             return case
         case = replace(case, confirmed_at=now)
         decision = decision_by_policy(case, context, store, policy, now)
-        case, commit = apply_decision(case, decision, "policy", context, policy, now)
+        case, commit = apply_decision(
+            case, decision, "policy", context, policy, now, correlation_id=case.correlation_id
+        )
         if store.commit(with_case(case, commit, context.account)) is None:
             return case
     raise case_overtaken(case_id)
