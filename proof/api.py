@@ -1,6 +1,6 @@
 """The API under all that schemathesis makes of its description: examples, edges, noise, and calls that follow calls.
 
-    schemathesis ──► the local gateway: real tokens and signatures ──► the functions ──► MiniStack, stand-ins
+    schemathesis ──► the local gateway: real tokens and signatures ──► the functions ──► MiniStack, simulators
 
 No answer is missing, a 5xx, undescribed, or of another type or shape than described; what the description forbids is
 refused, what it allows is accepted or refused by one of the `RULES`, nobody is heard without a token. What schemathesis

@@ -1,4 +1,4 @@
-"""The counters of the providers where we ask for refunds, without HTTP: over the stand-ins in memory."""
+"""The counters of the providers where we ask for refunds, without HTTP: over the simulators in memory."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.providers.paddle import adjustments as paddle
 from ledger.providers.stripe import refunds as stripe
 from ledger.providers.tags import METADATA_KEY, to_reason
-from tools.standins.paddle_account import PaddleAccount, Share
-from tools.standins.server import NotPossible
-from tools.standins.stripe_account import StripeAccount
+from tools.simulators.common.account import NotPossible
+from tools.simulators.paddle.account import PaddleAccount
+from tools.simulators.paddle.adjustments import Share
+from tools.simulators.stripe.account import StripeAccount
 from tools.testing.fakes import FakeProvider
 
 

@@ -1,6 +1,6 @@
 """One customer's life, step by step: what they buy, what banks and support do, what is delivered, what runs use.
 
-The providers are the stand-ins, in memory: each of their changes is a notification that waits to be delivered, in any
+The providers are the simulators, in memory: each of their changes is a notification that waits to be delivered, in any
 order and again. After every step the ledger is held against `proof.oracle` and against `verify`'s invariants.
 """
 
@@ -34,12 +34,14 @@ from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits, fail_run
 from proof import oracle
 from proof.fake_gateways import PaddleCounter, StripeCounter
-from tools.standins import ids
-from tools.standins.paddle_account import CartLine as PaddleLine
-from tools.standins.paddle_account import PaddleAccount, Share
-from tools.standins.server import NotPossible
-from tools.standins.stripe_account import Cart, StripeAccount
-from tools.standins.stripe_account import CartLine as StripeLine
+from tools.simulators.common import ids
+from tools.simulators.common.account import NotPossible
+from tools.simulators.common.cart import CartLine as PaddleLine
+from tools.simulators.paddle.account import PaddleAccount
+from tools.simulators.paddle.adjustments import Share
+from tools.simulators.stripe.account import StripeAccount
+from tools.simulators.stripe.cart import Cart
+from tools.simulators.stripe.cart import CartLine as StripeLine
 from tools.testing.builders import ADA, POLICY, refund_claim
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check

@@ -3,13 +3,13 @@
     run      play the stories of `events/` as signed HTTP deliveries, some twice and out of order, and show the ledger
     serve    stay up: deliver with curl, with the Stripe CLI's `listen --forward-to`, or with any client
 
-`run` also plays whole lives over the API, with stand-ins for the providers (`--story life` plays them alone).
+`run` also plays whole lives over the API, with simulators for the providers (`--story life` plays them alone).
 
 Environment: PORT (3000), STRIPE_SIGNING_SECRETS and PADDLE_SIGNING_SECRETS (comma-separated), CATALOGUE_FILE;
 AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3 to use engines that already run instead of an embedded one;
 EVIDENCE_BUCKET_NAME; JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_FILE (a file with the issuer's key set) to believe
 the tokens of another issuer than the local one; GROUPS_CLAIM, SUPPORT_GROUP; ALLOWED_ORIGINS (comma-separated);
-STRIPE_API_KEY and PADDLE_API_KEY (test mode) to call the providers instead of stand-ins.
+STRIPE_API_KEY and PADDLE_API_KEY (test mode) to call the providers instead of simulators.
 """
 
 import argparse
@@ -46,10 +46,10 @@ from tools.devserver.customer_lives import World as LifeWorld
 from tools.devserver.gateway import Callers, Gateway, Handler, handler_of
 from tools.devserver.streams import TableStream
 from tools.ledger import findings_table, read_world
-from tools.standins import paddle as standin_paddle
-from tools.standins import stripe as standin_stripe
-from tools.standins.paddle_account import PaddleAccount
-from tools.standins.stripe_account import StripeAccount
+from tools.simulators import paddle as paddle_simulator
+from tools.simulators import stripe as stripe_simulator
+from tools.simulators.paddle.account import PaddleAccount
+from tools.simulators.stripe.account import StripeAccount
 from tools.statement import paper, render, statement
 from tools.stories import Story, Telling, stories, with_repeats
 from tools.template import TemplateError, load, table_definition
@@ -61,7 +61,7 @@ MOST_SHOWN = 600
 """Characters of an answer that `serve` tells. A body that is no text, or has many lines, is not told."""
 
 LIFE = "life"
-"""The story of stories: whole lives of customers, over the API and the providers' stand-ins."""
+"""The story of stories: whole lives of customers, over the API and the providers' simulators."""
 
 _TOLD_IN_A_LINE = (
     engines.EngineError,
@@ -138,8 +138,8 @@ def opened(console: Console, find: Callable[[str], Handler] = handler_of) -> Ite
         for provider, secret in signing.LOCAL_SECRETS.items():
             os.environ.setdefault(f"{provider.upper()}_SIGNING_SECRETS", secret)
         clock, port = ShiftedClock(), os.environ.get("PORT") or "3000"
-        stripe = _stand_in(house, standin_stripe.running, "STRIPE", port, clock)
-        paddle = _stand_in(house, standin_paddle.running, "PADDLE", port, clock)
+        stripe = _simulator(house, stripe_simulator.running, "STRIPE", port, clock)
+        paddle = _simulator(house, paddle_simulator.running, "PADDLE", port, clock)
         if Path(os.environ["JWT_JWKS_FILE"]) == token.JWKS_FILE:
             token.local_key()
         make_table(os.environ["TABLE_NAME"])
@@ -159,10 +159,10 @@ def opened(console: Console, find: Callable[[str], Handler] = handler_of) -> Ite
         yield House(gateway, clock, stripe, paddle)
 
 
-def _stand_in(
+def _simulator(
     house: contextlib.ExitStack, running: Callable[..., Any], provider: str, port: str, clock: ShiftedClock
 ) -> Any:
-    """A stand-in for a provider, unless the environment names one to call: by its API key or by its address."""
+    """A simulator for a provider, unless the environment names one to call: by its API key or by its address."""
     if os.environ.get(f"{provider}_API_KEY") or os.environ.get(f"{provider}_API_BASE"):
         return None
     secret = os.environ[f"{provider}_SIGNING_SECRETS"].split(",")[0]
@@ -241,9 +241,11 @@ def _serve(house: House, console: Console) -> int:
         console.print(f"  {route.method} {route.path}" + (f"  [dim]{needed}[/]" if needed else ""))
     for name in ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "AWS_ENDPOINT_URL_S3", "EVIDENCE_BUCKET_NAME"):
         console.print(f"[dim]{name}={os.environ[name]}[/]", soft_wrap=True)
-    for name, standin in {"Stripe": house.stripe, "Paddle": house.paddle}.items():
-        if standin:
-            console.print(f"{name}'s stand-in: {standin.url}/_standin lists what you can let happen", soft_wrap=True)
+    for name, simulator in {"Stripe": house.stripe, "Paddle": house.paddle}.items():
+        if simulator:
+            console.print(
+                f"{name}'s simulator: {simulator.url}/_simulator lists what you can let happen", soft_wrap=True
+            )
     console.print(f"The API's description, to try it: {gateway.url}/docs", soft_wrap=True)
     user = "local:local" if os.environ["AWS_ACCESS_KEY_ID"] == "local" else "KEY:SECRET"
     for caller, how in {

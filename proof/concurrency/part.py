@@ -28,7 +28,7 @@ from proof.work import CannotRun, Work
 from tools import engines
 from tools.devserver import environment
 from tools.ledger import read_world
-from tools.standins import paddle, stripe
+from tools.simulators import paddle, stripe
 from tools.template import load, table_definition
 from tools.verify import World, check
 
@@ -70,30 +70,30 @@ def run(work: Work, open_store: OpenStore = DynamoDBStore, *, processes: int = P
 
 @contextlib.contextmanager
 def _everything(open_store: OpenStore, processes: int) -> Iterator["_Races"]:
-    """The engine, the stand-ins, and the processes over them."""
+    """The engine, the simulators, and the processes over them."""
     with contextlib.ExitStack() as started:
         endpoint = started.enter_context(engines.running(ENGINE))
-        standins: dict[str, Any] = {
+        simulators: dict[str, Any] = {
             "stripe": started.enter_context(stripe.running()),
             "paddle": started.enter_context(paddle.running()),
         }
         where = Where(
-            endpoint, {name: (standin.api_key, standin.url) for name, standin in standins.items()}, open_store
+            endpoint, {name: (simulator.api_key, simulator.url) for name, simulator in simulators.items()}, open_store
         )
-        yield _Races(endpoint, standins, started.enter_context(pool(where, processes)))
+        yield _Races(endpoint, simulators, started.enter_context(pool(where, processes)))
 
 
 class _Races:
     """What plays the rounds and judges them."""
 
-    def __init__(self, endpoint: str, standins: dict[str, Any], processes: Pool) -> None:
+    def __init__(self, endpoint: str, simulators: dict[str, Any], processes: Pool) -> None:
         self._client = boto3.client("dynamodb", region_name=environment.REGION, endpoint_url=endpoint)
         self._connection = Connection(region=environment.REGION, host=endpoint)
-        self._standins = standins
+        self._simulators = simulators
         kinds: dict[str, Callable[..., Gateway]] = {"stripe": StripeGateway, "paddle": PaddleGateway}
         self._gateways = {
-            name: kinds[name](standin.api_key, is_live=False, base_url=standin.url)
-            for name, standin in standins.items()
+            name: kinds[name](simulator.api_key, is_live=False, base_url=simulator.url)
+            for name, simulator in simulators.items()
         }
         self._pool = processes
         self._table = ""
@@ -133,8 +133,8 @@ class _Races:
         ]
         for calls in itertools.chain(_waves(rounds), at_the_end):
             if calls is at_the_end[0]:
-                for standin in self._standins.values():
-                    standin.faults.clear()
+                for simulator in self._simulators.values():
+                    simulator.faults.clear()
             chance.shuffle(calls)
             answered = self._pool.at_once(self._table, [call for _, call in calls])
             for (one, _), tries in zip(calls, answered, strict=True):
@@ -150,8 +150,8 @@ class _Races:
         """A round of some kind. The fewest of those that a provider takes part in: it is slow."""
         own = Round("", AccountId(f"acct_{name}"), random.Random(chance.random()))
         if chance.random() < 0.2:
-            provider = chance.choice(sorted(self._standins))
-            senders_of_one_refund(own, provider, self._standins[provider], self._gateways[provider])
+            provider = chance.choice(sorted(self._simulators))
+            senders_of_one_refund(own, provider, self._simulators[provider], self._gateways[provider])
             own.name = senders_of_one_refund.__name__
         else:
             kind = chance.choice(KINDS)

@@ -67,7 +67,7 @@ class Where:
     """What the processes work on."""
 
     endpoint: str
-    providers: dict[str, tuple[str, str]]  # the stand-ins: key and address
+    providers: dict[str, tuple[str, str]]  # the simulators: key and address
     open_store: OpenStore = DynamoDBStore
 
 
@@ -194,7 +194,7 @@ def _announced(call: Announce, gateway_of: Callable[[str], Gateway]) -> Deliver 
 
 
 class _Gateways:
-    """Our real gateways to the stand-ins, made when they are needed."""
+    """Our real gateways to the simulators, made when they are needed."""
 
     def __init__(self, where: Where) -> None:
         self._where = where

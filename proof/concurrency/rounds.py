@@ -58,7 +58,7 @@ def at(minute: float) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class AtProvider:
-    """The one refund of a payment that was made at a stand-in."""
+    """The one refund of a payment that was made at a simulator."""
 
     tag: str
     names: frozenset[PaymentId]
@@ -408,9 +408,9 @@ KINDS: tuple[Callable[[Round], None], ...] = (
 # ── With a provider ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def senders_of_one_refund(r: Round, provider: str, standin: Any, gateway: Any) -> None:
+def senders_of_one_refund(r: Round, provider: str, simulator: Any, gateway: Any) -> None:
     """Senders, the sweep, followers, the provider's webhook and a chargeback: the provider refunds it once."""
-    names, payment = _bought(r, provider, standin, gateway)
+    names, payment = _bought(r, provider, simulator, gateway)
     ask = r.ask(payment, RefundReason.TECHNICAL_PROBLEM)
     minor = r.chance.choice((payment.paid_minor // 2, payment.paid_minor))
     tag = f"{ask.case_id}-1"
@@ -434,7 +434,7 @@ def senders_of_one_refund(r: Round, provider: str, standin: Any, gateway: Any) -
     others = r.chance.sample(others, r.chance.randint(1, 3))
     if r.chance.random() < 0.3:
         path = {"stripe": "/v1/refunds", "paddle": "/adjustments"}[provider]
-        standin.faults.add("POST", path, r.chance.choice(("503", "lost_after")), times=2)
+        simulator.faults.add("POST", path, r.chance.choice(("503", "lost_after")), times=2)
     if r.chance.random() < 0.5:
         r.waves.append(approval)
         r.waves.append([*senders, *others, *r.looks(1)])
@@ -446,13 +446,15 @@ def senders_of_one_refund(r: Round, provider: str, standin: Any, gateway: Any) -
         [Issue(tag=tag, now=at(90)), Announce(provider=provider, refund=to_send, event=webhook.event, now=at(91))]
     )
     r.waves.append([follow, follow, *r.spends(1), *r.looks(1)])
-    r.at_provider = AtProvider(tag, frozenset(names), payment.paid_minor, lambda: _given_back(provider, standin, names))
+    r.at_provider = AtProvider(
+        tag, frozenset(names), payment.paid_minor, lambda: _given_back(provider, simulator, names)
+    )
 
 
-def _bought(r: Round, provider: str, standin: Any, gateway: Any) -> tuple[list[PaymentId], PaymentSettled]:
-    """Something that was bought at the stand-in: the names of its payment, and what our events will say of it."""
+def _bought(r: Round, provider: str, simulator: Any, gateway: Any) -> tuple[list[PaymentId], PaymentSettled]:
+    """Something that was bought at the simulator: the names of its payment, and what our events will say of it."""
     order = Order(
-        order_id=OrderId(f"ord_{uuid.uuid4().hex}"),  # the stand-in remembers those of a case played before
+        order_id=OrderId(f"ord_{uuid.uuid4().hex}"),  # the simulator remembers those of a case played before
         account_id=r.account_id,
         provider=provider,
         product_id=PACK,
@@ -465,9 +467,9 @@ def _bought(r: Round, provider: str, standin: Any, gateway: Any) -> tuple[list[P
     )
     product = catalogue.load().products[PACK]
     checkout = gateway.make_checkout(order, product, success_url="https://x.test", cancel_url="https://x.test")
-    paid = standin.pay(checkout.checkout_id)
+    paid = simulator.pay(checkout.checkout_id)
     if provider == "stripe":
-        charge = standin.charge_of(paid["payment_intent"])
+        charge = simulator.charge_of(paid["payment_intent"])
         names = [PaymentId(f"stripe:{paid['payment_intent']}"), PaymentId(f"stripe:{charge['id']}")]
         return names, r.payment(payment_id=names[0], paid_minor=charge["amount_captured"])
     (line,) = paid["details"]["line_items"]
@@ -476,11 +478,11 @@ def _bought(r: Round, provider: str, standin: Any, gateway: Any) -> tuple[list[P
     return names, r.payment(payment_id=names[0], paid_minor=minor, line_id=line["id"])
 
 
-def _given_back(provider: str, standin: Any, names: list[PaymentId]) -> list[int]:
+def _given_back(provider: str, simulator: Any, names: list[PaymentId]) -> list[int]:
     """What the provider has given back of a payment, refund by refund."""
     bare = {name.partition(":")[2] for name in names}
     if provider == "stripe":
-        refunds = [one for one in standin.refunds.values() if one["payment_intent"] in bare]
+        refunds = [one for one in simulator.refunds.values() if one["payment_intent"] in bare]
         return [one["amount"] for one in refunds if one["status"] != "failed"]
-    adjustments = [one for one in standin.adjustments.values() if one["transaction_id"] in bare]
+    adjustments = [one for one in simulator.adjustments.values() if one["transaction_id"] in bare]
     return [int(one["totals"]["total"]) for one in adjustments if one["status"] != "rejected"]

@@ -18,8 +18,8 @@ from typing import Any
 
 from ledger.domain.facts import RefundSent
 from ledger.domain.purchases import Purchase
-from tools.standins.paddle_account import PaddleAccount
-from tools.standins.stripe_account import StripeAccount
+from tools.simulators.paddle.account import PaddleAccount
+from tools.simulators.stripe.account import StripeAccount
 from tools.verify import World
 
 _TIMES = {"expires_at", "period_end", "cancel_at"}

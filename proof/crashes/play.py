@@ -1,8 +1,8 @@
-"""A scenario on stage: functions, an engine, the providers' stand-ins, and what redelivers when a function dies.
+"""A scenario on stage: functions, an engine, the providers' simulators, and what redelivers when a function dies.
 
     step ──► invocation ──► dies? ──► made again: the provider's redelivery, the client's repetition, the stream's batch
                │                        └── and minutes later the schedules sweep
-               └──► news: the stand-ins' webhooks, the table's stream ──► invocations … until nothing is new
+               └──► news: the simulators' webhooks, the table's stream ──► invocations … until nothing is new
 
 One table serves all runs: each ends with it empty. Time is the scenario's own: a step begins ten minutes after the one
 before, whatever happened in that one, so that a run that was cut differs from one that was not in nothing else.
@@ -31,11 +31,11 @@ from tools.devserver import cloud, environment
 from tools.devserver.gateway import Handler
 from tools.devserver.payload import Request, event_of
 from tools.devserver.streams import Shards, matches
-from tools.standins import paddle as standin_paddle
-from tools.standins import stripe as standin_stripe
-from tools.standins.outbox import Outbox
-from tools.standins.paddle_account import PaddleAccount
-from tools.standins.stripe_account import StripeAccount
+from tools.simulators import paddle as paddle_simulator
+from tools.simulators import stripe as stripe_simulator
+from tools.simulators.common.outbox import Outbox
+from tools.simulators.paddle.account import PaddleAccount
+from tools.simulators.stripe.account import StripeAccount
 from tools.stories import Telling
 from tools.testing.frontend import matched
 from tools.verify import World, check
@@ -162,7 +162,7 @@ def staged(find: Callable[[str], Handler]) -> Iterator[Stage]:
     with engines.running("ministack") as endpoint:
         made = cloud.furnish(endpoint, written)
         ports = {"stripe": engines.free_port(), "paddle": engines.free_port()}
-        keys = json.dumps({"stripe": standin_stripe.LOCAL_KEY, "paddle": standin_paddle.LOCAL_KEY})
+        keys = json.dumps({"stripe": stripe_simulator.LOCAL_KEY, "paddle": paddle_simulator.LOCAL_KEY})
         made.client("secretsmanager").put_secret_value(SecretId=made.references["ProviderKeys"], SecretString=keys)
         ours = {
             "AWS_ENDPOINT_URL": endpoint,
@@ -208,12 +208,12 @@ class Play:
     @property
     def stripe(self) -> StripeAccount:
         """Stripe's side, up from when it is first needed."""
-        return self._provider("stripe", standin_stripe.running)  # type: ignore[return-value]
+        return self._provider("stripe", stripe_simulator.running)  # type: ignore[return-value]
 
     @property
     def paddle(self) -> PaddleAccount:
         """Paddle's side."""
-        return self._provider("paddle", standin_paddle.running)  # type: ignore[return-value]
+        return self._provider("paddle", paddle_simulator.running)  # type: ignore[return-value]
 
     def tells(self, telling: Telling) -> None:
         """A provider delivers an event of the library."""

@@ -1,7 +1,7 @@
 """In bad weather AWS and the providers fail a fifth of what is asked of them: nothing is lost, nothing is doubled.
 
 Each case is a table of its own with many customers: the stories of `events/`, each delivery in its own weather, and
-whole lives over the API and the providers' stand-ins. Providers deliver again what was not answered 2xx, clients ask
+whole lives over the API and the providers' simulators. Providers deliver again what was not answered 2xx, clients ask
 again under the same key, streams and schedules repeat. When the weather has cleared, the stories' ledgers mean what
 they mean on a fine day, the lives have come to the answers and balances that are written down for them, every invariant
 holds, every accepted event has its receipt, every order, case, run and failed run that was answered 2xx is stored, and
@@ -35,8 +35,8 @@ from proof.work import CannotRun, Work
 from tools import engines, signing
 from tools.devserver import environment
 from tools.devserver.customer_lives import ShiftedClock
-from tools.standins import paddle, stripe
-from tools.standins.faults import KINDS
+from tools.simulators import paddle, stripe
+from tools.simulators.common.faults import KINDS
 from tools.template import load, table_definition
 from tools.testing.frontend import description
 

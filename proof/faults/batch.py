@@ -26,9 +26,9 @@ from tools import signing
 from tools.devserver.customer_lives import ShiftedClock
 from tools.devserver.gateway import handler_of
 from tools.ledger import read_world
-from tools.standins.paddle_account import PaddleAccount
-from tools.standins.server import NotPossible
-from tools.standins.stripe_account import StripeAccount
+from tools.simulators.common.account import NotPossible
+from tools.simulators.paddle.account import PaddleAccount
+from tools.simulators.stripe.account import StripeAccount
 from tools.testing.frontend import ApiResponse, Frontend
 from tools.verify import World, check
 

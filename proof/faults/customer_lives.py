@@ -10,8 +10,8 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from ledger.runtime import runtime
-from tools.standins.paddle_account import PaddleAccount
-from tools.standins.stripe_account import StripeAccount
+from tools.simulators.paddle.account import PaddleAccount
+from tools.simulators.stripe.account import StripeAccount
 from tools.testing.frontend import ApiResponse, Frontend, supporter
 
 Json = dict[str, Any]

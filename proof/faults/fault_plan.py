@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tools.standins.faults import KINDS, Fault, Faults
+from tools.simulators.common.faults import KINDS, Fault, Faults
 
 SHARE = 0.1
 """Of the calls that meet bad weather by themselves. Outages make it about a fifth."""
@@ -192,7 +192,7 @@ def _reasons(code: str, number: int) -> dict[str, Any]:
 
 
 class ProviderFaultPlan(Faults):
-    """The weather between the code and a provider's stand-in: each call has its own dice."""
+    """The weather between the code and a provider's simulator: each call has its own dice."""
 
     def __init__(self, seed: str, kinds: Sequence[str] = KINDS) -> None:
         super().__init__()

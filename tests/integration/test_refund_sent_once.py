@@ -18,9 +18,9 @@ from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits
-from tests.integration.test_standins import Webhooks, webhooks
+from tests.integration.test_simulators import Webhooks, webhooks
 from tools.devserver.customer_lives import ShiftedClock
-from tools.standins import paddle, stripe
+from tools.simulators import paddle, stripe
 from tools.testing.builders import ADA, POLICY, refund_claim
 from tools.testing.fakes import world
 from tools.verify import check
@@ -34,7 +34,7 @@ LOST = {"stripe": 2, "paddle": 1}
 
 @pytest.fixture(params=["stripe", "paddle"])
 def provider(request: pytest.FixtureRequest, webhooks: Webhooks) -> Iterator[tuple[str, Any, Gateway]]:
-    """A stand-in that delivers to our webhooks, and our gateway to it, which does not wait for long."""
+    """A simulator that delivers to our webhooks, and our gateway to it, which does not wait for long."""
     running: Callable[..., Any] = {"stripe": stripe, "paddle": paddle}[request.param].running
     gateways: dict[str, Callable[..., Gateway]] = {"stripe": StripeGateway, "paddle": PaddleGateway}
     with running(webhooks.url) as account:

@@ -1,4 +1,4 @@
-"""The stand-in for DynamoDB streams → Lambda: real streams of real engines into functions that record what they get."""
+"""The simulator of DynamoDB streams → Lambda: real streams of real engines into functions that record what they get."""
 
 import threading
 import time
@@ -289,7 +289,7 @@ def test_a_table_without_the_engine_is_told_once_and_does_no_harm(ministack: str
 
 
 def test_our_template_feeds_release_parked_by_receipts_that_name_an_account() -> None:
-    """The mapping as the template says it; its filter is one that the stand-in understands."""
+    """The mapping as the template says it; its filter is one that the simulator understands."""
     (mapping,) = [one for one in stream_mappings(load()) if one.folder == "release_parked"]
     assert (mapping.batch_size, mapping.retries, mapping.is_bisecting) == (100, 10, True)
     (pattern,) = mapping.patterns

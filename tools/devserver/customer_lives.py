@@ -1,5 +1,5 @@
 """Whole lives of customers, played over HTTP: the frontend's, the tagging service's and support's requests with real
-tokens and signatures, the providers' side by stand-ins that deliver real webhooks.
+tokens and signatures, the providers' side by simulators that deliver real webhooks.
 
 What each step is answered is shown as it comes; a step that is answered otherwise than the story says is an error.
 """
@@ -19,8 +19,8 @@ from ledger.domain.ids import AccountId
 from tools import token
 from tools.devserver import environment
 from tools.devserver.gateway import Gateway
-from tools.standins.paddle_account import PaddleAccount
-from tools.standins.stripe_account import StripeAccount
+from tools.simulators.paddle.account import PaddleAccount
+from tools.simulators.stripe.account import StripeAccount
 
 Json = dict[str, Any]
 
@@ -36,7 +36,7 @@ class ShiftedClock:
         return datetime.now(UTC) + self.shift
 
     def seconds(self) -> float:
-        """The same, as the stand-ins want it."""
+        """The same, as the simulators want it."""
         return self.now().timestamp()
 
     def advance(self, by: timedelta) -> None:

@@ -35,7 +35,7 @@ Observer = Callable[[str, int, str], None]  # path, status, body
 
 
 class Stream(Protocol):
-    """The stand-in for the table's stream (tools/devserver/streams.py), as far as the gateway needs it."""
+    """The simulator for the table's stream (tools/devserver/streams.py), as far as the gateway needs it."""
 
     def wake(self) -> None: ...
 

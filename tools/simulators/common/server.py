@@ -1,8 +1,8 @@
-"""HTTP in front of a stand-in: the provider's API, and under `/_standin/` what customers, banks and time do.
+"""The HTTP server of a simulator: the provider's API, and the actions of customers, banks and time.
 
-GET  /_standin                   the acts, with their parameters
-POST /_standin/<act>             do one; parameters as JSON or as a form
-GET  /_standin/checkout?id=…     the page on which a person pays
+GET  /_simulator                   list the actions, with their parameters
+POST /_simulator/<action>          run an action; parameters as JSON or as a form
+GET  /_simulator/checkout?id=…     show the page on which a person pays
 """
 
 import contextlib
@@ -17,16 +17,13 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol
+from typing import Any
 
-from tools.standins.faults import Fault, Faults
+from tools.simulators.common.account import Account, NotPossible
+from tools.simulators.common.faults import Fault
 
 Json = dict[str, Any]
 MAX_BODY_BYTES = 1024 * 1024
-
-
-class NotPossible(Exception):
-    """A customer, a bank or time can't do this now; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +38,26 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the provider answers."""
+class Response:
+    """The provider's response to one call."""
 
     status: int
     content: Json
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Account(Protocol):
-    """What stands behind the server."""
-
-    name: str
-    url: str
-    faults: Faults
-
-    @property
-    def acts(self) -> Mapping[str, Callable[..., Any]]:
-        """What can be done that is no call of the API, by name."""
-
-    def checkout_page(self, checkout_id: str) -> list[tuple[str, str]]:
-        """What a person is shown who is to pay. Raises NotPossible: there is no such checkout."""
-
-
-Answering = Callable[[Request, Fault | None], Answer]
-"""Answers one call of the API, which has this fault if any. That a connection ends is not its business."""
+Responder = Callable[[Request, Fault | None], Response]
+"""Returns the response to one call, which has this fault if any. The server ends connections, not the responder."""
 
 
 @contextlib.contextmanager
-def serving(account: Account, answer: Answering, port: int = 0) -> Iterator[None]:
-    """Serve a stand-in on 127.0.0.1; its account learns the `url`."""
-    server = _Server(account, answer, port)
+def serving(account: Account, respond: Responder, port: int = 0) -> Iterator[None]:
+    """Serve a simulator on 127.0.0.1, and deliver its events. Set the `url` of its account."""
+    server = _Server(account, respond, port)
     account.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
+    account.outbox.start()
     try:
         yield
     finally:
@@ -82,6 +65,7 @@ def serving(account: Account, answer: Answering, port: int = 0) -> Iterator[None
         server.shutdown()
         server.server_close()
         thread.join(15)
+        account.outbox.close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -90,13 +74,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, account: Account, answer: Answering, port: int) -> None:
+    def __init__(self, account: Account, respond: Responder, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Connection)
         self.account = account
-        self.answer = answer
+        self.respond = respond
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has gone is no fault of the stand-in's; anything else is told."""
+        """Report an error, unless the client closed the connection."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -119,13 +103,13 @@ class _Connection(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, urllib.parse.unquote(address.path), query, headers, body)
         try:
-            if request.path == "/_standin" or request.path.startswith("/_standin/"):
+            if request.path == "/_simulator" or request.path.startswith("/_simulator/"):
                 self._control(request)
             else:
                 self._call(request)
-        except Exception:  # noqa: BLE001 - a fault of the stand-in's own: loud here, a plain 500 there
+        except Exception:  # noqa: BLE001 - a bug of the simulator: print it, and return 500
             traceback.print_exc()
-            self._send_json(500, {"error": "The stand-in itself failed; see its output."})
+            self._send_json(500, {"error": "The simulator itself failed; see its output."})
 
     do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - http.server's names
 
@@ -135,35 +119,34 @@ class _Connection(BaseHTTPRequestHandler):
         if fault and fault.kind == "lost_before":
             self._hang_up(fault)
             return
-        answer = self.server.answer(request, fault)
+        response = self.server.respond(request, fault)
         if fault and fault.kind == "lost_after":
             self._hang_up(fault)
             return
-        self._send_json(answer.status, answer.content, answer.headers)
+        self._send_json(response.status, response.content, response.headers)
 
     def _hang_up(self, fault: Fault) -> None:
-        """Stay silent as long as the fault says, then end the connection without an answer."""
+        """Wait for the seconds of the fault, then close the connection without a response."""
         self.server.account.faults.pause(fault.seconds)
         self.close_connection = True
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def _control(self, request: Request) -> None:
-        name = request.path.removeprefix("/_standin").strip("/")
-        acts = self.server.account.acts
+        name = request.path.removeprefix("/_simulator").strip("/")
+        actions = self.server.account.actions
         if not name:
-            self._send_json(200, {act: _parameters(do) for act, do in acts.items()})
+            self._send_json(200, {action: _description(run) for action, run in actions.items()})
             return
         if name == "checkout" and request.method == "GET":
             self._show_checkout(dict(request.query))
             return
-        if name not in acts:
-            self._send_json(404, {"error": f"There is no act {name!r}: GET /_standin lists them."})
+        if name not in actions:
+            self._send_json(404, {"error": f"There is no action {name!r}: GET /_simulator lists them."})
             return
         is_form = "form-urlencoded" in request.headers.get("content-type", "")
         try:
-            given = _arguments(acts[name], request, is_form=is_form)
-            done = acts[name](**given)
+            result = actions[name](**_arguments(actions[name], request, is_form=is_form))
         except NotPossible as problem:
             self._send_json(409, {"error": str(problem)})
         except (TypeError, ValueError, KeyError) as problem:
@@ -172,7 +155,7 @@ class _Connection(BaseHTTPRequestHandler):
             if then := dict(request.query).get("then"):
                 self._send(303, b"", "text/plain", {"Location": urllib.parse.quote(then, safe=":/?#&=%+,;@!~")})
             else:
-                self._send_json(200, {"done": done})
+                self._send_json(200, {"done": result})
 
     def _show_checkout(self, query: dict[str, str]) -> None:
         checkout_id = query.get("id") or query.get("_ptxn") or ""
@@ -181,15 +164,15 @@ class _Connection(BaseHTTPRequestHandler):
         except NotPossible as problem:
             self._send(404, html.escape(str(problem)).encode(), "text/html; charset=utf-8")
             return
-        then = query.get("then") or dict(rows).get("then", "/_standin")
+        then = query.get("then") or dict(rows).get("then", "/_simulator")
         listed = "".join(
             f"<tr><th>{html.escape(what)}</th><td>{html.escape(value)}</td></tr>"
             for what, value in rows
             if what != "then"
         )
-        action = f"/_standin/pay?{urllib.parse.urlencode({'then': then})}"
+        action = f"/_simulator/pay?{urllib.parse.urlencode({'then': then})}"
         page = (
-            f"<!doctype html><title>Pay</title><h1>A stand-in for {self.server.account.name}</h1>"
+            f"<!doctype html><title>Pay</title><h1>A simulator for {self.server.account.name}</h1>"
             f"<table>{listed}</table><form method=post action='{html.escape(action)}'>"
             f"<input type=hidden name=checkout value='{html.escape(checkout_id)}'><button>Pay</button></form>"
         )
@@ -207,24 +190,25 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Be silent."""
+        """Log nothing."""
 
 
-def _parameters(act: Callable[..., Any]) -> Json:
-    """An act for whoever asks: what it does, and its parameters."""
-    signature = inspect.signature(act)
-    return {"does": inspect.getdoc(act), "parameters": [str(one) for one in signature.parameters.values()]}
+def _description(action: Callable[..., Any]) -> Json:
+    """Describe an action: its purpose and its parameters."""
+    signature = inspect.signature(action)
+    parameters = [str(parameter) for parameter in signature.parameters.values()]
+    return {"does": inspect.getdoc(action), "parameters": parameters}
 
 
-def _arguments(act: Callable[..., Any], request: Request, *, is_form: bool) -> Json:
-    """The parameters of an act, from JSON or a form. A form's texts become what the act declares."""
+def _arguments(action: Callable[..., Any], request: Request, *, is_form: bool) -> Json:
+    """Read the arguments of an action from JSON or a form. Convert the texts of a form to the declared types."""
     if not is_form:
-        given = json.loads(request.body or b"{}")
-        if not isinstance(given, dict):
+        arguments = json.loads(request.body or b"{}")
+        if not isinstance(arguments, dict):
             raise ValueError("the body is not a JSON object")
-        return given
+        return arguments
     texts = dict(urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True))
-    declared = inspect.signature(act).parameters
+    declared = inspect.signature(action).parameters
     return {
         name: _typed(text, str(declared[name].annotation) if name in declared else "") for name, text in texts.items()
     }

@@ -1,4 +1,4 @@
-"""The stand-ins for the providers' APIs, driven by the providers' own packages; their webhooks booked by our ledger."""
+"""The simulators of the providers' APIs, driven by the providers' own packages; our ledger books their webhooks."""
 
 import base64
 import contextlib
@@ -44,10 +44,10 @@ from ledger.providers.registry import PROVIDERS
 from ledger.usecases.record_event import record_event
 from tests.unit.test_events_library import CLASSES, ENABLED_EVENTS, object_faults, paddle_faults, stripe_faults
 from tools.signing import LOCAL_SECRETS
-from tools.standins import paddle, stripe
-from tools.standins.paddle_account import PaddleAccount
-from tools.standins.server import NotPossible
-from tools.standins.stripe_account import StripeAccount
+from tools.simulators import paddle, stripe
+from tools.simulators.common.account import NotPossible
+from tools.simulators.paddle.account import PaddleAccount
+from tools.simulators.stripe.account import StripeAccount
 from tools.testing.fakes import FakeStore
 
 Json = dict[str, Any]
@@ -718,7 +718,7 @@ def test_paddle_order_paid_refunded_and_settled(paddle_account: PaddleAccount, w
     assert (made.status, made.customer_id, made.checkout.url) == (
         "draft",
         None,
-        f"{paddle_account.url}/_standin/checkout?_ptxn={made.id}",
+        f"{paddle_account.url}/_simulator/checkout?_ptxn={made.id}",
     )
     refused_by_paddle("adjustment_transaction_invalid_status_for_refund", lambda: whole_refund(client, made.id))
     paddle_account.pay(made.id)
@@ -1015,7 +1015,7 @@ def test_deliveries_are_tried_again_in_order(stripe_account: StripeAccount, webh
 
 
 def test_without_webhooks_events_are_only_kept() -> None:
-    """As a stand-in for the API alone."""
+    """As a simulator for the API alone."""
     with stripe.running() as account:
         account.pay(buys_pack(stripe_client(account)).id)
         assert [event["type"] for event in account.events()] == ["checkout.session.completed"]
@@ -1038,10 +1038,10 @@ def test_a_person_plays_by_curl(stripe_account: StripeAccount, webhooks: Webhook
     session = buys_pack(stripe_client(stripe_account))
 
     def act(name: str, body: str, kind: str = form) -> tuple[int, Json]:
-        return ask(stripe_account.url, f"/_standin/{name}", body=body, Content_Type=kind)
+        return ask(stripe_account.url, f"/_simulator/{name}", body=body, Content_Type=kind)
 
-    status, acts = ask(stripe_account.url, "/_standin", method="GET")
-    assert (status, set(acts)) == (200, set(stripe_account.acts))
+    status, acts = ask(stripe_account.url, "/_simulator", method="GET")
+    assert (status, set(acts)) == (200, set(stripe_account.actions))
     assert all(described["does"] for described in acts.values())
     status, paid = act("pay", f"checkout={session.id}")
     assert (status, paid["done"]["payment_status"]) == (200, "paid")
@@ -1076,15 +1076,15 @@ def test_a_person_pays_in_the_browser(stripe_account: StripeAccount, paddle_acco
         kind = "application/x-www-form-urlencoded"
         status, answer = ask(account.url, action, body=f"checkout={checkout}", Content_Type=kind)
         assert status == 303
-        assert answer["Location"] == (PAGES["success_url"] if account is stripe_account else "/_standin")
+        assert answer["Location"] == (PAGES["success_url"] if account is stripe_account else "/_simulator")
     assert stripe_account.sessions[session.id]["status"] == "complete"
     assert paddle_account.transactions[made.id]["status"] == "completed"
-    assert ask(stripe_account.url, "/_standin/checkout?id=cs_nobody", method="GET")[0] == 404
+    assert ask(stripe_account.url, "/_simulator/checkout?id=cs_nobody", method="GET")[0] == 404
 
 
 def test_the_command_has_help() -> None:
     """`--help` explains and ends well."""
-    arguments = [sys.executable, "-m", "tools.standins", "--help"]
+    arguments = [sys.executable, "-m", "tools.simulators", "--help"]
     result = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=60)  # noqa: S603 - ours
     assert result.returncode == 0
     assert "--deliver-to" in result.stdout

@@ -1,13 +1,13 @@
-"""What goes wrong on the way, on demand: so many times, for the calls that match.
+"""Faults on demand: each affects a number of calls that match its method and path.
 
-    429          refused at the door; nothing was done
-    503          the same, as an outage answers
-    500          it failed inside; nothing was done. Stripe keeps that answer under the Idempotency-Key
-    lost_before  nothing was done, and the connection ends without an answer
-    lost_after   everything was done, and the connection ends without an answer
-    slow         done and answered, but only after a while; meanwhile its Idempotency-Key is in use
+    429          too many requests; the call is not executed
+    503          an outage; the call is not executed
+    500          an internal error; nothing changes. Stripe stores this response under the Idempotency-Key
+    lost_before  the call is not executed, and the connection ends without a response
+    lost_after   the call is executed, and the connection ends without a response
+    slow         the call is executed after `seconds`; until then its Idempotency-Key is in use
 
-`seconds` lets the lost ones stay silent for that long first, beyond the client's own time-out.
+With `seconds`, a lost call keeps its connection open that long, as for a client's time-out.
 """
 
 import fnmatch
@@ -19,7 +19,7 @@ KINDS = ("429", "503", "500", "lost_before", "lost_after", "slow")
 
 @dataclass(slots=True)
 class Fault:
-    """One thing that goes wrong, and how often still."""
+    """One fault, and how many calls it still affects."""
 
     method: str
     path: str  # a pattern, as in `/v1/subscriptions/*`
@@ -29,10 +29,10 @@ class Fault:
 
 
 class Faults:
-    """The faults that are due. The first that matches a call befalls it."""
+    """The faults of one account. A call has the first that matches."""
 
     def __init__(self) -> None:
-        self._due: list[Fault] = []
+        self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
 
@@ -40,26 +40,26 @@ class Faults:
         if kind not in KINDS:
             raise ValueError(f"There is no fault {kind!r}; there are {', '.join(KINDS)}.")
         with self._lock:
-            self._due.append(Fault(method.upper(), path, kind, times, seconds))
+            self._faults.append(Fault(method.upper(), path, kind, times, seconds))
 
     def take(self, method: str, path: str) -> Fault | None:
-        """What befalls this call."""
+        """Return the fault of a call, and count it."""
         with self._lock:
-            for fault in self._due:
+            for fault in self._faults:
                 if fault.method == method and fnmatch.fnmatchcase(path, fault.path):
                     fault.times -= 1
                     if fault.times <= 0:
-                        self._due.remove(fault)
+                        self._faults.remove(fault)
                     return fault
         return None
 
     def clear(self) -> None:
-        """From now on everything works."""
+        """Remove all faults."""
         with self._lock:
-            self._due.clear()
+            self._faults.clear()
 
     def pause(self, seconds: float) -> None:
-        """Let time pass, unless the stand-in ends."""
+        """Wait, unless the simulator stops."""
         self._closing.wait(seconds)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The events that happened, and their delivery to our webhooks: signed, in order, again until they are accepted."""
+"""The events of an account, and their delivery to our webhooks: signed, in order, retried until accepted."""
 
 import http.client
 import json
@@ -11,28 +11,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools import signing
+from tools.simulators.common.listing import object_id
 
 Json = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Delivery:
-    """One event on its way to one webhook of ours."""
+    """The delivery of one event to one webhook."""
 
     event_id: str
     event_type: str
-    function: str  # that it is for
+    function: str  # that receives it
     body: bytes
     attempts: int = 0
-    status: int | None = None  # of the last answer; None: there was none
+    status: int | None = None  # of the last response; None if there was none
     is_accepted: bool = False
 
 
 class Outbox:
     """All events of one provider, oldest first, and the queue of their deliveries.
 
-    Without `deliver_to` events are only kept. A delivery that is refused keeps the ones after it waiting while it is
-    tried again; then it is given up, and stands in `given_up`.
+    Without `deliver_to` events are only stored. A refused delivery is retried, while the later ones wait. After the
+    last retry it is given up, and listed in `given_up`.
     """
 
     def __init__(
@@ -56,25 +57,25 @@ class Outbox:
         self.receiver_clock: Callable[[], float] = time.time
         self.events: list[Json] = []
         self.deliveries: list[Delivery] = []
-        self.is_muted = False  # webhooks get lost: what happens now is listed, but not delivered
+        self.is_muted = False  # webhooks get lost: new events are listed, but not delivered
         self._queue: deque[Delivery] = deque()
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._worker = threading.Thread(target=self._deliver_all, daemon=True)
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Start to deliver."""
         self._worker.start()
 
     def close(self) -> None:
-        """End, whatever is still to be delivered."""
+        """Stop, even if deliveries are left."""
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
         self._worker.join(15)
 
     def put(self, event_id: str, event_type: str, event: Json) -> None:
-        """This happened. It is kept as it is now."""
+        """Store a copy of an event, and queue its deliveries."""
         frozen: Json = json.loads(json.dumps(event))
         with self._changed:
             self.events.append(frozen)
@@ -82,31 +83,31 @@ class Outbox:
                 self._send(event_id, event_type, frozen)
 
     def send_again(self, event_id: str) -> None:
-        """Deliver an event once more, as a person does in the provider's dashboard. Raises KeyError: no such event."""
+        """Deliver an event once more, as the provider's dashboard can. Raise KeyError if it does not exist."""
         with self._changed:
             for event in self.events:
-                if event_id in {event.get("id"), event.get("event_id")}:
+                if event_id == object_id(event):
                     self._send(event_id, event.get("type") or event["event_type"], event)
                     return
         raise KeyError(event_id)
 
     def drain(self, timeout_s: float = 30) -> list[Delivery]:
-        """Wait until nothing is under way; returns what was given up. Raises TimeoutError."""
+        """Wait until the queue is empty. Return the deliveries that were given up. Raise TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: not self._queue, timeout_s):
-                raise TimeoutError(f"{len(self._queue)} deliveries are still under way after {timeout_s} s")
+                raise TimeoutError(f"{len(self._queue)} deliveries are still queued after {timeout_s} s")
             return self.given_up
 
     @property
     def given_up(self) -> list[Delivery]:
-        """What was never accepted."""
+        """The deliveries that were never accepted, without those still queued."""
         waiting = {id(delivery) for delivery in self._queue}
-        return [made for made in self.deliveries if not made.is_accepted and id(made) not in waiting]
+        return [one for one in self.deliveries if not one.is_accepted and id(one) not in waiting]
 
     def is_delivered(self, event_id: str) -> bool:
-        """Has every webhook that the event is for accepted it?"""
-        made = [delivery for delivery in self.deliveries if delivery.event_id == event_id]
-        return bool(made) and all(delivery.is_accepted for delivery in made)
+        """Return whether every webhook of an event has accepted it."""
+        deliveries = [delivery for delivery in self.deliveries if delivery.event_id == event_id]
+        return bool(deliveries) and all(delivery.is_accepted for delivery in deliveries)
 
     def _send(self, event_id: str, event_type: str, event: Json) -> None:
         if self.deliver_to is None:
@@ -139,7 +140,7 @@ class Outbox:
                 return
 
     def _attempt(self, delivery: Delivery) -> int | None:
-        """One HTTP request, signed for the receiver's time: by its clock a signature is judged."""
+        """Send one signed request. Sign it for the receiver's clock, by which the signature is verified."""
         address = urllib.parse.urlsplit(self.deliver_to or "")
         path = f"{address.path.rstrip('/')}/webhooks/{self.provider}/{delivery.function.replace('_', '-')}"
         headers = signing.headers(self.provider, delivery.body, self.signing_secret, self.receiver_clock())

@@ -11,9 +11,9 @@ DAY_S = 86400
 
 
 class Clock:
-    """A source of time, moved ahead by whoever plays. Two changes of one object never have one time.
+    """A clock that can be moved ahead. No two changes of one object have the same time.
 
-    What is seconds apart in a test is days apart in life; so `next_for` gives each change of an object a later time.
+    Changes that a test makes within a second are days apart in production, so `next_for` separates them.
     """
 
     def __init__(self, source: Callable[[], float] = time.time, step_s: float = 1) -> None:
@@ -24,16 +24,16 @@ class Clock:
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """Seconds since 1970."""
+        """Return the seconds since 1970."""
         return self.source() + self.ahead_s
 
     def advance(self, seconds: float) -> None:
         if seconds < 0:
-            raise ValueError("time does not run back")
+            raise ValueError("time does not run backwards")
         self.ahead_s += seconds
 
     def next_for(self, object_id: str) -> float:
-        """The time of this object's next change: now, but later than its last."""
+        """Return the time of the next change of an object: now, but later than its last change."""
         with self._lock:
             at = max(self.now(), self._changed.get(object_id, 0.0) + self.step_s)
             self._changed[object_id] = at
@@ -41,7 +41,7 @@ class Clock:
 
 
 def months_after(start: int, months: int) -> int:
-    """The same day and hour so many months later; the last day of the month where it has no such day."""
+    """Return the same day and hour some months later, or the last day of a month without that day."""
     then = datetime.fromtimestamp(start, UTC)
     year, month = divmod(then.year * 12 + then.month - 1 + months, 12)
     day = min(then.day, calendar.monthrange(year, month + 1)[1])
@@ -49,11 +49,11 @@ def months_after(start: int, months: int) -> int:
 
 
 def next_period(start: int, end: int) -> tuple[int, int]:
-    """The monthly period after the one that ends at `end`, counted from the subscription's `start`: no day is lost."""
+    """Return the monthly period after the one that ends at `end`. Count from `start`, to keep the day of the month."""
     ends = (months_after(start, count) for count in itertools.count(1))
     return end, next(after for after in ends if after > end)
 
 
 def stamp(seconds: float) -> str:
-    """A time as Paddle writes it."""
+    """Format a time as Paddle does."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -1,0 +1,1 @@
+"""What the simulators of Stripe and Paddle share: HTTP, the account, delivery of webhooks, faults, ids and time."""
