@@ -5,6 +5,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= eu-central-1
 
 PYTHON := .venv/bin/python
+BILLING := .venv/bin/billing
 UV := .venv/bin/uv
 JSON := $(if $(filter json,$(FORMAT)),--json)
 # The newest Python from 3.11 on that answers; SAM wants the functions' own, 3.13, by name.
@@ -19,29 +20,29 @@ help: ## List the commands
 
 # ── What people run ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+# `make` ends with exit code 2 and a line of its own when a command fails. `billing` tells by its exit code what happened.
 .PHONY: run serve token job sam-local ledger verify
 run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and show the ledger that they become
-	@$(PYTHON) -m tools.local run $(ARGS)
+	@$(BILLING) run $(ARGS)
 
 serve: .venv/.installed .venv-ministack/.installed ## Stay up on 127.0.0.1:$PORT (3000) for curl, the Stripe CLI, any client
-	@$(PYTHON) -m tools.local serve
+	@$(BILLING) serve
 
 token: .venv/.installed ## Print a token: make token ACCOUNT=acct_ada [GROUPS=billing-support] [SCOPES=…] [EMAIL=…] [HOURS=8]
-	@$(PYTHON) -m tools.token --account="$(ACCOUNT)" --groups="$(GROUPS)" --scopes="$(SCOPES)" --email="$(EMAIL)" \
-		--hours="$(or $(HOURS),8)"
+	@$(BILLING) token --groups="$(GROUPS)" --scopes="$(SCOPES)" --email="$(EMAIL)" --hours="$(or $(HOURS),8)" \
+		-- "$(ACCOUNT)"
 
 job: .venv/.installed ## Run a scheduled function on the running server: make job NAME=release_parked [EVENT=…]
-	@$(PYTHON) -m tools.job --name="$(NAME)" --event='$(EVENT)'
+	@$(BILLING) job --event='$(EVENT)' -- "$(NAME)"
 
 sam-local: build .venv-ministack/.installed ## Stay up with what `sam local` needs: docs/recipes/sam-local.md
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.devserver.sam_local
 
 ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
-	@test -n "$(ACCOUNT)" || { echo "Whose? As in: make ledger ACCOUNT=acct_ada"; exit 1; }
-	@$(PYTHON) -m tools.ledger statement --account "$(ACCOUNT)" $(JSON)
+	@$(BILLING) ledger $(JSON) -- "$(ACCOUNT)"
 
 verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json]
-	@$(PYTHON) -m tools.ledger verify $(JSON)
+	@$(BILLING) verify $(JSON)
 
 .PHONY: proof
 proof: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## Prove it: [LONG=1] [MINUTES=…] [SEED=…] [PART=…] [CASE=…] [FORMAT=json]
@@ -93,6 +94,8 @@ engines: .venv/.installed
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@# `sync` would remove uv itself, which is not in the file.
 	@$(UV) pip install --quiet --python $(PYTHON) --require-hashes -r requirements/dev.txt
+	@# The command `billing`. Its build backend is in the file, so nothing else is fetched.
+	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Lambda's runtime is of the functions' own Python; the others have ours.

@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from cli.paper import paper
 from proof import report
 from proof.report import Part
 from proof.worker import CANNOT_RUN
 from tools.engines import ROOT, die_with_parent
-from tools.statement import paper
 
 SHORT_MINUTES, LONG_MINUTES = 1.5, 60.0
 AT_ONCE = 2

@@ -21,8 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ledger.domain.events import Owner
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.dynamodb.store import DynamoDBStore
@@ -97,7 +95,7 @@ def _house(find: Callable[[str], Handler]) -> Iterator[Gateway]:
     """What `make serve` starts, on a port that is free."""
     os.environ |= {"PORT": str(engines.free_port())}
     runtime.cache_clear()
-    with opened(Console(quiet=True), find) as house:
+    with opened(find) as house:
         yield house.gateway
 
 

@@ -1,24 +1,14 @@
-"""An account on paper: what it holds, and every movement with the balance after it."""
+"""An account's statement: what it holds, and every movement with the balance after it."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from ledger.domain.accounts import Account
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-
-
-def paper() -> Console:
-    """Where people read: as wide as the terminal, and wide enough when there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=132)
 
 
 def statement(store: Store, account_id: AccountId, now: datetime) -> dict[str, Any] | None:
@@ -63,7 +53,7 @@ def statement(store: Store, account_id: AccountId, now: datetime) -> dict[str, A
 
 def _lines(account: Account, entries: Iterator[Entry]) -> Iterator[dict[str, Any]]:
     balance = account.balance  # running backwards: the newest entry led to it
-    for entry in entries:
+    for entry in sorted(entries, key=_position, reverse=True):
         yield {
             "entry_id": entry.entry_id,
             "occurred_at": _time(entry.occurred_at),
@@ -78,39 +68,14 @@ def _lines(account: Account, entries: Iterator[Entry]) -> Iterator[dict[str, Any
         balance -= entry.credits
 
 
-def render(data: dict[str, Any], title: str = "") -> RenderableType:
-    """The same for a person's eyes, oldest first."""
-    is_active = data["status"] == "active"
-    head = Text.assemble(
-        (data["account_id"], "bold"),
-        (f"  {data['status']}", "green" if is_active else "bold red"),
-        f"  balance {data['balance']:,}  spendable {data['spendable']:,}",
-        (f"  owes {data['shortfall']:,}" if data["shortfall"] else "", "red"),
-        (f"  {title}" if title else "", "dim"),
-    )
-    notes = [f"  held by {hold}" for hold in data["holds"]] + [f"  flagged: {flag}" for flag in data["flags"]]
-    notes += [
-        f"  {item['product_id'] or 'subscription'}: {item['status']}"
-        + (f" until {item['cancel_at'][:10]}" if item["cancel_at"] else f", paid to {(item['period_end'] or '')[:10]}")
-        for item in data["subscriptions"]
-    ]
-    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
-    for name, justify in (("when", "left"), ("what", "left"), ("credits", "right"), ("balance", "right")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("because of", overflow="fold")
-    for line in reversed(data["entries"]):
-        amount = f"{line['credits']:+,}" if line["credits"] else "·"
-        style = "green" if line["credits"] > 0 else "red" if line["credits"] < 0 else "yellow"
-        table.add_row(
-            line["occurred_at"][:16].replace("T", " "),
-            f"{line['kind']} ({line['counter']})",
-            Text(amount, style=style),
-            f"{line['balance_after']:,}",
-            line["cause"],
-        )
-    return Group(
-        head, *(Text(note, style="yellow") for note in notes), table if data["entries"] else Text(""), Text("")
-    )
+def _position(entry: Entry) -> tuple[datetime, int]:
+    """Return what a statement is ordered by: the second, then the step of the account that wrote the entry.
+
+    Providers report whole seconds and we write fractions. By the time alone a reservation would follow the clawback
+    that it led to, if both fall into one second. Steps increase with each write of an account; a grant has step 0.
+    """
+    _, step, _, _ = entry.entry_id.rsplit("/", 3)
+    return entry.occurred_at.replace(microsecond=0), int(step)
 
 
 def _time(moment: datetime | None) -> str | None:

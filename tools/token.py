@@ -1,16 +1,13 @@
 """The local issuer: a key pair that is made once into `.local/`, and tokens that it signs.
 
-Without an issuer of one's own, the local API believes these tokens and no others. Printed: one token, and nothing else.
+Without an issuer of one's own, the local API believes these tokens and no others.
 """
 
-import argparse
 import base64
 import contextlib
 import hashlib
 import json
-import math
 import os
-import sys
 import tempfile
 import uuid
 from collections.abc import Sequence
@@ -84,47 +81,31 @@ def signed(
     return jwt.encode(claims, key, "RS256", {"kid": key_id})
 
 
-def main() -> int:
-    """Print one token. Exit code 2: the arguments, or the server believes another issuer."""
-    parser = argparse.ArgumentParser(prog="python -m tools.token", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--account", required=True, help="whose: the token's `sub`, as in acct_ada")
-    parser.add_argument("--groups", default="", help="separated by commas, as in billing-support")
-    parser.add_argument("--scopes", default="", help=f"default: {CUSTOMER_SCOPE}; for support also {SUPPORT_SCOPE}")
-    parser.add_argument("--email", default="", help="an address, told as verified")
-    parser.add_argument("--hours", type=_hours, default=8.0, help="until it expires (default: 8; below 0: it has)")
-    arguments = parser.parse_args()
-    account = arguments.account.strip()
-    if not account:
-        parser.error("--account is empty: say whose token, as in `make token ACCOUNT=acct_ada`")
+class ForeignIssuer(Exception):
+    """The server accepts another issuer's tokens, which the local issuer can't sign."""
+
+
+def local_token(
+    account_id: str, *, groups: Sequence[str] = (), scopes: Sequence[str] = (), email: str = "", hours: float = 8
+) -> str:
+    """Return a token that the running server accepts. Without `scopes` they are those of a customer, or of support.
+
+    Raise ForeignIssuer if JWT_JWKS_FILE names the keys of another issuer.
+    """
     if os.environ.get("JWT_JWKS_FILE"):
-        print("JWT_JWKS_FILE names another issuer's keys: only that issuer can sign for them.", file=sys.stderr)
-        return 2
+        raise ForeignIssuer("JWT_JWKS_FILE names another issuer's keys: only that issuer can sign for them.")
     server = environment.running_server()
-    groups = _words(arguments.groups)
     is_support = (os.environ.get("SUPPORT_GROUP") or environment.SUPPORT_GROUP) in groups
-    token = signed(
-        account,
+    return signed(
+        account_id,
         issuer=os.environ.get("JWT_ISSUER") or server.get("issuer") or environment.ISSUER,
         audience=os.environ.get("JWT_AUDIENCE") or server.get("audience") or environment.AUDIENCE,
         groups=groups,
         groups_claim=os.environ.get("GROUPS_CLAIM") or environment.GROUPS_CLAIM,
-        scopes=_words(arguments.scopes) or [CUSTOMER_SCOPE, *([SUPPORT_SCOPE] if is_support else [])],
-        email=arguments.email,
-        hours=arguments.hours,
+        scopes=scopes or [CUSTOMER_SCOPE, *([SUPPORT_SCOPE] if is_support else [])],
+        email=email,
+        hours=hours,
     )
-    print(token)
-    return 0
-
-
-def _words(text: str) -> list[str]:
-    return text.replace(",", " ").split()
-
-
-def _hours(text: str) -> float:
-    hours = float(text)
-    if not math.isfinite(hours) or abs(hours) > 24 * 365:
-        raise argparse.ArgumentTypeError("at most a year")
-    return hours
 
 
 def _thumbprint(public: dict[str, Any]) -> str:
@@ -147,7 +128,3 @@ def _replace(path: Path, content: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as draft:
         draft.write(content)
     Path(draft.name).replace(path)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,11 +17,11 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
+from cli.paper import paper
 from proof.mutants.equal import Equal
 from proof.mutants.mutations import Mutant
 from proof.mutants.suites import SECONDS, SUITES, all_mutants, suite_of, suites_of
 from proof.mutants.trial import Fate, Trial, tried
-from tools.statement import paper
 
 AT_ONCE = 2
 """The machines of CI have two cores."""

@@ -27,7 +27,7 @@ def environment(port: int) -> dict[str, str]:
 
 def command(*arguments: str, port: int, **more: str) -> subprocess.CompletedProcess[str]:
     """Run one of our commands to its end."""
-    run = [sys.executable, "-m", *arguments]
+    run = [sys.executable, "-m", "cli", *arguments]
     return subprocess.run(run, cwd=ROOT, env=environment(port) | more, capture_output=True, text=True, timeout=120)  # noqa: S603 - ours
 
 
@@ -35,7 +35,7 @@ def test_the_readme_shows_what_the_run_prints() -> None:
     """The README's example is run and compared, word for word but for the ports."""
     shown = re.search(r'\$ make run ARGS="(.*?)"\n(.*?)\n```', (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert shown
-    result = command("tools.local", "run", *shown[1].split(), port=engines.free_port())
+    result = command("run", *shown[1].split(), port=engines.free_port())
     printed = "\n".join(line.rstrip() for line in result.stdout.splitlines()).strip()
     assert result.returncode == 0
     assert re.sub(r":\d{4,5}\b(?=,|  over)", ":…", printed) == re.sub(r":(\d{4,5}|…)(?=,|  over)", ":…", shown[2])
@@ -45,7 +45,7 @@ def test_the_readme_shows_how_a_life_goes() -> None:
     """The first life, step by step, as the README shows it; and all of them end with every invariant holding."""
     shown = re.search(r"<!-- life: .*?```console\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert shown
-    result = command("tools.local", "run", "--story", "life", port=engines.free_port())
+    result = command("run", "--story", "life", port=engines.free_port())
     printed = "\n".join(line.rstrip() for line in result.stdout.splitlines())
     assert result.returncode == 0, printed
     assert shown[1].rstrip() in printed
@@ -62,13 +62,13 @@ def test_the_readme_counts_what_there_is() -> None:
 def server() -> Iterator[int]:
     """`make serve`; yields its port once it answers."""
     port = engines.free_port()
-    arguments = [sys.executable, "-m", "tools.local", "serve"]
+    arguments = [sys.executable, "-m", "cli", "serve"]
     process = subprocess.Popen(arguments, cwd=ROOT, env=environment(port), stdout=subprocess.DEVNULL)  # noqa: S603 - ours
     try:
         for _ in range(300):
             with contextlib.suppress(OSError):
                 http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
-                if command("tools.ledger", "verify", port=port).returncode == 0:
+                if command("verify", port=port).returncode == 0:
                     break
             time.sleep(0.1)
         yield port
@@ -86,14 +86,12 @@ def test_a_served_ledger_is_delivered_to_read_and_verified() -> None:
         headers = signing.headers(told.provider, told.body, signing.LOCAL_SECRETS[told.provider], time.time())
         connection.request("POST", f"/webhooks/{told.provider}/{told.to}", told.body, headers)
         assert json.loads(connection.getresponse().read())["outcome"] == "booked"
-        account = json.loads(
-            command("tools.ledger", "statement", "--account", story.account_id, "--json", port=port).stdout
-        )
+        account = json.loads(command("ledger", story.account_id, "--json", port=port).stdout)
         assert (account["status"], account["balance"], account["shortfall"], account["holds"]) == ("active", 500, 0, [])
         assert [entry["credits"] for entry in account["entries"]] == [500]
-        proof = command("tools.ledger", "verify", "--json", port=port)
+        proof = command("verify", "--json", port=port)
         assert (proof.returncode, json.loads(proof.stdout)["holds"]) == (0, True)
-        assert command("tools.ledger", "statement", "--account", "acct_nobody", port=port).returncode == 1
+        assert command("ledger", "acct_nobody", port=port).returncode == 1
 
 
 def test_a_parked_event_is_released_by_the_stream_and_a_job_runs_on_demand() -> None:
@@ -110,22 +108,20 @@ def test_a_parked_event_is_released_by_the_stream_and_a_job_runs_on_demand() -> 
         assert outcomes == ["parked", "booked"]
         connection.request("POST", "/_local/drain")
         assert json.loads(connection.getresponse().read()) == {"drained": True}
-        account = json.loads(
-            command("tools.ledger", "statement", "--account", story.account_id, "--json", port=port).stdout
-        )
+        account = json.loads(command("ledger", story.account_id, "--json", port=port).stdout)
         assert [entry["credits"] for entry in account["entries"] if entry["kind"] == "grant"] == [1000, 1000]
-        proof = json.loads(command("tools.ledger", "verify", "--json", port=port).stdout)
+        proof = json.loads(command("verify", "--json", port=port).stdout)
         assert proof["holds"] is True
-        job = command("tools.job", "--name", "release_parked", port=port)
+        job = command("job", "release_parked", port=port)
         assert (job.returncode, json.loads(job.stdout)) == (0, {"outcomes": {}})
-        assert command("tools.job", "--name", "nobody", port=port).returncode == 1
+        assert command("job", "nobody", port=port).returncode == 1
 
 
 def test_the_users_own_engine_keeps_the_table_and_has_a_bucket_beside_it(dynamodb_local: str) -> None:
     """With DynamoDB elsewhere an embedded engine still stands in for S3, and the table there is streamed from."""
     port, name = engines.free_port(), f"ledger-{os.getpid()}"
     given = environment(port) | {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_local, "TABLE_NAME": name}
-    run = [sys.executable, "-m", "tools.local", "run", "--story", "stripe_partial_refunds"]
+    run = [sys.executable, "-m", "cli", "run", "--story", "stripe_partial_refunds"]
     result = subprocess.run(run, cwd=ROOT, env=given, capture_output=True, text=True, timeout=120)  # noqa: S603 - ours
     assert (result.returncode, result.stderr.strip()) == (0, "")
     assert f"over DynamoDB at {dynamodb_local}, table {name}" in result.stdout
@@ -147,31 +143,23 @@ def test_a_server_is_found_though_another_ends() -> None:
     """Each writes down where it is, and takes back only its own."""
     with server() as port:
         with server() as other:
-            assert command("tools.ledger", "verify", port=other).returncode == 0
-        assert command("tools.ledger", "verify", port=other).returncode == 2
-        assert command("tools.ledger", "verify", port=port).returncode == 0
+            assert command("verify", port=other).returncode == 0
+        assert command("verify", port=other).returncode == 2
+        assert command("verify", port=port).returncode == 0
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments"),
+    "arguments",
     [
-        ("tools.local", ["serve"]),
-        ("tools.ledger", ["verify"]),
-        ("tools.ledger", ["statement", "--account", "acct_ada"]),
+        ["serve"],
+        ["verify"],
+        ["ledger", "acct_ada"],
     ],
 )
-def test_an_engine_that_does_not_answer_is_told_in_a_line(tool: str, arguments: list[str]) -> None:
+def test_an_engine_that_does_not_answer_is_told_in_a_line(arguments: list[str]) -> None:
     """A wrong endpoint is a person's slip: a sentence that names it, no traceback."""
     nowhere = {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9", "TABLE_NAME": "ledger"}
-    result = command(tool, *arguments, port=engines.free_port(), **nowhere)
-    assert result.returncode
+    result = command(*arguments, port=engines.free_port(), **nowhere)
+    assert result.returncode == 2
     assert "http://127.0.0.1:9" in result.stderr
     assert len(result.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize("tool", ["tools.local", "tools.ledger", "tools.engines", "tools.token", "tools.job"])
-def test_every_command_has_help(tool: str) -> None:
-    """`--help` explains and ends well."""
-    result = command(tool, "--help", port=0)
-    assert result.returncode == 0
-    assert "usage:" in result.stdout

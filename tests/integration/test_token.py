@@ -74,7 +74,7 @@ def test_the_key_is_made_once_and_for_its_owner_alone(folder: Path) -> None:
 
 def printed(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """The command as people run it."""
-    command = [sys.executable, "-m", "tools.token", *arguments]
+    command = [sys.executable, "-m", "cli", "token", *arguments]
     path = os.pathsep.join(("layers/ledger", "."))
     names = ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "GROUPS_CLAIM", "SUPPORT_GROUP")
     kept = {name: value for name, value in os.environ.items() if name not in names}
@@ -84,22 +84,22 @@ def printed(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[s
 
 def test_the_command_prints_one_token_and_nothing_else() -> None:
     """A shell can put it into a header; support's group brings support's scope."""
-    result = printed("--account", "staff_sue", "--groups", "billing-support", "--email", "sue@example.com")
+    result = printed("staff_sue", "--groups", "billing-support", "--email", "sue@example.com")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.count("\n") == 1
     claims = told(result.stdout.strip(), SUPPORT)
     assert (claims["sub"], claims["cognito:groups"]) == ("staff_sue", "[billing-support]")
-    one = told(printed("--account", "acct_ada", "--scopes", "billing,more", "--hours", "0.5").stdout.strip())
+    one = told(printed("acct_ada", "--scopes", "billing,more", "--hours", "0.5").stdout.strip())
     assert (one["scope"], int(one["exp"]) - int(one["iat"])) == ("billing more", 1800)
 
 
 @pytest.mark.parametrize(
     ("arguments", "variables", "says"),
     [
-        (["--account", " "], {}, "--account is empty"),
-        (["--account", "a", "--hours", "soon"], {}, "--hours"),
-        (["--account", "a", "--hours", "nan"], {}, "at most a year"),
-        (["--account", "a"], {"JWT_JWKS_FILE": "keys.json"}, "only that issuer can sign"),
+        ([" "], {}, "Name an account"),
+        (["a", "--hours", "soon"], {}, "--hours"),
+        (["a", "--hours", "nan"], {}, "at most a year"),
+        (["a"], {"JWT_JWKS_FILE": "keys.json"}, "only that issuer can sign"),
     ],
 )
 def test_what_can_not_be_signed_is_told(arguments: list[str], variables: dict[str, str], says: str) -> None:

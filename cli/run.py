@@ -1,0 +1,155 @@
+"""`billing run`."""
+
+import os
+import random
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from cli.options import port_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ledger.domain.ids import AccountId
+    from tools.devserver.gateway import Gateway
+    from tools.local import House
+    from tools.stories import Story, Telling
+
+LIFE = "life"
+"""The name that stands for the lives of customers, which are played over the API and the providers' simulators."""
+
+
+def _titles() -> dict[str, str]:
+    from tools.stories import stories
+
+    return {story.name: story.title for story in stories()} | {LIFE: "Whole lives of customers, over the API."}
+
+
+def _complete_story(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name, help=title) for name, title in _titles().items() if name.startswith(incomplete)]
+
+
+def _checked_stories(_ctx: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    known = _titles() if names else {}
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"there is no story {name}. There are: {', '.join(known)}.")
+    return names
+
+
+@click.command(short_help="Play real deliveries and print the ledger that results.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the order and the repetitions.")
+@click.option(
+    "--story",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    callback=_checked_stories,
+    shell_complete=_complete_story,
+    help="Play only this story; may be given several times. `life` plays the lives.",
+)
+@click.option("--in-order", "is_in_order", is_flag=True, help="Deliver each event once and in order.")
+@port_option("Listen on this port of 127.0.0.1. Default: 3000.")
+def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
+    """Play the stories of events/ as signed HTTP deliveries, and print the ledger that results.
+
+    Some events are delivered twice or out of order. Then whole lives of customers are played over the API, with
+    simulators for the providers. The environment variables are those of `billing serve`. Ends with exit code 1 if a
+    response is not as expected, or an invariant is broken.
+    """
+    from rich.text import Text
+
+    from cli.local import opened_house
+    from cli.paper import findings_table, paper, statement_table
+    from cli.progress import progress
+    from ledger.domain.ids import AccountId
+    from ledger.dynamodb.store import DynamoDBStore
+    from ledger.runtime import runtime
+    from tools.ledger import read_world
+    from tools.local import disordered
+    from tools.statement import statement
+    from tools.stories import stories
+    from tools.verify import World, check
+
+    chosen = [story for story in stories() if not names or story.name in names]
+    console = paper()
+    with opened_house(console) as house:
+        told = list(disordered(chosen, random.Random(seed), is_in_order=is_in_order))
+        answers = _deliver_all(house.gateway, told, console)
+        house.gateway.stream.drain(30)
+        lives = _play_lives(house, console) if not names or LIFE in names else {}
+
+        store = DynamoDBStore(os.environ["TABLE_NAME"], runtime().connection)
+        console.print("\n[bold]What the ledger holds[/]\n")
+        for story in chosen:
+            data = statement(store, AccountId(story.account_id), datetime.now(UTC))
+            nothing = Text(f"{story.account_id}  nothing  {story.title}\n")
+            console.print(statement_table(data, story.title) if data else nothing)
+        for account_id, title in lives.items():
+            data = statement(store, account_id, house.clock.now())
+            console.print(statement_table(data, title) if data else Text(f"{account_id}  nothing  {title}\n"))
+        world = World()
+        with progress("reading the table", "items") as advance:
+            read_world(store, world, advance)
+        findings = check(world)
+        console.print(findings_table(findings))
+        is_fine = all(status == 200 for status, _ in answers) and not any(finding.broken for finding in findings)
+        console.print(
+            f"\n{len(answers)} deliveries of {len({telling.event_id for _, telling in told})} events, "
+            + (f"{len(lives)} lives, " if lives else "")
+            + ("[green]every invariant holds.[/]" if is_fine else "[red]something is wrong, see above.[/]")
+        )
+    if not is_fine:
+        sys.exit(1)
+
+
+def _deliver_all(gateway: "Gateway", told: "list[tuple[Story, Telling]]", console: "Console") -> list[tuple[int, str]]:
+    """Deliver, and print each delivery with its response as it comes."""
+    from rich.text import Text
+
+    from tools.local import deliver
+
+    rows = [("story", "delivered", "to"), *((story.name, telling.event_type, telling.to) for story, telling in told)]
+    name_width, type_width, to_width = (max(map(len, column)) for column in zip(*rows, strict=True))
+    answers, previous = [], ""
+    if told:
+        console.print(f"[dim]{'story':{name_width}}  {'delivered':{type_width}}  {'to':{to_width}}  answer[/]")
+    for story, telling in told:
+        status, outcome = deliver(gateway, telling)
+        answers.append((status, outcome))
+        style = {"booked": "green", "already_booked": "dim", "noted": "dim", "waiting": "yellow"}.get(outcome, "red")
+        name = story.name if story.name != previous else ""
+        line = f"{name:{name_width}}  {telling.event_type:{type_width}}  {telling.to:{to_width}}  "
+        console.print(Text.assemble(line, (f"{status} {outcome}", style)), soft_wrap=True)
+        previous = story.name
+    return answers
+
+
+def _play_lives(house: "House", console: "Console") -> "dict[AccountId, str]":
+    """Play the lives, and print each step with its response. Return the title of each account's life."""
+    from rich.text import Text
+
+    from tools.devserver.customer_lives import LIVES, Life, Player, Step, World
+
+    if house.stripe is None or house.paddle is None:
+        console.print("[dim]The lives are not played: the environment names providers to call.[/]")
+        return {}
+    world = World(house.gateway, house.stripe, house.paddle, house.clock)
+    console.print(f"\n[dim]{'life':12}  {'who':12}  {'what':30}  answer[/]")
+    titles: dict[AccountId, str] = {}
+    for account_id, life in LIVES.items():
+        titles[account_id] = (life.__doc__ or "").strip()
+        shown: set[str] = set()
+
+        def show(step: Step, life: Life = life, shown: set[str] = shown) -> None:
+            name = "" if life.__name__ in shown else life.__name__
+            shown.add(life.__name__)
+            answer = (step.answer, "green" if step.is_as_told else "red")
+            console.print(Text.assemble(f"{name:12}  {step.who:12}  {step.what:30}  ", answer), soft_wrap=True)
+
+        life(Player(account_id, world, show))
+    return titles

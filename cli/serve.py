@@ -1,0 +1,77 @@
+"""`billing serve`."""
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.options import port_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tools.local import House
+
+_MOST_SHOWN = 600
+"""Characters of a response that are shown. A body that is not text, or has several lines, is not shown."""
+
+
+@click.command(short_help="Serve the whole product on this machine.")
+@port_option("Listen on this port of 127.0.0.1. Default: 3000.")
+def serve() -> None:
+    """Serve the whole product on this machine, without AWS and Docker, until Ctrl-C.
+
+    Deliver webhooks with curl, with the Stripe CLI's `listen --forward-to`, or with any client.
+
+    \b
+    Environment:
+      STRIPE_SIGNING_SECRETS, PADDLE_SIGNING_SECRETS   separated by commas
+      AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3   engines that run, instead of an embedded one
+      TABLE_NAME, EVIDENCE_BUCKET_NAME                 the table and the bucket
+      CATALOGUE_FILE, POLICY_FILE, PROVIDER_MODE       another catalogue or policy; live or test
+      STRIPE_API_KEY, PADDLE_API_KEY                   test mode: call the providers, not the simulators
+      JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_FILE          accept the tokens of another issuer
+      GROUPS_CLAIM, SUPPORT_GROUP, ALLOWED_ORIGINS     as in the deployment
+    """
+    from rich.text import Text
+
+    from cli.local import opened_house
+    from cli.paper import paper
+    from tools.local import serve_until_interrupted
+
+    console = paper()
+
+    def show(path: str, status: int, body: str) -> None:
+        now, is_text = f"{datetime.now(UTC):%H:%M:%S}", body.isprintable() and len(body) <= _MOST_SHOWN
+        shown = body if is_text else f"{body[:_MOST_SHOWN]}…" if body[:_MOST_SHOWN].isprintable() else ""
+        answer = (f"{status}", "green" if status < 300 else "red")
+        console.print(Text.assemble(f"{now}  {path}  ", answer, f"  {shown}"), soft_wrap=True)
+
+    with opened_house(console) as house:
+        _introduce(house, console)
+        serve_until_interrupted(house, show)
+
+
+def _introduce(house: "House", console: "Console") -> None:
+    """Print the routes, the settings, and how each caller authenticates."""
+    from tools.devserver import environment
+
+    gateway = house.gateway
+    for route in gateway.routes:
+        needed = " ".join(filter(None, [route.authorizer, *route.scopes]))
+        console.print(f"  {route.method} {route.path}" + (f"  [dim]{needed}[/]" if needed else ""))
+    for name in ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "AWS_ENDPOINT_URL_S3", "EVIDENCE_BUCKET_NAME"):
+        console.print(f"[dim]{name}={os.environ[name]}[/]", soft_wrap=True)
+    for name, simulator in {"Stripe": house.stripe, "Paddle": house.paddle}.items():
+        if simulator:
+            console.print(f"{name} simulator: {simulator.url}/_simulator lists the available actions", soft_wrap=True)
+    console.print(f"The API's description, to try it: {gateway.url}/docs", soft_wrap=True)
+    user = "local:local" if os.environ["AWS_ACCESS_KEY_ID"] == "local" else "KEY:SECRET"
+    for caller, how in {
+        "a customer": 'curl -H "Authorization: Bearer $(make token ACCOUNT=acct_ada)" …',
+        "support": 'curl -H "Authorization: Bearer $(make token ACCOUNT=staff_sue GROUPS=billing-support)" …',
+        "a service": f"curl --aws-sigv4 aws:amz:{environment.REGION}:execute-api --user {user} …",
+    }.items():
+        console.print(f"{caller:10}  {how}", soft_wrap=True)
+    console.print("[dim]Ctrl-C ends it. `make ledger ACCOUNT=…` and `make verify` read its table.[/]")
