@@ -273,6 +273,8 @@ def test_nothing_is_lost_or_reordered_under_concurrent_writers(bench: Bench) -> 
     for name in "abcd":
         numbers = [int(one["NewImage"]["n"]["S"]) for one in records if one["Keys"]["pk"]["S"] == name]
         assert numbers == list(range(50))
+        changes = [one for one in records if one["Keys"]["pk"]["S"] == name and "OldImage" in one]
+        assert [int(one["OldImage"]["n"]["S"]) for one in changes] == list(range(49)), "each with what it replaced"
 
 
 def test_a_table_without_the_engine_is_told_once_and_does_no_harm(ministack: str) -> None:

@@ -24,7 +24,7 @@ from ledger.ports.documents import (
 )
 
 PRODUCT = sorted([*Path("functions").rglob("*.py"), *Path("layers").rglob("*.py")])
-READERS = sorted([*Path("tools").rglob("*.py"), *Path("proof").rglob("*.py")])
+READERS = sorted(path for folder in ("cli", "tools", "proof") for path in Path(folder).rglob("*.py"))
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ODD = AccountId("acct#1 ~")
 
