@@ -14,7 +14,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-_CATALOGUE = Path(__file__).parent.parent / "layers" / "ledger" / "ledger" / "catalogue.json"
+_CATALOGUE = Path(__file__).parent.parent / "layers" / "ledger" / "ledger" / "domain" / "catalogue.json"
 _PRODUCTS = json.loads(_CATALOGUE.read_text("utf-8"))["products"]
 _BY_ID: dict[str, Json] = {row["product_id"]: row for row in _PRODUCTS}
 _BY_PRICE: dict[str, Json] = {

@@ -16,7 +16,7 @@ _PADDLE = ("events", "notification", "transactions", "subscriptions", "adjustmen
 _WEBHOOKS = ("test_translation", "test_what_lines_cost", "test_events_library")
 
 SUITES: dict[str, tuple[str, ...]] = {
-    "ledger.domain.facts": ("test_facts", *_MONEY, "test_translation"),
+    "ledger.domain.facts": ("test_facts", *_MONEY, "test_translation", "dynamodb/test_schema"),
     "ledger.domain.lots": ("test_lots", *_MONEY),
     "ledger.domain.refunds": (*_MONEY, "test_split"),
     "ledger.domain.disputes": _MONEY,
