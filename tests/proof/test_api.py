@@ -128,7 +128,7 @@ def test_it_finds_failures_of_a_request_that_is_not_in_the_report() -> None:
         refusal("invalid-request"),
         refusal("invalid-request", "There is no such field: remove it or correct its name."),
         refusal("invalid-request", "It is missing."),
-        refusal("invalid-request", "To approve there is no such sum: leave it out.", "It is Tuesday."),
+        refusal("invalid-request", "Leave it out: the outcome decline does not use it.", "It is Tuesday."),
         refusal("unsupported-media-type"),
         refusal("no-such-route"),
     ],
@@ -144,8 +144,8 @@ def test_it_finds_a_refusal_that_no_rule_explains(answer: str) -> None:
     [
         refusal("idempotency-key-reused"),
         refusal("insufficient-credits"),
-        refusal("invalid-request", "It is no `next` of this list: leave it out to begin at the start."),
-        refusal("invalid-request", "It is missing: say how much to approve."),
+        refusal("invalid-request", "This is not a `next` of this list: leave it out to begin at the start."),
+        refusal("invalid-request", "It is missing: the outcome approve needs it."),
     ],
 )
 def test_a_refusal_by_a_rule_is_counted(answer: str) -> None:
