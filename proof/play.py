@@ -27,7 +27,8 @@ from ledger.providers.registry import PROVIDERS
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold
 from ledger.usecases.record_event import record_event, release_parked
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case, decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.send_refunds import SendResult, send_refund

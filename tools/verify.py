@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.domain.accounts import Account
-from ledger.domain.audit import AuditRecord
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.entries import CounterAccount as CounterAccount
 from ledger.domain.entries import Entry, EntryKind
 from ledger.domain.facts import (
@@ -234,7 +234,7 @@ def _refunded_within_paid(world: World) -> Verdicts:
 
 def _held(world: World) -> Verdicts:
     """An account is suspended exactly by the holds that its purchases' facts or people give, and flagged by facts."""
-    laid = {(account_id, act.subject, act.at) for account_id, act in world.acts if act.act == "hold"}
+    laid = {(account_id, act.subject, act.at) for account_id, act in world.acts if act.action is AuditAction.HOLD}
     holds: dict[AccountId, dict[str, object]] = defaultdict(dict)
     flags: dict[AccountId, dict[str, object]] = defaultdict(dict)
     for purchase, wanted in world.purchases():
@@ -407,7 +407,7 @@ def _marked(world: World) -> Verdicts:
     wanted: dict[AccountId, dict[str, str]] = defaultdict(dict)
     for case in world.cases.values():
         if case.state.is_open:
-            wanted[case.account_id][case.case_id] = case.mark
+            wanted[case.account_id][case.case_id] = case.open_case_key
     for account_id in world.accounts.keys() | wanted.keys():
         account = world.accounts.get(account_id)
         yield account_id, (account.cases if account else {}) == wanted[account_id]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger.dynamodb import stream
 from ledger.runtime import runtime
-from ledger.usecases.refund_cases.decide_case import decide_deferred
+from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.transaction import for_each
 

@@ -17,6 +17,8 @@ from ledger.api.responses.subscriptions import CancellationResponse, PortalRespo
 from ledger.domain.errors import InvalidRequest, NotFound
 from ledger.domain.ids import provider_of
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.domain.texts import text
+from ledger.policy.texts import shipped_texts
 from ledger.ports.reads import Keys
 
 app = resolver()
@@ -39,7 +41,7 @@ def cancel(request: Annotated[CancellationRequest, Body()] = THE_ONE) -> Cancell
     ends_at = end or subscription.cancel_at or subscription.period_end
     return CancellationResponse(
         subscription=_response(subscription, ends_at),
-        words="No further renewal will be charged. Your credits and features stay until the end of the period.",
+        words=shipped_texts().render(text("subscription.renewals_stopped")),
     )
 
 
@@ -53,7 +55,9 @@ def resume(subscription_id: SubscriptionId = None) -> CancellationResponse:
     """Resume renewals before the period ends. Idempotent."""
     subscription = _select(subscription_id, "query")
     services().gateway(_provider(subscription)).resume_renewals(subscription.subscription_id)
-    return CancellationResponse(subscription=_response(subscription, None), words="The subscription renews again.")
+    return CancellationResponse(
+        subscription=_response(subscription, None), words=shipped_texts().render(text("subscription.renewals_resumed"))
+    )
 
 
 @app.post(

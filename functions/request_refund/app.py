@@ -25,9 +25,12 @@ from ledger.api.responses.refund_cases import CasePage, CaseResponse, UploadResp
 from ledger.domain.errors import CaseAlreadyOpen, NotFound
 from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence
+from ledger.domain.texts import text
+from ledger.policy.texts import shipped_texts
+from ledger.usecases.refund_cases.add_evidence import add_evidence
 from ledger.usecases.refund_cases.cases import read_case
-from ledger.usecases.refund_cases.evidence import add_evidence
-from ledger.usecases.refund_cases.open_case import RefundClaim, confirm_withdrawal, open_case
+from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
+from ledger.usecases.refund_cases.open_case import RefundClaim, open_case
 from ledger.usecases.refund_cases.preview import preview
 
 app = resolver()
@@ -96,7 +99,7 @@ def declare(request: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Resp
         account_id=account_id,
         payment_id=PaymentId(request.purchase_id),
         reason=RefundReason.WITHDRAWAL,
-        told=SubmittedEvidence(),
+        submitted_evidence=SubmittedEvidence(),
         key=idempotency_key,
         fingerprint=request.fingerprint(),
         opened_by=account_id,
@@ -148,7 +151,7 @@ def _receipt(case: RefundCase) -> WithdrawalReceipt:
         case=CaseResponse.of(case),
         declared_at=case.opened_at,
         confirmed_at=case.confirmed_at,
-        statement=f"I withdraw from the contract about purchase {case.payment_id}.",
+        statement=shipped_texts().render(text("withdrawal.statement", purchase=case.payment_id)),
         would_be=would_be,
     )
 

@@ -39,7 +39,7 @@ def _sweep(services: Runtime) -> Counter[str]:
         except StoreUnavailable:
             result = SendResult.UNCLEAR
         outcomes[result] += 1
-        oldest = min(oldest, intent.approved_at) if result in {SendResult.UNCLEAR, SendResult.TAKEN} else oldest
+        oldest = min(oldest, intent.approved_at) if result in {SendResult.UNCLEAR, SendResult.LEASED} else oldest
     services.metrics.add_metric("OldestIntentAge", "Seconds", (services.now() - oldest).total_seconds())
     return outcomes
 
@@ -55,7 +55,7 @@ _METRICS = {
     SendResult.SENT: "RefundsSent",
     SendResult.FOUND: "RefundsFound",
     SendResult.ABANDONED: "RefundsAbandoned",
-    SendResult.GONE: "RefundsEndedBefore",
-    SendResult.TAKEN: "RefundsTaken",
+    SendResult.ENDED: "RefundsEndedBefore",
+    SendResult.LEASED: "RefundsLeased",
     SendResult.UNCLEAR: "RefundsUnclear",
 }

@@ -22,6 +22,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome, RefundReason
+from ledger.domain.texts import Text
 from proof.concurrency.calls import (
     Ask,
     Call,
@@ -320,7 +321,7 @@ def step(account: Account, call: Call, answer: Answer | None) -> tuple[Account, 
 def expected(account: Account, call: Call) -> Answer:
     """What a call would be answered in this state, for the report."""
     if isinstance(call, Issue):
-        words = ("sent", "found", "abandoned", "gone", "taken", "unclear")
+        words = ("sent", "found", "abandoned", "ended", "leased", "unclear")
         return ("one of", *(word for word in words if tuple(_issue(account, call, (word,)))))
     return _ACTS[type(call)](account, call)[1]
 
@@ -495,7 +496,7 @@ def _decide(account: Account, call: Decide) -> tuple[Account, Answer]:
         account = _approved(account, case, money_minor, takes_credits=call.verdict.takes_credits)
     else:
         case = replace(case, state="declined", money_minor=0)
-        no = RefundDeclined(case_id=case.case_id, reason=case.reason, clause="", words=(), at=case.asked_at, cause="")
+        no = RefundDeclined(case_id=case.case_id, reason=case.reason, clause="", reasons=(), at=case.asked_at, cause="")
         account = account.hears([case.payment_id], [no]).files(case)
     return account, account.shown(call.case_id)
 
@@ -537,27 +538,27 @@ def _follow(account: Account, call: Follow) -> tuple[Account, Answer]:
 def _issue(account: Account, call: Issue, answer: Answer | None) -> Iterator[Account]:
     """A sender does several things; what its answer tells happened at one instant.
 
-    Sent or found: once for each approval. Given up: the credits are free again. Gone: it had come to an end. Taken or
-    unclear: another try will tell, unless this was the last.
+    Sent or found: once for each approval. Given up: the credits are free again. Ended: its approval had ended. Leased
+    or unclear: another try will tell, unless this was the last.
     """
     case = next((case for case in account.cases if case.tag == call.tag), None)
     purchase = account.of(case.payment_id) if case else None
     if case is None or purchase is None:
-        if answer in {None, ("gone",)}:
+        if answer in {None, ("ended",)}:
             yield account
         return
-    words = {"sent", "abandoned", "gone"} if answer is None else set(answer)
+    words = {"sent", "abandoned", "ended"} if answer is None else set(answer)
     is_given_up = any(given_up.tag == call.tag for given_up in purchase.all_of(RefundAbandoned))
-    if words & {"taken", "unclear"} and not call.is_last:
+    if words & {"leased", "unclear"} and not call.is_last:
         yield account
     if words & {"sent", "found"} and call.tag not in account.sent and not is_given_up:
         sent = replace(account, sent=account.sent | {call.tag})
         yield sent.files(replace(case, state="issued")) if case.state == "approved" else sent
     if "abandoned" in words and call.tag not in account.sent and not is_given_up:
-        given_up = RefundAbandoned(tag=call.tag, reason="", at=case.asked_at, cause="")
+        given_up = RefundAbandoned(tag=call.tag, reason=Text(key=""), at=case.asked_at, cause="")
         freed = account.hears([case.payment_id], [given_up])
         yield freed.files(replace(case, state="in_review")) if case.state == "approved" else freed
-    if "gone" in words:
+    if "ended" in words:
         is_sent = any(refund.tag == call.tag for refund in purchase.all_of(RefundChanged))
         if is_sent or is_given_up or call.tag in account.sent:
             followed, _ = _follow(account, Follow(payment_id=case.payment_id, now=call.now))

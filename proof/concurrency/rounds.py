@@ -186,7 +186,7 @@ class Round:
             account_id=self.account_id,
             payment_id=payment.payment_id,
             reason=reason,
-            told=SubmittedEvidence(),
+            submitted_evidence=SubmittedEvidence(),
             key=key,
             fingerprint="f",
             opened_by=self.account_id,

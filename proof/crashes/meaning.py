@@ -12,12 +12,14 @@ import dataclasses
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 
 from ledger.domain.facts import RefundSent
 from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import CaseState, StateChange
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
 from tools.verify import World
@@ -63,7 +65,7 @@ def meaning(world: World, providers: Mapping[str, StripeAccount | PaddleAccount]
         "runs": {run.run_id: _plain(run) for run in world.runs},
         "failures": {f"{account_id} {failure.run_id}": _plain(failure) for account_id, failure in world.failures},
         "acts": sorted(
-            f"{account_id} {act.actor} {act.act} {act.subject}: {act.why}" for account_id, act in world.acts
+            f"{account_id} {act.actor} {act.action} {act.subject}: {act.reason}" for account_id, act in world.acts
         ),
         "answered": sorted(f"{key.parts} {answered.subject}" for key, answered in world.answered.items()),
         "receipts": sorted(receipt.event_id for receipt in world.receipts),
@@ -134,6 +136,8 @@ def _plain(value: Any, name: str = "") -> Any:
     match value:
         case datetime():
             return value.isoformat() if name in _TIMES else "some time"
+        case date():
+            return value.isoformat()
         case Mapping():
             return {str(key): _plain(one, name) for key, one in value.items()}
         case frozenset() | set():
@@ -149,7 +153,12 @@ def _plain(value: Any, name: str = "") -> Any:
     return str(value)
 
 
-def _moves(history: tuple[str, ...]) -> list[str]:
-    """A case's way, without when, and without `issued`: that the provider has the refund may be heard with its end."""
-    moves = [_INSTANT.sub("some time", move) for move in history if "approved → issued:" not in move]
-    return [move.replace(" issued → ", " approved → ") for move in moves]
+def _moves(history: Iterable[StateChange]) -> list[Any]:
+    """A case's changes without their times, and without `issued`: the refund's end may be reported before that."""
+    moves: list[Any] = []
+    for change in history:
+        if change.to_state is CaseState.ISSUED:
+            continue
+        from_state = CaseState.APPROVED if change.from_state is CaseState.ISSUED else change.from_state
+        moves.append(_plain(replace(change, from_state=from_state)))
+    return moves

@@ -148,20 +148,20 @@ def test_the_older_release_rewrites_a_case_and_loses_nothing(
         opened_at=NOON,
         opened_by=ADA,
         correlation_id="req_1",
-        decide_at=LATER,
+        deferred_until=LATER,
     )
     key = case_key(ADA, "case_1")
     with newer_release(monkeypatch):
         assert store.commit(Commit(documents=(DocumentChange(key, case, 0),))) is None
     read = store.read(Keys(documents=frozenset({key}))).document(key, RefundCase)
     assert read == replace(case, version=1)
-    moved = replace(read, state=CaseState.IN_REVIEW, decide_at=None)
+    moved = replace(read, state=CaseState.IN_REVIEW, deferred_until=None)
     assert store.commit(Commit(documents=(DocumentChange(key, moved, 1),))) is None
     assert store.commit(Commit(documents=(DocumentChange(key, moved, 1),))) is not None, "its version has moved on"
     item = raw(store, keys.document_key(key))
     assert item["added_later"] == ADDED["added_later"]
-    assert item["told"]["M"]["added_later"] == ADDED["added_later"]
-    assert "decide_at" not in item
+    assert item["submitted_evidence"]["M"]["added_later"] == ADDED["added_later"]
+    assert "deferred_until" not in item
     assert store.read(Keys(documents=frozenset({key}))).document(key, RefundCase) == replace(moved, version=2)
 
 

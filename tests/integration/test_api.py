@@ -70,7 +70,7 @@ def test_an_account_shows_credits_holds_and_its_subscription(world: World) -> No
     world.tell(says(dispute(), names=(BOBS,)))
     shown = world.bob.get("/account").json
     assert (shown["status"], shown["balance"], shown["spendable"]) == ("suspended", 1000, 0)
-    assert "disputed at your bank" in shown["holds"][0]["words"]
+    assert "disputed with your bank" in shown["holds"][0]["words"]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
@@ -228,7 +228,7 @@ def test_what_was_told_is_held_against_the_ledger(world: World) -> None:
     assert len(shown["mismatches"]) == 2, "the token says no e-mail address, so none is compared"
     ada = Frontend(ADA, {"email": "ada@example.com"})
     shown = ask(ada, ADAS, "unrecognised_charge", email="eve@example.com").json
-    assert shown["mismatches"] == ["The e-mail address is not the one of the account."]
+    assert shown["mismatches"] == ["The email address you gave is not the one linked to your account."]
 
 
 def test_a_purchase_may_be_named_by_any_of_its_ids(world: World) -> None:

@@ -93,9 +93,9 @@ def test_the_answer_is_lost_and_the_money_goes_back_once(
     for _ in range(4):
         became.append(send_refund(intent.tag, store, lambda _: gateway, clock=clock.now))
         clock.advance(timedelta(minutes=2) if len(became) > 1 else timedelta(seconds=1))
-    assert became[:2] == [SendResult.UNCLEAR, SendResult.TAKEN]
-    assert became[2] in {SendResult.FOUND, SendResult.GONE}, "looked for, unless the provider's webhook was quicker"
-    assert became[3] is SendResult.GONE
+    assert became[:2] == [SendResult.UNCLEAR, SendResult.LEASED]
+    assert became[2] in {SendResult.FOUND, SendResult.ENDED}, "looked for, unless the provider's webhook was quicker"
+    assert became[3] is SendResult.ENDED
     assert account.drain() == []
 
     follow(purchase.payment_id, store, now=clock.now())

@@ -8,6 +8,7 @@ from ledger.domain.facts import RefundAbandoned, RefundApproved
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundReason
+from ledger.domain.texts import Text
 from ledger.dynamodb.store import DynamoDBStore
 from proof.concurrency import account
 from proof.concurrency.calls import Issue
@@ -53,7 +54,7 @@ def test_a_careless_store_is_found(careless: OpenStore) -> None:
 
 
 APPROVED = RefundApproved(tag="case_1-1", case_id="case_1", amount_minor=900, at=at(70), cause="")
-GIVEN_UP = RefundAbandoned(tag="case_1-1", reason="", at=at(80), cause="")
+GIVEN_UP = RefundAbandoned(tag="case_1-1", reason=Text(key=""), at=at(80), cause="")
 
 
 def test_a_refund_that_is_never_sent_is_found() -> None:
@@ -69,7 +70,7 @@ def test_a_refund_that_is_never_sent_is_found() -> None:
     name = PaymentId("stripe:pi_1")
     refund_case = account.Case("case_1", name, RefundReason.TECHNICAL_PROBLEM, "key_1", at(60), "approved", approvals=1)
     known = account.Account().hears([name], [APPROVED]).files(refund_case)
-    for answer, may_be_last in (("taken", False), ("unclear", False), ("gone", False), ("sent", True)):
+    for answer, may_be_last in (("leased", False), ("unclear", False), ("ended", False), ("sent", True)):
         last = Issue(tag="case_1-1", now=at(100), is_last=True)
         assert bool(account.step(known, last, (answer,))) == may_be_last
     assert account.step(known, Issue(tag="case_1-1", now=at(80)), ("unclear",))

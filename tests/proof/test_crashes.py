@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ledger.domain.audit import AuditRecord
+from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.money import Money
 from ledger.domain.refund_cases import (
     CaseState,
     Decision,
@@ -18,9 +19,11 @@ from ledger.domain.refund_cases import (
     RefundCase,
     RefundReason,
     RuleTrace,
+    StateChange,
     SubmittedEvidence,
 )
 from ledger.domain.runs import FailedRun
+from ledger.domain.texts import Text, text
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.gateway import Gateway, RefundToSend, SentRefund
 from ledger.ports.store import Store
@@ -131,6 +134,17 @@ def test_it_finds_a_refund_that_is_sent_without_looking_first(broken: Stage) -> 
     assert "/paddle/adjustments" in found(broken, "reviewed_and_partly_refunded", "POST /adjustments")
 
 
+NINE, EIGHT = Money(amount_minor=900, currency="EUR"), Money(amount_minor=800, currency="EUR")
+
+
+def change(from_state: CaseState, to_state: CaseState, cause: Text) -> StateChange:
+    """A step of a case."""
+    return StateChange(at=LATER, from_state=from_state, to_state=to_state, cause=cause, actor="policy")
+
+
+REQUESTED = change(
+    CaseState.DECLARED, CaseState.REQUESTED, text("change.decided", rule="right_of_withdrawal", clause="2")
+)
 CASE = RefundCase(
     case_id="case_1",
     account_id=ADA,
@@ -140,28 +154,28 @@ CASE = RefundCase(
     opened_at=LATER,
     opened_by=ADA,
     correlation_id="req_1",
-    told=SubmittedEvidence(happened_at=LATER),
+    submitted_evidence=SubmittedEvidence(happened_at=LATER),
     decision=Decision(
         outcome=DecisionOutcome.WAIT,
         clause="2",
         rule="right_of_withdrawal",
         reasons=(),
         policy_version="1",
-        explanation=(RuleTrace(rule="open_dispute", spoke=False, why="no dispute is open"),),
-        seen=(f"paid: 9.00 EUR, at {LATER.isoformat()}",),
+        explanation=(RuleTrace(rule="open_dispute", decided=False, why=(text("why.no_open_dispute"),)),),
+        inputs=(text("input.paid", amount=NINE, at=LATER),),
     ),
     decided_at=LATER,
     confirmed_at=LATER,
-    history=(f"{LATER.isoformat()} declared → requested: right_of_withdrawal, clause 2",),
+    history=(REQUESTED,),
 )
 DECISION = CASE.decision or pytest.fail("there is one")
 LOST = {
     "confirmed_at": replace(CASE, confirmed_at=None),
     "decided_at": replace(CASE, decided_at=None),
-    "happened_at": replace(CASE, told=SubmittedEvidence()),
+    "happened_at": replace(CASE, submitted_evidence=SubmittedEvidence()),
     "history": replace(CASE, history=()),
     "explanation": replace(CASE, decision=replace(DECISION, explanation=())),
-    "seen": replace(CASE, decision=replace(DECISION, seen=("paid: 8.00 EUR",))),
+    "inputs": replace(CASE, decision=replace(DECISION, inputs=(text("input.paid", amount=EIGHT, at=LATER),))),
 }
 
 
@@ -178,19 +192,21 @@ def test_it_may_be_done_later() -> None:
     second = replace(
         CASE,
         decided_at=later,
-        history=(f"{later.isoformat()} declared → requested: right_of_withdrawal, clause 2",),
-        decision=replace(DECISION, seen=(f"paid: 9.00 EUR, at {later.isoformat()}",)),
+        history=(replace(REQUESTED, at=later),),
+        decision=replace(DECISION, inputs=(text("input.paid", amount=NINE, at=later),)),
     )
     assert not differences(meaning(World(cases={"case_1": CASE}), {}), meaning(World(cases={"case_1": second}), {}))
 
 
 def test_a_refund_s_end_may_be_heard_before_who_sent_it_writes_so() -> None:
     """The case is settled from `approved` then; that it is settled at all has to be told."""
-    told, at = [], LATER.isoformat()
+    told = []
+    issued = change(CaseState.APPROVED, CaseState.ISSUED, text("change.refund_reported", refund="re_1"))
+    succeeded = text("change.refund_succeeded", refund="re_1")
     for history in (
-        (f"{at} approved → issued: the provider has it as re_1", f"{at} issued → settled: refund re_1 succeeded"),
-        (f"{at} approved → settled: refund re_1 succeeded",),
-        (f"{at} approved → issued: the provider has it as re_1",),
+        (issued, change(CaseState.ISSUED, CaseState.REFUNDED, succeeded)),
+        (change(CaseState.APPROVED, CaseState.REFUNDED, succeeded),),
+        (issued,),
     ):
         told.append(meaning(World(cases={"case_1": replace(CASE, history=history)}), {}))
     assert not differences(told[0], told[1])
@@ -209,7 +225,7 @@ def test_it_finds_another_error_or_another_why() -> None:
 
 def act_of(why: str) -> AuditRecord:
     """A hold, laid by a person."""
-    return AuditRecord(actor="sue", act="hold", subject="support:odd", why=why, at=LATER)
+    return AuditRecord(actor="sue", action=AuditAction.HOLD, subject="support:odd", reason=why, at=LATER)
 
 
 def test_what_is_made_again_may_die_again(broken: Stage) -> None:

@@ -24,7 +24,8 @@ from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.refund_cases.cases import read_case
-from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case, decide_deferred
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits
@@ -251,7 +252,7 @@ def test_senders_of_one_refund_at_once_ask_the_provider_once(real_store: DynamoD
         case = reviewed(real_store, number)
         results = Counter(at_once([patiently(sender(real_store, provider, case))] * 4))
         assert results[SendResult.SENT] == 1
-        assert results.keys() <= {SendResult.SENT, SendResult.TAKEN, SendResult.GONE}
+        assert results.keys() <= {SendResult.SENT, SendResult.LEASED, SendResult.ENDED}
         assert provider.calls == [f"send {case.tag}"]
     assert_sound(real_store)
 
@@ -263,10 +264,10 @@ def test_a_lost_answer_never_becomes_a_second_refund(real_store: DynamoDBStore, 
         provider = FakeProvider(kind, faults=[AnswerLost("time-out")])
         case = reviewed(real_store, number)
         assert sender(real_store, provider, case)() is SendResult.UNCLEAR
-        assert sender(real_store, provider, case)() is SendResult.TAKEN
+        assert sender(real_store, provider, case)() is SendResult.LEASED
         results = Counter(at_once([patiently(sender(real_store, provider, case, minute=82))] * 4))
         assert results[SendResult.FOUND] == 1
-        assert results.keys() <= {SendResult.FOUND, SendResult.TAKEN, SendResult.GONE}
+        assert results.keys() <= {SendResult.FOUND, SendResult.LEASED, SendResult.ENDED}
         assert provider.refunded_minor == 1000
         assert stored(real_store, case).state is CaseState.ISSUED
     assert_sound(real_store)
@@ -295,7 +296,7 @@ def test_a_sender_that_was_held_up_does_not_send_any_more(real_store: DynamoDBSt
     provider = FakeProvider("paddle")
     case = reviewed(real_store)
     times = iter([at(80), at(82)])
-    assert send_refund(case.tag, real_store, lambda _: provider, clock=lambda: next(times)) is SendResult.TAKEN
+    assert send_refund(case.tag, real_store, lambda _: provider, clock=lambda: next(times)) is SendResult.LEASED
     assert provider.refunds == []
     assert sender(real_store, provider, case, minute=83)() is SendResult.SENT
 

@@ -8,6 +8,7 @@ import pytest
 from ledger.domain.facts import Fact, RefundAbandoned, RefundApproved, RefundChanged, RefundSent, RefundState
 from ledger.domain.purchases import Purchase
 from ledger.domain.refunds import end_of
+from ledger.domain.texts import Text
 from tools.testing.builders import ADA, LATER, PI, at, paid, payment, refund, says, tell
 from tools.testing.fakes import FakeStore
 
@@ -46,7 +47,14 @@ def tagged(state: RefundState, refund_id: str = "re_1") -> RefundChanged:
         ([approved(), tagged(RefundState.FAILED)], 2000),
         ([refund(1500, state=RefundState.PENDING)], 500),
         ([refund(1500, state=RefundState.REQUIRES_ACTION), approved(500)], 0),
-        ([approved(), RefundAbandoned(tag=TAG, reason="", at=at(7), cause=""), tagged(RefundState.PENDING)], 1000),
+        (
+            [
+                approved(),
+                RefundAbandoned(tag=TAG, reason=Text(key=""), at=at(7), cause=""),
+                tagged(RefundState.PENDING),
+            ],
+            1000,
+        ),
     ],
 )
 def test_what_is_on_its_way_back_cant_be_refunded_again(facts: list[Fact], refundable_minor: int) -> None:

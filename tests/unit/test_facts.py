@@ -35,6 +35,7 @@ from ledger.domain.facts import (
 from ledger.domain.ids import PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase, target
+from ledger.domain.texts import Text
 from ledger.providers.stripe import events as stripe
 from tools.stories import EVENTS, telling
 from tools.testing.builders import ADA, PI, at, dispute, payment, refund
@@ -91,9 +92,14 @@ EACH: dict[str, Fact] = {
     "refund:re_1": refund(),
     "approved:case_1-1": RefundApproved(tag="case_1-1", case_id="case_1", amount_minor=5, at=at(1), cause="c"),
     "sent:case_1-1": RefundSent(tag="case_1-1", refund_id="re_1", at=at(1), cause="c"),
-    "abandoned:case_1-1": RefundAbandoned(tag="case_1-1", reason="r", at=at(1), cause="c"),
+    "abandoned:case_1-1": RefundAbandoned(tag="case_1-1", reason=Text(key="r"), at=at(1), cause="c"),
     "declined:withdrawal": RefundDeclined(
-        case_id="case_1", reason="withdrawal", clause="2", words=("No.",), at=at(1), cause="c"
+        case_id="case_1",
+        reason="withdrawal",
+        clause="2",
+        reasons=(Text(key="decision.own_words"),),
+        at=at(1),
+        cause="c",
     ),
     "refund_total:ch_1": RefundTotalReported(charge_id="ch_1", total_minor=5, at=at(1), cause="c"),
     "dispute:dp_1": dispute(),
@@ -124,13 +130,13 @@ def otherwise(fact: Fact) -> Fact:
     """The same fact with another content."""
     match fact:
         case RefundDeclined():
-            return replace(fact, words=("Never.",))
+            return replace(fact, reasons=())
         case PaymentSettled():
             return replace(fact, currency="USDX")
         case PaymentFailed():
             return fact  # it has no content but its time
         case RefundAbandoned():
-            return replace(fact, reason="none")
+            return replace(fact, reason=Text(key="none"))
         case RefundSent():
             return replace(fact, refund_id="re_2")
         case HoldLifted():

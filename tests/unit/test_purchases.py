@@ -27,6 +27,7 @@ from ledger.domain.facts import (
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import LotTarget, Purchase, Target, target
 from ledger.domain.refunds import Refunded, end_of, outstanding, refunded, split_over_lines, tag_of, under_way_minor
+from ledger.domain.texts import Text
 from tools.testing.builders import ADA, LATER, PI, at, dispute, payment, refund
 
 TAG = "case_1-1"
@@ -291,7 +292,7 @@ def test_an_approval_is_outstanding_until_it_has_ended() -> None:
     """By its own refund, under its tag or the id under which we sent it, or given up."""
     approval = approved(900, of=items(("a", 500), ("b", 100, True)))
     open_ = Refunded(300, {"a": 500}, 100)
-    gave_up = RefundAbandoned(tag=TAG, reason="", at=at(7), cause="")
+    gave_up = RefundAbandoned(tag=TAG, reason=Text(key=""), at=at(7), cause="")
     sent = RefundSent(tag=TAG, refund_id="re_9", at=at(6), cause="")
     ended = refund(900, refund_id="re_9")
     for facts, wanted in (
@@ -330,7 +331,7 @@ def test_of_two_refunds_that_bear_one_tag_the_one_that_moved_the_money_tells() -
     assert isinstance(ended, RefundChanged)
     assert ended.refund_id == "re_1"
     assert end_of("other", facts) is None
-    gave_up = RefundAbandoned(tag=TAG, reason="", at=at(7), cause="")
+    gave_up = RefundAbandoned(tag=TAG, reason=Text(key=""), at=at(7), cause="")
     assert end_of(TAG, purchase(gave_up).facts) == gave_up
     canceled, failed = tagged(5, RefundState.CANCELED, "re_9"), tagged(5, RefundState.FAILED, "re_1")
     ended = end_of(TAG, purchase(approved(), failed, canceled).facts)

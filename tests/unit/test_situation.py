@@ -8,8 +8,8 @@ import pytest
 
 from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import Decision, DecisionOutcome
-from ledger.policy.context import LineUsage, PolicyContext, summarize
-from tools.testing.builders import CONSENT, MADE, ORDER, asks, use
+from ledger.policy.context import LineUsage, PolicyContext, decision_inputs
+from tools.testing.builders import CONSENT, MADE, ORDER, asks, rendered, use
 
 
 def plainly(**changed: Any) -> PolicyContext:
@@ -24,8 +24,8 @@ def test_a_situation_says_no_more_than_was_told() -> None:
     assert plain.failed_since_decline == 0
     marks = (plain.is_subscription, plain.is_renewal, plain.is_duplicate, plain.doubles_subscription, plain.is_disputed)
     assert not any(marks)
-    assert (plain.drawn, plain.kept, plain.asked, plain.age) == (0, 0, plain.now, timedelta(days=3))
-    assert plainly(asked_at=MADE).asked == MADE
+    assert (plain.drawn, plain.kept, plain.requested_at, plain.age) == (0, 0, plain.now, timedelta(days=3))
+    assert plainly(submitted_at=MADE).requested_at == MADE
     line = LineUsage(line_id="0", amount_minor=1, granted=5, drawn=0)
     assert (line.unused, line.taken_back) == (5, 0)
 
@@ -126,58 +126,63 @@ def test_a_consent_counts_if_an_order_has_it_whole() -> None:
     assert [plainly(order=order).is_consent_complete for order in orders] == [False, False, False, True]
 
 
+def inputs_of(context: PolicyContext) -> tuple[str, ...]:
+    """The inputs of a decision, as support reads them."""
+    return tuple(rendered(decision_inputs(context)))
+
+
 PLAIN = (
-    "asked for: withdrawal, at 2026-11-05T12:00:00+00:00",
+    "requested: withdrawal, at 2026-11-05T12:00:00+00:00",
     "paid: 20.00 EUR, at 2026-11-02T12:00:00+00:00",
     "refunded: 0.00 EUR",
-    "could still be refunded: 20.00 EUR",
+    "refundable: 20.00 EUR",
     "credits: 1000 granted, 0 used, 0 taken back or reserved",
 )
 
 
 def test_the_facts_of_a_plain_request_are_put_on_record() -> None:
     """And that there is no order of ours."""
-    assert summarize(plainly()) == (*PLAIN, "no order of ours")
-    two = plainly(lines=(use(1, 20), use(300, 4)), refunded_minor=5, refundable_minor=1995, asked_at=MADE)
-    assert summarize(two) == (
-        "asked for: withdrawal, at 2026-11-02T12:00:00+00:00",
+    assert inputs_of(plainly()) == (*PLAIN, "order: none of ours")
+    two = plainly(lines=(use(1, 20), use(300, 4)), refunded_minor=5, refundable_minor=1995, submitted_at=MADE)
+    assert inputs_of(two) == (
+        "requested: withdrawal, at 2026-11-02T12:00:00+00:00",
         "paid: 20.00 EUR, at 2026-11-02T12:00:00+00:00",
         "refunded: 0.05 EUR",
-        "could still be refunded: 19.95 EUR",
+        "refundable: 19.95 EUR",
         "credits: 2000 granted, 301 used, 24 taken back or reserved",
-        "no order of ours",
+        "order: none of ours",
     )
 
 
 @pytest.mark.parametrize(
     ("changed", "buyer"),
     [
-        ({}, "a consumer in DE; consent: complete"),
-        ({"is_business": True, "country": "US"}, "a business in US; consent: complete"),
-        ({"consent": None}, "a consumer in DE; consent: none"),
-        ({"consent": replace(CONSENT, confirmation_id=None)}, "a consumer in DE; consent: incomplete"),
+        ({}, ("buyer: a consumer in DE", "consent: complete")),
+        ({"is_business": True, "country": "US"}, ("buyer: a business in US", "consent: complete")),
+        ({"consent": None}, ("buyer: a consumer in DE", "consent: none")),
+        ({"consent": replace(CONSENT, confirmation_id=None)}, ("buyer: a consumer in DE", "consent: incomplete")),
     ],
 )
-def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer: str) -> None:
+def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer: tuple[str, ...]) -> None:
     """What was bought, when, at which price, and who bought it."""
-    assert summarize(plainly(order=replace(ORDER, currency="USD", **changed))) == (
+    assert inputs_of(plainly(order=replace(ORDER, currency="USD", **changed))) == (
         *PLAIN,
         "order order_1: pack_1000, at 2026-11-02T12:00:00+00:00",
-        "its price: 18.00 USD before tax and discount",
-        f"buyer: {buyer}",
+        "order price: 18.00 USD before tax and discount",
+        *buyer,
     )
 
 
 @pytest.mark.parametrize(
     ("changed", "fact"),
     [
-        ({"overcharge_minor": 5}, "above the price: 0.05 EUR"),
-        ({"is_subscription": True}, "a subscription's first payment"),
+        ({"overcharge_minor": 5}, "paid above the price: 0.05 EUR"),
+        ({"is_subscription": True}, "the first payment of a subscription"),
         ({"is_subscription": True, "is_renewal": True}, "a renewal of a subscription"),
         ({"is_duplicate": True}, "a duplicate of another payment"),
         ({"similar": (PaymentId("stripe:a"), PaymentId("stripe:b"))}, "similar payments: stripe:a, stripe:b"),
         ({"is_disputed": True}, "a dispute is open"),
-        ({"failed_runs": 2, "failed_credits": 30}, "failed runs since: 2, of 30 credits"),
+        ({"failed_runs": 2, "failed_credits": 30}, "failed runs since the payment: 2, of 30 credits"),
         (
             {
                 "declined_before": Decision(
@@ -190,4 +195,4 @@ def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer:
 )
 def test_whatever_else_is_known_is_one_more_fact(changed: dict[str, Any], fact: str) -> None:
     """And is not told where it is not so."""
-    assert summarize(plainly(**changed)) == (*PLAIN, "no order of ours", fact)
+    assert inputs_of(plainly(**changed)) == (*PLAIN, "order: none of ours", fact)

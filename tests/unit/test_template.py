@@ -10,6 +10,7 @@ import pytest
 
 from ledger.domain.facts import RefundAbandoned
 from ledger.domain.refund_cases import CaseState, DecisionOutcome
+from ledger.domain.texts import Text
 from ledger.dynamodb import keys
 from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -94,7 +95,7 @@ def test_a_case_that_settles_in_review_leaves_only_lists_that_its_followers_may_
     case = ask(store, refund_claim())
     verdict = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
     case = decide_case(case.case_id, verdict, "sam", store, POLICY, now=LATER)
-    given_up = RefundAbandoned(tag=case.tag, reason="refused", at=at(70), cause="case:1")
+    given_up = RefundAbandoned(tag=case.tag, reason=Text(key="refused"), at=at(70), cause="case:1")
     tell(store, says(given_up))
     follow(PI, store, now=LATER)
     store.deleted.clear()

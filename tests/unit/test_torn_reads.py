@@ -10,6 +10,7 @@ from ledger.domain.events import Event
 from ledger.domain.facts import DisputeState, RefundAbandoned, RefundApproved, RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import RecordOutcome
+from ledger.domain.texts import Text
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from tools.testing.builders import ADA, IN, LATER, PI, RENEWED, at, dispute, paid, payment, refund, says, tell
@@ -62,7 +63,7 @@ UNDONE: dict[str, tuple[Event, Event]] = {
     ),
     "an approval that was given up": (
         says(RefundApproved(tag="c-1", case_id="c", amount_minor=2000, at=at(5), cause="x"), names=(PI,)),
-        says(RefundAbandoned(tag="c-1", reason="", at=at(6), cause="x"), names=(PI,)),
+        says(RefundAbandoned(tag="c-1", reason=Text(key=""), at=at(6), cause="x"), names=(PI,)),
     ),
 }
 

@@ -1,6 +1,7 @@
 """Small histories, built in one line each. Times are minutes after `NOON`; ids count up from 1."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +11,10 @@ from ledger.domain.facts import DisputeChanged, DisputeState, Fact, PaidLine, Pa
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.orders import Consent, Order
 from ledger.domain.refund_cases import RefundCase, RefundReason, SubmittedEvidence
+from ledger.domain.texts import Text, text
 from ledger.policy import rules
 from ledger.policy.context import LineUsage, PolicyContext
+from ledger.policy.texts import shipped_texts
 from ledger.ports.commit import Commit
 from ledger.ports.store import Store
 from ledger.usecases.record_event import RecordResult, record_event
@@ -144,7 +147,7 @@ def refund_claim(
         account_id=account_id,
         payment_id=payment_id,
         reason=reason,
-        told=told,
+        submitted_evidence=told,
         key=key,
         fingerprint=f"{payment_id} {reason} {told}",
         opened_by=account_id,
@@ -205,6 +208,16 @@ def use(
 ) -> LineUsage:
     """A line of 1,000 credits at 20.00, and what became of it."""
     return LineUsage(line_id=line_id, amount_minor=amount_minor, granted=granted, drawn=drawn, taken_back=taken_back)
+
+
+def own_words(*sentences: str) -> tuple[Text, ...]:
+    """A person's own words, as they are stored."""
+    return tuple(text("decision.own_words", words=sentence) for sentence in sentences)
+
+
+def rendered(texts: Iterable[Text]) -> list[str]:
+    """Texts as a customer or support reads them."""
+    return shipped_texts().render_all(texts)
 
 
 def asks(reason: RefundReason = RefundReason.WITHDRAWAL, *, day: float = 3, **changed: Any) -> PolicyContext:

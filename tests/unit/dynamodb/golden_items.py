@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.domain.accounts import Account, Hold
-from ledger.domain.audit import AuditRecord
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.facts import (
     ChargebackChanged,
@@ -34,6 +34,7 @@ from ledger.domain.facts import (
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
+from ledger.domain.money import Money
 from ledger.domain.orders import Checkout, Consent, Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
@@ -45,11 +46,13 @@ from ledger.domain.refund_cases import (
     RefundCase,
     RefundReason,
     RuleTrace,
+    StateChange,
     SubmittedEvidence,
 )
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.domain.texts import text
 from ledger.dynamodb import items, schema
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange, PaymentPointer
@@ -107,8 +110,17 @@ FACTS: tuple[Fact, ...] = (
         tag="case_1-1", case_id="case_1", amount_minor=500, at=AT, cause="case:1", items=(_ITEM,), takes_credits=False
     ),
     RefundSent(tag="case_1-1", refund_id="re_1", at=AT, cause="case:1"),
-    RefundAbandoned(tag="case_1-2", reason="refused", at=AT, cause="case:1"),
-    RefundDeclined(case_id="case_1", reason="withdrawal", clause="2", words=("No.",), at=AT, cause="case:1"),
+    RefundAbandoned(
+        tag="case_1-2", reason=text("not_sent.provider_refused", code="refused", message="No."), at=AT, cause="case:1"
+    ),
+    RefundDeclined(
+        case_id="case_1",
+        reason="withdrawal",
+        clause="2",
+        reasons=(text("decision.own_words", words="No."),),
+        at=AT,
+        cause="case:1",
+    ),
     RefundTotalReported(charge_id="ch_1", total_minor=500, at=AT, cause="stripe:evt_4"),
     DisputeChanged(
         dispute_id="dp_1",
@@ -240,7 +252,7 @@ CASE = RefundCase(
     opened_at=AT,
     opened_by="sam",
     correlation_id="req_1",
-    told=SubmittedEvidence(
+    submitted_evidence=SubmittedEvidence(
         message="It failed.",
         email="ada@example.com",
         charged_on=date(2026, 11, 1),
@@ -248,13 +260,16 @@ CASE = RefundCase(
         happened_at=AT,
         error_messages=("E1",),
     ),
-    mismatches=("The reference is unknown.",),
+    mismatches=(text("mismatch.charged_on", charged_on=date(2026, 11, 1), submitted=date(2026, 10, 1)),),
     evidence=("screen.png",),
     decision=Decision(
         outcome=DecisionOutcome.REVIEW,
         clause="2",
-        rule="withdrawal",
-        reasons=("Used credits.",),
+        rule="right_of_withdrawal",
+        reasons=(
+            text("decision.withdrawal_part_used", used=250),
+            text("decision.similar_payments", payments=("paddle:txn_1", "stripe:pi_2")),
+        ),
         policy_version="1",
         money_minor=500,
         currency="EUR",
@@ -263,15 +278,23 @@ CASE = RefundCase(
         items=(_ITEM,),
         ends_subscription=True,
         recommended=DecisionOutcome.APPROVE,
-        explanation=(RuleTrace(rule="withdrawal", spoke=True, why="It is in time."),),
-        seen=("paid 2000",),
+        explanation=(RuleTrace(rule="right_of_withdrawal", decided=True, why=(text("decision.withdrawal_in_time"),)),),
+        inputs=(text("input.paid", amount=Money(amount_minor=2000, currency="EUR"), at=AT),),
     ),
     decided_at=AT,
     decided_by="policy",
-    decide_at=LATER,
+    deferred_until=LATER,
     confirmed_at=AT,
     approvals=1,
-    history=("requested",),
+    history=(
+        StateChange(
+            at=AT,
+            from_state=CaseState.DECLARED,
+            to_state=CaseState.IN_REVIEW,
+            cause=text("change.decided", rule="right_of_withdrawal", clause="2"),
+            actor="policy",
+        ),
+    ),
     version=3,
 )
 INTENT = RefundIntent(
@@ -319,7 +342,7 @@ def goldens() -> dict[str, Golden]:
     parts = dict(writes.updates(Commit(account=ACCOUNT, fulfilment_key=claim, order=ORDER)))
     pointer = PaymentPointer(name=PaymentId("stripe:ch_1"), to=PI, account_id=ADA)
     queued = QueuedCase(case_id="case_1", account_id=ADA, since=AT)
-    audit = AuditRecord(actor="sam", act="hold", subject="support:1", why="A stolen card.", at=AT)
+    audit = AuditRecord(actor="sam", action=AuditAction.HOLD, subject="support:1", reason="A stolen card.", at=AT)
     failed = FailedRun(run_id="run_1", credits=10, at=AT, error="E1")
     return {
         "purchase": Golden(items.to_purchase(PURCHASE), items.from_payment, replace(PURCHASE, version=5)),

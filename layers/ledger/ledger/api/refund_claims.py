@@ -20,7 +20,7 @@ def refund_claim(
         account_id=account_id,
         payment_id=PaymentId(request.purchase_id),
         reason=RefundReason(request.reason),
-        told=SubmittedEvidence(
+        submitted_evidence=SubmittedEvidence(
             message=request.message,
             email=request.email,
             charged_on=request.charged_on,

@@ -2,14 +2,25 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class AuditAction(StrEnum):
+    """What a person of support can do that is recorded."""
+
+    HOLD = "hold"
+    LIFT = "lift"
+    APPROVE = "approve"
+    REPLACE = "replace"
+    DECLINE = "decline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """What a person of support did, and to whom."""
+    """One action of a person of support. It is written in the transaction that carries the action out."""
 
     actor: str
-    act: str  # `hold`, `lift`, `decide`
+    action: AuditAction
     subject: str  # a hold's or a case's id
-    why: str
+    reason: str  # in the person's own words
     at: datetime

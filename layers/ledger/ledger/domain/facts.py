@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from ledger.domain.canonical import canonical
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.texts import Text
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
@@ -252,7 +253,7 @@ class RefundAbandoned(KeepsUnknownFields):
     """An approved refund will not be sent: the provider refused it, or a chargeback came first."""
 
     tag: str
-    reason: str
+    reason: Text
     at: datetime
     cause: str
 
@@ -267,12 +268,12 @@ class RefundAbandoned(KeepsUnknownFields):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundDeclined(KeepsUnknownFields):
-    """A person has declined a refund for this reason. It books nothing. A repeated request gets the same decision."""
+    """A person declined a refund for this reason. It books nothing: a repeated request gets the same answer."""
 
     case_id: str
     reason: str
     clause: str
-    words: tuple[str, ...]
+    reasons: tuple[Text, ...]
     at: datetime
     cause: str
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyRecord:
-    """A request that was carried out, under its Idempotency-Key. It is written with what the request does."""
+    """A request that was carried out under its Idempotency-Key. It is written in the request's own transaction."""
 
     fingerprint: str  # of the request's body
-    subject: str  # the id of what it made: its answer is read from there
+    subject: str  # the id of what the request created; the response is read from there
     at: datetime

@@ -1,10 +1,28 @@
-"""Refund cases: a customer's wish for money back, what was decided about it and why, and what became of it.
+"""Refund cases: a customer's request for money back, the decision about it with its reasons, and its outcome.
 
-declared ──► requested ──► approved ──► issued ──► settled
- (to          │  ▲  │         │            └────► in_review     the refund failed: credits are back, a person decides
- withdraw)    │  │  ├──► declined                    │  ▲
-              │  │  └──► in_review ──► approved, declined, replaced
-              └──┘ waits for its settling time       └── a chargeback came first, or the provider refused
+                 ┌─ deferred until its settling time is over
+                 ▼
+declared ──► requested ──► approved ──► issued ──► refunded
+ (withdrawal)  │             │            │           │
+               │             └────────────┴───────────┴──► in_review     the refund was not sent, or it failed
+               ├──► in_review ──► approved, declined, replaced, refunded
+               └──► declined
+
+    from        to          what causes it
+    declared    any of the next four states: the customer confirms the withdrawal, and the policy decides
+    requested   approved    the policy approves
+                declined    the policy declines
+                in_review   the policy leaves it to a person
+    in_review   approved    a person approves
+                declined    a person declines
+                replaced    a person gives credits instead of money
+                refunded    the provider reports that it carried out a refund which was abandoned
+    approved    issued      the provider accepts the refund
+                refunded    the provider reports the refund's success before our request is recorded
+                in_review   the provider refuses the refund, or a dispute or another refund came first
+    issued      refunded    the provider reports success
+                in_review   the provider reports failure: the credits are returned, a person decides
+    refunded    in_review   the provider reports that the refund failed after it had succeeded
 """
 
 from collections.abc import Iterable
@@ -15,6 +33,7 @@ from enum import StrEnum
 from ledger.domain.errors import CaseClosed
 from ledger.domain.facts import PaymentSettled, RefundedItem
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.texts import Text, text
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
@@ -27,114 +46,108 @@ class RefundReason(StrEnum):
     CHANGED_MY_MIND = "changed_my_mind"
     TECHNICAL_PROBLEM = "technical_problem"
     UNRECOGNISED_CHARGE = "unrecognised_charge"
-    WITHDRAWAL = "withdrawal"  # the statutory right, by the two-step function
+    WITHDRAWAL = "withdrawal"  # the statutory right, declared and confirmed in two steps
 
 
 class CaseState(StrEnum):
-    """A case's life."""
+    """The state of a case."""
 
     DECLARED = "declared"  # a withdrawal that is not confirmed yet
-    REQUESTED = "requested"  # decided by itself once its settling time is over
-    IN_REVIEW = "in_review"
+    REQUESTED = "requested"  # its decision is deferred
+    IN_REVIEW = "in_review"  # a person decides
     APPROVED = "approved"  # the refund is on its way to the provider
     ISSUED = "issued"  # the provider has it
-    REFUNDED = "refunded"  # the money is back
+    REFUNDED = "refunded"  # the money has been returned
     DECLINED = "declined"
     REPLACED = "replaced"  # credits were given instead of money
 
     @property
     def is_open(self) -> bool:
-        """Still to come to an end: there is one open case for each purchase and reason."""
+        """Whether the case has yet to end. There is one open case for each purchase and reason."""
         return self not in {CaseState.REFUNDED, CaseState.DECLINED, CaseState.REPLACED}
 
 
 TRANSITIONS = {
     CaseState.DECLARED: {CaseState.REQUESTED, CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW},
     CaseState.REQUESTED: {CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW},
-    CaseState.IN_REVIEW: {
-        *(CaseState.APPROVED, CaseState.DECLINED, CaseState.REPLACED),
-        CaseState.REFUNDED,  # the provider had the refund after all, though it was given up
-    },
+    CaseState.IN_REVIEW: {CaseState.APPROVED, CaseState.DECLINED, CaseState.REPLACED, CaseState.REFUNDED},
     CaseState.APPROVED: {CaseState.ISSUED, CaseState.REFUNDED, CaseState.IN_REVIEW},
     CaseState.ISSUED: {CaseState.REFUNDED, CaseState.IN_REVIEW},
-    CaseState.REFUNDED: {CaseState.IN_REVIEW},  # a refund may fail even after it succeeded
+    CaseState.REFUNDED: {CaseState.IN_REVIEW},
     CaseState.DECLINED: set[CaseState](),
     CaseState.REPLACED: set[CaseState](),
 }
+"""The table above: from each state, the states that may follow."""
+
+BY_POLICY, BY_PROVIDER, BY_SENDER = "policy", "provider", "send_refunds"
+"""Actors that are not people: the rules, the provider's reports, and the sender of refunds."""
 
 
 class DecisionOutcome(StrEnum):
-    """What the policy, or a person, says."""
+    """What the policy, or a person, decides."""
 
     APPROVE = "approve"
     DECLINE = "decline"
     REVIEW = "review"  # a person decides
-    WAIT = "wait"  # decided by itself, later
+    WAIT = "wait"  # the decision is deferred
     REPLACE = "replace"  # credits instead of money; by a person only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTrace(KeepsUnknownFields):
-    """One rule that was asked, and why it spoke or did not."""
+    """One rule of the policy, and why it decided or did not."""
 
     rule: str
-    spoke: bool
-    why: str
+    decided: bool
+    why: tuple[Text, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(KeepsUnknownFields):
-    """What is to happen, the clause of the published policy that it rests on, and why, in the customer's words."""
+    """What happens to a case, the clause of the published policy that it rests on, and the reasons as data."""
 
     outcome: DecisionOutcome
     clause: str  # of the published policy: `4`
-    rule: str
-    reasons: tuple[str, ...]
+    rule: str  # the rule's name, or `person:` and the person's id
+    reasons: tuple[Text, ...]  # for the customer
     policy_version: str
     money_minor: int = 0
     currency: str = ""
-    credits: int = 0  # to be given instead of money
+    credits: int = 0  # to give instead of money
     takes_credits: bool = True  # whether the refund takes its credits back
-    items: tuple[RefundedItem, ...] = ()  # of the money: how much of which line; none: evenly of all
+    items: tuple[RefundedItem, ...] = ()  # how much of the money belongs to which line; empty: split evenly
     ends_subscription: bool = False  # renewals are stopped too
-    recommended: DecisionOutcome | None = None  # beside `review`: what the policy would do
+    recommended: DecisionOutcome | None = None  # with REVIEW: what the policy recommends
     explanation: tuple[RuleTrace, ...] = ()
-    seen: tuple[str, ...] = ()  # the facts that it rests on
+    inputs: tuple[Text, ...] = ()  # the facts that it rests on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedEvidence(KeepsUnknownFields):
-    """What the customer tells us: the evidence that the policy asks for."""
+    """What the customer submits: the evidence that the policy asks for."""
 
     message: str = ""
     email: str | None = None
     charged_on: date | None = None
-    reference: str | None = None  # an invoice's number or a payment's reference
+    reference: str | None = None  # an invoice number or a payment reference
     happened_at: datetime | None = None  # of a technical problem
     error_messages: tuple[str, ...] = ()
 
 
-def mismatches(
-    told: SubmittedEvidence, payment: PaymentSettled, names: Iterable[PaymentId], email: str | None
-) -> tuple[str, ...]:
-    """Where the evidence that clause 4 asks for differs from what we know. `email`: the account's, if it is known.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChange(KeepsUnknownFields):
+    """One step of a case from a state to another."""
 
-    A date may be a day off: the customer's bank counts in another time zone.
-    """
-    found = []
-    if told.email and email and told.email.casefold() != email.casefold():
-        found.append("The e-mail address is not the one of the account.")
-    if told.charged_on and abs((told.charged_on - payment.at.date()).days) > 1:
-        found.append(f"The charge was made on {payment.at.date()}, not on {told.charged_on}.")
-    known = {payment.invoice_number, *(name.partition(":")[2] for name in names)}
-    if told.reference and told.reference not in known:
-        found.append(f"{told.reference} is no invoice number or payment reference of this charge.")
-    return tuple(found)
+    at: datetime
+    from_state: CaseState
+    to_state: CaseState
+    cause: Text
+    actor: str  # BY_POLICY, BY_PROVIDER, BY_SENDER, or the person's id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundCase:
-    """One wish for money back. There is one open case for each purchase and reason."""
+    """One request for money back. There is one open case for each purchase and reason."""
 
     case_id: str
     account_id: AccountId
@@ -144,49 +157,70 @@ class RefundCase:
     opened_at: datetime
     opened_by: str  # the account, or the person of support who opened it in the customer's name
     correlation_id: str  # of the request that opened it
-    told: SubmittedEvidence = SubmittedEvidence()
-    mismatches: tuple[str, ...] = ()  # where what was told differs from what the ledger says
+    submitted_evidence: SubmittedEvidence = SubmittedEvidence()
+    mismatches: tuple[Text, ...] = ()  # where the submitted evidence differs from the ledger
     evidence: tuple[str, ...] = ()  # names of uploaded files
     decision: Decision | None = None
     decided_at: datetime | None = None
-    decided_by: str | None = None  # `policy`, or the person
-    decide_at: datetime | None = None  # of a requested case: when its settling time is over
+    decided_by: str | None = None  # BY_POLICY, or the person's id
+    deferred_until: datetime | None = None  # of a requested case: when its settling time is over
     confirmed_at: datetime | None = None  # of a withdrawal
-    approvals: int = 0  # how often it was approved: each has a tag of its own
-    history: tuple[str, ...] = ()  # each state that it left, when and why
+    approvals: int = 0  # how often it was approved: each approval has a tag of its own
+    history: tuple[StateChange, ...] = ()  # oldest first
     version: int = 0  # 0: not stored yet
 
     @property
     def tag(self) -> str:
-        """The name of its latest approval: the provider's idempotency key, and the mark on the refund."""
+        """The name of the latest approval. The provider gets it as idempotency key, and stores it with the refund."""
         return f"{self.case_id}-{self.approvals}"
 
     @property
-    def mark(self) -> str:
-        """Under this name its account knows it while it is open."""
+    def open_case_key(self) -> str:
+        """The key under which the account lists this case while it is open."""
         return open_case_key(self.payment_id, self.reason)
 
-    def with_state(self, state: CaseState, at: datetime, why: str) -> "RefundCase":
-        """The case in another state. Raises CaseClosed where there is no way there."""
+    def with_state(self, state: CaseState, at: datetime, cause: Text, actor: str) -> "RefundCase":
+        """Return the case in another state. Raise CaseClosed if TRANSITIONS does not allow it."""
         if state not in TRANSITIONS[self.state]:
             raise CaseClosed(f"The case is {self.state}: it can't become {state}.")
-        return replace(self, state=state, history=(*self.history, f"{at.isoformat()} {self.state} → {state}: {why}"))
+        change = StateChange(at=at, from_state=self.state, to_state=state, cause=cause, actor=actor)
+        return replace(self, state=state, history=(*self.history, change))
 
 
 def open_case_key(payment_id: PaymentId, reason: RefundReason) -> str:
-    """What there may be one open case for."""
+    """Return the key for which there may be one open case."""
     return f"{payment_id}/{reason}"
 
 
 def case_id_of(tag: str) -> str:
-    """The case that an approval belongs to."""
+    """Return the case that an approval belongs to."""
     return tag.rpartition("-")[0]
+
+
+def mismatches(
+    submitted: SubmittedEvidence, payment: PaymentSettled, names: Iterable[PaymentId], email: str | None
+) -> tuple[Text, ...]:
+    """Return where the evidence that clause 4 asks for differs from the ledger.
+
+    `names` are the payment's ids, `email` is the account's address (None: unknown, so it is not compared). A date may
+    be one day off, because the customer's bank counts in another time zone.
+    """
+    found = []
+    paid_on = payment.at.date()
+    if submitted.email and email and submitted.email.casefold() != email.casefold():
+        found.append(text("mismatch.email"))
+    if submitted.charged_on and abs((submitted.charged_on - paid_on).days) > 1:
+        found.append(text("mismatch.charged_on", charged_on=paid_on, submitted=submitted.charged_on))
+    references = {payment.invoice_number, *(name.partition(":")[2] for name in names)}
+    if submitted.reference and submitted.reference not in references:
+        found.append(text("mismatch.reference", reference=submitted.reference))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedCase:
-    """A case that waits for something: for a person (the review queue), or for its settling time."""
+    """A case in a queue: the review queue, or the queue of deferred decisions."""
 
     case_id: str
     account_id: AccountId
-    since: datetime
+    since: datetime  # in the deferred queue: the decision is deferred until then

@@ -8,14 +8,14 @@ from ledger.domain.ids import AccountId, PaymentId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundIntent:
-    """An approved refund on its way to the provider. It lies in the outbox until the provider has it."""
+    """An approved refund on its way to the provider. It stays in the outbox until the provider has it."""
 
     tag: str
     account_id: AccountId
     payment_id: PaymentId
     approved_at: datetime
-    first_sent_at: datetime | None = None  # from here on the provider may have it: look before sending again
-    leased_until: datetime | None = None  # a sender is at work until then, at the latest
+    first_sent_at: datetime | None = None  # from then on the provider may have it: look it up before sending again
+    leased_until: datetime | None = None  # until then one sender works on it, and no other may
     attempts: int = 0
-    last_error: str = ""  # what the provider said last
+    last_error: str = ""  # the provider's latest error
     version: int = 0

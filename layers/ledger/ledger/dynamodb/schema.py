@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledger.domain.accounts import Hold
-from ledger.domain.audit import AuditRecord
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.facts import (
     ChargebackChanged,
@@ -45,6 +45,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.lots import Lot
+from ledger.domain.money import Money
 from ledger.domain.orders import Checkout, Consent, Order
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import (
@@ -55,11 +56,13 @@ from ledger.domain.refund_cases import (
     RefundCase,
     RefundReason,
     RuleTrace,
+    StateChange,
     SubmittedEvidence,
 )
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.domain.texts import Figure, Text
 from ledger.dynamodb.codec import (
     BINARY,
     BOOLEAN,
@@ -222,6 +225,17 @@ DECISION_OUTCOME = one_of(
     },
 )
 
+AUDIT_ACTION = one_of(
+    "audit action",
+    {
+        AuditAction.HOLD: "hold",
+        AuditAction.LIFT: "lift",
+        AuditAction.APPROVE: "approve",
+        AuditAction.REPLACE: "replace",
+        AuditAction.DECLINE: "decline",
+    },
+)
+
 # ── Facts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 FACT_KIND = "is"
@@ -246,6 +260,29 @@ REFUNDED_ITEM = Shape(
         "amount_minor": Field("amount_minor", WHOLE),
         "is_tax_only": Field("is_tax_only", BOOLEAN, False),
     },
+)
+MONEY = Shape(
+    "an amount",
+    Money,
+    {"amount_minor": Field("amount_minor", WHOLE), "currency": Field("currency", TEXT)},
+)
+FIGURE = Shape(
+    "a figure",
+    Figure,
+    {
+        "name": Field("name", TEXT),
+        "word": Field("word", TEXT, None),
+        "words": Field("words", TEXTS, None),
+        "count": Field("count", WHOLE, None),
+        "money": Field("money", record_of(MONEY), None),
+        "day": Field("day", DAY, None),
+        "at": Field("at", TIME, None),
+    },
+)
+TEXT_RECORD = Shape(
+    "a text",
+    Text,
+    {"key": Field("key", TEXT), "figures": Field("figures", records_of(FIGURE), ())},
 )
 FACTS: Mapping[str, Shape[Any]] = {
     "payment_settled": Shape(
@@ -315,7 +352,7 @@ FACTS: Mapping[str, Shape[Any]] = {
         RefundAbandoned,
         {
             "tag": Field("tag", TEXT),
-            "reason": Field("reason", TEXT),
+            "reason": Field("reason", record_of(TEXT_RECORD)),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
         },
@@ -327,7 +364,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "case_id": Field("case_id", TEXT),
             "reason": Field("reason", TEXT),
             "clause": Field("clause", TEXT),
-            "words": Field("words", TEXTS),
+            "reasons": Field("reasons", records_of(TEXT_RECORD)),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
         },
@@ -555,7 +592,11 @@ FULFILMENT_KEY = Shape(
 RULE_TRACE = Shape(
     "a rule's trace",
     RuleTrace,
-    {"rule": Field("rule", TEXT), "spoke": Field("spoke", BOOLEAN), "why": Field("why", TEXT)},
+    {
+        "rule": Field("rule", TEXT),
+        "decided": Field("decided", BOOLEAN),
+        "why": Field("why", records_of(TEXT_RECORD)),
+    },
 )
 DECISION = Shape(
     "a decision",
@@ -564,7 +605,7 @@ DECISION = Shape(
         "outcome": Field("outcome", DECISION_OUTCOME),
         "clause": Field("clause", TEXT),
         "rule": Field("rule", TEXT),
-        "reasons": Field("reasons", TEXTS),
+        "reasons": Field("reasons", records_of(TEXT_RECORD)),
         "policy_version": Field("policy_version", TEXT),
         "money_minor": Field("money_minor", WHOLE, 0),
         "currency": Field("currency", TEXT, ""),
@@ -574,7 +615,7 @@ DECISION = Shape(
         "ends_subscription": Field("ends_subscription", BOOLEAN, False),
         "recommended": Field("recommended", DECISION_OUTCOME, None),
         "explanation": Field("explanation", records_of(RULE_TRACE), ()),
-        "seen": Field("seen", TEXTS, ()),
+        "inputs": Field("inputs", records_of(TEXT_RECORD), ()),
     },
 )
 SUBMITTED_EVIDENCE = Shape(
@@ -589,6 +630,17 @@ SUBMITTED_EVIDENCE = Shape(
         "error_messages": Field("error_messages", TEXTS, ()),
     },
 )
+STATE_CHANGE = Shape(
+    "a change of a case's state",
+    StateChange,
+    {
+        "at": Field("at", TIME),
+        "from_state": Field("from_state", CASE_STATE),
+        "to_state": Field("to_state", CASE_STATE),
+        "cause": Field("cause", record_of(TEXT_RECORD)),
+        "actor": Field("actor", TEXT),
+    },
+)
 REFUND_CASE = Shape(
     "a refund case",
     RefundCase,
@@ -601,16 +653,16 @@ REFUND_CASE = Shape(
         "opened_at": Field("opened_at", TIME),
         "opened_by": Field("opened_by", TEXT),
         "correlation_id": Field("correlation_id", TEXT, ""),
-        "told": Field("told", record_of(SUBMITTED_EVIDENCE), SubmittedEvidence()),
-        "mismatches": Field("mismatches", TEXTS, ()),
+        "submitted_evidence": Field("submitted_evidence", record_of(SUBMITTED_EVIDENCE), SubmittedEvidence()),
+        "mismatches": Field("mismatches", records_of(TEXT_RECORD), ()),
         "evidence": Field("evidence", TEXTS, ()),
         "decision": Field("decision", record_of(DECISION), None),
         "decided_at": Field("decided_at", TIME, None),
         "decided_by": Field("decided_by", TEXT, None),
-        "decide_at": Field("decide_at", TIME, None),
+        "deferred_until": Field("deferred_until", TIME, None),
         "confirmed_at": Field("confirmed_at", TIME, None),
         "approvals": Field("approvals", WHOLE, 0),
-        "history": Field("history", TEXTS, ()),
+        "history": Field("history", records_of(STATE_CHANGE), ()),
         "version": Field("version", WHOLE),
     },
 )
@@ -658,9 +710,9 @@ AUDIT_RECORD = Shape(
     AuditRecord,
     {
         "actor": Field("actor", TEXT),
-        "act": Field("act", TEXT),
+        "action": Field("action", AUDIT_ACTION),
         "subject": Field("subject", TEXT),
-        "why": Field("why", TEXT),
+        "reason": Field("reason", TEXT),
         "at": Field("at", TIME),
     },
 )

@@ -1,33 +1,34 @@
-"""The situation that a refund request is decided in: the purchase, its use, its order, and what was asked when."""
+"""What a decision about a refund may depend on: the purchase, the use of its credits, its order, and the request."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 from ledger.domain.ids import PaymentId
-from ledger.domain.money import format_amount, portion
+from ledger.domain.money import Money, portion
 from ledger.domain.orders import Order
 from ledger.domain.refund_cases import Decision, RefundReason
+from ledger.domain.texts import Text, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineUsage:
-    """One line of the payment: what it cost and what became of its credits."""
+    """One line of the payment: its price, and the state of its credits."""
 
     line_id: str
     amount_minor: int
     granted: int
-    drawn: int  # net of what failed runs gave back
-    taken_back: int = 0  # or reserved for a refund under way
+    drawn: int  # net of what failed runs returned
+    taken_back: int = 0  # by refunds and disputes, or reserved for a pending refund
 
     @property
     def kept(self) -> int:
-        """What was not taken back, used or not."""
+        """Credits that were not taken back, used or not."""
         return max(0, self.granted - max(0, self.taken_back))
 
     @property
     def unused(self) -> int:
-        """What was neither taken back nor used. Credits that lapsed were not used."""
+        """Credits that were neither taken back nor used. Expired credits count as unused."""
         return max(0, self.kept - max(0, self.drawn))
 
 
@@ -40,26 +41,27 @@ class PolicyContext:
     paid_at: datetime
     paid_minor: int
     currency: str
-    refundable_minor: int  # paid, less what went back or is about to
+    refundable_minor: int  # what was paid, less finished and pending refunds
     refunded_minor: int = 0
     overcharge_minor: int = 0
     lines: tuple[LineUsage, ...] = ()
     is_subscription: bool = False
     is_renewal: bool = False  # a later period of a subscription
     is_duplicate: bool = False  # another payment is the original for this order or period
-    doubles_subscription: bool = False  # a duplicate that began a subscription of its own, beside the original's
-    is_disputed: bool = False  # a dispute on it is open
+    doubles_subscription: bool = False  # a duplicate that started a second subscription
+    is_disputed: bool = False  # a dispute of the payment is open
     order: Order | None = None
     similar: tuple[PaymentId, ...] = ()  # other payments of this account for the same product and sum, close in time
     failed_runs: int = 0  # since the payment
     failed_credits: int = 0
     failed_since_decline: int = 0  # of them, those after a person declined
     declined_before: Decision | None = None  # by a person, for the same purchase and reason
-    asked_at: datetime | None = None  # when the customer asked; it counts for every time limit. None: now
+    submitted_at: datetime | None = None  # when the customer submitted the request; None: now
 
     @property
-    def asked(self) -> datetime:
-        return self.asked_at or self.now
+    def requested_at(self) -> datetime:
+        """The time that counts for every time limit."""
+        return self.submitted_at or self.now
 
     @property
     def age(self) -> timedelta:
@@ -75,20 +77,20 @@ class PolicyContext:
 
     @property
     def left_minor(self) -> int:
-        """What of the payment is still with us: no decision gives back more."""
+        """The part of the payment that we still have. No decision refunds more."""
         return max(0, min(self.refundable_minor, self.paid_minor))
 
     @property
     def excess_minor(self) -> int:
-        """What of the amount above the price is still with us: whatever went back corrected that first."""
+        """The part of the amount above the price that we still have. Earlier refunds returned that amount first."""
         return max(0, min(self.overcharge_minor - (self.paid_minor - self.left_minor), self.left_minor))
 
     @property
     def unused_minor(self) -> int:
-        """What the unused credits cost, and any amount above the price.
+        """The value of the unused credits, plus any amount above the price.
 
-        Of the money that is still with us, the unused credits' share of the price of all that were not taken back.
-        Rounded down, so that no refund takes back a credit that was used.
+        The unused credits have a share in the price of all credits that were not taken back. Their value is that share
+        of the money that we still have, rounded down, so that no refund takes back a used credit.
         """
         if self.drawn == 0:
             return self.left_minor
@@ -111,37 +113,57 @@ class PolicyContext:
         return unused / kept if kept else Fraction(0)
 
 
-def summarize(s: PolicyContext) -> tuple[str, ...]:
-    """The facts that a decision rests on, for the record."""
-    facts = [
-        f"asked for: {s.reason}, at {s.asked.isoformat()}",
-        f"paid: {format_amount(s.paid_minor, s.currency)}, at {s.paid_at.isoformat()}",
-        f"refunded: {format_amount(s.refunded_minor, s.currency)}",
-        f"could still be refunded: {format_amount(s.left_minor, s.currency)}",
-        f"credits: {sum(line.granted for line in s.lines)} granted, {s.drawn} used, "
-        f"{sum(line.taken_back for line in s.lines)} taken back or reserved",
+def decision_inputs(context: PolicyContext) -> tuple[Text, ...]:
+    """Return the facts that a decision rests on, to store them with it."""
+
+    def money(amount_minor: int) -> Money:
+        return Money(amount_minor=amount_minor, currency=context.currency)
+
+    inputs = [
+        text("input.request", reason=context.reason, at=context.requested_at),
+        text("input.paid", amount=money(context.paid_minor), at=context.paid_at),
+        text("input.refunded", amount=money(context.refunded_minor)),
+        text("input.refundable", amount=money(context.left_minor)),
+        text(
+            "input.credits",
+            granted=sum(line.granted for line in context.lines),
+            used=context.drawn,
+            taken_back=sum(line.taken_back for line in context.lines),
+        ),
+        *_order_inputs(context.order),
     ]
-    if s.order:
-        buyer = "a business" if s.order.is_business else "a consumer"
-        consent = s.order.consent
-        words = "complete" if consent and consent.is_complete else "incomplete" if consent else "none"
-        facts.append(f"order {s.order.order_id}: {s.order.product_id}, at {s.order.made_at.isoformat()}")
-        facts.append(f"its price: {format_amount(s.order.price_minor, s.order.currency)} before tax and discount")
-        facts.append(f"buyer: {buyer} in {s.order.country}; consent: {words}")
+    if context.overcharge_minor:
+        inputs.append(text("input.overcharge", amount=money(context.overcharge_minor)))
+    if context.is_subscription:
+        inputs.append(text("input.renewal") if context.is_renewal else text("input.first_payment"))
+    if context.is_duplicate:
+        inputs.append(text("input.duplicate"))
+    if context.similar:
+        inputs.append(text("input.similar", payments=context.similar))
+    if context.is_disputed:
+        inputs.append(text("input.open_dispute"))
+    if context.failed_runs:
+        inputs.append(text("input.failed_runs", runs=context.failed_runs, credits=context.failed_credits))
+    if context.declined_before:
+        inputs.append(text("input.declined_before"))
+    return tuple(inputs)
+
+
+def _order_inputs(order: Order | None) -> tuple[Text, ...]:
+    if order is None:
+        return (text("input.no_order"),)
+    price = Money(amount_minor=order.price_minor, currency=order.currency)
+    if order.consent is None:
+        consent = text("input.consent_missing")
+    elif order.consent.is_complete:
+        consent = text("input.consent_complete")
     else:
-        facts.append("no order of ours")
-    if s.overcharge_minor:
-        facts.append(f"above the price: {format_amount(s.overcharge_minor, s.currency)}")
-    if s.is_subscription:
-        facts.append("a renewal of a subscription" if s.is_renewal else "a subscription's first payment")
-    if s.is_duplicate:
-        facts.append("a duplicate of another payment")
-    if s.similar:
-        facts.append(f"similar payments: {', '.join(s.similar)}")
-    if s.is_disputed:
-        facts.append("a dispute is open")
-    if s.failed_runs:
-        facts.append(f"failed runs since: {s.failed_runs}, of {s.failed_credits} credits")
-    if s.declined_before:
-        facts.append("declined by a person before")
-    return tuple(facts)
+        consent = text("input.consent_incomplete")
+    return (
+        text("input.order", order=order.order_id, product=order.product_id, at=order.made_at),
+        text("input.order_price", price=price),
+        text("input.business", country=order.country)
+        if order.is_business
+        else text("input.consumer", country=order.country),
+        consent,
+    )

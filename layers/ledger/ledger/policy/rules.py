@@ -1,27 +1,27 @@
-"""The published refund and cancellation policy, as rules. Pure, total, versioned.
+"""The published refund and cancellation policy, as rules: pure, total and versioned.
 
-Rules are asked in the order of `RULES`; the first that speaks decides. Each rests on a clause of the published text;
-`docs/policy.md` leads from its every sentence to a rule and the test that holds it. Figures stand in `parameters.json`.
+`decide` evaluates the rules in the order of `RULES`, and the first one that applies decides. Each rule rests on a
+clause of the published text. `docs/policy.md` leads from each sentence of that text to its rule and to the test that
+covers it. The figures are in `parameters.json`, the sentences in `texts/`: a rule returns a sentence's key.
 
-    nothing left, decided before ─► open dispute ─► charged twice ─► wrong amount ─► right of withdrawal
-        ─► technical problem ─► mistaken renewal ─► unrecognised charge ─► an amount above the price, whatever was asked
-        ─► packs, subscriptions: not refundable
+    already refunded, decided before ─► open dispute ─► charged twice ─► wrong amount ─► right of withdrawal
+        ─► technical problem ─► mistaken renewal ─► unrecognised charge ─► amount above the price, for any reason
+        ─► packs and subscriptions: not refundable
 
-A right that the law gives is never lost to an earlier rule: not to a decline by a person, not to a dispute that is
-still open, and not to the customer's having named another reason.
+No earlier rule takes away a right that the law gives: neither a person's decline, nor an open dispute, nor another
+reason that the customer gave.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
-from ledger.domain.money import format_amount
+from ledger.domain.money import Money
 from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundReason, RuleTrace
+from ledger.domain.texts import Text, text
 from ledger.policy import withdrawal
-from ledger.policy.context import LineUsage, PolicyContext, summarize
+from ledger.policy.context import LineUsage, PolicyContext, decision_inputs
 from ledger.policy.parameters import DEFAULT_FILE, PolicyParameters, load, parse
-from ledger.policy.withdrawal import format_day
 
 __all__ = [
     "DEFAULT_FILE",
@@ -30,272 +30,246 @@ __all__ = [
     "PolicyContext",
     "PolicyParameters",
     "decide",
-    "explain",
     "load",
     "parse",
 ]
 
-FOR_A_PERSON = frozenset({RefundReason.TECHNICAL_PROBLEM, RefundReason.UNRECOGNISED_CHARGE})
-"""What clauses 5 and 6 promise to look into: never declined before a person has."""
-_CANCEL = "You can cancel the subscription at any time from your account."
-_RIGHTS_STAY = "Mandatory consumer rights of your country stay as they are."
+REVIEWED_REASONS = frozenset({RefundReason.TECHNICAL_PROBLEM, RefundReason.UNRECOGNISED_CHARGE})
+"""Reasons that clauses 5 and 6 promise to look into: a person reviews them before they are declined."""
 
-RuleResult = Decision | str
-"""What a rule says: a decision, or why it is silent."""
+RuleResult = Decision | Text
+"""A decision if the rule applies, otherwise the reason why it does not."""
 
 
 def decide(context: PolicyContext, policy: PolicyParameters) -> Decision:
-    """The decision of the first rule that speaks, with every rule's answer as its explanation."""
+    """Return the decision of the first rule that applies, with every rule's result as its explanation."""
     decision: Decision | None = None
-    considered = []
+    traces = []
     for rule in RULES:
         if decision:
-            considered.append(RuleTrace(rule=rule.__name__, spoke=False, why=f"not asked: {decision.rule} had spoken"))
+            traces.append(_skipped(rule.__name__, text("why.not_evaluated", rule=decision.rule)))
             continue
-        said = rule(context, policy)
-        if isinstance(said, str):
-            considered.append(RuleTrace(rule=rule.__name__, spoke=False, why=said))
+        result = rule(context, policy)
+        if isinstance(result, Text):
+            traces.append(_skipped(rule.__name__, result))
         else:
-            said = _with_withdrawal_notice(said, context, policy)
-            decision = replace(said, rule=rule.__name__, policy_version=policy.version, currency=context.currency)
-            considered.append(RuleTrace(rule=rule.__name__, spoke=True, why=" ".join(said.reasons)))
+            result = _with_withdrawal_notice(result, context, policy)
+            decision = replace(result, rule=rule.__name__, policy_version=policy.version, currency=context.currency)
+            traces.append(RuleTrace(rule=rule.__name__, decided=True, why=decision.reasons))
     if decision is None:
-        raise AssertionError("the last rule speaks always")
-    return replace(decision, explanation=tuple(considered), seen=summarize(context))
+        raise AssertionError("the last rule always applies")
+    return replace(decision, explanation=tuple(traces), inputs=decision_inputs(context))
 
 
-def explain(decision: Decision) -> str:
-    """For people: what was decided, the facts it rests on, and why each rule did or did not speak, one a line."""
-    what = str(decision.outcome)
-    if decision.recommended:
-        what += f", recommended: {decision.recommended}"
-    if decision.money_minor:
-        what += f", {format_amount(decision.money_minor, decision.currency)}"
-    if decision.credits:
-        what += f", {decision.credits} credits"
-    lines = [f"{what} ({decision.rule}, clause {decision.clause}, policy {decision.policy_version})"]
-    lines += [f"  · {fact}" for fact in decision.seen]
-    lines += [f"  {'→' if rule.spoke else ' '} {rule.rule}: {rule.why}" for rule in decision.explanation]
-    return "\n".join(lines)
+def already_refunded(context: PolicyContext, _: PolicyParameters) -> RuleResult:
+    """Clause 1: the policy covers payments, and nothing of this payment is left to refund."""
+    if context.left_minor > 0:
+        return text("why.refundable", refundable=_money(context.left_minor, context))
+    if context.reason is RefundReason.TECHNICAL_PROBLEM and context.kept:
+        return text("why.credits_left")
+    if context.paid_minor <= 0:
+        cancel = (text("decision.cancel_any_time"),) if context.is_subscription else ()
+        return _decline("1", text("decision.nothing_paid"), *cancel)
+    return _decline("1", text("decision.all_returned"))
 
 
-def already_refunded(s: PolicyContext, _: PolicyParameters) -> RuleResult:
-    """Clause 1: the policy is about payments; of this one nothing is left to give back."""
-    if s.left_minor > 0:
-        return f"{_money(s.left_minor, s)} of it could still be refunded"
-    if s.reason is RefundReason.TECHNICAL_PROBLEM and s.kept:
-        return "no money could go back, but it left credits that a technical problem may concern"
-    if s.paid_minor <= 0:
-        cancel = (_CANCEL,) if s.is_subscription else ()
-        return _decline("1", "Nothing was paid for this purchase, so there is nothing to refund.", *cancel)
-    return _decline(
-        "1",
-        "All of this payment has gone back already, by a refund or through your bank, or is on its way to you.",
-    )
-
-
-def decided_before(s: PolicyContext, p: PolicyParameters) -> RuleResult:
-    """Clause 7: a repeated request gets the answer that a person gave before. What is due by right is not barred."""
-    if s.declined_before is None:
-        return "nobody has decided about this before"
-    if s.is_duplicate or (s.reason is RefundReason.WRONG_AMOUNT and s.excess_minor):
-        return "a person declined it before, but the ledger shows now that it is due"
-    if _may_withdraw(s, p) and (s.reason is RefundReason.WITHDRAWAL or withdrawal.exclusion(s, p) is None):
-        return "a person declined it before, but a right of withdrawal can't be declined"
-    before = ("We have decided about this request before.", *s.declined_before.reasons)
-    if s.reason is RefundReason.UNRECOGNISED_CHARGE or (
-        s.reason is RefundReason.TECHNICAL_PROBLEM and s.failed_since_decline > 0
+def decided_before(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
+    """Clause 7: a repeated request gets the answer that a person gave before, unless the customer has a right to it."""
+    if context.declined_before is None:
+        return text("why.not_decided_before")
+    if context.is_duplicate or (context.reason is RefundReason.WRONG_AMOUNT and context.excess_minor):
+        return text("why.now_due")
+    if _may_withdraw(context, policy) and (
+        context.reason is RefundReason.WITHDRAWAL or withdrawal.exclusion(context, policy) is None
     ):
-        return _review(s.declined_before.clause, DecisionOutcome.DECLINE, *before, "We look at what is new.")
-    return _decline(s.declined_before.clause, *before)
+        return text("why.withdrawal_not_declinable")
+    clause = context.declined_before.clause
+    before = (text("decision.decided_before"), *context.declined_before.reasons)
+    if context.reason is RefundReason.UNRECOGNISED_CHARGE or (
+        context.reason is RefundReason.TECHNICAL_PROBLEM and context.failed_since_decline > 0
+    ):
+        return _review(clause, DecisionOutcome.DECLINE, *before, text("decision.new_information_in_review"))
+    return _decline(clause, *before)
 
 
-def open_dispute(s: PolicyContext, p: PolicyParameters) -> RuleResult:
-    """Clause 5: while the bank decides, a refund would pay twice. A right that could run out meanwhile is noted."""
-    if not s.is_disputed:
-        return "no dispute is open"
-    words = "A dispute of this charge is open at your bank. While it is, we can't refund it as well."
-    if _may_withdraw(s, p):
-        noted = "We have noted when you declared your withdrawal. A person takes it up once the bank has decided."
-        return replace(_review("5", None, words, noted), ends_subscription=s.is_subscription)
-    if s.reason in FOR_A_PERSON:
-        return _review("5", DecisionOutcome.DECLINE, words, "A person looks into what you describe all the same.")
-    return _decline("5", words, "Once the bank has decided, or you have withdrawn the dispute there, ask us again.")
+def open_dispute(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
+    """Clause 5: a refund during a dispute would pay twice. A right that could expire meanwhile is recorded."""
+    if not context.is_disputed:
+        return text("why.no_open_dispute")
+    is_open = text("decision.dispute_open")
+    if _may_withdraw(context, policy):
+        review = _review("5", None, is_open, text("decision.dispute_withdrawal_recorded"))
+        return replace(review, ends_subscription=context.is_subscription)
+    if context.reason in REVIEWED_REASONS:
+        return _review("5", DecisionOutcome.DECLINE, is_open, text("decision.dispute_problem_in_review"))
+    return _decline("5", is_open, text("decision.dispute_ask_again"))
 
 
-def charged_twice(s: PolicyContext, p: PolicyParameters) -> RuleResult:
-    """Clause 4: the same order paid twice, or one period of a subscription: the duplicate is refunded."""
-    is_settling = s.age < p.duplicate_settling
-    if s.is_duplicate and s.left_minor:
+def charged_twice(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
+    """Clause 4: one order, or one period of a subscription, was paid twice. The duplicate is refunded."""
+    is_settling = context.age < policy.duplicate_settling
+    if context.is_duplicate and context.left_minor:
         if is_settling:
             return _wait()
         return replace(
-            _approve("4", s.left_minor, "This was charged twice. We refund the duplicate charge; no credits are lost."),
+            _approve("4", context.left_minor, text("decision.duplicate_refunded")),
             takes_credits=False,
-            ends_subscription=s.doubles_subscription,
+            ends_subscription=context.doubles_subscription,
         )
-    if s.reason is not RefundReason.CHARGED_TWICE:
-        return "it is not a second charge for an order or a period"
+    if context.reason is not RefundReason.CHARGED_TWICE:
+        return text("why.not_charged_twice")
     if is_settling:
-        return _wait()  # the other charge may not have been heard of yet
-    if s.similar:
+        return _wait()  # the provider may not have reported the other charge yet
+    if context.similar:
         return _review(
             "4",
-            DecisionOutcome.APPROVE if s.unused_minor else DecisionOutcome.DECLINE,
-            f"There is a payment like this one close to it: {', '.join(s.similar)}. We look whether both were meant.",
-            money_minor=s.unused_minor,
+            DecisionOutcome.APPROVE if context.unused_minor else DecisionOutcome.DECLINE,
+            text("decision.similar_payments", payments=context.similar),
+            money_minor=context.unused_minor,
         )
-    return _review(
-        "4", DecisionOutcome.DECLINE, "We find one charge only. We look for the second one that you describe."
-    )
+    return _review("4", DecisionOutcome.DECLINE, text("decision.single_charge"))
 
 
-def wrong_amount(s: PolicyContext, _: PolicyParameters) -> RuleResult:
-    """Clause 4: an amount above the agreed price: the difference is refunded, the credits stay.
+def wrong_amount(context: PolicyContext, _: PolicyParameters) -> RuleResult:
+    """Clause 4: the amount above the agreed price is refunded, and the credits stay.
 
-    The order's price is before tax and discount, the payment after both. So an amount up to the price settles it; one
-    above may be tax, and a person looks. So it is where they are of different currencies.
+    The order's price is before tax and discount, the payment after both. So a payment up to the price is correct. A
+    payment above the price may contain tax, and a payment in another currency cannot be compared: a person decides.
     """
-    if s.reason is not RefundReason.WRONG_AMOUNT:
-        return "no wrong amount was reported"
-    if s.excess_minor:
-        return _refund_overcharge(s)
-    if s.overcharge_minor > 0:
-        return _decline("4", "The amount above the price has gone back to you already, or is on its way.")
-    if s.order is None:
-        return _review("4", None, f"You paid {_money(s.paid_minor, s)}. We compare it with what was agreed.")
-    price = format_amount(s.order.price_minor, s.order.currency)
-    compared = f"You paid {_money(s.paid_minor, s)}; the price that you accepted was {price} before tax."
-    if s.order.currency == s.currency and s.paid_minor <= s.order.price_minor:
-        return _decline("4", compared, "So nothing above it was charged.")
-    return _review("4", None, compared, "We look where the difference comes from.")
+    if context.reason is not RefundReason.WRONG_AMOUNT:
+        return text("why.no_wrong_amount")
+    if context.excess_minor:
+        return _refund_overcharge(context)
+    if context.overcharge_minor > 0:
+        return _decline("4", text("decision.overcharge_returned"))
+    paid, order = _money(context.paid_minor, context), context.order
+    if order is None:
+        return _review("4", None, text("decision.amount_without_order", paid=paid))
+    price = Money(amount_minor=order.price_minor, currency=order.currency)
+    compared = text("decision.amount_compared", paid=paid, price=price)
+    if price.currency == paid.currency and paid.amount_minor <= price.amount_minor:
+        return _decline("4", compared, text("decision.amount_not_above"))
+    return _review("4", None, compared, text("decision.amount_in_review"))
 
 
-def right_of_withdrawal(s: PolicyContext, p: PolicyParameters) -> RuleResult:
+def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
     """Clause 2, "where required by local law": consumers in the EU, the EEA and the UK, once for each contract.
 
-    What is clear is refunded at once (`ledger.policy.withdrawal` says how much); what is not is answered by a person.
+    A clear case is refunded at once (`ledger.policy.withdrawal` computes the amount); a person decides the others.
     """
-    if s.reason not in withdrawal.WITHDRAWAL_REASONS:
-        return f"the reason is {s.reason}"
-    if bar := withdrawal.exclusion(s, p):
-        unclear = withdrawal.review_reason(s, p)
-        return _review("2", None, unclear) if unclear else bar
-    in_time = "You withdraw from the contract within the time that the law gives you."
-    money_minor, items = withdrawal.refund_due(s)
-    if money_minor == s.left_minor:
-        words = f"{in_time} We refund {'what you paid' if money_minor == s.paid_minor else 'all that is left of it'}."
-        return replace(_approve("2", money_minor, words), ends_subscription=s.is_subscription)
-    if money_minor == 0:
-        cancel = (_CANCEL,) if s.is_subscription else ()
-        used = "But its credits were used, as you had asked us to begin at once, and you knew that this ends the right."
-        return _decline("2", in_time, used, "Nothing is left to refund.", *cancel)
-    words = f"{in_time} {s.drawn} credits were used, as you had asked us to begin at once; we refund the unused part."
-    if items is None:
-        review = _review(
-            "2", DecisionOutcome.APPROVE, words, "We look which part belongs to what.", money_minor=money_minor
+    if context.reason not in withdrawal.WITHDRAWAL_REASONS:
+        return text("why.no_withdrawal", reason=context.reason)
+    if excluded := withdrawal.exclusion(context, policy):
+        unclear = withdrawal.review_reason(context, policy)
+        return _review("2", None, unclear) if unclear else excluded
+    in_time = text("decision.withdrawal_in_time")
+    money_minor, items = withdrawal.refund_due(context)
+    if money_minor == context.left_minor:
+        refund = (
+            text("decision.withdrawal_refund_paid")
+            if money_minor == context.paid_minor
+            else text("decision.withdrawal_refund_remaining")
         )
-        return replace(review, ends_subscription=s.is_subscription)
-    return replace(_approve("2", money_minor, words), items=items, ends_subscription=s.is_subscription)
+        return replace(_approve("2", money_minor, in_time, refund), ends_subscription=context.is_subscription)
+    if money_minor == 0:
+        cancel = (text("decision.cancel_any_time"),) if context.is_subscription else ()
+        return _decline("2", in_time, text("decision.withdrawal_all_used"), *cancel)
+    part_used = text("decision.withdrawal_part_used", used=context.drawn)
+    if items is None:
+        split = text("decision.withdrawal_split_in_review")
+        review = _review("2", DecisionOutcome.APPROVE, in_time, part_used, split, money_minor=money_minor)
+        return replace(review, ends_subscription=context.is_subscription)
+    approval = _approve("2", money_minor, in_time, part_used)
+    return replace(approval, items=items, ends_subscription=context.is_subscription)
 
 
-def technical_problem(s: PolicyContext, p: PolicyParameters) -> RuleResult:
-    """Clauses 2 and 6: failed runs cost nothing; persistent failure is made good, by a person."""
-    if s.reason is not RefundReason.TECHNICAL_PROBLEM:
-        return "no technical problem was reported"
-    failed = "Since your purchase no run failed by our records."
-    if s.failed_runs > 0:
-        runs = "1 run" if s.failed_runs == 1 else f"{s.failed_runs} runs"
-        failed = f"Since your purchase {runs} failed; the {s.failed_credits} credits that they cost are back."
-    if s.failed_runs < p.persistent_failed_runs:
-        minor = "Short maintenance and minor outages do not normally qualify for a refund. We review your case."
-        return _review("6", DecisionOutcome.DECLINE, failed, minor)
-    recommended = (
-        DecisionOutcome.REPLACE
-        if s.failed_credits > 0
-        else DecisionOutcome.APPROVE
-        if s.unused_minor
-        else DecisionOutcome.DECLINE
-    )
+def technical_problem(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
+    """Clauses 2 and 6: failed runs cost nothing. A person decides how to compensate for a persistent problem."""
+    if context.reason is not RefundReason.TECHNICAL_PROBLEM:
+        return text("why.no_technical_problem")
+    failed = text("decision.no_failed_runs")
+    if context.failed_runs > 0:
+        failed = text("decision.failed_runs", runs=context.failed_runs, credits=context.failed_credits)
+    if context.failed_runs < policy.persistent_failed_runs:
+        return _review("6", DecisionOutcome.DECLINE, failed, text("decision.minor_outage"))
+    if context.failed_credits > 0:
+        recommended = DecisionOutcome.REPLACE
+    elif context.unused_minor:
+        recommended = DecisionOutcome.APPROVE
+    else:
+        recommended = DecisionOutcome.DECLINE
     return _review(
         "6",
         recommended,
         failed,
-        "We review whether replacement credits or a partial refund make it good.",
-        money_minor=s.unused_minor,
-        credits_=max(0, s.failed_credits),
+        text("decision.persistent_problem"),
+        money_minor=context.unused_minor,
+        credits_=max(0, context.failed_credits),
     )
 
 
-def mistaken_renewal(s: PolicyContext, p: PolicyParameters) -> RuleResult:
-    """Clause 3: a renewal by mistake may be refunded if none of its credits were used since."""
-    if s.reason is not RefundReason.MISTAKEN_RENEWAL:
-        return "no mistaken renewal was reported"
-    if not s.is_renewal:
-        return "the payment is no renewal"
-    if s.drawn:
-        return _decline(
-            "3",
-            f"{s.drawn} credits of this renewal were used since. A renewal by mistake can be refunded only if none "
-            "were.",
-            "You can cancel at any time, so that there is no further one; what you paid for stays yours until the end "
-            "of the period.",
-        )
-    if s.asked - s.paid_at > timedelta(days=p.mistaken_renewal_days):
-        return _review("3", DecisionOutcome.DECLINE, "The renewal was some time ago. We look at your case.")
-    limit_minor = p.automatic_renewal_refund_up_to_minor.get(s.currency, 0)
-    if s.left_minor <= limit_minor:
-        words = "The renewal was a mistake and none of its credits were used. We refund it and stop further renewals."
-        return replace(_approve("3", s.left_minor, words), ends_subscription=True)
-    return replace(
-        _review(
-            "3",
-            DecisionOutcome.APPROVE,
-            "None of the renewal's credits were used. We handle such requests case by case and look at yours.",
-            money_minor=s.left_minor,
-        ),
-        ends_subscription=True,
-    )
+def mistaken_renewal(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
+    """Clause 3: a renewal by mistake may be refunded if none of its credits were used."""
+    if context.reason is not RefundReason.MISTAKEN_RENEWAL:
+        return text("why.no_mistaken_renewal")
+    if not context.is_renewal:
+        return text("why.not_a_renewal")
+    if context.drawn:
+        return _decline("3", text("decision.renewal_used", used=context.drawn), text("decision.renewal_cancel"))
+    if context.requested_at - context.paid_at > timedelta(days=policy.mistaken_renewal_days):
+        return _review("3", DecisionOutcome.DECLINE, text("decision.renewal_late"))
+    limit_minor = policy.automatic_renewal_refund_up_to_minor.get(context.currency, 0)
+    if context.left_minor <= limit_minor:
+        approval = _approve("3", context.left_minor, text("decision.renewal_refunded"))
+        return replace(approval, ends_subscription=True)
+    in_review = text("decision.renewal_in_review")
+    review = _review("3", DecisionOutcome.APPROVE, in_review, money_minor=context.left_minor)
+    return replace(review, ends_subscription=True)
 
 
-def unrecognised_charge(s: PolicyContext, _: PolicyParameters) -> RuleResult:
-    """Clause 5: please contact us first; a person checks activity and invoices with the customer."""
-    if s.reason is not RefundReason.UNRECOGNISED_CHARGE:
-        return "the charge is recognised"
-    bought = f" for {s.order.product_id}, ordered on {format_day(s.order.made_at)}" if s.order else ""
-    kind = "the renewal of a subscription" if s.is_renewal else "a subscription" if s.is_subscription else "a pack"
-    return _review(
-        "5",
-        None,
-        f"This charge of {_money(s.paid_minor, s)} on {format_day(s.paid_at)} is {kind}{bought}. Of its "
-        f"{sum(line.granted for line in s.lines)} credits {s.drawn} were used by runs of your account.",
-        "Thank you for asking us first. We check the account's activity and invoices for this charge and come back to "
-        "you.",
-    )
+def unrecognised_charge(context: PolicyContext, _: PolicyParameters) -> RuleResult:
+    """Clause 5: customers contact us first, and a person checks activity and invoices."""
+    if context.reason is not RefundReason.UNRECOGNISED_CHARGE:
+        return text("why.charge_recognised")
+    paid, paid_on = _money(context.paid_minor, context), context.paid_at.date()
+    if context.is_renewal:
+        charge = text("decision.charge_renewal", paid=paid, paid_on=paid_on)
+    elif context.is_subscription:
+        charge = text("decision.charge_subscription", paid=paid, paid_on=paid_on)
+    else:
+        charge = text("decision.charge_pack", paid=paid, paid_on=paid_on)
+    reasons = [charge]
+    if context.order:
+        product, ordered_on = context.order.product_id, context.order.made_at.date()
+        reasons.append(text("decision.charge_order", product=product, ordered_on=ordered_on))
+    granted = sum(line.granted for line in context.lines)
+    reasons.append(text("decision.charge_usage", used=context.drawn, granted=granted))
+    return _review("5", None, *reasons, text("decision.charge_in_review"))
 
 
-def amount_above_the_price(s: PolicyContext, _: PolicyParameters) -> RuleResult:
-    """Clause 4, whatever was asked for: what was paid above the price is not ours."""
-    return _refund_overcharge(s) if s.excess_minor else "nothing was paid above the price"
+def amount_above_the_price(context: PolicyContext, _: PolicyParameters) -> RuleResult:
+    """Clause 4, for any reason: an amount above the price is not ours."""
+    return _refund_overcharge(context) if context.excess_minor else text("why.nothing_above_price")
 
 
-def not_refundable(s: PolicyContext, p: PolicyParameters) -> RuleResult:
+def not_refundable(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
     """Clauses 2 and 3: packs and processed subscription payments are not refundable by default."""
     reasons = []
-    if bar := withdrawal.exclusion(s, p):
-        reasons.append(f"A right of withdrawal does not apply: {bar}.")
-    if s.reason is RefundReason.MISTAKEN_RENEWAL:
-        reasons.append("This payment was not the renewal of a subscription.")
-    if s.is_subscription:
-        reasons.append("Subscription payments that have been processed are normally not refundable.")
-        reasons.append("You can cancel at any time; credits and features stay until the end of the period.")
-        if s.is_renewal and s.drawn == 0:
-            reasons.append("If it was renewed by mistake, tell us so: none of its credits were used.")
-        return _decline("3", *reasons, _RIGHTS_STAY)
-    reasons.append("Credits of a pack are available at once, so packs are generally not refundable.")
-    reasons.append("They do not expire, unless the pricing page said otherwise when you bought them.")
-    reasons.append("If a technical problem kept you from using them, tell us: we review it.")
-    return _decline("2", *reasons, _RIGHTS_STAY)
+    if excluded := withdrawal.exclusion(context, policy):
+        reasons.append(excluded)
+    if context.reason is RefundReason.MISTAKEN_RENEWAL:
+        reasons.append(text("decision.not_a_renewal"))
+    if context.is_subscription:
+        reasons += [text("decision.subscription_not_refundable"), text("decision.subscription_cancel")]
+        if context.is_renewal and context.drawn == 0:
+            reasons.append(text("decision.subscription_mistaken_renewal"))
+    else:
+        reasons += [
+            text("decision.pack_not_refundable"),
+            text("decision.pack_expiry"),
+            text("decision.pack_technical_problem"),
+        ]
+    return _decline("3" if context.is_subscription else "2", *reasons, text("decision.rights_unaffected"))
 
 
 Rule = Callable[[PolicyContext, PolicyParameters], RuleResult]
@@ -314,61 +288,60 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _with_withdrawal_notice(said: Decision, s: PolicyContext, p: PolicyParameters) -> Decision:
-    """Who gave another reason than to withdraw, and may, is told so: to be refused must not cost the right."""
-    is_refused = said.outcome in {DecisionOutcome.DECLINE, DecisionOutcome.REVIEW}
-    if not is_refused or s.reason in withdrawal.WITHDRAWAL_REASONS or withdrawal.exclusion(s, p):
-        return said
-    if withdrawal.refund_due(s)[0] == 0:
-        return said
-    hint = "Apart from that, the law lets you withdraw from this contract, for no reason, until "
-    return replace(said, reasons=(*said.reasons, f"{hint}{format_day(withdrawal.last_day(s, p))}."))
+def _with_withdrawal_notice(decision: Decision, context: PolicyContext, policy: PolicyParameters) -> Decision:
+    """Add a notice for customers who may withdraw but gave another reason: a decline must not cost them the right."""
+    is_refused = decision.outcome in {DecisionOutcome.DECLINE, DecisionOutcome.REVIEW}
+    is_withdrawal = context.reason in withdrawal.WITHDRAWAL_REASONS
+    if not is_refused or is_withdrawal or withdrawal.exclusion(context, policy):
+        return decision
+    if withdrawal.refund_due(context)[0] == 0:
+        return decision
+    notice = text("decision.withdrawal_available", last_day=withdrawal.last_day(context, policy))
+    return replace(decision, reasons=(*decision.reasons, notice))
 
 
-def _may_withdraw(s: PolicyContext, p: PolicyParameters) -> bool:
-    """Whether somebody withdraws who may, or of whom only a person can tell."""
-    if s.reason not in withdrawal.WITHDRAWAL_REASONS:
+def _may_withdraw(context: PolicyContext, policy: PolicyParameters) -> bool:
+    """Return whether this is a withdrawal, and the customer has the right or only a person can tell."""
+    if context.reason not in withdrawal.WITHDRAWAL_REASONS:
         return False
-    return withdrawal.exclusion(s, p) is None or withdrawal.review_reason(s, p) is not None
+    return withdrawal.exclusion(context, policy) is None or withdrawal.review_reason(context, policy) is not None
 
 
-def _refund_overcharge(s: PolicyContext) -> Decision:
-    """Refund what was paid above the price. The ledger counts such money first, and takes no credits for it."""
-    words = f"You paid {_money(s.excess_minor, s)} above the price. We refund the difference; your credits stay."
-    return _approve("4", s.excess_minor, words)
+def _refund_overcharge(context: PolicyContext) -> Decision:
+    """Refund the amount above the price. The ledger counts it before any other refund, and takes no credits for it."""
+    excess = _money(context.excess_minor, context)
+    return _approve("4", excess.amount_minor, text("decision.overcharge_refunded", excess=excess))
 
 
-def _with(clause: str, *reasons: str) -> dict[str, Any]:
-    return {"clause": clause, "reasons": reasons, "rule": "", "policy_version": ""}
+def _skipped(rule: str, why: Text) -> RuleTrace:
+    return RuleTrace(rule=rule, decided=False, why=(why,))
 
 
 def _wait() -> Decision:
-    words = "We check whether this was charged twice; that takes a few minutes."
-    return Decision(**_with("4", words), outcome=DecisionOutcome.WAIT)
+    return _decision(DecisionOutcome.WAIT, "4", text("decision.duplicate_pending"))
 
 
-def _approve(clause: str, money_minor: int, *reasons: str) -> Decision:
-    return Decision(**_with(clause, *reasons), outcome=DecisionOutcome.APPROVE, money_minor=money_minor)
+def _approve(clause: str, money_minor: int, *reasons: Text) -> Decision:
+    return replace(_decision(DecisionOutcome.APPROVE, clause, *reasons), money_minor=money_minor)
 
 
-def _decline(clause: str, *reasons: str) -> Decision:
-    rests = f"This rests on section {clause} of our Refund & Cancellation Policy."
-    return Decision(
-        **_with(clause, *(words for words in reasons if words != rests), rests), outcome=DecisionOutcome.DECLINE
-    )
+def _decline(clause: str, *reasons: Text) -> Decision:
+    """Name the clause at the end, once: the reasons of an earlier decline may contain it."""
+    based_on = text("decision.based_on_clause", clause=clause)
+    return _decision(DecisionOutcome.DECLINE, clause, *(reason for reason in reasons if reason != based_on), based_on)
 
 
 def _review(
-    clause: str, recommended: DecisionOutcome | None, *reasons: str, money_minor: int = 0, credits_: int = 0
+    clause: str, recommended: DecisionOutcome | None, *reasons: Text, money_minor: int = 0, credits_: int = 0
 ) -> Decision:
-    return Decision(
-        **_with(clause, *reasons),
-        outcome=DecisionOutcome.REVIEW,
-        recommended=recommended,
-        money_minor=money_minor,
-        credits=credits_,
-    )
+    decision = _decision(DecisionOutcome.REVIEW, clause, *reasons)
+    return replace(decision, recommended=recommended, money_minor=money_minor, credits=credits_)
 
 
-def _money(amount_minor: int, s: PolicyContext) -> str:
-    return format_amount(amount_minor, s.currency)
+def _decision(outcome: DecisionOutcome, clause: str, *reasons: Text) -> Decision:
+    """Return a decision without its rule and policy version, which `decide` fills in."""
+    return Decision(outcome=outcome, clause=clause, reasons=reasons, rule="", policy_version="")
+
+
+def _money(amount_minor: int, context: PolicyContext) -> Money:
+    return Money(amount_minor=amount_minor, currency=context.currency)

@@ -8,70 +8,76 @@ Directive 2011/83/EU, articles 9 to 16; the Consumer Contracts Regulations 2013,
     how long            14 days                                  14 days; where none was recorded, 12 months more
 """
 
-from datetime import datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from fractions import Fraction
 
 from ledger.domain.facts import RefundedItem
 from ledger.domain.money import portion
 from ledger.domain.refund_cases import RefundReason
+from ledger.domain.texts import Text, text
 from ledger.policy.context import PolicyContext
 from ledger.policy.parameters import PolicyParameters
 
 WITHDRAWAL_REASONS = frozenset({RefundReason.WITHDRAWAL, RefundReason.CHANGED_MY_MIND, RefundReason.MISTAKEN_RENEWAL})
-"""Who gives one of these reasons wants out of the contract: the law asks for no particular words."""
+"""Reasons that count as a withdrawal. The law does not ask for particular words."""
 SATURDAY = 5  # as Python counts the days of a week
 
 
-def exclusion(s: PolicyContext, p: PolicyParameters) -> str | None:
-    """Why there clearly is no right of withdrawal, or not clearly one. None: there is one."""
-    if s.is_renewal:
-        return "a renewal starts no new contract"
-    if s.order is None:
-        return "no order tells the buyer's country"
-    if s.order.is_business:
-        return "the buyer is a business"
-    if s.order.country not in p.withdrawal_countries:
-        return f"we know of no such right for purchases from {s.order.country}"
-    return None if s.asked < ends_at(s, p) else f"its time ended on {format_day(last_day(s, p))}"
+def exclusion(context: PolicyContext, policy: PolicyParameters) -> Text | None:
+    """Return why there is no right of withdrawal, or none that is certain. None: there is one."""
+    if context.is_renewal:
+        return text("decision.no_withdrawal_renewal")
+    if context.order is None:
+        return text("decision.no_withdrawal_order")
+    if context.order.is_business:
+        return text("decision.no_withdrawal_business")
+    if context.order.country not in policy.withdrawal_countries:
+        return text("decision.no_withdrawal_country", country=context.order.country)
+    if context.requested_at >= ends_at(context, policy):
+        return text("decision.no_withdrawal_expired", last_day=last_day(context, policy))
+    return None
 
 
-def review_reason(s: PolicyContext, p: PolicyParameters) -> str | None:
-    """What only a person can tell about a withdrawal that came in time. None: nothing.
+def review_reason(context: PolicyContext, policy: PolicyParameters) -> Text | None:
+    """Return why a person must decide about a withdrawal that came in time. None: no person is needed.
 
-    The list of countries is ours, not the law's; and who withdraws from a contract gets back all its payments, which
-    matters for a renewal only where the time runs so long.
+    The list of countries is ours, not the law's. A withdrawal returns all payments of its contract, which matters for
+    a renewal only while the period of the contract itself still runs.
     """
-    if s.asked >= ends_at(s, p):
+    if context.requested_at >= ends_at(context, policy):
         return None
-    if s.order is None:
-        return None if s.is_renewal else "We look which country's law applies to this purchase."
-    if s.order.is_business or s.reason is not RefundReason.WITHDRAWAL:
+    if context.order is None:
+        return None if context.is_renewal else text("decision.withdrawal_country_in_review")
+    if context.order.is_business or context.reason is not RefundReason.WITHDRAWAL:
         return None
-    if s.order.country not in p.withdrawal_countries:
-        return "We look whether the law of your country gives you this right."
-    return "We look whether your withdrawal reaches this renewal, too." if s.is_renewal else None
+    if context.order.country not in policy.withdrawal_countries:
+        return text("decision.withdrawal_law_in_review")
+    return text("decision.withdrawal_renewal_in_review") if context.is_renewal else None
 
 
-def ends_at(s: PolicyContext, p: PolicyParameters) -> datetime:
-    """When its time is over. A contract is concluded by the order, or by its first payment where that came later."""
-    is_informed = s.order is not None and s.order.consent is not None
-    concluded_at = s.paid_at
-    if s.order:
-        concluded_at = s.order.made_at if s.is_renewal else max(s.order.made_at, s.paid_at)
-    return period_end(concluded_at, p.withdrawal_days if is_informed else p.withdrawal_days_uninformed)
+def ends_at(context: PolicyContext, policy: PolicyParameters) -> datetime:
+    """Return the end of the withdrawal period.
+
+    The contract is concluded by its order, or by its first payment if that is later.
+    """
+    is_informed = context.order is not None and context.order.consent is not None
+    concluded_at = context.paid_at
+    if context.order:
+        concluded_at = context.order.made_at if context.is_renewal else max(context.order.made_at, context.paid_at)
+    return period_end(concluded_at, policy.withdrawal_days if is_informed else policy.withdrawal_days_uninformed)
 
 
-def last_day(s: PolicyContext, p: PolicyParameters) -> datetime:
-    """The last instant at which one can withdraw."""
-    return ends_at(s, p) - timedelta.resolution
+def last_day(context: PolicyContext, policy: PolicyParameters) -> date:
+    """Return the last day of the withdrawal period, where that day ends last."""
+    return (ends_at(context, policy) - timedelta.resolution).date()
 
 
 def period_end(since: datetime, days: int) -> datetime:
-    """The instant at which a period of this many days is over, wherever the customer lives.
+    """Return the instant at which a period of this many days is over, wherever the customer lives.
 
-    The day that it starts on is not counted, the last day counts to its end, and a last day on a Saturday or Sunday
-    moves to the Monday (Regulation 1182/71, article 3; CCR 2013, regulation 30). Reckoned in every time zone; the
-    latest end holds. Public holidays are not known here.
+    The day on which it starts does not count. The last day counts to its end; on a Saturday or Sunday it moves to the
+    Monday (Regulation 1182/71, article 3; CCR 2013, regulation 30). The result is the latest end of all time zones.
+    Public holidays are not known here.
 
         day 0      day 1 …                       day 14         end of day 14
         contract ──┬─────────────────────────────────────────────►│  on a weekend: the end of Monday
@@ -86,27 +92,23 @@ def _end_in(zone: timezone, since: datetime, days: int) -> datetime:
     return datetime.combine(last + timedelta(days=1), time(), zone)
 
 
-def refund_due(s: PolicyContext) -> tuple[int, tuple[RefundedItem, ...] | None]:
-    """What a withdrawal gives back, and how much of which line. No items: evenly of all; None: a person must split it.
+def refund_due(context: PolicyContext) -> tuple[int, tuple[RefundedItem, ...] | None]:
+    """Return what a withdrawal refunds, in minor units, and how much of it belongs to which line.
 
-    With several lines the refund of the unused part names them, so that it takes its credits from those that were not
-    used. That needs lines that sum to what was paid, and a payment of which nothing has gone back yet.
+    No items: the refund is split evenly over all lines. None: a person must split it. With several lines, a refund of
+    the unused part names the lines, so that it takes credits only from those with unused ones. That needs lines whose
+    amounts sum to the payment, and a payment that was not refunded in part before.
     """
-    if not s.is_consent_complete:
-        return s.left_minor, ()
-    if len(s.lines) == 1 or s.unused_minor == s.left_minor:
-        return s.unused_minor, ()
-    is_exact = s.left_minor == s.paid_minor == sum(line.amount_minor for line in s.lines)
-    if not is_exact or s.overcharge_minor or any(line.amount_minor < 0 for line in s.lines):
-        return s.unused_minor, None
+    if not context.is_consent_complete:
+        return context.left_minor, ()
+    if len(context.lines) == 1 or context.unused_minor == context.left_minor:
+        return context.unused_minor, ()
+    is_exact = context.left_minor == context.paid_minor == sum(line.amount_minor for line in context.lines)
+    if not is_exact or context.overcharge_minor or any(line.amount_minor < 0 for line in context.lines):
+        return context.unused_minor, None
     items = tuple(
         RefundedItem(line_id=line.line_id, amount_minor=amount_minor)
-        for line in s.lines
+        for line in context.lines
         if line.unused and (amount_minor := portion(line.amount_minor, Fraction(line.unused, line.granted)))
     )
     return sum(item.amount_minor for item in items), items
-
-
-def format_day(at: datetime) -> str:
-    """A day for people: `1 November 2026`."""
-    return f"{at.day} {at:%B %Y}"

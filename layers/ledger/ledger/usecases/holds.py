@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account, Hold
-from ledger.domain.audit import AuditRecord
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.errors import NotFound
 from ledger.domain.facts import HoldLifted
 from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
@@ -26,7 +26,7 @@ def place_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *,
 
     Raise NotFound if there is no such account, StoreUnavailable after too many conflicts.
     """
-    record = AuditRecord(actor=actor, act="hold", subject=hold_id, why=why, at=now)
+    record = AuditRecord(actor=actor, action=AuditAction.HOLD, subject=hold_id, reason=why, at=now)
 
     def attempt() -> bool | Retry:
         account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
@@ -45,7 +45,7 @@ def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, 
 
     A later fact about the same dispute does not place the hold again. Raise StoreUnavailable after too many conflicts.
     """
-    record = AuditRecord(actor=actor, act="lift", subject=hold_id, why=why, at=now)
+    record = AuditRecord(actor=actor, action=AuditAction.LIFT, subject=hold_id, reason=why, at=now)
 
     def attempt() -> bool | Retry:
         look_up = LookUp(store)

@@ -1,9 +1,11 @@
-"""Sending approved refunds to the provider: each once, whatever fails on the way.
+"""Send approved refunds to the provider: each once, whatever fails on the way.
 
-intent ──► taken (a minute, by one sender) ──► looked for at the provider, if it may have been sent before
-   ──► sent ──► RefundSent, case issued, intent gone: one write
-   ├─ refused clearly, or a dispute came first ──► RefundAbandoned: credits released, a person decides
-   └─ unclear ──► stays in the outbox; the next try looks before it sends
+intent in the outbox
+  └► leased for a minute, to one sender
+       └► looked up at the provider, if an earlier attempt may have sent it
+            ├► found, or sent now       RefundSent, case issued, intent removed: one write
+            ├► refused, or not allowed  RefundAbandoned: its credits are released, a person decides
+            └► unclear                  the intent stays; the next attempt looks it up before sending
 """
 
 from collections.abc import Callable
@@ -12,12 +14,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ledger.domain.disputes import disputed
-from ledger.domain.errors import ProviderRefused, ProviderUnavailable, StoreUnavailable
+from ledger.domain.errors import ProviderRefused, ProviderUnavailable
 from ledger.domain.facts import RefundAbandoned, RefundApproved, RefundChanged, RefundSent, facts_of
 from ledger.domain.ids import provider_of
-from ledger.domain.refund_cases import CaseState, RefundCase, case_id_of
+from ledger.domain.refund_cases import BY_SENDER, CaseState, RefundCase, case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import end_of, refunded, split_over_lines, tag_of
+from ledger.domain.texts import Text, text
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import intent_key
 from ledger.ports.gateway import Gateway, RefundToSend, SentRefund
@@ -25,32 +28,32 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
 from ledger.usecases.plan_booking import Origin
-from ledger.usecases.refund_cases.cases import queue_for_review, with_case
+from ledger.usecases.refund_cases.cases import queue_for_review, with_case, with_documents
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
 from ledger.usecases.refund_cases.follow_refunds import follow
-from ledger.usecases.transaction import ATTEMPTS, attempts
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 LEASE_DURATION = timedelta(seconds=60)
-"""How long one sender has an intent for itself: longer than any function runs, so that two never send at once."""
+"""How long one sender has an intent to itself. Longer than any function runs, so that two senders never overlap."""
 
 TEMPORARY_REFUSALS = frozenset({"adjustment_pending_refund_request"})
-"""Refusals that pass: another refund of the payment is under way. Any other refusal is final."""
+"""Refusals that pass: another refund of the payment is pending. Any other refusal is final."""
 
 
 class SendResult(StrEnum):
-    """What became of an intent."""
+    """What happened to an intent."""
 
     SENT = "sent"
-    FOUND = "found"  # an earlier try had sent it
+    FOUND = "found"  # an earlier attempt had sent it
     ABANDONED = "abandoned"
-    GONE = "gone"  # it had come to an end before
-    TAKEN = "taken"  # another sender is at work
-    UNCLEAR = "unclear"  # tried again later
+    ENDED = "ended"  # its approval had ended before, or it does not exist
+    LEASED = "leased"  # another sender works on it
+    UNCLEAR = "unclear"  # a later attempt finds out
 
 
 @dataclass(frozen=True, slots=True)
-class _Lease:
-    """An intent that is ours for a while, and what it is about."""
+class Lease:
+    """An intent that this sender has to itself until `intent.leased_until`, with its case and purchase."""
 
     intent: RefundIntent
     case: RefundCase
@@ -59,58 +62,43 @@ class _Lease:
 
     @property
     def may_have_been_sent(self) -> bool:
-        """An earlier try may have reached the provider."""
+        """Whether an earlier attempt may have reached the provider."""
         return self.intent.attempts > 1
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether another sender may work on the intent now."""
+        return self.intent.leased_until is not None and self.intent.leased_until <= now
 
 
 def send_refund(
     tag: str, store: Store, gateway_of: Callable[[str], Gateway], *, clock: Callable[[], datetime]
 ) -> SendResult:
-    """Send one approved refund. Safe to call again and at once: it is sent once, or a person is asked.
+    """Send one approved refund. It is sent once, however often and by however many senders this is called.
 
-    Raises StoreUnavailable; then the next try looks at the provider before it sends.
+    Raise StoreUnavailable: the next attempt looks the refund up at the provider before it sends it.
     """
-    taken = _acquire_lease(tag, store, clock)
-    if isinstance(taken, SendResult):
-        return taken
-    gateway = gateway_of(provider_of(taken.context.payment.payment_id))
-    if taken.may_have_been_sent:
+    lease = _acquire_lease(tag, store, clock)
+    if isinstance(lease, SendResult):
+        return lease
+    gateway = gateway_of(provider_of(lease.context.payment.payment_id))
+    if lease.may_have_been_sent:
         try:
-            found = gateway.find_refund(refund_to_send(taken.approval, taken.context))
-        except (ProviderRefused, ProviderUnavailable) as last_error:
-            _record_failed_attempt(
-                taken.intent, str(last_error), store
-            )  # nobody knows whether it was sent: it is not given up
+            found = gateway.find_refund(refund_to_send(lease.approval, lease.context))
+        except (ProviderRefused, ProviderUnavailable) as error:
+            # A refusal of the look-up says nothing about the refund, so the refund is not abandoned.
+            _record_failed_attempt(lease.intent, str(error), store)
             return SendResult.UNCLEAR
-        taken = _read(taken.intent, store, clock())  # with what was heard while we looked
-        if isinstance(taken, SendResult):
-            return taken
-        if found := found or _reported_refund(taken):
-            _record_sent(taken, found, store, clock())
+        lease = _read_lease(lease.intent, store, clock())  # with what was recorded during the look-up
+        if isinstance(lease, SendResult):
+            return lease
+        if found := found or _reported_refund(lease):
+            _record_sent(lease, found, store, clock())
             return SendResult.FOUND
-    if obstacle := _obstacle(taken):
-        _abandon(taken, obstacle, store, clock())
-        return SendResult.ABANDONED
-    try:
-        _stop_renewals(taken, gateway)
-        if taken.intent.leased_until and taken.intent.leased_until <= clock():
-            return SendResult.TAKEN  # we were held up for so long that another sender may be at work
-        sent = gateway.send_refund(refund_to_send(taken.approval, taken.context))
-    except ProviderRefused as refusal:
-        if refusal.code in TEMPORARY_REFUSALS:
-            _record_failed_attempt(taken.intent, refusal.code, store)
-            return SendResult.UNCLEAR
-        _abandon(taken, f"{refusal.code}: {refusal}", store, clock())
-        return SendResult.ABANDONED
-    except ProviderUnavailable as last_error:
-        _record_failed_attempt(taken.intent, str(last_error), store)
-        return SendResult.UNCLEAR
-    _record_sent(taken, sent, store, clock())
-    return SendResult.SENT
+    return _send(lease, gateway, store, clock)
 
 
 def refund_to_send(approval: RefundApproved, context: CaseContext) -> RefundToSend:
-    """An approval as its provider is to carry it out."""
+    """Return an approval as the request to its provider."""
     payment, purchase = context.payment, context.purchase
     before = refunded(purchase.facts)
     return RefundToSend(
@@ -124,112 +112,129 @@ def refund_to_send(approval: RefundApproved, context: CaseContext) -> RefundToSe
     )
 
 
-def _acquire_lease(tag: str, store: Store, clock: Callable[[], datetime]) -> _Lease | SendResult:
-    """Make the intent ours, or say why not."""
-    for _ in attempts():
-        intent = store.read(Keys(documents=frozenset({intent_key(tag)}))).document(intent_key(tag), RefundIntent)
-        now = clock()
+def _send(lease: Lease, gateway: Gateway, store: Store, clock: Callable[[], datetime]) -> SendResult:
+    if obstacle := _obstacle(lease):
+        _abandon(lease, obstacle, store, clock())
+        return SendResult.ABANDONED
+    try:
+        _stop_renewals(lease, gateway)
+        if lease.has_expired(clock()):
+            return SendResult.LEASED
+        sent = gateway.send_refund(refund_to_send(lease.approval, lease.context))
+    except ProviderRefused as refusal:
+        if refusal.code in TEMPORARY_REFUSALS:
+            _record_failed_attempt(lease.intent, refusal.code, store)
+            return SendResult.UNCLEAR
+        reason = text("not_sent.provider_refused", code=refusal.code, message=str(refusal))
+        _abandon(lease, reason, store, clock())
+        return SendResult.ABANDONED
+    except ProviderUnavailable as error:
+        _record_failed_attempt(lease.intent, str(error), store)
+        return SendResult.UNCLEAR
+    _record_sent(lease, sent, store, clock())
+    return SendResult.SENT
+
+
+def _acquire_lease(tag: str, store: Store, clock: Callable[[], datetime]) -> Lease | SendResult:
+    """Lease the intent, then read what it is about, so that everything recorded before the lease is included."""
+
+    def acquire() -> tuple[RefundIntent | SendResult, datetime] | Retry:
+        key, now = intent_key(tag), clock()
+        intent = store.read(Keys(documents=frozenset({key}))).document(key, RefundIntent)
         if intent is None:
-            return SendResult.GONE
+            return SendResult.ENDED, now
         if intent.leased_until and intent.leased_until > now:
-            return SendResult.TAKEN
-        mine = replace(
+            return SendResult.LEASED, now
+        leased = replace(
             intent,
             first_sent_at=intent.first_sent_at or now,
             leased_until=now + LEASE_DURATION,
             attempts=intent.attempts + 1,
         )
-        if store.commit(Commit(documents=(DocumentChange(intent_key(tag), mine, intent.version),))) is None:
-            # Read once it is ours, so that nothing is missed that was heard before.
-            return _read(replace(mine, version=intent.version + 1), store, now)
-    raise _overtaken(tag)
+        if store.commit(Commit(documents=(DocumentChange(key, leased, intent.version),))):
+            return CONFLICT
+        return replace(leased, version=intent.version + 1), now
+
+    result, leased_at = run_transaction(acquire, f"refund {tag}")
+    return result if isinstance(result, SendResult) else _read_lease(result, store, leased_at)
 
 
-def _read(intent: RefundIntent, store: Store, now: datetime) -> _Lease | SendResult:
-    """What an intent is about, as it stands now. One whose approval has ended leaves the outbox, with its case."""
+def _read_lease(intent: RefundIntent, store: Store, now: datetime) -> Lease | SendResult:
+    """Return what a leased intent is about, as it is now. If its approval has ended, remove it and return ENDED."""
     case, context = read_case_context(intent.account_id, case_id_of(intent.tag), store)
     approval = context.purchase.facts.get(f"approved:{intent.tag}")
     if isinstance(approval, RefundApproved) and end_of(intent.tag, context.purchase.facts) is None:
-        return _Lease(intent, case, context, approval)
+        return Lease(intent, case, context, approval)
     follow(intent.payment_id, store, now=now)
     store.commit(Commit(documents=(DocumentChange(intent_key(intent.tag), None),)))
-    return SendResult.GONE
+    return SendResult.ENDED
 
 
-def _reported_refund(taken: _Lease) -> SentRefund | None:
-    """The refund, if the provider has told us about it before it answered us."""
-    facts = taken.context.purchase.facts
-    refunds = (refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == taken.intent.tag)
+def _reported_refund(lease: Lease) -> SentRefund | None:
+    """Return the refund if the provider reported it by a notification before it answered our request."""
+    facts = lease.context.purchase.facts
+    refunds = (refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == lease.intent.tag)
     return next((SentRefund(refund_id=refund.refund_id, state=refund.state) for refund in refunds), None)
 
 
-def _obstacle(taken: _Lease) -> str | None:
-    """What came after the approval and forbids to send it: the bank has the money, or may yet give it back."""
-    purchase, payment = taken.context.purchase, taken.context.payment
+def _obstacle(lease: Lease) -> Text | None:
+    """Return what happened since the approval that forbids the refund: the bank has the money, or may return it."""
+    purchase, payment = lease.context.purchase, lease.context.payment
     if disputed(purchase.facts, payment.payment_id).is_frozen:
-        return "a dispute of the payment is open"
-    others = {key: fact for key, fact in purchase.facts.items() if key != taken.approval.key}
-    if taken.approval.amount_minor > replace(purchase, facts=others).refundable_minor:
-        return "more has gone back meanwhile than this refund leaves room for"
+        return text("not_sent.dispute_open")
+    others = {key: fact for key, fact in purchase.facts.items() if key != lease.approval.key}
+    if lease.approval.amount_minor > replace(purchase, facts=others).refundable_minor:
+        return text("not_sent.exceeds_refundable")
     return None
 
 
-def _stop_renewals(taken: _Lease, gateway: Gateway) -> None:
-    """A refund does not end its subscription: that is asked for besides, and before. Twice does no harm."""
-    subscription_id = taken.context.payment.subscription_id
-    if subscription_id and taken.case.decision and taken.case.decision.ends_subscription:
+def _stop_renewals(lease: Lease, gateway: Gateway) -> None:
+    """Stop the subscription's renewals first if the decision says so: a refund does not stop them. Idempotent."""
+    subscription_id = lease.context.payment.subscription_id
+    if subscription_id and lease.case.decision and lease.case.decision.ends_subscription:
         try:
             gateway.stop_renewals(subscription_id)
         except ProviderRefused:
-            return  # it has ended already
+            return  # the subscription has ended already
 
 
-def _record_sent(taken: _Lease, sent: SentRefund, store: Store, now: datetime) -> None:
-    """The provider has it: write it down. The case settles when the provider's webhook says so."""
-    tag = taken.approval.tag
-    for _ in attempts():
-        case, context = read_case_context(taken.intent.account_id, case_id_of(tag), store)
-        fact = RefundSent(tag=tag, refund_id=sent.refund_id, at=now, cause=f"case:{case.case_id}")
-        commit = plan_booking.plan_internal_fact(
-            context.purchase.with_facts(fact), context.known, Origin(now, fact.cause, case.case_id)
-        )
-        commit = replace(commit, documents=(DocumentChange(intent_key(tag), None),))
+def _record_sent(lease: Lease, sent: SentRefund, store: Store, now: datetime) -> None:
+    """Record that the provider has the refund. The case becomes refunded when the provider reports success."""
+    tag, case_id = lease.approval.tag, lease.case.case_id
+    fact = RefundSent(tag=tag, refund_id=sent.refund_id, at=now, cause=f"case:{case_id}")
+    cause = text("change.refund_accepted", refund=sent.refund_id, state=sent.state)
+    _end_intent(lease, fact, CaseState.ISSUED, cause, store, now)
+
+
+def _abandon(lease: Lease, reason: Text, store: Store, now: datetime) -> None:
+    """Record that the refund will not be sent: its credits are released, and a person decides."""
+    tag, case_id = lease.approval.tag, lease.case.case_id
+    fact = RefundAbandoned(tag=tag, reason=reason, at=now, cause=f"case:{case_id}")
+    _end_intent(lease, fact, CaseState.IN_REVIEW, reason, store, now)
+
+
+def _end_intent(
+    lease: Lease, fact: RefundSent | RefundAbandoned, state: CaseState, cause: Text, store: Store, now: datetime
+) -> None:
+    """Write the fact, remove the intent, and change the case's state if it still waits for this intent."""
+    tag = lease.approval.tag
+
+    def end() -> Retry | None:
+        case, context = read_case_context(lease.intent.account_id, lease.case.case_id, store)
+        origin = Origin(now, fact.cause, case.case_id)
+        commit = plan_booking.plan_internal_fact(context.purchase.with_facts(fact), context.known, origin)
+        commit = with_documents(commit, DocumentChange(intent_key(tag), None))
         if case.state is CaseState.APPROVED and case.tag == tag:
-            case = case.with_state(CaseState.ISSUED, now, f"the provider has it as {sent.refund_id}, {sent.state}")
+            case = case.with_state(state, now, cause, BY_SENDER)
+            if state is CaseState.IN_REVIEW:
+                commit = with_documents(commit, queue_for_review(case, now))
             commit = with_case(case, commit, context.account)
-        if store.commit(commit) is None:
-            return
-    raise _overtaken(tag)
+        return CONFLICT if store.commit(commit) else None
+
+    run_transaction(end, f"refund {tag}")
 
 
-def _abandon(taken: _Lease, reason: str, store: Store, now: datetime) -> None:
-    """It will not be sent: its credits are released, and a person decides anew."""
-    tag = taken.approval.tag
-    for _ in attempts():
-        case, context = read_case_context(taken.intent.account_id, case_id_of(tag), store)
-        fact = RefundAbandoned(tag=tag, reason=reason, at=now, cause=f"case:{case.case_id}")
-        commit = plan_booking.plan_internal_fact(
-            context.purchase.with_facts(fact), context.known, Origin(now, fact.cause, case.case_id)
-        )
-        commit = replace(commit, documents=(DocumentChange(intent_key(tag), None),))
-        if case.state is CaseState.APPROVED and case.tag == tag:
-            case = case.with_state(CaseState.IN_REVIEW, now, f"the refund was not sent: {reason}")
-            commit = with_case(
-                case, replace(commit, documents=(*commit.documents, queue_for_review(case, now))), context.account
-            )
-        if store.commit(commit) is None:
-            return
-    raise _overtaken(tag)
-
-
-def _record_failed_attempt(intent: RefundIntent, last_error: str, store: Store) -> None:
-    """Note the trouble. The intent stays taken for its minute: what was sent may show at the provider with a delay."""
-    store.commit(
-        Commit(
-            documents=(DocumentChange(intent_key(intent.tag), replace(intent, last_error=last_error), intent.version),)
-        )
-    )
-
-
-def _overtaken(tag: str) -> StoreUnavailable:
-    return StoreUnavailable(f"refund {tag}: overtaken {ATTEMPTS} times by other writers")
+def _record_failed_attempt(intent: RefundIntent, error: str, store: Store) -> None:
+    """Record the error. The lease goes on: the provider may list what was sent only after a delay."""
+    failed = replace(intent, last_error=error)
+    store.commit(Commit(documents=(DocumentChange(intent_key(intent.tag), failed, intent.version),)))

@@ -9,6 +9,8 @@ from ledger.api.responses.model import ResponseModel
 from ledger.api.responses.subscriptions import SubscriptionResponse
 from ledger.domain.accounts import Account
 from ledger.domain.lots import Lot
+from ledger.domain.texts import Text, text
+from ledger.policy.texts import shipped_texts
 
 
 class HoldResponse(ResponseModel):
@@ -20,17 +22,16 @@ class HoldResponse(ResponseModel):
 
     @classmethod
     def of(cls, hold_id: str, since: datetime) -> "HoldResponse":
-        """Return a hold with its text for the customer."""
-        return cls(hold_id=hold_id, since=since, words=_HOLD_TEXTS.get(hold_id.partition(":")[0], _OTHER_HOLD_TEXT))
+        """Return a hold with the text for its kind, which is the first part of its id."""
+        hold_text = _HOLD_TEXTS.get(hold_id.partition(":")[0], text("hold.other"))
+        return cls(hold_id=hold_id, since=since, words=shipped_texts().render(hold_text))
 
 
-_HOLD_TEXTS: Mapping[str, str] = {
-    "dispute": "A charge was disputed at your bank. The account is suspended until that is settled; write to us if you "
-    "did not mean to dispute it.",
-    "fraud": "A payment was reported as fraud. Write to us, and we look at it together.",
-    "support": "Our support has suspended the account. Write to us, and we explain why.",
+_HOLD_TEXTS: Mapping[str, Text] = {
+    "dispute": text("hold.dispute"),
+    "fraud": text("hold.fraud"),
+    "support": text("hold.support"),
 }
-_OTHER_HOLD_TEXT = "The account is suspended. Write to us, and we explain why."
 
 
 class LotResponse(ResponseModel):

@@ -2,6 +2,7 @@
 
 from ledger.api.responses.model import Money, ResponseModel
 from ledger.domain.refund_cases import Decision, DecisionOutcome
+from ledger.policy.texts import shipped_texts
 
 
 class DecisionResponse(ResponseModel):
@@ -28,6 +29,6 @@ class DecisionResponse(ResponseModel):
             takes_credits=decision.takes_credits,
             ends_subscription=decision.ends_subscription,
             clause=decision.clause,
-            reasons=list(decision.reasons),
+            reasons=shipped_texts().render_all(decision.reasons),
             policy_version=decision.policy_version,
         )

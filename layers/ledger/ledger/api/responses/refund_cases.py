@@ -1,6 +1,5 @@
 """Refund cases, as their customer sees them."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ from pydantic import Field
 from ledger.api.responses.decisions import DecisionResponse
 from ledger.api.responses.model import ResponseModel
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.policy.texts import case_state_text, shipped_texts
 
 
 class CaseResponse(ResponseModel):
@@ -40,27 +40,15 @@ def case_fields(case: RefundCase) -> dict[str, Any]:
         "purchase_id": case.payment_id,
         "reason": case.reason,
         "state": case.state,
-        "words": _STATE_TEXTS[case.state],
+        "words": shipped_texts().render(case_state_text(case.state)),
         "opened_at": case.opened_at,
         "opened_by": "you" if case.opened_by == case.account_id else "support",
         "decision": DecisionResponse.of(case.decision) if case.decision else None,
         "decided_at": case.decided_at,
-        "decide_at": case.decide_at,
-        "mismatches": list(case.mismatches),
+        "decide_at": case.deferred_until,
+        "mismatches": shipped_texts().render_all(case.mismatches),
         "evidence": list(case.evidence),
     }
-
-
-_STATE_TEXTS: Mapping[CaseState, str] = {
-    CaseState.DECLARED: "Confirm that you withdraw. Nothing has happened yet.",
-    CaseState.REQUESTED: "We check this and decide within minutes.",
-    CaseState.IN_REVIEW: "A person looks at it and comes back to you.",
-    CaseState.APPROVED: "The refund is on its way to the payment provider.",
-    CaseState.ISSUED: "The payment provider has the refund. Your bank may take some days.",
-    CaseState.REFUNDED: "The money is back.",
-    CaseState.DECLINED: "We can't refund this. The reasons stand in the decision.",
-    CaseState.REPLACED: "Replacement credits are on your account.",
-}
 
 
 class CasePage(ResponseModel):

@@ -1,4 +1,4 @@
-"""What support staff see: the review queue, and a case with everything needed to decide it."""
+"""What support staff read: the review queue, and a case with everything that its decision needs."""
 
 from datetime import date, datetime
 
@@ -9,7 +9,8 @@ from ledger.api.responses.model import Money, ResponseModel
 from ledger.api.responses.purchases import PurchaseResponse
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.statements import EntryResponse
-from ledger.domain.refund_cases import DecisionOutcome, QueuedCase
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RuleTrace, StateChange
+from ledger.policy.texts import shipped_texts
 
 
 class QueuedCaseResponse(ResponseModel):
@@ -20,9 +21,9 @@ class QueuedCaseResponse(ResponseModel):
     since: datetime
 
     @classmethod
-    def of(cls, waiting: QueuedCase) -> "QueuedCaseResponse":
+    def of(cls, queued: QueuedCase) -> "QueuedCaseResponse":
         """Return a queued case."""
-        return cls(case_id=waiting.case_id, account_id=waiting.account_id, since=waiting.since)
+        return cls(case_id=queued.case_id, account_id=queued.account_id, since=queued.since)
 
 
 class ReviewQueuePage(ResponseModel):
@@ -36,8 +37,36 @@ class RuleTraceResponse(ResponseModel):
     """A rule of the policy, and why it did or did not decide."""
 
     rule: str
-    spoke: bool
+    spoke: bool = Field(description="Whether this rule decided.")
     why: str
+
+    @classmethod
+    def of(cls, trace: RuleTrace) -> "RuleTraceResponse":
+        """Return a rule's trace with its reasons written out."""
+        return cls(rule=trace.rule, spoke=trace.decided, why=" ".join(shipped_texts().render_all(trace.why)))
+
+
+class StateChangeResponse(ResponseModel):
+    """One change of a case's state."""
+
+    at: datetime
+    from_state: CaseState
+    to_state: CaseState
+    cause: str = Field(description="What caused the change, in English.")
+    cause_code: str = Field(examples=["change.refund_succeeded"], description="The same, as a stable code.")
+    actor: str = Field(description="`policy`, `provider`, `send_refunds`, or the id of a person.")
+
+    @classmethod
+    def of(cls, change: StateChange) -> "StateChangeResponse":
+        """Return a change with its cause written out."""
+        return cls(
+            at=change.at,
+            from_state=change.from_state,
+            to_state=change.to_state,
+            cause=shipped_texts().render(change.cause),
+            cause_code=change.cause.key,
+            actor=change.actor,
+        )
 
 
 class FactsResponse(ResponseModel):
@@ -71,7 +100,7 @@ class SupportCaseResponse(CaseResponse):
     happened_at: datetime | None
     error_messages: list[str]
     decided_by: str | None
-    history: list[str]
+    history: list[StateChangeResponse] = Field(description="Each change of the case's state, oldest first.")
     purchase: PurchaseResponse
     facts: FactsResponse
     usage_since: list[EntryResponse] = Field(

@@ -1,74 +1,87 @@
-"""Follow the refunds of approved cases to their end."""
+"""Follow the refunds of approved cases to their end.
+
+what the facts say about the approval's refund      the case becomes
+the provider reported it                            issued
+it succeeded                                        refunded
+it failed, or was canceled, even after success      in_review: its credits were returned, a person decides
+it was abandoned before it was sent                 in_review
+"""
 
 from datetime import datetime
 
 from ledger.domain.facts import RefundApproved, RefundChanged, RefundState, facts_of
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
-from ledger.domain.refund_cases import CaseState, RefundCase, case_id_of
+from ledger.domain.refund_cases import BY_PROVIDER, BY_SENDER, CaseState, RefundCase, case_id_of
 from ledger.domain.refunds import end_of, tag_of
+from ledger.domain.texts import Text, text
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import intent_key, review_queue_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.look_up import LookUp
-from ledger.usecases.refund_cases.cases import case_overtaken, queue_for_review, with_case, with_documents
+from ledger.usecases.refund_cases.cases import queue_for_review, with_case, with_documents
 from ledger.usecases.refund_cases.context import read_case_context
-from ledger.usecases.transaction import attempts
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
-FOLLOWED_TRANSITIONS = {
+_FOLLOWED = {
     CaseState.APPROVED: {CaseState.ISSUED, CaseState.REFUNDED, CaseState.IN_REVIEW},
     CaseState.ISSUED: {CaseState.REFUNDED, CaseState.IN_REVIEW},
     CaseState.REFUNDED: {CaseState.IN_REVIEW},
-    CaseState.IN_REVIEW: {CaseState.REFUNDED},  # it was given up, yet the provider had it
+    CaseState.IN_REVIEW: {CaseState.REFUNDED},  # the refund was abandoned, but the provider had it
 }
-"""Where the facts about its refund may lead a case. One that was decided otherwise since stays."""
+"""From each state, where the facts about its refund may lead a case. A case that was decided since stays."""
 
 
 def follow(payment_id: PaymentId, store: Store, *, now: datetime) -> list[RefundCase]:
-    """Bring the cases of one purchase to where its refunds have come. Returns those that moved.
+    """Bring the cases of one purchase to the state that the facts about its refunds demand.
 
-    A refund that succeeded settles its case; one that failed, was canceled or refused, even after it had succeeded,
-    has given its credits back, and a person decides anew.
+    Return the cases that changed.
     """
-    known = LookUp(store)(Keys(payments=frozenset({payment_id})))
-    home = known.home_of(payment_id)
-    if home is None or home.payment is None:
+    purchase = LookUp(store)(Keys(payments=frozenset({payment_id}))).home_of(payment_id)
+    if purchase is None or purchase.payment is None:
         return []
-    moved = (
-        _follow(home.payment.account_id, approval.tag, store, now) for approval in facts_of(home.facts, RefundApproved)
-    )
-    return [case for case in moved if case]
+    account_id, approvals = purchase.payment.account_id, facts_of(purchase.facts, RefundApproved)
+    return [case for approval in approvals if (case := _follow_approval(account_id, approval.tag, store, now))]
 
 
-def _follow(account_id: AccountId, tag: str, store: Store, now: datetime) -> RefundCase | None:
-    for _ in attempts():
-        case, context = read_case_context(account_id, case_id_of(tag), store)
-        if case.tag != tag:
-            return None  # it was approved anew since
-        wanted, why = _state_by_facts(context.purchase, tag)
-        if wanted is None or wanted not in FOLLOWED_TRANSITIONS.get(case.state, ()):
-            return None
-        was_in_review = case.state is CaseState.IN_REVIEW
-        case = case.with_state(wanted, now, why)
-        commit = with_documents(Commit(), DocumentChange(intent_key(tag), None))
-        if wanted is CaseState.IN_REVIEW:
-            commit = with_documents(commit, queue_for_review(case, now))
-        if was_in_review:
-            commit = with_documents(commit, DocumentChange(review_queue_key(case), None))
-        if store.commit(with_case(case, commit, context.account)) is None:
-            return case
-    raise case_overtaken(case_id_of(tag))
+def _follow_approval(account_id: AccountId, tag: str, store: Store, now: datetime) -> RefundCase | None:
+    return run_transaction(lambda: _follow(account_id, tag, store, now), case_id_of(tag))
 
 
-def _state_by_facts(purchase: Purchase, tag: str) -> tuple[CaseState | None, str]:
-    """Where the facts say that a case is, and why."""
+def _follow(account_id: AccountId, tag: str, store: Store, now: datetime) -> RefundCase | Retry | None:
+    before, context = read_case_context(account_id, case_id_of(tag), store)
+    if before.tag != tag:
+        return None  # a later approval of the case has replaced this one
+    case = _with_reported_state(before, context.purchase, now)
+    if case is None:
+        return None
+    commit = with_documents(Commit(), DocumentChange(intent_key(tag), None))
+    if case.state is CaseState.IN_REVIEW:
+        commit = with_documents(commit, queue_for_review(case, now))
+    if before.state is CaseState.IN_REVIEW:
+        commit = with_documents(commit, DocumentChange(review_queue_key(case), None))
+    return CONFLICT if store.commit(with_case(case, commit, context.account)) else case
+
+
+def _with_reported_state(case: RefundCase, purchase: Purchase, now: datetime) -> RefundCase | None:
+    """Return the case in the state that the facts about its latest refund demand. None: it stays as it is."""
+    reported = _reported_state(case.tag, purchase)
+    if reported is None:
+        return None
+    state, cause, actor = reported
+    return case.with_state(state, now, cause, actor) if state in _FOLLOWED.get(case.state, ()) else None
+
+
+def _reported_state(tag: str, purchase: Purchase) -> tuple[CaseState, Text, str] | None:
+    """Return the state that the facts about an approval's refund demand, with cause and actor. None: no facts yet."""
     end = end_of(tag, purchase.facts)
     if isinstance(end, RefundChanged):
         if end.state is RefundState.SUCCEEDED:
-            return CaseState.REFUNDED, f"refund {end.refund_id} succeeded"
-        return CaseState.IN_REVIEW, f"refund {end.refund_id} {end.state}: its credits are back"
+            return CaseState.REFUNDED, text("change.refund_succeeded", refund=end.refund_id), BY_PROVIDER
+        return CaseState.IN_REVIEW, text("change.refund_ended", refund=end.refund_id, state=end.state), BY_PROVIDER
     if end:
-        return CaseState.IN_REVIEW, f"the refund was not sent: {end.reason}"
-    sent = next((r for r in facts_of(purchase.facts, RefundChanged) if tag_of(r, purchase.facts) == tag), None)
-    return (CaseState.ISSUED, f"the provider has it as {sent.refund_id}") if sent else (None, "")
+        return CaseState.IN_REVIEW, end.reason, BY_SENDER
+    reported = facts_of(purchase.facts, RefundChanged)
+    refund = next((refund for refund in reported if tag_of(refund, purchase.facts) == tag), None)
+    return (CaseState.ISSUED, text("change.refund_reported", refund=refund.refund_id), BY_PROVIDER) if refund else None

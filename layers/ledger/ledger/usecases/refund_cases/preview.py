@@ -10,7 +10,8 @@ from ledger.policy.rules import decide
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.look_up import LookUp
-from ledger.usecases.refund_cases.context import CaseContext, case_context_in, policy_context
+from ledger.usecases.refund_cases.context import CaseContext, case_context_in
+from ledger.usecases.refund_cases.evaluate_policy import policy_context
 
 
 def preview(
@@ -22,7 +23,7 @@ def preview(
     *,
     now: datetime,
 ) -> Decision:
-    """What the policy would decide now. Raises NotFound."""
+    """Return what the policy would decide now. Raise NotFound."""
     look_up = LookUp(store, with_orders=True)
     known = look_up(Keys(payments=frozenset({payment_id}), accounts=frozenset({account_id})))
     return decide(policy_context(reason, case_context_in(account_id, payment_id, known), store, policy, now), policy)
@@ -31,21 +32,25 @@ def preview(
 def preview_all(
     account_id: AccountId, store: Store, policy: PolicyParameters, *, limit: int, after: str | None, now: datetime
 ) -> tuple[list[tuple[Purchase, RefundReason, Decision]], str | None]:
-    """A page of an account's purchases, newest first: what a request would be decided now, for the fittest reason."""
+    """Return a page of an account's purchases, newest first, and where the next page starts.
+
+    With each purchase: the reason with the best prospects, and what the policy would decide now for that reason.
+    """
     page = store.purchases_of(account_id, limit, after)
     look_up = LookUp(store, with_orders=True)
     look_up(Keys(accounts=frozenset({account_id})))
     known = look_up(Keys(payments=frozenset(purchase.payment_id for purchase in page.items)))
-    found = []
+    previews = []
     for purchase in page.items:
         context = case_context_in(account_id, purchase.payment_id, known)
         reason = best_reason(context)
-        found.append((context.purchase, reason, decide(policy_context(reason, context, store, policy, now), policy)))
-    return found, page.next
+        decision = decide(policy_context(reason, context, store, policy, now), policy)
+        previews.append((context.purchase, reason, decision))
+    return previews, page.next
 
 
 def best_reason(context: CaseContext) -> RefundReason:
-    """Under which reason a request about this purchase has the best prospect."""
+    """Return the reason for which a request about this purchase has the best prospects."""
     if context.purchase.is_duplicate:
         return RefundReason.CHARGED_TWICE
     if context.payment.overcharge_minor:

@@ -1,0 +1,125 @@
+"""Apply a decision to a refund case: the new state of the case, and everything that is written with it.
+
+outcome   state       written with the case
+approve   approved    the approval as a fact of the purchase, which reserves the credits; the intent in the outbox
+decline   declined    a person's decline as a fact of the purchase, so that a repeated request gets the same answer
+replace   replaced    a lot of replacement credits
+review    in_review   an entry in the review queue
+wait      requested   an entry in the queue of deferred decisions
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ledger.domain.disputes import disputed
+from ledger.domain.errors import RequestRefused
+from ledger.domain.facts import RefundApproved, RefundDeclined
+from ledger.domain.refund_cases import BY_POLICY, CaseState, Decision, DecisionOutcome, QueuedCase, RefundCase
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.texts import Text, text
+from ledger.policy.parameters import PolicyParameters
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import deferred_queue_key, intent_key
+from ledger.usecases import plan_booking
+from ledger.usecases.plan_booking import Origin
+from ledger.usecases.refund_cases.cases import queue_for_review, with_documents
+from ledger.usecases.refund_cases.context import CaseContext
+
+_STATES = {
+    DecisionOutcome.APPROVE: CaseState.APPROVED,
+    DecisionOutcome.DECLINE: CaseState.DECLINED,
+    DecisionOutcome.REPLACE: CaseState.REPLACED,
+    DecisionOutcome.REVIEW: CaseState.IN_REVIEW,
+}
+
+
+def apply_decision(
+    case: RefundCase,
+    decision: Decision,
+    actor: str,
+    context: CaseContext,
+    policy: PolicyParameters,
+    now: datetime,
+    *,
+    correlation_id: str,
+) -> tuple[RefundCase, Commit]:
+    """Return the case after a decision, and the commit of everything but the case itself.
+
+    `actor` is BY_POLICY, or the person's id. `correlation_id` is that of the request or job that decides. Raise
+    RequestRefused if the purchase does not allow what was decided.
+    """
+    origin = Origin(now, f"case:{case.case_id}", correlation_id)
+    if decision.outcome is DecisionOutcome.WAIT:
+        return _defer(case, decision, context.payment.at + policy.duplicate_settling, now)
+    commit = Commit()
+    match decision.outcome:
+        case DecisionOutcome.APPROVE:
+            case, commit = _approve(case, decision, context, origin)
+        case DecisionOutcome.DECLINE if actor != BY_POLICY:
+            commit = _record_decline(case, decision, context, origin)
+        case DecisionOutcome.REPLACE:
+            commit = _grant_replacement(case, decision, context, origin)
+        case DecisionOutcome.REVIEW:
+            commit = with_documents(commit, queue_for_review(case, now))
+    case = replace(case, decision=decision, decided_at=now, decided_by=actor, deferred_until=None)
+    return case.with_state(_STATES[decision.outcome], now, _cause(decision), actor), commit
+
+
+def _defer(case: RefundCase, decision: Decision, until: datetime, now: datetime) -> tuple[RefundCase, Commit]:
+    """Defer the decision: the provider may still report a payment that changes it."""
+    case = replace(case, decision=decision, deferred_until=until)
+    if case.state is not CaseState.REQUESTED:
+        case = case.with_state(CaseState.REQUESTED, now, _cause(decision), BY_POLICY)
+    deferred = QueuedCase(case_id=case.case_id, account_id=case.account_id, since=until)
+    return case, with_documents(Commit(), DocumentChange(deferred_queue_key(case), deferred, None))
+
+
+def _approve(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> tuple[RefundCase, Commit]:
+    """Return the case with one approval more, and the commit of the approval, its reservation and its intent."""
+    payment, purchase = context.payment, context.purchase
+    if not 0 < decision.money_minor <= purchase.refundable_minor:
+        raise RequestRefused(
+            f"The refund must be between 1 and {purchase.refundable_minor} minor units, not {decision.money_minor}."
+        )
+    if disputed(purchase.facts, payment.payment_id).is_frozen:
+        raise RequestRefused("A dispute of this payment is open. A refund now would return the money twice.")
+    if decision.items and sum(item.amount_minor for item in decision.items) != decision.money_minor:
+        raise RequestRefused("The amounts of the lines must add up to the amount of the refund.")
+    case = replace(case, approvals=case.approvals + 1)
+    fact = RefundApproved(
+        tag=case.tag,
+        case_id=case.case_id,
+        amount_minor=decision.money_minor,
+        at=origin.at,
+        cause=origin.cause,
+        items=decision.items,
+        takes_credits=decision.takes_credits,
+    )
+    intent = RefundIntent(
+        tag=case.tag, account_id=case.account_id, payment_id=purchase.payment_id, approved_at=origin.at
+    )
+    commit = plan_booking.plan_internal_fact(purchase.with_facts(fact), context.known, origin)
+    return case, with_documents(commit, DocumentChange(intent_key(case.tag), intent))
+
+
+def _record_decline(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> Commit:
+    fact = RefundDeclined(
+        case_id=case.case_id,
+        reason=case.reason,
+        clause=decision.clause,
+        reasons=decision.reasons,
+        at=origin.at,
+        cause=origin.cause,
+    )
+    return plan_booking.plan_internal_fact(context.purchase.with_facts(fact), context.known, origin)
+
+
+def _grant_replacement(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> Commit:
+    if decision.credits <= 0:
+        raise RequestRefused("Replacement credits must be 1 or more.")
+    lot_id = f"goodwill/{case.case_id}/{case.approvals}"
+    return plan_booking.plan_goodwill(context.account, lot_id, decision.credits, origin)
+
+
+def _cause(decision: Decision) -> Text:
+    return text("change.decided", rule=decision.rule, clause=decision.clause)

@@ -1,0 +1,36 @@
+"""Confirm a declared withdrawal: the second of its two steps."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ledger.domain.errors import NotFound
+from ledger.domain.ids import AccountId
+from ledger.domain.refund_cases import BY_POLICY, CaseState, RefundCase, RefundReason
+from ledger.policy.parameters import PolicyParameters
+from ledger.ports.store import Store
+from ledger.usecases.refund_cases.apply_decision import apply_decision
+from ledger.usecases.refund_cases.cases import with_case
+from ledger.usecases.refund_cases.context import read_case_context
+from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+
+
+def confirm_withdrawal(
+    account_id: AccountId, case_id: str, store: Store, policy: PolicyParameters, *, now: datetime
+) -> RefundCase:
+    """Confirm a withdrawal and decide it. A repeated confirmation changes nothing. Raise NotFound."""
+    return run_transaction(lambda: _confirm(account_id, case_id, store, policy, now), case_id)
+
+
+def _confirm(
+    account_id: AccountId, case_id: str, store: Store, policy: PolicyParameters, now: datetime
+) -> RefundCase | Retry:
+    case, context = read_case_context(account_id, case_id, store)
+    if case.reason is not RefundReason.WITHDRAWAL:
+        raise NotFound(f"There is no withdrawal {case_id}.")
+    if case.state is not CaseState.DECLARED:
+        return case
+    case = replace(case, confirmed_at=now)
+    decision = evaluate_policy(case, context, store, policy, now)
+    case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=case.correlation_id)
+    return CONFLICT if store.commit(with_case(case, commit, context.account)) else case

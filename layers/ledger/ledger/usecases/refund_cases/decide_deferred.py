@@ -1,0 +1,44 @@
+"""Decide the cases whose decision was deferred, once their settling time is over."""
+
+from datetime import datetime
+
+from ledger.domain.ids import job_correlation_id
+from ledger.domain.refund_cases import BY_POLICY, CaseState, DecisionOutcome, QueuedCase, RefundCase
+from ledger.policy.parameters import PolicyParameters
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import deferred_queue_key
+from ledger.ports.store import Store
+from ledger.usecases.refund_cases.apply_decision import apply_decision
+from ledger.usecases.refund_cases.cases import with_case, with_documents
+from ledger.usecases.refund_cases.context import read_case_context
+from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
+from ledger.usecases.transaction import CONFLICT, Retry, for_each, run_transaction
+
+
+def decide_deferred(store: Store, policy: PolicyParameters, *, now: datetime) -> list[RefundCase]:
+    """Decide every deferred case that is due. Return the cases that were decided.
+
+    Raise StoreUnavailable if a case could not be read or written. The others are decided.
+    """
+    due = [queued for queued in store.deferred_cases() if queued.since <= now]
+    decided = for_each(due, lambda queued: _decide_when_due(queued, store, policy, now))
+    return [case for case in decided if case]
+
+
+def _decide_when_due(queued: QueuedCase, store: Store, policy: PolicyParameters, now: datetime) -> RefundCase | None:
+    return run_transaction(lambda: _decide(queued, store, policy, now), queued.case_id)
+
+
+def _decide(queued: QueuedCase, store: Store, policy: PolicyParameters, now: datetime) -> RefundCase | Retry | None:
+    case, context = read_case_context(queued.account_id, queued.case_id, store)
+    leave_queue = DocumentChange(deferred_queue_key(case), None)
+    if case.state is not CaseState.REQUESTED:
+        store.commit(Commit(documents=(leave_queue,)))
+        return None
+    decision = evaluate_policy(case, context, store, policy, now)
+    if decision.outcome is DecisionOutcome.WAIT:
+        return None
+    correlation_id = job_correlation_id("decide_deferred", now)
+    case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=correlation_id)
+    commit = with_case(case, with_documents(commit, leave_queue), context.account)
+    return CONFLICT if store.commit(commit) else case

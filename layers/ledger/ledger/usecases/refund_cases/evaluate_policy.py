@@ -1,0 +1,140 @@
+"""Evaluate the policy for a refund case, with what is known about its purchase now."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+
+from ledger.domain.disputes import disputed
+from ledger.domain.facts import Fact, RefundDeclined
+from ledger.domain.ids import PaymentId
+from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundCase, RefundReason
+from ledger.domain.refunds import refunded
+from ledger.domain.runs import FailedRun
+from ledger.policy.context import LineUsage, PolicyContext
+from ledger.policy.parameters import PolicyParameters
+from ledger.policy.rules import decide
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.refund_cases.context import CaseContext
+
+MOST_FAILED_RUNS = 1000
+"""How many failed runs a decision counts at most."""
+MOST_SIMILAR_PAYMENTS = 50
+"""How many of the account's latest payments are compared with the case's payment."""
+
+
+def evaluate_policy(
+    case: RefundCase, context: CaseContext, store: Store, policy: PolicyParameters, now: datetime
+) -> Decision:
+    """Return the policy's decision. If the evidence does not match the ledger, an approval becomes a review."""
+    decision = decide(policy_context(case.reason, context, store, policy, now, submitted_at=requested_at(case)), policy)
+    is_approval = decision.outcome is DecisionOutcome.APPROVE
+    if case.mismatches and is_approval and case.reason is not RefundReason.WITHDRAWAL:
+        return replace(decision, outcome=DecisionOutcome.REVIEW, recommended=DecisionOutcome.APPROVE)
+    return decision
+
+
+def requested_at(case: RefundCase) -> datetime | None:
+    """Return the time that counts for time limits. None: a withdrawal that is not confirmed yet."""
+    return case.confirmed_at if case.reason is RefundReason.WITHDRAWAL else case.opened_at
+
+
+def policy_context(
+    reason: RefundReason,
+    context: CaseContext,
+    store: Store,
+    policy: PolicyParameters,
+    now: datetime,
+    *,
+    submitted_at: datetime | None = None,
+) -> PolicyContext:
+    """Return what the policy knows about a purchase now.
+
+    A technical problem costs one more read (failed runs), and so does a double charge (similar payments).
+    `submitted_at` is when the customer submitted the request; None: now.
+    """
+    payment, purchase = context.payment, context.purchase
+    failed_runs = _failed_runs(context, store) if reason is RefundReason.TECHNICAL_PROBLEM else []
+    declined = purchase.facts.get(f"declined:{reason}")
+    seeks_duplicate = reason is RefundReason.CHARGED_TWICE and not purchase.is_duplicate
+    return PolicyContext(
+        reason=reason,
+        now=now,
+        paid_at=payment.at,
+        paid_minor=payment.paid_minor,
+        currency=payment.currency,
+        refundable_minor=purchase.refundable_minor,
+        refunded_minor=refunded(purchase.facts).total_minor,
+        overcharge_minor=payment.overcharge_minor,
+        lines=tuple(_line_usage(context)),
+        is_subscription=payment.subscription_id is not None,
+        is_renewal=payment.is_renewal,
+        is_duplicate=purchase.is_duplicate,
+        doubles_subscription=purchase.is_duplicate and _doubles_subscription(context, store),
+        is_disputed=disputed(purchase.facts, payment.payment_id).is_frozen,
+        order=context.order,
+        similar=tuple(_similar_payments(context, store, policy)) if seeks_duplicate else (),
+        failed_runs=len(failed_runs),
+        failed_credits=sum(run.credits for run in failed_runs),
+        failed_since_decline=sum(run.at > declined.at for run in failed_runs) if declined else 0,
+        declined_before=_earlier_decline(declined, policy),
+        submitted_at=submitted_at,
+    )
+
+
+def _line_usage(context: CaseContext) -> Iterator[LineUsage]:
+    """Yield the use of each line's credits. A duplicate granted none: the lots of its order are the original's."""
+    payment, purchase = context.payment, context.purchase
+    for position, line in enumerate(payment.lines):
+        lot = None if purchase.is_duplicate else context.known.lot(payment.account_id, payment.lot_id(position))
+        yield LineUsage(
+            line_id=line.line_id,
+            amount_minor=line.amount_minor,
+            granted=lot.granted if lot else 0,
+            drawn=lot.drawn if lot else 0,
+            taken_back=min(lot.granted, lot.refund_target + lot.dispute_target + lot.reserve_target) if lot else 0,
+        )
+
+
+def _failed_runs(context: CaseContext, store: Store) -> list[FailedRun]:
+    """Return the runs that failed since the payment, at most MOST_FAILED_RUNS."""
+    return list(islice(store.failed_runs(context.payment.account_id, context.payment.at), MOST_FAILED_RUNS))
+
+
+def _similar_payments(context: CaseContext, store: Store, policy: PolicyParameters) -> Iterator[PaymentId]:
+    """Yield other payments for the same products and amount, close in time, through either provider."""
+    payment = context.payment
+    products = sorted(line.product_id for line in payment.lines)
+    for purchase in store.purchases_of(payment.account_id, MOST_SIMILAR_PAYMENTS).items:
+        other = purchase.payment
+        if other is None or other.payment_id == payment.payment_id or purchase.refundable_minor == 0:
+            continue
+        if (
+            (other.paid_minor, other.currency) == (payment.paid_minor, payment.currency)
+            and abs(other.at - payment.at) <= policy.similar_within
+            and sorted(line.product_id for line in other.lines) == products
+        ):
+            yield other.payment_id
+
+
+def _doubles_subscription(context: CaseContext, store: Store) -> bool:
+    """Return whether a duplicate started a subscription of its own, which its refund does not end."""
+    payment = context.payment
+    fulfilment_key = context.known.fulfilment_keys.get(payment.fulfilment_key or "")
+    if payment.subscription_id is None or fulfilment_key is None or fulfilment_key.payment_id is None:
+        return False
+    original = store.read(Keys(payments=frozenset({fulfilment_key.payment_id}))).home_of(fulfilment_key.payment_id)
+    return bool(original and original.payment and original.payment.subscription_id != payment.subscription_id)
+
+
+def _earlier_decline(declined: Fact | None, policy: PolicyParameters) -> Decision | None:
+    if not isinstance(declined, RefundDeclined):
+        return None
+    return Decision(
+        outcome=DecisionOutcome.DECLINE,
+        clause=declined.clause,
+        rule="person",
+        reasons=declined.reasons,
+        policy_version=policy.version,
+    )
