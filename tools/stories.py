@@ -1,4 +1,4 @@
-"""The stories in `events/`: histories of one customer each, as the providers would tell them."""
+"""The stories in `events/`: each is the history of one customer, as notifications of the providers."""
 
 import json
 import random
@@ -35,7 +35,7 @@ class Story:
 
 @cache
 def stories() -> tuple[Story, ...]:
-    """All stories of the library."""
+    """Return all stories of the library."""
     rows = json.loads((EVENTS / "stories.json").read_text("utf-8"))
     return tuple(
         Story(
@@ -49,7 +49,7 @@ def stories() -> tuple[Story, ...]:
 
 
 def telling(file: str, to: str) -> Telling:
-    """The notification of one file below `events/`."""
+    """Return the notification of one file in `events/`."""
     body = (EVENTS / file).read_bytes()
     content = json.loads(body)
     return Telling(
@@ -62,7 +62,7 @@ def telling(file: str, to: str) -> Telling:
 
 
 def with_repeats(history: Sequence[_T], chance: random.Random, share: float = 1.0) -> list[_T]:
-    """The same history; a share of its events is told again at a later place."""
+    """Return the same history, with a share of its events delivered again at a later position."""
     told = list(history)
     for event in history:
         if chance.random() < share:

@@ -1,4 +1,4 @@
-"""Read `template.yaml`: the one place that defines table, routes and events, for tests and local runs too."""
+"""Read `template.yaml`: the only definition of table, routes and events, also for tests and local runs."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,11 @@ import yaml
 FILE = Path(__file__).parent.parent / "template.yaml"
 
 IAM = "AWS_IAM"
-"""The authorizer that is built in: whoever signs with credentials of AWS."""
+"""The built-in authorizer: it accepts requests that are signed with AWS credentials."""
 
 
 class TemplateError(Exception):
-    """The template says something that can't be run here, or not at all; the message names it."""
+    """The template has something that can't be run locally, or is invalid. The message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class Route:
     method: str  # ANY: every one that no other route of the path has
     path: str
     function: str  # the logical id
-    folder: str  # below functions/
+    folder: str  # the folder's name in functions/
     authorizer: str | None = None  # an authorizer of the API by its name, or IAM; None: public
     scopes: tuple[str, ...] = ()  # a token needs one of them; none: any token will do
 
 
 @dataclass(frozen=True, slots=True)
 class JwtAuthorizer:
-    """Whose tokens are believed."""
+    """The issuer and the audience of the tokens that are accepted."""
 
     issuer: str
     audience: tuple[str, ...]
@@ -40,7 +40,7 @@ class JwtAuthorizer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cors:
-    """What scripts of other origins may do."""
+    """What the API allows scripts of other origins."""
 
     origins: tuple[str, ...]
     methods: tuple[str, ...] = ()
@@ -52,15 +52,15 @@ class Cors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamMapping:
-    """A function that is fed by the table's stream."""
+    """A function that receives the records of the table's stream."""
 
     name: str  # function and event, as in ReleaseParkedFunction.AccountKnown
     folder: str
     batch_size: int
-    retries: int | None  # None: until the record is too old
-    is_bisecting: bool  # a batch that fails is halved, so that one bad record holds up no other
-    reports_failures: bool  # the function's answer names the records that failed
-    patterns: tuple[dict[str, Any], ...]  # a record must match one; none: every record counts
+    retries: int | None  # None: until the record expires
+    is_bisecting: bool  # a failed batch is split in half, so that one bad record does not block the others
+    reports_failures: bool  # the function's result names the records that failed
+    patterns: tuple[dict[str, Any], ...]  # a record must match one; empty: every record matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +96,18 @@ _Loader.add_multi_constructor("!", _tagged)
 
 
 def load(path: Path = FILE) -> dict[str, Any]:
-    """The template as plain data."""
+    """Return the template as plain data."""
     return parse(path.read_text("utf-8"))
 
 
 def parse(text: str) -> dict[str, Any]:
-    """A template's text as plain data."""
+    """Return a template's text as plain data."""
     content: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader, with tags
     return content
 
 
 def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The properties of every function, by logical id."""
+    """Return the properties of every function, by logical id."""
     return {
         name: resource["Properties"]
         for name, resource in template["Resources"].items()
@@ -116,13 +116,13 @@ def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def layers_of(template: dict[str, Any], function: str) -> list[str]:
-    """The logical ids of a function's layers. What a function lists is put behind what all functions have."""
+    """Return the logical ids of a function's layers: first those of all functions, then its own."""
     everyones = template.get("Globals", {}).get("Function", {}).get("Layers", [])
     return [layer["Ref"] for layer in [*everyones, *functions(template)[function].get("Layers", [])]]
 
 
 def routes(template: dict[str, Any]) -> list[Route]:
-    """Every HTTP route, in the template's order. Raises TemplateError for what SAM would refuse."""
+    """Return every HTTP route, in the template's order. Raise TemplateError for what SAM would refuse."""
     auth = _api(template).get("Auth", {})
     known = {*auth.get("Authorizers", {}), *([IAM] if auth.get("EnableIamAuthorizer") is True else [])}
     default = auth.get("DefaultAuthorizer")
@@ -145,7 +145,7 @@ def routes(template: dict[str, Any]) -> list[Route]:
 
 
 def jwt_authorizers(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[str, JwtAuthorizer]:
-    """The API's JWT authorizers by name, under these parameters. Raises TemplateError."""
+    """Return the API's JWT authorizers by name, with these parameters. Raise TemplateError."""
     authorizers = {}
     for name, authorizer in _api(template).get("Auth", {}).get("Authorizers", {}).items():
         if authorizer.get("IdentitySource") != "$request.header.Authorization":
@@ -156,7 +156,7 @@ def jwt_authorizers(template: dict[str, Any], parameters: Mapping[str, str]) -> 
 
 
 def cors(template: dict[str, Any], parameters: Mapping[str, str]) -> Cors | None:
-    """What the API lets scripts of other origins do; None: nothing."""
+    """Return what the API allows scripts of other origins; None: nothing."""
     written = _api(template).get("CorsConfiguration")
     if isinstance(written, dict) and not isinstance(written.get("AllowOrigins", []), list):
         raise TemplateError("AllowOrigins should be a list: SAM takes a function there for the whole configuration.")
@@ -176,7 +176,7 @@ def cors(template: dict[str, Any], parameters: Mapping[str, str]) -> Cors | None
 
 
 def stream_mappings(template: dict[str, Any]) -> list[StreamMapping]:
-    """Every function that the table's stream feeds."""
+    """Return the mapping of every function that receives the table's stream."""
     return [
         StreamMapping(
             name=f"{name}.{event_name}",
@@ -193,7 +193,7 @@ def stream_mappings(template: dict[str, Any]) -> list[StreamMapping]:
 
 
 def jobs(template: dict[str, Any]) -> dict[str, Job]:
-    """Every function that a schedule runs, by its folder."""
+    """Return every function that a schedule runs, by its folder."""
     return {
         _folder(properties): Job(
             _folder(properties),
@@ -206,14 +206,14 @@ def jobs(template: dict[str, Any]) -> dict[str, Job]:
 
 
 def table_definition(template: dict[str, Any], table_name: str) -> dict[str, Any]:
-    """The arguments of CreateTable for the template's one table, its stream included, under another name."""
+    """Return the arguments of CreateTable for the template's table and its stream, under another name."""
     tables = [item["Properties"] for item in template["Resources"].values() if item["Type"] == "AWS::DynamoDB::Table"]
     if len(tables) != 1:
         raise ValueError(f"the template should define one table, not {len(tables)}")
     copied = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
     definition = {"TableName": table_name, **{key: tables[0][key] for key in copied if key in tables[0]}}
     if "StreamSpecification" in tables[0]:
-        # CloudFormation leaves out what DynamoDB itself wants to be told.
+        # DynamoDB requires StreamEnabled; CloudFormation does not have it.
         definition["StreamSpecification"] = {"StreamEnabled": True, **tables[0]["StreamSpecification"]}
     return definition
 
@@ -230,7 +230,7 @@ def _api(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def _events(template: dict[str, Any], kind: str) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
-    """Function, event, the function's properties and the event's, of every event of a type."""
+    """Yield the function's name, the event's name, and the properties of both, for each event of a type."""
     for name, properties in functions(template).items():
         for event_name, event in properties.get("Events", {}).items():
             if event["Type"] == kind:
@@ -238,7 +238,7 @@ def _events(template: dict[str, Any], kind: str) -> Iterator[tuple[str, str, dic
 
 
 def _resolved(template: dict[str, Any], value: Any, parameters: Mapping[str, str]) -> Any:
-    """A value with its parameters put in. Raises TemplateError for one that has no value, or for another function."""
+    """Return a value with its parameters resolved. Raise TemplateError for a missing value or an unknown function."""
     match value:
         case {"Ref": "AWS::NoValue"}:
             return _NO_VALUE
@@ -262,7 +262,7 @@ def _resolved(template: dict[str, Any], value: Any, parameters: Mapping[str, str
 
 
 def _holds(template: dict[str, Any], condition: Any, parameters: Mapping[str, str]) -> bool:
-    """Whether a condition holds, by its name or as it is written. Raises TemplateError."""
+    """Return whether a condition, given by name or as an expression, is true. Raise TemplateError."""
     match condition:
         case str():
             return _holds(template, template["Conditions"][condition], parameters)

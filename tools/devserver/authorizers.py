@@ -1,6 +1,6 @@
-"""What API Gateway's authorizers do before a function is called: believe a token, or a signature of AWS's.
+"""API Gateway's authorizers: they accept or reject a token, or an AWS signature, before a function is called.
 
-Both fail closed. What a function is told about the caller has the shape that it has in AWS.
+Both fail closed. The function receives the caller's data in the same shape as in AWS.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ _AUTHORIZATION = re.compile(
 
 
 class AuthorizationRefused(Exception):
-    """The gateway answers instead of the function: a status, and for tokens a www-authenticate header."""
+    """The gateway responds instead of the function: a status, and for tokens a www-authenticate header."""
 
     def __init__(self, status: int, challenge: str | None = None) -> None:
         super().__init__(status, challenge)
@@ -59,7 +59,7 @@ class KeySet:
 
 
 def authorize_token(header: str | None, route: Route, authorizer: JwtAuthorizer, keys: KeySet) -> dict[str, Any]:
-    """The claims and scopes of the token in the Authorization header, as a function sees them. Raises Refused."""
+    """Return a bearer token's claims and scopes, as a function receives them. Raise AuthorizationRefused."""
     token = (header or "").strip()
     if token[:7].lower() == "bearer ":
         token = token[7:].strip()
@@ -82,7 +82,7 @@ def authorize_token(header: str | None, route: Route, authorizer: JwtAuthorizer,
 def authorize_signature(
     method: str, target: str, headers: Message, body: bytes, credentials: Credentials, region: str
 ) -> dict[str, Any]:
-    """Who signed the request, as a function sees it. Raises Refused.
+    """Return who signed the request, as a function receives it. Raise AuthorizationRefused.
 
     The signature is computed again over what was received: method, path and query as they came, the signed headers, the
     body.
@@ -129,7 +129,7 @@ def authorize_signature(
 
 
 class _Received(SigV4Auth):
-    """Signs exactly the headers that the caller says to have signed."""
+    """Signs exactly the headers that the caller's signature lists."""
 
     def __init__(self, credentials: Credentials, service: str, region: str, signed: list[str]) -> None:
         super().__init__(credentials, service, region)
@@ -144,7 +144,7 @@ class _Received(SigV4Auth):
 
 
 def _verified(token: str, authorizer: JwtAuthorizer, keys: KeySet) -> dict[str, Any]:
-    """The token's claims. Raises PyJWTError."""
+    """Return the token's claims. Raise PyJWTError."""
     header = jwt.get_unverified_header(token)
     if header.get("alg") != "RS256":
         raise jwt.InvalidAlgorithmError("signing method is invalid")

@@ -29,7 +29,7 @@ class Cloud:
     references: Mapping[str, str]  # what `!Ref` gives, by logical id
 
     def variables(self, template: Mapping[str, Any], function: str) -> dict[str, str]:
-        """A function's environment as the template defines it, every reference resolved. Raises Unresolved."""
+        """Return a function's environment as the template defines it, with references resolved. Raise Unresolved."""
         shared = template["Globals"]["Function"]["Environment"]["Variables"]
         own = functions(dict(template))[function].get("Environment", {}).get("Variables", {})
         return {name: self._resolved(name, value) for name, value in {**shared, **own}.items()}
@@ -47,7 +47,9 @@ class Cloud:
 
 
 def furnish(endpoint: str, template: dict[str, Any]) -> Cloud:
-    """Make, under new names, what the functions' variables refer to. Parameters have their defaults, but test mode."""
+    """Create the resources that the functions' variables refer to, under new names. Parameters have their defaults,
+    except for test mode.
+    """
     name = f"local-{uuid.uuid4().hex[:12]}"
     references = {parameter: str(item.get("Default", "")) for parameter, item in template["Parameters"].items()}
     references["ProviderMode"] = "test"
@@ -81,7 +83,7 @@ def furnish(endpoint: str, template: dict[str, Any]) -> Cloud:
 
 
 def _content(properties: dict[str, Any]) -> str:
-    """Signing secrets are those that local deliveries are signed with; every other secret is as the template has it."""
+    """Return a secret's content: the local signing secrets, or the template's content for any other secret."""
     is_signing = "/signing-secrets/" in str(properties.get("Name"))
     return json.dumps(LOCAL_SECRETS) if is_signing else str(properties.get("SecretString", ""))
 

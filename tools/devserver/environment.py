@@ -1,4 +1,4 @@
-"""The local environment: made-up credentials, the local issuer's names, and where a running server is found."""
+"""The local environment: dummy credentials, the local issuer's names, and the address of a running server."""
 
 import json
 import os
@@ -23,30 +23,30 @@ _DEFAULTS = {
 
 
 class NoTable(Exception):
-    """There is no table to read; the message says how to get one."""
+    """There is no table to read. The message says how to create one."""
 
 
 def use_local_credentials() -> None:
-    """Let botocore sign with credentials that open nothing, unless the environment has its own."""
+    """Set dummy credentials for botocore, unless the environment has others."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
 
 
 def tell_running_server(**facts: str) -> None:
-    """Write down where this server and its table are, for `running_server` in other processes."""
+    """Store the address of this server and its table, for `running_server` in other processes."""
     FOLDER.mkdir(exist_ok=True)
     _own_file().write_text(json.dumps({"pid": os.getpid(), "started_at": time.time(), **facts}))
 
 
 def forget_running_server() -> None:
-    """This server has ended; others may still run."""
+    """Remove this server's file. Other servers may still run."""
     _own_file().unlink(missing_ok=True)
 
 
 def running_server() -> dict[str, Any]:
-    """What the running server told: url, endpoint, table_name, issuer, audience. Empty: none runs.
+    """Return the running server's url, endpoint, table_name, issuer and audience. Empty: none runs.
 
-    Of several it is the one on PORT; without PORT, the one that was started last.
+    If several run, return the one on PORT or, without PORT, the one that was started last.
     """
     port = os.environ.get("PORT")
     running = [server for path in FOLDER.glob("server-*.json") if (server := _alive(path))]
@@ -59,7 +59,7 @@ def _own_file() -> Path:
 
 
 def _alive(path: Path) -> dict[str, Any] | None:
-    """What a server told, if its process still is; the file of one that died unheard is removed."""
+    """Return a server's facts if its process is alive. Else remove its file: it ended without cleaning up."""
     try:
         server: dict[str, Any] = json.loads(path.read_text())
         os.kill(server["pid"], 0)
@@ -72,7 +72,7 @@ def _alive(path: Path) -> dict[str, Any] | None:
 def use_running_table() -> None:
     """Point the environment at a table: the one that it names already, else the running server's.
 
-    Raises NoTable if there is neither.
+    Raise NoTable if there is neither.
     """
     if os.environ.get("TABLE_NAME"):
         if os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):

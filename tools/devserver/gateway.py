@@ -1,6 +1,6 @@
 """API Gateway's HTTP API, locally: HTTP on 127.0.0.1 in front of the functions, by the routes of `template.yaml`.
 
-    request ──► CORS preflight? ──► route ──► its authorizer ──► the function ──► answer, with CORS headers
+    request ──► CORS preflight? ──► route ──► its authorizer ──► the function ──► response, with CORS headers
                                                                      └── wrote something: the stream is looked at
 
 What it refuses itself it refuses in API Gateway's words. Beside the template's routes it has, for this machine alone,
@@ -54,7 +54,7 @@ class NoStream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callers:
-    """Whom the authorizers believe."""
+    """The issuers and the credentials that the authorizers accept."""
 
     keys: KeySet
     credentials: Credentials
@@ -68,7 +68,7 @@ def handler_of(folder: str) -> Handler:
 
 
 class Gateway(ThreadingHTTPServer):
-    """The server. `observe` is told of every answer. Raises TemplateError."""
+    """The server. `observe` is called with every response. Raise TemplateError."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -99,23 +99,23 @@ class Gateway(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Return the server's base URL."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def answer(self, request: Request) -> GatewayResponse:
-        """What API Gateway would answer."""
+        """Return the response of API Gateway."""
         origin = request.headers.get("Origin")
         if self.cors and request.method == "OPTIONS" and self._route("OPTIONS", request.path) is None:
             return GatewayResponse(204, _preflight(self.cors, origin), b"")
         answer = self._routed(request)
         if self.cors is None:
             return answer
-        # The template's word on CORS is the only one: what a function says about it is dropped.
+        # Only the template sets CORS headers: API Gateway drops those of a function.
         kept = tuple((name, value) for name, value in answer.headers if not name.startswith("access-control-"))
         return GatewayResponse(answer.status, (*kept, *_for_scripts(self.cors, origin)), answer.body)
 
     def run_job(self, folder: str, event: dict[str, Any] | None = None) -> Any:
-        """Run what a schedule would run, with its own event or this one. Raises KeyError, and what the job raises."""
+        """Run a scheduled function now, with its own event or this one. Raise KeyError, and what the job raises."""
         job = self._jobs[folder]
         result = self._handlers[folder](event or job.input or _scheduled_event(folder), None)
         self.stream.wake()
@@ -159,7 +159,7 @@ class Gateway(ThreadingHTTPServer):
         return None
 
     def _authorized(self, request: Request, route: Route) -> dict[str, Any] | None:
-        """What the function is told about the caller; None on a public route. Raises Refused."""
+        """Return the caller's data for the function; None on a public route. Raise AuthorizationRefused."""
         if route.authorizer is None:
             return None
         if route.authorizer == IAM:
@@ -229,11 +229,11 @@ class _Connection(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Be silent: `observe` tells."""
+        """Log nothing: `observe` receives every response."""
 
 
 def _preflight(allowed: Cors, origin: str | None) -> tuple[tuple[str, str], ...]:
-    """What a browser is told before it sends. Another origin is told nothing, and the browser doesn't send."""
+    """Return the headers of a preflight response. Another origin gets none, so its browser sends no request."""
     told = _for_scripts(allowed, origin)
     if not any(name == "access-control-allow-origin" for name, _ in told):
         return told
@@ -246,7 +246,7 @@ def _preflight(allowed: Cors, origin: str | None) -> tuple[tuple[str, str], ...]
 
 
 def _for_scripts(allowed: Cors, origin: str | None) -> tuple[tuple[str, str], ...]:
-    """The CORS headers of an answer to a script of `origin`."""
+    """Return the CORS headers of a response to a script of `origin`."""
     if origin is None:
         return ()
     is_any = "*" in allowed.origins

@@ -1,4 +1,4 @@
-"""HTTP on one side, payload format 2.0 on the other: a request as an event, a function's result as an answer."""
+"""Translate HTTP and payload format 2.0: a request into an event, a function's result into a response."""
 
 import base64
 import binascii
@@ -24,10 +24,10 @@ _SET_BY_THE_GATEWAY = {"connection", "content-length", "transfer-encoding", "dat
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request as it was received."""
+    """One HTTP request, as received."""
 
     method: str
-    target: str  # path and query, as they came
+    target: str  # path and query, as received
     headers: Message
     body: bytes = b""
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """One HTTP answer. Names of headers are in lower case; one may occur again."""
+    """One HTTP response. Header names are in lower case, and can occur more than once."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -51,19 +51,19 @@ class GatewayResponse:
 
     @classmethod
     def message(cls, status: int, text: str, *headers: tuple[str, str]) -> "GatewayResponse":
-        """What API Gateway says itself, as in {"message":"Not Found"}."""
+        """Return a response of API Gateway itself, for example {"message":"Not Found"}."""
         body = json.dumps({"message": text}, separators=(",", ":")).encode()
         return cls(status, (("content-type", "application/json"), *headers), body)
 
 
 class UnusableResult(Exception):
-    """The function's result is no answer: API Gateway makes a 500 of it."""
+    """The function's result is not a valid response. API Gateway returns 500."""
 
 
 def event_of(
     request: Request, route: Route, parameters: Mapping[str, str], authorizer: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """The event of one request. What is empty is left out, as API Gateway leaves it out."""
+    """Return the event of one request. Empty fields are omitted, as by API Gateway."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         key = name.lower()
@@ -111,9 +111,9 @@ def event_of(
 
 
 def answer_of(result: Any) -> GatewayResponse:
-    """The answer that a function's result stands for. Raises UnusableResult."""
+    """Return the response for a function's result. Raise UnusableResult."""
     if not isinstance(result, dict) or "statusCode" not in result:
-        # Without a status the result itself is the body, and 200 is meant.
+        # Without a status, API Gateway takes the result as the body, with status 200.
         return GatewayResponse(200, (("content-type", "application/json"),), _json(result))
     try:
         status = int(result["statusCode"])
@@ -148,7 +148,7 @@ def _json(result: Any) -> bytes:
 
 
 def _text(body: bytes, content_type: str) -> tuple[str, bool]:
-    """The body as text, and whether as base64: what does not say that it is text is taken for binary."""
+    """Return the body as text, and whether it is base64. A body without a text type is binary."""
     if _TEXT.match(content_type):
         try:
             return body.decode(), False

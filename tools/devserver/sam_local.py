@@ -1,8 +1,8 @@
-"""What `sam local` needs around the built functions: MiniStack with what they lean on, and a template that names it.
+"""Prepare `sam local` for the built functions: MiniStack with their resources, and a template that refers to it.
 
 The written template is the built one with every function's environment resolved, and of this machine's architecture:
-`sam local` passes on only such variables as a template declares, and emulates no foreign processor by itself. A layer
-with compiled code is built once more where the build is for another machine.
+`sam local` passes on only such variables as a template declares, and does not emulate another processor. A layer
+with compiled code is built again if the build is for another processor.
 """
 
 import argparse
@@ -25,7 +25,7 @@ HOST = "host.docker.internal"  # this machine, as a container names it
 
 
 def main() -> int:
-    """Stay up until Ctrl-C. Exit code 1: nothing is built, or the engine can't be started."""
+    """Run until Ctrl-C. Return 1 if nothing is built or the engine can't be started."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.devserver.sam_local",
         description=__doc__,
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def _layers(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The properties of every layer, by logical id."""
+    """Return the properties of every layer, by logical id."""
     return {
         name: resource["Properties"]
         for name, resource in template["Resources"].items()

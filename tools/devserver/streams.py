@@ -3,7 +3,7 @@
     table ──► shards ──► reader ──► each mapping's filter ──► its queue ──► batches ──► the function
 
 As in AWS, a mapping's batches come one after the other, a batch that fails is tried again (halved first, where the
-template says so), and one that fails for good is given up: there it goes to a queue, here it is told and kept.
+template says so), and one that fails for good is given up: AWS sends it to a queue, this module reports and stores it.
 Delivery is at least once: a reader that starts again begins at the stream's beginning.
 """
 
@@ -25,7 +25,7 @@ from tools.devserver.gateway import Handler, handler_of
 from tools.template import StreamMapping, TemplateError, stream_mappings
 
 POLL_S = 1.0
-"""How often the stream is looked at when nobody says that something was written."""
+"""The polling interval of the stream, in seconds, while `wake` is not called."""
 
 _LONGEST_PAUSE_S = 1.0  # between attempts; AWS goes on to minutes
 
@@ -34,7 +34,7 @@ Report = Callable[[str], None]
 
 
 def matches(pattern: Mapping[str, Any], data: Any) -> bool:
-    """Whether a record fits a filter's pattern: every key must fit, a leaf by one of its rules."""
+    """Return whether a record matches a filter's pattern: every key must match, a leaf by one of its rules."""
     for key, rules in pattern.items():
         if key == "$or":
             if not any(matches(one, data) for one in rules):
@@ -51,7 +51,7 @@ def matches(pattern: Mapping[str, Any], data: Any) -> bool:
 
 
 def checked(pattern: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The pattern, if every rule of it is understood here. Raises TemplateError."""
+    """Return the pattern. Raise TemplateError if it has a rule that is not implemented here."""
     for key, rules in pattern.items():
         if key == "$or":
             for one in rules:
@@ -72,14 +72,14 @@ def _fits(rule: Any, value: Any, *, is_there: bool) -> bool:
     if isinstance(rule, Mapping):
         ((name, wanted),) = rule.items()
         if name == "exists":
-            # Only a leaf exists: what has parts is looked into, by a pattern of its own.
+            # `exists` applies to leaves only: an object is matched by a nested pattern.
             return wanted is (is_there and not isinstance(value, Mapping))
         return is_there and any(_RULES[name](wanted, one) for one in _elements(value))
     return is_there and any(type(one) is type(rule) and one == rule for one in _elements(value))
 
 
 def _elements(value: Any) -> list[Any]:
-    """A set or a list fits when one of its elements does."""
+    """Return the elements of a set or a list, which matches if one of them does; else the value alone."""
     return value if isinstance(value, list) else [value]
 
 
@@ -99,7 +99,7 @@ _RULES: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class TableStream:
-    """One table's stream, and a worker for each mapping that it feeds. Raises TemplateError for an unknown filter."""
+    """One table's stream, and a worker for each mapping that it feeds. Raise TemplateError for an unknown filter."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class TableStream:
 
     @contextlib.contextmanager
     def running(self) -> Iterator["TableStream"]:
-        """Read and feed until the end of the block."""
+        """Read the stream and call the functions until the end of the block."""
         for thread in self._threads:
             thread.start()
         try:
@@ -145,11 +145,11 @@ class TableStream:
                 thread.join(10)
 
     def wake(self) -> None:
-        """Something may have been written: look now."""
+        """Read the stream now: something may have been written."""
         self._wake.set()
 
     def drain(self, timeout_s: float = 30) -> bool:
-        """Wait until everything written so far is handled, and what its handling wrote too. False: out of time."""
+        """Wait until all records so far, and those that their handling writes, are handled. False: timed out."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             self._draining += 1
@@ -158,7 +158,7 @@ class TableStream:
                 while True:
                     if not self._until(lambda: not self._pending.total(), deadline):
                         return False
-                    # The pass that runs now may have begun too early: the one after it saw everything.
+                    # The current pass may have started before the last write. The next one reads everything.
                     records, passes = self._records, self._passes + 2
                     if not self._until(lambda passes=passes: self._passes >= passes, deadline):  # type: ignore[misc]
                         return False
@@ -191,7 +191,7 @@ class TableStream:
                 self._changed.notify_all()
 
     def _offer(self, record: Record) -> None:
-        """Put a record into the queue of every mapping that wants it."""
+        """Put a record into the queue of every mapping whose filter matches it."""
         with self._changed:
             self._records += 1
             for mapping in self._mappings:
@@ -213,7 +213,7 @@ class TableStream:
                 self._changed.notify_all()
 
     def _handle(self, mapping: StreamMapping, handler: Handler, batch: list[Record]) -> None:
-        """Give a batch to the function until it is handled or given up, in order."""
+        """Call the function with a batch, in order, until the batch is handled or given up."""
         parts = deque([(batch, 0)])
         while parts and not self._stopping.is_set():
             part, attempt = parts.popleft()
@@ -234,10 +234,10 @@ class TableStream:
                 parts.appendleft((rest, attempt + 1))
 
     def _call(self, mapping: StreamMapping, handler: Handler, batch: list[Record], attempt: int) -> int:
-        """How many of the batch's first records are handled."""
+        """Return how many of the batch's first records were handled."""
         try:
             answer = handler({"Records": batch}, None)
-        except Exception:  # noqa: BLE001 - what Lambda does with a function that raises
+        except Exception:  # noqa: BLE001 - as Lambda does when a function raises an error
             if attempt == 0:
                 self._report(f"{mapping.name} raised, and is tried again:\n{traceback.format_exc()}")
             return 0
@@ -246,17 +246,17 @@ class TableStream:
             return len(batch)
         numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
         named = [failure.get("itemIdentifier") for failure in failures]
-        # As in AWS, everything from the first failure on comes again; an unknown name fails the whole batch.
+        # As in AWS, all records from the first failure on are retried. An unknown name fails the whole batch.
         return min(numbers.index(name) for name in named) if set(named) <= set(numbers) else 0
 
 
 class Shards:
-    """The stream's shards, each read from where the last reading ended; a child begins when its parent is read."""
+    """The stream's shards. Each is read from its last position; a child starts after its parent ends."""
 
     def __init__(self, table_name: str, endpoint: str | None, region: str | None) -> None:
         self._table_name = table_name
         self._tables = boto3.client("dynamodb", endpoint_url=endpoint, region_name=region)
-        # One endpoint serves both; without one, botocore knows where AWS's streams are.
+        # A local endpoint serves both APIs. Without one, botocore finds the endpoint of AWS's streams.
         own = endpoint or self._tables.meta.endpoint_url
         is_aws = own.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
         self._client = boto3.client("dynamodbstreams", endpoint_url=None if is_aws else own, region_name=region)
@@ -265,7 +265,7 @@ class Shards:
         self._seen: dict[str, str | None] = {}  # shard: the last sequence number read
 
     def new_records(self) -> Iterator[Record]:
-        """What was written since the last call, as Lambda gets it."""
+        """Yield the records that were written since the last call, as Lambda receives them."""
         self._arn = self._arn or self._stream_arn()
         is_empty = False
         while not is_empty:
@@ -277,13 +277,13 @@ class Shards:
                     is_empty = False
                     yield _as_lambda_gets_it(record, self._arn)
                 if shard not in self._open:
-                    is_empty = False  # its children may have something
+                    is_empty = False  # its children may have records
                     self._find()
 
     def _next(self, shard: str, iterator: str) -> Sequence[Mapping[str, Any]]:
         try:
             page = self._client.get_records(ShardIterator=iterator)
-        except self._client.exceptions.ExpiredIteratorException:  # the machine slept
+        except self._client.exceptions.ExpiredIteratorException:  # for example after the machine was suspended
             self._open[shard] = self._iterator(shard)
             page = self._client.get_records(ShardIterator=self._open[shard])
         records: Sequence[Mapping[str, Any]] = page["Records"]
@@ -296,7 +296,7 @@ class Shards:
         return records
 
     def _find(self) -> None:
-        """Open the shards that are new and whose parent is read."""
+        """Open the new shards whose parent was read to its end."""
         arguments: dict[str, Any] = {"StreamArn": self._arn}
         while True:
             description = self._client.describe_stream(**arguments)["StreamDescription"]
@@ -323,7 +323,7 @@ class Shards:
 
 
 def _as_lambda_gets_it(record: Mapping[str, Any], arn: str) -> Record:
-    """A record of GetRecords in the JSON of an event: times as numbers, bytes as base64."""
+    """Return a record of GetRecords in an event's JSON: times as numbers, bytes as base64."""
     return {**_as_json(record), "eventSourceARN": arn}
 
 

@@ -46,7 +46,7 @@ def payment(
     account_id: AccountId = ADA,
     expires_at: datetime | None = None,
 ) -> PaymentSettled:
-    """A payment of one pack, unless told otherwise."""
+    """Return a payment of one pack, unless the arguments change it."""
     line = PaidLine(
         line_id="0", product_id="pack_1000", credits=credits_, amount_minor=paid_minor, expires_at=expires_at
     )
@@ -83,7 +83,7 @@ def paid(settled: PaymentSettled | None = None, *, event_id: str | None = None, 
 
 
 def says(*facts: Fact, names: tuple[PaymentId, ...] = (PI, CH), minute: float | None = None) -> Event:
-    """An event that says something about a payment, or only links its names."""
+    """Return an event that reports facts about a payment, or only links its names."""
     moment = at(minute) if minute is not None else facts[0].at if facts else NOON
     return Event(
         provider="stripe",
@@ -142,7 +142,7 @@ def refund_claim(
     email: str | None = None,
     is_declaration: bool = False,
 ) -> RefundClaim:
-    """A refund request under an Idempotency-Key; what was asked under it follows from the rest."""
+    """Return a refund claim under an Idempotency-Key, with a fingerprint that follows from the other fields."""
     return RefundClaim(
         account_id=account_id,
         payment_id=payment_id,
@@ -164,7 +164,7 @@ def ask(store: Store, wanted: RefundClaim, *, minute: float = 60) -> RefundCase:
 def ordered(
     store: Store, order_id: str = "ord_1", *, country: str = "DE", consent: Consent | None = None
 ) -> PaymentSettled:
-    """An order for a pack, as it is stored; its payment, yet to be told."""
+    """Store an order for a pack. Return its payment, which is not recorded yet."""
     order = Order(
         order_id=OrderId(order_id),
         account_id=ADA,

@@ -1,6 +1,6 @@
-"""A store in memory that keeps the promises of `ledger.ports.store.Store`, and fake providers with real behaviour.
+"""An in-memory store that implements `ledger.ports.store.Store`, and fake providers with real behaviour.
 
-The contract tests hold the store to its promise.
+The contract tests run against this store and the real one.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -43,7 +43,7 @@ _D = TypeVar("_D")
 
 
 class FakeStore:
-    """The ledger's nouns in dictionaries, written all or nothing under one lock."""
+    """The ledger's objects in dictionaries, written atomically under one lock."""
 
     def __init__(self) -> None:
         self.receipts: dict[tuple[str, str], Receipt] = {}
@@ -313,7 +313,7 @@ def world(store: FakeStore) -> World:
 
 
 class AnswerLost(ProviderUnavailable):
-    """A fault: the provider accepts, and its answer does not come."""
+    """A fault: the provider carries out the request, but its response is lost."""
 
 
 @dataclass
@@ -386,7 +386,7 @@ class FakeProvider:
         return sent
 
     def becomes(self, state: RefundState, position: int = -1) -> RefundChanged:
-        """A refund reaches a state at the provider: the fact that its notification will tell."""
+        """Move a refund to a state at the provider. Return the fact that its notification reports."""
         with self._lock:
             refund, sent = self.refunds[position]
             self.refunds[position] = (refund, replace(sent, state=state))

@@ -1,4 +1,4 @@
-"""Calls of deployed routes, as API Gateway makes them of a request; every answer is held to the API's description."""
+"""Call deployed routes as API Gateway does, and check every response against the API's description."""
 
 import base64
 import functools
@@ -22,7 +22,7 @@ GROUPS_CLAIM = "cognito:groups"
 
 @functools.cache
 def description() -> dict[str, Any]:
-    """The API's description, as the code says it now."""
+    """Return the API's description, generated from the current code."""
     return openapi.description()
 
 
@@ -34,7 +34,7 @@ def deployed() -> tuple[Route, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """An answer."""
+    """One response of the API."""
 
     status: int
     headers: Mapping[str, str]
@@ -79,7 +79,7 @@ class Frontend:
         as_base64: bool = False,
         event_changes: Mapping[str, Any] | None = None,
     ) -> ApiResponse:
-        """One request and its answer. `content` is sent as JSON, `body` as it is."""
+        """Send one request and return its response. `content` is sent as JSON, `body` unchanged."""
         route, parameters = matched(method, path)
         raw = body if body is not None else json.dumps(content).encode() if content is not None else b""
         sent = {"content-type": "application/json"} if raw else {}
@@ -93,7 +93,7 @@ class Frontend:
             event |= {"body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
         event |= event_changes or {}
         handler = importlib.import_module(f"functions.{route.folder}.app").lambda_handler
-        answer = answer_of(json.loads(json.dumps(handler(event, None))))  # as Lambda's runtime hands it on
+        answer = answer_of(json.loads(json.dumps(handler(event, None))))  # as Lambda's runtime serializes it
         told = ApiResponse(answer.status, dict(answer.headers), answer.body.decode())
         hold_to_description(route, told)
         return told
@@ -119,7 +119,7 @@ def matched(method: str, path: str) -> tuple[Route, dict[str, str]]:
 
 
 def hold_to_description(route: Route, told: ApiResponse) -> None:
-    """The answer's status, type and body are described, and it holds nothing that is not."""
+    """Check that the response's status, type and body are described, and that it has no undescribed field."""
     if route.path not in description()["paths"]:
         return
     operation = description()["paths"][route.path][route.method.lower()]
@@ -142,7 +142,7 @@ _ANNOTATIONS = {"type", "title", "description", "examples", "default", "format"}
 
 
 def check(value: Any, schema: Mapping[str, Any], where: str) -> None:
-    """That a value is what a schema says; what the schema does not name is refused. It knows what our schemas say."""
+    """Check a value against a schema. Reject fields that the schema lacks. Only the keywords of our schemas work."""
     if "$ref" in schema:
         check(value, description()["components"]["schemas"][schema["$ref"].rpartition("/")[2]], where)
         return

@@ -24,7 +24,7 @@ def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
 
 
 def patiently(call: Callable[[], Any]) -> Callable[[], Any]:
-    """The same call, made again while the ledger can't be written; a refusal is its answer."""
+    """Return the result of a call, which is repeated while the ledger can't be written. A refusal is a result too."""
 
     def made() -> Any:
         for _ in range(50):
