@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from proof.crashes.functions import Cut
 from proof.crashes.meaning import differences
-from proof.crashes.play import Broken, Death, Point, Scenario, Stage, Told, staged
+from proof.crashes.play import Broken, Death, PlayResult, Point, Scenario, Stage, staged
 from proof.crashes.scenarios import scenarios
 from proof.work import CannotRun, Work
 from tools import engines
@@ -47,7 +47,7 @@ class Planned:
 
     name: str
     scenario: Scenario
-    uncut: Told
+    uncut: PlayResult
     point: Point
     death: Death
 
@@ -77,7 +77,7 @@ class _Plan:
         self._scenarios = chosen
         self._names = sorted(chosen)
         self._chance("order").shuffle(self._names)
-        self._uncut: dict[str, Told | None] = {}
+        self._uncut: dict[str, PlayResult | None] = {}
         self._rest: list[tuple[str, Point, Cut]] | None = None
 
     def of(self, case: int) -> Planned | None:
@@ -106,7 +106,7 @@ class _Plan:
         self._chance(name).shuffle(singles)
         return singles
 
-    def _played(self, name: str) -> Told | None:
+    def _played(self, name: str) -> PlayResult | None:
         if name not in self._uncut:
             self._uncut[name] = None
             try:

@@ -86,8 +86,8 @@ class Death:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a run came to."""
+class PlayResult:
+    """The result of a play: where it can be cut, what the ledger then means, and how often it was cut."""
 
     points: tuple[Point, ...]
     meaning: Mapping[str, Any]
@@ -126,7 +126,7 @@ class Stage:
                 batch = {"Records": wanted[start : start + mapping.batch_size]}
                 yield Invocation(mapping.folder, "the stream", lambda _, batch=batch: batch, is_batch=True)  # type: ignore[misc]
 
-    def play(self, scenario: Scenario, death: Death | None = None, chance: random.Random | None = None) -> Told:
+    def play(self, scenario: Scenario, death: Death | None = None, chance: random.Random | None = None) -> PlayResult:
         """Play a scenario, and let a function die in it; `chance` says when what died is made again. Raises Broken."""
         with contextlib.ExitStack() as house:
             play = Play(self, house, death, chance or random.Random(0))
@@ -246,14 +246,14 @@ class Play:
 
     # ── What follows from them ────────────────────────────────────────────────────────────────────────────────────────
 
-    def told(self) -> Told:
+    def told(self) -> PlayResult:
         """The run's end. Raises Broken: an invariant does not hold over what is stored."""
         world = self._stage.world()
         broken = [f"{finding.invariant}: {', '.join(finding.broken)}" for finding in check(world) if finding.broken]
         if broken:
             raise Broken("; ".join(broken))
         said = meaning(world, self._providers)
-        return Told(tuple(self._points), said, len(self._dead), self._redeliveries, tuple(self.log))
+        return PlayResult(tuple(self._points), said, len(self._dead), self._redeliveries, tuple(self.log))
 
     def _provider(self, name: str, running: Callable[..., Any]) -> StripeAccount | PaddleAccount:
         if name not in self._providers:

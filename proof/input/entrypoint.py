@@ -140,13 +140,13 @@ class StrictStore(FakeStore):
         return twin
 
     def granted(self) -> int:
-        """The credits that payments have given, ever."""
+        """Return the sum of all grants, in credits."""
         return sum(entry.credits for entry in self.written.values() if entry.kind is EntryKind.GRANT)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a delivery was answered."""
+class WebhookResponse:
+    """The response to one delivery."""
 
     status: int
     content_type: str
@@ -158,11 +158,11 @@ class Answer:
 
     @property
     def is_without_effect(self) -> bool:
-        """Nobody's credits or state may have changed."""
+        """Return whether the response means that no credits and no state may have changed."""
         return self.status >= 400 or self.outcome in {"parked", "ignored"}
 
     def wrong(self, allowed: Iterable[int]) -> str:
-        """What is wrong with it; empty: nothing."""
+        """Return what is wrong with the response; empty: nothing."""
         if self.status not in allowed:
             return f"answered {self.status}: {self.text[:200]}"
         if self.status < 400:
@@ -196,15 +196,15 @@ class Entrypoint:
         self.services.logger.registered_handler.setStream(self.log)  # type: ignore[attr-defined]
         self.services.logger.setLevel("INFO")
 
-    def deliver(self, provider: str, to: str, body: bytes, headers: Mapping[str, str], store: Store) -> Answer:
+    def deliver(self, provider: str, to: str, body: bytes, headers: Mapping[str, str], store: Store) -> WebhookResponse:
         """One HTTP request, as API Gateway hands it on."""
         return self.open(to, event_of(provider, to, body, headers), store)
 
-    def signed(self, provider: str, to: str, body: bytes, store: Store) -> Answer:
+    def signed(self, provider: str, to: str, body: bytes, store: Store) -> WebhookResponse:
         """One genuine delivery."""
         return self.deliver(provider, to, body, genuine_headers(provider, body), store)
 
-    def open(self, to: str, event: dict[str, Any], store: Store) -> Answer:
+    def open(self, to: str, event: dict[str, Any], store: Store) -> WebhookResponse:
         """One event of API Gateway. What the function raises is what Lambda answers 500 for."""
         self.services.store = store
         self.log.seek(0)
@@ -212,8 +212,8 @@ class Entrypoint:
         try:
             answer = self.handler(to.replace("-", "_"), event)
         except Exception as error:  # noqa: BLE001 - it is the finding
-            return Answer(500, "", f"{type(error).__name__}: {str(error)[:300]}")
-        return Answer(answer["statusCode"], answer["headers"]["content-type"], answer["body"])
+            return WebhookResponse(500, "", f"{type(error).__name__}: {str(error)[:300]}")
+        return WebhookResponse(answer["statusCode"], answer["headers"]["content-type"], answer["body"])
 
 
 def secret_of(provider: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.providers.parsing import MAX_BODY_BYTES
-from proof.input.entrypoint import NOW, Answer, Entrypoint, StrictStore, event_of, genuine_headers, secret_of
+from proof.input.entrypoint import NOW, Entrypoint, StrictStore, WebhookResponse, event_of, genuine_headers, secret_of
 from proof.input.library import Scene, scenes
 from proof.work import Work
 from tools import signing
@@ -165,7 +165,7 @@ def _by_kind(scene: Scene, chance: random.Random) -> Iterator[Forgery]:
     yield Forgery("the other provider's route", plain | {"pathParameters": {"provider": other}})
 
 
-def _quoted(answer: Answer, scene: Scene) -> str:
+def _quoted(answer: WebhookResponse, scene: Scene) -> str:
     """What is refused is not told back."""
     is_quoted = answer.status >= 400 and (scene.told.event_id in answer.text or "@" in answer.text)
     return f"the answer quotes the body: {answer.text[:200]}" if is_quoted else ""

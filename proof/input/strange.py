@@ -17,7 +17,7 @@ from typing import Any
 
 from ledger.domain.catalogue import Catalogue, ProductKind
 from ledger.domain.receipts import ParkReason, Receipt
-from proof.input.entrypoint import Answer, Entrypoint, StrictStore
+from proof.input.entrypoint import Entrypoint, StrictStore, WebhookResponse
 from proof.input.library import Scene, scenes
 from proof.work import Work
 from tools.testing.fakes import world
@@ -249,7 +249,9 @@ def _again(scene: Scene) -> bytes:
     return json.dumps(content).encode()
 
 
-def _effects(strange: Strange, answer: Answer, start: StrictStore, store: StrictStore, door: Entrypoint) -> str:
+def _effects(
+    strange: Strange, answer: WebhookResponse, start: StrictStore, store: StrictStore, door: Entrypoint
+) -> str:
     """What is wrong with what it has done; empty: nothing."""
     if answer.status >= 400 and store.content() != start.content():
         return f"refused with {answer.status}, and written"
@@ -290,7 +292,11 @@ def _logged(door: Entrypoint) -> str:
 
 
 def _afterwards(
-    scene: Scene, answer: Answer, store: StrictStore, wanted: tuple[Answer, StrictStore], door: Entrypoint
+    scene: Scene,
+    answer: WebhookResponse,
+    store: StrictStore,
+    wanted: tuple[WebhookResponse, StrictStore],
+    door: Entrypoint,
 ) -> str:
     """What is wrong after the event itself has come too."""
     before = store.granted()
