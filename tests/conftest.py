@@ -1,18 +1,22 @@
 """The engines, the stores over them, and what a test needs to stand on."""
 
+import contextlib
+import functools
+import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import hypothesis
 import pytest
 from moto import mock_aws
+from moto.dynamodb.models import dynamodb_backends
 from pynamodb.connection import Connection
 
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
+from ledger.runtime import Runtime, runtime
 from tools import engines
 from tools.template import load, table_definition
 from tools.testing.fakes import FakeStore
@@ -30,24 +34,49 @@ os.environ |= {
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-_no_java: list[str] = []
+_SHARED = "shared_engines"
+"""In a worker's input: the endpoints of the engines that all workers share, by name."""
 
 
-@pytest.fixture(scope="session")
-def ministack() -> Iterator[str]:
-    """MiniStack's endpoint."""
-    with engines.running("ministack") as endpoint:
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Start each engine once for all workers of a run. Its start costs seconds, and it is slow until it is warm."""
+    config: pytest.Config = node.config
+    if _ENDPOINTS not in config.stash:
+        started = contextlib.ExitStack()
+        config.add_cleanup(started.close)
+        available = [engine for engine in engines.ENGINES if not engines.unavailable(engine)]
+        config.stash[_ENDPOINTS] = {engine: started.enter_context(engines.running(engine)) for engine in available}
+    node.workerinput[_SHARED] = config.stash[_ENDPOINTS]
+
+
+_ENDPOINTS = pytest.StashKey[dict[str, str]]()
+
+
+@contextlib.contextmanager
+def _endpoint(config: pytest.Config, engine: str) -> Iterator[str]:
+    shared: dict[str, str] = getattr(config, "workerinput", {}).get(_SHARED, {})
+    if engine in shared:
+        yield shared[engine]
+        return
+    with engines.running(engine) as endpoint:
         yield endpoint
 
 
 @pytest.fixture(scope="session")
-def dynamodb_local() -> Iterator[str]:
+def ministack(pytestconfig: pytest.Config) -> Iterator[str]:
+    """MiniStack's endpoint."""
+    with _endpoint(pytestconfig, "ministack") as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local(request: pytest.FixtureRequest) -> Iterator[str]:
     """The reference engine's endpoint: AWS's own; where there is no Java, MiniStack, and the summary says so."""
-    engine = "dynamodb-local"
-    if problem := engines.unavailable(engine):
-        _no_java.append(problem)
-        engine = "ministack"
-    with engines.running(engine) as endpoint:
+    if engines.unavailable("dynamodb-local"):
+        yield request.getfixturevalue("ministack")
+        return
+    with _endpoint(request.config, "dynamodb-local") as endpoint:
         yield endpoint
 
 
@@ -64,18 +93,65 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"The concurrency tests ran on MiniStack, not on DynamoDB Local. {problem}")
 
 
+@functools.cache
+def _template() -> dict[str, Any]:
+    return load()
+
+
+@functools.cache
+def connection_to(endpoint: str | None) -> Connection:
+    """Return this process's connection to an engine; None: to AWS, as moto plays it.
+
+    A botocore client takes a tenth of a second to make, a table three milliseconds: tests share the client, and each
+    has a table of its own.
+    """
+    # Written out for AWS too, so that no AWS_ENDPOINT_URL of the environment leads moto's tests to another engine.
+    host = endpoint or f"https://dynamodb.{REGION}.amazonaws.com"
+    return Connection(region=REGION, host=host, max_pool_connections=80)
+
+
 def store_at(
     endpoint: str | None,
     *,
     definition: dict[str, object] | None = None,
     around: Callable[[Connection], Any] | None = None,
 ) -> DynamoDBStore:
-    """A store over a table of its own, as `template.yaml` defines it; `around` its connection there may be trouble."""
+    """Return a store over a table of its own, as `template.yaml` defines it.
+
+    All stores of an endpoint share one connection. `around` wraps it, to put faults between the store and the engine.
+    """
     name = f"ledger-{uuid.uuid4().hex[:12]}"
-    client = boto3.client("dynamodb", region_name=REGION, endpoint_url=endpoint)
-    client.create_table(**(definition or table_definition(load(), name)))
-    connection = Connection(region=REGION, host=endpoint, max_pool_connections=80)
+    connection = connection_to(endpoint)
+    connection.dispatch("CreateTable", dict(definition or table_definition(_template(), name)))
     return DynamoDBStore(name, around(connection) if around else connection)
+
+
+@contextlib.contextmanager
+def moto_services(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Iterator[Runtime]:
+    """Give the functions a runtime in test mode, over a table of moto of its own and this process's connection."""
+    with mock_aws():
+        store = store_at(None)
+        given = {"TABLE_NAME": store._table, "PROVIDER_MODE": "test", "AWS_REGION": REGION}  # noqa: SLF001 - made here
+        for name, value in (given | environment).items():
+            monkeypatch.setenv(name, value)
+        runtime.cache_clear()
+        services = runtime()
+        services.connection, services.store = connection_to(None), store
+        yield services
+        runtime.cache_clear()
+
+
+def put_items(store: Store, items: list[dict[str, Any]]) -> None:
+    """Put items into a store's table as they are, up to 25."""
+    table: str = store._table  # type: ignore[attr-defined]  # noqa: SLF001 - no port of ours writes raw items
+    puts = [{"PutRequest": {"Item": item}} for item in items]
+    connection_to(None).dispatch("BatchWriteItem", {"RequestItems": {table: puts}})
+
+
+def table_content(table: str) -> list[str]:
+    """Return the items of a table of moto as sorted texts, read from its memory."""
+    (tables,) = (backend[REGION].tables for backend in dynamodb_backends.values() if table in backend[REGION].tables)
+    return sorted(json.dumps(item.to_json(), sort_keys=True, default=repr) for item in tables[table].all_items())
 
 
 @pytest.fixture(params=["fake", "moto", "ministack", "dynamodb-local"])

@@ -133,7 +133,16 @@ def _command(engine: str, port: int) -> list[str]:
         return [str(MINISTACK)]
     java = shutil.which("java") or "java"
     arguments = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
-    return [java, "-Xmx768m", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", *arguments]
+    return [
+        java,
+        "-Xmx768m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Djava.library.path=./DynamoDBLocal_lib",
+        "-jar",
+        "DynamoDBLocal.jar",
+        *arguments,
+    ]
 
 
 def die_with_parent() -> None:

@@ -77,44 +77,49 @@ def server() -> Iterator[int]:
         process.wait(20)
 
 
-def test_a_served_ledger_is_delivered_to_read_and_verified() -> None:
-    """A signed delivery over HTTP, the account's statement, the proof; and an unknown account is told as such."""
-    story = stories()[0]
-    told = story.tellings[0]
+@pytest.fixture(scope="module")
+def served() -> Iterator[int]:
+    """The port of a server that tests share. Each delivers for an account of its own."""
     with server() as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        headers = signing.headers(told.provider, told.body, signing.LOCAL_SECRETS[told.provider], time.time())
-        connection.request("POST", f"/webhooks/{told.provider}/{told.to}", told.body, headers)
-        assert json.loads(connection.getresponse().read())["outcome"] == "booked"
-        account = json.loads(command("ledger", story.account_id, "--json", port=port).stdout)
-        assert (account["status"], account["balance"], account["shortfall"], account["holds"]) == ("active", 500, 0, [])
-        assert [entry["credits"] for entry in account["entries"]] == [500]
-        proof = command("verify", "--json", port=port)
-        assert (proof.returncode, json.loads(proof.stdout)["holds"]) == (0, True)
-        assert command("ledger", "acct_nobody", port=port).returncode == 1
+        yield port
 
 
-def test_a_parked_event_is_released_by_the_stream_and_a_job_runs_on_demand() -> None:
+def test_a_served_ledger_is_delivered_to_read_and_verified(served: int) -> None:
+    """A signed delivery over HTTP, the account's statement, the proof; and an unknown account is told as such."""
+    story = next(one for one in stories() if one.name == "paddle_pack_bought")
+    told = story.tellings[0]
+    connection = http.client.HTTPConnection("127.0.0.1", served, timeout=20)
+    headers = signing.headers(told.provider, told.body, signing.LOCAL_SECRETS[told.provider], time.time())
+    connection.request("POST", f"/webhooks/{told.provider}/{told.to}", told.body, headers)
+    assert json.loads(connection.getresponse().read())["outcome"] == "booked"
+    account = json.loads(command("ledger", story.account_id, "--json", port=served).stdout)
+    assert (account["status"], account["balance"], account["shortfall"], account["holds"]) == ("active", 500, 0, [])
+    assert [entry["credits"] for entry in account["entries"]] == [500]
+    proof = command("verify", "--json", port=served)
+    assert (proof.returncode, json.loads(proof.stdout)["holds"]) == (0, True)
+    assert command("ledger", "acct_nobody", port=served).returncode == 1
+
+
+def test_a_parked_event_is_released_by_the_stream_and_a_job_runs_on_demand(served: int) -> None:
     """A renewal whose account is not known is parked; once it is known, the table's stream brings its release."""
     story = next(one for one in stories() if one.name == "paddle_subscription_three_months")
     renewal, initial = story.tellings[3], story.tellings[0]
     outcomes = []
-    with server() as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        for told in (renewal, initial):
-            headers = signing.headers(told.provider, told.body, signing.LOCAL_SECRETS[told.provider], time.time())
-            connection.request("POST", f"/webhooks/{told.provider}/{told.to}", told.body, headers)
-            outcomes.append(json.loads(connection.getresponse().read())["outcome"])
-        assert outcomes == ["parked", "booked"]
-        connection.request("POST", "/_local/drain")
-        assert json.loads(connection.getresponse().read()) == {"drained": True}
-        account = json.loads(command("ledger", story.account_id, "--json", port=port).stdout)
-        assert [entry["credits"] for entry in account["entries"] if entry["kind"] == "grant"] == [1000, 1000]
-        proof = json.loads(command("verify", "--json", port=port).stdout)
-        assert proof["holds"] is True
-        job = command("job", "release_parked", port=port)
-        assert (job.returncode, json.loads(job.stdout)) == (0, {"outcomes": {}})
-        assert command("job", "nobody", port=port).returncode == 1
+    connection = http.client.HTTPConnection("127.0.0.1", served, timeout=20)
+    for told in (renewal, initial):
+        headers = signing.headers(told.provider, told.body, signing.LOCAL_SECRETS[told.provider], time.time())
+        connection.request("POST", f"/webhooks/{told.provider}/{told.to}", told.body, headers)
+        outcomes.append(json.loads(connection.getresponse().read())["outcome"])
+    assert outcomes == ["parked", "booked"]
+    connection.request("POST", "/_local/drain")
+    assert json.loads(connection.getresponse().read()) == {"drained": True}
+    account = json.loads(command("ledger", story.account_id, "--json", port=served).stdout)
+    assert [entry["credits"] for entry in account["entries"] if entry["kind"] == "grant"] == [1000, 1000]
+    proof = json.loads(command("verify", "--json", port=served).stdout)
+    assert proof["holds"] is True
+    job = command("job", "release_parked", port=served)
+    assert (job.returncode, json.loads(job.stdout)) == (0, {"outcomes": {}})
+    assert command("job", "nobody", port=served).returncode == 1
 
 
 def test_the_users_own_engine_keeps_the_table_and_has_a_bucket_beside_it(dynamodb_local: str) -> None:
@@ -128,24 +133,22 @@ def test_the_users_own_engine_keeps_the_table_and_has_a_bucket_beside_it(dynamod
     assert "every invariant holds" in result.stdout
 
 
-def test_the_readmes_delivery_by_hand_is_booked_as_it_says() -> None:
+def test_the_readmes_delivery_by_hand_is_booked_as_it_says(served: int) -> None:
     """Its three shell lines, as they stand but for the port."""
     block = re.search(r"\$ (body=.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert block
     *lines, shown = block[1].strip().splitlines()
     script = "\n".join(line.removeprefix("$ ") for line in lines)
-    with server() as port:
-        typed = ["bash", "-c", script.replace(":3000/", f":{port}/").replace("curl ", "curl --silent ")]
-        assert subprocess.run(typed, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout == shown  # noqa: S603 - ours
+    typed = ["bash", "-c", script.replace(":3000/", f":{served}/").replace("curl ", "curl --silent ")]
+    assert subprocess.run(typed, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout == shown  # noqa: S603 - ours
 
 
-def test_a_server_is_found_though_another_ends() -> None:
+def test_a_server_is_found_though_another_ends(served: int) -> None:
     """Each writes down where it is, and takes back only its own."""
-    with server() as port:
-        with server() as other:
-            assert command("verify", port=other).returncode == 0
-        assert command("verify", port=other).returncode == 2
-        assert command("verify", port=port).returncode == 0
+    with server() as other:
+        assert command("verify", port=other).returncode == 0
+    assert command("verify", port=other).returncode == 2
+    assert command("verify", port=served).returncode == 0
 
 
 @pytest.mark.parametrize(

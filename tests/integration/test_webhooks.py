@@ -12,16 +12,15 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from ledger.config import Config
 from ledger.domain.errors import ConfigurationError, StoreUnavailable
 from ledger.domain.ids import AccountId
 from ledger.ports.reads import Keys
 from ledger.providers.parsing import MAX_BODY_BYTES
-from ledger.runtime import Runtime, runtime
+from ledger.runtime import Runtime
 from ledger.secrets import SECRETS_TTL_S, SigningSecrets
-from tests.conftest import REGION, store_at
+from tests.conftest import REGION, moto_services
 from tools import signing
 from tools.stories import Story, stories, telling
 
@@ -34,16 +33,9 @@ SECRETS = {"stripe": "whsec_old,whsec_new", "paddle": "pdl_old,pdl_new"}
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """A runtime in test mode over a fresh table."""
-    with mock_aws():
-        store = store_at(None)
-        monkeypatch.setenv("TABLE_NAME", store._table)  # noqa: SLF001 - the fixture made it
-        monkeypatch.setenv("PROVIDER_MODE", "test")
-        monkeypatch.setenv("AWS_REGION", REGION)
-        for provider, secrets in SECRETS.items():
-            monkeypatch.setenv(f"{provider.upper()}_SIGNING_SECRETS", secrets)
-        runtime.cache_clear()
-        yield runtime()
-        runtime.cache_clear()
+    signing_secrets = {f"{provider.upper()}_SIGNING_SECRETS": secrets for provider, secrets in SECRETS.items()}
+    with moto_services(monkeypatch, **signing_secrets) as made:
+        yield made
 
 
 @pytest.fixture

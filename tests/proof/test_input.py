@@ -79,8 +79,11 @@ def test_our_webhooks_hold() -> None:
     assert worked.counts["strange events"] > 200
 
 
-def test_a_real_engine_keeps_what_the_store_in_memory_keeps(dynamodb_local: str) -> None:
+def test_a_real_engine_keeps_what_the_store_in_memory_keeps(
+    dynamodb_local: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The strangest of it, told to both."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local)  # as `kept.table` does, to be undone afterwards
     worked = work()
     table = kept.table(dynamodb_local)
     for number in (3, 60):
