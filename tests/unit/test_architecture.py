@@ -149,7 +149,8 @@ _LINT_IMPORTS = """
 import pathlib, sys
 folder = sys.argv.pop(1)
 ours = ("functions", "ledger")
-sys.path[:] = [p for p in sys.path if p.startswith(folder) or not any((pathlib.Path(p) / name).is_dir() for name in ours)]
+others = [p for p in sys.path if any((pathlib.Path(p) / name).is_dir() for name in ours) and not p.startswith(folder)]
+sys.path[:] = [p for p in sys.path if p not in others]
 from importlinter.cli import lint_imports_command
 lint_imports_command()
 """
