@@ -10,7 +10,7 @@ SECONDS = 60
 """Of the processor's time: after so many a mutant counts as endless. All of these tests take a quarter of it."""
 
 _MONEY = ("test_purchases", "test_lots", "test_facts", "test_money_goes_back", "test_approved_refunds")
-_POLICY = ("test_decisions", "test_policy")
+_POLICY = ("test_decisions", "test_policy", "test_texts")
 _STRIPE = ("events", "notification", "sessions", "invoices", "subscriptions", "refunds", "disputes")
 _PADDLE = ("events", "notification", "transactions", "subscriptions", "adjustments")
 _WEBHOOKS = ("test_translation", "test_what_lines_cost", "test_events_library")
@@ -20,9 +20,11 @@ SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.lots": ("test_lots", *_MONEY),
     "ledger.domain.refunds": (*_MONEY, "test_split"),
     "ledger.domain.disputes": _MONEY,
+    "ledger.domain.texts": ("test_texts",),
     "ledger.domain.money": ("test_money", *_MONEY),
     "ledger.domain.purchases": _MONEY,
     "ledger.policy.rules": _POLICY,
+    "ledger.policy.texts": ("test_texts",),
     "ledger.policy.context": ("test_situation", *_POLICY),
     "ledger.policy.withdrawal": ("test_withdrawal", *_POLICY),
     "ledger.policy.parameters": ("test_policy_file",),

@@ -69,7 +69,7 @@ def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: Text
     [
         ({}, ENDS),
         ({"paid_at": MADE + timedelta(days=2)}, ENDS + timedelta(days=2)),  # concluded by the payment
-        ({"paid_at": MADE - timedelta(days=2)}, ENDS),
+        ({"paid_at": MADE - timedelta(days=4)}, ENDS),
         ({"paid_at": MADE + timedelta(days=30), "is_renewal": True}, ENDS),  # by the contract that it renews
         ({"order": UNINFORMED}, datetime(2027, 11, 18, 12, tzinfo=UTC)),
         ({"order": None}, datetime(2027, 11, 18, 12, tzinfo=UTC)),

@@ -32,9 +32,7 @@ class Figure(KeepsUnknownFields):
         match value:
             case str():
                 return cls(name=name, word=str(value))
-            case bool():
-                raise TypeError(f"{name}: a sentence has no place for {value!r}")
-            case int():
+            case int() if not isinstance(value, bool):
                 return cls(name=name, count=value)
             case Money():
                 return cls(name=name, money=value)

@@ -88,7 +88,7 @@ def shipped_texts() -> Texts:
 
 def load(directory: Path = DIRECTORY) -> Texts:
     """Read every text file of a directory. Raise TextError naming the file and what is wrong."""
-    names = sorted(path.stem for path in directory.glob("*.toml"))
+    names = [path.stem for path in directory.glob("*.toml")]
     languages = {}
     for name in names:
         if not name.startswith(_SUPPORT):
@@ -131,7 +131,7 @@ class _SentenceFormatter(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec:
-            one, _, many = format_spec.partition("|")
+            one, many = format_spec.split("|")
             return f"{value} {one if value == 1 else many}"
         return self._format(value)
 
