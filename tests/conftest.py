@@ -45,8 +45,10 @@ def pytest_configure_node(node: Any) -> None:
     if _ENDPOINTS not in config.stash:
         started = contextlib.ExitStack()
         config.add_cleanup(started.close)
-        available = [engine for engine in engines.ENGINES if not engines.unavailable(engine)]
-        config.stash[_ENDPOINTS] = {engine: started.enter_context(engines.running(engine)) for engine in available}
+        config.stash[_ENDPOINTS] = {}
+        for engine in engines.ENGINES:
+            with contextlib.suppress(engines.EngineError):  # a worker that needs it tries again, and reports the error
+                config.stash[_ENDPOINTS][engine] = started.enter_context(engines.running(engine))
     node.workerinput[_SHARED] = config.stash[_ENDPOINTS]
 
 
