@@ -56,8 +56,11 @@ mutants: .venv/.installed ## Do small wrongs to the core; the tests must tell ea
 
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: check test lint format validate build runtime engines lock events openapi clean
+.PHONY: check unit test lint format validate build runtime engines lock events openapi clean
 check: lint validate runtime proof test ## All of CI
+
+unit: .venv/.installed ## The tests of the core: no engine, no network
+	@$(PYTHON) -m pytest -n 2 tests/unit $(ARGS)
 
 test: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engines ## The tests
 	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)

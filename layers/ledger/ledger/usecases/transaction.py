@@ -7,7 +7,7 @@ Every use-case that reads before it writes runs here, so there is one retry loop
 """
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final, TypeVar
 
@@ -87,10 +87,3 @@ def result_under_key(stored: Snapshot, key: DocumentKey, fingerprint: str) -> st
     if record.fingerprint != fingerprint:
         raise IdempotencyKeyReused("This Idempotency-Key belongs to another request. Use a new one.")
     return record.subject
-
-
-def attempts() -> Iterator[int]:
-    """Yield attempt numbers, with a pause before each but the first."""
-    for number in range(ATTEMPTS):
-        pause_before(number, limit_s=PAUSE_LIMIT_S)
-        yield number
