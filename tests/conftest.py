@@ -6,6 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -40,8 +41,13 @@ _SHARED = "shared_engines"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Start each engine once for all workers of a run. Its start costs seconds, and it is slow until it is warm."""
+    """Start each engine once for all workers of a run. Its start costs seconds, and it is slow until it is warm.
+
+    A run of tests/unit alone starts none.
+    """
     config: pytest.Config = node.config
+    if _is_unit_run(config):
+        return
     if _ENDPOINTS not in config.stash:
         started = contextlib.ExitStack()
         config.add_cleanup(started.close)
@@ -53,6 +59,12 @@ def pytest_configure_node(node: Any) -> None:
 
 
 _ENDPOINTS = pytest.StashKey[dict[str, str]]()
+
+
+def _is_unit_run(config: pytest.Config) -> bool:
+    """Return whether all paths of the command line are in tests/unit."""
+    unit, start = Path(__file__).parent / "unit", config.invocation_params.dir
+    return all((start / path.partition("::")[0]).resolve().is_relative_to(unit) for path in config.args)
 
 
 @contextlib.contextmanager
