@@ -9,31 +9,31 @@ from tools.engines import ROOT
 SECONDS = 60
 """Of the processor's time: after so many a mutant counts as endless. All of these tests take a quarter of it."""
 
-_MONEY = ("test_purchases", "test_lots", "test_facts", "test_money_goes_back", "test_approved_refunds")
-_POLICY = ("test_decisions", "test_policy", "test_texts")
+_MONEY = ("domain/test_purchases", "domain/test_lots", "domain/test_facts", "domain/test_refunds")
+_POLICY = ("policy/test_decisions", "policy/test_rules", "policy/test_texts")
 _STRIPE = ("events", "notification", "sessions", "invoices", "subscriptions", "refunds", "disputes")
 _PADDLE = ("events", "notification", "transactions", "subscriptions", "adjustments")
-_WEBHOOKS = ("test_translation", "test_what_lines_cost", "test_events_library")
+_WEBHOOKS = ("providers/test_translation", "providers/test_line_amounts", "tools/test_events_library")
 
 SUITES: dict[str, tuple[str, ...]] = {
-    "ledger.domain.facts": ("test_facts", *_MONEY, "test_translation", "dynamodb/test_schema"),
-    "ledger.domain.lots": ("test_lots", *_MONEY),
-    "ledger.domain.refunds": (*_MONEY, "test_split"),
+    "ledger.domain.facts": ("domain/test_facts", *_MONEY, "providers/test_translation", "dynamodb/test_schema"),
+    "ledger.domain.lots": ("domain/test_lots", *_MONEY),
+    "ledger.domain.refunds": _MONEY,
     "ledger.domain.disputes": _MONEY,
-    "ledger.domain.texts": ("test_texts",),
-    "ledger.domain.money": ("test_money", *_MONEY),
+    "ledger.domain.texts": ("policy/test_texts",),
+    "ledger.domain.money": ("domain/test_money", *_MONEY),
     "ledger.domain.purchases": _MONEY,
     "ledger.policy.rules": _POLICY,
-    "ledger.policy.texts": ("test_texts",),
-    "ledger.policy.context": ("test_situation", *_POLICY),
-    "ledger.policy.withdrawal": ("test_withdrawal", *_POLICY),
-    "ledger.policy.parameters": ("test_policy_file",),
+    "ledger.policy.texts": ("policy/test_texts",),
+    "ledger.policy.context": ("policy/test_context", *_POLICY),
+    "ledger.policy.withdrawal": ("policy/test_withdrawal", *_POLICY),
+    "ledger.policy.parameters": ("policy/test_parameters",),
     **{f"ledger.providers.stripe.{module}": _WEBHOOKS for module in _STRIPE},
     **{f"ledger.providers.paddle.{module}": _WEBHOOKS for module in _PADDLE},
     "ledger.providers.translation": _WEBHOOKS,
     "ledger.providers.parsing": _WEBHOOKS,
-    "ledger.providers.signatures": ("test_rejections", "test_signatures"),
-    "ledger.providers.tags": ("test_translation",),
+    "ledger.providers.signatures": ("providers/test_rejections", "providers/test_signatures"),
+    "ledger.providers.tags": ("providers/test_translation",),
 }
 
 

@@ -42,7 +42,7 @@ from ledger.domain.ids import AccountId
 from ledger.domain.receipts import RecordOutcome
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.record_event import record_event
-from tests.unit.test_events_library import CLASSES, ENABLED_EVENTS, object_faults, paddle_faults, stripe_faults
+from tests.unit.tools.test_events_library import CLASSES, ENABLED_EVENTS, object_faults, paddle_faults, stripe_faults
 from tools.signing import LOCAL_SECRETS
 from tools.simulators import paddle, stripe
 from tools.simulators.common.account import NotPossible

@@ -64,6 +64,6 @@ class Text(KeepsUnknownFields):
 def text(key: str, /, **figures: FigureValue) -> Text:
     """Return the text with these figures, in the order of their names.
 
-    Write the key as a literal: `tests/unit/test_texts.py` compares each call with the text files.
+    Write the key as a literal: `tests/unit/policy/test_texts.py` compares each call with the text files.
     """
     return Text(key=key, figures=tuple(Figure.of(name, figures[name]) for name in sorted(figures)))

@@ -12,7 +12,7 @@ import pytest
 from ledger.providers.registry import PROVIDERS
 from tools.testing.architecture import Word, breaches, identifiers, imported_modules, literals
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 LAYER = Path("layers/ledger/ledger")
 CODE = ("functions", "layers/ledger")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LEDGER = ROOT / "layers/ledger/ledger"
 ROOMS = ("domain", "policy", "ports", "usecases")
 HEAD = "| word | meaning | in code |\n|---|---|---|\n"

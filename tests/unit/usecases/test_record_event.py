@@ -1,17 +1,20 @@
-"""Whose a payment is: our order first, then our ids, then the customer; never what a browser alone says."""
+"""Recording a payment: the account that it belongs to, and the original of two payments of one order."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
 
 from ledger.domain.events import Event, Owner
+from ledger.domain.facts import PaidLine
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey
-from tools.testing.builders import ADA, IN, paid, payment, tell
-from tools.testing.fakes import FakeStore
+from tools.testing.builders import ADA, IN, PI, paid, payment, refund, says, tell
+from tools.testing.fakes import FakeStore, world
+from tools.verify import check
 
 BEN, NOBODY = AccountId("acct_ben"), AccountId("")
 
@@ -104,3 +107,44 @@ def test_a_payment_whose_account_was_found_is_planned_from_what_was_read() -> No
     assert isinstance(purchase, Purchase)
     assert (purchase.is_duplicate, store.accounts[ADA].balance) == (True, 1000)
     assert store.round_trips - before == 5, "order; its payment; refused grant; account; commit"
+
+
+def assert_sound(store: FakeStore) -> None:
+    """Every invariant holds."""
+    assert not [finding for finding in check(world(store)) if finding.broken]
+
+
+def test_the_original_is_the_same_when_a_second_event_moves_a_payment_back_in_time() -> None:
+    """A provider may make two events of one payment, with times of their own: the earlier one counts."""
+    events = [
+        paid(payment(name, fulfilment_key="order/o", minute=minute)) for name, minute in ((PI, 6), (IN, 5), (PI, 4))
+    ]
+    for order in itertools.permutations(events):
+        store = FakeStore()
+        tell(store, *order)
+        assert {name: item.is_duplicate for name, item in store.payments.items()} == {PI: False, IN: True}  # type: ignore[union-attr]
+        assert store.accounts[ADA].balance == 1000
+        assert_sound(store)
+
+
+def test_a_second_payment_of_an_order_for_other_things_waits_for_a_person() -> None:
+    """In a browser one order can be paid with two carts. Were the larger one taken for a duplicate, its credits would
+    outlive its refund.
+    """
+    one, two = (
+        PaidLine(line_id=str(credits_), product_id="pack", credits=credits_, amount_minor=2000, expires_at=None)
+        for credits_ in (500, 2500)
+    )
+    small = paid(payment(IN, fulfilment_key="order/o", minute=1, lines=(one,)))
+    large = paid(payment(PI, fulfilment_key="order/o", minute=5, paid_minor=4000, lines=(one, two)))
+    many = paid(payment(PI, fulfilment_key="order/o", minute=5, paid_minor=4000, lines=(two,)))
+    for order in ((small, large), (large, small), (small, many), (many, small)):
+        store = FakeStore()
+        first, second = tell(store, *order)
+        assert (first.outcome, second.parked_reason) == (RecordOutcome.BOOKED, ParkReason.ORDER_MISMATCH)
+        settled = order[0].payment
+        assert settled
+        assert store.accounts[ADA].balance == sum(line.credits for line in settled.lines)
+        assert_sound(store)
+        tell(store, says(refund(4000), names=order[0].names))
+        assert store.accounts[ADA].balance == 0

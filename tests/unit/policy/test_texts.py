@@ -18,7 +18,7 @@ from ledger.policy import rules
 from ledger.policy.texts import DEFAULT_LANGUAGE, TextError, Texts, case_state_text, load, placeholders, shipped_texts
 from tools.testing.builders import ORDER, asks, own_words, use
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SOURCES = [
     path
     for directory in (ROOT / "layers/ledger/ledger", ROOT / "functions")

@@ -1,9 +1,11 @@
-"""Refunds and disputes: what they take back, once, in whatever form they are told."""
+"""Refunds and disputes: the split over lines, approvals, and what they take back, once, in any order."""
 
 import itertools
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.domain.facts import (
     ChargebackChanged,
@@ -11,14 +13,21 @@ from ledger.domain.facts import (
     DisputeState,
     Fact,
     PaidLine,
+    RefundAbandoned,
+    RefundApproved,
+    RefundChanged,
     RefundedItem,
+    RefundSent,
     RefundState,
     RefundTotalReported,
 )
 from ledger.domain.ids import PaymentId
+from ledger.domain.purchases import Purchase
+from ledger.domain.refunds import Refunded, end_of, split_over_lines
+from ledger.domain.texts import Text
 from ledger.usecases.holds import lift_hold
 from ledger.usecases.usage import draw_credits
-from tools.testing.builders import ADA, LATER, at, dispute, paid, payment, refund, says, tell
+from tools.testing.builders import ADA, LATER, PI, at, dispute, paid, payment, refund, says, tell
 from tools.testing.fakes import FakeStore
 
 
@@ -202,3 +211,104 @@ def test_draws_take_what_expires_first_and_packs_last() -> None:
     store = FakeStore()
     tell(store, paid(), paid(payment("stripe:in_2", credits_=100, expires_at=LATER)))  # type: ignore[arg-type]
     assert draw_credits(ADA, "run_1", 150, store, now=at(1)).drawn == {"stripe:in_2/0": 100, "stripe:pi_1/0": 50}
+
+
+TAG = "case_1-1"
+
+
+def approved(amount_minor: int = 1000, *, takes_credits: bool = True) -> RefundApproved:
+    """Our decision to refund."""
+    return RefundApproved(
+        tag=TAG, case_id="case_1", amount_minor=amount_minor, at=at(5), cause="case:1", takes_credits=takes_credits
+    )
+
+
+def sent(refund_id: str = "re_1") -> RefundSent:
+    """The provider has it."""
+    return RefundSent(tag=TAG, refund_id=refund_id, at=at(6), cause="case:1")
+
+
+def purchase(*facts: Fact) -> Purchase:
+    """A payment of 2,000, and what is known of its refunds."""
+    return Purchase(payment_id=PI).with_facts(payment(), *facts)
+
+
+def tagged(state: RefundState, refund_id: str = "re_1") -> RefundChanged:
+    """A refund of half that bears our tag."""
+    return replace(refund(1000, state=state, refund_id=refund_id), tag=TAG)
+
+
+@pytest.mark.parametrize(
+    ("facts", "refundable_minor"),
+    [
+        ([approved()], 1000),
+        ([approved(), sent(), refund(1000, state=RefundState.PENDING)], 1000),
+        ([approved(), tagged(RefundState.PENDING)], 1000),
+        ([approved(), tagged(RefundState.SUCCEEDED)], 1000),
+        ([approved(), tagged(RefundState.FAILED)], 2000),
+        ([refund(1500, state=RefundState.PENDING)], 500),
+        ([refund(1500, state=RefundState.REQUIRES_ACTION), approved(500)], 0),
+        (
+            [
+                approved(),
+                RefundAbandoned(tag=TAG, reason=Text(key=""), at=at(7), cause=""),
+                tagged(RefundState.PENDING),
+            ],
+            1000,
+        ),
+    ],
+)
+def test_what_is_on_its_way_back_cant_be_refunded_again(facts: list[Fact], refundable_minor: int) -> None:
+    """By an approval of ours or by somebody at the provider, and neither counts twice."""
+    assert purchase(*facts).refundable_minor == refundable_minor
+
+
+def test_how_an_approval_ended_is_told_the_same_in_any_order() -> None:
+    """If it was sent twice and one of the two failed, the money is gone all the same."""
+    facts: list[Fact] = [approved(), tagged(RefundState.FAILED), tagged(RefundState.SUCCEEDED, "re_2")]
+    for order in itertools.permutations(facts):
+        ended = end_of(TAG, purchase(*order).facts)
+        assert isinstance(ended, RefundChanged)
+        assert ended.state is RefundState.SUCCEEDED
+
+
+def test_reserved_credits_are_spent_by_nobody_and_become_the_clawback() -> None:
+    """Half is approved: half stays spendable, before the refund settles and after."""
+    store = FakeStore()
+    tell(store, paid(), says(approved()), says(sent()))
+    assert (store.accounts[ADA].balance, store.accounts[ADA].spendable(LATER)) == (1000, 500)
+    tell(store, says(refund(1000)))
+    assert (store.accounts[ADA].balance, store.accounts[ADA].spendable(LATER)) == (500, 500)
+
+
+AMOUNTS = st.lists(st.integers(0, 10_000), min_size=1, max_size=6)
+
+
+def _lines(amounts: list[int]) -> tuple[PaidLine, ...]:
+    return tuple(
+        PaidLine(line_id=str(number), product_id="pack", credits=10, amount_minor=amount, expires_at=None)
+        for number, amount in enumerate(amounts)
+    )
+
+
+@given(AMOUNTS.filter(any), st.data())
+def test_the_parts_are_the_whole_and_each_fits_what_its_line_has_left(amounts: list[int], data: st.DataObject) -> None:
+    """Whatever was refunded of some lines by name before: what is left is given back to the last unit."""
+    named = {str(number): data.draw(st.integers(0, amount)) for number, amount in enumerate(amounts)}
+    left = {line_id: amounts[int(line_id)] - minor for line_id, minor in named.items()}
+    amount_minor = data.draw(st.integers(0, sum(left.values())))
+    settled = payment(lines=_lines(amounts), paid_minor=sum(amounts))
+    items = split_over_lines(amount_minor, settled, Refunded(named_minor=named))
+    assert sum(item.amount_minor for item in items) == amount_minor
+    assert all(0 < item.amount_minor <= left[item.line_id] for item in items)
+
+
+@given(AMOUNTS.filter(any), st.data())
+def test_after_sums_without_lines_the_rest_is_still_given_back_whole(amounts: list[int], data: st.DataObject) -> None:
+    """A provider that knows no lines refunded before: the rest adds up, and no line gives more than it cost."""
+    before_minor = data.draw(st.integers(0, sum(amounts)))
+    amount_minor = data.draw(st.integers(0, sum(amounts) - before_minor))
+    settled = payment(lines=_lines(amounts), paid_minor=sum(amounts))
+    items = split_over_lines(amount_minor, settled, Refunded(before_minor))
+    assert sum(item.amount_minor for item in items) == amount_minor
+    assert all(item.amount_minor <= amounts[int(item.line_id)] for item in items)

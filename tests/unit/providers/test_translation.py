@@ -1238,7 +1238,7 @@ def test_a_body_that_is_no_notification_is_refused_with_the_reason(body: bytes, 
 
 def test_a_body_may_be_as_large_as_the_readme_says() -> None:
     """In kibibytes."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
     said_ = re.search(r"or larger than (\d+) KiB", readme)
     assert said_
     assert int(said_[1]) * 1024 == MAX_BODY_BYTES

@@ -8,7 +8,7 @@ import pytest
 from paddle_billing.Entities.Events.EventTypeName import EventTypeName
 
 from ledger.providers.registry import PROVIDERS, Provider
-from tests.unit.test_events_library import ENABLED_EVENTS
+from tests.unit.tools.test_events_library import ENABLED_EVENTS
 from tools.template import load, routes
 
 WEBHOOKS = [route for route in routes(load()) if "{provider}" in route.path]

@@ -22,7 +22,7 @@ from ledger.providers.registry import PROVIDERS, Provider
 from ledger.runtime import Runtime
 from ledger.usecases.record_event import release_parked
 from ledger.webhook import handle
-from tests.unit import acme
+from tests.unit.providers import acme
 from tools.testing.fakes import FakeProvider, FakeStore
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

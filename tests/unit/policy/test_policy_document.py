@@ -10,7 +10,7 @@ import pytest
 
 from ledger.policy.rules import RULES
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HEAD = "| sentence | executed by | tests |\n|---|---|---|\n"
 
 
