@@ -1,7 +1,7 @@
 """Lots: what is spendable, what a target takes and leaves owed, and which movements an entry will be written of."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -173,3 +173,11 @@ def test_a_lot_is_never_taken_below_nothing_and_what_is_taken_or_owed_is_its_tar
     assert min(lot.remaining, lot.spendable(END), lot.owed, lot.refunded, lot.disputed, lot.reserved) >= 0
     assert lot.refunded + lot.disputed + lot.owed == lot.refund_target + lot.dispute_target
     assert lot == lot.rebalance()
+
+
+def test_lots_are_drawn_by_expiry_then_by_name_and_packs_last() -> None:
+    """The name decides only between lots that expire at the same instant, or never."""
+    first, second = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+    ends = {"a": second, "b": first, "c": first, "0": None, "1": None}
+    lots = [Lot(lot_id=lot_id, granted=1, expires_at=expires_at) for lot_id, expires_at in reversed(ends.items())]
+    assert [lot.lot_id for lot in sorted(lots, key=lambda lot: lot.draw_order)] == ["b", "c", "a", "0", "1"]
