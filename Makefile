@@ -9,9 +9,10 @@ BILLING := .venv/bin/billing
 UV := .venv/bin/uv
 JSON := $(if $(filter json,$(FORMAT)),--json)
 # The newest Python from 3.11 on that answers; SAM wants the functions' own, 3.13, by name.
-SYSTEM_PYTHON := $(shell for python in python3.13 python3.12 python3.11 python3; do \
+# `=`, not `:=`: only a target that needs these interpreters runs the search. It took each `make` half a second.
+SYSTEM_PYTHON = $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
-PYTHON313 := $(shell python3.13 -c 'import os, sys; print(os.path.dirname(sys.executable))' 2>/dev/null \
+PYTHON313 = $(shell python3.13 -c 'import os, sys; print(os.path.dirname(sys.executable))' 2>/dev/null \
 	|| ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin 2>/dev/null | tail -1)
 
 .PHONY: help
@@ -102,7 +103,7 @@ engines: .venv/.installed
 	@touch $@
 
 # Lambda's runtime is of the functions' own Python; the others have ours.
-.venv-runtime/.installed: INTERPRETER := $(PYTHON313)/python3.13
+.venv-runtime/.installed: INTERPRETER = $(PYTHON313)/python3.13
 .venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed: INTERPRETER := .venv/bin/python
 .venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed .venv-runtime/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
 	@echo "setting up .venv-$*" >&2
