@@ -78,8 +78,8 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
     chosen = [story for story in stories() if not names or story.name in names]
     console = paper()
     with opened_house(console) as house:
-        told = list(disordered(chosen, random.Random(seed), is_in_order=is_in_order))
-        answers = _deliver_all(house.gateway, told, console)
+        deliveries = list(disordered(chosen, random.Random(seed), is_in_order=is_in_order))
+        responses = _deliver_all(house.gateway, deliveries, console)
         house.gateway.stream.drain(30)
         lives = _play_lives(house, console) if not names or LIFE in names else {}
 
@@ -97,9 +97,9 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
             read_world(store, world, advance)
         findings = check(world)
         console.print(findings_table(findings))
-        is_fine = all(status == 200 for status, _ in answers) and not any(finding.broken for finding in findings)
+        is_fine = all(status == 200 for status, _ in responses) and not any(finding.broken for finding in findings)
         console.print(
-            f"\n{len(answers)} deliveries of {len({telling.event_id for _, telling in told})} events, "
+            f"\n{len(responses)} deliveries of {len({telling.event_id for _, telling in deliveries})} events, "
             + (f"{len(lives)} lives, " if lives else "")
             + ("[green]every invariant holds.[/]" if is_fine else "[red]something is wrong, see above.[/]")
         )
@@ -107,26 +107,31 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
         sys.exit(1)
 
 
-def _deliver_all(gateway: "Gateway", told: "list[tuple[Story, Telling]]", console: "Console") -> list[tuple[int, str]]:
+def _deliver_all(
+    gateway: "Gateway", deliveries: "list[tuple[Story, Telling]]", console: "Console"
+) -> list[tuple[int, str]]:
     """Deliver, and print each delivery with its response as it comes."""
     from rich.text import Text
 
     from tools.local import deliver
 
-    rows = [("story", "delivered", "to"), *((story.name, telling.event_type, telling.to) for story, telling in told)]
+    rows = [
+        ("story", "delivered", "to"),
+        *((story.name, telling.event_type, telling.to) for story, telling in deliveries),
+    ]
     name_width, type_width, to_width = (max(map(len, column)) for column in zip(*rows, strict=True))
-    answers, previous = [], ""
-    if told:
+    responses, previous = [], ""
+    if deliveries:
         console.print(f"[dim]{'story':{name_width}}  {'delivered':{type_width}}  {'to':{to_width}}  answer[/]")
-    for story, telling in told:
+    for story, telling in deliveries:
         status, outcome = deliver(gateway, telling)
-        answers.append((status, outcome))
+        responses.append((status, outcome))
         style = {"booked": "green", "already_booked": "dim", "noted": "dim", "waiting": "yellow"}.get(outcome, "red")
         name = story.name if story.name != previous else ""
         line = f"{name:{name_width}}  {telling.event_type:{type_width}}  {telling.to:{to_width}}  "
         console.print(Text.assemble(line, (f"{status} {outcome}", style)), soft_wrap=True)
         previous = story.name
-    return answers
+    return responses
 
 
 def _play_lives(house: "House", console: "Console") -> "dict[AccountId, str]":

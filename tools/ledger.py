@@ -17,13 +17,13 @@ def open_store() -> DynamoDBStore:
     return DynamoDBStore(os.environ["TABLE_NAME"], Connection(region=os.environ["AWS_DEFAULT_REGION"]))
 
 
-def read_world(store: DynamoDBStore, world: World, told: Callable[[], None] = lambda: None) -> None:
-    """Scan the table in parallel segments into `world`."""
+def read_world(store: DynamoDBStore, world: World, advance: Callable[[], None] = lambda: None) -> None:
+    """Scan the table in parallel segments into `world`. Call `advance` after each item."""
 
     def read(segment: int) -> None:
         for item in store.scan(segment, SEGMENTS):
             world.add(item)
-            told()
+            advance()
 
     with ThreadPoolExecutor(SEGMENTS) as pool:
         list(pool.map(read, range(SEGMENTS)))

@@ -9,6 +9,7 @@ from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.entries import CounterAccount as CounterAccount
 from ledger.domain.entries import Entry, EntryKind
+from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import (
     Facts,
     RefundApproved,
@@ -54,16 +55,25 @@ class World:
     failures: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
     acts: list[tuple[AccountId, AuditRecord]] = field(default_factory=list)
     answered: dict[DocumentKey, IdempotencyRecord] = field(default_factory=dict)
+    is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
 
     def add(self, item: items.Item) -> None:
-        """One item of the table."""
+        """Add one item of the table. An item that this release can't read is noted, for `check` to report."""
+        try:
+            self._add(item)
+            is_readable = True
+        except (UnreadableItem, ValueError):  # ValueError: the key is none of the table's
+            is_readable = False
+        self.is_readable[f"{item['pk']['S']} / {item['sk']['S']}"] = is_readable
+
+    def _add(self, item: items.Item) -> None:
         match keys.kind_of(item):
             case ItemKind.RECEIPT:
                 self.receipts.append(items.from_receipt(item))
             case ItemKind.PAYMENT:
                 self.payments[keys.payment_id_of(item)] = items.from_payment(item)
             case ItemKind.FULFILMENT_KEY:
-                self.fulfilment_keys[keys.owner_of(item)] = items.from_claim(item)
+                self.fulfilment_keys[keys.owner_of(item)] = items.from_fulfilment_key(item)
             case ItemKind.ACCOUNT:
                 self.accounts[keys.account_id_of(item)] = items.from_account(item)
             case ItemKind.LOT:
@@ -140,6 +150,11 @@ def check(world: World) -> list[Finding]:
 
 
 Verdicts = Iterable[tuple[str, bool]]
+
+
+def _readable(world: World) -> Verdicts:
+    """Every item can be read by this release."""
+    yield from world.is_readable.items()
 
 
 def _balances(world: World) -> Verdicts:
@@ -469,6 +484,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     _queued,
     _settled,
     _answered,
+    _readable,
 )
 
 

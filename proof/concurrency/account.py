@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from ledger.domain.canonical import canonical
 from ledger.domain.facts import (
     DisputeChanged,
     Fact,
@@ -296,15 +297,20 @@ def _standing(facts: Iterable[Fact]) -> Iterator[Fact]:
 def _weight(fact: Fact) -> tuple[object, ...]:
     match fact:
         case PaymentSettled():
-            return (-fact.at.timestamp(), repr(fact))
+            return (-fact.at.timestamp(), _content(fact))
         case RefundChanged():
-            return (REFUNDS.index(fact.state), fact.at, repr(fact))
+            return (REFUNDS.index(fact.state), fact.at, _content(fact))
         case DisputeChanged():
-            return (fact.at, DISPUTES.index(fact.state), repr(fact))
+            return (fact.at, DISPUTES.index(fact.state), _content(fact))
         case RefundTotalReported():
-            return (fact.at, fact.total_minor, repr(fact))
+            return (fact.at, fact.total_minor)
         case _:
-            return (fact.at, repr(fact))
+            return (fact.at, _content(fact))
+
+
+def _content(fact: Fact) -> str:
+    """The last tie-break: the content, whichever event reported it."""
+    return canonical(fact, without="cause")
 
 
 # ── What each call does ───────────────────────────────────────────────────────────────────────────────────────────────

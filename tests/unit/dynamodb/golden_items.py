@@ -368,12 +368,12 @@ def goldens() -> dict[str, Golden]:
         "run": Golden(items.to_run(RUN), items.from_run, replace(RUN, version=3)),
         "fulfilment_key": Golden(
             _stored(parts["fulfilment key"]),
-            items.from_claim,
+            items.from_fulfilment_key,
             FulfilmentKey(key="order/ord_1", payment_id=PI, account_id=ADA),
         ),
         "order": Golden(
             _stored(parts["order"]),
-            items.from_claim,
+            items.from_fulfilment_key,
             FulfilmentKey(key="order/ord_1", account_id=ADA, product_id="pack_1000", terms=replace(ORDER, version=3)),
         ),
         "refund_case": _document(case_key(ADA, "case_1"), CASE, replace(CASE, version=4)),

@@ -135,6 +135,9 @@ def test_a_fact_that_supersedes_another_keeps_the_unknown_fields_of_its_subject(
     merged = facts.merge({before.key: before}, [refund])
     assert merged[before.key] == refund
     assert merged[before.key].unknown_fields == {"destination": {"S": "card"}}
+    after = dataclasses.replace(refund, unknown_fields={"destination": {"S": "balance"}})
+    for superseded in (before, dataclasses.replace(before, unknown_fields=None)):
+        assert facts.merge({before.key: superseded}, [after])[before.key].unknown_fields == after.unknown_fields
 
 
 LOT_OWNER = FACTS[0].account_id  # type: ignore[union-attr]

@@ -9,7 +9,9 @@ from ledger.domain.accounts import Hold
 from ledger.domain.facts import RefundApproved, RefundState, facts_of
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt, RecordOutcome
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RefundReason
+from ledger.dynamodb import items
 from ledger.ports.documents import DocumentKey, DocumentKind
 from ledger.usecases.holds import place_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -182,3 +184,36 @@ def test_a_broken_invariant_is_named(change: Callable[[World], object], says_so:
     whole = world(lived())
     change(whole)
     assert [invariant for invariant in broken(whole) if invariant.startswith(says_so)]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"schema": {"N": "99"}},
+        {"outcome": {"S": "an outcome of a newer release"}},
+        {"pk": {"S": "NOTHING#of-ours"}},
+        {"received_at": {"S": "no time"}},
+    ],
+    ids=["schema", "state", "key", "time"],
+)
+def test_an_item_that_cannot_be_read_is_reported_and_stops_nothing(spoilt: dict[str, object]) -> None:
+    """Every other invariant is still checked, over the items that can be read."""
+    receipt = Receipt(
+        provider="stripe",
+        event_id="evt_1",
+        event_type="charge.refunded",
+        occurred_at=at(0),
+        received_at=at(1),
+        outcome=RecordOutcome.NOTED,
+        body_sha256="0" * 64,
+        correlation_id="stripe:evt_1",
+    )
+    item = items.to_receipt(receipt)
+    stored = World()
+    stored.add(item)
+    stored.add({**item, "sk": {"S": "evt_2"}, **spoilt})
+    findings = {finding.invariant: finding for finding in check(stored)}
+    readable = findings["Every item can be read by this release"]
+    assert (readable.checked, len(readable.broken)) == (2, 1)
+    assert "evt_2" in readable.broken[0]
+    assert findings["A parked event is kept whole, with its reason; no other receipt keeps a body"].checked == 1

@@ -227,7 +227,7 @@ class RefundApproved(KeepsUnknownFields):
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, _content(self))
+        return _latest(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +245,7 @@ class RefundSent(KeepsUnknownFields):
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, _content(self))
+        return _latest(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +263,7 @@ class RefundAbandoned(KeepsUnknownFields):
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, _content(self))
+        return _latest(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +283,7 @@ class RefundDeclined(KeepsUnknownFields):
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, _content(self))
+        return _latest(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,7 +367,7 @@ class CreditRecorded(KeepsUnknownFields):
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, _content(self))
+        return _latest(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,7 +403,12 @@ class HoldLifted(KeepsUnknownFields):
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, _content(self))
+        return _latest(self)
+
+
+def _latest(fact: "Fact") -> tuple[object, ...]:
+    """Return the version of a fact of which the latest one stands."""
+    return (fact.at, _content(fact))
 
 
 def _content(fact: "Fact") -> str:
@@ -443,9 +448,7 @@ def merge(stored: Facts, received: Iterable[Fact]) -> Facts:
 
 def _with_unknown_fields_of(superseded: _F, fact: Fact) -> Fact:
     """Return the fact with what a newer release stored about its subject, unless it has such fields of its own."""
-    if superseded.unknown_fields is None or fact.unknown_fields is not None:
-        return fact
-    return replace(fact, unknown_fields=superseded.unknown_fields)
+    return replace(fact, unknown_fields=superseded.unknown_fields) if fact.unknown_fields is None else fact
 
 
 def facts_of(facts: Facts, kind: type[_F]) -> list[_F]:

@@ -114,7 +114,7 @@ def from_fact(attribute: AttributeValue) -> Fact:
     return fact
 
 
-def from_claim(item: Mapping[str, AttributeValue]) -> FulfilmentKey:
+def from_fulfilment_key(item: Mapping[str, AttributeValue]) -> FulfilmentKey:
     """Return the fulfilment key of an item. Raise UnreadableItem."""
     return schema.FULFILMENT_KEY.decode(_content(item), key=keys.owner_of(item))
 

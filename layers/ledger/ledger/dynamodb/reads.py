@@ -249,7 +249,7 @@ def _snapshot(found: Iterator[Item]) -> Snapshot:
     return Snapshot(
         payments={keys.payment_id_of(item): items.from_payment(item) for item in of(ItemKind.PAYMENT)},
         accounts={keys.account_id_of(item): items.from_account(item) for item in of(ItemKind.ACCOUNT)},
-        fulfilment_keys={keys.owner_of(item): items.from_claim(item) for item in of(ItemKind.FULFILMENT_KEY)},
+        fulfilment_keys={keys.owner_of(item): items.from_fulfilment_key(item) for item in of(ItemKind.FULFILMENT_KEY)},
         subscriptions={keys.owner_of(item): items.from_subscription(item) for item in of(ItemKind.SUBSCRIPTION)},
         closed_lots={
             (keys.account_id_of(item), keys.lot_id_of(item)): items.from_lot(item) for item in of(ItemKind.LOT)

@@ -91,7 +91,7 @@ class Snapshot:
         )
 
     def mentioned(self, fulfilment_key: str | None = None, *, with_orders: bool = False) -> Keys:
-        """The names that what was read leads to. Only the claim named `claim` is followed to its payment."""
+        """Return the names that these items lead to. Of the fulfilment keys, only this one leads to its payment."""
         keys = Keys()
         for item in self.payments.values():
             if isinstance(item, PaymentPointer):
