@@ -13,7 +13,12 @@ _MONEY = ("domain/test_purchases", "domain/test_lots", "domain/test_facts", "dom
 _POLICY = ("policy/test_decisions", "policy/test_rules", "policy/test_texts")
 _STRIPE = ("events", "notification", "sessions", "invoices", "subscriptions", "refunds", "disputes")
 _PADDLE = ("events", "notification", "transactions", "subscriptions", "adjustments")
-_WEBHOOKS = ("providers/test_translation", "providers/test_line_amounts", "tools/test_events_library")
+_WEBHOOKS = (
+    "providers/test_translation",
+    "providers/test_line_amounts",
+    "tools/test_events_library",
+    "providers/test_strange_events",
+)
 
 SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.facts": ("domain/test_facts", *_MONEY, "providers/test_translation", "dynamodb/test_schema"),

@@ -459,3 +459,11 @@ def test_a_rejected_chargeback_never_was() -> None:
     assert (known.lost_minor, known.holds, known.cleared_holds) == (0, {}, frozenset())
     undone = disputed(purchase(chargeback(state=REVERSED)).facts, PI)
     assert undone.cleared_holds == {CB}
+
+
+def test_what_was_stored_already_is_no_part_of_a_purchase() -> None:
+    """Two purchases with the same facts are equal, whichever of the facts the table has, and look alike."""
+    fact = payment()
+    fresh = Purchase(payment_id=PI, facts={fact.key: fact})
+    stored = replace(fresh, stored_facts=fresh.facts)
+    assert (fresh == stored, repr(fresh)) == (True, repr(stored))

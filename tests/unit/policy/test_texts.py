@@ -264,6 +264,29 @@ requests = st.builds(
 @given(request=requests)
 def test_every_outcome_of_every_rule_is_written_out(language: str, request: rules.PolicyContext) -> None:
     """Reasons, explanation and inputs: with their figures, and never with the sentence for unknown keys."""
+    assert_written_out(request, language)
+
+
+PARTLY_USED = use(250)
+US = replace(ORDER, country="US")
+RARE = {
+    "credits without money": asks(RefundReason.TECHNICAL_PROBLEM, refundable_minor=0, lines=(PARTLY_USED,)),
+    "declined, but due": asks(RefundReason.CHARGED_TWICE, declined_before=BEFORE, is_duplicate=True),
+    "declined, but a right": asks(RefundReason.CHANGED_MY_MIND, declined_before=BEFORE),
+    "no renewal": asks(RefundReason.MISTAKEN_RENEWAL, order=US, lines=(PARTLY_USED,)),
+    "a used renewal": asks(RefundReason.MISTAKEN_RENEWAL, is_subscription=True, is_renewal=True, lines=(PARTLY_USED,)),
+    "changed my mind": asks(RefundReason.CHANGED_MY_MIND, order=US, lines=(PARTLY_USED,)),
+}
+
+
+@pytest.mark.parametrize("request_", RARE.values(), ids=RARE)
+def test_outcomes_that_are_rarely_drawn_are_written_out_too(request_: rules.PolicyContext) -> None:
+    """Each reaches a text that random requests seldom reach."""
+    assert_written_out(request_, "en")
+
+
+def assert_written_out(request: rules.PolicyContext, language: str) -> None:
+    """Every text of the decision has a sentence, and every figure of it a value."""
     decision = rules.decide(request, rules.load())
     written = [*decision.reasons, *decision.inputs, *(why for trace in decision.explanation for why in trace.why)]
     sentences = TEXTS.render_all(written, language)

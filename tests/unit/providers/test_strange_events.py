@@ -11,6 +11,7 @@ from ledger.domain.events import Event
 from ledger.domain.facts import RefundChanged
 from ledger.domain.receipts import ParkReason
 from ledger.providers.registry import PROVIDERS
+from ledger.providers.translation import EventNotBookable
 from tools.stories import telling
 
 SESSION = "stripe/pack_bought_01_checkout_session_completed.json"
@@ -212,3 +213,9 @@ def test_a_currency_is_three_letters(currency: str) -> None:
     """What a payment was paid in is shown to people, and refunds are in it."""
     assert is_parked_whole(translated(RENEWAL, currency=currency))
     assert is_parked_whole(translated(TRANSACTION, details__totals__currency_code=currency))
+
+
+def test_an_event_that_cannot_be_booked_says_why() -> None:
+    """In a log the error alone must do."""
+    error = EventNotBookable(ParkReason.UNKNOWN_PRICE, "no product has price_1")
+    assert str(error) == "unknown_price: no product has price_1"
