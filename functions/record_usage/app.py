@@ -18,9 +18,14 @@ app = resolver()
 RunId = Annotated[str, DECODED, Path(min_length=1, max_length=200, description="The run's own id.")]
 
 
-@app.post("/usage", summary="Draw credits for a run", tags=["Usage"], responses=documented_problems(RunResponse, 402))
+@app.post(
+    "/usage", summary="Draw credits for a run", tags=["Usage"], responses=documented_problems(RunResponse, 402, 409)
+)
 def draw(request: DrawRequest) -> RunResponse:
-    """Draw all credits of the run or none. Repeating the request draws nothing more and gets the same response."""
+    """Draw all credits of the run or none. Repeating the request draws nothing more and gets the same response.
+
+    A run whose failure was reported is refused with `run-failed`, even if this is its first draw.
+    """
     here = services()
     run = draw_credits(
         AccountId(request.account_id),
@@ -37,10 +42,13 @@ def draw(request: DrawRequest) -> RunResponse:
     "/usage/<run_id>/failure",
     summary="Return the credits of a failed run",
     tags=["Usage"],
-    responses=documented_problems(RunResponse, 404),
+    responses=documented_problems(RunResponse),
 )
 def fail(run_id: RunId, request: RunFailureRequest) -> RunResponse:
-    """Return the credits, once, to the lots that they were drawn from."""
+    """Return the credits, once, to the lots that they were drawn from. The run never draws again.
+
+    The failure may arrive before the draw: `credits` is 0, and the late draw is refused.
+    """
     here = services()
     return _response(fail_run(AccountId(request.account_id), run_id, here.store, now=here.now(), error=request.error))
 

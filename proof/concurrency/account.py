@@ -371,7 +371,7 @@ def _is_taken(payment: PaymentSettled, others: list[PaymentSettled]) -> bool:
 def _spend(account: Account, call: Spend) -> tuple[Account, Answer]:
     for run in account.runs:
         if run.run_id == call.run_id:
-            return account, ("drawn", *run.drawn)
+            return account, ("run failed",) if run.has_failed else ("drawn", *run.drawn)
     if holds := account.holds():
         return account, ("suspended", *sorted(holds))
     spendable = account.spendable(call.now)
@@ -391,7 +391,8 @@ def _spend(account: Account, call: Spend) -> tuple[Account, Answer]:
 def _fail(account: Account, call: FailRun) -> tuple[Account, Answer]:
     run = next((run for run in account.runs if run.run_id == call.run_id), None)
     if run is None:
-        return account, ("not found",)
+        account = replace(account, runs=account.runs | {Run(call.run_id, (), has_failed=True)})
+        return account, ("returned",)
     if not run.has_failed:
         for lot_id, part in run.drawn:
             lot = next(lot for lot in account.lots() if lot.lot_id == lot_id)

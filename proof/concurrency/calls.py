@@ -12,6 +12,7 @@ from ledger.domain.errors import (
     InsufficientCredits,
     NotFound,
     RequestRefused,
+    RunFailed,
 )
 from ledger.domain.events import Event
 from ledger.domain.facts import PaymentSettled
@@ -169,6 +170,8 @@ def perform(call: Call, store: Store, policy: PolicyParameters, gateway_of: Call
         return ("suspended", *refusal.holds)
     except InsufficientCredits as refusal:
         return ("only", refusal.spendable)
+    except RunFailed:
+        return ("run failed",)
     except CaseAlreadyOpen as refusal:
         return ("asked already", refusal.case_id)
     except IdempotencyKeyReused:

@@ -269,7 +269,8 @@ def spending_against_what_takes_credits(r: Round) -> None:
     taking = r.chance.sample(taking, r.chance.randint(1, 4))
     same = r.spend(400)
     spends = [*r.spends(4, when), *([same] * r.chance.randint(0, 3))]
-    r.waves.append([*spends, *r.fails(first, when), *taking, *r.looks(2, when)])
+    racing = r.fails(r.chance.sample(spends, r.chance.randint(0, 1)), when)
+    r.waves.append([*spends, *racing, *r.fails(first, when), *taking, *r.looks(2, when)])
     r.waves.append([*r.fails([*spends, *first], LATE), Expire(account_id=r.account_id, now=LATE), *r.looks(1, LATE)])
 
 

@@ -74,7 +74,7 @@ Purchase stored[3];
 byte claim = NOBODY;                 /* the original: PI_1 or PI_2 */
 Lot lot, closed;                     /* on the account; as it was when it last closed */
 bit is_held, is_flagged;             /* by the dispute of PI_1; PI_2 is a duplicate charge */
-byte run_is = 0;                     /* 0 not drawn, 1 drawn, 2 failed and returned */
+byte run_is = 0;                     /* 0 not drawn, 1 drawn, 2 failed: what it drew is returned */
 byte grants = 0;                     /* entries of the kind */
 short sales = 0, usage = 0, refunds = 0, disputes = 0; /* sums of entries by counter-account, as the lot's figures */
 
@@ -519,6 +519,12 @@ inline lead_to_closed_lot() {
   fi
 }
 
+#ifdef NO_RUN_CONDITION
+#define RUN_IS_AS_READ 1
+#else
+#define RUN_IS_AS_READ READ(RUN_ITEM)
+#endif
+
 /* Plan and commit. known: it is drawn, returned or refused; else the caller was overtaken and reads again. */
 inline draw_or_return() {
   known = 1;
@@ -546,6 +552,11 @@ inline draw_or_return() {
     :: ok && !my_lot.is_there ->
       book(my_closed, my_closed.drawn - RUN, my_closed.refund_target, my_closed.dispute_target, my_closed.is_frozen);
       write(ACCOUNT); run_is = 2; write(RUN_ITEM); verify()
+    :: else -> known = 0
+    fi
+  :: fails && my_run == 0 -> /* told before its draw; of the account nothing is changed, or asked */
+    if
+    :: RUN_IS_AS_READ -> run_is = 2; write(RUN_ITEM); verify()
     :: else -> known = 0
     fi
   :: else /* refused, or drawn or returned before: nothing to write */

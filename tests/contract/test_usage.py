@@ -6,7 +6,7 @@ import pytest
 
 from ledger.domain.accounts import Account
 from ledger.domain.entries import Entry, EntryKind
-from ledger.domain.errors import IdempotencyKeyReused, InsufficientCredits, NotFound
+from ledger.domain.errors import IdempotencyKeyReused, InsufficientCredits, RunFailed
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
@@ -37,24 +37,53 @@ def subscribed(store: Store, ends_at: datetime = END) -> None:
 
 
 def test_a_failed_run_gives_back_what_it_drew_once(any_store: Store) -> None:
-    """To the lots that it came from, asked however often; and its id can't be drawn with another number."""
+    """To the lots that it came from, however often the failure is reported."""
     subscribed(any_store)
     draw_credits(ADA, "run_1", 1200, any_store, now=LATER)
     failed = [fail_run(ADA, "run_1", any_store, now=LATER) for _ in range(2)]
     assert failed[0] == failed[1]
     assert {lot.remaining for lot in account(any_store).lots.values()} == {1000}
     assert kinds(any_store).count(EntryKind.RETURN) == 2
+
+
+def test_a_run_draws_one_number_of_credits(any_store: Store) -> None:
+    """Its id can't be drawn again with another number."""
+    subscribed(any_store)
+    draw_credits(ADA, "run_1", 1200, any_store, now=LATER)
     with pytest.raises(IdempotencyKeyReused, match="drew 1200"):
         draw_credits(ADA, "run_1", 1, any_store, now=LATER)
 
 
-def test_a_run_that_never_drew_cant_fail(any_store: Store) -> None:
-    """Nor another account's."""
+@pytest.mark.parametrize("credits_", [1200, 1])
+def test_a_failed_run_never_draws_again_under_its_id(any_store: Store, credits_: int) -> None:
+    """Its credits were returned: answering as if it had drawn would make the repetition free."""
+    subscribed(any_store)
+    draw_credits(ADA, "run_1", 1200, any_store, now=LATER)
+    fail_run(ADA, "run_1", any_store, now=LATER)
+    with pytest.raises(RunFailed, match="run_1"):
+        draw_credits(ADA, "run_1", credits_, any_store, now=LATER)
+    assert account(any_store).spendable(LATER) == 2000
+
+
+def test_a_failure_reported_before_its_draw_refuses_the_late_draw(any_store: Store) -> None:
+    """Whether or not the account is known. The failure is evidence, reported however often, and returns nothing."""
+    for account_id in (ADA, AccountId("acct_ben")):
+        failed = [fail_run(account_id, "run_1", any_store, now=now, error="E1") for now in (at(1), LATER)]
+        assert failed[0] == failed[1]
+        assert (failed[0].drawn, failed[0].failed_at) == ({}, at(1))
+        assert [(run.credits, run.error) for run in any_store.failed_runs(account_id, at(0))] == [(0, "E1")]
+    subscribed(any_store)
+    with pytest.raises(RunFailed):
+        draw_credits(ADA, "run_1", 1, any_store, now=LATER)
+    assert account(any_store).spendable(LATER) == 2000
+
+
+def test_a_failure_names_the_run_of_its_own_account(any_store: Store) -> None:
+    """Another account's run of this id keeps what it drew."""
     subscribed(any_store)
     draw_credits(ADA, "run_1", 1, any_store, now=LATER)
-    for account_id, run_id in ((ADA, "run_2"), (AccountId("acct_ben"), "run_1")):
-        with pytest.raises(NotFound):
-            fail_run(account_id, run_id, any_store, now=LATER)
+    fail_run(AccountId("acct_ben"), "run_1", any_store, now=LATER)
+    assert sum(draw_credits(ADA, "run_1", 1, any_store, now=LATER).drawn.values()) == 1
 
 
 def test_a_run_that_emptied_a_lot_opens_it_again_when_it_fails(any_store: Store) -> None:

@@ -181,7 +181,19 @@ def test_a_run_is_drawn_once_and_refused_whole(world: World) -> None:
     assert world.bob.get("/account").json["balance"] == 1000
     world.tell(says(dispute(), names=(BOBS,)))
     assert world.service.post("/usage", {**run, "run_id": "run_3"}).json["holds"] == ["dispute:stripe:dp_1"]
-    assert world.service.post("/usage/run_9/failure", {"account_id": BOB}).status == 404
+
+
+def test_a_failed_run_is_refused_under_its_id(world: World) -> None:
+    """409 `run-failed`: after its draw, and before it."""
+    run = {"account_id": BOB, "run_id": "run_1", "credits": 700}
+    world.service.post("/usage", run)
+    world.service.post("/usage/run_1/failure", {"account_id": BOB})
+    early = world.service.post("/usage/run_2/failure", {"account_id": BOB})
+    assert (early.status, early.json["credits"]) == (200, 0)
+    for run_id in ("run_1", "run_2"):
+        refused = world.service.post("/usage", {**run, "run_id": run_id})
+        assert (refused.status, refused.json["type"]) == (409, "urn:imagetagger:problem:run-failed")
+    assert world.bob.get("/account").json["balance"] == 1000
 
 
 def test_who_gets_no_answer_of_the_table_is_told_to_ask_the_same_again(world: World) -> None:

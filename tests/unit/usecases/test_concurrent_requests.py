@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from ledger.domain import catalogue
-from ledger.domain.errors import InsufficientCredits
+from ledger.domain.errors import InsufficientCredits, RunFailed
 from ledger.domain.events import Event
 from ledger.domain.ids import PaymentId
 from ledger.domain.orders import Order
@@ -202,3 +202,22 @@ def test_a_lot_that_closes_while_it_is_looked_for_is_not_granted_anew(again: Eve
     tell(torn(store, twin, "closed_lots"), again)
     assert store.accounts[ADA].balance == 0
     assert not [finding for finding in check(world(store)) if finding.broken]
+
+
+def test_a_failure_that_overtakes_its_draw_refuses_it() -> None:
+    """The failure was stored after the draw had looked for its run: the draw writes nothing."""
+    store = FakeStore()
+    tell(store, paid())
+    over = torn(store, lambda: fail_run(ADA, "run_1", store, now=LATER), "runs", "accounts")
+    with pytest.raises(RunFailed):
+        draw_credits(ADA, "run_1", 10, over, now=LATER)
+    assert store.accounts[ADA].balance == 1000
+
+
+def test_a_draw_that_overtakes_its_failure_is_given_back() -> None:
+    """The draw was stored after the failure had looked for its run: the failure reads it and returns its credits."""
+    store = FakeStore()
+    tell(store, paid())
+    over = torn(store, lambda: draw_credits(ADA, "run_1", 10, store, now=LATER), "runs", "accounts")
+    assert sum(fail_run(ADA, "run_1", over, now=LATER).returned.values()) == 10
+    assert store.accounts[ADA].balance == 1000

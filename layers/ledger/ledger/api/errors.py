@@ -20,6 +20,7 @@ from ledger.domain.errors import (
     ProviderRefused,
     ProviderUnavailable,
     RequestRefused,
+    RunFailed,
     StoreUnavailable,
 )
 
@@ -54,6 +55,8 @@ def problem_of(error: BillingError) -> Response[Any]:
             return problem(404, "not-found", str(error))
         case IdempotencyKeyReused():
             return problem(422, "idempotency-key-reused", str(error))
+        case RunFailed():
+            return problem(409, "run-failed", str(error))
         case CaseAlreadyOpen():
             return problem(409, "case-open", str(error), case_id=error.case_id)
         case InvalidBody():

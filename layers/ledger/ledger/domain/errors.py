@@ -12,6 +12,7 @@
     │   ├── NotFound               this account has nothing with this id
     │   ├── InvalidRequest         a field has a value that can't be used
     │   ├── IdempotencyKeyReused   the Idempotency-Key, or the run id, belongs to another request
+    │   ├── RunFailed              the run failed: it draws nothing again
     │   ├── CaseAlreadyOpen        a case about the same purchase and reason is open
     │   └── CaseClosed             the case can't change from its state to the requested one
     ├── ProviderRefused            a provider refused: it has done nothing
@@ -91,6 +92,13 @@ class InvalidRequest(RequestRefused):
 
 class IdempotencyKeyReused(RequestRefused):
     """The Idempotency-Key, or the run id, belongs to another request."""
+
+
+class RunFailed(RequestRefused):
+    """The run failed: it never draws again under its id, whether or not it had drawn before it failed."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"Run {run_id} has failed. Use another run id for another attempt.")
 
 
 class CaseAlreadyOpen(RequestRefused):

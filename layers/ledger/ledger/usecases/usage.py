@@ -1,6 +1,8 @@
 """Use credits: a run draws them, and a failed run returns them.
 
-Each run draws once and returns once, however often it is requested. Returned credits go back to the lots that they
+Each run draws once and returns once, however often it is requested. A failed run never draws: not again, and not if its
+failure was reported before its draw. Then the failure is stored under the run's id. Draw and failure create the same
+item, so of two at once one is written, and the other reads it. Returned credits go back to the lots that they
 were drawn from. A lot from which credits were taken back in the meantime pays its debt first. A lot that has expired in
 the meantime expires again, with the returned credits.
 """
@@ -10,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
-from ledger.domain.errors import IdempotencyKeyReused, NotFound, NotSpendable
+from ledger.domain.errors import IdempotencyKeyReused, NotSpendable, RunFailed
 from ledger.domain.ids import AccountId, request_correlation_id
 from ledger.domain.lots import Lot
 from ledger.domain.runs import FailedRun, Run
@@ -32,9 +34,9 @@ def draw_credits(
     """Draw a run's credits, all of them or none. Return the run.
 
     A run that has drawn already draws nothing more: return it as it is stored, even if the account could not spend now.
-    `is_debt_withheld`: a shortfall lowers what can be spent. Raise AccountSuspended, InsufficientCredits,
-    IdempotencyKeyReused (the run drew another number of credits) or StoreUnavailable (too many conflicts); then this
-    call has drawn nothing.
+    `is_debt_withheld`: a shortfall lowers what can be spent. Raise AccountSuspended, InsufficientCredits, RunFailed
+    (its failure was reported before), IdempotencyKeyReused (the run drew another number of credits) or StoreUnavailable
+    (too many conflicts); then this call has drawn nothing.
     """
     run_keys = Keys(runs=frozenset({(account_id, run_id)}))
 
@@ -64,17 +66,22 @@ def draw_credits(
 def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime, error: str = "") -> Run:
     """Return a failed run's credits, once, and record the failure with `error` as evidence. Return the run.
 
-    Raise NotFound if this account has no such run, StoreUnavailable after too many conflicts.
+    A run that has not drawn is stored as failed: its late draw is refused. Raise StoreUnavailable after too many
+    conflicts.
     """
     keys = Keys(accounts=frozenset({account_id}), runs=frozenset({(account_id, run_id)}))
 
     def attempt() -> Run | Retry:
         stored = store.read(keys)
         run, account = stored.runs.get((account_id, run_id)), stored.accounts.get(account_id)
-        if run is None or account is None:
-            raise NotFound(f"No run {run_id} has drawn credits of {account_id}.")
+        if run is None:
+            failed = Run(account_id=account_id, run_id=run_id, drawn={}, at=now, failed_at=now)
+            return (
+                failed if store.commit(Commit(run=failed, documents=(_evidence(failed, error),))) is None else CONFLICT
+            )
         if run.failed_at:
             return run
+        account = account or Account(account_id=account_id)
         lots = {**account.lots, **_closed_lots(run, account, store)}
         if run.drawn.keys() - lots.keys():
             return CONFLICT  # the account was read before the run's credits were granted to it
@@ -82,9 +89,8 @@ def fail_run(account_id: AccountId, run_id: str, store: Store, *, now: datetime,
         commit = lot_changes(
             account, lots, _lots_after_return(run, lots, now), failed, _origin(account_id, run_id, now)
         )
-        evidence = FailedRun(run_id=run_id, credits=sum(run.drawn.values()), at=now, error=error)
-        change = DocumentChange(failed_run_key(account_id, now, run_id), evidence)
-        return failed if store.commit(replace(commit, documents=(change,))) is None else CONFLICT
+        commit = replace(commit, documents=(_evidence(failed, error),))
+        return failed if store.commit(commit) is None else CONFLICT
 
     return run_transaction(attempt, f"run {run_id} of {account_id}")
 
@@ -111,8 +117,17 @@ def _origin(account_id: AccountId, run_id: str, now: datetime) -> Origin:
     return Origin(now, f"run:{run_id}", request_correlation_id(account_id, RUNS_ROUTE, run_id))
 
 
+def _evidence(failed: Run, error: str) -> DocumentChange:
+    """Return the record of the failure, listed by its time."""
+    at = failed.failed_at or failed.at
+    evidence = FailedRun(run_id=failed.run_id, credits=sum(failed.drawn.values()), at=at, error=error)
+    return DocumentChange(failed_run_key(failed.account_id, at, failed.run_id), evidence)
+
+
 def _same_run(run: Run, credits_: int) -> Run:
-    """Return the stored run. Raise IdempotencyKeyReused if it drew another number of credits."""
+    """Return the stored run. Raise RunFailed, or IdempotencyKeyReused if it drew another number of credits."""
+    if run.failed_at:
+        raise RunFailed(run.run_id)
     drawn = sum(run.drawn.values())
     if drawn != credits_:
         raise IdempotencyKeyReused(f"Run {run.run_id} drew {drawn} credits. Use another run id for this run.")

@@ -6,7 +6,7 @@ from ledger.api.responses.model import ResponseModel
 
 
 class RunResponse(ResponseModel):
-    """A run: the credits that it drew, and whether they were returned."""
+    """A run: the credits that it drew (0: it failed before its draw), and when it failed, which returned them."""
 
     run_id: str
     credits: int
