@@ -396,7 +396,8 @@ def _invoice(invoice: Json, at: datetime) -> _Paid | None:
     fulfilment_key = f"period/stripe:{details['subscription']}/{_seconds(min(starts)):%Y-%m-%dT%H:%M:%SZ}"
     if reason == "subscription_create" and order:
         fulfilment_key = f"order/{order}"
-    return _Paid(f"stripe:{invoice['id']}", at, invoice["amount_paid"], tuple(lines), fulfilment_key)
+    value_minor = invoice["amount_paid"] + invoice["ending_balance"] - invoice["starting_balance"]
+    return _Paid(f"stripe:{invoice['id']}", at, value_minor, tuple(lines), fulfilment_key)
 
 
 def _paddle(event: Json) -> _Heard:
@@ -434,7 +435,7 @@ def _transaction(transaction: Json, at: datetime) -> _Paid:
         )
     if transaction["origin"] in {"api", "web"} and "order_id" in custom:
         fulfilment_key = f"order/{custom['order_id']}"
-    paid_minor = int(transaction["details"]["totals"]["grand_total"])
+    paid_minor = int(transaction["details"]["totals"]["total"])
     return _Paid(f"paddle:{transaction['id']}", at, paid_minor, tuple(lines), fulfilment_key)
 
 

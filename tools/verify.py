@@ -244,7 +244,11 @@ def _refunded_within_paid(world: World) -> Verdicts:
             views.append({key: fact for key, fact in told.items() if fact not in later})
         sums = [(refunded(view) + outstanding(view)).total_minor for view in views]
         most_minor = max(*sums, refunded(purchase.facts).total_minor)
-        yield purchase.payment_id, purchase.payment is not None and most_minor <= purchase.payment.paid_minor
+        payment = purchase.payment
+        yield (
+            purchase.payment_id,
+            payment is not None and most_minor <= max(payment.paid_minor, payment.returnable_minor),
+        )
 
 
 def _held(world: World) -> Verdicts:

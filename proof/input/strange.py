@@ -355,7 +355,9 @@ def _invoice(invoice: Json, catalogue: Catalogue) -> int:
     metadata = invoice["parent"]["subscription_details"].get("metadata")
     has_more, lines = invoice["lines"].get("has_more"), invoice["lines"]["data"]
     is_of_a_period = invoice["billing_reason"] in {"subscription_create", "subscription_cycle"}
-    if has_more or not is_of_a_period or _is_given(invoice, metadata):
+    value_minor = sum(_number(invoice[name]) for name in ("amount_paid", "ending_balance"))
+    is_unpaid = value_minor - _number(invoice["starting_balance"]) <= 0 < _number(invoice["total"])
+    if has_more or not is_of_a_period or is_unpaid or _is_given(invoice, metadata):
         return 0
     return sum(_invoice_line(line, catalogue) for line in lines)
 
@@ -375,9 +377,7 @@ _BUYS = {"web", "api", "subscription_recurring", "subscription_payment_method_ch
 def _paddle(transaction: Json, catalogue: Catalogue) -> int:
     """Its lines that are no prorations."""
     details, totals = transaction["details"], transaction["details"]["totals"]
-    is_credited = (
-        _number(totals["grand_total"]) > 0 and (details.get("adjusted_totals") or {}).get("grand_total") == "0"
-    )
+    is_credited = _number(totals["total"]) > 0 and (details.get("adjusted_totals") or {}).get("total") == "0"
     is_bought = transaction["status"] == "completed" and transaction["origin"] in _BUYS
     if is_credited or not is_bought or _is_given(totals, transaction.get("custom_data")):
         return 0

@@ -141,6 +141,37 @@ def test_what_went_back_or_is_about_to_cant_be_given_back_again(facts: list[Fact
     assert purchase(*facts).refundable_minor == refundable_minor
 
 
+@pytest.mark.parametrize(
+    ("card_minor", "facts", "refundable_minor", "value_left_minor"),
+    [
+        (None, [], 2000, 2000),
+        (0, [], 0, 2000),  # the buyer's balance paid all of it
+        (500, [], 500, 2000),
+        (500, [refund(200, refund_id="re_a")], 300, 1800),
+        (500, [refund(500, refund_id="re_a")], 0, 1500),
+        (500, [dispute(LOST, amount_minor=500)], 0, 1500),
+        (2300, [], 2000, 2000),  # the card paid an older debt too
+        (2300, [refund(2000, refund_id="re_a")], 0, 0),
+    ],
+)
+def test_what_the_buyers_balance_paid_is_value_but_cant_go_back_to_a_card(
+    card_minor: int | None, facts: list[Fact], refundable_minor: int, value_left_minor: int
+) -> None:
+    """A share is of the whole value; a refund to the card is of what the card paid."""
+    bought = Purchase(payment_id=PI).with_facts(replace(payment(), card_minor=card_minor), *facts)
+    assert (bought.refundable_minor, bought.value_left_minor) == (refundable_minor, value_left_minor)
+
+
+def test_a_refund_takes_its_share_of_the_whole_value() -> None:
+    """5.00 of 20.00 by card, of which half goes back, then the rest: an eighth, then a quarter."""
+    bought = Purchase(payment_id=PI).with_facts(replace(payment(), card_minor=500))
+    for refunds, taken in (
+        ([refund(250, refund_id="re_a")], 125),
+        ([refund(250, refund_id="re_a"), refund(250, refund_id="re_b")], 250),
+    ):
+        assert target(bought.with_facts(*refunds)).lots[0].refund_target == taken
+
+
 @pytest.mark.parametrize("credits_", [1, 1000])
 def test_a_target_brings_a_lot_to_it_and_keeps_what_was_drawn(credits_: int) -> None:
     """From nothing, and from any state that it has."""

@@ -87,6 +87,7 @@ FACTS: tuple[Fact, ...] = (
         lines=(PaidLine(line_id="li_1", product_id="creator", credits=1000, amount_minor=2000, expires_at=LATER),),
         at=AT,
         cause="stripe:evt_1",
+        card_minor=1500,
         overcharge_minor=100,
         fulfilment_key="order/ord_1",
         covers=PERIOD,

@@ -91,6 +91,33 @@ def test_a_payment_of_which_nothing_is_left_is_not_refunded_again() -> None:
         assert said(gone) == ("decline", "1", "already_refunded", 0)
 
 
+def test_what_the_buyers_balance_paid_is_given_back_by_a_person() -> None:
+    """No card can get it, but it is the customer's; who was declined before gets the same answer again."""
+    from_balance = asks(CHANGED, refundable_minor=0, value_left_minor=2000)
+    assert said(from_balance) == ("review", "1", "already_refunded", 0)
+    declined = replace(from_balance, order=US, declined_before=decide(asks(CHANGED, order=US)))
+    assert said(declined)[:3] == ("decline", "2", "decided_before")
+    assert said(replace(from_balance, value_left_minor=0)) == ("decline", "1", "already_refunded", 0)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "refundable_minor", "outcome", "money_minor"),
+    [
+        (0, 500, "review", 500),  # all of it is due, of which the card paid a quarter
+        (500, 500, "review", 500),  # half of it is due: 10.00
+        (750, 500, "approve", 500),  # what is due can go to the card
+        (900, 500, "approve", 200),
+        (0, 2000, "approve", 2000),
+    ],
+)
+def test_a_withdrawal_returns_the_unused_part_whatever_way_it_was_paid(
+    drawn: int, refundable_minor: int, outcome: str, money_minor: int
+) -> None:
+    """Where the card paid less than is due, a person returns the rest."""
+    asked = asks(WITHDRAWAL, drawn=drawn, refundable_minor=refundable_minor, value_left_minor=2000)
+    assert said(asked) == (outcome, "2", "right_of_withdrawal", money_minor)
+
+
 def test_what_was_free_is_not_refunded_and_a_technical_problem_with_it_is_reviewed() -> None:
     """There is no money in it, but there are credits."""
     free = asks(CHANGED, paid_minor=0, refundable_minor=0)

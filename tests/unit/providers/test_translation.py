@@ -102,6 +102,8 @@ INVOICE: Json = {
     "number": "ITAI-1",
     "billing_reason": "subscription_create",
     "amount_paid": 1500,
+    "starting_balance": 0,
+    "ending_balance": 0,
     "subtotal": 1500,
     "total": 1500,
     "currency": "usd",
@@ -338,13 +340,24 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
             replace(MONTH, fulfilment_key=PERIOD, covers=None, order_id=None, account_id=NOBODY),
         ),
         ({"number": None}, replace(MONTH, invoice_number=None)),
-        ({"amount_paid": 900}, replace(MONTH, paid_minor=900)),  # the rest came from the buyer's credit balance
+        # the buyer's balance paid a part, or all; it may have been larger
+        ({"amount_paid": 900, "starting_balance": -600}, replace(MONTH, card_minor=900)),
+        ({"amount_paid": 0, "starting_balance": -1500}, replace(MONTH, card_minor=0)),
+        ({"amount_paid": 0, "starting_balance": -2000, "ending_balance": -500}, replace(MONTH, card_minor=0)),
+        # a credit note before the payment lowered what was due
+        ({"amount_paid": 900, "pre_payment_credit_notes_amount": 600}, replace(MONTH, paid_minor=900)),
+        # the invoice collected an older debt too
+        ({"amount_paid": 1700, "starting_balance": 200}, replace(MONTH, card_minor=1700)),
+        # a part was paid outside of Stripe; more than was due was paid
+        ({"amount_paid_off_stripe": 600}, replace(MONTH, card_minor=900)),
+        ({"amount_paid_off_stripe": None}, MONTH),
+        ({"amount_paid": 1600, "amount_overpaid": 100}, replace(MONTH, card_minor=1600)),
         ({"total": 0, "amount_paid": 0}, replace(MONTH, paid_minor=0)),  # our discount made it free
-        ({"total": 1, **RENEWS}, RENEWED),
+        ({"total": 1, "amount_paid": 1, **RENEWS}, replace(RENEWED, paid_minor=1)),
         ({"total": 0, "subtotal": 1, "amount_paid": 0}, replace(MONTH, paid_minor=0)),
         (
-            {"total": 1, "parent.subscription_details.metadata": None},
-            replace(MONTH, fulfilment_key=PERIOD, covers=None, order_id=None, account_id=NOBODY),
+            {"total": 1, "amount_paid": 1, "parent.subscription_details.metadata": None},
+            replace(MONTH, paid_minor=1, fulfilment_key=PERIOD, covers=None, order_id=None, account_id=NOBODY),
         ),
         ({"lines.data.0.amount": 1}, month(amount_minor=1)),
         ({"lines.data.0.id": GONE}, month(line_id="0")),
@@ -447,6 +460,11 @@ def test_a_trial_grants_where_the_catalogue_says_so() -> None:
         ({"total": -1, "subtotal": 1, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
         ({"total": -1}, ParkReason.UNEXPECTED_CHARGE),
         ({"total": -1, "subtotal": 0}, ParkReason.UNEXPECTED_CHARGE),
+        # a credit note settled the open invoice: nobody paid
+        ({"amount_paid": 0, "pre_payment_credit_notes_amount": 1500, **RENEWS}, ParkReason.UNDERPAID),
+        ({"amount_paid": 0, "pre_payment_credit_notes_amount": 1500}, ParkReason.UNDERPAID),
+        ({"starting_balance": GONE}, ParkReason.UNKNOWN_SHAPE),
+        ({"ending_balance": None}, ParkReason.UNKNOWN_SHAPE),
         ({"lines.has_more": True}, ParkReason.UNKNOWN_SHAPE),
         ({"lines.data.0.pricing.price_details.price": "price_other"}, ParkReason.UNKNOWN_PRICE),
         ({"lines.data": [{**UNKNOWN_LINE, "amount": 1}]}, ParkReason.UNKNOWN_PRICE),
@@ -836,8 +854,8 @@ TRANSACTION: Json = {
     "billing_period": None,
     "custom_data": {"order_id": "ord_1", "account_id": "acct_ada"},
     "details": {
-        "totals": {"subtotal": "2000", "total": "2200", "grand_total": "2100", "currency_code": "USD"},
-        "adjusted_totals": {"grand_total": "2100"},
+        "totals": {"subtotal": "2000", "total": "2200", "grand_total": "2200", "currency_code": "USD"},
+        "adjusted_totals": {"total": "2200"},
         "line_items": [
             {
                 "id": "txnitm_1",
@@ -879,7 +897,7 @@ def tells(event_type: str, data: Json, changes: Json | None = None, *, sold: cat
 BOUGHT = PaymentSettled(
     payment_id=TXN,
     account_id=AccountId("acct_ada"),
-    paid_minor=2100,
+    paid_minor=2200,
     currency="USD",
     lines=(PaidLine(line_id="txnitm_1", product_id="pack_1000", credits=1000, amount_minor=2200, expires_at=None),),
     at=AT,
@@ -932,17 +950,12 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
         ({"details.line_items.0.quantity": 3}, one(credits=3000)),
         ({"details.line_items.0.totals": {"subtotal": "1", "total": "1"}}, one(amount_minor=1)),
         ({"details.adjusted_totals": GONE}, BOUGHT),
-        ({"details.adjusted_totals": {"grand_total": "1"}}, BOUGHT),
-        ({"details.totals.total": "1"}, BOUGHT),
+        ({"details.adjusted_totals": {"total": "1"}}, BOUGHT),
+        ({"details.totals.total": "1", "details.totals.grand_total": "1"}, replace(BOUGHT, paid_minor=1)),
+        ({"details.totals.grand_total": "2100"}, replace(BOUGHT, card_minor=2100)),  # the buyer's balance paid a part
+        ({"details.totals.grand_total": "0"}, replace(BOUGHT, card_minor=0)),  # or all of it
         ({**NO_MONEY, "details.totals.subtotal": "1"}, replace(BOUGHT, paid_minor=0)),
-        (
-            {"details.totals.grand_total": "0", "details.adjusted_totals.grand_total": "0"},
-            replace(BOUGHT, paid_minor=0),  # the buyer's credit balance paid all of it
-        ),
-        (
-            {"details.totals.total": "0", "details.totals.grand_total": "0"},
-            replace(BOUGHT, paid_minor=0),  # our discount made it free
-        ),
+        (NO_MONEY, replace(BOUGHT, paid_minor=0)),  # our discount made it free
         ({"details.line_items": [PRORATION, FREE_LINE, TRIAL_LINE, TRANSACTION["details"]["line_items"][0]]}, BOUGHT),
         (RECURRING, LATER_PERIOD),
         ({**RECURRING, "origin": "subscription_payment_method_change"}, LATER_PERIOD),
@@ -1022,11 +1035,9 @@ def test_a_trial_of_paddles_grants_where_the_catalogue_says_so() -> None:
         ({"status": None}, ParkReason.UNKNOWN_SHAPE),
         ({"origin": None}, ParkReason.UNKNOWN_SHAPE),
         ({"origin": "subscription_update"}, ParkReason.UNEXPECTED_CHARGE),
-        ({"details.adjusted_totals.grand_total": "0"}, ParkReason.UNDERPAID),
-        (
-            {"details.totals.grand_total": "1", "details.adjusted_totals.grand_total": "0"},
-            ParkReason.UNDERPAID,
-        ),
+        ({"details.adjusted_totals.total": "0"}, ParkReason.UNDERPAID),
+        ({"details.totals.total": "1", "details.adjusted_totals.total": "0"}, ParkReason.UNDERPAID),
+        ({"details.totals.grand_total": "0", "details.adjusted_totals.total": "0"}, ParkReason.UNDERPAID),
         ({"details.line_items.0.price_id": "pri_other"}, ParkReason.UNKNOWN_PRICE),
         ({"details.line_items.0.price_id": GONE}, ParkReason.UNKNOWN_PRICE),
         (

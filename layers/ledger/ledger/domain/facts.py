@@ -124,11 +124,12 @@ class PaymentSettled(KeepsUnknownFields):
 
     payment_id: PaymentId
     account_id: AccountId
-    paid_minor: int  # what was actually paid: refunds take credits back in proportion to it
+    paid_minor: int  # the value received, by card or from the buyer's balance: the base of every share
     currency: str  # ISO 4217, upper case
     lines: tuple[PaidLine, ...]
     at: datetime
     cause: str
+    card_minor: int | None = None  # what can go back to the card, or whatever brought the money; None: `paid_minor`
     overcharge_minor: int = 0  # paid above the catalogue's price: refunds return this part first
     fulfilment_key: str | None = None  # what only one payment can pay for: `order/…` or `period/…`
     covers: str | None = None  # the period of a subscription's first payment, if its fulfilment key is an order
@@ -145,6 +146,11 @@ class PaymentSettled(KeepsUnknownFields):
     @property
     def version(self) -> tuple[object, ...]:
         return (-self.at.timestamp(), _content(self))
+
+    @property
+    def returnable_minor(self) -> int:
+        """Return what the provider can give back at most. What came from the buyer's balance can't go to a card."""
+        return self.paid_minor if self.card_minor is None else self.card_minor
 
     @property
     def period(self) -> str | None:

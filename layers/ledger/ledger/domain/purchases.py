@@ -37,13 +37,22 @@ class Purchase:
         return self.payment.account_id if self.payment else None
 
     @property
+    def value_left_minor(self) -> int:
+        """Return the value that we still have: what was paid, less all refunds, approvals and lost disputes."""
+        return max(0, self.payment.paid_minor - self._returned_minor(self.payment)) if self.payment else 0
+
+    @property
     def refundable_minor(self) -> int:
-        """Return what can still be refunded: what was paid, less all refunds, approvals and lost disputes."""
+        """Return what can still go back to the card: no more than it paid, and no more than the value that is left."""
         if self.payment is None:
             return 0
+        card_left_minor = self.payment.returnable_minor - self._returned_minor(self.payment)
+        return max(0, min(card_left_minor, self.value_left_minor))
+
+    def _returned_minor(self, payment: PaymentSettled) -> int:
         returned = refunded(self.facts) + outstanding(self.facts)
-        lost_minor = disputed(self.facts, self.payment.payment_id).lost_minor
-        return max(0, self.payment.paid_minor - returned.total_minor - under_way_minor(self.facts) - lost_minor)
+        lost_minor = disputed(self.facts, payment.payment_id).lost_minor
+        return returned.total_minor + under_way_minor(self.facts) + lost_minor
 
     def with_facts(self, *facts: Fact) -> "Purchase":
         """Return this purchase with these facts merged into it."""

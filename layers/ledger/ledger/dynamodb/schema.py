@@ -296,6 +296,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "lines": Field("lines", records_of(PAID_LINE)),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
+            "card_minor": Field("card_minor", WHOLE, None),
             "overcharge_minor": Field("overcharge_minor", WHOLE, 0),
             "fulfilment_key": Field("fulfilment_key", TEXT, None),
             "covers": Field("covers", TEXT, None),

@@ -41,7 +41,8 @@ class PolicyContext:
     paid_at: datetime
     paid_minor: int
     currency: str
-    refundable_minor: int  # what was paid, less finished and pending refunds
+    refundable_minor: int  # what can still go back to the card, less finished and pending refunds
+    value_left_minor: int | None = None  # of what was paid, the part from a balance included; None: `refundable_minor`
     refunded_minor: int = 0
     overcharge_minor: int = 0
     lines: tuple[LineUsage, ...] = ()
@@ -77,24 +78,40 @@ class PolicyContext:
 
     @property
     def left_minor(self) -> int:
-        """The part of the payment that we still have. No decision refunds more."""
+        """The part of the payment that can still go back. No decision refunds more."""
         return max(0, min(self.refundable_minor, self.paid_minor))
+
+    @property
+    def value_minor(self) -> int:
+        """The part of the payment that we still have. What came from the buyer's balance can't go back to a card."""
+        value_left_minor = self.refundable_minor if self.value_left_minor is None else self.value_left_minor
+        return max(self.left_minor, min(value_left_minor, self.paid_minor))
+
+    @property
+    def is_partly_from_balance(self) -> bool:
+        """Whether a part of what we still have came from the buyer's balance."""
+        return self.value_minor > self.left_minor
 
     @property
     def excess_minor(self) -> int:
         """The part of the amount above the price that we still have. Earlier refunds returned that amount first."""
-        return max(0, min(self.overcharge_minor - (self.paid_minor - self.left_minor), self.left_minor))
+        return max(0, min(self.overcharge_minor - (self.paid_minor - self.value_minor), self.left_minor))
 
     @property
     def unused_minor(self) -> int:
+        """The part of `unused_value_minor` that can go back to the card."""
+        return min(self.unused_value_minor, self.left_minor)
+
+    @property
+    def unused_value_minor(self) -> int:
         """The value of the unused credits, plus any amount above the price.
 
         The unused credits have a share in the price of all credits that were not taken back. Their value is that share
         of the money that we still have, rounded down, so that no refund takes back a used credit.
         """
         if self.drawn == 0:
-            return self.left_minor
-        return self.excess_minor + portion(self.left_minor - self.excess_minor, self._unused_share)
+            return self.value_minor
+        return self.excess_minor + portion(self.value_minor - self.excess_minor, self._unused_share)
 
     @property
     def is_consent_complete(self) -> bool:

@@ -62,7 +62,10 @@ def decide(context: PolicyContext, policy: PolicyParameters) -> Decision:
 
 
 def already_refunded(context: PolicyContext, _: PolicyParameters) -> RuleResult:
-    """Clause 1: the policy covers payments, and nothing of this payment is left to refund."""
+    """Clause 1: the policy covers payments, and nothing of this payment is left to refund.
+
+    What came from the buyer's balance can't go back to a card: a person decides about it.
+    """
     if context.left_minor > 0:
         return text("why.refundable", refundable=_money(context.left_minor, context))
     if context.reason is RefundReason.TECHNICAL_PROBLEM and context.kept:
@@ -70,6 +73,9 @@ def already_refunded(context: PolicyContext, _: PolicyParameters) -> RuleResult:
     if context.paid_minor <= 0:
         cancel = (text("decision.cancel_any_time"),) if context.is_subscription else ()
         return _decline("1", text("decision.nothing_paid"), *cancel)
+    if context.is_partly_from_balance:
+        paid_from_balance = text("decision.paid_from_balance")
+        return text("why.paid_from_balance") if context.declined_before else _review("1", None, paid_from_balance)
     return _decline("1", text("decision.all_returned"))
 
 
@@ -164,6 +170,9 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
         return _review("2", None, unclear) if unclear else excluded
     in_time = text("decision.withdrawal_in_time")
     money_minor, items = withdrawal.refund_due(context)
+    if context.is_partly_from_balance and withdrawal.value_due(context) > money_minor:
+        from_balance = text("decision.withdrawal_balance_in_review")
+        return _review("2", DecisionOutcome.APPROVE, in_time, from_balance, money_minor=money_minor)
     if money_minor == context.left_minor:
         refund = (
             text("decision.withdrawal_refund_paid")

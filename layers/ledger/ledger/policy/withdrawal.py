@@ -92,8 +92,13 @@ def _end_in(zone: timezone, since: datetime, days: int) -> datetime:
     return datetime.combine(last + timedelta(days=1), time(), zone)
 
 
+def value_due(context: PolicyContext) -> int:
+    """Return what a withdrawal must return, in minor units, whatever way it was paid."""
+    return context.unused_value_minor if context.is_consent_complete else context.value_minor
+
+
 def refund_due(context: PolicyContext) -> tuple[int, tuple[RefundedItem, ...] | None]:
-    """Return what a withdrawal refunds, in minor units, and how much of it belongs to which line.
+    """Return what a withdrawal refunds to the card, in minor units, and how much of it belongs to which line.
 
     No items: the refund is split evenly over all lines. None: a person must split it. With several lines, a refund of
     the unused part names the lines, so that it takes credits only from those with unused ones. That needs lines whose

@@ -41,8 +41,9 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
         return {"owner": owner}  # a trial, or a change of the payment method: nothing was bought
     if text(transaction, "status") != "completed":
         raise EventNotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {excerpt(transaction['status'])}")
+    card_minor = amount(totals, "grand_total")  # less what the buyer's balance paid
     adjusted = transaction["details"].get("adjusted_totals")
-    if amount(totals, "grand_total") > 0 and optional_text(adjusted, "grand_total") == "0":
+    if total_minor > 0 and optional_text(adjusted, "total") == "0":
         raise EventNotBookable(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
     lines = _paid_lines(notification)
     if not lines:
@@ -59,7 +60,8 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
-        paid_minor=amount(totals, "grand_total"),
+        paid_minor=total_minor,
+        card_minor=None if card_minor == total_minor else card_minor,
         currency=currency(totals, "currency_code"),
         lines=lines,
         at=notification.at,

@@ -48,6 +48,9 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
     total_minor, subtotal_minor = whole_number(invoice, "total"), whole_number(invoice, "subtotal")
     if total_minor <= 0 and subtotal_minor > 0 and owner.order_id is None:
         raise EventNotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
+    value_minor, card_minor = _value_received(invoice)
+    if value_minor <= 0 < total_minor:
+        raise EventNotBookable(ParkReason.UNDERPAID, "a credit note settled the invoice, and nobody paid it")
     if total_minor < 0:  # prorations gave more than the period costs: a person decides what it grants
         raise EventNotBookable(ParkReason.UNEXPECTED_CHARGE, "a period was paid by prorations that left a credit")
 
@@ -57,7 +60,8 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
-        paid_minor=amount(invoice, "amount_paid"),
+        paid_minor=value_minor,
+        card_minor=None if card_minor == value_minor else card_minor,
         currency=currency(invoice, "currency"),
         lines=lines,
         at=notification.at,
@@ -90,6 +94,20 @@ def invoice_payment_failed(notification: StripeNotification) -> EventFields:
     """Translate `invoice.payment_failed`. Source: docs.stripe.com/api/events/types."""
     failed = PaymentFailed(at=notification.at, cause=notification.cause)
     return {"names": (notification.payment_id(text(notification.source, "id")),), "facts": (failed,)}
+
+
+def _value_received(invoice: Json) -> tuple[int, int]:
+    """Return the value that an invoice brought, and the part of it that can go back to where it came from.
+
+    `amount_paid` counts what was paid by the provider and outside of it, but not what the buyer's balance paid. A
+    balance below 0 is the buyer's credit, one above 0 a debt that the invoice collects too. A credit note before the
+    payment lowers what is due: it is no money. An amount above the total goes to the balance. Source: `amount_paid`,
+    `amount_paid_off_stripe`, `starting_balance` and `ending_balance` of docs.stripe.com/api/invoices/object.
+    """
+    paid_minor = amount(invoice, "amount_paid")
+    from_balance_minor = whole_number(invoice, "ending_balance") - whole_number(invoice, "starting_balance")
+    off_stripe_minor = whole_number({"off_stripe": invoice.get("amount_paid_off_stripe") or 0}, "off_stripe")
+    return min(paid_minor + from_balance_minor, whole_number(invoice, "total")), paid_minor - off_stripe_minor
 
 
 def _paid_lines(notification: StripeNotification) -> tuple[tuple[PaidLine, ...], datetime | None]:

@@ -65,6 +65,7 @@ def policy_context(
         paid_minor=payment.paid_minor,
         currency=payment.currency,
         refundable_minor=purchase.refundable_minor,
+        value_left_minor=purchase.value_left_minor,
         refunded_minor=refunded(purchase.facts).total_minor,
         overcharge_minor=payment.overcharge_minor,
         lines=tuple(_line_usage(context)),
