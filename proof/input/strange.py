@@ -351,23 +351,24 @@ def _session(session: Json, catalogue: Catalogue) -> int:
 
 
 def _invoice(invoice: Json, catalogue: Catalogue) -> int:
-    """Its lines, all of them there, that are no prorations."""
-    metadata = invoice["parent"]["subscription_details"].get("metadata")
+    """Its lines, all of them there; prorations by their amounts."""
+    metadata = ((invoice.get("parent") or {}).get("subscription_details") or {}).get("metadata")
     has_more, lines = invoice["lines"].get("has_more"), invoice["lines"]["data"]
-    is_of_a_period = invoice["billing_reason"] in {"subscription_create", "subscription_cycle"}
     value_minor = sum(_number(invoice[name]) for name in ("amount_paid", "ending_balance"))
     is_unpaid = value_minor - _number(invoice["starting_balance"]) <= 0 < _number(invoice["total"])
-    if has_more or not is_of_a_period or is_unpaid or _is_given(invoice, metadata):
+    if has_more or is_unpaid or _is_given(invoice, metadata):
         return 0
-    return sum(_invoice_line(line, catalogue) for line in lines)
+    return sum(_invoice_line(line, invoice, catalogue) for line in lines)
 
 
-def _invoice_line(line: Json, catalogue: Catalogue) -> int:
+def _invoice_line(line: Json, invoice: Json, catalogue: Catalogue) -> int:
     parent = line.get("parent") or {}
     item = parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
-    if item.get("proration"):
-        return 0
     price_id = ((line.get("pricing") or {}).get("price_details") or {}).get("price")
+    if item.get("proration"):
+        return _part("stripe", price_id, line["amount"], invoice["currency"], catalogue)
+    if invoice["billing_reason"] not in {"subscription_create", "subscription_cycle", "subscription_update"}:
+        return 0
     return _line("stripe", price_id, line["amount"], line["quantity"], catalogue)
 
 
@@ -375,17 +376,27 @@ _BUYS = {"web", "api", "subscription_recurring", "subscription_payment_method_ch
 
 
 def _paddle(transaction: Json, catalogue: Catalogue) -> int:
-    """Its lines that are no prorations."""
+    """Its lines; prorations by their amounts."""
     details, totals = transaction["details"], transaction["details"]["totals"]
     is_credited = _number(totals["total"]) > 0 and (details.get("adjusted_totals") or {}).get("total") == "0"
-    is_bought = transaction["status"] == "completed" and transaction["origin"] in _BUYS
-    if is_credited or not is_bought or _is_given(totals, transaction.get("custom_data")):
+    is_completed = transaction["status"] == "completed"
+    if is_credited or not is_completed or _is_given(totals, transaction.get("custom_data")):
         return 0
     return sum(
-        _line("paddle", line.get("price_id"), line["totals"]["subtotal"], line["quantity"], catalogue)
+        _part("paddle", line.get("price_id"), line["totals"]["subtotal"], totals["currency_code"], catalogue)
+        if line.get("proration")
+        else _line("paddle", line.get("price_id"), line["totals"]["subtotal"], line["quantity"], catalogue)
         for line in details["line_items"]
-        if not line.get("proration")
+        if line.get("proration") or transaction["origin"] in _BUYS
     )
+
+
+def _part(provider: str, price_id: Json, amount_minor: Json, charged_in: str, catalogue: Catalogue) -> int:
+    """What a part of a period says was bought: as much of the credits as its amount is of our price."""
+    product = catalogue.priced(provider, price_id)
+    if product is None or not product.proration_grants or _number(amount_minor) <= 0:
+        return 0
+    return product.credits * _number(amount_minor) // product.prices[charged_in.upper()]
 
 
 def _is_given(sums: Json, metadata: Json) -> bool:
@@ -400,7 +411,7 @@ def _line(provider: str, price_id: Json, amount_minor: Json, quantity: Json, cat
     Whether the amount is so many times our price is not asked: prices are localised, discounted, taxed.
     """
     product = catalogue.priced(provider, price_id)
-    if product is None or (_number(amount_minor) <= 0 and not product.trial_grants):
+    if product is None or (_number(amount_minor) <= 0 and not product.trial_credits):
         return 0
     if _number(quantity) < 1:
         raise ValueError(quantity)

@@ -212,12 +212,10 @@ def test_an_unknown_paddle_price_and_an_unknown_action_are_parked(send: Send) ->
 
 
 def test_only_a_paid_period_grants_and_only_once(send: Send, services: Runtime) -> None:
-    """Prorations, trials and invoices by hand grant nothing; two invoices of one period are one grant."""
+    """Trials grant nothing; an invoice by hand waits for a person; two invoices of one period are one grant."""
     month = "stripe/subscription_three_months_05_invoice_paid.json"
     first = "stripe/subscription_three_months_03_invoice_paid.json"
     line = json.loads(telling(month, "").body)["data"]["object"]["lines"]["data"][0]
-    proration = json.loads(json.dumps(line))
-    proration["parent"]["subscription_item_details"]["proration"] = True
     trial = line | {"amount": 0, "subtotal": 0}
 
     def renewed(event_id: str, file: str = month, **fields: Any) -> str:
@@ -226,9 +224,8 @@ def test_only_a_paid_period_grants_and_only_once(send: Send, services: Runtime) 
         ]
         return outcome
 
-    assert renewed("p", billing_reason="subscription_update", lines={"data": [proration]}) == "noted"
     assert renewed("t", first, lines={"data": [trial]}, total=0, subtotal=0, amount_paid=0) == "noted"
-    assert renewed("m", billing_reason="manual", parent=None) == "noted"
+    assert renewed("m", billing_reason="manual", parent=None) == "parked"
     assert balance(services, "acct_dan") == 0
     assert renewed("a") == "booked"
     assert renewed("b") == "booked", "a duplicate charge is kept, flagged, and grants nothing"

@@ -25,6 +25,11 @@ RIGHT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
         (("products", 0, "prices"), {"USD": 10.5}, "whole number of minor units"),
         (("products", 1, "product_id"), "pack_500", "product_id is listed twice"),
         (("products", 1, "price_ids"), {"stripe": ["price_pack500"]}, "price id price_pack500 is listed twice"),
+        (("products", 3, "trial_credits"), -1, "creator_monthly: trial_credits is -1, should be 0 or more"),
+        (("products", 3, "trial_price_ids"), {"stripe": "price_x"}, "trial_price_ids.stripe is 'price_x'"),
+        (("products", 3, "trial_price_ids"), {"stripe": ["price_pack500"]}, "price id price_pack500 is listed twice"),
+        (("products", 3, "proration_grants"), 1, "proration_grants is 1, should be true or false"),
+        (("products", 0, "trial_credits"), 5, "pack_500: unknown field trial_credits"),
         (("products", 0, "colour"), "red", "unknown field colour"),
         (("version",), None, "version is None, should be a text"),
     ],
@@ -57,3 +62,23 @@ def test_the_readmes_table_is_the_catalogue() -> None:
         wanted = [f"{product.prices[currency] / 100:.2f}" for currency in ("USD", "EUR", "GBP")]
         wanted += [product.price_ids["stripe"][0], product.price_ids["paddle"][0], f"{product.credits:,}"]
         assert all(text in row for text in wanted)
+
+
+def test_a_trials_price_is_no_price_of_the_whole() -> None:
+    """Each leads to its product in its own way."""
+    document = copy.deepcopy(RIGHT)
+    document["products"][3] |= {"trial_credits": 50, "trial_price_ids": {"stripe": ["price_offer"]}}
+    sold = catalogue.parse(document)
+    plan = sold.products["creator_monthly"]
+    assert (plan.trial_credits, sold.trial_priced("stripe", "price_offer")) == (50, plan)
+    assert sold.priced("stripe", "price_offer") is None
+    assert sold.trial_priced("stripe", "price_creator_monthly") is None
+    assert sold.trial_priced("paddle", "price_offer") is None
+
+
+@pytest.mark.parametrize(("amount_minor", "credits_"), [(1500, 1000), (750, 500), (749, 499), (1, 0), (3000, 2000)])
+def test_a_part_of_a_period_has_as_much_of_its_credits_as_of_its_price(amount_minor: int, credits_: int) -> None:
+    """In whole credits, and only in a currency that has a price."""
+    plan = catalogue.load().products["creator_monthly"]
+    assert plan.prorated_credits(amount_minor, "USD") == credits_
+    assert plan.prorated_credits(amount_minor, "CHF") is None

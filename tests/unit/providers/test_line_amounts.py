@@ -33,13 +33,13 @@ def test_an_invoices_line_cost_what_discounts_and_taxes_left_of_its_amount() -> 
     assert [line.amount_minor for line in payment.lines] == [1500]
 
 
-def test_a_period_that_prorations_paid_for_waits_for_a_person() -> None:
-    """The customer is owed its credits: it is not noted and forgotten."""
+def test_money_that_moved_to_the_balance_unexplained_waits_for_a_person() -> None:
+    """Whoever pays by it later would be granted twice for once."""
     content = json.loads(telling("stripe/renewal_failed_01_invoice_paid.json", "").body)
     content["data"]["object"] |= {"total": -500, "subtotal": -500, "amount_paid": 0}
     event = stripe.translate(content, catalogue.load(), is_live=False)
     assert event is not None
-    assert event.parked is ParkReason.UNEXPECTED_CHARGE
+    assert event.parked is ParkReason.UNKNOWN_ORIGIN
 
 
 def test_why_an_event_is_parked_says_nothing_of_its_content() -> None:

@@ -54,9 +54,16 @@ from ledger.providers.translation import bookable_lines
 Json = dict[str, Any]
 
 SOLD = catalogue.load()
-TRIAL = catalogue.Catalogue(
-    SOLD.version, {name: replace(product, trial_grants=True) for name, product in SOLD.products.items()}
-)
+
+
+def _sold(**of_the_plan: Any) -> catalogue.Catalogue:
+    """The catalogue, with these terms of its subscription."""
+    plan = replace(SOLD.products["creator_monthly"], **of_the_plan)
+    return catalogue.Catalogue(SOLD.version, {**SOLD.products, plan.product_id: plan})
+
+
+OFFERS = {"stripe": ("price_offer",)}
+TRIAL, NO_TRIAL = _sold(trial_credits=100, trial_price_ids=OFFERS), _sold(trial_price_ids=OFFERS)
 GONE = object()
 """Stands for a field that is not there."""
 
@@ -380,7 +387,7 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
         (
             {
                 "lines.data": [
-                    {**PACK_LINE, "parent": {"invoice_item_details": {"proration": True}}},
+                    {**PACK_LINE, "amount": 0, "parent": {"invoice_item_details": {"proration": True}}},
                     UNKNOWN_LINE,
                     {**PACK_LINE, "amount": 0},
                     INVOICE["lines"]["data"][0],
@@ -388,6 +395,8 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
             },
             MONTH,
         ),
+        # a whole period, after a trial that was ended or from an anchor that was moved
+        ({"billing_reason": "subscription_update"}, RENEWED),
         # a pack alone, on a subscription's invoice: no period is paid for
         (
             {"lines.data": [PACK_LINE], **RENEWS},
@@ -420,18 +429,19 @@ def test_the_first_of_several_periods_names_what_was_paid_for() -> None:
 
 
 PRORATED = {"lines.data.0.parent": {"subscription_item_details": {"proration": True}}}
+NOTHING_PAID = {"amount_paid": 0, "total": 0, "subtotal": 0}
 
 
 @pytest.mark.parametrize(
     ("changes", "owner"),
     [
-        ({"parent": None}, CUSTOMER),  # an invoice of ours, by hand
-        ({"parent": {"quote_details": {}}}, CUSTOMER),
-        (PRORATED, ADA),
-        ({"billing_reason": "subscription_update", **PRORATED}, ADA),
-        ({"lines.data.0.amount": 0, "total": 0, "subtotal": 0}, ADA),  # a trial
-        ({"lines.data.0.pricing": None, "lines.data.0.amount": 0}, ADA),
-        ({"lines.data": []}, ADA),
+        ({"parent": None, **NOTHING_PAID}, CUSTOMER),  # an invoice of ours, by hand
+        ({"parent": {"quote_details": {}}, **NOTHING_PAID}, CUSTOMER),
+        ({"lines.data.0.amount": 0, **NOTHING_PAID, **PRORATED}, ADA),
+        ({"lines.data.0.amount": 0, **NOTHING_PAID}, ADA),  # a trial
+        ({"lines.data.0.quantity": None, "lines.data.0.amount": 0, **NOTHING_PAID}, ADA),
+        ({"lines.data.0.pricing": None, "lines.data.0.amount": 0, **NOTHING_PAID}, ADA),
+        ({"lines.data": [], **NOTHING_PAID}, ADA),
     ],
 )
 def test_what_pays_for_no_period_grants_nothing(changes: Json, owner: Owner) -> None:
@@ -440,26 +450,118 @@ def test_what_pays_for_no_period_grants_nothing(changes: Json, owner: Owner) -> 
     assert event == said(event, owner=owner)
 
 
-def test_a_trial_grants_where_the_catalogue_says_so() -> None:
-    """Its invoice is of nothing, and no order has to say that it is free."""
-    free: Json = {"lines.data.0.amount": 0, "total": 0, "subtotal": 0, "amount_paid": 0}
-    free["parent.subscription_details.metadata"] = None
+def test_a_trial_grants_what_the_catalogue_says_of_trials() -> None:
+    """Its invoice is of nothing, and no order has to say that it is free. A later one of nothing is no trial."""
+    free: Json = {"lines.data.0.amount": 0, **NOTHING_PAID, "parent.subscription_details.metadata": None}
     event = says("invoice.paid", INVOICE, free, sold=TRIAL)
     assert event.payment, event.detail
-    assert (event.payment.paid_minor, event.payment.lines[0].credits) == (0, 1000)
+    assert (event.payment.paid_minor, event.payment.lines[0].credits) == (0, 100)
+    for later in ("subscription_cycle", "subscription_update"):
+        assert says("invoice.paid", INVOICE, {**free, "billing_reason": later}, sold=TRIAL).payment is None
+
+
+def test_a_paid_trial_with_a_price_of_its_own_grants_what_the_catalogue_says_of_trials() -> None:
+    """Where it says nothing, a person decides what the money was for."""
+    offer = {
+        "lines.data.0.pricing.price_details.price": "price_offer",
+        "lines.data.0.amount": 100,
+        "amount_paid": 100,
+        "total": 100,
+    }
+    paid = says("invoice.paid", INVOICE, offer, sold=TRIAL)
+    assert paid.payment == replace(month(credits=100, amount_minor=100), paid_minor=100), paid.detail
+    nothing = says("invoice.paid", INVOICE, offer, sold=NO_TRIAL)
+    assert (nothing.parked, nothing.payment) == (ParkReason.UNEXPECTED_CHARGE, None)
+
+
+PART: Json = {
+    "billing_reason": "subscription_update",
+    "amount_paid": 750,
+    "total": 750,
+    "subtotal": 750,
+    "lines.data.0.amount": 750,
+    **PRORATED,
+}
+CHANGED_UP = replace(
+    RENEWED,
+    paid_minor=750,
+    fulfilment_key=None,
+    lines=(replace(MONTH.lines[0], credits=500, amount_minor=750),),
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "payment"),
+    [
+        ({}, CHANGED_UP),
+        ({"lines.data.0.quantity": 2}, CHANGED_UP),  # the amount says it all
+        ({"lines.data.0.quantity": None}, CHANGED_UP),
+        (
+            {"lines.data.0.amount": 749},
+            replace(CHANGED_UP, lines=(replace(CHANGED_UP.lines[0], credits=499, amount_minor=749),)),
+        ),
+        ({"currency": "eur"}, replace(CHANGED_UP, currency="EUR", lines=(replace(CHANGED_UP.lines[0], credits=535),))),
+        # before tax and discount, as the price is
+        (
+            {"lines.data.0.taxes": [{"amount": 75, "tax_behavior": "exclusive"}]},
+            replace(CHANGED_UP, lines=(replace(CHANGED_UP.lines[0], amount_minor=825),)),
+        ),
+        ({"billing_reason": "automatic_pending_invoice_item_invoice"}, CHANGED_UP),
+        ({"parent": None}, replace(CHANGED_UP, account_id=NOBODY, order_id=None, subscription_id=None)),
+    ],
+)
+def test_a_part_of_a_period_grants_its_part_where_the_catalogue_says_so(changes: Json, payment: PaymentSettled) -> None:
+    """In proportion of its amount to the price, in whole credits. It pays for no period and no order."""
+    event = says("invoice.paid", INVOICE, {**PART, **changes})
+    assert (event.payment, event.parked) == (payment, None), event.detail
+
+
+def test_a_part_of_a_period_that_grants_nothing_is_an_overcharge_beside_what_grants() -> None:
+    """The renewal is granted, and the flag tells a person of the rest."""
+    lines = [INVOICE["lines"]["data"][0], {**PACK_LINE, "parent": {"invoice_item_details": {"proration": True}}}]
+    paid = {"lines.data": lines, "amount_paid": 2500, "total": 2500, "subtotal": 2500, **RENEWS}
+    event = says("invoice.paid", INVOICE, paid)
+    assert event.payment == replace(RENEWED, paid_minor=2500, overcharge_minor=1000), event.detail
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"billing_reason": "subscription_update"}, ParkReason.UNEXPECTED_CHARGE),
+        ({**PART, "lines.data.0.pricing.price_details.price": "price_other"}, ParkReason.UNKNOWN_PRICE),
+        ({**PART, "lines.data.0.pricing.price_details.price": "price_pack500"}, ParkReason.UNEXPECTED_CHARGE),
+        ({**PART, "currency": "chf"}, ParkReason.UNKNOWN_CURRENCY),
+        ({**PART, "lines.data.0.amount": 1}, ParkReason.UNEXPECTED_CHARGE),  # no whole credit
+        ({"lines.data": []}, ParkReason.UNEXPECTED_CHARGE),
+        ({"lines.data.0.amount": 0}, ParkReason.UNEXPECTED_CHARGE),
+        ({"lines.data": [], "amount_paid": 0, "starting_balance": -1500}, ParkReason.UNEXPECTED_CHARGE),
+        ({"billing_reason": "subscription_threshold"}, ParkReason.UNEXPECTED_CHARGE),
+        ({"parent": None, **NOTHING_PAID, "total": -500, "ending_balance": -500}, ParkReason.UNKNOWN_ORIGIN),
+    ],
+)
+def test_money_that_grants_nothing_is_parked(changes: Json, reason: ParkReason) -> None:
+    """Whoever paid it is owed something: it is never noted and forgotten."""
+    event = says("invoice.paid", INVOICE, changes)
+    assert (event.parked, event.payment) == (reason, None), event.detail
+
+
+@pytest.mark.parametrize("parent", [None, {"quote_details": {}}])
+def test_an_invoice_of_no_subscription_is_parked_unless_its_money_is_booked(parent: Json | None) -> None:
+    """It names itself, so that the session that it was made beside can be found."""
+    event = says("invoice.paid", INVOICE, {"parent": parent, "billing_reason": "manual"})
+    assert (event.parked, event.payment) == (ParkReason.UNEXPECTED_CHARGE, None)
+    assert (event.names, event.owner) == ((PaymentId("stripe:in_1"),), CUSTOMER)
+    session = says("checkout.session.completed", SESSION, {"invoice": "in_1"})
+    assert session.names == (PI, PaymentId("stripe:in_1"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
         ({"billing_reason": "manual"}, ParkReason.UNEXPECTED_CHARGE),
         ({"billing_reason": None}, ParkReason.UNKNOWN_SHAPE),
-        ({"total": 0, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
-        ({"total": 0, "subtotal": 1, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
-        ({"total": -1, "subtotal": 1, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
-        ({"total": -1}, ParkReason.UNEXPECTED_CHARGE),
-        ({"total": -1, "subtotal": 0}, ParkReason.UNEXPECTED_CHARGE),
+        ({"total": 0, "amount_paid": 0, "parent.subscription_details.metadata": {}}, ParkReason.UNDERPAID),
+        ({"total": -1, "amount_paid": 0, "parent.subscription_details.metadata": {}}, ParkReason.UNKNOWN_ORIGIN),
+        ({"total": -1, "amount_paid": 0, "subtotal": 0}, ParkReason.UNKNOWN_ORIGIN),
         # a credit note settled the open invoice: nobody paid
         ({"amount_paid": 0, "pre_payment_credit_notes_amount": 1500, **RENEWS}, ParkReason.UNDERPAID),
         ({"amount_paid": 0, "pre_payment_credit_notes_amount": 1500}, ParkReason.UNDERPAID),
@@ -933,6 +1035,7 @@ def one(payment: PaymentSettled = BOUGHT, **of_the_line: Any) -> PaymentSettled:
 
 NO_MONEY = {"details.totals.total": "0", "details.totals.grand_total": "0"}
 PRORATION = {**TRANSACTION["details"]["line_items"][0], "proration": {"rate": "0.5"}}
+FREE_PART = {**PRORATION, "totals": {"subtotal": "0", "total": "0"}}
 FREE_LINE = {"price_id": "pri_other", "totals": {"subtotal": "0", "total": "0"}}
 TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": "0", "total": "0"}}
 
@@ -956,7 +1059,12 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
         ({"details.totals.grand_total": "0"}, replace(BOUGHT, card_minor=0)),  # or all of it
         ({**NO_MONEY, "details.totals.subtotal": "1"}, replace(BOUGHT, paid_minor=0)),
         (NO_MONEY, replace(BOUGHT, paid_minor=0)),  # our discount made it free
-        ({"details.line_items": [PRORATION, FREE_LINE, TRIAL_LINE, TRANSACTION["details"]["line_items"][0]]}, BOUGHT),
+        ({"details.line_items": [FREE_LINE, FREE_PART, TRIAL_LINE, TRANSACTION["details"]["line_items"][0]]}, BOUGHT),
+        # a part of a period that grants nothing, beside a pack
+        (
+            {"details.line_items": [PRORATION, TRANSACTION["details"]["line_items"][0]]},
+            replace(BOUGHT, overcharge_minor=2200),
+        ),
         (RECURRING, LATER_PERIOD),
         ({**RECURRING, "origin": "subscription_payment_method_change"}, LATER_PERIOD),
         (
@@ -1011,8 +1119,12 @@ def test_a_transaction_pays_for_what_its_lines_are_priced_at(changes: Json, paym
         ({**NO_MONEY, "origin": "subscription_payment_method_change"}, BROWSER),
         ({**NO_MONEY, "status": "paid", "custom_data": None}, PADDLES),
         ({"details.totals.total": "-1"}, RIA),
-        ({"details.line_items": [PRORATION]}, RIA),
-        ({"details.line_items": [], "origin": "subscription_update"}, BROWSER),
+        ({**NO_MONEY, "details.line_items": [FREE_PART], "details.totals.subtotal": "0"}, RIA),
+        ({**NO_MONEY, "details.line_items": [], "origin": "subscription_update"}, BROWSER),
+        (
+            {**NO_MONEY, "details.totals.subtotal": "0", "items": [{"price": {"id": "pri_other", "trial_period": {}}}]},
+            RIA,
+        ),
     ],
 )
 def test_a_transaction_that_bought_nothing_grants_nothing(changes: Json, owner: Owner) -> None:
@@ -1021,11 +1133,89 @@ def test_a_transaction_that_bought_nothing_grants_nothing(changes: Json, owner: 
     assert event == said(event, owner=owner)
 
 
-def test_a_trial_of_paddles_grants_where_the_catalogue_says_so() -> None:
-    """A line of nothing, in a transaction that an order of ours made free."""
-    changes = {**NO_MONEY, **SUBSCRIBES, "details.line_items.0.totals": {"subtotal": "0", "total": "0"}}
-    event = tells("transaction.completed", TRANSACTION, changes, sold=TRIAL)
-    assert event.payment == replace(one(FIRST, amount_minor=0), paid_minor=0)
+PLAN = "pri_01jcreatormonthly0000000a"
+ON_TRIAL: Json = {"items": [{"price": {"id": PLAN, "trial_period": {"interval": "day", "unit_price": None}}}]}
+FREE_TRIAL: Json = {
+    **SUBSCRIBES,
+    **NO_MONEY,
+    **ON_TRIAL,
+    "details.totals.subtotal": "0",
+    "details.line_items.0.totals": {"subtotal": "0", "total": "0"},
+}
+
+
+@pytest.mark.parametrize("custom", [TRANSACTION["custom_data"], {"account_id": "acct_ada"}])
+def test_a_free_trial_of_paddles_grants_what_the_catalogue_says_of_trials(custom: Json) -> None:
+    """With or without an order; a later transaction of nothing is no trial."""
+    free = {**FREE_TRIAL, "custom_data": custom}
+    event = tells("transaction.completed", TRANSACTION, free, sold=TRIAL)
+    assert event.payment, event.detail
+    assert (event.payment.paid_minor, event.payment.lines[0].credits) == (0, 100)
+    assert tells("transaction.completed", TRANSACTION, free).payment is None
+    for later in ("subscription_recurring", "subscription_payment_method_change", "subscription_update"):
+        assert tells("transaction.completed", TRANSACTION, {**free, "origin": later}, sold=TRIAL).payment is None
+
+
+def test_a_paid_trial_of_paddles_is_no_period_and_a_renewal_of_the_same_price_is_no_trial() -> None:
+    """They share the price id: the first transaction alone shows which it is."""
+    paid = {
+        **SUBSCRIBES,
+        **ON_TRIAL,
+        "details.totals.subtotal": "100",
+        "details.totals.total": "100",
+        "details.totals.grand_total": "100",
+        "details.line_items.0.totals": {"subtotal": "100", "total": "100"},
+    }
+    trial = tells("transaction.completed", TRANSACTION, paid, sold=TRIAL)
+    assert trial.payment == replace(one(FIRST, credits=100, amount_minor=100), paid_minor=100), trial.detail
+    nothing = tells("transaction.completed", TRANSACTION, paid)
+    assert (nothing.parked, nothing.payment) == (ParkReason.UNEXPECTED_CHARGE, None)
+    for sold in (TRIAL, SOLD):
+        renewal = tells("transaction.completed", TRANSACTION, {**RECURRING, **ON_TRIAL}, sold=sold)
+        assert renewal.payment == LATER_PERIOD, renewal.detail
+
+
+PART_OF_A_PERIOD: Json = {
+    **RECURRING,
+    "origin": "subscription_update",
+    "details.line_items.0.proration": {"rate": "0.5", "billing_period": {"starts_at": SINCE, "ends_at": UNTIL}},
+    "details.line_items.0.totals": {"subtotal": "750", "total": "825"},
+    "details.totals.total": "825",
+    "details.totals.grand_total": "825",
+}
+
+
+@pytest.mark.parametrize("billing_period", [RECURRING["billing_period"], None])
+def test_a_part_of_a_period_at_paddle_grants_its_part(billing_period: Json | None) -> None:
+    """In proportion of its amount before tax to the price. It pays for no period."""
+    part = {**PART_OF_A_PERIOD, "billing_period": billing_period}
+    event = tells("transaction.completed", TRANSACTION, part)
+    granted = replace(one(LATER_PERIOD, credits=500, amount_minor=825), paid_minor=825, fulfilment_key=None)
+    assert event.payment == granted, event.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"details.line_items": [PRORATION]}, ParkReason.UNEXPECTED_CHARGE),
+        ({"details.line_items": [], "origin": "subscription_update"}, ParkReason.UNEXPECTED_CHARGE),
+        (
+            {"details.line_items": [FREE_LINE], "origin": "subscription_payment_method_change"},
+            ParkReason.UNEXPECTED_CHARGE,
+        ),
+        ({**PART_OF_A_PERIOD, "details.totals.currency_code": "CHF"}, ParkReason.UNKNOWN_CURRENCY),
+        ({"details.totals.credit_to_balance": "500"}, ParkReason.UNKNOWN_ORIGIN),
+        (
+            {**NO_MONEY, "origin": "subscription_update", "details.totals.credit_to_balance": "500"},
+            ParkReason.UNKNOWN_ORIGIN,
+        ),
+        ({**PART_OF_A_PERIOD, "details.line_items.0.totals.total": "-825"}, ParkReason.UNKNOWN_ORIGIN),
+    ],
+)
+def test_money_of_paddles_that_grants_nothing_is_parked(changes: Json, reason: ParkReason) -> None:
+    """So is money that moved to the buyer's balance, and names no payment."""
+    event = tells("transaction.completed", TRANSACTION, changes)
+    assert (event.parked, event.payment) == (reason, None), event.detail
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from ledger.domain.facts import PaidLine
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import ParkReason, RecordOutcome
+from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey
 from tools.testing.builders import ADA, IN, PI, paid, payment, refund, says, tell
 from tools.testing.fakes import FakeStore, world
@@ -148,3 +148,25 @@ def test_a_second_payment_of_an_order_for_other_things_waits_for_a_person() -> N
         assert_sound(store)
         tell(store, says(refund(4000), names=order[0].names))
         assert store.accounts[ADA].balance == 0
+
+
+def test_an_invoice_beside_a_session_is_parked_until_the_session_is_booked() -> None:
+    """Whichever arrives first, the money is booked once, and its invoice is not left to a person."""
+    by_hand = replace(
+        says(names=(IN,)), event_id="evt_invoice", not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand")
+    )
+    session = replace(paid(), names=(PI, IN))
+    early, late = FakeStore(), FakeStore()
+    assert tell(early, by_hand)[0].parked_reason is ParkReason.UNEXPECTED_CHARGE
+    for store in (early, late):
+        assert tell(store, session, by_hand)[1].outcome is RecordOutcome.ALREADY_BOOKED
+        assert store.accounts[ADA].balance == 1000
+        assert [receipt.parked_reason for receipt in store.receipts.values()] == [None, None]
+        assert_sound(store)
+
+
+def test_an_invoice_by_hand_stays_parked_while_only_its_refund_is_known() -> None:
+    """What waits under its name is no payment."""
+    store = FakeStore()
+    by_hand = replace(says(names=(IN,)), not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand"))
+    assert tell(store, says(refund(), names=(IN,)), replace(by_hand, event_id="evt_2"))[1].parked_reason

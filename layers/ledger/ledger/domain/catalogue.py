@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -36,7 +36,17 @@ class Product:
     renewal_grace: timedelta = timedelta(
         0
     )  # subscriptions: how long credits outlive their period, so that a renewal can arrive
-    trial_grants: bool = False  # subscriptions: a free trial period grants credits too
+    trial_credits: int = 0  # subscriptions: what a trial period grants for each unit, free or paid
+    trial_price_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # prices that only a trial has
+    proration_grants: bool = False  # subscriptions: a part of a period that a change charges grants its part
+
+    def prorated_credits(self, amount_minor: int, currency: str) -> int | None:
+        """Return the credits of a part of a period: in proportion of its amount to the price, rounded down.
+
+        `amount_minor` is before tax and discount, as the price is. None: the product has no price in this currency.
+        """
+        price_minor = self.prices.get(currency)
+        return self.credits * amount_minor // price_minor if price_minor else None
 
     def expires_at(self, paid_at: datetime, period_end: datetime | None) -> datetime | None:
         """Return when credits of this product expire. None: never. `period_end` is that of a subscription's period."""
@@ -51,11 +61,9 @@ class Catalogue:
     def __init__(self, version: str, products: Mapping[str, Product]) -> None:
         self.version = version
         self.products = products
-        self._by_price = {
-            (provider, price_id): product
-            for product in products.values()
-            for provider, price_ids in product.price_ids.items()
-            for price_id in price_ids
+        self._by_price = {price: product for product in products.values() for price in _pairs(product.price_ids)}
+        self._by_trial_price = {
+            price: product for product in products.values() for price in _pairs(product.trial_price_ids)
         }
 
     def product(self, product_id: str | None) -> Product | None:
@@ -65,6 +73,15 @@ class Catalogue:
     def priced(self, provider: str, price_id: str | None) -> Product | None:
         """Return the product with this price id of a provider, or None."""
         return self._by_price.get((provider, price_id or ""))
+
+    def trial_priced(self, provider: str, price_id: str | None) -> Product | None:
+        """Return the product of which this price id of a provider sells a trial, or None."""
+        return self._by_trial_price.get((provider, price_id or ""))
+
+
+def _pairs(price_ids: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+    """Return each price id with its provider."""
+    return [(provider, price_id) for provider, ids in price_ids.items() for price_id in ids]
 
 
 def load(path: Path = DEFAULT_FILE) -> Catalogue:
@@ -90,7 +107,7 @@ def parse(document: Any) -> Catalogue:
         product = _product(row, f"product {position + 1}")
         if product.product_id in products:
             raise CatalogueError(f"{product.product_id}: product_id is listed twice. List each product once.")
-        for price in ((provider, price_id) for provider, ids in product.price_ids.items() for price_id in ids):
+        for price in (*_pairs(product.price_ids), *_pairs(product.trial_price_ids)):
             if price in listed_prices:
                 raise CatalogueError(
                     f"{product.product_id}: price id {price[1]} is listed twice. It can belong to one product only."
@@ -119,21 +136,28 @@ def _product(row: Any, where: str) -> Product:
             fields.refuse("prices", currency, "a currency code of three upper-case letters")
         if not is_whole(amount_minor) or amount_minor <= 0:
             fields.refuse(f"prices.{currency}", amount_minor, "a whole number of minor units above 0")
-    price_ids = fields.take("price_ids", dict)
-    for provider, ids in price_ids.items():
-        if not (isinstance(ids, list) and all(isinstance(price_id, str) and price_id for price_id in ids)):
-            fields.refuse(f"price_ids.{provider}", ids, "a list of the provider's price ids")
     product = Product(
         product_id=product_id,
         name=fields.take("name", str),
         kind=kind,
         credits=credits_,
         prices=prices,
-        price_ids={provider: tuple(ids) for provider, ids in price_ids.items()},
+        price_ids=_price_ids(fields, "price_ids", fields.take("price_ids", dict)),
         expires_after_days=fields.take("expires_after_days", int, None) if is_pack else None,
         rolls_over=False if is_pack else fields.take("rolls_over", bool, False),
         renewal_grace=timedelta(seconds=0 if is_pack else fields.take("renewal_grace_s", int, 0)),
-        trial_grants=False if is_pack else fields.take("trial_grants", bool, False),
+        trial_credits=0 if is_pack else fields.take("trial_credits", int, 0),
+        trial_price_ids={}
+        if is_pack
+        else _price_ids(fields, "trial_price_ids", fields.take("trial_price_ids", dict, {})),
+        proration_grants=False if is_pack else fields.take("proration_grants", bool, False),
     )
     fields.end()
     return product
+
+
+def _price_ids(fields: Fields, name: str, price_ids: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    for provider, ids in price_ids.items():
+        if not (isinstance(ids, list) and all(isinstance(price_id, str) and price_id for price_id in ids)):
+            fields.refuse(f"{name}.{provider}", ids, "a list of the provider's price ids")
+    return {provider: tuple(ids) for provider, ids in price_ids.items()}

@@ -34,7 +34,7 @@ class Event:
     facts: tuple[Fact, ...] = ()
     payment: PaymentSettled | None = None  # `account_id` may be empty until the account is found
     subscription: Subscription | None = None
-    not_bookable: NotBookable | None = None  # None: translation found no obstacle
+    not_bookable: NotBookable | None = None  # it is parked, unless a payment of `names` is booked; None: bookable
 
     @property
     def cause(self) -> str:

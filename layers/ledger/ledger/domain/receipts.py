@@ -30,6 +30,7 @@ class ParkReason(StrEnum):
     UNKNOWN_CURRENCY = "unknown_currency"
     UNDERPAID = "underpaid"
     UNEXPECTED_CHARGE = "unexpected_charge"
+    UNKNOWN_ORIGIN = "unknown_origin"  # money moved to the buyer's balance, and nothing says for what it was paid
     NO_ACCOUNT = "no_account"
     AMBIGUOUS_ACCOUNT = "ambiguous_account"
     ORDER_MISMATCH = "order_mismatch"

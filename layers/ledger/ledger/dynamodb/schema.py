@@ -182,6 +182,7 @@ PARK_REASON = one_of(
         ParkReason.UNKNOWN_CURRENCY: "unknown_currency",
         ParkReason.UNDERPAID: "underpaid",
         ParkReason.UNEXPECTED_CHARGE: "unexpected_charge",
+        ParkReason.UNKNOWN_ORIGIN: "unknown_origin",
         ParkReason.NO_ACCOUNT: "no_account",
         ParkReason.AMBIGUOUS_ACCOUNT: "ambiguous_account",
         ParkReason.ORDER_MISMATCH: "order_mismatch",

@@ -75,6 +75,10 @@ class Notification:
         """Return the product that the catalogue lists under a price id of the provider. None if there is none."""
         return self.catalogue.priced(self.provider, price_id)
 
+    def trial_priced(self, price_id: str | None) -> Product | None:
+        """Return the product of which the catalogue lists this price id of a provider as a trial's. None: none."""
+        return self.catalogue.trial_priced(self.provider, price_id)
+
 
 def translated(notification: Notification, translate: Callable[[], EventFields], own_customer_id: object) -> Event:
     """Return the event with the fields that `translate` returns, or with `not_bookable` set to the reason.

@@ -46,7 +46,7 @@ def record_event(event: Event, store: Store, *, body: bytes, body_sha256: str, n
     receipt = _receipt(event, body_sha256, now)
     if event.not_bookable:
         parked = _parked_commit(event.not_bookable, receipt, body)
-        return run_transaction(lambda: _write(parked, store), event.cause)
+        return run_transaction(lambda: _write(_already_paid(event, receipt, store) or parked, store), event.cause)
     account_id = event.owner.account_id
     if event.payment and account_id and plan_booking.may_grant_without_reading(event.payment, now):
         event = event.with_account(account_id)
@@ -93,6 +93,15 @@ def _parked_commit(not_bookable: NotBookable, receipt: Receipt, body: bytes) -> 
             body=body,
         )
     )
+
+
+def _already_paid(event: Event, receipt: Receipt, store: Store) -> Commit | None:
+    """Return the receipt of an event that can't be booked, but reports a payment that another event has booked."""
+    stored = LookUp(store, None)(Keys(payments=frozenset(event.names))) if event.names else Snapshot()
+    homes = (stored.home_of(name) for name in event.names)
+    account_id = next((home.account_id for home in homes if home and home.payment), None)
+    booked = replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED, account_id=account_id)
+    return Commit(receipt=booked) if account_id else None
 
 
 def _grant_without_reading(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry:

@@ -3,12 +3,15 @@
 Source: developer.paddle.com/api-reference/transactions/overview.
 """
 
-from ledger.domain.catalogue import ProductKind
+from dataclasses import dataclass
+
+from ledger.domain.catalogue import Product, ProductKind
 from ledger.domain.facts import PaidLine, PaymentFailed, PaymentSettled
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import ParkReason
 from ledger.providers.paddle.notification import PaddleNotification, period_end
 from ledger.providers.parsing import (
+    Json,
     amount,
     currency,
     excerpt,
@@ -23,32 +26,48 @@ from ledger.providers.translation import EventFields, EventNotBookable, bookable
 _INITIAL = {"web", "api"}
 _PAYS_FOR_A_PERIOD = {"subscription_recurring", "subscription_payment_method_change"}
 _MAY_BE_FREE = {*_INITIAL, "subscription_recurring"}
+_IS_A_LATER_ONE = {*_PAYS_FOR_A_PERIOD, "subscription_update"}
 _GRANTS = {*_INITIAL, *_PAYS_FOR_A_PERIOD, "subscription_charge"}
 
 
-def transaction_completed(notification: PaddleNotification) -> EventFields:
-    """Translate `transaction.completed`: the payment of a pack or of a period, by its origin, total and prices.
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The lines of a transaction that grant credits."""
 
-    Source: developer.paddle.com/webhooks/transactions/transaction-completed.
+    charged: tuple[PaidLine, ...]  # for packs and whole periods
+    trials: tuple[PaidLine, ...]
+    prorated: tuple[PaidLine, ...]  # for parts of a period that a change charged
+    ungranted_minor: int  # charged for parts of a period that grant nothing by the catalogue
+
+
+def transaction_completed(notification: PaddleNotification) -> EventFields:
+    """Translate `transaction.completed`: the payment of a pack, of a period or of a part of one.
+
+    Its origin, total and prices say what was paid. Money that no line explains is parked. Source:
+    developer.paddle.com/webhooks/transactions/transaction-completed.
     """
     transaction = notification.source
     origin = text(transaction, "origin")
     owner = notification.owner(is_set_by_us=origin == "api")
     totals = transaction["details"]["totals"]
     total_minor = whole_number(totals, "total")
-    is_free_order = owner.order_id is not None and origin in _MAY_BE_FREE and whole_number(totals, "subtotal") > 0
-    if total_minor <= 0 and not (total_minor == 0 and is_free_order):
-        return {"owner": owner}  # a trial, or a change of the payment method: nothing was bought
-    if text(transaction, "status") != "completed":
-        raise EventNotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {excerpt(transaction['status'])}")
-    card_minor = amount(totals, "grand_total")  # less what the buyer's balance paid
-    adjusted = transaction["details"].get("adjusted_totals")
-    if total_minor > 0 and optional_text(adjusted, "total") == "0":
-        raise EventNotBookable(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
-    lines = _paid_lines(notification)
+    if whole_number({"moved": totals.get("credit_to_balance") or 0}, "moved") > 0:
+        raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "it moved money to the balance, and names no payment")
+    is_ordered = owner.order_id is not None and origin in _MAY_BE_FREE and whole_number(totals, "subtotal") > 0
+    is_paid_or_ordered = total_minor > 0 or (total_minor == 0 and is_ordered)
+    if not is_paid_or_ordered and origin not in _INITIAL:
+        return {"owner": owner}  # a change of the payment method: nothing was bought
+    if is_paid_or_ordered:
+        _check_paid(transaction, total_minor)
+    found = _paid_lines(notification, origin)
+    lines = [*found.charged, *found.trials, *found.prorated] if is_paid_or_ordered else [*found.trials]
     if not lines:
-        return {"owner": owner}
-    if origin not in _GRANTS:
+        if total_minor > 0:
+            raise EventNotBookable(
+                ParkReason.UNEXPECTED_CHARGE, f"origin {excerpt(origin)}: no line that was paid grants"
+            )
+        return {"owner": owner}  # a trial that grants nothing
+    if found.charged and origin not in _GRANTS:
         raise EventNotBookable(
             ParkReason.UNEXPECTED_CHARGE, f"origin {excerpt(origin)} with lines that are no prorations"
         )
@@ -56,25 +75,36 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
     payment_id = notification.payment_id(text(transaction, "id"))
     subscription_id = optional_text(transaction, "subscription_id")
     claims_order = origin in _INITIAL and owner.order_id is not None
-    period_key = _period_key(notification, origin, lines)
+    period_key = _period_key(notification, origin, (*found.charged, *found.trials))
+    card_minor = amount(totals, "grand_total")  # less what the buyer's balance paid
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
         paid_minor=total_minor,
         card_minor=None if card_minor == total_minor else card_minor,
         currency=currency(totals, "currency_code"),
-        lines=lines,
+        lines=bookable_lines(lines),
         at=notification.at,
         cause=notification.cause,
+        overcharge_minor=found.ungranted_minor,
         fulfilment_key=f"order/{owner.order_id}" if claims_order else period_key,
         covers=period_key if claims_order else None,
-        is_renewal=origin in _PAYS_FOR_A_PERIOD,
+        is_renewal=origin in _IS_A_LATER_ONE,
         customer_id=owner.customer_id,
         invoice_number=optional_text(transaction, "invoice_number"),
         order_id=owner.order_id,
         subscription_id=notification.qualified(subscription_id) if subscription_id else None,
     )
     return {"owner": owner, "names": (payment_id,), "payment": payment}
+
+
+def _check_paid(transaction: Json, total_minor: int) -> None:
+    """Raise EventNotBookable if a transaction is not complete, or if a credit settled it, so that nobody paid."""
+    if text(transaction, "status") != "completed":
+        raise EventNotBookable(ParkReason.UNKNOWN_STATE, f"transaction status {excerpt(transaction['status'])}")
+    adjusted = transaction["details"].get("adjusted_totals")
+    if total_minor > 0 and optional_text(adjusted, "total") == "0":
+        raise EventNotBookable(ParkReason.UNDERPAID, "the invoice was credited in full before it was completed")
 
 
 def transaction_payment_failed(notification: PaddleNotification) -> EventFields:
@@ -97,39 +127,75 @@ def _period_key(notification: PaddleNotification, origin: str, lines: tuple[Paid
     return f"period/{notification.qualified(subscription_id)}/{starts_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _paid_lines(notification: PaddleNotification) -> tuple[PaidLine, ...]:
+def _paid_lines(notification: PaddleNotification, origin: str) -> _Lines:
     """Return the lines that give credits. A price that is not in the catalogue parks the whole transaction.
 
     Source: `details.line_items` of the transaction.
     """
-    transaction = notification.source
-    ends_at = period_end(transaction.get("billing_period"))
-    lines = []
-    for line in objects(transaction["details"], "line_items"):
-        amount_minor = whole_number(line["totals"], "total")
-        if line.get("proration"):
-            continue
-        product = notification.product_priced(optional_text(line, "price_id"))
+    trial_prices = _trial_prices(notification.source) if origin in _INITIAL else frozenset()
+    found: dict[str, list[PaidLine]] = {"charged": [], "trials": [], "prorated": []}
+    ungranted_minor = 0
+    for line in objects(notification.source["details"], "line_items"):
+        amount_minor, price_id = whole_number(line["totals"], "total"), optional_text(line, "price_id")
+        if line.get("proration") and amount_minor < 0:
+            raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "a proration credits a payment that it does not name")
+        product = notification.product_priced(price_id) or notification.trial_priced(price_id)
         if product is None:
             if amount_minor > 0:
-                raise EventNotBookable(
-                    ParkReason.UNKNOWN_PRICE, f"price {excerpt(line.get('price_id'))} is not in the catalogue"
-                )
+                raise EventNotBookable(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
             continue
-        if whole_number(line["totals"], "subtotal") <= 0 and not product.trial_grants:
-            continue
-        quantity = whole_number(line, "quantity")
-        if quantity < 1:
-            raise ValueError(f"quantity of {product.product_id} is {quantity}")
-        if product.kind is ProductKind.SUBSCRIPTION and ends_at is None:
-            raise ValueError(f"{product.product_id} was paid without a billing_period")
-        lines.append(
-            PaidLine(
-                line_id=text(line, "id"),
-                product_id=product.product_id,
-                credits=product.credits * quantity,
-                amount_minor=amount_minor,
-                expires_at=product.expires_at(notification.at, ends_at),
-            )
-        )
-    return bookable_lines(lines)
+        if line.get("proration"):
+            kind, credits_ = "prorated", _prorated_credits(notification, product, line)
+            ungranted_minor += 0 if product.proration_grants else amount_minor
+        elif price_id in trial_prices or notification.trial_priced(price_id):
+            kind, credits_ = "trials", _credits(product, product.trial_credits, line)
+        else:
+            is_charged = whole_number(line["totals"], "subtotal") > 0
+            kind, credits_ = "charged", _credits(product, product.credits if is_charged else 0, line)
+        if credits_ > 0:
+            found[kind].append(_paid_line(notification, product, line, credits_))
+    return _Lines(ungranted_minor=ungranted_minor, **{kind: tuple(lines) for kind, lines in found.items()})
+
+
+def _paid_line(notification: PaddleNotification, product: Product, line: Json, credits_: int) -> PaidLine:
+    period = (line.get("proration") or {}).get("billing_period") or notification.source.get("billing_period")
+    if product.kind is ProductKind.SUBSCRIPTION and not period:
+        raise ValueError(f"{product.product_id} was paid without a billing_period")
+    return PaidLine(
+        line_id=text(line, "id"),
+        product_id=product.product_id,
+        credits=credits_,
+        amount_minor=whole_number(line["totals"], "total"),
+        expires_at=product.expires_at(notification.at, period_end(period)),
+    )
+
+
+def _trial_prices(transaction: Json) -> frozenset[str]:
+    """Return the prices that a first transaction sells a trial of. A trial has the price id of its plan.
+
+    Later transactions show the same price and are no trials. Source: `items[].price.trial_period`.
+    """
+    items = transaction.get("items") or ()
+    return frozenset(text(item["price"], "id") for item in items if item["price"].get("trial_period"))
+
+
+def _prorated_credits(notification: PaddleNotification, product: Product, line: Json) -> int:
+    """Return the credits of a part of a period. 0: it charges nothing, or grants nothing by the catalogue."""
+    subtotal_minor = whole_number(line["totals"], "subtotal")
+    if not product.proration_grants or subtotal_minor <= 0:
+        return 0
+    charged_in = currency(notification.source["details"]["totals"], "currency_code")
+    credits_ = product.prorated_credits(subtotal_minor, charged_in)
+    if credits_ is None:
+        raise EventNotBookable(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {charged_in}")
+    return credits_
+
+
+def _credits(product: Product, credits_each: int, line: Json) -> int:
+    """Return the credits of a line, by its quantity. Raise ValueError for a quantity of none."""
+    if credits_each == 0:
+        return 0
+    quantity = whole_number(line, "quantity")
+    if quantity < 1:
+        raise ValueError(f"quantity of {product.product_id} is {quantity}")
+    return credits_each * quantity

@@ -3,12 +3,13 @@
 Source: docs.stripe.com/api/invoices/object, docs.stripe.com/billing/subscriptions/webhooks.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from ledger.domain.catalogue import Product, ProductKind
+from ledger.domain.catalogue import ProductKind
 from ledger.domain.facts import PaidLine, PaymentFailed, PaymentSettled
 from ledger.domain.ids import AccountId
-from ledger.domain.receipts import ParkReason
+from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.providers.parsing import (
     Json,
     amount,
@@ -20,43 +21,59 @@ from ledger.providers.parsing import (
     unix_time,
     whole_number,
 )
+from ledger.providers.stripe.invoice_lines import is_proration, price_id_of, quantity_of, with_tax_and_discount
 from ledger.providers.stripe.notification import StripeNotification
+from ledger.providers.stripe.prorations import prorated
 from ledger.providers.translation import EventFields, EventNotBookable, bookable_lines
 
-_PAYS_FOR_A_PERIOD = {"subscription_create", "subscription_cycle"}
+_FIRST_PERIOD = "subscription_create"
+_PAYS_FOR_A_PERIOD = {_FIRST_PERIOD, "subscription_cycle", "subscription_update"}
+"""The reasons of invoices that charge whole periods. A trial that is ended, or a moved anchor, is an update."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Charged:
+    """The lines of an invoice that are no prorations, as far as they grant credits."""
+
+    lines: tuple[PaidLine, ...]
+    period_start: datetime | None  # of the earliest period
+    is_trial: bool  # no line is more than a trial's
 
 
 def invoice_paid(notification: StripeNotification) -> EventFields:
-    """Translate `invoice.paid`: the payment of a period. Prorations, trials and manual invoices grant nothing.
+    """Translate `invoice.paid`: the payment of a period, or of a part of one, and what it moved to the buyer's balance.
 
-    Source: the Invoice's `billing_reason` and `parent.subscription_details`.
+    Money that no line explains is parked. Source: the Invoice's `billing_reason` and `parent.subscription_details`.
     """
     invoice = notification.source
-    details = (invoice.get("parent") or {}).get("subscription_details")
-    owner = notification.owner((details or {}).get("metadata"))
-    if not details:
-        return {}
     reason = text(invoice, "billing_reason")
-    subscription_id = notification.qualified(text(details, "subscription"))
-    lines, period_start = _paid_lines(notification)
+    details = (invoice.get("parent") or {}).get("subscription_details")
+    if not details and not any(map(is_proration, objects(invoice["lines"], "data"))):
+        return _without_subscription(notification, reason)
+    owner = notification.owner((details or {}).get("metadata"))
+    if invoice["lines"].get("has_more"):
+        raise EventNotBookable(ParkReason.UNKNOWN_SHAPE, "the invoice has more lines than the event shows")
+    charged, changed = _charged_lines(notification, reason), prorated(notification)
+    value_minor, card_minor = _value_received(invoice)
+    if _moved_to_balance(invoice) > changed.credited_minor:
+        raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "it moved money to the balance that no proration explains")
+    lines = bookable_lines([*charged.lines, *changed.lines])
     if not lines:
+        if max(value_minor, card_minor) > 0:
+            raise EventNotBookable(ParkReason.UNEXPECTED_CHARGE, f"{excerpt(reason)}: no line that was paid grants")
         return {"owner": owner}
-    if reason not in _PAYS_FOR_A_PERIOD:
+    if charged.lines and reason not in _PAYS_FOR_A_PERIOD:
         raise EventNotBookable(
             ParkReason.UNEXPECTED_CHARGE, f"billing_reason {excerpt(reason)} with lines that are no prorations"
         )
-    total_minor, subtotal_minor = whole_number(invoice, "total"), whole_number(invoice, "subtotal")
-    if total_minor <= 0 and subtotal_minor > 0 and owner.order_id is None:
-        raise EventNotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
-    value_minor, card_minor = _value_received(invoice)
-    if value_minor <= 0 < total_minor:
-        raise EventNotBookable(ParkReason.UNDERPAID, "a credit note settled the invoice, and nobody paid it")
-    if total_minor < 0:  # prorations gave more than the period costs: a person decides what it grants
-        raise EventNotBookable(ParkReason.UNEXPECTED_CHARGE, "a period was paid by prorations that left a credit")
+    value_minor = max(0, value_minor + changed.credited_minor)
+    if value_minor == 0 and not charged.is_trial:
+        _check_free(invoice, is_ordered=owner.order_id is not None)
 
+    subscription_id = notification.qualified(text(details, "subscription")) if details else None
     payment_id = notification.payment_id(text(invoice, "id"))
-    claims_order = reason == "subscription_create" and owner.order_id is not None
-    period_key = f"period/{subscription_id}/{period_start:%Y-%m-%dT%H:%M:%SZ}" if period_start else None
+    claims_order = reason == _FIRST_PERIOD and owner.order_id is not None
+    period_key = f"period/{subscription_id}/{charged.period_start:%Y-%m-%dT%H:%M:%SZ}" if charged.period_start else None
     payment = PaymentSettled(
         payment_id=payment_id,
         account_id=owner.account_id or AccountId(""),
@@ -66,9 +83,10 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         lines=lines,
         at=notification.at,
         cause=notification.cause,
+        overcharge_minor=changed.overcharge_minor,
         fulfilment_key=f"order/{owner.order_id}" if claims_order else period_key,
         covers=period_key if claims_order else None,
-        is_renewal=reason == "subscription_cycle",
+        is_renewal=reason != _FIRST_PERIOD,
         customer_id=owner.customer_id,
         invoice_number=optional_text(invoice, "number"),
         order_id=owner.order_id,
@@ -96,8 +114,30 @@ def invoice_payment_failed(notification: StripeNotification) -> EventFields:
     return {"names": (notification.payment_id(text(notification.source, "id")),), "facts": (failed,)}
 
 
+def _without_subscription(notification: StripeNotification, reason: str) -> EventFields:
+    """Return the fields of an invoice of no subscription: by hand, or beside a Checkout Session.
+
+    It grants nothing. If it brought money, it is parked, unless another event books that money: a session with
+    `invoice_creation` names the invoice that is made beside it. Source: `invoice_creation` of
+    docs.stripe.com/api/checkout/sessions/object.
+    """
+    invoice = notification.source
+    owner = notification.owner(None)
+    value_minor, card_minor = _value_received(invoice)
+    if _moved_to_balance(invoice) > 0:
+        raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "it moved money to the balance that no proration explains")
+    if max(value_minor, card_minor) <= 0:
+        return {"owner": owner}
+    detail = f"billing_reason {excerpt(reason)}, and no subscription that was paid for"
+    return {
+        "owner": owner,
+        "names": (notification.payment_id(text(invoice, "id")),),
+        "not_bookable": NotBookable(ParkReason.UNEXPECTED_CHARGE, detail),
+    }
+
+
 def _value_received(invoice: Json) -> tuple[int, int]:
-    """Return the value that an invoice brought, and the part of it that can go back to where it came from.
+    """Return the value that an invoice brought, and what of it can go back to where it came from.
 
     `amount_paid` counts what was paid by the provider and outside of it, but not what the buyer's balance paid. A
     balance below 0 is the buyer's credit, one above 0 a debt that the invoice collects too. A credit note before the
@@ -110,28 +150,46 @@ def _value_received(invoice: Json) -> tuple[int, int]:
     return min(paid_minor + from_balance_minor, whole_number(invoice, "total")), paid_minor - off_stripe_minor
 
 
-def _paid_lines(notification: StripeNotification) -> tuple[tuple[PaidLine, ...], datetime | None]:
-    """Return the lines that give credits, and the start of the period that they pay for.
+def _moved_to_balance(invoice: Json) -> int:
+    """Return what an invoice added to the buyer's balance: what its credits exceed its charges by."""
+    return max(0, -whole_number(invoice, "total"))
+
+
+def _check_free(invoice: Json, *, is_ordered: bool) -> None:
+    """Raise EventNotBookable unless nothing was due for an order of ours, which a discount made free."""
+    total_minor = whole_number(invoice, "total")
+    if total_minor > 0:
+        raise EventNotBookable(ParkReason.UNDERPAID, "a credit note settled the invoice, and nobody paid it")
+    if total_minor < 0:
+        raise EventNotBookable(ParkReason.UNEXPECTED_CHARGE, "its credits exceed what its period costs")
+    if not is_ordered:
+        raise EventNotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
+
+
+def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
+    """Return the lines that give credits, but for prorations, and the start of the period that they pay for.
 
     Source: docs.stripe.com/api/invoice-line-item/object.
     """
-    invoice = notification.source
-    if invoice["lines"].get("has_more"):
-        raise EventNotBookable(ParkReason.UNKNOWN_SHAPE, "the invoice has more lines than the event shows")
     lines: list[PaidLine] = []
     starts: list[datetime] = []
-    for position, line in enumerate(objects(invoice["lines"], "data")):
+    is_trial = True
+    for position, line in enumerate(objects(notification.source["lines"], "data")):
         amount_minor = whole_number(line, "amount")
-        if _is_proration(line):
+        if is_proration(line):
             continue
-        price_id = ((line.get("pricing") or {}).get("price_details") or {}).get("price")
-        product = notification.product_priced(price_id)
+        price_id = price_id_of(line)
+        product = notification.product_priced(price_id) or notification.trial_priced(price_id)
         if product is None:
             if amount_minor > 0:
                 raise EventNotBookable(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
             continue
-        if amount_minor <= 0 and not product.trial_grants:
+        is_free_trial = amount_minor == 0 and reason == _FIRST_PERIOD
+        is_of_a_trial = is_free_trial or notification.trial_priced(price_id) is product
+        credits_ = product.trial_credits if is_of_a_trial else product.credits if amount_minor > 0 else 0
+        if credits_ == 0:
             continue
+        is_trial &= is_of_a_trial
         period = line["period"]
         if product.kind is ProductKind.SUBSCRIPTION:
             starts.append(unix_time(period["start"]))
@@ -139,29 +197,9 @@ def _paid_lines(notification: StripeNotification) -> tuple[tuple[PaidLine, ...],
             PaidLine(
                 line_id=optional_text(line, "id") or str(position),
                 product_id=product.product_id,
-                credits=product.credits * _quantity(line, product),
-                amount_minor=amount_minor + _tax_less_discount(line),
+                credits=credits_ * quantity_of(line, product),
+                amount_minor=with_tax_and_discount(line, amount_minor),
                 expires_at=product.expires_at(notification.at, unix_time(period["end"])),
             )
         )
-    return bookable_lines(lines), min(starts, default=None)
-
-
-def _tax_less_discount(line: Json) -> int:
-    """Return what a line cost above its amount: `amount` is before discounts and before exclusive taxes."""
-    discount_minor = sum(whole_number(discount, "amount") for discount in line.get("discount_amounts") or ())
-    taxes = (tax for tax in line.get("taxes") or () if tax.get("tax_behavior") == "exclusive")
-    return sum(whole_number(tax, "amount") for tax in taxes) - discount_minor
-
-
-def _is_proration(line: Json) -> bool:
-    parent = line.get("parent") or {}
-    details = parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
-    return bool(details.get("proration"))
-
-
-def _quantity(line: Json, product: Product) -> int:
-    quantity = whole_number(line, "quantity")
-    if quantity < 1:
-        raise ValueError(f"quantity of {product.product_id} is {quantity}")
-    return quantity
+    return _Charged(tuple(lines), min(starts, default=None), is_trial and bool(lines))

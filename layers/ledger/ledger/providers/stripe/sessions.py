@@ -42,7 +42,9 @@ def session_completed(notification: StripeNotification) -> EventFields:
         order_id=owner.order_id,
         customer_id=owner.customer_id,
     )
-    return {"owner": owner, "names": (payment_id,), "payment": payment}
+    invoice_id = optional_text(session, "invoice")  # made beside the session, of the same money
+    names = (payment_id, notification.payment_id(invoice_id)) if invoice_id else (payment_id,)
+    return {"owner": owner, "names": names, "payment": payment}
 
 
 def session_failed(notification: StripeNotification) -> EventFields:

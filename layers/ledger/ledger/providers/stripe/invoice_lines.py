@@ -1,0 +1,40 @@
+"""The lines of an invoice: what each is for, and what it cost.
+
+Source: docs.stripe.com/api/invoice-line-item/object.
+"""
+
+from ledger.domain.catalogue import Product
+from ledger.providers.parsing import Json, whole_number
+
+
+def price_id_of(line: Json) -> str | None:
+    """Return the price of a line, or None."""
+    price_id: str | None = ((line.get("pricing") or {}).get("price_details") or {}).get("price")
+    return price_id
+
+
+def item_details(line: Json) -> Json:
+    """Return what made a line: a subscription's item, or an invoice item of its own."""
+    parent = line.get("parent") or {}
+    details: Json = parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
+    return details
+
+
+def is_proration(line: Json) -> bool:
+    """Return whether a line charges or credits a part of a period, because a subscription changed within it."""
+    return bool(item_details(line).get("proration"))
+
+
+def with_tax_and_discount(line: Json, amount_minor: int) -> int:
+    """Return what a line cost: its amount is before discounts and before exclusive taxes. A credit's is below 0."""
+    discount_minor = sum(whole_number(discount, "amount") for discount in line.get("discount_amounts") or ())
+    taxes = (tax for tax in line.get("taxes") or () if tax.get("tax_behavior") == "exclusive")
+    return amount_minor + sum(whole_number(tax, "amount") for tax in taxes) - discount_minor
+
+
+def quantity_of(line: Json, product: Product) -> int:
+    """Return the units of a product that a line is for. Raise ValueError if they are none."""
+    quantity = whole_number(line, "quantity")
+    if quantity < 1:
+        raise ValueError(f"quantity of {product.product_id} is {quantity}")
+    return quantity
