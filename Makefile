@@ -55,6 +55,11 @@ mutants: .venv/.installed ## Do small wrongs to the core; the tests must tell ea
 	@$(PYTHON) -m proof.mutants $(if $(MODULE),--module $(MODULE)) $(if $(SAMPLE),--sample $(SAMPLE)) \
 		$(if $(SEED),--seed $(SEED)) $(JSON)
 
+# Exit codes of the command itself: 0 each word has a verdict, 1 words are new or gone, 2 it can't look.
+.PHONY: drift
+drift: .venv/.installed ## Hold our verdicts on the providers' words against their newest SDKs: [FROM=…] [FORMAT=json]
+	@$(PYTHON) -m tools.drift $(if $(FROM),--from "$(FROM)") $(JSON)
+
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: check unit test lint format validate build runtime engines lock events openapi clean
