@@ -24,9 +24,14 @@ class Vendor:
     """Return the vocabulary of the SDK in a directory of packages. Raise UnreadableSdk."""
 
     @property
+    def file(self) -> Path:
+        """The file with the verdicts on this vocabulary."""
+        return _HERE / f"{self.provider}.toml"
+
+    @property
     def verdicts(self) -> Verdicts:
         """The committed verdicts on this vocabulary. Raise UnusableVerdicts."""
-        return load(_HERE / f"{self.provider}.toml")
+        return load(self.file)
 
     def locked(self) -> Vocabulary:
         """Return the vocabulary of the SDK that is installed, which is the locked one. Raise UnreadableSdk."""

@@ -33,7 +33,7 @@ class Verdict:
     """What we do with a field or a value."""
 
     modules: set[str] = field(default_factory=set)  # that read it, by name; none: it is ignored
-    reason: str = ""  # why it is ignored
+    reason: str = ""  # the name of the reason why it is ignored
 
     @property
     def is_read(self) -> bool:
@@ -44,6 +44,7 @@ class Verdict:
 class Verdicts:
     """The verdicts on one provider's vocabulary, by the object's name and the field's path."""
 
+    reasons: Mapping[str, str]  # by name
     fields: Mapping[str, Mapping[str, Verdict]]
     values: Mapping[str, Mapping[str, Mapping[str, Verdict]]]
 
@@ -95,7 +96,7 @@ def load(file: Path) -> Verdicts:
             path: _verdicts(group, f"{file.name}: {name}.{path}", reasons, used)
             for path, group in table.get("values", {}).items()
         }
-    verdicts = Verdicts(fields, values)
+    verdicts = Verdicts(reasons, fields, values)
     if unused := reasons.keys() - used:
         raise UnusableVerdicts(f"{file.name}: no verdict gives the reason {', '.join(sorted(unused))}.")
     for name, path in _without_effect(verdicts):
@@ -116,7 +117,7 @@ def _verdicts(table: Mapping[str, Any], place: str, reasons: Mapping[str, str], 
         for word in words:
             if word in verdicts:
                 raise UnusableVerdicts(f"{place}: {word} has two verdicts.")
-            verdicts[word] = Verdict(reason=reasons[reason])
+            verdicts[word] = Verdict(reason=reason)
     return verdicts
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from tools.drift import __main__ as command
 from tools.drift.vendors import VENDORS
-from tools.drift.verdicts import UnusableVerdicts, drift, load
+from tools.drift.verdicts import UnusableVerdicts, Verdicts, drift, load
 from tools.drift.vocabulary import Word, ancestors
+from tools.drift.writing import written
 
 
 @pytest.fixture
@@ -247,6 +248,17 @@ def test_verdicts_that_contradict_themselves_are_refused(tmp_path: Path, before:
     file.write_text(VERDICTS.replace(before, after, 1), "utf-8")
     with pytest.raises(UnusableVerdicts, match=problem):
         load(file)
+
+
+def test_verdicts_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    """A reason that no verdict gives is left out: `load` would refuse it."""
+    file = tmp_path / "verdicts.toml"
+    file.write_text(VERDICTS, "utf-8")
+    before = load(file)
+    file.write_text(
+        written(Verdicts({**before.reasons, "unused": "Of no use."}, before.fields, before.values)), "utf-8"
+    )
+    assert load(file) == before
 
 
 def test_a_part_without_a_verdict_is_named_once(tmp_path: Path) -> None:
