@@ -173,8 +173,8 @@ class FakeStore:
             or (commit.fulfilment_key is not None and not self._may_claim(commit.fulfilment_key))
         )
         if commit.subscription:
-            stored = self.subscriptions.get(commit.subscription.subscription.subscription_id)
-            refused |= (stored.cause if stored else None) != commit.subscription.replaces_cause
+            stored = self.subscriptions.get(commit.subscription.subscription_id)
+            refused |= (stored.version if stored else 0) != commit.subscription.version
         if not refused:
             return None
         first = self.payments.get(commit.purchases[0].payment_id) if overtaken_first else None
@@ -227,7 +227,7 @@ class FakeStore:
                 fulfilment_key, payment_id=commit.fulfilment_key.payment_id, account_id=commit.fulfilment_key.account_id
             )
         if commit.subscription:
-            subscription = commit.subscription.subscription
+            subscription = replace(commit.subscription, version=commit.subscription.version + 1)
             self.subscriptions[subscription.subscription_id] = subscription
         for entry in commit.entries:
             self.written[_entry_key(entry)] = entry

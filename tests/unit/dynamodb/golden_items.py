@@ -176,8 +176,16 @@ SUBSCRIPTION = Subscription(
     product_id="creator",
     period_end=LATER,
     cancel_at=LATER,
+    pauses_at=AT,
+    resumes_at=LATER,
     account_id=ADA,
     customer_id="stripe:cus_1",
+)
+REPORTED = replace(
+    SUBSCRIPTION,
+    left="state_1",
+    instant=(replace(SUBSCRIPTION, status=SubscriptionStatus.PAST_DUE, cause="stripe:evt_8", left="state_2"),),
+    version=3,
 )
 ACCOUNT = AccountChange(
     account_id=ADA,
@@ -364,7 +372,7 @@ def goldens() -> dict[str, Golden]:
             ),
         ),
         "lot": Golden(items.to_closed_lot(ADA, LOT), items.from_lot, LOT),
-        "subscription": Golden(items.to_subscription(SUBSCRIPTION), items.from_subscription, SUBSCRIPTION),
+        "subscription": Golden(items.to_subscription(REPORTED), items.from_subscription, REPORTED),
         "entry": Golden(items.to_entry(ENTRY), items.from_entry, ENTRY),
         "run": Golden(items.to_run(RUN), items.from_run, replace(RUN, version=3)),
         "fulfilment_key": Golden(

@@ -14,7 +14,7 @@ from ledger.domain.facts import Fact, RefundChanged, RefundSent, RefundState
 from ledger.domain.purchases import Purchase
 from ledger.dynamodb import codec, items, schema
 from ledger.dynamodb.codec import Shape
-from tests.unit.dynamodb.golden_items import AT, FACTS, FOLDER, LOT, PURCHASE, SUBSCRIPTION, as_text, from_text, goldens
+from tests.unit.dynamodb.golden_items import AT, FACTS, FOLDER, LOT, PURCHASE, as_text, from_text, goldens
 
 SHAPES = {
     id(shape): shape
@@ -29,6 +29,9 @@ NOT_STORED = {
     "key",  # of a fulfilment key: in its key
     "subscription_id",
     "account_id",  # of an account's subscription: in its attribute's name, in its item's key
+    "left",  # of an account's subscription: its own item has it
+    "instant",
+    "version",
     "unknown_fields",
 }
 
@@ -188,7 +191,7 @@ RANKS = {
     "RefundState": ["pending", "requires_action", "succeeded", "canceled", "failed"],
     "DisputeState": ["inquiry", "inquiry_closed", "open", "under_review", "lost", "appealed", "prevented", "won"],
     "ChargebackState": ["taken", "rejected", "reversed"],
-    "SubscriptionStatus": ["incomplete", "trialing", "active", "past_due", "paused", "unpaid", "ended"],
+    "SubscriptionStatus": ["incomplete", "inactive", "unpaid", "past_due", "paused", "trialing", "active", "ended"],
 }
 
 
@@ -214,7 +217,6 @@ def test_the_canonical_content_of_a_record_is_this_text() -> None:
         '{"amount_minor":500,"at":"2026-11-04T12:00:00.250000Z","items":[{"amount_minor":500,"is_tax_only":true,'
         '"line_id":"li_1"}],"refund_id":"re_1","state":"succeeded","tag":"case_1-1"}'
     )
-    assert SUBSCRIPTION.version[-1] == canonical(SUBSCRIPTION)
     with pytest.raises(TypeError):
         canonical(dataclasses.replace(fact, tag=1.5))  # type: ignore[arg-type]
 

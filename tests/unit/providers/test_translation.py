@@ -369,6 +369,8 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
         ({"lines.data.0.amount": 1}, month(amount_minor=1)),
         ({"lines.data.0.id": GONE}, month(line_id="0")),
         ({"lines.data.0.quantity": 2}, month(credits=2000)),
+        ({"lines.data.0.quantity": None, "lines.data.0.quantity_decimal": "2"}, month(credits=2000)),
+        ({"lines.data.0.quantity": None, "lines.data.0.quantity_decimal": "2.000"}, month(credits=2000)),
         ({"lines.data.0.parent": GONE}, MONTH),
         ({"lines.has_more": GONE}, MONTH),
         ({"lines.data.0.taxes": [{"amount": 150, "tax_behavior": "exclusive"}]}, month(amount_minor=1650)),
@@ -574,6 +576,9 @@ def test_an_invoice_of_no_subscription_is_parked_unless_its_money_is_booked(pare
         ({"lines.data.0.pricing.price_details": None}, ParkReason.UNKNOWN_PRICE),
         ({"lines.data.0.quantity": 0}, ParkReason.UNKNOWN_SHAPE),
         ({"lines.data.0.quantity": None}, ParkReason.UNKNOWN_SHAPE),
+        ({"lines.data.0.quantity": None, "lines.data.0.quantity_decimal": "1.5"}, ParkReason.UNKNOWN_SHAPE),
+        ({"lines.data.0.quantity": None, "lines.data.0.quantity_decimal": "0"}, ParkReason.UNKNOWN_SHAPE),
+        ({"lines.data.0.quantity": None, "lines.data.0.quantity_decimal": "1e3"}, ParkReason.UNKNOWN_SHAPE),
         ({"lines.data.0.period": GONE}, ParkReason.UNKNOWN_SHAPE),
         ({"parent.subscription_details.subscription": None}, ParkReason.UNKNOWN_SHAPE),
         ({"id": None}, ParkReason.UNKNOWN_SHAPE),
@@ -596,6 +601,13 @@ def test_an_invoice_is_linked_to_what_paid_it() -> None:
     assert none == said(none, owner=Owner())
 
 
+def test_an_invoice_that_was_paid_outside_stripe_is_noted_and_linked_to_nothing() -> None:
+    """No refund or dispute will ever name its payment record."""
+    record = {"type": "payment_record", "payment_record": "pr_1", "payment_intent": None, "charge": None}
+    event = says("invoice_payment.paid", {"invoice": "in_1", "payment": record})
+    assert event == said(event, owner=Owner())
+
+
 def test_an_invoice_that_failed_says_so() -> None:
     """It waits for the payment that may follow."""
     event = says("invoice.payment_failed", INVOICE)
@@ -614,7 +626,7 @@ SUBSCRIBED = Subscription(
 )
 
 
-@pytest.mark.parametrize("kind", ["created", "updated", "deleted"])
+@pytest.mark.parametrize("kind", ["created", "updated", "deleted", "paused", "resumed"])
 def test_a_subscriptions_state_is_told(kind: str) -> None:
     """It grants nothing."""
     event = says(f"customer.subscription.{kind}", SUBSCRIPTION)
@@ -627,6 +639,16 @@ def test_a_subscriptions_state_is_told(kind: str) -> None:
         ({"cancel_at": int(START.timestamp())}, replace(SUBSCRIBED, cancel_at=START)),
         ({"cancel_at": int(START.timestamp()), "cancel_at_period_end": True}, replace(SUBSCRIBED, cancel_at=START)),
         ({"cancel_at_period_end": True}, replace(SUBSCRIBED, cancel_at=END)),
+        ({"pause_collection": {"behavior": "void", "resumes_at": None}}, replace(SUBSCRIBED, pauses_at=END)),
+        (
+            {"pause_collection": {"behavior": "keep_as_draft", "resumes_at": int(END.timestamp())}},
+            replace(SUBSCRIBED, pauses_at=END, resumes_at=END),
+        ),
+        (
+            {"pause_collection": {"behavior": "void"}, "items.data": []},
+            replace(SUBSCRIBED, product_id=None, period_end=None, pauses_at=AT),
+        ),
+        ({"customer": None, "customer_account": "acct_1"}, replace(SUBSCRIBED, customer_id="stripe:acct_1")),
         ({"items.data": []}, replace(SUBSCRIBED, product_id=None, period_end=None)),
         ({"items.data.0.price.id": "price_other"}, replace(SUBSCRIBED, product_id=None)),
         (
@@ -651,6 +673,59 @@ def test_a_subscriptions_state_is_told(kind: str) -> None:
 def test_a_subscription_is_read_in_either_form(changes: Json, subscription: Subscription) -> None:
     """Classic or flexible, and in each of Stripe's words."""
     assert says("customer.subscription.updated", SUBSCRIPTION, changes).subscription == subscription
+
+
+def updated(previous: Json, changes: Json | None = None) -> Subscription:
+    """What an update reports, with what was different before it."""
+    notification = stripes("customer.subscription.updated", SUBSCRIPTION, changes)
+    notification["data"]["previous_attributes"] = previous
+    event = stripe.translate(notification, SOLD, is_live=False)
+    assert event
+    assert event.subscription
+    return event.subscription
+
+
+@pytest.mark.parametrize(
+    ("previous", "left"),
+    [
+        ({"status": "past_due"}, replace(SUBSCRIBED, status=SubscriptionStatus.PAST_DUE)),
+        ({"cancel_at": int(START.timestamp())}, replace(SUBSCRIBED, cancel_at=START)),
+        ({"pause_collection": {"behavior": "void"}}, replace(SUBSCRIBED, pauses_at=END)),
+        ({"items": {"data": []}}, replace(SUBSCRIBED, product_id=None, period_end=None)),
+        ({"latest_invoice": "in_1"}, SUBSCRIBED),
+    ],
+)
+def test_an_update_names_the_state_that_it_left(previous: Json, left: Subscription) -> None:
+    """Of two events of one second this alone tells which came last."""
+    assert updated(previous) == replace(SUBSCRIBED, left=left.state_id)
+
+
+@pytest.mark.parametrize("previous", [{}, [], None, {"status": "who_knows"}, {"items": None}])
+def test_a_state_before_that_is_not_told_is_not_guessed(previous: Json) -> None:
+    """The state itself is read all the same."""
+    assert updated(previous) == SUBSCRIBED
+
+
+@pytest.mark.parametrize(
+    ("event_type", "source"),
+    [
+        ("checkout.session.completed", SESSION),
+        ("invoice.paid", INVOICE),
+        ("customer.subscription.updated", SUBSCRIPTION),
+    ],
+)
+def test_a_customer_of_the_accounts_api_is_known_by_its_account(event_type: str, source: Json) -> None:
+    """Such objects have no `customer`."""
+    event = says(event_type, source, {"customer": None, "customer_account": "acct_1"})
+    assert event.owner.customer_id == "stripe:acct_1"
+    parked = says(event_type, source, {"customer": None, "customer_account": "acct_1"}, livemode=True)
+    assert (bool(parked.not_bookable), parked.owner.customer_id) == (True, "stripe:acct_1")
+
+
+def test_a_refund_of_the_accounts_api_names_its_account() -> None:
+    """As one with a customer does."""
+    refunded = says("refund.created", REFUND, {"customer": None, "customer_account": "acct_1"})
+    assert refunded.owner.customer_id == "stripe:acct_1"
 
 
 REFUNDED = RefundChanged(refund_id="re_1", state=RefundState.SUCCEEDED, amount_minor=500, at=AT, cause="stripe:evt_1")
@@ -920,7 +995,8 @@ FUNCTIONS = {
     "payment_succeeded": "checkout.session.completed checkout.session.async_payment_succeeded "
     "checkout.session.async_payment_failed checkout.session.expired transaction.completed transaction.payment_failed",
     "subscription_renewed": "invoice.paid invoice_payment.paid invoice.payment_failed customer.subscription.created "
-    "customer.subscription.updated customer.subscription.deleted transaction.completed transaction.payment_failed "
+    "customer.subscription.updated customer.subscription.deleted customer.subscription.paused "
+    "customer.subscription.resumed transaction.completed transaction.payment_failed "
     "subscription.activated subscription.canceled subscription.created subscription.imported subscription.past_due "
     "subscription.paused subscription.resumed subscription.trialing subscription.updated",
     "dispute_opened": "charge.dispute.created charge.dispute.updated charge.dispute.closed "
@@ -1284,7 +1360,20 @@ def test_a_subscription_of_paddles_is_told(kind: str) -> None:
     ("changes", "subscription"),
     [
         ({"scheduled_change": CANCELS}, replace(KNOWN, cancel_at=END)),
-        ({"scheduled_change": {"action": "pause", "effective_at": UNTIL}}, KNOWN),
+        ({"scheduled_change": {"action": "pause", "effective_at": UNTIL}}, replace(KNOWN, pauses_at=END)),
+        (
+            {"scheduled_change": {"action": "pause", "effective_at": SINCE, "resume_at": UNTIL}},
+            replace(KNOWN, pauses_at=START, resumes_at=END),
+        ),
+        (
+            {
+                "status": "paused",
+                "paused_at": SINCE,
+                "scheduled_change": {"action": "resume", "effective_at": UNTIL, "resume_at": None},
+            },
+            replace(KNOWN, status=SubscriptionStatus.PAUSED, pauses_at=START, resumes_at=END),
+        ),
+        ({"paused_at": SINCE}, KNOWN),
         ({"canceled_at": SINCE}, replace(KNOWN, cancel_at=START)),
         ({"canceled_at": SINCE, "scheduled_change": CANCELS}, replace(KNOWN, cancel_at=END)),
         ({"current_billing_period": None}, replace(KNOWN, period_end=None)),
@@ -1298,6 +1387,7 @@ def test_a_subscription_of_paddles_is_told(kind: str) -> None:
                 "active": SubscriptionStatus.ACTIVE,
                 "past_due": SubscriptionStatus.PAST_DUE,
                 "paused": SubscriptionStatus.PAUSED,
+                "inactive": SubscriptionStatus.INACTIVE,
                 "canceled": SubscriptionStatus.ENDED,
             }.items()
         ),

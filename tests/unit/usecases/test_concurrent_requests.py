@@ -16,6 +16,7 @@ from ledger.domain.orders import Order
 from ledger.domain.receipts import RecordOutcome
 from ledger.domain.refund_cases import CaseState
 from ledger.domain.refund_cases import DecisionOutcome as Decided
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
@@ -221,3 +222,24 @@ def test_a_draw_that_overtakes_its_failure_is_given_back() -> None:
     over = torn(store, lambda: draw_credits(ADA, "run_1", 10, store, now=LATER), "runs", "accounts")
     assert sum(fail_run(ADA, "run_1", over, now=LATER).returned.values()) == 10
     assert store.accounts[ADA].balance == 1000
+
+
+def test_two_events_of_one_second_received_at_once_are_both_kept() -> None:
+    """The twin was stored after this one had read the subscription: neither overwrites what the other reported."""
+    active = Subscription(
+        subscription_id="stripe:sub_1", status=SubscriptionStatus.ACTIVE, at=at(0), cause="stripe:evt_s0"
+    )
+    past_due = replace(active, status=SubscriptionStatus.PAST_DUE, cause="stripe:evt_s1", left=active.state_id)
+    unpaid = replace(active, status=SubscriptionStatus.UNPAID, cause="stripe:evt_s2", left=past_due.state_id)
+    store = FakeStore()
+    tell(store, paid(), reports(active))
+    over = torn(store, lambda: tell(store, reports(past_due)), "subscriptions")
+    tell(over, reports(unpaid))
+    assert store.accounts[ADA].subscriptions["stripe:sub_1"] == replace(unpaid, account_id=ADA).summary
+    assert len(store.subscriptions["stripe:sub_1"].instant or ()) == 2
+
+
+def reports(subscription: Subscription) -> Event:
+    """An event of Ada's subscription."""
+    event_id = subscription.cause.partition(":")[2]
+    return replace(paid(), event_id=event_id, payment=None, names=(), facts=(), subscription=subscription)

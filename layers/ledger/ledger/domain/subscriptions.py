@@ -1,12 +1,13 @@
 """Subscriptions: their state as the provider reports it. A subscription grants nothing: its paid periods do."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from ledger.domain.canonical import canonical
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, derived_id
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
@@ -19,6 +20,7 @@ class SubscriptionStatus(StrEnum):
     PAST_DUE = "past_due"
     PAUSED = "paused"
     UNPAID = "unpaid"
+    INACTIVE = "inactive"  # the provider says that it is not running, and no more
     ENDED = "ended"
 
     @property
@@ -28,19 +30,35 @@ class SubscriptionStatus(StrEnum):
 
 _RANKS: Mapping[SubscriptionStatus, int] = {
     SubscriptionStatus.INCOMPLETE: 0,
-    SubscriptionStatus.TRIALING: 1,
-    SubscriptionStatus.ACTIVE: 2,
+    SubscriptionStatus.INACTIVE: 1,
+    SubscriptionStatus.UNPAID: 2,
     SubscriptionStatus.PAST_DUE: 3,
     SubscriptionStatus.PAUSED: 4,
-    SubscriptionStatus.UNPAID: 5,
-    SubscriptionStatus.ENDED: 6,
+    SubscriptionStatus.TRIALING: 5,
+    SubscriptionStatus.ACTIVE: 6,
+    SubscriptionStatus.ENDED: 7,
 }
-"""Of two states of one instant, the one with the higher rank counts. To reorder the enum changes no comparison."""
+"""Of two states of one instant, the one with the higher rank counts, if the events don't say which followed which."""
+
+RUNNING = frozenset({SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE})
+"""The statuses in which the plan runs: a second subscription to it would be charged beside the first."""
+
+_RENEWING = RUNNING
+"""The statuses in which the provider charges the next period."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription(KeepsUnknownFields):
-    """A subscription as of `at`. Of two states, the one with the higher version counts."""
+    """A subscription as of `at`. Of two states, the later one counts.
+
+    A provider's clock may be in whole seconds, so that several events are of one instant. They are kept as a set until
+    a later event arrives, because only all of them together tell which state was the last:
+
+    events of one instant                            entered − left              counts
+    incomplete; incomplete → active                  incomplete 0, active 1      active
+    active → past due                                active −1, past due 1       past due
+    active → past due; past due → active             both 0                      active, by rank
+    """
 
     subscription_id: str  # the provider and its id: `stripe:sub_1Q…`
     status: SubscriptionStatus
@@ -49,17 +67,74 @@ class Subscription(KeepsUnknownFields):
     product_id: str | None = None
     period_end: datetime | None = None
     cancel_at: datetime | None = None  # renewals stop here; credits and features stay until then
+    pauses_at: datetime | None = None  # from here on no renewal is charged, until `resumes_at`
+    resumes_at: datetime | None = None  # None: nobody has said when
     account_id: AccountId | None = None
     customer_id: str | None = None  # the provider's: `stripe:cus_…`
+    left: str | None = None  # the `state_id` before this event, if the event tells it
+    instant: tuple["Subscription", ...] | None = None  # what other events of the same instant reported
+    version: int = field(default=0, compare=False)  # of the stored item; 0: not stored yet
 
     @property
-    def version(self) -> tuple[object, ...]:
-        return (self.at, self.status.rank, self.cancel_at is not None, canonical(self))
+    def state_id(self) -> str:
+        """Return the id of the state: the same for two events that report the same state."""
+        times = (self.period_end, self.cancel_at, self.pauses_at, self.resumes_at)
+        return derived_id("state", self.status, self.product_id or "", *(at.isoformat() if at else "" for at in times))
+
+    @property
+    def renews_at(self) -> datetime | None:
+        """Return when the next period is charged. None: there will be no charge, or nobody has said when."""
+        end = self.period_end
+        if end is None or self.status not in _RENEWING:
+            return None
+        if self.cancel_at and self.cancel_at <= end:
+            return None
+        is_paused = self.pauses_at is not None and self.pauses_at <= end
+        return None if is_paused and (self.resumes_at is None or self.resumes_at > end) else end
+
+    @property
+    def summary(self) -> "Subscription":
+        """Return the state alone, as its account shows it."""
+        return replace(self, left=None, instant=None)
 
     def merge(self, received: "Subscription") -> "Subscription":
-        """Return the newer of this state and the received one. Return `self` if the received one is not newer."""
-        if received.version <= self.version:
+        """Return the later of this state and the received one, or what both say of one instant.
+
+        Return `self` if the received one is not news.
+        """
+        if received.at < self.at:
             return self
-        if self.unknown_fields is None or received.unknown_fields is not None:
-            return received
-        return replace(received, unknown_fields=self.unknown_fields)
+        reports = {report.cause: report for report in _reports(self)} if received.at == self.at else {}
+        before = dict(reports)
+        for report in _reports(received):
+            known = reports.get(report.cause)
+            reports[report.cause] = max(known, report, key=_content) if known else report
+        if reports == before:
+            return self
+        merged = replace(_last_of(reports.values()), version=self.version)
+        if self.unknown_fields is None or merged.unknown_fields is not None:
+            return merged
+        return replace(merged, unknown_fields=self.unknown_fields)
+
+
+def _reports(subscription: Subscription) -> tuple[Subscription, ...]:
+    """Return what each event of one instant reported."""
+    return (replace(subscription, instant=None, version=0), *(subscription.instant or ()))
+
+
+def _last_of(reports: Iterable[Subscription]) -> Subscription:
+    """Return the state that counts of one instant's events, with the others beside it."""
+    ordered = sorted(reports, key=_content)
+    entered_more_often = Counter(report.state_id for report in ordered)
+    entered_more_often.subtract(report.left for report in ordered if report.left)
+
+    def precedence(report: Subscription) -> tuple[object, ...]:
+        is_last = entered_more_often[report.state_id] > 0
+        return (is_last, report.status.rank, report.cancel_at is not None, _content(report))
+
+    last = max(ordered, key=precedence)
+    return replace(last, instant=tuple(report for report in ordered if report is not last) or None)
+
+
+def _content(report: Subscription) -> str:
+    return canonical(report, without="instant")

@@ -120,8 +120,9 @@ def from_fulfilment_key(item: Mapping[str, AttributeValue]) -> FulfilmentKey:
 
 
 def to_subscription(subscription: Subscription) -> Item:
-    """Return a subscription's item."""
-    return _item(keys.subscription_key(subscription.subscription_id), schema.SUBSCRIPTION.encode(subscription))
+    """Return a subscription's item, with the next version."""
+    stored = replace(subscription, version=subscription.version + 1)
+    return _item(keys.subscription_key(subscription.subscription_id), schema.SUBSCRIPTION.encode(stored))
 
 
 def from_subscription(item: Mapping[str, AttributeValue]) -> Subscription:

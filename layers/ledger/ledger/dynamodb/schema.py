@@ -129,6 +129,7 @@ SUBSCRIPTION_STATUS = one_of(
         SubscriptionStatus.PAST_DUE: "past_due",
         SubscriptionStatus.PAUSED: "paused",
         SubscriptionStatus.UNPAID: "unpaid",
+        SubscriptionStatus.INACTIVE: "inactive",
         SubscriptionStatus.ENDED: "ended",
     },
 )
@@ -474,15 +475,27 @@ _STATUS_OF_A_SUBSCRIPTION = {
     "product_id": Field("product_id", TEXT, None),
     "period_end": Field("period_end", TIME, None),
     "cancel_at": Field("cancel_at", TIME, None),
+    "pauses_at": Field("pauses_at", TIME, None),
+    "resumes_at": Field("resumes_at", TIME, None),
     "customer_id": Field("customer_id", TEXT, None),
 }
-SUBSCRIPTION = Shape(
-    "a subscription",
+SUBSCRIPTION_REPORT = Shape(
+    "what an event reported of a subscription",
     Subscription,
     {
         "subscription_id": Field("subscription_id", TEXT),
         "account_id": Field("account_id", TEXT, None),
+        "left": Field("left", TEXT, None),
         **_STATUS_OF_A_SUBSCRIPTION,
+    },
+)
+SUBSCRIPTION = Shape(
+    "a subscription",
+    Subscription,
+    {
+        **SUBSCRIPTION_REPORT.fields,
+        "instant": Field("instant", records_of(SUBSCRIPTION_REPORT), None),
+        "version": Field("version", WHOLE, 0),
     },
 )
 SUBSCRIPTION_OF_AN_ACCOUNT = Shape(

@@ -10,7 +10,7 @@ from ledger.dynamodb.codec import TEXT, TIME, WHOLE
 from ledger.dynamodb.expressions import Operation, UpdateExpression
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.schema import SCHEMA, VERSION
-from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange, PaymentPointer, SubscriptionChange
+from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange, PaymentPointer
 
 
 class Writes:
@@ -46,8 +46,8 @@ class Writes:
             if purchase.version == 0:
                 new = self._put_new(items.to_purchase(purchase), returns_old_item=position == 0)
                 puts.append((f"purchase {position}", new))
-        if commit.subscription and commit.subscription.replaces_cause is None:
-            puts.append(("subscription", self._put_new(items.to_subscription(commit.subscription.subscription))))
+        if commit.subscription and commit.subscription.version == 0:
+            puts.append(("subscription", self._put_new(items.to_subscription(commit.subscription))))
         for entry in commit.entries:
             puts.append((f"entry {entry.entry_id}", self._put_new(items.to_entry(entry))))
         if commit.run and commit.run.version == 0:
@@ -71,8 +71,9 @@ class Writes:
                 )
         for pointer in commit.pointers:
             updates.append((f"pointer {pointer.name}", self._update_pointer(pointer)))
-        if commit.subscription and commit.subscription.replaces_cause is not None:
-            updates.append(("subscription", self._update_subscription(commit.subscription)))
+        if commit.subscription and commit.subscription.version:
+            item, replaces = items.to_subscription(commit.subscription), commit.subscription.version
+            updates.append(("subscription", self._update_versioned(item, schema.SUBSCRIPTION.names, replaces)))
         if commit.run and commit.run.version:
             update = self._update_versioned(items.to_run(commit.run), schema.RUN.names, commit.run.version)
             updates.append(("run", update))
@@ -129,12 +130,6 @@ class Writes:
         else:
             condition = f"{update.name('version')} = {update.value(WHOLE.encode(pointer.replaces_version))}"
         return update.operation(self._table, keys.primary_key(item), condition)
-
-    def _update_subscription(self, change: SubscriptionChange) -> Operation:
-        item = items.to_subscription(change.subscription)
-        update = UpdateExpression.of(item, schema.SUBSCRIPTION.names)
-        is_as_read = f"{update.name('cause')} = {update.value(TEXT.encode(change.replaces_cause))}"
-        return update.operation(self._table, keys.primary_key(item), is_as_read)
 
     def update_account(self, change: AccountChange) -> Operation:
         """Return the operation that changes an account, if its version is the one that was read."""

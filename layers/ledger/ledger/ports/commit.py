@@ -92,14 +92,6 @@ class AccountChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionChange:
-    """A subscription's new state, on condition that the stored one has this cause (None: that none is stored)."""
-
-    subscription: Subscription
-    replaces_cause: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """Everything that one use-case changes. All of it is written, if all conditions hold, or nothing."""
 
@@ -108,7 +100,7 @@ class Commit:
     pointers: tuple[PaymentPointer, ...] = ()
     fulfilment_key: FulfilmentKeyChange | None = None
     account: AccountChange | None = None
-    subscription: SubscriptionChange | None = None
+    subscription: Subscription | None = None  # its `version` is the one that was read
     entries: tuple[Entry, ...] = ()
     run: Run | None = None
     order: Order | None = None

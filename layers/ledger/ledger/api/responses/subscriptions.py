@@ -15,20 +15,23 @@ class SubscriptionResponse(ResponseModel):
     product_id: str | None
     status: SubscriptionStatus
     period_end: datetime | None = Field(description="Credits and features stay until then.")
-    renews_at: datetime | None = Field(description="The next charge. null: there will be none.")
-    cancel_at: datetime | None
+    renews_at: datetime | None = Field(description="The next charge. null: none is certain.")
+    cancel_at: datetime | None = Field(description="The subscription ends then.")
+    pauses_at: datetime | None = Field(description="From then on nothing is charged, until `resumes_at`.")
+    resumes_at: datetime | None = Field(description="null, with `pauses_at`: until somebody resumes it.")
 
     @classmethod
     def of(cls, subscription: Subscription) -> "SubscriptionResponse":
         """Return a subscription and its next renewal."""
-        goes_on = subscription.cancel_at is None and subscription.status is not SubscriptionStatus.ENDED
         return cls(
             subscription_id=subscription.subscription_id,
             product_id=subscription.product_id,
             status=subscription.status,
             period_end=subscription.period_end,
-            renews_at=subscription.period_end if goes_on else None,
+            renews_at=subscription.renews_at,
             cancel_at=subscription.cancel_at,
+            pauses_at=subscription.pauses_at,
+            resumes_at=subscription.resumes_at,
         )
 
 

@@ -10,20 +10,29 @@ _STATES = {
     "active": SubscriptionStatus.ACTIVE,
     "past_due": SubscriptionStatus.PAST_DUE,
     "paused": SubscriptionStatus.PAUSED,
+    "inactive": SubscriptionStatus.INACTIVE,
     "canceled": SubscriptionStatus.ENDED,
 }
 
 
 def subscription_changed(notification: PaddleNotification) -> EventFields:
-    """Translate `subscription.*`: the state, the end of the period and the cancellation.
+    """Translate `subscription.*`: the state, the end of the period, the cancellation and the pause.
 
     Source: developer.paddle.com/webhooks/subscriptions/subscription-updated, its `status` and `scheduled_change`.
     """
     source = notification.source
     status = known_state(_STATES, text(source, "status"), "subscription status")
     scheduled = source.get("scheduled_change") or {}
-    canceled_at = source.get("canceled_at")
-    cancel_at = scheduled["effective_at"] if scheduled.get("action") == "cancel" else canceled_at
+    action = scheduled.get("action")
+    cancel_at = scheduled["effective_at"] if action == "cancel" else source.get("canceled_at")
+    pauses_at = (
+        scheduled["effective_at"]
+        if action == "pause"
+        else source.get("paused_at")
+        if status is SubscriptionStatus.PAUSED
+        else None
+    )
+    resumes_at = {"pause": scheduled.get("resume_at"), "resume": scheduled.get("effective_at")}.get(action or "")
     products = (notification.product_priced(item["price"]["id"]) for item in objects(source, "items"))
     transaction_id = optional_text(source, "transaction_id")
     payment_id = notification.payment_id(transaction_id) if transaction_id else None
@@ -37,6 +46,8 @@ def subscription_changed(notification: PaddleNotification) -> EventFields:
             product_id=next((product.product_id for product in products if product), None),
             period_end=period_end(source.get("current_billing_period")),
             cancel_at=rfc3339_time(cancel_at) if cancel_at else None,
+            pauses_at=rfc3339_time(pauses_at) if pauses_at else None,
+            resumes_at=rfc3339_time(resumes_at) if resumes_at else None,
             customer_id=notification.customer_id(source.get("customer_id")),
         ),
     }

@@ -40,6 +40,8 @@ _EVENT_TYPES: Mapping[str, tuple[_Translator, frozenset[str]]] = {
     "customer.subscription.created": (subscription_changed, _SUBSCRIPTIONS),
     "customer.subscription.updated": (subscription_changed, _SUBSCRIPTIONS),
     "customer.subscription.deleted": (subscription_changed, _SUBSCRIPTIONS),
+    "customer.subscription.paused": (subscription_changed, _SUBSCRIPTIONS),
+    "customer.subscription.resumed": (subscription_changed, _SUBSCRIPTIONS),
     "charge.dispute.created": (dispute_changed, _DISPUTES),
     "charge.dispute.updated": (dispute_changed, _DISPUTES),
     "charge.dispute.closed": (dispute_changed, _DISPUTES),
@@ -93,11 +95,16 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
         catalogue=catalogue,
     )
 
+    if isinstance(previous := content["data"].get("previous_attributes"), dict):
+        notification.previous_attributes = previous
+
     def fields() -> EventFields:
         _check_envelope(content, is_live=is_live)
         return translator(notification)
 
-    return translated(notification, fields, notification.source.get("customer"))
+    return translated(
+        notification, fields, notification.source.get("customer") or notification.source.get("customer_account")
+    )
 
 
 def _check_envelope(content: Json, *, is_live: bool) -> None:

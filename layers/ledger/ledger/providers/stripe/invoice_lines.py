@@ -4,7 +4,7 @@ Source: docs.stripe.com/api/invoice-line-item/object.
 """
 
 from ledger.domain.catalogue import Product
-from ledger.providers.parsing import Json, whole_number
+from ledger.providers.parsing import Json, text, whole_number
 
 
 def price_id_of(line: Json) -> str | None:
@@ -34,7 +34,17 @@ def with_tax_and_discount(line: Json, amount_minor: int) -> int:
 
 def quantity_of(line: Json, product: Product) -> int:
     """Return the units of a product that a line is for. Raise ValueError if they are none."""
-    quantity = whole_number(line, "quantity")
+    quantity = _whole_quantity(line)
     if quantity < 1:
         raise ValueError(f"quantity of {product.product_id} is {quantity}")
     return quantity
+
+
+def _whole_quantity(line: Json) -> int:
+    """Return the quantity. It is null where only `quantity_decimal` is given: a decimal text."""
+    if line.get("quantity") is not None:
+        return whole_number(line, "quantity")
+    whole, _, fraction = text(line, "quantity_decimal").partition(".")
+    if fraction.strip("0"):
+        raise ValueError("quantity_decimal is not whole")
+    return whole_number({"quantity_decimal": whole}, "quantity_decimal")

@@ -1,6 +1,7 @@
 """A Stripe notification during translation, and what the objects in it have in common."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import TypeVar
 
 from ledger.domain.events import Owner
@@ -16,6 +17,13 @@ _Id = TypeVar("_Id")
 class StripeNotification(Notification):
     """An Event object of Stripe. Source: docs.stripe.com/api/events/object."""
 
+    previous_attributes: Json = MappingProxyType({})  # of an `updated` event: what changed, as it was before
+
+    @property
+    def own_customer_id(self) -> str | None:
+        """Return the object's customer: a Customer, or an Account of the Accounts API v2, which has no Customer."""
+        return self.customer_id(self.source.get("customer") or self.source.get("customer_account"))
+
     def owner(self, metadata: Json | None) -> Owner:
         """Return whose an object with this metadata is. Source: docs.stripe.com/metadata.
 
@@ -25,7 +33,7 @@ class StripeNotification(Notification):
         return Owner(
             order_id=_optional_id(OrderId, optional_text(metadata, "order_id")),
             account_id=_optional_id(AccountId, optional_text(metadata, "account_id")),
-            customer_id=self.customer_id(self.source.get("customer")),
+            customer_id=self.own_customer_id,
         )
 
     def charge_names(self) -> tuple[PaymentId, ...]:

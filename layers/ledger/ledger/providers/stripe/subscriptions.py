@@ -1,9 +1,11 @@
 """Subscriptions: their state. Source: docs.stripe.com/api/subscriptions/object."""
 
+from dataclasses import replace
+
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
-from ledger.providers.parsing import objects, text, unix_time
+from ledger.providers.parsing import Json, objects, text, unix_time
 from ledger.providers.stripe.notification import StripeNotification
-from ledger.providers.translation import EventFields, known_state
+from ledger.providers.translation import EventFields, EventNotBookable, known_state
 
 _STATES = {
     "incomplete": SubscriptionStatus.INCOMPLETE,
@@ -18,26 +20,50 @@ _STATES = {
 
 
 def subscription_changed(notification: StripeNotification) -> EventFields:
-    """Translate `customer.subscription.*`: the state, the end of the period and the cancellation.
+    """Translate `customer.subscription.*`: the state, the end of the period, the cancellation and the pause.
 
-    Source: the Subscription's `status`, `cancel_at` and `items`, which carry the periods.
+    Source: docs.stripe.com/api/subscriptions/object; of `updated`, the event's `previous_attributes`.
     """
     source = notification.source
+    subscription = _state(notification, source)
+    return {
+        "owner": notification.owner(source.get("metadata")),
+        "subscription": replace(subscription, left=_state_before(notification)),
+    }
+
+
+def _state(notification: StripeNotification, source: Json) -> Subscription:
+    """Return the state of a Subscription. Its `items` carry the periods."""
     items = list(objects(source["items"], "data"))
     period_end = max((unix_time(item["current_period_end"]) for item in items), default=None)
     products = (notification.product_priced(item["price"]["id"]) for item in items)
-    cancel_at = source.get("cancel_at")
-    return {
-        "owner": notification.owner(source.get("metadata")),
-        "subscription": Subscription(
-            subscription_id=notification.qualified(text(source, "id")),
-            status=known_state(_STATES, text(source, "status"), "subscription status"),
-            at=notification.at,
-            cause=notification.cause,
-            product_id=next((product.product_id for product in products if product), None),
-            period_end=period_end,
-            # A flexible subscription's cancellation shows as `cancel_at`, a classic one's as `cancel_at_period_end`.
-            cancel_at=unix_time(cancel_at) if cancel_at else period_end if source.get("cancel_at_period_end") else None,
-            customer_id=notification.customer_id(source.get("customer")),
-        ),
-    }
+    cancel_at, pause = source.get("cancel_at"), source.get("pause_collection")
+    resumes_at = pause.get("resumes_at") if pause else None
+    return Subscription(
+        subscription_id=notification.qualified(text(source, "id")),
+        status=known_state(_STATES, text(source, "status"), "subscription status"),
+        at=notification.at,
+        cause=notification.cause,
+        product_id=next((product.product_id for product in products if product), None),
+        period_end=period_end,
+        # The portal sets `cancel_at` of a flexible subscription, and both of a classic one; the API what it is given.
+        cancel_at=unix_time(cancel_at) if cancel_at else period_end if source.get("cancel_at_period_end") else None,
+        # While collection is paused the status is unchanged, and the next periods are not charged.
+        pauses_at=(period_end or notification.at) if pause else None,
+        resumes_at=unix_time(resumes_at) if resumes_at else None,
+        customer_id=notification.own_customer_id,
+    )
+
+
+def _state_before(notification: StripeNotification) -> str | None:
+    """Return the `state_id` before the event. None if the event does not tell it in a form that is known here."""
+    if not notification.previous_attributes:
+        return None
+    before = {**notification.source}
+    for name, value in notification.previous_attributes.items():
+        now = before.get(name)
+        before[name] = {**now, **value} if isinstance(now, dict) and isinstance(value, dict) else value
+    try:
+        return _state(notification, before).state_id
+    except (EventNotBookable, KeyError, TypeError, ValueError, AttributeError):
+        return None

@@ -13,7 +13,7 @@ from ledger.domain.facts import PaymentSettled, merge
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, Receipt, RecordOutcome
 from ledger.domain.subscriptions import Subscription
-from ledger.ports.commit import AccountChange, Commit, SubscriptionChange
+from ledger.ports.commit import AccountChange, Commit
 from ledger.ports.reads import Snapshot, keys_of
 from ledger.usecases.plan_booking.booking import plan_target
 from ledger.usecases.plan_booking.entries import Origin
@@ -95,8 +95,8 @@ def plan_subscription(subscription: Subscription, receipt: Receipt, stored: Snap
         return Commit(receipt=replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED))
     return Commit(
         receipt=replace(receipt, outcome=RecordOutcome.BOOKED),
-        subscription=SubscriptionChange(subscription=merged, replaces_cause=before.cause if before else None),
-        account=AccountChange(account_id=subscription.account_id, subscription=merged),
+        subscription=merged,
+        account=AccountChange(account_id=subscription.account_id, subscription=merged.summary),
     )
 
 

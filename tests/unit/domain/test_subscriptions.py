@@ -1,0 +1,136 @@
+"""Subscriptions: which of several reported states counts, and when the next charge is."""
+
+from dataclasses import replace
+from datetime import datetime
+from functools import reduce
+from itertools import permutations, product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from tools.testing.builders import at
+
+STATUS = SubscriptionStatus
+ACTIVE = Subscription(
+    subscription_id="stripe:sub_1", status=STATUS.ACTIVE, at=at(0), cause="stripe:evt_0", period_end=at(100)
+)
+
+
+def chain(*states: Subscription) -> list[Subscription]:
+    """Events of one instant: each but the first tells the state that it left."""
+    events = []
+    for number, (before, state) in enumerate(zip((None, *states), states, strict=False)):
+        left = before.state_id if before else None
+        events.append(replace(state, at=at(1), cause=f"stripe:evt_{number}", left=left))
+    return events
+
+
+def merged(*events: Subscription) -> Subscription:
+    """The merge of these events, as they arrive."""
+    return reduce(Subscription.merge, events)
+
+
+def of(*statuses: SubscriptionStatus) -> list[Subscription]:
+    """States with these statuses."""
+    return [replace(ACTIVE, status=status) for status in statuses]
+
+
+@pytest.mark.parametrize(
+    ("states", "last"),
+    [
+        (of(STATUS.INCOMPLETE, STATUS.ACTIVE), STATUS.ACTIVE),
+        (of(STATUS.ACTIVE, STATUS.PAST_DUE), STATUS.PAST_DUE),
+        (of(STATUS.TRIALING, STATUS.ACTIVE, STATUS.PAST_DUE), STATUS.PAST_DUE),
+        (of(STATUS.PAST_DUE, STATUS.ACTIVE, STATUS.PAUSED), STATUS.PAUSED),
+        (of(STATUS.ACTIVE, STATUS.PAST_DUE, STATUS.UNPAID), STATUS.UNPAID),
+    ],
+)
+def test_of_one_instant_the_state_that_was_entered_last_counts(states: list[Subscription], last: str) -> None:
+    """In every order of arrival, and told twice."""
+    events = chain(*states)
+    for order in permutations(events):
+        assert merged(*order).status == last
+        assert merged(*order, *order) == merged(*order)
+
+
+def test_where_no_event_tells_what_it_left_the_rank_decides() -> None:
+    """Ended before active before past due; the same in every order."""
+    events = [
+        replace(state, cause=f"stripe:evt_{number}")
+        for number, state in enumerate(of(STATUS.PAST_DUE, STATUS.ACTIVE, STATUS.ENDED))
+    ]
+    assert {merged(*order).status for order in permutations(events)} == {STATUS.ENDED}
+    assert {merged(*order).status for order in permutations(events[:2])} == {STATUS.ACTIVE}
+
+
+def test_a_cancellation_that_was_withdrawn_in_the_same_second_is_withdrawn() -> None:
+    """Once the state before it is told too."""
+    ending = replace(ACTIVE, cancel_at=at(100))
+    renewed = replace(ACTIVE, period_end=at(200))
+    events = chain(ending, ACTIVE, renewed)
+    assert {merged(*order).cancel_at for order in permutations(events)} == {None}
+
+
+def test_a_later_state_replaces_all_of_an_instant() -> None:
+    """And an older one changes nothing."""
+    events = chain(*of(STATUS.ACTIVE, STATUS.PAST_DUE))
+    later = replace(ACTIVE, at=at(2), cause="stripe:evt_9")
+    assert merged(*events, later) == later
+    assert merged(later, *events) is later
+
+
+@given(
+    statuses=st.lists(st.sampled_from(list(STATUS)), min_size=1, max_size=5),
+    ends=st.lists(st.sampled_from([at(50), at(100)]), min_size=5, max_size=5),
+    tells=st.lists(st.booleans(), min_size=5, max_size=5),
+    data=st.data(),
+)
+def test_every_order_of_arrival_ends_in_the_same_state(
+    statuses: list[SubscriptionStatus], ends: list[datetime], tells: list[bool], data: st.DataObject
+) -> None:
+    """Whatever the events tell, and with repetitions."""
+    states = [replace(ACTIVE, status=status, cancel_at=end) for status, end in zip(statuses, ends, strict=False)]
+    events = [
+        event if is_told else replace(event, left=None) for event, is_told in zip(chain(*states), tells, strict=False)
+    ]
+    order = data.draw(st.permutations(events + events[:2]))
+    assert merged(*order) == merged(*events)
+
+
+def test_a_chain_without_a_circle_ends_in_its_last_state() -> None:
+    """Every chain of different states, each told with what it left."""
+    for first, second, third in product(STATUS, repeat=3):
+        if len({first, second, third}) == 3:
+            assert merged(*reversed(chain(*of(first, second, third)))).status == third
+
+
+@pytest.mark.parametrize(
+    ("state", "renews_at"),
+    [
+        (ACTIVE, at(100)),
+        (replace(ACTIVE, period_end=None), None),
+        (replace(ACTIVE, cancel_at=at(100)), None),
+        (replace(ACTIVE, cancel_at=at(50)), None),
+        (replace(ACTIVE, cancel_at=at(101)), at(100)),
+        (replace(ACTIVE, pauses_at=at(100)), None),
+        (replace(ACTIVE, pauses_at=at(101)), at(100)),
+        (replace(ACTIVE, pauses_at=at(50), resumes_at=at(101)), None),
+        (replace(ACTIVE, pauses_at=at(50), resumes_at=at(100)), at(100)),
+        *(
+            (replace(ACTIVE, status=status), at(100) if status in {"active", "trialing", "past_due"} else None)
+            for status in STATUS
+        ),
+    ],
+)
+def test_a_renewal_is_promised_only_where_nothing_denies_it(state: Subscription, renews_at: object) -> None:
+    """By an end, a pause, or a status in which nothing is charged."""
+    assert state.renews_at == renews_at
+
+
+def test_the_summary_of_an_account_has_the_state_alone() -> None:
+    """What the events of its instant reported stands on its own item."""
+    both = merged(*chain(*of(STATUS.ACTIVE, STATUS.PAST_DUE)))
+    assert both.instant
+    assert (both.summary.status, both.summary.instant, both.summary.left) == (STATUS.PAST_DUE, None, None)
