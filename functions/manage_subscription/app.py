@@ -4,7 +4,6 @@ The request goes to the provider, whose webhook then reports the change to the l
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -13,12 +12,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from ledger.api.auth import caller
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.requests import CancellationRequest, PortalRequest
-from ledger.api.responses.subscriptions import CancellationResponse, PortalResponse, SubscriptionResponse
+from ledger.api.responses.subscriptions import CancellationResponse, PortalResponse
 from ledger.domain.errors import InvalidRequest, NotFound
 from ledger.domain.ids import provider_of
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
-from ledger.domain.texts import text
-from ledger.policy.texts import shipped_texts
 from ledger.ports.reads import Keys
 
 app = resolver()
@@ -35,14 +32,13 @@ SubscriptionId = Annotated[
     responses=documented_problems(CancellationResponse, 404, 502),
 )
 def cancel(request: Annotated[CancellationRequest, Body()] = THE_ONE) -> CancellationResponse:
-    """Stop renewals at any time. Credits and features stay until the end of the period. Idempotent."""
+    """Stop renewals at any time. Credits and features stay until the end of the period. Idempotent.
+
+    The response has the subscription as the provider returned it.
+    """
     subscription = _select(request.subscription_id, "body")
-    end = services().gateway(_provider(subscription)).stop_renewals(subscription.subscription_id)
-    ends_at = end or subscription.cancel_at or subscription.period_end
-    return CancellationResponse(
-        subscription=_response(subscription, ends_at),
-        words=shipped_texts().render(text("subscription.renewals_stopped")),
-    )
+    state = services().gateway(_provider(subscription)).stop_renewals(subscription.subscription_id)
+    return CancellationResponse.of(subscription.in_state(state))
 
 
 @app.delete(
@@ -52,12 +48,13 @@ def cancel(request: Annotated[CancellationRequest, Body()] = THE_ONE) -> Cancell
     responses=documented_problems(CancellationResponse, 404, 502),
 )
 def resume(subscription_id: SubscriptionId = None) -> CancellationResponse:
-    """Resume renewals before the period ends. Idempotent."""
+    """Remove the scheduled end, whoever scheduled it, before the period ends. Idempotent.
+
+    The response has the subscription as the provider returned it.
+    """
     subscription = _select(subscription_id, "query")
-    services().gateway(_provider(subscription)).resume_renewals(subscription.subscription_id)
-    return CancellationResponse(
-        subscription=_response(subscription, None), words=shipped_texts().render(text("subscription.renewals_resumed"))
-    )
+    state = services().gateway(_provider(subscription)).resume_renewals(subscription.subscription_id)
+    return CancellationResponse.of(subscription.in_state(state))
 
 
 @app.post(
@@ -103,12 +100,6 @@ def _subscriptions() -> Sequence[Subscription]:
 
 def _provider(subscription: Subscription) -> str:
     return provider_of(subscription.subscription_id)
-
-
-def _response(subscription: Subscription, cancel_at: datetime | None) -> SubscriptionResponse:
-    response = SubscriptionResponse.of(subscription)
-    renews_at = None if cancel_at else subscription.period_end
-    return response.model_copy(update={"cancel_at": cancel_at, "renews_at": renews_at})
 
 
 lambda_handler = lambda_handler_of(app)

@@ -10,7 +10,7 @@ import pytest
 
 from ledger.domain.errors import StoreUnavailable
 from ledger.domain.ids import PaymentId
-from ledger.domain.subscriptions import SubscriptionStatus
+from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import Commit, Refusal
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World
 from tools.testing.builders import dispute, says
@@ -296,9 +296,50 @@ def test_renewals_stop_and_go_on(world: World, body: dict[str, Any] | None) -> N
     assert world.provider.stopped == {SUBSCRIPTION}
     assert stopped.json["subscription"]["renews_at"] is None
     assert stopped.json["subscription"]["cancel_at"] == stopped.json["subscription"]["period_end"]
+    assert "will not renew" in stopped.json["words"]
     resumed = world.bob.delete("/subscription/cancellation")
     assert (resumed.status, world.provider.stopped) == (200, set())
     assert resumed.json["subscription"]["renews_at"]
+    assert "will renew" in resumed.json["words"]
+
+
+END, LATER_ON = datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("state", "shown", "words"),
+    [
+        ({"cancel_at": END}, (END, None), "will not renew"),
+        ({"cancel_at": None}, (None, END), "will renew"),
+        ({"cancel_at": LATER_ON}, (LATER_ON, END), "will end on 1 March 2027"),
+        ({"cancel_at": None, "pauses_at": END}, (None, None), "is paused"),
+        ({"cancel_at": None, "status": SubscriptionStatus.PAUSED}, (None, None), "is paused"),
+        ({"cancel_at": None, "status": SubscriptionStatus.UNPAID}, (None, None), "only when its payments succeed"),
+        ({"cancel_at": END, "status": SubscriptionStatus.ENDED}, (END, None), "has ended"),
+    ],
+)
+@pytest.mark.parametrize("asks", [lambda bob, path: bob.post(path), lambda bob, path: bob.delete(path)])
+def test_the_answer_tells_what_the_provider_made_of_it(
+    world: World, asks: Any, state: dict[str, Any], shown: tuple[datetime | None, ...], words: str
+) -> None:
+    """Not what was requested; nor is a renewal promised that will not come."""
+    world.provider.states[SUBSCRIPTION] = SubscriptionState(
+        **{"status": SubscriptionStatus.ACTIVE, "period_end": END, **state}
+    )
+    told = asks(world.bob, "/subscription/cancellation").json
+    times = tuple(told["subscription"][name] for name in ("cancel_at", "renews_at"))
+    assert tuple(at and datetime.fromisoformat(at) for at in times) == shown
+    assert words in told["words"]
+
+
+def test_an_account_shows_a_pause_and_promises_no_renewal(world: World) -> None:
+    """Since when, and until when."""
+    now = datetime.now(UTC)
+    world.subscribes(at=now, status=SubscriptionStatus.PAUSED, pauses_at=now, resumes_at=now + timedelta(days=60))
+    (shown,) = world.bob.get("/account").json["subscriptions"]
+    assert (shown["status"], shown["renews_at"]) == ("paused", None)
+    assert shown["pauses_at"]
+    assert shown["resumes_at"]
 
 
 def test_several_subscriptions_want_a_name(world: World) -> None:

@@ -8,7 +8,7 @@ import traceback
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
@@ -110,7 +110,11 @@ class _Handler(BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         is_form = self.headers.get("Content-Type") == "application/x-www-form-urlencoded"
-        content = (dict(urllib.parse.parse_qsl(body)) if is_form else json.loads(body)) if body else None
+        content = (
+            (dict(urllib.parse.parse_qsl(body, keep_blank_values=True)) if is_form else json.loads(body))
+            if body
+            else None
+        )
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = dict(urllib.parse.parse_qsl(url.query))
         self.server.calls.append(Call(self.command, url.path, query, content, headers))
@@ -345,17 +349,90 @@ def test_a_refund_in_a_new_state_is_under_way(provider: Recorder) -> None:
     assert stripe_at(provider).send_refund(to_send("stripe:pi_1")).state is RefundState.PENDING
 
 
-@pytest.mark.parametrize("cancel_at", [None, int(END.timestamp())])
-def test_stripe_stops_and_resumes_renewals(provider: Recorder, cancel_at: int | None) -> None:
+UNTIL_END = int(END.timestamp())
+FLAGGED, SCHEDULED = {"cancel_at_period_end": True}, {"cancel_at": UNTIL_END}
+LATER = {"cancel_at": UNTIL_END + 86_400}
+IS_ENDED = {"status": "canceled"}
+
+
+def changes_at_stripe(provider: Recorder) -> list[Any]:
+    """The content of each request that changes the subscription."""
+    assert {call.path for call in provider.calls} == {"/v1/subscriptions/sub_1"}
+    assert provider.calls[0].method == "GET"
+    return [call.content for call in provider.calls if call.method == "POST"]
+
+
+@pytest.mark.parametrize("returned", [FLAGGED, SCHEDULED, FLAGGED | SCHEDULED])
+def test_stripe_stops_renewals_and_its_answer_is_told(provider: Recorder, returned: Json) -> None:
     """A flexible subscription tells its end itself; of a classic one it stands on the item."""
-    provider.will(stripe_subscription(cancel_at_period_end=True, cancel_at=cancel_at), stripe_subscription())
-    gateway = stripe_at(provider)
-    assert gateway.stop_renewals("stripe:sub_1") == END
-    gateway.resume_renewals("stripe:sub_1")
-    stopped, resumed = provider.calls
-    assert (stopped.method, stopped.path) == (resumed.method, resumed.path) == ("POST", "/v1/subscriptions/sub_1")
-    assert stopped.content == {"cancel_at_period_end": "true"}
-    assert resumed.content == {"cancel_at_period_end": "false"}
+    provider.will(stripe_subscription(), stripe_subscription(**returned))
+    state = stripe_at(provider).stop_renewals("stripe:sub_1")
+    assert (state.cancel_at, state.period_end, state.status) == (END, END, "active")
+    assert changes_at_stripe(provider) == [{"cancel_at_period_end": "true"}]
+
+
+@pytest.mark.parametrize("now", [FLAGGED, SCHEDULED, IS_ENDED])
+def test_what_ends_already_at_stripe_is_not_changed(provider: Recorder, now: Json) -> None:
+    """Whoever set the end; and what has ended is told as ended, not refused."""
+    provider.will(stripe_subscription(**now))
+    state = stripe_at(provider).stop_renewals("stripe:sub_1")
+    assert state.cancel_at == END or state.status == "ended"
+    assert changes_at_stripe(provider) == []
+
+
+@pytest.mark.parametrize("returned", [LATER, {}])
+def test_an_end_that_stripe_did_not_set_is_not_told(provider: Recorder, returned: Json) -> None:
+    """One after the period's end is told as it is, and none as none."""
+    provider.will(stripe_subscription(**LATER), stripe_subscription(**returned))
+    state = stripe_at(provider).stop_renewals("stripe:sub_1")
+    assert state.cancel_at == (END + timedelta(days=1) if returned else None)
+
+
+@pytest.mark.parametrize(
+    ("states", "sent"),
+    [
+        ([SCHEDULED, {}], [{"cancel_at": ""}]),
+        ([FLAGGED, {}], [{"cancel_at_period_end": "false"}]),
+        ([FLAGGED | SCHEDULED, {}], [{"cancel_at_period_end": "false"}]),
+        ([FLAGGED | SCHEDULED, SCHEDULED, {}], [{"cancel_at_period_end": "false"}, {"cancel_at": ""}]),
+        ([{}], []),
+    ],
+)
+def test_stripe_resumes_renewals_by_the_field_that_is_set(
+    provider: Recorder, states: list[Json], sent: list[Json]
+) -> None:
+    """Each by itself: Stripe refuses both in one request, and the flag alone leaves a `cancel_at`."""
+    provider.will(*(stripe_subscription(**state) for state in states))
+    assert stripe_at(provider).resume_renewals("stripe:sub_1").cancel_at is None
+    assert changes_at_stripe(provider) == sent
+
+
+def test_an_end_that_stays_at_stripe_is_told(provider: Recorder) -> None:
+    """What was requested is not what is."""
+    provider.will(stripe_subscription(**SCHEDULED), stripe_subscription(**SCHEDULED))
+    assert stripe_at(provider).resume_renewals("stripe:sub_1").cancel_at == END
+
+
+def test_what_has_ended_at_stripe_is_not_resumed(provider: Recorder) -> None:
+    """It is told as ended."""
+    provider.will(stripe_subscription(**IS_ENDED, **SCHEDULED))
+    assert stripe_at(provider).resume_renewals("stripe:sub_1").status == "ended"
+    assert changes_at_stripe(provider) == []
+
+
+def test_a_pause_at_stripe_is_told(provider: Recorder) -> None:
+    """And a status that nobody knows yet is none."""
+    pause = {"pause_collection": {"behavior": "void", "resumes_at": UNTIL_END}, "status": "who_knows"}
+    provider.will(stripe_subscription(**pause))
+    state = stripe_at(provider).resume_renewals("stripe:sub_1")
+    assert (state.status, state.pauses_at, state.resumes_at) == (None, END, END)
+
+
+def test_stripe_opens_the_portal_of_a_customer_of_the_accounts_api(provider: Recorder) -> None:
+    """Such a customer has no `cus_`."""
+    provider.will({"id": "bps_1", "object": "billing_portal.session", "url": "https://billing.example.com/p/1"})
+    stripe_at(provider).open_portal("stripe:acct_1", [], return_url=RETURN_URL)
+    assert provider.call.content == {"customer_account": "acct_1", "return_url": RETURN_URL}
 
 
 def test_stripe_opens_the_portal(provider: Recorder) -> None:
@@ -607,35 +684,73 @@ def test_paddle_has_no_refund_of_that_tag(provider: Recorder) -> None:
     assert paddle_at(provider).find_refund(to_send(TXN)) is None
 
 
-def test_paddle_stops_and_resumes_renewals(provider: Recorder) -> None:
-    """At the next billing date; undone by taking the scheduled change away."""
+def test_paddle_stops_renewals_and_its_answer_is_told(provider: Recorder) -> None:
+    """At the next billing date."""
+    provider.will(paddle_data(paddle_subscription(scheduled_change=CANCELS)))
+    state = paddle_at(provider).stop_renewals("paddle:sub_1")
+    assert (state.cancel_at, state.status) == (END, "active")
+    assert (provider.call.method, provider.call.path) == ("POST", "/subscriptions/sub_1/cancel")
+    assert provider.call.content == {"effective_from": "next_billing_period"}
+
+
+PAUSES = {"action": "pause", "effective_at": "2026-12-01T12:00:00.000000Z", "resume_at": None}
+LOCKED = Answer(paddle_error("subscription_locked_pending_changes"), 400)
+
+
+@pytest.mark.parametrize(
+    ("returned", "cancel_at", "pauses"), [({}, None, False), ({"scheduled_change": PAUSES}, None, True)]
+)
+def test_an_end_that_paddle_did_not_set_is_not_told(
+    provider: Recorder, returned: Json, cancel_at: datetime | None, *, pauses: bool
+) -> None:
+    """The period's end is no end of the subscription."""
+    provider.will(paddle_data(paddle_subscription(**returned)))
+    state = paddle_at(provider).stop_renewals("paddle:sub_1")
+    assert (state.cancel_at, bool(state.pauses_at)) == (cancel_at, pauses)
+
+
+def test_paddle_resumes_renewals(provider: Recorder) -> None:
+    """By taking the scheduled cancellation away."""
     provider.will(paddle_data(paddle_subscription(scheduled_change=CANCELS)), paddle_data(paddle_subscription()))
-    gateway = paddle_at(provider)
-    assert gateway.stop_renewals("paddle:sub_1") == END
-    gateway.resume_renewals("paddle:sub_1")
-    stopped, resumed = provider.calls
-    assert (stopped.method, stopped.path) == ("POST", "/subscriptions/sub_1/cancel")
-    assert stopped.content == {"effective_from": "next_billing_period"}
+    assert paddle_at(provider).resume_renewals("paddle:sub_1").cancel_at is None
+    looked, resumed = provider.calls
+    assert (looked.method, looked.path) == ("GET", "/subscriptions/sub_1")
     assert (resumed.method, resumed.path) == ("PATCH", "/subscriptions/sub_1")
     assert resumed.content == {"scheduled_change": None}
 
 
-LOCKED = Answer(paddle_error("subscription_locked_pending_changes"), 400)
+@pytest.mark.parametrize("change", [None, PAUSES])
+def test_what_does_not_end_at_paddle_is_not_changed(provider: Recorder, change: Json | None) -> None:
+    """A scheduled pause stays: it is no cancellation."""
+    provider.will(paddle_data(paddle_subscription(scheduled_change=change)))
+    state = paddle_at(provider).resume_renewals("paddle:sub_1")
+    assert (state.cancel_at, bool(state.pauses_at), len(provider.calls)) == (None, change is not None, 1)
 
 
-def test_stopping_twice_is_no_error_at_paddle(provider: Recorder) -> None:
-    """Paddle refuses what is scheduled already; what was wanted is so."""
-    provider.will(LOCKED, paddle_data(paddle_subscription(scheduled_change=CANCELS)))
-    assert paddle_at(provider).stop_renewals("paddle:sub_1") == END
+@pytest.mark.parametrize("now", [{"scheduled_change": CANCELS}, {"status": "canceled"}])
+def test_stopping_twice_is_no_error_at_paddle(provider: Recorder, now: Json) -> None:
+    """Paddle refuses what is scheduled already, or has ended; what was wanted is so."""
+    provider.will(LOCKED, paddle_data(paddle_subscription(**now)))
+    state = paddle_at(provider).stop_renewals("paddle:sub_1")
+    assert state.cancel_at == END or state.status == "ended"
     assert [(call.method, call.path) for call in provider.calls][1] == ("GET", "/subscriptions/sub_1")
 
 
-@pytest.mark.parametrize(
-    "change", [None, {"action": "pause", "effective_at": "2026-12-01T12:00:00.000000Z", "resume_at": None}]
-)
-def test_a_refused_stop_stays_refused_if_nothing_ends_it(provider: Recorder, change: Json | None) -> None:
-    """A pause that is scheduled does not end a subscription."""
-    provider.will(LOCKED, paddle_data(paddle_subscription(scheduled_change=change)))
+def test_a_scheduled_pause_at_paddle_gives_way_to_the_cancellation(provider: Recorder) -> None:
+    """Else nobody could cancel until it has begun."""
+    provider.will(
+        LOCKED,
+        paddle_data(paddle_subscription(scheduled_change=PAUSES)),
+        paddle_data(paddle_subscription()),
+        paddle_data(paddle_subscription(scheduled_change=CANCELS)),
+    )
+    assert paddle_at(provider).stop_renewals("paddle:sub_1").cancel_at == END
+    assert [call.method for call in provider.calls] == ["POST", "GET", "PATCH", "POST"]
+
+
+def test_a_refused_stop_stays_refused_if_nothing_ends_it(provider: Recorder) -> None:
+    """It goes on."""
+    provider.will(LOCKED, paddle_data(paddle_subscription()))
     with pytest.raises(ProviderRefused) as refused:
         paddle_at(provider).stop_renewals("paddle:sub_1")
     assert refused.value.code == "subscription_locked_pending_changes"

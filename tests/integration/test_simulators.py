@@ -13,6 +13,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -303,9 +304,10 @@ def test_stripe_subscription_renewed_canceled_and_ended(stripe_account: StripeAc
 
     client.v1.subscriptions.update(subscription_id, {"cancel_at_period_end": True})
     again = client.v1.subscriptions.update(subscription_id, {"cancel_at_period_end": True})
-    assert again.cancel_at == again["items"].data[0].current_period_end
+    assert (again.cancel_at_period_end, again.cancel_at) == (True, None)
     stripe_account.drain()
     assert webhooks.ada.subscriptions[f"stripe:{subscription_id}"].cancel_at is not None
+    client.v1.subscriptions.update(subscription_id, {"cancel_at": ""})
     client.v1.subscriptions.update(subscription_id, {"cancel_at_period_end": False})
     stripe_account.drain()
     assert webhooks.ada.subscriptions[f"stripe:{subscription_id}"].cancel_at is None
@@ -318,6 +320,39 @@ def test_stripe_subscription_renewed_canceled_and_ended(stripe_account: StripeAc
     assert updates == 6, "renewal, past due, paid, set to end, not to end, set to end; asking twice told nothing"
     refused_by_stripe(None, lambda: client.v1.subscriptions.update(subscription_id, {"cancel_at_period_end": True}))
     refused_by_stripe("resource_missing", lambda: client.v1.subscriptions.cancel(subscription_id))
+
+
+def test_stripes_end_is_cleared_by_the_field_that_set_it_alone(
+    stripe_account: StripeAccount, webhooks: Webhooks
+) -> None:
+    """As at Stripe: the portal's `cancel_at` outlives the flag, and both in one request are refused."""
+    client = stripe_client(stripe_account)
+    subscription_id = stripe_account.pay(subscribes(client).id)["subscription"]
+    stripe_account.cancel_in_portal(subscription_id)
+    flagged = client.v1.subscriptions.update(subscription_id, {"cancel_at_period_end": False})
+    assert (flagged.cancel_at_period_end, flagged.cancel_at) == (False, flagged["items"].data[0].current_period_end)
+    both: Any = {"cancel_at": "", "cancel_at_period_end": False}
+    refused_by_stripe(None, lambda: client.v1.subscriptions.update(subscription_id, both))
+    assert client.v1.subscriptions.update(subscription_id, {"cancel_at": ""}).cancel_at is None
+    stripe_account.drain()
+    assert webhooks.ada.subscriptions[f"stripe:{subscription_id}"].renews_at
+
+
+def test_a_paused_subscription_promises_no_renewal(stripe_account: StripeAccount, webhooks: Webhooks) -> None:
+    """Paused in the portal, or its collection alone; resumed, it does."""
+    subscription_id = stripe_account.pay(subscribes(stripe_client(stripe_account)).id)["subscription"]
+    promised = []
+    for happens in (
+        stripe_account.pause_in_portal,
+        stripe_account.resume_in_portal,
+        stripe_account.pause_collection,
+        partial(stripe_account.pause_collection, behavior=""),
+    ):
+        happens(subscription_id)
+        stripe_account.advance(1)
+        stripe_account.drain()
+        promised.append(bool(webhooks.ada.subscriptions[f"stripe:{subscription_id}"].renews_at))
+    assert promised == [False, True, False, True]
 
 
 def test_stripe_plan_upgraded_within_its_period(stripe_account: StripeAccount, webhooks: Webhooks) -> None:
@@ -460,6 +495,8 @@ def test_everything_that_stripe_tells_is_as_its_package_declares(
     mixed = stripe_account.pay(subscribes(client, line_items=lines, **taxed)["id"])
     stripe_account.fail_renewal(mixed["subscription"])
     stripe_account.renew(mixed["subscription"])
+    stripe_account.pause_in_portal(mixed["subscription"])
+    stripe_account.resume_in_portal(mixed["subscription"])
     stripe_account.end_now(stripe_account.subscriptions[mixed["subscription"]])
     stripe_account.fail_refund(stripe_account.refund(pack["id"], 100)["id"])
     stripe_account.warn_of_fraud(pack["id"])

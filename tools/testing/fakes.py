@@ -23,7 +23,7 @@ from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun, Run
-from ledger.domain.subscriptions import Subscription
+from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import (
     AccountChange,
     Commit,
@@ -336,6 +336,7 @@ class FakeProvider:
     calls: list[str] = field(default_factory=list)
     checkouts: dict[str, Checkout] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
+    states: dict[str, SubscriptionState] = field(default_factory=dict)  # what a subscription is, whatever is requested
     _lock: Lock = field(default_factory=Lock)
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
@@ -419,14 +420,22 @@ class FakeProvider:
                 raise fault
             return checkout
 
-    def stop_renewals(self, subscription_id: str) -> datetime | None:
+    def stop_renewals(self, subscription_id: str) -> SubscriptionState:
         with self._lock:
             self.calls.append(f"stop {subscription_id}")
             self.stopped.add(subscription_id)
-            return None
+            return self._state_of(subscription_id)
 
-    def resume_renewals(self, subscription_id: str) -> None:
+    def resume_renewals(self, subscription_id: str) -> SubscriptionState:
         self.stopped.discard(subscription_id)
+        return self._state_of(subscription_id)
+
+    def _state_of(self, subscription_id: str) -> SubscriptionState:
+        if subscription_id in self.states:
+            return self.states[subscription_id]
+        end = datetime(2027, 1, 1, tzinfo=UTC)
+        cancel_at = end if subscription_id in self.stopped else None
+        return SubscriptionState(status=SubscriptionStatus.ACTIVE, period_end=end, cancel_at=cancel_at)
 
     def open_portal(self, customer_id: str, subscription_ids: Collection[str], *, return_url: str) -> str:
         return f"https://billing.example/{customer_id}/{len(subscription_ids)}?return={return_url}"

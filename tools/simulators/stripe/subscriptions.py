@@ -1,6 +1,7 @@
 """Subscriptions: their periods, renewals, changes and ends."""
 
 from dataclasses import replace
+from typing import Any
 
 from tools.fixtures import stripe_shapes as shapes
 from tools.simulators.common.account import Json, NotPossible, locked
@@ -13,6 +14,11 @@ _REQUESTED = {**shapes.nulls("comment feedback feedback_option"), "reason": "can
 _NOT_CANCELED = shapes.nulls("comment feedback feedback_option reason")
 
 
+def is_ending(subscription: Json) -> bool:
+    """Return whether the end of a subscription is scheduled, in either of the fields that can say so."""
+    return bool(subscription["cancel_at"] or subscription["cancel_at_period_end"])
+
+
 class Subscriptions(Invoices):
     """The subscriptions of an account."""
 
@@ -20,8 +26,10 @@ class Subscriptions(Invoices):
     def renew(self, subscription: str) -> Json:
         """Begin and pay the next period of a subscription. If it is past due, pay the period that is owed."""
         found = self.live_subscription(subscription)
-        if found["cancel_at"]:
+        if is_ending(found):
             raise NotPossible(f"{subscription} is scheduled to end: use end_period.")
+        if found["status"] == "paused" or found["pause_collection"]:
+            raise NotPossible(f"{subscription} is paused.")
         with self.changing(found) as changed:
             if changed["status"] == "past_due":
                 invoice = self.invoices[changed["latest_invoice"]]
@@ -36,8 +44,8 @@ class Subscriptions(Invoices):
     def fail_renewal(self, subscription: str) -> Json:
         """Begin the next period of a subscription, and decline its card."""
         found = self.live_subscription(subscription)
-        if found["cancel_at"] or found["status"] == "past_due":
-            raise NotPossible(f"{subscription} is past due already, or scheduled to end.")
+        if is_ending(found) or found["status"] in {"past_due", "paused"} or found["pause_collection"]:
+            raise NotPossible(f"{subscription} is past due already, paused, or scheduled to end.")
         with self.changing(found) as changed:
             invoice = self._next_invoice(changed)
             changed["status"] = "past_due"
@@ -48,14 +56,14 @@ class Subscriptions(Invoices):
     def end_period(self, subscription: str) -> Json:
         """Finish the period of a subscription. It renews, or ends if its end is scheduled."""
         found = self.live_subscription(subscription)
-        return self.end_now(found) if found["cancel_at"] else self.renew(subscription)
+        return self.end_now(found) if is_ending(found) else self.renew(subscription)
 
     @locked
     def change_quantity(self, subscription: str, quantity: int) -> Json:
         """Increase the quantity in the middle of a period. The difference is prorated and billed."""
         found, cart = self.live_subscription(subscription), self.carts[subscription]
         (plan,) = (line for line in cart.lines if line.recurs)
-        if found["status"] != "active" or found["cancel_at"] or quantity <= plan.quantity:
+        if found["status"] != "active" or is_ending(found) or quantity <= plan.quantity:
             raise NotPossible(f"{subscription} is {found['status']}, or scheduled to end, or {quantity} is not more.")
         with self.changing(found) as changed:
             item = changed["items"]["data"][0]
@@ -77,16 +85,52 @@ class Subscriptions(Invoices):
             changed.update(cancel_at=end, canceled_at=canceled_at, cancellation_details=dict(_REQUESTED))
         return found
 
+    @locked
+    def pause_in_portal(self, subscription: str) -> Json:
+        """Pause in the portal: no invoice is made until it is resumed."""
+        found = self.live_subscription(subscription)
+        if found["status"] != "active":
+            raise NotPossible(f"{subscription} is {found['status']}, not active.")
+        found["status"] = "paused"
+        self.emit("customer.subscription.paused", found)
+        return found
+
+    @locked
+    def resume_in_portal(self, subscription: str) -> Json:
+        """Resume a paused subscription in the portal."""
+        found = self.live_subscription(subscription)
+        if found["status"] != "paused":
+            raise NotPossible(f"{subscription} is {found['status']}, not paused.")
+        found["status"] = "active"
+        self.emit("customer.subscription.resumed", found)
+        return found
+
+    @locked
+    def pause_collection(self, subscription: str, behavior: str = "void") -> Json:
+        """Pause collection in the dashboard, or (behavior empty) resume it. The status is unchanged."""
+        found = self.live_subscription(subscription)
+        with self.changing(found) as changed:
+            changed["pause_collection"] = {"behavior": behavior, "resumes_at": None} if behavior else None
+        return found
+
     def schedule_end(self, subscription: Json, *, is_wanted: bool) -> None:
-        """Schedule the end of a subscription with its period, or withdraw it."""
-        with self.lock, self.changing(subscription) as changed:
-            if is_wanted and changed["cancel_at_period_end"]:
-                return
+        """Set or clear `cancel_at_period_end`. A `cancel_at` stays as it is."""
+        with self.lock:
+            if is_wanted != subscription["cancel_at_period_end"]:
+                self._set_end(subscription, cancel_at_period_end=is_wanted)
+
+    def clear_end(self, subscription: Json) -> None:
+        """Clear `cancel_at`. A `cancel_at_period_end` stays as it is."""
+        with self.lock:
+            if subscription["cancel_at"]:
+                self._set_end(subscription, cancel_at=None)
+
+    def _set_end(self, subscription: Json, **fields: Any) -> None:
+        with self.changing(subscription) as changed:
+            changed.update(fields)
             changed.update(
-                cancel_at_period_end=is_wanted,
-                cancel_at=period_of(changed)[1] if is_wanted else None,
-                canceled_at=self.now() if is_wanted else None,
-                cancellation_details=dict(_REQUESTED if is_wanted else _NOT_CANCELED),
+                canceled_at=self.now() if is_ending(changed) else None,
+                cancellation_details=dict(_REQUESTED if is_ending(changed) else _NOT_CANCELED),
             )
 
     @locked

@@ -48,6 +48,17 @@ _RENEWING = RUNNING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionState:
+    """A subscription's state in a response of the provider."""
+
+    status: SubscriptionStatus | None  # None: a status that is not known here
+    period_end: datetime | None
+    cancel_at: datetime | None
+    pauses_at: datetime | None = None
+    resumes_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription(KeepsUnknownFields):
     """A subscription as of `at`. Of two states, the later one counts.
 
@@ -96,6 +107,17 @@ class Subscription(KeepsUnknownFields):
     def summary(self) -> "Subscription":
         """Return the state alone, as its account shows it."""
         return replace(self, left=None, instant=None)
+
+    def in_state(self, state: SubscriptionState) -> "Subscription":
+        """Return the subscription in this state, for an answer. What is stored follows from the provider's events."""
+        return replace(
+            self,
+            status=state.status or self.status,
+            period_end=state.period_end,
+            cancel_at=state.cancel_at,
+            pauses_at=state.pauses_at,
+            resumes_at=state.resumes_at,
+        )
 
     def merge(self, received: "Subscription") -> "Subscription":
         """Return the later of this state and the received one, or what both say of one instant.

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from ledger.domain.catalogue import Product
 from ledger.domain.facts import RefundedItem, RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.orders import Checkout, Order
+from ledger.domain.subscriptions import SubscriptionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +51,18 @@ class Gateway(Protocol):
     def send_refund(self, refund: RefundToSend) -> SentRefund:
         """Refund the money. After ProviderUnavailable, call `find_refund` first: a repetition may refund twice."""
 
-    def stop_renewals(self, subscription_id: str) -> datetime | None:
-        """Let a subscription end with its current period. Return that end, if the provider reports it.
+    def stop_renewals(self, subscription_id: str) -> SubscriptionState:
+        """Let a subscription end with its current period. Return what it is then, as the provider says.
 
-        A repetition changes nothing.
+        Nothing is changed if it has ended or ends by then already. The provider may have done something else than what
+        was requested: look at the state. Raise ProviderRefused if the subscription goes on.
         """
 
-    def resume_renewals(self, subscription_id: str) -> None:
-        """Undo `stop_renewals`. This is possible until the period ends."""
+    def resume_renewals(self, subscription_id: str) -> SubscriptionState:
+        """Remove the end that is scheduled, whoever scheduled it. Return what the subscription is then.
+
+        Nothing is changed if it has ended, or if no end is scheduled. A pause stays.
+        """
 
     def open_portal(self, customer_id: str, subscription_ids: Collection[str], *, return_url: str) -> str:
         """Return a short-lived URL of the provider's billing page for this customer. Never log it: it grants access."""

@@ -19,13 +19,17 @@ def update_subscription(account: StripeAccount, params: Parameters, subscription
     params.allow("cancel_at_period_end cancel_at metadata proration_behavior")
     subscription = stored(account.subscriptions, subscription_id, "subscription")
     is_ending, cancel_at = params.is_true("cancel_at_period_end"), params.values.get("cancel_at")
+    if is_ending is not None and cancel_at is not None:
+        raise StripeError("You can't set both `cancel_at` and `cancel_at_period_end`.", param="cancel_at")
     if subscription["status"] == "canceled" and (is_ending is not None or cancel_at is not None):
         message = "A canceled subscription can only update its cancellation_details and metadata."
         raise StripeError(message, is_executed=True)
     if cancel_at not in {None, ""}:
         raise StripeError("This simulator only removes `cancel_at`.", param="cancel_at")
-    if is_ending is not None or cancel_at == "":
-        account.schedule_end(subscription, is_wanted=bool(is_ending))
+    if is_ending is not None:
+        account.schedule_end(subscription, is_wanted=is_ending)
+    if cancel_at == "":
+        account.clear_end(subscription)
     if "metadata" in params.values:
         account.describe(subscription, params.metadata())
     return subscription
@@ -44,7 +48,7 @@ def cancel_subscription(account: StripeAccount, params: Parameters, subscription
 
 def create_portal_session(account: StripeAccount, params: Parameters) -> Json:
     """Create the links to the pages on which a customer manages subscriptions."""
-    params.allow("customer return_url locale configuration")
+    params.allow("customer return_url locale configuration")  # customers of the Accounts API v2 have no simulation
     customer, session_id = params.text("customer"), stripe_id("bps_1", 28)
     require_customer(account, customer)
     return {

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from ledger.api.responses.model import ResponseModel
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.domain.texts import Text, text
+from ledger.policy.texts import shipped_texts
 
 
 class SubscriptionResponse(ResponseModel):
@@ -36,10 +38,30 @@ class SubscriptionResponse(ResponseModel):
 
 
 class CancellationResponse(ResponseModel):
-    """A subscription whose renewals were stopped or resumed."""
+    """A subscription after its renewals were to be stopped or resumed, as the provider returned it."""
 
     subscription: SubscriptionResponse
-    words: str
+    words: str = Field(description="What the subscription does now.")
+
+    @classmethod
+    def of(cls, subscription: Subscription) -> "CancellationResponse":
+        """Return a subscription with the text for its state."""
+        words = shipped_texts().render(_text_of(subscription))
+        return cls(subscription=SubscriptionResponse.of(subscription), words=words)
+
+
+def _text_of(subscription: Subscription) -> Text:
+    if subscription.status is SubscriptionStatus.ENDED:
+        return text("subscription.has_ended")
+    if subscription.renews_at and subscription.cancel_at:
+        return text("subscription.ends_later", on=subscription.cancel_at.date())
+    if subscription.renews_at:
+        return text("subscription.renewals_resumed")
+    if subscription.cancel_at:
+        return text("subscription.renewals_stopped")
+    if subscription.pauses_at or subscription.status is SubscriptionStatus.PAUSED:
+        return text("subscription.is_paused")
+    return text("subscription.renewal_is_uncertain")
 
 
 class PortalResponse(ResponseModel):

@@ -33,10 +33,12 @@ from ledger.domain.catalogue import Product
 from ledger.domain.errors import CatalogueError, ConfigurationError, ProviderRefused
 from ledger.domain.facts import RefundState
 from ledger.domain.orders import Checkout, Order
+from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.providers import responses, tags
 from ledger.providers.paddle.adjustments import REFUND_STATES
 from ledger.providers.paddle.notification import NAME
+from ledger.providers.paddle.subscriptions import STATUSES, scheduled_state
 
 MAX_PORTAL_SUBSCRIPTIONS = 25
 
@@ -124,30 +126,44 @@ class PaddleGateway:
         with _translated_errors():
             return _sent_refund(self._client.adjustments.create(operation))
 
-    def stop_renewals(self, subscription_id: str) -> datetime | None:
-        """Cancel at the next billing date. Paddle refuses a second cancellation: then return the end of the first.
+    def stop_renewals(self, subscription_id: str) -> SubscriptionState:
+        """Cancel at the next billing date. Paddle refuses if any change is scheduled: then look at which.
 
-        Source: developer.paddle.com/api-reference/subscriptions/cancel-subscription.
+        A scheduled cancellation is what was requested. A scheduled pause or resumption is removed, because it would
+        keep the subscription from ending. Source: developer.paddle.com/api-reference/subscriptions/cancel-subscription.
         """
-        own_id, at_period_end = (
-            _own_id(subscription_id),
-            CancelSubscription(SubscriptionEffectiveFrom.NextBillingPeriod),
-        )
+        own_id = _own_id(subscription_id)
         try:
             with _translated_errors():
-                return _end(self._client.subscriptions.cancel(own_id, at_period_end))
+                return self._cancel(own_id)
         except ProviderRefused:
             with _translated_errors():
                 subscription = self._client.subscriptions.get(own_id)
-                scheduled = subscription.scheduled_change
-                if scheduled and scheduled.action == "cancel":
-                    return _end(subscription)
-            raise
-
-    def resume_renewals(self, subscription_id: str) -> None:
-        """Remove the scheduled change. Source: developer.paddle.com/api-reference/subscriptions/update-subscription."""
+                state, scheduled = _subscription_state(subscription), subscription.scheduled_change
+            if state.status is SubscriptionStatus.ENDED or (scheduled and scheduled.action == "cancel"):
+                return state
+            if scheduled is None:
+                raise
         with _translated_errors():
-            self._client.subscriptions.update(_own_id(subscription_id), UpdateSubscription(scheduled_change=None))
+            self._client.subscriptions.update(own_id, UpdateSubscription(scheduled_change=None))
+            return self._cancel(own_id)
+
+    def resume_renewals(self, subscription_id: str) -> SubscriptionState:
+        """Remove a scheduled cancellation. Paddle schedules one change at a time: if it is a pause, it stays.
+
+        Source: developer.paddle.com/api-reference/subscriptions/update-subscription.
+        """
+        own_id = _own_id(subscription_id)
+        with _translated_errors():
+            subscription = self._client.subscriptions.get(own_id)
+            scheduled = subscription.scheduled_change
+            if scheduled and scheduled.action == "cancel":
+                subscription = self._client.subscriptions.update(own_id, UpdateSubscription(scheduled_change=None))
+            return _subscription_state(subscription)
+
+    def _cancel(self, own_id: str) -> SubscriptionState:
+        operation = CancelSubscription(SubscriptionEffectiveFrom.NextBillingPeriod)
+        return _subscription_state(self._client.subscriptions.cancel(own_id, operation))
 
     def open_portal(
         self,
@@ -232,11 +248,23 @@ def _sent_refund(adjustment: Any) -> SentRefund:
     return SentRefund(refund_id=responses.required_text(adjustment.id), state=state)
 
 
-def _end(subscription: Any) -> datetime | None:
-    """Return when a subscription ends: the scheduled cancellation, else its billing period's end."""
+def _subscription_state(subscription: Any) -> SubscriptionState:
+    """Return the state of the SDK's Subscription."""
     scheduled, period = subscription.scheduled_change, subscription.current_billing_period
-    end = scheduled.effective_at if scheduled and scheduled.action == "cancel" else period and period.ends_at
-    return end.astimezone(UTC) if end else None
+    status = STATUSES.get(subscription.status.value)
+    return scheduled_state(
+        status,
+        period_end=_in_utc(period and period.ends_at),
+        action=scheduled.action.value if scheduled else None,
+        effective_at=_in_utc(scheduled and scheduled.effective_at),
+        resume_at=_in_utc(scheduled and scheduled.resume_at),
+        canceled_at=_in_utc(subscription.canceled_at),
+        paused_at=_in_utc(subscription.paused_at),
+    )
+
+
+def _in_utc(at: datetime | None) -> datetime | None:
+    return at.astimezone(UTC) if at else None
 
 
 def _own_id(name: str) -> str:

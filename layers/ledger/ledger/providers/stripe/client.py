@@ -16,10 +16,12 @@ from ledger.domain.errors import CatalogueError, ProviderRefused
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.orders import Checkout, Order
+from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.providers import responses, tags
 from ledger.providers.stripe.notification import NAME
 from ledger.providers.stripe.refunds import REFUND_STATES
+from ledger.providers.stripe.subscriptions import state_of
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
@@ -123,22 +125,36 @@ class StripeGateway:
             }
             return _sent_refund(self._client.v1.refunds.create(params, {"idempotency_key": f"refund:{refund.tag}"}))
 
-    def stop_renewals(self, subscription_id: str) -> datetime | None:
-        """Set `cancel_at_period_end`. Return the end: the subscription's `cancel_at`, or its items' latest period end.
+    def stop_renewals(self, subscription_id: str) -> SubscriptionState:
+        """Set `cancel_at_period_end`, unless the subscription has ended or ends by then.
 
         Source: docs.stripe.com/billing/subscriptions/cancel.
         """
         with _translated_errors():
-            subscription = self._client.v1.subscriptions.update(
-                _own_id(subscription_id), {"cancel_at_period_end": True}
+            subscription = self._client.v1.subscriptions.retrieve(_own_id(subscription_id))
+            state = _subscription_state(subscription)
+            if state.status is SubscriptionStatus.ENDED or _ends_with_period(state):
+                return state
+            return _subscription_state(
+                self._client.v1.subscriptions.update(_own_id(subscription_id), {"cancel_at_period_end": True})
             )
-            ends = [subscription.cancel_at] if subscription.cancel_at else _period_ends(subscription)
-            return max((datetime.fromtimestamp(end, UTC) for end in ends), default=None)
 
-    def resume_renewals(self, subscription_id: str) -> None:
-        """Unset `cancel_at_period_end`. An end at a date that support has set stays."""
+    def resume_renewals(self, subscription_id: str) -> SubscriptionState:
+        """Clear `cancel_at_period_end`, then `cancel_at`, whichever is set.
+
+        The portal sets `cancel_at` of a flexible subscription, and only `cancel_at` clears it. Stripe refuses both in
+        one request. Source: docs.stripe.com/api/subscriptions/update,
+        docs.stripe.com/billing/subscriptions/billing-mode/compare.
+        """
+        own_id = _own_id(subscription_id)
         with _translated_errors():
-            self._client.v1.subscriptions.update(_own_id(subscription_id), {"cancel_at_period_end": False})
+            subscription = self._client.v1.subscriptions.retrieve(own_id)
+            if _subscription_state(subscription).status is not SubscriptionStatus.ENDED:
+                if subscription.cancel_at_period_end:
+                    subscription = self._client.v1.subscriptions.update(own_id, {"cancel_at_period_end": False})
+                if subscription.cancel_at:
+                    subscription = self._client.v1.subscriptions.update(own_id, {"cancel_at": ""})
+            return _subscription_state(subscription)
 
     def open_portal(
         self,
@@ -149,9 +165,11 @@ class StripeGateway:
     ) -> str:
         """Create a portal session. Source: docs.stripe.com/api/customer_portal/sessions/create."""
         with _translated_errors():
-            session = self._client.v1.billing_portal.sessions.create(
-                {"customer": _own_id(customer_id), "return_url": return_url}
-            )
+            own_id = _own_id(customer_id)
+            # A customer of the Accounts API v2 is named by its account.
+            customer = {"customer_account" if own_id.startswith("acct_") else "customer": own_id}
+            params: Any = {**customer, "return_url": return_url}
+            session = self._client.v1.billing_portal.sessions.create(params)
             return responses.required_text(session.url)
 
     def _refund_with_tag(self, target: str, tag: str) -> SentRefund | None:
@@ -212,8 +230,12 @@ def _sent_refund(refund: stripe.Refund) -> SentRefund:
     )
 
 
-def _period_ends(subscription: stripe.Subscription) -> list[int]:
-    return [item.current_period_end for item in subscription["items"].data]
+def _subscription_state(subscription: stripe.Subscription) -> SubscriptionState:
+    return state_of(subscription.to_dict(), datetime.now(UTC))
+
+
+def _ends_with_period(state: SubscriptionState) -> bool:
+    return state.cancel_at is not None and (state.period_end is None or state.cancel_at <= state.period_end)
 
 
 def _own_id(name: str) -> str:
