@@ -3,14 +3,16 @@
 import copy
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ledger.api.validation_messages import VISIBLE
 from tests.integration.conftest import ADA, ADAS, SUBSCRIPTION, World
 from tests.integration.test_api import ORDER, new_key
 from tools.testing.frontend import ApiResponse, Frontend, deployed
@@ -185,16 +187,24 @@ def test_an_id_of_odd_characters_is_refused_for_itself(world: World, odd: str) -
     """Not for a body or a parameter that is right."""
     before = world.table()
     told = [
-        world.service.post(f"/usage/{odd}/failure", {"account_id": ADA}),
         world.sam.delete(f"/support/accounts/{ADA}/holds/{odd}", query={"why": "a mistake"}),
         world.sam.post(f"/support/accounts/{odd}/holds", {"hold_id": "support:x", "why": "y"}),
         world.ada.get(f"/refund-requests/{odd}"),
         world.ada.post(f"/refund-requests/{odd}/evidence", {"content_type": "image/png"}),
     ]
-    assert (told[1].status, told[1].json["changed"]) == (200, False), "there is no such hold to lift"
-    for answer in (told[0], *told[2:]):
+    assert (told[0].status, told[0].json["changed"]) == (200, False), "there is no such hold to lift"
+    for answer in told[1:]:
         assert answer.status in {404, 422}, answer.text
         assert [field.partition(".")[0] for field in answer.fields] in ([], ["path"]), answer.text
+    assert world.table() == before
+
+
+@pytest.mark.parametrize("odd", [odd for odd in ODD if not re.fullmatch(VISIBLE, unquote(odd, errors="replace"))])
+def test_a_run_that_no_body_could_name_cannot_fail(world: World, odd: str) -> None:
+    """A failure is stored though its run has not drawn: under the ids that a draw may have."""
+    before = world.table()
+    told = world.service.post(f"/usage/{odd}/failure", {"account_id": ADA})
+    assert (told.status, told.fields) == (422, ["path.run_id"])
     assert world.table() == before
 
 
