@@ -43,7 +43,7 @@ CLIENT = "client"  # the module that sends requests and reads the responses
 READ_BY_PARSE = {("event", "object")}
 """Fields that only `parse` reads, before translation."""
 
-READ_OF_EVERY_OBJECT = {"customer", "customer_id"}
+READ_OF_EVERY_OBJECT = {"customer", "customer_account", "customer_id"}
 """Fields that `events` looks for in every object, whatever its kind: they say whose a parked event is."""
 
 
