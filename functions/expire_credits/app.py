@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ledger.job import JobWatch
 from ledger.runtime import runtime
 from ledger.usecases.expire_credits import expire_credits
 
@@ -9,6 +10,9 @@ from ledger.usecases.expire_credits import expire_credits
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Return the number of accounts, and of credits that expired on them."""
     services = runtime()
-    expired = expire_credits(services.store, now=services.now())
-    services.logger.info("expired", extra={"accounts": len(expired), "credits": sum(expired.values())})
-    return {"accounts": len(expired), "credits": sum(expired.values())}
+    try:
+        expired = expire_credits(services.store, JobWatch(services, context), now=services.now())
+        services.logger.info("expired", extra={"accounts": len(expired), "credits": sum(expired.values())})
+        return {"accounts": len(expired), "credits": sum(expired.values())}
+    finally:
+        services.publish_metrics()

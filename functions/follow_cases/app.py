@@ -5,22 +5,35 @@ The table's stream delivers the purchases that changed. The schedule decides the
 
 from typing import Any
 
+from ledger.domain.refund_cases import RefundCase
 from ledger.dynamodb import stream
-from ledger.runtime import runtime
+from ledger.job import JobWatch
+from ledger.runtime import Runtime, runtime
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
-from ledger.usecases.transaction import for_each
+from ledger.usecases.sweep import sweep
 
 
-def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the new state of each case that changed."""
     services = runtime()
-    if "Records" in event:
-        changed = stream.changed_payments(event)
-        followed = for_each(changed, lambda payment_id: follow(payment_id, services.store, now=services.now()))
-        updated = [case for cases in followed for case in cases]
-    else:
-        updated = decide_deferred(services.store, services.policy, now=services.now())
-    for case in updated:
-        services.logger.info("case moved", extra={"case_id": case.case_id, "state": case.state})
-    return {"moved": {case.case_id: case.state for case in updated}}
+    watch = JobWatch(services, context)
+    try:
+        if "Records" in event:
+            updated = _follow_changed(event, services, watch)
+        else:
+            updated = decide_deferred(services.store, services.policy, watch, now=services.now())
+        return {"moved": {case.case_id: case.state for case in updated}}
+    finally:
+        services.publish_metrics()
+
+
+def _follow_changed(event: dict[str, Any], services: Runtime, watch: JobWatch) -> list[RefundCase]:
+    done = sweep(
+        stream.changed_payments(event),
+        lambda payment_id: follow(payment_id, services.store, now=services.now()),
+        watch,
+        name=str,
+    )
+    done.raise_failure()
+    return [case for cases in done.results for case in cases]

@@ -1,47 +1,48 @@
-"""Record parked events again: those of a customer whose account has become known, and every hour all of them.
+"""Record parked events again that something may have made bookable: see `ledger.usecases.release_parked`.
 
-The table's stream delivers the receipts that name an account. The schedule releases what a new catalogue makes
-bookable. An event that still can't be booked stays parked. If one can't be stored, the whole batch is retried.
+The table's stream delivers the receipts that name an account: their customers' events may be bookable now. The schedule
+tries what a new catalogue or release makes bookable, and what the stream did not deliver.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ledger.domain.receipts import Receipt
+from ledger.domain.receipts import Receipt, Trigger
 from ledger.dynamodb import stream
+from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
-from ledger.usecases.record_event import release_parked
-from ledger.usecases.transaction import for_each
+from ledger.usecases.record_event import RecordResult
+from ledger.usecases.release_parked import release_all, release_receipts
 
 
-def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return the number of parked events by their new outcome."""
-    return release_all(_parked_receipts(event, runtime()), runtime())
-
-
-def release_all(parked: Iterable[Receipt], services: Runtime) -> dict[str, Any]:
-    """Record these events again, oldest first, so that a customer's history is booked in order."""
-    outcomes: Counter[str] = Counter()
-
-    def release(receipt: Receipt) -> None:
-        recorded = release_parked(receipt, services.translate_parked, services.store, services.now())
-        outcomes[recorded.outcome] += 1
-
+    services = runtime()
     try:
-        for_each(sorted(parked, key=lambda receipt: (receipt.occurred_at, receipt.event_id)), release)
+        return _release(event, services, JobWatch(services, context))
     finally:
-        services.logger.info("released", extra={"outcomes": dict(outcomes)})
-    return {"outcomes": dict(outcomes)}
+        services.publish_metrics()
 
 
-def _parked_receipts(event: dict[str, Any], services: Runtime) -> Iterable[Receipt]:
-    """Return the parked receipts of the customers in a stream event; for the schedule, all of them."""
-    if "Records" not in event:
-        return services.store.parked_receipts()
-    receipts = (
-        receipt
-        for customer in stream.customers_with_receipts(event)
-        for receipt in services.store.customer_receipts(customer)
-    )
-    return [receipt for receipt in receipts if receipt.parked_reason]
+def _release(event: dict[str, Any], services: Runtime, watch: JobWatch) -> dict[str, Any]:
+    translate, store, now = services.translate_parked, services.store, services.now()
+    results: Iterable[RecordResult | None]
+    if "Records" in event:
+        done = release_receipts(_receipts_of_customers(event, services), translate, store, watch, now=now)
+        results, raise_failure = done.results, done.raise_failure
+    else:
+        all_done = release_all(translate, services.deployment, store, watch, now=now)
+        results, raise_failure = all_done.results, all_done.raise_failure
+    outcomes = dict(Counter(result.outcome for result in results if result))
+    services.logger.info("released", extra={"outcomes": outcomes})
+    raise_failure()
+    return {"outcomes": outcomes}
+
+
+def _receipts_of_customers(event: dict[str, Any], services: Runtime) -> Iterator[Receipt]:
+    """Yield the parked receipts of the customers in a stream event, for which a known account can make a difference."""
+    for customer in stream.customers_with_receipts(event):
+        for receipt in services.store.customer_receipts(customer):
+            if receipt.parked_reason and receipt.parked_reason.trigger is Trigger.FACTS:
+                yield receipt

@@ -5,43 +5,51 @@ that is still in the outbox.
 """
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 from ledger.domain.errors import StoreUnavailable
+from ledger.domain.ids import provider_of
 from ledger.dynamodb import stream
+from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.send_refunds import SendResult, send_refund
+from ledger.usecases.sweep import sweep
+
+TIME_FOR_A_REFUND = timedelta(seconds=20)
+"""A provider has 10 s to answer, and may be asked twice. The lease covers a refund that Lambda stops halfway."""
 
 
-def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Return the number of intents by result; for the stream, the first record from which to retry the batch."""
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return the number of intents by result; for the stream, the records to retry."""
     services = runtime()
+    watch = JobWatch(services, context, TIME_FOR_A_REFUND)
     try:
-        if "Records" not in event:
-            return {"outcomes": dict(_sweep(services))}
-        for record in event["Records"]:
-            try:
-                _send(stream.refund_tag(record), services)
-            except StoreUnavailable:
-                return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
-        return {"batchItemFailures": []}
+        return _send_records(event["Records"], services, watch) if "Records" in event else _sweep(services, watch)
     finally:
         services.publish_metrics()
 
 
-def _sweep(services: Runtime) -> Counter[str]:
-    """Send every intent in the outbox, whatever fails on the way. Report the age of the oldest that remains."""
-    outcomes: Counter[str] = Counter()
-    oldest = services.now()
-    for intent in services.store.outbox():
-        try:
-            result = _send(intent.tag, services)
-        except StoreUnavailable:
-            result = SendResult.UNCLEAR
-        outcomes[result] += 1
-        oldest = min(oldest, intent.approved_at) if result in {SendResult.UNCLEAR, SendResult.LEASED} else oldest
-    services.metrics.add_metric("OldestIntentAge", "Seconds", (services.now() - oldest).total_seconds())
-    return outcomes
+def _sweep(services: Runtime, watch: JobWatch) -> dict[str, Any]:
+    """Send every intent in the outbox, whatever fails on the way: the oldest first, the providers in turns."""
+    done = sweep(
+        services.store.outbox(),
+        lambda intent: _send(intent.tag, services),
+        watch,
+        name=lambda intent: intent.tag,
+        since=lambda intent: intent.approved_at,
+        lane=lambda intent: provider_of(intent.payment_id),
+    )
+    done.raise_failure()
+    return {"outcomes": dict(Counter(done.results))}
+
+
+def _send_records(records: list[stream.Record], services: Runtime, watch: JobWatch) -> dict[str, Any]:
+    """Send the intents of a batch. What the store did not carry out is retried; the rest is left to the schedule."""
+    done = sweep(records, lambda record: _send(stream.refund_tag(record), services), watch, name=stream.refund_tag)
+    failed = [one.subject for one in done.failures if isinstance(one.error, StoreUnavailable)]
+    again = [record["dynamodb"]["SequenceNumber"] for record in (*failed, *done.left) if record]
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
 
 
 def _send(tag: str, services: Runtime) -> SendResult:

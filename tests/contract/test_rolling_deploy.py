@@ -261,7 +261,11 @@ def test_an_unreadable_item_of_a_queue_blocks_no_other(
     with with_more(monkeypatch, "a version"):
         store.commit(intent("case_1-1"))
     store.commit(intent("case_2-1"))
-    assert [found.tag for found in store.outbox()] == ["case_2-1"]
+    found: list[RefundIntent] = []
+    with pytest.raises(UnreadableItem) as unreadable:
+        found.extend(store.outbox())
+    assert unreadable.value.since == NOON, "it counts in the age of what waits"
+    assert [intent.tag for intent in found] == ["case_2-1"]
     assert [record.message for record in caplog.records if record.name == "ledger.dynamodb.reads"] == ["item left out"]
     with with_more(monkeypatch, "a version"):
         assert {found.tag for found in store.outbox()} == {"case_1-1", "case_2-1"}

@@ -14,7 +14,7 @@ from ledger.domain.errors import AccountSuspended, InsufficientCredits
 from ledger.domain.facts import DisputeState, RefundState
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
+from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome, Trigger
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RefundCase, RefundReason
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun
@@ -223,6 +223,50 @@ def test_a_parked_event_is_found_again_whole_and_leaves_when_released(any_store:
     refusal = any_store.commit(Commit(receipt=released))
     assert refusal is not None
     assert refusal.receipt == released
+    refusal = any_store.commit(Commit(receipt=receipt))
+    assert refusal is not None
+    assert refusal.receipt == released, "what was booked is never parked again"
+
+
+def test_a_parked_event_that_is_received_again_keeps_its_evidence(any_store: Store) -> None:
+    """The first time at which it was received stays: parked again, for another reason, and when it is booked."""
+    first = parked()
+    any_store.commit(Commit(receipt=first))
+    again = replace(first, received_at=LATER + timedelta(days=1))
+    refusal = any_store.commit(Commit(receipt=again))
+    assert refusal is not None
+    assert refusal.receipt == first, "for the same reason nothing is written"
+
+    other = replace(again, parked_reason=ParkReason.NO_ACCOUNT, detail="no customer")
+    assert any_store.commit(Commit(receipt=other)) is None
+    stored = replace(other, received_at=first.received_at)
+    assert list(any_store.parked_receipts()) == [stored]
+    assert [len(list(any_store.parked_names(trigger))) for trigger in (Trigger.DEPLOYMENT, Trigger.FACTS)] == [0, 1]
+
+    booked = replace(again, outcome=RecordOutcome.BOOKED, parked_reason=None, detail="", body=None)
+    assert any_store.commit(Commit(receipt=booked)) is None
+    assert list(any_store.customer_receipts("stripe:cus_1")) == [replace(booked, received_at=first.received_at)]
+    assert not [name for trigger in Trigger for name in any_store.parked_names(trigger)]
+
+
+def test_parked_events_are_named_by_what_they_wait_for_and_since_when(any_store: Store) -> None:
+    """A name leads to its receipt; a name of a receipt that was released leads to none."""
+    old, new = parked(1), replace(parked(2), received_at=LATER + timedelta(hours=1))
+    facts = replace(parked(3), parked_reason=ParkReason.NO_ACCOUNT)
+    for receipt in (old, new, facts):
+        any_store.commit(Commit(receipt=receipt))
+    names = {name.event_id: name for name in any_store.parked_names(Trigger.DEPLOYMENT)}
+    assert {name: names[name].received_at for name in names} == {
+        "evt_parked_1": LATER,
+        "evt_parked_2": LATER + timedelta(hours=1),
+    }
+    assert [name.event_id for name in any_store.parked_names(Trigger.DEPLOYMENT, LATER + timedelta(hours=1))] == [
+        "evt_parked_2"
+    ]
+    assert [name.event_id for name in any_store.parked_names(Trigger.FACTS)] == ["evt_parked_3"]
+    booked = replace(old, outcome=RecordOutcome.BOOKED, parked_reason=None, detail="", body=None)
+    any_store.commit(Commit(receipt=booked))
+    assert list(any_store.parked_receipts(names.values())) == [new]
 
 
 def test_more_parked_events_than_one_read_takes_are_all_found(any_store: Store) -> None:

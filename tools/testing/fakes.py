@@ -3,7 +3,7 @@
 The contract tests run against this store and the real one.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from threading import Lock
@@ -19,7 +19,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.orders import Checkout, Order
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import Receipt
+from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun, Run
@@ -35,7 +35,7 @@ from ledger.ports.commit import (
 )
 from ledger.ports.documents import Document, DocumentKey, DocumentKind, sortable
 from ledger.ports.gateway import RefundToSend, SentRefund
-from ledger.ports.reads import Keys, Page, Snapshot
+from ledger.ports.reads import Keys, Page, ParkedName, Snapshot
 from tools.verify import World
 
 _T = TypeVar("_T")
@@ -85,8 +85,19 @@ class FakeStore:
         self.round_trips += 1
         return [receipt for (customer, _), receipt in self.receipts.items() if customer == customer_id]
 
-    def parked_receipts(self) -> Iterator[Receipt]:
-        yield from [receipt for receipt in self.receipts.values() if receipt.parked_reason]
+    def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
+        self.round_trips += 1
+        for (owner, event_id), receipt in list(self.receipts.items()):
+            reason = receipt.parked_reason
+            if reason and reason.trigger is trigger and (since is None or receipt.received_at >= since):
+                yield ParkedName(owner, event_id, receipt.received_at)
+
+    def parked_receipts(self, names: Iterable[ParkedName] | None = None) -> Iterator[Receipt]:
+        self.round_trips += 1
+        if names is None:
+            names = (name for trigger in Trigger for name in self.parked_names(trigger))
+        found = [self.receipts.get((name.owner, name.event_id)) for name in names]
+        yield from [receipt for receipt in found if receipt and receipt.parked_reason]
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
         for _, entry in self._entries(account_id):
@@ -154,7 +165,11 @@ class FakeStore:
 
     def _refusal(self, commit: Commit) -> Refusal | None:
         receipt = self.receipts.get(_receipt_key(commit.receipt)) if commit.receipt else None
-        heard = receipt if receipt and not receipt.parked_reason else None
+        is_news = receipt is None or receipt.parked_reason not in {
+            None,
+            commit.receipt and commit.receipt.parked_reason,
+        }
+        heard = None if is_news else receipt
         overtaken = [p for p in commit.purchases if _version(self.payments.get(p.payment_id)) != p.version]
         overtaken_first = bool(overtaken) and overtaken[0] is commit.purchases[0]
         stored_run = self.runs.get((commit.run.account_id, commit.run.run_id)) if commit.run else None
@@ -213,7 +228,9 @@ class FakeStore:
 
     def _apply(self, commit: Commit) -> None:
         if commit.receipt:
-            self.receipts[_receipt_key(commit.receipt)] = commit.receipt
+            key = _receipt_key(commit.receipt)
+            first = self.receipts.get(key, commit.receipt)
+            self.receipts[key] = replace(commit.receipt, received_at=first.received_at)
         for purchase in commit.purchases:
             names = purchase.names or frozenset({purchase.payment_id})
             self.payments[purchase.payment_id] = replace(purchase, names=names, version=purchase.version + 1)

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import hashlib
 import json
 import logging
 import os
@@ -64,6 +65,13 @@ class Runtime:
     def catalogue(self) -> Catalogue:
         """The products. Raise CatalogueError."""
         return catalogue.load(self.config.catalogue_file)
+
+    @functools.cached_property
+    def deployment(self) -> str:
+        """A name for everything that the translation of an event depends on beside the event itself."""
+        catalogue_sha256 = hashlib.sha256(self.config.catalogue_file.read_bytes()).hexdigest()
+        mode = "live" if self.config.is_live else "test"
+        return f"{self.config.release} {mode} {catalogue_sha256}"
 
     @functools.cached_property
     def policy(self) -> "PolicyParameters":

@@ -395,7 +395,7 @@ def goldens() -> dict[str, Golden]:
         "idempotency_record": _document(
             idempotency_key(ADA, "orders", "key_1"), IdempotencyRecord(fingerprint="f", subject="ord_1", at=AT)
         ),
-        "job_cursor": _document(job_cursor_key("expire_credits"), JobCursor(done_until=AT)),
+        "job_cursor": _document(job_cursor_key("expire_credits"), JobCursor(done_until=AT, deployment="1 test")),
     }
 
 

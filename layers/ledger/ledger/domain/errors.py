@@ -23,6 +23,8 @@
 Expected outcomes (booked, already booked, parked) are values: see `ledger.domain.receipts.RecordOutcome`.
 """
 
+from datetime import datetime
+
 
 class BillingError(Exception):
     """The root of all errors that this package raises on purpose."""
@@ -136,5 +138,10 @@ class UnreadableItem(StoreUnavailable):
     """A stored item is not readable by this release: a newer one wrote it, or it is damaged.
 
     It is never overwritten by what this release makes of it. The caller repeats its call until a release that reads the
-    item has been deployed. A job over many items leaves it out, reports it, and goes on with the others.
+    item has been deployed. A job over many items leaves it out, reports it, and goes on with the others. `since` is the
+    time since which the item waits for the job, as far as that can be read.
     """
+
+    def __init__(self, message: str, since: datetime | None = None) -> None:
+        super().__init__(message)
+        self.since = since

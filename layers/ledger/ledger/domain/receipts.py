@@ -37,6 +37,37 @@ class ParkReason(StrEnum):
     AMBIGUOUS_PAYMENT = "ambiguous_payment"
     PERIOD_ALREADY_PAID = "period_already_paid"
 
+    @property
+    def trigger(self) -> "Trigger":
+        """Return what may make an event bookable that is parked for this reason."""
+        return Trigger.DEPLOYMENT if self in _BY_DEPLOYMENT else Trigger.FACTS
+
+
+class Trigger(StrEnum):
+    """What may make a parked event bookable. Until it happens, the event is not tried again."""
+
+    DEPLOYMENT = "deployment"  # a new catalogue, a new release, another mode: nothing else changes the translation
+    FACTS = "facts"  # what other events and orders report: whose its customer, order or payment is
+
+
+_BY_DEPLOYMENT = frozenset(
+    {
+        ParkReason.WRONG_MODE,
+        ParkReason.UNKNOWN_VERSION,
+        ParkReason.UNKNOWN_SHAPE,
+        ParkReason.UNKNOWN_STATE,
+        ParkReason.UNKNOWN_PRODUCT,
+        ParkReason.UNKNOWN_PRICE,
+        ParkReason.UNKNOWN_CURRENCY,
+        ParkReason.UNDERPAID,
+        ParkReason.UNKNOWN_ORIGIN,
+    }
+)
+"""The reasons that translation alone gives. A reason that is not listed here is tried again more often, never less.
+
+An unexpected charge is not among them: the session of the same payment may grant it later.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class NotBookable:

@@ -54,6 +54,11 @@ class UpdateExpression:
         else:
             self._set.append(f"{self.name(attribute)} = {self.value(content)}")
 
+    def put_if_missing(self, attribute: str, content: AttributeValue) -> None:
+        """Set an attribute, unless it is stored already."""
+        name = self.name(attribute)
+        self._set.append(f"{name} = if_not_exists({name}, {self.value(content)})")
+
     def put_inside(self, attribute: str, key: str, content: AttributeValue) -> None:
         """Set one key of a map that is stored already."""
         self._set.append(f"{self.name(attribute)}.{self.name(key)} = {self.value(content)}")

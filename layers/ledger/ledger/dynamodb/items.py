@@ -2,8 +2,9 @@
 
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from ledger.domain.accounts import Account, Hold
@@ -34,6 +35,12 @@ NAMES_OF_A_PAYMENT = frozenset(
 )
 """Every attribute of a purchase or a pointer: when a pointer replaces a purchase, those of the purchase go."""
 
+NAMES_OF_A_RECEIPT = schema.RECEIPT.names | {"parked_shard"}
+"""Every attribute of a receipt: when its event is booked after all, those of the parked one go."""
+
+_WAITS_SINCE = ("approved_at", "since", "received_at")
+"""The wire names of the time at which an intent, a queued case or a receipt began to wait."""
+
 _NO_CONTENT = frozenset({"pk", "sk", SCHEMA})
 _KIND_OF_FACT = {shape.of: ({"S": kind}, shape) for kind, shape in FACTS.items()}
 
@@ -46,7 +53,7 @@ def to_receipt(receipt: Receipt) -> Item:
     if receipt.body is not None:
         item["body"] = {"B": zlib.compress(receipt.body)}
     if receipt.parked_reason:  # these two bring it into the index
-        item["parked_shard"] = {"S": keys.parked_shard(keys.shard_of(item))}
+        item["parked_shard"] = {"S": keys.parked_shard(receipt.parked_reason.trigger, keys.shard_of(item))}
         item["received_at"] = {"S": sortable(receipt.received_at)}
     return item
 
@@ -213,6 +220,15 @@ def from_document(item: Mapping[str, AttributeValue]) -> Document:
     """Return the document of an item. Raise UnreadableItem."""
     document: Document = DOCUMENTS[keys.document_key_of(item).kind].decode(_content(item))
     return document
+
+
+def waits_since(item: Mapping[str, AttributeValue]) -> datetime | None:
+    """Return since when an item waits for its job, whatever else of it can't be read. None: it does not say."""
+    for name in _WAITS_SINCE:
+        with suppress(KeyError, TypeError, ValueError):
+            since: datetime = TIME.decode(item[name])
+            return since
+    return None
 
 
 def _item(primary_key: Item, attributes: Attributes) -> Item:

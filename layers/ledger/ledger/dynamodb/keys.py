@@ -22,7 +22,7 @@ JOB                      CURSOR#<job>                             progress of a 
 index      partition key                  sort key       rows
 purchases  account_id                     paid_at        purchases with a payment
 expiring   expires_on: <day>#<shard>      pk             grants that expire
-parked     parked_shard: <shard>          received_at    parked receipts
+parked     parked_shard: <trigger>#<shard> received_at   parked receipts
 
 Each index is sparse and only says where to look. What it names is read consistently before it is believed. The rows of
 a day, and of a missing price, are spread over shards: no partition of an index takes all writes.
@@ -36,8 +36,10 @@ from zlib import crc32
 
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.receipts import Trigger
 from ledger.dynamodb.codec import AttributeValue
 from ledger.ports.documents import DocumentKey, DocumentKind, sortable
+from ledger.ports.reads import ParkedName
 
 Key = dict[str, AttributeValue]
 
@@ -246,9 +248,19 @@ def expires_on(day: date, shard: int) -> str:
     return f"{day.isoformat()}#{shard}"
 
 
-def parked_shard(shard: int) -> str:
-    """Return the partition key of the index of parked receipts for a shard."""
-    return str(shard)
+def parked_shard(trigger: Trigger, shard: int) -> str:
+    """Return the partition key of the index of parked receipts for what they wait for, and a shard."""
+    return f"{trigger}#{shard}"
+
+
+def parked_receipt_of(row: Mapping[str, AttributeValue]) -> ParkedName:
+    """Return the name of the receipt that a row of the index of parked receipts is about."""
+    return ParkedName(owner_of(row), row["sk"]["S"], datetime.fromisoformat(row["received_at"]["S"]))
+
+
+def parked_receipt_key(name: ParkedName) -> Key:
+    """Return the key of a parked receipt."""
+    return receipt_key("", name.event_id, name.owner)
 
 
 def _key(kind: ItemKind, owner: str, name: str = "") -> Key:

@@ -1,7 +1,7 @@
 """Reads: consistent, by key or by the range of one partition. An index only says which keys to read."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from ledger.domain.entries import Entry
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import Receipt
+from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun
@@ -20,8 +20,8 @@ from ledger.dynamodb.calls import MAX_CALLS, Calls
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind, Range
 from ledger.ports.backoff import pause_before
-from ledger.ports.documents import DocumentKind
-from ledger.ports.reads import Keys, Page, Snapshot
+from ledger.ports.documents import DocumentKind, sortable
+from ledger.ports.reads import Keys, Page, ParkedName, Snapshot
 
 _D = TypeVar("_D")
 _T = TypeVar("_T")
@@ -55,14 +55,27 @@ class Reads:
         """Return the receipts of one customer: a query of their partition."""
         return [items.from_receipt(item) for item in self._query(keys.range_of(ItemKind.RECEIPT, customer_id))]
 
-    def parked_receipts(self) -> Iterator[Receipt]:
-        """Yield every parked receipt: a query of each shard of the index, then consistent reads."""
+    def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
+        """Yield the names of the receipts that wait for a trigger: a query of each of its shards of the index."""
+        after = {":after": {"S": sortable(since)}} if since else {}
         for shard in range(keys.SHARDS):
-            for page in self._index(keys.PARKED_INDEX, "parked_shard", keys.parked_shard(shard)):
-                for item in self._get([keys.primary_key(row) for row in page]):
-                    receipt = _readable(items.from_receipt, item)
-                    if receipt and receipt.parked_reason:  # not released since the index was written
-                        yield receipt
+            arguments = {
+                "IndexName": keys.PARKED_INDEX,
+                "KeyConditionExpression": "parked_shard = :shard" + (" AND received_at >= :after" if since else ""),
+                "ExpressionAttributeValues": {":shard": {"S": keys.parked_shard(trigger, shard)}, **after},
+            }
+            for page in self._pages("Query", arguments):
+                yield from map(keys.parked_receipt_of, page)
+
+    def parked_receipts(self, names: Iterable[ParkedName] | None = None) -> Iterator[Receipt]:
+        """Yield these parked receipts, or all: consistent reads of what the index names."""
+        if names is None:
+            names = (name for trigger in Trigger for name in self.parked_names(trigger))
+        unreadable = _Unreadable()
+        for receipt in unreadable.left_out(items.from_receipt, self._get([*map(keys.parked_receipt_key, names)])):
+            if receipt.parked_reason:  # not released since the index was written
+                yield receipt
+        unreadable.raise_if_any()
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
         """Yield an account's entries, newest first; with `since`, those that happened then or later."""
@@ -113,11 +126,11 @@ class Reads:
 
     def deferred_cases(self) -> Iterator[QueuedCase]:
         """Yield every case that waits for its settling time."""
-        return self._readable_documents(QueuedCase, self._query(keys.range_of(DocumentKind.DEFERRED_QUEUE)))
+        return self._work(QueuedCase, self._query(keys.range_of(DocumentKind.DEFERRED_QUEUE)))
 
     def outbox(self) -> Iterator[RefundIntent]:
         """Yield every refund intent that has not ended."""
-        return self._readable_documents(RefundIntent, self._query(keys.range_of(DocumentKind.REFUND_INTENT)))
+        return self._work(RefundIntent, self._query(keys.range_of(DocumentKind.REFUND_INTENT)))
 
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         """Yield an account's failed runs since a time, oldest first."""
@@ -149,6 +162,14 @@ class Reads:
     def _readable_documents(self, kind: type[_D], found: Iterator[Item]) -> Iterator[_D]:
         """Yield the documents of a queue that this release can read, so that one that it can't read blocks no other."""
         return (document for item in found if isinstance(document := _readable(items.from_document, item), kind))
+
+    def _work(self, kind: type[_D], found: Iterator[Item]) -> Iterator[_D]:
+        """Yield the documents that wait for a job. At the end, raise UnreadableItem if there are some it can't read."""
+        unreadable = _Unreadable()
+        for document in unreadable.left_out(items.from_document, found):
+            if isinstance(document, kind):
+                yield document
+        unreadable.raise_if_any()
 
     def _document_page(self, kind: type[_D], where: Range, limit: int, after: str | None) -> Page[_D]:
         found = self._page(where, limit, after, where.prefix)
@@ -257,6 +278,30 @@ def _snapshot(found: Iterator[Item]) -> Snapshot:
         runs={(run.account_id, run.run_id): run for run in map(items.from_run, of(ItemKind.RUN))},
         documents={keys.document_key_of(item): items.from_document(item) for item in documents},
     )
+
+
+class _Unreadable:
+    """The items of a listing that this release can't read: how many, and since when the oldest waits."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._since: datetime | None = None
+
+    def left_out(self, read: Callable[[Item], _T], found: Iterable[Item]) -> Iterator[_T]:
+        """Yield what the other items hold."""
+        for item in found:
+            content = _readable(read, item)
+            if content is not None:
+                yield content
+                continue
+            self._number += 1
+            since = items.waits_since(item)
+            self._since = min(self._since or since, since) if since else self._since
+
+    def raise_if_any(self) -> None:
+        """Raise UnreadableItem if an item was left out."""
+        if self._number:
+            raise UnreadableItem(f"{self._number} items can't be read by this release: see the log", self._since)
 
 
 def _readable(read: Callable[[Item], _T], item: Item) -> _T | None:

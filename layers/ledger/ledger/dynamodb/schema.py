@@ -740,7 +740,11 @@ IDEMPOTENCY_RECORD = Shape(
         "at": Field("at", TIME),
     },
 )
-JOB_CURSOR = Shape("a job's cursor", JobCursor, {"done_until": Field("done_until", TIME)})
+JOB_CURSOR = Shape(
+    "a job's cursor",
+    JobCursor,
+    {"done_until": Field("done_until", TIME), "deployment": Field("deployment", TEXT, "")},
+)
 
 DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.REFUND_CASE: REFUND_CASE,

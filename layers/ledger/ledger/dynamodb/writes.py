@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt
 from ledger.dynamodb import items, keys, schema
 from ledger.dynamodb.codec import TEXT, TIME, WHOLE
 from ledger.dynamodb.expressions import Operation, UpdateExpression
 from ledger.dynamodb.items import Item
-from ledger.dynamodb.schema import SCHEMA, VERSION
+from ledger.dynamodb.schema import PARK_REASON, SCHEMA, VERSION
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange, PaymentPointer
 
 
@@ -27,21 +28,9 @@ class Writes:
     def puts(self, commit: Commit) -> list[tuple[str, Operation]]:
         """Return the operations that create items, in the order in which the commit names them.
 
-        Exceptions that replace an item: the receipt of a parked event, and a lot that leaves its account again.
+        One of them may replace an item: a lot that leaves its account again.
         """
         puts: list[tuple[str, Operation]] = []
-        if commit.receipt:
-            # A parked receipt may be replaced, when its event is booked after all. No other receipt may.
-            puts.append(
-                (
-                    "receipt",
-                    self._put(
-                        items.to_receipt(commit.receipt),
-                        "attribute_not_exists(pk) OR attribute_exists(parked_reason)",
-                        returns_old_item=True,
-                    ),
-                )
-            )
         for position, purchase in enumerate(commit.purchases):
             if purchase.version == 0:
                 new = self._put_new(items.to_purchase(purchase), returns_old_item=position == 0)
@@ -62,8 +51,13 @@ class Writes:
         return puts
 
     def updates(self, commit: Commit) -> list[tuple[str, Operation]]:
-        """Return the operations that change items that are stored already, so that unknown attributes stay in them."""
+        """Return the operations that change items that are stored already, so that unknown attributes stay in them.
+
+        A receipt is among them: a parked one is there already, and keeps when its event was first received.
+        """
         updates: list[tuple[str, Operation]] = []
+        if commit.receipt:
+            updates.append(("receipt", self._update_receipt(commit.receipt)))
         for position, purchase in enumerate(commit.purchases):
             if purchase.version:
                 updates.append(
@@ -97,6 +91,19 @@ class Writes:
         if returns_old_item:
             put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return put
+
+    def _update_receipt(self, receipt: Receipt) -> Operation:
+        """Create the receipt, or change a parked one: its event is booked after all, or parked for another reason."""
+        item = items.to_receipt(receipt)
+        received_at = item.pop("received_at")
+        update = UpdateExpression.of(item, items.NAMES_OF_A_RECEIPT - {"received_at"})
+        update.put_if_missing("received_at", received_at)
+        condition = f"attribute_not_exists(pk) OR attribute_exists({update.name('parked_reason')})"
+        if receipt.parked_reason:
+            reason = update.value(PARK_REASON.encode(receipt.parked_reason))
+            parked_as = update.name("parked_reason")
+            condition = f"attribute_not_exists(pk) OR (attribute_exists({parked_as}) AND {parked_as} <> {reason})"
+        return update.operation(self._table, keys.primary_key(item), condition, returns_old_item=True)
 
     def _put_new(self, item: Item, *, returns_old_item: bool = False) -> Operation:
         return self._put(item, "attribute_not_exists(pk)", returns_old_item=returns_old_item)

@@ -31,6 +31,7 @@ class JobCursor:
     """The progress of a job."""
 
     done_until: datetime
+    deployment: str = ""  # with which it was done, if what the job finds depends on it
 
 
 Document = (

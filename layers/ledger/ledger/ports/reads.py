@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Generic, TypeVar
+from datetime import datetime
+from typing import Generic, NamedTuple, TypeVar
 
 from ledger.domain.accounts import Account
 from ledger.domain.facts import PaymentSettled
@@ -126,6 +127,14 @@ class Snapshot:
         while isinstance(item, PaymentPointer):
             item = self.payments.get(item.to)
         return item
+
+
+class ParkedName(NamedTuple):
+    """The name of a parked receipt, and when its event was first received."""
+
+    owner: str  # the provider's customer; without one, `<provider>:<event id>`
+    event_id: str
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

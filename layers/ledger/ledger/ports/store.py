@@ -1,6 +1,6 @@
 """The store: reads by name, and commits that are written whole or not at all."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
 from typing import Protocol
 
@@ -9,12 +9,12 @@ from ledger.domain.audit import AuditRecord
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import Receipt
+from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun
 from ledger.ports.commit import Commit, Refusal
-from ledger.ports.reads import Keys, Page, Snapshot
+from ledger.ports.reads import Keys, Page, ParkedName, Snapshot
 
 
 class Store(Protocol):
@@ -33,8 +33,18 @@ class Store(Protocol):
     def customer_receipts(self, customer_id: str) -> Collection[Receipt]:
         """Return the receipts of one customer of a provider, in one round trip where they are few."""
 
-    def parked_receipts(self) -> Iterator[Receipt]:
-        """Yield every parked receipt, in no particular order."""
+    def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
+        """Yield the names of the receipts that wait for this trigger, in no particular order.
+
+        With `since`, those that were first received then or later. A name may be missing for moments after its receipt
+        was parked, and may be there for moments after its release.
+        """
+
+    def parked_receipts(self, names: Iterable[ParkedName] | None = None) -> Iterator[Receipt]:
+        """Yield these parked receipts, or all, in no particular order. One that was released is left out.
+
+        At the end, raise UnreadableItem if there are some that this release can't read.
+        """
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
         """Yield an account's entries, newest first; with `since`, those that happened then or later."""
@@ -54,10 +64,16 @@ class Store(Protocol):
         """Return a page of the cases in review, the one that was opened first comes first, in one round trip."""
 
     def deferred_cases(self) -> Iterator[QueuedCase]:
-        """Yield every case that waits for its settling time, in no particular order."""
+        """Yield every case that waits for its settling time, in no particular order.
+
+        At the end, raise UnreadableItem if there are some that this release can't read.
+        """
 
     def outbox(self) -> Iterator[RefundIntent]:
-        """Yield every refund intent that has not ended, in no particular order."""
+        """Yield every refund intent that has not ended, in no particular order.
+
+        At the end, raise UnreadableItem if there are some that this release can't read.
+        """
 
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         """Yield the account's runs that failed at `since` or later, oldest first."""

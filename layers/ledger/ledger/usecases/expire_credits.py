@@ -1,7 +1,8 @@
 """Book the expiry of credits whose lot has expired."""
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 
 from ledger.domain.ids import AccountId, job_correlation_id
 from ledger.ports.commit import Commit, DocumentChange
@@ -9,7 +10,8 @@ from ledger.ports.documents import JobCursor, job_cursor_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.plan_booking import Origin
-from ledger.usecases.transaction import CONFLICT, Retry, for_each, run_transaction
+from ledger.usecases.sweep import UNWATCHED, Watch, sweep
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 from ledger.usecases.usage import lot_changes
 
 _JOB = "expire_credits"
@@ -17,19 +19,34 @@ _EXPIRY_CURSOR = job_cursor_key(_JOB)
 _FIRST_RUN_LOOKBACK = timedelta(days=31)  # without a cursor the job has never finished: start this far in the past
 
 
-def expire_credits(store: Store, *, now: datetime) -> Mapping[AccountId, int]:
+class _Expiring(NamedTuple):
+    """An account with credits that expire, and the day from which their expiry can be booked."""
+
+    account_id: AccountId
+    since: datetime
+
+
+def expire_credits(store: Store, watch: Watch = UNWATCHED, *, now: datetime) -> Mapping[AccountId, int]:
     """Book every expiry since the last complete run of this job. Return the credits that expired, by account.
 
-    Raise StoreUnavailable if an account could not be written. The others are. The next run starts on the same day.
+    Raise the failure of an account whose expiry could not be booked. The others' are. The next run starts on the day
+    of the first account that failed, or for which no time was left.
     """
     cursor = store.read(Keys(documents=frozenset({_EXPIRY_CURSOR}))).document(_EXPIRY_CURSOR, JobCursor)
-    days = _days(cursor.done_until if cursor else now - _FIRST_RUN_LOOKBACK, now)
-    accounts = {account_id for day in days for account_id in store.expiring(day)}
-    expired = dict(
-        for_each(sorted(accounts), lambda account_id: (account_id, expire_account(account_id, store, now=now)))
+    begin = cursor.done_until if cursor else now - _FIRST_RUN_LOOKBACK
+    done = sweep(
+        _expiring(_days(begin, now), store),
+        lambda one: (one.account_id, expire_account(one.account_id, store, now=now)),
+        watch,
+        name=lambda one: one.account_id,
+        since=lambda one: one.since,
     )
-    store.commit(Commit(documents=(DocumentChange(_EXPIRY_CURSOR, JobCursor(done_until=now), None),)))
-    return {account_id: credits_ for account_id, credits_ in expired.items() if credits_}
+    open_ = [*done.left, *(failure.subject for failure in done.failures)]
+    done_until = min((one.since if one else begin for one in open_), default=now)
+    if done_until > begin:
+        store.commit(Commit(documents=(DocumentChange(_EXPIRY_CURSOR, JobCursor(done_until=done_until), None),)))
+    done.raise_failure()
+    return {account_id: credits_ for account_id, credits_ in done.results if credits_}
 
 
 def expire_account(account_id: AccountId, store: Store, *, now: datetime) -> int:
@@ -53,6 +70,16 @@ def expire_account(account_id: AccountId, store: Store, *, now: datetime) -> int
         return sum(lot.remaining for lot in before)
 
     return run_transaction(attempt, f"expiry of credits of {account_id}")
+
+
+def _expiring(days: Iterable[date], store: Store) -> Iterator[_Expiring]:
+    """Yield each account with something to expire once, with the first of these days on which it has."""
+    yielded: set[AccountId] = set()
+    for day in days:
+        for account_id in store.expiring(day):
+            if account_id not in yielded:
+                yielded.add(account_id)
+                yield _Expiring(account_id, datetime.combine(day, time(), UTC))
 
 
 def _days(since: datetime, until: datetime) -> Iterable[date]:

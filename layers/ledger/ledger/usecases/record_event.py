@@ -37,33 +37,49 @@ class RecordResult:
     entries: tuple[Entry, ...] = ()  # that this call wrote
 
 
-def record_event(event: Event, store: Store, *, body: bytes, body_sha256: str, now: datetime) -> RecordResult:
+def record_event(
+    event: Event, store: Store, *, body: bytes, body_sha256: str, now: datetime, parked_as: ParkReason | None = None
+) -> RecordResult:
     """Make the ledger hold what this event reports. When this returns, the event is stored, whatever the outcome.
 
     The same event again changes nothing more, in any order and from any number of concurrent callers. An event that
-    can't be booked is parked with its `body`. Raise StoreUnavailable if it may not have been stored: record it again.
+    can't be booked is parked with its `body`. `parked_as` is the reason for which it is parked already: if that has not
+    changed, nothing is written. Raise StoreUnavailable if it may not have been stored: record it again.
     """
     receipt = _receipt(event, body_sha256, now)
-    if event.not_bookable:
-        parked = _parked_commit(event.not_bookable, receipt, body)
-        return run_transaction(lambda: _write(_already_paid(event, receipt, store) or parked, store), event.cause)
+    if not_bookable := event.not_bookable:
+        return run_transaction(
+            lambda: _already_paid(event, receipt, store) or _park(not_bookable, receipt, body, store, parked_as),
+            event.cause,
+        )
     account_id = event.owner.account_id
     if event.payment and account_id and plan_booking.may_grant_without_reading(event.payment, now):
         event = event.with_account(account_id)
         result = _grant_without_reading(event, receipt, store)
         if result is not CONFLICT:
             return result
-    return run_transaction(lambda: _read_and_book(event, receipt, store, body), event.cause)
+    return run_transaction(lambda: _read_and_book(event, receipt, store, body, parked_as), event.cause)
 
 
 def release_parked(
     parked: Receipt, translate: Callable[[Receipt], Event | None], store: Store, now: datetime
 ) -> RecordResult:
-    """Record a parked event again, as if it were delivered now. It stays parked if it still can't be booked."""
+    """Record a parked event again, as if it were delivered now.
+
+    If it still can't be booked, it stays parked as it is: nothing is written, unless the reason has changed. The time
+    at which it was first received stays in any case.
+    """
     event = translate(parked)
     if event is None or parked.body is None:
         return RecordResult(RecordOutcome.PARKED, parked_reason=parked.parked_reason, detail=parked.detail)
-    return record_event(event, store, body=parked.body, body_sha256=parked.body_sha256, now=now)
+    return record_event(
+        event,
+        store,
+        body=parked.body,
+        body_sha256=parked.body_sha256,
+        now=now,
+        parked_as=parked.parked_reason,
+    )
 
 
 def _receipt(event: Event, body_sha256: str, now: datetime) -> Receipt:
@@ -81,27 +97,29 @@ def _receipt(event: Event, body_sha256: str, now: datetime) -> Receipt:
     )
 
 
-def _parked_commit(not_bookable: NotBookable, receipt: Receipt, body: bytes) -> Commit:
-    """Return the commit that stores the whole event under the reason why it can't be booked."""
-    return Commit(
-        receipt=replace(
-            receipt,
-            outcome=RecordOutcome.PARKED,
-            account_id=None,
-            parked_reason=not_bookable.reason,
-            detail=not_bookable.detail,
-            body=body,
-        )
+def _park(
+    not_bookable: NotBookable, receipt: Receipt, body: bytes, store: Store, parked_as: ParkReason | None
+) -> RecordResult | Retry:
+    """Store the whole event under the reason why it can't be booked, unless it is parked for that reason already."""
+    parked = replace(
+        receipt,
+        outcome=RecordOutcome.PARKED,
+        account_id=None,
+        parked_reason=not_bookable.reason,
+        detail=not_bookable.detail,
+        body=body,
     )
+    commit = Commit(receipt=parked)
+    return _result_of(commit) if parked_as is not_bookable.reason else _write(commit, store)
 
 
-def _already_paid(event: Event, receipt: Receipt, store: Store) -> Commit | None:
-    """Return the receipt of an event that can't be booked, but reports a payment that another event has booked."""
+def _already_paid(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry | None:
+    """Note an event that can't be booked, but reports a payment that another event has booked. None: it does not."""
     stored = LookUp(store, None)(Keys(payments=frozenset(event.names))) if event.names else Snapshot()
     homes = (stored.home_of(name) for name in event.names)
     account_id = next((home.account_id for home in homes if home and home.payment), None)
     booked = replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED, account_id=account_id)
-    return Commit(receipt=booked) if account_id else None
+    return _write(Commit(receipt=booked), store) if account_id else None
 
 
 def _grant_without_reading(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry:
@@ -120,7 +138,9 @@ def _grant_without_reading(event: Event, receipt: Receipt, store: Store) -> Reco
     return CONFLICT
 
 
-def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) -> RecordResult | Retry:
+def _read_and_book(
+    event: Event, receipt: Receipt, store: Store, body: bytes, parked_as: ParkReason | None
+) -> RecordResult | Retry:
     """Find the event's account, read what its names lead to, and commit what the event changes. One attempt.
 
     A payment whose account had to be found, and about which nothing is stored, is granted without reading more.
@@ -129,7 +149,7 @@ def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) ->
     stored = look_up(_keys_of(event))
     account_id = _find_account(event, stored, store)
     if isinstance(account_id, NotBookable):
-        return _write(_parked_commit(account_id, receipt, body), store)
+        return _park(account_id, receipt, body, store, parked_as)
 
     is_new = not event.owner.account_id and not stored.payments.keys() & set(event.names)
     event = event.with_account(account_id) if account_id else event
@@ -140,7 +160,7 @@ def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) ->
 
     planned = _plan(event, account_id, receipt, look_up)
     if isinstance(planned, NotBookable):
-        planned = _parked_commit(planned, receipt, body)
+        return _park(planned, receipt, body, store, parked_as)
     return _write(planned, store)
 
 
@@ -205,4 +225,6 @@ def _result_of(commit: Commit) -> RecordResult:
 
 
 def _already_recorded(receipt: Receipt) -> RecordResult:
+    if receipt.parked_reason:
+        return RecordResult(RecordOutcome.PARKED, None, receipt.parked_reason, receipt.detail)
     return RecordResult(RecordOutcome.ALREADY_BOOKED, receipt.account_id)

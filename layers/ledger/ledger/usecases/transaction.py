@@ -7,7 +7,7 @@ Every use-case that reads before it writes runs here, so there is one retry loop
 """
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import Enum
 from typing import Final, TypeVar
 
@@ -18,7 +18,6 @@ from ledger.ports.documents import DocumentKey
 from ledger.ports.reads import Snapshot
 
 T = TypeVar("T")
-S = TypeVar("S")
 
 ATTEMPTS: Final = 12
 """How often a use-case is attempted before its caller must repeat the request."""
@@ -55,24 +54,6 @@ def run_transaction(
         if not isinstance(result, Retry):
             return result
     raise StoreUnavailable(f"{subject}: {ATTEMPTS} attempts conflicted with other writers of the same items")
-
-
-def for_each(subjects: Iterable[S], act: Callable[[S], T]) -> list[T]:
-    """Call `act` for each subject of a job, and return the results.
-
-    One that raises StoreUnavailable, such as an item that only a newer release can read, does not stop the others. If
-    there was one, raise its error at the end, so that the job is reported as failed and runs again.
-    """
-    results: list[T] = []
-    failure: StoreUnavailable | None = None
-    for subject in subjects:
-        try:
-            results.append(act(subject))
-        except StoreUnavailable as error:
-            failure = error
-    if failure:
-        raise failure
-    return results
 
 
 def result_under_key(stored: Snapshot, key: DocumentKey, fingerprint: str) -> str | None:

@@ -12,17 +12,26 @@ from ledger.usecases.refund_cases.apply_decision import apply_decision
 from ledger.usecases.refund_cases.cases import with_case, with_documents
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
-from ledger.usecases.transaction import CONFLICT, Retry, for_each, run_transaction
+from ledger.usecases.sweep import UNWATCHED, Watch, sweep
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 
-def decide_deferred(store: Store, policy: PolicyParameters, *, now: datetime) -> list[RefundCase]:
+def decide_deferred(
+    store: Store, policy: PolicyParameters, watch: Watch = UNWATCHED, *, now: datetime
+) -> list[RefundCase]:
     """Decide every deferred case that is due. Return the cases that were decided.
 
-    Raise StoreUnavailable if a case could not be read or written. The others are decided.
+    Raise the failure of a case that could not be decided. The others are.
     """
-    due = [queued for queued in store.deferred_cases() if queued.since <= now]
-    decided = for_each(due, lambda queued: _decide_when_due(queued, store, policy, now))
-    return [case for case in decided if case]
+    done = sweep(
+        (queued for queued in store.deferred_cases() if queued.since <= now),
+        lambda queued: _decide_when_due(queued, store, policy, now),
+        watch,
+        name=lambda queued: queued.case_id,
+        since=lambda queued: queued.since,
+    )
+    done.raise_failure()
+    return [case for case in done.results if case]
 
 
 def _decide_when_due(queued: QueuedCase, store: Store, policy: PolicyParameters, now: datetime) -> RefundCase | None:

@@ -1,0 +1,171 @@
+"""The functions that a schedule or the table's stream starts, over a store in memory."""
+
+import importlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ledger.domain.errors import ConfigurationError, StoreUnavailable
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.refund_cases import RefundCase, RefundReason
+from ledger.job import JobWatch
+from ledger.ports.commit import Commit, Refusal
+from ledger.ports.reads import Keys
+from ledger.runtime import Runtime, runtime
+from ledger.usecases.refund_cases.decide_case import decide_case
+from tests.contract.test_cases import HALF
+from tools.testing.builders import LATER, POLICY, at, paid, payment, refund_claim, tell
+from tools.testing.builders import ask as open_case
+from tools.testing.fakes import FakeProvider, FakeStore
+
+METRICS = "CloudWatchMetrics"
+
+
+class Context:
+    """What Lambda tells a function about its invocation: it has time for so many questions."""
+
+    def __init__(self, *remaining_ms: int) -> None:
+        self._remaining_ms = list(remaining_ms)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._remaining_ms.pop(0) if self._remaining_ms else 0
+
+
+@pytest.fixture
+def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """A runtime over a store in memory, in which only Stripe can be called: nobody has put Paddle's key."""
+    for name, value in {"TABLE_NAME": "ledger", "PROVIDER_MODE": "test", "POWERTOOLS_METRICS_NAMESPACE": "t"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    runtime.cache_clear()
+    services = runtime()
+    services.store, services.clock = FakeStore(), lambda: LATER
+    services._gateways["stripe"] = ("", FakeProvider())  # noqa: SLF001 - no provider is asked by a test
+    yield services
+    runtime.cache_clear()
+
+
+def run(function: str, event: dict[str, Any] | None = None, context: object = None) -> Any:
+    """Run a function; without an event, as its schedule does."""
+    return importlib.import_module(f"functions.{function}.app").lambda_handler(event or {}, context)
+
+
+def approved(services: Runtime, payment_id: str, minute: float) -> RefundCase:
+    """Half of a pack is to go back, since so many minutes after noon."""
+    name = PaymentId(payment_id)
+    tell(services.store, replace(paid(payment(name)), event_id=f"evt_{payment_id}"))
+    case = open_case(services.store, refund_claim(payment_id=name, key=payment_id), minute=minute)
+    return decide_case(case.case_id, HALF, "sam", services.store, POLICY, now=at(minute))
+
+
+def metrics(output: str, name: str) -> list[float]:
+    """The values of one metric in what a function printed."""
+    lines = [json.loads(line) for line in output.splitlines() if METRICS in line]
+    return [value for line in lines for value in line.get(name, [])]
+
+
+def test_a_missing_key_of_one_provider_delays_no_refund_of_the_other(
+    services: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Paddle's refunds are the oldest. Stripe's four are sent, Paddle's stay, age is reported, and the job fails."""
+    paddles = [approved(services, f"paddle:txn_{number}", 60 + number) for number in range(2)]
+    for number in range(4):
+        approved(services, f"stripe:pi_{number}", 70 + number)
+    with pytest.raises(ConfigurationError, match="Paddle"):
+        run("send_refunds")
+    assert {intent.tag for intent in services.store.outbox()} == {case.tag for case in paddles}
+    output = capsys.readouterr().out
+    assert metrics(output, "OldestItemAge") == [(LATER - at(60)).total_seconds()]
+    assert metrics(output, "Backlog") == [6]
+    assert sum(metrics(output, "RefundsSent")) == 4
+    assert sum(metrics(output, "FailedItems")) == 2
+
+
+def test_a_batch_of_the_stream_sends_what_it_can_and_leaves_a_missing_key_to_the_schedule(services: Runtime) -> None:
+    """The stream is not held up: the schedule tries Paddle's refund again, and fails until there is a key."""
+    cases = [approved(services, "paddle:txn_1", 60), approved(services, "stripe:pi_1", 61)]
+    records = [
+        {"dynamodb": {"Keys": {"pk": {"S": "OUTBOX"}, "sk": {"S": f"INTENT#{case.tag}"}}, "SequenceNumber": case.tag}}
+        for case in cases
+    ]
+    assert run("send_refunds", {"Records": records}) == {"batchItemFailures": []}
+    assert {intent.tag for intent in services.store.outbox()} == {cases[0].tag}
+
+
+def test_a_job_ends_before_lambda_ends_it(services: Runtime) -> None:
+    """What is left is the next round's; the oldest was sent."""
+    cases = [approved(services, f"stripe:pi_{number}", 60 + number) for number in range(3)]
+    assert run("send_refunds", context=Context(45_000, 19_000)) == {"outcomes": {"sent": 1}}
+    assert {intent.tag for intent in services.store.outbox()} == {case.tag for case in cases[1:]}
+
+
+def test_outside_lambda_there_is_always_time(services: Runtime) -> None:
+    """The local server gives no context."""
+    assert JobWatch(services, None).has_time()
+
+
+class Refuses(FakeStore):
+    """A store that can't write one account, or this one's cases."""
+
+    refused = AccountId("acct_none")
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        if commit.account and commit.account.account_id == self.refused:
+            raise StoreUnavailable("throttled")
+        return super().commit(commit)
+
+
+def test_one_account_that_cannot_be_written_delays_no_expiry_and_is_tried_again(services: Runtime) -> None:
+    """The cursor stays at the day of the account that failed."""
+    services.store = store = Refuses()
+    accounts = [AccountId(f"acct_{number}") for number in range(3)]
+    for number, account_id in enumerate(accounts):
+        settled = payment(PaymentId(f"stripe:pi_{number}"), account_id=account_id, expires_at=LATER - timedelta(days=2))
+        tell(store, paid(settled), now=at(1))
+    store.refused = accounts[0]
+    with pytest.raises(StoreUnavailable):
+        run("expire_credits")
+    assert [balance(store, account_id) for account_id in accounts] == [1000, 0, 0]
+    store.refused = AccountId("acct_none")
+    assert run("expire_credits") == {"accounts": 1, "credits": 1000}
+
+
+def test_expiry_continues_where_the_time_ended(services: Runtime) -> None:
+    """One account a round: after three rounds all are expired."""
+    accounts = [AccountId(f"acct_{number}") for number in range(3)]
+    for number, account_id in enumerate(accounts):
+        expires_at = LATER - timedelta(days=6 - 2 * number)
+        settled = payment(PaymentId(f"stripe:pi_{number}"), account_id=account_id, expires_at=expires_at)
+        tell(services.store, paid(settled), now=at(1))
+    for _ in range(5):
+        run("expire_credits", context=Context(300_000, 300_000, 300_000, 1))
+    assert [balance(services.store, account_id) for account_id in accounts] == [0, 0, 0]
+
+
+def test_one_deferred_case_that_fails_delays_no_other(services: Runtime) -> None:
+    """The other is decided; the job fails, and decides the first in its next round."""
+    services.store = store = Refuses()
+    accounts = [AccountId(f"acct_{number}") for number in range(2)]
+    cases = []
+    for number, account_id in enumerate(accounts):
+        name = PaymentId(f"stripe:pi_{number}")
+        tell(store, paid(payment(name, account_id=account_id, minute=50 + number)))
+        claim = refund_claim(RefundReason.CHARGED_TWICE, payment_id=name, account_id=account_id, key=f"k{number}")
+        cases.append(open_case(store, claim, minute=55))
+    assert len(list(store.deferred_cases())) == 2, "the test needs cases that wait"
+    store.refused = accounts[0]
+    with pytest.raises(StoreUnavailable):
+        run("follow_cases")
+    assert [queued.case_id for queued in store.deferred_cases()] == [cases[0].case_id]
+    store.refused = AccountId("acct_none")
+    assert list(run("follow_cases")["moved"]) == [cases[0].case_id]
+
+
+def balance(store: FakeStore | Any, account_id: AccountId) -> int:
+    """An account's balance."""
+    account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
+    return account.balance if account else 0
