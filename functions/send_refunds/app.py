@@ -41,7 +41,7 @@ def _sweep(services: Runtime, watch: JobWatch) -> dict[str, Any]:
         lane=lambda intent: provider_of(intent.payment_id),
     )
     done.raise_failure()
-    return {"outcomes": dict(Counter(done.results))}
+    return {"outcomes": dict(Counter(result or "paused" for result in done.results))}
 
 
 def _send_records(records: list[stream.Record], services: Runtime, watch: JobWatch) -> dict[str, Any]:
@@ -52,7 +52,11 @@ def _send_records(records: list[stream.Record], services: Runtime, watch: JobWat
     return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
 
 
-def _send(tag: str, services: Runtime) -> SendResult:
+def _send(tag: str, services: Runtime) -> SendResult | None:
+    """Send one refund. None: sending is paused, and the intent stays in the outbox."""
+    if services.config.is_paused:
+        services.logger.warning("sending is paused", extra={"tag": tag})
+        return None
     result = send_refund(tag, services.store, services.gateway, clock=services.now)
     services.logger.info("refund", extra={"tag": tag, "outcome": result})
     services.metrics.add_metric(_METRICS[result], "Count", 1)

@@ -30,6 +30,7 @@ class Config:
     archive_stream: str | None  # the Firehose stream for raw bodies; None: they are not archived
     keys_name: str | None = None  # of the providers' API keys in Secrets Manager; None: use `api_keys`
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # by provider; for local runs
+    is_paused: bool = False  # whether no refund is decided or sent, while a restored table catches up
     release: str = ""  # which release of this package is deployed, as its layer's version names it
     api_bases: Mapping[str, str | None] = field(default_factory=dict)  # by provider: a simulator's address
 
@@ -57,6 +58,7 @@ class Config:
             evidence_bucket=environment.get("EVIDENCE_BUCKET_NAME") or None,
             is_debt_withheld=environment.get("DEBT_WITHHELD", "").lower() == "true",
             archive_stream=environment.get("ARCHIVE_STREAM_NAME") or None,
+            is_paused=environment.get("REFUNDS_PAUSED", "").lower() == "true",
             release=environment.get("RELEASE", ""),
             keys_name=environment.get("PROVIDER_KEYS_NAME") or None,
             api_keys=_by_provider(environment, "API_KEY"),

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,8 @@ class Runtime:
         """The refund policy's parameters. Raise PolicyError."""
         from ledger.policy import rules
 
-        return rules.load(self.config.policy_file or rules.DEFAULT_FILE)
+        parameters = rules.load(self.config.policy_file or rules.DEFAULT_FILE)
+        return replace(parameters, is_paused=self.config.is_paused)
 
     def gateway(self, provider: str) -> Gateway:
         """Return the gateway to a provider's API, with its current key. Import its SDK on first use.

@@ -103,6 +103,18 @@ def test_a_job_ends_before_lambda_ends_it(services: Runtime) -> None:
     assert {intent.tag for intent in services.store.outbox()} == {case.tag for case in cases[1:]}
 
 
+def test_a_pause_sends_nothing_reports_the_age_and_ends(services: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table was restored: the stream's records and the schedule's rounds leave the outbox as it is."""
+    case = approved(services, "stripe:pi_1", 60)
+    services.config = replace(services.config, is_paused=True)
+    record = {"dynamodb": {"Keys": {"pk": {"S": "OUTBOX"}, "sk": {"S": f"INTENT#{case.tag}"}}, "SequenceNumber": "1"}}
+    assert run("send_refunds", {"Records": [record]}) == {"batchItemFailures": []}
+    assert run("send_refunds") == {"outcomes": {"paused": 1}}
+    assert metrics(capsys.readouterr().out, "OldestItemAge") == [(LATER - at(60)).total_seconds()]
+    services.config = replace(services.config, is_paused=False)
+    assert run("send_refunds") == {"outcomes": {"sent": 1}}
+
+
 def test_outside_lambda_there_is_always_time(services: Runtime) -> None:
     """The local server gives no context."""
     assert JobWatch(services, None).has_time()

@@ -27,6 +27,7 @@ class PolicyParameters:
     mistaken_renewal_days: int
     automatic_renewal_refund_up_to_minor: Mapping[str, int]  # by currency; a person decides what is not in it
     persistent_failed_runs: int  # fewer are a minor outage
+    is_paused: bool = False  # nothing is decided now; set by the deployment, not by the file
 
 
 def load(path: Path = DEFAULT_FILE) -> PolicyParameters:

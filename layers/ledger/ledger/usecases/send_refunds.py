@@ -2,7 +2,7 @@
 
 intent in the outbox
   └► leased for a minute, to one sender
-       └► looked up at the provider, if an earlier attempt may have sent it
+       └► looked up at the provider, unless it is new and was never tried
             ├► found, or sent now       RefundSent, case issued, intent removed: one write
             ├► refused, or not allowed  RefundAbandoned: its credits are released, a person decides
             └► unclear                  the intent stays; the next attempt looks it up before sending
@@ -36,6 +36,12 @@ from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 LEASE_DURATION = timedelta(seconds=60)
 """How long one sender has an intent to itself. Longer than any function runs, so that two senders never overlap."""
 
+NEW_FOR = timedelta(minutes=10)
+"""How long after its approval an intent that was never tried is sent without a look-up.
+
+An older one may be of a restored table: it was sent after the time to which the table was restored.
+"""
+
 TEMPORARY_REFUSALS = frozenset({"adjustment_pending_refund_request"})
 """Refusals that pass: another refund of the payment is pending. Any other refusal is final."""
 
@@ -60,10 +66,9 @@ class Lease:
     context: CaseContext
     approval: RefundApproved
 
-    @property
-    def may_have_been_sent(self) -> bool:
-        """Whether an earlier attempt may have reached the provider."""
-        return self.intent.attempts > 1
+    def may_have_been_sent(self, now: datetime) -> bool:
+        """Whether the provider may have the refund: after an earlier attempt, or by what a restored table forgot."""
+        return self.intent.attempts > 1 or now - self.intent.approved_at > NEW_FOR
 
     def has_expired(self, now: datetime) -> bool:
         """Whether another sender may work on the intent now."""
@@ -81,7 +86,7 @@ def send_refund(
     if isinstance(lease, SendResult):
         return lease
     gateway = gateway_of(provider_of(lease.context.payment.payment_id))
-    if lease.may_have_been_sent:
+    if lease.may_have_been_sent(clock()):
         try:
             found = gateway.find_refund(refund_to_send(lease.approval, lease.context))
         except (ProviderRefused, ProviderUnavailable) as error:

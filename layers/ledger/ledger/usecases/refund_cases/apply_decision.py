@@ -50,7 +50,7 @@ def apply_decision(
     """
     origin = Origin(now, f"case:{case.case_id}", correlation_id)
     if decision.outcome is DecisionOutcome.WAIT:
-        return _defer(case, decision, context.payment.at + policy.duplicate_settling, now)
+        return _defer(case, decision, max(now, context.payment.at + policy.duplicate_settling), now)
     commit = Commit()
     match decision.outcome:
         case DecisionOutcome.APPROVE:

@@ -114,6 +114,8 @@ def _decide(
     decision = _decision(request, case, context, policy)
     if case.state is not CaseState.IN_REVIEW:
         return _repeat(request, record_key, case, decision, store)
+    if policy.is_paused:
+        raise RequestRefused("Decisions are paused while the ledger catches up: see the runbook, Restored table.")
     try:
         decided, commit = apply_decision(
             case, decision, request.actor, context, policy, request.at, correlation_id=request.correlation_id

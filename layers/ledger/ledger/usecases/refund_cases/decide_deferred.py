@@ -19,7 +19,7 @@ from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 def decide_deferred(
     store: Store, policy: PolicyParameters, watch: Watch = UNWATCHED, *, now: datetime
 ) -> list[RefundCase]:
-    """Decide every deferred case that is due. Return the cases that were decided.
+    """Decide every deferred case that is due, unless decisions are paused. Return the cases that were decided.
 
     Raise the failure of a case that could not be decided. The others are.
     """
@@ -46,7 +46,7 @@ def _decide(queued: QueuedCase, store: Store, policy: PolicyParameters, now: dat
         return None
     decision = evaluate_policy(case, context, store, policy, now)
     if decision.outcome is DecisionOutcome.WAIT:
-        return None
+        return None  # it stays in the queue
     correlation_id = job_correlation_id("decide_deferred", now)
     case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=correlation_id)
     commit = with_case(case, with_documents(commit, leave_queue), context.account)

@@ -11,6 +11,7 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundCase, RefundReason
 from ledger.domain.refunds import refunded
 from ledger.domain.runs import FailedRun
+from ledger.domain.texts import text
 from ledger.policy.context import LineUsage, PolicyContext
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.rules import decide
@@ -27,8 +28,20 @@ MOST_SIMILAR_PAYMENTS = 50
 def evaluate_policy(
     case: RefundCase, context: CaseContext, store: Store, policy: PolicyParameters, now: datetime
 ) -> Decision:
-    """Return the policy's decision. If the evidence does not match the ledger, an approval becomes a review."""
+    """Return the policy's decision. If the evidence does not match the ledger, an approval becomes a review.
+
+    While decisions are paused, every decision is deferred: what is decided from a ledger that lacks the latest events
+    could refund the same money twice.
+    """
     decision = decide(policy_context(case.reason, context, store, policy, now, submitted_at=requested_at(case)), policy)
+    if policy.is_paused:
+        return Decision(
+            outcome=DecisionOutcome.WAIT,
+            clause=decision.clause,
+            rule="paused",
+            reasons=(text("decision.paused"),),
+            policy_version=policy.version,
+        )
     is_approval = decision.outcome is DecisionOutcome.APPROVE
     if case.mismatches and is_approval and case.reason is not RefundReason.WITHDRAWAL:
         return replace(decision, outcome=DecisionOutcome.REVIEW, recommended=DecisionOutcome.APPROVE)

@@ -1,0 +1,87 @@
+"""Sending looks before it leaps: after a gap the provider is asked first, and nothing is decided or sent in a pause."""
+
+import copy
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ledger.domain.errors import RequestRefused
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.texts import text
+from ledger.usecases.refund_cases.cases import read_case
+from ledger.usecases.refund_cases.decide_case import decide_case
+from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.open_case import open_case
+from ledger.usecases.send_refunds import NEW_FOR, SendResult, send_refund
+from tests.contract.test_cases import HALF
+from tools.testing.builders import ADA, IN, POLICY, RENEWED, ask, at, paid, refund_claim, tell
+from tools.testing.fakes import FakeProvider, FakeStore
+
+PAUSED = replace(POLICY, is_paused=True)
+APPROVED_AT = 70
+TOO_OLD = APPROVED_AT + NEW_FOR / timedelta(minutes=1) + 1
+
+
+def half_approved(store: FakeStore) -> RefundCase:
+    """Half of a pack is to go back."""
+    tell(store, paid())
+    return decide_case(ask(store, refund_claim()).case_id, HALF, "sam", store, POLICY, now=at(APPROVED_AT))
+
+
+def send(store: FakeStore, provider: FakeProvider, case: RefundCase, minute: float) -> SendResult:
+    """Send a case's latest approval."""
+    return send_refund(case.tag, store, lambda _: provider, clock=lambda: at(minute))
+
+
+def test_a_new_intent_is_sent_without_a_look_up() -> None:
+    """It was approved minutes ago and never tried: the provider can't have it."""
+    case = half_approved(store := FakeStore())
+    assert send(store, provider := FakeProvider(), case, APPROVED_AT + 1) is SendResult.SENT
+    assert provider.calls == [f"send {case.tag}"]
+
+
+def test_an_old_intent_is_looked_up_although_it_was_never_tried() -> None:
+    """Its record says so, and the record may be older than what was done."""
+    case = half_approved(store := FakeStore())
+    assert send(store, provider := FakeProvider(), case, TOO_OLD) is SendResult.SENT
+    assert provider.calls == [f"find {case.tag}", f"send {case.tag}"]
+
+
+@pytest.mark.parametrize("kind", ["stripe", "paddle"])
+def test_a_refund_of_a_restored_table_is_sent_once(kind: str) -> None:
+    """The table is restored to the moment before the refund was sent. Paddle would refund the other half, too."""
+    case = half_approved(store := FakeStore())
+    provider = FakeProvider(kind=kind)
+    before = copy.copy(store)
+    before.kept, before.payments, before.accounts = dict(store.kept), dict(store.payments), dict(store.accounts)
+    assert send(store, provider, case, APPROVED_AT + 1) is SendResult.SENT
+    assert send(before, provider, case, TOO_OLD) is SendResult.FOUND
+    assert provider.refunded_minor == 1000
+    assert read_case(ADA, case.case_id, before).state is CaseState.ISSUED
+
+
+def test_nothing_is_decided_in_a_pause_and_everything_after_it() -> None:
+    """What would have been approved at once waits with a reason of its own, and is decided by the next round after."""
+    store = FakeStore()
+    tell(store, paid(RENEWED))
+    claim = refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN)
+    case = open_case(claim, store, PAUSED, now=at(60))
+    assert (case.state, list(store.outbox())) == (CaseState.REQUESTED, [])
+    assert case.decision
+    assert case.decision.reasons == (text("decision.paused"),)
+    assert decide_deferred(store, PAUSED, now=at(90)) == []
+    (decided,) = decide_deferred(store, POLICY, now=at(120))
+    assert (decided.case_id, decided.state) == (case.case_id, CaseState.APPROVED)
+    assert len(list(store.outbox())) == 1
+
+
+def test_a_person_decides_nothing_in_a_pause() -> None:
+    """The case stays in review."""
+    store = FakeStore()
+    tell(store, paid())
+    case = ask(store, refund_claim())
+    assert case.state is CaseState.IN_REVIEW
+    with pytest.raises(RequestRefused, match="paused"):
+        decide_case(case.case_id, HALF, "sam", store, PAUSED, now=at(70))
+    assert read_case(ADA, case.case_id, store).state is CaseState.IN_REVIEW
