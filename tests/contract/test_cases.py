@@ -27,6 +27,7 @@ from ledger.domain.orders import Consent, Order
 from ledger.domain.refund_cases import (
     CaseState,
     DecisionOutcome,
+    FollowStage,
     RefundCase,
     RefundReason,
     SubmittedEvidence,
@@ -134,6 +135,31 @@ def test_what_is_clear_is_approved_at_once_and_its_credits_are_kept(any_store: S
     assert isinstance(intent, RefundIntent)
     assert (intent.tag, intent.payment_id) == (case.tag, IN)
     assert read_case(ADA, case.case_id, any_store) == replace(case, version=1)
+
+
+def test_a_case_is_listed_by_how_closely_its_refund_is_followed(any_store: Store) -> None:
+    """From its approval on; it changes its place with its state, and leaves when a person decides otherwise."""
+
+    def listed() -> dict[str, list[str]]:
+        return {stage.value: [name.case_id for name in any_store.followed_cases(stage)] for stage in FollowStage}
+
+    tell(any_store, paid())
+    case = ask(any_store, refund_claim())
+    assert listed() == {"under_way": [], "ended": []}
+    case = decide(any_store, case, HALF)
+    assert listed() == {"under_way": [case.case_id], "ended": []}
+    (name,) = any_store.followed_cases(FollowStage.UNDER_WAY, at(70))
+    assert (name.account_id, name.moved_at) == (ADA, at(70))
+    assert not list(any_store.followed_cases(FollowStage.UNDER_WAY, at(71)))
+    provider = FakeProvider()
+    send(any_store, provider, case)
+    assert listed() == {"under_way": [case.case_id], "ended": []}
+    hears(any_store, provider, RefundState.SUCCEEDED)
+    assert listed() == {"under_way": [], "ended": [case.case_id]}
+    hears(any_store, provider, RefundState.FAILED)
+    assert listed() == {"under_way": [], "ended": [case.case_id]}
+    decide(any_store, case, NO, minute=100)
+    assert listed() == {"under_way": [], "ended": []}
 
 
 def test_what_is_not_refundable_is_declined_with_its_clause(any_store: Store) -> None:
@@ -471,7 +497,7 @@ def test_a_refund_that_ends_a_subscription_stops_its_renewals_first(any_store: S
     provider = FakeProvider(paid_minor={IN: 2000})
     tell(any_store, paid(RENEWED))
     case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
-    assert send(any_store, provider, case) is SendResult.SENT
+    assert send(any_store, provider, case, minute=65) is SendResult.SENT
     assert provider.calls == ["stop sub_1", f"send {case.tag}"]
 
 

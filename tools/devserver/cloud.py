@@ -79,6 +79,8 @@ def furnish(endpoint: str, template: dict[str, Any]) -> Cloud:
                     DeliveryStreamName=name, ExtendedS3DestinationConfiguration=destination
                 )
                 references[logical_id] = name
+            case "AWS::Serverless::LayerVersion":  # the code is not built: its name stands for a version
+                references[logical_id] = name
     return Cloud(endpoint, table_name=name, references=references)
 
 

@@ -20,7 +20,7 @@ from ledger.domain.lots import Lot
 from ledger.domain.orders import Checkout, Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
-from ledger.domain.refund_cases import QueuedCase, RefundCase
+from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
@@ -35,7 +35,7 @@ from ledger.ports.commit import (
 )
 from ledger.ports.documents import Document, DocumentKey, DocumentKind, sortable
 from ledger.ports.gateway import RefundToSend, SentRefund
-from ledger.ports.reads import Keys, Page, ParkedName, Snapshot
+from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot
 from tools.verify import World
 
 _T = TypeVar("_T")
@@ -126,6 +126,12 @@ class FakeStore:
 
     def deferred_cases(self) -> Iterator[QueuedCase]:
         return self._documents(QueuedCase, DocumentKind.DEFERRED_QUEUE)
+
+    def followed_cases(self, stage: FollowStage, since: datetime | None = None) -> Iterator[FollowedCase]:
+        self.round_trips += 1
+        for case in [one for one in self.kept.values() if isinstance(one, RefundCase)]:
+            if case.follow_stage is stage and (since is None or case.moved_at >= since):
+                yield FollowedCase(case.account_id, case.case_id, case.moved_at)
 
     def outbox(self) -> Iterator[RefundIntent]:
         return self._documents(RefundIntent, DocumentKind.REFUND_INTENT)

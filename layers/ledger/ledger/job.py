@@ -11,17 +11,28 @@ TIME_FOR_AN_ITEM = timedelta(seconds=10)
 class JobWatch:
     """Report a round to log and metrics, and end it before Lambda does: see `ledger.usecases.sweep.Watch`."""
 
-    def __init__(self, services: Runtime, context: object, time_for_an_item: timedelta = TIME_FOR_AN_ITEM) -> None:
+    def __init__(
+        self,
+        services: Runtime,
+        context: object,
+        time_for_an_item: timedelta = TIME_FOR_AN_ITEM,
+        *,
+        backlog: str = "Backlog",
+        oldest: str = "OldestItemAge",
+    ) -> None:
+        """Report number and age of what waits as the metrics `backlog` and `oldest`."""
         self._services = services
         self._context = context
         self._time_for_an_item = time_for_an_item
+        self._backlog = backlog
+        self._oldest = oldest
 
     def backlog(self, count: int, oldest_at: datetime | None) -> None:
         """Publish number and age at once: whatever happens to the round, they are reported."""
         now = self._services.now()
         age = now - (oldest_at or now)
-        self._services.metrics.add_metric("Backlog", "Count", count)
-        self._services.metrics.add_metric("OldestItemAge", "Seconds", max(0.0, age.total_seconds()))
+        self._services.metrics.add_metric(self._backlog, "Count", count)
+        self._services.metrics.add_metric(self._oldest, "Seconds", max(0.0, age.total_seconds()))
         self._services.publish_metrics()
 
     def failed(self, name: str, error: Exception) -> None:

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.errors import ConfigurationError, StoreUnavailable
+from ledger.domain.errors import ConfigurationError, ProviderRefused, StoreUnavailable
+from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.refund_cases import RefundCase, RefundReason
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.job import JobWatch
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import Keys
 from ledger.runtime import Runtime, runtime
+from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.decide_case import decide_case
 from tests.contract.test_cases import HALF
-from tools.testing.builders import LATER, POLICY, at, paid, payment, refund_claim, tell
+from tools.testing.builders import LATER, POLICY, at, paid, payment, refund, refund_claim, says, tell
 from tools.testing.builders import ask as open_case
 from tools.testing.fakes import FakeProvider, FakeStore
 
@@ -175,6 +177,91 @@ def test_one_deferred_case_that_fails_delays_no_other(services: Runtime) -> None
     assert [queued.case_id for queued in store.deferred_cases()] == [cases[0].case_id]
     store.refused = AccountId("acct_none")
     assert list(run("follow_cases")["moved"]) == [cases[0].case_id]
+
+
+def reported(services: Runtime, case: RefundCase, state: RefundState, minute: float) -> None:
+    """The provider's webhook reports the refund's state. The record in the table's stream is lost."""
+    fact = replace(refund(1000, state=state, minute=minute), tag=case.tag)
+    tell(services.store, says(fact, names=(case.payment_id,)))
+
+
+def state_of(services: Runtime, case: RefundCase) -> CaseState:
+    """The state of a case, as it is stored."""
+    return read_case(case.account_id, case.case_id, services.store).state
+
+
+def a_day_of(function: str, services: Runtime) -> list[Any]:
+    """The answers of a job in each hour of a day."""
+    answers = []
+    for hour in range(24):
+        services.clock = lambda hour=hour: LATER + timedelta(hours=hour)  # type: ignore[misc]
+        answers.append(run(function))
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("state", "becomes"), [(RefundState.FAILED, CaseState.IN_REVIEW), (RefundState.SUCCEEDED, CaseState.REFUNDED)]
+)
+def test_a_refund_whose_change_the_stream_did_not_deliver_is_followed_by_the_schedule(
+    services: Runtime, state: RefundState, becomes: CaseState
+) -> None:
+    """It was issued, and then failed or succeeded: the next round finds it."""
+    case = approved(services, "stripe:pi_1", 60)
+    run("send_refunds")
+    assert state_of(services, case) is CaseState.ISSUED
+    reported(services, case, state, 80)
+    assert run("follow_cases", {"decide_only": True}) == {"moved": {}}, "the frequent round only decides"
+    assert run("follow_cases") == {"moved": {case.case_id: becomes}}
+    assert state_of(services, case) is becomes
+    assert run("follow_cases") == {"moved": {}}
+
+
+def test_a_refund_that_fails_after_it_succeeded_is_followed_within_a_day(services: Runtime) -> None:
+    """The customer's bank sent it back: a person decides, although the record of it is lost."""
+    case = approved(services, "stripe:pi_1", 60)
+    run("send_refunds")
+    reported(services, case, RefundState.SUCCEEDED, 80)
+    run("follow_cases")
+    reported(services, case, RefundState.FAILED, 90)
+    moved = [answer["moved"] for answer in a_day_of("follow_cases", services) if answer["moved"]]
+    assert moved == [{case.case_id: CaseState.IN_REVIEW}]
+
+
+def test_a_refund_that_was_given_up_and_was_sent_after_all_is_followed_within_a_day(services: Runtime) -> None:
+    """The provider reports it later: the case leaves the review queue, although the record of it is lost."""
+    case = approved(services, "stripe:pi_1", 60)
+    services._gateways["stripe"] = ("", FakeProvider(faults=[ProviderRefused("lost", "It was done all the same.")]))  # noqa: SLF001
+    run("send_refunds")
+    assert state_of(services, case) is CaseState.IN_REVIEW
+    reported(services, case, RefundState.SUCCEEDED, 80)
+    moved = [answer["moved"] for answer in a_day_of("follow_cases", services) if answer["moved"]]
+    assert moved == [{case.case_id: CaseState.REFUNDED}]
+    assert not services.store.review_queue(10).items
+
+
+def test_an_intent_whose_record_the_stream_lost_is_sent_by_the_schedule(services: Runtime) -> None:
+    """No record has come: the outbox has the intent."""
+    case = approved(services, "stripe:pi_1", 60)
+    assert run("send_refunds") == {"outcomes": {"sent": 1}}
+    assert state_of(services, case) is CaseState.ISSUED
+
+
+def test_one_case_that_fails_delays_the_following_of_no_other(services: Runtime) -> None:
+    """Neither do decisions that fail: both rounds are finished before the job fails."""
+    services.store = store = Refuses()
+    other = AccountId("acct_other")
+    tell(store, paid(payment(PaymentId("stripe:pi_0"), account_id=other)))
+    claim = refund_claim(payment_id=PaymentId("stripe:pi_0"), account_id=other, key="k0")
+    stuck = open_case(store, claim, minute=50)
+    stuck = decide_case(stuck.case_id, HALF, "sam", store, POLICY, now=at(55))
+    case = approved(services, "stripe:pi_1", 60)
+    run("send_refunds")
+    for one in (stuck, case):
+        reported(services, one, RefundState.FAILED, 80)
+    store.refused = other
+    with pytest.raises(StoreUnavailable):
+        run("follow_cases")
+    assert (state_of(services, stuck), state_of(services, case)) == (CaseState.ISSUED, CaseState.IN_REVIEW)
 
 
 def balance(store: FakeStore | Any, account_id: AccountId) -> int:

@@ -83,6 +83,21 @@ BY_POLICY, BY_PROVIDER, BY_SENDER = "policy", "provider", "send_refunds"
 """Actors that are not people: the rules, the provider's reports, and the sender of refunds."""
 
 
+class FollowStage(StrEnum):
+    """How closely the refund of a case must be followed."""
+
+    UNDER_WAY = "under_way"  # the refund has not ended
+    ENDED = "ended"  # it has, but a success can still fail, and an abandoned refund can turn out to be sent
+
+
+_STAGES = {
+    CaseState.APPROVED: FollowStage.UNDER_WAY,
+    CaseState.ISSUED: FollowStage.UNDER_WAY,
+    CaseState.REFUNDED: FollowStage.ENDED,
+    CaseState.IN_REVIEW: FollowStage.ENDED,
+}
+
+
 class DecisionOutcome(StrEnum):
     """What the policy, or a person, decides."""
 
@@ -173,6 +188,16 @@ class RefundCase:
     def tag(self) -> str:
         """The name of the latest approval. The provider gets it as idempotency key, and stores it with the refund."""
         return f"{self.case_id}-{self.approvals}"
+
+    @property
+    def follow_stage(self) -> FollowStage | None:
+        """How closely its latest refund must be followed. None: it has none, or a person decided the case since."""
+        return _STAGES.get(self.state) if self.approvals else None
+
+    @property
+    def moved_at(self) -> datetime:
+        """When it reached its state."""
+        return self.history[-1].at if self.history else self.opened_at
 
     @property
     def open_case_key(self) -> str:

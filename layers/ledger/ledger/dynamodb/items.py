@@ -38,6 +38,9 @@ NAMES_OF_A_PAYMENT = frozenset(
 NAMES_OF_A_RECEIPT = schema.RECEIPT.names | {"parked_shard"}
 """Every attribute of a receipt: when its event is booked after all, those of the parked one go."""
 
+FOLLOWED = frozenset({"followed_shard", "moved_at"})
+"""What brings a refund case into the index of followed cases: it goes when the case is no longer followed."""
+
 _WAITS_SINCE = ("approved_at", "since", "received_at")
 """The wire names of the time at which an intent, a queued case or a receipt began to wait."""
 
@@ -213,7 +216,11 @@ def to_document(key: DocumentKey, document: Document) -> Item:
     """Return a document's item; of a document that has a version, with the next one."""
     if isinstance(document, RefundCase | RefundIntent):
         document = replace(document, version=document.version + 1)
-    return _item(keys.document_key(key), DOCUMENTS[key.kind].encode(document))
+    item = _item(keys.document_key(key), DOCUMENTS[key.kind].encode(document))
+    if isinstance(document, RefundCase) and document.follow_stage:  # these two bring it into the index
+        item["followed_shard"] = {"S": keys.followed_shard(document.follow_stage, keys.shard_of(item))}
+        item["moved_at"] = {"S": sortable(document.moved_at)}
+    return item
 
 
 def from_document(item: Mapping[str, AttributeValue]) -> Document:

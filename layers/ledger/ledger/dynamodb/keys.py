@@ -23,6 +23,7 @@ index      partition key                  sort key       rows
 purchases  account_id                     paid_at        purchases with a payment
 expiring   expires_on: <day>#<shard>      pk             grants that expire
 parked     parked_shard: <trigger>#<shard> received_at   parked receipts
+followed   followed_shard: <stage>#<shard> moved_at      refund cases whose refunds are followed
 
 Each index is sparse and only says where to look. What it names is read consistently before it is believed. The rows of
 a day, and of a missing price, are spread over shards: no partition of an index takes all writes.
@@ -37,15 +38,17 @@ from zlib import crc32
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Trigger
+from ledger.domain.refund_cases import FollowStage
 from ledger.dynamodb.codec import AttributeValue
 from ledger.ports.documents import DocumentKey, DocumentKind, sortable
-from ledger.ports.reads import ParkedName
+from ledger.ports.reads import FollowedCase, ParkedName
 
 Key = dict[str, AttributeValue]
 
 PURCHASES_INDEX = "purchases"  # an account's purchases by time of payment
 EXPIRING_INDEX = "expiring"  # grants, by the day from which on their expiry can be booked
 PARKED_INDEX = "parked"  # parked receipts
+FOLLOWED_INDEX = "followed"  # refund cases, by how closely their refunds are followed
 
 SHARDS = 8
 """Over how many partitions the rows of an index are spread: each takes 1,000 writes a second.
@@ -261,6 +264,17 @@ def parked_receipt_of(row: Mapping[str, AttributeValue]) -> ParkedName:
 def parked_receipt_key(name: ParkedName) -> Key:
     """Return the key of a parked receipt."""
     return receipt_key("", name.event_id, name.owner)
+
+
+def followed_shard(stage: FollowStage, shard: int) -> str:
+    """Return the partition key of the index of followed cases for a stage and a shard."""
+    return f"{stage}#{shard}"
+
+
+def followed_case_of(row: Mapping[str, AttributeValue]) -> FollowedCase:
+    """Return the name of the case that a row of the index of followed cases is about."""
+    account_id, case_id = document_key_of(row).parts
+    return FollowedCase(AccountId(account_id), case_id, datetime.fromisoformat(row["moved_at"]["S"]))
 
 
 def _key(kind: ItemKind, owner: str, name: str = "") -> Key:

@@ -12,7 +12,7 @@ from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
-from ledger.domain.refund_cases import QueuedCase, RefundCase
+from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun
 from ledger.dynamodb import items, keys
@@ -21,7 +21,7 @@ from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind, Range
 from ledger.ports.backoff import pause_before
 from ledger.ports.documents import DocumentKind, sortable
-from ledger.ports.reads import Keys, Page, ParkedName, Snapshot
+from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot
 
 _D = TypeVar("_D")
 _T = TypeVar("_T")
@@ -57,14 +57,9 @@ class Reads:
 
     def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
         """Yield the names of the receipts that wait for a trigger: a query of each of its shards of the index."""
-        after = {":after": {"S": sortable(since)}} if since else {}
         for shard in range(keys.SHARDS):
-            arguments = {
-                "IndexName": keys.PARKED_INDEX,
-                "KeyConditionExpression": "parked_shard = :shard" + (" AND received_at >= :after" if since else ""),
-                "ExpressionAttributeValues": {":shard": {"S": keys.parked_shard(trigger, shard)}, **after},
-            }
-            for page in self._pages("Query", arguments):
+            partition = keys.parked_shard(trigger, shard)
+            for page in self._index(keys.PARKED_INDEX, "parked_shard", partition, since=("received_at", since)):
                 yield from map(keys.parked_receipt_of, page)
 
     def parked_receipts(self, names: Iterable[ParkedName] | None = None) -> Iterator[Receipt]:
@@ -127,6 +122,13 @@ class Reads:
     def deferred_cases(self) -> Iterator[QueuedCase]:
         """Yield every case that waits for its settling time."""
         return self._work(QueuedCase, self._query(keys.range_of(DocumentKind.DEFERRED_QUEUE)))
+
+    def followed_cases(self, stage: FollowStage, since: datetime | None = None) -> Iterator[FollowedCase]:
+        """Yield the names of the cases whose refunds are at a stage: a query of each of its shards of the index."""
+        for shard in range(keys.SHARDS):
+            partition = keys.followed_shard(stage, shard)
+            for page in self._index(keys.FOLLOWED_INDEX, "followed_shard", partition, since=("moved_at", since)):
+                yield from map(keys.followed_case_of, page)
 
     def outbox(self) -> Iterator[RefundIntent]:
         """Yield every refund intent that has not ended."""
@@ -208,12 +210,16 @@ class Reads:
         for page in self._pages("Query", arguments):
             yield from page
 
-    def _index(self, index: str, attribute: str, content: str) -> Iterator[list[Item]]:
-        """Yield the pages of one partition of an index. Its rows are keys only."""
+    def _index(
+        self, index: str, attribute: str, content: str, *, since: tuple[str, datetime | None] = ("", None)
+    ) -> Iterator[list[Item]]:
+        """Yield the pages of one partition of an index, from a time of its sort key on. Its rows are keys only."""
+        time, first = since
+        values = {":content": {"S": content}} | ({":first": {"S": sortable(first)}} if first else {})
         arguments = {
             "IndexName": index,
-            "KeyConditionExpression": f"{attribute} = :content",
-            "ExpressionAttributeValues": {":content": {"S": content}},
+            "KeyConditionExpression": f"{attribute} = :content" + (f" AND {time} >= :first" if first else ""),
+            "ExpressionAttributeValues": values,
         }
         return self._pages("Query", arguments)
 

@@ -74,7 +74,7 @@ class Writes:
         for change in commit.documents:
             if change.document is not None and change.replaces != 0:
                 item = items.to_document(change.key, change.document)
-                names = schema.DOCUMENTS[change.key.kind].names
+                names = schema.DOCUMENTS[change.key.kind].names | items.FOLLOWED
                 updates.append((f"document {change.key}", self._update_versioned(item, names, change.replaces)))
         if commit.account:
             updates.append(("account", self.update_account(commit.account)))

@@ -137,6 +137,14 @@ class ParkedName(NamedTuple):
     received_at: datetime
 
 
+class FollowedCase(NamedTuple):
+    """The name of a case whose refund is followed, and since when it has been in its state."""
+
+    account_id: AccountId
+    case_id: str
+    moved_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[_T]):
     """A part of a listing, and where the next one starts; None: this was the last."""

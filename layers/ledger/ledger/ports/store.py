@@ -10,11 +10,11 @@ from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
-from ledger.domain.refund_cases import QueuedCase, RefundCase
+from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun
 from ledger.ports.commit import Commit, Refusal
-from ledger.ports.reads import Keys, Page, ParkedName, Snapshot
+from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot
 
 
 class Store(Protocol):
@@ -67,6 +67,13 @@ class Store(Protocol):
         """Yield every case that waits for its settling time, in no particular order.
 
         At the end, raise UnreadableItem if there are some that this release can't read.
+        """
+
+    def followed_cases(self, stage: FollowStage, since: datetime | None = None) -> Iterator[FollowedCase]:
+        """Yield the names of the cases whose refunds are at this stage, in no particular order.
+
+        With `since`, those that reached their state then or later. One may be missing, or be listed under its former
+        state, for moments after a change.
         """
 
     def outbox(self) -> Iterator[RefundIntent]:

@@ -10,8 +10,7 @@ An event that still can't be booked stays parked as it is: it costs reads, and n
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from zlib import crc32
+from datetime import datetime, timedelta
 
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.events import Event
@@ -21,12 +20,11 @@ from ledger.ports.documents import JobCursor, job_cursor_key
 from ledger.ports.reads import Keys, ParkedName
 from ledger.ports.store import Store
 from ledger.usecases.record_event import RecordResult, release_parked
-from ledger.usecases.sweep import UNWATCHED, Round, Watch, sweep
+from ledger.usecases.sweep import UNWATCHED, Round, Watch, is_hour_of, sweep
 
 _CURSOR = job_cursor_key("release_parked")
 _FIRST_DAY = timedelta(days=1)
 _OVERLAP = timedelta(minutes=10)  # the index of parked receipts may lag behind them
-_ROUNDS_A_DAY = 24
 
 
 def release_receipts(
@@ -91,13 +89,12 @@ def _due(begin: datetime | None, store: Store, now: datetime) -> Iterator[Parked
     for name in store.parked_names(Trigger.DEPLOYMENT, since):
         yield name
     for name in store.parked_names(Trigger.FACTS):
-        if since is None or name.received_at >= min(since, now - _FIRST_DAY) or _is_its_hour(name, now):
+        if (
+            since is None
+            or name.received_at >= min(since, now - _FIRST_DAY)
+            or is_hour_of(f"{name.owner} {name.event_id}", now)
+        ):
             yield name
-
-
-def _is_its_hour(name: ParkedName, now: datetime) -> bool:
-    """Return whether this is the hour of the day in which this receipt is tried."""
-    return crc32(f"{name.owner} {name.event_id}".encode()) % _ROUNDS_A_DAY == now.astimezone(UTC).hour
 
 
 def _release(

@@ -12,8 +12,9 @@ or a mistake of ours. The job still fails at the end, so that its alarm is raise
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
+from zlib import crc32
 
 from ledger.domain.errors import StoreUnavailable
 
@@ -108,6 +109,11 @@ def sweep(
             failures.append(Failure(subject, error))
             watch.failed(name(subject), error)
     return Round(tuple(results), tuple(failures), ())
+
+
+def is_hour_of(name: str, now: datetime) -> bool:
+    """Return whether this is the hour of the day in which an item has its turn, of those that have one a day."""
+    return crc32(name.encode()) % 24 == now.astimezone(UTC).hour
 
 
 def _listed(listing: Iterable[S]) -> tuple[list[S], list[Failure[S]]]:

@@ -7,21 +7,22 @@ it failed, or was canceled, even after success      in_review: its credits were 
 it was abandoned before it was sent                 in_review
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ledger.domain.facts import RefundApproved, RefundChanged, RefundState, facts_of
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
-from ledger.domain.refund_cases import BY_PROVIDER, BY_SENDER, CaseState, RefundCase, case_id_of
+from ledger.domain.refund_cases import BY_PROVIDER, BY_SENDER, CaseState, FollowStage, RefundCase, case_id_of
 from ledger.domain.refunds import end_of, tag_of
 from ledger.domain.texts import Text, text
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import intent_key, review_queue_key
-from ledger.ports.reads import Keys
+from ledger.ports.reads import FollowedCase, Keys
 from ledger.ports.store import Store
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.refund_cases.cases import queue_for_review, with_case, with_documents
 from ledger.usecases.refund_cases.context import read_case_context
+from ledger.usecases.sweep import UNWATCHED, Watch, is_hour_of, sweep
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 _FOLLOWED = {
@@ -31,6 +32,10 @@ _FOLLOWED = {
     CaseState.IN_REVIEW: {CaseState.REFUNDED},  # the refund was abandoned, but the provider had it
 }
 """From each state, where the facts about its refund may lead a case. A case that was decided since stays."""
+
+
+FOLLOWED_FOR = timedelta(days=90)
+"""How long a refund that has ended is followed: a bank may send it back weeks later."""
 
 
 def follow(payment_id: PaymentId, store: Store, *, now: datetime) -> list[RefundCase]:
@@ -45,18 +50,46 @@ def follow(payment_id: PaymentId, store: Store, *, now: datetime) -> list[Refund
     return [case for approval in approvals if (case := _follow_approval(account_id, approval.tag, store, now))]
 
 
+def follow_all(store: Store, watch: Watch = UNWATCHED, *, now: datetime) -> list[RefundCase]:
+    """Do the same for every case whose refund may have changed, whether or not the table's stream has reported it.
+
+    A refund that has not ended is followed in each round; one that has ended once a day, for FOLLOWED_FOR. Return the
+    cases that changed. Raise the failure of a case that could not be followed. The others are.
+    """
+
+    def act(name: FollowedCase) -> RefundCase | None:
+        return run_transaction(lambda: _follow(name.account_id, name.case_id, None, store, now), name.case_id)
+
+    ended = store.followed_cases(FollowStage.ENDED, now - FOLLOWED_FOR)
+    todays = (name for name in ended if is_hour_of(name.case_id, now))
+    rounds = [
+        sweep(store.followed_cases(FollowStage.UNDER_WAY), act, watch, name=_case_id, since=lambda name: name.moved_at),
+        sweep(todays, act, watch, name=_case_id),
+    ]
+    for done in rounds:
+        done.raise_failure()
+    return [case for done in rounds for case in done.results if case]
+
+
+def _case_id(name: FollowedCase) -> str:
+    return name.case_id
+
+
 def _follow_approval(account_id: AccountId, tag: str, store: Store, now: datetime) -> RefundCase | None:
-    return run_transaction(lambda: _follow(account_id, tag, store, now), case_id_of(tag))
+    return run_transaction(lambda: _follow(account_id, case_id_of(tag), tag, store, now), case_id_of(tag))
 
 
-def _follow(account_id: AccountId, tag: str, store: Store, now: datetime) -> RefundCase | Retry | None:
-    before, context = read_case_context(account_id, case_id_of(tag), store)
-    if before.tag != tag:
+def _follow(
+    account_id: AccountId, case_id: str, tag: str | None, store: Store, now: datetime
+) -> RefundCase | Retry | None:
+    """Follow the case's latest approval, if that is the one with this tag. None: whichever it is."""
+    before, context = read_case_context(account_id, case_id, store)
+    if tag and before.tag != tag:
         return None  # a later approval of the case has replaced this one
     case = _with_reported_state(before, context.purchase, now)
     if case is None:
         return None
-    commit = with_documents(Commit(), DocumentChange(intent_key(tag), None))
+    commit = with_documents(Commit(), DocumentChange(intent_key(before.tag), None))
     if case.state is CaseState.IN_REVIEW:
         commit = with_documents(commit, queue_for_review(case, now))
     if before.state is CaseState.IN_REVIEW:
