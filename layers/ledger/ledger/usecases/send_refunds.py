@@ -66,9 +66,12 @@ class Lease:
     context: CaseContext
     approval: RefundApproved
 
-    def may_have_been_sent(self, now: datetime) -> bool:
+    @property
+    def may_have_been_sent(self) -> bool:
         """Whether the provider may have the refund: after an earlier attempt, or by what a restored table forgot."""
-        return self.intent.attempts > 1 or now - self.intent.approved_at > NEW_FOR
+        intent = self.intent
+        is_new = intent.first_sent_at is not None and intent.first_sent_at - intent.approved_at <= NEW_FOR
+        return intent.attempts > 1 or not is_new
 
     def has_expired(self, now: datetime) -> bool:
         """Whether another sender may work on the intent now."""
@@ -86,7 +89,7 @@ def send_refund(
     if isinstance(lease, SendResult):
         return lease
     gateway = gateway_of(provider_of(lease.context.payment.payment_id))
-    if lease.may_have_been_sent(clock()):
+    if lease.may_have_been_sent:
         try:
             found = gateway.find_refund(refund_to_send(lease.approval, lease.context))
         except (ProviderRefused, ProviderUnavailable) as error:
