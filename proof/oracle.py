@@ -109,8 +109,10 @@ class _Refund:
     refund_id: str
     rank: int
     at: datetime
+    created_at: datetime
     amount_minor: int
     tag: str | None
+    charge_id: str | None = None
     items: tuple[tuple[str, int, bool], ...] = ()  # (line, minor units, is it tax alone?)
 
 
@@ -156,70 +158,30 @@ def book(notifications: Iterable[tuple[str, Json]], ours: Ours) -> Book:
         if said.names:
             payments.append(said)
     paid = {min(one.paid, key=lambda paid: paid.at): one for one in payments if one.paid}
-    originals: dict[str, _Paid] = {}
+    sold: dict[str, list[_Paid]] = {}
     for payment in sorted(paid, key=lambda paid: (paid.at, paid.payment_id)):
-        originals.setdefault(payment.fulfilment_key or payment.payment_id, payment)
+        sold.setdefault(payment.fulfilment_key or payment.payment_id, []).append(payment)
     lots: dict[str, Lot] = {}
     holds: set[str] = set()
-    for payment, heard in paid.items():
-        holds |= _holds(payment, heard, ours)
-        if originals[payment.fulfilment_key or payment.payment_id] is payment:
-            lots |= _lots(payment, heard, ours)
+    for sold_as, all_paid in sold.items():
+        stages = [_stages(payment, paid[payment], ours) for payment in all_paid]
+        all_left = [[sum(line) for line in zip(*stage, strict=True)] for stage in zip(*stages, strict=True)]
+        is_contested = len(all_paid) < 2 or min(all_left[3]) < 1  # else one whole price stands without the disputes
+        is_frozen = is_contested and any(_is_open(paid[payment]) for payment in all_paid)
+        lots |= _lots(sold_as, all_paid[0], all_left, ours, is_frozen=is_frozen)
+        if is_contested:
+            for payment in all_paid:
+                holds |= _holds(payment, paid[payment], ours)
     return Book(lots, frozenset(holds))
 
 
-def _lots(payment: _Paid, heard: _Heard, ours: Ours) -> dict[str, Lot]:
-    approvals = {approval.tag: approval for name in heard.names for approval in ours.approvals.get(name, ())}
-    refunds = _latest(heard.refunds)
-    bears = {refund.refund_id: _tag(refund, approvals, ours) for refund in refunds}
-    settled = [refund for refund in refunds if refund.rank == _SUCCEEDED]
-    reports: dict[str, tuple[datetime, int]] = {}
-    for charge_id, at, total in heard.totals:
-        reports[charge_id] = max(reports.get(charge_id, (at, total)), (at, total))
-    unsettled_minor = sum(refund.amount_minor for refund in refunds if refund.rank != _SUCCEEDED)
-    total_minor = max(
-        sum(refund.amount_minor for refund in settled),
-        sum(total for _, total in reports.values()) - unsettled_minor,
-    )
-
-    named: dict[str, int] = {}
-    without_credits_minor = 0
-    for refund in settled:
-        approval = approvals.get(bears[refund.refund_id] or "")
-        if approval and not approval.takes_credits:
-            without_credits_minor += refund.amount_minor
-            continue
-        items = refund.items
-        if not items and approval and approval.amount_minor == refund.amount_minor:
-            items = tuple((line_id, amount_minor, False) for line_id, amount_minor in approval.items)
-        for line_id, amount_minor, is_tax_alone in items:
-            if is_tax_alone:
-                without_credits_minor += amount_minor
-            else:
-                named[line_id] = named.get(line_id, 0) + amount_minor
-    unnamed_minor = max(0, total_minor - sum(named.values()) - without_credits_minor)
-    lost_minor, is_frozen = _lost(heard)
-
-    after_refunds = _shares(payment, named, unnamed_minor, without_credits_minor)
-    after_disputes = _shares(payment, named, unnamed_minor + lost_minor, without_credits_minor)
-    for tag, approval in approvals.items():
-        if not _has_ended(tag, refunds, bears, ours):
-            if not approval.takes_credits:
-                without_credits_minor += approval.amount_minor
-                continue
-            for line_id, amount_minor in approval.items:
-                named[line_id] = named.get(line_id, 0) + amount_minor
-            unnamed_minor += approval.amount_minor - sum(amount_minor for _, amount_minor in approval.items)
-    after_approvals = _shares(payment, named, unnamed_minor + lost_minor, without_credits_minor)
-
+def _lots(sold_as: str, payment: _Paid, left: list[list[Fraction]], ours: Ours, *, is_frozen: bool) -> dict[str, Lot]:
     lots = {}
     for position, line in enumerate(payment.lines):
-        lot_id = f"{payment.fulfilment_key or payment.payment_id}/{position}"
+        lot_id = f"{sold_as}/{position}"
         drawn = sum(run.get(lot_id, 0) for run in ours.drawn.values())
-        to_refund, gone, whole = (
-            line.credits * share[position].numerator // share[position].denominator
-            for share in (after_refunds, after_disputes, after_approvals)
-        )
+        shares = [1 - min(Fraction(1), stage[position]) for stage in left[:3]]
+        to_refund, gone, whole = (line.credits * share.numerator // share.denominator for share in shares)
         refunded = min(to_refund, line.credits - drawn)
         disputed = min(gone - to_refund, line.credits - drawn - refunded)
         lots[lot_id] = Lot(
@@ -235,17 +197,105 @@ def _lots(payment: _Paid, heard: _Heard, ours: Ours) -> dict[str, Lot]:
     return lots
 
 
-def _shares(payment: _Paid, named: Mapping[str, int], unnamed_minor: int, without_minor: int) -> list[Fraction]:
-    """How much of each line's price is gone."""
-    by_name = [_part(named.get(line.line_id, 0), line.amount_minor) for line in payment.lines]
-    named_minor = sum(min(named.get(line.line_id, 0), line.amount_minor) for line in payment.lines)
-    not_for_credits = max(0, payment.overcharge_minor - without_minor)
-    rest = _part(unnamed_minor - not_for_credits, payment.paid_minor - payment.overcharge_minor - named_minor)
-    return [share + (1 - share) * rest for share in by_name]
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Money that goes back."""
+
+    at: datetime
+    amount_minor: int
+    items: tuple[tuple[str, int, bool], ...] = ()
+    takes_credits: bool = True
 
 
-def _part(part_minor: int, whole_minor: int) -> Fraction:
-    return Fraction(min(max(part_minor, 0), whole_minor), whole_minor) if whole_minor > 0 else Fraction(0)
+def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
+    """What is left of each line: after refunds, after lost disputes, after what is going back, after open disputes."""
+    approvals = {approval.tag: approval for name in heard.names for approval in ours.approvals.get(name, ())}
+    refunds = _latest(heard.refunds)
+    bears = {refund.refund_id: _tag(refund, approvals, ours) for refund in refunds}
+
+    def step(refund: _Refund) -> _Step:
+        approval, items = approvals.get(bears[refund.refund_id] or ""), refund.items
+        if approval and not items and approval.amount_minor == refund.amount_minor:
+            items = tuple((line_id, amount_minor, False) for line_id, amount_minor in approval.items)
+        return _Step(refund.created_at, refund.amount_minor, items, approval is None or approval.takes_credits)
+
+    gone = [step(refund) for refund in refunds if refund.rank == _SUCCEEDED] + _credited(heard)
+    going = [
+        step(refund)
+        for refund in refunds
+        if refund.rank < _SUCCEEDED
+        and ((tag := bears[refund.refund_id]) not in approvals or _has_ended(tag or "", refunds, bears, ours))
+    ]
+    for tag, approval in approvals.items():
+        if not _has_ended(tag, refunds, bears, ours):
+            items = tuple((line_id, amount_minor, False) for line_id, amount_minor in approval.items)
+            going.append(_Step(_NEVER, approval.amount_minor, items, approval.takes_credits))
+    totals: dict[str, tuple[datetime, int]] = {}
+    for charge_id, at, total in heard.totals:
+        totals[charge_id] = max(totals.get(charge_id, (at, total)), (at, total))
+    for charge_id, (_, total) in totals.items():
+        told = sum(refund.amount_minor for refund in refunds if refund.charge_id == charge_id)
+        if total > told:
+            gone.append(_Step(_NEVER, total - told))
+    lost, contested = _disputed(heard)
+    gone.sort(key=lambda step: step.at)
+    return [
+        _left(payment, gone),
+        _left(payment, [*gone, *lost]),
+        _left(payment, [*gone, *lost, *going]),
+        _left(payment, [*gone, *lost, *contested]),
+    ]
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def _left(payment: _Paid, steps: list[_Step]) -> list[Fraction]:
+    """What is left of each line's credits after these steps, each a part of the money that was left before it."""
+    price = payment.paid_minor - payment.overcharge_minor
+    lines_minor = sum(line.amount_minor for line in payment.lines)
+    money = {line.line_id: Fraction(price * line.amount_minor, lines_minor or 1) for line in payment.lines}
+    credits_ = dict.fromkeys(money, Fraction(1))
+    overcharge = payment.overcharge_minor
+
+    def take(line_id: str, amount: Fraction, *, takes_credits: bool) -> None:
+        if amount and takes_credits:
+            credits_[line_id] *= 1 - amount / money[line_id]
+        money[line_id] -= amount
+
+    for step in steps:
+        of_it = min(overcharge, step.amount_minor)
+        overcharge -= of_it
+        rest = Fraction(step.amount_minor - of_it)
+        for line_id, amount_minor, is_tax_alone in step.items:
+            amount = min(Fraction(amount_minor), money[line_id], rest)
+            take(line_id, amount, takes_credits=step.takes_credits and not is_tax_alone)
+            rest -= amount
+        if all_money := sum(money.values()):
+            part = min(Fraction(1), rest / all_money)
+            for line_id, amount in list(money.items()):
+                take(line_id, amount * part, takes_credits=step.takes_credits)
+        if payment.paid_minor > 0 and not sum(money.values()):
+            credits_ = dict.fromkeys(money, Fraction(0))
+    return list(credits_.values())
+
+
+def _credited(heard: _Heard) -> list[_Step]:
+    """What has moved to the buyer's balance and was not reversed."""
+    rows = [row for row in _last_words(heard.adjustments).values() if row["action"].startswith("credit")]
+    rows.sort(key=lambda row: _stamp(row["created_at"]))
+    given = [row for row in rows if row["action"] == "credit" and row["status"] != "reversed"]
+    marked = sum(_total(row) for row in rows if row["action"] == "credit" and row["status"] == "reversed")
+    undone = max(0, sum(_total(row) for row in rows if row["action"] == "credit_reverse") - marked)
+    steps = []
+    for row in reversed(given):
+        part = min(undone, _total(row))
+        undone -= part
+        items = (
+            () if part else tuple((i["item_id"], int(i["totals"]["total"]), i["type"] == "tax") for i in row["items"])
+        )
+        steps.append(_Step(_stamp(row["created_at"]), _total(row) - part, items))
+    return steps
 
 
 def _latest(said: Iterable[_Refund]) -> list[_Refund]:
@@ -277,37 +327,52 @@ def _has_ended(tag: str, refunds: list[_Refund], bears: Mapping[str, str | None]
 _OPEN = {"needs_response", "under_review", "appeal_needs_response", "appeal_under_review"}
 
 
-def _lost(heard: _Heard) -> tuple[int, bool]:
-    """What banks have taken for good, and whether one is still to decide."""
-    lost_minor, is_frozen = 0, False
+def _disputed(heard: _Heard) -> tuple[list[_Step], list[_Step]]:
+    """What banks have taken for good, and what is contested."""
+    lost, contested = [], []
     for dispute in _last_words(heard.disputes).values():
-        is_frozen |= dispute["status"] in _OPEN
-        lost_minor += dispute["amount"] * _is_lost(dispute)
-    for rows in _chargebacks(heard).values():
-        taken, undone = rows
-        back_minor = sum(_total(row) for row in undone)
-        marked_minor = sum(_total(row) for row in taken if row["status"] == "reversed")
-        lost_minor += max(0, sum(map(_total, taken)) - max(back_minor, marked_minor))
-    return lost_minor, is_frozen
+        step = _Step(_seconds(dispute["created"]), dispute["amount"])
+        lost += [step] * _is_lost(dispute)
+        contested += [step] * (dispute["status"] in _OPEN)
+    for taken, undone in _chargebacks(heard).values():
+        gone_minor = _gone_minor(taken, undone)
+        lost += [_Step(_NEVER, gone_minor)] * (gone_minor > 0)
+    return lost, contested
+
+
+def _is_open(heard: _Heard) -> bool:
+    return any(dispute["status"] in _OPEN for dispute in _last_words(heard.disputes).values())
+
+
+def _gone_minor(taken: list[Json], undone: list[Json]) -> int:
+    """What chargebacks of one kind took and did not give back: a reversal is a row of its own, a mark, or both."""
+    marked_minor = sum(_total(row) for row in taken if row["status"] == "reversed")
+    return max(0, sum(map(_total, taken)) - max(sum(map(_total, undone)), marked_minor))
 
 
 def _holds(payment: _Paid, heard: _Heard, ours: Ours) -> set[str]:
     """The holds on the account because of this payment, but for those that a person has lifted since."""
     since: dict[str, datetime] = {}
     for dispute_id, dispute in _last_words(heard.disputes).items():
-        if dispute["status"] in _OPEN or _is_lost(dispute):
+        if dispute["status"] in _OPEN or (dispute["status"] == "lost" and _is_lost(dispute)):
             since[f"dispute:stripe:{dispute_id}"] = _seconds(dispute["created"])
     for kind, (taken, undone) in _chargebacks(heard).items():
-        marked = [row for row in taken if row["status"] == "reversed"]
-        if len(taken) > max(len(undone), len(marked)):
-            standing = [row for row in taken if row["status"] != "reversed"]
-            since[f"dispute:{payment.payment_id}:{kind}"] = max(_stamp(row["created_at"]) for row in standing)
+        standing = [row for row in taken if row["status"] != "reversed"]
+        if _gone_minor(taken, undone) > 0:
+            since[f"dispute:{payment.payment_id}:{kind}"] = max(_stamp(row["created_at"]) for row in standing or taken)
     return {hold for hold, at in since.items() if hold not in ours.lifted or ours.lifted[hold] < at}
 
 
 def _is_lost(dispute: Json) -> bool:
-    moved = [movement["amount"] for movement in dispute["balance_transactions"]]
-    return dispute["status"] == "lost" and not (any(moved) and sum(moved) == 0)
+    """By what moved, else by the word: of a resolution the buyer has the money, without a fight."""
+    rows = dict.fromkeys(("dispute", "dispute_reversal"), 0)
+    for movement in dispute["balance_transactions"]:
+        if movement["reporting_category"] in rows:
+            rows[movement["reporting_category"]] += abs(movement["amount"])
+    card = (dispute.get("payment_method_details") or {}).get("card") or {}
+    if dispute["status"] == "prevented":
+        return bool(rows["dispute"] or card.get("case_type") == "resolution") and not rows["dispute_reversal"]
+    return dispute["status"] == "lost" and not rows["dispute_reversal"]
 
 
 def _chargebacks(heard: _Heard) -> dict[str, tuple[list[Json], list[Json]]]:
@@ -347,7 +412,15 @@ def _stripe(event: Json) -> _Heard:
             heard = _Heard({f"stripe:{source['invoice']}", f"stripe:{source['payment']['payment_intent']}"})
         case ["refund", _]:
             tag = (source["metadata"] or {}).get("refund_tag")
-            refund = _Refund(source["id"], _RANKS[source["status"]], at, source["amount"], tag)
+            refund = _Refund(
+                source["id"],
+                _RANKS[source["status"]],
+                at,
+                _seconds(source["created"]),
+                source["amount"],
+                tag,
+                source["charge"],
+            )
             heard = _Heard(_charged(source), refunds=[refund])
         case ["charge", "refunded"]:
             names = {f"stripe:{source['id']}", f"stripe:{source['payment_intent']}"}
@@ -416,7 +489,10 @@ def _paddle(event: Json) -> _Heard:
             items = tuple(
                 (item["item_id"], int(item["totals"]["total"]), item["type"] == "tax") for item in source["items"]
             )
-            heard.refunds.append(_Refund(source["id"], _RANKS[source["status"]], at, _total(source), tag, items))
+            created_at = _stamp(source["created_at"])
+            heard.refunds.append(
+                _Refund(source["id"], _RANKS[source["status"]], at, created_at, _total(source), tag, None, items)
+            )
         return heard
     return _Heard()
 

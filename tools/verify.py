@@ -7,11 +7,13 @@ from typing import Any
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.disputes import disputed
 from ledger.domain.entries import CounterAccount as CounterAccount
 from ledger.domain.entries import Entry, EntryKind
 from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import (
     Facts,
+    PaymentSettled,
     RefundApproved,
     RefundChanged,
     RefundDeclined,
@@ -26,7 +28,7 @@ from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import CaseState, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
-from ledger.domain.refunds import end_of, outstanding, refunded, tag_of
+from ledger.domain.refunds import end_of, outstanding_minor, returned_minor, tag_of
 from ledger.domain.runs import FailedRun, Run
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.keys import ItemKind
@@ -114,11 +116,34 @@ class World:
         """How often each case waits in a queue."""
         return Counter(waiting.case_id for key, waiting in self.waiting.items() if key.kind is queue)
 
-    def purchases(self) -> Iterator[tuple[Purchase, Target]]:
-        """Every purchase whose payment is known, and what the ledger should hold because of it."""
+    def purchases(self) -> Iterator[tuple[Purchase, PaymentSettled]]:
+        """Every purchase whose payment is known, with it."""
         for item in self.payments.values():
             if isinstance(item, Purchase) and item.payment:
-                yield item, target(item)
+                yield item, item.payment
+
+    def payments_for_one_thing(self) -> Iterator[list[Purchase]]:
+        """Every order or period that was paid, as all payments for it, the earliest first.
+
+        Payments are for one thing if a chain of fulfilment keys and covered periods connects them.
+        """
+        groups: dict[str, list[Purchase]] = {}
+        for purchase, payment in self.purchases():
+            names = [name for name in (payment.fulfilment_key, payment.covers) if name] or [payment.payment_id]
+            joined = [purchase]
+            for known in {id(groups[name]): groups[name] for name in names if name in groups}.values():
+                joined += known
+            for one in joined:
+                if one.payment:
+                    names += [name for name in (one.payment.fulfilment_key, one.payment.covers) if name]
+            groups |= dict.fromkeys(names, joined)
+        for group in {id(group): group for group in groups.values()}.values():
+            yield sorted(group, key=lambda one: one.payment.precedence if one.payment else ())
+
+    def targets(self) -> Iterator[tuple[AccountId, Target]]:
+        """What the ledger should hold because of each order, period or single payment."""
+        for group in self.payments_for_one_thing():
+            yield group[0].account_id or AccountId(""), target(*group)
 
     def lots(self) -> dict[tuple[AccountId, str], Lot]:
         """Every lot: as it stands on its account, else as it was when it closed."""
@@ -193,9 +218,9 @@ def _granted_once(world: World) -> Verdicts:
     """Every purchase is granted exactly once, every duplicate never; goodwill comes from a case that it replaced."""
     grants = Counter((entry.account_id, entry.lot_id) for entry in world.entries if entry.kind is EntryKind.GRANT)
     due: set[tuple[AccountId, str]] = set()
-    for purchase, wanted in world.purchases():
-        keys = {(purchase.account_id or AccountId(""), lot.lot_id) for lot in wanted.lots}
-        yield purchase.payment_id, all(grants[key] == 1 for key in keys) and not keys & due
+    for account_id, wanted in world.targets():
+        keys = {(account_id, lot.lot_id) for lot in wanted.lots}
+        yield wanted.lots[0].lot_id, all(grants[key] == 1 for key in keys) and not keys & due
         due |= keys
     lots = world.lots()
     for case in world.cases.values():
@@ -212,9 +237,9 @@ def _granted_once(world: World) -> Verdicts:
 def _on_target(world: World) -> Verdicts:
     """Every lot is what its purchase's facts say: granted, taken back, owed, frozen."""
     lots = world.lots()
-    for purchase, wanted in world.purchases():
+    for account_id, wanted in world.targets():
         for lot_target in wanted.lots:
-            lot = lots.get((purchase.account_id or AccountId(""), lot_target.lot_id))
+            lot = lots.get((account_id, lot_target.lot_id))
             yield lot_target.lot_id, lot is not None and lot_target.applied_to(lot) == lot
 
 
@@ -228,7 +253,7 @@ def _within_grant(world: World) -> Verdicts:
 def _refunded_within_paid(world: World) -> Verdicts:
     """No payment was refunded by more than was paid, what is approved included."""
     received_at = {f"{receipt.provider}:{receipt.event_id}": receipt.received_at for receipt in world.receipts}
-    for purchase, _ in world.purchases():
+    for purchase, payment in world.purchases():
         # What the running total alone knows may be the very refund that is under way: it is not added to it.
         told = {key: fact for key, fact in purchase.facts.items() if not isinstance(fact, RefundTotalReported)}
         # The provider may refund by itself while ours is in the outbox: its sender looks again, and gives it up. So an
@@ -242,13 +267,21 @@ def _refunded_within_paid(world: World) -> Verdicts:
                 if tag_of(fact, told) is None and received_at.get(fact.cause, fact.at) > approval.at
             ]
             views.append({key: fact for key, fact in told.items() if fact not in later})
-        sums = [(refunded(view) + outstanding(view)).total_minor for view in views]
-        most_minor = max(*sums, refunded(purchase.facts).total_minor)
-        payment = purchase.payment
-        yield (
-            purchase.payment_id,
-            payment is not None and most_minor <= max(payment.paid_minor, payment.returnable_minor),
-        )
+        sums = [returned_minor(view) + outstanding_minor(view) for view in views]
+        most_minor = max(payment.paid_minor, payment.returnable_minor)
+        yield purchase.payment_id, max(*sums, returned_minor(purchase.facts)) <= most_minor
+
+
+def _nothing_left_without_money(world: World) -> Verdicts:
+    """Where all money of an order, a period or a payment went back, none of its credits are left."""
+    lots = world.lots()
+    for group in world.payments_for_one_thing():
+        payments = [one.payment for one in group if one.payment]
+        gone_minor = [returned_minor(one.facts) + disputed(one.facts, one.payment_id).lost_minor for one in group]
+        all_back = all(0 < payment.paid_minor <= gone for payment, gone in zip(payments, gone_minor, strict=True))
+        for lot_id in {payment.lot_id(place) for payment in payments for place in range(len(payment.lines))}:
+            lot = lots.get((payments[0].account_id, lot_id))
+            yield lot_id, not (all_back and lot and lot.remaining)
 
 
 def _held(world: World) -> Verdicts:
@@ -256,11 +289,11 @@ def _held(world: World) -> Verdicts:
     laid = {(account_id, act.subject, act.at) for account_id, act in world.acts if act.action is AuditAction.HOLD}
     holds: dict[AccountId, dict[str, object]] = defaultdict(dict)
     flags: dict[AccountId, dict[str, object]] = defaultdict(dict)
-    for purchase, wanted in world.purchases():
-        holds[purchase.account_id or AccountId("")] |= wanted.holds
-        flags[purchase.account_id or AccountId("")] |= wanted.flags
+    for account_id, wanted in world.targets():
+        holds[account_id] |= wanted.holds
+        flags[account_id] |= wanted.flags
     for account in world.accounts.values():
-        derived = {hold_id: hold.since for hold_id, hold in account.holds.items() if hold.payment_id}
+        derived = {hold_id: hold for hold_id, hold in account.holds.items() if hold.payment_id}
         by_people = {
             (account.account_id, hold_id, hold.since)
             for hold_id, hold in account.holds.items()
@@ -304,34 +337,27 @@ def _balanced(world: World) -> Verdicts:
         yield entry.entry_id, fits and bool(entry.cause)
 
 
-def _claimed_once(world: World) -> Verdicts:
-    """Every claim has one original, the least by time and id; every other payment for it is a duplicate."""
-    rivals: dict[str, list[Purchase]] = defaultdict(list)
-    for purchase, _ in world.purchases():
-        if purchase.payment and purchase.payment.fulfilment_key:
-            rivals[purchase.payment.fulfilment_key].append(purchase)
-    for key in rivals.keys() | {
-        fulfilment_key.key for fulfilment_key in world.fulfilment_keys.values() if fulfilment_key.payment_id
-    }:
-        ranked = sorted((p for p in rivals[key] if p.payment), key=lambda p: p.payment.precedence)  # type: ignore[union-attr]
-        originals = [purchase for purchase in ranked if not purchase.is_duplicate]
-        fulfilment_key = world.fulfilment_keys.get(key)
-        yield (
-            key,
-            bool(ranked)
-            and originals == ranked[:1]
-            and fulfilment_key is not None
-            and ranked[0].payment is not None
-            and fulfilment_key.payment_id == ranked[0].payment.payment_id,
-        )
+def _paid_once(world: World) -> Verdicts:
+    """Each fulfilment key lists its payments, the earliest first; all but the first are duplicates."""
+    paid: dict[str, list[PaymentSettled]] = defaultdict(list)
+    for _, payment in world.purchases():
+        if payment.fulfilment_key:
+            paid[payment.fulfilment_key].append(payment)
+    for key in paid.keys() | {item.key for item in world.fulfilment_keys.values() if item.payment_id}:
+        ranked = sorted(paid[key], key=lambda payment: payment.precedence)
+        item = world.fulfilment_keys.get(key)
+        yield key, item is not None and item.payment_ids == tuple(payment.payment_id for payment in ranked)
+    for group in world.payments_for_one_thing():
+        are_duplicates = [one.is_duplicate for one in group]
+        yield group[0].payment_id, are_duplicates == [False] + [True] * (len(group) - 1)
 
 
 def _periods_granted_once(world: World) -> Verdicts:
     """No period of a subscription is granted by two payments."""
     granting: dict[str, int] = defaultdict(int)
-    for purchase, _ in world.purchases():
-        if purchase.payment and purchase.payment.period:
-            granting[purchase.payment.period] += not purchase.is_duplicate
+    for purchase, payment in world.purchases():
+        if payment.period:
+            granting[payment.period] += not purchase.is_duplicate
     for period, payments in granting.items():
         yield period, payments <= 1
 
@@ -476,7 +502,8 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     _refunded_within_paid,
     _held,
     _balanced,
-    _claimed_once,
+    _nothing_left_without_money,
+    _paid_once,
     _periods_granted_once,
     _linked,
     _drawn,

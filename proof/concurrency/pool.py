@@ -181,6 +181,8 @@ def _announced(call: Announce, gateway_of: Callable[[str], Gateway]) -> Deliver 
     while time.monotonic() < until:
         if sent := gateway.find_refund(call.refund):
             fact = RefundChanged(
+                currency="USD",
+                created_at=call.now,
                 refund_id=sent.refund_id,
                 state=sent.state,
                 amount_minor=call.refund.amount_minor,

@@ -146,6 +146,8 @@ class Round:
 
     def refund(self, minor: int, state: RefundState = RefundState.SUCCEEDED, *, number: int = 1) -> RefundChanged:
         return RefundChanged(
+            currency="USD",
+            created_at=NOON,
             refund_id=f"re_{self.account_id}_{number}",
             state=state,
             amount_minor=minor,
@@ -155,6 +157,7 @@ class Round:
 
     def dispute(self, state: DisputeState, minor: int, *, minute: float, number: int = 1) -> DisputeChanged:
         return DisputeChanged(
+            currency="USD",
             dispute_id=f"dp_{self.account_id}_{number}",
             state=state,
             amount_minor=minor,
@@ -243,7 +246,9 @@ def facts_about_one_purchase(r: Round) -> None:
         ]
     if r.chance.random() < 0.3:
         total = r.chance.choice((100, 1000))
-        facts.append(RefundTotalReported(charge_id=charge, total_minor=total, at=at(50), cause="stripe:evt"))
+        facts.append(
+            RefundTotalReported(currency="USD", charge_id=charge, total_minor=total, at=at(50), cause="stripe:evt")
+        )
     told: list[Call] = [r.says(r.chance.choice(names), fact) for fact in facts]
     links: list[Call] = [r.says((payment.payment_id, charge)), r.says((charge, invoice))]
     paid = r.paid(payment, *r.chance.choice(((), (charge,))))

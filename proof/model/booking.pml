@@ -197,7 +197,7 @@ inline verify() {
   /* _held */
   assert(is_held == (stored[PI_1].is_paid && (stored[PI_1].dispute == OPEN || stored[PI_1].dispute == LOST)));
   assert(is_flagged == (stored[PI_2].is_duplicate && !(stored[PI_2].refund == SUCCEEDED && BACK == GRANTED)));
-  /* _claimed_once */
+  /* _paid_once */
   assert(!stored[PI_1].is_duplicate);
   assert(stored[PI_2].is_duplicate == (stored[PI_1].is_paid && stored[PI_2].is_paid));
   assert(claim == (stored[PI_1].is_paid -> PI_1 : (stored[PI_2].is_paid -> PI_2 : NOBODY)));

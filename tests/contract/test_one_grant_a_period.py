@@ -7,11 +7,11 @@ import pytest
 
 from ledger.domain.events import Event
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.receipts import ParkReason, RecordOutcome
+from ledger.domain.receipts import RecordOutcome
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.usage import draw_credits
-from tools.testing.builders import ADA, IN, LATER, PI, at, paid, payment, tell
+from tools.testing.builders import ADA, IN, LATER, PI, at, paid, payment, refund, says, tell
 from tools.testing.fakes import FakeStore
 from tools.verify import World, check
 
@@ -32,31 +32,42 @@ def renewal(expires_at: datetime = OPEN, payment_id: PaymentId = IN) -> Event:
     return paid(payment(payment_id, fulfilment_key=PERIOD, minute=1, expires_at=expires_at))
 
 
+def credits_left(store: Store) -> dict[str, int]:
+    """What the entries say of each lot, in any state."""
+    left: dict[str, int] = {}
+    for entry in store.entries(ADA):
+        left[entry.lot_id] = left.get(entry.lot_id, 0) + entry.credits
+    return left
+
+
 @pytest.mark.parametrize("expires_at", [OPEN, LAPSED], ids=["open", "lapsed"])
+@pytest.mark.parametrize("is_owner_known", [True, False], ids=["ours", "by its customer"])
 @pytest.mark.parametrize("is_first_last", [True, False], ids=["first payment last", "renewal last"])
-def test_first_payment_and_renewal_of_one_period_grant_once(
-    any_store: Store, expires_at: datetime, *, is_first_last: bool
+def test_first_payment_and_renewal_of_one_period_are_worth_one_price(
+    any_store: Store, expires_at: datetime, *, is_first_last: bool, is_owner_known: bool
 ) -> None:
-    """Whoever is heard second waits for a person, also when the period is over; heard again, it still waits."""
-    events = [renewal(expires_at), first(expires_at)] if is_first_last else [first(expires_at), renewal(expires_at)]
-    booked, parked = tell(any_store, *events)
-    assert (booked.outcome, parked.parked_reason) == (RecordOutcome.BOOKED, ParkReason.PERIOD_ALREADY_PAID)
-    assert tell(any_store, events[1])[0].parked_reason is ParkReason.PERIOD_ALREADY_PAID
-    assert len(list(any_store.entries(ADA))) == 1
+    """Whichever is received first: the later payment is the duplicate, and a person sees it. Again changes nothing."""
+    tell(any_store, paid(payment(PaymentId("stripe:pi_0"), credits_=1, minute=-9)))  # so that the customer is known
+    one, other = first(expires_at, is_owner_known=is_owner_known), renewal(expires_at)
+    events = [other, one] if is_first_last else [one, other]
+    for event in (*events, *events):
+        assert tell(any_store, event)[0].parked_reason is None
+    assert credits_left(any_store) == {"stripe:pi_0/0": 1, "order/ord_1/0": 1000, f"{PERIOD}/0": 0}
+    account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+    assert set(account.flags) == {"duplicate_charge:stripe:in_1"}
+    tell(any_store, says(refund(2000), names=(PI,)))
+    assert credits_left(any_store) == {"stripe:pi_0/0": 1, "order/ord_1/0": 0, f"{PERIOD}/0": 1000}
 
 
-def test_a_period_whose_credits_never_lapse_is_granted_once_also_when_they_are_used_up(any_store: Store) -> None:
-    """The renewal's empty lot has left the account: it can't refuse the first payment any more."""
+def test_a_period_whose_credits_never_lapse_is_worth_one_price_also_when_they_are_used_up(any_store: Store) -> None:
+    """The renewal's empty lot has left the account. The credits of the first payment pay what the renewal's owe."""
     tell(any_store, paid(payment(IN, fulfilment_key=PERIOD)))
     draw_credits(ADA, "run_1", 1000, any_store, now=LATER)
-    again = paid(payment(PI, fulfilment_key="order/ord_1", covers=PERIOD, minute=1))
-    assert tell(any_store, again)[0].parked_reason is ParkReason.PERIOD_ALREADY_PAID
-
-
-def test_a_first_payment_found_by_its_customer_is_held_to_it_too(any_store: Store) -> None:
-    """The road that looks for the account first ends at the same condition."""
-    tell(any_store, renewal())
-    assert tell(any_store, first(is_owner_known=False))[0].parked_reason is ParkReason.PERIOD_ALREADY_PAID
+    earlier = paid(payment(PI, fulfilment_key="order/ord_1", covers=PERIOD, minute=-1))
+    assert tell(any_store, earlier)[0].outcome is RecordOutcome.BOOKED
+    account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+    assert (account.balance, account.shortfall) == (1000, 1000)
+    assert account.spendable(LATER, is_debt_withheld=True) == 0
 
 
 def test_the_next_period_and_another_subscription_are_their_own(any_store: Store) -> None:

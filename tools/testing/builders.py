@@ -7,10 +7,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ledger.domain.events import Event, Owner
-from ledger.domain.facts import DisputeChanged, DisputeState, Fact, PaidLine, PaymentSettled, RefundChanged, RefundState
+from ledger.domain.facts import (
+    DisputeChanged,
+    DisputeState,
+    Fact,
+    PaidLine,
+    PaymentSettled,
+    RefundChanged,
+    RefundedItem,
+    RefundState,
+)
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.orders import Consent, Order
 from ledger.domain.refund_cases import RefundCase, RefundReason, SubmittedEvidence
+from ledger.domain.refunds import Returned
 from ledger.domain.texts import Text, text
 from ledger.policy import rules
 from ledger.policy.context import LineUsage, PolicyContext
@@ -99,7 +109,22 @@ def refund(
     amount_minor: int = 500, *, refund_id: str = "re_1", state: RefundState = RefundState.SUCCEEDED, minute: float = 10
 ) -> RefundChanged:
     """A refund's state."""
-    return RefundChanged(refund_id=refund_id, state=state, amount_minor=amount_minor, at=at(minute), cause="stripe:evt")
+    return RefundChanged(
+        refund_id=refund_id,
+        state=state,
+        amount_minor=amount_minor,
+        currency="USD",
+        created_at=at(minute),
+        at=at(minute),
+        cause="stripe:evt",
+        charge_id="ch_1",
+    )
+
+
+def back(amount_minor: int, *, minute: float = 10, **named: int) -> Returned:
+    """Return an amount that went back. `named` are the parts that are for one line each, by line id."""
+    items = tuple(RefundedItem(line_id=line_id, amount_minor=minor) for line_id, minor in named.items())
+    return Returned(amount_minor=amount_minor, created_at=at(minute), id="re_0", items=items)
 
 
 def dispute(
@@ -110,6 +135,7 @@ def dispute(
         dispute_id=dispute_id,
         state=state,
         amount_minor=amount_minor,
+        currency="USD",
         opened_at=at(20),
         at=at(minute),
         cause="stripe:evt",

@@ -191,7 +191,7 @@ class FakeStore:
             or any(not self._may_point(pointer) for pointer in commit.pointers)
             or any(_entry_key(entry) in self.written for entry in commit.entries)
             or (commit.account is not None and not self._may_change(commit.account))
-            or (commit.fulfilment_key is not None and not self._may_claim(commit.fulfilment_key))
+            or any(not self._may_fulfil(change) for change in commit.fulfilment_keys)
         )
         if commit.subscription:
             stored = self.subscriptions.get(commit.subscription.subscription_id)
@@ -214,12 +214,15 @@ class FakeStore:
             return account is None or not (account.lots.keys() & lots or change.period in account.covered)
         return (account.version if account else 0) == change.version
 
-    def _may_claim(self, change: FulfilmentKeyChange) -> bool:
+    def _may_fulfil(self, change: FulfilmentKeyChange) -> bool:
         fulfilment_key = self.fulfilment_keys.get(change.key) or FulfilmentKey(key=change.key)
-        return (
-            fulfilment_key.payment_id in {None, change.replaces or change.payment_id}
-            and fulfilment_key.account_id in {None, change.account_id}
-            and fulfilment_key.product_id in {None, *change.product_ids}
+        is_as_read = fulfilment_key.payment_ids == change.replaces
+        return is_as_read and (
+            change.is_check
+            or (
+                fulfilment_key.account_id in {None, change.account_id}
+                and fulfilment_key.product_id in {None, *change.product_ids}
+            )
         )
 
     def _may_keep(self, change: DocumentChange) -> bool:
@@ -242,13 +245,14 @@ class FakeStore:
             self.payments[purchase.payment_id] = replace(purchase, names=names, version=purchase.version + 1)
         for pointer in commit.pointers:
             self.payments[pointer.name] = replace(pointer, replaces_version=0)
-        if commit.fulfilment_key:
-            fulfilment_key = self.fulfilment_keys.get(commit.fulfilment_key.key) or FulfilmentKey(
-                key=commit.fulfilment_key.key
-            )
-            self.fulfilment_keys[fulfilment_key.key] = replace(
-                fulfilment_key, payment_id=commit.fulfilment_key.payment_id, account_id=commit.fulfilment_key.account_id
-            )
+        for key_change in commit.fulfilment_keys:
+            if not key_change.is_check:
+                self.fulfilment_keys[key_change.key] = replace(
+                    self.fulfilment_keys.get(key_change.key) or FulfilmentKey(key=key_change.key),
+                    payment_id=key_change.payment_ids[0],
+                    duplicates=key_change.payment_ids[1:],
+                    account_id=key_change.account_id,
+                )
         if commit.subscription:
             subscription = replace(commit.subscription, version=commit.subscription.version + 1)
             self.subscriptions[subscription.subscription_id] = subscription
@@ -415,6 +419,8 @@ class FakeProvider:
             refund, sent = self.refunds[position]
             self.refunds[position] = (refund, replace(sent, state=state))
         return RefundChanged(
+            currency="USD",
+            created_at=datetime(2026, 11, 21, tzinfo=UTC),
             refund_id=sent.refund_id,
             state=state,
             amount_minor=refund.amount_minor,

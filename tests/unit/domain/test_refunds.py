@@ -23,17 +23,19 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
-from ledger.domain.refunds import Refunded, end_of, split_over_lines
+from ledger.domain.refunds import end_of, split_over_lines
 from ledger.domain.texts import Text
 from ledger.usecases.holds import lift_hold
 from ledger.usecases.usage import draw_credits
-from tools.testing.builders import ADA, LATER, PI, at, dispute, paid, payment, refund, says, tell
+from tools.testing.builders import ADA, LATER, PI, at, back, dispute, paid, payment, refund, says, tell
 from tools.testing.fakes import FakeStore
 
 
 def reported(total_minor: int, minute: float) -> RefundTotalReported:
     """The provider's running total."""
-    return RefundTotalReported(charge_id="ch_1", total_minor=total_minor, at=at(minute), cause="stripe:evt")
+    return RefundTotalReported(
+        currency="USD", charge_id="ch_1", total_minor=total_minor, at=at(minute), cause="stripe:evt"
+    )
 
 
 def test_cumulative_partial_refunds_take_back_their_share_once() -> None:
@@ -99,6 +101,7 @@ def test_a_reversed_chargeback_does_not_hold_for_an_older_one_that_was_lifted() 
 
     def chargeback(name: str, minute: float, state: ChargebackState = ChargebackState.TAKEN) -> ChargebackChanged:
         return ChargebackChanged(
+            currency="USD",
             adjustment_id=name,
             kind="chargeback",
             is_reversal=False,
@@ -298,7 +301,7 @@ def test_the_parts_are_the_whole_and_each_fits_what_its_line_has_left(amounts: l
     left = {line_id: amounts[int(line_id)] - minor for line_id, minor in named.items()}
     amount_minor = data.draw(st.integers(0, sum(left.values())))
     settled = payment(lines=_lines(amounts), paid_minor=sum(amounts))
-    items = split_over_lines(amount_minor, settled, Refunded(named_minor=named))
+    items = split_over_lines(amount_minor, settled, [back(sum(named.values()), **named)])
     assert sum(item.amount_minor for item in items) == amount_minor
     assert all(0 < item.amount_minor <= left[item.line_id] for item in items)
 
@@ -309,6 +312,6 @@ def test_after_sums_without_lines_the_rest_is_still_given_back_whole(amounts: li
     before_minor = data.draw(st.integers(0, sum(amounts)))
     amount_minor = data.draw(st.integers(0, sum(amounts) - before_minor))
     settled = payment(lines=_lines(amounts), paid_minor=sum(amounts))
-    items = split_over_lines(amount_minor, settled, Refunded(before_minor))
+    items = split_over_lines(amount_minor, settled, [back(before_minor)])
     assert sum(item.amount_minor for item in items) == amount_minor
     assert all(item.amount_minor <= amounts[int(item.line_id)] for item in items)

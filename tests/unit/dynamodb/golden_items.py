@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ledger.domain.accounts import Account, Hold
+from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.facts import (
+    BalanceCredited,
     ChargebackChanged,
     ChargebackState,
-    CreditRecorded,
     DisputeChanged,
     DisputeState,
     Fact,
@@ -31,6 +31,7 @@ from ledger.domain.facts import (
     RefundState,
     RefundTotalReported,
 )
+from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
@@ -99,6 +100,8 @@ FACTS: tuple[Fact, ...] = (
     ),
     PaymentFailed(at=AT, cause="stripe:evt_2"),
     RefundChanged(
+        currency="USD",
+        created_at=AT,
         refund_id="re_1",
         state=RefundState.SUCCEEDED,
         amount_minor=500,
@@ -122,8 +125,9 @@ FACTS: tuple[Fact, ...] = (
         at=AT,
         cause="case:1",
     ),
-    RefundTotalReported(charge_id="ch_1", total_minor=500, at=AT, cause="stripe:evt_4"),
+    RefundTotalReported(currency="USD", charge_id="ch_1", total_minor=500, at=AT, cause="stripe:evt_4"),
     DisputeChanged(
+        currency="USD",
         dispute_id="dp_1",
         state=DisputeState.UNDER_REVIEW,
         amount_minor=2000,
@@ -133,6 +137,7 @@ FACTS: tuple[Fact, ...] = (
         movements=2,
     ),
     ChargebackChanged(
+        currency="USD",
         adjustment_id="adj_1",
         kind="chargeback",
         is_reversal=True,
@@ -142,7 +147,15 @@ FACTS: tuple[Fact, ...] = (
         at=LATER,
         cause="paddle:evt_6",
     ),
-    CreditRecorded(adjustment_id="adj_2", is_reversal=True, amount_minor=10, at=AT, cause="paddle:evt_7"),
+    BalanceCredited(
+        currency="USD",
+        created_at=AT,
+        credit_id="adj_2",
+        is_reversal=True,
+        amount_minor=10,
+        at=AT,
+        cause="paddle:evt_7",
+    ),
     FraudWarned(warning_id="issfr_1", is_actionable=True, at=AT, cause="stripe:evt_8"),
     HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=AT, cause="act:1"),
 )
@@ -347,8 +360,10 @@ def _document(key: Any, document: Document, expected: Document | None = None) ->
 def goldens() -> dict[str, Golden]:
     """Return one golden item of each kind by its file's name."""
     writes = Writes("ledger")
-    claim = FulfilmentKeyChange(key="order/ord_1", payment_id=PI, account_id=ADA, product_ids=frozenset({"pack_1000"}))
-    parts = dict(writes.updates(Commit(account=ACCOUNT, fulfilment_key=claim, order=ORDER)))
+    claim = FulfilmentKeyChange(
+        key="order/ord_1", payment_ids=(PI,), account_id=ADA, product_ids=frozenset({"pack_1000"})
+    )
+    parts = dict(writes.updates(Commit(account=ACCOUNT, fulfilment_keys=(claim,), order=ORDER)))
     pointer = PaymentPointer(name=PaymentId("stripe:ch_1"), to=PI, account_id=ADA)
     queued = QueuedCase(case_id="case_1", account_id=ADA, since=AT)
     audit = AuditRecord(actor="sam", action=AuditAction.HOLD, subject="support:1", reason="A stolen card.", at=AT)
@@ -376,7 +391,7 @@ def goldens() -> dict[str, Golden]:
         "entry": Golden(items.to_entry(ENTRY), items.from_entry, ENTRY),
         "run": Golden(items.to_run(RUN), items.from_run, replace(RUN, version=3)),
         "fulfilment_key": Golden(
-            _stored(parts["fulfilment key"]),
+            _stored(parts["fulfilment key order/ord_1"]),
             items.from_fulfilment_key,
             FulfilmentKey(key="order/ord_1", payment_id=PI, account_id=ADA),
         ),

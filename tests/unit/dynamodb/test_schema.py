@@ -189,7 +189,17 @@ ENUMS = (
 )
 RANKS = {
     "RefundState": ["pending", "requires_action", "succeeded", "canceled", "failed"],
-    "DisputeState": ["inquiry", "inquiry_closed", "open", "under_review", "lost", "appealed", "prevented", "won"],
+    "DisputeState": [
+        "inquiry",
+        "inquiry_closed",
+        "open",
+        "under_review",
+        "lost",
+        "appealed",
+        "prevented",
+        "won",
+        "resolved",
+    ],
     "ChargebackState": ["taken", "rejected", "reversed"],
     "SubscriptionStatus": ["incomplete", "inactive", "unpaid", "past_due", "paused", "trialing", "active", "ended"],
 }
@@ -214,8 +224,9 @@ def test_the_canonical_content_of_a_record_is_this_text() -> None:
     assert canonical(fact) == '{"at":"2026-11-01T12:00:00.000000Z","cause":"case:1","refund_id":"re_1","tag":"t"}'
     assert canonical(fact, without="cause") == '{"at":"2026-11-01T12:00:00.000000Z","refund_id":"re_1","tag":"t"}'
     assert canonical(FACTS[2], without="cause") == (
-        '{"amount_minor":500,"at":"2026-11-04T12:00:00.250000Z","items":[{"amount_minor":500,"is_tax_only":true,'
-        '"line_id":"li_1"}],"refund_id":"re_1","state":"succeeded","tag":"case_1-1"}'
+        '{"amount_minor":500,"at":"2026-11-04T12:00:00.250000Z","created_at":"2026-11-01T12:00:00.000000Z",'
+        '"currency":"USD","items":[{"amount_minor":500,"is_tax_only":true,"line_id":"li_1"}],"refund_id":"re_1",'
+        '"state":"succeeded","tag":"case_1-1"}'
     )
     with pytest.raises(TypeError):
         canonical(dataclasses.replace(fact, tag=1.5))  # type: ignore[arg-type]

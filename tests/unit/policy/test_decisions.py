@@ -137,8 +137,8 @@ ANSWERS = [
         "based on",
     ),
     (
-        asks(CHANGED, declined_before=BEFORE, is_duplicate=True, order=US),
-        says(APPROVE, "4", "charged_twice", money_minor=2000, takes_credits=False),
+        asks(CHANGED, declined_before=BEFORE, is_duplicate=True, duplicate_minor=9999, order=US),
+        says(APPROVE, "4", "charged_twice", money_minor=2000),
         "You were charged twice",
         "No.",
     ),
@@ -198,10 +198,15 @@ ANSWERS = [
     (asks(TWICE, is_disputed=True, order=US), says(DECLINE, "5", "open_dispute"), "contact us again", "recorded"),
     (asks(CHANGED, is_disputed=True, order=US), says(DECLINE, "5", "open_dispute"), "section 5", "recorded"),
     # charged twice
-    (asks(CHANGED, is_duplicate=True, now=MADE), says(WAIT, "4", "charged_twice"), "a few minutes", "refunding"),
     (
-        asks(CHANGED, is_duplicate=True, now=REFUNDED, doubles_subscription=True),
-        says(APPROVE, "4", "charged_twice", money_minor=2000, takes_credits=False, ends_subscription=True),
+        asks(CHANGED, is_duplicate=True, duplicate_minor=9999, now=MADE),
+        says(WAIT, "4", "charged_twice"),
+        "a few minutes",
+        "refunding",
+    ),
+    (
+        asks(CHANGED, is_duplicate=True, duplicate_minor=9999, now=REFUNDED, doubles_subscription=True),
+        says(APPROVE, "4", "charged_twice", money_minor=2000, ends_subscription=True),
         "We are refunding the duplicate charge",
         "based on",
     ),
@@ -508,7 +513,7 @@ def test_the_figures_that_decide_are_the_policys() -> None:
     strict = replace(POLICY, mistaken_renewal_days=1, persistent_failed_runs=1, duplicate_settling=timedelta(days=9))
     assert answer(asks(MISTAKEN, day=2, **RENEWAL), strict)["recommended"] is DECLINE
     assert answer(asks(TECHNICAL, order=US, failed_runs=1, failed_credits=5), strict)["credits"] == 5
-    assert answer(asks(CHANGED, is_duplicate=True), strict)["outcome"] is WAIT
+    assert answer(asks(CHANGED, is_duplicate=True, duplicate_minor=9999), strict)["outcome"] is WAIT
     assert answer(asks(TWICE, order=US), strict)["outcome"] is WAIT
 
 

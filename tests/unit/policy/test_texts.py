@@ -252,6 +252,7 @@ requests = st.builds(
     is_subscription=st.booleans(),
     is_renewal=st.booleans(),
     is_duplicate=st.booleans(),
+    duplicate_minor=st.integers(0, 3000),
     is_disputed=st.booleans(),
     similar=st.sampled_from([(), ("stripe:pi_2",)]),
     failed_runs=st.sampled_from([0, 1, 5]),
@@ -271,7 +272,9 @@ PARTLY_USED = use(250)
 US = replace(ORDER, country="US")
 RARE = {
     "credits without money": asks(RefundReason.TECHNICAL_PROBLEM, refundable_minor=0, lines=(PARTLY_USED,)),
-    "declined, but due": asks(RefundReason.CHARGED_TWICE, declined_before=BEFORE, is_duplicate=True),
+    "declined, but due": asks(
+        RefundReason.CHARGED_TWICE, declined_before=BEFORE, is_duplicate=True, duplicate_minor=9999
+    ),
     "declined, but a right": asks(RefundReason.CHANGED_MY_MIND, declined_before=BEFORE),
     "no renewal": asks(RefundReason.MISTAKEN_RENEWAL, order=US, lines=(PARTLY_USED,)),
     "a used renewal": asks(RefundReason.MISTAKEN_RENEWAL, is_subscription=True, is_renewal=True, lines=(PARTLY_USED,)),

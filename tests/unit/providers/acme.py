@@ -72,6 +72,7 @@ def _sale_paid(notification: Notification) -> EventFields:
 def _sale_contested(notification: Notification) -> EventFields:
     sale = notification.source
     fact = DisputeChanged(
+        currency="USD",
         dispute_id=text(sale, "dispute"),
         state=DisputeState.OPEN,
         amount_minor=amount(sale, "cents"),

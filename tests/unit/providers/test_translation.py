@@ -17,9 +17,9 @@ from ledger.domain import catalogue
 from ledger.domain.errors import InvalidBody
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import (
+    BalanceCredited,
     ChargebackChanged,
     ChargebackState,
-    CreditRecorded,
     DisputeChanged,
     DisputeState,
     FraudWarned,
@@ -141,15 +141,24 @@ SUBSCRIPTION = {
         "data": [{"current_period_end": int(END.timestamp()), "price": {"id": "price_creator_monthly"}}],
     },
 }
-REFUND = {"id": "re_1", "status": "succeeded", "amount": 500, "payment_intent": "pi_1", "charge": "ch_1"}
+REFUND = {
+    "id": "re_1",
+    "status": "succeeded",
+    "amount": 500,
+    "currency": "usd",
+    "created": int(START.timestamp()),
+    "payment_intent": "pi_1",
+    "charge": "ch_1",
+}
 DISPUTE = {
     "id": "dp_1",
     "status": "needs_response",
     "amount": 2000,
+    "currency": "usd",
     "created": int(START.timestamp()),
     "payment_intent": "pi_1",
     "charge": "ch_1",
-    "balance_transactions": [{"amount": -2000}],
+    "balance_transactions": [{"amount": -2000, "reporting_category": "dispute"}],
 }
 WARNING = {"id": "issfr_1", "actionable": True, "payment_intent": "pi_1", "charge": "ch_1"}
 
@@ -728,7 +737,16 @@ def test_a_refund_of_the_accounts_api_names_its_account() -> None:
     assert refunded.owner.customer_id == "stripe:acct_1"
 
 
-REFUNDED = RefundChanged(refund_id="re_1", state=RefundState.SUCCEEDED, amount_minor=500, at=AT, cause="stripe:evt_1")
+REFUNDED = RefundChanged(
+    currency="USD",
+    created_at=START,
+    refund_id="re_1",
+    state=RefundState.SUCCEEDED,
+    amount_minor=500,
+    at=AT,
+    cause="stripe:evt_1",
+    charge_id="ch_1",
+)
 
 
 @pytest.mark.parametrize("kind", ["created", "updated", "failed"])
@@ -741,7 +759,7 @@ def test_a_refund_is_told_with_both_names_of_its_payment(kind: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "fact", "names"),
     [
-        ({"charge": None}, REFUNDED, (PI,)),
+        ({"charge": None}, replace(REFUNDED, charge_id=None), (PI,)),
         ({"payment_intent": None}, REFUNDED, (CH,)),
         ({"metadata": {"refund_tag": "case_1-1"}}, replace(REFUNDED, tag="case_1-1"), (PI, CH)),
         *(
@@ -764,14 +782,15 @@ def test_a_refund_is_read_in_each_state(changes: Json, fact: RefundChanged, name
 
 def test_a_running_total_is_told_of_its_charge() -> None:
     """And of the PaymentIntent, if it has one."""
-    charge = {"id": "ch_1", "amount_refunded": 700, "payment_intent": "pi_1", "customer": "cus_1"}
-    total = RefundTotalReported(charge_id="ch_1", total_minor=700, at=AT, cause="stripe:evt_1")
+    charge = {"id": "ch_1", "amount_refunded": 700, "currency": "usd", "payment_intent": "pi_1", "customer": "cus_1"}
+    total = RefundTotalReported(currency="USD", charge_id="ch_1", total_minor=700, at=AT, cause="stripe:evt_1")
     event = says("charge.refunded", charge)
     assert event == said(event, owner=CUSTOMER, names=(PI, CH), facts=(total,))
     assert says("charge.refunded", charge, {"payment_intent": None}).names == (CH,)
 
 
 DISPUTED = DisputeChanged(
+    currency="USD",
     dispute_id="dp_1",
     state=DisputeState.OPEN,
     amount_minor=2000,
@@ -779,7 +798,13 @@ DISPUTED = DisputeChanged(
     at=AT,
     cause="stripe:evt_1",
     movements=1,
+    taken_minor=2000,
 )
+
+
+def moved(amount_minor: int, category: str = "dispute") -> Json:
+    """One of a dispute's balance transactions."""
+    return {"amount": amount_minor, "reporting_category": category}
 
 
 @pytest.mark.parametrize("kind", ["created", "updated", "closed", "funds_withdrawn", "funds_reinstated"])
@@ -792,21 +817,20 @@ def test_a_dispute_is_told(kind: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "fact"),
     [
-        ({"balance_transactions": None}, replace(DISPUTED, movements=0)),
-        ({"status": "lost", "balance_transactions": []}, replace(DISPUTED, state=DisputeState.LOST, movements=0)),
-        ({"status": "lost"}, replace(DISPUTED, state=DisputeState.LOST)),
+        ({"balance_transactions": None}, replace(DISPUTED, movements=0, taken_minor=0)),
+        ({"balance_transactions": []}, replace(DISPUTED, movements=0, taken_minor=0)),
         (
-            {"status": "lost", "balance_transactions": [{"amount": 0}]},
-            replace(DISPUTED, state=DisputeState.LOST),
+            {"balance_transactions": [moved(-920), moved(930, "dispute_reversal")]},
+            replace(DISPUTED, movements=2, taken_minor=920, returned_minor=930),
         ),
         (
-            {"status": "lost", "balance_transactions": [{"amount": -5}, {"amount": 5}]},
-            replace(DISPUTED, state=DisputeState.WON, movements=2),
+            {"balance_transactions": [moved(-15, "fee"), moved(-5), moved(-920), moved(3, "other_adjustment")]},
+            replace(DISPUTED, movements=4, taken_minor=920),
         ),
-        (
-            {"status": "under_review", "balance_transactions": [{"amount": -5}, {"amount": 5}]},
-            replace(DISPUTED, state=DisputeState.UNDER_REVIEW, movements=2),
-        ),
+        ({"currency": "eur"}, replace(DISPUTED, currency="EUR")),
+        ({"payment_method_details": {"card": {"case_type": "resolution"}}}, replace(DISPUTED, is_resolution=True)),
+        ({"payment_method_details": {"card": {"case_type": "block"}}}, DISPUTED),
+        ({"payment_method_details": {"klarna": {}}}, DISPUTED),
         *(
             ({"status": word}, replace(DISPUTED, state=state))
             for word, state in {
@@ -1399,6 +1423,7 @@ def test_a_subscription_of_paddles_is_read_in_each_state(changes: Json, subscrip
 
 
 ADJUSTMENT: Json = {
+    "currency_code": "USD",
     "id": "adj_1",
     "transaction_id": "txn_1",
     "customer_id": "ctm_1",
@@ -1414,6 +1439,8 @@ ADJUSTMENT: Json = {
     ],
 }
 GIVEN_BACK = RefundChanged(
+    currency="USD",
+    created_at=START,
     refund_id="adj_1",
     state=RefundState.SUCCEEDED,
     amount_minor=500,
@@ -1426,6 +1453,7 @@ GIVEN_BACK = RefundChanged(
     ),
 )
 CHARGED_BACK = ChargebackChanged(
+    currency="USD",
     adjustment_id="adj_1",
     kind="chargeback",
     is_reversal=False,
@@ -1435,7 +1463,16 @@ CHARGED_BACK = ChargebackChanged(
     at=AT,
     cause="paddle:evt_1",
 )
-CREDITED = CreditRecorded(adjustment_id="adj_1", is_reversal=False, amount_minor=500, at=AT, cause="paddle:evt_1")
+CREDITED = BalanceCredited(
+    currency="USD",
+    created_at=START,
+    credit_id="adj_1",
+    is_reversal=False,
+    amount_minor=500,
+    at=AT,
+    cause="paddle:evt_1",
+    items=GIVEN_BACK.items,
+)
 
 
 @pytest.mark.parametrize("kind", ["created", "updated"])

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.domain.accounts import Hold
 from ledger.domain.facts import RefundApproved, RefundState, facts_of
+from ledger.domain.holds import Hold
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, RecordOutcome

@@ -133,8 +133,8 @@ def test_a_closed_lot_that_was_read_too_early_is_read_again() -> None:
     assert not [finding for finding in check(world(store)) if finding.broken]
 
 
-def test_a_period_whose_renewal_came_while_it_was_looked_for_is_granted_once() -> None:
-    """The renewal was booked after its claim was read, before the account was."""
+def test_a_period_whose_renewal_came_while_it_was_looked_for_is_worth_one_price() -> None:
+    """The renewal was booked after its fulfilment key was read, before the account was."""
     store = FakeStore()
     period = "period/stripe:sub_1/2026-11-01T00:00:00Z"
     end = LATER + timedelta(days=11)
@@ -142,7 +142,7 @@ def test_a_period_whose_renewal_came_while_it_was_looked_for_is_granted_once() -
     tell(store, paid(payment(CH)), says(refund(500), names=(PI,)))  # what waits makes the grant look first
     renewal = paid(payment(IN, fulfilment_key=period, expires_at=end))
     over = torn(store, lambda: tell(store, renewal), "fulfilment_keys")
-    assert [recorded.outcome for recorded in tell(over, first)] == [RecordOutcome.PARKED]
+    assert [recorded.outcome for recorded in tell(over, first)] == [RecordOutcome.BOOKED]
     assert store.accounts[ADA].balance == 2000
 
 

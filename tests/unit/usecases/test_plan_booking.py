@@ -92,13 +92,13 @@ def test_an_earlier_payment_takes_over_what_its_rival_was_refunded_meanwhile() -
     assert broken(store) == []
 
 
-def test_a_period_that_is_renewed_while_its_first_payment_is_read_is_granted_once() -> None:
-    """The claim was read before the renewal held it, the account after."""
+def test_a_period_that_is_renewed_while_its_first_payment_is_read_is_worth_one_price() -> None:
+    """The fulfilment key was read before the renewal was stored under it, the account after."""
     store = FakeStore()
     period = RENEWED.fulfilment_key
     ends = RENEWED.lines[0].expires_at
     first = payment(PI, fulfilment_key="order/ord_1", covers=period, expires_at=ends)
     tell(store, says(refund(state=RefundState.PENDING), names=(PI,)))  # so that the payment must be read about
-    assert told_while_torn(store, "fulfilment_keys", paid(first), paid(RENEWED)) is RecordOutcome.PARKED
+    assert told_while_torn(store, "fulfilment_keys", paid(first), paid(RENEWED)) is RecordOutcome.BOOKED
     assert store.accounts[ADA].balance == 1000
     assert broken(store) == []

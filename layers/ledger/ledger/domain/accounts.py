@@ -5,18 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ledger.domain.errors import AccountSuspended, InsufficientCredits
+from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.subscriptions import Subscription
-from ledger.domain.unknown_fields import KeepsUnknownFields
-
-
-@dataclass(frozen=True, slots=True)
-class Hold(KeepsUnknownFields):
-    """A reason for suspension. An account can have several. Lifting one never lifts another."""
-
-    since: datetime
-    payment_id: PaymentId | None  # the purchase that it is derived from; None: support staff placed it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,20 @@
 """Disputes: what the disputes of a payment mean for its credits and its account.
 
-state            lot frozen   account held   credits chargebacks back
-inquiry          no           no (flagged)   no
-open, appealed   yes          yes            no
-lost             no           yes            in proportion to the disputed amount
-won, prevented   no           no             no
+state                  lot frozen   account held   credits are taken back
+inquiry                no           no (flagged)   no
+open, appealed         yes          yes            no
+lost                   no           yes            in proportion to the disputed amount
+resolved               no           no             in proportion to the disputed amount
+won, prevented         no           no             no
+
+What moved outweighs the provider's word. `conclusion` says how.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from ledger.domain.currencies import comparable
 from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
@@ -19,56 +23,172 @@ from ledger.domain.facts import (
     Facts,
     FraudWarned,
     HoldLifted,
+    PaymentSettled,
     facts_of,
 )
 from ledger.domain.ids import PaymentId, provider_of
+from ledger.domain.refunds import Returned, returned
+
+_EXCHANGE_LOSS = 10
+"""A withdrawal and its return are converted on two days. A difference below one part in so many is no loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
     """The joint effect of all disputes of one payment."""
 
-    lost_minor: int
-    is_frozen: bool  # a dispute is open
+    lost: tuple[Returned, ...]  # by disputes that were lost or resolved, and by chargebacks
+    contested: tuple[Returned, ...]  # by disputes that are open
+    is_frozen: bool  # a dispute is open, or unknown
+    is_unknown: bool  # what a dispute takes is not known in the payment's currency
     holds: Mapping[str, datetime]  # since when, by hold id
     flags: Mapping[str, datetime]  # since when, by flag id
     cleared_holds: frozenset[str]  # holds of this payment that must not be on the account
     cleared_flags: frozenset[str]
 
+    @property
+    def lost_minor(self) -> int:
+        return sum(one.amount_minor for one in self.lost)
+
+
+@dataclass(slots=True)
+class _Marks:
+    """Holds or flags: since when each is on the account, None: it must not be there."""
+
+    since: dict[str, datetime | None] = field(default_factory=dict)
+
+    @property
+    def active(self) -> dict[str, datetime]:
+        return {name: since for name, since in self.since.items() if since is not None}
+
+    @property
+    def cleared(self) -> frozenset[str]:
+        return frozenset(name for name, since in self.since.items() if since is None)
+
+    def lift(self, lift: HoldLifted) -> None:
+        """Take away what a person has lifted, unless it began anew after that."""
+        since = self.since.get(lift.hold_id)
+        if since is not None and lift.at >= since:
+            self.since[lift.hold_id] = None
+
 
 def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
-    """Return the joint effect of every dispute, chargeback and fraud warning of one payment."""
+    """Return the joint effect of every dispute, chargeback and fraud warning of one payment.
+
+    A dispute in another currency than the payment's has its full effect: while nobody has stated its amount, the lot is
+    frozen and a flag tells a person.
+    """
     provider = provider_of(payment_id)
-    disputes = facts_of(facts, DisputeChanged)
-    chargebacks = _by_kind(facts_of(facts, ChargebackChanged))
-    lifted = {lift.hold_id: lift.at for lift in facts_of(facts, HoldLifted)}
-
-    holds: dict[str, datetime | None] = {}
-    flags: dict[str, datetime | None] = {}
-    for dispute in disputes:
-        holds[f"dispute:{provider}:{dispute.dispute_id}"] = dispute.opened_at if dispute.state.holds_account else None
-        is_inquiry = dispute.state is DisputeState.INQUIRY
-        flags[f"inquiry:{provider}:{dispute.dispute_id}"] = dispute.opened_at if is_inquiry else None
-    for kind, rows in chargebacks.items():
-        holds[f"dispute:{payment_id}:{kind}"] = _open_since(rows)
+    compared = comparable(facts)
+    refunds = [one.amount_minor for one in returned(facts)]
+    holds, flags = _Marks(), _Marks()
+    lost, contested, is_frozen, has_unknown = [], [], False, False
+    for dispute in facts_of(facts, DisputeChanged):
+        state, since, name = conclusion(dispute), dispute.opened_at, f"{provider}:{dispute.dispute_id}"
+        amount = _amount_of(compared.get(dispute.key))
+        is_gone = state in {DisputeState.LOST, DisputeState.RESOLVED}
+        is_unknown = amount is None and (is_gone or state.is_open)
+        holds.since[f"dispute:{name}"] = since if state.holds_account else None
+        flags.since[f"inquiry:{name}"] = since if state is DisputeState.INQUIRY else None
+        flags.since[f"other_currency:{name}"] = since if is_unknown else None
+        flags.since[f"returned_short:{name}"] = since if _is_returned_short(dispute, state) else None
+        is_counted_twice = is_gone and amount is not None and _may_be_a_refund(amount, refunds, facts)
+        flags.since[f"refund_and_dispute:{name}"] = since if is_counted_twice else None
+        is_frozen |= state.is_open or is_unknown
+        has_unknown |= is_unknown
+        if amount and is_gone:
+            lost.append(amount)
+        elif amount and state.is_open:
+            contested.append(amount)
+    for kind, rows in _by_kind(facts_of(facts, ChargebackChanged)).items():
+        known = [row for row in rows if row.key in compared]
+        taken_since = _open_since(rows)
+        holds.since[f"dispute:{payment_id}:{kind}"] = taken_since
+        is_unknown = taken_since is not None and len(known) < len(rows)
+        flags.since[f"other_currency:{payment_id}:{kind}"] = taken_since if is_unknown else None
+        is_frozen |= is_unknown
+        has_unknown |= is_unknown
+        if taken_since and (
+            minor := _lost_minor([row for row in facts_of(compared, ChargebackChanged) if row.kind == kind])
+        ):
+            lost.append(Returned(amount_minor=minor, created_at=taken_since, id=kind))
     for warning in facts_of(facts, FraudWarned):
-        flags[f"fraud_warning:{provider}:{warning.warning_id}"] = warning.at if warning.is_actionable else None
-
-    active = {
-        hold_id: since
-        for hold_id, since in holds.items()
-        if since is not None and not (hold_id in lifted and lifted[hold_id] >= since)
-    }
-    flagged = {flag_id: since for flag_id, since in flags.items() if since is not None}
+        flags.since[f"fraud_warning:{provider}:{warning.warning_id}"] = warning.at if warning.is_actionable else None
+    for lift in facts_of(facts, HoldLifted):
+        holds.lift(lift)
+        flags.lift(lift)
     return Disputed(
-        lost_minor=sum(dispute.amount_minor for dispute in disputes if dispute.state is DisputeState.LOST)
-        + sum(_lost_minor(rows) for rows in chargebacks.values()),
-        is_frozen=any(dispute.state.is_open for dispute in disputes),
-        holds=active,
-        flags=flagged,
-        cleared_holds=frozenset(holds.keys() - active),
-        cleared_flags=frozenset(flags.keys() - flagged),
+        lost=tuple(lost),
+        contested=tuple(contested),
+        is_frozen=is_frozen,
+        is_unknown=has_unknown,
+        holds=holds.active,
+        flags=flags.active,
+        cleared_holds=holds.cleared,
+        cleared_flags=flags.cleared,
     )
+
+
+def conclusion(dispute: DisputeChanged) -> DisputeState:
+    """Return the state that a dispute has by what moved, and by the provider's word where nothing tells otherwise.
+
+    word               withdrawn, not returned   returned   nothing listed
+    prevented          resolved                  prevented  a resolution: resolved, else prevented
+    inquiry_closed     lost                      as told    as told
+    inquiry            open                      as told    as told
+    lost               lost                      won        lost
+    others             as told                   as told    as told
+
+    `resolved`: the card network has refunded the buyer, and nobody contests anything.
+    """
+    state = dispute.state
+    is_returned = dispute.returned_minor > 0
+    is_gone = dispute.taken_minor > 0 and not is_returned
+    match state:
+        case DisputeState.PREVENTED:
+            is_resolved = is_gone or (dispute.is_resolution and not is_returned)
+            return DisputeState.RESOLVED if is_resolved else state
+        case DisputeState.INQUIRY_CLOSED if is_gone:
+            return DisputeState.LOST
+        case DisputeState.INQUIRY if is_gone:
+            return DisputeState.OPEN
+        case DisputeState.LOST if is_returned and not _is_short(dispute):
+            return DisputeState.WON
+    return state
+
+
+def _amount_of(dispute: object) -> Returned | None:
+    """Return what a dispute takes. None: it is not known in the payment's currency.
+
+    Of a lost one whose money came back in part, it is what did not come back.
+    """
+    if not isinstance(dispute, DisputeChanged):
+        return None
+    amount_minor = dispute.amount_minor
+    if conclusion(dispute) is DisputeState.LOST and 0 < dispute.returned_minor < dispute.taken_minor:
+        amount_minor = amount_minor * (dispute.taken_minor - dispute.returned_minor) // dispute.taken_minor
+    return Returned(amount_minor=amount_minor, created_at=dispute.opened_at, id=dispute.dispute_id)
+
+
+def _may_be_a_refund(lost: Returned, refunds: list[int], facts: Facts) -> bool:
+    """Return whether a dispute may have been reported as a refund of the same amount too.
+
+    Both count. Where both together are more than was paid, nothing is counted twice.
+    """
+    payment = facts.get("payment")
+    paid_minor = payment.paid_minor if isinstance(payment, PaymentSettled) else 0
+    return lost.amount_minor in refunds and lost.amount_minor + sum(refunds) <= paid_minor
+
+
+def _is_short(dispute: DisputeChanged) -> bool:
+    """Return whether clearly less came back than was withdrawn."""
+    return dispute.returned_minor * _EXCHANGE_LOSS < dispute.taken_minor * (_EXCHANGE_LOSS - 1)
+
+
+def _is_returned_short(dispute: DisputeChanged, state: DisputeState) -> bool:
+    """Return whether a dispute ended, and only a part of its money came back: a person should look."""
+    has_ended = state in {DisputeState.WON, DisputeState.LOST}
+    return has_ended and dispute.returned_minor > 0 and _is_short(dispute)
 
 
 def _by_kind(rows: Iterable[ChargebackChanged]) -> dict[str, list[ChargebackChanged]]:
@@ -80,18 +200,23 @@ def _by_kind(rows: Iterable[ChargebackChanged]) -> dict[str, list[ChargebackChan
 
 
 def _open_since(rows: list[ChargebackChanged]) -> datetime | None:
-    """Return when the latest chargeback that was not reversed began, or None if all were reversed.
+    """Return when the latest chargeback that was not reversed began, or None if all of their money came back.
 
-    A reversal is reported twice: as a row of its own, and as the state of the row that it reverses. So the larger of
-    the two numbers counts, not their sum.
+    Money counts, not rows: a reversal of a part lifts nothing.
     """
     chargebacks = [row for row in rows if not row.is_reversal]
-    if len(chargebacks) <= max(sum(row.is_reversal for row in rows), sum(map(_is_reversed, chargebacks))):
-        return None
-    return max(row.created_at for row in chargebacks if not _is_reversed(row))
+    standing = [row.created_at for row in chargebacks if not _is_reversed(row)]
+    is_returned = _lost_minor(rows) == 0 and (any(row.amount_minor for row in chargebacks) or not standing)
+    return None if is_returned else max(standing or [row.created_at for row in chargebacks])
 
 
-def _lost_minor(rows: list[ChargebackChanged]) -> int:
+def _lost_minor(rows: Iterable[ChargebackChanged]) -> int:
+    """Return what chargebacks of one kind took and did not give back.
+
+    A reversal is reported twice: as a row of its own, which names no chargeback, and as the state of the row that it
+    reverses. So the larger of the two sums counts.
+    """
+    rows = [row for row in rows if row.state is not ChargebackState.REJECTED]
     chargebacks = [row for row in rows if not row.is_reversal]
     reversed_minor = max(
         sum(row.amount_minor for row in rows if row.is_reversal),

@@ -58,6 +58,7 @@ class DisputeState(StrEnum):
     APPEALED = "appealed"
     PREVENTED = "prevented"
     WON = "won"
+    RESOLVED = "resolved"  # never reported: `ledger.domain.disputes` concludes it from what moved
 
     @property
     def rank(self) -> int:
@@ -83,6 +84,7 @@ _DISPUTE_RANKS: Mapping[DisputeState, int] = {
     DisputeState.APPEALED: 5,
     DisputeState.PREVENTED: 6,
     DisputeState.WON: 7,
+    DisputeState.RESOLVED: 8,
 }
 """Of two states of one instant, the one with the higher rank counts."""
 
@@ -201,10 +203,13 @@ class RefundChanged(KeepsUnknownFields):
     refund_id: str
     state: RefundState
     amount_minor: int
+    currency: str  # ISO 4217, upper case; a provider may report another one than the payment's
+    created_at: datetime  # refunds take credits in the order in which they were created
     at: datetime
     cause: str
     items: tuple[RefundedItem, ...] = ()
     tag: str | None = None  # of the approval that it carries out; None: someone refunded at the provider
+    charge_id: str | None = None  # the charge whose running total contains it; None: unknown, or there is no total
 
     @property
     def key(self) -> str:
@@ -221,7 +226,7 @@ class RefundApproved(KeepsUnknownFields):
 
     tag: str  # the approval's id: the case's id and the number of the approval
     case_id: str
-    amount_minor: int
+    amount_minor: int  # in the payment's currency
     at: datetime
     cause: str
     items: tuple[RefundedItem, ...] = ()
@@ -234,6 +239,23 @@ class RefundApproved(KeepsUnknownFields):
     @property
     def version(self) -> tuple[object, ...]:
         return _latest(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAttempted(KeepsUnknownFields):
+    """Sending an approved refund has begun. From now on the provider's running total may contain it."""
+
+    tag: str
+    at: datetime
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"attempted:{self.tag}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return _earliest(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +320,7 @@ class RefundTotalReported(KeepsUnknownFields):
 
     charge_id: str
     total_minor: int
+    currency: str
     at: datetime
     cause: str
 
@@ -312,15 +335,23 @@ class RefundTotalReported(KeepsUnknownFields):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeChanged(KeepsUnknownFields):
-    """A dispute has reached a state, as of `at`."""
+    """A dispute has reached a state, as of `at`.
+
+    The state is the provider's word. `taken_minor` and `returned_minor` are what the provider lists as moved, in the
+    currency of our balance there, so they are compared with each other alone. See `ledger.domain.disputes`.
+    """
 
     dispute_id: str
     state: DisputeState
     amount_minor: int
+    currency: str  # of `amount_minor`; it may be another one than the payment's
     opened_at: datetime
     at: datetime
     cause: str
     movements: int = 0  # how many balance transactions the provider listed: more is later
+    taken_minor: int = 0  # withdrawn from our balance, without fees
+    returned_minor: int = 0  # given back to our balance, without fees
+    is_resolution: bool = False  # the card network refunds the buyer, and nobody contests anything
 
     @property
     def key(self) -> str:
@@ -344,6 +375,7 @@ class ChargebackChanged(KeepsUnknownFields):
     is_reversal: bool
     state: ChargebackState
     amount_minor: int
+    currency: str
     created_at: datetime
     at: datetime
     cause: str
@@ -358,18 +390,44 @@ class ChargebackChanged(KeepsUnknownFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreditRecorded(KeepsUnknownFields):
-    """The provider has credited the buyer's balance, or reversed that. It takes no credits back."""
+class BalanceCredited(KeepsUnknownFields):
+    """Money of a payment has moved to the buyer's balance at the provider, or that was reversed.
 
-    adjustment_id: str
-    is_reversal: bool
+    It takes credits back like a refund: the buyer can spend that money again.
+    """
+
+    credit_id: str
     amount_minor: int
+    currency: str
+    created_at: datetime
+    at: datetime
+    cause: str
+    items: tuple[RefundedItem, ...] = ()
+    is_reversal: bool = False  # a row of its own that reverses another one, without naming it
+    is_reversed: bool = False  # this credit was reversed or voided
+
+    @property
+    def key(self) -> str:
+        return f"credit:{self.credit_id}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return (self.is_reversed, self.at, _content(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmountStated(KeepsUnknownFields):
+    """A person has stated what a refund or dispute in another currency is in the payment's currency."""
+
+    subject: str  # the key of the fact whose amount it is
+    amount_minor: int
+    actor: str
     at: datetime
     cause: str
 
     @property
     def key(self) -> str:
-        return f"credit:{self.adjustment_id}"
+        return f"amount:{self.subject}"
 
     @property
     def version(self) -> tuple[object, ...]:
@@ -417,6 +475,11 @@ def _latest(fact: "Fact") -> tuple[object, ...]:
     return (fact.at, _content(fact))
 
 
+def _earliest(fact: "RefundAttempted") -> tuple[object, ...]:
+    """Return the version of a fact of which the earliest one stands."""
+    return (-fact.at.timestamp(), _content(fact))
+
+
 def _content(fact: "Fact") -> str:
     """Return the last tie-break between two facts. The event that reported it (`cause`) is no content."""
     return canonical(fact, without="cause")
@@ -427,13 +490,15 @@ Fact = (
     | PaymentFailed
     | RefundChanged
     | RefundApproved
+    | RefundAttempted
     | RefundSent
     | RefundAbandoned
     | RefundDeclined
     | RefundTotalReported
     | DisputeChanged
     | ChargebackChanged
-    | CreditRecorded
+    | BalanceCredited
+    | AmountStated
     | FraudWarned
     | HoldLifted
 )

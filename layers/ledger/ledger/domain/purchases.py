@@ -1,16 +1,19 @@
 """Purchases: one payment at a provider, and what the ledger must hold because of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
+from itertools import groupby
 
-from ledger.domain.disputes import Disputed, disputed
+from ledger.domain.disputes import disputed
 from ledger.domain.facts import Fact, Facts, PaymentSettled, merge
+from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
-from ledger.domain.money import portion, share_of
-from ledger.domain.refunds import Refunded, outstanding, refunded, under_way_minor
+from ledger.domain.money import portion
+from ledger.domain.refunds import outstanding, outstanding_minor, returned, returned_minor, unknown_refunds
+from ledger.domain.shares import WHOLE, Shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,7 @@ class Purchase:
     payment_id: PaymentId  # the id that it is stored under
     names: frozenset[PaymentId] = frozenset()  # all ids of this payment that were received
     facts: Facts = field(default_factory=dict)  # by their keys
-    is_duplicate: bool = False  # another payment has the fulfilment key: this one grants nothing
+    is_duplicate: bool = False  # another payment is the original for the same order or period
     version: int = 0  # of the stored item; 0: not stored yet
     stored_facts: Facts = field(default_factory=dict, compare=False, repr=False)  # as read: they need not be written
 
@@ -39,20 +42,28 @@ class Purchase:
     @property
     def value_left_minor(self) -> int:
         """Return the value that we still have: what was paid, less all refunds, approvals and lost disputes."""
-        return max(0, self.payment.paid_minor - self._returned_minor(self.payment)) if self.payment else 0
+        if self.payment is None:
+            return 0
+        gone_minor = returned_minor(self.facts) + outstanding_minor(self.facts) + self._lost_minor(self.payment)
+        return max(0, self.payment.paid_minor - gone_minor)
 
     @property
     def refundable_minor(self) -> int:
-        """Return what can still go back to the card: no more than it paid, and no more than the value that is left."""
-        if self.payment is None:
-            return 0
-        card_left_minor = self.payment.returnable_minor - self._returned_minor(self.payment)
-        return max(0, min(card_left_minor, self.value_left_minor))
+        """Return what can still go back to the card: no more than it paid, and no more than the value that is left.
 
-    def _returned_minor(self, payment: PaymentSettled) -> int:
-        returned = refunded(self.facts) + outstanding(self.facts)
-        lost_minor = disputed(self.facts, payment.payment_id).lost_minor
-        return returned.total_minor + under_way_minor(self.facts) + lost_minor
+        Nothing, while an amount in another currency is not known in the payment's.
+        """
+        if self.payment is None or self._has_unknown_amounts(self.payment):
+            return 0
+        to_card = [one for one in (*returned(self.facts), *outstanding(self.facts)) if not one.is_to_balance]
+        card_left_minor = self.payment.returnable_minor - sum(one.amount_minor for one in to_card)
+        return max(0, min(card_left_minor - self._lost_minor(self.payment), self.value_left_minor))
+
+    def _has_unknown_amounts(self, payment: PaymentSettled) -> bool:
+        return disputed(self.facts, payment.payment_id).is_unknown or bool(unknown_refunds(self.facts))
+
+    def _lost_minor(self, payment: PaymentSettled) -> int:
+        return disputed(self.facts, payment.payment_id).lost_minor
 
     def with_facts(self, *facts: Fact) -> "Purchase":
         """Return this purchase with these facts merged into it."""
@@ -87,77 +98,160 @@ class LotTarget:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the ledger must hold because of one purchase."""
+    """What the ledger must hold because of some purchases."""
 
-    payment_id: PaymentId
     lots: tuple[LotTarget, ...]
-    holds: Mapping[str, datetime]  # since when, by hold id
+    holds: Mapping[str, Hold]  # by hold id
     flags: Mapping[str, datetime]  # since when, by flag id
-    cleared_holds: frozenset[str]  # holds of this purchase that must not be on the account
+    cleared_holds: frozenset[str]  # holds of these purchases that must not be on the account
     cleared_flags: frozenset[str]
 
 
-def target(purchase: Purchase) -> Target:
-    """Return what the ledger must hold because of `purchase`, which must have its payment. Only its facts count.
+def target(*purchases: Purchase) -> Target:
+    """Return what the ledger must hold because of these purchases, each with its payment. Only their facts count.
 
-    A duplicate grants nothing, so nothing is taken back. Its disputes still place holds.
+    They are all payments for one thing: an order, or a period of a subscription. The lots keep what is left of one
+    price. What is left above it is a duplicate charge: it grants nothing, and its refund takes nothing, whichever of
+    the payments is refunded. A dispute that leaves one whole price standing is a flag instead of a hold.
+
+        payments   left of each   of 1,000 credits there are   duplicate charge
+        one        100 %          1,000                        no
+        two        100 %, 100 %   1,000                        one price
+        two        100 %, 2.5 %   1,000                        2.5 % of the price
+        two        0 %, 50 %      500                          no
     """
-    payment = purchase.payment
-    if payment is None:
-        raise ValueError("a purchase without its payment has no target: its facts wait for the payment")
-    refund = refunded(purchase.facts)
-    dispute = disputed(purchase.facts, payment.payment_id)
-    flags = {
-        f"overcharge:{payment.payment_id}": payment.overcharge_minor > refund.total_minor,
-        f"duplicate_charge:{payment.payment_id}": purchase.is_duplicate and payment.paid_minor > refund.total_minor,
-    }
+    paid = sorted(map(_Paid, purchases), key=lambda one: one.payment.precedence)
+    is_alike = all(_items_of(one) == _items_of(paid[0]) for one in paid)
+    is_undisputed = len(paid) > 1 and is_alike and _is_whole(one.contested for one in paid)
+    holds: dict[str, Hold] = {}
+    flags: dict[str, datetime] = {}
+    cleared_holds: set[str] = set()
+    cleared_flags: set[str] = set()
+    has_duplicate = not is_alike or _exceeds_whole(one.lost for one in paid)
+    for one in paid:
+        name, payment, dispute = one.payment.payment_id, one.payment, one.dispute
+        marks = {
+            f"overcharge:{name}": payment.overcharge_minor > one.gone_minor,
+            f"duplicate_charge:{name}": has_duplicate and one is not paid[0] and payment.paid_minor > one.gone_minor,
+            **dict.fromkeys((f"duplicate_disputed:{hold_id}" for hold_id in dispute.holds), is_undisputed),
+            f"other_currency:{name}": bool(one.unknown_refunds),
+        }
+        flags |= {**dispute.flags, **{flag: payment.at for flag, is_on in marks.items() if is_on}}
+        cleared_flags |= dispute.cleared_flags | {flag for flag, is_on in marks.items() if not is_on}
+        cleared_flags |= {f"duplicate_disputed:{hold_id}" for hold_id in dispute.cleared_holds}
+        cleared_holds |= dispute.cleared_holds
+        if is_undisputed:
+            cleared_holds |= dispute.holds.keys()
+        else:
+            holds |= {hold_id: Hold(since, name) for hold_id, since in dispute.holds.items()}
     return Target(
-        payment_id=payment.payment_id,
-        lots=() if purchase.is_duplicate else _lot_targets(payment, refund, dispute, outstanding(purchase.facts)),
-        holds=dispute.holds,
-        flags={**dispute.flags, **{flag: payment.at for flag, is_on in flags.items() if is_on}},
-        cleared_holds=dispute.cleared_holds,
-        cleared_flags=dispute.cleared_flags | {flag for flag, is_on in flags.items() if not is_on},
+        lots=tuple(_lot_targets(paid, is_undisputed=is_undisputed)),
+        holds=holds,
+        flags=flags,
+        cleared_holds=frozenset(cleared_holds),
+        cleared_flags=frozenset(cleared_flags - flags.keys()),
     )
 
 
-def _lot_targets(
-    payment: PaymentSettled, refund: Refunded, dispute: Disputed, approved: Refunded
-) -> tuple[LotTarget, ...]:
-    """Return a target for each line's lot. Money that went back twice, by a refund and by a dispute, counts once.
+def duplicate_minor(purchase: Purchase, others: Iterable[Purchase]) -> int:
+    """Return what of a purchase can be refunded as a duplicate charge, in minor units: what takes no credits.
+
+    `others` are the other payments for the same thing. What is going back already is left out.
+    """
+    paid = [_Paid(one) for one in (purchase, *others)]
+    own = paid[0]
+    if any(_items_of(one) != _items_of(own) for one in paid):
+        return 0
+    spare = min((sum(line) - WHOLE for line in zip(*(one.reserved for one in paid), strict=True)), default=Fraction(0))
+    if spare <= 0:
+        return 0
+    share = min(own.reserved)
+    return portion(purchase.refundable_minor, min(WHOLE, spare / share)) if share > 0 else 0
+
+
+def is_covered_by(purchase: Purchase, others: Iterable[Purchase]) -> bool:
+    """Return whether the other payments for the same thing leave one whole price: then this one pays for no credits."""
+    paid = [_Paid(one) for one in others]
+    return bool(paid) and _items_of(paid[0]) == _items_of(_Paid(purchase)) and _is_whole(one.reserved for one in paid)
+
+
+class _Paid:
+    """One payment, and the share of each line that is left at each stage of its money going back.
+
+    ├── refunded ──┼── lost in disputes ──┼── reserved: going back ──┼── left ──┤
+    """
+
+    def __init__(self, purchase: Purchase) -> None:
+        if purchase.payment is None:
+            raise ValueError("a purchase without its payment has no target: its facts wait for the payment")
+        facts = purchase.facts
+        self.payment = purchase.payment
+        self.dispute = disputed(facts, self.payment.payment_id)
+        self.unknown_refunds = unknown_refunds(facts)
+        gone = returned(facts)
+        self.gone_minor = sum(one.amount_minor for one in gone) + self.dispute.lost_minor
+        shares = Shares(self.payment).take(gone)
+        self.refunded = shares.left
+        self.lost = shares.take(self.dispute.lost).left
+        contested = Shares(self.payment).take([*gone, *self.dispute.lost, *self.dispute.contested]).left
+        nothing = [Fraction(0) for _ in self.payment.lines]
+        self.contested = nothing if self.dispute.is_unknown else contested
+        self.reserved = nothing if self.unknown_refunds else shares.take(outstanding(facts)).left
+
+
+def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotTarget]:
+    """Yield a target for each lot. Payments with other lot ids get what is left of one price after those before them.
+
+    Money that went back twice, by a refund and by a dispute, counts once.
 
     ├── refund_target ──┼── dispute_target ──┼── reserve_target ──┼── what stays ──┤
-    refunded            and lost in disputes  and approved         line.credits
+    refunded            and lost in disputes  and going back       line.credits
     """
-    with_lost = refund + Refunded(dispute.lost_minor)
-    shares = [_shares_returned(payment, money) for money in (refund, with_lost, with_lost + approved)]
-    targets = []
-    for position, line in enumerate(payment.lines):
-        refunded_to, lost_to, approved_to = (portion(line.credits, share[position]) for share in shares)
-        targets.append(
-            LotTarget(
+    before: list[_Paid] = []
+    for _, group in groupby(_by_lots(paid), key=lambda one: one.payment.lot_id(0)):
+        same_lots = list(group)
+        payment = same_lots[0].payment
+        alike = [one for one in before if _items_of(one) == _items_of(same_lots[0])]
+        is_frozen = not is_undisputed and any(one.dispute.is_frozen for one in same_lots)
+        for position, line in enumerate(payment.lines):
+            refunded_to, lost_to, reserved_to = (
+                portion(line.credits, WHOLE - _share(position, level, same_lots, alike))
+                for level in ("refunded", "lost", "reserved")
+            )
+            yield LotTarget(
                 lot_id=payment.lot_id(position),
                 granted=line.credits,
                 expires_at=line.expires_at,
                 refund_target=refunded_to,
-                dispute_target=lost_to - refunded_to,
-                reserve_target=approved_to - lost_to,
-                is_frozen=dispute.is_frozen,
+                dispute_target=max(0, lost_to - refunded_to),
+                reserve_target=max(0, reserved_to - max(lost_to, refunded_to)),
+                is_frozen=is_frozen,
             )
-        )
-    return tuple(targets)
+        before += same_lots
 
 
-def _shares_returned(payment: PaymentSettled, refund: Refunded) -> list[Fraction]:
-    """Return the share of each line whose money went back: first by refunds that name the line, then evenly by others.
+def _by_lots(paid: Sequence[_Paid]) -> list[_Paid]:
+    """Return the payments so that those with the same lots stand together, each group at its earliest payment."""
+    first: dict[str, int] = {}
+    for position, one in enumerate(paid):
+        first.setdefault(one.payment.lot_id(0), position)
+    return sorted(paid, key=lambda one: first[one.payment.lot_id(0)])
 
-    A refund of an overcharge takes no credits back: it was not the price of any.
-    """
-    named = [share_of(refund.named_minor.get(line.line_id, 0), line.amount_minor) for line in payment.lines]
-    named_minor = sum(min(refund.named_minor.get(line.line_id, 0), line.amount_minor) for line in payment.lines)
-    overcharge_left_minor = max(0, payment.overcharge_minor - refund.without_credits_minor)
-    rest = share_of(
-        refund.unnamed_minor - overcharge_left_minor,
-        payment.paid_minor - payment.overcharge_minor - named_minor,
-    )
-    return [share + (1 - share) * rest for share in named]
+
+def _share(position: int, level: str, same_lots: Sequence[_Paid], before: Sequence[_Paid]) -> Fraction:
+    """Return the share of a line that is left for these payments, after those before them: all together at most 1."""
+    earlier = sum((getattr(one, level)[position] for one in before), Fraction(0))
+    own = sum((getattr(one, level)[position] for one in same_lots), Fraction(0))
+    return min(WHOLE, earlier + own) - min(WHOLE, earlier)
+
+
+def _items_of(paid: _Paid) -> list[tuple[str, int]]:
+    return [(line.product_id, line.credits) for line in paid.payment.lines]
+
+
+def _is_whole(levels: Iterable[list[Fraction]]) -> bool:
+    return all(sum(line) >= WHOLE for line in zip(*levels, strict=True))
+
+
+def _exceeds_whole(levels: Iterable[list[Fraction]]) -> bool:
+    return any(sum(line) > WHOLE for line in zip(*levels, strict=True))

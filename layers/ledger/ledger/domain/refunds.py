@@ -1,14 +1,19 @@
-"""Refunds: how much of a payment was refunded, or will be, by the facts about its refunds.
+"""Refunds: which money of a payment went back, or will, by the facts about its refunds.
 
 approved ──► sent ──► pending ──► succeeded            An approval is *outstanding* until its refund succeeds, fails,
     └──► abandoned        └──► canceled, failed        or is abandoned. Its credits are reserved until then.
+
+Someone else may refund at the provider: the credits of such a refund are reserved too, until it has ended.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
+from ledger.domain.currencies import comparable, incomparable
 from ledger.domain.facts import (
+    BalanceCredited,
+    Fact,
     Facts,
     PaymentSettled,
     RefundAbandoned,
@@ -25,68 +30,68 @@ from ledger.domain.money import portion, share_of
 _ENDED = {RefundState.SUCCEEDED, RefundState.CANCELED, RefundState.FAILED}
 
 
-@dataclass(frozen=True, slots=True)
-class Refunded:
-    """Minor units that were refunded: of named lines, and of the payment as a whole."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """An amount of a payment that went back, or will: to the buyer, or to the buyer's balance."""
 
-    unnamed_minor: int = 0  # of the payment as a whole
-    named_minor: Mapping[str, int] = field(default_factory=dict)  # by line id
-    without_credits_minor: int = 0  # takes no credits back: of tax only, or approved as goodwill
-
-    @property
-    def total_minor(self) -> int:
-        return self.unnamed_minor + sum(self.named_minor.values()) + self.without_credits_minor
-
-    def __add__(self, other: "Refunded") -> "Refunded":
-        return Refunded(
-            self.unnamed_minor + other.unnamed_minor,
-            dict(Counter(self.named_minor) + Counter(other.named_minor)),
-            self.without_credits_minor + other.without_credits_minor,
-        )
+    amount_minor: int
+    created_at: datetime
+    id: str
+    items: tuple[RefundedItem, ...] = ()  # the parts that are for one line each; the rest is for all lines
+    takes_credits: bool = True  # False: the customer keeps the credits, out of goodwill
+    is_to_balance: bool = False  # to the buyer's balance at the provider: the card got nothing
 
 
-def refunded(facts: Facts) -> Refunded:
-    """Return what was refunded: the sum of all refunds, or the provider's running total if that is larger.
+def returned(facts: Facts) -> list[Returned]:
+    """Return what went back, in the order of creation, in the payment's currency.
 
-    The running total includes refunds that have not succeeded. They are subtracted from it.
+    That is: refunds that succeeded, credits to the buyer's balance, and what the running totals report beyond the
+    refunds that were reported one by one.
     """
-    refunds = facts_of(facts, RefundChanged)
-    succeeded = [refund for refund in refunds if refund.state is RefundState.SUCCEEDED]
-    not_succeeded_minor = sum(refund.amount_minor for refund in refunds if refund.state is not RefundState.SUCCEEDED)
-    reported_minor = sum(report.total_minor for report in facts_of(facts, RefundTotalReported)) - not_succeeded_minor
-    total_minor = max(sum(refund.amount_minor for refund in succeeded), reported_minor)
-
-    goodwill = {approval.tag for approval in facts_of(facts, RefundApproved) if not approval.takes_credits}
-    with_goodwill = [refund for refund in succeeded if tag_of(refund, facts) in goodwill]
-    named, tax_only_minor = _by_line(
-        item
-        for refund in succeeded
-        if refund not in with_goodwill
-        for item in refund.items or _items_approved(refund, facts)
-    )
-    without_credits_minor = tax_only_minor + sum(refund.amount_minor for refund in with_goodwill)
-    return Refunded(max(0, total_minor - sum(named.values()) - without_credits_minor), named, without_credits_minor)
+    facts = comparable(facts)
+    succeeded = [
+        _of_refund(refund, facts)
+        for refund in facts_of(facts, RefundChanged)
+        if refund.state is RefundState.SUCCEEDED and refund.amount_minor
+    ]
+    return sorted([*succeeded, *_credited(facts), *_only_in_totals(facts)], key=lambda one: (one.created_at, one.id))
 
 
-def outstanding(facts: Facts) -> Refunded:
-    """Return what was approved and has not ended."""
-    total = Refunded()
-    for approval in facts_of(facts, RefundApproved):
-        if end_of(approval.tag, facts) is not None:
-            continue
-        if not approval.takes_credits:
-            total += Refunded(without_credits_minor=approval.amount_minor)
-            continue
-        named, tax_only_minor = _by_line(approval.items)
-        total += Refunded(approval.amount_minor - sum(named.values()) - tax_only_minor, named, tax_only_minor)
-    return total
+def outstanding(facts: Facts) -> list[Returned]:
+    """Return what is going back and has not ended, in the order of creation, whoever began it."""
+    facts = comparable(facts)
+    found = [
+        Returned(
+            amount_minor=approval.amount_minor,
+            created_at=approval.at,
+            id=approval.tag,
+            items=approval.items,
+            takes_credits=approval.takes_credits,
+        )
+        for approval in _outstanding_approvals(facts)
+    ]
+    found += [_of_refund(refund, facts) for refund in _begun_elsewhere(facts)]
+    return sorted(found, key=lambda one: (one.created_at, one.id))
 
 
-def under_way_minor(facts: Facts) -> int:
-    """Return what is being refunded without an outstanding approval: someone refunded it at the provider."""
-    approved = {approval.tag for approval in facts_of(facts, RefundApproved) if end_of(approval.tag, facts) is None}
-    refunds = (refund for refund in facts_of(facts, RefundChanged) if refund.state not in _ENDED)
-    return sum(refund.amount_minor for refund in refunds if tag_of(refund, facts) not in approved)
+def returned_minor(facts: Facts) -> int:
+    """Return the sum of what went back, in minor units of the payment's currency."""
+    return sum(one.amount_minor for one in returned(facts))
+
+
+def outstanding_minor(facts: Facts) -> int:
+    """Return the sum of what is going back and has not ended, in minor units of the payment's currency."""
+    return sum(one.amount_minor for one in outstanding(facts))
+
+
+def unknown_refunds(facts: Facts) -> list[Fact]:
+    """Return the refunds and credits, finished or not, whose amount is not known in the payment's currency."""
+    return [
+        fact
+        for fact in incomparable(facts)
+        if isinstance(fact, BalanceCredited)
+        or (isinstance(fact, RefundChanged) and fact.state not in {RefundState.CANCELED, RefundState.FAILED})
+    ]
 
 
 def end_of(tag: str, facts: Facts) -> RefundChanged | RefundAbandoned | None:
@@ -109,16 +114,23 @@ def tag_of(refund: RefundChanged, facts: Facts) -> str | None:
     return min((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), default=None)
 
 
-def split_over_lines(amount_minor: int, payment: PaymentSettled, before: Refunded) -> tuple[RefundedItem, ...]:
+def split_over_lines(amount_minor: int, payment: PaymentSettled, before: list[Returned]) -> tuple[RefundedItem, ...]:
     """Split a refund over the lines of a payment, for a provider that refunds lines: in proportion to what is left.
 
     The parts add up to `amount_minor`. If no more than what is left is split, no line's part is more than is left of
     it. `before` is what was refunded before.
     """
     paid_minor = sum(line.amount_minor for line in payment.lines)
-    evenly = share_of(before.unnamed_minor + before.without_credits_minor, paid_minor)
+    named = [(item.line_id, item.amount_minor) for one in before for item in one.items if not item.is_tax_only]
+    unnamed_minor = sum(one.amount_minor for one in before) - sum(minor for _, minor in named)
+    evenly = share_of(unnamed_minor, paid_minor)
     left = [
-        max(0, line.amount_minor - before.named_minor.get(line.line_id, 0) - portion(line.amount_minor, evenly))
+        max(
+            0,
+            line.amount_minor
+            - sum(minor for line_id, minor in named if line_id == line.line_id)
+            - portion(line.amount_minor, evenly),
+        )
         for line in payment.lines
     ]
     items, split_minor, left_minor = [], 0, 0
@@ -131,21 +143,93 @@ def split_over_lines(amount_minor: int, payment: PaymentSettled, before: Refunde
     return tuple(items)
 
 
-def _items_approved(refund: RefundChanged, facts: Facts) -> tuple[RefundedItem, ...]:
-    """Return the approval's items for a refund without items: some providers refund a sum and know no lines."""
+def _of_refund(refund: RefundChanged, facts: Facts) -> Returned:
+    """Return a refund as what it returns. A provider that knows no lines refunds a sum: then the approval's items."""
     approval = facts.get(f"approved:{tag_of(refund, facts)}")
-    if not isinstance(approval, RefundApproved) or approval.amount_minor != refund.amount_minor:
-        return ()
-    return approval.items
+    items, takes_credits = refund.items, True
+    if isinstance(approval, RefundApproved):
+        takes_credits = approval.takes_credits
+        if not items and approval.amount_minor == refund.amount_minor:
+            items = approval.items
+    return Returned(
+        amount_minor=refund.amount_minor,
+        created_at=refund.created_at,
+        id=refund.refund_id,
+        items=items,
+        takes_credits=takes_credits,
+    )
 
 
-def _by_line(items: Iterable[RefundedItem]) -> tuple[dict[str, int], int]:
-    """Return the sums by line, and the sum of the items that are tax only."""
-    named: Counter[str] = Counter()
-    tax_only_minor = 0
-    for item in items:
-        if item.is_tax_only:
-            tax_only_minor += item.amount_minor
-        else:
-            named[item.line_id] += item.amount_minor
-    return dict(named), tax_only_minor
+def _outstanding_approvals(facts: Facts) -> Iterator[RefundApproved]:
+    """Yield the approvals that have not ended, and that no running total already contains."""
+    contained = {one.id for one in _only_in_totals(facts)}
+    for approval in facts_of(facts, RefundApproved):
+        if end_of(approval.tag, facts) is None and approval.tag not in contained:
+            yield approval
+
+
+def _begun_elsewhere(facts: Facts) -> list[RefundChanged]:
+    """Return the refunds that have not ended, and that carry out no approval that has not ended either."""
+    refunds = (refund for refund in facts_of(facts, RefundChanged) if refund.state not in _ENDED)
+    approved = {approval.tag for approval in facts_of(facts, RefundApproved) if end_of(approval.tag, facts) is None}
+    return [refund for refund in refunds if refund.amount_minor and tag_of(refund, facts) not in approved]
+
+
+def _only_in_totals(facts: Facts) -> list[Returned]:
+    """Return what the running totals contain beyond the refunds that were reported one by one.
+
+    A total may contain a refund of ours from the moment when its sending began: such an approval is recognised by its
+    amount. The rest was refunded by someone else, of all lines.
+    """
+    reports = facts_of(facts, RefundTotalReported)
+    refunds = facts_of(facts, RefundChanged)
+    beyond_minor = 0
+    for report in reports:
+        reported_minor = sum(refund.amount_minor for refund in refunds if refund.charge_id == report.charge_id)
+        beyond_minor += max(0, report.total_minor - reported_minor)
+    beyond_minor -= sum(refund.amount_minor for refund in refunds if refund.charge_id is None)
+    found = []
+    for approval in sorted(facts_of(facts, RefundApproved), key=lambda approval: (approval.at, approval.tag)):
+        may_be_contained = f"attempted:{approval.tag}" in facts and not _is_reported(approval.tag, facts)
+        if may_be_contained and 0 < approval.amount_minor <= beyond_minor:
+            beyond_minor -= approval.amount_minor
+            found.append(
+                Returned(
+                    amount_minor=approval.amount_minor,
+                    created_at=approval.at,
+                    id=approval.tag,
+                    items=approval.items,
+                    takes_credits=approval.takes_credits,
+                )
+            )
+    if beyond_minor > 0:
+        latest = max(report.at for report in reports)
+        found.append(Returned(amount_minor=beyond_minor, created_at=latest, id="total"))
+    return found
+
+
+def _is_reported(tag: str, facts: Facts) -> bool:
+    return any(tag_of(refund, facts) == tag for refund in facts_of(facts, RefundChanged))
+
+
+def _credited(facts: Facts) -> Iterator[Returned]:
+    """Yield the credits to the buyer's balance, less what was reversed of them.
+
+    A reversal is reported twice: as a row of its own, which names no credit, and as the state of the credit. So the
+    larger of the two sums counts. What only the rows report is subtracted from the latest credits.
+    """
+    credits_ = sorted(facts_of(facts, BalanceCredited), key=lambda credit: (credit.created_at, credit.credit_id))
+    given = [credit for credit in credits_ if not credit.is_reversal]
+    reversed_minor = sum(credit.amount_minor for credit in given if credit.is_reversed)
+    undone_minor = max(0, sum(credit.amount_minor for credit in credits_ if credit.is_reversal) - reversed_minor)
+    for credit in reversed([credit for credit in given if not credit.is_reversed]):
+        undone = min(undone_minor, credit.amount_minor)
+        undone_minor -= undone
+        if credit.amount_minor > undone:
+            yield Returned(
+                amount_minor=credit.amount_minor - undone,
+                created_at=credit.created_at,
+                id=credit.credit_id,
+                items=() if undone else credit.items,
+                is_to_balance=True,
+            )

@@ -42,12 +42,17 @@ class Calls:
         return self._send(self._connection.dispatch, operation, arguments)
 
     def transact_write(
-        self, *, puts: list[dict[str, Any]], updates: list[dict[str, Any]], deletes: list[dict[str, Any]]
+        self,
+        *,
+        checks: list[dict[str, Any]],
+        puts: list[dict[str, Any]],
+        updates: list[dict[str, Any]],
+        deletes: list[dict[str, Any]],
     ) -> None:
         """Send one TransactWriteItems. Raise TransactWriteError if a condition failed, and StoreUnavailable."""
         self._send(
             self._connection.transact_write_items,
-            condition_check_items=[],
+            condition_check_items=checks,
             delete_items=deletes,
             put_items=puts,
             update_items=updates,

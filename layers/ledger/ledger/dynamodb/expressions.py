@@ -67,6 +67,16 @@ class UpdateExpression:
         """Add to a number; without it, set it."""
         self._add.append(f"{self.name(attribute)} {self.value({'N': str(number)})}")
 
+    def check(self, table: str, key: dict[str, Any], condition: str) -> Operation:
+        """Return a ConditionCheck: the condition alone, over placeholders of this expression."""
+        operation = {
+            "TableName": table,
+            "Key": key,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {placeholder: name for name, placeholder in self._names.items()},
+        }
+        return operation | ({"ExpressionAttributeValues": self._values} if self._values else {})
+
     def operation(
         self, table: str, key: dict[str, Any], condition: str, *, returns_old_item: bool = False
     ) -> Operation:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ledger.domain.accounts import Account, Hold
+from ledger.domain.accounts import Account
 from ledger.domain.entries import Entry
 from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import Fact, RefundApproved
+from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase

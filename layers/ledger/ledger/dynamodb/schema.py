@@ -20,13 +20,13 @@ The golden items (`tests/unit/dynamodb/golden`) show each kind of item. `docs/de
 from collections.abc import Mapping
 from typing import Any
 
-from ledger.domain.accounts import Hold
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.facts import (
+    AmountStated,
+    BalanceCredited,
     ChargebackChanged,
     ChargebackState,
-    CreditRecorded,
     DisputeChanged,
     DisputeState,
     FraudWarned,
@@ -36,6 +36,7 @@ from ledger.domain.facts import (
     PaymentSettled,
     RefundAbandoned,
     RefundApproved,
+    RefundAttempted,
     RefundChanged,
     RefundDeclined,
     RefundedItem,
@@ -43,6 +44,7 @@ from ledger.domain.facts import (
     RefundState,
     RefundTotalReported,
 )
+from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.lots import Lot
 from ledger.domain.money import Money
@@ -110,6 +112,7 @@ DISPUTE_STATE = one_of(
         DisputeState.APPEALED: "appealed",
         DisputeState.PREVENTED: "prevented",
         DisputeState.WON: "won",
+        DisputeState.RESOLVED: "resolved",
     },
 )
 CHARGEBACK_STATE = one_of(
@@ -321,10 +324,13 @@ FACTS: Mapping[str, Shape[Any]] = {
             "refund_id": Field("refund_id", TEXT),
             "state": Field("state", REFUND_STATE),
             "amount_minor": Field("amount_minor", WHOLE),
+            "currency": Field("currency", TEXT),
+            "created_at": Field("created_at", TIME),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
             "items": Field("items", records_of(REFUNDED_ITEM), ()),
             "tag": Field("tag", TEXT, None),
+            "charge_id": Field("charge_id", TEXT, None),
         },
     ),
     "refund_approved": Shape(
@@ -338,6 +344,15 @@ FACTS: Mapping[str, Shape[Any]] = {
             "cause": Field("cause", TEXT),
             "items": Field("items", records_of(REFUNDED_ITEM), ()),
             "takes_credits": Field("takes_credits", BOOLEAN, True),
+        },
+    ),
+    "refund_attempted": Shape(
+        "a refund whose sending has begun",
+        RefundAttempted,
+        {
+            "tag": Field("tag", TEXT),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
         },
     ),
     "refund_sent": Shape(
@@ -378,6 +393,7 @@ FACTS: Mapping[str, Shape[Any]] = {
         {
             "charge_id": Field("charge_id", TEXT),
             "total_minor": Field("total_minor", WHOLE),
+            "currency": Field("currency", TEXT),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
         },
@@ -389,10 +405,14 @@ FACTS: Mapping[str, Shape[Any]] = {
             "dispute_id": Field("dispute_id", TEXT),
             "state": Field("state", DISPUTE_STATE),
             "amount_minor": Field("amount_minor", WHOLE),
+            "currency": Field("currency", TEXT),
             "opened_at": Field("opened_at", TIME),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
             "movements": Field("movements", WHOLE, 0),
+            "taken_minor": Field("taken_minor", WHOLE, 0),
+            "returned_minor": Field("returned_minor", WHOLE, 0),
+            "is_resolution": Field("is_resolution", BOOLEAN, False),
         },
     ),
     "chargeback_changed": Shape(
@@ -404,18 +424,34 @@ FACTS: Mapping[str, Shape[Any]] = {
             "is_reversal": Field("is_reversal", BOOLEAN),
             "state": Field("state", CHARGEBACK_STATE),
             "amount_minor": Field("amount_minor", WHOLE),
+            "currency": Field("currency", TEXT),
             "created_at": Field("created_at", TIME),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
         },
     ),
-    "credit_recorded": Shape(
-        "a credit",
-        CreditRecorded,
+    "balance_credited": Shape(
+        "a credit to the buyer's balance",
+        BalanceCredited,
         {
-            "adjustment_id": Field("adjustment_id", TEXT),
-            "is_reversal": Field("is_reversal", BOOLEAN),
+            "credit_id": Field("credit_id", TEXT),
             "amount_minor": Field("amount_minor", WHOLE),
+            "currency": Field("currency", TEXT),
+            "created_at": Field("created_at", TIME),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+            "items": Field("items", records_of(REFUNDED_ITEM), ()),
+            "is_reversal": Field("is_reversal", BOOLEAN, False),
+            "is_reversed": Field("is_reversed", BOOLEAN, False),
+        },
+    ),
+    "amount_stated": Shape(
+        "an amount that a person stated",
+        AmountStated,
+        {
+            "subject": Field("subject", TEXT),
+            "amount_minor": Field("amount_minor", WHOLE),
+            "actor": Field("actor", TEXT),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
         },
@@ -596,6 +632,7 @@ FULFILMENT_KEY = Shape(
     FulfilmentKey,  # the key itself is the item's
     {
         "payment_id": Field("payment_id", TEXT, None),
+        "duplicates": Field("duplicates", TEXTS, ()),
         "account_id": Field("account_id", TEXT, None),
         "product_id": Field("product_id", TEXT, None),
         "terms": Field("terms", record_of(ORDER), None),

@@ -25,16 +25,19 @@ class DynamoDBStore(Reads):
 
     def commit(self, commit: Commit) -> Refusal | None:
         """Write everything or nothing in one round trip. Return None if it was written, else what was in the way."""
-        deletes, puts, updates = self._writes.deletes(commit), self._writes.puts(commit), self._writes.updates(commit)
+        checks, deletes = self._writes.checks(commit), self._writes.deletes(commit)
+        puts, updates = self._writes.puts(commit), self._writes.updates(commit)
         try:
             self._calls.transact_write(
+                checks=[operation for _, operation in checks],
                 puts=[operation for _, operation in puts],
                 updates=[operation for _, operation in updates],
                 deletes=deletes,
             )
         except TransactWriteError as error:
-            # Reasons come in PynamoDB's order: deletes, puts, updates.
-            names = [*("delete" for _ in deletes), *(name for name, _ in (*puts, *updates))]
+            # Reasons come in PynamoDB's order: checks, deletes, puts, updates.
+            names = [*(name for name, _ in checks), *("delete" for _ in deletes)]
+            names += [name for name, _ in (*puts, *updates)]
             reasons = dict(zip(names, error.cancellation_reasons, strict=False))
             if not any(reason and reason.code == "ConditionalCheckFailed" for reason in reasons.values()):
                 raise

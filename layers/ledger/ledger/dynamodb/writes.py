@@ -7,7 +7,7 @@ from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
 from ledger.dynamodb import items, keys, schema
-from ledger.dynamodb.codec import TEXT, TIME, WHOLE
+from ledger.dynamodb.codec import TEXT, TEXTS, TIME, WHOLE
 from ledger.dynamodb.expressions import Operation, UpdateExpression
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.schema import PARK_REASON, SCHEMA, VERSION
@@ -19,6 +19,14 @@ class Writes:
 
     def __init__(self, table_name: str) -> None:
         self._table = table_name
+
+    def checks(self, commit: Commit) -> list[tuple[str, Operation]]:
+        """Return the operations that change nothing and only check a condition."""
+        return [
+            (f"fulfilment key {change.key}", self._check_fulfilment_key(change))
+            for change in commit.fulfilment_keys
+            if change.is_check
+        ]
 
     def deletes(self, commit: Commit) -> list[Operation]:
         """Return the operations that remove documents. They have no condition."""
@@ -78,8 +86,9 @@ class Writes:
                 updates.append((f"document {change.key}", self._update_versioned(item, names, change.replaces)))
         if commit.account:
             updates.append(("account", self.update_account(commit.account)))
-        if commit.fulfilment_key:
-            updates.append(("fulfilment key", self._update_fulfilment_key(commit.fulfilment_key)))
+        for key_change in commit.fulfilment_keys:
+            if not key_change.is_check:
+                updates.append((f"fulfilment key {key_change.key}", self._update_fulfilment_key(key_change)))
         if commit.order:
             updates.append(("order", self._update_order(commit.order)))
         return updates
@@ -169,23 +178,41 @@ class Writes:
             conditions = [f"{update.name('version')} = {update.value(WHOLE.encode(change.version))}"]
         return update.operation(self._table, keys.account_key(change.account_id), " AND ".join(conditions))
 
+    def _check_fulfilment_key(self, change: FulfilmentKeyChange) -> Operation:
+        check = UpdateExpression()
+        condition = self._is_paid_as_read(check, change)
+        return check.check(self._table, keys.fulfilment_item_key(change.key), condition)
+
     def _update_fulfilment_key(self, change: FulfilmentKeyChange) -> Operation:
         update = UpdateExpression()
-        payment, account = update.name("payment_id"), update.name("account_id")
-        product = update.name("product_id")
-        replaced = update.value(TEXT.encode(change.replaces or change.payment_id))
+        account, product = update.name("account_id"), update.name("product_id")
         products = ", ".join(update.value(TEXT.encode(product_id)) for product_id in sorted(change.product_ids))
-        update.put("payment_id", TEXT.encode(change.payment_id))
+        is_as_read = self._is_paid_as_read(update, change)
+        update.put("payment_id", TEXT.encode(change.payment_ids[0]))
+        if len(change.payment_ids) > 1:
+            update.put("duplicates", TEXTS.encode(change.payment_ids[1:]))
         update.put("account_id", TEXT.encode(change.account_id))
         update.put(SCHEMA, WHOLE.encode(VERSION))
         return update.operation(
             self._table,
             keys.fulfilment_item_key(change.key),
-            f"(attribute_not_exists({payment}) OR {payment} = {replaced})"
+            f"{is_as_read}"
             f" AND (attribute_not_exists({account}) OR {account} = {update.value(TEXT.encode(change.account_id))})"
             f" AND (attribute_not_exists({product}) OR {product} IN ({products}))"
             f" AND {_is_readable(update)}",
         )
+
+    def _is_paid_as_read(self, update: UpdateExpression, change: FulfilmentKeyChange) -> str:
+        """Return the condition that the payments under a fulfilment key are those that were read."""
+        payment = update.name("payment_id")
+        if not change.replaces:
+            return f"attribute_not_exists({payment})"
+        original, *others = change.replaces
+        is_original = f"{payment} = {update.value(TEXT.encode(original))}"
+        duplicates = update.name("duplicates")
+        if not others:
+            return f"{is_original} AND attribute_not_exists({duplicates})"
+        return f"{is_original} AND {duplicates} = {update.value(TEXTS.encode(others))}"
 
     def _update_order(self, order: Order) -> Operation:
         update = UpdateExpression()

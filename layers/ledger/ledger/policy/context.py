@@ -49,6 +49,7 @@ class PolicyContext:
     is_subscription: bool = False
     is_renewal: bool = False  # a later period of a subscription
     is_duplicate: bool = False  # another payment is the original for this order or period
+    duplicate_minor: int = 0  # what can be refunded because all payments for the same are above one price
     doubles_subscription: bool = False  # a duplicate that started a second subscription
     is_disputed: bool = False  # a dispute of the payment is open
     order: Order | None = None

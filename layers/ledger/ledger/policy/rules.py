@@ -83,7 +83,7 @@ def decided_before(context: PolicyContext, policy: PolicyParameters) -> RuleResu
     """Clause 7: a repeated request gets the answer that a person gave before, unless the customer has a right to it."""
     if context.declined_before is None:
         return text("why.not_decided_before")
-    if context.is_duplicate or (context.reason is RefundReason.WRONG_AMOUNT and context.excess_minor):
+    if _is_charged_twice(context) or (context.reason is RefundReason.WRONG_AMOUNT and context.excess_minor):
         return text("why.now_due")
     if _may_withdraw(context, policy) and (
         context.reason is RefundReason.WITHDRAWAL or withdrawal.exclusion(context, policy) is None
@@ -111,15 +111,20 @@ def open_dispute(context: PolicyContext, policy: PolicyParameters) -> RuleResult
     return _decline("5", is_open, text("decision.dispute_ask_again"))
 
 
+def _is_charged_twice(context: PolicyContext) -> bool:
+    """Return whether money above one price is left, and this payment is the duplicate or was named as charged twice."""
+    is_meant = context.is_duplicate or context.reason is RefundReason.CHARGED_TWICE
+    return min(context.duplicate_minor, context.left_minor) > 0 and is_meant
+
+
 def charged_twice(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
     """Clause 4: one order, or one period of a subscription, was paid twice. The duplicate is refunded."""
     is_settling = context.age < policy.duplicate_settling
-    if context.is_duplicate and context.left_minor:
+    if _is_charged_twice(context):
         if is_settling:
             return _wait()
         return replace(
-            _approve("4", context.left_minor, text("decision.duplicate_refunded")),
-            takes_credits=False,
+            _approve("4", min(context.duplicate_minor, context.left_minor), text("decision.duplicate_refunded")),
             ends_subscription=context.doubles_subscription,
         )
     if context.reason is not RefundReason.CHARGED_TWICE:

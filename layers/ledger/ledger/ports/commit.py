@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ledger.domain.accounts import Hold
 from ledger.domain.entries import Entry
+from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.orders import Order
@@ -40,31 +40,41 @@ class DocumentChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FulfilmentKey:
-    """What only one payment can pay for: an order, or one period of a subscription.
+    """What payments pay for: an order, or one period of a subscription. All of them grant it once.
 
     The terms of an order are stored on the same item, so that one condition checks both.
     """
 
     key: str  # `order/ord_…` or `period/stripe:sub_…/2026-11-01T00:00:00Z`
     payment_id: PaymentId | None = None  # the original; None: not paid yet
+    duplicates: tuple[PaymentId, ...] = ()  # the other payments
     account_id: AccountId | None = None  # of the order
     product_id: str | None = None  # of the order
     terms: Order | None = None
 
+    @property
+    def payment_ids(self) -> tuple[PaymentId, ...]:
+        """All payments for it, the original first."""
+        return (self.payment_id, *self.duplicates) if self.payment_id else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FulfilmentKeyChange:
-    """Make `payment_id` the original for a fulfilment key.
+    """Make these payments the ones for a fulfilment key, the original first. They only become more.
 
-    The condition is that no payment is stored under the key, or `replaces`, or this payment; and that an order's
-    account and product match.
+    The condition is that no payment has been added since `replaces` were read, and that an order's account and product
+    match. If the payments are still those that were read, only that condition is checked.
     """
 
     key: str
-    payment_id: PaymentId
+    payment_ids: tuple[PaymentId, ...]
     account_id: AccountId
-    product_ids: frozenset[str]  # of the payment; the order's product must be one of them
-    replaces: PaymentId | None = None  # the former original
+    product_ids: frozenset[str]  # of the payments; the order's product must be one of them
+    replaces: tuple[PaymentId, ...] = ()  # the payments that were read
+
+    @property
+    def is_check(self) -> bool:
+        return self.payment_ids == self.replaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +108,7 @@ class Commit:
     receipt: Receipt | None = None
     purchases: tuple[Purchase, ...] = ()  # their `version` is the one that was read
     pointers: tuple[PaymentPointer, ...] = ()
-    fulfilment_key: FulfilmentKeyChange | None = None
+    fulfilment_keys: tuple[FulfilmentKeyChange, ...] = ()
     account: AccountChange | None = None
     subscription: Subscription | None = None  # its `version` is the one that was read
     entries: tuple[Entry, ...] = ()

@@ -1,6 +1,6 @@
 """Reads: the names of what to read, and what was found under them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
@@ -59,12 +59,12 @@ class Keys:
 
 
 def keys_of(payment: PaymentSettled) -> Keys:
-    """Where a payment is booked: its account, its lots if they have closed, and who else may pay for its period."""
+    """Where a payment is booked: its account, its lots if they have closed, and what else may pay for the same."""
     lots = ((payment.account_id, payment.lot_id(position)) for position in range(len(payment.lines)))
     return Keys(
         accounts=frozenset({payment.account_id}),
         closed_lots=frozenset(lots),
-        fulfilment_keys=frozenset({payment.covers} if payment.covers else ()),
+        fulfilment_keys=frozenset(key for key in (payment.fulfilment_key, payment.covers) if key),
     )
 
 
@@ -91,20 +91,34 @@ class Snapshot:
             {**self.documents, **other.documents},
         )
 
-    def mentioned(self, fulfilment_key: str | None = None, *, with_orders: bool = False) -> Keys:
-        """Return the names that these items lead to. Of the fulfilment keys, only this one leads to its payment."""
+    def mentioned(self, followed: Collection[str] = (), *, with_orders: bool = False) -> Keys:
+        """Return the names that these items lead to.
+
+        The fulfilment keys of payments lead to the other payments for the same thing, and so do those in `followed`.
+        """
+        followed = set(followed)
         keys = Keys()
         for item in self.payments.values():
             if isinstance(item, PaymentPointer):
                 keys |= Keys(frozenset({item.to}), frozenset({item.account_id} if item.account_id else ()))
             elif item.payment:
-                keys |= keys_of(item.payment)
+                own = keys_of(item.payment)
+                keys |= own
+                followed |= own.fulfilment_keys
                 if with_orders and item.payment.order_id:
                     keys |= Keys(fulfilment_keys=frozenset({f"order/{item.payment.order_id}"}))
         opened = {(account.account_id, lot_id) for account in self.accounts.values() for lot_id in account.lots}
         keys -= Keys(closed_lots=frozenset(opened))
-        held = self.fulfilment_keys.get(fulfilment_key or "")
-        return keys | Keys(frozenset({held.payment_id})) if held and held.payment_id else keys
+        beside = {
+            payment_id
+            for key in followed
+            if key in self.fulfilment_keys
+            for payment_id in self.fulfilment_keys[key].payment_ids
+        }
+        covering = {
+            account.covered[key] for account in self.accounts.values() for key in followed if key in account.covered
+        }
+        return keys | Keys(frozenset(beside | covering))
 
     def lot(self, account_id: AccountId, lot_id: str) -> Lot | None:
         """A lot as it stands: on its account, or where it was put when it closed."""

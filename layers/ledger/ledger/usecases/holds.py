@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import datetime
 
-from ledger.domain.accounts import Account, Hold
+from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.errors import NotFound
 from ledger.domain.facts import HoldLifted
+from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import audit_key

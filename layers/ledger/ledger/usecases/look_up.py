@@ -1,5 +1,7 @@
 """Look up: read what ids lead to, step by step."""
 
+from collections.abc import Collection
+
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
@@ -15,10 +17,10 @@ class LookUp:
         other writer           lot closes ──┘
     """
 
-    def __init__(self, store: Store, fulfilment_key: str | None = None, *, with_orders: bool = False) -> None:
-        """Follow `fulfilment_key` to its payment, and with `with_orders` each payment to its order."""
+    def __init__(self, store: Store, fulfilment_keys: Collection[str] = (), *, with_orders: bool = False) -> None:
+        """Follow `fulfilment_keys` to their payments, and with `with_orders` each payment to its order."""
         self._store = store
-        self._fulfilment_key = fulfilment_key
+        self._fulfilment_keys = frozenset(fulfilment_keys)
         self._with_orders = with_orders
         self._read = Keys()
         self.known = Snapshot()
@@ -32,7 +34,7 @@ class LookUp:
         return self.known
 
     def _mentioned(self) -> Keys:
-        return self.known.mentioned(self._fulfilment_key, with_orders=self._with_orders)
+        return self.known.mentioned(self._fulfilment_keys, with_orders=self._with_orders)
 
     def _stale_lots(self, read: Keys, found: Snapshot) -> frozenset[tuple[AccountId, str]]:
         """Return the closed lots that must be read again, since they were read together with their account."""

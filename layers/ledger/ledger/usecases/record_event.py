@@ -115,7 +115,7 @@ def _park(
 
 def _already_paid(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry | None:
     """Note an event that can't be booked, but reports a payment that another event has booked. None: it does not."""
-    stored = LookUp(store, None)(Keys(payments=frozenset(event.names))) if event.names else Snapshot()
+    stored = LookUp(store)(Keys(payments=frozenset(event.names))) if event.names else Snapshot()
     homes = (stored.home_of(name) for name in event.names)
     account_id = next((home.account_id for home in homes if home and home.payment), None)
     booked = replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED, account_id=account_id)
@@ -145,7 +145,7 @@ def _read_and_book(
 
     A payment whose account had to be found, and about which nothing is stored, is granted without reading more.
     """
-    look_up = LookUp(store, event.payment.fulfilment_key if event.payment else None)
+    look_up = LookUp(store, keys_of(event.payment).fulfilment_keys if event.payment else ())
     stored = look_up(_keys_of(event))
     account_id = _find_account(event, stored, store)
     if isinstance(account_id, NotBookable):

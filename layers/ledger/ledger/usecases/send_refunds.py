@@ -19,7 +19,7 @@ from ledger.domain.facts import RefundAbandoned, RefundApproved, RefundChanged, 
 from ledger.domain.ids import provider_of
 from ledger.domain.refund_cases import BY_SENDER, CaseState, RefundCase, case_id_of
 from ledger.domain.refund_intents import RefundIntent
-from ledger.domain.refunds import end_of, refunded, split_over_lines, tag_of
+from ledger.domain.refunds import end_of, returned, split_over_lines, tag_of
 from ledger.domain.texts import Text, text
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import intent_key
@@ -108,14 +108,14 @@ def send_refund(
 def refund_to_send(approval: RefundApproved, context: CaseContext) -> RefundToSend:
     """Return an approval as the request to its provider."""
     payment, purchase = context.payment, context.purchase
-    before = refunded(purchase.facts)
+    before = returned(purchase.facts)
     return RefundToSend(
         tag=approval.tag,
         names=purchase.names,
         amount_minor=approval.amount_minor,
         currency=payment.currency,
         items=approval.items or split_over_lines(approval.amount_minor, payment, before),
-        is_whole=approval.amount_minor == payment.paid_minor and before.total_minor == 0,
+        is_whole=approval.amount_minor == payment.paid_minor and not before,
         is_duplicate_charge=purchase.is_duplicate,
     )
 

@@ -7,9 +7,9 @@ developer.paddle.com/api-reference/adjustments/overview.
 from typing import Any
 
 from ledger.domain.facts import (
+    BalanceCredited,
     ChargebackChanged,
     ChargebackState,
-    CreditRecorded,
     RefundChanged,
     RefundedItem,
     RefundState,
@@ -17,7 +17,7 @@ from ledger.domain.facts import (
 from ledger.domain.receipts import ParkReason
 from ledger.providers import tags
 from ledger.providers.paddle.notification import PaddleNotification
-from ledger.providers.parsing import Json, amount, excerpt, objects, optional_text, rfc3339_time, text
+from ledger.providers.parsing import Json, amount, currency, excerpt, objects, optional_text, rfc3339_time, text
 from ledger.providers.translation import EventFields, EventNotBookable, known_state
 
 REFUND_STATES = {
@@ -47,11 +47,13 @@ def adjustment_changed(notification: PaddleNotification) -> EventFields:
     refund_state = known_state(REFUND_STATES, status, "adjustment status")
     common: dict[str, Any] = {
         "amount_minor": amount(adjustment["totals"], "total"),
+        "currency": currency(adjustment, "currency_code"),
+        "created_at": rfc3339_time(adjustment["created_at"]),
         "at": notification.at,
         "cause": notification.cause,
     }
     adjustment_id = text(adjustment, "id")
-    fact: RefundChanged | ChargebackChanged | CreditRecorded
+    fact: RefundChanged | ChargebackChanged | BalanceCredited
     if action == "refund":
         fact = RefundChanged(
             refund_id=adjustment_id,
@@ -62,14 +64,19 @@ def adjustment_changed(notification: PaddleNotification) -> EventFields:
             **common,
         )
     elif action in {"credit", "credit_reverse"}:
-        fact = CreditRecorded(adjustment_id=adjustment_id, is_reversal=action == "credit_reverse", **common)
+        fact = BalanceCredited(
+            credit_id=adjustment_id,
+            items=_refunded_items(adjustment),
+            is_reversal=action == "credit_reverse",
+            is_reversed=status == "reversed",
+            **common,
+        )
     elif action in _CHARGEBACK_ACTIONS:
         fact = ChargebackChanged(
             adjustment_id=adjustment_id,
             kind=action.removesuffix("_reverse"),
             is_reversal=action.endswith("_reverse"),
             state=_CHARGEBACK_STATES[status],
-            created_at=rfc3339_time(adjustment["created_at"]),
             **common,
         )
     else:

@@ -1,7 +1,7 @@
 """Disputes and early fraud warnings: payments that are contested, or may be soon."""
 
 from ledger.domain.facts import DisputeChanged, DisputeState, FraudWarned
-from ledger.providers.parsing import amount, text, unix_time, whole_number
+from ledger.providers.parsing import Json, amount, currency, text, unix_time, whole_number
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, known_state
 
@@ -20,25 +20,36 @@ _STATES = {
 
 
 def dispute_changed(notification: StripeNotification) -> EventFields:
-    """Translate `charge.dispute.*`: a dispute's state, by its status and by where the money is.
+    """Translate `charge.dispute.*`: a dispute's state, its amount and what moved because of it.
 
-    Source: docs.stripe.com/api/disputes/object, its `status` and `balance_transactions`.
+    Source: docs.stripe.com/api/disputes/object, its `status`, `payment_method_details` and `balance_transactions`.
     """
     dispute = notification.source
-    amounts = [whole_number(movement, "amount") for movement in dispute.get("balance_transactions") or []]
-    state = known_state(_STATES, text(dispute, "status"), "dispute status")
-    if state is DisputeState.LOST and any(amounts) and sum(amounts) == 0:
-        state = DisputeState.WON  # the money was withdrawn and has come back, whatever the status still says
+    card = (dispute.get("payment_method_details") or {}).get("card") or {}
+    movements = list(dispute.get("balance_transactions") or [])
     fact = DisputeChanged(
         dispute_id=text(dispute, "id"),
-        state=state,
+        state=known_state(_STATES, text(dispute, "status"), "dispute status"),
         amount_minor=amount(dispute, "amount"),
+        currency=currency(dispute, "currency"),
         opened_at=unix_time(dispute["created"]),
         at=notification.at,
         cause=notification.cause,
-        movements=len(amounts),
+        movements=len(movements),
+        taken_minor=_moved_minor(movements, "dispute"),
+        returned_minor=_moved_minor(movements, "dispute_reversal"),
+        is_resolution=card.get("case_type") == "resolution",
     )
     return {"names": notification.charge_names(), "facts": (fact,)}
+
+
+def _moved_minor(movements: list[Json], category: str) -> int:
+    """Return the amount of the largest movement of a category: fees and conversions have rows of their own.
+
+    Source: `reporting_category` of docs.stripe.com/api/balance_transactions/object.
+    """
+    amounts = (movement for movement in movements if movement.get("reporting_category") == category)
+    return max((abs(whole_number(movement, "amount")) for movement in amounts), default=0)
 
 
 def fraud_warning_changed(notification: StripeNotification) -> EventFields:

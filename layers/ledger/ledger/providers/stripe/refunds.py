@@ -2,7 +2,7 @@
 
 from ledger.domain.facts import RefundChanged, RefundState, RefundTotalReported
 from ledger.providers import tags
-from ledger.providers.parsing import amount, optional_text, text
+from ledger.providers.parsing import amount, currency, optional_text, text, unix_time
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, known_state
 
@@ -23,8 +23,11 @@ def refund_changed(notification: StripeNotification) -> EventFields:
         refund_id=text(refund, "id"),
         state=known_state(REFUND_STATES, text(refund, "status"), "refund status"),
         amount_minor=amount(refund, "amount"),
+        currency=currency(refund, "currency"),
+        created_at=unix_time(refund["created"]),
         at=notification.at,
         cause=notification.cause,
+        charge_id=optional_text(refund, "charge"),
         tag=optional_text(refund.get("metadata"), tags.METADATA_KEY),
     )
     return {"names": notification.charge_names(), "facts": (fact,)}
@@ -40,6 +43,7 @@ def charge_refunded(notification: StripeNotification) -> EventFields:
     fact = RefundTotalReported(
         charge_id=charge_id,
         total_minor=amount(charge, "amount_refunded"),
+        currency=currency(charge, "currency"),
         at=notification.at,
         cause=notification.cause,
     )

@@ -17,7 +17,7 @@ from ledger.ports.commit import AccountChange, Commit
 from ledger.ports.reads import Snapshot, keys_of
 from ledger.usecases.plan_booking.booking import plan_target
 from ledger.usecases.plan_booking.entries import Origin
-from ledger.usecases.plan_booking.fulfilment import decide_fulfilment
+from ledger.usecases.plan_booking.fulfilment import find_fulfilment
 from ledger.usecases.plan_booking.merging import Merge, merge_event
 
 
@@ -37,17 +37,12 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
     if not merged.has_new_facts:
         return _store_purchase(merged, receipt, RecordOutcome.BOOKED)
 
-    fulfilment = decide_fulfilment(merged.before, merged.after, stored)
+    fulfilment = find_fulfilment(merged.after, stored)
     if isinstance(fulfilment, NotBookable):
         return fulfilment
-    origin = _origin_of_changes(event, payment, fulfilment.purchase)
-    commit = plan_target(fulfilment.purchase, fulfilment.competing_payment, stored, origin, receipt.received_at)
-    return replace(
-        commit,
-        receipt=replace(receipt, outcome=RecordOutcome.BOOKED),
-        pointers=merged.pointers,
-        fulfilment_key=fulfilment.key_change,
-    )
+    origin = _origin_of_changes(event, payment, merged.after)
+    commit = plan_target(merged.after, fulfilment, stored, origin, receipt.received_at)
+    return replace(commit, receipt=replace(receipt, outcome=RecordOutcome.BOOKED), pointers=merged.pointers)
 
 
 def plan_first_grant(event: Event, receipt: Receipt) -> Commit:
@@ -58,7 +53,11 @@ def plan_first_grant(event: Event, receipt: Receipt) -> Commit:
     commit = plan_event(event, receipt, Snapshot())
     if isinstance(commit, NotBookable) or commit.account is None:
         raise ValueError("a payment about which nothing is stored always grants")
-    return replace(commit, account=replace(commit.account, version=None))
+    return replace(
+        commit,
+        account=replace(commit.account, version=None),
+        fulfilment_keys=tuple(key for key in commit.fulfilment_keys if not key.is_check),
+    )
 
 
 def may_grant_without_reading(payment: PaymentSettled, now: datetime) -> bool:

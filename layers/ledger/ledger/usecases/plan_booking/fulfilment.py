@@ -1,108 +1,118 @@
-"""Decide which of several payments for one fulfilment key is the original.
+"""Find all payments for one thing, and which of them is the original.
 
-Only the original grants. Of two payments the one with the lower `precedence` (time paid, then id) is the original,
-whichever was received first:
+An order, or a period of a subscription, may be paid more than once. All payments for it are booked together: what the
+lots keep depends on what is left of each (`ledger.domain.purchases`). Each payment has a fulfilment key, and payments
+are for the same thing if their keys lead to each other:
 
-    payment stored under the key       this payment is…           commit
-    none, or this payment              the original               the key points to this payment
-    one with lower precedence          the duplicate              the key stays as it is
-    one with higher precedence         the original               the key points to this payment, and the competing
-                                                                  payment becomes the duplicate
-    one of another account             not bookable
-    one for other items                not bookable
+    payment                                fulfilment key    covers
+    of a pack                              order/…
+    of a subscription's first period       order/…           period/…    the period that it pays for
+    of a later period                      period/…
+
+The original is the one with the lowest `precedence` (time paid, then id), whichever was received first. Every booking
+of one of them checks that no other payment was added to their keys meanwhile.
 """
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from ledger.domain.accounts import Account
 from ledger.domain.facts import PaymentSettled
+from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason
-from ledger.ports.commit import FulfilmentKeyChange
+from ledger.ports.commit import FulfilmentKey, FulfilmentKeyChange
 from ledger.ports.reads import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fulfilment:
-    """Whether a payment is the original for its fulfilment key, and what to write for it."""
+    """All payments for one thing, and what to write or check under their fulfilment keys."""
 
-    purchase: Purchase  # of this payment; `is_duplicate` says whether it is the duplicate
-    competing_payment: Purchase | None = None  # the former original, which becomes the duplicate
-    key_change: FulfilmentKeyChange | None = None
+    purchases: tuple[Purchase, ...]  # the original first; `is_duplicate` is set on the others
+    keys: tuple[FulfilmentKeyChange, ...]
 
 
-def decide_fulfilment(before: Purchase, after: Purchase, stored: Snapshot) -> Fulfilment | NotBookable:
-    """Decide whether `after`, a purchase with its payment, grants. `before` is the same purchase as it is stored.
+def find_fulfilment(purchase: Purchase, stored: Snapshot) -> Fulfilment | NotBookable:
+    """Return all payments for what `purchase` pays for, including itself. It must have its payment.
 
-    A payment whose precedence is unchanged keeps its role. Return NotBookable if a person must decide.
+    Return NotBookable if a person must decide: another account paid under the same key, or for other items.
     """
-    payment = after.payment
-    if payment is None:
-        raise ValueError(f"{after.payment_id} has no payment, so it fulfils nothing")
-    is_new = before.payment is None
-    fulfilment: Fulfilment | NotBookable = Fulfilment(purchase=after)
-    if payment.fulfilment_key and (before.payment is None or payment.precedence != before.payment.precedence):
-        fulfilment = _decide_original(after, payment, payment.fulfilment_key, stored)
-    if isinstance(fulfilment, NotBookable):
-        return fulfilment
-    if is_new and not fulfilment.purchase.is_duplicate and (payer := _payer_of_period(payment, stored)):
-        return NotBookable(ParkReason.PERIOD_ALREADY_PAID, f"{payment.period} was paid for by {payer}")
-    return fulfilment
+    payment = _payment_of(purchase)
+    found = _payments_for_the_same(purchase, stored)
+    if problem := _mismatch_under_key(payment, found, stored):
+        return NotBookable(ParkReason.ORDER_MISMATCH, problem)
+    ranked = sorted(found, key=lambda one: _payment_of(one).precedence)
+    purchases = tuple(replace(one, is_duplicate=one is not ranked[0]) for one in ranked)
+    names = dict.fromkeys(key for one in purchases for key in _keys_of(_payment_of(one)))
+    return Fulfilment(purchases=purchases, keys=tuple(_key_change(key, purchases, stored) for key in names))
 
 
-def _decide_original(
-    purchase: Purchase, payment: PaymentSettled, fulfilment_key: str, stored: Snapshot
-) -> Fulfilment | NotBookable:
-    """Compare a payment with the one that is stored under its fulfilment key: see the table above."""
-    current = stored.fulfilment_keys.get(fulfilment_key)
-    if current and current.account_id not in {None, payment.account_id}:
-        return _mismatch(f"{fulfilment_key} is not this account's")
-    key_change = FulfilmentKeyChange(
-        key=fulfilment_key,
-        payment_id=payment.payment_id,
-        account_id=payment.account_id,
-        product_ids=frozenset(line.product_id for line in payment.lines),
+def _payments_for_the_same(purchase: Purchase, stored: Snapshot) -> Collection[Purchase]:
+    """Return the purchases whose fulfilment keys lead to each other, beginning with `purchase`."""
+    found = {purchase.payment_id: purchase}
+    to_follow = [purchase]
+    while to_follow:
+        for payment_id in _payments_beside(_payment_of(to_follow.pop()), stored):
+            other = stored.home_of(payment_id)
+            if other is None or other.payment is None:
+                raise ValueError(f"a fulfilment key leads to {payment_id}, which has no payment")
+            if other.payment_id not in found:
+                found[other.payment_id] = other
+                to_follow.append(other)
+    return found.values()
+
+
+def _payments_beside(payment: PaymentSettled, stored: Snapshot) -> Iterator[PaymentId]:
+    """Yield the payments that one payment's keys lead to."""
+    for key in _keys_of(payment):
+        yield from stored.fulfilment_keys.get(key, FulfilmentKey(key=key)).payment_ids
+    account = stored.accounts.get(payment.account_id)
+    covering = account.covered.get(payment.fulfilment_key or "") if account else None
+    if covering:
+        yield covering
+
+
+def _mismatch_under_key(payment: PaymentSettled, found: Collection[Purchase], stored: Snapshot) -> str | None:
+    """Return why a payment can't be one of those under its fulfilment key, or None.
+
+    A lot that only one of two payments pays for would stay after its payment was refunded as a duplicate.
+    """
+    key = payment.fulfilment_key
+    if key is None:
+        return None
+    item = stored.fulfilment_keys.get(key)
+    if item and item.account_id not in {None, payment.account_id}:
+        return f"{key} is not this account's"
+    for other in map(_payment_of, found):
+        if other.account_id != payment.account_id:
+            return f"{key} was paid for another account"
+        if other.fulfilment_key == key and _items_paid_for(other) != _items_paid_for(payment):
+            return f"{other.payment_id} paid for other things under {key}"
+    return None
+
+
+def _key_change(key: str, purchases: Collection[Purchase], stored: Snapshot) -> FulfilmentKeyChange:
+    payments = [_payment_of(one) for one in purchases]
+    paid_under = [payment for payment in payments if payment.fulfilment_key == key]
+    return FulfilmentKeyChange(
+        key=key,
+        payment_ids=tuple(payment.payment_id for payment in paid_under),
+        account_id=payments[0].account_id,
+        product_ids=frozenset(line.product_id for payment in paid_under for line in payment.lines),
+        replaces=stored.fulfilment_keys.get(key, FulfilmentKey(key=key)).payment_ids,
     )
-    if current is None or current.payment_id in {None, payment.payment_id}:
-        return Fulfilment(purchase=purchase, key_change=key_change)
-
-    competing = stored.home_of(current.payment_id) if current.payment_id else None
-    if competing is None or competing.payment is None:
-        raise ValueError(f"{fulfilment_key} points to {current.payment_id}, which has no payment")
-    if competing.payment.account_id != payment.account_id:
-        return _mismatch(f"{fulfilment_key} was paid for another account")
-    if _items_paid_for(competing.payment) != _items_paid_for(payment):
-        # A lot that only one of them pays for would stay after its payment was refunded as a duplicate.
-        return _mismatch(f"{current.payment_id} paid for other things under {fulfilment_key}")
-    if competing.payment.precedence < payment.precedence:
-        return Fulfilment(purchase=replace(purchase, is_duplicate=True))
-    return Fulfilment(
-        purchase=replace(purchase, is_duplicate=False),
-        competing_payment=replace(competing, is_duplicate=True),
-        key_change=replace(key_change, replaces=current.payment_id),
-    )
 
 
-def _mismatch(detail: str) -> NotBookable:
-    return NotBookable(ParkReason.ORDER_MISMATCH, detail)
+def _keys_of(payment: PaymentSettled) -> list[str]:
+    return [key for key in (payment.fulfilment_key, payment.covers) if key]
+
+
+def _payment_of(purchase: Purchase) -> PaymentSettled:
+    if purchase.payment is None:
+        raise ValueError(f"{purchase.payment_id} has no payment, so it fulfils nothing")
+    return purchase.payment
 
 
 def _items_paid_for(payment: PaymentSettled) -> list[tuple[str, int]]:
     """Return the product and credits of each line."""
     return [(line.product_id, line.credits) for line in payment.lines]
-
-
-def _payer_of_period(payment: PaymentSettled, stored: Snapshot) -> str | None:
-    """Return what has paid for the same period in the other way: as a renewal, or as the first payment of an order.
-
-    Neither provider charges like this. The lots of the two payments have different ids, so neither payment can take
-    the other's place: the one that is received second is parked for a person.
-    """
-    account = stored.accounts.get(payment.account_id) or Account(account_id=payment.account_id)
-    if payment.covers is None:
-        return account.covered.get(payment.fulfilment_key or "")
-    renewal = stored.fulfilment_keys.get(payment.covers)
-    if renewal and renewal.payment_id:
-        return renewal.payment_id
-    # A renewal that was booked after its key was read and before the account was read shows by its lot.
-    return "another payment" if f"{payment.covers}/0" in account.lots else None

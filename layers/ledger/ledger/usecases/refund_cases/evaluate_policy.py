@@ -8,8 +8,10 @@ from itertools import islice
 from ledger.domain.disputes import disputed
 from ledger.domain.facts import Fact, RefundDeclined
 from ledger.domain.ids import PaymentId
+from ledger.domain.purchases import Purchase, duplicate_minor, is_covered_by
+from ledger.domain.receipts import NotBookable
 from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundCase, RefundReason
-from ledger.domain.refunds import refunded
+from ledger.domain.refunds import returned_minor
 from ledger.domain.runs import FailedRun
 from ledger.domain.texts import text
 from ledger.policy.context import LineUsage, PolicyContext
@@ -17,6 +19,7 @@ from ledger.policy.parameters import PolicyParameters
 from ledger.policy.rules import decide
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
+from ledger.usecases.plan_booking.fulfilment import find_fulfilment
 from ledger.usecases.refund_cases.context import CaseContext
 
 MOST_FAILED_RUNS = 1000
@@ -70,7 +73,9 @@ def policy_context(
     payment, purchase = context.payment, context.purchase
     failed_runs = _failed_runs(context, store) if reason is RefundReason.TECHNICAL_PROBLEM else []
     declined = purchase.facts.get(f"declined:{reason}")
-    seeks_duplicate = reason is RefundReason.CHARGED_TWICE and not purchase.is_duplicate
+    others = _other_payments(context)
+    above_one_price_minor = duplicate_minor(purchase, others) if others else 0
+    seeks_duplicate = reason is RefundReason.CHARGED_TWICE and not above_one_price_minor
     return PolicyContext(
         reason=reason,
         now=now,
@@ -79,12 +84,13 @@ def policy_context(
         currency=payment.currency,
         refundable_minor=purchase.refundable_minor,
         value_left_minor=purchase.value_left_minor,
-        refunded_minor=refunded(purchase.facts).total_minor,
+        refunded_minor=returned_minor(purchase.facts),
         overcharge_minor=payment.overcharge_minor,
         lines=tuple(_line_usage(context)),
         is_subscription=payment.subscription_id is not None,
         is_renewal=payment.is_renewal,
         is_duplicate=purchase.is_duplicate,
+        duplicate_minor=above_one_price_minor,
         doubles_subscription=purchase.is_duplicate and _doubles_subscription(context, store),
         is_disputed=disputed(purchase.facts, payment.payment_id).is_frozen,
         order=context.order,
@@ -98,10 +104,11 @@ def policy_context(
 
 
 def _line_usage(context: CaseContext) -> Iterator[LineUsage]:
-    """Yield the use of each line's credits. A duplicate granted none: the lots of its order are the original's."""
+    """Yield the use of each line's credits. A duplicate has none while the other payments leave one whole price."""
     payment, purchase = context.payment, context.purchase
+    has_credits = not (purchase.is_duplicate and is_covered_by(purchase, _other_payments(context)))
     for position, line in enumerate(payment.lines):
-        lot = None if purchase.is_duplicate else context.known.lot(payment.account_id, payment.lot_id(position))
+        lot = context.known.lot(payment.account_id, payment.lot_id(position)) if has_credits else None
         yield LineUsage(
             line_id=line.line_id,
             amount_minor=line.amount_minor,
@@ -109,6 +116,14 @@ def _line_usage(context: CaseContext) -> Iterator[LineUsage]:
             drawn=lot.drawn if lot else 0,
             taken_back=min(lot.granted, lot.refund_target + lot.dispute_target + lot.reserve_target) if lot else 0,
         )
+
+
+def _other_payments(context: CaseContext) -> list[Purchase]:
+    """Return the other payments for the same order or period."""
+    fulfilment = find_fulfilment(context.purchase, context.known)
+    if isinstance(fulfilment, NotBookable):
+        return []
+    return [one for one in fulfilment.purchases if one.payment_id != context.purchase.payment_id]
 
 
 def _failed_runs(context: CaseContext, store: Store) -> list[FailedRun]:

@@ -1,0 +1,15 @@
+"""Holds: why an account can't spend."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ledger.domain.ids import PaymentId
+from ledger.domain.unknown_fields import KeepsUnknownFields
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(KeepsUnknownFields):
+    """A reason for suspension. An account can have several. Lifting one never lifts another."""
+
+    since: datetime
+    payment_id: PaymentId | None  # the purchase that it is derived from; None: support staff placed it

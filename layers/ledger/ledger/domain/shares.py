@@ -1,0 +1,87 @@
+"""Shares: how much of each line's credits stays, when money of its payment goes back.
+
+Money goes back in steps. Each takes, of the credits that are left, the part that it is of the money that is left:
+
+    2200 paid for 1000 credits       money left   credits left
+    200 back, tax alone                    2000           1000
+    2000 back                                 0              0
+
+No money left, no credits left: whatever took the money.
+"""
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from ledger.domain.facts import PaymentSettled
+from ledger.domain.refunds import Returned
+
+WHOLE = Fraction(1)
+
+
+class Shares:
+    """The money and the credits that are left of each line of one payment. Exact: nothing is rounded."""
+
+    def __init__(self, payment: PaymentSettled) -> None:
+        self._line_ids = [line.line_id for line in payment.lines]
+        price_minor = payment.paid_minor - payment.overcharge_minor
+        amounts = [max(0, line.amount_minor) for line in payment.lines]
+        self._overcharge_minor = payment.overcharge_minor
+        self._is_free = payment.paid_minor <= 0
+        self._money = [Fraction(price_minor * amount, sum(amounts) or 1) for amount in amounts]
+        self._credits = [WHOLE for _ in amounts]
+
+    @property
+    def left(self) -> list[Fraction]:
+        """The share of each line's credits that is left, from 0 to 1."""
+        return list(self._credits)
+
+    def take(self, steps: Iterable[Returned]) -> "Shares":
+        """Take these amounts, one after the other. Return self."""
+        for step in steps:
+            self._take(step)
+        return self
+
+    def _take(self, step: Returned) -> None:
+        """Take one amount: the overcharge first, which was the price of nothing; then named lines; then all lines.
+
+        What is named for a line and is more than its money that is left, is taken from all lines.
+        """
+        overcharge_minor = min(self._overcharge_minor, step.amount_minor)
+        self._overcharge_minor -= overcharge_minor
+        rest = Fraction(step.amount_minor - overcharge_minor)
+        unnamed_minor = step.amount_minor - sum(item.amount_minor for item in step.items)
+        in_overcharge = max(0, overcharge_minor - max(0, unnamed_minor))  # the part of the items that it has taken
+        tax = Fraction(0)
+        for item in step.items:
+            amount = min(Fraction(max(0, item.amount_minor - in_overcharge)), rest)
+            in_overcharge = max(0, in_overcharge - item.amount_minor)
+            taken = self._take_from_line(item.line_id, amount, step.takes_credits and not item.is_tax_only)
+            rest -= amount if item.is_tax_only else taken
+            tax += amount - taken if item.is_tax_only else 0
+        self._take_from_all(tax, takes_credits=False)
+        self._take_from_all(rest, takes_credits=step.takes_credits)
+
+    def _take_from_line(self, line_id: str, amount: Fraction, takes_credits: bool) -> Fraction:
+        """Take an amount from one line. Return what was taken: not more than is left of it."""
+        if line_id not in self._line_ids:
+            return Fraction(0)
+        position = self._line_ids.index(line_id)
+        taken = min(amount, self._money[position])
+        self._subtract(position, taken, takes_credits)
+        return taken
+
+    def _take_from_all(self, amount: Fraction, *, takes_credits: bool) -> None:
+        """Take an amount from all lines, by what is left of each."""
+        money = sum(self._money)
+        part = min(amount / money, WHOLE) if money > 0 else Fraction(0)
+        for position, left in enumerate(self._money):
+            self._subtract(position, left * part, takes_credits)
+        if not self._is_free and sum(self._money) <= 0:
+            self._credits = [Fraction(0) for _ in self._credits]
+
+    def _subtract(self, position: int, amount: Fraction, takes_credits: bool) -> None:
+        money = self._money[position]
+        if amount > 0:
+            self._money[position] = money - amount
+            if takes_credits:
+                self._credits[position] *= WHOLE - amount / money

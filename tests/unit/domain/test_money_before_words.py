@@ -1,0 +1,345 @@
+"""What really moved decides: over the provider's word, in one currency, in shares, and once for each thing sold."""
+
+import itertools
+from dataclasses import replace
+from fractions import Fraction
+from typing import TypeVar
+
+import pytest
+
+from ledger.domain.disputes import conclusion, disputed
+from ledger.domain.facts import (
+    AmountStated,
+    BalanceCredited,
+    ChargebackChanged,
+    DisputeChanged,
+    DisputeState,
+    Fact,
+    RefundAttempted,
+    RefundChanged,
+    RefundedItem,
+    RefundState,
+    RefundTotalReported,
+)
+from ledger.domain.ids import PaymentId
+from ledger.domain.purchases import Purchase, duplicate_minor, target
+from ledger.domain.refunds import outstanding_minor, returned_minor
+from ledger.domain.shares import Shares
+from tests.unit.domain.test_purchases import TAG, approved, chargeback
+from tools.testing.builders import PI, at, back, dispute, payment, refund
+
+TWIN = PaymentId("stripe:pi_2")
+PENDING, FAILED = RefundState.PENDING, RefundState.FAILED
+INQUIRY, CLOSED, OPEN = DisputeState.INQUIRY, DisputeState.INQUIRY_CLOSED, DisputeState.OPEN
+LOST, WON, PREVENTED, RESOLVED = DisputeState.LOST, DisputeState.WON, DisputeState.PREVENTED, DisputeState.RESOLVED
+
+
+def bought(*facts: Fact, **terms: int) -> Purchase:
+    """A payment of 20.00 USD for 1,000 credits, and what was reported about it."""
+    return Purchase(payment_id=PI).with_facts(payment(**terms), *facts)  # type: ignore[arg-type]
+
+
+def left(of: Purchase) -> tuple[int, int]:
+    """The credits that stay of a purchase, and those of them that are reserved."""
+    (lot,) = target(of).lots
+    kept = lot.granted - lot.refund_target - lot.dispute_target
+    return kept, lot.reserve_target
+
+
+_Amount = TypeVar("_Amount", RefundChanged, DisputeChanged, ChargebackChanged)
+
+
+def in_euros(fact: _Amount) -> _Amount:
+    """The same amount, in another currency than the payment's."""
+    return replace(fact, currency="EUR")
+
+
+def stated(subject: Fact, amount_minor: int) -> AmountStated:
+    """What a person says that the amount is in the payment's currency."""
+    return AmountStated(subject=subject.key, amount_minor=amount_minor, actor="sam", at=at(60), cause="person:sam")
+
+
+# ── Shares ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_all_money_back_leaves_no_credits_whatever_took_it() -> None:
+    """The tax alone takes none; then the rest is all that is left, so it takes all."""
+    taxed = payment(paid_minor=2200)
+    tax = replace(back(200), items=(RefundedItem(line_id="0", amount_minor=200, is_tax_only=True),))
+    rest = back(2000, minute=20)
+    assert Shares(taxed).take([tax]).left == [Fraction(1)]
+    for steps in ([tax, rest], [rest, tax], [replace(tax, items=(), takes_credits=False), rest]):
+        assert Shares(taxed).take(steps).left == [Fraction(0)]
+    assert Shares(taxed).take([rest]).left == [Fraction(1, 11)]
+
+
+def test_each_refund_takes_its_part_of_the_money_that_is_left() -> None:
+    """Exactly: three thirds are everything, and a goodwill before them lowers only the money."""
+    settled = payment(paid_minor=1000)
+    assert Shares(settled).take([back(333), back(333), back(334)]).left == [Fraction(0)]
+    goodwill = replace(back(500), takes_credits=False)
+    assert Shares(settled).take([goodwill, back(250)]).left == [Fraction(1, 2)]
+    assert Shares(payment(paid_minor=0)).take([back(100)]).left == [Fraction(1)]
+
+
+def test_a_tax_only_item_never_takes_credits_even_of_an_unknown_line() -> None:
+    """Its money is gone, of all lines."""
+    tax = replace(back(1000), items=(RefundedItem(line_id="?", amount_minor=1000, is_tax_only=True),))
+    assert Shares(payment()).take([tax]).left == [Fraction(1)]
+    assert Shares(payment()).take([tax, back(500)]).left == [Fraction(1, 2)]
+
+
+def test_a_line_that_cost_nothing_stays_until_all_money_is_back() -> None:
+    """It has no money of its own to take it for."""
+    free = replace(payment().lines[0], line_id="free", amount_minor=0)
+    both = payment(lines=(*payment().lines, free))
+    assert Shares(both).take([back(1000)]).left == [Fraction(1, 2), Fraction(1)]
+    assert Shares(both).take([back(2000)]).left == [Fraction(0), Fraction(0)]
+
+
+# ── Money on its way back ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_refund_that_has_not_ended_reserves_its_credits_whoever_began_it() -> None:
+    """It frees them if it fails, and takes them when it succeeds."""
+    assert left(bought(refund(1000, state=PENDING))) == (1000, 500)
+    assert left(bought(refund(1000, state=RefundState.REQUIRES_ACTION))) == (1000, 500)
+    assert left(bought(refund(1000, state=FAILED))) == (1000, 0)
+    assert left(bought(refund(1000))) == (500, 0)
+    one_of_two = refund(500, refund_id="re_2", state=PENDING)
+    assert left(bought(refund(500), one_of_two)) == (750, 250)
+
+
+def test_a_running_total_is_no_second_refund_beside_our_approval() -> None:
+    """From the moment when sending began, a total may contain it; before that, it is somebody else's refund."""
+    total = RefundTotalReported(charge_id="ch_1", total_minor=1000, currency="USD", at=at(9), cause="stripe:evt")
+    attempted = RefundAttempted(tag=TAG, at=at(6), cause="case:1")
+    sent = bought(approved(1000), attempted, total)
+    assert (returned_minor(sent.facts), outstanding_minor(sent.facts), sent.refundable_minor) == (1000, 0, 1000)
+    other = bought(approved(1000), total)
+    assert (returned_minor(other.facts), outstanding_minor(other.facts), other.refundable_minor) == (1000, 1000, 0)
+    goodwill = bought(approved(1000, takes_credits=False), attempted, total)
+    assert left(goodwill) == (1000, 0)
+    smaller = replace(total, total_minor=400)
+    assert outstanding_minor(bought(approved(1000), attempted, smaller).facts) == 1000
+
+
+def test_each_charge_has_a_sum_of_its_own() -> None:
+    """500 by its refund on one charge, 300 by the running total of another one: 800."""
+    other = RefundTotalReported(charge_id="ch_2", total_minor=300, currency="USD", at=at(9), cause="stripe:evt")
+    assert returned_minor(bought(refund(500), other).facts) == 800
+    same = replace(other, charge_id="ch_1")
+    assert returned_minor(bought(refund(500), same).facts) == 500
+    of_no_charge = replace(refund(200), charge_id=None)  # it may be what the total contains
+    assert returned_minor(bought(of_no_charge, other).facts) == 300
+
+
+def test_a_credit_to_the_balance_takes_credits_like_a_refund_until_it_is_reversed() -> None:
+    """A reversal is reported by the state of the credit, by a row of its own, or by both."""
+    credit = BalanceCredited(
+        credit_id="adj_1", amount_minor=1000, currency="USD", created_at=at(5), at=at(5), cause="paddle:evt"
+    )
+    row = replace(credit, credit_id="adj_2", is_reversal=True)
+    told = replace(credit, is_reversed=True, at=at(7))
+    assert left(bought(credit)) == (500, 0)
+    for reversed_by in ([row], [told], [row, told]):
+        assert left(bought(credit, *reversed_by)) == (1000, 0)
+    assert left(bought(credit, replace(row, amount_minor=400))) == (700, 0)
+    assert bought(credit).refundable_minor == 1000
+
+
+# ── Disputes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("word", "taken", "returned", "is_resolution", "state"),
+    [
+        (PREVENTED, 1000, 0, True, RESOLVED),
+        (PREVENTED, 1000, 0, False, RESOLVED),  # the money is gone, whatever it is called
+        (PREVENTED, 0, 0, True, RESOLVED),
+        (PREVENTED, 0, 0, False, PREVENTED),
+        (PREVENTED, 1000, 1000, True, PREVENTED),
+        (CLOSED, 1000, 0, False, LOST),
+        (CLOSED, 1000, 990, False, CLOSED),
+        (CLOSED, 0, 0, False, CLOSED),
+        (INQUIRY, 1000, 0, False, OPEN),
+        (INQUIRY, 0, 0, False, INQUIRY),
+        (LOST, 920, 930, False, WON),
+        (LOST, 1000, 900, False, WON),
+        (LOST, 1000, 899, False, LOST),
+        (LOST, 1000, 0, False, LOST),
+        (LOST, 0, 0, False, LOST),
+        (WON, 1000, 0, False, WON),  # told before its money is back
+        (WON, 2000, 1985, False, WON),
+        (OPEN, 1000, 0, False, OPEN),
+        (DisputeState.APPEALED, 1000, 0, False, DisputeState.APPEALED),
+    ],
+)
+def test_movements_outweigh_the_word_of_a_dispute(
+    word: DisputeState, taken: int, returned: int, is_resolution: bool, state: DisputeState
+) -> None:
+    """And where nothing is listed, the word decides."""
+    assert conclusion(of(word, taken, returned, is_resolution=is_resolution)) is state
+
+
+def of(word: DisputeState, taken: int, returned: int = 0, *, is_resolution: bool = False) -> DisputeChanged:
+    """A dispute of the whole payment, and what moved because of it."""
+    return replace(dispute(word), taken_minor=taken, returned_minor=returned, is_resolution=is_resolution)
+
+
+def test_a_resolution_takes_the_credits_and_holds_nobody() -> None:
+    """The buyer got the money back and contests nothing."""
+    purchase = bought(of(PREVENTED, 1000, is_resolution=True))
+    assert (left(purchase), dict(target(purchase).holds), purchase.refundable_minor) == ((0, 0), {}, 0)
+    assert left(bought(of(PREVENTED, 0))) == (1000, 0)
+
+
+def test_what_came_back_of_a_lost_dispute_is_not_lost_and_a_person_is_told() -> None:
+    """Half of the withdrawal was returned: half of the credits stay, and the hold too."""
+    wanted = target(bought(of(LOST, 1000, 500)))
+    assert [lot.dispute_target for lot in wanted.lots] == [500]
+    assert (set(wanted.holds), set(wanted.flags)) == ({"dispute:stripe:dp_1"}, {"returned_short:stripe:dp_1"})
+    won = target(bought(of(WON, 1000, 500)))
+    assert ([lot.dispute_target for lot in won.lots], set(won.flags)) == ([0], {"returned_short:stripe:dp_1"})
+    assert not target(bought(of(WON, 2000, 1985))).flags
+
+
+def test_a_refund_and_a_dispute_of_the_same_amount_add_up_and_are_shown_to_a_person() -> None:
+    """They may be one and the same money; above what was paid, nothing is counted twice anyway."""
+    flag = "refund_and_dispute:stripe:dp_1"
+    half = bought(refund(700), dispute(LOST, 700))
+    assert (left(half), flag in target(half).flags) == ((300, 0), True)
+    assert flag not in target(bought(refund(2000), dispute(LOST, 2000))).flags
+    assert flag not in target(bought(refund(600), dispute(LOST, 700))).flags
+
+
+def test_a_part_of_a_chargeback_that_is_reversed_lifts_nothing() -> None:
+    """Money counts, not rows."""
+    part = chargeback("adj_2", amount_minor=500, is_reversal=True)
+    known = disputed(bought(chargeback("adj_1"), part).facts, PI)
+    assert (known.lost_minor, set(known.holds)) == (1500, {"dispute:stripe:pi_1:chargeback"})
+    whole = replace(part, amount_minor=2000)
+    assert not disputed(bought(chargeback("adj_1"), whole).facts, PI).holds
+
+
+# ── Currencies ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_lost_dispute_in_another_currency_has_full_effect_until_a_person_states_its_amount() -> None:
+    """18.40 EUR of 20.00 USD are no share of anything: the lot is frozen whole, the account held, a person told."""
+    euros = in_euros(dispute(LOST, 1840))
+    unknown = bought(euros)
+    wanted = target(unknown)
+    assert [(lot.dispute_target, lot.is_frozen) for lot in wanted.lots] == [(0, True)]
+    assert (set(wanted.holds), set(wanted.flags)) == ({"dispute:stripe:dp_1"}, {"other_currency:stripe:dp_1"})
+    assert unknown.refundable_minor == 0
+    known = bought(euros, stated(euros, 2000))
+    assert [(lot.dispute_target, lot.is_frozen) for lot in target(known).lots] == [(1000, False)]
+    assert not target(known).flags
+    assert not target(bought(in_euros(dispute(WON, 1840)))).flags
+
+
+@pytest.mark.parametrize("state", [PENDING, RefundState.SUCCEEDED])
+def test_a_refund_in_another_currency_reserves_everything_until_a_person_states_its_amount(state: RefundState) -> None:
+    """Nothing is taken, nothing can be spent or refunded."""
+    euros = in_euros(refund(920, state=state))
+    unknown = bought(euros)
+    assert (left(unknown), unknown.refundable_minor) == ((1000, 1000), 0)
+    assert "other_currency:stripe:pi_1" in target(unknown).flags
+    known = bought(euros, stated(euros, 1000))
+    assert (left(known), known.refundable_minor) == ((1000, 500) if state is PENDING else (500, 0), 1000)
+    assert left(bought(replace(euros, state=FAILED))) == (1000, 0)
+
+
+def test_a_chargeback_in_another_currency_freezes_the_lot_and_holds_the_account() -> None:
+    """The other provider, the same rule."""
+    wanted = target(bought(in_euros(chargeback())))
+    assert [(lot.dispute_target, lot.is_frozen) for lot in wanted.lots] == [(0, True)]
+    assert set(wanted.holds) == {"dispute:stripe:pi_1:chargeback"}
+    assert set(wanted.flags) == {"other_currency:stripe:pi_1:chargeback"}
+
+
+def test_a_running_total_in_another_currency_says_nothing() -> None:
+    """The refunds that it adds up are reported one by one."""
+    total = RefundTotalReported(charge_id="ch_1", total_minor=900, currency="EUR", at=at(9), cause="stripe:evt")
+    assert left(bought(total)) == (1000, 0)
+
+
+# ── Several payments for one thing ────────────────────────────────────────────────────────────────────────────────────
+
+
+def twins(*facts: tuple[Fact, ...]) -> tuple[Purchase, Purchase]:
+    """Two payments of 20.00 for one order, and what was reported about each."""
+    one, two = facts
+    settled = payment(fulfilment_key="order/o")
+    return (
+        Purchase(payment_id=PI).with_facts(settled, *one),
+        Purchase(payment_id=TWIN).with_facts(replace(settled, payment_id=TWIN, at=at(1)), *two),
+    )
+
+
+DUPLICATE = "duplicate_charge:stripe:pi_2"
+
+
+@pytest.mark.parametrize(
+    ("refunded_minor", "kept", "duplicates", "is_flagged"),
+    [
+        ((0, 0), 1000, (2000, 2000), True),
+        ((1950, 0), 1000, (50, 50), True),  # 20.50 are left for one order of 20.00
+        ((0, 1950), 1000, (50, 50), True),
+        ((2000, 0), 1000, (0, 0), False),
+        ((0, 2000), 1000, (0, 0), False),
+        ((1000, 1000), 1000, (0, 0), False),
+        ((1500, 1000), 750, (0, 0), False),
+        ((2000, 2000), 0, (0, 0), False),
+    ],
+)
+def test_the_payments_of_one_order_are_evaluated_together(
+    refunded_minor: tuple[int, int], kept: int, duplicates: tuple[int, int], is_flagged: bool
+) -> None:
+    """What is left of one price keeps its credits; what is left above it can be refunded, of either payment."""
+    one, two = twins(*(((refund(minor),) if minor else ()) for minor in refunded_minor))
+    for order in ((one, two), (two, one)):
+        wanted = target(*order)
+        (lot,) = wanted.lots
+        assert (lot.lot_id, lot.granted - lot.refund_target) == ("order/o/0", kept)
+        assert (DUPLICATE in wanted.flags) is is_flagged
+    assert (duplicate_minor(one, [two]), duplicate_minor(two, [one])) == duplicates
+
+
+def test_a_dispute_that_leaves_one_whole_price_standing_is_a_flag_and_no_hold() -> None:
+    """The bank of the second payment may return its money: the first pays for the order."""
+    for disputed_one in (0, 1):
+        facts: list[tuple[Fact, ...]] = [(), ()]
+        facts[disputed_one] = (dispute(OPEN),)
+        wanted = target(*twins(*facts))
+        assert not any(lot.is_frozen for lot in wanted.lots)
+        assert (dict(wanted.holds), "dispute:stripe:dp_1" in wanted.cleared_holds) == ({}, True)
+        assert "duplicate_disputed:dispute:stripe:dp_1" in wanted.flags
+    both = target(*twins((dispute(OPEN),), (refund(1),)))
+    assert [lot.is_frozen for lot in both.lots] == [True]
+    assert set(both.holds) == {"dispute:stripe:dp_1"}
+
+
+def test_the_flag_of_a_duplicate_ends_when_its_money_is_gone_by_whatever_way() -> None:
+    """A refund, or a dispute that was lost."""
+    assert DUPLICATE in target(*twins((), ())).flags
+    assert DUPLICATE not in target(*twins((), (dispute(LOST),))).flags
+    assert DUPLICATE not in target(*twins((dispute(LOST),), ())).flags
+    overcharged = bought(dispute(LOST), paid_minor=2100, overcharge_minor=100)
+    assert "overcharge:stripe:pi_1" not in target(overcharged).flags
+
+
+def test_a_period_that_a_first_payment_and_a_renewal_paid_is_worth_one_price() -> None:
+    """Each has a lot of its own: the later payment's keeps what the earlier one's does not."""
+    period = "period/stripe:sub_1/2026-11-01T00:00:00Z"
+    first = payment(fulfilment_key="order/o", covers=period)
+    renewal = replace(payment(fulfilment_key=period, minute=1), payment_id=TWIN)
+    for refunded_minor, kept in ((0, (1000, 0)), (500, (750, 250)), (2000, (0, 1000))):
+        paid = [
+            Purchase(payment_id=PI).with_facts(first, *([refund(refunded_minor)] if refunded_minor else [])),
+            Purchase(payment_id=TWIN).with_facts(renewal),
+        ]
+        for order in itertools.permutations(paid):
+            lots = {lot.lot_id: lot.granted - lot.refund_target for lot in target(*order).lots}
+            assert lots == {"order/o/0": kept[0], f"{period}/0": kept[1]}
