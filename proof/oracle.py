@@ -73,9 +73,13 @@ class Book:
     lots: Mapping[str, Lot]
     holds: frozenset[str]
 
+    def spendable(self, now: datetime) -> int:
+        """What all lots together can give, less what is owed."""
+        return max(0, sum(lot.spendable(now) - lot.owed for lot in self.lots.values()))
+
     def draw(self, credits_: int, now: datetime) -> dict[str, int] | None:
         """Which lots a run should draw from: what lapses first goes first. None: it should be refused."""
-        if self.holds or credits_ > sum(lot.spendable(now) for lot in self.lots.values()):
+        if self.holds or credits_ > self.spendable(now):
             return None
         drawn = {}
         never = datetime.max.replace(tzinfo=UTC)

@@ -25,10 +25,14 @@ app = resolver()
     summary="Buy credits",
     tags=["Orders"],
     status_code=201,
-    responses=documented_problems(OrderResponse, 502, status=201),
+    responses=documented_problems(OrderResponse, 409, 502, status=201),
 )
 def order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) -> Response[OrderResponse]:
-    """Create an order and its checkout. Redirect the customer to `checkout_url`. The payment grants the credits."""
+    """Create an order and its checkout. Redirect the customer to `checkout_url`. The payment grants the credits.
+
+    Refused with 409: `subscription-already-runs` (this plan is active, in its trial or past due, at either provider),
+    and `account-in-debt`.
+    """
     here, now = services(), services().now()
     consent = Consent(given_at=now, **request.consent.model_dump()) if request.consent else None
     placed = place_order(
@@ -51,6 +55,7 @@ def order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) -> Respon
         success_url=here.config.success_url,
         cancel_url=here.config.cancel_url,
         now=now,
+        is_refused_in_debt=here.config.is_order_refused_in_debt,
     )
     return Response(201, "application/json", OrderResponse.of(placed))
 

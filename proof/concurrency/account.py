@@ -250,7 +250,7 @@ class Account:
         return self.laid.union(*(purchase.holds() for purchase, _ in self.paid()))
 
     def spendable(self, now: datetime) -> int:
-        return 0 if self.holds() else sum(lot.spendable(now) for lot in self.lots())
+        return 0 if self.holds() else max(0, sum(lot.spendable(now) - lot.owed for lot in self.lots()))
 
     def case(self, case_id: str) -> Case | None:
         return next((case for case in self.cases if case.case_id == case_id), None)

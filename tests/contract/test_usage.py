@@ -106,6 +106,21 @@ def test_what_comes_back_to_a_refunded_lot_pays_its_debt(any_store: Store) -> No
     assert (stored.balance, stored.shortfall) == (0, 0)
 
 
+def test_a_debt_lowers_what_can_be_drawn(any_store: Store) -> None:
+    """400 are owed of a pack that was refunded, so 600 of the next pack can be spent. A setting spares them."""
+    tell(any_store, paid())
+    draw_credits(ADA, "run_1", 400, any_store, now=LATER)
+    tell(any_store, says(refund(2000)), paid(payment(PaymentId("stripe:pi_2"), minute=1)))
+    assert (account(any_store).balance, account(any_store).spendable(LATER)) == (1000, 600)
+    with pytest.raises(InsufficientCredits) as refused:
+        draw_credits(ADA, "run_2", 601, any_store, now=LATER)
+    assert refused.value.missing == 1
+    draw_credits(ADA, "run_2", 600, any_store, now=LATER)
+    assert account(any_store).spendable(LATER) == 0
+    draw_credits(ADA, "run_3", 400, any_store, now=LATER, is_debt_withheld=False)
+    assert account(any_store).balance == 0
+
+
 def test_what_comes_back_to_a_lapsed_lot_lapses(any_store: Store) -> None:
     """Whether or not its lapse was written down before."""
     for number, is_written_down in enumerate((True, False)):

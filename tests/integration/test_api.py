@@ -3,6 +3,7 @@
 import csv
 import io
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import Commit, Refusal
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World
-from tools.testing.builders import dispute, says
+from tools.testing.builders import dispute, refund, says
 from tools.testing.frontend import ApiResponse, Frontend, supporter
 
 ORDER = {
@@ -152,6 +153,53 @@ def test_a_suspended_account_buys_nothing(world: World) -> None:
     assert (told.status, told.json["type"]) == (403, "urn:imagetagger:problem:account-suspended")
     assert told.json["holds"] == ["dispute:stripe:dp_1"]
     assert not world.provider.calls
+
+
+PLAN = {**ORDER, "product_id": "creator_monthly"}
+RUNNING = [SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING, SubscriptionStatus.PAST_DUE]
+
+
+@pytest.mark.parametrize("provider", ["stripe", "paddle"])
+@pytest.mark.parametrize("status", SubscriptionStatus)
+def test_a_plan_that_runs_is_not_ordered_again(world: World, provider: str, status: SubscriptionStatus) -> None:
+    """At whichever provider it runs and is ordered. A pack can be, and the plan once it does not run."""
+    world.subscribes(f"{provider}:sub_ada", ADA, status=status)
+    for sold_by in ("stripe", "paddle"):
+        told = world.ada.post("/orders", {**PLAN, "provider": sold_by}, key=new_key())
+        if status in RUNNING:
+            assert (told.status, told.json["type"]) == (409, "urn:imagetagger:problem:subscription-already-runs")
+            assert told.json["subscription_id"] == f"{provider}:sub_ada"
+        else:
+            assert told.status == 201
+        assert world.ada.post("/orders", {**ORDER, "provider": sold_by}, key=new_key()).status == 201
+        assert world.ada.post("/orders", {**PLAN, "provider": sold_by}, key=new_key()).status == told.status
+    assert world.bob.post("/orders", PLAN, key=new_key()).status == 409, "he has one too"
+
+
+def test_an_order_of_the_plan_is_answered_alike_once_its_subscription_runs(world: World) -> None:
+    """The same request under the same key is the order that was made."""
+    first = world.ada.post("/orders", PLAN, key="k1")
+    world.subscribes("stripe:sub_ada", ADA)
+    assert world.ada.post("/orders", PLAN, key="k1").json == first.json
+    assert world.ada.post("/orders", PLAN, key="k2").status == 409
+
+
+def test_an_account_with_a_debt_orders_nothing(world: World) -> None:
+    """409 with what is owed, unless a setting allows it; what can be spent is lower by it, which a setting spares."""
+    world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 300})
+    world.tell(says(refund(2000), names=(PaymentId(ADAS),)))
+    world.pays(PaymentId("stripe:pi_next"), ADA)
+    told = world.ada.post("/orders", ORDER, key=new_key())
+    assert (told.status, told.json["type"]) == (409, "urn:imagetagger:problem:account-in-debt")
+    assert told.json["owed"] == 300
+    assert not world.provider.calls
+    shown = world.ada.get("/account").json
+    assert (shown["balance"], shown["shortfall"], shown["spendable"]) == (1000, 300, 700)
+    short = world.service.post("/usage", {"account_id": ADA, "run_id": "run_2", "credits": 701})
+    assert (short.status, short.json["missing"]) == (402, 1)
+    world.services.config = replace(world.services.config, is_order_refused_in_debt=False, is_debt_withheld=False)
+    assert world.ada.post("/orders", ORDER, key=new_key()).status == 201
+    assert world.ada.get("/account").json["spendable"] == 1000
 
 
 def test_a_consent_is_confirmed_by_the_mail_service(world: World) -> None:

@@ -27,6 +27,7 @@ class Config:
     groups_claim: str  # the claim of a token that lists its groups
     evidence_bucket: str | None  # where customers upload screenshots
     is_debt_withheld: bool  # whether a shortfall lowers what is spendable
+    is_order_refused_in_debt: bool  # whether an account with a shortfall can place no new order
     archive_stream: str | None  # the Firehose stream for raw bodies; None: they are not archived
     keys_name: str | None = None  # of the providers' API keys in Secrets Manager; None: use `api_keys`
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # by provider; for local runs
@@ -56,7 +57,8 @@ class Config:
             support_group=environment.get("SUPPORT_GROUP") or "billing-support",
             groups_claim=environment.get("GROUPS_CLAIM") or "cognito:groups",
             evidence_bucket=environment.get("EVIDENCE_BUCKET_NAME") or None,
-            is_debt_withheld=environment.get("DEBT_WITHHELD", "").lower() == "true",
+            is_debt_withheld=environment.get("DEBT_WITHHELD", "").lower() != "false",
+            is_order_refused_in_debt=environment.get("ORDER_REFUSED_IN_DEBT", "").lower() != "false",
             archive_stream=environment.get("ARCHIVE_STREAM_NAME") or None,
             is_paused=environment.get("REFUNDS_PAUSED", "").lower() == "true",
             release=environment.get("RELEASE", ""),

@@ -70,8 +70,8 @@ def test_a_refund_of_spent_credits_leaves_a_debt_and_never_a_negative_balance() 
     draw_credits(ADA, "run_1", 950, store, now=LATER)
     tell(store, paid(payment("stripe:pi_2", credits_=300, minute=1)), says(refund(2000)))  # type: ignore[arg-type]
     account = store.accounts[ADA]
-    assert (account.balance, account.shortfall, account.spendable(LATER)) == (300, 950, 300)
-    assert account.spendable(LATER, is_debt_withheld=True) == 0
+    assert (account.balance, account.shortfall, account.spendable(LATER)) == (300, 950, 0)
+    assert account.spendable(LATER, is_debt_withheld=False) == 300
 
 
 def test_a_won_dispute_restores_exactly_what_it_froze_and_a_later_refund_takes_it() -> None:

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from ledger.api.auth import Forbidden
 from ledger.api.responses.problems import FieldProblem, Problem
 from ledger.domain.errors import (
+    AccountInDebt,
     AccountSuspended,
     BillingError,
     CaseAlreadyOpen,
@@ -22,6 +23,7 @@ from ledger.domain.errors import (
     RequestRefused,
     RunFailed,
     StoreUnavailable,
+    SubscriptionAlreadyRuns,
 )
 
 PROBLEM_JSON = "application/problem+json"
@@ -57,6 +59,10 @@ def problem_of(error: BillingError) -> Response[Any]:
             return problem(422, "idempotency-key-reused", str(error))
         case RunFailed():
             return problem(409, "run-failed", str(error))
+        case AccountInDebt():
+            return problem(409, "account-in-debt", str(error), owed=error.owed)
+        case SubscriptionAlreadyRuns():
+            return problem(409, "subscription-already-runs", str(error), subscription_id=error.subscription_id)
         case CaseAlreadyOpen():
             return problem(409, "case-open", str(error), case_id=error.case_id)
         case InvalidBody():

@@ -8,7 +8,7 @@ from ledger.domain.errors import AccountSuspended, InsufficientCredits
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
-from ledger.domain.subscriptions import Subscription
+from ledger.domain.subscriptions import RUNNING, Subscription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Account:
     def lots_in_draw_order(self) -> tuple[Lot, ...]:
         return tuple(sorted(self.lots.values(), key=lambda lot: lot.draw_order))
 
-    def spendable(self, now: datetime, *, is_debt_withheld: bool = False) -> int:
+    def spendable(self, now: datetime, *, is_debt_withheld: bool = True) -> int:
         """Return the credits that a run can draw at this instant: none while suspended, none frozen, none expired.
 
         `is_debt_withheld`: subtract the shortfall.
@@ -58,7 +58,16 @@ class Account:
             return 0
         return max(0, sum(lot.spendable(now) for lot in self.lots.values()) - is_debt_withheld * self.shortfall)
 
-    def draw(self, credits_: int, now: datetime, *, is_debt_withheld: bool = False) -> tuple[Lot, ...]:
+    def running_subscription(self, product_id: str) -> Subscription | None:
+        """Return the subscription by which this plan runs: active, in its trial, or past due. None: there is none."""
+        running = (
+            subscription
+            for subscription in self.subscriptions.values()
+            if subscription.product_id == product_id and subscription.status in RUNNING
+        )
+        return min(running, key=lambda subscription: subscription.subscription_id, default=None)
+
+    def draw(self, credits_: int, now: datetime, *, is_debt_withheld: bool = True) -> tuple[Lot, ...]:
         """Return the lots that a draw changes, as they are after it. Lots are drawn in the order of `Lot.draw_order`.
 
         Raise AccountSuspended or InsufficientCredits; then nothing is drawn.

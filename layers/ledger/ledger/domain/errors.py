@@ -13,6 +13,8 @@
     │   ├── InvalidRequest         a field has a value that can't be used
     │   ├── IdempotencyKeyReused   the Idempotency-Key, or the run id, belongs to another request
     │   ├── RunFailed              the run failed: it draws nothing again
+    │   ├── AccountInDebt          the account has a debt: it places no new order
+    │   ├── SubscriptionAlreadyRuns  a subscription to this plan is running
     │   ├── CaseAlreadyOpen        a case about the same purchase and reason is open
     │   └── CaseClosed             the case can't change from its state to the requested one
     ├── ProviderRefused            a provider refused: it has done nothing
@@ -101,6 +103,26 @@ class RunFailed(RequestRefused):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"Run {run_id} has failed. Use another run id for another attempt.")
+
+
+class AccountInDebt(RequestRefused):
+    """The account has a debt, so it places no new order. `owed` is in credits."""
+
+    def __init__(self, owed: int) -> None:
+        super().__init__(
+            f"Credits of a payment that was returned had been used already: {owed}. Contact support to settle them."
+        )
+        self.owed = owed
+
+
+class SubscriptionAlreadyRuns(RequestRefused):
+    """A subscription to this plan is running: a second one would be charged beside it. `subscription_id` is its id."""
+
+    def __init__(self, product_id: str, subscription_id: str) -> None:
+        super().__init__(
+            f"The subscription {subscription_id} to {product_id} is running already. If it is to end, let it renew."
+        )
+        self.subscription_id = subscription_id
 
 
 class CaseAlreadyOpen(RequestRefused):

@@ -12,10 +12,12 @@ from datetime import datetime
 from ledger.domain.accounts import Account
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.errors import (
+    AccountInDebt,
     AccountSuspended,
     InvalidRequest,
     NotFound,
     RequestRefused,
+    SubscriptionAlreadyRuns,
 )
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, derived_id
@@ -57,14 +59,19 @@ def place_order(
     success_url: str,
     cancel_url: str,
     now: datetime,
+    is_refused_in_debt: bool = True,
 ) -> Order:
     """Store the order, then have the provider create its checkout. Return the order with its checkout.
 
     The same request under the same Idempotency-Key returns the same order. Raise InvalidRequest (what can't be sold,
-    and what can), RequestRefused (the product is no longer sold), AccountSuspended, IdempotencyKeyReused,
-    ProviderRefused, or ProviderUnavailable or StoreUnavailable: repeat the request with the same key.
+    and what can), RequestRefused (the product is no longer sold), SubscriptionAlreadyRuns, AccountSuspended,
+    AccountInDebt (unless `is_refused_in_debt` is false), IdempotencyKeyReused, ProviderRefused, or ProviderUnavailable
+    or StoreUnavailable: repeat the request with the same key.
+
+    A subscription that starts between the read of the account and its order is not seen: the checkouts of one plan are
+    open side by side until one is paid. Two payments of one plan are two purchases, each with its subscription.
     """
-    order = _store_order(request, store, catalogue, policy_version, now)
+    order = _store_order(request, store, catalogue, policy_version, now, is_refused_in_debt=is_refused_in_debt)
     if order.checkout:
         return order
     product = catalogue.product(order.product_id)
@@ -94,7 +101,13 @@ def confirm_consent(order_id: OrderId, confirmation_id: str, store: Store) -> Or
 
 
 def _store_order(
-    request: OrderRequest, store: Store, catalogue: Catalogue, policy_version: str, now: datetime
+    request: OrderRequest,
+    store: Store,
+    catalogue: Catalogue,
+    policy_version: str,
+    now: datetime,
+    *,
+    is_refused_in_debt: bool,
 ) -> Order:
     """Store the order, and return it. Return the stored order if this request was carried out before."""
     order_id = OrderId(derived_id("ord", request.account_id, ORDERS_ROUTE, request.key))
@@ -114,6 +127,10 @@ def _store_order(
         account = stored.accounts.get(request.account_id) or Account(account_id=request.account_id)
         if account.holds:
             raise AccountSuspended(tuple(sorted(account.holds)))
+        if is_refused_in_debt and account.shortfall:
+            raise AccountInDebt(account.shortfall)
+        if running := account.running_subscription(request.product_id):
+            raise SubscriptionAlreadyRuns(request.product_id, running.subscription_id)
         order = _new_order(request, order_id, catalogue, policy_version, now)
         record = IdempotencyRecord(fingerprint=request.fingerprint, subject=order_id, at=now)
         refusal = store.commit(Commit(order=order, documents=(DocumentChange(record_key, record),)))

@@ -29,7 +29,7 @@ RUNS_ROUTE = "runs"
 
 
 def draw_credits(
-    account_id: AccountId, run_id: str, credits_: int, store: Store, *, now: datetime, is_debt_withheld: bool = False
+    account_id: AccountId, run_id: str, credits_: int, store: Store, *, now: datetime, is_debt_withheld: bool = True
 ) -> Run:
     """Draw a run's credits, all of them or none. Return the run.
 

@@ -23,3 +23,5 @@ class Problem(ResponseModel):
     case_id: str | None = Field(default=None, description="The open case that the request conflicts with.")
     missing: int | None = Field(default=None, description="The number of credits that the account is missing.")
     holds: list[str] | None = None
+    owed: int | None = Field(default=None, description="The account's debt, in credits.")
+    subscription_id: str | None = Field(default=None, description="The subscription that is running already.")
