@@ -7,7 +7,7 @@ and done so far, it says what is right. So two answers to one question can be co
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -467,7 +467,7 @@ def _invoice(invoice: Json, at: datetime) -> _Paid | None:
         is_plan = product["kind"] == "subscription"
         starts += [line["period"]["start"]] * is_plan
         amount_minor = line["amount"] + sum(tax["amount"] for tax in line["taxes"])
-        lapses = _seconds(line["period"]["end"]) if is_plan else None
+        lapses = _lapses(_seconds(line["period"]["start"]), _seconds(line["period"]["end"]), at) if is_plan else None
         lines.append(_Line(line["id"], product["credits"] * line["quantity"], amount_minor, lapses))
     order = details["metadata"].get("order_id")
     fulfilment_key = f"period/stripe:{details['subscription']}/{_seconds(min(starts)):%Y-%m-%dT%H:%M:%SZ}"
@@ -506,7 +506,8 @@ def _transaction(transaction: Json, at: datetime) -> _Paid:
     lines = []
     for line in transaction["details"]["line_items"]:
         product = _BY_PRICE[line["price_id"]]
-        lapses = _stamp(period["ends_at"]) if product["kind"] == "subscription" else None
+        is_plan = product["kind"] == "subscription"
+        lapses = _lapses(_stamp(period["starts_at"]), _stamp(period["ends_at"]), at) if is_plan else None
         lines.append(_Line(line["id"], product["credits"] * line["quantity"], _total(line), lapses))
     fulfilment_key = None
     if period:
@@ -517,6 +518,11 @@ def _transaction(transaction: Json, at: datetime) -> _Paid:
         fulfilment_key = f"order/{custom['order_id']}"
     paid_minor = int(transaction["details"]["totals"]["total"])
     return _Paid(f"paddle:{transaction['id']}", at, paid_minor, tuple(lines), fulfilment_key)
+
+
+def _lapses(start: datetime, end: datetime, paid_at: datetime) -> datetime:
+    """Three hours after the period, but who pays late can use what he paid for a week, or as long as a period is."""
+    return max(end + timedelta(hours=3), paid_at + min(timedelta(days=7), end - start))
 
 
 def _total(source: Json) -> int:

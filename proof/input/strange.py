@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from ledger.domain.catalogue import Catalogue, ProductKind
@@ -24,6 +25,7 @@ from tools.testing.fakes import world
 from tools.verify import World, check
 
 Json = Any
+_ANY_TIME = datetime(2026, 11, 1, tzinfo=UTC)  # all terms of the catalogue count always
 AT_ONCE = 32
 """Single mutations of one case: the history before them is told once. After enough turns, all were made."""
 
@@ -393,7 +395,7 @@ def _paddle(transaction: Json, catalogue: Catalogue) -> int:
 
 def _part(provider: str, price_id: Json, amount_minor: Json, charged_in: str, catalogue: Catalogue) -> int:
     """What a part of a period says was bought: as much of the credits as its amount is of our price."""
-    product = catalogue.priced(provider, price_id)
+    product = catalogue.priced(provider, price_id, _ANY_TIME)
     if product is None or not product.proration_grants or _number(amount_minor) <= 0:
         return 0
     return product.credits * _number(amount_minor) // product.prices[charged_in.upper()]
@@ -410,7 +412,7 @@ def _line(provider: str, price_id: Json, amount_minor: Json, quantity: Json, cat
 
     Whether the amount is so many times our price is not asked: prices are localised, discounted, taxed.
     """
-    product = catalogue.priced(provider, price_id)
+    product = catalogue.priced(provider, price_id, _ANY_TIME)
     if product is None or (_number(amount_minor) <= 0 and not product.trial_credits):
         return 0
     if _number(quantity) < 1:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from ledger.domain import catalogue
 from ledger.domain.errors import CatalogueError
 
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 RIGHT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
 
 
@@ -70,10 +72,10 @@ def test_a_trials_price_is_no_price_of_the_whole() -> None:
     document["products"][3] |= {"trial_credits": 50, "trial_price_ids": {"stripe": ["price_offer"]}}
     sold = catalogue.parse(document)
     plan = sold.products["creator_monthly"]
-    assert (plan.trial_credits, sold.trial_priced("stripe", "price_offer")) == (50, plan)
-    assert sold.priced("stripe", "price_offer") is None
-    assert sold.trial_priced("stripe", "price_creator_monthly") is None
-    assert sold.trial_priced("paddle", "price_offer") is None
+    assert (plan.trial_credits, sold.trial_priced("stripe", "price_offer", NOW)) == (50, plan)
+    assert sold.priced("stripe", "price_offer", NOW) is None
+    assert sold.trial_priced("stripe", "price_creator_monthly", NOW) is None
+    assert sold.trial_priced("paddle", "price_offer", NOW) is None
 
 
 @pytest.mark.parametrize(("amount_minor", "credits_"), [(1500, 1000), (750, 500), (749, 499), (1, 0), (3000, 2000)])
@@ -82,3 +84,101 @@ def test_a_part_of_a_period_has_as_much_of_its_credits_as_of_its_price(amount_mi
     plan = catalogue.load().products["creator_monthly"]
     assert plan.prorated_credits(amount_minor, "USD") == credits_
     assert plan.prorated_credits(amount_minor, "CHF") is None
+
+
+SUMMER, WINTER = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def _terms(credits_: int, begin: datetime | None = None, *, price: str = "price_pack500") -> dict[str, Any]:
+    begins = {"from": begin.isoformat()} if begin else {}
+    return {**begins, "credits": credits_, "prices": {"USD": 1000}, "price_ids": {"stripe": [price]}}
+
+
+def _with_terms(*terms: dict[str, Any]) -> dict[str, Any]:
+    """A catalogue with one pack under these terms."""
+    return {
+        "version": "1",
+        "products": [{"product_id": "pack_500", "name": "500 credits", "kind": "pack", "terms": list(terms)}],
+    }
+
+
+def test_terms_count_from_their_date_until_the_next_ones() -> None:
+    """The first ones also count before they begin: who paid then bought under no others."""
+    sold = catalogue.parse(_with_terms(_terms(500, SUMMER), _terms(600, NOW), _terms(700, WINTER)))
+    moments = {
+        SUMMER - timedelta(days=300): 500,
+        SUMMER: 500,
+        NOW - timedelta(seconds=1): 500,
+        NOW: 600,
+        WINTER - timedelta(seconds=1): 600,
+        WINTER + timedelta(days=300): 700,
+    }
+    for at, credits_ in moments.items():
+        of_the_product, of_the_price = sold.product("pack_500", at), sold.priced("stripe", "price_pack500", at)
+        assert of_the_product is not None
+        assert of_the_product == of_the_price == sold.sold(at)["pack_500"]
+        assert of_the_product.credits == credits_, at
+
+
+def test_a_price_that_is_no_longer_sold_keeps_its_last_terms() -> None:
+    """Who subscribed to it before goes on as agreed; the new price has the new terms, also in an old event."""
+    sold = catalogue.parse(_with_terms(_terms(500), _terms(700, NOW, price="price_new")))
+    for at in (SUMMER, NOW, WINTER):
+        old, new = sold.priced("stripe", "price_pack500", at), sold.priced("stripe", "price_new", at)
+        assert (old and old.credits, new and new.credits) == (500, 700)
+
+
+@pytest.mark.parametrize(
+    ("terms", "says"),
+    [
+        ([], "pack_500: terms is \\[\\], should be a list of at least one set of terms"),
+        ([_terms(500), _terms(600)], "pack_500: terms 2: from is None, should be a text"),
+        ([_terms(500, NOW), _terms(600, NOW)], "pack_500: terms 2: from is .*, should be later than"),
+        ([_terms(500, NOW), _terms(600, SUMMER)], "pack_500: terms 2: from is .*, should be later than"),
+        ([{**_terms(500), "from": "2026-12-01"}], "pack_500: terms 1: from is '2026-12-01', should be a time with its"),
+        ([{**_terms(500), "from": "soon"}], "pack_500: terms 1: from is 'soon', should be a time with its zone"),
+        ([{**_terms(500), "colour": "red"}], "pack_500: terms 1: unknown field colour"),
+        ([_terms(0)], "pack_500: terms 1: credits is 0, should be at least 1"),
+        ([{**_terms(500), "price_ids": {"stripe": ["p", "p"]}}], "price id p is listed twice"),
+        (["500"], "pack_500: terms 1: is str, should be an object"),
+    ],
+)
+def test_wrong_terms_are_named(terms: list[Any], says: str) -> None:
+    """Product, which of its terms, field, what it is, what it should be."""
+    with pytest.raises(CatalogueError, match=says):
+        catalogue.parse(_with_terms(*terms))
+
+
+def test_terms_stand_in_one_place() -> None:
+    """Beside the product, or dated: not both, and not for ever in the future."""
+    document = _with_terms(_terms(500))
+    document["products"][0]["credits"] = 500
+    with pytest.raises(CatalogueError, match="pack_500: unknown field credits"):
+        catalogue.parse(document)
+    document = copy.deepcopy(RIGHT)
+    document["products"][3]["renewal_grace_s"] = 10**10
+    with pytest.raises(CatalogueError, match="creator_monthly: renewal_grace_s is 10000000000, should be at most"):
+        catalogue.parse(document)
+
+
+def test_a_digest_names_terms_and_not_when_they_count() -> None:
+    """Whatever changes what is granted changes it."""
+    plan = catalogue.parse(RIGHT).products["creator_monthly"]
+    document = copy.deepcopy(RIGHT)
+    document["products"][3]["name"] = "Creator"
+    assert catalogue.parse(document).products["creator_monthly"].digest == plan.digest
+    changes: dict[str, Any] = {
+        "credits": 999,
+        "prices": {"USD": 1600},
+        "rolls_over": True,
+        "renewal_grace_s": 1,
+        "usable_at_least_s": 1,
+        "trial_credits": 1,
+        "proration_grants": False,
+    }
+    digests = {plan.digest}
+    for name, value in changes.items():
+        changed = copy.deepcopy(RIGHT)
+        changed["products"][3][name] = value
+        digests.add(catalogue.parse(changed).products["creator_monthly"].digest)
+    assert len(digests) == len(changes) + 1

@@ -366,9 +366,22 @@ def test_a_subscriptions_session_only_links() -> None:
     assert (event.payment, event.facts, event.owner.account_id) == (None, (), "acct_dan")
 
 
-def test_a_renewals_credits_may_outlive_their_period_by_the_catalogues_grace() -> None:
-    """The gap between a period's end and the renewal's payment is a setting; the default is none."""
+def test_a_renewals_credits_outlive_their_period_by_the_catalogues_grace() -> None:
+    """The gap between a period's end and the renewal's payment is a term; three hours where none is stated."""
     product = catalogue.load().products["creator_monthly"]
-    assert product.expires_at(at(0), at(60)) == at(60)
-    assert replace(product, renewal_grace=timedelta(minutes=5)).expires_at(at(0), at(60)) == at(65)
-    assert replace(product, rolls_over=True).expires_at(at(0), at(60)) is None
+    month = (at(0), at(0) + timedelta(days=30))
+    assert product.expires_at(at(0), month) == month[1] + timedelta(hours=3)
+    assert replace(product, renewal_grace=timedelta(0)).expires_at(at(0), month) == month[1]
+    assert replace(product, rolls_over=True).expires_at(at(0), month) is None
+
+
+@pytest.mark.parametrize(("days_late", "usable_days"), [(-29, 29), (-7, 7), (-5, 7), (0, 7), (15, 7), (400, 7)])
+def test_credits_that_are_paid_late_can_still_be_used(days_late: int, usable_days: int) -> None:
+    """For seven days from the payment where no other time is stated, and never for more than their period's length."""
+    product = catalogue.load().products["creator_monthly"]
+    end = at(0) + timedelta(days=30)
+    paid_at = end + timedelta(days=days_late)
+    lapses = product.expires_at(paid_at, (at(0), end))
+    assert lapses == max(paid_at + timedelta(days=usable_days), end + timedelta(hours=3))
+    at_once = replace(product, usable_at_least=timedelta(days=90))
+    assert at_once.expires_at(paid_at, (at(0), end)) == max(paid_at + timedelta(days=30), end + timedelta(hours=3))

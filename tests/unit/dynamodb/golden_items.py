@@ -85,7 +85,17 @@ FACTS: tuple[Fact, ...] = (
         account_id=ADA,
         paid_minor=2000,
         currency="EUR",
-        lines=(PaidLine(line_id="li_1", product_id="creator", credits=1000, amount_minor=2000, expires_at=LATER),),
+        lines=(
+            PaidLine(
+                line_id="li_1",
+                product_id="creator",
+                credits=1000,
+                amount_minor=2000,
+                expires_at=LATER,
+                period_ends_at=LATER,
+                terms="0123456789abcdef",
+            ),
+        ),
         at=AT,
         cause="stripe:evt_1",
         card_minor=1500,

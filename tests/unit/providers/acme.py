@@ -49,7 +49,7 @@ def gateway(key: str, *, is_live: bool, base_url: str | None) -> Gateway:  # noq
 
 def _sale_paid(notification: Notification) -> EventFields:
     sale = notification.source
-    product = notification.product_priced(text(sale, "price"))
+    product = notification.product_priced(text(sale, "price"), notification.at)
     if product is None:
         raise EventNotBookable(ParkReason.UNKNOWN_PRICE, text(sale, "price"))
     owner = Owner(account_id=AccountId(text(sale, "account")), customer_id=notification.customer_id(sale["buyer"]))

@@ -7,7 +7,7 @@ import copy
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,7 @@ def changed(content: Json, changes: Json) -> Json:
 
 AT = datetime(2026, 9, 1, 12, tzinfo=UTC)
 START, END = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)
+LAPSE = END + timedelta(hours=3)
 METADATA = {"order_id": "ord_1", "account_id": "acct_ada", "product_id": "pack_1000"}
 ADA = Owner(order_id=OrderId("ord_1"), account_id=AccountId("acct_ada"), customer_id="stripe:cus_1")
 CUSTOMER = Owner(customer_id="stripe:cus_1")
@@ -184,7 +185,16 @@ def says(
     event = stripe.translate(stripes(event_type, source, changes, **envelope), sold, is_live=False)
     assert event is not None
     assert (event.provider, event.event_id, event.event_type, event.at) == ("stripe", "evt_1", event_type, AT)
-    return event
+    return under_its_terms(event, sold)
+
+
+def under_its_terms(event: Event, sold: catalogue.Catalogue) -> Event:
+    """The same event, once each line has named the terms that it grants by, without these names."""
+    if event.payment is None:
+        return event
+    lines = event.payment.lines
+    assert [line.terms for line in lines] == [sold.products[line.product_id].digest for line in lines]
+    return replace(event, payment=replace(event.payment, lines=tuple(replace(line, terms=None) for line in lines)))
 
 
 def said(event: Event, **wanted: Any) -> Event:
@@ -310,7 +320,16 @@ MONTH = PaymentSettled(
     account_id=AccountId("acct_ada"),
     paid_minor=1500,
     currency="USD",
-    lines=(PaidLine(line_id="il_1", product_id="creator_monthly", credits=1000, amount_minor=1500, expires_at=END),),
+    lines=(
+        PaidLine(
+            line_id="il_1",
+            product_id="creator_monthly",
+            credits=1000,
+            amount_minor=1500,
+            expires_at=LAPSE,
+            period_ends_at=END,
+        ),
+    ),
     at=AT,
     cause="stripe:evt_1",
     fulfilment_key="order/ord_1",
@@ -1093,7 +1112,7 @@ def tells(event_type: str, data: Json, changes: Json | None = None, *, sold: cat
     event = paddle.translate(paddles(event_type, data, changes), sold, is_live=False)
     assert event is not None
     assert (event.provider, event.event_id, event.event_type, event.at) == ("paddle", "evt_1", event_type, AT)
-    return event
+    return under_its_terms(event, sold)
 
 
 BOUGHT = PaymentSettled(
@@ -1115,7 +1134,7 @@ FIRST = replace(
     account_id=NOBODY,
     subscription_id="paddle:sub_1",
     covers=PAID_PERIOD,
-    lines=(replace(BOUGHT.lines[0], product_id="creator_monthly", expires_at=END),),
+    lines=(replace(BOUGHT.lines[0], product_id="creator_monthly", expires_at=LAPSE, period_ends_at=END),),
 )
 LATER_PERIOD = replace(FIRST, fulfilment_key=PAID_PERIOD, covers=None, is_renewal=True)
 

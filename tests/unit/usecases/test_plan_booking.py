@@ -7,12 +7,13 @@ from typing import cast
 import pytest
 
 from ledger.domain.events import Event
-from ledger.domain.facts import DisputeState, RefundAbandoned, RefundApproved, RefundState
+from ledger.domain.facts import DisputeState, PaidLine, RefundAbandoned, RefundApproved, RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import RecordOutcome
 from ledger.domain.texts import Text
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
+from ledger.usecases.plan_booking import may_grant_without_reading
 from tools.testing.builders import ADA, IN, LATER, PI, RENEWED, at, dispute, paid, payment, refund, says, tell
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
@@ -102,3 +103,20 @@ def test_a_period_that_is_renewed_while_its_first_payment_is_read_is_worth_one_p
     assert told_while_torn(store, "fulfilment_keys", paid(first), paid(RENEWED)) is RecordOutcome.BOOKED
     assert store.accounts[ADA].balance == 1000
     assert broken(store) == []
+
+
+@pytest.mark.parametrize(("minutes_left", "is_proof"), [(1, True), (0, False), (-1, False)])
+def test_a_late_first_payment_is_granted_only_after_reading(minutes_left: float, *, is_proof: bool) -> None:
+    """Another payment's lot for the same period may have left the account, though this one's would stay for days."""
+    line = PaidLine(
+        line_id="0",
+        product_id="creator_monthly",
+        credits=1000,
+        amount_minor=1500,
+        expires_at=at(60 * 24 * 7),
+        period_ends_at=at(minutes_left),
+    )
+    late = payment(fulfilment_key="order/ord_1", covers="period/stripe:sub_1/2026-11-01T00:00:00Z", lines=(line,))
+    assert may_grant_without_reading(late, at(0)) is is_proof
+    assert not may_grant_without_reading(replace(late, lines=(replace(line, expires_at=None),)), at(0))
+    assert may_grant_without_reading(replace(late, covers=None), at(0))

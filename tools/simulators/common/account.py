@@ -6,6 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypedDict, TypeVar
 
 from ledger.domain import catalogue
@@ -106,6 +107,11 @@ class Account(ABC):
         return event
 
     # ── Actions that both have ────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def today(self) -> datetime:
+        """The time of this account's clock, as our catalogue reads it."""
+        return datetime.fromtimestamp(self.clock.now(), UTC)
 
     @property
     def actions(self) -> Mapping[str, Callable[..., Any]]:

@@ -1,15 +1,31 @@
-"""The catalogue: the products, their prices and their credits. It is one JSON file that a deployment can replace."""
+"""The catalogue: the products, their prices and their credits. It is one JSON file that a deployment can replace.
 
+A product's terms are dated: what was agreed at a time is judged by the terms of that time, whatever the catalogue says
+now. Terms count from their `from` until the next ones begin. The first ones also count before.
+
+    {"product_id": …, "name": …, "kind": …, <terms>}                         one set of terms, always
+    {"product_id": …, "name": …, "kind": …, "terms": [{<terms>},             the first terms
+                                                      {"from": …, <terms>}]} what has changed since
+"""
+
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from ledger.domain.errors import CatalogueError
 from ledger.domain.fields import Fields, is_whole
+
+RENEWAL_GRACE = timedelta(hours=3)
+USABLE_AT_LEAST = timedelta(days=7)
+"""The terms of a subscription that states no others. They decide what is booked: to change one, date it like a term."""
+
+_LONGEST_S = 10 * 366 * 24 * 3600
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 DEFAULT_FILE = Path(__file__).with_name("catalogue.json")
 
@@ -21,24 +37,45 @@ class ProductKind(StrEnum):
     SUBSCRIPTION = "subscription"
 
 
+Period = tuple[datetime, datetime]
+"""The start and the end of a subscription's period."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """One product, with its terms."""
+    """One product, with its terms of one time."""
 
     product_id: str
     name: str
     kind: ProductKind
     credits: int  # for each unit bought
     prices: Mapping[str, int]  # minor units before tax and discount, by ISO 4217 code in upper case
-    price_ids: Mapping[str, tuple[str, ...]]  # the providers' price ids, by provider
+    price_ids: Mapping[str, tuple[str, ...]]  # the providers' price ids, by provider; the first one is sold
     expires_after_days: int | None = None  # packs: days from the payment; None: never
     rolls_over: bool = False  # subscriptions: the credits never expire
-    renewal_grace: timedelta = timedelta(
-        0
-    )  # subscriptions: how long credits outlive their period, so that a renewal can arrive
+    renewal_grace: timedelta = RENEWAL_GRACE  # subscriptions: how long credits outlive their period
+    usable_at_least: timedelta = USABLE_AT_LEAST  # subscriptions: how long a late payment's credits can be used
     trial_credits: int = 0  # subscriptions: what a trial period grants for each unit, free or paid
     trial_price_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # prices that only a trial has
+    terms_from: datetime = _ALWAYS  # since when these terms count
     proration_grants: bool = False  # subscriptions: a part of a period that a change charges grants its part
+
+    @property
+    def digest(self) -> str:
+        """Return what identifies these terms. Two terms with the same digest grant the same for the same payment."""
+        terms = {
+            "product_id": self.product_id,
+            "kind": self.kind.value,
+            "credits": self.credits,
+            "prices": dict(self.prices),
+            "expires_after_days": self.expires_after_days,
+            "rolls_over": self.rolls_over,
+            "renewal_grace_s": int(self.renewal_grace.total_seconds()),
+            "usable_at_least_s": int(self.usable_at_least.total_seconds()),
+            "trial_credits": self.trial_credits,
+            "proration_grants": self.proration_grants,
+        }
+        return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:16]
 
     def prorated_credits(self, amount_minor: int, currency: str) -> int | None:
         """Return the credits of a part of a period: in proportion of its amount to the price, rounded down.
@@ -48,35 +85,73 @@ class Product:
         price_minor = self.prices.get(currency)
         return self.credits * amount_minor // price_minor if price_minor else None
 
-    def expires_at(self, paid_at: datetime, period_end: datetime | None) -> datetime | None:
-        """Return when credits of this product expire. None: never. `period_end` is that of a subscription's period."""
-        if self.kind is ProductKind.PACK or period_end is None:
+    def expires_at(self, paid_at: datetime, period: Period | None) -> datetime | None:
+        """Return when credits of this product expire. None: never. `period` is that of a subscription.
+
+        paid in time     |── period ──|─ renewal_grace ─|
+        paid late        |── period ──|  …  paid_at |── usable_at_least, at most a period's length ──|
+        """
+        if self.kind is ProductKind.PACK or period is None:
             return paid_at + timedelta(days=self.expires_after_days) if self.expires_after_days else None
-        return None if self.rolls_over else period_end + self.renewal_grace
+        if self.rolls_over:
+            return None
+        start, end = period
+        return max(end + self.renewal_grace, paid_at + min(self.usable_at_least, end - start))
 
 
 class Catalogue:
-    """All products, by their id and by each provider's price ids."""
+    """All products under the terms of all times, by their id and by each provider's price ids."""
 
-    def __init__(self, version: str, products: Mapping[str, Product]) -> None:
+    def __init__(
+        self, version: str, products: Mapping[str, Product], past: Mapping[str, tuple[Product, ...]] | None = None
+    ) -> None:
+        """`products`: by id, under the latest terms. `past`: by id, under the earlier terms, the oldest first."""
         self.version = version
         self.products = products
-        self._by_price = {price: product for product in products.values() for price in _pairs(product.price_ids)}
-        self._by_trial_price = {
-            price: product for product in products.values() for price in _pairs(product.trial_price_ids)
+        self._terms = {
+            product_id: (*(past or {}).get(product_id, ()), latest) for product_id, latest in products.items()
         }
+        self._by_price = self._indexed(lambda product: product.price_ids)
+        self._by_trial_price = self._indexed(lambda product: product.trial_price_ids)
 
-    def product(self, product_id: str | None) -> Product | None:
-        """Return the product with this id, or None."""
-        return self.products.get(product_id or "")
+    def sold(self, at: datetime) -> Mapping[str, Product]:
+        """Return the products by id, under the terms of a time."""
+        return {product_id: _of_time(terms, at) for product_id, terms in self._terms.items()}
 
-    def priced(self, provider: str, price_id: str | None) -> Product | None:
-        """Return the product with this price id of a provider, or None."""
-        return self._by_price.get((provider, price_id or ""))
+    def product(self, product_id: str | None, at: datetime) -> Product | None:
+        """Return the product with this id under the terms of a time, or None."""
+        terms = self._terms.get(product_id or "")
+        return _of_time(terms, at) if terms else None
 
-    def trial_priced(self, provider: str, price_id: str | None) -> Product | None:
-        """Return the product of which this price id of a provider sells a trial, or None."""
-        return self._by_trial_price.get((provider, price_id or ""))
+    def priced(self, provider: str, price_id: str | None, at: datetime) -> Product | None:
+        """Return the product with this price id of a provider under the terms of a time, or None.
+
+        Terms that no longer list the price leave it as it was: who bought it before goes on under its last terms.
+        """
+        terms = self._by_price.get((provider, price_id or ""))
+        return _of_time(terms, at) if terms else None
+
+    def trial_priced(self, provider: str, price_id: str | None, at: datetime) -> Product | None:
+        """Return the product of which this price id of a provider sells a trial, as `priced` does. None: none."""
+        terms = self._by_trial_price.get((provider, price_id or ""))
+        return _of_time(terms, at) if terms else None
+
+    def _indexed(
+        self, price_ids: Callable[[Product], Mapping[str, tuple[str, ...]]]
+    ) -> Mapping[tuple[str, str], tuple[Product, ...]]:
+        """Return the terms under each price id, the oldest first."""
+        found: dict[tuple[str, str], tuple[Product, ...]] = {}
+        for terms in self._terms.values():
+            for product in terms:
+                for price in dict.fromkeys(_pairs(price_ids(product))):
+                    found[price] = (*found.get(price, ()), product)
+        return found
+
+
+def _of_time(terms: tuple[Product, ...], at: datetime) -> Product:
+    """Return the terms that count at a time: the latest that have begun, else the first."""
+    begun = [product for product in terms if product.terms_from <= at]
+    return begun[-1] if begun else terms[0]
 
 
 def _pairs(price_ids: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
@@ -102,30 +177,77 @@ def parse(document: Any) -> Catalogue:
     rows = top.take("products", list)
     top.end()
     products: dict[str, Product] = {}
-    listed_prices: set[tuple[str, str]] = set()
+    past: dict[str, tuple[Product, ...]] = {}
+    owners: dict[tuple[str, str], str] = {}  # of price ids
     for position, row in enumerate(rows):
-        product = _product(row, f"product {position + 1}")
+        *earlier, product = _product(row, f"product {position + 1}")
         if product.product_id in products:
             raise CatalogueError(f"{product.product_id}: product_id is listed twice. List each product once.")
-        for price in (*_pairs(product.price_ids), *_pairs(product.trial_price_ids)):
-            if price in listed_prices:
-                raise CatalogueError(
-                    f"{product.product_id}: price id {price[1]} is listed twice. It can belong to one product only."
-                )
-            listed_prices.add(price)
+        _check_prices([*earlier, product], owners)
         products[product.product_id] = product
+        past[product.product_id] = tuple(earlier)
     if not products:
         raise CatalogueError("the catalogue: products is empty. List at least one.")
-    return Catalogue(version, products)
+    return Catalogue(version, products, past)
 
 
-def _product(row: Any, where: str) -> Product:
+def _check_prices(terms: list[Product], owners: dict[tuple[str, str], str]) -> None:
+    """Raise CatalogueError for a price id that is listed twice. Terms of several times may list the same ones."""
+    product_id, listed = terms[0].product_id, set()
+    for product in terms:
+        prices = [*_pairs(product.price_ids), *_pairs(product.trial_price_ids)]
+        for price in prices:
+            if prices.count(price) > 1 or owners.get(price, product_id) != product_id:
+                raise CatalogueError(
+                    f"{product_id}: price id {price[1]} is listed twice. It can belong to one product only."
+                )
+        listed |= set(prices)
+    owners |= dict.fromkeys(listed, product_id)
+
+
+def _product(row: Any, where: str) -> list[Product]:
+    """Return a product under its terms of each time, the oldest first."""
     fields = Fields(row, where, CatalogueError)
     fields.where = product_id = fields.take("product_id", str)
+    name = fields.take("name", str)
     kind_name = fields.take("kind", str)
     if kind_name not in set(ProductKind):
         fields.refuse("kind", kind_name, "pack or subscription")
-    kind = ProductKind(kind_name)
+    identity = (product_id, name, ProductKind(kind_name))
+    dated = fields.take("terms", list, None)
+    if dated is None:
+        product = _terms(fields, *identity, _ALWAYS)
+        fields.end()
+        return [product]
+    fields.end()
+    if not dated:
+        fields.refuse("terms", dated, "a list of at least one set of terms")
+    products: list[Product] = []
+    for position, of_one_time in enumerate(dated):
+        terms = Fields(of_one_time, f"{product_id}: terms {position + 1}", CatalogueError)
+        begin = _from(terms, None if position else _ALWAYS)
+        if products and begin <= products[-1].terms_from:
+            terms.refuse("from", begin.isoformat(), "later than that of the terms before it")
+        products.append(_terms(terms, *identity, begin))
+        terms.end()
+    return products
+
+
+def _from(terms: Fields, default: datetime | None) -> datetime:
+    """Return when terms begin. Only the first ones can do without."""
+    written = terms.take("from", str, "") if default else terms.take("from", str)
+    if default and not written:
+        return default
+    try:
+        begin = datetime.fromisoformat(written)
+    except ValueError:
+        begin = None
+    if begin is None or begin.tzinfo is None:
+        terms.refuse("from", written, "a time with its zone, as 2026-12-01T00:00:00Z")
+    return begin
+
+
+def _terms(fields: Fields, product_id: str, name: str, kind: ProductKind, begin: datetime) -> Product:
     is_pack = kind is ProductKind.PACK
     credits_ = fields.take("credits", int)
     if credits_ == 0:
@@ -136,24 +258,34 @@ def _product(row: Any, where: str) -> Product:
             fields.refuse("prices", currency, "a currency code of three upper-case letters")
         if not is_whole(amount_minor) or amount_minor <= 0:
             fields.refuse(f"prices.{currency}", amount_minor, "a whole number of minor units above 0")
-    product = Product(
-        product_id=product_id,
-        name=fields.take("name", str),
-        kind=kind,
-        credits=credits_,
-        prices=prices,
-        price_ids=_price_ids(fields, "price_ids", fields.take("price_ids", dict)),
-        expires_after_days=fields.take("expires_after_days", int, None) if is_pack else None,
-        rolls_over=False if is_pack else fields.take("rolls_over", bool, False),
-        renewal_grace=timedelta(seconds=0 if is_pack else fields.take("renewal_grace_s", int, 0)),
-        trial_credits=0 if is_pack else fields.take("trial_credits", int, 0),
-        trial_price_ids={}
-        if is_pack
-        else _price_ids(fields, "trial_price_ids", fields.take("trial_price_ids", dict, {})),
-        proration_grants=False if is_pack else fields.take("proration_grants", bool, False),
+    common: dict[str, Any] = {
+        "product_id": product_id,
+        "name": name,
+        "kind": kind,
+        "credits": credits_,
+        "prices": prices,
+        "price_ids": _price_ids(fields, "price_ids", fields.take("price_ids", dict)),
+        "terms_from": begin,
+    }
+    if is_pack:
+        return Product(**common, expires_after_days=fields.take("expires_after_days", int, None))
+    return Product(
+        **common,
+        rolls_over=fields.take("rolls_over", bool, False),
+        renewal_grace=_duration(fields, "renewal_grace_s", RENEWAL_GRACE),
+        usable_at_least=_duration(fields, "usable_at_least_s", USABLE_AT_LEAST),
+        trial_credits=fields.take("trial_credits", int, 0),
+        trial_price_ids=_price_ids(fields, "trial_price_ids", fields.take("trial_price_ids", dict, {})),
+        proration_grants=fields.take("proration_grants", bool, False),
     )
-    fields.end()
-    return product
+
+
+def _duration(fields: Fields, name: str, default: timedelta) -> timedelta:
+    """Return a number of seconds as a duration of at most ten years: what is computed with it is still a valid date."""
+    seconds = fields.take(name, int, int(default.total_seconds()))
+    if seconds > _LONGEST_S:
+        fields.refuse(name, seconds, f"at most {_LONGEST_S} seconds")
+    return timedelta(seconds=seconds)
 
 
 def _price_ids(fields: Fields, name: str, price_ids: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:

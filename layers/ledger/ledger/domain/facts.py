@@ -118,6 +118,8 @@ class PaidLine(KeepsUnknownFields):
     credits: int  # quantity × the product's credits
     amount_minor: int  # what was paid for this line, with tax and discount
     expires_at: datetime | None  # when its credits expire; None: never
+    period_ends_at: datetime | None = None  # of the subscription's period that it is for
+    terms: str | None = None  # the digest of the terms that it grants by; None: booked before they were recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,24 @@ class PaymentSettled(KeepsUnknownFields):
         return self.covers or (
             self.fulfilment_key if self.fulfilment_key and self.fulfilment_key.startswith("period/") else None
         )
+
+    def is_under_other_terms(self, other: "PaymentSettled") -> bool:
+        """Return whether a line is under other terms in `other`, another fact about the same payment."""
+        terms = {line.line_id: (line.product_id, line.terms) for line in self.lines}
+        return any(
+            terms.get(line.line_id, (line.product_id, line.terms)) != (line.product_id, line.terms)
+            for line in other.lines
+        )
+
+    @property
+    def is_late(self) -> bool:
+        """Return whether it was paid after its period had ended."""
+        return self.period_ends_at is not None and self.at >= self.period_ends_at
+
+    @property
+    def period_ends_at(self) -> datetime | None:
+        """Return the end of the period that it is for, the earliest of several. None: it is for no period."""
+        return min((line.period_ends_at for line in self.lines if line.period_ends_at), default=None)
 
     @property
     def precedence(self) -> tuple[datetime, str]:

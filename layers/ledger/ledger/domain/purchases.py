@@ -10,6 +10,7 @@ from ledger.domain.disputes import disputed
 from ledger.domain.facts import Fact, Facts, PaymentSettled, merge
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.late import late_flags
 from ledger.domain.lots import Lot
 from ledger.domain.money import portion
 from ledger.domain.refunds import outstanding, outstanding_minor, returned, returned_minor, unknown_refunds
@@ -136,7 +137,10 @@ def target(*purchases: Purchase) -> Target:
             **dict.fromkeys((f"duplicate_disputed:{hold_id}" for hold_id in dispute.holds), is_undisputed),
             f"other_currency:{name}": bool(one.unknown_refunds),
         }
+        late = late_flags(payment, one.facts, has_value=payment.paid_minor > one.gone_minor, grants=one is paid[0])
         flags |= {**dispute.flags, **{flag: payment.at for flag, is_on in marks.items() if is_on}}
+        flags |= {flag: since for flag, since in late.items() if since}
+        cleared_flags |= {flag for flag, since in late.items() if not since}
         cleared_flags |= dispute.cleared_flags | {flag for flag, is_on in marks.items() if not is_on}
         cleared_flags |= {f"duplicate_disputed:{hold_id}" for hold_id in dispute.cleared_holds}
         cleared_holds |= dispute.cleared_holds
@@ -184,7 +188,7 @@ class _Paid:
     def __init__(self, purchase: Purchase) -> None:
         if purchase.payment is None:
             raise ValueError("a purchase without its payment has no target: its facts wait for the payment")
-        facts = purchase.facts
+        self.facts = facts = purchase.facts
         self.payment = purchase.payment
         self.dispute = disputed(facts, self.payment.payment_id)
         self.unknown_refunds = unknown_refunds(facts)

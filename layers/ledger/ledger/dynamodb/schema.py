@@ -255,6 +255,8 @@ PAID_LINE = Shape(
         "credits": Field("credits", WHOLE),
         "amount_minor": Field("amount_minor", WHOLE),
         "expires_at": Field("expires_at", TIME, None),
+        "period_ends_at": Field("period_ends_at", TIME, None),
+        "terms": Field("terms", TEXT, None),
     },
 )
 REFUNDED_ITEM = Shape(

@@ -71,13 +71,13 @@ class Notification:
         """Return the customer id for an id of the provider. None if it is missing or no usable text."""
         return self.qualified(own_id) if is_text(own_id) else None
 
-    def product_priced(self, price_id: str | None) -> Product | None:
-        """Return the product that the catalogue lists under a price id of the provider. None if there is none."""
-        return self.catalogue.priced(self.provider, price_id)
+    def product_priced(self, price_id: str | None, at: datetime) -> Product | None:
+        """Return the product with this price id of the provider, under the terms of a time. None if there is none."""
+        return self.catalogue.priced(self.provider, price_id, at)
 
-    def trial_priced(self, price_id: str | None) -> Product | None:
-        """Return the product of which the catalogue lists this price id of a provider as a trial's. None: none."""
-        return self.catalogue.trial_priced(self.provider, price_id)
+    def trial_priced(self, price_id: str | None, at: datetime) -> Product | None:
+        """Return the product of which this price id sells a trial, under the terms of a time. None: none."""
+        return self.catalogue.trial_priced(self.provider, price_id, at)
 
 
 def translated(notification: Notification, translate: Callable[[], EventFields], own_customer_id: object) -> Event:

@@ -74,7 +74,7 @@ def place_order(
     order = _store_order(request, store, catalogue, policy_version, now, is_refused_in_debt=is_refused_in_debt)
     if order.checkout:
         return order
-    product = catalogue.product(order.product_id)
+    product = catalogue.product(order.product_id, order.made_at)
     if product is None:
         raise RequestRefused(f"{order.product_id} is no longer sold.")
     checkout = gateway_of(order.provider).make_checkout(order, product, success_url=success_url, cancel_url=cancel_url)
@@ -162,7 +162,7 @@ def _new_order(
     request: OrderRequest, order_id: OrderId, catalogue: Catalogue, policy_version: str, now: datetime
 ) -> Order:
     """Return the order with the terms of the catalogue. Raise InvalidRequest if it can't be sold as requested."""
-    product = catalogue.product(request.product_id)
+    product = catalogue.product(request.product_id, now)
     if product is None:
         sold = ", ".join(sorted(catalogue.products))
         raise InvalidRequest("product_id", f"{request.product_id} is not sold. Products: {sold}.")

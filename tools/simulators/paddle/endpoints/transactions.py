@@ -32,7 +32,7 @@ def _cart(account: PaddleAccount, items: object, currency: str) -> tuple[CartLin
     lines = []
     for position, item in enumerate(items):
         price_id, quantity = item.get("price_id"), item.get("quantity")
-        product = account.catalogue.priced("paddle", price_id)
+        product = account.catalogue.priced("paddle", price_id, account.today)
         if product is None:
             detail = f"One or more provided price_ids could not be found, provided: {price_id}"
             raise PaddleError("transaction_price_not_found", detail, group="transactions")

@@ -68,7 +68,7 @@ def _cart(account: StripeAccount, params: Parameters, mode: str) -> Cart:
         item = Parameters(values if isinstance(values, dict) else {})
         item.allow("price quantity")
         price_id, quantity = item.text("price"), item.whole("quantity")
-        product = account.catalogue.priced("stripe", price_id)
+        product = account.catalogue.priced("stripe", price_id, account.today)
         if product is None:
             raise StripeError(f"No such price: '{price_id}'", code="resource_missing", param=f"{where}[price]")
         if quantity is None or quantity < 1:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from ledger.domain.catalogue import Period
 from ledger.domain.events import Owner
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.providers.parsing import Json, optional_text, rfc3339_time
@@ -29,6 +30,11 @@ class PaddleNotification(Notification):
             payment_id=payment_id,
             customer_id=self.customer_id(self.source.get("customer_id")),
         )
+
+
+def period_of(period: Json | None) -> Period | None:
+    """Return the start and the end of a billing period. None if there is no period."""
+    return (rfc3339_time(period["starts_at"]), rfc3339_time(period["ends_at"])) if period else None
 
 
 def period_end(period: Json | None) -> datetime | None:

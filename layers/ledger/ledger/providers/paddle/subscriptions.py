@@ -34,7 +34,7 @@ def subscription_changed(notification: PaddleNotification) -> EventFields:
         canceled_at=_optional_time(source.get("canceled_at")),
         paused_at=_optional_time(source.get("paused_at")),
     )
-    products = (notification.product_priced(item["price"]["id"]) for item in objects(source, "items"))
+    products = (notification.product_priced(item["price"]["id"], notification.at) for item in objects(source, "items"))
     transaction_id = optional_text(source, "transaction_id")
     payment_id = notification.payment_id(transaction_id) if transaction_id else None
     return {

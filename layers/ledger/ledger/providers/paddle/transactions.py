@@ -4,12 +4,13 @@ Source: developer.paddle.com/api-reference/transactions/overview.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from ledger.domain.catalogue import Product, ProductKind
 from ledger.domain.facts import PaidLine, PaymentFailed, PaymentSettled
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import ParkReason
-from ledger.providers.paddle.notification import PaddleNotification, period_end
+from ledger.providers.paddle.notification import PaddleNotification, period_end, period_of
 from ledger.providers.parsing import (
     Json,
     amount,
@@ -135,11 +136,13 @@ def _paid_lines(notification: PaddleNotification, origin: str) -> _Lines:
     trial_prices = _trial_prices(notification.source) if origin in _INITIAL else frozenset()
     found: dict[str, list[PaidLine]] = {"charged": [], "trials": [], "prorated": []}
     ungranted_minor = 0
+    agreed_at = _agreed_at(notification, origin)
     for line in objects(notification.source["details"], "line_items"):
         amount_minor, price_id = whole_number(line["totals"], "total"), optional_text(line, "price_id")
         if line.get("proration") and amount_minor < 0:
             raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "a proration credits a payment that it does not name")
-        product = notification.product_priced(price_id) or notification.trial_priced(price_id)
+        trial = notification.trial_priced(price_id, agreed_at)
+        product = notification.product_priced(price_id, agreed_at) or trial
         if product is None:
             if amount_minor > 0:
                 raise EventNotBookable(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
@@ -147,7 +150,7 @@ def _paid_lines(notification: PaddleNotification, origin: str) -> _Lines:
         if line.get("proration"):
             kind, credits_ = "prorated", _prorated_credits(notification, product, line)
             ungranted_minor += 0 if product.proration_grants else amount_minor
-        elif price_id in trial_prices or notification.trial_priced(price_id):
+        elif price_id in trial_prices or trial:
             kind, credits_ = "trials", _credits(product, product.trial_credits, line)
         else:
             is_charged = whole_number(line["totals"], "subtotal") > 0
@@ -166,8 +169,18 @@ def _paid_line(notification: PaddleNotification, product: Product, line: Json, c
         product_id=product.product_id,
         credits=credits_,
         amount_minor=whole_number(line["totals"], "total"),
-        expires_at=product.expires_at(notification.at, period_end(period)),
+        expires_at=product.expires_at(notification.at, period_of(period)),
+        period_ends_at=period_end(period) if product.kind is ProductKind.SUBSCRIPTION else None,
+        terms=product.digest,
     )
+
+
+def _agreed_at(notification: PaddleNotification, origin: str) -> datetime:
+    """Return the time whose terms a transaction is under: the start of its period, else its own creation."""
+    transaction = notification.source
+    period = period_of(transaction.get("billing_period")) if origin in _PAYS_FOR_A_PERIOD else None
+    created_at = transaction.get("created_at")
+    return period[0] if period else rfc3339_time(created_at) if created_at else notification.at
 
 
 def _trial_prices(transaction: Json) -> frozenset[str]:

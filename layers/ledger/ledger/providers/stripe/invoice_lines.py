@@ -3,14 +3,26 @@
 Source: docs.stripe.com/api/invoice-line-item/object.
 """
 
-from ledger.domain.catalogue import Product
-from ledger.providers.parsing import Json, text, whole_number
+from datetime import datetime
+
+from ledger.domain.catalogue import Period, Product
+from ledger.providers.parsing import Json, text, unix_time, whole_number
 
 
 def price_id_of(line: Json) -> str | None:
     """Return the price of a line, or None."""
     price_id: str | None = ((line.get("pricing") or {}).get("price_details") or {}).get("price")
     return price_id
+
+
+def period_of(line: Json) -> Period:
+    """Return what a line is for: a subscription's period, or the moment at which something else was added."""
+    return unix_time(line["period"]["start"]), unix_time(line["period"]["end"])
+
+
+def agreed_at(line: Json, default: datetime) -> datetime:
+    """Return the time whose terms a line is under: the start of its period, else `default`."""
+    return period_of(line)[0] if line.get("period") else default
 
 
 def item_details(line: Json) -> Json:

@@ -18,10 +18,16 @@ from ledger.providers.parsing import (
     objects,
     optional_text,
     text,
-    unix_time,
     whole_number,
 )
-from ledger.providers.stripe.invoice_lines import is_proration, price_id_of, quantity_of, with_tax_and_discount
+from ledger.providers.stripe.invoice_lines import (
+    agreed_at,
+    is_proration,
+    period_of,
+    price_id_of,
+    quantity_of,
+    with_tax_and_discount,
+)
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.stripe.prorations import prorated
 from ledger.providers.translation import EventFields, EventNotBookable, bookable_lines
@@ -178,28 +184,31 @@ def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
         amount_minor = whole_number(line, "amount")
         if is_proration(line):
             continue
-        price_id = price_id_of(line)
-        product = notification.product_priced(price_id) or notification.trial_priced(price_id)
+        price_id, at = price_id_of(line), agreed_at(line, notification.at)
+        trial = notification.trial_priced(price_id, at)
+        product = notification.product_priced(price_id, at) or trial
         if product is None:
             if amount_minor > 0:
                 raise EventNotBookable(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
             continue
         is_free_trial = amount_minor == 0 and reason == _FIRST_PERIOD
-        is_of_a_trial = is_free_trial or notification.trial_priced(price_id) is product
+        is_of_a_trial = is_free_trial or trial is product
         credits_ = product.trial_credits if is_of_a_trial else product.credits if amount_minor > 0 else 0
         if credits_ == 0:
             continue
         is_trial &= is_of_a_trial
-        period = line["period"]
+        period = period_of(line)
         if product.kind is ProductKind.SUBSCRIPTION:
-            starts.append(unix_time(period["start"]))
+            starts.append(period[0])
         lines.append(
             PaidLine(
                 line_id=optional_text(line, "id") or str(position),
                 product_id=product.product_id,
                 credits=credits_ * quantity_of(line, product),
                 amount_minor=with_tax_and_discount(line, amount_minor),
-                expires_at=product.expires_at(notification.at, unix_time(period["end"])),
+                expires_at=product.expires_at(notification.at, period),
+                period_ends_at=period[1] if product.kind is ProductKind.SUBSCRIPTION else None,
+                terms=product.digest,
             )
         )
     return _Charged(tuple(lines), min(starts, default=None), is_trial and bool(lines))

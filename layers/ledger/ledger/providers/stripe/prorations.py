@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from ledger.domain.facts import PaidLine
 from ledger.domain.receipts import ParkReason
-from ledger.providers.parsing import Json, currency, excerpt, objects, optional_text, unix_time, whole_number
-from ledger.providers.stripe.invoice_lines import is_proration, price_id_of, with_tax_and_discount
+from ledger.providers.parsing import Json, currency, excerpt, objects, optional_text, whole_number
+from ledger.providers.stripe.invoice_lines import agreed_at, is_proration, period_of, price_id_of, with_tax_and_discount
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventNotBookable
 
@@ -51,7 +51,7 @@ def _granted(notification: StripeNotification, lines: Sequence[tuple[str, Json]]
         amount_minor, price_id = whole_number(line, "amount"), price_id_of(line)
         if amount_minor <= 0:
             continue
-        product = notification.product_priced(price_id)
+        product = notification.product_priced(price_id, agreed_at(line, notification.at))
         if product is None:
             raise EventNotBookable(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
         if not product.proration_grants:
@@ -61,13 +61,16 @@ def _granted(notification: StripeNotification, lines: Sequence[tuple[str, Json]]
         if credits_ is None:
             raise EventNotBookable(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {charged_in}")
         if credits_ > 0:
+            period = period_of(line)
             granted.append(
                 PaidLine(
                     line_id=optional_text(line, "id") or position,
                     product_id=product.product_id,
                     credits=credits_,
                     amount_minor=with_tax_and_discount(line, amount_minor),
-                    expires_at=product.expires_at(notification.at, unix_time(line["period"]["end"])),
+                    expires_at=product.expires_at(notification.at, period),
+                    period_ends_at=period[1],
+                    terms=product.digest,
                 )
             )
     return tuple(granted)

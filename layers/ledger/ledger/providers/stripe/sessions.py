@@ -7,7 +7,7 @@ from ledger.domain.catalogue import ProductKind
 from ledger.domain.facts import PaidLine, PaymentFailed, PaymentSettled
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import ParkReason
-from ledger.providers.parsing import Json, amount, currency, excerpt, optional_text, text, whole_number
+from ledger.providers.parsing import Json, amount, currency, excerpt, optional_text, text, unix_time, whole_number
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, EventNotBookable, known_state
 
@@ -70,12 +70,14 @@ def _is_paid_for_packs(session: Json) -> bool:
 def _paid_lines(notification: StripeNotification) -> tuple[tuple[PaidLine, ...], int]:
     """Return the line of the product that our server named in the metadata, and the overcharge in minor units.
 
-    The event carries no line items, so the subtotal is compared with the catalogue's price. A lower subtotal parks the
+    The event carries no line items, so the subtotal is compared with the catalogue's price, of
+    the time at which the session was opened. A lower subtotal parks the
     event. A higher one is booked, and the excess is recorded.
     """
     session = notification.source
     metadata = session.get("metadata") or {}
-    product = notification.catalogue.product(optional_text(metadata, "product_id"))
+    opened_at = unix_time(session["created"]) if "created" in session else notification.at
+    product = notification.catalogue.product(optional_text(metadata, "product_id"), opened_at)
     if product is None or product.kind is not ProductKind.PACK:
         raise EventNotBookable(
             ParkReason.UNKNOWN_PRODUCT, f"metadata.product_id is {excerpt(metadata.get('product_id'))}"
@@ -98,6 +100,7 @@ def _paid_lines(notification: StripeNotification) -> tuple[tuple[PaidLine, ...],
         credits=product.credits * quantity,
         amount_minor=paid_minor,
         expires_at=product.expires_at(notification.at, None),
+        terms=product.digest,
     )
     # The excess as it was paid, with its share of tax and discount.
     overcharge_minor = paid_minor * (subtotal_minor - price_minor) // subtotal_minor

@@ -52,7 +52,9 @@ def state_of(source: Json, now: datetime) -> SubscriptionState:
 
 def _state(notification: StripeNotification, source: Json) -> Subscription:
     """Return the state of a Subscription in a notification."""
-    products = (notification.product_priced(item["price"]["id"]) for item in objects(source["items"], "data"))
+    products = (
+        notification.product_priced(item["price"]["id"], notification.at) for item in objects(source["items"], "data")
+    )
     state = state_of(source, notification.at)
     return Subscription(
         subscription_id=notification.qualified(text(source, "id")),

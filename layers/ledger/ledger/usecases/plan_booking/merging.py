@@ -44,11 +44,14 @@ def merge_event(event: Event, stored: Snapshot) -> Merge | NotBookable:
 
     best_name = event.names[0]
     before = paid[0][0] if paid else stored.home_of(best_name) or Purchase(payment_id=best_name)
+    reported = event.payment
+    if reported and before.payment and before.payment.is_under_other_terms(reported):
+        reported = None  # the catalogue was rewritten meanwhile: what was granted stays as it was agreed
     absorbed = [purchase for purchase in named.values() if purchase.payment_id != before.payment_id]
     after = replace(
         before,
         names=before.names.union([before.payment_id], event.names, *(purchase.names for purchase in absorbed)),
-        facts=merge(before.facts, [*_facts_of(absorbed), *event.facts, *([event.payment] if event.payment else ())]),
+        facts=merge(before.facts, [*_facts_of(absorbed), *event.facts, *([reported] if reported else ())]),
     )
     return Merge(
         before=before,
