@@ -203,7 +203,7 @@ def test_a_target_says_all_that_the_ledger_should_hold() -> None:
         flags={},
         cleared_holds=frozenset(),
         cleared_flags=frozenset(
-            {"overcharge:stripe:pi_1", "duplicate_charge:stripe:pi_1", "other_currency:stripe:pi_1"}
+            f"{flag}:stripe:pi_1" for flag in ("overcharge", "duplicate_charge", "other_currency", "late_return")
         ),
     )
 

@@ -44,7 +44,9 @@ def late_flags(
         late = [back_at for gone_at, back_at in _returns(facts) if gone_at < ends_at <= back_at]
         flags[f"late_return:{payment.payment_id}"] = max(late) if counts and late else None
     lifted = {lift.hold_id: lift.at for lift in facts_of(facts, HoldLifted)}
-    return {flag: None if since and lifted.get(flag, since) > since else since for flag, since in flags.items()}
+    return {
+        flag: None if since and flag in lifted and lifted[flag] >= since else since for flag, since in flags.items()
+    }
 
 
 def _returns(facts: Facts) -> Iterator[tuple[datetime, datetime]]:
