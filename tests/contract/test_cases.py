@@ -33,6 +33,7 @@ from ledger.domain.refund_cases import (
     SubmittedEvidence,
 )
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.holds import lift_hold, place_hold
@@ -499,6 +500,53 @@ def test_a_refund_that_ends_a_subscription_stops_its_renewals_first(any_store: S
     case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
     assert send(any_store, provider, case, minute=65) is SendResult.SENT
     assert provider.calls == ["stop sub_1", f"send {case.tag}"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        (ProviderRefused("subscription_locked", "Locked."), None),
+        (None, SubscriptionState(status=SubscriptionStatus.ACTIVE, period_end=at(100), cancel_at=None)),
+        (None, SubscriptionState(status=SubscriptionStatus.ACTIVE, period_end=at(100), cancel_at=at(101))),
+        (None, SubscriptionState(status=SubscriptionStatus.PAUSED, period_end=at(100), cancel_at=None)),
+    ],
+)
+def test_no_refund_that_ends_a_subscription_is_sent_while_its_renewals_go_on(
+    any_store: Store, fault: Exception | None, state: SubscriptionState | None
+) -> None:
+    """Refused, or not done: the case is in review with its credits free. Once the subscription ends, it is sent."""
+    provider = FakeProvider(
+        paid_minor={IN: 2000}, stop_faults=[fault] if fault else [], states={"sub_1": state} if state else {}
+    )
+    tell(any_store, paid(RENEWED))
+    case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
+    assert send(any_store, provider, case, minute=65) is SendResult.ABANDONED
+    assert (is_at(any_store, case), provider.calls) == (CaseState.IN_REVIEW, ["stop sub_1"])
+    assert account(any_store).spendable(at(66)) == 1000
+    assert queue(any_store) == [case.case_id]
+    provider.states["sub_1"] = SubscriptionState(status=SubscriptionStatus.ENDED, period_end=None, cancel_at=None)
+    anew = decide(any_store, case, replace(HALF, ends_subscription=True), minute=100)
+    assert send(any_store, provider, anew, minute=110) is SendResult.SENT
+
+
+def test_a_refusal_to_end_what_has_ended_already_holds_nothing_back(any_store: Store) -> None:
+    """The provider's own event told that it has ended."""
+    provider = FakeProvider(paid_minor={IN: 2000}, stop_faults=[ProviderRefused("resource_missing", "No such.")])
+    ended = Subscription(subscription_id="sub_1", status=SubscriptionStatus.ENDED, at=at(3), cause="stripe:evt_ended")
+    told = replace(paid(RENEWED), event_id="evt_ended", payment=None, names=(), facts=(), subscription=ended)
+    tell(any_store, paid(RENEWED), told)
+    case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
+    assert send(any_store, provider, case, minute=65) is SendResult.SENT
+
+
+def test_a_stop_that_is_not_answered_is_tried_again(any_store: Store) -> None:
+    """Nothing is refunded before it is."""
+    provider = FakeProvider(paid_minor={IN: 2000}, stop_faults=[ProviderUnavailable("No answer.")])
+    tell(any_store, paid(RENEWED))
+    case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
+    assert send(any_store, provider, case, minute=65) is SendResult.UNCLEAR
+    assert provider.calls == ["stop sub_1"]
+    assert send(any_store, provider, case, minute=70) is SendResult.SENT
 
 
 def test_holds_are_laid_and_lifted_with_the_record_of_who_and_why(any_store: Store) -> None:

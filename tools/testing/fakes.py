@@ -363,6 +363,7 @@ class FakeProvider:
     calls: list[str] = field(default_factory=list)
     checkouts: dict[str, Checkout] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
+    stop_faults: list[Exception] = field(default_factory=list)  # one for each call to come that stops renewals
     states: dict[str, SubscriptionState] = field(default_factory=dict)  # what a subscription is, whatever is requested
     _lock: Lock = field(default_factory=Lock)
 
@@ -452,6 +453,8 @@ class FakeProvider:
     def stop_renewals(self, subscription_id: str) -> SubscriptionState:
         with self._lock:
             self.calls.append(f"stop {subscription_id}")
+            if self.stop_faults:
+                raise self.stop_faults.pop(0)
             self.stopped.add(subscription_id)
             return self._state_of(subscription_id)
 

@@ -57,6 +57,13 @@ class SubscriptionState:
     pauses_at: datetime | None = None
     resumes_at: datetime | None = None
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no further period will be charged: it has ended, or ends with its period. A pause is no end."""
+        if self.status is SubscriptionStatus.ENDED:
+            return True
+        return self.cancel_at is not None and (self.period_end is None or self.cancel_at <= self.period_end)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription(KeepsUnknownFields):

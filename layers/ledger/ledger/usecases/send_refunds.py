@@ -5,6 +5,7 @@ intent in the outbox
        └► looked up at the provider, unless it is new and was never tried
             ├► found, or sent now       RefundSent, case issued, intent removed: one write
             ├► refused, or not allowed  RefundAbandoned: its credits are released, a person decides
+            │  (also: it ends a subscription, whose renewals go on)
             └► unclear                  the intent stays; the next attempt looks it up before sending
 """
 
@@ -20,6 +21,7 @@ from ledger.domain.ids import provider_of
 from ledger.domain.refund_cases import BY_SENDER, CaseState, RefundCase, case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import end_of, returned, split_over_lines, tag_of
+from ledger.domain.subscriptions import SubscriptionStatus
 from ledger.domain.texts import Text, text
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import intent_key
@@ -125,7 +127,9 @@ def _send(lease: Lease, gateway: Gateway, store: Store, clock: Callable[[], date
         _abandon(lease, obstacle, store, clock())
         return SendResult.ABANDONED
     try:
-        _stop_renewals(lease, gateway)
+        if obstacle := _stop_renewals(lease, gateway):
+            _abandon(lease, obstacle, store, clock())
+            return SendResult.ABANDONED
         if lease.has_expired(clock()):
             return SendResult.LEASED
         sent = gateway.send_refund(refund_to_send(lease.approval, lease.context))
@@ -196,14 +200,23 @@ def _obstacle(lease: Lease) -> Text | None:
     return None
 
 
-def _stop_renewals(lease: Lease, gateway: Gateway) -> None:
-    """Stop the subscription's renewals first if the decision says so: a refund does not stop them. Idempotent."""
+def _stop_renewals(lease: Lease, gateway: Gateway) -> Text | None:
+    """Stop the subscription's renewals first if the decision says so: a refund does not stop them. Idempotent.
+
+    Return why they go on: then the refund is not sent, and a person ends the subscription. None: nothing is charged
+    again, as the provider says.
+    """
     subscription_id = lease.context.payment.subscription_id
-    if subscription_id and lease.case.decision and lease.case.decision.ends_subscription:
-        try:
-            gateway.stop_renewals(subscription_id)
-        except ProviderRefused:
-            return  # the subscription has ended already
+    if subscription_id is None or lease.case.decision is None or not lease.case.decision.ends_subscription:
+        return None
+    try:
+        state = gateway.stop_renewals(subscription_id)
+    except ProviderRefused as refusal:
+        reported = lease.context.account.subscriptions.get(subscription_id)
+        if reported and reported.status is SubscriptionStatus.ENDED:
+            return None
+        return text("not_sent.renewals_not_stopped", code=refusal.code, message=str(refusal))
+    return None if state.is_stopped else text("not_sent.renewals_go_on")
 
 
 def _record_sent(lease: Lease, sent: SentRefund, store: Store, now: datetime) -> None:

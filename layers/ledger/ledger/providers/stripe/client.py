@@ -131,9 +131,8 @@ class StripeGateway:
         Source: docs.stripe.com/billing/subscriptions/cancel.
         """
         with _translated_errors():
-            subscription = self._client.v1.subscriptions.retrieve(_own_id(subscription_id))
-            state = _subscription_state(subscription)
-            if state.status is SubscriptionStatus.ENDED or _ends_with_period(state):
+            state = _subscription_state(self._client.v1.subscriptions.retrieve(_own_id(subscription_id)))
+            if state.is_stopped:
                 return state
             return _subscription_state(
                 self._client.v1.subscriptions.update(_own_id(subscription_id), {"cancel_at_period_end": True})
@@ -232,10 +231,6 @@ def _sent_refund(refund: stripe.Refund) -> SentRefund:
 
 def _subscription_state(subscription: stripe.Subscription) -> SubscriptionState:
     return state_of(subscription.to_dict(), datetime.now(UTC))
-
-
-def _ends_with_period(state: SubscriptionState) -> bool:
-    return state.cancel_at is not None and (state.period_end is None or state.cancel_at <= state.period_end)
 
 
 def _own_id(name: str) -> str:
