@@ -107,10 +107,15 @@ class World:
 
     def facts(self, payment_id: PaymentId) -> Facts:
         """The facts of the purchase that a name leads to."""
+        home = self.home_of(payment_id)
+        return home.facts if home else {}
+
+    def home_of(self, payment_id: PaymentId) -> Purchase | None:
+        """The purchase that a name leads to. Of several sales that share money, the first."""
         home = self.payments.get(payment_id)
         for _ in range(10):
             home = self.payments.get(home.to) if isinstance(home, PaymentPointer) else home
-        return home.facts if isinstance(home, Purchase) else {}
+        return home if isinstance(home, Purchase) else None
 
     def queued(self, queue: DocumentKind) -> Counter[str]:
         """How often each case waits in a queue."""
@@ -366,10 +371,8 @@ def _linked(world: World) -> Verdicts:
     """Every pointer leads to a purchase that knows its name."""
     for pointer in world.payments.values():
         if isinstance(pointer, PaymentPointer):
-            home: Purchase | PaymentPointer | None = pointer
-            for _ in range(10):
-                home = world.payments.get(home.to) if isinstance(home, PaymentPointer) else home
-            yield pointer.name, isinstance(home, Purchase) and pointer.name in home.names
+            homes = [world.home_of(target) for target in (pointer.to, *pointer.also_to)]
+            yield pointer.name, all(home is not None and pointer.name in home.names for home in homes)
 
 
 def _drawn(world: World) -> Verdicts:

@@ -23,6 +23,7 @@ from ledger.domain.facts import (
     DisputeChanged,
     DisputeState,
     FraudWarned,
+    MoneyLinked,
     PaidLine,
     PaymentFailed,
     PaymentSettled,
@@ -621,19 +622,14 @@ def test_an_invoice_that_cant_be_believed_is_parked_with_its_reason(changes: Jso
 
 def test_an_invoice_is_linked_to_what_paid_it() -> None:
     """By PaymentIntent, else by charge; neither links nothing."""
-    both = {"invoice": "in_1", "payment": {"payment_intent": "pi_1", "charge": "ch_1"}}
+    both = {"invoice": "in_1", "amount_paid": 1500, "payment": {"payment_intent": "pi_1", "charge": "ch_1"}}
+    link = MoneyLinked(money_id=PI, sale_id=PaymentId("stripe:in_1"), amount_minor=1500, at=AT, cause="stripe:evt_1")
     event = says("invoice_payment.paid", both)
-    assert event == said(event, owner=Owner(), names=(PaymentId("stripe:in_1"), PI))
-    assert says("invoice_payment.paid", both, {"payment.payment_intent": None}).names == ("stripe:in_1", CH)
+    assert event == said(event, owner=Owner(), names=(PaymentId("stripe:in_1"), PI), facts=(link,))
+    of_charge = says("invoice_payment.paid", both, {"payment.payment_intent": None})
+    assert (of_charge.names, of_charge.facts) == (("stripe:in_1", CH), (replace(link, money_id=CH),))
     none = says("invoice_payment.paid", both, {"payment": {}})
     assert none == said(none, owner=Owner())
-
-
-def test_an_invoice_that_was_paid_outside_stripe_is_noted_and_linked_to_nothing() -> None:
-    """No refund or dispute will ever name its payment record."""
-    record = {"type": "payment_record", "payment_record": "pr_1", "payment_intent": None, "charge": None}
-    event = says("invoice_payment.paid", {"invoice": "in_1", "payment": record})
-    assert event == said(event, owner=Owner())
 
 
 def test_an_invoice_that_failed_says_so() -> None:
@@ -765,6 +761,7 @@ REFUNDED = RefundChanged(
     at=AT,
     cause="stripe:evt_1",
     charge_id="ch_1",
+    money_id=PI,
 )
 
 
@@ -779,7 +776,7 @@ def test_a_refund_is_told_with_both_names_of_its_payment(kind: str) -> None:
     ("changes", "fact", "names"),
     [
         ({"charge": None}, replace(REFUNDED, charge_id=None), (PI,)),
-        ({"payment_intent": None}, REFUNDED, (CH,)),
+        ({"payment_intent": None}, replace(REFUNDED, money_id=CH), (CH,)),
         ({"metadata": {"refund_tag": "case_1-1"}}, replace(REFUNDED, tag="case_1-1"), (PI, CH)),
         *(
             ({"status": word}, replace(REFUNDED, state=state), (PI, CH))
@@ -802,7 +799,9 @@ def test_a_refund_is_read_in_each_state(changes: Json, fact: RefundChanged, name
 def test_a_running_total_is_told_of_its_charge() -> None:
     """And of the PaymentIntent, if it has one."""
     charge = {"id": "ch_1", "amount_refunded": 700, "currency": "usd", "payment_intent": "pi_1", "customer": "cus_1"}
-    total = RefundTotalReported(currency="USD", charge_id="ch_1", total_minor=700, at=AT, cause="stripe:evt_1")
+    total = RefundTotalReported(
+        currency="USD", charge_id="ch_1", total_minor=700, at=AT, cause="stripe:evt_1", money_id=PI
+    )
     event = says("charge.refunded", charge)
     assert event == said(event, owner=CUSTOMER, names=(PI, CH), facts=(total,))
     assert says("charge.refunded", charge, {"payment_intent": None}).names == (CH,)
@@ -818,6 +817,7 @@ DISPUTED = DisputeChanged(
     cause="stripe:evt_1",
     movements=1,
     taken_minor=2000,
+    money_id=PI,
 )
 
 

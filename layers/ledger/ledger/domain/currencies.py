@@ -17,16 +17,18 @@ from ledger.domain.facts import (
     RefundChanged,
     RefundTotalReported,
 )
+from ledger.domain.links import own_part
 
 _Amount = RefundChanged | RefundTotalReported | DisputeChanged | ChargebackChanged | BalanceCredited
 
 
 def comparable(facts: Facts) -> Facts:
-    """Return the facts without those whose amount is in another currency than the payment's.
+    """Return a sale's own part of the facts, without those whose amount is in another currency than the payment's.
 
     A fact for which a person stated the amount has that amount. A running total is left out in any case: the refunds
     that it adds up are reported one by one. Without a payment every fact is comparable.
     """
+    facts = own_part(facts)
     payment = facts.get("payment")
     if not isinstance(payment, PaymentSettled):
         return facts

@@ -27,6 +27,7 @@ from ledger.domain.facts import (
     facts_of,
 )
 from ledger.domain.ids import PaymentId, provider_of
+from ledger.domain.links import shared_money_of
 from ledger.domain.refunds import Returned, returned
 
 _EXCHANGE_LOSS = 10
@@ -42,6 +43,7 @@ class Disputed:
     is_frozen: bool  # a dispute is open, or unknown
     is_unknown: bool  # what a dispute takes is not known in the payment's currency
     holds: Mapping[str, datetime]  # since when, by hold id
+    shared: Mapping[str, PaymentId]  # of the holds that other sales derive too: the money that they share
     flags: Mapping[str, datetime]  # since when, by flag id
     cleared_holds: frozenset[str]  # holds of this payment that must not be on the account
     cleared_flags: frozenset[str]
@@ -82,10 +84,13 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     compared = comparable(facts)
     refunds = [one.amount_minor for one in returned(facts)]
     holds, flags = _Marks(), _Marks()
+    shared: dict[str, PaymentId] = {}
     lost, contested, is_frozen, has_unknown = [], [], False, False
     for dispute in facts_of(facts, DisputeChanged):
         state, since, name = conclusion(dispute), dispute.opened_at, f"{provider}:{dispute.dispute_id}"
         amount = _amount_of(compared.get(dispute.key))
+        if money_id := shared_money_of(dispute, facts):
+            shared[f"dispute:{name}"] = money_id
         is_gone = state in {DisputeState.LOST, DisputeState.RESOLVED}
         is_unknown = amount is None and (is_gone or state.is_open)
         holds.since[f"dispute:{name}"] = since if state.holds_account else None
@@ -123,6 +128,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         is_frozen=is_frozen,
         is_unknown=has_unknown,
         holds=holds.active,
+        shared=shared,
         flags=flags.active,
         cleared_holds=holds.cleared,
         cleared_flags=flags.cleared,

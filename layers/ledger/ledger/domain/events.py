@@ -22,8 +22,19 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What an event reports about one payment."""
+
+    names: tuple[PaymentId, ...]  # ids of the payment, the main one first
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event: the facts that it reports, the payment that they are about, and what leads to its account."""
+    """One event: the facts that it reports, the payment that they are about, and what leads to its account.
+
+    At most one of `payment` and `subscription` is set.
+    """
 
     provider: str
     event_id: str
@@ -33,12 +44,19 @@ class Event:
     names: tuple[PaymentId, ...] = ()  # ids of one payment, the main one first; an event with two links them
     facts: tuple[Fact, ...] = ()
     payment: PaymentSettled | None = None  # `account_id` may be empty until the account is found
+    also: tuple[About, ...] = ()  # what it reports about other payments of the same account
     subscription: Subscription | None = None
     not_bookable: NotBookable | None = None  # it is parked, unless a payment of `names` is booked; None: bookable
 
     @property
     def cause(self) -> str:
         return f"{self.provider}:{self.event_id}"
+
+    @property
+    def about(self) -> tuple[About, ...]:
+        """All that the event reports, by the payment that it is about."""
+        facts: tuple[Fact, ...] = (*self.facts, self.payment) if self.payment else self.facts
+        return (About(names=self.names, facts=facts), *self.also) if self.names else self.also
 
     @property
     def correlation_id(self) -> str:

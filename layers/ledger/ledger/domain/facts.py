@@ -230,6 +230,7 @@ class RefundChanged(KeepsUnknownFields):
     items: tuple[RefundedItem, ...] = ()
     tag: str | None = None  # of the approval that it carries out; None: someone refunded at the provider
     charge_id: str | None = None  # the charge whose running total contains it; None: unknown, or there is no total
+    money_id: PaymentId | None = None  # the id of the payment that the money moved through, if sales can share it
 
     @property
     def key(self) -> str:
@@ -343,6 +344,7 @@ class RefundTotalReported(KeepsUnknownFields):
     currency: str
     at: datetime
     cause: str
+    money_id: PaymentId | None = None  # as in RefundChanged
 
     @property
     def key(self) -> str:
@@ -371,6 +373,7 @@ class DisputeChanged(KeepsUnknownFields):
     movements: int = 0  # how many balance transactions the provider listed: more is later
     taken_minor: int = 0  # withdrawn from our balance, without fees
     returned_minor: int = 0  # given back to our balance, without fees
+    money_id: PaymentId | None = None  # as in RefundChanged
     is_resolution: bool = False  # the card network refunds the buyer, and nobody contests anything
 
     @property
@@ -433,6 +436,25 @@ class BalanceCredited(KeepsUnknownFields):
     @property
     def version(self) -> tuple[object, ...]:
         return (self.is_reversed, self.at, _content(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyLinked(KeepsUnknownFields):
+    """A payment at the provider has paid for a sale: an invoice, by a PaymentIntent. Each can have several others."""
+
+    money_id: PaymentId
+    sale_id: PaymentId
+    amount_minor: int
+    at: datetime
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"link:{self.money_id}:{self.sale_id}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return _latest(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -519,6 +541,7 @@ Fact = (
     | ChargebackChanged
     | BalanceCredited
     | AmountStated
+    | MoneyLinked
     | FraudWarned
     | HoldLifted
 )

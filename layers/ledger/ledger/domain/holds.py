@@ -12,4 +12,4 @@ class Hold(KeepsUnknownFields):
     """A reason for suspension. An account can have several. Lifting one never lifts another."""
 
     since: datetime
-    payment_id: PaymentId | None  # the purchase that it is derived from; None: support staff placed it
+    payment_id: PaymentId | None  # leads to the purchases that it is derived from; None: support staff placed it

@@ -147,7 +147,9 @@ def target(*purchases: Purchase) -> Target:
         if is_undisputed:
             cleared_holds |= dispute.holds.keys()
         else:
-            holds |= {hold_id: Hold(since, name) for hold_id, since in dispute.holds.items()}
+            holds |= {
+                hold_id: Hold(since, dispute.shared.get(hold_id, name)) for hold_id, since in dispute.holds.items()
+            }
     return Target(
         lots=tuple(_lot_targets(paid, is_undisputed=is_undisputed)),
         holds=holds,

@@ -21,7 +21,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription
 from ledger.dynamodb import keys, schema
-from ledger.dynamodb.codec import BOOLEAN, NAMES, TEXT, TIME, WHOLE, Attributes, AttributeValue
+from ledger.dynamodb.codec import BOOLEAN, NAMES, TEXT, TEXTS, TIME, WHOLE, Attributes, AttributeValue
 from ledger.dynamodb.schema import DOCUMENTS, FACT_KIND, FACTS, SCHEMA, VERSION
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from ledger.ports.documents import Document, DocumentKey, sortable
@@ -32,7 +32,7 @@ LOT, HOLD, FLAG, SUBSCRIPTION, COVERED, CASE = "lot:", "hold:", "flag:", "subscr
 
 _VERSION: AttributeValue = {"N": str(VERSION)}
 NAMES_OF_A_PAYMENT = frozenset(
-    {"account_id", "facts", "has_approvals", "is_duplicate", "names", "paid_at", "points_to", "version"}
+    {"account_id", "facts", "has_approvals", "is_duplicate", "names", "paid_at", "points_to", "also_to", "version"}
 )
 """Every attribute of a purchase or a pointer: when a pointer replaces a purchase, those of the purchase go."""
 
@@ -85,6 +85,8 @@ def to_purchase(purchase: Purchase) -> Item:
 def to_pointer(pointer: PaymentPointer) -> Item:
     """Return a pointer's item."""
     item = _item(keys.payment_key(pointer.name), {"points_to": {"S": pointer.to}})
+    if pointer.also_to:
+        item["also_to"] = TEXTS.encode(pointer.also_to)
     return item | {"account_id": {"S": pointer.account_id}} if pointer.account_id else item
 
 
@@ -94,7 +96,10 @@ def from_payment(item: Mapping[str, AttributeValue]) -> Purchase | PaymentPointe
     name = keys.payment_id_of(item)
     if "points_to" in content:
         account_id = TEXT.decode(content["account_id"]) if "account_id" in content else None
-        return PaymentPointer(name=name, to=PaymentId(content["points_to"]["S"]), account_id=account_id)
+        also_to = TEXTS.decode(content["also_to"]) if "also_to" in content else ()
+        return PaymentPointer(
+            name=name, to=PaymentId(content["points_to"]["S"]), also_to=also_to, account_id=account_id
+        )
     try:
         facts = {fact_key: from_fact(fact) for fact_key, fact in content["facts"]["M"].items()}
         return Purchase(

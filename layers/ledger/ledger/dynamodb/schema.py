@@ -31,6 +31,7 @@ from ledger.domain.facts import (
     DisputeState,
     FraudWarned,
     HoldLifted,
+    MoneyLinked,
     PaidLine,
     PaymentFailed,
     PaymentSettled,
@@ -333,6 +334,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "items": Field("items", records_of(REFUNDED_ITEM), ()),
             "tag": Field("tag", TEXT, None),
             "charge_id": Field("charge_id", TEXT, None),
+            "money_id": Field("money_id", TEXT, None),
         },
     ),
     "refund_approved": Shape(
@@ -398,6 +400,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "currency": Field("currency", TEXT),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
+            "money_id": Field("money_id", TEXT, None),
         },
     ),
     "dispute_changed": Shape(
@@ -414,6 +417,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "movements": Field("movements", WHOLE, 0),
             "taken_minor": Field("taken_minor", WHOLE, 0),
             "returned_minor": Field("returned_minor", WHOLE, 0),
+            "money_id": Field("money_id", TEXT, None),
             "is_resolution": Field("is_resolution", BOOLEAN, False),
         },
     ),
@@ -445,6 +449,17 @@ FACTS: Mapping[str, Shape[Any]] = {
             "items": Field("items", records_of(REFUNDED_ITEM), ()),
             "is_reversal": Field("is_reversal", BOOLEAN, False),
             "is_reversed": Field("is_reversed", BOOLEAN, False),
+        },
+    ),
+    "money_linked": Shape(
+        "a link between money and a sale",
+        MoneyLinked,
+        {
+            "money_id": Field("money_id", TEXT),
+            "sale_id": Field("sale_id", TEXT),
+            "amount_minor": Field("amount_minor", WHOLE),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
         },
     ),
     "amount_stated": Shape(

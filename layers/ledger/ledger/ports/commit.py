@@ -18,10 +18,11 @@ from ledger.ports.documents import Document, DocumentKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentPointer:
-    """An id of a payment whose purchase is stored under another id."""
+    """An id of a payment whose purchase is stored under another id, or of one that several sales share."""
 
     name: PaymentId
     to: PaymentId
+    also_to: tuple[PaymentId, ...] = ()  # the other sales that share the money
     account_id: AccountId | None = None  # None until the payment is stored; it saves a read
     replaces_version: int = 0  # of the purchase that it replaces; 0: it replaces nothing, or another pointer
 

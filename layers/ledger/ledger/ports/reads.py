@@ -1,7 +1,7 @@
 """Reads: the names of what to read, and what was found under them."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
@@ -100,7 +100,9 @@ class Snapshot:
         keys = Keys()
         for item in self.payments.values():
             if isinstance(item, PaymentPointer):
-                keys |= Keys(frozenset({item.to}), frozenset({item.account_id} if item.account_id else ()))
+                keys |= Keys(
+                    frozenset({item.to, *item.also_to}), frozenset({item.account_id} if item.account_id else ())
+                )
             elif item.payment:
                 own = keys_of(item.payment)
                 keys |= own
@@ -136,11 +138,19 @@ class Snapshot:
         return fulfilment_key.terms if fulfilment_key else None
 
     def home_of(self, name: PaymentId) -> Purchase | None:
-        """The purchase that a name leads to, if any."""
+        """The purchase that a name leads to, if any. Of several sales that share money, the first."""
+        return next(iter(self.homes_of(name)), None)
+
+    def homes_of(self, name: PaymentId) -> tuple[Purchase, ...]:
+        """The purchases that a name leads to: several, if sales share the money."""
         item = self.payments.get(name)
-        while isinstance(item, PaymentPointer):
-            item = self.payments.get(item.to)
-        return item
+        if isinstance(item, PaymentPointer):
+            return tuple(purchase for target in (item.to, *item.also_to) for purchase in self.homes_of(target))
+        return (item,) if item else ()
+
+    def with_purchases(self, purchases: Iterable[Purchase]) -> "Snapshot":
+        """Return this snapshot with these purchases in place of the stored ones."""
+        return replace(self, payments={**self.payments, **{one.payment_id: one for one in purchases}})
 
 
 class ParkedName(NamedTuple):

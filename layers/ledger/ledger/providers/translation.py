@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypedDict, TypeVar
 
 from ledger.domain.catalogue import Catalogue, Product
-from ledger.domain.events import Event, Owner
+from ledger.domain.events import About, Event, Owner
 from ledger.domain.facts import Fact, PaidLine, PaymentSettled
 from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import NotBookable, ParkReason
@@ -37,6 +37,7 @@ class EventFields(TypedDict, total=False):
     names: tuple[PaymentId, ...]
     facts: tuple[Fact, ...]
     payment: PaymentSettled
+    also: tuple[About, ...]
     subscription: Subscription
     not_bookable: NotBookable
 

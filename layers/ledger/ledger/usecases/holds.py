@@ -73,11 +73,12 @@ def _hold_change(account: Account, hold_id: str, hold: Hold | None) -> Commit:
 
 
 def _plan_lift(lifted: HoldLifted, payment_id: PaymentId, look_up: LookUp, origin: Origin) -> Commit:
-    """Return the commit that lifts a hold which a purchase derives: the purchase gets the fact of its lifting."""
-    purchase = look_up(Keys(payments=frozenset({payment_id}))).home_of(payment_id)
-    if purchase is None or purchase.payment is None:
+    """Return the commit that lifts a hold which purchases derive: each of them gets the fact of its lifting."""
+    homes = look_up(Keys(payments=frozenset({payment_id}))).homes_of(payment_id)
+    purchases = [purchase.with_facts(lifted) for purchase in homes if purchase.payment]
+    if not purchases:
         raise ValueError(f"{lifted.hold_id} was derived from a purchase that is not stored")
-    return plan_booking.plan_internal_fact(purchase.with_facts(lifted), look_up.known, origin)
+    return plan_booking.plan_internal_fact(purchases, look_up.known, origin)
 
 
 def _with_audit_record(commit: Commit, account_id: AccountId, record: AuditRecord) -> Commit:

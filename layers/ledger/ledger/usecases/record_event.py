@@ -53,7 +53,7 @@ def record_event(
             event.cause,
         )
     account_id = event.owner.account_id
-    if event.payment and account_id and plan_booking.may_grant_without_reading(event.payment, now):
+    if event.payment and account_id and not event.also and plan_booking.may_grant_without_reading(event.payment, now):
         event = event.with_account(account_id)
         result = _grant_without_reading(event, receipt, store)
         if result is not CONFLICT:
@@ -151,7 +151,7 @@ def _read_and_book(
     if isinstance(account_id, NotBookable):
         return _park(account_id, receipt, body, store, parked_as)
 
-    is_new = not event.owner.account_id and not stored.payments.keys() & set(event.names)
+    is_new = not (event.owner.account_id or event.also) and not stored.payments.keys() & set(event.names)
     event = event.with_account(account_id) if account_id else event
     if event.payment and is_new and plan_booking.may_grant_without_reading(event.payment, receipt.received_at):
         result = _grant_without_reading(event, receipt, store)
@@ -169,7 +169,7 @@ def _plan(event: Event, account_id: AccountId | None, receipt: Receipt, look_up:
         return plan_booking.plan_event(event, receipt, look_up(keys_of(event.payment)))
     if event.subscription:
         return plan_booking.plan_subscription(event.subscription, receipt, look_up.known)
-    if event.names:
+    if event.about:
         return plan_booking.plan_event(event, receipt, look_up.known)
     return Commit(receipt=replace(receipt, account_id=account_id))
 
@@ -181,8 +181,9 @@ def _keys_of(event: Event) -> Keys:
         f"order/{owner.order_id}" if owner.order_id else None,
         payment.fulfilment_key if payment else None,
     ]
+    names = (name for about in event.about for name in about.names)
     keys = Keys(
-        payments=frozenset(name for name in (*event.names, owner.payment_id) if name),
+        payments=frozenset(name for name in (*names, owner.payment_id) if name),
         fulfilment_keys=frozenset(key for key in fulfilment_keys if key),
         subscriptions=frozenset({event.subscription.subscription_id} if event.subscription else ()),
     )

@@ -243,7 +243,7 @@ def _end_intent(
     def end() -> Retry | None:
         case, context = read_case_context(lease.intent.account_id, lease.case.case_id, store)
         origin = Origin(now, fact.cause, case.case_id)
-        commit = plan_booking.plan_internal_fact(context.purchase.with_facts(fact), context.known, origin)
+        commit = plan_booking.plan_internal_fact([context.purchase.with_facts(fact)], context.known, origin)
         commit = with_documents(commit, DocumentChange(intent_key(tag), None))
         if case.state is CaseState.APPROVED and case.tag == tag:
             case = case.with_state(state, now, cause, BY_SENDER)

@@ -24,7 +24,7 @@ def dispute_changed(notification: StripeNotification) -> EventFields:
 
     Source: docs.stripe.com/api/disputes/object, its `status`, `payment_method_details` and `balance_transactions`.
     """
-    dispute = notification.source
+    dispute, names = notification.source, notification.charge_names()
     card = (dispute.get("payment_method_details") or {}).get("card") or {}
     movements = list(dispute.get("balance_transactions") or [])
     fact = DisputeChanged(
@@ -38,9 +38,10 @@ def dispute_changed(notification: StripeNotification) -> EventFields:
         movements=len(movements),
         taken_minor=_moved_minor(movements, "dispute"),
         returned_minor=_moved_minor(movements, "dispute_reversal"),
+        money_id=names[0],
         is_resolution=card.get("case_type") == "resolution",
     )
-    return {"names": notification.charge_names(), "facts": (fact,)}
+    return {"names": names, "facts": (fact,)}
 
 
 def _moved_minor(movements: list[Json], category: str) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.catalogue import ProductKind
-from ledger.domain.facts import PaidLine, PaymentFailed, PaymentSettled
+from ledger.domain.facts import MoneyLinked, PaidLine, PaymentFailed, PaymentSettled
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.providers.parsing import (
@@ -111,7 +111,15 @@ def invoice_payment_paid(notification: StripeNotification) -> EventFields:
     own_id = optional_text(payment, "payment_intent") or optional_text(payment, "charge")
     if own_id is None:
         return {}
-    return {"names": (notification.payment_id(text(notification.source, "invoice")), notification.payment_id(own_id))}
+    sale_id, money_id = notification.payment_id(text(notification.source, "invoice")), notification.payment_id(own_id)
+    link = MoneyLinked(
+        money_id=money_id,
+        sale_id=sale_id,
+        amount_minor=amount(notification.source, "amount_paid"),
+        at=notification.at,
+        cause=notification.cause,
+    )
+    return {"names": (sale_id, money_id), "facts": (link,)}
 
 
 def invoice_payment_failed(notification: StripeNotification) -> EventFields:

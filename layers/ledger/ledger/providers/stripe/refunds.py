@@ -18,7 +18,7 @@ REFUND_STATES = {
 
 def refund_changed(notification: StripeNotification) -> EventFields:
     """Translate `refund.*`: a refund's amount and state. Source: the Refund's `status`, `amount` and `metadata`."""
-    refund = notification.source
+    refund, names = notification.source, notification.charge_names()
     fact = RefundChanged(
         refund_id=text(refund, "id"),
         state=known_state(REFUND_STATES, text(refund, "status"), "refund status"),
@@ -28,9 +28,10 @@ def refund_changed(notification: StripeNotification) -> EventFields:
         at=notification.at,
         cause=notification.cause,
         charge_id=optional_text(refund, "charge"),
+        money_id=names[0],
         tag=optional_text(refund.get("metadata"), tags.METADATA_KEY),
     )
-    return {"names": notification.charge_names(), "facts": (fact,)}
+    return {"names": names, "facts": (fact,)}
 
 
 def charge_refunded(notification: StripeNotification) -> EventFields:
@@ -40,13 +41,14 @@ def charge_refunded(notification: StripeNotification) -> EventFields:
     """
     charge = notification.source
     charge_id = text(charge, "id")
+    intent = optional_text(charge, "payment_intent")
+    names = tuple(notification.payment_id(own_id) for own_id in (intent, charge_id) if own_id)
     fact = RefundTotalReported(
         charge_id=charge_id,
         total_minor=amount(charge, "amount_refunded"),
         currency=currency(charge, "currency"),
+        money_id=names[0],
         at=notification.at,
         cause=notification.cause,
     )
-    intent = optional_text(charge, "payment_intent")
-    own_ids = (intent, charge_id) if intent else (charge_id,)
-    return {"names": tuple(notification.payment_id(own_id) for own_id in own_ids), "facts": (fact,)}
+    return {"names": names, "facts": (fact,)}

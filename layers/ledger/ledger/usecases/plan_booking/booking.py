@@ -5,8 +5,8 @@
 A target is absolute. Booking it again changes nothing.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.accounts import Account
@@ -22,51 +22,79 @@ from ledger.usecases.plan_booking.entries import Origin, lot_entries, purchase_e
 from ledger.usecases.plan_booking.fulfilment import Fulfilment, find_fulfilment
 
 
-def plan_target(purchase: Purchase, fulfilment: Fulfilment, stored: Snapshot, origin: Origin, now: datetime) -> Commit:
-    """Return the commit that brings the account to the target of all payments for what `purchase` pays for.
+def plan_targets(
+    changed: Sequence[Purchase], fulfilments: Iterable[Fulfilment], stored: Snapshot, origin: Origin, now: datetime
+) -> Commit:
+    """Return the commit that brings an account to the target of all payments for what `changed` pays for.
 
-    `purchase` is the one that has changed. It is written first. Another one is written if it became the duplicate, or
-    the original.
+    `changed` are written, the first one first. Another purchase is written if it became the duplicate, or the original.
+    `fulfilments` are those of all purchases in `changed` that have their payment: all of one account.
     """
-    payment = purchase.payment
-    if payment is None:
-        raise ValueError(f"{purchase.payment_id} has no payment, so it can't be booked")
-    account = stored.accounts.get(payment.account_id) or Account(account_id=payment.account_id)
-    new_target = target(*fulfilment.purchases)
-    lots, entries = _lot_changes(new_target, fulfilment.purchases, account, stored, origin, now)
-    changed = _hold_and_flag_changes(new_target, account)
+    things = {one.purchases[0].payment_id: one for one in fulfilments}  # what was paid for, once each
+    payments = [one.payment for one in changed if one.payment]
+    account_id = next(one.account_id for thing in things.values() for one in thing.purchases if one.account_id)
+    account = stored.accounts.get(account_id) or Account(account_id=account_id)
+    booked = [_book(thing, account, stored, origin, now) for thing in things.values()]
+    lots = {lot_id: lot for one in booked for lot_id, lot in one.lots.items()}
+    granted = next((one for one in payments if one.period and one.lot_id(0) in lots), None)
+    is_covering = granted is not None and granted.covers is not None and granted.covers not in account.covered
     change = AccountChange(
-        account_id=payment.account_id,
+        account_id=account_id,
         version=account.version,
         lots=lots,
         closed=frozenset(lot_id for lot_id, lot in lots.items() if lot.is_closed(now)),
-        holds=changed.holds,
-        flags=changed.flags,
-        period=payment.period if lots else None,
-        covered_by=payment.payment_id if lots and payment.covers and payment.covers not in account.covered else None,
+        holds={hold_id: hold for one in booked for hold_id, hold in one.holds.items()},
+        flags={flag_id: since for one in booked for flag_id, since in one.flags.items()},
+        period=granted.period if granted else None,
+        covered_by=granted.payment_id if granted and is_covering else None,
     )
-    # Reads are not atomic. If the target changed, write the account even if nothing on it changes, to check and
-    # increment its version: the account may have been read before a concurrent commit to it.
-    must_write = new_target != _target_as_stored(fulfilment, stored)
-    written = [one for one in fulfilment.purchases if _is_changed(one, purchase, stored)]
+    written = {one.payment_id: one for one in changed}
+    for thing in things.values():
+        for one in thing.purchases:
+            if one.payment_id in written or _has_another_role(one, stored):
+                written[one.payment_id] = one
     return Commit(
-        purchases=tuple(sorted(written, key=lambda one: one.payment_id != purchase.payment_id)),
-        fulfilment_keys=fulfilment.keys,
-        account=change if must_write or not change.is_empty else None,
-        entries=tuple(entries),
+        purchases=tuple(written.values()),
+        fulfilment_keys=tuple({key.key: key for thing in things.values() for key in thing.keys}.values()),
+        # Reads are not atomic. If a target changed, write the account even if nothing on it changes, to check and
+        # increment its version: the account may have been read before a concurrent commit to it.
+        account=change if any(one.has_new_target for one in booked) or not change.is_empty else None,
+        entries=tuple(entry for one in booked for entry in one.entries),
     )
 
 
-def plan_internal_fact(purchase: Purchase, stored: Snapshot, origin: Origin) -> Commit:
+@dataclass(frozen=True, slots=True)
+class _Booked:
+    """What the payments for one thing change on their account. Holds and flags: None to remove."""
+
+    lots: Mapping[str, Lot]
+    entries: list[Entry]
+    holds: Mapping[str, Hold | None]
+    flags: Mapping[str, datetime | None]
+    has_new_target: bool
+
+
+def _book(thing: Fulfilment, account: Account, stored: Snapshot, origin: Origin, now: datetime) -> _Booked:
+    new_target = target(*thing.purchases)
+    lots, entries = _lot_changes(new_target, thing.purchases, account, stored, origin, now)
+    holds, flags = _hold_and_flag_changes(new_target, account)
+    return _Booked(lots, entries, holds, flags, new_target != _target_as_stored(thing, stored))
+
+
+def plan_internal_fact(purchases: Sequence[Purchase], stored: Snapshot, origin: Origin) -> Commit:
     """Return the commit of a fact that originates here: a decision about a refund, or the lifting of a hold.
 
-    `purchase` must have the fact already. `stored` must contain its account and lots, and the other payments for the
-    same thing. `origin.at` must be the current time.
+    `purchases` must have the fact already: all that it is about, of one account. `stored` must contain the account and
+    its lots, and the other payments for the same things. `origin.at` must be the current time.
     """
-    fulfilment = find_fulfilment(purchase, stored)
-    if isinstance(fulfilment, NotBookable):
-        raise ValueError(f"{purchase.payment_id} is booked, and can't be: {fulfilment.detail}")
-    return plan_target(purchase, fulfilment, stored, origin, origin.at)
+    after = stored.with_purchases(purchases)
+    fulfilments = []
+    for purchase in purchases:
+        fulfilment = find_fulfilment(purchase, after)
+        if isinstance(fulfilment, NotBookable):
+            raise ValueError(f"{purchase.payment_id} is booked, and can't be: {fulfilment.detail}")
+        fulfilments.append(fulfilment)
+    return plan_targets(purchases, fulfilments, stored, origin, origin.at)
 
 
 def plan_goodwill(account: Account, lot_id: str, credits_: int, origin: Origin) -> Commit:
@@ -78,10 +106,9 @@ def plan_goodwill(account: Account, lot_id: str, credits_: int, origin: Origin) 
     )
 
 
-def _is_changed(one: Purchase, purchase: Purchase, stored: Snapshot) -> bool:
-    """Return whether a purchase must be written: the one that has changed, and those with another role than before."""
+def _has_another_role(one: Purchase, stored: Snapshot) -> bool:
     before = stored.home_of(one.payment_id)
-    return one.payment_id == purchase.payment_id or before is None or before.is_duplicate != one.is_duplicate
+    return before is None or before.is_duplicate != one.is_duplicate
 
 
 def _target_as_stored(fulfilment: Fulfilment, stored: Snapshot) -> Target | None:
@@ -118,16 +145,10 @@ def _payments_by_lot(purchases: tuple[Purchase, ...]) -> Mapping[str, PaymentSet
     return {payment.lot_id(position): payment for payment in payments for position in range(len(payment.lines))}
 
 
-@dataclass(frozen=True, slots=True)
-class _HoldsAndFlags:
-    """Holds and flags to set; None: to remove."""
-
-    holds: Mapping[str, Hold | None] = field(default_factory=dict)
-    flags: Mapping[str, datetime | None] = field(default_factory=dict)
-
-
-def _hold_and_flag_changes(new_target: Target, account: Account) -> _HoldsAndFlags:
-    """Return the holds and flags that differ from the target. Those of other purchases are left as they are."""
+def _hold_and_flag_changes(
+    new_target: Target, account: Account
+) -> tuple[Mapping[str, Hold | None], Mapping[str, datetime | None]]:
+    """Return the holds and flags that differ from the target; None: to remove. Those of others are left as they are."""
     holds: dict[str, Hold | None] = {
         hold_id: hold for hold_id, hold in new_target.holds.items() if account.holds.get(hold_id) != hold
     }
@@ -136,4 +157,4 @@ def _hold_and_flag_changes(new_target: Target, account: Account) -> _HoldsAndFla
         flag_id: since for flag_id, since in new_target.flags.items() if account.flags.get(flag_id) != since
     }
     flags |= dict.fromkeys(new_target.cleared_flags & account.flags.keys())
-    return _HoldsAndFlags(holds, flags)
+    return holds, flags

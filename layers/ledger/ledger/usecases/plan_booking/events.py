@@ -1,21 +1,22 @@
 """Plan what one event changes.
 
-event + stored purchases ──► merged purchase ─┬─ no payment yet ──► store the facts: they wait
-                                              ├─ nothing is new ──► store the receipt only
-                                              └─ else ──► original or duplicate ──► book its target
+event + stored purchases ──► merged purchases ─┬─ no payment yet ──► store the facts: they wait
+                                               ├─ no new fact ──► store new ids, if any, and the receipt
+                                               └─ else ──► all payments for the same ──► book their target
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.events import Event
 from ledger.domain.facts import PaymentSettled, merge
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import NotBookable, Receipt, RecordOutcome
+from ledger.domain.receipts import NotBookable, ParkReason, Receipt, RecordOutcome
 from ledger.domain.subscriptions import Subscription
 from ledger.ports.commit import AccountChange, Commit
 from ledger.ports.reads import Snapshot, keys_of
-from ledger.usecases.plan_booking.booking import plan_target
+from ledger.usecases.plan_booking.booking import plan_targets
 from ledger.usecases.plan_booking.entries import Origin
 from ledger.usecases.plan_booking.fulfilment import find_fulfilment
 from ledger.usecases.plan_booking.merging import Merge, merge_event
@@ -27,22 +28,31 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
     `stored` must contain everything that the event's names lead to. `event.payment` must name its account. The outcome
     is on the commit's receipt.
     """
-    merged = merge_event(event, stored)
-    if isinstance(merged, NotBookable):
-        return merged
-    payment = merged.after.payment
-    if payment is None:
-        return _store_purchase(merged, receipt, RecordOutcome.WAITING)
-    receipt = replace(receipt, account_id=payment.account_id)
-    if not merged.has_new_facts:
-        return _store_purchase(merged, receipt, RecordOutcome.BOOKED)
+    merges = merge_event(event, stored)
+    if isinstance(merges, NotBookable):
+        return merges
+    paid = [one.after for one in merges if one.after.payment]
+    if not paid:
+        return _store_purchases(merges, receipt, RecordOutcome.WAITING)
+    account_ids = sorted({one.account_id for one in paid if one.account_id})
+    if len(account_ids) > 1:
+        return NotBookable(ParkReason.AMBIGUOUS_ACCOUNT, "money of one event for " + " and ".join(account_ids))
+    receipt = replace(receipt, account_id=account_ids[0])
+    if not any(one.has_new_facts for one in merges):
+        return _store_purchases(merges, receipt, RecordOutcome.BOOKED)
 
-    fulfilment = find_fulfilment(merged.after, stored)
-    if isinstance(fulfilment, NotBookable):
-        return fulfilment
-    origin = _origin_of_changes(event, payment, merged.after)
-    commit = plan_target(merged.after, fulfilment, stored, origin, receipt.received_at)
-    return replace(commit, receipt=replace(receipt, outcome=RecordOutcome.BOOKED), pointers=merged.pointers)
+    after = stored.with_purchases(one.after for one in merges)
+    fulfilments = []
+    for purchase in paid:
+        fulfilment = find_fulfilment(purchase, after)
+        if isinstance(fulfilment, NotBookable):
+            return fulfilment
+        fulfilments.append(fulfilment)
+    origin = _origin_of_changes(event, paid[0])
+    changed = [one.after for one in merges if one.has_new_facts]
+    commit = plan_targets(changed, fulfilments, stored, origin, receipt.received_at)
+    pointers = tuple(pointer for one in merges for pointer in one.pointers)
+    return replace(commit, receipt=replace(receipt, outcome=RecordOutcome.BOOKED), pointers=pointers)
 
 
 def plan_first_grant(event: Event, receipt: Receipt) -> Commit:
@@ -101,14 +111,16 @@ def plan_subscription(subscription: Subscription, receipt: Receipt, stored: Snap
     )
 
 
-def _store_purchase(merged: Merge, receipt: Receipt, outcome: RecordOutcome) -> Commit:
+def _store_purchases(merges: Iterable[Merge], receipt: Receipt, outcome: RecordOutcome) -> Commit:
     """Return the commit that stores new facts and names and books nothing. If none is new, store the receipt only."""
-    if not merged.has_new_facts and not merged.pointers:
+    changed = tuple(one.after for one in merges if one.has_new_facts or one.pointers)
+    if not changed:
         return Commit(receipt=replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED))
-    return Commit(receipt=replace(receipt, outcome=outcome), purchases=(merged.after,), pointers=merged.pointers)
+    pointers = tuple(pointer for one in merges for pointer in one.pointers)
+    return Commit(receipt=replace(receipt, outcome=outcome), purchases=changed, pointers=pointers)
 
 
-def _origin_of_changes(event: Event, payment: PaymentSettled, purchase: Purchase) -> Origin:
+def _origin_of_changes(event: Event, purchase: Purchase) -> Origin:
     """Return the time and cause of every entry except the grant, whose time and cause are the payment's.
 
     received            entries other than the grant come from
@@ -119,5 +131,5 @@ def _origin_of_changes(event: Event, payment: PaymentSettled, purchase: Purchase
     if event.payment is None:
         return Origin(event.at, event.cause, event.correlation_id)
     waiting = [fact for fact in purchase.facts.values() if not isinstance(fact, PaymentSettled)]
-    latest = max(waiting, key=lambda fact: (fact.at, fact.key), default=payment)
+    latest = max(waiting, key=lambda fact: (fact.at, fact.key), default=event.payment)
     return Origin(latest.at, latest.cause, event.correlation_id)

@@ -1,18 +1,29 @@
-"""Merge an event into the purchase of its payment.
+"""Merge an event into the purchases that it is about.
 
-An event names one payment by one or more ids. Each id leads to at most one stored purchase. Facts that were received
-before their payment wait in a purchase of their own. When an event links the ids, such a purchase is absorbed:
+An event names a payment by one or more ids. Each id leads to the purchase of one sale, or of several sales that share
+the money. Facts that were received before their payment wait in a purchase of their own. When an event links the ids,
+such a purchase is absorbed:
 
     before                                 event names A and B           after
     A: purchase (payment)                                                A: purchase (payment, refund)
     B: purchase (refund, waiting)                                        B: pointer to A
+
+A link never makes two sales one. If the id leads to another sale already, it leads to both from now on, and each has
+all facts about the shared money:
+
+    before                                 event links B to C            after
+    A: purchase (payment, refund)                                        A: purchase (payment, refund, links)
+    B: pointer to A                                                      B: pointer to A and C
+    C: purchase (payment)                                                C: purchase (payment, refund, links)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ledger.domain.events import Event
-from ledger.domain.facts import Fact, PaymentSettled, merge
+from ledger.domain.events import About, Event
+from ledger.domain.facts import MoneyLinked, PaymentSettled, facts_of, merge
+from ledger.domain.ids import PaymentId
+from ledger.domain.links import facts_about_money
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.ports.commit import PaymentPointer
@@ -21,7 +32,7 @@ from ledger.ports.reads import Snapshot, keys_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """A payment's purchase before and after an event."""
+    """One purchase before and after an event."""
 
     before: Purchase
     after: Purchase
@@ -29,66 +40,136 @@ class Merge:
     pointers: tuple[PaymentPointer, ...]  # to write
 
 
-def merge_event(event: Event, stored: Snapshot) -> Merge | NotBookable:
-    """Merge the event's facts and names into the purchase that its names lead to, or into a new one.
+def merge_event(event: Event, stored: Snapshot) -> tuple[Merge, ...] | NotBookable:
+    """Merge the event's facts and ids into the purchases that its ids lead to, or into new ones. The main one is first.
 
-    Return NotBookable if the names lead to two payments, or if the payment is booked for another account or period.
+    Return NotBookable if the ids lead to two payments that don't share money, or if the payment is booked for another
+    account or period.
     """
-    named = {purchase.payment_id: purchase for name in event.names if (purchase := stored.home_of(name))}
-    paid = [(purchase, purchase.payment) for purchase in named.values() if purchase.payment]
-    if len(paid) > 1:
-        return _ambiguous("one payment, but two purchases: " + ", ".join(sorted(named)))
-    for purchase, payment in paid:
-        if event.payment and not _is_booked_alike(payment, event.payment):
-            return _ambiguous(f"{purchase.payment_id} is booked for another account or order")
+    merges: dict[PaymentId, Merge] = {}
+    for about in event.about:
+        merged = _merge(about, stored, merges)
+        if isinstance(merged, NotBookable):
+            return merged
+        merges |= merged
+    return tuple(merges.values())
 
-    best_name = event.names[0]
-    before = paid[0][0] if paid else stored.home_of(best_name) or Purchase(payment_id=best_name)
-    reported = event.payment
-    if reported and before.payment and before.payment.is_under_other_terms(reported):
-        reported = None  # the catalogue was rewritten meanwhile: what was granted stays as it was agreed
-    absorbed = [purchase for purchase in named.values() if purchase.payment_id != before.payment_id]
-    after = replace(
-        before,
-        names=before.names.union([before.payment_id], event.names, *(purchase.names for purchase in absorbed)),
-        facts=merge(before.facts, [*_facts_of(absorbed), *event.facts, *([reported] if reported else ())]),
-    )
-    return Merge(
-        before=before,
-        after=after,
-        has_new_facts=after.facts is not before.facts or bool(absorbed),
-        pointers=_pointers(before, after, absorbed, stored, event),
-    )
+
+def _merge(about: About, stored: Snapshot, merges: Mapping[PaymentId, Merge]) -> dict[PaymentId, Merge] | NotBookable:
+    """Merge what an event reports about one payment. `merges` are those that were made for the event already."""
+    sales = _sales_named(about, stored)
+    if isinstance(sales, NotBookable):
+        return sales
+    payment = next((fact for fact in about.facts if isinstance(fact, PaymentSettled)), None)
+    for sale in sales:
+        if payment and sale.payment and keys_of(sale.payment) != keys_of(payment):
+            return _ambiguous(f"{sale.payment_id} is booked for another account or order")
+    sale_ids = {sale.payment_id for sale in sales}
+    homes = {purchase.payment_id: purchase for name in about.names for purchase in stored.homes_of(name)}
+    absorbed = [purchase for purchase in homes.values() if purchase.payment_id not in sale_ids]
+    reported = about.facts
+    if payment and any(sale.payment and sale.payment.is_under_other_terms(payment) for sale in sales):
+        # The catalogue was rewritten meanwhile: what was granted stays as it was agreed.
+        reported = tuple(fact for fact in about.facts if fact is not payment)
+    facts = [*(fact for purchase in absorbed for fact in purchase.facts.values()), *reported]
+    names = frozenset(about.names).union(*(purchase.names for purchase in absorbed))
+    if len(sales) > 1:
+        money_ids = {fact.money_id for fact in about.facts if isinstance(fact, MoneyLinked)}
+        facts += [fact for sale in sales for fact in facts_about_money(sale.facts, money_ids)]
+        names = (names | _names_of_shared_money(sales, money_ids)) - sale_ids
+    merged: dict[PaymentId, Merge] = {}
+    for sale in sales:
+        known = merges.get(sale.payment_id)
+        now = known.after if known else sale
+        after = replace(now, names=now.names | names | {now.payment_id}, facts=merge(now.facts, facts))
+        merged[sale.payment_id] = Merge(
+            before=sale,
+            after=after,
+            has_new_facts=after.facts is not sale.facts or bool(absorbed),
+            pointers=known.pointers if known else (),
+        )
+    first = merged[sales[0].payment_id]
+    pointers = tuple(_pointers(names, list(merged.values()), absorbed, stored))
+    merged[sales[0].payment_id] = replace(first, pointers=(*first.pointers, *pointers))
+    return merged
+
+
+def _sales_named(about: About, stored: Snapshot) -> list[Purchase] | NotBookable:
+    """Return the purchases that these facts belong to, the main one first: one, or all sales that share the money."""
+    if sharing := _sales_after_link(about, stored):
+        return sharing
+    homes = {purchase.payment_id: purchase for name in about.names for purchase in stored.homes_of(name)}
+    paid = [purchase for purchase in homes.values() if purchase.payment]
+    shared = {
+        purchase.payment_id: purchase
+        for name in about.names
+        if len(found := stored.homes_of(name)) > 1
+        for purchase in found
+    }
+    if any(purchase.payment_id not in shared for purchase in paid) and (shared or len(paid) > 1):
+        return _ambiguous("one payment, but two purchases: " + ", ".join(sorted(homes)))
+    if shared:
+        return list(shared.values())
+    main_id = about.names[0]
+    return [paid[0] if paid else next(iter(stored.homes_of(main_id)), Purchase(payment_id=main_id))]
+
+
+def _sales_after_link(about: About, stored: Snapshot) -> list[Purchase]:
+    """Return all sales that share money after a link that adds one to them. Empty: it does not.
+
+    A purchase that is stored under the money's own id is none of them: its facts wait, or it is the sale of a session.
+    """
+    for link in about.facts:
+        if isinstance(link, MoneyLinked):
+            own = next(iter(stored.homes_of(link.sale_id)), Purchase(payment_id=link.sale_id))
+            sales = {one.payment_id: one for one in stored.homes_of(link.money_id) if one.payment_id != link.money_id}
+            if sales and own.payment_id not in sales and own.payment_id != link.money_id:
+                return [own, *sales.values()]
+    return []
+
+
+def _names_of_shared_money(sales: Iterable[Purchase], money_ids: set[PaymentId]) -> frozenset[PaymentId]:
+    """Return the other ids of money that sales share: those of a sale that only this money paid for."""
+    names: set[PaymentId] = set()
+    for sale in sales:
+        if {link.money_id for link in facts_of(sale.facts, MoneyLinked)} <= money_ids:
+            names |= sale.names
+    return frozenset(names)
 
 
 def _ambiguous(detail: str) -> NotBookable:
     return NotBookable(ParkReason.AMBIGUOUS_PAYMENT, detail)
 
 
-def _is_booked_alike(one: PaymentSettled, other: PaymentSettled) -> bool:
-    """Whether two facts about one payment agree on account, lots and period."""
-    return keys_of(one) == keys_of(other)
-
-
-def _facts_of(purchases: Iterable[Purchase]) -> Iterator[Fact]:
-    for purchase in purchases:
-        yield from purchase.facts.values()
-
-
 def _pointers(
-    before: Purchase, after: Purchase, absorbed: list[Purchase], stored: Snapshot, event: Event
-) -> tuple[PaymentPointer, ...]:
-    """Return the pointers to write: for new names, and for absorbed purchases, which they replace.
+    names: frozenset[PaymentId], merges: list[Merge], absorbed: list[Purchase], stored: Snapshot
+) -> Iterator[PaymentPointer]:
+    """Yield the pointers to write: for new ids, for absorbed purchases, for ids that lead to more sales than before.
 
-    When the account becomes known, write all pointers again: a pointer that names the account saves a read.
+    When the account becomes known, write all pointers to the purchase again: a pointer that names the account saves a
+    read. Pointers to several sales stay as they are.
     """
+    to = tuple(sorted(one.after.payment_id for one in merges))
+    account_id = next((one.after.account_id for one in merges if one.after.account_id), None)
     versions = {purchase.payment_id: purchase.version for purchase in absorbed}
-    names = set(event.names) - stored.payments.keys() - before.names | versions.keys()
-    if after.account_id and before.account_id is None:
-        names |= after.names
-    return tuple(
-        PaymentPointer(
-            name=name, to=after.payment_id, account_id=after.account_id, replaces_version=versions.get(name, 0)
+    if len(merges) == 1:
+        (one,) = merges
+        written = names - stored.payments.keys() - one.before.names | versions.keys()
+        if one.after.account_id and one.before.account_id is None and not _shares_money(one.after):
+            written |= one.after.names
+    else:
+        written = frozenset(name for name in names if name in versions or _targets(name, stored) != to)
+    for name in sorted(written - set(to)):
+        yield PaymentPointer(
+            name=name, to=to[0], also_to=to[1:], account_id=account_id, replaces_version=versions.get(name, 0)
         )
-        for name in sorted(names - {after.payment_id})
-    )
+
+
+def _targets(name: PaymentId, stored: Snapshot) -> tuple[PaymentId, ...]:
+    item = stored.payments.get(name)
+    return (item.to, *item.also_to) if isinstance(item, PaymentPointer) else ()
+
+
+def _shares_money(purchase: Purchase) -> bool:
+    links = facts_of(purchase.facts, MoneyLinked)
+    return len({link.sale_id for link in links}) > 1

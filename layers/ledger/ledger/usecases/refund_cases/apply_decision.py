@@ -98,7 +98,7 @@ def _approve(case: RefundCase, decision: Decision, context: CaseContext, origin:
     intent = RefundIntent(
         tag=case.tag, account_id=case.account_id, payment_id=purchase.payment_id, approved_at=origin.at
     )
-    commit = plan_booking.plan_internal_fact(purchase.with_facts(fact), context.known, origin)
+    commit = plan_booking.plan_internal_fact([purchase.with_facts(fact)], context.known, origin)
     return case, with_documents(commit, DocumentChange(intent_key(case.tag), intent))
 
 
@@ -111,7 +111,7 @@ def _record_decline(case: RefundCase, decision: Decision, context: CaseContext, 
         at=origin.at,
         cause=origin.cause,
     )
-    return plan_booking.plan_internal_fact(context.purchase.with_facts(fact), context.known, origin)
+    return plan_booking.plan_internal_fact([context.purchase.with_facts(fact)], context.known, origin)
 
 
 def _grant_replacement(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> Commit:

@@ -1,0 +1,95 @@
+"""Links: which sales a payment at the provider paid for, and with how much.
+
+An invoice can be paid by several PaymentIntents, and a PaymentIntent can pay several invoices. Each sale has a purchase
+of its own. What goes back of a payment that several sales share is split over them by the amounts of the links: each
+sale has all links of its money and all facts about it, so each can tell its own part.
+
+    pi_1 ──1500──► in_1        of a refund of 1000, 600 are in_1's
+         └─1000──► in_2                         and 400 are in_2's
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from ledger.domain.facts import (
+    DisputeChanged,
+    Fact,
+    Facts,
+    FraudWarned,
+    MoneyLinked,
+    PaymentSettled,
+    RefundChanged,
+    RefundTotalReported,
+    facts_of,
+)
+from ledger.domain.ids import PaymentId
+from ledger.domain.money import portion, share_of
+
+_Shared = RefundChanged | RefundTotalReported | DisputeChanged
+
+
+def facts_about_money(facts: Facts, money_ids: Collection[PaymentId]) -> Iterator[Fact]:
+    """Yield the links of this money, and what one sale knows about it."""
+    links = facts_of(facts, MoneyLinked)
+    known = {link.money_id for link in links}
+    for fact in facts.values():
+        is_link = isinstance(fact, MoneyLinked) and fact.money_id in money_ids
+        if is_link or (isinstance(fact, _Shared | FraudWarned) and _money_of(fact, known) in money_ids):
+            yield fact
+
+
+def shared_money_of(fact: _Shared, facts: Facts) -> PaymentId | None:
+    """Return the id of the money that a fact is about, if other sales share it."""
+    links = facts_of(facts, MoneyLinked)
+    money_id = _money_of(fact, {link.money_id for link in links})
+    return money_id if sum(link.money_id == money_id for link in links) > 1 else None
+
+
+def own_part(facts: Facts) -> Facts:
+    """Return the facts of one sale with its own part of every amount that it shares with other sales.
+
+    A refund with the tag of an approval is for the sale that the approval is about, and for no other. Without a payment
+    nothing is split.
+    """
+    payment = facts.get("payment")
+    links = facts_of(facts, MoneyLinked)
+    if len(links) < 2 or not isinstance(payment, PaymentSettled):
+        return facts
+    by_money: dict[PaymentId, list[MoneyLinked]] = {}
+    for link in sorted(links, key=lambda link: link.sale_id):
+        by_money.setdefault(link.money_id, []).append(link)
+    return {key: _own(fact, facts, by_money, payment.payment_id) for key, fact in facts.items()}
+
+
+def _own(fact: Fact, facts: Facts, by_money: dict[PaymentId, list[MoneyLinked]], sale_id: PaymentId) -> Fact:
+    if not isinstance(fact, _Shared):
+        return fact
+    money_id = _money_of(fact, by_money.keys())
+    links = by_money.get(money_id, []) if money_id else []
+    if len(links) < 2:
+        return fact
+    if isinstance(fact, RefundChanged) and fact.tag:
+        return fact if f"approved:{fact.tag}" in facts else replace(fact, amount_minor=0)
+    if isinstance(fact, RefundTotalReported):
+        return replace(fact, total_minor=_part_of(fact.total_minor, links, sale_id))
+    return replace(fact, amount_minor=_part_of(fact.amount_minor, links, sale_id))
+
+
+def _money_of(fact: _Shared | FraudWarned, linked: Collection[PaymentId]) -> PaymentId | None:
+    """Return which of the linked payments a fact is about. One that names none of them is about the only one."""
+    money_id = None if isinstance(fact, FraudWarned) else fact.money_id
+    if money_id in linked or len(linked) != 1:
+        return money_id
+    return next(iter(linked))
+
+
+def _part_of(amount_minor: int, links: list[MoneyLinked], sale_id: PaymentId) -> int:
+    """Return one sale's part of an amount. The parts of all sales add up to it."""
+    whole_minor = sum(link.amount_minor for link in links)
+    if whole_minor <= 0:
+        return amount_minor if links[0].sale_id == sale_id else 0
+    before_minor = sum(link.amount_minor for link in links if link.sale_id < sale_id)
+    until_minor = sum(link.amount_minor for link in links if link.sale_id <= sale_id)
+    return portion(amount_minor, share_of(until_minor, whole_minor)) - portion(
+        amount_minor, share_of(before_minor, whole_minor)
+    )
