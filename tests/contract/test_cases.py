@@ -55,17 +55,17 @@ from tools.testing.builders import (
     PI,
     POLICY,
     RENEWED,
-    ask,
     at,
     dispute,
+    event_of,
     ordered,
     own_words,
     paid,
     payment,
+    record_events,
     refund,
     refund_claim,
-    says,
-    tell,
+    request_refund,
 )
 from tools.testing.fakes import AnswerLost, FakeProvider, FakeStore
 
@@ -106,7 +106,7 @@ def send(store: Store, provider: FakeProvider, case: RefundCase, *, minute: floa
 
 def hears(store: Store, provider: FakeProvider, state: RefundState) -> list[RefundCase]:
     """The provider's webhook about its latest refund, and what follows from it."""
-    tell(store, says(provider.becomes(state), names=(PI,)))
+    record_events(store, event_of(provider.becomes(state), names=(PI,)))
     return follow(PI, store, now=LATER)
 
 
@@ -124,8 +124,8 @@ def is_at(store: Store, case: RefundCase) -> CaseState:
 
 def test_what_is_clear_is_approved_at_once_and_its_credits_are_kept(any_store: Store) -> None:
     """Decision, intent and reservation are one write; what is reserved can't be spent."""
-    tell(any_store, paid(RENEWED))
-    case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
+    record_events(any_store, paid(RENEWED))
+    case = request_refund(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
     assert is_at(any_store, case) is CaseState.APPROVED
     assert case.decision
     assert (case.decision.money_minor, case.decision.ends_subscription, case.decided_by) == (2000, True, "policy")
@@ -144,8 +144,8 @@ def test_a_case_is_listed_by_how_closely_its_refund_is_followed(any_store: Store
     def listed() -> dict[str, list[str]]:
         return {stage.value: [name.case_id for name in any_store.followed_cases(stage)] for stage in FollowStage}
 
-    tell(any_store, paid())
-    case = ask(any_store, refund_claim())
+    record_events(any_store, paid())
+    case = request_refund(any_store, refund_claim())
     assert listed() == {"under_way": [], "ended": []}
     case = decide(any_store, case, HALF)
     assert listed() == {"under_way": [case.case_id], "ended": []}
@@ -165,50 +165,52 @@ def test_a_case_is_listed_by_how_closely_its_refund_is_followed(any_store: Store
 
 def test_what_is_not_refundable_is_declined_with_its_clause(any_store: Store) -> None:
     """It ends at once: no mark, no queue, nothing reserved; the same wish may be asked again under a new key."""
-    tell(any_store, paid(ordered(any_store, country="US")))
-    case = ask(any_store, refund_claim(RefundReason.CHANGED_MY_MIND))
+    record_events(any_store, paid(ordered(any_store, country="US")))
+    case = request_refund(any_store, refund_claim(RefundReason.CHANGED_MY_MIND))
     assert is_at(any_store, case) is CaseState.DECLINED
     assert case.decision
     assert case.decision.clause == "2"
     assert account(any_store).spendable(at(60)) == 1000
-    assert ask(any_store, refund_claim(RefundReason.CHANGED_MY_MIND, key="key_2")).case_id != case.case_id
+    assert request_refund(any_store, refund_claim(RefundReason.CHANGED_MY_MIND, key="key_2")).case_id != case.case_id
 
 
 def test_the_same_key_answers_as_before_and_for_another_body_refuses(any_store: Store) -> None:
     """Also when the case has moved on; the key counts for its account alone."""
-    tell(any_store, paid(), paid(payment(PaymentId("stripe:pi_ben"), account_id=BEN)))
-    case = ask(any_store, refund_claim())
-    assert ask(any_store, refund_claim(), minute=61) == replace(case, version=1)
+    record_events(any_store, paid(), paid(payment(PaymentId("stripe:pi_ben"), account_id=BEN)))
+    case = request_refund(any_store, refund_claim())
+    assert request_refund(any_store, refund_claim(), minute=61) == replace(case, version=1)
     decide(any_store, case, NO)
-    assert ask(any_store, refund_claim(), minute=90).state is CaseState.DECLINED
+    assert request_refund(any_store, refund_claim(), minute=90).state is CaseState.DECLINED
     with pytest.raises(IdempotencyKeyReused, match="Use a new one"):
-        ask(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE))
-    other = ask(any_store, refund_claim(account_id=BEN, payment_id=PaymentId("stripe:pi_ben")))
+        request_refund(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE))
+    other = request_refund(any_store, refund_claim(account_id=BEN, payment_id=PaymentId("stripe:pi_ben")))
     assert other.case_id != case.case_id
 
 
 def test_there_is_one_open_case_for_each_purchase_and_reason_whatever_the_key_or_name(any_store: Store) -> None:
     """The refusal names the open one; another reason is another case."""
-    tell(any_store, paid(), says(names=(PI, CH)))
-    case = ask(any_store, refund_claim())
+    record_events(any_store, paid(), event_of(names=(PI, CH)))
+    case = request_refund(any_store, refund_claim())
     for number, name in enumerate((PI, CH)):
         with pytest.raises(CaseAlreadyOpen) as refusal:
-            ask(any_store, refund_claim(key=f"other_{number}", payment_id=name))
+            request_refund(any_store, refund_claim(key=f"other_{number}", payment_id=name))
         assert refusal.value.case_id == case.case_id
-    assert ask(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_3")).case_id != case.case_id
+    assert (
+        request_refund(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_3")).case_id != case.case_id
+    )
     assert len(account(any_store).cases) == 2
 
 
 def test_another_accounts_purchase_and_case_are_not_found_anywhere(any_store: Store) -> None:
     """They are not told apart from what is not there, and nothing is written."""
     mine = PaymentId("stripe:pi_ben")
-    tell(any_store, paid(ordered(any_store)), paid(payment(mine, account_id=BEN)))
-    case = ask(any_store, refund_claim(RefundReason.WITHDRAWAL, is_declaration=True))
+    record_events(any_store, paid(ordered(any_store)), paid(payment(mine, account_id=BEN)))
+    case = request_refund(any_store, refund_claim(RefundReason.WITHDRAWAL, is_declaration=True))
     unknown = PaymentId("stripe:pi_none")
     messages = []
     for payment_id in (PI, unknown):
         with pytest.raises(NotFound) as refusal:
-            ask(any_store, refund_claim(account_id=BEN, payment_id=payment_id))
+            request_refund(any_store, refund_claim(account_id=BEN, payment_id=payment_id))
         messages.append(str(refusal.value).replace(payment_id, "…"))
         with pytest.raises(NotFound):
             preview(BEN, payment_id, RefundReason.WITHDRAWAL, any_store, POLICY, now=at(60))
@@ -227,8 +229,8 @@ def test_another_accounts_purchase_and_case_are_not_found_anywhere(any_store: St
 
 def test_evidence_is_noted_up_to_its_limit_while_the_case_is_open(any_store: Store) -> None:
     """Each name once; then refused, and refused once the case has ended."""
-    tell(any_store, paid())
-    case = ask(any_store, refund_claim())
+    record_events(any_store, paid())
+    case = request_refund(any_store, refund_claim())
     for number in range(3):
         add_evidence(ADA, case.case_id, f"{number}.png", 3, any_store)
     with pytest.raises(RequestRefused, match="3 files"):
@@ -241,10 +243,10 @@ def test_evidence_is_noted_up_to_its_limit_while_the_case_is_open(any_store: Sto
 
 def test_a_clear_case_whose_evidence_differs_from_the_ledger_goes_to_a_person(any_store: Store) -> None:
     """With what differs, and with what the policy would have done; a person may then approve it."""
-    tell(any_store, paid(RENEWED))
+    record_events(any_store, paid(RENEWED))
     told = SubmittedEvidence(email="bob@example.com", charged_on=at(60 * 24 * 5).date(), reference="in_9")
-    case = ask(
-        any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, told=told, email="ada@example.com")
+    case = request_refund(
+        any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, evidence=told, email="ada@example.com")
     )
     assert is_at(any_store, case) is CaseState.IN_REVIEW
     assert len(case.mismatches) == 3
@@ -255,18 +257,18 @@ def test_a_clear_case_whose_evidence_differs_from_the_ledger_goes_to_a_person(an
     other = replace(
         RENEWED, payment_id=PaymentId("stripe:in_2"), fulfilment_key="period/stripe:sub_1/2026-12-01T00:00:00Z"
     )
-    tell(any_store, paid(other))
+    record_events(any_store, paid(other))
     fitting = replace(fitting, reference="in_2")
     clear = refund_claim(
-        RefundReason.MISTAKEN_RENEWAL, payment_id=other.payment_id, told=fitting, email="ada@example.com", key="2"
+        RefundReason.MISTAKEN_RENEWAL, payment_id=other.payment_id, evidence=fitting, email="ada@example.com", key="2"
     )
-    assert is_at(any_store, ask(any_store, clear)) is CaseState.APPROVED
+    assert is_at(any_store, request_refund(any_store, clear)) is CaseState.APPROVED
 
 
 def test_a_person_approves_a_part_and_a_second_click_changes_nothing(any_store: Store) -> None:
     """One approval, one intent, one record of the act; another verdict by then is refused."""
-    tell(any_store, paid())
-    case = ask(any_store, refund_claim())
+    record_events(any_store, paid())
+    case = request_refund(any_store, refund_claim())
     assert is_at(any_store, case) is CaseState.IN_REVIEW
     first = decide(any_store, case, HALF)
     assert decide(any_store, case, HALF, minute=71) == replace(first, version=2)
@@ -284,8 +286,8 @@ def test_a_person_approves_a_part_and_a_second_click_changes_nothing(any_store: 
 
 def test_a_decision_is_carried_out_once_under_its_key_whatever_became_of_it_since(any_store: Store) -> None:
     """Its answer was lost, the provider refused it: a repetition is no new decision, one under a new key is."""
-    tell(any_store, paid())
-    case = decide(any_store, ask(any_store, refund_claim()), HALF, key="click_1")
+    record_events(any_store, paid())
+    case = decide(any_store, request_refund(any_store, refund_claim()), HALF, key="click_1")
     assert decide(any_store, case, HALF, minute=71, key="click_2").approvals == 1
     provider = FakeProvider()
     provider.faults.append(ProviderRefused("charge_expired", "No."))
@@ -303,8 +305,8 @@ def test_a_decision_is_carried_out_once_under_its_key_whatever_became_of_it_sinc
 
 def test_a_person_gives_credits_instead_of_money(any_store: Store) -> None:
     """They are goodwill, in a lot that never lapses; the payment could still be refunded for another reason."""
-    tell(any_store, paid())
-    case = ask(any_store, refund_claim())
+    record_events(any_store, paid())
+    case = request_refund(any_store, refund_claim())
     decide(any_store, case, INSTEAD)
     decide(any_store, case, INSTEAD)
     assert is_at(any_store, case) is CaseState.REPLACED
@@ -315,28 +317,31 @@ def test_a_person_gives_credits_instead_of_money(any_store: Store) -> None:
 
 def test_what_a_person_declined_is_remembered_for_the_same_reason(any_store: Store) -> None:
     """The same wish is declined by itself in that person's words; another reason is looked at."""
-    tell(any_store, paid())
-    decide(any_store, ask(any_store, refund_claim()), NO)
-    again = ask(any_store, refund_claim(key="key_2"), minute=90)
+    record_events(any_store, paid())
+    decide(any_store, request_refund(any_store, refund_claim()), NO)
+    again = request_refund(any_store, refund_claim(key="key_2"), minute=90)
     assert again.state is CaseState.DECLINED
     assert again.decision
     assert own_words("It was used.")[0] in again.decision.reasons
-    assert ask(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_3")).state is CaseState.IN_REVIEW
+    assert (
+        request_refund(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_3")).state
+        is CaseState.IN_REVIEW
+    )
 
 
 def test_no_person_can_give_back_more_than_is_left_or_while_a_dispute_is_open(any_store: Store) -> None:
     """Refused with what would be right; nothing is changed by it."""
-    tell(any_store, paid(), says(refund(500), names=(PI,)))
-    case = ask(any_store, refund_claim())
+    record_events(any_store, paid(), event_of(refund(500), names=(PI,)))
+    case = request_refund(any_store, refund_claim())
     for money_minor in (1501, 0, -5):
         with pytest.raises(RequestRefused, match="1500"):
             decide(any_store, case, replace(HALF, money_minor=money_minor))
     with pytest.raises(RequestRefused):
         decide(any_store, case, replace(INSTEAD, credits=0))
-    tell(any_store, says(refund(400, refund_id="re_2", state=RefundState.PENDING), names=(PI,)))
+    record_events(any_store, event_of(refund(400, refund_id="re_2", state=RefundState.PENDING), names=(PI,)))
     with pytest.raises(RequestRefused, match="1100"):
         decide(any_store, case, replace(HALF, money_minor=1200))
-    tell(any_store, says(dispute(amount_minor=100), names=(PI,)))
+    record_events(any_store, event_of(dispute(amount_minor=100), names=(PI,)))
     with pytest.raises(RequestRefused, match="dispute"):
         decide(any_store, case, HALF)
     with pytest.raises(CaseClosed):
@@ -347,12 +352,12 @@ def test_no_person_can_give_back_more_than_is_left_or_while_a_dispute_is_open(an
 
 def test_a_duplicate_charge_waits_for_its_settling_time_and_is_refunded_then(any_store: Store) -> None:
     """Until then a lower payment may still come; decided once, however often the job runs."""
-    tell(
+    record_events(
         any_store,
         paid(payment(PI, fulfilment_key="order/ord_1")),
         paid(payment(IN, fulfilment_key="order/ord_1", minute=1)),
     )
-    case = ask(any_store, refund_claim(RefundReason.CHARGED_TWICE, payment_id=IN), minute=5)
+    case = request_refund(any_store, refund_claim(RefundReason.CHARGED_TWICE, payment_id=IN), minute=5)
     assert is_at(any_store, case) is CaseState.REQUESTED
     assert case.deferred_until == at(1) + POLICY.duplicate_settling
     assert decide_deferred(any_store, POLICY, now=at(15)) == []
@@ -367,17 +372,17 @@ def test_a_duplicate_charge_waits_for_its_settling_time_and_is_refunded_then(any
 
 def test_a_withdrawal_is_declared_then_confirmed_and_decided_once(any_store: Store) -> None:
     """A declaration decides nothing; confirming again changes nothing; other cases can't be confirmed."""
-    tell(any_store, paid(ordered(any_store)))
+    record_events(any_store, paid(ordered(any_store)))
     declared = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
-    case = ask(any_store, declared)
+    case = request_refund(any_store, declared)
     assert (is_at(any_store, case), case.decision, list(any_store.outbox())) == (CaseState.DECLARED, None, [])
     with pytest.raises(CaseAlreadyOpen):
-        ask(any_store, replace(declared, key="key_2"))
+        request_refund(any_store, replace(declared, key="key_2"))
     confirmed = confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=at(62))
     assert confirmed.confirmed_at == at(62)
     assert is_at(any_store, case) is CaseState.APPROVED
     assert confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=at(63)) == replace(confirmed, version=2)
-    other = ask(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_3"))
+    other = request_refund(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_3"))
     with pytest.raises(NotFound):
         confirm_withdrawal(ADA, other.case_id, any_store, POLICY, now=at(63))
 
@@ -385,8 +390,8 @@ def test_a_withdrawal_is_declared_then_confirmed_and_decided_once(any_store: Sto
 def test_a_case_follows_its_refund_to_the_end(any_store: Store) -> None:
     """Issued once the provider has it, settled once its webhook says so; the reservation became the clawback."""
     provider = FakeProvider(is_reviewed=True)
-    tell(any_store, paid())
-    case = decide(any_store, ask(any_store, refund_claim()), HALF)
+    record_events(any_store, paid())
+    case = decide(any_store, request_refund(any_store, refund_claim()), HALF)
     assert follow(PI, any_store, now=at(75)) == []
     assert send(any_store, provider, case) is SendResult.SENT
     assert is_at(any_store, case) is CaseState.ISSUED
@@ -404,11 +409,11 @@ def test_a_case_follows_its_refund_to_the_end(any_store: Store) -> None:
 def test_a_refund_that_fails_after_it_settled_gives_back_and_a_person_decides_anew(any_store: Store) -> None:
     """The case is open, marked and in the queue again; approved anew it has a tag of its own."""
     provider = FakeProvider()
-    tell(any_store, paid())
-    case = decide(any_store, ask(any_store, refund_claim()), HALF)
+    record_events(any_store, paid())
+    case = decide(any_store, request_refund(any_store, refund_claim()), HALF)
     send(any_store, provider, case)
     hears(any_store, provider, RefundState.SUCCEEDED)
-    other = ask(any_store, refund_claim(key="key_2"), minute=90)
+    other = request_refund(any_store, refund_claim(key="key_2"), minute=90)
     (failed,) = hears(any_store, provider, RefundState.FAILED)
     assert (failed.state, is_at(any_store, case)) == (CaseState.IN_REVIEW, CaseState.IN_REVIEW)
     assert is_at(any_store, other) is CaseState.IN_REVIEW, "the one that was opened meanwhile keeps its own mark"
@@ -426,8 +431,8 @@ def test_a_refund_that_fails_after_it_settled_gives_back_and_a_person_decides_an
 def test_the_webhook_may_come_before_the_providers_answer(any_store: Store) -> None:
     """It settles the case; the answer then adds nothing."""
     provider = FakeProvider(faults=[AnswerLost("time-out")])
-    tell(any_store, paid())
-    case = decide(any_store, ask(any_store, refund_claim()), HALF)
+    record_events(any_store, paid())
+    case = decide(any_store, request_refund(any_store, refund_claim()), HALF)
     assert send(any_store, provider, case) is SendResult.UNCLEAR
     assert is_at(any_store, case) is CaseState.APPROVED
     (settled,) = hears(any_store, provider, RefundState.SUCCEEDED)
@@ -439,10 +444,10 @@ def test_the_webhook_may_come_before_the_providers_answer(any_store: Store) -> N
 def test_an_intent_whose_refund_has_ended_brings_its_case_along(any_store: Store) -> None:
     """The webhook's follow-up was lost; the sweep finds the intent and does not send again."""
     provider = FakeProvider(faults=[AnswerLost("time-out")])
-    tell(any_store, paid())
-    case = decide(any_store, ask(any_store, refund_claim()), HALF)
+    record_events(any_store, paid())
+    case = decide(any_store, request_refund(any_store, refund_claim()), HALF)
     send(any_store, provider, case)
-    tell(any_store, says(provider.becomes(RefundState.SUCCEEDED), names=(PI,)))
+    record_events(any_store, event_of(provider.becomes(RefundState.SUCCEEDED), names=(PI,)))
     assert send(any_store, provider, case, minute=90) is SendResult.ENDED
     assert is_at(any_store, case) is CaseState.REFUNDED
     assert provider.refunded_minor == 1000
@@ -451,12 +456,12 @@ def test_an_intent_whose_refund_has_ended_brings_its_case_along(any_store: Store
 def test_a_refund_that_was_given_up_but_sent_settles_its_case(any_store: Store) -> None:
     """The provider showed it late and refused the second one; what it says in the end stands."""
     provider = FakeProvider("paddle", {PI: 1000}, faults=[AnswerLost("time-out")], is_late=True)
-    tell(any_store, paid(payment(paid_minor=1000)))
-    case = decide(any_store, ask(any_store, refund_claim()), HALF)
+    record_events(any_store, paid(payment(paid_minor=1000)))
+    case = decide(any_store, request_refund(any_store, refund_claim()), HALF)
     assert send(any_store, provider, case) is SendResult.UNCLEAR
     assert send(any_store, provider, case, minute=90) is SendResult.ABANDONED
     assert is_at(any_store, case) is CaseState.IN_REVIEW
-    tell(any_store, says(provider.becomes(RefundState.PENDING), names=(PI,)))
+    record_events(any_store, event_of(provider.becomes(RefundState.PENDING), names=(PI,)))
     assert account(any_store).spendable(LATER) == 0, "it is under way: its credits are kept again"
     with pytest.raises(RequestRefused):
         decide(any_store, case, HALF)
@@ -468,12 +473,12 @@ def test_a_refund_that_was_given_up_but_sent_settles_its_case(any_store: Store) 
 def test_a_dispute_that_opens_before_sending_stops_it_and_frees_the_credits(any_store: Store) -> None:
     """A person decides; once the dispute is won the refund can be approved anew."""
     provider = FakeProvider()
-    tell(any_store, paid())
-    case = decide(any_store, ask(any_store, refund_claim()), HALF)
-    tell(any_store, says(dispute(), names=(PI,)))
+    record_events(any_store, paid())
+    case = decide(any_store, request_refund(any_store, refund_claim()), HALF)
+    record_events(any_store, event_of(dispute(), names=(PI,)))
     assert send(any_store, provider, case) is SendResult.ABANDONED
     assert (is_at(any_store, case), provider.calls) == (CaseState.IN_REVIEW, [])
-    tell(any_store, says(dispute(DisputeState.WON, minute=90), names=(PI,)))
+    record_events(any_store, event_of(dispute(DisputeState.WON, minute=90), names=(PI,)))
     assert account(any_store).spendable(LATER) == 1000
     anew = decide(any_store, case, HALF, minute=100)
     assert send(any_store, provider, anew, minute=110) is SendResult.SENT
@@ -485,10 +490,10 @@ def test_no_refund_is_sent_for_which_others_left_no_room(any_store: Store) -> No
     for number, state in enumerate((RefundState.PENDING, RefundState.SUCCEEDED)):
         name = PaymentId(f"stripe:pi_{number}")
         provider = FakeProvider()
-        tell(any_store, paid(payment(name)))
-        case = decide(any_store, ask(any_store, refund_claim(payment_id=name, key=name)), HALF)
+        record_events(any_store, paid(payment(name)))
+        case = decide(any_store, request_refund(any_store, refund_claim(payment_id=name, key=name)), HALF)
         elsewhere = refund(1500, refund_id=f"re_{number}", state=state)
-        tell(any_store, says(elsewhere, names=(name,)))
+        record_events(any_store, event_of(elsewhere, names=(name,)))
         assert send(any_store, provider, case) is SendResult.ABANDONED
         assert (is_at(any_store, case), provider.calls) == (CaseState.IN_REVIEW, [])
 
@@ -496,8 +501,8 @@ def test_no_refund_is_sent_for_which_others_left_no_room(any_store: Store) -> No
 def test_a_refund_that_ends_a_subscription_stops_its_renewals_first(any_store: Store) -> None:
     """A refund by itself ends nothing."""
     provider = FakeProvider(paid_minor={IN: 2000})
-    tell(any_store, paid(RENEWED))
-    case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
+    record_events(any_store, paid(RENEWED))
+    case = request_refund(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
     assert send(any_store, provider, case, minute=65) is SendResult.SENT
     assert provider.calls == ["stop sub_1", f"send {case.tag}"]
 
@@ -518,8 +523,8 @@ def test_no_refund_that_ends_a_subscription_is_sent_while_its_renewals_go_on(
     provider = FakeProvider(
         paid_minor={IN: 2000}, stop_faults=[fault] if fault else [], states={"sub_1": state} if state else {}
     )
-    tell(any_store, paid(RENEWED))
-    case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
+    record_events(any_store, paid(RENEWED))
+    case = request_refund(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
     assert send(any_store, provider, case, minute=65) is SendResult.ABANDONED
     assert (is_at(any_store, case), provider.calls) == (CaseState.IN_REVIEW, ["stop sub_1"])
     assert account(any_store).spendable(at(66)) == 1000
@@ -534,16 +539,16 @@ def test_a_refusal_to_end_what_has_ended_already_holds_nothing_back(any_store: S
     provider = FakeProvider(paid_minor={IN: 2000}, stop_faults=[ProviderRefused("resource_missing", "No such.")])
     ended = Subscription(subscription_id="sub_1", status=SubscriptionStatus.ENDED, at=at(3), cause="stripe:evt_ended")
     told = replace(paid(RENEWED), event_id="evt_ended", payment=None, names=(), facts=(), subscription=ended)
-    tell(any_store, paid(RENEWED), told)
-    case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
+    record_events(any_store, paid(RENEWED), told)
+    case = request_refund(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
     assert send(any_store, provider, case, minute=65) is SendResult.SENT
 
 
 def test_a_stop_that_is_not_answered_is_tried_again(any_store: Store) -> None:
     """Nothing is refunded before it is."""
     provider = FakeProvider(paid_minor={IN: 2000}, stop_faults=[ProviderUnavailable("No answer.")])
-    tell(any_store, paid(RENEWED))
-    case = ask(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
+    record_events(any_store, paid(RENEWED))
+    case = request_refund(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
     assert send(any_store, provider, case, minute=65) is SendResult.UNCLEAR
     assert provider.calls == ["stop sub_1"]
     assert send(any_store, provider, case, minute=70) is SendResult.SENT
@@ -551,7 +556,7 @@ def test_a_stop_that_is_not_answered_is_tried_again(any_store: Store) -> None:
 
 def test_holds_are_laid_and_lifted_with_the_record_of_who_and_why(any_store: Store) -> None:
     """Once each; a hold stops every draw; no hold lies on an account that is not there."""
-    tell(any_store, paid())
+    record_events(any_store, paid())
     assert place_hold("support:chargebacks", ADA, "sam", any_store, why="three cards", now=at(60))
     assert not place_hold("support:chargebacks", ADA, "eve", any_store, why="again", now=at(61))
     with pytest.raises(AccountSuspended):
@@ -573,9 +578,9 @@ def test_failed_runs_are_listed_in_order_and_count_for_a_technical_problem(any_s
     for number in range(5):
         spend_at = at(10 * number)
         if number == 0:
-            tell(any_store, paid(payment(PaymentId("stripe:pi_0"), minute=-60)))
+            record_events(any_store, paid(payment(PaymentId("stripe:pi_0"), minute=-60)))
         if number == 2:
-            tell(any_store, paid(payment(minute=15)))
+            record_events(any_store, paid(payment(minute=15)))
         draw_credits(ADA, f"run_{number}", 100, any_store, now=spend_at)
         for _ in range(2):
             fail_run(ADA, f"run_{number}", any_store, now=spend_at, error=f"E{number}")
@@ -659,7 +664,7 @@ def test_an_order_says_what_would_be_right(any_store: Store) -> None:
 
 def test_a_suspended_account_orders_nothing(any_store: Store) -> None:
     """It says by which holds."""
-    tell(any_store, paid(), says(dispute(), names=(PI,)))
+    record_events(any_store, paid(), event_of(dispute(), names=(PI,)))
     with pytest.raises(AccountSuspended) as refusal:
         order(any_store, request(), FakeProvider())
     assert refusal.value.holds == ("dispute:stripe:dp_1",)
@@ -720,22 +725,22 @@ def reasons() -> Iterator[tuple[RefundReason, PaymentId, int]]:
 def test_a_refund_request_takes_at_most_five_round_trips(reason: RefundReason, name: PaymentId, budget: int) -> None:
     """With an order, a lot that has left the account, and failed runs."""
     store = FakeStore()
-    tell(store, paid(ordered(store)), says(names=(PI, CH)))
+    record_events(store, paid(ordered(store)), event_of(names=(PI, CH)))
     draw_credits(ADA, "run_1", 500, store, now=at(10))
     fail_run(ADA, "run_1", store, now=at(11))
     draw_credits(ADA, "run_2", 1000, store, now=at(12))
     store.round_trips = 0
-    ask(store, refund_claim(reason, payment_id=name))
+    request_refund(store, refund_claim(reason, payment_id=name))
     assert store.round_trips <= budget
     store.round_trips = 0
-    ask(store, refund_claim(reason, payment_id=name))
+    request_refund(store, refund_claim(reason, payment_id=name))
     assert store.round_trips <= 4, "asked again it is only read"
 
 
 def test_a_draw_takes_at_most_two_round_trips() -> None:
     """One read, one write; the same run again is one read."""
     store = FakeStore()
-    tell(store, *(paid(payment(PaymentId(f"stripe:pi_{number}"))) for number in range(5)))
+    record_events(store, *(paid(payment(PaymentId(f"stripe:pi_{number}"))) for number in range(5)))
     store.round_trips = 0
     draw_credits(ADA, "run_1", 2500, store, now=LATER)
     assert store.round_trips == 2

@@ -11,7 +11,7 @@ from ledger.domain.receipts import RecordOutcome
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.usage import draw_credits
-from tools.testing.builders import ADA, IN, LATER, PI, at, paid, payment, refund, says, tell
+from tools.testing.builders import ADA, IN, LATER, PI, at, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore
 from tools.verify import World, check
 
@@ -47,24 +47,26 @@ def test_first_payment_and_renewal_of_one_period_are_worth_one_price(
     any_store: Store, expires_at: datetime, *, is_first_last: bool, is_owner_known: bool
 ) -> None:
     """Whichever is received first: the later payment is the duplicate, and a person sees it. Again changes nothing."""
-    tell(any_store, paid(payment(PaymentId("stripe:pi_0"), credits_=1, minute=-9)))  # so that the customer is known
+    record_events(
+        any_store, paid(payment(PaymentId("stripe:pi_0"), credits_=1, minute=-9))
+    )  # so that the customer is known
     one, other = first(expires_at, is_owner_known=is_owner_known), renewal(expires_at)
     events = [other, one] if is_first_last else [one, other]
     for event in (*events, *events):
-        assert tell(any_store, event)[0].parked_reason is None
+        assert record_events(any_store, event)[0].parked_reason is None
     assert credits_left(any_store) == {"stripe:pi_0/0": 1, "order/ord_1/0": 1000, f"{PERIOD}/0": 0}
     account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
     assert set(account.flags) == {"duplicate_charge:stripe:in_1"}
-    tell(any_store, says(refund(2000), names=(PI,)))
+    record_events(any_store, event_of(refund(2000), names=(PI,)))
     assert credits_left(any_store) == {"stripe:pi_0/0": 1, "order/ord_1/0": 0, f"{PERIOD}/0": 1000}
 
 
 def test_a_period_whose_credits_never_lapse_is_worth_one_price_also_when_they_are_used_up(any_store: Store) -> None:
     """The renewal's empty lot has left the account. The credits of the first payment pay what the renewal's owe."""
-    tell(any_store, paid(payment(IN, fulfilment_key=PERIOD)))
+    record_events(any_store, paid(payment(IN, fulfilment_key=PERIOD)))
     draw_credits(ADA, "run_1", 1000, any_store, now=LATER)
     earlier = paid(payment(PI, fulfilment_key="order/ord_1", covers=PERIOD, minute=-1))
-    assert tell(any_store, earlier)[0].outcome is RecordOutcome.BOOKED
+    assert record_events(any_store, earlier)[0].outcome is RecordOutcome.BOOKED
     account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
     assert (account.balance, account.shortfall) == (1000, 1000)
     assert account.spendable(LATER, is_debt_withheld=True) == 0
@@ -74,15 +76,15 @@ def test_the_next_period_and_another_subscription_are_their_own(any_store: Store
     """What was paid first covers its own period only."""
     later = paid(payment(IN, fulfilment_key=PERIOD.replace("11-01", "12-01"), expires_at=OPEN))
     other = paid(payment(PaymentId("stripe:in_3"), fulfilment_key=PERIOD.replace("sub_1", "sub_2"), expires_at=OPEN))
-    assert {recorded.outcome for recorded in tell(any_store, first(), later, other)} == {RecordOutcome.BOOKED}
+    assert {recorded.outcome for recorded in record_events(any_store, first(), later, other)} == {RecordOutcome.BOOKED}
     assert any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA].covered == {PERIOD: PI}
 
 
 def test_verify_finds_a_period_that_was_granted_twice() -> None:
     """The invariant is not blind."""
     store = FakeStore()
-    tell(store, first())
+    record_events(store, first())
     store.accounts[AccountId(ADA)] = replace(store.accounts[ADA], covered={})
-    tell(store, renewal())
+    record_events(store, renewal())
     findings = check(World(payments=dict(store.payments)))  # type: ignore[arg-type]
     assert any(PERIOD in finding.broken for finding in findings)

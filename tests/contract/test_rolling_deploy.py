@@ -28,7 +28,7 @@ from ledger.ports.reads import Keys
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.usage import draw_credits
 from tests.conftest import store_at
-from tools.testing.builders import ADA, CH, LATER, NOON, PI, at, dispute, paid, payment, refund, says, tell
+from tools.testing.builders import ADA, CH, LATER, NOON, PI, at, dispute, event_of, paid, payment, record_events, refund
 
 ADDED = {"added_later": {"M": {"by": {"S": "the newer release"}}}}
 """A field of the newer release, of a type that the older one does not use."""
@@ -61,8 +61,10 @@ def test_the_older_release_rewrites_a_purchase_and_an_account_and_loses_nothing(
 ) -> None:
     """Fields of the newer release survive in the purchase, its facts and lines, the account's lots and the run."""
     with newer_release(monkeypatch):
-        tell(store, paid(payment(fulfilment_key="order/ord_1")), says(refund(100, state=RefundState.PENDING)))
-    tell(store, says(refund(500, minute=11)), says(dispute(minute=30)))
+        record_events(
+            store, paid(payment(fulfilment_key="order/ord_1")), event_of(refund(100, state=RefundState.PENDING))
+        )
+    record_events(store, event_of(refund(500, minute=11)), event_of(dispute(minute=30)))
     assert store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA].status == "suspended"
 
     purchase = raw(store, keys.payment_key(PI))
@@ -78,7 +80,7 @@ def test_the_older_release_rewrites_a_purchase_and_an_account_and_loses_nothing(
     assert (lot["refunded"], lot["is_frozen"]) == ({"N": "250"}, {"BOOL": True})
 
     with newer_release(monkeypatch):
-        tell(store, says(refund(2000, minute=40)))
+        record_events(store, event_of(refund(2000, minute=40)))
     merged = store.read(Keys(frozenset({PI}))).payments[PI]
     assert isinstance(merged, Purchase)
     assert merged.facts.keys() == {"payment", "refund:re_1", "dispute:dp_1"}
@@ -89,10 +91,10 @@ def test_a_lot_keeps_its_unknown_fields_when_it_closes_and_when_it_opens_again(
 ) -> None:
     """It moves from the account into an item of its own, and back."""
     with newer_release(monkeypatch):
-        tell(store, paid())
-    tell(store, says(refund(2000)))
+        record_events(store, paid())
+    record_events(store, event_of(refund(2000)))
     assert raw(store, keys.lot_key(ADA, f"{PI}/0"))["added_later"] == ADDED["added_later"]
-    tell(store, says(refund(2000, state=RefundState.FAILED, minute=30)))
+    record_events(store, event_of(refund(2000, state=RefundState.FAILED, minute=30)))
     assert raw(store, keys.account_key(ADA))[f"lot:{PI}/0"]["M"]["added_later"] == ADDED["added_later"]
 
 
@@ -101,8 +103,8 @@ def test_facts_that_waited_keep_their_unknown_fields_when_their_payment_absorbs_
 ) -> None:
     """The waiting purchase becomes a pointer; its facts move, with what the newer release stored in them."""
     with newer_release(monkeypatch):
-        tell(store, says(refund(500), names=(CH,)))
-    tell(store, paid(), replace(paid(), names=(PI, CH)))
+        record_events(store, event_of(refund(500), names=(CH,)))
+    record_events(store, paid(), replace(paid(), names=(PI, CH)))
     facts = raw(store, keys.payment_key(PI))["facts"]["M"]
     assert facts["refund:re_1"]["M"]["added_later"] == ADDED["added_later"]
     pointer = raw(store, keys.payment_key(CH))
@@ -122,10 +124,12 @@ def test_the_older_release_rewrites_a_subscription_and_a_run_and_loses_nothing(
     """The subscription's own item and its summary on the account keep the newer release's fields."""
     event = replace(paid(), payment=None, names=(), facts=())
     with newer_release(monkeypatch):
-        tell(store, paid())
-        tell(store, replace(event, subscription=subscription(1, SubscriptionStatus.ACTIVE)))
+        record_events(store, paid())
+        record_events(store, replace(event, subscription=subscription(1, SubscriptionStatus.ACTIVE)))
         draw_credits(ADA, "run_1", 10, store, now=LATER)
-    tell(store, replace(event, event_id="evt_later", subscription=subscription(2, SubscriptionStatus.PAST_DUE)))
+    record_events(
+        store, replace(event, event_id="evt_later", subscription=subscription(2, SubscriptionStatus.PAST_DUE))
+    )
     stored = raw(store, keys.subscription_key("stripe:sub_1"))
     assert (stored["status"], stored["added_later"]) == ({"S": "past_due"}, ADDED["added_later"])
     summary = raw(store, keys.account_key(ADA))["subscription:stripe:sub_1"]["M"]
@@ -205,19 +209,19 @@ def test_what_the_older_release_cannot_read_is_not_stored_over_and_is_read_after
     store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """StoreUnavailable, so 503, however the event comes; nothing is lost; the upgraded release books the redelivery."""
-    tell(store, paid())
+    record_events(store, paid())
     with with_more(monkeypatch, what) as fact:
-        tell(store, says(fact))
+        record_events(store, event_of(fact))
     before = sorted(map(str, store.scan()))
-    late = says(refund(700, refund_id="re_2", minute=50))
+    late = event_of(refund(700, refund_id="re_2", minute=50))
     for event in (late, paid(), replace(paid(), names=(PI, CH))):
         with pytest.raises(StoreUnavailable):
-            tell(store, event)
+            record_events(store, event)
     with pytest.raises(UnreadableItem):
         store.read(Keys(payments=frozenset({PI})))
     assert sorted(map(str, store.scan())) == before, "the older release wrote nothing"
     with with_more(monkeypatch, what):
-        assert tell(store, late)[0].outcome is RecordOutcome.BOOKED
+        assert record_events(store, late)[0].outcome is RecordOutcome.BOOKED
         purchase = store.read(Keys(payments=frozenset({PI}))).payments[PI]
         assert isinstance(purchase, Purchase)
         assert purchase.facts.keys() == {"payment", fact.key, "refund:re_2"}
@@ -225,7 +229,7 @@ def test_what_the_older_release_cannot_read_is_not_stored_over_and_is_read_after
 
 def test_a_grant_without_a_read_does_not_write_to_an_account_of_a_newer_format(store: DynamoDBStore) -> None:
     """Its account would be read first by any other event; this one has a condition instead."""
-    tell(store, paid())
+    record_events(store, paid())
     key = keys.account_key(ADA)
     store._calls.dispatch(  # noqa: SLF001 - what a newer release would have stored
         "UpdateItem",
@@ -240,7 +244,7 @@ def test_a_grant_without_a_read_does_not_write_to_an_account_of_a_newer_format(s
     before = sorted(map(str, store.scan()))
     other = replace(payment(), payment_id="stripe:pi_2", cause="stripe:evt_other")  # type: ignore[arg-type]
     with pytest.raises(StoreUnavailable):
-        tell(store, paid(other))
+        record_events(store, paid(other))
     assert sorted(map(str, store.scan())) == before
 
 
@@ -278,9 +282,9 @@ def test_one_unreadable_account_delays_no_expiry_of_another(
     bob, cleo = AccountId("acct_bob"), AccountId("acct_cleo")
     for number, account_id in enumerate((ADA, bob, cleo)):
         settled = payment(PaymentId(f"stripe:pi_{number}"), account_id=account_id, expires_at=at(60))
-        tell(store, paid(settled), now=at(1))
+        record_events(store, paid(settled), now=at(1))
     with with_more(monkeypatch, "a version"):
-        tell(store, says(dispute(), names=(PaymentId("stripe:pi_1"),)), now=at(30))
+        record_events(store, event_of(dispute(), names=(PaymentId("stripe:pi_1"),)), now=at(30))
     with pytest.raises(UnreadableItem):
         expire_credits(store, now=LATER)
     accounts = store.read(Keys(accounts=frozenset({ADA, cleo}))).accounts

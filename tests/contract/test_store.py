@@ -48,15 +48,15 @@ from tools.testing.builders import (
     NOON,
     PI,
     POLICY,
-    ask,
     at,
     dispute,
+    event_of,
     paid,
     payment,
+    record_events,
     refund,
     refund_claim,
-    says,
-    tell,
+    request_refund,
 )
 
 _T = TypeVar("_T")
@@ -88,7 +88,7 @@ def parked(number: int = 1) -> Receipt:
 def test_a_grant_is_written_once_however_often_it_is_heard(any_store: Store) -> None:
     """The same event again, and another event of the same payment, find it booked."""
     event = paid()
-    outcomes = [recorded.outcome for recorded in tell(any_store, event, event, paid())]
+    outcomes = [recorded.outcome for recorded in record_events(any_store, event, event, paid())]
     assert outcomes == [RecordOutcome.BOOKED, RecordOutcome.ALREADY_BOOKED, RecordOutcome.ALREADY_BOOKED]
     assert account(any_store).balance == 1000
     assert len(list(any_store.entries(ADA))) == 1
@@ -97,7 +97,9 @@ def test_a_grant_is_written_once_however_often_it_is_heard(any_store: Store) -> 
 def test_another_event_of_a_payment_that_knows_more_names_links_them(any_store: Store) -> None:
     """It books nothing more; what is said under the new name finds the payment."""
     linking = replace(paid(), names=(PI, CH))
-    outcomes = [recorded.outcome for recorded in tell(any_store, paid(), linking, says(refund(500), names=(CH,)))]
+    outcomes = [
+        recorded.outcome for recorded in record_events(any_store, paid(), linking, event_of(refund(500), names=(CH,)))
+    ]
     assert outcomes == [RecordOutcome.BOOKED] * 3
     assert account(any_store).balance == 750
     assert len(list(any_store.entries(ADA))) == 2
@@ -106,7 +108,7 @@ def test_another_event_of_a_payment_that_knows_more_names_links_them(any_store: 
 def test_everything_read_back_equals_what_was_written(any_store: Store) -> None:
     """Facts, names, lots, holds, flags, claims and entries survive the way into the store and out again."""
     settled = payment(fulfilment_key="order/ord_1", overcharge_minor=100, expires_at=at(60 * 24 * 60))
-    tell(any_store, paid(settled), says(refund(600), dispute(), minute=21))
+    record_events(any_store, paid(settled), event_of(refund(600), dispute(), minute=21))
     known = any_store.read(
         Keys(frozenset({PI, CH}), frozenset({ADA}), frozenset({"order/ord_1"}), frozenset(), frozenset())
     )
@@ -129,16 +131,16 @@ def test_everything_read_back_equals_what_was_written(any_store: Store) -> None:
 
 def test_facts_that_come_first_wait_for_their_payment(any_store: Store) -> None:
     """A refund and a dispute are heard before the payment; it takes their effect in one write."""
-    waiting = tell(any_store, says(refund(500)), says(dispute(DisputeState.LOST)))
+    waiting = record_events(any_store, event_of(refund(500)), event_of(dispute(DisputeState.LOST)))
     assert [recorded.outcome for recorded in waiting] == [RecordOutcome.WAITING, RecordOutcome.WAITING]
-    tell(any_store, paid())
+    record_events(any_store, paid())
     stored = account(any_store)
     assert (stored.balance, stored.status) == (0, "suspended")
 
 
 def test_a_link_brings_an_invoice_and_its_refund_together_from_either_side(any_store: Store) -> None:
     """A refund names the PaymentIntent, the payment its invoice: whichever side comes last moves the waiting facts."""
-    tell(any_store, says(refund(1000), names=(PI, CH)), says(names=(IN, PI)), paid(payment(IN)))
+    record_events(any_store, event_of(refund(1000), names=(PI, CH)), event_of(names=(IN, PI)), paid(payment(IN)))
     assert account(any_store).balance == 500
     known = any_store.read(Keys(frozenset({IN, PI, CH})))
     assert known.home_of(PI) == known.payments[IN]
@@ -146,17 +148,17 @@ def test_a_link_brings_an_invoice_and_its_refund_together_from_either_side(any_s
 
 def test_a_dispute_that_names_only_a_charge_waits_for_its_link(any_store: Store) -> None:
     """A charge alone leads nowhere until another event names it beside its PaymentIntent."""
-    only_charge = replace(says(dispute()), names=(CH,))
-    tell(any_store, paid(), only_charge)
+    only_charge = replace(event_of(dispute()), names=(CH,))
+    record_events(any_store, paid(), only_charge)
     assert account(any_store).status == "active"
-    tell(any_store, says(refund(100)))
+    record_events(any_store, event_of(refund(100)))
     assert account(any_store).status == "suspended"
 
 
 def test_an_event_that_repeats_a_payment_and_names_its_charge_is_a_link_too(any_store: Store) -> None:
     """What waited under the charge finds its payment, though the payment itself is no news."""
     again = replace(paid(), names=(PI, CH))
-    tell(any_store, paid(), says(dispute(), names=(CH,)), again)
+    record_events(any_store, paid(), event_of(dispute(), names=(CH,)), again)
     assert account(any_store).holds.keys() == {"dispute:stripe:dp_1"}
 
 
@@ -166,19 +168,19 @@ def test_the_lower_payment_of_an_order_is_the_original_whichever_comes_first(any
         payment(PI, fulfilment_key="order/ord_1", minute=5),
         payment(IN, fulfilment_key="order/ord_1", minute=1),
     )
-    tell(any_store, paid(late), paid(early))
+    record_events(any_store, paid(late), paid(early))
     assert account(any_store).balance == 1000
     assert len(list(any_store.entries(ADA))) == 1
     known = any_store.read(Keys(frozenset({PI, IN}), fulfilment_keys=frozenset({"order/ord_1"})))
     assert known.fulfilment_keys["order/ord_1"].payment_id == IN
     assert {name: item.is_duplicate for name, item in known.payments.items()} == {PI: True, IN: False}  # type: ignore[union-attr]
-    tell(any_store, says(refund(2000), names=(PI,)))
+    record_events(any_store, event_of(refund(2000), names=(PI,)))
     assert account(any_store).balance == 1000, "the duplicate granted nothing, so its refund takes nothing back"
 
 
 def test_a_run_draws_once_and_never_more_than_there_is(any_store: Store) -> None:
     """The same run again draws nothing; too much draws nothing; a hold stops every draw."""
-    tell(any_store, paid())
+    record_events(any_store, paid())
     first = draw_credits(ADA, "run_1", 300, any_store, now=LATER)
     assert draw_credits(ADA, "run_1", 300, any_store, now=LATER) == first
     with pytest.raises(InsufficientCredits):
@@ -186,7 +188,7 @@ def test_a_run_draws_once_and_never_more_than_there_is(any_store: Store) -> None
     assert account(any_store).balance == 700
     most = draw_credits(ADA, "run_most", 600, any_store, now=LATER)
     assert draw_credits(ADA, "run_most", 600, any_store, now=LATER) == most, "100 are left, and yet it was drawn"
-    tell(any_store, says(dispute()))
+    record_events(any_store, event_of(dispute()))
     assert draw_credits(ADA, "run_most", 600, any_store, now=LATER) == most, "a hold since then changes nothing of it"
     with pytest.raises(AccountSuspended):
         draw_credits(ADA, "run_3", 1, any_store, now=LATER)
@@ -194,19 +196,19 @@ def test_a_run_draws_once_and_never_more_than_there_is(any_store: Store) -> None
 
 def test_a_closed_lot_leaves_the_account_and_comes_back_when_its_refund_fails(any_store: Store) -> None:
     """What is fully taken back lies beside the account; a refund that fails later restores it from there."""
-    tell(any_store, paid(), says(refund(2000)))
+    record_events(any_store, paid(), event_of(refund(2000)))
     assert not account(any_store).lots
-    tell(any_store, says(refund(2000, state=RefundState.FAILED, minute=30)))
+    record_events(any_store, event_of(refund(2000, state=RefundState.FAILED, minute=30)))
     assert account(any_store).balance == 1000
 
 
 def test_a_lifted_hold_stays_lifted_for_the_same_dispute_and_a_new_one_holds_again(any_store: Store) -> None:
     """Lifting is a fact: later news of the same dispute don't hold again, a new dispute does."""
-    tell(any_store, paid(), says(dispute(DisputeState.LOST)))
+    record_events(any_store, paid(), event_of(dispute(DisputeState.LOST)))
     assert lift_hold("dispute:stripe:dp_1", ADA, "sam", any_store, why="the bank withdrew it", now=LATER)
-    tell(any_store, says(dispute(DisputeState.APPEALED, minute=60)))
+    record_events(any_store, event_of(dispute(DisputeState.APPEALED, minute=60)))
     assert account(any_store).status == "active"
-    tell(any_store, says(dispute(dispute_id="dp_2", minute=90)))
+    record_events(any_store, event_of(dispute(dispute_id="dp_2", minute=90)))
     assert set(account(any_store).holds) == {"dispute:stripe:dp_2"}
     assert not lift_hold("dispute:stripe:dp_1", ADA, "sam", any_store, why="the bank withdrew it", now=LATER)
 
@@ -298,7 +300,7 @@ def test_accounts_with_expiring_grants_are_found_by_day_in_every_shard(any_store
         for copy in range(1 + (number == 0)):
             payment_id = PaymentId(f"stripe:pi_{number}_{copy}")
             ends_at = at(60 * 24 * (30 if number % 3 else 31))
-            tell(any_store, paid(payment(payment_id, account_id=account_id, expires_at=ends_at)))
+            record_events(any_store, paid(payment(payment_id, account_id=account_id, expires_at=ends_at)))
     day = at(60 * 24 * 30).date()
     assert sorted(any_store.expiring(day)) == sorted(accounts[n] for n in range(30) if n % 3)
     assert sorted(any_store.expiring(day + timedelta(days=1))) == sorted(accounts[n] for n in range(30) if not n % 3)
@@ -444,11 +446,11 @@ def test_within_one_second_a_statement_follows_the_order_in_which_the_account_ch
 
 def test_a_reservation_never_stands_above_its_own_clawback(any_store: Store) -> None:
     """Approved half a second after the provider's second in which its refund was reported."""
-    tell(any_store, paid())
-    case = ask(any_store, refund_claim(), minute=60)
+    record_events(any_store, paid())
+    case = request_refund(any_store, refund_claim(), minute=60)
     half = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half.",), clause="6", money_minor=1000)
     decided_at = at(70) + timedelta(milliseconds=500)
     case = decide_case(case.case_id, half, "sam", any_store, POLICY, now=decided_at)
-    tell(any_store, says(replace(refund(1000, minute=70), tag=case.tag)))
+    record_events(any_store, event_of(replace(refund(1000, minute=70), tag=case.tag)))
     kinds = [entry.kind for entry in any_store.entries(ADA)]
     assert kinds == [EntryKind.CLAWBACK, EntryKind.RELEASE, EntryKind.RESERVE, EntryKind.GRANT]

@@ -14,7 +14,7 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.usage import draw_credits, fail_run
-from tools.testing.builders import ADA, IN, LATER, at, paid, payment, refund, says, tell
+from tools.testing.builders import ADA, IN, LATER, at, event_of, paid, payment, record_events, refund
 
 PERIOD = "period/stripe:sub_1/2026-11-01T00:00:00Z"
 END = LATER + timedelta(days=1)
@@ -33,7 +33,7 @@ def kinds(store: Store) -> list[EntryKind]:
 
 def subscribed(store: Store, ends_at: datetime = END) -> None:
     """Ada has a pack and a subscription's period, 1,000 credits each."""
-    tell(store, paid(), paid(payment(IN, fulfilment_key=PERIOD, expires_at=ends_at)))
+    record_events(store, paid(), paid(payment(IN, fulfilment_key=PERIOD, expires_at=ends_at)))
 
 
 def test_a_failed_run_gives_back_what_it_drew_once(any_store: Store) -> None:
@@ -88,7 +88,7 @@ def test_a_failure_names_the_run_of_its_own_account(any_store: Store) -> None:
 
 def test_a_run_that_emptied_a_lot_opens_it_again_when_it_fails(any_store: Store) -> None:
     """The pack had left the account."""
-    tell(any_store, paid())
+    record_events(any_store, paid())
     draw_credits(ADA, "run_1", 1000, any_store, now=LATER)
     assert not account(any_store).lots
     fail_run(ADA, "run_1", any_store, now=LATER)
@@ -97,9 +97,9 @@ def test_a_run_that_emptied_a_lot_opens_it_again_when_it_fails(any_store: Store)
 
 def test_what_comes_back_to_a_refunded_lot_pays_its_debt(any_store: Store) -> None:
     """The money went back while the run was under way: its credits are not given twice."""
-    tell(any_store, paid())
+    record_events(any_store, paid())
     draw_credits(ADA, "run_1", 400, any_store, now=LATER)
-    tell(any_store, says(refund(2000)))
+    record_events(any_store, event_of(refund(2000)))
     assert account(any_store).shortfall == 400
     fail_run(ADA, "run_1", any_store, now=LATER)
     stored = account(any_store)
@@ -108,9 +108,9 @@ def test_what_comes_back_to_a_refunded_lot_pays_its_debt(any_store: Store) -> No
 
 def test_a_debt_lowers_what_can_be_drawn(any_store: Store) -> None:
     """400 are owed of a pack that was refunded, so 600 of the next pack can be spent. A setting spares them."""
-    tell(any_store, paid())
+    record_events(any_store, paid())
     draw_credits(ADA, "run_1", 400, any_store, now=LATER)
-    tell(any_store, says(refund(2000)), paid(payment(PaymentId("stripe:pi_2"), minute=1)))
+    record_events(any_store, event_of(refund(2000)), paid(payment(PaymentId("stripe:pi_2"), minute=1)))
     assert (account(any_store).balance, account(any_store).spendable(LATER)) == (1000, 600)
     with pytest.raises(InsufficientCredits) as refused:
         draw_credits(ADA, "run_2", 601, any_store, now=LATER)
@@ -126,7 +126,7 @@ def test_what_comes_back_to_a_lapsed_lot_lapses(any_store: Store) -> None:
     for number, is_written_down in enumerate((True, False)):
         ada_run = f"run_{number}"
         period = PERIOD.replace("sub_1", f"sub_{number}")
-        tell(any_store, paid(payment(PaymentId(f"stripe:in_{number}"), fulfilment_key=period, expires_at=END)))
+        record_events(any_store, paid(payment(PaymentId(f"stripe:in_{number}"), fulfilment_key=period, expires_at=END)))
         draw_credits(ADA, ada_run, 100, any_store, now=LATER)
         if is_written_down:
             expire_credits(any_store, now=AFTER)
@@ -161,10 +161,14 @@ def test_what_is_booked_after_its_lapse_lapses_too(any_store: Store) -> None:
     subscribed(any_store)
     expire_credits(any_store, now=days_later)
     other = PERIOD.replace("sub_1", "sub_2")
-    tell(any_store, paid(payment(PaymentId("stripe:in_2"), fulfilment_key=other, expires_at=END)), now=days_later)
+    record_events(
+        any_store, paid(payment(PaymentId("stripe:in_2"), fulfilment_key=other, expires_at=END)), now=days_later
+    )
     assert expire_credits(any_store, now=days_later + timedelta(hours=1)) == {ADA: 1000}
     failed = refund(2000, state=RefundState.FAILED, minute=30)
-    tell(any_store, *(says(fact, names=(IN,)) for fact in (refund(2000), failed)), now=days_later + timedelta(days=9))
+    record_events(
+        any_store, *(event_of(fact, names=(IN,)) for fact in (refund(2000), failed)), now=days_later + timedelta(days=9)
+    )
     assert expire_credits(any_store, now=days_later + timedelta(days=10)) == {ADA: 1000}
     assert account(any_store).balance == 1000, "the pack's"
 
@@ -178,8 +182,8 @@ def test_a_first_run_writes_down_what_lapsed_before_it(any_store: Store) -> None
 def test_pages_of_entries_and_purchases_are_whole_and_newest_first(any_store: Store) -> None:
     """Page after page, each thing once."""
     for number in range(7):
-        tell(any_store, paid(payment(PaymentId(f"stripe:pi_{number}"), minute=number)))
-    tell(any_store, paid(payment(PaymentId("stripe:pi_ben"), account_id=AccountId("acct_ben"))))
+        record_events(any_store, paid(payment(PaymentId(f"stripe:pi_{number}"), minute=number)))
+    record_events(any_store, paid(payment(PaymentId("stripe:pi_ben"), account_id=AccountId("acct_ben"))))
     entries: list[Entry] = []
     purchases: list[Purchase] = []
     after = None
@@ -202,7 +206,7 @@ def test_what_lapsed_before_it_was_heard_is_written_down_all_the_same(any_store:
     """A period's payment released from parking after its end; the day of its lapse was done long ago."""
     expire_credits(any_store, now=AFTER + timedelta(days=9))
     received_at = AFTER + timedelta(days=10)
-    tell(any_store, paid(payment(IN, fulfilment_key=PERIOD, expires_at=END)), now=received_at)
+    record_events(any_store, paid(payment(IN, fulfilment_key=PERIOD, expires_at=END)), now=received_at)
     assert expire_credits(any_store, now=received_at + timedelta(hours=1)) == {ADA: 1000}
     assert account(any_store).balance == 0
 
@@ -210,8 +214,10 @@ def test_what_lapsed_before_it_was_heard_is_written_down_all_the_same(any_store:
 def test_what_a_failed_refund_restores_to_a_lapsed_lot_lapses(any_store: Store) -> None:
     """Its lot had nothing left to lapse on the day."""
     failed = refund(2000, state=RefundState.FAILED, minute=30)
-    tell(any_store, paid(payment(IN, fulfilment_key=PERIOD, expires_at=END)), says(refund(2000), names=(IN,)))
+    record_events(
+        any_store, paid(payment(IN, fulfilment_key=PERIOD, expires_at=END)), event_of(refund(2000), names=(IN,))
+    )
     assert expire_credits(any_store, now=AFTER + timedelta(days=9)) == {}
-    tell(any_store, says(failed, names=(IN,)), now=AFTER + timedelta(days=10))
+    record_events(any_store, event_of(failed, names=(IN,)), now=AFTER + timedelta(days=10))
     assert expire_credits(any_store, now=AFTER + timedelta(days=10, hours=1)) == {ADA: 1000}
     assert account(any_store).balance == 0

@@ -14,7 +14,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.runtime import Runtime
 from tests.conftest import moto_services, put_items, table_content
-from tools.testing.builders import NOON, paid, payment, says, tell
+from tools.testing.builders import NOON, event_of, paid, payment, record_events
 from tools.testing.fakes import FakeProvider
 from tools.testing.frontend import Frontend, supporter
 
@@ -36,15 +36,15 @@ class World:
     sam: Frontend = field(default_factory=supporter)
     service: Frontend = field(default_factory=lambda: Frontend(""))
 
-    def tell(self, *events: Event) -> None:
+    def record_events(self, *events: Event) -> None:
         """Something comes by webhook."""
-        tell(self.services.store, *events, now=self.services.now())
+        record_events(self.services.store, *events, now=self.services.now())
 
     def pays(self, payment_id: PaymentId, account_id: AccountId, **more: Any) -> PaymentSettled:
         """A pack of 1,000 credits is bought for 20.00 USD, an hour ago."""
         at = more.pop("at", None) or datetime.now(UTC) - timedelta(hours=1)
         settled = replace(payment(payment_id, account_id=account_id, **more), at=at)
-        self.tell(paid(settled, customer=f"cus_{account_id}"))
+        self.record_events(paid(settled, customer=f"cus_{account_id}"))
         return settled
 
     def subscribes(self, subscription_id: str = SUBSCRIPTION, account_id: AccountId = BOB, **more: Any) -> None:
@@ -63,7 +63,7 @@ class World:
                 **more,
             },
         )
-        self.tell(
+        self.record_events(
             Event(
                 provider="stripe",
                 event_id=f"evt_{subscription_id}_{subscription.status}",
@@ -107,7 +107,7 @@ def begin(world: World) -> None:
     """Book what each test finds."""
     world.pays(ADAS, ADA)
     settled = world.pays(BOBS, BOB)
-    world.tell(says(names=(BOBS, BOBS_CHARGE), minute=(settled.at - NOON) / timedelta(minutes=1)))
+    world.record_events(event_of(names=(BOBS, BOBS_CHARGE), minute=(settled.at - NOON) / timedelta(minutes=1)))
     world.subscribes()
 
 

@@ -14,7 +14,7 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import Commit, Refusal
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World
-from tools.testing.builders import dispute, refund, says
+from tools.testing.builders import dispute, event_of, refund
 from tools.testing.frontend import ApiResponse, Frontend, supporter
 
 ORDER = {
@@ -68,7 +68,7 @@ def test_an_account_shows_credits_holds_and_its_subscription(world: World) -> No
     assert (shown["status"], shown["balance"], shown["spendable"], shown["shortfall"]) == ("active", 1000, 1000, 0)
     (subscription,) = shown["subscriptions"]
     assert subscription["renews_at"] == subscription["period_end"]
-    world.tell(says(dispute(), names=(BOBS,)))
+    world.record_events(event_of(dispute(), names=(BOBS,)))
     shown = world.bob.get("/account").json
     assert (shown["status"], shown["balance"], shown["spendable"]) == ("suspended", 1000, 0)
     assert "disputed with your bank" in shown["holds"][0]["words"]
@@ -148,7 +148,7 @@ def test_what_is_not_sold_so_is_told_with_what_is(world: World, change: dict[str
 
 def test_a_suspended_account_buys_nothing(world: World) -> None:
     """403 with the holds; the provider is not asked."""
-    world.tell(says(dispute(), names=(BOBS,)))
+    world.record_events(event_of(dispute(), names=(BOBS,)))
     told = world.bob.post("/orders", ORDER, key=new_key())
     assert (told.status, told.json["type"]) == (403, "urn:imagetagger:problem:account-suspended")
     assert told.json["holds"] == ["dispute:stripe:dp_1"]
@@ -187,7 +187,7 @@ def test_an_order_of_the_plan_is_answered_alike_once_its_subscription_runs(world
 def test_an_account_with_a_debt_orders_nothing(world: World) -> None:
     """409 with what is owed, unless a setting allows it; what can be spent is lower by it, which a setting spares."""
     world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 300})
-    world.tell(says(refund(2000), names=(PaymentId(ADAS),)))
+    world.record_events(event_of(refund(2000), names=(PaymentId(ADAS),)))
     world.pays(PaymentId("stripe:pi_next"), ADA)
     told = world.ada.post("/orders", ORDER, key=new_key())
     assert (told.status, told.json["type"]) == (409, "urn:imagetagger:problem:account-in-debt")
@@ -227,7 +227,7 @@ def test_a_run_is_drawn_once_and_refused_whole(world: World) -> None:
     assert failed.json["failed_at"]
     assert world.service.post("/usage/run_1/failure", {"account_id": BOB}).json == failed.json
     assert world.bob.get("/account").json["balance"] == 1000
-    world.tell(says(dispute(), names=(BOBS,)))
+    world.record_events(event_of(dispute(), names=(BOBS,)))
     assert world.service.post("/usage", {**run, "run_id": "run_3"}).json["holds"] == ["dispute:stripe:dp_1"]
 
 
@@ -488,7 +488,7 @@ def test_holds_are_laid_and_lifted_one_by_one(world: World) -> None:
     hold = {"hold_id": "support:stolen-card", "why": "The bank told us."}
     assert world.sam.post(path, hold).json == {"hold_id": "support:stolen-card", "changed": True}
     assert world.sam.post(path, hold).json["changed"] is False
-    world.tell(says(dispute(), names=(BOBS,)))
+    world.record_events(event_of(dispute(), names=(BOBS,)))
     lifted = world.sam.delete(f"{path}/dispute%3Astripe%3Adp_1", query={"why": "An error, of the bank."})
     assert lifted.json == {"hold_id": "dispute:stripe:dp_1", "changed": True}
     assert [hold["hold_id"] for hold in world.bob.get("/account").json["holds"]] == ["support:stolen-card"]

@@ -8,7 +8,7 @@ import pytest
 from ledger.api.pagination import Listing
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, SUBSCRIPTION, World
 from tests.integration.test_api import ORDER, ask, new_key
-from tools.testing.builders import dispute, says
+from tools.testing.builders import dispute, event_of
 from tools.testing.frontend import GROUPS_CLAIM, ApiResponse, Frontend, deployed, operations, supporter
 
 NOBODYS_CASE = f"case_{'0' * 24}"
@@ -178,7 +178,7 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
 @pytest.mark.parametrize("groups", ["[billing-supporters]", "[other]", "", "[]", None, ["support"], "BILLING-SUPPORT"])
 def test_without_the_group_support_is_closed(world: World, case_id: str, groups: object) -> None:
     """403 on every route, also for one's own case, also with the scope: nothing is read, nothing moves."""
-    world.tell(says(dispute(), names=(BOBS,)))
+    world.record_events(event_of(dispute(), names=(BOBS,)))
     before = world.table()
     bob = Frontend(BOB, {} if groups is None else {GROUPS_CLAIM: groups})
     for method, path, more in SUPPORT_CALLS:

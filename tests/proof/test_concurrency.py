@@ -11,7 +11,7 @@ from ledger.domain.receipts import RecordOutcome
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.reads import Keys
 from ledger.usecases.usage import draw_credits
-from tools.testing.builders import ADA, LATER, dispute, paid, payment, refund, says, tell
+from tools.testing.builders import ADA, LATER, dispute, event_of, paid, payment, record_events, refund
 from tools.testing.races import assert_sound, at_once
 
 THREADS = 64
@@ -23,7 +23,7 @@ def delivered(store: DynamoDBStore, event: Event) -> Callable[[], RecordOutcome]
     def deliver() -> RecordOutcome:
         for _ in range(50):
             try:
-                return tell(store, event)[0].outcome
+                return record_events(store, event)[0].outcome
             except StoreUnavailable:
                 continue
         raise AssertionError("fifty deliveries were not enough")
@@ -53,9 +53,9 @@ def test_payment_refunds_and_disputes_of_one_purchase_at_once_converge(real_stor
     """Facts about one purchase race each other and their payment; the end is the same as in any order."""
     events = [
         paid(),
-        *(says(refund(100, refund_id=f"re_{n}", minute=10 + n)) for n in range(8)),
-        says(dispute(DisputeState.OPEN, 400, minute=20)),
-        says(dispute(DisputeState.LOST, 400, minute=30)),
+        *(event_of(refund(100, refund_id=f"re_{n}", minute=10 + n)) for n in range(8)),
+        event_of(dispute(DisputeState.OPEN, 400, minute=20)),
+        event_of(dispute(DisputeState.LOST, 400, minute=30)),
     ]
     at_once([delivered(real_store, event) for event in events])
     account = real_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
@@ -65,7 +65,7 @@ def test_payment_refunds_and_disputes_of_one_purchase_at_once_converge(real_stor
 
 def test_spending_and_a_clawback_cant_both_win(real_store: DynamoDBStore) -> None:
     """Runs draw while the money goes back: what was drawn is owed, what was not is taken, never both."""
-    tell(real_store, paid())
+    record_events(real_store, paid())
 
     def run(number: int) -> Callable[[], int]:
         def draw() -> int:
@@ -80,7 +80,7 @@ def test_spending_and_a_clawback_cant_both_win(real_store: DynamoDBStore) -> Non
 
         return draw
 
-    drawn = at_once([*(run(number) for number in range(24)), delivered(real_store, says(refund(2000)))])
+    drawn = at_once([*(run(number) for number in range(24)), delivered(real_store, event_of(refund(2000)))])
     total = sum(amount for amount in drawn if isinstance(amount, int))
     account = real_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
     assert (account.balance, account.shortfall) == (0, total)

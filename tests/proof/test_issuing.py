@@ -29,7 +29,18 @@ from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits
-from tools.testing.builders import POLICY, RENEWED, ask, at, dispute, paid, payment, refund_claim, says, tell
+from tools.testing.builders import (
+    POLICY,
+    RENEWED,
+    at,
+    dispute,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.fakes import AnswerLost, FakeProvider
 from tools.testing.races import assert_sound, at_once, patiently
 
@@ -71,8 +82,8 @@ def stored(store: Store, case: RefundCase) -> RefundCase:
 def reviewed(store: Store, number: int = 1, verdict: ReviewDecision = HALF) -> RefundCase:
     """A case that a person has approved."""
     settled = pack(number)
-    tell(store, paid(settled))
-    case = ask(store, wish_for(settled, RefundReason.TECHNICAL_PROBLEM))
+    record_events(store, paid(settled))
+    case = request_refund(store, wish_for(settled, RefundReason.TECHNICAL_PROBLEM))
     return decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(70))
 
 
@@ -115,9 +126,9 @@ def test_one_request_carried_out_many_times_at_once_is_one_approval(real_store: 
     """A double click, and a client that tries again: the same key answers the same case to all."""
     for number in range(ROUNDS):
         settled = renewal(number)
-        tell(real_store, paid(settled))
+        record_events(real_store, paid(settled))
         wanted = wish_for(settled, RefundReason.MISTAKEN_RENEWAL)
-        cases = at_once([patiently(lambda wanted=wanted: ask(real_store, wanted))] * 4)  # type: ignore[misc]
+        cases = at_once([patiently(lambda wanted=wanted: request_refund(real_store, wanted))] * 4)  # type: ignore[misc]
         assert {(case.case_id, case.state) for case in cases} == {(cases[0].case_id, CaseState.APPROVED)}
         assert approved_minor(real_store, settled.payment_id) == [2000]
     assert_sound(real_store)
@@ -127,9 +138,9 @@ def test_requests_under_different_keys_at_once_open_one_case(real_store: DynamoD
     """The others are told which one is open."""
     for number in range(ROUNDS):
         settled = renewal(number)
-        tell(real_store, paid(settled))
+        record_events(real_store, paid(settled))
         wishes = [wish_for(settled, RefundReason.MISTAKEN_RENEWAL, f"key_{key}") for key in range(4)]
-        answers = at_once([patiently(lambda wanted=wanted: ask(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
+        answers = at_once([patiently(lambda wanted=wanted: request_refund(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
         (case,) = (answer for answer in answers if isinstance(answer, RefundCase))
         refused = [answer for answer in answers if isinstance(answer, CaseAlreadyOpen)]
         assert [refusal.case_id for refusal in refused] == [case.case_id] * 3
@@ -150,9 +161,9 @@ def test_requests_for_different_reasons_at_once_never_approve_more_than_was_paid
             )
             for minute, name in enumerate(("pi", "double"))
         )
-        tell(real_store, paid(first), paid(second))
+        record_events(real_store, paid(first), paid(second))
         wishes = [wish_for(second, reason, reason) for reason in RefundReason]
-        cases = at_once([patiently(lambda wanted=wanted: ask(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
+        cases = at_once([patiently(lambda wanted=wanted: request_refund(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
         states = Counter(case.state for case in cases)
         assert states == {CaseState.APPROVED: 1, CaseState.DECLINED: len(wishes) - 1}
         assert approved_minor(real_store, second.payment_id) == [2000]
@@ -164,11 +175,11 @@ def test_a_run_and_the_refund_of_a_mistaken_renewal_at_once_cant_both_win(real_s
     won: Counter[str] = Counter()
     for number in range(2 * ROUNDS):
         settled = renewal(number)
-        tell(real_store, paid(settled))
+        record_events(real_store, paid(settled))
         wanted, owner = wish_for(settled, RefundReason.MISTAKEN_RENEWAL), settled.account_id
         case, drawn = at_once(
             [
-                patiently(lambda wanted=wanted: ask(real_store, wanted)),  # type: ignore[misc]
+                patiently(lambda wanted=wanted: request_refund(real_store, wanted)),  # type: ignore[misc]
                 patiently(lambda owner=owner: draw_credits(owner, "run_1", 1, real_store, now=at(60))),  # type: ignore[misc]
             ]
         )
@@ -185,11 +196,11 @@ def test_a_chargeback_and_its_refunds_sending_at_once_have_one_lawful_end(real_s
     for number in range(ROUNDS):
         provider = FakeProvider(kind)
         case = reviewed(real_store, number)
-        opened = says(dispute(dispute_id=f"dp_{number}"), names=(case.payment_id,))
+        opened = event_of(dispute(dispute_id=f"dp_{number}"), names=(case.payment_id,))
         result, _ = at_once(
             [
                 patiently(sender(real_store, provider, case)),
-                patiently(lambda opened=opened: tell(real_store, opened)),  # type: ignore[misc]
+                patiently(lambda opened=opened: record_events(real_store, opened)),  # type: ignore[misc]
             ]
         )
         is_sent = result is SendResult.SENT
@@ -197,7 +208,7 @@ def test_a_chargeback_and_its_refunds_sending_at_once_have_one_lawful_end(real_s
         assert provider.refunded_minor == 1000 * is_sent
         assert stored(real_store, case).state is (CaseState.ISSUED if is_sent else CaseState.IN_REVIEW)
         won = dispute(DisputeState.WON, dispute_id=f"dp_{number}", minute=90)
-        tell(real_store, says(won, names=(case.payment_id,)))
+        record_events(real_store, event_of(won, names=(case.payment_id,)))
         account = real_store.read(Keys(accounts=frozenset({case.account_id}))).accounts[case.account_id]
         assert account.spendable(at(100)) == (500 if is_sent else 1000)
     assert_sound(real_store)
@@ -209,7 +220,7 @@ def test_nothing_is_sent_once_a_chargeback_was_heard(real_store: DynamoDBStore, 
 
     def opens(number: int) -> Callable[[], object]:
         names = (PaymentId(f"stripe:pi_{number}"),)
-        return lambda: tell(real_store, says(dispute(dispute_id=f"dp_{number}"), names=names))
+        return lambda: record_events(real_store, event_of(dispute(dispute_id=f"dp_{number}"), names=names))
 
     provider = FakeProvider(kind)
     before = reviewed(real_store, 1)
@@ -305,11 +316,11 @@ def test_a_pending_refund_elsewhere_makes_paddle_wait(real_store: DynamoDBStore)
     """One pending adjustment blocks the next: ours is sent once that has ended."""
     provider = FakeProvider("paddle", is_reviewed=True)
     case, settled = reviewed(real_store), pack(1)
-    other = ask(real_store, wish_for(settled, RefundReason.UNRECOGNISED_CHARGE, "key_2"))
+    other = request_refund(real_store, wish_for(settled, RefundReason.UNRECOGNISED_CHARGE, "key_2"))
     other = decide_case(other.case_id, HALF, "sam", real_store, POLICY, now=at(71))
     assert sender(real_store, provider, case)() is SendResult.SENT
     assert sender(real_store, provider, other)() is SendResult.UNCLEAR
-    tell(real_store, says(provider.becomes(RefundState.SUCCEEDED), names=(case.payment_id,)))
+    record_events(real_store, event_of(provider.becomes(RefundState.SUCCEEDED), names=(case.payment_id,)))
     follow(case.payment_id, real_store, now=at(85))
     assert sender(real_store, provider, other, minute=90)() is SendResult.SENT
     assert provider.refunded_minor == 2000
@@ -320,8 +331,8 @@ def test_two_people_deciding_at_once_decide_once(real_store: DynamoDBStore) -> N
     """The same or the opposite: one verdict stands, the other person is told."""
     for number in range(ROUNDS):
         settled = pack(number)
-        tell(real_store, paid(settled))
-        case = ask(real_store, wish_for(settled, RefundReason.TECHNICAL_PROBLEM))
+        record_events(real_store, paid(settled))
+        case = request_refund(real_store, wish_for(settled, RefundReason.TECHNICAL_PROBLEM))
         verdicts = (("sam", HALF), ("eve", NO if number % 2 else HALF), ("sam", HALF))
         answers = at_once(
             [
@@ -347,14 +358,14 @@ def test_followers_at_once_move_a_case_once(real_store: DynamoDBStore) -> None:
         case = reviewed(real_store, number)
         sender(real_store, provider, case)()
         name = case.payment_id
-        tell(real_store, says(provider.becomes(RefundState.SUCCEEDED), names=(name,)))
+        record_events(real_store, event_of(provider.becomes(RefundState.SUCCEEDED), names=(name,)))
         follows = patiently(lambda name=name: follow(name, real_store, now=at(100)))  # type: ignore[misc]
         moved = at_once([follows] * 4)
         assert sorted(map(len, moved)) == [0, 0, 0, 1]
-        failed = says(provider.becomes(RefundState.FAILED), names=(name,))
+        failed = event_of(provider.becomes(RefundState.FAILED), names=(name,))
 
         def heard(failed: Any = failed, follows: Callable[[], Any] = follows) -> None:
-            tell(real_store, failed)
+            record_events(real_store, failed)
             follows()
 
         at_once([patiently(heard), follows, follows])
@@ -384,19 +395,19 @@ def test_cut_at_any_write_and_tried_again_a_refund_is_sent_once(
     while number < commits:
         number += 1
         name, owner = PaymentId(f"stripe:pi_{number}"), AccountId(f"acct_{number}")
-        tell(real_store, paid(payment(name, account_id=owner)))
+        record_events(real_store, paid(payment(name, account_id=owner)))
         faults, end = ENDS[happens]
         provider = FakeProvider(kind, faults=list(faults))
         cut = CutStore(real_store, number, is_written=is_written)
         store = cast(Store, cut)
         wanted = refund_claim(RefundReason.TECHNICAL_PROBLEM, payment_id=name, account_id=owner)
-        case = patiently(lambda: ask(store, wanted))()  # noqa: B023 - called at once
+        case = patiently(lambda: request_refund(store, wanted))()  # noqa: B023 - called at once
         case = patiently(lambda: decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(70)))()  # noqa: B023
         if happens == "disputed":
-            tell(real_store, says(dispute(dispute_id=f"dp_{number}"), names=(name,)))
+            record_events(real_store, event_of(dispute(dispute_id=f"dp_{number}"), names=(name,)))
         sweep(store, provider, minute=80)
         if end is CaseState.REFUNDED:
-            tell(real_store, says(provider.becomes(RefundState.SUCCEEDED), names=(name,)))
+            record_events(real_store, event_of(provider.becomes(RefundState.SUCCEEDED), names=(name,)))
         patiently(lambda: follow(name, store, now=at(200)))()  # noqa: B023
         assert len(provider.refunds) == (end is CaseState.REFUNDED)
         assert stored(real_store, case).state is end
@@ -415,8 +426,8 @@ def test_a_settling_time_that_ends_in_a_crash_is_decided_once(real_store: Dynamo
         payment(fulfilment_key=fulfilment_key),
         payment(PaymentId("stripe:pi_2"), fulfilment_key=fulfilment_key, minute=1),
     )
-    tell(real_store, *(paid(competing_payment) for competing_payment in rivals))
-    case = ask(real_store, wish_for(rivals[1], RefundReason.CHARGED_TWICE), minute=2)
+    record_events(real_store, *(paid(competing_payment) for competing_payment in rivals))
+    case = request_refund(real_store, wish_for(rivals[1], RefundReason.CHARGED_TWICE), minute=2)
     cut = cast(Store, CutStore(real_store, 1, is_written=is_written))
     with pytest.raises(StoreUnavailable):
         decide_deferred(cut, POLICY, now=at(30))

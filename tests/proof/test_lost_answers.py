@@ -8,7 +8,7 @@ from ledger.domain.receipts import RecordOutcome
 from ledger.usecases.expire_credits import expire_account
 from ledger.usecases.holds import lift_hold
 from tests.conftest import store_at
-from tools.testing.builders import ADA, LATER, at, dispute, paid, payment, says, tell
+from tools.testing.builders import ADA, LATER, at, dispute, event_of, paid, payment, record_events
 
 
 class Forgetful:
@@ -33,7 +33,7 @@ class Forgetful:
 def test_a_write_whose_answer_was_lost_was_written(dynamodb_local: str) -> None:
     """It is sent again under the same token, and the engine knows it."""
     store = store_at(dynamodb_local, around=Forgetful)
-    told = tell(store, paid(payment(expires_at=at(60))), says(dispute()))
+    told = record_events(store, paid(payment(expires_at=at(60))), event_of(dispute()))
     assert [recorded.outcome for recorded in told] == [RecordOutcome.BOOKED, RecordOutcome.BOOKED]
     assert lift_hold("dispute:stripe:dp_1", ADA, "sam", store, why="a mistake", now=LATER)
     assert expire_account(ADA, store, now=LATER) == 1000

@@ -20,7 +20,7 @@ from ledger.domain.facts import (
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.proof.test_convergence import meaning
-from tools.testing.builders import ADA, LATER, at, dispute, paid, payment, says, tell
+from tools.testing.builders import ADA, LATER, at, dispute, event_of, paid, payment, record_events
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
@@ -66,13 +66,13 @@ def played(history: list[Event], *, drawn: int, fails: bool, is_late: bool = Fal
     """The payment, a run, this history, the run's failure, and at last the lapse, written down early or late."""
     store = FakeStore()
     if drawn:
-        tell(store, paid(settled()))
+        record_events(store, paid(settled()))
         draw_credits(ADA, "run_1", drawn, store, now=LATER)
     now = END + timedelta(days=9)
     if is_late:
         expire_credits(store, now=END + timedelta(minutes=1))
         expire_credits(store, now=END + timedelta(days=5))  # it has passed that day now
-    tell(store, *history, *([] if drawn else [paid(settled())]), now=now if is_late else LATER)
+    record_events(store, *history, *([] if drawn else [paid(settled())]), now=now if is_late else LATER)
     if drawn and fails:
         fail_run(ADA, "run_1", store, now=now if is_late else LATER)
     expire_credits(store, now=now + timedelta(hours=1))
@@ -93,7 +93,7 @@ def test_every_order_of_what_is_known_of_refunds_ends_in_the_same_ledger(
     data: st.DataObject, facts: list[Fact], drawn: int, fails: bool
 ) -> None:
     """With a run in between that may fail later, and the lapse written down before or after."""
-    natural = [says(fact) for fact in facts]
+    natural = [event_of(fact) for fact in facts]
     shuffled = data.draw(st.permutations([*natural, *natural]))
     wanted = ledger(played(natural, drawn=drawn, fails=fails))
     assert ledger(played(shuffled, drawn=drawn, fails=fails)) == wanted

@@ -6,7 +6,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from proof.concurrency import account
 from proof.concurrency.calls import Call, Deliver, Expire, FailRun, Look, Spend, told
 from proof.concurrency.serial import Answer, Done, drawn, serial_order, smallest_beginning
-from tools.testing.builders import ADA, CH, LATER, PI, at, paid, payment, refund, says
+from tools.testing.builders import ADA, CH, LATER, PI, at, event_of, paid, payment, refund
 
 
 def register(state: int, call: str, answer: Answer | None) -> Iterable[int]:
@@ -107,7 +107,7 @@ def test_an_account_by_hand() -> None:
         (spend, ("drawn", ("stripe:pi_1/0", 600))),
         (spend, ("drawn", ("stripe:pi_1/0", 600))),
         looked(400, 400),
-        (Deliver(event=says(refund(1000)), now=LATER), ("booked",)),
+        (Deliver(event=event_of(refund(1000)), now=LATER), ("booked",)),
         looked(0, 0, owed=100),
         (Spend(account_id=ADA, run_id="run_2", credits=1, now=LATER), ("only", 0)),
         (FailRun(account_id=ADA, run_id="run_1", now=LATER), ("returned", ("stripe:pi_1/0", 600))),
@@ -121,7 +121,7 @@ def test_an_account_by_hand() -> None:
 
 def test_a_refund_that_came_first_waits_by_hand() -> None:
     """Under the charge's name, which only a link leads to the payment."""
-    early, link = says(refund(500), names=(CH,)), says(names=(PI, CH))
+    early, link = event_of(refund(500), names=(CH,)), event_of(names=(PI, CH))
     assert judged(
         (Deliver(event=early, now=LATER), ("waiting",)),
         (Deliver(event=paid(), now=LATER), ("booked",)),

@@ -1,4 +1,4 @@
-"""Small histories, built in one line each. Times are minutes after `NOON`; ids count up from 1."""
+"""Build small histories, each in one line. Times are minutes after `NOON`; ids count up from 1."""
 
 import itertools
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ _count = itertools.count(1)
 
 
 def at(minute: float) -> datetime:
-    """A time, in minutes after noon."""
+    """Return a time, in minutes after noon."""
     return NOON + timedelta(minutes=minute)
 
 
@@ -78,7 +78,7 @@ def payment(
 
 
 def paid(settled: PaymentSettled | None = None, *, event_id: str | None = None, customer: str = "cus_1") -> Event:
-    """The event of a payment."""
+    """Return the event of a payment."""
     settled = settled or payment()
     owner = Owner(account_id=settled.account_id, order_id=settled.order_id, customer_id=f"stripe:{customer}")
     return Event(
@@ -92,7 +92,7 @@ def paid(settled: PaymentSettled | None = None, *, event_id: str | None = None, 
     )
 
 
-def says(*facts: Fact, names: tuple[PaymentId, ...] = (PI, CH), minute: float | None = None) -> Event:
+def event_of(*facts: Fact, names: tuple[PaymentId, ...] = (PI, CH), minute: float | None = None) -> Event:
     """Return an event that reports facts about a payment, or only links its names."""
     moment = at(minute) if minute is not None else facts[0].at if facts else NOON
     return Event(
@@ -108,7 +108,7 @@ def says(*facts: Fact, names: tuple[PaymentId, ...] = (PI, CH), minute: float | 
 def refund(
     amount_minor: int = 500, *, refund_id: str = "re_1", state: RefundState = RefundState.SUCCEEDED, minute: float = 10
 ) -> RefundChanged:
-    """A refund's state."""
+    """Return a state of a refund."""
     return RefundChanged(
         refund_id=refund_id,
         state=state,
@@ -121,7 +121,7 @@ def refund(
     )
 
 
-def back(amount_minor: int, *, minute: float = 10, **named: int) -> Returned:
+def returned(amount_minor: int, *, minute: float = 10, **named: int) -> Returned:
     """Return an amount that went back. `named` are the parts that are for one line each, by line id."""
     items = tuple(RefundedItem(line_id=line_id, amount_minor=minor) for line_id, minor in named.items())
     return Returned(amount_minor=amount_minor, created_at=at(minute), id="re_0", items=items)
@@ -130,7 +130,7 @@ def back(amount_minor: int, *, minute: float = 10, **named: int) -> Returned:
 def dispute(
     state: DisputeState = DisputeState.OPEN, amount_minor: int = 2000, *, dispute_id: str = "dp_1", minute: float = 20
 ) -> DisputeChanged:
-    """A dispute's state."""
+    """Return a state of a dispute."""
     return DisputeChanged(
         dispute_id=dispute_id,
         state=state,
@@ -142,13 +142,13 @@ def dispute(
     )
 
 
-def tell(store: Store, *events: Event, now: datetime = LATER) -> list[RecordResult]:
-    """Record these events, one after the other."""
+def record_events(store: Store, *events: Event, now: datetime = LATER) -> list[RecordResult]:
+    """Record these events in order. Return the result of each."""
     return [record_event(event, store, body=b"{}", body_sha256="0" * 64, now=now) for event in events]
 
 
 POLICY = replace(rules.load(), automatic_renewal_refund_up_to_minor={"USD": 5000})
-"""The published figures, and renewals by mistake up to 50.00 USD are refunded without a person."""
+"""The published parameters. In addition, mistaken renewals up to 50.00 USD are refunded without review."""
 
 RENEWED = replace(
     payment(IN, fulfilment_key="period/stripe:sub_1/2026-11-01T00:00:00Z", expires_at=LATER + timedelta(days=11)),
@@ -163,7 +163,7 @@ def refund_claim(
     *,
     payment_id: PaymentId = PI,
     key: str = "key_1",
-    told: SubmittedEvidence = SubmittedEvidence(),  # noqa: B008 - frozen
+    evidence: SubmittedEvidence = SubmittedEvidence(),  # noqa: B008 - frozen
     account_id: AccountId = ADA,
     email: str | None = None,
     is_declaration: bool = False,
@@ -173,18 +173,18 @@ def refund_claim(
         account_id=account_id,
         payment_id=payment_id,
         reason=reason,
-        submitted_evidence=told,
+        submitted_evidence=evidence,
         key=key,
-        fingerprint=f"{payment_id} {reason} {told}",
+        fingerprint=f"{payment_id} {reason} {evidence}",
         opened_by=account_id,
         email=email,
         is_declaration=is_declaration,
     )
 
 
-def ask(store: Store, wanted: RefundClaim, *, minute: float = 60) -> RefundCase:
-    """Ask for a refund."""
-    return open_case(wanted, store, POLICY, now=at(minute))
+def request_refund(store: Store, claim: RefundClaim, *, minute: float = 60) -> RefundCase:
+    """Open a case for a refund claim."""
+    return open_case(claim, store, POLICY, now=at(minute))
 
 
 def ordered(
@@ -226,36 +226,36 @@ ORDER = Order(
     made_at=MADE,
     consent=CONSENT,
 )
-"""What a consumer in Germany ordered: 1,000 credits at 18.00 EUR, with complete consent."""
+"""The order of a consumer in Germany: 1,000 credits at 18.00 EUR, with complete consent."""
 
 
-def use(
+def line_usage(
     drawn: int = 0, taken_back: int = 0, *, line_id: str = "0", amount_minor: int = 2000, granted: int = 1000
 ) -> LineUsage:
-    """A line of 1,000 credits at 20.00, and what became of it."""
+    """Return the usage of a line, by default of 1,000 credits at 20.00."""
     return LineUsage(line_id=line_id, amount_minor=amount_minor, granted=granted, drawn=drawn, taken_back=taken_back)
 
 
 def own_words(*sentences: str) -> tuple[Text, ...]:
-    """A person's own words, as they are stored."""
+    """Return sentences that a person wrote, as they are stored."""
     return tuple(text("decision.own_words", words=sentence) for sentence in sentences)
 
 
 def rendered(texts: Iterable[Text]) -> list[str]:
-    """Texts as a customer or support reads them."""
+    """Return texts as customers and support staff read them."""
     return shipped_texts().render_all(texts)
 
 
-def asks(reason: RefundReason = RefundReason.WITHDRAWAL, *, day: float = 3, **changed: Any) -> PolicyContext:
-    """Somebody paid 20.00 EUR for 1,000 credits with that order, and asks for money back after so many days."""
-    asked = PolicyContext(
+def refund_context(reason: RefundReason = RefundReason.WITHDRAWAL, *, day: float = 3, **changed: Any) -> PolicyContext:
+    """Return the context of a refund request, `day` days after 20.00 EUR were paid for 1,000 credits with `ORDER`."""
+    context = PolicyContext(
         reason=reason,
         now=MADE + timedelta(days=day),
         paid_at=MADE,
         paid_minor=2000,
         currency="EUR",
         refundable_minor=2000,
-        lines=(use(),),
+        lines=(line_usage(),),
         order=ORDER,
     )
-    return replace(asked, **changed)
+    return replace(context, **changed)

@@ -16,7 +16,18 @@ from cli.paper import findings_table, paper
 from ledger.domain.facts import RefundState
 from ledger.domain.refund_cases import RefundReason
 from tools.statement import statement
-from tools.testing.builders import ADA, IN, RENEWED, ask, at, paid, refund, refund_claim, says, tell
+from tools.testing.builders import (
+    ADA,
+    IN,
+    RENEWED,
+    at,
+    event_of,
+    paid,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.fakes import FakeStore, world
 from tools.verify import Finding, World
 
@@ -25,7 +36,7 @@ from tools.verify import Finding, World
 def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
     """A store that the command reads instead of a table: one customer bought a pack."""
     fake = FakeStore()
-    tell(fake, paid())
+    record_events(fake, paid())
 
     @contextmanager
     def opened() -> Iterator[FakeStore]:
@@ -87,11 +98,11 @@ def test_ledger_ends_with_1_if_there_is_no_such_account(store: FakeStore) -> Non
 
 def test_a_statement_shows_a_reservation_before_the_clawback_of_the_same_second(store: FakeStore) -> None:
     """The provider's whole second lies before our fraction of it; the order of the writes decides."""
-    tell(store, paid(RENEWED))
+    record_events(store, paid(RENEWED))
     second = at(60).replace(microsecond=0)
-    case = ask(store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN), minute=60 + 0.5 / 60)
+    case = request_refund(store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN), minute=60 + 0.5 / 60)
     reported = refund(case.decision.money_minor if case.decision else 0, state=RefundState.SUCCEEDED, minute=60)
-    tell(store, says(reported, names=(IN,), minute=60), now=at(61))
+    record_events(store, event_of(reported, names=(IN,), minute=60), now=at(61))
     data = statement(store, ADA, at(61))
     assert data
     lines = [line for line in data["entries"] if line["occurred_at"].startswith(f"{second:%Y-%m-%dT%H:%M:%S}")]

@@ -26,7 +26,7 @@ from ledger.domain.purchases import Purchase, duplicate_minor, target
 from ledger.domain.refunds import outstanding_minor, returned_minor
 from ledger.domain.shares import Shares
 from tests.unit.domain.test_purchases import TAG, approved, chargeback
-from tools.testing.builders import PI, at, back, dispute, payment, refund
+from tools.testing.builders import PI, at, dispute, payment, refund, returned
 
 TWIN = PaymentId("stripe:pi_2")
 PENDING, FAILED = RefundState.PENDING, RefundState.FAILED
@@ -65,8 +65,8 @@ def stated(subject: Fact, amount_minor: int) -> AmountStated:
 def test_all_money_back_leaves_no_credits_whatever_took_it() -> None:
     """The tax alone takes none; then the rest is all that is left, so it takes all."""
     taxed = payment(paid_minor=2200)
-    tax = replace(back(200), items=(RefundedItem(line_id="0", amount_minor=200, is_tax_only=True),))
-    rest = back(2000, minute=20)
+    tax = replace(returned(200), items=(RefundedItem(line_id="0", amount_minor=200, is_tax_only=True),))
+    rest = returned(2000, minute=20)
     assert Shares(taxed).take([tax]).left == [Fraction(1)]
     for steps in ([tax, rest], [rest, tax], [replace(tax, items=(), takes_credits=False), rest]):
         assert Shares(taxed).take(steps).left == [Fraction(0)]
@@ -76,25 +76,25 @@ def test_all_money_back_leaves_no_credits_whatever_took_it() -> None:
 def test_each_refund_takes_its_part_of_the_money_that_is_left() -> None:
     """Exactly: three thirds are everything, and a goodwill before them lowers only the money."""
     settled = payment(paid_minor=1000)
-    assert Shares(settled).take([back(333), back(333), back(334)]).left == [Fraction(0)]
-    goodwill = replace(back(500), takes_credits=False)
-    assert Shares(settled).take([goodwill, back(250)]).left == [Fraction(1, 2)]
-    assert Shares(payment(paid_minor=0)).take([back(100)]).left == [Fraction(1)]
+    assert Shares(settled).take([returned(333), returned(333), returned(334)]).left == [Fraction(0)]
+    goodwill = replace(returned(500), takes_credits=False)
+    assert Shares(settled).take([goodwill, returned(250)]).left == [Fraction(1, 2)]
+    assert Shares(payment(paid_minor=0)).take([returned(100)]).left == [Fraction(1)]
 
 
 def test_a_tax_only_item_never_takes_credits_even_of_an_unknown_line() -> None:
     """Its money is gone, of all lines."""
-    tax = replace(back(1000), items=(RefundedItem(line_id="?", amount_minor=1000, is_tax_only=True),))
+    tax = replace(returned(1000), items=(RefundedItem(line_id="?", amount_minor=1000, is_tax_only=True),))
     assert Shares(payment()).take([tax]).left == [Fraction(1)]
-    assert Shares(payment()).take([tax, back(500)]).left == [Fraction(1, 2)]
+    assert Shares(payment()).take([tax, returned(500)]).left == [Fraction(1, 2)]
 
 
 def test_a_line_that_cost_nothing_stays_until_all_money_is_back() -> None:
     """It has no money of its own to take it for."""
     free = replace(payment().lines[0], line_id="free", amount_minor=0)
     both = payment(lines=(*payment().lines, free))
-    assert Shares(both).take([back(1000)]).left == [Fraction(1, 2), Fraction(1)]
-    assert Shares(both).take([back(2000)]).left == [Fraction(0), Fraction(0)]
+    assert Shares(both).take([returned(1000)]).left == [Fraction(1, 2), Fraction(1)]
+    assert Shares(both).take([returned(2000)]).left == [Fraction(0), Fraction(0)]
 
 
 # ── Money on its way back ─────────────────────────────────────────────────────────────────────────────────────────────

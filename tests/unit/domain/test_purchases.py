@@ -35,7 +35,7 @@ from ledger.domain.refunds import (
     tag_of,
 )
 from ledger.domain.texts import Text
-from tools.testing.builders import ADA, LATER, PI, at, back, dispute, payment, refund
+from tools.testing.builders import ADA, LATER, PI, at, dispute, payment, refund, returned
 
 TAG = "case_1-1"
 LOST = DisputeState.LOST
@@ -391,16 +391,16 @@ def test_a_sum_is_split_over_what_is_left_of_each_line() -> None:
     settled = payment(lines=LINES, paid_minor=2000)
     assert split_over_lines(1000, settled, []) == items(("a", 500), ("b", 500))
     assert split_over_lines(999, settled, []) == items(("a", 499), ("b", 500))
-    assert split_over_lines(500, settled, [back(1000, a=1000)]) == items(("b", 500))
-    assert split_over_lines(600, settled, [back(500, a=500)]) == items(("a", 200), ("b", 400))
-    assert split_over_lines(750, settled, [back(500)]) == items(("a", 375), ("b", 375))
+    assert split_over_lines(500, settled, [returned(1000, a=1000)]) == items(("b", 500))
+    assert split_over_lines(600, settled, [returned(500, a=500)]) == items(("a", 200), ("b", 400))
+    assert split_over_lines(750, settled, [returned(500)]) == items(("a", 375), ("b", 375))
     third = replace(LINES[0], line_id="c")
     of_three = payment(lines=(*LINES, third), paid_minor=3000)
     # of the first line more went back than it cost: the others give the rest
-    assert split_over_lines(1000, of_three, [back(2300, a=800)]) == items(("b", 500), ("c", 500))
-    assert split_over_lines(1600, of_three, [back(1400, a=500)]) == items(("a", 200), ("b", 700), ("c", 700))
-    assert split_over_lines(2, of_three, [back(2997, a=1000, b=999, c=998)]) == items(("c", 2))
-    assert split_over_lines(1000, of_three, [back(1999, a=1000, b=999)]) == items(("c", 1000))
+    assert split_over_lines(1000, of_three, [returned(2300, a=800)]) == items(("b", 500), ("c", 500))
+    assert split_over_lines(1600, of_three, [returned(1400, a=500)]) == items(("a", 200), ("b", 700), ("c", 700))
+    assert split_over_lines(2, of_three, [returned(2997, a=1000, b=999, c=998)]) == items(("c", 2))
+    assert split_over_lines(1000, of_three, [returned(1999, a=1000, b=999)]) == items(("c", 1000))
     assert split_over_lines(1, settled, []) == items(("b", 1))
     assert split_over_lines(0, settled, []) == ()
 

@@ -27,7 +27,7 @@ from ledger.domain.refunds import end_of, split_over_lines
 from ledger.domain.texts import Text
 from ledger.usecases.holds import lift_hold
 from ledger.usecases.usage import draw_credits
-from tools.testing.builders import ADA, LATER, PI, at, back, dispute, paid, payment, refund, says, tell
+from tools.testing.builders import ADA, LATER, PI, at, dispute, event_of, paid, payment, record_events, refund, returned
 from tools.testing.fakes import FakeStore
 
 
@@ -43,22 +43,22 @@ def test_cumulative_partial_refunds_take_back_their_share_once() -> None:
     heard: list[Fact] = [refund(500), reported(500, 11), refund(500, refund_id="re_2", minute=12), reported(1000, 13)]
     for order in itertools.permutations(heard):
         store = FakeStore()
-        tell(store, paid(), *(says(fact) for fact in order), *(says(fact) for fact in order))
+        record_events(store, paid(), *(event_of(fact) for fact in order), *(event_of(fact) for fact in order))
         assert store.accounts[ADA].balance == 500
     store = FakeStore()
-    tell(store, paid(), says(reported(500, 11)))
+    record_events(store, paid(), event_of(reported(500, 11)))
     assert store.accounts[ADA].balance == 750
-    tell(store, says(reported(1000, 13)))
+    record_events(store, event_of(reported(1000, 13)))
     assert store.accounts[ADA].balance == 500
 
 
 def test_three_refunds_of_a_third_end_at_exactly_everything() -> None:
     """Shares are cumulative: rounding never leaves a credit behind or takes one too many."""
     store = FakeStore()
-    tell(store, paid(payment(paid_minor=1000)))
+    record_events(store, paid(payment(paid_minor=1000)))
     balances = []
     for number, amount in enumerate((333, 333, 334)):
-        tell(store, says(refund(amount, refund_id=f"re_{number}", minute=10 + number)))
+        record_events(store, event_of(refund(amount, refund_id=f"re_{number}", minute=10 + number)))
         balances.append(store.accounts[ADA].balance)
     assert balances == [667, 334, 0]
 
@@ -66,9 +66,9 @@ def test_three_refunds_of_a_third_end_at_exactly_everything() -> None:
 def test_a_refund_of_spent_credits_leaves_a_debt_and_never_a_negative_balance() -> None:
     """1,000 bought, 950 spent, all refunded: 50 are taken, 950 owed, and other lots are not touched."""
     store = FakeStore()
-    tell(store, paid())
+    record_events(store, paid())
     draw_credits(ADA, "run_1", 950, store, now=LATER)
-    tell(store, paid(payment("stripe:pi_2", credits_=300, minute=1)), says(refund(2000)))  # type: ignore[arg-type]
+    record_events(store, paid(payment("stripe:pi_2", credits_=300, minute=1)), event_of(refund(2000)))  # type: ignore[arg-type]
     account = store.accounts[ADA]
     assert (account.balance, account.shortfall, account.spendable(LATER)) == (300, 950, 0)
     assert account.spendable(LATER, is_debt_withheld=False) == 300
@@ -77,19 +77,19 @@ def test_a_refund_of_spent_credits_leaves_a_debt_and_never_a_negative_balance() 
 def test_a_won_dispute_restores_exactly_what_it_froze_and_a_later_refund_takes_it() -> None:
     """Open freezes and holds; won thaws and lifts; an ordinary refund afterwards claws back as usual."""
     store = FakeStore()
-    tell(store, paid(), says(dispute(DisputeState.OPEN)))
+    record_events(store, paid(), event_of(dispute(DisputeState.OPEN)))
     assert (store.accounts[ADA].status, store.accounts[ADA].spendable(LATER)) == ("suspended", 0)
-    tell(store, says(dispute(DisputeState.WON, minute=30)))
+    record_events(store, event_of(dispute(DisputeState.WON, minute=30)))
     assert (store.accounts[ADA].status, store.accounts[ADA].spendable(LATER)) == ("active", 1000)
-    tell(store, says(refund(1000)))
+    record_events(store, event_of(refund(1000)))
     assert store.accounts[ADA].balance == 500
 
 
 def test_a_win_lifts_its_own_hold_and_no_other() -> None:
     """With a second dispute open the account stays held and the lot frozen."""
     store = FakeStore()
-    tell(store, paid(), says(dispute()), says(dispute(dispute_id="dp_2", minute=21)))
-    tell(store, says(dispute(DisputeState.WON, minute=30)))
+    record_events(store, paid(), event_of(dispute()), event_of(dispute(dispute_id="dp_2", minute=21)))
+    record_events(store, event_of(dispute(DisputeState.WON, minute=30)))
     account = store.accounts[ADA]
     assert (set(account.holds), account.spendable(LATER)) == ({"dispute:stripe:dp_2"}, 0)
     assert next(iter(account.lots.values())).is_frozen
@@ -112,30 +112,30 @@ def test_a_reversed_chargeback_does_not_hold_for_an_older_one_that_was_lifted() 
             cause="paddle:evt",
         )
 
-    tell(store, paid(payment(names[0])), says(chargeback("adj_1", 10), names=names))
+    record_events(store, paid(payment(names[0])), event_of(chargeback("adj_1", 10), names=names))
     assert lift_hold("dispute:paddle:txn_1:chargeback", ADA, "sam", store, why="a good customer", now=at(15))
-    tell(store, says(chargeback("adj_2", 20), names=names))
+    record_events(store, event_of(chargeback("adj_2", 20), names=names))
     assert store.accounts[ADA].status == "suspended"
-    tell(store, says(chargeback("adj_2", 20, ChargebackState.REVERSED), names=names))
+    record_events(store, event_of(chargeback("adj_2", 20, ChargebackState.REVERSED), names=names))
     assert store.accounts[ADA].status == "active"
 
 
 def test_an_inquiry_neither_takes_nor_holds_and_is_flagged_while_it_lasts() -> None:
     """A question of the bank is no chargeback."""
     store = FakeStore()
-    tell(store, paid(), says(dispute(DisputeState.INQUIRY)))
+    record_events(store, paid(), event_of(dispute(DisputeState.INQUIRY)))
     account = store.accounts[ADA]
     assert (account.status, account.spendable(LATER), len(account.flags)) == ("active", 1000, 1)
-    tell(store, says(dispute(DisputeState.INQUIRY_CLOSED, minute=30)))
+    record_events(store, event_of(dispute(DisputeState.INQUIRY_CLOSED, minute=30)))
     assert not store.accounts[ADA].flags
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations([0, 1, 2])))
 def test_a_refund_and_a_chargeback_of_one_payment_take_its_credits_once(order: tuple[int, ...]) -> None:
     """The money went back twice; the credits can go only once."""
-    events = [paid(), says(refund(2000)), says(dispute(DisputeState.LOST))]
+    events = [paid(), event_of(refund(2000)), event_of(dispute(DisputeState.LOST))]
     store = FakeStore()
-    tell(store, *(events[place] for place in order))
+    record_events(store, *(events[place] for place in order))
     account = store.accounts[ADA]
     assert (account.balance, account.shortfall, account.status) == (0, 0, "suspended")
 
@@ -143,9 +143,9 @@ def test_a_refund_and_a_chargeback_of_one_payment_take_its_credits_once(order: t
 def test_a_refund_and_a_chargeback_never_take_the_same_credit() -> None:
     """600 of 1,000 are used, half is refunded and half charged back: 400 are there to take, and no more is taken."""
     store = FakeStore()
-    tell(store, paid())
+    record_events(store, paid())
     draw_credits(ADA, "run_1", 600, store, now=LATER)
-    tell(store, says(refund(1000)), says(dispute(DisputeState.LOST, 1000)))
+    record_events(store, event_of(refund(1000)), event_of(dispute(DisputeState.LOST, 1000)))
     account = store.accounts[ADA]
     (lot,) = account.lots.values()
     assert (lot.refunded, lot.disputed, lot.remaining, account.shortfall) == (400, 0, 0, 600)
@@ -154,8 +154,8 @@ def test_a_refund_and_a_chargeback_never_take_the_same_credit() -> None:
 def test_a_refund_that_fails_gives_its_credits_back_once() -> None:
     """Ranked by state: a late 'succeeded' does not undo a 'failed'."""
     store = FakeStore()
-    failed = says(refund(2000, state=RefundState.FAILED, minute=20))
-    tell(store, paid(), says(refund(2000)), failed, failed, says(refund(2000, minute=25)))
+    failed = event_of(refund(2000, state=RefundState.FAILED, minute=20))
+    record_events(store, paid(), event_of(refund(2000)), failed, failed, event_of(refund(2000, minute=25)))
     assert store.accounts[ADA].balance == 1000
 
 
@@ -169,33 +169,33 @@ def test_a_refund_that_names_a_line_takes_that_lines_credits() -> None:
     tax_item = RefundedItem(line_id="b", amount_minor=100, is_tax_only=True)
     tax = replace(refund(100, refund_id="re_t"), items=(tax_item,))
     store = FakeStore()
-    tell(store, paid(payment(lines=lines)), says(named), says(tax))
+    record_events(store, paid(payment(lines=lines)), event_of(named), event_of(tax))
     assert store.accounts[ADA].balance == 1000
-    tell(store, says(refund(1000, refund_id="re_2", minute=15)))
+    record_events(store, event_of(refund(1000, refund_id="re_2", minute=15)))
     assert store.accounts[ADA].balance == 0
 
 
 def test_what_corrects_an_overcharge_takes_no_credits() -> None:
     """100 of 2,100 were paid above the price: giving them back is no refund of credits, and the flag goes."""
     store = FakeStore()
-    tell(store, paid(payment(paid_minor=2100, overcharge_minor=100)), says(refund(100)))
+    record_events(store, paid(payment(paid_minor=2100, overcharge_minor=100)), event_of(refund(100)))
     account = store.accounts[ADA]
     assert (account.balance, dict(account.flags)) == (1000, {})
-    tell(store, says(refund(1000, refund_id="re_2", minute=15)))
+    record_events(store, event_of(refund(1000, refund_id="re_2", minute=15)))
     assert store.accounts[ADA].balance == 500
 
 
 def test_a_free_order_has_nothing_to_take_back() -> None:
     """Of a payment of nothing, no share can be refunded."""
     store = FakeStore()
-    tell(store, paid(payment(paid_minor=0)), says(refund(0)))
+    record_events(store, paid(payment(paid_minor=0)), event_of(refund(0)))
     assert store.accounts[ADA].balance == 1000
 
 
 def test_a_suspended_account_is_still_renewed_and_stays_held() -> None:
     """The customer paid: the renewal is booked, the hold stays, and the statement shows both."""
     store = FakeStore()
-    tell(store, paid(), says(dispute()), paid(payment("stripe:in_2", minute=60, expires_at=LATER)))  # type: ignore[arg-type]
+    record_events(store, paid(), event_of(dispute()), paid(payment("stripe:in_2", minute=60, expires_at=LATER)))  # type: ignore[arg-type]
     account = store.accounts[ADA]
     assert (account.status, account.balance, account.spendable(at(90))) == ("suspended", 2000, 0)
     assert [entry.kind for entry in store.entries(ADA)] == ["grant", "freeze", "grant"]
@@ -204,7 +204,7 @@ def test_a_suspended_account_is_still_renewed_and_stays_held() -> None:
 def test_an_expired_lot_is_unspendable_at_its_instant() -> None:
     """Expiry is an instant, checked at the draw: no job has to run for it."""
     store = FakeStore()
-    tell(store, paid(payment(expires_at=at(60))))
+    record_events(store, paid(payment(expires_at=at(60))))
     account = store.accounts[ADA]
     assert (account.spendable(at(59.99)), account.spendable(at(60))) == (1000, 0)
 
@@ -212,7 +212,7 @@ def test_an_expired_lot_is_unspendable_at_its_instant() -> None:
 def test_draws_take_what_expires_first_and_packs_last() -> None:
     """A subscription's credits go before a pack's."""
     store = FakeStore()
-    tell(store, paid(), paid(payment("stripe:in_2", credits_=100, expires_at=LATER)))  # type: ignore[arg-type]
+    record_events(store, paid(), paid(payment("stripe:in_2", credits_=100, expires_at=LATER)))  # type: ignore[arg-type]
     assert draw_credits(ADA, "run_1", 150, store, now=at(1)).drawn == {"stripe:in_2/0": 100, "stripe:pi_1/0": 50}
 
 
@@ -278,9 +278,9 @@ def test_how_an_approval_ended_is_told_the_same_in_any_order() -> None:
 def test_reserved_credits_are_spent_by_nobody_and_become_the_clawback() -> None:
     """Half is approved: half stays spendable, before the refund settles and after."""
     store = FakeStore()
-    tell(store, paid(), says(approved()), says(sent()))
+    record_events(store, paid(), event_of(approved()), event_of(sent()))
     assert (store.accounts[ADA].balance, store.accounts[ADA].spendable(LATER)) == (1000, 500)
-    tell(store, says(refund(1000)))
+    record_events(store, event_of(refund(1000)))
     assert (store.accounts[ADA].balance, store.accounts[ADA].spendable(LATER)) == (500, 500)
 
 
@@ -301,7 +301,7 @@ def test_the_parts_are_the_whole_and_each_fits_what_its_line_has_left(amounts: l
     left = {line_id: amounts[int(line_id)] - minor for line_id, minor in named.items()}
     amount_minor = data.draw(st.integers(0, sum(left.values())))
     settled = payment(lines=_lines(amounts), paid_minor=sum(amounts))
-    items = split_over_lines(amount_minor, settled, [back(sum(named.values()), **named)])
+    items = split_over_lines(amount_minor, settled, [returned(sum(named.values()), **named)])
     assert sum(item.amount_minor for item in items) == amount_minor
     assert all(0 < item.amount_minor <= left[item.line_id] for item in items)
 
@@ -312,6 +312,6 @@ def test_after_sums_without_lines_the_rest_is_still_given_back_whole(amounts: li
     before_minor = data.draw(st.integers(0, sum(amounts)))
     amount_minor = data.draw(st.integers(0, sum(amounts) - before_minor))
     settled = payment(lines=_lines(amounts), paid_minor=sum(amounts))
-    items = split_over_lines(amount_minor, settled, [back(before_minor)])
+    items = split_over_lines(amount_minor, settled, [returned(before_minor)])
     assert sum(item.amount_minor for item in items) == amount_minor
     assert all(item.amount_minor <= amounts[int(item.line_id)] for item in items)

@@ -17,7 +17,7 @@ from ledger.dynamodb import items, keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit
 from ledger.usecases import plan_booking
-from tools.testing.builders import ADA, IN, LATER, dispute, paid, payment, refund, says, tell
+from tools.testing.builders import ADA, IN, LATER, dispute, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore
 
 
@@ -67,7 +67,7 @@ def test_a_conflict_or_throttling_is_tried_again(last_error: Exception) -> None:
     """On a hot account a passing refusal costs a pause, no event."""
     connection = Troubled(last_error, last_error)
     store = DynamoDBStore("ledger", connection)  # type: ignore[arg-type]
-    assert tell(store, paid())[0].outcome is RecordOutcome.BOOKED
+    assert record_events(store, paid())[0].outcome is RecordOutcome.BOOKED
     assert len(connection.calls) == 3
 
 
@@ -77,7 +77,7 @@ def test_a_transaction_keeps_its_token_while_it_is_unclear_what_became_of_it(
 ) -> None:
     """So a write whose answer was lost is not taken for somebody else's; a cancelled one is tried anew."""
     connection = Troubled(last_error)
-    tell(DynamoDBStore("ledger", connection), paid())  # type: ignore[arg-type]
+    record_events(DynamoDBStore("ledger", connection), paid())  # type: ignore[arg-type]
     first, second = (call["client_request_token"] for call in connection.calls)
     assert (first == second) is is_kept
 
@@ -87,14 +87,14 @@ def test_what_does_not_pass_is_told_to_the_provider_and_never_dropped(last_error
     """After the last try the event is not stored, and its caller knows: 503, so that it is delivered again."""
     store = DynamoDBStore("ledger", Troubled(*[last_error] * 20))  # type: ignore[arg-type]
     with pytest.raises(StoreUnavailable):
-        tell(store, paid())
+        record_events(store, paid())
 
 
 def test_trying_again_ends_in_time_for_an_answer() -> None:
     """The client's own tries take long: the provider is told before it, or Lambda, gives up."""
     connection = Troubled(*[THROTTLED] * 20)
     with pytest.raises(StoreUnavailable):
-        tell(DynamoDBStore("ledger", connection, patience_s=0), paid())  # type: ignore[arg-type]
+        record_events(DynamoDBStore("ledger", connection, patience_s=0), paid())  # type: ignore[arg-type]
     assert len(connection.calls) == 1
 
 
@@ -102,7 +102,7 @@ def test_a_bug_of_ours_is_not_taken_for_a_bad_day() -> None:
     """A validation error is raised as it is: it must alarm, not be retried."""
     store = DynamoDBStore("ledger", Troubled(refused("ValidationException")))  # type: ignore[arg-type]
     with pytest.raises(TransactWriteError):
-        tell(store, paid())
+        record_events(store, paid())
 
 
 def test_every_write_of_a_commit_stands_under_a_condition() -> None:
@@ -129,12 +129,20 @@ def by_customer() -> Event:
         ([], lambda: paid(), 1),
         ([lambda: paid(event_id="evt_same")], lambda: paid(event_id="evt_same"), 1),
         ([lambda: paid()], lambda: paid(), 2),
-        ([lambda: says(refund())], lambda: paid(), 3),
+        ([lambda: event_of(refund())], lambda: paid(), 3),
         ([lambda: paid()], lambda: by_customer(), 3),
-        ([lambda: paid()], lambda: says(refund()), 3),
-        ([lambda: paid()], lambda: says(dispute(DisputeState.OPEN)), 3),
-        ([lambda: paid(payment(IN)), lambda: says(names=(IN, PaymentId("stripe:pi_1")))], lambda: says(refund()), 3),
-        ([lambda: says(names=(IN, PaymentId("stripe:pi_1"))), lambda: paid(payment(IN))], lambda: says(refund()), 3),
+        ([lambda: paid()], lambda: event_of(refund()), 3),
+        ([lambda: paid()], lambda: event_of(dispute(DisputeState.OPEN)), 3),
+        (
+            [lambda: paid(payment(IN)), lambda: event_of(names=(IN, PaymentId("stripe:pi_1")))],
+            lambda: event_of(refund()),
+            3,
+        ),
+        (
+            [lambda: event_of(names=(IN, PaymentId("stripe:pi_1"))), lambda: paid(payment(IN))],
+            lambda: event_of(refund()),
+            3,
+        ),
     ],
 )
 def test_round_trips_stay_within_the_budget(
@@ -142,9 +150,9 @@ def test_round_trips_stay_within_the_budget(
 ) -> None:
     """A grant is one, the same event one, another event of its payment two, what reads first three."""
     store = FakeStore()
-    tell(store, *(event() for event in history))
+    record_events(store, *(event() for event in history))
     store.round_trips = 0
-    assert tell(store, last())[0].outcome is not RecordOutcome.PARKED
+    assert record_events(store, last())[0].outcome is not RecordOutcome.PARKED
     assert store.round_trips <= round_trips
 
 

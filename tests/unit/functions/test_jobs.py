@@ -20,8 +20,18 @@ from ledger.runtime import Runtime, runtime
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.decide_case import decide_case
 from tests.contract.test_cases import HALF
-from tools.testing.builders import LATER, POLICY, at, paid, payment, refund, refund_claim, says, tell
-from tools.testing.builders import ask as open_case
+from tools.testing.builders import (
+    LATER,
+    POLICY,
+    at,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.fakes import FakeProvider, FakeStore
 
 METRICS = "CloudWatchMetrics"
@@ -59,8 +69,8 @@ def run(function: str, event: dict[str, Any] | None = None, context: object = No
 def approved(services: Runtime, payment_id: str, minute: float) -> RefundCase:
     """Half of a pack is to go back, since so many minutes after noon."""
     name = PaymentId(payment_id)
-    tell(services.store, replace(paid(payment(name)), event_id=f"evt_{payment_id}"))
-    case = open_case(services.store, refund_claim(payment_id=name, key=payment_id), minute=minute)
+    record_events(services.store, replace(paid(payment(name)), event_id=f"evt_{payment_id}"))
+    case = request_refund(services.store, refund_claim(payment_id=name, key=payment_id), minute=minute)
     return decide_case(case.case_id, HALF, "sam", services.store, POLICY, now=at(minute))
 
 
@@ -139,7 +149,7 @@ def test_one_account_that_cannot_be_written_delays_no_expiry_and_is_tried_again(
     accounts = [AccountId(f"acct_{number}") for number in range(3)]
     for number, account_id in enumerate(accounts):
         settled = payment(PaymentId(f"stripe:pi_{number}"), account_id=account_id, expires_at=LATER - timedelta(days=2))
-        tell(store, paid(settled), now=at(1))
+        record_events(store, paid(settled), now=at(1))
     store.refused = accounts[0]
     with pytest.raises(StoreUnavailable):
         run("expire_credits")
@@ -154,7 +164,7 @@ def test_expiry_continues_where_the_time_ended(services: Runtime) -> None:
     for number, account_id in enumerate(accounts):
         expires_at = LATER - timedelta(days=6 - 2 * number)
         settled = payment(PaymentId(f"stripe:pi_{number}"), account_id=account_id, expires_at=expires_at)
-        tell(services.store, paid(settled), now=at(1))
+        record_events(services.store, paid(settled), now=at(1))
     for _ in range(5):
         run("expire_credits", context=Context(300_000, 300_000, 300_000, 1))
     assert [balance(services.store, account_id) for account_id in accounts] == [0, 0, 0]
@@ -167,9 +177,9 @@ def test_one_deferred_case_that_fails_delays_no_other(services: Runtime) -> None
     cases = []
     for number, account_id in enumerate(accounts):
         name = PaymentId(f"stripe:pi_{number}")
-        tell(store, paid(payment(name, account_id=account_id, minute=50 + number)))
+        record_events(store, paid(payment(name, account_id=account_id, minute=50 + number)))
         claim = refund_claim(RefundReason.CHARGED_TWICE, payment_id=name, account_id=account_id, key=f"k{number}")
-        cases.append(open_case(store, claim, minute=55))
+        cases.append(request_refund(store, claim, minute=55))
     assert len(list(store.deferred_cases())) == 2, "the test needs cases that wait"
     store.refused = accounts[0]
     with pytest.raises(StoreUnavailable):
@@ -182,7 +192,7 @@ def test_one_deferred_case_that_fails_delays_no_other(services: Runtime) -> None
 def reported(services: Runtime, case: RefundCase, state: RefundState, minute: float) -> None:
     """The provider's webhook reports the refund's state. The record in the table's stream is lost."""
     fact = replace(refund(1000, state=state, minute=minute), tag=case.tag)
-    tell(services.store, says(fact, names=(case.payment_id,)))
+    record_events(services.store, event_of(fact, names=(case.payment_id,)))
 
 
 def state_of(services: Runtime, case: RefundCase) -> CaseState:
@@ -250,9 +260,9 @@ def test_one_case_that_fails_delays_the_following_of_no_other(services: Runtime)
     """Neither do decisions that fail: both rounds are finished before the job fails."""
     services.store = store = Refuses()
     other = AccountId("acct_other")
-    tell(store, paid(payment(PaymentId("stripe:pi_0"), account_id=other)))
+    record_events(store, paid(payment(PaymentId("stripe:pi_0"), account_id=other)))
     claim = refund_claim(payment_id=PaymentId("stripe:pi_0"), account_id=other, key="k0")
-    stuck = open_case(store, claim, minute=50)
+    stuck = request_refund(store, claim, minute=50)
     stuck = decide_case(stuck.case_id, HALF, "sam", store, POLICY, now=at(55))
     case = approved(services, "stripe:pi_1", 60)
     run("send_refunds")

@@ -9,12 +9,12 @@ import pytest
 from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import Decision, DecisionOutcome
 from ledger.policy.context import LineUsage, PolicyContext, decision_inputs
-from tools.testing.builders import CONSENT, MADE, ORDER, asks, rendered, use
+from tools.testing.builders import CONSENT, MADE, ORDER, line_usage, refund_context, rendered
 
 
 def plainly(**changed: Any) -> PolicyContext:
     """A request for a payment without an order of ours."""
-    return asks(**{"order": None, **changed})
+    return refund_context(**{"order": None, **changed})
 
 
 def test_a_situation_says_no_more_than_was_told() -> None:
@@ -49,12 +49,12 @@ def test_what_is_left_of_a_line_lies_between_nothing_and_its_grant(
     drawn: int, taken_back: int, kept: int, unused: int
 ) -> None:
     """Kept is what was not taken back, unused what was not used either."""
-    assert (use(drawn, taken_back).kept, use(drawn, taken_back).unused) == (kept, unused)
+    assert (line_usage(drawn, taken_back).kept, line_usage(drawn, taken_back).unused) == (kept, unused)
 
 
 def test_what_was_used_and_kept_is_that_of_all_lines() -> None:
     """A line that gave back more than it drew does not hide what another drew."""
-    several = plainly(lines=(use(300, 1), use(-5), use(20)))
+    several = plainly(lines=(line_usage(300, 1), line_usage(-5), line_usage(20)))
     assert (several.drawn, several.kept) == (320, 2999)
 
 
@@ -86,30 +86,30 @@ def test_what_is_left_of_the_money_and_of_an_amount_above_the_price(
 @pytest.mark.parametrize(
     ("lines", "changed", "unused_minor"),
     [
-        ((use(0),), {}, 2000),
+        ((line_usage(0),), {}, 2000),
         ((), {}, 2000),
-        ((use(0, 1000),), {"refundable_minor": 500}, 500),  # its credits are gone, not used
-        ((use(0), use(granted=0)), {"refundable_minor": 700}, 700),
-        ((use(250),), {}, 1500),
-        ((use(1000),), {}, 0),
-        ((use(1),), {}, 1998),
+        ((line_usage(0, 1000),), {"refundable_minor": 500}, 500),  # its credits are gone, not used
+        ((line_usage(0), line_usage(granted=0)), {"refundable_minor": 700}, 700),
+        ((line_usage(250),), {}, 1500),
+        ((line_usage(1000),), {}, 0),
+        ((line_usage(1),), {}, 1998),
         # of two prices: half of the dear ones and none of the cheap ones are left
-        ((use(500, amount_minor=1500), use(1000, amount_minor=500)), {}, 750),
+        ((line_usage(500, amount_minor=1500), line_usage(1000, amount_minor=500)), {}, 750),
         # what was taken back is no longer paid for
-        ((use(250, 500),), {"refundable_minor": 1000}, 500),
+        ((line_usage(250, 500),), {"refundable_minor": 1000}, 500),
         # without a price each credit counts as much
-        ((use(500, amount_minor=0), use(0, granted=3000, amount_minor=0)), {}, 1750),
-        ((use(500, amount_minor=-5), use(0, granted=3000, amount_minor=0)), {}, 1750),
+        ((line_usage(500, amount_minor=0), line_usage(0, granted=3000, amount_minor=0)), {}, 1750),
+        ((line_usage(500, amount_minor=-5), line_usage(0, granted=3000, amount_minor=0)), {}, 1750),
         # a free line beside one that was paid is worth nothing
-        ((use(1000, amount_minor=2000), use(0, amount_minor=0)), {}, 0),
-        ((use(1000, amount_minor=2000), use(0, amount_minor=-7)), {}, 0),
-        ((use(1000, amount_minor=1), use(0, amount_minor=0)), {}, 0),
-        ((use(500, amount_minor=1), use(0, granted=1, amount_minor=1)), {}, 1500),
+        ((line_usage(1000, amount_minor=2000), line_usage(0, amount_minor=0)), {}, 0),
+        ((line_usage(1000, amount_minor=2000), line_usage(0, amount_minor=-7)), {}, 0),
+        ((line_usage(1000, amount_minor=1), line_usage(0, amount_minor=0)), {}, 0),
+        ((line_usage(500, amount_minor=1), line_usage(0, granted=1, amount_minor=1)), {}, 1500),
         # a line that granted nothing has no credits to price
-        ((use(500), use(7, granted=0, amount_minor=9000)), {}, 1000),
-        ((use(1, granted=1, amount_minor=1000), use(0, granted=1, amount_minor=1000)), {}, 1000),
-        ((use(5, granted=0),), {}, 0),
-        ((use(500),), {"paid_minor": 2500, "refundable_minor": 2500, "overcharge_minor": 500}, 1500),
+        ((line_usage(500), line_usage(7, granted=0, amount_minor=9000)), {}, 1000),
+        ((line_usage(1, granted=1, amount_minor=1000), line_usage(0, granted=1, amount_minor=1000)), {}, 1000),
+        ((line_usage(5, granted=0),), {}, 0),
+        ((line_usage(500),), {"paid_minor": 2500, "refundable_minor": 2500, "overcharge_minor": 500}, 1500),
     ],
 )
 def test_the_unused_credits_are_worth_their_share_of_the_price_of_those_that_were_kept(
@@ -143,7 +143,9 @@ PLAIN = (
 def test_the_facts_of_a_plain_request_are_put_on_record() -> None:
     """And that there is no order of ours."""
     assert inputs_of(plainly()) == (*PLAIN, "order: none of ours")
-    two = plainly(lines=(use(1, 20), use(300, 4)), refunded_minor=5, refundable_minor=1995, submitted_at=MADE)
+    two = plainly(
+        lines=(line_usage(1, 20), line_usage(300, 4)), refunded_minor=5, refundable_minor=1995, submitted_at=MADE
+    )
     assert inputs_of(two) == (
         "requested: withdrawal, at 2026-11-02T12:00:00+00:00",
         "paid: 20.00 EUR, at 2026-11-02T12:00:00+00:00",

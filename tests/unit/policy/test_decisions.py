@@ -14,7 +14,7 @@ from ledger.policy import rules
 from ledger.policy.context import PolicyContext
 from ledger.policy.explanation import explain
 from ledger.policy.texts import shipped_texts
-from tools.testing.builders import MADE, ORDER, asks, own_words, rendered, use
+from tools.testing.builders import MADE, ORDER, line_usage, own_words, refund_context, rendered
 
 POLICY = rules.load()
 US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
@@ -66,246 +66,290 @@ def says(outcome: DecisionOutcome, clause: str, rule: str, **more: Any) -> dict[
 
 ANSWERS = [
     # nothing is left
-    (asks(CHANGED, refundable_minor=0), says(DECLINE, "1", "already_refunded"), "has already been returned", CANCEL),
     (
-        asks(CHANGED, paid_minor=1, refundable_minor=0),
+        refund_context(CHANGED, refundable_minor=0),
+        says(DECLINE, "1", "already_refunded"),
+        "has already been returned",
+        CANCEL,
+    ),
+    (
+        refund_context(CHANGED, paid_minor=1, refundable_minor=0),
         says(DECLINE, "1", "already_refunded"),
         "already been returned",
         "You were not charged",
     ),
-    (asks(CHANGED, refundable_minor=1, order=US), says(DECLINE, "2", "not_refundable"), "packs are generally", CANCEL),
-    (asks(CHANGED, paid_minor=0), says(DECLINE, "1", "already_refunded"), "You were not charged", CANCEL),
     (
-        asks(CHANGED, paid_minor=0, is_subscription=True),
+        refund_context(CHANGED, refundable_minor=1, order=US),
+        says(DECLINE, "2", "not_refundable"),
+        "packs are generally",
+        CANCEL,
+    ),
+    (refund_context(CHANGED, paid_minor=0), says(DECLINE, "1", "already_refunded"), "You were not charged", CANCEL),
+    (
+        refund_context(CHANGED, paid_minor=0, is_subscription=True),
         says(DECLINE, "1", "already_refunded"),
         CANCEL,
         "been returned",
     ),
     (
-        asks(TECHNICAL, refundable_minor=0),
+        refund_context(TECHNICAL, refundable_minor=0),
         says(REVIEW, "6", "technical_problem", recommended=DECLINE),
         "no failed runs",
         "been returned",
     ),
     (
-        asks(TECHNICAL, refundable_minor=0, lines=(use(taken_back=1000),)),
+        refund_context(TECHNICAL, refundable_minor=0, lines=(line_usage(taken_back=1000),)),
         says(DECLINE, "1", "already_refunded"),
         "has already been returned",
         "You were not charged",
     ),
     (
-        asks(CHANGED, refundable_minor=0, declined_before=BEFORE, is_disputed=True, order=US),
+        refund_context(CHANGED, refundable_minor=0, declined_before=BEFORE, is_disputed=True, order=US),
         says(DECLINE, "1", "already_refunded"),
         "already been returned",
         "No.",
     ),
     # decided before
     (
-        asks(CHANGED, declined_before=BEFORE, is_disputed=True, order=US),
+        refund_context(CHANGED, declined_before=BEFORE, is_disputed=True, order=US),
         says(DECLINE, "2", "decided_before"),
         "No.",
         "bank",
     ),
     (
-        asks(CHANGED, declined_before=BEFORE, order=US),
+        refund_context(CHANGED, declined_before=BEFORE, order=US),
         says(DECLINE, "2", "decided_before"),
         "answered it as follows. No. This decision is based on section 2",
         "new information",
     ),
     (
-        asks(TECHNICAL, declined_before=BEFORE, order=US, failed_since_decline=1),
+        refund_context(TECHNICAL, declined_before=BEFORE, order=US, failed_since_decline=1),
         says(REVIEW, "2", "decided_before", recommended=DECLINE),
         "as follows. No. A member of our team will review the new information.",
         "based on",
     ),
     (
-        asks(TECHNICAL, declined_before=BEFORE, order=US),
+        refund_context(TECHNICAL, declined_before=BEFORE, order=US),
         says(DECLINE, "2", "decided_before"),
         "No.",
         "new information",
     ),
     (
-        asks(CHANGED, declined_before=BEFORE, order=US, failed_since_decline=1),
+        refund_context(CHANGED, declined_before=BEFORE, order=US, failed_since_decline=1),
         says(DECLINE, "2", "decided_before"),
         "No.",
         "new information",
     ),
     (
-        asks(UNRECOGNISED, declined_before=BEFORE, order=US),
+        refund_context(UNRECOGNISED, declined_before=BEFORE, order=US),
         says(REVIEW, "2", "decided_before", recommended=DECLINE),
         "new information",
         "based on",
     ),
     (
-        asks(CHANGED, declined_before=BEFORE, is_duplicate=True, duplicate_minor=9999, order=US),
+        refund_context(CHANGED, declined_before=BEFORE, is_duplicate=True, duplicate_minor=9999, order=US),
         says(APPROVE, "4", "charged_twice", money_minor=2000),
         "You were charged twice",
         "No.",
     ),
     (
-        asks(AMOUNT, declined_before=BEFORE, order=US, **OVER),
+        refund_context(AMOUNT, declined_before=BEFORE, order=US, **OVER),
         says(APPROVE, "4", "wrong_amount", money_minor=500),
         "5.00 EUR more than the agreed price",
         "No.",
     ),
-    (asks(AMOUNT, declined_before=BEFORE, order=US), says(DECLINE, "2", "decided_before"), "No.", "more than"),
-    (asks(CHANGED, declined_before=BEFORE, order=US, **OVER), says(DECLINE, "2", "decided_before"), "No.", "more than"),
     (
-        asks(WITHDRAWAL, declined_before=BEFORE),
+        refund_context(AMOUNT, declined_before=BEFORE, order=US),
+        says(DECLINE, "2", "decided_before"),
+        "No.",
+        "more than",
+    ),
+    (
+        refund_context(CHANGED, declined_before=BEFORE, order=US, **OVER),
+        says(DECLINE, "2", "decided_before"),
+        "No.",
+        "more than",
+    ),
+    (
+        refund_context(WITHDRAWAL, declined_before=BEFORE),
         says(APPROVE, "2", "right_of_withdrawal", money_minor=2000),
         "We are refunding the full amount you paid.",
         "No.",
     ),
     (
-        asks(WITHDRAWAL, declined_before=BEFORE, order=US),
+        refund_context(WITHDRAWAL, declined_before=BEFORE, order=US),
         says(REVIEW, "2", "right_of_withdrawal"),
         "whether the law of your country",
         "No.",
     ),
-    (asks(CHANGED, declined_before=BEFORE, order=None), says(DECLINE, "2", "decided_before"), "No.", "withdraw"),
     (
-        asks(MISTAKEN, declined_before=BEFORE),
+        refund_context(CHANGED, declined_before=BEFORE, order=None),
+        says(DECLINE, "2", "decided_before"),
+        "No.",
+        "withdraw",
+    ),
+    (
+        refund_context(MISTAKEN, declined_before=BEFORE),
         says(APPROVE, "2", "right_of_withdrawal", money_minor=2000),
         "amount you paid",
         "No.",
     ),
-    (asks(WITHDRAWAL, declined_before=BEFORE, day=40), says(DECLINE, "2", "decided_before"), "No.", "withdraw"),
+    (
+        refund_context(WITHDRAWAL, declined_before=BEFORE, day=40),
+        says(DECLINE, "2", "decided_before"),
+        "No.",
+        "withdraw",
+    ),
     # a dispute is open
     (
-        asks(WITHDRAWAL, is_disputed=True),
+        refund_context(WITHDRAWAL, is_disputed=True),
         says(REVIEW, "5", "open_dispute"),
         "We have recorded the date of your withdrawal.",
         HINT,
     ),
     (
-        asks(WITHDRAWAL, is_disputed=True, is_subscription=True),
+        refund_context(WITHDRAWAL, is_disputed=True, is_subscription=True),
         says(REVIEW, "5", "open_dispute", ends_subscription=True),
         "We have recorded the date of your withdrawal.",
         "contact us again",
     ),
     (
-        asks(TECHNICAL, is_disputed=True, order=US),
+        refund_context(TECHNICAL, is_disputed=True, order=US),
         says(REVIEW, "5", "open_dispute", recommended=DECLINE),
         "look into the problem you describe",
         "contact us again",
     ),
     (
-        asks(UNRECOGNISED, is_disputed=True, order=US),
+        refund_context(UNRECOGNISED, is_disputed=True, order=US),
         says(REVIEW, "5", "open_dispute", recommended=DECLINE),
         "look into the problem you describe",
         "contact us again",
     ),
-    (asks(TWICE, is_disputed=True, order=US), says(DECLINE, "5", "open_dispute"), "contact us again", "recorded"),
-    (asks(CHANGED, is_disputed=True, order=US), says(DECLINE, "5", "open_dispute"), "section 5", "recorded"),
+    (
+        refund_context(TWICE, is_disputed=True, order=US),
+        says(DECLINE, "5", "open_dispute"),
+        "contact us again",
+        "recorded",
+    ),
+    (refund_context(CHANGED, is_disputed=True, order=US), says(DECLINE, "5", "open_dispute"), "section 5", "recorded"),
     # charged twice
     (
-        asks(CHANGED, is_duplicate=True, duplicate_minor=9999, now=MADE),
+        refund_context(CHANGED, is_duplicate=True, duplicate_minor=9999, now=MADE),
         says(WAIT, "4", "charged_twice"),
         "a few minutes",
         "refunding",
     ),
     (
-        asks(CHANGED, is_duplicate=True, duplicate_minor=9999, now=REFUNDED, doubles_subscription=True),
+        refund_context(CHANGED, is_duplicate=True, duplicate_minor=9999, now=REFUNDED, doubles_subscription=True),
         says(APPROVE, "4", "charged_twice", money_minor=2000, ends_subscription=True),
         "We are refunding the duplicate charge",
         "based on",
     ),
-    (asks(TWICE, order=US, now=MADE), says(WAIT, "4", "charged_twice"), "a few minutes", "found only"),
+    (refund_context(TWICE, order=US, now=MADE), says(WAIT, "4", "charged_twice"), "a few minutes", "found only"),
     (
-        asks(TWICE, order=US, now=REFUNDED),
+        refund_context(TWICE, order=US, now=REFUNDED),
         says(REVIEW, "4", "charged_twice", recommended=DECLINE),
         "only one charge",
         HINT,
     ),
     (
-        asks(TWICE, order=US, similar=(PaymentId("stripe:a"), PaymentId("stripe:b")), lines=(use(250),)),
+        refund_context(
+            TWICE, order=US, similar=(PaymentId("stripe:a"), PaymentId("stripe:b")), lines=(line_usage(250),)
+        ),
         says(REVIEW, "4", "charged_twice", recommended=APPROVE, money_minor=1500),
         "around the same time (stripe:a, stripe:b).",
         HINT,
     ),
     (
-        asks(TWICE, order=US, similar=(PaymentId("stripe:a"),), lines=(use(1000),)),
+        refund_context(TWICE, order=US, similar=(PaymentId("stripe:a"),), lines=(line_usage(1000),)),
         says(REVIEW, "4", "charged_twice", recommended=DECLINE),
         "around the same time (stripe:a).",
         HINT,
     ),
     # a wrong amount
     (
-        asks(AMOUNT, order=US, **OVER),
+        refund_context(AMOUNT, order=US, **OVER),
         says(APPROVE, "4", "wrong_amount", money_minor=500),
         "you keep all your credits",
         HINT,
     ),
     (
-        asks(AMOUNT, order=US, **{**OVER, "refundable_minor": 2000}),
+        refund_context(AMOUNT, order=US, **{**OVER, "refundable_minor": 2000}),
         says(DECLINE, "4", "wrong_amount"),
         "has already been returned to you",
         HINT,
     ),
     (
-        asks(AMOUNT, order=US, overcharge_minor=1, paid_minor=2001),
+        refund_context(AMOUNT, order=US, overcharge_minor=1, paid_minor=2001),
         says(DECLINE, "4", "wrong_amount"),
         "has already been returned to you",
         HINT,
     ),
-    (asks(AMOUNT, order=None), says(REVIEW, "4", "wrong_amount"), "You paid 20.00 EUR. We are comparing", HINT),
     (
-        asks(AMOUNT, order=US, overcharge_minor=-1),
+        refund_context(AMOUNT, order=None),
+        says(REVIEW, "4", "wrong_amount"),
+        "You paid 20.00 EUR. We are comparing",
+        HINT,
+    ),
+    (
+        refund_context(AMOUNT, order=US, overcharge_minor=-1),
         says(REVIEW, "4", "wrong_amount"),
         "You paid 20.00 EUR. The price you accepted was 18.00 EUR before tax. We are checking",
         HINT,
     ),
     (
-        asks(AMOUNT, order=US, paid_minor=1800),
+        refund_context(AMOUNT, order=US, paid_minor=1800),
         says(DECLINE, "4", "wrong_amount"),
         "You paid 18.00 EUR. The price you accepted was 18.00 EUR before tax. You were not charged more",
         HINT,
     ),
     (
-        asks(AMOUNT, order=US, paid_minor=1801),
+        refund_context(AMOUNT, order=US, paid_minor=1801),
         says(REVIEW, "4", "wrong_amount"),
         "what explains the difference",
         "not charged more",
     ),
     (
-        asks(AMOUNT, order=US, paid_minor=1, currency="USD"),
+        refund_context(AMOUNT, order=US, paid_minor=1, currency="USD"),
         says(REVIEW, "4", "wrong_amount"),
         "0.01 USD.",
         "not charged more",
     ),
     # the right of withdrawal
     (
-        asks(WITHDRAWAL, is_subscription=True),
+        refund_context(WITHDRAWAL, is_subscription=True),
         says(APPROVE, "2", "right_of_withdrawal", money_minor=2000, ends_subscription=True),
         "We are refunding the full amount you paid.",
         "remaining",
     ),
     (
-        asks(CHANGED, refundable_minor=1500),
+        refund_context(CHANGED, refundable_minor=1500),
         says(APPROVE, "2", "right_of_withdrawal", money_minor=1500),
         "We are refunding the full remaining amount of this payment.",
         "amount you paid",
     ),
     (
-        asks(WITHDRAWAL, lines=(use(1000),)),
+        refund_context(WITHDRAWAL, lines=(line_usage(1000),)),
         says(DECLINE, "2", "right_of_withdrawal"),
         "All credits of this purchase have been used.",
         CANCEL,
     ),
     (
-        asks(WITHDRAWAL, lines=(use(1000),), is_subscription=True),
+        refund_context(WITHDRAWAL, lines=(line_usage(1000),), is_subscription=True),
         says(DECLINE, "2", "right_of_withdrawal"),
         CANCEL,
         "We are refunding",
     ),
     (
-        asks(WITHDRAWAL, lines=(use(250),), is_subscription=True),
+        refund_context(WITHDRAWAL, lines=(line_usage(250),), is_subscription=True),
         says(APPROVE, "2", "right_of_withdrawal", money_minor=1500, ends_subscription=True),
         "250 credits were used",
         CANCEL,
     ),
     (
-        asks(WITHDRAWAL, lines=(use(1000, amount_minor=1000), use(0, line_id="b", amount_minor=1000))),
+        refund_context(
+            WITHDRAWAL, lines=(line_usage(1000, amount_minor=1000), line_usage(0, line_id="b", amount_minor=1000))
+        ),
         says(
             APPROVE, "2", "right_of_withdrawal", money_minor=1000, items=(RefundedItem(line_id="b", amount_minor=1000),)
         ),
@@ -313,171 +357,181 @@ ANSWERS = [
         CANCEL,
     ),
     (
-        asks(WITHDRAWAL, lines=(use(1000), use(0, line_id="b")), is_subscription=True),
+        refund_context(WITHDRAWAL, lines=(line_usage(1000), line_usage(0, line_id="b")), is_subscription=True),
         says(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=1000, ends_subscription=True),
         "how the refund is split between the items",
         CANCEL,
     ),
     (
-        asks(WITHDRAWAL, order=BUSINESS),
+        refund_context(WITHDRAWAL, order=BUSINESS),
         says(DECLINE, "2", "not_refundable"),
         "was made as a business",
         HINT,
     ),
-    (asks(CHANGED, order=None), says(REVIEW, "2", "right_of_withdrawal"), "which country's law", HINT),
+    (refund_context(CHANGED, order=None), says(REVIEW, "2", "right_of_withdrawal"), "which country's law", HINT),
     # technical problems
     (
-        asks(TECHNICAL, order=US),
+        refund_context(TECHNICAL, order=US),
         says(REVIEW, "6", "technical_problem", recommended=DECLINE),
         "no failed runs since your purchase. Short maintenance",
         "been returned",
     ),
     (
-        asks(TECHNICAL, order=US, failed_runs=1, failed_credits=10),
+        refund_context(TECHNICAL, order=US, failed_runs=1, failed_credits=10),
         says(REVIEW, "6", "technical_problem", recommended=DECLINE),
         "show 1 failed run since your purchase. 10 credits have been returned to your account for this. Short",
         "no failed runs",
     ),
     (
-        asks(TECHNICAL, order=US, failed_runs=2, failed_credits=20),
+        refund_context(TECHNICAL, order=US, failed_runs=2, failed_credits=20),
         says(REVIEW, "6", "technical_problem", recommended=DECLINE),
         "2 failed runs since your purchase. 20 credits have",
         "whether replacement",
     ),
     (
-        asks(TECHNICAL, order=US, failed_runs=3, failed_credits=1),
+        refund_context(TECHNICAL, order=US, failed_runs=3, failed_credits=1),
         says(REVIEW, "6", "technical_problem", recommended=DecisionOutcome.REPLACE, money_minor=2000, credits=1),
         "whether replacement credits",
         "Short maintenance",
     ),
     (
-        asks(TECHNICAL, order=US, failed_runs=3, failed_credits=-1),
+        refund_context(TECHNICAL, order=US, failed_runs=3, failed_credits=-1),
         says(REVIEW, "6", "technical_problem", recommended=APPROVE, money_minor=2000),
         "whether replacement credits",
         "Short maintenance",
     ),
     (
-        asks(TECHNICAL, order=US, failed_runs=3, failed_credits=0, lines=(use(1000),)),
+        refund_context(TECHNICAL, order=US, failed_runs=3, failed_credits=0, lines=(line_usage(1000),)),
         says(REVIEW, "6", "technical_problem", recommended=DECLINE),
         "whether replacement credits",
         "Short maintenance",
     ),
     # a renewal by mistake
     (
-        asks(MISTAKEN, **{**RENEWAL, "lines": (use(1),)}),
+        refund_context(MISTAKEN, **{**RENEWAL, "lines": (line_usage(1),)}),
         says(DECLINE, "3", "mistaken_renewal"),
         "to prevent further renewals",
         "will review",
     ),
     (
-        asks(MISTAKEN, day=15, **RENEWAL),
+        refund_context(MISTAKEN, day=15, **RENEWAL),
         says(REVIEW, "3", "mistaken_renewal", recommended=DECLINE),
         "some time ago",
         "case by case",
     ),
     (
-        asks(MISTAKEN, day=14, **RENEWAL),
+        refund_context(MISTAKEN, day=14, **RENEWAL),
         says(REVIEW, "3", "mistaken_renewal", recommended=APPROVE, money_minor=2000, ends_subscription=True),
         "case by case",
         "some time ago",
     ),
     (
-        asks(MISTAKEN, day=15, submitted_at=MADE, **RENEWAL),
+        refund_context(MISTAKEN, day=15, submitted_at=MADE, **RENEWAL),
         says(REVIEW, "3", "mistaken_renewal", recommended=APPROVE, money_minor=2000, ends_subscription=True),
         "case by case",
         "some time ago",
     ),
-    (asks(MISTAKEN, order=US), says(DECLINE, "2", "not_refundable"), "was not a subscription renewal", CANCEL),
+    (
+        refund_context(MISTAKEN, order=US),
+        says(DECLINE, "2", "not_refundable"),
+        "was not a subscription renewal",
+        CANCEL,
+    ),
     # a charge that is not recognised
     (
-        asks(UNRECOGNISED, order=US, lines=(use(250), use(5))),
+        refund_context(UNRECOGNISED, order=US, lines=(line_usage(250), line_usage(5))),
         says(REVIEW, "5", "unrecognised_charge"),
         "This charge of 20.00 EUR on 2 November 2026 was for a credit pack. The product is pack_1000, ordered on "
         "2 November 2026. Your account has used 255 of its 2000 credits.",
         "subscription",
     ),
     (
-        asks(UNRECOGNISED, order=None, is_subscription=True),
+        refund_context(UNRECOGNISED, order=None, is_subscription=True),
         says(REVIEW, "5", "unrecognised_charge"),
         "on 2 November 2026 was for a subscription. Your account has used",
         "renewal",
     ),
     (
-        asks(UNRECOGNISED, **RENEWAL),
+        refund_context(UNRECOGNISED, **RENEWAL),
         says(REVIEW, "5", "unrecognised_charge"),
         "the renewal of a subscription. The product is pack_1000, ordered on 4 August 2026.",
         HINT,
     ),
     (
-        asks(UNRECOGNISED, **RENEWAL),
+        refund_context(UNRECOGNISED, **RENEWAL),
         says(REVIEW, "5", "unrecognised_charge"),
         "Thank you for contacting us first.",
         HINT,
     ),
     (
-        asks(UNRECOGNISED, order=US, **OVER),
+        refund_context(UNRECOGNISED, order=US, **OVER),
         says(REVIEW, "5", "unrecognised_charge"),
         "25.00 EUR",
         "more than the agreed",
     ),
     # not refundable
     (
-        asks(CHANGED, order=US, **OVER),
+        refund_context(CHANGED, order=US, **OVER),
         says(APPROVE, "4", "amount_above_the_price", money_minor=500),
         "5.00 EUR more than the agreed price",
         HINT,
     ),
     (
-        asks(CHANGED, order=US, is_subscription=True),
+        refund_context(CHANGED, order=US, is_subscription=True),
         says(DECLINE, "3", "not_refundable"),
         "normally non-refundable",
         "was a mistake",
     ),
     (
-        asks(CHANGED, order=US, is_subscription=True),
+        refund_context(CHANGED, order=US, is_subscription=True),
         says(DECLINE, "3", "not_refundable"),
         "end of the billing period. This does not affect the mandatory consumer rights that apply in your country. "
         "This decision",
         "was not a subscription renewal",
     ),
     (
-        asks(CHANGED, **RENEWAL),
+        refund_context(CHANGED, **RENEWAL),
         says(DECLINE, "3", "not_refundable"),
         "If this renewal was a mistake",
         "was not a subscription renewal",
     ),
     (
-        asks(CHANGED, **{**RENEWAL, "lines": (use(1),)}),
+        refund_context(CHANGED, **{**RENEWAL, "lines": (line_usage(1),)}),
         says(DECLINE, "3", "not_refundable"),
         "does not apply, because a renewal does not start a new contract.",
         "was a mistake",
     ),
     # the right is mentioned to whom it would serve
     (
-        asks(TWICE, now=REFUNDED),
+        refund_context(TWICE, now=REFUNDED),
         says(REVIEW, "4", "charged_twice", recommended=DECLINE),
         f"you describe. {HINT} from this contract, without giving a reason, until 16 November 2026.",
         "based on",
     ),
-    (asks(TWICE, is_disputed=True), says(DECLINE, "5", "open_dispute"), HINT, "recorded"),
-    (asks(TWICE, declined_before=BEFORE), says(DECLINE, "2", "decided_before"), HINT, "twice"),
+    (refund_context(TWICE, is_disputed=True), says(DECLINE, "5", "open_dispute"), HINT, "recorded"),
+    (refund_context(TWICE, declined_before=BEFORE), says(DECLINE, "2", "decided_before"), HINT, "twice"),
     (
-        asks(TECHNICAL),
+        refund_context(TECHNICAL),
         says(REVIEW, "6", "technical_problem", recommended=DECLINE),
         "until 16 November 2026.",
         "based on",
     ),
-    (asks(AMOUNT, paid_minor=1800), says(DECLINE, "4", "wrong_amount"), "until 16 November 2026.", "does not apply"),
-    (asks(AMOUNT, **OVER), says(APPROVE, "4", "wrong_amount", money_minor=500), "the difference", HINT),
-    (asks(TWICE, now=MADE), says(WAIT, "4", "charged_twice"), "a few minutes", HINT),
     (
-        asks(TECHNICAL, lines=(use(1000),)),
+        refund_context(AMOUNT, paid_minor=1800),
+        says(DECLINE, "4", "wrong_amount"),
+        "until 16 November 2026.",
+        "does not apply",
+    ),
+    (refund_context(AMOUNT, **OVER), says(APPROVE, "4", "wrong_amount", money_minor=500), "the difference", HINT),
+    (refund_context(TWICE, now=MADE), says(WAIT, "4", "charged_twice"), "a few minutes", HINT),
+    (
+        refund_context(TECHNICAL, lines=(line_usage(1000),)),
         says(REVIEW, "6", "technical_problem", recommended=DECLINE),
         "no failed runs",
         HINT,
     ),
     (
-        asks(UNRECOGNISED, refundable_minor=1),
+        refund_context(UNRECOGNISED, refundable_minor=1),
         says(REVIEW, "5", "unrecognised_charge"),
         HINT,
         "based on",
@@ -499,7 +553,7 @@ def test_each_answer_is_whole(asked: PolicyContext, wanted: dict[str, Any], told
 def test_a_small_renewal_by_mistake_is_refunded_up_to_the_limit_of_its_currency() -> None:
     """And ends the subscription; in another currency, or above, a person decides."""
     generous = replace(POLICY, automatic_renewal_refund_up_to_minor={"EUR": 2000})
-    asked = asks(MISTAKEN, **RENEWAL)
+    asked = refund_context(MISTAKEN, **RENEWAL)
     approved = says(APPROVE, "3", "mistaken_renewal", money_minor=2000, ends_subscription=True)
     assert answer(asked, generous) == approved
     assert "We are refunding it and stopping further renewals." in rendered(rules.decide(asked, generous).reasons)[0]
@@ -511,23 +565,25 @@ def test_a_small_renewal_by_mistake_is_refunded_up_to_the_limit_of_its_currency(
 def test_the_figures_that_decide_are_the_policys() -> None:
     """Days, runs and settling time are not written into the rules."""
     strict = replace(POLICY, mistaken_renewal_days=1, persistent_failed_runs=1, duplicate_settling=timedelta(days=9))
-    assert answer(asks(MISTAKEN, day=2, **RENEWAL), strict)["recommended"] is DECLINE
-    assert answer(asks(TECHNICAL, order=US, failed_runs=1, failed_credits=5), strict)["credits"] == 5
-    assert answer(asks(CHANGED, is_duplicate=True, duplicate_minor=9999), strict)["outcome"] is WAIT
-    assert answer(asks(TWICE, order=US), strict)["outcome"] is WAIT
+    assert answer(refund_context(MISTAKEN, day=2, **RENEWAL), strict)["recommended"] is DECLINE
+    assert answer(refund_context(TECHNICAL, order=US, failed_runs=1, failed_credits=5), strict)["credits"] == 5
+    assert answer(refund_context(CHANGED, is_duplicate=True, duplicate_minor=9999), strict)["outcome"] is WAIT
+    assert answer(refund_context(TWICE, order=US), strict)["outcome"] is WAIT
 
 
 def test_every_reference_is_told_once() -> None:
     """What a decision rests on is said at its end, also where the decision before said it."""
-    decided = rules.decide(asks(CHANGED, order=US), POLICY)
-    again = rules.decide(asks(CHANGED, order=US, declined_before=decided), POLICY)
+    decided = rules.decide(refund_context(CHANGED, order=US), POLICY)
+    again = rules.decide(refund_context(CHANGED, order=US, declined_before=decided), POLICY)
     rests = text("decision.based_on_clause", clause="2")
     assert (decided.reasons.count(rests), again.reasons.count(rests), again.reasons[-1]) == (1, 1, rests)
 
 
 def test_an_explanation_has_a_line_for_each_fact_and_each_rule() -> None:
     """And marks the rule that spoke."""
-    decided = rules.decide(asks(TECHNICAL, order=US, failed_runs=3, failed_credits=30, lines=(use(250),)), POLICY)
+    decided = rules.decide(
+        refund_context(TECHNICAL, order=US, failed_runs=3, failed_credits=30, lines=(line_usage(250),)), POLICY
+    )
     first, *lines = explain(decided, shipped_texts()).split("\n")
     recommended = "review, recommended: replace, 15.00 EUR, 30 credits"
     assert first == f"{recommended} (technical_problem, clause 6, policy {POLICY.version})"

@@ -16,7 +16,7 @@ from ledger.domain.refund_cases import CaseState, Decision, DecisionOutcome, Ref
 from ledger.domain.texts import Figure, Text, text
 from ledger.policy import rules
 from ledger.policy.texts import DEFAULT_LANGUAGE, TextError, Texts, case_state_text, load, placeholders, shipped_texts
-from tools.testing.builders import ORDER, asks, own_words, use
+from tools.testing.builders import ORDER, line_usage, own_words, refund_context
 
 ROOT = Path(__file__).parents[3]
 SOURCES = [
@@ -242,11 +242,13 @@ def test_a_languages_texts_are_those_of_its_two_files(tmp_path: Path) -> None:
 US = replace(ORDER, country="US")
 BEFORE = Decision(outcome=DecisionOutcome.DECLINE, clause="2", rule="", reasons=own_words("No."), policy_version="1")
 requests = st.builds(
-    asks,
+    refund_context,
     st.sampled_from(RefundReason),
     day=st.sampled_from([0, 3, 20, 400]),
     order=st.sampled_from([ORDER, US, None, replace(ORDER, is_business=True), replace(ORDER, consent=None)]),
-    lines=st.sampled_from([(use(),), (use(250),), (use(1000),), (use(1000), use(0, line_id="b"))]),
+    lines=st.sampled_from(
+        [(line_usage(),), (line_usage(250),), (line_usage(1000),), (line_usage(1000), line_usage(0, line_id="b"))]
+    ),
     refundable_minor=st.sampled_from([0, 1500, 2000]),
     overcharge_minor=st.sampled_from([0, 500]),
     is_subscription=st.booleans(),
@@ -268,17 +270,19 @@ def test_every_outcome_of_every_rule_is_written_out(language: str, request: rule
     assert_written_out(request, language)
 
 
-PARTLY_USED = use(250)
+PARTLY_USED = line_usage(250)
 US = replace(ORDER, country="US")
 RARE = {
-    "credits without money": asks(RefundReason.TECHNICAL_PROBLEM, refundable_minor=0, lines=(PARTLY_USED,)),
-    "declined, but due": asks(
+    "credits without money": refund_context(RefundReason.TECHNICAL_PROBLEM, refundable_minor=0, lines=(PARTLY_USED,)),
+    "declined, but due": refund_context(
         RefundReason.CHARGED_TWICE, declined_before=BEFORE, is_duplicate=True, duplicate_minor=9999
     ),
-    "declined, but a right": asks(RefundReason.CHANGED_MY_MIND, declined_before=BEFORE),
-    "no renewal": asks(RefundReason.MISTAKEN_RENEWAL, order=US, lines=(PARTLY_USED,)),
-    "a used renewal": asks(RefundReason.MISTAKEN_RENEWAL, is_subscription=True, is_renewal=True, lines=(PARTLY_USED,)),
-    "changed my mind": asks(RefundReason.CHANGED_MY_MIND, order=US, lines=(PARTLY_USED,)),
+    "declined, but a right": refund_context(RefundReason.CHANGED_MY_MIND, declined_before=BEFORE),
+    "no renewal": refund_context(RefundReason.MISTAKEN_RENEWAL, order=US, lines=(PARTLY_USED,)),
+    "a used renewal": refund_context(
+        RefundReason.MISTAKEN_RENEWAL, is_subscription=True, is_renewal=True, lines=(PARTLY_USED,)
+    ),
+    "changed my mind": refund_context(RefundReason.CHANGED_MY_MIND, order=US, lines=(PARTLY_USED,)),
 }
 
 
@@ -299,7 +303,7 @@ def assert_written_out(request: rules.PolicyContext, language: str) -> None:
 
 def test_a_text_is_no_sentence_before_it_is_written_out() -> None:
     """What a rule returns is data."""
-    assert rules.decide(asks(RefundReason.CHANGED_MY_MIND, paid_minor=0), rules.load()).reasons == (
+    assert rules.decide(refund_context(RefundReason.CHANGED_MY_MIND, paid_minor=0), rules.load()).reasons == (
         Text(key="decision.nothing_paid"),
         text("decision.based_on_clause", clause="1"),
     )

@@ -10,7 +10,7 @@ from ledger.domain.facts import RefundedItem
 from ledger.domain.refund_cases import RefundReason
 from ledger.domain.texts import Text, text
 from ledger.policy import parameters, withdrawal
-from tools.testing.builders import MADE, ORDER, asks, use
+from tools.testing.builders import MADE, ORDER, line_usage, refund_context
 
 POLICY = parameters.load()
 COUNTRY, LAW = text("decision.withdrawal_country_in_review"), text("decision.withdrawal_law_in_review")
@@ -32,7 +32,7 @@ US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
 )
 def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: Text | None) -> None:
     """Where there is one, nothing."""
-    assert withdrawal.exclusion(asks(**{"day": 1, **changed}), POLICY) == why
+    assert withdrawal.exclusion(refund_context(**{"day": 1, **changed}), POLICY) == why
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: Text | None
 )
 def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: Text | None) -> None:
     """Once the time is over there is nothing to look at any more."""
-    assert withdrawal.review_reason(asks(**{"day": 1, **changed}), POLICY) == what
+    assert withdrawal.review_reason(refund_context(**{"day": 1, **changed}), POLICY) == what
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: Text
 )
 def test_the_time_runs_from_the_contract(changed: dict[str, Any], ends_at: datetime) -> None:
     """Fourteen days; 380 where nothing proves that the buyer was told."""
-    assert withdrawal.ends_at(asks(**{"day": 1, **changed}), POLICY) == ends_at
+    assert withdrawal.ends_at(refund_context(**{"day": 1, **changed}), POLICY) == ends_at
     in_the_west = (ends_at - timedelta.resolution).astimezone(timezone(timedelta(hours=-12)))
-    assert withdrawal.last_day(asks(**{"day": 1, **changed}), POLICY) == in_the_west.date()
+    assert withdrawal.last_day(refund_context(**{"day": 1, **changed}), POLICY) == in_the_west.date()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_period_that_began_on_the_next_day_in_the_east_ends_there_if_that_is_l
     assert withdrawal.period_end(since, 14) == datetime(2026, 11, 24, tzinfo=east)
 
 
-A, B = use(1000, line_id="a", amount_minor=1200), use(250, line_id="b", amount_minor=800)
+A, B = line_usage(1000, line_id="a", amount_minor=1200), line_usage(250, line_id="b", amount_minor=800)
 
 
 @pytest.mark.parametrize(
@@ -116,25 +116,25 @@ A, B = use(1000, line_id="a", amount_minor=1200), use(250, line_id="b", amount_m
     [
         ({}, 2000, ()),
         ({"refundable_minor": 500}, 500, ()),
-        ({"lines": (use(250),)}, 1500, ()),
-        ({"lines": (use(250),), "order": UNINFORMED}, 2000, ()),
+        ({"lines": (line_usage(250),)}, 1500, ()),
+        ({"lines": (line_usage(250),), "order": UNINFORMED}, 2000, ()),
         ({"lines": (A, B), "order": UNINFORMED}, 2000, ()),
         ({"lines": (A, B)}, 600, (RefundedItem(line_id="b", amount_minor=600),)),
-        ({"lines": (A, B, use(granted=0, amount_minor=0))}, 600, (RefundedItem(line_id="b", amount_minor=600),)),
+        ({"lines": (A, B, line_usage(granted=0, amount_minor=0))}, 600, (RefundedItem(line_id="b", amount_minor=600),)),
         (
-            {"lines": (use(500, line_id="a", amount_minor=1200), B)},
+            {"lines": (line_usage(500, line_id="a", amount_minor=1200), B)},
             1200,
             (RefundedItem(line_id="a", amount_minor=600), RefundedItem(line_id="b", amount_minor=600)),
         ),
         # a free line that was used beside one that was not: all goes back, evenly
-        ({"lines": (use(5, amount_minor=0), use(line_id="b"))}, 2000, ()),
+        ({"lines": (line_usage(5, amount_minor=0), line_usage(line_id="b"))}, 2000, ()),
         # a line that is worth less than a cent is not named
         (
-            {"lines": (use(500, amount_minor=1), use(500, line_id="b", amount_minor=1999))},
+            {"lines": (line_usage(500, amount_minor=1), line_usage(500, line_id="b", amount_minor=1999))},
             999,
             (RefundedItem(line_id="b", amount_minor=999),),
         ),
-        ({"lines": (use(1000, amount_minor=1200), use(1000, line_id="b", amount_minor=800))}, 0, ()),
+        ({"lines": (line_usage(1000, amount_minor=1200), line_usage(1000, line_id="b", amount_minor=800))}, 0, ()),
         ({"lines": (A, replace(B, amount_minor=700))}, 552, None),  # they don't make up what was paid
         ({"lines": (A, B), "refundable_minor": 1999}, 599, None),  # some of it went back before
         ({"lines": (A, B), "overcharge_minor": 100}, 670, None),
@@ -150,4 +150,4 @@ def test_a_withdrawal_gives_back_what_was_not_used(
     changed: dict[str, Any], money_minor: int, items: tuple[RefundedItem, ...] | None
 ) -> None:
     """Everything without a complete consent; of several lines the unused ones, if they sum to what was paid."""
-    assert withdrawal.refund_due(asks(**{"day": 1, **changed})) == (money_minor, items)
+    assert withdrawal.refund_due(refund_context(**{"day": 1, **changed})) == (money_minor, items)

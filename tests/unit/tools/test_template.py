@@ -16,7 +16,18 @@ from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from tools.template import functions, layers_of, load, routes, table_definition
-from tools.testing.builders import LATER, PI, POLICY, ask, at, paid, refund, refund_claim, says, tell
+from tools.testing.builders import (
+    LATER,
+    PI,
+    POLICY,
+    at,
+    event_of,
+    paid,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.fakes import FakeStore
 
 TEMPLATE = load()
@@ -91,15 +102,15 @@ def test_no_function_may_do_more_than_it_does(function: str) -> None:
 def test_a_case_that_settles_in_review_leaves_only_lists_that_its_followers_may_delete_from() -> None:
     """A refund that we had given up may turn out to be sent: whoever hears of it takes the case off the queue."""
     store = _Watched()
-    tell(store, paid())
-    case = ask(store, refund_claim())
+    record_events(store, paid())
+    case = request_refund(store, refund_claim())
     verdict = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
     case = decide_case(case.case_id, verdict, "sam", store, POLICY, now=LATER)
     given_up = RefundAbandoned(tag=case.tag, reason=Text(key="refused"), at=at(70), cause="case:1")
-    tell(store, says(given_up))
+    record_events(store, event_of(given_up))
     follow(PI, store, now=LATER)
     store.deleted.clear()
-    tell(store, says(replace(refund(1000, minute=80), tag=case.tag)))
+    record_events(store, event_of(replace(refund(1000, minute=80), tag=case.tag)))
     assert [moved.state for moved in follow(PI, store, now=LATER)] == [CaseState.REFUNDED]
     assert store.deleted
     for function in ("FollowCasesFunction", "SendRefundsFunction"):

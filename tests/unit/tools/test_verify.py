@@ -25,14 +25,14 @@ from tools.testing.builders import (
     PI,
     POLICY,
     RENEWED,
-    ask,
     at,
+    event_of,
     paid,
     payment,
+    record_events,
     refund,
     refund_claim,
-    says,
-    tell,
+    request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, world
 from tools.verify import World, check
@@ -43,9 +43,9 @@ SECOND, THIRD = PaymentId("stripe:pi_2"), PaymentId("stripe:pi_3")
 def lived() -> FakeStore:
     """A ledger with a case in every state: of the renewal approved, of the packs in review, settled, and so on."""
     store, provider = FakeStore(), FakeProvider()
-    tell(store, paid(), paid(payment(SECOND)), paid(payment(THIRD)), paid(RENEWED))
-    ask(store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, key="approved"))
-    ask(store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="in review"))
+    record_events(store, paid(), paid(payment(SECOND)), paid(payment(THIRD)), paid(RENEWED))
+    request_refund(store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, key="approved"))
+    request_refund(store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="in review"))
     for number, (name, verdict) in enumerate(
         (
             (PI, ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Yes.",), clause="6", money_minor=500)),
@@ -53,11 +53,11 @@ def lived() -> FakeStore:
             (THIRD, ReviewDecision(outcome=DecisionOutcome.DECLINE, words=("No.",), clause="2")),
         )
     ):
-        case = ask(store, refund_claim(payment_id=name, key=f"decided {number}"))
+        case = request_refund(store, refund_claim(payment_id=name, key=f"decided {number}"))
         case = decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(70))
         if verdict.outcome is DecisionOutcome.APPROVE:
             send_refund(case.tag, store, lambda _: provider, clock=lambda: at(80))
-            tell(store, says(provider.becomes(RefundState.SUCCEEDED), names=(PI,)))
+            record_events(store, event_of(provider.becomes(RefundState.SUCCEEDED), names=(PI,)))
             follow(PI, store, now=LATER)
     draw_credits(ADA, "run_1", 10, store, now=at(90))
     fail_run(ADA, "run_1", store, now=at(91))

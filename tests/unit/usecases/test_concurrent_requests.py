@@ -32,14 +32,14 @@ from tools.testing.builders import (
     LATER,
     PI,
     POLICY,
-    ask,
     at,
+    event_of,
     paid,
     payment,
+    record_events,
     refund,
     refund_claim,
-    says,
-    tell,
+    request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, world
 from tools.verify import check
@@ -76,11 +76,11 @@ def torn(store: FakeStore, twin: Callable[[], object], *early: str, read: int = 
 def test_a_name_whose_pointer_was_read_too_early_is_no_news() -> None:
     """The purchase knows it, so its pointer is there: the twin wrote both at once."""
     store = FakeStore()
-    link = says(names=(PI, CH))
-    tell(store, paid(), link)
+    link = event_of(names=(PI, CH))
+    record_events(store, paid(), link)
     (receipt,) = (receipt for receipt in store.receipts.values() if receipt.event_id == link.event_id)
     without_the_pointer = store.read(Keys(payments=frozenset({PI}), accounts=frozenset({ADA})))
-    planned = plan_event(says(names=(PI, CH)), receipt, without_the_pointer)
+    planned = plan_event(event_of(names=(PI, CH)), receipt, without_the_pointer)
     assert isinstance(planned, Commit)
     assert (planned.receipt and planned.receipt.outcome, planned.pointers) == (RecordOutcome.ALREADY_BOOKED, ())
 
@@ -88,7 +88,7 @@ def test_a_name_whose_pointer_was_read_too_early_is_no_news() -> None:
 def test_a_run_asked_twice_at_once_is_answered_alike_though_it_took_the_last_credit() -> None:
     """The twin drew it between the reading of the run and of the account."""
     store = FakeStore()
-    tell(store, paid())
+    record_events(store, paid())
 
     def twin() -> object:
         return draw_credits(ADA, "run_1", 1000, store, now=LATER)
@@ -102,17 +102,18 @@ def test_a_run_asked_twice_at_once_is_answered_alike_though_it_took_the_last_cre
 def test_a_request_sent_twice_at_once_is_answered_alike() -> None:
     """The twin opened the case between the reading of the key and of the account: it is this request's own."""
     store = FakeStore()
-    tell(store, paid())
+    record_events(store, paid())
     assert (
-        ask(torn(store, lambda: ask(store, refund_claim()), "documents"), refund_claim()).state is CaseState.IN_REVIEW
+        request_refund(torn(store, lambda: request_refund(store, refund_claim()), "documents"), refund_claim()).state
+        is CaseState.IN_REVIEW
     )
 
 
 def test_a_decision_sent_twice_at_once_is_answered_alike() -> None:
     """The twin approved it between the reading of the case and of the purchase, of which nothing is left now."""
     store = FakeStore()
-    tell(store, paid())
-    case = ask(store, refund_claim())
+    record_events(store, paid())
+    case = request_refund(store, refund_claim())
 
     def decide(over: Store) -> CaseState:
         return decide_case(case.case_id, ALL_OF_IT, "sam", over, POLICY, now=at(70)).state
@@ -123,11 +124,11 @@ def test_a_decision_sent_twice_at_once_is_answered_alike() -> None:
 def test_a_closed_lot_that_was_read_too_early_is_read_again() -> None:
     """A run of a lapsed period failed after its closed lot was read, before the account was: the refund takes all."""
     store = FakeStore()
-    tell(store, paid(payment(expires_at=at(60))))
+    record_events(store, paid(payment(expires_at=at(60))))
     draw_credits(ADA, "run_1", 400, store, now=at(1))
     expire_account(ADA, store, now=LATER)
     over = torn(store, lambda: fail_run(ADA, "run_1", store, now=LATER), "closed_lots", read=2)
-    tell(over, says(refund(2000), names=(PI,)))
+    record_events(over, event_of(refund(2000), names=(PI,)))
     lot = store.closed_lots[ADA, f"{PI}/0"]
     assert (lot.drawn, lot.refunded, lot.owed) == (0, 1000, 0)
     assert not [finding for finding in check(world(store)) if finding.broken]
@@ -139,10 +140,10 @@ def test_a_period_whose_renewal_came_while_it_was_looked_for_is_worth_one_price(
     period = "period/stripe:sub_1/2026-11-01T00:00:00Z"
     end = LATER + timedelta(days=11)
     first = paid(payment(fulfilment_key="order/ord_1", covers=period, expires_at=end))
-    tell(store, paid(payment(CH)), says(refund(500), names=(PI,)))  # what waits makes the grant look first
+    record_events(store, paid(payment(CH)), event_of(refund(500), names=(PI,)))  # what waits makes the grant look first
     renewal = paid(payment(IN, fulfilment_key=period, expires_at=end))
-    over = torn(store, lambda: tell(store, renewal), "fulfilment_keys")
-    assert [recorded.outcome for recorded in tell(over, first)] == [RecordOutcome.BOOKED]
+    over = torn(store, lambda: record_events(store, renewal), "fulfilment_keys")
+    assert [recorded.outcome for recorded in record_events(over, first)] == [RecordOutcome.BOOKED]
     assert store.accounts[ADA].balance == 2000
 
 
@@ -173,10 +174,10 @@ def test_an_order_made_twice_at_once_is_answered_alike() -> None:
 def test_a_run_that_fails_at_once_is_given_back_though_its_account_was_read_before_it_had_anything() -> None:
     """A second lot came, and the run drew from it, after the account was read."""
     store = FakeStore()
-    tell(store, paid())
+    record_events(store, paid())
 
     def twin() -> None:
-        tell(store, paid(payment(PaymentId("stripe:pi_2"))))
+        record_events(store, paid(payment(PaymentId("stripe:pi_2"))))
         draw_credits(ADA, "run_1", 1500, store, now=LATER)
 
     failed = fail_run(ADA, "run_1", torn(store, twin, "accounts"), now=LATER)
@@ -195,12 +196,12 @@ def test_a_run_that_fails_at_once_is_given_back_though_its_account_was_read_befo
 def test_a_lot_that_closes_while_it_is_looked_for_is_not_granted_anew(again: Event) -> None:
     """It was read where closed lots lie before it closed, and its account after."""
     store = FakeStore()
-    tell(store, paid(payment(PaymentId("stripe:pi_2"), fulfilment_key="order/ord_1", minute=1)))
+    record_events(store, paid(payment(PaymentId("stripe:pi_2"), fulfilment_key="order/ord_1", minute=1)))
 
     def twin() -> object:
         return draw_credits(ADA, "run_1", 1000, store, now=LATER)
 
-    tell(torn(store, twin, "closed_lots"), again)
+    record_events(torn(store, twin, "closed_lots"), again)
     assert store.accounts[ADA].balance == 0
     assert not [finding for finding in check(world(store)) if finding.broken]
 
@@ -208,7 +209,7 @@ def test_a_lot_that_closes_while_it_is_looked_for_is_not_granted_anew(again: Eve
 def test_a_failure_that_overtakes_its_draw_refuses_it() -> None:
     """The failure was stored after the draw had looked for its run: the draw writes nothing."""
     store = FakeStore()
-    tell(store, paid())
+    record_events(store, paid())
     over = torn(store, lambda: fail_run(ADA, "run_1", store, now=LATER), "runs", "accounts")
     with pytest.raises(RunFailed):
         draw_credits(ADA, "run_1", 10, over, now=LATER)
@@ -218,7 +219,7 @@ def test_a_failure_that_overtakes_its_draw_refuses_it() -> None:
 def test_a_draw_that_overtakes_its_failure_is_given_back() -> None:
     """The draw was stored after the failure had looked for its run: the failure reads it and returns its credits."""
     store = FakeStore()
-    tell(store, paid())
+    record_events(store, paid())
     over = torn(store, lambda: draw_credits(ADA, "run_1", 10, store, now=LATER), "runs", "accounts")
     assert sum(fail_run(ADA, "run_1", over, now=LATER).returned.values()) == 10
     assert store.accounts[ADA].balance == 1000
@@ -232,9 +233,9 @@ def test_two_events_of_one_second_received_at_once_are_both_kept() -> None:
     past_due = replace(active, status=SubscriptionStatus.PAST_DUE, cause="stripe:evt_s1", left=active.state_id)
     unpaid = replace(active, status=SubscriptionStatus.UNPAID, cause="stripe:evt_s2", left=past_due.state_id)
     store = FakeStore()
-    tell(store, paid(), reports(active))
-    over = torn(store, lambda: tell(store, reports(past_due)), "subscriptions")
-    tell(over, reports(unpaid))
+    record_events(store, paid(), reports(active))
+    over = torn(store, lambda: record_events(store, reports(past_due)), "subscriptions")
+    record_events(over, reports(unpaid))
     assert store.accounts[ADA].subscriptions["stripe:sub_1"] == replace(unpaid, account_id=ADA).summary
     assert len(store.subscriptions["stripe:sub_1"].instant or ()) == 2
 

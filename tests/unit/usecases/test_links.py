@@ -11,7 +11,7 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.usecases.holds import lift_hold
 from tests.unit.usecases.test_plan_booking import broken
-from tools.testing.builders import ADA, CH, IN, LATER, PI, at, dispute, paid, payment, refund, says, tell
+from tools.testing.builders import ADA, CH, IN, LATER, PI, at, dispute, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore
 
 IN_2, PI_2 = PaymentId("stripe:in_2"), PaymentId("stripe:pi_2")
@@ -20,12 +20,12 @@ IN_2, PI_2 = PaymentId("stripe:in_2"), PaymentId("stripe:pi_2")
 def linked(sale_id: PaymentId, money_id: PaymentId, amount_minor: int) -> Event:
     """The provider reports which PaymentIntent has paid for an invoice."""
     link = MoneyLinked(money_id=money_id, sale_id=sale_id, amount_minor=amount_minor, at=at(1), cause="stripe:evt")
-    return says(link, names=(sale_id, money_id))
+    return event_of(link, names=(sale_id, money_id))
 
 
 def moved(fact: RefundChanged | DisputeChanged) -> Event:
     """A fact about the PaymentIntent's money, as the provider reports it."""
-    return says(replace(fact, money_id=PI), names=(PI, CH))
+    return event_of(replace(fact, money_id=PI), names=(PI, CH))
 
 
 def balances(store: FakeStore) -> dict[str, int]:
@@ -47,7 +47,7 @@ def test_one_intent_that_pays_two_invoices_grants_both_and_splits_its_refund(ord
     """Of 1,000 that go back, 600 are the first invoice's and 400 the second's: two fifths of each."""
     store = FakeStore()
     for name in (*order, *order):
-        (recorded,) = tell(store, SHARED[name])
+        (recorded,) = record_events(store, SHARED[name])
         assert recorded.outcome is not RecordOutcome.PARKED
     assert balances(store) == {"stripe:in_1/0": 600, "stripe:in_2/0": 600}
     assert broken(store) == []
@@ -56,10 +56,10 @@ def test_one_intent_that_pays_two_invoices_grants_both_and_splits_its_refund(ord
 def test_a_dispute_of_a_shared_intent_freezes_both_sales_and_takes_from_each_its_part() -> None:
     """Its charge leads to both sales too, also alone."""
     store = FakeStore()
-    tell(store, *SHARED.values())
-    tell(store, moved(dispute(DisputeState.OPEN, 1500)))
+    record_events(store, *SHARED.values())
+    record_events(store, moved(dispute(DisputeState.OPEN, 1500)))
     assert [lot.is_frozen for lot in store.accounts[ADA].lots.values()] == [True, True]
-    tell(store, says(replace(dispute(DisputeState.LOST, 1500, minute=30), money_id=CH), names=(CH,)))
+    record_events(store, event_of(replace(dispute(DisputeState.LOST, 1500, minute=30), money_id=CH), names=(CH,)))
     assert store.accounts[ADA].balance == 0
     assert store.accounts[ADA].status == "suspended"
     assert broken(store) == []
@@ -71,8 +71,8 @@ def test_a_dispute_of_a_shared_intent_freezes_both_sales_and_takes_from_each_its
 def test_a_refund_of_ours_is_for_the_sale_that_it_was_approved_for() -> None:
     """A stranger's is split; ours has a tag, and the approval lies with its sale."""
     store = FakeStore()
-    tell(store, *(event for name, event in SHARED.items() if name != "refund"))
-    tell(store, moved(replace(refund(500, refund_id="re_9"), tag="case_9-1")))
+    record_events(store, *(event for name, event in SHARED.items() if name != "refund"))
+    record_events(store, moved(replace(refund(500, refund_id="re_9"), tag="case_9-1")))
     assert balances(store) == {"stripe:in_1/0": 1000, "stripe:in_2/0": 1000}
 
 
@@ -83,14 +83,14 @@ def test_several_intents_that_pay_one_invoice_count_for_it_together(order: tuple
         paid(payment(IN, paid_minor=1500)),
         linked(IN, PI, 1000),
         linked(IN, PI_2, 500),
-        says(
+        event_of(
             replace(refund(500), money_id=PI),
             names=(PI, CH),
         ),
     ]
     store = FakeStore()
     other = replace(refund(250, refund_id="re_2"), money_id=PI_2, charge_id="ch_2")
-    tell(store, *(events[place] for place in order), says(other, names=(PI_2, PaymentId("stripe:ch_2"))))
+    record_events(store, *(events[place] for place in order), event_of(other, names=(PI_2, PaymentId("stripe:ch_2"))))
     assert balances(store) == {"stripe:in_1/0": 500}
     assert broken(store) == []
 
@@ -98,25 +98,25 @@ def test_several_intents_that_pay_one_invoice_count_for_it_together(order: tuple
 def test_money_shared_by_two_accounts_is_parked_for_a_person() -> None:
     """Nobody knows whose credits a refund would take."""
     store = FakeStore()
-    tell(store, SHARED["first paid"], SHARED["first link"])
-    tell(store, paid(payment(IN_2, account_id=type(ADA)("acct_bob"))))
-    assert tell(store, SHARED["second link"])[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT
+    record_events(store, SHARED["first paid"], SHARED["first link"])
+    record_events(store, paid(payment(IN_2, account_id=type(ADA)("acct_bob"))))
+    assert record_events(store, SHARED["second link"])[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT
 
 
 def test_an_event_can_report_on_another_payment_of_its_account() -> None:
     """An upgrade is paid, and what is left of the running period moves to the balance: both are booked, or neither."""
     store = FakeStore()
-    tell(store, paid(payment(IN, paid_minor=1500)))
+    record_events(store, paid(payment(IN, paid_minor=1500)))
     credit = BalanceCredited(
         credit_id="il_1", amount_minor=750, currency="USD", created_at=at(9), at=at(9), cause="stripe:evt"
     )
     upgrade = replace(paid(payment(IN_2, paid_minor=2250, minute=9)), also=(About(names=(IN,), facts=(credit,)),))
     for _ in range(2):
-        assert tell(store, upgrade)[0].outcome in {RecordOutcome.BOOKED, RecordOutcome.ALREADY_BOOKED}
+        assert record_events(store, upgrade)[0].outcome in {RecordOutcome.BOOKED, RecordOutcome.ALREADY_BOOKED}
     assert balances(store) == {"stripe:in_1/0": 500, "stripe:in_2/0": 1000}
     assert broken(store) == []
-    alone = replace(says(credit, names=(IN,)), names=(), facts=(), also=(About(names=(IN,), facts=(credit,)),))
-    assert tell(store, alone)[0].outcome is RecordOutcome.ALREADY_BOOKED
+    alone = replace(event_of(credit, names=(IN,)), names=(), facts=(), also=(About(names=(IN,), facts=(credit,)),))
+    assert record_events(store, alone)[0].outcome is RecordOutcome.ALREADY_BOOKED
 
 
 def test_what_an_event_reports_on_a_payment_that_is_not_known_yet_waits() -> None:
@@ -126,13 +126,13 @@ def test_what_an_event_reports_on_a_payment_that_is_not_known_yet_waits() -> Non
         credit_id="il_1", amount_minor=750, currency="USD", created_at=at(9), at=at(9), cause="stripe:evt"
     )
     upgrade = replace(paid(payment(IN_2, paid_minor=2250, minute=9)), also=(About(names=(IN,), facts=(credit,)),))
-    tell(store, upgrade, paid(payment(IN, paid_minor=1500)), now=LATER)
+    record_events(store, upgrade, paid(payment(IN, paid_minor=1500)), now=LATER)
     assert balances(store) == {"stripe:in_1/0": 500, "stripe:in_2/0": 1000}
 
 
 def test_a_pending_refund_of_a_shared_intent_reserves_a_part_of_each() -> None:
     """Until it has ended."""
     store = FakeStore()
-    tell(store, *(event for name, event in SHARED.items() if name != "refund"))
-    tell(store, moved(refund(1000, state=RefundState.PENDING)))
+    record_events(store, *(event for name, event in SHARED.items() if name != "refund"))
+    record_events(store, moved(refund(1000, state=RefundState.PENDING)))
     assert [lot.reserved for lot in store.accounts[ADA].lots.values()] == [400, 400]

@@ -14,7 +14,20 @@ from ledger.domain.texts import Text
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.plan_booking import may_grant_without_reading
-from tools.testing.builders import ADA, IN, LATER, PI, RENEWED, at, dispute, paid, payment, refund, says, tell
+from tools.testing.builders import (
+    ADA,
+    IN,
+    LATER,
+    PI,
+    RENEWED,
+    at,
+    dispute,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund,
+)
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
@@ -42,8 +55,8 @@ class TornStore:
 
 def told_while_torn(store: FakeStore, first: str, event: Event, competing_payment: Event) -> RecordOutcome:
     """Tell an event; its reading is cut in two by another delivery."""
-    torn = TornStore(store, first, lambda: tell(store, competing_payment))
-    [recorded] = tell(cast(Store, torn), event)
+    torn = TornStore(store, first, lambda: record_events(store, competing_payment))
+    [recorded] = record_events(cast(Store, torn), event)
     assert torn.was_torn
     return recorded.outcome
 
@@ -55,16 +68,16 @@ def broken(store: FakeStore) -> list[str]:
 
 UNDONE: dict[str, tuple[Event, Event]] = {
     "a refund that failed": (
-        says(refund(2000), names=(PI,)),
-        says(refund(2000, state=RefundState.FAILED, minute=20), names=(PI,)),
+        event_of(refund(2000), names=(PI,)),
+        event_of(refund(2000, state=RefundState.FAILED, minute=20), names=(PI,)),
     ),
     "a dispute that was won": (
-        says(dispute(), names=(PI,)),
-        says(dispute(DisputeState.WON, minute=30), names=(PI,)),
+        event_of(dispute(), names=(PI,)),
+        event_of(dispute(DisputeState.WON, minute=30), names=(PI,)),
     ),
     "an approval that was given up": (
-        says(RefundApproved(tag="c-1", case_id="c", amount_minor=2000, at=at(5), cause="x"), names=(PI,)),
-        says(RefundAbandoned(tag="c-1", reason=Text(key=""), at=at(6), cause="x"), names=(PI,)),
+        event_of(RefundApproved(tag="c-1", case_id="c", amount_minor=2000, at=at(5), cause="x"), names=(PI,)),
+        event_of(RefundAbandoned(tag="c-1", reason=Text(key=""), at=at(6), cause="x"), names=(PI,)),
     ),
 }
 
@@ -73,7 +86,7 @@ UNDONE: dict[str, tuple[Event, Event]] = {
 def test_what_came_and_went_while_it_was_read_leaves_no_trace(what: str) -> None:
     """An account from before, a purchase from after: the news seem to change nothing, and yet they do."""
     store = FakeStore()
-    tell(store, paid(RENEWED), says(names=(IN, PI)))
+    record_events(store, paid(RENEWED), event_of(names=(IN, PI)))
     came, went = UNDONE[what]
     assert told_while_torn(store, "accounts", went, came) is RecordOutcome.BOOKED
     account = store.accounts[ADA]
@@ -86,8 +99,8 @@ def test_an_earlier_payment_takes_over_what_its_rival_was_refunded_meanwhile() -
     store = FakeStore()
     earlier = payment(PI, fulfilment_key="order/ord_1")
     later = payment(PaymentId("stripe:pi_2"), fulfilment_key="order/ord_1", minute=1)
-    tell(store, paid(later))
-    back = says(refund(2000), names=(later.payment_id,))
+    record_events(store, paid(later))
+    back = event_of(refund(2000), names=(later.payment_id,))
     assert told_while_torn(store, "accounts", paid(earlier), back) is RecordOutcome.BOOKED
     assert store.accounts[ADA].balance == 1000
     assert broken(store) == []
@@ -99,7 +112,9 @@ def test_a_period_that_is_renewed_while_its_first_payment_is_read_is_worth_one_p
     period = RENEWED.fulfilment_key
     ends = RENEWED.lines[0].expires_at
     first = payment(PI, fulfilment_key="order/ord_1", covers=period, expires_at=ends)
-    tell(store, says(refund(state=RefundState.PENDING), names=(PI,)))  # so that the payment must be read about
+    record_events(
+        store, event_of(refund(state=RefundState.PENDING), names=(PI,))
+    )  # so that the payment must be read about
     assert told_while_torn(store, "fulfilment_keys", paid(first), paid(RENEWED)) is RecordOutcome.BOOKED
     assert store.accounts[ADA].balance == 1000
     assert broken(store) == []

@@ -12,7 +12,7 @@ from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey
-from tools.testing.builders import ADA, IN, PI, paid, payment, refund, says, tell
+from tools.testing.builders import ADA, IN, PI, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
@@ -38,7 +38,7 @@ def told(**owner: object) -> Event:
 def test_our_order_says_whose_it_is(owner: dict[str, object]) -> None:
     """Alone, or together with ids that fit it."""
     store = with_order(FakeStore())
-    assert tell(store, told(**owner))[0].outcome is RecordOutcome.BOOKED
+    assert record_events(store, told(**owner))[0].outcome is RecordOutcome.BOOKED
     assert store.accounts[ADA].balance == 1000
     assert store.fulfilment_keys["order/ord_1"].payment_id == "stripe:pi_1"
 
@@ -47,31 +47,33 @@ def test_our_order_says_whose_it_is(owner: dict[str, object]) -> None:
 def test_an_order_of_another_account_parks(owner: dict[str, object]) -> None:
     """Money is never guessed: a person looks."""
     store = with_order(FakeStore())
-    assert tell(store, told(**owner))[0].parked_reason is ParkReason.ORDER_MISMATCH
+    assert record_events(store, told(**owner))[0].parked_reason is ParkReason.ORDER_MISMATCH
     assert not store.accounts
 
 
 def test_an_order_for_another_product_parks() -> None:
     """What was paid for is not what was ordered."""
     store = with_order(FakeStore(), product_id="pack_2500")
-    assert tell(store, told(account_id=ADA))[0].parked_reason is ParkReason.ORDER_MISMATCH
+    assert record_events(store, told(account_id=ADA))[0].parked_reason is ParkReason.ORDER_MISMATCH
 
 
 def test_a_customer_who_bought_for_one_account_is_that_accounts() -> None:
     """And one who bought for two is nobody's, until a person says."""
     store = FakeStore()
     unnamed = replace(paid(payment(IN, account_id=NOBODY)), owner=Owner(customer_id="stripe:cus_1"))
-    assert tell(store, unnamed)[0].parked_reason is ParkReason.NO_ACCOUNT
-    tell(store, paid())
-    assert tell(store, unnamed)[0].outcome is RecordOutcome.BOOKED, "the parked event is released by its redelivery"
-    tell(store, paid(payment("stripe:pi_2", account_id=BEN)))  # type: ignore[arg-type]
+    assert record_events(store, unnamed)[0].parked_reason is ParkReason.NO_ACCOUNT
+    record_events(store, paid())
+    assert record_events(store, unnamed)[0].outcome is RecordOutcome.BOOKED, (
+        "the parked event is released by its redelivery"
+    )
+    record_events(store, paid(payment("stripe:pi_2", account_id=BEN)))  # type: ignore[arg-type]
     another = replace(paid(payment("stripe:pi_3", account_id=NOBODY)), owner=unnamed.owner)  # type: ignore[arg-type]
-    assert tell(store, another)[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT
+    assert record_events(store, another)[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT
 
 
 def test_a_browsers_word_alone_is_nobodys() -> None:
     """Without an order of ours that fits, custom_data of a checkout in the browser says nothing."""
-    assert tell(FakeStore(), told(browser_account_id=ADA))[0].parked_reason is ParkReason.NO_ACCOUNT
+    assert record_events(FakeStore(), told(browser_account_id=ADA))[0].parked_reason is ParkReason.NO_ACCOUNT
 
 
 @pytest.mark.parametrize("minute", [-1, 0, 1])
@@ -79,7 +81,7 @@ def test_a_payment_that_is_booked_is_never_booked_for_another_account(minute: fl
     """Whichever event of it says so, earlier or later: the first account keeps its credits, and a person looks."""
     store = FakeStore()
     other = replace(payment(account_id=BEN), at=payment(minute=minute).at)
-    told_twice = tell(store, paid(), paid(other))
+    told_twice = record_events(store, paid(), paid(other))
     assert told_twice[1].parked_reason is ParkReason.AMBIGUOUS_PAYMENT
     assert {name: account.balance for name, account in store.accounts.items()} == {ADA: 1000}
 
@@ -89,20 +91,20 @@ def test_a_lot_of_this_name_on_the_account_is_not_granted_again() -> None:
     store = FakeStore()
     lot = Lot(lot_id="stripe:pi_1/0", granted=1000)
     store.commit(Commit(account=AccountChange(account_id=ADA, lots={lot.lot_id: lot})))
-    tell(store, paid())
+    record_events(store, paid())
     assert store.accounts[ADA].balance == 1000
 
 
 def test_a_payment_whose_account_was_found_is_planned_from_what_was_read() -> None:
     """Its grant without reading is refused, since another payment has the order: only the rest is read then."""
     store = with_order(FakeStore())
-    tell(store, told(account_id=ADA))
+    record_events(store, told(account_id=ADA))
     found = replace(
         paid(payment(IN, fulfilment_key="order/ord_1", account_id=NOBODY, minute=1)),
         owner=Owner(order_id=OrderId("ord_1")),
     )
     before = store.round_trips
-    assert tell(store, found)[0].outcome is RecordOutcome.BOOKED
+    assert record_events(store, found)[0].outcome is RecordOutcome.BOOKED
     purchase = store.payments["stripe:in_1"]
     assert isinstance(purchase, Purchase)
     assert (purchase.is_duplicate, store.accounts[ADA].balance) == (True, 1000)
@@ -121,7 +123,7 @@ def test_the_original_is_the_same_when_a_second_event_moves_a_payment_back_in_ti
     ]
     for order in itertools.permutations(events):
         store = FakeStore()
-        tell(store, *order)
+        record_events(store, *order)
         assert {name: item.is_duplicate for name, item in store.payments.items()} == {PI: False, IN: True}  # type: ignore[union-attr]
         assert store.accounts[ADA].balance == 1000
         assert_sound(store)
@@ -140,26 +142,26 @@ def test_a_second_payment_of_an_order_for_other_things_waits_for_a_person() -> N
     many = paid(payment(PI, fulfilment_key="order/o", minute=5, paid_minor=4000, lines=(two,)))
     for order in ((small, large), (large, small), (small, many), (many, small)):
         store = FakeStore()
-        first, second = tell(store, *order)
+        first, second = record_events(store, *order)
         assert (first.outcome, second.parked_reason) == (RecordOutcome.BOOKED, ParkReason.ORDER_MISMATCH)
         settled = order[0].payment
         assert settled
         assert store.accounts[ADA].balance == sum(line.credits for line in settled.lines)
         assert_sound(store)
-        tell(store, says(refund(4000), names=order[0].names))
+        record_events(store, event_of(refund(4000), names=order[0].names))
         assert store.accounts[ADA].balance == 0
 
 
 def test_an_invoice_beside_a_session_is_parked_until_the_session_is_booked() -> None:
     """Whichever arrives first, the money is booked once, and its invoice is not left to a person."""
     by_hand = replace(
-        says(names=(IN,)), event_id="evt_invoice", not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand")
+        event_of(names=(IN,)), event_id="evt_invoice", not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand")
     )
     session = replace(paid(), names=(PI, IN))
     early, late = FakeStore(), FakeStore()
-    assert tell(early, by_hand)[0].parked_reason is ParkReason.UNEXPECTED_CHARGE
+    assert record_events(early, by_hand)[0].parked_reason is ParkReason.UNEXPECTED_CHARGE
     for store in (early, late):
-        assert tell(store, session, by_hand)[1].outcome is RecordOutcome.ALREADY_BOOKED
+        assert record_events(store, session, by_hand)[1].outcome is RecordOutcome.ALREADY_BOOKED
         assert store.accounts[ADA].balance == 1000
         assert [receipt.parked_reason for receipt in store.receipts.values()] == [None, None]
         assert_sound(store)
@@ -168,5 +170,5 @@ def test_an_invoice_beside_a_session_is_parked_until_the_session_is_booked() -> 
 def test_an_invoice_by_hand_stays_parked_while_only_its_refund_is_known() -> None:
     """What waits under its name is no payment."""
     store = FakeStore()
-    by_hand = replace(says(names=(IN,)), not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand"))
-    assert tell(store, says(refund(), names=(IN,)), replace(by_hand, event_id="evt_2"))[1].parked_reason
+    by_hand = replace(event_of(names=(IN,)), not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand"))
+    assert record_events(store, event_of(refund(), names=(IN,)), replace(by_hand, event_id="evt_2"))[1].parked_reason

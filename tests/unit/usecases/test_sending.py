@@ -15,7 +15,7 @@ from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.send_refunds import NEW_FOR, SendResult, send_refund
 from tests.contract.test_cases import HALF
-from tools.testing.builders import ADA, IN, POLICY, RENEWED, ask, at, paid, refund_claim, tell
+from tools.testing.builders import ADA, IN, POLICY, RENEWED, at, paid, record_events, refund_claim, request_refund
 from tools.testing.fakes import FakeProvider, FakeStore
 
 PAUSED = replace(POLICY, is_paused=True)
@@ -25,8 +25,8 @@ TOO_OLD = APPROVED_AT + NEW_FOR / timedelta(minutes=1) + 1
 
 def half_approved(store: FakeStore) -> RefundCase:
     """Half of a pack is to go back."""
-    tell(store, paid())
-    return decide_case(ask(store, refund_claim()).case_id, HALF, "sam", store, POLICY, now=at(APPROVED_AT))
+    record_events(store, paid())
+    return decide_case(request_refund(store, refund_claim()).case_id, HALF, "sam", store, POLICY, now=at(APPROVED_AT))
 
 
 def send(store: FakeStore, provider: FakeProvider, case: RefundCase, minute: float) -> SendResult:
@@ -64,7 +64,7 @@ def test_a_refund_of_a_restored_table_is_sent_once(kind: str) -> None:
 def test_nothing_is_decided_in_a_pause_and_everything_after_it() -> None:
     """What would have been approved at once waits with a reason of its own, and is decided by the next round after."""
     store = FakeStore()
-    tell(store, paid(RENEWED))
+    record_events(store, paid(RENEWED))
     claim = refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN)
     case = open_case(claim, store, PAUSED, now=at(60))
     assert (case.state, list(store.outbox())) == (CaseState.REQUESTED, [])
@@ -79,8 +79,8 @@ def test_nothing_is_decided_in_a_pause_and_everything_after_it() -> None:
 def test_a_person_decides_nothing_in_a_pause() -> None:
     """The case stays in review."""
     store = FakeStore()
-    tell(store, paid())
-    case = ask(store, refund_claim())
+    record_events(store, paid())
+    case = request_refund(store, refund_claim())
     assert case.state is CaseState.IN_REVIEW
     with pytest.raises(RequestRefused, match="paused"):
         decide_case(case.case_id, HALF, "sam", store, PAUSED, now=at(70))

@@ -16,7 +16,7 @@ from ledger.domain.receipts import RecordOutcome
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.record_event import RecordResult, record_event
 from tools.stories import telling
-from tools.testing.builders import refund, says
+from tools.testing.builders import event_of, refund
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
@@ -118,7 +118,7 @@ def test_a_period_that_is_paid_late_can_be_used_and_is_flagged() -> None:
     assert not [finding for finding in check(world(store)) if finding.broken]
 
     names = (PaymentId(f"stripe:{RENEWAL['data']['object']['id']}"),)
-    record_event(says(refund(1500), names=names), store, body=b"{}", body_sha256="0" * 64, now=paid_at)
+    record_event(event_of(refund(1500), names=names), store, body=b"{}", body_sha256="0" * 64, now=paid_at)
     assert not store.accounts[DAN].flags
 
 
