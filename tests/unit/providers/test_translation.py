@@ -796,6 +796,48 @@ def test_a_refund_is_read_in_each_state(changes: Json, fact: RefundChanged, name
     assert (event.facts, event.names) == ((fact,), names)
 
 
+CREDIT_NOTE = {
+    "id": "cn_1",
+    "status": "issued",
+    "invoice": "in_1",
+    "currency": "usd",
+    "created": int(START.timestamp()),
+    "customer": "cus_1",
+    "post_payment_amount": 1500,
+    "refunds": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "amount_minor", "is_reversed"),
+    [
+        ({}, 1500, False),
+        ({"status": "void"}, 1500, True),
+        ({"refunds": [{"type": "refund", "amount_refunded": 500}]}, 1000, False),
+        ({"refunds": [{"type": "payment_record_refund", "amount_refunded": 500}]}, 1500, False),
+        ({"refunds": [{"type": None, "amount_refunded": 1500}]}, 0, False),
+        ({"post_payment_amount": 0}, 0, False),  # it only lowered what was due
+    ],
+)
+@pytest.mark.parametrize("kind", ["created", "updated", "voided"])
+def test_what_a_credit_note_gives_back_without_a_refund_is_told(
+    kind: str, changes: Json, amount_minor: int, is_reversed: bool
+) -> None:
+    """To the balance, or outside of Stripe. Its refunds have events of their own."""
+    event = says(f"credit_note.{kind}", CREDIT_NOTE, changes)
+    credited = BalanceCredited(
+        credit_id="cn_1",
+        amount_minor=amount_minor,
+        currency="USD",
+        created_at=START,
+        at=AT,
+        cause="stripe:evt_1",
+        is_reversed=is_reversed,
+    )
+    names = (PaymentId("stripe:in_1"),)
+    assert event == said(event, owner=CUSTOMER, names=names, facts=(credited,) if amount_minor else ())
+
+
 def test_a_running_total_is_told_of_its_charge() -> None:
     """And of the PaymentIntent, if it has one."""
     charge = {"id": "ch_1", "amount_refunded": 700, "currency": "usd", "payment_intent": "pi_1", "customer": "cus_1"}
@@ -1045,7 +1087,8 @@ FUNCTIONS = {
     "dispute_opened": "charge.dispute.created charge.dispute.updated charge.dispute.closed "
     "charge.dispute.funds_withdrawn charge.dispute.funds_reinstated radar.early_fraud_warning.created "
     "radar.early_fraud_warning.updated adjustment.created adjustment.updated",
-    "refund_settled": "refund.created refund.updated refund.failed charge.refunded adjustment.created "
+    "refund_settled": "refund.created refund.updated refund.failed charge.refunded "
+    "credit_note.created credit_note.updated credit_note.voided adjustment.created "
     "adjustment.updated",
 }
 

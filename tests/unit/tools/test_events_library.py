@@ -150,6 +150,7 @@ CLASSES: dict[str, type[StripeObject]] = {
     "price": stripe.Price,
     "radar.early_fraud_warning": stripe.radar.EarlyFraudWarning,
     "refund": stripe.Refund,
+    "credit_note": stripe.CreditNote,
     "subscription": stripe.Subscription,
     "subscription_item": stripe.SubscriptionItem,
 }

@@ -414,9 +414,9 @@ class ChargebackChanged(KeepsUnknownFields):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceCredited(KeepsUnknownFields):
-    """Money of a payment has moved to the buyer's balance at the provider, or that was reversed.
+    """Money of a payment was given back without a refund, or that was reversed: to the buyer's balance, or elsewhere.
 
-    It takes credits back like a refund: the buyer can spend that money again.
+    It takes credits back like a refund: the buyer has that money, or can spend it again.
     """
 
     credit_id: str

@@ -39,7 +39,7 @@ class Returned:
     id: str
     items: tuple[RefundedItem, ...] = ()  # the parts that are for one line each; the rest is for all lines
     takes_credits: bool = True  # False: the customer keeps the credits, out of goodwill
-    is_to_balance: bool = False  # to the buyer's balance at the provider: the card got nothing
+    is_to_balance: bool = False  # to the buyer's balance, or elsewhere: the card got nothing
 
 
 def returned(facts: Facts) -> list[Returned]:

@@ -10,6 +10,7 @@ from ledger.domain.errors import InvalidBody
 from ledger.domain.events import Event
 from ledger.domain.receipts import ParkReason
 from ledger.providers.parsing import Json, excerpt, load_notification, unix_time
+from ledger.providers.stripe.credit_notes import credit_note_changed
 from ledger.providers.stripe.disputes import dispute_changed, fraud_warning_changed
 from ledger.providers.stripe.invoices import invoice_paid, invoice_payment_failed, invoice_payment_paid
 from ledger.providers.stripe.notification import NAME, StripeNotification
@@ -53,6 +54,9 @@ _EVENT_TYPES: Mapping[str, tuple[_Translator, frozenset[str]]] = {
     "refund.updated": (refund_changed, _REFUNDS),
     "refund.failed": (refund_changed, _REFUNDS),
     "charge.refunded": (charge_refunded, _REFUNDS),
+    "credit_note.created": (credit_note_changed, _REFUNDS),
+    "credit_note.updated": (credit_note_changed, _REFUNDS),
+    "credit_note.voided": (credit_note_changed, _REFUNDS),
 }
 """The translator of each event type, and the functions that its endpoints call."""
 
