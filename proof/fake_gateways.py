@@ -4,6 +4,7 @@ from typing import Any
 
 from ledger.domain.errors import ProviderRefused, ProviderUnavailable
 from ledger.domain.facts import RefundState
+from ledger.domain.refunds import approval_tag
 from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.providers.paddle import adjustments as paddle
 from ledger.providers.stripe import refunds as stripe
@@ -36,11 +37,11 @@ class _Counter(FakeProvider):
             raise ProviderUnavailable("no answer")
         return sent
 
-    def find_refund(self, refund: RefundToSend) -> SentRefund | None:
+    def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:
         if self.last_error == "down":
             self.last_error = "none"
             raise ProviderUnavailable("down")
-        return self.made.get(refund.tag)
+        return tuple(sent for tag, sent in self.made.items() if approval_tag(tag) == refund.tag)
 
     def _make(self, refund: RefundToSend) -> SentRefund:
         raise NotImplementedError
@@ -62,7 +63,7 @@ class StripeCounter(_Counter):
         if self._account.held_by_bank(charge) or not 0 < refund.amount_minor <= left:
             raise NotPossible(f"{left} of {charge['id']} can be given back, unless a bank holds it")
         made = self._account.give_back(charge, refund.amount_minor, reason=None, metadata={METADATA_KEY: refund.tag})
-        return _sent(made, stripe.REFUND_STATES)
+        return _sent(made, refund, stripe.REFUND_STATES)
 
 
 class PaddleCounter(_Counter):
@@ -90,8 +91,9 @@ class PaddleCounter(_Counter):
             raise NotPossible("the lines do not make up the amount")
         kind = "full" if refund.is_whole else "partial"
         made = account.adjust(transaction, "refund", shares, reason=to_reason(refund.tag, "As asked."), kind=kind)
-        return _sent(made, paddle.REFUND_STATES)
+        return _sent(made, refund, paddle.REFUND_STATES)
 
 
-def _sent(made: dict[str, Any], states: dict[str, RefundState]) -> SentRefund:
-    return SentRefund(refund_id=made["id"], state=states[made["status"]])
+def _sent(made: dict[str, Any], refund: RefundToSend, states: dict[str, RefundState]) -> SentRefund:
+    state = states[made["status"]]
+    return SentRefund(refund_id=made["id"], state=state, tag=refund.tag, amount_minor=refund.amount_minor)

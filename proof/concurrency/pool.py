@@ -179,7 +179,7 @@ def _announced(call: Announce, gateway_of: Callable[[str], Gateway]) -> Deliver 
     """The delivery of the refund, as soon as the provider has it."""
     gateway, until = gateway_of(call.provider), time.monotonic() + _ANNOUNCED_WITHIN_S
     while time.monotonic() < until:
-        if sent := gateway.find_refund(call.refund):
+        for sent in gateway.find_refunds(call.refund):
             fact = RefundChanged(
                 currency="USD",
                 created_at=call.now,

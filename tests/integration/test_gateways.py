@@ -187,10 +187,13 @@ def to_send(
     items: tuple[RefundedItem, ...] = (),
     is_whole: bool = False,
     is_duplicate_charge: bool = False,
+    source: str | None = None,
+    tag: str = TAG,
 ) -> RefundToSend:
     """An approved refund of the payment with these names."""
     return RefundToSend(
-        tag=TAG,
+        tag=tag,
+        source=source,
         names=frozenset(PaymentId(name) for name in names),
         amount_minor=amount_minor,
         currency="USD",
@@ -281,7 +284,7 @@ def test_stripe_refunds_what_it_knows_best(provider: Recorder, names: list[str],
     """The PaymentIntent, else the charge. The tag is in the metadata, and is the idempotency key."""
     provider.will(stripe_refund(status="pending"))
     sent = stripe_at(provider).send_refund(to_send(*names))
-    assert sent == SentRefund(refund_id="re_1", state=RefundState.PENDING)
+    assert sent == SentRefund(refund_id="re_1", state=RefundState.PENDING, tag=TAG, amount_minor=500)
     assert (provider.call.method, provider.call.path) == ("POST", "/v1/refunds")
     assert provider.call.content == {
         **target,
@@ -303,6 +306,56 @@ def test_stripe_refunds_what_paid_an_invoice(provider: Recorder) -> None:
     assert (sent.content["payment_intent"], sent.content["reason"]) == ("pi_9", "duplicate")
 
 
+def test_stripe_says_what_each_payment_of_an_invoice_has_left(provider: Recorder) -> None:
+    """What it paid for this invoice, less its refunds; an intent that paid another invoice too has no more than all."""
+
+    def link(number: int, invoice: str, intent: str, paid_minor: int) -> Json:
+        return stripe_shapes.invoice_payment(f"inpay_{number}", invoice, intent, paid_minor, 1793534400)
+
+    ours = [link(1, "in_1", "pi_b", 800), link(2, "in_1", "pi_a", 1000)]
+    provider.will(
+        stripe_list(*ours),
+        stripe_list(ours[1], link(3, "in_2", "pi_a", 300)),
+        stripe_list(stripe_refund("re_1", None) | {"amount": 700}, stripe_refund("re_2", None, status="failed")),
+        stripe_list(ours[0]),
+        stripe_list(),
+    )
+    found = stripe_at(provider).sources(to_send("stripe:in_1", "stripe:pi_a"))
+    assert [(one.source, one.left_minor) for one in found] == [("pi_a", 600), ("pi_b", 800)]
+    assert provider.calls[1].query["payment[payment_intent]"] == "pi_a"
+
+
+def test_stripe_has_one_source_unless_several_payments_paid(provider: Recorder) -> None:
+    """A pack is not looked up at all; an invoice with one payment is refunded as before."""
+    assert stripe_at(provider).sources(to_send("stripe:pi_1", "stripe:ch_1")) == ()
+    assert provider.calls == []
+    provider.will(stripe_list(stripe_shapes.invoice_payment("inpay_1", "in_1", "pi_1", 1500, 1793534400)))
+    assert stripe_at(provider).sources(to_send("stripe:in_1", "stripe:pi_1")) == ()
+
+
+def test_stripe_refunds_the_payment_that_is_named(provider: Recorder) -> None:
+    """A part has the tag and the idempotency key of its own."""
+    provider.will(stripe_refund(tag=f"{TAG}/2"))
+    request = to_send("stripe:in_1", "stripe:pi_a", source="pi_b", tag=f"{TAG}/2")
+    assert stripe_at(provider).send_refund(request).tag == f"{TAG}/2"
+    assert provider.call.content["payment_intent"] == "pi_b"
+    assert provider.call.headers["idempotency-key"] == f"refund:{TAG}/2"
+
+
+def test_stripe_finds_all_parts_of_a_refund(provider: Recorder) -> None:
+    """In each of the payments of the invoice; another approval of the case is none of them."""
+    payments = [
+        stripe_shapes.invoice_payment(f"inpay_{name}", "in_1", f"pi_{name}", 700, 1793534400) for name in ("a", "b")
+    ]
+    provider.will(
+        stripe_list(stripe_refund("re_1", f"{TAG}/1"), stripe_refund("re_9", f"{TAG}0/1")),
+        stripe_list(*payments),
+        stripe_list(stripe_refund("re_2", f"{TAG}/2")),
+    )
+    found = stripe_at(provider).find_refunds(to_send("stripe:in_1", "stripe:pi_a"))
+    assert [(one.refund_id, one.tag) for one in found] == [("re_1", f"{TAG}/1"), ("re_2", f"{TAG}/2")]
+
+
 @pytest.mark.parametrize("names", [["stripe:cs_1"], ["paddle:txn_1"]])
 def test_stripe_is_not_asked_to_refund_what_is_no_payment(provider: Recorder, names: list[str]) -> None:
     """A free order has no PaymentIntent. That is a clear no, before anything is sent."""
@@ -318,8 +371,8 @@ def test_stripe_finds_a_refund_by_its_tag_on_any_page(provider: Recorder) -> Non
         stripe_list(stripe_refund("re_3", None), stripe_refund("re_2", "case_ada_1-2"), has_more=True),
         stripe_list(stripe_refund("re_1", TAG, status="failed")),
     )
-    found = stripe_at(provider).find_refund(to_send("stripe:pi_1"))
-    assert found == SentRefund(refund_id="re_1", state=RefundState.FAILED)
+    found = stripe_at(provider).find_refunds(to_send("stripe:pi_1"))
+    assert found == (SentRefund(refund_id="re_1", state=RefundState.FAILED, tag=TAG, amount_minor=500),)
     assert [call.query for call in provider.calls] == [
         {"payment_intent": "pi_1", "limit": "100"},
         {"payment_intent": "pi_1", "limit": "100", "starting_after": "re_2"},
@@ -333,7 +386,7 @@ def test_stripe_looks_everywhere_before_it_says_that_there_is_none(provider: Rec
         stripe_shapes.invoice_payment(f"inpay_{number}", "in_1", f"pi_{number}", 700, 1793534400) for number in (1, 2)
     ]
     provider.will(stripe_list(), stripe_list(), stripe_list(*payments), stripe_list())
-    assert stripe_at(provider).find_refund(to_send("stripe:in_1", "stripe:pi_1", "stripe:ch_1")) is None
+    assert stripe_at(provider).find_refunds(to_send("stripe:in_1", "stripe:pi_1", "stripe:ch_1")) == ()
     asked = [(call.path, call.query.get("payment_intent") or call.query.get("charge")) for call in provider.calls]
     assert asked == [
         ("/v1/refunds", "pi_1"),
@@ -610,7 +663,7 @@ def test_paddle_refunds_the_whole(provider: Recorder) -> None:
     """A full adjustment names no lines. The tag ends the reason, since there is no other place for it."""
     provider.will(Answer(paddle_data(paddle_refund(status="approved")), 201))
     sent = paddle_at(provider).send_refund(to_send(TXN, amount_minor=2200, is_whole=True, is_duplicate_charge=True))
-    assert sent == SentRefund(refund_id="adj_1", state=RefundState.SUCCEEDED)
+    assert sent == SentRefund(refund_id="adj_1", state=RefundState.SUCCEEDED, tag=TAG, amount_minor=2200)
     assert (provider.call.method, provider.call.path) == ("POST", "/adjustments")
     assert provider.call.content == {
         "action": "refund",
@@ -629,7 +682,7 @@ def test_paddle_refunds_a_part(provider: Recorder) -> None:
         RefundedItem(line_id=LINE, amount_minor=200),
     )
     sent = paddle_at(provider).send_refund(to_send(TXN, items=items))
-    assert sent == SentRefund(refund_id="adj_1", state=RefundState.PENDING)
+    assert sent == SentRefund(refund_id="adj_1", state=RefundState.PENDING, tag=TAG, amount_minor=500)
     assert provider.call.content == {
         "action": "refund",
         "type": "partial",
@@ -665,8 +718,8 @@ def test_paddle_finds_a_refund_by_its_tag_on_any_page(provider: Recorder) -> Non
         ),
         paddle_page(paddle_refund("adj_3", status="rejected")),
     )
-    found = paddle_at(provider).find_refund(to_send(TXN))
-    assert found == SentRefund(refund_id="adj_3", state=RefundState.CANCELED)
+    found = paddle_at(provider).find_refunds(to_send(TXN))
+    assert found == (SentRefund(refund_id="adj_3", state=RefundState.CANCELED, tag=TAG, amount_minor=500),)
     first, second = provider.calls
     assert (first.method, first.path, second.path) == ("GET", "/adjustments", "/adjustments")
     assert first.query == {
@@ -681,7 +734,7 @@ def test_paddle_finds_a_refund_by_its_tag_on_any_page(provider: Recorder) -> Non
 def test_paddle_has_no_refund_of_that_tag(provider: Recorder) -> None:
     """Then it may be sent."""
     provider.will(paddle_page(paddle_refund("adj_1", "out of goodwill")))
-    assert paddle_at(provider).find_refund(to_send(TXN)) is None
+    assert paddle_at(provider).find_refunds(to_send(TXN)) == ()
 
 
 def test_paddle_stops_renewals_and_its_answer_is_told(provider: Recorder) -> None:
@@ -823,7 +876,7 @@ def test_a_page_that_can_not_be_read_is_no_empty_page(provider: Recorder) -> Non
     """Else what stands on it would be sent again."""
     page = paddle_page(paddle_refund("adj_1", "other"), next_url=f"{provider.url}/adjustments?after=adj_1")
     provider.will(page, Answer(b"", 502))
-    check_error(lambda: paddle_at(provider).find_refund(to_send(TXN)), ProviderUnavailable, None)
+    check_error(lambda: paddle_at(provider).find_refunds(to_send(TXN)), ProviderUnavailable, None)
 
 
 @pytest.mark.parametrize("name", ["stripe", "paddle"])

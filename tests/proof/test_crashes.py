@@ -65,8 +65,8 @@ class Blind:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def find_refund(self, refund: RefundToSend) -> SentRefund | None:  # noqa: ARG002 - the port's
-        return None
+    def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:  # noqa: ARG002 - the port's
+        return ()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gateway, name)

@@ -86,8 +86,8 @@ class Hasty:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.gateway, name)
 
-    def find_refund(self, refund: RefundToSend) -> SentRefund | None:  # noqa: ARG002 - the protocol's
-        return None
+    def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:  # noqa: ARG002 - the protocol's
+        return ()
 
 
 def test_a_gateway_that_does_not_look_before_it_sends_again_is_found(ministack: str, proxy: str) -> None:

@@ -22,6 +22,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.refunds import approval_tag
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import (
@@ -34,7 +35,7 @@ from ledger.ports.commit import (
     Refusal,
 )
 from ledger.ports.documents import Document, DocumentKey, DocumentKind, sortable
-from ledger.ports.gateway import RefundToSend, SentRefund
+from ledger.ports.gateway import PaidSource, RefundToSend, SentRefund
 from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot
 from tools.verify import World
 
@@ -343,6 +344,14 @@ class AnswerLost(ProviderUnavailable):
     """A fault: the provider carries out the request, but its response is lost."""
 
 
+class _NoFault(Exception):
+    """In a plan of faults: this call succeeds."""
+
+
+def _is_kept(sent: SentRefund) -> bool:
+    return sent.state.rank <= RefundState.SUCCEEDED.rank
+
+
 @dataclass
 class FakeProvider:
     """A provider in memory: it keeps refunds by payment and gives back no more than was paid.
@@ -353,6 +362,7 @@ class FakeProvider:
 
     kind: str = "stripe"
     paid_minor: dict[PaymentId, int] = field(default_factory=dict)  # 2000 for a payment that is not named
+    paid_by: dict[str, int] = field(default_factory=dict)  # what paid an invoice, and how much, if it was several
     is_reviewed: bool = False  # refunds wait for the provider's approval
     is_late: bool = False  # what was accepted does not show in listings yet
     disputed: set[PaymentId] = field(default_factory=set)
@@ -372,20 +382,37 @@ class FakeProvider:
         with self._lock:
             self.calls.append(f"send {refund.tag}")
             fault = self.faults.pop(0) if self.faults else None
-            if fault and not isinstance(fault, AnswerLost):
+            if fault and not isinstance(fault, AnswerLost | _NoFault):
                 raise fault
             sent = self._accept(refund)
+            if isinstance(fault, _NoFault):
+                return sent
             if fault:
                 raise fault
             return sent
 
-    def find_refund(self, refund: RefundToSend) -> SentRefund | None:
+    def sources(self, refund: RefundToSend) -> tuple[PaidSource, ...]:
+        """Return what has paid, if `paid_by` names several."""
+        del refund
+        return tuple(PaidSource(source=name, left_minor=self._left_of(name)) for name in sorted(self.paid_by))
+
+    def _left_of(self, source: str) -> int:
+        taken = [kept.amount_minor for kept, sent in self.refunds if kept.source == source and _is_kept(sent)]
+        return self.paid_by[source] - sum(taken)
+
+    def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:
         self._pass_time()
         with self._lock:
             self.calls.append(f"find {refund.tag}")
             if self.look_up_faults:
                 raise self.look_up_faults.pop(0)
-            return None if self.is_late else self._known(refund)
+            if self.is_late:
+                return ()
+            return tuple(sent for kept, sent in self.refunds if approval_tag(kept.tag) == refund.tag)
+
+    def when(self, call: int, fault: Exception) -> None:
+        """Let the n-th refund to come fail, counted from 1."""
+        self.faults = [*(_NoFault() for _ in range(call - 1)), fault]
 
     def _pass_time(self) -> None:
         if meanwhile := self.meanwhile:
@@ -403,6 +430,8 @@ class FakeProvider:
         of_it = [(kept, sent) for kept, sent in self.refunds if kept.names & refund.names]
         if self.kind == "paddle" and any(sent.state is RefundState.PENDING for _, sent in of_it):
             raise ProviderRefused("adjustment_pending_refund_request", "A refund of this transaction is pending.")
+        if self.paid_by and refund.amount_minor > self._left_of(refund.source or min(self.paid_by)):
+            raise ProviderRefused("invalid_request_error", "More than is left of this payment.")
         gone_minor = sum(kept.amount_minor for kept, sent in of_it if sent.state.rank <= RefundState.SUCCEEDED.rank)
         paid_minor = next((self.paid_minor[name] for name in refund.names if name in self.paid_minor), 2000)
         if sum(item.amount_minor for item in refund.items) != refund.amount_minor:
@@ -410,7 +439,12 @@ class FakeProvider:
         if gone_minor + refund.amount_minor > paid_minor:
             raise ProviderRefused("charge_already_refunded", "More than is left of the payment.")
         state = RefundState.PENDING if self.is_reviewed else RefundState.SUCCEEDED
-        sent = SentRefund(refund_id=f"{self.kind}_refund_{len(self.refunds) + 1}", state=state)
+        sent = SentRefund(
+            refund_id=f"{self.kind}_refund_{len(self.refunds) + 1}",
+            state=state,
+            tag=refund.tag,
+            amount_minor=refund.amount_minor,
+        )
         self.refunds.append((refund, sent))
         return sent
 

@@ -3,11 +3,14 @@
 approved ──► sent ──► pending ──► succeeded            An approval is *outstanding* until its refund succeeds, fails,
     └──► abandoned        └──► canceled, failed        or is abandoned. Its credits are reserved until then.
 
+An approval of money that was paid in several payments is carried out by several refunds, its *parts*: `case_1-1/1`,
+`case_1-1/2`, … It succeeds when they have returned all of its amount. Otherwise it ends with the last of them.
+
 Someone else may refund at the provider: the credits of such a refund are reserved too, until it has ended.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.currencies import comparable, incomparable
@@ -27,6 +30,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.money import portion, share_of
 
+_PART = "/"
 _ENDED = {RefundState.SUCCEEDED, RefundState.CANCELED, RefundState.FAILED}
 
 
@@ -62,13 +66,14 @@ def outstanding(facts: Facts) -> list[Returned]:
     facts = comparable(facts)
     found = [
         Returned(
-            amount_minor=approval.amount_minor,
+            amount_minor=left_minor,
             created_at=approval.at,
             id=approval.tag,
-            items=approval.items,
+            items=share_of_items(approval.items, left_minor, approval.amount_minor),
             takes_credits=approval.takes_credits,
         )
         for approval in _outstanding_approvals(facts)
+        if (left_minor := approval.amount_minor - _succeeded_minor(approval.tag, facts)) > 0
     ]
     found += [_of_refund(refund, facts) for refund in _begun_elsewhere(facts)]
     return sorted(found, key=lambda one: (one.created_at, one.id))
@@ -98,20 +103,86 @@ def end_of(tag: str, facts: Facts) -> RefundChanged | RefundAbandoned | None:
     """Return the fact that ended an approval, or None if it is outstanding.
 
     A refund with the approval's tag outweighs RefundAbandoned: the provider has it after all. If two refunds have the
-    tag, the one that moved the money counts.
+    tag, the one that moved the money counts. Of parts, all must have succeeded; then the latest counts.
     """
-    refunds = [refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag]
+    refunds = refunds_of(tag, facts)
+    if any(part_number(carried_tag(refund, facts)) for refund in refunds):
+        return _end_of_parts(tag, refunds, facts)
     if refunds:
         ended = [refund for refund in refunds if refund.state in _ENDED]
         return min(ended, key=lambda refund: (refund.state.rank, refund.refund_id), default=None)
+    return _abandoned(tag, facts)
+
+
+def _end_of_parts(tag: str, refunds: list[RefundChanged], facts: Facts) -> RefundChanged | RefundAbandoned | None:
+    """Return what ended an approval of which these parts are known. None: a part is under way, or yet to be sent."""
+    if is_returned_whole(tag, facts):
+        succeeded = [refund for refund in refunds if refund.state is RefundState.SUCCEEDED]
+        return max(succeeded, key=lambda refund: (refund.at, refund.refund_id))
+    if abandoned := _abandoned(tag, facts):
+        return abandoned
+    if any(refund.state not in _ENDED for refund in refunds):
+        return None
+    failed = [refund for refund in refunds if refund.state is not RefundState.SUCCEEDED]
+    return max(failed, key=lambda refund: (refund.at, refund.refund_id), default=None)
+
+
+def _abandoned(tag: str, facts: Facts) -> RefundAbandoned | None:
     return next((abandoned for abandoned in facts_of(facts, RefundAbandoned) if abandoned.tag == tag), None)
 
 
+def refunds_of(tag: str, facts: Facts) -> list[RefundChanged]:
+    """Return the refunds that the provider has reported for an approval: one, or its parts."""
+    return [refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == tag]
+
+
+def is_sent_whole(tag: str, facts: Facts) -> bool:
+    """Return whether the provider has reported all of an approval's refunds, whatever has become of them."""
+    refunds, approval = refunds_of(tag, facts), facts.get(f"approved:{tag}")
+    if not refunds or not isinstance(approval, RefundApproved):
+        return False
+    is_in_parts = all(part_number(carried_tag(refund, facts)) for refund in refunds)
+    return not is_in_parts or sum(refund.amount_minor for refund in refunds) >= approval.amount_minor
+
+
+def is_returned_whole(tag: str, facts: Facts) -> bool:
+    """Return whether the parts of an approval that succeeded make up its amount."""
+    approval = facts.get(f"approved:{tag}")
+    return isinstance(approval, RefundApproved) and _succeeded_minor(tag, facts) >= approval.amount_minor
+
+
+def _succeeded_minor(tag: str, facts: Facts) -> int:
+    succeeded = [refund for refund in refunds_of(tag, facts) if refund.state is RefundState.SUCCEEDED]
+    return sum(refund.amount_minor for refund in succeeded)
+
+
 def tag_of(refund: RefundChanged, facts: Facts) -> str | None:
-    """Return the tag of the approval that a refund carries out: its own, or that of the refund sent under its id."""
-    if f"approved:{refund.tag}" in facts:
+    """Return the tag of the approval that a refund carries out, alone or as a part. None: someone else refunded."""
+    carried = carried_tag(refund, facts)
+    return approval_tag(carried) if carried else None
+
+
+def carried_tag(refund: RefundChanged, facts: Facts) -> str | None:
+    """Return the tag that a refund carries: its own, or the one under which the refund of its id was sent."""
+    if refund.tag and f"approved:{approval_tag(refund.tag)}" in facts:
         return refund.tag
     return min((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), default=None)
+
+
+def part_tag(tag: str, number: int) -> str:
+    """Return the tag of a part of an approval. Parts are numbered from 1."""
+    return f"{tag}{_PART}{number}"
+
+
+def approval_tag(tag: str) -> str:
+    """Return the tag of the approval that a tag belongs to: of a part, or the approval's own."""
+    return tag.partition(_PART)[0]
+
+
+def part_number(tag: str | None) -> int:
+    """Return the number of the part that a tag names. 0: it is an approval's own tag."""
+    number = (tag or "").partition(_PART)[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def split_over_lines(amount_minor: int, payment: PaymentSettled, before: list[Returned]) -> tuple[RefundedItem, ...]:
@@ -143,14 +214,43 @@ def split_over_lines(amount_minor: int, payment: PaymentSettled, before: list[Re
     return tuple(items)
 
 
+def share_of_items(items: tuple[RefundedItem, ...], part_minor: int, whole_minor: int) -> tuple[RefundedItem, ...]:
+    """Return a refund's items for a part of its amount, in proportion. They add up to the part if all are given."""
+    shares, up_to_minor, before_minor = [], 0, 0
+    for item in items:
+        up_to_minor += item.amount_minor
+        share_minor = portion(up_to_minor, share_of(part_minor, whole_minor)) - before_minor
+        if share_minor > 0:
+            shares.append(replace(item, amount_minor=share_minor))
+        before_minor += share_minor
+    return tuple(shares)
+
+
+def split_over_sources(amount_minor: int, left_minor: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Split a refund over the payments that paid, by what each has left. Return a part for each that gives one.
+
+    A payment that has enough left gives all of it. Otherwise the one with the most left gives first. If all of them
+    together have too little left, the parts add up to less than `amount_minor`.
+    """
+    by_most = sorted(left_minor, key=lambda one: (-one[1], one[0]))
+    enough = [one for one in by_most if one[1] >= amount_minor]
+    shares: list[tuple[str, int]] = []
+    for source, minor in enough[-1:] or by_most:
+        share_minor = min(minor, amount_minor - sum(given for _, given in shares))
+        if share_minor > 0:
+            shares.append((source, share_minor))
+    return shares
+
+
 def _of_refund(refund: RefundChanged, facts: Facts) -> Returned:
     """Return a refund as what it returns. A provider that knows no lines refunds a sum: then the approval's items."""
     approval = facts.get(f"approved:{tag_of(refund, facts)}")
     items, takes_credits = refund.items, True
     if isinstance(approval, RefundApproved):
         takes_credits = approval.takes_credits
-        if not items and approval.amount_minor == refund.amount_minor:
-            items = approval.items
+        is_part = part_number(carried_tag(refund, facts)) > 0
+        if not items and (is_part or approval.amount_minor == refund.amount_minor):
+            items = share_of_items(approval.items, refund.amount_minor, approval.amount_minor)
     return Returned(
         amount_minor=refund.amount_minor,
         created_at=refund.created_at,

@@ -15,13 +15,14 @@ from ledger.domain.subscriptions import SubscriptionState
 class RefundToSend:
     """An approved refund, as the provider must carry it out."""
 
-    tag: str  # the approval's id: it is sent with the refund, so that the refund can be found again
+    tag: str  # of the approval, or of a part of it: it is sent with the refund, so that it can be found again
     names: frozenset[PaymentId]  # all known ids of the payment
     amount_minor: int
     currency: str  # ISO 4217, upper case
     items: tuple[RefundedItem, ...]  # the same amount split over the lines, for a provider that refunds lines
     is_whole: bool  # it refunds the whole payment, and nothing was refunded before
     is_duplicate_charge: bool = False  # the reason to give to the provider
+    source: str | None = None  # the provider's own id of what is refunded, if several payments paid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,16 @@ class SentRefund:
 
     refund_id: str  # the provider's id, as in its notifications: `re_…`, `adj_…`
     state: RefundState
+    tag: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidSource:
+    """One of several payments at the provider that paid for one purchase."""
+
+    source: str  # the provider's own id: `pi_…`
+    left_minor: int  # what can still go back of it for this purchase
 
 
 class Gateway(Protocol):
@@ -45,11 +56,14 @@ class Gateway(Protocol):
         A repetition for the same order returns the same page, if the provider supports that.
         """
 
-    def find_refund(self, refund: RefundToSend) -> SentRefund | None:
-        """Return the refund with this tag, or None if the provider does not have it."""
+    def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:
+        """Return what the provider has under this tag: the refund, or the parts of it that were sent."""
+
+    def sources(self, refund: RefundToSend) -> tuple[PaidSource, ...]:
+        """Return what paid for the purchase, in the order of their ids, if more than one payment did. Else nothing."""
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
-        """Refund the money. After ProviderUnavailable, call `find_refund` first: a repetition may refund twice."""
+        """Refund the money. After ProviderUnavailable, call `find_refunds` first: a repetition may refund twice."""
 
     def stop_renewals(self, subscription_id: str) -> SubscriptionState:
         """Let a subscription end with its current period. Return what it is then, as the provider says.

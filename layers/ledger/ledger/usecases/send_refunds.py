@@ -7,20 +7,33 @@ intent in the outbox
             ├► refused, or not allowed  RefundAbandoned: its credits are released, a person decides
             │  (also: it ends a subscription, whose renewals go on)
             └► unclear                  the intent stays; the next attempt looks it up before sending
+
+If several payments paid, the refund is sent in parts, each under its own tag, `<tag>/1`, `<tag>/2`, …: see `_parts`.
+An attempt that breaks off between two parts leaves the intent. The next one finds what was sent, and sends the rest.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ledger.domain.disputes import disputed
 from ledger.domain.errors import ProviderRefused, ProviderUnavailable
-from ledger.domain.facts import RefundAbandoned, RefundApproved, RefundChanged, RefundSent, facts_of
+from ledger.domain.facts import RefundAbandoned, RefundApproved, RefundAttempted, RefundSent, RefundState
 from ledger.domain.ids import provider_of
 from ledger.domain.refund_cases import BY_SENDER, CaseState, RefundCase, case_id_of
 from ledger.domain.refund_intents import RefundIntent
-from ledger.domain.refunds import end_of, returned, split_over_lines, tag_of
+from ledger.domain.refunds import (
+    carried_tag,
+    end_of,
+    part_number,
+    part_tag,
+    refunds_of,
+    returned,
+    share_of_items,
+    split_over_lines,
+    split_over_sources,
+)
 from ledger.domain.subscriptions import SubscriptionStatus
 from ledger.domain.texts import Text, text
 from ledger.ports.commit import Commit, DocumentChange
@@ -91,9 +104,10 @@ def send_refund(
     if isinstance(lease, SendResult):
         return lease
     gateway = gateway_of(provider_of(lease.context.payment.payment_id))
+    found: tuple[SentRefund, ...] = ()
     if lease.may_have_been_sent:
         try:
-            found = gateway.find_refund(refund_to_send(lease.approval, lease.context))
+            found = gateway.find_refunds(refund_to_send(lease.approval, lease.context))
         except (ProviderRefused, ProviderUnavailable) as error:
             # A refusal of the look-up says nothing about the refund, so the refund is not abandoned.
             _record_failed_attempt(lease.intent, str(error), store)
@@ -101,10 +115,11 @@ def send_refund(
         lease = _read_lease(lease.intent, store, clock())  # with what was recorded during the look-up
         if isinstance(lease, SendResult):
             return lease
-        if found := found or _reported_refund(lease):
+        found = _with_reported(found, lease)
+        if _is_whole(found, lease.approval):
             _record_sent(lease, found, store, clock())
             return SendResult.FOUND
-    return _send(lease, gateway, store, clock)
+    return _send(lease, found, gateway, store, clock)
 
 
 def refund_to_send(approval: RefundApproved, context: CaseContext) -> RefundToSend:
@@ -122,29 +137,70 @@ def refund_to_send(approval: RefundApproved, context: CaseContext) -> RefundToSe
     )
 
 
-def _send(lease: Lease, gateway: Gateway, store: Store, clock: Callable[[], datetime]) -> SendResult:
-    if obstacle := _obstacle(lease):
-        _abandon(lease, obstacle, store, clock())
+def _send(
+    lease: Lease, found: tuple[SentRefund, ...], gateway: Gateway, store: Store, clock: Callable[[], datetime]
+) -> SendResult:
+    """Send what the provider does not have yet. `found` are the parts that it has, if it has some but not all."""
+    if obstacle := _obstacle(lease, found):
+        _abandon(lease, found, obstacle, store, clock())
         return SendResult.ABANDONED
+    sent = list(found)
     try:
         if obstacle := _stop_renewals(lease, gateway):
-            _abandon(lease, obstacle, store, clock())
+            _abandon(lease, found, obstacle, store, clock())
             return SendResult.ABANDONED
-        if lease.has_expired(clock()):
-            return SendResult.LEASED
-        sent = gateway.send_refund(refund_to_send(lease.approval, lease.context))
+        parts = _parts(lease, found, gateway)
+        _record_attempt(lease, store)
+        for part in parts:
+            if lease.has_expired(clock()):
+                return SendResult.LEASED
+            sent.append(gateway.send_refund(part))
     except ProviderRefused as refusal:
         if refusal.code in TEMPORARY_REFUSALS:
             _record_failed_attempt(lease.intent, refusal.code, store)
             return SendResult.UNCLEAR
         reason = text("not_sent.provider_refused", code=refusal.code, message=str(refusal))
-        _abandon(lease, reason, store, clock())
+        _abandon(lease, sent, reason, store, clock())
         return SendResult.ABANDONED
     except ProviderUnavailable as error:
         _record_failed_attempt(lease.intent, str(error), store)
         return SendResult.UNCLEAR
     _record_sent(lease, sent, store, clock())
     return SendResult.SENT
+
+
+def _parts(lease: Lease, found: tuple[SentRefund, ...], gateway: Gateway) -> list[RefundToSend]:
+    """Return the requests that make up what is still to be sent: one, or one for each payment that must give a part.
+
+        paid by     left    refund of 1,500 that was never tried    the same after `…/1` of 1,000 was found
+        pi_1       1,000    `<tag>/1` of 1,000                      –
+        pi_2         800    `<tag>/2` of 500                        `<tag>/2` of 500
+
+    A payment that has enough left gives all of it. Otherwise the one with the most left gives first. Raise
+    ProviderRefused if all of them together have too little left: then nothing is sent.
+    """
+    whole = refund_to_send(lease.approval, lease.context)
+    sources = gateway.sources(whole)
+    if not sources:
+        return [whole]
+    left_minor = whole.amount_minor - sum(part.amount_minor for part in found)
+    shares = split_over_sources(left_minor, [(one.source, one.left_minor) for one in sources])
+    if sum(share for _, share in shares) < left_minor:
+        raise ProviderRefused("amount_too_large", "The payments of this purchase have less left than the refund needs.")
+    if len(shares) == 1 and not found:
+        return [replace(whole, source=shares[0][0])]
+    first = max((part_number(part.tag) for part in found), default=0) + 1
+    return [
+        replace(
+            whole,
+            tag=part_tag(whole.tag, number),
+            source=source,
+            amount_minor=share_minor,
+            items=share_of_items(whole.items, share_minor, whole.amount_minor),
+            is_whole=False,
+        )
+        for number, (source, share_minor) in enumerate(shares, start=first)
+    ]
 
 
 def _acquire_lease(tag: str, store: Store, clock: Callable[[], datetime]) -> Lease | SendResult:
@@ -182,20 +238,40 @@ def _read_lease(intent: RefundIntent, store: Store, now: datetime) -> Lease | Se
     return SendResult.ENDED
 
 
-def _reported_refund(lease: Lease) -> SentRefund | None:
-    """Return the refund if the provider reported it by a notification before it answered our request."""
+def _with_reported(found: tuple[SentRefund, ...], lease: Lease) -> tuple[SentRefund, ...]:
+    """Return what was found, and what the provider reported by notifications before its listing shows it."""
     facts = lease.context.purchase.facts
-    refunds = (refund for refund in facts_of(facts, RefundChanged) if tag_of(refund, facts) == lease.intent.tag)
-    return next((SentRefund(refund_id=refund.refund_id, state=refund.state) for refund in refunds), None)
+    reported = [
+        SentRefund(
+            refund_id=refund.refund_id,
+            state=refund.state,
+            tag=carried_tag(refund, facts) or "",
+            amount_minor=refund.amount_minor,
+        )
+        for refund in refunds_of(lease.intent.tag, facts)
+    ]
+    return tuple({one.refund_id: one for one in (*reported, *found)}.values())
 
 
-def _obstacle(lease: Lease) -> Text | None:
-    """Return what happened since the approval that forbids the refund: the bank has the money, or may return it."""
+def _is_whole(found: tuple[SentRefund, ...], approval: RefundApproved) -> bool:
+    """Return whether the provider has all of an approval: one refund under its own tag, or parts that add up to it."""
+    if any(part_number(refund.tag) == 0 for refund in found):
+        return True
+    return sum(refund.amount_minor for refund in found) >= approval.amount_minor
+
+
+def _obstacle(lease: Lease, found: tuple[SentRefund, ...]) -> Text | None:
+    """Return what happened since the approval that forbids the refund: the bank has the money, or may return it.
+
+    Of a refund in parts, also that a part failed. What the parts that were sent took is not counted against the rest.
+    """
     purchase, payment = lease.context.purchase, lease.context.payment
     if disputed(purchase.facts, payment.payment_id).is_frozen:
         return text("not_sent.dispute_open")
+    if failed := next((part for part in found if part.state in {RefundState.FAILED, RefundState.CANCELED}), None):
+        return text("change.refund_ended", refund=failed.refund_id, state=failed.state)
     others = {key: fact for key, fact in purchase.facts.items() if key != lease.approval.key}
-    if lease.approval.amount_minor > replace(purchase, facts=others).refundable_minor:
+    if not found and lease.approval.amount_minor > replace(purchase, facts=others).refundable_minor:
         return text("not_sent.exceeds_refundable")
     return None
 
@@ -219,31 +295,60 @@ def _stop_renewals(lease: Lease, gateway: Gateway) -> Text | None:
     return None if state.is_stopped else text("not_sent.renewals_go_on")
 
 
-def _record_sent(lease: Lease, sent: SentRefund, store: Store, now: datetime) -> None:
+def _record_attempt(lease: Lease, store: Store) -> None:
+    """Record that sending has begun: from now on the provider's running total may contain the refund."""
+    began_at = lease.intent.first_sent_at or lease.approval.at
+    fact = RefundAttempted(tag=lease.approval.tag, at=began_at, cause=f"case:{lease.case.case_id}")
+
+    def record() -> Retry | None:
+        case, context = read_case_context(lease.intent.account_id, lease.case.case_id, store)
+        if fact.key in context.purchase.facts:
+            return None
+        origin = Origin(began_at, fact.cause, case.case_id)
+        commit = plan_booking.plan_internal_fact([context.purchase.with_facts(fact)], context.known, origin)
+        return CONFLICT if store.commit(commit) else None
+
+    run_transaction(record, f"refund {fact.tag}")
+
+
+def _record_sent(lease: Lease, sent: Collection[SentRefund], store: Store, now: datetime) -> None:
     """Record that the provider has the refund. The case becomes refunded when the provider reports success."""
-    tag, case_id = lease.approval.tag, lease.case.case_id
-    fact = RefundSent(tag=tag, refund_id=sent.refund_id, at=now, cause=f"case:{case_id}")
-    cause = text("change.refund_accepted", refund=sent.refund_id, state=sent.state)
-    _end_intent(lease, fact, CaseState.ISSUED, cause, store, now)
+    ids = ", ".join(refund.refund_id for refund in sent)
+    state = min((refund.state for refund in sent), key=lambda state: state.rank)
+    cause = text("change.refund_accepted", refund=ids, state=state)
+    _end_intent(lease, _sent_facts(lease, sent, now), CaseState.ISSUED, cause, store, now)
 
 
-def _abandon(lease: Lease, reason: Text, store: Store, now: datetime) -> None:
-    """Record that the refund will not be sent: its credits are released, and a person decides."""
+def _abandon(lease: Lease, sent: Collection[SentRefund], reason: Text, store: Store, now: datetime) -> None:
+    """Record that the refund, or the rest of it, will not be sent: its credits are released, and a person decides."""
     tag, case_id = lease.approval.tag, lease.case.case_id
     fact = RefundAbandoned(tag=tag, reason=reason, at=now, cause=f"case:{case_id}")
-    _end_intent(lease, fact, CaseState.IN_REVIEW, reason, store, now)
+    _end_intent(lease, [*_sent_facts(lease, sent, now), fact], CaseState.IN_REVIEW, reason, store, now)
+
+
+def _sent_facts(lease: Lease, sent: Collection[SentRefund], now: datetime) -> list[RefundSent | RefundAbandoned]:
+    cause = f"case:{lease.case.case_id}"
+    return [
+        RefundSent(tag=refund.tag or lease.approval.tag, refund_id=refund.refund_id, at=now, cause=cause)
+        for refund in sent
+    ]
 
 
 def _end_intent(
-    lease: Lease, fact: RefundSent | RefundAbandoned, state: CaseState, cause: Text, store: Store, now: datetime
+    lease: Lease,
+    facts: Collection[RefundSent | RefundAbandoned],
+    state: CaseState,
+    cause: Text,
+    store: Store,
+    now: datetime,
 ) -> None:
-    """Write the fact, remove the intent, and change the case's state if it still waits for this intent."""
+    """Write the facts, remove the intent, and change the case's state if it still waits for this intent."""
     tag = lease.approval.tag
 
     def end() -> Retry | None:
         case, context = read_case_context(lease.intent.account_id, lease.case.case_id, store)
-        origin = Origin(now, fact.cause, case.case_id)
-        commit = plan_booking.plan_internal_fact([context.purchase.with_facts(fact)], context.known, origin)
+        origin = Origin(now, f"case:{case.case_id}", case.case_id)
+        commit = plan_booking.plan_internal_fact([context.purchase.with_facts(*facts)], context.known, origin)
         commit = with_documents(commit, DocumentChange(intent_key(tag), None))
         if case.state is CaseState.APPROVED and case.tag == tag:
             case = case.with_state(state, now, cause, BY_SENDER)

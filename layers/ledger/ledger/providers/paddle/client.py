@@ -34,7 +34,7 @@ from ledger.domain.errors import CatalogueError, ConfigurationError, ProviderRef
 from ledger.domain.facts import RefundState
 from ledger.domain.orders import Checkout, Order
 from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
-from ledger.ports.gateway import RefundToSend, SentRefund
+from ledger.ports.gateway import PaidSource, RefundToSend, SentRefund
 from ledger.providers import responses, tags
 from ledger.providers.paddle.adjustments import REFUND_STATES
 from ledger.providers.paddle.notification import NAME
@@ -100,7 +100,7 @@ class PaddleGateway:
             )
         return Checkout(checkout_id=checkout_id, url=url)
 
-    def find_refund(self, refund: RefundToSend) -> SentRefund | None:
+    def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:
         """Return the refund of the transaction whose reason ends with the tag.
 
         Source: developer.paddle.com/api-reference/adjustments/list-adjustments.
@@ -109,8 +109,12 @@ class PaddleGateway:
         with _translated_errors():
             for adjustment in self._client.adjustments.list(operation):
                 if tags.tag_in(adjustment.reason) == refund.tag:
-                    return _sent_refund(adjustment)
-        return None
+                    return (_sent_refund(adjustment, refund),)
+        return ()
+
+    def sources(self, refund: RefundToSend) -> tuple[PaidSource, ...]:  # noqa: ARG002 - one transaction pays for one
+        """Return nothing: a transaction is one payment."""
+        return ()
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
         """Create a full adjustment for a whole payment, else a partial one by line, tax included.
@@ -124,7 +128,7 @@ class PaddleGateway:
         else:
             operation = CreateAdjustment.partial(Action.Refund, _items(refund), reason, transaction_id)
         with _translated_errors():
-            return _sent_refund(self._client.adjustments.create(operation))
+            return _sent_refund(self._client.adjustments.create(operation), refund)
 
     def stop_renewals(self, subscription_id: str) -> SubscriptionState:
         """Cancel at the next billing date. Paddle refuses if any change is scheduled: then look at which.
@@ -242,10 +246,11 @@ def _items(refund: RefundToSend) -> list[Any]:
     return [CreateAdjustmentItem(line_id, AdjustmentType.Partial, str(amount_minor)) for line_id, amount_minor in lines]
 
 
-def _sent_refund(adjustment: Any) -> SentRefund:
+def _sent_refund(adjustment: Any, refund: RefundToSend) -> SentRefund:
     """Return the refund. An unknown status counts as pending: the refund exists, and its notifications will follow."""
     state = REFUND_STATES.get(adjustment.status.value, RefundState.PENDING)
-    return SentRefund(refund_id=responses.required_text(adjustment.id), state=state)
+    refund_id = responses.required_text(adjustment.id)
+    return SentRefund(refund_id=refund_id, state=state, tag=refund.tag, amount_minor=refund.amount_minor)
 
 
 def _subscription_state(subscription: Any) -> SubscriptionState:

@@ -4,9 +4,11 @@ Only functions that call Stripe import this module: importing the SDK takes long
 """
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import stripe
@@ -16,8 +18,9 @@ from ledger.domain.errors import CatalogueError, ProviderRefused
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.orders import Checkout, Order
+from ledger.domain.refunds import approval_tag
 from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
-from ledger.ports.gateway import RefundToSend, SentRefund
+from ledger.ports.gateway import PaidSource, RefundToSend, SentRefund
 from ledger.providers import responses, tags
 from ledger.providers.stripe.notification import NAME
 from ledger.providers.stripe.refunds import REFUND_STATES
@@ -85,33 +88,53 @@ class StripeGateway:
             session = self._client.v1.checkout.sessions.create(params, {"idempotency_key": f"order:{order.order_id}"})
             return Checkout(checkout_id=responses.required_text(session.id), url=responses.required_text(session.url))
 
-    def find_refund(self, refund: RefundToSend) -> SentRefund | None:
-        """Return the refund with this tag, from any payment that has one of these names.
+    def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:
+        """Return the refund with this tag, or its parts, from the payments that have one of these names.
 
-        All are searched: fewer names may have been known when the refund was sent. Source:
-        docs.stripe.com/api/refunds/list.
+        All are searched until the refund is found: fewer names may have been known when it was sent. Of parts, there
+        may be more in any of them. Source: docs.stripe.com/api/refunds/list.
         """
         with _translated_errors():
+            found: dict[str, SentRefund] = {}
             searched: set[str] = set()
-            for target in _in_order(refund.names, "pi_", "ch_", "py_"):
+            paid = (payment.source for payment in self._payments_of(_in_order(refund.names, "in_")))
+            for target in chain(_in_order(refund.names, "pi_", "ch_", "py_"), paid):
+                if target in searched:
+                    continue
                 searched.add(target)
-                if found := self._refund_with_tag(target, refund.tag):
-                    return found
-            for target in self._payments_of(_in_order(refund.names, "in_")):
-                if target not in searched and (found := self._refund_with_tag(target, refund.tag)):
-                    return found
-        return None
+                for one in self._refunds_of(target):
+                    if _tag(one) == refund.tag:
+                        return (_sent_refund(one),)
+                    if approval_tag(_tag(one)) == refund.tag:
+                        found[one.id] = _sent_refund(one)
+            return tuple(found.values())
+
+    def sources(self, refund: RefundToSend) -> tuple[PaidSource, ...]:
+        """Return the payments of an invoice that was paid by several, with what is left of each.
+
+        A PaymentIntent may have paid other invoices too: then no more is left for this one than the intent has left.
+        Source: docs.stripe.com/api/invoice-payment/list.
+        """
+        with _translated_errors():
+            paid_minor: Counter[str] = Counter()
+            for payment in self._payments_of(_in_order(refund.names, "in_")):
+                paid_minor[payment.source] += payment.left_minor
+            if len(paid_minor) < 2:
+                return ()
+            return tuple(
+                PaidSource(source=source, left_minor=max(0, min(paid_minor[source], self._left_of(source))))
+                for source in sorted(paid_minor)
+            )
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
-        """Refund the PaymentIntent, else the charge, else what paid the invoice.
+        """Refund the source if one is named, else the PaymentIntent, the charge, or what paid the invoice.
 
         The tag is also the idempotency key. Stripe forgets keys after 24 hours; the metadata stays. Source:
         docs.stripe.com/api/refunds/create, docs.stripe.com/api/idempotent_requests.
         """
         with _translated_errors():
-            target = next(iter(_in_order(refund.names, "pi_", "ch_", "py_")), None) or next(
-                self._payments_of(_in_order(refund.names, "in_")), None
-            )
+            paid = (payment.source for payment in self._payments_of(_in_order(refund.names, "in_")))
+            target = refund.source or next(iter(_in_order(refund.names, "pi_", "ch_", "py_")), None) or next(paid, None)
             if target is None:
                 raise ProviderRefused(
                     "resource_missing", "Stripe can't refund it: none of its names is a payment at Stripe."
@@ -171,25 +194,32 @@ class StripeGateway:
             session = self._client.v1.billing_portal.sessions.create(params)
             return responses.required_text(session.url)
 
-    def _refund_with_tag(self, target: str, tag: str) -> SentRefund | None:
+    def _refunds_of(self, target: str) -> Iterator[stripe.Refund]:
         params: Any = {**_parameter(target), "limit": 100}
-        for refund in self._client.v1.refunds.list(params).auto_paging_iter():
-            metadata = refund.metadata
-            if metadata is not None and tags.METADATA_KEY in metadata and metadata[tags.METADATA_KEY] == tag:
-                return _sent_refund(refund)
-        return None
+        yield from self._client.v1.refunds.list(params).auto_paging_iter()
 
-    def _payments_of(self, invoices: Iterable[str]) -> Iterator[str]:
-        """Yield what paid these invoices. An invoice itself names neither PaymentIntent nor charge.
+    def _payments_of(self, invoices: Iterable[str]) -> Iterator[PaidSource]:
+        """Yield what paid these invoices, and how much. An invoice itself names neither PaymentIntent nor charge.
 
-        Source: docs.stripe.com/api/invoice-payment/list.
+        What was paid outside Stripe (a `payment_record`) can't be refunded there.
         """
         for invoice in invoices:
-            payments = self._client.v1.invoice_payments.list({"invoice": invoice, "status": "paid", "limit": 100})
-            for item in payments.auto_paging_iter():
-                target = getattr(item.payment, "payment_intent", None) or getattr(item.payment, "charge", None)
-                if isinstance(target, str):
-                    yield target
+            yield from self._paid({"invoice": invoice})
+
+    def _paid(self, of: Any) -> Iterator[PaidSource]:
+        params: Any = {**of, "status": "paid", "limit": 100}
+        listed = self._client.v1.invoice_payments.list(params)
+        for item in listed.auto_paging_iter():
+            target = getattr(item.payment, "payment_intent", None) or getattr(item.payment, "charge", None)
+            if isinstance(target, str):
+                yield PaidSource(source=target, left_minor=item.amount_paid or 0)
+
+    def _left_of(self, source: str) -> int:
+        """Return what a payment has left: what it paid, for all invoices, less its refunds that have not failed."""
+        kind = "payment_intent" if source.startswith("pi_") else "charge"
+        paid = sum(one.left_minor for one in self._paid({"payment": {"type": kind, kind: source}}))
+        refunds = (one for one in self._refunds_of(source) if one.status not in {"failed", "canceled"})
+        return paid - sum(one.amount for one in refunds)
 
 
 @contextmanager
@@ -225,8 +255,17 @@ def _parameter(target: str) -> dict[str, str]:
 def _sent_refund(refund: stripe.Refund) -> SentRefund:
     """Return the refund. An unknown status counts as pending: the refund exists, and its notifications will follow."""
     return SentRefund(
-        refund_id=responses.required_text(refund.id), state=REFUND_STATES.get(refund.status or "", RefundState.PENDING)
+        refund_id=responses.required_text(refund.id),
+        state=REFUND_STATES.get(refund.status or "", RefundState.PENDING),
+        tag=_tag(refund),
+        amount_minor=refund.amount,
     )
+
+
+def _tag(refund: stripe.Refund) -> str:
+    """Return the tag in a refund's metadata. Empty: someone refunded at Stripe."""
+    metadata = refund.metadata
+    return metadata[tags.METADATA_KEY] if metadata is not None and tags.METADATA_KEY in metadata else ""
 
 
 def _subscription_state(subscription: stripe.Subscription) -> SubscriptionState:

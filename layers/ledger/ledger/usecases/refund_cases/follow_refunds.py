@@ -13,7 +13,7 @@ from ledger.domain.facts import RefundApproved, RefundChanged, RefundState, fact
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import BY_PROVIDER, BY_SENDER, CaseState, FollowStage, RefundCase, case_id_of
-from ledger.domain.refunds import end_of, tag_of
+from ledger.domain.refunds import end_of, is_sent_whole, refunds_of
 from ledger.domain.texts import Text, text
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import intent_key, review_queue_key
@@ -115,6 +115,8 @@ def _reported_state(tag: str, purchase: Purchase) -> tuple[CaseState, Text, str]
         return CaseState.IN_REVIEW, text("change.refund_ended", refund=end.refund_id, state=end.state), BY_PROVIDER
     if end:
         return CaseState.IN_REVIEW, end.reason, BY_SENDER
-    reported = facts_of(purchase.facts, RefundChanged)
-    refund = next((refund for refund in reported if tag_of(refund, purchase.facts) == tag), None)
-    return (CaseState.ISSUED, text("change.refund_reported", refund=refund.refund_id), BY_PROVIDER) if refund else None
+    reported = refunds_of(tag, purchase.facts)
+    if not is_sent_whole(tag, purchase.facts):
+        return None  # a part is yet to be sent
+    ids = ", ".join(sorted(refund.refund_id for refund in reported))
+    return CaseState.ISSUED, text("change.refund_reported", refund=ids), BY_PROVIDER
