@@ -1,19 +1,21 @@
 """A refund from the order to the money, over the real SDKs: the provider accepts, the answer is lost, and it is one."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from ledger.domain import catalogue
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.orders import Consent
-from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason
 from ledger.ports.gateway import Gateway
 from ledger.providers.paddle.client import PaddleGateway
 from ledger.providers.stripe.client import StripeGateway
 from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.send_refunds import SendResult, send_refund
@@ -107,6 +109,68 @@ def test_the_answer_is_lost_and_the_money_goes_back_once(
     (case,) = [kept for kept in store.kept.values() if isinstance(kept, RefundCase)]
     assert case.state is CaseState.REFUNDED
 
+
+@pytest.mark.parametrize("lost", [0, 2], ids=["answered", "the first answer is lost"])
+def test_an_invoice_that_two_payment_intents_paid_is_refunded_from_both(webhooks: Webhooks, lost: int) -> None:
+    """Stripe refuses more than one of them has left. Each gives its part, once, and all credits are taken."""
+    with stripe.running(webhooks.url) as account:
+        gateway = StripeGateway(account.api_key, is_live=False, base_url=account.url, timeout_s=(2.0, 2.0))
+        store, clock = webhooks.store, ShiftedClock()
+        order = place_order(
+            replace(ORDERED, provider="stripe", product_id="creator_monthly"),
+            store,
+            catalogue.load(),
+            lambda _: gateway,
+            policy_version=POLICY.version,
+            success_url="https://example.com/done",
+            cancel_url="https://example.com/",
+            now=clock.now(),
+        )
+        assert order.checkout
+        account.pay(order.checkout.checkout_id)
+        (subscription,) = account.subscriptions
+        invoice = account.renew(subscription, first_minor=900)
+        assert account.drain() == []
+        name = PaymentId(f"stripe:{invoice['id']}")
+        before = webhooks.balance
+
+        case = open_case(refund_claim(payment_id=name), store, POLICY, now=clock.now())
+        whole = ReviewDecision(
+            outcome=DecisionOutcome.APPROVE, words=("All of it.",), clause="6", money_minor=invoice["amount_paid"]
+        )
+        decide_case(case.case_id, whole, "sam", store, POLICY, now=clock.now())
+        (intent,) = store.outbox()
+        if lost:
+            account.fault("POST", PATHS["stripe"], "lost_after", times=lost)
+            assert send_refund(intent.tag, store, lambda _: gateway, clock=clock.now) is SendResult.UNCLEAR
+            clock.advance(timedelta(minutes=2))
+        assert send_refund(intent.tag, store, lambda _: gateway, clock=clock.now) is SendResult.SENT
+        assert account.drain() == []
+        follow(name, store, now=clock.now())
+
+        assert webhooks.problems == []
+        made = [(one["amount"], one["metadata"]["refund_tag"]) for one in account.refunds.values()]
+        rest_minor = invoice["amount_paid"] - 900
+        assert sorted(made) == sorted([(900, f"{intent.tag}/1"), (rest_minor, f"{intent.tag}/2")])
+        assert len({one["charge"] for one in account.refunds.values()}) == 2
+        assert (webhooks.balance, before - webhooks.balance) == (before - 1000, 1000)
+        (kept,) = [kept for kept in store.kept.values() if isinstance(kept, RefundCase)]
+        assert kept.state is CaseState.REFUNDED
+
+
+ORDERED = OrderRequest(
+    account_id=AccountId(ADA),
+    provider="stripe",
+    product_id="pack_1000",
+    currency="EUR",
+    country="DE",
+    is_business=False,
+    policy_version=POLICY.version,
+    consent=Consent(given_at=ShiftedClock().now(), text_version="1", asked_to_begin=True, acknowledged_loss=True),
+    key="key",
+    fingerprint="f",
+)
+"""An order with complete consent."""
 
 NEW_REFUND = {"refund.created", "adjustment.created"}
 

@@ -66,17 +66,27 @@ class Invoices(Charges):
         invoice.update(dict.fromkeys(("amount_due", "amount_remaining"), max(0, subtotal + tax)))
         invoice.update(total=subtotal + tax, total_taxes=shapes.taxes(tax, subtotal))
 
-    def pay_invoice(self, invoice: Json) -> None:
-        """Charge the card for an invoice. Only the invoice payment names the PaymentIntent."""
-        now, intent, link_id = self.now(), stripe_id("pi_3"), stripe_id("inpay_1", 28)
-        paid_minor, currency = invoice["amount_due"], invoice["currency"]
+    def pay_invoice(self, invoice: Json, *, first_minor: int = 0) -> None:
+        """Charge the card for an invoice. Only the invoice payment names the PaymentIntent.
+
+        With `first_minor`, two PaymentIntents pay it: the first one so much, the other one the rest.
+        """
+        paid_minor = invoice["amount_due"]
         invoice.update(
             status="paid", amount_paid=paid_minor, amount_remaining=0, auto_advance=False, next_payment_attempt=None
         )
-        invoice["status_transitions"]["paid_at"] = now
-        who = self.customers[invoice["customer"]]
-        self.charge(intent, who, invoice["customer"], {}, paid_minor, currency)
-        link = shapes.invoice_payment(link_id, invoice["id"], intent, paid_minor, now) | {"currency": currency}
-        self.invoice_payments[link_id] = link
+        invoice["status_transitions"]["paid_at"] = self.now()
+        amounts = (first_minor, paid_minor - first_minor) if first_minor else (paid_minor,)
+        links = [self._pay_part(invoice, amount_minor) for amount_minor in amounts]
         self.emit("invoice.paid", invoice)
-        self.emit("invoice_payment.paid", link)
+        for link in links:
+            self.emit("invoice_payment.paid", link)
+
+    def _pay_part(self, invoice: Json, amount_minor: int) -> Json:
+        """Charge the card for a part of an invoice, and return the invoice payment."""
+        now, intent, link_id = self.now(), stripe_id("pi_3"), stripe_id("inpay_1", 28)
+        who, currency = self.customers[invoice["customer"]], invoice["currency"]
+        self.charge(intent, who, invoice["customer"], {}, amount_minor, currency)
+        link = shapes.invoice_payment(link_id, invoice["id"], intent, amount_minor, now) | {"currency": currency}
+        self.invoice_payments[link_id] = link
+        return link

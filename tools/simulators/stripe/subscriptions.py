@@ -23,8 +23,11 @@ class Subscriptions(Invoices):
     """The subscriptions of an account."""
 
     @locked
-    def renew(self, subscription: str) -> Json:
-        """Begin and pay the next period of a subscription. If it is past due, pay the period that is owed."""
+    def renew(self, subscription: str, *, first_minor: int = 0) -> Json:
+        """Begin and pay the next period of a subscription. If it is past due, pay the period that is owed.
+
+        With `first_minor`, two PaymentIntents pay it: the first one so much, the other one the rest.
+        """
         found = self.live_subscription(subscription)
         if is_ending(found):
             raise NotPossible(f"{subscription} is scheduled to end: use end_period.")
@@ -37,7 +40,7 @@ class Subscriptions(Invoices):
             else:
                 invoice = self._next_invoice(changed)
             changed["status"] = "active"
-            self.pay_invoice(invoice)
+            self.pay_invoice(invoice, first_minor=first_minor)
         return invoice
 
     @locked
