@@ -4,7 +4,7 @@ from typing import Any
 
 from ledger.domain.errors import ProviderRefused, ProviderUnavailable
 from ledger.domain.facts import RefundState
-from ledger.domain.refunds import approval_tag
+from ledger.domain.ids import approval_tag
 from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.providers.paddle import adjustments as paddle
 from ledger.providers.stripe import refunds as stripe

@@ -422,7 +422,7 @@ read: /* _read */
   od;
 #ifndef SEND_WITHOUT_LOOKING
   if
-  :: atomic { may_be_sent && !looked -> /* Gateway.find_refund */
+  :: atomic { may_be_sent && !looked -> /* Gateway.find_refunds */
       if
       :: looked = 1; is_found = (has[tag] > 0 && is_listed[tag]); goto read /* with what was heard while we looked */
       :: MAY_FAIL -> FAULT; goto stop /* unclear: _put_back */

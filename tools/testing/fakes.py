@@ -15,14 +15,13 @@ from ledger.domain.catalogue import Product
 from ledger.domain.entries import Entry
 from ledger.domain.errors import ProviderRefused, ProviderUnavailable
 from ledger.domain.facts import RefundChanged, RefundState
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, PaymentId, approval_tag
 from ledger.domain.lots import Lot
 from ledger.domain.orders import Checkout, Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
-from ledger.domain.refunds import approval_tag
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import (

@@ -1,9 +1,20 @@
 """A refund of money that several payments paid: sent in parts, each once, wherever an attempt breaks off."""
 
+from dataclasses import replace
+
 import pytest
 
 from ledger.domain.errors import ProviderRefused, ProviderUnavailable
-from ledger.domain.facts import RefundChanged, RefundedItem, RefundSent, RefundState, facts_of
+from ledger.domain.facts import (
+    Fact,
+    MoneyLinked,
+    RefundApproved,
+    RefundChanged,
+    RefundedItem,
+    RefundSent,
+    RefundState,
+    facts_of,
+)
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase
@@ -13,7 +24,7 @@ from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_refunds import SendResult, send_refund
-from tools.testing.builders import ADA, IN, POLICY, ask, at, paid, payment, refund_claim, says, tell
+from tools.testing.builders import ADA, IN, POLICY, ask, at, paid, payment, refund, refund_claim, says, tell
 from tools.testing.fakes import AnswerLost, FakeProvider, FakeStore, world
 from tools.verify import check
 
@@ -214,6 +225,22 @@ def test_each_part_is_recorded_under_the_providers_id(store: FakeStore, provider
         (f"{case.tag}/2", "stripe_refund_2"),
     ]
     assert not facts_of(purchase(store).facts, RefundChanged)
+
+
+def test_a_part_from_a_shared_payment_is_for_the_approved_sale_alone() -> None:
+    """The intent paid another invoice, too: our part is not split over both."""
+    links = [
+        MoneyLinked(money_id=PI_A, sale_id=sale_id, amount_minor=1000, at=at(1), cause="stripe:evt")
+        for sale_id in (IN, PaymentId("stripe:in_2"))
+    ]
+    part = replace(refund(400), money_id=PI_A, tag="case_1-1/1")
+    approval = RefundApproved(tag="case_1-1", case_id="case_1", amount_minor=900, at=at(2), cause="case:case_1")
+    settled = payment(IN)
+    known: tuple[Fact, ...] = (settled, *links, part, approval)
+    approved = {fact.key: fact for fact in known}
+    assert returned_minor(approved) == 400
+    del approved[approval.key]
+    assert returned_minor(approved) == 0, "the other sale knows no such approval"
 
 
 def test_a_split_uses_as_few_payments_as_it_can() -> None:

@@ -33,3 +33,23 @@ def job_correlation_id(job: str, started_at: datetime) -> str:
 def provider_of(qualified_id: str) -> str:
     """Return the provider of a payment, subscription or customer id: what stands before its first colon."""
     return qualified_id.partition(":")[0]
+
+
+def part_tag(tag: str, number: int) -> str:
+    """Return the tag of a part of an approval. Parts are numbered from 1."""
+    return f"{tag}{_PART}{number}"
+
+
+def approval_tag(tag: str) -> str:
+    """Return the tag of the approval that a tag belongs to: of a part, or the approval's own."""
+    return tag.partition(_PART)[0]
+
+
+def part_number(tag: str | None) -> int:
+    """Return the number of the part that a tag names. 0: it is an approval's own tag."""
+    number = (tag or "").partition(_PART)[2]
+    return int(number) if number.isdecimal() else 0
+
+
+_PART = "/"
+"""Separates the tag of an approval from the number of a part of its refund."""

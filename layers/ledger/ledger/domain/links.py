@@ -22,7 +22,7 @@ from ledger.domain.facts import (
     RefundTotalReported,
     facts_of,
 )
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import PaymentId, approval_tag
 from ledger.domain.money import portion, share_of
 
 _Shared = RefundChanged | RefundTotalReported | DisputeChanged
@@ -69,7 +69,7 @@ def _own(fact: Fact, facts: Facts, by_money: dict[PaymentId, list[MoneyLinked]],
     if len(links) < 2:
         return fact
     if isinstance(fact, RefundChanged) and fact.tag:
-        return fact if f"approved:{fact.tag}" in facts else replace(fact, amount_minor=0)
+        return fact if f"approved:{approval_tag(fact.tag)}" in facts else replace(fact, amount_minor=0)
     if isinstance(fact, RefundTotalReported):
         return replace(fact, total_minor=_part_of(fact.total_minor, links, sale_id))
     return replace(fact, amount_minor=_part_of(fact.amount_minor, links, sale_id))

@@ -28,9 +28,9 @@ from ledger.domain.facts import (
     RefundTotalReported,
     facts_of,
 )
+from ledger.domain.ids import approval_tag, part_number
 from ledger.domain.money import portion, share_of
 
-_PART = "/"
 _ENDED = {RefundState.SUCCEEDED, RefundState.CANCELED, RefundState.FAILED}
 
 
@@ -167,22 +167,6 @@ def carried_tag(refund: RefundChanged, facts: Facts) -> str | None:
     if refund.tag and f"approved:{approval_tag(refund.tag)}" in facts:
         return refund.tag
     return min((sent.tag for sent in facts_of(facts, RefundSent) if sent.refund_id == refund.refund_id), default=None)
-
-
-def part_tag(tag: str, number: int) -> str:
-    """Return the tag of a part of an approval. Parts are numbered from 1."""
-    return f"{tag}{_PART}{number}"
-
-
-def approval_tag(tag: str) -> str:
-    """Return the tag of the approval that a tag belongs to: of a part, or the approval's own."""
-    return tag.partition(_PART)[0]
-
-
-def part_number(tag: str | None) -> int:
-    """Return the number of the part that a tag names. 0: it is an approval's own tag."""
-    number = (tag or "").partition(_PART)[2]
-    return int(number) if number.isdecimal() else 0
 
 
 def split_over_lines(amount_minor: int, payment: PaymentSettled, before: list[Returned]) -> tuple[RefundedItem, ...]:

@@ -20,14 +20,12 @@ from enum import StrEnum
 from ledger.domain.disputes import disputed
 from ledger.domain.errors import ProviderRefused, ProviderUnavailable
 from ledger.domain.facts import RefundAbandoned, RefundApproved, RefundAttempted, RefundSent, RefundState
-from ledger.domain.ids import provider_of
+from ledger.domain.ids import part_number, part_tag, provider_of
 from ledger.domain.refund_cases import BY_SENDER, CaseState, RefundCase, case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import (
     carried_tag,
     end_of,
-    part_number,
-    part_tag,
     refunds_of,
     returned,
     share_of_items,

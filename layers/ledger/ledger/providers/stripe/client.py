@@ -16,9 +16,8 @@ import stripe
 from ledger.domain.catalogue import Product, ProductKind
 from ledger.domain.errors import CatalogueError, ProviderRefused
 from ledger.domain.facts import RefundState
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import PaymentId, approval_tag
 from ledger.domain.orders import Checkout, Order
-from ledger.domain.refunds import approval_tag
 from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.gateway import PaidSource, RefundToSend, SentRefund
 from ledger.providers import responses, tags
