@@ -24,7 +24,19 @@ from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_refunds import SendResult, send_refund
-from tools.testing.builders import ADA, IN, POLICY, ask, at, paid, payment, refund, refund_claim, says, tell
+from tools.testing.builders import (
+    ADA,
+    IN,
+    POLICY,
+    at,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.fakes import AnswerLost, FakeProvider, FakeStore, world
 from tools.verify import check
 
@@ -35,7 +47,7 @@ PI_A, PI_B = PaymentId("stripe:pi_a"), PaymentId("stripe:pi_b")
 def store() -> FakeStore:
     """An invoice of 20.00 for 1,000 credits, paid by two PaymentIntents."""
     made = FakeStore()
-    tell(made, paid(payment(IN)), says(names=(IN, PI_A)), says(names=(IN, PI_B)))
+    record_events(made, paid(payment(IN)), event_of(names=(IN, PI_A)), event_of(names=(IN, PI_B)))
     return made
 
 
@@ -47,7 +59,7 @@ def provider() -> FakeProvider:
 
 def approve(store: FakeStore, money_minor: int, *, key: str = "key_1", minute: float = 70) -> RefundCase:
     """A person approves this sum."""
-    case = ask(store, refund_claim(payment_id=IN, key=key))
+    case = request_refund(store, refund_claim(payment_id=IN, key=key))
     return decide(store, case, money_minor, minute=minute)
 
 
@@ -71,7 +83,7 @@ def reports(store: FakeStore, provider: FakeProvider, position: int, state: Refu
     """The provider's webhook about one of its refunds, and what follows from it."""
     fact = provider.becomes(state, position)
     name = PI_A if provider.refunds[position][0].source == "pi_a" else PI_B
-    tell(store, says(fact, names=(name,)))
+    record_events(store, event_of(fact, names=(name,)))
     follow(IN, store, now=at(90))
 
 
