@@ -166,7 +166,7 @@ inline book(old, drawn_, refund_target_, dispute_target_, frozen_) {
 #endif
 }
 
-/* ── The invariants: tools/verify.py, at every commit. What broke is told by the name above the assertion ─────────── */
+/* ── The invariants: tools/verify, at every commit. What broke is told by the name above the assertion ─────────── */
 
 #define THE(figure) (lot.is_there -> lot.figure : closed.figure)
 #define ORIGINAL (stored[PI_1].is_paid && !stored[PI_1].is_duplicate -> PI_1 : PI_2)

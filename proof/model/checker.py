@@ -90,7 +90,7 @@ def _number(pattern: str, said: str) -> int:
 
 
 def _broken(model: str, error: str, trail: str) -> str:
-    """The name that stands above the assertion: of a claim of tools/verify.py, or of the inline that it is in."""
+    """The name that stands above the assertion: of a claim of tools/verify, or of the inline that it is in."""
     failed = re.search(r"^spin: \S+?:(\d+), Error: assertion violated", trail, re.MULTILINE)
     if failed is None:
         return error

@@ -177,7 +177,7 @@ inline write_account() {
 }
 inline write_facts() { copy_facts(facts, my); write(PURCHASE); is_to_follow = 1 }
 
-/* ── The invariants: tools/verify.py. What broke is told by the name above the assertion ──────────────────────────── */
+/* ── The invariants: tools/verify. What broke is told by the name above the assertion ──────────────────────────── */
 
 inline verify() {
   /* _within_grant, and nothing spendable is below 0 */
