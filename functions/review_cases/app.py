@@ -1,7 +1,8 @@
-"""The review queue, decisions and holds. For the support group only; every action is recorded with its actor.
+"""The review queue, decisions, holds, amounts. For the support group only; every action is recorded with its actor.
 
 GET, POST /support/refund-cases · GET /support/refund-cases/{case_id} · POST /support/refund-cases/{case_id}/decision
 POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_id}/holds/{hold_id}
+POST /support/accounts/{account_id}/amounts
 """
 
 from typing import Annotated
@@ -15,6 +16,7 @@ from ledger.api.pagination import Listing
 from ledger.api.refund_claims import refund_claim
 from ledger.api.requests import (
     DECODED,
+    AmountRequest,
     CaseId,
     DecisionRequest,
     HoldRequest,
@@ -25,13 +27,20 @@ from ledger.api.requests import (
     SupportRefundRequest,
 )
 from ledger.api.responses.refund_cases import CaseResponse
-from ledger.api.responses.support import HoldChangeResponse, QueuedCaseResponse, ReviewQueuePage, SupportCaseResponse
+from ledger.api.responses.support import (
+    AmountResponse,
+    HoldChangeResponse,
+    QueuedCaseResponse,
+    ReviewQueuePage,
+    SupportCaseResponse,
+)
 from ledger.api.support_case import support_case
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.open_case import open_case
+from ledger.usecases.state_amount import state_amount
 
 app = resolver()
 AccountPath = Annotated[str, DECODED, Path(min_length=1, max_length=200, description="The account's id.")]
@@ -145,6 +154,36 @@ def lift(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChangeResp
     here, person = services(), support(app)
     changed = lift_hold(hold_id, AccountId(account_id), person.account_id, here.store, why=why, now=here.now())
     return HoldChangeResponse(hold_id=hold_id, changed=changed)
+
+
+@app.post(
+    "/support/accounts/<account_id>/amounts",
+    summary="State an amount in the payment's currency",
+    tags=["Support"],
+    responses=documented_problems(AmountResponse, 404, 409),
+)
+def amount(account_id: AccountPath, request: AmountRequest) -> AmountResponse:
+    """Say what a refund or dispute in another currency is in its payment's currency, so that it can be booked.
+
+    Until then all credits of the payment are frozen or reserved. Idempotent.
+    """
+    here, person = services(), support(app)
+    changed = state_amount(
+        PaymentId(request.payment_id),
+        request.subject_id,
+        request.amount_minor,
+        AccountId(account_id),
+        person.account_id,
+        here.store,
+        why=request.why,
+        now=here.now(),
+    )
+    return AmountResponse(
+        payment_id=request.payment_id,
+        subject_id=request.subject_id,
+        amount_minor=request.amount_minor,
+        changed=changed,
+    )
 
 
 lambda_handler = lambda_handler_of(app)

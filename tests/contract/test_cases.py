@@ -46,6 +46,7 @@ from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.preview import preview
 from ledger.usecases.send_refunds import SendResult, send_refund
+from ledger.usecases.state_amount import state_amount
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.testing.builders import (
     ADA,
@@ -552,6 +553,36 @@ def test_a_stop_that_is_not_answered_is_tried_again(any_store: Store) -> None:
     assert send(any_store, provider, case, minute=65) is SendResult.UNCLEAR
     assert provider.calls == ["stop sub_1"]
     assert send(any_store, provider, case, minute=70) is SendResult.SENT
+
+
+def test_a_person_states_what_a_dispute_in_another_currency_is_worth(any_store: Store) -> None:
+    """Until then all is frozen; a repetition changes nothing, a correction does; each act is recorded."""
+    lost = replace(dispute(DisputeState.LOST, 1840), currency="EUR")
+    record_events(any_store, paid(), event_of(lost))
+
+    def state(amount_minor: int, minute: float, subject_id: str = "dp_1", account_id: AccountId = ADA) -> bool:
+        return state_amount(
+            PI, subject_id, amount_minor, account_id, "sam", any_store, why="by the bank", now=at(minute)
+        )
+
+    def figures() -> tuple[int, bool, set[str]]:
+        account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+        return account.balance, any(lot.is_frozen for lot in account.lots.values()), set(account.flags)
+
+    assert figures() == (1000, True, {"other_currency:stripe:dp_1"})
+    assert [state(1000, 60), state(1000, 61), state(2000, 62)] == [True, False, True]
+    assert figures() == (0, False, set())
+    for subject_id, account_id, amount_minor, error in (
+        ("dp_2", ADA, 1, NotFound),
+        ("dp_1", BEN, 1, NotFound),
+        ("dp_1", ADA, 2001, RequestRefused),
+    ):
+        with pytest.raises(error):
+            state(amount_minor, 63, subject_id, account_id)
+    record_events(any_store, event_of(refund(1)))
+    with pytest.raises(RequestRefused, match="nothing to state"):
+        state(1, 64, "re_1")
+    assert [(act.action, act.subject) for act in any_store.audit_records(ADA)] == [("state_amount", "dp_1")] * 2
 
 
 def test_holds_are_laid_and_lifted_with_the_record_of_who_and_why(any_store: Store) -> None:

@@ -498,6 +498,21 @@ def test_holds_are_laid_and_lifted_one_by_one(world: World) -> None:
     assert world.sam.post("/support/accounts/acct_nobody/holds", hold).status == 404
 
 
+def test_support_states_the_amount_of_a_refund_in_another_currency(world: World) -> None:
+    """The purchase shows what is left then; nobody else may say it."""
+    path = f"/support/accounts/{BOB}/amounts"
+    world.record_events(event_of(replace(refund(920), currency="EUR"), names=(BOBS,)))
+    stated = {"payment_id": BOBS, "subject_id": "re_1", "amount_minor": 1000, "why": "By the statement."}
+    assert world.bob.post(path, stated).status == 403
+    assert world.sam.post(path, stated | {"subject_id": "re_2"}).status == 404
+    assert world.sam.post(path, stated | {"amount_minor": -1}).status == 422
+    answered = world.sam.post(path, stated)
+    assert answered.json == {"payment_id": BOBS, "subject_id": "re_1", "amount_minor": 1000, "changed": True}
+    assert world.sam.post(path, stated).json["changed"] is False
+    (purchase,) = world.bob.get("/purchases").json["purchases"]
+    assert purchase["refundable"]["amount_minor"] == 1000
+
+
 @pytest.mark.parametrize("is_decoded", [True, False])
 def test_account_ids_with_signs_reach_their_account(world: World, is_decoded: bool) -> None:
     """Issuers put signs into subjects; whether API Gateway hands the raw path on decoded makes no difference."""

@@ -259,6 +259,22 @@ class DecisionRequest(RequestModel):
                 raise InvalidRequest(name, f"It is missing: the outcome {self.outcome} needs it.")
 
 
+class AmountRequest(RequestModel):
+    """What a refund or dispute in another currency is in its payment's currency."""
+
+    payment_id: str = Field(
+        min_length=1, max_length=200, description="The payment, as the account's purchases show it."
+    )
+    subject_id: str = Field(
+        min_length=1,
+        max_length=200,
+        examples=["dp_1Q9x"],
+        description="The provider's id of the refund, credit, dispute or chargeback.",
+    )
+    amount_minor: int = Field(ge=0, strict=True, description="In minor units of the payment's currency.")
+    why: Text
+
+
 class HoldRequest(RequestModel):
     """A hold to place on an account."""
 

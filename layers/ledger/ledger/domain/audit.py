@@ -13,6 +13,7 @@ class AuditAction(StrEnum):
     APPROVE = "approve"
     REPLACE = "replace"
     DECLINE = "decline"
+    STATE_AMOUNT = "state_amount"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,6 @@ class AuditRecord:
 
     actor: str
     action: AuditAction
-    subject: str  # a hold's or a case's id
+    subject: str  # the id of a hold or a case, or the provider's id of a refund or dispute
     reason: str  # in the person's own words
     at: datetime

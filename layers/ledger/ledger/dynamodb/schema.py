@@ -239,6 +239,7 @@ AUDIT_ACTION = one_of(
         AuditAction.APPROVE: "approve",
         AuditAction.REPLACE: "replace",
         AuditAction.DECLINE: "decline",
+        AuditAction.STATE_AMOUNT: "state_amount",
     },
 )
 

@@ -123,3 +123,12 @@ class HoldChangeResponse(ResponseModel):
 
     hold_id: str
     changed: bool = Field(description="false: nothing changed.")
+
+
+class AmountResponse(ResponseModel):
+    """An amount that a person stated."""
+
+    payment_id: str
+    subject_id: str
+    amount_minor: int
+    changed: bool = Field(description="Whether this request changed anything.")

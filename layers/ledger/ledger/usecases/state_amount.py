@@ -1,0 +1,83 @@
+"""State an amount: a person says what a refund or dispute in another currency is in its payment's currency.
+
+Amounts of two currencies are never compared. Until a person has stated the amount, all credits of the payment are
+frozen or reserved, and a flag on the account says so.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.errors import NotFound, RequestRefused
+from ledger.domain.facts import AmountStated, Fact, Facts, PaymentSettled
+from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
+from ledger.domain.purchases import Purchase
+from ledger.ports.commit import DocumentChange
+from ledger.ports.documents import audit_key
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases import plan_booking
+from ledger.usecases.look_up import LookUp
+from ledger.usecases.plan_booking import Origin
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+
+AMOUNTS_ROUTE = "amounts"
+"""The route of which the provider's id of a refund or dispute is the key."""
+
+
+def state_amount(
+    payment_id: PaymentId,
+    subject_id: str,
+    amount_minor: int,
+    account_id: AccountId,
+    actor: str,
+    store: Store,
+    *,
+    why: str,
+    now: datetime,
+) -> bool:
+    """Record an amount in minor units of the payment's currency, as the support person `actor`.
+
+    `subject_id` is the provider's id of the refund, credit, dispute or chargeback. Return False if this amount was
+    stated before. Raise NotFound if the account has no such payment or the payment no such refund or dispute,
+    RequestRefused if there is nothing to state or more than was paid, StoreUnavailable after too many conflicts.
+    """
+    record = AuditRecord(actor=actor, action=AuditAction.STATE_AMOUNT, subject=subject_id, reason=why, at=now)
+
+    def attempt() -> bool | Retry:
+        look_up = LookUp(store)
+        homes = look_up(Keys(payments=frozenset({payment_id}))).homes_of(payment_id)
+        purchase = next((home for home in homes if home.account_id == account_id), None)
+        if purchase is None or purchase.payment is None:
+            raise NotFound(f"There is no purchase {payment_id} of {account_id}.")
+        subject = _subject(subject_id, purchase, purchase.payment)
+        if not 0 <= amount_minor <= purchase.payment.paid_minor:
+            raise RequestRefused(f"The amount must be between 0 and {purchase.payment.paid_minor} minor units.")
+        if _stated_minor(subject, purchase.facts) == amount_minor:
+            return False
+        stated = AmountStated(
+            subject=subject.key, amount_minor=amount_minor, actor=actor, at=now, cause=f"support:{actor}"
+        )
+        origin = Origin(now, stated.cause, request_correlation_id(account_id, AMOUNTS_ROUTE, subject_id))
+        commit = plan_booking.plan_internal_fact([purchase.with_facts(stated)], look_up.known, origin)
+        documents = (*commit.documents, DocumentChange(audit_key(account_id, now, subject_id), record))
+        return CONFLICT if store.commit(replace(commit, documents=documents)) else True
+
+    return run_transaction(attempt, f"{subject_id} of {account_id}")
+
+
+def _subject(subject_id: str, purchase: Purchase, payment: PaymentSettled) -> Fact:
+    """Return the fact that a provider's id names. Raise NotFound, or RequestRefused if its amount is comparable."""
+    for key, fact in purchase.facts.items():
+        currency = getattr(fact, "currency", None)
+        if key.partition(":")[2] != subject_id or currency is None:
+            continue
+        if currency == payment.currency:
+            raise RequestRefused(f"{subject_id} is in {currency}, as the payment is: there is nothing to state.")
+        return fact
+    raise NotFound(f"{purchase.payment_id} has no refund or dispute {subject_id}.")
+
+
+def _stated_minor(subject: Fact, facts: Facts) -> int | None:
+    stated = facts.get(f"amount:{subject.key}")
+    return stated.amount_minor if isinstance(stated, AmountStated) else None
