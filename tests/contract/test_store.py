@@ -18,6 +18,7 @@ from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome, Trigger
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RefundCase, RefundReason
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.dynamodb import items, keys
 from ledger.ports.commit import Commit, DocumentChange, PaymentPointer
 from ledger.ports.documents import (
@@ -454,3 +455,19 @@ def test_a_reservation_never_stands_above_its_own_clawback(any_store: Store) -> 
     record_events(any_store, event_of(replace(refund(1000, minute=70), tag=case.tag)))
     kinds = [entry.kind for entry in any_store.entries(ADA)]
     assert kinds == [EntryKind.CLAWBACK, EntryKind.RELEASE, EntryKind.RESERVE, EntryKind.GRANT]
+
+
+def test_a_subscription_is_written_over_the_version_that_was_read_alone(any_store: Store) -> None:
+    """Two events of one second must both be kept: the second write has not read the first, so it is refused."""
+    state = Subscription(
+        subscription_id="stripe:sub_1", status=SubscriptionStatus.ACTIVE, at=at(0), cause="stripe:evt_1", account_id=ADA
+    )
+    later = replace(state, status=SubscriptionStatus.PAST_DUE, cause="stripe:evt_2", left=state.state_id)
+    names = Keys(subscriptions=frozenset({"stripe:sub_1"}))
+    assert any_store.commit(Commit(subscription=state)) is None
+    assert any_store.commit(Commit(subscription=later)) is not None, "one is stored already"
+    stored = any_store.read(names).subscriptions["stripe:sub_1"]
+    assert any_store.commit(Commit(subscription=stored.merge(later))) is None
+    assert any_store.commit(Commit(subscription=stored.merge(replace(later, cause="stripe:evt_3")))) is not None
+    both = any_store.read(names).subscriptions["stripe:sub_1"]
+    assert (both.status, both.left, both.instant) == (SubscriptionStatus.PAST_DUE, state.state_id, (state,))
