@@ -214,6 +214,7 @@ def test_a_failure_that_overtakes_its_draw_refuses_it() -> None:
     with pytest.raises(RunFailed):
         draw_credits(ADA, "run_1", 10, over, now=LATER)
     assert store.accounts[ADA].balance == 1000
+    assert not [finding for finding in check(world(store)) if finding.broken]
 
 
 def test_a_draw_that_overtakes_its_failure_is_given_back() -> None:
