@@ -356,7 +356,7 @@ def test_a_paused_subscription_promises_no_renewal(stripe_account: StripeAccount
 
 
 def test_stripe_plan_upgraded_within_its_period(stripe_account: StripeAccount, webhooks: Webhooks) -> None:
-    """What is prorated grants nothing; the next period gives as much as was taken then."""
+    """Half a period of the old plan is credited, and half of the new one grants; the next period is a whole one."""
     client = stripe_client(stripe_account)
     subscription_id = stripe_account.pay(subscribes(client).id)["subscription"]
     prorated = stripe_account.change_quantity(subscription_id, 3)
@@ -364,10 +364,10 @@ def test_stripe_plan_upgraded_within_its_period(stripe_account: StripeAccount, w
     assert (prorated["billing_reason"], prorated["amount_paid"]) == ("subscription_update", 1500)
     assert client.v1.subscriptions.retrieve(subscription_id)["items"].data[0].quantity == 3
     stripe_account.drain()
-    assert webhooks.balance == 1000
+    assert webhooks.balance == 500 + 1500
     stripe_account.renew(subscription_id)
     stripe_account.drain()
-    assert webhooks.balance == 4000
+    assert webhooks.balance == 5000
     with pytest.raises(NotPossible):
         stripe_account.change_quantity(subscription_id, 3)
 
@@ -786,17 +786,17 @@ def test_paddle_order_paid_refunded_and_settled(paddle_account: PaddleAccount, w
 
 
 def test_paddle_plan_upgraded_within_its_period(paddle_account: PaddleAccount, webhooks: Webhooks) -> None:
-    """What is prorated grants nothing; the next period gives as much as was taken then."""
+    """Half a period of two more seats grants its part; the next period is a whole one."""
     client = paddle_client(paddle_account)
     subscription_id = paddle_account.pay(transaction(client, PLAN).id)["subscription_id"]
     prorated = paddle_account.change_quantity(subscription_id, 3)
     assert client.transactions.get(prorated["id"]).origin == "subscription_update"
     assert client.subscriptions.get(subscription_id).items[0].quantity == 3
     paddle_account.drain()
-    assert webhooks.balance == 1000
+    assert webhooks.balance == 1000 + 1000
     paddle_account.renew(subscription_id)
     paddle_account.drain()
-    assert webhooks.balance == 4000
+    assert webhooks.balance == 5000
     with pytest.raises(NotPossible):
         paddle_account.change_quantity(subscription_id, 2)
 

@@ -566,6 +566,12 @@ def test_a_part_of_a_period_that_grants_nothing_is_an_overcharge_beside_what_gra
         ({"lines.data.0.amount": 0}, ParkReason.UNEXPECTED_CHARGE),
         ({"lines.data": [], "amount_paid": 0, "starting_balance": -1500}, ParkReason.UNEXPECTED_CHARGE),
         ({"billing_reason": "subscription_threshold"}, ParkReason.UNEXPECTED_CHARGE),
+        # somebody added the plan's price by hand: its times are no period's
+        ({"lines.data.0.parent": {"invoice_item_details": {"proration": False}}}, ParkReason.UNEXPECTED_CHARGE),
+        (
+            {"lines.data": [{**PACK_LINE, "parent": {"invoice_item_details": {"proration": False}}}], "parent": None},
+            ParkReason.UNEXPECTED_CHARGE,
+        ),
         ({"parent": None, **NOTHING_PAID, "total": -500, "ending_balance": -500}, ParkReason.UNKNOWN_ORIGIN),
     ],
 )

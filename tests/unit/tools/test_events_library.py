@@ -252,14 +252,16 @@ def test_a_stripe_event_carries_the_object_of_its_type_and_what_changed(file: st
 
 @named("_invoice_p|(proration|trial|manual_invoice|price|pack_and_plan)", STRIPE)
 def test_the_sums_of_an_invoice_are_right(file: str) -> None:
-    """Lines add up to the subtotal, with taxes to the total, and what was paid and remains to what is due."""
+    """Lines add up to the subtotal, with taxes to the total; what no balance pays is due, and paid or remains."""
     shown = read(file)["data"]["object"]
     if shown["object"] == "invoice_payment":
         return
     lines, taxes = shown["lines"]["data"], sum(tax["amount"] for tax in shown["total_taxes"])
     assert shown["subtotal"] == sum(line["amount"] for line in lines)
     assert taxes == sum(tax["amount"] for line in lines for tax in line["taxes"])
-    assert shown["total"] == shown["subtotal"] + taxes == shown["amount_due"]
+    assert shown["total"] == shown["subtotal"] + taxes
+    assert shown["amount_due"] == max(0, shown["total"] + shown["starting_balance"])
+    assert shown["amount_due"] == shown["total"] + shown["starting_balance"] - shown["ending_balance"]
     assert shown["amount_due"] == shown["amount_paid"] + shown["amount_remaining"]
     assert {line["invoice"] for line in lines} == {shown["id"]}
 

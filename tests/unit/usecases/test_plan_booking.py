@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from ledger.domain.events import Event
+from ledger.domain.events import About, Event
 from ledger.domain.facts import DisputeState, PaidLine, RefundAbandoned, RefundApproved, RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import RecordOutcome
@@ -132,6 +132,8 @@ def test_a_late_first_payment_is_granted_only_after_reading(minutes_left: float,
         period_ends_at=at(minutes_left),
     )
     late = payment(fulfilment_key="order/ord_1", covers="period/stripe:sub_1/2026-11-01T00:00:00Z", lines=(line,))
-    assert may_grant_without_reading(late, at(0)) is is_proof
-    assert not may_grant_without_reading(replace(late, lines=(replace(line, expires_at=None),)), at(0))
-    assert may_grant_without_reading(replace(late, covers=None), at(0))
+    assert may_grant_without_reading(paid(late), at(0)) is is_proof
+    assert not may_grant_without_reading(paid(replace(late, lines=(replace(line, expires_at=None),))), at(0))
+    assert may_grant_without_reading(paid(replace(late, covers=None)), at(0))
+    more = About(names=(IN,), facts=())
+    assert not may_grant_without_reading(replace(paid(replace(late, covers=None)), also=(more,)), at(0))

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from ledger.domain.events import Event, Owner
-from ledger.domain.facts import PaidLine
+from ledger.domain.facts import MoneyLinked, PaidLine
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey
-from tools.testing.builders import ADA, IN, PI, event_of, paid, payment, record_events, refund
+from tools.testing.builders import ADA, IN, PI, at, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
@@ -172,3 +172,18 @@ def test_an_invoice_by_hand_stays_parked_while_only_its_refund_is_known() -> Non
     store = FakeStore()
     by_hand = replace(event_of(names=(IN,)), not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand"))
     assert record_events(store, event_of(refund(), names=(IN,)), replace(by_hand, event_id="evt_2"))[1].parked_reason
+
+
+def test_a_session_its_invoice_and_the_link_between_them_are_one_payment_in_any_order() -> None:
+    """The invoice that is made beside a session names what paid it, as every invoice does."""
+    linked = MoneyLinked(sale_id=IN, money_id=PI, amount_minor=2000, at=at(1), cause="stripe:evt_l")
+    by_hand = replace(
+        event_of(names=(IN,)), event_id="evt_invoice", not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand")
+    )
+    session = replace(paid(), names=(PI, IN))
+    for order in itertools.permutations([by_hand, session, event_of(linked, names=(IN, PI))]):
+        store = FakeStore()
+        record_events(store, *order)
+        assert record_events(store, by_hand)[0].outcome is RecordOutcome.ALREADY_BOOKED, order
+        assert store.accounts[ADA].balance == 1000
+        assert_sound(store)

@@ -53,8 +53,14 @@ class Invoices(Charges):
         self.invoices[invoice_id] = created
         return created
 
-    def prorate(self, invoice: Json) -> None:
-        """Prorate an invoice of the old and the new plan: credit half a period of the old, charge half of the new."""
+    def prorate(self, invoice: Json, credited: Json) -> None:
+        """Prorate an invoice of the old and the new plan: credit half a period of the old, charge half of the new.
+
+        `credited` is the invoice that the old one was paid by.
+        """
+        old = invoice["lines"]["data"][0]["parent"]["subscription_item_details"]["proration_details"]
+        paid_lines = [line["id"] for line in credited["lines"]["data"] if line["amount"] > 0]
+        old["credited_items"] = {"invoice": credited["id"], "invoice_line_items": paid_lines}
         for line, sign in zip(invoice["lines"]["data"], (-1, 1), strict=True):
             line["amount"] = line["subtotal"] = sign * line["amount"] // 2
             line["taxes"] = shapes.taxes(self.tax_on(line["amount"]) if line["taxes"] else 0, line["amount"])

@@ -73,9 +73,10 @@ class Subscriptions(Invoices):
             changed_plan = replace(plan, quantity=quantity)
             self.carts[subscription] = replace(cart, lines=(changed_plan,))
             item["quantity"] = quantity
+            credited = self.invoices[changed["latest_invoice"]]
             invoice = self.bill(changed, "subscription_update", (plan, changed_plan), self._name_of(changed))
             changed["latest_invoice"] = invoice["id"]
-            self.prorate(invoice)
+            self.prorate(invoice, credited)
             self.pay_invoice(invoice)
         return invoice
 

@@ -1,5 +1,6 @@
 """Events: what a provider's notification reports, in provider-neutral terms."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -30,6 +31,16 @@ class About:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreditedPeriod:
+    """Facts about a payment that an event does not name: the one of a subscription's period."""
+
+    subscription_id: str
+    since: datetime  # an instant of the period
+    until: datetime  # its end
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event: the facts that it reports, the payment that they are about, and what leads to its account.
 
@@ -45,6 +56,7 @@ class Event:
     facts: tuple[Fact, ...] = ()
     payment: PaymentSettled | None = None  # `account_id` may be empty until the account is found
     also: tuple[About, ...] = ()  # what it reports about other payments of the same account
+    credited_periods: tuple[CreditedPeriod, ...] = ()  # their payments must be found before the event is planned
     subscription: Subscription | None = None
     not_bookable: NotBookable | None = None  # it is parked, unless a payment of `names` is booked; None: bookable
 
@@ -79,3 +91,11 @@ class Event:
             payment=self.payment and replace(self.payment, account_id=account_id),
             subscription=self.subscription and replace(self.subscription, account_id=account_id),
         )
+
+    def with_credited_periods(self, payment_ids: Sequence[PaymentId]) -> "Event":
+        """Return the event with the payment of each credited period named."""
+        credited = (
+            About(names=(payment_id,), facts=period.facts)
+            for payment_id, period in zip(payment_ids, self.credited_periods, strict=True)
+        )
+        return replace(self, also=(*self.also, *credited), credited_periods=())

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypedDict, TypeVar
 
 from ledger.domain.catalogue import Catalogue, Product
-from ledger.domain.events import About, Event, Owner
+from ledger.domain.events import About, CreditedPeriod, Event, Owner
 from ledger.domain.facts import Fact, PaidLine, PaymentSettled
 from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import NotBookable, ParkReason
@@ -38,6 +38,7 @@ class EventFields(TypedDict, total=False):
     facts: tuple[Fact, ...]
     payment: PaymentSettled
     also: tuple[About, ...]
+    credited_periods: tuple[CreditedPeriod, ...]
     subscription: Subscription
     not_bookable: NotBookable
 
@@ -109,8 +110,11 @@ def known_state(states: Mapping[str, _State], status: str, field: str) -> _State
     return states[status]
 
 
-def bookable_lines(lines: Sequence[PaidLine]) -> tuple[PaidLine, ...]:
-    """Return the lines of a payment. Raise ValueError if there are more than one transaction can book."""
-    if len(lines) > MAX_LINES:
+def bookable_lines(lines: Sequence[PaidLine], *, also: int = 0) -> tuple[PaidLine, ...]:
+    """Return the lines of a payment. Raise ValueError if there are more than one transaction can book.
+
+    `also` is the number of other payments that the event reports on.
+    """
+    if len(lines) + also > MAX_LINES:
         raise ValueError(f"it has more than {MAX_LINES} lines that give credits")
     return tuple(lines)

@@ -22,6 +22,7 @@ from ledger.ports.commit import Commit
 from ledger.ports.reads import Keys, Snapshot, keys_of
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.credited_periods import name_credited_periods
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
@@ -53,7 +54,7 @@ def record_event(
             event.cause,
         )
     account_id = event.owner.account_id
-    if event.payment and account_id and not event.also and plan_booking.may_grant_without_reading(event.payment, now):
+    if account_id and plan_booking.may_grant_without_reading(event, now):
         event = event.with_account(account_id)
         result = _grant_without_reading(event, receipt, store)
         if result is not CONFLICT:
@@ -151,9 +152,15 @@ def _read_and_book(
     if isinstance(account_id, NotBookable):
         return _park(account_id, receipt, body, store, parked_as)
 
-    is_new = not (event.owner.account_id or event.also) and not stored.payments.keys() & set(event.names)
+    if event.credited_periods and account_id:
+        named = name_credited_periods(event, account_id, store)
+        if isinstance(named, NotBookable):
+            return _park(named, receipt, body, store, parked_as)
+        event, stored = named, look_up(_keys_of(named))
+
+    is_new = not event.owner.account_id and not stored.payments.keys() & set(event.names)
     event = event.with_account(account_id) if account_id else event
-    if event.payment and is_new and plan_booking.may_grant_without_reading(event.payment, receipt.received_at):
+    if is_new and plan_booking.may_grant_without_reading(event, receipt.received_at):
         result = _grant_without_reading(event, receipt, store)
         if result is not CONFLICT:
             return result
@@ -193,7 +200,7 @@ def _keys_of(event: Event) -> Keys:
 def _find_account(event: Event, stored: Snapshot, store: Store) -> AccountId | NotBookable | None:
     """Return the event's account: by our order, by our ids, or, of a payment or subscription, by its customer."""
     account_id = plan_booking.owner_account(event, stored)
-    if account_id is None and (event.payment or event.subscription):
+    if account_id is None and (event.payment or event.subscription or event.credited_periods):
         return _account_of_customer(event.owner.customer_id, store)
     return account_id
 

@@ -58,8 +58,6 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
     is_paid_or_ordered = total_minor > 0 or (total_minor == 0 and is_ordered)
     if not is_paid_or_ordered and origin not in _INITIAL:
         return {"owner": owner}  # a change of the payment method: nothing was bought
-    if is_paid_or_ordered:
-        _check_paid(transaction, total_minor)
     found = _paid_lines(notification, origin)
     lines = [*found.charged, *found.trials, *found.prorated] if is_paid_or_ordered else [*found.trials]
     if not lines:
@@ -68,7 +66,8 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
                 ParkReason.UNEXPECTED_CHARGE, f"origin {excerpt(origin)}: no line that was paid grants"
             )
         return {"owner": owner}  # a trial that grants nothing
-    if found.charged and origin not in _GRANTS:
+    _check_paid(transaction, total_minor)
+    if (found.charged or found.trials) and origin not in _GRANTS:
         raise EventNotBookable(
             ParkReason.UNEXPECTED_CHARGE, f"origin {excerpt(origin)} with lines that are no prorations"
         )

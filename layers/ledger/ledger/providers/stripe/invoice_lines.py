@@ -32,16 +32,21 @@ def item_details(line: Json) -> Json:
     return details
 
 
+def is_invoice_item(line: Json) -> bool:
+    """Return whether somebody added a line to the invoice: it is no period of a subscription's item."""
+    return bool((line.get("parent") or {}).get("invoice_item_details"))
+
+
 def is_proration(line: Json) -> bool:
     """Return whether a line charges or credits a part of a period, because a subscription changed within it."""
     return bool(item_details(line).get("proration"))
 
 
-def with_tax_and_discount(line: Json, amount_minor: int) -> int:
+def with_tax_and_discount(line: Json) -> int:
     """Return what a line cost: its amount is before discounts and before exclusive taxes. A credit's is below 0."""
     discount_minor = sum(whole_number(discount, "amount") for discount in line.get("discount_amounts") or ())
     taxes = (tax for tax in line.get("taxes") or () if tax.get("tax_behavior") == "exclusive")
-    return amount_minor + sum(whole_number(tax, "amount") for tax in taxes) - discount_minor
+    return whole_number(line, "amount") + sum(whole_number(tax, "amount") for tax in taxes) - discount_minor
 
 
 def quantity_of(line: Json, product: Product) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.catalogue import ProductKind
+from ledger.domain.events import Owner
 from ledger.domain.facts import MoneyLinked, PaidLine, PaymentFailed, PaymentSettled
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import NotBookable, ParkReason
@@ -22,6 +23,7 @@ from ledger.providers.parsing import (
 )
 from ledger.providers.stripe.invoice_lines import (
     agreed_at,
+    is_invoice_item,
     is_proration,
     period_of,
     price_id_of,
@@ -29,7 +31,7 @@ from ledger.providers.stripe.invoice_lines import (
     with_tax_and_discount,
 )
 from ledger.providers.stripe.notification import StripeNotification
-from ledger.providers.stripe.prorations import prorated
+from ledger.providers.stripe.prorations import Prorated, prorated
 from ledger.providers.translation import EventFields, EventNotBookable, bookable_lines
 
 _FIRST_PERIOD = "subscription_create"
@@ -63,12 +65,12 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
     value_minor, card_minor = _value_received(invoice)
     if _moved_to_balance(invoice) > changed.credited_minor:
         raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "it moved money to the balance that no proration explains")
-    lines = bookable_lines([*charged.lines, *changed.lines])
+    lines = bookable_lines([*charged.lines, *changed.lines], also=len(changed.credits) + len(changed.credited_periods))
     if not lines:
         if max(value_minor, card_minor) > 0:
             raise EventNotBookable(ParkReason.UNEXPECTED_CHARGE, f"{excerpt(reason)}: no line that was paid grants")
-        return {"owner": owner}
-    if charged.lines and reason not in _PAYS_FOR_A_PERIOD:
+        return _credits_alone(owner, changed)
+    if charged.lines and not (details and reason in _PAYS_FOR_A_PERIOD):
         raise EventNotBookable(
             ParkReason.UNEXPECTED_CHARGE, f"billing_reason {excerpt(reason)} with lines that are no prorations"
         )
@@ -98,7 +100,21 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         order_id=owner.order_id,
         subscription_id=subscription_id,
     )
-    return {"owner": owner, "names": (payment_id,), "payment": payment}
+    return {"owner": owner, "names": (payment_id,), "payment": payment, **_moved_away(changed)}
+
+
+def _moved_away(changed: Prorated) -> EventFields:
+    """Return the fields for what prorations credit: it is about other payments than the invoice's own."""
+    return {"also": changed.credits, "credited_periods": changed.credited_periods}
+
+
+def _credits_alone(owner: Owner, changed: Prorated) -> EventFields:
+    """Return the fields of an invoice that pays for nothing, and credits other payments, if any."""
+    if not changed.credits:
+        return {"owner": owner, "credited_periods": changed.credited_periods}
+    first, *rest = changed.credits
+    moved_away: EventFields = {"also": tuple(rest), "credited_periods": changed.credited_periods}
+    return {"owner": owner, "names": first.names, "facts": first.facts, **moved_away}
 
 
 def invoice_payment_paid(notification: StripeNotification) -> EventFields:
@@ -199,6 +215,8 @@ def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
             if amount_minor > 0:
                 raise EventNotBookable(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
             continue
+        if product.kind is ProductKind.SUBSCRIPTION and is_invoice_item(line) and amount_minor > 0:
+            raise EventNotBookable(ParkReason.UNEXPECTED_CHARGE, f"{product.product_id} as an item that is no period")
         is_free_trial = amount_minor == 0 and reason == _FIRST_PERIOD
         is_of_a_trial = is_free_trial or trial is product
         credits_ = product.trial_credits if is_of_a_trial else product.credits if amount_minor > 0 else 0
@@ -213,7 +231,7 @@ def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
                 line_id=optional_text(line, "id") or str(position),
                 product_id=product.product_id,
                 credits=credits_ * quantity_of(line, product),
-                amount_minor=with_tax_and_discount(line, amount_minor),
+                amount_minor=with_tax_and_discount(line),
                 expires_at=product.expires_at(notification.at, period),
                 period_ends_at=period[1] if product.kind is ProductKind.SUBSCRIPTION else None,
                 terms=product.digest,

@@ -1,22 +1,39 @@
-"""Prorations: what a subscription's change within a period charges and credits.
+"""Prorations: what a subscription's change within a period credits and charges.
 
-    line                          what it means
-    below 0, it names its origin  the unused part of what was paid before: its money moves, and takes its credits along
-    below 0, it names nothing     not bookable: nobody knows whose credits the money takes along
-    above 0, the product grants   its part of a period's credits
-    above 0, it does not          without credits: it uses up what was credited, and the rest of it is an overcharge
+    line     what it means
+    below 0  the unused part of what was paid before. Its money moves away and takes its credits along, like a refund:
+             from the invoice and the lines that it names, else from the payment of the period that it is a part of
+    above 0  it grants its part of a period's credits if the catalogue says so of each product that is charged. Else it
+             grants nothing: it uses up what is credited, and what it exceeds that by is an overcharge
+
+                              credited  charged   moves away   grants credits for
+    upgrade, granting              750     1500          750                 1500
+    upgrade, not granting          750     1500            0                    0, and 750 are an overcharge
+    downgrade, granting            750      250          750                  250
+    downgrade, not granting        750      250          500                    0
+    cancellation                   750        0          750                    0
 
 Source: docs.stripe.com/billing/subscriptions/prorations, and `proration_details` of
 docs.stripe.com/api/invoice-line-item/object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ledger.domain.facts import PaidLine
+from ledger.domain.events import About, CreditedPeriod
+from ledger.domain.facts import BalanceCredited, PaidLine, RefundedItem
+from ledger.domain.ids import PaymentId
+from ledger.domain.money import portion, share_of
 from ledger.domain.receipts import ParkReason
-from ledger.providers.parsing import Json, currency, excerpt, objects, optional_text, whole_number
-from ledger.providers.stripe.invoice_lines import agreed_at, is_proration, period_of, price_id_of, with_tax_and_discount
+from ledger.providers.parsing import Json, currency, excerpt, objects, optional_text, text, unix_time, whole_number
+from ledger.providers.stripe.invoice_lines import (
+    agreed_at,
+    is_proration,
+    item_details,
+    period_of,
+    price_id_of,
+    with_tax_and_discount,
+)
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventNotBookable
 
@@ -26,31 +43,105 @@ class Prorated:
     """What the prorations of one invoice mean."""
 
     lines: tuple[PaidLine, ...]  # that grant credits
-    credited_minor: int  # that moved away from what was paid before
+    credits: tuple[About, ...]  # what moved away, by the payment that it was a part of
+    credited_periods: tuple[CreditedPeriod, ...]  # what moved away from payments that are not named
+    credited_minor: int  # the sum of both
     overcharge_minor: int  # charged without granting anything, above what was credited
+
+
+@dataclass(frozen=True, slots=True)
+class _Credit:
+    """A line that credits a part of what was paid before."""
+
+    line_id: str
+    line: Json
+    amount_minor: int
 
 
 def prorated(notification: StripeNotification) -> Prorated:
     """Return what the prorations of an invoice mean. Raise EventNotBookable for one that can't be booked."""
     lines = [
-        (str(position), line)
+        (optional_text(line, "id") or str(position), line)
         for position, line in enumerate(objects(notification.source["lines"], "data"))
         if is_proration(line)
     ]
-    if any(whole_number(line, "amount") < 0 for _, line in lines):
-        raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "a proration credits what was paid before")
-    charged_minor = sum(with_tax_and_discount(line, whole_number(line, "amount")) for _, line in lines)
-    granted = _granted(notification, lines)
-    return Prorated((), 0, charged_minor) if granted is None else Prorated(granted, 0, 0)
+    credits_ = [
+        _Credit(line_id, line, max(0, -with_tax_and_discount(line)))
+        for line_id, line in lines
+        if whole_number(line, "amount") < 0
+    ]
+    charged = [(line_id, line) for line_id, line in lines if whole_number(line, "amount") > 0]
+    granted = _granted(notification, charged)
+    credited_minor = sum(credit.amount_minor for credit in credits_)
+    charged_minor = 0 if granted is not None else sum(with_tax_and_discount(line) for _, line in charged)
+    moved_minor = max(0, credited_minor - charged_minor)
+    named: dict[PaymentId, list[BalanceCredited]] = {}
+    periods = []
+    for credit, amount_minor in _split(moved_minor, credits_):
+        fact = _moved(notification, credit, amount_minor)
+        if origin := _origin(credit.line):
+            named.setdefault(notification.payment_id(text(origin, "invoice")), []).append(fact)
+        else:
+            periods.append(_credited_period(notification, credit.line, fact))
+    return Prorated(
+        lines=granted or (),
+        credits=tuple(About(names=(payment_id,), facts=tuple(facts)) for payment_id, facts in named.items()),
+        credited_periods=tuple(periods),
+        credited_minor=moved_minor,
+        overcharge_minor=max(0, charged_minor - credited_minor),
+    )
 
 
-def _granted(notification: StripeNotification, lines: Sequence[tuple[str, Json]]) -> tuple[PaidLine, ...] | None:
+def _split(moved_minor: int, credits_: Sequence[_Credit]) -> Iterator[tuple[_Credit, int]]:
+    """Yield each credit with its part of what moved, if it has one. The parts add up to `moved_minor`."""
+    total_minor = sum(credit.amount_minor for credit in credits_)
+    so_far_minor, split_minor = 0, 0
+    for credit in credits_:
+        so_far_minor += credit.amount_minor
+        split_to_minor = portion(moved_minor, share_of(so_far_minor, total_minor))
+        if split_to_minor > split_minor:
+            yield credit, split_to_minor - split_minor
+        split_minor = split_to_minor
+
+
+def _origin(line: Json) -> Json | None:
+    """Return the invoice and the lines that a line credits, or None."""
+    origin: Json | None = (item_details(line).get("proration_details") or {}).get("credited_items")
+    return origin
+
+
+def _moved(notification: StripeNotification, credit: _Credit, amount_minor: int) -> BalanceCredited:
+    """Return the fact that an amount moved away. Of several credited lines nothing says how much of each."""
+    invoice, origin = notification.source, _origin(credit.line) or {"invoice_line_items": ()}
+    line_ids = [text({"line": line_id}, "line") for line_id in origin["invoice_line_items"]]
+    items = [RefundedItem(line_id=line_id, amount_minor=amount_minor) for line_id in line_ids]
+    return BalanceCredited(
+        credit_id=f"{text(invoice, 'id')}/{credit.line_id}",
+        amount_minor=amount_minor,
+        currency=currency(invoice, "currency"),
+        created_at=unix_time(invoice["created"]),
+        at=notification.at,
+        cause=notification.cause,
+        items=tuple(items) if len(items) == 1 else (),
+    )
+
+
+def _credited_period(notification: StripeNotification, line: Json, fact: BalanceCredited) -> CreditedPeriod:
+    """Return the period that a line credits a part of: its subscription's, from the line's start on."""
+    subscription_id = optional_text(item_details(line), "subscription")
+    if subscription_id is None:
+        raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "a proration credits what was paid before, and names nothing")
+    since, until = period_of(line)
+    return CreditedPeriod(
+        subscription_id=notification.qualified(subscription_id), since=since, until=until, facts=(fact,)
+    )
+
+
+def _granted(notification: StripeNotification, charged: Sequence[tuple[str, Json]]) -> tuple[PaidLine, ...] | None:
     """Return the lines that grant a part of a period's credits. None: the catalogue does not say so of a product."""
     granted = []
-    for position, line in lines:
+    for line_id, line in charged:
         amount_minor, price_id = whole_number(line, "amount"), price_id_of(line)
-        if amount_minor <= 0:
-            continue
         product = notification.product_priced(price_id, agreed_at(line, notification.at))
         if product is None:
             raise EventNotBookable(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
@@ -64,10 +155,10 @@ def _granted(notification: StripeNotification, lines: Sequence[tuple[str, Json]]
             period = period_of(line)
             granted.append(
                 PaidLine(
-                    line_id=optional_text(line, "id") or position,
+                    line_id=line_id,
                     product_id=product.product_id,
                     credits=credits_,
-                    amount_minor=with_tax_and_discount(line, amount_minor),
+                    amount_minor=with_tax_and_discount(line),
                     expires_at=product.expires_at(notification.at, period),
                     period_ends_at=period[1],
                     terms=product.digest,

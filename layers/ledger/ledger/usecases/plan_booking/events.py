@@ -70,13 +70,17 @@ def plan_first_grant(event: Event, receipt: Receipt) -> Commit:
     )
 
 
-def may_grant_without_reading(payment: PaymentSettled, now: datetime) -> bool:
-    """Return whether the account's item alone proves that no other payment has paid for the same period.
+def may_grant_without_reading(event: Event, now: datetime) -> bool:
+    """Return whether it is a payment's event, and the account's item alone proves that nobody has paid for its period.
 
     The proof is the period's lot on the account. Another payment's lot leaves the account when it has expired, which
     is not before the period's end, and an empty lot that never expires (of a subscription that rolls over) leaves it
     too. Then the purchase must be read. When this payment's own credits expire says nothing: it may be a late one.
+    What the event also reports on other payments must be read in any case.
     """
+    payment = event.payment
+    if payment is None or event.also or event.credited_periods:
+        return False
     ends_at = payment.period_ends_at
     never_expires = any(line.expires_at is None for line in payment.lines)
     return not payment.covers or (ends_at is not None and ends_at > now and not never_expires)

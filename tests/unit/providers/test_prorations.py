@@ -1,0 +1,184 @@
+"""What a change within a period means: what moves away takes its credits along, what is charged grants its own.
+
+The first month, 15.00 for 1,000 credits, is the line il_1 of the invoice in_1. Half of it is credited.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ledger.domain import catalogue
+from ledger.domain.events import About, Event
+from ledger.domain.facts import BalanceCredited, RefundedItem
+from ledger.domain.ids import PaymentId
+from ledger.domain.receipts import ParkReason
+from ledger.providers.stripe import events as stripe
+from tools.fixtures import stripe_shapes as shapes
+
+Json = dict[str, Any]
+
+SOLD = catalogue.load()
+PLAN = SOLD.products["creator_monthly"]
+SILENT = catalogue.Catalogue(SOLD.version, {**SOLD.products, PLAN.product_id: replace(PLAN, proration_grants=False)})
+CREATED, AT = 1_788_264_000, datetime(2026, 9, 1, 12, 1, tzinfo=UTC)
+PERIOD = (CREATED, CREATED + 30 * 86400)
+FIRST = ("in_1", ["il_1"])
+IN_1 = PaymentId("stripe:in_1")
+
+
+def line(line_id: str, amount: int, *, origin: tuple[str, list[str]] | None = None, tax: int = 0, **more: Any) -> Json:
+    """A line for a part of the period, which credits these lines of an invoice, if they are told."""
+    plan, more = "price_creator_monthly", {"proration": True, "item": "si_1", **more}
+    sub = more.pop("subscription", "sub_1")
+    return shapes.invoice_line(line_id, "in_2", sub, plan, amount, PERIOD, tax=tax, credits_lines=origin, **more)
+
+
+def renewal() -> Json:
+    """The next period, whole."""
+    return shapes.invoice_line("il_9", "in_2", "sub_1", "price_creator_monthly", 1500, PERIOD, item="si_1")
+
+
+def told(*lines: Json, sold: catalogue.Catalogue = SOLD, reason: str = "subscription_update", **fields: Any) -> Event:
+    """What an invoice of these lines says: the card paid what was due, and the balance took what was not."""
+    ours = {"account_id": "acct_ada"}
+    invoice = shapes.invoice(
+        "in_2", reason, CREATED, list(lines), who="Ada", customer="cus_1", subscription_id="sub_1", metadata=ours
+    )
+    envelope = shapes.envelope("evt_1", "invoice.paid", CREATED + 60, invoice | fields, None)
+    event = stripe.translate(envelope, sold, is_live=False)
+    assert event is not None
+    return event
+
+
+def moved(amount_minor: int, credit: str = "il_a", lines: tuple[str, ...] = ("il_1",)) -> BalanceCredited:
+    """What moved away from a payment by the line of this credit."""
+    return BalanceCredited(
+        credit_id=f"in_2/{credit}",
+        amount_minor=amount_minor,
+        currency="USD",
+        created_at=day(CREATED),
+        at=AT,
+        cause="stripe:evt_1",
+        items=tuple(RefundedItem(line_id=line_id, amount_minor=amount_minor) for line_id in lines),
+    )
+
+
+UNUSED = line("il_a", -750, origin=FIRST)
+
+
+@pytest.mark.parametrize(
+    ("charged", "sold", "moves", "granted", "paid", "card"),
+    [
+        (1500, SOLD, 750, 1000, 1500, 750),  # an upgrade: what moved pays for a half of it
+        (750, SOLD, 750, 500, 750, 0),
+        (250, SOLD, 750, 166, 250, 0),  # a downgrade: what it does not use up stays on the balance
+        (250, SILENT, 500, 0, 0, 0),
+        (750, SILENT, 0, 0, 0, 0),
+        (0, SOLD, 750, 0, 0, 0),  # a cancellation
+        (0, SILENT, 750, 0, 0, 0),
+    ],
+)
+def test_what_a_change_credits_moves_away_and_what_it_charges_is_paid_by_it(
+    charged: int, sold: catalogue.Catalogue, moves: int, granted: int, paid: int, card: int
+) -> None:
+    """Value counts once: what moves takes its credits along, and is value where it is spent."""
+    event = told(UNUSED, line("il_b", charged), sold=sold)
+    assert not event.parked, event.detail
+    abouts = [*event.also, *([About(names=event.names, facts=event.facts)] if event.facts else [])]
+    assert abouts == ([About(names=(IN_1,), facts=(moved(moves),))] if moves else [])
+    if not granted:
+        assert event.payment is None
+        return
+    assert event.payment
+    assert event.names == ("stripe:in_2",)
+    assert (sum(line.credits for line in event.payment.lines), event.payment.paid_minor) == (granted, paid)
+    assert (event.payment.returnable_minor, event.payment.overcharge_minor) == (card, 0)
+    assert (event.payment.fulfilment_key, event.payment.is_renewal) == (None, True)
+
+
+def test_an_upgrade_that_grants_nothing_is_parked_and_beside_a_renewal_flagged() -> None:
+    """The difference was paid, and a person must know."""
+    assert told(UNUSED, line("il_b", 1500), sold=SILENT).parked is ParkReason.UNEXPECTED_CHARGE
+    event = told(UNUSED, line("il_b", 1500), renewal(), sold=SILENT, reason="subscription_cycle")
+    assert event.payment, event.detail
+    assert (event.payment.paid_minor, event.payment.overcharge_minor, event.also) == (2250, 750, ())
+    assert [line.credits for line in event.payment.lines] == [1000]
+
+
+def test_a_renewal_is_paid_by_what_a_change_before_it_credited() -> None:
+    """The card paid half of it; what moved is value all the same."""
+    event = told(UNUSED, renewal(), reason="subscription_cycle")
+    assert event.payment, event.detail
+    assert (event.payment.paid_minor, event.payment.card_minor) == (1500, 750)
+    assert event.also == (About(names=(IN_1,), facts=(moved(750),)),)
+    more = told(line("il_a", -2000, origin=FIRST), renewal(), reason="subscription_cycle")
+    assert more.payment, more.detail
+    assert (more.payment.paid_minor, more.payment.card_minor) == (1500, 0)
+
+
+def test_credits_of_several_payments_are_told_of_each() -> None:
+    """What a downgrade uses up is taken from all of them alike, to the cent."""
+    lines = (
+        line("il_a", -500, origin=FIRST),
+        line("il_c", -250, origin=("in_0", ["il_x", "il_y"])),
+        line("il_d", -251, origin=FIRST),
+    )
+    all_of_it = told(*lines)
+    first = About(names=(IN_1,), facts=(moved(500), moved(251, "il_d")))
+    other = About(names=(PaymentId("stripe:in_0"),), facts=(moved(250, "il_c", ()),))
+    assert (all_of_it.names, all_of_it.facts, all_of_it.also) == (first.names, first.facts, (other,))
+    half = told(*lines, line("il_b", 500), sold=SILENT)
+    told_of_each = (half.facts, *(about.facts for about in half.also))
+    facts = [fact for facts in told_of_each for fact in facts if isinstance(fact, BalanceCredited)]
+    assert sum(fact.amount_minor for fact in facts) == 501
+    assert [fact.amount_minor for fact in facts] == [250, 126, 125]
+
+
+def test_a_credit_that_names_nothing_is_of_the_period_that_runs() -> None:
+    """Beside one that names its lines; whichever payment that is, is found where it is booked."""
+    event = told(line("il_a", -500), UNUSED | {"id": "il_b"}, line("il_c", 250), sold=SILENT)
+    (period,) = event.credited_periods
+    assert (period.subscription_id, period.since, period.until) == ("stripe:sub_1", *map(day, PERIOD))
+    assert period.facts == (moved(400, "il_a", ()),)
+    assert (event.names, event.facts, event.also) == ((IN_1,), (moved(600, "il_b"),), ())
+    named = event.with_credited_periods([PaymentId("stripe:in_0")])
+    assert (named.names, named.facts) == (event.names, event.facts)
+    assert named.also == (About(names=(PaymentId("stripe:in_0"),), facts=period.facts),)
+
+
+def day(seconds: int) -> datetime:
+    """A time of Stripe's."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def test_a_credit_counts_with_its_tax() -> None:
+    """As much went back as was paid."""
+    event = told(line("il_a", -750, origin=FIRST, tax=-75))
+    assert event.facts == (moved(825),)
+
+
+@pytest.mark.parametrize(
+    ("lines", "fields", "reason"),
+    [
+        ([line("il_a", -750, subscription=None)], {}, ParkReason.UNKNOWN_ORIGIN),
+        ([line("il_a", -750, subscription=None), line("il_b", 1500)], {}, ParkReason.UNKNOWN_ORIGIN),
+        ([line("il_a", -750, subscription=None), renewal()], {}, ParkReason.UNKNOWN_ORIGIN),
+        ([line("il_a", -750, origin=("", ["il_1"]))], {}, ParkReason.UNKNOWN_SHAPE),
+        ([line("il_a", -750, origin=("in_1", [""]))], {}, ParkReason.UNKNOWN_SHAPE),
+        ([UNUSED], {"created": None}, ParkReason.UNKNOWN_SHAPE),
+        ([UNUSED], {"total": -900}, ParkReason.UNKNOWN_ORIGIN),  # more moved than was credited
+        (
+            [line(f"il_{number}", -10, origin=(f"in_{number}x", ["il_1"])) for number in range(11)],
+            {},
+            ParkReason.UNKNOWN_SHAPE,
+        ),
+    ],
+)
+def test_a_credit_whose_origin_is_not_told_waits_for_a_person(
+    lines: list[Json], fields: Json, reason: ParkReason
+) -> None:
+    """Nobody knows whose credits it takes along. It is not guessed."""
+    event = told(*lines, **fields)
+    assert (event.parked, event.payment, event.facts) == (reason, None, ()), event.detail

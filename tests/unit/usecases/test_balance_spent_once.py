@@ -1,0 +1,189 @@
+"""Money that moves to the buyer's balance takes its credits along: whoever spends it again has not paid twice."""
+
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ledger.domain import catalogue
+from ledger.domain.errors import InsufficientCredits
+from ledger.domain.events import Event
+from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.receipts import ParkReason, RecordOutcome
+from ledger.providers.stripe import events as stripe
+from ledger.usecases.usage import draw_credits
+from tools.fixtures import stripe_shapes as shapes
+from tools.testing.builders import event_of, record_events, refund
+from tools.testing.fakes import FakeStore, world
+from tools.verify import check
+
+Json = dict[str, Any]
+
+SOLD, ADA = catalogue.load(), AccountId("acct_ada")
+START, DAY, MONTH = 1_788_264_000, 86400, 30 * 86400
+LATER = datetime.fromtimestamp(START, UTC) + timedelta(days=9)
+
+
+def invoiced(which: str, reason: str, at: int, *lines: Json, subscription: str, balance: int = 0) -> Event:
+    """An invoice that is paid from the balance first, then by card."""
+    invoice = shapes.invoice(
+        f"in_{which}",
+        reason,
+        at,
+        list(lines),
+        who="Ada",
+        customer="cus_1",
+        subscription_id=subscription,
+        metadata={"account_id": ADA},
+        starting_balance=balance,
+    )
+    event = stripe.translate(shapes.envelope(f"evt_{which}", "invoice.paid", at, invoice, None), SOLD, is_live=False)
+    assert event is not None
+    return event
+
+
+def line(which: str, subscription: str, amount: int, start: int, **more: Any) -> Json:
+    """A line of the plan, whole or a part of its month."""
+    period = (start, start + MONTH)
+    price = "price_creator_monthly"
+    return shapes.invoice_line(f"il_{which}", f"in_{which}", subscription, price, amount, period, item="si_1", **more)
+
+
+def month(number: int, balance: int = 0) -> Event:
+    """A subscription's first month."""
+    sub, at = f"sub_{number}", START + number * DAY
+    return invoiced(
+        f"m{number}", "subscription_create", at, line(f"m{number}", sub, 1500, at), subscription=sub, balance=balance
+    )
+
+
+def cancelled(number: int) -> Event:
+    """It is cancelled within the hour: what is unused moves to the balance."""
+    sub, at = f"sub_{number}", START + number * DAY + 3600
+    unused = line(f"c{number}", sub, -1450, at, proration=True, credits_lines=(f"in_m{number}", [f"il_m{number}"]))
+    return invoiced(f"c{number}", "subscription_update", at, unused, subscription=sub)
+
+
+def test_nobody_uses_more_than_what_came_in_bought() -> None:
+    """15.00 by card, cancelled to the balance, subscribed again: four rounds for 16.50, which buy 1,100 credits."""
+    store, used = FakeStore(), 0
+    for number in range(4):
+        assert record_events(store, month(number, -1450 if number else 0))[0].outcome is RecordOutcome.BOOKED
+        account = store.accounts[ADA]
+        if wanted := account.spendable(LATER, is_debt_withheld=True):
+            draw_credits(ADA, f"run_{number}", wanted, store, now=LATER, is_debt_withheld=True)
+            used += wanted
+        if number < 3:
+            assert record_events(store, cancelled(number))[0].outcome is RecordOutcome.BOOKED
+    assert 1000 <= used <= 1100 + 4, "one credit of rounding a lot"
+    with pytest.raises(InsufficientCredits):
+        draw_credits(ADA, "run_more", 5, store, now=LATER, is_debt_withheld=True)
+    assert not [finding for finding in check(world(store)) if finding.broken]
+
+
+def test_what_moves_to_the_balance_takes_its_credits_in_any_order() -> None:
+    """The credit waits for the payment that it is a part of, and takes its credits when that is known."""
+    events = [month(0), cancelled(0), month(1, -1450)]
+    ends = []
+    for order in itertools.permutations(events):
+        store = FakeStore()
+        record_events(store, *order, *order)
+        account = store.accounts[ADA]
+        ends.append({lot_id: (lot.granted, lot.remaining, lot.owed) for lot_id, lot in account.lots.items()})
+        assert not [finding for finding in check(world(store)) if finding.broken]
+    assert all(end == ends[0] for end in ends)
+    assert sorted(remaining for _, remaining, _ in ends[0].values()) == [34, 1000]
+
+
+def unnamed(number: int) -> Event:
+    """The same cancellation, which does not name what it credits."""
+    sub, at = f"sub_{number}", START + number * DAY + 3600
+    unused = line(f"c{number}", sub, -1450, at, proration=True)
+    unused["period"]["end"] = START + number * DAY + MONTH
+    return invoiced(f"c{number}", "subscription_update", at, unused, subscription=sub)
+
+
+def test_a_credit_that_names_nothing_takes_the_credits_of_the_period_that_runs() -> None:
+    """It is parked until the payment of that period is known, and released with it."""
+    early, late = FakeStore(), FakeStore()
+    assert record_events(early, unnamed(0))[0].parked_reason is ParkReason.UNKNOWN_ORIGIN
+    for store in (early, late):
+        record_events(store, month(1))  # another subscription of the same customer
+        assert record_events(store, month(0), unnamed(0))[1].outcome is RecordOutcome.BOOKED
+        assert store.accounts[ADA].balance == 1000 + 34
+        assert not [finding for finding in check(world(store)) if finding.broken]
+
+
+def test_a_credit_of_a_period_is_never_taken_from_the_period_before() -> None:
+    """Its credits end before the period that is credited does."""
+    store, sub, next_start = FakeStore(), "sub_0", START + MONTH
+    unused = line("c", sub, -700, next_start + 15 * DAY, proration=True)
+    unused["period"]["end"] = next_start + MONTH
+    credit = invoiced("c", "subscription_update", next_start + 15 * DAY, unused, subscription=sub)
+    renewal = invoiced(
+        "m_next", "subscription_cycle", next_start, line("m_next", sub, 1500, next_start), subscription=sub
+    )
+    record_events(store, month(0))
+    assert record_events(store, credit)[0].parked_reason is ParkReason.UNKNOWN_ORIGIN
+    record_events(store, renewal, credit)
+    lots = {lot.expires_at: lot.remaining for lot in store.accounts[ADA].lots.values()}
+    assert [lots[expiry] for expiry in sorted(lots, key=str)] == [1000, 534]
+
+
+@pytest.mark.parametrize("order_id", [None, "ord_1"])
+def test_the_first_period_of_an_order_is_found_by_what_it_covers(order_id: str | None) -> None:
+    """Its lots have the order's id, and its account says which period they are for."""
+    store = FakeStore()
+    first = month(0)
+    assert first.payment
+    if order_id:
+        period = first.payment.fulfilment_key
+        ordered = replace(first.payment, fulfilment_key=f"order/{order_id}", covers=period, order_id=OrderId(order_id))
+        first = replace(first, payment=ordered)
+    assert [result.outcome for result in record_events(store, first, unnamed(0))] == [RecordOutcome.BOOKED] * 2
+    assert store.accounts[ADA].balance == 34
+
+
+def upgraded(number: int = 0) -> Event:
+    """A second seat in the middle of the month: 7.50 are credited, 15.00 charged."""
+    sub, at = f"sub_{number}", START + 15 * DAY
+    origin = (f"in_m{number}", [f"il_m{number}"])
+    lines = (
+        line("up", sub, -750, at, proration=True, credits_lines=origin),
+        line("up", sub, 1500, at, proration=True, quantity=2) | {"id": "il_up2"},
+    )
+    return invoiced("up", "subscription_update", at, *lines, subscription=sub)
+
+
+def test_an_upgrade_takes_half_a_month_and_grants_a_whole_one_in_any_order() -> None:
+    """What the card paid for it goes back: the credits of that part go, those that the credit paid for stay."""
+    back = replace(
+        refund(750),
+        created_at=datetime.fromtimestamp(START + 16 * DAY, UTC),
+        at=datetime.fromtimestamp(START + 16 * DAY, UTC),
+    )
+    events = [month(0), upgraded(), event_of(back, names=(PaymentId("stripe:in_up"),))]
+    for order in itertools.permutations(events):
+        store = FakeStore()
+        record_events(store, *order, *order, now=LATER)
+        lots = store.accounts[ADA].lots
+        assert {lot_id: lot.remaining for lot_id, lot in lots.items()} == {
+            "period/stripe:sub_0/2026-09-01T12:00:00Z/0": 500,
+            "stripe:in_up/0": 500,
+        }
+        assert not [finding for finding in check(world(store)) if finding.broken]
+
+
+def test_an_event_about_payments_of_two_accounts_is_parked() -> None:
+    """Nothing of it is booked: one of them is not this customer's."""
+    store, ben = FakeStore(), AccountId("acct_ben")
+    first = month(0)
+    assert first.payment
+    record_events(
+        store,
+        replace(first, owner=replace(first.owner, account_id=ben), payment=replace(first.payment, account_id=ben)),
+    )
+    assert record_events(store, upgraded())[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT
+    assert ADA not in store.accounts
