@@ -782,6 +782,7 @@ def test_a_refund_is_told_with_both_names_of_its_payment(kind: str) -> None:
     ("changes", "fact", "names"),
     [
         ({"charge": None}, replace(REFUNDED, charge_id=None), (PI,)),
+        ({"created": None}, replace(REFUNDED, created_at=AT), (PI, CH)),
         ({"payment_intent": None}, replace(REFUNDED, money_id=CH), (CH,)),
         ({"metadata": {"refund_tag": "case_1-1"}}, replace(REFUNDED, tag="case_1-1"), (PI, CH)),
         *(

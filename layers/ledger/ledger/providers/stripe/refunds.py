@@ -24,7 +24,7 @@ def refund_changed(notification: StripeNotification) -> EventFields:
         state=known_state(REFUND_STATES, text(refund, "status"), "refund status"),
         amount_minor=amount(refund, "amount"),
         currency=currency(refund, "currency"),
-        created_at=unix_time(refund["created"]),
+        created_at=notification.at if refund.get("created") is None else unix_time(refund["created"]),
         at=notification.at,
         cause=notification.cause,
         charge_id=optional_text(refund, "charge"),
