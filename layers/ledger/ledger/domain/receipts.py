@@ -11,7 +11,7 @@ class RecordOutcome(StrEnum):
     """What became of an event. The response to each is HTTP 200: it was stored, or does not need to be."""
 
     BOOKED = "booked"
-    ALREADY_BOOKED = "already_booked"
+    ALREADY_BOOKED = "already_booked"  # the ledger held all that it reports, booked or waiting
     WAITING = "waiting"  # its payment is not stored yet: its facts take effect when it is
     NOTED = "noted"  # it books nothing; only its receipt is stored
     PARKED = "parked"  # genuine, but not bookable yet: it is stored whole, and tried again until it can be booked

@@ -29,9 +29,10 @@ class PaymentPointer:
 
 @dataclass(frozen=True, slots=True)
 class DocumentChange:
-    """Store a document under a key (None: delete it), on condition of the version that is stored.
+    """Store a document under a key, on condition of the version that is stored; or, with None, delete it.
 
-    `replaces` is the version that was read. 0: nothing may be stored under the key. None: no condition.
+    `replaces` is the version that was read. 0: nothing may be stored under the key. None: no condition. A deletion has
+    no condition either.
     """
 
     key: DocumentKey

@@ -105,7 +105,7 @@ def _park(
     parked = replace(
         receipt,
         outcome=RecordOutcome.PARKED,
-        account_id=None,
+        account_id=None,  # what is parked is no evidence of whose its customer is
         parked_reason=not_bookable.reason,
         detail=not_bookable.detail,
         body=body,
@@ -135,7 +135,8 @@ def _grant_without_reading(event: Event, receipt: Receipt, store: Store) -> Reco
     if refusal.receipt:
         return _already_recorded(refusal.receipt)
     if refusal.purchase and plan_booking.is_already_booked(event, refusal.purchase):
-        return _write(Commit(receipt=replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED)), store)
+        booked = replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED, account_id=refusal.purchase.account_id)
+        return _write(Commit(receipt=booked), store)
     return CONFLICT
 
 
@@ -198,7 +199,9 @@ def _keys_of(event: Event) -> Keys:
 
 
 def _find_account(event: Event, stored: Snapshot, store: Store) -> AccountId | NotBookable | None:
-    """Return the event's account: by our order, by our ids, or, of a payment or subscription, by its customer."""
+    """Return the event's account: by our order, our ids or a linked payment; of a payment or subscription, else by
+    its customer. None: it is not known, and not needed yet.
+    """
     account_id = plan_booking.owner_account(event, stored)
     if account_id is None and (event.payment or event.subscription or event.credited_periods):
         return _account_of_customer(event.owner.customer_id, store)
@@ -206,7 +209,7 @@ def _find_account(event: Event, stored: Snapshot, store: Store) -> AccountId | N
 
 
 def _account_of_customer(customer_id: str | None, store: Store) -> AccountId | NotBookable:
-    """Return the account for which the provider's customer has bought before, if it is exactly one."""
+    """Return the account that the receipts of the provider's customer name. NotBookable: none, or several."""
     receipts = store.customer_receipts(customer_id) if customer_id else ()
     accounts = {receipt.account_id for receipt in receipts if receipt.account_id}
     if len(accounts) == 1:
@@ -218,7 +221,10 @@ def _account_of_customer(customer_id: str | None, store: Store) -> AccountId | N
 
 
 def _write(commit: Commit, store: Store) -> RecordResult | Retry:
-    """Commit an event. If its receipt is stored already, it was recorded before. CONFLICT: refused otherwise."""
+    """Commit an event, and return the result. If its receipt is stored already, the event was recorded before.
+
+    Return CONFLICT if another condition refused the commit.
+    """
     refusal = store.commit(commit)
     if refusal is None:
         return _result_of(commit)

@@ -2,9 +2,11 @@
 
 Every function here is pure: it reads nothing and writes nothing.
 
-    merging      event + stored purchases ──► one purchase with merged facts      (merging.py)
-    fulfilment   which of several payments for one order or period grants         (fulfilment.py)
-    booking      the purchase's target − what is booked ──► account change         (booking.py)
+    events       one event ──► its whole commit: calls the others                  (events.py)
+    owners       event + what is stored ──► its account                            (owners.py)
+    merging      event + stored purchases ──► purchases with merged facts          (merging.py)
+    fulfilment   a purchase ──► all payments for the same order or period          (fulfilment.py)
+    booking      their target − what is booked ──► account change                  (booking.py)
     entries      each movement of a lot ──► one entry                              (entries.py)
 """
 

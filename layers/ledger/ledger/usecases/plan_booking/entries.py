@@ -1,4 +1,4 @@
-"""Write one entry for each movement of a lot.
+"""Make one entry for each movement of a lot.
 
 An entry's id is the natural key of its effect: lot, step, kind, counter-account. The step is the version that the
 account gets from the commit, so each commit can move a lot once more. A grant's step is always 0, because a lot is
@@ -50,6 +50,7 @@ def lot_entries(account: Account, before: Mapping[str, Lot], lots: Iterable[Lot]
 def _entry(account: Account, lot: Lot, movement: Movement, origin: Origin, now: datetime) -> Entry:
     is_grant = movement.kind is EntryKind.GRANT
     step = 0 if is_grant else account.version + 1
+    # With `expires_at` an entry is listed for its day, so that the job that expires lots finds the account again.
     adds_to_expired_lot = movement.credits > 0 and lot.remaining > 0 and lot.has_expired(now)
     return Entry(
         entry_id=f"{lot.lot_id}/{step}/{movement.kind}/{movement.counter}",

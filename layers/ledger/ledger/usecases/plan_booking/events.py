@@ -58,7 +58,9 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
 def plan_first_grant(event: Event, receipt: Receipt) -> Commit:
     """Return the commit of a payment about which nothing is stored, without reading. It only adds to the account.
 
-    If anything about the payment *is* stored, a condition refuses the commit. Then read, and use `plan_event`.
+    The conditions of the write make it safe: no receipt, no purchase, no grant entry and no lot of these ids is stored,
+    no other payment for the same order or period, and the order's account and product match (`AccountChange`,
+    `FulfilmentKeyChange`). If one fails, read, and use `plan_event`.
     """
     commit = plan_event(event, receipt, Snapshot())
     if isinstance(commit, NotBookable) or commit.account is None:
@@ -125,15 +127,13 @@ def _store_purchases(merges: Iterable[Merge], receipt: Receipt, outcome: RecordO
 
 
 def _origin_of_changes(event: Event, purchase: Purchase) -> Origin:
-    """Return the time and cause of every entry except the grant, whose time and cause are the payment's.
+    """Return the origin of every entry except the grant, whose time and cause are the payment's.
 
-    received            entries other than the grant come from
-    payment, refund     the refund's event
-    refund, payment     the refund too: it waited for its payment (of several, the latest)
-    payment alone       the payment
+    An event without a payment is the origin itself. For a payment's event it is the latest other fact of the purchase,
+    which waited for the payment. If there is none, it is the payment.
     """
     if event.payment is None:
         return Origin(event.at, event.cause, event.correlation_id)
-    waiting = [fact for fact in purchase.facts.values() if not isinstance(fact, PaymentSettled)]
-    latest = max(waiting, key=lambda fact: (fact.at, fact.key), default=event.payment)
+    others = [fact for fact in purchase.facts.values() if not isinstance(fact, PaymentSettled)]
+    latest = max(others, key=lambda fact: (fact.at, fact.key), default=event.payment)
     return Origin(latest.at, latest.cause, event.correlation_id)

@@ -1,9 +1,10 @@
 """Decide a case in review, as a person of support.
 
-state of the case                          result
-in review                                  the decision is carried out
-decided, with exactly this decision        the case, unchanged: the request was repeated
-decided otherwise                          CaseClosed
+the request, and the state of the case       result
+its Idempotency-Key is known                 the case as it is now: the request was repeated
+in review                                    the decision is carried out
+decided by this person with this content     the case: the request was repeated without its key
+anything else                                CaseClosed
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from ledger.usecases.refund_cases.context import CaseContext, read_case_context
 from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
 
 DECISIONS_ROUTE = "decisions"
-"""The route under which the Idempotency-Key of a person's decision counts, for the account of the case."""
+"""The route of the Idempotency-Keys of decisions: one key counts for one account and one route."""
 
 _ACTIONS = {
     DecisionOutcome.APPROVE: AuditAction.APPROVE,
@@ -50,10 +51,14 @@ class ReviewDecision:
     ends_subscription: bool = False
     items: tuple[RefundedItem, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.outcome not in _ACTIONS:
+            raise ValueError(f"a person approves, replaces or declines: {self.outcome} is the policy's")
+
 
 def decide_case(
     case_id: str,
-    review: ReviewDecision,
+    verdict: ReviewDecision,
     actor: str,
     store: Store,
     policy: PolicyParameters,
@@ -61,7 +66,7 @@ def decide_case(
     now: datetime,
     key: str | None = None,
 ) -> RefundCase:
-    """Carry out a person's decision about a case in review. Return the case after it.
+    """Carry out a person's decision about a case in review. Return the case after it, with the version that was read.
 
     With an Idempotency-Key the decision is carried out once, even if its refund failed and the case is in review again.
     Without a key, a repeated request cannot be distinguished from a new decision with the same content.
@@ -71,9 +76,9 @@ def decide_case(
     """
     account_id = account_of_case(case_id, store)
     correlation_id = request_correlation_id(account_id, DECISIONS_ROUTE, key) if key else case_id
-    request = _Request(case_id, account_id, review, actor, now, correlation_id)
     record_key = idempotency_key(account_id, DECISIONS_ROUTE, key) if key else None
-    return run_transaction(lambda: _decide(request, record_key, store, policy), case_id)
+    request = _Request(case_id, account_id, verdict, actor, now, correlation_id, record_key)
+    return run_transaction(lambda: _decide(request, store, policy), case_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +87,37 @@ class _Request:
 
     case_id: str
     account_id: AccountId
-    review: ReviewDecision
+    verdict: ReviewDecision
     actor: str
     at: datetime
     correlation_id: str
+    record_key: DocumentKey | None  # of its idempotency record; None: it has no Idempotency-Key
 
     @property
     def fingerprint(self) -> str:
-        return derived_id("decision", self.case_id, self.actor, canonical(self.review))
+        return derived_id("decision", self.case_id, self.actor, canonical(self.verdict))
 
-    def record(self, record_key: DocumentKey | None) -> tuple[DocumentChange, ...]:
+    def idempotency_change(self) -> tuple[DocumentChange, ...]:
         """Return the change that stores the idempotency record; none without a key."""
         record = IdempotencyRecord(fingerprint=self.fingerprint, subject=self.case_id, at=self.at)
-        return (DocumentChange(record_key, record),) if record_key else ()
+        return (DocumentChange(self.record_key, record),) if self.record_key else ()
 
-    def audit_record(self) -> DocumentChange:
+    def audit_change(self) -> DocumentChange:
         """Return the change that stores who decided what."""
-        action, reason = _ACTIONS[self.review.outcome], " ".join(self.review.words)
+        action, reason = _ACTIONS[self.verdict.outcome], " ".join(self.verdict.words)
         record = AuditRecord(actor=self.actor, action=action, subject=self.case_id, reason=reason, at=self.at)
         return DocumentChange(audit_key(self.account_id, self.at, self.case_id), record)
 
 
-def _decide(
-    request: _Request, record_key: DocumentKey | None, store: Store, policy: PolicyParameters
-) -> RefundCase | Retry:
-    if record_key:
-        known = store.read(Keys(documents=frozenset({record_key})))
-        if result_under_key(known, record_key, request.fingerprint):
+def _decide(request: _Request, store: Store, policy: PolicyParameters) -> RefundCase | Retry:
+    if request.record_key:
+        known = store.read(Keys(documents=frozenset({request.record_key})))
+        if result_under_key(known, request.record_key, request.fingerprint):
             return read_case(request.account_id, request.case_id, store)
     case, context = read_case_context(request.account_id, request.case_id, store)
-    decision = _decision(request, case, context, policy)
+    decision = _with_policy_trace(request, case, context, policy)
     if case.state is not CaseState.IN_REVIEW:
-        return _repeat(request, record_key, case, decision, store)
+        return _repeat(request, case, decision, store)
     if policy.is_paused:
         raise RequestRefused("Decisions are paused while the ledger catches up: see the runbook, Restored table.")
     try:
@@ -121,44 +125,46 @@ def _decide(
             case, decision, request.actor, context, policy, request.at, correlation_id=request.correlation_id
         )
     except RequestRefused:
+        # The case was read before its purchase. If it has changed since, the two don't belong together.
         if read_case(request.account_id, request.case_id, store).version != case.version:
-            return CONFLICT  # another decision reserved the money between the reads
+            return CONFLICT
         raise
     leave_queue = DocumentChange(review_queue_key(case), None)
-    commit = with_documents(commit, leave_queue, request.audit_record(), *request.record(record_key))
+    commit = with_documents(commit, leave_queue, request.audit_change(), *request.idempotency_change())
     return CONFLICT if store.commit(with_case(decided, commit, context.account)) else decided
 
 
-def _repeat(
-    request: _Request, record_key: DocumentKey | None, case: RefundCase, decision: Decision, store: Store
-) -> RefundCase | Retry:
-    """Return the case if it was decided exactly like this. A new key is recorded for the decision, too."""
-    if case.decision != decision:
-        raise CaseClosed(f"The case is {case.state}, not in review. It was decided by {case.decided_by}.")
-    if record_key is None:
+def _repeat(request: _Request, case: RefundCase, decision: Decision, store: Store) -> RefundCase | Retry:
+    """Return the case if it was decided exactly like this. Raise CaseClosed otherwise.
+
+    A key that is new is recorded too: otherwise its request would decide again if the refund failed later.
+    """
+    before = case.decision
+    if before is None or replace(decision, policy_version=before.policy_version) != before:
+        decided_by = f" It was decided by {case.decided_by}." if case.decided_by else ""
+        raise CaseClosed(f"The case is {case.state}, not in review.{decided_by}")
+    if request.record_key is None:
         return case
     # The case is written unchanged, under its version: the key must not count if the case has gone on since.
-    unchanged = DocumentChange(case_key(request.account_id, request.case_id), case, case.version)
-    if store.commit(Commit(documents=(unchanged, *request.record(record_key)))):
-        return CONFLICT
-    return replace(case, version=case.version + 1)
+    case_as_read = DocumentChange(case_key(request.account_id, request.case_id), case, case.version)
+    return CONFLICT if store.commit(Commit(documents=(case_as_read, *request.idempotency_change()))) else case
 
 
-def _decision(request: _Request, case: RefundCase, context: CaseContext, policy: PolicyParameters) -> Decision:
+def _with_policy_trace(request: _Request, case: RefundCase, context: CaseContext, policy: PolicyParameters) -> Decision:
     """Return the person's decision, with the policy's explanation and inputs from the decision before it."""
-    review, before = request.review, case.decision
+    verdict, before = request.verdict, case.decision
     return Decision(
-        outcome=review.outcome,
-        clause=review.clause,
+        outcome=verdict.outcome,
+        clause=verdict.clause,
         rule=f"person:{request.actor}",
-        reasons=tuple(text("decision.own_words", words=words) for words in review.words),
+        reasons=tuple(text("decision.own_words", words=words) for words in verdict.words),
         policy_version=policy.version,
-        money_minor=review.money_minor,
+        money_minor=verdict.money_minor,
         currency=context.payment.currency,
-        credits=review.credits,
-        takes_credits=review.takes_credits,
-        items=review.items,
-        ends_subscription=review.ends_subscription,
+        credits=verdict.credits,
+        takes_credits=verdict.takes_credits,
+        items=verdict.items,
+        ends_subscription=verdict.ends_subscription,
         recommended=before.recommended if before else None,
         explanation=before.explanation if before else (),
         inputs=before.inputs if before else (),
