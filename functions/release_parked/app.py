@@ -1,11 +1,13 @@
 """Record parked events again that something may have made bookable: see `ledger.usecases.release_parked`.
 
 The table's stream delivers the receipts that name an account: their customers' events may be bookable now. The schedule
-tries what a new catalogue or release makes bookable, and what the stream did not deliver.
+tries what a new catalogue or release makes bookable, and what the stream did not deliver. It also lists the facts that
+have waited for their payment too long: nothing releases them but a payment, or a link to one.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from ledger.domain.receipts import Receipt, Trigger
@@ -14,6 +16,12 @@ from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.release_parked import release_all, release_receipts
+
+WAITING_FOR = timedelta(hours=1)
+"""How long facts may wait for their payment before a person is told."""
+ALARMED_FOR = timedelta(days=7)
+"""How long they raise the alarm. After it they are only listed: a payment of another application never arrives."""
+MOST_LISTED = 100
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -32,12 +40,27 @@ def _release(event: dict[str, Any], services: Runtime, watch: JobWatch) -> dict[
         done = release_receipts(_receipts_of_customers(event, services), translate, store, watch, now=now)
         results, raise_failure = done.results, done.raise_failure
     else:
-        all_done = release_all(translate, services.deployment, store, watch, now=now)
+        try:
+            _list_waiting(services)
+        finally:  # the round is not left out because the list failed
+            all_done = release_all(translate, services.deployment, store, watch, now=now)
         results, raise_failure = all_done.results, all_done.raise_failure
     outcomes = dict(Counter(result.outcome for result in results if result))
     services.logger.info("released", extra={"outcomes": outcomes})
     raise_failure()
     return {"outcomes": outcomes}
+
+
+def _list_waiting(services: Runtime) -> None:
+    """Log each payment that is not known after WAITING_FOR, and count those of the last days: a person looks for it."""
+    now = services.now()
+    waiting = sorted(services.store.waiting_payments(now - WAITING_FOR), key=lambda one: one.since)
+    for one in waiting[:MOST_LISTED]:
+        shown = {"payment_id": one.payment_id, "since": one.since.isoformat()}
+        services.logger.warning("facts wait for their payment", extra=shown)
+    recent = sum(one.since >= now - ALARMED_FOR for one in waiting)
+    services.metrics.add_metric("WaitingPayments", "Count", recent)
+    services.publish_metrics()
 
 
 def _receipts_of_customers(event: dict[str, Any], services: Runtime) -> Iterator[Receipt]:

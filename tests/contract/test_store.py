@@ -11,7 +11,7 @@ import pytest
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.errors import AccountSuspended, InsufficientCredits
-from ledger.domain.facts import DisputeState, RefundState
+from ledger.domain.facts import DisputeState, PaymentFailed, RefundState
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome, Trigger
@@ -36,7 +36,7 @@ from ledger.ports.documents import (
     job_cursor_key,
     review_queue_key,
 )
-from ledger.ports.reads import Keys, Page
+from ledger.ports.reads import Keys, Page, WaitingPayment
 from ledger.ports.store import Store
 from ledger.usecases.holds import lift_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -137,6 +137,27 @@ def test_facts_that_come_first_wait_for_their_payment(any_store: Store) -> None:
     record_events(any_store, paid())
     stored = account(any_store)
     assert (stored.balance, stored.status) == (0, "suspended")
+
+
+def test_facts_that_wait_for_their_payment_are_listed_until_it_is_received(any_store: Store) -> None:
+    """Since the provider's time of the earliest. A failed attempt to pay waits for nothing."""
+    unpaid = PaymentFailed(at=at(1), cause="stripe:evt")
+    record_events(any_store, event_of(unpaid, names=(PaymentId("stripe:pi_failed"),)))
+    assert list(any_store.waiting_payments(LATER)) == []
+    record_events(any_store, event_of(refund(500, minute=10), names=(PI,)))
+    record_events(any_store, event_of(dispute(minute=20), names=(PI,)))
+    assert list(any_store.waiting_payments(at(10))) == [WaitingPayment(PI, at(10))]
+    assert list(any_store.waiting_payments(at(9))) == []
+    record_events(any_store, paid())
+    assert list(any_store.waiting_payments(LATER)) == []
+
+
+def test_facts_that_wait_under_another_id_are_listed_until_the_link_is_received(any_store: Store) -> None:
+    """The refund names a charge. Its purchase becomes a pointer to the payment's."""
+    record_events(any_store, paid(), event_of(refund(500), names=(CH,)))
+    assert [waiting.payment_id for waiting in any_store.waiting_payments(LATER)] == [CH]
+    record_events(any_store, event_of(names=(PI, CH)))
+    assert list(any_store.waiting_payments(LATER)) == []
 
 
 def test_a_link_brings_an_invoice_and_its_refund_together_from_either_side(any_store: Store) -> None:

@@ -104,7 +104,7 @@ def test_many_events_of_an_unknown_price_are_tried_once_and_cost_no_write(servic
         assert release(services, hours=hour) == {}
         later = Counter(calls.since())
         assert not WRITES & later.keys()
-        assert later["Query"] == 16, "the shards of the index, for either trigger"
+        assert later["Query"] == 16 + 8, "the shards of the index, for either trigger; and those of waiting facts"
         assert later["GetItem"] == 1, "the cursor"
         assert later["BatchGetItem"] == 0
     assert receipts(services) == before, "nothing of the evidence has changed"

@@ -35,7 +35,7 @@ from ledger.ports.commit import (
 )
 from ledger.ports.documents import Document, DocumentKey, DocumentKind, sortable
 from ledger.ports.gateway import PaidSource, RefundToSend, SentRefund
-from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot
+from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 from tools.verify import World
 
 _T = TypeVar("_T")
@@ -98,6 +98,12 @@ class FakeStore:
             names = (name for trigger in Trigger for name in self.parked_names(trigger))
         found = [self.receipts.get((name.owner, name.event_id)) for name in names]
         yield from [receipt for receipt in found if receipt and receipt.parked_reason]
+
+    def waiting_payments(self, until: datetime) -> Iterator[WaitingPayment]:
+        self.round_trips += 1
+        for purchase in [one for one in self.payments.values() if isinstance(one, Purchase)]:
+            if (since := purchase.waits_since) and since <= until:
+                yield WaitingPayment(purchase.payment_id, since)
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
         for _, entry in self._entries(account_id):

@@ -24,6 +24,7 @@ from tools.testing.builders import (
     LATER,
     POLICY,
     at,
+    dispute,
     event_of,
     paid,
     payment,
@@ -272,6 +273,20 @@ def test_one_case_that_fails_delays_the_following_of_no_other(services: Runtime)
     with pytest.raises(StoreUnavailable):
         run("follow_cases")
     assert (state_of(services, stuck), state_of(services, case)) == (CaseState.ISSUED, CaseState.IN_REVIEW)
+
+
+def test_facts_that_wait_for_more_than_an_hour_are_counted_and_listed(
+    services: Runtime, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A dispute of a payment that nobody knows: a person is told. After a week it is only listed."""
+    name = PaymentId("stripe:pi_unknown")
+    record_events(services.store, event_of(dispute(minute=0), names=(name,)))
+    for after, counted, listed in ((0.5, 0, 0), (1.5, 1, 1), (24 * 8, 0, 1)):
+        services.clock = lambda after=after: at(after * 60)  # type: ignore[misc]
+        run("release_parked")
+        assert metrics(capsys.readouterr().out, "WaitingPayments") == [counted]
+        assert [getattr(record, "payment_id", "") for record in caplog.records].count(name) == listed
+        caplog.clear()
 
 
 def balance(store: FakeStore | Any, account_id: AccountId) -> int:

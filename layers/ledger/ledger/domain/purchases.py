@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import groupby
 
 from ledger.domain.disputes import disputed
-from ledger.domain.facts import Fact, Facts, PaymentSettled, merge
+from ledger.domain.facts import Fact, Facts, PaymentFailed, PaymentSettled, merge
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.late import late_flags
@@ -35,6 +35,16 @@ class Purchase:
     def payment(self) -> PaymentSettled | None:
         fact = self.facts.get("payment")
         return fact if isinstance(fact, PaymentSettled) else None
+
+    @property
+    def waits_since(self) -> datetime | None:
+        """Return since when facts about money wait here for their payment, by the provider's time. None: none waits.
+
+        A failed attempt to pay waits for nothing.
+        """
+        if self.payment:
+            return None
+        return min((fact.at for fact in self.facts.values() if not isinstance(fact, PaymentFailed)), default=None)
 
     @property
     def account_id(self) -> AccountId | None:

@@ -31,8 +31,12 @@ Item = dict[str, Any]
 LOT, HOLD, FLAG, SUBSCRIPTION, COVERED, CASE = "lot:", "hold:", "flag:", "subscription:", "covered:", "case:"
 
 _VERSION: AttributeValue = {"N": str(VERSION)}
+WAITING = frozenset({"waiting_shard", "waits_since"})
+"""What brings a purchase into the index of waiting ones: it goes when the payment is received."""
+
 NAMES_OF_A_PAYMENT = frozenset(
     {"account_id", "facts", "has_approvals", "is_duplicate", "names", "paid_at", "points_to", "also_to", "version"}
+    | WAITING
 )
 """Every attribute of a purchase or a pointer: when a pointer replaces a purchase, those of the purchase go."""
 
@@ -77,6 +81,9 @@ def to_purchase(purchase: Purchase) -> Item:
     if purchase.payment:
         item["account_id"] = {"S": purchase.payment.account_id}  # these two bring it into the index
         item["paid_at"] = {"S": sortable(purchase.payment.at)}
+    if since := purchase.waits_since:  # these two bring it into the index, until its payment is received
+        item["waiting_shard"] = {"S": keys.waiting_shard(keys.shard_of(item))}
+        item["waits_since"] = {"S": sortable(since)}
     if any(isinstance(fact, RefundApproved) for fact in purchase.facts.values()):
         item["has_approvals"] = {"BOOL": True}  # the stream's filter reads it: a refund case follows this purchase
     return item

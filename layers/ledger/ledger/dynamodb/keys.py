@@ -24,6 +24,7 @@ purchases  account_id                     paid_at        purchases with a paymen
 expiring   expires_on: <day>#<shard>      pk             grants that expire
 parked     parked_shard: <trigger>#<shard> received_at   parked receipts
 followed   followed_shard: <stage>#<shard> moved_at      refund cases whose refunds are followed
+waiting    waiting_shard: <shard>          waits_since   purchases whose facts wait for their payment
 
 Each index is sparse and only says where to look. What it names is read consistently before it is believed. The rows of
 a day, and of a missing price, are spread over shards: no partition of an index takes all writes.
@@ -41,13 +42,14 @@ from ledger.domain.receipts import Trigger
 from ledger.domain.refund_cases import FollowStage
 from ledger.dynamodb.codec import AttributeValue
 from ledger.ports.documents import DocumentKey, DocumentKind, sortable
-from ledger.ports.reads import FollowedCase, ParkedName
+from ledger.ports.reads import FollowedCase, ParkedName, WaitingPayment
 
 Key = dict[str, AttributeValue]
 
 PURCHASES_INDEX = "purchases"  # an account's purchases by time of payment
 EXPIRING_INDEX = "expiring"  # grants, by the day from which on their expiry can be booked
 PARKED_INDEX = "parked"  # parked receipts
+WAITING_INDEX = "waiting"  # purchases without a payment, whose facts wait for it
 FOLLOWED_INDEX = "followed"  # refund cases, by how closely their refunds are followed
 
 SHARDS = 8
@@ -269,6 +271,16 @@ def parked_receipt_key(name: ParkedName) -> Key:
 def followed_shard(stage: FollowStage, shard: int) -> str:
     """Return the partition key of the index of followed cases for a stage and a shard."""
     return f"{stage}#{shard}"
+
+
+def waiting_shard(shard: int) -> str:
+    """Return the partition key of the index of waiting purchases for a shard."""
+    return str(shard)
+
+
+def waiting_payment_of(row: Mapping[str, AttributeValue]) -> WaitingPayment:
+    """Return the payment that a row of the index of waiting purchases is about."""
+    return WaitingPayment(payment_id_of(row), datetime.fromisoformat(row["waits_since"]["S"]))
 
 
 def followed_case_of(row: Mapping[str, AttributeValue]) -> FollowedCase:

@@ -21,7 +21,7 @@ from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind, Range
 from ledger.ports.backoff import pause_before
 from ledger.ports.documents import DocumentKind, sortable
-from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot
+from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 
 _D = TypeVar("_D")
 _T = TypeVar("_T")
@@ -71,6 +71,12 @@ class Reads:
             if receipt.parked_reason:  # not released since the index was written
                 yield receipt
         unreadable.raise_if_any()
+
+    def waiting_payments(self, until: datetime) -> Iterator[WaitingPayment]:
+        """Yield the payments about which facts wait since a time or longer: a query of each shard of the index."""
+        for shard in range(keys.SHARDS):
+            for page in self._index(keys.WAITING_INDEX, "waiting_shard", keys.waiting_shard(shard)):
+                yield from (waiting for waiting in map(keys.waiting_payment_of, page) if waiting.since <= until)
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
         """Yield an account's entries, newest first; with `since`, those that happened then or later."""

@@ -130,7 +130,7 @@ class Writes:
         """Write the new facts, each under its key, and what follows from all facts. Facts are never removed."""
         item = items.to_purchase(purchase)
         item.pop("facts")
-        update = UpdateExpression.of(item, ())
+        update = UpdateExpression.of(item, items.WAITING)
         for key, fact in purchase.facts.items():
             if purchase.stored_facts.get(key) is not fact:
                 update.put_inside("facts", key, items.to_fact(fact))

@@ -161,6 +161,13 @@ class ParkedName(NamedTuple):
     received_at: datetime
 
 
+class WaitingPayment(NamedTuple):
+    """The id of a payment that is not known, about which facts wait; and since when, by the provider's time."""
+
+    payment_id: PaymentId
+    since: datetime
+
+
 class FollowedCase(NamedTuple):
     """The name of a case whose refund is followed, and since when it has been in its state."""
 

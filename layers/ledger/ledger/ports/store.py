@@ -14,7 +14,7 @@ from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun
 from ledger.ports.commit import Commit, Refusal
-from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot
+from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 
 
 class Store(Protocol):
@@ -44,6 +44,12 @@ class Store(Protocol):
         """Yield these parked receipts, or all, in no particular order. One that was released is left out.
 
         At the end, raise UnreadableItem if there are some that this release can't read.
+        """
+
+    def waiting_payments(self, until: datetime) -> Iterator[WaitingPayment]:
+        """Yield the payments that are not known and about which facts wait since `until` or longer, in no order.
+
+        One may be missing, or may be there although its payment has arrived, for moments after a change.
         """
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
