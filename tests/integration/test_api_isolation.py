@@ -172,6 +172,11 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("POST", f"/support/accounts/{BOB}/holds", {"content": {"hold_id": "support:x", "why": "x"}}),
     ("DELETE", f"/support/accounts/{BOB}/holds/dispute:stripe:dp_1", {"query": {"why": "x"}}),
+    (
+        "POST",
+        f"/support/accounts/{BOB}/amounts",
+        {"content": {"payment_id": "stripe:pi_1", "subject_id": "dp_1", "amount_minor": 1, "why": "x"}},
+    ),
 ]
 
 

@@ -499,6 +499,9 @@ def test_everything_that_stripe_tells_is_as_its_package_declares(
     stripe_account.resume_in_portal(mixed["subscription"])
     stripe_account.end_now(stripe_account.subscriptions[mixed["subscription"]])
     stripe_account.fail_refund(stripe_account.refund(pack["id"], 100)["id"])
+    note = stripe_account.credit(mixed["invoice"], 100)
+    stripe_account.note_on_credit(note["id"], "By bank transfer.")
+    stripe_account.void_credit(note["id"])
     stripe_account.warn_of_fraud(pack["id"])
     for outcome in ("won", "lost"):
         dispute = stripe_account.open_dispute(pack["id"])

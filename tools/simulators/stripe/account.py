@@ -9,13 +9,14 @@ from typing import Any
 
 from tools.simulators.common.account import locked
 from tools.simulators.stripe.checkouts import Checkouts
+from tools.simulators.stripe.credit_notes import CreditNotes
 from tools.simulators.stripe.disputes import Disputes
 from tools.simulators.stripe.objects import LOCAL_KEY
 
 __all__ = ["LOCAL_KEY", "StripeAccount"]
 
 
-class StripeAccount(Checkouts, Disputes):
+class StripeAccount(Checkouts, CreditNotes, Disputes):
     """An account in test mode."""
 
     def _provider_actions(self) -> tuple[Callable[..., Any], ...]:
@@ -35,6 +36,9 @@ class StripeAccount(Checkouts, Disputes):
             self.refund,
             self.settle_refund,
             self.fail_refund,
+            self.credit,
+            self.note_on_credit,
+            self.void_credit,
             self.open_dispute,
             self.escalate_dispute,
             self.respond_to_dispute,

@@ -36,6 +36,7 @@ class StripeObjects(Account):
         self.invoices: dict[str, Json] = {}
         self.invoice_payments: dict[str, Json] = {}
         self.refunds: dict[str, Json] = {}
+        self.credit_notes: dict[str, Json] = {}
         self.disputes: dict[str, Json] = {}
         self.fraud_warnings: dict[str, Json] = {}
 
