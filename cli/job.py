@@ -25,7 +25,7 @@ def _checked_event(_ctx: click.Context, _parameter: click.Parameter, event: str)
     except ValueError:
         is_event = False
     if not is_event:
-        raise click.BadParameter("it is no JSON object.")
+        raise click.BadParameter("it is not a JSON object.")
     return event
 
 
@@ -34,7 +34,7 @@ def _checked_event(_ctx: click.Context, _parameter: click.Parameter, event: str)
 @click.option("--event", default="", callback=_checked_event, help="A JSON object, instead of the schedule's event.")
 @reads_port
 def job(name: str, *, event: str) -> None:
-    """Run the scheduled function NAME, for example release_parked, on the running server. Print its answer as JSON.
+    """Run the scheduled function NAME, for example release_parked, on the running server. Print its result as JSON.
 
     Ends with exit code 1 if there is no such function, or if it failed.
     """
@@ -43,9 +43,9 @@ def job(name: str, *, event: str) -> None:
 
     try:
         with progress(f"running {name}"):
-            answer = run_job(name, event)
+            result = run_job(name, event)
     except NoServer as problem:
         raise CannotRun(str(problem)) from problem
     except JobFailed as problem:
         raise Refused(str(problem)) from problem
-    click.echo(json.dumps(answer, indent=2))
+    click.echo(json.dumps(result, indent=2))

@@ -10,11 +10,11 @@ from cli.errors import CannotRun, Refused
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tools.local import House
+    from tools.local import LocalBackend
 
 
 @contextmanager
-def opened_house(console: "Console") -> Iterator["House"]:
+def opened_backend(console: "Console") -> Iterator["LocalBackend"]:
     """Start the local backend, print where it is, and stop it at the end. Turn its errors into messages."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,13 +29,15 @@ def opened_house(console: "Console") -> Iterator["House"]:
     try:
         with ExitStack() as stack:
             with progress("starting the engine and the server"):
-                house = stack.enter_context(opened())
+                backend = stack.enter_context(opened())
             table_name = os.environ["TABLE_NAME"]
-            console.print(f"[bold]{house.gateway.url}[/]  over DynamoDB at {house.table_endpoint}, table {table_name}")
+            console.print(
+                f"[bold]{backend.gateway.url}[/]  over DynamoDB at {backend.table_endpoint}, table {table_name}"
+            )
             for provider in signing.LOCAL_SECRETS:
                 name = f"{provider.upper()}_SIGNING_SECRETS"
                 console.print(f"[dim]{name}={os.environ[name]}[/]")
-            yield house
+            yield backend
     except BrokenPipeError:  # whoever read our output has ended: click ends quietly
         raise
     except UnexpectedResponse as problem:

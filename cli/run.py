@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from ledger.domain.ids import AccountId
     from tools.devserver.gateway import Gateway
-    from tools.local import House
-    from tools.stories import Story, Telling
+    from tools.local import LocalBackend
+    from tools.stories import Notification, Story
 
 LIFE = "life"
-"""The name that stands for the lives of customers, which are played over the API and the providers' simulators."""
+"""The name of the lives of customers, which are played over the API and the simulators of the providers."""
 
 
 def _titles() -> dict[str, str]:
@@ -63,7 +63,7 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
     """
     from rich.text import Text
 
-    from cli.local import opened_house
+    from cli.local import opened_backend
     from cli.paper import findings_table, paper, statement_table
     from cli.progress import progress
     from ledger.domain.ids import AccountId
@@ -77,11 +77,11 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
 
     chosen = [story for story in stories() if not names or story.name in names]
     console = paper()
-    with opened_house(console) as house:
+    with opened_backend(console) as backend:
         deliveries = list(disordered(chosen, random.Random(seed), is_in_order=is_in_order))
-        responses = _deliver_all(house.gateway, deliveries, console)
-        house.gateway.stream.drain(30)
-        lives = _play_lives(house, console) if not names or LIFE in names else {}
+        responses = _deliver_all(backend.gateway, deliveries, console)
+        backend.gateway.stream.drain(30)
+        lives = _play_lives(backend, console) if not names or LIFE in names else {}
 
         store = DynamoDBStore(os.environ["TABLE_NAME"], runtime().connection)
         console.print("\n[bold]What the ledger holds[/]\n")
@@ -90,16 +90,17 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
             nothing = Text(f"{story.account_id}  nothing  {story.title}\n")
             console.print(statement_table(data, story.title) if data else nothing)
         for account_id, title in lives.items():
-            data = statement(store, account_id, house.clock.now())
+            data = statement(store, account_id, backend.clock.now())
             console.print(statement_table(data, title) if data else Text(f"{account_id}  nothing  {title}\n"))
         world = World()
         with progress("reading the table", "items") as advance:
             read_world(store, world, advance)
         findings = check(world)
         console.print(findings_table(findings))
+        count = len({notification.event_id for _, notification in deliveries})
         is_fine = all(status == 200 for status, _ in responses) and not any(finding.broken for finding in findings)
         console.print(
-            f"\n{len(responses)} deliveries of {len({telling.event_id for _, telling in deliveries})} events, "
+            f"\n{len(responses)} deliveries of {count} events, "
             + (f"{len(lives)} lives, " if lives else "")
             + ("[green]every invariant holds.[/]" if is_fine else "[red]something is wrong, see above.[/]")
         )
@@ -108,7 +109,7 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
 
 
 def _deliver_all(
-    gateway: "Gateway", deliveries: "list[tuple[Story, Telling]]", console: "Console"
+    gateway: "Gateway", deliveries: "list[tuple[Story, Notification]]", console: "Console"
 ) -> list[tuple[int, str]]:
     """Deliver, and print each delivery with its response as it comes."""
     from rich.text import Text
@@ -117,34 +118,34 @@ def _deliver_all(
 
     rows = [
         ("story", "delivered", "to"),
-        *((story.name, telling.event_type, telling.to) for story, telling in deliveries),
+        *((story.name, notification.event_type, notification.to) for story, notification in deliveries),
     ]
     name_width, type_width, to_width = (max(map(len, column)) for column in zip(*rows, strict=True))
     responses, previous = [], ""
     if deliveries:
-        console.print(f"[dim]{'story':{name_width}}  {'delivered':{type_width}}  {'to':{to_width}}  answer[/]")
-    for story, telling in deliveries:
-        status, outcome = deliver(gateway, telling)
+        console.print(f"[dim]{'story':{name_width}}  {'delivered':{type_width}}  {'to':{to_width}}  response[/]")
+    for story, notification in deliveries:
+        status, outcome = deliver(gateway, notification)
         responses.append((status, outcome))
         style = {"booked": "green", "already_booked": "dim", "noted": "dim", "waiting": "yellow"}.get(outcome, "red")
         name = story.name if story.name != previous else ""
-        line = f"{name:{name_width}}  {telling.event_type:{type_width}}  {telling.to:{to_width}}  "
+        line = f"{name:{name_width}}  {notification.event_type:{type_width}}  {notification.to:{to_width}}  "
         console.print(Text.assemble(line, (f"{status} {outcome}", style)), soft_wrap=True)
         previous = story.name
     return responses
 
 
-def _play_lives(house: "House", console: "Console") -> "dict[AccountId, str]":
+def _play_lives(backend: "LocalBackend", console: "Console") -> "dict[AccountId, str]":
     """Play the lives, and print each step with its response. Return the title of each account's life."""
     from rich.text import Text
 
     from tools.devserver.customer_lives import LIVES, Life, Player, Step, World
 
-    if house.stripe is None or house.paddle is None:
+    if backend.stripe is None or backend.paddle is None:
         console.print("[dim]The lives are not played: the environment names providers to call.[/]")
         return {}
-    world = World(house.gateway, house.stripe, house.paddle, house.clock)
-    console.print(f"\n[dim]{'life':12}  {'who':12}  {'what':30}  answer[/]")
+    world = World(backend.gateway, backend.stripe, backend.paddle, backend.clock)
+    console.print(f"\n[dim]{'life':12}  {'who':12}  {'what':30}  result[/]")
     titles: dict[AccountId, str] = {}
     for account_id, life in LIVES.items():
         titles[account_id] = (life.__doc__ or "").strip()
@@ -153,8 +154,8 @@ def _play_lives(house: "House", console: "Console") -> "dict[AccountId, str]":
         def show(step: Step, life: Life = life, shown: set[str] = shown) -> None:
             name = "" if life.__name__ in shown else life.__name__
             shown.add(life.__name__)
-            answer = (step.answer, "green" if step.is_as_told else "red")
-            console.print(Text.assemble(f"{name:12}  {step.who:12}  {step.what:30}  ", answer), soft_wrap=True)
+            result = (step.result, "green" if step.is_expected else "red")
+            console.print(Text.assemble(f"{name:12}  {step.who:12}  {step.what:30}  ", result), soft_wrap=True)
 
         life(Player(account_id, world, show))
     return titles

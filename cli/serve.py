@@ -11,9 +11,9 @@ from cli.options import port_option
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tools.local import House
+    from tools.local import LocalBackend
 
-_MOST_SHOWN = 600
+_MAX_SHOWN = 600
 """Characters of a response that are shown. A body that is not text, or has several lines, is not shown."""
 
 
@@ -27,7 +27,7 @@ def serve() -> None:
     \b
     Environment:
       STRIPE_SIGNING_SECRETS, PADDLE_SIGNING_SECRETS   separated by commas
-      AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3   engines that run, instead of an embedded one
+      AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3   running engines, instead of an embedded one
       TABLE_NAME, EVIDENCE_BUCKET_NAME                 the table and the bucket
       CATALOGUE_FILE, POLICY_FILE, PROVIDER_MODE       another catalogue or policy; live or test
       STRIPE_API_KEY, PADDLE_API_KEY                   test mode: call the providers, not the simulators
@@ -36,34 +36,34 @@ def serve() -> None:
     """
     from rich.text import Text
 
-    from cli.local import opened_house
+    from cli.local import opened_backend
     from cli.paper import paper
     from tools.local import serve_until_interrupted
 
     console = paper()
 
     def show(path: str, status: int, body: str) -> None:
-        now, is_text = f"{datetime.now(UTC):%H:%M:%S}", body.isprintable() and len(body) <= _MOST_SHOWN
-        shown = body if is_text else f"{body[:_MOST_SHOWN]}…" if body[:_MOST_SHOWN].isprintable() else ""
-        answer = (f"{status}", "green" if status < 300 else "red")
-        console.print(Text.assemble(f"{now}  {path}  ", answer, f"  {shown}"), soft_wrap=True)
+        now, is_text = f"{datetime.now(UTC):%H:%M:%S}", body.isprintable() and len(body) <= _MAX_SHOWN
+        excerpt = body if is_text else f"{body[:_MAX_SHOWN]}…" if body[:_MAX_SHOWN].isprintable() else ""
+        colored_status = (f"{status}", "green" if status < 300 else "red")
+        console.print(Text.assemble(f"{now}  {path}  ", colored_status, f"  {excerpt}"), soft_wrap=True)
 
-    with opened_house(console) as house:
-        _introduce(house, console)
-        serve_until_interrupted(house, show)
+    with opened_backend(console) as backend:
+        _introduce(backend, console)
+        serve_until_interrupted(backend, show)
 
 
-def _introduce(house: "House", console: "Console") -> None:
+def _introduce(backend: "LocalBackend", console: "Console") -> None:
     """Print the routes, the settings, and how each caller authenticates."""
     from tools.devserver import environment
 
-    gateway = house.gateway
+    gateway = backend.gateway
     for route in gateway.routes:
         needed = " ".join(filter(None, [route.authorizer, *route.scopes]))
         console.print(f"  {route.method} {route.path}" + (f"  [dim]{needed}[/]" if needed else ""))
     for name in ("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE", "AWS_ENDPOINT_URL_S3", "EVIDENCE_BUCKET_NAME"):
         console.print(f"[dim]{name}={os.environ[name]}[/]", soft_wrap=True)
-    for name, simulator in {"Stripe": house.stripe, "Paddle": house.paddle}.items():
+    for name, simulator in {"Stripe": backend.stripe, "Paddle": backend.paddle}.items():
         if simulator:
             console.print(f"{name} simulator: {simulator.url}/_simulator lists the available actions", soft_wrap=True)
     console.print(f"The API's description, to try it: {gateway.url}/docs", soft_wrap=True)

@@ -164,12 +164,12 @@ class Life(RuleBasedStateMachine):
     def person_decides(self, pick: int, percent: int, takes_credits: bool, by_line: bool) -> None:
         self.play.decide(pick, percent, takes_credits=takes_credits, by_line=by_line)
 
-    @precondition(lambda self: self.play.store.kept)
+    @precondition(lambda self: self.play.store.documents)
     @rule()
     def waiting_is_decided(self) -> None:
         self.play.decide_waiting()
 
-    @precondition(lambda self: self.play.store.kept)
+    @precondition(lambda self: self.play.store.documents)
     @rule(last_error=st.sampled_from(("none", "none", "down", "lost")))
     def refunds_are_sent(self, last_error: str) -> None:
         self.play.issue(last_error)

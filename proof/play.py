@@ -359,7 +359,7 @@ class Play:
         if paid:
             payment_id = paid[pick % len(paid)]
             with contextlib.suppress(CaseAlreadyOpen):
-                asked = refund_claim(reason, payment_id=payment_id, key=f"key_{len(self.store.kept)}")
+                asked = refund_claim(reason, payment_id=payment_id, key=f"key_{len(self.store.documents)}")
                 self._decided(open_case(asked, self.store, POLICY, now=self.now))
 
     def decide(self, pick: int, percent: int, *, takes_credits: bool, by_line: bool) -> None:
@@ -471,7 +471,7 @@ class Play:
     @property
     def in_review(self) -> list[RefundCase]:
         """The cases that wait for a person."""
-        found = [kept for kept in self.store.kept.values() if isinstance(kept, RefundCase)]
+        found = [kept for kept in self.store.documents.values() if isinstance(kept, RefundCase)]
         return sorted((case for case in found if case.state is CaseState.IN_REVIEW), key=lambda case: case.case_id)
 
     @property

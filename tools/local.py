@@ -1,8 +1,8 @@
-"""The whole product on this machine, without AWS and without Docker.
+"""Run the whole product on this machine, without AWS and without Docker.
 
 Environment: PORT (3000), STRIPE_SIGNING_SECRETS and PADDLE_SIGNING_SECRETS (comma-separated), CATALOGUE_FILE;
-AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3 to use engines that already run instead of an embedded one;
-EVIDENCE_BUCKET_NAME; JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_FILE (a file with the issuer's key set) to believe
+AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_S3 to use running engines instead of an embedded one;
+EVIDENCE_BUCKET_NAME; JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_FILE (a file with the issuer's key set) to accept
 the tokens of another issuer than the local one; GROUPS_CLAIM, SUPPORT_GROUP; ALLOWED_ORIGINS (comma-separated);
 STRIPE_API_KEY and PADDLE_API_KEY (test mode) to call the providers instead of simulators.
 """
@@ -35,7 +35,7 @@ from tools.simulators import paddle as paddle_simulator
 from tools.simulators import stripe as stripe_simulator
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
-from tools.stories import Story, Telling, with_repeats
+from tools.stories import Notification, Story, with_repeats
 from tools.template import load, table_definition
 
 TABLE = "ledger"
@@ -43,8 +43,8 @@ BUCKET = "evidence"
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """Everything that is up."""
+class LocalBackend:
+    """Everything that runs."""
 
     gateway: Gateway
     table_endpoint: str
@@ -54,13 +54,13 @@ class House:
 
 
 @contextlib.contextmanager
-def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[House]:
-    """Engines, table, bucket, secrets, providers, stream, gateway: everything up, and taken down again."""
+def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[LocalBackend]:
+    """Start engines, table, bucket, secrets, providers, stream and gateway. Yield them, and stop them at the end."""
     environment.use_local_credentials()
-    with contextlib.ExitStack() as house:
+    with contextlib.ExitStack() as stack:
         tables, objects = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"), os.environ.get("AWS_ENDPOINT_URL_S3")
         if not (tables and objects):
-            embedded = house.enter_context(engines.running("ministack"))
+            embedded = stack.enter_context(engines.running("ministack"))
             tables, objects = tables or embedded, objects or embedded
         os.environ |= {
             "AWS_ENDPOINT_URL_DYNAMODB": tables,
@@ -74,38 +74,38 @@ def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[House]:
         for provider, secret in signing.LOCAL_SECRETS.items():
             os.environ.setdefault(f"{provider.upper()}_SIGNING_SECRETS", secret)
         clock, port = ShiftedClock(), os.environ.get("PORT") or "3000"
-        stripe = _simulator(house, stripe_simulator.running, "STRIPE", port, clock)
-        paddle = _simulator(house, paddle_simulator.running, "PADDLE", port, clock)
+        stripe = _simulator(stack, stripe_simulator.running, "STRIPE", port, clock)
+        paddle = _simulator(stack, paddle_simulator.running, "PADDLE", port, clock)
         if Path(os.environ["JWT_JWKS_FILE"]) == token.JWKS_FILE:
             token.local_key()
         make_table(os.environ["TABLE_NAME"])
         make_bucket(os.environ["EVIDENCE_BUCKET_NAME"])
         runtime().clock = clock.now
-        _ = runtime().catalogue, runtime().policy  # a wrong file is told now, not at the first delivery
+        _ = runtime().catalogue, runtime().policy  # a wrong file is reported now, not at the first delivery
         stream = TableStream(os.environ["TABLE_NAME"], load(), region=environment.REGION)
         gateway = _gateway(port, stream, find)
-        house.callback(gateway.server_close)
-        house.enter_context(stream.running())
+        stack.callback(gateway.server_close)
+        stack.enter_context(stream.running())
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
-        house.callback(gateway.shutdown)
-        yield House(gateway, tables, clock, stripe, paddle)
+        stack.callback(gateway.shutdown)
+        yield LocalBackend(gateway, tables, clock, stripe, paddle)
 
 
 def _simulator(
-    house: contextlib.ExitStack, running: Callable[..., Any], provider: str, port: str, clock: ShiftedClock
+    stack: contextlib.ExitStack, running: Callable[..., Any], provider: str, port: str, clock: ShiftedClock
 ) -> Any:
-    """A simulator for a provider, unless the environment names one to call: by its API key or by its address."""
+    """Start a simulator. Return None if the environment names a provider to call, by API key or by address."""
     if os.environ.get(f"{provider}_API_KEY") or os.environ.get(f"{provider}_API_BASE"):
         return None
     secret = os.environ[f"{provider}_SIGNING_SECRETS"].split(",")[0]
-    account = house.enter_context(running(f"http://127.0.0.1:{port}", signing_secret=secret, clock=clock.seconds))
+    account = stack.enter_context(running(f"http://127.0.0.1:{port}", signing_secret=secret, clock=clock.seconds))
     account.outbox.receiver_clock = clock.seconds
     os.environ |= {f"{provider}_API_KEY": account.api_key, f"{provider}_API_BASE": account.url}
     return account
 
 
 def _names() -> dict[str, str]:
-    """What a deployment's parameters and resources are called here, unless the environment says otherwise."""
+    """Return the local values of a deployment's parameters and resources, unless the environment sets others."""
     defaults = {
         "TABLE_NAME": TABLE,
         "EVIDENCE_BUCKET_NAME": BUCKET,
@@ -144,11 +144,11 @@ def _gateway(port: str, stream: TableStream, find: Callable[[str], Handler]) -> 
     try:
         return Gateway(int(port), load(), callers, parameters=parameters, find=find, stream=stream)
     except OSError as error:
-        raise ConfigurationError(f"Port {port} can't be had ({error.strerror}): set PORT to another.") from error
+        raise ConfigurationError(f"Port {port} can't be used ({error.strerror}): set PORT to another.") from error
 
 
 def make_table(name: str) -> None:
-    """The table with its stream; one that is there already gets a stream if it has none."""
+    """Create the table with its stream. If the table exists without a stream, add one."""
     client = boto3.client("dynamodb", region_name=environment.REGION)
     definition = table_definition(load(), name)
     try:
@@ -159,21 +159,21 @@ def make_table(name: str) -> None:
 
 
 def make_bucket(name: str) -> None:
-    """The bucket for evidence, unless it is there."""
+    """Create the bucket for evidence, unless it exists."""
     client = boto3.client("s3", region_name=environment.REGION)
     with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
         client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": environment.REGION})
 
 
-def serve_until_interrupted(house: House, observe: Callable[[str, int, str], None]) -> None:
+def serve_until_interrupted(backend: LocalBackend, observe: Callable[[str, int, str], None]) -> None:
     """Pass each request's path, status and response body to `observe`, until Ctrl-C or SIGTERM.
 
     Meanwhile other processes find the server by `environment.running_server`.
     """
-    gateway = house.gateway
+    gateway = backend.gateway
     gateway.observe = observe
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    environment.tell_running_server(
+    environment.register_running_server(
         url=gateway.url,
         endpoint=os.environ["AWS_ENDPOINT_URL_DYNAMODB"],
         table_name=os.environ["TABLE_NAME"],
@@ -184,26 +184,28 @@ def serve_until_interrupted(house: House, observe: Callable[[str, int, str], Non
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
     finally:
-        environment.forget_running_server()
+        environment.unregister_running_server()
 
 
-def disordered(chosen: list[Story], chance: random.Random, *, is_in_order: bool) -> Iterator[tuple[Story, Telling]]:
-    """Story by story. About every third one is shuffled, and about every third event is told twice."""
+def disordered(
+    chosen: list[Story], chance: random.Random, *, is_in_order: bool
+) -> Iterator[tuple[Story, Notification]]:
+    """Yield the deliveries story by story. Shuffle about every third story, and repeat about every third event."""
     for story in chosen:
-        tellings = list(story.tellings)
+        notifications = list(story.notifications)
         if not is_in_order:
             if chance.random() < 0.35:
-                chance.shuffle(tellings)
-            tellings = with_repeats(tellings, chance, share=0.35)
-        yield from ((story, telling) for telling in tellings)
+                chance.shuffle(notifications)
+            notifications = with_repeats(notifications, chance, share=0.35)
+        yield from ((story, notification) for notification in notifications)
 
 
-def deliver(gateway: Gateway, telling: Telling) -> tuple[int, str]:
-    """One signed HTTP delivery, as the provider would make it."""
-    secret = os.environ[f"{telling.provider.upper()}_SIGNING_SECRETS"].split(",")[0]
+def deliver(gateway: Gateway, notification: Notification) -> tuple[int, str]:
+    """Deliver a notification as the provider does, signed and over HTTP. Return the status and the outcome."""
+    secret = os.environ[f"{notification.provider.upper()}_SIGNING_SECRETS"].split(",")[0]
     connection = http.client.HTTPConnection("127.0.0.1", gateway.server_address[1], timeout=30)
-    headers = signing.headers(telling.provider, telling.body, secret, time.time())
-    connection.request("POST", f"/webhooks/{telling.provider}/{telling.to}", telling.body, headers)
+    headers = signing.headers(notification.provider, notification.body, secret, time.time())
+    connection.request("POST", f"/webhooks/{notification.provider}/{notification.to}", notification.body, headers)
     response = connection.getresponse()
     body = json.loads(response.read())
     connection.close()

@@ -1,4 +1,4 @@
-"""The stories in `events/`: each is the history of one customer, as notifications of the providers."""
+"""Read the stories in `events/`: each is the history of one customer, as notifications of the providers."""
 
 import json
 import random
@@ -13,7 +13,7 @@ EVENTS = Path(__file__).parent.parent / "events"
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Notification:
     """One notification of a story, and the webhook that it is sent to."""
 
     provider: str
@@ -30,7 +30,7 @@ class Story:
     name: str
     title: str
     account_id: str
-    tellings: tuple[Telling, ...]
+    notifications: tuple[Notification, ...]
 
 
 @cache
@@ -42,17 +42,17 @@ def stories() -> tuple[Story, ...]:
             name=row["name"],
             title=row["title"],
             account_id=row["account_id"],
-            tellings=tuple(telling(delivery["event"], delivery["to"]) for delivery in row["deliveries"]),
+            notifications=tuple(read_notification(delivery["event"], delivery["to"]) for delivery in row["deliveries"]),
         )
         for row in rows
     )
 
 
-def telling(file: str, to: str) -> Telling:
+def read_notification(file: str, to: str) -> Notification:
     """Return the notification of one file in `events/`."""
     body = (EVENTS / file).read_bytes()
     content = json.loads(body)
-    return Telling(
+    return Notification(
         provider=file.split("/", 1)[0],
         to=to,
         body=body,
@@ -63,8 +63,8 @@ def telling(file: str, to: str) -> Telling:
 
 def with_repeats(history: Sequence[_T], chance: random.Random, share: float = 1.0) -> list[_T]:
     """Return the same history, with a share of its events delivered again at a later position."""
-    told = list(history)
+    deliveries = list(history)
     for event in history:
         if chance.random() < share:
-            told.insert(chance.randint(told.index(event) + 1, len(told)), event)
-    return told
+            deliveries.insert(chance.randint(deliveries.index(event) + 1, len(deliveries)), event)
+    return deliveries

@@ -36,7 +36,7 @@ from tools.simulators import stripe as stripe_simulator
 from tools.simulators.common.outbox import Outbox
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
-from tools.stories import Telling
+from tools.stories import Notification
 from tools.testing.frontend import matched
 from tools.verify import World, check
 
@@ -160,7 +160,7 @@ def staged(find: Callable[[str], Handler]) -> Iterator[Stage]:
     environment.use_local_credentials()
     written = template.load()
     with engines.running("ministack") as endpoint:
-        made = cloud.furnish(endpoint, written)
+        made = cloud.create_resources(endpoint, written)
         ports = {"stripe": engines.free_port(), "paddle": engines.free_port()}
         keys = json.dumps({"stripe": stripe_simulator.LOCAL_KEY, "paddle": paddle_simulator.LOCAL_KEY})
         made.client("secretsmanager").put_secret_value(SecretId=made.references["ProviderKeys"], SecretString=keys)
@@ -215,9 +215,9 @@ class Play:
         """Paddle's side."""
         return self._provider("paddle", paddle_simulator.running)  # type: ignore[return-value]
 
-    def tells(self, telling: Telling) -> None:
+    def tells(self, notification: Notification) -> None:
         """A provider delivers an event of the library."""
-        self._step(_delivery(telling.provider, telling.to, telling.body, telling.event_type))
+        self._step(_delivery(notification.provider, notification.to, notification.body, notification.event_type))
 
     def happens(self, act: Callable[[], Json]) -> Json:
         """Something at a provider, and its webhooks."""

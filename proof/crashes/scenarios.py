@@ -54,8 +54,8 @@ class Ordered(NamedTuple):
 
 def _story(story: Story, *, is_backwards: bool = False) -> Scenario:
     def tell(play: Play) -> None:
-        for telling in reversed(story.tellings) if is_backwards else story.tellings:
-            play.tells(telling)
+        for notification in reversed(story.notifications) if is_backwards else story.notifications:
+            play.tells(notification)
 
     return tell
 
@@ -76,9 +76,9 @@ def paid_twice(play: Play) -> None:
 
 def parked_and_released(play: Play) -> None:
     """A renewal is parked until its customer's first payment says whose it is; then it is released by itself."""
-    tellings = _told("paddle_subscription_three_months").tellings
-    play.tells(tellings[3])
-    play.tells(tellings[0])
+    notifications = _told("paddle_subscription_three_months").notifications
+    play.tells(notifications[3])
+    play.tells(notifications[0])
     play.runs("release_parked")
 
 

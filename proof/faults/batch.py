@@ -96,7 +96,7 @@ class Batch:
     def play(self, days: list[FineDay], lives: Sequence[tuple[str, Life]], month: timedelta) -> None:
         """Everything of the case; what does not hold stands in `problems`."""
         chance = random.Random(self.seed)
-        told = [(one.provider, one.to, one.body, one.event_id) for day in days for one in day.story.tellings]
+        told = [(one.provider, one.to, one.body, one.event_id) for day in days for one in day.story.notifications]
         self._due = [Delivery(*one) for one in (*told, *(one for one in told if chance.random() < 0.35))]
         customers = [Customer(account_id, self) for account_id, _ in lives]
         playing = [_Life(one, life(one)) for one, (_, life) in zip(customers, lives, strict=True)]

@@ -46,11 +46,17 @@ def customers(copies: int) -> list[Story]:
 
 def _of_its_own(story: Story, number: int) -> Story:
     mark = f"x{number}"
-    tellings = tuple(
-        replace(telling, body=_ID.sub(rb'"\1%s"' % mark.encode(), telling.body), event_id=telling.event_id + mark)
-        for telling in story.tellings
+    notifications = tuple(
+        replace(
+            notification,
+            body=_ID.sub(rb'"\1%s"' % mark.encode(), notification.body),
+            event_id=notification.event_id + mark,
+        )
+        for notification in story.notifications
     )
-    return replace(story, name=f"{story.name} {number}", account_id=story.account_id + mark, tellings=tellings)
+    return replace(
+        story, name=f"{story.name} {number}", account_id=story.account_id + mark, notifications=notifications
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,13 @@ class FineDay:
     def of(cls, story: Story, now: datetime, a_month_later: datetime) -> "FineDay":
         """Play it."""
         store, account_id = FakeStore(), AccountId(story.account_id)
-        for telling in story.tellings:
+        for notification in story.notifications:
             record_event(
-                _event(telling.provider, telling.body), store, body=telling.body, body_sha256="0" * 64, now=now
+                _event(notification.provider, notification.body),
+                store,
+                body=notification.body,
+                body_sha256="0" * 64,
+                now=now,
             )
             for parked in sorted(store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
                 release_parked(parked, _read_again, store, now)

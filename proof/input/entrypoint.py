@@ -144,7 +144,7 @@ class StrictStore(FakeStore):
 
     def granted(self) -> int:
         """Return the sum of all grants, in credits."""
-        return sum(entry.credits for entry in self.written.values() if entry.kind is EntryKind.GRANT)
+        return sum(entry.credits for entry in self.stored_entries.values() if entry.kind is EntryKind.GRANT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 
-from tools.stories import EVENTS, Telling, stories, telling
+from tools.stories import EVENTS, Notification, read_notification, stories
 
 _FUNCTION_OF_PREFIX = {
     "checkout.": "payment-succeeded",
@@ -22,22 +22,22 @@ class Scene:
     """One event, and the history in which it comes."""
 
     file: str
-    told: Telling
-    before: tuple[Telling, ...]
+    told: Notification
+    before: tuple[Notification, ...]
 
 
 @cache
 def scenes() -> tuple[Scene, ...]:
     """All of them, in the order of their names."""
-    placed: dict[str, tuple[Telling, ...]] = {}
+    placed: dict[str, tuple[Notification, ...]] = {}
     for story in stories():
-        for position, told in enumerate(story.tellings):
-            placed.setdefault(told.event_id, story.tellings[:position])
+        for position, told in enumerate(story.notifications):
+            placed.setdefault(told.event_id, story.notifications[:position])
     made = []
     for path in sorted(EVENTS.glob("[ps]*/*.json")):
         file = str(path.relative_to(EVENTS))
         content = json.loads(path.read_bytes())
-        told = telling(file, _function_of(content.get("type") or content["event_type"]))
+        told = read_notification(file, _function_of(content.get("type") or content["event_type"]))
         made.append(Scene(file, told, placed.get(told.event_id, ())))
     return tuple(made)
 

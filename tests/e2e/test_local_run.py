@@ -54,7 +54,7 @@ def test_the_readme_shows_how_a_life_goes() -> None:
 
 def test_the_readme_counts_what_there_is() -> None:
     """The number of notifications that it promises is the number in the library."""
-    count = sum(len(story.tellings) for story in stories())
+    count = sum(len(story.notifications) for story in stories())
     assert f"plays {count} real notifications" in (ROOT / "README.md").read_text("utf-8")
 
 
@@ -87,7 +87,7 @@ def served() -> Iterator[int]:
 def test_a_served_ledger_is_delivered_to_read_and_verified(served: int) -> None:
     """A signed delivery over HTTP, the account's statement, the proof; and an unknown account is told as such."""
     story = next(one for one in stories() if one.name == "paddle_pack_bought")
-    told = story.tellings[0]
+    told = story.notifications[0]
     connection = http.client.HTTPConnection("127.0.0.1", served, timeout=20)
     headers = signing.headers(told.provider, told.body, signing.LOCAL_SECRETS[told.provider], time.time())
     connection.request("POST", f"/webhooks/{told.provider}/{told.to}", told.body, headers)
@@ -103,7 +103,7 @@ def test_a_served_ledger_is_delivered_to_read_and_verified(served: int) -> None:
 def test_a_parked_event_is_released_by_the_stream_and_a_job_runs_on_demand(served: int) -> None:
     """A renewal whose account is not known is parked; once it is known, the table's stream brings its release."""
     story = next(one for one in stories() if one.name == "paddle_subscription_three_months")
-    renewal, initial = story.tellings[3], story.tellings[0]
+    renewal, initial = story.notifications[3], story.notifications[0]
     outcomes = []
     connection = http.client.HTTPConnection("127.0.0.1", served, timeout=20)
     for told in (renewal, initial):

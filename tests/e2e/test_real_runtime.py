@@ -19,12 +19,12 @@ from ledger.domain.ids import AccountId
 from ledger.dynamodb.store import DynamoDBStore
 from tests.conftest import REGION
 from tools.check_build import BUILD, BuiltLayers
-from tools.devserver.cloud import Cloud, furnish
+from tools.devserver.cloud import Cloud, create_resources
 from tools.ledger import read_world
 from tools.real_runtime import FunctionFailed, RealRuntime, running
-from tools.signing import LOCAL_SECRETS, headers, signed_anew
+from tools.signing import LOCAL_SECRETS, headers, signed_again
 from tools.statement import statement
-from tools.stories import EVENTS, Telling, stories, telling
+from tools.stories import EVENTS, Notification, read_notification, stories
 from tools.template import functions, load, routes
 from tools.verify import World, check
 
@@ -55,7 +55,7 @@ def template() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def cloud(ministack: str, template: dict[str, Any]) -> Cloud:
     """What the functions lean on."""
-    return furnish(ministack, template)
+    return create_resources(ministack, template)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def answered(answer: dict[str, Any]) -> tuple[int, str]:
     return answer["statusCode"], body.get("outcome") or body["title"]
 
 
-def deliver(real: Invoke, told: Telling) -> tuple[int, str]:
+def deliver(real: Invoke, told: Notification) -> tuple[int, str]:
     """One signed notification, to the function of its webhook."""
     request = {
         "version": "2.0",
@@ -123,10 +123,10 @@ def test_a_webhook_refuses_what_is_not_proven_and_books_once(
     request = json.loads((EVENTS / "api" / f"{name}.json").read_text("utf-8"))
     function = real(FUNCTIONS[request["rawPath"].rpartition("/")[2]])
     assert answered(function.invoke(request)) == (401, "Unauthorized")
-    forged = signed_anew(request, dict.fromkeys(LOCAL_SECRETS, "whsec_of_another"), time.time())
+    forged = signed_again(request, dict.fromkeys(LOCAL_SECRETS, "whsec_of_another"), time.time())
     assert answered(function.invoke(forged)) == (401, "Unauthorized")
 
-    genuine = signed_anew(request, LOCAL_SECRETS, time.time())
+    genuine = signed_again(request, LOCAL_SECRETS, time.time())
     assert [answered(function.invoke(genuine)) for _ in range(2)] == [(200, outcome) for outcome in outcomes]
 
     body = base64.b64decode(request["body"]) if request["isBase64Encoded"] else request["body"].encode()
@@ -145,7 +145,7 @@ def kept_bodies(cloud: Cloud) -> Iterator[bytes]:
 def test_a_parked_event_is_released(real: Invoke, store: DynamoDBStore) -> None:
     """A renewal is kept until it is known whose it is; the stream's record of that makes the job book it."""
     story = next(story for story in stories() if story.name == "paddle_renewal_past_due")
-    initial, renewal = story.tellings[0], story.tellings[4]
+    initial, renewal = story.notifications[0], story.notifications[4]
     assert deliver(real, renewal) == (200, "parked")
     assert real("ReleaseParkedFunction").invoke({})["outcomes"].keys() == {"parked"}
     assert deliver(real, initial) == (200, "booked")
@@ -159,7 +159,7 @@ def test_a_parked_event_is_released(real: Invoke, store: DynamoDBStore) -> None:
 
 def test_all_stories_end_in_a_sound_ledger(real: Invoke, store: DynamoDBStore) -> None:
     """Every notification of the library, through the built functions: nothing stays parked, every invariant holds."""
-    told = [deliver(real, telling) for story in stories() for telling in story.tellings]
+    told = [deliver(real, notification) for story in stories() for notification in story.notifications]
     assert {status for status, _ in told} == {200}
     assert {outcome for _, outcome in told} <= {"booked", "already_booked", "waiting", "noted"}
     real("ReleaseParkedFunction").invoke({})
@@ -171,7 +171,7 @@ def test_all_stories_end_in_a_sound_ledger(real: Invoke, store: DynamoDBStore) -
 
 def test_the_api_reads_what_the_webhooks_booked(real: Invoke) -> None:
     """Pydantic and its compiled core load from their layer; the customer is the token's."""
-    deliver(real, stories()[0].tellings[0])
+    deliver(real, stories()[0].notifications[0])
     context = {
         "http": {"method": "GET", "path": "/account"},
         "stage": "$default",
@@ -189,6 +189,6 @@ def test_a_table_that_does_not_answer_is_told_as_503(
     variables = cloud.variables(template, FUNCTIONS["payment-succeeded"]) | {
         "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"  # where nothing listens
     }
-    told = telling("stripe/loose_quantity_three.json", "payment-succeeded")
+    told = read_notification("stripe/loose_quantity_three.json", "payment-succeeded")
     with running(template, layers, FUNCTIONS["payment-succeeded"], variables, cloud.endpoint) as broken:
         assert deliver(lambda _: broken, told) == (503, "Unavailable")

@@ -106,7 +106,7 @@ def test_the_answer_is_lost_and_the_money_goes_back_once(
     assert len(sent) == 1
     assert (webhooks.balance, webhooks.ada.spendable(clock.now())) == (0, 0)
     assert not [finding for finding in check(world(store)) if finding.broken]
-    (case,) = [kept for kept in store.kept.values() if isinstance(kept, RefundCase)]
+    (case,) = [kept for kept in store.documents.values() if isinstance(kept, RefundCase)]
     assert case.state is CaseState.REFUNDED
 
 

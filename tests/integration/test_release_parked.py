@@ -22,7 +22,7 @@ from ledger.webhook import handle
 from tests.conftest import moto_services
 from tests.integration.conftest import Calls
 from tools import signing
-from tools.stories import stories, telling
+from tools.stories import read_notification, stories
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 TRANSACTION = "paddle/pack_bought_01_transaction_completed.json"
@@ -63,7 +63,7 @@ def receive(services: Runtime, body: bytes, to: str = "payment_succeeded") -> st
 
 def of_a_price(price_id: str, number: int) -> bytes:
     """The payment of a pack at this price."""
-    content = json.loads(telling(TRANSACTION, "").body)
+    content = json.loads(read_notification(TRANSACTION, "").body)
     content["event_id"] = f"evt_{number}"
     content["data"] |= {"id": f"txn_{number}", "customer_id": f"ctm_{number}"}
     content["data"]["details"]["line_items"][0]["price_id"] = price_id
@@ -116,7 +116,7 @@ def test_a_new_catalogue_makes_every_parked_event_tried_once_more(services: Runt
     receive(services, of_a_price("pri_new", 1))
     receive(services, of_a_price("pri_unknown", 2))
     assert release(services, hours=1) == {"parked": 2}
-    content = json.loads(telling(TRANSACTION, "").body)
+    content = json.loads(read_notification(TRANSACTION, "").body)
     sold = content["data"]["details"]["line_items"][0]["price_id"]
     file = tmp_path / "catalogue.json"
     file.write_text(catalogue.DEFAULT_FILE.read_text("utf-8").replace(f'"{sold}"', f'"{sold}", "pri_new"'), "utf-8")
@@ -142,7 +142,7 @@ def test_a_new_release_tries_them_too(services: Runtime) -> None:
 def lost_record(services: Runtime) -> None:
     """A renewal is parked, and its customer becomes known; the stream's record of that is lost."""
     story = next(story for story in stories() if story.name == "paddle_subscription_three_months")
-    renewal, initial = story.tellings[3], story.tellings[0]
+    renewal, initial = story.notifications[3], story.notifications[0]
     assert receive(services, renewal.body, "subscription_renewed") == "parked"
     assert release(services, hours=1) == {"parked": 1}
     services.clock = lambda: START + timedelta(hours=2)
@@ -175,7 +175,7 @@ def test_a_lost_record_is_found_within_a_day_however_old_the_event_is(services: 
 def test_what_waits_for_facts_rests_after_its_first_day(services: Runtime) -> None:
     """It is tried once a day, and costs no write."""
     story = next(story for story in stories() if story.name == "paddle_subscription_three_months")
-    receive(services, story.tellings[3].body, "subscription_renewed")
+    receive(services, story.notifications[3].body, "subscription_renewed")
     release(services, hours=1)
     tried = [release(services, hours=48 + hour) for hour in range(24)]
     assert [outcomes for outcomes in tried if outcomes] == [{"parked": 1}]

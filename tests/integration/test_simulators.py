@@ -464,7 +464,7 @@ def test_stripe_transfers_arrive_or_bounce_and_pages_expire(stripe_account: Stri
     stripe_account.pay(first.id, is_delayed=True)
     stripe_account.pay(second.id, is_delayed=True)
     stripe_account.drain()
-    assert webhooks.store.written == {}
+    assert webhooks.store.stored_entries == {}
     unpaid = client.v1.checkout.sessions.retrieve(second.id)
     refused_by_stripe(None, lambda: refunds(client, str(unpaid.payment_intent)))
     stripe_account.arrive(first.id)

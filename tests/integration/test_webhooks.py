@@ -22,7 +22,7 @@ from ledger.runtime import Runtime
 from ledger.secrets import SECRETS_TTL_S, SigningSecrets
 from tests.conftest import REGION, moto_services
 from tools import signing
-from tools.stories import Story, stories, telling
+from tools.stories import Story, read_notification, stories
 
 Send = Callable[..., dict[str, Any]]
 SESSION = "stripe/pack_bought_01_checkout_session_completed.json"
@@ -70,7 +70,7 @@ def send(services: Runtime) -> Send:  # noqa: ARG001 - the functions use it
 
 def changed(file: str, event_id: str = "evt_changed", **fields: Any) -> dict[str, Any]:
     """A notification of the library with another id and other fields of its object."""
-    content: dict[str, Any] = json.loads(telling(file, "").body)
+    content: dict[str, Any] = json.loads(read_notification(file, "").body)
     content["event_id" if "event_id" in content else "id"] = event_id
     (content["data"].get("object") or content["data"]).update(fields)
     return content
@@ -86,21 +86,21 @@ def balance(services: Runtime, account: str) -> int:
 @pytest.mark.parametrize("story", stories(), ids=lambda story: story.name)
 def test_every_story_is_answered_200_by_its_functions(send: Send, story: Story) -> None:
     """Every notification of every story, delivered to the function that it is meant for."""
-    for told in story.tellings:
+    for told in story.notifications:
         answer = send(told.body, provider=told.provider, to=told.to.replace("-", "_"))
         assert (answer["status"], answer["outcome"] in {"parked", "ignored"}) == (200, False), told.event_id
 
 
 def test_a_late_redelivery_changes_nothing(send: Send, services: Runtime) -> None:
     """A resend days later is signed anew and finds its receipt: receipts never expire."""
-    body = telling(SESSION, "").body
+    body = read_notification(SESSION, "").body
     assert [send(body)["outcome"] for _ in range(3)] == ["booked", "already_booked", "already_booked"]
     assert balance(services, "acct_ada") == 500
 
 
 def test_two_event_ids_of_one_payment_grant_once(send: Send, services: Runtime) -> None:
     """A second Event object for the same payment, and event types that nobody here reads."""
-    send(telling(SESSION, "").body)
+    send(read_notification(SESSION, "").body)
     assert send(changed(SESSION))["outcome"] == "already_booked"
     assert send(changed(SESSION, "evt_pi") | {"type": "payment_intent.succeeded"})["outcome"] == "ignored"
     assert balance(services, "acct_ada") == 500
@@ -109,7 +109,7 @@ def test_two_event_ids_of_one_payment_grant_once(send: Send, services: Runtime) 
 @pytest.mark.parametrize("provider", ["stripe", "paddle"])
 def test_what_is_not_proven_has_no_effect(send: Send, services: Runtime, provider: str) -> None:
     """Wrong, missing, stale, future and foreign signatures are answered 401, and nothing is stored."""
-    body = telling(SESSION if provider == "stripe" else TRANSACTION, "").body
+    body = read_notification(SESSION if provider == "stripe" else TRANSACTION, "").body
     other = "paddle" if provider == "stripe" else "stripe"
     good = signing.headers(provider, body, SECRETS[provider].split(",")[0], time.time())
     name = next(iter(good))
@@ -130,12 +130,12 @@ def test_what_is_not_proven_has_no_effect(send: Send, services: Runtime, provide
 def test_without_a_secret_nothing_is_accepted(send: Send, services: Runtime) -> None:
     """An endpoint whose secret was never put in fails closed."""
     services.secrets = type(services.secrets)(dict)
-    assert send(telling(SESSION, "").body)["status"] == 401
+    assert send(read_notification(SESSION, "").body)["status"] == 401
 
 
 def test_a_base64_body_is_verified_over_its_raw_bytes(send: Send) -> None:
     """API Gateway may wrap a body; the signature is over what the provider sent."""
-    assert send(telling(SESSION, "").body, as_base64=True)["outcome"] == "booked"
+    assert send(read_notification(SESSION, "").body, as_base64=True)["outcome"] == "booked"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_only_a_paid_period_grants_and_only_once(send: Send, services: Runtime) 
     """Trials grant nothing; an invoice by hand waits for a person; two invoices of one period are one grant."""
     month = "stripe/subscription_three_months_05_invoice_paid.json"
     first = "stripe/subscription_three_months_03_invoice_paid.json"
-    line = json.loads(telling(month, "").body)["data"]["object"]["lines"]["data"][0]
+    line = json.loads(read_notification(month, "").body)["data"]["object"]["lines"]["data"][0]
     trial = line | {"amount": 0, "subtotal": 0}
 
     def renewed(event_id: str, file: str = month, **fields: Any) -> str:
@@ -238,18 +238,18 @@ def test_only_a_paid_period_grants_and_only_once(send: Send, services: Runtime) 
 def test_a_delayed_payment_grants_when_it_succeeds_and_never_when_it_fails(send: Send, services: Runtime) -> None:
     """A completed session that is not paid yet grants nothing."""
     for file in ("pack_delayed_01_checkout_session_completed", "pack_delayed_failed_01_checkout_session_completed"):
-        assert send(telling(f"stripe/{file}.json", "").body)["outcome"] == "noted"
+        assert send(read_notification(f"stripe/{file}.json", "").body)["outcome"] == "noted"
     assert balance(services, "acct_ben") == 0
-    send(telling("stripe/pack_delayed_02_checkout_session_async_payment_succeeded.json", "").body)
-    send(telling("stripe/pack_delayed_failed_02_checkout_session_async_payment_failed.json", "").body)
+    send(read_notification("stripe/pack_delayed_02_checkout_session_async_payment_succeeded.json", "").body)
+    send(read_notification("stripe/pack_delayed_failed_02_checkout_session_async_payment_failed.json", "").body)
     assert (balance(services, "acct_ben"), balance(services, "acct_cleo")) == (1000, 0)
 
 
 @pytest.mark.parametrize("odd", [["x"], {"x": 1}, 7, "checkout.session.completed"])
 def test_what_a_notification_says_beside_the_known_is_passed_over(send: Send, odd: object) -> None:
     """Also where the other provider has its event's id and type."""
-    transaction = json.loads(telling(TRANSACTION, "").body) | {"id": odd, "type": odd}
-    session = json.loads(telling(SESSION, "").body) | {"event_id": odd, "event_type": odd}
+    transaction = json.loads(read_notification(TRANSACTION, "").body) | {"id": odd, "type": odd}
+    session = json.loads(read_notification(SESSION, "").body) | {"event_id": odd, "event_type": odd}
     answer = send(transaction, provider="paddle")
     assert (answer["outcome"], answer["event_id"]) == ("booked", transaction["event_id"])
     assert send(session)["outcome"] == "booked"
@@ -270,14 +270,14 @@ def test_the_largest_body_can_be_parked(send: Send, services: Runtime) -> None:
 
 def test_a_misrouted_event_is_booked_all_the_same(send: Send, services: Runtime) -> None:
     """A wrong subscription in a dashboard is counted, and loses no money."""
-    assert send(telling(SESSION, "").body, to="refund_settled")["outcome"] == "booked"
+    assert send(read_notification(SESSION, "").body, to="refund_settled")["outcome"] == "booked"
     assert balance(services, "acct_ada") == 500
 
 
 def test_a_parked_event_is_released_once_its_account_is_known(send: Send, services: Runtime) -> None:
     """A renewal that came before everything that says whose it is waits, and is then booked by itself."""
     story = next(story for story in stories() if story.name == "paddle_subscription_three_months")
-    renewal, initial = story.tellings[3], story.tellings[0]
+    renewal, initial = story.notifications[3], story.notifications[0]
     assert send(renewal.body, provider="paddle", to="subscription_renewed")["reason"] == "no_account"
     send(initial.body, provider="paddle")
     record = {"dynamodb": {"Keys": {"pk": {"S": f"RECEIPT#paddle:{json.loads(initial.body)['data']['customer_id']}"}}}}
@@ -296,7 +296,7 @@ def test_secrets_come_by_name_are_cached_and_known_anew_after_a_while(
     clock = [0.0]
     fetched = Runtime(Config.of(os.environ))
     services.secrets = SigningSecrets(fetched.fetch_signing_secrets, lambda: clock[0])
-    body = telling(SESSION, "").body
+    body = read_notification(SESSION, "").body
     assert send(body, secret="whsec_1")["outcome"] == "booked"
     assert send(body, provider="paddle", secret="")["status"] == 401
     client.put_secret_value(SecretId="ours", SecretString=json.dumps({"stripe": "whsec_1,whsec_2", "paddle": ""}))
@@ -308,7 +308,7 @@ def test_secrets_come_by_name_are_cached_and_known_anew_after_a_while(
 def test_a_raw_body_that_cant_be_archived_costs_no_event(services: Runtime, send: Send) -> None:
     """The archive is evidence; the ledger does not depend on it."""
     services.config = replace(services.config, archive_stream="no-such-stream")
-    assert send(telling(SESSION, "").body)["outcome"] == "booked"
+    assert send(read_notification(SESSION, "").body)["outcome"] == "booked"
     assert balance(services, "acct_ada") == 500
 
 
@@ -320,9 +320,9 @@ def test_a_table_that_refuses_is_answered_503(services: Runtime, send: Send) -> 
             raise StoreUnavailable("throttled")
 
     store, services.store = services.store, Refusing()  # type: ignore[assignment]
-    assert send(telling(SESSION, "").body)["status"] == 503
+    assert send(read_notification(SESSION, "").body)["status"] == 503
     services.store = store
-    assert send(telling(SESSION, "").body)["outcome"] == "booked"
+    assert send(read_notification(SESSION, "").body)["outcome"] == "booked"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from ledger.domain.receipts import Receipt
 from ledger.ports.commit import PaymentPointer
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.record_event import record_event, release_parked
-from tools.stories import Story, Telling, stories, with_repeats
+from tools.stories import Notification, Story, stories, with_repeats
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
@@ -24,19 +24,19 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 SOLD = catalogue.load()
 
 
-def translated(telling: Telling) -> Event:
+def translated(notification: Notification) -> Event:
     """One notification in our words."""
-    provider = PROVIDERS[telling.provider]
-    event: Event | None = provider.translate(provider.parse(telling.body), SOLD, is_live=False)
+    provider = PROVIDERS[notification.provider]
+    event: Event | None = provider.translate(provider.parse(notification.body), SOLD, is_live=False)
     assert event is not None
     return event
 
 
-def play(history: list[tuple[Telling, Event]]) -> FakeStore:
+def play(history: list[tuple[Notification, Event]]) -> FakeStore:
     """Deliver a history; after every delivery do what the table's stream would trigger."""
     store = FakeStore()
-    for telling, event in history:
-        record_event(event, store, body=telling.body, body_sha256="0" * 64, now=NOW)
+    for notification, event in history:
+        record_event(event, store, body=notification.body, body_sha256="0" * 64, now=NOW)
         for parked in sorted(store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
             release_parked(parked, read_again, store, NOW)
     return store
@@ -52,7 +52,7 @@ def read_again(parked: Receipt) -> Event | None:
 def meaning(store: FakeStore) -> dict[str, object]:
     """What a ledger means: facts, lots, holds, flags and the net of entries; not who was heard first."""
     net: Counter[tuple[str, str, str]] = Counter()
-    for entry in store.written.values():
+    for entry in store.stored_entries.values():
         net[entry.account_id, entry.lot_id, entry.counter] += entry.credits
     return {
         "net": {key: credits_ for key, credits_ in net.items() if credits_},
@@ -78,13 +78,13 @@ def test_every_order_with_repeats_ends_in_the_same_ledger(
     story: Story, record_property: Callable[[str, object], None]
 ) -> None:
     """Each permutation, every event told again at a seeded later place, means the same and breaks nothing."""
-    natural = [(telling, translated(telling)) for telling in story.tellings]
+    natural = [(notification, translated(notification)) for notification in story.notifications]
     wanted = meaning(play(natural))
     assert not wanted["parked"], "a story is usable as a whole"
     record_property("histories", math.factorial(len(natural)))
     for number, order in enumerate(itertools.permutations(natural)):
         store = play(with_repeats(order, random.Random(number)))
-        assert meaning(store) == wanted, f"order {number}: {[telling.event_type for telling, _ in order]}"
+        assert meaning(store) == wanted, f"order {number}: {[notification.event_type for notification, _ in order]}"
         if number % 97 == 0:
             assert not [finding for finding in check(world(store)) if finding.broken]
     assert number + 1 == math.factorial(len(natural))

@@ -23,7 +23,7 @@ from botocore.credentials import Credentials
 from tools.template import JwtAuthorizer, Route
 
 SIGNATURE_AGE_S = 300
-"""How far a signature's time may be from now, either way."""
+"""The maximum difference between a signature's time and now, in seconds."""
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]+)/(?P<service>[^/,\s]+)/aws4_request,"
@@ -48,7 +48,7 @@ class KeySet:
         self._keys: dict[str, Any] = {}
 
     def key(self, key_id: str) -> Any:
-        """The RSA key of this id, or None."""
+        """Return the RSA key with this id, or None."""
         if key_id not in self._keys:
             self._keys = {
                 key["kid"]: jwt.PyJWK(key, "RS256").key
@@ -75,8 +75,8 @@ def authorize_token(header: str | None, route: Route, authorizer: JwtAuthorizer,
     if route.scopes and not set(scopes) & set(route.scopes):
         needed = " ".join(route.scopes)
         raise AuthorizationRefused(403, f'Bearer scope="{needed}" error="insufficient_scope"')
-    told = {name: _as_text(value) for name, value in claims.items() if value is not None}
-    return {"jwt": {"claims": told, "scopes": scopes if route.scopes else None}}
+    passed_on = {name: _as_text(value) for name, value in claims.items() if value is not None}
+    return {"jwt": {"claims": passed_on, "scopes": scopes if route.scopes else None}}
 
 
 def authorize_signature(
@@ -84,8 +84,7 @@ def authorize_signature(
 ) -> dict[str, Any]:
     """Return who signed the request, as a function receives it. Raise AuthorizationRefused.
 
-    The signature is computed again over what was received: method, path and query as they came, the signed headers, the
-    body.
+    The signature is computed again over the request as received: method, path and query, the signed headers, the body.
     """
     match = _AUTHORIZATION.fullmatch((headers.get("Authorization") or "").strip())
     stamp = headers.get("X-Amz-Date") or ""
@@ -183,7 +182,7 @@ def _reason(error: jwt.PyJWTError) -> str:
 
 
 def _as_text(value: Any) -> str:
-    """A claim as HTTP APIs pass it on: always a string, a list in brackets without commas."""
+    """Return a claim as HTTP APIs pass it on: always a string, a list in brackets without commas."""
     match value:
         case str():
             return value

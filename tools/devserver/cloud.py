@@ -1,6 +1,6 @@
-"""What the functions lean on, in MiniStack: the table, secrets, buckets and stream of raw bodies of `template.yaml`.
+"""Create the resources of `template.yaml` in MiniStack: the table, the secrets, the buckets, the stream of raw bodies.
 
-They get from here what CloudFormation would give them: the names that their environment refers to.
+They replace those of CloudFormation: the environment of the functions refers to their names.
 """
 
 import json
@@ -17,16 +17,16 @@ from tools.template import functions, table_definition
 
 
 class Unresolved(Exception):
-    """A variable of the template refers to something that is not made here; the message names both."""
+    """A variable of the template refers to a resource that is not created here. The message names both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """The furnished engine."""
+    """An engine with the resources."""
 
     endpoint: str
     table_name: str
-    references: Mapping[str, str]  # what `!Ref` gives, by logical id
+    references: Mapping[str, str]  # the value of `!Ref`, by logical id
 
     def variables(self, template: Mapping[str, Any], function: str) -> dict[str, str]:
         """Return a function's environment as the template defines it, with references resolved. Raise Unresolved."""
@@ -35,7 +35,7 @@ class Cloud:
         return {name: self._resolved(name, value) for name, value in {**shared, **own}.items()}
 
     def client(self, service: str) -> Any:
-        """A client of one service of this engine."""
+        """Return a client of one service of this engine."""
         return _client(self.endpoint, service)
 
     def _resolved(self, name: str, value: Any) -> str:
@@ -43,12 +43,13 @@ class Cloud:
             return str(value)
         if value.keys() == {"Ref"} and value["Ref"] in self.references:
             return self.references[value["Ref"]]
-        raise Unresolved(f"{name} is {value}: tools.devserver.cloud does not make that.")
+        raise Unresolved(f"{name} is {value}: tools.devserver.cloud does not create it.")
 
 
-def furnish(endpoint: str, template: dict[str, Any]) -> Cloud:
-    """Create the resources that the functions' variables refer to, under new names. Parameters have their defaults,
-    except for test mode.
+def create_resources(endpoint: str, template: dict[str, Any]) -> Cloud:
+    """Create the resources that the functions' variables refer to, under new names.
+
+    Parameters have their defaults, except for test mode.
     """
     name = f"local-{uuid.uuid4().hex[:12]}"
     references = {parameter: str(item.get("Default", "")) for parameter, item in template["Parameters"].items()}
@@ -61,8 +62,8 @@ def furnish(endpoint: str, template: dict[str, Any]) -> Cloud:
             case "AWS::SecretsManager::Secret":
                 secrets = _client(endpoint, "secretsmanager")
                 content = _content(resource["Properties"])
-                made = secrets.create_secret(Name=f"{name}/{logical_id}", SecretString=content)
-                references[logical_id] = made["ARN"]
+                created = secrets.create_secret(Name=f"{name}/{logical_id}", SecretString=content)
+                references[logical_id] = created["ARN"]
             case "AWS::S3::Bucket":
                 bucket = f"{name}-{logical_id.lower()}"
                 _client(endpoint, "s3").create_bucket(
@@ -70,9 +71,9 @@ def furnish(endpoint: str, template: dict[str, Any]) -> Cloud:
                 )
                 references[logical_id] = bucket
             case "AWS::KinesisFirehose::DeliveryStream":
-                fed, _ = resource["Properties"]["ExtendedS3DestinationConfiguration"]["BucketARN"]["Fn::GetAtt"]
+                bucket_id, _ = resource["Properties"]["ExtendedS3DestinationConfiguration"]["BucketARN"]["Fn::GetAtt"]
                 destination = {
-                    "BucketARN": f"arn:aws:s3:::{name}-{fed.lower()}",
+                    "BucketARN": f"arn:aws:s3:::{name}-{bucket_id.lower()}",
                     "RoleARN": "arn:aws:iam::000000000000:role/stream",
                 }
                 _client(endpoint, "firehose").create_delivery_stream(

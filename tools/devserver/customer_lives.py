@@ -1,7 +1,7 @@
-"""Whole lives of customers, played over HTTP: the frontend's, the tagging service's and support's requests with real
-tokens and signatures, the providers' side by simulators that deliver real webhooks.
+"""Play whole lives of customers over HTTP.
 
-What each step is answered is shown as it comes; a step that is answered otherwise than the story says is an error.
+The frontend, the tagging service and support send requests with real tokens and signatures. Simulators of the providers
+deliver real webhooks. The response to each step is shown at once; an unexpected response is an error.
 """
 
 import functools
@@ -26,27 +26,27 @@ Json = dict[str, Any]
 
 
 class ShiftedClock:
-    """The time here: what a month brings can be seen today."""
+    """A clock that can be moved ahead, to show today what happens in a month."""
 
     def __init__(self) -> None:
         self.shift = timedelta()
 
     def now(self) -> datetime:
-        """The time that the functions believe."""
+        """Return the time that the functions use."""
         return datetime.now(UTC) + self.shift
 
     def seconds(self) -> float:
-        """The same, as the simulators want it."""
+        """Return the same time in seconds since 1970, for the simulators."""
         return self.now().timestamp()
 
     def advance(self, by: timedelta) -> None:
-        """Time passes."""
+        """Move the clock ahead."""
         self.shift += by
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Who plays: our gateway, the providers, time."""
+    """What the lives are played on: our gateway, the providers and the clock."""
 
     gateway: Gateway
     stripe: StripeAccount
@@ -56,72 +56,76 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happened, and what came of it."""
+    """One step of a life, and its result."""
 
     who: str
     what: str
-    answer: str
-    is_as_told: bool
+    result: str
+    is_expected: bool
 
 
 class UnexpectedResponse(Exception):
-    """A step was answered otherwise than the story says: what follows from it can't be played."""
+    """The response to a step is not the expected one, so the rest of the life can't be played."""
 
 
 @dataclass(slots=True)
 class Player:
-    """One account, and what it asks of the API."""
+    """One account, and the requests about it."""
 
     account_id: AccountId
     world: World
     show: Callable[[Step], None]
     keys: int = 0
 
-    def asks(self, what: str, method: str, path: str, body: Json | None = None, *, wanted: int, **told: str) -> Json:
-        """A request of the customer."""
-        return self._tell("the customer", what, wanted, told, *self._customer(method, path, body))
+    def customer(
+        self, what: str, method: str, path: str, body: Json | None = None, *, code: int, **expected: str
+    ) -> Json:
+        """Send a request of the customer. Return the response. Raise UnexpectedResponse."""
+        return self._checked("the customer", what, code, expected, *self._send_as_customer(method, path, body))
 
-    def support(self, what: str, method: str, path: str, body: Json | None = None, *, wanted: int, **told: str) -> Json:
-        """A request of a person of support about this account."""
+    def support(
+        self, what: str, method: str, path: str, body: Json | None = None, *, code: int, **expected: str
+    ) -> Json:
+        """Send a request of support staff about this account. Return the response. Raise UnexpectedResponse."""
         headers = {"Authorization": f"Bearer {_token('staff_sue', environment.SUPPORT_GROUP)}"}
-        return self._tell("support", what, wanted, told, *self._send(method, path, body, headers))
+        return self._checked("support", what, code, expected, *self._send(method, path, body, headers))
 
-    def service(self, what: str, path: str, body: Json, *, wanted: int, **told: str) -> Json:
-        """A request of the tagging service, signed by its role."""
+    def service(self, what: str, path: str, body: Json, *, code: int, **expected: str) -> Json:
+        """Send a signed request of the tagging service. Return the response. Raise UnexpectedResponse."""
         target = self.world.gateway.url + path
         content = json.dumps(body)
         request = AWSRequest("POST", target, data=content, headers={"Content-Type": "application/json"})
         SigV4Auth(self.world.gateway.callers.credentials, "execute-api", environment.REGION).add_auth(request)
-        return self._tell("tagging", what, wanted, told, *self._send("POST", path, body, dict(request.headers)))
+        return self._checked("tagging", what, code, expected, *self._send("POST", path, body, dict(request.headers)))
 
     def happens(self, who: str, what: str, act: Callable[[], Json]) -> Json:
-        """Something at a provider; its webhooks arrive, and the table's stream is handled."""
+        """Carry out an action at a provider. Wait for its webhooks and the table's stream. Return the result."""
         result = act()
-        lost = self.world.stripe.drain() + self.world.paddle.drain() + self.settle()
+        lost = self.world.stripe.drain() + self.world.paddle.drain() + self.wait_until_idle()
         self.show(Step(who, what, "webhooks: " + ("lost " + ", ".join(lost) if lost else "200"), not lost))
         return result
 
     def time_passes(self, what: str, by: timedelta, *jobs: str) -> None:
-        """Time, and the schedules that it brings."""
+        """Move the clock ahead, and run these jobs."""
         self.world.clock.advance(by)
-        said = [f"{job} {json.dumps(self.world.gateway.run_job(job))}" for job in jobs]
-        self.settle()
-        self.show(Step("time", what, "; ".join(said), is_as_told=True))
+        results = [f"{job} {json.dumps(self.world.gateway.run_job(job))}" for job in jobs]
+        self.wait_until_idle()
+        self.show(Step("time", what, "; ".join(results), is_expected=True))
 
-    def settle(self) -> list[str]:
-        """Wait until everything that was set off has come to rest. Returns the events that were lost."""
+    def wait_until_idle(self) -> list[str]:
+        """Wait until all deliveries and stream records are handled. Return the events that were lost."""
         lost: set[str] = set()
         while True:
             known = self._events()
             self.world.gateway.stream.drain(30)
             lost.update(self.world.stripe.drain() + self.world.paddle.drain())
-            if self._events() == known:  # else a refund that the stream set off has set off a webhook
+            if self._events() == known:  # else a refund that the stream caused has caused a webhook
                 return sorted(lost)
 
     def _events(self) -> int:
         return len(self.world.stripe.outbox.events) + len(self.world.paddle.outbox.events)
 
-    def _customer(self, method: str, path: str, body: Json | None) -> tuple[int, Json]:
+    def _send_as_customer(self, method: str, path: str, body: Json | None) -> tuple[int, Json]:
         self.keys += 1
         headers = {
             "Authorization": f"Bearer {_token(self.account_id)}",
@@ -134,22 +138,23 @@ class Player:
         content = None if body is None else json.dumps(body)
         connection.request(method, path, content, {"Content-Type": "application/json", **headers})
         response = connection.getresponse()
-        answer = json.loads(response.read())
+        result = json.loads(response.read())
         connection.close()
         if method != "GET":
-            self.settle()
-        return response.status, answer
+            self.wait_until_idle()
+        return response.status, result
 
-    def _tell(self, who: str, what: str, wanted: int, told: dict[str, str], status: int, answer: Json) -> Json:
-        found = {name: str(answer.get(name)) for name in told}
-        words = " ".join(found.values()) if told else _gist(answer)
-        is_as_told = status == wanted and found == told
-        self.show(Step(who, what, f"{status} {words}" + ("" if is_as_told else f" {answer}"), is_as_told))
-        if not is_as_told:
+    def _checked(self, who: str, what: str, code: int, expected: dict[str, str], status: int, response: Json) -> Json:
+        """Show a step. Return its response if status and fields are as expected, else raise UnexpectedResponse."""
+        found = {name: str(response.get(name)) for name in expected}
+        summary = " ".join(found.values()) if expected else _summary(response)
+        is_expected = status == code and found == expected
+        self.show(Step(who, what, f"{status} {summary}" + ("" if is_expected else f" {response}"), is_expected))
+        if not is_expected:
             raise UnexpectedResponse(
-                f"{self.account_id}: {what}: wanted {wanted} {told}, was answered {status} {answer}"
+                f"{self.account_id}: {what}: expected {code} {expected}, received {status} {response}"
             )
-        return answer
+        return response
 
 
 @functools.cache
@@ -161,21 +166,21 @@ def _token(account_id: str, group: str | None = None) -> str:
     )
 
 
-def _gist(answer: Json) -> str:
-    """What an answer is about, in a line."""
-    decision = answer.get("decision") or {}
+def _summary(response: Json) -> str:
+    """Return a response in one line."""
+    decision = response.get("decision") or {}
     money = decision.get("money") or {}
     parts = [
-        answer.get("state"),
-        answer["status"] if isinstance(answer.get("status"), str) else None,
-        f"balance {answer['balance']}, spendable {answer['spendable']}" if "spendable" in answer else None,
+        response.get("state"),
+        response["status"] if isinstance(response.get("status"), str) else None,
+        f"balance {response['balance']}, spendable {response['spendable']}" if "spendable" in response else None,
         f"{money['amount_minor'] / 100:.2f} {money['currency']}" if money else None,
         f"clause {decision['clause']}" if decision else None,
-        f"{answer['credits']} credits" if "credits" in answer else None,
-        answer.get("title"),
-        f"missing {answer['missing']}" if "missing" in answer else None,
-        "checkout made" if "checkout_url" in answer else None,
-        answer.get("words") if "subscription" in answer else None,
+        f"{response['credits']} credits" if "credits" in response else None,
+        response.get("title"),
+        f"missing {response['missing']}" if "missing" in response else None,
+        "checkout made" if "checkout_url" in response else None,
+        response.get("words") if "subscription" in response else None,
     ]
     return ", ".join(str(part) for part in parts if part)
 
@@ -200,82 +205,82 @@ def _order(provider: str, product_id: str, *, country: str = "DE") -> Json:
 def withdraws(ada: Player) -> None:
     """Ada buys 1,000 credits, uses some, changes her mind, and gets the unused part back."""
     provider = ada.world.stripe
-    order = ada.asks("orders 1,000 credits", "POST", "/orders", _order("stripe", "pack_1000"), wanted=201)
+    order = ada.customer("orders 1,000 credits", "POST", "/orders", _order("stripe", "pack_1000"), code=201)
     ada.happens("Stripe", "the checkout is paid", lambda: provider.pay(_checkout(provider.sessions, order)))
     confirmation = f"/orders/{order['order_id']}/consent-confirmation"
-    ada.service("confirms the consent by e-mail", confirmation, {"confirmation_id": "mail_1"}, wanted=200)
-    ada.service("run 1 draws", "/usage", _run(ada, "run_1", 250), wanted=200)
-    ada.service("run 2 draws", "/usage", _run(ada, "run_2", 50), wanted=200)
-    ada.service("run 2 failed", "/usage/run_2/failure", {"account_id": ada.account_id, "error": "GPU"}, wanted=200)
-    ada.service("run 3 wants too much", "/usage", _run(ada, "run_3", 5000), wanted=402)
-    purchase = ada.asks("reads her purchases", "GET", "/purchases", wanted=200)["purchases"][0]["purchase_id"]
-    wish = {"purchase_id": purchase, "reason": "changed_my_mind"}
-    case = ada.asks("asks for her money back", "POST", "/refund-requests", wish, wanted=201)
-    ada.asks("looks again", "GET", f"/refund-requests/{case['case_id']}", wanted=200, state="refunded")
-    ada.asks("reads her account", "GET", "/account", wanted=200, balance="0")
+    ada.service("confirms the consent by e-mail", confirmation, {"confirmation_id": "mail_1"}, code=200)
+    ada.service("run 1 draws", "/usage", _run(ada, "run_1", 250), code=200)
+    ada.service("run 2 draws", "/usage", _run(ada, "run_2", 50), code=200)
+    ada.service("run 2 failed", "/usage/run_2/failure", {"account_id": ada.account_id, "error": "GPU"}, code=200)
+    ada.service("run 3 needs too many", "/usage", _run(ada, "run_3", 5000), code=402)
+    purchase = ada.customer("reads her purchases", "GET", "/purchases", code=200)["purchases"][0]["purchase_id"]
+    claim = {"purchase_id": purchase, "reason": "changed_my_mind"}
+    case = ada.customer("requests a refund", "POST", "/refund-requests", claim, code=201)
+    ada.customer("reads the case", "GET", f"/refund-requests/{case['case_id']}", code=200, state="refunded")
+    ada.customer("reads her account", "GET", "/account", code=200, balance="0")
 
 
 def charges_back(ben: Player) -> None:
-    """Ben's bank takes the money back: his account is suspended by itself, and active again when the bank decides."""
+    """Ben's bank takes the money back: his account is suspended, and active again when the bank decides for us."""
     provider = ben.world.stripe
-    order = ben.asks("orders 500 credits", "POST", "/orders", _order("stripe", "pack_500", country="US"), wanted=201)
+    order = ben.customer("orders 500 credits", "POST", "/orders", _order("stripe", "pack_500", country="US"), code=201)
     paid = ben.happens("Stripe", "the checkout is paid", lambda: provider.pay(_checkout(provider.sessions, order)))
     dispute = ben.happens("bank", "opens a dispute", lambda: provider.open_dispute(paid["payment_intent"]))
-    ben.asks("reads his account", "GET", "/account", wanted=200, status="suspended")
-    ben.service("a run wants credits", "/usage", _run(ben, "run_1", 1), wanted=403)
-    wish = {"purchase_id": f"stripe:{paid['payment_intent']}", "reason": "changed_my_mind"}
-    ben.asks("asks for his money besides", "POST", "/refund-requests", wish, wanted=201, state="declined")
+    ben.customer("reads his account", "GET", "/account", code=200, status="suspended")
+    ben.service("a run draws", "/usage", _run(ben, "run_1", 1), code=403)
+    claim = {"purchase_id": f"stripe:{paid['payment_intent']}", "reason": "changed_my_mind"}
+    ben.customer("requests a refund too", "POST", "/refund-requests", claim, code=201, state="declined")
     ben.happens("bank", "decides for us", lambda: provider.close_dispute(dispute["id"], "won"))
-    ben.asks("reads his account", "GET", "/account", wanted=200, status="active", spendable="500")
+    ben.customer("reads his account", "GET", "/account", code=200, status="active", spendable="500")
 
 
 def cancels(cleo: Player) -> None:
-    """Cleo subscribes through Paddle, cancels, keeps her credits to the end of the period, and then they lapse."""
+    """Cleo subscribes through Paddle, cancels, keeps her credits to the end of the period, and then they expire."""
     provider = cleo.world.paddle
-    order = cleo.asks("orders a month", "POST", "/orders", _order("paddle", "creator_monthly"), wanted=201)
+    order = cleo.customer("orders a month", "POST", "/orders", _order("paddle", "creator_monthly"), code=201)
     paid = cleo.happens("Paddle", "the checkout is paid", lambda: provider.pay(_checkout(provider.transactions, order)))
-    cleo.asks("cancels", "POST", "/subscription/cancellation", {}, wanted=200)
-    cleo.asks("thinks again", "DELETE", "/subscription/cancellation", wanted=200)
-    cleo.asks("cancels after all", "POST", "/subscription/cancellation", {}, wanted=200)
-    cleo.asks("reads her account", "GET", "/account", wanted=200, spendable="1000")
+    cleo.customer("cancels", "POST", "/subscription/cancellation", {}, code=200)
+    cleo.customer("withdraws the cancellation", "DELETE", "/subscription/cancellation", code=200)
+    cleo.customer("cancels again", "POST", "/subscription/cancellation", {}, code=200)
+    cleo.customer("reads her account", "GET", "/account", code=200, spendable="1000")
     cleo.time_passes("a month passes", timedelta(days=32), "expire_credits")
     cleo.happens("Paddle", "the period is over", lambda: provider.end_period(paid["subscription_id"]))
-    cleo.asks("reads her account", "GET", "/account", wanted=200, status="active", spendable="0")
+    cleo.customer("reads her account", "GET", "/account", code=200, status="active", spendable="0")
 
 
 def pays_twice(dora: Player) -> None:
-    """Dora pays one order twice: the second payment grants nothing, and is refunded by itself once that is sure."""
+    """Dora pays one order twice: the second payment grants nothing and is refunded once it is certain."""
     provider = dora.world.stripe
-    order = dora.asks("orders 2,500 credits", "POST", "/orders", _order("stripe", "pack_2500"), wanted=201)
+    order = dora.customer("orders 2,500 credits", "POST", "/orders", _order("stripe", "pack_2500"), code=201)
     checkout = _checkout(provider.sessions, order)
     dora.happens("Stripe", "the checkout is paid", lambda: provider.pay(checkout))
     dora.happens("Stripe", "and paid once more", lambda: provider.pay_again(checkout))
-    purchases = dora.asks("reads her purchases", "GET", "/purchases", wanted=200)["purchases"]
+    purchases = dora.customer("reads her purchases", "GET", "/purchases", code=200)["purchases"]
     # Of two payments in one second the lower id is the original, whichever was made first.
     second = next(purchase for purchase in purchases if purchase["is_duplicate"])
-    wish = {"purchase_id": second["purchase_id"], "reason": "charged_twice"}
-    case = dora.asks("says so", "POST", "/refund-requests", wish, wanted=201, state="requested")
+    claim = {"purchase_id": second["purchase_id"], "reason": "charged_twice"}
+    case = dora.customer("reports the duplicate charge", "POST", "/refund-requests", claim, code=201, state="requested")
     dora.time_passes("a quarter of an hour passes", timedelta(minutes=16), "follow_cases")
-    dora.asks("looks again", "GET", f"/refund-requests/{case['case_id']}", wanted=200, state="refunded")
-    dora.asks("reads her account", "GET", "/account", wanted=200, balance="2500")
+    dora.customer("reads the case", "GET", f"/refund-requests/{case['case_id']}", code=200, state="refunded")
+    dora.customer("reads her account", "GET", "/account", code=200, balance="2500")
 
 
 def has_trouble(emil: Player) -> None:
-    """Emil's runs fail again and again: a person looks at it and gives him credits for his trouble."""
+    """Emil's runs fail again and again: support reviews it and grants him goodwill credits."""
     provider = emil.world.paddle
-    order = emil.asks("orders 500 credits", "POST", "/orders", _order("paddle", "pack_500", country="US"), wanted=201)
+    order = emil.customer("orders 500 credits", "POST", "/orders", _order("paddle", "pack_500", country="US"), code=201)
     paid = emil.happens("Paddle", "the checkout is paid", lambda: provider.pay(_checkout(provider.transactions, order)))
     for number in range(3):
-        emil.service(f"run {number} draws", "/usage", _run(emil, f"run_{number}", 20), wanted=200)
+        emil.service(f"run {number} draws", "/usage", _run(emil, f"run_{number}", 20), code=200)
         failure = {"account_id": emil.account_id, "error": "out of memory"}
-        emil.service(f"run {number} failed", f"/usage/run_{number}/failure", failure, wanted=200)
-    wish = {"purchase_id": f"paddle:{paid['id']}", "reason": "technical_problem", "message": "It fails all day."}
-    case = emil.asks("writes to us", "POST", "/refund-requests", wish, wanted=201, state="in_review")
+        emil.service(f"run {number} failed", f"/usage/run_{number}/failure", failure, code=200)
+    claim = {"purchase_id": f"paddle:{paid['id']}", "reason": "technical_problem", "message": "It fails all day."}
+    case = emil.customer("writes to us", "POST", "/refund-requests", claim, code=201, state="in_review")
     path = f"/support/refund-cases/{case['case_id']}"
-    emil.support("opens the case", "GET", path, wanted=200, recommended_outcome="replace")
-    verdict = {"outcome": "replace", "words": ["Our runs failed all day."], "clause": "6", "credits": 60}
-    emil.support("gives credits", "POST", f"{path}/decision", verdict, wanted=200, state="replaced")
-    emil.asks("reads his account", "GET", "/account", wanted=200, spendable="560")
+    emil.support("opens the case", "GET", path, code=200, recommended_outcome="replace")
+    decision = {"outcome": "replace", "words": ["Our runs failed all day."], "clause": "6", "credits": 60}
+    emil.support("gives credits", "POST", f"{path}/decision", decision, code=200, state="replaced")
+    emil.customer("reads his account", "GET", "/account", code=200, spendable="560")
 
 
 Life = Callable[[Player], None]
@@ -293,7 +298,7 @@ def _run(player: Player, run_id: str, credits_: int) -> Json:
 
 
 def _checkout(made: dict[str, Json], order: Json) -> str:
-    """The provider's id of an order's checkout."""
+    """Return the provider's id of an order's checkout."""
     ours = (
         checkout_id
         for checkout_id, checkout in made.items()

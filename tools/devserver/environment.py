@@ -32,13 +32,13 @@ def use_local_credentials() -> None:
         os.environ.setdefault(name, value)
 
 
-def tell_running_server(**facts: str) -> None:
+def register_running_server(**facts: str) -> None:
     """Store the address of this server and its table, for `running_server` in other processes."""
     FOLDER.mkdir(exist_ok=True)
     _own_file().write_text(json.dumps({"pid": os.getpid(), "started_at": time.time(), **facts}))
 
 
-def forget_running_server() -> None:
+def unregister_running_server() -> None:
     """Remove this server's file. Other servers may still run."""
     _own_file().unlink(missing_ok=True)
 
@@ -59,7 +59,7 @@ def _own_file() -> Path:
 
 
 def _alive(path: Path) -> dict[str, Any] | None:
-    """Return a server's facts if its process is alive. Else remove its file: it ended without cleaning up."""
+    """Return a server's facts if its process is alive. Else remove its file, which the process left behind."""
     try:
         server: dict[str, Any] = json.loads(path.read_text())
         os.kill(server["pid"], 0)

@@ -1,11 +1,11 @@
-"""API Gateway's HTTP API, locally: HTTP on 127.0.0.1 in front of the functions, by the routes of `template.yaml`.
+"""Run API Gateway's HTTP API locally: HTTP on 127.0.0.1 in front of the functions, by the routes of `template.yaml`.
 
     request ──► CORS preflight? ──► route ──► its authorizer ──► the function ──► response, with CORS headers
-                                                                     └── wrote something: the stream is looked at
+                                                                     └── may have written: the stream is read
 
-What it refuses itself it refuses in API Gateway's words. Beside the template's routes it has, for this machine alone,
-`POST /_local/jobs/{name}` (run what a schedule would run) and `POST /_local/drain` (wait until the stream's functions
-have handled everything).
+Requests that it refuses itself get the response of API Gateway. In addition to the template's routes it has two of its
+own: `POST /_local/jobs/{name}` runs a scheduled function, `POST /_local/drain` waits until the functions of the stream
+have handled everything.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from botocore.credentials import Credentials
 
 from tools.devserver.authorizers import AuthorizationRefused, KeySet, authorize_signature, authorize_token
-from tools.devserver.payload import ACCOUNT, GatewayResponse, Request, UnusableResult, answer_of, event_of
+from tools.devserver.payload import ACCOUNT, GatewayResponse, Request, UnusableResult, event_of, response_of
 from tools.template import IAM, Cors, Route, cors, jobs, jwt_authorizers, routes
 
 MAX_REQUEST_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
@@ -43,10 +43,10 @@ class Stream(Protocol):
 
 
 class NoStream:
-    """For tables without one."""
+    """The stream of a table that has none."""
 
     def wake(self) -> None:
-        """Nothing to look at."""
+        """Do nothing."""
 
     def drain(self, timeout_s: float) -> bool:  # noqa: ARG002 - the protocol's
         return True
@@ -62,13 +62,13 @@ class Callers:
 
 
 def handler_of(folder: str) -> Handler:
-    """The function in `functions/{folder}`."""
+    """Return the handler of the function in `functions/{folder}`."""
     handler: Handler = importlib.import_module(f"functions.{folder}.app").lambda_handler
     return handler
 
 
 class Gateway(ThreadingHTTPServer):
-    """The server. `observe` is called with every response. Raise TemplateError."""
+    """The server. It calls `observe` with every response. Raise TemplateError for an invalid template."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -102,17 +102,17 @@ class Gateway(ThreadingHTTPServer):
         """Return the server's base URL."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def answer(self, request: Request) -> GatewayResponse:
+    def respond(self, request: Request) -> GatewayResponse:
         """Return the response of API Gateway."""
         origin = request.headers.get("Origin")
         if self.cors and request.method == "OPTIONS" and self._route("OPTIONS", request.path) is None:
             return GatewayResponse(204, _preflight(self.cors, origin), b"")
-        answer = self._routed(request)
+        response = self._routed(request)
         if self.cors is None:
-            return answer
+            return response
         # Only the template sets CORS headers: API Gateway drops those of a function.
-        kept = tuple((name, value) for name, value in answer.headers if not name.startswith("access-control-"))
-        return GatewayResponse(answer.status, (*kept, *_for_scripts(self.cors, origin)), answer.body)
+        kept = tuple((name, value) for name, value in response.headers if not name.startswith("access-control-"))
+        return GatewayResponse(response.status, (*kept, *_for_scripts(self.cors, origin)), response.body)
 
     def run_job(self, folder: str, event: dict[str, Any] | None = None) -> Any:
         """Run a scheduled function now, with its own event or this one. Raise KeyError, and what the job raises."""
@@ -135,21 +135,21 @@ class Gateway(ThreadingHTTPServer):
             return GatewayResponse.message(
                 refused.status, "Unauthorized" if refused.status == 401 else "Forbidden", *challenge
             )
-        # What Powertools' resolver is asked lies in a global: one at a time, as in a process of Lambda. Webhooks have
-        # none, and race each other as they do in AWS.
+        # Powertools' resolver keeps the current request in a global. So these routes run one at a time, as in one
+        # process of Lambda. Webhooks have no resolver, and race as they do in AWS.
         turn = self._turn if route.authorizer else contextlib.nullcontext()
         try:
             with turn:
-                answer = answer_of(self._handlers[route.folder](event_of(request, route, parameters, caller), None))
+                response = response_of(self._handlers[route.folder](event_of(request, route, parameters, caller), None))
         except UnusableResult as unusable:
-            print(f"{route.folder} answered what is no answer: {unusable}")
+            print(f"{route.folder} returned no valid response: {unusable}")
             return GatewayResponse.message(500, "Internal Server Error")
         except Exception:  # noqa: BLE001 - what Lambda does with a function that raises
             traceback.print_exc()
             return GatewayResponse.message(500, "Internal Server Error")
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
             self.stream.wake()
-        return answer
+        return response
 
     def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         for pattern, route in self._patterns:
@@ -178,7 +178,7 @@ class Gateway(ThreadingHTTPServer):
         what, _, name = request.path.removeprefix("/_local/").partition("/")
         if (what, name) == ("drain", ""):
             is_quiet = self.stream.drain(30)
-            return answer_of({"statusCode": 200 if is_quiet else 503, "body": json.dumps({"drained": is_quiet})})
+            return response_of({"statusCode": 200 if is_quiet else 503, "body": json.dumps({"drained": is_quiet})})
         if what != "jobs" or name not in self._jobs:
             scheduled = ", ".join(sorted(self._jobs))
             return GatewayResponse.message(404, f"No schedule of template.yaml runs {name!r}. There are: {scheduled}.")
@@ -187,14 +187,14 @@ class Gateway(ThreadingHTTPServer):
         except ValueError:
             return GatewayResponse.message(400, "The event should be JSON, or nothing.")
         try:
-            return answer_of({"statusCode": 200, "body": json.dumps(self.run_job(name, event))})
+            return response_of({"statusCode": 200, "body": json.dumps(self.run_job(name, event))})
         except Exception as error:  # noqa: BLE001 - what Lambda does with a function that raises
             traceback.print_exc()
             return GatewayResponse.message(500, f"{name} raised {type(error).__name__}: {error}")
 
 
 class _Connection(BaseHTTPRequestHandler):
-    """One client's requests."""
+    """The connection of one client."""
 
     protocol_version = "HTTP/1.1"
     server: Gateway
@@ -204,26 +204,26 @@ class _Connection(BaseHTTPRequestHandler):
         request = Request(self.command, self.path, self.headers)
         if "Transfer-Encoding" in self.headers or not declared.isdecimal():
             self.close_connection = True
-            answer = GatewayResponse.message(400, "Bad Request")
+            response = GatewayResponse.message(400, "Bad Request")
         elif int(declared) > MAX_REQUEST_BYTES:
             self.close_connection = True
-            answer = GatewayResponse.message(413, "Request Entity Too Large")
+            response = GatewayResponse.message(413, "Request Entity Too Large")
         else:
             body = self.rfile.read(int(declared))
             request = Request(self.command, self.path, self.headers, body)
-            answer = self.server.answer(request)
-        self.send_response(answer.status)
-        has_body = answer.status >= 200 and answer.status not in {204, 304}
-        length = (("content-length", str(len(answer.body))),) if has_body else ()
-        for name, value in (*answer.headers, *length, ("apigw-requestid", request.request_id)):
+            response = self.server.respond(request)
+        self.send_response(response.status)
+        has_body = response.status >= 200 and response.status not in {204, 304}
+        length = (("content-length", str(len(response.body))),) if has_body else ()
+        for name, value in (*response.headers, *length, ("apigw-requestid", request.request_id)):
             self.send_header(name, value)
         self.end_headers()
         if has_body and self.command != "HEAD":
-            self.wfile.write(answer.body)
-        self.server.observe(self.path, answer.status, answer.body.decode(errors="replace"))
+            self.wfile.write(response.body)
+        self.server.observe(self.path, response.status, response.body.decode(errors="replace"))
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        """Whatever the method, a route for it is looked for: http.server looks for `do_` and the method's name."""
+        """Serve every method: http.server calls the attribute `do_` with the method's name."""
         if name.startswith("do_"):
             return self._serve
         raise AttributeError(name)
@@ -234,11 +234,11 @@ class _Connection(BaseHTTPRequestHandler):
 
 def _preflight(allowed: Cors, origin: str | None) -> tuple[tuple[str, str], ...]:
     """Return the headers of a preflight response. Another origin gets none, so its browser sends no request."""
-    told = _for_scripts(allowed, origin)
-    if not any(name == "access-control-allow-origin" for name, _ in told):
-        return told
+    headers = _for_scripts(allowed, origin)
+    if not any(name == "access-control-allow-origin" for name, _ in headers):
+        return headers
     return (
-        *told,
+        *headers,
         *((("access-control-allow-methods", ",".join(allowed.methods)),) if allowed.methods else ()),
         *((("access-control-allow-headers", ",".join(allowed.headers)),) if allowed.headers else ()),
         *((("access-control-max-age", str(allowed.max_age_s)),) if allowed.max_age_s is not None else ()),
@@ -266,7 +266,7 @@ def _names(path: str) -> list[str]:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """A path with its parameters as groups: one segment each, a greedy one ({proxy+}) all that follow."""
+    """Return the pattern of a path. A parameter matches one segment, a greedy one ({proxy+}) all that follow."""
     parts = re.split(r"(\{[^}]+\})", path)
     return re.compile("".join(_group(part) if part.startswith("{") else re.escape(part) for part in parts))
 
@@ -276,13 +276,13 @@ def _group(parameter: str) -> str:
 
 
 def _specificity(route: Route) -> tuple[int, ...]:
-    """Least first: a literal segment before a parameter before a greedy one, a method before ANY."""
+    """Return the sort key: literal segments before parameters before greedy ones, a method before ANY."""
     segments = route.path.strip("/").split("/")
     return (*((2 if "+}" in one else 1 if "{" in one else 0) for one in segments), -1, route.method == "ANY")
 
 
 def _scheduled_event(folder: str) -> dict[str, Any]:
-    """The event that EventBridge sends at a schedule's time."""
+    """Return the event that EventBridge sends at a schedule's time."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

@@ -110,7 +110,7 @@ def event_of(
     }
 
 
-def answer_of(result: Any) -> GatewayResponse:
+def response_of(result: Any) -> GatewayResponse:
     """Return the response for a function's result. Raise UnusableResult."""
     if not isinstance(result, dict) or "statusCode" not in result:
         # Without a status, API Gateway takes the result as the body, with status 200.

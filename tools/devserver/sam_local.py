@@ -16,7 +16,7 @@ from typing import Any
 from tools import engines
 from tools.check_build import BUILD, BuiltLayers
 from tools.devserver import environment
-from tools.devserver.cloud import furnish
+from tools.devserver.cloud import create_resources
 from tools.real_runtime import ARCHITECTURE, ROOT
 from tools.template import functions, load
 
@@ -38,7 +38,7 @@ def main() -> int:
     template = load(BUILD / "template.yaml")
     try:
         with tempfile.TemporaryDirectory() as scratch, engines.running("ministack") as endpoint:
-            cloud = furnish(endpoint, template)
+            cloud = create_resources(endpoint, template)
             for name, properties in functions(template).items():
                 variables = cloud.variables(template, name)
                 properties["Environment"] = {
@@ -50,7 +50,7 @@ def main() -> int:
                 layer["ContentUri"] = str(built.path(name).parent)
                 layer.pop("CompatibleArchitectures", None)
             WRITTEN.write_text(json.dumps(template, indent=2) + "\n", "utf-8")
-            environment.tell_running_server(endpoint=endpoint, table_name=cloud.table_name)
+            environment.register_running_server(endpoint=endpoint, table_name=cloud.table_name)
             print(f"{WRITTEN.relative_to(ROOT)} is ready for `sam local`, over DynamoDB at {endpoint}.", flush=True)
             print("Ctrl-C ends it. `make ledger ACCOUNT=…` and `make verify` read its table.", flush=True)
             signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -62,7 +62,7 @@ def main() -> int:
         return 1
     finally:
         WRITTEN.unlink(missing_ok=True)
-        environment.forget_running_server()
+        environment.unregister_running_server()
     return 0
 
 

@@ -1,10 +1,10 @@
-"""DynamoDB streams to Lambda, locally: the real stream of the table, read in order, into the functions that it feeds.
+"""Run the functions of the table's stream locally: read the real stream in order, and pass its records on.
 
     table ──► shards ──► reader ──► each mapping's filter ──► its queue ──► batches ──► the function
 
-As in AWS, a mapping's batches come one after the other, a batch that fails is tried again (halved first, where the
-template says so), and one that fails for good is given up: AWS sends it to a queue, this module reports and stores it.
-Delivery is at least once: a reader that starts again begins at the stream's beginning.
+As in AWS, the batches of a mapping are handled in order, and a failed batch is retried (split in half first, if the
+template says so). After the last retry it is given up: AWS sends it to a queue, this module reports and stores it.
+Delivery is at least once: after a restart, the reader begins at the start of the stream.
 """
 
 import base64
@@ -64,7 +64,7 @@ def checked(pattern: Mapping[str, Any]) -> Mapping[str, Any]:
             for rule in rules:
                 if isinstance(rule, Mapping) and (len(rule) != 1 or not rule.keys() <= _RULES.keys()):
                     hint = " DynamoDB's numbers are strings: it would never match." if "numeric" in rule else ""
-                    raise TemplateError(f"The filter's {key} has a rule that is not understood here: {rule!r}.{hint}")
+                    raise TemplateError(f"The filter's {key} has a rule that is not supported here: {rule!r}.{hint}")
     return pattern
 
 
@@ -167,8 +167,8 @@ class TableStream:
             finally:
                 self._draining -= 1
 
-    def _until(self, is_so: Callable[[], bool], deadline: float) -> bool:
-        return self._changed.wait_for(is_so, max(0.0, deadline - time.monotonic()))
+    def _until(self, condition: Callable[[], bool], deadline: float) -> bool:
+        return self._changed.wait_for(condition, max(0.0, deadline - time.monotonic()))
 
     def _read(self) -> None:
         has_failed = False
@@ -236,12 +236,12 @@ class TableStream:
     def _call(self, mapping: StreamMapping, handler: Handler, batch: list[Record], attempt: int) -> int:
         """Return how many of the batch's first records were handled."""
         try:
-            answer = handler({"Records": batch}, None)
+            result = handler({"Records": batch}, None)
         except Exception:  # noqa: BLE001 - as Lambda does when a function raises an error
             if attempt == 0:
-                self._report(f"{mapping.name} raised, and is tried again:\n{traceback.format_exc()}")
+                self._report(f"{mapping.name} raised an error, and is retried:\n{traceback.format_exc()}")
             return 0
-        failures = (answer or {}).get("batchItemFailures") if mapping.reports_failures else None
+        failures = (result or {}).get("batchItemFailures") if mapping.reports_failures else None
         if not failures:
             return len(batch)
         numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
@@ -262,7 +262,7 @@ class Shards:
         self._client = boto3.client("dynamodbstreams", endpoint_url=None if is_aws else own, region_name=region)
         self._arn = ""
         self._open: dict[str, str] = {}  # shard: iterator
-        self._seen: dict[str, str | None] = {}  # shard: the last sequence number read
+        self._positions: dict[str, str | None] = {}  # shard: the last sequence number read
 
     def new_records(self) -> Iterator[Record]:
         """Yield the records that were written since the last call, as Lambda receives them."""
@@ -275,7 +275,7 @@ class Shards:
             for shard, iterator in list(self._open.items()):
                 for record in self._next(shard, iterator):
                     is_empty = False
-                    yield _as_lambda_gets_it(record, self._arn)
+                    yield _as_lambda_record(record, self._arn)
                 if shard not in self._open:
                     is_empty = False  # its children may have records
                     self._find()
@@ -288,7 +288,7 @@ class Shards:
             page = self._client.get_records(ShardIterator=self._open[shard])
         records: Sequence[Mapping[str, Any]] = page["Records"]
         if records:
-            self._seen[shard] = records[-1]["dynamodb"]["SequenceNumber"]
+            self._positions[shard] = records[-1]["dynamodb"]["SequenceNumber"]
         if following := page.get("NextShardIterator"):
             self._open[shard] = following
         else:
@@ -302,15 +302,15 @@ class Shards:
             description = self._client.describe_stream(**arguments)["StreamDescription"]
             for shard in description["Shards"]:
                 name = shard["ShardId"]
-                if name not in self._seen and shard.get("ParentShardId") not in self._open:
-                    self._seen[name] = None
+                if name not in self._positions and shard.get("ParentShardId") not in self._open:
+                    self._positions[name] = None
                     self._open[name] = self._iterator(name)
             if "LastEvaluatedShardId" not in description:
                 return
             arguments["ExclusiveStartShardId"] = description["LastEvaluatedShardId"]
 
     def _iterator(self, shard: str) -> str:
-        last = self._seen[shard]
+        last = self._positions[shard]
         start: dict[str, Any] = (
             {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last}
             if last
@@ -322,7 +322,7 @@ class Shards:
         return str(self._tables.describe_table(TableName=self._table_name)["Table"].get("LatestStreamArn") or "")
 
 
-def _as_lambda_gets_it(record: Mapping[str, Any], arn: str) -> Record:
+def _as_lambda_record(record: Mapping[str, Any], arn: str) -> Record:
     """Return a record of GetRecords in an event's JSON: times as numbers, bytes as base64."""
     return {**_as_json(record), "eventSourceARN": arn}
 

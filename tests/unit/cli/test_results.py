@@ -74,7 +74,7 @@ def test_verify_ends_with_0_if_every_invariant_holds(store: FakeStore) -> None: 
 
 def test_verify_ends_with_1_if_an_invariant_is_broken(store: FakeStore) -> None:
     """The result is printed all the same, and names what breaks it."""
-    store.written.clear()
+    store.stored_entries.clear()
     shown, read = billing_with("verify"), billing_with("verify", "--json")
     assert (shown.exit_code, read.exit_code) == (1, 1)
     assert re.search(r"✗ +An account's balance is the sum of its entries +1 +" + ADA, shown.stdout)

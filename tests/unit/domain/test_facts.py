@@ -39,7 +39,7 @@ from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase, target
 from ledger.domain.texts import Text
 from ledger.providers.stripe import events as stripe
-from tools.stories import EVENTS, telling
+from tools.stories import EVENTS, read_notification
 from tools.testing.builders import ADA, PI, at, dispute, payment, refund
 
 minutes = st.integers(0, 5)
@@ -360,7 +360,7 @@ def test_an_expired_lot_gives_way_to_a_late_refund() -> None:
 
 def test_a_subscriptions_session_only_links() -> None:
     """Its invoice pays; the session would pay again."""
-    told = telling("stripe/subscription_three_months_01_checkout_session_completed.json", "")
+    told = read_notification("stripe/subscription_three_months_01_checkout_session_completed.json", "")
     event = stripe.translate(stripe.parse(told.body), catalogue.load(), is_live=False)
     assert event is not None
     assert (event.payment, event.facts, event.owner.account_id) == (None, (), "acct_dan")

@@ -7,12 +7,12 @@ from ledger.domain import catalogue
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.receipts import ParkReason
 from ledger.providers.stripe import events as stripe
-from tools.stories import telling
+from tools.stories import read_notification
 
 
 def invoice_with(line: dict[str, Any], **invoice: Any) -> PaymentSettled:
     """A subscription's first payment, with these fields of its line and of itself."""
-    content = json.loads(telling("stripe/renewal_failed_01_invoice_paid.json", "").body)
+    content = json.loads(read_notification("stripe/renewal_failed_01_invoice_paid.json", "").body)
     content["data"]["object"] |= invoice
     content["data"]["object"]["lines"]["data"][0] |= line
     event = stripe.translate(content, catalogue.load(), is_live=False)
@@ -35,7 +35,7 @@ def test_an_invoices_line_cost_what_discounts_and_taxes_left_of_its_amount() -> 
 
 def test_money_that_moved_to_the_balance_unexplained_waits_for_a_person() -> None:
     """Whoever pays by it later would be granted twice for once."""
-    content = json.loads(telling("stripe/renewal_failed_01_invoice_paid.json", "").body)
+    content = json.loads(read_notification("stripe/renewal_failed_01_invoice_paid.json", "").body)
     content["data"]["object"] |= {"total": -500, "subtotal": -500, "amount_paid": 0}
     event = stripe.translate(content, catalogue.load(), is_live=False)
     assert event is not None
@@ -44,7 +44,7 @@ def test_money_that_moved_to_the_balance_unexplained_waits_for_a_person() -> Non
 
 def test_why_an_event_is_parked_says_nothing_of_its_content() -> None:
     """The detail is logged: an object where an id should be may hold a person's address."""
-    content = json.loads(telling("stripe/renewal_failed_01_invoice_paid.json", "").body)
+    content = json.loads(read_notification("stripe/renewal_failed_01_invoice_paid.json", "").body)
     expanded = {"object": "subscription", "email": "finn@example.com"}
     content["data"]["object"]["parent"]["subscription_details"]["subscription"] = expanded
     event = stripe.translate(content, catalogue.load(), is_live=False)

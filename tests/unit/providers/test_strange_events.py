@@ -12,14 +12,14 @@ from ledger.domain.facts import RefundChanged
 from ledger.domain.receipts import ParkReason
 from ledger.providers.registry import PROVIDERS
 from ledger.providers.translation import EventNotBookable
-from tools.stories import telling
+from tools.stories import read_notification
 
 SESSION = "stripe/pack_bought_01_checkout_session_completed.json"
 
 
 def translated(file: str, **fields: Any) -> Event:
     """One notification of the library, with other fields in its object; `a__b` is b within a."""
-    told = telling(file, "")
+    told = read_notification(file, "")
     content = json.loads(told.body)
     for path, value in fields.items():
         *names, last = path.split("__")
@@ -140,7 +140,7 @@ def test_a_time_that_no_payment_has_is_none(seconds: object) -> None:
     assert is_parked_whole(event)
     period = "items__data__0__current_period_end"
     assert is_parked_whole(translated("stripe/loose_cancel_at_period_end.json", **{period: seconds}))
-    content = json.loads(telling(SESSION, "").body) | {"created": seconds}
+    content = json.loads(read_notification(SESSION, "").body) | {"created": seconds}
     with pytest.raises(InvalidBody, match="created"):
         PROVIDERS["stripe"].parse(json.dumps(content).encode())
 
@@ -152,19 +152,19 @@ def test_a_stamp_that_no_payment_has_is_none(stamp: object) -> None:
     """Likewise Paddle's."""
     field = "current_billing_period__ends_at"
     assert is_parked_whole(translated("paddle/loose_subscription_resumed.json", **{field: stamp}))
-    content = json.loads(telling(TRANSACTION, "").body) | {"occurred_at": stamp}
+    content = json.loads(read_notification(TRANSACTION, "").body) | {"occurred_at": stamp}
     with pytest.raises(InvalidBody, match="occurred_at"):
         PROVIDERS["paddle"].parse(json.dumps(content).encode())
 
 
 def test_more_lines_than_one_transaction_can_book_are_parked() -> None:
     """DynamoDB takes a hundred items at once, and a line may need seven."""
-    invoice = json.loads(telling(RENEWAL, "").body)["data"]["object"]["lines"]["data"]
+    invoice = json.loads(read_notification(RENEWAL, "").body)["data"]["object"]["lines"]["data"]
     assert translated(RENEWAL, lines__data=invoice * 10).payment is not None
     assert is_parked_whole(translated(RENEWAL, lines__data=invoice * 11))
-    lines = json.loads(telling(TRANSACTION, "").body)["data"]["details"]["line_items"]
+    lines = json.loads(read_notification(TRANSACTION, "").body)["data"]["details"]["line_items"]
     assert is_parked_whole(translated(TRANSACTION, details__line_items=lines * 11))
-    items = json.loads(telling(ADJUSTMENT, "").body)["data"]["items"]
+    items = json.loads(read_notification(ADJUSTMENT, "").body)["data"]["items"]
     assert translated(ADJUSTMENT, items=items * 100).parked is None
     assert is_parked_whole(translated(ADJUSTMENT, items=items * 101))
 
@@ -198,7 +198,7 @@ def test_why_an_event_is_parked_quotes_words_of_a_providers_alone(file: str, fie
 
 def test_a_version_that_is_none_is_parked_without_being_quoted() -> None:
     """However large it is."""
-    told = json.loads(telling(SESSION, "").body)
+    told = json.loads(read_notification(SESSION, "").body)
     for version in (None, 7, ["ada@example.com"] * 999, "x" * 300_000):
         event = PROVIDERS["stripe"].translate(told | {"api_version": version}, catalogue.load(), is_live=False)
         assert event is not None

@@ -15,14 +15,14 @@ from ledger.domain.lots import Lot
 from ledger.domain.receipts import RecordOutcome
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.record_event import RecordResult, record_event
-from tools.stories import telling
+from tools.stories import read_notification
 from tools.testing.builders import event_of, refund
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
 DAN = AccountId("acct_dan")
 DOCUMENT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
-RENEWAL = json.loads(telling("stripe/subscription_three_months_05_invoice_paid.json", "").body)
+RENEWAL = json.loads(read_notification("stripe/subscription_three_months_05_invoice_paid.json", "").body)
 LINE = RENEWAL["data"]["object"]["lines"]["data"][0]
 START, END = (datetime.fromtimestamp(LINE["period"][name], UTC) for name in ("start", "end"))
 PAID_AT = datetime.fromtimestamp(RENEWAL["created"], UTC)
