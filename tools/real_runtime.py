@@ -57,12 +57,12 @@ class RealRuntime:
                 connection.request("POST", _INVOCATIONS, json.dumps(event))
                 content = connection.getresponse().read()
         try:
-            answer = json.loads(content)
+            result = json.loads(content)
         except ValueError as error:
             raise FunctionFailed(f"{self.function}: {content.decode(errors='replace')}\n{self.log()}") from error
-        if isinstance(answer, dict) and "errorType" in answer:
-            raise FunctionFailed(f"{self.function}: {answer['errorType']}: {answer.get('errorMessage')}")
-        return answer
+        if isinstance(result, dict) and "errorType" in result:
+            raise FunctionFailed(f"{self.function}: {result['errorType']}: {result.get('errorMessage')}")
+        return result
 
     def log(self) -> str:
         """Return the output of the function and the emulator so far."""
@@ -128,7 +128,7 @@ def running(
 def _emulator() -> Path:
     """Return the emulator's path. Raise RuntimeMissing if the emulator, the runtime or the build is missing."""
     if platform.system() != "Linux":
-        raise RuntimeMissing("Lambda's runtime runs on Linux alone.")
+        raise RuntimeMissing("Lambda's runtime runs only on Linux.")
     found = sorted(ROOT.glob(f".venv-sam/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{ARCHITECTURE}"))
     if not found or not PYTHON.exists():
         raise RuntimeMissing("Lambda's runtime is not installed: run `make runtime`.")

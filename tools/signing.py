@@ -28,8 +28,8 @@ def headers(provider: str, body: bytes, secret: str, now: float) -> dict[str, st
     return {name: template.format(stamp=stamp, digest=digest), "Content-Type": "application/json"}
 
 
-def signed_anew(request: dict[str, Any], secrets: dict[str, str], now: float) -> dict[str, Any]:
-    """Return an API Gateway event of `events/api` with a signature of `now`: the stored signatures have expired."""
+def signed_again(request: dict[str, Any], secrets: dict[str, str], now: float) -> dict[str, Any]:
+    """Return an API Gateway event of `events/api`, signed at `now`: the stored signatures have expired."""
     provider = request["pathParameters"]["provider"]
     body = base64.b64decode(request["body"]) if request["isBase64Encoded"] else request["body"].encode()
     fresh = {name.lower(): value for name, value in headers(provider, body, secrets[provider], now).items()}
@@ -39,9 +39,9 @@ def signed_anew(request: dict[str, Any], secrets: dict[str, str], now: float) ->
 def main() -> int:
     """Print an API Gateway event with a signature of now, for `sam local invoke -e -`."""
     parser = argparse.ArgumentParser(prog="python -m tools.signing", description=main.__doc__)
-    parser.add_argument("file", type=Path, help="a webhook's, of events/api")
+    parser.add_argument("file", type=Path, help="an event of a webhook, in events/api")
     request = json.loads(parser.parse_args().file.read_text("utf-8"))
-    print(json.dumps(signed_anew(request, LOCAL_SECRETS, time.time())))
+    print(json.dumps(signed_again(request, LOCAL_SECRETS, time.time())))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""An account's statement: what it holds, and every movement with the balance after it."""
+"""An account's statement: its lots, and every entry with the balance after it."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,7 +12,7 @@ from ledger.ports.store import Store
 
 
 def statement(store: Store, account_id: AccountId, now: datetime) -> dict[str, Any] | None:
-    """An account as plain data, its entries newest first; None: there is no such account."""
+    """Return an account as plain data, its entries newest first. None: there is no such account."""
     account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
     if account is None:
         return None
@@ -52,7 +52,7 @@ def statement(store: Store, account_id: AccountId, now: datetime) -> dict[str, A
 
 
 def _lines(account: Account, entries: Iterator[Entry]) -> Iterator[dict[str, Any]]:
-    balance = account.balance  # running backwards: the newest entry led to it
+    balance = account.balance  # backwards: it is the balance after the newest entry
     for entry in sorted(entries, key=_position, reverse=True):
         yield {
             "entry_id": entry.entry_id,
@@ -69,10 +69,10 @@ def _lines(account: Account, entries: Iterator[Entry]) -> Iterator[dict[str, Any
 
 
 def _position(entry: Entry) -> tuple[datetime, int]:
-    """Return what a statement is ordered by: the second, then the step of the account that wrote the entry.
+    """Return the sort key of an entry: the second, then the step of the account that wrote the entry.
 
     Providers report whole seconds and we write fractions. By the time alone a reservation would follow the clawback
-    that it led to, if both fall into one second. Steps increase with each write of an account; a grant has step 0.
+    that it led to, if both occur in one second. Steps increase with each write of an account; a grant has step 0.
     """
     _, step, _, _ = entry.entry_id.rsplit("/", 3)
     return entry.occurred_at.replace(microsecond=0), int(step)

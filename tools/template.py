@@ -40,7 +40,7 @@ class JwtAuthorizer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cors:
-    """What the API allows scripts of other origins."""
+    """The API's settings for scripts of other origins."""
 
     origins: tuple[str, ...]
     methods: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Job:
 _NO_VALUE = object()
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # ten times as fast, if it is there
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # ten times as fast, if available
     """Understands CloudFormation's short tags: `!Ref X` becomes {"Ref": "X"}, `!Sub X` {"Fn::Sub": "X"}."""
 
 
@@ -139,7 +139,7 @@ def routes(template: dict[str, Any]) -> list[Route]:
         if authorizer is not None and authorizer not in known:
             raise TemplateError(f"{route} names the authorizer {authorizer}; the API has {', '.join(sorted(known))}.")
         if authorizer == IAM and scopes:
-            raise TemplateError(f"{route} asks for scopes, and a signed request has none.")
+            raise TemplateError(f"{route} requires scopes, and a signed request has none.")
         found.append(Route(event["Method"].upper(), event["Path"], name, _folder(properties), authorizer, scopes))
     return found
 
@@ -253,7 +253,7 @@ def _resolved(template: dict[str, Any], value: Any, parameters: Mapping[str, str
             return _resolved(template, one if _holds(template, condition, parameters) else other, parameters)
         case dict():
             if unknown := [key for key in value if key.startswith("Fn::")]:
-                raise TemplateError(f"{unknown[0]} is not understood here.")
+                raise TemplateError(f"{unknown[0]} is not supported here.")
             return {key: _resolved(template, one, parameters) for key, one in value.items()}
         case list():
             resolved = [_resolved(template, one, parameters) for one in value]
@@ -270,7 +270,7 @@ def _holds(template: dict[str, Any], condition: Any, parameters: Mapping[str, st
             return not _holds(template, inner, parameters)
         case {"Fn::Equals": [one, other]}:
             return bool(_resolved(template, one, parameters) == _resolved(template, other, parameters))
-    raise TemplateError(f"The condition {condition} is not understood here.")
+    raise TemplateError(f"The condition {condition} is not supported here.")
 
 
 def _folder(properties: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
-"""The local issuer: a key pair that is made once into `.local/`, and tokens that it signs.
+"""Issue tokens locally, with a key pair that is created once in `.local/`.
 
-Without an issuer of one's own, the local API believes these tokens and no others.
+Unless another issuer is configured, the local API accepts only these tokens.
 """
 
 import base64
@@ -30,22 +30,22 @@ SUPPORT_SCOPE = "billing.support"
 
 
 def local_key() -> tuple[str, RSAPrivateKey]:
-    """The local issuer's key and its id. Made at the first call, with its public half in JWKS_FILE beside it."""
+    """Return the id and the key of the local issuer. The first call creates it, with the public key in JWKS_FILE."""
     if not KEY_FILE.exists():
         KEY_FILE.parent.mkdir(exist_ok=True)
-        made = generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        created = generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        with contextlib.suppress(FileExistsError):  # another process was quicker: its key is the key
-            _create(KEY_FILE, made)
+        with contextlib.suppress(FileExistsError):  # another process created the key first
+            _create(KEY_FILE, created)
     key = serialization.load_pem_private_key(KEY_FILE.read_bytes(), None)
     if not isinstance(key, RSAPrivateKey):
-        raise TypeError(f"{KEY_FILE} should hold an RSA key: remove it, and one is made.")
+        raise TypeError(f"{KEY_FILE} should hold an RSA key: remove it, and a new one is created.")
     public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
     key_id = _thumbprint(public)
-    wanted = json.dumps({"keys": [{**public, "kid": key_id, "use": "sig", "alg": "RS256"}]})
-    if not JWKS_FILE.exists() or JWKS_FILE.read_text() != wanted:
-        _replace(JWKS_FILE, wanted.encode())
+    key_set = json.dumps({"keys": [{**public, "kid": key_id, "use": "sig", "alg": "RS256"}]})
+    if not JWKS_FILE.exists() or JWKS_FILE.read_text() != key_set:
+        _replace(JWKS_FILE, key_set.encode())
     return key_id, key
 
 
@@ -61,7 +61,7 @@ def signed(
     hours: float = 8,
     now: datetime | None = None,
 ) -> str:
-    """An access token of the local issuer. With negative `hours` it has expired already."""
+    """Return an access token of the local issuer. With negative `hours` it has expired already."""
     at = now or datetime.now(UTC)
     claims: dict[str, Any] = {
         "iss": issuer,
@@ -109,14 +109,14 @@ def local_token(
 
 
 def _thumbprint(public: dict[str, Any]) -> str:
-    """RFC 7638: a key's id from the key itself."""
+    """Return a key's id, derived from the key as in RFC 7638."""
     required = {name: public[name] for name in ("e", "kty", "n")}
     digest = hashlib.sha256(json.dumps(required, separators=(",", ":"), sort_keys=True).encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _create(path: Path, content: bytes) -> None:
-    """A new file, whole at once and for its owner alone. Raises FileExistsError."""
+    """Create a file atomically, readable only by its owner. Raise FileExistsError."""
     with tempfile.NamedTemporaryFile(dir=path.parent) as draft:  # its mode is 600
         draft.write(content)
         draft.flush()
@@ -124,7 +124,7 @@ def _create(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """The file with this content, never half of it."""
+    """Replace a file atomically."""
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as draft:
         draft.write(content)
     Path(draft.name).replace(path)

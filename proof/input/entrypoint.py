@@ -37,8 +37,8 @@ _NOUNS = (
     "subscriptions",
     "closed_lots",
     "runs",
-    "written",
-    "kept",
+    "stored_entries",
+    "documents",
 )
 
 Handler = Callable[[str, dict[str, Any]], dict[str, Any]]  # a function's folder and its event ──► its answer

@@ -68,7 +68,7 @@ from tools.testing.builders import (
     refund_claim,
     request_refund,
 )
-from tools.testing.fakes import AnswerLost, FakeProvider, FakeStore
+from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost
 
 BEN = AccountId("acct_ben")
 SOLD = catalogue.load()
@@ -107,7 +107,7 @@ def send(store: Store, provider: FakeProvider, case: RefundCase, *, minute: floa
 
 def hears(store: Store, provider: FakeProvider, state: RefundState) -> list[RefundCase]:
     """The provider's webhook about its latest refund, and what follows from it."""
-    record_events(store, event_of(provider.becomes(state), names=(PI,)))
+    record_events(store, event_of(provider.move_refund_to(state), names=(PI,)))
     return follow(PI, store, now=LATER)
 
 
@@ -431,7 +431,7 @@ def test_a_refund_that_fails_after_it_settled_gives_back_and_a_person_decides_an
 
 def test_the_webhook_may_come_before_the_providers_answer(any_store: Store) -> None:
     """It settles the case; the answer then adds nothing."""
-    provider = FakeProvider(faults=[AnswerLost("time-out")])
+    provider = FakeProvider(faults=[ResponseLost("time-out")])
     record_events(any_store, paid())
     case = decide(any_store, request_refund(any_store, refund_claim()), HALF)
     assert send(any_store, provider, case) is SendResult.UNCLEAR
@@ -444,11 +444,11 @@ def test_the_webhook_may_come_before_the_providers_answer(any_store: Store) -> N
 
 def test_an_intent_whose_refund_has_ended_brings_its_case_along(any_store: Store) -> None:
     """The webhook's follow-up was lost; the sweep finds the intent and does not send again."""
-    provider = FakeProvider(faults=[AnswerLost("time-out")])
+    provider = FakeProvider(faults=[ResponseLost("time-out")])
     record_events(any_store, paid())
     case = decide(any_store, request_refund(any_store, refund_claim()), HALF)
     send(any_store, provider, case)
-    record_events(any_store, event_of(provider.becomes(RefundState.SUCCEEDED), names=(PI,)))
+    record_events(any_store, event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(PI,)))
     assert send(any_store, provider, case, minute=90) is SendResult.ENDED
     assert is_at(any_store, case) is CaseState.REFUNDED
     assert provider.refunded_minor == 1000
@@ -456,13 +456,13 @@ def test_an_intent_whose_refund_has_ended_brings_its_case_along(any_store: Store
 
 def test_a_refund_that_was_given_up_but_sent_settles_its_case(any_store: Store) -> None:
     """The provider showed it late and refused the second one; what it says in the end stands."""
-    provider = FakeProvider("paddle", {PI: 1000}, faults=[AnswerLost("time-out")], is_late=True)
+    provider = FakeProvider("paddle", {PI: 1000}, faults=[ResponseLost("time-out")], is_late=True)
     record_events(any_store, paid(payment(paid_minor=1000)))
     case = decide(any_store, request_refund(any_store, refund_claim()), HALF)
     assert send(any_store, provider, case) is SendResult.UNCLEAR
     assert send(any_store, provider, case, minute=90) is SendResult.ABANDONED
     assert is_at(any_store, case) is CaseState.IN_REVIEW
-    record_events(any_store, event_of(provider.becomes(RefundState.PENDING), names=(PI,)))
+    record_events(any_store, event_of(provider.move_refund_to(RefundState.PENDING), names=(PI,)))
     assert account(any_store).spendable(LATER) == 0, "it is under way: its credits are kept again"
     with pytest.raises(RequestRefused):
         decide(any_store, case, HALF)
@@ -669,7 +669,7 @@ def test_an_order_is_made_once_for_a_key(any_store: Store) -> None:
 
 def test_an_order_whose_checkout_was_cut_off_is_finished_by_asking_again(any_store: Store) -> None:
     """The provider did not answer, or answered and we fell before storing its page."""
-    provider = FakeProvider(faults=[ProviderUnavailable("down"), AnswerLost("time-out")])
+    provider = FakeProvider(faults=[ProviderUnavailable("down"), ResponseLost("time-out")])
     for _ in range(2):
         with pytest.raises(ProviderUnavailable):
             order(any_store, request(), provider)

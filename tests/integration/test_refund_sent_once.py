@@ -154,7 +154,7 @@ def test_an_invoice_that_two_payment_intents_paid_is_refunded_from_both(webhooks
         assert sorted(made) == sorted([(900, f"{intent.tag}/1"), (rest_minor, f"{intent.tag}/2")])
         assert len({one["charge"] for one in account.refunds.values()}) == 2
         assert (webhooks.balance, before - webhooks.balance) == (before - 1000, 1000)
-        (kept,) = [kept for kept in store.kept.values() if isinstance(kept, RefundCase)]
+        (kept,) = [kept for kept in store.documents.values() if isinstance(kept, RefundCase)]
         assert kept.state is CaseState.REFUNDED
 
 

@@ -63,7 +63,7 @@ def header_of(event: Event) -> tuple[str, bytes]:
     return (event["headers"] or {}).get("stripe-signature", ""), (event.get("body") or "").encode(errors="replace")
 
 
-def signed_anew(event: Event, body: bytes, provider: str = "stripe") -> Event:
+def signed_again(event: Event, body: bytes, provider: str = "stripe") -> Event:
     """The event with a right signature, as a door lets it in that should not have."""
     headers = {**(event["headers"] or {}), **genuine_headers(provider, body)}
     return event | {"body": body.decode(errors="replace"), "headers": headers}
@@ -108,7 +108,7 @@ def test_it_finds_a_door_that_compares_half_of_a_signature() -> None:
     def half(folder: str, event: Event) -> dict[str, Any]:
         header, body = header_of(event)
         right = genuine_headers("stripe", body)["stripe-signature"]
-        return deployed(folder, signed_anew(event, body) if header.startswith(right[:40]) else event)
+        return deployed(folder, signed_again(event, body) if header.startswith(right[:40]) else event)
 
     assert any("half of the signature: answered 200" in what for what in found(half))
 
@@ -120,7 +120,7 @@ def test_it_finds_a_door_that_believes_old_signatures() -> None:
         header, body = header_of(event)
         stamp, _, digest = header.removeprefix("t=").partition(",v1=")
         mac = hmac.new(secret_of("stripe").encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-        return deployed(folder, signed_anew(event, body) if digest == mac else event)
+        return deployed(folder, signed_again(event, body) if digest == mac else event)
 
     assert any("too old: answered 200" in what for what in found(timeless))
 
@@ -162,7 +162,7 @@ def test_it_finds_credits_for_a_quantity_that_nobody_paid() -> None:
         _, body = header_of(event)
         content = json.loads(body)
         content["data"]["object"]["amount_subtotal"] = 10**14
-        return deployed(folder, signed_anew(event, json.dumps(content).encode()))
+        return deployed(folder, signed_again(event, json.dumps(content).encode()))
 
     assert strangely(deployed, "quantity") == []
     assert any("credits were granted" in what for what in strangely(generous, "quantity"))
@@ -228,13 +228,13 @@ def test_it_finds_credits_that_no_line_says_were_bought(
             believe(content["data"].get("object") or content["data"])
         except (KeyError, TypeError, AttributeError, IndexError):
             return deployed(folder, event)
-        return deployed(folder, signed_anew(event, json.dumps(content).encode(), provider))
+        return deployed(folder, signed_again(event, json.dumps(content).encode(), provider))
 
     assert strangely(deployed, about, file, is_a_place=True) == []
     assert any("credits were granted" in what for what in strangely(generous, about, file, is_a_place=True))
 
 
-@pytest.mark.parametrize("written", ["written", "kept", "runs"])
+@pytest.mark.parametrize("written", ["stored_entries", "documents", "runs"])
 def test_it_finds_any_effect_of_what_is_refused_or_parked(written: str) -> None:
     """An entry, a document or a run alone, with no receipt and nothing on the account."""
 

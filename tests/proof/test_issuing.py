@@ -41,8 +41,8 @@ from tools.testing.builders import (
     refund_claim,
     request_refund,
 )
-from tools.testing.fakes import AnswerLost, FakeProvider
-from tools.testing.races import assert_sound, at_once, patiently
+from tools.testing.fakes import FakeProvider, ResponseLost
+from tools.testing.races import assert_sound, at_once, retrying
 
 ROUNDS = int(os.environ.get("ROUNDS", "6"))
 KINDS = ("stripe", "paddle")
@@ -97,7 +97,7 @@ def sweep(store: Store, provider: FakeProvider, *, minute: float) -> None:
     for attempt in range(10):
         for intent in list(store.outbox()):
             now = at(minute + 2 * attempt)
-            patiently(lambda tag=intent.tag, now=now: send_refund(tag, store, lambda _: provider, clock=lambda: now))()  # type: ignore[misc]
+            retrying(lambda tag=intent.tag, now=now: send_refund(tag, store, lambda _: provider, clock=lambda: now))()  # type: ignore[misc]
     assert not list(store.outbox())
 
 
@@ -128,7 +128,7 @@ def test_one_request_carried_out_many_times_at_once_is_one_approval(real_store: 
         settled = renewal(number)
         record_events(real_store, paid(settled))
         wanted = wish_for(settled, RefundReason.MISTAKEN_RENEWAL)
-        cases = at_once([patiently(lambda wanted=wanted: request_refund(real_store, wanted))] * 4)  # type: ignore[misc]
+        cases = at_once([retrying(lambda wanted=wanted: request_refund(real_store, wanted))] * 4)  # type: ignore[misc]
         assert {(case.case_id, case.state) for case in cases} == {(cases[0].case_id, CaseState.APPROVED)}
         assert approved_minor(real_store, settled.payment_id) == [2000]
     assert_sound(real_store)
@@ -140,7 +140,7 @@ def test_requests_under_different_keys_at_once_open_one_case(real_store: DynamoD
         settled = renewal(number)
         record_events(real_store, paid(settled))
         wishes = [wish_for(settled, RefundReason.MISTAKEN_RENEWAL, f"key_{key}") for key in range(4)]
-        answers = at_once([patiently(lambda wanted=wanted: request_refund(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
+        answers = at_once([retrying(lambda wanted=wanted: request_refund(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
         (case,) = (answer for answer in answers if isinstance(answer, RefundCase))
         refused = [answer for answer in answers if isinstance(answer, CaseAlreadyOpen)]
         assert [refusal.case_id for refusal in refused] == [case.case_id] * 3
@@ -163,7 +163,7 @@ def test_requests_for_different_reasons_at_once_never_approve_more_than_was_paid
         )
         record_events(real_store, paid(first), paid(second))
         wishes = [wish_for(second, reason, reason) for reason in RefundReason]
-        cases = at_once([patiently(lambda wanted=wanted: request_refund(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
+        cases = at_once([retrying(lambda wanted=wanted: request_refund(real_store, wanted)) for wanted in wishes])  # type: ignore[misc]
         states = Counter(case.state for case in cases)
         assert states == {CaseState.APPROVED: 1, CaseState.DECLINED: len(wishes) - 1}
         assert approved_minor(real_store, second.payment_id) == [2000]
@@ -179,8 +179,8 @@ def test_a_run_and_the_refund_of_a_mistaken_renewal_at_once_cant_both_win(real_s
         wanted, owner = wish_for(settled, RefundReason.MISTAKEN_RENEWAL), settled.account_id
         case, drawn = at_once(
             [
-                patiently(lambda wanted=wanted: request_refund(real_store, wanted)),  # type: ignore[misc]
-                patiently(lambda owner=owner: draw_credits(owner, "run_1", 1, real_store, now=at(60))),  # type: ignore[misc]
+                retrying(lambda wanted=wanted: request_refund(real_store, wanted)),  # type: ignore[misc]
+                retrying(lambda owner=owner: draw_credits(owner, "run_1", 1, real_store, now=at(60))),  # type: ignore[misc]
             ]
         )
         is_drawn = not isinstance(drawn, InsufficientCredits)
@@ -199,8 +199,8 @@ def test_a_chargeback_and_its_refunds_sending_at_once_have_one_lawful_end(real_s
         opened = event_of(dispute(dispute_id=f"dp_{number}"), names=(case.payment_id,))
         result, _ = at_once(
             [
-                patiently(sender(real_store, provider, case)),
-                patiently(lambda opened=opened: record_events(real_store, opened)),  # type: ignore[misc]
+                retrying(sender(real_store, provider, case)),
+                retrying(lambda opened=opened: record_events(real_store, opened)),  # type: ignore[misc]
             ]
         )
         is_sent = result is SendResult.SENT
@@ -261,7 +261,7 @@ def test_senders_of_one_refund_at_once_ask_the_provider_once(real_store: DynamoD
     for number in range(ROUNDS):
         provider = FakeProvider(kind)
         case = reviewed(real_store, number)
-        results = Counter(at_once([patiently(sender(real_store, provider, case))] * 4))
+        results = Counter(at_once([retrying(sender(real_store, provider, case))] * 4))
         assert results[SendResult.SENT] == 1
         assert results.keys() <= {SendResult.SENT, SendResult.LEASED, SendResult.ENDED}
         assert provider.calls == [f"send {case.tag}"]
@@ -272,11 +272,11 @@ def test_senders_of_one_refund_at_once_ask_the_provider_once(real_store: DynamoD
 def test_a_lost_answer_never_becomes_a_second_refund(real_store: DynamoDBStore, kind: str) -> None:
     """For its minute nobody tries; then all at once do, and find what was accepted."""
     for number in range(ROUNDS):
-        provider = FakeProvider(kind, faults=[AnswerLost("time-out")])
+        provider = FakeProvider(kind, faults=[ResponseLost("time-out")])
         case = reviewed(real_store, number)
         assert sender(real_store, provider, case)() is SendResult.UNCLEAR
         assert sender(real_store, provider, case)() is SendResult.LEASED
-        results = Counter(at_once([patiently(sender(real_store, provider, case, minute=82))] * 4))
+        results = Counter(at_once([retrying(sender(real_store, provider, case, minute=82))] * 4))
         assert results[SendResult.FOUND] == 1
         assert results.keys() <= {SendResult.FOUND, SendResult.LEASED, SendResult.ENDED}
         assert provider.refunded_minor == 1000
@@ -292,7 +292,7 @@ def test_what_may_be_sent_is_not_given_up_while_nobody_can_look(
     real_store: DynamoDBStore, kind: str, last_error: Exception
 ) -> None:
     """The provider has the refund, and its listing fails: the credits stay reserved until it is clear."""
-    provider = FakeProvider(kind, faults=[AnswerLost("time-out")], look_up_faults=[last_error])
+    provider = FakeProvider(kind, faults=[ResponseLost("time-out")], look_up_faults=[last_error])
     case = reviewed(real_store)
     sender(real_store, provider, case)()
     assert sender(real_store, provider, case, minute=82)() is SendResult.UNCLEAR
@@ -320,7 +320,7 @@ def test_a_pending_refund_elsewhere_makes_paddle_wait(real_store: DynamoDBStore)
     other = decide_case(other.case_id, HALF, "sam", real_store, POLICY, now=at(71))
     assert sender(real_store, provider, case)() is SendResult.SENT
     assert sender(real_store, provider, other)() is SendResult.UNCLEAR
-    record_events(real_store, event_of(provider.becomes(RefundState.SUCCEEDED), names=(case.payment_id,)))
+    record_events(real_store, event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(case.payment_id,)))
     follow(case.payment_id, real_store, now=at(85))
     assert sender(real_store, provider, other, minute=90)() is SendResult.SENT
     assert provider.refunded_minor == 2000
@@ -336,7 +336,7 @@ def test_two_people_deciding_at_once_decide_once(real_store: DynamoDBStore) -> N
         verdicts = (("sam", HALF), ("eve", NO if number % 2 else HALF), ("sam", HALF))
         answers = at_once(
             [
-                patiently(
+                retrying(
                     lambda who=who, verdict=verdict, case=case: decide_case(  # type: ignore[misc]
                         case.case_id, verdict, who, real_store, POLICY, now=at(70)
                     )
@@ -358,17 +358,17 @@ def test_followers_at_once_move_a_case_once(real_store: DynamoDBStore) -> None:
         case = reviewed(real_store, number)
         sender(real_store, provider, case)()
         name = case.payment_id
-        record_events(real_store, event_of(provider.becomes(RefundState.SUCCEEDED), names=(name,)))
-        follows = patiently(lambda name=name: follow(name, real_store, now=at(100)))  # type: ignore[misc]
+        record_events(real_store, event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(name,)))
+        follows = retrying(lambda name=name: follow(name, real_store, now=at(100)))  # type: ignore[misc]
         moved = at_once([follows] * 4)
         assert sorted(map(len, moved)) == [0, 0, 0, 1]
-        failed = event_of(provider.becomes(RefundState.FAILED), names=(name,))
+        failed = event_of(provider.move_refund_to(RefundState.FAILED), names=(name,))
 
         def heard(failed: Any = failed, follows: Callable[[], Any] = follows) -> None:
             record_events(real_store, failed)
             follows()
 
-        at_once([patiently(heard), follows, follows])
+        at_once([retrying(heard), follows, follows])
         assert stored(real_store, case).state is CaseState.IN_REVIEW
         account = real_store.read(Keys(accounts=frozenset({case.account_id}))).accounts[case.account_id]
         assert account.balance == 1000
@@ -377,7 +377,7 @@ def test_followers_at_once_move_a_case_once(real_store: DynamoDBStore) -> None:
 
 ENDS: dict[str, tuple[list[Exception], CaseState]] = {
     "accepted": ([], CaseState.REFUNDED),
-    "answer lost": ([AnswerLost("time-out")], CaseState.REFUNDED),
+    "answer lost": ([ResponseLost("time-out")], CaseState.REFUNDED),
     "refused": ([ProviderRefused("charge_not_refundable", "too old")] * 9, CaseState.IN_REVIEW),
     "disputed": ([], CaseState.IN_REVIEW),
 }
@@ -401,14 +401,14 @@ def test_cut_at_any_write_and_tried_again_a_refund_is_sent_once(
         cut = CutStore(real_store, number, is_written=is_written)
         store = cast(Store, cut)
         wanted = refund_claim(RefundReason.TECHNICAL_PROBLEM, payment_id=name, account_id=owner)
-        case = patiently(lambda: request_refund(store, wanted))()  # noqa: B023 - called at once
-        case = patiently(lambda: decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(70)))()  # noqa: B023
+        case = retrying(lambda: request_refund(store, wanted))()  # noqa: B023 - called at once
+        case = retrying(lambda: decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(70)))()  # noqa: B023
         if happens == "disputed":
             record_events(real_store, event_of(dispute(dispute_id=f"dp_{number}"), names=(name,)))
         sweep(store, provider, minute=80)
         if end is CaseState.REFUNDED:
-            record_events(real_store, event_of(provider.becomes(RefundState.SUCCEEDED), names=(name,)))
-        patiently(lambda: follow(name, store, now=at(200)))()  # noqa: B023
+            record_events(real_store, event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(name,)))
+        retrying(lambda: follow(name, store, now=at(200)))()  # noqa: B023
         assert len(provider.refunds) == (end is CaseState.REFUNDED)
         assert stored(real_store, case).state is end
         account = real_store.read(Keys(accounts=frozenset({owner}))).accounts[owner]
@@ -431,7 +431,7 @@ def test_a_settling_time_that_ends_in_a_crash_is_decided_once(real_store: Dynamo
     cut = cast(Store, CutStore(real_store, 1, is_written=is_written))
     with pytest.raises(StoreUnavailable):
         decide_deferred(cut, POLICY, now=at(30))
-    at_once([patiently(lambda: decide_deferred(real_store, POLICY, now=at(30)))] * 3)
+    at_once([retrying(lambda: decide_deferred(real_store, POLICY, now=at(30)))] * 3)
     assert stored(real_store, case).state is CaseState.APPROVED
     assert approved_minor(real_store, rivals[1].payment_id) == [2000]
     assert_sound(real_store)

@@ -1,4 +1,4 @@
-"""Finders for the rules of the house that import-linter can't check: which words may stand in which folder.
+"""Finders for the architecture rules that import-linter can't check: which words may occur in which folder.
 
 They parse the code, so comments and docstrings are never found.
 """

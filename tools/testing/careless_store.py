@@ -1,4 +1,4 @@
-"""Stores with a bug in them, for the proofs that must find it. Importable: other processes make them by name."""
+"""Careless stores: each has a bug that the proofs must find. Other processes import them by name."""
 
 from ledger.dynamodb.expressions import Operation
 from ledger.dynamodb.store import DynamoDBStore
@@ -15,7 +15,7 @@ class _WithoutVersions(Writes):
 
 
 class LosesUpdates(DynamoDBStore):
-    """Writes an account whatever its version is by now."""
+    """Write an account whatever its stored version is."""
 
     writes = _WithoutVersions
 
@@ -37,6 +37,6 @@ class _WithoutConditionsOfRuns(Writes):
 
 
 class SpendsBlindly(DynamoDBStore):
-    """Reads what a run may draw, and writes the draw without a condition."""
+    """Write the draw of a run without a condition on what was read."""
 
     writes = _WithoutConditionsOfRuns

@@ -53,8 +53,8 @@ class FakeStore:
         self.subscriptions: dict[str, Subscription] = {}
         self.closed_lots: dict[tuple[AccountId, str], Lot] = {}
         self.runs: dict[tuple[AccountId, str], Run] = {}
-        self.written: dict[tuple[str, str, str], Entry] = {}
-        self.kept: dict[DocumentKey, Document] = {}
+        self.stored_entries: dict[tuple[str, str, str], Entry] = {}
+        self.documents: dict[DocumentKey, Document] = {}
         self.round_trips = 0
         self._lock = Lock()
 
@@ -67,7 +67,7 @@ class FakeStore:
             {name: self.subscriptions[name] for name in names.subscriptions if name in self.subscriptions},
             {name: self.closed_lots[name] for name in names.closed_lots if name in self.closed_lots},
             {name: self.runs[name] for name in names.runs if name in self.runs},
-            {key: self.kept[key] for key in names.documents if key in self.kept},
+            {key: self.documents[key] for key in names.documents if key in self.documents},
         )
 
     def commit(self, commit: Commit) -> Refusal | None:
@@ -135,7 +135,7 @@ class FakeStore:
 
     def followed_cases(self, stage: FollowStage, since: datetime | None = None) -> Iterator[FollowedCase]:
         self.round_trips += 1
-        for case in [one for one in self.kept.values() if isinstance(one, RefundCase)]:
+        for case in [one for one in self.documents.values() if isinstance(one, RefundCase)]:
             if case.follow_stage is stage and (since is None or case.moved_at >= since):
                 yield FollowedCase(case.account_id, case.case_id, case.moved_at)
 
@@ -150,11 +150,11 @@ class FakeStore:
         return self._documents(AuditRecord, DocumentKind.AUDIT_RECORD, account_id)
 
     def expiring(self, day: date) -> Iterator[AccountId]:
-        due = [(entry.account_id, entry.expiry_due_at) for entry in self.written.values()]
+        due = [(entry.account_id, entry.expiry_due_at) for entry in self.stored_entries.values()]
         yield from sorted({account_id for account_id, due_at in due if due_at and due_at.date() == day})
 
     def _listed(self, kind: DocumentKind, *owner: str) -> list[tuple[str, Document]]:
-        found = [(key.parts, document) for key, document in self.kept.items() if key.kind is kind]
+        found = [(key.parts, document) for key, document in self.documents.items() if key.kind is kind]
         mine = [("#".join(parts[len(owner) :]), one) for parts, one in found if parts[: len(owner)] == owner]
         return sorted(mine, key=lambda pair: pair[0])
 
@@ -172,30 +172,32 @@ class FakeStore:
         return _page(listed, limit, after)
 
     def _entries(self, account_id: AccountId) -> list[tuple[str, Entry]]:
-        mine = [("#".join(key[1:]), entry) for key, entry in self.written.items() if entry.account_id == account_id]
+        mine = [
+            ("#".join(key[1:]), entry) for key, entry in self.stored_entries.items() if entry.account_id == account_id
+        ]
         return sorted(mine, key=lambda pair: pair[0], reverse=True)
 
     def _refusal(self, commit: Commit) -> Refusal | None:
         receipt = self.receipts.get(_receipt_key(commit.receipt)) if commit.receipt else None
-        is_news = receipt is None or receipt.parked_reason not in {
+        is_new = receipt is None or receipt.parked_reason not in {
             None,
             commit.receipt and commit.receipt.parked_reason,
         }
-        heard = None if is_news else receipt
+        received = None if is_new else receipt
         overtaken = [p for p in commit.purchases if _version(self.payments.get(p.payment_id)) != p.version]
         overtaken_first = bool(overtaken) and overtaken[0] is commit.purchases[0]
         stored_run = self.runs.get((commit.run.account_id, commit.run.run_id)) if commit.run else None
         drawn = stored_run if stored_run and commit.run and stored_run.version != commit.run.version else None
         missing_run = commit.run is not None and stored_run is None and commit.run.version > 0
         refused = (
-            heard is not None
+            received is not None
             or bool(overtaken)
             or drawn is not None
             or missing_run
-            or any(not self._may_keep(change) for change in commit.documents)
+            or any(not self._may_store(change) for change in commit.documents)
             or (commit.order is not None and not self._may_order(commit.order))
             or any(not self._may_point(pointer) for pointer in commit.pointers)
-            or any(_entry_key(entry) in self.written for entry in commit.entries)
+            or any(_entry_key(entry) in self.stored_entries for entry in commit.entries)
             or (commit.account is not None and not self._may_change(commit.account))
             or any(not self._may_fulfil(change) for change in commit.fulfilment_keys)
         )
@@ -205,7 +207,7 @@ class FakeStore:
         if not refused:
             return None
         first = self.payments.get(commit.purchases[0].payment_id) if overtaken_first else None
-        return Refusal(receipt=heard, purchase=first if isinstance(first, Purchase) else None, run=drawn)
+        return Refusal(receipt=received, purchase=first if isinstance(first, Purchase) else None, run=drawn)
 
     def _may_point(self, pointer: PaymentPointer) -> bool:
         stored = self.payments.get(pointer.name)
@@ -231,8 +233,8 @@ class FakeStore:
             )
         )
 
-    def _may_keep(self, change: DocumentChange) -> bool:
-        stored = self.kept.get(change.key)
+    def _may_store(self, change: DocumentChange) -> bool:
+        stored = self.documents.get(change.key)
         return change.replaces is None or change.document is None or _version_of(stored) == change.replaces
 
     def _may_order(self, order: Order) -> bool:
@@ -263,17 +265,17 @@ class FakeStore:
             subscription = replace(commit.subscription, version=commit.subscription.version + 1)
             self.subscriptions[subscription.subscription_id] = subscription
         for entry in commit.entries:
-            self.written[_entry_key(entry)] = entry
+            self.stored_entries[_entry_key(entry)] = entry
         if commit.run:
             run = replace(commit.run, version=commit.run.version + 1)
             self.runs[(run.account_id, run.run_id)] = run
         for change in commit.documents:
             if change.document is None:
-                self.kept.pop(change.key, None)
+                self.documents.pop(change.key, None)
             elif isinstance(change.document, RefundCase | RefundIntent):
-                self.kept[change.key] = replace(change.document, version=change.document.version + 1)
+                self.documents[change.key] = replace(change.document, version=change.document.version + 1)
             else:
-                self.kept[change.key] = change.document
+                self.documents[change.key] = change.document
         if order := commit.order:
             fulfilment_key = self.fulfilment_keys.get(f"order/{order.order_id}") or FulfilmentKey(
                 key=f"order/{order.order_id}"
@@ -297,7 +299,7 @@ class FakeStore:
             flags={k: since for k, since in {**account.flags, **change.flags}.items() if since},
             subscriptions={**account.subscriptions, **subscriptions},
             covered={**account.covered, **covered},
-            cases={k: mark for k, mark in {**account.cases, **change.cases}.items() if mark},
+            cases={k: key for k, key in {**account.cases, **change.cases}.items() if key},
         )
         for lot_id in change.closed:
             self.closed_lots[(change.account_id, lot_id)] = change.lots[lot_id]
@@ -330,22 +332,22 @@ def _entry_key(entry: Entry) -> tuple[str, str, str]:
 
 
 def world(store: FakeStore) -> World:
-    """The fake's content, for the invariants."""
+    """Return the content of the fake, for the invariants."""
     whole = World(
         receipts=list(store.receipts.values()),
         payments=dict(store.payments),  # type: ignore[arg-type]
         fulfilment_keys=store.fulfilment_keys,
         accounts={AccountId(key): account for key, account in store.accounts.items()},
         closed_lots=store.closed_lots,
-        entries=list(store.written.values()),
+        entries=list(store.stored_entries.values()),
         runs=list(store.runs.values()),
     )
-    for key, document in store.kept.items():
+    for key, document in store.documents.items():
         whole.add_document(key, document)
     return whole
 
 
-class AnswerLost(ProviderUnavailable):
+class ResponseLost(ProviderUnavailable):
     """A fault: the provider carries out the request, but its response is lost."""
 
 
@@ -353,15 +355,15 @@ class _NoFault(Exception):
     """In a plan of faults: this call succeeds."""
 
 
-def _is_kept(sent: SentRefund) -> bool:
+def _is_counted(sent: SentRefund) -> bool:
     return sent.state.rank <= RefundState.SUCCEEDED.rank
 
 
 @dataclass
 class FakeProvider:
-    """A provider in memory: it keeps refunds by payment and gives back no more than was paid.
+    """A provider in memory. It stores refunds by payment, and refunds no more than was paid.
 
-    `kind` is `stripe` (the same tag again answers what was made under it; a disputed charge is not refunded) or
+    `kind` is `stripe` (a repeated tag returns its first refund; a disputed charge is not refunded) or
     `paddle` (no such key; one pending refund of a payment blocks the next).
     """
 
@@ -369,17 +371,17 @@ class FakeProvider:
     paid_minor: dict[PaymentId, int] = field(default_factory=dict)  # 2000 for a payment that is not named
     paid_by: dict[str, int] = field(default_factory=dict)  # what paid an invoice, and how much, if it was several
     is_reviewed: bool = False  # refunds wait for the provider's approval
-    is_late: bool = False  # what was accepted does not show in listings yet
+    is_late: bool = False  # listings do not have accepted refunds yet
     disputed: set[PaymentId] = field(default_factory=set)
-    faults: list[Exception] = field(default_factory=list)  # one for each call to come that gives money back
-    look_up_faults: list[Exception] = field(default_factory=list)  # and for each that looks for a refund
-    meanwhile: Callable[[], object] | None = None  # what happens while the next call about a refund is on its way
+    faults: list[Exception] = field(default_factory=list)  # one for each coming send or checkout
+    look_up_faults: list[Exception] = field(default_factory=list)  # one for each coming call that looks a refund up
+    meanwhile: Callable[[], object] | None = None  # is called once, during the next call about a refund
     refunds: list[tuple[RefundToSend, SentRefund]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     checkouts: dict[str, Checkout] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
-    stop_faults: list[Exception] = field(default_factory=list)  # one for each call to come that stops renewals
-    states: dict[str, SubscriptionState] = field(default_factory=dict)  # what a subscription is, whatever is requested
+    stop_faults: list[Exception] = field(default_factory=list)  # one for each coming call that stops renewals
+    states: dict[str, SubscriptionState] = field(default_factory=dict)  # fixed states, whatever was requested
     _lock: Lock = field(default_factory=Lock)
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
@@ -387,7 +389,7 @@ class FakeProvider:
         with self._lock:
             self.calls.append(f"send {refund.tag}")
             fault = self.faults.pop(0) if self.faults else None
-            if fault and not isinstance(fault, AnswerLost | _NoFault):
+            if fault and not isinstance(fault, ResponseLost | _NoFault):
                 raise fault
             sent = self._accept(refund)
             if isinstance(fault, _NoFault):
@@ -402,7 +404,7 @@ class FakeProvider:
         return tuple(PaidSource(source=name, left_minor=self._left_of(name)) for name in sorted(self.paid_by))
 
     def _left_of(self, source: str) -> int:
-        taken = [kept.amount_minor for kept, sent in self.refunds if kept.source == source and _is_kept(sent)]
+        taken = [kept.amount_minor for kept, sent in self.refunds if kept.source == source and _is_counted(sent)]
         return self.paid_by[source] - sum(taken)
 
     def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:
@@ -425,23 +427,23 @@ class FakeProvider:
             meanwhile()
 
     def _known(self, refund: RefundToSend) -> SentRefund | None:
-        return next((sent for kept, sent in self.refunds if kept.tag == refund.tag), None)
+        return next((sent for known, sent in self.refunds if known.tag == refund.tag), None)
 
     def _accept(self, refund: RefundToSend) -> SentRefund:
         if self.kind == "stripe" and (known := self._known(refund)):
             return known
         if self.kind == "stripe" and self.disputed & refund.names:
             raise ProviderRefused("charge_disputed", "The charge is disputed.")
-        of_it = [(kept, sent) for kept, sent in self.refunds if kept.names & refund.names]
+        of_it = [(known, sent) for known, sent in self.refunds if known.names & refund.names]
         if self.kind == "paddle" and any(sent.state is RefundState.PENDING for _, sent in of_it):
             raise ProviderRefused("adjustment_pending_refund_request", "A refund of this transaction is pending.")
         if self.paid_by and refund.amount_minor > self._left_of(refund.source or min(self.paid_by)):
             raise ProviderRefused("invalid_request_error", "More than is left of this payment.")
-        gone_minor = sum(kept.amount_minor for kept, sent in of_it if sent.state.rank <= RefundState.SUCCEEDED.rank)
+        refunded_minor = sum(one.amount_minor for one, sent in of_it if sent.state.rank <= RefundState.SUCCEEDED.rank)
         paid_minor = next((self.paid_minor[name] for name in refund.names if name in self.paid_minor), 2000)
         if sum(item.amount_minor for item in refund.items) != refund.amount_minor:
             raise ProviderRefused("items_invalid", "The items do not add up to the amount.")
-        if gone_minor + refund.amount_minor > paid_minor:
+        if refunded_minor + refund.amount_minor > paid_minor:
             raise ProviderRefused("charge_already_refunded", "More than is left of the payment.")
         state = RefundState.PENDING if self.is_reviewed else RefundState.SUCCEEDED
         sent = SentRefund(
@@ -453,7 +455,7 @@ class FakeProvider:
         self.refunds.append((refund, sent))
         return sent
 
-    def becomes(self, state: RefundState, position: int = -1) -> RefundChanged:
+    def move_refund_to(self, state: RefundState, position: int = -1) -> RefundChanged:
         """Move a refund to a state at the provider. Return the fact that its notification reports."""
         with self._lock:
             refund, sent = self.refunds[position]
@@ -471,15 +473,15 @@ class FakeProvider:
 
     @property
     def refunded_minor(self) -> int:
-        """What it gave back, or is about to."""
-        kept = [refund for refund, sent in self.refunds if sent.state.rank <= RefundState.SUCCEEDED.rank]
-        return sum(refund.amount_minor for refund in kept)
+        """The sum of all refunds that are pending or succeeded, in minor units."""
+        counted = [refund for refund, sent in self.refunds if sent.state.rank <= RefundState.SUCCEEDED.rank]
+        return sum(refund.amount_minor for refund in counted)
 
     def make_checkout(self, order: Order, product: Product, *, success_url: str, cancel_url: str) -> Checkout:
         with self._lock:
             self.calls.append(f"checkout {order.order_id} {product.product_id} {success_url} {cancel_url}")
             fault = self.faults.pop(0) if self.faults else None
-            if fault and not isinstance(fault, AnswerLost):
+            if fault and not isinstance(fault, ResponseLost):
                 raise fault
             number = len(self.checkouts) + 1
             name = order.order_id if self.kind == "stripe" else f"{order.order_id} {number}"

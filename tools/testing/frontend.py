@@ -13,7 +13,7 @@ from http.client import HTTPMessage
 from typing import Any
 
 from tools import openapi
-from tools.devserver.payload import Request, answer_of, event_of
+from tools.devserver.payload import Request, event_of, response_of
 from tools.template import IAM, Route, load, routes
 
 PROBLEM = "application/problem+json"
@@ -28,7 +28,7 @@ def description() -> dict[str, Any]:
 
 @functools.cache
 def deployed() -> tuple[Route, ...]:
-    """Every route of the template."""
+    """Return every route of the template."""
     return tuple(routes(load()))
 
 
@@ -52,7 +52,7 @@ class ApiResponse:
 
 @dataclass(frozen=True)
 class Frontend:
-    """Somebody with a token: a customer, or a person of support."""
+    """A caller with a token: a customer, or support staff."""
 
     account_id: str = "acct_ada"
     claims: Mapping[str, Any] = field(default_factory=dict)
@@ -93,10 +93,10 @@ class Frontend:
             event |= {"body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
         event |= event_changes or {}
         handler = importlib.import_module(f"functions.{route.folder}.app").lambda_handler
-        answer = answer_of(json.loads(json.dumps(handler(event, None))))  # as Lambda's runtime serializes it
-        told = ApiResponse(answer.status, dict(answer.headers), answer.body.decode())
-        hold_to_description(route, told)
-        return told
+        raw_response = response_of(json.loads(json.dumps(handler(event, None))))  # as Lambda's runtime serializes it
+        response = ApiResponse(raw_response.status, dict(raw_response.headers), raw_response.body.decode())
+        check_against_description(route, response)
+        return response
 
     def _authorizer(self, route: Route) -> dict[str, Any] | None:
         if route.authorizer == IAM:
@@ -105,12 +105,12 @@ class Frontend:
 
 
 def supporter(groups: object = "[billing-support]", name: str = "sam") -> Frontend:
-    """A person of support."""
+    """Return a caller who is support staff."""
     return Frontend(name, {GROUPS_CLAIM: groups})
 
 
 def matched(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    """The deployed route of a request; a path that is literally there comes first, as with API Gateway."""
+    """Return the deployed route of a request. A literal path comes first, as in API Gateway. Raise LookupError."""
     for route in sorted(deployed(), key=lambda route: "{" in route.path):
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
         if route.method == method and (found := re.fullmatch(pattern, path)):
@@ -118,24 +118,24 @@ def matched(method: str, path: str) -> tuple[Route, dict[str, str]]:
     raise LookupError(f"{method} {path} is not deployed")
 
 
-def hold_to_description(route: Route, told: ApiResponse) -> None:
+def check_against_description(route: Route, response: ApiResponse) -> None:
     """Check that the response's status, type and body are described, and that it has no undescribed field."""
     if route.path not in description()["paths"]:
         return
     operation = description()["paths"][route.path][route.method.lower()]
-    described = operation["responses"].get(str(told.status))
-    assert described, f"{route.method} {route.path} answered {told.status}, which is not described: {told.text}"
-    media_type = told.headers["content-type"].partition(";")[0]
-    assert media_type in described["content"], f"{told.status} as {media_type} is not described"
+    described = operation["responses"].get(str(response.status))
+    assert described, f"{route.method} {route.path} returned {response.status}, which is not described: {response.text}"
+    media_type = response.headers["content-type"].partition(";")[0]
+    assert media_type in described["content"], f"{response.status} as {media_type} is not described"
     if media_type.endswith("json"):
-        check(json.loads(told.text), described["content"][media_type]["schema"], "answer")
-    if told.status >= 400:
-        problem = told.json
+        check(json.loads(response.text), described["content"][media_type]["schema"], "response")
+    if response.status >= 400:
+        problem = response.json
         assert media_type == PROBLEM
-        assert problem["status"] == told.status
+        assert problem["status"] == response.status
         assert problem["detail"]
         assert problem["type"].startswith("urn:imagetagger:problem:")
-    assert told.headers["cache-control"] == "no-store"
+    assert response.headers["cache-control"] == "no-store"
 
 
 _ANNOTATIONS = {"type", "title", "description", "examples", "default", "format"}
@@ -173,7 +173,7 @@ def check(value: Any, schema: Mapping[str, Any], where: str) -> None:
             case "pattern":
                 assert re.search(wanted, value), f"{where} is {value!r}"
             case _:
-                assert keyword in _ANNOTATIONS, f"{where}: {keyword} is not understood here"
+                assert keyword in _ANNOTATIONS, f"{where}: {keyword} is not supported here"
     if schema.get("format") == "date-time":
         assert datetime.fromisoformat(value).utcoffset() is not None, f"{where} is {value!r}"
     if schema.get("format") == "date":
@@ -200,7 +200,7 @@ _TYPES = {
 
 
 def operations() -> Iterable[tuple[str, str, dict[str, Any]]]:
-    """Method, path and description of every operation."""
+    """Yield the method, the path and the description of every operation."""
     for path, methods in description()["paths"].items():
         for method, operation in methods.items():
             yield method.upper(), path, operation

@@ -1,4 +1,4 @@
-"""Callers that run at one moment, and what must hold after them."""
+"""Run calls concurrently, and check the ledger afterwards."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,21 +12,21 @@ from tools.verify import World, check
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """Run these together: all wait at one line, then start."""
-    line = Barrier(len(calls))
+    """Run these calls together: all wait at a barrier, then start. Return their results."""
+    barrier = Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:
-        line.wait()
+        barrier.wait()
         return call()
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(run, calls))
 
 
-def patiently(call: Callable[[], Any]) -> Callable[[], Any]:
-    """Return the result of a call, which is repeated while the ledger can't be written. A refusal is a result too."""
+def retrying(call: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a call that retries while the store is unavailable. It returns a refusal like any result."""
 
-    def made() -> Any:
+    def retried() -> Any:
         for _ in range(50):
             try:
                 return call()
@@ -34,13 +34,13 @@ def patiently(call: Callable[[], Any]) -> Callable[[], Any]:
                 continue
             except BillingError as refusal:
                 return refusal
-        raise AssertionError("fifty tries were not enough")
+        raise AssertionError("fifty attempts were not enough")
 
-    return made
+    return retried
 
 
 def assert_sound(store: DynamoDBStore) -> None:
-    """Every invariant holds over the whole table."""
+    """Raise AssertionError if an invariant of the whole table is broken."""
     world = World()
     read_world(store, world)
     assert not [finding for finding in check(world) if finding.broken]

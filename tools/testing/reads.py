@@ -1,4 +1,4 @@
-"""Recording what the translators read: each field that they access, and each value that they compare with a word.
+"""Record what the translators read: each field that they access, and each value that they compare with a word.
 
 A notification is passed to a provider's `translate` as dictionaries that note every access, with the module of
 `ledger.providers` that makes it. Texts that are values of an enum note what they are equal to.
@@ -31,7 +31,7 @@ class Reads:
     """The modules that compared a field's value with an equal word, by object, path and value."""
 
     def add(self, others: "Reads") -> None:
-        """Add what was read another time."""
+        """Add the reads of another recording."""
         for total, added in ((self.fields, others.fields), (self.unknown, others.unknown)):
             for read, modules in added.items():
                 total[read] |= modules
@@ -47,7 +47,7 @@ class Place:
     key: str
     name: str  # of the object
     path: str
-    word: Word | None  # what the vocabulary says about it; None: it does not have it
+    word: Word | None  # its entry in the vocabulary; None: it has none
 
 
 class Recorder:

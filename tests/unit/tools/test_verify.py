@@ -57,7 +57,7 @@ def lived() -> FakeStore:
         case = decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(70))
         if verdict.outcome is DecisionOutcome.APPROVE:
             send_refund(case.tag, store, lambda _: provider, clock=lambda: at(80))
-            record_events(store, event_of(provider.becomes(RefundState.SUCCEEDED), names=(PI,)))
+            record_events(store, event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(PI,)))
             follow(PI, store, now=LATER)
     draw_credits(ADA, "run_1", 10, store, now=at(90))
     fail_run(ADA, "run_1", store, now=at(91))

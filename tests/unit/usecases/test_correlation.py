@@ -61,7 +61,7 @@ def test_a_refund_is_followed_by_its_case_from_the_decision_to_the_providers_new
     case = decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(70), key="click_1")
     assert newest(store, EntryKind.RESERVE) == request_correlation_id(ADA, DECISIONS_ROUTE, "click_1")
     send_refund(case.tag, store, lambda _: provider, clock=lambda: at(80))
-    settled = replace(event_of(provider.becomes(RefundState.SUCCEEDED), names=(PI,)), event_id="evt_settled")
+    settled = replace(event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(PI,)), event_id="evt_settled")
     record_events(store, settled)
     (receipt,) = (receipt for receipt in store.receipts.values() if receipt.event_id == "evt_settled")
     assert receipt.correlation_id == newest(store, EntryKind.CLAWBACK) == case.case_id

@@ -37,7 +37,7 @@ from tools.testing.builders import (
     refund_claim,
     request_refund,
 )
-from tools.testing.fakes import AnswerLost, FakeProvider, FakeStore, world
+from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost, world
 from tools.verify import check
 
 PI_A, PI_B = PaymentId("stripe:pi_a"), PaymentId("stripe:pi_b")
@@ -81,7 +81,7 @@ def made(provider: FakeProvider) -> list[tuple[str, str | None, int]]:
 
 def reports(store: FakeStore, provider: FakeProvider, position: int, state: RefundState) -> None:
     """The provider's webhook about one of its refunds, and what follows from it."""
-    fact = provider.becomes(state, position)
+    fact = provider.move_refund_to(state, position)
     name = PI_A if provider.refunds[position][0].source == "pi_a" else PI_B
     record_events(store, event_of(fact, names=(name,)))
     follow(IN, store, now=at(90))
@@ -146,7 +146,7 @@ def test_an_attempt_that_breaks_off_is_continued_and_nothing_is_sent_twice(
 ) -> None:
     """Before or after either part: the next attempt finds what was sent, and sends the rest."""
     case = approve(store, 2000)
-    fault = AnswerLost("lost") if is_answer_lost else ProviderUnavailable("down")
+    fault = ResponseLost("lost") if is_answer_lost else ProviderUnavailable("down")
     provider.when(broken_part, fault)
     assert send(store, provider, case) is SendResult.UNCLEAR
     assert state(store, case) is CaseState.APPROVED

@@ -54,7 +54,11 @@ def test_a_refund_of_a_restored_table_is_sent_once(kind: str) -> None:
     case = half_approved(store := FakeStore())
     provider = FakeProvider(kind=kind)
     before = copy.copy(store)
-    before.kept, before.payments, before.accounts = dict(store.kept), dict(store.payments), dict(store.accounts)
+    before.documents, before.payments, before.accounts = (
+        dict(store.documents),
+        dict(store.payments),
+        dict(store.accounts),
+    )
     assert send(store, provider, case, APPROVED_AT + 1) is SendResult.SENT
     assert send(before, provider, case, TOO_OLD) is SendResult.FOUND
     assert provider.refunded_minor == 1000
