@@ -61,13 +61,13 @@ def meaning(world: World, providers: Mapping[str, StripeAccount | PaddleAccount]
         "claims": {fulfilment_key.key: _plain(fulfilment_key) for fulfilment_key in world.fulfilment_keys.values()},
         "cases": {case.case_id: _plain(case) for case in world.cases.values()},
         "outbox": sorted(world.intents),
-        "waiting": sorted(f"{key.kind} {waiting.case_id}" for key, waiting in world.waiting.items()),
+        "waiting": sorted(f"{key.kind} {waiting.case_id}" for key, waiting in world.queued_cases.items()),
         "runs": {run.run_id: _plain(run) for run in world.runs},
-        "failures": {f"{account_id} {failure.run_id}": _plain(failure) for account_id, failure in world.failures},
+        "failures": {f"{account_id} {failure.run_id}": _plain(failure) for account_id, failure in world.failed_runs},
         "acts": sorted(
-            f"{account_id} {act.actor} {act.action} {act.subject}: {act.reason}" for account_id, act in world.acts
+            f"{owner} {act.actor} {act.action} {act.subject}: {act.reason}" for owner, act in world.audit_records
         ),
-        "answered": sorted(f"{key.parts} {answered.subject}" for key, answered in world.answered.items()),
+        "answered": sorted(f"{key.parts} {answered.subject}" for key, answered in world.idempotency_records.items()),
         "receipts": sorted(receipt.event_id for receipt in world.receipts),
         "parked": sorted(receipt.event_id for receipt in world.receipts if receipt.parked_reason),
         **{name: _at_provider(account) for name, account in providers.items()},

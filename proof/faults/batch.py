@@ -354,7 +354,7 @@ def stored(known: World) -> set[str]:
         ),
         *(f"case {case_id}" for case_id in known.cases),
         *(f"run {run.account_id}/{run.run_id}" for run in known.runs),
-        *(f"failure {account_id}/{failure.run_id}" for account_id, failure in known.failures),
+        *(f"failure {account_id}/{failure.run_id}" for account_id, failure in known.failed_runs),
     }
 
 

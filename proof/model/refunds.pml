@@ -210,7 +210,7 @@ inline settled(number) {
   if
   :: cases[number].approvals > 0 && cases[number].state != DECLINED ->
     wanted = (CASES == 2 -> number : cases[number].approvals - 1);
-    /* _settled */
+    /* _refunded_cases */
     assert((cases[number].state == SETTLED) == (REFUND(facts, wanted) == SUCCEEDED));
     assert(cases[number].state != ISSUED || REFUND(facts, wanted) == PENDING)
   :: else

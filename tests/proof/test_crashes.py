@@ -216,8 +216,8 @@ def test_a_refund_s_end_may_be_heard_before_who_sent_it_writes_so() -> None:
 def test_it_finds_another_error_or_another_why() -> None:
     """What the tagging service said of a failure, and support of an act."""
     failed, act = FailedRun(run_id="run_1", credits=5, at=LATER, error="out of memory"), act_of("It was told.")
-    known = World(failures=[(ADA, failed)], acts=[(ADA, act)])
-    other = World(failures=[(ADA, replace(failed, error=""))], acts=[(ADA, act_of(""))])
+    known = World(failed_runs=[(ADA, failed)], audit_records=[(ADA, act)])
+    other = World(failed_runs=[(ADA, replace(failed, error=""))], audit_records=[(ADA, act_of(""))])
     told = "\n".join(differences(meaning(known, {}), meaning(other, {})))
     assert "/error" in told
     assert "/acts" in told

@@ -114,7 +114,7 @@ def test_what_was_answered_and_is_not_stored_is_told() -> None:
     run = Run(account_id=ADA, run_id="run_1", drawn={}, at=LATER)
     cases = {case_id: cast(RefundCase, None) for case_id in ("case_1", "case_2")}
     assert told == stored(
-        World(fulfilment_keys={fulfilment_key.key: fulfilment_key}, runs=[run], failures=[failed], cases=cases)
+        World(fulfilment_keys={fulfilment_key.key: fulfilment_key}, runs=[run], failed_runs=[failed], cases=cases)
     )
 
 

@@ -29,17 +29,17 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     records.correlated,
     cases.approved,
     cases.in_the_outbox,
-    accounts.marked,
+    accounts.open_cases,
     cases.queued,
-    cases.settled,
-    records.answered,
+    cases.refunded_cases,
+    records.idempotency_records,
     records.readable,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One invariant: over how many things it was checked, and which of them break it."""
+    """The result of one invariant: how many things it was checked over, and which of them break it."""
 
     invariant: str
     checked: int
@@ -47,7 +47,7 @@ class Finding:
 
 
 def check(world: World) -> list[Finding]:
-    """Hold every invariant over everything stored."""
+    """Check every invariant over everything that is stored."""
     findings = []
     for rule in _RULES:
         verdicts = list(rule(world))
@@ -57,7 +57,7 @@ def check(world: World) -> list[Finding]:
 
 
 def as_json(findings: list[Finding]) -> dict[str, Any]:
-    """The findings for machines."""
+    """Return the findings for programs."""
     return {
         "holds": not any(finding.broken for finding in findings),
         "invariants": [

@@ -57,18 +57,18 @@ def in_the_outbox(world: World) -> Verdicts:
 
 def queued(world: World) -> Verdicts:
     """A case waits exactly once where its state says: for a person, or for its time; and support finds every case."""
-    reviewed, settling = world.queued(DocumentKind.REVIEW_QUEUE), world.queued(DocumentKind.DEFERRED_QUEUE)
+    reviewed, deferred = world.queued(DocumentKind.REVIEW_QUEUE), world.queued(DocumentKind.DEFERRED_QUEUE)
     for case in world.cases.values():
         is_reviewed = reviewed.pop(case.case_id, 0) == (case.state is CaseState.IN_REVIEW)
-        is_settling = settling.pop(case.case_id, 0) == (case.state is CaseState.REQUESTED)
-        lies_right = case.state is not CaseState.IN_REVIEW or review_queue_key(case) in world.waiting
+        is_deferred = deferred.pop(case.case_id, 0) == (case.state is CaseState.REQUESTED)
+        is_in_place = case.state is not CaseState.IN_REVIEW or review_queue_key(case) in world.queued_cases
         is_found = world.pointers.get(case.case_id) == case.account_id
-        yield case.case_id, is_reviewed and is_settling and lies_right and is_found
-    for case_id in reviewed.keys() | settling.keys():
+        yield case.case_id, is_reviewed and is_deferred and is_in_place and is_found
+    for case_id in reviewed.keys() | deferred.keys():
         yield case_id, False
 
 
-def settled(world: World) -> Verdicts:
+def refunded_cases(world: World) -> Verdicts:
     """A case is settled exactly if its refund has succeeded."""
     for case in world.cases.values():
         if case.approvals and case.state not in {CaseState.DECLINED, CaseState.REPLACED}:

@@ -46,9 +46,9 @@ def granted_once(world: World) -> Verdicts:
     """Every purchase is granted exactly once, every duplicate never; goodwill comes from a case that it replaced."""
     grants = Counter((entry.account_id, entry.lot_id) for entry in world.entries if entry.kind is EntryKind.GRANT)
     due: set[tuple[AccountId, str]] = set()
-    for account_id, wanted in world.targets():
-        keys = {(account_id, lot.lot_id) for lot in wanted.lots}
-        yield wanted.lots[0].lot_id, all(grants[key] == 1 for key in keys) and not keys & due
+    for account_id, expected in world.targets():
+        keys = {(account_id, lot.lot_id) for lot in expected.lots}
+        yield expected.lots[0].lot_id, all(grants[key] == 1 for key in keys) and not keys & due
         due |= keys
     lots = world.lots()
     for case in world.cases.values():
@@ -65,8 +65,8 @@ def granted_once(world: World) -> Verdicts:
 def on_target(world: World) -> Verdicts:
     """Every lot is what its purchase's facts say: granted, taken back, owed, frozen."""
     lots = world.lots()
-    for account_id, wanted in world.targets():
-        for lot_target in wanted.lots:
+    for account_id, expected in world.targets():
+        for lot_target in expected.lots:
             lot = lots.get((account_id, lot_target.lot_id))
             yield lot_target.lot_id, lot is not None and lot_target.applied_to(lot) == lot
 
@@ -126,7 +126,7 @@ def balanced(world: World) -> Verdicts:
 
 def drawn(world: World) -> Verdicts:
     """Every run drew what its entries say; what failed came back and is listed."""
-    listed = Counter((account_id, failure.run_id, failure.credits) for account_id, failure in world.failures)
+    listed = Counter((account_id, failure.run_id, failure.credits) for account_id, failure in world.failed_runs)
     drawn: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in world.entries:
         if entry.counter is CounterAccount.USAGE:

@@ -18,19 +18,19 @@ def refunded_within_paid(world: World) -> Verdicts:
     """No payment was refunded by more than was paid, what is approved included."""
     received_at = {f"{receipt.provider}:{receipt.event_id}": receipt.received_at for receipt in world.receipts}
     for purchase, payment in world.purchases():
-        # What the running total alone knows may be the very refund that is under way: it is not added to it.
-        told = {key: fact for key, fact in purchase.facts.items() if not isinstance(fact, RefundTotalReported)}
-        # The provider may refund by itself while ours is in the outbox: its sender looks again, and gives it up. So an
-        # approval there had to fit into what was known when it was made, and one that was sent into all.
-        unsent = [approval for approval in facts_of(told, RefundApproved) if approval.tag in world.intents]
-        views = [{key: fact for key, fact in told.items() if fact not in unsent}]
+        # The running total may include the refund that is pending, so it is left out of the sums.
+        known = {key: fact for key, fact in purchase.facts.items() if not isinstance(fact, RefundTotalReported)}
+        # The provider may refund by itself while our refund is in the outbox. Then the sender abandons ours. So an
+        # approval in the outbox is checked against what was known when it was made, a sent one against everything.
+        unsent = [approval for approval in facts_of(known, RefundApproved) if approval.tag in world.intents]
+        views = [{key: fact for key, fact in known.items() if fact not in unsent}]
         for approval in unsent:
             later = [
                 fact
-                for fact in facts_of(told, RefundChanged)
-                if tag_of(fact, told) is None and received_at.get(fact.cause, fact.at) > approval.at
+                for fact in facts_of(known, RefundChanged)
+                if tag_of(fact, known) is None and received_at.get(fact.cause, fact.at) > approval.at
             ]
-            views.append({key: fact for key, fact in told.items() if fact not in later})
+            views.append({key: fact for key, fact in known.items() if fact not in later})
         sums = [returned_minor(view) + outstanding_minor(view) for view in views]
         most_minor = max(payment.paid_minor, payment.returnable_minor)
         yield purchase.payment_id, max(*sums, returned_minor(purchase.facts)) <= most_minor

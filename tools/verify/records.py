@@ -22,11 +22,11 @@ def correlated(world: World) -> Verdicts:
         yield case.case_id, bool(case.correlation_id)
 
 
-def answered(world: World) -> Verdicts:
+def idempotency_records(world: World) -> Verdicts:
     """What was answered under an Idempotency-Key is there, and is that account's."""
-    for key, answered in world.answered.items():
+    for key, record in world.idempotency_records.items():
         account_id, route, _ = key.parts
-        case, fulfilment_key = world.cases.get(answered.subject), world.fulfilment_keys.get(f"order/{answered.subject}")
+        case, fulfilment_key = world.cases.get(record.subject), world.fulfilment_keys.get(f"order/{record.subject}")
         owner = {
             REFUND_REQUESTS_ROUTE: case.account_id if case else None,
             DECISIONS_ROUTE: case.account_id if case else None,

@@ -42,11 +42,11 @@ class World:
     runs: list[Run] = field(default_factory=list)
     cases: dict[str, RefundCase] = field(default_factory=dict)
     intents: dict[str, RefundIntent] = field(default_factory=dict)
-    waiting: dict[DocumentKey, QueuedCase] = field(default_factory=dict)
+    queued_cases: dict[DocumentKey, QueuedCase] = field(default_factory=dict)
     pointers: dict[str, AccountId] = field(default_factory=dict)  # by case id
-    failures: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
-    acts: list[tuple[AccountId, AuditRecord]] = field(default_factory=list)
-    answered: dict[DocumentKey, IdempotencyRecord] = field(default_factory=dict)
+    failed_runs: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
+    audit_records: list[tuple[AccountId, AuditRecord]] = field(default_factory=list)
+    idempotency_records: dict[DocumentKey, IdempotencyRecord] = field(default_factory=dict)
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
 
     def add(self, item: items.Item) -> None:
@@ -54,7 +54,7 @@ class World:
         try:
             self._add(item)
             is_readable = True
-        except (UnreadableItem, ValueError):  # ValueError: the key is none of the table's
+        except (UnreadableItem, ValueError):  # ValueError: no key of the table has this form
             is_readable = False
         self.is_readable[f"{item['pk']['S']} / {item['sk']['S']}"] = is_readable
 
@@ -78,25 +78,25 @@ class World:
                 self.add_document(keys.document_key_of(item), items.from_document(item))
 
     def add_document(self, key: DocumentKey, document: Document) -> None:
-        """One document, and its key."""
+        """Add one document under its key."""
         match document:
             case RefundCase():
                 self.cases[document.case_id] = document
             case RefundIntent():
                 self.intents[document.tag] = document
             case QueuedCase():
-                self.waiting[key] = document
+                self.queued_cases[key] = document
             case CasePointer():
                 self.pointers[document.case_id] = document.account_id
             case FailedRun():
-                self.failures.append((AccountId(key.parts[0]), document))
+                self.failed_runs.append((AccountId(key.parts[0]), document))
             case AuditRecord():
-                self.acts.append((AccountId(key.parts[0]), document))
+                self.audit_records.append((AccountId(key.parts[0]), document))
             case IdempotencyRecord():
-                self.answered[key] = document
+                self.idempotency_records[key] = document
 
     def facts(self, payment_id: PaymentId) -> Facts:
-        """The facts of the purchase that a name leads to."""
+        """Return the facts of the purchase that a name leads to."""
         home = self.home_of(payment_id)
         return home.facts if home else {}
 
@@ -108,17 +108,17 @@ class World:
         return home if isinstance(home, Purchase) else None
 
     def queued(self, queue: DocumentKind) -> Counter[str]:
-        """How often each case waits in a queue."""
-        return Counter(waiting.case_id for key, waiting in self.waiting.items() if key.kind is queue)
+        """Return how often each case is in a queue."""
+        return Counter(queued.case_id for key, queued in self.queued_cases.items() if key.kind is queue)
 
     def purchases(self) -> Iterator[tuple[Purchase, PaymentSettled]]:
-        """Every purchase whose payment is known, with it."""
+        """Yield every purchase whose payment is known, with the payment."""
         for item in self.payments.values():
             if isinstance(item, Purchase) and item.payment:
                 yield item, item.payment
 
     def payments_for_one_thing(self) -> Iterator[list[Purchase]]:
-        """Every order or period that was paid, as all payments for it, the earliest first.
+        """Yield for each paid order or period all payments for it, the earliest first.
 
         Payments are for one thing if a chain of fulfilment keys and covered periods connects them.
         """
@@ -136,12 +136,12 @@ class World:
             yield sorted(group, key=lambda one: one.payment.precedence if one.payment else ())
 
     def targets(self) -> Iterator[tuple[AccountId, Target]]:
-        """What the ledger should hold because of each order, period or single payment."""
+        """Yield the target of each order, period or single payment, with its account."""
         for group in self.payments_for_one_thing():
             yield group[0].account_id or AccountId(""), target(*group)
 
     def lots(self) -> dict[tuple[AccountId, str], Lot]:
-        """Every lot: as it stands on its account, else as it was when it closed."""
+        """Return every lot: an open one as its account has it, a closed one as stored."""
         opened = {
             (account.account_id, lot_id): lot
             for account in self.accounts.values()

@@ -100,17 +100,17 @@ def _unmarked(whole: World) -> None:
 
 
 def _queued_twice(whole: World) -> None:
-    key, waiting = next((k, w) for k, w in whole.waiting.items() if k.kind is DocumentKind.REVIEW_QUEUE)
-    whole.waiting[key._replace(parts=("", *key.parts[1:]))] = waiting
+    key, waiting = next((k, w) for k, w in whole.queued_cases.items() if k.kind is DocumentKind.REVIEW_QUEUE)
+    whole.queued_cases[key._replace(parts=("", *key.parts[1:]))] = waiting
 
 
 def _lost_from_queue(whole: World) -> None:
-    del whole.waiting[next(key for key in whole.waiting if key.kind is DocumentKind.REVIEW_QUEUE)]
+    del whole.queued_cases[next(key for key in whole.queued_cases if key.kind is DocumentKind.REVIEW_QUEUE)]
 
 
 def _ghost(whole: World) -> None:
     ghost = QueuedCase(case_id="case_0", account_id=ADA, since=LATER)
-    whole.waiting[DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_0",))] = ghost
+    whole.queued_cases[DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_0",))] = ghost
 
 
 def _uncorrelated(nouns: str) -> Callable[[World], None]:
@@ -168,10 +168,10 @@ def _approved_too_much(whole: World) -> None:
         (lambda whole: _case(whole, CaseState.REFUNDED, CaseState.ISSUED), "A case is settled exactly if"),
         (_without_fact("refund:"), "A case is settled exactly if"),
         (lambda whole: _case(whole, CaseState.REPLACED, CaseState.DECLINED), "Every purchase is granted exactly once"),
-        (lambda whole: whole.acts.clear(), "An account is suspended exactly by"),
+        (lambda whole: whole.audit_records.clear(), "An account is suspended exactly by"),
         (_held_by_nobody, "An account is suspended exactly by"),
-        (lambda whole: whole.failures.clear(), "Every run drew"),
-        (lambda whole: whole.failures.append(whole.failures[0]), "Every run drew"),
+        (lambda whole: whole.failed_runs.clear(), "Every run drew"),
+        (lambda whole: whole.failed_runs.append(whole.failed_runs[0]), "Every run drew"),
         (_approved_too_much, "No payment was refunded by more"),
         (_uncorrelated("receipts"), "Every receipt, entry and refund case has a correlation id"),
         (_uncorrelated("entries"), "Every receipt, entry and refund case has a correlation id"),
