@@ -18,7 +18,7 @@ class _Record:
     """The request of a key, and its response; None while the request is executed."""
 
     request: tuple[str, str, str]  # method, path, body
-    claimed_at: float
+    begun_at: float
     response: Response | None = None
 
 
@@ -43,11 +43,11 @@ class Keys:
         self._records: dict[str, _Record] = {}
         self._lock = threading.Lock()
 
-    def claim(self, key: str, request: tuple[str, str, str]) -> Response | None:
+    def begin(self, key: str, request: tuple[str, str, str]) -> Response | None:
         """Return the stored response, or None for a new key, to `complete`. Raise KeyInUse or KeyReused."""
         with self._lock:
             record = self._records.get(key)
-            if record and record.response and self._now() - record.claimed_at >= RETENTION_S:
+            if record and record.response and self._now() - record.begun_at >= RETENTION_S:
                 del self._records[key]
                 record = None
             if record is None:

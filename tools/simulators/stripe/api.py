@@ -69,7 +69,7 @@ class StripeApi(Api[StripeAccount, Parameters]):
             raise StripeError("Idempotency keys can be at most 255 characters long.")
         body = json.dumps(sorted(urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True)))
         try:
-            before = self.account.keys.claim(key, (request.method, request.path, body))
+            before = self.account.keys.begin(key, (request.method, request.path, body))
         except KeyInUse as problem:
             message = f"There is currently another in-progress request using this Idempotent Key: {key}."
             raise StripeError(message, status=409, code="idempotency_key_in_use") from problem

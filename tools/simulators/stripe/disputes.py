@@ -23,7 +23,7 @@ class Disputes(Refunds):
         reason: str = "fraudulent",
         is_inquiry: bool = False,
     ) -> Json:
-        """A bank disputes a payment. It withdraws the money at once, unless it is only an inquiry."""
+        """Dispute a payment as its bank. The money is withdrawn at once, unless it is only an inquiry."""
         charge = self.charge_of(payment)
         dispute_id = stripe_id("dp_1")
         created = shapes.dispute(

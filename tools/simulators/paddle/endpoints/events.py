@@ -5,14 +5,14 @@ from tools.simulators.common.clock import DAY_S, stamp
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.paddle.parameters import Parameters, compares
 
-EVENTS_KEPT_S = 90 * DAY_S
+EVENT_RETENTION_S = 90 * DAY_S
 
 
 def list_events(account: PaddleAccount, params: Parameters) -> list[Json]:
     """Return the stored events that match the filters."""
     kinds, bounds = params.listed("event_type"), {"from": "GTE", "to": "LT"}
-    kept_since = stamp(account.clock.now() - EVENTS_KEPT_S)
-    found = [one for one in account.outbox.events if one["occurred_at"] >= kept_since]
+    stored_since = stamp(account.clock.now() - EVENT_RETENTION_S)
+    found = [one for one in account.outbox.events if one["occurred_at"] >= stored_since]
     for name, comparator in bounds.items():
         if value := params.query.get(name):
             found = [one for one in found if compares(one["occurred_at"], comparator, value)]

@@ -8,7 +8,7 @@ from tools.simulators.stripe.account import StripeAccount
 from tools.simulators.stripe.errors import StripeError
 from tools.simulators.stripe.parameters import Parameters, listing, stored
 
-EVENTS_KEPT_S = 30 * DAY_S
+EVENT_RETENTION_S = 30 * DAY_S
 
 
 def list_invoice_payments(account: StripeAccount, params: Parameters) -> Json:
@@ -38,11 +38,11 @@ def list_events(account: StripeAccount, params: Parameters) -> Json:
         raise StripeError("You may only specify one of these parameters: type, types.")
     kinds = {*types, *filter(None, [params.optional("type")])}
     is_delivered = params.is_true("delivery_success")
-    kept_since = account.clock.now() - EVENTS_KEPT_S
+    stored_since = account.clock.now() - EVENT_RETENTION_S
     found = []
     for event in account.outbox.events:
         delivered = account.outbox.is_delivered(event["id"])
-        if event["created"] < kept_since or (kinds and event["type"] not in kinds):
+        if event["created"] < stored_since or (kinds and event["type"] not in kinds):
             continue
         if is_delivered is None or delivered == is_delivered:
             found.append(event | {"pending_webhooks": 0 if delivered else event["pending_webhooks"]})
