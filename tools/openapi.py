@@ -1,5 +1,7 @@
-"""Write the API's description from the code: routes, requests, answers and problems from the functions' own types,
-who may call each from `template.yaml`. CI fails when the file in the repository is not what the code says.
+"""Generate the API's description from the code.
+
+Routes, requests, responses and problems come from the types of the functions, the permitted callers from
+`template.yaml`. CI fails if the file in the repository is not up to date.
 """
 
 import argparse
@@ -53,7 +55,7 @@ MESSAGE = {
 
 
 def main() -> int:
-    """Write the description, or check the one in the repository. Exit code 1: it is not what the code says."""
+    """Write the description, or check the one in the repository. Exit code 1: it is not up to date."""
     parser = argparse.ArgumentParser(prog="python -m tools.openapi", description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare, write nothing")
     arguments = parser.parse_args()
@@ -63,12 +65,12 @@ def main() -> int:
         return 0
     if FILE.read_text("utf-8") == text:
         return 0
-    print(f"{FILE.name} is not what the code says: run `make openapi`.", file=sys.stderr)
+    print(f"{FILE.name} is not up to date: run `make openapi`.", file=sys.stderr)
     return 1
 
 
 def description() -> dict[str, Any]:
-    """The description of every route that is not a webhook."""
+    """Return the description of every route that is not a webhook."""
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "openapi")
     whole: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -81,39 +83,39 @@ def description() -> dict[str, Any]:
         app = getattr(importlib.import_module(f"functions.{folder}.app"), "app", None)
         if app is None:
             continue  # a webhook, or the description itself
-        told = [*app._static_routes, *app._dynamic_routes]  # noqa: SLF001 - the framework shows its routes nowhere else
-        words = {(one.method.lower(), one.openapi_path): inspect.getdoc(one.func) for one in told}
+        registered = [*app._static_routes, *app._dynamic_routes]  # noqa: SLF001 - the framework has no public list of its routes
+        docstrings = {(one.method.lower(), one.openapi_path): inspect.getdoc(one.func) for one in registered}
         part = json.loads(app.get_openapi_json_schema(title=TITLE, version=VERSION))
         for path, methods in part["paths"].items():
             for method, operation in methods.items():
-                operation["description"] = words[method, path]
+                operation["description"] = docstrings[method, path]
                 _complete(operation, callers[method.upper(), path])
             whole["paths"].setdefault(path, {}).update(methods)
         whole["components"]["schemas"] |= part.get("components", {}).get("schemas", {})
     whole["components"]["schemas"] |= {"Message": MESSAGE}
-    _forget_unused(whole)
+    _remove_unused(whole)
     return whole
 
 
 def _complete(operation: dict[str, Any], route: Route) -> None:
-    """Who may call it, and what API Gateway answers before any code of ours runs."""
+    """Add the permitted callers, and the responses of API Gateway itself."""
     is_ours = route.authorizer == IAM
     operation["security"] = [{"service" if is_ours else "customer": list(route.scopes)}]
     operation.pop("operationId", None)
-    answers = operation["responses"]
-    answers["500"] = {**answers["503"], "description": "Internal Server Error"}  # the framework put its own there
+    responses = operation["responses"]
+    responses["500"] = {**responses["503"], "description": "Internal Server Error"}  # the framework adds one of its own
     if route.method != "POST":
-        del answers["413"], answers["415"]  # there is no body
-    answers["503"]["headers"] = {"retry-after": {"description": "Seconds.", "schema": {"type": "string"}}}
+        del responses["413"], responses["415"]  # there is no body
+    responses["503"]["headers"] = {"retry-after": {"description": "Seconds.", "schema": {"type": "string"}}}
     for status, why in (FOR_A_SIGNATURE if is_ours else FOR_A_TOKEN).items():
-        answer = answers.setdefault(status, {"description": HTTPStatus(int(status)).phrase, "content": {}})
-        answer["description"] += f". {why}"
-        answer["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/Message"}}
-    operation["responses"] = dict(sorted(answers.items()))
+        response = responses.setdefault(status, {"description": HTTPStatus(int(status)).phrase, "content": {}})
+        response["description"] += f". {why}"
+        response["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/Message"}}
+    operation["responses"] = dict(sorted(responses.items()))
 
 
-def _forget_unused(whole: dict[str, Any]) -> None:
-    """Schemas that nothing refers to: the framework puts its own in."""
+def _remove_unused(whole: dict[str, Any]) -> None:
+    """Remove the schemas that nothing refers to: the framework adds some of its own."""
     schemas = whole["components"]["schemas"]
     used: set[str] = set()
     found = _references(whole["paths"])
