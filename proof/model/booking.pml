@@ -253,7 +253,7 @@ inline grant_unread() {
 #ifndef NO_POINTER_CONDITION
   CONDITION(NAMES_BOTH, !stored[CH_1].is_there || stored[CH_1].is_pointer);
 #endif
-#ifndef NO_CLAIM_CONDITION
+#ifndef NO_FULFILMENT_KEY_CONDITION
   CONDITION(1, claim == NOBODY || claim == at);
 #endif
 #ifndef NO_LOT_CONDITION
@@ -363,7 +363,7 @@ inline plan_and_commit() {
   :: else -> CONDITION(points, !stored[CH_1].is_there || stored[CH_1].is_pointer)
   fi;
 #endif
-#ifndef NO_CLAIM_CONDITION
+#ifndef NO_FULFILMENT_KEY_CONDITION
   CONDITION(owns, claim == NOBODY || claim == (replaces -> other : at));
 #endif
 #ifndef NO_ACCOUNT_VERSION

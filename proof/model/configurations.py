@@ -136,12 +136,16 @@ GUARDS = (
     # What a grant that reads nothing asks of each item.
     Guard("BLIND_OVER_PURCHASE", RUN, "converged"),
     Guard(
-        "NO_CLAIM_CONDITION",
+        "NO_FULFILMENT_KEY_CONDITION",
         ORDER,
-        doubled_by="the lot bears the claim's name, and its grant's entry is written once",
+        doubled_by="the lot bears the fulfilment key's name, and its grant's entry is written once",
     ),
-    Guard("NO_LOT_CONDITION", ORDER, doubled_by="the claim has one payment, and the grant's entry is written once"),
-    Guard("NO_CLAIM_CONDITION NO_LOT_CONDITION NO_ENTRY_CONDITION", ORDER, "_balances"),
+    Guard(
+        "NO_LOT_CONDITION",
+        ORDER,
+        doubled_by="the fulfilment key has one payment, and the grant's entry is written once",
+    ),
+    Guard("NO_FULFILMENT_KEY_CONDITION NO_LOT_CONDITION NO_ENTRY_CONDITION", ORDER, "_balances"),
     Guard("NO_POINTER_CONDITION", LINK, "converged"),
     Guard("FORGET_THE_LINK", FORGOTTEN, "converged"),
     # The versions of what was read, item by item.
