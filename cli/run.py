@@ -149,11 +149,11 @@ def _play_lives(backend: "LocalBackend", console: "Console") -> "dict[AccountId,
     titles: dict[AccountId, str] = {}
     for account_id, life in LIVES.items():
         titles[account_id] = (life.__doc__ or "").strip()
-        shown: set[str] = set()
+        printed: set[str] = set()
 
-        def show(step: Step, life: Life = life, shown: set[str] = shown) -> None:
-            name = "" if life.__name__ in shown else life.__name__
-            shown.add(life.__name__)
+        def show(step: Step, life: Life = life, printed: set[str] = printed) -> None:
+            name = "" if life.__name__ in printed else life.__name__
+            printed.add(life.__name__)
             result = (step.result, "green" if step.is_expected else "red")
             console.print(Text.assemble(f"{name:12}  {step.who:12}  {step.what:30}  ", result), soft_wrap=True)
 

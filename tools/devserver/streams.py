@@ -70,11 +70,11 @@ def checked(pattern: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _fits(rule: Any, value: Any, *, is_there: bool) -> bool:
     if isinstance(rule, Mapping):
-        ((name, wanted),) = rule.items()
+        ((name, operand),) = rule.items()
         if name == "exists":
             # `exists` applies to leaves only: an object is matched by a nested pattern.
-            return wanted is (is_there and not isinstance(value, Mapping))
-        return is_there and any(_RULES[name](wanted, one) for one in _elements(value))
+            return operand is (is_there and not isinstance(value, Mapping))
+        return is_there and any(_RULES[name](operand, one) for one in _elements(value))
     return is_there and any(type(one) is type(rule) and one == rule for one in _elements(value))
 
 
@@ -90,10 +90,10 @@ def _is_other(unwanted: Any, value: Any) -> bool:
 
 
 _RULES: Mapping[str, Callable[[Any, Any], bool]] = {
-    "exists": lambda wanted, _: bool(wanted),
-    "prefix": lambda wanted, value: isinstance(value, str) and value.startswith(wanted),
-    "suffix": lambda wanted, value: isinstance(value, str) and value.endswith(wanted),
-    "equals-ignore-case": lambda wanted, value: isinstance(value, str) and value.casefold() == wanted.casefold(),
+    "exists": lambda operand, _: bool(operand),
+    "prefix": lambda operand, value: isinstance(value, str) and value.startswith(operand),
+    "suffix": lambda operand, value: isinstance(value, str) and value.endswith(operand),
+    "equals-ignore-case": lambda operand, value: isinstance(value, str) and value.casefold() == operand.casefold(),
     "anything-but": _is_other,
 }
 

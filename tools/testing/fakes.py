@@ -369,7 +369,7 @@ class FakeProvider:
 
     kind: str = "stripe"
     paid_minor: dict[PaymentId, int] = field(default_factory=dict)  # 2000 for a payment that is not named
-    paid_by: dict[str, int] = field(default_factory=dict)  # what paid an invoice, and how much, if it was several
+    paid_by: dict[str, int] = field(default_factory=dict)  # by payment of an invoice that several paid
     is_reviewed: bool = False  # refunds wait for the provider's approval
     is_late: bool = False  # listings do not have accepted refunds yet
     disputed: set[PaymentId] = field(default_factory=set)
@@ -404,8 +404,8 @@ class FakeProvider:
         return tuple(PaidSource(source=name, left_minor=self._left_of(name)) for name in sorted(self.paid_by))
 
     def _left_of(self, source: str) -> int:
-        taken = [kept.amount_minor for kept, sent in self.refunds if kept.source == source and _is_counted(sent)]
-        return self.paid_by[source] - sum(taken)
+        refunded = [one.amount_minor for one, sent in self.refunds if one.source == source and _is_counted(sent)]
+        return self.paid_by[source] - sum(refunded)
 
     def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:
         self._pass_time()
@@ -415,7 +415,7 @@ class FakeProvider:
                 raise self.look_up_faults.pop(0)
             if self.is_late:
                 return ()
-            return tuple(sent for kept, sent in self.refunds if approval_tag(kept.tag) == refund.tag)
+            return tuple(sent for one, sent in self.refunds if approval_tag(one.tag) == refund.tag)
 
     def when(self, call: int, fault: Exception) -> None:
         """Let the n-th refund to come fail, counted from 1."""

@@ -149,29 +149,29 @@ def check(value: Any, schema: Mapping[str, Any], where: str) -> None:
     if "anyOf" in schema:
         assert any(_fits(value, option, where) for option in schema["anyOf"]), f"{where} is {value!r}"
         return
-    if wanted := schema.get("type"):
-        assert _TYPES[wanted](value), f"{where} is {value!r}, should be of type {wanted}"
-    for keyword, wanted in schema.items():
+    if expected := schema.get("type"):
+        assert _TYPES[expected](value), f"{where} is {value!r}, should be of type {expected}"
+    for keyword, expected in schema.items():
         match keyword:
             case "enum":
-                assert value in wanted, f"{where} is {value!r}"
+                assert value in expected, f"{where} is {value!r}"
             case "const":
-                assert value == wanted, f"{where} is {value!r}"
+                assert value == expected, f"{where} is {value!r}"
             case "required":
-                assert not set(wanted) - value.keys(), f"{where} lacks {set(wanted) - value.keys()}"
+                assert not set(expected) - value.keys(), f"{where} lacks {set(expected) - value.keys()}"
             case "properties":
-                assert not value.keys() - wanted.keys(), f"{where} has {value.keys() - wanted.keys()}"
+                assert not value.keys() - expected.keys(), f"{where} has {value.keys() - expected.keys()}"
                 for name in value:
-                    check(value[name], wanted[name], f"{where}.{name}")
+                    check(value[name], expected[name], f"{where}.{name}")
             case "items":
                 for position, item in enumerate(value):
-                    check(item, wanted, f"{where}.{position}")
+                    check(item, expected, f"{where}.{position}")
             case "additionalProperties":
-                if isinstance(wanted, dict):
+                if isinstance(expected, dict):
                     for name in value:
-                        check(value[name], wanted, f"{where}.{name}")
+                        check(value[name], expected, f"{where}.{name}")
             case "pattern":
-                assert re.search(wanted, value), f"{where} is {value!r}"
+                assert re.search(expected, value), f"{where} is {value!r}"
             case _:
                 assert keyword in _ANNOTATIONS, f"{where}: {keyword} is not supported here"
     if schema.get("format") == "date-time":

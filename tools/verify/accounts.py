@@ -1,4 +1,4 @@
-"""Rules about accounts: what suspends them, and what is marked on them."""
+"""Rules about accounts: what suspends them, and which open cases they list."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""Rules about refund cases: what was decided, and where each case stands."""
+"""Rules about refund cases: decisions, and the state of each case."""
 
 from ledger.domain.facts import (
     RefundApproved,

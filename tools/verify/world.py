@@ -26,7 +26,7 @@ from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from ledger.ports.documents import CasePointer, Document, DocumentKey, DocumentKind
 
 Verdicts = Iterable[tuple[str, bool]]
-"""What a rule says: of each thing that it looked at, its name and whether the rule holds for it."""
+"""The result of a rule: the name of each thing that it checked, and whether the rule holds for it."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""A Paddle account: its entities, and what customers, banks, Paddle's staff and time do. `api` answers the calls.
+"""A Paddle account: its entities, and what customers, banks, Paddle's staff and time do. `api` serves the calls.
 
 Each change is an event in the outbox. No more is given back of a line than was paid for it. Refunds, refunds that wait
 for approval and chargebacks all count.

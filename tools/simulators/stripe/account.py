@@ -1,4 +1,4 @@
-"""A Stripe account: its objects, and what customers, banks and time do to them. `api` answers the calls.
+"""A Stripe account: its objects, and what customers, banks and time do to them. `api` serves the calls.
 
 Each change is an event in the outbox, as at Stripe. A charge keeps the running total of its refunds. A charge cannot
 be refunded while a dispute holds its money or after the dispute was lost.
