@@ -160,7 +160,7 @@ inline settle() {
   v_reserved = (t_reserve < takeable -> t_reserve : takeable)
 }
 
-/* ledger.usecases.plan_booking.booking.plan_target: what the purchase's new target changes on the account that was read. First b_*: the old one. */
+/* ledger.usecases.plan_booking.booking.plan_targets: what the purchase's new target changes on the account that was read. First b_*: the old one. */
 inline remember_target() { b_refund = t_refund; b_dispute = t_dispute; b_reserve = t_reserve; b_frozen = t_frozen }
 inline plan_account() {
   moved = (b_refund != t_refund || b_dispute != t_dispute || b_reserve != t_reserve || b_frozen != t_frozen);

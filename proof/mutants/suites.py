@@ -9,7 +9,13 @@ from tools.engines import ROOT
 SECONDS = 60
 """Of the processor's time: after so many a mutant counts as endless. All of these tests take a quarter of it."""
 
-_MONEY = ("domain/test_purchases", "domain/test_lots", "domain/test_facts", "domain/test_refunds")
+_MONEY = (
+    "domain/test_money_before_words",
+    "domain/test_purchases",
+    "domain/test_lots",
+    "domain/test_facts",
+    "domain/test_refunds",
+)
 _POLICY = ("policy/test_decisions", "policy/test_rules", "policy/test_texts")
 _STRIPE = ("events", "notification", "sessions", "invoices", "subscriptions", "refunds", "disputes")
 _PADDLE = ("events", "notification", "transactions", "subscriptions", "adjustments")
@@ -25,6 +31,9 @@ SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.lots": ("domain/test_lots", *_MONEY),
     "ledger.domain.refunds": _MONEY,
     "ledger.domain.disputes": _MONEY,
+    "ledger.domain.shares": _MONEY,
+    "ledger.domain.currencies": _MONEY,
+    "ledger.domain.links": ("usecases/test_links", *_MONEY),
     "ledger.domain.texts": ("policy/test_texts",),
     "ledger.domain.money": ("domain/test_money", *_MONEY),
     "ledger.domain.purchases": _MONEY,

@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 
 from ledger.domain.events import Event
 from ledger.domain.facts import (
+    AmountStated,
+    BalanceCredited,
     DisputeState,
     Fact,
     PaymentSettled,
     RefundAbandoned,
     RefundApproved,
+    RefundAttempted,
     RefundChanged,
     RefundSent,
     RefundState,
@@ -28,6 +31,7 @@ END = LATER + timedelta(days=1)
 _minutes = st.integers(1, 50)
 _tags = st.sampled_from(["case_1-1", "case_2-1"])
 _ids = st.sampled_from(["re_1", "re_2", "re_3"])
+_currencies = st.sampled_from(["USD", "USD", "USD", "EUR"])
 _amounts = st.sampled_from([0, 1, 333, 500, 1000, 2000])
 
 
@@ -41,12 +45,40 @@ _facts: st.SearchStrategy[Fact] = st.one_of(
         refund_id=_ids,
         state=st.sampled_from(list(RefundState)),
         amount_minor=_amounts,
+        currency=_currencies,
+        created_at=_minutes.map(at),
         tag=st.none() | _tags,
+        charge_id=st.sampled_from([None, "ch_1", "ch_2"]),
+        items=st.just(()),
+        money_id=st.none(),
     ),
+    _fact(
+        BalanceCredited,
+        credit_id=st.sampled_from(["adj_1", "adj_2"]),
+        amount_minor=_amounts,
+        currency=_currencies,
+        created_at=_minutes.map(at),
+        items=st.just(()),
+        is_reversal=st.booleans(),
+        is_reversed=st.booleans(),
+    ),
+    _fact(
+        AmountStated,
+        subject=st.sampled_from(["refund:re_1", "dispute:dp_1", "credit:adj_1"]),
+        amount_minor=_amounts,
+        actor=st.just("sam"),
+    ),
+    _fact(RefundAttempted, tag=_tags),
     _fact(RefundApproved, tag=_tags, case_id=st.just("case"), amount_minor=_amounts, takes_credits=st.booleans()),
     _fact(RefundSent, tag=_tags, refund_id=_ids),
     _fact(RefundAbandoned, tag=_tags, reason=st.just("")),
-    _fact(RefundTotalReported, charge_id=st.just("ch_1"), total_minor=_amounts),
+    _fact(
+        RefundTotalReported,
+        charge_id=st.just("ch_1"),
+        total_minor=_amounts,
+        currency=_currencies,
+        money_id=st.none(),
+    ),
     st.builds(
         dispute,
         st.sampled_from(list(DisputeState)),

@@ -352,7 +352,7 @@ class RefundTotalReported(KeepsUnknownFields):
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, self.total_minor)
+        return (self.at, self.total_minor, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
