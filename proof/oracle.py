@@ -106,6 +106,11 @@ class _Paid:
     lines: tuple[_Line, ...]
     fulfilment_key: str | None
     overcharge_minor: int = 0
+    from_balance_minor: int = 0
+
+    @property
+    def card_minor(self) -> int:
+        return self.paid_minor - self.from_balance_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +135,11 @@ class _Heard:
     totals: list[tuple[str, datetime, int]] = field(default_factory=list)
     disputes: list[tuple[str, datetime, Json]] = field(default_factory=list)
     adjustments: list[tuple[str, datetime, Json]] = field(default_factory=list)
+    moved: list[tuple[str, "_Step"]] = field(default_factory=list)  # to the buyer's balance, by the line that says so
 
     def join(self, other: "_Heard") -> None:
         self.names |= other.names
-        for kind in ("paid", "refunds", "totals", "disputes", "adjustments"):
+        for kind in ("paid", "refunds", "totals", "disputes", "adjustments", "moved"):
             getattr(self, kind).extend(getattr(other, kind))
 
 
@@ -155,12 +161,12 @@ def book(notifications: Iterable[tuple[str, Json]], ours: Ours) -> Book:
     """What the ledger should hold after these (provider, notification) and our own acts, whatever their order was."""
     payments: list[_Heard] = []
     for provider, content in notifications:
-        said = _stripe(content) if provider == "stripe" else _paddle(content)
-        for known in [one for one in payments if one.names & said.names]:
-            payments.remove(known)
-            said.join(known)
-        if said.names:
-            payments.append(said)
+        for said in [_stripe(content), *_credits(content)] if provider == "stripe" else [_paddle(content)]:
+            for known in [one for one in payments if one.names & said.names]:
+                payments.remove(known)
+                said.join(known)
+            if said.names:
+                payments.append(said)
     paid = {min(one.paid, key=lambda paid: paid.at): one for one in payments if one.paid}
     sold: dict[str, list[_Paid]] = {}
     for payment in sorted(paid, key=lambda paid: (paid.at, paid.payment_id)):
@@ -224,6 +230,8 @@ def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
         return _Step(refund.created_at, refund.amount_minor, items, approval is None or approval.takes_credits)
 
     gone = [step(refund) for refund in refunds if refund.rank == _SUCCEEDED] + _credited(heard)
+    gone += dict(heard.moved).values()
+    moved = sum(step.amount_minor for step in [*_credited(heard), *dict(heard.moved).values()])
     going = [
         step(refund)
         for refund in refunds
@@ -243,12 +251,14 @@ def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
             gone.append(_Step(_NEVER, total - told))
     lost, contested = _disputed(heard)
     gone.sort(key=lambda step: step.at)
-    return [
-        _left(payment, gone),
-        _left(payment, [*gone, *lost]),
-        _left(payment, [*gone, *lost, *going]),
-        _left(payment, [*gone, *lost, *contested]),
-    ]
+
+    def left(*steps: _Step) -> list[Fraction]:
+        """What moved to the balance although the card had it back is missing."""
+        to_card = min(sum(step.amount_minor for step in steps) - moved, payment.card_minor)
+        missing = Fraction(max(0, min(moved, to_card + moved - payment.paid_minor)), payment.paid_minor or 1)
+        return [share - missing for share in _left(payment, list(steps))]
+
+    return [left(*gone), left(*gone, *lost), left(*gone, *lost, *going), left(*gone, *lost, *contested)]
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -459,27 +469,61 @@ def _session(session: Json, at: datetime) -> _Paid:
 
 def _invoice(invoice: Json, at: datetime) -> _Paid | None:
     reason, details = invoice["billing_reason"], invoice["parent"]["subscription_details"]
-    if reason == "subscription_update":
-        return None
     lines, starts = [], []
     for line in invoice["lines"]["data"]:
         product = _BY_PRICE[line["pricing"]["price_details"]["price"]]
         is_plan = product["kind"] == "subscription"
-        starts += [line["period"]["start"]] * is_plan
-        amount_minor = line["amount"] + sum(tax["amount"] for tax in line["taxes"])
         lapses = _lapses(_seconds(line["period"]["start"]), _seconds(line["period"]["end"]), at) if is_plan else None
-        lines.append(_Line(line["id"], product["credits"] * line["quantity"], amount_minor, lapses))
+        credits_ = product["credits"] * line["quantity"]
+        if _is_part(line):
+            credits_ = product["credits"] * line["amount"] // product["prices"][invoice["currency"].upper()]
+        elif is_plan:
+            starts.append(line["period"]["start"])
+        if credits_ > 0:
+            lines.append(_Line(line["id"], credits_, _with_tax(line), lapses))
+    if not lines:
+        return None
     order = details["metadata"].get("order_id")
-    fulfilment_key = f"period/stripe:{details['subscription']}/{_seconds(min(starts)):%Y-%m-%dT%H:%M:%SZ}"
+    fulfilment_key = None
+    if starts:
+        fulfilment_key = f"period/stripe:{details['subscription']}/{_seconds(min(starts)):%Y-%m-%dT%H:%M:%SZ}"
     if reason == "subscription_create" and order:
         fulfilment_key = f"order/{order}"
     value_minor = invoice["amount_paid"] + invoice["ending_balance"] - invoice["starting_balance"]
-    return _Paid(f"stripe:{invoice['id']}", at, value_minor, tuple(lines), fulfilment_key)
+    value_minor -= sum(_with_tax(line) for line in invoice["lines"]["data"] if _is_part(line) and line["amount"] < 0)
+    from_balance_minor = value_minor - invoice["amount_paid"]
+    return _Paid(f"stripe:{invoice['id']}", at, value_minor, tuple(lines), fulfilment_key, 0, from_balance_minor)
+
+
+def _credits(event: Json) -> list[_Heard]:
+    """What an invoice credits of what was paid before: it says of which line."""
+    invoice, heard = event["data"]["object"], []
+    for line in invoice["lines"]["data"] if event["type"] == "invoice.paid" else ():
+        if _is_part(line) and line["amount"] < 0:
+            origin = _details(line)["proration_details"]["credited_items"]
+            lines = [(line_id, -_with_tax(line), False) for line_id in origin["invoice_line_items"]]
+            step = _Step(_seconds(invoice["created"]), -_with_tax(line), tuple(lines) if len(lines) == 1 else ())
+            heard.append(_Heard({f"stripe:{origin['invoice']}"}, moved=[(line["id"], step)]))
+    return heard
+
+
+def _details(line: Json) -> Json:
+    details: Json = line["parent"]["subscription_item_details"] or line["parent"]["invoice_item_details"]
+    return details
+
+
+def _is_part(line: Json) -> bool:
+    """Whether a line is for a part of a period, since the subscription changed in it."""
+    return bool(_details(line)["proration"])
+
+
+def _with_tax(line: Json) -> int:
+    return int(line["amount"]) + sum(int(tax["amount"]) for tax in line["taxes"])
 
 
 def _paddle(event: Json) -> _Heard:
     kind, source, at = event["event_type"], event["data"], _stamp(event["occurred_at"])
-    if kind == "transaction.completed" and source["origin"] != "subscription_update":
+    if kind == "transaction.completed":
         paid = _transaction(source, at)
         return _Heard({paid.payment_id}, [paid])
     if kind.startswith("adjustment."):
@@ -508,9 +552,13 @@ def _transaction(transaction: Json, at: datetime) -> _Paid:
         product = _BY_PRICE[line["price_id"]]
         is_plan = product["kind"] == "subscription"
         lapses = _lapses(_stamp(period["starts_at"]), _stamp(period["ends_at"]), at) if is_plan else None
-        lines.append(_Line(line["id"], product["credits"] * line["quantity"], _total(line), lapses))
+        credits_ = product["credits"] * line["quantity"]
+        if line["proration"]:  # a part of a period, for its part of the price
+            price = product["prices"][transaction["currency_code"]]
+            credits_ = product["credits"] * int(line["totals"]["subtotal"]) // price
+        lines.append(_Line(line["id"], credits_, _total(line), lapses))
     fulfilment_key = None
-    if period:
+    if period and transaction["origin"] != "subscription_update":
         fulfilment_key = (
             f"period/paddle:{transaction['subscription_id']}/{_stamp(period['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
         )

@@ -3,13 +3,14 @@
 from collections import defaultdict
 
 from ledger.domain.facts import (
+    Facts,
     PaymentSettled,
     RefundApproved,
     RefundChanged,
     RefundTotalReported,
     facts_of,
 )
-from ledger.domain.refunds import outstanding_minor, returned_minor, tag_of
+from ledger.domain.refunds import outstanding_minor, returned, tag_of
 from ledger.ports.commit import PaymentPointer
 from tools.verify.world import Verdicts, World
 
@@ -31,9 +32,14 @@ def refunded_within_paid(world: World) -> Verdicts:
                 if tag_of(fact, known) is None and received_at.get(fact.cause, fact.at) > approval.at
             ]
             views.append({key: fact for key, fact in known.items() if fact not in later})
-        sums = [returned_minor(view) + outstanding_minor(view) for view in views]
+        sums = [_refunded_minor(view) + outstanding_minor(view) for view in views]
         most_minor = max(payment.paid_minor, payment.returnable_minor)
-        yield purchase.payment_id, max(*sums, returned_minor(purchase.facts)) <= most_minor
+        yield purchase.payment_id, max(*sums, _refunded_minor(purchase.facts)) <= most_minor
+
+
+def _refunded_minor(facts: Facts) -> int:
+    """Return what went back to cards. What moved to the buyer's balance beyond what was paid is owed by the lots."""
+    return sum(one.amount_minor for one in returned(facts) if not one.is_to_balance)
 
 
 def paid_once(world: World) -> Verdicts:

@@ -153,6 +153,11 @@ def day(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def test_an_invoice_that_does_not_say_when_it_was_created_credits_as_of_its_event() -> None:
+    """Refunds and credits act in the order in which they were created."""
+    assert told(UNUSED, created=None).facts == (replace(moved(750), created_at=AT),)
+
+
 def test_a_credit_counts_with_its_tax() -> None:
     """As much went back as was paid."""
     event = told(line("il_a", -750, origin=FIRST, tax=-75))
@@ -167,7 +172,7 @@ def test_a_credit_counts_with_its_tax() -> None:
         ([line("il_a", -750, subscription=None), renewal()], {}, ParkReason.UNKNOWN_ORIGIN),
         ([line("il_a", -750, origin=("", ["il_1"]))], {}, ParkReason.UNKNOWN_SHAPE),
         ([line("il_a", -750, origin=("in_1", [""]))], {}, ParkReason.UNKNOWN_SHAPE),
-        ([UNUSED], {"created": None}, ParkReason.UNKNOWN_SHAPE),
+        ([UNUSED], {"created": "yesterday"}, ParkReason.UNKNOWN_SHAPE),
         ([UNUSED], {"total": -900}, ParkReason.UNKNOWN_ORIGIN),  # more moved than was credited
         (
             [line(f"il_{number}", -10, origin=(f"in_{number}x", ["il_1"])) for number in range(11)],

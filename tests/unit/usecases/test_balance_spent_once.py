@@ -187,3 +187,26 @@ def test_an_event_about_payments_of_two_accounts_is_parked() -> None:
     )
     assert record_events(store, upgraded())[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT
     assert ADA not in store.accounts
+
+
+def test_a_credit_of_what_nobody_has_paid_pays_for_nothing() -> None:
+    """A period that is past due is credited as one that was paid: its upgrade waits until it is."""
+    store = FakeStore()
+    assert record_events(store, upgraded())[0].parked_reason is ParkReason.UNKNOWN_ORIGIN
+    assert ADA not in store.accounts
+    assert [one.outcome for one in record_events(store, month(0), upgraded())] == [RecordOutcome.BOOKED] * 2
+    assert store.accounts[ADA].balance == 1500
+
+
+def test_what_the_card_and_the_balance_both_had_back_is_owed() -> None:
+    """A month that was refunded whole is credited all the same: 7.50 remain of 22.50, which buy 500 credits."""
+    refunded_at = datetime.fromtimestamp(START + DAY, UTC)
+    back = replace(refund(1500), created_at=refunded_at, at=refunded_at)
+    events = [month(0), event_of(back, names=(PaymentId("stripe:in_m0"),)), upgraded()]
+    for order in itertools.permutations(events):
+        store = FakeStore()
+        record_events(store, *order, *order, now=LATER)
+        account = store.accounts[ADA]
+        assert (account.balance, account.shortfall) == (1000, 500)
+        assert account.spendable(LATER, is_debt_withheld=True) == 500
+        assert not [finding for finding in check(world(store)) if finding.broken]

@@ -14,7 +14,7 @@ from ledger.domain.late import late_flags
 from ledger.domain.lots import Lot
 from ledger.domain.money import portion
 from ledger.domain.refunds import outstanding, outstanding_minor, returned, returned_minor, unknown_refunds
-from ledger.domain.shares import WHOLE, Shares
+from ledger.domain.shares import WHOLE, shares_left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,15 +204,14 @@ class _Paid:
         self.payment = purchase.payment
         self.dispute = disputed(facts, self.payment.payment_id)
         self.unknown_refunds = unknown_refunds(facts)
-        gone = returned(facts)
+        gone, lost, going = returned(facts), self.dispute.lost, outstanding(facts)
         self.gone_minor = sum(one.amount_minor for one in gone) + self.dispute.lost_minor
-        shares = Shares(self.payment).take(gone)
-        self.refunded = shares.left
-        self.lost = shares.take(self.dispute.lost).left
-        contested = Shares(self.payment).take([*gone, *self.dispute.lost, *self.dispute.contested]).left
+        self.refunded = shares_left(self.payment, gone)
+        self.lost = shares_left(self.payment, gone, lost)
+        contested = shares_left(self.payment, gone, lost, self.dispute.contested)
         nothing = [Fraction(0) for _ in self.payment.lines]
         self.contested = nothing if self.dispute.is_unknown else contested
-        self.reserved = nothing if self.unknown_refunds else shares.take(outstanding(facts)).left
+        self.reserved = nothing if self.unknown_refunds else shares_left(self.payment, gone, lost, going)
 
 
 def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotTarget]:

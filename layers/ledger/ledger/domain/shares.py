@@ -18,6 +18,33 @@ from ledger.domain.refunds import Returned
 WHOLE = Fraction(1)
 
 
+def shares_left(payment: PaymentSettled, *went_back: Iterable[Returned]) -> list[Fraction]:
+    """Return the share of each line's credits that is left after this money went back, in this order.
+
+    Below 0, more money went back than came: a provider credits the unused part of a period to the buyer's balance even
+    if the card got all of it back. What the balance then pays for is owed.
+    """
+    steps = [step for group in went_back for step in group]
+    overdrawn = _overdrawn(payment, steps)
+    return [share - overdrawn for share in Shares(payment).take(steps).left]
+
+
+def _overdrawn(payment: PaymentSettled, steps: Iterable[Returned]) -> Fraction:
+    """Return what moved to the balance beyond what was paid, as a share of the price.
+
+    What cards and banks return beyond it is not counted: a refund and a dispute can report the same money.
+    """
+    to_balance_minor, elsewhere_minor = 0, 0
+    for step in steps:
+        if step.is_to_balance:
+            to_balance_minor += step.amount_minor
+        else:
+            elsewhere_minor += step.amount_minor
+    gone_minor = to_balance_minor + min(elsewhere_minor, payment.returnable_minor)
+    over_minor = min(gone_minor - payment.paid_minor, to_balance_minor)
+    return Fraction(max(0, over_minor), max(1, payment.paid_minor - payment.overcharge_minor))
+
+
 class Shares:
     """The money and the credits that are left of each line of one payment. Exact: nothing is rounded."""
 

@@ -119,7 +119,7 @@ def _moved(notification: StripeNotification, credit: _Credit, amount_minor: int)
         credit_id=f"{text(invoice, 'id')}/{credit.line_id}",
         amount_minor=amount_minor,
         currency=currency(invoice, "currency"),
-        created_at=unix_time(invoice["created"]),
+        created_at=notification.at if invoice.get("created") is None else unix_time(invoice["created"]),
         at=notification.at,
         cause=notification.cause,
         items=tuple(items) if len(items) == 1 else (),

@@ -37,6 +37,9 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
     account_ids = sorted({one.account_id for one in paid if one.account_id})
     if len(account_ids) > 1:
         return NotBookable(ParkReason.AMBIGUOUS_ACCOUNT, "money of one event for " + " and ".join(account_ids))
+    if event.payment and (unpaid := [one.after.payment_id for one in merges if not one.after.payment]):
+        detail = f"it is paid in part by a credit of {unpaid[0]}, whose payment is not known"
+        return NotBookable(ParkReason.UNKNOWN_ORIGIN, detail)
     receipt = replace(receipt, account_id=account_ids[0])
     if not any(one.has_new_facts for one in merges):
         return _store_purchases(merges, receipt, RecordOutcome.BOOKED)
