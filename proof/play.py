@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,12 +18,14 @@ from ledger.domain.errors import AccountSuspended, CaseAlreadyOpen, Insufficient
 from ledger.domain.events import Event
 from ledger.domain.facts import RefundedItem
 from ledger.domain.ids import OrderId, PaymentId
-from ledger.domain.orders import Order
+from ledger.domain.orders import Checkout, Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, Receipt
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason
-from ledger.ports.commit import Commit
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import OrderPointer, checkout_key
 from ledger.providers.registry import PROVIDERS
+from ledger.providers.translation import carried
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold
 from ledger.usecases.record_event import record_event, release_parked
@@ -114,8 +116,8 @@ class Play:
         is_ordered, is_taxed, is_delayed, is_dearer = (bool(flags & 1 << bit) for bit in range(4))
         currency = _CURRENCIES[flags >> 4 & 1]
         ours = {"account_id": ADA, "product_id": products[0]}
-        if is_ordered:
-            ours["order_id"] = self._order(provider, products[0], currency)
+        if is_ordered or provider == "paddle":  # whose a Paddle transaction is, only its order tells
+            ours |= carried(self._order(provider, products[0], currency))
         if provider == "stripe":
             self._buy_at_stripe(
                 products, quantity, ours, currency, is_taxed=is_taxed, is_delayed=is_delayed, is_dearer=is_dearer
@@ -126,6 +128,7 @@ class Play:
                 for name in products
             )
             made = self.paddle.open_transaction(cart, currency, customer=None, custom=ours, page=None)
+            self._know_checkout(made["id"], OrderId(ours["order_id"]))
             self.checkouts["paddle"].append(made["id"])
             self._happens(lambda: self.paddle.pay(made["id"]))
 
@@ -166,7 +169,7 @@ class Play:
         self.checkouts["stripe"].append(session)
         self._happens(lambda: self.stripe.pay(session, is_delayed=is_delayed and not is_plan))
 
-    def _order(self, provider: str, product_id: str, currency: str) -> str:
+    def _order(self, provider: str, product_id: str, currency: str) -> Order:
         order_id = f"ord_{len(self.store.fulfilment_keys)}"
         order = Order(
             order_id=OrderId(order_id),
@@ -179,14 +182,31 @@ class Play:
             is_business=False,
             policy_version=POLICY.version,
             made_at=self.now,
+            terms=SOLD.products[product_id].terms_at(provider),
         )
         self.store.commit(Commit(order=order))
-        return order_id
+        return order
+
+    def _know_checkout(self, transaction_id: str, order_id: OrderId) -> None:
+        """The checkout of an order is stored, as `place_order` does it. Of several the first is the order's."""
+        pointer = DocumentChange(checkout_key("paddle", transaction_id), OrderPointer(order_id=order_id))
+        order = self.store.fulfilment_keys[f"order/{order_id}"].terms
+        if order and order.checkout is None:
+            order = replace(order, checkout=Checkout(checkout_id=transaction_id, url="https://example.com/"))
+            self.store.commit(Commit(order=order, documents=(pointer,)))
+        else:
+            self.store.commit(Commit(documents=(pointer,)))
 
     def pay_again(self, provider: str, pick: int) -> None:
         """A second payment of one order."""
         account = self._account(provider)
-        self._on(self.checkouts[provider], pick, lambda checkout: account.pay_again(checkout))
+
+        def pay(checkout: str) -> None:
+            made = account.pay_again(checkout)
+            if provider == "paddle":
+                self._know_checkout(made["id"], OrderId(made["custom_data"]["order_id"]))
+
+        self._on(self.checkouts[provider], pick, pay)
 
     def end_transfer(self, pick: int, *, has_arrived: bool) -> None:
         """A transfer arrives, or bounces."""

@@ -31,12 +31,13 @@ from tools.devserver import cloud, environment
 from tools.devserver.gateway import Handler
 from tools.devserver.payload import Request, event_of
 from tools.devserver.streams import Shards, matches
+from tools.orders import place_orders_of
 from tools.simulators import paddle as paddle_simulator
 from tools.simulators import stripe as stripe_simulator
 from tools.simulators.common.outbox import Outbox
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
-from tools.stories import Notification
+from tools.stories import Notification, Story
 from tools.testing.frontend import matched
 from tools.verify import World, check
 
@@ -214,6 +215,10 @@ class Play:
     def paddle(self) -> PaddleAccount:
         """Paddle's side."""
         return self._provider("paddle", paddle_simulator.running)  # type: ignore[return-value]
+
+    def knows_orders_of(self, story: Story) -> None:
+        """Orders of ours stand behind the payments of a story of the library."""
+        place_orders_of(story.notifications, self._stage.store)
 
     def tells(self, notification: Notification) -> None:
         """A provider delivers an event of the library."""

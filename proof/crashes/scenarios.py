@@ -54,6 +54,7 @@ class Ordered(NamedTuple):
 
 def _story(story: Story, *, is_backwards: bool = False) -> Scenario:
     def tell(play: Play) -> None:
+        play.knows_orders_of(story)
         for notification in reversed(story.notifications) if is_backwards else story.notifications:
             play.tells(notification)
 
@@ -76,7 +77,9 @@ def paid_twice(play: Play) -> None:
 
 def parked_and_released(play: Play) -> None:
     """A renewal is parked until its customer's first payment says whose it is; then it is released by itself."""
-    notifications = _told("paddle_subscription_three_months").notifications
+    story = _told("paddle_subscription_three_months")
+    notifications = story.notifications
+    play.knows_orders_of(story)
     play.tells(notifications[3])
     play.tells(notifications[0])
     play.runs("release_parked")

@@ -26,6 +26,7 @@ from tools import signing
 from tools.devserver.customer_lives import ShiftedClock
 from tools.devserver.gateway import handler_of
 from tools.ledger import read_world
+from tools.orders import place_orders_of
 from tools.simulators.common.account import NotPossible
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
@@ -96,6 +97,8 @@ class Batch:
     def play(self, days: list[FineDay], lives: Sequence[tuple[str, Life]], month: timedelta) -> None:
         """Everything of the case; what does not hold stands in `problems`."""
         chance = random.Random(self.seed)
+        for day in days:
+            place_orders_of(day.story.notifications, self.store)
         told = [(one.provider, one.to, one.body, one.event_id) for day in days for one in day.story.notifications]
         self._due = [Delivery(*one) for one in (*told, *(one for one in told if chance.random() < 0.35))]
         customers = [Customer(account_id, self) for account_id, _ in lives]

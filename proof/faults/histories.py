@@ -16,6 +16,7 @@ from ledger.providers.registry import PROVIDERS
 from ledger.usecases import usage
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.record_event import record_event, release_parked
+from tools.orders import place_orders_of
 from tools.stories import Story, stories
 from tools.testing.fakes import FakeStore, world
 from tools.verify import World
@@ -71,6 +72,7 @@ class FineDay:
     def of(cls, story: Story, now: datetime, a_month_later: datetime) -> "FineDay":
         """Play it."""
         store, account_id = FakeStore(), AccountId(story.account_id)
+        place_orders_of(story.notifications, store)
         for notification in story.notifications:
             record_event(
                 _event(notification.provider, notification.body),

@@ -13,6 +13,7 @@ from tools import engines
 from tools.devserver import environment
 from tools.ledger import read_world
 from tools.local import make_table
+from tools.orders import place_orders_of
 from tools.verify import World
 
 TABLE = "strange"
@@ -41,6 +42,7 @@ def play(work: Work, case: int, number: int, door: Entrypoint, store: DynamoDBSt
         answers = []
         _empty(store)
         for place in (StrictStore(), store):
+            place_orders_of([*scene.before, scene.told], place)
             for told in scene.before:
                 door.signed(told.provider, told.to, told.body, place)
             answers.append(door.signed(scene.told.provider, scene.told.to, strange.body, place))

@@ -21,6 +21,7 @@ from ledger.domain.receipts import ParkReason, Receipt
 from proof.input.entrypoint import Entrypoint, StrictStore, WebhookResponse
 from proof.input.library import Scene, scenes
 from proof.work import Work
+from tools.orders import place_orders_of
 from tools.testing.fakes import world
 from tools.verify import World, check
 
@@ -125,6 +126,7 @@ def play(work: Work, case: int, number: int, door: Entrypoint) -> None:
 def tell(work: Work, case: int, scene: Scene, strange_ones: Iterable[Strange], door: Entrypoint) -> None:
     """Each of these is told to the same history, and the event itself after it."""
     start = StrictStore()
+    place_orders_of([*scene.before, scene.told], start)
     for told in scene.before:
         door.signed(told.provider, told.to, told.body, start)
     baseline = start.copy()

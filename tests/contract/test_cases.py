@@ -725,7 +725,8 @@ def test_a_consent_is_confirmed_once_and_ends_the_right_for_what_was_used(any_st
     assert made.consent.is_complete
     again = confirm_consent(made.order_id, "msg_2", any_store)
     assert again.consent
-    assert (again.consent.confirmation_id, again.checkout) == ("msg_1", made.checkout)
+    assert again.checkout
+    assert (again.consent.confirmation_id, again.checkout.checkout_id) == ("msg_1", made.checkout.checkout_id)
     plain = order(any_store, request(key="key_2"), provider)
     with pytest.raises(RequestRefused):
         confirm_consent(plain.order_id, "msg_1", any_store)

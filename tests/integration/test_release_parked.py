@@ -22,7 +22,8 @@ from ledger.webhook import handle
 from tests.conftest import moto_services
 from tests.integration.conftest import Calls
 from tools import signing
-from tools.stories import read_notification, stories
+from tools.orders import place_orders_of
+from tools.stories import Notification, read_notification, stories
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 TRANSACTION = "paddle/pack_bought_01_transaction_completed.json"
@@ -35,6 +36,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """A runtime in test mode over a fresh table, at a time of its own."""
     with moto_services(monkeypatch, PADDLE_SIGNING_SECRETS=SECRET) as made:
         made.clock = lambda: START
+        place_orders_of((one for story in stories() for one in story.notifications), made.store)
         yield made
 
 
@@ -50,6 +52,7 @@ def calls(services: Runtime) -> Iterator[Calls]:
 
 def receive(services: Runtime, body: bytes, to: str = "payment_succeeded") -> str:
     """Deliver a body to a function. Return its outcome."""
+    place_orders_of([Notification("paddle", to, body, "", "")], services.store)
     signed = signing.headers("paddle", body, SECRET, services.now().timestamp())
     request = {
         "pathParameters": {"provider": "paddle"},
@@ -62,7 +65,7 @@ def receive(services: Runtime, body: bytes, to: str = "payment_succeeded") -> st
 
 
 def of_a_price(price_id: str, number: int) -> bytes:
-    """The payment of a pack at this price."""
+    """The payment of a pack at this price, on a checkout of ours."""
     content = json.loads(read_notification(TRANSACTION, "").body)
     content["event_id"] = f"evt_{number}"
     content["data"] |= {"id": f"txn_{number}", "customer_id": f"ctm_{number}"}

@@ -44,11 +44,13 @@ from ledger.domain.receipts import RecordOutcome
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.record_event import record_event
 from tests.unit.tools.test_events_library import CLASSES, ENABLED_EVENTS, object_faults, paddle_faults, stripe_faults
+from tools.orders import place_orders_of
 from tools.signing import LOCAL_SECRETS
 from tools.simulators import paddle, stripe
 from tools.simulators.common.account import NotPossible
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
+from tools.stories import Notification
 from tools.testing.fakes import FakeStore
 
 Json = dict[str, Any]
@@ -83,6 +85,7 @@ class Webhooks(ThreadingHTTPServer):
         assert event is not None
         assert event.parked is None, event.detail
         assert function.replace("-", "_") in provider.FUNCTIONS[event.event_type]
+        place_orders_of([Notification(name, function, body, event.event_id, event.event_type)], self.store)
         digest = hashlib.sha256(body).hexdigest()
         booked = record_event(event, self.store, body=body, body_sha256=digest, now=event.at)
         assert booked.outcome is not RecordOutcome.PARKED, booked.detail

@@ -22,6 +22,7 @@ from ledger.runtime import Runtime
 from ledger.secrets import SECRETS_TTL_S, SigningSecrets
 from tests.conftest import REGION, moto_services
 from tools import signing
+from tools.orders import place_orders_of
 from tools.stories import Story, read_notification, stories
 
 Send = Callable[..., dict[str, Any]]
@@ -35,6 +36,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """A runtime in test mode over a fresh table."""
     signing_secrets = {f"{provider.upper()}_SIGNING_SECRETS": secrets for provider, secrets in SECRETS.items()}
     with moto_services(monkeypatch, **signing_secrets) as made:
+        place_orders_of((one for story in stories() for one in story.notifications), made.store)
         yield made
 
 
@@ -110,6 +112,7 @@ def test_two_event_ids_of_one_payment_grant_once(send: Send, services: Runtime) 
 def test_what_is_not_proven_has_no_effect(send: Send, services: Runtime, provider: str) -> None:
     """Wrong, missing, stale, future and foreign signatures are answered 401, and nothing is stored."""
     body = read_notification(SESSION if provider == "stripe" else TRANSACTION, "").body
+    stored = [*services.store.scan()]  # type: ignore[attr-defined]
     other = "paddle" if provider == "stripe" else "stripe"
     good = signing.headers(provider, body, SECRETS[provider].split(",")[0], time.time())
     name = next(iter(good))
@@ -123,7 +126,7 @@ def test_what_is_not_proven_has_no_effect(send: Send, services: Runtime, provide
         send(json.dumps(json.loads(body)).encode() + b" ", provider=provider, headers=good),
     ]
     assert [answer["status"] for answer in answers] == [401] * 7
-    assert [*services.store.scan()] == []  # type: ignore[attr-defined]
+    assert [*services.store.scan()] == stored  # type: ignore[attr-defined]
     assert send(body, provider=provider, headers=good)["outcome"] == "booked", "the older secret still counts"
 
 
@@ -196,10 +199,21 @@ def test_a_free_order_of_ours_is_granted_and_nobody_elses(send: Send, services: 
 
 
 def test_what_a_browser_wrote_moves_nobodys_credits(send: Send, services: Runtime) -> None:
-    """custom_data of a checkout opened in the browser counts only with an order of ours that fits it."""
-    content = changed(TRANSACTION, origin="web")
+    """A checkout that is none of ours is nobody's, though its custom_data names an order of ours with its terms."""
+    content = changed(TRANSACTION, id="txn_of_a_browser", origin="web")
     assert send(content, provider="paddle")["reason"] == "no_account"
     assert balance(services, "acct_oli") == 0
+
+
+@pytest.mark.parametrize("custom", [{"account_id": "acct_victim"}, {}, None, "acct_victim"], ids=str)
+def test_a_checkout_of_ours_is_its_buyers_whatever_a_browser_wrote_into_it(
+    send: Send, services: Runtime, custom: object
+) -> None:
+    """The order of a transaction is the one whose checkout it is, with all that was agreed."""
+    assert send(changed(TRANSACTION, custom_data=custom), provider="paddle")["outcome"] == "booked"
+    assert (balance(services, "acct_oli"), balance(services, "acct_victim")) == (500, 0)
+    assert send(read_notification(TRANSACTION, "").body, provider="paddle")["outcome"] == "already_booked"
+    assert balance(services, "acct_oli") == 500
 
 
 def test_an_unknown_paddle_price_and_an_unknown_action_are_parked(send: Send) -> None:

@@ -16,6 +16,7 @@ from ledger.domain.receipts import Receipt
 from ledger.ports.commit import PaymentPointer
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.record_event import record_event, release_parked
+from tools.orders import place_orders_of
 from tools.stories import Notification, Story, stories, with_repeats
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
@@ -35,6 +36,7 @@ def translated(notification: Notification) -> Event:
 def play(history: list[tuple[Notification, Event]]) -> FakeStore:
     """Deliver a history; after every delivery do what the table's stream would trigger."""
     store = FakeStore()
+    place_orders_of([notification for notification, _ in history], store)
     for notification, event in history:
         record_event(event, store, body=notification.body, body_sha256="0" * 64, now=NOW)
         for parked in sorted(store.parked_receipts(), key=lambda receipt: receipt.occurred_at):

@@ -219,6 +219,8 @@ class FakeStore:
         account = self.accounts.get(change.account_id)
         if change.version is None:
             lots = {*change.lots, f"{change.period}/0"}
+            if change.has_subscription and (account is None or change.has_subscription not in account.subscriptions):
+                return False
             return account is None or not (account.lots.keys() & lots or change.period in account.covered)
         return (account.version if account else 0) == change.version
 
@@ -230,6 +232,8 @@ class FakeStore:
             or (
                 fulfilment_key.account_id in {None, change.account_id}
                 and fulfilment_key.product_id in {None, *change.product_ids}
+                and fulfilment_key.terms_hash == change.terms_hash
+                and change.checkout_id in {None, _checkout_of(fulfilment_key)}
             )
         )
 
@@ -282,7 +286,11 @@ class FakeStore:
             )
             terms = replace(order, version=order.version + 1)
             self.fulfilment_keys[fulfilment_key.key] = replace(
-                fulfilment_key, account_id=order.account_id, product_id=order.product_id, terms=terms
+                fulfilment_key,
+                account_id=order.account_id,
+                product_id=order.product_id,
+                terms=terms,
+                terms_hash=order.terms_hash,
             )
         if commit.account:
             self._change(commit.account)
@@ -303,6 +311,11 @@ class FakeStore:
         )
         for lot_id in change.closed:
             self.closed_lots[(change.account_id, lot_id)] = change.lots[lot_id]
+
+
+def _checkout_of(fulfilment_key: FulfilmentKey) -> str | None:
+    checkout = fulfilment_key.terms.checkout if fulfilment_key.terms else None
+    return checkout.checkout_id if checkout else None
 
 
 def _version_of(stored: Document | None) -> int:
@@ -485,7 +498,7 @@ class FakeProvider:
                 raise fault
             number = len(self.checkouts) + 1
             name = order.order_id if self.kind == "stripe" else f"{order.order_id} {number}"
-            made = Checkout(checkout_id=f"cs_{number}", url=f"https://pay.example/{number}")
+            made = Checkout(checkout_id=f"cs_{number}_{order.order_id}", url=f"https://pay.example/{number}")
             checkout = self.checkouts.setdefault(name, made)
             if fault:
                 raise fault

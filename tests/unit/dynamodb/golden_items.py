@@ -36,7 +36,7 @@ from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.money import Money
-from ledger.domain.orders import Checkout, Consent, Order
+from ledger.domain.orders import Checkout, Consent, Order, Terms
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import (
@@ -61,9 +61,11 @@ from ledger.ports.documents import (
     CasePointer,
     Document,
     JobCursor,
+    OrderPointer,
     audit_key,
     case_key,
     case_pointer_key,
+    checkout_key,
     deferred_queue_key,
     failed_run_key,
     idempotency_key,
@@ -269,6 +271,16 @@ ORDER = Order(
     is_business=False,
     policy_version="2026-11-01",
     made_at=AT,
+    terms=Terms(
+        kind="subscription",
+        price_id="price_1",
+        credits=1000,
+        expires_after_days=30,
+        rolls_over=True,
+        renewal_grace_s=10800,
+        usable_at_least_s=604800,
+        trial_credits=50,
+    ),
     consent=Consent(
         given_at=AT, text_version="1", asked_to_begin=True, acknowledged_loss=True, confirmation_id="mail_1"
     ),
@@ -408,10 +420,19 @@ def goldens() -> dict[str, Golden]:
         "order": Golden(
             _stored(parts["order"]),
             items.from_fulfilment_key,
-            FulfilmentKey(key="order/ord_1", account_id=ADA, product_id="pack_1000", terms=replace(ORDER, version=3)),
+            FulfilmentKey(
+                key="order/ord_1",
+                account_id=ADA,
+                product_id="pack_1000",
+                terms=replace(ORDER, version=3),
+                terms_hash=ORDER.terms_hash,
+            ),
         ),
         "refund_case": _document(case_key(ADA, "case_1"), CASE, replace(CASE, version=4)),
         "case_pointer": _document(case_pointer_key("case_1"), CasePointer(case_id="case_1", account_id=ADA)),
+        "order_pointer": _document(
+            checkout_key("stripe", "cs_1"), OrderPointer(order_id=ORDER.order_id, url="https://checkout.example/cs_1")
+        ),
         "review_queue": _document(review_queue_key(CASE), queued),
         "deferred_queue": _document(deferred_queue_key(CASE), queued),
         "refund_intent": _document(intent_key("case_1-1"), INTENT, replace(INTENT, version=2)),

@@ -27,6 +27,7 @@ from stripe.params._webhook_endpoint_create_params import WebhookEndpointCreateP
 from ledger.domain import catalogue
 from ledger.domain.events import Event
 from ledger.providers.registry import PROVIDERS
+from ledger.usecases.plan_booking import claimable_account
 from tools.fixtures.make import loose
 from tools.signing import LOCAL_SECRETS
 from tools.stories import EVENTS
@@ -129,7 +130,7 @@ def test_the_loose_notifications_become_what_the_library_says() -> None:
         file = f"{name.replace('/', '/loose_')}.json"
         assert content == read(file), "write the library anew: python -m tools.fixtures.make"
         event, becomes = translated(file), what.partition(": ")[2]
-        is_unowned = event.owner.account_id is None and event.payment is not None
+        is_unowned = claimable_account(event) is None and event.payment is not None
         assert (event.parked is not None or is_unowned) == becomes.startswith("parked"), (name, event.detail)
         assert (event.payment is not None and not event.parked and not is_unowned) == becomes.startswith("booked"), name
         assert bool(event.facts) == becomes.startswith("waits"), name

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.domain.events import Event, Owner
+from ledger.domain.events import Claim, Event, Owner
 from ledger.domain.facts import MoneyLinked, PaidLine
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.lots import Lot
@@ -34,7 +34,7 @@ def told(**owner: object) -> Event:
     return replace(event, owner=Owner(**ids))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("owner", [{}, {"account_id": ADA}, {"browser_account_id": ADA}])
+@pytest.mark.parametrize("owner", [{}, {"account_id": ADA}])
 def test_our_order_says_whose_it_is(owner: dict[str, object]) -> None:
     """Alone, or together with ids that fit it."""
     store = with_order(FakeStore())
@@ -43,11 +43,10 @@ def test_our_order_says_whose_it_is(owner: dict[str, object]) -> None:
     assert store.fulfilment_keys["order/ord_1"].payment_id == "stripe:pi_1"
 
 
-@pytest.mark.parametrize("owner", [{"account_id": BEN}, {"browser_account_id": BEN}])
-def test_an_order_of_another_account_parks(owner: dict[str, object]) -> None:
+def test_an_order_of_another_account_parks() -> None:
     """Money is never guessed: a person looks."""
     store = with_order(FakeStore())
-    assert record_events(store, told(**owner))[0].parked_reason is ParkReason.ORDER_MISMATCH
+    assert record_events(store, told(account_id=BEN))[0].parked_reason is ParkReason.ORDER_MISMATCH
     assert not store.accounts
 
 
@@ -71,9 +70,11 @@ def test_a_customer_who_bought_for_one_account_is_that_accounts() -> None:
     assert record_events(store, another)[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT
 
 
-def test_a_browsers_word_alone_is_nobodys() -> None:
-    """Without an order of ours that fits, custom_data of a checkout in the browser says nothing."""
-    assert record_events(FakeStore(), told(browser_account_id=ADA))[0].parked_reason is ParkReason.NO_ACCOUNT
+def test_what_a_browser_wrote_is_nobodys() -> None:
+    """Without a checkout or a subscription of ours it says nothing, though it names an order and its account."""
+    claim = Claim(order_id=OrderId("ord_1"), account_id=ADA)
+    unproven = told(order_id=None, claim=claim, checkout_id="txn_1")
+    assert record_events(with_order(FakeStore()), unproven)[0].parked_reason is ParkReason.NO_ACCOUNT
 
 
 @pytest.mark.parametrize("minute", [-1, 0, 1])

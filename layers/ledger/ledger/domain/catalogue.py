@@ -11,7 +11,7 @@ now. Terms count from their `from` until the next ones begin. The first ones als
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from ledger.domain.errors import CatalogueError
 from ledger.domain.fields import Fields, is_whole
+from ledger.domain.orders import Order, Terms
 
 RENEWAL_GRACE = timedelta(hours=3)
 USABLE_AT_LEAST = timedelta(days=7)
@@ -77,6 +78,19 @@ class Product:
         }
         return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:16]
 
+    def terms_at(self, provider: str) -> Terms:
+        """Return these terms as an order at a provider stores them. The product must have a price id there."""
+        return Terms(
+            kind=self.kind.value,
+            price_id=self.price_ids[provider][0],
+            credits=self.credits,
+            expires_after_days=self.expires_after_days,
+            rolls_over=self.rolls_over,
+            renewal_grace_s=0 if self.kind is ProductKind.PACK else int(self.renewal_grace.total_seconds()),
+            usable_at_least_s=0 if self.kind is ProductKind.PACK else int(self.usable_at_least.total_seconds()),
+            trial_credits=self.trial_credits,
+        )
+
     def prorated_credits(self, amount_minor: int, currency: str) -> int | None:
         """Return the credits of a part of a period: in proportion of its amount to the price, rounded down.
 
@@ -97,6 +111,23 @@ class Product:
             return None
         start, end = period
         return max(end + self.renewal_grace, paid_at + min(self.usable_at_least, end - start))
+
+
+def agreed_product(terms: Terms, *, product_id: str, provider: str, price_minor: int, currency: str) -> Product:
+    """Return the product of an order under the terms that were agreed. Raise ValueError for a kind that is unknown."""
+    return Product(
+        product_id=product_id,
+        name=product_id,
+        kind=ProductKind(terms.kind),
+        credits=terms.credits,
+        prices={currency: price_minor},
+        price_ids={provider: (terms.price_id,)},
+        expires_after_days=terms.expires_after_days,
+        rolls_over=terms.rolls_over,
+        renewal_grace=timedelta(seconds=terms.renewal_grace_s),
+        usable_at_least=timedelta(seconds=terms.usable_at_least_s),
+        trial_credits=terms.trial_credits,
+    )
 
 
 class Catalogue:
@@ -135,6 +166,22 @@ class Catalogue:
         """Return the product of which this price id of a provider sells a trial, as `priced` does. None: none."""
         terms = self._by_trial_price.get((provider, price_id or ""))
         return _of_time(terms, at) if terms else None
+
+    def agreed(self, order: Order) -> Product | None:
+        """Return the product of an order under the terms that were agreed. None: an old order of an unknown product.
+
+        An order that was placed before orders kept their terms is under those of its time, at its own price.
+        """
+        product = self.product(order.product_id, order.made_at)
+        if order.terms is None:
+            return product and replace(product, prices={order.currency: order.price_minor})
+        return agreed_product(
+            order.terms,
+            product_id=order.product_id,
+            provider=order.provider,
+            price_minor=order.price_minor,
+            currency=order.currency,
+        )
 
     def _indexed(
         self, price_ids: Callable[[Product], Mapping[str, tuple[str, ...]]]

@@ -1,23 +1,38 @@
 """Events: what a provider's notification reports, in provider-neutral terms."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ledger.domain.facts import Fact, PaymentSettled, RefundChanged
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.orders import Order
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import case_id_of
 from ledger.domain.subscriptions import Subscription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """What leads to an event's account, in this order: our order, our ids, another payment, the customer."""
+class Claim:
+    """What an object says of its owner in a place that a browser can write. It counts only with a proof beside it."""
 
     order_id: OrderId | None = None
+    account_id: AccountId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """What leads to an event's account, in this order: our order, our ids, the subscription, a payment, the customer.
+
+    With a `claim`, the object's own ids prove whose it is, or nothing does: its customer does not either, because
+    buyers name themselves.
+    """
+
+    order_id: OrderId | None = None  # set by our server
     account_id: AccountId | None = None  # set by our server: it counts alone
-    browser_account_id: AccountId | None = None  # a browser may have set it: it counts only if it matches our order
+    claim: Claim | None = None
+    checkout_id: str | None = None  # the provider's id of the checkout that was paid: its order is the payment's
+    subscription_id: str | None = None  # `paddle:sub_…`: a subscription of the same account
     payment_id: PaymentId | None = None  # a payment of the same account
     customer_id: str | None = None  # the provider's: `stripe:cus_…`
 
@@ -59,6 +74,9 @@ class Event:
     credited_periods: tuple[CreditedPeriod, ...] = ()  # their payments must be found before the event is planned
     subscription: Subscription | None = None
     not_bookable: NotBookable | None = None  # it is parked, unless a payment of `names` is booked; None: bookable
+    terms_hash: str | None = None  # `Order.terms_hash` of the terms that its payment is under; None: of no order
+    under_order: "Callable[[Order], Event] | None" = field(default=None, compare=False, repr=False)
+    """Return the same event for an order of ours, as it is stored: for what it carried no terms, or others."""
 
     @property
     def cause(self) -> str:

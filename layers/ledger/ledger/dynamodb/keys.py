@@ -14,6 +14,7 @@ ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it so
                          IDEMPOTENCY#<route>#<Idempotency-Key>    idempotency record
                          AUDIT#<time>#<subject>                   audit record
 CASE#<case id>           POINTER                                  account of a case
+CHECKOUT#<checkout id>   ORDER                                    order of a checkout
 REVIEW                   CASE#<time>#<case id>                    case in review, oldest first
 DEFERRED                 CASE#<case id>                           case that waits for its settling time
 OUTBOX                   INTENT#<tag>                             refund intent: approved, not yet at the provider
@@ -103,6 +104,7 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.IDEMPOTENCY_RECORD: _Place(_ACCOUNT, "IDEMPOTENCY#", 2),
     DocumentKind.AUDIT_RECORD: _Place(_ACCOUNT, "AUDIT#", 2),
     DocumentKind.CASE_POINTER: _Place("CASE#", "POINTER", 0),
+    DocumentKind.ORDER_POINTER: _Place("CHECKOUT#", "ORDER", 0),
     DocumentKind.REVIEW_QUEUE: _Place("REVIEW", "CASE#", 2),
     DocumentKind.DEFERRED_QUEUE: _Place("DEFERRED", "CASE#"),
     DocumentKind.REFUND_INTENT: _Place("OUTBOX", "INTENT#"),

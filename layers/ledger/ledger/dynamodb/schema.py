@@ -49,7 +49,7 @@ from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.lots import Lot
 from ledger.domain.money import Money
-from ledger.domain.orders import Checkout, Consent, Order
+from ledger.domain.orders import Checkout, Consent, Order, Terms
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import (
     CaseState,
@@ -82,7 +82,7 @@ from ledger.dynamodb.codec import (
     records_of,
 )
 from ledger.ports.commit import FulfilmentKey
-from ledger.ports.documents import CasePointer, DocumentKind, JobCursor
+from ledger.ports.documents import CasePointer, DocumentKind, JobCursor, OrderPointer
 
 SCHEMA = "schema"
 """The attribute of every item that holds the version of its format. Without it: version 1."""
@@ -624,7 +624,21 @@ CONSENT = Shape(
 CHECKOUT = Shape(
     "a checkout",
     Checkout,
-    {"checkout_id": Field("checkout_id", TEXT), "url": Field("url", TEXT)},
+    {"checkout_id": Field("checkout_id", TEXT), "url": Field("url", TEXT, None)},
+)
+TERMS = Shape(
+    "an order's terms",
+    Terms,
+    {
+        "kind": Field("kind", TEXT),
+        "price_id": Field("price_id", TEXT),
+        "credits": Field("credits", WHOLE),
+        "expires_after_days": Field("expires_after_days", WHOLE, None),
+        "rolls_over": Field("rolls_over", BOOLEAN, False),
+        "renewal_grace_s": Field("renewal_grace_s", WHOLE, 0),
+        "usable_at_least_s": Field("usable_at_least_s", WHOLE, 0),
+        "trial_credits": Field("trial_credits", WHOLE, 0),
+    },
 )
 ORDER = Shape(
     "an order",
@@ -640,6 +654,7 @@ ORDER = Shape(
         "is_business": Field("is_business", BOOLEAN),
         "policy_version": Field("policy_version", TEXT),
         "made_at": Field("made_at", TIME),
+        "terms": Field("terms", record_of(TERMS), None),
         "consent": Field("consent", record_of(CONSENT), None),
         "checkout": Field("checkout", record_of(CHECKOUT), None),
         "version": Field("version", WHOLE),
@@ -654,6 +669,7 @@ FULFILMENT_KEY = Shape(
         "account_id": Field("account_id", TEXT, None),
         "product_id": Field("product_id", TEXT, None),
         "terms": Field("terms", record_of(ORDER), None),
+        "terms_hash": Field("terms_hash", TEXT, None),
     },
 )
 
@@ -765,6 +781,11 @@ CASE_POINTER = Shape(
     CasePointer,
     {"case_id": Field("case_id", TEXT), "account_id": Field("account_id", TEXT)},
 )
+ORDER_POINTER = Shape(
+    "an order pointer",
+    OrderPointer,
+    {"order_id": Field("order_id", TEXT), "url": Field("url", TEXT, None)},
+)
 FAILED_RUN = Shape(
     "a failed run",
     FailedRun,
@@ -804,6 +825,7 @@ JOB_CURSOR = Shape(
 DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.REFUND_CASE: REFUND_CASE,
     DocumentKind.CASE_POINTER: CASE_POINTER,
+    DocumentKind.ORDER_POINTER: ORDER_POINTER,
     DocumentKind.REVIEW_QUEUE: QUEUED_CASE,
     DocumentKind.DEFERRED_QUEUE: QUEUED_CASE,
     DocumentKind.REFUND_INTENT: REFUND_INTENT,

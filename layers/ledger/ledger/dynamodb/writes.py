@@ -171,6 +171,8 @@ class Writes:
             if change.period:
                 absent |= {f"{items.LOT}{change.period}/0", items.COVERED + change.period}
             conditions = [f"attribute_not_exists({update.name(attribute)})" for attribute in sorted(absent)]
+            if change.has_subscription:
+                conditions.append(f"attribute_exists({update.name(items.SUBSCRIPTION + change.has_subscription)})")
             conditions.append(_is_readable(update))
         elif change.version == 0:
             conditions = ["attribute_not_exists(pk)"]
@@ -199,8 +201,21 @@ class Writes:
             f"{is_as_read}"
             f" AND (attribute_not_exists({account}) OR {account} = {update.value(TEXT.encode(change.account_id))})"
             f" AND (attribute_not_exists({product}) OR {product} IN ({products}))"
+            f" AND {self._is_order_as_agreed(update, change)}"
             f" AND {_is_readable(update)}",
         )
+
+    def _is_order_as_agreed(self, update: UpdateExpression, change: FulfilmentKeyChange) -> str:
+        """Return the condition that an order has the terms that were granted, and the checkout that was paid."""
+        terms_hash = update.name("terms_hash")
+        if change.terms_hash is None:
+            condition = f"attribute_not_exists({terms_hash})"
+        else:
+            condition = f"{terms_hash} = {update.value(TEXT.encode(change.terms_hash))}"
+        if change.checkout_id is None:
+            return condition
+        path = ".".join(update.name(name) for name in ("terms", "checkout", "checkout_id"))
+        return f"{condition} AND {path} = {update.value(TEXT.encode(change.checkout_id))}"
 
     def _is_paid_as_read(self, update: UpdateExpression, change: FulfilmentKeyChange) -> str:
         """Return the condition that the payments under a fulfilment key are those that were read."""
@@ -220,6 +235,8 @@ class Writes:
         update.put("account_id", TEXT.encode(order.account_id))
         update.put("product_id", TEXT.encode(order.product_id))
         update.put("terms", {"M": schema.ORDER.encode(replace(order, version=order.version + 1))})
+        if order.terms_hash:
+            update.put("terms_hash", TEXT.encode(order.terms_hash))
         update.put(SCHEMA, WHOLE.encode(VERSION))
         if order.version:
             condition = f"{terms}.{update.name('version')} = {update.value(WHOLE.encode(order.version))}"

@@ -53,6 +53,7 @@ class FulfilmentKey:
     account_id: AccountId | None = None  # of the order
     product_id: str | None = None  # of the order
     terms: Order | None = None
+    terms_hash: str | None = None  # `Order.terms_hash` of the order
 
     @property
     def payment_ids(self) -> tuple[PaymentId, ...]:
@@ -64,8 +65,8 @@ class FulfilmentKey:
 class FulfilmentKeyChange:
     """Make these payments the ones for a fulfilment key, the original first. They only become more.
 
-    The condition is that no payment has been added since `replaces` were read, and that an order's account and product
-    match. If the payments are still those that were read, only that condition is checked.
+    The condition is that no payment has been added since `replaces` were read, and that an order's account, product and
+    terms match. If the payments are still those that were read, only that condition is checked.
     """
 
     key: str
@@ -73,6 +74,8 @@ class FulfilmentKeyChange:
     account_id: AccountId
     product_ids: frozenset[str]  # of the payments; the order's product must be one of them
     replaces: tuple[PaymentId, ...] = ()  # the payments that were read
+    terms_hash: str | None = None  # of the order's terms; None: no terms are stored under the key
+    checkout_id: str | None = None  # the order must have this checkout; None: that is known, or there is no order
 
     @property
     def is_check(self) -> bool:
@@ -97,6 +100,7 @@ class AccountChange:
     subscription: Subscription | None = None
     period: str | None = None  # of a subscription, that is paid for
     covered_by: PaymentId | None = None  # the payment for `period`, if its fulfilment key is an order
+    has_subscription: str | None = None  # without a read: the account must have this subscription
 
     @property
     def is_empty(self) -> bool:

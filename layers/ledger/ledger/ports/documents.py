@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ledger.domain.audit import AuditRecord
 from ledger.domain.idempotency import IdempotencyRecord
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun
@@ -27,6 +27,14 @@ class CasePointer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPointer:
+    """The order of a checkout, so that a payment's order is found by the checkout that it was made on."""
+
+    order_id: OrderId
+    url: str | None = None  # of the checkout's page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobCursor:
     """The progress of a job."""
 
@@ -35,7 +43,15 @@ class JobCursor:
 
 
 Document = (
-    RefundCase | RefundIntent | QueuedCase | CasePointer | FailedRun | AuditRecord | IdempotencyRecord | JobCursor
+    RefundCase
+    | RefundIntent
+    | QueuedCase
+    | CasePointer
+    | OrderPointer
+    | FailedRun
+    | AuditRecord
+    | IdempotencyRecord
+    | JobCursor
 )
 
 
@@ -44,6 +60,7 @@ class DocumentKind(StrEnum):
 
     REFUND_CASE = "refund_case"
     CASE_POINTER = "case_pointer"
+    ORDER_POINTER = "order_pointer"
     REVIEW_QUEUE = "review_queue"
     DEFERRED_QUEUE = "deferred_queue"
     REFUND_INTENT = "refund_intent"
@@ -68,6 +85,11 @@ def case_key(account_id: AccountId, case_id: str) -> DocumentKey:
 def case_pointer_key(case_id: str) -> DocumentKey:
     """Return the key of the pointer to a case's account."""
     return DocumentKey(DocumentKind.CASE_POINTER, (case_id,))
+
+
+def checkout_key(provider: str, checkout_id: str) -> DocumentKey:
+    """Return the key of the pointer from a provider's checkout to its order."""
+    return DocumentKey(DocumentKind.ORDER_POINTER, (f"{provider}:{checkout_id}",))
 
 
 def intent_key(tag: str) -> DocumentKey:

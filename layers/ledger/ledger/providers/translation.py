@@ -4,17 +4,23 @@ notification ──► translator, by its event type ──► the fields of an 
                      └─ EventNotBookable, or a field that is missing or of another shape ──► a parked `Event`
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict, TypeVar
 
-from ledger.domain.catalogue import Catalogue, Product
+from ledger.domain.catalogue import Catalogue, Product, agreed_product
 from ledger.domain.events import About, CreditedPeriod, Event, Owner
 from ledger.domain.facts import Fact, PaidLine, PaymentSettled
 from ledger.domain.ids import PaymentId
+from ledger.domain.orders import Order, Terms, hash_of_terms
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.subscriptions import Subscription
 from ledger.providers.parsing import Json, excerpt, is_text
+
+MAX_CARRIED = 500
+"""The length of the text in which a checkout carries terms. Stripe's metadata takes 500 characters a value."""
 
 MAX_LINES = 10
 """How many lines of a payment may give credits. A DynamoDB transaction has 100 actions, and a line may need seven."""
@@ -43,11 +49,30 @@ class EventFields(TypedDict, total=False):
     not_bookable: NotBookable
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The product of an order under the terms that were agreed."""
+
+    product: Product
+    terms_hash: str | None
+
+
 class Notification:
     """One notification during translation: the object that it carries, and the catalogue to translate it with."""
 
+    known_owner: Owner | None = None  # whose the object is, once the translator knows it
+    agreement: Agreement | None = None  # the terms that the object is under, if it pays for an order
+
     def __init__(
-        self, *, provider: str, event_id: str, event_type: str, at: datetime, source: Json, catalogue: Catalogue
+        self,
+        *,
+        provider: str,
+        event_id: str,
+        event_type: str,
+        at: datetime,
+        source: Json,
+        catalogue: Catalogue,
+        order: Order | None = None,
     ) -> None:
         self.provider = provider
         self.event_id = event_id
@@ -55,6 +80,7 @@ class Notification:
         self.at = at  # when the event occurred, by the provider's clock
         self.source = source  # the provider's object: a session, an invoice, a transaction, …
         self.catalogue = catalogue
+        self.order = order  # the order that it pays for, as it is stored; None: it was not read
 
     @property
     def cause(self) -> str:
@@ -74,15 +100,41 @@ class Notification:
         return self.qualified(own_id) if is_text(own_id) else None
 
     def product_priced(self, price_id: str | None, at: datetime) -> Product | None:
-        """Return the product with this price id of the provider, under the terms of a time. None if there is none."""
-        return self.catalogue.priced(self.provider, price_id, at)
+        """Return the product with this price id of the provider. None if there is none.
+
+        Its terms are those of the order that is paid for, else those of a time.
+        """
+        product = self.catalogue.priced(self.provider, price_id, at)
+        if self.agreement and price_id in self.agreement.product.price_ids.get(self.provider, ()):
+            return self.agreement.product
+        return product and self._as_agreed(product)
 
     def trial_priced(self, price_id: str | None, at: datetime) -> Product | None:
-        """Return the product of which this price id sells a trial, under the terms of a time. None: none."""
-        return self.catalogue.trial_priced(self.provider, price_id, at)
+        """Return the product of which this price id sells a trial, as `product_priced` does. None: none."""
+        product = self.catalogue.trial_priced(self.provider, price_id, at)
+        return product and self._as_agreed(product)
+
+    def put_under_order(self, carrier: Json | None) -> None:
+        """Put the object under the terms of the order that it pays for: as it is stored, else as `carrier` has them.
+
+        Without either, the object stays under the terms of the catalogue.
+        """
+        if self.order is None:
+            self.agreement = _carried_agreement(self.provider, carrier)
+        elif product := self.catalogue.agreed(self.order):
+            self.agreement = Agreement(product, self.order.terms_hash)
+
+    def _as_agreed(self, product: Product) -> Product:
+        is_ordered = self.agreement and self.agreement.product.product_id == product.product_id
+        return self.agreement.product if self.agreement and is_ordered else product
 
 
-def translated(notification: Notification, translate: Callable[[], EventFields], own_customer_id: object) -> Event:
+def translated(
+    notification: Notification,
+    translate: Callable[[], EventFields],
+    own_customer_id: object,
+    under_order: Callable[[Order], Event] | None = None,
+) -> Event:
     """Return the event with the fields that `translate` returns, or with `not_bookable` set to the reason.
 
     `own_customer_id` names the owner if `translate` sets none: the receipt of a parked event is stored under it.
@@ -93,14 +145,51 @@ def translated(notification: Notification, translate: Callable[[], EventFields],
         fields = {"not_bookable": problem.not_bookable}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         fields = {"not_bookable": NotBookable(ParkReason.UNKNOWN_SHAPE, f"{type(error).__name__}: {error}")}
-    fields.setdefault("owner", Owner(customer_id=notification.customer_id(own_customer_id)))
+    fields.setdefault("owner", notification.known_owner or Owner(customer_id=notification.customer_id(own_customer_id)))
     return Event(
+        terms_hash=notification.agreement.terms_hash if notification.agreement else None,
+        under_order=under_order,
         provider=notification.provider,
         event_id=notification.event_id,
         event_type=notification.event_type,
         at=notification.at,
         **fields,
     )
+
+
+def carried(order: Order) -> Mapping[str, str]:
+    """Return what the checkout of an order carries: the ids, and the terms with their digest, as texts by name.
+
+    Terms that are too long for a provider's field are left out. The payment is then granted after reading the order.
+    """
+    ours = {"account_id": order.account_id, "order_id": order.order_id, "product_id": order.product_id}
+    terms = order.carried_terms
+    if terms is None or len(terms) > MAX_CARRIED:
+        return ours
+    return {**ours, "terms": terms, "terms_hash": hash_of_terms(terms)}
+
+
+def _carried_agreement(provider: str, carrier: Json | None) -> Agreement | None:
+    """Return the terms that an object carries. None: it has none, or they are not those that our server wrote.
+
+    Whether they are those of the order is for the order's item to say: the grant has their digest as a condition.
+    """
+    terms = (carrier or {}).get("terms")
+    if not isinstance(terms, str) or len(terms) > MAX_CARRIED or carrier is None:
+        return None
+    digest = hash_of_terms(terms)
+    if carrier.get("terms_hash") != digest:
+        return None
+    try:
+        content = json.loads(terms)
+        if any(content[name] != carrier.get(name) for name in ("account_id", "order_id")):
+            return None
+        sale = {name: content.pop(name) for name in ("product_id", "price_minor", "currency")}
+        for name in ("account_id", "order_id", "agreement"):
+            content.pop(name)
+        return Agreement(agreed_product(Terms(**content), provider=provider, **sale), digest)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def known_state(states: Mapping[str, _State], status: str, field: str) -> _State:

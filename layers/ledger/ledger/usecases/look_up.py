@@ -25,8 +25,12 @@ class LookUp:
         self._read = Keys()
         self.known = Snapshot()
 
-    def __call__(self, keys: Keys) -> Snapshot:
-        """Read these keys and everything that they lead to. Return all that was read so far."""
+    def __call__(self, keys: Keys, follow: Collection[str] = ()) -> Snapshot:
+        """Read these keys and everything that they lead to. Return all that was read so far.
+
+        From now on, `follow` these fulfilment keys to their payments too.
+        """
+        self._fulfilment_keys |= frozenset(follow)
         while missing := (keys | self._mentioned()) - self._read:
             found = self._store.read(missing)
             self.known |= found

@@ -2,6 +2,10 @@
 
 order ──► stored with its terms and consent ──► checkout created by the provider ──► checkout stored
 
+The checkout's own id leads back to the order: whatever a browser writes into an open checkout, the order of a payment
+is the one whose checkout was paid. A payment that is reported before the checkout was stored waits, parked. Nobody can
+pay a checkout that was never stored: its address is returned after that.
+
 A request that failed at any step is completed by repeating it with the same Idempotency-Key.
 """
 
@@ -23,7 +27,7 @@ from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, derived_id
 from ledger.domain.orders import Checkout, Consent, Order
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import idempotency_key
+from ledger.ports.documents import OrderPointer, checkout_key, idempotency_key
 from ledger.ports.gateway import Gateway
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
@@ -73,8 +77,8 @@ def place_order(
     """
     order = _store_order(request, store, catalogue, policy_version, now, is_refused_in_debt=is_refused_in_debt)
     if order.checkout:
-        return order
-    product = catalogue.product(order.product_id, order.made_at)
+        return _with_address(order, order.checkout, store)
+    product = catalogue.agreed(order)
     if product is None:
         raise RequestRefused(f"{order.product_id} is no longer sold.")
     checkout = gateway_of(order.provider).make_checkout(order, product, success_url=success_url, cancel_url=cancel_url)
@@ -144,18 +148,31 @@ def _store_checkout(order: Order, checkout: Checkout, store: Store) -> Order:
 
     The first commit is made without reading: the order was stored or read before the provider was called.
     """
-    with_checkout = replace(order, checkout=checkout)
-    if store.commit(Commit(order=with_checkout)) is None:
-        return with_checkout
+    key = checkout_key(order.provider, checkout.checkout_id)
+    points_back = (DocumentChange(key, OrderPointer(order_id=order.order_id, url=checkout.url)),)
+    stored_part = replace(checkout, url=None)
+    if store.commit(Commit(order=replace(order, checkout=stored_part), documents=points_back)) is None:
+        return replace(order, checkout=checkout)
 
     def attempt() -> Order | Retry:
         stored = _read_order(order.order_id, store)
         if stored.checkout:
-            return stored  # the same request was carried out twice at the same time
-        with_checkout = replace(stored, checkout=checkout)
-        return with_checkout if store.commit(Commit(order=with_checkout)) is None else CONFLICT
+            # The same request was carried out twice at the same time. Nobody has this one's address, but who paid it
+            # all the same would pay for the order.
+            if stored.checkout.checkout_id != checkout.checkout_id:
+                store.commit(Commit(documents=points_back))
+            return _with_address(stored, stored.checkout, store)
+        commit = Commit(order=replace(stored, checkout=stored_part), documents=points_back)
+        return replace(stored, checkout=checkout) if store.commit(commit) is None else CONFLICT
 
     return run_transaction(attempt, f"order {order.order_id}")
+
+
+def _with_address(order: Order, checkout: Checkout, store: Store) -> Order:
+    """Return an order with the address of its checkout, which is stored beside it."""
+    key = checkout_key(order.provider, checkout.checkout_id)
+    pointer = store.read(Keys(documents=frozenset({key}))).document(key, OrderPointer)
+    return replace(order, checkout=replace(checkout, url=pointer.url if pointer else checkout.url))
 
 
 def _new_order(
@@ -189,6 +206,7 @@ def _new_order(
         is_business=request.is_business,
         policy_version=policy_version,
         made_at=now,
+        terms=product.terms_at(request.provider),
         consent=request.consent,
     )
 

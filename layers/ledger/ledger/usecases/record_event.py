@@ -1,6 +1,6 @@
 """Record an event: make the ledger hold the facts that a provider's event reports.
 
-         ┌─ parked by translation ─────────────────────────────────────────────────────────► park
+         ┌─ parked by translation ──► of an order? under its terms ──────── still not bookable ─► park
 event ───┼─ payment with a known account ──► grant without reading ──► written: one round trip
          │                                    ├─ the event has a receipt ──────────────────► already booked
          │                                    ├─ the purchase has all of its facts ────────► receipt only
@@ -48,15 +48,10 @@ def record_event(
     changed, nothing is written. Raise StoreUnavailable if it may not have been stored: record it again.
     """
     receipt = _receipt(event, body_sha256, now)
-    if not_bookable := event.not_bookable:
-        return run_transaction(
-            lambda: _already_paid(event, receipt, store) or _park(not_bookable, receipt, body, store, parked_as),
-            event.cause,
-        )
-    account_id = event.owner.account_id
-    if account_id and plan_booking.may_grant_without_reading(event, now):
-        event = event.with_account(account_id)
-        result = _grant_without_reading(event, receipt, store)
+    account_id = plan_booking.claimable_account(event)
+    if account_id and not event.not_bookable and plan_booking.may_grant_without_reading(event, now):
+        is_claimed = event.owner.claim is not None
+        result = _grant_without_reading(event.with_account(account_id), receipt, store, is_claimed=is_claimed)
         if result is not CONFLICT:
             return result
     return run_transaction(lambda: _read_and_book(event, receipt, store, body, parked_as), event.cause)
@@ -114,21 +109,22 @@ def _park(
     return _result_of(commit) if parked_as is not_bookable.reason else _write(commit, store)
 
 
-def _already_paid(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry | None:
+def _already_paid(event: Event, receipt: Receipt, stored: Snapshot, store: Store) -> RecordResult | Retry | None:
     """Note an event that can't be booked, but reports a payment that another event has booked. None: it does not."""
-    stored = LookUp(store)(Keys(payments=frozenset(event.names))) if event.names else Snapshot()
     homes = (stored.home_of(name) for name in event.names)
     account_id = next((home.account_id for home in homes if home and home.payment), None)
     booked = replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED, account_id=account_id)
     return _write(Commit(receipt=booked), store) if account_id else None
 
 
-def _grant_without_reading(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry:
+def _grant_without_reading(
+    event: Event, receipt: Receipt, store: Store, *, is_claimed: bool = False
+) -> RecordResult | Retry:
     """Commit a payment's grant on the assumption that nothing about it is stored. Return CONFLICT if something is.
 
     If the stored purchase has all facts of this event, another event has booked the payment: write the receipt only.
     """
-    commit = plan_booking.plan_first_grant(event, receipt)
+    commit = plan_booking.plan_first_grant(event, receipt, is_claimed=is_claimed)
     refusal = store.commit(commit)
     if refusal is None:
         return _result_of(commit)
@@ -147,8 +143,12 @@ def _read_and_book(
 
     A payment whose account had to be found, and about which nothing is stored, is granted without reading more.
     """
-    look_up = LookUp(store, keys_of(event.payment).fulfilment_keys if event.payment else ())
-    stored = look_up(_keys_of(event))
+    look_up = LookUp(store)
+    event = _under_its_order(event, look_up)
+    stored = look_up.known
+    if event.not_bookable:
+        booked = _already_paid(event, receipt, stored, store)
+        return booked or _park(event.not_bookable, receipt, body, store, parked_as)
     account_id = _find_account(event, stored, store)
     if isinstance(account_id, NotBookable):
         return _park(account_id, receipt, body, store, parked_as)
@@ -182,20 +182,36 @@ def _plan(event: Event, account_id: AccountId | None, receipt: Receipt, look_up:
     return Commit(receipt=replace(receipt, account_id=account_id))
 
 
+def _under_its_order(event: Event, look_up: LookUp) -> Event:
+    """Read what the event names. Return the event under the terms of its order, as they are stored."""
+    stored = look_up(_keys_of(event), follow=_followed(event))
+    order_id = plan_booking.order_id_of(event, stored)
+    if order_id is None or event.under_order is None:
+        return event
+    order = look_up(Keys(fulfilment_keys=frozenset({f"order/{order_id}"}))).order(order_id)
+    if order is None or (order.terms_hash == event.terms_hash and event.owner.claim is None):
+        return event
+    agreed = event.under_order(order)
+    look_up(_keys_of(agreed), follow=_followed(agreed))
+    return agreed
+
+
 def _keys_of(event: Event) -> Keys:
     """Return the keys of everything that the event names: payments, order, fulfilment key, subscription."""
-    owner, payment = event.owner, event.payment
-    fulfilment_keys = [
-        f"order/{owner.order_id}" if owner.order_id else None,
-        payment.fulfilment_key if payment else None,
-    ]
-    names = (name for about in event.about for name in about.names)
-    keys = Keys(
-        payments=frozenset(name for name in (*names, owner.payment_id) if name),
-        fulfilment_keys=frozenset(key for key in fulfilment_keys if key),
+    payment = event.payment
+    keys = plan_booking.keys_of_owner(event) | Keys(
+        payments=frozenset(name for about in event.about for name in about.names),
+        fulfilment_keys=frozenset({payment.fulfilment_key} if payment and payment.fulfilment_key else ()),
         subscriptions=frozenset({event.subscription.subscription_id} if event.subscription else ()),
     )
     return keys | keys_of(payment) if payment and payment.account_id else keys
+
+
+def _followed(event: Event) -> frozenset[str]:
+    """Return the fulfilment keys whose payments must be read: the event's own, and what may prove its subscription."""
+    own = keys_of(event.payment).fulfilment_keys if event.payment else frozenset()
+    is_proof = event.owner.subscription_id is not None
+    return own | plan_booking.keys_of_owner(event).fulfilment_keys if is_proof else own
 
 
 def _find_account(event: Event, stored: Snapshot, store: Store) -> AccountId | NotBookable | None:
@@ -203,9 +219,11 @@ def _find_account(event: Event, stored: Snapshot, store: Store) -> AccountId | N
     its customer. None: it is not known, and not needed yet.
     """
     account_id = plan_booking.owner_account(event, stored)
-    if account_id is None and (event.payment or event.subscription or event.credited_periods):
+    if account_id is not None or not (event.payment or event.subscription or event.credited_periods):
+        return account_id
+    if event.owner.claim is None:
         return _account_of_customer(event.owner.customer_id, store)
-    return account_id
+    return NotBookable(ParkReason.NO_ACCOUNT, "no checkout or subscription of ours proves whose it is")
 
 
 def _account_of_customer(customer_id: str | None, store: Store) -> AccountId | NotBookable:

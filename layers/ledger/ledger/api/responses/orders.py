@@ -21,7 +21,7 @@ class OrderResponse(ResponseModel):
     @classmethod
     def of(cls, order: Order) -> "OrderResponse":
         """Return an order whose checkout exists."""
-        if order.checkout is None:
+        if order.checkout is None or order.checkout.url is None:
             raise ValueError("an order is shown once its checkout is made")
         return cls(
             order_id=order.order_id,

@@ -39,6 +39,7 @@ from ledger.providers import responses, tags
 from ledger.providers.paddle.adjustments import REFUND_STATES
 from ledger.providers.paddle.notification import NAME
 from ledger.providers.paddle.subscriptions import STATUSES, scheduled_state
+from ledger.providers.translation import carried
 
 MAX_PORTAL_SUBSCRIPTIONS = 25
 
@@ -84,10 +85,10 @@ class PaddleGateway:
         prices = product.price_ids.get(NAME, ())
         if not prices:
             raise CatalogueError(f"{product.product_id}: price_ids.{NAME} is empty; the product is not sold there.")
-        ours = {"account_id": order.account_id, "order_id": order.order_id, "product_id": product.product_id}
+        ours = carried(order)
         operation = CreateTransaction(
             items=[TransactionCreateItem(prices[0], 1)],
-            custom_data=CustomData(ours),
+            custom_data=CustomData({**ours}),
             currency_code=CurrencyCode(order.currency),
             collection_mode=CollectionMode.Automatic,
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.errors import InvalidBody
 from ledger.domain.events import Event
+from ledger.domain.orders import Order
 from ledger.domain.receipts import ParkReason
 from ledger.providers.paddle.adjustments import adjustment_changed
 from ledger.providers.paddle.notification import NAME, PaddleNotification
@@ -67,13 +68,20 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
     translator = _translator(event_type)
     if translator is None:
         return None
+    return _translated(content, translator, catalogue, is_live=is_live)
+
+
+def _translated(
+    content: Json, translator: _Translator, catalogue: Catalogue, *, is_live: bool, order: Order | None = None
+) -> Event:
     notification = PaddleNotification(
         provider=NAME,
         event_id=content[ID_FIELD],
-        event_type=event_type,
+        event_type=content[TYPE_FIELD],
         at=rfc3339_time(content["occurred_at"]),
         source=content["data"],
         catalogue=catalogue,
+        order=order,
     )
 
     def fields() -> EventFields:
@@ -81,7 +89,12 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
             raise EventNotBookable(ParkReason.WRONG_MODE, "a simulated event on a live ledger")
         return translator(notification)
 
-    return translated(notification, fields, notification.source.get("customer_id"))
+    return translated(
+        notification,
+        fields,
+        notification.source.get("customer_id"),
+        under_order=lambda stored: _translated(content, translator, catalogue, is_live=is_live, order=stored),
+    )
 
 
 def _translator(event_type: str) -> _Translator | None:

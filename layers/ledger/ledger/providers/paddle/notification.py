@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from ledger.domain.catalogue import Period
-from ledger.domain.events import Owner
-from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.events import Claim, Owner
+from ledger.domain.ids import AccountId, OrderId
 from ledger.providers.parsing import Json, optional_text, rfc3339_time
 from ledger.providers.translation import Notification
 
@@ -14,22 +14,39 @@ NAME = "paddle"
 class PaddleNotification(Notification):
     """A notification of Paddle Billing. Source: developer.paddle.com/webhooks."""
 
-    def owner(self, *, is_set_by_us: bool, payment_id: PaymentId | None = None) -> Owner:
-        """Return whose an entity is, by its `custom_data`. Source: developer.paddle.com/build/transactions/custom-data.
+    @property
+    def custom_data(self) -> Json | None:
+        """The entity's `custom_data`. Source: developer.paddle.com/build/transactions/custom-data.
 
-        A browser can write the `custom_data` of an open checkout, and Paddle copies it to the subscription.
+        A browser can overwrite it on any open checkout, also of a transaction that our server made, and Paddle copies
+        it to the subscription and its transactions. So it says whose an entity is, and never proves it.
         """
         custom = self.source.get("custom_data")
-        custom = custom if isinstance(custom, dict) else None
-        account_id = optional_text(custom, "account_id")
-        order_id = optional_text(custom, "order_id")
-        return Owner(
-            order_id=OrderId(order_id) if order_id else None,
-            account_id=AccountId(account_id) if account_id and is_set_by_us else None,
-            browser_account_id=AccountId(account_id) if account_id and not is_set_by_us else None,
-            payment_id=payment_id,
-            customer_id=self.customer_id(self.source.get("customer_id")),
+        return custom if isinstance(custom, dict) else None
+
+    def owner(self, *, transaction_id: str | None = None, subscription_id: str | None = None) -> Owner:
+        """Return whose an entity is: by the transaction of its checkout, or by its subscription, whose id is qualified.
+
+        If the order is known already (`order`), it is that order's.
+        """
+        customer_id = self.customer_id(self.source.get("customer_id"))
+        if self.order:
+            self.known_owner = Owner(
+                order_id=self.order.order_id, account_id=self.order.account_id, customer_id=customer_id
+            )
+            return self.known_owner
+        order_id, account_id = (optional_text(self.custom_data, name) for name in ("order_id", "account_id"))
+        self.known_owner = Owner(
+            claim=Claim(
+                order_id=OrderId(order_id) if order_id else None,
+                account_id=AccountId(account_id) if account_id else None,
+            ),
+            checkout_id=transaction_id,
+            subscription_id=subscription_id,
+            payment_id=self.payment_id(transaction_id) if transaction_id else None,
+            customer_id=customer_id,
         )
+        return self.known_owner
 
 
 def period_of(period: Json | None) -> Period | None:

@@ -36,11 +36,11 @@ def subscription_changed(notification: PaddleNotification) -> EventFields:
     )
     products = (notification.product_priced(item["price"]["id"], notification.at) for item in objects(source, "items"))
     transaction_id = optional_text(source, "transaction_id")
-    payment_id = notification.payment_id(transaction_id) if transaction_id else None
+    subscription_id = notification.qualified(text(source, "id"))
     return {
-        "owner": notification.owner(is_set_by_us=False, payment_id=payment_id),
+        "owner": notification.owner(transaction_id=transaction_id, subscription_id=subscription_id),
         "subscription": Subscription(
-            subscription_id=notification.qualified(text(source, "id")),
+            subscription_id=subscription_id,
             status=status,
             at=notification.at,
             cause=notification.cause,

@@ -49,12 +49,20 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
     """
     transaction = notification.source
     origin = text(transaction, "origin")
-    owner = notification.owner(is_set_by_us=origin == "api")
+    transaction_id = text(transaction, "id")
+    subscription_id = _subscription_id(notification)
+    is_initial = origin in _INITIAL
+    if is_initial:
+        owner = notification.owner(transaction_id=transaction_id)
+        notification.put_under_order(notification.custom_data)
+    else:
+        owner = notification.owner(subscription_id=subscription_id)
+    order_id = owner.order_id or (owner.claim.order_id if owner.claim else None)
     totals = transaction["details"]["totals"]
     total_minor = whole_number(totals, "total")
     if whole_number({"moved": totals.get("credit_to_balance") or 0}, "moved") > 0:
         raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "it moved money to the balance, and names no payment")
-    is_ordered = owner.order_id is not None and origin in _MAY_BE_FREE and whole_number(totals, "subtotal") > 0
+    is_ordered = order_id is not None and origin in _MAY_BE_FREE and whole_number(totals, "subtotal") > 0
     is_paid_or_ordered = total_minor > 0 or (total_minor == 0 and is_ordered)
     if not is_paid_or_ordered and origin not in _INITIAL:
         return {"owner": owner}  # a change of the payment method: nothing was bought
@@ -72,9 +80,8 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
             ParkReason.UNEXPECTED_CHARGE, f"origin {excerpt(origin)} with lines that are no prorations"
         )
 
-    payment_id = notification.payment_id(text(transaction, "id"))
-    subscription_id = optional_text(transaction, "subscription_id")
-    claims_order = origin in _INITIAL and owner.order_id is not None
+    payment_id = notification.payment_id(transaction_id)
+    claims_order = is_initial and order_id is not None
     period_key = _period_key(notification, origin, (*found.charged, *found.trials))
     card_minor = amount(totals, "grand_total")  # less what the buyer's balance paid
     payment = PaymentSettled(
@@ -87,13 +94,13 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
         at=notification.at,
         cause=notification.cause,
         overcharge_minor=found.ungranted_minor,
-        fulfilment_key=f"order/{owner.order_id}" if claims_order else period_key,
+        fulfilment_key=f"order/{order_id}" if claims_order else period_key,
         covers=period_key if claims_order else None,
         is_renewal=origin in _IS_A_LATER_ONE,
         customer_id=owner.customer_id,
         invoice_number=optional_text(transaction, "invoice_number"),
-        order_id=owner.order_id,
-        subscription_id=notification.qualified(subscription_id) if subscription_id else None,
+        order_id=order_id,
+        subscription_id=subscription_id,
     )
     return {"owner": owner, "names": (payment_id,), "payment": payment}
 
@@ -116,15 +123,19 @@ def transaction_payment_failed(notification: PaddleNotification) -> EventFields:
     return {"names": (notification.payment_id(text(notification.source, "id")),), "facts": (failed,)}
 
 
+def _subscription_id(notification: PaddleNotification) -> str | None:
+    own_id = optional_text(notification.source, "subscription_id")
+    return notification.qualified(own_id) if own_id else None
+
+
 def _period_key(notification: PaddleNotification, origin: str, lines: tuple[PaidLine, ...]) -> str | None:
     """Return the fulfilment key of the period that a transaction pays for. None if it pays for no period."""
-    subscription_id = optional_text(notification.source, "subscription_id")
-    products = (notification.catalogue.products[line.product_id] for line in lines)
-    is_recurring = any(product.kind is ProductKind.SUBSCRIPTION for product in products)
+    subscription_id = _subscription_id(notification)
+    is_recurring = any(line.period_ends_at for line in lines)
     if origin == "subscription_charge" or not (is_recurring and subscription_id):
         return None
     starts_at = rfc3339_time(notification.source["billing_period"]["starts_at"])
-    return f"period/{notification.qualified(subscription_id)}/{starts_at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"period/{subscription_id}/{starts_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _paid_lines(notification: PaddleNotification, origin: str) -> _Lines:

@@ -24,6 +24,7 @@ from ledger.providers import responses, tags
 from ledger.providers.stripe.notification import NAME
 from ledger.providers.stripe.refunds import REFUND_STATES
 from ledger.providers.stripe.subscriptions import state_of
+from ledger.providers.translation import carried
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
@@ -67,7 +68,7 @@ class StripeGateway:
         prices = product.price_ids.get(NAME, ())
         if not prices:
             raise CatalogueError(f"{product.product_id}: price_ids.{NAME} is empty; the product is not sold there.")
-        ours = {"account_id": order.account_id, "order_id": order.order_id, "product_id": product.product_id}
+        ours = carried(order)
         params: SessionCreateParams = {
             "line_items": [{"price": prices[0], "quantity": 1}],
             "currency": order.currency.lower(),

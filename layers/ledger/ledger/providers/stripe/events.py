@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.errors import InvalidBody
 from ledger.domain.events import Event
+from ledger.domain.orders import Order
 from ledger.domain.receipts import ParkReason
 from ledger.providers.parsing import Json, excerpt, load_notification, unix_time
 from ledger.providers.stripe.credit_notes import credit_note_changed
@@ -89,14 +90,19 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
     event_type = content[TYPE_FIELD]
     if event_type not in _EVENT_TYPES:
         return None
-    translator, _ = _EVENT_TYPES[event_type]
+    return _translated(content, catalogue, is_live=is_live)
+
+
+def _translated(content: Json, catalogue: Catalogue, *, is_live: bool, order: Order | None = None) -> Event:
+    translator, _ = _EVENT_TYPES[content[TYPE_FIELD]]
     notification = StripeNotification(
         provider=NAME,
         event_id=content[ID_FIELD],
-        event_type=event_type,
+        event_type=content[TYPE_FIELD],
         at=unix_time(content["created"]),
         source=content["data"]["object"],
         catalogue=catalogue,
+        order=order,
     )
 
     if isinstance(previous := content["data"].get("previous_attributes"), dict):
@@ -107,7 +113,10 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
         return translator(notification)
 
     return translated(
-        notification, fields, notification.source.get("customer") or notification.source.get("customer_account")
+        notification,
+        fields,
+        notification.source.get("customer") or notification.source.get("customer_account"),
+        under_order=lambda stored: _translated(content, catalogue, is_live=is_live, order=stored),
     )
 
 

@@ -59,6 +59,9 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
     if not details and not any(map(is_proration, objects(invoice["lines"], "data"))):
         return _without_subscription(notification, reason)
     owner = notification.owner((details or {}).get("metadata"))
+    claims_order = reason == _FIRST_PERIOD and owner.order_id is not None
+    if claims_order:
+        notification.put_under_order((details or {}).get("metadata"))
     if invoice["lines"].get("has_more"):
         raise EventNotBookable(ParkReason.UNKNOWN_SHAPE, "the invoice has more lines than the event shows")
     charged, changed = _charged_lines(notification, reason), prorated(notification)
@@ -80,7 +83,6 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
 
     subscription_id = notification.qualified(text(details, "subscription")) if details else None
     payment_id = notification.payment_id(text(invoice, "id"))
-    claims_order = reason == _FIRST_PERIOD and owner.order_id is not None
     period_key = f"period/{subscription_id}/{charged.period_start:%Y-%m-%dT%H:%M:%SZ}" if charged.period_start else None
     payment = PaymentSettled(
         payment_id=payment_id,

@@ -30,11 +30,12 @@ class StripeNotification(Notification):
         Only our server writes the metadata of the objects that are passed here. A browser can write
         `client_reference_id`, so that field is not used.
         """
-        return Owner(
+        self.known_owner = Owner(
             order_id=_optional_id(OrderId, optional_text(metadata, "order_id")),
             account_id=_optional_id(AccountId, optional_text(metadata, "account_id")),
             customer_id=self.own_customer_id,
         )
+        return self.known_owner
 
     def charge_names(self) -> tuple[PaymentId, ...]:
         """Return the PaymentIntent, if the object names it, and the charge. Naming both links them."""

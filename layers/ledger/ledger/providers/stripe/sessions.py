@@ -24,6 +24,8 @@ def session_completed(notification: StripeNotification) -> EventFields:
     owner = notification.owner(session.get("metadata"))
     if not _is_paid_for_packs(session):
         return {"owner": owner}
+    if owner.order_id:
+        notification.put_under_order(session["metadata"])
     lines, overcharge_minor = _paid_lines(notification)
     paid_minor = amount(session, "amount_total")
     if paid_minor <= 0 and owner.order_id is None:
@@ -70,14 +72,16 @@ def _is_paid_for_packs(session: Json) -> bool:
 def _paid_lines(notification: StripeNotification) -> tuple[tuple[PaidLine, ...], int]:
     """Return the line of the product that our server named in the metadata, and the overcharge in minor units.
 
-    The event carries no line items, so the subtotal is compared with the catalogue's price, of
-    the time at which the session was opened. A lower subtotal parks the
+    The event carries no line items, so the subtotal is compared with the order's price, else
+    with the catalogue's of the time at which the session was opened. A lower subtotal parks the
     event. A higher one is booked, and the excess is recorded.
     """
     session = notification.source
     metadata = session.get("metadata") or {}
     opened_at = unix_time(session["created"]) if "created" in session else notification.at
     product = notification.catalogue.product(optional_text(metadata, "product_id"), opened_at)
+    if notification.agreement:
+        product = notification.agreement.product
     if product is None or product.kind is not ProductKind.PACK:
         raise EventNotBookable(
             ParkReason.UNKNOWN_PRODUCT, f"metadata.product_id is {excerpt(metadata.get('product_id'))}"

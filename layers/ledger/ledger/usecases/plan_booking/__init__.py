@@ -19,13 +19,16 @@ from ledger.usecases.plan_booking.events import (
     plan_first_grant,
     plan_subscription,
 )
-from ledger.usecases.plan_booking.owners import owner_account
+from ledger.usecases.plan_booking.owners import claimable_account, keys_of_owner, order_id_of, owner_account
 
 __all__ = [
     "Origin",
+    "claimable_account",
     "is_already_booked",
+    "keys_of_owner",
     "lot_entries",
     "may_grant_without_reading",
+    "order_id_of",
     "owner_account",
     "plan_event",
     "plan_first_grant",

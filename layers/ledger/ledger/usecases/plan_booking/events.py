@@ -14,7 +14,7 @@ from ledger.domain.facts import PaymentSettled, merge
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason, Receipt, RecordOutcome
 from ledger.domain.subscriptions import Subscription
-from ledger.ports.commit import AccountChange, Commit
+from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange
 from ledger.ports.reads import Snapshot, keys_of
 from ledger.usecases.plan_booking.booking import plan_targets
 from ledger.usecases.plan_booking.entries import Origin
@@ -58,21 +58,34 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
     return replace(commit, receipt=replace(receipt, outcome=RecordOutcome.BOOKED), pointers=pointers)
 
 
-def plan_first_grant(event: Event, receipt: Receipt) -> Commit:
+def plan_first_grant(event: Event, receipt: Receipt, *, is_claimed: bool = False) -> Commit:
     """Return the commit of a payment about which nothing is stored, without reading. It only adds to the account.
 
     The conditions of the write make it safe: no receipt, no purchase, no grant entry and no lot of these ids is stored,
-    no other payment for the same order or period, and the order's account and product match (`AccountChange`,
+    no other payment for the same order or period, and the order's account, product and terms match (`AccountChange`,
     `FulfilmentKeyChange`). If one fails, read, and use `plan_event`.
+
+    `is_claimed`: the event's account was not read, and a browser may have written it. Then the order must have the
+    checkout that was paid, or the account must have the subscription.
     """
     commit = plan_event(event, receipt, Snapshot())
     if isinstance(commit, NotBookable) or commit.account is None:
         raise ValueError("a payment about which nothing is stored always grants")
     return replace(
         commit,
-        account=replace(commit.account, version=None),
-        fulfilment_keys=tuple(key for key in commit.fulfilment_keys if not key.is_check),
+        account=replace(
+            commit.account, version=None, has_subscription=event.owner.subscription_id if is_claimed else None
+        ),
+        fulfilment_keys=tuple(
+            _of_order(key, event, is_claimed=is_claimed) for key in commit.fulfilment_keys if not key.is_check
+        ),
     )
+
+
+def _of_order(key: FulfilmentKeyChange, event: Event, *, is_claimed: bool) -> FulfilmentKeyChange:
+    if not key.key.startswith("order/"):
+        return key
+    return replace(key, terms_hash=event.terms_hash, checkout_id=event.owner.checkout_id if is_claimed else None)
 
 
 def may_grant_without_reading(event: Event, now: datetime) -> bool:

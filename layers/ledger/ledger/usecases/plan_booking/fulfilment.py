@@ -100,6 +100,7 @@ def _key_change(key: str, purchases: Collection[Purchase], stored: Snapshot) -> 
         account_id=payments[0].account_id,
         product_ids=frozenset(line.product_id for payment in paid_under for line in payment.lines),
         replaces=stored.fulfilment_keys.get(key, FulfilmentKey(key=key)).payment_ids,
+        terms_hash=stored.fulfilment_keys.get(key, FulfilmentKey(key=key)).terms_hash,
     )
 
 

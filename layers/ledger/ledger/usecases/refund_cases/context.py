@@ -44,6 +44,7 @@ def case_context_in(account_id: AccountId, payment_id: PaymentId, known: Snapsho
     if purchase is None or purchase.payment is None or account is None or purchase.account_id != account_id:
         raise NotFound(f"There is no purchase {payment_id}.")
     payment = purchase.payment
-    return CaseContext(
-        account=account, purchase=purchase, payment=payment, order=known.order(payment.order_id), known=known
-    )
+    order = known.order(payment.order_id)
+    if order and order.account_id != account_id:
+        order = None  # a later payment of a subscription carries an id that nothing has proven
+    return CaseContext(account=account, purchase=purchase, payment=payment, order=order, known=known)
