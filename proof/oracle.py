@@ -21,6 +21,8 @@ _BY_PRICE: dict[str, Json] = {
     price_id: row for row in _PRODUCTS for price_ids in row["price_ids"].values() for price_id in price_ids
 }
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -30,6 +32,7 @@ class Approval:
     amount_minor: int
     takes_credits: bool = True
     items: tuple[tuple[str, int], ...] = ()  # (line, minor units)
+    at: datetime = _NEVER
 
 
 @dataclass(slots=True)
@@ -41,6 +44,7 @@ class Ours:
     approvals: dict[str, list[Approval]] = field(default_factory=dict)  # by the payment's id
     abandoned: set[str] = field(default_factory=set)
     sent: dict[str, str] = field(default_factory=dict)  # the refund's id, by tag
+    begun: set[str] = field(default_factory=set)  # whose sending began: the provider may have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,23 +236,32 @@ def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
     gone = [step(refund) for refund in refunds if refund.rank == _SUCCEEDED] + _credited(heard)
     gone += dict(heard.moved).values()
     moved = sum(step.amount_minor for step in [*_credited(heard), *dict(heard.moved).values()])
+    totals: dict[str, tuple[datetime, int]] = {}
+    for charge_id, at, total in heard.totals:
+        totals[charge_id] = max(totals.get(charge_id, (at, total)), (at, total))
+    beyond = -sum(refund.amount_minor for refund in refunds if refund.charge_id is None)
+    for charge_id, (_, total) in totals.items():
+        told = sum(refund.amount_minor for refund in refunds if refund.charge_id == charge_id)
+        beyond += max(0, total - told)
+    contained: set[str] = set()  # approvals of ours that no refund was told of, and a running total contains
+    for tag, approval in sorted(approvals.items(), key=lambda pair: (pair[1].at, pair[0])):
+        if tag in ours.begun and tag not in bears.values() and approval.amount_minor <= beyond:
+            items = tuple((line_id, amount_minor, False) for line_id, amount_minor in approval.items)
+            gone.append(_Step(approval.at, approval.amount_minor, items, approval.takes_credits))
+            beyond -= approval.amount_minor
+            contained.add(tag)
+    if beyond > 0:
+        gone.append(_Step(max(at for at, _ in totals.values()), beyond))
     going = [
         step(refund)
         for refund in refunds
         if refund.rank < _SUCCEEDED
-        and ((tag := bears[refund.refund_id]) not in approvals or _has_ended(tag or "", refunds, bears, ours))
+        and ((own := bears[refund.refund_id]) not in approvals or _has_ended(own or "", refunds, bears, ours))
     ]
     for tag, approval in approvals.items():
-        if not _has_ended(tag, refunds, bears, ours):
+        if tag not in contained and not _has_ended(tag, refunds, bears, ours):
             items = tuple((line_id, amount_minor, False) for line_id, amount_minor in approval.items)
             going.append(_Step(_NEVER, approval.amount_minor, items, approval.takes_credits))
-    totals: dict[str, tuple[datetime, int]] = {}
-    for charge_id, at, total in heard.totals:
-        totals[charge_id] = max(totals.get(charge_id, (at, total)), (at, total))
-    for charge_id, (_, total) in totals.items():
-        told = sum(refund.amount_minor for refund in refunds if refund.charge_id == charge_id)
-        if total > told:
-            gone.append(_Step(_NEVER, total - told))
     lost, contested = _disputed(heard)
     gone.sort(key=lambda step: step.at)
 
@@ -259,9 +272,6 @@ def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
         return [share - missing for share in _left(payment, list(steps))]
 
     return [left(*gone), left(*gone, *lost), left(*gone, *lost, *going), left(*gone, *lost, *contested)]
-
-
-_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def _left(payment: _Paid, steps: list[_Step]) -> list[Fraction]:

@@ -1,7 +1,8 @@
 """One customer's life, step by step: what they buy, what banks and support do, what is delivered, what runs use.
 
 The providers are the simulators, in memory: each of their changes is a notification that waits to be delivered, in any
-order and again. After every step the ledger is held against `proof.oracle` and against `verify`'s invariants.
+order and again. After every step the ledger is held against `proof.oracle` and against `verify`'s invariants; once all
+is delivered, against `proof.money` too.
 """
 
 import contextlib
@@ -35,7 +36,7 @@ from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits, fail_run
-from proof import oracle
+from proof import oracle, shown
 from proof.fake_gateways import PaddleCounter, StripeCounter
 from tools.simulators.common import ids
 from tools.simulators.common.account import NotPossible
@@ -55,6 +56,9 @@ _ONLY_WHEN_QUIET = {"A case is settled exactly if its refund has succeeded"}
 _ONLY_WHEN_ALL_IS_HEARD = {"No payment was refunded by more than was paid, what is approved included"}
 """A second refund may be told before it is that the first one came back."""
 _CURRENCIES = ("EUR", "USD")
+FOR_A_PERSON = {ParkReason.UNKNOWN_ORIGIN}
+"""The reasons for which an event of these lives may be parked for good: the first oracle says nothing of it."""
+
 _RUN_ID = "run_{}"
 
 
@@ -95,6 +99,7 @@ class Play:
     waiting: list[Notification] = field(default_factory=list)  # told by a provider, not delivered yet
     delivered: list[Notification] = field(default_factory=list)
     parked: dict[str, Notification] = field(default_factory=dict)  # delivered, and not usable yet
+    for_a_person: dict[str, Notification] = field(default_factory=dict)  # delivered, and parked until a person decides
     ours: oracle.Ours = field(default_factory=oracle.Ours)
     log: list[str] = field(default_factory=list)
     translate: Callable[[str, bytes], Event | None] = translated
@@ -218,12 +223,26 @@ class Play:
         account: Any = self._account(provider)
         subscriptions = list(account.subscriptions)
         if act == "upgrade":
-            self._on(subscriptions, pick, lambda name: account.change_quantity(name, 2 + pick % 3))
+            self._on(subscriptions, pick, lambda name: self._upgrade(provider, name, 2 + pick % 3))
         elif act == "cancel_in_portal" and provider == "paddle":
             live = [name for name in subscriptions if account.subscriptions[name]["status"] != "canceled"]
             self._on(live, pick, lambda name: account.schedule_end(account.subscriptions[name], is_wanted=True))
         else:
             self._on(subscriptions, pick, getattr(account, act))
+
+    def _upgrade(self, provider: str, name: str, quantity: int) -> None:
+        """More of a plan in the middle of a period. What it credits is still there: none of it went back before."""
+        if provider == "stripe":
+            bills = {one["id"] for one in self.stripe.invoices.values() if name in json.dumps(one["parent"])}
+            links = [one for one in self.stripe.invoice_payments.values() if one["invoice"] in bills]
+            charges = {self.stripe.charge_of_intent[one["payment"]["payment_intent"]] for one in links}
+            if any(self._is_going_back(charge_id) for charge_id in charges):
+                raise NotPossible("money of this subscription went back, or may")
+        self._account(provider).change_quantity(name, quantity)
+
+    def _is_going_back(self, charge_id: str) -> bool:
+        back = (*self.stripe.refunds.values(), *self.stripe.disputes.values())
+        return any(one["charge"] == charge_id for one in back)
 
     # ── What providers and banks do ───────────────────────────────────────────────────────────────────────────────────
 
@@ -327,20 +346,21 @@ class Play:
         if event is None:  # that nobody reads it is the ledger's word: the oracle is told of it all the same
             self.delivered.append(told)
             return
-        if event.parked:
-            raise Wrong(f"{told.event_type} was parked: {event.detail}")
         digest = hashlib.sha256(told.body).hexdigest()
         recorded = record_event(event, self.store, body=told.body, body_sha256=digest, now=self.now)
         if recorded.parked_reason is None:
             self.delivered.append(told)
         elif recorded.parked_reason is ParkReason.NO_ACCOUNT:
             self.parked[event.event_id] = told  # a renewal before the first payment, which says whose it is
+        elif recorded.parked_reason in FOR_A_PERSON:
+            self.for_a_person[event.event_id] = told
         else:
             raise Wrong(f"{told.event_type} was parked: {recorded.parked_reason}, {recorded.detail}")
 
     def release(self) -> None:
         """Parked events are tried again."""
-        for parked in sorted(self.store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
+        waiting = (receipt for receipt in self.store.parked_receipts() if receipt.event_id in self.parked)
+        for parked in sorted(waiting, key=lambda receipt: receipt.occurred_at):
             if release_parked(parked, _read_again, self.store, self.now).parked_reason is None:
                 self.delivered.append(self.parked.pop(parked.event_id))
 
@@ -418,6 +438,8 @@ class Play:
             counter.last_error = last_error
             issued = send_refund(intent.tag, self.store, self.counters.__getitem__, clock=lambda: self.now)
             counter.last_error = "none"
+            if f"attempted:{intent.tag}" in self._home(intent.payment_id).facts:
+                self.ours.begun.add(intent.tag)
             self.log.append(f"issues {intent.tag}: {issued}")
             if issued is SendResult.ABANDONED:
                 self.ours.abandoned.add(intent.tag)
@@ -456,6 +478,14 @@ class Play:
             if finding.broken and finding.invariant not in too_early:
                 raise Wrong(f"{finding.invariant}: broken by {', '.join(finding.broken)}")
         compare(self.store, self.expected(), self.now, has_expired=is_quiet)
+        if is_all_heard:
+            self.hold_money()
+
+    def hold_money(self) -> None:
+        """The oracle of money finds nothing in what was delivered. Raises Wrong."""
+        told = [one.content for one in (*self.delivered, *self.parked.values(), *self.for_a_person.values())]
+        if problems := shown.wrong(world(self.store), told):
+            raise Wrong("; ".join(problems))
 
     def settle(self) -> None:
         """Everything that was told is delivered, everything that waits is done, until nothing moves any more."""
@@ -502,7 +532,8 @@ class Play:
     def _decided(self, case: RefundCase) -> None:
         if case.state is CaseState.APPROVED and case.decision:
             items = tuple((item.line_id, item.amount_minor) for item in case.decision.items)
-            approval = oracle.Approval(case.tag, case.decision.money_minor, case.decision.takes_credits, items)
+            at = self._home(case.payment_id).facts[f"approved:{case.tag}"].at
+            approval = oracle.Approval(case.tag, case.decision.money_minor, case.decision.takes_credits, items, at)
             known = self.ours.approvals.setdefault(case.payment_id, [])
             if approval not in known:
                 known.append(approval)

@@ -26,6 +26,7 @@ from pynamodb.connection import Connection
 from ledger.dynamodb.store import DynamoDBStore
 from proof.crashes.functions import Cut, Ended, Function, deployed
 from proof.crashes.meaning import meaning
+from proof.shown import wrong
 from tools import engines, signing, template
 from tools.devserver import cloud, environment
 from tools.devserver.gateway import Handler
@@ -200,6 +201,7 @@ class Play:
         self._keys = itertools.count(1)
         self._providers: dict[str, StripeAccount | PaddleAccount] = {}
         self._told: dict[str, int] = {}  # of each provider's events: how many were delivered
+        self._delivered: list[Json] = []  # the notifications
         self._dead: list[Invocation] = []  # in the order in which they died
         self._points: list[Point] = []
         self._invocations = self._redeliveries = 0
@@ -222,6 +224,7 @@ class Play:
 
     def tells(self, notification: Notification) -> None:
         """A provider delivers an event of the library."""
+        self._delivered.append(json.loads(notification.body))
         self._step(_delivery(notification.provider, notification.to, notification.body, notification.event_type))
 
     def happens(self, act: Callable[[], Json]) -> Json:
@@ -255,7 +258,7 @@ class Play:
         """The run's end. Raises Broken: an invariant does not hold over what is stored."""
         world = self._stage.world()
         broken = [f"{finding.invariant}: {', '.join(finding.broken)}" for finding in check(world) if finding.broken]
-        if broken:
+        if broken := broken + wrong(world, self._delivered):
             raise Broken("; ".join(broken))
         said = meaning(world, self._providers)
         return PlayResult(tuple(self._points), said, len(self._dead), self._redeliveries, tuple(self.log))
@@ -356,6 +359,7 @@ class Play:
             events = account.outbox.events[self._told[name] :]
             self._told[name] += len(events)
             if not account.outbox.is_muted:
+                self._delivered += events
                 found += [invocation for event in events for invocation in _webhooks(account.outbox, event)]
         return [*found, *self._stage.batches()]
 

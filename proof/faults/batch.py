@@ -22,6 +22,7 @@ from ledger.providers.registry import PROVIDERS
 from proof.faults.customer_lives import Customer, Json, Life, UnexpectedResponse, Until
 from proof.faults.fault_plan import FaultPlan, ProviderFaultPlan
 from proof.faults.histories import DRAWS, Draw, FineDay, differences
+from proof.shown import wrong
 from tools import signing
 from tools.devserver.customer_lives import ShiftedClock
 from tools.devserver.gateway import handler_of
@@ -309,7 +310,9 @@ class Batch:
         broken = [f"{one.invariant}: {', '.join(one.broken[:_SHOWN])}" for one in check(known) if one.broken]
         receipts = {(receipt.provider, receipt.event_id) for receipt in known.receipts}
         unheard = sorted(self._accepted - receipts)
-        self.problems += [f"broken: {one}" for one in broken]
+        told = [json.loads(one.body) for day in days for one in day.story.notifications]
+        told += [*self.stripe.outbox.events, *self.paddle.outbox.events]
+        self.problems += [f"broken: {one}" for one in [*broken, *wrong(known, told)]]
         self.problems += [f"{event_id} was answered 200 and has no receipt" for _, event_id in unheard[:_SHOWN]]
         self.problems += [
             f"{one} was answered 2xx and is not stored" for one in sorted(self._made - stored(known))[:_SHOWN]

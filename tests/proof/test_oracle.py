@@ -9,7 +9,7 @@ import pytest
 from ledger.domain.events import Event
 from ledger.ports.commit import AccountChange, Commit, Refusal
 from proof.convergence import Life, every_order, long_histories, short_history
-from proof.play import Play, translated
+from proof.play import START, Play, Wrong, translated
 from tools.testing.fakes import FakeStore
 
 
@@ -78,6 +78,57 @@ def test_a_history_is_the_same_under_the_same_seed() -> None:
     """Ids, times and orders: what was found can be played again."""
     first, second = (short_history(random.Random(7)) for _ in range(2))
     assert [told.body for told in first.waiting] == [told.body for told in second.waiting]
+
+
+def grants_twice(change: AccountChange) -> AccountChange:
+    """Twice the credits."""
+    return replace(change, lots={name: replace(lot, granted=2 * lot.granted) for name, lot in change.lots.items()})
+
+
+def grants_nothing(change: AccountChange) -> AccountChange:
+    """The payment is booked, its credits are not."""
+    return replace(change, lots={})
+
+
+def grants_what_has_expired(change: AccountChange) -> AccountChange:
+    """The credits ended before they were paid."""
+    return replace(change, lots={name: replace(lot, expires_at=START) for name, lot in change.lots.items()})
+
+
+@pytest.mark.parametrize(
+    ("bug", "seen"),
+    [
+        (takes_nothing_back, "nothing left"),
+        (takes_nothing_back, "too much left"),
+        (grants_twice, "too much left"),
+        (grants_nothing, "nothing got"),
+        (grants_what_has_expired, "nothing got"),
+    ],
+)
+def test_the_oracle_of_money_finds_it_without_any_other(
+    bug: Callable[[AccountChange], AccountChange], seen: str
+) -> None:
+    """Neither the first oracle nor an invariant looks on."""
+
+    class OnlyMoney(Play):
+        def hold(self, **_: bool | None) -> None:
+            try:
+                self.hold_money()
+            except Wrong as problem:
+                if seen in str(problem):
+                    raise
+
+        def spend(self, credits_: int) -> None:
+            """No run: what a broken ledger draws, the first oracle would judge."""
+
+    class Wronged(Life):
+        def __init__(self) -> None:
+            super().__init__()
+            self.play = OnlyMoney(store=_Bugged(bug))
+
+    told = long_histories(seed=3, histories=200, machine=Wronged, is_made_short=False)
+    assert told is not None
+    assert f"Wrong: {seen}" in told or f"; {seen}" in told
 
 
 class _Bugged(FakeStore):
