@@ -24,7 +24,7 @@ from ledger.domain.facts import (
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase, duplicate_minor, target
 from ledger.domain.refunds import outstanding_minor, returned_minor
-from ledger.domain.shares import Shares
+from ledger.domain.shares import Shares, shares_left
 from tests.unit.domain.test_purchases import TAG, approved, chargeback
 from tools.testing.builders import PI, at, dispute, payment, refund, returned
 
@@ -343,3 +343,24 @@ def test_a_period_that_a_first_payment_and_a_renewal_paid_is_worth_one_price() -
         for order in itertools.permutations(paid):
             lots = {lot.lot_id: lot.granted - lot.refund_target for lot in target(*order).lots}
             assert lots == {"order/o/0": kept[0], f"{period}/0": kept[1]}
+
+
+@pytest.mark.parametrize(
+    ("to_card", "to_balance", "left"),
+    [
+        ([500], 750, Fraction(1, 6)),
+        ([500, 500], 750, Fraction(0)),  # a refund and a dispute of the same money
+        ([500], 1000, Fraction(0)),
+        ([500], 1100, Fraction(-1, 15)),
+        ([], 1600, Fraction(-1, 15)),
+        ([500, 500], 0, Fraction(1, 3)),
+    ],
+)
+def test_what_moved_to_the_balance_beyond_what_was_paid_is_missing(
+    to_card: list[int], to_balance: int, left: Fraction
+) -> None:
+    """5.00 of 15.00 by card, the rest from the balance: what the card paid can go back to it once."""
+    settled = payment(paid_minor=1500)
+    settled = replace(settled, card_minor=500)
+    moved = replace(returned(to_balance), is_to_balance=True)
+    assert shares_left(settled, map(returned, to_card), [moved] if to_balance else []) == [left]

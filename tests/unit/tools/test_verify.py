@@ -144,6 +144,15 @@ def test_what_the_provider_refunds_by_itself_counts_for_what_is_approved_later(m
     assert [invariant for invariant in broken(whole) if invariant.startswith(says_so)], "once sent it is too much"
 
 
+@pytest.mark.parametrize(("card_minor", "is_fine"), [(2300, True), (None, False)])
+def test_a_card_that_paid_an_older_debt_too_can_have_all_of_it_back(card_minor: int | None, *, is_fine: bool) -> None:
+    """Its payment was worth less than what the card paid."""
+    store = FakeStore()
+    settled = replace(payment(PI, paid_minor=2000), card_minor=card_minor)
+    record_events(store, paid(settled), event_of(refund(2300)))
+    assert (broken(world(store)) == []) is is_fine
+
+
 def _approved_too_much(whole: World) -> None:
     item = whole.payments[IN]
     assert isinstance(item, Purchase)
