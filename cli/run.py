@@ -71,6 +71,7 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
     from ledger.runtime import runtime
     from tools.ledger import read_world
     from tools.local import disordered
+    from tools.orders import place_orders_of
     from tools.statement import statement
     from tools.stories import stories
     from tools.verify import World, check
@@ -78,6 +79,7 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
     chosen = [story for story in stories() if not names or story.name in names]
     console = paper()
     with opened_backend(console) as backend:
+        place_orders_of((one for story in chosen for one in story.notifications), runtime().store)
         deliveries = list(disordered(chosen, random.Random(seed), is_in_order=is_in_order))
         responses = _deliver_all(backend.gateway, deliveries, console)
         backend.gateway.stream.drain(30)

@@ -38,7 +38,10 @@ def serve() -> None:
 
     from cli.local import opened_backend
     from cli.paper import paper
+    from ledger.runtime import runtime
     from tools.local import serve_until_interrupted
+    from tools.orders import place_orders_of
+    from tools.stories import stories
 
     console = paper()
 
@@ -49,6 +52,8 @@ def serve() -> None:
         console.print(Text.assemble(f"{now}  {path}  ", colored_status, f"  {excerpt}"), soft_wrap=True)
 
     with opened_backend(console) as backend:
+        # The events of the library are of buyers who placed orders: they can be sent by hand.
+        place_orders_of((one for story in stories() for one in story.notifications), runtime().store)
         _introduce(backend, console)
         serve_until_interrupted(backend, show)
 

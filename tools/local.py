@@ -31,12 +31,11 @@ from tools.devserver.authorizers import KeySet
 from tools.devserver.customer_lives import ShiftedClock
 from tools.devserver.gateway import Callers, Gateway, Handler, handler_of
 from tools.devserver.streams import TableStream
-from tools.orders import place_orders_of
 from tools.simulators import paddle as paddle_simulator
 from tools.simulators import stripe as stripe_simulator
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
-from tools.stories import Notification, Story, stories, with_repeats
+from tools.stories import Notification, Story, with_repeats
 from tools.template import load, table_definition
 
 TABLE = "ledger"
@@ -83,7 +82,6 @@ def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[LocalBackend
         make_bucket(os.environ["EVIDENCE_BUCKET_NAME"])
         runtime().clock = clock.now
         _ = runtime().catalogue, runtime().policy  # a wrong file is reported now, not at the first delivery
-        place_orders_of((one for story in stories() for one in story.notifications), runtime().store)
         stream = TableStream(os.environ["TABLE_NAME"], load(), region=environment.REGION)
         gateway = _gateway(port, stream, find)
         stack.callback(gateway.server_close)

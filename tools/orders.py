@@ -56,8 +56,9 @@ def order_of(custom: Any, currency: str) -> Order:
 def _place(transaction: Any, custom: Any, store: Store, *, is_first: bool) -> None:
     checkout = Checkout(checkout_id=transaction["id"], url="https://example.com/")
     price_id = transaction["items"][0]["price"]["id"]
-    product_id = next(name for name, product in _PRODUCTS.items() if price_id in product.price_ids["paddle"])
-    order = replace(order_of({"product_id": product_id, **custom}, transaction["currency_code"]), checkout=checkout)
+    priced = [name for name, product in _PRODUCTS.items() if price_id in product.price_ids["paddle"]]
+    product_id = custom.get("product_id") or priced[0]
+    order = replace(order_of({**custom, "product_id": product_id}, transaction["currency_code"]), checkout=checkout)
     pointer = DocumentChange(checkout_key("paddle", transaction["id"]), OrderPointer(order_id=order.order_id))
     if not is_first or store.commit(Commit(order=order, documents=(pointer,))):
         store.commit(Commit(documents=(pointer,)))

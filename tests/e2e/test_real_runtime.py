@@ -21,6 +21,7 @@ from tests.conftest import REGION
 from tools.check_build import BUILD, BuiltLayers
 from tools.devserver.cloud import Cloud, create_resources
 from tools.ledger import read_world
+from tools.orders import place_orders_of
 from tools.real_runtime import FunctionFailed, RealRuntime, running
 from tools.signing import LOCAL_SECRETS, headers, signed_again
 from tools.statement import statement
@@ -81,8 +82,10 @@ def real(cloud: Cloud, template: dict[str, Any], layers: BuiltLayers) -> Iterato
 
 @pytest.fixture(scope="module")
 def store(cloud: Cloud) -> DynamoDBStore:
-    """The functions' table, read from outside."""
-    return DynamoDBStore(cloud.table_name, Connection(region=REGION, host=cloud.endpoint))
+    """The functions' table, read from outside. The library's buyers have placed their orders."""
+    made = DynamoDBStore(cloud.table_name, Connection(region=REGION, host=cloud.endpoint))
+    place_orders_of((one for story in stories() for one in story.notifications), made)
+    return made
 
 
 def answered(answer: dict[str, Any]) -> tuple[int, str]:
