@@ -7,6 +7,7 @@ from pathlib import Path
 from ledger.domain import catalogue
 from ledger.domain.errors import ConfigurationError
 from ledger.providers.registry import PROVIDERS
+from ledger.providers.scope import EVERYTHING, Scope, parse_mute_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Config:
     keys_name: str | None = None  # of the providers' API keys in Secrets Manager; None: use `api_keys`
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # by provider; for local runs
     is_paused: bool = False  # whether no refund is decided or sent, while a restored table catches up
+    scope: Scope = EVERYTHING  # what in the providers' accounts is ours
     release: str = ""  # which release of this package is deployed, as its layer's version names it
     api_bases: Mapping[str, str | None] = field(default_factory=dict)  # by provider: a simulator's address
 
@@ -61,6 +63,9 @@ class Config:
             is_order_refused_in_debt=environment.get("ORDER_REFUSED_IN_DEBT", "").lower() != "false",
             archive_stream=environment.get("ARCHIVE_STREAM_NAME") or None,
             is_paused=environment.get("REFUNDS_PAUSED", "").lower() == "true",
+            scope=Scope(
+                _by_provider(environment, "ACCOUNT_ID"), parse_mute_rules(environment.get("MUTED", ""), PROVIDERS)
+            ),
             release=environment.get("RELEASE", ""),
             keys_name=environment.get("PROVIDER_KEYS_NAME") or None,
             api_keys=_by_provider(environment, "API_KEY"),

@@ -72,7 +72,8 @@ class Runtime:
         """A name for everything that the translation of an event depends on beside the event itself."""
         catalogue_sha256 = hashlib.sha256(self.config.catalogue_file.read_bytes()).hexdigest()
         mode = "live" if self.config.is_live else "test"
-        return f"{self.config.release} {mode} {catalogue_sha256}"
+        scope = hashlib.sha256(self.config.scope.text.encode()).hexdigest()[:16]
+        return f"{self.config.release} {mode} {catalogue_sha256} {scope}"
 
     @functools.cached_property
     def policy(self) -> "PolicyParameters":
@@ -100,7 +101,12 @@ class Runtime:
     def translate_parked(self, parked: Receipt) -> Event | None:
         """Translate a parked event again. The catalogue may have its price by now."""
         provider = PROVIDERS[parked.provider]
-        return provider.translate(provider.parse(parked.body or b""), self.catalogue, is_live=self.config.is_live)
+        return provider.translate(
+            provider.parse(parked.body or b""),
+            self.catalogue,
+            is_live=self.config.is_live,
+            scope=self.config.scope,
+        )
 
     def archive(self, provider: str, event_id: str, body: bytes) -> None:
         """Put a raw body on the archive stream as evidence. The ledger does not need it: a failure is only counted."""

@@ -98,7 +98,7 @@ def _record(function: str, delivery: Delivery, runtime: Runtime) -> RecordedDeli
 
     content = provider.parse(delivery.body)
     event_id, event_type = content[provider.ID_FIELD], content[provider.TYPE_FIELD]
-    event = provider.translate(content, runtime.catalogue, is_live=runtime.config.is_live)
+    event = provider.translate(content, runtime.catalogue, is_live=runtime.config.is_live, scope=runtime.config.scope)
     if event is None:
         return RecordedDelivery(event_id, event_type, False, RecordResult(RecordOutcome.IGNORED))
 

@@ -9,6 +9,7 @@ from ledger.domain.ids import AccountId
 from ledger.domain.receipts import ParkReason
 from ledger.ports.gateway import Gateway
 from ledger.providers.parsing import Json, amount, currency, load_notification, text, unix_time
+from ledger.providers.scope import EVERYTHING, Scope
 from ledger.providers.signatures import Scheme
 from ledger.providers.translation import EventFields, EventNotBookable, Notification, translated
 from tools.testing.fakes import FakeProvider
@@ -25,7 +26,13 @@ def parse(body: bytes) -> Json:
     return load_notification(body, ID_FIELD, TYPE_FIELD)
 
 
-def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | None:  # noqa: ARG001 - it has no modes
+def translate(
+    content: Json,
+    catalogue: Catalogue,
+    *,
+    is_live: bool,  # noqa: ARG001 - it has no modes
+    scope: Scope = EVERYTHING,  # noqa: ARG001 - all of it is ours
+) -> Event | None:
     """Return the event of a parsed notification."""
     translator = _TRANSLATORS.get(content[TYPE_FIELD])
     if translator is None:

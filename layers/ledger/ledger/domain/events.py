@@ -74,6 +74,7 @@ class Event:
     credited_periods: tuple[CreditedPeriod, ...] = ()  # their payments must be found before the event is planned
     subscription: Subscription | None = None
     not_bookable: NotBookable | None = None  # it is parked, unless a payment of `names` is booked; None: bookable
+    muted_by: str | None = None  # the rule by which it is another application's, unless it turns out to be ours
     terms_hash: str | None = None  # `Order.terms_hash` of the terms that its payment is under; None: of no order
     under_order: "Callable[[Order], Event] | None" = field(default=None, compare=False, repr=False)
     """Return the same event for an order of ours, as it is stored: for what it carried no terms, or others."""

@@ -22,6 +22,7 @@ class ParkReason(StrEnum):
     """Why a genuine event can't be booked."""
 
     WRONG_MODE = "wrong_mode"
+    OTHER_ACCOUNT = "other_account"  # of a connected account, which is another seller's
     UNKNOWN_VERSION = "unknown_version"
     UNKNOWN_SHAPE = "unknown_shape"
     UNKNOWN_STATE = "unknown_state"
@@ -53,6 +54,7 @@ class Trigger(StrEnum):
 _BY_DEPLOYMENT = frozenset(
     {
         ParkReason.WRONG_MODE,
+        ParkReason.OTHER_ACCOUNT,
         ParkReason.UNKNOWN_VERSION,
         ParkReason.UNKNOWN_SHAPE,
         ParkReason.UNKNOWN_STATE,

@@ -179,6 +179,7 @@ PARK_REASON = one_of(
     "park reason",
     {
         ParkReason.WRONG_MODE: "wrong_mode",
+        ParkReason.OTHER_ACCOUNT: "other_account",
         ParkReason.UNKNOWN_VERSION: "unknown_version",
         ParkReason.UNKNOWN_SHAPE: "unknown_shape",
         ParkReason.UNKNOWN_STATE: "unknown_state",

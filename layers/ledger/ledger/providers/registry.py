@@ -8,6 +8,7 @@ from ledger.domain.events import Event
 from ledger.ports.gateway import Gateway
 from ledger.providers.paddle import provider as paddle
 from ledger.providers.parsing import Json
+from ledger.providers.scope import EVERYTHING, Scope
 from ledger.providers.stripe import provider as stripe
 
 
@@ -36,8 +37,13 @@ class Provider(Protocol):
     def parse(self, body: bytes) -> Json:
         """Return the notification in a verified body. Raise InvalidBody."""
 
-    def translate(self, content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | None:
-        """Return the event of a parsed notification, with `not_bookable` set if so. None: its type is not used."""
+    def translate(
+        self, content: Json, catalogue: Catalogue, *, is_live: bool, scope: Scope = EVERYTHING
+    ) -> Event | None:
+        """Return the event of a parsed notification, with `not_bookable` set if so. None: its type is not used.
+
+        `scope` says what in the provider's account is ours.
+        """
 
     def gateway(self, key: str, *, is_live: bool, base_url: str | None) -> Gateway:
         """Return the gateway to the provider's API, and import its SDK. Raise ConfigurationError for an unusable key.

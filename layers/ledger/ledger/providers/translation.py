@@ -133,7 +133,9 @@ def translated(
     notification: Notification,
     translate: Callable[[], EventFields],
     own_customer_id: object,
+    *,
     under_order: Callable[[Order], Event] | None = None,
+    muted_by: str | None = None,
 ) -> Event:
     """Return the event with the fields that `translate` returns, or with `not_bookable` set to the reason.
 
@@ -149,6 +151,7 @@ def translated(
     return Event(
         terms_hash=notification.agreement.terms_hash if notification.agreement else None,
         under_order=under_order,
+        muted_by=muted_by,
         provider=notification.provider,
         event_id=notification.event_id,
         event_type=notification.event_type,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.entries import Entry
-from ledger.domain.events import Event
+from ledger.domain.events import Claim, Event
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import NotBookable, ParkReason, Receipt, RecordOutcome
 from ledger.ports.commit import Commit
@@ -148,10 +148,10 @@ def _read_and_book(
     stored = look_up.known
     if event.not_bookable:
         booked = _already_paid(event, receipt, stored, store)
-        return booked or _park(event.not_bookable, receipt, body, store, parked_as)
+        return booked or _mute(event, receipt, store) or _park(event.not_bookable, receipt, body, store, parked_as)
     account_id = _find_account(event, stored, store)
     if isinstance(account_id, NotBookable):
-        return _park(account_id, receipt, body, store, parked_as)
+        return _mute(event, receipt, store) or _park(account_id, receipt, body, store, parked_as)
 
     if event.credited_periods and account_id:
         named = name_credited_periods(event, account_id, store)
@@ -169,7 +169,21 @@ def _read_and_book(
     planned = _plan(event, account_id, receipt, look_up)
     if isinstance(planned, NotBookable):
         return _park(planned, receipt, body, store, parked_as)
-    return _write(planned, store)
+    is_waiting = planned.receipt is not None and planned.receipt.outcome is RecordOutcome.WAITING
+    return (_mute(event, receipt, store) if is_waiting else None) or _write(planned, store)
+
+
+def _mute(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry | None:
+    """Note an event that a rule recognizes as another application's. None: there is no such rule, or it is ours.
+
+    Whatever names an order or an account of ours is ours, also if a rule recognizes it.
+    """
+    owner = event.owner
+    claim = owner.claim or Claim()
+    if event.muted_by is None or any((owner.order_id, owner.account_id, claim.order_id, claim.account_id)):
+        return None
+    noted = replace(receipt, outcome=RecordOutcome.NOTED, account_id=None, detail=f"muted: {event.muted_by}")
+    return _write(Commit(receipt=noted), store)
 
 
 def _plan(event: Event, account_id: AccountId | None, receipt: Receipt, look_up: LookUp) -> Commit | NotBookable:
@@ -221,6 +235,8 @@ def _find_account(event: Event, stored: Snapshot, store: Store) -> AccountId | N
     account_id = plan_booking.owner_account(event, stored)
     if account_id is not None or not (event.payment or event.subscription or event.credited_periods):
         return account_id
+    if event.muted_by:
+        return NotBookable(ParkReason.NO_ACCOUNT, "its customer may be ours; the object is another application's")
     if event.owner.claim is None:
         return _account_of_customer(event.owner.customer_id, store)
     return NotBookable(ParkReason.NO_ACCOUNT, "no checkout or subscription of ours proves whose it is")

@@ -15,6 +15,7 @@ from ledger.providers.paddle.notification import NAME, PaddleNotification
 from ledger.providers.paddle.subscriptions import subscription_changed
 from ledger.providers.paddle.transactions import transaction_completed, transaction_payment_failed
 from ledger.providers.parsing import Json, load_notification, rfc3339_time
+from ledger.providers.scope import EVERYTHING, Scope
 from ledger.providers.translation import EventFields, EventNotBookable, translated
 
 ID_FIELD, TYPE_FIELD = "event_id", "event_type"
@@ -58,7 +59,7 @@ def parse(body: bytes) -> Json:
     return content
 
 
-def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | None:
+def translate(content: Json, catalogue: Catalogue, *, is_live: bool, scope: Scope = EVERYTHING) -> Event | None:
     """Return the event of a parsed notification. None: this service does not use its type.
 
     An event that can't be booked is returned with `not_bookable` set. It is never dropped, and no missing content is
@@ -68,11 +69,17 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
     translator = _translator(event_type)
     if translator is None:
         return None
-    return _translated(content, translator, catalogue, is_live=is_live)
+    return _translated(content, translator, catalogue, is_live=is_live, scope=scope)
 
 
 def _translated(
-    content: Json, translator: _Translator, catalogue: Catalogue, *, is_live: bool, order: Order | None = None
+    content: Json,
+    translator: _Translator,
+    catalogue: Catalogue,
+    *,
+    is_live: bool,
+    scope: Scope,
+    order: Order | None = None,
 ) -> Event:
     notification = PaddleNotification(
         provider=NAME,
@@ -93,7 +100,10 @@ def _translated(
         notification,
         fields,
         notification.source.get("customer_id"),
-        under_order=lambda stored: _translated(content, translator, catalogue, is_live=is_live, order=stored),
+        under_order=lambda stored: _translated(
+            content, translator, catalogue, is_live=is_live, scope=scope, order=stored
+        ),
+        muted_by=scope.mute_rule(NAME, content, notification.source),
     )
 
 

@@ -11,6 +11,7 @@ from ledger.domain.events import Event
 from ledger.domain.orders import Order
 from ledger.domain.receipts import ParkReason
 from ledger.providers.parsing import Json, excerpt, load_notification, unix_time
+from ledger.providers.scope import EVERYTHING, Scope
 from ledger.providers.stripe.credit_notes import credit_note_changed
 from ledger.providers.stripe.disputes import dispute_changed, fraud_warning_changed
 from ledger.providers.stripe.invoices import invoice_paid, invoice_payment_failed, invoice_payment_paid
@@ -81,7 +82,7 @@ def parse(body: bytes) -> Json:
     return content
 
 
-def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | None:
+def translate(content: Json, catalogue: Catalogue, *, is_live: bool, scope: Scope = EVERYTHING) -> Event | None:
     """Return the event of a parsed notification. None: this service does not use its type.
 
     An event that can't be booked is returned with `not_bookable` set. It is never dropped, and no missing content is
@@ -90,10 +91,12 @@ def translate(content: Json, catalogue: Catalogue, *, is_live: bool) -> Event | 
     event_type = content[TYPE_FIELD]
     if event_type not in _EVENT_TYPES:
         return None
-    return _translated(content, catalogue, is_live=is_live)
+    return _translated(content, catalogue, is_live=is_live, scope=scope)
 
 
-def _translated(content: Json, catalogue: Catalogue, *, is_live: bool, order: Order | None = None) -> Event:
+def _translated(
+    content: Json, catalogue: Catalogue, *, is_live: bool, scope: Scope, order: Order | None = None
+) -> Event:
     translator, _ = _EVENT_TYPES[content[TYPE_FIELD]]
     notification = StripeNotification(
         provider=NAME,
@@ -109,19 +112,31 @@ def _translated(content: Json, catalogue: Catalogue, *, is_live: bool, order: Or
         notification.previous_attributes = previous
 
     def fields() -> EventFields:
-        _check_envelope(content, is_live=is_live)
+        _check_envelope(content, is_live=is_live, own_account=scope.account_ids.get(NAME))
         return translator(notification)
 
     return translated(
         notification,
         fields,
         notification.source.get("customer") or notification.source.get("customer_account"),
-        under_order=lambda stored: _translated(content, catalogue, is_live=is_live, order=stored),
+        under_order=lambda stored: _translated(content, catalogue, is_live=is_live, scope=scope, order=stored),
+        muted_by=scope.mute_rule(NAME, content, notification.source),
     )
 
 
-def _check_envelope(content: Json, *, is_live: bool) -> None:
-    """Raise EventNotBookable if the event is of the other mode, or of an API version that was not tested."""
+def _check_envelope(content: Json, *, is_live: bool, own_account: str | None) -> None:
+    """Raise EventNotBookable for an event of another account, of the other mode, or of an API version not tested.
+
+    `account` names a connected account: another seller, who writes whatever he likes into his objects. `context` names
+    the account of an event that comes by way of an organization, which can be ours.
+    """
+    for name in ("account", "context"):
+        of_account = content.get(name)
+        if of_account is not None and (not own_account or str(of_account).rpartition("/")[2] != own_account):
+            known = own_account or "not configured: set STRIPE_ACCOUNT_ID"
+            raise EventNotBookable(
+                ParkReason.OTHER_ACCOUNT, f"{name} is {excerpt(of_account)}, and our own account is {known}"
+            )
     if content.get("livemode") is not is_live:
         mode = "live" if content.get("livemode") else "test"
         raise EventNotBookable(
