@@ -40,7 +40,7 @@ OUTCOMES = {  # told once, told again
     "stripe_dispute_opened": ("waiting", "already_booked"),  # for the payment, which is not among these requests
     "stripe_refund_settled": ("waiting", "already_booked"),
     "paddle_payment_succeeded": ("booked", "already_booked"),
-    "paddle_subscription_renewed": ("parked", "parked"),  # nothing has said yet whose the subscription is
+    "paddle_subscription_renewed": ("booked", "already_booked"),
     "paddle_dispute_opened": ("waiting", "already_booked"),
     "paddle_refund_settled": ("waiting", "already_booked"),
 }
@@ -119,6 +119,7 @@ def test_a_built_function_starts(function: str, real: Invoke, record_property: C
 
 
 @pytest.mark.parametrize(("name", "outcomes"), OUTCOMES.items())
+@pytest.mark.usefixtures("store")
 def test_a_webhook_refuses_what_is_not_proven_and_books_once(
     name: str, outcomes: tuple[str, str], real: Invoke, cloud: Cloud
 ) -> None:
