@@ -59,6 +59,8 @@ class Lot:
     owed: int
     expires_at: datetime | None
     is_frozen: bool
+    grace_from: datetime | None = None
+    subscription_id: str | None = None
 
     @property
     def left(self) -> int:
@@ -79,7 +81,17 @@ class Book:
 
     def spendable(self, now: datetime) -> int:
         """What all lots together can give, less what is owed."""
-        return max(0, sum(lot.spendable(now) - lot.owed for lot in self.lots.values()))
+        return max(0, sum(self._spendable(lot, now) - lot.owed for lot in self.lots.values()))
+
+    def _spendable(self, lot: Lot, now: datetime) -> int:
+        """A period's credits outlive it until the next period of its subscription is paid."""
+        later = [
+            other
+            for other in self.lots.values()
+            if lot.subscription_id and other.subscription_id == lot.subscription_id
+            if lot.expires_at and other.expires_at and other.expires_at > lot.expires_at
+        ]
+        return 0 if later and lot.grace_from and lot.grace_from <= now else lot.spendable(now)
 
     def draw(self, credits_: int, now: datetime) -> dict[str, int] | None:
         """Which lots a run should draw from: what lapses first goes first. None: it should be refused."""
@@ -88,7 +100,7 @@ class Book:
         drawn = {}
         never = datetime.max.replace(tzinfo=UTC)
         for lot_id, lot in sorted(self.lots.items(), key=lambda pair: (pair[1].expires_at or never, pair[0])):
-            if part := min(credits_, lot.spendable(now)):
+            if part := min(credits_, self._spendable(lot, now)):
                 drawn[lot_id] = part
                 credits_ -= part
         return drawn
@@ -100,6 +112,8 @@ class _Line:
     credits: int
     amount_minor: int
     expires_at: datetime | None
+    grace_from: datetime | None = None
+    subscription_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +221,8 @@ def _lots(sold_as: str, payment: _Paid, left: list[list[Fraction]], ours: Ours, 
             owed=gone - refunded - disputed,
             expires_at=line.expires_at,
             is_frozen=is_frozen,
+            grace_from=line.grace_from,
+            subscription_id=line.subscription_id,
         )
     return lots
 
@@ -483,14 +499,16 @@ def _invoice(invoice: Json, at: datetime) -> _Paid | None:
     for line in invoice["lines"]["data"]:
         product = _BY_PRICE[line["pricing"]["price_details"]["price"]]
         is_plan = product["kind"] == "subscription"
-        lapses = _lapses(_seconds(line["period"]["start"]), _seconds(line["period"]["end"]), at) if is_plan else None
+        start, end = (_seconds(line["period"][name]) for name in ("start", "end"))
+        lapses, grace_from = _lapses(start, end, at) if is_plan else (None, None)
         credits_ = product["credits"] * line["quantity"]
         if _is_part(line):
             credits_ = product["credits"] * line["amount"] // product["prices"][invoice["currency"].upper()]
         elif is_plan:
             starts.append(line["period"]["start"])
         if credits_ > 0:
-            lines.append(_Line(line["id"], credits_, _with_tax(line), lapses))
+            plan = f"stripe:{details['subscription']}" if is_plan else None
+            lines.append(_Line(line["id"], credits_, _with_tax(line), lapses, grace_from, plan))
     if not lines:
         return None
     order = details["metadata"].get("order_id")
@@ -561,12 +579,15 @@ def _transaction(transaction: Json, at: datetime) -> _Paid:
     for line in transaction["details"]["line_items"]:
         product = _BY_PRICE[line["price_id"]]
         is_plan = product["kind"] == "subscription"
-        lapses = _lapses(_stamp(period["starts_at"]), _stamp(period["ends_at"]), at) if is_plan else None
+        lapses, grace_from = (
+            _lapses(_stamp(period["starts_at"]), _stamp(period["ends_at"]), at) if is_plan else (None, None)
+        )
         credits_ = product["credits"] * line["quantity"]
         if line["proration"]:  # a part of a period, for its part of the price
             price = product["prices"][transaction["currency_code"]]
             credits_ = product["credits"] * int(line["totals"]["subtotal"]) // price
-        lines.append(_Line(line["id"], credits_, _total(line), lapses))
+        plan = f"paddle:{transaction['subscription_id']}" if is_plan and transaction["subscription_id"] else None
+        lines.append(_Line(line["id"], credits_, _total(line), lapses, grace_from, plan))
     fulfilment_key = None
     if period and transaction["origin"] != "subscription_update":
         fulfilment_key = (
@@ -578,9 +599,14 @@ def _transaction(transaction: Json, at: datetime) -> _Paid:
     return _Paid(f"paddle:{transaction['id']}", at, paid_minor, tuple(lines), fulfilment_key)
 
 
-def _lapses(start: datetime, end: datetime, paid_at: datetime) -> datetime:
-    """Three hours after the period, but who pays late can use what he paid for a week, or as long as a period is."""
-    return max(end + timedelta(hours=3), paid_at + min(timedelta(days=7), end - start))
+def _lapses(start: datetime, end: datetime, paid_at: datetime) -> tuple[datetime, datetime | None]:
+    """When credits lapse, and from when on they lapse as soon as the next period is paid.
+
+    Three hours after the period, but who pays late can use what he paid for a week, or as long as a period is.
+    """
+    usable_until = max(end, paid_at + min(timedelta(days=7), end - start))
+    lapses = max(end + timedelta(hours=3), usable_until)
+    return lapses, usable_until if usable_until < lapses else None
 
 
 def _total(source: Json) -> int:

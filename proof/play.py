@@ -590,6 +590,8 @@ def compare(store: FakeStore, expected: oracle.Book, now: datetime, *, has_expir
             owed=lot.owed,
             expires_at=lot.expires_at,
             is_frozen=lot.is_frozen,
+            grace_from=lot.grace_from,
+            subscription_id=lot.subscription_id,
         )
     if found != expected.lots:
         differing = {

@@ -330,6 +330,7 @@ MONTH = PaymentSettled(
             amount_minor=1500,
             expires_at=LAPSE,
             period_ends_at=END,
+            grace_from=END,
         ),
     ),
     at=AT,
@@ -1187,7 +1188,9 @@ FIRST = replace(
     account_id=NOBODY,
     subscription_id="paddle:sub_1",
     covers=PAID_PERIOD,
-    lines=(replace(BOUGHT.lines[0], product_id="creator_monthly", expires_at=LAPSE, period_ends_at=END),),
+    lines=(
+        replace(BOUGHT.lines[0], product_id="creator_monthly", expires_at=LAPSE, period_ends_at=END, grace_from=END),
+    ),
 )
 LATER_PERIOD = replace(FIRST, fulfilment_key=PAID_PERIOD, covers=None, is_renewal=True)
 

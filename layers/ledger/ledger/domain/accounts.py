@@ -56,7 +56,17 @@ class Account:
         """
         if self.holds:
             return 0
-        return max(0, sum(lot.spendable(now) for lot in self.lots.values()) - is_debt_withheld * self.shortfall)
+        spendable = sum(self.spendable_of(lot, now) for lot in self.lots.values())
+        return max(0, spendable - is_debt_withheld * self.shortfall)
+
+    def spendable_of(self, lot: Lot, now: datetime) -> int:
+        """Return the credits that a run can draw from one of its lots at this instant, apart from holds and debts.
+
+        The credits of a period are unspendable once it has ended and the next one is paid for.
+        """
+        if lot.is_in_grace(now) and any(lot.is_followed_by(other) for other in self.lots.values()):
+            return 0
+        return lot.spendable(now)
 
     def running_subscription(self, product_id: str) -> Subscription | None:
         """Return the subscription by which this plan runs: active, in its trial, or past due. None: there is none."""
@@ -81,7 +91,7 @@ class Account:
             raise InsufficientCredits(credits_, spendable)
         drawn = []
         for lot in self.lots_in_draw_order:
-            part = min(credits_, lot.spendable(now))
+            part = min(credits_, self.spendable_of(lot, now))
             if part:
                 drawn.append(lot.draw(part))
                 credits_ -= part

@@ -109,8 +109,20 @@ class Product:
             return paid_at + timedelta(days=self.expires_after_days) if self.expires_after_days else None
         if self.rolls_over:
             return None
+        return max(period[1] + self.renewal_grace, self._usable_until(paid_at, period))
+
+    def grace_from(self, paid_at: datetime, period: Period | None) -> datetime | None:
+        """Return from when on credits last only until the next period is paid for. None: they have no such grace."""
+        expires_at = self.expires_at(paid_at, period)
+        if self.kind is ProductKind.PACK or period is None or expires_at is None:
+            return None
+        usable_until = self._usable_until(paid_at, period)
+        return usable_until if usable_until < expires_at else None
+
+    def _usable_until(self, paid_at: datetime, period: Period) -> datetime:
+        """Return until when a period's credits can be used, whatever is paid after it."""
         start, end = period
-        return max(end + self.renewal_grace, paid_at + min(self.usable_at_least, end - start))
+        return max(end, paid_at + min(self.usable_at_least, end - start))
 
 
 def agreed_product(terms: Terms, *, product_id: str, provider: str, price_minor: int, currency: str) -> Product:

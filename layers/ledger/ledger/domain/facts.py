@@ -120,6 +120,7 @@ class PaidLine(KeepsUnknownFields):
     expires_at: datetime | None  # when its credits expire; None: never
     period_ends_at: datetime | None = None  # of the subscription's period that it is for
     terms: str | None = None  # the digest of the terms that it grants by; None: booked before they were recorded
+    grace_from: datetime | None = None  # from then on its credits last only until the next period is paid for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ class Lot(KeepsUnknownFields):
     lot_id: str
     granted: int
     expires_at: datetime | None = None
+    grace_from: datetime | None = None  # from then on it can be spent until the next period is paid for
+    subscription_id: str | None = None  # whose period it is for
     drawn: int = 0  # net of returns
     refunded: int = 0  # taken back because money was refunded
     disputed: int = 0  # taken back because a dispute was lost
@@ -60,6 +62,16 @@ class Lot(KeepsUnknownFields):
     def spendable(self, now: datetime) -> int:
         """Return the credits that a run can draw at this instant."""
         return 0 if self.is_frozen or self.has_expired(now) else self.remaining - self.reserved
+
+    def is_in_grace(self, now: datetime) -> bool:
+        """Return whether its credits last only until the next period is paid for."""
+        return self.grace_from is not None and self.grace_from <= now
+
+    def is_followed_by(self, other: "Lot") -> bool:
+        """Return whether the other lot is that of a later period of the same subscription."""
+        if self.subscription_id is None or self.expires_at is None or other.expires_at is None:
+            return False
+        return self.subscription_id == other.subscription_id and self.expires_at < other.expires_at
 
     def is_closed(self, now: datetime) -> bool:
         """Return whether the lot can leave its account: nothing remains, nothing is owed and it is not frozen.

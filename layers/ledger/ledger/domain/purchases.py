@@ -92,6 +92,8 @@ class LotTarget:
     dispute_target: int
     is_frozen: bool
     reserve_target: int = 0
+    grace_from: datetime | None = None
+    subscription_id: str | None = None
 
     def applied_to(self, lot: Lot | None) -> Lot:
         """Return the lot at this target. None: it is granted now."""
@@ -100,6 +102,8 @@ class LotTarget:
             lot,
             granted=self.granted,
             expires_at=self.expires_at,
+            grace_from=self.grace_from,
+            subscription_id=self.subscription_id,
             refund_target=self.refund_target,
             dispute_target=self.dispute_target,
             reserve_target=self.reserve_target,
@@ -237,6 +241,8 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
                 lot_id=payment.lot_id(position),
                 granted=line.credits,
                 expires_at=line.expires_at,
+                grace_from=line.grace_from,
+                subscription_id=payment.subscription_id if line.period_ends_at else None,
                 refund_target=refunded_to,
                 dispute_target=max(0, lost_to - refunded_to),
                 reserve_target=max(0, reserved_to - max(lost_to, refunded_to)),

@@ -260,6 +260,7 @@ PAID_LINE = Shape(
         "expires_at": Field("expires_at", TIME, None),
         "period_ends_at": Field("period_ends_at", TIME, None),
         "terms": Field("terms", TEXT, None),
+        "grace_from": Field("grace_from", TIME, None),
     },
 )
 REFUNDED_ITEM = Shape(
@@ -506,6 +507,8 @@ LOT = Shape(
     {
         "granted": Field("granted", WHOLE),
         "expires_at": Field("expires_at", TIME, None),
+        "grace_from": Field("grace_from", TIME, None),
+        "subscription_id": Field("subscription_id", TEXT, None),
         "drawn": Field("drawn", WHOLE, 0),
         "refunded": Field("refunded", WHOLE, 0),
         "disputed": Field("disputed", WHOLE, 0),

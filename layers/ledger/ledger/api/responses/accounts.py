@@ -40,19 +40,22 @@ class LotResponse(ResponseModel):
     lot_id: str
     granted: int
     remaining: int
-    spendable: int = Field(description="Now: without credits that are frozen, expired or reserved for a refund.")
+    spendable: int = Field(
+        description="Now: without credits that are frozen, expired or reserved for a refund, and without those of a "
+        "period that has ended and whose next one is paid for."
+    )
     reserved: int
     is_frozen: bool
     expires_at: datetime | None
 
     @classmethod
-    def of(cls, lot: Lot, now: datetime) -> "LotResponse":
-        """Return a lot as of now."""
+    def of(cls, lot: Lot, account: Account, now: datetime) -> "LotResponse":
+        """Return a lot of an account as of now."""
         return cls(
             lot_id=lot.lot_id,
             granted=lot.granted,
             remaining=lot.remaining,
-            spendable=lot.spendable(now),
+            spendable=account.spendable_of(lot, now),
             reserved=lot.reserved,
             is_frozen=lot.is_frozen,
             expires_at=lot.expires_at,
@@ -81,6 +84,6 @@ class AccountResponse(ResponseModel):
             balance=account.balance,
             spendable=account.spendable(now, is_debt_withheld=is_debt_withheld),
             shortfall=account.shortfall,
-            lots=[LotResponse.of(lot, now) for lot in account.lots_in_draw_order],
+            lots=[LotResponse.of(lot, account, now) for lot in account.lots_in_draw_order],
             subscriptions=[SubscriptionResponse.of(item) for item in account.subscriptions.values()],
         )

@@ -180,6 +180,7 @@ def _paid_line(notification: PaddleNotification, product: Product, line: Json, c
         credits=credits_,
         amount_minor=whole_number(line["totals"], "total"),
         expires_at=product.expires_at(notification.at, period_of(period)),
+        grace_from=product.grace_from(notification.at, period_of(period)),
         period_ends_at=period_end(period) if product.kind is ProductKind.SUBSCRIPTION else None,
         terms=product.digest,
     )

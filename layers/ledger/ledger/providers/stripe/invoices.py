@@ -235,6 +235,7 @@ def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
                 credits=credits_ * quantity_of(line, product),
                 amount_minor=with_tax_and_discount(line),
                 expires_at=product.expires_at(notification.at, period),
+                grace_from=product.grace_from(notification.at, period),
                 period_ends_at=period[1] if product.kind is ProductKind.SUBSCRIPTION else None,
                 terms=product.digest,
             )

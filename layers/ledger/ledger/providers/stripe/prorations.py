@@ -160,6 +160,7 @@ def _granted(notification: StripeNotification, charged: Sequence[tuple[str, Json
                     credits=credits_,
                     amount_minor=with_tax_and_discount(line),
                     expires_at=product.expires_at(notification.at, period),
+                    grace_from=product.grace_from(notification.at, period),
                     period_ends_at=period[1],
                     terms=product.digest,
                 )
