@@ -196,17 +196,35 @@ def book(notifications: Iterable[tuple[str, Json]], ours: Ours) -> Book:
         all_left = [[sum(line) for line in zip(*stage, strict=True)] for stage in zip(*stages, strict=True)]
         is_contested = len(all_paid) < 2 or min(all_left[3]) < 1  # else one whole price stands without the disputes
         is_frozen = is_contested and any(_is_open(paid[payment]) for payment in all_paid)
-        lots |= _lots(sold_as, all_paid[0], all_left, ours, is_frozen=is_frozen)
+        stays = [stage[2] for stage in stages]
+        lots |= _lots(sold_as, all_paid, stays, all_left, ours, is_frozen=is_frozen)
         if is_contested:
             for payment in all_paid:
                 holds |= _holds(payment, paid[payment], ours)
     return Book(lots, frozenset(holds))
 
 
-def _lots(sold_as: str, payment: _Paid, left: list[list[Fraction]], ours: Ours, *, is_frozen: bool) -> dict[str, Lot]:
+def _lots(
+    sold_as: str,
+    all_paid: list[_Paid],
+    stays: list[list[Fraction]],
+    left: list[list[Fraction]],
+    ours: Ours,
+    *,
+    is_frozen: bool,
+) -> dict[str, Lot]:
     lots = {}
-    for position, line in enumerate(payment.lines):
+    for position, line in enumerate(all_paid[0].lines):
         lot_id = f"{sold_as}/{position}"
+        # Of the payments that pay for what stays, the first ones first, the one whose credits lapse last.
+        before = [sum((one[position] for one in stays[:number]), Fraction(0)) for number in range(len(stays))]
+        paying = [
+            payment.lines[position]
+            for payment, one, sum_before in zip(all_paid, stays, before, strict=True)
+            if one[position] > 0 and sum_before < 1
+        ]
+        never = datetime.max.replace(tzinfo=UTC)
+        longest = max(paying or [line], key=lambda one: one.expires_at or never)
         drawn = sum(run.get(lot_id, 0) for run in ours.drawn.values())
         shares = [1 - min(Fraction(1), stage[position]) for stage in left[:3]]
         to_refund, gone, whole = (line.credits * share.numerator // share.denominator for share in shares)
@@ -219,10 +237,10 @@ def _lots(sold_as: str, payment: _Paid, left: list[list[Fraction]], ours: Ours, 
             disputed=disputed,
             reserve_target=whole - gone,
             owed=gone - refunded - disputed,
-            expires_at=line.expires_at,
+            expires_at=longest.expires_at,
             is_frozen=is_frozen,
-            grace_from=line.grace_from,
-            subscription_id=line.subscription_id,
+            grace_from=longest.grace_from,
+            subscription_id=longest.subscription_id,
         )
     return lots
 

@@ -102,6 +102,7 @@ _POSTINGS = {
     EntryKind.THAW: {CounterAccount.DISPUTES},
     EntryKind.RESERVE: {CounterAccount.REFUNDS},
     EntryKind.RELEASE: {CounterAccount.REFUNDS},
+    EntryKind.RESCHEDULE: {CounterAccount.EXPIRY},
 }
 _SIGNS = {
     EntryKind.GRANT: 1,
@@ -113,6 +114,7 @@ _SIGNS = {
     EntryKind.THAW: 0,
     EntryKind.RESERVE: 0,
     EntryKind.RELEASE: 0,
+    EntryKind.RESCHEDULE: 0,
 }
 
 

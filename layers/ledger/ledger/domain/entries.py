@@ -21,6 +21,7 @@ class EntryKind(StrEnum):
     RESERVE = "reserve"  # a memo: an approved refund will take these credits back
     RELEASE = "release"  # a memo: that refund has ended
     ADJUST = "adjust"
+    RESCHEDULE = "reschedule"  # a memo: its credits expire at another time
 
     @property
     def rank(self) -> int:
@@ -31,6 +32,7 @@ class EntryKind(StrEnum):
 _RANKS = (
     *(EntryKind.GRANT, EntryKind.ADJUST, EntryKind.RETURN, EntryKind.RESTORE, EntryKind.THAW, EntryKind.RELEASE),
     *(EntryKind.DRAW, EntryKind.CLAWBACK, EntryKind.EXPIRE, EntryKind.FREEZE, EntryKind.RESERVE),
+    EntryKind.RESCHEDULE,
 )
 
 
@@ -60,7 +62,7 @@ class Entry:
     occurred_at: datetime  # when it happened at the provider: the statement's order
     recorded_at: datetime  # when it was written to the ledger
     step: int = 0  # the account's version after the entry's commit; 0 for a grant
-    expires_at: datetime | None = None  # of a grant, and of credits that return to an expired lot
+    expires_at: datetime | None = None  # of a grant, a new time, and of credits that return to an expired lot
 
     @property
     def number(self) -> int:

@@ -122,6 +122,11 @@ class PaidLine(KeepsUnknownFields):
     terms: str | None = None  # the digest of the terms that it grants by; None: booked before they were recorded
     grace_from: datetime | None = None  # from then on its credits last only until the next period is paid for
 
+    @property
+    def lasts_until(self) -> tuple[bool, float]:
+        """Sort lines by this key in the order in which their credits expire: those that never expire last."""
+        return (self.expires_at is None, self.expires_at.timestamp() if self.expires_at else 0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentSettled(KeepsUnknownFields):

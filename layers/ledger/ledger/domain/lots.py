@@ -94,6 +94,11 @@ class Lot(KeepsUnknownFields):
         reserved = min(self.reserve_target, takeable - refunded - disputed - expired)
         return replace(self, refunded=refunded, disputed=disputed, expired=expired, reserved=reserved)
 
+    def rescheduled(self, expires_at: datetime | None) -> "Lot":
+        """Return the lot with another time of expiry. A later one brings back what has expired, before `rebalance`."""
+        is_later = self.expires_at is not None and (expires_at is None or expires_at > self.expires_at)
+        return replace(self, expires_at=expires_at, expired=0 if is_later else self.expired)
+
     def draw(self, credits_: int) -> "Lot":
         """Return the lot with these credits drawn. A negative number returns credits to it."""
         return replace(self, drawn=self.drawn + credits_).rebalance()
@@ -116,7 +121,7 @@ def movements(before: Lot | None, after: Lot) -> Iterator[Movement]:
     """Yield the movements from `before` to `after`. Without `before`, the first one is the grant."""
     if before is None:
         yield Movement(EntryKind.GRANT, after.source, after.granted)
-        before = Lot(lot_id=after.lot_id, granted=after.granted)
+        before = Lot(lot_id=after.lot_id, granted=after.granted, expires_at=after.expires_at)
     changes = (
         (after.granted - before.granted, after.source, EntryKind.ADJUST, EntryKind.ADJUST),
         (before.drawn - after.drawn, CounterAccount.USAGE, EntryKind.DRAW, EntryKind.RETURN),
@@ -132,3 +137,5 @@ def movements(before: Lot | None, after: Lot) -> Iterator[Movement]:
     if after.reserved != before.reserved:
         kind = EntryKind.RESERVE if after.reserved > before.reserved else EntryKind.RELEASE
         yield Movement(kind, CounterAccount.REFUNDS, 0)
+    if after.expires_at != before.expires_at:
+        yield Movement(EntryKind.RESCHEDULE, CounterAccount.EXPIRY, 0)

@@ -99,9 +99,8 @@ class LotTarget:
         """Return the lot at this target. None: it is granted now."""
         lot = lot or Lot(lot_id=self.lot_id, granted=self.granted)
         return replace(
-            lot,
+            lot.rescheduled(self.expires_at),
             granted=self.granted,
-            expires_at=self.expires_at,
             grace_from=self.grace_from,
             subscription_id=self.subscription_id,
             refund_target=self.refund_target,
@@ -233,6 +232,7 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
         alike = [one for one in before if _items_of(one) == _items_of(same_lots[0])]
         is_frozen = not is_undisputed and any(one.dispute.is_frozen for one in same_lots)
         for position, line in enumerate(payment.lines):
+            lasting = _longest(position, same_lots, alike)
             refunded_to, lost_to, reserved_to = (
                 portion(line.credits, WHOLE - _share(position, level, same_lots, alike))
                 for level in ("refunded", "lost", "reserved")
@@ -240,9 +240,9 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
             yield LotTarget(
                 lot_id=payment.lot_id(position),
                 granted=line.credits,
-                expires_at=line.expires_at,
-                grace_from=line.grace_from,
-                subscription_id=payment.subscription_id if line.period_ends_at else None,
+                expires_at=lasting.expires_at,
+                grace_from=lasting.grace_from,
+                subscription_id=lasting.subscription_id,
                 refund_target=refunded_to,
                 dispute_target=max(0, lost_to - refunded_to),
                 reserve_target=max(0, reserved_to - max(lost_to, refunded_to)),
@@ -264,6 +264,33 @@ def _share(position: int, level: str, same_lots: Sequence[_Paid], before: Sequen
     earlier = sum((getattr(one, level)[position] for one in before), Fraction(0))
     own = sum((getattr(one, level)[position] for one in same_lots), Fraction(0))
     return min(WHOLE, earlier + own) - min(WHOLE, earlier)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lasting:
+    """How long the credits of a line last."""
+
+    expires_at: datetime | None
+    grace_from: datetime | None
+    subscription_id: str | None
+
+
+def _longest(position: int, same_lots: Sequence[_Paid], before: Sequence[_Paid]) -> _Lasting:
+    """Return how long a line's credits last: as long as those of the payments that pay for what is left of it.
+
+    So who paid again after a refund has the time of the new payment. A duplicate pays for nothing, and extends nothing.
+    """
+    paying = []
+    for number, one in enumerate(same_lots):
+        if _share(position, "reserved", [one], [*before, *same_lots[:number]]) > 0:
+            paying.append(one)
+    longest = max(paying or same_lots[:1], key=lambda one: one.payment.lines[position].lasts_until)
+    line = longest.payment.lines[position]
+    return _Lasting(
+        expires_at=line.expires_at,
+        grace_from=line.grace_from,
+        subscription_id=longest.payment.subscription_id if line.period_ends_at else None,
+    )
 
 
 def _items_of(paid: _Paid) -> list[tuple[str, int]]:

@@ -147,6 +147,7 @@ ENTRY_KIND = one_of(
         EntryKind.RESTORE: "restore",
         EntryKind.EXPIRE: "expire",
         EntryKind.FREEZE: "freeze",
+        EntryKind.RESCHEDULE: "reschedule",
         EntryKind.THAW: "thaw",
         EntryKind.RESERVE: "reserve",
         EntryKind.RELEASE: "release",

@@ -52,6 +52,7 @@ def _entry(account: Account, lot: Lot, movement: Movement, origin: Origin, now: 
     step = 0 if is_grant else account.version + 1
     # With `expires_at` an entry is listed for its day, so that the job that expires lots finds the account again.
     adds_to_expired_lot = movement.credits > 0 and lot.remaining > 0 and lot.has_expired(now)
+    is_listed = is_grant or adds_to_expired_lot or movement.kind is EntryKind.RESCHEDULE
     return Entry(
         entry_id=f"{lot.lot_id}/{step}/{movement.kind}/{movement.counter}",
         account_id=account.account_id,
@@ -64,5 +65,5 @@ def _entry(account: Account, lot: Lot, movement: Movement, origin: Origin, now: 
         occurred_at=origin.at,
         recorded_at=now,
         step=step,
-        expires_at=lot.expires_at if is_grant or adds_to_expired_lot else None,
+        expires_at=lot.expires_at if is_listed else None,
     )
