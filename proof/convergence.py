@@ -21,7 +21,6 @@ from hypothesis.stateful import (
 )
 
 from ledger.domain.refund_cases import RefundReason
-from ledger.ports.commit import FulfilmentKey
 from proof.play import Notification, Play, Wrong
 from proof.work import Work
 from tests.proof.test_convergence import meaning
@@ -259,12 +258,11 @@ def _happen(play: Play, provider: str, chance: random.Random) -> None:
 
 def every_order(play: Play, chance: random.Random, *, tried: Callable[[int], None]) -> str | None:
     """Deliver a short history in every order, each notification twice, a run or two in between."""
-    orders = dict(play.store.fulfilment_keys)
     credits_ = chance.choice((100, 500, 1000, 2600))
     meant: object = None
     for number, order in enumerate(itertools.permutations(play.waiting)):
         told = with_repeats(order, random.Random(number))
-        again = _again(play, orders)
+        again = _again(play)
         problem = _delivered(again, told, credits_ if number % 2 else None, number % (len(told) + 1))
         if problem is None and number % 2 == 0:  # without draws all orders mean the same
             means = meaning(again.store)
@@ -277,10 +275,11 @@ def every_order(play: Play, chance: random.Random, *, tried: Callable[[int], Non
     return None
 
 
-def _again(play: Play, orders: dict[str, FulfilmentKey]) -> Play:
-    """The same ledger before anything was delivered."""
+def _again(play: Play) -> Play:
+    """The same ledger before anything was delivered: with its orders, and the records of their requests."""
     fresh = Play(seed=play.seed, now=play.now)
-    fresh.store.fulfilment_keys.update(orders)
+    fresh.store.fulfilment_keys.update(play.store.fulfilment_keys)
+    fresh.store.documents.update(play.store.documents)
     return fresh
 
 

@@ -71,7 +71,7 @@ def meaning(store: FakeStore) -> dict[str, object]:
             if not isinstance(item, PaymentPointer)
         },
         "subscriptions": {key: replace(item, cause="") for key, item in store.subscriptions.items()},
-        "parked": [receipt.event_id for receipt in store.parked_receipts()],
+        "parked": sorted(receipt.event_id for receipt in store.parked_receipts()),
     }
 
 
