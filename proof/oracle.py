@@ -302,7 +302,8 @@ def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
     def left(*steps: _Step) -> list[Fraction]:
         """What moved to the balance although the card had it back is missing."""
         to_card = min(sum(step.amount_minor for step in steps) - moved, payment.card_minor)
-        missing = Fraction(max(0, min(moved, to_card + moved - payment.paid_minor)), payment.paid_minor or 1)
+        over = max(0, min(moved, to_card + moved - payment.paid_minor))
+        missing = Fraction(over, payment.paid_minor) if payment.paid_minor else Fraction(over > 0)
         return [share - missing for share in _left(payment, list(steps))]
 
     return [left(*gone), left(*gone, *lost), left(*gone, *lost, *going), left(*gone, *lost, *contested)]

@@ -17,23 +17,36 @@ _MONEY = (
     "domain/test_refunds",
 )
 _POLICY = ("policy/test_decisions", "policy/test_rules", "policy/test_texts")
-_STRIPE = ("events", "notification", "sessions", "invoices", "subscriptions", "refunds", "disputes")
+_STRIPE = (
+    "events",
+    "notification",
+    "sessions",
+    "invoices",
+    "invoice_lines",
+    "prorations",
+    "subscriptions",
+    "refunds",
+    "disputes",
+)
 _PADDLE = ("events", "notification", "transactions", "subscriptions", "adjustments")
 _WEBHOOKS = (
     "providers/test_translation",
     "providers/test_line_amounts",
+    "providers/test_prorations",
     "tools/test_events_library",
     "providers/test_strange_events",
+    "providers/test_agreed_terms",
+    "usecases/test_terms",
 )
 
 SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.facts": ("domain/test_facts", *_MONEY, "providers/test_translation", "dynamodb/test_schema"),
     "ledger.domain.lots": ("domain/test_lots", *_MONEY),
-    "ledger.domain.refunds": _MONEY,
+    "ledger.domain.refunds": (*_MONEY, "usecases/test_refund_in_parts"),
     "ledger.domain.disputes": _MONEY,
     "ledger.domain.shares": _MONEY,
-    "ledger.domain.currencies": _MONEY,
-    "ledger.domain.links": ("usecases/test_links", *_MONEY),
+    "ledger.domain.currencies": ("domain/test_currencies", *_MONEY),
+    "ledger.domain.links": ("domain/test_links", "usecases/test_links", *_MONEY),
     "ledger.domain.texts": ("policy/test_texts",),
     "ledger.domain.money": ("domain/test_money", *_MONEY),
     "ledger.domain.purchases": _MONEY,

@@ -15,6 +15,7 @@ from ledger.domain.facts import (
     DisputeChanged,
     DisputeState,
     Fact,
+    PaymentSettled,
     RefundAttempted,
     RefundChanged,
     RefundedItem,
@@ -25,7 +26,7 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase, duplicate_minor, target
 from ledger.domain.refunds import outstanding_minor, returned_minor
 from ledger.domain.shares import Shares, shares_left
-from tests.unit.domain.test_purchases import TAG, approved, chargeback
+from tests.unit.domain.test_purchases import LINES, TAG, approved, chargeback
 from tools.testing.builders import PI, at, dispute, payment, refund, returned
 
 TWIN = PaymentId("stripe:pi_2")
@@ -94,7 +95,29 @@ def test_a_line_that_cost_nothing_stays_until_all_money_is_back() -> None:
     free = replace(payment().lines[0], line_id="free", amount_minor=0)
     both = payment(lines=(*payment().lines, free))
     assert Shares(both).take([returned(1000)]).left == [Fraction(1, 2), Fraction(1)]
-    assert Shares(both).take([returned(2000)]).left == [Fraction(0), Fraction(0)]
+    for last in (returned(2000), returned(9000), replace(returned(2000), takes_credits=False)):
+        assert Shares(both).take([last]).left == [Fraction(0), Fraction(0)]
+    cent = payment(paid_minor=1, lines=(replace(free, amount_minor=1), free))
+    assert Shares(cent).take([returned(1)]).left == [Fraction(0), Fraction(0)]
+    less = payment(lines=(*LINES, replace(free, amount_minor=-5)))  # its discount was above its price
+    assert Shares(less).take([returned(1000)]).left == [Fraction(1, 2), Fraction(1, 2), Fraction(1)]
+
+
+def test_what_corrects_an_overcharge_takes_no_credits_whatever_lines_it_names() -> None:
+    """A merchant of record refunds lines only. What is more than the overcharge goes to the named lines in order."""
+    settled = payment(paid_minor=2100, overcharge_minor=100, lines=LINES)
+    assert Shares(settled).take([returned(100, a=100)]).left == [Fraction(1), Fraction(1)]
+    assert Shares(settled).take([returned(600, a=400, b=200)]).left == [Fraction(6, 10), Fraction(9, 10)]
+    assert Shares(settled).take([returned(600, b=500)]).left == [Fraction(1), Fraction(1, 2)]
+    assert Shares(settled).take([returned(60), returned(60)]).left == [Fraction(99, 100)] * 2
+
+
+def test_a_tax_item_above_what_its_line_has_left_is_taken_from_all_money_and_no_credits() -> None:
+    """Of the first line 1.00 is left, of the second 10.00; the tax is 6.50, and half of what it leaves goes back."""
+    tax = replace(returned(650), items=(RefundedItem(line_id="a", amount_minor=650, is_tax_only=True),))
+    of_two = Shares(payment(lines=LINES)).take([returned(900, a=900), tax])
+    assert of_two.left == [Fraction(1, 10), Fraction(1)]
+    assert of_two.take([returned(225)]).left == [Fraction(1, 10), Fraction(1, 2)]
 
 
 # ── Money on its way back ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -364,3 +387,26 @@ def test_what_moved_to_the_balance_beyond_what_was_paid_is_missing(
     settled = replace(settled, card_minor=500)
     moved = replace(returned(to_balance), is_to_balance=True)
     assert shares_left(settled, map(returned, to_card), [moved] if to_balance else []) == [left]
+
+
+@pytest.mark.parametrize(
+    ("settled", "to_card", "to_balance", "left"),
+    [
+        (payment(), 2000, 100, Fraction(-1, 20)),
+        # the card paid an older debt too: what it had back of that is no part of this price
+        (replace(payment(), card_minor=2300), 2300, 100, Fraction(-1, 20)),
+        (replace(payment(), card_minor=2300), 2300, 0, Fraction(0)),
+        (payment(paid_minor=2100, overcharge_minor=100), 0, 2300, Fraction(-1, 10)),
+        (payment(), 2000, 1, Fraction(-1, 2000)),
+        (payment(paid_minor=1), 0, 3, Fraction(-2)),
+        (payment(paid_minor=0), 0, 3, Fraction(0)),  # the free order is gone, and no more: it had no price
+        (payment(paid_minor=0), 0, 0, Fraction(1)),
+        (payment(paid_minor=100, overcharge_minor=100), 0, 103, Fraction(-1)),
+    ],
+)
+def test_what_is_missing_is_measured_by_the_price(
+    settled: PaymentSettled, to_card: int, to_balance: int, left: Fraction
+) -> None:
+    """Twenty of twenty are back, and one more moved to the balance: a twentieth of the price is owed."""
+    moved = replace(returned(to_balance), is_to_balance=True)
+    assert shares_left(settled, [returned(to_card)], [moved]) == [left]

@@ -1,5 +1,6 @@
 """What a purchase's facts mean: for its lots, its account's holds and flags, and what could still be given back."""
 
+import itertools
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from ledger.domain.facts import (
     PaymentFailed,
     RefundAbandoned,
     RefundApproved,
+    RefundAttempted,
     RefundChanged,
     RefundedItem,
     RefundSent,
@@ -27,6 +29,7 @@ from ledger.domain.facts import (
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import LotTarget, Purchase, Target, target
 from ledger.domain.refunds import (
+    Returned,
     end_of,
     outstanding,
     outstanding_minor,
@@ -34,6 +37,7 @@ from ledger.domain.refunds import (
     split_over_lines,
     tag_of,
 )
+from ledger.domain.refunds import returned as return_of
 from ledger.domain.texts import Text
 from tools.testing.builders import ADA, LATER, PI, at, dispute, payment, refund, returned
 
@@ -401,8 +405,105 @@ def test_a_sum_is_split_over_what_is_left_of_each_line() -> None:
     assert split_over_lines(1600, of_three, [returned(1400, a=500)]) == items(("a", 200), ("b", 700), ("c", 700))
     assert split_over_lines(2, of_three, [returned(2997, a=1000, b=999, c=998)]) == items(("c", 2))
     assert split_over_lines(1000, of_three, [returned(1999, a=1000, b=999)]) == items(("c", 1000))
+    # a tax that went back was no line's price: it counts evenly
+    tax = replace(returned(100), items=items(("a", 100, True)))
+    assert split_over_lines(950, settled, [tax]) == items(("a", 475), ("b", 475))
     assert split_over_lines(1, settled, []) == items(("b", 1))
     assert split_over_lines(0, settled, []) == ()
+
+
+def test_a_refund_of_an_approval_is_of_its_lines() -> None:
+    """A part of a part of them; a provider that names the lines itself is believed."""
+    approval = approved(1000, of=items(("a", 400), ("b", 600)))
+    part = replace(refund(500), tag=f"{TAG}/1")
+    own = items(("b", 500))
+    for fact, of in (
+        (tagged(1000), approval.items),
+        (part, items(("a", 200), ("b", 300))),
+        (replace(part, items=own), own),
+        (replace(refund(1000), tag=TAG, items=own), own),
+        (tagged(500), ()),  # another sum than was approved
+    ):
+        (one,) = return_of(purchase(approval, fact).facts)
+        assert one.items == of
+
+
+def attempted(tag: str = TAG) -> RefundAttempted:
+    """We began to send it."""
+    return RefundAttempted(tag=tag, at=at(6), cause="case:1")
+
+
+def test_a_running_total_contains_the_earliest_approvals_that_fit() -> None:
+    """Whose sending began, and whose refund nobody has reported; the rest is somebody else's, and the latest."""
+    first = replace(approved(500, tag="b", of=items(("a", 500))), at=at(5))
+    second, same = replace(approved(500, tag="a"), at=at(6)), replace(approved(500, tag="A"), at=at(5))
+    begun = (attempted("a"), attempted("b"), attempted("A"))
+    cases: list[tuple[list[Fact], list[str]]] = [
+        ([first, second, reported(500)], ["b"]),
+        ([first, second, reported(1001)], ["b", "a", "total"]),
+        ([first, same, reported(500)], ["A"]),
+        ([first, reported(499)], ["total"]),
+        ([approved(500), attempted(), tagged(500), reported(1000)], ["total", "re_1"]),
+        # what is reported of one charge beyond its total hides nothing of another one
+        ([refund(300), reported(100), reported(1, "ch_2")], ["total", "re_1"]),
+    ]
+    for facts, told in cases:
+        known = purchase(*facts, *begun)
+        assert [one.id for one in return_of(known.facts)] == told, facts
+    (ours, rest) = return_of(purchase(first, *begun, reported(600), replace(reported(5, "ch_2"), at=at(30))).facts)
+    assert ours == Returned(amount_minor=500, created_at=at(5), id="b", items=first.items)
+    assert rest == Returned(amount_minor=105, created_at=at(30), id="total")
+
+
+def credit(
+    name: str, minor: int, *, minute: float = 10, is_reversal: bool = False, is_reversed: bool = False
+) -> BalanceCredited:
+    """What moved to the buyer's balance, for line a."""
+    return BalanceCredited(
+        credit_id=name,
+        amount_minor=minor,
+        currency="USD",
+        created_at=at(minute),
+        at=at(minute),
+        cause="paddle:evt",
+        items=items(("a", minor)),
+        is_reversal=is_reversal,
+        is_reversed=is_reversed,
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "standing"),
+    [
+        ([], [("b", 500, True), ("a", 300, True)]),
+        # the latest first, whatever its name; what is undone in part is of no line
+        ([credit("r", 400, is_reversal=True)], [("b", 400, False)]),
+        ([credit("r", 300, is_reversal=True)], [("b", 500, True)]),
+        ([credit("r", 1, is_reversal=True)], [("b", 500, True), ("a", 299, False)]),
+        ([credit("r", 900, is_reversal=True)], []),
+        # of one instant the last by its name
+        ([credit("c", 300, minute=11), credit("r", 301, is_reversal=True)], [("b", 500, True), ("a", 299, False)]),
+        # a reversal is reported twice, and counts once
+        ([credit("c", 7, is_reversed=True)], [("b", 500, True), ("a", 300, True)]),
+        (
+            [credit("c", 7, is_reversed=True), credit("r", 7, is_reversal=True)],
+            [("b", 500, True), ("a", 300, True)],
+        ),
+        (
+            [credit("c", 7, is_reversed=True), credit("r", 8, is_reversal=True)],
+            [("b", 500, True), ("a", 299, False)],
+        ),
+    ],
+)
+def test_what_was_reversed_of_the_credits_to_a_balance_is_of_the_latest(
+    facts: list[Fact], standing: list[tuple[str, int, bool]]
+) -> None:
+    """5.00 were credited, then 3.00."""
+    credited = [credit("b", 500), credit("a", 300, minute=11)]
+    for order in itertools.permutations([*credited, *facts]):
+        found = return_of(purchase(*order).facts)
+        assert [(one.id, one.amount_minor, bool(one.items)) for one in found] == standing
+        assert all(one.is_to_balance for one in found)
 
 
 # ── Disputes ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain.facts import (
+    BalanceCredited,
     ChargebackChanged,
     ChargebackState,
     DisputeState,
@@ -23,7 +24,15 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
-from ledger.domain.refunds import end_of, split_over_lines
+from ledger.domain.refunds import (
+    end_of,
+    is_returned_whole,
+    is_sent_whole,
+    outstanding,
+    split_over_lines,
+    unknown_refunds,
+)
+from ledger.domain.refunds import returned as return_of
 from ledger.domain.texts import Text
 from ledger.usecases.holds import lift_hold
 from ledger.usecases.usage import draw_credits
@@ -217,6 +226,7 @@ def test_draws_take_what_expires_first_and_packs_last() -> None:
 
 
 TAG = "case_1-1"
+SUCCEEDED, PENDING, FAILED = RefundState.SUCCEEDED, RefundState.PENDING, RefundState.FAILED
 
 
 def approved(amount_minor: int = 1000, *, takes_credits: bool = True) -> RefundApproved:
@@ -273,6 +283,106 @@ def test_how_an_approval_ended_is_told_the_same_in_any_order() -> None:
         ended = end_of(TAG, purchase(*order).facts)
         assert isinstance(ended, RefundChanged)
         assert ended.state is RefundState.SUCCEEDED
+
+
+def part(number: int, minor: int, state: RefundState, *, refund_id: str = "", minute: float = 10) -> RefundChanged:
+    """A refund that carries out a part of our approval."""
+    made = refund(minor, state=state, refund_id=refund_id or f"re_{number}", minute=minute)
+    return replace(made, tag=f"{TAG}/{number}")
+
+
+@pytest.mark.parametrize(
+    ("facts", "ended_by", "outstanding_of"),
+    [
+        ([part(1, 600, SUCCEEDED)], None, [400]),  # the second is yet to be sent
+        ([part(1, 600, FAILED)], "re_1", []),
+        ([part(1, 600, SUCCEEDED), part(2, 399, SUCCEEDED)], None, [1]),
+        ([part(1, 600, SUCCEEDED), part(2, 400, PENDING)], None, [400]),
+        ([part(1, 600, FAILED), part(2, 400, PENDING)], None, [1000]),
+        ([part(1, 600, SUCCEEDED), part(2, 400, FAILED)], "re_2", []),
+        # the latest of those that moved the money; of one instant the last by its id
+        ([part(1, 600, SUCCEEDED, minute=12), part(2, 400, SUCCEEDED, minute=11)], "re_1", []),
+        ([part(1, 600, SUCCEEDED), part(2, 400, SUCCEEDED)], "re_2", []),
+        ([part(1, 600, SUCCEEDED), part(2, 400, SUCCEEDED), part(3, 1, FAILED, minute=13)], "re_2", []),
+        ([part(1, 600, FAILED, minute=12), part(2, 400, FAILED, minute=11)], "re_1", []),
+        ([part(1, 600, FAILED), part(2, 400, FAILED)], "re_2", []),
+        ([part(1, 600, SUCCEEDED, minute=13), part(2, 400, FAILED, minute=11)], "re_2", []),
+        # one refund for all of it, under the approval's own tag, beside a part of an earlier attempt
+        ([tagged(SUCCEEDED, "re_9"), part(1, 600, FAILED)], "re_9", []),
+        ([tagged(FAILED, "re_9"), part(1, 600, SUCCEEDED)], "re_9", []),
+    ],
+)
+def test_an_approval_in_parts_ends_when_they_make_up_its_amount_or_none_is_left_that_can(
+    facts: list[Fact], ended_by: str | None, outstanding_of: list[int]
+) -> None:
+    """In any order; what is still to go back is what has not arrived."""
+    for order in itertools.permutations(facts):
+        known = purchase(approved(), *order).facts
+        ended = end_of(TAG, known)
+        assert (ended.refund_id if isinstance(ended, RefundChanged) else None) == ended_by
+        assert [one.amount_minor for one in outstanding(known)] == outstanding_of
+
+
+def test_an_approval_in_parts_that_was_abandoned_has_ended_unless_all_of_it_went_back() -> None:
+    """A part that is under way then stands for itself."""
+    gave_up = RefundAbandoned(tag=TAG, reason=Text(key=""), at=at(7), cause="")
+    known = purchase(approved(), part(1, 600, PENDING), gave_up).facts
+    assert (end_of(TAG, known), [one.amount_minor for one in outstanding(known)]) == (gave_up, [600])
+    whole = purchase(approved(), part(1, 600, SUCCEEDED), part(2, 400, SUCCEEDED), gave_up).facts
+    assert end_of(TAG, whole) == whole["refund:re_2"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_whole"),
+    [
+        ([approved()], False),
+        ([approved(), refund(1000)], False),  # somebody else's
+        ([approved(), tagged(PENDING)], True),
+        ([approved(), replace(tagged(FAILED), amount_minor=1)], True),
+        ([approved(), part(1, 999, SUCCEEDED)], False),
+        ([approved(), part(1, 600, SUCCEEDED), part(2, 400, FAILED)], True),
+        ([approved(), part(1, 600, SUCCEEDED), part(2, 401, PENDING)], True),
+        ([approved(), part(1, 600, FAILED), replace(tagged(PENDING, "re_9"), amount_minor=1)], True),
+        ([sent(), refund(1000)], False),  # the approval is not known here
+    ],
+)
+def test_an_approval_is_sent_whole_once_the_provider_reports_all_of_it(facts: list[Fact], is_whole: bool) -> None:
+    """Whatever has become of its refunds: one under its own tag is all of it, parts are when they add up."""
+    assert is_sent_whole(TAG, purchase(*facts).facts) is is_whole
+
+
+def test_only_parts_that_succeeded_make_up_an_approval() -> None:
+    """And only of an approval that is known."""
+    assert is_returned_whole(TAG, purchase(approved(), part(1, 1000, SUCCEEDED)).facts)
+    assert not is_returned_whole(TAG, purchase(approved(), part(1, 999, SUCCEEDED), part(2, 1, PENDING)).facts)
+    assert not is_returned_whole(TAG, purchase(sent(), refund(1000)).facts)
+
+
+def test_what_went_back_or_is_going_is_told_in_the_order_of_creation() -> None:
+    """Each takes its part of the money that those before it left. Of one instant the id decides."""
+    for state, told in ((SUCCEEDED, return_of), (PENDING, outstanding)):
+        facts = [refund(5, refund_id=name, state=state, minute=when) for name, when in (("b", 9), ("a", 10), ("A", 10))]
+        for order in itertools.permutations(facts):
+            assert [one.id for one in told(purchase(*order).facts)] == ["b", "A", "a"]
+
+
+def test_a_refund_of_nothing_is_none() -> None:
+    """Of money that several sales share, a refund can be the other sale's alone."""
+    for state in (SUCCEEDED, PENDING):
+        facts = purchase(refund(0, state=state)).facts
+        assert (return_of(facts), outstanding(facts)) == ([], [])
+
+
+def test_a_credit_or_a_refund_in_another_currency_is_unknown_unless_it_came_to_nothing() -> None:
+    """Nothing can be refunded meanwhile."""
+    credit = BalanceCredited(
+        credit_id="il_1", amount_minor=9, currency="EUR", created_at=at(9), at=at(9), cause="stripe:evt"
+    )
+    assert unknown_refunds(purchase(credit).facts) == [credit]
+    for state in RefundState:
+        euros = replace(refund(9, state=state), currency="EUR")
+        came_to_nothing = state in {RefundState.CANCELED, RefundState.FAILED}
+        assert unknown_refunds(purchase(euros).facts) == ([] if came_to_nothing else [euros])
 
 
 def test_reserved_credits_are_spent_by_nobody_and_become_the_clawback() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ledger.domain import catalogue
-from ledger.domain.events import About, Event
+from ledger.domain.events import About, Event, Owner
 from ledger.domain.facts import BalanceCredited, RefundedItem
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import ParkReason
 from ledger.providers.stripe import events as stripe
 from tools.fixtures import stripe_shapes as shapes
@@ -146,6 +146,34 @@ def test_a_credit_that_names_nothing_is_of_the_period_that_runs() -> None:
     named = event.with_credited_periods([PaymentId("stripe:in_0")])
     assert (named.names, named.facts) == (event.names, event.facts)
     assert named.also == (About(names=(PaymentId("stripe:in_0"),), facts=period.facts),)
+    assert event.owner == Owner(account_id=AccountId("acct_ada"), customer_id="stripe:cus_1")
+    alone = told(line("il_a", -500))
+    assert (alone.owner, len(alone.credited_periods), alone.names) == (event.owner, 1, ())
+    no_details = line("il_a", -500)
+    no_details["parent"]["subscription_item_details"]["proration_details"] = None
+    assert told(no_details) == alone
+    beside = told(line("il_a", -500), line("il_c", 1500))
+    assert (beside.owner, len(beside.credited_periods), beside.names) == (event.owner, 1, ("stripe:in_2",))
+
+
+def test_a_line_without_an_id_is_known_by_its_position() -> None:
+    """Of the invoice's lines."""
+    event = told(renewal(), line("il_a", -500, origin=FIRST) | {"id": None}, line("il_b", 250) | {"id": None})
+    assert event.payment, event.detail
+    assert [each.line_id for each in event.payment.lines] == ["il_9", "2"]
+    assert event.also == (About(names=(IN_1,), facts=(moved(500, "1"),)),)
+
+
+def test_a_line_of_nothing_means_nothing() -> None:
+    """Neither a credit nor a charge, whatever its price; and one of the smallest amount is one."""
+    nothing = line("il_d", 0) | {"pricing": {"price_details": {"price": "price_other"}}}
+    event = told(line("il_a", -1, origin=FIRST), line("il_b", 0, origin=("", [])), line("il_c", 2), nothing)
+    assert event.also == (About(names=(IN_1,), facts=(moved(1),)),)
+    assert event.payment, event.detail
+    assert [(each.line_id, each.credits) for each in event.payment.lines] == [("il_c", 1)]
+    silent = told(line("il_c", 1), renewal(), sold=SILENT, reason="subscription_cycle")
+    assert silent.payment, silent.detail
+    assert silent.payment.overcharge_minor == 1
 
 
 def day(seconds: int) -> datetime:
@@ -175,7 +203,8 @@ def test_a_credit_counts_with_its_tax() -> None:
         ([UNUSED], {"created": "yesterday"}, ParkReason.UNKNOWN_SHAPE),
         ([UNUSED], {"total": -900}, ParkReason.UNKNOWN_ORIGIN),  # more moved than was credited
         (
-            [line(f"il_{number}", -10, origin=(f"in_{number}x", ["il_1"])) for number in range(11)],
+            [line(f"il_{number}", -10, origin=(f"in_{number}x", ["il_1"])) for number in range(9)]
+            + [line(f"il_{number}", -10) for number in range(9, 11)],
             {},
             ParkReason.UNKNOWN_SHAPE,
         ),

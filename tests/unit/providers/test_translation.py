@@ -33,7 +33,7 @@ from ledger.domain.facts import (
     RefundTotalReported,
 )
 from ledger.domain.ids import AccountId, OrderId, PaymentId
-from ledger.domain.receipts import ParkReason
+from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.providers import tags
 from ledger.providers.paddle import events as paddle
@@ -64,6 +64,7 @@ def _sold(**of_the_plan: Any) -> catalogue.Catalogue:
 
 
 OFFERS = {"stripe": ("price_offer",)}
+OFFER = _sold(trial_credits=100, trial_price_ids={"paddle": ("pri_offer",)})
 TRIAL, NO_TRIAL = _sold(trial_credits=100, trial_price_ids=OFFERS), _sold(trial_price_ids=OFFERS)
 GONE = object()
 """Stands for a field that is not there."""
@@ -351,7 +352,7 @@ PACK_LINE = {
     "pricing": {"price_details": {"price": "price_pack500"}},
     "period": {"start": 10**9, "end": 10**9},
 }
-UNKNOWN_LINE = {"id": "il_2", "amount": 0, "pricing": {"price_details": {"price": "price_other"}}}
+UNKNOWN_LINE = {**PACK_LINE, "amount": 0, "pricing": {"price_details": {"price": "price_other"}}}
 
 
 def test_an_invoice_pays_for_a_subscriptions_first_period_and_its_order() -> None:
@@ -428,6 +429,31 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
             },
             MONTH,
         ),
+        # later than in the first invoice, nothing is charged for what grants nothing, and for no trial
+        (
+            {
+                "lines.data": [INVOICE["lines"]["data"][0], {**INVOICE["lines"]["data"][0], "id": "il_2", "amount": 0}],
+                **RENEWS,
+            },
+            RENEWED,
+        ),
+        (
+            {
+                "lines.data": [
+                    {
+                        **INVOICE["lines"]["data"][0],
+                        "amount": 0,
+                        "parent": {"invoice_item_details": {"proration": False}},
+                    },
+                    INVOICE["lines"]["data"][0],
+                ]
+            },
+            MONTH,
+        ),
+        (
+            {"lines.data.0.amount": -1, "lines.data": [INVOICE["lines"]["data"][0], {**UNKNOWN_LINE, "amount": -1}]},
+            MONTH,
+        ),
         # a whole period, after a trial that was ended or from an anchor that was moved
         ({"billing_reason": "subscription_update"}, RENEWED),
         # a pack alone, on a subscription's invoice: no period is paid for
@@ -470,6 +496,9 @@ NOTHING_PAID = {"amount_paid": 0, "total": 0, "subtotal": 0}
     [
         ({"parent": None, **NOTHING_PAID}, CUSTOMER),  # an invoice of ours, by hand
         ({"parent": {"quote_details": {}}, **NOTHING_PAID}, CUSTOMER),
+        # it collects what an earlier one, which was booked, left to pay
+        ({"parent": None, **NOTHING_PAID, "amount_paid": 50, "starting_balance": 50}, CUSTOMER),
+        ({"lines.data": [], **NOTHING_PAID, "amount_paid": 50, "starting_balance": 50}, ADA),
         ({"lines.data.0.amount": 0, **NOTHING_PAID, **PRORATED}, ADA),
         ({"lines.data.0.amount": 0, **NOTHING_PAID}, ADA),  # a trial
         ({"lines.data.0.quantity": None, "lines.data.0.amount": 0, **NOTHING_PAID}, ADA),
@@ -567,6 +596,24 @@ def test_a_part_of_a_period_that_grants_nothing_is_an_overcharge_beside_what_gra
         ({"lines.data": []}, ParkReason.UNEXPECTED_CHARGE),
         ({"lines.data.0.amount": 0}, ParkReason.UNEXPECTED_CHARGE),
         ({"lines.data": [], "amount_paid": 0, "starting_balance": -1500}, ParkReason.UNEXPECTED_CHARGE),
+        ({"lines.data": [], "amount_paid": 1, "total": 1}, ParkReason.UNEXPECTED_CHARGE),
+        # nothing was due for a part of a period, and no order says that it is free
+        (
+            {**PART, **NOTHING_PAID, "parent.subscription_details.metadata": None},
+            ParkReason.UNDERPAID,
+        ),
+        # a part of a period, and a whole one of no subscription
+        (
+            {
+                **PART,
+                "lines.data": [
+                    {**INVOICE["lines"]["data"][0], "parent": PRORATED["lines.data.0.parent"]},
+                    INVOICE["lines"]["data"][0],
+                ],
+                "parent": None,
+            },
+            ParkReason.UNEXPECTED_CHARGE,
+        ),
         ({"billing_reason": "subscription_threshold"}, ParkReason.UNEXPECTED_CHARGE),
         # somebody added the plan's price by hand: its times are no period's
         ({"lines.data.0.parent": {"invoice_item_details": {"proration": False}}}, ParkReason.UNEXPECTED_CHARGE),
@@ -574,7 +621,17 @@ def test_a_part_of_a_period_that_grants_nothing_is_an_overcharge_beside_what_gra
             {"lines.data": [{**PACK_LINE, "parent": {"invoice_item_details": {"proration": False}}}], "parent": None},
             ParkReason.UNEXPECTED_CHARGE,
         ),
+        (
+            {
+                "lines.data.0.amount": 1,
+                "lines.data.0.parent": {"invoice_item_details": {"proration": False}},
+                "amount_paid": 1,
+                "total": 1,
+            },
+            ParkReason.UNEXPECTED_CHARGE,
+        ),
         ({"parent": None, **NOTHING_PAID, "total": -500, "ending_balance": -500}, ParkReason.UNKNOWN_ORIGIN),
+        ({"parent": None, **NOTHING_PAID, "total": -1, "ending_balance": -1}, ParkReason.UNKNOWN_ORIGIN),
     ],
 )
 def test_money_that_grants_nothing_is_parked(changes: Json, reason: ParkReason) -> None:
@@ -584,13 +641,23 @@ def test_money_that_grants_nothing_is_parked(changes: Json, reason: ParkReason) 
 
 
 @pytest.mark.parametrize("parent", [None, {"quote_details": {}}])
-def test_an_invoice_of_no_subscription_is_parked_unless_its_money_is_booked(parent: Json | None) -> None:
+@pytest.mark.parametrize("paid", [{}, {"amount_paid": 0, "starting_balance": -1500}, {"amount_paid": 1, "total": 1}])
+def test_an_invoice_of_no_subscription_is_parked_unless_its_money_is_booked(parent: Json | None, paid: Json) -> None:
     """It names itself, so that the session that it was made beside can be found."""
-    event = says("invoice.paid", INVOICE, {"parent": parent, "billing_reason": "manual"})
-    assert (event.parked, event.payment) == (ParkReason.UNEXPECTED_CHARGE, None)
-    assert (event.names, event.owner) == ((PaymentId("stripe:in_1"),), CUSTOMER)
+    event = says("invoice.paid", INVOICE, {"parent": parent, "billing_reason": "manual", **paid})
+    detail = "billing_reason manual, and no subscription that was paid for"
+    parked = NotBookable(ParkReason.UNEXPECTED_CHARGE, detail)
+    assert event == said(event, owner=CUSTOMER, names=(PaymentId("stripe:in_1"),), not_bookable=parked)
     session = says("checkout.session.completed", SESSION, {"invoice": "in_1"})
     assert session.names == (PI, PaymentId("stripe:in_1"))
+
+
+def test_no_session_books_an_invoice_that_has_prorations() -> None:
+    """Beside a line that is none it is parked under no name: a person has to look at it."""
+    part = {**INVOICE["lines"]["data"][0], "parent": PRORATED["lines.data.0.parent"]}
+    mixed = {"parent": None, "lines.data": [part, INVOICE["lines"]["data"][0]]}
+    event = says("invoice.paid", INVOICE, mixed)
+    assert (event.parked, event.names) == (ParkReason.UNEXPECTED_CHARGE, ())
 
 
 @pytest.mark.parametrize(
@@ -604,6 +671,8 @@ def test_an_invoice_of_no_subscription_is_parked_unless_its_money_is_booked(pare
         # a credit note settled the open invoice: nobody paid
         ({"amount_paid": 0, "pre_payment_credit_notes_amount": 1500, **RENEWS}, ParkReason.UNDERPAID),
         ({"amount_paid": 0, "pre_payment_credit_notes_amount": 1500}, ParkReason.UNDERPAID),
+        ({"amount_paid": 0, "total": 1, "pre_payment_credit_notes_amount": 1}, ParkReason.UNDERPAID),
+        ({"amount_paid": 0, "ending_balance": -500}, ParkReason.UNDERPAID),  # it filled the balance, and nobody paid
         ({"starting_balance": GONE}, ParkReason.UNKNOWN_SHAPE),
         ({"ending_balance": None}, ParkReason.UNKNOWN_SHAPE),
         ({"lines.has_more": True}, ParkReason.UNKNOWN_SHAPE),
@@ -1228,6 +1297,7 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
         ({"details.line_items.0.quantity": 3}, one(credits=3000)),
         ({"details.line_items.0.totals": {"subtotal": "1", "total": "1"}}, one(amount_minor=1)),
         ({"details.adjusted_totals": GONE}, BOUGHT),
+        ({"details.totals.credit_to_balance": "0"}, BOUGHT),
         ({"details.adjusted_totals": {"total": "1"}}, BOUGHT),
         ({"details.totals.total": "1", "details.totals.grand_total": "1"}, replace(BOUGHT, paid_minor=1)),
         ({"details.totals.grand_total": "2100"}, replace(BOUGHT, card_minor=2100)),  # the buyer's balance paid a part
@@ -1332,6 +1402,8 @@ def test_a_free_trial_of_paddles_grants_what_the_catalogue_says_of_trials(custom
     assert tells("transaction.completed", TRANSACTION, free).payment is None
     for later in ("subscription_recurring", "subscription_payment_method_change", "subscription_update"):
         assert tells("transaction.completed", TRANSACTION, {**free, "origin": later}, sold=TRIAL).payment is None
+        offer = {**free, "origin": later, "details.line_items.0.price_id": "pri_offer"}
+        assert tells("transaction.completed", TRANSACTION, offer, sold=OFFER).payment is None
 
 
 def test_a_paid_trial_of_paddles_is_no_period_and_a_renewal_of_the_same_price_is_no_trial() -> None:
@@ -1346,6 +1418,9 @@ def test_a_paid_trial_of_paddles_is_no_period_and_a_renewal_of_the_same_price_is
     }
     trial = tells("transaction.completed", TRANSACTION, paid, sold=TRIAL)
     assert trial.payment == replace(one(FIRST, credits=100, amount_minor=100), paid_minor=100), trial.detail
+    offer = {"details.line_items.0.price_id": "pri_offer", "items": []}
+    update = tells("transaction.completed", TRANSACTION, {**paid, **offer, "origin": "subscription_update"}, sold=OFFER)
+    assert update.parked is ParkReason.UNEXPECTED_CHARGE
     nothing = tells("transaction.completed", TRANSACTION, paid)
     assert (nothing.parked, nothing.payment) == (ParkReason.UNEXPECTED_CHARGE, None)
     for sold in (TRIAL, SOLD):
@@ -1377,12 +1452,14 @@ def test_a_part_of_a_period_at_paddle_grants_its_part(billing_period: Json | Non
     [
         ({"details.line_items": [PRORATION]}, ParkReason.UNEXPECTED_CHARGE),
         ({"details.line_items": [], "origin": "subscription_update"}, ParkReason.UNEXPECTED_CHARGE),
+        ({"details.line_items": [], "details.totals.total": "1"}, ParkReason.UNEXPECTED_CHARGE),
         (
             {"details.line_items": [FREE_LINE], "origin": "subscription_payment_method_change"},
             ParkReason.UNEXPECTED_CHARGE,
         ),
         ({**PART_OF_A_PERIOD, "details.totals.currency_code": "CHF"}, ParkReason.UNKNOWN_CURRENCY),
         ({"details.totals.credit_to_balance": "500"}, ParkReason.UNKNOWN_ORIGIN),
+        ({"details.totals.credit_to_balance": "1"}, ParkReason.UNKNOWN_ORIGIN),
         (
             {**NO_MONEY, "origin": "subscription_update", "details.totals.credit_to_balance": "500"},
             ParkReason.UNKNOWN_ORIGIN,

@@ -260,8 +260,14 @@ def test_a_split_uses_as_few_payments_as_it_can() -> None:
     left = [("pi_a", 500), ("pi_b", 900), ("pi_c", 0)]
     assert split_over_sources(400, left) == [("pi_a", 400)]
     assert split_over_sources(900, left) == [("pi_b", 900)]
+    assert split_over_sources(500, left) == [("pi_a", 500)], "what has just enough is used up"
+    assert split_over_sources(901, left) == [("pi_b", 900), ("pi_a", 1)]
     assert split_over_sources(1000, left) == [("pi_b", 900), ("pi_a", 100)]
     assert split_over_sources(2000, left) == [("pi_b", 900), ("pi_a", 500)]
+    assert split_over_sources(600, [("pi_a", 900), ("pi_b", 800), ("pi_c", 700)]) == [("pi_c", 600)]
+    for alike in ([("pi_b", 500), ("pi_a", 500)], [("pi_a", 500), ("pi_b", 500)]):
+        assert split_over_sources(800, alike) == [("pi_a", 500), ("pi_b", 300)], "always the same"
+        assert split_over_sources(300, alike) == [("pi_b", 300)]
 
 
 def test_the_items_of_a_part_add_up_to_it() -> None:
@@ -270,3 +276,4 @@ def test_the_items_of_a_part_add_up_to_it() -> None:
     for part_minor in (1, 500, 998):
         assert sum(item.amount_minor for item in share_of_items(items, part_minor, 999)) == part_minor
     assert share_of_items(items, 999, 999) == items
+    assert share_of_items(items, 1, 999) == (replace(items[2], amount_minor=1),), "an item of nothing is none"

@@ -32,23 +32,20 @@ def comparable(facts: Facts) -> Facts:
     payment = facts.get("payment")
     if not isinstance(payment, PaymentSettled):
         return facts
-    others = {
-        key: fact for key, fact in facts.items() if isinstance(fact, _Amount) and fact.currency != payment.currency
-    }
-    if not others:
-        return facts
-    return {key: fact for key, fact in facts.items() if key not in others} | {
-        key: stated for key, fact in others.items() if (stated := _as_stated(fact, facts, payment.currency))
-    }
+    compared = {key: _in_currency(payment.currency, fact, facts) for key, fact in facts.items()}
+    return {key: fact for key, fact in compared.items() if fact}
 
 
 def incomparable(facts: Facts) -> list[Fact]:
-    """Return the facts whose amount nobody has stated in the payment's currency. Running totals are not among them."""
+    """Return the facts whose amount nobody has stated in the payment's currency, running totals among them."""
     compared = comparable(facts)
-    return [fact for key, fact in facts.items() if key not in compared and not isinstance(fact, RefundTotalReported)]
+    return [fact for key, fact in facts.items() if key not in compared]
 
 
-def _as_stated(fact: _Amount, facts: Facts, currency: str) -> Fact | None:
+def _in_currency(currency: str, fact: Fact, facts: Facts) -> Fact | None:
+    """Return a fact as it is, or with the amount that a person stated. None: its amount is not known."""
+    if not isinstance(fact, _Amount) or fact.currency == currency:
+        return fact
     stated = facts.get(f"amount:{fact.key}")
     if not isinstance(stated, AmountStated) or isinstance(fact, RefundTotalReported):
         return None

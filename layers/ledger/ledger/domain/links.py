@@ -30,19 +30,14 @@ _Shared = RefundChanged | RefundTotalReported | DisputeChanged
 
 def facts_about_money(facts: Facts, money_ids: Collection[PaymentId]) -> Iterator[Fact]:
     """Yield the links of this money, and what one sale knows about it."""
-    links = facts_of(facts, MoneyLinked)
-    known = {link.money_id for link in links}
-    for fact in facts.values():
-        is_link = isinstance(fact, MoneyLinked) and fact.money_id in money_ids
-        if is_link or (isinstance(fact, _Shared | FraudWarned) and _money_of(fact, known) in money_ids):
-            yield fact
+    linked = {link.money_id for link in facts_of(facts, MoneyLinked)}
+    return (fact for fact in facts.values() if _money_of(fact, linked) in money_ids)
 
 
-def shared_money_of(fact: _Shared, facts: Facts) -> PaymentId | None:
+def shared_money_of(fact: Fact, facts: Facts) -> PaymentId | None:
     """Return the id of the money that a fact is about, if other sales share it."""
-    links = facts_of(facts, MoneyLinked)
-    money_id = _money_of(fact, {link.money_id for link in links})
-    return money_id if sum(link.money_id == money_id for link in links) > 1 else None
+    money_id, links = _money_and_links_of(fact, facts)
+    return money_id if len(links) > 1 else None
 
 
 def own_part(facts: Facts) -> Facts:
@@ -52,42 +47,51 @@ def own_part(facts: Facts) -> Facts:
     nothing is split.
     """
     payment = facts.get("payment")
-    links = facts_of(facts, MoneyLinked)
-    if len(links) < 2 or not isinstance(payment, PaymentSettled):
+    if not isinstance(payment, PaymentSettled):
         return facts
-    by_money: dict[PaymentId, list[MoneyLinked]] = {}
-    for link in sorted(links, key=lambda link: link.sale_id):
-        by_money.setdefault(link.money_id, []).append(link)
-    return {key: _own(fact, facts, by_money, payment.payment_id) for key, fact in facts.items()}
+    return {key: _own(fact, facts, payment.payment_id) for key, fact in facts.items()}
 
 
-def _own(fact: Fact, facts: Facts, by_money: dict[PaymentId, list[MoneyLinked]], sale_id: PaymentId) -> Fact:
-    if not isinstance(fact, _Shared):
-        return fact
-    money_id = _money_of(fact, by_money.keys())
-    links = by_money.get(money_id, []) if money_id else []
+def _own(fact: Fact, facts: Facts, sale_id: PaymentId) -> Fact:
+    _, links = _money_and_links_of(fact, facts)
     if len(links) < 2:
         return fact
-    if isinstance(fact, RefundChanged) and fact.tag:
-        return fact if f"approved:{approval_tag(fact.tag)}" in facts else replace(fact, amount_minor=0)
-    if isinstance(fact, RefundTotalReported):
-        return replace(fact, total_minor=_part_of(fact.total_minor, links, sale_id))
-    return replace(fact, amount_minor=_part_of(fact.amount_minor, links, sale_id))
+    match fact:
+        case RefundChanged() if fact.tag:
+            return fact if f"approved:{approval_tag(fact.tag)}" in facts else replace(fact, amount_minor=0)
+        case RefundTotalReported():
+            return replace(fact, total_minor=_part_of(fact.total_minor, links, sale_id))
+        case RefundChanged() | DisputeChanged():
+            return replace(fact, amount_minor=_part_of(fact.amount_minor, links, sale_id))
+    return fact
 
 
-def _money_of(fact: _Shared | FraudWarned, linked: Collection[PaymentId]) -> PaymentId | None:
-    """Return which of the linked payments a fact is about. One that names none of them is about the only one."""
-    money_id = None if isinstance(fact, FraudWarned) else fact.money_id
-    if money_id in linked or len(linked) != 1:
-        return money_id
-    return next(iter(linked))
+def _money_and_links_of(fact: Fact, facts: Facts) -> tuple[PaymentId | None, list[MoneyLinked]]:
+    """Return the money that a fact is about, and its links: one for each sale that it paid for."""
+    links = facts_of(facts, MoneyLinked)
+    money_id = _money_of(fact, {link.money_id for link in links})
+    return money_id, [link for link in links if link.money_id == money_id]
+
+
+def _money_of(fact: Fact, linked: Collection[PaymentId]) -> PaymentId | None:
+    """Return which of the linked payments a fact is about: the only one, else the one that it names.
+
+    None: it is about the sale alone, or nothing tells.
+    """
+    if isinstance(fact, MoneyLinked):
+        return fact.money_id
+    if not isinstance(fact, _Shared | FraudWarned):
+        return None
+    if len(linked) == 1:
+        return next(iter(linked))
+    return None if isinstance(fact, FraudWarned) else fact.money_id
 
 
 def _part_of(amount_minor: int, links: list[MoneyLinked], sale_id: PaymentId) -> int:
     """Return one sale's part of an amount. The parts of all sales add up to it."""
     whole_minor = sum(link.amount_minor for link in links)
     if whole_minor <= 0:
-        return amount_minor if links[0].sale_id == sale_id else 0
+        return amount_minor if sale_id == min(link.sale_id for link in links) else 0
     before_minor = sum(link.amount_minor for link in links if link.sale_id < sale_id)
     until_minor = sum(link.amount_minor for link in links if link.sale_id <= sale_id)
     return portion(amount_minor, share_of(until_minor, whole_minor)) - portion(

@@ -64,19 +64,9 @@ def returned(facts: Facts) -> list[Returned]:
 def outstanding(facts: Facts) -> list[Returned]:
     """Return what is going back and has not ended, in the order of creation, whoever began it."""
     facts = comparable(facts)
-    found = [
-        Returned(
-            amount_minor=left_minor,
-            created_at=approval.at,
-            id=approval.tag,
-            items=share_of_items(approval.items, left_minor, approval.amount_minor),
-            takes_credits=approval.takes_credits,
-        )
-        for approval in _outstanding_approvals(facts)
-        if (left_minor := approval.amount_minor - _succeeded_minor(approval.tag, facts)) > 0
-    ]
-    found += [_of_refund(refund, facts) for refund in _begun_elsewhere(facts)]
-    return sorted(found, key=lambda one: (one.created_at, one.id))
+    ours = [_of_approval(approval, facts) for approval in _outstanding_approvals(facts)]
+    others = [_of_refund(refund, facts) for refund in _begun_elsewhere(facts)]
+    return sorted([*ours, *others], key=lambda one: (one.created_at, one.id))
 
 
 def returned_minor(facts: Facts) -> int:
@@ -139,10 +129,10 @@ def refunds_of(tag: str, facts: Facts) -> list[RefundChanged]:
 def is_sent_whole(tag: str, facts: Facts) -> bool:
     """Return whether the provider has reported all of an approval's refunds, whatever has become of them."""
     refunds, approval = refunds_of(tag, facts), facts.get(f"approved:{tag}")
-    if not refunds or not isinstance(approval, RefundApproved):
+    if not isinstance(approval, RefundApproved):
         return False
-    is_in_parts = all(part_number(carried_tag(refund, facts)) for refund in refunds)
-    return not is_in_parts or sum(refund.amount_minor for refund in refunds) >= approval.amount_minor
+    is_sent_in_one = any(not part_number(carried_tag(refund, facts)) for refund in refunds)
+    return is_sent_in_one or sum(refund.amount_minor for refund in refunds) >= approval.amount_minor
 
 
 def is_returned_whole(tag: str, facts: Facts) -> bool:
@@ -226,6 +216,18 @@ def split_over_sources(amount_minor: int, left_minor: list[tuple[str, int]]) -> 
     return shares
 
 
+def _of_approval(approval: RefundApproved, facts: Facts) -> Returned:
+    """Return what is still to go back of an approval that has not ended: without its parts that succeeded."""
+    left_minor = approval.amount_minor - _succeeded_minor(approval.tag, facts)
+    return Returned(
+        amount_minor=left_minor,
+        created_at=approval.at,
+        id=approval.tag,
+        items=share_of_items(approval.items, left_minor, approval.amount_minor),
+        takes_credits=approval.takes_credits,
+    )
+
+
 def _of_refund(refund: RefundChanged, facts: Facts) -> Returned:
     """Return a refund as what it returns. A provider that knows no lines refunds a sum: then the approval's items."""
     approval = facts.get(f"approved:{tag_of(refund, facts)}")
@@ -275,7 +277,7 @@ def _only_in_totals(facts: Facts) -> list[Returned]:
     found = []
     for approval in sorted(facts_of(facts, RefundApproved), key=lambda approval: (approval.at, approval.tag)):
         may_be_contained = f"attempted:{approval.tag}" in facts and not _is_reported(approval.tag, facts)
-        if may_be_contained and 0 < approval.amount_minor <= beyond_minor:
+        if may_be_contained and approval.amount_minor <= beyond_minor:
             beyond_minor -= approval.amount_minor
             found.append(
                 Returned(

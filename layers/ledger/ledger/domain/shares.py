@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from ledger.domain.facts import PaymentSettled
+from ledger.domain.money import share_of
 from ledger.domain.refunds import Returned
 
 WHOLE = Fraction(1)
@@ -30,7 +31,7 @@ def shares_left(payment: PaymentSettled, *went_back: Iterable[Returned]) -> list
 
 
 def _overdrawn(payment: PaymentSettled, steps: Iterable[Returned]) -> Fraction:
-    """Return what moved to the balance beyond what was paid, as a share of the price.
+    """Return what moved to the balance beyond what was paid, as a share of the price. Of a free order it is the whole.
 
     What cards and banks return beyond it is not counted: a refund and a dispute can report the same money.
     """
@@ -40,9 +41,12 @@ def _overdrawn(payment: PaymentSettled, steps: Iterable[Returned]) -> Fraction:
             to_balance_minor += step.amount_minor
         else:
             elsewhere_minor += step.amount_minor
-    gone_minor = to_balance_minor + min(elsewhere_minor, payment.returnable_minor)
-    over_minor = min(gone_minor - payment.paid_minor, to_balance_minor)
-    return Fraction(max(0, over_minor), max(1, payment.paid_minor - payment.overcharge_minor))
+    back_minor = min(elsewhere_minor, payment.returnable_minor, payment.paid_minor)
+    over_minor = to_balance_minor + back_minor - payment.paid_minor
+    if over_minor <= 0:
+        return Fraction(0)
+    price_minor = payment.paid_minor - payment.overcharge_minor
+    return Fraction(over_minor, price_minor) if price_minor > 0 else WHOLE
 
 
 class Shares:
@@ -54,7 +58,7 @@ class Shares:
         amounts = [max(0, line.amount_minor) for line in payment.lines]
         self._overcharge_minor = payment.overcharge_minor
         self._is_free = payment.paid_minor <= 0
-        self._money = [Fraction(price_minor * amount, sum(amounts) or 1) for amount in amounts]
+        self._money = [price_minor * share_of(amount, sum(amounts)) for amount in amounts]
         self._credits = [WHOLE for _ in amounts]
 
     @property
@@ -71,21 +75,19 @@ class Shares:
     def _take(self, step: Returned) -> None:
         """Take one amount: the overcharge first, which was the price of nothing; then named lines; then all lines.
 
-        What is named for a line and is more than its money that is left, is taken from all lines.
+        What is named for a line and is more than its money that is left, is taken from all lines. What is left beside
+        the overcharge goes to the named lines in their order.
         """
         overcharge_minor = min(self._overcharge_minor, step.amount_minor)
         self._overcharge_minor -= overcharge_minor
         rest = Fraction(step.amount_minor - overcharge_minor)
-        unnamed_minor = step.amount_minor - sum(item.amount_minor for item in step.items)
-        in_overcharge = max(0, overcharge_minor - max(0, unnamed_minor))  # the part of the items that it has taken
-        tax = Fraction(0)
         for item in step.items:
-            amount = min(Fraction(max(0, item.amount_minor - in_overcharge)), rest)
-            in_overcharge = max(0, in_overcharge - item.amount_minor)
+            amount = min(Fraction(item.amount_minor), rest)
             taken = self._take_from_line(item.line_id, amount, step.takes_credits and not item.is_tax_only)
-            rest -= amount if item.is_tax_only else taken
-            tax += amount - taken if item.is_tax_only else 0
-        self._take_from_all(tax, takes_credits=False)
+            if item.is_tax_only:
+                self._take_from_all(amount - taken, takes_credits=False)
+                taken = amount
+            rest -= taken
         self._take_from_all(rest, takes_credits=step.takes_credits)
 
     def _take_from_line(self, line_id: str, amount: Fraction, takes_credits: bool) -> Fraction:
@@ -98,12 +100,12 @@ class Shares:
         return taken
 
     def _take_from_all(self, amount: Fraction, *, takes_credits: bool) -> None:
-        """Take an amount from all lines, by what is left of each."""
+        """Take an amount from all lines, by what is left of each. If nothing is left, no credits are left either."""
         money = sum(self._money)
-        part = min(amount / money, WHOLE) if money > 0 else Fraction(0)
-        for position, left in enumerate(self._money):
-            self._subtract(position, left * part, takes_credits)
-        if not self._is_free and sum(self._money) <= 0:
+        if amount < money:
+            for position, left in enumerate(self._money):
+                self._subtract(position, amount * left / money, takes_credits)
+        elif not self._is_free:
             self._credits = [Fraction(0) for _ in self._credits]
 
     def _subtract(self, position: int, amount: Fraction, takes_credits: bool) -> None:

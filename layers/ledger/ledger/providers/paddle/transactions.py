@@ -3,6 +3,7 @@
 Source: developer.paddle.com/api-reference/transactions/overview.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,29 +61,30 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
     order_id = owner.order_id or (owner.claim.order_id if owner.claim else None)
     totals = transaction["details"]["totals"]
     total_minor = whole_number(totals, "total")
-    if whole_number({"moved": totals.get("credit_to_balance") or 0}, "moved") > 0:
+    if optional_text(totals, "credit_to_balance") not in {None, "0"}:
         raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "it moved money to the balance, and names no payment")
     is_ordered = order_id is not None and origin in _MAY_BE_FREE and whole_number(totals, "subtotal") > 0
     is_paid_or_ordered = total_minor > 0 or (total_minor == 0 and is_ordered)
     if not is_paid_or_ordered and origin not in _INITIAL:
-        return {"owner": owner}  # a change of the payment method: nothing was bought
+        return {}  # a change of the payment method: nothing was bought
     found = _paid_lines(notification, origin)
-    lines = [*found.charged, *found.trials, *found.prorated] if is_paid_or_ordered else [*found.trials]
+    whole = [*found.charged, *found.trials]
+    lines = [*whole, *found.prorated] if is_paid_or_ordered else [*found.trials]
     if not lines:
         if total_minor > 0:
             raise EventNotBookable(
                 ParkReason.UNEXPECTED_CHARGE, f"origin {excerpt(origin)}: no line that was paid grants"
             )
-        return {"owner": owner}  # a trial that grants nothing
+        return {}  # a trial that grants nothing
     _check_paid(transaction, total_minor)
-    if (found.charged or found.trials) and origin not in _GRANTS:
+    if whole and origin not in _GRANTS:
         raise EventNotBookable(
             ParkReason.UNEXPECTED_CHARGE, f"origin {excerpt(origin)} with lines that are no prorations"
         )
 
     payment_id = notification.payment_id(transaction_id)
     claims_order = is_initial and order_id is not None
-    period_key = _period_key(notification, origin, (*found.charged, *found.trials))
+    period_key = _period_key(notification, origin, whole)
     card_minor = amount(totals, "grand_total")  # less what the buyer's balance paid
     payment = PaymentSettled(
         payment_id=payment_id,
@@ -102,7 +104,7 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
         order_id=order_id,
         subscription_id=subscription_id,
     )
-    return {"owner": owner, "names": (payment_id,), "payment": payment}
+    return {"names": (payment_id,), "payment": payment}
 
 
 def _check_paid(transaction: Json, total_minor: int) -> None:
@@ -128,7 +130,7 @@ def _subscription_id(notification: PaddleNotification) -> str | None:
     return notification.qualified(own_id) if own_id else None
 
 
-def _period_key(notification: PaddleNotification, origin: str, lines: tuple[PaidLine, ...]) -> str | None:
+def _period_key(notification: PaddleNotification, origin: str, lines: Sequence[PaidLine]) -> str | None:
     """Return the fulfilment key of the period that a transaction pays for. None if it pays for no period."""
     subscription_id = _subscription_id(notification)
     is_recurring = any(line.period_ends_at for line in lines)

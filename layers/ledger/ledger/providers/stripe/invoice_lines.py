@@ -3,8 +3,6 @@
 Source: docs.stripe.com/api/invoice-line-item/object.
 """
 
-from datetime import datetime
-
 from ledger.domain.catalogue import Period, Product
 from ledger.providers.parsing import Json, text, unix_time, whole_number
 
@@ -16,13 +14,11 @@ def price_id_of(line: Json) -> str | None:
 
 
 def period_of(line: Json) -> Period:
-    """Return what a line is for: a subscription's period, or the moment at which something else was added."""
+    """Return what a line is for: a subscription's period, or the moment at which something else was added.
+
+    The line is under the terms of its start.
+    """
     return unix_time(line["period"]["start"]), unix_time(line["period"]["end"])
-
-
-def agreed_at(line: Json, default: datetime) -> datetime:
-    """Return the time whose terms a line is under: the start of its period, else `default`."""
-    return period_of(line)[0] if line.get("period") else default
 
 
 def item_details(line: Json) -> Json:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.catalogue import ProductKind
-from ledger.domain.events import Owner
 from ledger.domain.facts import MoneyLinked, PaidLine, PaymentFailed, PaymentSettled
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import NotBookable, ParkReason
@@ -22,7 +21,6 @@ from ledger.providers.parsing import (
     whole_number,
 )
 from ledger.providers.stripe.invoice_lines import (
-    agreed_at,
     is_invoice_item,
     is_proration,
     period_of,
@@ -66,13 +64,13 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         raise EventNotBookable(ParkReason.UNKNOWN_SHAPE, "the invoice has more lines than the event shows")
     charged, changed = _charged_lines(notification, reason), prorated(notification)
     value_minor, card_minor = _value_received(invoice)
-    if _moved_to_balance(invoice) > changed.credited_minor:
+    if -whole_number(invoice, "total") > changed.credited_minor:
         raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "it moved money to the balance that no proration explains")
     lines = bookable_lines([*charged.lines, *changed.lines], also=len(changed.credits) + len(changed.credited_periods))
     if not lines:
-        if max(value_minor, card_minor) > 0:
+        if value_minor > 0:
             raise EventNotBookable(ParkReason.UNEXPECTED_CHARGE, f"{excerpt(reason)}: no line that was paid grants")
-        return _credits_alone(owner, changed)
+        return _credits_alone(changed)
     if charged.lines and not (details and reason in _PAYS_FOR_A_PERIOD):
         raise EventNotBookable(
             ParkReason.UNEXPECTED_CHARGE, f"billing_reason {excerpt(reason)} with lines that are no prorations"
@@ -102,7 +100,7 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         order_id=owner.order_id,
         subscription_id=subscription_id,
     )
-    return {"owner": owner, "names": (payment_id,), "payment": payment, **_moved_away(changed)}
+    return {"names": (payment_id,), "payment": payment, **_moved_away(changed)}
 
 
 def _moved_away(changed: Prorated) -> EventFields:
@@ -110,13 +108,12 @@ def _moved_away(changed: Prorated) -> EventFields:
     return {"also": changed.credits, "credited_periods": changed.credited_periods}
 
 
-def _credits_alone(owner: Owner, changed: Prorated) -> EventFields:
+def _credits_alone(changed: Prorated) -> EventFields:
     """Return the fields of an invoice that pays for nothing, and credits other payments, if any."""
     if not changed.credits:
-        return {"owner": owner, "credited_periods": changed.credited_periods}
+        return _moved_away(changed)
     first, *rest = changed.credits
-    moved_away: EventFields = {"also": tuple(rest), "credited_periods": changed.credited_periods}
-    return {"owner": owner, "names": first.names, "facts": first.facts, **moved_away}
+    return {**_moved_away(changed), "names": first.names, "facts": first.facts, "also": tuple(rest)}
 
 
 def invoice_payment_paid(notification: StripeNotification) -> EventFields:
@@ -154,15 +151,13 @@ def _without_subscription(notification: StripeNotification, reason: str) -> Even
     docs.stripe.com/api/checkout/sessions/object.
     """
     invoice = notification.source
-    owner = notification.owner(None)
-    value_minor, card_minor = _value_received(invoice)
-    if _moved_to_balance(invoice) > 0:
+    value_minor, _ = _value_received(invoice)
+    if whole_number(invoice, "total") < 0:
         raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "it moved money to the balance that no proration explains")
-    if max(value_minor, card_minor) <= 0:
-        return {"owner": owner}
+    if value_minor <= 0:
+        return {}
     detail = f"billing_reason {excerpt(reason)}, and no subscription that was paid for"
     return {
-        "owner": owner,
         "names": (notification.payment_id(text(invoice, "id")),),
         "not_bookable": NotBookable(ParkReason.UNEXPECTED_CHARGE, detail),
     }
@@ -173,7 +168,8 @@ def _value_received(invoice: Json) -> tuple[int, int]:
 
     `amount_paid` counts what was paid by the provider and outside of it, but not what the buyer's balance paid. A
     balance below 0 is the buyer's credit, one above 0 a debt that the invoice collects too. A credit note before the
-    payment lowers what is due: it is no money. An amount above the total goes to the balance. Source: `amount_paid`,
+    payment lowers what is due: it is no money. An amount above the total goes to the balance, and a total below 0 is
+    what the invoice adds to it. Source: `amount_paid`,
     `amount_paid_off_stripe`, `starting_balance` and `ending_balance` of docs.stripe.com/api/invoices/object.
     """
     paid_minor = amount(invoice, "amount_paid")
@@ -182,18 +178,10 @@ def _value_received(invoice: Json) -> tuple[int, int]:
     return min(paid_minor + from_balance_minor, whole_number(invoice, "total")), paid_minor - off_stripe_minor
 
 
-def _moved_to_balance(invoice: Json) -> int:
-    """Return what an invoice added to the buyer's balance: what its credits exceed its charges by."""
-    return max(0, -whole_number(invoice, "total"))
-
-
 def _check_free(invoice: Json, *, is_ordered: bool) -> None:
     """Raise EventNotBookable unless nothing was due for an order of ours, which a discount made free."""
-    total_minor = whole_number(invoice, "total")
-    if total_minor > 0:
+    if whole_number(invoice, "total") > 0:
         raise EventNotBookable(ParkReason.UNDERPAID, "a credit note settled the invoice, and nobody paid it")
-    if total_minor < 0:
-        raise EventNotBookable(ParkReason.UNEXPECTED_CHARGE, "its credits exceed what its period costs")
     if not is_ordered:
         raise EventNotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")
 
@@ -210,9 +198,9 @@ def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
         amount_minor = whole_number(line, "amount")
         if is_proration(line):
             continue
-        price_id, at = price_id_of(line), agreed_at(line, notification.at)
-        trial = notification.trial_priced(price_id, at)
-        product = notification.product_priced(price_id, at) or trial
+        price_id, period = price_id_of(line), period_of(line)
+        trial = notification.trial_priced(price_id, period[0])
+        product = notification.product_priced(price_id, period[0]) or trial
         if product is None:
             if amount_minor > 0:
                 raise EventNotBookable(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
@@ -225,7 +213,6 @@ def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
         if credits_ == 0:
             continue
         is_trial &= is_of_a_trial
-        period = period_of(line)
         if product.kind is ProductKind.SUBSCRIPTION:
             starts.append(period[0])
         lines.append(

@@ -27,7 +27,6 @@ from ledger.domain.money import portion, share_of
 from ledger.domain.receipts import ParkReason
 from ledger.providers.parsing import Json, currency, excerpt, objects, optional_text, text, unix_time, whole_number
 from ledger.providers.stripe.invoice_lines import (
-    agreed_at,
     is_proration,
     item_details,
     period_of,
@@ -51,7 +50,7 @@ class Prorated:
 
 @dataclass(frozen=True, slots=True)
 class _Credit:
-    """A line that credits a part of what was paid before."""
+    """A line, and what it credits of what was paid before: nothing, if it charges."""
 
     line_id: str
     line: Json
@@ -65,11 +64,7 @@ def prorated(notification: StripeNotification) -> Prorated:
         for position, line in enumerate(objects(notification.source["lines"], "data"))
         if is_proration(line)
     ]
-    credits_ = [
-        _Credit(line_id, line, max(0, -with_tax_and_discount(line)))
-        for line_id, line in lines
-        if whole_number(line, "amount") < 0
-    ]
+    credits_ = [_Credit(line_id, line, max(0, -with_tax_and_discount(line))) for line_id, line in lines]
     charged = [(line_id, line) for line_id, line in lines if whole_number(line, "amount") > 0]
     granted = _granted(notification, charged)
     credited_minor = sum(credit.amount_minor for credit in credits_)
@@ -141,8 +136,8 @@ def _granted(notification: StripeNotification, charged: Sequence[tuple[str, Json
     """Return the lines that grant a part of a period's credits. None: the catalogue does not say so of a product."""
     granted = []
     for line_id, line in charged:
-        amount_minor, price_id = whole_number(line, "amount"), price_id_of(line)
-        product = notification.product_priced(price_id, agreed_at(line, notification.at))
+        amount_minor, price_id, period = whole_number(line, "amount"), price_id_of(line), period_of(line)
+        product = notification.product_priced(price_id, period[0])
         if product is None:
             raise EventNotBookable(ParkReason.UNKNOWN_PRICE, f"price {excerpt(price_id)} is not in the catalogue")
         if not product.proration_grants:
@@ -152,7 +147,6 @@ def _granted(notification: StripeNotification, charged: Sequence[tuple[str, Json
         if credits_ is None:
             raise EventNotBookable(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {charged_in}")
         if credits_ > 0:
-            period = period_of(line)
             granted.append(
                 PaidLine(
                     line_id=line_id,

@@ -1,0 +1,224 @@
+"""Under which terms a payment is translated: its order's, as its checkout carries them or as they are stored.
+
+The order of each product is for 900 credits, the catalogue's terms of today are for 1,000.
+"""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ledger.domain import catalogue
+from ledger.domain.catalogue import Catalogue
+from ledger.domain.events import Event, Owner
+from ledger.domain.ids import AccountId, OrderId
+from ledger.domain.orders import Order, hash_of_terms
+from ledger.domain.receipts import ParkReason
+from ledger.providers.paddle import events as paddle
+from ledger.providers.stripe import events as stripe
+from ledger.providers.translation import carried
+from tests.unit.providers.test_translation import (
+    INVOICE,
+    RECURRING,
+    SESSION,
+    START,
+    SUBSCRIBES,
+    TRANSACTION,
+    changed,
+    paddles,
+    stripes,
+)
+
+Json = dict[str, Any]
+
+SOLD = catalogue.load()
+DAY = timedelta(days=1)
+
+
+def order(provider: str, product_id: str) -> Order:
+    """An order for 900 credits, at the price of the notifications."""
+    product = replace(SOLD.products[product_id], credits=900)
+    return Order(
+        order_id=OrderId("ord_1"),
+        account_id=AccountId("acct_ada"),
+        provider=provider,
+        product_id=product_id,
+        price_minor=product.prices["USD"],
+        currency="USD",
+        country="DE",
+        is_business=False,
+        policy_version="1",
+        made_at=datetime(2026, 8, 31, tzinfo=UTC),
+        terms=product.terms_at(provider),
+    )
+
+
+WAYS = [("stripe", "pack_1000"), ("stripe", "creator_monthly"), ("paddle", "pack_1000"), ("paddle", "creator_monthly")]
+ORDERED = SOLD.products["pack_1000"]
+
+
+def told(provider: str, product_id: str, carries: Json, sold: Catalogue = SOLD, **changes: Any) -> Event:
+    """The first payment of an order, whose checkout carries this."""
+    if provider == "paddle":
+        data = changed(TRANSACTION, {} if product_id == "pack_1000" else SUBSCRIBES)
+        content = paddles("transaction.completed", data, {"custom_data": carries, **changes})
+        event = paddle.translate(content, sold, is_live=False)
+    elif product_id == "pack_1000":
+        content = stripes("checkout.session.completed", SESSION, {"metadata": carries, **changes})
+        event = stripe.translate(content, sold, is_live=False)
+    else:
+        content = stripes("invoice.paid", INVOICE, {"parent.subscription_details.metadata": carries, **changes})
+        event = stripe.translate(content, sold, is_live=False)
+    assert event is not None
+    return event
+
+
+def granted(event: Event) -> int:
+    """How many credits it grants."""
+    assert event.payment, event.detail
+    return sum(line.credits for line in event.payment.lines)
+
+
+@pytest.mark.parametrize(("provider", "product_id"), WAYS)
+def test_a_payment_is_under_the_terms_that_its_checkout_carries(provider: str, product_id: str) -> None:
+    """It names their digest, which the order's item has to have."""
+    ordered = order(provider, product_id)
+    event = told(provider, product_id, dict(carried(ordered)))
+    assert (granted(event), event.terms_hash) == (900, ordered.terms_hash)
+    assert event.terms_hash
+
+
+@pytest.mark.parametrize(("provider", "product_id"), WAYS)
+def test_a_payment_that_carries_no_terms_is_under_those_of_its_stored_order(provider: str, product_id: str) -> None:
+    """Until the order is read, under the catalogue's; what the checkout carries no longer counts then."""
+    ordered = order(provider, product_id)
+    ids = {name: text for name, text in carried(ordered).items() if not name.startswith("terms")}
+    event = told(provider, product_id, ids)
+    assert (granted(event), event.terms_hash) == (1000, None)
+    assert event.under_order
+    for carries in (ids, dict(carried(replace(ordered, price_minor=1)))):
+        under = told(provider, product_id, carries).under_order
+        assert under
+        stored = under(ordered)
+        assert (granted(stored), stored.terms_hash) == (900, ordered.terms_hash)
+        assert stored.payment
+        assert (stored.payment.account_id, stored.payment.order_id) == ("acct_ada", "ord_1")
+
+
+def test_the_payment_of_a_stored_order_is_its_accounts_whatever_a_browser_wrote() -> None:
+    """A browser can overwrite what a transaction of Paddle's carries."""
+    ordered = order("paddle", "pack_1000")
+    under = told("paddle", "pack_1000", {"order_id": "ord_9", "account_id": "acct_eve"}).under_order
+    assert under
+    stored = under(ordered)
+    assert stored.owner == Owner(order_id=ordered.order_id, account_id=ordered.account_id, customer_id="paddle:ctm_1")
+    assert stored.payment
+    assert stored.payment.fulfilment_key == "order/ord_1"
+
+
+def test_a_later_period_is_under_the_catalogues_terms() -> None:
+    """The subscription carries its first order for ever."""
+    ours = dict(carried(order("stripe", "creator_monthly")))
+    renewal = told("stripe", "creator_monthly", ours, billing_reason="subscription_cycle")
+    assert (granted(renewal), renewal.terms_hash) == (1000, None)
+    ours = dict(carried(order("paddle", "creator_monthly")))
+    later = told("paddle", "creator_monthly", ours, SOLD, **RECURRING)
+    assert (granted(later), later.terms_hash) == (1000, None)
+    anonymous = {name: text for name, text in ours.items() if name != "order_id"}
+    assert told("stripe", "creator_monthly", anonymous).terms_hash is None
+
+
+def written(content: object) -> Json:
+    """These terms with the digest that makes them look like ours."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    return {"terms": text, "terms_hash": hash_of_terms(text)}
+
+
+CARRIED: Json = dict(carried(order("stripe", "pack_1000")))
+TERMS: Json = json.loads(CARRIED["terms"])
+
+
+@pytest.mark.parametrize(
+    "carries",
+    [
+        {**CARRIED, "terms_hash": "0" * 32},
+        {**CARRIED, "terms_hash": None},
+        {**CARRIED, "terms": CARRIED["terms"].replace("900", "9000")},
+        {**CARRIED, "terms": 7},
+        {**CARRIED, "terms": None},
+        {**CARRIED, **written(TERMS | {"account_id": "acct_eve"})},
+        {**CARRIED, **written(TERMS | {"order_id": "ord_9"})},
+        {**CARRIED, **written({name: value for name, value in TERMS.items() if name != "account_id"})},
+        {**CARRIED, **written({name: value for name, value in TERMS.items() if name != "agreement"})},
+        {**CARRIED, **written({name: value for name, value in TERMS.items() if name != "credits"})},
+        {**CARRIED, **written(TERMS | {"kind": "gift"})},
+        {**CARRIED, **written(TERMS | {"colour": "red"})},
+        {**CARRIED, **written(["terms"])},
+        {**CARRIED, **written("no terms")},
+        {**CARRIED, **written(CARRIED["terms"] + " " * (501 - len(CARRIED["terms"])))},
+    ],
+    ids=lambda carries: str(carries["terms"])[-60:],
+)
+def test_terms_that_our_server_did_not_write_count_for_nothing(carries: Json) -> None:
+    """The payment is under the catalogue's, until its order is read."""
+    event = told("stripe", "pack_1000", carries)
+    assert (granted(event), event.terms_hash) == (1000, None)
+
+
+def test_terms_of_the_greatest_length_count() -> None:
+    """As long as a value of Stripe's metadata can be."""
+    padded = {**CARRIED, **written(CARRIED["terms"] + " " * (500 - len(CARRIED["terms"])))}
+    assert granted(told("stripe", "pack_1000", padded)) == 900
+
+
+@pytest.mark.parametrize(("provider", "product_id"), WAYS)
+def test_terms_that_are_too_long_for_a_checkout_are_not_carried(provider: str, product_id: str) -> None:
+    """Then the order is read before it is granted."""
+    ordered = order(provider, product_id)
+    ids = {"account_id": "acct_ada", "order_id": "ord_1", "product_id": product_id}
+    assert carried(replace(ordered, terms=None)) == ids
+    assert ordered.carried_terms
+    room = 500 - len(ordered.carried_terms)
+    longest = replace(ordered, currency="U" * (3 + room))
+    assert carried(longest) == {**ids, "terms": longest.carried_terms, "terms_hash": longest.terms_hash}
+    assert carried(replace(ordered, currency="U" * (4 + room))) == ids
+
+
+def test_an_order_of_a_product_that_is_sold_no_more_grants_what_it_says() -> None:
+    """Its price is in no catalogue. A price that is not the order's stays unknown."""
+    sold = Catalogue("2", {"pack_500": SOLD.products["pack_500"]})
+    ours = dict(carried(order("stripe", "creator_monthly")))
+    assert granted(told("stripe", "creator_monthly", ours, sold)) == 900
+    other = {"lines.data.0.pricing.price_details.price": "price_other"}
+    assert told("stripe", "creator_monthly", ours, sold, **other).parked is ParkReason.UNKNOWN_PRICE
+
+
+def test_another_price_of_the_ordered_product_is_under_the_orders_terms() -> None:
+    """The catalogue says that it is the same product; and a trial of it is agreed with it."""
+    plan = SOLD.products["creator_monthly"]
+    sold = Catalogue(
+        "2", {plan.product_id: replace(plan, price_ids={"stripe": ("p_2",)}, trial_price_ids={"stripe": ("p_3",)})}
+    )
+    ordered = order("stripe", "creator_monthly")
+    assert ordered.terms
+    ordered = replace(ordered, terms=replace(ordered.terms, trial_credits=90))
+    ours = dict(carried(ordered))
+    for price_id, credits_ in (("price_creator_monthly", 900), ("p_2", 900), ("p_3", 90)):
+        price = {"lines.data.0.pricing.price_details.price": price_id}
+        assert granted(told("stripe", "creator_monthly", ours, sold, **price)) == credits_
+    ids = {name: text for name, text in ours.items() if not name.startswith("terms")}
+    assert granted(told("stripe", "creator_monthly", ids, sold, **{"lines.data.0.pricing.price_details.price": "p_2"}))
+
+
+def test_a_trial_and_a_part_of_a_period_are_under_the_terms_of_their_start() -> None:
+    """Not of their end, by which the terms have changed."""
+    plan = SOLD.products["creator_monthly"]
+    before = replace(plan, trial_credits=50, trial_price_ids={"stripe": ("price_offer",)})
+    after = replace(before, trial_credits=70, proration_grants=False, terms_from=START + DAY)
+    sold = Catalogue("2", {plan.product_id: after}, {plan.product_id: (before,)})
+    offer = {"lines.data.0.pricing.price_details.price": "price_offer"}
+    part: Json = {"lines.data.0.parent": {"subscription_item_details": {"proration": True}}}
+    for change, credits_ in ((offer, 50), ({**part, "billing_reason": "subscription_update"}, 1000)):
+        assert granted(told("stripe", "creator_monthly", {}, sold, **change)) == credits_
