@@ -11,6 +11,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
@@ -26,16 +27,23 @@ from tools.stories import EVENTS
 from tools.testing.reads import Reads, Recorder
 
 INVOICE = "stripe/renewal_failed_01_invoice_paid.json"
+DISPUTE = "stripe/dispute_lost_02_charge_dispute_created.json"
+WITHDRAWN = {"object": "balance_transaction", "amount": -1000, "fee": 0, "reporting_category": "dispute"}
 TRANSACTION = "paddle/subscription_canceled_01_transaction_completed.json"
 
-STRANGE: tuple[tuple[str, str, Any], ...] = (
+STRANGE: tuple[tuple[str, Mapping[str, Any]], ...] = (
     # A line with a discount, and with a tax that comes on top.
-    (INVOICE, "lines.data.0.discount_amounts", [{"amount": 100}]),
-    (INVOICE, "lines.data.0.taxes", [{"amount": 100, "tax_behavior": "exclusive"}]),
+    (INVOICE, {"lines.data.0.discount_amounts": [{"amount": 100}]}),
+    (INVOICE, {"lines.data.0.taxes": [{"amount": 100, "tax_behavior": "exclusive"}]}),
     # A price with a trial.
-    (TRANSACTION, "items.0.price.trial_period", {"interval": "day", "frequency": 7, "requires_payment_method": True}),
+    (
+        TRANSACTION,
+        {"items.0.price.trial_period": {"interval": "day", "frequency": 7, "requires_payment_method": True}},
+    ),
+    # A dispute that is lost when it begins.
+    (DISPUTE, {"status": "lost", "balance_transactions": [WITHDRAWN]}),
 )
-"""Fields that only exist in rare branches: the notification, the place in its object, and what it becomes."""
+"""Fields that only exist in rare branches: the notification, and what becomes of places in its object."""
 
 PROVIDERS_FOLDER = Path(__file__).parents[2] / "layers/ledger/ledger/providers"
 CLIENT = "client"  # the module that sends requests and reads the responses
@@ -58,14 +66,15 @@ def notifications(provider: str) -> Iterator[dict[str, Any]]:
     """Yield each notification of the library, and the strange ones."""
     for file in sorted((EVENTS / provider).glob("*.json")):
         yield json.loads(file.read_text("utf-8"))
-    for name, place, value in STRANGE:
+    for name, changes in STRANGE:
         if name.startswith(f"{provider}/"):
             content = json.loads((EVENTS / name).read_text("utf-8"))
-            *steps, last = place.split(".")
-            holder = content["data"].get("object") or content["data"]
-            for step in steps:
-                holder = holder[int(step) if step.isdecimal() else step]
-            holder[last] = value
+            for place, value in changes.items():
+                *steps, last = place.split(".")
+                holder = content["data"].get("object") or content["data"]
+                for step in steps:
+                    holder = holder[int(step) if step.isdecimal() else step]
+                holder[last] = value
             yield content
 
 
@@ -82,7 +91,11 @@ def recorded(provider: str) -> Reads:
     One notification of each kind is also translated with each field that was read set to null, to 0 or the opposite,
     and to each value of its enum. Two are of one kind if the same fields are read of them, and the same words are met.
     """
-    recorder, products = Recorder(provider, locked(provider)), catalogue.load()
+    sold = catalogue.load()
+    # Every setting is on, so that what it reads is read.
+    always = dict.fromkeys(catalogue.Resolution, datetime.min.replace(tzinfo=UTC))
+    products = catalogue.Catalogue(sold.version, sold.products, resolutions=always)
+    recorder = Recorder(provider, locked(provider))
     kinds = set()
 
     def translate(content: dict[str, Any], payload: Mapping[str, str]) -> Reads:

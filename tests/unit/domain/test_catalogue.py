@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ledger.domain import catalogue
+from ledger.domain.catalogue import Resolution
 from ledger.domain.errors import CatalogueError
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -34,6 +35,13 @@ RIGHT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
         (("products", 0, "trial_credits"), 5, "pack_500: unknown field trial_credits"),
         (("products", 0, "colour"), "red", "unknown field colour"),
         (("version",), None, "version is None, should be a text"),
+        (("resolutions",), {"refunded": "2026-12-01T00:00:00Z"}, "resolutions: unknown field refunded"),
+        (
+            ("resolutions",),
+            {"chargeback_warning": "2026-12-01"},
+            "is '2026-12-01', should be a time",
+        ),
+        (("resolutions",), {"lost_without_fee": True}, "lost_without_fee is True, should be a text"),
     ],
 )
 def test_a_wrong_field_is_named(path: tuple[str | int, ...], value: object, says: str) -> None:
@@ -182,3 +190,14 @@ def test_a_digest_names_terms_and_not_when_they_count() -> None:
         changed["products"][3][name] = value
         digests.add(catalogue.parse(changed).products["creator_monthly"].digest)
     assert len(digests) == len(changes) + 1
+
+
+def test_what_counts_as_a_resolution_counts_from_its_time() -> None:
+    """Disputes that began before are judged as they were; without the setting nothing counts."""
+    since = {"chargeback_warning": NOW.isoformat()}
+    sold = catalogue.parse({**RIGHT, "resolutions": since})
+    warning, lost = Resolution.CHARGEBACK_WARNING, Resolution.LOST_WITHOUT_FEE
+    assert sold.is_resolution(warning, NOW)
+    assert not sold.is_resolution(warning, NOW - timedelta(microseconds=1))
+    assert not sold.is_resolution(lost, NOW)
+    assert not catalogue.parse(RIGHT).is_resolution(warning, NOW)

@@ -31,6 +31,7 @@ from ledger.domain.facts import (
     RefundSent,
     RefundState,
     RefundTotalReported,
+    ResolutionReported,
     facts_of,
     merge,
 )
@@ -120,6 +121,7 @@ EACH: dict[str, Fact] = {
         currency="USD", created_at=at(0), credit_id="adj_1", is_reversal=False, amount_minor=5, at=at(1), cause="c"
     ),
     "fraud_warning:w_1": FraudWarned(warning_id="w_1", is_actionable=True, at=at(1), cause="c"),
+    "resolution:dispute:dp_1": ResolutionReported(subject="dispute:dp_1", at=at(1), cause="c"),
     "lifted:dispute:stripe:dp_1": HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=at(1), cause="c"),
 }
 """One fact of each kind, by the key that it is stored under."""
@@ -152,6 +154,8 @@ def otherwise(fact: Fact) -> Fact:
             return replace(fact, total_minor=6)
         case FraudWarned():
             return replace(fact, is_actionable=False)
+        case ResolutionReported():
+            return replace(fact, money_id=PaymentId("stripe:pi_2"))
         case _:
             return replace(fact, amount_minor=fact.amount_minor + 1)
 

@@ -21,6 +21,7 @@ from ledger.domain.facts import (
     RefundedItem,
     RefundState,
     RefundTotalReported,
+    ResolutionReported,
 )
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase, duplicate_minor, target
@@ -215,6 +216,36 @@ def test_a_resolution_takes_the_credits_and_holds_nobody() -> None:
     purchase = bought(of(PREVENTED, 1000, is_resolution=True))
     assert (left(purchase), dict(target(purchase).holds), purchase.refundable_minor) == ((0, 0), {}, 0)
     assert left(bought(of(PREVENTED, 0))) == (1000, 0)
+
+
+def resolution(subject: Fact) -> ResolutionReported:
+    """What the seller's setting says of it."""
+    return ResolutionReported(subject=subject.key, at=at(50), cause="stripe:evt")
+
+
+def test_a_lost_dispute_of_who_enrolled_for_resolutions_takes_the_credits_and_holds_nobody() -> None:
+    """In every order; and one that was won gives them back all the same."""
+    lost = of(LOST, 1000)
+    for purchase in (bought(lost, resolution(lost)), bought(resolution(lost), lost)):
+        wanted = target(purchase)
+        assert (left(purchase), dict(wanted.holds), wanted.lots[0].is_frozen) == ((0, 0), {}, False)
+        assert "dispute:stripe:dp_1" in wanted.cleared_holds
+    assert target(bought(lost)).holds
+    assert target(bought(lost, resolution(dispute(dispute_id="dp_2")))).holds
+    assert left(bought(of(WON, 1000, 1000), resolution(lost))) == (1000, 0)
+    assert left(bought(of(LOST, 1000, 1000), resolution(lost))) == (1000, 0)
+
+
+def test_a_warning_of_who_enrolled_takes_the_credits_and_a_chargeback_beside_it_still_holds() -> None:
+    """Each kind of row for itself, and each row."""
+    warning = replace(chargeback(), adjustment_id="adj_w", kind="chargeback_warning")
+    purchase = bought(warning, resolution(warning))
+    assert (left(purchase), dict(target(purchase).holds)) == ((0, 0), {})
+    assert target(bought(warning)).holds
+    assert target(bought(warning, resolution(warning), replace(warning, adjustment_id="adj_x"))).holds
+    assert set(target(bought(warning, resolution(warning), chargeback())).holds) == {f"dispute:{PI}:chargeback"}
+    reversal = replace(warning, adjustment_id="adj_r", is_reversal=True)
+    assert left(bought(warning, resolution(warning), reversal)) == (1000, 0)
 
 
 def test_what_came_back_of_a_lost_dispute_is_not_lost_and_a_person_is_told() -> None:

@@ -30,6 +30,7 @@ from ledger.domain.facts import (
     RefundSent,
     RefundState,
     RefundTotalReported,
+    ResolutionReported,
 )
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
@@ -94,6 +95,7 @@ FACTS: tuple[Fact, ...] = (
                 credits=1000,
                 amount_minor=2000,
                 expires_at=LATER,
+                grace_from=AT,
                 period_ends_at=LATER,
                 terms="0123456789abcdef",
             ),
@@ -169,6 +171,7 @@ FACTS: tuple[Fact, ...] = (
         cause="paddle:evt_7",
     ),
     FraudWarned(warning_id="issfr_1", is_actionable=True, at=AT, cause="stripe:evt_8"),
+    ResolutionReported(subject="dispute:dp_2", at=AT, cause="stripe:evt_9", money_id=PI),
     HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=AT, cause="act:1"),
 )
 PURCHASE = Purchase(
@@ -182,6 +185,8 @@ LOT = Lot(
     lot_id="order/ord_1/0",
     granted=1000,
     expires_at=LATER,
+    grace_from=AT,
+    subscription_id="stripe:sub_1",
     drawn=10,
     refunded=20,
     disputed=30,

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ledger.domain import catalogue
+from ledger.domain.catalogue import Resolution
 from ledger.domain.errors import InvalidBody
 from ledger.domain.events import Claim, Event, Owner
 from ledger.domain.facts import (
@@ -31,6 +32,7 @@ from ledger.domain.facts import (
     RefundedItem,
     RefundState,
     RefundTotalReported,
+    ResolutionReported,
 )
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.receipts import NotBookable, ParkReason
@@ -992,6 +994,47 @@ def test_a_dispute_is_read_in_each_state_and_by_where_the_money_is(changes: Json
     assert says("charge.dispute.updated", DISPUTE, changes).facts == (fact,)
 
 
+BORN_LOST: Json = {
+    "status": "lost",
+    "payment_method_details": {"type": "card", "card": {}},
+    "balance_transactions": [{"amount": -2000, "fee": 0, "reporting_category": "dispute"}],
+}
+ENROLLED = catalogue.Catalogue(SOLD.version, SOLD.products, resolutions=dict.fromkeys(Resolution, START))
+
+
+def test_a_card_dispute_that_begins_lost_and_costs_no_fee_is_a_resolution_of_who_enrolled() -> None:
+    """Nobody contests anything, so nobody is suspended."""
+    event = says("charge.dispute.created", DISPUTE, BORN_LOST, sold=ENROLLED)
+    assert event.facts[1:] == (ResolutionReported(subject="dispute:dp_1", at=AT, cause="stripe:evt_1", money_id=PI),)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "changes", "sold"),
+    [
+        ("charge.dispute.created", {}, SOLD),
+        ("charge.dispute.created", {"created": int(START.timestamp()) - 1}, ENROLLED),
+        ("charge.dispute.closed", {}, ENROLLED),  # it may have begun otherwise
+        ("charge.dispute.created", {"status": "needs_response"}, ENROLLED),
+        ("charge.dispute.created", {"payment_method_details": {"type": "sepa_debit"}}, ENROLLED),
+        ("charge.dispute.created", {"payment_method_details": None}, ENROLLED),
+        ("charge.dispute.created", {"balance_transactions.0.fee": 1500}, ENROLLED),
+        ("charge.dispute.created", {"balance_transactions": []}, ENROLLED),
+        (
+            "charge.dispute.created",
+            {"balance_transactions": [*BORN_LOST["balance_transactions"], moved(-1500, "fee") | {"fee": 0}]},
+            ENROLLED,
+        ),
+    ],
+    ids=[
+        *("not enrolled", "before the enrolment", "a later report", "contested", "a bank's return", "method unknown"),
+        *("with a fee", "nothing taken", "fee in a row of its own"),
+    ],
+)
+def test_no_other_dispute_is_a_resolution(event_type: str, changes: Json, sold: catalogue.Catalogue) -> None:
+    """A chargeback suspends the account."""
+    assert len(says(event_type, changed(DISPUTE, BORN_LOST), changes, sold=sold).facts) == 1
+
+
 @pytest.mark.parametrize("kind", ["created", "updated"])
 @pytest.mark.parametrize("actionable", [True, False, None, "true"])
 def test_a_fraud_warning_is_told_while_it_can_be_acted_on(kind: str, actionable: object) -> None:
@@ -1659,6 +1702,22 @@ def test_an_adjustment_is_told_by_its_action_and_status(kind: str, changes: Json
     """Of its transaction alone; a refund by line, tax included."""
     event = tells(f"adjustment.{kind}", ADJUSTMENT, changes)
     assert event == said(event, owner=PADDLES, names=(TXN,), facts=(fact,))
+
+
+def test_a_warning_is_a_resolution_of_who_enrolled() -> None:
+    """Paddle has repaid the buyer before a chargeback was filed. A reversal, or a chargeback, is none."""
+
+    def resolutions(sold: catalogue.Catalogue, **changes: str) -> tuple[Any, ...]:
+        return tells("adjustment.created", ADJUSTMENT, changes, sold=sold).facts[1:]
+
+    warned = {"action": "chargeback_warning", "created_at": START.isoformat()}
+    assert resolutions(ENROLLED, **warned) == (
+        ResolutionReported(subject="chargeback:adj_1", at=AT, cause="paddle:evt_1"),
+    )
+    earlier = (START - timedelta(seconds=1)).isoformat()
+    for changes in ({"created_at": earlier}, {"action": "chargeback_warning_reverse"}, {"action": "chargeback"}):
+        assert resolutions(ENROLLED, **(warned | changes)) == ()
+    assert resolutions(SOLD, **warned) == ()
 
 
 @pytest.mark.parametrize(

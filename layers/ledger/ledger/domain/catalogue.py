@@ -142,20 +142,42 @@ def agreed_product(terms: Terms, *, product_id: str, provider: str, price_minor:
     )
 
 
+class Resolution(StrEnum):
+    """What a seller who enrolled for resolutions can let count as one: the buyer is repaid, and nothing is contested.
+
+    A third party's resolution is reported as an ordinary dispute, so each is off until the catalogue says since when.
+    """
+
+    LOST_WITHOUT_FEE = "lost_without_fee"  # a card dispute that is lost in its first report, and costs no fee
+    CHARGEBACK_WARNING = "chargeback_warning"  # a merchant of record has repaid the buyer before a chargeback
+
+
 class Catalogue:
     """All products under the terms of all times, by their id and by each provider's price ids."""
 
     def __init__(
-        self, version: str, products: Mapping[str, Product], past: Mapping[str, tuple[Product, ...]] | None = None
+        self,
+        version: str,
+        products: Mapping[str, Product],
+        past: Mapping[str, tuple[Product, ...]] | None = None,
+        resolutions: Mapping[Resolution, datetime] | None = None,
     ) -> None:
-        """`products`: by id, under the latest terms. `past`: by id, under the earlier terms, the oldest first."""
+        """`products`: by id, under the latest terms. `past`: by id, under the earlier terms, the oldest first.
+
+        `resolutions`: since when each counts as one.
+        """
         self.version = version
+        self._resolutions = resolutions or {}
         self.products = products
         self._terms = {
             product_id: (*(past or {}).get(product_id, ()), latest) for product_id, latest in products.items()
         }
         self._by_price = self._indexed(lambda product: product.price_ids)
         self._by_trial_price = self._indexed(lambda product: product.trial_price_ids)
+
+    def is_resolution(self, kind: Resolution, at: datetime) -> bool:
+        """Return whether a dispute of this kind that began at a time counts as resolved."""
+        return kind in self._resolutions and at >= self._resolutions[kind]
 
     def sold(self, at: datetime) -> Mapping[str, Product]:
         """Return the products by id, under the terms of a time."""
@@ -234,6 +256,7 @@ def parse(document: Any) -> Catalogue:
     top = Fields(document, "the catalogue", CatalogueError)
     version = top.take("version", str)
     rows = top.take("products", list)
+    resolutions = _resolutions(top.take("resolutions", dict, {}))
     top.end()
     products: dict[str, Product] = {}
     past: dict[str, tuple[Product, ...]] = {}
@@ -247,7 +270,15 @@ def parse(document: Any) -> Catalogue:
         past[product.product_id] = tuple(earlier)
     if not products:
         raise CatalogueError("the catalogue: products is empty. List at least one.")
-    return Catalogue(version, products, past)
+    return Catalogue(version, products, past, resolutions)
+
+
+def _resolutions(written: dict[str, Any]) -> Mapping[Resolution, datetime]:
+    """Return since when each kind of resolution counts."""
+    fields = Fields(written, "the catalogue: resolutions", CatalogueError)
+    begun = {kind: _time(fields, kind, fields.take(kind, str)) for kind in Resolution if kind.value in written}
+    fields.end()
+    return begun
 
 
 def _check_prices(terms: list[Product], owners: dict[tuple[str, str], str]) -> None:
@@ -295,15 +326,17 @@ def _product(row: Any, where: str) -> list[Product]:
 def _from(terms: Fields, default: datetime | None) -> datetime:
     """Return when terms begin. Only the first ones can do without."""
     written = terms.take("from", str, "") if default else terms.take("from", str)
-    if default and not written:
-        return default
+    return default if default and not written else _time(terms, "from", written)
+
+
+def _time(fields: Fields, name: str, written: str) -> datetime:
     try:
-        begin = datetime.fromisoformat(written)
+        time = datetime.fromisoformat(written)
     except ValueError:
-        begin = None
-    if begin is None or begin.tzinfo is None:
-        terms.refuse("from", written, "a time with its zone, as 2026-12-01T00:00:00Z")
-    return begin
+        time = None
+    if time is None or time.tzinfo is None:
+        fields.refuse(name, written, "a time with its zone, as 2026-12-01T00:00:00Z")
+    return time
 
 
 def _terms(fields: Fields, product_id: str, name: str, kind: ProductKind, begin: datetime) -> Product:

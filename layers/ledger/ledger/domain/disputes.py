@@ -10,7 +10,7 @@ won, prevented         no           no             no
 What moved outweighs the provider's word. `conclusion` says how.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from ledger.domain.facts import (
     FraudWarned,
     HoldLifted,
     PaymentSettled,
+    ResolutionReported,
     facts_of,
 )
 from ledger.domain.ids import PaymentId, provider_of
@@ -85,9 +86,11 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     refunds = [one.amount_minor for one in returned(facts)]
     holds, flags = _Marks(), _Marks()
     shared: dict[str, PaymentId] = {}
+    resolved = {fact.subject for fact in facts_of(facts, ResolutionReported)}
     lost, contested, is_frozen, has_unknown = [], [], False, False
     for dispute in facts_of(facts, DisputeChanged):
-        state, since, name = conclusion(dispute), dispute.opened_at, f"{provider}:{dispute.dispute_id}"
+        since, name = dispute.opened_at, f"{provider}:{dispute.dispute_id}"
+        state = conclusion(dispute, is_resolution=dispute.key in resolved)
         amount = _amount_of(compared.get(dispute.key))
         if money_id := shared_money_of(dispute, facts):
             shared[f"dispute:{name}"] = money_id
@@ -108,7 +111,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     for kind, rows in _by_kind(facts_of(facts, ChargebackChanged)).items():
         known = [row for row in rows if row.key in compared]
         taken_since = _open_since(rows)
-        holds.since[f"dispute:{payment_id}:{kind}"] = taken_since
+        holds.since[f"dispute:{payment_id}:{kind}"] = None if _are_resolved(rows, resolved) else taken_since
         is_unknown = taken_since is not None and len(known) < len(rows)
         flags.since[f"other_currency:{payment_id}:{kind}"] = taken_since if is_unknown else None
         is_frozen |= is_unknown
@@ -135,8 +138,10 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     )
 
 
-def conclusion(dispute: DisputeChanged) -> DisputeState:
+def conclusion(dispute: DisputeChanged, *, is_resolution: bool = False) -> DisputeState:
     """Return the state that a dispute has by what moved, and by the provider's word where nothing tells otherwise.
+
+    `is_resolution`: it counts as resolved where it is lost, as `ResolutionReported` says.
 
     word               withdrawn, not returned   returned   nothing listed
     prevented          resolved                  prevented  a resolution: resolved, else prevented
@@ -160,6 +165,8 @@ def conclusion(dispute: DisputeChanged) -> DisputeState:
             return DisputeState.OPEN
         case DisputeState.LOST if is_returned and not _is_short(dispute):
             return DisputeState.WON
+        case DisputeState.LOST if is_resolution:
+            return DisputeState.RESOLVED
     return state
 
 
@@ -203,6 +210,11 @@ def _by_kind(rows: Iterable[ChargebackChanged]) -> dict[str, list[ChargebackChan
         if row.state is not ChargebackState.REJECTED:
             kinds.setdefault(row.kind, []).append(row)
     return kinds
+
+
+def _are_resolved(rows: Iterable[ChargebackChanged], resolved: Collection[str]) -> bool:
+    """Return whether each chargeback among the rows is one by which the buyer was repaid without a contest."""
+    return all(row.key in resolved for row in rows if not row.is_reversal)
 
 
 def _open_since(rows: list[ChargebackChanged]) -> datetime | None:

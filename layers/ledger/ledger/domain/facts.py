@@ -501,6 +501,27 @@ class FraudWarned(KeepsUnknownFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolutionReported(KeepsUnknownFields):
+    """The buyer's bank was repaid without a contest: the seller enrolled for that, so it is no reason to suspend.
+
+    A setting of the catalogue says which reports mean it: see `ledger.domain.catalogue.Resolution`.
+    """
+
+    subject: str  # the key of the dispute or chargeback
+    at: datetime
+    cause: str
+    money_id: PaymentId | None = None  # as in RefundChanged
+
+    @property
+    def key(self) -> str:
+        return f"resolution:{self.subject}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return _latest(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldLifted(KeepsUnknownFields):
     """A person has lifted a hold. Later facts about the same dispute don't place it again."""
 
@@ -549,6 +570,7 @@ Fact = (
     | AmountStated
     | MoneyLinked
     | FraudWarned
+    | ResolutionReported
     | HoldLifted
 )
 Facts = Mapping[str, Fact]

@@ -20,12 +20,13 @@ from ledger.domain.facts import (
     PaymentSettled,
     RefundChanged,
     RefundTotalReported,
+    ResolutionReported,
     facts_of,
 )
 from ledger.domain.ids import PaymentId, approval_tag
 from ledger.domain.money import portion, share_of
 
-_Shared = RefundChanged | RefundTotalReported | DisputeChanged
+_Shared = RefundChanged | RefundTotalReported | DisputeChanged | ResolutionReported
 
 
 def facts_about_money(facts: Facts, money_ids: Collection[PaymentId]) -> Iterator[Fact]:

@@ -44,6 +44,7 @@ from ledger.domain.facts import (
     RefundSent,
     RefundState,
     RefundTotalReported,
+    ResolutionReported,
 )
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
@@ -485,6 +486,16 @@ FACTS: Mapping[str, Shape[Any]] = {
             "is_actionable": Field("is_actionable", BOOLEAN),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
+        },
+    ),
+    "resolution_reported": Shape(
+        "a resolution",
+        ResolutionReported,
+        {
+            "subject": Field("subject", TEXT),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+            "money_id": Field("money_id", TEXT, None),
         },
     ),
     "hold_lifted": Shape(

@@ -6,6 +6,7 @@ developer.paddle.com/api-reference/adjustments/overview.
 
 from typing import Any
 
+from ledger.domain.catalogue import Resolution
 from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
@@ -13,6 +14,7 @@ from ledger.domain.facts import (
     RefundChanged,
     RefundedItem,
     RefundState,
+    ResolutionReported,
 )
 from ledger.domain.receipts import ParkReason
 from ledger.providers import tags
@@ -54,6 +56,7 @@ def adjustment_changed(notification: PaddleNotification) -> EventFields:
     }
     adjustment_id = text(adjustment, "id")
     fact: RefundChanged | ChargebackChanged | BalanceCredited
+    extra: tuple[ResolutionReported, ...] = ()
     if action == "refund":
         fact = RefundChanged(
             refund_id=adjustment_id,
@@ -79,9 +82,13 @@ def adjustment_changed(notification: PaddleNotification) -> EventFields:
             state=_CHARGEBACK_STATES[status],
             **common,
         )
+        if action == Resolution.CHARGEBACK_WARNING and notification.catalogue.is_resolution(
+            Resolution.CHARGEBACK_WARNING, fact.created_at
+        ):
+            extra = (ResolutionReported(subject=fact.key, at=fact.at, cause=fact.cause),)
     else:
         raise EventNotBookable(ParkReason.UNKNOWN_STATE, f"adjustment action {excerpt(action)}")
-    return {"names": (notification.payment_id(text(adjustment, "transaction_id")),), "facts": (fact,)}
+    return {"names": (notification.payment_id(text(adjustment, "transaction_id")),), "facts": (fact, *extra)}
 
 
 def _refunded_items(adjustment: Json) -> tuple[RefundedItem, ...]:

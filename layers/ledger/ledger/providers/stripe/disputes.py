@@ -1,6 +1,7 @@
 """Disputes and early fraud warnings: payments that are contested, or may be soon."""
 
-from ledger.domain.facts import DisputeChanged, DisputeState, FraudWarned
+from ledger.domain.catalogue import Resolution
+from ledger.domain.facts import DisputeChanged, DisputeState, FraudWarned, ResolutionReported
 from ledger.providers.parsing import Json, amount, currency, text, unix_time, whole_number
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, known_state
@@ -41,7 +42,27 @@ def dispute_changed(notification: StripeNotification) -> EventFields:
         money_id=names[0],
         is_resolution=card.get("case_type") == "resolution",
     )
+    if _is_repaid_uncontested(notification, fact, movements):
+        return {
+            "names": names,
+            "facts": (fact, ResolutionReported(subject=fact.key, at=fact.at, cause=fact.cause, money_id=fact.money_id)),
+        }
     return {"names": names, "facts": (fact,)}
+
+
+def _is_repaid_uncontested(notification: StripeNotification, dispute: DisputeChanged, movements: list[Json]) -> bool:
+    """Return whether the catalogue lets this count as a resolution: a card dispute that was lost when it began, no fee.
+
+    Only the first report says how it began. Source: `fee` of docs.stripe.com/api/balance_transactions/object.
+    """
+    return (
+        notification.catalogue.is_resolution(Resolution.LOST_WITHOUT_FEE, dispute.opened_at)
+        and notification.event_type == "charge.dispute.created"
+        and dispute.state is DisputeState.LOST
+        and (notification.source.get("payment_method_details") or {}).get("type") == "card"
+        and dispute.taken_minor > 0
+        and not any(whole_number(one, "fee") or one.get("reporting_category") == "fee" for one in movements)
+    )
 
 
 def _moved_minor(movements: list[Json], category: str) -> int:
