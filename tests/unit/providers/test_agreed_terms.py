@@ -222,3 +222,26 @@ def test_a_trial_and_a_part_of_a_period_are_under_the_terms_of_their_start() -> 
     part: Json = {"lines.data.0.parent": {"subscription_item_details": {"proration": True}}}
     for change, credits_ in ((offer, 50), ({**part, "billing_reason": "subscription_update"}, 1000)):
         assert granted(told("stripe", "creator_monthly", {}, sold, **change)) == credits_
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_an_order_can_be_paid_in_another_currency_at_the_price_that_is_listed_in_it(is_stored: bool) -> None:
+    """The provider's page may show the buyer's own currency. The order's own price counts in the order's."""
+    ordered = replace(order("stripe", "pack_1000"), price_minor=1900)
+
+    def paid_in(currency: str, minor: int, sold: Catalogue = SOLD) -> Event:
+        amounts = {"currency": currency, "amount_subtotal": minor, "amount_total": minor}
+        event = told("stripe", "pack_1000", dict(carried(ordered)), sold, **amounts)
+        assert event.under_order
+        return event.under_order(ordered) if is_stored else event
+
+    for event in (paid_in("eur", 1800), paid_in("usd", 1900)):
+        assert event.payment, event.detail
+        assert (granted(event), event.payment.overcharge_minor) == (900, 0)
+    assert paid_in("eur", 1799).parked == ParkReason.UNDERPAID
+    assert paid_in("chf", 1800).parked == ParkReason.UNKNOWN_CURRENCY
+    unlisted = Catalogue(
+        SOLD.version, {name: product for name, product in SOLD.products.items() if name != "pack_1000"}
+    )
+    assert granted(paid_in("usd", 1900, unlisted)) == 900
+    assert paid_in("eur", 1800, unlisted).parked == ParkReason.UNKNOWN_CURRENCY

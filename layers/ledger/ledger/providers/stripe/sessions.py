@@ -79,9 +79,8 @@ def _paid_lines(notification: StripeNotification) -> tuple[tuple[PaidLine, ...],
     session = notification.source
     metadata = session.get("metadata") or {}
     opened_at = unix_time(session["created"]) if "created" in session else notification.at
-    product = notification.catalogue.product(optional_text(metadata, "product_id"), opened_at)
-    if notification.agreement:
-        product = notification.agreement.product
+    listed = notification.catalogue.product(optional_text(metadata, "product_id"), opened_at)
+    product = notification.agreement.product if notification.agreement else listed
     if product is None or product.kind is not ProductKind.PACK:
         raise EventNotBookable(
             ParkReason.UNKNOWN_PRODUCT, f"metadata.product_id is {excerpt(metadata.get('product_id'))}"
@@ -90,9 +89,11 @@ def _paid_lines(notification: StripeNotification) -> tuple[tuple[PaidLine, ...],
     if quantity < 1:
         raise ValueError(f"metadata.quantity is {quantity}")
     paid_in = currency(session, "currency")
-    if paid_in not in product.prices:
+    # The order states the price in one currency. Stripe's page may show another one in which the price is listed.
+    prices = {**(listed.prices if listed else {}), **product.prices}
+    if paid_in not in prices:
         raise EventNotBookable(ParkReason.UNKNOWN_CURRENCY, f"{product.product_id} has no price in {paid_in}")
-    price_minor = product.prices[paid_in] * quantity
+    price_minor = prices[paid_in] * quantity
     subtotal_minor, paid_minor = amount(session, "amount_subtotal"), amount(session, "amount_total")
     if subtotal_minor < price_minor:
         raise EventNotBookable(
