@@ -26,6 +26,7 @@ _STRIPE = (
     "prorations",
     "subscriptions",
     "refunds",
+    "credit_notes",
     "disputes",
 )
 _PADDLE = ("events", "notification", "transactions", "subscriptions", "adjustments")
@@ -47,6 +48,10 @@ SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.shares": _MONEY,
     "ledger.domain.currencies": ("domain/test_currencies", *_MONEY),
     "ledger.domain.links": ("domain/test_links", "usecases/test_links", *_MONEY),
+    "ledger.domain.late": ("domain/test_late",),
+    "ledger.domain.subscriptions": ("domain/test_subscriptions",),
+    "ledger.domain.orders": ("domain/test_orders", "providers/test_agreed_terms"),
+    "ledger.domain.catalogue": ("domain/test_catalogue", "providers/test_agreed_terms", "usecases/test_terms"),
     "ledger.domain.texts": ("policy/test_texts",),
     "ledger.domain.money": ("domain/test_money", *_MONEY),
     "ledger.domain.purchases": _MONEY,
@@ -58,6 +63,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     **{f"ledger.providers.stripe.{module}": _WEBHOOKS for module in _STRIPE},
     **{f"ledger.providers.paddle.{module}": _WEBHOOKS for module in _PADDLE},
     "ledger.providers.translation": _WEBHOOKS,
+    "ledger.providers.scope": ("providers/test_scope",),
     "ledger.providers.parsing": _WEBHOOKS,
     "ledger.providers.signatures": ("providers/test_rejections", "providers/test_signatures"),
     "ledger.providers.tags": ("providers/test_translation",),

@@ -245,3 +245,37 @@ def test_an_order_can_be_paid_in_another_currency_at_the_price_that_is_listed_in
     )
     assert granted(paid_in("usd", 1900, unlisted)) == 900
     assert paid_in("eur", 1800, unlisted).parked == ParkReason.UNKNOWN_CURRENCY
+
+
+def hours(count: int) -> str:
+    """A time of the period's first day, as Paddle writes it."""
+    return (START + timedelta(hours=count)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("changes", "credits_"),
+    [
+        ({"created_at": hours(5)}, 1000),
+        ({"created_at": hours(7)}, 700),
+        ({}, 700),  # at noon, as its event
+        ({**RECURRING, "created_at": hours(7)}, 1000),
+        (RECURRING, 1000),
+    ],
+)
+def test_a_transaction_is_under_the_terms_of_its_period_else_of_its_creation(changes: Json, credits_: int) -> None:
+    """They changed at six: a renewal is for a period that had begun by then, a first payment is of what was shown."""
+    plan = SOLD.products["creator_monthly"]
+    after = replace(plan, credits=700, terms_from=START + timedelta(hours=6))
+    sold = Catalogue("2", {plan.product_id: after}, {plan.product_id: (plan,)})
+    assert granted(told("paddle", "creator_monthly", {}, sold, **changes)) == credits_
+
+
+def test_a_session_is_under_the_terms_of_the_time_at_which_it_was_opened() -> None:
+    """They changed at six; the buyer paid at noon."""
+    pack = SOLD.products["pack_1000"]
+    after = replace(pack, credits=700, terms_from=START + timedelta(hours=6))
+    sold = Catalogue("2", {pack.product_id: after}, {pack.product_id: (pack,)})
+    for created, credits_ in ((5, 1000), (7, 700)):
+        opened = {"created": int((START + timedelta(hours=created)).timestamp())}
+        ids = {"product_id": "pack_1000"}
+        assert granted(told("stripe", "pack_1000", ids, sold, **opened)) == credits_

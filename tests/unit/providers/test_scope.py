@@ -156,3 +156,6 @@ def test_the_scope_is_configured() -> None:
     assert config.scope.rules == (MuteRule("stripe", ("a", "b"), "c"), MuteRule("paddle", ("d",), "e=f"))
     assert config.scope.text == "stripe=acct_1,stripe:a.b=c,paddle:d=e=f"
     assert Config.of({"TABLE_NAME": "t"}).scope.text == ""
+    both = {"stripe": "acct_1", "paddle": "acct_2"}
+    assert Scope(both).text == Scope(dict(reversed(both.items()))).text == "paddle=acct_2,stripe=acct_1"
+    assert parse_mute_rules("stripe:a=b:c", PROVIDERS) == (MuteRule("stripe", ("a",), "b:c"),)

@@ -83,7 +83,7 @@ def changed(content: Json, changes: Json) -> Json:
         if value is GONE:
             del inner[last]
         else:
-            inner[last] = value
+            inner[last] = copy.deepcopy(value)
     return made
 
 
@@ -685,6 +685,7 @@ def test_no_session_books_an_invoice_that_has_prorations() -> None:
         ({"lines.data.0.quantity": 0}, ParkReason.UNKNOWN_SHAPE),
         ({"lines.data.0.quantity": None}, ParkReason.UNKNOWN_SHAPE),
         ({"lines.data.0.quantity": None, "lines.data.0.quantity_decimal": "1.5"}, ParkReason.UNKNOWN_SHAPE),
+        ({"lines.data.0.quantity": None, "lines.data.0.quantity_decimal": "1.0X"}, ParkReason.UNKNOWN_SHAPE),
         ({"lines.data.0.quantity": None, "lines.data.0.quantity_decimal": "0"}, ParkReason.UNKNOWN_SHAPE),
         ({"lines.data.0.quantity": None, "lines.data.0.quantity_decimal": "1e3"}, ParkReason.UNKNOWN_SHAPE),
         ({"lines.data.0.period": GONE}, ParkReason.UNKNOWN_SHAPE),
@@ -1347,6 +1348,15 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
         ({"details.totals.grand_total": "0"}, replace(BOUGHT, card_minor=0)),  # or all of it
         ({**NO_MONEY, "details.totals.subtotal": "1"}, replace(BOUGHT, paid_minor=0)),
         (NO_MONEY, replace(BOUGHT, paid_minor=0)),  # our discount made it free
+        (
+            {
+                "details.line_items": [
+                    {**FREE_LINE, "proration": {"rate": "0.5"}},
+                    TRANSACTION["details"]["line_items"][0],
+                ]
+            },
+            BOUGHT,
+        ),
         ({"details.line_items": [FREE_LINE, FREE_PART, TRIAL_LINE, TRANSACTION["details"]["line_items"][0]]}, BOUGHT),
         # a part of a period that grants nothing, beside a pack
         (
@@ -1442,7 +1452,9 @@ def test_a_free_trial_of_paddles_grants_what_the_catalogue_says_of_trials(custom
     event = tells("transaction.completed", TRANSACTION, free, sold=TRIAL)
     assert event.payment, event.detail
     assert (event.payment.paid_minor, event.payment.lines[0].credits) == (0, 100)
-    assert tells("transaction.completed", TRANSACTION, free).payment is None
+    for nothing in (free, {**free, "details.line_items.0.quantity": None}):
+        noted = tells("transaction.completed", TRANSACTION, nothing)
+        assert (noted.payment, noted.parked) == (None, None), noted.detail
     for later in ("subscription_recurring", "subscription_payment_method_change", "subscription_update"):
         assert tells("transaction.completed", TRANSACTION, {**free, "origin": later}, sold=TRIAL).payment is None
         offer = {**free, "origin": later, "details.line_items.0.price_id": "pri_offer"}
@@ -1462,6 +1474,7 @@ def test_a_paid_trial_of_paddles_is_no_period_and_a_renewal_of_the_same_price_is
     trial = tells("transaction.completed", TRANSACTION, paid, sold=TRIAL)
     assert trial.payment == replace(one(FIRST, credits=100, amount_minor=100), paid_minor=100), trial.detail
     offer = {"details.line_items.0.price_id": "pri_offer", "items": []}
+    assert tells("transaction.completed", TRANSACTION, {**paid, **offer}, sold=OFFER).payment == trial.payment
     update = tells("transaction.completed", TRANSACTION, {**paid, **offer, "origin": "subscription_update"}, sold=OFFER)
     assert update.parked is ParkReason.UNEXPECTED_CHARGE
     nothing = tells("transaction.completed", TRANSACTION, paid)
@@ -1479,6 +1492,29 @@ PART_OF_A_PERIOD: Json = {
     "details.totals.total": "825",
     "details.totals.grand_total": "825",
 }
+
+
+def test_a_part_of_a_period_that_is_worth_one_credit_grants_it() -> None:
+    """Two thousandths of the price are one credit, rounded down; less is none."""
+    for minor, credits_ in (("2", 1), ("3", 2)):
+        part = {**PART_OF_A_PERIOD, "details.line_items.0.totals": {"subtotal": minor, "total": minor}}
+        event = tells("transaction.completed", TRANSACTION, part)
+        assert event.payment, event.detail
+        assert [line.credits for line in event.payment.lines] == [credits_]
+    cent = {**PART_OF_A_PERIOD, "details.line_items.0.totals": {"subtotal": "1", "total": "1"}}
+    assert tells("transaction.completed", TRANSACTION, cent).parked is ParkReason.UNEXPECTED_CHARGE
+    rich = tells("transaction.completed", TRANSACTION, cent, sold=_sold(credits=3000))
+    assert rich.payment, rich.detail
+    assert [line.credits for line in rich.payment.lines] == [2]
+
+
+def test_a_part_of_a_period_that_costs_nothing_needs_no_price() -> None:
+    """Beside a pack, in a currency in which the plan is not sold."""
+    lines = [{**FREE_PART, "price_id": PLAN}, TRANSACTION["details"]["line_items"][0]]
+    event = tells(
+        "transaction.completed", TRANSACTION, {"details.line_items": lines, "details.totals.currency_code": "CHF"}
+    )
+    assert event.payment == replace(BOUGHT, currency="CHF"), event.detail
 
 
 @pytest.mark.parametrize("billing_period", [RECURRING["billing_period"], None])
@@ -1508,6 +1544,7 @@ def test_a_part_of_a_period_at_paddle_grants_its_part(billing_period: Json | Non
             ParkReason.UNKNOWN_ORIGIN,
         ),
         ({**PART_OF_A_PERIOD, "details.line_items.0.totals.total": "-825"}, ParkReason.UNKNOWN_ORIGIN),
+        ({"details.line_items.0.totals.total": "-1"}, ParkReason.UNKNOWN_ORIGIN),
     ],
 )
 def test_money_of_paddles_that_grants_nothing_is_parked(changes: Json, reason: ParkReason) -> None:

@@ -36,6 +36,11 @@ class Owner:
     payment_id: PaymentId | None = None  # a payment of the same account
     customer_id: str | None = None  # the provider's: `stripe:cus_…`
 
+    @property
+    def named_order_id(self) -> OrderId | None:
+        """Return the order that the object names, whether our server set it or a browser may have."""
+        return self.claim.order_id if self.claim else self.order_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:

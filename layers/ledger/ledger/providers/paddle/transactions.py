@@ -58,7 +58,7 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
         notification.put_under_order(notification.custom_data)
     else:
         owner = notification.owner(subscription_id=subscription_id)
-    order_id = owner.order_id or (owner.claim.order_id if owner.claim else None)
+    order_id = owner.named_order_id
     totals = transaction["details"]["totals"]
     total_minor = whole_number(totals, "total")
     if optional_text(totals, "credit_to_balance") not in {None, "0"}:
@@ -151,8 +151,8 @@ def _paid_lines(notification: PaddleNotification, origin: str) -> _Lines:
     agreed_at = _agreed_at(notification, origin)
     for line in objects(notification.source["details"], "line_items"):
         amount_minor, price_id = whole_number(line["totals"], "total"), optional_text(line, "price_id")
-        if line.get("proration") and amount_minor < 0:
-            raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "a proration credits a payment that it does not name")
+        if amount_minor < 0:
+            raise EventNotBookable(ParkReason.UNKNOWN_ORIGIN, "a line credits a payment that it does not name")
         trial = notification.trial_priced(price_id, agreed_at)
         product = notification.product_priced(price_id, agreed_at) or trial
         if product is None:
@@ -164,10 +164,11 @@ def _paid_lines(notification: PaddleNotification, origin: str) -> _Lines:
             ungranted_minor += 0 if product.proration_grants else amount_minor
         elif price_id in trial_prices or trial:
             kind, credits_ = "trials", _credits(product, product.trial_credits, line)
+        elif whole_number(line["totals"], "subtotal") > 0:
+            kind, credits_ = "charged", _credits(product, product.credits, line)
         else:
-            is_charged = whole_number(line["totals"], "subtotal") > 0
-            kind, credits_ = "charged", _credits(product, product.credits if is_charged else 0, line)
-        if credits_ > 0:
+            continue
+        if credits_:
             found[kind].append(_paid_line(notification, product, line, credits_))
     return _Lines(ungranted_minor=ungranted_minor, **{kind: tuple(lines) for kind, lines in found.items()})
 

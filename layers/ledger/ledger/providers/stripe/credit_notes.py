@@ -23,7 +23,7 @@ def credit_note_changed(notification: StripeNotification) -> EventFields:
     elsewhere_minor = amount(note, "post_payment_amount") - sum(amount(one, "amount_refunded") for one in refunds)
     names = (notification.payment_id(text(note, "invoice")),)
     if elsewhere_minor <= 0:
-        return {"owner": notification.owner({}), "names": names}
+        return {"names": names}
     fact = BalanceCredited(
         credit_id=text(note, "id"),
         amount_minor=elsewhere_minor,
@@ -33,4 +33,4 @@ def credit_note_changed(notification: StripeNotification) -> EventFields:
         cause=notification.cause,
         is_reversed=is_void,
     )
-    return {"owner": notification.owner({}), "names": names, "facts": (fact,)}
+    return {"names": names, "facts": (fact,)}

@@ -53,13 +53,13 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
     """
     invoice = notification.source
     reason = text(invoice, "billing_reason")
-    details = (invoice.get("parent") or {}).get("subscription_details")
+    details: Json = (invoice.get("parent") or {}).get("subscription_details") or {}
     if not details and not any(map(is_proration, objects(invoice["lines"], "data"))):
         return _without_subscription(notification, reason)
-    owner = notification.owner((details or {}).get("metadata"))
+    owner = notification.owner(details.get("metadata"))
     claims_order = reason == _FIRST_PERIOD and owner.order_id is not None
     if claims_order:
-        notification.put_under_order((details or {}).get("metadata"))
+        notification.put_under_order(details.get("metadata"))
     if invoice["lines"].get("has_more"):
         raise EventNotBookable(ParkReason.UNKNOWN_SHAPE, "the invoice has more lines than the event shows")
     charged, changed = _charged_lines(notification, reason), prorated(notification)

@@ -23,9 +23,8 @@ def session_completed(notification: StripeNotification) -> EventFields:
     session = notification.source
     owner = notification.owner(session.get("metadata"))
     if not _is_paid_for_packs(session):
-        return {"owner": owner}
-    if owner.order_id:
-        notification.put_under_order(session["metadata"])
+        return {}
+    notification.put_under_order(session.get("metadata"))
     lines, overcharge_minor = _paid_lines(notification)
     paid_minor = amount(session, "amount_total")
     if paid_minor <= 0 and owner.order_id is None:
@@ -46,17 +45,17 @@ def session_completed(notification: StripeNotification) -> EventFields:
     )
     invoice_id = optional_text(session, "invoice")  # made beside the session, of the same money
     names = (payment_id, notification.payment_id(invoice_id)) if invoice_id else (payment_id,)
-    return {"owner": owner, "names": names, "payment": payment}
+    return {"names": names, "payment": payment}
 
 
 def session_failed(notification: StripeNotification) -> EventFields:
     """Translate `checkout.session.expired` and `.async_payment_failed`. Source: docs.stripe.com/api/events/types."""
-    owner = notification.owner(notification.source.get("metadata"))
+    notification.owner(notification.source.get("metadata"))
     intent = optional_text(notification.source, "payment_intent")
     if intent is None:
-        return {"owner": owner}
+        return {}
     failed = PaymentFailed(at=notification.at, cause=notification.cause)
-    return {"owner": owner, "names": (notification.payment_id(intent),), "facts": (failed,)}
+    return {"names": (notification.payment_id(intent),), "facts": (failed,)}
 
 
 def _is_paid_for_packs(session: Json) -> bool:
