@@ -1,5 +1,6 @@
 """A subscription's period is granted by one payment, however it was charged."""
 
+import itertools
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,7 +20,7 @@ PERIOD = "period/stripe:sub_1/2026-11-01T00:00:00Z"
 LAPSED, OPEN = at(0), at(60 * 24 * 30)
 
 
-def first(expires_at: datetime = OPEN, *, is_owner_known: bool = True) -> Event:
+def first(expires_at: datetime | None = OPEN, *, is_owner_known: bool = True) -> Event:
     """A subscription's first payment, for an order of ours."""
     event = paid(payment(PI, fulfilment_key="order/ord_1", covers=PERIOD, expires_at=expires_at))
     if is_owner_known:
@@ -70,6 +71,24 @@ def test_a_period_whose_credits_never_lapse_is_worth_one_price_also_when_they_ar
     account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
     assert (account.balance, account.shortfall) == (1000, 1000)
     assert account.spendable(LATER, is_debt_withheld=True) == 0
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+@pytest.mark.parametrize("is_given_back", [True, False], ids=["given back", "kept"])
+def test_a_renewal_finds_the_duplicate_of_an_order_that_began_its_subscription(
+    any_store: Store, order: tuple[int, ...], *, is_given_back: bool
+) -> None:
+    """An order that was paid twice began two subscriptions. Whoever is received first, a period is granted once."""
+    other_period = PERIOD.replace("sub_1", "sub_2")
+    twin = payment(PaymentId("stripe:pi_2"), fulfilment_key="order/ord_1", covers=other_period, minute=1)
+    events = [first(None), paid(twin), paid(payment(IN, fulfilment_key=other_period, minute=2))]
+    if is_given_back:
+        record_events(any_store, event_of(refund(2000), names=(twin.payment_id,)))
+    for position in order:
+        assert record_events(any_store, events[position])[0].parked_reason is None
+    account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+    assert account.covered == {PERIOD: PI, other_period: twin.payment_id}
+    assert credits_left(any_store) == {"order/ord_1/0": 1000, f"{other_period}/0": 0}
 
 
 def test_the_next_period_and_another_subscription_are_their_own(any_store: Store) -> None:

@@ -104,7 +104,7 @@ class AccountChange:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.lots or self.holds or self.flags or self.cases or self.subscription)
+        return not (self.lots or self.holds or self.flags or self.cases or self.subscription or self.covered_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

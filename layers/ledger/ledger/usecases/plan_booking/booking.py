@@ -36,8 +36,9 @@ def plan_targets(
     account = stored.accounts.get(account_id) or Account(account_id=account_id)
     booked = [_book(thing, account, stored, origin, now) for thing in things.values()]
     lots = {lot_id: lot for one in booked for lot_id, lot in one.lots.items()}
-    granted = next((one for one in payments if one.period and one.lot_id(0) in lots), None)
-    is_covering = granted is not None and granted.covers is not None and granted.covers not in account.covered
+    # A duplicate grants nothing, but its period is paid for as well.
+    covering = next((one for one in payments if one.covers and one.covers not in account.covered), None)
+    granted = covering or next((one for one in payments if one.period and one.lot_id(0) in lots), None)
     change = AccountChange(
         account_id=account_id,
         version=account.version,
@@ -46,7 +47,7 @@ def plan_targets(
         holds={hold_id: hold for one in booked for hold_id, hold in one.holds.items()},
         flags={flag_id: since for one in booked for flag_id, since in one.flags.items()},
         period=granted.period if granted else None,
-        covered_by=granted.payment_id if granted and is_covering else None,
+        covered_by=covering.payment_id if covering else None,
     )
     written = {one.payment_id: one for one in changed}
     for thing in things.values():
