@@ -32,7 +32,7 @@ from tools.devserver import environment
 from tools.devserver.gateway import Gateway, Handler, handler_of
 from tools.ledger import read_world
 from tools.local import opened
-from tools.testing.builders import paid, payment
+from tools.testing.builders import SHA256, paid, payment
 from tools.verify import World, check
 
 SCHEMATHESIS = engines.ROOT / ".venv-proof" / "bin" / "schemathesis"
@@ -102,7 +102,7 @@ def _sell() -> None:
     here = runtime()
     settled = replace(payment(PURCHASE, account_id=CUSTOMER, credits_=1_000_000), at=here.now())
     event = replace(paid(settled), owner=Owner(account_id=CUSTOMER))
-    record_event(event, here.store, body=b"{}", body_sha256="", now=here.now())
+    record_event(event, here.store, body=b"{}", body_sha256=SHA256, now=here.now())
 
 
 def _play(work: Work, case: int, gateway: Gateway, paths: tuple[str, ...]) -> None:

@@ -38,6 +38,7 @@ from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits, fail_run
 from proof import oracle, shown
 from proof.fake_gateways import PaddleCounter, StripeCounter
+from tools.orders import order_commit
 from tools.simulators.common import ids
 from tools.simulators.common.account import NotPossible
 from tools.simulators.common.cart import CartLine as PaddleLine
@@ -189,7 +190,7 @@ class Play:
             made_at=self.now,
             terms=SOLD.products[product_id].terms_at(provider),
         )
-        self.store.commit(Commit(order=order))
+        self.store.commit(order_commit(order))
         return order
 
     def _know_checkout(self, transaction_id: str, order_id: OrderId) -> None:

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ledger.domain import catalogue
+from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.orders import Checkout, Order
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import OrderPointer, checkout_key
+from ledger.ports.documents import OrderPointer, checkout_key, idempotency_key
 from ledger.ports.store import Store
+from ledger.usecases.place_order import ORDERS_ROUTE
 from tools.stories import Notification
 
 _PRODUCTS = catalogue.load().products
@@ -33,6 +35,13 @@ def place_orders_of(notifications: Iterable[Notification], store: Store) -> None
             is_first = not placed & {custom["order_id"]}
             placed |= {transaction["id"], custom["order_id"]}
             _place(transaction, custom, store, is_first=is_first)
+
+
+def order_commit(order: Order, *documents: DocumentChange) -> Commit:
+    """Return the commit of an order as its request writes it, with the idempotency record."""
+    record = IdempotencyRecord(fingerprint="of the order", subject=order.order_id, at=order.made_at)
+    key = idempotency_key(order.account_id, ORDERS_ROUTE, order.order_id)
+    return Commit(order=order, documents=(DocumentChange(key, record), *documents))
 
 
 def order_of(custom: Any, currency: str) -> Order:
@@ -60,5 +69,5 @@ def _place(transaction: Any, custom: Any, store: Store, *, is_first: bool) -> No
     product_id = custom.get("product_id") or priced[0]
     order = replace(order_of({**custom, "product_id": product_id}, transaction["currency_code"]), checkout=checkout)
     pointer = DocumentChange(checkout_key("paddle", transaction["id"]), OrderPointer(order_id=order.order_id))
-    if not is_first or store.commit(Commit(order=order, documents=(pointer,))):
+    if not is_first or store.commit(order_commit(order, pointer)):
         store.commit(Commit(documents=(pointer,)))

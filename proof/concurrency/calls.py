@@ -33,6 +33,7 @@ from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import RefundClaim
 from proof.concurrency.serial import Answer
+from tools.testing.builders import SHA256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +192,7 @@ def _perform(call: Call, store: Store, policy: PolicyParameters, gateway_of: Cal
                 record_event.release_parked(_parked(call.event), lambda _: call.event, store, call.now).outcome.value,
             )
         case Deliver():
-            recorded = record_event.record_event(call.event, store, body=b"{}", body_sha256="0" * 64, now=call.now)
+            recorded = record_event.record_event(call.event, store, body=b"{}", body_sha256=SHA256, now=call.now)
             return (recorded.outcome.value,)
         case Spend():
             run = usage.draw_credits(call.account_id, call.run_id, call.credits, store, now=call.now)
@@ -243,7 +244,7 @@ def _parked(event: Event) -> Receipt:
         occurred_at=event.at,
         received_at=event.at,
         outcome=Became.PARKED,
-        body_sha256="0" * 64,
+        body_sha256=SHA256,
         correlation_id=event.correlation_id,
         parked_reason=ParkReason.NO_ACCOUNT,
         body=b"{}",

@@ -141,6 +141,10 @@ class Round:
     def _event(self, moment: datetime, names: tuple[PaymentId, ...], **more: Any) -> Deliver:
         event_id = f"evt_{self.account_id}_{self.number()}"
         provider = names[0].partition(":")[0]
+        cause = f"{provider}:{event_id}"
+        more["facts"] = tuple(replace(fact, cause=cause) for fact in more.get("facts", ()))
+        if payment := more.get("payment"):
+            more["payment"] = replace(payment, cause=cause)
         event = Event(provider=provider, event_id=event_id, event_type="proof", at=moment, names=names, **more)
         return Deliver(event=event, now=EARLY)
 

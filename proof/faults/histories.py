@@ -1,5 +1,6 @@
 """The stories of `events/` for many customers, each with ids of its own, and what a fine day makes of them."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ class FineDay:
                 _event(notification.provider, notification.body),
                 store,
                 body=notification.body,
-                body_sha256="0" * 64,
+                body_sha256=hashlib.sha256(notification.body).hexdigest(),
                 now=now,
             )
             for parked in sorted(store.parked_receipts(), key=lambda receipt: receipt.occurred_at):

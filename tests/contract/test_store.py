@@ -108,16 +108,17 @@ def test_another_event_of_a_payment_that_knows_more_names_links_them(any_store: 
 
 def test_everything_read_back_equals_what_was_written(any_store: Store) -> None:
     """Facts, names, lots, holds, flags, claims and entries survive the way into the store and out again."""
-    settled = payment(fulfilment_key="order/ord_1", overcharge_minor=100, expires_at=at(60 * 24 * 60))
-    record_events(any_store, paid(settled), event_of(refund(600), dispute(), minute=21))
+    settled = paid(payment(fulfilment_key="order/ord_1", overcharge_minor=100, expires_at=at(60 * 24 * 60)))
+    later = event_of(refund(600), dispute(), minute=21)
+    record_events(any_store, settled, later)
     known = any_store.read(
         Keys(frozenset({PI, CH}), frozenset({ADA}), frozenset({"order/ord_1"}), frozenset(), frozenset())
     )
     purchase = known.home_of(CH)
     assert purchase is not None
     assert known.payments[CH] == PaymentPointer(name=CH, to=PI, account_id=ADA)
-    assert purchase.payment == settled
-    assert purchase.facts == {fact.key: fact for fact in (settled, refund(600), dispute())}
+    assert purchase.payment == settled.payment
+    assert purchase.facts == {"payment": settled.payment, **{fact.key: fact for fact in later.facts}}
     assert purchase.names == {PI, CH}
     assert known.fulfilment_keys["order/ord_1"].payment_id == PI
     lot = known.accounts[ADA].lots["order/ord_1/0"]

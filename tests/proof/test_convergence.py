@@ -1,5 +1,6 @@
 """Order and repetition can't matter: every permutation of every story ends in the same ledger."""
 
+import hashlib
 import itertools
 import math
 import random
@@ -38,7 +39,9 @@ def play(history: list[tuple[Notification, Event]]) -> FakeStore:
     store = FakeStore()
     place_orders_of([notification for notification, _ in history], store)
     for notification, event in history:
-        record_event(event, store, body=notification.body, body_sha256="0" * 64, now=NOW)
+        record_event(
+            event, store, body=notification.body, body_sha256=hashlib.sha256(notification.body).hexdigest(), now=NOW
+        )
         for parked in sorted(store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
             release_parked(parked, read_again, store, NOW)
     return store

@@ -1,5 +1,6 @@
 """Build small histories, each in one line. Times are minutes after `NOON`; ids count up from 1."""
 
+import hashlib
 import itertools
 from collections.abc import Iterable
 from dataclasses import replace
@@ -25,10 +26,10 @@ from ledger.domain.texts import Text, text
 from ledger.policy import rules
 from ledger.policy.context import LineUsage, PolicyContext
 from ledger.policy.texts import shipped_texts
-from ledger.ports.commit import Commit
 from ledger.ports.store import Store
 from ledger.usecases.record_event import RecordResult, record_event
 from ledger.usecases.refund_cases.open_case import RefundClaim, open_case
+from tools.orders import order_commit
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -81,9 +82,11 @@ def paid(settled: PaymentSettled | None = None, *, event_id: str | None = None, 
     """Return the event of a payment."""
     settled = settled or payment()
     owner = Owner(account_id=settled.account_id, order_id=settled.order_id, customer_id=f"stripe:{customer}")
+    event_id = event_id or f"evt_{next(_count)}"
+    settled = replace(settled, cause=f"stripe:{event_id}")
     return Event(
         provider="stripe",
-        event_id=event_id or f"evt_{next(_count)}",
+        event_id=event_id,
         event_type="checkout.session.completed",
         at=settled.at,
         owner=owner,
@@ -95,9 +98,11 @@ def paid(settled: PaymentSettled | None = None, *, event_id: str | None = None, 
 def event_of(*facts: Fact, names: tuple[PaymentId, ...] = (PI, CH), minute: float | None = None) -> Event:
     """Return an event that reports facts about a payment, or only links its names."""
     moment = at(minute) if minute is not None else facts[0].at if facts else NOON
+    event_id = f"evt_{next(_count)}"
+    facts = tuple(replace(fact, cause=f"stripe:{event_id}") for fact in facts)
     return Event(
         provider="stripe",
-        event_id=f"evt_{next(_count)}",
+        event_id=event_id,
         event_type="refund.updated",
         at=moment,
         names=names,
@@ -142,9 +147,13 @@ def dispute(
     )
 
 
+SHA256 = hashlib.sha256(b"{}").hexdigest()
+"""Of the body of an event that no provider has made: `{}`."""
+
+
 def record_events(store: Store, *events: Event, now: datetime = LATER) -> list[RecordResult]:
     """Record these events in order. Return the result of each."""
-    return [record_event(event, store, body=b"{}", body_sha256="0" * 64, now=now) for event in events]
+    return [record_event(event, store, body=b"{}", body_sha256=SHA256, now=now) for event in events]
 
 
 POLICY = replace(rules.load(), automatic_renewal_refund_up_to_minor={"USD": 5000})
@@ -204,7 +213,7 @@ def ordered(
         made_at=at(-5),
         consent=consent,
     )
-    if store.commit(Commit(order=order)):
+    if store.commit(order_commit(order)):
         raise AssertionError(f"{order_id} is there already")
     return payment(fulfilment_key=f"order/{order_id}")
 

@@ -354,6 +354,7 @@ def world(store: FakeStore) -> World:
         closed_lots=store.closed_lots,
         entries=list(store.stored_entries.values()),
         runs=list(store.runs.values()),
+        subscriptions=store.subscriptions,
     )
     for key, document in store.documents.items():
         whole.add_document(key, document)

@@ -1,17 +1,24 @@
 """Rules about refund cases: decisions, and the state of each case."""
 
+from datetime import datetime
+
 from ledger.domain.facts import (
+    Fact,
+    Facts,
+    RefundAbandoned,
     RefundApproved,
+    RefundAttempted,
     RefundChanged,
     RefundDeclined,
+    RefundSent,
     RefundState,
-    facts_of,
 )
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
-from ledger.domain.refund_cases import CaseState
+from ledger.domain.refund_cases import CaseState, RefundCase, case_id_of
+from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import end_of
-from ledger.ports.documents import DocumentKind, review_queue_key
+from ledger.ports.documents import DocumentKey, DocumentKind, deferred_queue_key, review_queue_key
 from tools.verify.world import Verdicts, World
 
 
@@ -23,7 +30,8 @@ def approved(world: World) -> Verdicts:
         tags = [f"{case.case_id}-{number}" for number in range(1, case.approvals + 1)]
         approvals = [facts.get(f"approved:{tag}") for tag in tags]
         due |= {(case.payment_id, tag) for tag in tags}
-        holds = all(isinstance(fact, RefundApproved) and fact.case_id == case.case_id for fact in approvals)
+        times = [change.at for change in case.history if change.to_state is CaseState.APPROVED]
+        holds = times == [_time_of(fact, case) for fact in approvals]
         if case.state in _ON_THE_WAY:
             latest = approvals[-1] if approvals else None
             money_minor = latest.amount_minor if isinstance(latest, RefundApproved) else 0
@@ -33,9 +41,18 @@ def approved(world: World) -> Verdicts:
         yield case.case_id, holds
     for payment_id, item in world.payments.items():
         if isinstance(item, Purchase):
-            for approval in facts_of(item.facts, RefundApproved):
-                if (payment_id, approval.tag) not in due:
-                    yield approval.tag, False
+            for fact in item.facts.values():
+                if isinstance(fact, RefundApproved) and (payment_id, fact.tag) not in due:
+                    yield fact.tag, False
+                if isinstance(fact, RefundApproved | RefundAttempted | RefundSent | RefundAbandoned):
+                    yield fact.key, fact.cause == f"case:{case_id_of(fact.tag)}"
+                if isinstance(fact, RefundDeclined):
+                    yield fact.key, fact.cause == f"case:{fact.case_id}"
+
+
+def _time_of(approval: Fact | None, case: RefundCase) -> datetime | None:
+    is_of_case = isinstance(approval, RefundApproved) and approval.case_id == case.case_id
+    return approval.at if approval and is_of_case else None
 
 
 _ON_THE_WAY = {CaseState.APPROVED, CaseState.ISSUED, CaseState.REFUNDED}
@@ -51,8 +68,22 @@ def in_the_outbox(world: World) -> Verdicts:
             case is not None
             and intent is not None
             and (intent.account_id, intent.payment_id) == (case.account_id, case.payment_id)
-            and f"approved:{tag}" in world.facts(intent.payment_id),
+            and intent.approved_at == _approved_at(world, intent)
+            and _is_begun(intent, world.facts(intent.payment_id)),
         )
+
+
+def _is_begun(intent: RefundIntent, facts: Facts) -> bool:
+    """Return whether all of the intent says that somebody has begun to send it, or nothing does."""
+    attempted = facts.get(f"attempted:{intent.tag}")
+    began_at = attempted.at if isinstance(attempted, RefundAttempted) else intent.first_sent_at
+    is_begun = intent.first_sent_at is not None
+    return is_begun == (intent.attempts > 0) == (intent.leased_until is not None) and began_at == intent.first_sent_at
+
+
+def _approved_at(world: World, intent: RefundIntent) -> datetime | None:
+    approval = world.facts(intent.payment_id).get(f"approved:{intent.tag}")
+    return approval.at if isinstance(approval, RefundApproved) else None
 
 
 def queued(world: World) -> Verdicts:
@@ -61,11 +92,21 @@ def queued(world: World) -> Verdicts:
     for case in world.cases.values():
         is_reviewed = reviewed.pop(case.case_id, 0) == (case.state is CaseState.IN_REVIEW)
         is_deferred = deferred.pop(case.case_id, 0) == (case.state is CaseState.REQUESTED)
-        is_in_place = case.state is not CaseState.IN_REVIEW or review_queue_key(case) in world.queued_cases
+        waiting = world.queued_cases.get(_queue_key(case))
+        is_in_place = waiting is None or (waiting.account_id, waiting.since) == (case.account_id, _waits_since(case))
+        is_in_place &= case.state is not CaseState.IN_REVIEW or waiting is not None
         is_found = world.pointers.get(case.case_id) == case.account_id
         yield case.case_id, is_reviewed and is_deferred and is_in_place and is_found
     for case_id in reviewed.keys() | deferred.keys():
         yield case_id, False
+
+
+def _queue_key(case: RefundCase) -> DocumentKey:
+    return review_queue_key(case) if case.state is CaseState.IN_REVIEW else deferred_queue_key(case)
+
+
+def _waits_since(case: RefundCase) -> datetime | None:
+    return case.moved_at if case.state is CaseState.IN_REVIEW else case.deferred_until
 
 
 def refunded_cases(world: World) -> Verdicts:

@@ -1,10 +1,15 @@
 """Rules about lots, their entries, and the runs that used them."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
+from datetime import datetime
+from operator import ne
 
 from ledger.domain.disputes import disputed
-from ledger.domain.entries import CounterAccount, EntryKind
+from ledger.domain.entries import CounterAccount, Entry, EntryKind
+from ledger.domain.facts import PaidLine, PaymentSettled
 from ledger.domain.ids import AccountId
+from ledger.domain.lots import Lot
 from ledger.domain.refund_cases import CaseState
 from ledger.domain.refunds import returned_minor
 from tools.verify.world import Verdicts, World
@@ -21,16 +26,20 @@ def balances(world: World) -> Verdicts:
 
 
 def figures(world: World) -> Verdicts:
-    """A lot's figures are the sums of its entries by counter-account."""
+    """A lot's figures are the sums of its entries by counter-account, and it is frozen and reserved as they say."""
     sums: dict[tuple[AccountId, str], Counter[CounterAccount]] = defaultdict(Counter)
+    memos: dict[tuple[AccountId, str], Counter[EntryKind]] = defaultdict(Counter)
     for entry in world.entries:
         sums[entry.account_id, entry.lot_id][entry.counter] += entry.credits
+        memos[entry.account_id, entry.lot_id][entry.kind] += 1
     lots = world.lots()
     for key in lots.keys() | sums.keys():
-        lot, booked = lots.get(key), sums[key]
+        lot, booked, memo = lots.get(key), sums[key], memos[key]
         yield (
             "/".join(key),
             lot is not None
+            and lot.is_frozen == memo[EntryKind.FREEZE] - memo[EntryKind.THAW]
+            and (not lot.reserved or memo[EntryKind.RESERVE] > 0)
             and (lot.granted, -lot.drawn, -lot.refunded, -lot.disputed, -lot.expired)
             == (
                 booked[lot.source],
@@ -55,7 +64,10 @@ def granted_once(world: World) -> Verdicts:
         if case.state is CaseState.REPLACED:
             key = (case.account_id, f"goodwill/{case.case_id}/{case.approvals}")
             lot = lots.get(key)
-            is_given = lot is not None and case.decision is not None and lot.granted == case.decision.credits
+            credits_ = case.decision.credits if case.decision else 0
+            is_given = lot is not None and replace(lot, drawn=0) == Lot(
+                lot_id=lot.lot_id, granted=credits_, source=CounterAccount.GOODWILL
+            )
             yield case.case_id, grants[key] == 1 and is_given
             due.add(key)
     for key in grants.keys() - due:
@@ -123,23 +135,78 @@ def balanced(world: World) -> Verdicts:
     for entry in world.entries:
         sign = (entry.credits > 0) - (entry.credits < 0)
         fits = entry.counter in _POSTINGS[entry.kind] and sign == _SIGNS.get(entry.kind, sign)
-        yield entry.entry_id, fits and bool(entry.cause)
+        is_named = entry.entry_id == f"{entry.lot_id}/{entry.step}/{entry.kind}/{entry.counter}"
+        yield entry.entry_id, fits and is_named
+
+
+def times_of_entries(world: World) -> Verdicts:
+    """Every entry has the time of its cause, and if its credits expire, the time at which its lot expires."""
+    granted_by, ends = _granted_by(world), _ends_of_lots(world)
+    received_at = {receipt.cause: receipt.received_at for receipt in world.receipts}
+    for entry in world.entries:
+        payment, line = granted_by.get((entry.account_id, entry.lot_id, entry.cause), (None, None))
+        if entry.kind is EntryKind.GRANT and payment and line:
+            is_dated = (entry.occurred_at, entry.expires_at) == (payment.at, line.expires_at)
+        else:
+            # Nothing happens to a lot before its payment, and the provider's clock may be ahead of ours.
+            is_dated = (
+                _is_of_provider(entry) or entry.kind is EntryKind.EXPIRE or entry.occurred_at >= entry.recorded_at
+            )
+            until = [end for step, end in ends[entry.account_id, entry.lot_id] if step <= entry.step]
+            is_dated &= entry.kind in _DATING or entry.expires_at in {None, *until[-1:]}
+        yield entry.entry_id, is_dated and received_at.get(entry.correlation_id, entry.recorded_at) <= entry.recorded_at
+    for key, lot in world.lots().items():
+        times = [end for _, end in ends[key]]
+        yield "/".join(key), times[-1:] == [lot.expires_at] and all(map(ne, times, times[1:]))
+
+
+_DATING = {EntryKind.GRANT, EntryKind.RESCHEDULE}
+
+
+def _ends_of_lots(world: World) -> dict[tuple[AccountId, str], list[tuple[int, datetime | None]]]:
+    """Return when each lot expires, from which version of its account on, as its entries say."""
+    ends: dict[tuple[AccountId, str], list[tuple[int, datetime | None]]] = defaultdict(list)
+    for entry in sorted(world.entries, key=lambda one: one.step):
+        if entry.kind in _DATING:
+            ends[entry.account_id, entry.lot_id].append((entry.step, entry.expires_at))
+    return ends
+
+
+def _is_of_provider(entry: Entry) -> bool:
+    return entry.cause.partition(":")[0] not in {"case", "run", "support"}
+
+
+def _granted_by(world: World) -> dict[tuple[AccountId, str, str], tuple[PaymentSettled, PaidLine]]:
+    """Return the payments that can have granted a lot, each with its line, by account, lot and cause.
+
+    The fact of a payment can have been replaced by an earlier one. Then the grant has the cause of the one before.
+    """
+    return {
+        (payment.account_id, payment.lot_id(position), payment.cause): (payment, line)
+        for _, payment in world.purchases()
+        for position, line in enumerate(payment.lines)
+    }
 
 
 def drawn(world: World) -> Verdicts:
-    """Every run drew what its entries say; what failed came back and is listed."""
-    listed = Counter((account_id, failure.run_id, failure.credits) for account_id, failure in world.failed_runs)
+    """Every run drew what its entries say, when it says; what failed came back and is listed."""
+    listed = Counter((account_id, one.run_id, one.credits, one.at) for account_id, one in world.failed_runs)
     drawn: dict[str, Counter[str]] = defaultdict(Counter)
+    times: dict[str, set[tuple[bool, datetime]]] = defaultdict(set)
     for entry in world.entries:
         if entry.counter is CounterAccount.USAGE:
             drawn[f"{entry.account_id}/{entry.cause}"][entry.lot_id] -= entry.credits
+            times[f"{entry.account_id}/{entry.cause}"].add((entry.kind is EntryKind.DRAW, entry.occurred_at))
     for run in world.runs:
+        name = f"{run.account_id}/run:{run.run_id}"
         net = Counter(run.drawn)
         net.subtract(run.returned)
-        is_drawn = drawn.pop(f"{run.account_id}/run:{run.run_id}", Counter()) == net
-        failure = (run.account_id, run.run_id, sum(run.drawn.values()))
-        yield run.run_id, is_drawn and listed.pop(failure, 0) == (run.failed_at is not None)
+        is_drawn = drawn.pop(name, Counter()) == net and times[name] <= {(True, run.at), (False, run.failed_at)}
+        failure = (run.account_id, run.run_id, sum(run.drawn.values()), run.failed_at)
+        is_listed = listed.pop(failure, 0) == 1 if run.failed_at else not run.returned  # type: ignore[arg-type]
+        is_listed &= bool(run.drawn) or run.at == run.failed_at
+        yield run.run_id, is_drawn and is_listed
     for name in drawn:
         yield name, False
-    for _, run_id, _ in listed:
+    for _, run_id, _, _ in listed:
         yield run_id, False

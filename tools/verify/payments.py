@@ -10,14 +10,17 @@ from ledger.domain.facts import (
     RefundTotalReported,
     facts_of,
 )
+from ledger.domain.ids import provider_of
+from ledger.domain.orders import Order
 from ledger.domain.refunds import outstanding_minor, returned, tag_of
-from ledger.ports.commit import PaymentPointer
+from ledger.ports.commit import FulfilmentKey, PaymentPointer
+from ledger.ports.documents import checkout_key
 from tools.verify.world import Verdicts, World
 
 
 def refunded_within_paid(world: World) -> Verdicts:
     """No payment was refunded by more than was paid, what is approved included."""
-    received_at = {f"{receipt.provider}:{receipt.event_id}": receipt.received_at for receipt in world.receipts}
+    received_at = {receipt.cause: receipt.received_at for receipt in world.receipts}
     for purchase, payment in world.purchases():
         # The running total may include the refund that is pending, so it is left out of the sums.
         known = {key: fact for key, fact in purchase.facts.items() if not isinstance(fact, RefundTotalReported)}
@@ -68,8 +71,51 @@ def periods_granted_once(world: World) -> Verdicts:
 
 
 def linked(world: World) -> Verdicts:
-    """Every pointer leads to a purchase that knows its name."""
-    for pointer in world.payments.values():
-        if isinstance(pointer, PaymentPointer):
-            homes = [world.home_of(target) for target in (pointer.to, *pointer.also_to)]
-            yield pointer.name, all(home is not None and pointer.name in home.names for home in homes)
+    """Every name of a purchase leads to it, and every pointer to purchases that know its name."""
+    for item in world.payments.values():
+        if isinstance(item, PaymentPointer):
+            homes = [home for name in (item.to, *item.also_to) for home in world.homes_of(name)]
+            knows = bool(homes) and all(item.name in home.names for home in homes)
+            yield item.name, knows and item.account_id in {None, *(home.account_id for home in homes)}
+        else:
+            is_named = item.payment_id in item.names and all(item in world.homes_of(name) for name in item.names)
+            yield item.payment_id, is_named and not (item.is_duplicate and item.payment is None)
+
+
+def orders(world: World) -> Verdicts:
+    """An order has the terms that were agreed, its checkout leads back to it, and its payment is for its product."""
+    for key, order_id in world.order_pointers.items():
+        item = world.fulfilment_keys.get(f"order/{order_id}")
+        yield "/".join(key.parts), item is not None and item.terms is not None
+    for item in world.fulfilment_keys.values():
+        if item.terms:
+            yield item.key, _is_as_agreed(item, item.terms, world)
+    for purchase, payment in world.purchases():
+        fulfilled = world.fulfilment_keys.get(payment.fulfilment_key or "")
+        order = fulfilled.terms if fulfilled else None
+        yield (
+            payment.payment_id,
+            payment.payment_id in purchase.names
+            and (fulfilled is None or fulfilled.account_id == payment.account_id)
+            and (order is None or _is_for(payment, order))
+            and _key_of_order(payment) in {None, payment.order_id},
+        )
+
+
+def _is_as_agreed(item: FulfilmentKey, order: Order, world: World) -> bool:
+    of_key = (f"order/{order.order_id}", order.account_id, order.product_id, order.terms_hash)
+    checkout = checkout_key(order.provider, order.checkout.checkout_id) if order.checkout else None
+    return of_key == (item.key, item.account_id, item.product_id, item.terms_hash) and (
+        checkout is None or world.order_pointers.get(checkout) == order.order_id
+    )
+
+
+def _is_for(payment: PaymentSettled, order: Order) -> bool:
+    """Return whether a payment can be for an order. Its currency may be another one, where a provider converts."""
+    is_for_product = order.product_id in {line.product_id for line in payment.lines}
+    return is_for_product and provider_of(payment.payment_id) == order.provider
+
+
+def _key_of_order(payment: PaymentSettled) -> str | None:
+    kind, _, name = (payment.fulfilment_key or "").partition("/")
+    return name if kind == "order" else None

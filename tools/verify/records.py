@@ -1,38 +1,70 @@
-"""Rules about records: receipts, correlation ids, idempotency records, and the stored form of every item."""
+"""Rules about records: receipts, idempotency records, and the place of every item."""
 
+from datetime import datetime
+from hashlib import sha256
+
+from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.ids import AccountId, request_correlation_id
+from ledger.domain.receipts import RecordOutcome
+from ledger.domain.refund_cases import BY_POLICY, RefundCase
 from ledger.usecases.place_order import ORDERS_ROUTE
 from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE
 from ledger.usecases.refund_cases.open_case import REFUND_REQUESTS_ROUTE
+from tools.verify.decisions import review_of
 from tools.verify.world import Verdicts, World
 
 
 def parked_whole(world: World) -> Verdicts:
     """A parked event is kept whole, with its reason; no other receipt keeps a body."""
     for receipt in world.receipts:
-        yield receipt.event_id, bool(receipt.body) == (receipt.parked_reason is not None)
-
-
-def correlated(world: World) -> Verdicts:
-    """Every receipt, entry and refund case has a correlation id."""
-    for receipt in world.receipts:
-        yield f"{receipt.provider}:{receipt.event_id}", bool(receipt.correlation_id)
-    for entry in world.entries:
-        yield entry.entry_id, bool(entry.correlation_id)
-    for case in world.cases.values():
-        yield case.case_id, bool(case.correlation_id)
+        is_parked = receipt.outcome is RecordOutcome.PARKED
+        is_kept = receipt.body is not None and sha256(receipt.body).hexdigest() == receipt.body_sha256
+        reason = (receipt.parked_reason is not None, bool(receipt.detail) <= is_parked)
+        yield receipt.event_id, reason == (is_parked, True) and is_kept == is_parked == (receipt.body is not None)
 
 
 def idempotency_records(world: World) -> Verdicts:
-    """What was answered under an Idempotency-Key is there, and is that account's."""
+    """What was answered under an Idempotency-Key is there, that account's; each case and order has its record."""
+    opened: set[tuple[str, str, datetime]] = set()
+    ordered: set[str] = set()
     for key, record in world.idempotency_records.items():
-        account_id, route, _ = key.parts
-        case, fulfilment_key = world.cases.get(record.subject), world.fulfilment_keys.get(f"order/{record.subject}")
-        owner = {
-            REFUND_REQUESTS_ROUTE: case.account_id if case else None,
-            DECISIONS_ROUTE: case.account_id if case else None,
-            ORDERS_ROUTE: fulfilment_key.account_id if fulfilment_key and fulfilment_key.terms else None,
-        }
-        yield "/".join(key.parts), route not in owner or owner[route] == account_id
+        account_id, route, client_key = key.parts
+        correlation_id = request_correlation_id(AccountId(account_id), route, client_key)
+        opened.add((record.subject, correlation_id, record.at))
+        if route == ORDERS_ROUTE:
+            ordered.add(record.subject)
+        yield "/".join(key.parts), _owner_of(record, route, account_id, world) == account_id
+    for case in world.cases.values():
+        yield case.case_id, (case.case_id, case.correlation_id, case.opened_at) in opened
+    for item in world.fulfilment_keys.values():
+        if item.terms:
+            yield item.key, item.terms.order_id in ordered
+
+
+def _owner_of(record: IdempotencyRecord, route: str, account_id: str, world: World) -> str | None:
+    """Return the account of what was answered. None: it is not there, or not as it was answered."""
+    if route == ORDERS_ROUTE:
+        fulfilment_key = world.fulfilment_keys.get(f"order/{record.subject}")
+        order = fulfilment_key.terms if fulfilment_key else None
+        return order.account_id if order and order.made_at == record.at else None
+    if route in {REFUND_REQUESTS_ROUTE, DECISIONS_ROUTE}:
+        case = world.cases.get(record.subject)
+        is_so = case is not None and (route != DECISIONS_ROUTE or _may_have_decided(record, case))
+        return case.account_id if case and is_so else None
+    return account_id
+
+
+def _may_have_decided(record: IdempotencyRecord, case: RefundCase) -> bool:
+    """Return whether a person's decision was carried out, or repeated, under a key. Only the latest one is stored."""
+    decision, actor = case.decision, case.decided_by
+    if decision is None or actor is None or actor == BY_POLICY or case.decided_at is None:
+        return False
+    return record.at < case.decided_at or record.fingerprint == review_of(decision).fingerprint(case.case_id, actor)
+
+
+def keys_and_indexes(world: World) -> Verdicts:
+    """Every key and index attribute follows from its item."""
+    yield from world.is_in_place.items()
 
 
 def readable(world: World) -> Verdicts:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
@@ -13,17 +13,19 @@ from ledger.domain.facts import (
     PaymentSettled,
 )
 from ledger.domain.idempotency import IdempotencyRecord
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import FailedRun, Run
+from ledger.domain.subscriptions import Subscription
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.keys import ItemKind
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
-from ledger.ports.documents import CasePointer, Document, DocumentKey, DocumentKind
+from ledger.ports.documents import CasePointer, Document, DocumentKey, DocumentKind, JobCursor, OrderPointer
+from tools.verify.placing import is_in_place
 
 Verdicts = Iterable[tuple[str, bool]]
 """The result of a rule: the name of each thing that it checked, and whether the rule holds for it."""
@@ -47,16 +49,23 @@ class World:
     failed_runs: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
     audit_records: list[tuple[AccountId, AuditRecord]] = field(default_factory=list)
     idempotency_records: dict[DocumentKey, IdempotencyRecord] = field(default_factory=dict)
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    order_pointers: dict[DocumentKey, OrderId] = field(default_factory=dict)
+    job_cursors: dict[DocumentKey, JobCursor] = field(default_factory=dict)
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
+    is_in_place: dict[str, bool] = field(default_factory=dict)  # whether key and index attributes follow from the rest
+    _things: list[list[Purchase]] | None = field(default=None, init=False, compare=False, repr=False)
+    _targets: list[tuple[AccountId, Target]] | None = field(default=None, init=False, compare=False, repr=False)
 
     def add(self, item: items.Item) -> None:
         """Add one item of the table. An item that this release can't read is noted, for `check` to report."""
+        name = f"{item['pk']['S']} / {item['sk']['S']}"
         try:
             self._add(item)
-            is_readable = True
-        except (UnreadableItem, ValueError):  # ValueError: no key of the table has this form
-            is_readable = False
-        self.is_readable[f"{item['pk']['S']} / {item['sk']['S']}"] = is_readable
+            self.is_in_place[name] = is_in_place(item)
+            self.is_readable[name] = True
+        except (KeyError, TypeError, UnreadableItem, ValueError):  # ValueError: no key of the table has this form
+            self.is_readable[name] = False
 
     def _add(self, item: items.Item) -> None:
         match keys.kind_of(item):
@@ -72,6 +81,8 @@ class World:
                 self.closed_lots[keys.account_id_of(item), keys.lot_id_of(item)] = items.from_lot(item)
             case ItemKind.ENTRY:
                 self.entries.append(items.from_entry(item))
+            case ItemKind.SUBSCRIPTION:
+                self.subscriptions[keys.owner_of(item)] = items.from_subscription(item)
             case ItemKind.RUN:
                 self.runs.append(items.from_run(item))
             case DocumentKind():
@@ -94,6 +105,10 @@ class World:
                 self.audit_records.append((AccountId(key.parts[0]), document))
             case IdempotencyRecord():
                 self.idempotency_records[key] = document
+            case OrderPointer():
+                self.order_pointers[key] = document.order_id
+            case JobCursor():
+                self.job_cursors[key] = document
 
     def facts(self, payment_id: PaymentId) -> Facts:
         """Return the facts of the purchase that a name leads to."""
@@ -102,10 +117,15 @@ class World:
 
     def home_of(self, payment_id: PaymentId) -> Purchase | None:
         """The purchase that a name leads to. Of several sales that share money, the first."""
-        home = self.payments.get(payment_id)
-        for _ in range(10):
-            home = self.payments.get(home.to) if isinstance(home, PaymentPointer) else home
-        return home if isinstance(home, Purchase) else None
+        return next(iter(self.homes_of(payment_id)), None)
+
+    def homes_of(self, payment_id: PaymentId, depth: int = 10) -> list[Purchase]:
+        """Return the purchases that a name leads to: several, if sales share the money. A circle leads nowhere."""
+        item = self.payments.get(payment_id)
+        if isinstance(item, PaymentPointer):
+            names = (item.to, *item.also_to) if depth else ()
+            return [home for name in names for home in self.homes_of(name, depth - 1)]
+        return [item] if item else []
 
     def queued(self, queue: DocumentKind) -> Counter[str]:
         """Return how often each case is in a queue."""
@@ -117,11 +137,20 @@ class World:
             if isinstance(item, Purchase) and item.payment:
                 yield item, item.payment
 
-    def payments_for_one_thing(self) -> Iterator[list[Purchase]]:
-        """Yield for each paid order or period all payments for it, the earliest first.
+    def as_it_is(self) -> "World":
+        """Return the same for one check, in which nothing changes: what follows from it is computed once."""
+        return replace(self)
+
+    def payments_for_one_thing(self) -> list[list[Purchase]]:
+        """Return for each paid order or period all payments for it, the earliest first.
 
         Payments are for one thing if a chain of fulfilment keys and covered periods connects them.
         """
+        if self._things is None:
+            self._things = list(self._payments_for_one_thing())
+        return self._things
+
+    def _payments_for_one_thing(self) -> Iterator[list[Purchase]]:
         groups: dict[str, list[Purchase]] = {}
         for purchase, payment in self.purchases():
             names = [name for name in (payment.fulfilment_key, payment.covers) if name] or [payment.payment_id]
@@ -135,10 +164,12 @@ class World:
         for group in {id(group): group for group in groups.values()}.values():
             yield sorted(group, key=lambda one: one.payment.precedence if one.payment else ())
 
-    def targets(self) -> Iterator[tuple[AccountId, Target]]:
-        """Yield the target of each order, period or single payment, with its account."""
-        for group in self.payments_for_one_thing():
-            yield group[0].account_id or AccountId(""), target(*group)
+    def targets(self) -> list[tuple[AccountId, Target]]:
+        """Return the target of each order, period or single payment, with its account."""
+        if self._targets is None:
+            groups = self.payments_for_one_thing()
+            self._targets = [(group[0].account_id or AccountId(""), target(*group)) for group in groups]
+        return self._targets
 
     def lots(self) -> dict[tuple[AccountId, str], Lot]:
         """Return every lot: an open one as its account has it, a closed one as stored."""

@@ -74,6 +74,7 @@ from ledger.ports.documents import (
     job_cursor_key,
     review_queue_key,
 )
+from tools.testing.stored_items import stored_by
 
 FOLDER = Path(__file__).parent / "golden"
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -264,6 +265,7 @@ RECEIPT = Receipt(
     parked_reason=ParkReason.UNKNOWN_PRICE,
     detail="price_x",
     body=b'{"id": "evt_1"}',
+    facts={"payment": "0123456789ab"},
 )
 ORDER = Order(
     order_id=OrderId("ord_1"),
@@ -367,19 +369,6 @@ class Golden(NamedTuple):
     expected: object
 
 
-def _stored(update: Mapping[str, Any]) -> dict[str, Any]:
-    """The item that an update makes where none is stored. Of the update's form it knows what `expressions` writes."""
-    names, values, item = update["ExpressionAttributeNames"], update["ExpressionAttributeValues"], dict(update["Key"])
-    sets, _, adds = update["UpdateExpression"].removeprefix("SET ").partition(" ADD ")
-    for clause in sets.split(", "):
-        name, _, value = clause.partition(" = ")
-        item[names[name]] = values[value]
-    for clause in filter(None, adds.split(", ")):
-        name, value = clause.split(" ")
-        item[names[name]] = values[value]
-    return item
-
-
 def _document(key: Any, document: Document, expected: Document | None = None) -> Golden:
     return Golden(items.to_document(key, document), items.from_document, expected or document)
 
@@ -400,7 +389,7 @@ def goldens() -> dict[str, Golden]:
         "pointer": Golden(items.to_pointer(pointer), items.from_payment, pointer),
         "receipt": Golden(items.to_receipt(RECEIPT), items.from_receipt, RECEIPT),
         "account": Golden(
-            _stored(parts["account"]),
+            stored_by(parts["account"]),
             items.from_account,
             Account(
                 account_id=ADA,
@@ -418,12 +407,12 @@ def goldens() -> dict[str, Golden]:
         "entry": Golden(items.to_entry(ENTRY), items.from_entry, ENTRY),
         "run": Golden(items.to_run(RUN), items.from_run, replace(RUN, version=3)),
         "fulfilment_key": Golden(
-            _stored(parts["fulfilment key order/ord_1"]),
+            stored_by(parts["fulfilment key order/ord_1"]),
             items.from_fulfilment_key,
             FulfilmentKey(key="order/ord_1", payment_id=PI, account_id=ADA),
         ),
         "order": Golden(
-            _stored(parts["order"]),
+            stored_by(parts["order"]),
             items.from_fulfilment_key,
             FulfilmentKey(
                 key="order/ord_1",

@@ -179,11 +179,13 @@ def test_a_first_grant_writes_at_most_ten_units() -> None:
     settled = payment(PaymentId(pi), fulfilment_key="order/ord_01k9zq3v7m8n5p2r4s6t8w0x1y", account_id=ours)
     event = paid(settled, event_id="evt_1QxYzAbCdEfGhIjKlMnOpQrS", customer="cus_QxYzAbCdEfGhIj")
     connection = Troubled()
-    DynamoDBStore("ledger", connection).commit(plan_booking.plan_first_grant(event, receipt(event)))  # type: ignore[arg-type]
+    granted = plan_booking.plan_first_grant(event, receipt(event))
+    assert granted.receipt
+    DynamoDBStore("ledger", connection).commit(granted)  # type: ignore[arg-type]
     (call,) = connection.calls
     (written,) = [operation for operation in call["update_items"] if "correlation_id" in str(operation)]
     sizes = [size(operation["Item"]) for operation in call["put_items"]]
-    sizes.append(size(written["Key"] | items.to_receipt(receipt(event))))
+    sizes.append(size(written["Key"] | items.to_receipt(granted.receipt)))
     lots = {
         f"lot:order/ord_01k9zq3v7m8n5p2r4s6t8w0x{n:02}/0": {"M": {"granted": {"N": "2500"}, "drawn": {"N": "1234"}}}
         for n in range(10)

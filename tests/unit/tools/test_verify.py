@@ -182,9 +182,9 @@ def _approved_too_much(whole: World) -> None:
         (lambda whole: whole.failed_runs.clear(), "Every run drew"),
         (lambda whole: whole.failed_runs.append(whole.failed_runs[0]), "Every run drew"),
         (_approved_too_much, "No payment was refunded by more"),
-        (_uncorrelated("receipts"), "Every receipt, entry and refund case has a correlation id"),
-        (_uncorrelated("entries"), "Every receipt, entry and refund case has a correlation id"),
-        (_case_without_correlation, "Every receipt, entry and refund case has a correlation id"),
+        (_uncorrelated("receipts"), "Every receipt, entry and refund case has the correlation id"),
+        (_uncorrelated("entries"), "Every receipt, entry and refund case has the correlation id"),
+        (_case_without_correlation, "Every receipt, entry and refund case has the correlation id"),
         (lambda whole: whole.cases.clear(), "What was answered under an Idempotency-Key"),
     ],
 )

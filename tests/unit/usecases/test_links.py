@@ -110,7 +110,9 @@ def test_an_event_can_report_on_another_payment_of_its_account() -> None:
     credit = BalanceCredited(
         credit_id="il_1", amount_minor=750, currency="USD", created_at=at(9), at=at(9), cause="stripe:evt"
     )
-    upgrade = replace(paid(payment(IN_2, paid_minor=2250, minute=9)), also=(About(names=(IN,), facts=(credit,)),))
+    upgrade = paid(payment(IN_2, paid_minor=2250, minute=9))
+    credit = replace(credit, cause=upgrade.cause)
+    upgrade = replace(upgrade, also=(About(names=(IN,), facts=(credit,)),))
     for _ in range(2):
         assert record_events(store, upgrade)[0].outcome in {RecordOutcome.BOOKED, RecordOutcome.ALREADY_BOOKED}
     assert balances(store) == {"stripe:in_1/0": 500, "stripe:in_2/0": 1000}

@@ -7,6 +7,7 @@ matter.
     stored ── merge(received) ──► stored'        commutative · associative · idempotent
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -537,6 +538,14 @@ class HoldLifted(KeepsUnknownFields):
     @property
     def version(self) -> tuple[object, ...]:
         return _latest(self)
+
+
+def digest_of(fact: "Fact") -> str:
+    """Return a short digest of what a fact reports. A receipt keeps it, so that a fact that is spoilt later is seen."""
+    return hashlib.sha256(_content(fact).encode()).hexdigest()[:_DIGEST_DIGITS]
+
+
+_DIGEST_DIGITS = 12
 
 
 def _latest(fact: "Fact") -> tuple[object, ...]:

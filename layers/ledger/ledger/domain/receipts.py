@@ -1,6 +1,7 @@
 """Receipts: proof that an event was received, and what became of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -96,3 +97,9 @@ class Receipt:
     parked_reason: ParkReason | None = None
     detail: str = ""  # beside `parked_reason`
     body: bytes | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)  # digests of the facts that it reported, by their keys
+
+    @property
+    def cause(self) -> str:
+        """The cause of what its event booked."""
+        return f"{self.provider}:{self.event_id}"

@@ -1,7 +1,7 @@
 """Fields that a newer release stored, and that this one does not know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +14,15 @@ class KeepsUnknownFields:
     """
 
     unknown_fields: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
+
+
+def has_unknown_fields(record: KeepsUnknownFields) -> bool:
+    """Return whether a newer release stored fields that this one does not know, in the record or in a part of it."""
+    if record.unknown_fields:
+        return True
+    parts = (part for one in fields(record) for part in _listed(getattr(record, one.name)))
+    return any(has_unknown_fields(part) for part in parts if isinstance(part, KeepsUnknownFields))
+
+
+def _listed(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)

@@ -90,6 +90,11 @@ COUNTS = WireType(
     lambda attribute: {key: int(item["N"]) for key, item in attribute["M"].items()},
 )
 
+DIGESTS = WireType(
+    lambda digests: {"M": {key: {"S": digest} for key, digest in digests.items()}},
+    lambda attribute: {key: item["S"] for key, item in attribute["M"].items()},
+)
+
 
 def one_of(what: str, names: Mapping[Any, str]) -> WireType:
     """Return the type of an enum, stored by these names. Decoding raises UnreadableItem for any other name."""

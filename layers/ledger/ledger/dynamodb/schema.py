@@ -72,6 +72,7 @@ from ledger.dynamodb.codec import (
     BOOLEAN,
     COUNTS,
     DAY,
+    DIGESTS,
     TEXT,
     TEXTS,
     TIME,
@@ -624,6 +625,7 @@ RECEIPT = Shape(
         "parked_reason": Field("parked_reason", PARK_REASON, None),
         "detail": Field("detail", TEXT, ""),
         "body": Field("body", BINARY, None),
+        "facts": Field("facts", DIGESTS, {}),
     },
 )
 CONSENT = Shape(

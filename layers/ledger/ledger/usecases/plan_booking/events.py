@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.events import Event
-from ledger.domain.facts import PaymentSettled, merge
+from ledger.domain.facts import PaymentSettled, digest_of, merge
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason, Receipt, RecordOutcome
 from ledger.domain.subscriptions import Subscription
@@ -31,6 +31,8 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
     merges = merge_event(event, stored)
     if isinstance(merges, NotBookable):
         return merges
+    reported = {fact.key: digest_of(fact) for about in event.about for fact in about.facts}
+    receipt = replace(receipt, facts=reported)
     paid = [one.after for one in merges if one.after.payment]
     if not paid:
         return _store_purchases(merges, receipt, RecordOutcome.WAITING)

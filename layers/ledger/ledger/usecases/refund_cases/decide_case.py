@@ -55,6 +55,10 @@ class ReviewDecision:
         if self.outcome not in _ACTIONS:
             raise ValueError(f"a person approves, replaces or declines: {self.outcome} is the policy's")
 
+    def fingerprint(self, case_id: str, actor: str) -> str:
+        """Return the fingerprint of the request by which the person `actor` decides a case like this."""
+        return derived_id("decision", case_id, actor, canonical(self))
+
 
 def decide_case(
     case_id: str,
@@ -95,7 +99,7 @@ class _Request:
 
     @property
     def fingerprint(self) -> str:
-        return derived_id("decision", self.case_id, self.actor, canonical(self.verdict))
+        return self.verdict.fingerprint(self.case_id, self.actor)
 
     def idempotency_change(self) -> tuple[DocumentChange, ...]:
         """Return the change that stores the idempotency record; none without a key."""

@@ -1,0 +1,328 @@
+"""`verify` sees every attribute that is spoilt, or `unseen.toml` says why nobody can know better."""
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+from datetime import timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from ledger.domain import catalogue
+from ledger.domain.events import Event, Owner
+from ledger.domain.facts import DisputeState, RefundState, ResolutionReported
+from ledger.domain.ids import PaymentId
+from ledger.domain.receipts import NotBookable, ParkReason
+from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason, SubmittedEvidence
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.dynamodb.items import Item
+from ledger.dynamodb.keys import ItemKind
+from ledger.dynamodb.schema import FACTS
+from ledger.ports.documents import DocumentKind
+from ledger.providers.registry import PROVIDERS
+from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
+from ledger.usecases.record_event import record_event
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.send_refunds import send_refund
+from ledger.usecases.state_amount import state_amount
+from ledger.usecases.usage import draw_credits, fail_run
+from tools.orders import place_orders_of
+from tools.stories import stories
+from tools.testing.builders import (
+    ADA,
+    CH,
+    CONSENT,
+    IN,
+    LATER,
+    PI,
+    POLICY,
+    RENEWED,
+    at,
+    dispute,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
+from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost
+from tools.testing.stored_items import Spoiling, items_of, spoilings
+from tools.verify import World, check
+
+SOLD = catalogue.load()
+SECOND, THIRD = PaymentId("stripe:pi_2"), PaymentId("stripe:pi_3")
+UNSEEN = tomllib.loads((Path(__file__).parent / "unseen.toml").read_text("utf-8"))["unseen"]
+
+
+def story(name: str) -> FakeStore:
+    """A story of `events/`, delivered in its order."""
+    store = FakeStore()
+    notifications = next(one for one in stories() if one.name == name).notifications
+    place_orders_of(notifications, store)
+    for notification in notifications:
+        provider = PROVIDERS[notification.provider]
+        event: Event | None = provider.translate(provider.parse(notification.body), SOLD, is_live=False)
+        assert event is not None
+        digest = hashlib.sha256(notification.body).hexdigest()
+        received_at = event.at + timedelta(seconds=2)
+        record_event(event, store, body=notification.body, body_sha256=digest, now=received_at)
+    return store
+
+
+def decided(store: FakeStore, case: RefundCase, outcome: DecisionOutcome, *, minute: float, **given: int) -> RefundCase:
+    """A person decides a case in review."""
+    review = ReviewDecision(outcome=outcome, words=("As we", "agreed."), clause="6", **given)  # type: ignore[arg-type]
+    return decide_case(case.case_id, review, "sam", store, POLICY, now=at(minute), key=f"decision {minute}")
+
+
+def ordered_twice() -> FakeStore:
+    """An order with complete consent that was paid twice, and a request for the second payment that must wait."""
+    store, provider = FakeStore(), FakeProvider()
+    request = OrderRequest(
+        account_id=ADA,
+        provider="stripe",
+        product_id="pack_1000",
+        currency="USD",
+        country="DE",
+        is_business=False,
+        policy_version="1",
+        consent=replace(CONSENT, confirmation_id=None),
+        key="order",
+        fingerprint="of the order",
+    )
+    order = place_order(
+        request, store, SOLD, lambda _: provider, policy_version="1", success_url="s", cancel_url="c", now=at(-5)
+    )
+    confirm_consent(order.order_id, "mail_1", store)
+    first = replace(payment(fulfilment_key=f"order/{order.order_id}"), currency="USD")
+    record_events(store, paid(first), paid(replace(first, payment_id=SECOND, at=at(1))), now=at(2))
+    request_refund(store, refund_claim(RefundReason.CHARGED_TWICE, payment_id=PI), minute=3)
+    return store
+
+
+def requested() -> FakeStore:
+    """A case in every state, and one whose sending has failed once."""
+    store, provider = FakeStore(), FakeProvider()
+    for settled in (payment(), payment(SECOND), payment(THIRD), RENEWED):
+        record_events(store, paid(settled), now=settled.at)
+    evidence = SubmittedEvidence(
+        message="It failed.", email="ada@example.com", charged_on=LATER.date(), reference="INV-1", happened_at=at(5)
+    )
+    renewed = request_refund(store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, key="renewal"))
+    provider.faults = [ResponseLost("no answer")]
+    send_refund(renewed.tag, store, lambda _: provider, clock=lambda: at(65))
+    request_refund(store, refund_claim(RefundReason.WITHDRAWAL, is_declaration=True, key="declared"))
+    request_refund(store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="in review", evidence=evidence))
+    one, two, three = (
+        request_refund(store, refund_claim(payment_id=name, key=f"problem with {name}"), minute=61)
+        for name in (PI, SECOND, THIRD)
+    )
+    decided(store, one, DecisionOutcome.APPROVE, minute=70, money_minor=500)
+    decided(store, two, DecisionOutcome.REPLACE, minute=71, credits=100)
+    decided(store, three, DecisionOutcome.DECLINE, minute=72)
+    return store
+
+
+def refunded() -> FakeStore:
+    """An approval that was refused, one that the provider carried out, and one that failed after it succeeded."""
+    store, provider = FakeStore(), FakeProvider()
+    record_events(store, paid(), now=at(0))
+    case = request_refund(store, refund_claim())
+    provider.faults = [ResponseLost("no answer")]
+    for minute, state in ((70, RefundState.SUCCEEDED), (90, RefundState.FAILED)):
+        case = decided(store, case, DecisionOutcome.APPROVE, minute=minute, money_minor=500)
+        for later in (1, 11):
+            send_refund(case.tag, store, lambda _: provider, clock=lambda now=minute + later: at(now))  # type: ignore[misc]
+        record_events(store, event_of(provider.move_refund_to(state), names=(PI,)), now=at(minute + 12))
+        for changed in follow(PI, store, now=at(minute + 13)):
+            case = changed
+        if state is RefundState.SUCCEEDED:
+            case = request_refund(store, refund_claim(key="again"), minute=85)
+    provider.disputed = {PI}
+    case = decided(store, case, DecisionOutcome.APPROVE, minute=120, money_minor=300)
+    send_refund(case.tag, store, lambda _: provider, clock=lambda: at(121))
+    return store
+
+
+def used() -> FakeStore:
+    """Runs, some of which failed, credits that expired, and a lot that has left its account."""
+    store = FakeStore()
+    record_events(store, paid(payment(credits_=30, expires_at=at(100))), paid(payment(SECOND)), now=at(0))
+    for run_id, credits_ in (("run_1", 10), ("run_2", 25), ("run_3", 5)):
+        draw_credits(ADA, run_id, credits_, store, now=at(90))
+    fail_run(ADA, "run_1", store, now=at(91), error="E1")
+    fail_run(ADA, "run_4", store, now=at(92), error="E2")
+    for day in (1, 2):
+        expire_credits(store, now=at(60 * 24 * day))
+    fail_run(ADA, "run_2", store, now=at(60 * 24 * 3), error="E1")
+    return store
+
+
+def held() -> FakeStore:
+    """A lost dispute whose hold a person lifted, and holds by people, of which one was lifted."""
+    store = FakeStore()
+    record_events(store, paid(), event_of(dispute()), event_of(dispute(DisputeState.LOST, minute=30)), now=at(40))
+    lift_hold("dispute:stripe:dp_1", ADA, "sam", store, why="We erred.", now=at(50))
+    for number, hold_id in enumerate(("support:cards", "support:mail")):
+        place_hold(hold_id, ADA, "sam", store, why="Three cards.", now=at(51 + number))
+    lift_hold("support:mail", ADA, "kim", store, why="Explained.", now=at(60))
+    record_events(store, event_of(dispute(dispute_id="dp_2", minute=70)), now=at(71))
+    return store
+
+
+def resolved() -> FakeStore:
+    """A dispute that counts as resolved: the seller enrolled for that."""
+    store = FakeStore()
+    lost = replace(dispute(DisputeState.LOST), taken_minor=2000)
+    resolution = ResolutionReported(subject=lost.key, at=lost.at, cause=lost.cause)
+    record_events(store, paid(), event_of(lost, resolution), now=at(30))
+    return store
+
+
+def foreign() -> FakeStore:
+    """A refund in another currency, whose amount a person has stated; an event that is parked; facts that wait."""
+    store = FakeStore()
+    record_events(store, paid(), event_of(replace(refund(460), currency="EUR")), now=at(20))
+    state_amount(PI, "re_1", 500, ADA, "sam", store, why="By the bank's rate.", now=at(30))
+    by_hand = replace(event_of(names=(SECOND,)), not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand"))
+    record_events(store, by_hand, event_of(refund(refund_id="re_2"), names=(THIRD, CH)), now=at(31))
+    return store
+
+
+def subscribed() -> FakeStore:
+    """A subscription of which two events of one second report."""
+    store = FakeStore()
+    past_due = Subscription(
+        subscription_id="stripe:sub_1",
+        status=SubscriptionStatus.PAST_DUE,
+        at=at(0),
+        cause="stripe:evt_past_due",
+        product_id="creator_monthly",
+        period_end=LATER,
+        customer_id="stripe:cus_1",
+    )
+    active = replace(past_due, status=SubscriptionStatus.ACTIVE, cause="stripe:evt_active", left=past_due.state_id)
+    for state in (past_due, active):
+        event = Event(
+            provider="stripe",
+            event_id=state.cause.removeprefix("stripe:"),
+            event_type="customer.subscription.updated",
+            at=state.at,
+            owner=Owner(account_id=ADA, customer_id=state.customer_id),
+            subscription=state,
+        )
+        record_events(store, event, now=at(1))
+    return store
+
+
+TABLES: dict[str, Callable[[], FakeStore]] = {
+    **{one.__name__: one for one in (ordered_twice, requested, refunded, used, held, resolved, foreign, subscribed)},
+    **{
+        name: lambda name=name: story(name)  # type: ignore[misc]
+        for name in (
+            "stripe_pack_delayed_failed",
+            "stripe_subscription_three_months",
+            "stripe_credited",
+            "stripe_partial_refunds",
+            "stripe_fraud_warning",
+            "stripe_dispute_won",
+            "paddle_partial_refund",
+            "paddle_warning_reversed",
+        )
+    },
+}
+
+
+class Verdict(NamedTuple):
+    """What `verify` says of one spoilt table."""
+
+    spoiling: Spoiling
+    is_seen: bool
+
+
+def world_of(table: Iterable[Item]) -> World:
+    """Everything that these items hold."""
+    world = World()
+    for item in table:
+        world.add(item)
+    return world
+
+
+def with_item(world: World, item: Item | None) -> World:
+    """The same with one more item."""
+    parts = {one.name: getattr(world, one.name) for one in fields(World) if one.init}
+    more = World(**{name: part.copy() for name, part in parts.items()})
+    if item is not None:
+        more.add(item)
+    return more
+
+
+def is_broken(world: World) -> bool:
+    """Whether an invariant says so."""
+    return any(finding.broken for finding in check(world))
+
+
+def verdicts(table: list[Item]) -> list[Verdict]:
+    """What becomes of each spoiling. To delete what stands for itself when it is absent spoils nothing."""
+    read = [repr(world_of([item])) for item in table]
+    without = [world_of(table[:position] + table[position + 1 :]) for position in range(len(table))]
+    found = []
+    for (position, _), ways in groupby(spoilings(table), key=lambda one: (one.item, one.path)):
+        changes = [(way, way.becomes is None or repr(world_of([way.becomes])) != read[position]) for way in ways]
+        for way, is_read_otherwise in changes:
+            is_default = way.how == "deleted" and not is_read_otherwise and any(changed for _, changed in changes)
+            if not is_default:
+                found.append(Verdict(way, is_broken(with_item(without[position], way.becomes))))
+    return found
+
+
+@pytest.fixture(scope="module")
+def spoilt() -> list[Verdict]:
+    """Every spoiling of every table."""
+    return [verdict for make in TABLES.values() for verdict in verdicts(items_of(make()))]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_nothing_is_broken_before_it_is_spoilt(name: str) -> None:
+    """What the use-cases write keeps every invariant."""
+    assert not [finding for finding in check(world_of(items_of(TABLES[name]()))) if finding.broken]
+
+
+def test_there_is_one_of_everything() -> None:
+    """Every kind of item, and every kind of fact."""
+    kinds = {spoiling.kind for make in TABLES.values() for spoiling in spoilings(items_of(make()))}
+    assert {*map(str, ItemKind), *map(str, DocumentKind), *FACTS, "pointer"} - kinds == set()
+
+
+def is_listed(entry: dict[str, Any], spoiling: Spoiling) -> bool:
+    """Whether an entry of the list means this."""
+    attribute = spoiling.attribute
+    return (
+        entry["kind"] == spoiling.kind
+        and spoiling.how in entry.get("how", [spoiling.how])
+        and any(attribute == name or _is_below(attribute, name) for name in entry["attributes"])
+    )
+
+
+def _is_below(attribute: str, name: str) -> bool:
+    return attribute != "" and name.endswith("*") and attribute.startswith(name[:-1])
+
+
+def test_every_spoilt_attribute_is_seen_or_listed(spoilt: list[Verdict]) -> None:
+    """And what is listed is really not seen: an entry that is no longer needed goes."""
+    unseen = [spoiling for spoiling, is_seen in spoilt if not is_seen]
+    not_listed = [one for one in unseen if not any(is_listed(entry, one) for entry in UNSEEN)]
+    assert {(one.kind, one.attribute, one.how) for one in not_listed} == set()
+    for entry in UNSEEN:
+        assert entry["why"]
+        for name in entry["attributes"]:
+            one_name = {**entry, "attributes": [name]}
+            assert any(is_listed(one_name, one) for one in unseen), f"{entry['kind']} {name} is seen"

@@ -1,0 +1,219 @@
+"""What a fake store holds, as the items of the real table, and every way to spoil one of them."""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from ledger.domain.accounts import Account
+from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import RefundCase
+from ledger.domain.refund_intents import RefundIntent
+from ledger.dynamodb import items, keys, schema
+from ledger.dynamodb.codec import format_at, parse_at
+from ledger.dynamodb.items import Item
+from ledger.dynamodb.keys import ItemKind
+from ledger.dynamodb.schema import FACT_KIND
+from ledger.dynamodb.writes import Writes
+from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange
+from ledger.ports.documents import sortable
+from tools.testing.fakes import FakeStore
+
+_WRITES = Writes("ledger")
+
+
+def items_of(store: FakeStore) -> list[Item]:
+    """Return the items that the real store would hold."""
+    stored = [items.to_receipt(receipt) for receipt in store.receipts.values()]
+    for payment in store.payments.values():
+        stored.append(
+            items.to_purchase(replace(payment, version=payment.version - 1))
+            if isinstance(payment, Purchase)
+            else items.to_pointer(payment)
+        )
+    stored += [_fulfilment_key_item(one) for one in store.fulfilment_keys.values()]
+    stored += [_account_item(account) for account in store.accounts.values()]
+    stored += [items.to_closed_lot(account_id, lot) for (account_id, _), lot in store.closed_lots.items()]
+    stored += [items.to_entry(entry) for entry in store.stored_entries.values()]
+    stored += [items.to_run(replace(run, version=run.version - 1)) for run in store.runs.values()]
+    for subscription in store.subscriptions.values():
+        stored.append(items.to_subscription(replace(subscription, version=subscription.version - 1)))
+    for key, document in store.documents.items():
+        if isinstance(document, RefundCase | RefundIntent):
+            document = replace(document, version=document.version - 1)
+        stored.append(items.to_document(key, document))
+    return stored
+
+
+def stored_by(update: Mapping[str, Any], item: Item | None = None) -> Item:
+    """Return the item after an update of it; None: it was not stored. Of an update it knows what `expressions` writes.
+
+    A number that the update adds to must not be in the item.
+    """
+    names, values = update["ExpressionAttributeNames"], update["ExpressionAttributeValues"]
+    changed = {**(item or {}), **update["Key"]}
+    sets, _, adds = update["UpdateExpression"].removeprefix("SET ").partition(" ADD ")
+    for clause in sets.split(", "):
+        name, _, value = clause.partition(" = ")
+        changed[names[name]] = values[value]
+    for clause in filter(None, adds.split(", ")):
+        name, value = clause.split(" ")
+        changed[names[name]] = values[value]
+    return changed
+
+
+def _fulfilment_key_item(stored: FulfilmentKey) -> Item:
+    item: Item = {}
+    if stored.payment_ids and stored.account_id:
+        products = frozenset({stored.product_id} if stored.product_id else ())
+        change = FulfilmentKeyChange(
+            key=stored.key, payment_ids=stored.payment_ids, account_id=stored.account_id, product_ids=products
+        )
+        ((_, update),) = _WRITES.updates(Commit(fulfilment_keys=(change,)))
+        item = stored_by(update)
+    if stored.terms:
+        ((_, update),) = _WRITES.updates(Commit(order=replace(stored.terms, version=stored.terms.version - 1)))
+        item = stored_by(update, item)
+    return item
+
+
+def _account_item(account: Account) -> Item:
+    change = AccountChange(
+        account_id=account.account_id,
+        lots=account.lots,
+        holds=account.holds,
+        flags=account.flags,
+        cases=account.cases,
+    )
+    item = stored_by(_WRITES.update_account(change))
+    for subscription in account.subscriptions.values():
+        item = stored_by(
+            _WRITES.update_account(AccountChange(account_id=account.account_id, subscription=subscription)), item
+        )
+    for period, payment_id in account.covered.items():
+        covered = AccountChange(account_id=account.account_id, period=period, covered_by=payment_id)
+        item = stored_by(_WRITES.update_account(covered), item)
+    return {**item, "version": {"N": str(account.version)}}
+
+
+# ── Spoiling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiling:
+    """One way to spoil one item of a table."""
+
+    kind: str  # of the item, or of the fact in it
+    attribute: str  # its path in the item, without ids; empty: the item itself
+    how: str  # deleted, changed, or exchanged with that of another item
+    item: int  # its position in the table
+    path: tuple[str | int, ...]  # in the item, as it is
+    becomes: Item | None  # None: the item is deleted
+
+
+def spoilings(table: list[Item]) -> Iterator[Spoiling]:
+    """Yield every way to spoil one attribute of one item: delete it, change it, take it from another item.
+
+    An attribute inside another one is spoilt too: of a fact, a lot, a decision. Keys are not attributes.
+    """
+    elsewhere: dict[tuple[str, str], list[Any]] = {}
+    for item in table:
+        for path, value in _attributes(item, ()):
+            elsewhere.setdefault(_named(item, path), []).append(value)
+    for position, item in enumerate(table):
+        yield Spoiling(_kind(item), "", "deleted", position, (), None)
+        for path, value in list(_attributes(item, ())):
+            kind, attribute = _named(item, path)
+            others = [other for other in elsewhere[kind, attribute] if other != value][:1]
+            for how, become in (
+                ("deleted", None),
+                *(("changed", one) for one in _changed(value)),
+                *(("exchanged", one) for one in others),
+            ):
+                yield Spoiling(kind, attribute, how, position, path, _with(item, path, become))
+
+
+_Path = tuple[str | int, ...]
+
+
+def _attributes(part: Any, path: _Path) -> Iterator[tuple[_Path, Any]]:
+    """Yield each attribute with its path, and what is inside of it: of a list, the first element."""
+    named = part.items() if isinstance(part, dict) else enumerate(part[:1])
+    for name, value in named:
+        if path or name not in {"pk", "sk"}:
+            yield (*path, name), value
+            if "M" in value or "L" in value:
+                yield from _attributes(value.get("M", value.get("L")), (*path, name))
+
+
+def _with(item: Item, path: _Path, become: Any) -> Item:
+    """Return the item with another value under a path; None: without it."""
+    spoilt = deepcopy(item)
+    part: Any = spoilt
+    for name in path[:-1]:
+        inside = part[name]
+        part = inside.get("M", inside.get("L"))
+    if become is None:
+        del part[path[-1]]
+    else:
+        part[path[-1]] = become
+    return spoilt
+
+
+def _kind(item: Item) -> str:
+    return "pointer" if "points_to" in item else str(keys.kind_of(item))
+
+
+def _named(item: Item, path: _Path) -> tuple[str, str]:
+    """Return what an attribute is called, whatever ids are in its name: of a fact, its kind and the name in it."""
+    if path[0] == "facts" and len(path) > 1 and keys.kind_of(item) is ItemKind.PAYMENT:
+        fact = item["facts"]["M"][path[1]]["M"]
+        return fact[FACT_KIND]["S"], _written(path[2:])
+    return _kind(item), _written(path)
+
+
+def _written(path: _Path) -> str:
+    names = ["[]" if isinstance(name, int) else name.partition(":")[0] + ":*" * (":" in name) for name in path]
+    counts = {"drawn", "returned", "facts"} & set(names[:1])
+    return ".".join([names[0], "*"] if counts and len(names) > 1 else names).replace(".[]", "[]")
+
+
+_ENUMS = [one for one in vars(schema).values() if isinstance(one, type) and issubclass(one, StrEnum)]
+
+
+def _changed(value: Any) -> Iterator[Any]:
+    """Yield other values of the same type."""
+    (kind, content), *_ = value.items()
+    match kind:
+        case "N":
+            yield {"N": str(int(content) + 1)}
+        case "BOOL":
+            yield {"BOOL": not content}
+        case "S":
+            yield from ({"S": other} for other in _other_texts(content))
+        case "L":
+            yield {"L": content[1:]} if content else {"L": [{"S": "x"}]}
+        case "B":
+            yield {"B": _recompressed(content)}
+
+
+def _recompressed(content: bytes) -> bytes:
+    return zlib.compress(zlib.decompress(content) + b" ")
+
+
+def _other_texts(content: str) -> Iterator[str]:
+    members = [list(one) for one in _ENUMS if content in set(one)]
+    for enum in members:
+        yield str(enum[(enum.index(content) + 1) % len(enum)])  # type: ignore[arg-type]
+    try:
+        later = parse_at(content) + timedelta(days=1)
+        if len(content) == len("2026-11-01"):
+            yield later.date().isoformat()
+        else:
+            yield sortable(later) if len(content) == len(sortable(later)) else format_at(later)
+    except ValueError:
+        if not members:
+            yield content + "x"
