@@ -37,6 +37,7 @@ _WEBHOOKS = (
     "tools/test_events_library",
     "providers/test_strange_events",
     "providers/test_agreed_terms",
+    "providers/test_scope",
     "usecases/test_terms",
 )
 
@@ -49,7 +50,6 @@ SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.currencies": ("domain/test_currencies", *_MONEY),
     "ledger.domain.links": ("domain/test_links", "usecases/test_links", *_MONEY),
     "ledger.domain.late": ("domain/test_late",),
-    "ledger.domain.subscriptions": ("domain/test_subscriptions",),
     "ledger.domain.orders": ("domain/test_orders", "providers/test_agreed_terms"),
     "ledger.domain.catalogue": ("domain/test_catalogue", "providers/test_agreed_terms", "usecases/test_terms"),
     "ledger.domain.texts": ("policy/test_texts",),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.orders import Order, Terms, hash_of_terms
+from ledger.domain.orders import Consent, Order, Terms, hash_of_terms
 from tools.testing.builders import CONSENT, MADE, ORDER
 
 TERMS = Terms(kind="pack", price_id="price_pack1000", credits=1000)
@@ -102,3 +102,10 @@ def test_the_digest_of_an_agreement_stays_what_it_is() -> None:
 def test_a_consent_is_complete_with_all_that_ends_the_right_to_withdraw(missing: dict[str, Any]) -> None:
     """The request to begin, the acknowledgement, and the message that confirms both."""
     assert replace(CONSENT, **missing).is_complete is not bool(missing)
+
+
+def test_what_nobody_agreed_to_is_not_assumed() -> None:
+    """Nor that an order is stored."""
+    consent = Consent(given_at=MADE, text_version="1")
+    assert (consent.asked_to_begin, consent.acknowledged_loss, consent.confirmation_id) == (False, False, None)
+    assert ORDER.version == 0

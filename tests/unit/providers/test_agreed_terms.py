@@ -21,6 +21,7 @@ from ledger.providers.stripe import events as stripe
 from ledger.providers.translation import carried
 from tests.unit.providers.test_translation import (
     INVOICE,
+    PACK_LINE,
     RECURRING,
     SESSION,
     START,
@@ -279,3 +280,19 @@ def test_a_session_is_under_the_terms_of_the_time_at_which_it_was_opened() -> No
         opened = {"created": int((START + timedelta(hours=created)).timestamp())}
         ids = {"product_id": "pack_1000"}
         assert granted(told("stripe", "pack_1000", ids, sold, **opened)) == credits_
+
+
+def test_what_is_sold_beside_the_ordered_product_is_under_the_catalogues_terms() -> None:
+    """An order is for one product."""
+    ours = dict(carried(order("stripe", "creator_monthly")))
+    lines = {"lines.data": [INVOICE["lines"]["data"][0], PACK_LINE]}
+    event = told("stripe", "creator_monthly", ours, SOLD, **lines)
+    assert event.payment, event.detail
+    assert [line.credits for line in event.payment.lines] == [900, 1000]
+
+
+def test_an_order_that_was_placed_at_the_other_provider_has_its_terms_all_the_same() -> None:
+    """It knows no price id of this one: the product is found by the catalogue."""
+    under = told("stripe", "creator_monthly", {"account_id": "acct_ada", "order_id": "ord_1"}).under_order
+    assert under
+    assert granted(under(order("paddle", "creator_monthly"))) == 900

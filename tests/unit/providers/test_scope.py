@@ -134,7 +134,7 @@ def test_a_rule_recognizes_a_field(rule: str, *, is_recognized: bool) -> None:
     source = {
         "metadata": {"app": "newsletter"},
         "livemode": True,
-        "lines": {"data": [{"price": "p_1"}, {"price": "p_2"}, "nonsense"]},
+        "lines": {"data": [{"price": "p_1"}, {"price": "p_2"}, "no price"]},
     }
     scope = Scope(rules=parse_mute_rules(rule, PROVIDERS))
     assert (scope.mute_rule("stripe", {"account": "acct_1"}, source) == rule) is is_recognized

@@ -897,6 +897,7 @@ CREDIT_NOTE = {
         ({"refunds": [{"type": "refund", "amount_refunded": 500}]}, 1000, False),
         ({"refunds": [{"type": "payment_record_refund", "amount_refunded": 500}]}, 1500, False),
         ({"refunds": [{"type": None, "amount_refunded": 1500}]}, 0, False),
+        ({"post_payment_amount": 1}, 1, False),
         ({"post_payment_amount": 0}, 0, False),  # it only lowered what was due
     ],
 )

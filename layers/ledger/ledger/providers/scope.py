@@ -16,7 +16,7 @@ from typing import Any
 from ledger.domain.errors import ConfigurationError
 from ledger.providers.parsing import Json
 
-_OF_THE_EVENT = "event."
+_OF_THE_EVENT = "event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class MuteRule:
 
     def recognizes(self, event: Json, source: Json) -> bool:
         """Return whether an event, or the object that it carries, has the value."""
-        is_of_event = self.path[0] == _OF_THE_EVENT.rstrip(".")
+        is_of_event = self.path[0] == _OF_THE_EVENT
         found = _values(event, self.path[1:]) if is_of_event else _values(source, self.path)
-        return any(str(value) == self.value for value in found if not isinstance(value, dict | list))
+        return any(str(value) == self.value for value in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def parse_mute_rules(text: str, providers: Mapping[str, object]) -> tuple[MuteRu
         provider, _, rest = written.partition(":")
         name, _, value = rest.partition("=")
         path = tuple(name.split("."))
-        if provider not in providers or not all(path) or path == ("event",) or not value:
+        if provider not in providers or not all(path) or path == (_OF_THE_EVENT,) or not value:
             form = "<provider>:<field>=<value>, as stripe:metadata.app=newsletter"
             raise ConfigurationError(f"MUTED is wrong in {written!r}: each rule is {form}.")
         rules.append(MuteRule(provider, path, value))

@@ -125,8 +125,8 @@ class Notification:
             self.agreement = Agreement(product, self.order.terms_hash)
 
     def _as_agreed(self, product: Product) -> Product:
-        is_ordered = self.agreement and self.agreement.product.product_id == product.product_id
-        return self.agreement.product if self.agreement and is_ordered else product
+        agreed = self.agreement.product if self.agreement else product
+        return agreed if agreed.product_id == product.product_id else product
 
 
 def translated(
@@ -177,8 +177,9 @@ def _carried_agreement(provider: str, carrier: Json | None) -> Agreement | None:
 
     Whether they are those of the order is for the order's item to say: the grant has their digest as a condition.
     """
-    terms = (carrier or {}).get("terms")
-    if not isinstance(terms, str) or len(terms) > MAX_CARRIED or carrier is None:
+    carrier = carrier or {}
+    terms = carrier.get("terms")
+    if not isinstance(terms, str) or len(terms) > MAX_CARRIED:
         return None
     digest = hash_of_terms(terms)
     if carrier.get("terms_hash") != digest:
