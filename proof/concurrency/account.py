@@ -7,6 +7,7 @@ money in minor units; of what goes back in part, the credits in proportion to th
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from ledger.domain.canonical import canonical
@@ -107,6 +108,18 @@ class Purchase:
         )
         gone = self.refunded_minor + self.lost_minor + self.approved_minor() + under_way
         return max(0, payment.paid_minor - gone) if payment else 0
+
+    def left(self, level: str) -> Fraction:
+        """The share of the price that is left at a stage of its money going back."""
+        paid = self.payment.paid_minor if self.payment else 0
+        gone = self.refunded_minor
+        if level != "refunded":
+            gone += self.lost_minor
+        if level == "reserved":
+            gone = paid - self.left_minor
+        if level == "contested":
+            gone += sum(one.amount_minor for one in self.all_of(DisputeChanged) if one.state in FROZEN)
+        return 1 - Fraction(min(gone, paid), paid) if paid else Fraction(1)
 
     def holds(self) -> Iterator[str]:
         """The holds that lie on the account because of it."""
@@ -213,41 +226,58 @@ class Account:
     def of(self, payment_id: PaymentId) -> Purchase | None:
         return next((purchase for purchase in self.purchases if payment_id in purchase.names), None)
 
+    def beside(self, payment: PaymentSettled) -> list[tuple[Purchase, PaymentSettled]]:
+        """All payments for the same order or period, the earliest first, with this one."""
+        keys = {key for key in (payment.fulfilment_key, payment.covers) if key}
+        found = [
+            (purchase, other)
+            for purchase, other in self.paid()
+            if other.payment_id == payment.payment_id or keys & {other.fulfilment_key, other.covers}
+        ]
+        return sorted(found, key=lambda pair: (pair[1].at, pair[1].payment_id))
+
     def is_duplicate(self, payment: PaymentSettled) -> bool:
         """Another payment of the same order or period is the earlier one."""
-        rivals = [
-            competing_payment
-            for _, competing_payment in self.paid()
-            if payment.fulfilment_key and competing_payment.fulfilment_key == payment.fulfilment_key
-        ]
-        return any(
-            (competing_payment.at, competing_payment.payment_id) < (payment.at, payment.payment_id)
-            for competing_payment in rivals
-        )
+        return self.beside(payment)[0][1].payment_id != payment.payment_id
+
+    def is_undisputed(self, payment: PaymentSettled) -> bool:
+        """One whole price stands, whatever the banks decide."""
+        beside = self.beside(payment)
+        return len(beside) > 1 and sum(purchase.left("contested") for purchase, _ in beside) >= 1
+
+    def spare_minor(self, purchase: Purchase, payment: PaymentSettled) -> int:
+        """What of a payment is above one price of what it and others paid for."""
+        beside, own = self.beside(payment), purchase.left("reserved")
+        spare = sum(one.left("reserved") for one, _ in beside) - 1
+        if len(beside) < 2 or spare <= 0 or not own:
+            return 0
+        return int(purchase.left_minor * min(Fraction(1), spare / own))
 
     def lots(self) -> list[Lot]:
         """In the order in which they are drawn from: what lapses first, first."""
         moved = {lot_id: (drawn, expired) for lot_id, drawn, expired in self.moved}
-        lots = []
-        for purchase, payment in self.paid():
-            if self.is_duplicate(payment):
+        lots: dict[str, Lot] = {}
+        for _, payment in sorted(self.paid(), key=lambda pair: (pair[1].at, pair[1].payment_id)):
+            lot_id = f"{payment.fulfilment_key or payment.payment_id}/0"
+            if lot_id in lots:
                 continue
             (line,) = payment.lines
-
-            def part(minor: int, credits_: int = line.credits, paid: int = payment.paid_minor) -> int:
-                return credits_ * min(minor, paid) // paid if paid else 0
-
-            refund = part(purchase.refunded_minor)
-            gone = part(purchase.refunded_minor + purchase.lost_minor)
-            to_go = purchase.refunded_minor + purchase.lost_minor + purchase.approved_minor(is_taking=True)
-            lot_id = f"{payment.fulfilment_key or payment.payment_id}/0"
-            drawn, expired = moved.get(lot_id, (0, 0))
-            due = (refund, gone - refund, part(to_go) - gone)
-            lots.append(Lot(lot_id, line.credits, line.expires_at, purchase.is_frozen, *due, drawn, expired))
-        return sorted(lots, key=lambda lot: (lot.expires_at is None, lot.expires_at or _NEVER, lot.lot_id))
+            beside = self.beside(payment)
+            mine = [pair for pair in beside if pair[1].fulfilment_key == payment.fulfilment_key or pair[1] is payment]
+            before = [pair for pair in beside if pair not in mine and f"{pair[1].fulfilment_key}/0" in lots]
+            taken = []
+            for level in ("refunded", "lost", "reserved"):
+                earlier = sum((one.left(level) for one, _ in before), Fraction(0))
+                own = sum((one.left(level) for one, _ in mine), Fraction(0))
+                share = 1 - (min(Fraction(1), earlier + own) - min(Fraction(1), earlier))
+                taken.append(line.credits * share.numerator // share.denominator)
+            is_frozen = any(one.is_frozen for one, _ in mine) and not self.is_undisputed(payment)
+            due = (taken[0], taken[1] - taken[0], taken[2] - taken[1])
+            lots[lot_id] = Lot(lot_id, line.credits, line.expires_at, is_frozen, *due, *moved.get(lot_id, (0, 0)))
+        return sorted(lots.values(), key=lambda lot: (lot.expires_at is None, lot.expires_at or _NEVER, lot.lot_id))
 
     def holds(self) -> frozenset[str]:
-        return self.laid.union(*(purchase.holds() for purchase, _ in self.paid()))
+        return self.laid.union(*(one.holds() for one, payment in self.paid() if not self.is_undisputed(payment)))
 
     def spendable(self, now: datetime) -> int:
         return 0 if self.holds() else max(0, sum(lot.spendable(now) - lot.owed for lot in self.lots()))
@@ -357,15 +387,11 @@ def _deliver(account: Account, call: Deliver) -> tuple[Account, Answer]:
 
 
 def _is_taken(payment: PaymentSettled, others: list[PaymentSettled]) -> bool:
-    """Its order was paid for other things, or its period in the other way: as a renewal, or as a first payment."""
+    """Its order was paid for other things."""
     rivals = [other for other in others if payment.fulfilment_key and other.fulfilment_key == payment.fulfilment_key]
     if rivals:
         return any(competing_payment.lines[0].credits != payment.lines[0].credits for competing_payment in rivals)
-    return any(
-        (payment.covers and other.fulfilment_key == payment.covers)
-        or (payment.fulfilment_key and other.covers == payment.fulfilment_key)
-        for other in others
-    )
+    return False
 
 
 def _spend(account: Account, call: Spend) -> tuple[Account, Answer]:
@@ -446,26 +472,30 @@ def _by_policy(account: Account, case: Case, purchase: Purchase, payment: Paymen
     )
     is_duplicate = account.is_duplicate(payment)
     taken = min(lot.granted, lot.refund_due + lot.dispute_due + lot.reserve_due) if lot else 0
-    kept = lot.granted - taken if lot and not is_duplicate else 0
+    others = [one for one, other in account.beside(payment) if other.payment_id != payment.payment_id]
+    is_covered = is_duplicate and sum(one.left("reserved") for one in others) >= 1
+    kept = lot.granted - taken if lot and not is_covered else 0
+    spare = account.spare_minor(purchase, payment)
+    is_twice = spare > 0 and (is_duplicate or case.reason is RefundReason.CHARGED_TWICE)
     was_declined = any(declined.reason == case.reason for declined in purchase.all_of(RefundDeclined))
     by_person = (
         "in_review" if case.reason in {RefundReason.TECHNICAL_PROBLEM, RefundReason.UNRECOGNISED_CHARGE} else "declined"
     )
     if left == 0 and not (case.reason is RefundReason.TECHNICAL_PROBLEM and kept):
         return account.files(replace(case, state="declined"))
-    if was_declined and not is_duplicate:
+    if was_declined and not is_twice:
         is_looked_at = case.reason is RefundReason.UNRECOGNISED_CHARGE
         return account.files(replace(case, state="in_review" if is_looked_at else "declined"))
     if purchase.is_frozen:
         return account.files(replace(case, state=by_person))
-    if is_duplicate:
+    if is_twice:
         if now - payment.at < SETTLING:
             return account.files(replace(case, state="requested"))
-        return _approved(account, case, left, takes_credits=False)
+        return _approved(account, case, spare)
     if case.reason is RefundReason.CHARGED_TWICE:
         return account.files(replace(case, state="requested" if now - payment.at < SETTLING else "in_review"))
     if case.reason is RefundReason.MISTAKEN_RENEWAL:
-        if lot and lot.drawn:
+        if lot and not is_covered and lot.drawn:
             return account.files(replace(case, state="declined"))
         if left <= MOST_MISTAKEN_MINOR:
             return _approved(account, case, left)
