@@ -27,7 +27,7 @@ def plan_targets(
 ) -> Commit:
     """Return the commit that brings an account to the target of all payments for what `changed` pays for.
 
-    `changed` are written, the first one first. Another purchase is written if it became the duplicate, or the original.
+    `changed` are written, the first one first, and so are the other payments for the same things.
     `fulfilments` are those of all purchases in `changed` that have their payment: all of one account.
     """
     things = {one.purchases[0].payment_id: one for one in fulfilments}  # what was paid for, once each
@@ -49,11 +49,9 @@ def plan_targets(
         period=granted.period if granted else None,
         covered_by=covering.payment_id if covering else None,
     )
+    # All payments for one thing are written: each was read, and none may have changed since.
     written = {one.payment_id: one for one in changed}
-    for thing in things.values():
-        for one in thing.purchases:
-            if one.payment_id in written or _has_another_role(one, stored):
-                written[one.payment_id] = one
+    written |= {one.payment_id: one for thing in things.values() for one in thing.purchases}
     return Commit(
         purchases=tuple(written.values()),
         fulfilment_keys=tuple({key.key: key for thing in things.values() for key in thing.keys}.values()),
@@ -105,11 +103,6 @@ def plan_goodwill(account: Account, lot_id: str, credits_: int, origin: Origin) 
         account=AccountChange(account_id=account.account_id, version=account.version, lots={lot_id: lot}),
         entries=tuple(lot_entries(account, {}, [lot], origin)),
     )
-
-
-def _has_another_role(one: Purchase, stored: Snapshot) -> bool:
-    before = stored.home_of(one.payment_id)
-    return before is None or before.is_duplicate != one.is_duplicate
 
 
 def _target_as_stored(fulfilment: Fulfilment, stored: Snapshot) -> Target | None:

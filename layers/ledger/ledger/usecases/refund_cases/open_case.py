@@ -61,13 +61,16 @@ def _open(
     claim: RefundClaim, case_id: str, store: Store, policy: PolicyParameters, now: datetime
 ) -> RefundCase | Retry:
     record_key = idempotency_key(claim.account_id, claim.route, claim.key)
-    known = LookUp(store, with_orders=True)(
+    look_up = LookUp(store, with_orders=True)
+    # The account first: whoever changes a purchase changes its account too, so what is decided by an older purchase
+    # would not be noticed, and what is decided by an older account is.
+    look_up(
         Keys(
-            payments=frozenset({claim.payment_id}),
             accounts=frozenset({claim.account_id}),
             documents=frozenset({record_key, case_key(claim.account_id, case_id)}),
         )
     )
+    known = look_up(Keys(payments=frozenset({claim.payment_id})))
     if existing_id := result_under_key(known, record_key, claim.fingerprint):
         return read_case(claim.account_id, existing_id, store, known)
     context = case_context_in(claim.account_id, claim.payment_id, known)
