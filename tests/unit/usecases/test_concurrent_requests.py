@@ -11,10 +11,11 @@ import pytest
 from ledger.domain import catalogue
 from ledger.domain.errors import InsufficientCredits, RunFailed
 from ledger.domain.events import Event
-from ledger.domain.ids import PaymentId
+from ledger.domain.facts import DisputeState
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.orders import Order
 from ledger.domain.receipts import RecordOutcome
-from ledger.domain.refund_cases import CaseState
+from ledger.domain.refund_cases import CaseState, RefundReason
 from ledger.domain.refund_cases import DecisionOutcome as Decided
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit
@@ -33,6 +34,7 @@ from tools.testing.builders import (
     PI,
     POLICY,
     at,
+    dispute,
     event_of,
     paid,
     payment,
@@ -245,3 +247,35 @@ def reports(subscription: Subscription) -> Event:
     """An event of Ada's subscription."""
     event_id = subscription.cause.partition(":")[2]
     return replace(paid(), event_id=event_id, payment=None, names=(), facts=(), subscription=subscription)
+
+
+@pytest.mark.parametrize("read", [1, 2, 3])
+def test_what_another_payment_lost_meanwhile_is_not_given_back(read: int) -> None:
+    """Half of the original goes back while the other payment, which a dispute took, is booked: half of the credits."""
+    again = PaymentId("stripe:pi_2")
+    original = payment(fulfilment_key="order/ord_1")
+    second = paid(replace(payment(again, fulfilment_key="order/ord_1", minute=1), account_id=AccountId("")))
+    second = replace(second, owner=replace(second.owner, account_id=None))
+    store = FakeStore()
+    record_events(store, paid(original), event_of(dispute(DisputeState.LOST, minute=30), names=(again,)))
+    store.fulfilment_keys["order/ord_1"] = replace(store.fulfilment_keys["order/ord_1"], account_id=ADA)
+
+    def half_is_refunded() -> None:
+        record_events(store, event_of(refund(1000), names=(PI,)))
+
+    record_events(torn(store, half_is_refunded, "payments", read=read), second)
+    assert store.accounts[ADA].balance == 500
+    assert [finding for finding in check(world(store)) if finding.broken] == []
+
+
+@pytest.mark.parametrize("read", [1, 2, 3])
+def test_a_request_is_not_decided_by_an_older_purchase_than_its_account(read: int) -> None:
+    """All is refunded meanwhile: nothing is left to ask for."""
+    store = FakeStore()
+    record_events(store, paid(payment()))
+
+    def all_is_refunded() -> None:
+        record_events(store, event_of(refund(2000), names=(PI,)))
+
+    claim = refund_claim(RefundReason.TECHNICAL_PROBLEM)
+    assert request_refund(torn(store, all_is_refunded, "payments", read=read), claim).state is CaseState.DECLINED

@@ -51,7 +51,7 @@ def open_case(claim: RefundClaim, store: Store, policy: PolicyParameters, *, now
     """Open a case, and decide it unless it is a declaration. The same request under the same key returns its case.
 
     Raise NotFound if the account has no such purchase, IdempotencyKeyReused if the key belongs to another request, and
-    CaseAlreadyOpen if a case for the purchase and reason is open. At most five round trips.
+    CaseAlreadyOpen if a case for the purchase and reason is open. At most six round trips.
     """
     case_id = derived_id("case", claim.account_id, claim.route, claim.key)
     return run_transaction(lambda: _open(claim, case_id, store, policy, now), case_id)
