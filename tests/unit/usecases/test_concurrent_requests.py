@@ -268,8 +268,7 @@ def test_what_another_payment_lost_meanwhile_is_not_given_back(read: int) -> Non
     assert [finding for finding in check(world(store)) if finding.broken] == []
 
 
-@pytest.mark.parametrize("read", [1, 2, 3])
-def test_a_request_is_not_decided_by_an_older_purchase_than_its_account(read: int) -> None:
+def test_a_request_is_not_decided_by_an_older_purchase_than_its_account() -> None:
     """All is refunded meanwhile: nothing is left to ask for."""
     store = FakeStore()
     record_events(store, paid(payment()))
@@ -278,4 +277,4 @@ def test_a_request_is_not_decided_by_an_older_purchase_than_its_account(read: in
         record_events(store, event_of(refund(2000), names=(PI,)))
 
     claim = refund_claim(RefundReason.TECHNICAL_PROBLEM)
-    assert request_refund(torn(store, all_is_refunded, "payments", read=read), claim).state is CaseState.DECLINED
+    assert request_refund(torn(store, all_is_refunded, "payments"), claim).state is CaseState.DECLINED

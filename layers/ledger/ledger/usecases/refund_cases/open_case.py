@@ -1,6 +1,6 @@
 """Open a refund case, requested by a customer, or by support in the customer's name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.errors import CaseAlreadyOpen
@@ -51,7 +51,7 @@ def open_case(claim: RefundClaim, store: Store, policy: PolicyParameters, *, now
     """Open a case, and decide it unless it is a declaration. The same request under the same key returns its case.
 
     Raise NotFound if the account has no such purchase, IdempotencyKeyReused if the key belongs to another request, and
-    CaseAlreadyOpen if a case for the purchase and reason is open. At most six round trips.
+    CaseAlreadyOpen if a case for the purchase and reason is open. At most five round trips.
     """
     case_id = derived_id("case", claim.account_id, claim.route, claim.key)
     return run_transaction(lambda: _open(claim, case_id, store, policy, now), case_id)
@@ -61,16 +61,13 @@ def _open(
     claim: RefundClaim, case_id: str, store: Store, policy: PolicyParameters, now: datetime
 ) -> RefundCase | Retry:
     record_key = idempotency_key(claim.account_id, claim.route, claim.key)
-    look_up = LookUp(store, with_orders=True)
-    # The account first: whoever changes a purchase changes its account too, so what is decided by an older purchase
-    # would not be noticed, and what is decided by an older account is.
-    look_up(
+    known = LookUp(store, with_orders=True)(
         Keys(
+            payments=frozenset({claim.payment_id}),
             accounts=frozenset({claim.account_id}),
             documents=frozenset({record_key, case_key(claim.account_id, case_id)}),
         )
     )
-    known = look_up(Keys(payments=frozenset({claim.payment_id})))
     if existing_id := result_under_key(known, record_key, claim.fingerprint):
         return read_case(claim.account_id, existing_id, store, known)
     context = case_context_in(claim.account_id, claim.payment_id, known)
@@ -85,6 +82,8 @@ def _open(
         case, commit = apply_decision(
             case, decision, BY_POLICY, context, policy, now, correlation_id=case.correlation_id
         )
+        # A batch is not a snapshot: the purchase may be older than its account, whose version is then no guard.
+        commit = replace(commit, purchases=commit.purchases or (context.purchase,))
     record = IdempotencyRecord(fingerprint=claim.fingerprint, subject=case_id, at=now)
     commit = with_documents(commit, DocumentChange(record_key, record), pointer_change(case))
     return CONFLICT if store.commit(with_case(case, commit, context.account)) else case
