@@ -1,4 +1,4 @@
-"""The orders that notifications presuppose: a payment is known by the checkout of its order."""
+"""What notifications presuppose: a payment is known by its order's checkout, and a provider knows what it reports."""
 
 import json
 from collections.abc import Iterable
@@ -14,6 +14,8 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import OrderPointer, checkout_key, idempotency_key
 from ledger.ports.store import Store
 from ledger.usecases.place_order import ORDERS_ROUTE
+from tools.fixtures import stripe_shapes as shapes
+from tools.simulators.stripe.account import StripeAccount
 from tools.stories import Notification
 
 _PRODUCTS = catalogue.load().products
@@ -42,6 +44,25 @@ def order_commit(order: Order, *documents: DocumentChange) -> Commit:
     record = IdempotencyRecord(fingerprint="of the order", subject=order.order_id, at=order.made_at)
     key = idempotency_key(order.account_id, ORDERS_ROUTE, order.order_id)
     return Commit(order=order, documents=(DocumentChange(key, record), *documents))
+
+
+def know_subscriptions_of(notifications: Iterable[Notification], account: StripeAccount) -> None:
+    """Let the simulator know the subscriptions whose invoices these notifications report, so that they can be stopped.
+
+    No notification of Paddle's stories takes a payment of a subscription.
+    """
+    for notification in notifications:
+        invoice = json.loads(notification.body).get("data", {}).get("object", {})
+        details = invoice.get("object") == "invoice" and (invoice["parent"] or {}).get("subscription_details")
+        if details:
+            period = invoice["lines"]["data"][0]["period"]
+            times = (period["start"], period["end"])
+            account.subscriptions.setdefault(
+                details["subscription"],
+                shapes.subscription(
+                    details["subscription"], invoice["customer"], details["metadata"], period["start"], times
+                ),
+            )
 
 
 def order_of(custom: Any, currency: str) -> Order:

@@ -32,7 +32,7 @@ from tools.devserver import cloud, environment
 from tools.devserver.gateway import Handler
 from tools.devserver.payload import Request, event_of
 from tools.devserver.streams import Shards, matches
-from tools.orders import place_orders_of
+from tools.orders import know_subscriptions_of, place_orders_of
 from tools.simulators import paddle as paddle_simulator
 from tools.simulators import stripe as stripe_simulator
 from tools.simulators.common.outbox import Outbox
@@ -219,8 +219,10 @@ class Play:
         return self._provider("paddle", paddle_simulator.running)  # type: ignore[return-value]
 
     def knows_orders_of(self, story: Story) -> None:
-        """Orders of ours stand behind the payments of a story of the library."""
+        """Orders of ours stand behind the payments of a story of the library, and subscriptions at the provider."""
         place_orders_of(story.notifications, self._stage.store)
+        if any("dispute" in one.event_type for one in story.notifications):  # it may stop a subscription's renewals
+            know_subscriptions_of(story.notifications, self.stripe)
 
     def tells(self, notification: Notification) -> None:
         """A provider delivers an event of the library."""

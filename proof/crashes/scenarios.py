@@ -41,6 +41,8 @@ def scenarios() -> Mapping[str, Scenario]:
         held_and_lifted,
         canceled_at_stripe,
         canceled_at_paddle,
+        charged_back_at_stripe,
+        charged_back_at_paddle,
     )
     return {**told, **backwards, **{scenario.__name__: scenario for scenario in ours}}
 
@@ -217,6 +219,22 @@ def canceled_at_stripe(play: Play) -> None:
 def canceled_at_paddle(play: Play) -> None:
     """The same through Paddle, which refuses to cancel twice."""
     _canceled(play, "paddle")
+
+
+def charged_back_at_stripe(play: Play) -> None:
+    """A dispute takes a month's payment: its renewals stop. The customer resumes them, the dispute goes on."""
+    _bought(play, "stripe", "creator_monthly")
+    dispute = play.happens(lambda: play.stripe.open_dispute(next(iter(play.stripe.charges))))
+    play.happens(lambda: play.stripe.close_dispute(dispute["id"], "lost"))
+    play.asks("DELETE", "/subscription/cancellation", wanted=200)
+    play.happens(lambda: play.stripe.appeal_dispute(dispute["id"]))
+
+
+def charged_back_at_paddle(play: Play) -> None:
+    """A chargeback at Paddle takes the money at once, and is reversed later: the renewals stay stopped."""
+    paid = _bought(play, "paddle", "creator_monthly")
+    chargeback = play.happens(lambda: play.paddle.open_chargeback(paid["id"]))
+    play.happens(lambda: play.paddle.win_chargeback(chargeback["id"]))
 
 
 # ── What they are made of ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import PaymentPointer
-from ledger.ports.documents import intent_key
+from ledger.ports.documents import intent_key, renewal_stop_key
 from ledger.providers.registry import PROVIDERS
 from proof.faults.customer_lives import Customer, Json, Life, UnexpectedResponse, Until
 from proof.faults.fault_plan import FaultPlan, ProviderFaultPlan
@@ -27,7 +27,7 @@ from tools import signing
 from tools.devserver.customer_lives import ShiftedClock
 from tools.devserver.gateway import handler_of
 from tools.ledger import read_world
-from tools.orders import place_orders_of
+from tools.orders import know_subscriptions_of, place_orders_of
 from tools.simulators.common.account import NotPossible
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
@@ -100,6 +100,7 @@ class Batch:
         chance = random.Random(self.seed)
         for day in days:
             place_orders_of(day.story.notifications, self.store)
+            know_subscriptions_of(day.story.notifications, self.stripe)
         told = [(one.provider, one.to, one.body, one.event_id) for day in days for one in day.story.notifications]
         self._due = [Delivery(*one) for one in (*told, *(one for one in told if chance.random() < 0.35))]
         customers = [Customer(account_id, self) for account_id, _ in lives]
@@ -246,7 +247,10 @@ class Batch:
         parked = {receipt.customer_id for receipt in self.store.parked_receipts() if receipt.customer_id}
         changed = {
             "release_parked": [keys.receipt_key("", "", customer_id) for customer_id in sorted(parked)],
-            "send_refunds": [keys.document_key(intent_key(intent.tag)) for intent in self.store.outbox()],
+            "send_refunds": [
+                *(keys.document_key(intent_key(intent.tag)) for intent in self.store.outbox()),
+                *(keys.document_key(renewal_stop_key(stop)) for stop in self.store.renewal_stops()),
+            ],
             "follow_cases": [keys.payment_key(PaymentId(purchase_id)) for purchase_id in sorted(self._followed)],
         }
         for function, told in changed.items():
@@ -319,6 +323,8 @@ class Batch:
         ]
         self.problems += [f"{one.event_id} was never accepted" for one in self._due[:_SHOWN]]
         self.problems += [f"the refund {tag} is still to be sent" for tag in sorted(known.intents)[:_SHOWN]]
+        going_on = sorted(stop.subscription_id for stop in known.renewal_stops.values())
+        self.problems += [f"the renewals of {subscription} still go on" for subscription in going_on[:_SHOWN]]
         self.problems += list(differences(days, known))[:_SHOWN]
         given_back = self._given_back(known)
         for customer in customers:

@@ -178,6 +178,14 @@ def held() -> FakeStore:
     return store
 
 
+def charged_back() -> FakeStore:
+    """A dispute that takes the payment of a subscription, whose renewals are to be stopped."""
+    store = FakeStore()
+    lost = event_of(dispute(DisputeState.LOST), names=(IN,))
+    record_events(store, paid(RENEWED), paid(payment(SECOND)), lost, now=at(30))
+    return store
+
+
 def resolved() -> FakeStore:
     """A dispute that counts as resolved: the seller enrolled for that."""
     store = FakeStore()
@@ -224,7 +232,10 @@ def subscribed() -> FakeStore:
 
 
 TABLES: dict[str, Callable[[], FakeStore]] = {
-    **{one.__name__: one for one in (ordered_twice, requested, refunded, used, held, resolved, foreign, subscribed)},
+    **{
+        one.__name__: one
+        for one in (ordered_twice, requested, refunded, used, held, charged_back, resolved, foreign, subscribed)
+    },
     **{
         name: lambda name=name: story(name)  # type: ignore[misc]
         for name in (

@@ -17,6 +17,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome, Trigger
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RefundCase, RefundReason
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.dynamodb import items, keys
@@ -34,12 +35,14 @@ from ledger.ports.documents import (
     idempotency_key,
     intent_key,
     job_cursor_key,
+    renewal_stop_key,
     review_queue_key,
 )
 from ledger.ports.reads import Keys, Page, WaitingPayment
 from ledger.ports.store import Store
 from ledger.usecases.holds import lift_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.stop_renewals import StopResult, stop_renewals
 from ledger.usecases.usage import draw_credits
 from tools.testing.builders import (
     ADA,
@@ -49,6 +52,7 @@ from tools.testing.builders import (
     NOON,
     PI,
     POLICY,
+    RENEWED,
     at,
     dispute,
     event_of,
@@ -59,6 +63,7 @@ from tools.testing.builders import (
     refund_claim,
     request_refund,
 )
+from tools.testing.fakes import FakeProvider
 
 _T = TypeVar("_T")
 
@@ -400,6 +405,39 @@ def test_deferred_cases_intents_and_the_review_queue_do_not_mix(any_store: Store
     assert list(any_store.deferred_cases()) == [waiting]
     assert sorted(intent.tag for intent in any_store.outbox()) == [intent.tag for intent in intents]
     assert [one.case_id for one in any_store.review_queue(9).items] == ["case_2"]
+
+
+def test_renewals_to_stop_are_listed_the_oldest_first_and_removed_one_by_one(any_store: Store) -> None:
+    """The same payment, lost anew, is another one: removing the first leaves the second."""
+    first = RenewalStop(
+        account_id=ADA,
+        subscription_id="stripe:sub_1",
+        payment_id=PaymentId("stripe:in_2"),
+        since=NOON,
+        cause="stripe:evt",
+    )
+    again = replace(first, since=LATER)
+    other = replace(first, payment_id=PaymentId("stripe:in_1"), since=LATER)
+    written(any_store, *((renewal_stop_key(stop), stop) for stop in (again, other, first)))
+    assert list(any_store.renewal_stops()) == [first, other, again]
+    any_store.commit(Commit(documents=(DocumentChange(renewal_stop_key(first), None),)))
+    assert list(any_store.renewal_stops()) == [other, again]
+    assert list(any_store.outbox()) == []
+
+
+@pytest.mark.parametrize("is_payment_last", [False, True])
+def test_a_lost_dispute_stops_the_renewals_of_its_subscription(any_store: Store, is_payment_last: bool) -> None:
+    """The booking writes it, once; the provider is asked, and it is removed."""
+    lost = event_of(dispute(DisputeState.LOST), names=(IN, PI))
+    events = [paid(replace(RENEWED, subscription_id="stripe:sub_1")), lost]
+    record_events(any_store, *(reversed(events) if is_payment_last else events))
+    record_events(any_store, *events, event_of(dispute(DisputeState.LOST, minute=30), names=(IN, PI)))
+    (stop,) = any_store.renewal_stops()
+    assert (stop.subscription_id, stop.payment_id) == ("stripe:sub_1", IN)
+    provider, key = FakeProvider(), renewal_stop_key(stop)
+    results = [stop_renewals(key, any_store, lambda _: provider) for _ in range(2)]
+    assert results == [StopResult.STOPPED, StopResult.DONE_BEFORE]
+    assert (list(any_store.renewal_stops()), provider.calls) == ([], ["stop stripe:sub_1"])
 
 
 def test_a_case_pointer_names_the_account_and_a_job_cursor_its_progress(any_store: Store) -> None:

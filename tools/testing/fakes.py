@@ -22,6 +22,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import (
@@ -141,6 +142,9 @@ class FakeStore:
 
     def outbox(self) -> Iterator[RefundIntent]:
         return self._documents(RefundIntent, DocumentKind.REFUND_INTENT)
+
+    def renewal_stops(self) -> Iterator[RenewalStop]:
+        return self._documents(RenewalStop, DocumentKind.RENEWAL_STOP)
 
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         runs = self._documents(FailedRun, DocumentKind.FAILED_RUN, account_id)

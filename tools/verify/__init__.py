@@ -30,6 +30,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     payments.periods_granted_once,
     payments.linked,
     payments.orders,
+    payments.renewals_stopped,
     lots.drawn,
     records.parked_whole,
     causes.causes_of_all,

@@ -3,6 +3,8 @@
 from collections import defaultdict
 
 from ledger.domain.facts import (
+    ChargebackChanged,
+    DisputeChanged,
     Facts,
     PaymentSettled,
     RefundApproved,
@@ -119,3 +121,18 @@ def _is_for(payment: PaymentSettled, order: Order) -> bool:
 def _key_of_order(payment: PaymentSettled) -> str | None:
     kind, _, name = (payment.fulfilment_key or "").partition("/")
     return name if kind == "order" else None
+
+
+def renewals_stopped(world: World) -> Verdicts:
+    """Renewals are stopped only after a dispute of a payment of that subscription."""
+    causes = {receipt.cause for receipt in world.receipts}
+    for key, stop in world.renewal_stops.items():
+        home = world.home_of(stop.payment_id)
+        payment, facts = (home.payment, home.facts.values()) if home else (None, ())
+        yield (
+            "/".join(key.parts),
+            payment is not None
+            and any(isinstance(fact, DisputeChanged | ChargebackChanged) for fact in facts)
+            and stop.cause in causes
+            and (stop.account_id, stop.subscription_id) == (payment.account_id, payment.subscription_id),
+        )

@@ -11,6 +11,7 @@ from ledger.domain.ids import AccountId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundCase
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.items import Item
@@ -25,6 +26,7 @@ from ledger.ports.documents import (
     case_pointer_key,
     failed_run_key,
     intent_key,
+    renewal_stop_key,
 )
 
 _PLACING = ("pk", "sk", "account_id", "paid_at", "has_approvals", "expires_on", "moved_at", "waits_since")
@@ -72,6 +74,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return case_pointer_key(document.case_id)
         case RefundIntent():
             return intent_key(document.tag)
+        case RenewalStop():
+            return renewal_stop_key(document)
         case FailedRun():
             return failed_run_key(AccountId(owner), document.at, document.run_id)
         case AuditRecord():

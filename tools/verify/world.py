@@ -19,6 +19,7 @@ from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription
 from ledger.dynamodb import items, keys
@@ -44,6 +45,7 @@ class World:
     runs: list[Run] = field(default_factory=list)
     cases: dict[str, RefundCase] = field(default_factory=dict)
     intents: dict[str, RefundIntent] = field(default_factory=dict)
+    renewal_stops: dict[DocumentKey, RenewalStop] = field(default_factory=dict)
     queued_cases: dict[DocumentKey, QueuedCase] = field(default_factory=dict)
     pointers: dict[str, AccountId] = field(default_factory=dict)  # by case id
     failed_runs: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
@@ -95,6 +97,8 @@ class World:
                 self.cases[document.case_id] = document
             case RefundIntent():
                 self.intents[document.tag] = document
+            case RenewalStop():
+                self.renewal_stops[key] = document
             case QueuedCase():
                 self.queued_cases[key] = document
             case CasePointer():

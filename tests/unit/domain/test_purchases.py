@@ -209,6 +209,7 @@ def test_a_target_says_all_that_the_ledger_should_hold() -> None:
         cleared_flags=frozenset(
             f"{flag}:stripe:pi_1" for flag in ("overcharge", "duplicate_charge", "other_currency", "late_return")
         ),
+        lost={},
     )
 
 

@@ -52,6 +52,7 @@ from ledger.domain.refund_cases import (
     SubmittedEvidence,
 )
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.domain.texts import text
@@ -72,6 +73,7 @@ from ledger.ports.documents import (
     idempotency_key,
     intent_key,
     job_cursor_key,
+    renewal_stop_key,
     review_queue_key,
 )
 from tools.testing.stored_items import stored_by
@@ -360,6 +362,14 @@ INTENT = RefundIntent(
     version=1,
 )
 
+STOP = RenewalStop(
+    account_id=ADA,
+    subscription_id="stripe:sub_1",
+    payment_id=PaymentId("stripe:in_1"),
+    since=AT,
+    cause="stripe:evt_1",
+)
+
 
 class Golden(NamedTuple):
     """A record, the item that it becomes, and what is read back from that item."""
@@ -430,6 +440,7 @@ def goldens() -> dict[str, Golden]:
         "review_queue": _document(review_queue_key(CASE), queued),
         "deferred_queue": _document(deferred_queue_key(CASE), queued),
         "refund_intent": _document(intent_key("case_1-1"), INTENT, replace(INTENT, version=2)),
+        "renewal_stop": _document(renewal_stop_key(STOP), STOP),
         "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed),
         "audit_record": _document(audit_key(ADA, AT, "support:1"), audit),
         "idempotency_record": _document(

@@ -1,8 +1,11 @@
 """What the records of the table's stream are about."""
 
+import pytest
+
 from ledger.domain.ids import PaymentId
 from ledger.dynamodb import keys, stream
-from ledger.ports.documents import intent_key
+from ledger.ports.documents import DocumentKey, intent_key, renewal_stop_key
+from tests.unit.dynamodb.golden_items import STOP
 
 
 def record(key: keys.Key) -> stream.Record:
@@ -27,6 +30,7 @@ def test_each_customer_with_new_receipts_is_named_once() -> None:
     assert found == ["stripe:cus_1", "stripe:evt_3"]
 
 
-def test_an_intents_record_names_its_tag() -> None:
-    """Whole, with the number of the approval at its end."""
-    assert stream.refund_tag(record(keys.document_key(intent_key("case_1-2")))) == "case_1-2"
+@pytest.mark.parametrize("key", [intent_key("case_1-2"), renewal_stop_key(STOP)], ids=lambda key: key.kind)
+def test_the_record_of_a_document_names_its_key(key: DocumentKey) -> None:
+    """Whole: an intent's tag has the number of the approval at its end, a stop its time and its payment."""
+    assert stream.document_key(record(keys.document_key(key))) == key

@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.errors import ConfigurationError, ProviderRefused, StoreUnavailable
-from ledger.domain.facts import RefundState
+from ledger.domain.errors import ConfigurationError, ProviderRefused, StoreUnavailable, UnreadableItem
+from ledger.domain.facts import DisputeState, RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
+from ledger.dynamodb import keys
 from ledger.job import JobWatch
 from ledger.ports.commit import Commit, Refusal
+from ledger.ports.documents import renewal_stop_key
 from ledger.ports.reads import Keys
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.refund_cases.cases import read_case
@@ -23,6 +27,7 @@ from tests.contract.test_cases import HALF
 from tools.testing.builders import (
     LATER,
     POLICY,
+    RENEWED,
     at,
     dispute,
     event_of,
@@ -126,6 +131,77 @@ def test_a_pause_sends_nothing_reports_the_age_and_ends(services: Runtime, capsy
     assert metrics(capsys.readouterr().out, "OldestItemAge") == [(LATER - at(60)).total_seconds()]
     services.config = replace(services.config, is_paused=False)
     assert run("send_refunds") == {"outcomes": {"sent": 1}}
+
+
+def lost(services: Runtime, number: int, provider: str = "stripe") -> RenewalStop:
+    """A dispute takes the payment of a subscription, so many minutes after noon: its renewals are to be stopped."""
+    name = PaymentId(f"{provider}:in_{number}")
+    period = f"period/{provider}:sub_{number}/2026-11-01T00:00:00Z"
+    renewed = replace(RENEWED, payment_id=name, subscription_id=f"{provider}:sub_{number}", fulfilment_key=period)
+    record_events(services.store, paid(renewed), now=at(number))
+    fact = dispute(DisputeState.LOST, dispute_id=f"dp_{provider}_{number}")
+    record_events(services.store, event_of(fact, names=(name,)), now=at(number))
+    return next(stop for stop in services.store.renewal_stops() if stop.payment_id == name)
+
+
+def test_the_schedule_stops_renewals_and_one_that_goes_on_delays_nothing(
+    services: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is reported with its age, the job fails, and the next round tries it again; refunds have their turn."""
+    services._gateways["stripe"] = ("", provider := FakeProvider())  # noqa: SLF001
+    stuck, stopped = lost(services, 1), lost(services, 2)
+    case = approved(services, "stripe:pi_1", 60)
+    provider.stop_faults = [ProviderRefused("not_active", "It is paused.")]
+    with pytest.raises(ProviderRefused):
+        run("send_refunds")
+    assert list(services.store.renewal_stops()) == [stuck]
+    assert provider.stopped == {stopped.subscription_id}
+    assert state_of(services, case) is CaseState.ISSUED
+    output = capsys.readouterr().out
+    assert metrics(output, "OldestItemAge") == [(LATER - at(1)).total_seconds()]
+    assert (metrics(output, "Backlog"), metrics(output, "FailedItems")) == ([3], [1])
+    assert metrics(output, "RenewalsStopped") == [1]
+    assert run("send_refunds") == {"outcomes": {"stopped": 1}}
+    assert list(services.store.renewal_stops()) == []
+
+
+def test_a_missing_key_of_one_provider_delays_no_stop_of_the_other(services: Runtime) -> None:
+    """Paddle's stays until there is a key."""
+    paddles, _ = lost(services, 1, "paddle"), lost(services, 2)
+    with pytest.raises(ConfigurationError, match="Paddle"):
+        run("send_refunds")
+    assert list(services.store.renewal_stops()) == [paddles]
+
+
+def test_the_stream_stops_renewals_at_once_and_a_pause_does_not(services: Runtime) -> None:
+    """The record names the document. In a pause it stays in its list, for the schedule after it."""
+    stop = lost(services, 1)
+    record = {"dynamodb": {"Keys": keys.document_key(renewal_stop_key(stop)), "SequenceNumber": "1"}}
+    services.config = replace(services.config, is_paused=True)
+    assert run("send_refunds", {"Records": [record]}) == {"batchItemFailures": []}
+    assert run("send_refunds") == {"outcomes": {"paused": 1}}
+    assert list(services.store.renewal_stops()) == [stop]
+    services.config = replace(services.config, is_paused=False)
+    assert run("send_refunds", {"Records": [record]}) == {"batchItemFailures": []}
+    assert list(services.store.renewal_stops()) == []
+    assert run("send_refunds", {"Records": [record]}) == {"batchItemFailures": []}
+
+
+def test_a_list_that_cannot_be_read_whole_hides_nothing_of_the_other(services: Runtime) -> None:
+    """An intent is of a newer release: the renewals are stopped all the same, and the job fails."""
+    lost(services, 1)
+
+    class Newer(FakeStore):
+        def outbox(self) -> Iterator[RefundIntent]:
+            yield from super().outbox()
+            raise UnreadableItem("1 items can't be read by this release: see the log")
+
+    store = Newer()
+    store.__dict__.update(services.store.__dict__)
+    services.store = store
+    with pytest.raises(UnreadableItem):
+        run("send_refunds")
+    assert list(services.store.renewal_stops()) == []
 
 
 def test_outside_lambda_there_is_always_time(services: Runtime) -> None:

@@ -72,7 +72,7 @@ def test_every_route_that_is_not_public_has_its_scope_or_is_for_our_services() -
 
 
 MAY_DELETE = {
-    "SendRefundsFunction": {"OUTBOX", "REVIEW"},
+    "SendRefundsFunction": {"OUTBOX", "REVIEW", "RENEWALS"},
     "FollowCasesFunction": {"OUTBOX", "REVIEW", "DEFERRED"},
     "ReviewCasesFunction": {"REVIEW"},
 }
@@ -198,5 +198,5 @@ def _key_texts(node: object) -> Iterator[str]:
 def test_permissions_and_filters_name_keys_that_the_table_has() -> None:
     """A permission for a partition that was renamed allows nothing; a filter for one passes nothing."""
     found = set(_key_texts(TEMPLATE["Resources"]))
-    assert found == {"ACCOUNT#", "PAYMENT#", "RECEIPT#", "OUTBOX", "REVIEW", "DEFERRED"}
+    assert found == {"ACCOUNT#", "PAYMENT#", "RECEIPT#", "OUTBOX", "REVIEW", "DEFERRED", "RENEWALS"}
     assert found <= keys.RESERVED

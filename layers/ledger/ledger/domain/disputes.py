@@ -7,7 +7,8 @@ lost                   no           yes            in proportion to the disputed
 resolved               no           no             in proportion to the disputed amount
 won, prevented         no           no             no
 
-What moved outweighs the provider's word. `conclusion` says how.
+What moved outweighs the provider's word. `conclusion` says how. A dispute that is lost or resolved also stops the
+renewals of the subscription that the payment was for.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -41,6 +42,7 @@ class Disputed:
 
     lost: tuple[Returned, ...]  # by disputes that were lost or resolved, and by chargebacks
     contested: tuple[Returned, ...]  # by disputes that are open
+    is_lost: bool  # a dispute is lost or resolved, or a chargeback stands, whether or not its amount is known
     is_frozen: bool  # a dispute is open, or unknown
     is_unknown: bool  # what a dispute takes is not known in the payment's currency
     holds: Mapping[str, datetime]  # since when, by hold id
@@ -87,7 +89,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     holds, flags = _Marks(), _Marks()
     shared: dict[str, PaymentId] = {}
     resolved = {fact.subject for fact in facts_of(facts, ResolutionReported)}
-    lost, contested, is_frozen, has_unknown = [], [], False, False
+    lost, contested, is_lost, is_frozen, has_unknown = [], [], False, False, False
     for dispute in facts_of(facts, DisputeChanged):
         since, name = dispute.opened_at, f"{provider}:{dispute.dispute_id}"
         state = conclusion(dispute, is_resolution=dispute.key in resolved)
@@ -102,6 +104,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         flags.since[f"returned_short:{name}"] = since if _is_returned_short(dispute, state) else None
         is_counted_twice = is_gone and amount is not None and _may_be_a_refund(amount, refunds, facts)
         flags.since[f"refund_and_dispute:{name}"] = since if is_counted_twice else None
+        is_lost |= is_gone
         is_frozen |= state.is_open or is_unknown
         has_unknown |= is_unknown
         if amount and is_gone:
@@ -114,6 +117,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         holds.since[f"dispute:{payment_id}:{kind}"] = None if _are_resolved(rows, resolved) else taken_since
         is_unknown = taken_since is not None and len(known) < len(rows)
         flags.since[f"other_currency:{payment_id}:{kind}"] = taken_since if is_unknown else None
+        is_lost |= taken_since is not None
         is_frozen |= is_unknown
         has_unknown |= is_unknown
         if taken_since and (
@@ -128,6 +132,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     return Disputed(
         lost=tuple(lost),
         contested=tuple(contested),
+        is_lost=is_lost,
         is_frozen=is_frozen,
         is_unknown=has_unknown,
         holds=holds.active,

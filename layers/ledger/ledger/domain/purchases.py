@@ -119,6 +119,7 @@ class Target:
     flags: Mapping[str, datetime]  # since when, by flag id
     cleared_holds: frozenset[str]  # holds of these purchases that must not be on the account
     cleared_flags: frozenset[str]
+    lost: Mapping[PaymentId, str]  # payments of subscriptions that a dispute took: the subscription, by payment id
 
 
 def target(*purchases: Purchase) -> Target:
@@ -141,9 +142,12 @@ def target(*purchases: Purchase) -> Target:
     flags: dict[str, datetime] = {}
     cleared_holds: set[str] = set()
     cleared_flags: set[str] = set()
+    lost: dict[PaymentId, str] = {}
     has_duplicate = not is_alike or _exceeds_whole(one.lost for one in paid)
     for one in paid:
         name, payment, dispute = one.payment.payment_id, one.payment, one.dispute
+        if dispute.is_lost and payment.subscription_id:
+            lost[name] = payment.subscription_id
         marks = {
             f"overcharge:{name}": payment.overcharge_minor > one.gone_minor,
             f"duplicate_charge:{name}": has_duplicate and one is not paid[0] and payment.paid_minor > one.gone_minor,
@@ -169,6 +173,7 @@ def target(*purchases: Purchase) -> Target:
         flags=flags,
         cleared_holds=frozenset(cleared_holds),
         cleared_flags=frozenset(cleared_flags - flags.keys()),
+        lost=lost,
     )
 
 

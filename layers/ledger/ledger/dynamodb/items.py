@@ -47,7 +47,7 @@ FOLLOWED = frozenset({"followed_shard", "moved_at"})
 """What brings a refund case into the index of followed cases: it goes when the case is no longer followed."""
 
 _WAITS_SINCE = ("approved_at", "since", "received_at")
-"""The wire names of the time at which an intent, a queued case or a receipt began to wait."""
+"""The wire names of the time at which an intent, a stop of renewals, a queued case or a receipt began to wait."""
 
 _NO_CONTENT = frozenset({"pk", "sk", SCHEMA})
 _KIND_OF_FACT = {shape.of: ({"S": kind}, shape) for kind, shape in FACTS.items()}

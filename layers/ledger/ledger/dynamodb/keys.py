@@ -18,6 +18,7 @@ CHECKOUT#<checkout id>   ORDER                                    order of a che
 REVIEW                   CASE#<time>#<case id>                    case in review, oldest first
 DEFERRED                 CASE#<case id>                           case that waits for its settling time
 OUTBOX                   INTENT#<tag>                             refund intent: approved, not yet at the provider
+RENEWALS                 STOP#<time>#<payment id>                 renewals to stop: a dispute took the payment
 JOB                      CURSOR#<job>                             progress of a job
 
 index      partition key                  sort key       rows
@@ -108,6 +109,7 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.REVIEW_QUEUE: _Place("REVIEW", "CASE#", 2),
     DocumentKind.DEFERRED_QUEUE: _Place("DEFERRED", "CASE#"),
     DocumentKind.REFUND_INTENT: _Place("OUTBOX", "INTENT#"),
+    DocumentKind.RENEWAL_STOP: _Place("RENEWALS", "STOP#", 2),
     DocumentKind.JOB_CURSOR: _Place("JOB", "CURSOR#"),
 }
 _IN_AN_ACCOUNT = {place.sk: kind for kind, place in _PLACES.items() if place.pk == _ACCOUNT}

@@ -14,6 +14,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.calls import MAX_CALLS, Calls
@@ -139,6 +140,10 @@ class Reads:
     def outbox(self) -> Iterator[RefundIntent]:
         """Yield every refund intent that has not ended."""
         return self._work(RefundIntent, self._query(keys.range_of(DocumentKind.REFUND_INTENT)))
+
+    def renewal_stops(self) -> Iterator[RenewalStop]:
+        """Yield every stop of renewals that has not been carried out, the oldest first."""
+        return self._work(RenewalStop, self._query(keys.range_of(DocumentKind.RENEWAL_STOP)))
 
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         """Yield an account's failed runs since a time, oldest first."""

@@ -64,6 +64,7 @@ from ledger.domain.refund_cases import (
     SubmittedEvidence,
 )
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.domain.texts import Figure, Text
@@ -785,6 +786,17 @@ REFUND_INTENT = Shape(
         "version": Field("version", WHOLE),
     },
 )
+RENEWAL_STOP = Shape(
+    "a stop of renewals",
+    RenewalStop,
+    {
+        "account_id": Field("account_id", TEXT),
+        "subscription_id": Field("subscription_id", TEXT),
+        "payment_id": Field("payment_id", TEXT),
+        "since": Field("since", TIME),
+        "cause": Field("cause", TEXT),
+    },
+)
 QUEUED_CASE = Shape(
     "a queued case",
     QueuedCase,
@@ -847,6 +859,7 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.REVIEW_QUEUE: QUEUED_CASE,
     DocumentKind.DEFERRED_QUEUE: QUEUED_CASE,
     DocumentKind.REFUND_INTENT: REFUND_INTENT,
+    DocumentKind.RENEWAL_STOP: RENEWAL_STOP,
     DocumentKind.FAILED_RUN: FAILED_RUN,
     DocumentKind.AUDIT_RECORD: AUDIT_RECORD,
     DocumentKind.IDEMPOTENCY_RECORD: IDEMPOTENCY_RECORD,

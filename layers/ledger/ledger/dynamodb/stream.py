@@ -5,6 +5,7 @@ from typing import Any
 
 from ledger.domain.ids import PaymentId
 from ledger.dynamodb import keys
+from ledger.ports.documents import DocumentKey
 
 Record = Mapping[str, Any]
 
@@ -22,10 +23,9 @@ def customers_with_receipts(event: Mapping[str, Any]) -> list[str]:
     return sorted({keys.owner_of(_key(record)) for record in event["Records"]})
 
 
-def refund_tag(record: Record) -> str:
-    """Return the tag of the refund intent that a record is about."""
-    (tag,) = keys.document_key_of(_key(record)).parts
-    return tag
+def document_key(record: Record) -> DocumentKey:
+    """Return the key of the document that a record is about: a refund intent, or a stop of renewals."""
+    return keys.document_key_of(_key(record))
 
 
 def _key(record: Record) -> keys.Key:

@@ -10,6 +10,7 @@ from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
 
 
@@ -45,6 +46,7 @@ class JobCursor:
 Document = (
     RefundCase
     | RefundIntent
+    | RenewalStop
     | QueuedCase
     | CasePointer
     | OrderPointer
@@ -64,6 +66,7 @@ class DocumentKind(StrEnum):
     REVIEW_QUEUE = "review_queue"
     DEFERRED_QUEUE = "deferred_queue"
     REFUND_INTENT = "refund_intent"
+    RENEWAL_STOP = "renewal_stop"
     FAILED_RUN = "failed_run"
     AUDIT_RECORD = "audit_record"
     IDEMPOTENCY_RECORD = "idempotency_record"
@@ -95,6 +98,11 @@ def checkout_key(provider: str, checkout_id: str) -> DocumentKey:
 def intent_key(tag: str) -> DocumentKey:
     """Return the key of a refund intent in the outbox."""
     return DocumentKey(DocumentKind.REFUND_INTENT, (tag,))
+
+
+def renewal_stop_key(stop: RenewalStop) -> DocumentKey:
+    """Return the key of a stop of renewals. The same payment, lost anew later, has another one."""
+    return DocumentKey(DocumentKind.RENEWAL_STOP, (sortable(stop.since), stop.payment_id))
 
 
 def review_queue_key(case: RefundCase) -> DocumentKey:

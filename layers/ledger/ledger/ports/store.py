@@ -12,6 +12,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
@@ -84,6 +85,12 @@ class Store(Protocol):
 
     def outbox(self) -> Iterator[RefundIntent]:
         """Yield every refund intent that has not ended, in no particular order.
+
+        At the end, raise UnreadableItem if there are some that this release can't read.
+        """
+
+    def renewal_stops(self) -> Iterator[RenewalStop]:
+        """Yield every stop of renewals that has not been carried out, the oldest first.
 
         At the end, raise UnreadableItem if there are some that this release can't read.
         """

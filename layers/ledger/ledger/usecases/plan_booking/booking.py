@@ -3,9 +3,13 @@
     target − what is booked = account change + entries
 
 A target is absolute. Booking it again changes nothing.
+
+Beside it, a dispute that takes a payment of a subscription stops the renewals. Only the provider can stop them, so they
+are put into a list that a job works off. That is done once, by the booking that makes the payment a lost one: the
+stored target did not say so.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,10 +17,13 @@ from ledger.domain.accounts import Account
 from ledger.domain.entries import CounterAccount, Entry
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.holds import Hold
+from ledger.domain.ids import PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import NotBookable
-from ledger.ports.commit import AccountChange, Commit
+from ledger.domain.renewal_stops import RenewalStop
+from ledger.ports.commit import AccountChange, Commit, DocumentChange
+from ledger.ports.documents import renewal_stop_key
 from ledger.ports.reads import Snapshot
 from ledger.usecases.plan_booking.entries import Origin, lot_entries, purchase_entries
 from ledger.usecases.plan_booking.fulfilment import Fulfilment, find_fulfilment
@@ -59,6 +66,7 @@ def plan_targets(
         # increment its version: the account may have been read before a concurrent commit to it.
         account=change if any(one.has_new_target for one in booked) or not change.is_empty else None,
         entries=tuple(entry for one in booked for entry in one.entries),
+        documents=tuple(change for one in booked for change in _renewal_stops(one.newly_lost, account, origin, now)),
     )
 
 
@@ -70,6 +78,7 @@ class _Booked:
     entries: list[Entry]
     holds: Mapping[str, Hold | None]
     flags: Mapping[str, datetime | None]
+    newly_lost: Mapping[PaymentId, str]  # of payments that a dispute took by now: the subscription
     has_new_target: bool
 
 
@@ -77,7 +86,25 @@ def _book(thing: Fulfilment, account: Account, stored: Snapshot, origin: Origin,
     new_target = target(*thing.purchases)
     lots, entries = _lot_changes(new_target, thing.purchases, account, stored, origin, now)
     holds, flags = _hold_and_flag_changes(new_target, account)
-    return _Booked(lots, entries, holds, flags, new_target != _target_as_stored(thing, stored))
+    before = _target_as_stored(thing, stored)
+    known_lost = before.lost if before else {}
+    newly_lost = {name: subscription for name, subscription in new_target.lost.items() if name not in known_lost}
+    return _Booked(lots, entries, holds, flags, newly_lost, new_target != before)
+
+
+def _renewal_stops(
+    lost: Mapping[PaymentId, str], account: Account, origin: Origin, now: datetime
+) -> Iterator[DocumentChange]:
+    """Yield a stop of renewals for each subscription of which a dispute has taken a payment."""
+    for payment_id, subscription_id in lost.items():
+        stop = RenewalStop(
+            account_id=account.account_id,
+            subscription_id=subscription_id,
+            payment_id=payment_id,
+            since=now,
+            cause=origin.cause,
+        )
+        yield DocumentChange(renewal_stop_key(stop), stop, None)
 
 
 def plan_internal_fact(purchases: Sequence[Purchase], stored: Snapshot, origin: Origin) -> Commit:
