@@ -1,14 +1,15 @@
 """One account as a child would keep it: every call looks at all that was ever heard and reckons anew.
 
 It shares no code with what it judges: it has the facts' shapes from there, and its own arithmetic. Whole credits;
-money in minor units; of what goes back in part, the credits in proportion to the sum so far, rounded down.
+money in minor units. What goes back takes its part of the credits, rounded down. All payments for one thing (an order,
+or a period of a subscription) are evaluated together: their lots keep what is left of one price.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ledger.domain.canonical import canonical
 from ledger.domain.facts import (
@@ -52,6 +53,15 @@ SETTLING = timedelta(minutes=15)
 MOST_MISTAKEN_MINOR = 5000
 
 
+class Back(NamedTuple):
+    """Money of one payment that went back, or is going back. Sorted, they are in the order in which they act."""
+
+    at: datetime
+    name: str
+    amount_minor: int
+    takes_credits: bool = True  # False: goodwill
+
+
 @dataclass(frozen=True, slots=True)
 class Purchase:
     """What was heard about one payment, under all its names: of each thing the word that stands."""
@@ -67,17 +77,6 @@ class Purchase:
         return [fact for fact in self.facts if isinstance(fact, kind)]
 
     @property
-    def refunded_minor(self) -> int:
-        refunds = self.all_of(RefundChanged)
-        done = sum(refund.amount_minor for refund in refunds if refund.state == "succeeded")
-        reported = sum(report.total_minor for report in self.all_of(RefundTotalReported))
-        return max(done, reported - sum(refund.amount_minor for refund in refunds if refund.state != "succeeded"))
-
-    @property
-    def lost_minor(self) -> int:
-        return sum(dispute.amount_minor for dispute in self.all_of(DisputeChanged) if dispute.state == "lost")
-
-    @property
     def is_frozen(self) -> bool:
         return any(dispute.state in FROZEN for dispute in self.all_of(DisputeChanged))
 
@@ -88,41 +87,67 @@ class Purchase:
             return next((refund.state.value for refund in told if refund.state in REFUNDS[2:]), None)
         return "abandoned" if any(given_up.tag == tag for given_up in self.all_of(RefundAbandoned)) else None
 
-    def approved_minor(self, *, is_taking: bool = False) -> int:
-        """Approved and not ended; `is_taking`: only what takes its credits back."""
-        return sum(
-            approval.amount_minor
-            for approval in self.all_of(RefundApproved)
-            if self.end_of(approval.tag) is None and (approval.takes_credits or not is_taking)
-        )
+    # ── Its money, and what is left of it ─────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def refunded(self) -> list[Back]:
+        """What went back: the refunds that succeeded, and what a running total tells beyond all that were told."""
+        refunds, totals = self.all_of(RefundChanged), self.all_of(RefundTotalReported)
+        done = [self._refund(refund) for refund in refunds if refund.state == "succeeded"]
+        beyond = sum(total.total_minor for total in totals) - sum(refund.amount_minor for refund in refunds)
+        if beyond > 0:
+            done.append(Back(max(total.at for total in totals), "total", beyond))
+        return sorted(done)
+
+    @property
+    def lost(self) -> list[Back]:
+        return self._disputed({"lost"})
+
+    @property
+    def contested(self) -> list[Back]:
+        return self._disputed(FROZEN)
+
+    @property
+    def going(self) -> list[Back]:
+        """What has not ended: what we approved, and what somebody else began at the provider."""
+        approvals = [one for one in self.all_of(RefundApproved) if self.end_of(one.tag) is None]
+        ours = [Back(one.at, one.tag, one.amount_minor, one.takes_credits) for one in approvals]
+        begun = [refund for refund in self.all_of(RefundChanged) if refund.state in REFUNDS[:2]]
+        theirs = [self._refund(refund) for refund in begun if refund.tag not in {one.tag for one in approvals}]
+        return sorted([*ours, *theirs])
+
+    def _refund(self, refund: RefundChanged) -> Back:
+        is_goodwill = any(one.tag == refund.tag and not one.takes_credits for one in self.all_of(RefundApproved))
+        return Back(refund.created_at, refund.refund_id, refund.amount_minor, takes_credits=not is_goodwill)
+
+    def _disputed(self, states: set[str]) -> list[Back]:
+        disputes = [dispute for dispute in self.all_of(DisputeChanged) if dispute.state in states]
+        return sorted(Back(dispute.opened_at, dispute.dispute_id, dispute.amount_minor) for dispute in disputes)
 
     @property
     def left_minor(self) -> int:
         """What could still be given back."""
-        payment = self.payment
-        tags = {approval.tag for approval in self.all_of(RefundApproved) if self.end_of(approval.tag) is None}
-        under_way = sum(
-            refund.amount_minor
-            for refund in self.all_of(RefundChanged)
-            if refund.state in {"pending", "requires_action"} and refund.tag not in tags
-        )
-        gone = self.refunded_minor + self.lost_minor + self.approved_minor() + under_way
-        return max(0, payment.paid_minor - gone) if payment else 0
+        gone = sum(back.amount_minor for back in [*self.refunded, *self.lost, *self.going])
+        return max(0, self.payment.paid_minor - gone) if self.payment else 0
 
-    def left(self, level: str) -> Fraction:
-        """The share of the price that is left at a stage of its money going back."""
-        paid = self.payment.paid_minor if self.payment else 0
-        gone = self.refunded_minor
-        if level != "refunded":
-            gone += self.lost_minor
-        if level == "reserved":
-            gone = paid - self.left_minor
-        if level == "contested":
-            gone += sum(one.amount_minor for one in self.all_of(DisputeChanged) if one.state in FROZEN)
-        return 1 - Fraction(min(gone, paid), paid) if paid else Fraction(1)
+    def left(self, *went: list[Back]) -> Fraction:
+        """The share of its credits that is left after this went back: each takes its part of what is left then."""
+        credits_, money = Fraction(1), self.payment.paid_minor if self.payment else 0
+        for back in [back for group in went for back in group]:
+            if back.amount_minor >= money:
+                return Fraction(0)
+            if back.takes_credits:
+                credits_ *= 1 - Fraction(back.amount_minor, money)
+            money -= back.amount_minor
+        return credits_
+
+    @property
+    def left_at_last(self) -> Fraction:
+        """The share that is left once all that is going back has gone."""
+        return self.left(self.refunded, self.lost, self.going)
 
     def holds(self) -> Iterator[str]:
-        """The holds that lie on the account because of it."""
+        """The holds that lie on the account because of it, unless other payments for the same leave one whole price."""
         provider = self.payment.payment_id.partition(":")[0] if self.payment else ""
         lifted = {lift.hold_id: lift.at for lift in self.all_of(HoldLifted)}
         for dispute in self.all_of(DisputeChanged):
@@ -131,40 +156,47 @@ class Purchase:
                 yield hold_id
 
 
+Paid = tuple[Purchase, PaymentSettled]
+
+
+def _keys(payment: PaymentSettled) -> set[str]:
+    """What it pays for: payments are for the same thing if one of these is the same."""
+    return {key for key in (payment.fulfilment_key, payment.covers) if key} or {payment.payment_id}
+
+
+def _lot_id(payment: PaymentSettled) -> str:
+    return f"{payment.fulfilment_key or payment.payment_id}/0"
+
+
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """The credits of one payment, reckoned from what was heard, what was drawn and what was written off."""
+    """The credits of one thing, reckoned from what was heard, what was drawn and what was written off."""
 
     lot_id: str
     granted: int
     expires_at: datetime | None
     is_frozen: bool
-    refund_due: int
-    dispute_due: int
+    due: int  # to take back, for refunds and disputes
     reserve_due: int
     drawn: int
     expired: int
 
     @property
-    def refunded(self) -> int:
-        return min(self.refund_due, self.granted - self.drawn)
-
-    @property
-    def disputed(self) -> int:
-        return min(self.dispute_due, self.granted - self.drawn - self.refunded)
+    def taken(self) -> int:
+        return min(self.due, self.granted - self.drawn)
 
     @property
     def owed(self) -> int:
-        return self.refund_due + self.dispute_due - self.refunded - self.disputed
+        return self.due - self.taken
 
     @property
     def written_off(self) -> int:
         """What expired, unless a refund or a dispute has taken it since."""
-        return min(self.expired, self.granted - self.drawn - self.refunded - self.disputed)
+        return min(self.expired, self.granted - self.drawn - self.taken)
 
     @property
     def remaining(self) -> int:
-        return self.granted - self.drawn - self.refunded - self.disputed - self.written_off
+        return self.granted - self.drawn - self.taken - self.written_off
 
     def has_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -220,64 +252,34 @@ class Account:
 
     # ── What there is ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def paid(self) -> list[tuple[Purchase, PaymentSettled]]:
+    def paid(self) -> list[Paid]:
         return [(purchase, payment) for purchase in self.purchases if (payment := purchase.payment)]
 
     def of(self, payment_id: PaymentId) -> Purchase | None:
         return next((purchase for purchase in self.purchases if payment_id in purchase.names), None)
 
-    def beside(self, payment: PaymentSettled) -> list[tuple[Purchase, PaymentSettled]]:
-        """All payments for the same order or period, the earliest first, with this one."""
-        keys = {key for key in (payment.fulfilment_key, payment.covers) if key}
-        found = [
-            (purchase, other)
-            for purchase, other in self.paid()
-            if other.payment_id == payment.payment_id or keys & {other.fulfilment_key, other.covers}
-        ]
-        return sorted(found, key=lambda pair: (pair[1].at, pair[1].payment_id))
+    def things(self) -> list[list[Paid]]:
+        """All payments for one thing together, the earliest first: that one is the original."""
+        things: list[list[Paid]] = []
+        for paid in self.paid():
+            same = [thing for thing in things if any(_keys(paid[1]) & _keys(other) for _, other in thing)]
+            together = [paid, *(other for thing in same for other in thing)]
+            together.sort(key=lambda one: (one[1].at, one[1].payment_id))
+            things = [*(thing for thing in things if thing not in same), together]
+        return things
 
-    def is_duplicate(self, payment: PaymentSettled) -> bool:
-        """Another payment of the same order or period is the earlier one."""
-        return self.beside(payment)[0][1].payment_id != payment.payment_id
-
-    def is_undisputed(self, payment: PaymentSettled) -> bool:
-        """One whole price stands, whatever the banks decide."""
-        beside = self.beside(payment)
-        return len(beside) > 1 and sum(purchase.left("contested") for purchase, _ in beside) >= 1
-
-    def spare_minor(self, purchase: Purchase, payment: PaymentSettled) -> int:
-        """What of a payment is above one price of what it and others paid for."""
-        beside, own = self.beside(payment), purchase.left("reserved")
-        spare = sum(one.left("reserved") for one, _ in beside) - 1
-        if len(beside) < 2 or spare <= 0 or not own:
-            return 0
-        return int(purchase.left_minor * min(Fraction(1), spare / own))
+    def thing_of(self, payment: PaymentSettled) -> list[Paid]:
+        """All payments for what this one pays for, itself included."""
+        return next(thing for thing in self.things() if payment in [other for _, other in thing])
 
     def lots(self) -> list[Lot]:
         """In the order in which they are drawn from: what lapses first, first."""
         moved = {lot_id: (drawn, expired) for lot_id, drawn, expired in self.moved}
-        lots: dict[str, Lot] = {}
-        for _, payment in sorted(self.paid(), key=lambda pair: (pair[1].at, pair[1].payment_id)):
-            lot_id = f"{payment.fulfilment_key or payment.payment_id}/0"
-            if lot_id in lots:
-                continue
-            (line,) = payment.lines
-            beside = self.beside(payment)
-            mine = [pair for pair in beside if pair[1].fulfilment_key == payment.fulfilment_key or pair[1] is payment]
-            before = [pair for pair in beside if pair not in mine and f"{pair[1].fulfilment_key}/0" in lots]
-            taken = []
-            for level in ("refunded", "lost", "reserved"):
-                earlier = sum((one.left(level) for one, _ in before), Fraction(0))
-                own = sum((one.left(level) for one, _ in mine), Fraction(0))
-                share = 1 - (min(Fraction(1), earlier + own) - min(Fraction(1), earlier))
-                taken.append(line.credits * share.numerator // share.denominator)
-            is_frozen = any(one.is_frozen for one, _ in mine) and not self.is_undisputed(payment)
-            due = (taken[0], taken[1] - taken[0], taken[2] - taken[1])
-            lots[lot_id] = Lot(lot_id, line.credits, line.expires_at, is_frozen, *due, *moved.get(lot_id, (0, 0)))
-        return sorted(lots.values(), key=lambda lot: (lot.expires_at is None, lot.expires_at or _NEVER, lot.lot_id))
+        lots = [lot for thing in self.things() for lot in _lots_of(thing, moved)]
+        return sorted(lots, key=lambda lot: (lot.expires_at is None, lot.expires_at or _NEVER, lot.lot_id))
 
     def holds(self) -> frozenset[str]:
-        return self.laid.union(*(one.holds() for one, payment in self.paid() if not self.is_undisputed(payment)))
+        return self.laid.union(*(one.holds() for thing in self.things() if _is_contested(thing) for one, _ in thing))
 
     def spendable(self, now: datetime) -> int:
         return 0 if self.holds() else max(0, sum(lot.spendable(now) - lot.owed for lot in self.lots()))
@@ -314,6 +316,33 @@ class Account:
 
     def files(self, case: Case) -> "Account":
         return replace(self, cases=frozenset({case} | {one for one in self.cases if one.case_id != case.case_id}))
+
+
+def _lots_of(thing: list[Paid], moved: dict[str, tuple[int, int]]) -> Iterator[Lot]:
+    """The lots of one thing, the earliest first: each keeps of one price what those before it do not.
+
+    What is going back is reserved where it leaves less than one price, of the lots as they are, the last ones first.
+    """
+    price, stays = Fraction(1), min(Fraction(1), _sum(one.left_at_last for one, _ in thing))
+    for lot_id in dict.fromkeys(_lot_id(payment) for _, payment in thing):
+        mine = [(one, payment) for one, payment in thing if _lot_id(payment) == lot_id]
+        (line,) = mine[0][1].lines
+        keeps = min(price, _sum(one.left(one.refunded, one.lost) for one, _ in mine))
+        keeps_at_last = min(stays, keeps)
+        price, stays = price - keeps, stays - keeps_at_last
+        due, due_at_last = (int(line.credits * (1 - share)) for share in (keeps, keeps_at_last))
+        is_frozen = _is_contested(thing) and any(one.is_frozen for one, _ in mine)
+        drawn, expired = moved.get(lot_id, (0, 0))
+        yield Lot(lot_id, line.credits, line.expires_at, is_frozen, due, due_at_last - due, drawn, expired)
+
+
+def _is_contested(thing: list[Paid]) -> bool:
+    """Whether disputes count: not if others paid too, and one whole price is left whatever the banks decide."""
+    return len(thing) == 1 or _sum(one.left(one.refunded, one.lost, one.contested) for one, _ in thing) < 1
+
+
+def _sum(shares: Iterable[Fraction]) -> Fraction:
+    return sum(shares, Fraction(0))
 
 
 def _standing(facts: Iterable[Fact]) -> Iterator[Fact]:
@@ -389,9 +418,7 @@ def _deliver(account: Account, call: Deliver) -> tuple[Account, Answer]:
 def _is_taken(payment: PaymentSettled, others: list[PaymentSettled]) -> bool:
     """Its order was paid for other things."""
     rivals = [other for other in others if payment.fulfilment_key and other.fulfilment_key == payment.fulfilment_key]
-    if rivals:
-        return any(competing_payment.lines[0].credits != payment.lines[0].credits for competing_payment in rivals)
-    return False
+    return any(rival.lines[0].credits != payment.lines[0].credits for rival in rivals)
 
 
 def _spend(account: Account, call: Spend) -> tuple[Account, Answer]:
@@ -466,16 +493,13 @@ def _ask(account: Account, call: Ask) -> tuple[Account, Answer]:
 
 def _by_policy(account: Account, case: Case, purchase: Purchase, payment: PaymentSettled, now: datetime) -> Account:
     """What the published policy says of the three reasons that are asked for here."""
-    left = purchase.left_minor
-    lot = next(
-        (lot for lot in account.lots() if lot.lot_id == f"{payment.fulfilment_key or payment.payment_id}/0"), None
-    )
-    is_duplicate = account.is_duplicate(payment)
-    taken = min(lot.granted, lot.refund_due + lot.dispute_due + lot.reserve_due) if lot else 0
-    others = [one for one, other in account.beside(payment) if other.payment_id != payment.payment_id]
-    is_covered = is_duplicate and sum(one.left("reserved") for one in others) >= 1
-    kept = lot.granted - taken if lot and not is_covered else 0
-    spare = account.spare_minor(purchase, payment)
+    left, thing = purchase.left_minor, account.thing_of(payment)
+    is_duplicate = thing[0][1] != payment
+    others = _sum(other.left_at_last for other, paid in thing if paid != payment)
+    lot = next(lot for lot in account.lots() if lot.lot_id == _lot_id(payment))
+    has_credits = not (is_duplicate and others >= 1)
+    kept = max(0, lot.granted - lot.due - lot.reserve_due) if has_credits else 0
+    spare = _spare_minor(left, purchase.left_at_last, others)
     is_twice = spare > 0 and (is_duplicate or case.reason is RefundReason.CHARGED_TWICE)
     was_declined = any(declined.reason == case.reason for declined in purchase.all_of(RefundDeclined))
     by_person = (
@@ -495,11 +519,17 @@ def _by_policy(account: Account, case: Case, purchase: Purchase, payment: Paymen
     if case.reason is RefundReason.CHARGED_TWICE:
         return account.files(replace(case, state="requested" if now - payment.at < SETTLING else "in_review"))
     if case.reason is RefundReason.MISTAKEN_RENEWAL:
-        if lot and not is_covered and lot.drawn:
+        if has_credits and lot.drawn:
             return account.files(replace(case, state="declined"))
         if left <= MOST_MISTAKEN_MINOR:
             return _approved(account, case, left)
     return account.files(replace(case, state="in_review"))
+
+
+def _spare_minor(left_minor: int, own: Fraction, others: Fraction) -> int:
+    """What of a payment is above one price of what it and others paid for: its refund takes no credits."""
+    spare = own + others - 1
+    return int(left_minor * min(Fraction(1), spare / own)) if others and own and spare > 0 else 0
 
 
 def _approved(account: Account, case: Case, money_minor: int, *, takes_credits: bool = True) -> Account:
@@ -606,7 +636,7 @@ def _lift(account: Account, call: Lift) -> tuple[Account, Answer]:
     if call.hold_id in account.laid:
         return replace(account, laid=account.laid - {call.hold_id}), (True,)
     for purchase, payment in account.paid():
-        if call.hold_id in purchase.holds():
+        if call.hold_id in account.holds() and call.hold_id in purchase.holds():
             lift = HoldLifted(hold_id=call.hold_id, actor=call.actor, at=call.now, cause="")
             return account.hears([payment.payment_id], [lift]), (True,)
     return account, (False,)

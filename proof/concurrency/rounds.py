@@ -5,7 +5,7 @@ Everything is chosen by the case's randomness, so a round can be played again. W
 
 import random
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -76,6 +76,7 @@ class Round:
     waves: list[list[Call]] = field(default_factory=list)
     at_provider: AtProvider | None = None
     _made: int = 0
+    _refunded: dict[PaymentId, int] = field(default_factory=dict)  # at the provider, in minor units
 
     def number(self) -> int:
         """A number that was not given out before."""
@@ -138,7 +139,9 @@ class Round:
         """An event that says something about a payment, or only links its names."""
         return self._event(facts[0].at if facts else NOON, tuple(names), facts=facts)
 
-    def _event(self, moment: datetime, names: tuple[PaymentId, ...], **more: Any) -> Deliver:
+    def _event(
+        self, moment: datetime, names: tuple[PaymentId, ...], facts: tuple[Fact, ...] = (), **more: Any
+    ) -> Deliver:
         event_id = f"evt_{self.account_id}_{self.number()}"
         provider = names[0].partition(":")[0]
         cause = f"{provider}:{event_id}"
@@ -146,7 +149,7 @@ class Round:
         if payment := more.get("payment"):
             more["payment"] = replace(payment, cause=cause)
         event = Event(provider=provider, event_id=event_id, event_type="proof", at=moment, names=names, **more)
-        return Deliver(event=event, now=EARLY)
+        return Deliver(event=replace(event, facts=tuple(replace(fact, cause=event.cause) for fact in facts)), now=EARLY)
 
     def refund(self, minor: int, state: RefundState = RefundState.SUCCEEDED, *, number: int = 1) -> RefundChanged:
         return RefundChanged(
@@ -201,7 +204,14 @@ class Round:
         return Ask(wish=wish, now=at(minute))
 
     def decide(self, ask: Ask, minor: int, actor: str = "sam") -> Decide:
-        verdict = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("So much.",), clause="6", money_minor=minor)
+        """A person's decision: so much money, sometimes out of goodwill, or none."""
+        verdict = ReviewDecision(
+            outcome=DecisionOutcome.APPROVE,
+            words=("So much.",),
+            clause="6",
+            money_minor=minor,
+            takes_credits=self.chance.random() < 0.7,
+        )
         return Decide(
             case_id=ask.case_id,
             verdict=verdict if minor else replace(verdict, outcome=DecisionOutcome.DECLINE),
@@ -210,8 +220,28 @@ class Round:
         )
 
     def sweep(self, *asks: Ask) -> list[Call]:
-        """Senders of what was approved. No provider knows these payments, so each is given up, and a person asked."""
-        return [Issue(tag=f"{ask.case_id}-1", now=at(80)) for ask in asks]
+        """Senders of what was approved. No provider knows these payments, so each is given up, and a person asked.
+
+        They are early enough to send without a look-up first, whose refusal would say nothing about the refund.
+        """
+        return [Issue(tag=f"{ask.case_id}-1", now=at(70)) for ask in asks]
+
+    def goes_back(self, payments: Sequence[PaymentSettled], most: int) -> list[Call]:
+        """What takes money of some of these payments: refunds, finished or not, of no more than was paid; disputes."""
+        told: list[Call] = []
+        for _ in self.some(most, 0):
+            payment, number = self.chance.choice(payments), self.number()
+            minor = self.chance.choice((500, 1000, 2000))
+            refunded = self._refunded.get(payment.payment_id, 0) + minor
+            if self.chance.random() < 0.6 and refunded <= payment.paid_minor:
+                self._refunded[payment.payment_id] = refunded
+                state = self.chance.choice((RefundState.PENDING, RefundState.SUCCEEDED))
+                fact: Fact = self.refund(minor, state, number=number)
+            else:
+                outcome = self.chance.choice((DisputeState.OPEN, DisputeState.LOST, DisputeState.WON))
+                fact = self.dispute(outcome, minor, minute=60, number=number)
+            told.append(self.says([payment.payment_id], fact))
+        return told
 
     def lift(self, hold_id: str, minute: float = 90) -> Lift:
         number = self.number()
@@ -294,11 +324,10 @@ def two_payments_of_one_order(r: Round) -> None:
     r.waves.append(
         [*(r.paid(competing_payment) for competing_payment in rivals for _ in r.some(2)), *r.spends(2), *r.looks(1)]
     )
-    refunded = r.says([r.chance.choice(rivals[:-1]).payment_id], r.refund(1000))
     asks = [
         r.ask(later, RefundReason.CHARGED_TWICE, key, r.chance.choice((7, 60))) for key in ("key_1", "key_1", "key_2")
     ]
-    r.waves.append([*asks, refunded, *r.spends(2), *r.looks(1)])
+    r.waves.append([*asks, *r.goes_back(rivals, 3), *r.spends(2), *r.looks(1)])
     r.waves.append([*[DecideWaiting(now=at(60))] * r.chance.randint(1, 3), *asks[:1], *r.looks(1)])
     r.waves.append(r.sweep(*asks))
 
@@ -318,12 +347,16 @@ def two_things_for_one_order(r: Round) -> None:
 
 
 def a_renewal_and_the_first_payment_of_its_period(r: Round) -> None:
-    """One period paid in two ways: whoever is heard second waits for a person."""
+    """One period paid in two ways: each has credits of its own, together never more than those of one price."""
     period = f"period/stripe:sub_{r.account_id}/2026-11-01T00:00:00Z"
-    renewal = r.payment(fulfilment_key=period, expires_at=LAPSES)
-    first = r.payment(fulfilment_key=f"order/{r.account_id}", covers=period, expires_at=LAPSES)
+    renewal = r.payment(fulfilment_key=period, expires_at=LAPSES, minute=r.chance.choice((0, 2)))
+    first = r.payment(fulfilment_key=f"order/{r.account_id}", covers=period, expires_at=LAPSES, minute=1)
+    both = [first, renewal]
     r.waves.append([*[r.paid(renewal)] * 2, r.paid(renewal), *[r.paid(first)] * 2, r.paid(first), *r.spends(2)])
-    r.waves.append([r.paid(renewal), r.paid(first), *r.looks(1)])
+    asks = [r.ask(payment, RefundReason.CHARGED_TWICE, f"key_{number}") for number, payment in enumerate(both)]
+    asks = r.chance.sample(asks, r.chance.randint(0, 2))
+    r.waves.append([r.paid(renewal), r.paid(first), *asks, *r.goes_back(both, 2), *r.spends(2), *r.looks(1)])
+    r.waves.append([*r.sweep(*asks), *r.goes_back(both, 1), *r.spends(2), *r.looks(1)])
 
 
 def requests_for_one_refund(r: Round) -> None:

@@ -384,19 +384,52 @@ def test_the_flag_of_a_duplicate_ends_when_its_money_is_gone_by_whatever_way() -
     assert "overcharge:stripe:pi_1" not in target(overcharged).flags
 
 
+PERIOD = "period/stripe:sub_1/2026-11-01T00:00:00Z"
+
+
+def paid_in_two_ways(first: tuple[Fact, ...], second: tuple[Fact, ...]) -> tuple[Purchase, Purchase]:
+    """A period that the first payment of its subscription paid for, and then a renewal."""
+    paid = payment(fulfilment_key="order/o", covers=PERIOD)
+    renewal = replace(payment(fulfilment_key=PERIOD, minute=1), payment_id=TWIN)
+    return Purchase(payment_id=PI).with_facts(paid, *first), Purchase(payment_id=TWIN).with_facts(renewal, *second)
+
+
 def test_a_period_that_a_first_payment_and_a_renewal_paid_is_worth_one_price() -> None:
     """Each has a lot of its own: the later payment's keeps what the earlier one's does not."""
-    period = "period/stripe:sub_1/2026-11-01T00:00:00Z"
-    first = payment(fulfilment_key="order/o", covers=period)
-    renewal = replace(payment(fulfilment_key=period, minute=1), payment_id=TWIN)
     for refunded_minor, kept in ((0, (1000, 0)), (500, (750, 250)), (2000, (0, 1000))):
-        paid = [
-            Purchase(payment_id=PI).with_facts(first, *([refund(refunded_minor)] if refunded_minor else [])),
-            Purchase(payment_id=TWIN).with_facts(renewal),
-        ]
+        paid = paid_in_two_ways((refund(refunded_minor),) if refunded_minor else (), ())
         for order in itertools.permutations(paid):
             lots = {lot.lot_id: lot.granted - lot.refund_target for lot in target(*order).lots}
-            assert lots == {"order/o/0": kept[0], f"{period}/0": kept[1]}
+            assert lots == {"order/o/0": kept[0], f"{PERIOD}/0": kept[1]}
+
+
+GOING = refund(2000, state=PENDING)
+HALF = refund(1000, refund_id="re_2")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "taken"),
+    [
+        ((), (), [(0, 0, 0), (1000, 0, 0)]),
+        ((dispute(LOST),), (), [(0, 1000, 0), (0, 0, 0)]),
+        ((dispute(LOST),), (HALF,), [(0, 1000, 0), (500, 0, 0)]),
+        ((dispute(LOST, 1000),), (), [(0, 500, 0), (500, 0, 0)]),
+        ((dispute(LOST),), (dispute(LOST),), [(0, 1000, 0), (1000, 0, 0)]),
+        ((), (dispute(LOST),), [(0, 0, 0), (1000, 0, 0)]),
+        ((GOING,), (), [(0, 0, 0), (1000, 0, 0)]),
+        ((), (GOING,), [(0, 0, 0), (1000, 0, 0)]),
+        ((GOING,), (HALF,), [(0, 0, 500), (1000, 0, 0)]),
+        ((GOING,), (GOING,), [(0, 0, 1000), (1000, 0, 0)]),
+        ((HALF,), (GOING,), [(500, 0, 0), (500, 0, 500)]),
+    ],
+)
+def test_what_goes_back_of_one_payment_for_a_period_leaves_what_the_other_pays_for(
+    first: tuple[Fact, ...], second: tuple[Fact, ...], taken: list[tuple[int, int, int]]
+) -> None:
+    """Refunded, lost in a dispute, or on its way: of each lot by refunds, by disputes and in reserve."""
+    for order in itertools.permutations(paid_in_two_ways(first, second)):
+        lots = target(*order).lots
+        assert [(lot.refund_target, lot.dispute_target, lot.reserve_target) for lot in lots] == taken
 
 
 @pytest.mark.parametrize(

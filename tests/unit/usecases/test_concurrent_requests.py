@@ -149,6 +149,23 @@ def test_a_period_whose_renewal_came_while_it_was_looked_for_is_worth_one_price(
     assert store.accounts[ADA].balance == 2000
 
 
+def twice_paid() -> FakeStore:
+    """One order, paid for twice."""
+    store = FakeStore()
+    record_events(store, *(paid(payment(name, fulfilment_key="order/ord_1")) for name in (PI, IN)))
+    return store
+
+
+def test_what_goes_back_of_two_payments_of_one_order_at_once_counts_both() -> None:
+    """Neither refund alone takes credits, both together do: each was read before the other one was booked."""
+    store = twice_paid()
+    other = event_of(refund(1000, refund_id="re_1"), names=(PI,))
+    over = torn(store, lambda: record_events(store, other), "payments", read=3)
+    record_events(over, event_of(refund(1500, refund_id="re_2"), names=(IN,)))
+    assert store.accounts[ADA].balance == 750
+    assert not [finding.broken for finding in check(world(store)) if finding.broken]
+
+
 def test_an_order_made_twice_at_once_is_answered_alike() -> None:
     """The twin made it between the reading of the order and of the key."""
     store, gateway = FakeStore(), FakeProvider()

@@ -229,28 +229,44 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
 
     ├── refund_target ──┼── dispute_target ──┼── reserve_target ──┼── what stays ──┤
     refunded            and lost in disputes  and going back       line.credits
+
+    A dispute that takes the lots of one payment gives back those of another that stands, so a refund target can become
+    smaller. What is going back is reserved of the lots that there are, the last one first, as far as no whole price
+    would be left:
+
+        two lots of 1,000             refund    dispute     reserve    stays
+        the first payment is lost     0, 0      1000, 0     0, 0       0, 1000
+        it is going back              0, 1000   0, 0        0, 0       1000, 0
+        half of the second one too    0, 1000   0, 0        500, 0     500, 0
     """
     before: list[_Paid] = []
     for _, group in groupby(_by_lots(paid), key=lambda one: one.payment.lot_id(0)):
         same_lots = list(group)
         payment = same_lots[0].payment
         alike = [one for one in before if _items_of(one) == _items_of(same_lots[0])]
+        together = [one for one in paid if _items_of(one) == _items_of(same_lots[0])]
         is_frozen = not is_undisputed and any(one.dispute.is_frozen for one in same_lots)
         for position, line in enumerate(payment.lines):
             lasting = _longest(position, same_lots, alike)
+            stays = min(WHOLE, max(Fraction(0), sum((one.reserved[position] for one in together), Fraction(0))))
             refunded_to, lost_to, reserved_to = (
-                portion(line.credits, WHOLE - _share(position, level, same_lots, alike))
-                for level in ("refunded", "lost", "reserved")
+                portion(line.credits, WHOLE - share)
+                for share in (
+                    _share(position, "refunded", same_lots, alike),
+                    _share(position, "lost", same_lots, alike),
+                    _share(position, "lost", same_lots, alike, most=stays),
+                )
             )
+            refund_target = min(refunded_to, lost_to)
             yield LotTarget(
                 lot_id=payment.lot_id(position),
                 granted=line.credits,
                 expires_at=lasting.expires_at,
                 grace_from=lasting.grace_from,
                 subscription_id=lasting.subscription_id,
-                refund_target=refunded_to,
-                dispute_target=max(0, lost_to - refunded_to),
-                reserve_target=max(0, reserved_to - max(lost_to, refunded_to)),
+                refund_target=refund_target,
+                dispute_target=lost_to - refund_target,
+                reserve_target=max(0, reserved_to - lost_to),
                 is_frozen=is_frozen,
             )
         before += same_lots
@@ -264,11 +280,13 @@ def _by_lots(paid: Sequence[_Paid]) -> list[_Paid]:
     return sorted(paid, key=lambda one: first[one.payment.lot_id(0)])
 
 
-def _share(position: int, level: str, same_lots: Sequence[_Paid], before: Sequence[_Paid]) -> Fraction:
-    """Return the share of a line that is left for these payments, after those before them: all together at most 1."""
+def _share(
+    position: int, level: str, same_lots: Sequence[_Paid], before: Sequence[_Paid], *, most: Fraction = WHOLE
+) -> Fraction:
+    """Return the share of a line that is left for these payments, after those before them: all together at `most`."""
     earlier = sum((getattr(one, level)[position] for one in before), Fraction(0))
     own = sum((getattr(one, level)[position] for one in same_lots), Fraction(0))
-    return min(WHOLE, earlier + own) - min(WHOLE, earlier)
+    return min(most, earlier + own) - min(most, earlier)
 
 
 @dataclass(frozen=True, slots=True)
