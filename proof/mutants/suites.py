@@ -45,7 +45,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.facts": ("domain/test_facts", *_MONEY, "providers/test_translation", "dynamodb/test_schema"),
     "ledger.domain.lots": ("domain/test_lots", *_MONEY),
     "ledger.domain.refunds": (*_MONEY, "usecases/test_refund_in_parts"),
-    "ledger.domain.disputes": _MONEY,
+    "ledger.domain.disputes": (*_MONEY, "domain/test_currencies", "domain/test_links"),
     "ledger.domain.shares": _MONEY,
     "ledger.domain.currencies": ("domain/test_currencies", *_MONEY),
     "ledger.domain.links": ("domain/test_links", "usecases/test_links", *_MONEY),

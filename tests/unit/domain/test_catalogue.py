@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from ledger.domain import catalogue
-from ledger.domain.catalogue import Resolution
+from ledger.domain.catalogue import Period, Product, ProductKind, Resolution, agreed_product
 from ledger.domain.errors import CatalogueError
+from tools.testing.builders import ORDER
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 RIGHT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
@@ -23,9 +25,17 @@ RIGHT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
         (("products", 0, "credits"), -1, "pack_500: credits is -1, should be 0 or more"),
         (("products", 0, "credits"), 0, "pack_500: credits is 0, should be at least 1"),
         (("products", 0, "credits"), True, "should be a whole number"),
-        (("products", 0, "kind"), "gift", "should be pack or subscription"),
-        (("products", 0, "prices"), {"usd": 1000}, "three upper-case letters"),
-        (("products", 0, "prices"), {"USD": 10.5}, "whole number of minor units"),
+        (("products", 0, "kind"), "gift", "pack_500: kind is 'gift', should be pack or subscription"),
+        (("products", 0, "prices"), {"usd": 1000}, "pack_500: prices is 'usd', should be a currency code of three"),
+        (("products", 0, "prices"), {"USDX": 1000}, "three upper-case letters"),
+        (("products", 0, "prices"), {"US1": 1000}, "three upper-case letters"),
+        (("products", 0, "prices"), {"USD": 10.5}, "pack_500: prices.USD is 10.5, should be a whole number of minor"),
+        (("products", 0, "prices"), {"USD": 0}, "pack_500: prices.USD is 0, should be"),
+        (("products", 0, "price_ids"), {"stripe": "p"}, "pack_500: price_ids.stripe is 'p', should be a list"),
+        (("products", 0, "price_ids"), {"stripe": ["p", ""]}, "pack_500: price_ids.stripe is "),
+        (("products", 0, "price_ids"), {"stripe": ["p", 7]}, "pack_500: price_ids.stripe is "),
+        (("products", 1), {}, "product 2: product_id is None"),
+        (("colour",), "red", "the catalogue: unknown field colour"),
         (("products", 1, "product_id"), "pack_500", "product_id is listed twice"),
         (("products", 1, "price_ids"), {"stripe": ["price_pack500"]}, "price id price_pack500 is listed twice"),
         (("products", 3, "trial_credits"), -1, "creator_monthly: trial_credits is -1, should be 0 or more"),
@@ -142,7 +152,14 @@ def test_a_price_that_is_no_longer_sold_keeps_its_last_terms() -> None:
         ([], "pack_500: terms is \\[\\], should be a list of at least one set of terms"),
         ([_terms(500), _terms(600)], "pack_500: terms 2: from is None, should be a text"),
         ([_terms(500, NOW), _terms(600, NOW)], "pack_500: terms 2: from is .*, should be later than"),
-        ([_terms(500, NOW), _terms(600, SUMMER)], "pack_500: terms 2: from is .*, should be later than"),
+        (
+            [_terms(500, NOW), _terms(600, SUMMER)],
+            "pack_500: terms 2: from is '2026-06-01T00:00:00\\+00:00', should be later than",
+        ),
+        (
+            [_terms(500, SUMMER), _terms(600, WINTER), _terms(700, NOW)],
+            "pack_500: terms 3: from is .*, should be later",
+        ),
         ([{**_terms(500), "from": "2026-12-01"}], "pack_500: terms 1: from is '2026-12-01', should be a time with its"),
         ([{**_terms(500), "from": "soon"}], "pack_500: terms 1: from is 'soon', should be a time with its zone"),
         ([{**_terms(500), "colour": "red"}], "pack_500: terms 1: unknown field colour"),
@@ -167,6 +184,11 @@ def test_terms_stand_in_one_place() -> None:
     document["products"][3]["renewal_grace_s"] = 10**10
     with pytest.raises(CatalogueError, match="creator_monthly: renewal_grace_s is 10000000000, should be at most"):
         catalogue.parse(document)
+    document["products"][3]["renewal_grace_s"] = 316_224_001
+    with pytest.raises(CatalogueError, match="should be at most 316224000 seconds"):
+        catalogue.parse(document)
+    document["products"][3]["renewal_grace_s"] = 316_224_000
+    assert catalogue.parse(document).products["creator_monthly"].renewal_grace == timedelta(days=3660)
 
 
 def test_a_digest_names_terms_and_not_when_they_count() -> None:
@@ -201,3 +223,125 @@ def test_what_counts_as_a_resolution_counts_from_its_time() -> None:
     assert not sold.is_resolution(warning, NOW - timedelta(microseconds=1))
     assert not sold.is_resolution(lost, NOW)
     assert not catalogue.parse(RIGHT).is_resolution(warning, NOW)
+
+
+def test_a_price_of_old_terms_belongs_to_its_product_for_ever() -> None:
+    """An event of a renewal at that price must lead to one product."""
+    document = _with_terms(_terms(500, price="p_old"), _terms(600, NOW))
+    document["products"].append(RIGHT["products"][1] | {"price_ids": {"stripe": ["p_old"]}})
+    with pytest.raises(CatalogueError, match="price id p_old is listed twice"):
+        catalogue.parse(document)
+
+
+PLAN = Product(
+    product_id="plan",
+    name="plan",
+    kind=ProductKind.SUBSCRIPTION,
+    credits=1000,
+    prices={"USD": 1500, "EUR": 1400},
+    price_ids={"stripe": ("p_1", "p_2"), "paddle": ("pri_1",)},
+)
+PACK = replace(PLAN, product_id="pack", name="pack", kind=ProductKind.PACK, expires_after_days=365)
+
+
+def test_a_product_promises_no_more_than_it_says() -> None:
+    """What is not stated is not granted; the smallest price is one."""
+    document = copy.deepcopy(RIGHT)
+    document["products"][0] |= {"prices": {"USD": 1}, "expires_after_days": 30}
+    for stated in ("rolls_over", "trial_credits", "proration_grants"):
+        document["products"][3].pop(stated, None)
+    sold = catalogue.parse(document)
+    plan, pack = sold.products["creator_monthly"], sold.products["pack_500"]
+    for product in (plan, PLAN):
+        assert (product.rolls_over, product.trial_credits, product.proration_grants) == (False, 0, False)
+    assert (pack.prices, pack.expires_after_days) == ({"USD": 1}, 30)
+    assert sold.products["pack_1000"].expires_after_days is None
+
+
+def test_an_unknown_id_is_no_product() -> None:
+    """Nor is none, or an empty one."""
+    sold = catalogue.parse(RIGHT)
+    for nothing in (None, "", "X"):
+        assert sold.product(nothing, NOW) is None
+        assert sold.priced("stripe", nothing, NOW) is None
+        assert sold.trial_priced("stripe", nothing, NOW) is None
+
+
+def test_a_digest_stays_what_it_is() -> None:
+    """Lots are stored with it. The order of prices is none of the terms, the product and its kind are."""
+    assert PLAN.digest == "0a95f13a7aa35fca"
+    assert replace(PLAN, prices={"EUR": 1400, "USD": 1500}).digest == PLAN.digest
+    others = [
+        replace(PLAN, product_id="other"),
+        replace(PLAN, kind=ProductKind.PACK),
+        replace(PLAN, expires_after_days=9),
+    ]
+    assert len({PLAN.digest, *(other.digest for other in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        PLAN,
+        replace(PLAN, rolls_over=True),
+        replace(PLAN, renewal_grace=timedelta(seconds=1), usable_at_least=timedelta(seconds=2), trial_credits=3),
+        PACK,
+        replace(PACK, expires_after_days=None),
+    ],
+)
+def test_what_was_agreed_is_the_product_under_its_terms(product: Product) -> None:
+    """An order keeps them, and grants what the product granted then, at the order's price."""
+    terms = product.terms_at("stripe")
+    agreed = agreed_product(terms, product_id=product.product_id, provider="stripe", price_minor=99, currency="GBP")
+    at_its_price = replace(product, prices={"GBP": 99}, price_ids={"stripe": ("p_1",)})
+    if product.kind is ProductKind.PACK:
+        assert (terms.renewal_grace_s, terms.usable_at_least_s) == (0, 0), "a pack has no periods"
+        at_its_price = replace(at_its_price, renewal_grace=timedelta(), usable_at_least=timedelta())
+    assert agreed == at_its_price
+
+
+def test_an_order_of_old_is_under_the_terms_of_its_time_at_its_own_price() -> None:
+    """Orders did not keep their terms then."""
+    sold = catalogue.parse(_with_terms(_terms(500), _terms(600, NOW)))
+    ordered = replace(ORDER, product_id="pack_500", made_at=SUMMER)
+    product = sold.agreed(ordered)
+    assert product
+    assert (product.credits, product.prices, product.price_ids) == (500, {"EUR": 1800}, {"stripe": ("price_pack500",)})
+    assert sold.agreed(replace(ordered, product_id="gone")) is None
+    kept = replace(ordered, product_id="gone", terms=PACK.terms_at("stripe"))
+    assert sold.agreed(kept) == agreed_product(
+        PACK.terms_at("stripe"), product_id="gone", provider="stripe", price_minor=1800, currency="EUR"
+    )
+
+
+DAY = timedelta(days=1)
+PERIOD = (NOW, NOW + 30 * DAY)
+HOURS_3 = timedelta(hours=3)
+
+
+@pytest.mark.parametrize(
+    ("product", "paid_at", "period", "expires_at", "grace_from"),
+    [
+        (PACK, NOW, None, NOW + 365 * DAY, None),
+        (PACK, NOW, PERIOD, NOW + 365 * DAY, None),  # on a subscription's invoice
+        (replace(PACK, expires_after_days=None), NOW, PERIOD, None, None),
+        (PLAN, NOW, None, None, None),  # a plan's session, which has no period
+        (replace(PLAN, expires_after_days=9), NOW, None, NOW + 9 * DAY, None),
+        (replace(PLAN, rolls_over=True), NOW, PERIOD, None, None),
+        # in time: the period and its grace
+        (PLAN, NOW, PERIOD, PERIOD[1] + HOURS_3, PERIOD[1]),
+        (PLAN, PERIOD[1] - 7 * DAY, PERIOD, PERIOD[1] + HOURS_3, PERIOD[1]),
+        # later than a week before its end: for a week, and no more once that is longer than the grace
+        (PLAN, PERIOD[1] - 7 * DAY + HOURS_3 / 3, PERIOD, PERIOD[1] + HOURS_3, PERIOD[1] + HOURS_3 / 3),
+        (PLAN, PERIOD[1] - 7 * DAY + HOURS_3, PERIOD, PERIOD[1] + HOURS_3, None),
+        (PLAN, PERIOD[1] + DAY, PERIOD, PERIOD[1] + 8 * DAY, None),
+        # never for longer than a period lasts
+        (PLAN, NOW + 9 * DAY, (NOW, NOW + DAY), NOW + 10 * DAY, None),
+        (replace(PLAN, renewal_grace=timedelta()), NOW, PERIOD, PERIOD[1], None),
+    ],
+)
+def test_credits_last_for_what_they_were_paid_for(
+    product: Product, paid_at: datetime, period: Period | None, expires_at: datetime | None, grace_from: datetime | None
+) -> None:
+    """And for their grace, until the next period is paid for."""
+    assert (product.expires_at(paid_at, period), product.grace_from(paid_at, period)) == (expires_at, grace_from)

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from ledger.domain.currencies import comparable, incomparable
-from ledger.domain.facts import Fact
-from ledger.domain.purchases import Purchase
+from ledger.domain.disputes import disputed
+from ledger.domain.facts import ChargebackState, DisputeState, Fact
+from ledger.domain.purchases import Purchase, target
 from ledger.domain.refunds import outstanding_minor, returned_minor
 from tests.unit.domain.test_money_before_words import bought, in_euros, stated
-from tests.unit.domain.test_purchases import reported
+from tests.unit.domain.test_purchases import chargeback, reported
 from tools.testing.builders import PI, dispute, refund
 
 EUROS = in_euros(refund(920))
@@ -41,3 +42,34 @@ def test_until_its_payment_is_known_nothing_is_in_another_currency() -> None:
     facts = Purchase(payment_id=PI).with_facts(*waiting).facts
     assert comparable(facts) == facts
     assert (incomparable(facts), returned_minor(facts), outstanding_minor(facts)) == ([], 920, 0)
+
+
+def test_an_open_dispute_in_another_currency_is_unknown() -> None:
+    """Nothing can be refunded meanwhile, and a person is told. One that was won is of no concern."""
+    unknown = bought(in_euros(dispute(DisputeState.OPEN)))
+    known = disputed(unknown.facts, PI)
+    assert (known.is_unknown, known.is_frozen, known.contested, known.lost) == (True, True, (), ())
+    assert set(target(unknown).flags) == {"other_currency:stripe:dp_1"}
+    assert unknown.refundable_minor == 0
+    won = disputed(bought(in_euros(dispute(DisputeState.WON))).facts, PI)
+    assert (won.is_unknown, won.is_frozen, won.flags) == (False, False, {})
+
+
+def test_only_an_open_dispute_is_contested_and_only_a_lost_one_can_be_a_refund_too() -> None:
+    """Of the same amount as a refund: a person looks at it once the money is gone."""
+    for state in (DisputeState.OPEN, DisputeState.LOST, DisputeState.WON):
+        known = disputed(bought(refund(700), dispute(state, 700)).facts, PI)
+        assert [one.amount_minor for one in known.contested] == ([700] if state is DisputeState.OPEN else [])
+        assert [one.amount_minor for one in known.lost] == ([700] if state is DisputeState.LOST else [])
+        assert ("refund_and_dispute:stripe:dp_1" in known.flags) is (state is DisputeState.LOST)
+
+
+def test_a_chargeback_in_another_currency_is_unknown_while_it_stands() -> None:
+    """One in the payment's currency is not, nor one whose money came back."""
+    unknown = bought(in_euros(chargeback()))
+    assert (disputed(unknown.facts, PI).is_unknown, unknown.refundable_minor) == (True, 0)
+    assert disputed(bought(chargeback()).facts, PI).flags == {}
+    back = disputed(bought(in_euros(chargeback(state=ChargebackState.REVERSED))).facts, PI)
+    assert (back.is_unknown, back.is_frozen, back.flags, back.holds) == (False, False, {}, {})
+    in_two = bought(chargeback(), in_euros(chargeback("adj_2", is_reversal=True)))
+    assert disputed(in_two.facts, PI).lost == (), "as much came back, whatever its currency is called"

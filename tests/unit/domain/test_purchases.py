@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from ledger.domain.disputes import disputed
+from ledger.domain.disputes import conclusion, disputed
 from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
@@ -25,6 +25,7 @@ from ledger.domain.facts import (
     RefundSent,
     RefundState,
     RefundTotalReported,
+    ResolutionReported,
 )
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import LotTarget, Purchase, Target, target
@@ -551,6 +552,49 @@ def test_a_lifted_hold_stays_lifted_unless_the_dispute_is_newer(minute: float, i
     assert "dispute:stripe:dp_2" in known.holds
 
 
+@pytest.mark.parametrize(("minute", "is_flagged"), [(19, True), (20, False)])
+def test_a_person_can_take_a_flag_away(minute: float, is_flagged: bool) -> None:
+    """As a hold: it comes back only for what began later."""
+    lift = HoldLifted(hold_id=INQUIRY, actor="sam", at=at(minute), cause="")
+    known = disputed(purchase(dispute(DisputeState.INQUIRY), lift).facts, PI)
+    assert (INQUIRY in known.flags, INQUIRY in known.cleared_flags) == (is_flagged, not is_flagged)
+
+
+def test_an_open_dispute_is_about_all_of_its_amount_whatever_came_back_of_it() -> None:
+    """Only what was lost is reduced by it."""
+    part = replace(dispute(DisputeState.OPEN), taken_minor=2000, returned_minor=500)
+    (contested,) = disputed(purchase(part).facts, PI).contested
+    (lost,) = disputed(purchase(replace(part, state=LOST)).facts, PI).lost
+    assert (contested.amount_minor, lost.amount_minor) == (2000, 1500)
+
+
+@pytest.mark.parametrize(
+    ("state", "returned_minor", "is_flagged"),
+    [(LOST, 0, False), (LOST, 1, True), (DisputeState.OPEN, 500, False), (DisputeState.WON, 500, True)],
+)
+def test_a_dispute_that_ended_and_gave_back_a_part_is_flagged(
+    state: DisputeState, returned_minor: int, is_flagged: bool
+) -> None:
+    """A person should look. While it is open the rest may follow."""
+    ended = replace(dispute(state), taken_minor=2000, returned_minor=returned_minor)
+    assert ("returned_short:stripe:dp_1" in disputed(purchase(ended).facts, PI).flags) is is_flagged
+
+
+@pytest.mark.parametrize(("minor", "is_flagged"), [(1000, True), (1001, False)])
+def test_a_refund_and_a_lost_dispute_of_one_amount_may_be_the_same_money(minor: int, is_flagged: bool) -> None:
+    """Unless both together are more than was paid: then nothing is counted twice. Before the payment nobody knows."""
+    flag, facts = "refund_and_dispute:stripe:dp_1", (refund(minor), dispute(LOST, minor))
+    assert (flag in disputed(purchase(*facts).facts, PI).flags) is is_flagged
+    assert flag not in disputed(Purchase(payment_id=PI).with_facts(*facts).facts, PI).flags
+
+
+def test_the_smallest_amount_that_moved_outweighs_the_word() -> None:
+    """A prevented dispute whose money went is a resolution, unless it came back."""
+    prevented = replace(dispute(DisputeState.PREVENTED), taken_minor=1)
+    assert conclusion(prevented) is DisputeState.RESOLVED
+    assert conclusion(replace(prevented, returned_minor=1)) is DisputeState.PREVENTED
+
+
 def test_a_fraud_warning_flags_while_it_can_be_acted_on() -> None:
     """Since it came; it neither holds nor freezes."""
     warned = FraudWarned(warning_id="w", is_actionable=True, at=at(3), cause="")
@@ -581,6 +625,10 @@ REVERSED = ChargebackState.REVERSED
         ([chargeback(), chargeback("b", is_reversal=True), chargeback("c", is_reversal=True)], 0, {}),
         ([chargeback(), chargeback("b", is_reversal=True, state=ChargebackState.REJECTED)], 2000, {CB: at(20)}),
         ([chargeback("b", is_reversal=True, amount_minor=500)], 0, {}),
+        ([chargeback(), chargeback("b", is_reversal=True, amount_minor=500, minute=30)], 1500, {CB: at(20)}),
+        # one of nothing holds as any other, until the money of all of them is back
+        ([chargeback(amount_minor=0)], 0, {CB: at(20)}),
+        ([chargeback(amount_minor=0), chargeback("b"), chargeback("c", is_reversal=True)], 0, {}),
     ],
 )
 def test_chargebacks_and_reversals_are_weighed_by_kind(
@@ -589,6 +637,15 @@ def test_chargebacks_and_reversals_are_weighed_by_kind(
     """One reversal may be told twice, and undoes one chargeback; the youngest that stands holds."""
     known = disputed(purchase(*rows).facts, PI)
     assert (known.lost_minor, known.holds, known.is_frozen) == (lost_minor, holds, False)
+
+
+def test_a_resolution_holds_nobody_also_when_a_part_of_it_came_back() -> None:
+    """The reversal is no chargeback that could be contested."""
+    taken, back = chargeback(), chargeback("b", is_reversal=True, amount_minor=500)
+    resolved = ResolutionReported(subject=taken.key, at=at(20), cause="paddle:evt")
+    known = disputed(purchase(taken, back, resolved).facts, PI)
+    assert (known.lost_minor, dict(known.holds), set(known.cleared_holds)) == (1500, {}, {CB})
+    assert disputed(purchase(taken, back).facts, PI).holds == {CB: at(20)}
 
 
 def test_a_rejected_chargeback_never_was() -> None:

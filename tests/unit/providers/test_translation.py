@@ -1007,6 +1007,8 @@ ENROLLED = catalogue.Catalogue(SOLD.version, SOLD.products, resolutions=dict.fro
 def test_a_card_dispute_that_begins_lost_and_costs_no_fee_is_a_resolution_of_who_enrolled() -> None:
     """Nobody contests anything, so nobody is suspended."""
     event = says("charge.dispute.created", DISPUTE, BORN_LOST, sold=ENROLLED)
+    cent = says("charge.dispute.created", DISPUTE, {**BORN_LOST, "balance_transactions.0.amount": -1}, sold=ENROLLED)
+    assert cent.facts[1:] == event.facts[1:]
     assert event.facts[1:] == (ResolutionReported(subject="dispute:dp_1", at=AT, cause="stripe:evt_1", money_id=PI),)
 
 

@@ -167,9 +167,9 @@ class Catalogue:
         `resolutions`: since when each counts as one.
         """
         self.version = version
-        self._resolutions = resolutions or {}
+        self._resolutions = dict(resolutions or ())
         self.products = products
-        self._terms = {
+        self._terms: dict[str | None, tuple[Product, ...]] = {
             product_id: (*(past or {}).get(product_id, ()), latest) for product_id, latest in products.items()
         }
         self._by_price = self._indexed(lambda product: product.price_ids)
@@ -181,11 +181,11 @@ class Catalogue:
 
     def sold(self, at: datetime) -> Mapping[str, Product]:
         """Return the products by id, under the terms of a time."""
-        return {product_id: _of_time(terms, at) for product_id, terms in self._terms.items()}
+        return {product_id: _of_time(self._terms[product_id], at) for product_id in self.products}
 
     def product(self, product_id: str | None, at: datetime) -> Product | None:
         """Return the product with this id under the terms of a time, or None."""
-        terms = self._terms.get(product_id or "")
+        terms = self._terms.get(product_id)
         return _of_time(terms, at) if terms else None
 
     def priced(self, provider: str, price_id: str | None, at: datetime) -> Product | None:
@@ -193,12 +193,12 @@ class Catalogue:
 
         Terms that no longer list the price leave it as it was: who bought it before goes on under its last terms.
         """
-        terms = self._by_price.get((provider, price_id or ""))
+        terms = self._by_price.get((provider, price_id))
         return _of_time(terms, at) if terms else None
 
     def trial_priced(self, provider: str, price_id: str | None, at: datetime) -> Product | None:
         """Return the product of which this price id of a provider sells a trial, as `priced` does. None: none."""
-        terms = self._by_trial_price.get((provider, price_id or ""))
+        terms = self._by_trial_price.get((provider, price_id))
         return _of_time(terms, at) if terms else None
 
     def agreed(self, order: Order) -> Product | None:
@@ -219,9 +219,9 @@ class Catalogue:
 
     def _indexed(
         self, price_ids: Callable[[Product], Mapping[str, tuple[str, ...]]]
-    ) -> Mapping[tuple[str, str], tuple[Product, ...]]:
+    ) -> Mapping[tuple[str, str | None], tuple[Product, ...]]:
         """Return the terms under each price id, the oldest first."""
-        found: dict[tuple[str, str], tuple[Product, ...]] = {}
+        found: dict[tuple[str, str | None], tuple[Product, ...]] = {}
         for terms in self._terms.values():
             for product in terms:
                 for price in dict.fromkeys(_pairs(price_ids(product))):
@@ -260,12 +260,12 @@ def parse(document: Any) -> Catalogue:
     top.end()
     products: dict[str, Product] = {}
     past: dict[str, tuple[Product, ...]] = {}
-    owners: dict[tuple[str, str], str] = {}  # of price ids
+    taken: set[tuple[str, str]] = set()  # price ids
     for position, row in enumerate(rows):
         *earlier, product = _product(row, f"product {position + 1}")
         if product.product_id in products:
             raise CatalogueError(f"{product.product_id}: product_id is listed twice. List each product once.")
-        _check_prices([*earlier, product], owners)
+        taken |= _prices([*earlier, product], taken)
         products[product.product_id] = product
         past[product.product_id] = tuple(earlier)
     if not products:
@@ -281,18 +281,21 @@ def _resolutions(written: dict[str, Any]) -> Mapping[Resolution, datetime]:
     return begun
 
 
-def _check_prices(terms: list[Product], owners: dict[tuple[str, str], str]) -> None:
-    """Raise CatalogueError for a price id that is listed twice. Terms of several times may list the same ones."""
-    product_id, listed = terms[0].product_id, set()
+def _prices(terms: list[Product], taken: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the price ids of a product, of which terms of several times may list the same ones.
+
+    Raise CatalogueError for one that is listed twice, or that belongs to another product.
+    """
+    listed: set[tuple[str, str]] = set()
     for product in terms:
         prices = [*_pairs(product.price_ids), *_pairs(product.trial_price_ids)]
         for price in prices:
-            if prices.count(price) > 1 or owners.get(price, product_id) != product_id:
+            if prices.count(price) > 1 or price in taken:
                 raise CatalogueError(
-                    f"{product_id}: price id {price[1]} is listed twice. It can belong to one product only."
+                    f"{product.product_id}: price id {price[1]} is listed twice. It can belong to one product only."
                 )
         listed |= set(prices)
-    owners |= dict.fromkeys(listed, product_id)
+    return listed
 
 
 def _product(row: Any, where: str) -> list[Product]:
@@ -315,18 +318,13 @@ def _product(row: Any, where: str) -> list[Product]:
     products: list[Product] = []
     for position, of_one_time in enumerate(dated):
         terms = Fields(of_one_time, f"{product_id}: terms {position + 1}", CatalogueError)
-        begin = _from(terms, None if position else _ALWAYS)
+        can_do_without = not position and "from" not in of_one_time
+        begin = _ALWAYS if can_do_without else _time(terms, "from", terms.take("from", str))
         if products and begin <= products[-1].terms_from:
             terms.refuse("from", begin.isoformat(), "later than that of the terms before it")
         products.append(_terms(terms, *identity, begin))
         terms.end()
     return products
-
-
-def _from(terms: Fields, default: datetime | None) -> datetime:
-    """Return when terms begin. Only the first ones can do without."""
-    written = terms.take("from", str, "") if default else terms.take("from", str)
-    return default if default and not written else _time(terms, "from", written)
 
 
 def _time(fields: Fields, name: str, written: str) -> datetime:

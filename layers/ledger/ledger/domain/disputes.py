@@ -183,7 +183,7 @@ def _amount_of(dispute: object) -> Returned | None:
     if not isinstance(dispute, DisputeChanged):
         return None
     amount_minor = dispute.amount_minor
-    if conclusion(dispute) is DisputeState.LOST and 0 < dispute.returned_minor < dispute.taken_minor:
+    if conclusion(dispute) is DisputeState.LOST and dispute.returned_minor < dispute.taken_minor:
         amount_minor = amount_minor * (dispute.taken_minor - dispute.returned_minor) // dispute.taken_minor
     return Returned(amount_minor=amount_minor, created_at=dispute.opened_at, id=dispute.dispute_id)
 
@@ -194,8 +194,9 @@ def _may_be_a_refund(lost: Returned, refunds: list[int], facts: Facts) -> bool:
     Both count. Where both together are more than was paid, nothing is counted twice.
     """
     payment = facts.get("payment")
-    paid_minor = payment.paid_minor if isinstance(payment, PaymentSettled) else 0
-    return lost.amount_minor in refunds and lost.amount_minor + sum(refunds) <= paid_minor
+    if not isinstance(payment, PaymentSettled):
+        return False
+    return lost.amount_minor in refunds and lost.amount_minor + sum(refunds) <= payment.paid_minor
 
 
 def _is_short(dispute: DisputeChanged) -> bool:
@@ -230,7 +231,7 @@ def _open_since(rows: list[ChargebackChanged]) -> datetime | None:
     chargebacks = [row for row in rows if not row.is_reversal]
     standing = [row.created_at for row in chargebacks if not _is_reversed(row)]
     is_returned = _lost_minor(rows) == 0 and (any(row.amount_minor for row in chargebacks) or not standing)
-    return None if is_returned else max(standing or [row.created_at for row in chargebacks])
+    return None if is_returned else max(standing)
 
 
 def _lost_minor(rows: Iterable[ChargebackChanged]) -> int:

@@ -1,7 +1,7 @@
 """Disputes and early fraud warnings: payments that are contested, or may be soon."""
 
 from ledger.domain.catalogue import Resolution
-from ledger.domain.facts import DisputeChanged, DisputeState, FraudWarned, ResolutionReported
+from ledger.domain.facts import DisputeChanged, DisputeState, Fact, FraudWarned, ResolutionReported
 from ledger.providers.parsing import Json, amount, currency, text, unix_time, whole_number
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, known_state
@@ -42,12 +42,10 @@ def dispute_changed(notification: StripeNotification) -> EventFields:
         money_id=names[0],
         is_resolution=card.get("case_type") == "resolution",
     )
+    facts: list[Fact] = [fact]
     if _is_repaid_uncontested(notification, fact, movements):
-        return {
-            "names": names,
-            "facts": (fact, ResolutionReported(subject=fact.key, at=fact.at, cause=fact.cause, money_id=fact.money_id)),
-        }
-    return {"names": names, "facts": (fact,)}
+        facts.append(ResolutionReported(subject=fact.key, at=fact.at, cause=fact.cause, money_id=fact.money_id))
+    return {"names": names, "facts": tuple(facts)}
 
 
 def _is_repaid_uncontested(notification: StripeNotification, dispute: DisputeChanged, movements: list[Json]) -> bool:
