@@ -18,6 +18,7 @@ from typing import Any
 
 from ledger.domain.catalogue import Catalogue, ProductKind
 from ledger.domain.receipts import ParkReason, Receipt
+from ledger.ports.documents import checkout_key
 from proof.input.entrypoint import Entrypoint, StrictStore, WebhookResponse
 from proof.input.library import Scene, scenes
 from proof.work import Work
@@ -263,7 +264,7 @@ def _effects(
         return f"{answer.outcome}, and more written than a receipt"
     if problem := broken(world(store)):
         return problem
-    granted, justified = store.granted() - start.granted(), _justified(strange.content, door.services.catalogue)
+    granted, justified = store.granted() - start.granted(), _justified(strange.content, door.services.catalogue, start)
     if granted > justified:
         return f"{granted} credits were granted, {justified} were bought"
     if answer.outcome == "parked":
@@ -309,14 +310,14 @@ def _afterwards(
         return f"the event itself, after it: {wrong}"
     if problem := broken(world(store)):
         return f"after the event itself {problem}"
-    if store.granted() - before > _justified(json.loads(scene.told.body), door.services.catalogue):
+    if store.granted() - before > _justified(json.loads(scene.told.body), door.services.catalogue, store):
         return "the event itself was granted more than it says was bought"
     if answer.is_without_effect and (then.outcome, store.accounts) != (wanted[0].outcome, wanted[1].accounts):
         return f"the event itself is {then.outcome} after it, {wanted[0].outcome} without it"
     return ""
 
 
-def _justified(content: Json, catalogue: Catalogue) -> int:
+def _justified(content: Json, catalogue: Catalogue, store: StrictStore) -> int:
     """The credits that an event says were bought, read by the letter: 0 if anything about it is in doubt."""
     readers: dict[str, Callable[[Json, Catalogue], int]] = {
         "checkout.session.completed": _session,
@@ -325,7 +326,7 @@ def _justified(content: Json, catalogue: Catalogue) -> int:
     }
     try:
         if "event_type" in content and "event_id" in content:
-            return _paddle(content["data"], catalogue) if content["event_type"] == "transaction.completed" else 0
+            return _paddle(content["data"], catalogue, store) if content["event_type"] == "transaction.completed" else 0
         return readers[content["type"]](content["data"]["object"], catalogue) if content["livemode"] is False else 0
     except (KeyError, TypeError, ValueError, AttributeError):
         return 0
@@ -379,12 +380,14 @@ def _invoice_line(line: Json, invoice: Json, catalogue: Catalogue) -> int:
 _BUYS = {"web", "api", "subscription_recurring", "subscription_payment_method_change", "subscription_charge"}
 
 
-def _paddle(transaction: Json, catalogue: Catalogue) -> int:
-    """Its lines; prorations by their amounts."""
+def _paddle(transaction: Json, catalogue: Catalogue, store: StrictStore) -> int:
+    """Its lines; prorations by their amounts. An order of ours is known by its checkout, whatever the content says."""
     details, totals = transaction["details"], transaction["details"]["totals"]
     is_credited = _number(totals["total"]) > 0 and (details.get("adjusted_totals") or {}).get("total") == "0"
     is_completed = transaction["status"] == "completed"
-    if is_credited or not is_completed or _is_given(totals, transaction.get("custom_data")):
+    is_ordered = checkout_key("paddle", transaction["id"]) in store.documents
+    ours = {"order_id": "known"} if is_ordered else transaction.get("custom_data")
+    if is_credited or not is_completed or _is_given(totals, ours):
         return 0
     return sum(
         _part("paddle", line.get("price_id"), line["totals"]["subtotal"], totals["currency_code"], catalogue)

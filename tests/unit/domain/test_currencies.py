@@ -72,4 +72,7 @@ def test_a_chargeback_in_another_currency_is_unknown_while_it_stands() -> None:
     back = disputed(bought(in_euros(chargeback(state=ChargebackState.REVERSED))).facts, PI)
     assert (back.is_unknown, back.is_frozen, back.flags, back.holds) == (False, False, {}, {})
     in_two = bought(chargeback(), in_euros(chargeback("adj_2", is_reversal=True)))
-    assert disputed(in_two.facts, PI).lost == (), "as much came back, whatever its currency is called"
+    stands = disputed(in_two.facts, PI)
+    assert (stands.lost_minor, stands.is_unknown, set(stands.holds)) == (2000, True, {f"dispute:{PI}:chargeback"})
+    half = in_euros(replace(chargeback("adj_2", is_reversal=True), amount_minor=165000))
+    assert disputed(bought(chargeback(), half).facts, PI).holds

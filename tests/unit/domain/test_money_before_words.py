@@ -183,6 +183,11 @@ def test_a_credit_to_the_balance_takes_credits_like_a_refund_until_it_is_reverse
         (PREVENTED, 0, 0, True, RESOLVED),
         (PREVENTED, 0, 0, False, PREVENTED),
         (PREVENTED, 1000, 1000, True, PREVENTED),
+        (PREVENTED, 1000, 899, True, RESOLVED),  # a token return
+        (PREVENTED, 1000, 900, True, PREVENTED),
+        (CLOSED, 1000, 899, False, LOST),
+        (INQUIRY, 1000, 899, False, OPEN),
+        (INQUIRY, 1000, 990, False, INQUIRY),
         (CLOSED, 1000, 0, False, LOST),
         (CLOSED, 1000, 990, False, CLOSED),
         (CLOSED, 0, 0, False, CLOSED),
@@ -246,6 +251,14 @@ def test_a_warning_of_who_enrolled_takes_the_credits_and_a_chargeback_beside_it_
     assert set(target(bought(warning, resolution(warning), chargeback())).holds) == {f"dispute:{PI}:chargeback"}
     reversal = replace(warning, adjustment_id="adj_r", is_reversal=True)
     assert left(bought(warning, resolution(warning), reversal)) == (1000, 0)
+
+
+def test_a_token_return_of_a_resolution_gives_back_no_more_than_itself_and_a_person_is_told() -> None:
+    """One twentieth came back."""
+    for word in (PREVENTED, CLOSED):
+        purchase = bought(of(word, 2000, 100, is_resolution=word is PREVENTED))
+        assert left(purchase) == (50, 0)
+        assert "returned_short:stripe:dp_1" in target(purchase).flags
 
 
 def test_what_came_back_of_a_lost_dispute_is_not_lost_and_a_person_is_told() -> None:
@@ -313,10 +326,32 @@ def test_a_chargeback_in_another_currency_freezes_the_lot_and_holds_the_account(
     assert set(wanted.flags) == {"other_currency:stripe:pi_1:chargeback"}
 
 
-def test_a_running_total_in_another_currency_says_nothing() -> None:
-    """The refunds that it adds up are reported one by one."""
+def test_a_running_total_in_another_currency_counts_until_the_refunds_that_it_adds_up_are_reported() -> None:
+    """A lost report of a refund leaves nobody with credits and money, and a person is told."""
     total = RefundTotalReported(charge_id="ch_1", total_minor=900, currency="EUR", at=at(9), cause="stripe:evt")
-    assert left(bought(total)) == (1000, 0)
+    alone = bought(total)
+    assert left(alone) == (1000, 1000)
+    assert set(target(alone).flags) == {f"other_currency:{PI}"}
+    known = in_euros(refund(900))
+    explained = bought(total, known, stated(known, 1000))
+    assert (left(explained), set(target(explained).flags)) == ((500, 0), set())
+    part = in_euros(refund(899))
+    assert left(bought(total, part, stated(part, 1000))) == (500, 500)
+    failed = replace(known, state=FAILED)
+    assert left(bought(total, failed)) == (1000, 0)
+
+
+def test_a_credit_in_another_currency_that_was_reversed_is_over() -> None:
+    """It is told twice, as its status and as a row of its own; a reversal of a part leaves it."""
+    credit = BalanceCredited(credit_id="adj_1", amount_minor=900, currency="EUR", created_at=at(5), at=at(5), cause="")
+    undone, row = replace(credit, is_reversed=True), replace(credit, credit_id="adj_2", is_reversal=True)
+    assert left(bought(credit)) == (1000, 1000)
+    for facts in ((undone,), (credit, row), (undone, row)):
+        purchase = bought(*facts)
+        assert (left(purchase), set(target(purchase).flags)) == ((1000, 0), set())
+    assert left(bought(credit, replace(row, amount_minor=899))) == (1000, 1000)
+    assert left(bought(credit, replace(row, currency="JPY"))) == (1000, 1000)
+    assert left(bought(undone, row, replace(credit, credit_id="adj_3"))) == (1000, 1000)
 
 
 # ── Several payments for one thing ────────────────────────────────────────────────────────────────────────────────────

@@ -113,7 +113,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
             contested.append(amount)
     for kind, rows in _by_kind(facts_of(facts, ChargebackChanged)).items():
         known = [row for row in rows if row.key in compared]
-        taken_since = _open_since(rows)
+        taken_since = _open_since([_chargeback(compared.get(row.key), row) for row in rows])
         holds.since[f"dispute:{payment_id}:{kind}"] = None if _are_resolved(rows, resolved) else taken_since
         is_unknown = taken_since is not None and len(known) < len(rows)
         flags.since[f"other_currency:{payment_id}:{kind}"] = taken_since if is_unknown else None
@@ -158,7 +158,7 @@ def conclusion(dispute: DisputeChanged, *, is_resolution: bool = False) -> Dispu
     `resolved`: the card network has refunded the buyer, and nobody contests anything.
     """
     state = dispute.state
-    is_returned = dispute.returned_minor > 0
+    is_returned = dispute.returned_minor > 0 and not _is_short(dispute)
     is_gone = dispute.taken_minor > 0 and not is_returned
     match state:
         case DisputeState.PREVENTED:
@@ -168,7 +168,7 @@ def conclusion(dispute: DisputeChanged, *, is_resolution: bool = False) -> Dispu
             return DisputeState.LOST
         case DisputeState.INQUIRY if is_gone:
             return DisputeState.OPEN
-        case DisputeState.LOST if is_returned and not _is_short(dispute):
+        case DisputeState.LOST if is_returned:
             return DisputeState.WON
         case DisputeState.LOST if is_resolution:
             return DisputeState.RESOLVED
@@ -178,12 +178,13 @@ def conclusion(dispute: DisputeChanged, *, is_resolution: bool = False) -> Dispu
 def _amount_of(dispute: object) -> Returned | None:
     """Return what a dispute takes. None: it is not known in the payment's currency.
 
-    Of a lost one whose money came back in part, it is what did not come back.
+    Of one whose money is gone, and came back in part, it is what did not come back.
     """
     if not isinstance(dispute, DisputeChanged):
         return None
     amount_minor = dispute.amount_minor
-    if conclusion(dispute) is DisputeState.LOST and dispute.returned_minor < dispute.taken_minor:
+    is_gone = conclusion(dispute) in {DisputeState.LOST, DisputeState.RESOLVED}
+    if is_gone and dispute.returned_minor < dispute.taken_minor:
         amount_minor = amount_minor * (dispute.taken_minor - dispute.returned_minor) // dispute.taken_minor
     return Returned(amount_minor=amount_minor, created_at=dispute.opened_at, id=dispute.dispute_id)
 
@@ -206,7 +207,7 @@ def _is_short(dispute: DisputeChanged) -> bool:
 
 def _is_returned_short(dispute: DisputeChanged, state: DisputeState) -> bool:
     """Return whether a dispute ended, and only a part of its money came back: a person should look."""
-    has_ended = state in {DisputeState.WON, DisputeState.LOST}
+    has_ended = state in {DisputeState.WON, DisputeState.LOST, DisputeState.RESOLVED}
     return has_ended and dispute.returned_minor > 0 and _is_short(dispute)
 
 
@@ -223,14 +224,20 @@ def _are_resolved(rows: Iterable[ChargebackChanged], resolved: Collection[str]) 
     return all(row.key in resolved for row in rows if not row.is_reversal)
 
 
+def _chargeback(compared: object, row: ChargebackChanged) -> ChargebackChanged:
+    """Return the row in the payment's currency, as far as its amount is known in it."""
+    return compared if isinstance(compared, ChargebackChanged) else row
+
+
 def _open_since(rows: list[ChargebackChanged]) -> datetime | None:
     """Return when the latest chargeback that was not reversed began, or None if all of their money came back.
 
-    Money counts, not rows: a reversal of a part lifts nothing.
+    Money counts, not rows: a reversal of a part lifts nothing, and neither does one in another currency.
     """
     chargebacks = [row for row in rows if not row.is_reversal]
     standing = [row.created_at for row in chargebacks if not _is_reversed(row)]
-    is_returned = _lost_minor(rows) == 0 and (any(row.amount_minor for row in chargebacks) or not standing)
+    is_lost = any(_lost_minor([row for row in rows if row.currency == one.currency]) for one in chargebacks)
+    is_returned = not is_lost and (any(row.amount_minor for row in chargebacks) or not standing)
     return None if is_returned else max(standing)
 
 

@@ -61,10 +61,19 @@ def _own(fact: Fact, facts: Facts, sale_id: PaymentId) -> Fact:
         case RefundChanged() if fact.tag:
             return fact if f"approved:{approval_tag(fact.tag)}" in facts else replace(fact, amount_minor=0)
         case RefundTotalReported():
-            return replace(fact, total_minor=_part_of(fact.total_minor, links, sale_id))
+            return replace(fact, total_minor=_own_total(fact, facts, links, sale_id))
         case RefundChanged() | DisputeChanged():
             return replace(fact, amount_minor=_part_of(fact.amount_minor, links, sale_id))
     return fact
+
+
+def _own_total(total: RefundTotalReported, facts: Facts, links: list[MoneyLinked], sale_id: PaymentId) -> int:
+    """Return one sale's part of a running total: its own approved refunds, and its part of what no sale approved."""
+    refunds = [fact for fact in facts_of(facts, RefundChanged) if _money_of(fact, {links[0].money_id})]
+    tagged = [fact for fact in refunds if fact.tag and fact.money_id in {None, links[0].money_id}]
+    own_minor = sum(one.amount_minor for one in tagged if f"approved:{approval_tag(one.tag or '')}" in facts)
+    shared_minor = max(0, total.total_minor - sum(one.amount_minor for one in tagged))
+    return own_minor + _part_of(shared_minor, links, sale_id)
 
 
 def _money_and_links_of(fact: Fact, facts: Facts) -> tuple[PaymentId | None, list[MoneyLinked]]:

@@ -80,13 +80,39 @@ def outstanding_minor(facts: Facts) -> int:
 
 
 def unknown_refunds(facts: Facts) -> list[Fact]:
-    """Return the refunds and credits, finished or not, whose amount is not known in the payment's currency."""
+    """Return the refunds and credits, finished or not, whose amount is not known in the payment's currency.
+
+    A running total counts among them as far as no refund that was reported explains it, and a credit unless it was
+    reversed.
+    """
+    unknown = incomparable(facts)
+    refunds = [one for one in unknown if isinstance(one, RefundChanged)]
     return [
-        fact
-        for fact in incomparable(facts)
-        if isinstance(fact, BalanceCredited)
-        or (isinstance(fact, RefundChanged) and fact.state not in {RefundState.CANCELED, RefundState.FAILED})
+        *(one for one in refunds if one.state not in {RefundState.CANCELED, RefundState.FAILED}),
+        *(one for one in unknown if isinstance(one, RefundTotalReported) and not _is_explained(one, facts)),
+        *_unknown_credits([one for one in unknown if isinstance(one, BalanceCredited)]),
     ]
+
+
+def _is_explained(total: RefundTotalReported, facts: Facts) -> bool:
+    """Return whether the refunds of a charge that were reported one by one make up its running total."""
+    refunds = [one for one in facts_of(facts, RefundChanged) if one.charge_id in {None, total.charge_id}]
+    return sum(one.amount_minor for one in refunds if one.currency == total.currency) >= total.total_minor
+
+
+def _unknown_credits(credits_: list[BalanceCredited]) -> list[BalanceCredited]:
+    """Return the credits in other currencies that stand. A reversal is reported twice: see `_credited`."""
+    standing = []
+    for currency in sorted({one.currency for one in credits_}):
+        of_one = [one for one in credits_ if one.currency == currency]
+        given = [one for one in of_one if not one.is_reversal]
+        back_minor = max(
+            sum(one.amount_minor for one in of_one if one.is_reversal),
+            sum(one.amount_minor for one in given if one.is_reversed),
+        )
+        if sum(one.amount_minor for one in given) > back_minor:
+            standing += [one for one in given if not one.is_reversed]
+    return standing
 
 
 def end_of(tag: str, facts: Facts) -> RefundChanged | RefundAbandoned | None:

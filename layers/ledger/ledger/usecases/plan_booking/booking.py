@@ -43,6 +43,7 @@ def plan_targets(
     account = stored.accounts.get(account_id) or Account(account_id=account_id)
     booked = [_book(thing, account, stored, origin, now) for thing in things.values()]
     lots = {lot_id: lot for one in booked for lot_id, lot in one.lots.items()}
+    holds, flags = _hold_and_flag_changes([one.target for one in booked], account)
     # A duplicate grants nothing, but its period is paid for as well.
     covering = next((one for one in payments if one.covers and one.covers not in account.covered), None)
     granted = covering or next((one for one in payments if one.period and one.lot_id(0) in lots), None)
@@ -51,8 +52,8 @@ def plan_targets(
         version=account.version,
         lots=lots,
         closed=frozenset(lot_id for lot_id, lot in lots.items() if lot.is_closed(now)),
-        holds={hold_id: hold for one in booked for hold_id, hold in one.holds.items()},
-        flags={flag_id: since for one in booked for flag_id, since in one.flags.items()},
+        holds=holds,
+        flags=flags,
         period=granted.period if granted else None,
         covered_by=covering.payment_id if covering else None,
     )
@@ -72,12 +73,11 @@ def plan_targets(
 
 @dataclass(frozen=True, slots=True)
 class _Booked:
-    """What the payments for one thing change on their account. Holds and flags: None to remove."""
+    """What the payments for one thing change on their account."""
 
+    target: Target
     lots: Mapping[str, Lot]
     entries: list[Entry]
-    holds: Mapping[str, Hold | None]
-    flags: Mapping[str, datetime | None]
     newly_lost: Mapping[PaymentId, str]  # of payments that a dispute took by now: the subscription
     has_new_target: bool
 
@@ -85,11 +85,10 @@ class _Booked:
 def _book(thing: Fulfilment, account: Account, stored: Snapshot, origin: Origin, now: datetime) -> _Booked:
     new_target = target(*thing.purchases)
     lots, entries = _lot_changes(new_target, thing.purchases, account, stored, origin, now)
-    holds, flags = _hold_and_flag_changes(new_target, account)
     before = _target_as_stored(thing, stored)
     known_lost = before.lost if before else {}
     newly_lost = {name: subscription for name, subscription in new_target.lost.items() if name not in known_lost}
-    return _Booked(lots, entries, holds, flags, newly_lost, new_target != before)
+    return _Booked(new_target, lots, entries, newly_lost, new_target != before)
 
 
 def _renewal_stops(
@@ -167,15 +166,22 @@ def _payments_by_lot(purchases: tuple[Purchase, ...]) -> Mapping[str, PaymentSet
 
 
 def _hold_and_flag_changes(
-    new_target: Target, account: Account
+    targets: Sequence[Target], account: Account
 ) -> tuple[Mapping[str, Hold | None], Mapping[str, datetime | None]]:
-    """Return the holds and flags that differ from the target; None: to remove. Those of others are left as they are."""
+    """Return the holds and flags that differ from the targets; None: to remove. Those of others are left as they are.
+
+    What one target has stays, whatever another one clears: sales that share their money share its dispute.
+    """
+    wanted_holds = {hold_id: hold for one in targets for hold_id, hold in one.holds.items()}
+    wanted_flags = {flag_id: since for one in targets for flag_id, since in one.flags.items()}
+    cleared_holds = frozenset().union(*(one.cleared_holds for one in targets)) - wanted_holds.keys()
+    cleared_flags = frozenset().union(*(one.cleared_flags for one in targets)) - wanted_flags.keys()
     holds: dict[str, Hold | None] = {
-        hold_id: hold for hold_id, hold in new_target.holds.items() if account.holds.get(hold_id) != hold
+        hold_id: hold for hold_id, hold in wanted_holds.items() if account.holds.get(hold_id) != hold
     }
-    holds |= dict.fromkeys(new_target.cleared_holds & account.holds.keys())
+    holds |= dict.fromkeys(cleared_holds & account.holds.keys())
     flags: dict[str, datetime | None] = {
-        flag_id: since for flag_id, since in new_target.flags.items() if account.flags.get(flag_id) != since
+        flag_id: since for flag_id, since in wanted_flags.items() if account.flags.get(flag_id) != since
     }
-    flags |= dict.fromkeys(new_target.cleared_flags & account.flags.keys())
+    flags |= dict.fromkeys(cleared_flags & account.flags.keys())
     return holds, flags
