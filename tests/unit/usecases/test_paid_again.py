@@ -98,3 +98,22 @@ def test_a_refund_that_fails_gives_the_first_payment_its_time_back() -> None:
     assert (found.spendable(at(34 * DAY)), found.lots[f"{ORDER}/0"].expires_at) == (0, FIRST_END)
     assert f"duplicate_charge:{AGAIN}" in found.flags
     assert [finding for finding in check(world(store)) if finding.broken] == []
+
+
+def test_a_late_payment_that_pays_for_the_credits_is_flagged() -> None:
+    """A duplicate that is late pays for nothing."""
+    first, second = (replace(one, lines=(replace(one.lines[0], period_ends_at=FIRST_END),)) for one in (FIRST, SECOND))
+    for refunded_minor, is_flagged in ((2000, True), (1000, True), (0, False)):
+        facts = [refund(refunded_minor)] if refunded_minor else []
+        wanted = target(
+            Purchase(payment_id=PI).with_facts(first, *facts), Purchase(payment_id=AGAIN).with_facts(second)
+        )
+        assert (f"late_payment:{AGAIN}" in wanted.flags) is is_flagged, refunded_minor
+
+
+def test_what_is_left_to_pay_of_an_earlier_period_makes_no_payment_late() -> None:
+    """A renewal's invoice can charge it too."""
+    ends = (FIRST_END, SECOND_END)
+    lines = tuple(replace(FIRST.lines[0], line_id=f"{number}", period_ends_at=end) for number, end in enumerate(ends))
+    renewal = replace(FIRST, lines=lines, at=FIRST_END)
+    assert (renewal.period_ends_at, renewal.is_late) == (SECOND_END, False)

@@ -185,8 +185,11 @@ class PaymentSettled(KeepsUnknownFields):
 
     @property
     def period_ends_at(self) -> datetime | None:
-        """Return the end of the period that it is for, the earliest of several. None: it is for no period."""
-        return min((line.period_ends_at for line in self.lines if line.period_ends_at), default=None)
+        """Return the end of the period that it is for. None: it is for no period.
+
+        The latest of several: an invoice for a period can also charge what is left to pay of the one before.
+        """
+        return max((line.period_ends_at for line in self.lines if line.period_ends_at), default=None)
 
     @property
     def precedence(self) -> tuple[datetime, str]:

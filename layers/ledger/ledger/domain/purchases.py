@@ -144,7 +144,7 @@ def target(*purchases: Purchase) -> Target:
     cleared_flags: set[str] = set()
     lost: dict[PaymentId, str] = {}
     has_duplicate = not is_alike or _exceeds_whole(one.lost for one in paid)
-    for one in paid:
+    for number, one in enumerate(paid):
         name, payment, dispute = one.payment.payment_id, one.payment, one.dispute
         if dispute.is_lost and payment.subscription_id:
             lost[name] = payment.subscription_id
@@ -154,7 +154,8 @@ def target(*purchases: Purchase) -> Target:
             **dict.fromkeys((f"duplicate_disputed:{hold_id}" for hold_id in dispute.holds), is_undisputed),
             f"other_currency:{name}": bool(one.unknown_refunds),
         }
-        late = late_flags(payment, one.facts, has_value=payment.paid_minor > one.gone_minor, grants=one is paid[0])
+        pays = number == 0 or not _is_whole(other.reserved for other in paid[:number])
+        late = late_flags(payment, one.facts, has_value=payment.paid_minor > one.gone_minor, grants=pays)
         flags |= {**dispute.flags, **{flag: payment.at for flag, is_on in marks.items() if is_on}}
         flags |= {flag: since for flag, since in late.items() if since}
         cleared_flags |= {flag for flag, since in late.items() if not since}
