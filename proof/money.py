@@ -81,8 +81,7 @@ def findings(bodies: Iterable[Json], shown: Json) -> list[str]:
         at = body.get("created") or datetime.fromisoformat(body["occurred_at"]).timestamp()
         told[it["id"]][event_id] = {"object": it["id"][:3], **it, **(it.get("payment") or {}), "told_at": at}
     paid = Sale.joined(_sale((name, *told[name]), told, shown["sold"]) for name in told)
-    lots = [Sale(names=tuple(lot["names"]), lots=(lot,)) for lot in shown["lots"]]
-    sales = Sale.joined([*(sale.capped() for sale in paid), *lots])
+    sales = Sale.joined([*map(Sale.capped, paid), *(Sale(tuple(x["names"]), lots=(x,)) for x in shown["lots"])])
     wrong = [f"{what}: {', '.join(sorted({*sale.names}))}" for sale in sales for what in sale.wrong(shown)]
     for own in Sale.joined(sale._replace(names=tuple(lot["account"] for lot in sale.lots)) for sale in sales):
         used, most = sum(lot["used"] for lot in own.lots), own.bought(own.ever())
@@ -104,12 +103,13 @@ def _sale(names: tuple[str, ...], told: dict[str, dict[str, Json]], sold: dict[s
         case "invoice":
             moved = (it["ending_balance"] or 0) - (it["starting_balance"] or 0)
             came, away = max(0, it["amount_paid"] + moved), max(0, -it["amount_paid"] - moved)
+            cut = it["pre_payment_credit_notes_amount"] if came else 0  # of the price, like a discount
             for row in it["lines"]["data"]:
                 item = row["parent"]["subscription_item_details"] or row["parent"]["invoice_item_details"]
                 names += (f"{item['subscription']} to {row['period']['end']}",) if item["subscription"] else ()
                 off = [*row["discount_amounts"], *(tax for tax in row["taxes"] if tax["tax_behavior"] == "inclusive")]
-                what, many, gross = row["pricing"]["price_details"]["price"], row["quantity_decimal"], row["amount"]
-                rows.append((what, 0 if item["proration"] else many, gross, gross - sum(one["amount"] for one in off)))
+                what, many, full = row["pricing"]["price_details"]["price"], row["quantity_decimal"], row["amount"]
+                rows.append((what, 0 if item["proration"] else many, full, full - cut - sum(x["amount"] for x in off)))
         case "txn":
             sums, is_first = it["details"]["totals"], it["origin"] in {"api", "web"}
             total, due, used, back = (int(sums[key]) for key in ("total", "balance", "credit", "credit_to_balance"))
