@@ -21,6 +21,8 @@ from hypothesis.stateful import (
 )
 
 from ledger.domain.refund_cases import RefundReason
+from proof.kinds import KINDS
+from proof.kinds.played import history_of, problem_of
 from proof.play import Notification, Play, Wrong
 from proof.work import Work
 from tests.proof.test_convergence import meaning
@@ -297,10 +299,12 @@ def _delivered(play: Play, told: Sequence[Notification], credits_: int | None, d
 
 
 def run(work: Work) -> None:
-    """Even cases: a short history in every order. Odd ones: long histories."""
-    for case in work.cases(at_least=2):
+    """By turns: a short history in every order; long histories; of each kind of `proof.kinds` one, in many orders."""
+    for case in work.cases(at_least=3):
         chance = work.chance(case)
-        if case % 2:
+        if case % 3 == 2:
+            problem = _each_kind(work, chance)
+        elif case % 3:
             Life.lives = Life.steps = 0
             problem = long_histories(chance.randrange(2**32))
             work.count("long histories", Life.lives)
@@ -310,6 +314,15 @@ def run(work: Work) -> None:
             work.count("short histories")
         if problem:
             work.find(problem, case)
+
+
+def _each_kind(work: Work, chance: random.Random) -> str | None:
+    for kind in KINDS:
+        problem = problem_of(history_of(kind, chance), tried=lambda told: _count(work, told))
+        work.count("histories of money")
+        if problem:
+            return f"{kind.__name__.replace('_', ' ')}: {problem}"
+    return None
 
 
 def _count(work: Work, told: int) -> None:

@@ -1,7 +1,8 @@
 """What a ledger shows of its credits, as plain JSON: what `proof.money` holds the delivered amounts against.
 
 sold    by product and price id: the credits and prices of all terms
-lots    account, names of the payments for it, credits granted, used and left, when they end (seconds since 1970)
+lots    account, names of the payments for it, credits granted, used, left and owed (used, and to be given back), when
+        they end (seconds since 1970)
 given   money that we gave back as a favour, by a payment's name: its credits stay
 parked  events that wait for a person
 flags   of all accounts, each with the name that it is about
@@ -10,7 +11,6 @@ flags   of all accounts, each with the name that it is about
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from ledger.domain import catalogue
@@ -24,13 +24,13 @@ from tools.verify import World
 Json = dict[str, Any]
 
 
-def wrong(world: World, bodies: Iterable[Json], file: Path = catalogue.DEFAULT_FILE) -> list[str]:
+def wrong(world: World, bodies: Iterable[Json]) -> list[str]:
     """What the money in these notifications, all that were delivered, says against a ledger."""
-    return money.findings(bodies, shown(world, file))
+    return money.findings(bodies, shown(world))
 
 
-def shown(world: World, file: Path = catalogue.DEFAULT_FILE) -> Json:
-    """What a ledger shows."""
+def shown(world: World, content: Json | None = None) -> Json:
+    """What a ledger shows. `content`: of another catalogue's file than the one that is deployed."""
     names: dict[str, set[str]] = defaultdict(set)  # by what was paid for: several payments can be for one thing
     given: dict[str, int] = {}
     for home in world.payments.values():
@@ -45,7 +45,7 @@ def shown(world: World, file: Path = catalogue.DEFAULT_FILE) -> Json:
         if lot.source is CounterAccount.SALES
     ]
     return {
-        "sold": sold(json.loads(file.read_text("utf-8"))),
+        "sold": sold(content or json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))),
         "lots": lots,
         "given": {name: minor for name, minor in given.items() if minor},
         "parked": [receipt.event_id for receipt in world.receipts if receipt.parked_reason],
@@ -67,6 +67,7 @@ def _lot(account_id: str, lot: Lot, names: list[str]) -> Json:
         "granted": lot.granted,
         "used": lot.drawn,
         "left": left,
+        "owed": lot.owed,
         "ends": lot.expires_at.timestamp() if lot.expires_at else None,
     }
 

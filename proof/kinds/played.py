@@ -1,0 +1,162 @@
+"""How the histories are played: in many orders, each notification twice, with runs in between."""
+
+import contextlib
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from ledger.domain.catalogue import Catalogue
+from ledger.domain.errors import BillingError
+from ledger.domain.events import Event
+from ledger.domain.orders import Checkout
+from ledger.domain.receipts import Receipt
+from ledger.ports.commit import DocumentChange
+from ledger.ports.documents import OrderPointer, checkout_key
+from ledger.providers.registry import PROVIDERS
+from ledger.usecases.record_event import record_event, release_parked
+from ledger.usecases.usage import draw_credits
+from proof import money
+from proof.kinds.history import ADA, History
+from proof.kinds.terms import CHANGED_AT, CONTENT, SOLD, SOLD_BEFORE
+from proof.shown import shown
+from tests.proof.test_convergence import meaning
+from tools.orders import order_commit
+from tools.stories import with_repeats
+from tools.testing.fakes import FakeStore, world
+from tools.verify import check
+
+Told = tuple[str, bytes]
+"""A provider, and what it delivers."""
+
+EARLY, NOW = datetime(2026, 9, 20, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
+"""When runs draw: before a month's credits end, or after it; and when all is received."""
+MOST_PERMUTED, MOST_ORDERS = 4, 9
+OVER_REFUNDED = "No payment was refunded by more than was paid, what is approved included"
+"""A provider may give back more than it took: `verify` shows it, and it is no fault of the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """In which order a history is delivered. `has_runs`: credits are drawn in between."""
+
+    told: Sequence[Told]
+    has_runs: bool
+    is_natural: bool = False
+
+
+def history_of(kind: Callable[[History], None], chance: random.Random) -> History:
+    """A history of a kind."""
+    history = History(chance)
+    kind(history)
+    return history
+
+
+def problem_of(
+    history: History,
+    *,
+    tried: Callable[[int], None] = lambda _: None,
+    make: Callable[[], FakeStore] = FakeStore,
+) -> str | None:
+    """What is wrong after some orders of a history, each notification twice, every other time with runs in between.
+
+    None: nothing, and all orders without runs mean the same. `make`: the store, where a test puts a mistake.
+    """
+    meant: object = None
+    for number, order in enumerate(_orders(history)):
+        chance = random.Random(number)
+        told = with_repeats(order.told, chance)
+        store = _delivered(history, told, make(), chance, has_runs=order.has_runs)
+        problem = _wrong(history, store, is_natural=order.is_natural)
+        if not order.has_runs:
+            means = meaning(store)
+            meant = means if meant is None else meant
+            if problem is None and means != meant:
+                problem = f"another order means another ledger: {_differs(meant, means)}"
+        if problem:
+            return "\n  ".join([problem, f"order {number}:", *map(_line, told)])
+        tried(len(told))
+    return None
+
+
+def _orders(history: History) -> Iterator[Order]:
+    """The natural order, and others: all of them, or as many as are enough. Every other one has runs."""
+    told = history.told
+    for has_runs in (False, True, True, True):
+        yield Order(told, has_runs, is_natural=True)
+    if len(told) <= MOST_PERMUTED:
+        others = [list(order) for order in itertools.permutations(told)]
+    else:
+        others = [list(reversed(told)), *(history.chance.sample(told, len(told)) for _ in range(MOST_ORDERS))]
+    for number, order in enumerate(others):
+        yield Order(order, has_runs=bool(number % 2))
+
+
+def _delivered(
+    history: History, told: Sequence[Told], store: FakeStore, chance: random.Random, *, has_runs: bool
+) -> FakeStore:
+    """The ledger after these deliveries, and after what runs have drawn, if any, of what there was."""
+    for order, checkouts in history.orders:
+        pointer = OrderPointer(order_id=order.order_id)
+        known = [DocumentChange(checkout_key(order.provider, name), pointer) for name in checkouts]
+        checkout = Checkout(checkout_id=checkouts[0], url="https://example.com/") if checkouts else None
+        store.commit(order_commit(replace(order, checkout=checkout), *known))
+    for provider, body in told:
+        if event := translated(provider, body, chance.choice(_deployed(body))):
+            record_event(event, store, body=body, body_sha256=sha256(body).hexdigest(), now=NOW)
+        for parked in sorted(store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
+            release_parked(parked, _read_again, store, NOW)
+        if has_runs and chance.random() < 0.5:
+            with contextlib.suppress(BillingError):
+                run_id, credits_ = f"run_{chance.random()}", chance.choice((1, 200, 500, 1000))
+                draw_credits(ADA, run_id, credits_, store, now=chance.choice((EARLY, NOW)))
+    return store
+
+
+def _deployed(body: bytes) -> Sequence[Catalogue]:
+    """The catalogues that may be deployed when something is reported: new terms are, before they begin."""
+    content = json.loads(body)
+    told_at = content.get("created") or datetime.fromisoformat(content["occurred_at"]).timestamp()
+    return (SOLD_BEFORE, SOLD) if told_at < CHANGED_AT.timestamp() else (SOLD,)
+
+
+def translated(provider: str, body: bytes, sold: Catalogue = SOLD) -> Event | None:
+    """A notification in our words, by a catalogue of these histories."""
+    module = PROVIDERS[provider]
+    event: Event | None = module.translate(module.parse(body), sold, is_live=False)
+    return event
+
+
+def _read_again(parked: Receipt) -> Event | None:
+    return translated(parked.provider, parked.body or b"")
+
+
+def _wrong(history: History, store: FakeStore, *, is_natural: bool) -> str | None:
+    """The invariants that are broken, and what the money says.
+
+    A balance that is reported to pay before it is reported to be filled buys what is used before that is known. So
+    in other orders than the natural one what is used and owed may be more than what came in bought.
+    """
+    broken = [
+        f"{finding.invariant}: broken by {', '.join(finding.broken)}"
+        for finding in check(world(store))
+        if finding.broken and finding.invariant != OVER_REFUNDED
+    ]
+    view = shown(world(store), CONTENT)
+    for lot in view["lots"]:
+        lot["used"] -= 0 if is_natural else lot["owed"]
+    found = [*broken, *money.findings([json.loads(body) for _, body in history.told], view)]
+    return "; ".join(found) or None
+
+
+def _differs(one: Any, other: Any) -> str:
+    return "; ".join(f"{key}: {one[key]} or {other[key]}" for key in one if one[key] != other[key])[:2000]
+
+
+def _line(told: Told) -> str:
+    content = json.loads(told[1])
+    return f"{content.get('type') or content['event_type']} {(content['data'].get('object') or content['data'])}"[:100]

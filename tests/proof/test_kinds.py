@@ -1,0 +1,134 @@
+"""The kinds of histories of money: nothing is found in them, and mistakes in the ledger are, each by its kind."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ledger.domain import catalogue, currencies, disputes, purchases
+from ledger.domain.catalogue import Catalogue, Product
+from ledger.domain.events import Event
+from ledger.domain.facts import BalanceCredited, Fact, RefundTotalReported
+from ledger.providers.paddle import transactions
+from ledger.providers.stripe import invoices
+from proof.kinds import KINDS, paddle, played, stripe
+from proof.kinds.history import History
+from proof.kinds.played import history_of, problem_of
+from proof.kinds.terms import CONTENT
+
+TRIES = 40
+"""Histories of a kind, one of which shows a mistake."""
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_nothing_is_found_in_a_history_of_each_kind(kind: Callable[[History], None]) -> None:
+    """In many orders, each notification twice, with runs in between."""
+    told: list[int] = []
+    assert problem_of(history_of(kind, random.Random(0)), tried=told.append) is None
+    assert len(told) > 4
+
+
+def deaf_to_balances(patch: pytest.MonkeyPatch) -> None:
+    """What moves to a buyer's balance takes no credits."""
+    _deaf_to(BalanceCredited, patch)
+
+
+def deaf_to_running_totals(patch: pytest.MonkeyPatch) -> None:
+    """A charge's running total is not heard."""
+    _deaf_to(RefundTotalReported, patch)
+
+
+def takes_a_total_for_money(patch: pytest.MonkeyPatch) -> None:
+    """An invoice brought its total, whoever settled it."""
+    patch.setattr(invoices, "_value_received", lambda invoice: (invoice["total"], invoice["total"]))
+
+
+def takes_a_trial_for_the_plan(patch: pytest.MonkeyPatch) -> None:
+    """A trial with the price of its plan grants a whole month."""
+    patch.setattr(transactions, "_trial_prices", lambda _: frozenset())
+
+
+def ends_credits_with_their_period(patch: pytest.MonkeyPatch) -> None:
+    """Who pays late has credits that are over."""
+    patch.setattr(Product, "_usable_until", lambda _self, _paid_at, period: period[1])
+
+
+def believes_the_word(patch: pytest.MonkeyPatch) -> None:
+    """Of a dispute its state decides, whatever moved."""
+    patch.setattr(disputes, "conclusion", lambda dispute, **_: dispute.state)
+
+
+def keeps_all_credits_of_two_twins(patch: pytest.MonkeyPatch) -> None:
+    """An order that was paid twice keeps its credits as long as anything of it is paid."""
+
+    def share(position: int, level: str, paid: Any, *_: Any, **__: Any) -> bool:
+        return any(getattr(one, level)[position] for one in paid)
+
+    patch.setattr(purchases, "_share", share)
+
+
+def lets_currencies_meet(patch: pytest.MonkeyPatch) -> None:
+    """Euros are subtracted from dollars."""
+    patch.setattr(currencies, "_in_currency", lambda _currency, fact, _facts: fact)
+
+
+def forgets_what_was_agreed(patch: pytest.MonkeyPatch) -> None:
+    """The catalogue decides what an order is for."""
+    patch.setattr(Catalogue, "agreed", lambda self, order: self.products[order.product_id])
+
+
+def reads_settings_without_their_dates(patch: pytest.MonkeyPatch) -> None:
+    """What is deployed counts for everything that is reported from then on."""
+    latest = [row | {"terms": [row["terms"][-1]]} if "terms" in row else row for row in CONTENT["products"]]
+    always = dict.fromkeys(CONTENT["resolutions"], "2020-01-01T00:00:00Z")
+    patch.setattr(played, "SOLD", catalogue.parse(CONTENT | {"products": latest, "resolutions": always}))
+
+
+def _deaf_to(kind: type[Any], patch: pytest.MonkeyPatch) -> None:
+    heard = played.translated
+
+    def without(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+        return tuple(fact for fact in facts if not isinstance(fact, kind))
+
+    def translated(provider: str, body: bytes, *sold: Catalogue) -> Event | None:
+        event = heard(provider, body, *sold)
+        also = event and tuple(replace(about, facts=without(about.facts)) for about in event.also)
+        periods = event and tuple(replace(one, facts=without(one.facts)) for one in event.credited_periods)
+        return event and replace(event, facts=without(event.facts), also=also or (), credited_periods=periods or ())
+
+    patch.setattr(played, "translated", translated)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "seen"),
+    [
+        (deaf_to_balances, stripe.rounds_over_a_balance, "nothing left"),
+        (deaf_to_balances, stripe.balances, "too much left"),
+        (deaf_to_balances, stripe.credit_notes, "nothing left"),
+        (deaf_to_balances, stripe.change_of_plan, "too much left"),
+        (deaf_to_balances, paddle.change_of_plan_at_paddle, "too much left"),
+        (deaf_to_balances, paddle.paid_from_a_balance, "too much left"),
+        (deaf_to_running_totals, stripe.running_totals, "too much left"),
+        (takes_a_total_for_money, stripe.settled_by_nobody, "nothing left"),
+        (takes_a_trial_for_the_plan, paddle.trials_at_paddle, "too much left"),
+        (ends_credits_with_their_period, stripe.paid_late, "nothing got"),
+        (believes_the_word, stripe.disputes, "nothing left"),
+        (keeps_all_credits_of_two_twins, stripe.several_payments_of_one_order, "too much left"),
+        (keeps_all_credits_of_two_twins, paddle.several_payments_of_one_order_at_paddle, "too much left"),
+        (lets_currencies_meet, stripe.two_currencies, "nothing left"),
+        (forgets_what_was_agreed, stripe.terms_that_change, "another order means another ledger"),
+        (reads_settings_without_their_dates, stripe.settings_that_change, "another order means another ledger"),
+    ],
+)
+def test_a_mistake_is_found_in_its_kind(
+    fault: Callable[[pytest.MonkeyPatch], None],
+    kind: Callable[[History], None],
+    seen: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Planted in the ledger: what each kind of histories is there for."""
+    fault(monkeypatch)
+    problems = (problem_of(history_of(kind, random.Random(number))) for number in range(TRIES))
+    assert any(problem and problem.startswith(seen) for problem in problems)
