@@ -125,6 +125,7 @@ class _Paid:
     fulfilment_key: str | None
     overcharge_minor: int = 0
     from_balance_minor: int = 0
+    grants_nothing: Mapping[str, int] = field(default_factory=dict, hash=False)  # what a line cost beside the others
 
     @property
     def card_minor(self) -> int:
@@ -312,10 +313,10 @@ def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
 def _left(payment: _Paid, steps: list[_Step]) -> list[Fraction]:
     """What is left of each line's credits after these steps, each a part of the money that was left before it."""
     price = payment.paid_minor - payment.overcharge_minor
-    lines_minor = sum(line.amount_minor for line in payment.lines)
-    money = {line.line_id: Fraction(price * line.amount_minor, lines_minor or 1) for line in payment.lines}
+    prices = {line.line_id: line.amount_minor for line in payment.lines} | dict(payment.grants_nothing)
+    money = {line_id: Fraction(price * minor, sum(prices.values()) or 1) for line_id, minor in prices.items()}
     credits_ = dict.fromkeys(money, Fraction(1))
-    overcharge = payment.overcharge_minor
+    overcharge = Fraction(payment.overcharge_minor)
 
     def take(line_id: str, amount: Fraction, *, takes_credits: bool) -> None:
         if amount and takes_credits:
@@ -323,20 +324,23 @@ def _left(payment: _Paid, steps: list[_Step]) -> list[Fraction]:
         money[line_id] -= amount
 
     for step in steps:
-        of_it = min(overcharge, step.amount_minor)
-        overcharge -= of_it
-        rest = Fraction(step.amount_minor - of_it)
+        rest = Fraction(step.amount_minor)
         for line_id, amount_minor, is_tax_alone in step.items:
-            amount = min(Fraction(amount_minor), money[line_id], rest)
-            take(line_id, amount, takes_credits=step.takes_credits and not is_tax_alone)
+            amount = min(Fraction(amount_minor), money.get(line_id, Fraction(0)), rest)
+            if amount:  # a tax alone is no price of credits, but where no money is left, no credits are
+                is_price = not is_tax_alone or amount == money[line_id]
+                take(line_id, amount, takes_credits=step.takes_credits and is_price)
             rest -= amount
+        of_it = min(overcharge, rest)
+        overcharge -= of_it
+        rest -= of_it
         if all_money := sum(money.values()):
             part = min(Fraction(1), rest / all_money)
             for line_id, amount in list(money.items()):
                 take(line_id, amount * part, takes_credits=step.takes_credits)
-        if payment.paid_minor > 0 and not sum(money.values()):
+        if payment.paid_minor > 0 and not sum(money.values()) and not overcharge:
             credits_ = dict.fromkeys(money, Fraction(0))
-    return list(credits_.values())
+    return [credits_[line.line_id] for line in payment.lines]
 
 
 def _credited(heard: _Heard) -> list[_Step]:
@@ -594,7 +598,9 @@ def _paddle(event: Json) -> _Heard:
 
 def _transaction(transaction: Json, at: datetime) -> _Paid:
     period, custom = transaction["billing_period"], transaction["custom_data"] or {}
-    lines = []
+    trials = [item["price"]["id"] for item in transaction["items"] if item["price"].get("trial_period")]
+    is_first = transaction["origin"] in {"api", "web"}
+    lines, grants_nothing = [], {}
     for line in transaction["details"]["line_items"]:
         product = _BY_PRICE[line["price_id"]]
         is_plan = product["kind"] == "subscription"
@@ -605,6 +611,11 @@ def _transaction(transaction: Json, at: datetime) -> _Paid:
         if line["proration"]:  # a part of a period, for its part of the price
             price = product["prices"][transaction["currency_code"]]
             credits_ = product["credits"] * int(line["totals"]["subtotal"]) // price
+        elif is_first and line["price_id"] in trials:
+            credits_ = product.get("trial_credits", 0) * line["quantity"]
+        if credits_ == 0:
+            grants_nothing[line["id"]] = _total(line)
+            continue
         plan = f"paddle:{transaction['subscription_id']}" if is_plan and transaction["subscription_id"] else None
         lines.append(_Line(line["id"], credits_, _total(line), lapses, grace_from, plan))
     fulfilment_key = None
@@ -612,10 +623,11 @@ def _transaction(transaction: Json, at: datetime) -> _Paid:
         fulfilment_key = (
             f"period/paddle:{transaction['subscription_id']}/{_stamp(period['starts_at']):%Y-%m-%dT%H:%M:%SZ}"
         )
-    if transaction["origin"] in {"api", "web"} and "order_id" in custom:
+    if is_first and "order_id" in custom:
         fulfilment_key = f"order/{custom['order_id']}"
     paid_minor = int(transaction["details"]["totals"]["total"])
-    return _Paid(f"paddle:{transaction['id']}", at, paid_minor, tuple(lines), fulfilment_key)
+    name = f"paddle:{transaction['id']}"
+    return _Paid(name, at, paid_minor, tuple(lines), fulfilment_key, grants_nothing=grants_nothing)
 
 
 def _lapses(start: datetime, end: datetime, paid_at: datetime) -> tuple[datetime, datetime | None]:

@@ -22,11 +22,12 @@ from ledger.domain.facts import (
     RefundState,
     RefundTotalReported,
     ResolutionReported,
+    UngrantedLine,
 )
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase, duplicate_minor, target
-from ledger.domain.refunds import outstanding_minor, returned_minor
-from ledger.domain.shares import Shares, shares_left
+from ledger.domain.refunds import Returned, outstanding_minor, returned_minor
+from ledger.domain.shares import Shares, overcharge_left, shares_left
 from tests.unit.domain.test_purchases import LINES, TAG, approved, chargeback
 from tools.testing.builders import PI, at, dispute, payment, refund, returned
 
@@ -104,21 +105,76 @@ def test_a_line_that_cost_nothing_stays_until_all_money_is_back() -> None:
     assert Shares(less).take([returned(1000)]).left == [Fraction(1, 2), Fraction(1, 2), Fraction(1)]
 
 
-def test_what_corrects_an_overcharge_takes_no_credits_whatever_lines_it_names() -> None:
-    """A merchant of record refunds lines only. What is more than the overcharge goes to the named lines in order."""
+def after(settled: PaymentSettled, *steps: Returned) -> tuple[int, ...]:
+    """The percent of each line's credits that are left after these steps, and then the overcharge that is left."""
+    shares = Shares(settled).take(steps)
+    return (*(int(100 * share) for share in shares.left), overcharge_left(settled, steps))
+
+
+def test_a_refund_that_names_a_line_takes_it_before_it_corrects_an_overcharge() -> None:
+    """Only what names no line that grants, or is more than is left of it, corrects the overcharge first."""
     settled = payment(paid_minor=2100, overcharge_minor=100, lines=LINES)
-    assert Shares(settled).take([returned(100, a=100)]).left == [Fraction(1), Fraction(1)]
-    assert Shares(settled).take([returned(600, a=400, b=200)]).left == [Fraction(6, 10), Fraction(9, 10)]
-    assert Shares(settled).take([returned(600, b=500)]).left == [Fraction(1), Fraction(1, 2)]
-    assert Shares(settled).take([returned(60), returned(60)]).left == [Fraction(99, 100)] * 2
+    assert after(settled) == (100, 100, 100)
+    assert after(settled, returned(100)) == (100, 100, 0)
+    assert after(settled, returned(60), returned(60)) == (99, 99, 0)
+    assert after(settled, returned(100, other=100)) == (100, 100, 0)
+    assert after(settled, returned(1000, a=1000)) == (0, 100, 100)
+    assert after(settled, returned(600, a=400, b=200)) == (60, 80, 100)
+    assert after(settled, returned(600, b=500)) == (100, 50, 0)
+    assert after(settled, returned(1060, a=1060)) == (0, 100, 40)
+    assert after(settled, returned(1600, a=1600)) == (0, 50, 0)
+    tax = replace(returned(60), items=(RefundedItem(line_id="other", amount_minor=60, is_tax_only=True),))
+    assert after(settled, tax) == (100, 100, 40)
+
+
+def test_a_line_without_a_price_stays_while_an_overcharge_is_left() -> None:
+    """There is money left. When that is back too, no credits are."""
+    free = replace(payment().lines[0], line_id="free", amount_minor=0)
+    settled = payment(paid_minor=2100, overcharge_minor=100, lines=(*LINES, free))
+    assert after(settled, returned(2000, a=1000, b=1000)) == (0, 0, 100, 100)
+    assert after(settled, returned(2000, a=1000, b=1000), returned(100)) == (0, 0, 0, 0)
+    over = payment(paid_minor=100, overcharge_minor=100, lines=(free,))
+    assert after(over, returned(40)) == (100, 60)
+    assert after(over, returned(100)) == (0, 0)
+
+
+def test_a_line_that_grants_nothing_keeps_its_money_to_itself() -> None:
+    """Its refund takes no credits, and that of another line takes all of its own. A sum is of all of them."""
+    trial = UngrantedLine(line_id="trial", amount_minor=500)
+    settled = replace(payment(paid_minor=2500, lines=LINES), ungranted=(trial,))
+    assert after(settled, returned(500, trial=500)) == (100, 100, 0)
+    assert after(settled, returned(1000, a=1000)) == (0, 100, 0)
+    assert after(settled, returned(1250)) == (50, 50, 0)
+    assert after(settled, returned(500, trial=500), returned(1000)) == (50, 50, 0)
+    assert after(settled, returned(1500, trial=1500)) == (50, 50, 0)
+    assert after(settled, returned(2000, a=1000, b=1000)) == (0, 0, 0)
+    part = UngrantedLine(line_id="part", amount_minor=300, is_overcharge=True)
+    both = replace(settled, paid_minor=2800, overcharge_minor=300, ungranted=(part, trial))
+    assert after(both, returned(300, part=300)) == (100, 100, 0)
+    assert after(both, returned(1000, a=1000)) == (0, 100, 300)
+    assert after(both, returned(500, trial=500)) == (100, 100, 300)
+    assert after(both, returned(1550)) == (50, 50, 0)
+
+
+def test_a_line_whose_money_is_all_back_keeps_no_credits_though_its_tax_came_last() -> None:
+    """The price before tax, then the tax: in either order, and whatever the other line keeps."""
+    price = returned(900, a=900)
+    tax = replace(returned(100), items=(RefundedItem(line_id="a", amount_minor=100, is_tax_only=True),))
+    settled = payment(lines=LINES)
+    assert after(settled, price, tax) == after(settled, tax, price) == (0, 100, 0)
+    assert after(settled, replace(price, amount_minor=800, items=returned(800, a=800).items), tax) == (20, 100, 0)
+    goodwill = replace(returned(1000, a=1000), takes_credits=False)
+    assert after(settled, goodwill) == (100, 100, 0)
 
 
 def test_a_tax_item_above_what_its_line_has_left_is_taken_from_all_money_and_no_credits() -> None:
-    """Of the first line 1.00 is left, of the second 10.00; the tax is 6.50, and half of what it leaves goes back."""
+    """Of the first line 1.00 is left, of the second 10.00; the tax is 6.50, and half of what it leaves goes back. Its
+    own line has nothing left, so it has no credits.
+    """
     tax = replace(returned(650), items=(RefundedItem(line_id="a", amount_minor=650, is_tax_only=True),))
     of_two = Shares(payment(lines=LINES)).take([returned(900, a=900), tax])
-    assert of_two.left == [Fraction(1, 10), Fraction(1)]
-    assert of_two.take([returned(225)]).left == [Fraction(1, 10), Fraction(1, 2)]
+    assert of_two.left == [Fraction(0), Fraction(1)]
+    assert of_two.take([returned(225)]).left == [Fraction(0), Fraction(1, 2)]
 
 
 # ── Money on its way back ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -26,6 +26,7 @@ from ledger.domain.facts import (
     RefundState,
     RefundTotalReported,
     ResolutionReported,
+    UngrantedLine,
 )
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import LotTarget, Purchase, Target, target
@@ -412,6 +413,34 @@ def test_a_sum_is_split_over_what_is_left_of_each_line() -> None:
     assert split_over_lines(950, settled, [tax]) == items(("a", 475), ("b", 475))
     assert split_over_lines(1, settled, []) == items(("b", 1))
     assert split_over_lines(0, settled, []) == ()
+
+
+def test_what_corrects_an_overcharge_is_of_the_lines_that_are_one() -> None:
+    """A provider that refunds lines gives back no more of one than it cost. The rest is of all others."""
+    over = tuple(UngrantedLine(line_id=name, amount_minor=100, is_overcharge=True) for name in ("o", "p"))
+    trial = UngrantedLine(line_id="t", amount_minor=500)
+    settled = replace(payment(lines=LINES, paid_minor=2700, overcharge_minor=200), ungranted=(*over, trial))
+    assert split_over_lines(200, settled, []) == items(("o", 100), ("p", 100))
+    assert split_over_lines(30, settled, []) == items(("o", 30))
+    assert split_over_lines(200, settled, [returned(60, o=60)]) == items(
+        ("o", 40), ("p", 100), ("a", 24), ("b", 24), ("t", 12)
+    )
+    assert split_over_lines(60, settled, [returned(150)]) == items(("p", 50), ("a", 4), ("b", 4), ("t", 2))
+    assert split_over_lines(2700, settled, []) == items(("o", 100), ("p", 100), ("a", 1000), ("b", 1000), ("t", 500))
+    assert split_over_lines(1250, settled, [returned(200), returned(1250)]) == items(("a", 500), ("b", 500), ("t", 250))
+    beyond = returned(150, o=150)  # more than it cost: nothing more of it, and the other one gives all
+    assert split_over_lines(100, settled, [beyond]) == items(("p", 100))
+
+
+def test_an_overcharge_stays_flagged_and_refundable_when_a_named_line_went_back() -> None:
+    """Its refund is still due. What names no line returns it, and what is going back of it is no longer left."""
+    named = replace(refund(1000), items=items(("a", 1000)))
+    known = of_two_lines(named, overcharge_minor=100)
+    assert target(known).flags == {"overcharge:stripe:pi_1": at(0)}
+    assert known.overcharge_left_minor == 100
+    assert of_two_lines(named, approved(60), overcharge_minor=100).overcharge_left_minor == 40
+    assert of_two_lines(named, dispute(LOST, 30), overcharge_minor=100).overcharge_left_minor == 70
+    assert Purchase(payment_id=PI).overcharge_left_minor == 0
 
 
 def test_a_refund_of_an_approval_is_of_its_lines() -> None:

@@ -31,6 +31,7 @@ from ledger.domain.facts import (
     RefundState,
     RefundTotalReported,
     ResolutionReported,
+    UngrantedLine,
 )
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
@@ -107,6 +108,7 @@ FACTS: tuple[Fact, ...] = (
         cause="stripe:evt_1",
         card_minor=1500,
         overcharge_minor=100,
+        ungranted=(UngrantedLine(line_id="li_2", amount_minor=100, is_overcharge=True),),
         fulfilment_key="order/ord_1",
         covers=PERIOD,
         order_id=OrderId("ord_1"),

@@ -83,6 +83,13 @@ def test_what_is_left_of_the_money_and_of_an_amount_above_the_price(
     assert (asked.left_minor, asked.excess_minor) == (left_minor, excess_minor)
 
 
+@pytest.mark.parametrize(("still_there", "excess_minor"), [(0, 0), (500, 500), (1600, 1500)])
+def test_what_is_known_to_be_left_of_an_amount_above_the_price_counts(still_there: int, excess_minor: int) -> None:
+    """A refund that named a line left it there. It goes back as far as there is money."""
+    asked = plainly(paid_minor=2500, refundable_minor=1500, overcharge_minor=1600, overcharge_left_minor=still_there)
+    assert asked.excess_minor == excess_minor
+
+
 @pytest.mark.parametrize(
     ("lines", "changed", "unused_minor"),
     [

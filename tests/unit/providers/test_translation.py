@@ -33,6 +33,7 @@ from ledger.domain.facts import (
     RefundState,
     RefundTotalReported,
     ResolutionReported,
+    UngrantedLine,
 )
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.receipts import NotBookable, ParkReason
@@ -536,6 +537,24 @@ def test_a_paid_trial_with_a_price_of_its_own_grants_what_the_catalogue_says_of_
     assert paid.payment == replace(month(credits=100, amount_minor=100), paid_minor=100), paid.detail
     nothing = says("invoice.paid", INVOICE, offer, sold=NO_TRIAL)
     assert (nothing.parked, nothing.payment) == (ParkReason.UNEXPECTED_CHARGE, None)
+    free = says(
+        "invoice.paid", INVOICE, {**offer, "lines.data.0.amount": 0, "amount_paid": 0, "total": 0}, sold=NO_TRIAL
+    )
+    assert (free.parked, free.payment) == (None, None)
+
+
+def test_a_paid_trial_that_grants_nothing_beside_a_pack_is_known_by_its_line() -> None:
+    """What is refunded or credited of it is no price of the pack."""
+    trial = {**INVOICE["lines"]["data"][0], "pricing": {"price_details": {"price": "price_offer"}}, "amount": 100}
+    for amount, known in ((100, (UngrantedLine(line_id=trial["id"], amount_minor=100),)), (0, None)):
+        both = {
+            "lines.data": [PACK_LINE, {**trial, "amount": amount}],
+            "amount_paid": 1000 + amount,
+            "total": 1000 + amount,
+        }
+        event = says("invoice.paid", INVOICE, both, sold=NO_TRIAL)
+        assert event.payment, event.detail
+        assert ([line.line_id for line in event.payment.lines], event.payment.ungranted) == (["il_2"], known)
 
 
 PART: Json = {
@@ -1326,6 +1345,7 @@ def one(payment: PaymentSettled = BOUGHT, **of_the_line: Any) -> PaymentSettled:
 
 NO_MONEY = {"details.totals.total": "0", "details.totals.grand_total": "0"}
 PRORATION = {**TRANSACTION["details"]["line_items"][0], "proration": {"rate": "0.5"}}
+OF_THE_PACK: Json = {"line_id": "txnitm_1", "amount_minor": 2200}
 FREE_PART = {**PRORATION, "totals": {"subtotal": "0", "total": "0"}}
 FREE_LINE = {"price_id": "pri_other", "totals": {"subtotal": "0", "total": "0"}}
 TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": "0", "total": "0"}}
@@ -1364,7 +1384,7 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
         # a part of a period that grants nothing, beside a pack
         (
             {"details.line_items": [PRORATION, TRANSACTION["details"]["line_items"][0]]},
-            replace(BOUGHT, overcharge_minor=2200),
+            replace(BOUGHT, overcharge_minor=2200, ungranted=(UngrantedLine(**OF_THE_PACK, is_overcharge=True),)),
         ),
         (RECURRING, LATER_PERIOD),
         ({**RECURRING, "origin": "subscription_payment_method_change"}, LATER_PERIOD),

@@ -130,6 +130,15 @@ class PaidLine(KeepsUnknownFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UngrantedLine(KeepsUnknownFields):
+    """One line of a payment that cost money and grants nothing. A refund that names it takes no credits."""
+
+    line_id: str  # the provider's id of the line
+    amount_minor: int  # what was paid for this line, with tax and discount
+    is_overcharge: bool = False  # its money is a part of the payment's `overcharge_minor`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentSettled(KeepsUnknownFields):
     """A payment for credits has settled. The earliest such fact about a payment counts."""
 
@@ -141,7 +150,8 @@ class PaymentSettled(KeepsUnknownFields):
     at: datetime
     cause: str
     card_minor: int | None = None  # what can go back to the card, or whatever brought the money; None: `paid_minor`
-    overcharge_minor: int = 0  # paid above the catalogue's price: refunds return this part first
+    overcharge_minor: int = 0  # paid above the catalogue's price: refunds that name no line return this part first
+    ungranted: tuple[UngrantedLine, ...] | None = None  # the lines that grant nothing; None: there are none
     fulfilment_key: str | None = None  # what only one payment can pay for: `order/…` or `period/…`
     covers: str | None = None  # the period of a subscription's first payment, if its fulfilment key is an order
     order_id: OrderId | None = None
@@ -162,6 +172,11 @@ class PaymentSettled(KeepsUnknownFields):
     def returnable_minor(self) -> int:
         """Return what the provider can give back at most. What came from the buyer's balance can't go to a card."""
         return self.paid_minor if self.card_minor is None else self.card_minor
+
+    @property
+    def lines_with_price(self) -> "list[PaidLine | UngrantedLine]":
+        """Return the lines that share its price: those that grant credits, then the others that are no overcharge."""
+        return [*self.lines, *(line for line in self.ungranted or () if not line.is_overcharge)]
 
     @property
     def period(self) -> str | None:

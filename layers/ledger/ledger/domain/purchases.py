@@ -14,7 +14,7 @@ from ledger.domain.late import late_flags
 from ledger.domain.lots import Lot
 from ledger.domain.money import portion
 from ledger.domain.refunds import outstanding, outstanding_minor, returned, returned_minor, unknown_refunds
-from ledger.domain.shares import WHOLE, shares_left
+from ledger.domain.shares import WHOLE, overcharge_left, shares_left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,14 @@ class Purchase:
         to_card = [one for one in (*returned(self.facts), *outstanding(self.facts)) if not one.is_to_balance]
         card_left_minor = self.payment.returnable_minor - sum(one.amount_minor for one in to_card)
         return max(0, min(card_left_minor - self._lost_minor(self.payment), self.value_left_minor))
+
+    @property
+    def overcharge_left_minor(self) -> int:
+        """Return what we still have of the amount above the price, less what is going back."""
+        if self.payment is None:
+            return 0
+        lost = disputed(self.facts, self.payment.payment_id).lost
+        return overcharge_left(self.payment, returned(self.facts), lost, outstanding(self.facts))
 
     def _has_unknown_amounts(self, payment: PaymentSettled) -> bool:
         return disputed(self.facts, payment.payment_id).is_unknown or bool(unknown_refunds(self.facts))
@@ -149,7 +157,7 @@ def target(*purchases: Purchase) -> Target:
         if dispute.is_lost and payment.subscription_id:
             lost[name] = payment.subscription_id
         marks = {
-            f"overcharge:{name}": payment.overcharge_minor > one.gone_minor,
+            f"overcharge:{name}": one.overcharge_left_minor > 0,
             f"duplicate_charge:{name}": has_duplicate and one is not paid[0] and payment.paid_minor > one.gone_minor,
             **dict.fromkeys((f"duplicate_disputed:{hold_id}" for hold_id in dispute.holds), is_undisputed),
             f"other_currency:{name}": bool(one.unknown_refunds),
@@ -215,6 +223,7 @@ class _Paid:
         self.unknown_refunds = unknown_refunds(facts)
         gone, lost, going = returned(facts), self.dispute.lost, outstanding(facts)
         self.gone_minor = sum(one.amount_minor for one in gone) + self.dispute.lost_minor
+        self.overcharge_left_minor = overcharge_left(self.payment, gone, lost)
         self.refunded = shares_left(self.payment, gone)
         self.lost = shares_left(self.payment, gone, lost)
         contested = shares_left(self.payment, gone, lost, self.dispute.contested)

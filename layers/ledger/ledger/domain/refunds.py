@@ -9,6 +9,7 @@ An approval of money that was paid in several payments is carried out by several
 Someone else may refund at the provider: the credits of such a refund are reserved too, until it has ended.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -186,26 +187,29 @@ def carried_tag(refund: RefundChanged, facts: Facts) -> str | None:
 
 
 def split_over_lines(amount_minor: int, payment: PaymentSettled, before: list[Returned]) -> tuple[RefundedItem, ...]:
-    """Split a refund over the lines of a payment, for a provider that refunds lines: in proportion to what is left.
+    """Split a refund over the lines of a payment, for a provider that refunds lines.
 
-    The parts add up to `amount_minor`. If no more than what is left is split, no line's part is more than is left of
-    it. `before` is what was refunded before.
+    Lines that are an overcharge give first, and the others in proportion to what is left. The parts add up to
+    `amount_minor`. If no more than what is left is split, no line's part is more than is left of it. `before` is what
+    was refunded before.
     """
-    paid_minor = sum(line.amount_minor for line in payment.lines)
-    named = [(item.line_id, item.amount_minor) for one in before for item in one.items if not item.is_tax_only]
-    unnamed_minor = sum(one.amount_minor for one in before) - sum(minor for _, minor in named)
-    evenly = share_of(unnamed_minor, paid_minor)
-    left = [
-        max(
-            0,
-            line.amount_minor
-            - sum(minor for line_id, minor in named if line_id == line.line_id)
-            - portion(line.amount_minor, evenly),
-        )
-        for line in payment.lines
-    ]
-    items, split_minor, left_minor = [], 0, 0
-    for line, part in zip(payment.lines, left, strict=True):
+    named: Counter[str] = Counter()
+    for item in (item for one in before for item in one.items if not item.is_tax_only):
+        named[item.line_id] += item.amount_minor
+    unnamed_minor = max(0, sum(one.amount_minor for one in before) - named.total())
+    items = []
+    for over in (line for line in payment.ungranted or () if line.is_overcharge):
+        not_named_minor = max(0, over.amount_minor - named[over.line_id])
+        gone_minor = min(not_named_minor, unnamed_minor)
+        unnamed_minor -= gone_minor
+        if part_minor := min(not_named_minor - gone_minor, amount_minor):
+            items.append(RefundedItem(line_id=over.line_id, amount_minor=part_minor))
+            amount_minor -= part_minor
+    lines = payment.lines_with_price
+    evenly = share_of(unnamed_minor, sum(line.amount_minor for line in lines))
+    left = [max(0, line.amount_minor - named[line.line_id] - portion(line.amount_minor, evenly)) for line in lines]
+    split_minor, left_minor = 0, 0
+    for line, part in zip(lines, left, strict=True):
         left_minor += part
         split_to_minor = portion(amount_minor, share_of(left_minor, sum(left)))
         if split_to_minor > split_minor:

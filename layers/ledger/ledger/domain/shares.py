@@ -7,12 +7,15 @@ Money goes back in steps. Each takes, of the credits that are left, the part tha
     2000 back                                 0              0
 
 No money left, no credits left: whatever took the money.
+
+A refund that names a line takes that line's money, whether or not the line grants credits. What names no line, or is
+more than is left of its line, returns the overcharge first, which was the price of nothing. Then it is of all lines.
 """
 
 from collections.abc import Iterable
 from fractions import Fraction
 
-from ledger.domain.facts import PaymentSettled
+from ledger.domain.facts import PaymentSettled, RefundedItem
 from ledger.domain.money import share_of
 from ledger.domain.refunds import Returned
 
@@ -49,22 +52,34 @@ def _overdrawn(payment: PaymentSettled, steps: Iterable[Returned]) -> Fraction:
     return Fraction(over_minor, price_minor) if price_minor > 0 else WHOLE
 
 
+def overcharge_left(payment: PaymentSettled, *went_back: Iterable[Returned]) -> int:
+    """Return what is left of the overcharge after this money went back, in this order. In minor units, rounded down."""
+    return int(Shares(payment).take(step for group in went_back for step in group).overcharge_minor)
+
+
 class Shares:
     """The money and the credits that are left of each line of one payment. Exact: nothing is rounded."""
 
     def __init__(self, payment: PaymentSettled) -> None:
-        self._line_ids = [line.line_id for line in payment.lines]
+        lines = payment.lines_with_price
+        self._line_ids = [line.line_id for line in lines]
+        self._granting = len(payment.lines)
         price_minor = payment.paid_minor - payment.overcharge_minor
-        amounts = [max(0, line.amount_minor) for line in payment.lines]
-        self._overcharge_minor = payment.overcharge_minor
+        amounts = [max(0, line.amount_minor) for line in lines]
+        self._overcharge_minor = Fraction(payment.overcharge_minor)
         self._is_free = payment.paid_minor <= 0
         self._money = [price_minor * share_of(amount, sum(amounts)) for amount in amounts]
         self._credits = [WHOLE for _ in amounts]
 
     @property
     def left(self) -> list[Fraction]:
-        """The share of each line's credits that is left, from 0 to 1."""
-        return list(self._credits)
+        """The share of the credits that is left of each line that grants some, from 0 to 1."""
+        return self._credits[: self._granting]
+
+    @property
+    def overcharge_minor(self) -> Fraction:
+        """The part of the overcharge that is left."""
+        return self._overcharge_minor
 
     def take(self, steps: Iterable[Returned]) -> "Shares":
         """Take these amounts, one after the other. Return self."""
@@ -73,31 +88,35 @@ class Shares:
         return self
 
     def _take(self, step: Returned) -> None:
-        """Take one amount: the overcharge first, which was the price of nothing; then named lines; then all lines.
+        """Take one amount: from the named lines in their order, then from the overcharge, then from all lines.
 
-        What is named for a line and is more than its money that is left, is taken from all lines. What is left beside
-        the overcharge goes to the named lines in their order.
+        A tax that goes back alone takes no credits, unless it is the last money of its line.
         """
-        overcharge_minor = min(self._overcharge_minor, step.amount_minor)
-        self._overcharge_minor -= overcharge_minor
-        rest = Fraction(step.amount_minor - overcharge_minor)
+        rest = Fraction(step.amount_minor)
         for item in step.items:
             amount = min(Fraction(item.amount_minor), rest)
-            taken = self._take_from_line(item.line_id, amount, step.takes_credits and not item.is_tax_only)
+            taken = self._take_from_line(item, amount, takes_credits=step.takes_credits)
             if item.is_tax_only:
-                self._take_from_all(amount - taken, takes_credits=False)
+                self._take_unnamed(amount - taken, takes_credits=False)
                 taken = amount
             rest -= taken
-        self._take_from_all(rest, takes_credits=step.takes_credits)
+        self._take_unnamed(rest, takes_credits=step.takes_credits)
 
-    def _take_from_line(self, line_id: str, amount: Fraction, takes_credits: bool) -> Fraction:
-        """Take an amount from one line. Return what was taken: not more than is left of it."""
-        if line_id not in self._line_ids:
+    def _take_from_line(self, item: RefundedItem, amount: Fraction, *, takes_credits: bool) -> Fraction:
+        """Take an amount from the line that an item names. Return what was taken: not more than is left of it."""
+        if item.line_id not in self._line_ids:
             return Fraction(0)
-        position = self._line_ids.index(line_id)
+        position = self._line_ids.index(item.line_id)
         taken = min(amount, self._money[position])
-        self._subtract(position, taken, takes_credits)
+        is_last = taken == self._money[position]
+        self._subtract(position, taken, takes_credits and (is_last or not item.is_tax_only))
         return taken
+
+    def _take_unnamed(self, amount: Fraction, *, takes_credits: bool) -> None:
+        """Take an amount that is of no line: from the overcharge, then from all lines."""
+        overcharge_minor = min(self._overcharge_minor, amount)
+        self._overcharge_minor -= overcharge_minor
+        self._take_from_all(amount - overcharge_minor, takes_credits=takes_credits)
 
     def _take_from_all(self, amount: Fraction, *, takes_credits: bool) -> None:
         """Take an amount from all lines, by what is left of each. If nothing is left, no credits are left either."""
@@ -105,7 +124,7 @@ class Shares:
         if amount < money:
             for position, left in enumerate(self._money):
                 self._subtract(position, amount * left / money, takes_credits)
-        elif not self._is_free:
+        elif not self._is_free and not self._overcharge_minor:
             self._credits = [Fraction(0) for _ in self._credits]
 
     def _subtract(self, position: int, amount: Fraction, takes_credits: bool) -> None:

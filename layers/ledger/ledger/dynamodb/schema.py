@@ -45,6 +45,7 @@ from ledger.domain.facts import (
     RefundState,
     RefundTotalReported,
     ResolutionReported,
+    UngrantedLine,
 )
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
@@ -267,6 +268,15 @@ PAID_LINE = Shape(
         "grace_from": Field("grace_from", TIME, None),
     },
 )
+UNGRANTED_LINE = Shape(
+    "a line that grants nothing",
+    UngrantedLine,
+    {
+        "line_id": Field("line_id", TEXT),
+        "amount_minor": Field("amount_minor", WHOLE),
+        "is_overcharge": Field("is_overcharge", BOOLEAN, False),
+    },
+)
 REFUNDED_ITEM = Shape(
     "a refunded item",
     RefundedItem,
@@ -313,6 +323,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "cause": Field("cause", TEXT),
             "card_minor": Field("card_minor", WHOLE, None),
             "overcharge_minor": Field("overcharge_minor", WHOLE, 0),
+            "ungranted": Field("ungranted", records_of(UNGRANTED_LINE), None),
             "fulfilment_key": Field("fulfilment_key", TEXT, None),
             "covers": Field("covers", TEXT, None),
             "order_id": Field("order_id", TEXT, None),

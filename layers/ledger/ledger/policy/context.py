@@ -45,6 +45,7 @@ class PolicyContext:
     value_left_minor: int | None = None  # of what was paid, the part from a balance included; None: `refundable_minor`
     refunded_minor: int = 0
     overcharge_minor: int = 0
+    overcharge_left_minor: int | None = None  # what we still have of it; None: earlier refunds returned it first
     lines: tuple[LineUsage, ...] = ()
     is_subscription: bool = False
     is_renewal: bool = False  # a later period of a subscription
@@ -95,8 +96,11 @@ class PolicyContext:
 
     @property
     def excess_minor(self) -> int:
-        """The part of the amount above the price that we still have. Earlier refunds returned that amount first."""
-        return max(0, min(self.overcharge_minor - (self.paid_minor - self.value_minor), self.left_minor))
+        """The part of the amount above the price that can go back. Refunds that name no line returned it first."""
+        left_minor = self.overcharge_left_minor
+        if left_minor is None:
+            left_minor = self.overcharge_minor - (self.paid_minor - self.value_minor)
+        return max(0, min(left_minor, self.left_minor))
 
     @property
     def unused_minor(self) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.catalogue import Product, ProductKind
-from ledger.domain.facts import PaidLine, PaymentFailed, PaymentSettled
+from ledger.domain.facts import PaidLine, PaymentFailed, PaymentSettled, UngrantedLine
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import ParkReason
 from ledger.providers.paddle.notification import PaddleNotification, period_end, period_of
@@ -34,12 +34,12 @@ _GRANTS = {*_INITIAL, *_PAYS_FOR_A_PERIOD, "subscription_charge"}
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """The lines of a transaction that grant credits."""
+    """The lines of a transaction: those that grant credits by what they are for, and those that grant none."""
 
     charged: tuple[PaidLine, ...]  # for packs and whole periods
     trials: tuple[PaidLine, ...]
     prorated: tuple[PaidLine, ...]  # for parts of a period that a change charged
-    ungranted_minor: int  # charged for parts of a period that grant nothing by the catalogue
+    ungranted: tuple[UngrantedLine, ...]  # charged; an overcharge: for parts of a period, by the catalogue
 
 
 def transaction_completed(notification: PaddleNotification) -> EventFields:
@@ -95,7 +95,8 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
         lines=bookable_lines(lines),
         at=notification.at,
         cause=notification.cause,
-        overcharge_minor=found.ungranted_minor,
+        overcharge_minor=sum(line.amount_minor for line in found.ungranted if line.is_overcharge),
+        ungranted=found.ungranted or None,
         fulfilment_key=f"order/{order_id}" if claims_order else period_key,
         covers=period_key if claims_order else None,
         is_renewal=origin in _IS_A_LATER_ONE,
@@ -147,7 +148,7 @@ def _paid_lines(notification: PaddleNotification, origin: str) -> _Lines:
     """
     trial_prices = _trial_prices(notification.source) if origin in _INITIAL else frozenset()
     found: dict[str, list[PaidLine]] = {"charged": [], "trials": [], "prorated": []}
-    ungranted_minor = 0
+    ungranted = []
     agreed_at = _agreed_at(notification, origin)
     for line in objects(notification.source["details"], "line_items"):
         amount_minor, price_id = whole_number(line["totals"], "total"), optional_text(line, "price_id")
@@ -161,7 +162,6 @@ def _paid_lines(notification: PaddleNotification, origin: str) -> _Lines:
             continue
         if line.get("proration"):
             kind, credits_ = "prorated", _prorated_credits(notification, product, line)
-            ungranted_minor += 0 if product.proration_grants else amount_minor
         elif price_id in trial_prices or trial:
             kind, credits_ = "trials", _credits(product, product.trial_credits, line)
         elif whole_number(line["totals"], "subtotal") > 0:
@@ -170,7 +170,12 @@ def _paid_lines(notification: PaddleNotification, origin: str) -> _Lines:
             continue
         if credits_:
             found[kind].append(_paid_line(notification, product, line, credits_))
-    return _Lines(ungranted_minor=ungranted_minor, **{kind: tuple(lines) for kind, lines in found.items()})
+        elif amount_minor > 0:
+            is_overcharge = kind == "prorated" and not product.proration_grants
+            ungranted.append(
+                UngrantedLine(line_id=text(line, "id"), amount_minor=amount_minor, is_overcharge=is_overcharge)
+            )
+    return _Lines(ungranted=tuple(ungranted), **{kind: tuple(lines) for kind, lines in found.items()})
 
 
 def _paid_line(notification: PaddleNotification, product: Product, line: Json, credits_: int) -> PaidLine:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.catalogue import ProductKind
-from ledger.domain.facts import MoneyLinked, PaidLine, PaymentFailed, PaymentSettled
+from ledger.domain.facts import MoneyLinked, PaidLine, PaymentFailed, PaymentSettled, UngrantedLine
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.providers.parsing import (
@@ -39,9 +39,10 @@ _PAYS_FOR_A_PERIOD = {_FIRST_PERIOD, "subscription_cycle", "subscription_update"
 
 @dataclass(frozen=True, slots=True)
 class _Charged:
-    """The lines of an invoice that are no prorations, as far as they grant credits."""
+    """The lines of an invoice that are no prorations."""
 
-    lines: tuple[PaidLine, ...]
+    lines: tuple[PaidLine, ...]  # that grant credits
+    ungranted: tuple[UngrantedLine, ...]  # that were charged and grant none: trials
     period_start: datetime | None  # of the earliest period
     is_trial: bool  # no line is more than a trial's
 
@@ -92,6 +93,7 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         at=notification.at,
         cause=notification.cause,
         overcharge_minor=changed.overcharge_minor,
+        ungranted=charged.ungranted or None,
         fulfilment_key=f"order/{owner.order_id}" if claims_order else period_key,
         covers=period_key if claims_order else None,
         is_renewal=reason != _FIRST_PERIOD,
@@ -192,6 +194,7 @@ def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
     Source: docs.stripe.com/api/invoice-line-item/object.
     """
     lines: list[PaidLine] = []
+    ungranted: list[UngrantedLine] = []
     starts: list[datetime] = []
     is_trial = True
     for position, line in enumerate(objects(notification.source["lines"], "data")):
@@ -210,14 +213,17 @@ def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
         is_free_trial = amount_minor == 0 and reason == _FIRST_PERIOD
         is_of_a_trial = is_free_trial or trial is product
         credits_ = product.trial_credits if is_of_a_trial else product.credits if amount_minor > 0 else 0
+        line_id = optional_text(line, "id") or str(position)
         if credits_ == 0:
+            if (paid_minor := with_tax_and_discount(line)) > 0:
+                ungranted.append(UngrantedLine(line_id=line_id, amount_minor=paid_minor))
             continue
         is_trial &= is_of_a_trial
         if product.kind is ProductKind.SUBSCRIPTION:
             starts.append(period[0])
         lines.append(
             PaidLine(
-                line_id=optional_text(line, "id") or str(position),
+                line_id=line_id,
                 product_id=product.product_id,
                 credits=credits_ * quantity_of(line, product),
                 amount_minor=with_tax_and_discount(line),
@@ -227,4 +233,4 @@ def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
                 terms=product.digest,
             )
         )
-    return _Charged(tuple(lines), min(starts, default=None), is_trial and bool(lines))
+    return _Charged(tuple(lines), tuple(ungranted), min(starts, default=None), is_trial and bool(lines))

@@ -86,6 +86,7 @@ def policy_context(
         value_left_minor=purchase.value_left_minor,
         refunded_minor=returned_minor(purchase.facts),
         overcharge_minor=payment.overcharge_minor,
+        overcharge_left_minor=purchase.overcharge_left_minor,
         lines=tuple(_line_usage(context)),
         is_subscription=payment.subscription_id is not None,
         is_renewal=payment.is_renewal,
