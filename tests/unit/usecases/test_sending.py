@@ -7,15 +7,30 @@ from datetime import timedelta
 import pytest
 
 from ledger.domain.errors import RequestRefused
+from ledger.domain.facts import RefundApproved, RefundedItem, UngrantedLine
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.texts import text
 from ledger.usecases.refund_cases.cases import read_case
+from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.open_case import open_case
-from ledger.usecases.send_refunds import NEW_FOR, SendResult, send_refund
+from ledger.usecases.send_refunds import NEW_FOR, SendResult, refund_to_send, send_refund
 from tests.contract.test_cases import HALF
-from tools.testing.builders import ADA, IN, POLICY, RENEWED, at, paid, record_events, refund_claim, request_refund
+from tools.testing.builders import (
+    ADA,
+    IN,
+    POLICY,
+    RENEWED,
+    at,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.fakes import FakeProvider, FakeStore
 
 PAUSED = replace(POLICY, is_paused=True)
@@ -89,3 +104,19 @@ def test_a_person_decides_nothing_in_a_pause() -> None:
     with pytest.raises(RequestRefused, match="paused"):
         decide_case(case.case_id, HALF, "sam", store, PAUSED, now=at(70))
     assert read_case(ADA, case.case_id, store).state is CaseState.IN_REVIEW
+
+
+def test_an_overcharge_is_refunded_by_its_own_line_after_another_line_was_refunded_by_name() -> None:
+    """The line's refund took its credits and no cent of the overcharge. Paddle would give no more of that line."""
+    store = FakeStore()
+    over = UngrantedLine(line_id="part", amount_minor=500, is_overcharge=True)
+    settled = replace(payment(paid_minor=2500, overcharge_minor=500), ungranted=(over,))
+    named = replace(refund(2000), items=(RefundedItem(line_id="0", amount_minor=2000),))
+    record_events(store, paid(settled), event_of(named))
+    assert store.accounts[ADA].balance == 0
+    case = request_refund(store, refund_claim(RefundReason.WRONG_AMOUNT))
+    assert (case.state, case.decision and case.decision.money_minor) == (CaseState.APPROVED, 500)
+    _, context = read_case_context(case.account_id, case.case_id, store)
+    approval = context.purchase.facts[f"approved:{case.tag}"]
+    assert isinstance(approval, RefundApproved)
+    assert refund_to_send(approval, context).items == (RefundedItem(line_id="part", amount_minor=500),)
