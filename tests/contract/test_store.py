@@ -1,5 +1,6 @@
 """The store's promise, held by every store: the fake, moto, MiniStack and AWS's own engine."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -188,6 +189,49 @@ def test_an_event_that_repeats_a_payment_and_names_its_charge_is_a_link_too(any_
     again = replace(paid(), names=(PI, CH))
     record_events(any_store, paid(), event_of(dispute(), names=(CH,)), again)
     assert account(any_store).holds.keys() == {"dispute:stripe:dp_1"}
+
+
+IN_2 = PaymentId("stripe:in_2")
+
+
+def test_a_pointer_is_written_over_what_was_read_alone(any_store: Store) -> None:
+    """Nothing, or a pointer to the same; only one that was not read is written over any pointer."""
+    numbers = itertools.count(1)
+
+    def is_written(*replaces: PaymentId, also_to: tuple[PaymentId, ...] = (), was_read: bool = True) -> bool:
+        pointer = PaymentPointer(name=PI, to=IN, also_to=also_to, replaces=replaces if was_read else None)
+        return any_store.commit(Commit(receipt=parked(next(numbers)), pointers=(pointer,))) is None
+
+    def targets() -> tuple[PaymentId, ...]:
+        stored = any_store.read(Keys(frozenset({PI}))).payments[PI]
+        return stored.targets if isinstance(stored, PaymentPointer) else ()
+
+    assert not is_written(IN)
+    assert is_written()
+    assert not is_written(also_to=(IN_2,))
+    assert not is_written(IN_2, also_to=(IN_2,))
+    assert not is_written(IN, IN_2)
+    assert is_written(IN, also_to=(IN_2,))
+    assert not is_written(IN), "it leads to another one too"
+    assert not is_written(IN, CH)
+    assert targets() == (IN, IN_2)
+    assert is_written(IN, IN_2)
+    assert is_written(also_to=(IN_2,), was_read=False)
+    record_events(any_store, event_of(refund(), names=(CH,)))
+    for replaces in (None, (), (IN,)):
+        over = PaymentPointer(name=CH, to=IN, replaces=replaces)
+        assert any_store.commit(Commit(receipt=parked(next(numbers)), pointers=(over,))), "a purchase is stored there"
+
+
+def test_a_pointer_that_is_only_checked_stays_and_refuses_what_was_planned_by_another_one(any_store: Store) -> None:
+    """It leads elsewhere now, or to one more."""
+    stored = PaymentPointer(name=PI, to=IN, also_to=(IN_2,), account_id=ADA)
+    any_store.commit(Commit(pointers=(stored,)))
+    for number, replaces in enumerate([(), (IN,), (IN_2,), (IN, CH), (IN, IN_2)]):
+        check = PaymentPointer(name=PI, to=CH, replaces=replaces, is_check=True)
+        refusal = any_store.commit(Commit(receipt=parked(number), pointers=(check,)))
+        assert (refusal is None) == (replaces == (IN, IN_2))
+    assert any_store.read(Keys(frozenset({PI}))).payments[PI] == stored
 
 
 def test_the_lower_payment_of_an_order_is_the_original_whichever_comes_first(any_store: Store) -> None:

@@ -217,7 +217,10 @@ class FakeStore:
         stored = self.payments.get(pointer.name)
         if pointer.replaces_version:
             return _version(stored) == pointer.replaces_version
-        return stored is None or isinstance(stored, PaymentPointer)
+        if pointer.replaces is None:
+            return stored is None or isinstance(stored, PaymentPointer)
+        targets = stored.targets if isinstance(stored, PaymentPointer) else ()
+        return targets == pointer.replaces and not isinstance(stored, Purchase)
 
     def _may_change(self, change: AccountChange) -> bool:
         account = self.accounts.get(change.account_id)
@@ -260,7 +263,8 @@ class FakeStore:
             names = purchase.names or frozenset({purchase.payment_id})
             self.payments[purchase.payment_id] = replace(purchase, names=names, version=purchase.version + 1)
         for pointer in commit.pointers:
-            self.payments[pointer.name] = replace(pointer, replaces_version=0)
+            if not pointer.is_check:
+                self.payments[pointer.name] = replace(pointer, replaces_version=0, replaces=())
         for key_change in commit.fulfilment_keys:
             if not key_change.is_check:
                 self.fulfilment_keys[key_change.key] = replace(

@@ -11,7 +11,7 @@ import pytest
 from ledger.domain import catalogue
 from ledger.domain.errors import InsufficientCredits, RunFailed
 from ledger.domain.events import Event
-from ledger.domain.facts import DisputeState
+from ledger.domain.facts import DisputeState, MoneyLinked
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.orders import Order
 from ledger.domain.receipts import RecordOutcome
@@ -22,6 +22,7 @@ from ledger.ports.commit import Commit
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.expire_credits import expire_account
+from ledger.usecases.holds import lift_hold
 from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.plan_booking import plan_event
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -295,3 +296,72 @@ def test_a_request_is_not_decided_by_an_older_purchase_than_its_account() -> Non
 
     claim = refund_claim(RefundReason.TECHNICAL_PROBLEM)
     assert request_refund(torn(store, all_is_refunded, "payments"), claim).state is CaseState.DECLINED
+
+
+IN_2 = PaymentId("stripe:in_2")
+
+
+def linked(sale_id: PaymentId) -> Event:
+    """The provider reports an invoice that the one PaymentIntent has paid for, with 1,000."""
+    link = MoneyLinked(money_id=PI, sale_id=sale_id, amount_minor=1000, at=at(1), cause="stripe:evt")
+    return event_of(link, names=(sale_id, PI))
+
+
+def two_invoices(*events: Event) -> FakeStore:
+    """A store with two invoices of 1,000, and these events."""
+    store = FakeStore()
+    record_events(store, paid(payment(IN, paid_minor=1000)), paid(payment(IN_2, paid_minor=1000)), *events)
+    return store
+
+
+@pytest.mark.parametrize("known", [[], [IN]], ids=["none known", "one known"])
+@pytest.mark.parametrize("early", [["payments"], ["payments", "accounts", "fulfilment_keys"]], ids=["", "all"])
+@pytest.mark.parametrize("read", [1, 2])
+def test_a_link_that_comes_between_is_not_overwritten(known: list[PaymentId], early: list[str], read: int) -> None:
+    """What is refunded later is taken from every invoice that the PaymentIntent has paid for."""
+    in_3 = PaymentId("stripe:in_3")
+    store = two_invoices(paid(payment(in_3, paid_minor=1000)), *(linked(one) for one in known))
+    link, other = (linked(in_3), linked(IN_2)) if known else (linked(IN), linked(IN_2))
+    record_events(torn(store, lambda: record_events(store, other), *early, read=read), link)
+    record_events(store, event_of(replace(refund(3000 if known else 2000), money_id=PI), names=(PI, CH)))
+    assert store.accounts[ADA].balance == (0 if known else 1000)
+    assert [finding for finding in check(world(store)) if finding.broken] == []
+
+
+@pytest.mark.parametrize("names", [(PI, CH), (CH,)], ids=["intent and charge", "charge alone"])
+@pytest.mark.parametrize(("read", "early"), [(1, ["payments"]), (2, ["accounts"]), (2, ["payments"])])
+def test_a_refund_that_read_the_way_to_one_sale_is_not_booked_for_it_alone(
+    names: tuple[PaymentId, ...], read: int, early: list[str]
+) -> None:
+    """The second link was booked after the pointer was read, and before the sale was."""
+    store = two_invoices(linked(IN), event_of(names=(PI, CH)))
+    over = torn(store, lambda: record_events(store, linked(IN_2)), *early, read=read)
+    record_events(over, event_of(replace(refund(2000), money_id=PI), names=names))
+    assert store.accounts[ADA].balance == 0
+    assert [finding for finding in check(world(store)) if finding.broken] == []
+
+
+@pytest.mark.parametrize("read", [1, 2, 3])
+def test_a_hold_of_money_that_is_shared_meanwhile_is_lifted_for_all_its_sales(read: int) -> None:
+    """A third invoice is linked after the pointer was read, and paid later: nothing holds again."""
+    in_3 = PaymentId("stripe:in_3")
+    opened = event_of(replace(dispute(DisputeState.OPEN), money_id=PI), names=(PI,))
+    store = two_invoices(linked(IN), linked(IN_2), opened)
+    over = torn(store, lambda: record_events(store, linked(in_3)), "documents", read=read)
+    assert lift_hold("dispute:stripe:dp_1", ADA, "sam", over, why="a good customer", now=LATER)
+    record_events(store, paid(payment(in_3, paid_minor=1000)))
+    assert store.accounts[ADA].status == "active"
+    assert [finding for finding in check(world(store)) if finding.broken] == []
+
+
+@pytest.mark.parametrize("sales", [[IN], [IN, IN_2]])
+def test_only_shared_money_costs_a_check_of_its_pointer(sales: list[PaymentId]) -> None:
+    """What paid for one sale alone is booked without: its version tells whether it is shared meanwhile."""
+    store = two_invoices(*(linked(one) for one in sales))
+    receipt = next(iter(store.receipts.values()))
+    stored = store.read(Keys(payments=frozenset({PI, IN, IN_2}), accounts=frozenset({ADA})))
+    planned = plan_event(event_of(replace(refund(), money_id=PI), names=(PI,)), receipt, stored)
+    assert isinstance(planned, Commit)
+    assert [(one.name, one.replaces, one.is_check) for one in planned.pointers] == (
+        [(PI, (IN, IN_2), True)] if len(sales) > 1 else []
+    )

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from ledger.domain.facts import BalanceCredited, DisputeChanged, DisputeState, M
 from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.usecases.holds import lift_hold
+from ledger.usecases.state_amount import state_amount
 from tests.unit.usecases.test_plan_booking import broken
 from tools.testing.builders import ADA, CH, IN, LATER, PI, at, dispute, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore
@@ -138,3 +140,42 @@ def test_a_pending_refund_of_a_shared_intent_reserves_a_part_of_each() -> None:
     record_events(store, *(event for name, event in SHARED.items() if name != "refund"))
     record_events(store, moved(refund(1000, state=RefundState.PENDING)))
     assert [lot.reserved for lot in store.accounts[ADA].lots.values()] == [400, 400]
+
+
+@pytest.mark.parametrize("is_late", [True, False], ids=["lifted before the link", "linked before the lift"])
+def test_a_hold_that_a_person_has_lifted_stays_lifted_whenever_a_link_is_received(is_late: bool) -> None:
+    """The lift goes along with the dispute."""
+    store = FakeStore()
+    lost = moved(dispute(DisputeState.LOST, 2500))
+    record_events(store, *(SHARED[name] for name in ("first paid", "second paid", "first link")), lost)
+    if not is_late:
+        record_events(store, SHARED["second link"])
+    assert lift_hold("dispute:stripe:dp_1", ADA, "sam", store, why="a good customer", now=LATER)
+    if is_late:
+        record_events(store, SHARED["second link"])
+    assert (store.accounts[ADA].status, store.accounts[ADA].balance) == ("active", 0)
+    record_events(store, moved(dispute(DisputeState.APPEALED, 2500, minute=60)))
+    assert store.accounts[ADA].status == "active"
+    assert broken(store) == []
+
+
+@pytest.mark.parametrize("is_late", [True, False], ids=["stated before the link", "linked before"])
+def test_an_amount_that_a_person_stated_is_one_sale_s_own(is_late: bool) -> None:
+    """The other one stays frozen, and its flag asks for its own amount, whatever else is heard of the first."""
+    store = FakeStore()
+    lost = moved(replace(dispute(DisputeState.LOST, 2300), currency="EUR"))
+    record_events(store, *(SHARED[name] for name in ("first paid", "second paid", "first link")), lost)
+    if not is_late:
+        record_events(store, SHARED["second link"])
+    assert state_amount(IN, "dp_1", 1500, ADA, "sam", store, why="by its rate", now=LATER)
+    if is_late:
+        record_events(store, SHARED["second link"])
+    record_events(
+        store, event_of(names=(IN, PaymentId("stripe:x"))), event_of(refund(100, refund_id="re_3"), names=(IN,))
+    )
+    assert store.accounts[ADA].flags.keys() == {"other_currency:stripe:in_2:dp_1"}
+    assert store.accounts[ADA].lots[f"{IN_2}/0"].is_frozen
+    assert broken(store) == []
+    assert state_amount(IN_2, "dp_1", 1000, ADA, "sam", store, why="by its rate", now=LATER + timedelta(hours=1))
+    assert (store.accounts[ADA].flags, store.accounts[ADA].balance) == ({}, 0)
+    assert broken(store) == []

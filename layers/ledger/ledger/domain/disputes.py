@@ -94,16 +94,19 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         since, name = dispute.opened_at, f"{provider}:{dispute.dispute_id}"
         state = conclusion(dispute, is_resolution=dispute.key in resolved)
         amount = _amount_of(compared.get(dispute.key))
+        own_name = name  # of what one sale of shared money derives by its own part, whatever the others derive
         if money_id := shared_money_of(dispute, facts):
             shared[f"dispute:{name}"] = money_id
+            own_name = f"{payment_id}:{dispute.dispute_id}"
+            flags.since |= {f"other_currency:{name}": None, f"refund_and_dispute:{name}": None}  # before it was shared
         is_gone = state in {DisputeState.LOST, DisputeState.RESOLVED}
         is_unknown = amount is None and (is_gone or state.is_open)
         holds.since[f"dispute:{name}"] = since if state.holds_account else None
         flags.since[f"inquiry:{name}"] = since if state is DisputeState.INQUIRY else None
-        flags.since[f"other_currency:{name}"] = since if is_unknown else None
+        flags.since[f"other_currency:{own_name}"] = since if is_unknown else None
         flags.since[f"returned_short:{name}"] = since if _is_returned_short(dispute, state) else None
         is_counted_twice = is_gone and amount is not None and _may_be_a_refund(amount, refunds, facts)
-        flags.since[f"refund_and_dispute:{name}"] = since if is_counted_twice else None
+        flags.since[f"refund_and_dispute:{own_name}"] = since if is_counted_twice else None
         is_lost |= is_gone
         is_frozen |= state.is_open or is_unknown
         has_unknown |= is_unknown

@@ -8,6 +8,7 @@ sale has all links of its money and all facts about it, so each can tell its own
          └─1000──► in_2                         and 400 are in_2's
 """
 
+import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from ledger.domain.facts import (
     Fact,
     Facts,
     FraudWarned,
+    HoldLifted,
     MoneyLinked,
     PaymentSettled,
     RefundChanged,
@@ -30,9 +32,24 @@ _Shared = RefundChanged | RefundTotalReported | DisputeChanged | ResolutionRepor
 
 
 def facts_about_money(facts: Facts, money_ids: Collection[PaymentId]) -> Iterator[Fact]:
-    """Yield the links of this money, and what one sale knows about it."""
+    """Yield the links of this money, and what one sale knows about it: what a person has lifted of it, too.
+
+    An amount that a person stated is not passed on: it is one sale's own part.
+    """
     linked = {link.money_id for link in facts_of(facts, MoneyLinked)}
-    return (fact for fact in facts.values() if _money_of(fact, linked) in money_ids)
+    about = {key: fact for key, fact in facts.items() if _money_of(fact, linked) in money_ids}
+    lifted = (lift for lift in facts_of(facts, HoldLifted) if _is_lift_of(lift, about))
+    return itertools.chain(about.values(), lifted)
+
+
+def _is_lift_of(lift: HoldLifted, about: Collection[str]) -> bool:
+    """Return whether a person has lifted what one of these facts, by their keys, placed on the account.
+
+    A dispute `dispute:dp_1` places the hold `dispute:stripe:dp_1` and the flag `inquiry:stripe:dp_1`, among others.
+    """
+    _, _, source = lift.hold_id.partition(":")
+    _, _, provider_id = source.partition(":")
+    return any(key.partition(":")[2] == provider_id for key in about if key.startswith(("dispute:", "fraud_warning:")))
 
 
 def shared_money_of(fact: Fact, facts: Facts) -> PaymentId | None:

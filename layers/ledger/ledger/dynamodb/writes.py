@@ -22,11 +22,15 @@ class Writes:
 
     def checks(self, commit: Commit) -> list[tuple[str, Operation]]:
         """Return the operations that change nothing and only check a condition."""
-        return [
+        fulfilment_keys = [
             (f"fulfilment key {change.key}", self._check_fulfilment_key(change))
             for change in commit.fulfilment_keys
             if change.is_check
         ]
+        pointers = [
+            (f"pointer {pointer.name}", self._check_pointer(pointer)) for pointer in commit.pointers if pointer.is_check
+        ]
+        return fulfilment_keys + pointers
 
     def deletes(self, commit: Commit) -> list[Operation]:
         """Return the operations that remove documents. They have no condition."""
@@ -72,7 +76,8 @@ class Writes:
                     (f"purchase {position}", self._update_purchase(purchase, returns_old_item=position == 0))
                 )
         for pointer in commit.pointers:
-            updates.append((f"pointer {pointer.name}", self._update_pointer(pointer)))
+            if not pointer.is_check:
+                updates.append((f"pointer {pointer.name}", self._update_pointer(pointer)))
         if commit.subscription and commit.subscription.version:
             item, replaces = items.to_subscription(commit.subscription), commit.subscription.version
             updates.append(("subscription", self._update_versioned(item, schema.SUBSCRIPTION.names, replaces)))
@@ -140,12 +145,11 @@ class Writes:
     def _update_pointer(self, pointer: PaymentPointer) -> Operation:
         item = items.to_pointer(pointer)
         update = UpdateExpression.of(item, items.NAMES_OF_A_PAYMENT)
-        if pointer.replaces_version == 0:
-            points = update.name("points_to")
-            condition = f"attribute_not_exists(pk) OR attribute_exists({points})"
-        else:
-            condition = f"{update.name('version')} = {update.value(WHOLE.encode(pointer.replaces_version))}"
-        return update.operation(self._table, keys.primary_key(item), condition)
+        return update.operation(self._table, keys.primary_key(item), _leads_as_read(update, pointer))
+
+    def _check_pointer(self, pointer: PaymentPointer) -> Operation:
+        check = UpdateExpression()
+        return check.check(self._table, keys.payment_key(pointer.name), _leads_as_read(check, pointer))
 
     def update_account(self, change: AccountChange) -> Operation:
         """Return the operation that changes an account, if its version is the one that was read."""
@@ -243,6 +247,23 @@ class Writes:
         else:  # an order is made before its payment, or not at all
             condition = f"attribute_not_exists({terms}) AND attribute_not_exists({update.name('payment_id')})"
         return update.operation(self._table, keys.fulfilment_item_key(f"order/{order.order_id}"), condition)
+
+
+def _leads_as_read(update: UpdateExpression, pointer: PaymentPointer) -> str:
+    """Return the condition that what is stored under a pointer's id is what was read."""
+    if pointer.replaces_version:
+        return f"{update.name('version')} = {update.value(WHOLE.encode(pointer.replaces_version))}"
+    if pointer.replaces == ():
+        return f"attribute_not_exists({update.name('pk')})"
+    points_to = update.name("points_to")
+    if pointer.replaces is None:
+        return f"attribute_not_exists(pk) OR attribute_exists({points_to})"
+    to, *also_to = pointer.replaces
+    leads_to = f"{points_to} = {update.value(TEXT.encode(to))}"
+    others = update.name("also_to")
+    if not also_to:
+        return f"{leads_to} AND attribute_not_exists({others})"
+    return f"{leads_to} AND {others} = {update.value(TEXTS.encode(also_to))}"
 
 
 def _is_readable(update: UpdateExpression) -> str:

@@ -18,13 +18,27 @@ from ledger.ports.documents import Document, DocumentKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentPointer:
-    """An id of a payment whose purchase is stored under another id, or of one that several sales share."""
+    """An id of a payment whose purchase is stored under another id, or of one that several sales share.
+
+    In a commit, the condition is that what is stored under the id has not changed since it was read: nothing, another
+    pointer (`replaces`) or a purchase (`replaces_version`). As it is read from a store, a pointer replaces
+    nothing.
+    """
 
     name: PaymentId
     to: PaymentId
     also_to: tuple[PaymentId, ...] = ()  # the other sales that share the money
     account_id: AccountId | None = None  # None until the payment is stored; it saves a read
     replaces_version: int = 0  # of the purchase that it replaces; 0: it replaces nothing, or another pointer
+    # Where the pointer that it replaces led; (): there was none. None: it was not read, and may be any pointer or none:
+    # the version of the purchase that knows the id, in the same commit, tells whether it has changed.
+    replaces: tuple[PaymentId, ...] | None = ()
+    is_check: bool = False  # nothing is written, only the condition is checked
+
+    @property
+    def targets(self) -> tuple[PaymentId, ...]:
+        """All purchases or pointers that it leads to."""
+        return (self.to, *self.also_to)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Reads: the names of what to read, and what was found under them."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
@@ -100,9 +100,7 @@ class Snapshot:
         keys = Keys()
         for item in self.payments.values():
             if isinstance(item, PaymentPointer):
-                keys |= Keys(
-                    frozenset({item.to, *item.also_to}), frozenset({item.account_id} if item.account_id else ())
-                )
+                keys |= Keys(frozenset(item.targets), frozenset({item.account_id} if item.account_id else ()))
             elif item.payment:
                 own = keys_of(item.payment)
                 keys |= own
@@ -145,8 +143,16 @@ class Snapshot:
         """The purchases that a name leads to: several, if sales share the money."""
         item = self.payments.get(name)
         if isinstance(item, PaymentPointer):
-            return tuple(purchase for target in (item.to, *item.also_to) for purchase in self.homes_of(target))
+            return tuple(purchase for target in item.targets for purchase in self.homes_of(target))
         return (item,) if item else ()
+
+    def pointers_from(self, name: PaymentId) -> Iterator[PaymentPointer]:
+        """Yield the pointers that lead from a name to its purchases."""
+        item = self.payments.get(name)
+        if isinstance(item, PaymentPointer):
+            yield item
+            for target in item.targets:
+                yield from self.pointers_from(target)
 
     def with_purchases(self, purchases: Iterable[Purchase]) -> "Snapshot":
         """Return this snapshot with these purchases in place of the stored ones."""

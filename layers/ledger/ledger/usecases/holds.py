@@ -73,12 +73,21 @@ def _hold_change(account: Account, hold_id: str, hold: Hold | None) -> Commit:
 
 
 def _plan_lift(lifted: HoldLifted, payment_id: PaymentId, look_up: LookUp, origin: Origin) -> Commit:
-    """Return the commit that lifts a hold which purchases derive: each of them gets the fact of its lifting."""
+    """Return the commit that lifts a hold which purchases derive: each of them gets the fact of its lifting.
+
+    Of shared money, these must still be all when it is written. A sale that is not paid yet keeps the fact.
+    """
     homes = look_up(Keys(payments=frozenset({payment_id}))).homes_of(payment_id)
     purchases = [purchase.with_facts(lifted) for purchase in homes if purchase.payment]
     if not purchases:
         raise ValueError(f"{lifted.hold_id} was derived from a purchase that is not stored")
-    return plan_booking.plan_internal_fact(purchases, look_up.known, origin)
+    commit = plan_booking.plan_internal_fact(purchases, look_up.known, origin)
+    unpaid = (purchase.with_facts(lifted) for purchase in homes if not purchase.payment)
+    return replace(
+        commit,
+        purchases=(*commit.purchases, *unpaid),
+        pointers=plan_booking.pointers_as_read([payment_id], look_up.known),
+    )
 
 
 def _with_audit_record(commit: Commit, account_id: AccountId, record: AuditRecord) -> Commit:

@@ -19,6 +19,7 @@ from ledger.usecases.plan_booking.events import (
     plan_first_grant,
     plan_subscription,
 )
+from ledger.usecases.plan_booking.merging import pointers_as_read
 from ledger.usecases.plan_booking.owners import claimable_account, keys_of_owner, order_id_of, owner_account
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "plan_goodwill",
     "plan_internal_fact",
     "plan_subscription",
+    "pointers_as_read",
 ]

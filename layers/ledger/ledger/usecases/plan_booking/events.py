@@ -14,7 +14,7 @@ from ledger.domain.facts import PaymentSettled, digest_of, merge
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason, Receipt, RecordOutcome
 from ledger.domain.subscriptions import Subscription
-from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange
+from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange, PaymentPointer
 from ledger.ports.reads import Snapshot, keys_of
 from ledger.usecases.plan_booking.booking import plan_targets
 from ledger.usecases.plan_booking.entries import Origin
@@ -56,8 +56,7 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
     origin = _origin_of_changes(event, paid[0])
     changed = [one.after for one in merges if one.has_new_facts]
     commit = plan_targets(changed, fulfilments, stored, origin, receipt.received_at)
-    pointers = tuple(pointer for one in merges for pointer in one.pointers)
-    return replace(commit, receipt=replace(receipt, outcome=RecordOutcome.BOOKED), pointers=pointers)
+    return replace(commit, receipt=replace(receipt, outcome=RecordOutcome.BOOKED), pointers=_pointers_of(merges))
 
 
 def plan_first_grant(event: Event, receipt: Receipt, *, is_claimed: bool = False) -> Commit:
@@ -137,11 +136,19 @@ def plan_subscription(subscription: Subscription, receipt: Receipt, stored: Snap
 
 def _store_purchases(merges: Iterable[Merge], receipt: Receipt, outcome: RecordOutcome) -> Commit:
     """Return the commit that stores new facts and names and books nothing. If none is new, store the receipt only."""
-    changed = tuple(one.after for one in merges if one.has_new_facts or one.pointers)
+    changed = tuple(one.after for one in merges if one.has_new_facts or one.has_new_names)
     if not changed:
         return Commit(receipt=replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED))
-    pointers = tuple(pointer for one in merges for pointer in one.pointers)
-    return Commit(receipt=replace(receipt, outcome=outcome), purchases=changed, pointers=pointers)
+    return Commit(receipt=replace(receipt, outcome=outcome), purchases=changed, pointers=_pointers_of(merges))
+
+
+def _pointers_of(merges: Iterable[Merge]) -> tuple[PaymentPointer, ...]:
+    """Return the pointers to write and to check, none of them twice: the parts of an event may name the same ones."""
+    pointers = [pointer for one in merges for pointer in one.pointers]
+    written = [pointer for pointer in pointers if not pointer.is_check]
+    names = {pointer.name for pointer in written}
+    checked = {pointer.name: pointer for pointer in pointers if pointer.is_check and pointer.name not in names}
+    return (*written, *checked.values())
 
 
 def _origin_of_changes(event: Event, purchase: Purchase) -> Origin:

@@ -37,7 +37,11 @@ class Merge:
     before: Purchase
     after: Purchase
     has_new_facts: bool  # this event's, or those of purchases that were absorbed
-    pointers: tuple[PaymentPointer, ...]  # to write
+    pointers: tuple[PaymentPointer, ...]  # to write, or to check
+
+    @property
+    def has_new_names(self) -> bool:
+        return any(not pointer.is_check for pointer in self.pointers)
 
 
 def merge_event(event: Event, stored: Snapshot) -> tuple[Merge, ...] | NotBookable:
@@ -89,8 +93,9 @@ def _merge(about: About, stored: Snapshot, merges: Mapping[PaymentId, Merge]) ->
             pointers=known.pointers if known else (),
         )
     first = merged[sales[0].payment_id]
-    pointers = tuple(_pointers(names, list(merged.values()), absorbed, stored))
-    merged[sales[0].payment_id] = replace(first, pointers=(*first.pointers, *pointers))
+    written = _pointers(names, list(merged.values()), absorbed, about, stored)
+    checked = _pointers_to_check(about, sales, stored)
+    merged[sales[0].payment_id] = replace(first, pointers=(*first.pointers, *written, *checked))
     return merged
 
 
@@ -142,7 +147,7 @@ def _ambiguous(detail: str) -> NotBookable:
 
 
 def _pointers(
-    names: frozenset[PaymentId], merges: list[Merge], absorbed: list[Purchase], stored: Snapshot
+    names: frozenset[PaymentId], merges: list[Merge], absorbed: list[Purchase], about: About, stored: Snapshot
 ) -> Iterator[PaymentPointer]:
     """Yield the pointers to write: for new ids, for absorbed purchases, for ids that lead to more sales than before.
 
@@ -160,14 +165,35 @@ def _pointers(
     else:
         written = frozenset(name for name in names if name in versions or _targets(name, stored) != to)
     for name in sorted(written - set(to)):
+        was_read = name in stored.payments or name in about.names
         yield PaymentPointer(
-            name=name, to=to[0], also_to=to[1:], account_id=account_id, replaces_version=versions.get(name, 0)
+            name=name,
+            to=to[0],
+            also_to=to[1:],
+            account_id=account_id,
+            replaces_version=versions.get(name, 0),
+            replaces=_targets(name, stored) if was_read else None,
         )
+
+
+def pointers_as_read(names: Iterable[PaymentId], stored: Snapshot) -> tuple[PaymentPointer, ...]:
+    """Return the pointers that lead from these names to purchases, to check that they still lead there alone."""
+    found = {pointer.name: pointer for name in names for pointer in stored.pointers_from(name)}
+    return tuple(replace(found[name], replaces=found[name].targets, is_check=True) for name in sorted(found))
+
+
+def _pointers_to_check(about: About, sales: Iterable[Purchase], stored: Snapshot) -> tuple[PaymentPointer, ...]:
+    """Return the pointers that must still lead to these sales alone.
+
+    A pointer may have been read before a link, and a sale after it. Then the sale as it was read shares money. If the
+    sale was read before the link too, the link has changed its version.
+    """
+    return pointers_as_read(about.names, stored) if any(_shares_money(sale) for sale in sales) else ()
 
 
 def _targets(name: PaymentId, stored: Snapshot) -> tuple[PaymentId, ...]:
     item = stored.payments.get(name)
-    return (item.to, *item.also_to) if isinstance(item, PaymentPointer) else ()
+    return item.targets if isinstance(item, PaymentPointer) else ()
 
 
 def _shares_money(purchase: Purchase) -> bool:
