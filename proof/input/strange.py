@@ -359,16 +359,22 @@ def _invoice(invoice: Json, catalogue: Catalogue) -> int:
     """Its lines, all of them there; prorations by their amounts."""
     metadata = ((invoice.get("parent") or {}).get("subscription_details") or {}).get("metadata")
     has_more, lines = invoice["lines"].get("has_more"), invoice["lines"]["data"]
+    if _number(invoice["total"]) < 0:  # more is credited than charged: what is charged is a part of a period
+        lines = [line for line in lines if _invoice_item(line).get("proration")]
     value_minor = sum(_number(invoice[name]) for name in ("amount_paid", "ending_balance"))
     is_unpaid = value_minor - _number(invoice["starting_balance"]) <= 0 < _number(invoice["total"])
-    if has_more or is_unpaid or _is_given(invoice, metadata):
+    if has_more or is_unpaid or (_number(invoice["total"]) >= 0 and _is_given(invoice, metadata)):
         return 0
     return sum(_invoice_line(line, invoice, catalogue) for line in lines)
 
 
-def _invoice_line(line: Json, invoice: Json, catalogue: Catalogue) -> int:
+def _invoice_item(line: Json) -> Json:
     parent = line.get("parent") or {}
-    item = parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
+    return parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
+
+
+def _invoice_line(line: Json, invoice: Json, catalogue: Catalogue) -> int:
+    item = _invoice_item(line)
     price_id = ((line.get("pricing") or {}).get("price_details") or {}).get("price")
     if item.get("proration"):
         return _part("stripe", price_id, line["amount"], invoice["currency"], catalogue)

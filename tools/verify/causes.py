@@ -44,10 +44,13 @@ def _causes(world: World) -> Iterator[tuple[str, AccountId | None, str]]:
 
 
 def _has_booked(receipt: Receipt, account_id: AccountId | None) -> bool:
-    """Return whether an event can be the cause of something of this account; None: its account is not known yet."""
+    """Return whether an event can be the cause of something of this account.
+
+    None: its account is not known yet. Then the event may be booked for another sale that shares the money.
+    """
     if receipt.outcome is RecordOutcome.WAITING:
         return True
-    return receipt.outcome is RecordOutcome.BOOKED and receipt.account_id == account_id is not None
+    return receipt.outcome is RecordOutcome.BOOKED and account_id in {receipt.account_id, None}
 
 
 def reported_facts(world: World) -> Verdicts:
