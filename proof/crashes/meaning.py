@@ -3,9 +3,9 @@
 Left out is what may lawfully differ: when something was done (the second try is later; that it was done is compared,
 and when credits lapse, periods end and renewals stop), who was heard first, the versions of what is stored, how often a
 refund was tried, that a case was `issued` for a while (its refund's end may be heard first), an invoice's random
-number, the digest of a request (its body has random ids), of a receipt all but its event and that it is parked, and a
-page of Paddle's that was made and never answered for (Paddle knows no idempotency keys; nobody can pay what nobody was
-sent to).
+number, the digest of a request (its body has random ids) and of an order's terms (it has when it was placed), of a
+receipt all but its event and that it is parked, and a page of Paddle's that was made and never answered for (Paddle
+knows no idempotency keys; nobody can pay what nobody was sent to).
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ from tools.simulators.stripe.account import StripeAccount
 from tools.verify import World
 
 _TIMES = {"expires_at", "period_end", "cancel_at"}
-_DIFFERS = {"cause", "version", "attempts", "invoice_number"}
+_DIFFERS = {"cause", "version", "attempts", "invoice_number", "terms_hash"}
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+\+00:00")
 _ID = re.compile(r"\b[a-z]+(?:_test)?_[0-9A-Za-z]{14,}")
 
