@@ -274,8 +274,13 @@ def _effects(
 
 
 def broken(whole: World) -> str:
-    """The invariants that don't hold, all but one: a provider may tell any sum as refunded, and `verify` shows it."""
-    findings = [finding for finding in check(whole) if finding.broken and "refunded by more" not in finding.invariant]
+    """The invariants that don't hold, all but two, which `verify` shows.
+
+    A provider may tell any sum as refunded. And two events of one instant may name two accounts of one subscription,
+    which our server never writes: then both accounts list it.
+    """
+    told = ("refunded by more", "lists each of its subscriptions")
+    findings = [one for one in check(whole) if one.broken and not any(words in one.invariant for words in told)]
     said = "; ".join(f"{finding.invariant}: {', '.join(finding.broken)[:200]}" for finding in findings)
     return f"broken: {said}" if said else ""
 
