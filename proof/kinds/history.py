@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,6 +34,10 @@ DISPUTES = (
 """Of what type, which states in turn, and which way the money moved: out (-1) and back (1)."""
 
 
+def _counters() -> defaultdict[str, Counter[str]]:
+    return defaultdict(Counter)
+
+
 @dataclass(slots=True)
 class History:
     """What the providers report, in its natural order, and the orders that were placed."""
@@ -43,8 +47,12 @@ class History:
     told: list[tuple[str, bytes]] = field(default_factory=list)
     orders: list[tuple[Order, tuple[str, ...]]] = field(default_factory=list)  # and the transactions of their checkouts
     _made: int = 0
-    _paid: Counter[str] = field(default_factory=Counter)  # by PaymentIntent
-    _back: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # by intent and refund
+    _paid: Counter[str] = field(default_factory=Counter)  # by PaymentIntent or transaction
+    _paid_for: defaultdict[str, Counter[str]] = field(default_factory=_counters)  # by invoice and PaymentIntent
+    _back: defaultdict[str, Counter[str]] = field(
+        default_factory=_counters
+    )  # by PaymentIntent or transaction, and refund
+    _transactions: dict[str, Json] = field(default_factory=dict)
 
     def name(self, prefix: str) -> str:
         self._made += 1
@@ -69,6 +77,14 @@ class History:
     def part(self, amount: int) -> int:
         """All of an amount, or a part of it."""
         return self.chance.choice((amount, amount, amount // 2, amount // 3, 1, self.chance.randint(1, amount)))
+
+    def left_of(self, name: str) -> int:
+        """What a PaymentIntent or a transaction paid and has not given back."""
+        return self._paid[name] - self._back[name].total()
+
+    def paid_for(self, names: Iterable[str]) -> Counter[str]:
+        """What paid for the invoices among these names, by PaymentIntent."""
+        return sum((self._paid_for[name] for name in names if name in self._paid_for), Counter())
 
     def order(
         self, provider: str, product_id: str, *checkouts: str, days_before: int = 0, currency: str = "USD"
@@ -143,17 +159,18 @@ class History:
         paid = stripe.invoice_payment(self.name("inpay_1"), invoice_id, intent, amount, self.now)
         self.at_stripe("invoice_payment.paid", paid)
         self._paid[intent] += amount
+        self._paid_for[invoice_id][intent] += amount
         return intent
 
-    def refund(self, intent: str, amount: int, **fields: Any) -> None:
-        """A refund in the dashboard, that waits at first or not; whatever becomes of it."""
+    def refund(self, intent: str, amount: int, **fields: Any) -> str:
+        """A refund, by default in the dashboard, that waits at first or not; whatever becomes of it. Its id."""
         ends = self.chance.choice(("succeeded", "succeeded", "succeeded", "pending", "failed", "canceled"))
         made = stripe.refund(self.name("re_3"), f"ch_{intent[3:]}", intent, amount, self.now, **fields)
         waits = {"status": "pending", "pending_reason": "insufficient_funds", "balance_transaction": None}
         is_waiting = ends != "succeeded" or self.chance.random() < 0.5
         self.at_stripe("refund.created", made | waits if is_waiting else made)
         self._back[intent][made["id"]] = amount
-        if not fields and self.chance.random() < 0.3:
+        if made["currency"] == "usd" and self.chance.random() < 0.3:
             self.running_total(intent)
         if ends == "succeeded" and is_waiting:
             self.at_stripe("refund.updated", made)
@@ -164,6 +181,7 @@ class History:
             self.at_stripe("refund.updated", made | waits | {"status": "canceled", "pending_reason": None})
         if ends in {"failed", "canceled"}:
             del self._back[intent][made["id"]]
+        return str(made["id"])
 
     def running_total(self, intent: str, more: int = 0) -> None:
         """All that went back of a charge: its refunds, and `more` that no refund tells."""
@@ -227,6 +245,7 @@ class History:
         for item in made["items"]:
             item["price"] |= price or {}
         self.at_paddle("transaction.completed", made)
+        self._transactions[name], self._paid[name] = made, int(totals["total"])
         return made
 
     def subscribed(self, product_id: str, days: int = 30, **how: Any) -> Json:
@@ -246,9 +265,18 @@ class History:
         self.at_paddle("subscription.created", created)
         return made
 
-    def adjustment(self, of: Json, action: str, **shaped: Any) -> Json:
+    def refund_of_lines(self, transaction_id: str, amounts: Mapping[str, int], reason: str = "asked Paddle") -> str:
+        """A refund of these amounts of a transaction's lines. Its id."""
+        of = self._transactions[transaction_id]
+        rows = [{"id": name, "totals": {"total": str(minor), "tax": "0"}} for name, minor in amounts.items()]
+        return str(self.adjustment(of | {"details": {"line_items": rows}}, "refund", reason=reason)["id"])
+
+    def adjustment(self, of: Json, action: str, reason: str | None = None, **shaped: Any) -> Json:
         """An adjustment that is approved, or waits for it first."""
         made = paddle.adjustment(self.name("adj_"), of, action, "approved", self.stamp(), **shaped)
+        made |= {"reason": reason} if reason else {}
+        if not action.endswith("_reverse"):
+            self._back[of["id"]][made["id"]] = int(made["totals"]["total"])
         if action != "refund" or self.chance.random() < 0.5:
             self.at_paddle("adjustment.created", made)
             return made
@@ -259,4 +287,5 @@ class History:
             self.at_paddle("adjustment.updated", made | {"updated_at": self.stamp()})
         elif ends == "rejected":
             self.at_paddle("adjustment.updated", made | waits | {"status": ends, "updated_at": self.stamp()})
+            del self._back[of["id"]][made["id"]]
         return made

@@ -15,13 +15,16 @@ from ledger.domain.errors import BillingError
 from ledger.domain.events import Event
 from ledger.domain.orders import Checkout
 from ledger.domain.receipts import Receipt
+from ledger.domain.refund_cases import RefundCase
 from ledger.ports.commit import DocumentChange
 from ledger.ports.documents import OrderPointer, checkout_key
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.record_event import record_event, release_parked
+from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.usage import draw_credits
 from proof import money
 from proof.kinds.history import ADA, History
+from proof.kinds.refunds import refunded_by_us
 from proof.kinds.terms import CHANGED_AT, CONTENT, SOLD, SOLD_BEFORE
 from proof.shown import shown
 from tests.proof.test_convergence import meaning
@@ -42,10 +45,11 @@ OVER_REFUNDED = "No payment was refunded by more than was paid, what is approved
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """In which order a history is delivered. `has_runs`: credits are drawn in between."""
+    """In which order a history is delivered, and what else happens."""
 
     told: Sequence[Told]
-    has_runs: bool
+    has_runs: bool = False  # credits are drawn in between
+    is_refunded: bool = False  # after it we refund some of what is left
     is_natural: bool = False
 
 
@@ -62,16 +66,18 @@ def problem_of(
     tried: Callable[[int], None] = lambda _: None,
     make: Callable[[], FakeStore] = FakeStore,
 ) -> str | None:
-    """What is wrong after some orders of a history, each notification twice, every other time with runs in between.
+    """What is wrong after some orders of a history, each notification twice, often with runs and refunds of ours.
 
     None: nothing, and all orders without runs mean the same. `make`: the store, where a test puts a mistake.
     """
     meant: object = None
     for number, order in enumerate(_orders(history)):
-        chance = random.Random(number)
-        told = with_repeats(order.told, chance)
+        chance = random.Random(history.chance.random())
+        told: Sequence[Told] = with_repeats(order.told, chance)
         store = _delivered(history, told, make(), chance, has_runs=order.has_runs)
-        problem = _wrong(history, store, is_natural=order.is_natural)
+        problem = _wrong(history.told, store, is_natural=order.is_natural)
+        if order.is_refunded and problem is None:
+            told, problem = _refunded(history, store, chance, told, is_natural=order.is_natural)
         if not order.has_runs:
             means = meaning(store)
             meant = means if meant is None else meant
@@ -86,14 +92,15 @@ def problem_of(
 def _orders(history: History) -> Iterator[Order]:
     """The natural order, and others: all of them, or as many as are enough. Every other one has runs."""
     told = history.told
-    for has_runs in (False, True, True, True):
-        yield Order(told, has_runs, is_natural=True)
+    yield Order(told, is_natural=True)
+    for _ in range(3):
+        yield Order(told, has_runs=True, is_refunded=True, is_natural=True)
     if len(told) <= MOST_PERMUTED:
         others = [list(order) for order in itertools.permutations(told)]
     else:
         others = [list(reversed(told)), *(history.chance.sample(told, len(told)) for _ in range(MOST_ORDERS))]
     for number, order in enumerate(others):
-        yield Order(order, has_runs=bool(number % 2))
+        yield Order(order, has_runs=bool(number % 2), is_refunded=number % 6 == 1)
 
 
 def _delivered(
@@ -105,16 +112,38 @@ def _delivered(
         known = [DocumentChange(checkout_key(order.provider, name), pointer) for name in checkouts]
         checkout = Checkout(checkout_id=checkouts[0], url="https://example.com/") if checkouts else None
         store.commit(order_commit(replace(order, checkout=checkout), *known))
-    for provider, body in told:
-        if event := translated(provider, body, chance.choice(_deployed(body))):
-            record_event(event, store, body=body, body_sha256=sha256(body).hexdigest(), now=NOW)
-        for parked in sorted(store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
-            release_parked(parked, _read_again, store, NOW)
+    for one in told:
+        _deliver(one, store, chance, NOW)
         if has_runs and chance.random() < 0.5:
             with contextlib.suppress(BillingError):
                 run_id, credits_ = f"run_{chance.random()}", chance.choice((1, 200, 500, 1000))
                 draw_credits(ADA, run_id, credits_, store, now=chance.choice((EARLY, NOW)))
     return store
+
+
+def _deliver(told: Told, store: FakeStore, chance: random.Random, now: datetime) -> None:
+    provider, body = told
+    if event := translated(provider, body, chance.choice(_deployed(body))):
+        record_event(event, store, body=body, body_sha256=sha256(body).hexdigest(), now=now)
+    for parked in sorted(store.parked_receipts(), key=lambda receipt: receipt.occurred_at):
+        release_parked(parked, _read_again, store, now)
+
+
+def _refunded(
+    history: History, store: FakeStore, chance: random.Random, told: Sequence[Told], *, is_natural: bool
+) -> tuple[Sequence[Told], str | None]:
+    """All that was reported once we have refunded some of it, and what is wrong then."""
+    after = refunded_by_us(history, store, chance, NOW)
+    problem = _wrong(history.told, store, is_natural=is_natural)  # with credits reserved
+    if problem:
+        return told, f"with refunds approved: {problem}"
+    later = datetime.fromtimestamp(after.now, UTC)
+    reported = with_repeats(chance.sample(after.told, len(after.told)), chance)
+    for one in reported:
+        _deliver(one, store, chance, later)
+    for payment_id in {case.payment_id for case in store.documents.values() if isinstance(case, RefundCase)}:
+        follow(payment_id, store, now=later)
+    return [*told, *reported], _wrong([*history.told, *after.told], store, is_natural=is_natural)
 
 
 def _deployed(body: bytes) -> Sequence[Catalogue]:
@@ -135,7 +164,7 @@ def _read_again(parked: Receipt) -> Event | None:
     return translated(parked.provider, parked.body or b"")
 
 
-def _wrong(history: History, store: FakeStore, *, is_natural: bool) -> str | None:
+def _wrong(told: Sequence[Told], store: FakeStore, *, is_natural: bool) -> str | None:
     """The invariants that are broken, and what the money says.
 
     A balance that is reported to pay before it is reported to be filled buys what is used before that is known. So
@@ -149,7 +178,7 @@ def _wrong(history: History, store: FakeStore, *, is_natural: bool) -> str | Non
     view = shown(world(store), CONTENT)
     for lot in view["lots"]:
         lot["used"] -= 0 if is_natural else lot["owed"]
-    found = [*broken, *money.findings([json.loads(body) for _, body in history.told], view)]
+    found = [*broken, *money.findings([json.loads(body) for _, body in told], view)]
     return "; ".join(found) or None
 
 
