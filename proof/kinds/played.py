@@ -37,7 +37,11 @@ Told = tuple[str, bytes]
 """A provider, and what it delivers."""
 
 EARLY, NOW = datetime(2026, 9, 20, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
-"""When runs draw: before a month's credits end, or after it; and when all is received."""
+"""When runs draw: before a month's credits end, while things are reported; and after it, when all is received.
+
+A change that credits a period without naming its payment is parked for a person once the period is over and its
+credits are used up. So no run draws after that while such a report may still come: providers are not months late.
+"""
 MOST_PERMUTED, MOST_ORDERS = 4, 9
 OVER_REFUNDED = "No payment was refunded by more than was paid, what is approved included"
 """A provider may give back more than it took: `verify` shows it, and it is no fault of the ledger."""
@@ -115,10 +119,16 @@ def _delivered(
     for one in told:
         _deliver(one, store, chance, NOW)
         if has_runs and chance.random() < 0.5:
-            with contextlib.suppress(BillingError):
-                run_id, credits_ = f"run_{chance.random()}", chance.choice((1, 200, 500, 1000))
-                draw_credits(ADA, run_id, credits_, store, now=chance.choice((EARLY, NOW)))
+            _draw(store, chance, EARLY)
+    if has_runs and chance.random() < 0.5:
+        _draw(store, chance, NOW)
     return store
+
+
+def _draw(store: FakeStore, chance: random.Random, now: datetime) -> None:
+    run_id, credits_ = f"run_{chance.random()}", chance.choice((1, 200, 500, 1000))
+    with contextlib.suppress(BillingError):
+        draw_credits(ADA, run_id, credits_, store, now=now)
 
 
 def _deliver(told: Told, store: FakeStore, chance: random.Random, now: datetime) -> None:

@@ -6,6 +6,9 @@ always. The running period is the latest one that has begun by then, and it must
     payments known    a credit from 16 June to 1 July is of
     May, June         June
     May               none of them: May ends before 1 July. The event is parked until June's payment is known
+
+The account knows the periods whose lots it has. A lot leaves it when it is used up and expires no more. A credit that
+is received only after that stays parked: a person decides.
 """
 
 from datetime import datetime
