@@ -54,7 +54,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.catalogue": ("domain/test_catalogue", "providers/test_agreed_terms", "usecases/test_terms"),
     "ledger.domain.texts": ("policy/test_texts",),
     "ledger.domain.money": ("domain/test_money", *_MONEY),
-    "ledger.domain.purchases": _MONEY,
+    "ledger.domain.purchases": (*_MONEY, "domain/test_late", "domain/test_grace", "usecases/test_paid_again"),
     "ledger.policy.rules": _POLICY,
     "ledger.policy.texts": ("policy/test_texts",),
     "ledger.policy.context": ("policy/test_context", *_POLICY),

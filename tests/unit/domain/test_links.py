@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.domain.disputes import disputed
 from ledger.domain.facts import BalanceCredited, Fact, FraudWarned, MoneyLinked, RefundTotalReported
 from ledger.domain.holds import Hold
 from ledger.domain.ids import PaymentId
@@ -104,6 +105,17 @@ def test_only_money_that_several_sales_share_is_shared() -> None:
     hold = "dispute:stripe:dp_1"
     assert target(sale(IN, *SHARED, disputed)).holds == {hold: Hold(at(20), PI)}
     assert target(sale(IN, link(IN), disputed)).holds == {hold: Hold(at(20), IN)}
+
+
+def test_what_one_sale_derives_by_its_own_part_is_flagged_under_its_own_name() -> None:
+    """And no longer under the dispute's, as before anybody knew that the money is shared."""
+    known = disputed(sale(IN, *SHARED, replace(dispute(), money_id=PI)).facts, IN)
+    names = {
+        f"{flag}:{name}" for flag in ("other_currency", "refund_and_dispute") for name in ("stripe:dp_1", f"{IN}:dp_1")
+    }
+    assert names <= known.cleared_flags
+    euros = replace(dispute(), money_id=PI, currency="EUR")
+    assert set(disputed(sale(IN, *SHARED, euros).facts, IN).flags) == {f"other_currency:{IN}:dp_1"}
 
 
 def test_a_sale_passes_on_what_is_about_the_shared_money_and_nothing_else() -> None:

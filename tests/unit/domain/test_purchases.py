@@ -28,8 +28,10 @@ from ledger.domain.facts import (
     ResolutionReported,
     UngrantedLine,
 )
+from ledger.domain.holds import Hold
+from ledger.domain.ids import PaymentId
 from ledger.domain.lots import Lot
-from ledger.domain.purchases import LotTarget, Purchase, Target, target
+from ledger.domain.purchases import LotTarget, Purchase, Target, duplicate_minor, is_covered_by, target
 from ledger.domain.refunds import (
     Returned,
     end_of,
@@ -198,6 +200,8 @@ def test_a_target_brings_a_lot_to_it_and_keeps_what_was_drawn(credits_: int) -> 
     assert wanted.applied_to(used) == replace(fresh, drawn=credits_, disputed=0)
     assert LotTarget("lot", 10, None, 0, 0, False).applied_to(None) == Lot(lot_id="lot", granted=10)
     assert LotTarget("lot", 10, None, 4, 0, False, 2).applied_to(None).reserved == 2
+    graced = LotTarget("lot", 10, LATER, 0, 0, False, grace_from=at(9), subscription_id="stripe:sub_1").applied_to(used)
+    assert (graced.grace_from, graced.subscription_id) == (at(9), "stripe:sub_1")
 
 
 def test_a_target_says_all_that_the_ledger_should_hold() -> None:
@@ -223,6 +227,172 @@ def test_an_overcharge_is_flagged_until_it_has_gone_back(refunded_minor: int, is
     overcharge = {"overcharge:stripe:pi_1": at(0)} if is_flagged else {}
     assert known.flags == {"fraud_warning:stripe:w": at(3), **overcharge}
     assert ("overcharge:stripe:pi_1" in known.cleared_flags) is not is_flagged
+
+
+def test_facts_about_money_wait_since_the_first_of_them() -> None:
+    """A failed attempt to pay waits for nothing, and nothing waits once the payment is known."""
+    failed = PaymentFailed(at=at(1), cause="")
+    waiting = Purchase(payment_id=PI).with_facts(dispute(), refund(), failed)
+    assert waiting.waits_since == at(10)
+    assert Purchase(payment_id=PI).with_facts(failed).waits_since is None
+    assert purchase(refund()).waits_since is None
+
+
+@pytest.mark.parametrize(
+    ("card_minor", "facts", "refundable_minor", "value_left_minor"),
+    [
+        (None, [approved(500)], 1500, 1500),
+        (None, [refund(1500), dispute(LOST, 2000)], 0, 0),
+        (500, [approved(300)], 200, 1700),
+        # the buyer's balance had a part back: the card can have all that it paid
+        (
+            500,
+            [BalanceCredited(credit_id="c", amount_minor=700, currency="USD", created_at=at(1), at=at(1), cause="")],
+            500,
+            1300,
+        ),
+    ],
+)
+def test_what_is_going_back_is_no_value_any_more_and_what_moved_to_the_balance_was_not_the_cards(
+    card_minor: int | None, facts: list[Fact], refundable_minor: int, value_left_minor: int
+) -> None:
+    """Never less than nothing."""
+    bought = Purchase(payment_id=PI).with_facts(replace(payment(), card_minor=card_minor), *facts)
+    assert (bought.refundable_minor, bought.value_left_minor) == (refundable_minor, value_left_minor)
+    assert Purchase(payment_id=PI).value_left_minor == 0
+
+
+def third(number: int, *facts: Fact, lines: tuple[PaidLine, ...] = LINES) -> Purchase:
+    """One of several payments for an order of two lines."""
+    settled = payment(PaymentId(f"stripe:pi_{number}"), lines=lines, fulfilment_key="order/o", minute=number)
+    return Purchase(payment_id=settled.payment_id).with_facts(settled, *facts)
+
+
+OTHER = tuple(replace(line, credits=line.credits + 1) for line in LINES)
+"""Other items than the order's: a payment for them pays for nothing of it."""
+
+
+def test_every_payment_beside_the_first_that_has_value_is_a_duplicate_charge() -> None:
+    """One that was refunded is none any more; one for other items is one whatever is left of the first."""
+    assert set(target(third(1), third(2), third(3, refund(2000))).flags) == {"duplicate_charge:stripe:pi_2"}
+    assert set(target(third(1, refund(2000)), third(2, lines=OTHER)).flags) == {"duplicate_charge:stripe:pi_2"}
+    assert target(third(1, refund(2000)), third(2)).flags == {}
+    gone = (refund(1000), dispute(LOST, 1000))
+    assert "duplicate_charge:stripe:pi_3" not in target(third(1), third(2), third(3, *gone)).flags
+    of_one_line = replace(refund(1000), items=items(("a", 1000)))
+    assert "duplicate_charge:stripe:pi_2" in target(third(1), third(2, of_one_line)).flags, "the other is paid twice"
+    another = tuple(replace(line, product_id="other") for line in LINES)
+    assert "duplicate_charge:stripe:pi_2" in target(third(1, refund(2000)), third(2, lines=another)).flags
+
+
+def test_a_dispute_holds_unless_another_payment_for_the_same_items_stands() -> None:
+    """One payment alone, or beside one for other items, is held, however small the dispute is."""
+    hold = {HOLD: Hold(at(20), PaymentId("stripe:pi_1"))}
+    for paid in ([third(1, dispute(amount_minor=0))], [third(1, dispute()), third(2, lines=OTHER)]):
+        known = target(*paid)
+        assert (known.holds, [lot.is_frozen for lot in known.lots]) == (hold, [True] * 2)
+    of_one_line = replace(refund(1000), items=items(("a", 1000)))
+    assert target(third(1, dispute()), third(2, of_one_line)).holds == hold, "of one line nothing else stands"
+    stands = target(third(1, dispute()), third(2))
+    assert (dict(stands.holds), HOLD in stands.cleared_holds) == ({}, True)
+
+
+def test_a_payment_of_a_subscription_that_a_dispute_took_is_named() -> None:
+    """Its renewals are stopped. One that is open has taken nothing yet; a pack has no renewals."""
+    renewal = replace(payment(), subscription_id="stripe:sub_1")
+    bought = Purchase(payment_id=PI).with_facts(renewal)
+    for taking in (dispute(LOST), chargeback(), [dispute(LOST), dispute(dispute_id="dp_2")]):
+        facts = taking if isinstance(taking, list) else [taking]
+        assert target(bought.with_facts(*facts)).lost == {PI: "stripe:sub_1"}
+    reversed_ = chargeback(state=ChargebackState.REVERSED)
+    for other in (bought, bought.with_facts(dispute(), reversed_), purchase(dispute(LOST))):
+        assert target(other).lost == {}
+
+
+def test_only_the_first_of_several_payments_is_flagged_as_late() -> None:
+    """The others are duplicates, and grant nothing that could have come too late."""
+    lines = (replace(LINES[0], period_ends_at=at(0)),)
+    late, duplicate = "late_payment:stripe:pi_1", "duplicate_charge:stripe:pi_2"
+    assert set(target(third(1, lines=lines), third(2, lines=lines)).flags) == {late, duplicate}
+
+
+def test_a_dispute_of_an_unknown_amount_leaves_nothing_for_sure() -> None:
+    """Nor less than nothing: another payment that stands is one whole price."""
+    euros = replace(dispute(), currency="EUR")
+    assert set(target(third(1, euros), third(2, refund(2000))).holds) == {HOLD}
+    assert target(third(1, euros), third(2)).holds == {}
+
+
+def of_period(number: int, *facts: Fact, lines: tuple[PaidLine, ...] = LINES) -> Purchase:
+    """A renewal's payment of a period, with lots of its own."""
+    settled = payment(PaymentId(f"stripe:pi_{number}"), lines=lines, fulfilment_key="period/s/1", minute=number)
+    return Purchase(payment_id=settled.payment_id).with_facts(settled, *facts)
+
+
+@pytest.mark.parametrize(
+    "facts", [(), (refund(500),), (approved(1000),), (dispute(LOST, 700),), (refund(2000),)], ids=str
+)
+def test_payments_for_other_items_leave_each_others_lots_alone(facts: tuple[Fact, ...]) -> None:
+    """Neither is a part of the other's price, though both are for one period."""
+    one, two = third(1, *facts), of_period(2, approved(300), lines=OTHER)
+    assert target(one, two).lots == (*target(one).lots, *target(two).lots)
+    assert is_covered_by(third(4), [two, third(3)]) is is_covered_by(third(4), [third(3), two]) is True
+
+
+def test_a_duplicate_of_a_period_grants_nothing_and_extends_nothing() -> None:
+    """Whatever the payments beside it are for. Payments for nothing in common have lots of their own."""
+    later = tuple(replace(line, expires_at=LATER) for line in LINES)
+    lots = target(third(1), of_period(2, refund(2000)), of_period(3, lines=later), of_period(4, lines=OTHER)).lots
+    assert [(lot.lot_id, lot.granted - lot.refund_target, lot.expires_at) for lot in lots[2:]] == [
+        ("period/s/1/0", 0, None),
+        ("period/s/1/1", 0, None),
+    ]
+    alone = [Purchase(payment_id=name).with_facts(payment(name)) for name in (PI, PaymentId("stripe:pi_2"))]
+    assert [lot.lot_id for lot in target(*alone).lots] == ["stripe:pi_1/0", "stripe:pi_2/0"]
+
+
+def test_only_the_credits_of_a_period_are_its_subscriptions() -> None:
+    """A pack on a subscription's invoice stays as it is when the next period is paid for."""
+    lines = (LINES[0], replace(LINES[1], period_ends_at=LATER))
+    bought = Purchase(payment_id=PI).with_facts(replace(payment(lines=lines), subscription_id="stripe:sub_1"))
+    assert [lot.subscription_id for lot in target(bought).lots] == [None, "stripe:sub_1"]
+
+
+def test_a_payment_for_other_items_under_one_order_grants_none_of_them() -> None:
+    """The lots are the first payment's, and what is going back of that is reserved."""
+    lots = target(third(1, approved(1000)), third(2, lines=OTHER)).lots
+    assert [(lot.granted, lot.reserve_target) for lot in lots] == [(500, 250), (1000, 500)]
+
+
+def test_a_flag_that_is_off_is_taken_away_and_one_that_is_on_is_not() -> None:
+    """Whatever it is about: also that of a dispute that came to nothing."""
+    line = replace(LINES[0], expires_at=LATER, period_ends_at=LATER)
+    won = target(third(1, dispute(DisputeState.WON), lines=(line,)))
+    about = ("overcharge", "duplicate_charge", "other_currency", "late_payment", "late_return")
+    assert {f"{flag}:stripe:pi_1" for flag in about} | {f"duplicate_disputed:{HOLD}"} <= won.cleared_flags
+    late = target(third(1, lines=(replace(line, period_ends_at=at(0)),)))
+    assert late.flags == {"late_payment:stripe:pi_1": at(1)}
+    assert "late_payment:stripe:pi_1" not in late.cleared_flags
+
+
+def test_a_duplicate_can_be_refunded_as_far_as_one_whole_price_stays() -> None:
+    """Of the line of which least is left; of a payment for other items nothing."""
+    refunded_a = replace(refund(500), items=items(("a", 500)))
+    assert duplicate_minor(third(1), [third(2)]) == 2000
+    assert duplicate_minor(third(1), [third(2, refunded_a)]) == 1000, "half of a line is spare"
+    assert duplicate_minor(third(1, refunded_a), [third(2)]) == 1500, "all that is left of it"
+    assert duplicate_minor(third(1, refunded_a), [third(2, refunded_a)]) == 0
+    assert duplicate_minor(third(1, refund(2000)), [third(2)]) == 0
+    assert duplicate_minor(third(1), []) == 0
+    assert duplicate_minor(third(1), [third(2, lines=OTHER)]) == 0
+
+
+def test_a_payment_is_covered_by_others_that_leave_one_whole_price_of_its_items() -> None:
+    """Then it pays for no credits."""
+    assert is_covered_by(third(1), [third(2)])
+    assert is_covered_by(third(1), [third(2, refund(1000)), third(3, refund(1000))])
+    for others in ([], [third(2, refund(1))], [third(2, lines=OTHER)]):
+        assert not is_covered_by(third(1), others)
 
 
 # ── What refunds and disputes take ────────────────────────────────────────────────────────────────────────────────────

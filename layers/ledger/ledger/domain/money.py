@@ -23,11 +23,11 @@ def portion(whole: int, share: Fraction) -> int:
     return whole * share.numerator // share.denominator
 
 
-def share_of(part_minor: int, whole_minor: int) -> Fraction:
-    """Return `part_minor` as a share of `whole_minor`, from 0 to 1. The share of nothing (a free order) is 0."""
-    if whole_minor <= 0:
+def share_of(part: int | Fraction, whole: int | Fraction) -> Fraction:
+    """Return a part of an amount as a share of it, from 0 to 1. The share of nothing (a free order) is 0."""
+    if whole <= 0:
         return Fraction(0)
-    return Fraction(min(max(part_minor, 0), whole_minor), whole_minor)
+    return Fraction(min(max(part, 0), whole), whole)
 
 
 _WITHOUT_DECIMALS = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from itertools import groupby
+from operator import attrgetter
 
 from ledger.domain.disputes import disputed
 from ledger.domain.facts import Fact, Facts, PaymentFailed, PaymentSettled, merge
@@ -12,7 +13,7 @@ from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.late import late_flags
 from ledger.domain.lots import Lot
-from ledger.domain.money import portion
+from ledger.domain.money import portion, share_of
 from ledger.domain.refunds import outstanding, outstanding_minor, returned, returned_minor, unknown_refunds
 from ledger.domain.shares import WHOLE, overcharge_left, shares_left
 
@@ -66,7 +67,7 @@ class Purchase:
         """
         if self.payment is None or self._has_unknown_amounts(self.payment):
             return 0
-        to_card = [one for one in (*returned(self.facts), *outstanding(self.facts)) if not one.is_to_balance]
+        to_card = [one for one in [*returned(self.facts), *outstanding(self.facts)] if not one.is_to_balance]
         card_left_minor = self.payment.returnable_minor - sum(one.amount_minor for one in to_card)
         return max(0, min(card_left_minor - self._lost_minor(self.payment), self.value_left_minor))
 
@@ -144,7 +145,7 @@ def target(*purchases: Purchase) -> Target:
         two        0 %, 50 %      500                          no
     """
     paid = sorted(map(_Paid, purchases), key=lambda one: one.payment.precedence)
-    is_alike = all(_items_of(one) == _items_of(paid[0]) for one in paid)
+    is_alike = len(set(map(_items_of, paid))) == 1
     is_undisputed = len(paid) > 1 and is_alike and _is_whole(one.contested for one in paid)
     holds: dict[str, Hold] = {}
     flags: dict[str, datetime] = {}
@@ -166,8 +167,7 @@ def target(*purchases: Purchase) -> Target:
         late = late_flags(payment, one.facts, has_value=payment.paid_minor > one.gone_minor, grants=pays)
         flags |= {**dispute.flags, **{flag: payment.at for flag, is_on in marks.items() if is_on}}
         flags |= {flag: since for flag, since in late.items() if since}
-        cleared_flags |= {flag for flag, since in late.items() if not since}
-        cleared_flags |= dispute.cleared_flags | {flag for flag, is_on in marks.items() if not is_on}
+        cleared_flags |= dispute.cleared_flags | marks.keys() | late.keys()  # without those that are on
         cleared_flags |= {f"duplicate_disputed:{hold_id}" for hold_id in dispute.cleared_holds}
         cleared_holds |= dispute.cleared_holds
         if is_undisputed:
@@ -193,19 +193,17 @@ def duplicate_minor(purchase: Purchase, others: Iterable[Purchase]) -> int:
     """
     paid = [_Paid(one) for one in (purchase, *others)]
     own = paid[0]
-    if any(_items_of(one) != _items_of(own) for one in paid):
+    if len(set(map(_items_of, paid))) > 1:
         return 0
-    spare = min((sum(line) - WHOLE for line in zip(*(one.reserved for one in paid), strict=True)), default=Fraction(0))
-    if spare <= 0:
-        return 0
-    share = min(own.reserved)
-    return portion(purchase.refundable_minor, min(WHOLE, spare / share)) if share > 0 else 0
+    spare = min(_together(one.reserved for one in paid)) - WHOLE
+    return portion(purchase.refundable_minor, share_of(spare, min(own.reserved)))
 
 
 def is_covered_by(purchase: Purchase, others: Iterable[Purchase]) -> bool:
     """Return whether the other payments for the same thing leave one whole price: then this one pays for no credits."""
-    paid = [_Paid(one) for one in others]
-    return bool(paid) and _items_of(paid[0]) == _items_of(_Paid(purchase)) and _is_whole(one.reserved for one in paid)
+    items = _items_of(_Paid(purchase))
+    alike = [paid for paid in map(_Paid, others) if _items_of(paid) == items]
+    return bool(alike) and _is_whole(one.reserved for one in alike)
 
 
 class _Paid:
@@ -250,21 +248,20 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
         half of the second one too    0, 1000   0, 0        500, 0     500, 0
     """
     before: list[_Paid] = []
-    for _, group in groupby(_by_lots(paid), key=lambda one: one.payment.lot_id(0)):
+    for _, group in groupby(_by_lots(paid), key=_lots_of):
         same_lots = list(group)
         payment = same_lots[0].payment
         alike = [one for one in before if _items_of(one) == _items_of(same_lots[0])]
-        together = [one for one in paid if _items_of(one) == _items_of(same_lots[0])]
+        stays = _together(one.reserved for one in paid if _items_of(one) == _items_of(same_lots[0]))
         is_frozen = not is_undisputed and any(one.dispute.is_frozen for one in same_lots)
         for position, line in enumerate(payment.lines):
             lasting = _longest(position, same_lots, alike)
-            stays = min(WHOLE, max(Fraction(0), sum((one.reserved[position] for one in together), Fraction(0))))
             refunded_to, lost_to, reserved_to = (
                 portion(line.credits, WHOLE - share)
                 for share in (
                     _share(position, "refunded", same_lots, alike),
                     _share(position, "lost", same_lots, alike),
-                    _share(position, "lost", same_lots, alike, most=stays),
+                    _share(position, "lost", same_lots, alike, most=stays[position]),
                 )
             )
             refund_target = min(refunded_to, lost_to)
@@ -286,16 +283,21 @@ def _by_lots(paid: Sequence[_Paid]) -> list[_Paid]:
     """Return the payments so that those with the same lots stand together, each group at its earliest payment."""
     first: dict[str, int] = {}
     for position, one in enumerate(paid):
-        first.setdefault(one.payment.lot_id(0), position)
-    return sorted(paid, key=lambda one: first[one.payment.lot_id(0)])
+        first.setdefault(_lots_of(one), position)
+    return sorted(paid, key=lambda one: first[_lots_of(one)])
+
+
+def _lots_of(paid: _Paid) -> str:
+    """Return what the ids of its lots begin with."""
+    return paid.payment.fulfilment_key or paid.payment.payment_id
 
 
 def _share(
-    position: int, level: str, same_lots: Sequence[_Paid], before: Sequence[_Paid], *, most: Fraction = WHOLE
-) -> Fraction:
+    position: int, level: str, same_lots: Sequence[_Paid], before: Sequence[_Paid], *, most: Fraction | int = WHOLE
+) -> Fraction | int:
     """Return the share of a line that is left for these payments, after those before them: all together at `most`."""
-    earlier = sum((getattr(one, level)[position] for one in before), Fraction(0))
-    own = sum((getattr(one, level)[position] for one in same_lots), Fraction(0))
+    earlier: Fraction | int = sum(getattr(one, level)[position] for one in before)
+    own: Fraction | int = sum(getattr(one, level)[position] for one in same_lots)
     return min(most, earlier + own) - min(most, earlier)
 
 
@@ -326,13 +328,18 @@ def _longest(position: int, same_lots: Sequence[_Paid], before: Sequence[_Paid])
     )
 
 
-def _items_of(paid: _Paid) -> list[tuple[str, int]]:
-    return [(line.product_id, line.credits) for line in paid.payment.lines]
+def _items_of(paid: _Paid) -> tuple[tuple[str, int], ...]:
+    return tuple(map(attrgetter("product_id", "credits"), paid.payment.lines))
 
 
 def _is_whole(levels: Iterable[list[Fraction]]) -> bool:
-    return all(sum(line) >= WHOLE for line in zip(*levels, strict=True))
+    return all(line >= WHOLE for line in _together(levels))
 
 
 def _exceeds_whole(levels: Iterable[list[Fraction]]) -> bool:
-    return any(sum(line) > WHOLE for line in zip(*levels, strict=True))
+    return any(line > WHOLE for line in _together(levels))
+
+
+def _together(levels: Iterable[list[Fraction]]) -> list[Fraction | int]:
+    """Return what payments for the same items have left of each line, all together."""
+    return [sum(line) for line in zip(*levels, strict=True)]
