@@ -74,5 +74,8 @@ def test_a_chargeback_in_another_currency_is_unknown_while_it_stands() -> None:
     in_two = bought(chargeback(), in_euros(chargeback("adj_2", is_reversal=True)))
     stands = disputed(in_two.facts, PI)
     assert (stands.lost_minor, stands.is_unknown, set(stands.holds)) == (2000, True, {f"dispute:{PI}:chargeback"})
+    reversal = in_euros(chargeback("adj_2", is_reversal=True))
+    back_as_stated = disputed(bought(chargeback(), reversal, stated(reversal, 2000)).facts, PI)
+    assert (back_as_stated.lost, back_as_stated.holds, back_as_stated.is_unknown) == ((), {}, False)
     half = in_euros(replace(chargeback("adj_2", is_reversal=True), amount_minor=165000))
     assert disputed(bought(chargeback(), half).facts, PI).holds
