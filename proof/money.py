@@ -96,7 +96,7 @@ def _sale(names: tuple[str, ...], told: dict[str, dict[str, Json]], sold: dict[s
     currency, came, is_sure, away, moved = (it.get("currency") or it.get("currency_code") or "").upper(), 0, True, 0, 0
     rows: list[tuple[str, Any, int, int]] = []  # what; how many (0: a part); the price (0: of a trial); what was paid
     match it["object"]:
-        case "checkout.session" if not it["subscription"] and it["invoice"] not in told:
+        case "checkout.session" if it["payment_intent"] and it["invoice"] not in told:
             came, ours, is_sure = it["amount_total"], it["metadata"], it["payment_method_types"] == ["card"]
             net = came - it["total_details"]["amount_tax"]
             rows = [(ours.get("product_id"), ours.get("quantity", 1), it["amount_subtotal"], net)]

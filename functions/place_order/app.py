@@ -30,8 +30,10 @@ app = resolver()
 def order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) -> Response[OrderResponse]:
     """Create an order and its checkout. Redirect the customer to `checkout_url`. The payment grants the credits.
 
-    Refused with 409: `subscription-already-runs` (this plan is active, in its trial or past due, at either provider),
-    and `account-in-debt`.
+    An older checkout of the same subscription is closed: its `checkout_url` can't be paid any more.
+
+    Refused with 409: `subscription-already-runs` (this plan is active, in its trial or past due, at either provider, or
+    was just paid for in another checkout), and `account-in-debt`.
     """
     here, now = services(), services().now()
     consent = Consent(given_at=now, **request.consent.model_dump()) if request.consent else None

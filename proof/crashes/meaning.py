@@ -62,6 +62,7 @@ def meaning(world: World, providers: Mapping[str, StripeAccount | PaddleAccount]
         "cases": {case.case_id: _plain(case) for case in world.cases.values()},
         "outbox": sorted(world.intents),
         "renewals": sorted(f"{stop.subscription_id} {stop.payment_id}" for stop in world.renewal_stops.values()),
+        "open checkouts": {"/".join(key.parts): latest.order_id for key, latest in world.open_checkouts.items()},
         "waiting": sorted(f"{key.kind} {waiting.case_id}" for key, waiting in world.queued_cases.items()),
         "runs": {run.run_id: _plain(run) for run in world.runs},
         "failures": {f"{account_id} {failure.run_id}": _plain(failure) for account_id, failure in world.failed_runs},

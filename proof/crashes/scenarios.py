@@ -41,6 +41,7 @@ def scenarios() -> Mapping[str, Scenario]:
         held_and_lifted,
         canceled_at_stripe,
         canceled_at_paddle,
+        ordered_anew,
         charged_back_at_stripe,
         charged_back_at_paddle,
     )
@@ -219,6 +220,14 @@ def canceled_at_stripe(play: Play) -> None:
 def canceled_at_paddle(play: Play) -> None:
     """The same through Paddle, which refuses to cancel twice."""
     _canceled(play, "paddle")
+
+
+def ordered_anew(play: Play) -> None:
+    """A plan is ordered twice at Stripe, then at Paddle: each order closes the checkout before. The last is paid."""
+    _ordered(play, "stripe", "creator_monthly")
+    _ordered(play, "stripe", "creator_monthly")
+    checkout = _ordered(play, "paddle", "creator_monthly").checkout
+    play.happens(lambda: play.paddle.pay(checkout))
 
 
 def charged_back_at_stripe(play: Play) -> None:

@@ -72,8 +72,15 @@ class Shop:
     provider: str
     product_id: str
     gateways: FakeProvider = field(default_factory=FakeProvider)
+    gateway_of: Callable[[str], FakeProvider] | None = None  # None: all providers are `gateways`
 
-    def order(self, key: str = "key_1", account_id: AccountId = ADA, consent: Consent | None = None) -> Order:
+    def order(
+        self,
+        key: str = "key_1",
+        account_id: AccountId = ADA,
+        consent: Consent | None = None,
+        now: datetime = NOW - timedelta(hours=1),
+    ) -> Order:
         """Place an order, with its checkout."""
         request = OrderRequest(
             account_id=account_id,
@@ -91,11 +98,11 @@ class Shop:
             request,
             self.store,
             SOLD,
-            lambda _: self.gateways,
+            self.gateway_of or (lambda _: self.gateways),
             policy_version="1",
             success_url="",
             cancel_url="",
-            now=NOW - timedelta(hours=1),
+            now=now,
         )
 
     def paid(self, order: Order, ours: object = None, **changes: Any) -> dict[str, Any]:

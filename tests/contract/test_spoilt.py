@@ -108,6 +108,35 @@ def ordered_twice() -> FakeStore:
     return store
 
 
+def ordered_anew() -> FakeStore:
+    """Two orders of a plan: the checkout of the first was closed."""
+    store, provider = FakeStore(), FakeProvider()
+    for minute in (1, 2):
+        request = OrderRequest(
+            account_id=ADA,
+            provider="stripe",
+            product_id="creator_monthly",
+            currency="USD",
+            country="DE",
+            is_business=False,
+            policy_version="1",
+            consent=None,
+            key=f"order {minute}",
+            fingerprint="of the order",
+        )
+        place_order(
+            request,
+            store,
+            SOLD,
+            lambda _: provider,
+            policy_version="1",
+            success_url="s",
+            cancel_url="c",
+            now=at(minute),
+        )
+    return store
+
+
 def requested() -> FakeStore:
     """A case in every state, and one whose sending has failed once."""
     store, provider = FakeStore(), FakeProvider()
@@ -234,7 +263,18 @@ def subscribed() -> FakeStore:
 TABLES: dict[str, Callable[[], FakeStore]] = {
     **{
         one.__name__: one
-        for one in (ordered_twice, requested, refunded, used, held, charged_back, resolved, foreign, subscribed)
+        for one in (
+            ordered_twice,
+            ordered_anew,
+            requested,
+            refunded,
+            used,
+            held,
+            charged_back,
+            resolved,
+            foreign,
+            subscribed,
+        )
     },
     **{
         name: lambda name=name: story(name)  # type: ignore[misc]

@@ -17,7 +17,7 @@ from ledger.domain.errors import ProviderRefused, ProviderUnavailable
 from ledger.domain.facts import RefundChanged, RefundState
 from ledger.domain.ids import AccountId, PaymentId, approval_tag
 from ledger.domain.lots import Lot
-from ledger.domain.orders import Checkout, Order
+from ledger.domain.orders import Checkout, OpenCheckout, Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
@@ -284,7 +284,7 @@ class FakeStore:
         for change in commit.documents:
             if change.document is None:
                 self.documents.pop(change.key, None)
-            elif isinstance(change.document, RefundCase | RefundIntent):
+            elif isinstance(change.document, RefundCase | RefundIntent | OpenCheckout):
                 self.documents[change.key] = replace(change.document, version=change.document.version + 1)
             else:
                 self.documents[change.key] = change.document
@@ -401,6 +401,9 @@ class FakeProvider:
     refunds: list[tuple[RefundToSend, SentRefund]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     checkouts: dict[str, Checkout] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)  # ids of checkouts that nobody can pay any more
+    paid: set[str] = field(default_factory=set)  # ids of checkouts that were paid
+    close_faults: list[Exception] = field(default_factory=list)  # one for each coming call that closes a checkout
     stopped: set[str] = field(default_factory=set)
     stop_faults: list[Exception] = field(default_factory=list)  # one for each coming call that stops renewals
     states: dict[str, SubscriptionState] = field(default_factory=dict)  # fixed states, whatever was requested
@@ -512,6 +515,25 @@ class FakeProvider:
             if fault:
                 raise fault
             return checkout
+
+    def expire_checkout(self, checkout_id: str) -> bool:
+        with self._lock:
+            self.calls.append(f"expire {checkout_id}")
+            fault = self.close_faults.pop(0) if self.close_faults else None
+            if fault and not isinstance(fault, ResponseLost):
+                raise fault
+            if checkout_id not in self.paid:
+                self.closed.add(checkout_id)
+            if fault:
+                raise fault
+            return checkout_id not in self.paid
+
+    def pay_checkout(self, checkout_id: str) -> None:
+        """Pay a checkout that is open."""
+        with self._lock:
+            if checkout_id in self.closed:
+                raise ProviderRefused("closed", f"{checkout_id} is closed.")
+            self.paid.add(checkout_id)
 
     def stop_renewals(self, subscription_id: str) -> SubscriptionState:
         with self._lock:

@@ -13,10 +13,10 @@ from ledger.domain.facts import (
     facts_of,
 )
 from ledger.domain.ids import provider_of
-from ledger.domain.orders import Order
+from ledger.domain.orders import OpenCheckout, Order
 from ledger.domain.refunds import outstanding_minor, returned, tag_of
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
-from ledger.ports.documents import checkout_key
+from ledger.ports.documents import DocumentKey, checkout_key, open_checkout_key
 from tools.verify.world import Verdicts, World
 
 
@@ -89,6 +89,9 @@ def orders(world: World) -> Verdicts:
     for key, order_id in world.order_pointers.items():
         item = world.fulfilment_keys.get(f"order/{order_id}")
         yield "/".join(key.parts), item is not None and item.terms is not None
+    for key, latest in world.open_checkouts.items():
+        item = world.fulfilment_keys.get(f"order/{latest.order_id}")
+        yield "/".join(key.parts), item is not None and item.terms is not None and _is_latest(latest, item.terms, key)
     for item in world.fulfilment_keys.values():
         if item.terms:
             yield item.key, _is_as_agreed(item, item.terms, world)
@@ -109,6 +112,13 @@ def _is_as_agreed(item: FulfilmentKey, order: Order, world: World) -> bool:
     checkout = checkout_key(order.provider, order.checkout.checkout_id) if order.checkout else None
     return of_key == (item.key, item.account_id, item.product_id, item.terms_hash) and (
         checkout is None or world.order_pointers.get(checkout) == order.order_id
+    )
+
+
+def _is_latest(latest: OpenCheckout, order: Order, key: DocumentKey) -> bool:
+    checkout_id = order.checkout.checkout_id if order.checkout else None
+    return key == open_checkout_key(order.account_id, order.product_id) and (
+        (latest.provider, latest.checkout_id) == (order.provider, checkout_id)
     )
 
 

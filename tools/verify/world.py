@@ -15,6 +15,7 @@ from ledger.domain.facts import (
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
+from ledger.domain.orders import OpenCheckout
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import QueuedCase, RefundCase
@@ -53,6 +54,7 @@ class World:
     idempotency_records: dict[DocumentKey, IdempotencyRecord] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     order_pointers: dict[DocumentKey, OrderId] = field(default_factory=dict)
+    open_checkouts: dict[DocumentKey, OpenCheckout] = field(default_factory=dict)
     job_cursors: dict[DocumentKey, JobCursor] = field(default_factory=dict)
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
     is_in_place: dict[str, bool] = field(default_factory=dict)  # whether key and index attributes follow from the rest
@@ -111,6 +113,8 @@ class World:
                 self.idempotency_records[key] = document
             case OrderPointer():
                 self.order_pointers[key] = document.order_id
+            case OpenCheckout():
+                self.open_checkouts[key] = document
             case JobCursor():
                 self.job_cursors[key] = document
 

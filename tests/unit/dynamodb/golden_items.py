@@ -38,7 +38,7 @@ from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.money import Money
-from ledger.domain.orders import Checkout, Consent, Order, Terms
+from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, Terms
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import (
@@ -74,6 +74,7 @@ from ledger.ports.documents import (
     idempotency_key,
     intent_key,
     job_cursor_key,
+    open_checkout_key,
     renewal_stop_key,
     review_queue_key,
 )
@@ -364,6 +365,7 @@ INTENT = RefundIntent(
     version=1,
 )
 
+OPEN_CHECKOUT = OpenCheckout(order_id=ORDER.order_id, provider="stripe", checkout_id="cs_1", version=2)
 STOP = RenewalStop(
     account_id=ADA,
     subscription_id="stripe:sub_1",
@@ -442,6 +444,9 @@ def goldens() -> dict[str, Golden]:
         "review_queue": _document(review_queue_key(CASE), queued),
         "deferred_queue": _document(deferred_queue_key(CASE), queued),
         "refund_intent": _document(intent_key("case_1-1"), INTENT, replace(INTENT, version=2)),
+        "open_checkout": _document(
+            open_checkout_key(ADA, "creator_monthly"), OPEN_CHECKOUT, replace(OPEN_CHECKOUT, version=3)
+        ),
         "renewal_stop": _document(renewal_stop_key(STOP), STOP),
         "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed),
         "audit_record": _document(audit_key(ADA, AT, "support:1"), audit),

@@ -21,6 +21,7 @@ from ledger.ports.documents import (
     idempotency_key,
     intent_key,
     job_cursor_key,
+    open_checkout_key,
 )
 
 PRODUCT = sorted([*Path("functions").rglob("*.py"), *Path("layers").rglob("*.py")])
@@ -75,6 +76,7 @@ def test_a_planted_key_text_is_found(planted: str) -> None:
         job_cursor_key("expire_credits"),
         DocumentKey(DocumentKind.REVIEW_QUEUE, ("2026-11-20T12:00:00.000000Z", "case_1")),
         DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_1",)),
+        open_checkout_key(ODD, "creator_monthly"),
         DocumentKey(DocumentKind.RENEWAL_STOP, ("2026-11-20T12:00:00.000000Z", "stripe:in#1")),
     ],
     ids=lambda document: document.kind,

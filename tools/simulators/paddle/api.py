@@ -1,6 +1,6 @@
 """The calls of Paddle's API that we make, in front of a `PaddleAccount`. Source: developer.paddle.com/api-reference.
 
-    POST, GET   /transactions                 GET  …/{id}
+    POST, GET   /transactions                 GET, PATCH  …/{id}
     POST, GET   /adjustments
     GET         /events
     GET, PATCH  /subscriptions/{id}           POST …/{id}/cancel
@@ -33,6 +33,7 @@ class PaddleApi(Api[PaddleAccount, Parameters]):
         Route("POST", "/transactions", transactions.create_transaction, 201),
         Route("GET", "/transactions", transactions.list_transactions),
         Route("GET", "/transactions/([^/]+)", transactions.get_transaction),
+        Route("PATCH", "/transactions/([^/]+)", transactions.update_transaction),
         Route("POST", "/adjustments", adjustments.create_adjustment, 201),
         Route("GET", "/adjustments", adjustments.list_adjustments),
         Route("GET", "/events", events.list_events),

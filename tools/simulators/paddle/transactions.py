@@ -36,8 +36,7 @@ class Transactions(Subscriptions):
     def pay(self, checkout: str) -> Json:
         """Pay a transaction. A recurring line becomes a subscription."""
         found = self.find(self.transactions, checkout, "transaction")
-        if found["status"] not in {"draft", "ready"}:
-            raise NotPossible(f"{checkout} is {found['status']} and cannot be paid.")
+        self._require_payable(found)
         now, cart = self.clock.now(), self.carts[checkout]
         customer = found["customer_id"] or self.add_customer()
         plan = next((line for line in cart if line.recurs), None)
@@ -67,9 +66,33 @@ class Transactions(Subscriptions):
     def decline(self, checkout: str) -> Json:
         """Decline the customer's card. The transaction can still be paid."""
         found = self.find(self.transactions, checkout, "transaction")
-        if found["status"] not in {"draft", "ready"}:
-            raise NotPossible(f"{checkout} is {found['status']} and cannot be paid.")
+        self._require_payable(found)
         found["payments"] = [self.attempt(found, is_captured=False), *found["payments"]]
         found["updated_at"] = self.now()
         self.emit("transaction.payment_failed", found)
         return found
+
+    @locked
+    def fill_in(self, checkout: str) -> Json:
+        """Fill in the customer's name and country in a checkout: its transaction is ready to be paid."""
+        found = self.find(self.transactions, checkout, "transaction")
+        self._require_payable(found)
+        found.update(status="ready", customer_id=found["customer_id"] or self.add_customer(), updated_at=self.now())
+        return found
+
+    @locked
+    def cancel_transaction(self, transaction: Json) -> None:
+        """Cancel a transaction that was not paid."""
+        transaction.update(status="canceled", updated_at=self.now())
+
+    @locked
+    def collect_by_invoice(self, transaction: Json, billing_details: Json) -> None:
+        """Collect a transaction by an invoice, which can be paid in a checkout only if its details say so."""
+        transaction.update(collection_mode="manual", billing_details=billing_details, updated_at=self.now())
+
+    def _require_payable(self, transaction: Json) -> None:
+        """Raise NotPossible if a transaction can't be paid in a checkout."""
+        if transaction["status"] not in {"draft", "ready"}:
+            raise NotPossible(f"{transaction['id']} is {transaction['status']} and cannot be paid.")
+        if transaction["collection_mode"] == "manual" and not transaction["billing_details"]["enable_checkout"]:
+            raise NotPossible(f"{transaction['id']} is collected by an invoice and cannot be paid in a checkout.")

@@ -116,11 +116,16 @@ class AccountInDebt(RequestRefused):
 
 
 class SubscriptionAlreadyRuns(RequestRefused):
-    """A subscription to this plan is running: a second one would be charged beside it. `subscription_id` is its id."""
+    """A subscription to this plan is running: a second one would be charged beside it. `subscription_id` is its id.
 
-    def __init__(self, product_id: str, subscription_id: str) -> None:
+    None: it was just paid for, and the provider has not reported it yet.
+    """
+
+    def __init__(self, product_id: str, subscription_id: str | None) -> None:
         super().__init__(
             f"The subscription {subscription_id} to {product_id} is running already. If it is to end, let it renew."
+            if subscription_id
+            else f"A subscription to {product_id} was paid for in another checkout."
         )
         self.subscription_id = subscription_id
 

@@ -42,6 +42,19 @@ class Checkout(KeepsUnknownFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCheckout:
+    """The latest checkout of a plan that an account was given. It is closed before the address of another is returned.
+
+    It may have been paid or closed since: the provider knows.
+    """
+
+    order_id: OrderId
+    provider: str
+    checkout_id: str
+    version: int = 0  # of the stored document; 0: not stored yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms(KeepsUnknownFields):
     """What one unit of the product grants, as it was agreed: see `ledger.domain.catalogue.Product`."""
 

@@ -14,6 +14,7 @@ from ledger.domain.facts import Fact, RefundApproved
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
+from ledger.domain.orders import OpenCheckout
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import RefundCase
@@ -227,7 +228,7 @@ def from_run(item: Mapping[str, AttributeValue]) -> Run:
 
 def to_document(key: DocumentKey, document: Document) -> Item:
     """Return a document's item; of a document that has a version, with the next one."""
-    if isinstance(document, RefundCase | RefundIntent):
+    if isinstance(document, RefundCase | RefundIntent | OpenCheckout):
         document = replace(document, version=document.version + 1)
     item = _item(keys.document_key(key), DOCUMENTS[key.kind].encode(document))
     if isinstance(document, RefundCase) and document.follow_stage:  # these two bring it into the index

@@ -11,6 +11,7 @@ ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it so
                          RUN#<run id>                             run: what it drew and what was returned
                          FAILED#<time>#<run id>                   failed run
                          CASE#<case id>                           refund case
+                         OPEN#<product id>                        open checkout of a plan
                          IDEMPOTENCY#<route>#<Idempotency-Key>    idempotency record
                          AUDIT#<time>#<subject>                   audit record
 CASE#<case id>           POINTER                                  account of a case
@@ -103,6 +104,7 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.FAILED_RUN: _Place(_ACCOUNT, "FAILED#", 2),
     DocumentKind.REFUND_CASE: _Place(_ACCOUNT, "CASE#"),
     DocumentKind.IDEMPOTENCY_RECORD: _Place(_ACCOUNT, "IDEMPOTENCY#", 2),
+    DocumentKind.OPEN_CHECKOUT: _Place(_ACCOUNT, "OPEN#"),
     DocumentKind.AUDIT_RECORD: _Place(_ACCOUNT, "AUDIT#", 2),
     DocumentKind.CASE_POINTER: _Place("CASE#", "POINTER", 0),
     DocumentKind.ORDER_POINTER: _Place("CHECKOUT#", "ORDER", 0),

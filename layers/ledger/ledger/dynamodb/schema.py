@@ -51,7 +51,7 @@ from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.lots import Lot
 from ledger.domain.money import Money
-from ledger.domain.orders import Checkout, Consent, Order, Terms
+from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, Terms
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import (
     CaseState,
@@ -827,6 +827,16 @@ ORDER_POINTER = Shape(
     OrderPointer,
     {"order_id": Field("order_id", TEXT), "url": Field("url", TEXT, None)},
 )
+OPEN_CHECKOUT = Shape(
+    "an open checkout",
+    OpenCheckout,
+    {
+        "order_id": Field("order_id", TEXT),
+        "provider": Field("provider", TEXT),
+        "checkout_id": Field("checkout_id", TEXT),
+        "version": Field("version", WHOLE),
+    },
+)
 FAILED_RUN = Shape(
     "a failed run",
     FailedRun,
@@ -871,6 +881,7 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.DEFERRED_QUEUE: QUEUED_CASE,
     DocumentKind.REFUND_INTENT: REFUND_INTENT,
     DocumentKind.RENEWAL_STOP: RENEWAL_STOP,
+    DocumentKind.OPEN_CHECKOUT: OPEN_CHECKOUT,
     DocumentKind.FAILED_RUN: FAILED_RUN,
     DocumentKind.AUDIT_RECORD: AUDIT_RECORD,
     DocumentKind.IDEMPOTENCY_RECORD: IDEMPOTENCY_RECORD,

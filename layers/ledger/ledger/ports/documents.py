@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ledger.domain.audit import AuditRecord
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId
+from ledger.domain.orders import OpenCheckout
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -50,6 +51,7 @@ Document = (
     | QueuedCase
     | CasePointer
     | OrderPointer
+    | OpenCheckout
     | FailedRun
     | AuditRecord
     | IdempotencyRecord
@@ -63,6 +65,7 @@ class DocumentKind(StrEnum):
     REFUND_CASE = "refund_case"
     CASE_POINTER = "case_pointer"
     ORDER_POINTER = "order_pointer"
+    OPEN_CHECKOUT = "open_checkout"
     REVIEW_QUEUE = "review_queue"
     DEFERRED_QUEUE = "deferred_queue"
     REFUND_INTENT = "refund_intent"
@@ -93,6 +96,11 @@ def case_pointer_key(case_id: str) -> DocumentKey:
 def checkout_key(provider: str, checkout_id: str) -> DocumentKey:
     """Return the key of the pointer from a provider's checkout to its order."""
     return DocumentKey(DocumentKind.ORDER_POINTER, (f"{provider}:{checkout_id}",))
+
+
+def open_checkout_key(account_id: AccountId, product_id: str) -> DocumentKey:
+    """Return the key of an account's open checkout of a plan."""
+    return DocumentKey(DocumentKind.OPEN_CHECKOUT, (account_id, product_id))
 
 
 def intent_key(tag: str) -> DocumentKey:

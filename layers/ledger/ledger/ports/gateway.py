@@ -56,6 +56,13 @@ class Gateway(Protocol):
         A repetition for the same order returns the same page, if the provider supports that.
         """
 
+    def expire_checkout(self, checkout_id: str) -> bool:
+        """Close a checkout that was made here. Return whether nobody can pay it any more. False: it was paid.
+
+        A checkout that was closed before, or that the provider does not know, counts as closed. Raise
+        ProviderUnavailable also while a payment of it is being processed: repeat the call.
+        """
+
     def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:
         """Return what the provider has under this tag: the refund, or the parts of it that were sent."""
 

@@ -1,20 +1,24 @@
 """Place an order: store its terms before any payment, then have the provider create its checkout.
 
 order ──► stored with its terms and consent ──► checkout created by the provider ──► checkout stored
+                                                  └► of a plan: the older checkout of the plan is closed first
 
 The checkout's own id leads back to the order: whatever a browser writes into an open checkout, the order of a payment
 is the one whose checkout was paid. A payment that is reported before the checkout was stored waits, parked. Nobody can
 pay a checkout that was never stored: its address is returned after that.
+
+Of one plan only one checkout is open among those whose address an account was given: `OpenCheckout` names it, and is
+replaced under its version. Of two requests at the same time one closes the other's checkout.
 
 A request that failed at any step is completed by repeating it with the same Idempotency-Key.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ledger.domain.accounts import Account
-from ledger.domain.catalogue import Catalogue
+from ledger.domain.catalogue import Catalogue, ProductKind
 from ledger.domain.errors import (
     AccountInDebt,
     AccountSuspended,
@@ -25,16 +29,24 @@ from ledger.domain.errors import (
 )
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, derived_id
-from ledger.domain.orders import Checkout, Consent, Order
+from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order
+from ledger.domain.subscriptions import RUNNING
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import OrderPointer, checkout_key, idempotency_key
+from ledger.ports.documents import OrderPointer, checkout_key, idempotency_key, open_checkout_key
 from ledger.ports.gateway import Gateway
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
+from ledger.usecases.look_up import LookUp
 from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
 
 ORDERS_ROUTE = "orders"
 """The route of the Idempotency-Keys of orders: one key counts for one account and one route."""
+
+REPORTED_WITHIN = timedelta(days=16)
+"""How long after its order a completed checkout may be without a reported payment. After it the plan is sold again.
+
+A bank debit takes two weeks to succeed or fail.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +84,8 @@ def place_order(
     AccountInDebt (unless `is_refused_in_debt` is false), IdempotencyKeyReused, ProviderRefused, or ProviderUnavailable
     or StoreUnavailable: repeat the request with the same key.
 
-    A subscription that starts between the read of the account and its order is not seen: the checkouts of one plan are
-    open side by side until one is paid. Two payments of one plan are two purchases, each with its subscription.
+    An older checkout of the same plan is closed. If it was paid, SubscriptionAlreadyRuns is raised, unless the
+    subscription that it began has ended.
     """
     order = _store_order(request, store, catalogue, policy_version, now, is_refused_in_debt=is_refused_in_debt)
     if order.checkout:
@@ -82,6 +94,8 @@ def place_order(
     if product is None:
         raise RequestRefused(f"{order.product_id} is no longer sold.")
     checkout = gateway_of(order.provider).make_checkout(order, product, success_url=success_url, cancel_url=cancel_url)
+    if product.kind is ProductKind.SUBSCRIPTION:
+        return _store_only_checkout(order, checkout, store, gateway_of, now)
     return _store_checkout(order, checkout, store)
 
 
@@ -148,24 +162,111 @@ def _store_checkout(order: Order, checkout: Checkout, store: Store) -> Order:
 
     The first commit is made without reading: the order was stored or read before the provider was called.
     """
-    key = checkout_key(order.provider, checkout.checkout_id)
-    points_back = (DocumentChange(key, OrderPointer(order_id=order.order_id, url=checkout.url)),)
-    stored_part = replace(checkout, url=None)
-    if store.commit(Commit(order=replace(order, checkout=stored_part), documents=points_back)) is None:
+    if store.commit(_commit_of(order, checkout)) is None:
         return replace(order, checkout=checkout)
 
     def attempt() -> Order | Retry:
         stored = _read_order(order.order_id, store)
         if stored.checkout:
-            # The same request was carried out twice at the same time. Nobody has this one's address, but who paid it
-            # all the same would pay for the order.
-            if stored.checkout.checkout_id != checkout.checkout_id:
-                store.commit(Commit(documents=points_back))
-            return _with_address(stored, stored.checkout, store)
-        commit = Commit(order=replace(stored, checkout=stored_part), documents=points_back)
+            return _with_stored_checkout(stored, stored.checkout, checkout, store)
+        return replace(stored, checkout=checkout) if store.commit(_commit_of(stored, checkout)) is None else CONFLICT
+
+    return run_transaction(attempt, f"order {order.order_id}")
+
+
+def _store_only_checkout(
+    order: Order, checkout: Checkout, store: Store, gateway_of: Callable[[str], Gateway], now: datetime
+) -> Order:
+    """Store the checkout of a plan as the only open one, after the one before it was closed. Return the order.
+
+    If the one before it was paid, close this one, and raise SubscriptionAlreadyRuns unless that subscription has ended.
+    """
+    key = open_checkout_key(order.account_id, order.product_id)
+    keys = Keys(fulfilment_keys=frozenset({f"order/{order.order_id}"}), documents=frozenset({key}))
+
+    def attempt() -> Order | Retry:
+        known = store.read(keys)
+        stored, older = known.order(order.order_id) or order, known.document(key, OpenCheckout)
+        if stored.checkout:
+            return _with_stored_checkout(stored, stored.checkout, checkout, store)
+        if older and older.order_id == order.order_id:
+            return CONFLICT  # the same request stored its checkout between the two reads: never close that
+        if older and not gateway_of(older.provider).expire_checkout(older.checkout_id):
+            _refuse_beside(older, order, checkout, store, gateway_of, now)
+        newest = OpenCheckout(
+            order_id=order.order_id,
+            provider=order.provider,
+            checkout_id=checkout.checkout_id,
+            version=older.version if older else 0,
+        )
+        commit = _commit_of(stored, checkout, DocumentChange(key, newest, newest.version))
         return replace(stored, checkout=checkout) if store.commit(commit) is None else CONFLICT
 
     return run_transaction(attempt, f"order {order.order_id}")
+
+
+def _commit_of(order: Order, checkout: Checkout, *documents: DocumentChange) -> Commit:
+    """Return the commit that stores an order's checkout, and the way back from it."""
+    return Commit(
+        order=replace(order, checkout=replace(checkout, url=None)), documents=(_way_back(order, checkout), *documents)
+    )
+
+
+def _way_back(order: Order, checkout: Checkout) -> DocumentChange:
+    """Return the pointer from a checkout to its order."""
+    pointer = OrderPointer(order_id=order.order_id, url=checkout.url)
+    return DocumentChange(checkout_key(order.provider, checkout.checkout_id), pointer)
+
+
+def _with_stored_checkout(order: Order, stored: Checkout, other: Checkout, store: Store) -> Order:
+    """Return an order that has a checkout already: the same request was carried out twice at the same time.
+
+    Nobody has the other one's address, but who paid it all the same would pay for the order.
+    """
+    if stored.checkout_id != other.checkout_id:
+        store.commit(Commit(documents=(_way_back(order, other),)))
+    return _with_address(order, stored, store)
+
+
+def _refuse_beside(
+    paid: OpenCheckout,
+    order: Order,
+    checkout: Checkout,
+    store: Store,
+    gateway_of: Callable[[str], Gateway],
+    now: datetime,
+) -> None:
+    """Raise SubscriptionAlreadyRuns if the subscription that a paid checkout began still runs, or is not known yet.
+
+    The checkout of the refused order is closed first: nobody was given its address.
+    """
+    begun = _begun_by(paid, store, now)
+    if begun is None:
+        return
+    gateway_of(order.provider).expire_checkout(checkout.checkout_id)
+    raise SubscriptionAlreadyRuns(order.product_id, begun.subscription_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """The subscription that a payment began, as far as it is known. None: the payment was not reported yet."""
+
+    subscription_id: str | None
+
+
+def _begun_by(paid: OpenCheckout, store: Store, now: datetime) -> _Running | None:
+    """Return the subscription that a paid checkout began. None: it does not run any more, or was never paid for."""
+    fulfilment_key = f"order/{paid.order_id}"
+    known = LookUp(store)(Keys(fulfilment_keys=frozenset({fulfilment_key})), follow={fulfilment_key})
+    fulfilled, order = known.fulfilment_keys.get(fulfilment_key), known.order(paid.order_id)
+    homes = (known.home_of(name) for name in (fulfilled.payment_ids if fulfilled else ()))
+    subscription_id = next((home.payment.subscription_id for home in homes if home and home.payment), None)
+    if subscription_id is None:
+        has_failed = order is not None and now - order.made_at > REPORTED_WITHIN
+        return None if has_failed else _Running(None)
+    subscription = store.read(Keys(subscriptions=frozenset({subscription_id}))).subscriptions.get(subscription_id)
+    has_ended = subscription is not None and subscription.status not in RUNNING
+    return None if has_ended else _Running(subscription_id)
 
 
 def _with_address(order: Order, checkout: Checkout, store: Store) -> Order:

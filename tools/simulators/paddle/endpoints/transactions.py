@@ -61,6 +61,40 @@ def get_transaction(account: PaddleAccount, params: Parameters, transaction_id: 
     return _with_adjustments(account, params, stored(account.transactions, transaction_id))
 
 
+def update_transaction(account: PaddleAccount, params: Parameters, transaction_id: str) -> Json:
+    """Cancel a transaction, or collect it by an invoice. One that was paid, billed or canceled can't be changed.
+
+    A draft can't be canceled. Source: developer.paddle.com/errors/transactions/transaction_invalid_status_change.
+    """
+    params.allow("status collection_mode billing_details")
+    transaction, body = stored(account.transactions, transaction_id), params.body
+    if transaction["status"] not in {"draft", "ready"}:
+        raise PaddleError("transaction_immutable", "Cannot update immutable transaction", group="transactions")
+    if "status" in body and len(body) > 1:
+        detail = "Cannot update transaction to canceled, along with other fields at the same time"
+        raise PaddleError("transaction_cannot_be_modified_and_canceled", detail, group="transactions")
+    if "status" in body:
+        if body["status"] != "canceled" or transaction["status"] != "ready":
+            detail = f"Invalid attempt to change status from '{transaction['status']}' to '{body['status']}'"
+            raise PaddleError("transaction_invalid_status_change", detail, group="transactions")
+        account.cancel_transaction(transaction)
+    elif body.get("collection_mode") == "manual":
+        details = body.get("billing_details")
+        if not isinstance(details, dict):
+            detail = "billing_details must be non null if collection_mode=manual"
+            raise PaddleError("transaction_billing_details_object_required", detail, group="transactions")
+        if not details.get("payment_terms"):
+            detail = "payment_terms must be non null when initially setting billing_details"
+            raise PaddleError("transaction_payment_terms_object_required", detail, group="transactions")
+        if transaction["currency_code"] not in {"USD", "EUR", "GBP"}:
+            raise invalid(("currency_code", "must be USD, EUR or GBP for a manually-collected transaction"))
+        nothing = {"purchase_order_number": "", "additional_information": None, "enable_checkout": False}
+        account.collect_by_invoice(transaction, nothing | details)
+    else:
+        raise invalid(("collection_mode", "this simulator changes nothing else"))
+    return transaction
+
+
 def _with_adjustments(account: PaddleAccount, params: Parameters, transaction: Json) -> Json:
     requested = params.listed("include")
     if requested - {"adjustments"}:

@@ -19,18 +19,22 @@ from paddle_billing.Entities.Shared import (
     CollectionMode,
     CurrencyCode,
     CustomData,
+    Duration,
+    Interval,
+    TransactionStatus,
 )
 from paddle_billing.Entities.Subscriptions import SubscriptionEffectiveFrom
 from paddle_billing.Resources.Adjustments.Operations import CreateAdjustment, CreateAdjustmentItem, ListAdjustments
 from paddle_billing.Resources.CustomerPortalSessions.Operations import CreateCustomerPortalSession
 from paddle_billing.Resources.Shared.Operations import Pager
 from paddle_billing.Resources.Subscriptions.Operations import CancelSubscription, UpdateSubscription
-from paddle_billing.Resources.Transactions.Operations import CreateTransaction
+from paddle_billing.Resources.Transactions.Operations import CreateTransaction, UpdateTransaction
 from paddle_billing.Resources.Transactions.Operations.Create import TransactionCreateItem
+from paddle_billing.Resources.Transactions.Operations.Update import UpdateBillingDetails
 from requests import RequestException, Response
 
 from ledger.domain.catalogue import Product
-from ledger.domain.errors import CatalogueError, ConfigurationError, ProviderRefused
+from ledger.domain.errors import CatalogueError, ConfigurationError, ProviderRefused, ProviderUnavailable
 from ledger.domain.facts import RefundState
 from ledger.domain.orders import Checkout, Order
 from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
@@ -42,6 +46,12 @@ from ledger.providers.paddle.subscriptions import STATUSES, scheduled_state
 from ledger.providers.translation import carried
 
 MAX_PORTAL_SUBSCRIPTIONS = 25
+
+_CANCEL = UpdateTransaction(status=TransactionStatus.Canceled)
+_WITHOUT_CHECKOUT = UpdateTransaction(
+    collection_mode=CollectionMode.Manual,
+    billing_details=UpdateBillingDetails(payment_terms=Duration(Interval.Day, 1), enable_checkout=False),
+)
 
 _ERRORS = responses.ApiErrors(provider=NAME, title="Paddle")
 _UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)  # what the SDK raises for a body of another shape
@@ -100,6 +110,34 @@ class PaddleGateway:
                 "Paddle returned no checkout URL: set a default payment link in its checkout settings."
             )
         return Checkout(checkout_id=checkout_id, url=url)
+
+    def expire_checkout(self, checkout_id: str) -> bool:
+        """Cancel a transaction that the customer has not paid. Paddle cancels a `ready` one, and never a `draft`.
+
+        A transaction is a draft until the customer has filled in the checkout. What can't be canceled is collected by
+        an invoice from now on, which is never issued: without `enable_checkout` no checkout takes a payment of it.
+        While a payment is processed Paddle refuses every change. Source:
+        developer.paddle.com/errors/transactions/transaction_invalid_status_change,
+        developer.paddle.com/build/transactions/change-collection-mode-transaction.
+        """
+        try:
+            self._update_transaction(checkout_id, _CANCEL)
+        except ProviderRefused as refusal:
+            if refusal.code == "not_found":
+                return True
+            with _translated_errors():
+                status = responses.required_text(self._client.transactions.get(checkout_id).status.value)
+            if status not in {"draft", "ready"}:
+                return status == "canceled"
+            try:
+                self._update_transaction(checkout_id, _WITHOUT_CHECKOUT)
+            except ProviderRefused as again:
+                raise ProviderUnavailable(f"A payment of this checkout may be under way ({again.code}).") from None
+        return True
+
+    def _update_transaction(self, transaction_id: str, operation: UpdateTransaction) -> None:
+        with _translated_errors():
+            self._client.transactions.update(transaction_id, operation)
 
     def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:
         """Return the refund of the transaction whose reason ends with the tag.

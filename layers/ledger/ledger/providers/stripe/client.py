@@ -88,6 +88,24 @@ class StripeGateway:
             session = self._client.v1.checkout.sessions.create(params, {"idempotency_key": f"order:{order.order_id}"})
             return Checkout(checkout_id=responses.required_text(session.id), url=responses.required_text(session.url))
 
+    def expire_checkout(self, checkout_id: str) -> bool:
+        """Expire an open Checkout Session. Stripe refuses for any other status: then look at which.
+
+        Source: docs.stripe.com/api/checkout/sessions/expire.
+        """
+        try:
+            with _translated_errors():
+                self._client.v1.checkout.sessions.expire(checkout_id)
+                return True
+        except ProviderRefused as refusal:
+            if refusal.code == "resource_missing":
+                return True
+            with _translated_errors():
+                status = self._client.v1.checkout.sessions.retrieve(checkout_id).status
+            if status == "open":
+                raise
+        return status == "expired"
+
     def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:
         """Return the refund with this tag, or its parts, from the payments that have one of these names.
 
