@@ -149,6 +149,17 @@ def test_a_provider_that_does_not_answer_delays_the_order(any_store: Store, faul
     buyer.gateways.pay_checkout(checkout_of(second))
 
 
+def test_a_checkout_that_its_provider_will_not_close_bars_no_order(any_store: Store) -> None:
+    """It stays open; the plan is sold, and the newer checkout is the one that is known as open."""
+    buyer = shop(any_store)
+    buyer.order("key_1")
+    buyer.gateways.close_faults = [ProviderRefused("invalid_field", "can't be closed")]
+    second = buyer.order("key_2")
+    stored = open_checkout(any_store)
+    assert stored
+    assert (stored.order_id, buyer.gateways.closed) == (second.order_id, set())
+
+
 @dataclass
 class Stale:
     """A store whose first read returns the order as it was before its checkout was stored: a read is no snapshot."""

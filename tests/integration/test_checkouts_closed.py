@@ -176,3 +176,11 @@ def test_a_payment_that_paddle_is_processing_delays_the_answer(provider: Recorde
     provider.will(busy, paddle_data({**TRANSACTION, "status": "ready"}), busy)
     with pytest.raises(ProviderUnavailable):
         paddle_at(provider).expire_checkout("txn_1")
+
+
+def test_what_paddle_will_not_close_stays_open_and_the_plan_is_sold(provider: Recorder) -> None:
+    """A draft in a currency that Paddle does not invoice, for example."""
+    refused = Answer(paddle_error("invalid_field"), 400)
+    provider.will(refused, paddle_data(DRAFT), refused)
+    with pytest.raises(ProviderRefused):
+        paddle_at(provider).expire_checkout("txn_1")

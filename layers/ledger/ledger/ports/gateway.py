@@ -60,7 +60,8 @@ class Gateway(Protocol):
         """Close a checkout that was made here. Return whether nobody can pay it any more. False: it was paid.
 
         A checkout that was closed before, or that the provider does not know, counts as closed. Raise
-        ProviderUnavailable also while a payment of it is being processed: repeat the call.
+        ProviderUnavailable also while a payment of it is being processed: repeat the call. Raise ProviderRefused if
+        the provider closes no such checkout: it stays open.
         """
 
     def find_refunds(self, refund: RefundToSend) -> tuple[SentRefund, ...]:

@@ -24,6 +24,7 @@ from ledger.domain.errors import (
     AccountSuspended,
     InvalidRequest,
     NotFound,
+    ProviderRefused,
     RequestRefused,
     SubscriptionAlreadyRuns,
 )
@@ -191,7 +192,7 @@ def _store_only_checkout(
             return _with_stored_checkout(stored, stored.checkout, checkout, store)
         if older and older.order_id == order.order_id:
             return CONFLICT  # the same request stored its checkout between the two reads: never close that
-        if older and not gateway_of(older.provider).expire_checkout(older.checkout_id):
+        if older and _was_paid(older, gateway_of(older.provider)):
             _refuse_beside(older, order, checkout, store, gateway_of, now)
         newest = OpenCheckout(
             order_id=order.order_id,
@@ -203,6 +204,18 @@ def _store_only_checkout(
         return replace(stored, checkout=checkout) if store.commit(commit) is None else CONFLICT
 
     return run_transaction(attempt, f"order {order.order_id}")
+
+
+def _was_paid(older: OpenCheckout, gateway: Gateway) -> bool:
+    """Close an older checkout. Return whether it was paid.
+
+    What the provider will not close stays open: a second subscription can be paid back, a plan that nobody can order
+    is lost.
+    """
+    try:
+        return not gateway.expire_checkout(older.checkout_id)
+    except ProviderRefused:
+        return False
 
 
 def _commit_of(order: Order, checkout: Checkout, *documents: DocumentChange) -> Commit:

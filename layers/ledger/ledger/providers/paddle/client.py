@@ -116,8 +116,10 @@ class PaddleGateway:
 
         A transaction is a draft until the customer has filled in the checkout. What can't be canceled is collected by
         an invoice from now on, which is never issued: without `enable_checkout` no checkout takes a payment of it.
-        While a payment is processed Paddle refuses every change. Source:
+        While a payment is processed Paddle refuses every change. Raise ProviderRefused if it refuses for another
+        reason: the checkout stays open. Source:
         developer.paddle.com/errors/transactions/transaction_invalid_status_change,
+        developer.paddle.com/errors/transactions/transaction_immutable_while_processing_payment,
         developer.paddle.com/build/transactions/change-collection-mode-transaction.
         """
         try:
@@ -132,7 +134,9 @@ class PaddleGateway:
             try:
                 self._update_transaction(checkout_id, _WITHOUT_CHECKOUT)
             except ProviderRefused as again:
-                raise ProviderUnavailable(f"A payment of this checkout may be under way ({again.code}).") from None
+                if again.code == "transaction_immutable_while_processing_payment":
+                    raise ProviderUnavailable("A payment of this checkout is being processed.") from None
+                raise
         return True
 
     def _update_transaction(self, transaction_id: str, operation: UpdateTransaction) -> None:
