@@ -78,6 +78,8 @@ MAY_DELETE = {
 }
 CALLS_A_PROVIDER = {"PlaceOrderFunction", "ManageSubscriptionFunction", "SendRefundsFunction"}
 
+IN_A_TRANSACTION = {"dynamodb:EnclosingOperation": "TransactWriteItems"}
+
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_no_function_may_do_more_than_it_does(function: str) -> None:
@@ -89,7 +91,7 @@ def test_no_function_may_do_more_than_it_does(function: str) -> None:
         assert not any("*" in action for action in actions)
         assert "dynamodb:Scan" not in actions, "only `verify` reads what it does not name"
         if {"dynamodb:PutItem", "dynamodb:DeleteItem"} & set(actions):
-            assert statement["Condition"]["StringEquals"] == {"dynamodb:EnclosingOperation": "TransactWriteItems"}
+            assert statement["Condition"]["ForAnyValue:StringEquals"] == IN_A_TRANSACTION
         if "dynamodb:DeleteItem" in actions:
             assert actions == ["dynamodb:DeleteItem"]
             deletes |= set(statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"])
@@ -97,6 +99,18 @@ def test_no_function_may_do_more_than_it_does(function: str) -> None:
             own = "ProviderKeys" if function in CALLS_A_PROVIDER else function.replace("Function", "Secrets")
             assert statement["Resource"] == {"Ref": own}
     assert deletes == MAY_DELETE.get(function, set())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_enclosing_operation_is_compared_as_one_of_several_values(function: str) -> None:
+    """A transaction passes it as a list, which a plain StringEquals does not match everywhere."""
+    for statement in statements(function):
+        compared = {
+            operator: keys
+            for operator, keys in statement.get("Condition", {}).items()
+            if IN_A_TRANSACTION.keys() & keys
+        }
+        assert compared in ({}, {"ForAnyValue:StringEquals": IN_A_TRANSACTION})
 
 
 def test_a_case_that_settles_in_review_leaves_only_lists_that_its_followers_may_delete_from() -> None:
