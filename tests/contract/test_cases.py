@@ -585,6 +585,27 @@ def test_a_person_states_what_a_dispute_in_another_currency_is_worth(any_store: 
     assert [(act.action, act.subject) for act in any_store.audit_records(ADA)] == [("state_amount", "dp_1")] * 2
 
 
+def test_of_two_amounts_that_are_stated_at_one_instant_the_second_counts(any_store: Store) -> None:
+    """And of those by a clock that is slow. Each has its record."""
+    record_events(any_store, paid(), event_of(replace(dispute(DisputeState.LOST, 1840), currency="EUR")))
+    for amount_minor, minute in ((2000, 60), (1000, 60), (2000, 60), (1000, 59)):
+        assert state_amount(PI, "dp_1", amount_minor, ADA, "sam", any_store, why="by the bank", now=at(minute))
+        account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+        assert account.balance == 1000 - amount_minor // 2
+    acts = list(any_store.audit_records(ADA))
+    assert [act.subject for act in acts] == ["dp_1"] * 4
+    assert [act.at for act in acts] == sorted({act.at for act in acts})
+
+
+def test_every_act_of_one_instant_has_its_record(any_store: Store) -> None:
+    """In the order in which they were done."""
+    record_events(any_store, paid())
+    for _ in range(2):
+        assert place_hold("support:chargebacks", ADA, "sam", any_store, why="three cards", now=at(60))
+        assert lift_hold("support:chargebacks", ADA, "sam", any_store, why="explained", now=at(60))
+    assert [act.action for act in any_store.audit_records(ADA)] == ["hold", "lift"] * 2
+
+
 def test_holds_are_laid_and_lifted_with_the_record_of_who_and_why(any_store: Store) -> None:
     """Once each; a hold stops every draw; no hold lies on an account that is not there."""
     record_events(any_store, paid())

@@ -506,11 +506,13 @@ def test_failed_runs_are_listed_from_a_time_on(any_store: Store) -> None:
 def test_audit_records_are_listed_in_the_order_of_their_times(any_store: Store) -> None:
     """Of this account alone; subjects may contain any character."""
     records = [
-        AuditRecord(actor="sam", action=AuditAction.HOLD, subject=f"dispute:#{n}", reason="x", at=at(n))
+        AuditRecord(
+            actor="sam", action=AuditAction.HOLD, subject=f"dispute:#{n}", reason="x", at=at(n // 2), step=9 + n
+        )
         for n in range(3)
     ]
-    written(any_store, *((audit_key(ADA, record.at, record.subject), record) for record in reversed(records)))
-    written(any_store, (audit_key(AccountId("acct_ada2"), NOON, "x"), replace(records[0], subject="x")))
+    written(any_store, *((audit_key(ADA, record), record) for record in reversed(records)))
+    written(any_store, (audit_key(AccountId("acct_ada2"), records[0]), replace(records[0], subject="x")))
     assert list(any_store.audit_records(ADA)) == records
 
 

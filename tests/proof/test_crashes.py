@@ -225,7 +225,7 @@ def test_it_finds_another_error_or_another_why() -> None:
 
 def act_of(why: str) -> AuditRecord:
     """A hold, laid by a person."""
-    return AuditRecord(actor="sue", action=AuditAction.HOLD, subject="support:odd", reason=why, at=LATER)
+    return AuditRecord(actor="sue", action=AuditAction.HOLD, subject="support:odd", reason=why, at=LATER, step=1)
 
 
 def test_what_is_made_again_may_die_again(broken: Stage) -> None:

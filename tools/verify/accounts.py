@@ -31,7 +31,7 @@ def held(world: World) -> Verdicts:
 def _placed_by_people(world: World) -> dict[AccountId, dict[str, datetime]]:
     """Return the holds that people placed and nobody has lifted: since when, by account and hold id."""
     placed_by_people: dict[AccountId, dict[str, datetime]] = defaultdict(dict)
-    for account_id, act in sorted(world.audit_records, key=lambda one: one[1].at):
+    for account_id, act in sorted(world.audit_records, key=lambda one: (one[1].at, one[1].step)):
         if act.action is AuditAction.HOLD:
             placed_by_people[account_id][act.subject] = act.at
         elif act.action is AuditAction.LIFT:

@@ -79,7 +79,7 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
         case FailedRun():
             return failed_run_key(AccountId(owner), document.at, document.run_id)
         case AuditRecord():
-            return audit_key(AccountId(owner), document.at, document.subject)
+            return audit_key(AccountId(owner), document)
     return key
 
 

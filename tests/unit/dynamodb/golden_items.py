@@ -396,7 +396,9 @@ def goldens() -> dict[str, Golden]:
     parts = dict(writes.updates(Commit(account=ACCOUNT, fulfilment_keys=(claim,), order=ORDER)))
     pointer = PaymentPointer(name=PaymentId("stripe:ch_1"), to=PI, account_id=ADA)
     queued = QueuedCase(case_id="case_1", account_id=ADA, since=AT)
-    audit = AuditRecord(actor="sam", action=AuditAction.HOLD, subject="support:1", reason="A stolen card.", at=AT)
+    audit = AuditRecord(
+        actor="sam", action=AuditAction.HOLD, subject="support:1", reason="A stolen card.", at=AT, step=3
+    )
     failed = FailedRun(run_id="run_1", credits=10, at=AT, error="E1")
     return {
         "purchase": Golden(items.to_purchase(PURCHASE), items.from_payment, replace(PURCHASE, version=5)),
@@ -449,7 +451,7 @@ def goldens() -> dict[str, Golden]:
         ),
         "renewal_stop": _document(renewal_stop_key(STOP), STOP),
         "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed),
-        "audit_record": _document(audit_key(ADA, AT, "support:1"), audit),
+        "audit_record": _document(audit_key(ADA, audit), audit),
         "idempotency_record": _document(
             idempotency_key(ADA, "orders", "key_1"), IdempotencyRecord(fingerprint="f", subject="ord_1", at=AT)
         ),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.dynamodb import keys
 from ledger.dynamodb.keys import ItemKind
@@ -28,6 +29,7 @@ PRODUCT = sorted([*Path("functions").rglob("*.py"), *Path("layers").rglob("*.py"
 READERS = sorted(path for folder in ("cli", "tools", "proof") for path in Path(folder).rglob("*.py"))
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ODD = AccountId("acct#1 ~")
+AN_ACT = AuditRecord(actor="sam", action=AuditAction.HOLD, subject="dispute:stripe:dp#1", reason="", at=NOON, step=12)
 
 
 def key_texts(source: str) -> Iterator[tuple[int, str]]:
@@ -71,7 +73,7 @@ def test_a_planted_key_text_is_found(planted: str) -> None:
         case_pointer_key("case_1"),
         intent_key("case_1-2"),
         failed_run_key(ODD, NOON, "run#1"),
-        audit_key(ODD, NOON, "dispute:stripe:dp#1"),
+        audit_key(ODD, AN_ACT),
         idempotency_key(ODD, "refund-requests", "a#key#with#marks"),
         job_cursor_key("expire_credits"),
         DocumentKey(DocumentKind.REVIEW_QUEUE, ("2026-11-20T12:00:00.000000Z", "case_1")),

@@ -25,3 +25,4 @@ class AuditRecord:
     subject: str  # the id of a hold or a case, or the provider's id of a refund or dispute
     reason: str  # in the person's own words
     at: datetime
+    step: int  # the version of what the action changed, as it was read; it tells the actions of one instant apart

@@ -13,7 +13,7 @@ ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it so
                          CASE#<case id>                           refund case
                          OPEN#<product id>                        open checkout of a plan
                          IDEMPOTENCY#<route>#<Idempotency-Key>    idempotency record
-                         AUDIT#<time>#<subject>                   audit record
+                         AUDIT#<time>#<step>#<subject>            audit record
 CASE#<case id>           POINTER                                  account of a case
 CHECKOUT#<checkout id>   ORDER                                    order of a checkout
 REVIEW                   CASE#<time>#<case id>                    case in review, oldest first
@@ -105,7 +105,7 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.REFUND_CASE: _Place(_ACCOUNT, "CASE#"),
     DocumentKind.IDEMPOTENCY_RECORD: _Place(_ACCOUNT, "IDEMPOTENCY#", 2),
     DocumentKind.OPEN_CHECKOUT: _Place(_ACCOUNT, "OPEN#"),
-    DocumentKind.AUDIT_RECORD: _Place(_ACCOUNT, "AUDIT#", 2),
+    DocumentKind.AUDIT_RECORD: _Place(_ACCOUNT, "AUDIT#", 3),
     DocumentKind.CASE_POINTER: _Place("CASE#", "POINTER", 0),
     DocumentKind.ORDER_POINTER: _Place("CHECKOUT#", "ORDER", 0),
     DocumentKind.REVIEW_QUEUE: _Place("REVIEW", "CASE#", 2),

@@ -856,6 +856,7 @@ AUDIT_RECORD = Shape(
         "subject": Field("subject", TEXT),
         "reason": Field("reason", TEXT),
         "at": Field("at", TIME),
+        "step": Field("step", WHOLE),
     },
 )
 IDEMPOTENCY_RECORD = Shape(

@@ -76,6 +76,9 @@ class DocumentKind(StrEnum):
     JOB_CURSOR = "job_cursor"
 
 
+_STEP_DIGITS = 10
+
+
 class DocumentKey(NamedTuple):
     """The key of a document. Keys of one kind sort in the order in which their documents are listed."""
 
@@ -133,9 +136,13 @@ def failed_run_key(account_id: AccountId, at: datetime, run_id: str) -> Document
     return DocumentKey(DocumentKind.FAILED_RUN, (account_id, sortable(at), run_id))
 
 
-def audit_key(account_id: AccountId, at: datetime, subject: str) -> DocumentKey:
-    """Return the key of an audit record. An account's records are listed in the order of their times."""
-    return DocumentKey(DocumentKind.AUDIT_RECORD, (account_id, sortable(at), subject))
+def audit_key(account_id: AccountId, record: AuditRecord) -> DocumentKey:
+    """Return the key of an audit record. An account's records are listed in the order of their times.
+
+    Two actions about one subject at the same instant have changed it one after the other: their steps differ.
+    """
+    parts = (account_id, sortable(record.at), f"{record.step:0{_STEP_DIGITS}}", record.subject)
+    return DocumentKey(DocumentKind.AUDIT_RECORD, parts)
 
 
 def job_cursor_key(job: str) -> DocumentKey:

@@ -27,7 +27,6 @@ def place_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *,
 
     Raise NotFound if there is no such account, StoreUnavailable after too many conflicts.
     """
-    record = AuditRecord(actor=actor, action=AuditAction.HOLD, subject=hold_id, reason=why, at=now)
 
     def attempt() -> bool | Retry:
         account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
@@ -36,6 +35,9 @@ def place_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *,
         if hold_id in account.holds:
             return False
         commit = _hold_change(account, hold_id, Hold(now, None))
+        record = AuditRecord(
+            actor=actor, action=AuditAction.HOLD, subject=hold_id, reason=why, at=now, step=account.version
+        )
         return True if store.commit(_with_audit_record(commit, account_id, record)) is None else CONFLICT
 
     return run_transaction(attempt, f"{hold_id} of {account_id}")
@@ -46,7 +48,6 @@ def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, 
 
     A later fact about the same dispute does not place the hold again. Raise StoreUnavailable after too many conflicts.
     """
-    record = AuditRecord(actor=actor, action=AuditAction.LIFT, subject=hold_id, reason=why, at=now)
 
     def attempt() -> bool | Retry:
         look_up = LookUp(store)
@@ -60,6 +61,9 @@ def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, 
             lifted = HoldLifted(hold_id=hold_id, actor=actor, at=now, cause=f"support:{actor}")
             origin = Origin(now, lifted.cause, request_correlation_id(account_id, HOLDS_ROUTE, hold_id))
             commit = _plan_lift(lifted, hold.payment_id, look_up, origin)
+        record = AuditRecord(
+            actor=actor, action=AuditAction.LIFT, subject=hold_id, reason=why, at=now, step=account.version
+        )
         return True if store.commit(_with_audit_record(commit, account_id, record)) is None else CONFLICT
 
     return run_transaction(attempt, f"{hold_id} of {account_id}")
@@ -92,5 +96,5 @@ def _plan_lift(lifted: HoldLifted, payment_id: PaymentId, look_up: LookUp, origi
 
 def _with_audit_record(commit: Commit, account_id: AccountId, record: AuditRecord) -> Commit:
     """Return the commit with this audit record added."""
-    change = DocumentChange(audit_key(account_id, record.at, record.subject), record)
+    change = DocumentChange(audit_key(account_id, record), record)
     return replace(commit, documents=(*commit.documents, change))

@@ -5,7 +5,7 @@ frozen or reserved, and a flag on the account says so.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.errors import NotFound, RequestRefused
@@ -42,7 +42,6 @@ def state_amount(
     stated before. Raise NotFound if the account has no such payment or the payment no such refund or dispute,
     RequestRefused if there is nothing to state or more than was paid, StoreUnavailable after too many conflicts.
     """
-    record = AuditRecord(actor=actor, action=AuditAction.STATE_AMOUNT, subject=subject_id, reason=why, at=now)
 
     def attempt() -> bool | Retry:
         look_up = LookUp(store)
@@ -53,14 +52,25 @@ def state_amount(
         subject = _subject(subject_id, purchase, purchase.payment)
         if not 0 <= amount_minor <= purchase.payment.paid_minor:
             raise RequestRefused(f"The amount must be between 0 and {purchase.payment.paid_minor} minor units.")
-        if _stated_minor(subject, purchase.facts) == amount_minor:
+        before = _stated(subject, purchase.facts)
+        if before and before.amount_minor == amount_minor:
             return False
+        # Of two statements the later one counts: what replaces one is later than it, whatever the clocks say.
+        at = max(now, before.at + timedelta.resolution) if before else now
         stated = AmountStated(
-            subject=subject.key, amount_minor=amount_minor, actor=actor, at=now, cause=f"support:{actor}"
+            subject=subject.key, amount_minor=amount_minor, actor=actor, at=at, cause=f"support:{actor}"
+        )
+        record = AuditRecord(
+            actor=actor,
+            action=AuditAction.STATE_AMOUNT,
+            subject=subject_id,
+            reason=why,
+            at=at,
+            step=purchase.version,
         )
         origin = Origin(now, stated.cause, request_correlation_id(account_id, AMOUNTS_ROUTE, subject_id))
         commit = plan_booking.plan_internal_fact([purchase.with_facts(stated)], look_up.known, origin)
-        documents = (*commit.documents, DocumentChange(audit_key(account_id, now, subject_id), record))
+        documents = (*commit.documents, DocumentChange(audit_key(account_id, record), record))
         return CONFLICT if store.commit(replace(commit, documents=documents)) else True
 
     return run_transaction(attempt, f"{subject_id} of {account_id}")
@@ -78,6 +88,6 @@ def _subject(subject_id: str, purchase: Purchase, payment: PaymentSettled) -> Fa
     raise NotFound(f"{purchase.payment_id} has no refund or dispute {subject_id}.")
 
 
-def _stated_minor(subject: Fact, facts: Facts) -> int | None:
+def _stated(subject: Fact, facts: Facts) -> AmountStated | None:
     stated = facts.get(f"amount:{subject.key}")
-    return stated.amount_minor if isinstance(stated, AmountStated) else None
+    return stated if isinstance(stated, AmountStated) else None

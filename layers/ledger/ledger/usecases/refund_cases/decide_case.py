@@ -106,11 +106,13 @@ class _Request:
         record = IdempotencyRecord(fingerprint=self.fingerprint, subject=self.case_id, at=self.at)
         return (DocumentChange(self.record_key, record),) if self.record_key else ()
 
-    def audit_change(self) -> DocumentChange:
-        """Return the change that stores who decided what."""
+    def audit_change(self, case: RefundCase) -> DocumentChange:
+        """Return the change that stores who decided what. `case` is the case as it was read."""
         action, reason = _ACTIONS[self.verdict.outcome], " ".join(self.verdict.words)
-        record = AuditRecord(actor=self.actor, action=action, subject=self.case_id, reason=reason, at=self.at)
-        return DocumentChange(audit_key(self.account_id, self.at, self.case_id), record)
+        record = AuditRecord(
+            actor=self.actor, action=action, subject=self.case_id, reason=reason, at=self.at, step=case.version
+        )
+        return DocumentChange(audit_key(self.account_id, record), record)
 
 
 def _decide(request: _Request, store: Store, policy: PolicyParameters) -> RefundCase | Retry:
@@ -134,7 +136,7 @@ def _decide(request: _Request, store: Store, policy: PolicyParameters) -> Refund
             return CONFLICT
         raise
     leave_queue = DocumentChange(review_queue_key(case), None)
-    commit = with_documents(commit, leave_queue, request.audit_change(), *request.idempotency_change())
+    commit = with_documents(commit, leave_queue, request.audit_change(case), *request.idempotency_change())
     return CONFLICT if store.commit(with_case(decided, commit, context.account)) else decided
 
 
