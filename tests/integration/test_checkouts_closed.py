@@ -126,6 +126,35 @@ def test_a_checkout_that_was_paid_is_not_closed_and_no_second_one_is_sold(shop: 
             shop.account.pay(checkout_id)
 
 
+def test_a_request_that_was_refused_is_repeated_and_gets_an_open_checkout(shop: Shop) -> None:
+    """The checkout that was made for it was closed. Meanwhile the older subscription has ended."""
+    paid = shop.order("key_1")
+    shop.account.mute()
+    shop.pay(paid)
+    with pytest.raises(SubscriptionAlreadyRuns):
+        shop.order("key_2")
+    shop.account.work()
+    for event in shop.account.events():
+        shop.account.send_again(event.get("id") or event["event_id"])
+    (subscription_id,) = shop.account.subscriptions
+    shop.account.end_now(shop.account.live_subscription(subscription_id))
+    assert shop.account.drain() == []
+    shop.pay(shop.order("key_2"))
+    assert shop.account.drain() == []
+    assert shop.webhooks.problems == []
+
+
+@pytest.mark.parametrize("kind", ["500", "503", "429", "lost_before", "lost_after"])
+def test_a_request_whose_checkout_was_not_made_is_repeated_and_gets_one(shop: Shop, kind: str) -> None:
+    """Also if the provider keeps its failure under the key of the call."""
+    path, attempts = {"stripe": ("/v1/checkout/sessions", 2), "paddle": ("/transactions", 1)}[shop.name]
+    shop.account.fault("POST", path, kind, attempts)
+    with pytest.raises(ProviderUnavailable):
+        shop.order("key_1")
+    shop.account.work()
+    shop.pay(shop.order("key_1"))
+
+
 def test_closing_twice_and_closing_what_is_not_known_counts_as_closed(shop: Shop) -> None:
     """Whoever closed it."""
     order = shop.order("key_1")

@@ -509,9 +509,8 @@ class FakeProvider:
             if fault and not isinstance(fault, ResponseLost):
                 raise fault
             number = len(self.checkouts) + 1
-            name = order.order_id if self.kind == "stripe" else f"{order.order_id} {number}"
-            made = Checkout(checkout_id=f"cs_{number}_{order.order_id}", url=f"https://pay.example/{number}")
-            checkout = self.checkouts.setdefault(name, made)
+            checkout = Checkout(checkout_id=f"cs_{number}_{order.order_id}", url=f"https://pay.example/{number}")
+            self.checkouts[checkout.checkout_id] = checkout
             if fault:
                 raise fault
             return checkout

@@ -51,10 +51,7 @@ class Gateway(Protocol):
     """
 
     def make_checkout(self, order: Order, product: Product, *, success_url: str, cancel_url: str) -> Checkout:
-        """Create the page on which the customer pays for the order, and return it.
-
-        A repetition for the same order returns the same page, if the provider supports that.
-        """
+        """Create a page on which the customer can pay for the order, and return it. A repetition creates another."""
 
     def expire_checkout(self, checkout_id: str) -> bool:
         """Close a checkout that was made here. Return whether nobody can pay it any more. False: it was paid.

@@ -60,7 +60,11 @@ class StripeGateway:
         )
 
     def make_checkout(self, order: Order, product: Product, *, success_url: str, cancel_url: str) -> Checkout:
-        """Create a Checkout Session. For 24 hours the same order returns the same one: its id is the idempotency key.
+        """Create a Checkout Session. The same order creates another one, so store the first.
+
+        Only the SDK's own retry has the same idempotency key. Under a key of the order, Stripe would repeat its first
+        response for 24 hours: also that of a session which has been expired meanwhile, and its own failure. Source:
+        docs.stripe.com/api/idempotent_requests.
 
         Stripe does not copy a session's metadata, so it is also set on the PaymentIntent or subscription, which later
         events name. Source: docs.stripe.com/api/checkout/sessions/create, docs.stripe.com/metadata.
@@ -85,7 +89,7 @@ class StripeGateway:
                 "customer_creation": "always",  # a guest has no billing portal
             }
         with _translated_errors():
-            session = self._client.v1.checkout.sessions.create(params, {"idempotency_key": f"order:{order.order_id}"})
+            session = self._client.v1.checkout.sessions.create(params)
             return Checkout(checkout_id=responses.required_text(session.id), url=responses.required_text(session.url))
 
     def expire_checkout(self, checkout_id: str) -> bool:
