@@ -2,8 +2,8 @@
 
 import hashlib
 import tomllib
-from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
@@ -13,25 +13,37 @@ import pytest
 
 from ledger.domain import catalogue
 from ledger.domain.events import Event, Owner
-from ledger.domain.facts import DisputeState, RefundState, ResolutionReported
+from ledger.domain.facts import (
+    BalanceCredited,
+    DisputeState,
+    RefundedItem,
+    RefundState,
+    ResolutionReported,
+    UngrantedLine,
+)
 from ledger.domain.ids import PaymentId
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.dynamodb import schema
+from ledger.dynamodb.codec import Shape
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind
-from ledger.dynamodb.schema import FACTS
 from ledger.ports.documents import DocumentKind
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
 from ledger.usecases.record_event import record_event
+from ledger.usecases.refund_cases.add_evidence import add_evidence
+from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.release_parked import release_all
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.state_amount import state_amount
 from ledger.usecases.usage import draw_credits, fail_run
+from tests.unit.dynamodb.golden_items import goldens
 from tools.orders import place_orders_of
 from tools.stories import stories
 from tools.testing.builders import (
@@ -55,10 +67,14 @@ from tools.testing.builders import (
 )
 from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost
 from tools.testing.stored_items import Spoiling, items_of, spoilings
-from tools.verify import World, check
+from tools.verify import World, check, findings
 
 SOLD = catalogue.load()
-SECOND, THIRD = PaymentId("stripe:pi_2"), PaymentId("stripe:pi_3")
+EXPIRING = catalogue.Catalogue(
+    SOLD.version,
+    {**SOLD.products, "pack_1000": replace(SOLD.products["pack_1000"], expires_after_days=365)},
+)
+SECOND, THIRD, FOURTH = (PaymentId(f"stripe:pi_{number}") for number in (2, 3, 4))
 UNSEEN = tomllib.loads((Path(__file__).parent / "unseen.toml").read_text("utf-8"))["unseen"]
 
 
@@ -77,9 +93,9 @@ def story(name: str) -> FakeStore:
     return store
 
 
-def decided(store: FakeStore, case: RefundCase, outcome: DecisionOutcome, *, minute: float, **given: int) -> RefundCase:
+def decided(store: FakeStore, case: RefundCase, outcome: DecisionOutcome, *, minute: float, **given: Any) -> RefundCase:
     """A person decides a case in review."""
-    review = ReviewDecision(outcome=outcome, words=("As we", "agreed."), clause="6", **given)  # type: ignore[arg-type]
+    review = ReviewDecision(outcome=outcome, words=("As we", "agreed."), clause="6", **given)
     return decide_case(case.case_id, review, "sam", store, POLICY, now=at(minute), key=f"decision {minute}")
 
 
@@ -99,7 +115,7 @@ def ordered_twice() -> FakeStore:
         fingerprint="of the order",
     )
     order = place_order(
-        request, store, SOLD, lambda _: provider, policy_version="1", success_url="s", cancel_url="c", now=at(-5)
+        request, store, EXPIRING, lambda _: provider, policy_version="1", success_url="s", cancel_url="c", now=at(-5)
     )
     confirm_consent(order.order_id, "mail_1", store)
     first = replace(payment(fulfilment_key=f"order/{order.order_id}"), currency="USD")
@@ -140,21 +156,30 @@ def ordered_anew() -> FakeStore:
 def requested() -> FakeStore:
     """A case in every state, and one whose sending has failed once."""
     store, provider = FakeStore(), FakeProvider()
-    for settled in (payment(), payment(SECOND), payment(THIRD), RENEWED):
+    for settled in (payment(), replace(payment(SECOND), card_minor=1500), payment(THIRD), payment(FOURTH), RENEWED):
         record_events(store, paid(settled), now=settled.at)
     evidence = SubmittedEvidence(
-        message="It failed.", email="ada@example.com", charged_on=LATER.date(), reference="INV-1", happened_at=at(5)
+        message="It failed.",
+        email="ada@example.com",
+        charged_on=LATER.date(),
+        reference="INV-1",
+        happened_at=at(5),
+        error_messages=("E1",),
     )
     renewed = request_refund(store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, key="renewal"))
     provider.faults = [ResponseLost("no answer")]
     send_refund(renewed.tag, store, lambda _: provider, clock=lambda: at(65))
     request_refund(store, refund_claim(RefundReason.WITHDRAWAL, is_declaration=True, key="declared"))
-    request_refund(store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="in review", evidence=evidence))
+    withdrawal = refund_claim(RefundReason.WITHDRAWAL, payment_id=FOURTH, is_declaration=True, key="withdrawn")
+    confirm_withdrawal(ADA, request_refund(store, withdrawal).case_id, store, POLICY, now=at(62))
+    unrecognised = refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="in review", evidence=evidence)
+    add_evidence(ADA, request_refund(store, unrecognised).case_id, "card.pdf", 1, store)
     one, two, three = (
         request_refund(store, refund_claim(payment_id=name, key=f"problem with {name}"), minute=61)
         for name in (PI, SECOND, THIRD)
     )
-    decided(store, one, DecisionOutcome.APPROVE, minute=70, money_minor=500)
+    items = (RefundedItem(line_id="0", amount_minor=500),)
+    decided(store, one, DecisionOutcome.APPROVE, minute=70, money_minor=500, items=items)
     decided(store, two, DecisionOutcome.REPLACE, minute=71, credits=100)
     decided(store, three, DecisionOutcome.DECLINE, minute=72)
     return store
@@ -219,7 +244,7 @@ def resolved() -> FakeStore:
     """A dispute that counts as resolved: the seller enrolled for that."""
     store = FakeStore()
     lost = replace(dispute(DisputeState.LOST), taken_minor=2000)
-    resolution = ResolutionReported(subject=lost.key, at=lost.at, cause=lost.cause)
+    resolution = ResolutionReported(subject=lost.key, at=lost.at, cause=lost.cause, money_id=PI)
     record_events(store, paid(), event_of(lost, resolution), now=at(30))
     return store
 
@@ -235,19 +260,27 @@ def foreign() -> FakeStore:
 
 
 def subscribed() -> FakeStore:
-    """A subscription of which two events of one second report."""
+    """Subscriptions: what three events of one second report, and a later state of another one."""
     store = FakeStore()
-    past_due = Subscription(
+    trialing = Subscription(
         subscription_id="stripe:sub_1",
-        status=SubscriptionStatus.PAST_DUE,
+        status=SubscriptionStatus.TRIALING,
         at=at(0),
-        cause="stripe:evt_past_due",
+        cause="stripe:evt_trialing",
         product_id="creator_monthly",
         period_end=LATER,
+        cancel_at=LATER,
+        pauses_at=LATER,
+        resumes_at=at(60 * 24 * 40),
         customer_id="stripe:cus_1",
     )
-    active = replace(past_due, status=SubscriptionStatus.ACTIVE, cause="stripe:evt_active", left=past_due.state_id)
-    for state in (past_due, active):
+    past_due = replace(
+        trialing, status=SubscriptionStatus.PAST_DUE, cause="stripe:evt_past_due", left=trialing.state_id
+    )
+    active = replace(trialing, status=SubscriptionStatus.ACTIVE, cause="stripe:evt_active", left=past_due.state_id)
+    other = replace(trialing, subscription_id="stripe:sub_2", cause="stripe:evt_other")
+    later = replace(other, status=SubscriptionStatus.ENDED, at=at(1), cause="stripe:evt_ended")
+    for state in (past_due, active, trialing, other, later, replace(other, cause="stripe:evt_late", at=at(-1))):
         event = Event(
             provider="stripe",
             event_id=state.cause.removeprefix("stripe:"),
@@ -256,26 +289,79 @@ def subscribed() -> FakeStore:
             owner=Owner(account_id=ADA, customer_id=state.customer_id),
             subscription=state,
         )
-        record_events(store, event, now=at(1))
+        record_events(store, event, now=at(2))
     return store
 
 
-TABLES: dict[str, Callable[[], FakeStore]] = {
-    **{
-        one.__name__: one
-        for one in (
-            ordered_twice,
-            ordered_anew,
-            requested,
-            refunded,
-            used,
-            held,
-            charged_back,
-            resolved,
-            foreign,
-            subscribed,
+def renewed() -> FakeStore:
+    """Two periods of a subscription, the first of which has ended; and a credit of one of its lines."""
+    store = FakeStore()
+    for number, settled in enumerate((replace(RENEWED, payment_id=SECOND), RENEWED)):
+        start = 60 * 24 * 30 * number
+        line = replace(
+            settled.lines[0],
+            expires_at=at(start + 60 * 24 * 30 + 180),
+            period_ends_at=at(start + 60 * 24 * 30),
+            grace_from=at(start + 60 * 24 * 30),
         )
-    },
+        period = f"period/stripe:sub_1/{at(start):%Y-%m-%dT%H:%M:%SZ}"
+        period_paid = replace(
+            settled, lines=(line,), fulfilment_key=period, subscription_id="stripe:sub_1", at=at(start)
+        )
+        record_events(store, paid(period_paid), now=at(start + 1))
+    expire_credits(store, now=at(60 * 24 * 31))
+    credit = BalanceCredited(
+        credit_id="cn_1",
+        amount_minor=500,
+        currency="USD",
+        created_at=at(60 * 24 * 31),
+        at=at(60 * 24 * 31),
+        cause="",
+        items=(RefundedItem(line_id="0", amount_minor=500),),
+    )
+    record_events(store, event_of(credit, names=(IN,)), now=at(60 * 24 * 31 + 1))
+    return store
+
+
+def paid_again() -> FakeStore:
+    """An order that was paid back and paid again, a payment that was reported anew, and one with a line too many."""
+    store = FakeStore()
+    first = payment(fulfilment_key="order/ord_1", expires_at=at(100))
+    again = replace(first, payment_id=SECOND, at=at(90), lines=(replace(first.lines[0], expires_at=at(9000)),))
+    record_events(store, paid(first), event_of(refund(2000), names=(PI,)), paid(again), now=at(91))
+    told = payment(THIRD, credits_=900, minute=50)
+    record_events(store, paid(told), paid(payment(THIRD, minute=40)), paid(told), now=at(92))
+    over = UngrantedLine(line_id="1", amount_minor=300, is_overcharge=True)
+    dearer = replace(payment(FOURTH, overcharge_minor=300), paid_minor=2300, ungranted=(over,))
+    record_events(store, paid(dearer), now=at(93))
+    return store
+
+
+def not_ours() -> FakeStore:
+    """Events that a rule mutes, that another account at the provider sent, and that change nothing."""
+    store = FakeStore()
+    muted = replace(event_of(refund()), owner=Owner(), muted_by="stripe:metadata.app=newsletter")
+    connected = NotBookable(ParkReason.OTHER_ACCOUNT, "acct_1")
+    noted = replace(event_of(names=(FOURTH,)), names=())
+    record_events(store, muted, replace(event_of(names=(SECOND,)), not_bookable=connected), noted, now=at(20))
+    release_all(lambda _: None, "the next release", store, now=at(30))
+    return store
+
+
+def asked_about_two_like_it() -> FakeStore:
+    """A request about a charge beside which another one looks alike: a person decides."""
+    store = FakeStore()
+    record_events(store, paid(), paid(payment(SECOND, minute=3)), now=at(5))
+    request_refund(store, refund_claim(RefundReason.CHARGED_TWICE))
+    return store
+
+
+_MADE = (
+    *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
+    *(renewed, paid_again, not_ours, asked_about_two_like_it),
+)
+TABLES: dict[str, Callable[[], FakeStore]] = {
+    **{one.__name__: one for one in _MADE},
     **{
         name: lambda name=name: story(name)  # type: ignore[misc]
         for name in (
@@ -318,20 +404,23 @@ def with_item(world: World, item: Item | None) -> World:
 
 def is_broken(world: World) -> bool:
     """Whether an invariant says so."""
-    return any(finding.broken for finding in check(world))
+    return any(finding.broken for finding in findings(world))
 
 
 def verdicts(table: list[Item]) -> list[Verdict]:
     """What becomes of each spoiling. To delete what stands for itself when it is absent spoils nothing."""
-    read = [repr(world_of([item])) for item in table]
-    without = [world_of(table[:position] + table[position + 1 :]) for position in range(len(table))]
     found = []
-    for (position, _), ways in groupby(spoilings(table), key=lambda one: (one.item, one.path)):
-        changes = [(way, way.becomes is None or repr(world_of([way.becomes])) != read[position]) for way in ways]
+    for position, ways in groupby(spoilings(table), key=lambda one: one.item):
+        rest, read = world_of(table[:position] + table[position + 1 :]), repr(world_of([table[position]]))
+        changes = [(way, way.becomes is None or repr(world_of([way.becomes])) != read) for way in ways]
         for way, is_read_otherwise in changes:
-            is_default = way.how == "deleted" and not is_read_otherwise and any(changed for _, changed in changes)
+            is_default = (
+                way.how == "deleted"
+                and not is_read_otherwise
+                and any(is_changed and other.path[: len(way.path)] == way.path for other, is_changed in changes)
+            )
             if not is_default:
-                found.append(Verdict(way, is_broken(with_item(without[position], way.becomes))))
+                found.append(Verdict(way, is_broken(with_item(rest, way.becomes))))
     return found
 
 
@@ -348,9 +437,33 @@ def test_nothing_is_broken_before_it_is_spoilt(name: str) -> None:
 
 
 def test_there_is_one_of_everything() -> None:
-    """Every kind of item, and every kind of fact."""
-    kinds = {spoiling.kind for make in TABLES.values() for spoiling in spoilings(items_of(make()))}
-    assert {*map(str, ItemKind), *map(str, DocumentKind), *FACTS, "pointer"} - kinds == set()
+    """Every kind of item, every field of every stored record, and every attribute that a golden item has."""
+    stores = [make() for make in TABLES.values()]
+    kinds, attributes = zip(*(named(one) for store in stores for one in spoilings(items_of(store))), strict=True)
+    assert {*map(str, ItemKind), *map(str, DocumentKind), *schema.FACTS, "pointer"} - {*kinds} == set()
+    stored = {field for store in stores for field in fields_of(vars(store))}
+    shapes = [*schema.FACTS.values(), *schema.DOCUMENTS.values(), *vars(schema).values()]
+    assert {(one.of, name) for one in shapes if isinstance(one, Shape) for name in one.fields} - stored == set()
+    golden = {named(one) for golden in goldens().values() for one in spoilings([golden.item])}
+    assert golden - {*zip(kinds, attributes, strict=True)} == set()
+
+
+def named(spoiling: Spoiling) -> tuple[str, str]:
+    """What is spoilt. All sentences are alike: which value a figure has is left out."""
+    return spoiling.kind, spoiling.attribute.partition("figures[]")[0]
+
+
+def fields_of(part: Any) -> Iterator[tuple[type, str]]:
+    """The fields that have a value in one of these records."""
+    if is_dataclass(part) and not isinstance(part, type):
+        held = {one.name: getattr(part, one.name) for one in fields(part)}
+        yield from ((type(part), name) for name, value in held.items() if value not in (None, (), {}, ""))
+        yield from fields_of(held)
+    elif isinstance(part, Mapping):
+        yield from fields_of([*part.values()])
+    elif isinstance(part, Collection) and not isinstance(part, str | bytes):
+        for one in part:
+            yield from fields_of(one)
 
 
 def is_listed(entry: dict[str, Any], spoiling: Spoiling) -> bool:

@@ -140,8 +140,8 @@ _Path = tuple[str | int, ...]
 
 
 def _attributes(part: Any, path: _Path) -> Iterator[tuple[_Path, Any]]:
-    """Yield each attribute with its path, and what is inside of it: of a list, the first element."""
-    named = part.items() if isinstance(part, dict) else enumerate(part[:1])
+    """Yield each attribute with its path, and what is inside of it."""
+    named = part.items() if isinstance(part, dict) else enumerate(part)
     for name, value in named:
         if path or name not in {"pk", "sk"}:
             yield (*path, name), value
@@ -196,6 +196,8 @@ def _changed(value: Any) -> Iterator[Any]:
             yield from ({"S": other} for other in _other_texts(content))
         case "L":
             yield {"L": content[1:]} if content else {"L": [{"S": "x"}]}
+        case "M" if not content:
+            yield {"M": {"x": {"S": "x"}}}
         case "B":
             yield {"B": _recompressed(content)}
 

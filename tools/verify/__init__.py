@@ -3,7 +3,7 @@
 Each rule is a function over the `World`, in the module of its noun. Its docstring is the invariant.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from tools.verify.world import Verdicts as Verdicts
 from tools.verify.world import World as World
 
 _RULES: tuple[Callable[[World], Verdicts], ...] = (
+    records.readable,
+    records.as_written,
+    records.keys_and_indexes,
     lots.balances,
     lots.figures,
     lots.granted_once,
@@ -35,6 +38,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     records.parked_whole,
     causes.causes_of_all,
     causes.reported_facts,
+    causes.reported_subscriptions,
     causes.correlation_ids,
     cases.approved,
     cases.in_the_outbox,
@@ -44,8 +48,6 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     decisions.histories,
     decisions.decisions_of_cases,
     records.idempotency_records,
-    records.keys_and_indexes,
-    records.readable,
 )
 
 
@@ -60,12 +62,16 @@ class Finding:
 
 def check(world: World) -> list[Finding]:
     """Check every invariant over everything that is stored."""
-    world, findings = world.as_it_is(), []
+    return [*findings(world)]
+
+
+def findings(world: World) -> Iterator[Finding]:
+    """Yield the finding of each invariant, as soon as it is checked."""
+    world = world.as_it_is()
     for rule in _RULES:
         verdicts = list(_verdicts(rule, world))
         broken = tuple(sorted(name for name, holds in verdicts if not holds))
-        findings.append(Finding((rule.__doc__ or rule.__name__).rstrip("."), len(verdicts), broken))
-    return findings
+        yield Finding((rule.__doc__ or rule.__name__).rstrip("."), len(verdicts), broken)
 
 
 def _verdicts(rule: Callable[[World], Verdicts], world: World) -> Verdicts:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ledger.domain.audit import AuditAction
+from ledger.domain.canonical import digest
 from ledger.domain.entries import Entry
 from ledger.domain.facts import RefundChanged, digest_of, facts_of
 from ledger.domain.ids import AccountId, job_correlation_id, request_correlation_id
@@ -56,7 +57,7 @@ def _has_booked(receipt: Receipt, account_id: AccountId | None) -> bool:
 def reported_facts(world: World) -> Verdicts:
     """Every fact is as its event reported it, and what an event reported is there, or a later fact about it."""
     receipts = {receipt.cause: receipt for receipt in world.receipts}
-    known: set[str] = set()
+    known = {subscription.key for subscription in world.subscriptions.values()}
     for payment_id, item in world.payments.items():
         if isinstance(item, Purchase):
             known |= item.facts.keys()
@@ -66,6 +67,21 @@ def reported_facts(world: World) -> Verdicts:
                     yield f"{payment_id} {key}", receipt.facts.get(key) == digest_of(fact)
     for receipt in world.receipts:
         yield receipt.cause, receipt.facts.keys() <= known
+
+
+def reported_subscriptions(world: World) -> Verdicts:
+    """A subscription is as the latest events reported it: each of its last instant, and no later one."""
+    receipts = {receipt.cause: receipt for receipt in world.receipts}
+    for name, subscription in world.subscriptions.items():
+        for report in subscription.reports:
+            receipt = receipts.get(report.cause)
+            if receipt and not has_unknown_fields(report):
+                yield name, receipt.facts.get(report.key) == digest(report)
+    stored = {subscription.key: subscription for subscription in world.subscriptions.values()}
+    for receipt in world.receipts:
+        for latest in (stored[key] for key in receipt.facts if key in stored):
+            is_counted = receipt.cause in {report.cause for report in latest.reports}
+            yield receipt.cause, is_counted or receipt.occurred_at < latest.at
 
 
 def correlation_ids(world: World) -> Verdicts:

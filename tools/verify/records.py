@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, request_correlation_id
-from ledger.domain.receipts import RecordOutcome
+from ledger.domain.receipts import MUTED, RecordOutcome
 from ledger.domain.refund_cases import BY_POLICY, RefundCase
 from ledger.usecases.place_order import ORDERS_ROUTE
 from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE
@@ -19,8 +19,9 @@ def parked_whole(world: World) -> Verdicts:
     for receipt in world.receipts:
         is_parked = receipt.outcome is RecordOutcome.PARKED
         is_kept = receipt.body is not None and sha256(receipt.body).hexdigest() == receipt.body_sha256
-        reason = (receipt.parked_reason is not None, bool(receipt.detail) <= is_parked)
-        yield receipt.event_id, reason == (is_parked, True) and is_kept == is_parked == (receipt.body is not None)
+        is_muted = receipt.outcome is RecordOutcome.NOTED and receipt.detail.startswith(MUTED)
+        is_told = (receipt.parked_reason is not None) == is_parked and bool(receipt.detail) <= (is_parked or is_muted)
+        yield receipt.event_id, is_told and is_kept == is_parked == (receipt.body is not None)
 
 
 def idempotency_records(world: World) -> Verdicts:
@@ -65,6 +66,11 @@ def _may_have_decided(record: IdempotencyRecord, case: RefundCase) -> bool:
 def keys_and_indexes(world: World) -> Verdicts:
     """Every key and index attribute follows from its item."""
     yield from world.is_in_place.items()
+
+
+def as_written(world: World) -> Verdicts:
+    """What is written whole is as it was written: receipts, entries, runs, documents, the terms of orders."""
+    yield from world.is_as_written.items()
 
 
 def readable(world: World) -> Verdicts:

@@ -27,7 +27,7 @@ from ledger.dynamodb import items, keys
 from ledger.dynamodb.keys import ItemKind
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from ledger.ports.documents import CasePointer, Document, DocumentKey, DocumentKind, JobCursor, OrderPointer
-from tools.verify.placing import is_in_place
+from tools.verify.placing import is_as_written, is_in_place
 
 Verdicts = Iterable[tuple[str, bool]]
 """The result of a rule: the name of each thing that it checked, and whether the rule holds for it."""
@@ -58,6 +58,7 @@ class World:
     job_cursors: dict[DocumentKey, JobCursor] = field(default_factory=dict)
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
     is_in_place: dict[str, bool] = field(default_factory=dict)  # whether key and index attributes follow from the rest
+    is_as_written: dict[str, bool] = field(default_factory=dict)  # whether its digest says so, if it has one
     _things: list[list[Purchase]] | None = field(default=None, init=False, compare=False, repr=False)
     _targets: list[tuple[AccountId, Target]] | None = field(default=None, init=False, compare=False, repr=False)
 
@@ -67,6 +68,7 @@ class World:
         try:
             self._add(item)
             self.is_in_place[name] = is_in_place(item)
+            self.is_as_written[name] = is_as_written(item)
             self.is_readable[name] = True
         except (KeyError, TypeError, UnreadableItem, ValueError):  # ValueError: no key of the table has this form
             self.is_readable[name] = False

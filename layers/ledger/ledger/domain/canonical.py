@@ -13,6 +13,7 @@ the stored format may change, by a migration, without changing which fact stands
 
 import dataclasses
 import functools
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -31,6 +32,14 @@ def canonical(record: Any, *, without: str | None = None) -> str:
     TypeError for a value that has no canonical form, such as a float.
     """
     return _encode(_content(record, without))
+
+
+def digest(record: Any, *, without: str | None = None) -> str:
+    """Return a short digest of the content of a dataclass, to see later that it was spoilt. `without`: as above."""
+    return hashlib.sha256(canonical(record, without=without).encode()).hexdigest()[:_DIGEST_DIGITS]
+
+
+_DIGEST_DIGITS = 12
 
 
 def _content(record: Any, without: str | None = None) -> dict[str, Any]:

@@ -7,14 +7,13 @@ matter.
     stored ── merge(received) ──► stored'        commutative · associative · idempotent
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from ledger.domain.canonical import canonical
+from ledger.domain.canonical import canonical, digest
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.texts import Text
 from ledger.domain.unknown_fields import KeepsUnknownFields
@@ -560,10 +559,7 @@ class HoldLifted(KeepsUnknownFields):
 
 def digest_of(fact: "Fact") -> str:
     """Return a short digest of what a fact reports. A receipt keeps it, so that a fact that is spoilt later is seen."""
-    return hashlib.sha256(_content(fact).encode()).hexdigest()[:_DIGEST_DIGITS]
-
-
-_DIGEST_DIGITS = 12
+    return digest(fact, without="cause")
 
 
 def _latest(fact: "Fact") -> tuple[object, ...]:

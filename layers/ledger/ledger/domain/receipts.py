@@ -80,6 +80,10 @@ class NotBookable:
     detail: str = ""  # what was found, for the support person who releases it; no personal data
 
 
+MUTED = "muted: "
+"""How the detail of a receipt begins whose event a rule recognized as another application's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """Proof that an event was received. It is never deleted. Only a parked one has the body, until it is released."""
@@ -95,9 +99,9 @@ class Receipt:
     customer_id: str | None = None
     account_id: AccountId | None = None
     parked_reason: ParkReason | None = None
-    detail: str = ""  # beside `parked_reason`
+    detail: str = ""  # beside `parked_reason`; or which rule muted it
     body: bytes | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)  # digests of the facts that it reported, by their keys
+    facts: Mapping[str, str] = field(default_factory=dict)  # digests of what it reported, by the keys of the facts
 
     @property
     def cause(self) -> str:

@@ -94,6 +94,16 @@ class Subscription(KeepsUnknownFields):
     version: int = field(default=0, compare=False)  # of the stored item; 0: not stored yet
 
     @property
+    def key(self) -> str:
+        """Return the key under which the receipt of its event keeps its digest."""
+        return f"subscription:{self.subscription_id}"
+
+    @property
+    def reports(self) -> tuple["Subscription", ...]:
+        """Return what each event of its instant reported, the one that counts first."""
+        return (replace(self, instant=None, version=0), *(self.instant or ()))
+
+    @property
     def state_id(self) -> str:
         """Return the id of the state: the same for two events that report the same state."""
         times = (self.period_end, self.cancel_at, self.pauses_at, self.resumes_at)
@@ -133,9 +143,9 @@ class Subscription(KeepsUnknownFields):
         """
         if received.at < self.at:
             return self
-        reports = {report.cause: report for report in _reports(self)} if received.at == self.at else {}
+        reports = {report.cause: report for report in self.reports} if received.at == self.at else {}
         before = dict(reports)
-        for report in _reports(received):
+        for report in received.reports:
             known = reports.get(report.cause)
             reports[report.cause] = max(known, report, key=_content) if known else report
         if reports == before:
@@ -144,11 +154,6 @@ class Subscription(KeepsUnknownFields):
         if self.unknown_fields is None or merged.unknown_fields is not None:
             return merged
         return replace(merged, unknown_fields=self.unknown_fields)
-
-
-def _reports(subscription: Subscription) -> tuple[Subscription, ...]:
-    """Return what each event of one instant reported."""
-    return (replace(subscription, instant=None, version=0), *(subscription.instant or ()))
 
 
 def _last_of(reports: Iterable[Subscription]) -> Subscription:

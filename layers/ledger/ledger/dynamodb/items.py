@@ -1,5 +1,7 @@
 """Items: how each noun of the ledger is stored. `keys.py` lists what is stored under which key."""
 
+import hashlib
+import json
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -31,6 +33,9 @@ Item = dict[str, Any]
 
 LOT, HOLD, FLAG, SUBSCRIPTION, COVERED, CASE = "lot:", "hold:", "flag:", "subscription:", "covered:", "case:"
 
+DIGEST = "digest"
+"""Of what is written whole, so that it is seen when it is spoilt. Purchases and accounts are written in parts."""
+
 _VERSION: AttributeValue = {"N": str(VERSION)}
 WAITING = frozenset({"waiting_shard", "waits_since"})
 """What brings a purchase into the index of waiting ones: it goes when the payment is received."""
@@ -38,10 +43,11 @@ WAITING = frozenset({"waiting_shard", "waits_since"})
 NAMES_OF_A_PAYMENT = frozenset(
     {"account_id", "facts", "has_approvals", "is_duplicate", "names", "paid_at", "points_to", "also_to", "version"}
     | WAITING
+    | {DIGEST}
 )
 """Every attribute of a purchase or a pointer: when a pointer replaces a purchase, those of the purchase go."""
 
-NAMES_OF_A_RECEIPT = schema.RECEIPT.names | {"parked_shard"}
+NAMES_OF_A_RECEIPT = schema.RECEIPT.names | {"parked_shard", DIGEST}
 """Every attribute of a receipt: when its event is booked after all, those of the parked one go."""
 
 FOLLOWED = frozenset({"followed_shard", "moved_at"})
@@ -50,15 +56,14 @@ FOLLOWED = frozenset({"followed_shard", "moved_at"})
 _WAITS_SINCE = ("approved_at", "since", "received_at")
 """The wire names of the time at which an intent, a stop of renewals, a queued case or a receipt began to wait."""
 
-_NO_CONTENT = frozenset({"pk", "sk", SCHEMA})
+_NO_CONTENT = frozenset({"pk", "sk", SCHEMA, DIGEST})
 _KIND_OF_FACT = {shape.of: ({"S": kind}, shape) for kind, shape in FACTS.items()}
 
 
 def to_receipt(receipt: Receipt) -> Item:
     """Return a receipt's item. The body of a parked one is stored compressed."""
-    item = _item(
-        keys.receipt_key(receipt.provider, receipt.event_id, receipt.customer_id), schema.RECEIPT.encode(receipt)
-    )
+    attributes = _with_digest(schema.RECEIPT.encode(receipt))
+    item = _item(keys.receipt_key(receipt.provider, receipt.event_id, receipt.customer_id), attributes)
     if receipt.body is not None:
         item["body"] = {"B": zlib.compress(receipt.body)}
     if receipt.parked_reason:  # these two bring it into the index
@@ -92,10 +97,12 @@ def to_purchase(purchase: Purchase) -> Item:
 
 def to_pointer(pointer: PaymentPointer) -> Item:
     """Return a pointer's item."""
-    item = _item(keys.payment_key(pointer.name), {"points_to": {"S": pointer.to}})
+    attributes: Attributes = {"points_to": {"S": pointer.to}}
     if pointer.also_to:
-        item["also_to"] = TEXTS.encode(pointer.also_to)
-    return item | {"account_id": {"S": pointer.account_id}} if pointer.account_id else item
+        attributes["also_to"] = TEXTS.encode(pointer.also_to)
+    if pointer.account_id:
+        attributes["account_id"] = {"S": pointer.account_id}
+    return _item(keys.payment_key(pointer.name), _with_digest(attributes))
 
 
 def from_payment(item: Mapping[str, AttributeValue]) -> Purchase | PaymentPointer:
@@ -146,7 +153,7 @@ def from_fulfilment_key(item: Mapping[str, AttributeValue]) -> FulfilmentKey:
 def to_subscription(subscription: Subscription) -> Item:
     """Return a subscription's item, with the next version."""
     stored = replace(subscription, version=subscription.version + 1)
-    return _item(keys.subscription_key(subscription.subscription_id), schema.SUBSCRIPTION.encode(stored))
+    return _item(keys.subscription_key(subscription.subscription_id), _with_digest(schema.SUBSCRIPTION.encode(stored)))
 
 
 def from_subscription(item: Mapping[str, AttributeValue]) -> Subscription:
@@ -156,7 +163,7 @@ def from_subscription(item: Mapping[str, AttributeValue]) -> Subscription:
 
 def to_closed_lot(account_id: AccountId, lot: Lot) -> Item:
     """Return the item of a lot that leaves its account."""
-    return _item(keys.lot_key(account_id, lot.lot_id), schema.LOT.encode(lot))
+    return _item(keys.lot_key(account_id, lot.lot_id), _with_digest(schema.LOT.encode(lot)))
 
 
 def from_lot(item: Mapping[str, AttributeValue]) -> Lot:
@@ -204,7 +211,7 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
 
 def to_entry(entry: Entry) -> Item:
     """Return an entry's item. Credits that expire are in the index of the day from which the expiry can be booked."""
-    item = _item(keys.entry_key(entry), schema.ENTRY.encode(entry))
+    item = _item(keys.entry_key(entry), _with_digest(schema.ENTRY.encode(entry)))
     if entry.expiry_due_at:
         day = entry.expiry_due_at.astimezone(UTC).date()
         item["expires_on"] = {"S": keys.expires_on(day, keys.shard_of(item))}
@@ -218,7 +225,8 @@ def from_entry(item: Mapping[str, AttributeValue]) -> Entry:
 
 def to_run(run: Run) -> Item:
     """Return a run's item, with the next version."""
-    return _item(keys.run_key(run.account_id, run.run_id), schema.RUN.encode(replace(run, version=run.version + 1)))
+    stored = replace(run, version=run.version + 1)
+    return _item(keys.run_key(run.account_id, run.run_id), _with_digest(schema.RUN.encode(stored)))
 
 
 def from_run(item: Mapping[str, AttributeValue]) -> Run:
@@ -230,7 +238,7 @@ def to_document(key: DocumentKey, document: Document) -> Item:
     """Return a document's item; of a document that has a version, with the next one."""
     if isinstance(document, RefundCase | RefundIntent | OpenCheckout):
         document = replace(document, version=document.version + 1)
-    item = _item(keys.document_key(key), DOCUMENTS[key.kind].encode(document))
+    item = _item(keys.document_key(key), _with_digest(DOCUMENTS[key.kind].encode(document)))
     if isinstance(document, RefundCase) and document.follow_stage:  # these two bring it into the index
         item["followed_shard"] = {"S": keys.followed_shard(document.follow_stage, keys.shard_of(item))}
         item["moved_at"] = {"S": sortable(document.moved_at)}
@@ -241,6 +249,21 @@ def from_document(item: Mapping[str, AttributeValue]) -> Document:
     """Return the document of an item. Raise UnreadableItem."""
     document: Document = DOCUMENTS[keys.document_key_of(item).kind].decode(_content(item))
     return document
+
+
+def digest_of(attributes: Attributes) -> AttributeValue:
+    """Return the attribute that tells later whether these have been spoilt."""
+    content = {name: attribute for name, attribute in attributes.items() if name not in _NOT_DIGESTED}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)  # bytes, of a newer release
+    return {"S": hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_DIGITS]}
+
+
+_DIGEST_DIGITS = 12
+_NOT_DIGESTED = frozenset({"received_at", "body"})  # of a receipt: written once, and digested by itself
+
+
+def _with_digest(attributes: Attributes) -> Attributes:
+    return {**attributes, DIGEST: digest_of(attributes)}
 
 
 def waits_since(item: Mapping[str, AttributeValue]) -> datetime | None:

@@ -80,14 +80,17 @@ class Writes:
                 updates.append((f"pointer {pointer.name}", self._update_pointer(pointer)))
         if commit.subscription and commit.subscription.version:
             item, replaces = items.to_subscription(commit.subscription), commit.subscription.version
-            updates.append(("subscription", self._update_versioned(item, schema.SUBSCRIPTION.names, replaces)))
+            updates.append(
+                ("subscription", self._update_versioned(item, schema.SUBSCRIPTION.names | {items.DIGEST}, replaces))
+            )
         if commit.run and commit.run.version:
-            update = self._update_versioned(items.to_run(commit.run), schema.RUN.names, commit.run.version)
+            names = schema.RUN.names | {items.DIGEST}
+            update = self._update_versioned(items.to_run(commit.run), names, commit.run.version)
             updates.append(("run", update))
         for change in commit.documents:
             if change.document is not None and change.replaces != 0:
                 item = items.to_document(change.key, change.document)
-                names = schema.DOCUMENTS[change.key.kind].names | items.FOLLOWED
+                names = schema.DOCUMENTS[change.key.kind].names | items.FOLLOWED | {items.DIGEST}
                 updates.append((f"document {change.key}", self._update_versioned(item, names, change.replaces)))
         if commit.account:
             updates.append(("account", self.update_account(commit.account)))
@@ -238,7 +241,9 @@ class Writes:
         terms = update.name("terms")
         update.put("account_id", TEXT.encode(order.account_id))
         update.put("product_id", TEXT.encode(order.product_id))
-        update.put("terms", {"M": schema.ORDER.encode(replace(order, version=order.version + 1))})
+        attributes = schema.ORDER.encode(replace(order, version=order.version + 1))
+        update.put("terms", {"M": attributes})
+        update.put(items.DIGEST, items.digest_of(attributes))
         if order.terms_hash:
             update.put("terms_hash", TEXT.encode(order.terms_hash))
         update.put(SCHEMA, WHOLE.encode(VERSION))

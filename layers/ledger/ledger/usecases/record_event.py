@@ -17,7 +17,7 @@ from datetime import datetime
 from ledger.domain.entries import Entry
 from ledger.domain.events import Claim, Event
 from ledger.domain.ids import AccountId
-from ledger.domain.receipts import NotBookable, ParkReason, Receipt, RecordOutcome
+from ledger.domain.receipts import MUTED, NotBookable, ParkReason, Receipt, RecordOutcome
 from ledger.ports.commit import Commit
 from ledger.ports.reads import Keys, Snapshot, keys_of
 from ledger.ports.store import Store
@@ -182,7 +182,7 @@ def _mute(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry 
     claim = owner.claim or Claim()
     if event.muted_by is None or any((owner.order_id, owner.account_id, claim.order_id, claim.account_id)):
         return None
-    noted = replace(receipt, outcome=RecordOutcome.NOTED, account_id=None, detail=f"muted: {event.muted_by}")
+    noted = replace(receipt, outcome=RecordOutcome.NOTED, account_id=None, detail=MUTED + event.muted_by)
     return _write(Commit(receipt=noted), store)
 
 

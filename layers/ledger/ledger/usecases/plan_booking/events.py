@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from ledger.domain.canonical import digest
 from ledger.domain.events import Event
 from ledger.domain.facts import PaymentSettled, digest_of, merge
 from ledger.domain.purchases import Purchase
@@ -122,7 +123,9 @@ def plan_subscription(subscription: Subscription, receipt: Receipt, stored: Snap
     """
     if subscription.account_id is None:
         raise ValueError("a subscription is planned only after its account was found")
-    receipt = replace(receipt, account_id=subscription.account_id)
+    receipt = replace(
+        receipt, account_id=subscription.account_id, facts={subscription.key: digest(subscription, without="instant")}
+    )
     before = stored.subscriptions.get(subscription.subscription_id)
     merged = before.merge(subscription) if before else subscription
     if merged is before:
