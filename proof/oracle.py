@@ -518,7 +518,7 @@ def _session(session: Json, at: datetime) -> _Paid:
 
 def _invoice(invoice: Json, at: datetime) -> _Paid | None:
     reason, details = invoice["billing_reason"], invoice["parent"]["subscription_details"]
-    lines, starts = [], []
+    lines, starts, grants_nothing = [], [], {}
     for line in invoice["lines"]["data"]:
         product = _BY_PRICE[line["pricing"]["price_details"]["price"]]
         is_plan = product["kind"] == "subscription"
@@ -532,6 +532,8 @@ def _invoice(invoice: Json, at: datetime) -> _Paid | None:
         if credits_ > 0:
             plan = f"stripe:{details['subscription']}" if is_plan else None
             lines.append(_Line(line["id"], credits_, _with_tax(line), lapses, grace_from, plan))
+        elif line["amount"] > 0:
+            grants_nothing[line["id"]] = _with_tax(line)
     if not lines:
         return None
     order = details["metadata"].get("order_id")
@@ -543,7 +545,8 @@ def _invoice(invoice: Json, at: datetime) -> _Paid | None:
     value_minor = invoice["amount_paid"] + invoice["ending_balance"] - invoice["starting_balance"]
     value_minor -= sum(_with_tax(line) for line in invoice["lines"]["data"] if _is_part(line) and line["amount"] < 0)
     from_balance_minor = value_minor - invoice["amount_paid"]
-    return _Paid(f"stripe:{invoice['id']}", at, value_minor, tuple(lines), fulfilment_key, 0, from_balance_minor)
+    name, granting = f"stripe:{invoice['id']}", tuple(lines)
+    return _Paid(name, at, value_minor, granting, fulfilment_key, 0, from_balance_minor, grants_nothing=grants_nothing)
 
 
 def _credits(event: Json) -> list[_Heard]:

@@ -11,8 +11,9 @@ import pytest
 
 from ledger.domain import catalogue
 from ledger.domain.events import About, Event, Owner
-from ledger.domain.facts import BalanceCredited, RefundedItem
+from ledger.domain.facts import BalanceCredited, PaymentSettled, RefundedItem, UngrantedLine
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.purchases import Purchase, target
 from ledger.domain.receipts import ParkReason
 from ledger.providers.stripe import events as stripe
 from tools.fixtures import stripe_shapes as shapes
@@ -105,6 +106,73 @@ def test_an_upgrade_that_grants_nothing_is_parked_and_beside_a_renewal_flagged()
     assert event.payment, event.detail
     assert (event.payment.paid_minor, event.payment.overcharge_minor, event.also) == (2250, 750, ())
     assert [line.credits for line in event.payment.lines] == [1000]
+
+
+def test_what_is_charged_and_grants_nothing_is_known_by_its_lines() -> None:
+    """As overcharges, of what they cost above what was credited; their parts add up."""
+    lines = (UNUSED, line("il_b", 1000, tax=100), line("il_c", 500), line("il_d", 1))
+    event = told(*lines, renewal(), sold=SILENT, reason="subscription_cycle")
+    assert event.payment, event.detail
+    assert event.payment.overcharge_minor == 851
+    assert event.payment.ungranted == (
+        *(
+            UngrantedLine(line_id=line_id, amount_minor=amount_minor, is_overcharge=True)
+            for line_id, amount_minor in (("il_b", 584), ("il_c", 266), ("il_d", 1))
+        ),
+    )
+    used_up = told(line("il_a", -2000, origin=FIRST), *lines, renewal(), sold=SILENT, reason="subscription_cycle")
+    assert used_up.payment, used_up.detail
+    assert (used_up.payment.overcharge_minor, used_up.payment.ungranted) == (0, None)
+
+
+def test_a_part_that_is_too_small_for_a_credit_is_known_by_its_line() -> None:
+    """It has a price, and takes no credits of the other lines when it is credited."""
+    event = told(line("il_b", 1, tax=1), line("il_c", 750), renewal(), reason="subscription_cycle")
+    assert event.payment, event.detail
+    assert [(each.line_id, each.credits) for each in event.payment.lines] == [("il_9", 1000), ("il_c", 500)]
+    assert event.payment.ungranted == (UngrantedLine(line_id="il_b", amount_minor=2),)
+    assert event.payment.overcharge_minor == 0
+
+
+def left_after(payment: PaymentSettled, *credits_: tuple[int, str]) -> list[int]:
+    """The credits of each lot after a later change credited these amounts of lines of the invoice in_2."""
+    purchase = Purchase(payment_id=payment.payment_id).with_facts(payment)
+    for number, (amount, line_id) in enumerate(credits_):
+        (credit,) = told(line(f"il_{number}", -amount, origin=("in_2", [line_id]))).facts
+        assert isinstance(credit, BalanceCredited)
+        purchase = purchase.with_facts(replace(credit, credit_id=f"in_3/{number}"))
+    return [lot.granted - lot.refund_target for lot in target(purchase).lots]
+
+
+def test_a_credit_of_a_line_that_grants_nothing_takes_no_credits_of_a_line_that_does() -> None:
+    """15.00 for the period, 15.00 for a part of one that grants nothing, or 0.02 that are too little for a credit."""
+    both = told(line("il_b", 1500), renewal(), sold=SILENT, reason="subscription_cycle").payment
+    assert both
+    assert left_after(both, (1500, "il_b")) == [1000]
+    assert left_after(both, (1500, "il_9")) == [0]
+    assert left_after(both, (750, "il_9"), (1500, "il_b")) == [500]
+    small = told(line("il_b", 1, tax=1), renewal(), reason="subscription_cycle").payment
+    assert small
+    assert left_after(small, (2, "il_b")) == [1000]
+    assert left_after(small, (1500, "il_9")) == [0]
+
+
+def test_a_trial_and_a_part_of_a_period_are_both_known() -> None:
+    """The lines that grant nothing, of either kind."""
+    trial = renewal() | {"id": "il_t", "pricing": {"price_details": {"price": "price_offer"}}}
+    sold = catalogue.Catalogue(
+        SOLD.version,
+        {
+            **SILENT.products,
+            PLAN.product_id: replace(SILENT.products[PLAN.product_id], trial_price_ids={"stripe": ("price_offer",)}),
+        },
+    )
+    event = told(trial, renewal(), line("il_b", 500), sold=sold, reason="subscription_cycle")
+    assert event.payment, event.detail
+    assert event.payment.ungranted == (
+        UngrantedLine(line_id="il_t", amount_minor=1500),
+        UngrantedLine(line_id="il_b", amount_minor=500, is_overcharge=True),
+    )
 
 
 def test_a_renewal_is_paid_by_what_a_change_before_it_credited() -> None:

@@ -604,7 +604,8 @@ def test_a_part_of_a_period_that_grants_nothing_is_an_overcharge_beside_what_gra
     lines = [INVOICE["lines"]["data"][0], {**PACK_LINE, "parent": {"invoice_item_details": {"proration": True}}}]
     paid = {"lines.data": lines, "amount_paid": 2500, "total": 2500, "subtotal": 2500, **RENEWS}
     event = says("invoice.paid", INVOICE, paid)
-    assert event.payment == replace(RENEWED, paid_minor=2500, overcharge_minor=1000), event.detail
+    over = UngrantedLine(line_id="il_2", amount_minor=1000, is_overcharge=True)
+    assert event.payment == replace(RENEWED, paid_minor=2500, overcharge_minor=1000, ungranted=(over,)), event.detail
 
 
 @pytest.mark.parametrize(

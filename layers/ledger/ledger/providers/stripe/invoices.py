@@ -93,7 +93,7 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         at=notification.at,
         cause=notification.cause,
         overcharge_minor=changed.overcharge_minor,
-        ungranted=charged.ungranted or None,
+        ungranted=(*charged.ungranted, *changed.ungranted) or None,
         fulfilment_key=f"order/{owner.order_id}" if claims_order else period_key,
         covers=period_key if claims_order else None,
         is_renewal=reason != _FIRST_PERIOD,

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ledger.domain.events import About, CreditedPeriod
-from ledger.domain.facts import BalanceCredited, PaidLine, RefundedItem
+from ledger.domain.facts import BalanceCredited, PaidLine, RefundedItem, UngrantedLine
 from ledger.domain.ids import PaymentId
 from ledger.domain.money import portion, share_of
 from ledger.domain.receipts import ParkReason
@@ -45,12 +45,17 @@ class Prorated:
     credits: tuple[About, ...]  # what moved away, by the payment that it was a part of
     credited_periods: tuple[CreditedPeriod, ...]  # what moved away from payments that are not named
     credited_minor: int  # the sum of both
-    overcharge_minor: int  # charged without granting anything, above what was credited
+    ungranted: tuple[UngrantedLine, ...]  # charged without granting anything, above what was credited
+
+    @property
+    def overcharge_minor(self) -> int:
+        """Return what was charged for parts of a period that grant nothing by the catalogue."""
+        return sum(line.amount_minor for line in self.ungranted if line.is_overcharge)
 
 
 @dataclass(frozen=True, slots=True)
-class _Credit:
-    """A line, and what it credits of what was paid before: nothing, if it charges."""
+class _Part:
+    """A line, and what it credits of what was paid before, or charges."""
 
     line_id: str
     line: Json
@@ -64,11 +69,13 @@ def prorated(notification: StripeNotification) -> Prorated:
         for position, line in enumerate(objects(notification.source["lines"], "data"))
         if is_proration(line)
     ]
-    credits_ = [_Credit(line_id, line, max(0, -with_tax_and_discount(line))) for line_id, line in lines]
-    charged = [(line_id, line) for line_id, line in lines if whole_number(line, "amount") > 0]
+    credits_ = [_Part(line_id, line, max(0, -with_tax_and_discount(line))) for line_id, line in lines]
+    charged = [
+        _Part(line_id, line, with_tax_and_discount(line)) for line_id, line in lines if whole_number(line, "amount") > 0
+    ]
     granted = _granted(notification, charged)
     credited_minor = sum(credit.amount_minor for credit in credits_)
-    charged_minor = 0 if granted is not None else sum(with_tax_and_discount(line) for _, line in charged)
+    charged_minor = 0 if granted is not None else sum(charge.amount_minor for charge in charged)
     moved_minor = max(0, credited_minor - charged_minor)
     named: dict[PaymentId, list[BalanceCredited]] = {}
     periods = []
@@ -83,19 +90,40 @@ def prorated(notification: StripeNotification) -> Prorated:
         credits=tuple(About(names=(payment_id,), facts=tuple(facts)) for payment_id, facts in named.items()),
         credited_periods=tuple(periods),
         credited_minor=moved_minor,
-        overcharge_minor=max(0, charged_minor - credited_minor),
+        ungranted=_ungranted(charged, granted, over_minor=max(0, charged_minor - credited_minor)),
     )
 
 
-def _split(moved_minor: int, credits_: Sequence[_Credit]) -> Iterator[tuple[_Credit, int]]:
-    """Yield each credit with its part of what moved, if it has one. The parts add up to `moved_minor`."""
-    total_minor = sum(credit.amount_minor for credit in credits_)
+def _ungranted(
+    charged: Sequence[_Part], granted: tuple[PaidLine, ...] | None, *, over_minor: int
+) -> tuple[UngrantedLine, ...]:
+    """Return the lines that were charged and grant nothing, each with its part of what was paid for them.
+
+    If the catalogue does not let them grant (`granted` is None), they share what they cost above what was credited.
+    Else it is the amount of each that is too small for a credit.
+    """
+    if granted is None:
+        return tuple(
+            UngrantedLine(line_id=charge.line_id, amount_minor=amount_minor, is_overcharge=True)
+            for charge, amount_minor in _split(over_minor, charged)
+        )
+    granting = {line.line_id for line in granted}
+    return tuple(
+        UngrantedLine(line_id=charge.line_id, amount_minor=charge.amount_minor)
+        for charge in charged
+        if charge.line_id not in granting and charge.amount_minor > 0
+    )
+
+
+def _split(amount_minor: int, parts: Sequence[_Part]) -> Iterator[tuple[_Part, int]]:
+    """Yield each line with its share of an amount, if it has one. The shares add up to `amount_minor`."""
+    total_minor = sum(part.amount_minor for part in parts)
     so_far_minor, split_minor = 0, 0
-    for credit in credits_:
-        so_far_minor += credit.amount_minor
-        split_to_minor = portion(moved_minor, share_of(so_far_minor, total_minor))
+    for part in parts:
+        so_far_minor += part.amount_minor
+        split_to_minor = portion(amount_minor, share_of(so_far_minor, total_minor))
         if split_to_minor > split_minor:
-            yield credit, split_to_minor - split_minor
+            yield part, split_to_minor - split_minor
         split_minor = split_to_minor
 
 
@@ -105,7 +133,7 @@ def _origin(line: Json) -> Json | None:
     return origin
 
 
-def _moved(notification: StripeNotification, credit: _Credit, amount_minor: int) -> BalanceCredited:
+def _moved(notification: StripeNotification, credit: _Part, amount_minor: int) -> BalanceCredited:
     """Return the fact that an amount moved away. Of several credited lines nothing says how much of each."""
     invoice, origin = notification.source, _origin(credit.line) or {"invoice_line_items": ()}
     line_ids = [text({"line": line_id}, "line") for line_id in origin["invoice_line_items"]]
@@ -132,10 +160,11 @@ def _credited_period(notification: StripeNotification, line: Json, fact: Balance
     )
 
 
-def _granted(notification: StripeNotification, charged: Sequence[tuple[str, Json]]) -> tuple[PaidLine, ...] | None:
+def _granted(notification: StripeNotification, charged: Sequence[_Part]) -> tuple[PaidLine, ...] | None:
     """Return the lines that grant a part of a period's credits. None: the catalogue does not say so of a product."""
     granted = []
-    for line_id, line in charged:
+    for charge in charged:
+        line = charge.line
         amount_minor, price_id, period = whole_number(line, "amount"), price_id_of(line), period_of(line)
         product = notification.product_priced(price_id, period[0])
         if product is None:
@@ -149,10 +178,10 @@ def _granted(notification: StripeNotification, charged: Sequence[tuple[str, Json
         if credits_ > 0:
             granted.append(
                 PaidLine(
-                    line_id=line_id,
+                    line_id=charge.line_id,
                     product_id=product.product_id,
                     credits=credits_,
-                    amount_minor=with_tax_and_discount(line),
+                    amount_minor=charge.amount_minor,
                     expires_at=product.expires_at(notification.at, period),
                     grace_from=product.grace_from(notification.at, period),
                     period_ends_at=period[1],
