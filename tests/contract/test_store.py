@@ -15,6 +15,7 @@ from ledger.domain.errors import AccountSuspended, InsufficientCredits
 from ledger.domain.facts import DisputeState, PaymentFailed, RefundState
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.lots import Lot
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome, Trigger
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RefundCase, RefundReason
 from ledger.domain.refund_intents import RefundIntent
@@ -22,7 +23,7 @@ from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.dynamodb import items, keys
-from ledger.ports.commit import Commit, DocumentChange, PaymentPointer
+from ledger.ports.commit import AccountChange, Commit, DocumentChange, PaymentPointer
 from ledger.ports.documents import (
     CasePointer,
     Document,
@@ -501,6 +502,21 @@ def test_failed_runs_are_listed_from_a_time_on(any_store: Store) -> None:
     written(any_store, (failed_run_key(AccountId("acct_ada2"), at(3), "run_9"), replace(failed[0], run_id="run_9")))
     assert list(any_store.failed_runs(ADA, at(2))) == failed[1:]
     assert list(any_store.failed_runs(ADA, at(2) + timedelta(microseconds=1))) == failed[2:]
+
+
+def test_the_latest_closed_lot_is_found_between_two_ids(any_store: Store) -> None:
+    """Both included; of this account, and none that is open."""
+    ids = [f"period/stripe:{name}" for name in ("sub_1/2026-09", "sub_1/2026-10", "sub_1/2026-11", "sub_10/2026-09")]
+    lots = {lot_id: Lot(lot_id=lot_id, granted=1, drawn=1) for lot_id in ids}
+    for account_id, closed in ((ADA, ids[:2]), (AccountId("acct_ada2"), ids)):
+        change = AccountChange(account_id=account_id, version=0, lots=lots, closed=frozenset(closed))
+        assert any_store.commit(Commit(account=change)) is None
+    first = "period/stripe:sub_1/"
+    assert any_store.latest_closed_lot(ADA, first, f"{first}2026-11") == ids[1], "the latest one is open"
+    assert any_store.latest_closed_lot(ADA, first, ids[0]) == ids[0]
+    assert any_store.latest_closed_lot(ADA, ids[1], ids[1]) == ids[1]
+    assert any_store.latest_closed_lot(ADA, first, first) is None
+    assert any_store.latest_closed_lot(AccountId("acct_ad"), first, ids[1]) is None
 
 
 def test_audit_records_are_listed_in_the_order_of_their_times(any_store: Store) -> None:

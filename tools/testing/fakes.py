@@ -86,6 +86,13 @@ class FakeStore:
         self.round_trips += 1
         return [receipt for (customer, _), receipt in self.receipts.items() if customer == customer_id]
 
+    def latest_closed_lot(self, account_id: AccountId, first: str, last: str) -> str | None:
+        self.round_trips += 1
+        return max(
+            (lot_id for owner, lot_id in self.closed_lots if owner == account_id and first <= lot_id <= last),
+            default=None,
+        )
+
     def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
         self.round_trips += 1
         for (owner, event_id), receipt in list(self.receipts.items()):

@@ -13,7 +13,8 @@ from ledger.domain.events import Event
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.providers.stripe import events as stripe
-from ledger.usecases.usage import draw_credits
+from ledger.usecases.expire_credits import expire_account
+from ledger.usecases.usage import draw_credits, fail_run
 from tools.fixtures import stripe_shapes as shapes
 from tools.testing.builders import event_of, record_events, refund
 from tools.testing.fakes import FakeStore, world
@@ -26,7 +27,15 @@ START, DAY, MONTH = 1_788_264_000, 86400, 30 * 86400
 LATER = datetime.fromtimestamp(START, UTC) + timedelta(days=9)
 
 
-def invoiced(which: str, reason: str, at: int, *lines: Json, subscription: str, balance: int = 0) -> Event:
+def invoiced(
+    which: str,
+    reason: str,
+    at: int,
+    *lines: Json,
+    subscription: str,
+    balance: int = 0,
+    sold: catalogue.Catalogue = SOLD,
+) -> Event:
     """An invoice that is paid from the balance first, then by card."""
     invoice = shapes.invoice(
         f"in_{which}",
@@ -39,7 +48,7 @@ def invoiced(which: str, reason: str, at: int, *lines: Json, subscription: str, 
         metadata={"account_id": ADA},
         starting_balance=balance,
     )
-    event = stripe.translate(shapes.envelope(f"evt_{which}", "invoice.paid", at, invoice, None), SOLD, is_live=False)
+    event = stripe.translate(shapes.envelope(f"evt_{which}", "invoice.paid", at, invoice, None), sold, is_live=False)
     assert event is not None
     return event
 
@@ -51,12 +60,22 @@ def line(which: str, subscription: str, amount: int, start: int, **more: Any) ->
     return shapes.invoice_line(f"il_{which}", f"in_{which}", subscription, price, amount, period, item="si_1", **more)
 
 
-def month(number: int, balance: int = 0) -> Event:
+def month(number: int, balance: int = 0, sold: catalogue.Catalogue = SOLD) -> Event:
     """A subscription's first month."""
-    sub, at = f"sub_{number}", START + number * DAY
-    return invoiced(
-        f"m{number}", "subscription_create", at, line(f"m{number}", sub, 1500, at), subscription=sub, balance=balance
+    sub, at, which = f"sub_{number}", START + number * DAY, f"m{number}"
+    charged = line(which, sub, 1500, at)
+    return invoiced(which, "subscription_create", at, charged, subscription=sub, balance=balance, sold=sold)
+
+
+def ordered(first: Event, order_id: str | None) -> Event:
+    """The same payment, for an order of ours for each subscription, if any."""
+    if order_id is None or first.payment is None:
+        return first
+    order_id = OrderId(f"{order_id}_{first.payment.subscription_id}")
+    payment = replace(
+        first.payment, fulfilment_key=f"order/{order_id}", covers=first.payment.fulfilment_key, order_id=order_id
     )
+    return replace(first, payment=payment)
 
 
 def cancelled(number: int) -> Event:
@@ -136,14 +155,65 @@ def test_a_credit_of_a_period_is_never_taken_from_the_period_before() -> None:
 def test_the_first_period_of_an_order_is_found_by_what_it_covers(order_id: str | None) -> None:
     """Its lots have the order's id, and its account says which period they are for."""
     store = FakeStore()
-    first = month(0)
-    assert first.payment
-    if order_id:
-        period = first.payment.fulfilment_key
-        ordered = replace(first.payment, fulfilment_key=f"order/{order_id}", covers=period, order_id=OrderId(order_id))
-        first = replace(first, payment=ordered)
+    first = ordered(month(0), order_id)
     assert [result.outcome for result in record_events(store, first, unnamed(0))] == [RecordOutcome.BOOKED] * 2
     assert store.accounts[ADA].balance == 34
+
+
+ROLLS_OVER = catalogue.Catalogue(
+    SOLD.version, {**SOLD.products, "creator_monthly": replace(SOLD.products["creator_monthly"], rolls_over=True)}
+)
+
+
+@pytest.mark.parametrize("order_id", [None, "ord_1"])
+@pytest.mark.parametrize("sold", [SOLD, ROLLS_OVER], ids=["expired", "used up, of a plan that rolls over"])
+def test_a_credit_that_names_nothing_finds_a_period_whose_lot_is_over(
+    sold: catalogue.Catalogue, order_id: str | None
+) -> None:
+    """Its credits have expired before the credit is received, or they never expire and were used up."""
+    store, now = FakeStore(), LATER
+    record_events(store, *(ordered(month(number, sold=sold), order_id) for number in (0, 1)), now=now)
+    if sold is ROLLS_OVER:
+        draw_credits(ADA, "run_1", 2000, store, now=now)
+    else:
+        now += timedelta(days=31)
+        expire_account(ADA, store, now=now)
+    assert not store.accounts[ADA].lots
+    before = store.round_trips
+    assert record_events(store, unnamed(1), now=now)[0].outcome is RecordOutcome.BOOKED
+    assert store.round_trips - before <= 5, "one more for the lot, as for a refund"
+    refunded = {lot_id: lot.refund_target for (_, lot_id), lot in store.closed_lots.items()}
+    refunded |= {lot_id: lot.refund_target for lot_id, lot in store.accounts[ADA].lots.items()}
+    assert sorted(refunded.values()) == [0, 966]
+    assert store.accounts[ADA].shortfall == (966 if sold is ROLLS_OVER else 0)
+    assert not [finding for finding in check(world(store)) if finding.broken]
+
+
+def test_a_credit_is_not_of_an_older_period_that_is_still_open() -> None:
+    """Of a plan that rolls over a failed run returned the first month's credits. The second month's are used up."""
+    store, sub, start = FakeStore(), "sub_0", START + MONTH
+    charged = line("m_next", sub, 1500, start)
+    second = invoiced("m_next", "subscription_cycle", start, charged, subscription=sub, sold=ROLLS_OVER)
+    for number, paid in enumerate((month(0, sold=ROLLS_OVER), second)):
+        record_events(store, paid)
+        draw_credits(ADA, f"run_{number}", 1000, store, now=LATER)
+    fail_run(ADA, "run_0", store, now=LATER)
+    assert list(store.accounts[ADA].lots) == ["period/stripe:sub_0/2026-09-01T12:00:00Z/0"]
+    unused = line("c", sub, -1450, start + 3600, proration=True)
+    unused["period"]["end"] = start + MONTH
+    credit = invoiced("c", "subscription_update", start + 3600, unused, subscription=sub)
+    assert record_events(store, credit)[0].outcome is RecordOutcome.BOOKED
+    owed = {lot_id: lot.owed for lot_id, lot in store.accounts[ADA].lots.items()}
+    assert owed == {"period/stripe:sub_0/2026-09-01T12:00:00Z/0": 0, "period/stripe:sub_0/2026-10-01T12:00:00Z/0": 966}
+
+
+def test_a_credit_of_the_period_that_runs_takes_four_round_trips() -> None:
+    """Account, period, payment; the write."""
+    store = FakeStore()
+    record_events(store, month(0))
+    before = store.round_trips
+    record_events(store, unnamed(0))
+    assert store.round_trips - before == 4
 
 
 def upgraded(number: int = 0) -> Event:

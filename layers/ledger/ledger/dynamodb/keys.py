@@ -229,6 +229,12 @@ def range_of(kind: ItemKind | DocumentKind, owner: str = "") -> Range:
     return Range(place.pk + owner, place.sk)
 
 
+def closed_lots_between(account_id: AccountId, first: str, last: str) -> tuple[str, str, str]:
+    """Return partition, lowest and highest sort key of an account's closed lots with ids from `first` to `last`."""
+    prefix = _PLACES[ItemKind.LOT].sk
+    return _ACCOUNT + account_id, prefix + first, prefix + last
+
+
 def statement_range(account_id: AccountId) -> Range:
     """Return where an account and its entries are: newest first, the account comes before its newest entry."""
     return Range(_ACCOUNT + account_id, _PLACES[ItemKind.ENTRY].sk.removesuffix("#"))

@@ -56,6 +56,12 @@ class Reads:
         """Return the receipts of one customer: a query of their partition."""
         return [items.from_receipt(item) for item in self._query(keys.range_of(ItemKind.RECEIPT, customer_id))]
 
+    def latest_closed_lot(self, account_id: AccountId, first: str, last: str) -> str | None:
+        """Return the highest id of an account's closed lots from `first` to `last`: a query of one item."""
+        where = keys.closed_lots_between(account_id, first, last)
+        found = next(self._between(*where, is_newest_first=True, limit=1), None)
+        return keys.lot_id_of(found) if found else None
+
     def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
         """Yield the names of the receipts that wait for a trigger: a query of each of its shards of the index."""
         for shard in range(keys.SHARDS):
@@ -234,14 +240,16 @@ class Reads:
         }
         return self._pages("Query", arguments)
 
-    def _between(self, pk: str, lowest: str, highest: str, *, is_newest_first: bool = False) -> Iterator[Item]:
-        """Yield the items of one partition from one sort key to another, both included."""
+    def _between(
+        self, pk: str, lowest: str, highest: str, *, is_newest_first: bool = False, limit: int | None = None
+    ) -> Iterator[Item]:
+        """Yield the items of one partition from one sort key to another, both included, `limit` of them in a page."""
         arguments: dict[str, Any] = {
             "ConsistentRead": True,
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :lowest AND :highest",
             "ExpressionAttributeValues": {":pk": {"S": pk}, ":lowest": {"S": lowest}, ":highest": {"S": highest}},
             "ScanIndexForward": not is_newest_first,
-        }
+        } | ({"Limit": limit} if limit else {})
         for page in self._pages("Query", arguments):
             yield from page
 

@@ -34,6 +34,9 @@ class Store(Protocol):
     def customer_receipts(self, customer_id: str) -> Collection[Receipt]:
         """Return the receipts of one customer of a provider, in one round trip where they are few."""
 
+    def latest_closed_lot(self, account_id: AccountId, first: str, last: str) -> str | None:
+        """Return the highest id of the account's closed lots from `first` to `last`, in one round trip. None: none."""
+
     def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
         """Yield the names of the receipts that wait for this trigger, in no particular order.
 

@@ -154,7 +154,7 @@ def _read_and_book(
         return _mute(event, receipt, store) or _park(account_id, receipt, body, store, parked_as)
 
     if event.credited_periods and account_id:
-        named = name_credited_periods(event, account_id, store)
+        named = name_credited_periods(event, account_id, store, look_up)
         if isinstance(named, NotBookable):
             return _park(named, receipt, body, store, parked_as)
         event, stored = named, look_up(_keys_of(named))

@@ -90,7 +90,7 @@ def prorated(notification: StripeNotification) -> Prorated:
         credits=tuple(About(names=(payment_id,), facts=tuple(facts)) for payment_id, facts in named.items()),
         credited_periods=tuple(periods),
         credited_minor=moved_minor,
-        ungranted=_ungranted(charged, granted, over_minor=max(0, charged_minor - credited_minor)),
+        ungranted=_ungranted(charged, granted, over_minor=charged_minor - credited_minor),
     )
 
 
@@ -99,7 +99,8 @@ def _ungranted(
 ) -> tuple[UngrantedLine, ...]:
     """Return the lines that were charged and grant nothing, each with its part of what was paid for them.
 
-    If the catalogue does not let them grant (`granted` is None), they share what they cost above what was credited.
+    If the catalogue does not let them grant (`granted` is None), they share what they cost above what was credited, if
+    anything.
     Else it is the amount of each that is too small for a credit.
     """
     if granted is None:
