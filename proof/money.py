@@ -103,13 +103,12 @@ def _sale(names: tuple[str, ...], told: dict[str, dict[str, Json]], sold: dict[s
         case "invoice":
             moved = (it["ending_balance"] or 0) - (it["starting_balance"] or 0)
             came, away = max(0, it["amount_paid"] + moved), max(0, -it["amount_paid"] - moved)
-            cut = it["pre_payment_credit_notes_amount"] if came else 0  # of the price, like a discount
             for row in it["lines"]["data"]:
                 item = row["parent"]["subscription_item_details"] or row["parent"]["invoice_item_details"]
                 names += (f"{item['subscription']} to {row['period']['end']}",) if item["subscription"] else ()
                 off = [*row["discount_amounts"], *(tax for tax in row["taxes"] if tax["tax_behavior"] == "inclusive")]
                 what, many, full = row["pricing"]["price_details"]["price"], row["quantity_decimal"], row["amount"]
-                rows.append((what, 0 if item["proration"] else many, full, full - cut - sum(x["amount"] for x in off)))
+                rows.append((what, 0 if item["proration"] else many, full, full - sum(x["amount"] for x in off)))
         case "txn":
             sums, is_first = it["details"]["totals"], it["origin"] in {"api", "web"}
             total, due, used, back = (int(sums[key]) for key in ("total", "balance", "credit", "credit_to_balance"))

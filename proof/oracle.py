@@ -6,7 +6,7 @@ and done so far, it says what is right. So two answers to one question can be co
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -543,9 +543,13 @@ def _invoice(invoice: Json, at: datetime) -> _Paid | None:
     if reason == "subscription_create" and order:
         fulfilment_key = f"order/{order}"
     value_minor = invoice["amount_paid"] + invoice["ending_balance"] - invoice["starting_balance"]
-    value_minor -= sum(_with_tax(line) for line in invoice["lines"]["data"] if _is_part(line) and line["amount"] < 0)
+    moved = -sum(_with_tax(line) for line in invoice["lines"]["data"] if _is_part(line) and line["amount"] < 0)
+    value_minor, due = value_minor + moved, invoice["total"] + moved
     from_balance_minor = value_minor - invoice["amount_paid"]
-    name, granting = f"stripe:{invoice['id']}", tuple(lines)
+    unpaid = max(0, due - value_minor)  # a credit note took it off before anybody paid
+    kept = (line.credits - (line.credits * unpaid // due if line.amount_minor and due else 0) for line in lines)
+    granting = tuple(replace(line, credits=credits_) for line, credits_ in zip(lines, kept, strict=True))
+    name = f"stripe:{invoice['id']}"
     return _Paid(name, at, value_minor, granting, fulfilment_key, 0, from_balance_minor, grants_nothing=grants_nothing)
 
 

@@ -125,6 +125,47 @@ def test_what_is_charged_and_grants_nothing_is_known_by_its_lines() -> None:
     assert (used_up.payment.overcharge_minor, used_up.payment.ungranted) == (0, None)
 
 
+@pytest.mark.parametrize(
+    ("credited", "credits_", "overcharges"),
+    [
+        (0, 1000, [584, 266, 1]),
+        (1, 1000, [583, 266, 1]),
+        (425, 1000, [292, 133, 1]),
+        (851, 1000, []),
+        (852, 1000, []),
+        (853, 999, []),
+        (1601, 500, []),
+        (2350, 1, []),
+    ],
+)
+def test_a_credit_note_before_the_payment_takes_the_overcharge_first(
+    credited: int, credits_: int, overcharges: list[int]
+) -> None:
+    """As one after it does. Then it takes its part of the credits that the renewal's 15.00 bought, rounded down."""
+    lines = (UNUSED, line("il_b", 1000, tax=100), line("il_c", 500), line("il_d", 1), renewal())
+    event = told(
+        *lines,
+        sold=SILENT,
+        reason="subscription_cycle",
+        amount_paid=2351 - credited,
+        pre_payment_credit_notes_amount=credited,
+    )
+    assert event.payment, event.detail
+    assert [each.credits for each in event.payment.lines] == [credits_]
+    assert event.payment.overcharge_minor == sum(overcharges)
+    assert [each.amount_minor for each in event.payment.ungranted or ()] == overcharges
+    assert event.payment.paid_minor == 2351 - credited
+
+
+def test_a_credit_note_before_the_payment_counts_what_was_credited_and_used_up_as_paid() -> None:
+    """7.50 of what was paid before, 0.75 by card, and 6.75 that nobody paid: 825 of 1,500 bought 550 credits."""
+    event = told(UNUSED, renewal(), reason="subscription_cycle", amount_paid=75, pre_payment_credit_notes_amount=675)
+    assert event.payment, event.detail
+    assert (event.payment.paid_minor, event.payment.returnable_minor) == (825, 75)
+    assert [each.credits for each in event.payment.lines] == [550]
+    assert event.also == (About(names=(IN_1,), facts=(moved(750),)),)
+
+
 def test_a_part_that_is_too_small_for_a_credit_is_known_by_its_line() -> None:
     """It has a price, and takes no credits of the other lines when it is credited."""
     free = line("il_d", 1) | {"discount_amounts": [{"amount": 1}]}

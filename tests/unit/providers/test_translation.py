@@ -387,7 +387,13 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
         ({"amount_paid": 0, "starting_balance": -1500}, replace(MONTH, card_minor=0)),
         ({"amount_paid": 0, "starting_balance": -2000, "ending_balance": -500}, replace(MONTH, card_minor=0)),
         # a credit note before the payment lowered what was due
-        ({"amount_paid": 900, "pre_payment_credit_notes_amount": 600}, replace(MONTH, paid_minor=900)),
+        ({"amount_paid": 900, "pre_payment_credit_notes_amount": 600}, replace(month(credits=600), paid_minor=900)),
+        ({"amount_paid": 50, "pre_payment_credit_notes_amount": 1450}, replace(month(credits=34), paid_minor=50)),
+        ({"amount_paid": 1, "pre_payment_credit_notes_amount": 1499}, replace(month(credits=1), paid_minor=1)),
+        (
+            {"amount_paid": 0, "starting_balance": -50, "pre_payment_credit_notes_amount": 1450},
+            replace(month(credits=34), paid_minor=50, card_minor=0),
+        ),
         # the invoice collected an older debt too
         ({"amount_paid": 1700, "starting_balance": 200}, replace(MONTH, card_minor=1700)),
         # a part was paid outside of Stripe; more than was due was paid
@@ -537,10 +543,21 @@ def test_a_paid_trial_with_a_price_of_its_own_grants_what_the_catalogue_says_of_
     assert paid.payment == replace(month(credits=100, amount_minor=100), paid_minor=100), paid.detail
     nothing = says("invoice.paid", INVOICE, offer, sold=NO_TRIAL)
     assert (nothing.parked, nothing.payment) == (ParkReason.UNEXPECTED_CHARGE, None)
+    credited = {**offer, "amount_paid": 0, "pre_payment_credit_notes_amount": 100}
+    assert says("invoice.paid", INVOICE, credited, sold=TRIAL).parked is ParkReason.UNDERPAID, "nobody paid"
     free = says(
         "invoice.paid", INVOICE, {**offer, "lines.data.0.amount": 0, "amount_paid": 0, "total": 0}, sold=NO_TRIAL
     )
     assert (free.parked, free.payment) == (None, None)
+
+
+def test_a_free_trial_beside_a_pack_keeps_its_credits_though_a_credit_note_lowered_the_pack() -> None:
+    """10.00 for the pack, of which 4.00 were paid."""
+    trial = {**INVOICE["lines"]["data"][0], "amount": 0}
+    both = {"lines.data": [PACK_LINE, trial], "amount_paid": 400, "total": 1000}
+    event = says("invoice.paid", INVOICE, {**both, "pre_payment_credit_notes_amount": 600}, sold=TRIAL)
+    assert event.payment, event.detail
+    assert [line.credits for line in event.payment.lines] == [400, 100]
 
 
 def test_a_paid_trial_that_grants_nothing_beside_a_pack_is_known_by_its_line() -> None:

@@ -3,12 +3,13 @@
 Source: docs.stripe.com/api/invoices/object, docs.stripe.com/billing/subscriptions/webhooks.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.catalogue import ProductKind
 from ledger.domain.facts import MoneyLinked, PaidLine, PaymentFailed, PaymentSettled, UngrantedLine
 from ledger.domain.ids import AccountId
+from ledger.domain.money import portion, share_of
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.providers.parsing import (
     Json,
@@ -77,8 +78,13 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
             ParkReason.UNEXPECTED_CHARGE, f"billing_reason {excerpt(reason)} with lines that are no prorations"
         )
     value_minor = max(0, value_minor + changed.credited_minor)
-    if value_minor == 0 and not charged.is_trial:
-        _check_free(invoice, is_ordered=owner.order_id is not None)
+    total_minor = whole_number(invoice, "total")
+    if value_minor == 0 and not (charged.is_trial and total_minor <= 0):
+        _check_free(total_minor, is_ordered=owner.order_id is not None)
+    due_minor = total_minor + changed.credited_minor
+    over_unpaid_minor = min(changed.overcharge_minor, max(0, due_minor - value_minor))
+    lines = _as_paid(lines, due_minor - changed.overcharge_minor, due_minor - value_minor - over_unpaid_minor)
+    changed = changed.without_overcharge(over_unpaid_minor)
 
     subscription_id = notification.qualified(text(details, "subscription")) if details else None
     payment_id = notification.payment_id(text(invoice, "id"))
@@ -180,9 +186,22 @@ def _value_received(invoice: Json) -> tuple[int, int]:
     return min(paid_minor + from_balance_minor, whole_number(invoice, "total")), paid_minor - off_stripe_minor
 
 
-def _check_free(invoice: Json, *, is_ordered: bool) -> None:
+def _as_paid(lines: tuple[PaidLine, ...], price_minor: int, unpaid_minor: int) -> tuple[PaidLine, ...]:
+    """Return lines with the credits that their price paid for, if so much of it was never paid.
+
+    A credit note before the payment lowers what is due. It takes its share of the credits, as one after the payment
+    does: rounded in the customer's favour. A line that cost nothing keeps its credits.
+    """
+    unpaid = share_of(unpaid_minor, price_minor)
+    return tuple(
+        replace(line, credits=line.credits - portion(line.credits, unpaid)) if line.amount_minor > 0 else line
+        for line in lines
+    )
+
+
+def _check_free(total_minor: int, *, is_ordered: bool) -> None:
     """Raise EventNotBookable unless nothing was due for an order of ours, which a discount made free."""
-    if whole_number(invoice, "total") > 0:
+    if total_minor > 0:
         raise EventNotBookable(ParkReason.UNDERPAID, "a credit note settled the invoice, and nobody paid it")
     if not is_ordered:
         raise EventNotBookable(ParkReason.UNDERPAID, "nothing was due, and no order of ours says that it is free")

@@ -18,7 +18,7 @@ docs.stripe.com/api/invoice-line-item/object.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.domain.events import About, CreditedPeriod
 from ledger.domain.facts import BalanceCredited, PaidLine, RefundedItem, UngrantedLine
@@ -51,6 +51,12 @@ class Prorated:
     def overcharge_minor(self) -> int:
         """Return what was charged for parts of a period that grant nothing by the catalogue."""
         return sum(line.amount_minor for line in self.ungranted if line.is_overcharge)
+
+    def without_overcharge(self, unpaid_minor: int) -> "Prorated":
+        """Return the same, if so much of the overcharge was never paid: each line's part of it is that much smaller."""
+        parts = [_Part(line.line_id, {}, line.amount_minor) for line in self.ungranted if line.is_overcharge]
+        others = (line for line in self.ungranted if not line.is_overcharge)
+        return replace(self, ungranted=(*_overcharges(parts, self.overcharge_minor - unpaid_minor), *others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +110,20 @@ def _ungranted(
     Else it is the amount of each that is too small for a credit.
     """
     if granted is None:
-        return tuple(
-            UngrantedLine(line_id=charge.line_id, amount_minor=amount_minor, is_overcharge=True)
-            for charge, amount_minor in _split(over_minor, charged)
-        )
+        return _overcharges(charged, over_minor)
     granting = {line.line_id for line in granted}
     return tuple(
         UngrantedLine(line_id=charge.line_id, amount_minor=charge.amount_minor)
         for charge in charged
         if charge.line_id not in granting and charge.amount_minor > 0
+    )
+
+
+def _overcharges(charged: Sequence[_Part], over_minor: int) -> tuple[UngrantedLine, ...]:
+    """Return the lines that share an overcharge, each with its part of it."""
+    return tuple(
+        UngrantedLine(line_id=charge.line_id, amount_minor=amount_minor, is_overcharge=True)
+        for charge, amount_minor in _split(over_minor, charged)
     )
 
 
