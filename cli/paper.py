@@ -52,7 +52,7 @@ def statement_table(data: dict[str, Any], title: str = "") -> RenderableType:
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:
-    """Return the result of each invariant for a person."""
+    """Return the result of each invariant for a person. What had nothing to check is no tick."""
     table = Table(box=None, padding=(0, 2))
     table.add_column("")
     table.add_column("invariant")
@@ -60,6 +60,9 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     table.add_column("broken")
     for finding in findings:
         broken = ", ".join(finding.broken[:5]) + (f" and {len(finding.broken) - 5} more" if finding.broken[5:] else "")
-        mark = "[red]✗[/]" if finding.broken else "[green]✓[/]"
-        table.add_row(mark, finding.invariant, f"{finding.checked:,}", f"[red]{broken}[/]" if broken else "none")
+        if broken:
+            mark, result = "[red]✗[/]", f"[red]{broken}[/]"
+        else:
+            mark, result = ("[green]✓[/]", "none") if finding.checked else ("[dim]–[/]", "[dim]–[/]")
+        table.add_row(mark, finding.invariant, f"{finding.checked:,}", result)
     return table

@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from cli.errors import CannotRun
 from cli.options import json_option, reads_port
 
 
@@ -15,7 +16,7 @@ def verify(*, is_json: bool) -> None:
     """Check every invariant over the whole table.
 
     Reads the table of the running server (`billing serve`), or the table that TABLE_NAME names: in AWS, or at
-    AWS_ENDPOINT_URL_DYNAMODB. Ends with exit code 1 if an invariant is broken.
+    AWS_ENDPOINT_URL_DYNAMODB. Ends with exit code 1 if an invariant is broken, with 2 if the table has no items.
     """
     from cli.paper import findings_table, paper
     from cli.progress import progress
@@ -32,5 +33,7 @@ def verify(*, is_json: bool) -> None:
         click.echo(json.dumps(as_json(findings), indent=2))
     else:
         paper().print(findings_table(findings))
+    if not any(finding.checked for finding in findings):
+        raise CannotRun("The table has no items: nothing was checked. Does TABLE_NAME name the right table?")
     if any(finding.broken for finding in findings):
         sys.exit(1)

@@ -83,9 +83,9 @@ def _verdicts(rule: Callable[[World], Verdicts], world: World) -> Verdicts:
 
 
 def as_json(findings: list[Finding]) -> dict[str, Any]:
-    """Return the findings for programs."""
+    """Return the findings for programs. `holds` is None if nothing was checked."""
     return {
-        "holds": not any(finding.broken for finding in findings),
+        "holds": not any(finding.broken for finding in findings) if any(found.checked for found in findings) else None,
         "invariants": [
             {"invariant": finding.invariant, "checked": finding.checked, "broken": list(finding.broken)}
             for finding in findings

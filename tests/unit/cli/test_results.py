@@ -84,6 +84,23 @@ def test_verify_ends_with_1_if_an_invariant_is_broken(store: FakeStore) -> None:
     assert json.loads(read.stdout)["invariants"][BALANCES]["broken"] == [ADA]
 
 
+def test_verify_of_a_table_without_items_ends_with_2(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Nothing was proved: no invariant has a tick, and for programs it neither holds nor is broken."""
+    monkeypatch.setattr(tools.ledger, "read_world", lambda *_: None)
+    shown, read = billing_with("verify"), billing_with("verify", "--json")
+    assert (shown.exit_code, read.exit_code) == (2, 2)
+    assert "✓" not in shown.stdout
+    assert "The table has no items" in shown.stderr
+    assert json.loads(read.stdout)["holds"] is None
+
+
+def test_an_invariant_that_had_nothing_to_check_has_no_tick(store: FakeStore) -> None:  # noqa: ARG001
+    """Nobody used credits, so the invariant of runs says nothing about this ledger."""
+    shown = billing_with("verify")
+    assert re.search(r"– +.*run.* 0 +–", shown.stdout)
+    assert re.search(r"✓ +An account's balance is the sum of its entries +1 +none", shown.stdout)
+
+
 def test_ledger_prints_the_statement_of_an_account(store: FakeStore) -> None:
     """The JSON is the statement as data."""
     shown, read = billing_with("ledger", ADA), billing_with("ledger", "--json", ADA)
