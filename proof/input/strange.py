@@ -379,13 +379,16 @@ def _invoice_item(line: Json) -> Json:
 
 
 def _invoice_line(line: Json, invoice: Json, catalogue: Catalogue) -> int:
-    item = _invoice_item(line)
+    is_part = _invoice_item(line).get("proration")
+    if is_part and _number(line["amount"]) <= 0:
+        return 0  # whatever its price is: it credits what was bought before
     price_id = ((line.get("pricing") or {}).get("price_details") or {}).get("price")
-    if item.get("proration"):
+    if is_part:
         return _part("stripe", price_id, line["amount"], invoice["currency"], catalogue)
     if invoice["billing_reason"] not in {"subscription_create", "subscription_cycle", "subscription_update"}:
         return 0
-    return _line("stripe", price_id, line["amount"], line["quantity"], catalogue)
+    quantity = line["quantity"] if line["quantity"] is not None else line["quantity_decimal"]
+    return _line("stripe", price_id, line["amount"], quantity, catalogue)
 
 
 _BUYS = {"web", "api", "subscription_recurring", "subscription_payment_method_change", "subscription_charge"}
