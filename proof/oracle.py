@@ -296,9 +296,10 @@ def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
     for tag, approval in approvals.items():
         if tag not in contained and not _has_ended(tag, refunds, bears, ours):
             items = tuple((line_id, amount_minor, False) for line_id, amount_minor in approval.items)
-            going.append(_Step(_NEVER, approval.amount_minor, items, approval.takes_credits))
+            going.append(_Step(approval.at, approval.amount_minor, items, approval.takes_credits))
     lost, contested = _disputed(heard)
-    gone.sort(key=lambda step: step.at)
+    for steps in (gone, going):
+        steps.sort(key=lambda step: step.at)
 
     def left(*steps: _Step) -> list[Fraction]:
         """What moved to the balance although the card had it back is missing."""

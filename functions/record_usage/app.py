@@ -7,20 +7,15 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
-from ledger.api import validation_messages
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
-from ledger.api.requests import DECODED, DrawRequest, RunFailureRequest
+from ledger.api.requests import DECODED, DrawRequest, Id, RunFailureRequest
 from ledger.api.responses.runs import RunResponse
 from ledger.domain.ids import AccountId
 from ledger.domain.runs import Run
 from ledger.usecases.usage import draw_credits, fail_run
 
 app = resolver()
-RunId = Annotated[
-    str,
-    DECODED,
-    Path(min_length=1, max_length=200, pattern=validation_messages.VISIBLE, description="The run's own id."),
-]
+RunId = Annotated[Id, DECODED, Path(description="The run's own id.")]
 
 
 @app.post(

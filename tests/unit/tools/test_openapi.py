@@ -43,6 +43,15 @@ def test_every_operation_says_what_it_does_who_may_and_how_it_ends() -> None:
         assert operation["security"] == [{name: list(route.scopes)}], path
 
 
+def test_what_an_id_in_a_path_must_match_is_described() -> None:
+    """Of accounts and holds any text is looked up, and not found."""
+    for method, path, operation in operations():
+        for parameter in operation.get("parameters", ()):
+            is_free = parameter["name"] in {"account_id", "hold_id"}
+            if parameter["in"] == "path":
+                assert ("pattern" in parameter["schema"]) is not is_free, (method, path, parameter["name"])
+
+
 def test_the_page_loads_from_where_its_policy_lets_it() -> None:
     """Everything that it names is there, from our own origin, with the type that a browser wants."""
     answer, page = fetched("/docs")
