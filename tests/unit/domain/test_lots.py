@@ -48,6 +48,23 @@ def test_a_lot_lapses_at_its_end_not_a_moment_before() -> None:
     assert (FRESH.has_expired(END - MOMENT), FRESH.has_expired(END), LOT.has_expired(END)) == (False, True, False)
 
 
+def test_a_lot_is_followed_by_that_of_a_later_period_of_its_subscription() -> None:
+    """Not by itself, an earlier one, another subscription's, or one that was bought without a subscription."""
+    plan, pack = replace(FRESH, subscription_id="stripe:sub_1"), replace(FRESH, lot_id="pack")
+    later = END + MOMENT
+    assert plan.is_followed_by(replace(plan, expires_at=later))
+    for other in (
+        plan,
+        replace(plan, expires_at=END - MOMENT),
+        replace(plan, expires_at=None),
+        replace(plan, expires_at=later, subscription_id="stripe:sub_2"),
+        replace(pack, expires_at=later),
+    ):
+        assert not plan.is_followed_by(other)
+    assert not pack.is_followed_by(replace(pack, expires_at=later))
+    assert not replace(plan, expires_at=None).is_followed_by(plan)
+
+
 def test_what_is_frozen_or_reserved_cant_be_spent() -> None:
     """It still remains."""
     assert replace(LOT, is_frozen=True).spendable(END) == 0
@@ -145,6 +162,7 @@ def test_what_lapsed_is_no_longer_kept_for_a_refund() -> None:
         (replace(LOT, is_frozen=True), LOT, [(EntryKind.THAW, CounterAccount.DISPUTES, 0)]),
         (replace(LOT, reserved=10), replace(LOT, reserved=35), [(EntryKind.RESERVE, CounterAccount.REFUNDS, 0)]),
         (replace(LOT, reserved=35), replace(LOT, reserved=10), [(EntryKind.RELEASE, CounterAccount.REFUNDS, 0)]),
+        (FRESH, replace(FRESH, expires_at=END + MOMENT), [(EntryKind.RESCHEDULE, CounterAccount.EXPIRY, 0)]),
     ],
 )
 def test_each_difference_between_two_states_is_one_movement(

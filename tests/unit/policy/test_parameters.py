@@ -112,4 +112,5 @@ def test_the_shipped_figures_are_read_with_their_units() -> None:
     assert read.automatic_renewal_refund_up_to_minor == {"EUR": 2000}
     assert rules.parse({**RIGHT, "automatic_renewal_refund_up_to_minor": {"EUR": 0}})
     assert read.withdrawal_countries == frozenset(RIGHT["withdrawal_countries"])
+    assert not read.is_paused
     assert rules.load().automatic_renewal_refund_up_to_minor == {}

@@ -841,6 +841,14 @@ def test_an_update_names_the_state_that_it_left(previous: Json, left: Subscripti
     assert updated(previous) == replace(SUBSCRIBED, left=left.state_id)
 
 
+def test_of_a_changed_part_only_what_was_different_is_told() -> None:
+    """The rest of the part was as it is: here the time at which collection goes on."""
+    now = {"pause_collection": {"behavior": "keep_as_draft", "resumes_at": int(END.timestamp())}}
+    same = updated({}, now)
+    assert same.resumes_at == END
+    assert updated({"pause_collection": {"behavior": "void"}}, now) == replace(same, left=same.state_id)
+
+
 @pytest.mark.parametrize("previous", [{}, [], None, {"status": "who_knows"}, {"items": None}])
 def test_a_state_before_that_is_not_told_is_not_guessed(previous: Json) -> None:
     """The state itself is read all the same."""
