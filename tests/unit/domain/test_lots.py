@@ -48,6 +48,30 @@ def test_a_lot_lapses_at_its_end_not_a_moment_before() -> None:
     assert (FRESH.has_expired(END - MOMENT), FRESH.has_expired(END), LOT.has_expired(END)) == (False, True, False)
 
 
+def test_a_lot_is_in_grace_from_the_end_of_its_period_on() -> None:
+    """From that instant; one without grace never."""
+    plan = replace(FRESH, grace_from=END)
+    assert [plan.is_in_grace(now) for now in (END - MOMENT, END, END + MOMENT)] == [False, True, True]
+    assert not FRESH.is_in_grace(END + MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expired"),
+    [
+        (END, END + MOMENT, 0),
+        (END, None, 0),
+        (END, END, 400),
+        (END, END - MOMENT, 400),
+        (None, END, 400),
+        (None, None, 400),
+    ],
+)
+def test_a_later_end_gives_back_what_had_expired(before: datetime | None, after: datetime | None, expired: int) -> None:
+    """It can expire again at its new end. An earlier or equal end gives nothing back."""
+    lot = replace(LOT, expires_at=before, expired=400)
+    assert lot.rescheduled(after) == replace(lot, expires_at=after, expired=expired)
+
+
 def test_a_lot_is_followed_by_that_of_a_later_period_of_its_subscription() -> None:
     """Not by itself, an earlier one, another subscription's, or one that was bought without a subscription."""
     plan, pack = replace(FRESH, subscription_id="stripe:sub_1"), replace(FRESH, lot_id="pack")
