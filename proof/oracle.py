@@ -236,7 +236,7 @@ def _lots(
             drawn=drawn,
             refunded=refunded,
             disputed=disputed,
-            reserve_target=whole - gone,
+            reserve_target=max(0, min(whole, line.credits) - gone),  # more than there is can't be reserved
             owed=gone - refunded - disputed,
             expires_at=longest.expires_at,
             is_frozen=is_frozen,
