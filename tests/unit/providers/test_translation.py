@@ -849,7 +849,19 @@ def test_of_a_changed_part_only_what_was_different_is_told() -> None:
     assert updated({"pause_collection": {"behavior": "void"}}, now) == replace(same, left=same.state_id)
 
 
-@pytest.mark.parametrize("previous", [{}, [], None, {"status": "who_knows"}, {"items": None}])
+@pytest.mark.parametrize(
+    "previous",
+    [
+        {},
+        [],
+        None,
+        {"status": "who_knows"},
+        {"status": 7},
+        {"items": None},
+        {"items": {"data": [{}]}},
+        {"pause_collection": "void"},
+    ],
+)
 def test_a_state_before_that_is_not_told_is_not_guessed(previous: Json) -> None:
     """The state itself is read all the same."""
     assert updated(previous) == SUBSCRIBED
