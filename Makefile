@@ -51,9 +51,9 @@ proof: .venv/.installed .venv-ministack/.installed .venv-proof/.installed engine
 		$(if $(PART),--part $(PART)) $(if $(CASE),--case $(CASE)) $(if $(KEEP),--keep) $(JSON)
 
 .PHONY: mutants
-mutants: .venv/.installed ## Do small wrongs to the core; the tests must tell each: [MODULE=…] [SAMPLE=n] [SEED=…] [FORMAT=json]
-	@$(PYTHON) -m proof.mutants $(if $(MODULE),--module $(MODULE)) $(if $(SAMPLE),--sample $(SAMPLE)) \
-		$(if $(SEED),--seed $(SEED)) $(JSON)
+mutants: .venv/.installed ## Do small wrongs; the tests must tell each: [LAYER=…] [MODULE=…] [GUARDS=1] [SAMPLE=n] [SEED=…] [FORMAT=json]
+	@$(PYTHON) -m proof.mutants $(if $(LAYER),--layer $(LAYER)) $(if $(MODULE),--module $(MODULE)) $(if $(GUARDS),--guards) \
+		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(JSON)
 
 # Exit codes of the command itself: 0 each word has a verdict, 1 words are new or gone, 2 it can't look.
 .PHONY: drift

@@ -1,6 +1,7 @@
 """Read `template.yaml`: the only definition of table, routes and events, also for tests and local runs."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 import yaml
 
 FILE = Path(__file__).parent.parent / "template.yaml"
+
+TEMPLATE_VARIABLE = "BILLING_TEMPLATE"
+"""The variable of the environment that names another file to read instead: tests of the tests plant errors there."""
 
 IAM = "AWS_IAM"
 """The built-in authorizer: it accepts requests that are signed with AWS credentials."""
@@ -95,9 +99,9 @@ def _tagged(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _tagged)
 
 
-def load(path: Path = FILE) -> dict[str, Any]:
-    """Return the template as plain data."""
-    return parse(path.read_text("utf-8"))
+def load(path: Path | None = None) -> dict[str, Any]:
+    """Return the template as plain data: of this path, else of the file that `BILLING_TEMPLATE` names, else ours."""
+    return parse((path or Path(os.environ.get(TEMPLATE_VARIABLE) or FILE)).read_text("utf-8"))
 
 
 def parse(text: str) -> dict[str, Any]:

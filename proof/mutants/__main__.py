@@ -1,6 +1,7 @@
-"""Do small wrongs to the core, one at a time, and see whether a test fails.
+"""Do small wrongs to the code, one at a time, and see whether a test fails.
 
-What survives is a hole in the tests, or code that does nothing; else `equal.toml` says why it changes nothing.
+What survives is a hole in the tests, or code that does nothing; else `equal.toml` says why it changes nothing. A run
+that is stopped goes on where it stopped, and one after a change tries what the change may have changed.
 
 Exit codes: 0 each was killed or is explained; 1 some survived, an explanation explains nothing, or the tests fail as
 the code is.
@@ -10,7 +11,11 @@ import argparse
 import json
 import random
 import sys
+import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import track
@@ -19,82 +24,116 @@ from rich.text import Text
 
 from cli.paper import paper
 from proof.mutants.equal import Equal
-from proof.mutants.mutations import Mutant
-from proof.mutants.suites import SECONDS, SUITES, all_mutants, suite_of, suites_of
-from proof.mutants.trial import Fate, Trial, tried
+from proof.mutants.kept import Kept, learn
+from proof.mutants.suites import LAYERS, AnyMutant, all_mutants, files_of, layer_of, modules_of, trial_of
+from proof.mutants.trial import Fate, Suite, Told, Trial, with_tests
 
 AT_ONCE = 2
 """The machines of CI have two cores."""
+_T = TypeVar("_T")
 
 
 def main() -> int:
-    """Try the mutants of the chosen modules, show how far it has come, and report by module."""
+    """Try the mutants of the chosen layers or modules, show how far it has come, and report by module."""
     parser = argparse.ArgumentParser(
         prog="python -m proof.mutants", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    short = [module.removeprefix("ledger.") for module in SUITES]
+    short = {module.removeprefix("ledger."): module for module in modules_of(*LAYERS)}
+    parser.add_argument("--layer", action="append", choices=LAYERS, metavar="LAYER", help=", ".join(LAYERS))
     parser.add_argument("--module", action="append", choices=short, metavar="MODULE", help=", ".join(short))
+    parser.add_argument("--guards", action="store_true", help="only the guards of this trade")
     parser.add_argument("--sample", type=int, help="only so many, drawn by the seed")
     parser.add_argument("--seed", type=int, default=7, help="of the sample (default: 7)")
+    parser.add_argument("--anew", action="store_true", help="forget what became of them in earlier runs")
     parser.add_argument("--json", action="store_true", help="for machines")
     arguments = parser.parse_args()
-    chosen = tuple(f"ledger.{module}" for module in arguments.module or short)
+    if arguments.module:
+        chosen = tuple(short[module] for module in arguments.module)
+    else:
+        chosen = modules_of(*(arguments.layer or LAYERS))
 
-    mutants, equal = all_mutants(chosen), Equal.load()
+    mutants, equal, kept = all_mutants(chosen), Equal.load(), Kept.load()
     stale = equal.stale(mutants)
+    if arguments.guards:
+        mutants = [mutant for mutant in mutants if mutant.is_guard]
     if arguments.sample is not None and arguments.sample < len(mutants):
         mutants = random.Random(arguments.seed).sample(mutants, arguments.sample)
+    trials = [trial_of(mutant) for mutant in mutants if not equal.why(mutant)]
+    told = [] if arguments.anew else [found for trial in trials if (found := kept.told(trial))]
+    has_been = {one.trial.mutant.name for one in told}
+    waiting = [trial for trial in trials if trial.mutant.name not in has_been]
+    began = time.monotonic()
     try:
-        counts, survivors = _try_all(chosen, mutants, equal)
+        if waiting:
+            files = files_of([trial.mutant.module for trial in waiting], with_layers=True)
+            modules = dict.fromkeys(trial.mutant.module for trial in waiting if trial.mutant.function)
+            told += with_tests(files, modules, partial(_try_all, waiting, kept))
     except KeyboardInterrupt:
         return 130
+    counts = _counted(mutants, told, equal)
+    survivors = [one.trial.mutant for one in told if one.fate is Fate.SURVIVED]
     if arguments.json:
         rows = [{"module": module, **counted} for module, counted in counts.items()]
         print(json.dumps({"modules": rows, "survived": list(map(str, survivors)), "stale": stale}, indent=2))
     else:
-        _report(counts, survivors, stale)
+        _report(counts, survivors, stale, time.monotonic() - began)
     return 1 if survivors or stale else 0
 
 
-def _try_all(
-    chosen: tuple[str, ...], mutants: list[Mutant], equal: Equal
-) -> tuple[dict[str, Counter[str]], list[Mutant]]:
-    """What became of them, by module; and those that survived."""
-    told = Console(stderr=True)
-    ((_, fate),) = tried([Trial(None, suites_of(chosen), SECONDS)])
-    if fate is not Fate.SURVIVED:
-        sys.exit("The tests fail on the code as it is: run them first.")
-    counts: dict[str, Counter[str]] = {module: Counter() for module in chosen}
+def _try_all(waiting: list[Trial], kept: Kept, tests: Suite) -> list[Told]:
+    """Learn what the tests call, and try what is to be tried. Raise SystemExit if tests fail on the code as it is."""
+    told = []
+    for _ in _shown(learn(tests, AT_ONCE), "tests", len(tests.items)):
+        pass
+    if tests.learned.failed:
+        raise SystemExit("The tests fail on the code as it is: " + ", ".join(tests.learned.failed[:20]))
+    for one in _shown(tests.tried(waiting, AT_ONCE), "mutants", len(waiting)):
+        kept.keep(one)
+        told.append(one)
+        if one.fate is Fate.SURVIVED:
+            Console(stderr=True).print(Text(f"survived  {one.trial.mutant}"), soft_wrap=True)
+    return told
+
+
+def _shown(work: Iterable[_T], name: str, total: int) -> Iterator[_T]:
+    console = Console(stderr=True)
+    yield from track(work, name, total, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _counted(mutants: list[AnyMutant], told: list[Told], equal: Equal) -> dict[str, Counter[str]]:
+    """What became of them, by module."""
+    counts: dict[str, Counter[str]] = {mutant.module: Counter() for mutant in mutants}
     for mutant in mutants:
         counts[mutant.module].update(mutants=1, explained=int(bool(equal.why(mutant))))
-    trials = [Trial(mutant, suite_of(mutant.module), SECONDS) for mutant in mutants if not equal.why(mutant)]
-    survivors = []
-    fates = track(
-        tried(trials, AT_ONCE), "mutants", len(trials), console=told, transient=True, disable=not told.is_terminal
-    )
-    for trial, fate in fates:
-        if trial.mutant is None:
-            continue
-        counts[trial.mutant.module][fate] += 1
-        if fate is Fate.SURVIVED:
-            survivors.append(trial.mutant)
-            told.print(Text(f"survived  {trial.mutant}"), soft_wrap=True)
-    return counts, survivors
+    for one in told:
+        counted = counts[one.trial.mutant.module]
+        if one.fate is Fate.SURVIVED:
+            counted["survived"] += 1
+        else:
+            counted["by its module's tests" if one.by in one.trial.tests else "by its layer's tests"] += 1
+            counted[one.fate] += 1
+    return counts
 
 
-def _report(counts: dict[str, Counter[str]], survivors: list[Mutant], stale: list[str]) -> None:
-    columns = ("mutants", *Fate, "explained")
+def _report(counts: dict[str, Counter[str]], survivors: list[AnyMutant], stale: list[str], took_s: float) -> None:
+    columns = ("mutants", "by its module's tests", "by its layer's tests", "timed_out", "explained", "survived")
     table = Table(box=None, padding=(0, 2))
     table.add_column("module")
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
     total: Counter[str] = Counter()
-    for module, counted in counts.items():
-        table.add_row(module, *(f"{counted[column]:,}" for column in columns))
-        total += counted
+    for layer in dict.fromkeys(map(layer_of, counts)):
+        of_layer: Counter[str] = Counter()
+        for module, counted in counts.items():
+            if layer_of(module) == layer:
+                table.add_row(module, *(f"{counted[column]:,}" for column in columns))
+                of_layer += counted
+        table.add_row(Text(layer, "bold"), *(f"{of_layer[column]:,}" for column in columns), end_section=True)
+        total += of_layer
     table.add_row("", *(f"{total[column]:,}" for column in columns))
     console = paper()
     console.print(table)
+    console.print(f"{took_s:,.0f} seconds")
     for mutant in survivors:
         console.print(Text(f"\n✗ survived: {mutant}"))
     for entry in stale:

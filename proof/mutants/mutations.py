@@ -1,17 +1,22 @@
 """Small wrongs that can be done to a module, one at a time: each a node of its syntax tree that stands for another.
 
 What can't change what the code does is left alone: docstrings, annotations, decorators, and prose, which is any text
-with a space in it.
+with a space in it. `guards.py` has the wrongs that know this trade.
 """
 
 import ast
-from collections.abc import Iterator
-from copy import copy
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
+
+from proof.mutants.guards import guards_dropped
+from proof.mutants.places import Around, Place, replaced
+from proof.mutants.planting import Planted, give
 
 _COMPARED = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -51,23 +56,30 @@ _TELLING = (ast.Constant, ast.Compare, ast.BoolOp, ast.BinOp, ast.IfExp)
 """Where one of these is returned, what is done to it says more than to return nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mutant:
     """One wrong: where it is, what stands for what, and the place in the tree."""
 
     module: str
     where: str  # the class and function around it; empty: the module itself
     line: int
-    text: str  # of the line
-    mutation: str  # `before → after`, as code
+    mutation: str  # `before → after`, as code; with ` #2` the second of these words in this place
     path: Path
     tree: ast.Module
-    place: tuple[ast.AST, str, int | None]
+    place: Place
     instead: ast.AST
+    function: tuple[str, str] | None  # the outermost function that has it in its body: file, class and name
+    is_guard: bool  # a guard of this trade is dropped
 
-    def compiled(self) -> CodeType:
-        """The module with this wrong in it. It changes the tree that all mutants of the module share: call it once, in
-        a process of its own.
+    @property
+    def name(self) -> str:
+        """Names it, whatever its line is."""
+        return f"{self.module} {self.where}: {self.mutation}"
+
+    @cached_property
+    def code(self) -> CodeType:
+        """The module with this wrong in it. It changes the tree that all mutants of the module share: ask for it in a
+        process of its own.
         """
         parent, field, position = self.place
         if position is None:
@@ -76,36 +88,45 @@ class Mutant:
             getattr(parent, field)[position] = self.instead
         return compile(ast.fix_missing_locations(self.tree), self.path, "exec")
 
+    def plant_in(self, functions: Sequence[FunctionType]) -> bool:
+        """Give these functions the code that has the wrong. Return whether they can have it."""
+        return give(functions, self.code)
+
+    def plant_anew(self) -> None:
+        """Have the module imported with the wrong in it."""
+        Planted(self.module, str(self.path), self.code)
+
     def __str__(self) -> str:
         return f"{self.module}:{self.line} {self.where}: {self.mutation}"
 
 
 def mutants_of(module: str, path: Path) -> list[Mutant]:
-    """All of a module, in the order of its lines."""
-    source = path.read_text("utf-8")
-    tree, lines = ast.parse(source), source.splitlines()
-    found = []
-    for where, place, node in _walk(tree, ""):
-        for instead in _instead_of(node, place):
+    """All of a module, in the order of its lines. One that stands twice in one place has its number from 2 on."""
+    tree = ast.parse(path.read_text("utf-8"))
+    found, seen = [], Counter[tuple[str, str]]()
+    for around, place, node in _walk(tree, Around()):
+        guards = list(guards_dropped(node, place, around))
+        for instead in (*_instead_of(node, place), *guards):
             located = ast.copy_location(instead, node)
             if mutation := _said(node, located, place):
-                text = lines[node.lineno - 1].strip()
-                found.append(Mutant(module, where, node.lineno, text, mutation, path, tree, place, located))
+                seen[around.where, mutation] += 1
+                number = seen[around.where, mutation]
+                numbered = mutation if number == 1 else f"{mutation} #{number}"
+                function = (str(path), around.function) if around.function else None
+                is_guard = instead in guards
+                found.append(
+                    Mutant(module, around.where, node.lineno, numbered, path, tree, place, located, function, is_guard)
+                )
     return found
 
 
-_Place = tuple[ast.AST, str, int | None]
-
-
-def _walk(node: ast.AST, where: str) -> Iterator[tuple[str, _Place, Any]]:
-    """Every node that may be changed, with the place that it has in its parent."""
+def _walk(node: ast.AST, around: Around) -> Iterator[tuple[Around, Place, Any]]:
+    """Every node that may be changed, with what is around it and the place that it has in its parent."""
     for field, value in ast.iter_fields(node):
         for position, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
             if not isinstance(child, ast.AST) or _is_left_alone(node, field, child):
                 continue
-            inside = where
-            if isinstance(child, ast.ClassDef | ast.FunctionDef):
-                inside = f"{where}.{child.name}".removeprefix(".")
+            inside = around.inside(node, field, child)
             if isinstance(child, ast.stmt | ast.expr | ast.comprehension) and hasattr(child, "lineno"):
                 yield inside, (node, field, position), child
             yield from _walk(child, inside)
@@ -122,7 +143,7 @@ def _is_left_alone(parent: ast.AST, field: str, child: ast.AST) -> bool:
     return field in {"annotation", "returns", "decorator_list", "bases", "ctx", "targets", "target"}
 
 
-def _instead_of(node: ast.AST, place: _Place) -> Iterator[ast.AST]:
+def _instead_of(node: ast.AST, place: Place) -> Iterator[ast.AST]:
     match node:
         case ast.stmt():
             yield from _statements(node)
@@ -135,17 +156,17 @@ def _statements(node: ast.stmt) -> Iterator[ast.AST]:
         case ast.Expr() | ast.Raise() | ast.Continue() | ast.Break() | ast.Delete():
             yield ast.Pass()
         case ast.Return(value=ast.expr() as value) if not isinstance(value, _TELLING):
-            yield _with(node, value=ast.Constant(None))
+            yield replaced(node, value=ast.Constant(None))
         case ast.AugAssign():
             yield ast.Pass()
-            yield _with(node, op=_RECKONED[type(node.op)]())
+            yield replaced(node, op=_RECKONED[type(node.op)]())
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
             yield ast.Pass()
         case ast.ClassDef(bases=[ast.Name(id="_RankedState")]):
-            yield from (_with(node, body=body) for body in _swapped(node.body, ast.Assign))
+            yield from (replaced(node, body=body) for body in _swapped(node.body, ast.Assign))
 
 
-def _expressions(node: ast.expr, place: _Place) -> Iterator[ast.AST]:
+def _expressions(node: ast.expr, place: Place) -> Iterator[ast.AST]:
     parent, field, _ = place
     is_test = field == "test" or (isinstance(parent, ast.comprehension) and field == "ifs")
     if is_test:
@@ -158,15 +179,15 @@ def _expressions(node: ast.expr, place: _Place) -> Iterator[ast.AST]:
                     # A test that is always true or never says as much as its contrary.
                     if is_test and len(node.ops) == 1 and len(_COMPARED[type(operator)]) == 1:
                         continue
-                    yield _with(node, ops=[*node.ops[:position], other(), *node.ops[position + 1 :]])
+                    yield replaced(node, ops=[*node.ops[:position], other(), *node.ops[position + 1 :]])
         case ast.BoolOp():
-            yield _with(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
+            yield replaced(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
             for rest in _less(node.values):
-                yield _with(node, values=rest) if len(rest) > 1 else rest[0]
+                yield replaced(node, values=rest) if len(rest) > 1 else rest[0]
         case ast.UnaryOp(op=ast.Not() | ast.USub()) if not is_test:
             yield node.operand
         case ast.BinOp() if type(node.op) in _RECKONED:
-            yield _with(node, op=_RECKONED[type(node.op)]())
+            yield replaced(node, op=_RECKONED[type(node.op)]())
         case ast.IfExp():
             yield node.body
             yield node.orelse
@@ -179,15 +200,15 @@ def _expressions(node: ast.expr, place: _Place) -> Iterator[ast.AST]:
         case ast.Dict():
             pairs = list(zip(node.keys, node.values, strict=True))
             for rest in _less(pairs):
-                yield _with(node, keys=[key for key, _ in rest], values=[value for _, value in rest])
+                yield replaced(node, keys=[key for key, _ in rest], values=[value for _, value in rest])
         case ast.Set(elts=elements) if len(elements) > 1:
-            yield from (_with(node, elts=rest) for rest in _less(elements))
+            yield from (replaced(node, elts=rest) for rest in _less(elements))
         case ast.List(elts=elements, ctx=ast.Load()):
-            yield from (_with(node, elts=rest) for rest in _less(elements))
+            yield from (replaced(node, elts=rest) for rest in _less(elements))
         case ast.Tuple(elts=elements, ctx=ast.Load()):
-            yield from (_with(node, elts=rest) for rest in _less(elements))
+            yield from (replaced(node, elts=rest) for rest in _less(elements))
             if not isinstance(parent, ast.ExceptHandler):
-                yield from (_with(node, elts=other) for other in _swapped(elements, ast.expr))
+                yield from (replaced(node, elts=other) for other in _swapped(elements, ast.expr))
 
 
 def _constants(value: object) -> Iterator[ast.AST]:
@@ -204,9 +225,9 @@ def _constants(value: object) -> Iterator[ast.AST]:
 
 def _calls(node: ast.Call) -> Iterator[ast.AST]:
     for rest in _less(node.keywords):
-        yield _with(node, keywords=rest)
+        yield replaced(node, keywords=rest)
     if len(node.args) > 1:
-        yield _with(node, args=node.args[:-1])
+        yield replaced(node, args=node.args[:-1])
     match node.func:
         case ast.Name(id="min" | "max") if len(node.args) > 1:
             yield from node.args
@@ -216,9 +237,9 @@ def _calls(node: ast.Call) -> Iterator[ast.AST]:
             yield node.func.value
     match node.func:
         case ast.Name(id=name) if name in _NAMED:
-            yield _with(node, func=ast.Name(_NAMED[name], ast.Load()))
+            yield replaced(node, func=ast.Name(_NAMED[name], ast.Load()))
         case ast.Attribute(attr=name) if name in _NAMED:
-            yield _with(node, func=_with(node.func, attr=_NAMED[name]))
+            yield replaced(node, func=replaced(node.func, attr=_NAMED[name]))
         case ast.Attribute(attr="removeprefix" | "removesuffix", value=receiver):
             yield receiver
 
@@ -237,26 +258,28 @@ def _swapped(parts: list[Any], kind: type[ast.AST]) -> Iterator[list[Any]]:
             yield [*parts[:position], two, one, *parts[position + 2 :]]
 
 
-def _with(node: Any, **changed: Any) -> Any:
-    other = copy(node)
-    for field, value in changed.items():
-        setattr(other, field, value)
-    return other
-
-
-def _said(node: Any, instead: Any, place: _Place) -> str:
+def _said(node: Any, instead: Any, place: Place) -> str:
     """What stands for what, as one line of code; of a longer list only what is missing, or changed its place."""
     before, after = (_parts(side) for side in (node, instead))
+    if isinstance(node, ast.stmt) and hasattr(node, "body") and not isinstance(node, ast.ClassDef):
+        return _said_of_bodies(node, instead)
     if type(node) is type(instead) and len(before) > 2 and before != after:
-        if missing := [part for part in before if part not in after]:
+        missing = [part for part in before if part not in after]
+        if missing and len(after) < len(before):
             return f"without {', '.join(missing)}"
-        if sorted(before) == sorted(after):
-            one, two = (part for part, other in zip(before, after, strict=True) if part != other)
-            return f"{one} ⇄ {two}"
+        changed = [(one, other) for one, other in zip(before, after, strict=False) if one != other]
+        if len(after) == len(before) and (len(changed) == 1 or not missing):
+            return f"{changed[0][0]} {'→' if missing else '⇄'} {changed[0][1]}"
     parent = place[0]
     named = f"{parent.arg}=" if isinstance(parent, ast.keyword) else ""
     before_, after_ = (" ".join(ast.unparse(ast.fix_missing_locations(side)).split()) for side in (node, instead))
     return f"{named}{before_} → {named}{after_}" if before_ != after_ else ""
+
+
+def _said_of_bodies(node: Any, instead: Any) -> str:
+    """Which two statements of a body have changed places."""
+    moved = (one for one, other in zip(node.body, instead.body, strict=True) if one is not other)
+    return " ⇄ ".join(ast.unparse(statement).partition("\n")[0][:60] for statement in moved)
 
 
 def _parts(node: ast.AST) -> list[str]:

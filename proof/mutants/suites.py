@@ -1,13 +1,13 @@
-"""Which modules are mutated, and which tests are to tell: the quick ones about a module, the most telling first."""
+"""What is mutated, layer by layer, and which tests are to tell: those about a module first, then those of its layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from proof.mutants.deployment import MODULE, TemplateMutant, template_mutants
 from proof.mutants.mutations import Mutant, mutants_of
+from proof.mutants.trial import Trial
 from tools.engines import ROOT
-
-SECONDS = 60
-"""Of the processor's time: after so many a mutant counts as endless. All of these tests take a quarter of it."""
 
 _MONEY = (
     "domain/test_money_before_words",
@@ -41,7 +41,7 @@ _WEBHOOKS = (
     "usecases/test_terms",
 )
 
-SUITES: dict[str, tuple[str, ...]] = {
+_SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.facts": ("domain/test_facts", *_MONEY, "providers/test_translation", "dynamodb/test_schema"),
     "ledger.domain.lots": ("domain/test_lots", *_MONEY),
     "ledger.domain.refunds": (*_MONEY, "usecases/test_refund_in_parts"),
@@ -70,20 +70,132 @@ SUITES: dict[str, tuple[str, ...]] = {
 }
 
 
-def suite_of(module: str) -> tuple[str, ...]:
-    """The test files that tell a module's mutants, in this order."""
-    return tuple(f"{ROOT}/tests/unit/{name}.py" for name in dict.fromkeys(SUITES[module]))
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Modules, each with the files of tests about it, and the tests of the whole layer."""
+
+    modules: Mapping[str, tuple[str, ...]]
+    tests: tuple[str, ...]
 
 
-def suites_of(modules: Sequence[str]) -> tuple[str, ...]:
-    """Each of these modules' files once."""
-    return tuple(dict.fromkeys(file for module in modules for file in suite_of(module)))
+def _modules(*patterns: str) -> dict[str, tuple[str, ...]]:
+    """The modules of these files with their tests: `test_<module>.py` in the folder of their package, and others."""
+    found = {}
+    for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.stat().st_size):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        module = module.removeprefix("layers.ledger.").removesuffix(".__init__")
+        folder = module.removeprefix("ledger.").partition(".")[0]
+        named = _files(f"unit/{folder}/**/test_{path.stem}.py")
+        found[module] = tuple(dict.fromkeys((*named, *map(_named, _OWN.get(module, ())))))
+    return found
 
 
-def all_mutants(modules: Sequence[str] = tuple(SUITES)) -> list[Mutant]:
+def _listed(package: str) -> dict[str, tuple[str, ...]]:
+    """The modules of a package that are listed with their tests."""
+    return {
+        module: tuple(map(_named, dict.fromkeys(tests)))
+        for module, tests in _SUITES.items()
+        if module.startswith(package)
+    }
+
+
+def _named(name: str) -> str:
+    return f"tests/{name}.py" if name.startswith(("contract/", "integration/")) else f"tests/unit/{name}.py"
+
+
+def _files(*patterns: str) -> tuple[str, ...]:
+    found = [path for pattern in patterns for path in sorted((ROOT / "tests").glob(pattern))]
+    return tuple(str(path.relative_to(ROOT)) for path in found if path.name.startswith("test_"))
+
+
+_STORE = ("dynamodb/test_schema", "dynamodb/test_store_faults")
+_OWN: dict[str, tuple[str, ...]] = {
+    **{f"ledger.dynamodb.{name}": _STORE for name in ("codec", "expressions", "items", "reads", "store", "writes")},
+    "ledger.dynamodb.calls": ("dynamodb/test_store_faults",),
+    "ledger.dynamodb.schema": ("dynamodb/test_schema",),
+    "ledger.dynamodb.stream": ("dynamodb/test_stream_records",),
+}
+_FUNCTIONS = ("unit/functions/*.py", "integration/test_api*.py", "integration/test_webhooks.py")
+
+LAYERS: dict[str, Layer] = {
+    "domain": Layer(
+        _listed("ledger.domain."),
+        _files("unit/domain/*.py", "unit/usecases/*.py"),
+    ),
+    "policy": Layer(
+        _listed("ledger.policy."),
+        _files("unit/policy/*.py"),
+    ),
+    "providers": Layer(
+        _listed("ledger.providers."),
+        _files("unit/providers/*.py"),
+    ),
+    "dynamodb": Layer(
+        _modules("layers/ledger/ledger/dynamodb/*.py"),
+        _files("unit/dynamodb/*.py", "contract/*.py", "unit/functions/*.py", "unit/tools/test_verify.py"),
+    ),
+    "usecases": Layer(
+        _modules("layers/ledger/ledger/usecases/**/*.py"),
+        _files("unit/usecases/*.py", "contract/*.py", *_FUNCTIONS),
+    ),
+    "webhook": Layer(
+        _modules("layers/ledger/ledger/webhook.py", "layers/ledger/ledger/job.py", "layers/ledger/ledger/runtime.py"),
+        _files("unit/functions/*.py", "integration/test_webhooks.py", *_FUNCTIONS),
+    ),
+    "api": Layer(
+        _modules("layers/ledger/ledger/api/**/*.py"), _files("unit/api/*.py", "unit/tools/test_openapi.py", *_FUNCTIONS)
+    ),
+    "functions": Layer(_modules("functions/*/app.py"), _files(*_FUNCTIONS)),
+    "verify": Layer(
+        _modules("tools/verify/*.py"), _files("unit/tools/test_verify.py", "contract/*.py", "unit/cli/*.py")
+    ),
+}
+LAYERS["template"] = Layer(
+    {MODULE: ("tests/unit/tools/test_template.py",)},
+    _files("unit/tools/test_events_library.py", "unit/providers/test_endpoints.py", "unit/tools/test_openapi.py"),
+)
+
+AnyMutant = Mutant | TemplateMutant
+
+MENDED = ("domain", "policy", "providers")
+"""The layers whose survivors are all mended or explained: CI tries as many of their mutants as it has time for."""
+
+
+def modules_of(*layers: str) -> tuple[str, ...]:
+    """The modules of these layers."""
+    return tuple(module for layer in layers for module in LAYERS[layer].modules)
+
+
+def layer_of(module: str) -> str:
+    """The layer that a module is in."""
+    return next(name for name, layer in LAYERS.items() if module in layer.modules)
+
+
+def trial_of(mutant: AnyMutant, case: int = 0) -> Trial:
+    """A mutant with the tests that are to tell it."""
+    layer = LAYERS[layer_of(mutant.module)]
+    return Trial(mutant, layer.modules[mutant.module], layer.tests, case)
+
+
+def files_of(modules: Sequence[str], *, with_layers: bool) -> tuple[str, ...]:
+    """The files of tests of these modules, and of their layers, each once."""
+    own = [file for module in modules for file in LAYERS[layer_of(module)].modules[module]]
+    layers = {layer_of(module): None for module in modules} if with_layers else {}
+    return tuple(dict.fromkeys([*own, *(file for layer in layers for file in LAYERS[layer].tests)]))
+
+
+def all_mutants(modules: Sequence[str]) -> list[AnyMutant]:
     """Of these modules, in the order of their lines."""
-    return [mutant for module in modules for mutant in mutants_of(module, _source_of(module))]
+    return [
+        mutant
+        for module in modules
+        for mutant in (template_mutants() if module == MODULE else mutants_of(module, source_of(module)))
+    ]
 
 
-def _source_of(module: str) -> Path:
-    return ROOT / "layers/ledger" / f"{module.replace('.', '/')}.py"
+def source_of(module: str) -> Path:
+    """A module's file."""
+    root = ROOT / "layers/ledger" if module.startswith("ledger.") else ROOT
+    path = root / module.replace(".", "/")
+    package = path / "__init__.py"
+    return package if package.exists() else path.with_suffix(".py")

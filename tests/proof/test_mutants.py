@@ -3,11 +3,15 @@
 import io
 from pathlib import Path
 
+import pytest
+
 from proof.mutants import run
+from proof.mutants.deployment import TemplateMutant, template_mutants
 from proof.mutants.equal import Equal
+from proof.mutants.kept import Kept, clear_digests
 from proof.mutants.mutations import Mutant, mutants_of
-from proof.mutants.suites import SECONDS, all_mutants, suite_of
-from proof.mutants.trial import Fate, Trial, tried
+from proof.mutants.suites import LAYERS, MENDED, all_mutants, modules_of, source_of, trial_of
+from proof.mutants.trial import Fate, Suite, Told, Trial, with_tests
 from proof.work import Work
 
 CODE = '''
@@ -49,16 +53,57 @@ WRONGS = {
 """Some of what is to be among them: in tables, fields, properties, conditions and statements."""
 
 
-def mutant(module: str, line: str, mutation: str) -> Mutant:
+GUARDS = """
+class Store:
+    def put(self, item, update):
+        self.dispatch(item, f"attribute_not_exists(pk) AND {update.name('v')} = {update.value(1)}")
+
+    def get(self, account_id):
+        return self.dispatch("GetItem", ConsistentRead=True, Key=f"ACCOUNT#{account_id}")
+
+def write(store, token):
+    lease = timedelta(seconds=60)
+    done = store.send(client_request_token=token)
+    store.move_cursor()
+    try:
+        return store.commit(done)
+    except Failure as error:
+        return answer(503, "It could not be stored.")
+"""
+DROPPED = {
+    "(attribute_not_exists(pk) OR attribute_not_exists(nothing)) AND ",
+    "AND ({update.name('v')} = {update.value(1)} OR attribute_not_exists(nothing))",
+    "ConsistentRead=True → ConsistentRead=False",
+    "f'ACCOUNT#{account_id}' → Key=f'ACCOUNT#'",
+    "timedelta(seconds=60) → timedelta(seconds=6.0)",
+    "→ store.send(client_request_token='the same each time')",
+    "→ store.send(client_request_token=str(__import__('uuid').uuid4()))",
+    "done = store.send(client_request_token=token) ⇄ store.move_cursor()",
+    "'It could not be stored.' → str(error)",
+}
+"""The guards of this trade: each condition, each part of a key, each token, each order."""
+
+
+def mutant(module: str, where: str, mutation: str) -> Mutant:
     """One of the core's."""
-    (found,) = (each for each in all_mutants((module,)) if (each.text, each.mutation) == (line, mutation))
+    all_of_it = mutants_of(module, source_of(module))
+    (found,) = (each for each in all_of_it if (each.where, each.mutation) == (where, mutation))
     return found
 
 
-def fate_of(found: Mutant | None, *tests: str) -> Fate:
+def told(found: Mutant | TemplateMutant | None, *tests: str, layer: tuple[str, ...] = ()) -> Told:
     """What these tests make of it."""
-    ((_, fate),) = tried([Trial(found, tests, SECONDS)])
-    return fate
+
+    def try_it(read: Suite) -> Told:
+        (told,) = read.tried([Trial(found, tests, layer)])
+        return told
+
+    return with_tests((*tests, *layer), [found.module] if isinstance(found, Mutant) else [], try_it)
+
+
+def fate_of(found: Mutant | TemplateMutant | None, *tests: str) -> Fate:
+    """What becomes of it."""
+    return told(found, *tests).fate
 
 
 def test_wrongs_are_done_to_all_that_matters_and_to_nothing_else(tmp_path: Path) -> None:
@@ -74,35 +119,35 @@ def test_a_wrong_that_the_tests_tell_is_killed_and_one_that_they_cant_tell_survi
     """The planted bug is a suite that looks elsewhere: the same wrong passes it."""
     wrong = mutant(
         "ledger.domain.lots",
-        "refunded = min(self.refund_target, takeable)",
+        "Lot.rebalance",
         "min(self.refund_target, takeable) → takeable",
     )
-    telling, elsewhere = suite_of("ledger.domain.lots")[0], suite_of("ledger.domain.money")[0]
+    telling, elsewhere = "tests/unit/domain/test_lots.py", "tests/unit/domain/test_money.py"
     assert fate_of(None, telling, elsewhere) is Fate.SURVIVED
     assert fate_of(wrong, telling) is Fate.KILLED
     assert fate_of(wrong, elsewhere, telling) is Fate.KILLED
     assert fate_of(wrong, elsewhere) is Fate.SURVIVED
 
 
-def test_a_wrong_that_never_ends_counts_as_told(tmp_path: Path) -> None:
+def test_a_wrong_that_never_ends_counts_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its time."""
     (tmp_path / "test_endless.py").write_text("def test_endless():\n    while True:\n        pass\n")
-    ((_, fate),) = tried([Trial(None, (str(tmp_path / "test_endless.py"),), 1)])
-    assert fate is Fate.TIMED_OUT
+    monkeypatch.setattr("proof.mutants.trial._FILE_S", 1)
+    assert fate_of(None, str(tmp_path / "test_endless.py")) is Fate.TIMED_OUT
 
 
 def test_an_explanation_of_what_is_no_mutant_any_more_is_told(tmp_path: Path) -> None:
     """The code has moved on."""
-    row = '[[equal]]\nmodule = "ledger.domain.lots"\nline = "{}"\nmutations = ["0 → 1"]\nwhy = "because"\n'
-    (tmp_path / "equal.toml").write_text(row.format("drawn: int = 0  # net of returns") + row.format("gone = 0"))
+    row = '[[equal]]\nmodule = "ledger.domain.lots"\nwhere = "{}"\nmutations = ["0 → 1"]\nwhy = "because"\n'
+    (tmp_path / "equal.toml").write_text(row.format("movements") + row.format("gone"))
     equal, lots = Equal.load(tmp_path / "equal.toml"), all_mutants(("ledger.domain.lots",))
-    assert equal.stale(lots) == ["ledger.domain.lots | gone = 0 | 0 → 1"]
+    assert equal.stale(lots) == ["ledger.domain.lots gone: 0 → 1"]
     assert [equal.why(each) for each in lots if equal.why(each)] == ["because"]
 
 
 def test_what_is_explained_is_still_there() -> None:
     """Every reason belongs to a wrong that can be done."""
-    assert Equal.load().stale(all_mutants()) == []
+    assert Equal.load().stale(all_mutants(modules_of(*LAYERS))) == []
 
 
 def test_a_few_drawn_by_a_seed_are_all_told() -> None:
@@ -111,3 +156,60 @@ def test_a_few_drawn_by_a_seed_are_all_told() -> None:
     run(work, ("ledger.domain.lots", "ledger.domain.money"))
     assert work.counts["wrongs done"] > 0
     assert work.found == []
+
+
+def test_every_guard_of_this_trade_is_dropped(tmp_path: Path) -> None:
+    """Conditions, parts of keys, tokens, leases, orders, and what an answer may say."""
+    (tmp_path / "store.py").write_text(GUARDS)
+    found = [each.mutation for each in mutants_of("store", tmp_path / "store.py")]
+    assert [text for text in DROPPED if not any(text in mutation for mutation in found)] == []
+
+
+def test_the_tests_of_a_layer_are_asked_when_those_of_the_module_tell_nothing() -> None:
+    """And it is said which file told it."""
+    wrong = mutant("ledger.domain.lots", "Lot.rebalance", "min(self.refund_target, takeable) → takeable")
+    found = told(wrong, "tests/unit/domain/test_money.py", layer=("tests/unit/domain/test_lots.py",))
+    assert (found.fate, found.by) == (Fate.KILLED, "tests/unit/domain/test_lots.py")
+
+
+def test_a_wrong_in_a_table_is_told_by_what_reads_it_anew() -> None:
+    """It is no function's: our code is imported with the wrong in it."""
+    wrong = mutant("ledger.domain.money", "", "without 'JPY'")
+    assert wrong.function is None
+    assert fate_of(wrong, "tests/unit/domain/test_money.py") is Fate.KILLED
+
+
+def test_a_run_goes_on_where_it_stopped_and_tries_again_what_changed(tmp_path: Path) -> None:
+    """A fate is kept under what the module and its tests contain."""
+    source, tests = tmp_path / "lots.py", tmp_path / "test_lots.py"
+    source.write_text("x = 1\n")
+    tests.write_text("")
+    wrong = mutants_of("lots", source)[0]
+    kept = Kept(path=tmp_path / "fates.jsonl")
+    kept.keep(Told(Trial(wrong, (str(tests),)), Fate.SURVIVED))
+    again = Kept.load(tmp_path / "fates.jsonl")
+    assert again.told(Trial(wrong, (str(tests),))) == Told(Trial(wrong, (str(tests),)), Fate.SURVIVED, "")
+    tests.write_text("import lots\n")
+    clear_digests()
+    assert again.told(Trial(wrong, (str(tests),))) is None
+
+
+def test_every_module_that_moves_money_is_mutated() -> None:
+    """Each is in a layer, with tests; a new module is in the layer of its folder."""
+    for folder in ("ledger.usecases.usage", "ledger.dynamodb.writes", "functions.place_order.app", "tools.verify.lots"):
+        assert folder in modules_of(*LAYERS)
+    assert set(MENDED) <= set(LAYERS)
+    assert all(trial_of(each).tests or trial_of(each).layer for each in all_mutants(modules_of("webhook")))
+
+
+def test_a_wrong_in_the_template_is_told() -> None:
+    """Its tests read the file with the wrong in it: a permission, a filter, a dead-letter target, an alarm, a time."""
+    wrongs = {each.name.removeprefix("template.yaml Resources."): each for each in template_mutants()}
+    chosen = [
+        "SendRefundsFunction.Properties.Policies.0.Statement.1: without WriteWhole",
+        "SendRefundsFunction.Properties.Events.Listed.Properties.DestinationConfig: without DestinationConfig",
+        "SendRefundsFunction.Properties.Timeout: 45 → 450",
+        'FactsWaiting.Properties.MetricName: MetricName: "WaitingPayments" → Invocations',
+    ]
+    for name in chosen:
+        assert fate_of(wrongs[name], "tests/unit/tools/test_template.py") is Fate.KILLED

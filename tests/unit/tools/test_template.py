@@ -15,6 +15,7 @@ from ledger.dynamodb import keys
 from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
+from tools.deployment import PAGE, page
 from tools.template import functions, layers_of, load, routes, table_definition
 from tools.testing.builders import (
     LATER,
@@ -214,3 +215,8 @@ def test_permissions_and_filters_name_keys_that_the_table_has() -> None:
     found = set(_key_texts(TEMPLATE["Resources"]))
     assert found == {"ACCOUNT#", "PAYMENT#", "RECEIPT#", "OUTBOX", "REVIEW", "DEFERRED", "RENEWALS"}
     assert found <= keys.RESERVED
+
+
+def test_the_page_about_the_deployment_says_what_the_template_says() -> None:
+    """No permission, filter, dead-letter target, time-out or alarm changes without being seen in the page's diff."""
+    assert PAGE.read_text("utf-8") == page(TEMPLATE), "python -m tools.deployment"
