@@ -30,7 +30,7 @@ from ledger.policy.texts import shipped_texts
 from ledger.usecases.refund_cases.add_evidence import add_evidence
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
-from ledger.usecases.refund_cases.open_case import RefundClaim, open_case
+from ledger.usecases.refund_cases.open_case import WITHDRAWALS_ROUTE, RefundClaim, open_case
 from ledger.usecases.refund_cases.preview import preview
 
 app = resolver()
@@ -104,7 +104,7 @@ def declare(request: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Resp
         fingerprint=request.fingerprint(),
         opened_by=account_id,
         is_declaration=True,
-        route="withdrawals",
+        route=WITHDRAWALS_ROUTE,
     )
     try:
         opened = open_case(declared, here.store, here.policy, now=here.now())

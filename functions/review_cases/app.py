@@ -39,7 +39,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
-from ledger.usecases.refund_cases.open_case import open_case
+from ledger.usecases.refund_cases.open_case import SUPPORT_CASES_ROUTE, open_case
 from ledger.usecases.state_amount import state_amount
 
 app = resolver()
@@ -82,7 +82,7 @@ def open_for_customer(request: SupportRefundRequest, idempotency_key: Idempotenc
         idempotency_key,
         opened_by=f"support:{person.account_id}",
         email=None,
-        route="support/refund-cases",
+        route=SUPPORT_CASES_ROUTE,
     )
     case = open_case(claim, here.store, here.policy, now=here.now())
     return Response(

@@ -9,7 +9,7 @@ from ledger.domain.receipts import MUTED, RecordOutcome
 from ledger.domain.refund_cases import BY_POLICY, RefundCase
 from ledger.usecases.place_order import ORDERS_ROUTE
 from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE
-from ledger.usecases.refund_cases.open_case import REFUND_REQUESTS_ROUTE
+from ledger.usecases.refund_cases.open_case import REFUND_REQUESTS_ROUTE, SUPPORT_CASES_ROUTE, WITHDRAWALS_ROUTE
 from tools.verify.decisions import review_of
 from tools.verify.world import Verdicts, World
 
@@ -34,7 +34,11 @@ def idempotency_records(world: World) -> Verdicts:
         opened.add((record.subject, correlation_id, record.at))
         if route == ORDERS_ROUTE:
             ordered.add(record.subject)
-        yield "/".join(key.parts), _owner_of(record, route, account_id, world) == account_id
+        if route == DECISIONS_ROUTE:
+            yield "/".join(key.parts), _is_of_a_decision(record, account_id, world)
+        else:
+            created = _created(route, record.subject, correlation_id, world)
+            yield "/".join(key.parts), created == (account_id, record.at)
     for case in world.cases.values():
         yield case.case_id, (case.case_id, case.correlation_id, case.opened_at) in opened
     for item in world.fulfilment_keys.values():
@@ -42,17 +46,22 @@ def idempotency_records(world: World) -> Verdicts:
             yield item.key, item.terms.order_id in ordered
 
 
-def _owner_of(record: IdempotencyRecord, route: str, account_id: str, world: World) -> str | None:
-    """Return the account of what was answered. None: it is not there, or not as it was answered."""
+_OPENS_CASES = {REFUND_REQUESTS_ROUTE, WITHDRAWALS_ROUTE, SUPPORT_CASES_ROUTE}
+
+
+def _created(route: str, subject: str, correlation_id: str, world: World) -> tuple[str, datetime] | None:
+    """Return the account of what a request created, and when. None: it is not there, or no route creates such a thing."""
     if route == ORDERS_ROUTE:
-        fulfilment_key = world.fulfilment_keys.get(f"order/{record.subject}")
-        order = fulfilment_key.terms if fulfilment_key else None
-        return order.account_id if order and order.made_at == record.at else None
-    if route in {REFUND_REQUESTS_ROUTE, DECISIONS_ROUTE}:
-        case = world.cases.get(record.subject)
-        is_so = case is not None and (route != DECISIONS_ROUTE or _may_have_decided(record, case))
-        return case.account_id if case and is_so else None
-    return account_id
+        order = fulfilment_key.terms if (fulfilment_key := world.fulfilment_keys.get(f"order/{subject}")) else None
+        return (order.account_id, order.made_at) if order else None
+    case = world.cases.get(subject)
+    is_its = case is not None and route in _OPENS_CASES and case.correlation_id == correlation_id
+    return (case.account_id, case.opened_at) if case and is_its else None
+
+
+def _is_of_a_decision(record: IdempotencyRecord, account_id: str, world: World) -> bool:
+    case = world.cases.get(record.subject)
+    return case is not None and case.account_id == account_id and _may_have_decided(record, case)
 
 
 def _may_have_decided(record: IdempotencyRecord, case: RefundCase) -> bool:

@@ -196,6 +196,40 @@ def test_a_broken_invariant_is_named(change: Callable[[World], object], says_so:
 
 
 @pytest.mark.parametrize(
+    ("route", "is_right"),
+    [
+        ("refund-requests", True),
+        ("withdrawals", True),
+        ("support/refund-cases", True),
+        ("orders", False),
+        ("decisions", False),
+        ("of-no-api", False),
+    ],
+)
+def test_the_record_of_each_route_is_held_to_what_its_request_created(route: str, is_right: bool) -> None:
+    """A case's record is of a route that opens cases, of the case's own account, request and time."""
+    says_so = "What was answered under an Idempotency-Key"
+    store = FakeStore()
+    record_events(store, paid())
+    request_refund(store, replace(refund_claim(key="mine"), route=route))
+    assert (says_so not in " ".join(broken(world(store)))) is is_right
+
+    def is_seen(**changes: object) -> bool:
+        whole = world(store)
+        ((key, record),) = whole.idempotency_records.items()
+        whole.idempotency_records[key] = replace(record, **changes)  # type: ignore[arg-type]
+        return says_so in " ".join(broken(whole))
+
+    assert is_seen(subject="case_0")
+    assert is_seen(at=LATER)
+    for parts in (("acct_eve", route, "mine"), (ADA, route, "another")):
+        whole = world(store)
+        ((key, record),) = whole.idempotency_records.items()
+        whole.idempotency_records = {key._replace(parts=parts): record}
+        assert says_so in " ".join(broken(whole))
+
+
+@pytest.mark.parametrize(
     "spoilt",
     [
         {"schema": {"N": "99"}},

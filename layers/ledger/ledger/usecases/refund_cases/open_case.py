@@ -27,8 +27,8 @@ from ledger.usecases.refund_cases.context import CaseContext, case_context_in
 from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
 from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
 
-REFUND_REQUESTS_ROUTE = "refund-requests"
-"""The route under which an Idempotency-Key of a refund request counts."""
+REFUND_REQUESTS_ROUTE, WITHDRAWALS_ROUTE, SUPPORT_CASES_ROUTE = "refund-requests", "withdrawals", "support/refund-cases"
+"""The routes that open cases: an Idempotency-Key counts for one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
