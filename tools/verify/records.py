@@ -50,7 +50,7 @@ _OPENS_CASES = {REFUND_REQUESTS_ROUTE, WITHDRAWALS_ROUTE, SUPPORT_CASES_ROUTE}
 
 
 def _created(route: str, subject: str, correlation_id: str, world: World) -> tuple[str, datetime] | None:
-    """Return the account of what a request created, and when. None: it is not there, or no route creates such a thing."""
+    """Return the account of what a request created, and when. None: it is not there, or the route creates no such."""
     if route == ORDERS_ROUTE:
         order = fulfilment_key.terms if (fulfilment_key := world.fulfilment_keys.get(f"order/{subject}")) else None
         return (order.account_id, order.made_at) if order else None
