@@ -5,12 +5,15 @@ with the function dying at one of them; whoever made the step makes it again, th
 its end every invariant must hold, and ledger and providers must mean the same. Once every cut was made, two are made in
 one run: the second one while the step is made again.
 
+Cuts that leave the same behind are one: before a call, and after the call before it; before a read, and after it. So an
+invocation dies before its first call, and after each of its writes.
+
 The first cases take one cut of each scenario, the later ones any of those that are left, in an order that the seed
 shuffles.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from proof.crashes.functions import Cut
@@ -68,6 +71,13 @@ def prove_one(work: Work, stage: Stage, planned: Planned, case: int) -> None:
         work.find("\n  ".join([f"{dying}: it means something else", *differing, *told.log]), case)
 
 
+def differing(points: Iterable[Point]) -> list[tuple[Point, Cut]]:
+    """Every cut after which something else is left behind: before the first call of an invocation, after each write."""
+    points = list(points)
+    firsts = [(point, Cut(point.call, is_made=False)) for point in points if point.call == 0]
+    return firsts + [(point, Cut(point.call, is_made=True)) for point in points if not point.is_read]
+
+
 class _Plan:
     """Which case is what. What a scenario's points are is found when the first of its cases is due."""
 
@@ -99,10 +109,9 @@ class _Plan:
         return self._planned(*chance.choice(self._rest), second)
 
     def _singles(self, name: str) -> list[tuple[Point, Cut]]:
-        """Every cut of one scenario, shuffled."""
+        """Every cut of one scenario that differs from the others, shuffled."""
         uncut = self._played(name)
-        points = uncut.points if uncut else ()
-        singles = [(point, Cut(point.call, is_made=is_made)) for point in points for is_made in (False, True)]
+        singles = differing(uncut.points) if uncut else []
         self._chance(name).shuffle(singles)
         return singles
 
@@ -117,7 +126,7 @@ class _Plan:
                 self._uncut[name] = uncut
                 self._work.count("scenarios")
                 self._work.count("points", len(uncut.points))
-                self._work.count("possible cuts", 2 * len(uncut.points))
+                self._work.count("cuts that differ", len(differing(uncut.points)))
         return self._uncut[name]
 
     def _planned(self, name: str, point: Point, cut: Cut, again: Cut | None = None) -> Planned | None:

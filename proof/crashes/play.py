@@ -74,6 +74,16 @@ class Point:
     call: int
     what: str
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the call changes nothing where it goes."""
+        method, _, target = self.what.partition(": ")[2].partition(" ")
+        return method == "GET" or target.rpartition(".")[2] in READS
+
+
+READS = {"GetItem", "BatchGetItem", "Query", "Scan", "GetSecretValue"}
+"""The operations of AWS that read, of those that functions call. Any other counts as a write."""
+
 
 @dataclass(frozen=True, slots=True)
 class Death:

@@ -28,10 +28,10 @@ from ledger.ports.commit import Commit, Refusal
 from ledger.ports.gateway import Gateway, RefundToSend, SentRefund
 from ledger.ports.store import Store
 from ledger.runtime import runtime
-from proof.crashes import Planned, prove, prove_one
+from proof.crashes import Planned, differing, prove, prove_one
 from proof.crashes.functions import Cut
 from proof.crashes.meaning import differences, meaning
-from proof.crashes.play import Broken, Death, Stage, staged
+from proof.crashes.play import READS, Broken, Death, Point, Stage, staged
 from proof.crashes.scenarios import scenarios
 from proof.work import Work
 from tools import engines
@@ -132,6 +132,25 @@ def test_it_finds_a_receipt_that_is_written_before_its_grant(broken: Stage) -> N
 def test_it_finds_a_refund_that_is_sent_without_looking_first(broken: Stage) -> None:
     """Paddle knows no idempotency keys: dying before it is written down that it was sent, it is sent twice."""
     assert "/paddle/adjustments" in found(broken, "reviewed_and_partly_refunded", "POST /adjustments")
+
+
+def test_cuts_that_leave_the_same_behind_are_one(broken: Stage) -> None:
+    """Before the first call of each invocation, and after each write; reads leave nothing."""
+    made = [
+        "POST DynamoDB_20120810.BatchGetItem",
+        "POST DynamoDB_20120810.TransactWriteItems",
+        "GET /refunds",
+        "POST /r",
+    ]
+    points = [Point(number, call, f"f: {what}") for number in (0, 1) for call, what in enumerate(made)]
+    assert [(point.invocation, cut.call, cut.is_made) for point, cut in differing(points)] == [
+        *((0, 0, False), (1, 0, False)),
+        *((0, 1, True), (0, 3, True), (1, 1, True), (1, 3, True)),
+    ]
+    called = {point.what.partition(": ")[2] for point in broken.play(scenarios()["ordered_from_paddle"]).points}
+    reads = {what for what in called if Point(0, 0, f"f: {what}").is_read}
+    assert {what.rpartition(".")[2] for what in reads if what.startswith("POST")} <= READS
+    assert {"POST DynamoDB_20120810.TransactWriteItems", "POST /transactions"} <= called - reads
 
 
 NINE, EIGHT = Money(amount_minor=900, currency="EUR"), Money(amount_minor=800, currency="EUR")
