@@ -6,12 +6,17 @@ from datetime import datetime
 
 import pytest
 
+from ledger.domain.errors import AccountInDebt
 from ledger.domain.events import Event
+from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.orders import Order
 from ledger.domain.receipts import RecordOutcome
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
+from ledger.usecases.expire_credits import expire_account
 from ledger.usecases.usage import draw_credits
+from tests.contract.test_orders_terms import Shop
 from tools.testing.builders import ADA, IN, LATER, PI, at, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore
 from tools.verify import World, check
@@ -71,6 +76,61 @@ def test_a_period_whose_credits_never_lapse_is_worth_one_price_also_when_they_ar
     account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
     assert (account.balance, account.shortfall) == (1000, 1000)
     assert account.spendable(LATER, is_debt_withheld=True) == 0
+
+
+def order_again(store: Store) -> Order:
+    """Order a pack."""
+    return Shop(store, "stripe", "pack_1000").order("key_1", now=LATER)
+
+
+def in_debt(store: Store) -> int:
+    """Return the debt for which an order is refused."""
+    with pytest.raises(AccountInDebt) as refusal:
+        order_again(store)
+    return refusal.value.owed
+
+
+@pytest.mark.parametrize("expires_at", [None, at(1)], ids=["never", "expired"])
+@pytest.mark.parametrize("is_given_back", [True, False], ids=["given back", "kept"])
+def test_what_the_lot_of_another_payment_for_the_same_has_is_no_debt(
+    any_store: Store, expires_at: datetime | None, *, is_given_back: bool
+) -> None:
+    """One price was paid for and used. An order is refused only for what both lots together owe."""
+    paid_again = renewal(OPEN) if expires_at else paid(payment(IN, fulfilment_key=PERIOD, minute=1))
+    record_events(any_store, paid_again)
+    draw_credits(ADA, "run_1", 1000, any_store, now=LATER)
+    record_events(any_store, first(expires_at))
+    if is_given_back:
+        record_events(any_store, event_of(refund(2000), names=(IN,)))
+    expire_account(ADA, any_store, now=LATER)
+    account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+    assert account.shortfall == 1000
+    assert order_again(any_store).order_id
+
+
+def test_what_the_other_lot_has_not_enough_of_is_a_debt(any_store: Store) -> None:
+    """Credits of another purchase cover nothing of it, nor does what is going back."""
+    record_events(any_store, paid(payment(IN, fulfilment_key=PERIOD, minute=1)))
+    draw_credits(ADA, "run_1", 1000, any_store, now=LATER)
+    record_events(any_store, first(None))
+    draw_credits(ADA, "run_2", 400, any_store, now=LATER, is_debt_withheld=False)
+    other = paid(payment(PaymentId("stripe:pi_9"), minute=2))
+    record_events(any_store, other, event_of(refund(2000, refund_id="re_2"), names=(IN,)))
+    assert in_debt(any_store) == 400
+    record_events(any_store, event_of(refund(500, refund_id="re_3", state=RefundState.PENDING), names=(PI,)))
+    assert in_debt(any_store) == 650
+    for refund_id, amount_minor in (("re_3", 500), ("re_4", 1500)):
+        record_events(any_store, event_of(refund(amount_minor, refund_id=refund_id, minute=50), names=(PI,)))
+    assert in_debt(any_store) == 1400
+
+
+def test_a_debt_of_a_payment_that_nobody_made_twice_is_one(any_store: Store) -> None:
+    """Of a payment with no order and no period."""
+    record_events(any_store, paid(payment(PI)), paid(payment(IN, minute=1)))
+    draw_credits(ADA, "run_1", 1500, any_store, now=LATER)
+    for payment_id, debt in ((PI, 500), (IN, 1500)):
+        record_events(any_store, event_of(refund(2000, refund_id=f"re_{debt}"), names=(payment_id,)))
+    assert in_debt(any_store) == 1500
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)

@@ -37,6 +37,7 @@ from ledger.ports.documents import OrderPointer, checkout_key, idempotency_key, 
 from ledger.ports.gateway import Gateway
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
+from ledger.usecases.debts import uncovered_debt
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
 
@@ -82,8 +83,8 @@ def place_order(
 
     The same request under the same Idempotency-Key returns the same order. Raise InvalidRequest (what can't be sold,
     and what can), RequestRefused (the product is no longer sold), SubscriptionAlreadyRuns, AccountSuspended,
-    AccountInDebt (unless `is_refused_in_debt` is false), IdempotencyKeyReused, ProviderRefused, or ProviderUnavailable
-    or StoreUnavailable: repeat the request with the same key.
+    AccountInDebt (see `uncovered_debt`; unless `is_refused_in_debt` is false), IdempotencyKeyReused, ProviderRefused,
+    or ProviderUnavailable or StoreUnavailable: repeat the request with the same key.
 
     An older checkout of the same plan is closed. If it was paid, SubscriptionAlreadyRuns is raised, unless the
     subscription that it began has ended.
@@ -146,8 +147,8 @@ def _store_order(
         account = stored.accounts.get(request.account_id) or Account(account_id=request.account_id)
         if account.holds:
             raise AccountSuspended(tuple(sorted(account.holds)))
-        if is_refused_in_debt and account.shortfall:
-            raise AccountInDebt(account.shortfall)
+        if is_refused_in_debt and (debt := uncovered_debt(account, store)):
+            raise AccountInDebt(debt)
         if running := account.running_subscription(request.product_id):
             raise SubscriptionAlreadyRuns(request.product_id, running.subscription_id)
         order = _new_order(request, order_id, catalogue, policy_version, now)

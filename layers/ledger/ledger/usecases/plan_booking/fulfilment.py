@@ -86,7 +86,7 @@ def _mismatch_under_key(payment: PaymentSettled, found: Collection[Purchase], st
     for other in map(_payment_of, found):
         if other.account_id != payment.account_id:
             return f"{key} was paid for another account"
-        if other.fulfilment_key == key and _items_paid_for(other) != _items_paid_for(payment):
+        if other.fulfilment_key == key and items_paid_for(other) != items_paid_for(payment):
             return f"{other.payment_id} paid for other things under {key}"
     return None
 
@@ -114,6 +114,6 @@ def _payment_of(purchase: Purchase) -> PaymentSettled:
     return purchase.payment
 
 
-def _items_paid_for(payment: PaymentSettled) -> list[tuple[str, int]]:
+def items_paid_for(payment: PaymentSettled) -> list[tuple[str, int]]:
     """Return the product and credits of each line."""
     return [(line.product_id, line.credits) for line in payment.lines]
