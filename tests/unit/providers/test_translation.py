@@ -391,6 +391,10 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
         ({"amount_paid": 50, "pre_payment_credit_notes_amount": 1450}, replace(month(credits=34), paid_minor=50)),
         ({"amount_paid": 1, "pre_payment_credit_notes_amount": 1499}, replace(month(credits=1), paid_minor=1)),
         (
+            {"lines.data.0.amount": 1, "total": 2, "amount_paid": 1, "pre_payment_credit_notes_amount": 1},
+            replace(month(credits=500, amount_minor=1), paid_minor=1),
+        ),
+        (
             {"amount_paid": 0, "starting_balance": -50, "pre_payment_credit_notes_amount": 1450},
             replace(month(credits=34), paid_minor=50, card_minor=0),
         ),
@@ -544,7 +548,9 @@ def test_a_paid_trial_with_a_price_of_its_own_grants_what_the_catalogue_says_of_
     nothing = says("invoice.paid", INVOICE, offer, sold=NO_TRIAL)
     assert (nothing.parked, nothing.payment) == (ParkReason.UNEXPECTED_CHARGE, None)
     credited = {**offer, "amount_paid": 0, "pre_payment_credit_notes_amount": 100}
-    assert says("invoice.paid", INVOICE, credited, sold=TRIAL).parked is ParkReason.UNDERPAID, "nobody paid"
+    for total in (100, 1):
+        unpaid = says("invoice.paid", INVOICE, {**credited, "total": total}, sold=TRIAL)
+        assert unpaid.parked is ParkReason.UNDERPAID, "nobody paid"
     free = says(
         "invoice.paid", INVOICE, {**offer, "lines.data.0.amount": 0, "amount_paid": 0, "total": 0}, sold=NO_TRIAL
     )
@@ -563,7 +569,8 @@ def test_a_free_trial_beside_a_pack_keeps_its_credits_though_a_credit_note_lower
 def test_a_paid_trial_that_grants_nothing_beside_a_pack_is_known_by_its_line() -> None:
     """What is refunded or credited of it is no price of the pack."""
     trial = {**INVOICE["lines"]["data"][0], "pricing": {"price_details": {"price": "price_offer"}}, "amount": 100}
-    for amount, known in ((100, (UngrantedLine(line_id=trial["id"], amount_minor=100),)), (0, None)):
+    for amount in (100, 1, 0):
+        known = (UngrantedLine(line_id=trial["id"], amount_minor=amount),) if amount else None
         both = {
             "lines.data": [PACK_LINE, {**trial, "amount": amount}],
             "amount_paid": 1000 + amount,

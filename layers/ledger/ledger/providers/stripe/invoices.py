@@ -82,8 +82,9 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
     if value_minor == 0 and not (charged.is_trial and total_minor <= 0):
         _check_free(total_minor, is_ordered=owner.order_id is not None)
     due_minor = total_minor + changed.credited_minor
-    over_unpaid_minor = min(changed.overcharge_minor, max(0, due_minor - value_minor))
-    lines = _as_paid(lines, due_minor - changed.overcharge_minor, due_minor - value_minor - over_unpaid_minor)
+    unpaid_minor = due_minor - value_minor  # what was paid above the total is no value of this invoice
+    over_unpaid_minor = min(changed.overcharge_minor, unpaid_minor)
+    lines = _as_paid(lines, due_minor - changed.overcharge_minor, unpaid_minor - over_unpaid_minor)
     changed = changed.without_overcharge(over_unpaid_minor)
 
     subscription_id = notification.qualified(text(details, "subscription")) if details else None

@@ -53,10 +53,14 @@ class Prorated:
         return sum(line.amount_minor for line in self.ungranted if line.is_overcharge)
 
     def without_overcharge(self, unpaid_minor: int) -> "Prorated":
-        """Return the same, if so much of the overcharge was never paid: each line's part of it is that much smaller."""
-        parts = [_Part(line.line_id, {}, line.amount_minor) for line in self.ungranted if line.is_overcharge]
-        others = (line for line in self.ungranted if not line.is_overcharge)
-        return replace(self, ungranted=(*_overcharges(parts, self.overcharge_minor - unpaid_minor), *others))
+        """Return the same, if so much of the overcharge was never paid: each line's part of it is that much smaller.
+
+        If there is an overcharge, all lines that grant nothing share it.
+        """
+        if not self.overcharge_minor:
+            return self
+        parts = [_Part(line.line_id, {}, line.amount_minor) for line in self.ungranted]
+        return replace(self, ungranted=_overcharges(parts, self.overcharge_minor - unpaid_minor))
 
 
 @dataclass(frozen=True, slots=True)
