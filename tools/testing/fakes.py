@@ -3,6 +3,7 @@
 The contract tests run against this store and the real one.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -25,6 +26,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
+from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import (
     AccountChange,
     Commit,
@@ -43,8 +45,27 @@ _T = TypeVar("_T")
 _D = TypeVar("_D")
 
 
+MAX_ACTIONS, MAX_ITEM_BYTES = 100, 400 * 1024
+"""What DynamoDB takes in one transaction, and as one item. Source: its page of service quotas."""
+
+
+def _check_limits(commit: Commit) -> None:
+    """Raise ValueError where DynamoDB would refuse a transaction whatever is stored: the code should not send it."""
+    writes = Writes("fake")
+    operations = [operation for _, operation in (*writes.checks(commit), *writes.puts(commit), *writes.updates(commit))]
+    operations += writes.deletes(commit)
+    keys = [json.dumps({name: (one.get("Item") or one["Key"])[name] for name in ("pk", "sk")}) for one in operations]
+    if len(keys) != len(set(keys)):
+        raise ValueError(f"a transaction can't write one item twice: {sorted(keys)}")
+    if len(operations) > MAX_ACTIONS:
+        raise ValueError(f"a transaction has at most {MAX_ACTIONS} actions, this one has {len(operations)}")
+    largest = max((len(str(one.get("Item", ""))) for one in operations), default=0)
+    if largest > MAX_ITEM_BYTES:
+        raise ValueError(f"an item has at most {MAX_ITEM_BYTES:,} bytes, this one has about {largest:,}")
+
+
 class FakeStore:
-    """The ledger's objects in dictionaries, written atomically under one lock."""
+    """The ledger's objects in dictionaries, written atomically under one lock, within the limits of DynamoDB."""
 
     def __init__(self) -> None:
         self.receipts: dict[tuple[str, str], Receipt] = {}
@@ -73,9 +94,7 @@ class FakeStore:
 
     def commit(self, commit: Commit) -> Refusal | None:
         self.round_trips += 1
-        written = [change.key for change in commit.documents]
-        if len(written) != len(set(written)):
-            raise ValueError(f"a transaction can't write one item twice: {written}")
+        _check_limits(commit)
         with self._lock:
             refusal = self._refusal(commit)
             if refusal is None:
@@ -341,7 +360,8 @@ def _page(found: list[tuple[str, _T]], limit: int, after: str | None) -> Page[_T
     is_newest_first = len(found) > 1 and found[0][0] > found[-1][0]
     rest = [(name, row) for name, row in found if after is None or (name < after if is_newest_first else name > after)]
     rows = rest[:limit]
-    return Page(tuple(row for _, row in rows), rows[-1][0] if limit < len(rest) else None)
+    is_full = len(rows) == limit  # as in DynamoDB: a page that ends exactly at the end names a next one, which is empty
+    return Page(tuple(row for _, row in rows), rows[-1][0] if is_full else None)
 
 
 def _version(stored: Purchase | PaymentPointer | None) -> int:
