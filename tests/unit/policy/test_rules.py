@@ -629,6 +629,13 @@ def test_of_several_lines_the_unused_ones_are_named() -> None:
     assert taken == [0, 750]
 
 
+def test_a_cent_that_rounding_keeps_of_several_lines_needs_no_person() -> None:
+    """Of each line the unused part is rounded down: 801 and 532 of 1,334."""
+    lines = (line(333, line_id="a", amount_minor=1201), line(333, line_id="b", amount_minor=799))
+    decision = decide(asks(WITHDRAWAL, lines=lines))
+    assert (decision.outcome, decision.money_minor) == (DecisionOutcome.APPROVE, 801 + 532)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
