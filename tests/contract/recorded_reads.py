@@ -27,6 +27,7 @@ from tools.stories import EVENTS
 from tools.testing.reads import Reads, Recorder
 
 INVOICE = "stripe/renewal_failed_01_invoice_paid.json"
+CREDIT_NOTE = "stripe/credited_03_credit_note_created.json"
 DISPUTE = "stripe/dispute_lost_02_charge_dispute_created.json"
 WITHDRAWN = {"object": "balance_transaction", "amount": -1000, "fee": 0, "reporting_category": "dispute"}
 TRANSACTION = "paddle/subscription_canceled_01_transaction_completed.json"
@@ -35,6 +36,8 @@ STRANGE: tuple[tuple[str, Mapping[str, Any]], ...] = (
     # A line with a discount, and with a tax that comes on top.
     (INVOICE, {"lines.data.0.discount_amounts": [{"amount": 100}]}),
     (INVOICE, {"lines.data.0.taxes": [{"amount": 100, "tax_behavior": "exclusive"}]}),
+    (CREDIT_NOTE, {"lines.data.0.discount_amounts": [{"amount": 100}]}),
+    (CREDIT_NOTE, {"lines.data.0.taxes": [{"amount": 100, "tax_behavior": "exclusive"}]}),
     # A price with a trial.
     (
         TRANSACTION,

@@ -36,6 +36,7 @@ from ledger.domain.facts import (
     UngrantedLine,
 )
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.purchases import Purchase, target
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.providers import tags
@@ -982,6 +983,58 @@ def test_what_a_credit_note_gives_back_without_a_refund_is_told(
     )
     names = (PaymentId("stripe:in_1"),)
     assert event == said(event, owner=CUSTOMER, names=names, facts=(credited,) if amount_minor else ())
+
+
+def credited_line(line_id: str | None, amount: int, **more: Any) -> Json:
+    """A line of a credit note, which credits a line of the invoice, or is its own."""
+    return {"invoice_line_item": line_id, "amount": amount, "discount_amounts": [], "taxes": None} | more
+
+
+@pytest.mark.parametrize(
+    ("lines", "changes", "items"),
+    [
+        ([], {}, {}),
+        ([credited_line("il_1", 1500)], {}, {"il_1": 1500}),
+        ([credited_line(None, 1500)], {}, {}),
+        ([credited_line("il_1", 1000), credited_line("il_2", 500)], {}, {"il_1": 1000, "il_2": 500}),
+        ([credited_line(None, 500), credited_line("il_2", 1000)], {}, {"il_2": 1000}),
+        (
+            [credited_line("il_1", 1000), credited_line("il_2", 501)],
+            {"post_payment_amount": 500},
+            {"il_1": 333, "il_2": 167},
+        ),
+        (
+            [
+                credited_line("il_1", 1400, taxes=[{"amount": 140, "tax_behavior": "exclusive"}]),
+                credited_line("il_2", 100, discount_amounts=[{"amount": 50}]),
+            ],
+            {"post_payment_amount": 1590},
+            {"il_1": 1540, "il_2": 50},
+        ),
+        ([credited_line("il_1", 0)], {}, {}),
+        ([credited_line("il_1", 1500)], {"lines.has_more": True}, {}),
+        ([credited_line("il_1", 1500)], {"lines.has_more": GONE}, {"il_1": 1500}),
+        ([], {"lines": GONE}, {}),
+    ],
+)
+def test_a_credit_note_names_the_lines_that_it_credits(lines: list[Json], changes: Json, items: dict[str, int]) -> None:
+    """In proportion, where a part of it went back by refunds, or was never paid."""
+    note = {**CREDIT_NOTE, "lines": {"data": lines, "has_more": False}}
+    (credited,) = says("credit_note.created", note, changes).facts
+    assert isinstance(credited, BalanceCredited)
+    assert {item.line_id: item.amount_minor for item in credited.items} == items
+
+
+def test_a_credit_note_of_a_line_that_grants_nothing_takes_no_credits() -> None:
+    """15.00 for the period, 10.00 for a part of one that grants nothing."""
+    lines = [INVOICE["lines"]["data"][0], {**PACK_LINE, "parent": {"invoice_item_details": {"proration": True}}}]
+    paid = says("invoice.paid", INVOICE, {"lines.data": lines, "amount_paid": 2500, "total": 2500, **RENEWS}).payment
+    assert paid
+    purchase = Purchase(payment_id=paid.payment_id).with_facts(paid)
+    for line_id, left in (("il_2", 1000), (paid.lines[0].line_id, 334)):
+        note = {**CREDIT_NOTE, "post_payment_amount": 1000, "lines": {"data": [credited_line(line_id, 1000)]}}
+        after = purchase.with_facts(*says("credit_note.created", note).facts)
+        assert [lot.granted - lot.refund_target for lot in target(after).lots] == [left]
 
 
 def test_a_running_total_is_told_of_its_charge() -> None:

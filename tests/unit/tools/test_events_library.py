@@ -152,6 +152,7 @@ CLASSES: dict[str, type[StripeObject]] = {
     "radar.early_fraud_warning": stripe.radar.EarlyFraudWarning,
     "refund": stripe.Refund,
     "credit_note": stripe.CreditNote,
+    "credit_note_line_item": stripe.CreditNoteLineItem,
     "subscription": stripe.Subscription,
     "subscription_item": stripe.SubscriptionItem,
 }

@@ -3,8 +3,10 @@
 Source: docs.stripe.com/api/credit_notes/object, docs.stripe.com/invoicing/integration/programmatic-credit-notes.
 """
 
-from ledger.domain.facts import BalanceCredited
-from ledger.providers.parsing import amount, currency, objects, text, unix_time
+from ledger.domain.facts import BalanceCredited, RefundedItem
+from ledger.domain.refunds import share_of_items
+from ledger.providers.parsing import Json, amount, currency, objects, optional_text, text, unix_time
+from ledger.providers.stripe.invoice_lines import with_tax_and_discount
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, known_state
 
@@ -32,5 +34,22 @@ def credit_note_changed(notification: StripeNotification) -> EventFields:
         at=notification.at,
         cause=notification.cause,
         is_reversed=is_void,
+        items=_items(note, elsewhere_minor),
     )
     return {"names": names, "facts": (fact,)}
+
+
+def _items(note: Json, amount_minor: int) -> tuple[RefundedItem, ...]:
+    """Return the part of an amount that is of each line of the invoice, by what the note credits of it.
+
+    What a line of the note's own credits is of no line. Neither is anything, if the event does not show all lines.
+    Source: docs.stripe.com/api/credit_notes/line_item.
+    """
+    lines: Json = note.get("lines") or {"data": []}
+    if lines.get("has_more"):
+        return ()
+    credited = [
+        (optional_text(line, "invoice_line_item"), with_tax_and_discount(line)) for line in objects(lines, "data")
+    ]
+    items = tuple(RefundedItem(line_id=line_id, amount_minor=minor) for line_id, minor in credited if line_id)
+    return share_of_items(items, amount_minor, sum(minor for _, minor in credited))
