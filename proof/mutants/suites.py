@@ -110,7 +110,8 @@ def _files(*patterns: str) -> tuple[str, ...]:
 
 _STORE = ("dynamodb/test_schema", "dynamodb/test_store_faults")
 _OWN: dict[str, tuple[str, ...]] = {
-    **{f"ledger.dynamodb.{name}": _STORE for name in ("codec", "expressions", "items", "reads", "store", "writes")},
+    **{f"ledger.dynamodb.{name}": _STORE for name in ("codec", "items", "reads")},
+    **{f"ledger.dynamodb.{name}": (*_STORE, "contract/test_conditions") for name in ("expressions", "store", "writes")},
     "ledger.dynamodb.calls": ("dynamodb/test_store_faults",),
     "ledger.dynamodb.schema": ("dynamodb/test_schema",),
     "ledger.dynamodb.stream": ("dynamodb/test_stream_records",),

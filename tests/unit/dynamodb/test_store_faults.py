@@ -71,6 +71,43 @@ def test_a_conflict_or_throttling_is_tried_again(last_error: Exception) -> None:
     assert len(connection.calls) == 3
 
 
+@pytest.mark.parametrize(
+    "reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError"]
+)
+def test_a_transaction_that_was_cancelled_for_a_passing_reason_is_tried_again(reason: str) -> None:
+    """Whichever of DynamoDB's passing reasons it is, beside operations that had none."""
+    connection = Troubled(refused("TransactionCanceledException", None, reason))
+    assert record_events(DynamoDBStore("ledger", connection), paid())[0].outcome is RecordOutcome.BOOKED  # type: ignore[arg-type]
+    assert len(connection.calls) == 2
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionInProgressException",
+    ],
+)
+def test_a_call_that_is_refused_for_a_passing_reason_is_made_again(code: str) -> None:
+    """Whichever of DynamoDB's passing errors it is."""
+    connection = Troubled(refused(code))
+    assert record_events(DynamoDBStore("ledger", connection), paid())[0].outcome is RecordOutcome.BOOKED  # type: ignore[arg-type]
+    assert len(connection.calls) == 2
+
+
+def test_each_commit_has_a_token_of_its_own() -> None:
+    """DynamoDB answers a token that it knows as it did before, and writes nothing."""
+    connection = Troubled()
+    record_events(DynamoDBStore("ledger", connection), paid(), paid())  # type: ignore[arg-type]
+    first, second = (call["client_request_token"] for call in connection.calls)
+    assert first != second
+
+
 @pytest.mark.parametrize(("last_error", "is_kept"), [(CONFLICT, False), (THROTTLED, True)])
 def test_a_transaction_keeps_its_token_while_it_is_unclear_what_became_of_it(
     last_error: Exception, *, is_kept: bool
@@ -85,9 +122,10 @@ def test_a_transaction_keeps_its_token_while_it_is_unclear_what_became_of_it(
 @pytest.mark.parametrize("last_error", [CONFLICT, THROTTLED, TIMEOUT])
 def test_what_does_not_pass_is_told_to_the_provider_and_never_dropped(last_error: Exception) -> None:
     """After the last try the event is not stored, and its caller knows: 503, so that it is delivered again."""
-    store = DynamoDBStore("ledger", Troubled(*[last_error] * 20))  # type: ignore[arg-type]
+    connection = Troubled(*[last_error] * 20)
     with pytest.raises(StoreUnavailable):
-        record_events(store, paid())
+        record_events(DynamoDBStore("ledger", connection), paid())  # type: ignore[arg-type]
+    assert len(connection.calls) == (1 if last_error is TIMEOUT else 6)
 
 
 def test_trying_again_ends_in_time_for_an_answer() -> None:

@@ -1,0 +1,183 @@
+"""How the table is read: consistently, whole, by the names that were given, and no page is left out."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.receipts import Trigger
+from ledger.domain.refund_cases import FollowStage
+from ledger.dynamodb import keys
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.documents import intent_key, job_cursor_key
+from ledger.ports.reads import Keys, ParkedName
+from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI
+
+_EMPTY: dict[str, dict[str, Any]] = {
+    "GetItem": {},
+    "BatchGetItem": {"Responses": {}},
+    "Query": {"Items": []},
+    "Scan": {"Items": []},
+}
+
+
+class Watched:
+    """A connection that notes each operation, and answers as it is told, else that there is nothing."""
+
+    def __init__(self, *responses: dict[str, Any]) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.responses = list(responses)
+
+    def dispatch(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.calls.append((operation, arguments))
+        return self.responses.pop(0) if self.responses else _EMPTY[operation]
+
+
+def store_over(*responses: dict[str, Any]) -> tuple[DynamoDBStore, Watched]:
+    """A store, and the connection that it reads by."""
+    connection = Watched(*responses)
+    return DynamoDBStore("ledger", connection), connection  # type: ignore[arg-type]
+
+
+READS: dict[str, Callable[[DynamoDBStore], object]] = {
+    "one name": lambda store: store.read(Keys(accounts=frozenset({ADA}))),
+    "some names": lambda store: store.read(Keys(payments=frozenset({PI, CH}), accounts=frozenset({ADA}))),
+    "customer_receipts": lambda store: store.customer_receipts("stripe:cus_1"),
+    "parked_receipts": lambda store: store.parked_receipts(
+        [ParkedName("stripe:cus_1", f"evt_{number}", NOON) for number in range(2)]
+    ),
+    "entries": lambda store: store.entries(ADA),
+    "entries since": lambda store: store.entries(ADA, NOON),
+    "statement_page": lambda store: [store.statement_page(ADA, 5)],
+    "cases_of": lambda store: [store.cases_of(ADA, 5)],
+    "review_queue": lambda store: [store.review_queue(5)],
+    "deferred_cases": lambda store: store.deferred_cases(),
+    "outbox": lambda store: store.outbox(),
+    "renewal_stops": lambda store: store.renewal_stops(),
+    "failed_runs": lambda store: store.failed_runs(ADA, NOON),
+    "audit_records": lambda store: store.audit_records(ADA),
+    "scan": lambda store: store.scan(),
+}
+
+
+def read(name: str, store: DynamoDBStore) -> list[object]:
+    """Everything that a read yields."""
+    found = READS[name](store)
+    return list(found) if isinstance(found, Iterable) else [found]
+
+
+@pytest.mark.parametrize("name", READS)
+def test_the_table_is_always_read_consistently(name: str) -> None:
+    """What was just written is never missed: a decision that rests on an older state could pay twice."""
+    store, connection = store_over()
+    read(name, store)
+    assert connection.calls
+    for _, arguments in connection.calls:
+        requests = arguments.get("RequestItems", {"ledger": arguments})
+        assert requests.keys() == {"ledger"}
+        assert requests["ledger"]["ConsistentRead"] is True
+        assert arguments.get("TableName", "ledger") == "ledger"
+
+
+INDEXED: dict[str, tuple[str, int, Callable[[DynamoDBStore], Iterable[object]]]] = {
+    "parked_names": (keys.PARKED_INDEX, keys.SHARDS, lambda store: store.parked_names(Trigger.FACTS)),
+    "parked since": (keys.PARKED_INDEX, keys.SHARDS, lambda store: store.parked_names(Trigger.FACTS, NOON)),
+    "waiting_payments": (keys.WAITING_INDEX, keys.SHARDS, lambda store: store.waiting_payments(LATER)),
+    "followed_cases": (keys.FOLLOWED_INDEX, keys.SHARDS, lambda store: store.followed_cases(FollowStage.ENDED)),
+    "expiring": (keys.EXPIRING_INDEX, keys.SHARDS, lambda store: store.expiring(date(2026, 11, 1))),
+    "purchases_of": (keys.PURCHASES_INDEX, 1, lambda store: store.purchases_of(ADA, 5).items),
+}
+
+
+@pytest.mark.parametrize("name", INDEXED)
+def test_every_shard_of_an_index_is_read_and_no_index_is_asked_for_a_consistent_read(name: str) -> None:
+    """DynamoDB refuses that of a global index."""
+    index, shards, method = INDEXED[name]
+    store, connection = store_over()
+    assert list(method(store)) == []
+    partitions = {str(arguments["ExpressionAttributeValues"]) for _, arguments in connection.calls}
+    assert len(connection.calls) == len(partitions) == shards
+    assert {arguments["IndexName"] for _, arguments in connection.calls} == {index}
+    assert not any("ConsistentRead" in arguments for _, arguments in connection.calls)
+
+
+def test_a_read_asks_for_every_name_that_it_was_given_and_for_nothing_else() -> None:
+    """Of each kind. A name that is left out of the batch would look like one that is not stored."""
+    names = Keys(
+        payments=frozenset({PI, CH}),
+        accounts=frozenset({ADA}),
+        fulfilment_keys=frozenset({"order/ord_1"}),
+        subscriptions=frozenset({"stripe:sub_1"}),
+        closed_lots=frozenset({(ADA, "lot_1")}),
+        runs=frozenset({(ADA, "run_1")}),
+        documents=frozenset({intent_key("case_1-1"), job_cursor_key("expire_credits")}),
+    )
+    store, connection = store_over()
+    store.read(names)
+    ((operation, arguments),) = connection.calls
+    assert operation == "BatchGetItem"
+    wanted = [
+        *(keys.payment_key(PI), keys.payment_key(CH), keys.account_key(ADA), keys.fulfilment_item_key("order/ord_1")),
+        *(keys.subscription_key("stripe:sub_1"), keys.lot_key(ADA, "lot_1"), keys.run_key(ADA, "run_1")),
+        *(keys.document_key(intent_key("case_1-1")), keys.document_key(job_cursor_key("expire_credits"))),
+    ]
+    assert Counter(map(str, arguments["RequestItems"]["ledger"]["Keys"])) == Counter(map(str, wanted))
+
+
+def test_nothing_is_asked_when_no_name_is_given() -> None:
+    """DynamoDB refuses an empty batch."""
+    store, connection = store_over()
+    assert not store.read(Keys()).payments
+    assert connection.calls == []
+
+
+@pytest.mark.parametrize("number", [99, 100, 101, 200, 201])
+def test_a_batch_has_at_most_a_hundred_keys_and_none_is_left_out(number: int) -> None:
+    """That is DynamoDB's limit."""
+    accounts = frozenset(AccountId(f"acct_{one}") for one in range(number))
+    store, connection = store_over()
+    store.read(Keys(accounts=accounts))
+    batches = [arguments["RequestItems"]["ledger"]["Keys"] for _, arguments in connection.calls]
+    assert max(map(len, batches)) <= 100
+    assert len(batches) == -(-number // 100)
+    assert {keys.account_id_of(key) for batch in batches for key in batch} == accounts
+
+
+def left_unread(*payments: PaymentId) -> dict[str, Any]:
+    """A batch of which DynamoDB left these keys unread."""
+    return {
+        "Responses": {},
+        "UnprocessedKeys": {"ledger": {"Keys": [keys.payment_key(name) for name in payments], "ConsistentRead": True}},
+    }
+
+
+def test_keys_that_dynamodb_left_unread_are_asked_for_again_and_only_they() -> None:
+    """As it returned them; what it had read is kept."""
+    found = {"Responses": {"ledger": [keys.payment_key(PI) | {"points_to": {"S": IN}}]}, "UnprocessedKeys": {}}
+    store, connection = store_over(left_unread(PI), found)
+    assert set(store.read(Keys(payments=frozenset({PI, CH}))).payments) == {PI}
+    assert len(connection.calls) == 2
+    assert connection.calls[1][1] == {"RequestItems": left_unread(PI)["UnprocessedKeys"]}
+
+
+def test_keys_that_stay_unread_are_no_keys_that_are_not_stored() -> None:
+    """After six calls the store is unavailable: what it did not say is never taken for nothing."""
+    store, connection = store_over(*[left_unread(PI)] * 20)
+    with pytest.raises(StoreUnavailable):
+        store.read(Keys(payments=frozenset({PI, CH})))
+    assert len(connection.calls) == 6
+
+
+@pytest.mark.parametrize("name", ["customer_receipts", "entries", "outbox", "scan"])
+def test_every_page_of_a_range_is_read(name: str) -> None:
+    """From where the last one ended, also over a page that is empty; everything else is asked as before."""
+    more = {"Items": [], "LastEvaluatedKey": {"pk": {"S": "p"}, "sk": {"S": "s"}}}
+    store, connection = store_over(more, more)
+    read(name, store)
+    first, second, third = (arguments for _, arguments in connection.calls)
+    assert "ExclusiveStartKey" not in first
+    assert second == third == {**first, "ExclusiveStartKey": more["LastEvaluatedKey"]}
