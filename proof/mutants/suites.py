@@ -109,13 +109,18 @@ def _files(*patterns: str) -> tuple[str, ...]:
 
 
 _STORE = ("dynamodb/test_schema", "dynamodb/test_store_faults")
+_CONDITIONS = ("contract/test_conditions", "contract/test_store", "contract/test_rolling_deploy")
 _OWN: dict[str, tuple[str, ...]] = {
     **{f"ledger.dynamodb.{name}": _STORE for name in ("codec", "items", "reads")},
-    **{f"ledger.dynamodb.{name}": (*_STORE, "contract/test_conditions") for name in ("expressions", "store", "writes")},
+    **{f"ledger.dynamodb.{name}": (*_STORE, *_CONDITIONS) for name in ("expressions", "store", "writes")},
     "ledger.dynamodb.calls": ("dynamodb/test_store_faults",),
     "ledger.dynamodb.schema": ("dynamodb/test_schema",),
     "ledger.dynamodb.stream": ("dynamodb/test_stream_records",),
 }
+_CONTRACTS = (
+    *("contract/test_c*.py", "contract/test_o*.py", "contract/test_store.py", "contract/test_usage.py"),
+    "contract/test_rolling_deploy.py",
+)
 _FUNCTIONS = ("unit/functions/*.py", "integration/test_api*.py", "integration/test_webhooks.py")
 
 LAYERS: dict[str, Layer] = {
@@ -133,11 +138,11 @@ LAYERS: dict[str, Layer] = {
     ),
     "dynamodb": Layer(
         _modules("layers/ledger/ledger/dynamodb/*.py"),
-        _files("unit/dynamodb/*.py", "contract/*.py", "unit/functions/*.py", "unit/tools/test_verify.py"),
+        _files("unit/dynamodb/*.py", *_CONTRACTS, "unit/functions/*.py", "unit/tools/test_verify.py"),
     ),
     "usecases": Layer(
         _modules("layers/ledger/ledger/usecases/**/*.py"),
-        _files("unit/usecases/*.py", "contract/*.py", *_FUNCTIONS),
+        _files("unit/usecases/*.py", *_CONTRACTS, *_FUNCTIONS),
     ),
     "webhook": Layer(
         _modules("layers/ledger/ledger/webhook.py", "layers/ledger/ledger/job.py", "layers/ledger/ledger/runtime.py"),
@@ -147,9 +152,7 @@ LAYERS: dict[str, Layer] = {
         _modules("layers/ledger/ledger/api/**/*.py"), _files("unit/api/*.py", "unit/tools/test_openapi.py", *_FUNCTIONS)
     ),
     "functions": Layer(_modules("functions/*/app.py"), _files(*_FUNCTIONS)),
-    "verify": Layer(
-        _modules("tools/verify/*.py"), _files("unit/tools/test_verify.py", "contract/*.py", "unit/cli/*.py")
-    ),
+    "verify": Layer(_modules("tools/verify/*.py"), _files("unit/tools/test_verify.py", *_CONTRACTS, "unit/cli/*.py")),
 }
 LAYERS["template"] = Layer(
     {MODULE: ("tests/unit/tools/test_template.py",)},

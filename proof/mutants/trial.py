@@ -41,7 +41,7 @@ _FILE_S = 60
 _LAYER_S = 8.0
 """What the tests of a layer may take for a mutant that those of its module do not tell."""
 _SLOW_S = 1.0
-"""A test of a layer that takes longer is not asked."""
+"""A test that takes longer is not asked."""
 _CLOCK_S = 180
 """By the clock: a mutant may only sleep."""
 _QUICK = (
@@ -180,7 +180,8 @@ class Suite:
     def _telling(self, trial: Trial, callers: Sequence[str]) -> list[str]:
         """Of the tests that call a function, those of its module, then as many of the layer's; quick ones first."""
         seconds = self.learned.seconds
-        file = {name: _file(self.items[name]) for name in callers if name in self.items}
+        quick = [name for name in callers if name in self.items and seconds.get(name, 0.0) <= _SLOW_S]
+        file = {name: _file(self.items[name]) for name in quick}
         names = sorted(file, key=lambda name: seconds.get(name, 0.0))
         own = [name for name in names if file[name] in trial.tests]
         others = [name for name in names if file[name] in trial.layer and file[name] not in trial.tests]

@@ -16,11 +16,11 @@ from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
-from ledger.ports.commit import AccountChange, Commit, DocumentChange, FulfilmentKeyChange
+from ledger.ports.commit import AccountChange, Commit, DocumentChange, FulfilmentKeyChange, PaymentPointer
 from ledger.ports.documents import intent_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from tools.testing.builders import ADA, IN, LATER, NOON, ORDER, PI
+from tools.testing.builders import ADA, CH, IN, LATER, NOON, ORDER, PI
 
 BOB = AccountId("acct_bob")
 IN_2 = PaymentId("stripe:in_2")
@@ -83,6 +83,12 @@ def draws(version: int = 0) -> Commit:
 def buys(version: int = 0) -> Commit:
     """The purchase is stored, over this version."""
     return Commit(purchases=(Purchase(payment_id=PI, version=version),))
+
+
+def points(*to: PaymentId, replaces: tuple[PaymentId, ...] | None = (), version: int = 0) -> Commit:
+    """The payment's id leads there, over these targets or this version of a purchase."""
+    pointer = PaymentPointer(name=PI, to=to[0], also_to=to[1:], replaces=replaces, replaces_version=version)
+    return Commit(pointers=(pointer,))
 
 
 def entry(entry_id: str) -> Entry:
@@ -157,6 +163,7 @@ def parked(number: int) -> Receipt:
                 pays(PI, IN_2, replaces=(PI,)),
                 pays(IN, PI, IN_2, replaces=(IN, PI)),
                 pays(PI, IN_2, replaces=(PI, IN_2)),
+                pays(CH, IN, IN_2, replaces=(CH, IN)),
             ),
         ),
         # Checked alone, when the payments are still the same.
@@ -178,7 +185,11 @@ def parked(number: int) -> Receipt:
         (
             (orders(checkout=Checkout(checkout_id="stripe:cs_1")),),
             pays(PI, terms_hash=AGREED, checkout_id="stripe:cs_1"),
-            (pays(PI, terms_hash=AGREED, checkout_id="stripe:cs_2"),),
+            (
+                pays(PI, terms_hash=AGREED, checkout_id="stripe:cs_2"),
+                pays(PI, terms_hash="0" * 32, checkout_id="stripe:cs_1"),
+                pays(PI, checkout_id="stripe:cs_1"),
+            ),
         ),
         # An order is stored before its payment, and over the version that was read.
         ((), orders(), (orders(1),)),
@@ -195,6 +206,25 @@ def parked(number: int) -> Receipt:
         ((draws(),), draws(1), (draws(), draws(2))),
         ((), draws(), (draws(1),)),
         ((Commit(entries=(ENTRY,)),), adds("x"), (Commit(entries=(ENTRY,)), Commit(entries=(OTHER_ENTRY, ENTRY)))),
+        # A pointer: nothing, another pointer or a purchase, as it was read.
+        ((), points(IN), (points(IN, replaces=(IN_2,)), points(IN, version=1))),
+        (
+            (points(IN),),
+            points(IN_2, replaces=(IN,)),
+            (points(IN_2), points(IN_2, replaces=(IN_2,)), points(IN_2, replaces=(IN, CH)), points(IN_2, version=1)),
+        ),
+        (
+            (points(IN, IN_2),),
+            points(CH, replaces=(IN, IN_2)),
+            (points(CH, replaces=(IN,)), points(CH, replaces=(IN, CH)), points(CH, replaces=(CH, IN_2))),
+        ),
+        ((points(IN, IN_2),), points(CH, replaces=None), (points(CH),)),
+        ((), points(CH, replaces=None), (points(CH, replaces=(IN,)),)),
+        (
+            (buys(),),
+            points(CH, version=1),
+            (points(CH), points(CH, version=2), points(CH, replaces=None), points(CH, replaces=(PI,))),
+        ),
         # A purchase.
         ((buys(),), buys(1), (buys(), buys(2))),
         ((), buys(), (buys(1),)),

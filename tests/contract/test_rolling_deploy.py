@@ -28,7 +28,21 @@ from ledger.ports.reads import Keys
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.usage import draw_credits
 from tests.conftest import store_at
-from tools.testing.builders import ADA, CH, LATER, NOON, PI, at, dispute, event_of, paid, payment, record_events, refund
+from tools.testing.builders import (
+    ADA,
+    CH,
+    LATER,
+    NOON,
+    PI,
+    at,
+    dispute,
+    event_of,
+    ordered,
+    paid,
+    payment,
+    record_events,
+    refund,
+)
 
 ADDED = {"added_later": {"M": {"by": {"S": "the newer release"}}}}
 """A field of the newer release, of a type that the older one does not use."""
@@ -230,7 +244,26 @@ def test_what_the_older_release_cannot_read_is_not_stored_over_and_is_read_after
 def test_a_grant_without_a_read_does_not_write_to_an_account_of_a_newer_format(store: DynamoDBStore) -> None:
     """Its account would be read first by any other event; this one has a condition instead."""
     record_events(store, paid())
-    key = keys.account_key(ADA)
+    make_newer(store, keys.account_key(ADA))
+    before = sorted(map(str, store.scan()))
+    other = replace(payment(), payment_id="stripe:pi_2", cause="stripe:evt_other")  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailable):
+        record_events(store, paid(other))
+    assert sorted(map(str, store.scan())) == before
+
+
+def test_a_grant_without_a_read_does_not_write_to_an_order_of_a_newer_format(store: DynamoDBStore) -> None:
+    """What the newer release has stored with the order may be a condition of its payment."""
+    settled = ordered(store)
+    make_newer(store, keys.fulfilment_item_key("order/ord_1"))
+    before = sorted(map(str, store.scan()))
+    with pytest.raises(StoreUnavailable):
+        record_events(store, paid(settled))
+    assert sorted(map(str, store.scan())) == before
+
+
+def make_newer(store: DynamoDBStore, key: keys.Key) -> None:
+    """The item is of a format that this release does not know."""
     store._calls.dispatch(  # noqa: SLF001 - what a newer release would have stored
         "UpdateItem",
         {
@@ -241,11 +274,6 @@ def test_a_grant_without_a_read_does_not_write_to_an_account_of_a_newer_format(s
             "ExpressionAttributeValues": {":0": {"N": "2"}},
         },
     )
-    before = sorted(map(str, store.scan()))
-    other = replace(payment(), payment_id="stripe:pi_2", cause="stripe:evt_other")  # type: ignore[arg-type]
-    with pytest.raises(StoreUnavailable):
-        record_events(store, paid(other))
-    assert sorted(map(str, store.scan())) == before
 
 
 def test_a_lot_is_equal_with_and_without_unknown_fields() -> None:

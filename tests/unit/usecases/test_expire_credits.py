@@ -1,0 +1,86 @@
+"""Where the next run of the job begins: never behind what was not booked, and no later than it must."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.ports.documents import JobCursor, job_cursor_key
+from ledger.ports.reads import Keys, Snapshot
+from ledger.usecases.expire_credits import expire_credits
+from tools.testing.builders import ADA, NOON, paid, payment, record_events
+from tools.testing.fakes import FakeStore
+
+BOB, CLEO = AccountId("acct_bob"), AccountId("acct_cleo")
+
+
+class Hindered(FakeStore):
+    """A store that can't read some accounts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hindered: set[AccountId] = set()
+
+    def read(self, names: Keys) -> Snapshot:
+        if self.hindered & names.accounts:
+            raise StoreUnavailable("not now")
+        return super().read(names)
+
+    @property
+    def done_until(self) -> datetime | None:
+        """Where the next run begins. None: as the first one does."""
+        key = job_cursor_key("expire_credits")
+        cursor = self.read(Keys(documents=frozenset({key}))).document(key, JobCursor)
+        return cursor.done_until if cursor else None
+
+
+def store_with(**day_of: int) -> Hindered:
+    """A store in which each account has a pack that expires so many days after noon."""
+    store = Hindered()
+    for name, day in day_of.items():
+        settled = payment(
+            PaymentId(f"stripe:pi_{name}"), account_id=AccountId(f"acct_{name}"), expires_at=NOON + timedelta(days=day)
+        )
+        record_events(store, paid(settled), now=NOON)
+    return store
+
+
+@pytest.mark.parametrize(("days_ago", "expired"), [(31, {ADA: 1000}), (32, {ADA: 1000}), (33, {})])
+def test_the_first_run_looks_a_month_back(days_ago: int, expired: dict[AccountId, int]) -> None:
+    """And one day, by which the index may lag. What expired before that, `verify` finds."""
+    assert expire_credits(store_with(ada=5), now=NOON + timedelta(days=5 + days_ago)) == expired
+
+
+def test_the_next_run_begins_where_this_one_ended() -> None:
+    """All was booked."""
+    store, now = store_with(ada=5, bob=6), NOON + timedelta(days=10)
+    assert expire_credits(store, now=now) == {ADA: 1000, BOB: 1000}
+    assert store.done_until == now
+
+
+def test_the_next_run_begins_on_the_day_of_what_could_not_be_booked() -> None:
+    """The cursor moves that far although the job fails, and no further: then it is booked by the next run."""
+    store, now = store_with(ada=5, bob=7, cleo=9), NOON + timedelta(days=10)
+    store.hindered = {BOB}
+    with pytest.raises(StoreUnavailable):
+        expire_credits(store, now=now)
+    assert store.done_until == datetime(2026, 11, 8, tzinfo=UTC)
+    store.hindered = set()
+    assert expire_credits(store, now=now + timedelta(days=60)) == {BOB: 1000}
+    assert store.done_until == now + timedelta(days=60)
+
+
+def test_the_cursor_never_moves_back() -> None:
+    """A run whose day is the day before the cursor's, by which runs overlap, leaves it where it is."""
+    store, now = store_with(ada=5), NOON + timedelta(days=10)
+    expire_credits(store, now=now)
+    record_events(
+        store,
+        paid(payment(PaymentId("stripe:pi_late"), account_id=CLEO, expires_at=now - timedelta(hours=20))),
+        now=NOON,
+    )
+    store.hindered = {CLEO}
+    with pytest.raises(StoreUnavailable):
+        expire_credits(store, now=now + timedelta(hours=1))
+    assert store.done_until == now
