@@ -8,7 +8,7 @@ from ledger.domain.errors import StoreUnavailable
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.ports.documents import JobCursor, job_cursor_key
 from ledger.ports.reads import Keys, Snapshot
-from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.expire_credits import expire_account, expire_credits
 from tools.testing.builders import ADA, NOON, paid, payment, record_events
 from tools.testing.fakes import FakeStore
 
@@ -84,3 +84,12 @@ def test_the_cursor_never_moves_back() -> None:
     with pytest.raises(StoreUnavailable):
         expire_credits(store, now=now + timedelta(hours=1))
     assert store.done_until == now
+
+
+def test_an_account_on_which_nothing_expires_any_more_is_not_written() -> None:
+    """Days overlap: each run would change each account again."""
+    store, now = store_with(ada=5), NOON + timedelta(days=10)
+    expire_credits(store, now=now)
+    version = store.accounts[ADA].version
+    assert expire_account(ADA, store, now=now) == 0
+    assert store.accounts[ADA].version == version
