@@ -6,17 +6,19 @@ from datetime import timedelta
 
 import pytest
 
-from ledger.domain.errors import RequestRefused
+from ledger.domain.errors import RequestRefused, StoreUnavailable
 from ledger.domain.facts import RefundApproved, RefundedItem, UngrantedLine
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.texts import text
+from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.open_case import open_case
-from ledger.usecases.send_refunds import NEW_FOR, SendResult, refund_to_send, send_refund
+from ledger.usecases.send_refunds import LEASE_DURATION, NEW_FOR, SendResult, refund_to_send, send_refund
 from tests.contract.test_cases import HALF
+from tools.template import functions, load
 from tools.testing.builders import (
     ADA,
     IN,
@@ -61,6 +63,70 @@ def test_an_old_intent_is_looked_up_although_it_was_never_tried() -> None:
     case = half_approved(store := FakeStore())
     assert send(store, provider := FakeProvider(), case, TOO_OLD) is SendResult.SENT
     assert provider.calls == [f"find {case.tag}", f"send {case.tag}"]
+
+
+@pytest.mark.parametrize(("minutes", "is_looked_up"), [(9, False), (11, True)])
+def test_an_intent_is_new_for_ten_minutes(minutes: int, is_looked_up: bool) -> None:
+    """A restored table is older than that by the time its jobs run."""
+    case = half_approved(store := FakeStore())
+    send(store, provider := FakeProvider(), case, APPROVED_AT + minutes)
+    assert (f"find {case.tag}" in provider.calls) is is_looked_up
+
+
+def test_a_lease_is_longer_than_any_function_that_sends_may_run() -> None:
+    """Else a second sender would begin while the first one still sends."""
+    longest_s = functions(load())["SendRefundsFunction"]["Timeout"]
+    assert timedelta(seconds=longest_s) < LEASE_DURATION
+
+
+def test_what_is_sent_was_recorded_as_tried_before() -> None:
+    """The provider's running total may contain it from then on, whatever becomes of the answer."""
+    case = half_approved(store := FakeStore())
+    seen: list[bool] = []
+
+    def look() -> None:
+        _, context = read_case_context(ADA, case.case_id, store)
+        seen.append(f"attempted:{case.tag}" in context.purchase.facts)
+
+    provider = FakeProvider(meanwhile=look)
+    assert send(store, provider, case, APPROVED_AT + 1) is SendResult.SENT
+    assert seen == [True]
+
+
+def test_who_has_lost_the_lease_sends_nothing_more() -> None:
+    """Another sender may be at it. The clock passes the lease's end before the call to the provider."""
+    case = half_approved(store := FakeStore())
+    times = iter([at(APPROVED_AT + 1)])
+    late = at(APPROVED_AT + 1) + LEASE_DURATION
+    provider = FakeProvider()
+    result = send_refund(case.tag, store, lambda _: provider, clock=lambda: next(times, late))
+    assert (result, provider.calls) == (SendResult.LEASED, [])
+
+
+def test_an_intent_that_has_ended_stays_until_its_case_has_followed() -> None:
+    """If the case can't be written now, the next attempt finds the intent again; then both have moved."""
+    case = half_approved(store := Refusing())
+    record_events(store, event_of(replace(refund(1000, minute=80), tag=case.tag)))
+    store.is_refusing = True
+    with pytest.raises(StoreUnavailable):
+        send(store, FakeProvider(), case, 90)
+    assert [intent.tag for intent in store.outbox()] == [case.tag]
+    store.is_refusing = False
+    later = 90 + LEASE_DURATION / timedelta(minutes=1)
+    assert send(store, FakeProvider(), case, later) is SendResult.ENDED
+    assert list(store.outbox()) == []
+    assert read_case(ADA, case.case_id, store).state is CaseState.REFUNDED
+
+
+class Refusing(FakeStore):
+    """A store that writes no case for now."""
+
+    is_refusing = False
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        if self.is_refusing and any(isinstance(change.document, RefundCase) for change in commit.documents):
+            raise StoreUnavailable("not now")
+        return super().commit(commit)
 
 
 @pytest.mark.parametrize("kind", ["stripe", "paddle"])
