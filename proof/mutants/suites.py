@@ -113,6 +113,14 @@ _CONDITIONS = ("contract/test_conditions", "contract/test_store", "contract/test
 _OWN: dict[str, tuple[str, ...]] = {
     **{f"ledger.dynamodb.{name}": _STORE for name in ("codec", "items", "reads")},
     **{f"ledger.dynamodb.{name}": (*_STORE, *_CONDITIONS) for name in ("expressions", "store", "writes")},
+    "ledger.webhook": ("functions/test_webhook",),
+    "ledger.runtime": ("functions/test_webhook", "functions/test_jobs"),
+    "ledger.job": ("functions/test_jobs",),
+    "ledger.usecases.send_refunds": ("usecases/test_sending",),
+    **{
+        f"ledger.usecases.{name}": ("usecases/test_rounds",)
+        for name in ("release_parked", "refund_cases.decide_deferred", "refund_cases.follow_refunds")
+    },
     "ledger.dynamodb.calls": ("dynamodb/test_store_faults",),
     "ledger.dynamodb.schema": ("dynamodb/test_schema",),
     "ledger.dynamodb.stream": ("dynamodb/test_stream_records",),
