@@ -78,7 +78,7 @@ class Layer:
     tests: tuple[str, ...]
 
 
-def _modules(*patterns: str) -> dict[str, tuple[str, ...]]:
+def _modules(*patterns: str, own: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
     """The modules of these files with their tests: `test_<module>.py` in the folder of their package, and others."""
     found = {}
     for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.stat().st_size):
@@ -86,7 +86,7 @@ def _modules(*patterns: str) -> dict[str, tuple[str, ...]]:
         module = module.removeprefix("layers.ledger.").removesuffix(".__init__")
         folder = module.removeprefix("ledger.").partition(".")[0]
         named = _files(f"unit/{folder}/**/test_{path.stem}.py")
-        found[module] = tuple(dict.fromkeys((*named, *map(_named, _OWN.get(module, ())))))
+        found[module] = tuple(dict.fromkeys((*named, *map(_named, (*_OWN.get(module, ()), *own)))))
     return found
 
 
@@ -129,6 +129,7 @@ _CONTRACTS = (
     *("contract/test_c*.py", "contract/test_o*.py", "contract/test_store.py", "contract/test_usage.py"),
     "contract/test_rolling_deploy.py",
 )
+_API = ("api/test_errors", "integration/test_api")
 _FUNCTIONS = ("unit/functions/*.py", "integration/test_api*.py", "integration/test_webhooks.py")
 
 LAYERS: dict[str, Layer] = {
@@ -157,9 +158,10 @@ LAYERS: dict[str, Layer] = {
         _files("unit/functions/*.py", "integration/test_webhooks.py", *_FUNCTIONS),
     ),
     "api": Layer(
-        _modules("layers/ledger/ledger/api/**/*.py"), _files("unit/api/*.py", "unit/tools/test_openapi.py", *_FUNCTIONS)
+        _modules("layers/ledger/ledger/api/**/*.py", own=_API),
+        _files("unit/api/*.py", "unit/tools/test_openapi.py", *_FUNCTIONS),
     ),
-    "functions": Layer(_modules("functions/*/app.py"), _files(*_FUNCTIONS)),
+    "functions": Layer(_modules("functions/*/app.py", own=("functions/test_jobs", *_API)), _files(*_FUNCTIONS)),
     "verify": Layer(_modules("tools/verify/*.py"), _files("unit/tools/test_verify.py", *_CONTRACTS, "unit/cli/*.py")),
 }
 LAYERS["template"] = Layer(

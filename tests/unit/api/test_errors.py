@@ -1,0 +1,162 @@
+"""What a caller is told when something is wrong: one problem document for each error, and nothing of what is inside."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ledger.api.auth import Forbidden
+from ledger.api.errors import PROBLEM_JSON, problem_of
+from ledger.api.http import lambda_handler_of, resolver
+from ledger.domain.errors import (
+    AccountInDebt,
+    AccountSuspended,
+    BillingError,
+    CaseAlreadyOpen,
+    CaseClosed,
+    ConfigurationError,
+    IdempotencyKeyReused,
+    InsufficientCredits,
+    InvalidBody,
+    InvalidRequest,
+    NotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+    RequestRefused,
+    RunFailed,
+    StoreUnavailable,
+    SubscriptionAlreadyRuns,
+)
+from ledger.runtime import Runtime, runtime
+
+INSIDE = "arn:aws:dynamodb:eu-central-1:123:table/ledger"
+UNAVAILABLE = "The ledger did not respond. Send the same again: it is done once."
+NO_ANSWER = "The payment provider did not respond. Retry the request."
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "title", "name", "detail", "more"),
+    [
+        (InsufficientCredits(5, 3), 402, "Payment Required", "insufficient-credits", None, {"missing": 2}),
+        (AccountSuspended(("a",)), 403, "Forbidden", "account-suspended", None, {"holds": ["a"]}),
+        (Forbidden("No."), 403, "Forbidden", "forbidden", "No.", {}),
+        (NotFound("None."), 404, "Not Found", "not-found", "None.", {}),
+        (IdempotencyKeyReused("Used."), 422, "Unprocessable Entity", "idempotency-key-reused", "Used.", {}),
+        (RunFailed("run_1"), 409, "Conflict", "run-failed", None, {}),
+        (AccountInDebt(7), 409, "Conflict", "account-in-debt", None, {"owed": 7}),
+        (
+            SubscriptionAlreadyRuns("plan", "stripe:sub_1"),
+            *(409, "Conflict", "subscription-already-runs", None),
+            {"subscription_id": "stripe:sub_1"},
+        ),
+        (CaseAlreadyOpen("case_1"), 409, "Conflict", "case-open", None, {"case_id": "case_1"}),
+        (CaseClosed("It is closed."), 409, "Conflict", "refused", "It is closed.", {}),
+        (RequestRefused("Not now."), 409, "Conflict", "refused", "Not now.", {}),
+        (InvalidBody("No JSON.", 415, "wrong-type"), 415, "Unsupported Media Type", "wrong-type", "No JSON.", {}),
+        (
+            InvalidRequest("credits", "Too many."),
+            *(422, "Unprocessable Entity", "invalid-request", "body.credits: Too many."),
+            {"errors": [{"field": "body.credits", "message": "Too many."}]},
+        ),
+        (
+            ProviderRefused("code", "Too late."),
+            *(502, "Bad Gateway", "provider-refused", "The payment provider refused: Too late."),
+            {},
+        ),
+        (ProviderUnavailable(INSIDE), 503, "Service Unavailable", "provider-unavailable", NO_ANSWER, {}),
+        (StoreUnavailable(INSIDE), 503, "Service Unavailable", "unavailable", UNAVAILABLE, {}),
+    ],
+)
+def test_each_error_has_its_problem_document(
+    error: BillingError, status: int, title: str, name: str, detail: str | None, more: dict[str, Any]
+) -> None:
+    """Word for word. Only what may be tried again says when."""
+    response = problem_of(error)
+    assert (response.status_code, response.content_type) == (status, PROBLEM_JSON)
+    assert response.headers.get("retry-after") == ("5" if status == 503 else None)
+    assert json.loads(str(response.body)) == {
+        "type": f"urn:imagetagger:problem:{name}",
+        "title": title,
+        "status": status,
+        "detail": detail or str(error),
+        **more,
+    }
+
+
+@pytest.mark.parametrize("error", [ConfigurationError(INSIDE), BillingError(INSIDE)])
+def test_what_is_no_concern_of_the_caller_is_raised(error: BillingError) -> None:
+    """So it is a 500 and an alarm."""
+    with pytest.raises(BillingError) as raised:
+        problem_of(error)
+    assert raised.value is error
+
+
+@pytest.fixture
+def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """A runtime that is measured."""
+    given = {"TABLE_NAME": "ledger", "PROVIDER_MODE": "test", "POWERTOOLS_METRICS_NAMESPACE": "t"}
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    runtime.cache_clear()
+    yield runtime()
+    runtime.cache_clear()
+
+
+def called(error: Exception) -> dict[str, Any]:
+    """The response of a route that raises."""
+    app = resolver()
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise error
+
+    http = {"method": "GET", "path": "/broken", "sourceIp": "1.1.1.1", "protocol": "HTTP/1.1", "userAgent": "x"}
+    event = {
+        "version": "2.0",
+        "routeKey": "GET /broken",
+        "rawPath": "/broken",
+        "rawQueryString": "",
+        "headers": {},
+        "requestContext": {"http": http, "requestId": "r", "stage": "$default"},
+        "isBase64Encoded": False,
+    }
+    return lambda_handler_of(app)(event, None)
+
+
+@pytest.mark.parametrize("error", [ValueError(INSIDE), ConfigurationError(INSIDE)])
+def test_an_unexpected_error_is_a_500_with_nothing_of_its_text(
+    services: Runtime, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    """The alarm's metric is counted; the log has type and place, and the text only if it is one of ours."""
+    del services
+    response = called(error)
+    assert response["statusCode"] == 500
+    assert json.loads(response["body"]) == {
+        "type": "urn:imagetagger:problem:unforeseen",
+        "title": "Internal Server Error",
+        "status": 500,
+        "detail": "An unexpected error occurred. Nothing was half done. Retry the request.",
+    }
+    assert {name.lower(): value for name, value in response["headers"].items()} == {
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "content-type": PROBLEM_JSON,
+    }
+    assert '"UnforeseenErrors":[1.0]' in capsys.readouterr().out.replace(" ", "")
+    unexpected, answered = (record for record in caplog.records if record.msg in {"unexpected error", "answered"})
+    assert (unexpected.__dict__["route"], unexpected.__dict__["error"]) == ("GET /broken", type(error).__name__)
+    assert any(place.endswith(" broken") for place in unexpected.__dict__["at"])
+    assert unexpected.__dict__.get("detail") == (INSIDE if isinstance(error, BillingError) else None)
+    assert (answered.__dict__["route"], answered.__dict__["status"]) == ("GET /broken", 500)
+
+
+def test_an_error_of_the_ledger_is_answered_as_its_problem_and_raises_no_alarm(
+    services: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no bug of ours."""
+    del services
+    response = called(StoreUnavailable(INSIDE))
+    assert (response["statusCode"], INSIDE in response["body"]) == (503, False)
+    assert "UnforeseenErrors" not in capsys.readouterr().out
