@@ -7,6 +7,7 @@ too few credits                        402        suspended, or not in the suppo
 a provider refused                     502        a provider or the table did not respond         503, retry
 """
 
+import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
@@ -58,6 +59,8 @@ def resolver() -> APIGatewayHttpResolver:
         enable_validation=True, response_validation_error_http_code=500, json_body_deserializer=read_object
     )
     app.use(middlewares=[_reject_unknown_input])
+    # It logs an unexpected error with its message, which may quote the request. We log the error ourselves, without.
+    logging.getLogger("aws_lambda_powertools.event_handler.api_gateway").disabled = True
 
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(ResponseValidationError)(_invalid_response)
