@@ -21,7 +21,7 @@ class Sale(NamedTuple):
     """Payments that belong together."""
 
     names: tuple[str, ...] = ()
-    moves: tuple[tuple[Any, ...], ...] = ()  # at, currency; minor units: came (at most, surely), away, from balance
+    moves: tuple[tuple[Any, ...], ...] = ()  # at, currency; came (at most, surely), away, from balance, by an intent
     lines: tuple[tuple[str, Fraction, int], ...] = ()  # currency, credits, what they cost
     lots: tuple[Json, ...] = ()
 
@@ -30,24 +30,22 @@ class Sale(NamedTuple):
         home: dict[str, Sale] = {}
         for sale in sales:
             parts = [sale, *{id(home[name]): home[name] for name in sale.names if name in home}.values()]
-            whole = Sale(*(sum(part, ()) for part in zip(*parts, strict=True)))
-            home |= dict.fromkeys(whole.names, whole)
+            home |= dict.fromkeys((whole := Sale(*(sum(part, ()) for part in zip(*parts, strict=True)))).names, whole)
         return list({id(sale): sale for sale in home.values()}.values())
 
     def money(self, place: int) -> Counter[str]:
         return +Counter({x[1]: sum(move[place] for move in self.moves if move[1] == x[1]) for x in self.moves})
 
-    def capped(self) -> "Sale":
-        came, over = self.money(2), self.money(4) - self.money(2)  # of one payment no more can go away than came
-        return self._replace(moves=(*self.moves, *((0.0, x, 0, 0, -over[x], 0) for x in over if came[x])))
+    def capped(self, place: int = 2) -> "Sale":
+        came, over = self.money(place), self.money(4) - self.money(place)  # no more can go away than came
+        return self._replace(moves=(*self.moves, *((0.0, x, 0, 0, -over[x], 0, 0) for x in over if came[x])))
 
     def ever(self) -> Counter[str]:
         """All money that came in: what a balance paid did so unless it had been filled from these sales."""
         money, filled = Counter[str](), Counter[str]()
-        for _, currency, came, _, _, moved in sorted(self.moves):
-            known = min(max(0, moved), filled[currency])
+        for _, currency, came, _, _, moved, _ in sorted(self.moves):
+            filled[currency] -= (known := min(max(0, moved), filled[currency])) + min(0, moved)
             money[currency] += max(0, came - known)
-            filled[currency] -= known + min(0, moved)
         return money
 
     def bought(self, money: Counter[str]) -> Fraction:
@@ -80,7 +78,9 @@ def findings(bodies: Iterable[Json], shown: Json) -> list[str]:
         it, event_id = body["data"].get("object") or body["data"], body.get("event_id") or body["id"]
         at = body.get("created") or datetime.fromisoformat(body["occurred_at"]).timestamp()
         told[it["id"]][event_id] = {"object": it["id"][:3], **it, **(it.get("payment") or {}), "told_at": at}
-    paid = Sale.joined(_sale((name, *told[name]), told, shown["sold"]) for name in told)
+    rows = [_sale((name, *told[name]), told, shown["sold"]) for name in told]
+    cash = Sale.joined(row._replace(names=tuple(x for x in row.names if x[:3] != "in_")) for row in rows)
+    paid = Sale.joined([*rows, *(Sale(one.names[:1], one.capped(6).moves[len(one.moves) :]) for one in cash)])
     sales = Sale.joined([*map(Sale.capped, paid), *(Sale(tuple(x["names"]), lots=(x,)) for x in shown["lots"])])
     wrong = [f"{what}: {', '.join(sorted({*sale.names}))}" for sale in sales for what in sale.wrong(shown)]
     for own in Sale.joined(sale._replace(names=tuple(lot["account"] for lot in sale.lots)) for sale in sales):
@@ -94,6 +94,7 @@ def _sale(names: tuple[str, ...], told: dict[str, dict[str, Json]], sold: dict[s
     *_, it = states = sorted(told[names[0]].values(), key=lambda state: state["told_at"])
     names += tuple(it[key] for key in ("payment_intent", "charge", "invoice", "transaction_id") if it.get(key))
     currency, came, is_sure, away, moved = (it.get("currency") or it.get("currency_code") or "").upper(), 0, True, 0, 0
+    brought = it["amount_paid"] if it["object"] == "invoice_payment" else 0
     rows: list[tuple[str, Any, int, int]] = []  # what; how many (0: a part); the price (0: of a trial); what was paid
     match it["object"]:
         case "checkout.session" if it["payment_intent"] and it["invoice"] not in told:
@@ -130,9 +131,8 @@ def _sale(names: tuple[str, ...], told: dict[str, dict[str, Json]], sold: dict[s
             is_out = {one["reporting_category"] for one in listed} & {"dispute", "dispute_reversal"} == {"dispute"}
             sums = [abs(one["amount"]) for one in listed if one["currency"] == it["currency"]] or [it["amount"]]
             away = min(it["amount"], max(sums)) * is_out
-        case "credit_note":
-            by_card = sum(refund["amount_refunded"] for refund in it["refunds"])
-            away = 0 if it["voided_at"] else it["post_payment_amount"] - by_card
+        case "credit_note" if not it["voided_at"]:
+            away = it["post_payment_amount"] - sum(refund["amount_refunded"] for refund in it["refunds"])
             moved = min(0, (it["out_of_band_amount"] or 0) - away)
         case "adj":
             times = {one["updated_at"] for one in states if one["payout_totals"]}
@@ -146,4 +146,4 @@ def _sale(names: tuple[str, ...], told: dict[str, dict[str, Json]], sold: dict[s
         many = Fraction(count or 0) or Fraction(gross, price or 1)
         each = [one["credits" if gross else "trial_credits"] for one in terms]
         lines += [(currency, max(each) * many, max(0, min(net, int(price * many) or net)))] if terms else []
-    return Sale(names, ((it["told_at"], currency, came, came * is_sure, away, moved),), tuple(lines))
+    return Sale(names, ((it["told_at"], currency, came, came * is_sure, away, moved, brought),), tuple(lines))

@@ -82,6 +82,11 @@ class History:
         """What a PaymentIntent or a transaction paid and has not given back."""
         return self._paid[name] - self._back[name].total()
 
+    @property
+    def intents(self) -> list[str]:
+        """The PaymentIntents that have paid something."""
+        return [name for name in self._paid if name.startswith("pi_")]
+
     def paid_for(self, names: Iterable[str]) -> Counter[str]:
         """What paid for the invoices among these names, by PaymentIntent."""
         return sum((self._paid_for[name] for name in names if name in self._paid_for), Counter())
@@ -162,10 +167,14 @@ class History:
         self._paid_for[invoice_id][intent] += amount
         return intent
 
-    def refund(self, intent: str, amount: int, **fields: Any) -> str:
-        """A refund, by default in the dashboard, that waits at first or not; whatever becomes of it. Its id."""
+    def refund(self, intent: str, amount: int, *, is_by_charge: bool = False, **fields: Any) -> str:
+        """A refund, by default in the dashboard, that waits at first or not; whatever becomes of it. Its id.
+
+        `is_by_charge`: it names no intent.
+        """
         ends = self.chance.choice(("succeeded", "succeeded", "succeeded", "pending", "failed", "canceled"))
         made = stripe.refund(self.name("re_3"), f"ch_{intent[3:]}", intent, amount, self.now, **fields)
+        made |= {"payment_intent": None} if is_by_charge else {}
         waits = {"status": "pending", "pending_reason": "insufficient_funds", "balance_transaction": None}
         is_waiting = ends != "succeeded" or self.chance.random() < 0.5
         self.at_stripe("refund.created", made | waits if is_waiting else made)
@@ -191,8 +200,8 @@ class History:
             body = stripe.charge(f"ch_{intent[3:]}", intent, "Ada", "cus_ada", {}, paid, **fields)
             self.at_stripe("charge.refunded", body)
 
-    def dispute(self, intent: str, amount: int, **fields: Any) -> None:
-        """A dispute, by what moved and by what is said."""
+    def dispute(self, intent: str, amount: int, *, is_by_charge: bool = False, **fields: Any) -> None:
+        """A dispute, by what moved and by what is said. `is_by_charge`: it names no intent."""
         chance, opened = self.chance, self.now
         kind, statuses, rows = chance.choice(DISPUTES)
         name = self.name("dp_1")
@@ -206,6 +215,7 @@ class History:
             is_last = number == len(statuses) - 1
             listed = moved if is_last else moved[:1]
             body = stripe.dispute(name, f"ch_{intent[3:]}", intent, amount, status, opened, listed, **fields)
+            body |= {"payment_intent": None} if is_by_charge else {}
             self.at_stripe(f"charge.dispute.{'created' if number == 0 else 'closed' if is_last else 'updated'}", body)
 
     def goes_back(self, intent: str, amount: int) -> None:

@@ -14,6 +14,7 @@ from ledger.domain.catalogue import Catalogue
 from ledger.domain.errors import BillingError
 from ledger.domain.events import Event
 from ledger.domain.orders import Checkout
+from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import RefundCase
 from ledger.ports.commit import DocumentChange
@@ -24,7 +25,7 @@ from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.usage import draw_credits
 from proof import money
 from proof.kinds.history import ADA, History
-from proof.kinds.refunds import refunded_by_us
+from proof.kinds.refunds import refunded_by_others, refunded_by_us
 from proof.kinds.terms import CHANGED_AT, CONTENT, SOLD, SOLD_BEFORE
 from proof.shown import shown
 from tests.proof.test_convergence import meaning
@@ -142,18 +143,37 @@ def _deliver(told: Told, store: FakeStore, chance: random.Random, now: datetime)
 def _refunded(
     history: History, store: FakeStore, chance: random.Random, told: Sequence[Told], *, is_natural: bool
 ) -> tuple[Sequence[Told], str | None]:
-    """All that was reported once we have refunded some of it, and what is wrong then."""
+    """All that was reported once we have refunded some of it, then somebody else too, and what is wrong then."""
     after = refunded_by_us(history, store, chance, NOW)
     problem = _wrong(history.told, store, is_natural=is_natural)  # with credits reserved
     if problem:
         return told, f"with refunds approved: {problem}"
-    later = datetime.fromtimestamp(after.now, UTC)
-    reported = with_repeats(chance.sample(after.told, len(after.told)), chance)
-    for one in reported:
-        _deliver(one, store, chance, later)
-    for payment_id in {case.payment_id for case in store.documents.values() if isinstance(case, RefundCase)}:
-        follow(payment_id, store, now=later)
-    return [*told, *reported], _wrong([*history.told, *after.told], store, is_natural=is_natural)
+    known, others = list(history.told), _taken_of_others(store)
+    for news in (after, refunded_by_others(after)):
+        reported = with_repeats(chance.sample(news.told, len(news.told)), chance)
+        for one in reported:
+            _deliver(one, store, chance, datetime.fromtimestamp(news.now, UTC))
+            if news is after and _taken_of_others(store) != others:
+                return [*told, *reported], "our refund of one purchase changed the credits of another"
+        for payment_id in {case.payment_id for case in store.documents.values() if isinstance(case, RefundCase)}:
+            follow(payment_id, store, now=datetime.fromtimestamp(news.now, UTC))
+        told, known = [*told, *reported], [*known, *news.told]
+        problem = _wrong(known, store, is_natural=is_natural)
+        if problem:
+            break
+    return told, problem
+
+
+def _taken_of_others(store: FakeStore) -> dict[str, tuple[int, ...]]:
+    """What is taken, or reserved, of each lot that no refund of ours is about."""
+    refunded = {case.payment_id for case in store.documents.values() if isinstance(case, RefundCase)}
+    payments = [home.payment for home in store.payments.values() if isinstance(home, Purchase) and home.payment]
+    ours = {one.lot_id(place) for one in payments if one.payment_id in refunded for place in range(len(one.lines))}
+    return {
+        lot_id: (lot.refund_target, lot.dispute_target, lot.reserve_target)
+        for (_, lot_id), lot in world(store).lots().items()
+        if lot_id not in ours
+    }
 
 
 def _deployed(body: bytes) -> Sequence[Catalogue]:

@@ -69,6 +69,16 @@ def refunded_by_us(history: History, store: FakeStore, chance: random.Random, no
     return after
 
 
+def refunded_by_others(after: History) -> History:
+    """Then somebody refunds some of what is left in Stripe's dashboard. What is reported of that."""
+    later = copy.deepcopy(after)
+    later.told = []
+    for intent in later.intents:
+        if later.left_of(intent) > 0 and later.chance.random() < 0.5:
+            later.refund(intent, later.part(later.left_of(intent)))
+    return later
+
+
 def _approve(purchase: Purchase, store: FakeStore, chance: random.Random, now: datetime) -> None:
     claim = refund_claim(payment_id=purchase.payment_id, key=f"of {purchase.payment_id}")
     case = open_case(claim, store, POLICY, now=now)

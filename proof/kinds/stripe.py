@@ -1,6 +1,8 @@
 """Kinds of histories at Stripe."""
 
-from proof.kinds.history import CREATOR, MONTH, History
+import itertools
+
+from proof.kinds.history import CREATOR, MONTH, History, Json
 from proof.kinds.terms import DAY, START, STUDIO, STUDIO_TRIAL
 from tools.fixtures import stripe_shapes as shapes
 
@@ -146,6 +148,32 @@ def many_to_many(history: History) -> None:
     history.goes_back(intent, history.part(3000))
 
 
+def shared_in_parts(history: History) -> None:
+    """An intent pays two or three invoices, perhaps one of them with another intent. It goes back in odd parts."""
+    chance = history.chance
+    months = [history.month(history.name("sub_1")) for _ in range(chance.choice((2, 2, 3)))]
+    first, *others = chance.choice(((1500,), (900, 600), (1000, 500)))
+    intent = history.link(months[0]["id"], first)
+    for minor in others:
+        history.goes_back(history.link(months[0]["id"], minor), history.part(minor))
+    is_linked_late = chance.random() < 0.5
+    if not is_linked_late:
+        _link_all(history, months[1:], intent)
+    whole = first + 1500 * len(months[1:])
+    cuts = sorted(chance.sample(range(1, whole), chance.choice((1, 2, 3))))
+    for number, (since, upto) in enumerate(itertools.pairwise((0, *cuts, whole))):
+        history.refund(intent, upto - since, is_by_charge=number > 0 and chance.random() < 0.3)
+    if is_linked_late:
+        _link_all(history, months[1:], intent)
+    if chance.random() < 0.3:
+        history.dispute(intent, history.part(whole), is_by_charge=chance.random() < 0.5)
+
+
+def _link_all(history: History, months: list[Json], intent: str) -> None:
+    for month in months:
+        history.link(month["id"], 1500, intent)
+
+
 def running_totals(history: History) -> None:
     """Of two charges of one invoice, one's refund is reported by itself, the other's by its running total alone."""
     paid = history.month(history.name("sub_1"))
@@ -185,6 +213,7 @@ KINDS = (
     two_currencies,
     disputes,
     many_to_many,
+    shared_in_parts,
     running_totals,
     paid_late,
     settled_by_nobody,

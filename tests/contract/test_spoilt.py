@@ -16,8 +16,10 @@ from ledger.domain.events import Event, Owner
 from ledger.domain.facts import (
     BalanceCredited,
     DisputeState,
+    MoneyLinked,
     RefundedItem,
     RefundState,
+    RefundTotalReported,
     ResolutionReported,
     UngrantedLine,
 )
@@ -206,6 +208,26 @@ def refunded() -> FakeStore:
     return store
 
 
+def refunded_in_parts() -> FakeStore:
+    """A refund that two payments give. One of them paid for another purchase too, and reports its running total."""
+    store, provider = FakeStore(), FakeProvider(paid_minor={IN: 2000}, paid_by={"pi_1": 1200, "pi_2": 800})
+    shared = ((PI, IN, 1200), (SECOND, IN, 800), (PI, THIRD, 2000))
+    links = [
+        MoneyLinked(money_id=money_id, sale_id=sale_id, amount_minor=minor, at=at(1), cause="stripe:evt")
+        for money_id, sale_id, minor in shared
+    ]
+    linked = [event_of(link, names=(link.sale_id, link.money_id)) for link in links]
+    record_events(store, paid(payment(IN)), paid(payment(THIRD)), *linked, now=at(2))
+    case = request_refund(store, refund_claim(payment_id=IN))
+    case = decided(store, case, DecisionOutcome.APPROVE, minute=70, money_minor=2000)
+    send_refund(case.tag, store, lambda _: provider, clock=lambda: at(71))
+    total = RefundTotalReported(
+        charge_id="ch_1", total_minor=1200, currency="USD", at=at(72), cause="stripe:evt", money_id=PI
+    )
+    record_events(store, event_of(total), now=at(73))
+    return store
+
+
 def used() -> FakeStore:
     """Runs, some of which failed, credits that expired, and a lot that has left its account."""
     store = FakeStore()
@@ -358,6 +380,7 @@ def asked_about_two_like_it() -> FakeStore:
 
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
+    refunded_in_parts,
     *(renewed, paid_again, not_ours, asked_about_two_like_it),
 )
 TABLES: dict[str, Callable[[], FakeStore]] = {

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from ledger.domain import catalogue, currencies, disputes, purchases
+from ledger.domain import catalogue, currencies, disputes, parts, purchases
 from ledger.domain.catalogue import Catalogue, Product
 from ledger.domain.events import Event
-from ledger.domain.facts import BalanceCredited, Fact, RefundChanged, RefundTotalReported
+from ledger.domain.facts import BalanceCredited, Fact, RefundAbandoned, RefundChanged, RefundTotalReported
+from ledger.domain.links import Links
 from ledger.providers.paddle import transactions
 from ledger.providers.stripe import invoices
+from ledger.usecases.plan_booking import merging
 from proof.kinds import KINDS, paddle, played, stripe
 from proof.kinds.history import History
 from proof.kinds.played import history_of, problem_of
@@ -80,7 +82,27 @@ def keeps_all_credits_of_two_twins(patch: pytest.MonkeyPatch) -> None:
 
 def lets_currencies_meet(patch: pytest.MonkeyPatch) -> None:
     """Euros are subtracted from dollars."""
-    patch.setattr(currencies, "_in_currency", lambda _currency, fact, _facts: fact)
+    patch.setattr(currencies, "_foreign", lambda _facts: [])
+
+
+def splits_by_what_was_paid(patch: pytest.MonkeyPatch) -> None:
+    """Each refund of shared money is split by itself, whatever went back before it."""
+    take = vars(parts)["_take"]
+
+    def each(moves: Any, paid: Any, sales: Any) -> Any:
+        return {key: split for move in moves for key, split in take([move], paid, sales).items()}
+
+    patch.setattr(parts, "_take", each)
+
+
+def forgets_which_charge_is_whose(patch: pytest.MonkeyPatch) -> None:
+    """What names a charge alone is of the sale that it first led to."""
+    patch.setattr(Links, "names_of", lambda _self, names: frozenset(names))
+
+
+def tells_nobody_what_is_sent(patch: pytest.MonkeyPatch) -> None:
+    """A sale does not know what is being sent for another one of the same money."""
+    patch.setattr(merging, "RefundAttempted", RefundAbandoned)
 
 
 def forgets_what_was_agreed(patch: pytest.MonkeyPatch) -> None:
@@ -130,6 +152,9 @@ def _hear(change: Callable[[Fact], Fact | None], patch: pytest.MonkeyPatch) -> N
         (keeps_all_credits_of_two_twins, stripe.several_payments_of_one_order, "too much left"),
         (keeps_all_credits_of_two_twins, paddle.several_payments_of_one_order_at_paddle, "too much left"),
         (lets_currencies_meet, stripe.two_currencies, "nothing left"),
+        (splits_by_what_was_paid, stripe.shared_in_parts, "nothing left"),
+        (forgets_which_charge_is_whose, stripe.shared_in_parts, "another order means another ledger"),
+        (tells_nobody_what_is_sent, stripe.many_to_many, "our refund of one purchase changed"),
         (forgets_what_was_agreed, stripe.terms_that_change, "another order means another ledger"),
         (reads_settings_without_their_dates, stripe.settings_that_change, "another order means another ledger"),
     ],

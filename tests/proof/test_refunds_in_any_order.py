@@ -16,6 +16,7 @@ from ledger.domain.facts import (
     RefundApproved,
     RefundAttempted,
     RefundChanged,
+    RefundPart,
     RefundSent,
     RefundState,
     RefundTotalReported,
@@ -23,7 +24,7 @@ from ledger.domain.facts import (
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.proof.test_convergence import meaning
-from tools.testing.builders import ADA, LATER, at, dispute, event_of, paid, payment, record_events
+from tools.testing.builders import ADA, LATER, PI, at, dispute, event_of, paid, payment, record_events
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
@@ -68,7 +69,13 @@ _facts: st.SearchStrategy[Fact] = st.one_of(
         amount_minor=_amounts,
         actor=st.just("sam"),
     ),
-    _fact(RefundAttempted, tag=_tags),
+    st.builds(
+        lambda tag, minor: RefundAttempted(
+            tag=tag, sale_id=PI, parts=(RefundPart(tag=tag, amount_minor=minor),), at=at(6), cause="x"
+        ),
+        _tags,
+        _amounts,
+    ),
     _fact(RefundApproved, tag=_tags, case_id=st.just("case"), amount_minor=_amounts, takes_credits=st.booleans()),
     _fact(RefundSent, tag=_tags, refund_id=_ids),
     _fact(RefundAbandoned, tag=_tags, reason=st.just("")),

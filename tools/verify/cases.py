@@ -13,7 +13,7 @@ from ledger.domain.facts import (
     RefundSent,
     RefundState,
 )
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import PaymentId, approval_tag
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import CaseState, RefundCase, case_id_of
 from ledger.domain.refund_intents import RefundIntent
@@ -48,6 +48,19 @@ def approved(world: World) -> Verdicts:
                     yield fact.key, fact.cause == f"case:{case_id_of(fact.tag)}"
                 if isinstance(fact, RefundDeclined):
                     yield fact.key, fact.cause == f"case:{fact.case_id}"
+                if isinstance(fact, RefundAttempted):
+                    yield fact.key, _is_of_its_approval(fact, world)
+
+
+def _is_of_its_approval(attempt: RefundAttempted, world: World) -> bool:
+    """Return whether an attempt carries out its approval, whole unless it was given up, as all of its sales know it."""
+    case, facts = world.cases.get(case_id_of(attempt.tag)), world.facts(attempt.sale_id)
+    approval, sent_minor = facts.get(f"approved:{attempt.tag}"), sum(part.amount_minor for part in attempt.parts)
+    if case is None or not isinstance(approval, RefundApproved):
+        return False
+    is_whole = sent_minor == approval.amount_minor or f"abandoned:{attempt.tag}" in facts
+    is_tagged = {approval_tag(part.tag) for part in attempt.parts} == {attempt.tag}
+    return case.payment_id == attempt.sale_id and is_whole and is_tagged and facts.get(attempt.key) == attempt
 
 
 def _time_of(approval: Fact | None, case: RefundCase) -> datetime | None:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from ledger.domain.audit import AuditAction
 from ledger.domain.canonical import digest
 from ledger.domain.entries import Entry
-from ledger.domain.facts import RefundChanged, digest_of, facts_of
-from ledger.domain.ids import AccountId, job_correlation_id, request_correlation_id
+from ledger.domain.facts import Facts, RefundChanged, digest_of, facts_of
+from ledger.domain.ids import AccountId, PaymentId, job_correlation_id, request_correlation_id
+from ledger.domain.links import Links
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, RecordOutcome
 from ledger.domain.refund_cases import case_id_of
@@ -65,8 +66,19 @@ def reported_facts(world: World) -> Verdicts:
                 receipt = receipts.get(fact.cause)
                 if receipt and not has_unknown_fields(fact):
                     yield f"{payment_id} {key}", receipt.facts.get(key) == digest_of(fact)
+            yield from _shared(payment_id, item.facts, world)
     for receipt in world.receipts:
         yield receipt.cause, receipt.facts.keys() <= known
+
+
+def _shared(payment_id: PaymentId, facts: Facts, world: World) -> Verdicts:
+    """Yield whether the other sales of its money have all facts that name it."""
+    links = Links(facts)
+    for money_id in links.money_ids:
+        names = links.names_of({money_id})
+        about = {key for key, fact in facts.items() if getattr(fact, "money_id", None) in names}
+        for sale_id in links.paid_by(money_id).keys() - {payment_id}:
+            yield f"{payment_id} {money_id}", about <= world.facts(sale_id).keys()
 
 
 def reported_subscriptions(world: World) -> Verdicts:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain import catalogue
-from ledger.domain.disputes import conclusion
+from ledger.domain.conclusions import conclusion
 from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
@@ -28,6 +28,7 @@ from ledger.domain.facts import (
     RefundChanged,
     RefundDeclined,
     RefundedItem,
+    RefundPart,
     RefundSent,
     RefundState,
     RefundTotalReported,
@@ -94,6 +95,13 @@ EACH: dict[str, Fact] = {
     "failure": PaymentFailed(at=at(1), cause="c"),
     "refund:re_1": refund(),
     "approved:case_1-1": RefundApproved(tag="case_1-1", case_id="case_1", amount_minor=5, at=at(1), cause="c"),
+    "attempted:case_1-1": RefundAttempted(
+        tag="case_1-1",
+        sale_id=PI,
+        parts=(RefundPart(tag="case_1-1", amount_minor=5),),
+        at=at(1),
+        cause="c",
+    ),
     "sent:case_1-1": RefundSent(tag="case_1-1", refund_id="re_1", at=at(1), cause="c"),
     "abandoned:case_1-1": RefundAbandoned(tag="case_1-1", reason=Text(key="r"), at=at(1), cause="c"),
     "declined:withdrawal": RefundDeclined(
@@ -147,7 +155,7 @@ def otherwise(fact: Fact) -> Fact:
         case RefundSent():
             return replace(fact, refund_id="re_2")
         case RefundAttempted():
-            return fact  # it has no content but its time
+            return replace(fact, parts=())
         case HoldLifted():
             return replace(fact, actor="tom")
         case RefundTotalReported():

@@ -1,14 +1,22 @@
-"""Which part of a shared payment's money is a sale's own: by the links between sales and what paid for them."""
+"""Which payment at the provider a fact is about, and which sales it paid for."""
 
 from dataclasses import replace
 
 import pytest
 
 from ledger.domain.disputes import disputed
-from ledger.domain.facts import BalanceCredited, Fact, FraudWarned, MoneyLinked, RefundTotalReported
+from ledger.domain.facts import (
+    BalanceCredited,
+    Fact,
+    Facts,
+    FraudWarned,
+    MoneyLinked,
+    RefundTotalReported,
+    ResolutionReported,
+)
 from ledger.domain.holds import Hold
 from ledger.domain.ids import PaymentId
-from ledger.domain.links import facts_about_money, own_part, shared_money_of
+from ledger.domain.links import Links
 from ledger.domain.purchases import Purchase, target
 from tests.unit.domain.test_purchases import TAG, approved, reported
 from tools.testing.builders import IN, PI, at, dispute, payment, refund
@@ -32,76 +40,84 @@ def sale(sale_id: PaymentId, *facts: Fact) -> Purchase:
     return Purchase(payment_id=sale_id).with_facts(payment(sale_id), *facts)
 
 
-def parts(*facts: Fact, links: tuple[MoneyLinked, ...] = SHARED) -> list[Fact]:
-    """What each of two sales that share a payment has of a fact: the last one."""
-    return [list(own_part(sale(sale_id, *links, *facts).facts).values())[-1] for sale_id in (IN, IN_2)]
+def about(known: Facts, money_id: PaymentId) -> list[Fact]:
+    """What a sale passes on to others that share this payment."""
+    return list(Links(known).about({money_id}, known))
 
 
-def test_each_sale_has_its_own_part_of_what_goes_back_of_shared_money() -> None:
-    """By the amounts of the links: three fifths and two fifths, and all of it together."""
-    refunded, disputed = replace(refund(999), money_id=PI), replace(dispute(amount_minor=999), money_id=PI)
-    total = replace(reported(999), money_id=PI)
-    assert parts(refunded) == [replace(refunded, amount_minor=599), replace(refunded, amount_minor=400)]
-    assert parts(disputed) == [replace(disputed, amount_minor=599), replace(disputed, amount_minor=400)]
-    assert parts(total) == [replace(total, total_minor=599), replace(total, total_minor=400)]
-    third = link(IN, PI_2, 5000)  # another payment's money is no measure for it
-    assert own_part(sale(IN, *SHARED, third, refunded).facts)[refunded.key] == replace(refunded, amount_minor=599)
+def money_of(fact: Fact, *known: Fact) -> PaymentId | None:
+    """Which payment a fact is about, by what a sale knows."""
+    facts = sale(IN, *known, fact).facts
+    return Links(facts).money_of(fact)
 
 
-@pytest.mark.parametrize(("paid_minor", "refunded"), [((1, 0), [9, 0]), ((0, 1), [0, 9]), ((0, 0), [9, 0])])
-def test_shared_money_without_amounts_is_the_first_sales(paid_minor: tuple[int, int], refunded: list[int]) -> None:
-    """So that what goes back is taken once, and of the same sale whatever was received first."""
-    first, second = link(IN, amount_minor=paid_minor[0]), link(IN_2, amount_minor=paid_minor[1])
-    fact = replace(refund(9), money_id=PI)
-    expected = [replace(fact, amount_minor=minor) for minor in refunded]
-    assert parts(fact, links=(first, second)) == parts(fact, links=(second, first)) == expected
+BOTH = (link(IN), link(IN, PI_2))
+"""Two payments paid for the sale."""
+CH_1, CH_2 = PaymentId("stripe:ch_1"), PaymentId("stripe:ch_2")
 
 
-def test_a_refund_of_ours_is_the_sales_that_approved_it_and_no_part_of_the_other() -> None:
-    """Its tag names the approval. A sale without that approval has nothing of it."""
-    ours = replace(OURS, money_id=PI)
-    assert parts(ours) == [replace(ours, amount_minor=0)] * 2
-    assert own_part(sale(IN, *SHARED, approved(900), ours).facts)[ours.key] == ours
+def test_a_fact_is_about_the_only_payment_else_about_the_one_that_it_names() -> None:
+    """By the payment's own id, or by its charge, as soon as anything has named both."""
+    assert money_of(refund()) is None, "no payment is linked"
+    assert money_of(refund(), link(IN)) == PI
+    assert money_of(refund(), *BOTH) is None, "nothing tells which"
+    assert money_of(replace(refund(), money_id=PI_2), *BOTH) == PI_2
+    assert money_of(replace(refund(), money_id=PaymentId("stripe:pi_9")), *BOTH) is None
+    assert [money_of(one, *BOTH) for one in BOTH] == [PI, PI_2]
+    assert money_of(CREDIT, link(IN)) is None, "it is about the sale itself"
 
 
 @pytest.mark.parametrize(
-    "fact",
+    "tells",
     [
-        replace(OURS, money_id=PI_2),  # of money that this sale shares with none, under a tag that nobody gave
-        replace(refund(900), money_id=PI_2),
-        refund(900),  # it names none of the two
-        replace(refund(900), money_id=PaymentId("stripe:pi_9")),
-        replace(reported(900), money_id=PI_2),
-        CREDIT,  # about the sale itself
-        WARNING,
+        replace(refund(refund_id="re_9"), money_id=PI),
+        replace(reported(9), money_id=PI),
+        replace(dispute(dispute_id="dp_9"), money_id=PI, charge_id="ch_1"),
+        FraudWarned(warning_id="v", is_actionable=True, at=at(3), cause="", money_id=PI, charge_id="ch_1"),
     ],
     ids=lambda fact: type(fact).__name__,
 )
-def test_what_is_not_about_the_shared_money_is_the_sales_alone(fact: Fact) -> None:
-    """Two payments paid for the sale, and another sale shares the first of them."""
-    assert own_part(sale(IN, *SHARED, link(IN, PI_2), fact).facts)[fact.key] == fact
+@pytest.mark.parametrize(
+    "fact",
+    [
+        replace(refund(), money_id=CH_1),
+        replace(reported(5, "ch_1"), money_id=CH_1),
+        replace(dispute(), money_id=CH_1),
+        replace(WARNING, money_id=CH_1),
+        ResolutionReported(subject="dispute:dp_1", at=at(1), cause="", money_id=CH_1),
+    ],
+    ids=lambda fact: type(fact).__name__,
+)
+def test_a_fact_that_names_a_charge_alone_is_about_its_payment(fact: Fact, tells: Fact) -> None:
+    """Whatever kind of fact has named both, and in any order."""
+    assert money_of(fact, *BOTH, tells) == PI
+    assert Links(sale(IN, fact, tells, *BOTH).facts).money_of(fact) == PI
+    charged = (link(IN, CH_1), link(IN, CH_2))  # what paid was linked by its charge
+    assert Links(sale(IN, *charged, fact, tells).facts).money_of(tells) == CH_1
 
 
-def test_what_is_no_amount_of_the_shared_money_stays_whole() -> None:
-    """The links themselves, a warning about it, and what the sale's own buyer got on the balance."""
-    known = sale(IN, *SHARED, WARNING, CREDIT, approved()).facts
-    assert own_part(known) == known
-
-
-def test_nothing_is_split_before_the_sale_is_paid() -> None:
-    """Nobody knows yet which sale it is."""
-    waiting = Purchase(payment_id=IN).with_facts(*SHARED, replace(refund(1000), money_id=PI)).facts
-    assert own_part(waiting) == waiting
+def test_all_names_of_a_payment_are_known_from_what_names_two_of_them() -> None:
+    """A payment has a charge for each attempt."""
+    again = replace(refund(refund_id="re_2"), money_id=PI, charge_id="ch_2")
+    facts: list[Fact] = [
+        replace(refund(), money_id=PI),
+        again,
+        replace(refund(refund_id="re_3"), money_id=PI_2, charge_id="ch_3"),
+    ]
+    names = Links(sale(IN, link(IN), *facts).facts)
+    assert names.names_of({PI}) == names.names_of({CH_2}) == {PI, CH_1, CH_2}
+    assert names.names_of({PaymentId("stripe:x")}) == {"stripe:x"}
+    assert Links(sale(IN, *facts).facts).names_of({PI}) == {PI}, "nothing is linked, so nobody needs them"
 
 
 def test_only_money_that_several_sales_share_is_shared() -> None:
     """A hold on an account names it, so that it ends with the dispute and not with one sale's part of it."""
     disputed = replace(dispute(), money_id=PI)
-    assert shared_money_of(disputed, sale(IN, *SHARED).facts) == PI
-    assert shared_money_of(dispute(), sale(IN, *SHARED).facts) == PI, "there is no other payment"
-    assert shared_money_of(dispute(), sale(IN, *SHARED, link(IN, PI_2)).facts) is None
+    assert Links(sale(IN, *SHARED).facts).shared_money_of(disputed) == PI
+    assert Links(sale(IN, *SHARED).facts).shared_money_of(dispute()) == PI, "there is no other payment"
+    assert Links(sale(IN, *SHARED, link(IN, PI_2)).facts).shared_money_of(dispute()) is None
     for alone in ((link(IN),), (link(IN), link(IN, PI_2)), (link(IN), link(IN, PI_2), link(IN_2, PI_2))):
-        assert shared_money_of(disputed, sale(IN, *alone).facts) is None
+        assert Links(sale(IN, *alone).facts).shared_money_of(disputed) is None
     hold = "dispute:stripe:dp_1"
     assert target(sale(IN, *SHARED, disputed)).holds == {hold: Hold(at(20), PI)}
     assert target(sale(IN, link(IN), disputed)).holds == {hold: Hold(at(20), IN)}
@@ -124,11 +140,11 @@ def test_a_sale_passes_on_what_is_about_the_shared_money_and_nothing_else() -> N
     total: RefundTotalReported = replace(reported(5), money_id=PI)
     own: list[Fact] = [link(IN, PI_2), replace(refund(refund_id="re_2"), money_id=PI_2), approved(), CREDIT, WARNING]
     known = sale(IN, *of_both, total, *own).facts
-    assert list(facts_about_money(known, {PI})) == [*of_both, total]
-    assert list(facts_about_money(known, {PI_2})) == own[:2]
+    assert about(known, PI) == [*of_both, total]
+    assert about(known, PI_2) == own[:2]
 
 
 def test_what_names_no_money_is_about_the_only_one() -> None:
-    """A fraud warning names a charge; a refund by an older notification nothing."""
+    """As of an older notification."""
     facts: list[Fact] = [link(IN), refund(), WARNING]
-    assert list(facts_about_money(sale(IN, *facts).facts, {PI})) == facts
+    assert about(sale(IN, *facts).facts, PI) == facts

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import pytest
 
-from ledger.domain.disputes import conclusion, disputed
+from ledger.domain.conclusions import conclusion
+from ledger.domain.disputes import disputed
 from ledger.domain.facts import (
     AmountStated,
     BalanceCredited,
@@ -16,7 +17,6 @@ from ledger.domain.facts import (
     DisputeState,
     Fact,
     PaymentSettled,
-    RefundAttempted,
     RefundChanged,
     RefundedItem,
     RefundState,
@@ -28,7 +28,7 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase, duplicate_minor, target
 from ledger.domain.refunds import Returned, outstanding_minor, returned_minor
 from ledger.domain.shares import Shares, overcharge_left, shares_left
-from tests.unit.domain.test_purchases import LINES, TAG, approved, chargeback
+from tests.unit.domain.test_purchases import LINES, approved, attempted, chargeback
 from tools.testing.builders import PI, at, dispute, payment, refund, returned
 
 TWIN = PaymentId("stripe:pi_2")
@@ -193,15 +193,14 @@ def test_a_refund_that_has_not_ended_reserves_its_credits_whoever_began_it() -> 
 def test_a_running_total_is_no_second_refund_beside_our_approval() -> None:
     """From the moment when sending began, a total may contain it; before that, it is somebody else's refund."""
     total = RefundTotalReported(charge_id="ch_1", total_minor=1000, currency="USD", at=at(9), cause="stripe:evt")
-    attempted = RefundAttempted(tag=TAG, at=at(6), cause="case:1")
-    sent = bought(approved(1000), attempted, total)
+    sent = bought(approved(1000), attempted(1000), total)
     assert (returned_minor(sent.facts), outstanding_minor(sent.facts), sent.refundable_minor) == (1000, 0, 1000)
     other = bought(approved(1000), total)
     assert (returned_minor(other.facts), outstanding_minor(other.facts), other.refundable_minor) == (1000, 1000, 0)
-    goodwill = bought(approved(1000, takes_credits=False), attempted, total)
+    goodwill = bought(approved(1000, takes_credits=False), attempted(1000), total)
     assert left(goodwill) == (1000, 0)
     smaller = replace(total, total_minor=400)
-    assert outstanding_minor(bought(approved(1000), attempted, smaller).facts) == 1000
+    assert outstanding_minor(bought(approved(1000), attempted(1000), smaller).facts) == 1000
 
 
 def test_each_charge_has_a_sum_of_its_own() -> None:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from ledger.domain.disputes import conclusion, disputed
+from ledger.domain.conclusions import conclusion
+from ledger.domain.disputes import disputed
 from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
@@ -22,6 +23,7 @@ from ledger.domain.facts import (
     RefundAttempted,
     RefundChanged,
     RefundedItem,
+    RefundPart,
     RefundSent,
     RefundState,
     RefundTotalReported,
@@ -29,7 +31,7 @@ from ledger.domain.facts import (
     UngrantedLine,
 )
 from ledger.domain.holds import Hold
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import PaymentId, part_tag
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import LotTarget, Purchase, Target, duplicate_minor, is_covered_by, target
 from ledger.domain.refunds import (
@@ -629,31 +631,37 @@ def test_a_refund_of_an_approval_is_of_its_lines() -> None:
         assert one.items == of
 
 
-def attempted(tag: str = TAG) -> RefundAttempted:
-    """We began to send it."""
-    return RefundAttempted(tag=tag, at=at(6), cause="case:1")
+def attempted(
+    *amounts_minor: int, tag: str = TAG, sale_id: PaymentId = PI, money_id: PaymentId | None = None, minute: float = 6
+) -> RefundAttempted:
+    """We began to send it, in one refund or in parts."""
+    tags = [tag] if len(amounts_minor) == 1 else [part_tag(tag, n + 1) for n in range(len(amounts_minor))]
+    parts = (
+        RefundPart(tag=one, amount_minor=minor, money_id=money_id)
+        for one, minor in zip(tags, amounts_minor, strict=True)
+    )
+    return RefundAttempted(tag=tag, sale_id=sale_id, parts=tuple(parts), at=at(minute), cause="case:1")
 
 
 def test_a_running_total_contains_the_earliest_approvals_that_fit() -> None:
     """Whose sending began, and whose refund nobody has reported; the rest is somebody else's, and the latest."""
-    first = replace(approved(500, tag="b", of=items(("a", 500))), at=at(5))
-    second, same = replace(approved(500, tag="a"), at=at(6)), replace(approved(500, tag="A"), at=at(5))
-    begun = (attempted("a"), attempted("b"), attempted("A"))
+    first, second, same = approved(500, tag="b", of=items(("a", 500))), approved(500, tag="a"), approved(500, tag="A")
+    begun = [attempted(500, tag="b", minute=5), attempted(500, tag="a"), attempted(500, tag="A", minute=5)]
     cases: list[tuple[list[Fact], list[str]]] = [
-        ([first, second, reported(500)], ["b"]),
-        ([first, second, reported(1001)], ["b", "a", "total"]),
-        ([first, same, reported(500)], ["A"]),
-        ([first, reported(499)], ["total"]),
-        ([approved(500), attempted(), tagged(500), reported(1000)], ["total", "re_1"]),
+        ([first, second, *begun[:2], reported(500)], ["b"]),
+        ([first, second, *begun[:2], reported(1001)], ["b", "a", "total:ch_1"]),
+        ([first, same, *begun, reported(500)], ["A"]),
+        ([first, *begun, reported(499)], ["total:ch_1"]),
+        ([approved(500), attempted(500), tagged(500), reported(1000)], ["total:ch_1", "re_1"]),
         # what is reported of one charge beyond its total hides nothing of another one
-        ([refund(300), reported(100), reported(1, "ch_2")], ["total", "re_1"]),
+        ([refund(300), *begun, reported(100), reported(1, "ch_2")], ["total:ch_2", "re_1"]),
     ]
     for facts, told in cases:
-        known = purchase(*facts, *begun)
-        assert [one.id for one in return_of(known.facts)] == told, facts
-    (ours, rest) = return_of(purchase(first, *begun, reported(600), replace(reported(5, "ch_2"), at=at(30))).facts)
+        assert [one.id for one in return_of(purchase(*facts).facts)] == told, facts
+    late = replace(reported(5, "ch_2"), at=at(30))
+    (ours, rest) = return_of(purchase(first, begun[0], reported(600), late).facts)
     assert ours == Returned(amount_minor=500, created_at=at(5), id="b", items=first.items)
-    assert rest == Returned(amount_minor=105, created_at=at(30), id="total")
+    assert rest == Returned(amount_minor=105, created_at=at(30), id="total:ch_2")
 
 
 def credit(

@@ -1059,6 +1059,7 @@ DISPUTED = DisputeChanged(
     movements=1,
     taken_minor=2000,
     money_id=PI,
+    charge_id="ch_1",
 )
 
 
@@ -1161,7 +1162,14 @@ def test_no_other_dispute_is_a_resolution(event_type: str, changes: Json, sold: 
 def test_a_fraud_warning_is_told_while_it_can_be_acted_on(kind: str, actionable: object) -> None:
     """Only a plain yes is one."""
     event = says(f"radar.early_fraud_warning.{kind}", WARNING, {"actionable": actionable})
-    warned = FraudWarned(warning_id="issfr_1", is_actionable=actionable is True, at=AT, cause="stripe:evt_1")
+    warned = FraudWarned(
+        warning_id="issfr_1",
+        is_actionable=actionable is True,
+        at=AT,
+        cause="stripe:evt_1",
+        money_id=PI,
+        charge_id="ch_1",
+    )
     assert event == said(event, owner=Owner(), names=(PI, CH), facts=(warned,))
 
 

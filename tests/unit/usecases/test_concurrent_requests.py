@@ -11,7 +11,7 @@ import pytest
 from ledger.domain import catalogue
 from ledger.domain.errors import InsufficientCredits, RunFailed
 from ledger.domain.events import Event
-from ledger.domain.facts import DisputeState, MoneyLinked
+from ledger.domain.facts import DisputeState, FraudWarned, MoneyLinked
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.orders import Order
 from ledger.domain.receipts import RecordOutcome
@@ -334,7 +334,10 @@ def test_a_refund_that_read_the_way_to_one_sale_is_not_booked_for_it_alone(
     names: tuple[PaymentId, ...], read: int, early: list[str]
 ) -> None:
     """The second link was booked after the pointer was read, and before the sale was."""
-    store = two_invoices(linked(IN), event_of(names=(PI, CH)))
+    warned = FraudWarned(
+        warning_id="w_1", is_actionable=False, at=at(2), cause="stripe:evt", money_id=PI, charge_id="ch_1"
+    )
+    store = two_invoices(linked(IN), event_of(warned, names=(PI, CH)))
     over = torn(store, lambda: record_events(store, linked(IN_2)), *early, read=read)
     record_events(over, event_of(replace(refund(2000), money_id=PI), names=names))
     assert store.accounts[ADA].balance == 0

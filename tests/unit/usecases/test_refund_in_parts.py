@@ -9,8 +9,10 @@ from ledger.domain.facts import (
     Fact,
     MoneyLinked,
     RefundApproved,
+    RefundAttempted,
     RefundChanged,
     RefundedItem,
+    RefundPart,
     RefundSent,
     RefundState,
     facts_of,
@@ -247,12 +249,17 @@ def test_a_part_from_a_shared_payment_is_for_the_approved_sale_alone() -> None:
     ]
     part = replace(refund(400), money_id=PI_A, tag="case_1-1/1")
     approval = RefundApproved(tag="case_1-1", case_id="case_1", amount_minor=900, at=at(2), cause="case:case_1")
-    settled = payment(IN)
-    known: tuple[Fact, ...] = (settled, *links, part, approval)
-    approved = {fact.key: fact for fact in known}
-    assert returned_minor(approved) == 400
-    del approved[approval.key]
-    assert returned_minor(approved) == 0, "the other sale knows no such approval"
+    attempted = RefundAttempted(
+        tag="case_1-1",
+        sale_id=IN,
+        parts=(RefundPart(tag="case_1-1/1", amount_minor=400, money_id=PI_A),),
+        at=at(3),
+        cause="case:case_1",
+    )
+    known: tuple[Fact, ...] = (*links, part, attempted)
+    for settled, parts_minor in ((payment(IN), 400), (payment(PaymentId("stripe:in_2")), 0)):
+        own: tuple[Fact, ...] = (settled, approval) if parts_minor else (settled,)
+        assert returned_minor({fact.key: fact for fact in (*own, *known)}) == parts_minor
 
 
 def test_a_split_uses_as_few_payments_as_it_can() -> None:

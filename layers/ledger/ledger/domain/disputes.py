@@ -7,15 +7,16 @@ lost                   no           yes            in proportion to the disputed
 resolved               no           no             in proportion to the disputed amount
 won, prevented         no           no             no
 
-What moved outweighs the provider's word. `conclusion` says how. A dispute that is lost or resolved also stops the
-renewals of the subscription that the payment was for.
+What moved outweighs the provider's word: see `ledger.domain.conclusions`. A dispute that is lost or resolved also stops
+the renewals of the subscription that the payment was for.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ledger.domain.currencies import comparable
+from ledger.domain.conclusions import conclusion, is_short
+from ledger.domain.currencies import comparable, whole
 from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
@@ -29,11 +30,8 @@ from ledger.domain.facts import (
     facts_of,
 )
 from ledger.domain.ids import PaymentId, provider_of
-from ledger.domain.links import shared_money_of
-from ledger.domain.refunds import Returned, returned
-
-_EXCHANGE_LOSS = 10
-"""A withdrawal and its return are converted on two days. A difference below one part in so many is no loss."""
+from ledger.domain.links import Links
+from ledger.domain.refunds import Returned, returned_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +81,8 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     A dispute in another currency than the payment's has its full effect: while nobody has stated its amount, the lot is
     frozen and a flag tells a person.
     """
-    provider = provider_of(payment_id)
-    compared = comparable(facts)
-    refunds = [one.amount_minor for one in returned(facts)]
+    provider, links = provider_of(payment_id), Links(facts)
+    in_one_currency, compared = whole(facts), comparable(facts)
     holds, flags = _Marks(), _Marks()
     shared: dict[str, PaymentId] = {}
     resolved = {fact.subject for fact in facts_of(facts, ResolutionReported)}
@@ -93,9 +90,10 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     for dispute in facts_of(facts, DisputeChanged):
         since, name = dispute.opened_at, f"{provider}:{dispute.dispute_id}"
         state = conclusion(dispute, is_resolution=dispute.key in resolved)
-        amount = _amount_of(compared.get(dispute.key))
+        own = compared.get(dispute.key)
+        amount = _amount_of(own) if isinstance(own, DisputeChanged) else None
         own_name = name  # of what one sale of shared money derives by its own part, whatever the others derive
-        if money_id := shared_money_of(dispute, facts):
+        if money_id := links.shared_money_of(dispute):
             shared[f"dispute:{name}"] = money_id
             own_name = f"{payment_id}:{dispute.dispute_id}"
             flags.since |= {f"other_currency:{name}": None, f"refund_and_dispute:{name}": None}  # before it was shared
@@ -105,7 +103,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         flags.since[f"inquiry:{name}"] = since if state is DisputeState.INQUIRY else None
         flags.since[f"other_currency:{own_name}"] = since if is_unknown else None
         flags.since[f"returned_short:{name}"] = since if _is_returned_short(dispute, state) else None
-        is_counted_twice = is_gone and amount is not None and _may_be_a_refund(amount, refunds, facts)
+        is_counted_twice = is_gone and amount is not None and _may_be_a_refund(dispute.key, links, in_one_currency)
         flags.since[f"refund_and_dispute:{own_name}"] = since if is_counted_twice else None
         is_lost |= is_gone
         is_frozen |= state.is_open or is_unknown
@@ -146,72 +144,30 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     )
 
 
-def conclusion(dispute: DisputeChanged, *, is_resolution: bool = False) -> DisputeState:
-    """Return the state that a dispute has by what moved, and by the provider's word where nothing tells otherwise.
-
-    `is_resolution`: it counts as resolved where it is lost, as `ResolutionReported` says.
-
-    word               withdrawn, not returned   returned   nothing listed
-    prevented          resolved                  prevented  a resolution: resolved, else prevented
-    inquiry_closed     lost                      as told    as told
-    inquiry            open                      as told    as told
-    lost               lost                      won        lost
-    others             as told                   as told    as told
-
-    `resolved`: the card network has refunded the buyer, and nobody contests anything.
-    """
-    state = dispute.state
-    is_returned = dispute.returned_minor > 0 and not _is_short(dispute)
-    is_gone = dispute.taken_minor > 0 and not is_returned
-    match state:
-        case DisputeState.PREVENTED:
-            is_resolved = is_gone or (dispute.is_resolution and not is_returned)
-            return DisputeState.RESOLVED if is_resolved else state
-        case DisputeState.INQUIRY_CLOSED if is_gone:
-            return DisputeState.LOST
-        case DisputeState.INQUIRY if is_gone:
-            return DisputeState.OPEN
-        case DisputeState.LOST if is_returned:
-            return DisputeState.WON
-        case DisputeState.LOST if is_resolution:
-            return DisputeState.RESOLVED
-    return state
+def _amount_of(dispute: DisputeChanged) -> Returned:
+    return Returned(amount_minor=dispute.amount_minor, created_at=dispute.opened_at, id=dispute.dispute_id)
 
 
-def _amount_of(dispute: object) -> Returned | None:
-    """Return what a dispute takes. None: it is not known in the payment's currency.
-
-    Of one whose money is gone, and came back in part, it is what did not come back.
-    """
-    if not isinstance(dispute, DisputeChanged):
-        return None
-    amount_minor = dispute.amount_minor
-    is_gone = conclusion(dispute) in {DisputeState.LOST, DisputeState.RESOLVED}
-    if is_gone and dispute.returned_minor < dispute.taken_minor:
-        amount_minor = amount_minor * (dispute.taken_minor - dispute.returned_minor) // dispute.taken_minor
-    return Returned(amount_minor=amount_minor, created_at=dispute.opened_at, id=dispute.dispute_id)
-
-
-def _may_be_a_refund(lost: Returned, refunds: list[int], facts: Facts) -> bool:
+def _may_be_a_refund(key: str, links: Links, facts: Facts) -> bool:
     """Return whether a dispute may have been reported as a refund of the same amount too.
 
-    Both count. Where both together are more than was paid, nothing is counted twice.
+    Both count. Where both together are more than was paid, nothing is counted twice. `facts` are whole: shared money is
+    compared before it is split.
     """
-    payment = facts.get("payment")
-    if not isinstance(payment, PaymentSettled):
+    payment, dispute = facts.get("payment"), facts[key]
+    if not isinstance(payment, PaymentSettled) or not isinstance(dispute, DisputeChanged):
         return False
-    return lost.amount_minor in refunds and lost.amount_minor + sum(refunds) <= payment.paid_minor
-
-
-def _is_short(dispute: DisputeChanged) -> bool:
-    """Return whether clearly less came back than was withdrawn."""
-    return dispute.returned_minor * _EXCHANGE_LOSS < dispute.taken_minor * (_EXCHANGE_LOSS - 1)
+    money_id = links.money_of(dispute)
+    paid_minor = sum(links.paid_by(money_id).values()) if money_id else payment.paid_minor
+    beside = {key: fact for key, fact in facts.items() if links.money_of(fact) in {None, money_id}}
+    refunds = [one.amount_minor for one in returned_of(beside)]
+    return dispute.amount_minor in refunds and dispute.amount_minor + sum(refunds) <= paid_minor
 
 
 def _is_returned_short(dispute: DisputeChanged, state: DisputeState) -> bool:
     """Return whether a dispute ended, and only a part of its money came back: a person should look."""
     has_ended = state in {DisputeState.WON, DisputeState.LOST, DisputeState.RESOLVED}
-    return has_ended and dispute.returned_minor > 0 and _is_short(dispute)
+    return has_ended and dispute.returned_minor > 0 and is_short(dispute)
 
 
 def _by_kind(rows: Iterable[ChargebackChanged]) -> dict[str, list[ChargebackChanged]]:

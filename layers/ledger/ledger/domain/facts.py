@@ -287,12 +287,27 @@ class RefundApproved(KeepsUnknownFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundPart(KeepsUnknownFields):
+    """One refund at the provider that carries out an approval, or a part of it."""
+
+    tag: str  # that it is sent with
+    amount_minor: int
+    money_id: PaymentId | None = None  # of the payment that gives it; None: the only one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundAttempted(KeepsUnknownFields):
-    """Sending an approved refund has begun. From now on the provider's running total may contain it."""
+    """Sending an approved refund has begun. From now on the provider's running total may contain it.
+
+    Other sales of its money get this fact with the next one about that money. It says whose refund it is.
+    """
 
     tag: str
-    at: datetime
+    sale_id: PaymentId  # the sale that the approval is about
+    parts: tuple[RefundPart, ...]  # in which it is sent
+    at: datetime  # of the first attempt
     cause: str
+    attempt: int = 1
 
     @property
     def key(self) -> str:
@@ -300,7 +315,7 @@ class RefundAttempted(KeepsUnknownFields):
 
     @property
     def version(self) -> tuple[object, ...]:
-        return _earliest(self)
+        return (self.attempt, self.at, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -398,6 +413,7 @@ class DisputeChanged(KeepsUnknownFields):
     taken_minor: int = 0  # withdrawn from our balance, without fees
     returned_minor: int = 0  # given back to our balance, without fees
     money_id: PaymentId | None = None  # as in RefundChanged
+    charge_id: str | None = None  # the charge that it is about; None: unknown
     is_resolution: bool = False  # the card network refunds the buyer, and nobody contests anything
 
     @property
@@ -508,6 +524,8 @@ class FraudWarned(KeepsUnknownFields):
     is_actionable: bool
     at: datetime
     cause: str
+    money_id: PaymentId | None = None  # as in RefundChanged
+    charge_id: str | None = None  # as in DisputeChanged
 
     @property
     def key(self) -> str:
@@ -515,7 +533,7 @@ class FraudWarned(KeepsUnknownFields):
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, not self.is_actionable)
+        return (self.at, not self.is_actionable, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -565,11 +583,6 @@ def digest_of(fact: "Fact") -> str:
 def _latest(fact: "Fact") -> tuple[object, ...]:
     """Return the version of a fact of which the latest one stands."""
     return (fact.at, _content(fact))
-
-
-def _earliest(fact: "RefundAttempted") -> tuple[object, ...]:
-    """Return the version of a fact of which the earliest one stands."""
-    return (-fact.at.timestamp(), _content(fact))
 
 
 def _content(fact: "Fact") -> str:

@@ -7,7 +7,7 @@ late_return:<payment>      credits were taken, frozen or reserved, and came back
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from ledger.domain.disputes import conclusion
+from ledger.domain.conclusions import conclusion
 from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,

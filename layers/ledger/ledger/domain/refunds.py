@@ -10,11 +10,11 @@ Someone else may refund at the provider: the credits of such a refund are reserv
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ledger.domain.currencies import comparable, incomparable
+from ledger.domain.currencies import comparable, incomparable, whole
 from ledger.domain.facts import (
     BalanceCredited,
     Fact,
@@ -50,23 +50,31 @@ class Returned:
 def returned(facts: Facts) -> list[Returned]:
     """Return what went back, in the order of creation, in the payment's currency.
 
-    That is: refunds that succeeded, credits to the buyer's balance, and what the running totals report beyond the
-    refunds that were reported one by one.
+    That is: refunds that succeeded, whether they were reported one by one or by a running total alone, and credits to
+    the buyer's balance.
     """
-    facts = comparable(facts)
+    return returned_of(comparable(facts))
+
+
+def returned_of(facts: Facts) -> list[Returned]:
+    """Return what went back by facts that are comparable already: see `ledger.domain.currencies`."""
     succeeded = [
         _of_refund(refund, facts)
         for refund in facts_of(facts, RefundChanged)
         if refund.state is RefundState.SUCCEEDED and refund.amount_minor
     ]
-    return sorted([*succeeded, *_credited(facts), *_only_in_totals(facts)], key=lambda one: (one.created_at, one.id))
+    return sorted([*succeeded, *_credited(facts)], key=lambda one: (one.created_at, one.id))
 
 
 def outstanding(facts: Facts) -> list[Returned]:
-    """Return what is going back and has not ended, in the order of creation, whoever began it."""
-    facts = comparable(facts)
-    ours = [_of_approval(approval, facts) for approval in _outstanding_approvals(facts)]
-    others = [_of_refund(refund, facts) for refund in _begun_elsewhere(facts)]
+    """Return what is going back and has not ended, in the order of creation, whoever began it.
+
+    What became of an approval is told by whole refunds, also if other sales of its money had to give a part of them.
+    """
+    in_whole, facts = whole(facts), comparable(facts)
+    approvals = [one for one in facts_of(facts, RefundApproved) if end_of(one.tag, in_whole) is None]
+    ours = [_of_approval(approval, in_whole) for approval in approvals]
+    others = [_of_refund(refund, facts) for refund in _begun_elsewhere(facts, {one.tag for one in approvals})]
     return sorted([*ours, *others], key=lambda one: (one.created_at, one.id))
 
 
@@ -276,56 +284,10 @@ def _of_refund(refund: RefundChanged, facts: Facts) -> Returned:
     )
 
 
-def _outstanding_approvals(facts: Facts) -> Iterator[RefundApproved]:
-    """Yield the approvals that have not ended, and that no running total already contains."""
-    contained = {one.id for one in _only_in_totals(facts)}
-    for approval in facts_of(facts, RefundApproved):
-        if end_of(approval.tag, facts) is None and approval.tag not in contained:
-            yield approval
-
-
-def _begun_elsewhere(facts: Facts) -> list[RefundChanged]:
-    """Return the refunds that have not ended, and that carry out no approval that has not ended either."""
+def _begun_elsewhere(facts: Facts, approved: Collection[str]) -> list[RefundChanged]:
+    """Return the refunds that have not ended, and that carry out none of the approvals with these tags."""
     refunds = (refund for refund in facts_of(facts, RefundChanged) if refund.state not in _ENDED)
-    approved = {approval.tag for approval in facts_of(facts, RefundApproved) if end_of(approval.tag, facts) is None}
     return [refund for refund in refunds if refund.amount_minor and tag_of(refund, facts) not in approved]
-
-
-def _only_in_totals(facts: Facts) -> list[Returned]:
-    """Return what the running totals contain beyond the refunds that were reported one by one.
-
-    A total may contain a refund of ours from the moment when its sending began: such an approval is recognised by its
-    amount. The rest was refunded by someone else, of all lines.
-    """
-    reports = facts_of(facts, RefundTotalReported)
-    refunds = facts_of(facts, RefundChanged)
-    beyond_minor = 0
-    for report in reports:
-        reported_minor = sum(refund.amount_minor for refund in refunds if refund.charge_id == report.charge_id)
-        beyond_minor += max(0, report.total_minor - reported_minor)
-    beyond_minor -= sum(refund.amount_minor for refund in refunds if refund.charge_id is None)
-    found = []
-    for approval in sorted(facts_of(facts, RefundApproved), key=lambda approval: (approval.at, approval.tag)):
-        may_be_contained = f"attempted:{approval.tag}" in facts and not _is_reported(approval.tag, facts)
-        if may_be_contained and approval.amount_minor <= beyond_minor:
-            beyond_minor -= approval.amount_minor
-            found.append(
-                Returned(
-                    amount_minor=approval.amount_minor,
-                    created_at=approval.at,
-                    id=approval.tag,
-                    items=approval.items,
-                    takes_credits=approval.takes_credits,
-                )
-            )
-    if beyond_minor > 0:
-        latest = max(report.at for report in reports)
-        found.append(Returned(amount_minor=beyond_minor, created_at=latest, id="total"))
-    return found
-
-
-def _is_reported(tag: str, facts: Facts) -> bool:
-    return any(tag_of(refund, facts) == tag for refund in facts_of(facts, RefundChanged))
 
 
 def _credited(facts: Facts) -> Iterator[Returned]:

@@ -41,6 +41,7 @@ from ledger.domain.facts import (
     RefundChanged,
     RefundDeclined,
     RefundedItem,
+    RefundPart,
     RefundSent,
     RefundState,
     RefundTotalReported,
@@ -286,6 +287,15 @@ REFUNDED_ITEM = Shape(
         "is_tax_only": Field("is_tax_only", BOOLEAN, False),
     },
 )
+REFUND_PART = Shape(
+    "a part of a refund",
+    RefundPart,
+    {
+        "tag": Field("tag", TEXT),
+        "amount_minor": Field("amount_minor", WHOLE),
+        "money_id": Field("money_id", TEXT, None),
+    },
+)
 MONEY = Shape(
     "an amount",
     Money,
@@ -373,8 +383,11 @@ FACTS: Mapping[str, Shape[Any]] = {
         RefundAttempted,
         {
             "tag": Field("tag", TEXT),
+            "sale_id": Field("sale_id", TEXT),
+            "parts": Field("parts", records_of(REFUND_PART)),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
+            "attempt": Field("attempt", WHOLE, 1),
         },
     ),
     "refund_sent": Shape(
@@ -436,6 +449,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "taken_minor": Field("taken_minor", WHOLE, 0),
             "returned_minor": Field("returned_minor", WHOLE, 0),
             "money_id": Field("money_id", TEXT, None),
+            "charge_id": Field("charge_id", TEXT, None),
             "is_resolution": Field("is_resolution", BOOLEAN, False),
         },
     ),
@@ -499,6 +513,8 @@ FACTS: Mapping[str, Shape[Any]] = {
             "is_actionable": Field("is_actionable", BOOLEAN),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
+            "money_id": Field("money_id", TEXT, None),
+            "charge_id": Field("charge_id", TEXT, None),
         },
     ),
     "resolution_reported": Shape(

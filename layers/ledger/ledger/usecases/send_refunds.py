@@ -17,10 +17,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from ledger.domain.currencies import comparable
 from ledger.domain.disputes import disputed
 from ledger.domain.errors import ProviderRefused, ProviderUnavailable
-from ledger.domain.facts import RefundAbandoned, RefundApproved, RefundAttempted, RefundSent, RefundState
-from ledger.domain.ids import part_number, part_tag, provider_of
+from ledger.domain.facts import RefundAbandoned, RefundApproved, RefundAttempted, RefundPart, RefundSent, RefundState
+from ledger.domain.ids import PaymentId, part_number, part_tag, provider_of
+from ledger.domain.parts import own_left
 from ledger.domain.refund_cases import BY_SENDER, CaseState, RefundCase, case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import (
@@ -114,6 +116,8 @@ def send_refund(
         if isinstance(lease, SendResult):
             return lease
         found = _with_reported(found, lease)
+        if found and f"attempted:{tag}" not in lease.context.purchase.facts:
+            _record_attempt(lease, found, [], store)
         if _is_whole(found, lease.approval):
             _record_sent(lease, found, store, clock())
             return SendResult.FOUND
@@ -148,7 +152,7 @@ def _send(
             _abandon(lease, found, obstacle, store, clock())
             return SendResult.ABANDONED
         parts = _parts(lease, found, gateway)
-        _record_attempt(lease, store)
+        _record_attempt(lease, found, parts, store)
         for part in parts:
             if lease.has_expired(clock()):
                 return SendResult.LEASED
@@ -174,15 +178,21 @@ def _parts(lease: Lease, found: tuple[SentRefund, ...], gateway: Gateway) -> lis
         pi_1       1,000    `<tag>/1` of 1,000                      –
         pi_2         800    `<tag>/2` of 500                        `<tag>/2` of 500
 
-    A payment that has enough left gives all of it. Otherwise the one with the most left gives first. Raise
-    ProviderRefused if all of them together have too little left: then nothing is sent.
+    A payment that has enough left gives all of it. Otherwise the one with the most left gives first. One that paid for
+    other sales too gives no more than is left of this one, unless there is no other way. Raise ProviderRefused if all
+    of them together have too little left: then nothing is sent.
     """
     whole = refund_to_send(lease.approval, lease.context)
     sources = gateway.sources(whole)
     if not sources:
         return [whole]
     left_minor = whole.amount_minor - sum(part.amount_minor for part in found)
-    shares = split_over_sources(left_minor, [(one.source, one.left_minor) for one in sources])
+    provider, facts = provider_of(lease.context.payment.payment_id), lease.context.purchase.facts
+    own = own_left(comparable(facts))
+    at_provider = {one.source: one.left_minor for one in sources}
+    of_sale = {name: min(minor, own.get(PaymentId(f"{provider}:{name}"), minor)) for name, minor in at_provider.items()}
+    left = of_sale if sum(of_sale.values()) >= left_minor else at_provider
+    shares = split_over_sources(left_minor, list(left.items()))
     if sum(share for _, share in shares) < left_minor:
         raise ProviderRefused("amount_too_large", "The payments of this purchase have less left than the refund needs.")
     if len(shares) == 1 and not found:
@@ -293,20 +303,39 @@ def _stop_renewals(lease: Lease, gateway: Gateway) -> Text | None:
     return None if state.is_stopped else text("not_sent.renewals_go_on")
 
 
-def _record_attempt(lease: Lease, store: Store) -> None:
-    """Record that sending has begun: from now on the provider's running total may contain the refund."""
-    began_at = lease.intent.first_sent_at or lease.approval.at
-    fact = RefundAttempted(tag=lease.approval.tag, at=began_at, cause=f"case:{lease.case.case_id}")
+def _record_attempt(lease: Lease, found: Collection[SentRefund], parts: Collection[RefundToSend], store: Store) -> None:
+    """Record that sending has begun: from now on the provider's running total may contain the refund.
+
+    `found` was sent before.
+    """
+    approval, payment_id = lease.approval, lease.context.payment.payment_id
+    before = lease.context.purchase.facts.get(f"attempted:{approval.tag}")
+    known = {part.tag: part for part in before.parts} if isinstance(before, RefundAttempted) else {}
+    sent = (known.get(one.tag) or RefundPart(tag=one.tag, amount_minor=one.amount_minor) for one in found)
+    fact = RefundAttempted(
+        tag=approval.tag,
+        sale_id=payment_id,
+        parts=(*sent, *(_part(part, provider_of(payment_id)) for part in parts)),
+        at=lease.intent.first_sent_at or approval.at,
+        cause=f"case:{lease.case.case_id}",
+        attempt=lease.intent.attempts,
+    )
 
     def record() -> Retry | None:
         case, context = read_case_context(lease.intent.account_id, lease.case.case_id, store)
-        if fact.key in context.purchase.facts:
+        current = context.purchase.facts.get(fact.key)
+        if isinstance(current, RefundAttempted) and current.parts == fact.parts:
             return None
-        origin = Origin(began_at, fact.cause, case.case_id)
+        origin = Origin(fact.at, fact.cause, case.case_id)
         commit = plan_booking.plan_internal_fact([context.purchase.with_facts(fact)], context.known, origin)
         return CONFLICT if store.commit(commit) else None
 
     run_transaction(record, f"refund {fact.tag}")
+
+
+def _part(part: RefundToSend, provider: str) -> RefundPart:
+    money_id = PaymentId(f"{provider}:{part.source}") if part.source else None
+    return RefundPart(tag=part.tag, amount_minor=part.amount_minor, money_id=money_id)
 
 
 def _record_sent(lease: Lease, sent: Collection[SentRefund], store: Store, now: datetime) -> None:

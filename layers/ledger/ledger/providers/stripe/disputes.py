@@ -2,7 +2,7 @@
 
 from ledger.domain.catalogue import Resolution
 from ledger.domain.facts import DisputeChanged, DisputeState, Fact, FraudWarned, ResolutionReported
-from ledger.providers.parsing import Json, amount, currency, text, unix_time, whole_number
+from ledger.providers.parsing import Json, amount, currency, optional_text, text, unix_time, whole_number
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, known_state
 
@@ -40,6 +40,7 @@ def dispute_changed(notification: StripeNotification) -> EventFields:
         taken_minor=_moved_minor(movements, "dispute"),
         returned_minor=_moved_minor(movements, "dispute_reversal"),
         money_id=names[0],
+        charge_id=optional_text(dispute, "charge"),
         is_resolution=card.get("case_type") == "resolution",
     )
     facts: list[Fact] = [fact]
@@ -77,10 +78,13 @@ def fraud_warning_changed(notification: StripeNotification) -> EventFields:
 
     Source: `actionable` of docs.stripe.com/api/radar/early_fraud_warnings/object.
     """
+    names = notification.charge_names()
     fact = FraudWarned(
         warning_id=text(notification.source, "id"),
         is_actionable=notification.source["actionable"] is True,
         at=notification.at,
         cause=notification.cause,
+        money_id=names[0],
+        charge_id=optional_text(notification.source, "charge"),
     )
-    return {"names": notification.charge_names(), "facts": (fact,)}
+    return {"names": names, "facts": (fact,)}

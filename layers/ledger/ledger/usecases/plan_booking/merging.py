@@ -15,15 +15,17 @@ all facts about the shared money:
     A: purchase (payment, refund)                                        A: purchase (payment, refund, links)
     B: pointer to A                                                      B: pointer to A and C
     C: purchase (payment)                                                C: purchase (payment, refund, links)
+
+What is reported of shared money tells each sale what began to be sent for another one, too: it may be our own refund.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ledger.domain.events import About, Event
-from ledger.domain.facts import MoneyLinked, PaymentSettled, facts_of, merge
+from ledger.domain.facts import MoneyLinked, PaymentSettled, RefundAttempted, facts_of, merge
 from ledger.domain.ids import PaymentId
-from ledger.domain.links import facts_about_money
+from ledger.domain.links import Links
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.ports.commit import PaymentPointer
@@ -79,8 +81,10 @@ def _merge(about: About, stored: Snapshot, merges: Mapping[PaymentId, Merge]) ->
     names = frozenset(about.names).union(*(purchase.names for purchase in absorbed))
     if len(sales) > 1:
         money_ids = {fact.money_id for fact in about.facts if isinstance(fact, MoneyLinked)}
-        facts += [fact for sale in sales for fact in facts_about_money(sale.facts, money_ids)]
-        names = (names | _names_of_shared_money(sales, money_ids)) - sale_ids
+        known_links = [(Links(sale.facts), sale) for sale in sales]
+        facts += [fact for links, sale in known_links for fact in links.about(money_ids, sale.facts)]
+        facts += [attempt for sale in sales for attempt in facts_of(sale.facts, RefundAttempted)]
+        names = names.union(*(links.names_of(money_ids) for links, _ in known_links)) - sale_ids
     merged: dict[PaymentId, Merge] = {}
     for sale in sales:
         known = merges.get(sale.payment_id)
@@ -131,15 +135,6 @@ def _sales_after_link(about: About, stored: Snapshot) -> list[Purchase]:
             if sales and own.payment_id not in sales and own.payment_id != link.money_id:
                 return [own, *sales.values()]
     return []
-
-
-def _names_of_shared_money(sales: Iterable[Purchase], money_ids: set[PaymentId]) -> frozenset[PaymentId]:
-    """Return the other ids of money that sales share: those of a sale that only this money paid for."""
-    names: set[PaymentId] = set()
-    for sale in sales:
-        if {link.money_id for link in facts_of(sale.facts, MoneyLinked)} <= money_ids:
-            names |= sale.names
-    return frozenset(names)
 
 
 def _ambiguous(detail: str) -> NotBookable:
