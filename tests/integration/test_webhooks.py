@@ -19,7 +19,7 @@ from ledger.domain.ids import AccountId
 from ledger.ports.reads import Keys
 from ledger.providers.parsing import MAX_BODY_BYTES
 from ledger.runtime import Runtime
-from ledger.secrets import SECRETS_TTL_S, SigningSecrets
+from ledger.secrets import FETCHED_AGAIN_AFTER_S, SECRETS_TTL_S, SigningSecrets
 from tests.conftest import REGION, moto_services
 from tools import signing
 from tools.orders import place_orders_of
@@ -303,7 +303,7 @@ def test_a_parked_event_is_released_once_its_account_is_known(send: Send, servic
 def test_secrets_come_by_name_are_cached_and_known_anew_after_a_while(
     services: Runtime, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rotated secret counts without a deploy; until then nothing is asked for again."""
+    """A rotated secret counts without a deploy, as soon as it signs; a refresh that fails keeps the known one."""
     client = boto3.client("secretsmanager", region_name=REGION)
     client.create_secret(Name="ours", SecretString=json.dumps({"stripe": "whsec_1", "paddle": ""}))
     monkeypatch.setenv("SIGNING_SECRETS_NAME", "ours")
@@ -315,8 +315,15 @@ def test_secrets_come_by_name_are_cached_and_known_anew_after_a_while(
     assert send(body, provider="paddle", secret="")["status"] == 401
     client.put_secret_value(SecretId="ours", SecretString=json.dumps({"stripe": "whsec_1,whsec_2", "paddle": ""}))
     assert send(body, secret="whsec_2")["status"] == 401
-    clock[0] = SECRETS_TTL_S + 1
+    clock[0] = FETCHED_AGAIN_AFTER_S
+    assert send(body, secret="whsec_3")["status"] == 401
     assert send(body, secret="whsec_2")["outcome"] == "already_booked"
+    client.put_secret_value(SecretId="ours", SecretString=json.dumps({"stripe": "whsec_2,whsec_3", "paddle": ""}))
+    clock[0] += FETCHED_AGAIN_AFTER_S
+    assert send(body, secret="whsec_3")["outcome"] == "already_booked"
+    client.delete_secret(SecretId="ours", ForceDeleteWithoutRecovery=True)
+    clock[0] += SECRETS_TTL_S + 1
+    assert send(body, secret="whsec_3")["outcome"] == "already_booked"
 
 
 def test_a_raw_body_that_cant_be_archived_costs_no_event(services: Runtime, send: Send) -> None:

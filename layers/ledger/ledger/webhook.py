@@ -14,14 +14,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ledger.domain.errors import InvalidBody, StoreUnavailable
 from ledger.domain.receipts import RecordOutcome
 from ledger.providers.parsing import MAX_BODY_BYTES
-from ledger.providers.registry import PROVIDERS
-from ledger.providers.signatures import SignatureRejected
+from ledger.providers.registry import PROVIDERS, Provider
+from ledger.providers.signatures import Rejection, SignatureRejected
 from ledger.runtime import Runtime
+from ledger.secrets import SigningSecrets
 from ledger.usecases.record_event import RecordResult, record_event
 
 HttpResponse = dict[str, Any]
@@ -94,8 +96,7 @@ def _record(function: str, delivery: Delivery, runtime: Runtime) -> RecordedDeli
     if provider is None:
         raise InvalidBody(f"There is no such provider. Registered: {', '.join(PROVIDERS)}.", 404)
     now = runtime.now()
-    provider.verify(delivery.body, delivery.headers, runtime.secrets.of(delivery.provider), now.timestamp())
-
+    _verify(provider, delivery, runtime.secrets, now)
     content = provider.parse(delivery.body)
     event_id, event_type = content[provider.ID_FIELD], content[provider.TYPE_FIELD]
     event = provider.translate(content, runtime.catalogue, is_live=runtime.config.is_live, scope=runtime.config.scope)
@@ -107,6 +108,23 @@ def _record(function: str, delivery: Delivery, runtime: Runtime) -> RecordedDeli
     runtime.archive(delivery.provider, event_id, delivery.body)
     is_misrouted = function not in provider.FUNCTIONS.get(event_type, {function})
     return RecordedDelivery(event_id, event_type, is_misrouted, result)
+
+
+def _verify(provider: Provider, delivery: Delivery, secrets: SigningSecrets, now: datetime) -> None:
+    """Verify the signature. One that no known secret fits may be of a secret that was rotated in just now.
+
+    Raise SignatureRejected.
+    """
+    try:
+        provider.verify(delivery.body, delivery.headers, secrets.of(delivery.provider), now.timestamp())
+    except SignatureRejected as rejected:
+        newer = secrets.newer(delivery.provider) if rejected.reason in _MAY_BE_NEWER else ()
+        if not newer:
+            raise
+        provider.verify(delivery.body, delivery.headers, newer, now.timestamp())
+
+
+_MAY_BE_NEWER = {Rejection.NO_SECRET, Rejection.MISMATCH}
 
 
 def _accepted(runtime: Runtime, delivery: Delivery, recorded: RecordedDelivery) -> HttpResponse:
