@@ -21,13 +21,25 @@ def test_a_situation_says_no_more_than_was_told() -> None:
     """Whatever is not known is not made up against the customer, nor for them."""
     plain = plainly(lines=())
     assert (plain.refunded_minor, plain.overcharge_minor, plain.failed_runs, plain.failed_credits) == (0, 0, 0, 0)
-    assert plain.failed_since_decline == 0
+    assert (plain.failed_since_decline, plain.duplicate_minor, plain.refunded_minor) == (0, 0, 0)
     marks = (plain.is_subscription, plain.is_renewal, plain.is_duplicate, plain.doubles_subscription, plain.is_disputed)
     assert not any(marks)
     assert (plain.drawn, plain.kept, plain.requested_at, plain.age) == (0, 0, plain.now, timedelta(days=3))
     assert plainly(submitted_at=MADE).requested_at == MADE
     line = LineUsage(line_id="0", amount_minor=1, granted=5, drawn=0)
     assert (line.unused, line.taken_back) == (5, 0)
+
+
+@pytest.mark.parametrize(
+    ("left_minor", "value_left_minor", "value_minor"),
+    [(2000, None, 2000), (500, 2000, 2000), (500, 500, 500), (500, 9999, 2000), (500, 0, 500), (0, 0, 0)],
+)
+def test_the_value_that_we_still_have_is_at_least_what_can_go_back_to_the_card(
+    left_minor: int, value_left_minor: int | None, value_minor: int
+) -> None:
+    """And at most what was paid."""
+    asked = plainly(refundable_minor=left_minor, value_left_minor=value_left_minor)
+    assert (asked.value_minor, asked.is_partly_from_balance) == (value_minor, value_minor > left_minor)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
@@ -20,7 +21,8 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.money import format_amount, share_of
 from ledger.domain.orders import Consent, Order
 from ledger.domain.purchases import Purchase, target
-from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundReason
+from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundReason, RuleTrace
+from ledger.domain.texts import Text
 from ledger.policy import rules
 from ledger.policy.context import LineUsage, PolicyContext
 from ledger.policy.explanation import explain
@@ -81,6 +83,16 @@ def said(situation: PolicyContext) -> tuple[str, str, str, int]:
     return str(decision.outcome), decision.clause, decision.rule, decision.money_minor
 
 
+def keys(texts: Iterable[Text]) -> list[str]:
+    """The keys of texts."""
+    return [one.key for one in texts]
+
+
+def trace_of(decision: Decision, rule: str) -> RuleTrace:
+    """Why a rule did or did not speak."""
+    return next(trace for trace in decision.explanation if trace.rule == rule)
+
+
 # ── 1. General information ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -98,6 +110,8 @@ def test_what_the_buyers_balance_paid_is_given_back_by_a_person() -> None:
     declined = replace(from_balance, order=US, declined_before=decide(asks(CHANGED, order=US)))
     assert said(declined)[:3] == ("decline", "2", "decided_before")
     assert said(replace(from_balance, value_left_minor=0)) == ("decline", "1", "already_refunded", 0)
+    assert keys(decide(from_balance).reasons) == ["decision.paid_from_balance"]
+    assert keys(trace_of(decide(declined), "already_refunded").why) == ["why.paid_from_balance"]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +130,14 @@ def test_a_withdrawal_returns_the_unused_part_whatever_way_it_was_paid(
     """Where the card paid less than is due, a person returns the rest."""
     asked = asks(WITHDRAWAL, drawn=drawn, refundable_minor=refundable_minor, value_left_minor=2000)
     assert said(asked) == (outcome, "2", "right_of_withdrawal", money_minor)
+    is_told = "decision.withdrawal_balance_in_review" in keys(decide(asked).reasons)
+    assert is_told == (outcome == "review")
+
+
+def test_without_a_complete_consent_a_person_returns_what_the_balance_paid_too() -> None:
+    """Used or not: 15.00 of it can't go back to the card."""
+    asked = asks(WITHDRAWAL, drawn=900, refundable_minor=500, value_left_minor=2000, order=order(consent=None))
+    assert said(asked) == ("review", "2", "right_of_withdrawal", 500)
 
 
 def test_what_was_free_is_not_refunded_and_a_technical_problem_with_it_is_reviewed() -> None:
@@ -400,6 +422,16 @@ def test_a_duplicate_charge_is_refunded_whatever_reason_was_given(reason: Refund
     for before in (None, BEFORE):
         decision = decide(asks(reason, is_duplicate=True, duplicate_minor=9999, declined_before=before, order=BUSINESS))
         assert (decision.outcome, decision.clause, decision.money_minor) == (DecisionOutcome.APPROVE, "4", 2000)
+
+
+def test_whoever_names_a_charge_as_the_second_one_gets_what_is_above_one_price() -> None:
+    """Whichever of the twins it is. For another reason only the duplicate itself is refunded."""
+    for above_minor in (1, 500, 2000):
+        twin = asks(TWICE, duplicate_minor=above_minor, order=BUSINESS)
+        assert said(twin) == ("approve", "4", "charged_twice", above_minor)
+    assert said(replace(twin, duplicate_minor=9999))[3] == 2000
+    assert said(replace(twin, reason=CHANGED))[2] != "charged_twice"
+    assert said(replace(twin, duplicate_minor=0))[0] != "approve"
 
 
 def test_a_second_subscription_of_one_order_ends_with_its_refund() -> None:
