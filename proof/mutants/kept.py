@@ -31,7 +31,9 @@ class Kept:
         return cls({row["mutant"]: row for row in rows}, path)
 
     def told(self, trial: Trial) -> Told | None:
-        """What became of a mutant, if it would become of it again."""
+        """What became of a mutant, if it would become of it again. Files count as they are when this is asked first."""
+        for file in (trial.mutant.path, *(ROOT / file for file in (*trial.tests, *trial.layer))):
+            _content(file)
         row = self.fates.get(trial.mutant.name)
         if row is None or row["digest"] != _digest(trial, Fate(row["fate"]), row["by"]):
             return None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.facts import RefundChanged, RefundSent, RefundState
@@ -48,10 +49,14 @@ ADDED = {"added_later": {"M": {"by": {"S": "the newer release"}}}}
 """A field of the newer release, of a type that the older one does not use."""
 
 
-@pytest.fixture(params=["ministack", "dynamodb-local"])
-def store(request: pytest.FixtureRequest) -> DynamoDBStore:
-    """A store on a real engine."""
-    return store_at(request.getfixturevalue(request.param.replace("-", "_")))
+@pytest.fixture(params=["moto", "ministack", "dynamodb-local"])
+def store(request: pytest.FixtureRequest) -> Iterator[DynamoDBStore]:
+    """A store on moto, which a mutant is tried against, and on real engines."""
+    if request.param == "moto":
+        with mock_aws():
+            yield store_at(None)
+    else:
+        yield store_at(request.getfixturevalue(request.param.replace("-", "_")))
 
 
 @contextlib.contextmanager

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Trigger
 from ledger.domain.refund_cases import FollowStage
 from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
-from ledger.ports.documents import intent_key, job_cursor_key
+from ledger.ports.documents import DocumentKind, intent_key, job_cursor_key
 from ledger.ports.reads import Keys, ParkedName
 from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI
 
@@ -181,3 +181,29 @@ def test_every_page_of_a_range_is_read(name: str) -> None:
     first, second, third = (arguments for _, arguments in connection.calls)
     assert "ExclusiveStartKey" not in first
     assert second == third == {**first, "ExclusiveStartKey": more["LastEvaluatedKey"]}
+
+
+def test_a_page_of_purchases_goes_on_exactly_where_the_last_one_ended() -> None:
+    """The position names time and payment: two that were paid at one instant are both listed."""
+    last = keys.payment_key(PI) | {"account_id": {"S": ADA}, "paid_at": {"S": "2026-11-01T12:00:00.000000Z"}}
+    store, connection = store_over({"Items": [], "LastEvaluatedKey": last})
+    first = store.purchases_of(ADA, 5)
+    assert (first.items, first.next) == ((), f"2026-11-01T12:00:00.000000Z#{PI}")
+    assert store.purchases_of(ADA, 5, first.next).next is None
+    (_, begun), (_, went_on) = connection.calls
+    assert "ExclusiveStartKey" not in begun
+    assert went_on == {**begun, "ExclusiveStartKey": last}
+    assert (begun["Limit"], begun["ScanIndexForward"], begun["IndexName"]) == (5, False, keys.PURCHASES_INDEX)
+    assert begun["ExpressionAttributeValues"] == {":account": {"S": ADA}}
+
+
+def test_what_can_not_be_read_is_logged_by_kind_and_field_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """The message is always the same, so that an alarm can look for it."""
+    spoilt = keys.document_key(intent_key("case_1-1")) | {"tag": {"S": "case_1-1"}}
+    store, _ = store_over({"Items": [spoilt]})
+    with pytest.raises(UnreadableItem, match="1 items can't be read"):
+        list(store.outbox())
+    (record,) = caplog.records
+    assert (record.levelname, record.message) == ("ERROR", "item left out")
+    assert record.__dict__["kind"] is DocumentKind.REFUND_INTENT
+    assert record.__dict__["reason"]

@@ -56,7 +56,7 @@ class Writes:
         for change in commit.documents:
             if change.document is not None and change.replaces == 0:
                 item = items.to_document(change.key, change.document)
-                puts.append((f"document {change.key}", self._put_new(item, returns_old_item=True)))
+                puts.append((f"document {change.key}", self._put_new(item)))
         if commit.account:
             for lot_id in sorted(commit.account.closed):
                 puts.append((f"lot {lot_id}", self._put_closed_lot(commit.account, lot_id)))
@@ -84,8 +84,8 @@ class Writes:
                 ("subscription", self._update_versioned(item, schema.SUBSCRIPTION.names | {items.DIGEST}, replaces))
             )
         if commit.run and commit.run.version:
-            names = schema.RUN.names | {items.DIGEST}
-            update = self._update_versioned(items.to_run(commit.run), names, commit.run.version)
+            item, names = items.to_run(commit.run), schema.RUN.names | {items.DIGEST}
+            update = self._update_versioned(item, names, commit.run.version, returns_old_item=True)
             updates.append(("run", update))
         for change in commit.documents:
             if change.document is not None and change.replaces != 0:
@@ -129,10 +129,12 @@ class Writes:
         # It needs no condition: the account's version is checked, and a lot on the account takes precedence over this.
         return self._put(items.to_closed_lot(account.account_id, account.lots[lot_id]))
 
-    def _update_versioned(self, item: Item, names: Collection[str], replaces: int | None) -> Operation:
+    def _update_versioned(
+        self, item: Item, names: Collection[str], replaces: int | None, *, returns_old_item: bool = False
+    ) -> Operation:
         update = UpdateExpression.of(item, names)
         is_as_read = f"{update.name('version')} = {update.value(WHOLE.encode(replaces))}" if replaces else ""
-        return update.operation(self._table, keys.primary_key(item), is_as_read, returns_old_item=bool(replaces))
+        return update.operation(self._table, keys.primary_key(item), is_as_read, returns_old_item=returns_old_item)
 
     def _update_purchase(self, purchase: Purchase, *, returns_old_item: bool) -> Operation:
         """Write the new facts, each under its key, and what follows from all facts. Facts are never removed."""
