@@ -13,6 +13,7 @@ from ledger.domain.errors import StoreUnavailable
 from ledger.domain.ids import PaymentId
 from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import Commit, Refusal
+from ledger.usecases.refund_cases.cases import read_case
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World
 from tools.testing.builders import dispute, event_of, refund
 from tools.testing.frontend import ApiResponse, Frontend, supporter
@@ -477,7 +478,9 @@ def test_support_opens_a_case_in_a_customers_name(world: World) -> None:
     asked = {"account_id": ADA, "purchase_id": ADAS, "reason": "technical_problem", "message": "By e-mail."}
     opened = world.sam.post("/support/refund-cases", asked, key="k1")
     assert (opened.status, opened.json["opened_by"]) == (201, "support")
+    assert opened.headers["location"] == f"/support/refund-cases/{opened.json['case_id']}"
     assert world.sam.get(opened.headers["location"]).json["message"] == "By e-mail."
+    assert read_case(ADA, opened.json["case_id"], world.services.store).opened_by == "support:sam"
     assert world.ada.get(f"/refund-requests/{opened.json['case_id']}").json["opened_by"] == "support"
     assert world.sam.post("/support/refund-cases", {**asked, "account_id": BOB}, key="k2").status == 404
 

@@ -351,13 +351,20 @@ def test_one_case_that_fails_delays_the_following_of_no_other(services: Runtime)
     assert (state_of(services, stuck), state_of(services, case)) == (CaseState.ISSUED, CaseState.IN_REVIEW)
 
 
+def test_a_round_begins_an_item_only_with_more_than_ten_seconds_left(services: Runtime) -> None:
+    """What an item may take. Outside Lambda nobody counts."""
+    watch = JobWatch(services, Context(10_001, 10_000))
+    assert [watch.has_time(), watch.has_time()] == [True, False]
+    assert JobWatch(services, None).has_time()
+
+
 def test_facts_that_wait_for_more_than_an_hour_are_counted_and_listed(
     services: Runtime, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A dispute of a payment that nobody knows: a person is told. After a week it is only listed."""
     name = PaymentId("stripe:pi_unknown")
     record_events(services.store, event_of(dispute(minute=0), names=(name,)))
-    for after, counted, listed in ((0.5, 0, 0), (1.5, 1, 1), (24 * 8, 0, 1)):
+    for after, counted, listed in ((0.5, 0, 0), (1.5, 1, 1), (24 * 6.9, 1, 1), (24 * 7.1, 0, 1)):
         services.clock = lambda after=after: at(after * 60)  # type: ignore[misc]
         run("release_parked")
         assert metrics(capsys.readouterr().out, "WaitingPayments") == [counted]

@@ -10,7 +10,8 @@ from ledger.domain.errors import RequestRefused, StoreUnavailable
 from ledger.domain.facts import RefundApproved, RefundedItem, UngrantedLine
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.texts import text
-from ledger.ports.commit import Commit, Refusal
+from ledger.ports.commit import Commit, DocumentChange, Refusal
+from ledger.ports.documents import intent_key
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.decide_case import decide_case
@@ -116,6 +117,17 @@ def test_an_intent_that_has_ended_stays_until_its_case_has_followed() -> None:
     assert send(store, FakeProvider(), case, later) is SendResult.ENDED
     assert list(store.outbox()) == []
     assert read_case(ADA, case.case_id, store).state is CaseState.REFUNDED
+
+
+def test_an_intent_whose_case_has_moved_before_is_removed() -> None:
+    """Of a restored outbox, for example: else each round would find it again."""
+    case = half_approved(store := FakeStore())
+    (intent,) = store.outbox()
+    record_events(store, event_of(replace(refund(1000, minute=80), tag=case.tag)))
+    assert send(store, provider := FakeProvider(), case, 90) is SendResult.ENDED
+    store.commit(Commit(documents=(DocumentChange(intent_key(case.tag), replace(intent, version=0)),)))
+    assert send(store, provider, case, 100) is SendResult.ENDED
+    assert (list(store.outbox()), provider.calls) == ([], [])
 
 
 class Refusing(FakeStore):
