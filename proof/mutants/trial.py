@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from itertools import accumulate
-from types import FrameType, FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import Any, Generic, Protocol, TypeVar
 
 import hypothesis
@@ -40,7 +40,7 @@ _FILE_S = 60
 """The same for a file of tests that is read anew."""
 _LAYER_S = 8.0
 """What the tests of a layer may take for a mutant that those of its module do not tell."""
-_SLOW_S = 1.0
+_SLOW_S = 2.0
 """A test that takes longer is not asked."""
 _CLOCK_S = 180
 """By the clock: a mutant may only sleep."""
@@ -159,7 +159,7 @@ class Suite:
             began, failed = time.process_time(), item.session.testsfailed
             with _calls() as called:
                 _run_one(item)
-            said[name] = (time.process_time() - began, item.session.testsfailed > failed, sorted(called))
+            said[name] = (time.process_time() - began, item.session.testsfailed > failed, sorted(_ours(called)))
         return pytest.ExitCode.OK
 
     def _try(self, trial: Trial, callers: Mapping[Function, list[str]], compiled: str, said: dict[str, Any]) -> int:
@@ -196,9 +196,9 @@ def with_tests(files: Iterable[str], modules: Iterable[str], body: Callable[[Sui
     """Read the tests of these files, import the modules, and do the body. Raise SystemExit if that can't be done."""
     for name in _NOT_OURS:
         importlib.import_module(name)
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # half of a small trial's time went into looking for plugins
     session = _Session(tuple(modules), body)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), _calls() as session.called:
+    with _left_as_it_was(), open(os.devnull, "w") as silence, contextlib.redirect_stdout(silence), _calls() as called:
+        session.called = called
         code = pytest.main([*_QUICK, *(str(ROOT / file) for file in files)], plugins=[session, _Chosen()])
     if session.error:
         raise session.error
@@ -207,11 +207,27 @@ def with_tests(files: Iterable[str], modules: Iterable[str], body: Callable[[Sui
     return session.done[0]
 
 
+@contextlib.contextmanager
+def _left_as_it_was() -> Iterator[None]:
+    """Leave this process as it was: it may be one that runs other tests too."""
+    profile = hypothesis.settings.get_current_profile_name()
+    without_plugins = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"  # half of a small trial's time went into looking for them
+    before = os.environ.get(without_plugins)
+    os.environ[without_plugins] = "1"
+    try:
+        yield
+    finally:
+        hypothesis.settings.load_profile(profile)
+        gc.unfreeze()
+        if before is None:
+            del os.environ[without_plugins]
+
+
 class _Session(Generic[_T]):
     """Does the body where pytest would run the tests."""
 
     def __init__(self, modules: Sequence[str], body: Callable[[Suite], _T]) -> None:
-        self.called: set[Function] = set()
+        self.called: Mapping[int, CodeType] = {}
         self.done: list[_T] = []
         self.error: BaseException | None = None
         self._modules = modules
@@ -224,7 +240,7 @@ class _Session(Generic[_T]):
         for module in self._modules:
             importlib.import_module(module)
         sys.settrace(None)
-        tests = Suite({item.nodeid: item for item in session.items}, _functions(), self.called)
+        tests = Suite({item.nodeid: item for item in session.items}, _functions(), _ours(self.called))
         gc.collect()
         gc.freeze()
         try:
@@ -375,10 +391,9 @@ class _Said(dict[str, Any]):
 
 
 @contextlib.contextmanager
-def _calls() -> Iterator[set[Function]]:
-    """Note the functions of ours that are called, while this lasts. Nested functions count as what they are in."""
-    seen: dict[int, Any] = {}
-    called: set[Function] = set()
+def _calls() -> Iterator[Mapping[int, CodeType]]:
+    """Note the code that is called, while this lasts."""
+    seen: dict[int, CodeType] = {}
 
     def note(frame: FrameType, _event: str, _argument: object) -> None:
         seen[id(frame.f_code)] = frame.f_code
@@ -386,17 +401,21 @@ def _calls() -> Iterator[set[Function]]:
     sys.settrace(note)
     threading.settrace(note)
     try:
-        yield called
+        yield seen
     finally:
         sys.settrace(None)
         threading.settrace(None)
-        called |= {_function_of(code) for code in seen.values() if code.co_filename.startswith(_SOURCES)}
 
 
 _SOURCES = tuple(f"{ROOT}/{folder}/" for folder in ("layers", "functions", "tools"))
 
 
-def _function_of(code: Any) -> Function:
+def _ours(called: Mapping[int, CodeType]) -> set[Function]:
+    """The functions of ours that were called. Nested functions count as what they are in."""
+    return {_function_of(code) for code in called.values() if code.co_filename.startswith(_SOURCES)}
+
+
+def _function_of(code: CodeType) -> Function:
     return (code.co_filename, code.co_qualname.partition(".<locals>")[0])
 
 

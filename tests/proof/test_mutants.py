@@ -1,8 +1,10 @@
 """The mutants' part of the proof: it tries what matters, and tests that can't tell don't pass unseen."""
 
 import io
+import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from proof.mutants import run
@@ -179,6 +181,14 @@ def test_a_wrong_in_a_table_is_told_by_what_reads_it_anew() -> None:
     assert fate_of(wrong, "tests/unit/domain/test_money.py") is Fate.KILLED
 
 
+def test_a_wrong_in_a_function_that_runs_while_modules_are_imported_is_told_too() -> None:
+    """The tables that it makes are there before it could be planted: then our code is imported anew."""
+    found = mutants_of("ledger.dynamodb.codec", source_of("ledger.dynamodb.codec"))
+    wrong = next(each for each in found if each.where == "one_of" and each.mutation.startswith("return "))
+    assert wrong.function is not None
+    assert fate_of(wrong, "tests/unit/dynamodb/test_schema.py") is Fate.KILLED
+
+
 def test_a_run_goes_on_where_it_stopped_and_tries_again_what_changed(tmp_path: Path) -> None:
     """A fate is kept under what the module and its tests contain."""
     source, tests = tmp_path / "lots.py", tmp_path / "test_lots.py"
@@ -213,3 +223,11 @@ def test_a_wrong_in_the_template_is_told() -> None:
     ]
     for name in chosen:
         assert fate_of(wrongs[name], "tests/unit/tools/test_template.py") is Fate.KILLED
+
+
+def test_the_process_that_tries_mutants_runs_other_tests_as_before() -> None:
+    """With all their examples, and with its plugins."""
+    before = (hypothesis.settings.get_current_profile_name(), os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"))
+    assert fate_of(None, "tests/unit/domain/test_money.py") is Fate.SURVIVED
+    after = (hypothesis.settings.get_current_profile_name(), os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"))
+    assert after == before
