@@ -82,7 +82,7 @@ def keeps_all_credits_of_two_twins(patch: pytest.MonkeyPatch) -> None:
 
 def lets_currencies_meet(patch: pytest.MonkeyPatch) -> None:
     """Euros are subtracted from dollars."""
-    patch.setattr(currencies, "_foreign", lambda _facts: [])
+    patch.setattr(currencies, "_foreign", lambda _facts: {})
 
 
 def splits_by_what_was_paid(patch: pytest.MonkeyPatch) -> None:

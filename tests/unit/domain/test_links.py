@@ -10,6 +10,7 @@ from ledger.domain.facts import (
     Fact,
     Facts,
     FraudWarned,
+    HoldLifted,
     MoneyLinked,
     RefundTotalReported,
     ResolutionReported,
@@ -148,3 +149,25 @@ def test_what_names_no_money_is_about_the_only_one() -> None:
     """As of an older notification."""
     facts: list[Fact] = [link(IN), refund(), WARNING]
     assert about(sale(IN, *facts).facts, PI) == facts
+
+
+def test_a_charge_that_is_said_to_be_of_two_payments_is_of_the_first() -> None:
+    """Nobody should say so. Then it is the same whatever was received first."""
+    of_both = [replace(refund(refund_id=f"re_{one}"), money_id=one) for one in (PI_2, PI)]
+    assert money_of(replace(refund(), money_id=CH_1), *BOTH, *of_both) == PI
+
+
+def test_facts_without_a_charge_make_no_two_payments_one() -> None:
+    """Each names its own payment alone."""
+    facts = [replace(dispute(dispute_id=one), money_id=one) for one in (PI, PI_2)]
+    assert Links(sale(IN, *BOTH, *facts).facts).names_of({PI}) == {PI}
+
+
+def test_a_sale_passes_on_what_a_person_has_lifted_of_the_shared_money_and_nothing_else() -> None:
+    """Of a dispute or a warning, by its id at the provider."""
+    disputed, warned = replace(dispute(dispute_id="dp:1"), money_id=PI), replace(WARNING, money_id=PI)
+    same_name = replace(refund(refund_id="dp_9"), money_id=PI)
+    holds = ("dispute:stripe:dp:1", "fraud_warning:stripe:w", "dispute:stripe:dp_2", "dispute:stripe:dp_9")
+    lifts = [HoldLifted(hold_id=hold_id, actor="sam", at=at(9), cause="") for hold_id in holds]
+    known = sale(IN, *BOTH, disputed, warned, same_name, *lifts).facts
+    assert [one for one in about(known, PI) if isinstance(one, HoldLifted)] == lifts[:2]

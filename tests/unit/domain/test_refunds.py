@@ -21,6 +21,7 @@ from ledger.domain.facts import (
     RefundSent,
     RefundState,
     RefundTotalReported,
+    UngrantedLine,
 )
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
@@ -383,6 +384,42 @@ def test_a_credit_or_a_refund_in_another_currency_is_unknown_unless_it_came_to_n
         euros = replace(refund(9, state=state), currency="EUR")
         came_to_nothing = state in {RefundState.CANCELED, RefundState.FAILED}
         assert unknown_refunds(purchase(euros).facts) == ([] if came_to_nothing else [euros])
+
+
+def test_a_running_total_in_another_currency_is_unknown_until_its_refunds_are_reported() -> None:
+    """Those of its charge, or of none, in its currency."""
+    total = replace(reported(900, 9), currency="EUR")
+    euros = replace(refund(900, state=RefundState.CANCELED), currency="EUR")
+    assert unknown_refunds(purchase(total, euros).facts) == []
+    assert unknown_refunds(purchase(total, replace(euros, charge_id=None)).facts) == []
+    for other in (replace(euros, charge_id="ch_2"), replace(euros, currency="USD"), replace(euros, amount_minor=899)):
+        assert unknown_refunds(purchase(total, other).facts) == [total]
+
+
+def test_credits_in_another_currency_are_unknown_as_far_as_they_were_not_reversed() -> None:
+    """Each currency for itself. A reversal is reported by a row, by the state of the credit, or by both."""
+    of_nine = BalanceCredited(
+        credit_id="b", amount_minor=9, currency="EUR", created_at=at(9), at=at(9), cause="stripe:evt"
+    )
+    of_five, pounds = replace(of_nine, credit_id="c", amount_minor=5), replace(of_nine, credit_id="d", currency="GBP")
+    row, reversed_ = replace(of_nine, credit_id="r", is_reversal=True), replace(of_nine, is_reversed=True)
+    for facts, unknown in (
+        ([of_nine, pounds], [of_nine, pounds]),
+        ([of_nine, row, pounds], [pounds]),
+        ([of_nine, of_five, row], [of_nine, of_five]),  # nobody knows which one the row reverses
+        ([reversed_, of_five], [of_five]),
+        ([reversed_, of_five, row], [of_five]),
+        ([reversed_, replace(of_five, amount_minor=0)], []),
+    ):
+        assert unknown_refunds(purchase(*facts).facts) == unknown
+
+
+def test_an_overcharge_gives_no_more_than_it_was_whatever_was_named_before() -> None:
+    """More was named than was refunded."""
+    over = UngrantedLine(line_id="over", amount_minor=100, is_overcharge=True)
+    settled = replace(payment(paid_minor=2100, overcharge_minor=100, lines=_lines([2000])), ungranted=(over,))
+    items = split_over_lines(200, settled, [returned(900, **{"0": 1000})])
+    assert [(item.line_id, item.amount_minor) for item in items] == [("over", 100), ("0", 100)]
 
 
 def test_reserved_credits_are_spent_by_nobody_and_become_the_clawback() -> None:

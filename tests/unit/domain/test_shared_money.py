@@ -14,13 +14,14 @@ from ledger.domain.facts import (
     Fact,
     MoneyLinked,
     RefundChanged,
+    RefundSent,
     RefundState,
     RefundTotalReported,
 )
 from ledger.domain.ids import PaymentId
 from ledger.domain.parts import own_left, own_part
 from ledger.domain.purchases import Purchase, target
-from ledger.domain.refunds import outstanding_minor, returned_minor
+from ledger.domain.refunds import outstanding_minor, returned, returned_minor
 from tests.unit.domain.test_links import CREDIT, IN_2, PI_2, SHARED, WARNING, link, sale
 from tests.unit.domain.test_purchases import TAG, approved, attempted, reported
 from tools.testing.builders import IN, PI, at, dispute, payment, refund
@@ -117,6 +118,8 @@ def test_a_refund_of_ours_is_for_the_sale_that_it_was_approved_for() -> None:
     assert parts(ours, attempted(900, sale_id=IN)) == [[900], [0]]
     assert parts(ours, attempted(900, sale_id=IN_2)) == [[0], [900]]
     assert parts(ours, attempted(900, sale_id=PaymentId("stripe:in_9"))) == [[0], [0]], "its link is to come"
+    unlinked = attempted(900, sale_id=PaymentId("stripe:in_9"))
+    assert parts(ours, unlinked, back(2500, 2)) == [[0, 1500], [0, 1000]], "it brought more than is known"
     assert parts(replace(ours, tag=f"{TAG}/2"), attempted(900, sale_id=IN)) == [[900], [0]]
     assert parts(ours) == [[540], [360]], "another table of ours has sent it"
     own = comparable(sale(IN, *SHARED, approved(900), ours).facts)
@@ -127,6 +130,8 @@ def test_what_our_refund_takes_beyond_its_sale_is_the_others() -> None:
     """Someone else refunded meanwhile: no money is left of the payment, so none of either sale."""
     ours = (attempted(1500, sale_id=IN), back(1500, tag=TAG, minute=12))
     assert parts(*ours, back(1000, 2)) == [[900, 600], [600, 400]]
+    of_second = (attempted(1000, sale_id=IN_2), back(1000, tag=TAG, minute=12))
+    assert parts(*of_second, back(2000, 2)) == [[300, 1200], [200, 800]]
 
 
 def test_the_order_in_which_money_went_back_is_that_of_its_parts() -> None:
@@ -193,6 +198,12 @@ def test_what_is_contested_or_going_back_is_at_most_what_is_left_of_the_payment(
     known = sale(IN, *TWO, second(refund(500)), going, contested)
     assert outstanding_minor(known.facts) == 300
     assert [one.amount_minor for one in disputed(known.facts, IN).contested] == [300]
+    won = second(dispute(DisputeState.WON, 800, dispute_id="dp_0"))
+    ended = (RefundState.CANCELED, RefundState.FAILED)
+    not_gone = [second(refund(800, refund_id=f"re_{state}", state=state, minute=1)) for state in ended]
+    beside = known.with_facts(won, *not_gone)
+    assert outstanding_minor(beside.facts) == 300
+    assert [one.amount_minor for one in disputed(beside.facts, IN).contested] == [300]
     lost = known.with_facts(second(dispute(LOST, 800, dispute_id="dp_2")))
     assert outstanding_minor(lost.facts) == 0
     assert [one.amount_minor for one in disputed(lost.facts, IN).contested] == [0]
@@ -280,3 +291,50 @@ def test_each_payments_total_is_explained_by_its_own_refunds() -> None:
     assert returned_minor(sale(IN, *TWO, of_no_charge, total(300)).facts) == 600
     assert returned_minor(sale(IN, *TWO, of_no_charge, other).facts) == 300
     assert returned_minor(sale(IN, *TWO, total(300), other).facts) == 600
+
+
+def ids(*facts: Fact) -> list[str]:
+    """What went back, in its order."""
+    return [one.id for one in returned(sale(IN, *facts).facts)]
+
+
+def test_a_running_total_is_gone_once_it_is_explained() -> None:
+    """What it contains beyond the refunds stands for it; if that is nothing, nothing does."""
+    known = comparable(sale(IN, *TWO, total(300), of_pi(refund(300))).facts)
+    assert not [key for key in known if "total" in key]
+    fewer = replace(refund(300), charge_id=None, money_id=PI)
+    assert returned_minor(sale(IN, *TWO, fewer, total(200)).facts) == 300
+
+
+def test_each_payment_has_running_totals_of_its_own() -> None:
+    """And no more goes back of it than it paid; a total that names none of them is the sale's alone."""
+    other = replace(reported(800, "ch_2"), money_id=PI_2)
+    assert returned_minor(sale(IN, *TWO, total(1200), other).facts) == 2000
+    assert returned_minor(sale(IN, *TWO, replace(other, total_minor=900)).facts) == 800
+    ours = attempted(900, sale_id=IN, money_id=PI_2)
+    assert returned_minor(sale(IN, *TWO, ours, replace(other, total_minor=900)).facts) == 800
+    unknown = replace(reported(50, "ch_3"), money_id=PaymentId("stripe:pi_9"))
+    assert ids(*TWO, unknown, reported(7, "ch_4"), other) == ["total:ch_2", "total:ch_4"]
+
+
+def test_a_part_that_is_being_sent_is_in_one_total_alone() -> None:
+    """Of another one, somebody else refunded as much."""
+    other = replace(reported(300, "ch_2"), money_id=PI_2)
+    assert ids(*TWO, attempted(300, sale_id=IN), total(300), other) == [TAG, "total:ch_2"]
+
+
+def test_the_rest_of_several_totals_is_as_of_the_latest() -> None:
+    """Of one payment, whatever its charges are called."""
+    late = replace(total(300), at=at(30))
+    (rest,) = returned(sale(IN, late, reported(20, "ch_2")).facts)
+    assert (rest.id, rest.amount_minor, rest.created_at) == ("total:ch_1", 320, at(30))
+
+
+def test_a_part_that_was_reported_is_not_what_a_total_contains_beyond_it() -> None:
+    """By its own tag, or by the refund under which it was sent."""
+    sent = RefundSent(tag=TAG, refund_id="re_1", at=at(7), cause="case:1")
+    assert ids(approved(500), attempted(500), sent, refund(500), reported(1000)) == ["total:ch_1", "re_1"]
+    assert ids(approved(500), attempted(500), sent, reported(500)) == [TAG]
+    first = replace(refund(400), tag=f"{TAG}/1")
+    assert ids(approved(1000), attempted(400, 600), first, reported(800)) == ["total:ch_1", "re_1"]
+    assert ids(approved(1000), attempted(400, 600), first, reported(1000)) == [f"{TAG}/2", "re_1"]

@@ -4,6 +4,7 @@ A person can state what such an amount is in the payment's currency. Until then 
 `ledger.domain.purchases`.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ledger.domain.conclusions import without_what_came_back
@@ -39,8 +40,7 @@ def whole(facts: Facts) -> Facts:
     running totals there are refunds that only they report: none of a total in another currency, of which the refunds
     are reported one by one. Disputes are about what did not come back. Without a payment every fact is comparable.
     """
-    unknown = {fact.key for fact in incomparable(facts)}
-    known = {key: _as_stated(fact, facts) for key, fact in facts.items() if key not in unknown}
+    known = {key: fact for key, fact in {**facts, **_foreign(facts)}.items() if fact}
     return {
         key: without_what_came_back(fact) if isinstance(fact, DisputeChanged) else fact
         for key, fact in explained(known).items()
@@ -49,22 +49,23 @@ def whole(facts: Facts) -> Facts:
 
 def incomparable(facts: Facts) -> list[Fact]:
     """Return the facts whose amount nobody has stated in the payment's currency, running totals among them."""
-    return [facts[key] for key in _foreign(facts) if _as_stated(facts[key], facts) is facts[key]]
+    return [facts[key] for key, stated in _foreign(facts).items() if stated is None]
 
 
-def _foreign(facts: Facts) -> list[str]:
-    """Return the keys of the facts whose amount is in another currency than the payment's."""
+def _foreign(facts: Facts) -> Mapping[str, Fact | None]:
+    """Return the facts in another currency than the payment's, with the amount that a person stated. None: not yet."""
     payment = facts.get("payment")
     if not isinstance(payment, PaymentSettled):
-        return []
-    return [key for key, fact in facts.items() if isinstance(fact, _Amount) and fact.currency != payment.currency]
+        return {}
+    amounts = {key: fact for key, fact in facts.items() if isinstance(fact, _Amount)}
+    return {
+        key: _as_stated(fact, payment.currency, facts.get(f"amount:{key}"))
+        for key, fact in amounts.items()
+        if fact.currency != payment.currency
+    }
 
 
-def _as_stated(fact: Fact, facts: Facts) -> Fact:
-    """Return a fact with the amount that a person stated in the payment's currency. As it is: nobody has, or need."""
-    payment, stated = facts.get("payment"), facts.get(f"amount:{fact.key}")
-    if not isinstance(payment, PaymentSettled) or not isinstance(stated, AmountStated):
-        return fact
-    if not isinstance(fact, _Amount) or isinstance(fact, RefundTotalReported) or fact.currency == payment.currency:
-        return fact
-    return replace(fact, amount_minor=stated.amount_minor, currency=payment.currency)
+def _as_stated(fact: _Amount, currency: str, stated: Fact | None) -> Fact | None:
+    if not isinstance(stated, AmountStated) or isinstance(fact, RefundTotalReported):
+        return None
+    return replace(fact, amount_minor=stated.amount_minor, currency=currency)

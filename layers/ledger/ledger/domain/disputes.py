@@ -83,6 +83,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     """
     provider, links = provider_of(payment_id), Links(facts)
     in_one_currency, compared = whole(facts), comparable(facts)
+    undivided = {one.key: one for one in facts_of(in_one_currency, DisputeChanged)}
     holds, flags = _Marks(), _Marks()
     shared: dict[str, PaymentId] = {}
     resolved = {fact.subject for fact in facts_of(facts, ResolutionReported)}
@@ -103,7 +104,8 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         flags.since[f"inquiry:{name}"] = since if state is DisputeState.INQUIRY else None
         flags.since[f"other_currency:{own_name}"] = since if is_unknown else None
         flags.since[f"returned_short:{name}"] = since if _is_returned_short(dispute, state) else None
-        is_counted_twice = is_gone and amount is not None and _may_be_a_refund(dispute.key, links, in_one_currency)
+        is_known_to_be_gone = is_gone and amount is not None
+        is_counted_twice = is_known_to_be_gone and _may_be_a_refund(undivided[dispute.key], links, in_one_currency)
         flags.since[f"refund_and_dispute:{own_name}"] = since if is_counted_twice else None
         is_lost |= is_gone
         is_frozen |= state.is_open or is_unknown
@@ -148,16 +150,15 @@ def _amount_of(dispute: DisputeChanged) -> Returned:
     return Returned(amount_minor=dispute.amount_minor, created_at=dispute.opened_at, id=dispute.dispute_id)
 
 
-def _may_be_a_refund(key: str, links: Links, facts: Facts) -> bool:
+def _may_be_a_refund(dispute: DisputeChanged, links: Links, facts: Facts) -> bool:
     """Return whether a dispute may have been reported as a refund of the same amount too.
 
     Both count. Where both together are more than was paid, nothing is counted twice. `facts` are whole: shared money is
     compared before it is split.
     """
-    payment, dispute = facts.get("payment"), facts[key]
-    if not isinstance(payment, PaymentSettled) or not isinstance(dispute, DisputeChanged):
+    payment, money_id = facts.get("payment"), links.money_of(dispute)
+    if not isinstance(payment, PaymentSettled):
         return False
-    money_id = links.money_of(dispute)
     paid_minor = sum(links.paid_by(money_id).values()) if money_id else payment.paid_minor
     beside = {key: fact for key, fact in facts.items() if links.money_of(fact) in {None, money_id}}
     refunds = [one.amount_minor for one in returned_of(beside)]

@@ -37,7 +37,7 @@ class Links:
             whole = self.names_of(_names_in(fact))
             self._same |= dict.fromkeys(whole, whole)
 
-    def paid_by(self, money_id: PaymentId) -> Mapping[PaymentId, int]:
+    def paid_by(self, money_id: PaymentId | None) -> Mapping[PaymentId, int]:
         """Return how much a payment paid for each of its sales, in minor units."""
         return {link.sale_id: link.amount_minor for link in self._links if link.money_id == money_id}
 
@@ -59,7 +59,7 @@ class Links:
     def shared_money_of(self, fact: Fact) -> PaymentId | None:
         """Return the payment that a fact is about, if other sales share it."""
         money_id = self.money_of(fact)
-        return money_id if money_id and len(self.paid_by(money_id)) > 1 else None
+        return money_id if len(self.paid_by(money_id)) > 1 else None
 
     def names_of(self, names: Collection[PaymentId]) -> frozenset[PaymentId]:
         """Return all names of payments that have one of these: a PaymentIntent and its charges."""

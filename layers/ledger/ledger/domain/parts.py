@@ -51,19 +51,19 @@ def own_part(facts: Facts, *, but: Collection[str] = ()) -> Facts:
     A refund of ours is for the sale that it was approved for. Only what that has not left of this money is the others'.
     """
     payment, links = facts.get("payment"), Links(facts)
-    if not isinstance(payment, PaymentSettled) or not links.money_ids:
+    if not isinstance(payment, PaymentSettled):
         return facts
     moves = [fact for key, fact in facts.items() if isinstance(fact, _Move) and key not in but]
     own: dict[str, Fact] = {}
     for money_id in links.money_ids:
         of_money = [move for move in moves if links.money_of(move) == money_id]
         sales = {move.key: _sale_of(move, facts, payment.payment_id) for move in of_money}
-        split = _split(of_money, links.paid_by(money_id), sales)
-        own |= {
-            move.key: replace(move, amount_minor=split[move.key].get(payment.payment_id, 0))
-            for move in of_money
-            if move.key in split
-        }
+        paid = links.paid_by(money_id)
+        known = [move for move in of_money if sales[move.key] in {None, *paid}]  # else the link of its sale is to come
+        split = _split(known, paid, sales)
+        for move in of_money:
+            parts = split.get(move.key, {})
+            own[move.key] = replace(move, amount_minor=parts.get(payment.payment_id, 0))
     return {**facts, **own}
 
 
@@ -116,7 +116,7 @@ def _take(
     split: dict[str, _Parts] = {}
     for move in sorted(moves, key=_began):
         split[move.key] = parts = _parts_of(amounts_minor[move.key], left, sales[move.key])
-        left = {sale_id: minor - parts.get(sale_id, 0) for sale_id, minor in left.items()}
+        left = {sale_id: minor - parts[sale_id] for sale_id, minor in left.items()}
     return split
 
 
@@ -152,8 +152,6 @@ def _parts_of(amount_minor: int, left: Mapping[PaymentId, int], sale_id: Payment
     `sale_id`: the sale that it is for. The others give only what that has not left.
     """
     if sale_id is not None:
-        if sale_id not in left:
-            return {}
         own_minor = min(amount_minor, left[sale_id])
         others = {**left, sale_id: 0}
         return {**_parts_of(amount_minor - own_minor, others, None), sale_id: own_minor}

@@ -112,7 +112,7 @@ def _is_explained(total: RefundTotalReported, facts: Facts) -> bool:
 def _unknown_credits(credits_: list[BalanceCredited]) -> list[BalanceCredited]:
     """Return the credits in other currencies that stand. A reversal is reported twice: see `_credited`."""
     standing = []
-    for currency in sorted({one.currency for one in credits_}):
+    for currency in dict.fromkeys(one.currency for one in credits_):
         of_one = [one for one in credits_ if one.currency == currency]
         given = [one for one in of_one if not one.is_reversal]
         back_minor = max(

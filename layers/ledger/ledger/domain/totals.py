@@ -29,8 +29,6 @@ def explained(facts: Facts) -> Facts:
     What is being sent has the tag of its part. The rest is one refund for each payment, of all lines.
     """
     totals = facts_of(facts, RefundTotalReported)
-    if not totals:
-        return facts
     links, unreported = Links(facts), _unreported(facts)
     found = {key: fact for key, fact in facts.items() if not isinstance(fact, RefundTotalReported)}
     for money_id in sorted({links.money_of(total) for total in totals}, key=str):
@@ -86,5 +84,5 @@ def _unreported(facts: Facts) -> list[tuple[RefundAttempted, RefundPart]]:
     """Return what is being sent and is not reported by itself, the earliest first."""
     tags = {refund.tag for refund in facts_of(facts, RefundChanged)}
     tags |= {sent.tag for sent in facts_of(facts, RefundSent) if f"refund:{sent.refund_id}" in facts}
-    parts = ((attempt, part) for attempt in facts_of(facts, RefundAttempted) for part in attempt.parts)
-    return sorted((one for one in parts if one[1].tag not in tags), key=lambda one: (one[0].at, one[1].tag))
+    attempts = sorted(facts_of(facts, RefundAttempted), key=lambda attempt: (attempt.at, attempt.tag))
+    return [(attempt, part) for attempt in attempts for part in attempt.parts if part.tag not in tags]
