@@ -157,6 +157,8 @@ TERMS: Json = json.loads(CARRIED["terms"])
         {**CARRIED, **written(TERMS | {"kind": "gift"})},
         {**CARRIED, **written(TERMS | {"colour": "red"})},
         {**CARRIED, **written(["terms"])},
+        {**CARRIED, **written({**TERMS, "renewal_grace_s": 10**20})},
+        {**CARRIED, **written({**TERMS, "renewal_grace_s": "x"})},
         {**CARRIED, **written("no terms")},
         {**CARRIED, **written(CARRIED["terms"] + " " * (501 - len(CARRIED["terms"])))},
     ],
@@ -296,3 +298,18 @@ def test_an_order_that_was_placed_at_the_other_provider_has_its_terms_all_the_sa
     under = told("stripe", "creator_monthly", {"account_id": "acct_ada", "order_id": "ord_1"}).under_order
     assert under
     assert granted(under(order("paddle", "creator_monthly"))) == 900
+
+
+@pytest.mark.parametrize("raised", [OverflowError, AttributeError, KeyError, TypeError, ValueError])
+@pytest.mark.parametrize("provider", ["stripe", "paddle"])
+def test_an_event_that_cant_be_computed_is_parked(provider: str, raised: type[Exception]) -> None:
+    """It is stored, and a person sees it: a provider would deliver again what is answered by an error."""
+
+    class Raising:
+        def __getattr__(self, name: str) -> Any:
+            raise raised(name)
+
+    event = told(provider, "pack_1000", {}, Raising())  # type: ignore[arg-type]
+    assert event.not_bookable
+    assert event.not_bookable.reason is ParkReason.UNKNOWN_SHAPE
+    assert event.not_bookable.detail.startswith(raised.__name__)

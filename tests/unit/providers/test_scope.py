@@ -62,7 +62,27 @@ def test_an_event_of_another_account_is_parked(field: str, value: object, scope:
 def test_an_event_of_our_own_account_is_booked(envelope: dict[str, Any]) -> None:
     """Also if it comes by way of an organization, which names it."""
     assert hear(FakeStore(), read(SESSION, **envelope), OURS).outcome is RecordOutcome.BOOKED
-    assert hear(FakeStore(), read(SESSION, context="acct_ours"), OURS).outcome is RecordOutcome.BOOKED
+    for context in ("acct_ours", "org_1/acct_ours"):
+        assert hear(FakeStore(), read(SESSION, context=context), OURS).outcome is RecordOutcome.BOOKED
+
+
+@pytest.mark.parametrize(
+    ("scope", "known"), [(EVERYTHING, "not configured: set STRIPE_ACCOUNT_ID"), (OURS, "acct_ours")], ids=str
+)
+def test_an_event_of_another_account_says_which_is_ours(scope: Scope, known: str) -> None:
+    """So that a person sees what to configure."""
+    store = FakeStore()
+    hear(store, read(SESSION, account="acct_other"), scope)
+    (receipt,) = store.receipts.values()
+    assert receipt.detail == f"account is acct_other, and our own account is {known}"
+
+
+def test_what_is_muted_at_paddle_is_noted() -> None:
+    """By its custom data."""
+    content = read("paddle/pack_bought_01_transaction_completed.json")
+    content["data"] |= {"custom_data": {"app": "newsletter"}}
+    for scope, outcome in ((EVERYTHING, RecordOutcome.PARKED), (MUTED, RecordOutcome.NOTED)):
+        assert hear(FakeStore(), content, scope).outcome is outcome
 
 
 @pytest.mark.parametrize("file", [SESSION, SUBSCRIPTION, REFUND])

@@ -1444,6 +1444,30 @@ def test_a_transaction_pays_for_its_pack() -> None:
     assert from_browser == said(from_browser, owner=RIA, names=(TXN,), payment=BOUGHT)
 
 
+@pytest.mark.parametrize("name", ["order_id", "account_id"])
+def test_a_claim_has_no_more_than_what_is_claimed(name: str) -> None:
+    """The other id is not known."""
+    owner = tells("transaction.completed", TRANSACTION, {"custom_data": {name: "x_1"}}).owner
+    assert owner
+    assert owner.claim == Claim(**{name: "x_1"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("amount_minor", [0, 1])
+@pytest.mark.parametrize("grants", [False, True])
+def test_a_part_of_a_period_without_credits_is_an_overcharge_only_if_parts_grant_nothing(
+    amount_minor: int, *, grants: bool
+) -> None:
+    """Where they grant, it was too small for a credit. What cost nothing is not noted."""
+    totals = {"subtotal": str(amount_minor), "total": str(amount_minor)}
+    part = {**PRORATION, "id": "txnitm_part", "price_id": PLAN, "totals": totals}
+    lines = {"details.line_items": [part, TRANSACTION["details"]["line_items"][0]]}
+    sold = _sold(proration_grants=grants, credits=1)
+    payment = tells("transaction.completed", TRANSACTION, lines, sold=sold).payment
+    known = UngrantedLine(line_id="txnitm_part", amount_minor=1, is_overcharge=not grants)
+    assert payment
+    assert payment.ungranted == ((known,) if amount_minor else None)
+
+
 def one(payment: PaymentSettled = BOUGHT, **of_the_line: Any) -> PaymentSettled:
     """A payment whose one line is otherwise."""
     return replace(payment, lines=(replace(payment.lines[0], **of_the_line),))
@@ -1454,6 +1478,7 @@ PRORATION = {**TRANSACTION["details"]["line_items"][0], "proration": {"rate": "0
 OF_THE_PACK: Json = {"line_id": "txnitm_1", "amount_minor": 2200}
 FREE_PART = {**PRORATION, "totals": {"subtotal": "0", "total": "0"}}
 FREE_LINE = {"price_id": "pri_other", "totals": {"subtotal": "0", "total": "0"}}
+TAX_ALONE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": "0", "total": "200"}}
 TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": "0", "total": "0"}}
 
 
@@ -1487,6 +1512,11 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
             BOUGHT,
         ),
         ({"details.line_items": [FREE_LINE, FREE_PART, TRIAL_LINE, TRANSACTION["details"]["line_items"][0]]}, BOUGHT),
+        # a line that only its tax makes cost something grants nothing, and is no overcharge
+        (
+            {"details.line_items": [TAX_ALONE, TRANSACTION["details"]["line_items"][0]]},
+            BOUGHT,
+        ),
         # a part of a period that grants nothing, beside a pack
         (
             {"details.line_items": [PRORATION, TRANSACTION["details"]["line_items"][0]]},
@@ -1851,6 +1881,7 @@ CREDITED = BalanceCredited(
         ({"status": "rejected"}, replace(GIVEN_BACK, state=RefundState.CANCELED)),
         ({"status": "reversed"}, replace(GIVEN_BACK, state=RefundState.FAILED)),
         ({"action": "credit"}, CREDITED),
+        ({"action": "credit", "status": "reversed"}, replace(CREDITED, is_reversed=True)),
         ({"action": "credit_reverse"}, replace(CREDITED, is_reversal=True)),
         ({"action": "chargeback"}, CHARGED_BACK),
         ({"action": "chargeback_reverse"}, replace(CHARGED_BACK, is_reversal=True)),

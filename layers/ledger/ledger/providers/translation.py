@@ -145,7 +145,7 @@ def translated(
         fields = translate()
     except EventNotBookable as problem:
         fields = {"not_bookable": problem.not_bookable}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         fields = {"not_bookable": NotBookable(ParkReason.UNKNOWN_SHAPE, f"{type(error).__name__}: {error}")}
     fields.setdefault("owner", notification.known_owner or Owner(customer_id=notification.customer_id(own_customer_id)))
     return Event(
@@ -192,7 +192,7 @@ def _carried_agreement(provider: str, carrier: Json | None) -> Agreement | None:
         for name in ("account_id", "order_id", "agreement"):
             content.pop(name)
         return Agreement(agreed_product(Terms(**content), provider=provider, **sale), digest)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (ArithmeticError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -132,7 +132,7 @@ def _check_envelope(content: Json, *, is_live: bool, own_account: str | None) ->
     """
     for name in ("account", "context"):
         of_account = content.get(name)
-        if of_account is not None and (not own_account or str(of_account).rpartition("/")[2] != own_account):
+        if of_account is not None and str(of_account).rpartition("/")[2] != own_account:
             known = own_account or "not configured: set STRIPE_ACCOUNT_ID"
             raise EventNotBookable(
                 ParkReason.OTHER_ACCOUNT, f"{name} is {excerpt(of_account)}, and our own account is {known}"
