@@ -307,3 +307,10 @@ def test_a_text_is_no_sentence_before_it_is_written_out() -> None:
         Text(key="decision.nothing_paid"),
         text("decision.based_on_clause", clause="1"),
     )
+
+
+def test_the_shipped_texts_are_those_of_the_package_and_are_read_once() -> None:
+    """The first sentence reads them."""
+    shipped_texts.cache_clear()
+    assert shipped_texts().languages == load().languages
+    assert shipped_texts() is shipped_texts()
