@@ -1468,6 +1468,17 @@ def test_a_part_of_a_period_without_credits_is_an_overcharge_only_if_parts_grant
     assert payment.ungranted == ((known,) if amount_minor else None)
 
 
+def test_a_paid_trial_of_paddles_that_grants_nothing_beside_a_pack_is_no_overcharge() -> None:
+    """It is known by its line: what is refunded of it is no price of the pack, and not above any."""
+    line = TRANSACTION["details"]["line_items"][0]
+    trial = {**line, "id": "txnitm_trial", "price_id": "pri_offer", "totals": {"subtotal": "100", "total": "100"}}
+    none = _sold(trial_price_ids={"paddle": ("pri_offer",)})
+    event = tells("transaction.completed", TRANSACTION, {"details.line_items": [trial, line]}, sold=none)
+    assert event.payment, event.detail
+    assert event.payment.ungranted == (UngrantedLine(line_id="txnitm_trial", amount_minor=100, is_overcharge=False),)
+    assert event.payment.overcharge_minor == 0
+
+
 def one(payment: PaymentSettled = BOUGHT, **of_the_line: Any) -> PaymentSettled:
     """A payment whose one line is otherwise."""
     return replace(payment, lines=(replace(payment.lines[0], **of_the_line),))
