@@ -1,5 +1,6 @@
 """Facts merge as a join: order, repetition and grouping can't matter. And the states that are easy to get wrong."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from ledger.domain import catalogue
 from ledger.domain.conclusions import conclusion
 from ledger.domain.facts import (
+    AmountStated,
     BalanceCredited,
     ChargebackChanged,
     ChargebackState,
@@ -19,6 +21,7 @@ from ledger.domain.facts import (
     Facts,
     FraudWarned,
     HoldLifted,
+    MoneyLinked,
     PaidLine,
     PaymentFailed,
     PaymentSettled,
@@ -33,6 +36,7 @@ from ledger.domain.facts import (
     RefundState,
     RefundTotalReported,
     ResolutionReported,
+    digest_of,
     facts_of,
     merge,
 )
@@ -42,7 +46,7 @@ from ledger.domain.purchases import Purchase, target
 from ledger.domain.texts import Text
 from ledger.providers.stripe import events as stripe
 from tools.stories import EVENTS, read_notification
-from tools.testing.builders import ADA, PI, at, dispute, payment, refund
+from tools.testing.builders import ADA, IN, PI, at, dispute, payment, refund
 
 minutes = st.integers(0, 5)
 facts = st.one_of(
@@ -128,6 +132,8 @@ EACH: dict[str, Fact] = {
     "credit:adj_1": BalanceCredited(
         currency="USD", created_at=at(0), credit_id="adj_1", is_reversal=False, amount_minor=5, at=at(1), cause="c"
     ),
+    "amount:refund:re_1": AmountStated(subject="refund:re_1", amount_minor=5, actor="sam", at=at(1), cause="c"),
+    f"link:{PI}:{IN}": MoneyLinked(money_id=PI, sale_id=IN, amount_minor=5, at=at(1), cause="c"),
     "fraud_warning:w_1": FraudWarned(warning_id="w_1", is_actionable=True, at=at(1), cause="c"),
     "resolution:dispute:dp_1": ResolutionReported(subject="dispute:dp_1", at=at(1), cause="c"),
     "lifted:dispute:stripe:dp_1": HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=at(1), cause="c"),
@@ -221,6 +227,61 @@ def test_of_a_disputes_facts_of_one_instant_its_state_tells_then_its_movements_t
     assert merge({}, [two, one])[one.key] == two
     assert merge({}, [won, two])[won.key] == won
     assert small.movements == 0
+
+
+@pytest.mark.parametrize("key", ["refund_total:ch_1", "fraud_warning:w_1"])
+def test_what_else_two_facts_of_one_instant_say_decides_in_any_order(key: str) -> None:
+    """Here of whose money they are."""
+    fact = EACH[key]
+    other = replace(fact, money_id=PaymentId("stripe:pi_2"))  # type: ignore[arg-type]
+    assert merge({}, [fact, other]) == merge({}, [other, fact])
+
+
+def test_a_later_attempt_outranks_its_time_and_of_one_attempt_the_later_stands() -> None:
+    """The first attempt is the first."""
+    first = EACH["attempted:case_1-1"]
+    assert isinstance(first, RefundAttempted)
+    assert first.attempt == 1
+    second, late = replace(first, attempt=2), replace(first, at=at(9), parts=())
+    for one, two, stands in ((second, late, second), (first, late, late)):
+        assert merge({}, [one, two]) == merge({}, [two, one]) == {first.key: stands}
+
+
+def test_a_credit_that_was_reversed_stays_reversed_whatever_is_heard_later() -> None:
+    """A void is never undone."""
+    credit = EACH["credit:adj_1"]
+    reversed_, late = replace(credit, is_reversed=True), replace(credit, at=at(9))  # type: ignore[arg-type]
+    assert merge({}, [reversed_, late]) == merge({}, [late, reversed_]) == {credit.key: reversed_}
+
+
+@pytest.mark.parametrize("key", EACH)
+def test_the_digest_of_a_fact_is_of_what_it_reports_and_not_of_its_event(key: str) -> None:
+    """Two events may report one fact."""
+    fact = EACH[key]
+    assert re.fullmatch("[0-9a-f]{12}", digest_of(fact))
+    assert digest_of(replace(fact, cause="another")) == digest_of(fact)
+    assert digest_of(replace(fact, at=at(9))) != digest_of(fact)
+
+
+def test_a_payment_is_under_other_terms_if_one_of_its_lines_is() -> None:
+    """Another product, or other terms of the same product. A line that only one of them has decides nothing."""
+    line = PaidLine(line_id="a", product_id="pack_500", credits=500, amount_minor=1000, expires_at=None, terms="0" * 12)
+    other_terms, other_product = replace(line, terms="1" * 12), replace(line, product_id="pack_1000")
+    second = replace(line, line_id="b")
+    known = payment(lines=(line, second))
+    for lines, is_other in (
+        ((line, second), False),
+        ((other_terms, second), True),
+        ((line, replace(other_product, line_id="b")), True),
+        ((replace(line, line_id="c", terms="2" * 12), line), False),
+        ((), False),
+    ):
+        assert known.is_under_other_terms(payment(lines=lines)) is is_other
+
+
+def test_what_pays_for_no_period_is_never_late() -> None:
+    """A pack is for no time."""
+    assert payment().is_late is False
 
 
 def test_of_two_running_totals_of_one_instant_the_larger_stands() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.orders import Consent, Order, Terms, hash_of_terms
+from ledger.domain.orders import Consent, OpenCheckout, Order, Terms, hash_of_terms
 from tools.testing.builders import CONSENT, MADE, ORDER
 
 TERMS = Terms(kind="pack", price_id="price_pack1000", credits=1000)
@@ -109,3 +109,8 @@ def test_what_nobody_agreed_to_is_not_assumed() -> None:
     consent = Consent(given_at=MADE, text_version="1")
     assert (consent.asked_to_begin, consent.acknowledged_loss, consent.confirmation_id) == (False, False, None)
     assert ORDER.version == 0
+
+
+def test_an_open_checkout_is_not_stored_yet() -> None:
+    """Version 0 is what its first write is conditioned on."""
+    assert OpenCheckout(order_id=ORDER.order_id, provider="stripe", checkout_id="cs_1").version == 0

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from datetime import datetime
+from fractions import Fraction
 
 import pytest
 
@@ -44,6 +45,7 @@ from ledger.domain.refunds import (
     tag_of,
 )
 from ledger.domain.refunds import returned as return_of
+from ledger.domain.shares import shares_left
 from ledger.domain.texts import Text
 from tools.testing.builders import ADA, LATER, PI, at, dispute, payment, refund, returned
 
@@ -869,3 +871,13 @@ def test_what_was_stored_already_is_no_part_of_a_purchase() -> None:
     fresh = Purchase(payment_id=PI, facts={fact.key: fact})
     stored = replace(fresh, stored_facts=fresh.facts)
     assert (fresh == stored, repr(fresh)) == (True, repr(stored))
+
+
+def test_a_line_gives_back_no_more_than_the_refund_that_names_it() -> None:
+    """A provider's lines may add up to more than its sum: the sum moved."""
+    lines = tuple(
+        PaidLine(line_id=line_id, product_id="pack_1000", credits=1000, amount_minor=1000, expires_at=None)
+        for line_id in "ab"
+    )
+    step = Returned(amount_minor=500, created_at=at(5), id="re_1", items=(RefundedItem(line_id="a", amount_minor=900),))
+    assert shares_left(payment(lines=lines), [step]) == [Fraction(1, 2), Fraction(1)]
