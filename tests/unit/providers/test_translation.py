@@ -1472,7 +1472,7 @@ def test_a_paid_trial_of_paddles_that_grants_nothing_beside_a_pack_is_no_overcha
     """It is known by its line: what is refunded of it is no price of the pack, and not above any."""
     line = TRANSACTION["details"]["line_items"][0]
     trial = {**line, "id": "txnitm_trial", "price_id": "pri_offer", "totals": {"subtotal": "100", "total": "100"}}
-    none = _sold(trial_price_ids={"paddle": ("pri_offer",)})
+    none = _sold(trial_price_ids={"paddle": ("pri_offer",)}, proration_grants=False)
     event = tells("transaction.completed", TRANSACTION, {"details.line_items": [trial, line]}, sold=none)
     assert event.payment, event.detail
     assert event.payment.ungranted == (UngrantedLine(line_id="txnitm_trial", amount_minor=100, is_overcharge=False),)
