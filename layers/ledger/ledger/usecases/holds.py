@@ -55,14 +55,16 @@ def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, 
         hold = account.holds.get(hold_id) if account else None
         if account is None or hold is None:
             return False
+        # A hold is lifted after it began, whatever the clocks of the provider and of the other Lambdas say.
+        at = max(now, hold.since)
         if hold.payment_id is None:
             commit = _hold_change(account, hold_id, None)
         else:
-            lifted = HoldLifted(hold_id=hold_id, actor=actor, at=now, cause=f"support:{actor}")
+            lifted = HoldLifted(hold_id=hold_id, actor=actor, at=at, cause=f"support:{actor}")
             origin = Origin(now, lifted.cause, request_correlation_id(account_id, HOLDS_ROUTE, hold_id))
             commit = _plan_lift(lifted, hold.payment_id, look_up, origin)
         record = AuditRecord(
-            actor=actor, action=AuditAction.LIFT, subject=hold_id, reason=why, at=now, step=account.version
+            actor=actor, action=AuditAction.LIFT, subject=hold_id, reason=why, at=at, step=account.version
         )
         return True if store.commit(_with_audit_record(commit, account_id, record)) is None else CONFLICT
 
