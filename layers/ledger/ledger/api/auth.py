@@ -1,5 +1,6 @@
 """Who calls, and what the caller may do."""
 
+import json
 from dataclasses import dataclass
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
@@ -42,7 +43,17 @@ def support(app: APIGatewayHttpResolver) -> Caller:
 
 
 def _listed(claim: object) -> frozenset[str]:
-    """Return the values of a claim that is a list. API Gateway passes a list on as the text `[a b]`."""
+    """Return the values of a claim, each whole: a list, JSON of a list, or one text.
+
+    API Gateway passes a list on as the text `[a b]`, without quotes: there a group whose name has a space can't be told
+    from two groups. Everywhere else `not billing-support` is one group, and not support.
+    """
     if isinstance(claim, list):
         return frozenset(map(str, claim))
-    return frozenset(str(claim or "").strip("[]").replace(",", " ").split())
+    text = str(claim or "")
+    if not (text.startswith("[") and text.endswith("]")):
+        return frozenset({text})
+    try:
+        return frozenset(map(str, json.loads(text)))
+    except ValueError:
+        return frozenset(text[1:-1].split(" "))
