@@ -4,8 +4,8 @@ Left out is what may lawfully differ: when something was done (the second try is
 and when credits lapse, periods end and renewals stop), who was heard first, the versions of what is stored, how often a
 refund was tried, that a case was `issued` for a while (its refund's end may be heard first), an invoice's random
 number, the digest of a request (its body has random ids) and of an order's terms (it has when it was placed), of a
-receipt all but its event and that it is parked, and a page of Paddle's that was made and never answered for (Paddle
-knows no idempotency keys; nobody can pay what nobody was sent to).
+receipt all but its event and that it is parked, and a provider's page that was made and never answered for (it is made
+without an idempotency key; nobody can pay what nobody was sent to).
 """
 
 import dataclasses
@@ -99,7 +99,7 @@ def _at_provider(account: StripeAccount | PaddleAccount) -> dict[str, Any]:
     """What a provider holds: pages, payments, refunds, subscriptions."""
     if isinstance(account, StripeAccount):
         return {
-            "checkouts": [session["status"] for session in account.sessions.values()],
+            "checkouts": [one["status"] for one in account.sessions.values() if one["status"] != "open"],
             "charges": [[one["amount"], one["amount_refunded"]] for one in account.charges.values()],
             "refunds": [[one["amount"], one["status"]] for one in account.refunds.values()],
             "subscriptions": [[one["status"], bool(one["cancel_at"])] for one in account.subscriptions.values()],
