@@ -2,7 +2,7 @@
 
 A wrong inside a function is planted in place: the function gets the code that has it, and the tests that call the
 function are run, those of its module first. What runs while modules are imported (tables, classes, defaults) is tried
-by importing our code anew, the wrong in it. So is a function that was called by then, if the first way tells nothing.
+by importing our code anew, the wrong in it. So is a function of which the first way tells nothing: it may run then.
 """
 
 import contextlib
@@ -111,7 +111,6 @@ class Suite:
 
     items: Mapping[str, pytest.Item]
     functions: Mapping[Function, Sequence[FunctionType]]
-    called: set[Function]  # while the tests were read
     learned: Learned = field(default_factory=Learned)
 
     def learn(self, names: Sequence[str], at_once: int) -> Iterator[str]:
@@ -173,8 +172,6 @@ class Suite:
                 _run_one(item)
                 if item.session.testsfailed:
                     return pytest.ExitCode.TESTS_FAILED
-            if function not in self.called:
-                return pytest.ExitCode.OK
         return _tried_anew(trial, self.learned.seconds, compiled, said)
 
     def _telling(self, trial: Trial, callers: Sequence[str]) -> list[str]:
@@ -197,8 +194,7 @@ def with_tests(files: Iterable[str], modules: Iterable[str], body: Callable[[Sui
     for name in _NOT_OURS:
         importlib.import_module(name)
     session = _Session(tuple(modules), body)
-    with _left_as_it_was(), open(os.devnull, "w") as silence, contextlib.redirect_stdout(silence), _calls() as called:
-        session.called = called
+    with _left_as_it_was(), open(os.devnull, "w") as silence, contextlib.redirect_stdout(silence):
         code = pytest.main([*_QUICK, *(str(ROOT / file) for file in files)], plugins=[session, _Chosen()])
     if session.error:
         raise session.error
@@ -227,7 +223,6 @@ class _Session(Generic[_T]):
     """Does the body where pytest would run the tests."""
 
     def __init__(self, modules: Sequence[str], body: Callable[[Suite], _T]) -> None:
-        self.called: Mapping[int, CodeType] = {}
         self.done: list[_T] = []
         self.error: BaseException | None = None
         self._modules = modules
@@ -239,8 +234,7 @@ class _Session(Generic[_T]):
             return True
         for module in self._modules:
             importlib.import_module(module)
-        sys.settrace(None)
-        tests = Suite({item.nodeid: item for item in session.items}, _functions(), _ours(self.called))
+        tests = Suite({item.nodeid: item for item in session.items}, _functions())
         gc.collect()
         gc.freeze()
         try:

@@ -21,6 +21,7 @@ from ledger.domain.facts import (
     RefundState,
     RefundTotalReported,
 )
+from ledger.domain.texts import Text
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.proof.test_convergence import meaning
@@ -78,7 +79,7 @@ _facts: st.SearchStrategy[Fact] = st.one_of(
     ),
     _fact(RefundApproved, tag=_tags, case_id=st.just("case"), amount_minor=_amounts, takes_credits=st.booleans()),
     _fact(RefundSent, tag=_tags, refund_id=_ids),
-    _fact(RefundAbandoned, tag=_tags, reason=st.just("")),
+    _fact(RefundAbandoned, tag=_tags, reason=st.just(Text(key="x"))),
     _fact(
         RefundTotalReported,
         charge_id=st.just("ch_1"),
