@@ -25,7 +25,7 @@ from tools.simulators.stripe.account import StripeAccount
 from tools.verify import World
 
 _TIMES = {"expires_at", "period_end", "cancel_at"}
-_DIFFERS = {"cause", "version", "attempts", "invoice_number", "terms_hash"}
+_DIFFERS = {"cause", "version", "attempt", "attempts", "invoice_number", "terms_hash"}
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+\+00:00")
 _ID = re.compile(r"\b[a-z]+(?:_test)?_[0-9A-Za-z]{14,}")
 
