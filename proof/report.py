@@ -1,9 +1,13 @@
 """What came of a proof: for people, for machines, and for `docs/proof.md`."""
 
+import hashlib
 import json
 import re
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group
@@ -13,6 +17,7 @@ from rich.text import Text
 from tools.engines import ROOT
 
 PAGE, KEPT = ROOT / "docs" / "proof.md", ROOT / "docs" / "proof.json"
+HERE = Path(__file__).parent
 _COUNTS = re.compile(r"(?<=<!-- counts -->\n).*?(?=<!-- end of counts -->)", re.DOTALL)
 
 
@@ -23,6 +28,8 @@ class Part:
     name: str  # its module in this package
     claim: str
     share: float  # of the time
+    floor: Mapping[str, int] = field(default_factory=dict)  # so many of these it must have tried, to prove anything
+    beside: tuple[str, ...] = ()  # what else in this package it checks by
     counts: dict[str, int] = field(default_factory=dict)
     spent: float = 0.0
     took_s: float = 0.0
@@ -34,7 +41,29 @@ class Part:
     def verdict(self) -> str:
         if self.found:
             return "broken"
-        return "holds" if self.has_ended and not self.cannot_run else "not run"
+        if self.cannot_run or not self.has_ended:
+            return "not run"
+        return "too little" if self.too_little else "holds"
+
+    @property
+    def too_little(self) -> list[str]:
+        """What was tried less often than the floor says."""
+        return [
+            f"{self.counts.get(what, 0):,} {what}, at least {least:,} are due"
+            for what, least in self.floor.items()
+            if self.counts.get(what, 0) < least
+        ]
+
+    @property
+    def checks(self) -> str:
+        """A digest of the code that this part checks by: a row that was measured with other code is out of date."""
+        digest = hashlib.sha256()
+        for name in (self.name, *self.beside):
+            own = HERE / name
+            for file in sorted(own.rglob("*")) if own.is_dir() else [own.with_suffix(".py")]:
+                if file.suffix in {".py", ".pml", ".toml"}:
+                    digest.update(file.read_bytes())
+        return digest.hexdigest()[:12]
 
 
 def counted(part: Part) -> str:
@@ -48,7 +77,7 @@ def table(chosen: Iterable[Part], seed: int) -> Group:
     for column in ("", "part", "claim", "tried"):
         rows.add_column(column)
     rows.add_column("seconds", justify="right")
-    marks = {"holds": "[green]✓[/]", "broken": "[red]✗[/]", "not run": "[yellow]–[/]"}
+    marks = {"holds": "[green]✓[/]", "broken": "[red]✗[/]", "not run": "[yellow]–[/]", "too little": "[yellow]–[/]"}
     found: list[Text] = []
     for part in chosen:
         tried = "\n".join(f"{number:,} {what}" for what, number in part.counts.items())
@@ -56,6 +85,10 @@ def table(chosen: Iterable[Part], seed: int) -> Group:
         found += [Text(f"\n✗ {part.name}: {one['what']}\n  again: {one['again']}") for one in part.found]
         if part.cannot_run:
             found.append(Text(f"\n– {part.name} did not run: {part.cannot_run}"))
+        elif part.verdict == "too little":
+            found.append(
+                Text(f"\n– {part.name} has tried too little: {'; '.join(part.too_little)}. Give it more MINUTES.")
+            )
     return Group(rows, *found, Text(f"\nseed {seed}"))
 
 
@@ -70,6 +103,7 @@ def as_json(chosen: Iterable[Part], seed: int, minutes: float) -> dict[str, Any]
             "seconds": round(part.took_s),
             "found": part.found,
             "cannot_run": part.cannot_run,
+            "too_little": part.too_little,
         }
         for part in chosen
     ]
@@ -81,20 +115,49 @@ def as_json(chosen: Iterable[Part], seed: int, minutes: float) -> dict[str, Any]
     }
 
 
-def markdown(said: Mapping[str, Any]) -> str:
+def keep(chosen: Iterable[Part], seed: int) -> None:
+    """Write the counts of these parts down, for machines and into the page. The other parts' rows stay."""
+    kept = {row["part"]: row for row in json.loads(KEPT.read_text("utf-8"))["parts"]}
+    for part in chosen:
+        kept[part.name] = {
+            "part": part.name,
+            "claim": part.claim,
+            "verdict": part.verdict,
+            "counts": part.counts,
+            "seconds": round(part.took_s),
+            "seed": seed,
+            "on": f"{datetime.now(UTC):%Y-%m-%d}",
+            "version": _version(),
+            "checks": part.checks,
+        }
+    rows = {"parts": list(kept.values())}
+    page = _COUNTS.sub(lambda _: markdown(rows), PAGE.read_text("utf-8"))
+    KEPT.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+    PAGE.write_text(page, "utf-8")
+
+
+def markdown(kept: Mapping[str, Any]) -> str:
     """The counts as `docs/proof.md` shows them."""
-    lines = ["| part | claim | tried |", "|---|---|---|"]
-    for part in said["parts"]:
-        tried = ", ".join(f"{number:,} {what}" for what, number in part["counts"].items())
-        lines.append(f"| `{part['part']}` | {part['claim']} | {part['verdict']}: {tried} |")
-    return "\n".join(lines) + f"\n\nSeed {said['seed']}, {said['minutes']:.0f} minutes on two cores.\n"
+    lines = ["| part | claim | tried | seconds | on, version, seed |", "|---|---|---|---|---|"]
+    for row in kept["parts"]:
+        tried = ", ".join(f"{number:,} {what}" for what, number in row["counts"].items())
+        measured = f"{row['on']}, {row['version']}, {row['seed']}"
+        lines.append(
+            f"| `{row['part']}` | {row['claim']} | {row['verdict']}: {tried} | {row['seconds']:,} | {measured} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
-def keep(said: Mapping[str, Any]) -> None:
-    """Write the counts down, for machines and into the page."""
-    KEPT.write_text(json.dumps(said, indent=2) + "\n", "utf-8")
-    page = PAGE.read_text("utf-8")
-    PAGE.write_text(_COUNTS.sub(lambda _: markdown(said), page), "utf-8")
+def _version() -> str:
+    """The commit that was measured; with a `+` if files were changed since."""
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--abbrev=9"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return said.stdout.strip() or "unknown"
 
 
 def shown() -> str:

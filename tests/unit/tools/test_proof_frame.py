@@ -91,7 +91,13 @@ def test_what_is_found_between_cases_names_none() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [["--part", "nothing"], ["--keep", "--part", "input"], ["--case", "3"], ["--minutes", "x"], ["--minutes", "0"]],
+    [
+        ["--part", "nothing"],
+        ["--keep", "--part", "input", "--case", "3"],
+        ["--case", "3"],
+        ["--minutes", "x"],
+        ["--minutes", "0"],
+    ],
 )
 def test_what_is_asked_wrongly_is_told(
     given: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -104,12 +110,93 @@ def test_what_is_asked_wrongly_is_told(
     assert given[0] in capsys.readouterr().err
 
 
+def test_a_part_that_tried_too_little_has_proved_nothing() -> None:
+    """It says what is missing, by kind; what was found weighs more."""
+    part = Part("order", "nothing", 1, {"cases": 3, "cuts": 2}, counts={"cases": 3, "cuts": 1}, has_ended=True)
+    assert part.verdict == "too little"
+    assert part.too_little == ["1 cuts, at least 2 are due"]
+    part.counts["cuts"] = 2
+    assert (part.verdict, part.too_little) == ("holds", [])
+    part.counts["cuts"] = 1
+    part.found.append({"what": "broken", "again": "again"})
+    assert part.verdict == "broken"
+
+
+@pytest.mark.parametrize(("counts", "code"), [({"cases": 2}, 0), ({"cases": 1}, 2), ({}, 2)])
+def test_too_little_is_no_success(
+    counts: dict[str, int], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit code is that of a part that could not run, and the report says what is missing."""
+    part = Part("order", "nothing", 1, {"cases": 2})
+
+    def ran(chosen: list[Part], *_: object) -> None:
+        chosen[0].counts, chosen[0].has_ended = counts, True
+
+    monkeypatch.setattr(command, "parts", lambda: [part])
+    monkeypatch.setattr(command, "run", ran)
+    monkeypatch.setattr("sys.argv", ["proof"])
+    assert command.main() == code
+    assert ("too little" in capsys.readouterr().out) == (code == 2)
+
+
+def test_one_case_is_no_proof_and_needs_no_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who plays a case again wants to know about that case alone."""
+    part = Part("order", "nothing", 1, {"cases": 2})
+
+    def ran(chosen: list[Part], *_: object) -> None:
+        chosen[0].counts, chosen[0].has_ended = {"cases": 1}, True
+
+    monkeypatch.setattr(command, "parts", lambda: [part])
+    monkeypatch.setattr(command, "run", ran)
+    monkeypatch.setattr("sys.argv", ["proof", "--part", "order", "--case", "7"])
+    assert command.main() == 0
+
+
+def test_only_what_holds_is_written_down_and_only_its_own_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the date, the version and the seed; the page shows the same."""
+    kept, page = tmp_path / "proof.json", tmp_path / "proof.md"
+    kept.write_text(report.KEPT.read_text("utf-8"), "utf-8")
+    page.write_text(report.PAGE.read_text("utf-8"), "utf-8")
+    monkeypatch.setattr(report, "KEPT", kept)
+    monkeypatch.setattr(report, "PAGE", page)
+    before = {row["part"]: row for row in json.loads(kept.read_text("utf-8"))["parts"]}
+    held = Part("input", "no effect", 1, counts={"forgeries": 5}, has_ended=True, took_s=1.4)
+    report.keep([held], 11)
+    after = {row["part"]: row for row in json.loads(kept.read_text("utf-8"))["parts"]}
+    assert {name: row for name, row in after.items() if name != "input"} == {
+        name: row for name, row in before.items() if name != "input"
+    }
+    row = after["input"]
+    assert (row["counts"], row["seconds"], row["seed"], row["checks"]) == ({"forgeries": 5}, 1, 11, held.checks)
+    assert row["version"]
+    assert report.shown() == report.markdown(json.loads(kept.read_text("utf-8")))
+    assert "| `input` | no effect | holds: 5 forgeries | 1 |" in page.read_text("utf-8")
+
+
+def test_the_checks_of_a_part_are_its_code_and_what_stands_beside_it() -> None:
+    """Another part's code is not among them."""
+    digests = {part.checks for part in command.parts()}
+    assert len(digests) == len(command.parts())
+    plain, more = Part("input", "", 1), Part("input", "", 1, beside=("oracle",))
+    assert plain.checks != more.checks
+    for part in command.parts():
+        for name in (part.name, *part.beside):
+            assert (report.HERE / name).is_dir() or (report.HERE / f"{name}.py").is_file()
+
+
 def test_the_page_shows_what_was_counted() -> None:
     """Word for word, of every part that there is."""
     kept = json.loads(report.KEPT.read_text("utf-8"))
     assert report.shown() == report.markdown(kept)
-    assert kept["minutes"] >= 60
-    assert kept["holds"]
-    assert [(part["part"], part["claim"]) for part in kept["parts"]] == [
+    assert [(row["part"], row["claim"]) for row in kept["parts"]] == [
         (part.name, part.claim) for part in command.parts()
     ]
+    assert {row["verdict"] for row in kept["parts"]} == {"holds"}
+
+
+@pytest.mark.parametrize("part", command.parts(), ids=lambda part: part.name)
+def test_no_row_of_the_page_is_older_than_its_checks(part: Part) -> None:
+    """Else measure it again: `make proof LONG=1 PART=… KEEP=1`."""
+    kept = {row["part"]: row for row in json.loads(report.KEPT.read_text("utf-8"))["parts"]}
+    assert kept[part.name]["checks"] == part.checks
+    assert all(kept[part.name]["counts"][what] >= least for what, least in part.floor.items())
