@@ -64,10 +64,24 @@ def _check_limits(commit: Commit) -> None:
         raise ValueError(f"an item has at most {MAX_ITEM_BYTES:,} bytes, this one has about {largest:,}")
 
 
-class FakeStore:
-    """The ledger's objects in dictionaries, written atomically under one lock, within the limits of DynamoDB."""
+@dataclass(slots=True)
+class _Indexed:
+    """What the secondary indexes list: the objects as they were at some time."""
 
-    def __init__(self) -> None:
+    receipts: dict[tuple[str, str], Receipt] = field(default_factory=dict)
+    payments: dict[str, Purchase | PaymentPointer] = field(default_factory=dict)
+    entries: dict[tuple[str, str, str], Entry] = field(default_factory=dict)
+    documents: dict[DocumentKey, Document] = field(default_factory=dict)
+
+
+class FakeStore:
+    """The ledger's objects in dictionaries, written atomically under one lock, within the limits of DynamoDB.
+
+    `is_lagging`: what is read by a secondary index is as it was at the last `catch_up`, at first nothing. `rows` is the
+    most that a page has, whatever its limit: DynamoDB ends a page at one megabyte.
+    """
+
+    def __init__(self, *, is_lagging: bool = False, rows: int | None = None) -> None:
         self.receipts: dict[tuple[str, str], Receipt] = {}
         self.payments: dict[str, Purchase | PaymentPointer] = {}
         self.accounts: dict[str, Account] = {}
@@ -78,7 +92,23 @@ class FakeStore:
         self.stored_entries: dict[tuple[str, str, str], Entry] = {}
         self.documents: dict[DocumentKey, Document] = {}
         self.round_trips = 0
+        self.is_lagging = is_lagging
+        self._rows = rows
+        self._lagging = _Indexed()
         self._lock = Lock()
+
+    def catch_up(self) -> None:
+        """Bring the secondary indexes to what is stored."""
+        with self._lock:
+            self._lagging = _Indexed(
+                dict(self.receipts), dict(self.payments), dict(self.stored_entries), dict(self.documents)
+            )
+
+    @property
+    def _indexed(self) -> _Indexed:
+        if self.is_lagging:
+            return self._lagging
+        return _Indexed(self.receipts, self.payments, self.stored_entries, self.documents)
 
     def read(self, names: Keys) -> Snapshot:
         self.round_trips += 1
@@ -114,7 +144,7 @@ class FakeStore:
 
     def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
         self.round_trips += 1
-        for (owner, event_id), receipt in list(self.receipts.items()):
+        for (owner, event_id), receipt in list(self._indexed.receipts.items()):
             reason = receipt.parked_reason
             if reason and reason.trigger is trigger and (since is None or receipt.received_at >= since):
                 yield ParkedName(owner, event_id, receipt.received_at)
@@ -123,12 +153,12 @@ class FakeStore:
         self.round_trips += 1
         if names is None:
             names = (name for trigger in Trigger for name in self.parked_names(trigger))
-        found = [self.receipts.get((name.owner, name.event_id)) for name in names]
+        found = [self.receipts.get(key) for key in dict.fromkeys((name.owner, name.event_id) for name in names)]
         yield from [receipt for receipt in found if receipt and receipt.parked_reason]
 
     def waiting_payments(self, until: datetime) -> Iterator[WaitingPayment]:
         self.round_trips += 1
-        for purchase in [one for one in self.payments.values() if isinstance(one, Purchase)]:
+        for purchase in [one for one in self._indexed.payments.values() if isinstance(one, Purchase)]:
             if (since := purchase.waits_since) and since <= until:
                 yield WaitingPayment(purchase.payment_id, since)
 
@@ -142,14 +172,17 @@ class FakeStore:
     ) -> tuple[Account | None, Page[Entry]]:
         self.round_trips += 1
         account = None if after else self.accounts.get(account_id)
-        return account, _page(self._entries(account_id), limit, after)
+        return account, self._page(self._entries(account_id), limit, after)
 
     def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
         self.round_trips += 2
-        paid = [item for item in self.payments.values() if isinstance(item, Purchase) and item.account_id == account_id]
+        indexed = self._indexed.payments.values()
+        paid = [item for item in indexed if isinstance(item, Purchase) and item.account_id == account_id]
         ranked = sorted(paid, key=lambda item: item.payment.precedence if item.payment else (), reverse=True)
         named = [(f"{sortable(item.payment.at)}#{item.payment_id}", item) for item in ranked if item.payment]
-        return _page(named, limit, after)
+        page = self._page(named, limit, after)
+        now = [self.payments[item.payment_id] for item in page.items]
+        return Page(tuple(item for item in now if isinstance(item, Purchase)), page.next)
 
     def cases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[RefundCase]:
         return self._document_page(RefundCase, DocumentKind.REFUND_CASE, limit, after, account_id)
@@ -162,7 +195,7 @@ class FakeStore:
 
     def followed_cases(self, stage: FollowStage, since: datetime | None = None) -> Iterator[FollowedCase]:
         self.round_trips += 1
-        for case in [one for one in self.documents.values() if isinstance(one, RefundCase)]:
+        for case in [one for one in self._indexed.documents.values() if isinstance(one, RefundCase)]:
             if case.follow_stage is stage and (since is None or case.moved_at >= since):
                 yield FollowedCase(case.account_id, case.case_id, case.moved_at)
 
@@ -180,7 +213,7 @@ class FakeStore:
         return self._documents(AuditRecord, DocumentKind.AUDIT_RECORD, account_id)
 
     def expiring(self, day: date) -> Iterator[AccountId]:
-        due = [(entry.account_id, entry.expiry_due_at) for entry in self.stored_entries.values()]
+        due = [(entry.account_id, entry.expiry_due_at) for entry in self._indexed.entries.values()]
         yield from sorted({account_id for account_id, due_at in due if due_at and due_at.date() == day})
 
     def _listed(self, kind: DocumentKind, *owner: str) -> list[tuple[str, Document]]:
@@ -199,7 +232,17 @@ class FakeStore:
         listed: list[tuple[str, Any]] = [
             (name, one) for name, one in self._listed(stored_as, *owner) if isinstance(one, kind)
         ]
-        return _page(listed, limit, after)
+        return self._page(listed, limit, after)
+
+    def _page(self, found: list[tuple[str, _T]], limit: int, after: str | None) -> Page[_T]:
+        limit = min(limit, self._rows or limit)
+        is_newest_first = len(found) > 1 and found[0][0] > found[-1][0]
+        rest = [
+            (name, row) for name, row in found if after is None or (name < after if is_newest_first else name > after)
+        ]
+        rows = rest[:limit]
+        is_full = len(rows) == limit  # as in DynamoDB: a page that ends exactly at the end names a next, empty one
+        return Page(tuple(row for _, row in rows), rows[-1][0] if is_full else None)
 
     def _entries(self, account_id: AccountId) -> list[tuple[str, Entry]]:
         mine = [
@@ -354,14 +397,6 @@ def _checkout_of(fulfilment_key: FulfilmentKey) -> str | None:
 
 def _version_of(stored: Document | None) -> int:
     return getattr(stored, "version", 1) if stored else 0
-
-
-def _page(found: list[tuple[str, _T]], limit: int, after: str | None) -> Page[_T]:
-    is_newest_first = len(found) > 1 and found[0][0] > found[-1][0]
-    rest = [(name, row) for name, row in found if after is None or (name < after if is_newest_first else name > after)]
-    rows = rest[:limit]
-    is_full = len(rows) == limit  # as in DynamoDB: a page that ends exactly at the end names a next one, which is empty
-    return Page(tuple(row for _, row in rows), rows[-1][0] if is_full else None)
 
 
 def _version(stored: Purchase | PaymentPointer | None) -> int:

@@ -73,8 +73,10 @@ class Reads:
         """Yield these parked receipts, or all: consistent reads of what the index names."""
         if names is None:
             names = (name for trigger in Trigger for name in self.parked_names(trigger))
+        once = {(name.owner, name.event_id): name for name in names}  # a lagging index may name one twice
         unreadable = _Unreadable()
-        for receipt in unreadable.left_out(items.from_receipt, self._get([*map(keys.parked_receipt_key, names)])):
+        wanted = [keys.parked_receipt_key(name) for name in once.values()]
+        for receipt in unreadable.left_out(items.from_receipt, self._get(wanted)):
             if receipt.parked_reason:  # not released since the index was written
                 yield receipt
         unreadable.raise_if_any()
