@@ -18,12 +18,14 @@ from ledger.ports.documents import (
     audit_key,
     case_key,
     case_pointer_key,
+    checkout_key,
     failed_run_key,
     idempotency_key,
     intent_key,
     job_cursor_key,
     open_checkout_key,
 )
+from tests.unit.dynamodb.golden_items import ENTRY
 
 PRODUCT = sorted([*Path("functions").rglob("*.py"), *Path("layers").rglob("*.py")])
 READERS = sorted(path for folder in ("cli", "tools", "proof") for path in Path(folder).rglob("*.py"))
@@ -66,27 +68,28 @@ def test_a_planted_key_text_is_found(planted: str) -> None:
     assert list(key_texts(planted))
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        case_key(ODD, "case_1"),
-        case_pointer_key("case_1"),
-        intent_key("case_1-2"),
-        failed_run_key(ODD, NOON, "run#1"),
-        audit_key(ODD, AN_ACT),
-        idempotency_key(ODD, "refund-requests", "a#key#with#marks"),
-        job_cursor_key("expire_credits"),
-        DocumentKey(DocumentKind.REVIEW_QUEUE, ("2026-11-20T12:00:00.000000Z", "case_1")),
-        DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_1",)),
-        open_checkout_key(ODD, "creator_monthly"),
-        DocumentKey(DocumentKind.RENEWAL_STOP, ("2026-11-20T12:00:00.000000Z", "stripe:in#1")),
-    ],
-    ids=lambda document: document.kind,
-)
+DOCUMENTS = [
+    case_key(ODD, "case_1"),
+    case_pointer_key("case_1"),
+    intent_key("case_1-2"),
+    failed_run_key(ODD, NOON, "run#1"),
+    audit_key(ODD, AN_ACT),
+    idempotency_key(ODD, "refund-requests", "a#key#with#marks"),
+    job_cursor_key("expire_credits"),
+    checkout_key("stripe", "cs#1"),
+    DocumentKey(DocumentKind.REVIEW_QUEUE, ("2026-11-20T12:00:00.000000Z", "case_1")),
+    DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_1",)),
+    open_checkout_key(ODD, "creator_monthly"),
+    DocumentKey(DocumentKind.RENEWAL_STOP, ("2026-11-20T12:00:00.000000Z", "stripe:in#1")),
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.kind)
 def test_a_document_key_is_read_back_from_its_item(document: DocumentKey) -> None:
     """Whatever characters a customer's ids and keys contain."""
     item = keys.document_key(document)
     assert (keys.kind_of(item), keys.document_key_of(item)) == (document.kind, document)
+    assert {one.kind for one in DOCUMENTS} == set(DocumentKind), "one of each kind"
 
 
 def test_every_kind_of_item_is_told_from_its_key() -> None:
@@ -97,10 +100,11 @@ def test_every_kind_of_item_is_told_from_its_key() -> None:
         ItemKind.FULFILMENT_KEY: keys.fulfilment_item_key("order/ord_1"),
         ItemKind.SUBSCRIPTION: keys.subscription_key("stripe:sub_1"),
         ItemKind.ACCOUNT: keys.account_key(ODD),
+        ItemKind.ENTRY: keys.entry_key(ENTRY),
         ItemKind.LOT: keys.lot_key(ODD, "order/ord_1/0"),
         ItemKind.RUN: keys.run_key(ODD, "run#1"),
     }
-    assert {kind: keys.kind_of(item) for kind, item in made.items()} == {kind: kind for kind in made}
+    assert {kind: keys.kind_of(item) for kind, item in made.items()} == {kind: kind for kind in ItemKind}
     assert keys.payment_id_of(made[ItemKind.PAYMENT]) == "stripe:pi#1"
     assert keys.account_id_of(made[ItemKind.LOT]) == ODD
     assert keys.lot_id_of(made[ItemKind.LOT]) == "order/ord_1/0"

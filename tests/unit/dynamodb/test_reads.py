@@ -15,6 +15,7 @@ from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.documents import DocumentKind, intent_key, job_cursor_key
 from ledger.ports.reads import Keys, ParkedName
+from ledger.ports.store import Store
 from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI
 
 _EMPTY: dict[str, dict[str, Any]] = {
@@ -47,6 +48,7 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "one name": lambda store: store.read(Keys(accounts=frozenset({ADA}))),
     "some names": lambda store: store.read(Keys(payments=frozenset({PI, CH}), accounts=frozenset({ADA}))),
     "customer_receipts": lambda store: store.customer_receipts("stripe:cus_1"),
+    "latest_closed_lot": lambda store: [store.latest_closed_lot(ADA, "lot_1", "lot_2")],
     "parked_receipts": lambda store: store.parked_receipts(
         [ParkedName("stripe:cus_1", f"evt_{number}", NOON) for number in range(2)]
     ),
@@ -91,6 +93,13 @@ INDEXED: dict[str, tuple[str, int, Callable[[DynamoDBStore], Iterable[object]]]]
     "expiring": (keys.EXPIRING_INDEX, keys.SHARDS, lambda store: store.expiring(date(2026, 11, 1))),
     "purchases_of": (keys.PURCHASES_INDEX, 1, lambda store: store.purchases_of(ADA, 5).items),
 }
+
+
+def test_every_read_of_the_store_is_among_these() -> None:
+    """A read that is added is held to the same."""
+    of_the_port = {name for name in vars(Store) if not name.startswith("_")} - {"commit"}
+    words = {name.partition(" ")[0] for name in (*READS, *INDEXED)} - {"one", "some", "parked", "scan"}
+    assert words | {"read"} == of_the_port
 
 
 @pytest.mark.parametrize("name", INDEXED)
@@ -172,13 +181,24 @@ def test_keys_that_stay_unread_are_no_keys_that_are_not_stored() -> None:
     assert len(connection.calls) == 6
 
 
-@pytest.mark.parametrize("name", ["customer_receipts", "entries", "outbox", "scan"])
+BY_PAGE = {"statement_page", "cases_of", "review_queue", "purchases_of"}
+"""The reads of which a caller asks for the next page."""
+BY_NAME = {"one name", "some names", "parked_receipts"}
+RANGES = [name for name in (*READS, *INDEXED) if name not in BY_PAGE | BY_NAME]
+
+
+@pytest.mark.parametrize("name", RANGES)
 def test_every_page_of_a_range_is_read(name: str) -> None:
     """From where the last one ended, also over a page that is empty; everything else is asked as before."""
     more = {"Items": [], "LastEvaluatedKey": {"pk": {"S": "p"}, "sk": {"S": "s"}}}
     store, connection = store_over(more, more)
-    read(name, store)
-    first, second, third = (arguments for _, arguments in connection.calls)
+    if name in READS:
+        read(name, store)
+    else:
+        assert list(INDEXED[name][2](store)) == []
+    shards = INDEXED[name][1] if name in INDEXED else 1
+    assert len(connection.calls) == shards + 2
+    first, second, third = (arguments for _, arguments in connection.calls[:3])
     assert "ExclusiveStartKey" not in first
     assert second == third == {**first, "ExclusiveStartKey": more["LastEvaluatedKey"]}
 

@@ -13,12 +13,34 @@ from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Receipt, RecordOutcome
+from ledger.domain.refund_cases import DecisionOutcome
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.store import DynamoDBStore
-from ledger.ports.commit import Commit
+from ledger.dynamodb.writes import Writes
+from ledger.ports.commit import Commit, Refusal
 from ledger.usecases import plan_booking
-from tools.testing.builders import ADA, IN, LATER, dispute, event_of, paid, payment, record_events, refund
-from tools.testing.fakes import FakeStore
+from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.send_refunds import send_refund
+from ledger.usecases.usage import draw_credits, fail_run
+from tools.testing.builders import (
+    ADA,
+    IN,
+    LATER,
+    POLICY,
+    at,
+    dispute,
+    event_of,
+    ordered,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
+from tools.testing.fakes import FakeProvider, FakeStore
 
 
 class Troubled:
@@ -143,8 +165,8 @@ def test_a_bug_of_ours_is_not_taken_for_a_bad_day() -> None:
         record_events(store, paid())
 
 
-def test_every_write_of_a_commit_stands_under_a_condition() -> None:
-    """But for a closed lot, which the account's version guards, nothing is written unconditionally."""
+def test_every_write_of_a_first_grant_stands_under_a_condition() -> None:
+    """It is written without a read: what it must not meet, its conditions say."""
     connection = Troubled()
     store = DynamoDBStore("ledger", connection)  # type: ignore[arg-type]
     store.commit(plan_booking.plan_first_grant(paid(payment(fulfilment_key="order/ord_1")), receipt(paid())))
@@ -152,6 +174,49 @@ def test_every_write_of_a_commit_stands_under_a_condition() -> None:
     operations = [*call["put_items"], *call["update_items"]]
     assert len(operations) == 5
     assert all("ConditionExpression" in operation for operation in operations)
+
+
+class Noting(FakeStore):
+    """A store that notes what it is asked to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits: list[Commit] = []
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        self.commits.append(commit)
+        return super().commit(commit)
+
+
+def test_every_kind_of_write_stands_under_a_condition() -> None:
+    """But for a closed lot, which the account's version guards, and a document that is written over any other."""
+    store, provider = Noting(), FakeProvider()
+    of_order = ordered(store)
+    running = Subscription(
+        subscription_id="stripe:sub_1", status=SubscriptionStatus.ACTIVE, at=at(0), cause="stripe:evt_0", account_id=ADA
+    )
+    past_due = replace(running, status=SubscriptionStatus.PAST_DUE, cause="stripe:evt_1", at=at(1))
+    record_events(store, paid(of_order), event_of(names=(IN, PaymentId("stripe:pi_1"))), paid(payment(IN, minute=1)))
+    told = replace(event_of(names=()), owner=Owner(account_id=ADA))
+    record_events(store, *(replace(told, event_id=one.cause, subscription=one) for one in (running, past_due)))
+    draw_credits(ADA, "run_1", 1000, store, now=LATER)
+    fail_run(ADA, "run_1", store, now=LATER)
+    half = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half.",), clause="6", money_minor=1000)
+    case = decide_case(request_refund(store, refund_claim()).case_id, half, "sam", store, POLICY, now=at(70))
+    send_refund(case.tag, store, lambda _: provider, clock=lambda: at(71))
+    expire_credits(store, now=LATER)
+    writes, bare, kinds = Writes("ledger"), set(), set()
+    for commit in store.commits:
+        over_any = {f"document {change.key}" for change in commit.documents if change.replaces is None}
+        for name, operation in (*writes.puts(commit), *writes.updates(commit)):
+            kinds.add(name.split()[0])
+            if "ConditionExpression" not in operation and name not in over_any:
+                bare.add(name.split()[0])
+    assert kinds == {
+        *("receipt", "purchase", "pointer", "entry", "account", "lot", "run"),
+        *("fulfilment", "order", "subscription", "document"),
+    }
+    assert bare == {"lot"}
 
 
 def by_customer() -> Event:
