@@ -15,19 +15,24 @@ from ledger.domain.errors import (
     BillingError,
     CaseAlreadyOpen,
     CaseClosed,
+    CatalogueError,
     ConfigurationError,
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidBody,
     InvalidRequest,
     NotFound,
+    NotSpendable,
+    PolicyError,
     ProviderRefused,
     ProviderUnavailable,
     RequestRefused,
     RunFailed,
     StoreUnavailable,
     SubscriptionAlreadyRuns,
+    UnreadableItem,
 )
+from ledger.policy.texts import TextError
 from ledger.runtime import Runtime, runtime
 
 INSIDE = "arn:aws:dynamodb:eu-central-1:123:table/ledger"
@@ -35,39 +40,44 @@ UNAVAILABLE = "The ledger did not respond. Send the same again: it is done once.
 NO_ANSWER = "The payment provider did not respond. Retry the request."
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "title", "name", "detail", "more"),
-    [
-        (InsufficientCredits(5, 3), 402, "Payment Required", "insufficient-credits", None, {"missing": 2}),
-        (AccountSuspended(("a",)), 403, "Forbidden", "account-suspended", None, {"holds": ["a"]}),
-        (Forbidden("No."), 403, "Forbidden", "forbidden", "No.", {}),
-        (NotFound("None."), 404, "Not Found", "not-found", "None.", {}),
-        (IdempotencyKeyReused("Used."), 422, "Unprocessable Entity", "idempotency-key-reused", "Used.", {}),
-        (RunFailed("run_1"), 409, "Conflict", "run-failed", None, {}),
-        (AccountInDebt(7), 409, "Conflict", "account-in-debt", None, {"owed": 7}),
-        (
-            SubscriptionAlreadyRuns("plan", "stripe:sub_1"),
-            *(409, "Conflict", "subscription-already-runs", None),
-            {"subscription_id": "stripe:sub_1"},
-        ),
-        (CaseAlreadyOpen("case_1"), 409, "Conflict", "case-open", None, {"case_id": "case_1"}),
-        (CaseClosed("It is closed."), 409, "Conflict", "refused", "It is closed.", {}),
-        (RequestRefused("Not now."), 409, "Conflict", "refused", "Not now.", {}),
-        (InvalidBody("No JSON.", 415, "wrong-type"), 415, "Unsupported Media Type", "wrong-type", "No JSON.", {}),
-        (
-            InvalidRequest("credits", "Too many."),
-            *(422, "Unprocessable Entity", "invalid-request", "body.credits: Too many."),
-            {"errors": [{"field": "body.credits", "message": "Too many."}]},
-        ),
-        (
-            ProviderRefused("code", "Too late."),
-            *(502, "Bad Gateway", "provider-refused", "The payment provider refused: Too late."),
-            {},
-        ),
-        (ProviderUnavailable(INSIDE), 503, "Service Unavailable", "provider-unavailable", NO_ANSWER, {}),
-        (StoreUnavailable(INSIDE), 503, "Service Unavailable", "unavailable", UNAVAILABLE, {}),
-    ],
-)
+DOCUMENTS: list[tuple[BillingError, int, str, str, str | None, dict[str, Any]]] = [
+    (InsufficientCredits(5, 3), 402, "Payment Required", "insufficient-credits", None, {"missing": 2}),
+    (AccountSuspended(("a",)), 403, "Forbidden", "account-suspended", None, {"holds": ["a"]}),
+    (Forbidden("No."), 403, "Forbidden", "forbidden", "No.", {}),
+    (NotFound("None."), 404, "Not Found", "not-found", "None.", {}),
+    (IdempotencyKeyReused("Used."), 422, "Unprocessable Entity", "idempotency-key-reused", "Used.", {}),
+    (RunFailed("run_1"), 409, "Conflict", "run-failed", None, {}),
+    (AccountInDebt(7), 409, "Conflict", "account-in-debt", None, {"owed": 7}),
+    (
+        SubscriptionAlreadyRuns("plan", "stripe:sub_1"),
+        *(409, "Conflict", "subscription-already-runs", None),
+        {"subscription_id": "stripe:sub_1"},
+    ),
+    (CaseAlreadyOpen("case_1"), 409, "Conflict", "case-open", None, {"case_id": "case_1"}),
+    (CaseClosed("It is closed."), 409, "Conflict", "refused", "It is closed.", {}),
+    (RequestRefused("Not now."), 409, "Conflict", "refused", "Not now.", {}),
+    (InvalidBody("No JSON.", 415, "wrong-type"), 415, "Unsupported Media Type", "wrong-type", "No JSON.", {}),
+    (
+        InvalidRequest("credits", "Too many."),
+        *(422, "Unprocessable Entity", "invalid-request", "body.credits: Too many."),
+        {"errors": [{"field": "body.credits", "message": "Too many."}]},
+    ),
+    (
+        ProviderRefused("code", "Too late."),
+        *(502, "Bad Gateway", "provider-refused", "The payment provider refused: Too late."),
+        {},
+    ),
+    (ProviderUnavailable(INSIDE), 503, "Service Unavailable", "provider-unavailable", NO_ANSWER, {}),
+    (StoreUnavailable(INSIDE), 503, "Service Unavailable", "unavailable", UNAVAILABLE, {}),
+    (UnreadableItem(INSIDE), 503, "Service Unavailable", "unavailable", UNAVAILABLE, {}),
+]
+OURS = [
+    *(ConfigurationError(INSIDE), CatalogueError(INSIDE), PolicyError(INSIDE), TextError(INSIDE)),
+    BillingError(INSIDE),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "title", "name", "detail", "more"), DOCUMENTS)
 def test_each_error_has_its_problem_document(
     error: BillingError, status: int, title: str, name: str, detail: str | None, more: dict[str, Any]
 ) -> None:
@@ -84,12 +94,23 @@ def test_each_error_has_its_problem_document(
     }
 
 
-@pytest.mark.parametrize("error", [ConfigurationError(INSIDE), BillingError(INSIDE)])
+@pytest.mark.parametrize("error", OURS)
 def test_what_is_no_concern_of_the_caller_is_raised(error: BillingError) -> None:
     """So it is a 500 and an alarm."""
     with pytest.raises(BillingError) as raised:
         problem_of(error)
     assert raised.value is error
+
+
+def test_every_error_of_the_ledger_is_among_these() -> None:
+    """But for roots that nobody raises."""
+
+    def below(error: type[BillingError]) -> set[type[BillingError]]:
+        return {error}.union(*map(below, error.__subclasses__()))
+
+    known = {type(error) for error in (*(row[0] for row in DOCUMENTS), *OURS)}
+    of_the_ledger = {error for error in below(BillingError) if error.__module__.startswith("ledger.")}
+    assert of_the_ledger - known == {NotSpendable}
 
 
 @pytest.fixture

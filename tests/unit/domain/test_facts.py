@@ -141,6 +141,11 @@ EACH: dict[str, Fact] = {
 """One fact of each kind, by the key that it is stored under."""
 
 
+def test_there_is_one_fact_of_each_kind() -> None:
+    """What the tests below say of a fact they say of each."""
+    assert {type(fact) for fact in EACH.values()} == set(Fact.__args__)
+
+
 @pytest.mark.parametrize("key", EACH)
 def test_a_fact_is_stored_under_what_it_is_about(key: str) -> None:
     """Another key would be another fact: what is stored already would be heard anew."""

@@ -1,6 +1,7 @@
 """The stored format: golden items, and what must not change them."""
 
 import dataclasses
+import typing
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -12,6 +13,8 @@ from ledger.domain.canonical import canonical
 from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import Fact, RefundChanged, RefundSent, RefundState
 from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import ParkReason
+from ledger.domain.refund_cases import DecisionOutcome
 from ledger.dynamodb import codec, items, schema
 from ledger.dynamodb.codec import Shape
 from tests.unit.dynamodb.golden_items import AT, FACTS, FOLDER, LOT, PURCHASE, as_text, from_text, goldens
@@ -66,12 +69,15 @@ def test_a_table_names_every_field_of_its_record_once(shape: Shape[Any]) -> None
 def test_every_fact_and_every_enum_member_has_a_name() -> None:
     """A fact or a state that no table names could not be stored."""
     assert {shape.of for shape in schema.FACTS.values()} == set(facts.Fact.__args__)
+    seen = set()
     for shape in SHAPES:
         hints = {field.name: field.type for field in dataclasses.fields(shape.of)}
         for name, field in shape.fields.items():
-            kind = hints[name]
-            if isinstance(kind, type) and issubclass(kind, StrEnum):
-                assert {field.type.decode(field.type.encode(member)) for member in kind} == set(kind)
+            for kind in typing.get_args(hints[name]) or (hints[name],):  # of an optional field too
+                if isinstance(kind, type) and issubclass(kind, StrEnum):
+                    seen.add(kind)
+                    assert {field.type.decode(field.type.encode(member)) for member in kind} == set(kind)
+    assert seen >= {*ENUMS, DecisionOutcome, ParkReason}
 
 
 def _without(item: dict[str, Any], name: str) -> dict[str, Any]:
