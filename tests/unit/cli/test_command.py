@@ -44,6 +44,7 @@ def process(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[s
 
 def test_help_lists_every_command_and_explains_each() -> None:
     """Without arguments, help is shown too."""
+    assert set(COMMANDS) == billing.commands.keys()
     result = billing_with("--help")
     assert result.exit_code == 0
     assert [name for name in COMMANDS if f"\n  {name} " in result.stdout] == list(COMMANDS)

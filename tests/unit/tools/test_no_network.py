@@ -11,11 +11,18 @@ from tools import engines
 REFUSED = "uses no network and no engine"
 
 
-@pytest.mark.parametrize("method", ["connect", "connect_ex", "bind"])
+@pytest.mark.parametrize("method", ["connect", "connect_ex", "bind", "sendto"])
 def test_a_socket_is_refused(method: str) -> None:
     """Also on this machine."""
+    data = (b"",) if method == "sendto" else ()
     with socket.socket() as opened, pytest.raises(pytest.fail.Exception, match=REFUSED):
-        getattr(opened, method)(("127.0.0.1", 0))
+        getattr(opened, method)(*data, ("127.0.0.1", 0))
+
+
+def test_no_name_is_looked_up() -> None:
+    """A resolver is a network too."""
+    with pytest.raises(pytest.fail.Exception, match=REFUSED):
+        socket.getaddrinfo("localhost", 80)
 
 
 def test_a_caught_error_does_not_hide_a_connection() -> None:
