@@ -1,6 +1,6 @@
 """What is asked twice at once is answered alike, though a batch is read item by item: a twin may write between."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -58,6 +58,8 @@ class TornStore:
         self._read = read
         self._twin = twin
         self._early = early
+        self._is_later = read > 1
+        self.is_race = False
 
     def read(self, keys: Keys) -> Snapshot:
         before = self._store.read(keys)
@@ -65,15 +67,31 @@ class TornStore:
         if self._read == 0:
             self._twin()
         after = self._store.read(keys)
-        return replace(after, **{name: getattr(before, name) for name in self._early})
+        torn = replace(after, **{name: getattr(before, name) for name in self._early})
+        if self._read == 0:  # what the twin changes was read before it, or is read by another call
+            self.is_race = self._is_later or torn != after or before == after
+        return torn
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
 
+TORN: list[TornStore] = []
+"""The torn stores of the running test."""
+
+
+@pytest.fixture(autouse=True)
+def _each_is_a_race() -> Iterator[None]:
+    """Fail a test whose twin never wrote, or wrote before everything was read."""
+    TORN.clear()
+    yield
+    assert all(store.is_race for store in TORN)
+
+
 def torn(store: FakeStore, twin: Callable[[], object], *early: str, read: int = 1) -> Store:
     """The store, torn at this read."""
-    return cast(Store, TornStore(store, read, twin, set(early)))
+    TORN.append(TornStore(store, read, twin, set(early)))
+    return cast(Store, TORN[-1])
 
 
 def test_a_name_whose_pointer_was_read_too_early_is_no_news() -> None:
