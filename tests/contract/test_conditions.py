@@ -246,8 +246,11 @@ def test_a_commit_is_written_only_over_what_was_read(
 
 def test_each_write_moves_the_version_by_one(any_store: Store) -> None:
     """So the next one must have read it."""
+    changed = replace(SUBSCRIPTION, status=SubscriptionStatus.PAST_DUE, version=1)
     for commit in (buys(), buys(1), draws(), draws(1), writes(("t", 0)), writes(("t", 1)), orders(), orders(1)):
         assert any_store.commit(commit) is None
+    for subscription in (SUBSCRIPTION, changed):
+        assert any_store.commit(Commit(subscription=subscription)) is None
     for change in (adds("a"), adds("b"), changes(2)):
         assert any_store.commit(change) is None
     known = any_store.read(
@@ -255,6 +258,7 @@ def test_each_write_moves_the_version_by_one(any_store: Store) -> None:
             payments=frozenset({PI}),
             accounts=frozenset({ADA}),
             fulfilment_keys=frozenset({KEY}),
+            subscriptions=frozenset({"stripe:sub_1"}),
             runs=frozenset({(ADA, "run_1")}),
             documents=frozenset({intent_key("t")}),
         )
@@ -263,6 +267,7 @@ def test_each_write_moves_the_version_by_one(any_store: Store) -> None:
     stored_intent, terms = known.document(intent_key("t"), RefundIntent), known.fulfilment_keys[KEY].terms
     assert isinstance(purchase, Purchase)
     assert (purchase.version, run.version, account.version) == (2, 2, 3)
+    assert known.subscriptions == {"stripe:sub_1": replace(changed, version=2)}
     assert (stored_intent and stored_intent.version, terms and terms.version) == (2, 2)
 
 

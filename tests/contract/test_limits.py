@@ -3,6 +3,8 @@
 moto and MiniStack do not enforce all of them.
 """
 
+from dataclasses import replace
+
 import pytest
 from pynamodb.exceptions import TransactWriteError
 
@@ -59,8 +61,10 @@ def test_a_transaction_has_at_most_a_hundred_actions(store: Store) -> None:
 
 
 def test_no_transaction_writes_one_item_twice(store: Store) -> None:
-    """Not even the same content."""
-    assert is_refused(store, answered(1), answered(1))
+    """Neither the same content nor another one, and not beside its removal."""
+    other = replace(answered(1), document=IdempotencyRecord(fingerprint="g", subject="case_2", at=NOON))
+    for second in (answered(1), other, replace(answered(1), document=None)):
+        assert is_refused(store, answered(1), second)
     assert stored(store, [answered(1)]) == 0
 
 

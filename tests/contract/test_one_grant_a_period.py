@@ -156,7 +156,9 @@ def test_the_next_period_and_another_subscription_are_their_own(any_store: Store
     later = paid(payment(IN, fulfilment_key=PERIOD.replace("11-01", "12-01"), expires_at=OPEN))
     other = paid(payment(PaymentId("stripe:in_3"), fulfilment_key=PERIOD.replace("sub_1", "sub_2"), expires_at=OPEN))
     assert {recorded.outcome for recorded in record_events(any_store, first(), later, other)} == {RecordOutcome.BOOKED}
-    assert any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA].covered == {PERIOD: PI}
+    account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+    assert (account.covered, account.flags) == ({PERIOD: PI}, {})
+    assert sorted(credits_left(any_store).values()) == [1000] * 3, "each was granted"
 
 
 def test_verify_finds_a_period_that_was_granted_twice() -> None:

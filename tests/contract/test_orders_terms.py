@@ -15,6 +15,7 @@ from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.orders import Checkout, Consent, Order
 from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.ports.commit import Commit
+from ledger.ports.documents import OrderPointer, checkout_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.providers.registry import PROVIDERS
@@ -177,19 +178,22 @@ def test_an_orders_payment_is_granted_in_one_round_trip(provider: str, product_i
 
 @pytest.mark.parametrize(("provider", "product_id"), WAYS)
 def test_orders_grant_under_their_conditions(any_store: Store, provider: str, product_id: str) -> None:
-    """On every engine: with the terms of the order, with others, and after the consent was confirmed."""
+    """On every engine: the checkout carries the terms of the order, none, or terms that are not the order's."""
     shop = Shop(any_store, provider, product_id)
-    first, second = shop.order("key_1"), shop.order("key_2")
-    assert shop.hear(shop.paid(first), without(product_id)).outcome is RecordOutcome.BOOKED
-    content = again(shop.paid(second, {"account_id": "acct_ada", "order_id": second.order_id}), "evt_second")
-    source = content["data"].get("object") or content["data"]
-    for name, own_id in (("id", "other_1"), ("payment_intent", "pi_other"), ("subscription_id", "sub_other")):
-        if name in source and not (name == "id" and provider == "paddle"):
-            source[name] = own_id
-    if provider == "stripe" and product_id == "creator_monthly":
-        source["parent"]["subscription_details"]["subscription"] = "sub_other"
-    assert shop.hear(content, without(product_id)).outcome is RecordOutcome.BOOKED
-    assert shop.balance() == 2000
+    first, second, third = (shop.order(f"key_{number}") for number in range(3))
+    assert third.terms
+    cheap = dict(carried(replace(third, terms=replace(third.terms, credits=9000), price_minor=1)))
+    ids = {"account_id": "acct_ada", "order_id": second.order_id}
+    for number, (order, ours) in enumerate(((first, None), (second, ids), (third, cheap))):
+        content = again(shop.paid(order, ours), f"evt_{number}")
+        source = content["data"].get("object") or content["data"]
+        for name, own_id in (("id", "other"), ("payment_intent", "pi_other"), ("subscription_id", "sub_other")):
+            if name in source and not (name == "id" and provider == "paddle"):
+                source[name] = f"{own_id}_{number}"
+        if provider == "stripe" and product_id == "creator_monthly":
+            source["parent"]["subscription_details"]["subscription"] = f"sub_other_{number}"
+        assert shop.hear(content, without(product_id)).outcome is RecordOutcome.BOOKED
+        assert shop.balance() == 1000 * (number + 1)
 
 
 def test_terms_stay_the_same_when_the_consent_is_confirmed(any_store: Store) -> None:
@@ -346,11 +350,21 @@ def test_two_checkouts_of_one_order_both_lead_to_it(any_store: Store) -> None:
 
 
 def test_an_order_is_stored_with_the_digest_of_its_terms(any_store: Store) -> None:
-    """And its checkout leads back to it."""
-    shop = Shop(any_store, "stripe", "pack_1000")
+    """Also when it is stored anew; and its checkout leads back to it."""
+    shop = Shop(any_store, "paddle", "pack_1000")
     order = shop.order()
-    key = any_store.read(Keys(fulfilment_keys=frozenset({f"order/{order.order_id}"}))).fulfilment_keys
-    assert key[f"order/{order.order_id}"].terms_hash == order.terms_hash
+
+    def stored_hash() -> str | None:
+        name = f"order/{order.order_id}"
+        return any_store.read(Keys(fulfilment_keys=frozenset({name}))).fulfilment_keys[name].terms_hash
+
+    assert stored_hash() == order.terms_hash
+    assert order.checkout
+    pointer = checkout_key("paddle", order.checkout.checkout_id)
+    found = any_store.read(Keys(documents=frozenset({pointer}))).document(pointer, OrderPointer)
+    assert found
+    assert found.order_id == order.order_id
     changed = replace(order, price_minor=1, version=2)
     assert changed.terms_hash != order.terms_hash
     assert any_store.commit(Commit(order=changed)) is None
+    assert stored_hash() == changed.terms_hash

@@ -13,6 +13,7 @@ from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.errors import AccountSuspended, InsufficientCredits
 from ledger.domain.facts import DisputeState, PaymentFailed, RefundState
+from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
@@ -116,7 +117,7 @@ def test_another_event_of_a_payment_that_knows_more_names_links_them(any_store: 
 def test_everything_read_back_equals_what_was_written(any_store: Store) -> None:
     """Facts, names, lots, holds, flags, claims and entries survive the way into the store and out again."""
     settled = paid(payment(fulfilment_key="order/ord_1", overcharge_minor=100, expires_at=at(60 * 24 * 60)))
-    later = event_of(refund(600), dispute(), minute=21)
+    later = event_of(refund(600), dispute(), dispute(DisputeState.INQUIRY, dispute_id="dp_2", minute=21), minute=21)
     record_events(any_store, settled, later)
     known = any_store.read(
         Keys(frozenset({PI, CH}), frozenset({ADA}), frozenset({"order/ord_1"}), frozenset(), frozenset())
@@ -130,7 +131,8 @@ def test_everything_read_back_equals_what_was_written(any_store: Store) -> None:
     assert known.fulfilment_keys["order/ord_1"].payment_id == PI
     lot = known.accounts[ADA].lots["order/ord_1/0"]
     assert (lot.granted, lot.refunded, lot.is_frozen) == (1000, 263, True)
-    assert set(known.accounts[ADA].holds) == {"dispute:stripe:dp_1"}
+    assert known.accounts[ADA].holds == {"dispute:stripe:dp_1": Hold(at(20), PI)}
+    assert known.accounts[ADA].flags == {"inquiry:stripe:dp_2": at(20)}
     assert [(entry.kind, entry.credits) for entry in any_store.entries(ADA)] == [
         ("freeze", 0),
         ("clawback", -263),
@@ -375,6 +377,8 @@ def test_accounts_with_expiring_grants_are_found_by_day_in_every_shard(any_store
             ends_at = at(60 * 24 * (30 if number % 3 else 31))
             record_events(any_store, paid(payment(payment_id, account_id=account_id, expires_at=ends_at)))
     day = at(60 * 24 * 30).date()
+    due = [entry for one in accounts for entry in any_store.entries(one) if (entry.expiry_due_at or NOON).date() == day]
+    assert {keys.shard_of(keys.entry_key(entry)) for entry in due} == set(range(keys.SHARDS)), "each shard has one"
     assert sorted(any_store.expiring(day)) == sorted(accounts[n] for n in range(30) if n % 3)
     assert sorted(any_store.expiring(day + timedelta(days=1))) == sorted(accounts[n] for n in range(30) if not n % 3)
     assert list(any_store.expiring(day + timedelta(days=2))) == []
