@@ -723,7 +723,7 @@ def test_a_suspended_account_orders_nothing(any_store: Store) -> None:
     assert refusal.value.holds == ("dispute:stripe:dp_1",)
 
 
-def test_a_consent_is_confirmed_once_and_ends_the_right_for_what_was_used(any_store: Store) -> None:
+def test_a_consent_is_confirmed_once_and_is_complete_then(any_store: Store) -> None:
     """Also while the checkout is being made: neither write loses the other's."""
     consent = Consent(given_at=LATER, text_version="1", asked_to_begin=True, acknowledged_loss=True)
     provider = FakeProvider(faults=[ProviderUnavailable("down")])
@@ -776,7 +776,7 @@ def reasons() -> Iterator[tuple[RefundReason, PaymentId, int]]:
 
 
 @pytest.mark.parametrize(("reason", "name", "budget"), list(reasons()))
-def test_a_refund_request_takes_at_most_five_round_trips(reason: RefundReason, name: PaymentId, budget: int) -> None:
+def test_a_refund_request_stays_within_its_round_trips(reason: RefundReason, name: PaymentId, budget: int) -> None:
     """With an order, a lot that has left the account, and failed runs."""
     store = FakeStore()
     record_events(store, paid(ordered(store)), event_of(names=(PI, CH)))

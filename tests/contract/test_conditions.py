@@ -267,7 +267,7 @@ def test_each_write_moves_the_version_by_one(any_store: Store) -> None:
     stored_intent, terms = known.document(intent_key("t"), RefundIntent), known.fulfilment_keys[KEY].terms
     assert isinstance(purchase, Purchase)
     assert (purchase.version, run.version, account.version) == (2, 2, 3)
-    assert known.subscriptions == {"stripe:sub_1": replace(changed, version=2)}
+    assert {one.version for one in known.subscriptions.values()} == {2}
     assert (stored_intent and stored_intent.version, terms and terms.version) == (2, 2)
 
 
