@@ -18,6 +18,7 @@ from proof.input.entrypoint import NOW, Entrypoint, Handler, deployed, genuine_h
 from proof.input.library import Scene, scenes
 from proof.work import Work
 from tools import signing
+from tools.stories import EVENTS
 
 Event = dict[str, Any]
 SESSION = "stripe/pack_bought_01_checkout_session_completed.json"
@@ -93,10 +94,18 @@ def test_a_real_engine_keeps_what_the_store_in_memory_keeps(
 
 def test_every_event_of_the_library_is_played() -> None:
     """Each with what came before it; and each place in it is made strange in every way."""
-    assert len(scenes()) > 130
+    files = {f"{folder}/{path.name}" for folder in ("stripe", "paddle") for path in (EVENTS / folder).glob("*.json")}
+    assert {one.file for one in scenes()} == files
+    assert len(files) > 130
     assert len(scene("stripe/dispute_won_06_charge_dispute_funds_reinstated.json").before) == 5
     known = strange.ways(scene(), 7)
-    assert {way[1] for way in known} >= {f"as {name}" for name in strange.STRANGE}
+    done: dict[object, set[str]] = {}
+    for path, how, _ in known:
+        done.setdefault(path, set()).add(how)
+    assert done.keys() == {path for path, _ in strange.nodes(json.loads(scene().told.body))}
+    assert all(hows >= {f"as {name}" for name in strange.STRANGE} for hows in done.values())
+    in_lists = {path for path, *_ in strange.ways(scene(INVOICE), 7) if path[3:5] == ("data", 0)}
+    assert ("data", "object", "lines", "data", 0, "amount") in in_lists
     assert sorted(known) == sorted(strange.ways(scene(), 8))
     turns = [list(strange.some_of(scene(), turn, 7, work().chance(turn)))[: strange.AT_ONCE] for turn in range(2)]
     assert len({one.what for turn in turns for one in turn}) == 2 * strange.AT_ONCE

@@ -199,9 +199,14 @@ def test_a_run_goes_on_where_it_stopped_and_tries_again_what_changed(tmp_path: P
     kept.keep(Told(Trial(wrong, (str(tests),)), Fate.SURVIVED))
     again = Kept.load(tmp_path / "fates.jsonl")
     assert again.told(Trial(wrong, (str(tests),))) == Told(Trial(wrong, (str(tests),)), Fate.SURVIVED, "")
-    tests.write_text("import lots\n")
-    clear_digests()
-    assert again.told(Trial(wrong, (str(tests),))) is None
+    for changed, back in ((tests, ""), (source, "x = 1\n")):
+        before = changed.read_text()
+        changed.write_text(f"{before}import sys\n")
+        clear_digests()
+        assert again.told(Trial(wrong, (str(tests),))) is None
+        changed.write_text(back)
+        clear_digests()
+        assert again.told(Trial(wrong, (str(tests),)))
 
 
 def test_every_module_that_moves_money_is_mutated() -> None:

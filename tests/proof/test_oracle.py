@@ -78,6 +78,9 @@ def test_a_history_is_the_same_under_the_same_seed() -> None:
     """Ids, times and orders: what was found can be played again."""
     first, second = (short_history(random.Random(7)) for _ in range(2))
     assert [told.body for told in first.waiting] == [told.body for told in second.waiting]
+    assert first.waiting
+    other = short_history(random.Random(8))
+    assert [told.body for told in first.waiting] != [told.body for told in other.waiting]
 
 
 def grants_twice(change: AccountChange) -> AccountChange:
