@@ -70,7 +70,7 @@ def findings(world: World) -> Iterator[Finding]:
     world = world.as_it_is()
     for rule in _RULES:
         verdicts = list(_verdicts(rule, world))
-        broken = tuple(sorted(name for name, holds in verdicts if not holds))
+        broken = tuple(sorted({name for name, holds in verdicts if not holds}))
         yield Finding((rule.__doc__ or rule.__name__).rstrip("."), len(verdicts), broken)
 
 

@@ -20,7 +20,7 @@ def held(world: World) -> Verdicts:
     for account_id, expected in world.targets():
         holds[account_id] |= expected.holds
         flags[account_id] |= expected.flags
-    for account_id in world.accounts.keys() | placed_by_people.keys():
+    for account_id in {*world.accounts, *placed_by_people}:
         account = world.accounts.get(account_id) or Account(account_id=account_id)
         derived = {hold_id: hold for hold_id, hold in account.holds.items() if hold.payment_id}
         by_people = {hold_id: hold.since for hold_id, hold in account.holds.items() if hold.payment_id is None}
@@ -29,9 +29,12 @@ def held(world: World) -> Verdicts:
 
 
 def _placed_by_people(world: World) -> dict[AccountId, dict[str, datetime]]:
-    """Return the holds that people placed and nobody has lifted: since when, by account and hold id."""
+    """Return the holds that people placed and nobody has lifted: since when, by account and hold id.
+
+    The steps are versions of the account. They tell the order where the clocks of two writers differ.
+    """
     placed_by_people: dict[AccountId, dict[str, datetime]] = defaultdict(dict)
-    for account_id, act in sorted(world.audit_records, key=lambda one: (one[1].at, one[1].step)):
+    for account_id, act in sorted(world.audit_records, key=lambda one: one[1].step):
         if act.action is AuditAction.HOLD:
             placed_by_people[account_id][act.subject] = act.at
         elif act.action is AuditAction.LIFT:
@@ -63,7 +66,7 @@ def acts_of_people(world: World) -> Verdicts:
 def _act_of(fact: HoldLifted | AmountStated) -> tuple[AuditAction, str]:
     if isinstance(fact, HoldLifted):
         return AuditAction.LIFT, fact.hold_id
-    return AuditAction.STATE_AMOUNT, fact.subject.partition(":")[2]
+    return AuditAction.STATE_AMOUNT, fact.subject.split(":")[1]
 
 
 def subscriptions(world: World) -> Verdicts:
@@ -71,8 +74,8 @@ def subscriptions(world: World) -> Verdicts:
     own: dict[AccountId | None, dict[str, Subscription]] = defaultdict(dict)
     for name, subscription in world.subscriptions.items():
         own[subscription.account_id][name] = subscription.summary
-        others = subscription.instant or ()
-        again = others[0].merge(replace(subscription, instant=others[1:] or None)) if others else subscription
+        others = subscription.instant
+        again = others[0].merge(replace(subscription, instant=others[1:])) if others else subscription
         yield name, again == subscription and subscription.account_id in world.accounts
     for account in world.accounts.values():
         yield account.account_id, account.subscriptions == own[account.account_id]
@@ -109,6 +112,6 @@ def open_cases(world: World) -> Verdicts:
     for case in world.cases.values():
         if case.state.is_open:
             expected[case.account_id][case.case_id] = case.open_case_key
-    for account_id in world.accounts.keys() | expected.keys():
+    for account_id in {*world.accounts, *expected}:
         account = world.accounts.get(account_id)
         yield account_id, (account.cases if account else {}) == expected[account_id]

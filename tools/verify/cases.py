@@ -34,8 +34,8 @@ def approved(world: World) -> Verdicts:
         holds = times == [_time_of(fact, case) for fact in approvals]
         if case.state in _ON_THE_WAY:
             latest = approvals[-1] if approvals else None
-            money_minor = latest.amount_minor if isinstance(latest, RefundApproved) else 0
-            holds &= money_minor > 0 and case.decision is not None and money_minor == case.decision.money_minor
+            decided_minor = case.decision.money_minor if case.decision else 0
+            holds &= isinstance(latest, RefundApproved) and 0 < latest.amount_minor == decided_minor
         if case.state is CaseState.DECLINED and case.decided_by != "policy":
             holds &= isinstance(facts.get(f"declined:{case.reason}"), RefundDeclined)
         yield case.case_id, holds
@@ -64,8 +64,9 @@ def _is_of_its_approval(attempt: RefundAttempted, world: World) -> bool:
 
 
 def _time_of(approval: Fact | None, case: RefundCase) -> datetime | None:
-    is_of_case = isinstance(approval, RefundApproved) and approval.case_id == case.case_id
-    return approval.at if approval and is_of_case else None
+    if isinstance(approval, RefundApproved) and approval.case_id == case.case_id:
+        return approval.at
+    return None
 
 
 _ON_THE_WAY = {CaseState.APPROVED, CaseState.ISSUED, CaseState.REFUNDED}
@@ -74,7 +75,7 @@ _ON_THE_WAY = {CaseState.APPROVED, CaseState.ISSUED, CaseState.REFUNDED}
 def in_the_outbox(world: World) -> Verdicts:
     """Exactly the approved cases lie in the outbox, each with the approval that is to be sent."""
     approved = {case.tag: case for case in world.cases.values() if case.state is CaseState.APPROVED}
-    for tag in approved.keys() | world.intents.keys():
+    for tag in {*approved, *world.intents}:
         case, intent = approved.get(tag), world.intents.get(tag)
         yield (
             tag,
@@ -110,7 +111,7 @@ def queued(world: World) -> Verdicts:
         is_in_place &= case.state is not CaseState.IN_REVIEW or waiting is not None
         is_found = world.pointers.get(case.case_id) == case.account_id
         yield case.case_id, is_reviewed and is_deferred and is_in_place and is_found
-    for case_id in reviewed.keys() | deferred.keys():
+    for case_id in {*reviewed, *deferred}:
         yield case_id, False
 
 
@@ -125,7 +126,7 @@ def _waits_since(case: RefundCase) -> datetime | None:
 def refunded_cases(world: World) -> Verdicts:
     """A case is settled exactly if its refund has succeeded."""
     for case in world.cases.values():
-        if case.approvals and case.state not in {CaseState.DECLINED, CaseState.REPLACED}:
+        if case.state not in {CaseState.DECLINED, CaseState.REPLACED}:
             end = end_of(case.tag, world.facts(case.payment_id))
             has_succeeded = isinstance(end, RefundChanged) and end.state is RefundState.SUCCEEDED
             yield case.case_id, (case.state is CaseState.REFUNDED) == has_succeeded

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ledger.domain.audit import AuditAction
 from ledger.domain.canonical import digest
-from ledger.domain.entries import Entry
+from ledger.domain.entries import Entry, EntryKind
 from ledger.domain.facts import Facts, RefundChanged, digest_of, facts_of
 from ledger.domain.ids import AccountId, PaymentId, job_correlation_id, request_correlation_id
 from ledger.domain.links import Links
@@ -18,6 +18,8 @@ from ledger.usecases.usage import RUNS_ROUTE
 from tools.verify.world import Verdicts, World
 
 _EXPIRY = "expiry"
+_ROUTES = {AuditAction.LIFT: HOLDS_ROUTE, AuditAction.STATE_AMOUNT: AMOUNTS_ROUTE}
+"""Of the acts that write entries."""
 
 
 def causes_of_all(world: World) -> Verdicts:
@@ -38,10 +40,10 @@ def _causes(world: World) -> Iterator[tuple[str, AccountId | None, str]]:
             for fact in item.facts.values():
                 yield f"{payment_id} {fact.key}", item.account_id, fact.cause
     for entry in world.entries:
-        if entry.cause != _EXPIRY:
+        if entry.cause != _EXPIRY or entry.kind is not EntryKind.EXPIRE:
             yield entry.entry_id, entry.account_id, entry.cause
     for subscription in world.subscriptions.values():
-        for report in (subscription, *(subscription.instant or ())):
+        for report in subscription.reports:
             yield subscription.subscription_id, report.account_id, report.cause
 
 
@@ -77,7 +79,7 @@ def _shared(payment_id: PaymentId, facts: Facts, world: World) -> Verdicts:
     for money_id in links.money_ids:
         names = links.names_of({money_id})
         about = {key for key, fact in facts.items() if getattr(fact, "money_id", None) in names}
-        for sale_id in links.paid_by(money_id).keys() - {payment_id}:
+        for sale_id in {*links.paid_by(money_id)} - {payment_id}:
             yield f"{payment_id} {money_id}", about <= world.facts(sale_id).keys()
 
 
@@ -99,11 +101,13 @@ def reported_subscriptions(world: World) -> Verdicts:
 def correlation_ids(world: World) -> Verdicts:
     """Every receipt, entry and refund case has the correlation id of the event, request, job or case that wrote it."""
     requests = {request_correlation_id(AccountId(key.parts[0]), *key.parts[1:]) for key in world.idempotency_records}
-    for account_id, act in world.audit_records:
-        route = {AuditAction.LIFT: HOLDS_ROUTE, AuditAction.STATE_AMOUNT: AMOUNTS_ROUTE}.get(act.action)
-        requests |= {request_correlation_id(account_id, route, act.subject)} if route else set()
-    written = requests | world.cases.keys() | {receipt.correlation_id for receipt in world.receipts}
-    cases = world.cases.keys() | {case_id_of(tag) for tag in _tags(world)}
+    requests |= {
+        request_correlation_id(account_id, _ROUTES[act.action], act.subject)
+        for account_id, act in world.audit_records
+        if act.action in _ROUTES
+    }
+    written = {*requests, *world.cases} | {receipt.correlation_id for receipt in world.receipts}
+    cases = {*world.cases} | {case_id_of(tag) for tag in _tags(world)}
     for receipt in world.receipts:
         is_of_case = receipt.correlation_id in cases or (
             receipt.parked_reason is not None and receipt.correlation_id.startswith("case_")

@@ -8,6 +8,7 @@ from ledger.domain.refund_cases import (
     BY_POLICY,
     BY_PROVIDER,
     BY_SENDER,
+    TRANSITIONS,
     CaseState,
     Decision,
     DecisionOutcome,
@@ -46,7 +47,7 @@ def histories(world: World) -> Verdicts:
         for change in by_people:
             action = _ACTIONS.get(change.to_state)
             act = (case.account_id, case.case_id, action, change.actor, change.at)
-            recorded &= action is not None and acts.pop(act, 0) == 1  # type: ignore[arg-type]
+            recorded &= acts.pop(act, None) == 1  # type: ignore[arg-type]
         facts = world.facts(case.payment_id)
         yield case.case_id, recorded and _is_without_gap(case) and all(_is_of_facts(one, facts) for one in case.history)
     for _, case_id, *_ in acts:
@@ -59,7 +60,9 @@ def _is_of_facts(change: StateChange, facts: Facts) -> bool:
         return True
     if any(one.reason == change.cause and one.at == change.at for one in facts_of(facts, RefundAbandoned)):
         return True
-    refund_ids = next((one.word for one in change.cause.figures if one.name == "refund"), None) or ""
+    refund_ids = next((one.word for one in change.cause.figures if one.name == "refund"), None)
+    if refund_ids is None:
+        return False
     if change.cause.key == "change.refund_accepted":
         sent = {one.refund_id for one in facts_of(facts, RefundSent) if one.at == change.at}
         return sent == set(refund_ids.split(", "))
@@ -75,6 +78,7 @@ def _is_without_gap(case: RefundCase) -> bool:
     return (
         [change.from_state for change in history] == states[:-1]
         and states[-1] is case.state
+        and all(change.to_state in TRANSITIONS[change.from_state] for change in history)
         and case.confirmed_at in {None, history[0].at}
     )
 
@@ -92,7 +96,7 @@ def decisions_of_cases(world: World) -> Verdicts:
             yield case.case_id, is_undecided and case.state is CaseState.REQUESTED
         else:
             words = reasons.get((case.account_id, case.case_id, case.decided_at))  # type: ignore[arg-type]
-            is_told = words is None or words == " ".join(review_of(case.decision).words)
+            is_told = words is None or words == " ".join(_words_of(case.decision))
             yield case.case_id, is_told and _is_as_told(case, case.decision) and _is_a_fact(case, case.decision, world)
 
 
@@ -136,11 +140,13 @@ def _is_a_fact(case: RefundCase, decision: Decision, world: World) -> bool:
     return True
 
 
-def review_of(decision: Decision) -> ReviewDecision:
-    """Return a person's decision as it was requested."""
+def review_of(decision: Decision) -> ReviewDecision | None:
+    """Return a person's decision as it was requested. None: no person decides so."""
+    if _STATES[decision.outcome] not in _ACTIONS:
+        return None
     return ReviewDecision(
         outcome=decision.outcome,
-        words=tuple(figure.word or "" for reason in decision.reasons for figure in reason.figures),
+        words=_words_of(decision),
         clause=decision.clause,
         money_minor=decision.money_minor,
         credits=decision.credits,
@@ -148,3 +154,7 @@ def review_of(decision: Decision) -> ReviewDecision:
         ends_subscription=decision.ends_subscription,
         items=decision.items,
     )
+
+
+def _words_of(decision: Decision) -> tuple[str, ...]:
+    return tuple(figure.word or "" for reason in decision.reasons for figure in reason.figures)

@@ -10,9 +10,9 @@ from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.facts import PaidLine, PaymentSettled
 from ledger.domain.ids import AccountId
 from ledger.domain.lots import Lot
-from ledger.domain.refund_cases import CaseState
+from ledger.domain.refund_cases import CaseState, RefundCase
 from ledger.domain.refunds import returned_minor
-from tools.verify.world import Verdicts, World
+from tools.verify.world import Paid, Verdicts, World
 
 
 def balances(world: World) -> Verdicts:
@@ -20,7 +20,7 @@ def balances(world: World) -> Verdicts:
     sums: Counter[AccountId] = Counter()
     for entry in world.entries:
         sums[entry.account_id] += entry.credits
-    for account_id in world.accounts.keys() | sums.keys():
+    for account_id in {*world.accounts, *sums}:
         account = world.accounts.get(account_id)
         yield account_id, (account.balance if account else 0) == sums[account_id]
 
@@ -33,7 +33,7 @@ def figures(world: World) -> Verdicts:
         sums[entry.account_id, entry.lot_id][entry.counter] += entry.credits
         memos[entry.account_id, entry.lot_id][entry.kind] += 1
     lots = world.lots()
-    for key in lots.keys() | sums.keys():
+    for key in {*lots, *sums}:
         lot, booked, memo = lots.get(key), sums[key], memos[key]
         yield (
             "/".join(key),
@@ -57,21 +57,23 @@ def granted_once(world: World) -> Verdicts:
     due: set[tuple[AccountId, str]] = set()
     for account_id, expected in world.targets():
         keys = {(account_id, lot.lot_id) for lot in expected.lots}
-        yield expected.lots[0].lot_id, all(grants[key] == 1 for key in keys) and not keys & due
+        yield expected.lots[0].lot_id, all(grants[key] == 1 for key in keys)
         due |= keys
     lots = world.lots()
     for case in world.cases.values():
         if case.state is CaseState.REPLACED:
             key = (case.account_id, f"goodwill/{case.case_id}/{case.approvals}")
             lot = lots.get(key)
-            credits_ = case.decision.credits if case.decision else 0
-            is_given = lot is not None and replace(lot, drawn=0) == Lot(
-                lot_id=lot.lot_id, granted=credits_, source=CounterAccount.GOODWILL
-            )
-            yield case.case_id, grants[key] == 1 and is_given
+            yield case.case_id, grants[key] == 1 and lot is not None and _is_as_decided(lot, case)
             due.add(key)
-    for key in grants.keys() - due:
+    for key in {*grants} - due:
         yield "/".join(key), False
+
+
+def _is_as_decided(lot: Lot, case: RefundCase) -> bool:
+    """Return whether a lot, apart from what was drawn, has the credits that were given instead of money."""
+    given = Lot(lot_id=lot.lot_id, granted=lot.granted, source=CounterAccount.GOODWILL)
+    return replace(lot, drawn=0) == given and case.decision is not None and lot.granted == case.decision.credits
 
 
 def on_target(world: World) -> Verdicts:
@@ -80,26 +82,30 @@ def on_target(world: World) -> Verdicts:
     for account_id, expected in world.targets():
         for lot_target in expected.lots:
             lot = lots.get((account_id, lot_target.lot_id))
-            yield lot_target.lot_id, lot is not None and lot_target.applied_to(lot) == lot
+            yield lot_target.lot_id, lot_target.applied_to(lot) == lot
 
 
 def within_grant(world: World) -> Verdicts:
     """No lot has a figure below 0 or gave more than was granted."""
     for key, lot in world.lots().items():
-        figures = (lot.granted, lot.drawn, lot.refunded, lot.disputed, lot.expired, lot.remaining, lot.owed)
-        yield "/".join(key), min(figures) >= 0
+        yield "/".join(key), min(lot.drawn, lot.refunded, lot.disputed, lot.expired, lot.remaining, lot.owed) >= 0
 
 
 def nothing_left_without_money(world: World) -> Verdicts:
     """Where all money of an order, a period or a payment went back, none of its credits are left."""
     lots = world.lots()
     for group in world.payments_for_one_thing():
-        payments = [one.payment for one in group if one.payment]
-        gone_minor = [returned_minor(one.facts) + disputed(one.facts, one.payment_id).lost_minor for one in group]
-        all_back = all(0 < payment.paid_minor <= gone for payment, gone in zip(payments, gone_minor, strict=True))
-        for lot_id in {payment.lot_id(place) for payment in payments for place in range(len(payment.lines))}:
-            lot = lots.get((payments[0].account_id, lot_id))
-            yield lot_id, not (all_back and lot and lot.remaining)
+        all_back = all(map(_is_all_back, group))
+        for _, payment in group:
+            for lot_id in {payment.lot_id(place) for place in range(len(payment.lines))}:
+                lot = lots.get((payment.account_id, lot_id))
+                yield lot_id, not (all_back and lot and lot.remaining)
+
+
+def _is_all_back(paid: Paid) -> bool:
+    purchase, payment = paid
+    gone_minor = returned_minor(purchase.facts) + disputed(purchase.facts, purchase.payment_id).lost_minor
+    return 0 < payment.paid_minor <= gone_minor
 
 
 _POSTINGS = {
@@ -117,16 +123,18 @@ _POSTINGS = {
     EntryKind.RESCHEDULE: {CounterAccount.EXPIRY},
 }
 _SIGNS = {
-    EntryKind.GRANT: 1,
-    EntryKind.DRAW: -1,
-    EntryKind.RETURN: 1,
-    EntryKind.CLAWBACK: -1,
-    EntryKind.RESTORE: 1,
-    EntryKind.FREEZE: 0,
-    EntryKind.THAW: 0,
-    EntryKind.RESERVE: 0,
-    EntryKind.RELEASE: 0,
-    EntryKind.RESCHEDULE: 0,
+    EntryKind.GRANT: {1},
+    EntryKind.ADJUST: {1, -1},
+    EntryKind.DRAW: {-1},
+    EntryKind.RETURN: {1},
+    EntryKind.CLAWBACK: {-1},
+    EntryKind.RESTORE: {1},
+    EntryKind.EXPIRE: {1, -1},  # a later time brings back what has expired
+    EntryKind.FREEZE: {0},
+    EntryKind.THAW: {0},
+    EntryKind.RESERVE: {0},
+    EntryKind.RELEASE: {0},
+    EntryKind.RESCHEDULE: {0},
 }
 
 
@@ -134,7 +142,7 @@ def balanced(world: World) -> Verdicts:
     """Every entry is one balanced posting: its kind fits its counter-account and its sign."""
     for entry in world.entries:
         sign = (entry.credits > 0) - (entry.credits < 0)
-        fits = entry.counter in _POSTINGS[entry.kind] and sign == _SIGNS.get(entry.kind, sign)
+        fits = entry.counter in _POSTINGS[entry.kind] and sign in _SIGNS[entry.kind]
         is_named = entry.entry_id == f"{entry.lot_id}/{entry.step}/{entry.kind}/{entry.counter}"
         yield entry.entry_id, fits and is_named
 
@@ -144,16 +152,13 @@ def times_of_entries(world: World) -> Verdicts:
     granted_by, ends = _granted_by(world), _ends_of_lots(world)
     received_at = {receipt.cause: receipt.received_at for receipt in world.receipts}
     for entry in world.entries:
-        payment, line = granted_by.get((entry.account_id, entry.lot_id, entry.cause), (None, None))
-        if entry.kind is EntryKind.GRANT and payment and line:
+        granted = granted_by.get((entry.account_id, entry.lot_id, entry.cause))
+        if entry.kind is EntryKind.GRANT and granted:
+            payment, line = granted
             is_dated = (entry.occurred_at, entry.expires_at) == (payment.at, line.expires_at)
         else:
-            # Nothing happens to a lot before its payment, and the provider's clock may be ahead of ours.
-            is_dated = (
-                _is_of_provider(entry) or entry.kind is EntryKind.EXPIRE or entry.occurred_at >= entry.recorded_at
-            )
-            until = [end for step, end in ends[entry.account_id, entry.lot_id] if step <= entry.step]
-            is_dated &= entry.kind in _DATING or entry.expires_at in {None, *until[-1:]}
+            end = [end for step, end in ends[entry.account_id, entry.lot_id] if step <= entry.step][-1:]
+            is_dated = _is_at_its_time(entry, end) and entry.expires_at in {None, *end}
         yield entry.entry_id, is_dated and received_at.get(entry.correlation_id, entry.recorded_at) <= entry.recorded_at
     for key, lot in world.lots().items():
         times = [end for _, end in ends[key]]
@@ -172,8 +177,15 @@ def _ends_of_lots(world: World) -> dict[tuple[AccountId, str], list[tuple[int, d
     return ends
 
 
-def _is_of_provider(entry: Entry) -> bool:
-    return entry.cause.partition(":")[0] not in {"case", "run", "support"}
+def _is_at_its_time(entry: Entry, end: list[datetime | None]) -> bool:
+    """Return whether an entry that is no grant of a payment happened when its cause says. `end` is its lot's end.
+
+    Nothing happens to a lot before its payment, and the provider's clock may be ahead of ours.
+    """
+    by = entry.cause.partition(":")[0]
+    if entry.kind is EntryKind.EXPIRE and by in {"expiry", "run"}:
+        return [entry.occurred_at] == end
+    return by not in {"case", "run", "support"} or entry.occurred_at >= entry.recorded_at
 
 
 def _granted_by(world: World) -> dict[tuple[AccountId, str, str], tuple[PaymentSettled, PaidLine]]:
@@ -203,7 +215,8 @@ def drawn(world: World) -> Verdicts:
         net.subtract(run.returned)
         is_drawn = drawn.pop(name, Counter()) == net and times[name] <= {(True, run.at), (False, run.failed_at)}
         failure = (run.account_id, run.run_id, sum(run.drawn.values()), run.failed_at)
-        is_listed = listed.pop(failure, 0) == 1 if run.failed_at else not run.returned  # type: ignore[arg-type]
+        is_listed = listed.pop(failure, 0) == (run.failed_at is not None)  # type: ignore[arg-type]
+        is_listed &= run.returned == (run.drawn if run.failed_at else {})
         is_listed &= bool(run.drawn) or run.at == run.failed_at
         yield run.run_id, is_drawn and is_listed
     for name in drawn:

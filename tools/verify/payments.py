@@ -24,8 +24,7 @@ def refunded_within_paid(world: World) -> Verdicts:
     """No payment was refunded by more than was paid, what is approved included."""
     received_at = {receipt.cause: receipt.received_at for receipt in world.receipts}
     for purchase, payment in world.purchases():
-        # The running total may include the refund that is pending, so it is left out of the sums.
-        known = {key: fact for key, fact in purchase.facts.items() if not isinstance(fact, RefundTotalReported)}
+        known = purchase.facts
         # The provider may refund by itself while our refund is in the outbox. Then the sender abandons ours. So an
         # approval in the outbox is checked against what was known when it was made, a sent one against everything.
         unsent = [approval for approval in facts_of(known, RefundApproved) if approval.tag in world.intents]
@@ -33,13 +32,20 @@ def refunded_within_paid(world: World) -> Verdicts:
         for approval in unsent:
             later = [
                 fact
-                for fact in facts_of(known, RefundChanged)
-                if tag_of(fact, known) is None and received_at.get(fact.cause, fact.at) > approval.at
+                for fact in known.values()
+                if isinstance(fact, RefundChanged | RefundTotalReported)
+                and not _is_ours(fact, known)
+                and received_at.get(fact.cause, fact.at) > approval.at
             ]
             views.append({key: fact for key, fact in known.items() if fact not in later})
         sums = [_refunded_minor(view) + outstanding_minor(view) for view in views]
         most_minor = max(payment.paid_minor, payment.returnable_minor)
-        yield purchase.payment_id, max(*sums, _refunded_minor(purchase.facts)) <= most_minor
+        yield purchase.payment_id, max(sums) <= most_minor
+
+
+def _is_ours(fact: RefundChanged | RefundTotalReported, facts: Facts) -> bool:
+    """Return whether a refund carries out an approval. A running total is the provider's own."""
+    return isinstance(fact, RefundChanged) and tag_of(fact, facts) is not None
 
 
 def _refunded_minor(facts: Facts) -> int:
@@ -53,13 +59,13 @@ def paid_once(world: World) -> Verdicts:
     for _, payment in world.purchases():
         if payment.fulfilment_key:
             paid[payment.fulfilment_key].append(payment)
-    for key in paid.keys() | {item.key for item in world.fulfilment_keys.values() if item.payment_id}:
+    for key in {*paid, *world.fulfilment_keys}:
         ranked = sorted(paid[key], key=lambda payment: payment.precedence)
         item = world.fulfilment_keys.get(key)
         yield key, item is not None and item.payment_ids == tuple(payment.payment_id for payment in ranked)
     for group in world.payments_for_one_thing():
-        are_duplicates = [one.is_duplicate for one in group]
-        yield group[0].payment_id, are_duplicates == [False] + [True] * (len(group) - 1)
+        are_duplicates = [purchase.is_duplicate for purchase, _ in group]
+        yield group[0][1].payment_id, are_duplicates == [False] + [True] * (len(group) - 1)
 
 
 def periods_granted_once(world: World) -> Verdicts:
@@ -76,7 +82,7 @@ def linked(world: World) -> Verdicts:
     """Every name of a purchase leads to it, and every pointer to purchases that know its name."""
     for item in world.payments.values():
         if isinstance(item, PaymentPointer):
-            homes = [home for name in (item.to, *item.also_to) for home in world.homes_of(name)]
+            homes = [home for name in {item.to, *item.also_to} for home in world.homes_of(name)]
             knows = bool(homes) and all(item.name in home.names for home in homes)
             yield item.name, knows and item.account_id in {None, *(home.account_id for home in homes)}
         else:
@@ -87,8 +93,9 @@ def linked(world: World) -> Verdicts:
 def orders(world: World) -> Verdicts:
     """An order has the terms that were agreed, its checkout leads back to it, and its payment is for its product."""
     for key, order_id in world.order_pointers.items():
+        (checkout,) = key.parts
         item = world.fulfilment_keys.get(f"order/{order_id}")
-        yield "/".join(key.parts), item is not None and item.terms is not None
+        yield checkout, item is not None and item.terms is not None
     for key, latest in world.open_checkouts.items():
         item = world.fulfilment_keys.get(f"order/{latest.order_id}")
         yield "/".join(key.parts), item is not None and item.terms is not None and _is_latest(latest, item.terms, key)
@@ -129,8 +136,8 @@ def _is_for(payment: PaymentSettled, order: Order) -> bool:
 
 
 def _key_of_order(payment: PaymentSettled) -> str | None:
-    kind, _, name = (payment.fulfilment_key or "").partition("/")
-    return name if kind == "order" else None
+    key = payment.fulfilment_key
+    return key.removeprefix("order/") if key and key.startswith("order/") else None
 
 
 def renewals_stopped(world: World) -> Verdicts:

@@ -33,19 +33,31 @@ from ledger.ports.documents import (
     renewal_stop_key,
 )
 
-_PLACING = ("pk", "sk", "account_id", "paid_at", "has_approvals", "expires_on", "moved_at", "waits_since")
-_SHARDED = ("expires_on", "parked_shard", "followed_shard", "waiting_shard")
+_SHARDED = frozenset({"expires_on", "parked_shard", "followed_shard", "waiting_shard"})
+_INDEXED = _SHARDED | {"paid_at", "has_approvals", "moved_at", "waits_since"}
+_PLACING = _INDEXED | {"pk", "sk", "account_id"}
 
 
 def is_in_place(item: Item) -> bool:
     """Return whether the item's key and index attributes follow from the rest of it. Raise UnreadableItem."""
     expected = _as_written(item)
     if expected is None:
-        return True
-    names = ("received_at", *_PLACING) if "parked_shard" in expected else _PLACING
-    return all(_value(item, name) == _value(expected, name) for name in {*names, *_SHARDED}) and (
-        item.get("facts", {}).get("M", {}).keys() == expected.get("facts", {}).get("M", {}).keys()
+        return keys.primary_key(item) == _place_of(item) and not item.keys() & _INDEXED
+    names = _PLACING | {"received_at"} if "parked_shard" in expected else _PLACING
+    return all(_value(item, name) == _value(expected, name) for name in names) and (
+        _names_of_facts(item) == _names_of_facts(expected)
     )
+
+
+def _place_of(item: Item) -> keys.Key:
+    """Return the key of an account or a fulfilment key, which its owner alone tells."""
+    if keys.kind_of(item) is ItemKind.ACCOUNT:
+        return keys.account_key(keys.account_id_of(item))
+    return keys.fulfilment_item_key(keys.owner_of(item))
+
+
+def _names_of_facts(item: Item) -> set[str]:
+    return {*item["facts"]["M"]} if "facts" in item else set()
 
 
 def is_as_written(item: Item) -> bool:
@@ -60,7 +72,7 @@ def is_as_written(item: Item) -> bool:
     expected = _as_written(item) or {}
     if items.DIGEST not in expected:
         return True
-    is_known = item.keys() <= expected.keys() | _NAMES[kind]
+    is_known = item.keys() <= {*expected} | _NAMES[kind]
     return not is_known or item.get(items.DIGEST) == expected[items.DIGEST]
 
 

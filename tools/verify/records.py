@@ -66,10 +66,10 @@ def _is_of_a_decision(record: IdempotencyRecord, account_id: str, world: World) 
 
 def _may_have_decided(record: IdempotencyRecord, case: RefundCase) -> bool:
     """Return whether a person's decision was carried out, or repeated, under a key. Only the latest one is stored."""
-    decision, actor = case.decision, case.decided_by
-    if decision is None or actor is None or actor == BY_POLICY or case.decided_at is None:
+    review, actor = review_of(case.decision) if case.decision else None, case.decided_by
+    if review is None or actor is None or actor == BY_POLICY or case.decided_at is None:
         return False
-    return record.at < case.decided_at or record.fingerprint == review_of(decision).fingerprint(case.case_id, actor)
+    return record.at < case.decided_at or record.fingerprint == review.fingerprint(case.case_id, actor)
 
 
 def keys_and_indexes(world: World) -> Verdicts:

@@ -1,5 +1,6 @@
 """Everything that a ledger stores, as the rules read it."""
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,9 @@ from ledger.dynamodb.keys import ItemKind
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from ledger.ports.documents import CasePointer, Document, DocumentKey, DocumentKind, JobCursor, OrderPointer
 from tools.verify.placing import is_as_written, is_in_place
+
+Paid = tuple[Purchase, PaymentSettled]
+"""A purchase whose payment is known, with the payment."""
 
 Verdicts = Iterable[tuple[str, bool]]
 """The result of a rule: the name of each thing that it checked, and whether the rule holds for it."""
@@ -59,7 +63,7 @@ class World:
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
     is_in_place: dict[str, bool] = field(default_factory=dict)  # whether key and index attributes follow from the rest
     is_as_written: dict[str, bool] = field(default_factory=dict)  # whether its digest says so, if it has one
-    _things: list[list[Purchase]] | None = field(default=None, init=False, compare=False, repr=False)
+    _things: list[list[Paid]] | None = field(default=None, init=False, compare=False, repr=False)
     _targets: list[tuple[AccountId, Target]] | None = field(default=None, init=False, compare=False, repr=False)
 
     def add(self, item: items.Item) -> None:
@@ -70,7 +74,7 @@ class World:
             self.is_in_place[name] = is_in_place(item)
             self.is_as_written[name] = is_as_written(item)
             self.is_readable[name] = True
-        except (KeyError, TypeError, UnreadableItem, ValueError):  # ValueError: no key of the table has this form
+        except (KeyError, UnreadableItem, ValueError, zlib.error):  # ValueError: no key of the table has this form
             self.is_readable[name] = False
 
     def _add(self, item: items.Item) -> None:
@@ -141,7 +145,7 @@ class World:
         """Return how often each case is in a queue."""
         return Counter(queued.case_id for key, queued in self.queued_cases.items() if key.kind is queue)
 
-    def purchases(self) -> Iterator[tuple[Purchase, PaymentSettled]]:
+    def purchases(self) -> Iterator[Paid]:
         """Yield every purchase whose payment is known, with the payment."""
         for item in self.payments.values():
             if isinstance(item, Purchase) and item.payment:
@@ -151,7 +155,7 @@ class World:
         """Return the same for one check, in which nothing changes: what follows from it is computed once."""
         return replace(self)
 
-    def payments_for_one_thing(self) -> list[list[Purchase]]:
+    def payments_for_one_thing(self) -> list[list[Paid]]:
         """Return for each paid order or period all payments for it, the earliest first.
 
         Payments are for one thing if a chain of fulfilment keys and covered periods connects them.
@@ -160,25 +164,21 @@ class World:
             self._things = list(self._payments_for_one_thing())
         return self._things
 
-    def _payments_for_one_thing(self) -> Iterator[list[Purchase]]:
-        groups: dict[str, list[Purchase]] = {}
-        for purchase, payment in self.purchases():
-            names = [name for name in (payment.fulfilment_key, payment.covers) if name] or [payment.payment_id]
-            joined = [purchase]
-            for known in {id(groups[name]): groups[name] for name in names if name in groups}.values():
+    def _payments_for_one_thing(self) -> Iterator[list[Paid]]:
+        groups: dict[str, list[Paid]] = {}
+        for paid in self.purchases():
+            joined = [paid]
+            for known in {id(groups[name]): groups[name] for name in _names_of(paid) if name in groups}.values():
                 joined += known
-            for one in joined:
-                if one.payment:
-                    names += [name for name in (one.payment.fulfilment_key, one.payment.covers) if name]
-            groups |= dict.fromkeys(names, joined)
+            groups |= {name: joined for one in joined for name in _names_of(one)}
         for group in {id(group): group for group in groups.values()}.values():
-            yield sorted(group, key=lambda one: one.payment.precedence if one.payment else ())
+            yield sorted(group, key=lambda one: one[1].precedence)
 
     def targets(self) -> list[tuple[AccountId, Target]]:
         """Return the target of each order, period or single payment, with its account."""
         if self._targets is None:
             groups = self.payments_for_one_thing()
-            self._targets = [(group[0].account_id or AccountId(""), target(*group)) for group in groups]
+            self._targets = [(group[0][1].account_id, target(*(purchase for purchase, _ in group))) for group in groups]
         return self._targets
 
     def lots(self) -> dict[tuple[AccountId, str], Lot]:
@@ -189,3 +189,9 @@ class World:
             for lot_id, lot in account.lots.items()
         }
         return {**self.closed_lots, **opened}
+
+
+def _names_of(paid: Paid) -> set[str]:
+    """Return what a payment is for: an order, a period or both. Otherwise it is for itself."""
+    _, payment = paid
+    return {name for name in {payment.fulfilment_key, payment.covers} if name} or {payment.payment_id}

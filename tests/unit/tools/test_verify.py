@@ -35,6 +35,8 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, world
+from tools.testing.ledgers import LEDGERS
+from tools.testing.planting import lawful
 from tools.verify import World, check
 
 SECOND, THIRD = PaymentId("stripe:pi_2"), PaymentId("stripe:pi_3")
@@ -78,6 +80,18 @@ def test_what_the_use_cases_write_breaks_nothing() -> None:
         *(CaseState.APPROVED, CaseState.IN_REVIEW, CaseState.REFUNDED, CaseState.REPLACED, CaseState.DECLINED)
     }
     assert min(finding.checked for finding in findings if "case" in finding.invariant) > 0
+
+
+@pytest.mark.parametrize("name", LEDGERS)
+def test_a_lawful_ledger_breaks_nothing(name: str) -> None:
+    """Whatever has happened in it."""
+    assert broken(lawful(name)) == []
+
+
+def test_each_invariant_finds_something_to_check() -> None:
+    """In one of the ledgers at least. The first three are about items: these ledgers were never stored as such."""
+    checked = [[finding.checked for finding in check(lawful(name))] for name in LEDGERS]
+    assert min(map(sum, [*zip(*checked, strict=True)][3:])) > 0
 
 
 def _without_fact(kind: str) -> Callable[[World], None]:

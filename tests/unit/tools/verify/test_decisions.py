@@ -1,0 +1,661 @@
+"""Each way in which the rules about decisions can be broken is named, and nothing else is."""
+
+from dataclasses import replace
+
+import pytest
+
+from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.facts import RefundedItem, RefundSent
+from ledger.domain.ids import AccountId
+from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import (
+    BY_POLICY,
+    BY_PROVIDER,
+    BY_SENDER,
+    CaseState,
+    DecisionOutcome,
+    RefundCase,
+    RefundReason,
+)
+from ledger.domain.texts import text
+from tools.testing.builders import LATER, at, own_words
+from tools.testing.planting import (
+    Fault,
+    Rule,
+    double,
+    drop,
+    drop_fact,
+    fact,
+    name_of,
+    named,
+    one,
+    purchase,
+    put,
+    put_fact,
+    rows,
+)
+from tools.verify import World
+from tools.verify.decisions import decisions_of_cases, histories
+
+EVE = AccountId("acct_eve")
+PAID = "stripe:pi_1"
+BY_PERSON = {
+    CaseState.REPLACED: AuditAction.REPLACE,
+    CaseState.DECLINED: AuditAction.DECLINE,
+    CaseState.APPROVED: AuditAction.APPROVE,
+}
+
+
+def case(whole: World, state: CaseState, **having: object) -> RefundCase:
+    """The first case in a state."""
+    return one(whole.cases.values(), state=state, **having)
+
+
+def act(whole: World, action: AuditAction) -> AuditRecord:
+    """The first record of an action."""
+    return one((record for _, record in whole.audit_records), action=action)
+
+
+def moved(whole: World, known: RefundCase, number: int, **changes: object) -> RefundCase:
+    """A step of a case's history has these changes."""
+    history = list(known.history)
+    history[number] = replace(history[number], **changes)  # type: ignore[arg-type]
+    return put(whole, known, history=tuple(history))
+
+
+def decided(whole: World, known: RefundCase, **changes: object) -> RefundCase:
+    """A case's decision has these changes."""
+    if known.decision is None:
+        raise TypeError(f"{known.case_id} is not decided")
+    return put(whole, known, decision=replace(known.decision, **changes))  # type: ignore[arg-type]
+
+
+def of_another_account(whole: World, record: AuditRecord) -> AuditRecord:
+    """A record is of another account."""
+    whole.audit_records = [(EVE if known is record else of, known) for of, known in whole.audit_records]
+    return record
+
+
+def sent_twice(whole: World) -> RefundCase:
+    """At the time of a step another refund was sent, too, which the step does not name."""
+    known = case(whole, CaseState.REFUNDED)
+    sent = fact(whole, "sent:")
+    more = replace(sent, tag="case_0-1", refund_id="other")
+    put(whole, purchase(whole, PAID), facts={**purchase(whole, PAID).facts, more.key: more})
+    return known
+
+
+def sent_in_two(whole: World) -> RefundCase:
+    """A step names two refunds, and both were sent."""
+    sent_twice(whole)
+    known = case(whole, CaseState.REFUNDED)
+    cause = text("change.refund_accepted", refund="other, stripe_refund_1", state="succeeded")
+    return moved(whole, known, 2, cause=cause)
+
+
+def sent_at_another_time(whole: World) -> RefundCase:
+    """Another refund was sent at another time: it is of another step."""
+    known = case(whole, CaseState.REFUNDED)
+    more = RefundSent(tag="case_0-1", refund_id="other", at=LATER, cause="case:case_0")
+    put(whole, purchase(whole, PAID), facts={**purchase(whole, PAID).facts, more.key: more})
+    return known
+
+
+def without_history(whole: World, known: RefundCase, **changes: object) -> RefundCase:
+    """A case that has no history, with these changes."""
+    return put(whole, known, history=(), **changes)
+
+
+def home_of_another_account(whole: World) -> RefundCase:
+    """The purchase of a case is of another account."""
+    known = case(whole, CaseState.REPLACED)
+    item = whole.payments[known.payment_id]
+    if isinstance(item, Purchase) and item.payment:
+        put(whole, item, facts={**item.facts, "payment": replace(item.payment, account_id=EVE)})
+    return known
+
+
+def unpaid(whole: World) -> RefundCase:
+    """The payment of a case is not there."""
+    known = case(whole, CaseState.REPLACED)
+    item = whole.payments[known.payment_id]
+    if isinstance(item, Purchase):
+        put(whole, item, facts={key: value for key, value in item.facts.items() if key != "payment"})
+    return known
+
+
+def declined_anew(whole: World) -> RefundCase:
+    """Another case was declined later for the same reason: the fact is that one's."""
+    put_fact(whole, "declined:", case_id="case_0", at=LATER, clause="9", cause="case:case_0")
+    return case(whole, CaseState.DECLINED)
+
+
+def by_policy(whole: World, known: RefundCase) -> RefundCase:
+    """The policy has declined a case, in one step."""
+    if known.decision is None:
+        raise TypeError(f"{known.case_id} is not decided")
+    step = replace(
+        known.history[0],
+        to_state=CaseState.DECLINED,
+        cause=text("change.decided", rule="not_refundable", clause="2"),
+    )
+    decision = replace(known.decision, rule="not_refundable", clause="2")
+    return put(whole, known, history=(step,), decided_by=BY_POLICY, decided_at=step.at, decision=decision)
+
+
+def declined_by_policy(whole: World) -> RefundCase:
+    """What the policy declines is no fact, and no person's act."""
+    known = by_policy(whole, case(whole, CaseState.DECLINED))
+    drop_fact(whole, "declined:")
+    drop(whole, act(whole, AuditAction.DECLINE))
+    return known
+
+
+def by_a_person_called_policy(whole: World) -> RefundCase:
+    """The policy's decision has the rule of a person."""
+    known = decided(whole, case(whole, CaseState.IN_REVIEW), rule="person:policy", clause="5")
+    return moved(whole, known, -1, cause=text("change.decided", rule="person:policy", clause="5"))
+
+
+SAM = {"decided_by": "sam"}
+
+FAULTS: dict[Rule, list[Fault]] = {
+    histories: [
+        *(
+            Fault(
+                f"{state} is not on record",
+                "requested",
+                lambda w, state=state, action=action: (drop(w, act(w, action)), case(w, state, **SAM))[1],
+                ("{0.case_id}",),
+            )
+            for state, action in BY_PERSON.items()
+        ),
+        *(
+            Fault(
+                f"{state} is on record twice",
+                "requested",
+                lambda w, action=action: double(w, act(w, action)),
+                ("{0.subject}",),
+            )
+            for state, action in BY_PERSON.items()
+        ),
+        Fault(
+            "a decision is on record of another person",
+            "requested",
+            lambda w: put(w, act(w, AuditAction.DECLINE), actor="kim"),
+            ("{0.subject}",),
+        ),
+        Fault(
+            "a decision is on record at another time",
+            "requested",
+            lambda w: put(w, act(w, AuditAction.DECLINE), at=LATER),
+            ("{0.subject}",),
+        ),
+        Fault(
+            "another decision is on record",
+            "requested",
+            lambda w: put(w, act(w, AuditAction.DECLINE), action=AuditAction.REPLACE),
+            ("{0.subject}",),
+        ),
+        Fault(
+            "a decision is on record for another account",
+            "requested",
+            lambda w: of_another_account(w, act(w, AuditAction.DECLINE)),
+            ("{0.subject}",),
+        ),
+        Fault(
+            "a decision about another case is on record",
+            "requested",
+            lambda w: (put(w, act(w, AuditAction.DECLINE), subject="case_0"), case(w, CaseState.DECLINED))[1],
+            ("case_0", "{0.case_id}"),
+        ),
+        Fault(
+            "a decision of no step is on record",
+            "requested",
+            lambda w: double(w, act(w, AuditAction.DECLINE), at=LATER),
+            ("{0.subject}",),
+        ),
+        Fault(
+            "an act about something else is on record",
+            "requested",
+            lambda w: double(w, act(w, AuditAction.DECLINE), action=AuditAction.HOLD),
+        ),
+        Fault(
+            "a person sent a case to review",
+            "requested",
+            lambda w: moved(w, case(w, CaseState.IN_REVIEW), -1, actor="sam"),
+            ("{0.case_id}",),
+        ),
+        *(
+            Fault(
+                f"a step by {actor} is a person's on record",
+                "requested",
+                lambda w, actor=actor: moved(w, case(w, CaseState.REPLACED), -1, actor=actor),
+                ("{0.case_id}",),
+            )
+            for actor in (BY_POLICY, BY_PROVIDER, BY_SENDER)
+        ),
+        Fault(
+            "an earlier step by a person is on no record",
+            "refunded",
+            lambda w: moved(w, case(w, CaseState.IN_REVIEW), 1, actor="kim"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "it is in another state",
+            "requested",
+            lambda w: put(w, case(w, CaseState.DECLINED), state=CaseState.REPLACED),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a step is missing",
+            "refunded",
+            lambda w: put(
+                w,
+                case(w, CaseState.REFUNDED),
+                history=case(w, CaseState.REFUNDED).history[:2] + case(w, CaseState.REFUNDED).history[3:],
+            ),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "the first step is missing",
+            "refunded",
+            lambda w: put(w, case(w, CaseState.REFUNDED), history=case(w, CaseState.REFUNDED).history[1:]),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "the last step is missing",
+            "refunded",
+            lambda w: put(w, case(w, CaseState.REFUNDED), history=case(w, CaseState.REFUNDED).history[:-1]),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a step is from another state",
+            "refunded",
+            lambda w: moved(w, case(w, CaseState.REFUNDED), -1, from_state=CaseState.APPROVED),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "steps are exchanged",
+            "refunded",
+            lambda w: put(w, case(w, CaseState.REFUNDED), history=case(w, CaseState.REFUNDED).history[::-1]),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a step that may not be",
+            "asked_about_two_like_it",
+            lambda w: moved(
+                w, put(w, case(w, CaseState.IN_REVIEW), state=CaseState.REPLACED), 0, to_state=CaseState.REPLACED
+            ),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "it begins with a declaration",
+            "requested",
+            lambda w: moved(w, case(w, CaseState.DECLINED), 0, from_state=CaseState.DECLARED),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a confirmed one begins with a request",
+            "requested",
+            lambda w: moved(
+                w, case(w, CaseState.IN_REVIEW, reason=RefundReason.WITHDRAWAL), 0, from_state=CaseState.REQUESTED
+            ),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "it was never confirmed",
+            "requested",
+            lambda w: put(w, case(w, CaseState.IN_REVIEW, reason=RefundReason.WITHDRAWAL), confirmed_at=None),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "it was confirmed at another time",
+            "requested",
+            lambda w: put(w, case(w, CaseState.IN_REVIEW, reason=RefundReason.WITHDRAWAL), confirmed_at=LATER),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "one without a history is in review",
+            "asked_about_two_like_it",
+            lambda w: without_history(w, case(w, CaseState.IN_REVIEW)),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "one without a history was confirmed",
+            "ordered_twice",
+            lambda w: put(w, case(w, CaseState.REQUESTED), confirmed_at=at(3)),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "one without a history is confirmed and in review",
+            "requested",
+            lambda w: without_history(w, case(w, CaseState.IN_REVIEW, reason=RefundReason.WITHDRAWAL)),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a refund of a step was not sent",
+            "refunded",
+            lambda w: (drop_fact(w, "sent:"), case(w, CaseState.REFUNDED))[1],
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a refund of a step was sent at another time",
+            "refunded",
+            lambda w: (put_fact(w, "sent:", at=LATER), case(w, CaseState.REFUNDED))[1],
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "another refund was sent",
+            "refunded",
+            lambda w: (put_fact(w, "sent:", refund_id="other"), case(w, CaseState.REFUNDED))[1],
+            ("{0.case_id}",),
+        ),
+        Fault("one more refund was sent", "refunded", sent_twice, ("{0.case_id}",)),
+        Fault("two refunds were sent", "refunded", sent_in_two),
+        Fault("another refund was sent at another time", "refunded", sent_at_another_time),
+        Fault(
+            "a step tells more than its refund",
+            "refunded",
+            lambda w: moved(
+                w, case(w, CaseState.REFUNDED), 2, cause=text("change.refund_accepted", a="x", refund="stripe_refund_1")
+            ),
+        ),
+        Fault(
+            "a refund of a step was not reported",
+            "refunded",
+            lambda w: (drop_fact(w, "refund:stripe_refund_1"), case(w, CaseState.REFUNDED))[1],
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a step of the provider names no refund",
+            "refunded",
+            lambda w: moved(w, case(w, CaseState.REFUNDED), -1, cause=text("change.refund_succeeded")),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a step of the sender names no refund",
+            "refunded",
+            lambda w: moved(w, case(w, CaseState.REFUNDED), 2, cause=text("change.refund_accepted")),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "giving up is no fact",
+            "refunded",
+            lambda w: (drop_fact(w, "abandoned:"), case(w, CaseState.IN_REVIEW))[1],
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "giving up at another time",
+            "refunded",
+            lambda w: (put_fact(w, "abandoned:", at=LATER), case(w, CaseState.IN_REVIEW))[1],
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "giving up for another reason",
+            "refunded",
+            lambda w: (put_fact(w, "abandoned:", reason=text("x")), case(w, CaseState.IN_REVIEW))[1],
+            ("{0.case_id}",),
+        ),
+        Fault("declined by the policy", "requested", declined_by_policy),
+    ],
+    decisions_of_cases: [
+        Fault(
+            "an undecided one has a time",
+            "requested",
+            lambda w: put(w, case(w, CaseState.DECLARED), decided_at=LATER),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "an undecided one has a person",
+            "requested",
+            lambda w: put(w, case(w, CaseState.DECLARED), decided_by="sam"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "an undecided one waits",
+            "requested",
+            lambda w: put(w, case(w, CaseState.DECLARED), deferred_until=LATER),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "an undecided one is approved",
+            "requested",
+            lambda w: put(w, case(w, CaseState.DECLARED), approvals=1),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "an undecided one is in review",
+            "requested",
+            lambda w: put(w, case(w, CaseState.DECLARED), state=CaseState.IN_REVIEW),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a decision is missing",
+            "requested",
+            lambda w: put(w, case(w, CaseState.DECLINED), decision=None),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "all of a decision is missing",
+            "requested",
+            lambda w: put(w, case(w, CaseState.DECLINED), decision=None, decided_at=None, decided_by=None),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a deferred one has a time",
+            "ordered_twice",
+            lambda w: put(w, case(w, CaseState.REQUESTED), decided_at=LATER),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a deferred one has a person",
+            "ordered_twice",
+            lambda w: put(w, case(w, CaseState.REQUESTED), decided_by="sam"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a deferred one waits for nothing",
+            "ordered_twice",
+            lambda w: put(w, case(w, CaseState.REQUESTED), deferred_until=None),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a deferred one is in review",
+            "ordered_twice",
+            lambda w: put(w, case(w, CaseState.REQUESTED), state=CaseState.IN_REVIEW),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a decided one waits",
+            "requested",
+            lambda w: put(w, case(w, CaseState.DECLINED), deferred_until=LATER),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "it was decided at another time",
+            "requested",
+            lambda w: put(w, case(w, CaseState.REPLACED), decided_at=LATER),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "it was decided by another person",
+            "requested",
+            lambda w: put(w, case(w, CaseState.REPLACED), decided_by="kim"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "it was decided by the policy",
+            "requested",
+            lambda w: put(w, case(w, CaseState.REPLACED), decided_by=BY_POLICY),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "its rule is another",
+            "requested",
+            lambda w: decided(w, case(w, CaseState.REPLACED), rule="person:kim"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "its rule is no person's",
+            "requested",
+            lambda w: moved(
+                w,
+                decided(w, case(w, CaseState.REPLACED), rule="technical_problem"),
+                -1,
+                cause=text("change.decided", rule="technical_problem", clause="6"),
+            ),
+            ("{0.case_id}",),
+        ),
+        Fault("its rule is a person's", "asked_about_two_like_it", by_a_person_called_policy, ("{0.case_id}",)),
+        Fault(
+            "its clause is another",
+            "requested",
+            lambda w: decided(w, case(w, CaseState.REPLACED), clause="9"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "its outcome is another",
+            "requested",
+            lambda w: decided(w, case(w, CaseState.REPLACED), outcome=DecisionOutcome.REVIEW),
+            ("{0.case_id}",),
+        ),
+        *(
+            Fault(
+                f"its outcome is {outcome}",
+                "asked_about_two_like_it",
+                lambda w, outcome=outcome: decided(w, case(w, CaseState.IN_REVIEW), outcome=outcome),
+                ("{0.case_id}",),
+            )
+            for outcome in DecisionOutcome
+            if outcome is not DecisionOutcome.REVIEW
+        ),
+        Fault(
+            "its words are others",
+            "requested",
+            lambda w: decided(w, case(w, CaseState.REPLACED), reasons=own_words("As", "agreed.")),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "its words on record are others",
+            "requested",
+            lambda w: put(w, act(w, AuditAction.REPLACE), reason="x"),
+            ("{0.subject}",),
+        ),
+        Fault(
+            "another account's words on record are others",
+            "requested",
+            lambda w: w.audit_records.append((EVE, replace(act(w, AuditAction.REPLACE), reason="x"))),
+        ),
+        Fault(
+            "its words at another time are others",
+            "requested",
+            lambda w: double(w, act(w, AuditAction.REPLACE), at=LATER, reason="x"),
+        ),
+        Fault(
+            "the words of another act are others",
+            "requested",
+            lambda w: double(w, act(w, AuditAction.REPLACE), action=AuditAction.HOLD, reason="x"),
+        ),
+        Fault(
+            "its history has no decision",
+            "requested",
+            lambda w: put(w, case(w, CaseState.REPLACED), history=()),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "an earlier step is the decision's",
+            "refunded",
+            lambda w: put(w, case(w, CaseState.IN_REVIEW), history=case(w, CaseState.IN_REVIEW).history[:4]),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "the step of a decision is another's",
+            "requested",
+            lambda w: moved(w, case(w, CaseState.REPLACED), -1, actor="kim"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "the step of a decision leads elsewhere",
+            "requested",
+            lambda w: moved(w, case(w, CaseState.REPLACED), -1, to_state=CaseState.DECLINED),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "the step of a decision is of another time",
+            "requested",
+            lambda w: moved(w, case(w, CaseState.REPLACED), -1, at=LATER),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "its purchase is not there",
+            "requested",
+            lambda w: (w.payments.pop(case(w, CaseState.REPLACED).payment_id), case(w, CaseState.REPLACED))[1],
+            ("{0.case_id}",),
+        ),
+        Fault("its purchase is of another account", "requested", home_of_another_account, ("{0.case_id}",)),
+        Fault("its payment is not there", "requested", unpaid, ("{0.case_id}",)),
+        Fault(
+            "its currency is another",
+            "requested",
+            lambda w: decided(w, case(w, CaseState.APPROVED, **SAM), currency="EUR"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "the currency of nothing is another",
+            "requested",
+            lambda w: decided(w, case(w, CaseState.REPLACED), currency="EUR"),
+        ),
+        Fault(
+            "its approval is missing",
+            "refunded_in_parts",
+            lambda w: (drop_fact(w, "approved:"), case(w, CaseState.ISSUED))[1],
+            ("{0.case_id}",),
+        ),
+        *(
+            Fault(
+                f"its approval has another {part}",
+                "requested",
+                lambda w, part=part, value=value: (
+                    put_fact(w, "approved:", **{part: value}),
+                    case(w, CaseState.APPROVED, **SAM),
+                )[1],
+                ("{0.case_id}",),
+            )
+            for part, value in (
+                ("amount_minor", 501),
+                ("items", (RefundedItem(line_id="0", amount_minor=499),)),
+                ("takes_credits", False),
+                ("at", LATER),
+                ("cause", "case:case_0"),
+            )
+        ),
+        Fault(
+            "its decline is missing",
+            "requested",
+            lambda w: (drop_fact(w, "declined:"), case(w, CaseState.DECLINED))[1],
+            ("{0.case_id}",),
+        ),
+        *(
+            Fault(
+                f"its decline has another {part}",
+                "requested",
+                lambda w, part=part, value=value: (
+                    put_fact(w, "declined:", **{part: value}),
+                    case(w, CaseState.DECLINED),
+                )[1],
+                ("{0.case_id}",),
+            )
+            for part, value in (("clause", "9"), ("reasons", ()), ("at", LATER), ("cause", "case:case_0"))
+        ),
+        Fault("a later case was declined for the same reason", "requested", declined_anew),
+        Fault("declined by the policy", "requested", declined_by_policy),
+    ],
+}
+
+
+@pytest.mark.parametrize(("rule", "fault"), rows(FAULTS), ids=name_of)
+def test_each_fault_is_named(rule: Rule, fault: Fault) -> None:
+    """And a change that is no fault names nothing."""
+    found, expected = named(rule, fault)
+    assert found == expected

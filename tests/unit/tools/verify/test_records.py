@@ -1,0 +1,298 @@
+"""Each way in which the rules about records can be broken is named, and nothing else is."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.ids import AccountId, request_correlation_id
+from ledger.domain.receipts import MUTED, ParkReason, Receipt, RecordOutcome
+from ledger.domain.refund_cases import BY_POLICY, DecisionOutcome, RefundCase
+from ledger.ports.documents import DocumentKey
+from tools.testing.builders import ADA, LATER, at
+from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, rows
+from tools.verify import World, check
+from tools.verify.records import as_written, idempotency_records, keys_and_indexes, parked_whole, readable
+
+EVE = AccountId("acct_eve")
+PARKED, NOTED, BOOKED = RecordOutcome.PARKED, RecordOutcome.NOTED, RecordOutcome.BOOKED
+CASES, ORDERS, DECISIONS = "refund-requests", "orders", "decisions"
+
+
+def receipt(whole: World, of: RecordOutcome, **changes: object) -> Receipt:
+    """The first receipt of an outcome, with these changes."""
+    return put(whole, one(whole.receipts, outcome=of), **changes)
+
+
+def record(whole: World, route: str) -> tuple[DocumentKey, IdempotencyRecord]:
+    """The first record of a route."""
+    return next((key, known) for key, known in whole.idempotency_records.items() if key.parts[1] == route)
+
+
+def recorded(whole: World, route: str, **changes: object) -> str:
+    """The first record of a route has these changes. Return its name."""
+    key, known = record(whole, route)
+    put(whole, known, **changes)
+    return "/".join(key.parts)
+
+
+def under(whole: World, route: str, number: int, part: str) -> tuple[str, str]:
+    """The first record of a route is under another account, route or key. Return its name, and that of its subject."""
+    key, known = record(whole, route)
+    del whole.idempotency_records[key]
+    parts = tuple(part if number == position else other for position, other in enumerate(key.parts))
+    whole.idempotency_records[key._replace(parts=parts)] = known
+    return "/".join(parts), known.subject
+
+
+def without(whole: World, route: str) -> str:
+    """The first record of a route is missing. Return the id of its subject."""
+    return drop(whole, record(whole, route)[1]).subject
+
+
+def case_of(whole: World, route: str, **changes: object) -> tuple[str, RefundCase]:
+    """The case of the first record of a route has these changes."""
+    key, known = record(whole, route)
+    return "/".join(key.parts), put(whole, whole.cases[known.subject], **changes)
+
+
+def opened_by(whole: World, route: str) -> str:
+    """The case was opened by another route, as its correlation id says. Return the name of the record."""
+    name, subject = under(whole, CASES, 1, route)
+    key = next(key for key in whole.idempotency_records if "/".join(key.parts) == name)
+    put(whole, whole.cases[subject], correlation_id=request_correlation_id(ADA, route, key.parts[2]))
+    return name
+
+
+def decided_otherwise(whole: World, **changes: object) -> str:
+    """The case of the first decision has another decision."""
+    key, known = record(whole, DECISIONS)
+    case = whole.cases[known.subject]
+    if case.decision is None:
+        raise TypeError(f"{case.case_id} is not decided")
+    put(whole, case, decision=replace(case.decision, **changes))  # type: ignore[arg-type]
+    return "/".join(key.parts)
+
+
+def of_a_case(whole: World, **changes: object) -> str:
+    """The case of the first decision has these changes."""
+    return case_of(whole, DECISIONS, **changes)[0]
+
+
+def decided_before(whole: World, **changes: object) -> str:
+    """The same for a decision that was made before the case's latest one."""
+    recorded(whole, DECISIONS, at=at(-99), fingerprint="x")
+    return of_a_case(whole, **changes)
+
+
+def ordered_without_terms(whole: World) -> tuple[str, str]:
+    """An order has lost its terms."""
+    key, known = record(whole, ORDERS)
+    put(whole, whole.fulfilment_keys[f"order/{known.subject}"], terms=None)
+    return "/".join(key.parts), known.subject
+
+
+def ordered(whole: World, **changes: object) -> tuple[str, str]:
+    """The terms of an order are others."""
+    key, known = record(whole, ORDERS)
+    stored = whole.fulfilment_keys[f"order/{known.subject}"]
+    if stored.terms is None:
+        raise TypeError(f"{stored.key} has no terms")
+    put(whole, stored, terms=replace(stored.terms, **changes))  # type: ignore[arg-type]
+    return "/".join(key.parts), known.subject
+
+
+FAULTS: dict[Rule, list[Fault]] = {
+    parked_whole: [
+        Fault("a body is missing", "foreign", lambda w: receipt(w, PARKED, body=None), ("{0.event_id}",)),
+        Fault("a body is another", "foreign", lambda w: receipt(w, PARKED, body=b"[]"), ("{0.event_id}",)),
+        Fault(
+            "a body's digest is another",
+            "foreign",
+            lambda w: receipt(w, PARKED, body_sha256="0" * 64),
+            ("{0.event_id}",),
+        ),
+        Fault(
+            "a parked event has no reason",
+            "foreign",
+            lambda w: receipt(w, PARKED, parked_reason=None),
+            ("{0.event_id}",),
+        ),
+        Fault("a parked event has no detail", "foreign", lambda w: receipt(w, PARKED, detail="")),
+        Fault(
+            "a booked event has a reason",
+            "foreign",
+            lambda w: receipt(w, BOOKED, parked_reason=ParkReason.NO_ACCOUNT),
+            ("{0.event_id}",),
+        ),
+        Fault("a booked event has a detail", "foreign", lambda w: receipt(w, BOOKED, detail="x"), ("{0.event_id}",)),
+        Fault(
+            "a booked event has a muted one's detail",
+            "foreign",
+            lambda w: receipt(w, BOOKED, detail=MUTED),
+            ("{0.event_id}",),
+        ),
+        Fault("a noted event has a detail", "not_ours", lambda w: receipt(w, NOTED, detail="x"), ("{0.event_id}",)),
+        Fault(
+            "a muted event has no rule", "not_ours", lambda w: receipt(w, NOTED, detail="x" + MUTED), ("{0.event_id}",)
+        ),
+        Fault("a booked event has a body", "foreign", lambda w: receipt(w, BOOKED, body=b"{}"), ("{0.event_id}",)),
+        Fault(
+            "a booked event has another body", "foreign", lambda w: receipt(w, BOOKED, body=b"[]"), ("{0.event_id}",)
+        ),
+        Fault("a parked event is booked", "foreign", lambda w: receipt(w, PARKED, outcome=BOOKED), ("{0.event_id}",)),
+        Fault("a parked event is noted", "foreign", lambda w: receipt(w, PARKED, outcome=NOTED), ("{0.event_id}",)),
+        Fault("a booked event is parked", "foreign", lambda w: receipt(w, BOOKED, outcome=PARKED), ("{0.event_id}",)),
+    ],
+    idempotency_records: [
+        Fault("a case's record is missing", "ordered_twice", lambda w: without(w, CASES), ("{0}",)),
+        Fault(
+            "a case's record names another case",
+            "ordered_twice",
+            lambda w: (recorded(w, CASES, subject="case_0"), next(iter(w.cases))),
+            ("{0[0]}", "{0[1]}"),
+        ),
+        Fault(
+            "a case's record is of another time",
+            "ordered_twice",
+            lambda w: (recorded(w, CASES, at=LATER), next(iter(w.cases))),
+            ("{0[0]}", "{0[1]}"),
+        ),
+        *(
+            Fault(
+                f"a case's record is of another {what}",
+                "ordered_twice",
+                lambda w, number=number, part=part: under(w, CASES, number, part),
+                ("{0[0]}", "{0[1]}"),
+            )
+            for number, (what, part) in enumerate((("account", EVE), ("route", "withdrawals"), ("key", "key_9")))
+        ),
+        Fault(
+            "a case is of another account", "ordered_twice", lambda w: case_of(w, CASES, account_id=EVE), ("{0[0]}",)
+        ),
+        Fault(
+            "a case was opened at another time",
+            "ordered_twice",
+            lambda w: case_of(w, CASES, opened_at=LATER),
+            ("{0[0]}", "{0[1].case_id}"),
+        ),
+        Fault(
+            "a case was opened by another request",
+            "ordered_twice",
+            lambda w: case_of(w, CASES, correlation_id="req_0"),
+            ("{0[0]}", "{0[1].case_id}"),
+        ),
+        Fault(
+            "a case is not there",
+            "ordered_twice",
+            lambda w: (w.cases.clear(), "/".join(record(w, CASES)[0].parts))[1],
+            ("{0}",),
+        ),
+        *(
+            Fault(f"{route} opens a case", "ordered_twice", lambda w, route=route: opened_by(w, route))
+            for route in (CASES, "withdrawals", "support/refund-cases")
+        ),
+        Fault("an unknown route opens a case", "ordered_twice", lambda w: opened_by(w, "of-no-api"), ("{0}",)),
+        Fault("an order's record is missing", "ordered_twice", lambda w: without(w, ORDERS), ("order/{0}",)),
+        Fault(
+            "an order's record names another order",
+            "ordered_twice",
+            lambda w: (record(w, ORDERS)[1].subject, recorded(w, ORDERS, subject="ord_0")),
+            ("order/{0[0]}", "{0[1]}"),
+        ),
+        Fault(
+            "an order's record is of another time", "ordered_twice", lambda w: recorded(w, ORDERS, at=LATER), ("{0}",)
+        ),
+        Fault(
+            "an order's record is of another account", "ordered_twice", lambda w: under(w, ORDERS, 0, EVE), ("{0[0]}",)
+        ),
+        Fault(
+            "an order's record is of another route",
+            "ordered_twice",
+            lambda w: under(w, ORDERS, 1, CASES),
+            ("{0[0]}", "order/{0[1]}"),
+        ),
+        Fault("an order is of another account", "ordered_twice", lambda w: ordered(w, account_id=EVE), ("{0[0]}",)),
+        Fault("an order was made at another time", "ordered_twice", lambda w: ordered(w, made_at=LATER), ("{0[0]}",)),
+        Fault("an order has no terms", "ordered_twice", ordered_without_terms, ("{0[0]}",)),
+        Fault(
+            "a decision's record is of another account", "requested", lambda w: under(w, DECISIONS, 0, EVE), ("{0[0]}",)
+        ),
+        Fault(
+            "a decision's record is of another case",
+            "requested",
+            lambda w: recorded(w, DECISIONS, subject="case_0"),
+            ("{0}",),
+        ),
+        Fault(
+            "a decision's record is of another request",
+            "requested",
+            lambda w: recorded(w, DECISIONS, fingerprint="x"),
+            ("{0}",),
+        ),
+        Fault(
+            "a decision's record is of a later request",
+            "requested",
+            lambda w: recorded(w, DECISIONS, fingerprint="x", at=LATER),
+            ("{0}",),
+        ),
+        Fault(
+            "a decision's record is of an earlier request",
+            "requested",
+            lambda w: recorded(w, DECISIONS, fingerprint="x", at=at(1)),
+        ),
+        Fault("a decision was repeated", "requested", lambda w: recorded(w, DECISIONS, at=LATER)),
+        *(
+            Fault(
+                f"a decision has another {part}",
+                "requested",
+                lambda w, part=part, value=value: decided_otherwise(w, **{part: value}),
+                ("{0}",),
+            )
+            for part, value in (
+                ("outcome", DecisionOutcome.DECLINE),
+                ("outcome", DecisionOutcome.WAIT),
+                ("reasons", ()),
+                ("clause", "9"),
+                ("money_minor", 1),
+                ("credits", 1),
+                ("takes_credits", False),
+                ("ends_subscription", True),
+                ("items", ()),
+            )
+        ),
+        Fault("a decision was made by another person", "requested", lambda w: of_a_case(w, decided_by="kim"), ("{0}",)),
+        Fault("a case is not decided", "requested", lambda w: decided_before(w, decision=None), ("{0}",)),
+        Fault("a case is not decided by anybody", "requested", lambda w: decided_before(w, decided_by=None), ("{0}",)),
+        Fault(
+            "a case was decided by the policy", "requested", lambda w: decided_before(w, decided_by=BY_POLICY), ("{0}",)
+        ),
+        Fault("a case was decided at no time", "requested", lambda w: decided_before(w, decided_at=None), ("{0}",)),
+        Fault(
+            "a case was left to a person by a person",
+            "requested",
+            lambda w: (recorded(w, DECISIONS, at=at(-99)), decided_otherwise(w, outcome=DecisionOutcome.REVIEW))[1],
+            ("{0}",),
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize(("rule", "fault"), rows(FAULTS), ids=name_of)
+def test_each_fault_is_named(rule: Rule, fault: Fault) -> None:
+    """And a change that is no fault names nothing."""
+    found, expected = named(rule, fault)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "part"),
+    [(readable, "is_readable"), (keys_and_indexes, "is_in_place"), (as_written, "is_as_written")],
+)
+def test_what_is_known_of_each_item_is_reported(rule: Callable[[World], object], part: str) -> None:
+    """By the item's key."""
+    whole = World()
+    setattr(whole, part, {"a / b": True, "c / d": False})
+    (found,) = (finding for finding in check(whole) if finding.checked)
+    assert (found.invariant, found.checked, found.broken) == ((rule.__doc__ or "").rstrip("."), 2, ("c / d",))

@@ -1,0 +1,408 @@
+"""Lawful ledgers: what the use-cases write in one story each. Between them they hold one of everything."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from ledger.domain import catalogue
+from ledger.domain.events import Event, Owner
+from ledger.domain.facts import (
+    BalanceCredited,
+    DisputeState,
+    MoneyLinked,
+    PaymentFailed,
+    RefundedItem,
+    RefundState,
+    RefundTotalReported,
+    ResolutionReported,
+    UngrantedLine,
+)
+from ledger.domain.ids import PaymentId
+from ledger.domain.receipts import NotBookable, ParkReason
+from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason, SubmittedEvidence
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.providers.registry import PROVIDERS
+from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
+from ledger.usecases.record_event import record_event
+from ledger.usecases.refund_cases.add_evidence import add_evidence
+from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.release_parked import release_all
+from ledger.usecases.send_refunds import send_refund
+from ledger.usecases.state_amount import state_amount
+from ledger.usecases.usage import draw_credits, fail_run
+from tools.orders import place_orders_of
+from tools.stories import stories
+from tools.testing.builders import (
+    ADA,
+    CH,
+    CONSENT,
+    IN,
+    LATER,
+    PI,
+    POLICY,
+    RENEWED,
+    at,
+    dispute,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
+from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost
+
+SOLD = catalogue.load()
+EXPIRING = catalogue.Catalogue(
+    SOLD.version,
+    {**SOLD.products, "pack_1000": replace(SOLD.products["pack_1000"], expires_after_days=365)},
+)
+SECOND, THIRD, FOURTH = (PaymentId(f"stripe:pi_{number}") for number in (2, 3, 4))
+
+
+def story(name: str) -> FakeStore:
+    """A story of `events/`, delivered in its order."""
+    store = FakeStore()
+    notifications = next(one for one in stories() if one.name == name).notifications
+    place_orders_of(notifications, store)
+    for notification in notifications:
+        provider = PROVIDERS[notification.provider]
+        event: Event | None = provider.translate(provider.parse(notification.body), SOLD, is_live=False)
+        assert event is not None
+        digest = hashlib.sha256(notification.body).hexdigest()
+        received_at = event.at + timedelta(seconds=2)
+        record_event(event, store, body=notification.body, body_sha256=digest, now=received_at)
+    return store
+
+
+def decided(store: FakeStore, case: RefundCase, outcome: DecisionOutcome, *, minute: float, **given: Any) -> RefundCase:
+    """A person decides a case in review."""
+    review = ReviewDecision(outcome=outcome, words=("As we", "agreed."), clause="6", **given)
+    return decide_case(case.case_id, review, "sam", store, POLICY, now=at(minute), key=f"decision {minute}")
+
+
+def ordered_twice() -> FakeStore:
+    """An order with complete consent that was paid twice, and a request for the second payment that must wait."""
+    store, provider = FakeStore(), FakeProvider()
+    request = OrderRequest(
+        account_id=ADA,
+        provider="stripe",
+        product_id="pack_1000",
+        currency="USD",
+        country="DE",
+        is_business=False,
+        policy_version="1",
+        consent=replace(CONSENT, confirmation_id=None),
+        key="order",
+        fingerprint="of the order",
+    )
+    order = place_order(
+        request, store, EXPIRING, lambda _: provider, policy_version="1", success_url="s", cancel_url="c", now=at(-5)
+    )
+    confirm_consent(order.order_id, "mail_1", store)
+    first = replace(payment(fulfilment_key=f"order/{order.order_id}"), currency="USD")
+    record_events(store, paid(first), paid(replace(first, payment_id=SECOND, at=at(1))), now=at(2))
+    request_refund(store, refund_claim(RefundReason.CHARGED_TWICE, payment_id=PI), minute=3)
+    return store
+
+
+def ordered_anew() -> FakeStore:
+    """Two orders of a plan: the checkout of the first was closed."""
+    store, provider = FakeStore(), FakeProvider()
+    for minute in (1, 2):
+        request = OrderRequest(
+            account_id=ADA,
+            provider="stripe",
+            product_id="creator_monthly",
+            currency="USD",
+            country="DE",
+            is_business=False,
+            policy_version="1",
+            consent=None,
+            key=f"order {minute}",
+            fingerprint="of the order",
+        )
+        place_order(
+            request,
+            store,
+            SOLD,
+            lambda _: provider,
+            policy_version="1",
+            success_url="s",
+            cancel_url="c",
+            now=at(minute),
+        )
+    return store
+
+
+def requested() -> FakeStore:
+    """A case in every state, and one whose sending has failed once."""
+    store, provider = FakeStore(), FakeProvider()
+    for settled in (payment(), replace(payment(SECOND), card_minor=1500), payment(THIRD), payment(FOURTH), RENEWED):
+        record_events(store, paid(settled), now=settled.at)
+    evidence = SubmittedEvidence(
+        message="It failed.",
+        email="ada@example.com",
+        charged_on=LATER.date(),
+        reference="INV-1",
+        happened_at=at(5),
+        error_messages=("E1",),
+    )
+    renewed = request_refund(store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, key="renewal"))
+    provider.faults = [ResponseLost("no answer")]
+    send_refund(renewed.tag, store, lambda _: provider, clock=lambda: at(65))
+    request_refund(store, refund_claim(RefundReason.WITHDRAWAL, is_declaration=True, key="declared"))
+    withdrawal = refund_claim(RefundReason.WITHDRAWAL, payment_id=FOURTH, is_declaration=True, key="withdrawn")
+    confirm_withdrawal(ADA, request_refund(store, withdrawal).case_id, store, POLICY, now=at(62))
+    unrecognised = refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="in review", evidence=evidence)
+    add_evidence(ADA, request_refund(store, unrecognised).case_id, "card.pdf", 1, store)
+    one, two, three = (
+        request_refund(store, refund_claim(payment_id=name, key=f"problem with {name}"), minute=61)
+        for name in (PI, SECOND, THIRD)
+    )
+    items = (RefundedItem(line_id="0", amount_minor=500),)
+    decided(store, one, DecisionOutcome.APPROVE, minute=70, money_minor=500, items=items)
+    decided(store, two, DecisionOutcome.REPLACE, minute=71, credits=100)
+    decided(store, three, DecisionOutcome.DECLINE, minute=72)
+    return store
+
+
+def refunded() -> FakeStore:
+    """An approval that was refused, one that the provider carried out, and one that failed after it succeeded."""
+    store, provider = FakeStore(), FakeProvider()
+    record_events(store, paid(), now=at(0))
+    case = request_refund(store, refund_claim())
+    provider.faults = [ResponseLost("no answer")]
+    for minute, state in ((70, RefundState.SUCCEEDED), (90, RefundState.FAILED)):
+        case = decided(store, case, DecisionOutcome.APPROVE, minute=minute, money_minor=500)
+        for later in (1, 11):
+            send_refund(case.tag, store, lambda _: provider, clock=lambda now=minute + later: at(now))  # type: ignore[misc]
+        record_events(store, event_of(provider.move_refund_to(state), names=(PI,)), now=at(minute + 12))
+        for changed in follow(PI, store, now=at(minute + 13)):
+            case = changed
+        if state is RefundState.SUCCEEDED:
+            case = request_refund(store, refund_claim(key="again"), minute=85)
+    provider.disputed = {PI}
+    case = decided(store, case, DecisionOutcome.APPROVE, minute=120, money_minor=300)
+    send_refund(case.tag, store, lambda _: provider, clock=lambda: at(121))
+    return store
+
+
+def refunded_in_parts() -> FakeStore:
+    """A refund that two payments give. One of them paid for another purchase too, and reports its running total."""
+    store, provider = FakeStore(), FakeProvider(paid_minor={IN: 2000}, paid_by={"pi_1": 1200, "pi_2": 800})
+    shared = ((PI, IN, 1200), (SECOND, IN, 800), (PI, THIRD, 2000))
+    links = [
+        MoneyLinked(money_id=money_id, sale_id=sale_id, amount_minor=minor, at=at(1), cause="stripe:evt")
+        for money_id, sale_id, minor in shared
+    ]
+    linked = [event_of(link, names=(link.sale_id, link.money_id)) for link in links]
+    record_events(store, paid(payment(IN)), paid(payment(THIRD)), *linked, now=at(2))
+    case = request_refund(store, refund_claim(payment_id=IN))
+    case = decided(store, case, DecisionOutcome.APPROVE, minute=70, money_minor=2000)
+    send_refund(case.tag, store, lambda _: provider, clock=lambda: at(71))
+    total = RefundTotalReported(
+        charge_id="ch_1", total_minor=1200, currency="USD", at=at(72), cause="stripe:evt", money_id=PI
+    )
+    record_events(store, event_of(total), now=at(73))
+    return store
+
+
+def used() -> FakeStore:
+    """Runs, some of which failed, credits that expired, and a lot that has left its account."""
+    store = FakeStore()
+    record_events(store, paid(payment(credits_=30, expires_at=at(100))), paid(payment(SECOND)), now=at(0))
+    for run_id, credits_ in (("run_1", 10), ("run_2", 25), ("run_3", 5)):
+        draw_credits(ADA, run_id, credits_, store, now=at(90))
+    fail_run(ADA, "run_1", store, now=at(91), error="E1")
+    fail_run(ADA, "run_4", store, now=at(92), error="E2")
+    for day in (1, 2):
+        expire_credits(store, now=at(60 * 24 * day))
+    fail_run(ADA, "run_2", store, now=at(60 * 24 * 3), error="E1")
+    return store
+
+
+def held() -> FakeStore:
+    """A lost dispute whose hold a person lifted, and holds by people, of which one was lifted."""
+    store = FakeStore()
+    record_events(store, paid(), event_of(dispute()), event_of(dispute(DisputeState.LOST, minute=30)), now=at(40))
+    lift_hold("dispute:stripe:dp_1", ADA, "sam", store, why="We erred.", now=at(50))
+    for number, hold_id in enumerate(("support:cards", "support:mail")):
+        place_hold(hold_id, ADA, "sam", store, why="Three cards.", now=at(51 + number))
+    lift_hold("support:mail", ADA, "kim", store, why="Explained.", now=at(60))
+    record_events(store, event_of(dispute(dispute_id="dp_2", minute=70)), now=at(71))
+    return store
+
+
+def charged_back() -> FakeStore:
+    """A dispute that takes the payment of a subscription, whose renewals are to be stopped."""
+    store = FakeStore()
+    lost = event_of(dispute(DisputeState.LOST), names=(IN,))
+    record_events(store, paid(RENEWED), paid(payment(SECOND)), lost, now=at(30))
+    return store
+
+
+def resolved() -> FakeStore:
+    """A dispute that counts as resolved: the seller enrolled for that."""
+    store = FakeStore()
+    lost = replace(dispute(DisputeState.LOST), taken_minor=2000)
+    resolution = ResolutionReported(subject=lost.key, at=lost.at, cause=lost.cause, money_id=PI)
+    record_events(store, paid(), event_of(lost, resolution), now=at(30))
+    return store
+
+
+def foreign() -> FakeStore:
+    """A refund in another currency, whose amount a person has stated; an event that is parked; facts that wait."""
+    store = FakeStore()
+    record_events(store, paid(), event_of(replace(refund(460), currency="EUR")), now=at(20))
+    state_amount(PI, "re_1", 500, ADA, "sam", store, why="By the bank's rate.", now=at(30))
+    by_hand = replace(event_of(names=(SECOND,)), not_bookable=NotBookable(ParkReason.UNEXPECTED_CHARGE, "by hand"))
+    record_events(store, by_hand, event_of(refund(refund_id="re_2"), names=(THIRD, CH)), now=at(31))
+    return store
+
+
+def subscribed() -> FakeStore:
+    """Subscriptions: what three events of one second report, and a later state of another one."""
+    store = FakeStore()
+    trialing = Subscription(
+        subscription_id="stripe:sub_1",
+        status=SubscriptionStatus.TRIALING,
+        at=at(0),
+        cause="stripe:evt_trialing",
+        product_id="creator_monthly",
+        period_end=LATER,
+        cancel_at=LATER,
+        pauses_at=LATER,
+        resumes_at=at(60 * 24 * 40),
+        customer_id="stripe:cus_1",
+    )
+    past_due = replace(
+        trialing, status=SubscriptionStatus.PAST_DUE, cause="stripe:evt_past_due", left=trialing.state_id
+    )
+    active = replace(trialing, status=SubscriptionStatus.ACTIVE, cause="stripe:evt_active", left=past_due.state_id)
+    other = replace(trialing, subscription_id="stripe:sub_2", cause="stripe:evt_other")
+    later = replace(other, status=SubscriptionStatus.ENDED, at=at(1), cause="stripe:evt_ended")
+    for state in (past_due, active, trialing, other, later, replace(other, cause="stripe:evt_late", at=at(-1))):
+        event = Event(
+            provider="stripe",
+            event_id=state.cause.removeprefix("stripe:"),
+            event_type="customer.subscription.updated",
+            at=state.at,
+            owner=Owner(account_id=ADA, customer_id=state.customer_id),
+            subscription=state,
+        )
+        record_events(store, event, now=at(2))
+    return store
+
+
+def renewed() -> FakeStore:
+    """Two periods of a subscription, the first of which has ended; and a credit of one of its lines."""
+    store = FakeStore()
+    for number, settled in enumerate((replace(RENEWED, payment_id=SECOND), RENEWED)):
+        start = 60 * 24 * 30 * number
+        line = replace(
+            settled.lines[0],
+            expires_at=at(start + 60 * 24 * 30 + 180),
+            period_ends_at=at(start + 60 * 24 * 30),
+            grace_from=at(start + 60 * 24 * 30),
+        )
+        period = f"period/stripe:sub_1/{at(start):%Y-%m-%dT%H:%M:%SZ}"
+        period_paid = replace(
+            settled, lines=(line,), fulfilment_key=period, subscription_id="stripe:sub_1", at=at(start)
+        )
+        record_events(store, paid(period_paid), now=at(start + 1))
+    expire_credits(store, now=at(60 * 24 * 31))
+    credit = BalanceCredited(
+        credit_id="cn_1",
+        amount_minor=500,
+        currency="USD",
+        created_at=at(60 * 24 * 31),
+        at=at(60 * 24 * 31),
+        cause="",
+        items=(RefundedItem(line_id="0", amount_minor=500),),
+    )
+    record_events(store, event_of(credit, names=(IN,)), now=at(60 * 24 * 31 + 1))
+    return store
+
+
+def paid_again() -> FakeStore:
+    """An order that was paid back and paid again, a payment that was reported anew, and one with a line too many."""
+    store = FakeStore()
+    first = payment(fulfilment_key="order/ord_1", expires_at=at(100))
+    again = replace(first, payment_id=SECOND, at=at(90), lines=(replace(first.lines[0], expires_at=at(9000)),))
+    record_events(store, paid(first), event_of(refund(2000), names=(PI,)), paid(again), now=at(91))
+    told = payment(THIRD, credits_=900, minute=50)
+    record_events(store, paid(told), paid(payment(THIRD, minute=40)), paid(told), now=at(92))
+    over = UngrantedLine(line_id="1", amount_minor=300, is_overcharge=True)
+    dearer = replace(payment(FOURTH, overcharge_minor=300), paid_minor=2300, ungranted=(over,))
+    record_events(store, paid(dearer), now=at(93))
+    return store
+
+
+def not_ours() -> FakeStore:
+    """Events that a rule mutes, that another account at the provider sent, and that change nothing."""
+    store = FakeStore()
+    muted = replace(event_of(refund()), owner=Owner(), muted_by="stripe:metadata.app=newsletter")
+    connected = NotBookable(ParkReason.OTHER_ACCOUNT, "acct_1")
+    noted = replace(event_of(names=(FOURTH,)), names=())
+    record_events(store, muted, replace(event_of(names=(SECOND,)), not_bookable=connected), noted, now=at(20))
+    release_all(lambda _: None, "the next release", store, now=at(30))
+    return store
+
+
+def asked_about_two_like_it() -> FakeStore:
+    """A request about a charge beside which another one looks alike: a person decides."""
+    store = FakeStore()
+    record_events(store, paid(), paid(payment(SECOND, minute=3)), now=at(5))
+    request_refund(store, refund_claim(RefundReason.CHARGED_TWICE))
+    return store
+
+
+def of_two_lines() -> FakeStore:
+    """A payment of two lines, one of which a refund names; and a run that drew from both."""
+    store = FakeStore()
+    first = payment().lines[0]
+    second = replace(first, line_id="1", product_id="pack_500", credits=500, amount_minor=1000)
+    record_events(store, paid(replace(payment(lines=(first, second)), paid_minor=3000)), now=at(1))
+    draw_credits(ADA, "run_1", 1200, store, now=at(5))
+    named = replace(refund(1000), items=(RefundedItem(line_id="1", amount_minor=1000),))
+    record_events(store, event_of(named), now=at(11))
+    return store
+
+
+def waiting() -> FakeStore:
+    """A refund whose payment is not known yet, and an attempt to pay that has failed."""
+    store = FakeStore()
+    failed = PaymentFailed(at=at(5), cause="")
+    record_events(store, event_of(refund(), names=(THIRD, CH)), event_of(failed, names=(FOURTH,)), now=at(20))
+    return store
+
+
+_MADE = (
+    *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
+    refunded_in_parts,
+    *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, waiting),
+)
+LEDGERS: dict[str, Callable[[], FakeStore]] = {
+    **{one.__name__: one for one in _MADE},
+    **{
+        name: lambda name=name: story(name)  # type: ignore[misc]
+        for name in (
+            "stripe_pack_delayed_failed",
+            "stripe_subscription_three_months",
+            "stripe_credited",
+            "stripe_partial_refunds",
+            "stripe_fraud_warning",
+            "stripe_dispute_won",
+            "paddle_partial_refund",
+            "paddle_warning_reversed",
+        )
+    },
+}
