@@ -71,9 +71,10 @@ class Calls:
             try:
                 return call(*arguments, **named)
             except (TransactWriteError, VerboseClientError) as error:
-                if not _is_temporary(error):
+                refusal = _refusal(error)
+                if refusal is None or not _is_temporary(refusal):
                     raise
-                if "client_request_token" in named and _was_cancelled(error):
+                if "client_request_token" in named and any(refusal.cancellation_reasons):
                     named["client_request_token"] = str(uuid.uuid4())
                 reason = str(error)
             except botocore.exceptions.BotoCoreError as error:
@@ -83,21 +84,17 @@ class Calls:
         raise StoreUnavailable(f"DynamoDB refused {attempt + 1} times: {reason}")
 
 
-def _is_temporary(error: TransactWriteError | VerboseClientError) -> bool:
-    """Return whether the same call can succeed later. A failed condition is a result, not a temporary refusal."""
-    cause = _cause(error)
+def _refusal(error: TransactWriteError | VerboseClientError) -> VerboseClientError | None:
+    """Return DynamoDB's refusal, if the error has one. Raise StoreUnavailable if there was no response."""
+    cause = error.cause if isinstance(error, TransactWriteError) else error
     if isinstance(cause, botocore.exceptions.BotoCoreError):
         raise StoreUnavailable(f"DynamoDB did not respond: {cause}") from error
-    reasons = {reason.code for reason in getattr(cause, "cancellation_reasons", []) if reason}
+    return cause if isinstance(cause, VerboseClientError) else None
+
+
+def _is_temporary(refusal: VerboseClientError) -> bool:
+    """Return whether the same call can succeed later. A failed condition is a result, not a temporary refusal."""
+    reasons = {reason.code for reason in refusal.cancellation_reasons if reason}
     if reasons:
-        return "ConditionalCheckFailed" not in reasons and reasons <= _TEMPORARY_REASONS
-    code = cause.response["Error"]["Code"] if isinstance(cause, VerboseClientError) else ""
-    return code in _TEMPORARY_ERRORS
-
-
-def _was_cancelled(error: TransactWriteError | VerboseClientError) -> bool:
-    return any(getattr(_cause(error), "cancellation_reasons", ()))
-
-
-def _cause(error: TransactWriteError | VerboseClientError) -> Exception | None:
-    return error.cause if isinstance(error, TransactWriteError) else error
+        return reasons <= _TEMPORARY_REASONS
+    return refusal.response["Error"]["Code"] in _TEMPORARY_ERRORS
