@@ -60,8 +60,6 @@ def _flag(value: bool) -> AttributeValue:
 
 
 def _text(text: str) -> AttributeValue:
-    if type(text) is str:
-        return {"S": text}
     if isinstance(text, str):
         return {"S": str(text)}
     raise TypeError(f"a {type(text).__name__} is no text: {text!r}")
