@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +14,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.dynamodb import items, keys, schema
-from ledger.dynamodb.codec import format_at, parse_at
+from ledger.dynamodb.codec import format_at
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind
 from ledger.dynamodb.schema import FACT_KIND
@@ -212,7 +212,7 @@ def _other_texts(content: str) -> Iterator[str]:
     for enum in members:
         yield str(enum[(enum.index(content) + 1) % len(enum)])  # type: ignore[arg-type]
     try:
-        later = parse_at(content) + timedelta(days=1)
+        later = datetime.fromisoformat(content) + timedelta(days=1)
         if len(content) == len("2026-11-01"):
             yield later.date().isoformat()
         else:

@@ -1,5 +1,6 @@
 """How the types of fields are stored: each value comes back as it was, and anything else is refused."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.errors import UnreadableItem
+from ledger.domain.unknown_fields import KeepsUnknownFields
 from ledger.dynamodb.codec import (
     BINARY,
     BOOLEAN,
@@ -18,10 +20,13 @@ from ledger.dynamodb.codec import (
     TEXTS,
     TIME,
     WHOLE,
+    Field,
+    Shape,
     WireType,
     format_at,
     one_of,
-    parse_at,
+    record_of,
+    records_of,
 )
 
 AT = datetime(2026, 3, 1, 12, 0, 3, tzinfo=UTC)
@@ -113,5 +118,91 @@ def test_a_time_of_any_zone_is_stored_in_utc(microsecond: int, hours: int) -> No
     at = AT.replace(microsecond=microsecond)
     text = format_at(at.astimezone(timezone(timedelta(hours=hours))))
     assert text == "2026-03-01T12:00:03" + (f".{microsecond:06}" if microsecond else "") + "Z"
-    assert parse_at(text) == at
-    assert parse_at(text).utcoffset() == timedelta(0)
+    assert TIME.decode({"S": text}) == at
+    assert TIME.decode({"S": text}).utcoffset() == timedelta(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark(KeepsUnknownFields):
+    """A record whose fields have other names than they are stored under."""
+
+    name: str
+    count: int = 0
+    colour: Colour | None = None
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A record that keeps no unknown fields."""
+
+    name: str
+
+
+MARK = Shape(
+    "mark",
+    Mark,
+    {"name": Field("n", TEXT), "count": Field("c", WHOLE, 0), "colour": Field("k", COLOUR, None)},
+)
+PLAIN = Shape("plain", Plain, {"name": Field("n", TEXT)})
+
+
+@pytest.mark.parametrize(
+    ("record", "stored"),
+    [
+        (Mark(name="one"), {"n": {"S": "one"}, "c": {"N": "0"}}),
+        (Mark(name="", count=3, colour=Colour.BLUE), {"n": {"S": ""}, "c": {"N": "3"}, "k": {"S": "b"}}),
+        (
+            Mark(name="one", count=1, unknown_fields={"new": {"S": "er"}}),
+            {"n": {"S": "one"}, "c": {"N": "1"}, "new": {"S": "er"}},
+        ),
+    ],
+)
+def test_a_record_is_stored_under_its_wire_names_and_comes_back(record: Mark, stored: dict[str, Any]) -> None:
+    """All but None is written, what this release does not know too."""
+    assert MARK.encode(record) == stored
+    assert MARK.decode(stored) == record
+    assert MARK.decode(stored).unknown_fields == record.unknown_fields
+    assert record_of(MARK).encode(record) == {"M": stored}
+    assert record_of(MARK).decode({"M": stored}) == record
+
+
+def test_records_are_stored_in_their_order() -> None:
+    """And come back in it."""
+    records = (Mark(name="b"), Mark(name="a"))
+    stored = records_of(MARK).encode(records)
+    assert [item["M"]["n"]["S"] for item in stored["L"]] == ["b", "a"]
+    assert records_of(MARK).decode(stored) == records
+
+
+def test_a_missing_attribute_is_its_default() -> None:
+    """As the table states it."""
+    assert MARK.decode({"n": {"S": "one"}}) == Mark(name="one")
+
+
+def test_a_field_that_stands_elsewhere_is_taken_from_there() -> None:
+    """The key of an item has it, for one."""
+    assert MARK.decode({"c": {"N": "2"}}, name="of the key") == Mark(name="of the key", count=2)
+
+
+def test_what_a_record_cannot_keep_is_left_out() -> None:
+    """It reads the fields that it knows."""
+    assert PLAIN.decode({"n": {"S": "one"}, "new": {"S": "er"}}) == Plain("one")
+    assert PLAIN.encode(Plain("one")) == {"n": {"S": "one"}}
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ({}, "^mark: n is missing$"),
+        ({"n": {"N": "1"}}, "^mark: n has another type$"),
+        ({"n": {"S": "one"}, "c": {"N": "many"}}, "^mark: c has another type$"),
+        ({"n": {"S": "one"}, "c": {"N": None}}, "^mark: c has another type$"),
+        ({"n": {"S": "one"}, "c": {"S": "1"}}, "^mark: c has another type$"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_an_error_that_names_the_attribute(
+    stored: dict[str, Any], message: str
+) -> None:
+    """By the name that it is stored under."""
+    with pytest.raises(UnreadableItem, match=message):
+        MARK.decode(stored)

@@ -42,11 +42,6 @@ def format_at(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds" if at.microsecond else "seconds")[:-6] + "Z"
 
 
-def parse_at(text: str) -> datetime:
-    """Return the time of a text by `format_at`, or by `ledger.ports.documents.sortable`."""
-    return datetime.fromisoformat(text)
-
-
 def _whole(number: int) -> AttributeValue:
     if type(number) is not int:
         raise TypeError(f"a {type(number).__name__} has no place in the ledger: {number!r}")
