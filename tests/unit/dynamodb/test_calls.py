@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseClientError
 
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import StoreUnavailable, TransactionInConflict
 from ledger.dynamodb import calls
 from ledger.dynamodb.calls import MAX_CALLS, PATIENCE_S, Calls
 
@@ -68,6 +68,7 @@ def of(connection: Connection, patience_s: float = PATIENCE_S) -> Calls:
 
 
 THROTTLED = refusal("ThrottlingException")
+CANCELLED = refusal("TransactionCanceledException", None, "ThrottlingError")
 CONFLICT = refusal("TransactionCanceledException", None, "TransactionConflict")
 EACH_REASON = refusal(
     "TransactionCanceledException",
@@ -100,7 +101,7 @@ def test_a_transaction_is_sent_with_each_kind_of_its_operations() -> None:
     )
 
 
-@pytest.mark.parametrize("error", [THROTTLED, TransactWriteError("refused", THROTTLED), CONFLICT, EACH_REASON])
+@pytest.mark.parametrize("error", [THROTTLED, TransactWriteError("refused", THROTTLED), CANCELLED, EACH_REASON])
 def test_a_temporary_refusal_is_followed_by_a_longer_pause_each_time(error: Exception, clock: Clock) -> None:
     """The pauses have the numbers of the attempts; then the response counts."""
     connection = Connection(error, error, "response")
@@ -108,7 +109,7 @@ def test_a_temporary_refusal_is_followed_by_a_longer_pause_each_time(error: Exce
     assert clock.pauses == [0, 1, 2]
 
 
-@pytest.mark.parametrize("error", [THROTTLED, CONFLICT])
+@pytest.mark.parametrize("error", [THROTTLED, CANCELLED])
 def test_a_call_without_a_token_is_repeated_without_one(error: Exception, clock: Clock) -> None:
     """A read has no token, whatever cancelled it."""
     connection = Connection(error, "response")
@@ -120,12 +121,24 @@ def test_a_call_without_a_token_is_repeated_without_one(error: Exception, clock:
 @pytest.mark.usefixtures("clock")
 def test_only_a_cancelled_transaction_gets_a_new_token() -> None:
     """While its result is unknown it keeps its own: a lost response must not become a second write."""
-    connection = Connection(*(TransactWriteError("refused", error) for error in (THROTTLED, CONFLICT, CONFLICT)), None)
+    connection = Connection(
+        *(TransactWriteError("refused", error) for error in (THROTTLED, CANCELLED, CANCELLED)), None
+    )
     of(connection).transact_write(**EMPTY)
     first, again, second, third = connection.tokens
     assert first == again
     assert len({first, second, third}) == 3
     assert {uuid.UUID(token).version for token in connection.tokens} == {4}
+
+
+@pytest.mark.parametrize("error", [CONFLICT, TransactWriteError("refused", CONFLICT)])
+def test_a_conflict_is_told_at_once(error: Exception, clock: Clock) -> None:
+    """Nothing was written. The caller knows whether it must read again."""
+    connection = Connection(error, "never sent")
+    with pytest.raises(TransactionInConflict) as raised:
+        of(connection).dispatch("TransactWriteItems", {})
+    assert raised.value.__cause__ is error
+    assert clock.pauses == [0]
 
 
 def test_a_call_is_sent_so_often_and_the_error_says_how_often(clock: Clock) -> None:

@@ -23,6 +23,7 @@ from ledger.usecases import plan_booking
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.send_refunds import send_refund
+from ledger.usecases.transaction import PATIENCE_S, PAUSE_LIMIT_S
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.testing.builders import (
     ADA,
@@ -41,6 +42,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore
+from tools.testing.virtual_time import VirtualTime
 
 
 class Troubled:
@@ -141,13 +143,23 @@ def test_a_transaction_keeps_its_token_while_it_is_unclear_what_became_of_it(
     assert (first == second) is is_kept
 
 
-@pytest.mark.parametrize("last_error", [CONFLICT, THROTTLED, TIMEOUT])
-def test_what_does_not_pass_is_told_to_the_provider_and_never_dropped(last_error: Exception) -> None:
+@pytest.mark.parametrize(("last_error", "calls"), [(THROTTLED, 6), (TIMEOUT, 1)])
+def test_what_does_not_pass_is_told_to_the_provider_and_never_dropped(last_error: Exception, calls: int) -> None:
     """After the last try the event is not stored, and its caller knows: 503, so that it is delivered again."""
     connection = Troubled(*[last_error] * 20)
     with pytest.raises(StoreUnavailable):
         record_events(DynamoDBStore("ledger", connection), paid())  # type: ignore[arg-type]
-    assert len(connection.calls) == (1 if last_error is TIMEOUT else 6)
+    assert len(connection.calls) == calls
+
+
+def test_a_conflict_is_waited_for_as_long_as_a_provider_waits() -> None:
+    """Then it is told like any other trouble."""
+    connection, clock = Troubled(*[CONFLICT] * 1000), VirtualTime()
+    with clock.as_the_clock():
+        (ended,) = clock.at_once([lambda: record_events(DynamoDBStore("ledger", connection), paid())])  # type: ignore[arg-type]
+    assert isinstance(ended.error, StoreUnavailable)
+    assert PATIENCE_S <= ended.after_s <= PATIENCE_S + PAUSE_LIMIT_S
+    assert len(connection.calls) > 12
 
 
 def test_trying_again_ends_in_time_for_an_answer() -> None:

@@ -1,15 +1,25 @@
 """The retry loop and the Idempotency-Key check that every use-case shares."""
 
 from collections.abc import Callable
+from math import ceil
 
 import pytest
 
-from ledger.domain.errors import IdempotencyKeyReused, StoreUnavailable
+from ledger.domain.errors import IdempotencyKeyReused, StoreUnavailable, TransactionInConflict
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId
+from ledger.ports.commit import Commit, Refusal
 from ledger.ports.documents import idempotency_key
 from ledger.ports.reads import Snapshot
-from ledger.usecases.transaction import ATTEMPTS, CONFLICT, PAUSE_LIMIT_S, Retry, result_under_key, run_transaction
+from ledger.usecases.transaction import (
+    CONFLICT,
+    PATIENCE_S,
+    PAUSE_LIMIT_S,
+    Retry,
+    commit_unread,
+    result_under_key,
+    run_transaction,
+)
 from tools.testing.builders import NOON
 
 KEY = idempotency_key(AccountId("acct_ada"), "orders", "key-1")
@@ -34,7 +44,7 @@ def pauses_of(conflicts: int, random_between: Callable[[float, float], float]) -
     return pauses
 
 
-@pytest.mark.parametrize("conflicts", [0, 1, ATTEMPTS - 1])
+@pytest.mark.parametrize("conflicts", [0, 1, 11, 100])
 def test_an_attempt_is_repeated_until_it_does_not_conflict(conflicts: int) -> None:
     """The result is that of the first attempt without a conflict, and no attempt follows it."""
     pauses: list[float] = []
@@ -49,10 +59,63 @@ def test_a_result_that_is_false_is_a_result(result: object) -> None:
     assert run_transaction(lambda: next(results), "order ord_1", sleep=lambda _: None) is result
 
 
-def test_too_many_conflicts_raise_and_name_the_subject() -> None:
-    """The attempt after the last one would have succeeded: it is not made."""
-    with pytest.raises(StoreUnavailable, match=f"^order ord_1: {ATTEMPTS} attempts conflicted"):
-        run_transaction(attempts_with(ATTEMPTS), "order ord_1", sleep=lambda _: None)
+@pytest.mark.parametrize("pause_s", [0.5, 1.0, 5.0])
+def test_conflicts_end_with_the_patience_and_the_error_names_the_subject(
+    pause_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attempt at whose end the patience is over is the last: one more would have succeeded."""
+    now_s = 1000.0
+
+    def sleep(_: float) -> None:
+        nonlocal now_s
+        now_s += pause_s
+
+    monkeypatch.setattr("time.monotonic", lambda: now_s)
+    attempts = 1 + ceil(PATIENCE_S / pause_s)
+    with pytest.raises(StoreUnavailable, match=f"^order ord_1: {attempts} attempts conflicted"):
+        run_transaction(attempts_with(attempts), "order ord_1", sleep=sleep)
+    assert run_transaction(attempts_with(attempts - 1), "order ord_1", sleep=sleep) == attempts
+
+
+def test_a_store_in_conflict_is_attempted_again() -> None:
+    """As if the commit's condition had failed: the attempt may have to read again."""
+    results = iter([TransactionInConflict("in progress"), CONFLICT, TransactionInConflict("in progress"), "result"])
+
+    def attempt() -> str | Retry:
+        result = next(results)
+        if isinstance(result, Exception):
+            raise result
+        return result  # type: ignore[return-value]
+
+    pauses: list[float] = []
+    assert run_transaction(attempt, "order ord_1", sleep=pauses.append) == "result"
+    assert len(pauses) == 3
+
+
+@pytest.mark.parametrize("refusal", [None, Refusal()])
+def test_what_no_read_stands_behind_is_committed_once_nothing_is_in_its_way(
+    refusal: Refusal | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What refuses it then is the caller's to look at."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    store, commit = Busy(refusal, conflicts=3), Commit()
+    assert commit_unread(commit, store, "order ord_1") is refusal  # type: ignore[arg-type]
+    assert store.commits == [commit] * 4
+
+
+class Busy:
+    """A store whose first commits conflict."""
+
+    def __init__(self, refusal: Refusal | None, conflicts: int) -> None:
+        self.commits: list[Commit] = []
+        self._refusal = refusal
+        self._conflicts = conflicts
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        self.commits.append(commit)
+        if len(self.commits) <= self._conflicts:
+            raise TransactionInConflict("in progress")
+        return self._refusal
 
 
 def test_an_error_of_an_attempt_is_not_retried() -> None:
@@ -64,17 +127,17 @@ def test_an_error_of_an_attempt_is_not_retried() -> None:
 
 def test_a_pause_is_random_between_nothing_and_a_limit_that_doubles() -> None:
     """Full jitter: competing callers spread over the whole interval, and none waits longer than the limit."""
-    longest = pauses_of(ATTEMPTS - 1, lambda _, limit: limit)
+    longest = pauses_of(11, lambda _, limit: limit)
     assert longest[:5] == [0.02, 0.04, 0.08, 0.16, 0.32]
     assert set(longest[5:]) == {PAUSE_LIMIT_S}
-    assert set(pauses_of(ATTEMPTS - 1, lambda least, _: least)) == {0}
+    assert set(pauses_of(11, lambda least, _: least)) == {0}
 
 
 def test_the_default_pauses_are_random_and_within_their_limits() -> None:
     """The default source of randomness keeps the same bounds, and does not repeat itself."""
     pauses: list[float] = []
-    run_transaction(attempts_with(ATTEMPTS - 1), "order ord_1", sleep=pauses.append)
-    limits = pauses_of(ATTEMPTS - 1, lambda _, limit: limit)
+    run_transaction(attempts_with(11), "order ord_1", sleep=pauses.append)
+    limits = pauses_of(11, lambda _, limit: limit)
     assert all(0 <= pause <= limit for pause, limit in zip(pauses, limits, strict=True))
     assert len(set(pauses)) == len(pauses)
 

@@ -20,6 +20,7 @@
     ├── ProviderRefused            a provider refused: it has done nothing
     ├── ProviderUnavailable        a provider did not respond clearly: it may have done what was requested
     └── StoreUnavailable           the ledger could not be read or written: HTTP 503, repeat the request
+        ├── TransactionInConflict  another transaction on one of the items was in progress: nothing was written
         └── UnreadableItem         a stored item is of a newer release: repeat until this one is upgraded
 
 Expected outcomes (booked, already booked, parked) are values: see `ledger.domain.receipts.RecordOutcome`.
@@ -159,6 +160,10 @@ class StoreUnavailable(BillingError):
 
     The request may have been carried out. Repeat it: it is carried out once.
     """
+
+
+class TransactionInConflict(StoreUnavailable):
+    """Another transaction on one of the same items was in progress. Nothing was written: attempt it again."""
 
 
 class UnreadableItem(StoreUnavailable):

@@ -9,7 +9,7 @@ import botocore.exceptions
 from pynamodb.connection import Connection
 from pynamodb.exceptions import TransactWriteError, VerboseClientError
 
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import StoreUnavailable, TransactionInConflict
 from ledger.ports.backoff import pause_before
 
 MAX_CALLS = 6
@@ -18,7 +18,8 @@ MAX_CALLS = 6
 PATIENCE_S = 4.0
 """After how many seconds a refused call is not sent again. A webhook has 10 s in all, one call takes up to 3 s."""
 
-_TEMPORARY_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError"}
+_CONFLICT = "TransactionConflict"
+_TEMPORARY_REASONS = {_CONFLICT, "ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError"}
 _TEMPORARY_ERRORS = {
     "InternalServerError",
     "LimitExceededException",
@@ -49,7 +50,11 @@ class Calls:
         updates: list[dict[str, Any]],
         deletes: list[dict[str, Any]],
     ) -> None:
-        """Send one TransactWriteItems. Raise TransactWriteError if a condition failed, and StoreUnavailable."""
+        """Send one TransactWriteItems.
+
+        Raise TransactWriteError if a condition failed, TransactionInConflict at the first conflict with another one,
+        and StoreUnavailable.
+        """
         self._send(
             self._connection.transact_write_items,
             condition_check_items=checks,
@@ -62,6 +67,8 @@ class Calls:
     def _send(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Call DynamoDB. After a temporary refusal call again, at most MAX_CALLS times within the patience.
 
+        A conflict is not waited for here: its caller may have to read again, and knows for how long it is worth it.
+
         A transaction keeps its token while its result is unknown: if it was written and only the response was lost, the
         next call succeeds without writing. A transaction that was clearly cancelled gets a new token.
         """
@@ -72,6 +79,8 @@ class Calls:
                 return call(*arguments, **named)
             except (TransactWriteError, VerboseClientError) as error:
                 refusal = _refusal(error)
+                if refusal and _reasons(refusal) == {_CONFLICT}:
+                    raise TransactionInConflict("Another transaction on the same items was in progress.") from error
                 if refusal is None or not _is_temporary(refusal):
                     raise
                 if "client_request_token" in named and any(refusal.cancellation_reasons):
@@ -94,7 +103,11 @@ def _refusal(error: TransactWriteError | VerboseClientError) -> VerboseClientErr
 
 def _is_temporary(refusal: VerboseClientError) -> bool:
     """Return whether the same call can succeed later. A failed condition is a result, not a temporary refusal."""
-    reasons = {reason.code for reason in refusal.cancellation_reasons if reason}
-    if reasons:
+    if reasons := _reasons(refusal):
         return reasons <= _TEMPORARY_REASONS
     return refusal.response["Error"]["Code"] in _TEMPORARY_ERRORS
+
+
+def _reasons(refusal: VerboseClientError) -> set[str]:
+    """Return the codes of the reasons for which a transaction was cancelled. Empty: it was not, or without a reason."""
+    return {reason.code for reason in refusal.cancellation_reasons if reason}

@@ -39,7 +39,7 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.debts import uncovered_debt
 from ledger.usecases.look_up import LookUp
-from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
+from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, result_under_key, run_transaction
 
 ORDERS_ROUTE = "orders"
 """The route of the Idempotency-Keys of orders: one key counts for one account and one route."""
@@ -164,7 +164,7 @@ def _store_checkout(order: Order, checkout: Checkout, store: Store) -> Order:
 
     The first commit is made without reading: the order was stored or read before the provider was called.
     """
-    if store.commit(_commit_of(order, checkout)) is None:
+    if commit_unread(_commit_of(order, checkout), store, f"order {order.order_id}") is None:
         return replace(order, checkout=checkout)
 
     def attempt() -> Order | Retry:
@@ -238,7 +238,7 @@ def _with_stored_checkout(order: Order, stored: Checkout, other: Checkout, store
     Nobody has the other one's address, but who paid it all the same would pay for the order.
     """
     if stored.checkout_id != other.checkout_id:
-        store.commit(Commit(documents=(_way_back(order, other),)))
+        commit_unread(Commit(documents=(_way_back(order, other),)), store, f"order {order.order_id}")
     return _with_address(order, stored, store)
 
 

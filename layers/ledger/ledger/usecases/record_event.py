@@ -51,8 +51,11 @@ def record_event(
     account_id = plan_booking.claimable_account(event)
     if account_id and not event.not_bookable and plan_booking.may_grant_without_reading(event, now):
         is_claimed = event.owner.claim is not None
-        result = _grant_without_reading(event.with_account(account_id), receipt, store, is_claimed=is_claimed)
-        if result is not CONFLICT:
+        known = event.with_account(account_id)
+        result = run_transaction(
+            lambda: _grant_without_reading(known, receipt, store, is_claimed=is_claimed), event.cause
+        )
+        if result:
             return result
     return run_transaction(lambda: _read_and_book(event, receipt, store, body, parked_as), event.cause)
 
@@ -119,8 +122,8 @@ def _already_paid(event: Event, receipt: Receipt, stored: Snapshot, store: Store
 
 def _grant_without_reading(
     event: Event, receipt: Receipt, store: Store, *, is_claimed: bool = False
-) -> RecordResult | Retry:
-    """Commit a payment's grant on the assumption that nothing about it is stored. Return CONFLICT if something is.
+) -> RecordResult | Retry | None:
+    """Commit a payment's grant on the assumption that nothing about it is stored. Return None if something is: read it.
 
     If the stored purchase has all facts of this event, another event has booked the payment: write the receipt only.
     """
@@ -133,7 +136,7 @@ def _grant_without_reading(
     if refusal.purchase and plan_booking.is_already_booked(event, refusal.purchase):
         booked = replace(receipt, outcome=RecordOutcome.ALREADY_BOOKED, account_id=refusal.purchase.account_id)
         return _write(Commit(receipt=booked), store)
-    return CONFLICT
+    return None
 
 
 def _read_and_book(
@@ -163,7 +166,7 @@ def _read_and_book(
     event = event.with_account(account_id) if account_id else event
     if is_new and plan_booking.may_grant_without_reading(event, receipt.received_at):
         result = _grant_without_reading(event, receipt, store)
-        if result is not CONFLICT:
+        if result:
             return result
 
     planned = _plan(event, account_id, receipt, look_up)

@@ -46,7 +46,7 @@ from ledger.usecases.plan_booking import Origin
 from ledger.usecases.refund_cases.cases import queue_for_review, with_case, with_documents
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
 from ledger.usecases.refund_cases.follow_refunds import follow
-from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, run_transaction
 
 LEASE_DURATION = timedelta(seconds=60)
 """How long one sender has an intent to itself. Longer than any function runs, so that two senders never overlap."""
@@ -242,7 +242,7 @@ def _read_lease(intent: RefundIntent, store: Store, now: datetime) -> Lease | Se
     if isinstance(approval, RefundApproved) and end_of(intent.tag, context.purchase.facts) is None:
         return Lease(intent, case, context, approval)
     follow(intent.payment_id, store, now=now)
-    store.commit(Commit(documents=(DocumentChange(intent_key(intent.tag), None),)))
+    commit_unread(Commit(documents=(DocumentChange(intent_key(intent.tag), None),)), store, f"refund {intent.tag}")
     return SendResult.ENDED
 
 
@@ -390,4 +390,5 @@ def _end_intent(
 def _record_failed_attempt(intent: RefundIntent, error: str, store: Store) -> None:
     """Record the error. The lease goes on: the provider may list what was sent only after a delay."""
     failed = replace(intent, last_error=error)
-    store.commit(Commit(documents=(DocumentChange(intent_key(intent.tag), failed, intent.version),)))
+    commit = Commit(documents=(DocumentChange(intent_key(intent.tag), failed, intent.version),))
+    commit_unread(commit, store, f"refund {intent.tag}")
