@@ -14,6 +14,7 @@ from ledger.domain.refund_cases import CaseState
 from ledger.domain.unknown_fields import KeepsUnknownFields, has_unknown_fields
 from ledger.dynamodb import items
 from ledger.dynamodb.codec import format_at
+from ledger.dynamodb.schema import RECEIPT as RECEIPT_SHAPE
 from ledger.dynamodb.schema import SCHEMA
 from ledger.ports.commit import PaymentPointer
 from ledger.ports.documents import case_key, sortable
@@ -42,7 +43,7 @@ def test_what_books_a_parked_receipt_knows_every_attribute_that_one_can_have() -
     """One that is not named would keep it in the index of the parked."""
     parked = replace(RECEIPT, parked_reason=ParkReason.NO_ACCOUNT, body=b"{}")
     assert attributes(items.to_receipt(RECEIPT), items.to_receipt(parked)) <= items.NAMES_OF_A_RECEIPT
-    assert attributes(items.to_receipt(parked)) | items.schema.RECEIPT.names == items.NAMES_OF_A_RECEIPT
+    assert attributes(items.to_receipt(parked)) | RECEIPT_SHAPE.names == items.NAMES_OF_A_RECEIPT
 
 
 def test_a_purchase_is_in_the_index_of_the_waiting_until_it_is_paid() -> None:
