@@ -120,6 +120,7 @@ class FakeStore:
             {name: self.closed_lots[name] for name in names.closed_lots if name in self.closed_lots},
             {name: self.runs[name] for name in names.runs if name in self.runs},
             {key: self.documents[key] for key in names.documents if key in self.documents},
+            {name: self.receipts[name] for name in names.receipts if name in self.receipts},
         )
 
     def commit(self, commit: Commit) -> Refusal | None:
@@ -251,7 +252,7 @@ class FakeStore:
         return sorted(mine, key=lambda pair: pair[0], reverse=True)
 
     def _refusal(self, commit: Commit) -> Refusal | None:
-        receipt = self.receipts.get(_receipt_key(commit.receipt)) if commit.receipt else None
+        receipt = self.receipts.get(commit.receipt.name) if commit.receipt else None
         is_new = receipt is None or receipt.parked_reason not in {
             None,
             commit.receipt and commit.receipt.parked_reason,
@@ -325,7 +326,7 @@ class FakeStore:
 
     def _apply(self, commit: Commit) -> None:
         if commit.receipt:
-            key = _receipt_key(commit.receipt)
+            key = commit.receipt.name
             first = self.receipts.get(key, commit.receipt)
             self.receipts[key] = replace(commit.receipt, received_at=first.received_at)
         for purchase in commit.purchases:
@@ -403,10 +404,6 @@ def _version(stored: Purchase | PaymentPointer | None) -> int:
     if isinstance(stored, PaymentPointer):
         return -1
     return stored.version if stored else 0
-
-
-def _receipt_key(receipt: Receipt) -> tuple[str, str]:
-    return (receipt.customer_id or f"{receipt.provider}:{receipt.event_id}", receipt.event_id)
 
 
 def _entry_key(entry: Entry) -> tuple[str, str, str]:

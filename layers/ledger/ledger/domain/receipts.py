@@ -104,6 +104,11 @@ class Receipt:
     facts: Mapping[str, str] = field(default_factory=dict)  # digests of what it reported, by the keys of the facts
 
     @property
+    def name(self) -> tuple[str, str]:
+        """What it is stored under: whose it is (the provider's customer, else its cause), and the event's id."""
+        return (self.customer_id or self.cause, self.event_id)
+
+    @property
     def cause(self) -> str:
         """The cause of what its event booked."""
         return f"{self.provider}:{self.event_id}"

@@ -48,6 +48,7 @@ class Reads:
                 *(keys.lot_key(account_id, lot_id) for account_id, lot_id in names.closed_lots),
                 *(keys.run_key(account_id, run_id) for account_id, run_id in names.runs),
                 *(keys.document_key(key) for key in names.documents),
+                *(keys.receipt_key("", event_id, owner) for owner, event_id in names.receipts),
             ]
         )
         return _snapshot(found)
@@ -304,6 +305,7 @@ def _snapshot(found: Iterator[Item]) -> Snapshot:
         },
         runs={(run.account_id, run.run_id): run for run in map(items.from_run, of(ItemKind.RUN))},
         documents={keys.document_key_of(item): items.from_document(item) for item in documents},
+        receipts={receipt.name: receipt for receipt in map(items.from_receipt, of(ItemKind.RECEIPT))},
     )
 
 

@@ -11,6 +11,7 @@ from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt
 from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
@@ -31,6 +32,7 @@ class Keys:
     closed_lots: frozenset[tuple[AccountId, str]] = frozenset()
     runs: frozenset[tuple[AccountId, str]] = frozenset()
     documents: frozenset[DocumentKey] = frozenset()
+    receipts: frozenset[tuple[str, str]] = frozenset()  # by `Receipt.name`
 
     def __or__(self, other: "Keys") -> "Keys":
         return Keys(
@@ -41,6 +43,7 @@ class Keys:
             self.closed_lots | other.closed_lots,
             self.runs | other.runs,
             self.documents | other.documents,
+            self.receipts | other.receipts,
         )
 
     def __sub__(self, other: "Keys") -> "Keys":
@@ -52,6 +55,7 @@ class Keys:
             self.closed_lots - other.closed_lots,
             self.runs - other.runs,
             self.documents - other.documents,
+            self.receipts - other.receipts,
         )
 
     def __bool__(self) -> bool:
@@ -79,6 +83,7 @@ class Snapshot:
     closed_lots: Mapping[tuple[AccountId, str], Lot] = field(default_factory=dict)
     runs: Mapping[tuple[AccountId, str], Run] = field(default_factory=dict)
     documents: Mapping[DocumentKey, Document] = field(default_factory=dict)
+    receipts: Mapping[tuple[str, str], Receipt] = field(default_factory=dict)
 
     def __or__(self, other: "Snapshot") -> "Snapshot":
         return Snapshot(
@@ -89,6 +94,7 @@ class Snapshot:
             {**self.closed_lots, **other.closed_lots},
             {**self.runs, **other.runs},
             {**self.documents, **other.documents},
+            {**self.receipts, **other.receipts},
         )
 
     def mentioned(self, followed: Collection[str] = (), *, with_orders: bool = False) -> Keys:

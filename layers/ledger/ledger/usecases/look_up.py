@@ -32,10 +32,15 @@ class LookUp:
         """
         self._fulfilment_keys |= frozenset(follow)
         while missing := (keys | self._mentioned()) - self._read:
-            found = self._store.read(missing)
-            self.known |= found
-            self._read |= missing - Keys(closed_lots=self._stale_lots(missing, found))
+            self.once(missing)
         return self.known
+
+    def once(self, keys: Keys) -> Snapshot:
+        """Read these keys, and nothing that they lead to, in one batch. Return what was found."""
+        found = self._store.read(keys)
+        self.known |= found
+        self._read |= keys - Keys(closed_lots=self._stale_lots(keys, found))
+        return found
 
     def _mentioned(self) -> Keys:
         return self.known.mentioned(self._fulfilment_keys, with_orders=self._with_orders)

@@ -6,7 +6,8 @@ event ───┼─ payment with a known account ──► grant without readi
          │                                    ├─ the purchase has all of its facts ────────► receipt only
          │                                    └─ refused otherwise ──┐
          └─ everything else ─────────────────────────────────────────┴─► read ──► plan ──► commit
-                                                                         ▲                   │
+                                                                         ▲ │                 │
+                                          already booked ◄── a receipt ──┼─┘                 │
                                                                          └──── conflict ─────┘
 """
 
@@ -38,14 +39,12 @@ class RecordResult:
     entries: tuple[Entry, ...] = ()  # that this call wrote
 
 
-def record_event(
-    event: Event, store: Store, *, body: bytes, body_sha256: str, now: datetime, parked_as: ParkReason | None = None
-) -> RecordResult:
+def record_event(event: Event, store: Store, *, body: bytes, body_sha256: str, now: datetime) -> RecordResult:
     """Make the ledger hold what this event reports. When this returns, the event is stored, whatever the outcome.
 
     The same event again changes nothing more, in any order and from any number of concurrent callers. An event that
-    can't be booked is parked with its `body`. `parked_as` is the reason for which it is parked already: if that has not
-    changed, nothing is written. Raise StoreUnavailable if it may not have been stored: record it again.
+    can't be booked is parked with its `body`; if it is parked for that reason already, nothing is written. Raise
+    StoreUnavailable if it may not have been stored: record it again.
     """
     receipt = _receipt(event, body_sha256, now)
     account_id = plan_booking.claimable_account(event)
@@ -57,7 +56,7 @@ def record_event(
         )
         if result:
             return result
-    return run_transaction(lambda: _read_and_book(event, receipt, store, body, parked_as), event.cause)
+    return run_transaction(lambda: _read_and_book(event, receipt, store, body), event.cause)
 
 
 def release_parked(
@@ -77,7 +76,6 @@ def release_parked(
         body=parked.body,
         body_sha256=parked.body_sha256,
         now=now,
-        parked_as=parked.parked_reason,
     )
 
 
@@ -139,14 +137,17 @@ def _grant_without_reading(
     return None
 
 
-def _read_and_book(
-    event: Event, receipt: Receipt, store: Store, body: bytes, parked_as: ParkReason | None
-) -> RecordResult | Retry:
+def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) -> RecordResult | Retry:
     """Find the event's account, read what its names lead to, and commit what the event changes. One attempt.
 
-    A payment whose account had to be found, and about which nothing is stored, is granted without reading more.
+    The first batch reads the event's receipt too: the same event again costs one round trip, and no write. A payment
+    whose account had to be found, and about which nothing is stored, is granted without reading more.
     """
     look_up = LookUp(store)
+    received = look_up.once(_keys_of(event) | Keys(receipts=frozenset({receipt.name}))).receipts.get(receipt.name)
+    if received and not received.parked_reason:
+        return _already_recorded(received)
+    parked_as = received.parked_reason if received else None
     event = _under_its_order(event, look_up)
     stored = look_up.known
     if event.not_bookable:
@@ -214,9 +215,13 @@ def _under_its_order(event: Event, look_up: LookUp) -> Event:
 
 
 def _keys_of(event: Event) -> Keys:
-    """Return the keys of everything that the event names: payments, order, fulfilment key, subscription."""
-    payment = event.payment
+    """Return the keys of everything that the event names: payments, order, fulfilment key, subscription.
+
+    A credit of a period may name no payment: then its account leads to it.
+    """
+    payment, account_id = event.payment, event.owner.account_id
     keys = plan_booking.keys_of_owner(event) | Keys(
+        accounts=frozenset({account_id} if event.credited_periods and account_id else ()),
         payments=frozenset(name for about in event.about for name in about.names),
         fulfilment_keys=frozenset({payment.fulfilment_key} if payment and payment.fulfilment_key else ()),
         subscriptions=frozenset({event.subscription.subscription_id} if event.subscription else ()),
