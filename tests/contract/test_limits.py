@@ -9,16 +9,18 @@ import pytest
 from pynamodb.exceptions import TransactWriteError
 
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.errors import CommitTooLarge
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId
 from ledger.domain.runs import FailedRun
+from ledger.dynamodb.store import MAX_ACTIONS
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import audit_key, case_key, failed_run_key, idempotency_key
 from ledger.ports.reads import Keys, Page
 from ledger.ports.store import Store
 from tests.contract.test_store import case, read_by_pages, written
 from tools.testing.builders import ADA, NOON
-from tools.testing.fakes import MAX_ACTIONS, MAX_ITEM_BYTES, FakeStore
+from tools.testing.fakes import MAX_ITEM_BYTES, FakeStore
 
 
 @pytest.fixture(params=["fake", "dynamodb-local"])
@@ -46,7 +48,7 @@ def is_refused(store: Store, *changes: DocumentChange) -> bool:
     """Return whether the store writes none of it: it raises, or names what is in the way."""
     try:
         return store.commit(Commit(documents=changes)) is not None
-    except (ValueError, TransactWriteError):
+    except (ValueError, CommitTooLarge, TransactWriteError):
         return True
 
 

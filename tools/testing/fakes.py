@@ -14,7 +14,7 @@ from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.catalogue import Product
 from ledger.domain.entries import Entry
-from ledger.domain.errors import ProviderRefused, ProviderUnavailable
+from ledger.domain.errors import CommitTooLarge, ProviderRefused, ProviderUnavailable
 from ledger.domain.facts import RefundChanged, RefundState
 from ledger.domain.ids import AccountId, PaymentId, approval_tag
 from ledger.domain.lots import Lot
@@ -26,6 +26,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
+from ledger.dynamodb.store import MAX_ACTIONS
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import (
     AccountChange,
@@ -45,12 +46,12 @@ _T = TypeVar("_T")
 _D = TypeVar("_D")
 
 
-MAX_ACTIONS, MAX_ITEM_BYTES = 100, 400 * 1024
-"""What DynamoDB takes in one transaction, and as one item. Source: its page of service quotas."""
+MAX_ITEM_BYTES = 400 * 1024
+"""What DynamoDB takes as one item. Source: its page of service quotas."""
 
 
 def _check_limits(commit: Commit) -> None:
-    """Raise ValueError where DynamoDB would refuse a transaction whatever is stored: the code should not send it."""
+    """Raise CommitTooLarge, or ValueError for what the code should not send: DynamoDB refuses it whatever is stored."""
     writes = Writes("fake")
     operations = [operation for _, operation in (*writes.checks(commit), *writes.puts(commit), *writes.updates(commit))]
     operations += writes.deletes(commit)
@@ -58,10 +59,10 @@ def _check_limits(commit: Commit) -> None:
     if len(keys) != len(set(keys)):
         raise ValueError(f"a transaction can't write one item twice: {sorted(keys)}")
     if len(operations) > MAX_ACTIONS:
-        raise ValueError(f"a transaction has at most {MAX_ACTIONS} actions, this one has {len(operations)}")
+        raise CommitTooLarge(f"a transaction has at most {MAX_ACTIONS} actions, this one has {len(operations)}")
     largest = max((len(str(one.get("Item", ""))) for one in operations), default=0)
     if largest > MAX_ITEM_BYTES:
-        raise ValueError(f"an item has at most {MAX_ITEM_BYTES:,} bytes, this one has about {largest:,}")
+        raise CommitTooLarge(f"an item has at most {MAX_ITEM_BYTES:,} bytes, this one has about {largest:,}")
 
 
 @dataclass(slots=True)

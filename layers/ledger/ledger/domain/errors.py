@@ -19,6 +19,7 @@
     │   └── CaseClosed             the case can't change from its state to the requested one
     ├── ProviderRefused            a provider refused: it has done nothing
     ├── ProviderUnavailable        a provider did not respond clearly: it may have done what was requested
+    ├── CommitTooLarge             a commit exceeds a limit of the store: it can't succeed as it is
     └── StoreUnavailable           the ledger could not be read or written: HTTP 503, repeat the request
         ├── TransactionInConflict  another transaction on one of the items was in progress: nothing was written
         └── UnreadableItem         a stored item is of a newer release: repeat until this one is upgraded
@@ -153,6 +154,13 @@ class ProviderRefused(BillingError):
 
 class ProviderUnavailable(BillingError):
     """A provider did not respond, or not clearly. It may have done what was requested: check before repeating."""
+
+
+class CommitTooLarge(BillingError):
+    """A commit writes too many items, or makes one larger than the store takes. Nothing was written.
+
+    The same commit can succeed once what it adds to is smaller: a lot that is over leaves its account.
+    """
 
 
 class StoreUnavailable(BillingError):

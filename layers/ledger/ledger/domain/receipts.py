@@ -38,6 +38,7 @@ class ParkReason(StrEnum):
     ORDER_MISMATCH = "order_mismatch"
     AMBIGUOUS_PAYMENT = "ambiguous_payment"
     PERIOD_ALREADY_PAID = "period_already_paid"
+    TOO_LARGE = "too_large"  # an item of the ledger has no room left for it
 
     @property
     def trigger(self) -> "Trigger":

@@ -200,6 +200,7 @@ PARK_REASON = one_of(
         ParkReason.ORDER_MISMATCH: "order_mismatch",
         ParkReason.AMBIGUOUS_PAYMENT: "ambiguous_payment",
         ParkReason.PERIOD_ALREADY_PAID: "period_already_paid",
+        ParkReason.TOO_LARGE: "too_large",
     },
 )
 REFUND_REASON = one_of(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pynamodb.connection import Connection
 from pynamodb.exceptions import TransactWriteError
 
+from ledger.domain.errors import CommitTooLarge
 from ledger.domain.purchases import Purchase
 from ledger.dynamodb import items
 from ledger.dynamodb.calls import PATIENCE_S, Calls
@@ -12,6 +13,9 @@ from ledger.dynamodb.items import Item
 from ledger.dynamodb.reads import Reads
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import Commit, Refusal
+
+MAX_ACTIONS = 100
+"""How many items one transaction writes or checks. Source: "Quotas in Amazon DynamoDB"."""
 
 
 class DynamoDBStore(Reads):
@@ -24,9 +28,14 @@ class DynamoDBStore(Reads):
         self._writes = self.writes(table_name)
 
     def commit(self, commit: Commit) -> Refusal | None:
-        """Write everything or nothing in one round trip. Return None if it was written, else what was in the way."""
+        """Write everything or nothing in one round trip. Return None if it was written, else what was in the way.
+
+        Raise CommitTooLarge, and StoreUnavailable.
+        """
         checks, deletes = self._writes.checks(commit), self._writes.deletes(commit)
         puts, updates = self._writes.puts(commit), self._writes.updates(commit)
+        if (actions := len(checks) + len(deletes) + len(puts) + len(updates)) > MAX_ACTIONS:
+            raise CommitTooLarge(f"a commit writes at most {MAX_ACTIONS} items, this one {actions}")
         try:
             self._calls.transact_write(
                 checks=[operation for _, operation in checks],
@@ -35,6 +44,8 @@ class DynamoDBStore(Reads):
                 deletes=deletes,
             )
         except TransactWriteError as error:
+            if _is_too_large(error):
+                raise CommitTooLarge("an item would become larger than 400 KB") from error
             # Reasons come in PynamoDB's order: checks, deletes, puts, updates.
             names = [*(name for name, _ in checks), *("delete" for _ in deletes)]
             names += [name for name, _ in (*puts, *updates)]
@@ -43,6 +54,12 @@ class DynamoDBStore(Reads):
                 raise
             return _refusal({name: reason.raw_item for name, reason in reasons.items() if reason and reason.raw_item})
         return None
+
+
+def _is_too_large(error: TransactWriteError) -> bool:
+    """Return whether an item has no room left: a reason of the transaction says so, or the error, of a new item."""
+    messages = (reason.message for reason in error.cancellation_reasons if reason)
+    return any("Item size" in (message or "") for message in (*messages, error.cause_response_message))
 
 
 def _refusal(stored: Mapping[str, Item]) -> Refusal:

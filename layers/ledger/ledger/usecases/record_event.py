@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.entries import Entry
+from ledger.domain.errors import CommitTooLarge
 from ledger.domain.events import Claim, Event
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import MUTED, NotBookable, ParkReason, Receipt, RecordOutcome
@@ -124,9 +125,13 @@ def _grant_without_reading(
     """Commit a payment's grant on the assumption that nothing about it is stored. Return None if something is: read it.
 
     If the stored purchase has all facts of this event, another event has booked the payment: write the receipt only.
+    What is too large for the store is parked by the way that reads, if it is then.
     """
     commit = plan_booking.plan_first_grant(event, receipt, is_claimed=is_claimed)
-    refusal = store.commit(commit)
+    try:
+        refusal = store.commit(commit)
+    except CommitTooLarge:
+        return None
     if refusal is None:
         return _result_of(commit)
     if refusal.receipt:
@@ -174,7 +179,12 @@ def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) ->
     if isinstance(planned, NotBookable):
         return _park(planned, receipt, body, store, parked_as)
     is_waiting = planned.receipt is not None and planned.receipt.outcome is RecordOutcome.WAITING
-    return (_mute(event, receipt, store) if is_waiting else None) or _write(planned, store)
+    if is_waiting and (muted := _mute(event, receipt, store)):
+        return muted
+    try:
+        return _write(planned, store)
+    except CommitTooLarge as error:
+        return _park(NotBookable(ParkReason.TOO_LARGE, str(error)), receipt, body, store, parked_as)
 
 
 def _mute(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry | None:
