@@ -16,7 +16,7 @@ from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.refund_cases.cases import read_case
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World
 from tools.testing.builders import dispute, event_of, refund
-from tools.testing.frontend import ApiResponse, Frontend, supporter
+from tools.testing.frontend import ApiResponse, Frontend, operations, supporter
 
 ORDER = {
     "product_id": "pack_1000",
@@ -26,6 +26,14 @@ ORDER = {
     "policy_version": "2026-11-01",
     "consent": {"text_version": "2026-11-01", "asked_to_begin": True, "acknowledged_loss": True},
 }
+
+
+WITH_KEY = [
+    path
+    for method, path, operation in operations()
+    if method == "POST" and any(one["name"].lower() == "idempotency-key" for one in operation.get("parameters", ()))
+]
+"""The routes that take an Idempotency-Key, as they are described."""
 
 
 def new_key() -> str:
@@ -54,13 +62,14 @@ def pages(who: Frontend, path: str, name: str, limit: int) -> list[Any]:
 
 
 def test_who_never_bought_anything_has_an_empty_account(world: World) -> None:
-    """An answer, not an error: every customer of the product may ask."""
+    """An answer, not an error: every customer of the product may ask. No account is made for it."""
+    before = world.table()
     eve = Frontend("acct_eve")
     assert eve.get("/account").json["balance"] == 0
     assert eve.get("/account/statement").json == {"entries": [], "next": None}
     assert eve.get("/purchases").json == {"purchases": [], "next": None}
     assert eve.get("/refund-requests").json == {"cases": [], "next": None}
-    assert world.table() == world.table()
+    assert world.table() == before
 
 
 def test_an_account_shows_credits_holds_and_its_subscription(world: World) -> None:
@@ -546,18 +555,32 @@ class TestIdempotencyKeys:
 
     def test_another_request_under_it_is_refused(self, world: World) -> None:
         """422, on every route that takes a key, and nothing is written."""
-        world.ada.post("/orders", ORDER, key="k")
-        ask(world.ada, ADAS, key="k")
-        world.ada.post("/withdrawals", {"purchase_id": ADAS}, key="k")
         world.pays(PaymentId("stripe:pi_two"), ADA)
+        for_ada = {"account_id": ADA, "purchase_id": ADAS, "reason": "unrecognised_charge"}
+        requests: dict[str, tuple[Frontend, dict[str, Any], dict[str, Any]]] = {
+            "/orders": (world.ada, ORDER, {"currency": "USD"}),
+            "/refund-requests": (
+                world.ada,
+                {"purchase_id": ADAS, "reason": "technical_problem"},
+                {"message": "more"},
+            ),
+            "/withdrawals": (world.ada, {"purchase_id": ADAS}, {"purchase_id": "stripe:pi_two"}),
+            "/support/refund-cases": (world.sam, for_ada, {"message": "more"}),
+            "/support/refund-cases/{case_id}/decision": (
+                world.sam,
+                {"outcome": "approve", "clause": "6", "words": ["Sorry."], "money_minor": 500},
+                {"money_minor": 501},
+            ),
+        }
+        assert requests.keys() == set(WITH_KEY)
+        case_id = ask(world.bob, BOBS).json["case_id"]
+        for path, (who, content, _) in requests.items():
+            told = who.post(path.replace("{case_id}", case_id), content, key="k")
+            assert told.status in {200, 201}, told.text
         before = world.table()
-        told = [
-            world.ada.post("/orders", {**ORDER, "currency": "USD"}, key="k"),
-            ask(world.ada, ADAS, message="more", key="k"),
-            world.ada.post("/withdrawals", {"purchase_id": "stripe:pi_two"}, key="k"),
-        ]
-        assert [answer.json["type"] for answer in told] == ["urn:imagetagger:problem:idempotency-key-reused"] * 3
-        assert [answer.status for answer in told] == [422] * 3
+        for path, (who, content, changed) in requests.items():
+            told = who.post(path.replace("{case_id}", case_id), content | changed, key="k")
+            assert (told.status, told.json["type"]) == (422, "urn:imagetagger:problem:idempotency-key-reused"), path
         assert world.table() == before
 
     def test_it_counts_for_its_account_and_route(self, world: World) -> None:
@@ -573,3 +596,5 @@ class TestIdempotencyKeys:
             ),
         ]
         assert [answer.status for answer in made] == [201] * 5
+        ids = {(answer.json.get("case") or answer.json).get("case_id") or answer.json["order_id"] for answer in made}
+        assert len(ids) == 5, "each is its own"

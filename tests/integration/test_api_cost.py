@@ -2,13 +2,20 @@
 
 import pytest
 
+from ledger.domain.ids import PaymentId
 from tests.integration.conftest import ADA, ADAS, BOBS, Calls, World
 from tests.integration.test_api import ORDER, ask, new_key
 
 
 def test_an_account_is_one_get_item(world: World, calls: Calls) -> None:
     """However much is on it."""
-    assert world.ada.get("/account").status == 200
+    for number in range(12):
+        world.pays(PaymentId(f"stripe:pi_{number}"), ADA)
+        world.subscribes(f"stripe:sub_{number}", ADA)
+    ask(world.ada, ADAS)
+    calls.since()
+    shown = world.ada.get("/account")
+    assert (shown.status, len(shown.json["lots"]), len(shown.json["subscriptions"])) == (200, 13, 12)
     assert calls.since() == ["GetItem"]
 
 

@@ -83,10 +83,18 @@ def test_anothers_subscription_is_answered_as_none(world: World) -> None:
 
 
 def test_listings_hold_ones_own_alone(world: World, case_id: str) -> None:
-    """Whatever Bob has, nothing of it is in what Ada lists."""
-    for path in ("/account", "/account/statement", "/purchases", "/refund-requests"):
-        text = world.ada.get(path).text
-        assert not [one for one in (BOB, BOBS, BOBS_CHARGE, case_id, SUBSCRIPTION) if one in text]
+    """Whatever Bob has, nothing of it is in what Ada lists; and what she has is."""
+    own_case: str = ask(world.ada, ADAS).json["case_id"]
+    listings = {
+        "/account": '"balance":1000',
+        "/account/statement": ADAS,
+        "/purchases": ADAS,
+        "/refund-requests": own_case,
+    }
+    for path, own in listings.items():
+        told = world.ada.get(path)
+        assert (told.status, own in told.text) == (200, True), path
+        assert not [one for one in (BOB, BOBS, BOBS_CHARGE, case_id, SUBSCRIPTION) if one in told.text]
 
 
 @pytest.mark.parametrize(
@@ -114,14 +122,17 @@ def test_anothers_cursor_opens_nothing(world: World, path: str, fill: Callable[[
     ("path", "listing", "name"),
     [
         ("/account/statement", "statement", "~"),
-        ("/refund-requests", "refund cases", "~"),
+        ("/refund-requests", "refund cases", "case"),
         ("/purchases", "purchases", f"2030-01-01T00:00:00.000000Z#{BOBS}"),
     ],
 )
+@pytest.mark.usefixtures("case_id")
 def test_a_cursor_that_was_made_up_well_reads_ones_own_alone(world: World, path: str, listing: str, name: str) -> None:
     """Its check keeps clients from mistakes; the partition that is read is the token's, whatever it says."""
+    ask(world.ada, ADAS)
     told = world.ada.get(path, query={"after": Listing(ADA, listing).close(name, 5) or ""})
     assert told.status == 200
+    assert ADAS in told.text
     assert BOB not in told.text
     assert BOBS not in told.text
 
@@ -226,9 +237,11 @@ def test_the_group_counts_in_every_form_of_the_claim(world: World, groups: objec
 def test_a_token_that_names_nobody_opens_nothing(world: World, subject: object) -> None:
     """403, and no account is made up for it."""
     before = world.table()
-    nobody = Frontend(ADA, {"sub": subject})
-    assert [nobody.get(path).status for path in ("/account", "/account/statement", "/purchases")] == [403] * 3
-    assert nobody.post("/orders", ORDER, key="k").status == 403
+    nobody = Frontend(ADA, {"sub": subject, GROUPS_CLAIM: "[billing-support]"})
+    calls = [(one.method, one.path, _body(one.path, one.method)) for one in deployed() if one.scopes == ("billing",)]
+    assert len(calls) > len(CUSTOMER_BODIES)
+    for method, path, more in (*calls, *SUPPORT_CALLS):
+        assert nobody.call(method, path.replace("{case_id}", NOBODYS_CASE), **more).status == 403, path
     assert world.table() == before
 
 

@@ -391,6 +391,12 @@ def test_a_token_opens_no_route_of_services_and_a_signature_none_of_customers(ho
     """Each route has one authorizer."""
     signed = signature(house, method="GET", target="/own", body=b"")
     assert house.send("GET", "/own", headers=signed).status == 401
+    target, body = "/service/r1", b'{"credits":1}'
+    for token in (house.token(), f"Bearer {house.token(scope='read write')}"):
+        assert house.send("POST", target, body, {"Authorization": token}).status == 403
+    assert not house.seen
+    assert house.own(house.token()).status == 200
+    assert house.send("POST", target, body, signature(house, target=target)).status == 200
 
 
 def bare(command: list[str]) -> str:
@@ -672,8 +678,12 @@ def test_our_template_guards_what_it_should() -> None:
         allowed = templates.cors(template, parameters | other)
         assert allowed
         assert (allowed.origins, allowed.is_with_credentials) == (origins, False)
+    public = {"/openapi.json", "/docs", "/docs/{asset}"}
+    kinds = set()
     for route in routes(template):
-        if route.path.startswith("/webhooks/"):
-            assert route.authorizer is None
-        elif route.authorizer == "CustomerJwt":
+        is_public = route.path.startswith("/webhooks/") or route.path in public
+        kinds.add(route.authorizer)
+        assert (route.authorizer is None) is is_public, route
+        if route.authorizer == "CustomerJwt":
             assert route.scopes in {("billing",), ("billing.support",)}
+    assert kinds == {None, "CustomerJwt", "AWS_IAM"}

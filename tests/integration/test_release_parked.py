@@ -125,10 +125,10 @@ def test_a_new_catalogue_makes_every_parked_event_tried_once_more(services: Runt
     file.write_text(catalogue.DEFAULT_FILE.read_text("utf-8").replace(f'"{sold}"', f'"{sold}", "pri_new"'), "utf-8")
     services.config = replace(services.config, catalogue_file=file)
     del services.deployment, services.catalogue
-    outcomes = release(services, hours=2)
-    assert outcomes["parked"] == 1
-    assert outcomes.total() == 2
+    assert release(services, hours=2) == {"parked": 1, "booked": 1}
     assert [receipt.event_id for receipt in receipts(services)] == ["evt_2"]
+    (booked,) = services.store.customer_receipts("paddle:ctm_1")
+    assert (booked.outcome, booked.received_at) == (RecordOutcome.BOOKED, START)
     assert release(services, hours=3) == {}
 
 

@@ -175,7 +175,8 @@ def test_a_genuine_event_that_cant_be_used_is_parked(
     """It is answered 200, kept whole with its reason, and books nothing."""
     answer = send(content)
     assert (answer["status"], answer["outcome"], answer["reason"]) == (200, "parked", reason)
-    assert [receipt.parked_reason for receipt in services.store.parked_receipts()] == [reason]
+    (receipt,) = services.store.parked_receipts()
+    assert (receipt.parked_reason, receipt.body) == (reason, json.dumps(content).encode())
     assert balance(services, "acct_ada") == 0
 
 
