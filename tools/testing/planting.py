@@ -38,9 +38,12 @@ def name_of(part: object) -> str | None:
 
 
 def named(rule: Rule, fault: Fault) -> tuple[set[str], set[str]]:
-    """Return what the rule names once the fault is planted, and what it should name."""
+    """Return what the rule names once the fault is planted, and what it should name. A row has to change something."""
     ledger = lawful(fault.ledger)
+    before = repr(ledger)
     planted = fault.plant(ledger)
+    if repr(ledger) == before:
+        raise ValueError(f"nothing is planted: {fault.what}")
     return broken_by(rule, ledger), {name.format(planted) for name in fault.names}
 
 

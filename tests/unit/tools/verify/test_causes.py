@@ -586,11 +586,6 @@ FAULTS: dict[Rule, list[Fault]] = {
             ("{0.entry_id}",),
         ),
         Fault(
-            "a sender's entries have their case's",
-            "refunded",
-            lambda w: correlated(w, EntryKind.CLAWBACK, next(iter(w.cases))),
-        ),
-        Fault(
             "a decision's entries have its case's",
             "requested",
             lambda w: correlated(w, EntryKind.RESERVE, next(iter(w.cases))),

@@ -191,7 +191,7 @@ FAULTS: dict[Rule, list[Fault]] = {
         ),
         *(
             Fault(f"{route} opens a case", "ordered_twice", lambda w, route=route: opened_by(w, route))
-            for route in (CASES, "withdrawals", "support/refund-cases")
+            for route in ("withdrawals", "support/refund-cases")
         ),
         Fault("an unknown route opens a case", "ordered_twice", lambda w: opened_by(w, "of-no-api"), ("{0}",)),
         Fault("an order's record is missing", "ordered_twice", lambda w: without(w, ORDERS), ("order/{0}",)),
