@@ -24,10 +24,12 @@ import boto3
 from botocore.credentials import Credentials
 
 from ledger.domain.errors import ConfigurationError
+from ledger.relay import bus as event_bus
 from ledger.runtime import runtime
 from tools import engines, signing, token
 from tools.devserver import environment
 from tools.devserver.authorizers import KeySet
+from tools.devserver.bus import LocalBus
 from tools.devserver.customer_lives import ShiftedClock
 from tools.devserver.gateway import Callers, Gateway, Handler, handler_of
 from tools.devserver.streams import TableStream
@@ -55,7 +57,7 @@ class LocalBackend:
 
 @contextlib.contextmanager
 def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[LocalBackend]:
-    """Start engines, table, bucket, secrets, providers, stream and gateway. Yield them, and stop them at the end."""
+    """Start engines, table, bucket, secrets, providers, bus, stream and gateway. Yield them; at the end, stop them."""
     environment.use_local_credentials()
     with contextlib.ExitStack() as stack:
         tables, objects = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"), os.environ.get("AWS_ENDPOINT_URL_S3")
@@ -82,9 +84,12 @@ def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[LocalBackend
         make_bucket(os.environ["EVIDENCE_BUCKET_NAME"])
         runtime().clock = clock.now
         _ = runtime().catalogue, runtime().policy  # a wrong file is reported now, not at the first delivery
-        stream = TableStream(os.environ["TABLE_NAME"], load(), region=environment.REGION)
+        bus = LocalBus(load(), find=find)
+        event_bus().client = bus
+        stream = TableStream(os.environ["TABLE_NAME"], load(), find=find, region=environment.REGION, bus=bus)
         gateway = _gateway(port, stream, find)
         stack.callback(gateway.server_close)
+        stack.enter_context(bus.running())
         stack.enter_context(stream.running())
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
         stack.callback(gateway.shutdown)
@@ -109,6 +114,7 @@ def _names() -> dict[str, str]:
     defaults = {
         "TABLE_NAME": TABLE,
         "EVIDENCE_BUCKET_NAME": BUCKET,
+        "EVENT_BUS_NAME": "ledger",
         "PROVIDER_MODE": "test",
         "JWT_ISSUER": environment.ISSUER,
         "JWT_AUDIENCE": environment.AUDIENCE,

@@ -67,6 +67,17 @@ class StreamMapping:
     patterns: tuple[dict[str, Any], ...]  # a record must match one; empty: every record matches
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule of the bus, and its one target: a function, or a queue that feeds one."""
+
+    name: str  # function and event, as in FollowCasesFunction.RefundMoved; or the rule's logical id
+    pattern: Mapping[str, Any]
+    folder: str  # of the function that acts in the end
+    retries: int  # after the first attempt: of the function, or of the queue's message
+    batch_size: int | None = None  # of the queue; None: no queue, the function gets each event by itself
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A function that is run by a schedule."""
@@ -194,6 +205,42 @@ def stream_mappings(template: dict[str, Any]) -> list[StreamMapping]:
         for name, event_name, properties, event in _events(template, "DynamoDB")
         if event.get("Enabled", True)
     ]
+
+
+def rules(template: dict[str, Any]) -> list[Rule]:
+    """Return every rule of the bus. Raise TemplateError for one whose target can't be run locally, or loses events."""
+    found = []
+    for name, event_name, properties, event in _events(template, "EventBridgeRule"):
+        rule, kept = f"{name}.{event_name}", properties.get("EventInvokeConfig", {})
+        if "DeadLetterConfig" not in event or "OnFailure" not in kept.get("DestinationConfig", {}):
+            raise TemplateError(f"{rule} should have a DeadLetterConfig, and its function an OnFailure destination.")
+        retries = kept.get("MaximumRetryAttempts", 2)
+        found.append(Rule(name=rule, pattern=event["Pattern"], folder=_folder(properties), retries=retries))
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::Events::Rule":
+            found += [
+                _queue_rule(template, name, resource["Properties"], to) for to in resource["Properties"]["Targets"]
+            ]
+    return found
+
+
+def _queue_rule(template: dict[str, Any], name: str, rule: dict[str, Any], target: dict[str, Any]) -> Rule:
+    """Return a rule whose target is a queue that feeds a function."""
+    if "DeadLetterConfig" not in target:
+        raise TemplateError(f"{name} should have a DeadLetterConfig.")
+    for _, _, properties, event in _events(template, "SQS"):
+        if event["Queue"] == target["Arn"]:
+            if "ReportBatchItemFailures" not in event.get("FunctionResponseTypes", ()):
+                raise TemplateError(f"The function that {name} feeds should report which messages failed.")
+            queue = template["Resources"][target["Arn"]["Fn::GetAtt"][0]]["Properties"]
+            return Rule(
+                name=name,
+                pattern=rule["EventPattern"],
+                folder=_folder(properties),
+                retries=queue["RedrivePolicy"]["maxReceiveCount"] - 1,
+                batch_size=event.get("BatchSize", 10),
+            )
+    raise TemplateError(f"The target of {name} is no queue that feeds a function.")
 
 
 def jobs(template: dict[str, Any]) -> dict[str, Job]:

@@ -1,18 +1,19 @@
 """Update refund cases from the refunds that the providers have reported, and decide deferred requests.
 
-The table's stream delivers the purchases that changed. One schedule decides, every five minutes, the requests whose
-settling time is over. The other one also follows, every hour, the refunds whose change the stream did not deliver.
+The bus delivers the purchases with an approved refund that changed. One schedule decides, every five minutes, the
+requests whose settling time is over. The other one also follows, every hour, the refunds whose change the bus did not
+deliver.
 """
 
 from typing import Any
 
+from ledger.domain.domain_events import ApprovedRefundChanged, is_domain_event, read_domain_event
+from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import RefundCase
-from ledger.dynamodb import stream
 from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow, follow_all
-from ledger.usecases.sweep import sweep
 
 DECIDE_ONLY = "decide_only"
 """The field of the schedule's event that leaves out the hourly round."""
@@ -31,8 +32,8 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _updated(event: dict[str, Any], services: Runtime, context: object) -> list[RefundCase]:
     """Return the cases that changed. Neither of the two rounds is left out because the other one failed."""
     watch, now = JobWatch(services, context), services.now()
-    if "Records" in event:
-        return _follow_changed(event, services, watch)
+    if is_domain_event(event):
+        return follow(_changed_purchase(event), services.store, now=services.now())
     try:
         decided = decide_deferred(services.store, services.policy, watch, now=now)
     finally:
@@ -40,15 +41,12 @@ def _updated(event: dict[str, Any], services: Runtime, context: object) -> list[
     return [*decided, *followed]
 
 
-def _follow_changed(event: dict[str, Any], services: Runtime, watch: JobWatch) -> list[RefundCase]:
-    done = sweep(
-        stream.changed_payments(event),
-        lambda payment_id: follow(payment_id, services.store, now=services.now()),
-        watch,
-        name=str,
-    )
-    done.raise_failure()
-    return [case for cases in done.results for case in cases]
+def _changed_purchase(event: dict[str, Any]) -> PaymentId:
+    """Return the purchase of a domain event. Raise ValueError if it is of another kind."""
+    content = read_domain_event(event).content
+    if not isinstance(content, ApprovedRefundChanged):
+        raise ValueError(f"{content!r} is about no approved refund")
+    return content.payment_id
 
 
 def _follow_all(services: Runtime, context: object) -> list[RefundCase]:

@@ -1,17 +1,16 @@
 """Record parked events again that something may have made bookable: see `ledger.usecases.release_parked`.
 
-The table's stream delivers the receipts that name an account: their customers' events may be bookable now. The schedule
-tries what a new catalogue or release makes bookable, and what the stream did not deliver. It also lists the facts that
-have waited for their payment too long: nothing releases them but a payment, or a link to one.
+The bus delivers the customers whose account became known: their parked events may be bookable now. The schedule tries
+what a new catalogue or release makes bookable, and what the bus did not deliver. It also lists the facts that have
+waited for their payment too long: nothing releases them but a payment, or a link to one.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from ledger.domain.receipts import Receipt, Trigger
-from ledger.dynamodb import stream
+from ledger.domain.domain_events import CustomerIdentified, is_domain_event, read_domain_event
 from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.record_event import RecordResult
@@ -36,8 +35,9 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _release(event: dict[str, Any], services: Runtime, watch: JobWatch) -> dict[str, Any]:
     translate, store, now = services.translate_parked, services.store, services.now()
     results: Iterable[RecordResult | None]
-    if "Records" in event:
-        done = release_receipts(_receipts_of_customers(event, services), translate, store, watch, now=now)
+    if is_domain_event(event):
+        customer_id = _identified_customer(event)
+        done = release_receipts(store.parked_of_customer(customer_id), translate, store, watch, now=now)
         results, raise_failure = done.results, done.raise_failure
     else:
         try:
@@ -63,9 +63,9 @@ def _list_waiting(services: Runtime) -> None:
     services.publish_metrics()
 
 
-def _receipts_of_customers(event: dict[str, Any], services: Runtime) -> Iterator[Receipt]:
-    """Yield the parked receipts of the customers in a stream event, for which a known account can make a difference."""
-    for customer in stream.customers_with_receipts(event):
-        for receipt in services.store.customer_receipts(customer):
-            if receipt.parked_reason and receipt.parked_reason.trigger is Trigger.FACTS:
-                yield receipt
+def _identified_customer(event: dict[str, Any]) -> str:
+    """Return the customer of a domain event. Raise ValueError if it is of another kind."""
+    content = read_domain_event(event).content
+    if not isinstance(content, CustomerIdentified):
+        raise ValueError(f"{content!r} says of no customer whose he is")
+    return content.customer_id

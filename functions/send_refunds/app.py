@@ -1,37 +1,40 @@
 """Send approved refunds to the provider, each exactly once; and stop the renewals of subscriptions after disputes.
 
-The table's stream delivers new refund intents and new stops of renewals. Its records expire after 24 hours, so the
-schedule works off everything that is still in the two lists.
+A queue delivers new refund intents and new stops of renewals, a few at a time. The schedule works off everything that
+is still in the two lists, whatever the queue did not deliver.
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from ledger.domain.domain_events import RefundIntentListed, RenewalStopListed, read_domain_event
 from ledger.domain.errors import StoreUnavailable
 from ledger.domain.ids import provider_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
-from ledger.dynamodb import stream
 from ledger.job import JobWatch
-from ledger.ports.documents import DocumentKey, DocumentKind, intent_key, renewal_stop_key
+from ledger.ports.documents import DocumentKey, DocumentKind, intent_key, renewal_stop_key, renewal_stop_key_of
 from ledger.ports.store import Store
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.stop_renewals import StopResult, stop_renewals
 from ledger.usecases.sweep import sweep
 
+Message = Mapping[str, Any]
+
 TIME_FOR_AN_ITEM = timedelta(seconds=20)
 """A provider has 10 s to answer, and may be asked twice. The lease covers a refund that Lambda stops halfway."""
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the number of intents and stops by result; for the stream, the records to retry."""
+    """Return the number of intents and stops by result; for the queue, the messages to deliver again."""
     services = runtime()
     watch = JobWatch(services, context, TIME_FOR_AN_ITEM)
     try:
-        return _take_records(event["Records"], services, watch) if "Records" in event else _sweep(services, watch)
+        return _take_messages(event["Records"], services, watch) if "Records" in event else _sweep(services, watch)
     finally:
         services.publish_metrics()
 
@@ -62,17 +65,34 @@ def _everything(store: Store) -> Iterator[RefundIntent | RenewalStop]:
         raise errors[0]
 
 
-def _take_records(records: list[stream.Record], services: Runtime, watch: JobWatch) -> dict[str, Any]:
-    """Work off a batch. What the store did not carry out is retried; the rest is left to the schedule."""
-    done = sweep(
-        records,
-        lambda record: _take(stream.document_key(record), services),
-        watch,
-        name=lambda record: _name(stream.document_key(record)),
-    )
+def _take_messages(messages: list[Message], services: Runtime, watch: JobWatch) -> dict[str, Any]:
+    """Work off a batch. Return the messages that the queue delivers again, and keeps as dead letters in the end.
+
+    They are those that can't be read, those that the store did not carry out, and those for which there was no time.
+    What fails otherwise is left to the schedule, which raises the alarm.
+    """
+    listed: dict[str, DocumentKey] = {}
+    for message in messages:
+        try:
+            listed[message["messageId"]] = _listed(message)
+        except ValueError as error:
+            watch.failed(message["messageId"], error)
+    done = sweep(listed.items(), lambda one: _take(one[1], services), watch, name=lambda one: _name(one[1]))
     failed = [one.subject for one in done.failures if isinstance(one.error, StoreUnavailable)]
-    again = [record["dynamodb"]["SequenceNumber"] for record in (*failed, *done.left) if record]
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
+    again = {one[0] for one in (*failed, *done.left) if one}
+    again |= {message["messageId"] for message in messages} - listed.keys()
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(again)]}
+
+
+def _listed(message: Message) -> DocumentKey:
+    """Return the document that a message of the queue is about. Raise ValueError if this release can't read it."""
+    content = read_domain_event(json.loads(message["body"])).content
+    match content:
+        case RefundIntentListed():
+            return intent_key(content.tag)
+        case RenewalStopListed():
+            return renewal_stop_key_of(content.since, content.payment_id)
+    raise ValueError(f"{content!r} lists nothing to send or to stop")
 
 
 def _take(key: DocumentKey, services: Runtime) -> SendResult | StopResult | None:

@@ -24,6 +24,7 @@ from typing import Any
 
 from urllib3.connectionpool import HTTPConnectionPool
 
+from ledger.relay import bus
 from ledger.runtime import runtime
 from tools import engines
 from tools.devserver.gateway import Handler, handler_of
@@ -153,6 +154,7 @@ def _live(
     try:
         os.environ.update(variables)
         runtime.cache_clear()
+        bus.cache_clear()
         door = _Door()
         handler: Handler | None = None
         while asked := pipe.recv():
@@ -179,6 +181,8 @@ def _warm(folder: str, find: Callable[[str], Handler], refused: Sequence[object]
     here.client("secretsmanager")
     if here.config.archive_stream:
         here.client("firehose")
+    if os.environ.get("EVENT_BUS_NAME"):
+        _ = bus().client
     handler = find(folder)
     for event in refused:
         handler_of(folder)(event, None)  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
 """A scenario on stage: functions, an engine, the providers' simulators, and what redelivers when a function dies.
 
-    step ──► invocation ──► dies? ──► made again: the provider's redelivery, the client's repetition, the stream's batch
+    step ──► invocation ──► dies? ──► made again: the provider's redelivery, the client's repetition, stream and bus
                │                        └── and minutes later the schedules sweep
-               └──► news: the simulators' webhooks, the table's stream ──► invocations … until nothing is new
+               └──► news: the simulators' webhooks, the table's stream, the bus ──► invocations … until nothing is new
 
 One table serves all runs: each ends with it empty. Time is the scenario's own: a step begins ten minutes after the one
 before, whatever happened in that one, so that a run that was cut differs from one that was not in nothing else.
@@ -23,6 +23,7 @@ from typing import Any
 
 from pynamodb.connection import Connection
 
+from ledger.domain.domain_events import SOURCE
 from ledger.dynamodb.store import DynamoDBStore
 from proof.crashes.functions import Cut, Ended, Function, deployed
 from proof.crashes.meaning import meaning
@@ -30,8 +31,9 @@ from proof.shown import wrong
 from tools import engines, signing, template
 from tools.devserver import cloud, environment
 from tools.devserver.gateway import Handler
+from tools.devserver.patterns import matches
 from tools.devserver.payload import Request, event_of
-from tools.devserver.streams import Shards, matches
+from tools.devserver.streams import Shards
 from tools.orders import know_subscriptions_of, place_orders_of
 from tools.simulators import paddle as paddle_simulator
 from tools.simulators import stripe as stripe_simulator
@@ -112,13 +114,14 @@ Scenario = Callable[["Play"], None]
 
 
 class Stage:
-    """What outlives a run: the engine, the deployed functions, the table's stream."""
+    """What outlives a run: the engine, the deployed functions, the table's stream, the bus."""
 
     def __init__(
         self,
         made: cloud.Cloud,
         functions: Mapping[str, Function],
         mappings: list[template.StreamMapping],
+        rules: list[template.Rule],
         ports: Mapping[str, int],
     ) -> None:
         self.functions = functions
@@ -128,15 +131,22 @@ class Stage:
         self.store = DynamoDBStore(made.table_name, Connection(environment.REGION, host=made.endpoint))
         self._mappings = mappings
         self._shards = Shards(made.table_name, made.endpoint, environment.REGION)
+        self._rules = rules
+        self._published = Published(made)
 
     def batches(self) -> Iterator[Invocation]:
-        """What was written since the last time, as the stream gives it to its functions."""
+        """What was written and published since the last time, as stream and bus give it to their functions."""
         records = list(self._shards.new_records())
         for mapping in self._mappings:
             wanted = [one for one in records if any(matches(pattern, one) for pattern in mapping.patterns)]
             for start in range(0, len(wanted), mapping.batch_size):
                 batch = {"Records": wanted[start : start + mapping.batch_size]}
                 yield Invocation(mapping.folder, "the stream", lambda _, batch=batch: batch, is_batch=True)  # type: ignore[misc]
+        for event in self._published.new_events():
+            for rule in (rule for rule in self._rules if matches(rule.pattern, event)):
+                message = {"Records": [{"messageId": event["id"], "body": json.dumps(event)}]}
+                given = message if rule.batch_size else event
+                yield Invocation(rule.folder, f"the bus: {event['detail-type']}", lambda _, given=given: given)  # type: ignore[misc]
 
     def play(self, scenario: Scenario, death: Death | None = None, chance: random.Random | None = None) -> PlayResult:
         """Play a scenario, and let a function die in it; `chance` says when what died is made again. Raises Broken."""
@@ -164,6 +174,29 @@ class Stage:
             deletes = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + 25]]
             self.client.batch_write_item(RequestItems={self.table: deletes})
         list(self._shards.new_records())
+        self._published.new_events()
+
+
+class Published:
+    """What is published on the bus: a rule of our own puts all of it into a queue, where it is read."""
+
+    def __init__(self, made: cloud.Cloud) -> None:
+        self._queues, events = made.client("sqs"), made.client("events")
+        name = made.references["LedgerBus"]
+        self._url = self._queues.create_queue(QueueName=f"{name}-published")["QueueUrl"]
+        asked = self._queues.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
+        events.put_rule(Name="published", EventBusName=name, EventPattern=json.dumps({"source": [SOURCE]}))
+        target = {"Id": "published", "Arn": asked["Attributes"]["QueueArn"]}
+        events.put_targets(Rule="published", EventBusName=name, Targets=[target])
+
+    def new_events(self) -> list[Json]:
+        """What was published since the last time, as a rule's target gets it."""
+        found: list[Json] = []
+        while messages := self._queues.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                self._queues.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        return found
 
 
 @contextlib.contextmanager
@@ -194,7 +227,7 @@ def staged(find: Callable[[str], Handler]) -> Iterator[Stage]:
                 event = event_of(Request(route.method, path, HTTPMessage()), route, parameters, {})
                 refused.setdefault(route.folder, []).append(event)
         with deployed(variables, find, refused) as functions:
-            yield Stage(made, functions, template.stream_mappings(written), ports)
+            yield Stage(made, functions, template.stream_mappings(written), template.rules(written), ports)
 
 
 class Play:

@@ -2,10 +2,10 @@
 
 Each case is a table of its own with many customers: the stories of `events/`, each delivery in its own weather, and
 whole lives over the API and the providers' simulators. Providers deliver again what was not answered 2xx, clients ask
-again under the same key, streams and schedules repeat. When the weather has cleared, the stories' ledgers mean what
-they mean on a fine day, the lives have come to the answers and balances that are written down for them, every invariant
-holds, every accepted event has its receipt, every order, case, run and failed run that was answered 2xx is stored, and
-the providers gave back what was due.
+again under the same key; domain events are lost, doubled, late and poisonous, and schedules repeat. When the weather
+has cleared, the stories' ledgers mean what they mean on a fine day, the lives have come to the answers and balances
+that are written down for them, every invariant holds, every accepted event has its receipt, every order, case, run and
+failed run that was answered 2xx is stored, and the providers gave back what was due.
 """
 
 import contextlib

@@ -1,23 +1,30 @@
-"""Many customers on one table in bad weather: their deliveries, requests, streams, schedules, until all is still."""
+"""Many customers on one table in bad weather: their deliveries, requests, events, schedules, until all is still."""
 
 import json
 import random
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from ledger.domain.domain_events import (
+    KINDS,
+    SOURCE,
+    ApprovedRefundChanged,
+    Content,
+    CustomerIdentified,
+    RefundIntentListed,
+    RenewalStopListed,
+)
 from ledger.domain.errors import StoreUnavailable
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import PaymentPointer
-from ledger.ports.documents import intent_key, renewal_stop_key
 from ledger.providers.registry import PROVIDERS
 from proof.faults.customer_lives import Customer, Json, Life, UnexpectedResponse, Until
 from proof.faults.fault_plan import FaultPlan, ProviderFaultPlan
@@ -26,11 +33,14 @@ from proof.shown import wrong
 from tools import signing
 from tools.devserver.customer_lives import ShiftedClock
 from tools.devserver.gateway import handler_of
+from tools.devserver.patterns import matches
 from tools.ledger import read_world
 from tools.orders import know_subscriptions_of, place_orders_of
 from tools.simulators.common.account import NotPossible
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
+from tools.template import load, rules
+from tools.testing.domain_events import delivered, queued
 from tools.testing.frontend import ApiResponse, Frontend
 from tools.verify import World, check
 
@@ -41,13 +51,19 @@ ROUNDS = 12
 MOST_ASKED = 60
 """How often a request is made before it counts as never answered."""
 
-STREAM_RETRIES = 10  # the template's
+RULES = rules(load())
+RETRIES: Mapping[str, int] = {rule.folder: rule.retries for rule in RULES}
+"""How often a function is called again with what failed: the template's own numbers. Then only its schedule helps."""
+POISON: Json = {"source": SOURCE, "detail-type": "ApprovedRefundChanged", "detail": {"version": 1, "data": {}}}
+"""An event that no release can read."""
 SWEEP_EVERY = timedelta(minutes=6)
 _OF_REFUNDS = ("refund.", "charge.refunded", "adjustment.")
 _one_at_a_time = threading.Lock()
 """The API's functions keep their request in a global of Powertools: a process of Lambda has one at a time, too."""
 
 _SHOWN = 3  # problems of one kind
+_SOMEBODY, _SOMETHING = AccountId("acct_somebody"), PaymentId("stripe:pi_something")
+"""What the subscriber to an identified customer does not read."""
 _T = TypeVar("_T")
 
 
@@ -92,6 +108,7 @@ class Batch:
     _made: set[str] = field(default_factory=set)  # what requests were told that they had made
     _taken: Counter[str] = field(default_factory=Counter)  # how many of a provider's events are on their way
     _followed: set[str] = field(default_factory=set)  # purchases with a case
+    _told: list[Json] = field(default_factory=list)  # the domain events of the time before
     _tries: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -140,7 +157,7 @@ class Batch:
         return told
 
     def opened(self, purchase_id: str) -> None:
-        """A case about this purchase is open: the table's stream will tell of it."""
+        """A case about this purchase is open: the bus will tell of it."""
         with self._lock:
             self._followed.add(purchase_id)
 
@@ -225,7 +242,7 @@ class Batch:
         life.until = next(life.steps, None)
 
     def _settle(self, chance: random.Random) -> None:
-        """Let what was set off arrive: webhooks, the table's stream, what the schedules sweep up."""
+        """Let what was set off arrive: webhooks, domain events, what the schedules sweep up."""
         self.tell()
         late, self._late = self._late, []
         self._deliver(chance)
@@ -234,47 +251,61 @@ class Batch:
             waiting = [key for key, one in self.paddle.adjustments.items() if one["status"] == "pending_approval"]
         for adjustment in waiting:
             self.paddle.approve(adjustment)
-        self._each(lambda batch: self._run(*batch, STREAM_RETRIES), list(self._records(chance)))
-        self._each(
-            lambda function: self._run(function, {}, STREAM_RETRIES),
-            ["release_parked", "send_refunds", "follow_cases"],
-        )
+        self._each(lambda told: self._run(*told), list(self._published(chance)))
+        self._each(lambda function: self._run(function, {}), ["release_parked", "send_refunds", "follow_cases"])
         self._due += late
         self._deliver(chance)
 
-    def _records(self, chance: random.Random) -> Iterator[tuple[str, Json]]:
-        """What the table's stream has to tell, in small batches; now and then it tells it twice."""
-        parked = {receipt.customer_id for receipt in self.store.parked_receipts() if receipt.customer_id}
-        changed = {
-            "release_parked": [keys.receipt_key("", "", customer_id) for customer_id in sorted(parked)],
-            "send_refunds": [
-                *(keys.document_key(intent_key(intent.tag)) for intent in self.store.outbox()),
-                *(keys.document_key(renewal_stop_key(stop)) for stop in self.store.renewal_stops()),
-            ],
-            "follow_cases": [keys.payment_key(PaymentId(purchase_id)) for purchase_id in sorted(self._followed)],
-        }
-        for function, told in changed.items():
-            for start in range(0, len(told), 3):
-                records = [
-                    {"dynamodb": {"Keys": key, "SequenceNumber": f"{start + number}"}}
-                    for number, key in enumerate(told[start : start + 3])
-                ]
-                for _ in range(2 if chance.random() < 0.2 else 1):
-                    yield function, {"Records": records}
+    def _published(self, chance: random.Random) -> Iterator[tuple[str, Json]]:
+        """What the bus has to tell: in no order, now and then lost, doubled, late, or poisonous."""
+        parked = sorted({receipt.customer_id for receipt in self.store.parked_receipts() if receipt.customer_id})
+        new: list[Content] = [
+            *(CustomerIdentified(customer_id=one, account_id=_SOMEBODY, payment_id=_SOMETHING) for one in parked),
+            *(
+                RefundIntentListed(tag=one.tag, account_id=one.account_id, payment_id=one.payment_id)
+                for one in self.store.outbox()
+            ),
+            *(
+                RenewalStopListed(
+                    subscription_id=one.subscription_id,
+                    account_id=one.account_id,
+                    payment_id=one.payment_id,
+                    since=one.since,
+                )
+                for one in self.store.renewal_stops()
+            ),
+            *(ApprovedRefundChanged(payment_id=PaymentId(purchase_id)) for purchase_id in sorted(self._followed)),
+        ]
+        old, self._told = self._told, [delivered(content) for content in new]
+        late = [event for event in old if chance.random() < 0.1]
+        fresh = self._told if self._is_calm else [event for event in self._told if chance.random() < 0.9]
+        doubled = [event for event in fresh if chance.random() < 0.2]
+        poison = [{**POISON, "detail-type": kind} for kind in KINDS]
+        for _ in poison:
+            self._count("poisonous events")
+        events = [*fresh, *doubled, *late, *poison]
+        chance.shuffle(events)
+        for event in events:
+            for rule in RULES:
+                if matches(rule.pattern, event):
+                    yield rule.folder, queued(event) if rule.batch_size else event
 
-    def _run(self, function: str, event: Json, retries: int) -> None:
-        """Run a function that no one waits for, and again as Lambda does when it can't reach the table."""
-        for _ in range(retries + 1):
-            self._count("runs of streams and schedules")
+    def _run(self, function: str, event: Json, retries: int | None = None) -> None:
+        """Run a function that no one waits for, and again as often as the template says: then it is a dead letter."""
+        for _ in range((RETRIES[function] if retries is None else retries) + 1):
+            self._count("runs of bus and schedules")
             try:
                 answer = self._invoke(f"{function} {event}", partial(handler_of(function), event, None))
             except StoreUnavailable:
                 continue
-            failed = [failure["itemIdentifier"] for failure in answer.get("batchItemFailures", ())]
-            if not failed:
+            except ValueError:
+                if event.get("detail") != POISON["detail"]:
+                    raise
+                continue
+            if not answer.get("batchItemFailures"):
+                if POISON["detail"] in (event.get("detail"), *_details(event)):
+                    self._problem(f"{function} has taken an event that can't be read: {event}")
                 return
-            numbers = [record["dynamodb"]["SequenceNumber"] for record in event["Records"]]
-            event = {"Records": event["Records"][numbers.index(failed[0]) :]}
 
     def _invoke(self, what: str, call: Callable[[], _T]) -> _T:
         """One invocation, in a weather of its own. What it raises beside StoreUnavailable nobody foresaw."""
@@ -368,6 +399,11 @@ def stored(known: World) -> set[str]:
         *(f"run {run.account_id}/{run.run_id}" for run in known.runs),
         *(f"failure {account_id}/{failure.run_id}" for account_id, failure in known.failed_runs),
     }
+
+
+def _details(event: Json) -> Iterator[object]:
+    """The details of the events in a queue's messages."""
+    yield from (json.loads(record["body"])["detail"] for record in event.get("Records", ()))
 
 
 def _do(act: Callable[[], None]) -> None:

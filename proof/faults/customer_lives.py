@@ -35,7 +35,7 @@ class Asking(Protocol):
         """Ask until there is an answer."""
 
     def opened(self, purchase_id: str) -> None:
-        """A case about this purchase is open: the table's stream will tell of it."""
+        """A case about this purchase is open: the bus will tell of it."""
 
 
 class UnexpectedResponse(Exception):

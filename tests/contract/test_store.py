@@ -326,6 +326,21 @@ def test_a_parked_event_that_is_received_again_keeps_its_evidence(any_store: Sto
     assert not [name for trigger in Trigger for name in any_store.parked_names(trigger)]
 
 
+def test_a_customers_parked_events_are_found_among_all_that_he_has_received(any_store: Store) -> None:
+    """Those that wait for facts, until their release; no other customer's, and none that waits for a deployment."""
+    record_events(any_store, paid(), paid(payment(PaymentId("stripe:pi_2"))))
+    mine = replace(parked(1), parked_reason=ParkReason.NO_ACCOUNT)
+    others = replace(parked(2), parked_reason=ParkReason.NO_ACCOUNT)
+    unpriced = replace(parked(3), customer_id="stripe:cus_1")
+    for receipt in (mine, others, unpriced):
+        any_store.commit(Commit(receipt=receipt))
+    assert list(any_store.parked_of_customer("stripe:cus_1")) == [mine]
+    assert list(any_store.parked_of_customer("stripe:cus_unknown")) == []
+    released = replace(mine, outcome=RecordOutcome.BOOKED, parked_reason=None, detail="", body=None)
+    any_store.commit(Commit(receipt=released))
+    assert list(any_store.parked_of_customer("stripe:cus_1")) == []
+
+
 def test_parked_events_are_named_by_what_they_wait_for_and_since_when(any_store: Store) -> None:
     """A name leads to its receipt; a name of a receipt that was released leads to none."""
     old, new = parked(1), replace(parked(2), received_at=LATER + timedelta(hours=1))

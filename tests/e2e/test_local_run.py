@@ -101,7 +101,7 @@ def test_a_served_ledger_is_delivered_to_read_and_verified(served: int) -> None:
 
 
 def test_a_parked_event_is_released_by_the_stream_and_a_job_runs_on_demand(served: int) -> None:
-    """A renewal whose account is not known is parked; once it is known, the table's stream brings its release."""
+    """A renewal whose account is not known is parked; once it is known, stream and bus bring its release."""
     story = next(one for one in stories() if one.name == "paddle_subscription_three_months")
     renewal, initial = story.notifications[3], story.notifications[0]
     outcomes = []

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from pynamodb.connection import Connection
 
-from ledger.domain.ids import AccountId
+from ledger.domain.domain_events import SOURCE, CustomerIdentified
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.dynamodb.store import DynamoDBStore
 from tests.conftest import REGION
+from tests.unit.dynamodb.golden_items import FOLDER as GOLDEN
 from tools.check_build import BUILD, BuiltLayers
 from tools.devserver.cloud import Cloud, create_resources
 from tools.ledger import read_world
@@ -27,6 +29,7 @@ from tools.signing import LOCAL_SECRETS, headers, signed_again
 from tools.statement import statement
 from tools.stories import EVENTS, Notification, read_notification, stories
 from tools.template import functions, load, routes
+from tools.testing.domain_events import delivered
 from tools.verify import World, check
 
 pytestmark = pytest.mark.runtime
@@ -147,18 +150,35 @@ def kept_bodies(cloud: Cloud) -> Iterator[bytes]:
 
 
 def test_a_parked_event_is_released(real: Invoke, store: DynamoDBStore) -> None:
-    """A renewal is kept until it is known whose it is; the stream's record of that makes the job book it."""
+    """A renewal is kept until it is known whose it is; the domain event of that makes the job book it."""
     story = next(story for story in stories() if story.name == "paddle_renewal_past_due")
     initial, renewal = story.notifications[0], story.notifications[4]
     assert deliver(real, renewal) == (200, "parked")
     assert real("ReleaseParkedFunction").invoke({})["outcomes"].keys() == {"parked"}
     assert deliver(real, initial) == (200, "booked")
     customer = json.loads(initial.body)["data"]["customer_id"]
-    record = {"eventName": "INSERT", "dynamodb": {"Keys": {"pk": {"S": f"RECEIPT#paddle:{customer}"}}}}
-    assert real("ReleaseParkedFunction").invoke({"Records": [record]}) == {"outcomes": {"booked": 1}}
+    content = CustomerIdentified(
+        customer_id=f"paddle:{customer}", account_id=AccountId(story.account_id), payment_id=PaymentId("paddle:txn")
+    )
+    assert real("ReleaseParkedFunction").invoke(delivered(content)) == {"outcomes": {"booked": 1}}
     account = statement(store, AccountId(story.account_id), datetime.now(UTC))
     assert account
     assert account["balance"] == 2000
+
+
+def test_the_relay_publishes_on_the_bus(real: Invoke, cloud: Cloud) -> None:
+    """With what was built alone: the client of EventBridge, and no other part of the stack."""
+    tap = cloud.client("sqs").create_queue(QueueName=f"{cloud.table_name}-tap")["QueueUrl"]
+    asked = cloud.client("sqs").get_queue_attributes(QueueUrl=tap, AttributeNames=["QueueArn"])
+    bus = cloud.references["LedgerBus"]
+    cloud.client("events").put_rule(Name="tap", EventBusName=bus, EventPattern=json.dumps({"source": [SOURCE]}))
+    target = {"Id": "tap", "Arn": asked["Attributes"]["QueueArn"]}
+    cloud.client("events").put_targets(Rule="tap", EventBusName=bus, Targets=[target])
+    golden = json.loads((GOLDEN / "refund_intent.json").read_text("utf-8"))
+    record = {"eventName": "INSERT", "dynamodb": {"NewImage": golden, "SequenceNumber": "1"}}
+    assert real("RelayChangesFunction").invoke({"Records": [record]}) == {"batchItemFailures": []}
+    (message,) = cloud.client("sqs").receive_message(QueueUrl=tap, WaitTimeSeconds=5)["Messages"]
+    assert json.loads(message["Body"])["detail-type"] == "RefundIntentListed"
 
 
 def test_all_stories_end_in_a_sound_ledger(real: Invoke, store: DynamoDBStore) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from ledger.domain import catalogue
-from ledger.domain.ids import AccountId
+from ledger.domain.domain_events import CustomerIdentified
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Receipt, RecordOutcome
 from ledger.ports.reads import Keys
 from ledger.runtime import Runtime
@@ -24,6 +25,7 @@ from tests.integration.conftest import Calls
 from tools import signing
 from tools.orders import place_orders_of
 from tools.stories import Notification, read_notification, stories
+from tools.testing.domain_events import delivered
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 TRANSACTION = "paddle/pack_bought_01_transaction_completed.json"
@@ -142,8 +144,26 @@ def test_a_new_release_tries_them_too(services: Runtime) -> None:
     assert release(services, hours=4) == {}
 
 
-def lost_record(services: Runtime) -> None:
-    """A renewal is parked, and its customer becomes known; the stream's record of that is lost."""
+def test_a_customer_who_is_identified_has_his_parked_events_released_and_nothing_else_read(
+    services: Runtime, calls: Calls
+) -> None:
+    """One query of an index, whatever he has received; and the events that are parked, if there are any."""
+    story = next(story for story in stories() if story.name == "paddle_subscription_three_months")
+    renewal, initial = story.notifications[3], story.notifications[0]
+    customer = f"paddle:{json.loads(initial.body)['data']['customer_id']}"
+    content = CustomerIdentified(customer_id=customer, account_id=AccountId("acct_quin"), payment_id=PaymentId("x"))
+    handler = importlib.import_module("functions.release_parked.app").lambda_handler
+    receive(services, renewal.body, "subscription_renewed")
+    receive(services, initial.body)
+    assert handler(delivered(content), None) == {"outcomes": {"booked": 1}}
+    assert balance(services, "acct_quin") == 2000
+    calls.since()
+    assert handler(delivered(content), None) == {"outcomes": {}}
+    assert calls.since() == ["Query"]
+
+
+def lost_event(services: Runtime) -> None:
+    """A renewal is parked, and its customer becomes known; the domain event of that is lost."""
     story = next(story for story in stories() if story.name == "paddle_subscription_three_months")
     renewal, initial = story.notifications[3], story.notifications[0]
     assert receive(services, renewal.body, "subscription_renewed") == "parked"
@@ -152,9 +172,9 @@ def lost_record(services: Runtime) -> None:
     assert receive(services, initial.body) == "booked"
 
 
-def test_a_lost_record_of_a_known_customer_is_found_by_the_next_round(services: Runtime) -> None:
+def test_a_lost_event_of_a_known_customer_is_found_by_the_next_round(services: Runtime) -> None:
     """In the first day every round tries what waits for facts. The receipt keeps its first time."""
-    lost_record(services)
+    lost_event(services)
     (parked,) = receipts(services)
     assert release(services, hours=3) == {"booked": 1}
     assert balance(services, "acct_quin") == 2000
@@ -165,9 +185,9 @@ def test_a_lost_record_of_a_known_customer_is_found_by_the_next_round(services: 
     assert (released.body, released.parked_reason) == (None, None)
 
 
-def test_a_lost_record_is_found_within_a_day_however_old_the_event_is(services: Runtime) -> None:
+def test_a_lost_event_is_found_within_a_day_however_old_the_event_is(services: Runtime) -> None:
     """After its first day an event has one hour of the day in which it is tried."""
-    lost_record(services)
+    lost_event(services)
     outcomes: Counter[str] = Counter()
     for hour in range(24):
         outcomes += Counter(release(services, hours=24 * 30 + hour))

@@ -11,8 +11,9 @@ import boto3
 import pytest
 
 from tests.conftest import REGION
-from tools.devserver.streams import TableStream, checked, matches
-from tools.template import TemplateError, load, parse, stream_mappings, table_definition
+from tools.devserver.patterns import checked, matches
+from tools.devserver.streams import TableStream
+from tools.template import TemplateError, parse, table_definition
 
 NEW_IMAGE = {"pk": {"S": "RECEIPT#x"}, "n": {"N": "5"}, "tags": {"SS": ["a", "b"]}, "gone": {"NULL": True}}
 RECORD = {"eventName": "INSERT", "dynamodb": {"NewImage": NEW_IMAGE}}
@@ -288,13 +289,3 @@ def test_a_table_without_the_engine_is_told_once_and_does_no_harm(ministack: str
         stack.enter_context(stream.running())
         assert not stream.drain(2.5)
     assert len([text for text in told if "can't be read" in text]) == 1
-
-
-def test_our_template_feeds_release_parked_by_receipts_that_name_an_account() -> None:
-    """The mapping as the template says it; its filter is one that the simulator understands."""
-    (mapping,) = [one for one in stream_mappings(load()) if one.folder == "release_parked"]
-    assert (mapping.batch_size, mapping.retries, mapping.is_bisecting) == (100, 10, True)
-    (pattern,) = mapping.patterns
-    receipt = {"pk": {"S": "RECEIPT#stripe:cus_1"}, "account_id": {"S": "acct_ada"}}
-    assert matches(checked(pattern), {"dynamodb": {"NewImage": receipt}})
-    assert not matches(pattern, {"dynamodb": {"NewImage": {"pk": {"S": "RECEIPT#stripe:cus_1"}}}})

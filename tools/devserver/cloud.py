@@ -1,4 +1,4 @@
-"""Create the resources of `template.yaml` in MiniStack: the table, the secrets, the buckets, the stream of raw bodies.
+"""Create the resources of `template.yaml` in MiniStack: table, secrets, buckets, bus, and the stream of raw bodies.
 
 They replace those of CloudFormation: the environment of the functions refers to their names.
 """
@@ -79,6 +79,9 @@ def create_resources(endpoint: str, template: dict[str, Any]) -> Cloud:
                 _client(endpoint, "firehose").create_delivery_stream(
                     DeliveryStreamName=name, ExtendedS3DestinationConfiguration=destination
                 )
+                references[logical_id] = name
+            case "AWS::Events::EventBus":
+                _client(endpoint, "events").create_event_bus(Name=name)
                 references[logical_id] = name
             case "AWS::Serverless::LayerVersion":  # the code is not built: its name stands for a version
                 references[logical_id] = name

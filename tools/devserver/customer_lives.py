@@ -99,7 +99,7 @@ class Player:
         return self._checked("tagging", what, code, expected, *self._send("POST", path, body, dict(request.headers)))
 
     def happens(self, who: str, what: str, act: Callable[[], Json]) -> Json:
-        """Carry out an action at a provider. Wait for its webhooks and the table's stream. Return the result."""
+        """Carry out an action at a provider. Wait for its webhooks and domain events. Return the result."""
         result = act()
         lost = self.world.stripe.drain() + self.world.paddle.drain() + self.wait_until_idle()
         self.show(Step(who, what, "webhooks: " + ("lost " + ", ".join(lost) if lost else "200"), not lost))
@@ -119,7 +119,7 @@ class Player:
             known = self._events()
             self.world.gateway.stream.drain(30)
             lost.update(self.world.stripe.drain() + self.world.paddle.drain())
-            if self._events() == known:  # else a refund that the stream caused has caused a webhook
+            if self._events() == known:  # else a refund that an event caused has caused a webhook
                 return sorted(lost)
 
     def _events(self) -> int:

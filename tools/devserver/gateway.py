@@ -5,7 +5,7 @@
 
 Requests that it refuses itself get the response of API Gateway. In addition to the template's routes it has two of its
 own: `POST /_local/jobs/{name}` runs a scheduled function, `POST /_local/drain` waits until the functions of the stream
-have handled everything.
+and of the bus have handled everything.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Run the functions of the table's stream locally: read the real stream in order, and pass its records on.
 
-    table ──► shards ──► reader ──► each mapping's filter ──► its queue ──► batches ──► the function
+    table ──► shards ──► reader ──► each mapping's filter ──► its queue ──► batches ──► the function ──► the bus
 
 As in AWS, the batches of a mapping are handled in order, and a failed batch is retried (split in half first, if the
 template says so). After the last retry it is given up: AWS sends it to a queue, this module reports and stores it.
@@ -21,8 +21,10 @@ from typing import Any
 import boto3
 import botocore.exceptions
 
+from tools.devserver.bus import LocalBus
 from tools.devserver.gateway import Handler, handler_of
-from tools.template import StreamMapping, TemplateError, stream_mappings
+from tools.devserver.patterns import checked, matches
+from tools.template import StreamMapping, stream_mappings
 
 POLL_S = 1.0
 """The polling interval of the stream, in seconds, while `wake` is not called."""
@@ -31,71 +33,6 @@ _LONGEST_PAUSE_S = 1.0  # between attempts; AWS goes on to minutes
 
 Record = dict[str, Any]
 Report = Callable[[str], None]
-
-
-def matches(pattern: Mapping[str, Any], data: Any) -> bool:
-    """Return whether a record matches a filter's pattern: every key must match, a leaf by one of its rules."""
-    for key, rules in pattern.items():
-        if key == "$or":
-            if not any(matches(one, data) for one in rules):
-                return False
-            continue
-        is_there = isinstance(data, Mapping) and key in data
-        value = data[key] if is_there else None
-        if isinstance(rules, Mapping):
-            if not matches(rules, value):
-                return False
-        elif not any(_fits(rule, value, is_there=is_there) for rule in rules):
-            return False
-    return True
-
-
-def checked(pattern: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the pattern. Raise TemplateError if it has a rule that is not implemented here."""
-    for key, rules in pattern.items():
-        if key == "$or":
-            for one in rules:
-                checked(one)
-        elif isinstance(rules, Mapping):
-            checked(rules)
-        elif not isinstance(rules, list):
-            raise TemplateError(f"The filter's {key} should be a list of rules, not {rules!r}.")
-        else:
-            for rule in rules:
-                if isinstance(rule, Mapping) and (len(rule) != 1 or not rule.keys() <= _RULES.keys()):
-                    hint = " DynamoDB's numbers are strings: it would never match." if "numeric" in rule else ""
-                    raise TemplateError(f"The filter's {key} has a rule that is not supported here: {rule!r}.{hint}")
-    return pattern
-
-
-def _fits(rule: Any, value: Any, *, is_there: bool) -> bool:
-    if isinstance(rule, Mapping):
-        ((name, operand),) = rule.items()
-        if name == "exists":
-            # `exists` applies to leaves only: an object is matched by a nested pattern.
-            return operand is (is_there and not isinstance(value, Mapping))
-        return is_there and any(_RULES[name](operand, one) for one in _elements(value))
-    return is_there and any(type(one) is type(rule) and one == rule for one in _elements(value))
-
-
-def _elements(value: Any) -> list[Any]:
-    """Return the elements of a set or a list, which matches if one of them does; else the value alone."""
-    return value if isinstance(value, list) else [value]
-
-
-def _is_other(unwanted: Any, value: Any) -> bool:
-    if isinstance(unwanted, Mapping):
-        return not _fits(unwanted, value, is_there=True)
-    return value not in (unwanted if isinstance(unwanted, list) else [unwanted])
-
-
-_RULES: Mapping[str, Callable[[Any, Any], bool]] = {
-    "exists": lambda operand, _: bool(operand),
-    "prefix": lambda operand, value: isinstance(value, str) and value.startswith(operand),
-    "suffix": lambda operand, value: isinstance(value, str) and value.endswith(operand),
-    "equals-ignore-case": lambda operand, value: isinstance(value, str) and value.casefold() == operand.casefold(),
-    "anything-but": _is_other,
-}
 
 
 class TableStream:
@@ -109,8 +46,11 @@ class TableStream:
         find: Callable[[str], Handler] = handler_of,
         endpoint: str | None = None,
         region: str | None = None,
+        bus: "LocalBus | None" = None,
         report: Report = lambda text: print(text, file=sys.stderr),
     ) -> None:
+        """`drain` waits for the subscribers of `bus` too: for what the stream's functions publish."""
+        self._bus = bus
         mappings = stream_mappings(template)
         for pattern in (pattern for mapping in mappings for pattern in mapping.patterns):
             checked(pattern)
@@ -153,19 +93,32 @@ class TableStream:
         deadline = time.monotonic() + timeout_s
         with self._changed:
             self._draining += 1
-            self._wake.set()
-            try:
-                while True:
-                    if not self._until(lambda: not self._pending.total(), deadline):
-                        return False
-                    # The current pass may have started before the last write. The next one reads everything.
-                    records, passes = self._records, self._passes + 2
-                    if not self._until(lambda passes=passes: self._passes >= passes, deadline):  # type: ignore[misc]
-                        return False
-                    if self._records == records and not self._pending.total():
-                        return True
-            finally:
+        try:
+            while True:
+                delivered = self._bus.delivered if self._bus else 0
+                if self._bus and not self._bus.wait_until_idle(max(0.0, deadline - time.monotonic())):
+                    return False
+                if not self._read_all(deadline):
+                    return False
+                if self._bus is None or self._bus.delivered == delivered:
+                    return True
+        finally:
+            with self._changed:
                 self._draining -= 1
+
+    def _read_all(self, deadline: float) -> bool:
+        """Wait until all records so far, and those that the stream's functions write, are handled. False: timed out."""
+        with self._changed:
+            self._wake.set()
+            while True:
+                if not self._until(lambda: not self._pending.total(), deadline):
+                    return False
+                # The current pass may have started before the last write. The next one reads everything.
+                records, passes = self._records, self._passes + 2
+                if not self._until(lambda passes=passes: self._passes >= passes, deadline):  # type: ignore[misc]
+                    return False
+                if self._records == records and not self._pending.total():
+                    return True
 
     def _until(self, condition: Callable[[], bool], deadline: float) -> bool:
         return self._changed.wait_for(condition, max(0.0, deadline - time.monotonic()))

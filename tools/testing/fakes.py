@@ -158,6 +158,10 @@ class FakeStore:
         found = [self.receipts.get(key) for key in dict.fromkeys((name.owner, name.event_id) for name in names)]
         yield from [receipt for receipt in found if receipt and receipt.parked_reason]
 
+    def parked_of_customer(self, customer_id: str) -> Iterator[Receipt]:
+        names = [name for name in self.parked_names(Trigger.FACTS) if name.owner == customer_id]
+        yield from self.parked_receipts(names)
+
     def waiting_payments(self, until: datetime) -> Iterator[WaitingPayment]:
         self.round_trips += 1
         for purchase in [one for one in self._indexed.payments.values() if isinstance(one, Purchase)]:

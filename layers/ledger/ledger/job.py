@@ -1,4 +1,4 @@
-"""Jobs: what the functions share that a schedule or the table's stream starts."""
+"""Jobs: what the functions share that a schedule, the bus or a queue starts."""
 
 from datetime import datetime, timedelta
 

@@ -88,6 +88,11 @@ def test_the_table_is_always_read_consistently(name: str) -> None:
 INDEXED: dict[str, tuple[str, int, Callable[[DynamoDBStore], Iterable[object]]]] = {
     "parked_names": (keys.PARKED_INDEX, keys.SHARDS, lambda store: store.parked_names(Trigger.FACTS)),
     "parked since": (keys.PARKED_INDEX, keys.SHARDS, lambda store: store.parked_names(Trigger.FACTS, NOON)),
+    "parked_of_customer": (
+        keys.PARKED_OF_CUSTOMER_INDEX,
+        1,
+        lambda store: store.parked_of_customer("stripe:cus_1"),
+    ),
     "waiting_payments": (keys.WAITING_INDEX, keys.SHARDS, lambda store: store.waiting_payments(LATER)),
     "followed_cases": (keys.FOLLOWED_INDEX, keys.SHARDS, lambda store: store.followed_cases(FollowStage.ENDED)),
     "expiring": (keys.EXPIRING_INDEX, keys.SHARDS, lambda store: store.expiring(date(2026, 11, 1))),

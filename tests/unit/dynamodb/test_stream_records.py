@@ -1,36 +1,225 @@
-"""What the records of the table's stream are about."""
+"""Which domain events a change of each kind of item is, and which changes are none."""
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from ledger.domain.domain_events import (
+    KINDS,
+    ApprovedRefundChanged,
+    CustomerIdentified,
+    RefundIntentListed,
+    RenewalStopListed,
+    read_domain_event,
+)
+from ledger.domain.errors import UnreadableItem
+from ledger.domain.facts import Fact, PaymentSettled, RefundAbandoned, RefundApproved, RefundChanged, RefundSent
 from ledger.domain.ids import PaymentId
-from ledger.dynamodb import keys, stream
-from ledger.ports.documents import DocumentKey, intent_key, renewal_stop_key
-from tests.unit.dynamodb.golden_items import STOP
+from ledger.domain.purchases import Purchase
+from ledger.dynamodb import items, keys, stream
+from ledger.ports.commit import PaymentPointer
+from ledger.ports.documents import intent_key, renewal_stop_key
+from tests.unit.dynamodb.golden_items import FACTS, FOLDER, INTENT, PI, STOP
+
+Item = dict[str, Any]
+SETTLED = replace(next(fact for fact in FACTS if isinstance(fact, PaymentSettled)), is_renewal=False)
+APPROVED = next(fact for fact in FACTS if isinstance(fact, RefundApproved))
+MOVING = [fact for fact in FACTS if isinstance(fact, RefundChanged | RefundSent | RefundAbandoned)]
+RESTING = [fact for fact in FACTS if fact not in MOVING and not isinstance(fact, PaymentSettled)]
+GOLDEN = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}
 
 
-def record(key: keys.Key) -> stream.Record:
-    """A change of the item with this key."""
-    return {"eventName": "MODIFY", "dynamodb": {"Keys": key, "SequenceNumber": "1"}}
+def change(new: Item | None, old: Item | None = None) -> stream.Record:
+    """The stream's record of a change from one image to another."""
+    name = "MODIFY" if new and old else "INSERT" if new else "REMOVE"
+    images = {"NewImage": new, "OldImage": old}
+    image = {key: one for key, one in images.items() if one is not None}
+    return {"eventName": name, "dynamodb": {"Keys": keys.primary_key(new or old or {}), "SequenceNumber": "1", **image}}
 
 
-def test_each_changed_payment_is_named_once() -> None:
-    """A batch may contain several changes of one purchase."""
-    changed = [keys.payment_key(PaymentId(name)) for name in ("stripe:pi_2", "stripe:pi_1", "stripe:pi_2")]
-    assert stream.changed_payments({"Records": [record(key) for key in changed]}) == ["stripe:pi_1", "stripe:pi_2"]
+def purchase(*facts: Fact, version: int = 1) -> Item:
+    """A purchase's item."""
+    return items.to_purchase(Purchase(payment_id=PI, facts={fact.key: fact for fact in facts}, version=version))
 
 
-def test_each_customer_with_new_receipts_is_named_once() -> None:
-    """A receipt without a customer is its own partition, and is read by that name."""
-    changed = [
-        keys.receipt_key("stripe", "evt_1", "stripe:cus_1"),
-        keys.receipt_key("stripe", "evt_2", "stripe:cus_1"),
-        keys.receipt_key("stripe", "evt_3", None),
-    ]
-    found = stream.customers_with_receipts({"Records": [record(key) for key in changed]})
-    assert found == ["stripe:cus_1", "stripe:evt_3"]
+def contents(new: Item | None, old: Item | None = None) -> list[object]:
+    """What the events of a change say."""
+    return [event.content for event in stream.domain_events(change(new, old))]
 
 
-@pytest.mark.parametrize("key", [intent_key("case_1-2"), renewal_stop_key(STOP)], ids=lambda key: key.kind)
-def test_the_record_of_a_document_names_its_key(key: DocumentKey) -> None:
-    """Whole: an intent's tag has the number of the approval at its end, a stop its time and its payment."""
-    assert stream.document_key(record(keys.document_key(key))) == key
+IDENTIFIED = CustomerIdentified(customer_id="stripe:cus_1", account_id=SETTLED.account_id, payment_id=PI)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "is_news"),
+    [
+        (SETTLED, None, True),
+        (replace(SETTLED, is_renewal=True), None, False),
+        (replace(SETTLED, customer_id=None), None, False),
+        (SETTLED, SETTLED, False),
+        (SETTLED, replace(SETTLED, customer_id=None), True),
+    ],
+)
+def test_a_first_payment_identifies_its_customer_once(
+    new: PaymentSettled, old: PaymentSettled | None, is_news: bool
+) -> None:
+    """A renewal's customer was known before it; a payment that was known before is no news."""
+    before = purchase(old) if old else None
+    assert contents(purchase(new), before) == ([IDENTIFIED] if is_news else [])
+
+
+@pytest.mark.parametrize("waiting", RESTING, ids=lambda fact: type(fact).__name__)
+def test_a_payment_that_comes_after_its_facts_identifies_its_customer_too(waiting: Fact) -> None:
+    """Its purchase was there before, without a payment."""
+    assert IDENTIFIED in contents(purchase(SETTLED, waiting), purchase(waiting))
+
+
+@pytest.mark.parametrize("fact", MOVING, ids=lambda fact: type(fact).__name__)
+def test_a_fact_about_a_refund_of_a_purchase_with_an_approval_is_an_event(fact: Fact) -> None:
+    """It is new, or has changed, or was there before the approval came from another purchase."""
+    changed = ApprovedRefundChanged(payment_id=PI)
+    whole = purchase(SETTLED, APPROVED, fact)
+    assert contents(whole, purchase(SETTLED, APPROVED)) == [changed]
+    assert contents(whole, purchase(SETTLED, APPROVED, replace(fact, cause="stripe:evt_0"))) == [changed]
+    assert contents(whole, purchase(SETTLED, fact)) == [changed]
+    assert contents(whole, whole) == []
+
+
+@pytest.mark.parametrize("fact", MOVING, ids=lambda fact: type(fact).__name__)
+def test_a_refund_that_nobody_approved_is_none(fact: Fact) -> None:
+    """No case of ours is about it."""
+    assert contents(purchase(SETTLED, fact), purchase(SETTLED)) == []
+
+
+@pytest.mark.parametrize("fact", RESTING, ids=lambda fact: type(fact).__name__)
+def test_a_fact_that_moves_no_case_is_none(fact: Fact) -> None:
+    """Nor does an approval: it is written with its case."""
+    assert contents(purchase(SETTLED, APPROVED, fact), purchase(SETTLED)) == []
+
+
+def test_a_purchase_that_becomes_a_pointer_is_none() -> None:
+    """Its facts move to another purchase, whose change is the event."""
+    pointer = items.to_pointer(PaymentPointer(name=PI, to=PaymentId("stripe:in_1"), account_id=SETTLED.account_id))
+    assert contents(pointer, purchase(SETTLED, APPROVED, *MOVING)) == []
+    assert contents(pointer) == []
+
+
+def test_an_intent_is_an_event_when_it_is_listed_and_not_when_it_is_leased() -> None:
+    """Nor when it leaves the outbox."""
+    item = items.to_document(intent_key(INTENT.tag), INTENT)
+    listed = RefundIntentListed(tag="case_1-1", account_id=INTENT.account_id, payment_id=INTENT.payment_id)
+    assert contents(item) == [listed]
+    assert contents({**item, "attempts": {"N": "3"}}, item) == []
+    assert contents(None, item) == []
+
+
+def test_a_stop_of_renewals_is_an_event_when_it_is_listed() -> None:
+    """It names the stop whole: time and payment."""
+    item = items.to_document(renewal_stop_key(STOP), STOP)
+    (content,) = contents(item)
+    assert content == RenewalStopListed(
+        subscription_id=STOP.subscription_id, account_id=STOP.account_id, payment_id=STOP.payment_id, since=STOP.since
+    )
+    assert contents(None, item) == []
+
+
+PUBLISHED = {"refund_intent", "renewal_stop", "purchase"}
+
+
+@pytest.mark.parametrize("name", sorted(GOLDEN.keys() - PUBLISHED))
+def test_no_change_of_any_other_item_is_an_event(name: str) -> None:
+    """Inserted, changed or removed."""
+    item = GOLDEN[name]
+    for new, old in ((item, None), (item, {**item, "schema": {"N": "0"}}), (None, item)):
+        assert contents(new, old) == []
+
+
+CHANGES: dict[str, Callable[[], stream.Record]] = {
+    "CustomerIdentified": lambda: change(purchase(SETTLED)),
+    "ApprovedRefundChanged": lambda: change(purchase(SETTLED, APPROVED, *MOVING), purchase(SETTLED, APPROVED)),
+    "RefundIntentListed": lambda: change(items.to_document(intent_key(INTENT.tag), INTENT)),
+    "RenewalStopListed": lambda: change(items.to_document(renewal_stop_key(STOP), STOP)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_change_is_the_same_event_and_another_one_is_not(kind: str) -> None:
+    """Whatever the record is called, and however often it is delivered."""
+    record = CHANGES[kind]()
+    (event,) = stream.domain_events(record)
+    again = copy.deepcopy(dict(record)) | {"eventID": "another"}
+    assert stream.domain_events(again) == [event]
+    assert event.kind == kind
+    other = json.loads(json.dumps(record).replace("_1", "_9"))
+    other["dynamodb"]["NewImage"].get("version", {})["N"] = "77"
+    (changed,) = stream.domain_events(other)
+    assert changed.event_id != event.event_id
+
+
+@pytest.mark.parametrize(
+    ("kind", "correlation_id"),
+    [
+        ("CustomerIdentified", "stripe:evt_1"),
+        ("ApprovedRefundChanged", "case_1"),
+        ("RefundIntentListed", "case_1"),
+        ("RenewalStopListed", "stripe:evt_1"),
+    ],
+)
+def test_an_event_carries_the_correlation_id_of_what_it_is_part_of(kind: str, correlation_id: str) -> None:
+    """The case's, or the delivery's. A refund without our tag belongs to its delivery."""
+    (event,) = stream.domain_events(CHANGES[kind]())
+    assert event.correlation_id == correlation_id
+    untagged = replace(next(fact for fact in MOVING if isinstance(fact, RefundChanged)), tag=None)
+    (event,) = stream.domain_events(change(purchase(SETTLED, APPROVED, untagged), purchase(SETTLED, APPROVED)))
+    assert event.correlation_id == "stripe:evt_3"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_published_is_read_back(kind: str) -> None:
+    """Through JSON, as the bus delivers it."""
+    (event,) = stream.domain_events(CHANGES[kind]())
+    delivered = json.loads(json.dumps({"source": "x", "detail-type": event.kind, "detail": event.detail}))
+    assert read_domain_event(delivered) == event
+    delivered["detail"]["data"]["of_a_newer_release"] = 1
+    assert read_domain_event(delivered) == event
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_that_is_spoilt_is_refused(kind: str) -> None:
+    """Another kind or version, or a field that is missing, empty or no text."""
+    (event,) = stream.domain_events(CHANGES[kind]())
+    fine = {"detail-type": event.kind, "detail": event.detail}
+    spoilt: list[dict[str, Any]] = [{}, {**fine, "detail-type": "Other"}, {**fine, "detail": None}]
+    spoilt += [{**fine, "detail": {**event.detail, "version": version}} for version in (0, 2, "1", None)]
+    wrong: object
+    for name in event.detail["data"]:
+        for wrong in (None, "", 1, {}):
+            spoilt.append({**fine, "detail": {**event.detail, "data": {**event.detail["data"], name: wrong}}})
+        less = {key: one for key, one in event.detail["data"].items() if key != name}
+        spoilt.append({**fine, "detail": {**event.detail, "data": less}})
+    if kind == "RenewalStopListed":
+        naive = {**event.detail["data"], "since": "2026-11-01T12:00:00"}
+        spoilt.append({**fine, "detail": {**event.detail, "data": naive}})
+    for one in spoilt:
+        with pytest.raises(ValueError, match="no domain event"):
+            read_domain_event(one)
+
+
+def test_a_fact_of_a_newer_release_is_no_obstacle() -> None:
+    """During a rolling deploy its purchases pass by: what this release knows of them is published."""
+    item = purchase(SETTLED)
+    item["facts"]["M"]["new:1"] = {"M": {"is": {"S": "of_tomorrow"}}}
+    assert contents(item) == [IDENTIFIED]
+
+
+def test_a_record_of_another_format_is_refused() -> None:
+    """Its event can't be told: it is retried, and then kept as a dead letter."""
+    item = items.to_document(intent_key(INTENT.tag), INTENT)
+    with pytest.raises(UnreadableItem):
+        stream.domain_events(change({**item, "schema": {"N": "99"}}))
+    with pytest.raises(ValueError, match="no item has the key"):
+        stream.domain_events(change({"pk": {"S": "ODD#1"}, "sk": {"S": "ODD"}}))

@@ -1,4 +1,4 @@
-"""The functions that a schedule or the table's stream starts, over a store in memory."""
+"""The functions that a schedule, the bus or a queue starts, over a store in memory."""
 
 import importlib
 import json
@@ -9,16 +9,15 @@ from typing import Any
 
 import pytest
 
+from ledger.domain.domain_events import RefundIntentListed, RenewalStopListed
 from ledger.domain.errors import ConfigurationError, ProviderRefused, StoreUnavailable, UnreadableItem
 from ledger.domain.facts import DisputeState, RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
-from ledger.dynamodb import keys
 from ledger.job import JobWatch
 from ledger.ports.commit import Commit, Refusal
-from ledger.ports.documents import renewal_stop_key
 from ledger.ports.reads import Keys
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.refund_cases.cases import read_case
@@ -38,6 +37,7 @@ from tools.testing.builders import (
     refund_claim,
     request_refund,
 )
+from tools.testing.domain_events import Delivered, delivered, queued
 from tools.testing.fakes import FakeProvider, FakeStore
 
 METRICS = "CloudWatchMetrics"
@@ -80,6 +80,11 @@ def approved(services: Runtime, payment_id: str, minute: float) -> RefundCase:
     return decide_case(case.case_id, HALF, "sam", services.store, POLICY, now=at(minute))
 
 
+def listed(case: RefundCase) -> Delivered:
+    """The event of the case's intent."""
+    return delivered(RefundIntentListed(tag=case.tag, account_id=case.account_id, payment_id=case.payment_id))
+
+
 def metrics(output: str, name: str) -> list[float]:
     """The values of one metric in what a function printed."""
     lines = [json.loads(line) for line in output.splitlines() if METRICS in line]
@@ -103,14 +108,10 @@ def test_a_missing_key_of_one_provider_delays_no_refund_of_the_other(
     assert sum(metrics(output, "FailedItems")) == 2
 
 
-def test_a_batch_of_the_stream_sends_what_it_can_and_leaves_a_missing_key_to_the_schedule(services: Runtime) -> None:
-    """The stream is not held up: the schedule tries Paddle's refund again, and fails until there is a key."""
+def test_a_batch_of_the_queue_sends_what_it_can_and_leaves_a_missing_key_to_the_schedule(services: Runtime) -> None:
+    """The queue is not held up: the schedule tries Paddle's refund again, and fails until there is a key."""
     cases = [approved(services, "paddle:txn_1", 60), approved(services, "stripe:pi_1", 61)]
-    records = [
-        {"dynamodb": {"Keys": {"pk": {"S": "OUTBOX"}, "sk": {"S": f"INTENT#{case.tag}"}}, "SequenceNumber": case.tag}}
-        for case in cases
-    ]
-    assert run("send_refunds", {"Records": records}) == {"batchItemFailures": []}
+    assert run("send_refunds", queued(*map(listed, cases))) == {"batchItemFailures": []}
     assert {intent.tag for intent in services.store.outbox()} == {cases[0].tag}
 
 
@@ -122,11 +123,10 @@ def test_a_job_ends_before_lambda_ends_it(services: Runtime) -> None:
 
 
 def test_a_pause_sends_nothing_reports_the_age_and_ends(services: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
-    """The table was restored: the stream's records and the schedule's rounds leave the outbox as it is."""
+    """The table was restored: the queue's messages and the schedule's rounds leave the outbox as it is."""
     case = approved(services, "stripe:pi_1", 60)
     services.config = replace(services.config, is_paused=True)
-    record = {"dynamodb": {"Keys": {"pk": {"S": "OUTBOX"}, "sk": {"S": f"INTENT#{case.tag}"}}, "SequenceNumber": "1"}}
-    assert run("send_refunds", {"Records": [record]}) == {"batchItemFailures": []}
+    assert run("send_refunds", queued(listed(case))) == {"batchItemFailures": []}
     assert run("send_refunds") == {"outcomes": {"paused": 1}}
     assert metrics(capsys.readouterr().out, "OldestItemAge") == [(LATER - at(60)).total_seconds()]
     services.config = replace(services.config, is_paused=False)
@@ -173,18 +173,27 @@ def test_a_missing_key_of_one_provider_delays_no_stop_of_the_other(services: Run
     assert list(services.store.renewal_stops()) == [paddles]
 
 
-def test_the_stream_stops_renewals_at_once_and_a_pause_does_not(services: Runtime) -> None:
-    """The record names the document. In a pause it stays in its list, for the schedule after it."""
+def test_the_queue_stops_renewals_at_once_and_a_pause_does_not(services: Runtime) -> None:
+    """The event names the document. In a pause it stays in its list, for the schedule after it."""
     stop = lost(services, 1)
-    record = {"dynamodb": {"Keys": keys.document_key(renewal_stop_key(stop)), "SequenceNumber": "1"}}
+    message = queued(
+        delivered(
+            RenewalStopListed(
+                subscription_id=stop.subscription_id,
+                account_id=stop.account_id,
+                payment_id=stop.payment_id,
+                since=stop.since,
+            )
+        )
+    )
     services.config = replace(services.config, is_paused=True)
-    assert run("send_refunds", {"Records": [record]}) == {"batchItemFailures": []}
+    assert run("send_refunds", message) == {"batchItemFailures": []}
     assert run("send_refunds") == {"outcomes": {"paused": 1}}
     assert list(services.store.renewal_stops()) == [stop]
     services.config = replace(services.config, is_paused=False)
-    assert run("send_refunds", {"Records": [record]}) == {"batchItemFailures": []}
+    assert run("send_refunds", message) == {"batchItemFailures": []}
     assert list(services.store.renewal_stops()) == []
-    assert run("send_refunds", {"Records": [record]}) == {"batchItemFailures": []}
+    assert run("send_refunds", message) == {"batchItemFailures": []}
 
 
 def test_a_list_that_cannot_be_read_whole_hides_nothing_of_the_other(services: Runtime) -> None:
@@ -267,7 +276,7 @@ def test_one_deferred_case_that_fails_delays_no_other(services: Runtime) -> None
 
 
 def reported(services: Runtime, case: RefundCase, state: RefundState, minute: float) -> None:
-    """The provider's webhook reports the refund's state. The record in the table's stream is lost."""
+    """The provider's webhook reports the refund's state. The domain event of it is lost."""
     fact = replace(refund(1000, state=state, minute=minute), tag=case.tag)
     record_events(services.store, event_of(fact, names=(case.payment_id,)))
 
@@ -289,7 +298,7 @@ def a_day_of(function: str, services: Runtime) -> list[Any]:
 @pytest.mark.parametrize(
     ("state", "becomes"), [(RefundState.FAILED, CaseState.IN_REVIEW), (RefundState.SUCCEEDED, CaseState.REFUNDED)]
 )
-def test_a_refund_whose_change_the_stream_did_not_deliver_is_followed_by_the_schedule(
+def test_a_refund_whose_change_the_bus_did_not_deliver_is_followed_by_the_schedule(
     services: Runtime, state: RefundState, becomes: CaseState
 ) -> None:
     """It was issued, and then failed or succeeded: the next round finds it."""
@@ -304,7 +313,7 @@ def test_a_refund_whose_change_the_stream_did_not_deliver_is_followed_by_the_sch
 
 
 def test_a_refund_that_fails_after_it_succeeded_is_followed_within_a_day(services: Runtime) -> None:
-    """The customer's bank sent it back: a person decides, although the record of it is lost."""
+    """The customer's bank sent it back: a person decides, although the event of it is lost."""
     case = approved(services, "stripe:pi_1", 60)
     run("send_refunds")
     reported(services, case, RefundState.SUCCEEDED, 80)
@@ -315,7 +324,7 @@ def test_a_refund_that_fails_after_it_succeeded_is_followed_within_a_day(service
 
 
 def test_a_refund_that_was_given_up_and_was_sent_after_all_is_followed_within_a_day(services: Runtime) -> None:
-    """The provider reports it later: the case leaves the review queue, although the record of it is lost."""
+    """The provider reports it later: the case leaves the review queue, although the event of it is lost."""
     case = approved(services, "stripe:pi_1", 60)
     services._gateways["stripe"] = ("", FakeProvider(faults=[ProviderRefused("lost", "It was done all the same.")]))  # noqa: SLF001
     run("send_refunds")
@@ -326,8 +335,8 @@ def test_a_refund_that_was_given_up_and_was_sent_after_all_is_followed_within_a_
     assert not services.store.review_queue(10).items
 
 
-def test_an_intent_whose_record_the_stream_lost_is_sent_by_the_schedule(services: Runtime) -> None:
-    """No record has come: the outbox has the intent."""
+def test_an_intent_whose_event_was_lost_is_sent_by_the_schedule(services: Runtime) -> None:
+    """No event has come: the outbox has the intent."""
     case = approved(services, "stripe:pi_1", 60)
     assert run("send_refunds") == {"outcomes": {"sent": 1}}
     assert state_of(services, case) is CaseState.ISSUED

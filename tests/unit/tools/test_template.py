@@ -200,7 +200,7 @@ def _key_texts(node: object) -> Iterator[str]:
         for name, value in node.items():
             if name == "dynamodb:LeadingKeys":
                 yield from (text.removesuffix("*") for text in value)
-            elif name == "Pattern":
+            elif name == "Pattern" and isinstance(value, str):  # of the stream; a rule's is no text
                 pk = json.loads(value)["dynamodb"]["NewImage"]["pk"]["S"]
                 yield from (rule["prefix"] if isinstance(rule, dict) else rule for rule in pk)
             else:
@@ -213,7 +213,7 @@ def _key_texts(node: object) -> Iterator[str]:
 def test_permissions_and_filters_name_keys_that_the_table_has() -> None:
     """A permission for a partition that was renamed allows nothing; a filter for one passes nothing."""
     found = set(_key_texts(TEMPLATE["Resources"]))
-    assert found == {"ACCOUNT#", "PAYMENT#", "RECEIPT#", "OUTBOX", "REVIEW", "DEFERRED", "RENEWALS"}
+    assert found == {"ACCOUNT#", "PAYMENT#", "OUTBOX", "REVIEW", "DEFERRED", "RENEWALS"}
     assert found <= keys.RESERVED
 
 

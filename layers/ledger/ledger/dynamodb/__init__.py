@@ -1,5 +1,4 @@
-"""The ledger in one DynamoDB table. `docs/access-patterns.md` lists what is read and written, and how often."""
+"""The ledger in one DynamoDB table. `docs/access-patterns.md` lists what is read and written, and how often.
 
-from ledger.dynamodb.store import DynamoDBStore
-
-__all__ = ["DynamoDBStore"]
+It imports nothing here: the relay reads images of items, and needs no PynamoDB.
+"""

@@ -91,7 +91,7 @@ def to_purchase(purchase: Purchase) -> Item:
         item["waiting_shard"] = {"S": keys.waiting_shard(keys.shard_of(item))}
         item["waits_since"] = {"S": sortable(since)}
     if any(isinstance(fact, RefundApproved) for fact in purchase.facts.values()):
-        item["has_approvals"] = {"BOOL": True}  # the stream's filter reads it: a refund case follows this purchase
+        item["has_approvals"] = {"BOOL": True}  # the relay reads it: a refund case follows this purchase
     return item
 
 

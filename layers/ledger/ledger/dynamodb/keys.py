@@ -28,6 +28,7 @@ expiring   expires_on: <day>#<shard>      pk             grants that expire
 parked     parked_shard: <trigger>#<shard> received_at   parked receipts
 followed   followed_shard: <stage>#<shard> moved_at      refund cases whose refunds are followed
 waiting    waiting_shard: <shard>          waits_since   purchases whose facts wait for their payment
+parked_of_customer  pk                     parked_shard  parked receipts, those of one customer together
 
 Each index is sparse and only says where to look. What it names is read consistently before it is believed. The rows of
 a day, and of a missing price, are spread over shards: no partition of an index takes all writes.
@@ -52,6 +53,7 @@ Key = dict[str, AttributeValue]
 PURCHASES_INDEX = "purchases"  # an account's purchases by time of payment
 EXPIRING_INDEX = "expiring"  # grants, by the day from which on their expiry can be booked
 PARKED_INDEX = "parked"  # parked receipts
+PARKED_OF_CUSTOMER_INDEX = "parked_of_customer"  # the same, by customer
 WAITING_INDEX = "waiting"  # purchases without a payment, whose facts wait for it
 FOLLOWED_INDEX = "followed"  # refund cases, by how closely their refunds are followed
 
@@ -268,6 +270,11 @@ def expires_on(day: date, shard: int) -> str:
 def parked_shard(trigger: Trigger, shard: int) -> str:
     """Return the partition key of the index of parked receipts for what they wait for, and a shard."""
     return f"{trigger}#{shard}"
+
+
+def parked_of_customer(customer_id: str, trigger: Trigger) -> Range:
+    """Return where the index of a customer's parked receipts lists those that wait for a trigger."""
+    return Range(_PLACES[ItemKind.RECEIPT].pk + customer_id, f"{trigger}#")
 
 
 def parked_receipt_of(row: Mapping[str, AttributeValue]) -> ParkedName:

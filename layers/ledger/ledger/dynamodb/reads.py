@@ -74,11 +74,24 @@ class Reads:
         """Yield these parked receipts, or all: consistent reads of what the index names."""
         if names is None:
             names = (name for trigger in Trigger for name in self.parked_names(trigger))
-        once = {(name.owner, name.event_id): name for name in names}  # a lagging index may name one twice
+        return self._parked(map(keys.parked_receipt_key, names))
+
+    def parked_of_customer(self, customer_id: str) -> Iterator[Receipt]:
+        """Yield a customer's parked receipts that wait for facts: a query of the index, and consistent reads."""
+        where = keys.parked_of_customer(customer_id, Trigger.FACTS)
+        arguments = {
+            "IndexName": keys.PARKED_OF_CUSTOMER_INDEX,
+            "KeyConditionExpression": "pk = :pk AND begins_with(parked_shard, :trigger)",
+            "ExpressionAttributeValues": {":pk": {"S": where.pk}, ":trigger": {"S": where.prefix}},
+        }
+        return self._parked(keys.primary_key(row) for page in self._pages("Query", arguments) for row in page)
+
+    def _parked(self, names: Iterable[keys.Key]) -> Iterator[Receipt]:
+        """Yield the receipts of these keys that are parked: not released since the index was written."""
+        wanted = list({str(name): name for name in names}.values())  # a lagging index may name one twice
         unreadable = _Unreadable()
-        wanted = [keys.parked_receipt_key(name) for name in once.values()]
         for receipt in unreadable.left_out(items.from_receipt, self._get(wanted)):
-            if receipt.parked_reason:  # not released since the index was written
+            if receipt.parked_reason:
                 yield receipt
         unreadable.raise_if_any()
 

@@ -1,33 +1,125 @@
-"""The table's stream: what a record that Lambda delivers is about."""
+"""The table's stream: which domain events a change of an item is. Pure: it reads the old and the new image alone.
 
-from collections.abc import Mapping
+| item             | change                                                     | domain event            |
+|------------------|------------------------------------------------------------|-------------------------|
+| purchase         | gets its payment, with a customer, and it is no renewal    | CustomerIdentified      |
+| purchase         | gets or changes a fact that can move an approval's case    | ApprovedRefundChanged   |
+| refund intent    | is created                                                 | RefundIntentListed      |
+| stop of renewals | is created                                                 | RenewalStopListed       |
+| any other        | any                                                        | none                    |
+
+The filters in `template.yaml` keep most changes from the relay. They say the same, for fewer invocations: this says it
+for good.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ledger.domain.ids import PaymentId
-from ledger.dynamodb import keys
-from ledger.ports.documents import DocumentKey
+from ledger.domain.domain_events import (
+    ApprovedRefundChanged,
+    CustomerIdentified,
+    DomainEvent,
+    RefundIntentListed,
+    RenewalStopListed,
+)
+from ledger.domain.facts import PaymentSettled, RefundAbandoned, RefundApproved, RefundChanged, RefundSent
+from ledger.domain.ids import approval_tag
+from ledger.domain.refund_cases import case_id_of
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
+from ledger.dynamodb import items, keys
+from ledger.dynamodb.keys import ItemKind
+from ledger.dynamodb.schema import FACT_KIND, FACTS
+from ledger.ports.documents import DocumentKind, sortable
 
 Record = Mapping[str, Any]
+Image = Mapping[str, Any]
+
+_MOVE_A_CASE = (RefundChanged, RefundSent, RefundAbandoned)
+"""The facts that `follow_refunds` reads, beside the approval itself. An approval alone moves no case."""
+_MOVE_A_CASE_NAMES = frozenset(name for name, shape in FACTS.items() if shape.of in _MOVE_A_CASE)
+_APPROVAL_NAME = next(name for name, shape in FACTS.items() if shape.of is RefundApproved)
 
 
-def changed_payments(event: Mapping[str, Any]) -> list[PaymentId]:
-    """Return the ids of the payments whose purchases changed, each once, in a stable order."""
-    return sorted({keys.payment_id_of(_key(record)) for record in event["Records"]})
+def domain_events(record: Record) -> list[DomainEvent]:
+    """Return the domain events of one record of the stream: none for most.
 
-
-def customers_with_receipts(event: Mapping[str, Any]) -> list[str]:
-    """Return the ids of the customers whose receipts changed, each once, in a stable order.
-
-    A receipt without a customer yields `<provider>:<event id>`, as `Store.customer_receipts` expects it.
+    Raise UnreadableItem, KeyError or ValueError for a record that this release can't read.
     """
-    return sorted({keys.owner_of(_key(record)) for record in event["Records"]})
+    new, old = record["dynamodb"].get("NewImage"), record["dynamodb"].get("OldImage")
+    if new is None:
+        return []
+    match keys.kind_of(new):
+        case ItemKind.PAYMENT:
+            return [*_of_customer(new, old or {}), *_of_refunds(new, old or {})]
+        case DocumentKind.REFUND_INTENT if old is None:
+            return [_of_intent(items.from_document(new))]
+        case DocumentKind.RENEWAL_STOP if old is None:
+            return [_of_stop(items.from_document(new))]
+    return []
 
 
-def document_key(record: Record) -> DocumentKey:
-    """Return the key of the document that a record is about: a refund intent, or a stop of renewals."""
-    return keys.document_key_of(_key(record))
+def _of_customer(new: Image, old: Image) -> Iterator[DomainEvent]:
+    payment, before = _facts(new).get("payment"), _facts(old).get("payment")
+    if payment is None or (before and "customer_id" in before["M"]):
+        return
+    fact = items.from_fact(payment)
+    if not isinstance(fact, PaymentSettled) or fact.customer_id is None or fact.is_renewal:
+        return
+    content = CustomerIdentified(customer_id=fact.customer_id, account_id=fact.account_id, payment_id=fact.payment_id)
+    event_id = f"customer_identified/{fact.customer_id}/{fact.account_id}/{fact.payment_id}"
+    yield DomainEvent(event_id=event_id, correlation_id=fact.cause, content=content)
 
 
-def _key(record: Record) -> keys.Key:
-    key: keys.Key = record["dynamodb"]["Keys"]
-    return key
+def _of_refunds(new: Image, old: Image) -> Iterator[DomainEvent]:
+    if not new.get("has_approvals", {}).get("BOOL"):
+        return
+    before = _facts(old)
+    changed = {key: fact for key, fact in sorted(_facts(new).items()) if fact != before.get(key)}
+    moving = {_kind(fact) for fact in _facts(new).values()} & _MOVE_A_CASE_NAMES
+    relevant = [fact for fact in changed.values() if _kind(fact) in {*_MOVE_A_CASE_NAMES, _APPROVAL_NAME}]
+    if not relevant or not moving:
+        return
+    payment_id = keys.payment_id_of(new)
+    facts = [items.from_fact(fact) for fact in relevant]
+    tags = [tag for fact in facts if (tag := getattr(fact, "tag", None))]
+    yield DomainEvent(
+        event_id=f"approved_refund_changed/{payment_id}/{new['version']['N']}",
+        correlation_id=case_id_of(approval_tag(tags[0])) if tags else facts[0].cause,
+        content=ApprovedRefundChanged(payment_id=payment_id),
+    )
+
+
+def _of_intent(intent: object) -> DomainEvent:
+    if not isinstance(intent, RefundIntent):
+        raise ValueError(f"{intent!r} should be a refund intent")
+    return DomainEvent(
+        event_id=f"refund_intent_listed/{intent.tag}",
+        correlation_id=case_id_of(intent.tag),
+        content=RefundIntentListed(tag=intent.tag, account_id=intent.account_id, payment_id=intent.payment_id),
+    )
+
+
+def _of_stop(stop: object) -> DomainEvent:
+    if not isinstance(stop, RenewalStop):
+        raise ValueError(f"{stop!r} should be a stop of renewals")
+    return DomainEvent(
+        event_id=f"renewal_stop_listed/{sortable(stop.since)}/{stop.payment_id}",
+        correlation_id=stop.cause,
+        content=RenewalStopListed(
+            subscription_id=stop.subscription_id,
+            account_id=stop.account_id,
+            payment_id=stop.payment_id,
+            since=stop.since,
+        ),
+    )
+
+
+def _facts(image: Image) -> Mapping[str, Any]:
+    """Return the facts of a purchase's image, as they are stored. Those of a pointer, or of no item: none."""
+    facts: Mapping[str, Any] = image.get("facts", {}).get("M", {})
+    return facts
+
+
+def _kind(fact: Mapping[str, Any]) -> str:
+    return str(fact["M"][FACT_KIND]["S"])

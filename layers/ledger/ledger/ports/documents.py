@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ledger.domain.audit import AuditRecord
 from ledger.domain.idempotency import IdempotencyRecord
-from ledger.domain.ids import AccountId, OrderId
+from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.orders import OpenCheckout
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
@@ -113,7 +113,12 @@ def intent_key(tag: str) -> DocumentKey:
 
 def renewal_stop_key(stop: RenewalStop) -> DocumentKey:
     """Return the key of a stop of renewals. The same payment, lost anew later, has another one."""
-    return DocumentKey(DocumentKind.RENEWAL_STOP, (sortable(stop.since), stop.payment_id))
+    return renewal_stop_key_of(stop.since, stop.payment_id)
+
+
+def renewal_stop_key_of(since: datetime, payment_id: PaymentId) -> DocumentKey:
+    """Return the key of the stop that was booked at this time, after a dispute of this payment."""
+    return DocumentKey(DocumentKind.RENEWAL_STOP, (sortable(since), payment_id))
 
 
 def review_queue_key(case: RefundCase) -> DocumentKey:

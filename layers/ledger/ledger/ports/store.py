@@ -50,6 +50,12 @@ class Store(Protocol):
         At the end, raise UnreadableItem if there are some that this release can't read.
         """
 
+    def parked_of_customer(self, customer_id: str) -> Iterator[Receipt]:
+        """Yield a customer's parked receipts that wait for facts, in no particular order. Raise as `parked_receipts`.
+
+        One may be missing for moments after it was parked. Its cost does not grow with what the customer has received.
+        """
+
     def waiting_payments(self, until: datetime) -> Iterator[WaitingPayment]:
         """Yield the payments that are not known and about which facts wait since `until` or longer, in no order.
 

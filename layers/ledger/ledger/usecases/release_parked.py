@@ -1,10 +1,10 @@
 """Release parked events: record those again that something may have made bookable, and no others.
 
 what may have made it bookable                            who tries it again
-its customer's account became known                       the table's stream, at once
+its customer's account became known                       a domain event, at once
 a new catalogue, a new release or another mode            the schedule, once for each deployment
 it was parked since the schedule's last round             the schedule, once
-whatever the stream did not deliver (FACTS only)          the schedule: in the first day each round, then once a day
+whatever no event has told (FACTS only)                   the schedule: in the first day each round, then once a day
 
 An event that still can't be booked stays parked as it is: it costs reads, and no write.
 """

@@ -88,7 +88,7 @@ def sweep(
 
     `name` is an item's id, for the log. `since` is the time since which it waits: the oldest is first. Items of
     different lanes (providers) take turns, so that one lane with many items does not hold up another. Without `since`,
-    as for a batch of the stream, the order stays and no age is reported. Call `raise_failure` of the result once the
+    as for a batch of a queue, the order stays and no age is reported. Call `raise_failure` of the result once the
     job has stored its progress.
     """
     waiting, failures = _listed(listing)

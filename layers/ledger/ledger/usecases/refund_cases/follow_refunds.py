@@ -51,7 +51,7 @@ def follow(payment_id: PaymentId, store: Store, *, now: datetime) -> list[Refund
 
 
 def follow_all(store: Store, watch: Watch = UNWATCHED, *, now: datetime) -> list[RefundCase]:
-    """Do the same for every case whose refund may have changed, whether or not the table's stream has reported it.
+    """Do the same for every case whose refund may have changed, whether or not a domain event has reported it.
 
     A refund that has not ended is followed in each round; one that has ended once a day, for FOLLOWED_FOR. Return the
     cases that changed. Raise the failure of a case that could not be followed. The others are.

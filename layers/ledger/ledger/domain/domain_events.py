@@ -1,0 +1,138 @@
+"""Domain events: what has changed in the ledger, published for the functions that act on it.
+
+    table ──stream──► relay ──► bus ──rule──► subscriber
+
+An event is delivered at least once, late, and in any order. Its id follows from the change, so the same change has the
+same id however often it is delivered. It carries ids only: a subscriber reads the ledger and acts on what it finds.
+
+To change a kind: a new field needs a default here, since events of older releases lack it. Anything else is a new
+version, published beside the old one until nobody subscribes to that. `docs/events` has a JSON schema of each.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from ledger.domain.ids import AccountId, PaymentId
+
+SOURCE = "image-tagger-billing"
+"""The `source` of each event on the bus."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerIdentified:
+    """A first payment shows to which account a provider's customer belongs: parked events of his may be bookable."""
+
+    customer_id: str  # the provider's: `stripe:cus_…`
+    account_id: AccountId
+    payment_id: PaymentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundIntentListed:
+    """A refund was approved, and its intent put into the outbox: it is to be sent."""
+
+    tag: str  # the approval's id, which the refund carries at the provider
+    account_id: AccountId
+    payment_id: PaymentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalStopListed:
+    """A dispute took a payment of a subscription: the subscription's renewals are to be stopped at the provider."""
+
+    subscription_id: str  # the provider and its id: `stripe:sub_…`
+    account_id: AccountId
+    payment_id: PaymentId  # whose money the dispute took
+    since: datetime  # when it was booked: part of the name of the stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedRefundChanged:
+    """Something is known anew about the refunds of a purchase with an approved one: its refund case may change."""
+
+    payment_id: PaymentId  # under which the purchase is stored
+
+
+Content: TypeAlias = CustomerIdentified | RefundIntentListed | RenewalStopListed | ApprovedRefundChanged
+
+KINDS: Mapping[str, tuple[int, type[Content]]] = {
+    "CustomerIdentified": (1, CustomerIdentified),
+    "RefundIntentListed": (1, RefundIntentListed),
+    "RenewalStopListed": (1, RenewalStopListed),
+    "ApprovedRefundChanged": (1, ApprovedRefundChanged),
+}
+"""The version and the content of each kind, by its name on the bus. The name stays when a class is renamed."""
+
+_NAMES = {of: (name, version) for name, (version, of) in KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainEvent:
+    """One event, as the bus carries it."""
+
+    event_id: str  # the same for the same change
+    correlation_id: str  # of the refund case, or of the delivery, that the change is part of
+    content: Content
+
+    @property
+    def kind(self) -> str:
+        """Return the kind's name on the bus: its `detail-type`."""
+        return _NAMES[type(self.content)][0]
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """Return its `detail`, to be written as JSON."""
+        content = {field.name: _to_json(getattr(self.content, field.name)) for field in fields(self.content)}
+        version = _NAMES[type(self.content)][1]
+        return {"id": self.event_id, "version": version, "correlation_id": self.correlation_id, "data": content}
+
+
+def is_domain_event(delivered: Mapping[str, Any]) -> bool:
+    """Return whether the bus has delivered an event of ours. What a schedule delivers has a `detail` too."""
+    return delivered.get("source") == SOURCE
+
+
+def read_domain_event(delivered: Mapping[str, Any]) -> DomainEvent:
+    """Return the event that the bus has delivered. Raise ValueError if this release can't read it.
+
+    Fields that this release does not know are ignored: a newer one may publish them.
+    """
+    try:
+        kind, detail = delivered["detail-type"], delivered["detail"]
+        version, of = KINDS[kind]
+        if detail["version"] != version:
+            raise ValueError(f"it has version {detail['version']!r}, this release reads {version}")
+        return DomainEvent(
+            event_id=_text(detail["id"]),
+            correlation_id=_text(detail["correlation_id"]),
+            content=of(**{field.name: _from_json(field, detail["data"]) for field in fields(of)}),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"no domain event that can be read: {error!r}") from error
+
+
+def _to_json(content: Any) -> str:
+    if isinstance(content, datetime):
+        return content.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return str(content)
+
+
+def _from_json(field: "dataclasses.Field[Any]", data: Mapping[str, Any]) -> Any:
+    if field.name not in data and field.default is not dataclasses.MISSING:
+        return field.default
+    content = _text(data[field.name])
+    if field.type is not datetime:
+        return content
+    at = datetime.fromisoformat(content)
+    if at.tzinfo is None:
+        raise ValueError(f"{field.name} has no time zone")
+    return at
+
+
+def _text(content: Any) -> str:
+    if not isinstance(content, str) or not content:
+        raise TypeError(f"{content!r} should be text")
+    return content

@@ -1,0 +1,202 @@
+"""What each subscriber does with an event that is doubled, late, of another kind, or poisonous."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ledger.domain.domain_events import (
+    ApprovedRefundChanged,
+    Content,
+    CustomerIdentified,
+    RefundIntentListed,
+    RenewalStopListed,
+)
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.events import Event, Owner
+from ledger.domain.facts import RefundState
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.receipts import Receipt
+from ledger.domain.refund_cases import CaseState
+from ledger.ports.commit import Commit, Refusal
+from ledger.runtime import Runtime
+from ledger.usecases.record_event import record_event
+from tests.unit.functions.test_jobs import Context, approved, balance, listed, lost, reported, run, services, state_of
+from tools.testing.builders import ADA, LATER, PI, at, paid, payment, record_events
+from tools.testing.domain_events import Delivered, delivered, queued
+from tools.testing.fakes import FakeStore
+
+__all__ = ["services"]  # the fixture of the jobs
+
+CUSTOMER = "stripe:cus_1"
+IDENTIFIED = delivered(CustomerIdentified(customer_id=CUSTOMER, account_id=ADA, payment_id=PI))
+CHANGED = delivered(ApprovedRefundChanged(payment_id=PI))
+INTENT = delivered(RefundIntentListed(tag="case_1-1", account_id=ADA, payment_id=PI))
+STOP = delivered(RenewalStopListed(subscription_id="stripe:sub_1", account_id=ADA, payment_id=PI, since=LATER))
+
+SPOILT: list[Delivered] = [
+    {**CHANGED, "detail-type": "Unknown"},
+    {**IDENTIFIED, "detail": {**IDENTIFIED["detail"], "version": 2}},
+    {**CHANGED, "detail": {**CHANGED["detail"], "data": {}}},
+]
+
+
+def renewal(number: int) -> Event:
+    """A renewal of the customer, which says nothing of whose he is."""
+    settled = payment(PaymentId(f"stripe:in_{number}"), minute=10 + number)
+    event = paid(settled, event_id=f"evt_renewal_{number}")
+    bare = replace(settled, account_id=AccountId(""), customer_id=CUSTOMER, is_renewal=True, cause=event.cause)
+    return replace(event, owner=Owner(customer_id=CUSTOMER), payment=bare)
+
+
+@pytest.fixture
+def parked(services: Runtime) -> list[Event]:
+    """Two renewals of a customer whose account is not known; then his first payment comes."""
+    renewals = [renewal(1), renewal(2)]
+    for event in renewals:
+        result = record_event(event, services.store, body=b"{}", body_sha256="0" * 64, now=at(20))
+        assert result.outcome == "parked"
+    by_id = {event.event_id: event for event in renewals}
+    services.translate_parked = lambda parked: by_id[parked.event_id]  # type: ignore[method-assign]
+    return renewals
+
+
+def identify(services: Runtime) -> None:
+    """The customer's first payment comes, from which his account is known."""
+    record_events(services.store, paid())
+
+
+@pytest.mark.usefixtures("parked")
+def test_a_customer_who_is_identified_has_his_parked_events_booked(services: Runtime) -> None:
+    """Once, however often it is said."""
+    identify(services)
+    assert run("release_parked", IDENTIFIED) == {"outcomes": {"booked": 2}}
+    assert balance(services.store, ADA) == 3000
+    assert run("release_parked", IDENTIFIED) == {"outcomes": {}}, "said again"
+    assert balance(services.store, ADA) == 3000
+
+
+@pytest.mark.usefixtures("parked")
+def test_a_late_identification_finds_what_the_schedule_has_done(services: Runtime) -> None:
+    """And one that comes before the account is known changes nothing."""
+    assert run("release_parked", IDENTIFIED) == {"outcomes": {"parked": 2}}
+    identify(services)
+    assert run("release_parked") == {"outcomes": {"booked": 2}}
+    assert run("release_parked", IDENTIFIED) == {"outcomes": {}}
+    assert balance(services.store, ADA) == 3000
+
+
+def test_a_customer_without_parked_events_costs_one_question(services: Runtime) -> None:
+    """Whatever he has received: his receipts are not read."""
+
+    class Counted(FakeStore):
+        def customer_receipts(self, customer_id: str) -> list[Receipt]:
+            raise AssertionError(f"all that {customer_id} has received was read")
+
+    for number in range(30):
+        record_events(services.store, paid(payment(PaymentId(f"stripe:pi_{number}"))))
+    counted = Counted()
+    counted.__dict__.update(services.store.__dict__)
+    services.store, counted.round_trips = counted, 0
+    assert run("release_parked", IDENTIFIED) == {"outcomes": {}}
+    assert counted.round_trips <= 2
+
+
+SCHEDULED = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "resources": ["x"], "detail": {}}
+
+
+@pytest.mark.usefixtures("parked")
+def test_what_a_schedule_delivers_is_no_event_of_ours(services: Runtime) -> None:
+    """EventBridge gives it a kind and a detail, too: the rounds are made."""
+    identify(services)
+    assert run("release_parked", SCHEDULED) == {"outcomes": {"booked": 2}}
+    case = approved(services, "stripe:pi_2", 60)
+    assert run("send_refunds", SCHEDULED) == {"outcomes": {"sent": 1}}
+    reported(services, case, RefundState.SUCCEEDED, 80)
+    assert run("follow_cases", SCHEDULED) == {"moved": {case.case_id: CaseState.REFUNDED}}
+    assert run("follow_cases", {"decide_only": True}) == {"moved": {}}
+
+
+def test_a_change_of_a_refund_that_is_doubled_or_late_moves_a_case_once(services: Runtime) -> None:
+    """One that comes before anything has changed, too."""
+    case = approved(services, PI, 60)
+    assert run("follow_cases", CHANGED) == {"moved": {}}
+    run("send_refunds")
+    reported(services, case, RefundState.SUCCEEDED, 80)
+    assert run("follow_cases", CHANGED) == {"moved": {case.case_id: CaseState.REFUNDED}}
+    for _ in range(2):
+        assert run("follow_cases", CHANGED) == {"moved": {}}
+    assert state_of(services, case) is CaseState.REFUNDED
+
+
+def test_an_intent_that_is_told_twice_or_late_is_sent_once(services: Runtime) -> None:
+    """In one batch, in another one, and after it has left the outbox."""
+    case = approved(services, PI, 60)
+    provider = services.gateway("stripe")
+    assert run("send_refunds", queued(listed(case), listed(case))) == {"batchItemFailures": []}
+    assert run("send_refunds", queued(listed(case))) == {"batchItemFailures": []}
+    reported(services, case, RefundState.SUCCEEDED, 80)
+    run("follow_cases", CHANGED)
+    assert run("send_refunds", queued(listed(case))) == {"batchItemFailures": []}
+    assert len(provider.refunds) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("spoilt", [*SPOILT, INTENT, STOP], ids=lambda event: event["detail-type"])
+@pytest.mark.parametrize("function", ["release_parked", "follow_cases"])
+def test_a_poisonous_event_of_the_bus_fails_its_call_alone(services: Runtime, function: str, spoilt: Any) -> None:
+    """It is tried again, and kept as a dead letter; it is never taken for another one, or for the schedule's."""
+    case = approved(services, PI, 60)
+    with pytest.raises(ValueError, match=r"domain event|says of no customer|no approved refund"):
+        run(function, spoilt)
+    assert state_of(services, case) is CaseState.APPROVED
+
+
+@pytest.mark.parametrize("spoilt", [*SPOILT, IDENTIFIED, CHANGED, "no JSON", "[]", "null"], ids=str)
+def test_a_poisonous_message_of_the_queue_holds_up_no_other(
+    services: Runtime, spoilt: Delivered | str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It alone is delivered again, and in the end kept as a dead letter; it is counted."""
+    cases = [approved(services, PI, 60), approved(services, "stripe:pi_2", 61)]
+    batch = queued(listed(cases[0]), spoilt, listed(cases[1]))
+    assert run("send_refunds", batch) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert [state_of(services, case) for case in cases] == [CaseState.ISSUED, CaseState.ISSUED]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    assert sum(value for line in lines for value in line.get("FailedItems", [])) == 1
+
+
+def test_what_the_store_refuses_or_the_time_leaves_is_delivered_again(services: Runtime) -> None:
+    """The queue keeps it until it is done."""
+
+    class Down(FakeStore):
+        is_down = True
+
+        def commit(self, commit: Commit) -> Refusal | None:
+            if self.is_down:
+                raise StoreUnavailable("throttled")
+            return super().commit(commit)
+
+    cases = [approved(services, PI, 60), approved(services, "stripe:pi_2", 61)]
+    down = Down()
+    down.__dict__.update(services.store.__dict__)
+    services.store = down
+    batch = queued(*map(listed, cases))
+    everything = {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "1"}]}
+    assert run("send_refunds", batch) == everything
+    down.is_down = False
+    assert run("send_refunds", batch, Context(45_000, 19_000)) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert run("send_refunds", batch) == {"batchItemFailures": []}
+
+
+def test_a_stop_that_is_told_twice_is_made_once(services: Runtime) -> None:
+    """Who resumes the renewals in between keeps them."""
+    stop = lost(services, 1)
+    provider = services.gateway("stripe")
+    content: Content = RenewalStopListed(
+        subscription_id=stop.subscription_id, account_id=stop.account_id, payment_id=stop.payment_id, since=stop.since
+    )
+    assert run("send_refunds", queued(delivered(content))) == {"batchItemFailures": []}
+    assert provider.stopped == {stop.subscription_id}  # type: ignore[attr-defined]
+    provider.stopped.clear()  # type: ignore[attr-defined]
+    assert run("send_refunds", queued(delivered(content))) == {"batchItemFailures": []}
+    assert provider.stopped == set()  # type: ignore[attr-defined]
