@@ -71,14 +71,14 @@ def findings(world: World) -> Iterator[Finding]:
     for rule in _RULES:
         verdicts = list(_verdicts(rule, world))
         broken = tuple(sorted({name for name, holds in verdicts if not holds}))
-        yield Finding((rule.__doc__ or rule.__name__).rstrip("."), len(verdicts), broken)
+        yield Finding(str(rule.__doc__).removesuffix("."), len(verdicts), broken)
 
 
 def _verdicts(rule: Callable[[World], Verdicts], world: World) -> Verdicts:
     """Yield what a rule says. Stored content from which nothing can be computed breaks the rule, and stops no other."""
     try:
         yield from rule(world)
-    except (ArithmeticError, LookupError, ValueError) as error:
+    except (LookupError, OverflowError, ValueError) as error:
         yield f"can't be checked: {type(error).__name__}: {error}", False
 
 

@@ -34,8 +34,7 @@ def approved(world: World) -> Verdicts:
         holds = times == [_time_of(fact, case) for fact in approvals]
         if case.state in _ON_THE_WAY:
             latest = approvals[-1] if approvals else None
-            decided_minor = case.decision.money_minor if case.decision else 0
-            holds &= isinstance(latest, RefundApproved) and 0 < latest.amount_minor == decided_minor
+            holds &= _is_as_decided(case, latest)
         if case.state is CaseState.DECLINED and case.decided_by != "policy":
             holds &= isinstance(facts.get(f"declined:{case.reason}"), RefundDeclined)
         yield case.case_id, holds
@@ -50,6 +49,12 @@ def approved(world: World) -> Verdicts:
                     yield fact.key, fact.cause == f"case:{fact.case_id}"
                 if isinstance(fact, RefundAttempted):
                     yield fact.key, _is_of_its_approval(fact, world)
+
+
+def _is_as_decided(case: RefundCase, approval: Fact | None) -> bool:
+    if case.decision is None or not isinstance(approval, RefundApproved):
+        return False
+    return 0 < approval.amount_minor == case.decision.money_minor
 
 
 def _is_of_its_approval(attempt: RefundAttempted, world: World) -> bool:

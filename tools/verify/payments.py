@@ -65,7 +65,8 @@ def paid_once(world: World) -> Verdicts:
         yield key, item is not None and item.payment_ids == tuple(payment.payment_id for payment in ranked)
     for group in world.payments_for_one_thing():
         are_duplicates = [purchase.is_duplicate for purchase, _ in group]
-        yield group[0][1].payment_id, are_duplicates == [False] + [True] * (len(group) - 1)
+        (_, earliest), *others = group
+        yield earliest.payment_id, are_duplicates == [False, *(True for _ in others)]
 
 
 def periods_granted_once(world: World) -> Verdicts:
@@ -103,7 +104,7 @@ def orders(world: World) -> Verdicts:
         if item.terms:
             yield item.key, _is_as_agreed(item, item.terms, world)
     for purchase, payment in world.purchases():
-        fulfilled = world.fulfilment_keys.get(payment.fulfilment_key or "")
+        fulfilled = world.fulfilment_keys.get(str(payment.fulfilment_key))
         order = fulfilled.terms if fulfilled else None
         yield (
             payment.payment_id,

@@ -83,7 +83,7 @@ _NAMES: Mapping[ItemKind | DocumentKind, frozenset[str]] = {
     ItemKind.RUN: schema.RUN.names,
     ItemKind.SUBSCRIPTION: schema.SUBSCRIPTION.names,
     ItemKind.PAYMENT: items.NAMES_OF_A_PAYMENT,
-    **{kind: shape.names | items.FOLLOWED for kind, shape in schema.DOCUMENTS.items()},
+    **{kind: shape.names for kind, shape in schema.DOCUMENTS.items()},
 }
 """Every attribute that an item with a digest can have."""
 
@@ -144,4 +144,4 @@ def _value(item: Item, name: str) -> Any:
     if value is None or name not in _SHARDED:
         return value
     place, _, shard = value["S"].rpartition("#")
-    return (place, shard.isdecimal() and int(shard) < keys.SHARDS)
+    return place if shard.isdecimal() and int(shard) < keys.SHARDS else value

@@ -55,8 +55,9 @@ def _created(route: str, subject: str, correlation_id: str, world: World) -> tup
         order = fulfilment_key.terms if (fulfilment_key := world.fulfilment_keys.get(f"order/{subject}")) else None
         return (order.account_id, order.made_at) if order else None
     case = world.cases.get(subject)
-    is_its = case is not None and route in _OPENS_CASES and case.correlation_id == correlation_id
-    return (case.account_id, case.opened_at) if case and is_its else None
+    if case is None or route not in _OPENS_CASES or case.correlation_id != correlation_id:
+        return None
+    return (case.account_id, case.opened_at)
 
 
 def _is_of_a_decision(record: IdempotencyRecord, account_id: str, world: World) -> bool:

@@ -74,7 +74,8 @@ class World:
             self.is_in_place[name] = is_in_place(item)
             self.is_as_written[name] = is_as_written(item)
             self.is_readable[name] = True
-        except (KeyError, UnreadableItem, ValueError, zlib.error):  # ValueError: no key of the table has this form
+        # ValueError: no key of the table has this form. OverflowError: a time that is none in UTC.
+        except (KeyError, OverflowError, UnreadableItem, ValueError, zlib.error):
             self.is_readable[name] = False
 
     def _add(self, item: items.Item) -> None:
@@ -177,8 +178,11 @@ class World:
     def targets(self) -> list[tuple[AccountId, Target]]:
         """Return the target of each order, period or single payment, with its account."""
         if self._targets is None:
-            groups = self.payments_for_one_thing()
-            self._targets = [(group[0][1].account_id, target(*(purchase for purchase, _ in group))) for group in groups]
+            self._targets = [
+                (earliest.account_id, target(*(purchase for purchase, _ in group)))
+                for group in self.payments_for_one_thing()
+                for _, earliest in group[:1]
+            ]
         return self._targets
 
     def lots(self) -> dict[tuple[AccountId, str], Lot]:

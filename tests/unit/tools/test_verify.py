@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -37,7 +38,7 @@ from tools.testing.builders import (
 from tools.testing.fakes import FakeProvider, FakeStore, world
 from tools.testing.ledgers import LEDGERS
 from tools.testing.planting import lawful
-from tools.verify import World, check
+from tools.verify import World, as_json, check
 
 SECOND, THIRD = PaymentId("stripe:pi_2"), PaymentId("stripe:pi_3")
 
@@ -92,6 +93,117 @@ def test_each_invariant_finds_something_to_check() -> None:
     """In one of the ledgers at least. The first three are about items: these ledgers were never stored as such."""
     checked = [[finding.checked for finding in check(lawful(name))] for name in LEDGERS]
     assert min(map(sum, [*zip(*checked, strict=True)][3:])) > 0
+
+
+INVARIANTS = """\
+Every item can be read by this release
+What is written whole is as it was written: receipts, entries, runs, documents, the terms of orders
+Every key and index attribute follows from its item
+An account's balance is the sum of its entries
+A lot's figures are the sums of its entries by counter-account, and it is frozen and reserved as they say
+Every purchase is granted exactly once, every duplicate never; goodwill comes from a case that it replaced
+Every lot is what its purchase's facts say: granted, taken back, owed, frozen
+No lot has a figure below 0 or gave more than was granted
+No payment was refunded by more than was paid, what is approved included
+An account is suspended exactly by the holds that its purchases' facts or people give, and flagged by facts
+Every hold that a person lifted, and every amount that a person stated, is a fact with its audit record
+An account lists each of its subscriptions as it stands, and what counts of an instant is what its events say
+An account names the payment of each period that the payment of an order covers, and no other
+No entry is of a later version of its account than the stored one, and entries of one version are of one time
+Every entry is one balanced posting: its kind fits its counter-account and its sign
+Every entry has the time of its cause, and if its credits expire, the time at which its lot expires
+Where all money of an order, a period or a payment went back, none of its credits are left
+Each fulfilment key lists its payments, the earliest first; all but the first are duplicates
+No period of a subscription is granted by two payments
+Every name of a purchase leads to it, and every pointer to purchases that know its name
+An order has the terms that were agreed, its checkout leads back to it, and its payment is for its product
+Renewals are stopped only after a dispute of a payment of that subscription
+Every run drew what its entries say, when it says; what failed came back and is listed
+A parked event is kept whole, with its reason; no other receipt keeps a body
+Every fact, entry and subscription has a cause that is stored: an event's receipt, a case, a run, an act
+Every fact is as its event reported it, and what an event reported is there, or a later fact about it
+A subscription is as the latest events reported it: each of its last instant, and no later one
+Every receipt, entry and refund case has the correlation id of the event, request, job or case that wrote it
+Every approval of a case is a fact of its purchase, every decline by a person too, and no other is one
+Exactly the approved cases lie in the outbox, each with the approval that is to be sent
+Exactly the open cases are marked on their accounts
+A case waits exactly once where its state says: for a person, or for its time; and support finds every case
+A case is settled exactly if its refund has succeeded
+A case's history leads without a gap from its opening to its state, and what a person did of it is on record
+A case's decision is the one that its history tells, and the one that its purchase has as a fact
+What was answered under an Idempotency-Key is there, that account's; each case and order has its record
+"""
+
+
+def test_the_invariants_are_checked_in_this_order() -> None:
+    """What makes the rest unreadable comes first, then what money and credits are, then cases and records."""
+    assert [finding.invariant for finding in check(World())] == INVARIANTS.splitlines()
+    assert {finding.checked for finding in check(World())} == {0}
+
+
+def test_what_is_broken_is_named_once_and_in_order() -> None:
+    """However many there are, and however often a rule looked at each."""
+    names = [f"item {number:02}" for number in range(30)]
+    readable, *_ = check(World(is_readable=dict.fromkeys(names[::-1], False)))
+    assert (readable.checked, readable.broken) == (30, tuple(names))
+    whole = lawful("used")
+    whole.runs[0] = replace(whole.runs[0], failed_at=None)
+    (drawn,) = (finding for finding in check(whole) if finding.broken)
+    assert drawn.broken == ("run_1",)
+
+
+def test_each_check_is_of_what_is_stored_then() -> None:
+    """Nothing that was computed for an earlier check is used again."""
+    whole = lawful("used")
+    assert broken(whole) == []
+    whole.payments.pop(SECOND)
+    assert "Every purchase is granted exactly once" in " ".join(broken(whole))
+
+
+def _of_no_time_in_utc(whole: World) -> None:
+    case = next(case for case in whole.cases.values() if case.state is CaseState.IN_REVIEW)
+    last_second = datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1)))
+    whole.cases[case.case_id] = replace(case, opened_at=last_second)
+
+
+def _without_an_owner(whole: World) -> None:
+    key = next(iter(whole.idempotency_records))
+    whole.idempotency_records[key._replace(parts=())] = whole.idempotency_records.pop(key)
+
+
+@pytest.mark.parametrize(
+    ("change", "says_so", "error"),
+    [
+        (_of_no_time_in_utc, "A case waits exactly once", "OverflowError: "),
+        (_without_an_owner, "Every receipt, entry and refund case has", "IndexError: "),
+        (_without_an_owner, "What was answered under an Idempotency-Key", "ValueError: "),
+    ],
+)
+def test_what_cannot_be_computed_breaks_its_rule_and_stops_no_other(
+    change: Callable[[World], None], says_so: str, error: str
+) -> None:
+    """The rule says why."""
+    whole = lawful("requested")
+    change(whole)
+    findings = check(whole)
+    assert len(findings) == len(INVARIANTS.splitlines())
+    (found,) = (finding for finding in findings if finding.invariant.startswith(says_so))
+    assert [name for name in found.broken if name.startswith(f"can't be checked: {error}")]
+
+
+def test_programs_read_the_same() -> None:
+    """`holds` is none where there was nothing to check, and false as soon as one invariant is broken."""
+    assert as_json(check(World()))["holds"] is None
+    assert as_json(check(lawful("used")))["holds"] is True
+    findings = check(World(is_readable={"a / b": False, "c / d": True}))
+    told = as_json(findings)
+    assert told["holds"] is False
+    assert told["invariants"][0] == {
+        "invariant": "Every item can be read by this release",
+        "checked": 2,
+        "broken": ["a / b"],
+    }
+    assert [one["invariant"] for one in told["invariants"]] == INVARIANTS.splitlines()
 
 
 def _without_fact(kind: str) -> Callable[[World], None]:

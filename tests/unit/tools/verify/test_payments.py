@@ -174,6 +174,12 @@ def failed_later(whole: World) -> None:
     add_facts(whole, PI, other, failed)
 
 
+def approved_later(whole: World) -> None:
+    """What is in the outbox was approved before. Both together are more than was paid."""
+    other = RefundApproved(tag="case_0-1", case_id="case_0", amount_minor=1501, at=at(71), cause="case:case_0")
+    add_facts(whole, PI, other)
+
+
 def period_paid_twice(whole: World) -> PaymentSettled:
     """Another payment covers the period that a renewal pays for, and is no duplicate."""
     return paid(whole, SECOND, covers=PERIOD)
@@ -302,6 +308,7 @@ FAULTS: dict[Rule, list[Fault]] = {
             lambda w: told_later(w, 1501, minute=69),
             ("{0.payment_id}",),
         ),
+        Fault("another approval after this one is of more", "requested", approved_later, (PI,)),
         Fault("another approval has failed after this one", "requested", failed_later),
         Fault("what went back is the approval's own", "requested", lambda w: ours(w, minute=71)),
     ],

@@ -1,15 +1,23 @@
 """What the rules read: everything that is stored, and what follows from it."""
 
 from dataclasses import fields, replace
+from typing import TypeVar
 
 import pytest
 
+from ledger.domain.audit import AuditRecord
 from ledger.domain.facts import PaymentSettled
-from ledger.domain.ids import PaymentId
+from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.orders import OpenCheckout
 from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import QueuedCase, RefundCase
+from ledger.domain.refund_intents import RefundIntent
+from ledger.domain.renewal_stops import RenewalStop
+from ledger.domain.runs import FailedRun
 from ledger.dynamodb.items import Item
 from ledger.ports.commit import PaymentPointer
-from ledger.ports.documents import DocumentKind
+from ledger.ports.documents import CasePointer, DocumentKey, DocumentKind, JobCursor, OrderPointer
 from tools.testing.builders import ADA, PI, payment
 from tools.testing.fakes import world
 from tools.testing.ledgers import LEDGERS
@@ -17,6 +25,7 @@ from tools.testing.planting import lawful, put_lot
 from tools.testing.stored_items import items_of
 from tools.verify import World
 
+_D = TypeVar("_D")
 OF_ITEMS = {"is_readable", "is_in_place", "is_as_written"}
 
 
@@ -43,6 +52,28 @@ def test_what_is_stored_is_read_back(name: str) -> None:
     assert whole.is_readable == whole.is_in_place == whole.is_as_written == keys
 
 
+@pytest.mark.parametrize("name", LEDGERS)
+def test_each_document_is_where_the_rules_look(name: str) -> None:
+    """By its key, or by the name that others know it by."""
+    store = LEDGERS[name]()
+    whole = read(items_of(store))
+
+    def of(kind: type[_D]) -> dict[DocumentKey, _D]:
+        return {key: document for key, document in store.documents.items() if isinstance(document, kind)}
+
+    assert whole.cases == {case.case_id: case for case in of(RefundCase).values()}
+    assert whole.intents == {intent.tag: intent for intent in of(RefundIntent).values()}
+    assert whole.pointers == {pointer.case_id: pointer.account_id for pointer in of(CasePointer).values()}
+    assert whole.failed_runs == [(key.parts[0], failed) for key, failed in of(FailedRun).items()]
+    assert whole.audit_records == [(key.parts[0], record) for key, record in of(AuditRecord).items()]
+    assert whole.order_pointers == {key: pointer.order_id for key, pointer in of(OrderPointer).items()}
+    assert whole.renewal_stops == of(RenewalStop)
+    assert whole.queued_cases == of(QueuedCase)
+    assert whole.idempotency_records == of(IdempotencyRecord)
+    assert whole.open_checkouts == of(OpenCheckout)
+    assert whole.job_cursors == of(JobCursor)
+
+
 def one_item(name: str, start: str) -> Item:
     """The first item of a ledger whose partition or sort key begins so."""
     return next(
@@ -59,6 +90,7 @@ def one_item(name: str, start: str) -> Item:
         (("used", "RECEIPT#"), {"schema": {"S": "1"}}),
         (("used", "RECEIPT#"), {"outcome": {"S": "of_a_newer_release"}}),
         (("used", "RECEIPT#"), {"received_at": {"S": "no time"}}),
+        (("used", "ENTRY#"), {"occurred_at": {"S": "9999-12-31T23:59:59-01:00"}}),
         (("used", "RECEIPT#"), {"pk": {"S": "NOTHING#of-ours"}}),
         (("used", "RECEIPT#"), {"pk": {"S": ""}}),
         (("foreign", "RECEIPT#"), {"body": {"B": b"no zlib"}}),
@@ -183,6 +215,14 @@ def test_payments_for_one_thing_are_together(payments: list[PaymentSettled], gro
     assert {tuple(int(one.payment_id[-1]) for _, one in group) for group in found} == groups
     assert len(found) == len(whole.targets()) == len(groups)
     assert {account_id for account_id, _ in whole.targets()} == {ADA}
+
+
+def test_a_thing_is_of_the_account_that_paid_first() -> None:
+    """Another account's later payment changes nothing. That it is there is a fault of its own."""
+    first, later = paid(2, fulfilment_key="order/a"), paid(1, fulfilment_key="order/a")
+    later = replace(later, account_id=AccountId("acct_eve"))
+    both = {one.payment_id: Purchase(payment_id=one.payment_id, facts={"payment": one}) for one in (later, first)}
+    assert [account_id for account_id, _ in World(payments={**both}).targets()] == [ADA]
 
 
 def test_a_purchase_without_its_payment_is_for_nothing() -> None:
