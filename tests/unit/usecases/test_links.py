@@ -44,7 +44,7 @@ SHARED = {
 }
 
 
-@pytest.mark.parametrize("order", itertools.permutations(SHARED), ids=", ".join)
+@pytest.mark.parametrize("order", [*itertools.permutations(SHARED)], ids=", ".join)
 def test_one_intent_that_pays_two_invoices_grants_both_and_splits_its_refund(order: tuple[str, ...]) -> None:
     """Of 1,000 that go back, 600 are the first invoice's and 400 the second's: two fifths of each."""
     store = FakeStore()
@@ -78,7 +78,7 @@ def test_a_refund_under_a_tag_that_no_sale_knows_is_of_all_of_them() -> None:
     assert balances(store) == {"stripe:in_1/0": 800, "stripe:in_2/0": 800}
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+@pytest.mark.parametrize("order", [*itertools.permutations(range(4))])
 def test_several_intents_that_pay_one_invoice_count_for_it_together(order: tuple[int, ...]) -> None:
     """500 of one and 250 of the other are half of 1,500."""
     events = [

@@ -61,7 +61,7 @@ def test_what_never_expires_lasts_longest() -> None:
 BOUGHT, PAID_BACK, BOUGHT_AGAIN = paid(FIRST), event_of(refund(2000), names=(PI,)), paid(SECOND)
 
 
-@pytest.mark.parametrize("order", itertools.permutations((BOUGHT, PAID_BACK, BOUGHT_AGAIN)), ids=str)
+@pytest.mark.parametrize("order", [*itertools.permutations((BOUGHT, PAID_BACK, BOUGHT_AGAIN))], ids=str)
 def test_in_every_order_the_second_payment_gives_its_credits_its_time(order: tuple[Event, ...]) -> None:
     """Also where the expiry of the first was booked in between."""
     store = FakeStore()

@@ -47,7 +47,7 @@ def shared() -> FakeStore:
     return store
 
 
-@pytest.mark.parametrize("order", itertools.permutations(("refund", "total")), ids="-".join)
+@pytest.mark.parametrize("order", [*itertools.permutations(("refund", "total"))], ids="-".join)
 def test_our_refund_of_one_sale_leaves_the_credits_of_the_other(order: tuple[str, ...]) -> None:
     """The charge's running total contains it, also before the refund is reported by itself."""
     store = shared()
