@@ -20,7 +20,7 @@ from ledger.domain.receipts import Receipt, RecordOutcome
 from ledger.ports.reads import Keys
 from ledger.runtime import Runtime
 from ledger.webhook import handle
-from tests.conftest import moto_services
+from tests.conftest import moto_services, place_orders_of_stories
 from tests.integration.conftest import Calls
 from tools import signing
 from tools.orders import place_orders_of
@@ -38,7 +38,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """A runtime in test mode over a fresh table, at a time of its own."""
     with moto_services(monkeypatch, PADDLE_SIGNING_SECRETS=SECRET) as made:
         made.clock = lambda: START
-        place_orders_of((one for story in stories() for one in story.notifications), made.store)
+        place_orders_of_stories(made.store)
         yield made
 
 

@@ -20,9 +20,8 @@ from ledger.ports.reads import Keys
 from ledger.providers.parsing import MAX_BODY_BYTES
 from ledger.runtime import Runtime
 from ledger.secrets import FETCHED_AGAIN_AFTER_S, SECRETS_TTL_S, SigningSecrets
-from tests.conftest import REGION, moto_services
+from tests.conftest import REGION, moto_services, place_orders_of_stories
 from tools import signing
-from tools.orders import place_orders_of
 from tools.stories import Story, read_notification, stories
 
 Send = Callable[..., dict[str, Any]]
@@ -36,7 +35,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """A runtime in test mode over a fresh table."""
     signing_secrets = {f"{provider.upper()}_SIGNING_SECRETS": secrets for provider, secrets in SECRETS.items()}
     with moto_services(monkeypatch, **signing_secrets) as made:
-        place_orders_of((one for story in stories() for one in story.notifications), made.store)
+        place_orders_of_stories(made.store)
         yield made
 
 
