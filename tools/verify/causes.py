@@ -18,6 +18,7 @@ from ledger.usecases.usage import RUNS_ROUTE
 from tools.verify.world import Verdicts, World
 
 _EXPIRY = "expiry"
+_OF_EXPIRY = {EntryKind.EXPIRE, EntryKind.RELEASE}
 _ROUTES = {AuditAction.LIFT: HOLDS_ROUTE, AuditAction.STATE_AMOUNT: AMOUNTS_ROUTE}
 """Of the acts that write entries."""
 
@@ -34,13 +35,16 @@ def causes_of_all(world: World) -> Verdicts:
 
 
 def _causes(world: World) -> Iterator[tuple[str, AccountId | None, str]]:
-    """Yield the name, account and cause of all that has one. The expiry of credits is the cause of nothing else."""
+    """Yield the name, account and cause of all that has one.
+
+    The expiry of credits causes nothing else, but that a refund which is under way keeps fewer of them.
+    """
     for payment_id, item in world.payments.items():
         if isinstance(item, Purchase):
             for fact in item.facts.values():
                 yield f"{payment_id} {fact.key}", item.account_id, fact.cause
     for entry in world.entries:
-        if entry.cause != _EXPIRY or entry.kind is not EntryKind.EXPIRE:
+        if entry.cause != _EXPIRY or entry.kind not in _OF_EXPIRY:
             yield entry.entry_id, entry.account_id, entry.cause
     for subscription in world.subscriptions.values():
         for report in subscription.reports:

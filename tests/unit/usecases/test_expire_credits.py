@@ -4,13 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ledger.domain.entries import EntryKind
 from ledger.domain.errors import StoreUnavailable
+from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.ports.documents import JobCursor, job_cursor_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.usecases.expire_credits import expire_account, expire_credits
-from tools.testing.builders import ADA, NOON, paid, payment, record_events
-from tools.testing.fakes import FakeStore
+from tools.testing.builders import ADA, NOON, event_of, paid, payment, record_events, refund
+from tools.testing.fakes import FakeStore, world
+from tools.verify import check
 
 BOB, CLEO = AccountId("acct_bob"), AccountId("acct_cleo")
 
@@ -93,3 +96,14 @@ def test_an_account_on_which_nothing_expires_any_more_is_not_written() -> None:
     version = store.accounts[ADA].version
     assert expire_account(ADA, store, now=now) == 0
     assert store.accounts[ADA].version == version
+
+
+def test_what_a_pending_refund_keeps_of_a_lot_that_expires_is_let_go_by_the_job() -> None:
+    """No event tells of it: the expiry is the cause, and every invariant holds."""
+    store = FakeStore()
+    settled = payment(expires_at=NOON + timedelta(days=5))
+    record_events(store, paid(settled), event_of(refund(1000, state=RefundState.PENDING)), now=NOON)
+    assert expire_credits(store, now=NOON + timedelta(days=6)) == {ADA: 1000}
+    released = [entry.cause for entry in store.entries(ADA) if entry.kind is EntryKind.RELEASE]
+    assert released == ["expiry"]
+    assert not [finding for finding in check(world(store)) if finding.broken]
