@@ -40,7 +40,7 @@ def parts() -> list[Part]:
             "every order and repetition ends in the same ledger, and that is what happened",
             3,
             {"deliveries": 2_000, "short histories": 3, "long histories": 10, "histories of money": 5},
-            ("oracle", "money", "kinds", "play", "shown"),
+            ("oracle", "money", "kinds", "play", "shown", "fake_gateways"),
         ),
         Part(
             "concurrency",

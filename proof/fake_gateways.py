@@ -1,4 +1,7 @@
-"""The counters of the providers where we ask for refunds, without HTTP: over the simulators in memory."""
+"""The counters of the providers where we ask for refunds, without HTTP: over the simulators in memory.
+
+As the providers do: what was just made is not listed yet, and an idempotency key is forgotten after a day.
+"""
 
 from typing import Any
 
@@ -10,18 +13,24 @@ from ledger.providers.paddle import adjustments as paddle
 from ledger.providers.stripe import refunds as stripe
 from ledger.providers.tags import METADATA_KEY, to_reason
 from tools.simulators.common.account import NotPossible
+from tools.simulators.common.clock import Clock
+from tools.simulators.common.idempotency import RETENTION_S
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.paddle.adjustments import Share
 from tools.simulators.stripe.account import StripeAccount
 from tools.testing.fakes import FakeProvider
 
+LISTED_AFTER_S = 45
+"""When a refund is listed. A sender has its intent to itself for longer."""
+
 
 class _Counter(FakeProvider):
-    """What both have in common: trouble on the way, and what was made under which tag."""
+    """What both have in common: trouble on the way, and what was made, when and under which tag."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
-        self.made: dict[str, SentRefund] = {}
+        self._clock = clock
+        self._kept: list[tuple[float, SentRefund]] = []
         self.last_error = "none"  # of the next call: `down` (nothing is done) or `lost` (done, and not answered)
 
     def send_refund(self, refund: RefundToSend) -> SentRefund:
@@ -32,7 +41,8 @@ class _Counter(FakeProvider):
             sent = self._make(refund)
         except NotPossible as problem:
             raise ProviderRefused("refused", str(problem)) from problem
-        self.made[refund.tag] = sent
+        if sent not in self.made_under(refund.tag):
+            self._kept.append((self._clock.now(), sent))
         if last_error == "lost":
             raise ProviderUnavailable("no answer")
         return sent
@@ -41,22 +51,30 @@ class _Counter(FakeProvider):
         if self.last_error == "down":
             self.last_error = "none"
             raise ProviderUnavailable("down")
-        return tuple(sent for tag, sent in self.made.items() if approval_tag(tag) == refund.tag)
+        until = self._clock.now() - LISTED_AFTER_S
+        return tuple(sent for made_at, sent in self._kept if made_at <= until and approval_tag(sent.tag) == refund.tag)
+
+    def made_under(self, tag: str, within_s: float | None = None) -> list[SentRefund]:
+        """Return what was made under this tag, of late or ever."""
+        since = self._clock.now() - within_s if within_s is not None else 0
+        return [sent for made_at, sent in self._kept if sent.tag == tag and made_at > since]
 
     def _make(self, refund: RefundToSend) -> SentRefund:
         raise NotImplementedError
 
 
 class StripeCounter(_Counter):
-    """Stripe: the same tag again answers what was made under it."""
+    """Stripe: for a day, the same tag again answers what was made under it, and another amount is unclear."""
 
     def __init__(self, account: StripeAccount) -> None:
-        super().__init__()
+        super().__init__(account.clock)
         self._account = account
 
     def _make(self, refund: RefundToSend) -> SentRefund:
-        if refund.tag in self.made:
-            return self.made[refund.tag]
+        if known := self.made_under(refund.tag, RETENTION_S):
+            if known[0].amount_minor != refund.amount_minor:
+                raise ProviderUnavailable("idempotency_error")
+            return known[0]
         names = sorted(name.partition(":")[2] for name in refund.names)
         charge = self._account.charge_of(next(name for name in names if name.startswith(("pi_", "ch_", "in_"))))
         left = charge["amount_captured"] - charge["amount_refunded"]
@@ -70,7 +88,7 @@ class PaddleCounter(_Counter):
     """Paddle: lines are refunded, and one refund that waits for its approval keeps out the next."""
 
     def __init__(self, account: PaddleAccount) -> None:
-        super().__init__()
+        super().__init__(account.clock)
         self._account = account
 
     def _make(self, refund: RefundToSend) -> SentRefund:

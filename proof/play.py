@@ -57,6 +57,8 @@ _ONLY_WHEN_QUIET = {"A case is settled exactly if its refund has succeeded"}
 _ONLY_WHEN_ALL_IS_HEARD = {"No payment was refunded by more than was paid, what is approved included"}
 """A second refund may be told before it is that the first one came back."""
 _CURRENCIES = ("EUR", "USD")
+INDEX_LAG = 3
+"""How many steps of a life the secondary indexes may lag behind."""
 FOR_A_PERSON = {ParkReason.UNKNOWN_ORIGIN}
 """The reasons for which an event of these lives may be parked for good: the first oracle says nothing of it."""
 
@@ -96,7 +98,7 @@ class Play:
 
     seed: str = "play"
     now: datetime = START
-    store: FakeStore = field(default_factory=FakeStore)
+    store: FakeStore = field(default_factory=lambda: FakeStore(is_lagging=True))
     waiting: list[Notification] = field(default_factory=list)  # told by a provider, not delivered yet
     delivered: list[Notification] = field(default_factory=list)
     parked: dict[str, Notification] = field(default_factory=dict)  # delivered, and not usable yet
@@ -111,7 +113,7 @@ class Play:
         self.paddle = PaddleAccount(clock=lambda: self.now.timestamp())
         self.counters = {"stripe": StripeCounter(self.stripe), "paddle": PaddleCounter(self.paddle)}
         self.checkouts: dict[str, list[str]] = {"stripe": [], "paddle": []}
-        self.runs = 0
+        self.runs = self._ticks = 0
         self._told = {"stripe": 0, "paddle": 0}
         self.expire()  # the job runs from the first day on
 
@@ -360,6 +362,7 @@ class Play:
 
     def release(self) -> None:
         """Parked events are tried again."""
+        self.store.catch_up()
         waiting = (receipt for receipt in self.store.parked_receipts() if receipt.event_id in self.parked)
         for parked in sorted(waiting, key=lambda receipt: receipt.occurred_at):
             if release_parked(parked, _read_again, self.store, self.now).parked_reason is None:
@@ -445,7 +448,7 @@ class Play:
             if issued is SendResult.ABANDONED:
                 self.ours.abandoned.add(intent.tag)
             elif issued in {SendResult.SENT, SendResult.FOUND}:
-                self.ours.sent[intent.tag] = counter.made[intent.tag].refund_id
+                self.ours.sent[intent.tag] = counter.made_under(intent.tag)[0].refund_id
             self._gather()
 
     def follow(self) -> None:
@@ -463,6 +466,7 @@ class Play:
 
     def pass_time(self, hours: float) -> None:
         """Time passes."""
+        self.store.catch_up()
         self.now += timedelta(hours=hours)
 
     # ── What must hold ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -505,6 +509,7 @@ class Play:
             raise Wrong("it does not come to rest")
         if self.parked:
             raise Wrong(f"still parked: {[told.event_type for told in self.parked.values()]}")
+        self.store.catch_up()
         self.expire()
         self.hold(is_quiet=True)
 
@@ -512,6 +517,9 @@ class Play:
         """A minute; what the providers have told meanwhile waits to be delivered."""
         self._gather()
         self.now += timedelta(minutes=1)
+        self._ticks += 1
+        if self._ticks % INDEX_LAG == 0:
+            self.store.catch_up()
 
     @property
     def transfers(self) -> list[str]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -14,7 +15,13 @@ from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.catalogue import Product
 from ledger.domain.entries import Entry
-from ledger.domain.errors import CommitTooLarge, ProviderRefused, ProviderUnavailable
+from ledger.domain.errors import (
+    CommitTooLarge,
+    ProviderRefused,
+    ProviderUnavailable,
+    StoreUnavailable,
+    TransactionInConflict,
+)
 from ledger.domain.facts import RefundChanged, RefundState
 from ledger.domain.ids import AccountId, PaymentId, approval_tag
 from ledger.domain.lots import Lot
@@ -26,6 +33,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
+from ledger.dynamodb.calls import MAX_CALLS
 from ledger.dynamodb.store import MAX_ACTIONS
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import (
@@ -75,11 +83,21 @@ class _Indexed:
     documents: dict[DocumentKey, Document] = field(default_factory=dict)
 
 
+class Trouble(StrEnum):
+    """What befalls a call that writes. The values are DynamoDB's reasons for cancelling a transaction."""
+
+    CONFLICT = "TransactionConflict"
+    THROTTLED = "ThrottlingError"
+    NO_CAPACITY = "ProvisionedThroughputExceeded"
+    LOST = "lost"  # it is written, and nobody is told
+
+
 class FakeStore:
     """The ledger's objects in dictionaries, written atomically under one lock, within the limits of DynamoDB.
 
     `is_lagging`: what is read by a secondary index is as it was at the last `catch_up`, at first nothing. `rows` is the
-    most that a page has, whatever its limit: DynamoDB ends a page at one megabyte.
+    most that a page has, whatever its limit: DynamoDB ends a page at one megabyte. `troubles` befall the next calls
+    that write, one each; what was throttled is called again, MAX_CALLS times in all, as by the real store.
     """
 
     def __init__(self, *, is_lagging: bool = False, rows: int | None = None) -> None:
@@ -94,6 +112,7 @@ class FakeStore:
         self.documents: dict[DocumentKey, Document] = {}
         self.round_trips = 0
         self.is_lagging = is_lagging
+        self.troubles: list[Trouble] = []
         self._rows = rows
         self._lagging = _Indexed()
         self._lock = Lock()
@@ -129,9 +148,22 @@ class FakeStore:
         _check_limits(commit)
         with self._lock:
             refusal = self._refusal(commit)
+            is_lost = self._is_lost()
             if refusal is None:
                 self._apply(commit)
+            if is_lost:
+                raise StoreUnavailable("no answer")
             return refusal
+
+    def _is_lost(self) -> bool:
+        """Meet the troubles of one commit. Return whether its answer is lost, or raise StoreUnavailable."""
+        for _ in range(MAX_CALLS):
+            trouble = self.troubles.pop(0) if self.troubles else None
+            if trouble is Trouble.CONFLICT:
+                raise TransactionInConflict("Another transaction on the same items was in progress.")
+            if trouble is None or trouble is Trouble.LOST:
+                return trouble is Trouble.LOST
+        raise StoreUnavailable(f"refused {MAX_CALLS} times")
 
     def customer_receipts(self, customer_id: str) -> list[Receipt]:
         self.round_trips += 1
@@ -449,8 +481,9 @@ def _is_counted(sent: SentRefund) -> bool:
 class FakeProvider:
     """A provider in memory. It stores refunds by payment, and refunds no more than was paid.
 
-    `kind` is `stripe` (a repeated tag returns its first refund; a disputed charge is not refunded) or
-    `paddle` (no such key; one pending refund of a payment blocks the next).
+    `kind` is `stripe` (a disputed charge is not refunded) or `paddle` (one pending refund of a payment blocks the
+    next). Paddle has no idempotency keys, and Stripe forgets them after a day: a repeated tag is another refund. With
+    `has_keys`, Stripe still has them: a repeated tag returns its first refund, or is unclear if anything else differs.
     """
 
     kind: str = "stripe"
@@ -458,6 +491,7 @@ class FakeProvider:
     paid_by: dict[str, int] = field(default_factory=dict)  # by payment of an invoice that several paid
     is_reviewed: bool = False  # refunds wait for the provider's approval
     is_late: bool = False  # listings do not have accepted refunds yet
+    has_keys: bool = False
     disputed: set[PaymentId] = field(default_factory=set)
     faults: list[Exception] = field(default_factory=list)  # one for each coming send or checkout
     look_up_faults: list[Exception] = field(default_factory=list)  # one for each coming call that looks a refund up
@@ -516,10 +550,15 @@ class FakeProvider:
             meanwhile()
 
     def _known(self, refund: RefundToSend) -> SentRefund | None:
-        return next((sent for known, sent in self.refunds if known.tag == refund.tag), None)
+        for known, sent in self.refunds:
+            if known.tag == refund.tag:
+                if (known.amount_minor, known.source) != (refund.amount_minor, refund.source):
+                    raise ProviderUnavailable("idempotency_error")
+                return sent
+        return None
 
     def _accept(self, refund: RefundToSend) -> SentRefund:
-        if self.kind == "stripe" and (known := self._known(refund)):
+        if self.kind == "stripe" and self.has_keys and (known := self._known(refund)):
             return known
         if self.kind == "stripe" and self.disputed & refund.names:
             raise ProviderRefused("charge_disputed", "The charge is disputed.")

@@ -5,7 +5,7 @@ import functools
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypedDict, TypeVar
 
@@ -14,6 +14,7 @@ from ledger.domain.catalogue import Catalogue
 from tools import signing
 from tools.simulators.common.clock import Clock
 from tools.simulators.common.faults import Faults
+from tools.simulators.common.listing import created_s
 from tools.simulators.common.outbox import Outbox
 
 Json = dict[str, Any]
@@ -80,6 +81,7 @@ class Account(ABC):
         self.lock = threading.RLock()
         self.customers: dict[str, str] = {}  # the name, by id
         self.subscriptions: dict[str, Json] = {}
+        self.listing_lag_s = 0.0
 
     # ── What differs between the providers ────────────────────────────────────────────────────────────────────────────
 
@@ -121,6 +123,7 @@ class Account(ABC):
             *self._provider_actions(),
             self.advance,
             self.fault,
+            self.lag,
             self.work,
             self.mute,
             self.send_again,
@@ -140,9 +143,22 @@ class Account(ABC):
         self.faults.add(method, path, kind, times=times, seconds=seconds)
         return f"the next {times} of {method} {path}: {kind}"
 
+    def lag(self, seconds: float) -> str:
+        """Leave what is younger than this out of lists of refunds, adjustments and events. By its id it is found."""
+        self.listing_lag_s = seconds
+        return f"lists lack the last {seconds} s"
+
+    def listed(self, objects: Iterable[Json]) -> list[Json]:
+        """Return the objects that a list has by now."""
+        if not self.listing_lag_s:
+            return list(objects)
+        until = self.clock.now() - self.listing_lag_s
+        return [one for one in objects if created_s(one) <= until]
+
     def work(self) -> str:
-        """Remove all faults, and deliver webhooks again."""
+        """Remove all faults, deliver webhooks again, and list everything."""
         self.faults.clear()
+        self.listing_lag_s = 0.0
         self.outbox.is_muted = False
         return "everything works"
 

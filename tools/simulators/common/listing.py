@@ -1,6 +1,7 @@
 """Filters and pages of lists of objects."""
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 Json = dict[str, Any]
@@ -28,6 +29,13 @@ def page_of(
         return rest[-size:], len(rest) > size
     rest = objects[ids.index(after) + 1 :] if after else objects
     return rest[:size], len(rest) > size
+
+
+def created_s(item: Json) -> float:
+    """Return when an object of either provider was made, or an event happened: in seconds since 1970."""
+    if "created" in item:
+        return float(item["created"])
+    return datetime.fromisoformat(item.get("created_at") or item["occurred_at"]).timestamp()
 
 
 def object_id(item: Json) -> str:

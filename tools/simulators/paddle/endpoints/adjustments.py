@@ -73,4 +73,4 @@ def list_adjustments(account: PaddleAccount, params: Parameters) -> list[Json]:
     """Return the adjustments that match the filters."""
     names = ("id", "transaction_id", "subscription_id", "customer_id", "status", "action")
     filters = {name: params.listed(name) for name in names}
-    return matching(account.adjustments.values(), filters)
+    return matching(account.listed(account.adjustments.values()), filters)

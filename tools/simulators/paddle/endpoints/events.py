@@ -12,7 +12,7 @@ def list_events(account: PaddleAccount, params: Parameters) -> list[Json]:
     """Return the stored events that match the filters."""
     kinds, bounds = params.listed("event_type"), {"from": "GTE", "to": "LT"}
     stored_since = stamp(account.clock.now() - EVENT_RETENTION_S)
-    found = [one for one in account.outbox.events if one["occurred_at"] >= stored_since]
+    found = [one for one in account.listed(account.outbox.events) if one["occurred_at"] >= stored_since]
     for name, comparator in bounds.items():
         if value := params.query.get(name):
             found = [one for one in found if compares(one["occurred_at"], comparator, value)]

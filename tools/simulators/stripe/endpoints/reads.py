@@ -40,7 +40,7 @@ def list_events(account: StripeAccount, params: Parameters) -> Json:
     is_delivered = params.is_true("delivery_success")
     stored_since = account.clock.now() - EVENT_RETENTION_S
     found = []
-    for event in account.outbox.events:
+    for event in account.listed(account.outbox.events):
         delivered = account.outbox.is_delivered(event["id"])
         if event["created"] < stored_since or (kinds and event["type"] not in kinds):
             continue

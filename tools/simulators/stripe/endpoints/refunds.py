@@ -48,7 +48,7 @@ def _refunded_charge(account: StripeAccount, params: Parameters) -> Json:
 def list_refunds(account: StripeAccount, params: Parameters) -> Json:
     """Return the refunds, of all charges or of one."""
     params.allow("payment_intent charge created limit starting_after ending_before")
-    found = list(account.refunds.values())
+    found = account.listed(account.refunds.values())
     if params.optional("payment_intent") or params.optional("charge"):
         charge = _refunded_charge(account, params)
         found = [refund for refund in found if refund["charge"] == charge["id"]]
