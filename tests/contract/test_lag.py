@@ -249,3 +249,22 @@ def test_a_page_that_ends_before_its_limit_names_the_next(short: Store) -> None:
     assert [one.occurred_at for part in entries for one in part] == newest_first
     assert short.cases_of(ADA, 2, short.cases_of(ADA, 2).next).next is not None
     assert short.cases_of(AccountId("acct_nobody"), 2) == Page((), None)
+
+
+def test_what_a_customers_first_payment_did_not_release_is_released_by_the_schedule(lagging: Lagging) -> None:
+    """The index lacked it when the payment was published; once it names it, a release has been before it or not."""
+    store = lagging.store
+    waiting = replace(parked(1), parked_reason=ParkReason.NO_ACCOUNT)
+    store.commit(Commit(receipt=waiting))
+    assert list(store.parked_of_customer("stripe:cus_1")) == []
+    tried: list[str] = []
+
+    def translate(receipt: Receipt) -> None:
+        tried.append(receipt.event_id)
+
+    lagging.catch_up()
+    release_all(translate, "1", store, now=LATER + timedelta(minutes=5))
+    assert tried == ["evt_parked_1"]
+    assert list(store.parked_of_customer("stripe:cus_1")) == [waiting]
+    store.commit(Commit(receipt=released(waiting)))
+    assert list(store.parked_of_customer("stripe:cus_1")) == []
