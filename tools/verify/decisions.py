@@ -3,7 +3,15 @@
 from collections import Counter
 
 from ledger.domain.audit import AuditAction
-from ledger.domain.facts import Facts, RefundAbandoned, RefundApproved, RefundDeclined, RefundSent, facts_of
+from ledger.domain.facts import (
+    Facts,
+    PaymentSettled,
+    RefundAbandoned,
+    RefundApproved,
+    RefundDeclined,
+    RefundSent,
+    facts_of,
+)
 from ledger.domain.refund_cases import (
     BY_POLICY,
     BY_PROVIDER,
@@ -89,7 +97,7 @@ def decisions_of_cases(world: World) -> Verdicts:
     reasons = {(account_id, act.subject, act.at): act.reason for account_id, act in acts}
     for case in world.cases.values():
         if case.decision is None:
-            is_undecided = (case.decided_at, case.decided_by, case.deferred_until) == (None, None, None)
+            is_undecided = {case.decided_at, case.decided_by, case.deferred_until} == {None}
             yield case.case_id, is_undecided and not case.approvals and case.state is CaseState.DECLARED
         elif case.decision.outcome is DecisionOutcome.WAIT:
             is_undecided = case.decided_at is None and case.decided_by is None and case.deferred_until is not None
@@ -116,21 +124,21 @@ def _is_as_told(case: RefundCase, decision: Decision) -> bool:
 
 def _is_a_fact(case: RefundCase, decision: Decision, world: World) -> bool:
     """Return whether the purchase has the decision as a fact, if it gets one, with the same content."""
-    home = world.home_of(case.payment_id)
-    payment = home.payment if home else None
-    if home is None or payment is None or home.account_id != case.account_id:
+    facts = world.facts(case.payment_id)
+    payment = facts.get("payment")
+    if not isinstance(payment, PaymentSettled) or payment.account_id != case.account_id:
         return False
     if decision.money_minor and decision.currency != payment.currency:
         return False
     if decision.outcome is DecisionOutcome.APPROVE:
-        approval = home.facts.get(f"approved:{case.tag}")
+        approval = facts.get(f"approved:{case.tag}")
         return isinstance(approval, RefundApproved) and (
             (approval.amount_minor, approval.items, approval.takes_credits, approval.at, approval.cause)
             == (decision.money_minor, decision.items, decision.takes_credits, case.decided_at, f"case:{case.case_id}")
         )
     if decision.outcome is DecisionOutcome.DECLINE and case.decided_by != BY_POLICY:
         # Of several cases with one reason, the fact is the latest decline.
-        declined = home.facts.get(f"declined:{case.reason}")
+        declined = facts.get(f"declined:{case.reason}")
         is_latest = isinstance(declined, RefundDeclined) and declined.case_id == case.case_id
         return isinstance(declined, RefundDeclined) and (
             not is_latest

@@ -13,11 +13,13 @@ from ledger.domain.refund_cases import (
     BY_PROVIDER,
     BY_SENDER,
     CaseState,
+    Decision,
     DecisionOutcome,
     RefundCase,
     RefundReason,
 )
 from ledger.domain.texts import text
+from ledger.usecases.refund_cases.decide_case import ReviewDecision
 from tools.testing.builders import LATER, at, own_words
 from tools.testing.planting import (
     Fault,
@@ -35,7 +37,7 @@ from tools.testing.planting import (
     rows,
 )
 from tools.verify import World
-from tools.verify.decisions import decisions_of_cases, histories
+from tools.verify.decisions import decisions_of_cases, histories, review_of
 
 EVE = AccountId("acct_eve")
 PAID = "stripe:pi_1"
@@ -155,6 +157,26 @@ def by_a_person_called_policy(whole: World) -> RefundCase:
     """The policy's decision has the rule of a person."""
     known = decided(whole, case(whole, CaseState.IN_REVIEW), rule="person:policy", clause="5")
     return moved(whole, known, -1, cause=text("change.decided", rule="person:policy", clause="5"))
+
+
+def declined_when_refunded(whole: World) -> RefundCase:
+    """The provider's report of a refund has led to a decline."""
+    known = put(whole, case(whole, CaseState.REFUNDED), state=CaseState.DECLINED)
+    return moved(whole, known, -1, to_state=CaseState.DECLINED)
+
+
+def declined_after_review(whole: World) -> RefundCase:
+    """A withdrawal was confirmed first, and declined by another step later."""
+    known = case(whole, CaseState.IN_REVIEW, reason=RefundReason.WITHDRAWAL)
+    (step,) = known.history
+    later = replace(step, at=LATER, from_state=CaseState.IN_REVIEW, to_state=CaseState.DECLINED)
+    return put(whole, known, history=(step, later), state=CaseState.DECLINED)
+
+
+def decided_without_words(whole: World) -> RefundCase:
+    """A reason is a sentence of ours, with a number; the record has no words either."""
+    put(whole, act(whole, AuditAction.REPLACE), reason="")
+    return decided(whole, case(whole, CaseState.REPLACED), reasons=(text("x", number=1),))
 
 
 SAM = {"decided_by": "sam"}
@@ -289,6 +311,8 @@ FAULTS: dict[Rule, list[Fault]] = {
             ),
             ("{0.case_id}",),
         ),
+        Fault("one step of many that may not be", "refunded", declined_when_refunded, ("{0.case_id}",)),
+        Fault("a confirmed one was decided later", "requested", declined_after_review),
         Fault(
             "it begins with a declaration",
             "requested",
@@ -536,6 +560,7 @@ FAULTS: dict[Rule, list[Fault]] = {
             lambda w: decided(w, case(w, CaseState.REPLACED), reasons=own_words("As", "agreed.")),
             ("{0.case_id}",),
         ),
+        Fault("it has no words", "requested", decided_without_words),
         Fault(
             "its words on record are others",
             "requested",
@@ -659,3 +684,33 @@ def test_each_fault_is_named(rule: Rule, fault: Fault) -> None:
     """And a change that is no fault names nothing."""
     found, expected = named(rule, fault)
     assert found == expected
+
+
+def test_a_decision_is_read_as_it_was_requested() -> None:
+    """With all that a person can say. What only the policy decides, nobody has requested."""
+    items = (RefundedItem(line_id="0", amount_minor=5),)
+    requested = ReviewDecision(
+        outcome=DecisionOutcome.APPROVE,
+        words=("As we", "agreed."),
+        clause="6",
+        money_minor=5,
+        credits=7,
+        takes_credits=False,
+        ends_subscription=True,
+        items=items,
+    )
+    decision = Decision(
+        outcome=DecisionOutcome.APPROVE,
+        clause="6",
+        rule="person:sam",
+        reasons=own_words("As we", "agreed."),
+        policy_version="1",
+        money_minor=5,
+        credits=7,
+        takes_credits=False,
+        ends_subscription=True,
+        items=items,
+    )
+    assert review_of(decision) == requested
+    by_people = {DecisionOutcome.APPROVE, DecisionOutcome.DECLINE, DecisionOutcome.REPLACE}
+    assert {one for one in DecisionOutcome if review_of(replace(decision, outcome=one))} == by_people
