@@ -16,6 +16,7 @@ from ledger.domain.errors import (
     CaseAlreadyOpen,
     CaseClosed,
     CatalogueError,
+    CommitTooLarge,
     ConfigurationError,
     IdempotencyKeyReused,
     InsufficientCredits,
@@ -30,6 +31,7 @@ from ledger.domain.errors import (
     RunFailed,
     StoreUnavailable,
     SubscriptionAlreadyRuns,
+    TransactionInConflict,
     UnreadableItem,
 )
 from ledger.policy.texts import TextError
@@ -69,11 +71,12 @@ DOCUMENTS: list[tuple[BillingError, int, str, str, str | None, dict[str, Any]]] 
     ),
     (ProviderUnavailable(INSIDE), 503, "Service Unavailable", "provider-unavailable", NO_ANSWER, {}),
     (StoreUnavailable(INSIDE), 503, "Service Unavailable", "unavailable", UNAVAILABLE, {}),
+    (TransactionInConflict(INSIDE), 503, "Service Unavailable", "unavailable", UNAVAILABLE, {}),
     (UnreadableItem(INSIDE), 503, "Service Unavailable", "unavailable", UNAVAILABLE, {}),
 ]
 OURS = [
     *(ConfigurationError(INSIDE), CatalogueError(INSIDE), PolicyError(INSIDE), TextError(INSIDE)),
-    BillingError(INSIDE),
+    *(BillingError(INSIDE), CommitTooLarge(INSIDE)),
 ]
 
 
