@@ -7,8 +7,7 @@ deliver.
 
 from typing import Any
 
-from ledger.domain.domain_events import ApprovedRefundChanged, is_domain_event, read_domain_event
-from ledger.domain.ids import PaymentId
+from ledger.domain.domain_events import ApprovedRefundChanged, DomainEvent, is_domain_event, read_domain_event
 from ledger.domain.refund_cases import RefundCase
 from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
@@ -33,7 +32,7 @@ def _updated(event: dict[str, Any], services: Runtime, context: object) -> list[
     """Return the cases that changed. Neither of the two rounds is left out because the other one failed."""
     watch, now = JobWatch(services, context), services.now()
     if is_domain_event(event):
-        return follow(_changed_purchase(event), services.store, now=services.now())
+        return _follow_changed(read_domain_event(event), services)
     try:
         decided = decide_deferred(services.store, services.policy, watch, now=now)
     finally:
@@ -41,12 +40,13 @@ def _updated(event: dict[str, Any], services: Runtime, context: object) -> list[
     return [*decided, *followed]
 
 
-def _changed_purchase(event: dict[str, Any]) -> PaymentId:
-    """Return the purchase of a domain event. Raise ValueError if it is of another kind."""
-    content = read_domain_event(event).content
-    if not isinstance(content, ApprovedRefundChanged):
-        raise ValueError(f"{content!r} is about no approved refund")
-    return content.payment_id
+def _follow_changed(event: DomainEvent, services: Runtime) -> list[RefundCase]:
+    """Follow the cases of the purchase that an event names. Raise ValueError if it is of another kind."""
+    if not isinstance(event.content, ApprovedRefundChanged):
+        raise ValueError(f"{event.content!r} is about no approved refund")
+    moved = follow(event.content.payment_id, services.store, now=services.now())
+    services.logger.info("followed", extra={"moved": {case.case_id: case.state for case in moved}, **event.names})
+    return moved
 
 
 def _follow_all(services: Runtime, context: object) -> list[RefundCase]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from ledger.domain.domain_events import CustomerIdentified, is_domain_event, read_domain_event
+from ledger.domain.domain_events import CustomerIdentified, DomainEvent, is_domain_event, read_domain_event
 from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.record_event import RecordResult
@@ -35,9 +35,12 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _release(event: dict[str, Any], services: Runtime, watch: JobWatch) -> dict[str, Any]:
     translate, store, now = services.translate_parked, services.store, services.now()
     results: Iterable[RecordResult | None]
+    names = {}
     if is_domain_event(event):
-        customer_id = _identified_customer(event)
-        done = release_receipts(store.parked_of_customer(customer_id), translate, store, watch, now=now)
+        identified = read_domain_event(event)
+        names = identified.names
+        parked = store.parked_of_customer(_customer_of(identified))
+        done = release_receipts(parked, translate, store, watch, now=now)
         results, raise_failure = done.results, done.raise_failure
     else:
         try:
@@ -46,7 +49,7 @@ def _release(event: dict[str, Any], services: Runtime, watch: JobWatch) -> dict[
             all_done = release_all(translate, services.deployment, store, watch, now=now)
         results, raise_failure = all_done.results, all_done.raise_failure
     outcomes = dict(Counter(result.outcome for result in results if result))
-    services.logger.info("released", extra={"outcomes": outcomes})
+    services.logger.info("released", extra={"outcomes": outcomes, **names})
     raise_failure()
     return {"outcomes": outcomes}
 
@@ -63,9 +66,8 @@ def _list_waiting(services: Runtime) -> None:
     services.publish_metrics()
 
 
-def _identified_customer(event: dict[str, Any]) -> str:
-    """Return the customer of a domain event. Raise ValueError if it is of another kind."""
-    content = read_domain_event(event).content
-    if not isinstance(content, CustomerIdentified):
-        raise ValueError(f"{content!r} says of no customer whose he is")
-    return content.customer_id
+def _customer_of(event: DomainEvent) -> str:
+    """Return the customer that an event identifies. Raise ValueError if it is of another kind."""
+    if not isinstance(event.content, CustomerIdentified):
+        raise ValueError(f"{event.content!r} says of no customer whose he is")
+    return event.content.customer_id

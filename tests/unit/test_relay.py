@@ -61,12 +61,14 @@ def relayed(events: FakeEvents, *records: Record) -> list[str]:
     return [one["itemIdentifier"] for one in relay(records, to)["batchItemFailures"]]
 
 
-def test_ten_entries_go_with_one_call() -> None:
-    """As many calls as are needed, in the order of the records."""
+def test_ten_entries_go_with_one_call(caplog: pytest.LogCaptureFixture) -> None:
+    """As many calls as are needed, in the order of the records. The log names each event."""
     events = FakeEvents()
     assert relayed(events, *(record(number) for number in range(23))) == []
     assert [len(call) for call in events.calls] == [10, 10, 3]
     assert events.published == [f"case_{number}-1" for number in range(23)]
+    (line,) = (one for one in caplog.records if one.message == "relayed")
+    assert vars(line)["event_ids"] == [f"refund_intent_listed/case_{number}-1" for number in range(23)]
 
 
 def test_the_bytes_of_a_call_are_limited() -> None:

@@ -66,6 +66,7 @@ class _ToPublish(NamedTuple):
     """An entry of PutEvents, and the record that it comes from."""
 
     record: str  # its sequence number
+    event_id: str
     entry: Mapping[str, str]
 
 
@@ -76,13 +77,14 @@ def relay(records: Sequence[Record], to: Bus) -> dict[str, Any]:
     for record in records:
         number = _number(record)
         try:
-            entries += [_ToPublish(number, _entry(event, to.name)) for event in domain_events(record)]
+            entries += [_ToPublish(number, one.event_id, _entry(one, to.name)) for one in domain_events(record)]
         except Exception as error:  # noqa: BLE001 - one record that can't be read holds up no other
             failed.add(number)
             _log.exception("record can't be read", extra={"record": number, "error": type(error).__name__})
     for batch in _batches(entries):
         failed |= _publish(batch, to)
-    _log.info("relayed", extra={"records": len(records), "events": len(entries), "failed": len(failed)})
+    event_ids = [one.event_id for one in entries]
+    _log.info("relayed", extra={"records": len(records), "event_ids": event_ids, "failed": len(failed)})
     return {"batchItemFailures": [{"itemIdentifier": one} for one in map(_number, records) if one in failed]}
 
 
@@ -97,7 +99,7 @@ def _publish(batch: Sequence[_ToPublish], to: Bus) -> set[str]:
     for one, result in zip(batch, results, strict=True):
         if result.get("ErrorCode"):
             failed.add(one.record)
-            _log.error("event not published", extra={"kind": one.entry["DetailType"], "error": result["ErrorCode"]})
+            _log.error("event not published", extra={"event_id": one.event_id, "error": result["ErrorCode"]})
     return failed
 
 

@@ -188,6 +188,16 @@ def test_what_the_store_refuses_or_the_time_leaves_is_delivered_again(services: 
     assert run("send_refunds", batch) == {"batchItemFailures": []}
 
 
+@pytest.mark.usefixtures("parked")
+def test_the_log_names_the_event_that_was_acted_on(services: Runtime, caplog: pytest.LogCaptureFixture) -> None:
+    """Its id, and the correlation id of what it is part of."""
+    run("release_parked", IDENTIFIED)
+    approved(services, PI, 60)
+    run("follow_cases", CHANGED)
+    named = {one.message: (vars(one).get("event_id"), vars(one).get("correlation_id")) for one in caplog.records}
+    assert named["released"] == named["followed"] == ("change", "case_1")
+
+
 def test_a_stop_that_is_told_twice_is_made_once(services: Runtime) -> None:
     """Who resumes the renewals in between keeps them."""
     stop = lost(services, 1)

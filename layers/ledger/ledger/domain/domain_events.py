@@ -83,6 +83,11 @@ class DomainEvent:
         return _NAMES[type(self.content)][0]
 
     @property
+    def names(self) -> dict[str, str]:
+        """Return what names it in a log."""
+        return {"event_id": self.event_id, "correlation_id": self.correlation_id}
+
+    @property
     def detail(self) -> dict[str, Any]:
         """Return its `detail`, to be written as JSON."""
         content = {field.name: _to_json(getattr(self.content, field.name)) for field in fields(self.content)}
