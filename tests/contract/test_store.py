@@ -363,7 +363,7 @@ def test_parked_events_are_named_by_what_they_wait_for_and_since_when(any_store:
 
 def test_more_parked_events_than_one_read_takes_are_all_found(any_store: Store) -> None:
     """A price that is missing from the catalogue parks hundreds: they are what the release is for."""
-    receipts = [parked(number) for number in range(130)]
+    receipts = [parked(number) for number in range(101)]
     for receipt in receipts:
         any_store.commit(Commit(receipt=receipt))
     assert {found.event_id for found in any_store.parked_receipts()} == {receipt.event_id for receipt in receipts}

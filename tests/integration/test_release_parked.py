@@ -96,12 +96,12 @@ def balance(services: Runtime, account: str) -> int:
 
 def test_many_events_of_an_unknown_price_are_tried_once_and_cost_no_write(services: Runtime, calls: Calls) -> None:
     """The first round writes only its progress. Later rounds write nothing, and read neither bodies nor receipts."""
-    for number in range(120):
+    for number in range(101):
         assert receive(services, of_a_price("pri_unknown", number)) == "parked"
     before = receipts(services)
     calls.since()
 
-    assert release(services, hours=1) == {"parked": 120}
+    assert release(services, hours=1) == {"parked": 101}
     first = Counter(calls.since())
     assert {name: first[name] for name in WRITES & first.keys()} == {"TransactWriteItems": 1}, "the job's cursor"
 
