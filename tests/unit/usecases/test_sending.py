@@ -1,13 +1,15 @@
 """Sending looks before it leaps: after a gap the provider is asked first, and nothing is decided or sent in a pause."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from ledger.domain.errors import RequestRefused, StoreUnavailable
-from ledger.domain.facts import RefundApproved, RefundedItem, UngrantedLine
+from ledger.domain.events import Event
+from ledger.domain.facts import RefundApproved, RefundedItem, RefundState, UngrantedLine
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.texts import text
 from ledger.ports.commit import Commit, DocumentChange, Refusal
@@ -26,6 +28,7 @@ from tools.testing.builders import (
     POLICY,
     RENEWED,
     at,
+    dispute,
     event_of,
     paid,
     payment,
@@ -92,6 +95,23 @@ def test_what_is_sent_was_recorded_as_tried_before() -> None:
     provider = FakeProvider(meanwhile=look)
     assert send(store, provider, case, APPROVED_AT + 1) is SendResult.SENT
     assert seen == [True]
+
+
+@pytest.mark.parametrize(
+    ("reported", "result"),
+    [
+        (lambda _: event_of(dispute(minute=80)), SendResult.ABANDONED),
+        (lambda tag: event_of(replace(refund(1000, minute=80), tag=tag)), SendResult.ENDED),
+        (lambda tag: event_of(replace(refund(1000, state=RefundState.PENDING, minute=80), tag=tag)), SendResult.FOUND),
+    ],
+    ids=["a dispute", "this refund", "this refund, pending"],
+)
+def test_what_is_reported_during_the_look_up_counts(reported: Callable[[str], Event], result: SendResult) -> None:
+    """The provider's listing lags, and its webhook does not: nothing is sent beside what was reported."""
+    case = half_approved(store := FakeStore())
+    provider = FakeProvider(meanwhile=lambda: record_events(store, reported(case.tag)))
+    assert send(store, provider, case, TOO_OLD) is result
+    assert provider.calls == [f"find {case.tag}"]
 
 
 def test_who_has_lost_the_lease_sends_nothing_more() -> None:
