@@ -23,6 +23,7 @@ from typing import Any
 import boto3
 from botocore.credentials import Credentials
 
+from ledger.domain import catalogue
 from ledger.domain.errors import ConfigurationError
 from ledger.relay import bus as event_bus
 from ledger.runtime import runtime
@@ -103,7 +104,14 @@ def _simulator(
     if os.environ.get(f"{provider}_API_KEY") or os.environ.get(f"{provider}_API_BASE"):
         return None
     secret = os.environ[f"{provider}_SIGNING_SECRETS"].split(",")[0]
-    account = stack.enter_context(running(f"http://127.0.0.1:{port}", signing_secret=secret, clock=clock.seconds))
+    account = stack.enter_context(
+        running(
+            f"http://127.0.0.1:{port}",
+            signing_secret=secret,
+            clock=clock.seconds,
+            sold=catalogue.load(Path(os.environ.get("CATALOGUE_FILE") or catalogue.DEFAULT_FILE)),
+        )
+    )
     account.outbox.receiver_clock = clock.seconds
     os.environ |= {f"{provider}_API_KEY": account.api_key, f"{provider}_API_BASE": account.url}
     return account

@@ -4,6 +4,7 @@ They replace those of CloudFormation: the environment of the functions refers to
 """
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ class Cloud:
             return str(value)
         if value.keys() == {"Ref"} and value["Ref"] in self.references:
             return self.references[value["Ref"]]
+        if value.keys() == {"Fn::Sub"} and re.findall(r"\$\{(.*?)\}", value["Fn::Sub"]) == ["AWS::StackName"]:
+            return str(value["Fn::Sub"]).replace("${AWS::StackName}", self.table_name)
         raise Unresolved(f"{name} is {value}: tools.devserver.cloud does not create it.")
 
 

@@ -36,6 +36,7 @@ class Config:
     scope: Scope = EVERYTHING  # what in the providers' accounts is ours
     release: str = ""  # which release of this package is deployed, as its layer's version names it
     api_bases: Mapping[str, str | None] = field(default_factory=dict)  # by provider: a simulator's address
+    is_s3_local: bool = False  # whether S3 is another server, whose buckets have no host names of their own
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Config":
@@ -70,6 +71,7 @@ class Config:
             keys_name=environment.get("PROVIDER_KEYS_NAME") or None,
             api_keys=_by_provider(environment, "API_KEY"),
             api_bases={name: address or None for name, address in _by_provider(environment, "API_BASE").items()},
+            is_s3_local=bool(environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")),
         )
 
 

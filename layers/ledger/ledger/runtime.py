@@ -21,7 +21,7 @@ from ledger import secrets
 from ledger.config import Config
 from ledger.domain import catalogue
 from ledger.domain.catalogue import Catalogue
-from ledger.domain.errors import ConfigurationError
+from ledger.domain.errors import CatalogueError, ConfigurationError
 from ledger.domain.events import Event
 from ledger.domain.receipts import Receipt
 from ledger.dynamodb.store import DynamoDBStore
@@ -64,8 +64,15 @@ class Runtime:
 
     @functools.cached_property
     def catalogue(self) -> Catalogue:
-        """The products. Raise CatalogueError."""
-        return catalogue.load(self.config.catalogue_file)
+        """The products. Raise CatalogueError: a live stage refuses the price ids of the shipped example too."""
+        sold = catalogue.load(self.config.catalogue_file)
+        if self.config.is_live and (placeholders := catalogue.example_prices(sold)):
+            raise CatalogueError(
+                f"The catalogue {self.config.catalogue_file} has price ids of the shipped example "
+                f"({', '.join(placeholders)}), and PROVIDER_MODE is live: nobody can pay them. "
+                "Put the providers' own price ids into a file, and set CATALOGUE_FILE to it."
+            )
+        return sold
 
     @functools.cached_property
     def deployment(self) -> str:
@@ -137,6 +144,16 @@ class Runtime:
     def client(self, service: str) -> Any:
         """Return a botocore client with time-outs shorter than any function's."""
         config = botocore.config.Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+        if service == "s3":
+            # Without these a form or an address is for the global endpoint: it redirects, and knows no newer region.
+            regional = botocore.config.Config(
+                signature_version="s3v4",
+                s3={
+                    "addressing_style": "path" if self.config.is_s3_local else "virtual",
+                    "us_east_1_regional_endpoint": "regional",
+                },
+            )
+            config = config.merge(regional)
         return self.connection.session.create_client(service, self.config.region, config=config)
 
     def fetch_signing_secrets(self) -> Mapping[str, str]:

@@ -36,6 +36,7 @@ _METRICS = {
     RecordOutcome.PARKED: "ParkedEvents",
     RecordOutcome.IGNORED: "UnknownEventTypes",
 }
+_NO_PROVIDER = 404
 _TITLES = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 413: "Content too large", 503: "Unavailable"}
 
 
@@ -81,7 +82,13 @@ def handle(function: str, request: Mapping[str, Any], runtime: Runtime) -> HttpR
     except SignatureRejected as rejected:
         return _rejected(runtime, 401, "BadSignatures", "The signature was not accepted.", rejected.reason)
     except InvalidBody as error:
-        return _rejected(runtime, error.status, "RefusedBodies", str(error), "unusable_body")
+        return _rejected(
+            runtime,
+            error.status,
+            "UnknownProviders" if error.status == _NO_PROVIDER else "RefusedBodies",
+            str(error),
+            "unusable_body",
+        )
     except StoreUnavailable as error:
         return _not_stored(runtime, error)
     else:
@@ -94,7 +101,7 @@ def _record(function: str, delivery: Delivery, runtime: Runtime) -> RecordedDeli
     """Verify, translate and record a delivery. Raise SignatureRejected, InvalidBody or StoreUnavailable."""
     provider = PROVIDERS.get(delivery.provider)
     if provider is None:
-        raise InvalidBody(f"There is no such provider. Registered: {', '.join(PROVIDERS)}.", 404)
+        raise InvalidBody(f"There is no such provider. Registered: {', '.join(PROVIDERS)}.", _NO_PROVIDER)
     now = runtime.now()
     _verify(provider, delivery, runtime.secrets, now)
     content = provider.parse(delivery.body)

@@ -143,7 +143,12 @@ def called(error: Exception) -> dict[str, Any]:
         "rawPath": "/broken",
         "rawQueryString": "",
         "headers": {},
-        "requestContext": {"http": http, "requestId": "r", "stage": "$default"},
+        "requestContext": {
+            "http": http,
+            "requestId": "r",
+            "stage": "$default",
+            "authorizer": {"jwt": {"claims": {"sub": "acct_ada", "email": "ada@example.com"}, "scopes": []}},
+        },
         "isBase64Encoded": False,
     }
     return lambda_handler_of(app)(event, None)
@@ -175,6 +180,9 @@ def test_an_unexpected_error_is_a_500_with_nothing_of_its_text(
     assert unexpected.__dict__.get("detail") == (INSIDE if isinstance(error, BillingError) else None)
     assert INSIDE not in caplog.text, "Powertools logs an unexpected error too, with its text"
     assert (answered.__dict__["route"], answered.__dict__["status"]) == ("GET /broken", 500)
+    for record in (unexpected, answered):  # the access log has the same request id
+        assert (record.__dict__["request_id"], record.__dict__["account_id"]) == ("r", "acct_ada")
+        assert "ada@example.com" not in str(record.__dict__)
 
 
 def test_an_error_of_the_ledger_is_answered_as_its_problem_and_raises_no_alarm(

@@ -80,6 +80,39 @@ def test_a_form_uploads_one_file_of_its_type_for_ten_minutes(
         assert form.expires_at == LATER + timedelta(seconds=TEN_MINUTES_S)
 
 
+@pytest.mark.parametrize("region", ["eu-central-1", "us-east-1", "ap-southeast-4"])
+def test_forms_and_addresses_are_for_the_bucket_in_its_region_signed_with_version_4(
+    monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    """Outside us-east-1 the global endpoint redirects a browser's POST, and it knows no newer region."""
+    given = {"TABLE_NAME": "ledger", "EVIDENCE_BUCKET_NAME": "files", "AWS_REGION": region}
+    for name, value in (given | {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}).items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    services = new_runtime()
+    form = evidence.upload(services, "case_1", "image/png")
+    assert form.url == f"https://files.s3.{region}.amazonaws.com/"
+    assert form.fields["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+    assert form.fields["x-amz-credential"].endswith(f"/{region}/s3/aws4_request")
+    assert form.fields.keys() == {
+        *("Content-Type", "key", "policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"),
+    }
+    (address,) = evidence.download_urls(services, case_with("a.png"))
+    assert address.startswith(f"https://files.s3.{region}.amazonaws.com/evidence/case_1/a.png?")
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in address
+
+
+def test_a_local_server_is_asked_by_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody resolves a bucket's name before `host.docker.internal`."""
+    given = {"TABLE_NAME": "ledger", "EVIDENCE_BUCKET_NAME": "files", "AWS_REGION": "eu-central-1"}
+    given |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    for name, value in (given | {"AWS_ENDPOINT_URL_S3": "http://host.docker.internal:4566"}).items():
+        monkeypatch.setenv(name, value)
+    form = evidence.upload(new_runtime(), "case_1", "image/png")
+    assert form.url == "http://host.docker.internal:4566/files"
+
+
 def case_with(*files: str) -> RefundCase:
     """A case with these files."""
     return RefundCase(

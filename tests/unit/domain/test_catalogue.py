@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from ledger.config import Config
 from ledger.domain import catalogue
 from ledger.domain.catalogue import Period, Product, ProductKind, Resolution, agreed_product
 from ledger.domain.errors import CatalogueError
+from ledger.runtime import Runtime
 from tools.testing.builders import ORDER
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -345,3 +347,32 @@ def test_credits_last_for_what_they_were_paid_for(
 ) -> None:
     """And for their grace, until the next period is paid for."""
     assert (product.expires_at(paid_at, period), product.grace_from(paid_at, period)) == (expires_at, grace_from)
+
+
+def test_the_recipes_example_is_a_catalogue_and_names_each_field() -> None:
+    """What is copied from it can be loaded, and sells nothing of the shipped example."""
+    recipe = Path("docs/recipes/prices.md").read_text("utf-8")
+    sold = catalogue.parse(json.loads(recipe.partition("```json\n")[2].partition("```")[0]))
+    assert catalogue.example_prices(sold) == ()
+    for name in ("credits", "prices", "price_ids", "trial_price_ids", "renewal_grace_s", "usable_at_least_s", "terms"):
+        assert f"`{name}`" in recipe
+
+
+def test_the_shipped_example_is_known_by_each_of_its_price_ids() -> None:
+    """One that was forgotten is enough: what has it can't be sold."""
+    shipped = catalogue.load()
+    assert len(catalogue.example_prices(shipped)) == len(shipped.price_ids) == 8
+
+
+@pytest.mark.parametrize("mode", ["live", "test"])
+def test_a_live_stage_does_not_sell_the_prices_of_the_shipped_example(
+    monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """It would sell nothing, and park what is paid. The message names the file, the ids and what to set."""
+    monkeypatch.delenv("CATALOGUE_FILE", raising=False)
+    services = Runtime(Config.of({"TABLE_NAME": "ledger", "PROVIDER_MODE": mode, "AWS_REGION": "eu-central-1"}))
+    if mode == "test":
+        assert services.catalogue.products
+        return
+    with pytest.raises(CatalogueError, match=r"catalogue\.json .*price_pack500.* set CATALOGUE_FILE"):
+        _ = services.catalogue

@@ -114,7 +114,7 @@ QUEUES = [name for name, one in RESOURCES.items() if one["Type"] == "AWS::SQS::Q
 
 def fed_by_the_bus() -> set[str]:
     """The queues that EventBridge puts messages into: its targets, and the dead letters of its rules."""
-    targets = [one for name in RESOURCES for one in RESOURCES[name]["Properties"].get("Targets", ())]
+    targets = [one for name in RESOURCES for one in RESOURCES[name].get("Properties", {}).get("Targets", ())]
     of_functions = [
         event["Properties"]
         for properties in functions(TEMPLATE).values()
@@ -147,7 +147,7 @@ def test_every_queue_has_an_alarm(queue: str) -> None:
         dimension["Value"]
         for alarm in RESOURCES.values()
         if alarm["Type"] == "AWS::CloudWatch::Alarm"
-        for dimension in alarm["Properties"]["Dimensions"]
+        for dimension in alarm["Properties"].get("Dimensions", ())
     ]
     assert {"Fn::GetAtt": [queue, "QueueName"]} in watched
 

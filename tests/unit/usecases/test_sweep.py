@@ -125,8 +125,10 @@ def test_a_listing_that_fails_halfway_leaves_what_it_listed_to_be_done() -> None
         yield "a"
         raise StoreUnavailable("throttled")
 
-    done = sweep(listing(), str, name=str, since=lambda _: at(0))
+    notes = Notes()
+    done = sweep(listing(), str, notes, name=str, since=lambda _: at(0))
     assert done.results == ("a",)
+    assert notes.reported == [], "an age that leaves out the oldest would end the alarm about it"
     with pytest.raises(StoreUnavailable):
         done.raise_failure()
 

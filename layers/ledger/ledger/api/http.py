@@ -80,7 +80,7 @@ def lambda_handler_of(app: APIGatewayHttpResolver) -> Handler:
         except (InvalidBody, InvalidRequest) as error:
             response = _gateway_response(problem_of(error))
         except Exception as error:  # noqa: BLE001 - logged below, without its message, which may quote the request
-            services.logger.error("unexpected error", extra={"route": event.get("routeKey"), **_error_location(error)})
+            services.logger.error("unexpected error", extra={**_request_ids(event), **_error_location(error)})
             services.metrics.add_metric("UnforeseenErrors", "Count", 1)
             response = _gateway_response(
                 problem(500, "unforeseen", "An unexpected error occurred. Nothing was half done. Retry the request.")
@@ -88,7 +88,7 @@ def lambda_handler_of(app: APIGatewayHttpResolver) -> Handler:
         finally:
             services.publish_metrics()
         response["headers"] = {"cache-control": "no-store", "x-content-type-options": "nosniff", **response["headers"]}
-        services.logger.info("answered", extra={"route": event.get("routeKey"), "status": response["statusCode"]})
+        services.logger.info("answered", extra={**_request_ids(event), "status": response["statusCode"]})
         return response
 
     return lambda_handler
@@ -129,6 +129,14 @@ def _reject_unknown_input(app: APIGatewayHttpResolver, next_middleware: NextMidd
         errors = [FieldProblem(field=shortened(field), message=message) for field, message in found[:20]]
         return problem(422, "invalid-request", f"{errors[0].field}: {errors[0].message}", errors=errors)
     return next_middleware(app)
+
+
+def _request_ids(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what finds a request again: its route, its id in the access log, and the account that made it."""
+    context = event.get("requestContext") or {}
+    claims = ((context.get("authorizer") or {}).get("jwt") or {}).get("claims") or {}
+    ids = {"request_id": context.get("requestId"), "account_id": claims.get("sub")}
+    return {"route": event.get("routeKey"), **{name: found for name, found in ids.items() if found}}
 
 
 def _error_location(error: BaseException) -> dict[str, Any]:

@@ -217,6 +217,11 @@ class Catalogue:
             currency=order.currency,
         )
 
+    @property
+    def price_ids(self) -> frozenset[tuple[str, str]]:
+        """Return every price id with its provider, of a trial too, under any terms."""
+        return frozenset((provider, str(one)) for provider, one in (*self._by_price, *self._by_trial_price))
+
     def _indexed(
         self, price_ids: Callable[[Product], Mapping[str, tuple[str, ...]]]
     ) -> Mapping[tuple[str, str | None], tuple[Product, ...]]:
@@ -249,6 +254,11 @@ def load(path: Path = DEFAULT_FILE) -> Catalogue:
     except ValueError as error:
         raise CatalogueError(f"The catalogue {path} is not JSON: {error}.") from error
     return parse(document)
+
+
+def example_prices(sold: Catalogue) -> tuple[str, ...]:
+    """Return the price ids that are those of the shipped example: no provider has them, and nothing can be sold."""
+    return tuple(sorted(price_id for _, price_id in sold.price_ids & load().price_ids))
 
 
 def parse(document: Any) -> Catalogue:

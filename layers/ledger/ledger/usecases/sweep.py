@@ -88,14 +88,15 @@ def sweep(
 
     `name` is an item's id, for the log. `since` is the time since which it waits: the oldest is first. Items of
     different lanes (providers) take turns, so that one lane with many items does not hold up another. Without `since`,
-    as for a batch of a queue, the order stays and no age is reported. Call `raise_failure` of the result once the
-    job has stored its progress.
+    as for a batch of a queue, the order stays and no age is reported. Nor is one if the list can't be read to its
+    end: the alarm on a missing age tells. Call `raise_failure` of the result once the job has stored its progress.
     """
     waiting, failures = _listed(listing)
     if since:
-        ages = [since(subject) for subject in waiting]
-        ages += [age for failure in failures if (age := getattr(failure.error, "since", None))]
-        watch.backlog(len(waiting) + len(failures), min(ages, default=None))
+        unread = [getattr(failure.error, "since", None) for failure in failures]
+        if all(unread):  # else the list is not whole: no age is better than one that leaves out the oldest
+            ages = [*(since(subject) for subject in waiting), *filter(None, unread)]
+            watch.backlog(len(waiting) + len(failures), min(ages, default=None))
         waiting = _in_turns(waiting, since, lane)
     for failure in failures:
         watch.failed("listing", failure.error)

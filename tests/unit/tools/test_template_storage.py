@@ -1,0 +1,196 @@
+"""What is kept, for how long, who can see it, and what a parameter accepts."""
+
+import json
+import re
+
+import pytest
+
+from ledger.dynamodb import keys
+from tests.unit.tools.template_parts import FOLDERS, FUNCTIONS, RESOURCES, TEMPLATE, WEBHOOKS, logical_id, of_type
+
+(TABLE,) = of_type("AWS::DynamoDB::Table").values()
+
+INDEXES = {
+    # As the table of `ledger.dynamodb.keys` has them.
+    keys.PURCHASES_INDEX: ("account_id", "paid_at"),
+    keys.EXPIRING_INDEX: ("expires_on", "pk"),
+    keys.PARKED_INDEX: ("parked_shard", "received_at"),
+    keys.PARKED_OF_CUSTOMER_INDEX: ("pk", "parked_shard"),
+    keys.FOLLOWED_INDEX: ("followed_shard", "moved_at"),
+    keys.WAITING_INDEX: ("waiting_shard", "waits_since"),
+}
+
+
+def _keys(schema: list[dict[str, str]]) -> tuple[str, str]:
+    assert [part["KeyType"] for part in schema] == ["HASH", "RANGE"]
+    return schema[0]["AttributeName"], schema[1]["AttributeName"]
+
+
+def test_the_table_has_the_keys_and_indexes_of_the_schema() -> None:
+    """An index has keys only: what it names is read from the table."""
+    properties = TABLE["Properties"]
+    assert _keys(properties["KeySchema"]) == ("pk", "sk")
+    indexes = properties["GlobalSecondaryIndexes"]
+    assert {index["IndexName"]: _keys(index["KeySchema"]) for index in indexes} == INDEXES
+    assert all(index["Projection"] == {"ProjectionType": "KEYS_ONLY"} for index in indexes)
+    defined = {one["AttributeName"]: one["AttributeType"] for one in properties["AttributeDefinitions"]}
+    assert defined == dict.fromkeys({"pk", "sk", *(name for pair in INDEXES.values() for name in pair)}, "S")
+    for index, pair in INDEXES.items():
+        assert re.search(rf"^{index} .*".replace(" ", r"\s+"), str(keys.__doc__), re.MULTILINE), index
+        assert all(name in str(keys.__doc__) for name in pair)
+
+
+def test_nothing_in_the_table_can_vanish() -> None:
+    """Point-in-time recovery, deletion protection, encryption, a stream of both images, and no time to live."""
+    properties = TABLE["Properties"]
+    assert properties["DeletionProtectionEnabled"] is True
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert "TimeToLiveSpecification" not in properties, "items that protect money must not expire"
+
+
+KEPT = ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::S3::Bucket")
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_has_data_outlives_its_stack(kind: str) -> None:
+    """And its replacement by another. Only what a first deployment made before it failed is removed."""
+    for resource in of_type(kind).values():
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+
+BUCKETS = {"EvidenceBucket": "EvidenceRetentionDays", "RawBodyBucket": "RawBodyRetentionDays"}
+"""Each bucket, and the parameter that says for how many days its files are stored."""
+
+
+def test_buckets_are_private_encrypted_and_forget() -> None:
+    """Personal data leaves after the days that the deployment says."""
+    assert of_type("AWS::S3::Bucket").keys() == BUCKETS.keys()
+    for name, bucket in of_type("AWS::S3::Bucket").items():
+        properties = bucket["Properties"]
+        (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+        blocked = properties["PublicAccessBlockConfiguration"]
+        assert set(blocked) == {"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"}
+        assert set(blocked.values()) == {True}
+        (lifecycle,) = properties["LifecycleConfiguration"]["Rules"]
+        assert (lifecycle["Status"], lifecycle["ExpirationInDays"]) == ("Enabled", {"Ref": BUCKETS[name]})
+
+
+def test_buckets_are_reached_over_tls_alone() -> None:
+    """Whatever else a caller may do: without TLS, nothing."""
+    policies = {item["Properties"]["Bucket"]["Ref"]: item for item in of_type("AWS::S3::BucketPolicy").values()}
+    assert policies.keys() == BUCKETS.keys()
+    for name, policy in policies.items():
+        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert statement == {
+            "Sid": "OnlyOverTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+
+
+def test_files_are_uploaded_by_our_frontend_alone() -> None:
+    """The browser posts a form; nothing of a bucket is read by a script."""
+    (rule,) = RESOURCES["EvidenceBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedMethods"] == ["POST"]
+    assert rule["AllowedOrigins"] == RESOURCES["BillingApi"]["Properties"]["CorsConfiguration"]["AllowOrigins"]
+    assert "CorsConfiguration" not in RESOURCES["RawBodyBucket"]["Properties"]
+
+
+def test_each_function_has_a_log_group_of_its_own_and_each_group_forgets() -> None:
+    """Logs have no end by default."""
+    for folder in FOLDERS:
+        group = logical_id(folder).removesuffix("Function") + "Logs"
+        assert FUNCTIONS[folder]["LoggingConfig"] == {"LogGroup": {"Ref": group}}
+        name = RESOURCES[group]["Properties"]["LogGroupName"]
+        assert name == {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}/{folder}"}
+    for item in of_type("AWS::Logs::LogGroup").values():
+        assert item["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_secrets_are_named_by_stack_and_begin_empty() -> None:
+    """With an empty secret every delivery is rejected, and no provider is called."""
+    secrets = of_type("AWS::SecretsManager::Secret")
+    names = {"ProviderKeys": "provider-keys"}
+    names |= {
+        f"{logical_id(folder).removesuffix('Function')}Secrets": f"signing-secrets/{folder}" for folder in WEBHOOKS
+    }
+    assert {name: item["Properties"]["Name"] for name, item in secrets.items()} == {
+        name: {"Fn::Sub": f"${{AWS::StackName}}/{path}"} for name, path in names.items()
+    }
+    assert {item["Properties"]["SecretString"] for item in secrets.values()} == {'{"stripe": "", "paddle": ""}'}
+
+
+_FILE = (
+    ["", "/opt/settings/live/catalogue.json"],
+    ["catalogue.json", "/opt/settings/live", "s3://b/opt/settings/a.json"],
+)
+PARAMETERS = {
+    # What a parameter accepts, and what it refuses.
+    "JwtIssuer": (["https://cognito-idp.eu-central-1.amazonaws.com/pool"], ["http://issuer", "issuer", ""]),
+    "SupportGroup": (["billing-support"], ["billing support", "a,b", "[a]", '"a"', ""]),
+    "AllowedOrigin": (
+        ["https://app.example.com", "http://localhost:5173", "*"],
+        ["app.example.com", "https://a/b", ""],
+    ),
+    "OtherAllowedOrigin": (["", "https://b.example.com"], ["b.example.com", "*"]),
+    "SuccessUrl": (["https://example.com/done?x=1"], ["example.com", ""]),
+    "CancelUrl": (["https://example.com/"], ["example.com", ""]),
+    "CatalogueFile": _FILE,
+    "PolicyFile": _FILE,
+    "AlarmEmail": (["", "ops@example.com"], ["ops", "ops@example", "a b@example.com"]),
+    "AlarmTopicArn": (["", "arn:aws:sns:eu-central-1:123456789012:pager"], ["pager", "arn:aws:sqs:eu-central-1:1:x"]),
+    "StripeAccountId": (["", "acct_1A2b"], ["1A2b", "acct_", "acct_1 "]),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_refuses_what_the_code_can_not_use(name: str) -> None:
+    """At deployment, and not at the first request."""
+    good, bad = PARAMETERS[name]
+    pattern = TEMPLATE["Parameters"][name]["AllowedPattern"]
+    assert all(re.fullmatch(pattern, value) for value in good)
+    assert not any(re.fullmatch(pattern, value) for value in bad)
+
+
+def test_every_parameter_says_what_it_is_and_no_switch_takes_any_text() -> None:
+    """A switch that is neither true nor false would have its default, silently."""
+    for name, parameter in TEMPLATE["Parameters"].items():
+        assert parameter["Description"], name
+        if parameter.get("Default") in {"true", "false"}:
+            assert sorted(parameter["AllowedValues"]) == ["false", "true"]
+        if parameter["Type"] == "Number":
+            assert "AllowedValues" in parameter or "MinValue" in parameter
+    assert TEMPLATE["Parameters"]["ProviderMode"]["AllowedValues"] == ["live", "test"]
+
+
+def test_a_live_stage_is_not_deployed_with_the_prices_of_the_example() -> None:
+    """CloudFormation refuses it, before it creates anything."""
+    rule = TEMPLATE["Rules"]["LiveSellsItsOwnPrices"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "ProviderMode"}, "live"]}
+    (assertion,) = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "CatalogueFile"}, ""]}]}
+    assert TEMPLATE["Parameters"]["CatalogueFile"]["Default"] == ""
+
+
+def test_the_access_log_says_who_called_from_where_and_nothing_of_what_was_sent() -> None:
+    """Its request id is that of the functions' logs."""
+    settings = RESOURCES["BillingApi"]["Properties"]["AccessLogSettings"]
+    assert settings["DestinationArn"] == {"Fn::GetAtt": ["ApiLogs", "Arn"]}
+    assert json.loads(settings["Format"]) == {
+        "at": "$context.requestTime",
+        "route": "$context.routeKey",
+        "status": "$context.status",
+        "source": "$context.identity.sourceIp",
+        "subject": "$context.authorizer.claims.sub",
+        "caller": "$context.identity.userArn",
+        "latency_ms": "$context.responseLatency",
+        "request_id": "$context.requestId",
+        "error": "$context.error.message",
+    }
