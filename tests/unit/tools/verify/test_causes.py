@@ -22,6 +22,7 @@ from tools.testing.planting import (
     Fault,
     Rule,
     add_facts,
+    double,
     drop,
     drop_fact,
     fact,
@@ -254,6 +255,11 @@ FAULTS: dict[Rule, list[Fault]] = {
                 ("{0.entry_id}",),
             )
             for kind in (EntryKind.GRANT, EntryKind.DRAW, EntryKind.RETURN)
+        ),
+        Fault(
+            "what expires was reserved for a refund, and is let go",
+            "used",
+            lambda w: double(w, one(w.entries, cause="expiry"), kind=EntryKind.RELEASE, credits=0),
         ),
         Fault(
             "an expiry of no run",
