@@ -81,6 +81,11 @@ def test_a_job_has_time_for_several_items_and_ends_before_its_next_round(folder:
     assert least <= timeout_s(folder) <= min([LAMBDA_S, *intervals])
 
 
+def test_the_relay_has_time_for_a_bus_that_is_slow_twice() -> None:
+    """One PutEvents is tried twice, and has a second to connect and three to answer; another batch waits behind it."""
+    assert 2 * 2 * (1 + 3) <= timeout_s(RELAY) < 60
+
+
 def test_a_sender_has_ended_before_its_lease_does() -> None:
     """Else the next sender would send the refund while the first one still does."""
     assert timeout_s("send_refunds") < LEASE_DURATION.total_seconds()
