@@ -11,6 +11,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.ports.documents import JobCursor, job_cursor_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.usecases.expire_credits import expire_account, expire_credits
+from ledger.usecases.usage import draw_credits
 from tools.testing.builders import ADA, NOON, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
@@ -96,6 +97,20 @@ def test_an_account_on_which_nothing_expires_any_more_is_not_written() -> None:
     version = store.accounts[ADA].version
     assert expire_account(ADA, store, now=now) == 0
     assert store.accounts[ADA].version == version
+
+
+def test_a_used_up_lot_leaves_its_account_when_it_has_expired() -> None:
+    """It has nothing that could expire, and no entry is written: else the account would grow with each period."""
+    store = FakeStore()
+    record_events(store, paid(payment(expires_at=NOON + timedelta(days=5))), now=NOON)
+    draw_credits(ADA, "run_1", 1000, store, now=NOON)
+    assert [lot.remaining for lot in store.accounts[ADA].lots.values()] == [0]
+    entries = len(list(store.entries(ADA)))
+    assert expire_credits(store, now=NOON + timedelta(days=6)) == {}
+    assert not store.accounts[ADA].lots
+    assert [(account_id, lot.remaining) for (account_id, _), lot in store.closed_lots.items()] == [(ADA, 0)]
+    assert len(list(store.entries(ADA))) == entries
+    assert not [finding for finding in check(world(store)) if finding.broken]
 
 
 def test_what_a_pending_refund_keeps_of_a_lot_that_expires_is_let_go_by_the_job() -> None:

@@ -70,6 +70,19 @@ def test_a_customer_who_bought_for_one_account_is_that_accounts() -> None:
     assert record_events(store, another)[0].parked_reason is ParkReason.AMBIGUOUS_ACCOUNT
 
 
+def test_what_is_parked_is_no_evidence_of_whose_its_customer_is() -> None:
+    """Its claim was not proved: the customer's next payment waits for a booked one."""
+    store = FakeStore()
+    parked = replace(paid(payment(IN)), not_bookable=NotBookable(ParkReason.UNKNOWN_PRICE))
+    assert record_events(store, parked)[0].parked_reason is ParkReason.UNKNOWN_PRICE
+    assert [(receipt.customer_id, receipt.account_id) for receipt in store.receipts.values()] == [
+        ("stripe:cus_1", None)
+    ]
+    next_one = replace(paid(payment(account_id=NOBODY)), owner=Owner(customer_id="stripe:cus_1"))
+    assert record_events(store, next_one)[0].parked_reason is ParkReason.NO_ACCOUNT
+    assert not store.accounts
+
+
 def test_what_a_browser_wrote_is_nobodys() -> None:
     """Without a checkout or a subscription of ours it says nothing, though it names an order and its account."""
     claim = Claim(order_id=OrderId("ord_1"), account_id=ADA)
