@@ -388,6 +388,17 @@ def test_a_withdrawal_is_declared_then_confirmed_and_decided_once(any_store: Sto
         confirm_withdrawal(ADA, other.case_id, any_store, POLICY, now=at(63))
 
 
+@pytest.mark.parametrize(("days", "state"), [(13, CaseState.APPROVED), (500, CaseState.DECLINED)])
+def test_the_deadline_of_a_withdrawal_is_held_to_its_confirmation(
+    any_store: Store, days: int, state: CaseState
+) -> None:
+    """A declaration that is confirmed after the period is too late: else it would keep the right open for ever."""
+    record_events(any_store, paid(ordered(any_store)))
+    case = request_refund(any_store, refund_claim(RefundReason.WITHDRAWAL, is_declaration=True))
+    confirmed = confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=at(60) + timedelta(days=days))
+    assert (confirmed.opened_at, confirmed.state) == (at(60), state)
+
+
 def test_a_case_follows_its_refund_to_the_end(any_store: Store) -> None:
     """Issued once the provider has it, settled once its webhook says so; the reservation became the clawback."""
     provider = FakeProvider(is_reviewed=True)

@@ -11,6 +11,7 @@ import pytest
 
 from ledger.domain.errors import StoreUnavailable
 from ledger.domain.ids import PaymentId
+from ledger.domain.refund_cases import DecisionOutcome
 from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.refund_cases.cases import read_case
@@ -449,6 +450,27 @@ def test_support_reads_the_queue_and_a_case_and_decides_it(world: World) -> None
     assert world.table() == before
     assert [case["case_id"] for case in world.sam.get("/support/refund-cases").json["cases"]] == [second]
     assert world.ada.get(f"/refund-requests/{first}").json["decision"]["money"]["amount_minor"] == 500
+
+
+@pytest.mark.parametrize("takes_credits", [True, False])
+@pytest.mark.parametrize("ends_subscription", [True, False])
+def test_a_decision_is_stored_as_it_was_made(world: World, *, takes_credits: bool, ends_subscription: bool) -> None:
+    """Each part of it: what is left out would not be done, and the customer was told otherwise."""
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    verdict = {
+        "outcome": "approve",
+        "clause": "3",
+        "words": ["We looked.", "Sorry."],
+        "money_minor": 700,
+        "takes_credits": takes_credits,
+        "ends_subscription": ends_subscription,
+    }
+    assert world.sam.post(f"/support/refund-cases/{case_id}/decision", verdict).status == 200
+    decision = read_case(ADA, case_id, world.services.store).decision
+    assert decision
+    assert (decision.outcome, decision.clause, decision.money_minor) == (DecisionOutcome.APPROVE, "3", 700)
+    assert (decision.takes_credits, decision.ends_subscription) == (takes_credits, ends_subscription)
+    assert world.ada.get("/account").json["spendable"] == (650 if takes_credits else 1000)
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,9 @@ def test_stripe_refunds_what_paid_an_invoice(provider: Recorder) -> None:
 
 
 def test_stripe_says_what_each_payment_of_an_invoice_has_left(provider: Recorder) -> None:
-    """What it paid for this invoice, less its refunds; an intent that paid another invoice too has no more than all."""
+    """What it paid for this invoice, less its refunds that may move money; an intent that paid another invoice too has
+    no more than all.
+    """
 
     def link(number: int, invoice: str, intent: str, paid_minor: int) -> Json:
         return stripe_shapes.invoice_payment(f"inpay_{number}", invoice, intent, paid_minor, 1793534400)
@@ -315,7 +317,13 @@ def test_stripe_says_what_each_payment_of_an_invoice_has_left(provider: Recorder
     provider.will(
         stripe_list(*ours),
         stripe_list(ours[1], link(3, "in_2", "pi_a", 300)),
-        stripe_list(stripe_refund("re_1", None) | {"amount": 700}, stripe_refund("re_2", None, status="failed")),
+        stripe_list(
+            stripe_refund("re_1", None) | {"amount": 600},
+            stripe_refund("re_2", None, status="pending") | {"amount": 60},
+            stripe_refund("re_3", None, status="requires_action") | {"amount": 40},
+            stripe_refund("re_4", None, status="failed"),
+            stripe_refund("re_5", None, status="canceled"),
+        ),
         stripe_list(ours[0]),
         stripe_list(),
     )

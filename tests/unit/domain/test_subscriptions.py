@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
 from tools.testing.builders import at
 
 STATUS = SubscriptionStatus
@@ -134,3 +134,25 @@ def test_the_summary_of_an_account_has_the_state_alone() -> None:
     both = merged(*chain(*of(STATUS.ACTIVE, STATUS.PAST_DUE)))
     assert both.instant
     assert (both.summary.status, both.summary.instant, both.summary.left) == (STATUS.PAST_DUE, None, None)
+
+
+@pytest.mark.parametrize("status", [*STATUS, None])
+@pytest.mark.parametrize(
+    ("cancel_at", "period_end", "is_stopped"),
+    [
+        (None, at(100), False),
+        (None, None, False),
+        (at(99), at(100), True),
+        (at(100), at(100), True),
+        (at(101), at(100), False),
+        (at(100), None, True),
+    ],
+)
+def test_renewals_are_stopped_if_it_ends_with_its_period_at_the_latest(
+    status: SubscriptionStatus | None, cancel_at: datetime | None, period_end: datetime | None, *, is_stopped: bool
+) -> None:
+    """A cancellation after the next charge stops nothing yet. What has ended has stopped, and a pause is no end."""
+    state = SubscriptionState(
+        status=status, cancel_at=cancel_at, period_end=period_end, pauses_at=at(90), resumes_at=at(300)
+    )
+    assert state.is_stopped is (is_stopped or status is STATUS.ENDED)
