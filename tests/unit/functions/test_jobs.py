@@ -381,6 +381,22 @@ def test_facts_that_wait_for_more_than_an_hour_are_counted_and_listed(
         caplog.clear()
 
 
+def test_old_facts_that_wait_hide_no_newer_ones(
+    services: Runtime, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A hundred are listed, the oldest first; all of the last week are counted."""
+    for number in range(103):
+        minute = 0.0 if number < 100 else 8 * 24 * 60
+        event = event_of(dispute(dispute_id=f"dp_{number}", minute=minute), names=(PaymentId(f"stripe:pi_{number}"),))
+        record_events(services.store, event)
+    services.clock = lambda: at(9 * 24 * 60)
+    run("release_parked")
+    assert metrics(capsys.readouterr().out, "WaitingPayments") == [3]
+    listed = [record.payment_id for record in caplog.records if hasattr(record, "payment_id")]
+    assert len(listed) == 100
+    assert not {"stripe:pi_100", "stripe:pi_101", "stripe:pi_102"} & set(listed)
+
+
 def balance(store: FakeStore | Any, account_id: AccountId) -> int:
     """An account's balance."""
     account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
