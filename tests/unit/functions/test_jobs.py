@@ -343,7 +343,7 @@ def test_an_intent_whose_event_was_lost_is_sent_by_the_schedule(services: Runtim
 
 
 def test_one_case_that_fails_delays_the_following_of_no_other(services: Runtime) -> None:
-    """Neither do decisions that fail: both rounds are finished before the job fails."""
+    """The round is finished before the job fails."""
     services.store = store = Refuses()
     other = AccountId("acct_other")
     record_events(store, paid(payment(PaymentId("stripe:pi_0"), account_id=other)))
@@ -358,6 +358,23 @@ def test_one_case_that_fails_delays_the_following_of_no_other(services: Runtime)
     with pytest.raises(StoreUnavailable):
         run("follow_cases")
     assert (state_of(services, stuck), state_of(services, case)) == (CaseState.ISSUED, CaseState.IN_REVIEW)
+
+
+def test_a_decision_that_fails_delays_the_following_of_no_refund(services: Runtime) -> None:
+    """Both rounds are finished before the job fails."""
+    services.store = store = Refuses()
+    other = AccountId("acct_other")
+    record_events(store, paid(payment(PaymentId("stripe:pi_0"), account_id=other, minute=50)))
+    claim = refund_claim(RefundReason.CHARGED_TWICE, payment_id=PaymentId("stripe:pi_0"), account_id=other, key="k0")
+    deferred = request_refund(store, claim, minute=55)
+    case = approved(services, "stripe:pi_1", 60)
+    run("send_refunds")
+    reported(services, case, RefundState.FAILED, 80)
+    store.refused = other
+    with pytest.raises(StoreUnavailable):
+        run("follow_cases")
+    assert [queued.case_id for queued in store.deferred_cases()] == [deferred.case_id]
+    assert state_of(services, case) is CaseState.IN_REVIEW
 
 
 def test_a_round_begins_an_item_only_with_more_than_ten_seconds_left(services: Runtime) -> None:
