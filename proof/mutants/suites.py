@@ -124,6 +124,12 @@ _OWN: dict[str, tuple[str, ...]] = {
         f"ledger.usecases.{name}": ("usecases/test_rounds",)
         for name in ("release_parked", "refund_cases.decide_deferred", "refund_cases.follow_refunds")
     },
+    "ledger.config": ("functions/test_runtime", "functions/test_jobs"),
+    "ledger.secrets": ("functions/test_secrets",),
+    "ledger.relay": ("test_relay",),
+    "ledger.domain.accounts": ("domain/test_lots", "domain/test_grace", "contract/test_usage"),
+    "ledger.domain.domain_events": ("dynamodb/test_stream_records", "functions/test_subscribers"),
+    "ledger.domain.refund_cases": ("contract/test_cases",),
     "ledger.dynamodb.calls": ("dynamodb/test_store_faults",),
     "ledger.dynamodb.schema": ("dynamodb/test_schema",),
     "ledger.dynamodb.stream": ("dynamodb/test_stream_records",),
@@ -171,6 +177,20 @@ LAYERS["template"] = Layer(
     {MODULE: _files("unit/tools/test_template*.py")},  # rules alone: the page that shows the template proves nothing
     _files("unit/tools/test_events_library.py", "unit/providers/test_endpoints.py", "unit/tools/test_openapi.py"),
 )
+
+LAYERS["gateways"] = Layer(
+    _modules(
+        *("layers/ledger/ledger/providers/*/client.py", "layers/ledger/ledger/providers/responses.py"),
+        own=("integration/test_gateways",),
+    ),
+    _files("integration/test_gateways.py", "integration/test_checkouts_closed.py", "unit/providers/*.py"),
+)
+_ELSEWHERE = {"ledger", *(module for layer in LAYERS.values() for module in layer.modules)}
+LAYERS["rest"] = Layer(
+    {name: own for name, own in _modules("layers/ledger/ledger/**/*.py").items() if name not in _ELSEWHERE},
+    _files("unit/domain/*.py", "unit/usecases/*.py", "unit/dynamodb/*.py", "unit/functions/*.py", "unit/test_*.py"),
+)
+"""What no other layer names: no module is left out."""
 
 AnyMutant = Mutant | TemplateMutant
 
