@@ -14,6 +14,7 @@ from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.providers.stripe import events as stripe
 from ledger.usecases.expire_credits import expire_account
+from ledger.usecases.release_parked import release_all
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.fixtures import stripe_shapes as shapes
 from tools.testing.builders import event_of, record_events, refund
@@ -133,6 +134,19 @@ def test_a_credit_that_names_nothing_takes_the_credits_of_the_period_that_runs()
         assert record_events(store, month(0), unnamed(0))[1].outcome is RecordOutcome.BOOKED
         assert store.accounts[ADA].balance == 1000 + 34
         assert not [finding for finding in check(world(store)) if finding.broken]
+
+
+def test_a_credit_whose_period_is_paid_later_is_released_by_the_hourly_round() -> None:
+    """No deployment is needed: the payment is what was missing."""
+    store, credit = FakeStore(), unnamed(0)
+    assert record_events(store, credit, now=LATER)[0].parked_reason is ParkReason.UNKNOWN_ORIGIN
+    for hour in range(20):
+        release_all(lambda _: credit, "this deployment", store, now=LATER + timedelta(hours=hour))
+    assert [receipt.event_id for receipt in store.parked_receipts()] == [credit.event_id]
+    record_events(store, month(0), now=LATER + timedelta(hours=20))
+    release_all(lambda _: credit, "this deployment", store, now=LATER + timedelta(hours=20))
+    assert list(store.parked_receipts()) == []
+    assert store.accounts[ADA].balance == 34
 
 
 def test_a_credit_of_a_period_is_never_taken_from_the_period_before() -> None:

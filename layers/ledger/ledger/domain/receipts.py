@@ -64,12 +64,12 @@ _BY_DEPLOYMENT = frozenset(
         ParkReason.UNKNOWN_PRICE,
         ParkReason.UNKNOWN_CURRENCY,
         ParkReason.UNDERPAID,
-        ParkReason.UNKNOWN_ORIGIN,
     }
 )
 """The reasons that translation alone gives. A reason that is not listed here is tried again more often, never less.
 
-An unexpected charge is not among them: the session of the same payment may grant it later.
+Neither an unexpected charge nor an unknown origin is among them: the session of the same payment may grant the charge
+later, and the payment of the period that was credited may still arrive.
 """
 
 
