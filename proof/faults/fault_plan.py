@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ledger.usecases import transaction
 from tools.simulators.common.faults import KINDS, Fault, Faults
 
 SHARE = 0.1
@@ -221,14 +222,19 @@ class ProviderFaultPlan(Faults):
 
 @contextlib.contextmanager
 def in_a_hurry(times: float = 10) -> Iterator[None]:
-    """Pauses between tries are that much shorter, botocore's and the SDKs' too: bad weather here passes by the dice."""
-    pause = time.sleep
+    """Pauses between tries are that much shorter, botocore's and the SDKs' too: bad weather here passes by the dice.
+
+    So is the patience with conflicts: it ends by time, and would have that many more tries.
+    """
+    pause, patience_s = time.sleep, transaction.PATIENCE_S
     pool = logging.getLogger("urllib3.connectionpool")  # a Lambda has one thread, here are more than connections
     level = pool.level
     pool.setLevel(logging.ERROR)
     time.sleep = lambda seconds: pause(float(seconds) / times)
+    transaction.PATIENCE_S = patience_s / times  # type: ignore[misc]
     try:
         yield
     finally:
         time.sleep = pause
+        transaction.PATIENCE_S = patience_s  # type: ignore[misc]
         pool.setLevel(level)

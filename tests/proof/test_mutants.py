@@ -224,14 +224,14 @@ def test_every_module_that_moves_money_is_mutated() -> None:
 def test_a_wrong_in_the_template_is_told() -> None:
     """Its tests read the file with the wrong in it: a permission, a filter, a dead-letter target, an alarm, a time."""
     wrongs = {each.name.removeprefix("template.yaml Resources."): each for each in template_mutants()}
-    chosen = [
-        "SendRefundsFunction.Properties.Policies.0.Statement.1: without WriteWhole",
-        "SendRefundsFunction.Properties.Events.Listed.Properties.DestinationConfig: without DestinationConfig",
-        "SendRefundsFunction.Properties.Timeout: 45 → 450",
-        'FactsWaiting.Properties.MetricName: MetricName: "WaitingPayments" → Invocations',
-    ]
-    for name in chosen:
-        assert fate_of(wrongs[name], "tests/unit/tools/test_template.py") is Fate.KILLED
+    chosen = {
+        "SendRefundsFunction.Properties.Policies.0.Statement.1: without WriteWhole": "permissions",
+        "RefundsToSend.Properties.RedrivePolicy: without RedrivePolicy": "events",
+        "SendRefundsFunction.Properties.Timeout: 45 → 450": "events",
+        'FactsWaiting.Properties.MetricName: MetricName: "WaitingPayments" → Invocations': "alarms",
+    }
+    for name, told_by in chosen.items():
+        assert fate_of(wrongs[name], f"tests/unit/tools/test_template_{told_by}.py") is Fate.KILLED, name
 
 
 def test_the_process_that_tries_mutants_runs_other_tests_as_before() -> None:
