@@ -21,7 +21,7 @@ from ledger.domain.domain_events import (
     RefundIntentListed,
     RenewalStopListed,
 )
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import ProviderUnavailable, StoreUnavailable
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import PaymentPointer
@@ -296,7 +296,7 @@ class Batch:
             self._count("runs of bus and schedules")
             try:
                 answer = self._invoke(f"{function} {event}", partial(handler_of(function), event, None))
-            except StoreUnavailable:
+            except (StoreUnavailable, ProviderUnavailable):  # a stop of renewals stays in its list
                 continue
             except ValueError:
                 if event.get("detail") != POISON["detail"]:
@@ -308,7 +308,7 @@ class Batch:
                 return
 
     def _invoke(self, what: str, call: Callable[[], _T]) -> _T:
-        """One invocation, in a weather of its own. What it raises beside StoreUnavailable nobody foresaw."""
+        """One invocation, in a weather of its own. What it raises beside what it may nobody foresaw."""
         with self._lock:
             number = self._tries[what] = self._tries[what] + 1
         if self._is_calm:
