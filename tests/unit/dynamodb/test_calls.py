@@ -135,7 +135,9 @@ def test_only_a_cancelled_transaction_gets_a_new_token() -> None:
 def test_a_conflict_is_told_at_once(error: Exception, clock: Clock) -> None:
     """Nothing was written. The caller knows whether it must read again."""
     connection = Connection(error, "never sent")
-    with pytest.raises(TransactionInConflict) as raised:
+    with pytest.raises(
+        TransactionInConflict, match=r"^Another transaction on the same items was in progress\.$"
+    ) as raised:
         of(connection).dispatch("TransactWriteItems", {})
     assert raised.value.__cause__ is error
     assert clock.pauses == [0]

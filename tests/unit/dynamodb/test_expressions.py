@@ -88,6 +88,7 @@ def test_a_condition_and_the_old_item_are_asked_for_only_where_they_are_wanted(
     plain = operation(update)
     assert operation(update, condition, returns_old_item=returns_old_item) == plain | more
     assert not {"ConditionExpression", "ReturnValuesOnConditionCheckFailure"} & plain.keys()
+    assert update.operation("ledger", KEY, "") == plain, "the old item is not asked for by itself"
 
 
 def test_a_check_has_its_condition_and_no_values_that_it_does_not_use() -> None:

@@ -12,7 +12,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason
 from ledger.domain.refund_cases import CaseState
 from ledger.domain.unknown_fields import KeepsUnknownFields, has_unknown_fields
-from ledger.dynamodb import items
+from ledger.dynamodb import items, keys
 from ledger.dynamodb.codec import format_at
 from ledger.dynamodb.schema import RECEIPT as RECEIPT_SHAPE
 from ledger.dynamodb.schema import SCHEMA
@@ -51,6 +51,23 @@ def test_a_purchase_is_in_the_index_of_the_waiting_until_it_is_paid() -> None:
     waiting, is_paid = attributes(items.to_purchase(WAITING)), attributes(items.to_purchase(PURCHASE))
     assert waiting - is_paid == items.WAITING
     assert is_paid - waiting == {"account_id", "paid_at"}
+
+
+def test_what_brings_an_item_into_an_index_has_its_shard_and_a_time_that_sorts() -> None:
+    """A query goes on from a time: it is written with all its digits."""
+    waiting = items.to_purchase(WAITING)
+    assert WAITING.waits_since
+    assert waiting["waiting_shard"] == {"S": keys.waiting_shard(keys.shard_of(waiting))}
+    assert waiting["waits_since"] == {"S": sortable(WAITING.waits_since)}
+    parked = items.to_receipt(replace(RECEIPT, parked_reason=ParkReason.NO_ACCOUNT, body=b"{}", received_at=AT))
+    assert parked["parked_shard"] == {"S": keys.parked_shard(ParkReason.NO_ACCOUNT.trigger, keys.shard_of(parked))}
+    assert parked["received_at"] == {"S": sortable(AT)}
+    assert sortable(AT) != format_at(AT)
+
+
+def test_a_purchase_that_has_no_names_yet_has_its_own() -> None:
+    """What names it leads to it."""
+    assert items.to_purchase(replace(PURCHASE, names=frozenset()))["names"] == {"L": [{"S": PI}]}
 
 
 def test_a_case_is_in_the_index_of_the_followed_until_it_has_ended() -> None:

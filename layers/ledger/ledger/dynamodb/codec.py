@@ -39,7 +39,7 @@ class Field(NamedTuple):
 
 def format_at(at: datetime) -> str:
     """Return a time as it is stored: UTC, as short as it can be without losing a microsecond."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds" if at.microsecond else "seconds")[:-6] + "Z"
+    return at.astimezone(UTC).isoformat()[:-6] + "Z"
 
 
 def _whole(number: int) -> AttributeValue:
