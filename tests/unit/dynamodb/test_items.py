@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import PaymentSettled, RefundApproved
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason
@@ -68,6 +69,25 @@ def test_what_brings_an_item_into_an_index_has_its_shard_and_a_time_that_sorts()
 def test_a_purchase_that_has_no_names_yet_has_its_own() -> None:
     """What names it leads to it."""
     assert items.to_purchase(replace(PURCHASE, names=frozenset()))["names"] == {"L": [{"S": PI}]}
+
+
+def test_a_purchase_of_an_older_release_is_read_with_what_it_lacks() -> None:
+    """Its own name alone, and no duplicate. What was read is known as stored: only new facts are written."""
+    stored = items.to_purchase(PURCHASE)
+    older = {name: content for name, content in stored.items() if name not in {"names", "is_duplicate"}}
+    read = items.from_payment(older)
+    assert isinstance(read, Purchase)
+    assert (read.names, read.is_duplicate) == (frozenset({PI}), False)
+    assert read.facts == PURCHASE.facts
+    assert read.stored_facts == read.facts
+
+
+@pytest.mark.parametrize("missing", ["facts", "version"])
+def test_a_purchase_that_lacks_what_must_be_there_is_unreadable(missing: str) -> None:
+    """The error names it."""
+    item = {name: content for name, content in items.to_purchase(PURCHASE).items() if name != missing}
+    with pytest.raises(UnreadableItem, match=f"^a purchase: '{missing}' is missing or has another type$"):
+        items.from_payment(item)
 
 
 def test_a_case_is_in_the_index_of_the_followed_until_it_has_ended() -> None:
