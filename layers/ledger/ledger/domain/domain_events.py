@@ -51,7 +51,7 @@ class RenewalStopListed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovedRefundChanged:
-    """Something is known anew about the refunds of a purchase with an approved one: its refund case may change."""
+    """A refund of a purchase with an approved refund was reported, or has changed: its refund case may change."""
 
     payment_id: PaymentId  # under which the purchase is stored
 
