@@ -20,10 +20,11 @@ from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import Fact, PaymentSettled, RefundAbandoned, RefundApproved, RefundChanged, RefundSent
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import RecordOutcome
 from ledger.dynamodb import items, keys, stream
 from ledger.ports.commit import PaymentPointer
 from ledger.ports.documents import intent_key, renewal_stop_key
-from tests.unit.dynamodb.golden_items import FACTS, FOLDER, INTENT, PI, STOP
+from tests.unit.dynamodb.golden_items import ADA, FACTS, FOLDER, INTENT, PI, RECEIPT, STOP
 
 Item = dict[str, Any]
 SETTLED = replace(next(fact for fact in FACTS if isinstance(fact, PaymentSettled)), is_renewal=False)
@@ -188,6 +189,34 @@ def test_what_is_published_is_read_back(kind: str) -> None:
     assert read_domain_event(delivered) == event
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_published"),
+    [
+        ({"outcome": RecordOutcome.NOTED}, True),
+        ({"event_type": "customer.subscription.created"}, True),
+        ({"event_type": "subscription.created"}, True),
+        ({}, False),
+        ({"outcome": RecordOutcome.NOTED, "account_id": None}, False),
+        ({"outcome": RecordOutcome.NOTED, "customer_id": None}, False),
+    ],
+)
+def test_a_session_or_a_new_subscription_says_whose_its_customer_is(
+    changes: dict[str, Any], *, is_published: bool
+) -> None:
+    """An invoice that came before it waits for that. A purchase says it by itself, and other events say nothing new."""
+    receipt = replace(RECEIPT, parked_reason=None, body=None, outcome=RecordOutcome.BOOKED, account_id=ADA)
+    receipt = replace(receipt, customer_id="stripe:cus_1", event_type="refund.updated")
+    item = items.to_receipt(replace(receipt, **changes))
+    published = stream.domain_events({"dynamodb": {"NewImage": item}})
+    assert [event.content for event in published] == (
+        [CustomerIdentified(customer_id="stripe:cus_1", account_id=ADA)] if is_published else []
+    )
+    assert stream.domain_events({"dynamodb": {"NewImage": item, "OldImage": item}}) == []
+    for event in published:
+        assert "payment_id" not in event.detail["data"]
+        assert read_domain_event({"detail-type": event.kind, "detail": event.detail}) == event
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_event_that_is_spoilt_is_refused(kind: str) -> None:
     """Another kind or version, or a field that is missing, empty or no text."""
@@ -200,7 +229,8 @@ def test_an_event_that_is_spoilt_is_refused(kind: str) -> None:
         for wrong in (None, "", 1, {}):
             spoilt.append({**fine, "detail": {**event.detail, "data": {**event.detail["data"], name: wrong}}})
         less = {key: one for key, one in event.detail["data"].items() if key != name}
-        spoilt.append({**fine, "detail": {**event.detail, "data": less}})
+        if (kind, name) != ("CustomerIdentified", "payment_id"):  # an event that books nothing has none
+            spoilt.append({**fine, "detail": {**event.detail, "data": less}})
     if kind == "RenewalStopListed":
         naive = {**event.detail["data"], "since": "2026-11-01T12:00:00"}
         spoilt.append({**fine, "detail": {**event.detail, "data": naive}})

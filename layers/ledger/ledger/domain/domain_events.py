@@ -17,17 +17,21 @@ from typing import Any, TypeAlias
 
 from ledger.domain.ids import AccountId, PaymentId
 
+_NO_PAYMENT = PaymentId("")
 SOURCE = "image-tagger-billing"
 """The `source` of each event on the bus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerIdentified:
-    """A first payment shows to which account a provider's customer belongs: parked events of his may be bookable."""
+    """It is known to which account a provider's customer belongs: parked events of the customer may be bookable.
+
+    A first payment shows it, or an event that books nothing: a checkout's session, for one.
+    """
 
     customer_id: str  # the provider's: `stripe:cus_…`
     account_id: AccountId
-    payment_id: PaymentId
+    payment_id: PaymentId = _NO_PAYMENT  # left out if no payment shows it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +94,8 @@ class DomainEvent:
     @property
     def detail(self) -> dict[str, Any]:
         """Return its `detail`, to be written as JSON."""
-        content = {field.name: _to_json(getattr(self.content, field.name)) for field in fields(self.content)}
+        values = {field.name: getattr(self.content, field.name) for field in fields(self.content)}
+        content = {name: _to_json(value) for name, value in values.items() if value != ""}
         version = _NAMES[type(self.content)][1]
         return {"id": self.event_id, "version": version, "correlation_id": self.correlation_id, "data": content}
 

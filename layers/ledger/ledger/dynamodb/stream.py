@@ -3,6 +3,7 @@
 | item             | change                                                     | domain event            |
 |------------------|------------------------------------------------------------|-------------------------|
 | purchase         | gets its payment, with a customer, and it is no renewal    | CustomerIdentified      |
+| receipt          | of a session or a new subscription names an account        | CustomerIdentified      |
 | purchase         | gets or changes a fact that can move an approval's case    | ApprovedRefundChanged   |
 | refund intent    | is created                                                 | RefundIntentListed      |
 | stop of renewals | is created                                                 | RenewalStopListed       |
@@ -38,6 +39,8 @@ Image = Mapping[str, Any]
 _MOVE_A_CASE = (RefundChanged, RefundSent, RefundAbandoned)
 """The facts that `follow_refunds` reads, beside the approval itself. An approval alone moves no case."""
 _MOVE_A_CASE_NAMES = frozenset(name for name, shape in FACTS.items() if shape.of in _MOVE_A_CASE)
+_NOTED = {"S": "noted"}
+_BEGIN_A_SUBSCRIPTION = ({"S": "customer.subscription.created"}, {"S": "subscription.created"})
 _APPROVAL_NAME = next(name for name, shape in FACTS.items() if shape.of is RefundApproved)
 
 
@@ -56,7 +59,24 @@ def domain_events(record: Record) -> list[DomainEvent]:
             return [_of_intent(items.from_document(new))]
         case DocumentKind.RENEWAL_STOP if old is None:
             return [_of_stop(items.from_document(new))]
+        case ItemKind.RECEIPT:
+            return [*_of_receipt(new, old or {})]
     return []
+
+
+def _of_receipt(new: Image, old: Image) -> Iterator[DomainEvent]:
+    """A session or a new subscription may come after the invoice that it explains: it says whose the customer is."""
+    if "account_id" not in new or "account_id" in old:
+        return
+    if new["outcome"] != _NOTED and new["event_type"] not in _BEGIN_A_SUBSCRIPTION:
+        return
+    receipt = items.from_receipt(new)
+    if receipt.customer_id and receipt.account_id:
+        yield DomainEvent(
+            event_id=f"customer_identified/{receipt.customer_id}/{receipt.account_id}/{receipt.cause}",
+            correlation_id=receipt.correlation_id,
+            content=CustomerIdentified(customer_id=receipt.customer_id, account_id=receipt.account_id),
+        )
 
 
 def _of_customer(new: Image, old: Image) -> Iterator[DomainEvent]:
