@@ -35,10 +35,9 @@ from ledger.domain.subscriptions import RUNNING
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import OrderPointer, checkout_key, idempotency_key, open_checkout_key
 from ledger.ports.gateway import Gateway
-from ledger.ports.reads import Keys
+from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.debts import uncovered_debt
-from ledger.usecases.look_up import LookUp
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, result_under_key, run_transaction
 
 ORDERS_ROUTE = "orders"
@@ -271,9 +270,11 @@ class _Running:
 def _begun_by(paid: OpenCheckout, store: Store, now: datetime) -> _Running | None:
     """Return the subscription that a paid checkout began. None: it does not run any more, or was never paid for."""
     fulfilment_key = f"order/{paid.order_id}"
-    known = LookUp(store)(Keys(fulfilment_keys=frozenset({fulfilment_key})), follow={fulfilment_key})
+    known = store.read(Keys(fulfilment_keys=frozenset({fulfilment_key})))
     fulfilled, order = known.fulfilment_keys.get(fulfilment_key), known.order(paid.order_id)
-    homes = (known.home_of(name) for name in (fulfilled.payment_ids if fulfilled else ()))
+    payment_ids = fulfilled.payment_ids if fulfilled else ()
+    payments = store.read(Keys(payments=frozenset(payment_ids))) if payment_ids else Snapshot()
+    homes = (payments.home_of(payment_id) for payment_id in payment_ids)
     subscription_id = next((home.payment.subscription_id for home in homes if home and home.payment), None)
     if subscription_id is None:
         has_failed = order is not None and now - order.made_at > REPORTED_WITHIN

@@ -37,9 +37,8 @@ def preview_all(
     With each purchase: the reason with the best prospects, and what the policy would decide now for that reason.
     """
     page = store.purchases_of(account_id, limit, after)
-    look_up = LookUp(store, with_orders=True)
-    look_up(Keys(accounts=frozenset({account_id})))
-    known = look_up(Keys(payments=frozenset(purchase.payment_id for purchase in page.items)))
+    payment_ids = frozenset(purchase.payment_id for purchase in page.items)
+    known = LookUp(store, with_orders=True)(Keys(accounts=frozenset({account_id}), payments=payment_ids))
     previews = []
     for purchase in page.items:
         context = case_context_in(account_id, purchase.payment_id, known)

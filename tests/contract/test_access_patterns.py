@@ -1,0 +1,669 @@
+"""Every line of docs/access-patterns.md, played and counted: the calls that reach the engine are what it says.
+
+A line without a case fails here, and so does a case without a line.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from pynamodb.connection import Connection
+
+from ledger.domain.errors import InsufficientCredits, SubscriptionAlreadyRuns
+from ledger.domain.events import Event, Owner
+from ledger.domain.facts import DisputeState, Fact, RefundState
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome, Trigger
+from ledger.domain.refund_cases import FollowStage, RefundCase, RefundReason
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.documents import renewal_stop_key
+from ledger.ports.reads import Keys, ParkedName
+from ledger.providers.translation import carried
+from ledger.usecases.expire_credits import expire_account
+from ledger.usecases.record_event import RecordResult
+from ledger.usecases.refund_cases.decide_case import decide_case
+from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.refund_cases.preview import preview_all
+from ledger.usecases.release_parked import release_all, release_receipts
+from ledger.usecases.send_refunds import send_refund
+from ledger.usecases.stop_renewals import stop_renewals
+from ledger.usecases.usage import draw_credits, fail_run
+from tests.conftest import store_at
+from tests.contract import test_one_grant_a_period as one_grant
+from tests.contract.test_cases import HALF
+from tests.contract.test_orders_terms import Shop
+from tests.unit.usecases import test_balance_spent_once as balance
+from tests.unit.usecases.test_links import IN_2, linked
+from tools.testing.builders import (
+    ADA,
+    CH,
+    IN,
+    LATER,
+    PI,
+    POLICY,
+    RENEWED,
+    at,
+    dispute,
+    event_of,
+    ordered,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
+from tools.testing.fakes import FakeProvider
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "access-patterns.md"
+SUBSCRIPTION = "stripe:sub_1"
+RENEWAL = replace(RENEWED, subscription_id=SUBSCRIPTION)
+MOST_KEYS = 100
+
+
+@dataclass
+class Counted:
+    """A connection that counts what is sent through it."""
+
+    connection: Connection
+    calls: list[str] = field(default_factory=list)
+
+    def dispatch(self, operation: str, arguments: dict[str, Any]) -> Any:
+        self.calls.append(operation)
+        return self.connection.dispatch(operation, arguments)
+
+    def transact_write_items(self, **named: Any) -> Any:
+        self.calls.append("TransactWriteItems")
+        return self.connection.transact_write_items(**named)
+
+
+class Engine:
+    """Stores over tables of their own, each in one process with its engine, and what was sent to all of them."""
+
+    def __init__(self) -> None:
+        self.sent: list[list[str]] = []
+
+    def store(self) -> DynamoDBStore:
+        """Return a store over an empty table."""
+
+        def around(connection: Connection) -> Counted:
+            counted = Counted(connection)
+            self.sent.append(counted.calls)
+            return counted
+
+        return store_at(None, around=around)
+
+    def trips(self, call: Callable[..., object], *arguments: Any, **named: Any) -> int:
+        """Make a call, to its last item if it lists something. Return how often it reached an engine."""
+        before = sum(map(len, self.sent))
+        found = call(*arguments, **named)
+        if isinstance(found, Iterator):
+            list(found)
+        return sum(map(len, self.sent)) - before
+
+    def recorded(self, store: DynamoDBStore, event: Event, **given: Any) -> int:
+        """Record an event that is not parked. Return its round trips."""
+        (result, trips) = self._recorded(store, event, **given)
+        assert result is not RecordOutcome.PARKED, event
+        return trips
+
+    def parked(self, store: DynamoDBStore, event: Event) -> int:
+        """Record an event that is parked. Return its round trips."""
+        (result, trips) = self._recorded(store, event)
+        assert result is RecordOutcome.PARKED, event
+        return trips
+
+    def _recorded(self, store: DynamoDBStore, event: Event, **given: Any) -> tuple[RecordOutcome, int]:
+        results: list[RecordResult] = []
+        trips = self.trips(lambda: results.extend(record_events(store, event, **given)))
+        return results[0].outcome, trips
+
+
+Case = Callable[[Engine], Iterator[int]]
+CASES: dict[str, Case] = {}
+
+
+def case(*lines: str) -> Callable[[Case], Case]:
+    """Register what plays these lines. It yields the round trips of each way in which that happens."""
+
+    def register(play: Case) -> Case:
+        CASES.update(dict.fromkeys(lines, play))
+        return play
+
+    return register
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the document's table."""
+
+    what: str
+    how: str
+    trips: str
+
+
+def lines() -> list[Line]:
+    """The lines of the table of round trips. One that begins with "the same" is named with the line that it is of."""
+    table = DOCUMENT.read_text("utf-8").partition("| what | how | round trips |")[2].partition("\n\n")[0]
+    found, whole = [], ""
+    for row in table.strip().splitlines()[1:]:
+        what, how, trips = (cell.strip() for cell in row.strip("| ").split(" | "))
+        whole = whole if what.startswith("the same,") else what
+        found.append(Line(f"{whole}: {what}" if what.startswith("the same,") else what, how, trips))
+    return found
+
+
+@pytest.mark.parametrize("line", lines(), ids=lambda line: line.what)
+def test_a_line_costs_what_it_says(line: Line) -> None:
+    """Exactly: what has become cheaper is written down too."""
+    assert line.what in CASES, "no case plays this line"
+    numbers = [int(number) for number in re.findall(r"\d+", line.trips.partition(" a ")[0].partition(" for ")[0])]
+    with mock_aws():
+        played = list(CASES[line.what](Engine()))
+    assert played
+    if " or " in line.trips:
+        assert sorted(set(played)) == numbers, line
+    elif numbers:
+        assert [min(played), max(played)] == [numbers[0], numbers[-1]], line
+
+
+def test_no_case_is_of_a_line_that_is_gone() -> None:
+    """It would prove nothing."""
+    assert CASES.keys() == {line.what for line in lines()}
+
+
+# ── Payments ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@case("grant a payment whose account is known")
+def _(engine: Engine) -> Iterator[int]:
+    yield engine.recorded(engine.store(), paid(payment(fulfilment_key="order/ord_1")))
+    yield engine.recorded(engine.store(), paid(RENEWAL))
+    for provider, product_id in itertools.product(("stripe", "paddle"), ("pack_1000", "creator_monthly")):
+        shop = Shop(engine.store(), provider, product_id)
+        content = shop.paid(shop.order())
+        yield engine.trips(shop.hear, content)
+
+
+@case("the same event again")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    events = [paid(), event_of(refund()), event_of(dispute()), paid(RENEWAL), subscribed(), event_of(names=(PI, CH))]
+    for event in events:
+        record_events(store, event)
+    for event in events:
+        yield engine.recorded(store, event)
+
+
+@case("another event of the same payment")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid())
+    yield engine.recorded(store, paid())
+
+
+@case("a payment whose facts are stored already")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, event_of(refund(), names=(PI,)))
+    yield engine.recorded(store, paid())
+
+
+@case("a payment of an order whose checkout does not carry its terms")
+def _(engine: Engine) -> Iterator[int]:
+    for has_terms in (False, True):
+        shop = Shop(engine.store(), "stripe", "pack_1000")
+        order = shop.order()
+        assert order.terms
+        ours = dict(carried(replace(order, terms=replace(order.terms, credits=9000))))
+        content = shop.paid(order, {name: ours[name] for name in ours if has_terms or not name.startswith("terms")})
+        yield engine.trips(shop.hear, content)
+        assert shop.balance() == 1000
+
+
+@case("a Paddle payment whose `custom_data` was overwritten")
+def _(engine: Engine) -> Iterator[int]:
+    shop = Shop(engine.store(), "paddle", "pack_1000")
+    content = shop.paid(shop.order(), "nonsense")
+    yield engine.trips(shop.hear, content)
+    assert shop.balance() == 1000
+
+
+@case("a payment whose account is found by its customer")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid())
+    found = paid(payment(IN, account_id=AccountId("")))
+    yield engine.recorded(store, replace(found, owner=Owner(customer_id="stripe:cus_1")))
+
+
+# ── What changes a payment ────────────────────────────────────────────────────────────────────────────────────────────
+
+CHANGES: tuple[Fact, ...] = (refund(), dispute(), refund(state=RefundState.PENDING))
+
+
+def changes(engine: Engine, *history: Event, names: tuple[PaymentId, ...], now: Any = LATER) -> Iterator[int]:
+    """Yield what a refund and a dispute cost, after a history."""
+    for fact in CHANGES:
+        store = engine.store()
+        for event in history:
+            record_events(store, event, now=now)
+        yield engine.recorded(store, event_of(fact, names=names), now=now)
+
+
+@case("a refund or dispute")
+def _(engine: Engine) -> Iterator[int]:
+    pack = paid(payment(fulfilment_key="order/ord_1"))
+    yield from changes(engine, pack, names=(PI,))
+    yield from changes(engine, pack, names=(PI, CH))
+    yield from changes(engine, pack, event_of(names=(PI, CH)), names=(CH,))
+    yield from changes(engine, paid(RENEWAL), event_of(names=(IN, PI)), names=(PI, CH))
+    yield from changes(engine, event_of(names=(IN, PI)), paid(RENEWAL), names=(PI, CH))
+
+
+@case("a refund or dispute: the same, of one of several payments for one thing, or of money that sales share")
+def _(engine: Engine) -> Iterator[int]:
+    twice = [paid(payment(name, fulfilment_key="order/ord_1", minute=number)) for number, name in enumerate((PI, IN))]
+    yield from changes(engine, *twice, names=(PI,))
+    yield from changes(engine, *twice, names=(IN,))
+    sales = [paid(payment(name, paid_minor=1500)) for name in (IN, IN_2)]
+    links = [linked(name, PI, 1500) for name in (IN, IN_2)]
+    yield from changes(engine, *sales, *links, names=(PI,))
+
+
+@case("a refund or dispute: the same, if a lot has left the account")
+def _(engine: Engine) -> Iterator[int]:
+    for names in ((PI,), (PI, CH)):
+        for fact in CHANGES:
+            store = engine.store()
+            record_events(store, paid(payment(fulfilment_key="order/ord_1")))
+            draw_credits(ADA, "run_1", 1000, store, now=LATER)
+            assert not stored_account(store).lots
+            yield engine.recorded(store, event_of(fact, names=names))
+    for fact in CHANGES:
+        store, over = engine.store(), LATER + timedelta(days=40)
+        record_events(store, paid(RENEWAL), event_of(names=(IN, PI)))
+        expire_account(ADA, store, now=over)
+        assert not stored_account(store).lots
+        yield engine.recorded(store, event_of(fact, names=(PI, CH)), now=over)
+
+
+@case("a dispute that is lost, of a payment of a subscription")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid(RENEWAL))
+    yield engine.recorded(store, event_of(dispute(DisputeState.LOST), names=(IN, PI)))
+    assert len(list(store.renewal_stops())) == 1
+
+
+@case("stopping renewals")
+def _(engine: Engine) -> Iterator[int]:
+    for has_order in (False, True):
+        store = engine.store()
+        record_events(store, paid(RENEWAL if has_order else replace(RENEWAL, fulfilment_key=None)))
+        record_events(store, event_of(dispute(DisputeState.LOST), names=(IN, PI)))
+        (stop,) = store.renewal_stops()
+        yield engine.trips(stop_renewals, renewal_stop_key(stop), store, gateways(FakeProvider()))
+        assert list(store.renewal_stops()) == []
+
+
+@case("a credit of a period that names no payment")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, balance.month(0))
+    yield engine.recorded(store, balance.unnamed(0))
+
+
+@case(
+    "a credit of a period that names no payment: the same, if the period's lot has left the account, or does not expire"
+)
+def _(engine: Engine) -> Iterator[int]:
+    store, over = engine.store(), balance.LATER + timedelta(days=31)
+    record_events(store, balance.month(1), now=balance.LATER)
+    expire_account(balance.ADA, store, now=over)
+    yield engine.recorded(store, balance.unnamed(1), now=over)
+    store = engine.store()
+    record_events(store, balance.month(1, sold=balance.ROLLS_OVER), now=balance.LATER)
+    draw_credits(balance.ADA, "run_1", 1000, store, now=balance.LATER)
+    yield engine.recorded(store, balance.unnamed(1), now=balance.LATER)
+
+
+@case("a fact whose payment is not known yet")
+def _(engine: Engine) -> Iterator[int]:
+    for fact in CHANGES:
+        yield engine.recorded(engine.store(), event_of(fact))
+
+
+def subscribed(status: SubscriptionStatus = SubscriptionStatus.ACTIVE, minute: float = 1) -> Event:
+    """A state of a subscription of Ada's."""
+    subscription = Subscription(
+        subscription_id=SUBSCRIPTION,
+        account_id=ADA,
+        cause="stripe:evt_sub",
+        product_id="creator_monthly",
+        status=status,
+        at=at(minute),
+        period_end=LATER,
+        customer_id="stripe:cus_1",
+    )
+    event = event_of(minute=minute)
+    owner = Owner(account_id=ADA, customer_id="stripe:cus_1")
+    return replace(event, names=(), facts=(), owner=owner, subscription=subscription)
+
+
+@case("a subscription's state")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    yield engine.recorded(store, subscribed())
+    yield engine.recorded(store, subscribed(SubscriptionStatus.ENDED, minute=2))
+
+
+# ── Accounts and usage ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stored_account(store: DynamoDBStore, account_id: AccountId = ADA) -> Any:
+    """An account as it is stored."""
+    return store.read(Keys(accounts=frozenset({account_id}))).accounts[account_id]
+
+
+@case("a draw")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, *(paid(payment(PaymentId(f"stripe:pi_{number}"))) for number in range(5)))
+    yield engine.trips(lambda: draw_credits(ADA, "run_1", 10, store, now=LATER))
+    yield engine.trips(lambda: draw_credits(ADA, "run_2", 4000, store, now=LATER))
+
+
+@case("a refused draw")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid())
+
+    def refused() -> None:
+        with pytest.raises(InsufficientCredits):
+            draw_credits(ADA, "run_1", 1001, store, now=LATER)
+
+    yield engine.trips(refused)
+
+
+@case("an account")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid())
+    yield engine.trips(lambda: stored_account(store))
+
+
+@case("a statement: `statement_page`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, *(paid(payment(PaymentId(f"stripe:pi_{number}"))) for number in range(5)))
+    _, page = store.statement_page(ADA, 3)
+    assert (len(page.items), bool(page.next)) == (3, True)
+    yield engine.trips(lambda: store.statement_page(ADA, 3))
+    yield engine.trips(lambda: store.statement_page(ADA, 3, page.next))
+
+
+@case("purchases with what could be refunded: `purchases_of`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    for number in range(3):
+        payment_id = PaymentId(f"stripe:pi_{number}")
+        record_events(store, paid(replace(ordered(store, f"ord_{number}"), payment_id=payment_id)))
+    draw_credits(ADA, "run_1", 1000, store, now=LATER)
+    yield engine.trips(lambda: preview_all(ADA, store, POLICY, limit=20, after=None, now=at(60)))
+
+
+# ── Orders ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@case("an order")
+def _(engine: Engine) -> Iterator[int]:
+    for provider in ("stripe", "paddle"):
+        yield engine.trips(Shop(engine.store(), provider, "pack_1000").order)
+
+
+@case("an order: the same, of an account with a shortfall")
+def _(engine: Engine) -> Iterator[int]:
+    renewed, of_order = one_grant.renewal(one_grant.OPEN), one_grant.first(None)
+    for history in ((renewed, of_order), (paid(payment(IN, fulfilment_key=one_grant.PERIOD, minute=1)), of_order)):
+        store = engine.store()
+        record_events(store, history[0])
+        draw_credits(ADA, "run_1", 1000, store, now=LATER)
+        record_events(store, history[1])
+        assert stored_account(store).shortfall == 1000
+        yield engine.trips(Shop(store, "stripe", "pack_1000").order, now=LATER)
+
+
+@case("an order: the same, of a plan")
+def _(engine: Engine) -> Iterator[int]:
+    for provider in ("stripe", "paddle"):
+        shop = Shop(engine.store(), provider, "creator_monthly", FakeProvider(kind=provider))
+        yield engine.trips(shop.order)
+        yield engine.trips(shop.order, "key_2")
+
+
+@case("an order: the same, if the older checkout was paid")
+def _(engine: Engine) -> Iterator[int]:
+    shop = Shop(engine.store(), "stripe", "creator_monthly")
+    older = shop.order()
+    assert older.checkout
+    shop.gateways.pay_checkout(older.checkout.checkout_id)
+    assert shop.hear(shop.paid(older)).entries
+
+    def refused() -> None:
+        with pytest.raises(SubscriptionAlreadyRuns):
+            shop.order("key_2")
+
+    yield engine.trips(refused)
+
+
+# ── Refund cases ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def gateways(provider: FakeProvider) -> Callable[[str], FakeProvider]:
+    """One provider, whichever is asked."""
+    return lambda _: provider
+
+
+def bought(engine: Engine, *, has_order: bool = True) -> DynamoDBStore:
+    """A pack, of an order or not, and a failed run."""
+    store = engine.store()
+    record_events(store, paid(ordered(store) if has_order else payment()))
+    draw_credits(ADA, "run_1", 500, store, now=at(10))
+    fail_run(ADA, "run_1", store, now=at(11))
+    return store
+
+
+def requested(engine: Engine, *reasons: RefundReason) -> Iterator[int]:
+    """Yield what a request costs for each of these reasons."""
+    for reason in reasons:
+        store = bought(engine)
+        yield engine.trips(request_refund, store, refund_claim(reason))
+
+
+@case("a refund request")
+def _(engine: Engine) -> Iterator[int]:
+    others = {RefundReason.TECHNICAL_PROBLEM, RefundReason.CHARGED_TWICE}
+    yield from requested(engine, *(set(RefundReason) - others))
+
+
+@case("a refund request: the same, for a technical problem: `failed_runs`")
+def _(engine: Engine) -> Iterator[int]:
+    yield from requested(engine, RefundReason.TECHNICAL_PROBLEM)
+
+
+@case("a refund request: the same, for a double charge")
+def _(engine: Engine) -> Iterator[int]:
+    yield from requested(engine, RefundReason.CHARGED_TWICE)
+
+
+@case("a decision by a person")
+def _(engine: Engine) -> Iterator[int]:
+    for key, has_order in itertools.product((None, "click_1"), (True, False)):
+        store = bought(engine, has_order=has_order)
+        opened = request_refund(store, refund_claim())
+        yield engine.trips(decide_case, opened.case_id, HALF, "sam", store, POLICY, now=at(70), key=key)
+
+
+def approved(store: DynamoDBStore) -> RefundCase:
+    """Half of the pack is to go back."""
+    return decide_case(request_refund(store, refund_claim()).case_id, HALF, "sam", store, POLICY, now=at(70))
+
+
+@case("sending a refund")
+def _(engine: Engine) -> Iterator[int]:
+    for has_order in (True, False):
+        store, provider = bought(engine, has_order=has_order), FakeProvider()
+        tag = approved(store).tag
+        yield engine.trips(send_refund, tag, store, gateways(provider), clock=lambda: at(71))
+        assert list(store.outbox()) == []
+
+
+@case("following a purchase's refunds")
+def _(engine: Engine) -> Iterator[int]:
+    for has_order in (True, False):
+        store, provider = bought(engine, has_order=has_order), FakeProvider()
+        tag = approved(store).tag
+        send_refund(tag, store, gateways(provider), clock=lambda: at(71))
+        record_events(store, event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(PI,)))
+        yield engine.trips(follow, PI, store, now=LATER)
+
+
+# ── Lists and jobs ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def parked_renewals(engine: Engine, count: int = 2) -> tuple[DynamoDBStore, Mapping[str, Event]]:
+    """Payments that are parked, since nobody knows whose they are."""
+    store = engine.store()
+    settled = [
+        paid(payment(PaymentId(f"stripe:in_{number}"), account_id=AccountId(""), minute=number))
+        for number in range(count)
+    ]
+    events = [replace(one, owner=Owner(customer_id="stripe:cus_9")) for one in settled]
+    for event in events:
+        engine.parked(store, event)
+    return store, {event.event_id: event for event in events}
+
+
+@case("a customer's cases: `cases_of`")
+def _(engine: Engine) -> Iterator[int]:
+    store = bought(engine)
+    request_refund(store, refund_claim())
+    yield engine.trips(lambda: store.cases_of(ADA, 10))
+
+
+@case("`review_queue`")
+def _(engine: Engine) -> Iterator[int]:
+    store = bought(engine)
+    request_refund(store, refund_claim())
+    assert store.review_queue(10).items
+    yield engine.trips(lambda: store.review_queue(10))
+
+
+@case("`outbox`, `renewal_stops`, `deferred_cases`")
+def _(engine: Engine) -> Iterator[int]:
+    store = bought(engine)
+    approved(store)
+    for listing in (store.outbox, store.renewal_stops, store.deferred_cases):
+        yield engine.trips(listing)
+
+
+@case("`followed_cases`")
+def _(engine: Engine) -> Iterator[int]:
+    store = bought(engine)
+    approved(store)
+    for stage in FollowStage:
+        yield engine.trips(store.followed_cases, stage, at(0))
+
+
+@case("`waiting_payments`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, event_of(refund()))
+    yield engine.trips(lambda: store.waiting_payments(LATER))
+
+
+@case("`audit_records`")
+def _(engine: Engine) -> Iterator[int]:
+    store = bought(engine)
+    approved(store)
+    assert list(store.audit_records(ADA))
+    yield engine.trips(lambda: store.audit_records(ADA))
+
+
+@case("`parked_names`")
+def _(engine: Engine) -> Iterator[int]:
+    store, _ = parked_renewals(engine)
+    assert len(list(store.parked_names(Trigger.FACTS))) == 2
+    for since in (None, at(0)):
+        yield engine.trips(store.parked_names, Trigger.FACTS, since)
+
+
+@case("`parked_of_customer`")
+def _(engine: Engine) -> Iterator[int]:
+    store, _ = parked_renewals(engine)
+    yield engine.trips(lambda: store.parked_of_customer("stripe:cus_9"))
+    yield engine.trips(lambda: store.parked_of_customer("stripe:cus_8"))
+
+
+@case("`parked_receipts`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    for hundreds in (1, 3):
+        names = [ParkedName("stripe:cus_9", f"evt_{number}", LATER) for number in range(hundreds * MOST_KEYS)]
+        yield engine.trips(store.parked_receipts, names) // hundreds
+
+
+@case("the hourly round of `release_parked`, nothing new")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    yield engine.trips(lambda: release_all(lambda _: None, "this deployment", store, now=LATER))
+
+
+def release_again(name: ParkedName, event: Event, store: DynamoDBStore) -> None:
+    """Try a parked event again, as a round does."""
+    release_receipts(store.parked_receipts([name]), lambda _: event, store, now=LATER)
+
+
+@case("a parked event that is tried again and stays parked")
+def _(engine: Engine) -> Iterator[int]:
+    store, events = parked_renewals(engine, 1)
+    too_dear = replace(paid(payment(PI)), not_bookable=NotBookable(ParkReason.UNKNOWN_PRICE))
+    unknown, next_start = balance.unnamed(0), balance.START + 2 * balance.DAY + balance.MONTH
+    unused = balance.line("c", "sub_2", -700, next_start + balance.DAY, proration=True)
+    unused["period"]["end"] = next_start + balance.MONTH
+    too_late = balance.invoiced("c", "subscription_update", next_start + balance.DAY, unused, subscription="sub_2")
+    record_events(store, balance.month(2))
+    for event in (too_dear, unknown, too_late):
+        engine.parked(store, event)
+    by_id = {**events, **{event.event_id: event for event in (too_dear, unknown, too_late)}}
+    names = [name for trigger in Trigger for name in store.parked_names(trigger)]
+    assert len(names) == len(by_id)
+    for name in names:
+        yield engine.trips(release_again, name, by_id[name.event_id], store)
+        assert engine.sent[0][-1] != "TransactWriteItems"
+
+
+@case("`expiring`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid(RENEWAL))
+    assert RENEWAL.lines[0].expires_at
+    day = RENEWAL.lines[0].expires_at.date()
+    assert list(store.expiring(day)) == [ADA]
+    yield engine.trips(lambda: store.expiring(day))
+
+
+@case("verify")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid())
+    yield engine.trips(lambda: store.scan(0, 4))
+    assert set(engine.sent[0][-1:]) == {"Scan"}
