@@ -315,3 +315,28 @@ def test_a_closed_lot_is_stored_beside_its_account_and_not_on_it(any_store: Stor
     known = any_store.read(Keys(accounts=frozenset({ADA}), closed_lots=frozenset({(ADA, "a"), (ADA, "b")})))
     assert known.accounts[ADA].lots == {"b": lot("b")}
     assert known.closed_lots == {(ADA, "a"): lot("a")}
+
+
+@pytest.mark.parametrize("is_put_back", [False, True])
+def test_a_closed_lot_that_a_commit_rests_on_must_be_stored_as_it_was_read(
+    any_store: Store, *, is_put_back: bool
+) -> None:
+    """It may have been read before its account, whose version says nothing of it then."""
+    assert any_store.commit(changes(0, "old")) is None
+    read = any_store.read(Keys(closed_lots=frozenset({(ADA, "old")}))).closed_lots[ADA, "old"]
+    assert read == lot("old")
+    later = replace(lot("old"), drawn=10)
+
+    def over(version: int, before: Lot, after: Lot) -> Commit:
+        closed = frozenset() if is_put_back else frozenset({"old"})
+        change = AccountChange(
+            account_id=ADA, version=version, lots={"old": after}, closed=closed, closed_before={"old": before}
+        )
+        return Commit(account=change)
+
+    meanwhile = AccountChange(account_id=ADA, version=1, lots={"old": later}, closed=frozenset({"old"}))
+    assert any_store.commit(Commit(account=meanwhile)) is None
+    assert any_store.commit(over(2, read, lot("old"))) is not None
+    found = any_store.read(Keys(accounts=frozenset({ADA}), closed_lots=frozenset({(ADA, "old")})))
+    assert (found.accounts[ADA].lots, found.closed_lots[ADA, "old"]) == ({}, later)
+    assert any_store.commit(over(2, found.closed_lots[ADA, "old"], lot("old"))) is None

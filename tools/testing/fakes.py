@@ -331,6 +331,9 @@ class FakeStore:
 
     def _may_change(self, change: AccountChange) -> bool:
         account = self.accounts.get(change.account_id)
+        for lot_id, lot in change.closed_before.items():
+            if self.closed_lots.get((change.account_id, lot_id)) != lot:
+                return False
         if change.version is None:
             lots = {*change.lots, f"{change.period}/0"}
             if change.has_subscription and (account is None or change.has_subscription not in account.subscriptions):

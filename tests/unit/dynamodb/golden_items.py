@@ -394,7 +394,13 @@ def goldens() -> dict[str, Golden]:
         key="order/ord_1", payment_ids=(PI,), account_id=ADA, product_ids=frozenset({"pack_1000"})
     )
     parts = dict(writes.updates(Commit(account=ACCOUNT, fulfilment_keys=(claim,), order=ORDER)))
-    pointer = PaymentPointer(name=PaymentId("stripe:ch_1"), to=PI, account_id=ADA)
+    pointer = PaymentPointer(
+        name=PaymentId("stripe:ch_1"),
+        to=PI,
+        account_id=ADA,
+        fulfilment_keys=("order/ord_1", "period/stripe:sub_1/2026-11-01T00:00:00Z"),
+        lot_ids=("order/ord_1/0",),
+    )
     queued = QueuedCase(case_id="case_1", account_id=ADA, since=AT)
     audit = AuditRecord(
         actor="sam", action=AuditAction.HOLD, subject="support:1", reason="A stolen card.", at=AT, step=3

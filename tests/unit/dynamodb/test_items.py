@@ -25,7 +25,9 @@ from tools.testing.builders import IN
 WAITING = replace(
     PURCHASE, facts={key: fact for key, fact in PURCHASE.facts.items() if not isinstance(fact, PaymentSettled)}
 )
-POINTER = PaymentPointer(name=PI, to=IN, also_to=(PI,), account_id=ADA)
+POINTER = PaymentPointer(
+    name=PI, to=IN, also_to=(PI,), account_id=ADA, fulfilment_keys=("order/o",), lot_ids=("order/o/0",)
+)
 
 
 def attributes(*stored: Iterable[str]) -> set[str]:

@@ -36,6 +36,7 @@ NOT_STORED = {
     "instant",
     "version",
     "unknown_fields",
+    "digest",  # of a lot: an attribute of its item, of all others
 }
 
 

@@ -12,7 +12,7 @@ was drawn already stays owed. Every draw, return and expiry rebalances too, so `
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ledger.domain.entries import CounterAccount, EntryKind
@@ -38,6 +38,8 @@ class Lot(KeepsUnknownFields):
     reserved: int = 0  # the part of `remaining` that is reserved for approved refunds: it can't be spent
     is_frozen: bool = False  # a dispute of its payment is open: it can't be spent
     source: CounterAccount = CounterAccount.SALES  # GOODWILL: credits that support granted
+    # Of its item, once it has left its account: a commit that rests on it is conditioned on that. None: not read so.
+    digest: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def remaining(self) -> int:

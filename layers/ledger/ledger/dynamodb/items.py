@@ -41,7 +41,8 @@ WAITING = frozenset({"waiting_shard", "waits_since"})
 """What brings a purchase into the index of waiting ones: it goes when the payment is received."""
 
 NAMES_OF_A_PAYMENT = frozenset(
-    {"account_id", "facts", "has_approvals", "is_duplicate", "names", "paid_at", "points_to", "also_to", "version"}
+    {"account_id", "facts", "has_approvals", "is_duplicate", "names", "paid_at", "version"}
+    | {"points_to", "also_to", "fulfilment_keys", "lot_ids"}
     | WAITING
     | {DIGEST}
 )
@@ -102,6 +103,10 @@ def to_pointer(pointer: PaymentPointer) -> Item:
         attributes["also_to"] = TEXTS.encode(pointer.also_to)
     if pointer.account_id:
         attributes["account_id"] = {"S": pointer.account_id}
+    if pointer.fulfilment_keys:
+        attributes["fulfilment_keys"] = TEXTS.encode(pointer.fulfilment_keys)
+    if pointer.lot_ids:
+        attributes["lot_ids"] = TEXTS.encode(pointer.lot_ids)
     return _item(keys.payment_key(pointer.name), _with_digest(attributes))
 
 
@@ -110,10 +115,17 @@ def from_payment(item: Mapping[str, AttributeValue]) -> Purchase | PaymentPointe
     content = _content(item)
     name = keys.payment_id_of(item)
     if "points_to" in content:
-        account_id = TEXT.decode(content["account_id"]) if "account_id" in content else None
-        also_to = TEXTS.decode(content["also_to"]) if "also_to" in content else ()
+        also_to, fulfilment_keys, lot_ids = (
+            TEXTS.decode(content[listed]) if listed in content else ()
+            for listed in ("also_to", "fulfilment_keys", "lot_ids")
+        )
         return PaymentPointer(
-            name=name, to=PaymentId(content["points_to"]["S"]), also_to=also_to, account_id=account_id
+            name=name,
+            to=PaymentId(content["points_to"]["S"]),
+            also_to=also_to,
+            account_id=TEXT.decode(content["account_id"]) if "account_id" in content else None,
+            fulfilment_keys=fulfilment_keys,
+            lot_ids=lot_ids,
         )
     try:
         facts = {fact_key: from_fact(fact) for fact_key, fact in content["facts"]["M"].items()}
@@ -168,7 +180,8 @@ def to_closed_lot(account_id: AccountId, lot: Lot) -> Item:
 
 def from_lot(item: Mapping[str, AttributeValue]) -> Lot:
     """Return the lot of an item that has left its account. Raise UnreadableItem."""
-    return schema.LOT.decode(_content(item), lot_id=keys.lot_id_of(item))
+    digest = item[DIGEST]["S"] if DIGEST in item else None
+    return schema.LOT.decode(_content(item), lot_id=keys.lot_id_of(item), digest=digest)
 
 
 def to_lot(lot: Lot) -> AttributeValue:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from ledger.domain.lots import Lot
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
@@ -30,7 +31,12 @@ class Writes:
         pointers = [
             (f"pointer {pointer.name}", self._check_pointer(pointer)) for pointer in commit.pointers if pointer.is_check
         ]
-        return fulfilment_keys + pointers
+        lots = [
+            (f"lot {lot_id}", self._check_closed_lot(commit.account, lot_id))
+            for lot_id in sorted(commit.account.closed_before if commit.account else ())
+            if commit.account and lot_id not in commit.account.closed
+        ]
+        return fulfilment_keys + pointers + lots
 
     def deletes(self, commit: Commit) -> list[Operation]:
         """Return the operations that remove documents. They have no condition."""
@@ -126,8 +132,16 @@ class Writes:
         return self._put(item, "attribute_not_exists(pk)", returns_old_item=returns_old_item)
 
     def _put_closed_lot(self, account: AccountChange, lot_id: str) -> Operation:
-        # It needs no condition: the account's version is checked, and a lot on the account takes precedence over this.
-        return self._put(items.to_closed_lot(account.account_id, account.lots[lot_id]))
+        """Store a lot that leaves the account, or changes beside it. The account's version is checked in any case.
+
+        A lot that was read from the account needs no condition: it takes precedence over what is stored beside it.
+        """
+        put = self._put(items.to_closed_lot(account.account_id, account.lots[lot_id]))
+        return put | _as_read(account.closed_before[lot_id]) if lot_id in account.closed_before else put
+
+    def _check_closed_lot(self, account: AccountChange, lot_id: str) -> Operation:
+        key = keys.lot_key(account.account_id, lot_id)
+        return {"TableName": self._table, "Key": key, **_as_read(account.closed_before[lot_id])}
 
     def _update_versioned(
         self, item: Item, names: Collection[str], replaces: int | None, *, returns_old_item: bool = False
@@ -254,6 +268,16 @@ class Writes:
         else:  # an order is made before its payment, or not at all
             condition = f"attribute_not_exists({terms}) AND attribute_not_exists({update.name('payment_id')})"
         return update.operation(self._table, keys.fulfilment_item_key(f"order/{order.order_id}"), condition)
+
+
+def _as_read(lot: Lot) -> Operation:
+    """Return the condition that a lot that has left its account is stored as it was read."""
+    if lot.digest is None:
+        return {"ConditionExpression": f"attribute_not_exists({items.DIGEST})"}
+    return {
+        "ConditionExpression": f"{items.DIGEST} = :digest",
+        "ExpressionAttributeValues": {":digest": TEXT.encode(lot.digest)},
+    }
 
 
 def _leads_as_read(update: UpdateExpression, pointer: PaymentPointer) -> str:

@@ -28,7 +28,10 @@ class PaymentPointer:
     name: PaymentId
     to: PaymentId
     also_to: tuple[PaymentId, ...] = ()  # the other sales that share the money
-    account_id: AccountId | None = None  # None until the payment is stored; it saves a read
+    # Until the payment is stored, these three are empty. They only say what to read with the purchase, not after it.
+    account_id: AccountId | None = None
+    fulfilment_keys: tuple[str, ...] = ()  # of the payment
+    lot_ids: tuple[str, ...] = ()  # that the payment granted
     replaces_version: int = 0  # of the purchase that it replaces; 0: it replaces nothing, or another pointer
     # Where the pointer that it replaces led; (): there was none. None: it was not read, and may be any pointer or none:
     # the version of the purchase that knows the id, in the same commit, tells whether it has changed.
@@ -108,6 +111,7 @@ class AccountChange:
     version: int | None = None
     lots: Mapping[str, Lot] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()  # ids of those of `lots` that leave the account and are stored beside it
+    closed_before: Mapping[str, Lot] = field(default_factory=dict)  # closed lots as read: no other may be stored
     holds: Mapping[str, Hold | None] = field(default_factory=dict)  # None: remove
     flags: Mapping[str, datetime | None] = field(default_factory=dict)  # None: remove
     cases: Mapping[str, str | None] = field(default_factory=dict)  # of open cases: purchase and reason; None: closed

@@ -72,6 +72,17 @@ def keys_of(payment: PaymentSettled) -> Keys:
     )
 
 
+def _keys_of_pointer(pointer: PaymentPointer) -> Keys:
+    """Where a pointer leads: to its purchases, and to where their payment is booked."""
+    account_ids = frozenset({pointer.account_id} if pointer.account_id else ())
+    return Keys(
+        payments=frozenset(pointer.targets),
+        accounts=account_ids,
+        closed_lots=frozenset((account_id, lot_id) for account_id in account_ids for lot_id in pointer.lot_ids),
+        fulfilment_keys=frozenset(pointer.fulfilment_keys),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a store knows under some names. What is not in a mapping is not stored."""
@@ -106,7 +117,7 @@ class Snapshot:
         keys = Keys()
         for item in self.payments.values():
             if isinstance(item, PaymentPointer):
-                keys |= Keys(frozenset(item.targets), frozenset({item.account_id} if item.account_id else ()))
+                keys |= _keys_of_pointer(item)
             elif item.payment:
                 own = keys_of(item.payment)
                 keys |= own

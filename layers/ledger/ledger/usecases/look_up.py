@@ -11,17 +11,29 @@ class LookUp:
     """Reads from a store, and everything that was read so far. Nothing is read twice, except closed lots.
 
     BatchGetItem is not a snapshot. A closed lot that was read before its account may be stale, and the account's
-    version does not protect it. So it is read again after the account, if it is stored or must be:
+    version does not protect it. So it is read again after the account, if it is stored or must be, unless the commit
+    checks that it is stored as it was read (`AccountChange.closed_before`):
 
         reads         lot (absent) ──► account (without the lot) ──► lot (stored)
         other writer           lot closes ──┘
     """
 
-    def __init__(self, store: Store, fulfilment_keys: Collection[str] = (), *, with_orders: bool = False) -> None:
-        """Follow `fulfilment_keys` to their payments, and with `with_orders` each payment to its order."""
+    def __init__(
+        self,
+        store: Store,
+        fulfilment_keys: Collection[str] = (),
+        *,
+        with_orders: bool = False,
+        are_lots_checked: bool = False,
+    ) -> None:
+        """Follow `fulfilment_keys` to their payments, and with `with_orders` each payment to its order.
+
+        `are_lots_checked`: whatever is committed is conditioned on the closed lots that it rests on.
+        """
         self._store = store
         self._fulfilment_keys = frozenset(fulfilment_keys)
         self._with_orders = with_orders
+        self._are_lots_checked = are_lots_checked
         self._read = Keys()
         self.known = Snapshot()
 
@@ -52,8 +64,11 @@ class LookUp:
             for account_id, lot_id in read.closed_lots
             if account_id in read.accounts
             and not self._is_open(account_id, lot_id)
-            and ((account_id, lot_id) in found.closed_lots or self._is_granted(lot_id))
+            and self._may_be_stale((account_id, lot_id), found)
         )
+
+    def _may_be_stale(self, lot: tuple[AccountId, str], found: Snapshot) -> bool:
+        return not self._are_lots_checked if lot in found.closed_lots else self._is_granted(lot[1])
 
     def _is_open(self, account_id: AccountId, lot_id: str) -> bool:
         account = self.known.accounts.get(account_id)

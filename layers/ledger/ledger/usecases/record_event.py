@@ -148,7 +148,7 @@ def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) ->
     The first batch reads the event's receipt too: the same event again costs one round trip, and no write. A payment
     whose account had to be found, and about which nothing is stored, is granted without reading more.
     """
-    look_up = LookUp(store)
+    look_up = LookUp(store, are_lots_checked=True)
     received = look_up.once(_keys_of(event) | Keys(receipts=frozenset({receipt.name}))).receipts.get(receipt.name)
     if received and not received.parked_reason:
         return _already_recorded(received)

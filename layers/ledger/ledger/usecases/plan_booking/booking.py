@@ -43,6 +43,7 @@ def plan_targets(
     account = stored.accounts.get(account_id) or Account(account_id=account_id)
     booked = [_book(thing, account, stored, origin, now) for thing in things.values()]
     lots = {lot_id: lot for one in booked for lot_id, lot in one.lots.items()}
+    closed_before = {lot_id: lot for one in booked for lot_id, lot in one.closed_before.items()}
     holds, flags = _hold_and_flag_changes([one.target for one in booked], account)
     # A duplicate grants nothing, but its period is paid for as well.
     covering = next((one for one in payments if one.covers and one.covers not in account.covered), None)
@@ -52,6 +53,7 @@ def plan_targets(
         version=account.version,
         lots=lots,
         closed=frozenset(lot_id for lot_id, lot in lots.items() if lot.is_closed(now)),
+        closed_before=closed_before,
         holds=holds,
         flags=flags,
         period=granted.period if granted else None,
@@ -77,6 +79,7 @@ class _Booked:
 
     target: Target
     lots: Mapping[str, Lot]
+    closed_before: Mapping[str, Lot]  # lots that had left the account, as they were read
     entries: list[Entry]
     newly_lost: Mapping[PaymentId, str]  # of payments that a dispute took by now: the subscription
     has_new_target: bool
@@ -88,7 +91,14 @@ def _book(thing: Fulfilment, account: Account, stored: Snapshot, origin: Origin,
     before = _target_as_stored(thing, stored)
     known_lost = before.lost if before else {}
     newly_lost = {name: subscription for name, subscription in new_target.lost.items() if name not in known_lost}
-    return _Booked(new_target, lots, entries, newly_lost, new_target != before)
+    as_before = before.lots if before else ()
+    closed_before = {
+        one.lot_id: lot
+        for one in new_target.lots
+        if (one.lot_id in lots or one not in as_before) and one.lot_id not in account.lots
+        if (lot := stored.closed_lots.get((account.account_id, one.lot_id)))
+    }
+    return _Booked(new_target, lots, closed_before, entries, newly_lost, new_target != before)
 
 
 def _renewal_stops(

@@ -146,11 +146,12 @@ def _pointers(
 ) -> Iterator[PaymentPointer]:
     """Yield the pointers to write: for new ids, for absorbed purchases, for ids that lead to more sales than before.
 
-    When the account becomes known, write all pointers to the purchase again: a pointer that names the account saves a
-    read. Pointers to several sales stay as they are.
+    When the account becomes known, write all pointers to the purchase again: one that names where the payment is booked
+    saves a read. Pointers to several sales stay as they are.
     """
     to = tuple(sorted(one.after.payment_id for one in merges))
-    account_id = next((one.after.account_id for one in merges if one.after.account_id), None)
+    payments = [one.after.payment for one in merges if one.after.payment]
+    booked_in = [keys_of(payment) for payment in payments]
     versions = {purchase.payment_id: purchase.version for purchase in absorbed}
     if len(merges) == 1:
         (one,) = merges
@@ -165,7 +166,9 @@ def _pointers(
             name=name,
             to=to[0],
             also_to=to[1:],
-            account_id=account_id,
+            account_id=payments[0].account_id if payments else None,
+            fulfilment_keys=tuple(sorted({key for keys in booked_in for key in keys.fulfilment_keys})),
+            lot_ids=tuple(sorted({lot_id for keys in booked_in for _, lot_id in keys.closed_lots})),
             replaces_version=versions.get(name, 0),
             replaces=_targets(name, stored) if was_read else None,
         )
