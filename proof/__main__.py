@@ -39,7 +39,13 @@ def parts() -> list[Part]:
             "convergence",
             "every order and repetition ends in the same ledger, and that is what happened",
             3,
-            {"deliveries": 2_000, "short histories": 3, "long histories": 10, "histories of money": 5},
+            {
+                "deliveries": 2_000,
+                "short histories": 1,
+                "long histories": 10,
+                "histories of money": 5,
+                "orders of stories": 5_000,
+            },
             ("oracle", "money", "kinds", "play", "shown", "fake_gateways"),
         ),
         Part(

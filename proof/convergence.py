@@ -4,6 +4,7 @@ Short histories are played in every permutation. Long ones are found by Hypothes
 """
 
 import itertools
+import math
 import random
 import traceback
 from collections.abc import Callable, Sequence
@@ -25,8 +26,8 @@ from proof.kinds import KINDS
 from proof.kinds.played import history_of, problem_of
 from proof.play import Notification, Play, Wrong
 from proof.work import Work
-from tests.proof.test_convergence import meaning
-from tools.stories import with_repeats
+from tests.proof.test_convergence import MOST_ORDERS, meaning, play_orders
+from tools.stories import stories, with_repeats
 
 PACKS = ("pack_500", "pack_1000", "pack_2500")
 PLANS = ("creator_monthly",)
@@ -299,12 +300,14 @@ def _delivered(play: Play, told: Sequence[Notification], credits_: int | None, d
 
 
 def run(work: Work) -> None:
-    """By turns: a short history in every order; long histories; of each kind of `proof.kinds` one, in many orders."""
-    for case in work.cases(at_least=3):
+    """By turns: a short history, long histories, of each kind of `proof.kinds` one, a long story in every order."""
+    for case in work.cases(at_least=4):
         chance = work.chance(case)
-        if case % 3 == 2:
+        if case % 4 == 3:
+            problem = _long_story(work, case // 4)
+        elif case % 4 == 2:
             problem = _each_kind(work, chance)
-        elif case % 3:
+        elif case % 4:
             Life.lives = Life.steps = 0
             problem = long_histories(chance.randrange(2**32))
             work.count("long histories", Life.lives)
@@ -322,6 +325,17 @@ def _each_kind(work: Work, chance: random.Random) -> str | None:
         work.count("histories of money")
         if problem:
             return f"{kind.__name__.replace('_', ' ')}: {problem}"
+    return None
+
+
+def _long_story(work: Work, turn: int) -> str | None:
+    """Play one of the stories of which `make test` plays only some orders, in every order."""
+    long = [story for story in stories() if math.factorial(len(story.notifications)) > MOST_ORDERS]
+    story = long[turn % len(long)]
+    try:
+        work.count("orders of stories", play_orders(story))
+    except AssertionError as problem:
+        return f"{story.name}: {problem}"
     return None
 
 
