@@ -93,7 +93,10 @@ class Frontend:
             event |= {"body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
         event |= event_changes or {}
         handler = importlib.import_module(f"functions.{route.folder}.app").lambda_handler
-        raw_response = response_of(json.loads(json.dumps(handler(event, None))))  # as Lambda's runtime serializes it
+        result = json.loads(json.dumps(handler(event, None)))  # as Lambda's runtime serializes it
+        names = [name.lower() for name in result.get("headers", {})]
+        assert len(names) == len({*names}), f"a header is there twice: {names}"
+        raw_response = response_of(result)
         response = ApiResponse(raw_response.status, dict(raw_response.headers), raw_response.body.decode())
         check_against_description(route, response)
         return response

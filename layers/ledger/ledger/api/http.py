@@ -162,7 +162,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _gateway_response(response: Response[Any]) -> dict[str, Any]:
     return {
         "statusCode": response.status_code,
-        "headers": {"content-type": PROBLEM_JSON, **response.headers},
+        "headers": response.headers,
         "body": response.body,
         "isBase64Encoded": False,
     }
