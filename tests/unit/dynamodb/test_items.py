@@ -96,7 +96,7 @@ def test_an_account_that_lacks_what_must_be_there_is_unreadable() -> None:
     """The error names it."""
     golden = goldens()["account"]
     item = {name: content for name, content in golden.item.items() if name != "version"}
-    with pytest.raises(UnreadableItem, match="^an account: 'version' is missing or has another type$"):
+    with pytest.raises(UnreadableItem, match=r"^an account: 'version' is missing or has another type$"):
         golden.read(item)
 
 
