@@ -59,7 +59,8 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     table.add_column("checked", justify="right")
     table.add_column("broken")
     for finding in findings:
-        broken = ", ".join(finding.broken[:5]) + (f" and {len(finding.broken) - 5} more" if finding.broken[5:] else "")
+        more = len(finding.broken[5:]) + finding.more
+        broken = ", ".join(finding.broken[:5]) + (f" and {more:,} more" if more else "")
         if broken:
             mark, result = "[red]✗[/]", f"[red]{broken}[/]"
         else:

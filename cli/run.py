@@ -65,16 +65,14 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
 
     from cli.local import opened_backend
     from cli.paper import findings_table, paper, statement_table
-    from cli.progress import progress
+    from cli.verify import verified
     from ledger.domain.ids import AccountId
     from ledger.dynamodb.store import DynamoDBStore
     from ledger.runtime import runtime
-    from tools.ledger import read_world
     from tools.local import disordered
     from tools.orders import place_orders_of
     from tools.statement import statement
     from tools.stories import stories
-    from tools.verify import World, check
 
     chosen = [story for story in stories() if not names or story.name in names]
     console = paper()
@@ -94,10 +92,7 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
         for account_id, title in lives.items():
             data = statement(store, account_id, backend.clock.now())
             console.print(statement_table(data, title) if data else Text(f"{account_id}  nothing  {title}\n"))
-        world = World()
-        with progress("reading the table", "items") as advance:
-            read_world(store, world, advance)
-        findings = check(world)
+        findings = verified(store)
         console.print(findings_table(findings))
         count = len({notification.event_id for _, notification in deliveries})
         is_fine = all(status == 200 for status, _ in responses) and not any(finding.broken for finding in findings)

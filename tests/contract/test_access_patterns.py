@@ -665,5 +665,6 @@ def _(engine: Engine) -> Iterator[int]:
 def _(engine: Engine) -> Iterator[int]:
     store = engine.store()
     record_events(store, paid())
-    yield engine.trips(lambda: store.scan(0, 4))
-    assert set(engine.sent[0][-1:]) == {"Scan"}
+    yield engine.trips(lambda: [store.item_count(), *store.scan(0, 4)])
+    assert set(engine.sent[0][-2:]) == {"DescribeTable", "Scan"}
+    assert store.item_count() == sum(1 for _ in store.scan())

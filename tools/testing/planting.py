@@ -103,7 +103,7 @@ def _stand(whole: World, old: object, instead: list[Any]) -> None:
             kept = [(key, new) for key, thing in container.items() for new in _each(thing, old, instead)]
             container.clear()
             container.update(kept)
-        else:
+        elif isinstance(container, list):
             container[:] = [new for thing in container for new in _each(thing, old, instead)]
 
 

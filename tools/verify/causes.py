@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from ledger.domain.audit import AuditAction
 from ledger.domain.canonical import digest
 from ledger.domain.entries import Entry, EntryKind
 from ledger.domain.facts import Facts, RefundChanged, digest_of, facts_of
@@ -12,15 +11,12 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, RecordOutcome
 from ledger.domain.refund_cases import case_id_of
 from ledger.domain.unknown_fields import has_unknown_fields
-from ledger.usecases.holds import HOLDS_ROUTE
-from ledger.usecases.state_amount import AMOUNTS_ROUTE
 from ledger.usecases.usage import RUNS_ROUTE
+from tools.verify.names import ROUTES_OF_ACTS
 from tools.verify.world import Verdicts, World
 
 _EXPIRY = "expiry"
 _OF_EXPIRY = {EntryKind.EXPIRE, EntryKind.RELEASE}
-_ROUTES = {AuditAction.LIFT: HOLDS_ROUTE, AuditAction.STATE_AMOUNT: AMOUNTS_ROUTE}
-"""Of the acts that write entries."""
 
 
 def causes_of_all(world: World) -> Verdicts:
@@ -64,7 +60,7 @@ def _has_booked(receipt: Receipt, account_id: AccountId | None) -> bool:
 def reported_facts(world: World) -> Verdicts:
     """Every fact is as its event reported it, and what an event reported is there, or a later fact about it."""
     receipts = {receipt.cause: receipt for receipt in world.receipts}
-    known = {subscription.key for subscription in world.subscriptions.values()}
+    known = world.facts_elsewhere | {subscription.key for subscription in world.subscriptions.values()}
     for payment_id, item in world.payments.items():
         if isinstance(item, Purchase):
             known |= item.facts.keys()
@@ -106,9 +102,9 @@ def correlation_ids(world: World) -> Verdicts:
     """Every receipt, entry and refund case has the correlation id of the event, request, job or case that wrote it."""
     requests = {request_correlation_id(AccountId(key.parts[0]), *key.parts[1:]) for key in world.idempotency_records}
     requests |= {
-        request_correlation_id(account_id, _ROUTES[act.action], act.subject)
+        request_correlation_id(account_id, ROUTES_OF_ACTS[act.action], act.subject)
         for account_id, act in world.audit_records
-        if act.action in _ROUTES
+        if act.action in ROUTES_OF_ACTS
     }
     written = {*requests, *world.cases} | {receipt.correlation_id for receipt in world.receipts}
     cases = {*world.cases} | {case_id_of(tag) for tag in _tags(world)}

@@ -36,6 +36,15 @@ Paid = tuple[Purchase, PaymentSettled]
 Verdicts = Iterable[tuple[str, bool]]
 """The result of a rule: the name of each thing that it checked, and whether the rule holds for it."""
 
+# ValueError: no key of the table has this form. OverflowError: a time that is none in UTC.
+UNREADABLE = (KeyError, OverflowError, UnreadableItem, ValueError, zlib.error)
+"""What an item that this release can't read raises."""
+
+
+def name_of(item: items.Item) -> str:
+    """Return the name of an item: its key."""
+    return f"{item['pk']['S']} / {item['sk']['S']}"
+
 
 @dataclass(slots=True)
 class World:
@@ -63,22 +72,23 @@ class World:
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
     is_in_place: dict[str, bool] = field(default_factory=dict)  # whether key and index attributes follow from the rest
     is_as_written: dict[str, bool] = field(default_factory=dict)  # whether its digest says so, if it has one
+    facts_elsewhere: set[str] = field(default_factory=set)  # keys of facts that name no id, of other parts of the table
     _things: list[list[Paid]] | None = field(default=None, init=False, compare=False, repr=False)
     _targets: list[tuple[AccountId, Target]] | None = field(default=None, init=False, compare=False, repr=False)
 
     def add(self, item: items.Item) -> None:
         """Add one item of the table. An item that this release can't read is noted, for `check` to report."""
-        name = f"{item['pk']['S']} / {item['sk']['S']}"
+        name = name_of(item)
         try:
-            self._add(item)
+            self.read(item)
             self.is_in_place[name] = is_in_place(item)
             self.is_as_written[name] = is_as_written(item)
             self.is_readable[name] = True
-        # ValueError: no key of the table has this form. OverflowError: a time that is none in UTC.
-        except (KeyError, OverflowError, UnreadableItem, ValueError, zlib.error):
+        except UNREADABLE:
             self.is_readable[name] = False
 
-    def _add(self, item: items.Item) -> None:
+    def read(self, item: items.Item) -> None:
+        """Add the content of one item. Raise one of UNREADABLE if this release can't read it."""
         match keys.kind_of(item):
             case ItemKind.RECEIPT:
                 self.receipts.append(items.from_receipt(item))

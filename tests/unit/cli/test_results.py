@@ -2,19 +2,20 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
 import cli.table
-import tools.ledger
 from cli.main import billing
 from cli.paper import findings_table, paper
 from ledger.domain.facts import RefundState
 from ledger.domain.refund_cases import RefundReason
+from ledger.dynamodb.items import Item
 from tools.statement import statement
 from tools.testing.builders import (
     ADA,
@@ -28,28 +29,38 @@ from tools.testing.builders import (
     refund_claim,
     request_refund,
 )
-from tools.testing.fakes import FakeStore, world
-from tools.verify import Finding, World
+from tools.testing.fakes import FakeStore
+from tools.testing.stored_items import items_of
+from tools.verify import Finding
+
+
+class Scanned(FakeStore):
+    """A store that `verify` scans. Who may not know how many items there are is refused the number."""
+
+    is_told = True
+
+    def item_count(self) -> int:
+        """Return how many items there are."""
+        if not self.is_told:
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeTable")
+        return len(items_of(self))
+
+    def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Item]:
+        """Yield the items of one segment."""
+        yield from items_of(self)[segment::segments]
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
+def store(monkeypatch: pytest.MonkeyPatch) -> Scanned:
     """A store that the command reads instead of a table: one customer bought a pack."""
-    fake = FakeStore()
+    fake = Scanned()
     record_events(fake, paid())
 
     @contextmanager
-    def opened() -> Iterator[FakeStore]:
+    def opened() -> Iterator[Scanned]:
         yield fake
 
-    def read(_store: Any, filled: World, told: Callable[[], None] = lambda: None) -> None:
-        known = world(fake)
-        for name in World.__slots__:
-            setattr(filled, name, getattr(known, name))
-        told()
-
     monkeypatch.setattr(cli.table, "opened_table", opened)
-    monkeypatch.setattr(tools.ledger, "read_world", read)
     return fake
 
 
@@ -72,6 +83,7 @@ def test_verify_ends_with_0_if_every_invariant_holds(store: FakeStore) -> None: 
         "invariant": "An account's balance is the sum of its entries",
         "checked": 1,
         "broken": [],
+        "more": 0,
     }
 
 
@@ -84,14 +96,40 @@ def test_verify_ends_with_1_if_an_invariant_is_broken(store: FakeStore) -> None:
     assert json.loads(read.stdout)["invariants"][BALANCES]["broken"] == [ADA]
 
 
-def test_verify_of_a_table_without_items_ends_with_2(store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+def test_verify_of_a_table_without_items_ends_with_2(store: Scanned) -> None:
     """Nothing was proved: no invariant has a tick, and for programs it neither holds nor is broken."""
-    monkeypatch.setattr(tools.ledger, "read_world", lambda *_: None)
+    vars(store).update(vars(Scanned()))
     shown, read = billing_with("verify"), billing_with("verify", "--json")
     assert (shown.exit_code, read.exit_code) == (2, 2)
     assert "✓" not in shown.stdout
     assert "The table has no items" in shown.stderr
     assert json.loads(read.stdout)["holds"] is None
+
+
+@pytest.mark.parametrize(("is_told", "words"), [(True, "of about 4 items"), (False, "4 items")])
+def test_verify_shows_how_far_it_is(store: Scanned, monkeypatch: pytest.MonkeyPatch, is_told: bool, words: str) -> None:
+    """On a terminal: how much is read of about how much, then how much of it is checked."""
+    store.is_told = is_told
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = billing_with("verify")
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.stderr)
+    assert shown.exit_code == 0
+    assert re.search(rf"reading the table .*{words}", lines)
+    assert re.search(r"checking the invariants .*4 of 4 items", lines)
+
+
+def test_verify_says_where_there_is_no_room(store: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full: nothing was checked."""
+
+    def scan(*_: int) -> Iterator[Item]:
+        raise sqlite3.OperationalError("database or disk is full")
+        yield
+
+    monkeypatch.setattr(store, "scan", scan)
+    result = billing_with("verify")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "TMPDIR" in result.stderr
+    assert "database or disk is full" in result.stderr
 
 
 def test_an_invariant_that_had_nothing_to_check_has_no_tick(store: FakeStore) -> None:  # noqa: ARG001

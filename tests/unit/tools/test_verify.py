@@ -202,6 +202,7 @@ def test_programs_read_the_same() -> None:
         "invariant": "Every item can be read by this release",
         "checked": 2,
         "broken": ["a / b"],
+        "more": 0,
     }
     assert [one["invariant"] for one in told["invariants"]] == INVARIANTS.splitlines()
 

@@ -191,6 +191,11 @@ class Reads:
         for page in self._pages("Scan", arguments):
             yield from page
 
+    def item_count(self) -> int:
+        """Return about how many items the table has: DynamoDB counts them about every six hours."""
+        description = self._calls.dispatch("DescribeTable", {"TableName": self._table})
+        return int(description["Table"].get("ItemCount", 0))
+
     def _documents(self, kind: type[_D], found: Iterator[Item]) -> Iterator[_D]:
         return (document for item in found if isinstance(document := items.from_document(item), kind))
 
