@@ -41,6 +41,7 @@ from tests.contract.test_cases import HALF
 from tests.contract.test_orders_terms import Shop
 from tests.unit.usecases import test_balance_spent_once as balance
 from tests.unit.usecases.test_links import IN_2, linked
+from tests.unit.usecases.test_many_lots import OVER, many_lots
 from tools.testing.builders import (
     ADA,
     CH,
@@ -379,6 +380,33 @@ def _(engine: Engine) -> Iterator[int]:
     record_events(store, *(paid(payment(PaymentId(f"stripe:pi_{number}"))) for number in range(5)))
     yield engine.trips(lambda: draw_credits(ADA, "run_1", 10, store, now=LATER))
     yield engine.trips(lambda: draw_credits(ADA, "run_2", 4000, store, now=LATER))
+
+
+@case("a draw: the same, of more lots than one commit writes")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    many_lots(store, 100)  # 60 that expire, and 40 that leave the account
+    yield engine.trips(draw_credits, ADA, "run_1", 1000, store, now=at(100)) // 2
+    assert stored_account(store).balance == 0
+
+
+@case("the return of a failed run's credits")
+def _(engine: Engine) -> Iterator[int]:
+    for credits_ in (10, 1000):
+        store = engine.store()
+        record_events(store, paid())
+        draw_credits(ADA, "run_1", credits_, store, now=LATER)
+        yield engine.trips(fail_run, ADA, "run_1", store, now=LATER)
+        assert stored_account(store).balance == 1000
+
+
+@case("the expiry of an account's credits")
+def _(engine: Engine) -> Iterator[int]:
+    for lot_count, parts in ((1, 1), (60, 2)):
+        store = engine.store()
+        many_lots(store, lot_count)
+        yield engine.trips(expire_account, ADA, store, now=OVER) // parts
+        assert stored_account(store).balance == 0
 
 
 @case("a refused draw")

@@ -13,8 +13,7 @@ from ledger.domain.errors import CommitTooLarge
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId
 from ledger.domain.runs import FailedRun
-from ledger.dynamodb.store import MAX_ACTIONS
-from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.commit import MAX_ACTIONS, Commit, DocumentChange
 from ledger.ports.documents import audit_key, case_key, failed_run_key, idempotency_key
 from ledger.ports.reads import Keys, Page
 from ledger.ports.store import Store

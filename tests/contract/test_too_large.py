@@ -60,7 +60,7 @@ def test_a_payment_for_an_account_without_room_is_parked_until_there_is_room(rea
         assert (result.outcome, result.parked_reason) == (RecordOutcome.PARKED, ParkReason.TOO_LARGE)
     (parked,) = real_store.parked_receipts()
     assert (parked.event_id, parked.body) == (second.event_id, b"{}")
-    assert parked.detail == "an item would become larger than 400 KB"
+    assert parked.detail == "an item of acct_ada would become larger than 400 KB"
     assert len(list(real_store.entries(ADA))) == 1
     empty(real_store, keys.account_key(ADA))
     assert again(real_store, second) is RecordOutcome.BOOKED

@@ -34,9 +34,9 @@ from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
 from ledger.dynamodb.calls import MAX_CALLS
-from ledger.dynamodb.store import MAX_ACTIONS
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import (
+    MAX_ACTIONS,
     AccountChange,
     Commit,
     DocumentChange,

@@ -12,6 +12,7 @@ from ledger.domain.ids import AccountId
 from ledger.domain.lots import Lot
 from ledger.domain.refund_cases import CaseState, RefundCase
 from ledger.domain.refunds import returned_minor
+from ledger.domain.runs import Run
 from tools.verify.world import Paid, Verdicts, World
 
 
@@ -213,13 +214,20 @@ def drawn(world: World) -> Verdicts:
         name = f"{run.account_id}/run:{run.run_id}"
         net = Counter(run.drawn)
         net.subtract(run.returned)
-        is_drawn = drawn.pop(name, Counter()) == net and times[name] <= {(True, run.at), (False, run.failed_at)}
+        is_drawn = drawn.pop(name, Counter()) == net and all(_is_dated(run, *one) for one in times[name])
+        is_drawn &= not (run.missing and (run.drawn or run.failed_at))
         failure = (run.account_id, run.run_id, sum(run.drawn.values()), run.failed_at)
         is_listed = listed.pop(failure, 0) == (run.failed_at is not None)  # type: ignore[arg-type]
         is_listed &= run.returned == (run.drawn if run.failed_at else {})
-        is_listed &= bool(run.drawn) or run.at == run.failed_at
+        is_listed &= bool(run.drawn) or run.at == run.failed_at or run.missing > 0
         yield run.run_id, is_drawn and is_listed
     for name in drawn:
         yield name, False
     for _, run_id, _, _ in listed:
         yield run_id, False
+
+
+def _is_dated(run: Run, is_draw: bool, at: datetime) -> bool:
+    """Return whether an entry of a run has its time: of the draw, of the failure, or of a part that came later."""
+    is_of_a_part = run.resumed_at is not None and run.at <= at <= run.resumed_at
+    return is_of_a_part or at == (run.at if is_draw else run.failed_at)

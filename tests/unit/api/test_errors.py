@@ -39,6 +39,7 @@ from ledger.runtime import Runtime, runtime
 
 INSIDE = "arn:aws:dynamodb:eu-central-1:123:table/ledger"
 UNAVAILABLE = "The ledger did not respond. Send the same again: it is done once."
+FULL = "The account has no room for this. Support has been told."
 NO_ANSWER = "The payment provider did not respond. Retry the request."
 
 
@@ -73,10 +74,11 @@ DOCUMENTS: list[tuple[BillingError, int, str, str, str | None, dict[str, Any]]] 
     (StoreUnavailable(INSIDE), 503, "Service Unavailable", "unavailable", UNAVAILABLE, {}),
     (TransactionInConflict(INSIDE), 503, "Service Unavailable", "unavailable", UNAVAILABLE, {}),
     (UnreadableItem(INSIDE), 503, "Service Unavailable", "unavailable", UNAVAILABLE, {}),
+    (CommitTooLarge(INSIDE), 507, "Insufficient Storage", "account-full", FULL, {}),
 ]
 OURS = [
     *(ConfigurationError(INSIDE), CatalogueError(INSIDE), PolicyError(INSIDE), TextError(INSIDE)),
-    *(BillingError(INSIDE), CommitTooLarge(INSIDE)),
+    BillingError(INSIDE),
 ]
 
 

@@ -254,6 +254,8 @@ RUN = Run(
     at=AT,
     failed_at=LATER,
     returned={LOT.lot_id: 10},
+    missing=5,
+    resumed_at=LATER,
     version=2,
 )
 RECEIPT = Receipt(

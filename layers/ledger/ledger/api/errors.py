@@ -12,6 +12,7 @@ from ledger.domain.errors import (
     AccountSuspended,
     BillingError,
     CaseAlreadyOpen,
+    CommitTooLarge,
     ConfigurationError,
     IdempotencyKeyReused,
     InsufficientCredits,
@@ -76,6 +77,8 @@ def problem_of(error: BillingError) -> Response[Any]:
             return problem(502, "provider-refused", f"The payment provider refused: {error}")
         case ProviderUnavailable():
             return problem(503, "provider-unavailable", "The payment provider did not respond. Retry the request.")
+        case CommitTooLarge():
+            return problem(507, "account-full", "The account has no room for this. Support has been told.")
         case StoreUnavailable():
             return problem(503, "unavailable", "The ledger did not respond. Send the same again: it is done once.")
         case ConfigurationError():

@@ -23,7 +23,7 @@ from ledger.api.gateway_event import normalized, read_object, shortened
 from ledger.api.responses.model import ResponseModel
 from ledger.api.responses.problems import FieldProblem, Problem
 from ledger.api.validation_messages import NO_SUCH_FIELD, message_for
-from ledger.domain.errors import BillingError, InvalidBody, InvalidRequest
+from ledger.domain.errors import BillingError, CommitTooLarge, InvalidBody, InvalidRequest
 from ledger.runtime import Runtime, runtime
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -65,6 +65,7 @@ def resolver() -> APIGatewayHttpResolver:
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(ResponseValidationError)(_invalid_response)
     app.exception_handler(BillingError)(problem_of)
+    app.exception_handler(CommitTooLarge)(_too_large)
     app.not_found(_no_route)
     return app
 
@@ -110,6 +111,12 @@ def _invalid(error: RequestValidationError) -> Response[Any]:
 
 def _invalid_response(error: ResponseValidationError) -> Response[Any]:
     raise error
+
+
+def _too_large(error: CommitTooLarge) -> Response[Any]:
+    """Log which account is full: a 5xx raises an alarm, and its reader must find the account."""
+    services().logger.error("account full", extra={"detail": str(error)})
+    return problem_of(error)
 
 
 def _no_route(_: NotFoundError) -> Response[Any]:

@@ -23,6 +23,13 @@ class Run:
 
     A run whose failure was reported before its draw has drawn nothing and draws nothing: `failed_at` is set, `drawn` is
     empty.
+
+    A run of more lots than one commit can write draws, and returns, in parts:
+
+        drawing      missing > 0                  the next call draws the rest, or gives back what was drawn
+        drawn        missing = 0
+        returning    failed, returned < drawn     the next report of the failure returns the rest
+        returned     failed, returned = drawn
     """
 
     account_id: AccountId
@@ -31,4 +38,17 @@ class Run:
     at: datetime
     failed_at: datetime | None = None  # when its credits were returned to their lots; from then on it never draws
     returned: Mapping[str, int] = field(default_factory=dict)  # credits by lot id
+    missing: int = 0  # credits that are still to be drawn: it was interrupted, or refused half-way
+    resumed_at: datetime | None = None  # when a later call drew or returned a part of it last
     version: int = field(default=0, compare=False)  # of the stored item; 0: not stored yet
+
+    @property
+    def credits(self) -> int:
+        """Return the credits that it draws, or has drawn, whole."""
+        return sum(self.drawn.values()) + self.missing
+
+    @property
+    def unreturned(self) -> Mapping[str, int]:
+        """Return the credits that it has drawn and not returned, by lot id."""
+        left = {lot_id: credits_ - self.returned.get(lot_id, 0) for lot_id, credits_ in self.drawn.items()}
+        return {lot_id: credits_ for lot_id, credits_ in left.items() if credits_}

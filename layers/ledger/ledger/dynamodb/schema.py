@@ -631,6 +631,8 @@ RUN = Shape(
         "at": Field("at", TIME),
         "failed_at": Field("failed_at", TIME, None),
         "returned": Field("returned", COUNTS, {}),
+        "missing": Field("missing", WHOLE, 0),
+        "resumed_at": Field("resumed_at", TIME, None),
         "version": Field("version", WHOLE),
     },
 )

@@ -12,10 +12,7 @@ from ledger.dynamodb.calls import PATIENCE_S, Calls
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.reads import Reads
 from ledger.dynamodb.writes import Writes
-from ledger.ports.commit import Commit, Refusal
-
-MAX_ACTIONS = 100
-"""How many items one transaction writes or checks. Source: "Quotas in Amazon DynamoDB"."""
+from ledger.ports.commit import MAX_ACTIONS, Commit, Refusal
 
 
 class DynamoDBStore(Reads):
@@ -45,7 +42,8 @@ class DynamoDBStore(Reads):
             )
         except TransactWriteError as error:
             if _is_too_large(error):
-                raise CommitTooLarge("an item would become larger than 400 KB") from error
+                owner = f" of {commit.account.account_id}" if commit.account else ""
+                raise CommitTooLarge(f"an item{owner} would become larger than 400 KB") from error
             # Reasons come in PynamoDB's order: checks, deletes, puts, updates.
             names = [*(name for name, _ in checks), *("delete" for _ in deletes)]
             names += [name for name, _ in (*puts, *updates)]

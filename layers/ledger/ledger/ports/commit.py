@@ -15,6 +15,9 @@ from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription
 from ledger.ports.documents import Document, DocumentKey
 
+MAX_ACTIONS = 100
+"""How many items one commit writes or checks. Source: "Quotas in Amazon DynamoDB", transactions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentPointer:

@@ -12,7 +12,7 @@ from ledger.ports.store import Store
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.sweep import UNWATCHED, Watch, sweep
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
-from ledger.usecases.usage import lot_changes
+from ledger.usecases.usage import fitting, lot_changes
 
 _JOB = "expire_credits"
 _EXPIRY_CURSOR = job_cursor_key(_JOB)
@@ -55,21 +55,30 @@ def expire_account(account_id: AccountId, store: Store, *, now: datetime) -> int
     Expired credits can't be spent, whether their expiry is booked or not. Raise StoreUnavailable after too many
     conflicts.
     """
+    expired, is_whole = 0, False
+    while not is_whole:
+        credits_, is_whole = run_transaction(
+            lambda: _expire_part(account_id, store, now), f"expiry of credits of {account_id}"
+        )
+        expired += credits_
+    return expired
+
+
+def _expire_part(account_id: AccountId, store: Store, now: datetime) -> tuple[int, bool] | Retry:
+    """Book as much of an account's expiry as one commit can write. Return its credits, and whether nothing is left."""
+    account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
+    if account is None:
+        return 0, True
+    before = account.lots
+    lots = [lot.expire() if lot.has_expired(now) else lot for lot in before.values()]
+    changed = [lot for lot in lots if lot != before[lot.lot_id] or lot.is_closed(now)]
+    part = fitting(before, changed, now)
+    if not part:
+        return 0, True
     origin = Origin(now, "expiry", job_correlation_id(_JOB, now))
-
-    def attempt() -> int | Retry:
-        account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
-        if account is None:
-            return 0
-        before = [lot for lot in account.lots.values() if lot.has_expired(now)]
-        after = [lot.expire() for lot in before]
-        if before == after and not any(lot.is_closed(now) for lot in after):
-            return 0
-        if store.commit(lot_changes(account, account.lots, after, None, origin)) is not None:
-            return CONFLICT
-        return sum(lot.remaining for lot in before)
-
-    return run_transaction(attempt, f"expiry of credits of {account_id}")
+    if store.commit(lot_changes(account, before, part, None, origin)) is not None:
+        return CONFLICT
+    return sum(before[lot.lot_id].remaining for lot in part if lot.has_expired(now)), len(part) == len(changed)
 
 
 def _expiring(days: Iterable[date], store: Store) -> Iterator[_Expiring]:

@@ -22,11 +22,14 @@ from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import NotBookable
 from ledger.domain.renewal_stops import RenewalStop
-from ledger.ports.commit import AccountChange, Commit, DocumentChange
+from ledger.ports.commit import MAX_ACTIONS, AccountChange, Commit, DocumentChange
 from ledger.ports.documents import renewal_stop_key
 from ledger.ports.reads import Snapshot
 from ledger.usecases.plan_booking.entries import Origin, lot_entries, purchase_entries
 from ledger.usecases.plan_booking.fulfilment import Fulfilment, find_fulfilment
+
+_ROOM_FOR_OTHERS = 16
+"""How many items a booking may write beside purchases, entries and lots: receipt, account, keys, pointers, a case."""
 
 
 def plan_targets(
@@ -45,6 +48,11 @@ def plan_targets(
     lots = {lot_id: lot for one in booked for lot_id, lot in one.lots.items()}
     closed_before = {lot_id: lot for one in booked for lot_id, lot in one.closed_before.items()}
     holds, flags = _hold_and_flag_changes([one.target for one in booked], account)
+    entries = tuple(entry for one in booked for entry in one.entries)
+    # All payments for one thing are written: each was read, and none may have changed since.
+    written = {one.payment_id: one for one in changed}
+    written |= {one.payment_id: one for thing in things.values() for one in thing.purchases}
+    room = MAX_ACTIONS - _ROOM_FOR_OTHERS - len(entries) - len(written) - len(closed_before)
     # A duplicate grants nothing, but its period is paid for as well.
     covering = next((one for one in payments if one.covers and one.covers not in account.covered), None)
     granted = covering or next((one for one in payments if one.period and one.lot_id(0) in lots), None)
@@ -52,25 +60,29 @@ def plan_targets(
         account_id=account_id,
         version=account.version,
         lots=lots,
-        closed=frozenset(lot_id for lot_id, lot in lots.items() if lot.is_closed(now)),
+        closed=_leaving(lots, closed_before, room, now),
         closed_before=closed_before,
         holds=holds,
         flags=flags,
         period=granted.period if granted else None,
         covered_by=covering.payment_id if covering else None,
     )
-    # All payments for one thing are written: each was read, and none may have changed since.
-    written = {one.payment_id: one for one in changed}
-    written |= {one.payment_id: one for thing in things.values() for one in thing.purchases}
     return Commit(
         purchases=tuple(written.values()),
         fulfilment_keys=tuple({key.key: key for thing in things.values() for key in thing.keys}.values()),
         # Reads are not atomic. If a target changed, write the account even if nothing on it changes, to check and
         # increment its version: the account may have been read before a concurrent commit to it.
         account=change if any(one.has_new_target for one in booked) or not change.is_empty else None,
-        entries=tuple(entry for one in booked for entry in one.entries),
+        entries=entries,
         documents=tuple(change for one in booked for change in _renewal_stops(one.newly_lost, account, origin, now)),
     )
+
+
+def _leaving(lots: Mapping[str, Lot], closed_before: Mapping[str, Lot], room: int, now: datetime) -> frozenset[str]:
+    """Return the lots that leave the account, or stay beside it. Those for which there is no room stay on it, empty."""
+    over = [lot_id for lot_id, lot in lots.items() if lot.is_closed(now)]
+    leaving = [lot_id for lot_id in over if lot_id not in closed_before]
+    return frozenset(over) & closed_before.keys() | frozenset(leaving[: max(0, room)])
 
 
 @dataclass(frozen=True, slots=True)
