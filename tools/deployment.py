@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from tools.engines import ROOT
-from tools.template import load
+from tools.template import load, permissions_of
 
 PAGE = ROOT / "docs" / "deployment.md"
 
 _HEAD = """# What is deployed
 
 Written from `template.yaml` by `python -m tools.deployment`; do not edit. Read a change of this page as a change of who
-may do what, and of who is told when something fails.
+may do what, and of who is told when something fails. `make deploy-local` deploys it to an emulator that enforces the
+roles; what that does otherwise than AWS is in [recipes/deploy-local.md](recipes/deploy-local.md).
 """
 
 
@@ -33,8 +34,7 @@ def page(template: dict[str, Any]) -> str:
     for name, item in functions.items():
         lines += [f"\n### {name}\n", *_listed(item["Properties"], "Policies", "CodeUri")]
         lines += ["\n| may | on | if |", "|---|---|---|"]
-        for policy in item["Properties"].get("Policies", ()):
-            lines += [_permission(statement) for statement in policy["Statement"]]
+        lines += [_permission(statement, needs) for statement, needs in permissions_of(item["Properties"])]
     lines += ["\n## Alarms\n", "| alarm | metric | of | when | without data | tells |", "|---|---|---|---|---|---|"]
     lines += [_alarm(name, item["Properties"]) for name, item in alarms.items()]
     lines.append("\n## Everything else")
@@ -43,10 +43,10 @@ def page(template: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _permission(statement: dict[str, Any]) -> str:
+def _permission(statement: dict[str, Any], needs: str | None) -> str:
     effect = "" if statement["Effect"] == "Allow" else f"**{statement['Effect']}** "
     actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-    condition = "; ".join(_flat(statement.get("Condition", {})))
+    condition = "; ".join([*([needs] if needs else []), *_flat(statement.get("Condition", {}))])
     return f"| {effect}{', '.join(actions)} | {_text(statement['Resource'])} | {condition} |"
 
 

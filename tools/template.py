@@ -159,6 +159,27 @@ def routes(template: dict[str, Any]) -> list[Route]:
     return found
 
 
+def resolved(template: dict[str, Any], value: Any, references: Mapping[str, str]) -> Any:
+    """Return a value with its references and conditions resolved. `references` has the value of `!Ref` by logical id.
+
+    Raise TemplateError for a missing one, and for a function that is not supported here.
+    """
+    return _resolved(template, value, references)
+
+
+def permissions_of(function: dict[str, Any]) -> list[tuple[dict[str, Any], str | None]]:
+    """Return the statements of a function's own policies, each with the condition on which the role has it."""
+    found: list[tuple[dict[str, Any], str | None]] = []
+    for policy in function.get("Policies", ()):
+        for statement in policy["Statement"]:
+            match statement:
+                case {"Fn::If": [condition, given, {"Ref": "AWS::NoValue"}]}:
+                    found.append((given, condition))
+                case _:
+                    found.append((statement, None))
+    return found
+
+
 def jwt_authorizers(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[str, JwtAuthorizer]:
     """Return the API's JWT authorizers by name, with these parameters. Raise TemplateError."""
     authorizers = {}
@@ -302,6 +323,8 @@ def _resolved(template: dict[str, Any], value: Any, parameters: Mapping[str, str
             return default
         case {"Fn::If": [condition, one, other]}:
             return _resolved(template, one if _holds(template, condition, parameters) else other, parameters)
+        case {"Fn::Join": [separator, list(parts)]}:
+            return separator.join(_resolved(template, parts, parameters))
         case dict():
             if unknown := [key for key in value if key.startswith("Fn::")]:
                 raise TemplateError(f"{unknown[0]} is not supported here.")

@@ -5,7 +5,8 @@ fork of it, so it opens its own connections and reads its own secrets, and death
 runs. What the provider, the client, the stream or the schedule sees of it is that no answer came.
 
 urllib3's `urlopen` is the one door: botocore, Stripe's SDK and Paddle's SDK all go through it, and a connection that is
-opened elsewhere is an error here.
+opened elsewhere is an error here. A body is put into the archive beside the write; here it is put before the write, so
+that an invocation makes its calls in one order.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from typing import Any
 
 from urllib3.connectionpool import HTTPConnectionPool
 
+from ledger import archive
 from ledger.relay import bus
 from ledger.runtime import runtime
 from tools import engines
@@ -82,11 +85,17 @@ class _Door:
             return answer
 
         HTTPConnectionPool.urlopen = urlopen  # type: ignore[method-assign, assignment]
+        archive.Put.start = _at_once  # type: ignore[method-assign, assignment]
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "socket.connect" and self.is_guarded and not self.is_open:
             self.other_doors.append(str(arguments[-1]))
+
+
+def _at_once(put: archive.Put) -> None:
+    threading.Thread.start(put)
+    put.join()
 
 
 class Function:
@@ -179,7 +188,7 @@ def _warm(folder: str, find: Callable[[str], Handler], refused: Sequence[object]
     here = runtime()
     _ = here.catalogue, here.policy, here.connection.client
     here.client("secretsmanager")
-    if here.config.archive_stream:
+    if here.config.archive_streams:
         here.client("firehose")
     if os.environ.get("EVENT_BUS_NAME"):
         _ = bus().client

@@ -118,6 +118,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     **{f"ledger.dynamodb.{name}": (*_STORE, *_CONDITIONS) for name in ("expressions", "store", "writes")},
     "ledger.webhook": ("functions/test_webhook",),
     "ledger.runtime": ("functions/test_webhook", "functions/test_jobs"),
+    "ledger.archive": ("functions/test_archive", "functions/test_webhook"),
     "ledger.job": ("functions/test_jobs",),
     "ledger.usecases.send_refunds": ("usecases/test_sending",),
     **{
@@ -163,7 +164,7 @@ LAYERS: dict[str, Layer] = {
         _files("unit/usecases/*.py", *_CONTRACTS, *_FUNCTIONS),
     ),
     "webhook": Layer(
-        _modules("layers/ledger/ledger/webhook.py", "layers/ledger/ledger/job.py", "layers/ledger/ledger/runtime.py"),
+        _modules(*(f"layers/ledger/ledger/{name}.py" for name in ("archive", "webhook", "job", "runtime"))),
         _files("unit/functions/*.py", "integration/test_webhooks.py", *_FUNCTIONS),
     ),
     "api": Layer(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from pynamodb.connection import Connection
 
+from ledger.archive import body_of
 from ledger.domain.domain_events import SOURCE, CustomerIdentified
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.dynamodb.store import DynamoDBStore
@@ -146,7 +147,7 @@ def kept_bodies(cloud: Cloud) -> Iterator[bytes]:
     s3, bucket = cloud.client("s3"), cloud.references["RawBodyBucket"]
     for found in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
         for line in s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read().splitlines():
-            yield base64.b64decode(json.loads(line)["body"])
+            yield body_of(line)
 
 
 def test_a_parked_event_is_released(real: Invoke, store: DynamoDBStore) -> None:

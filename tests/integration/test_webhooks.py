@@ -328,7 +328,7 @@ def test_secrets_come_by_name_are_cached_and_known_anew_after_a_while(
 
 def test_a_raw_body_that_cant_be_archived_costs_no_event(services: Runtime, send: Send) -> None:
     """The archive is evidence; the ledger does not depend on it."""
-    services.config = replace(services.config, archive_stream="no-such-stream")
+    services.config = replace(services.config, archive_streams=("no-such-stream",))
     assert send(read_notification(SESSION, "").body)["outcome"] == "booked"
     assert balance(services, "acct_ada") == 500
 

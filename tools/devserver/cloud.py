@@ -1,4 +1,4 @@
-"""Create the resources of `template.yaml` in MiniStack: table, secrets, buckets, bus, and the stream of raw bodies.
+"""Create the resources of `template.yaml` in MiniStack: table, secrets, buckets, bus, and the streams of raw bodies.
 
 They replace those of CloudFormation: the environment of the functions refers to their names.
 """
@@ -14,7 +14,7 @@ import botocore.session
 
 from tools.devserver import environment
 from tools.signing import LOCAL_SECRETS
-from tools.template import functions, table_definition
+from tools.template import TemplateError, functions, resolved, table_definition
 
 
 class Unresolved(Exception):
@@ -33,20 +33,19 @@ class Cloud:
         """Return a function's environment as the template defines it, with references resolved. Raise Unresolved."""
         shared = template["Globals"]["Function"]["Environment"]["Variables"]
         own = functions(dict(template))[function].get("Environment", {}).get("Variables", {})
-        return {name: self._resolved(name, value) for name, value in {**shared, **own}.items()}
+        return {name: self._resolved(dict(template), name, value) for name, value in {**shared, **own}.items()}
 
     def client(self, service: str) -> Any:
         """Return a client of one service of this engine."""
         return _client(self.endpoint, service)
 
-    def _resolved(self, name: str, value: Any) -> str:
-        if not isinstance(value, dict):
-            return str(value)
-        if value.keys() == {"Ref"} and value["Ref"] in self.references:
-            return self.references[value["Ref"]]
-        if value.keys() == {"Fn::Sub"} and re.findall(r"\$\{(.*?)\}", value["Fn::Sub"]) == ["AWS::StackName"]:
+    def _resolved(self, template: dict[str, Any], name: str, value: Any) -> str:
+        if isinstance(value, dict) and re.findall(r"\$\{(.*?)\}", value.get("Fn::Sub", "")) == ["AWS::StackName"]:
             return str(value["Fn::Sub"]).replace("${AWS::StackName}", self.table_name)
-        raise Unresolved(f"{name} is {value}: tools.devserver.cloud does not create it.")
+        try:
+            return str(resolved(template, value, self.references))
+        except TemplateError as error:
+            raise Unresolved(f"{name} is {value}: tools.devserver.cloud does not create it.") from error
 
 
 def create_resources(endpoint: str, template: dict[str, Any]) -> Cloud:
@@ -80,9 +79,9 @@ def create_resources(endpoint: str, template: dict[str, Any]) -> Cloud:
                     "RoleARN": "arn:aws:iam::000000000000:role/stream",
                 }
                 _client(endpoint, "firehose").create_delivery_stream(
-                    DeliveryStreamName=name, ExtendedS3DestinationConfiguration=destination
+                    DeliveryStreamName=f"{name}-{logical_id}", ExtendedS3DestinationConfiguration=destination
                 )
-                references[logical_id] = name
+                references[logical_id] = f"{name}-{logical_id}"
             case "AWS::Events::EventBus":
                 _client(endpoint, "events").create_event_bus(Name=name)
                 references[logical_id] = name

@@ -29,7 +29,7 @@ class Config:
     evidence_bucket: str | None  # where customers upload screenshots
     is_debt_withheld: bool  # whether a shortfall lowers what is spendable
     is_order_refused_in_debt: bool  # whether an account with a shortfall can place no new order
-    archive_stream: str | None  # the Firehose stream for raw bodies; None: they are not archived
+    archive_streams: tuple[str, ...]  # the Firehose streams for raw bodies; empty: bodies are not archived
     keys_name: str | None = None  # of the providers' API keys in Secrets Manager; None: use `api_keys`
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # by provider; for local runs
     is_paused: bool = False  # whether no refund is decided or sent, while a restored table catches up
@@ -62,7 +62,7 @@ class Config:
             evidence_bucket=environment.get("EVIDENCE_BUCKET_NAME") or None,
             is_debt_withheld=environment.get("DEBT_WITHHELD", "").lower() != "false",
             is_order_refused_in_debt=environment.get("ORDER_REFUSED_IN_DEBT", "").lower() != "false",
-            archive_stream=environment.get("ARCHIVE_STREAM_NAME") or None,
+            archive_streams=tuple(filter(None, environment.get("ARCHIVE_STREAM_NAMES", "").split(","))),
             is_paused=environment.get("REFUNDS_PAUSED", "").lower() == "true",
             scope=Scope(
                 _by_provider(environment, "ACCOUNT_ID"), parse_mute_rules(environment.get("MUTED", ""), PROVIDERS)

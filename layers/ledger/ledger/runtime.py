@@ -1,12 +1,11 @@
 """The composition root: everything that a function uses, built once a process from its environment."""
 
-import base64
+import contextlib
 import functools
 import hashlib
-import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 from pynamodb.connection import Connection
 
-from ledger import secrets
+from ledger import archive, secrets
 from ledger.config import Config
 from ledger.domain import catalogue
 from ledger.domain.catalogue import Catalogue
@@ -53,6 +52,9 @@ class Runtime:
         self.connection = Connection(
             region=config.region, connect_timeout_seconds=1, read_timeout_seconds=2, max_retry_attempts=2
         )
+        self.session = (
+            self.connection.session
+        )  # of this thread: PynamoDB has one for each, and each reads its files anew
         self.store: Store = DynamoDBStore(config.table_name, self.connection)
         self.secrets = SigningSecrets(self.fetch_signing_secrets)
         self.keys = Secret(self.fetch_api_keys)
@@ -115,23 +117,28 @@ class Runtime:
             scope=self.config.scope,
         )
 
-    def archive(self, provider: str, event_id: str, body: bytes) -> None:
-        """Put a raw body on the archive stream as evidence. The ledger does not need it: a failure is only counted."""
-        if self.config.archive_stream is None:
+    @contextlib.contextmanager
+    def archiving(self, provider: str, event_id: str, body: bytes) -> Iterator[None]:
+        """Put a raw body on the archive stream while the caller works. The ledger does not need it.
+
+        A failure is only logged and counted.
+        """
+        if not self.config.archive_streams:
+            yield
             return
-        line = {
-            "provider": provider,
-            "event_id": event_id,
-            "received_at": self.now().isoformat(),
-            "body": base64.b64encode(body).decode("ascii"),
-        }
+        # The put makes its client in its thread. botocore can't make two at once, so DynamoDB's is made before.
+        _ = self.connection.client
+        line = archive.line_of(provider, event_id, body, self.now())
+        stream = archive.stream_of(event_id, self.config.archive_streams)
+        put = archive.Put(lambda: self.client("firehose"), stream, line)
+        put.start()
         try:
-            self.client("firehose").put_record(
-                DeliveryStreamName=self.config.archive_stream, Record={"Data": json.dumps(line).encode() + b"\n"}
-            )
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-            self.logger.warning("raw body not archived", extra={"event_id": event_id, "error": type(error).__name__})
-            self.metrics.add_metric("UnarchivedBodies", "Count", 1)
+            yield
+        finally:
+            put.join()
+            if put.failure:
+                self.logger.warning("raw body not archived", extra={"event_id": event_id, "error": put.failure})
+                self.metrics.add_metric("UnarchivedBodies", "Count", 1)
 
     def publish_metrics(self) -> None:
         """Print the metrics of this invocation for CloudWatch. Discard them if metrics are disabled."""
@@ -143,7 +150,8 @@ class Runtime:
     @functools.cache  # noqa: B019 - a runtime lives as long as its process
     def client(self, service: str) -> Any:
         """Return a botocore client with time-outs shorter than any function's."""
-        config = botocore.config.Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+        read_timeout = 1 if service == "firehose" else 2  # both attempts end within the time that a write may take
+        config = botocore.config.Config(connect_timeout=1, read_timeout=read_timeout, retries={"total_max_attempts": 2})
         if service == "s3":
             # Without these a form or an address is for the global endpoint: it redirects, and knows no newer region.
             regional = botocore.config.Config(
@@ -154,7 +162,7 @@ class Runtime:
                 },
             )
             config = config.merge(regional)
-        return self.connection.session.create_client(service, self.config.region, config=config)
+        return self.session.create_client(service, self.config.region, config=config)
 
     def fetch_signing_secrets(self) -> Mapping[str, str]:
         """Return the signing secrets by provider, from Secrets Manager or, for local runs, the environment."""

@@ -111,8 +111,8 @@ def _record(function: str, delivery: Delivery, runtime: Runtime) -> RecordedDeli
         return RecordedDelivery(event_id, event_type, False, RecordResult(RecordOutcome.IGNORED))
 
     digest = hashlib.sha256(delivery.body).hexdigest()
-    result = record_event(event, runtime.store, body=delivery.body, body_sha256=digest, now=now)
-    runtime.archive(delivery.provider, event_id, delivery.body)
+    with runtime.archiving(delivery.provider, event_id, delivery.body):
+        result = record_event(event, runtime.store, body=delivery.body, body_sha256=digest, now=now)
     is_misrouted = function not in provider.FUNCTIONS.get(event_type, {function})
     return RecordedDelivery(event_id, event_type, is_misrouted, result)
 

@@ -21,3 +21,12 @@ def test_a_pause_of_refunds_reaches_what_sends_and_what_decides(setting: dict[st
     services = Runtime(Config.of(ENVIRONMENT | setting))
     assert services.config.is_paused is is_paused
     assert services.policy == replace(rules.load(), is_paused=is_paused)
+
+
+@pytest.mark.parametrize(
+    ("setting", "streams"),
+    [({}, ()), ({"ARCHIVE_STREAM_NAMES": ""}, ()), ({"ARCHIVE_STREAM_NAMES": "one,two"}, ("one", "two"))],
+)
+def test_the_streams_of_the_archive_are_listed(setting: dict[str, str], streams: tuple[str, ...]) -> None:
+    """None: the deployment keeps no raw bodies."""
+    assert Config.of(ENVIRONMENT | setting).archive_streams == streams

@@ -3,12 +3,15 @@
 import base64
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import botocore.exceptions
 import pytest
 
+from ledger.archive import line_of, stream_of
 from ledger.domain.errors import StoreUnavailable
 from ledger.ports.commit import Commit, Refusal
 from ledger.providers.parsing import MAX_BODY_BYTES
@@ -21,6 +24,7 @@ from tools.testing.fakes import FakeStore
 
 SECRET = "whsec_unit"
 BODY = read_notification("stripe/pack_bought_01_checkout_session_completed.json", "").body
+STREAMS = ("raw-bodies-1", "raw-bodies-2")
 EVENT_ID = json.loads(BODY)["id"]
 JSON, PROBLEM = {"content-type": "application/json"}, {"content-type": "application/problem+json"}
 
@@ -31,8 +35,10 @@ class Firehose:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.fault: Exception | None = None
+        self.meeting = threading.Barrier(1)
 
     def put_record(self, **arguments: Any) -> None:
+        self.meeting.wait()
         if self.fault:
             raise self.fault
         self.records.append(arguments)
@@ -55,7 +61,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
         "POWERTOOLS_METRICS_NAMESPACE": "t",
         "POWERTOOLS_SERVICE_NAME": "payment_succeeded",
         "STRIPE_SIGNING_SECRETS": SECRET,
-        "ARCHIVE_STREAM_NAME": "raw-bodies",
+        "ARCHIVE_STREAM_NAMES": ",".join(STREAMS),
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
@@ -136,21 +142,14 @@ def test_what_is_stored_is_answered_200_with_its_outcome_logged_counted_and_arch
     assert (line["account_id"], line["parked_reason"]) == (account_id, receipt.parked_reason)
     assert line["detail"] == (receipt.detail or None)
     ((record),) = archived(services)
-    assert record["DeliveryStreamName"] == "raw-bodies"
-    data = record["Record"]["Data"]
-    assert data.endswith(b"\n")
-    assert json.loads(data) == {
-        "provider": "stripe",
-        "event_id": EVENT_ID,
-        "received_at": LATER.isoformat(),
-        "body": base64.b64encode(body).decode(),
-    }
+    assert record["DeliveryStreamName"] == stream_of(EVENT_ID, STREAMS)
+    assert record["Record"]["Data"] == line_of("stripe", EVENT_ID, body, LATER)
 
 
-def test_what_is_not_stored_is_answered_503_and_neither_archived_nor_explained(
+def test_what_is_not_stored_is_answered_503_and_not_explained(
     services: Runtime, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The provider delivers it again, and only then it is evidence. The answer has nothing of the error."""
+    """The answer has nothing of the error. The provider delivers it again, and then it is in the archive twice."""
     services.store = Unavailable()
     answer = handle("payment_succeeded", request(), services)
     assert (answer["statusCode"], answer["headers"]) == (503, PROBLEM | {"retry-after": "5"})
@@ -158,7 +157,7 @@ def test_what_is_not_stored_is_answered_503_and_neither_archived_nor_explained(
     output = capsys.readouterr().out
     assert counted(output) == {"NotStoredEvents": 1}
     assert (logged(caplog)["levelname"], logged(caplog)["message"]) == ("ERROR", "not stored")
-    assert archived(services) == []
+    assert len(archived(services)) == 1
 
 
 @pytest.mark.parametrize(
@@ -269,6 +268,34 @@ def test_an_event_of_an_unknown_type_is_answered_200_and_counted(
     assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"outcome": "ignored", "event_id": EVENT_ID})
     assert counted(capsys.readouterr().out) == {"UnknownEventTypes": 1}
     assert services.store.receipts == {}  # type: ignore[attr-defined]
+
+
+def test_a_body_is_archived_beside_the_write(services: Runtime) -> None:
+    """Neither ends before the other has begun: a delivery takes the longer of both, not the sum."""
+    meeting = threading.Barrier(2, timeout=5)
+
+    class Meeting(FakeStore):
+        def commit(self, commit: Commit) -> Refusal | None:
+            meeting.wait()
+            return super().commit(commit)
+
+    services.store, services.client("firehose").meeting = Meeting(), meeting
+    assert handle("payment_succeeded", request(), services)["statusCode"] == 200
+    assert len(archived(services)) == 1
+
+
+def test_without_an_archive_nothing_is_put(services: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    """The ledger does not need it: a deployment may leave it out."""
+    services.config = replace(services.config, archive_streams=())
+    assert handle("payment_succeeded", request(), services)["statusCode"] == 200
+    assert archived(services) == []
+    assert counted(capsys.readouterr().out) == {"BookedEvents": 1}
+
+
+def test_what_is_forged_is_not_archived(services: Runtime) -> None:
+    """Nobody without a secret can fill the archive."""
+    assert handle("payment_succeeded", request(secret="whsec_of_another"), services)["statusCode"] == 401
+    assert archived(services) == []
 
 
 def test_an_archive_that_fails_is_counted_and_costs_no_event(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tools.template import functions, load, routes
+from tools.template import functions, load, permissions_of, routes
 from tools.testing.reach import calls_of
 
 TEMPLATE: dict[str, Any] = load()
@@ -14,6 +14,9 @@ GLOBALS: dict[str, Any] = TEMPLATE["Globals"]["Function"]
 
 FUNCTIONS = {item["CodeUri"].split("/")[1]: item for item in functions(TEMPLATE).values()}
 """The properties of each function, by its folder."""
+
+ARCHIVE_STREAMS = tuple(sorted(name for name, item in RESOURCES.items() if item["Type"].endswith("::DeliveryStream")))
+"""The streams that take the raw bodies."""
 
 WEBHOOKS = ("payment_succeeded", "subscription_renewed", "dispute_opened", "refund_settled")
 API = tuple(dict.fromkeys(route.folder for route in routes(TEMPLATE) if route.folder not in WEBHOOKS))
@@ -33,8 +36,8 @@ def of_type(name: str) -> dict[str, dict[str, Any]]:
 
 
 def statements(folder: str) -> list[dict[str, Any]]:
-    """Return the statements of a function's own policies."""
-    return [statement for policy in FUNCTIONS[folder].get("Policies", ()) for statement in policy["Statement"]]
+    """Return the statements of a function's own policies, with those that it has on a condition."""
+    return [statement for statement, _ in permissions_of(FUNCTIONS[folder])]
 
 
 def each(value: Any) -> list[Any]:

@@ -13,6 +13,7 @@ import pytest
 from ledger.dynamodb import keys
 from tests.unit.tools.template_parts import (
     API,
+    ARCHIVE_STREAMS,
     FOLDERS,
     FUNCTIONS,
     GLOBALS,
@@ -162,8 +163,9 @@ def of_aws() -> Iterator[tuple[str, Alarmed]]:
     for index in INDEXES:
         dimensions = table | {"GlobalSecondaryIndexName": index}
         yield _watched("AWS/DynamoDB", "WriteThrottleEvents", **dimensions), Alarmed(threshold=50)
-    archive = _watched("AWS/Firehose", "DeliveryToS3.DataFreshness", DeliveryStreamName={"Ref": "RawBodyStream"})
-    yield archive, Alarmed("Maximum", 3600)
+    for stream in ARCHIVE_STREAMS:
+        late = _watched("AWS/Firehose", "DeliveryToS3.DataFreshness", DeliveryStreamName={"Ref": stream})
+        yield late, Alarmed("Maximum", 3600)
 
 
 def _watched(namespace: Any, metric: str, **dimensions: Any) -> str:

@@ -19,7 +19,17 @@ from ledger.ports.documents import DocumentKind
 from ledger.ports.store import Store
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
-from tests.unit.tools.template_parts import FOLDERS, FUNCTIONS, RESOURCES, WEBHOOKS, each, logical_id, statements, text
+from tests.unit.tools.template_parts import (
+    ARCHIVE_STREAMS,
+    FOLDERS,
+    FUNCTIONS,
+    RESOURCES,
+    WEBHOOKS,
+    each,
+    logical_id,
+    statements,
+    text,
+)
 from tools.testing.builders import (
     LATER,
     PI,
@@ -106,8 +116,9 @@ def needed(folder: str) -> Iterator[Permission]:
         yield Permission.of("secretsmanager:GetSecretValue", {"Ref": secrets})
     if "gateway" in called:
         yield Permission.of("secretsmanager:GetSecretValue", {"Ref": "ProviderKeys"})
-    if "archive" in called:
-        yield Permission.of("firehose:PutRecord", {"Fn::GetAtt": ["RawBodyStream", "Arn"]})
+    if "archiving" in called:
+        for stream in ARCHIVE_STREAMS:
+            yield Permission.of("firehose:PutRecord", {"Fn::GetAtt": [stream, "Arn"]})
     evidence = {"Fn::Sub": "${EvidenceBucket.Arn}/evidence/*"}
     if "generate_presigned_post" in called:
         yield Permission.of("s3:PutObject", evidence)

@@ -27,6 +27,7 @@ from ledger.ports.documents import DocumentKind
 from ledger.usecases.send_refunds import LEASE_DURATION
 from tests.unit.tools.template_parts import (
     API,
+    ARCHIVE_STREAMS,
     FOLDERS,
     FUNCTIONS,
     GLOBALS,
@@ -360,13 +361,15 @@ def test_a_setting_is_what_its_parameter_or_resource_says() -> None:
     resources = {
         "PROVIDER_KEYS_NAME": "ProviderKeys",
         "EVIDENCE_BUCKET_NAME": "EvidenceBucket",
-        "ARCHIVE_STREAM_NAME": "RawBodyStream",
         "RELEASE": "LedgerLayer",
         "EVENT_BUS_NAME": "LedgerBus",
     }
     for folder in FOLDERS:
         own = dict(FUNCTIONS[folder]["Environment"]["Variables"])
         del own["POWERTOOLS_SERVICE_NAME"]
+        if folder in WEBHOOKS:
+            names = {"Fn::Join": [",", [{"Ref": stream} for stream in ARCHIVE_STREAMS]]}
+            assert own.pop("ARCHIVE_STREAM_NAMES") == {"Fn::If": ["KeepsRawBodies", names, ""]}
         for name, value in own.items():
             parameter = "".join(part.title() for part in name.split("_"))
             if name == "SIGNING_SECRETS_NAME":

@@ -2,11 +2,23 @@
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from ledger.dynamodb import keys
-from tests.unit.tools.template_parts import FOLDERS, FUNCTIONS, RESOURCES, TEMPLATE, WEBHOOKS, logical_id, of_type
+from tests.unit.tools.template_parts import (
+    ARCHIVE_STREAMS,
+    FOLDERS,
+    FUNCTIONS,
+    RESOURCES,
+    TEMPLATE,
+    WEBHOOKS,
+    logical_id,
+    of_type,
+)
+from tools.template import permissions_of
 
 (TABLE,) = of_type("AWS::DynamoDB::Table").values()
 
@@ -93,6 +105,68 @@ def test_buckets_are_reached_over_tls_alone() -> None:
             "Resource": [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
+
+
+def test_the_archive_is_one_stream_several_times_into_one_bucket() -> None:
+    """Each takes as much as Firehose gives one stream. Which one a body goes to says nothing."""
+    first, *others = (RESOURCES[name] for name in ARCHIVE_STREAMS)
+    assert len(others) == 3
+    assert all(other == first for other in others)
+    destination = first["Properties"]["ExtendedS3DestinationConfiguration"]
+    assert first["Properties"]["DeliveryStreamType"] == "DirectPut"
+    assert destination["BucketARN"] == {"Fn::GetAtt": ["RawBodyBucket", "Arn"]}
+    assert destination["RoleARN"] == {"Fn::GetAtt": ["RawBodyStreamRole", "Arn"]}
+
+
+def test_raw_bodies_can_be_left_out() -> None:
+    """With KeepRawBodies false there is no stream, role, permission or alarm. The bucket forgets what it has."""
+    assert TEMPLATE["Parameters"]["KeepRawBodies"]["Default"] == "true"
+    assert TEMPLATE["Conditions"]["KeepsRawBodies"] == {"Fn::Equals": [{"Ref": "KeepRawBodies"}, "true"]}
+    unarchived = {
+        name
+        for name, alarm in of_type("AWS::CloudWatch::Alarm").items()
+        if alarm["Properties"]["MetricName"] in {"UnarchivedBodies", "DeliveryToS3.DataFreshness"}
+    }
+    left_out = {name for name, item in RESOURCES.items() if item.get("Condition") == "KeepsRawBodies"}
+    assert left_out == {*ARCHIVE_STREAMS, "RawBodyStreamRole", *unarchived}
+    conditions = {condition for folder in FOLDERS for _, condition in permissions_of(FUNCTIONS[folder])}
+    assert conditions == {None, "KeepsRawBodies"}
+    for folder in FOLDERS:
+        for statement, condition in permissions_of(FUNCTIONS[folder]):
+            assert (condition is None) is ("firehose:PutRecord" not in statement["Action"])
+
+
+def test_what_a_condition_leaves_out_is_named_only_on_that_condition() -> None:
+    """Else a deployment without it fails."""
+    conditional = {name: item["Condition"] for name, item in RESOURCES.items() if "Condition" in item}
+    assert {"RawBodyStream1", "AlarmTopic"} <= conditional.keys()
+    everything = {**RESOURCES, **TEMPLATE["Outputs"], "Globals": TEMPLATE["Globals"]}
+    for name, item in everything.items():
+        for referred, conditions in _references(item, frozenset({item.get("Condition")})):
+            if referred in conditional:
+                implied = {"HasOwnTopic"} if "HasAlarmEmail" in conditions else set()
+                assert conditional[referred] in conditions | implied, f"{name} names {referred}"
+
+
+def _references(node: Any, conditions: frozenset[str | None]) -> Iterator[tuple[str, frozenset[str | None]]]:
+    """Yield what is referred to, and the conditions that hold where it is."""
+    match node:
+        case {"Ref": str(name)}:
+            yield name, conditions
+        case {"Fn::GetAtt": [str(name), _]}:
+            yield name, conditions
+        case {"Fn::Sub": str(words)}:
+            for name in re.findall(r"\$\{(\w+)", words):
+                yield name, conditions
+        case {"Fn::If": [condition, given, other]}:
+            yield from _references(given, conditions | {condition})
+            yield from _references(other, conditions)
+        case dict():
+            for child in node.values():
+                yield from _references(child, conditions)
+        case list():
+            for child in node:
+                yield from _references(child, conditions)
 
 
 def test_files_are_uploaded_by_our_frontend_alone() -> None:
