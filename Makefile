@@ -22,7 +22,7 @@ help: ## List the commands
 # ── What people run ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 # `make` ends with exit code 2 and a line of its own when a command fails. `billing` tells by its exit code what happened.
-.PHONY: run serve token job sam-local ledger verify
+.PHONY: run serve token job sam-local deploy-local ledger verify
 run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and show the ledger that they become
 	@$(BILLING) run $(ARGS)
 
@@ -38,6 +38,9 @@ job: .venv/.installed ## Run a scheduled function on the running server: make jo
 
 sam-local: build .venv-ministack/.installed ## Stay up with what `sam local` needs: docs/recipes/sam-local.md
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.devserver.sam_local
+
+deploy-local: build .venv-ministack/.installed ## Deploy the stack to a local AWS that enforces the roles, and stay up
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.devserver.deployed --python "$(PYTHON313)/python3.13"
 
 ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
 	@$(BILLING) ledger $(JSON) -- "$(ACCOUNT)"
@@ -88,8 +91,8 @@ build: .venv-sam/.installed ## Build for Lambda, and import each function and la
 	@PATH="$(PYTHON313):$$PATH" .venv-sam/bin/sam build >.aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.check_build --python "$(PYTHON313)/python3.13"
 
-runtime: build .venv-ministack/.installed .venv-runtime/.installed ## Build, and run that under Lambda's own runtime
-	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py $(ARGS)
+runtime: build .venv-ministack/.installed .venv-runtime/.installed ## Build, run that under Lambda's own runtime, and deploy it
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py tests/e2e/test_deployed.py $(ARGS)
 
 engines: .venv/.installed
 	@command -v java >/dev/null && command -v npm >/dev/null && $(PYTHON) -m tools.engines install || true

@@ -21,7 +21,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -74,13 +74,18 @@ def install_dynamodb_local() -> None:
 
 
 @contextlib.contextmanager
-def running(engine: str, port: int | None = None) -> Iterator[str]:
-    """Start an engine, yield its endpoint once it responds, and end that process. Raise EngineError."""
+def running(
+    engine: str, port: int | None = None, *, python: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Start an engine, yield its endpoint once it responds, and end that process. Raise EngineError.
+
+    `python`: the interpreter of functions that are deployed to MiniStack. `settings`: variables of its environment.
+    """
     if problem := unavailable(engine):
         raise EngineError(problem)
     port = port or free_port()
     folder = DYNAMODB_LOCAL if engine == "dynamodb-local" else None
-    with _child(engine, _command(engine, port), port, folder) as endpoint:
+    with _child(engine, _command(engine, port, python), port, folder, settings or {}) as endpoint:
         yield endpoint
 
 
@@ -95,14 +100,17 @@ def proxied(endpoint: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _child(name: str, command: list[str], port: int, cwd: Path | None = None) -> Iterator[str]:
+def _child(
+    name: str, command: list[str], port: int, cwd: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    own = {"GATEWAY_PORT": str(port), "LAMBDA_EXECUTOR": "local"}
     with tempfile.TemporaryDirectory(prefix="engine-") as folder:
         log = Path(folder, "log")
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
                 cwd=cwd or folder,
-                env=os.environ | {"GATEWAY_PORT": str(port), "LAMBDA_EXECUTOR": "local", "TMPDIR": folder},
+                env=os.environ | own | {"TMPDIR": folder} | dict(settings or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -128,9 +136,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _command(engine: str, port: int) -> list[str]:
+def _command(engine: str, port: int, python: Path | None) -> list[str]:
     if engine == "ministack":
-        return [str(MINISTACK)]
+        if python is None:
+            return [str(MINISTACK)]
+        # MiniStack runs functions with its own interpreter, which is of another version and sees MiniStack's packages.
+        start = f"import sys; sys.executable = {str(python)!r}; from ministack.app import main; main()"
+        return [str(MINISTACK.with_name("python")), "-c", start]
     java = shutil.which("java") or "java"
     arguments = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
     return [

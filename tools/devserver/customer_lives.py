@@ -7,10 +7,11 @@ deliver real webhooks. The response to each step is shown at once; an unexpected
 import functools
 import http.client
 import json
+import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -18,7 +19,7 @@ from botocore.awsrequest import AWSRequest
 from ledger.domain.ids import AccountId
 from tools import token
 from tools.devserver import environment
-from tools.devserver.gateway import Gateway
+from tools.devserver.gateway import Callers, Stream
 from tools.simulators.paddle.account import PaddleAccount
 from tools.simulators.stripe.account import StripeAccount
 
@@ -44,11 +45,29 @@ class ShiftedClock:
         self.shift += by
 
 
+class Backend(Protocol):
+    """What runs the functions: the local gateway, or a deployed stack."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def issuer(self) -> str: ...
+
+    @property
+    def callers(self) -> Callers: ...
+
+    @property
+    def stream(self) -> Stream: ...
+
+    def run_job(self, folder: str, event: dict[str, Any] | None = None) -> Any: ...
+
+
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the lives are played on: our gateway, the providers and the clock."""
+    """What the lives are played on: our API, the providers and the clock."""
 
-    gateway: Gateway
+    gateway: Backend
     stripe: StripeAccount
     paddle: PaddleAccount
     clock: ShiftedClock
@@ -87,7 +106,9 @@ class Player:
         self, what: str, method: str, path: str, body: Json | None = None, *, code: int, **expected: str
     ) -> Json:
         """Send a request of support staff about this account. Return the response. Raise UnexpectedResponse."""
-        headers = {"Authorization": f"Bearer {_token('staff_sue', environment.SUPPORT_GROUP)}"}
+        headers = {
+            "Authorization": f"Bearer {_token(self.world.gateway.issuer, 'staff_sue', environment.SUPPORT_GROUP)}"
+        }
         return self._checked("support", what, code, expected, *self._send(method, path, body, headers))
 
     def service(self, what: str, path: str, body: Json, *, code: int, **expected: str) -> Json:
@@ -128,15 +149,16 @@ class Player:
     def _send_as_customer(self, method: str, path: str, body: Json | None) -> tuple[int, Json]:
         self.keys += 1
         headers = {
-            "Authorization": f"Bearer {_token(self.account_id)}",
+            "Authorization": f"Bearer {_token(self.world.gateway.issuer, self.account_id)}",
             "Idempotency-Key": f"{self.account_id}-{self.keys}",
         }
         return self._send(method, path, body, headers)
 
     def _send(self, method: str, path: str, body: Json | None, headers: dict[str, str]) -> tuple[int, Json]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.world.gateway.server_address[1], timeout=60)
+        address = urllib.parse.urlsplit(self.world.gateway.url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
         content = None if body is None else json.dumps(body)
-        connection.request(method, path, content, {"Content-Type": "application/json", **headers})
+        connection.request(method, address.path + path, content, {"Content-Type": "application/json", **headers})
         response = connection.getresponse()
         result = json.loads(response.read())
         connection.close()
@@ -158,12 +180,10 @@ class Player:
 
 
 @functools.cache
-def _token(account_id: str, group: str | None = None) -> str:
+def _token(issuer: str, account_id: str, group: str | None = None) -> str:
     scopes = [token.SUPPORT_SCOPE] if group else [token.CUSTOMER_SCOPE]
     groups = [group] if group else []
-    return token.signed(
-        account_id, issuer=environment.ISSUER, audience=environment.AUDIENCE, groups=groups, scopes=scopes
-    )
+    return token.signed(account_id, issuer=issuer, audience=environment.AUDIENCE, groups=groups, scopes=scopes)
 
 
 def _summary(response: Json) -> str:

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 from botocore.credentials import Credentials
 
+from tools.devserver import environment
 from tools.devserver.authorizers import AuthorizationRefused, KeySet, authorize_signature, authorize_token
 from tools.devserver.payload import ACCOUNT, GatewayResponse, Request, UnusableResult, event_of, response_of
 from tools.template import IAM, Cors, Route, cors, jobs, jwt_authorizers, routes
@@ -101,6 +102,11 @@ class Gateway(ThreadingHTTPServer):
     def url(self) -> str:
         """Return the server's base URL."""
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of the tokens for `tools.devserver.customer_lives`."""
+        return environment.ISSUER
 
     def respond(self, request: Request) -> GatewayResponse:
         """Return the response of API Gateway."""
