@@ -13,9 +13,12 @@ from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow, follow_all
+from ledger.usecases.sweep import Pace
 
 DECIDE_ONLY = "decide_only"
 """The field of the schedule's event that leaves out the hourly round."""
+
+PACE = Pace(workers=4, most=20_000)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -33,11 +36,11 @@ def _updated(event: dict[str, Any], services: Runtime, context: object) -> list[
     watch, now = JobWatch(services, context), services.now()
     if is_domain_event(event):
         return _follow_changed(read_domain_event(event), services)
-    try:
-        decided = decide_deferred(services.store, services.policy, watch, now=now)
-    finally:
+    try:  # what has its turn once an hour has it before what has it every five minutes
         followed = [] if event.get(DECIDE_ONLY) else _follow_all(services, context)
-    return [*decided, *followed]
+    finally:
+        decided = decide_deferred(services.store, services.policy, watch, now=now, pace=PACE)
+    return [*followed, *decided]
 
 
 def _follow_changed(event: DomainEvent, services: Runtime) -> list[RefundCase]:
@@ -51,4 +54,4 @@ def _follow_changed(event: DomainEvent, services: Runtime) -> list[RefundCase]:
 
 def _follow_all(services: Runtime, context: object) -> list[RefundCase]:
     watch = JobWatch(services, context, backlog="RefundsUnderWay", oldest="OldestRefundAge")
-    return follow_all(services.store, watch, now=services.now())
+    return follow_all(services.store, watch, now=services.now(), pace=PACE)

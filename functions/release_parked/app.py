@@ -8,6 +8,7 @@ waited for their payment too long: nothing releases them but a payment, or a lin
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from ledger.domain.domain_events import CustomerIdentified, DomainEvent, is_domain_event, read_domain_event
@@ -15,12 +16,14 @@ from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.release_parked import release_all, release_receipts
+from ledger.usecases.sweep import Pace
 
 WAITING_FOR = timedelta(hours=1)
 """How long facts may wait for their payment before a person is told."""
 ALARMED_FOR = timedelta(days=7)
 """How long they raise the alarm. After it they are only listed: a payment of another application never arrives."""
-MOST_LISTED = 100
+MOST_LISTED, MOST_COUNTED = 100, 10_000
+PACE = Pace(workers=8, most=20_000)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -46,7 +49,7 @@ def _release(event: dict[str, Any], services: Runtime, watch: JobWatch) -> dict[
         try:
             _list_waiting(services)
         finally:  # the round is not left out because the list failed
-            all_done = release_all(translate, services.deployment, store, watch, now=now)
+            all_done = release_all(translate, services.deployment, store, watch, now=now, pace=PACE)
         results, raise_failure = all_done.results, all_done.raise_failure
     outcomes = dict(Counter(result.outcome for result in results if result))
     services.logger.info("released", extra={"outcomes": outcomes, **names})
@@ -57,12 +60,12 @@ def _release(event: dict[str, Any], services: Runtime, watch: JobWatch) -> dict[
 def _list_waiting(services: Runtime) -> None:
     """Log each payment that is not known after WAITING_FOR, and count those of the last days: a person looks for it."""
     now = services.now()
-    waiting = sorted(services.store.waiting_payments(now - WAITING_FOR), key=lambda one: one.since)
-    for one in waiting[:MOST_LISTED]:
+    until = now - WAITING_FOR
+    for one in islice(services.store.waiting_payments(until), MOST_LISTED):
         shown = {"payment_id": one.payment_id, "since": one.since.isoformat()}
         services.logger.warning("facts wait for their payment", extra=shown)
-    recent = sum(one.since >= now - ALARMED_FOR for one in waiting)
-    services.metrics.add_metric("WaitingPayments", "Count", recent)
+    recent = islice(services.store.waiting_payments(until, now - ALARMED_FOR), MOST_COUNTED)
+    services.metrics.add_metric("WaitingPayments", "Count", len(list(recent)))
     services.publish_metrics()
 
 

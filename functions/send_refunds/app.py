@@ -19,14 +19,18 @@ from ledger.job import JobWatch
 from ledger.ports.documents import DocumentKey, DocumentKind, intent_key, renewal_stop_key, renewal_stop_key_of
 from ledger.ports.store import Store
 from ledger.runtime import Runtime, runtime
+from ledger.usecases.progress import sweep_on
 from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.stop_renewals import StopResult, stop_renewals
-from ledger.usecases.sweep import sweep
+from ledger.usecases.sweep import Pace, Round, sweep
 
 Message = Mapping[str, Any]
 
 TIME_FOR_AN_ITEM = timedelta(seconds=20)
 """A provider has 10 s to answer, and may be asked twice. The lease covers a refund that Lambda stops halfway."""
+
+PACE = Pace(workers=4, lane_workers=1, most=1_000)
+"""Each list of each provider has a worker of its own: a provider that does not respond holds up no other."""
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -41,14 +45,18 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _sweep(services: Runtime, watch: JobWatch) -> dict[str, Any]:
     """Work off both lists, whatever fails on the way: the oldest first, lists and providers in turns."""
-    done = sweep(
+    done = sweep_on(
+        "send_refunds",
+        services.store,
         _everything(services.store),
         lambda item: _take(_key(item), services),
         watch,
         name=lambda item: _name(_key(item)),
         since=_since,
         lane=lambda item: f"{type(item).__name__} {provider_of(item.payment_id)}",
+        pace=PACE,
     )
+    _count(done, services)
     done.raise_failure()
     return {"outcomes": dict(Counter(result or "paused" for result in done.results))}
 
@@ -78,6 +86,7 @@ def _take_messages(messages: list[Message], services: Runtime, watch: JobWatch) 
         except ValueError as error:
             watch.failed(message["messageId"], error)
     done = sweep(listed.items(), lambda one: _take(one[1], services), watch, name=lambda one: _name(one[1]))
+    _count(done, services)
     failed = [one.subject for one in done.failures if isinstance(one.error, StoreUnavailable)]
     again = {one[0] for one in (*failed, *done.left) if one}
     again |= {message["messageId"] for message in messages} - listed.keys()
@@ -109,8 +118,13 @@ def _take(key: DocumentKey, services: Runtime) -> SendResult | StopResult | None
         (tag,) = key.parts
         result = send_refund(tag, services.store, services.gateway, clock=services.now)
         services.logger.info("refund", extra={"tag": tag, "outcome": result})
-    services.metrics.add_metric(_METRICS[result], "Count", 1)
     return result
+
+
+def _count(done: Round[Any, SendResult | StopResult | None], services: Runtime) -> None:
+    """Count the results. Powertools' metrics may be used by one thread alone."""
+    for result, number in Counter(filter(None, done.results)).items():
+        services.metrics.add_metric(_METRICS[result], "Count", number)
 
 
 def _key(item: RefundIntent | RenewalStop) -> DocumentKey:

@@ -23,10 +23,10 @@ from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome, Trigg
 from ledger.domain.refund_cases import FollowStage, RefundCase, RefundReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.dynamodb.store import DynamoDBStore
-from ledger.ports.documents import renewal_stop_key
+from ledger.ports.documents import renewal_stop_key, sortable
 from ledger.ports.reads import Keys, ParkedName
 from ledger.providers.translation import carried
-from ledger.usecases.expire_credits import expire_account
+from ledger.usecases.expire_credits import expire_account, expire_credits
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
@@ -609,6 +609,7 @@ def _(engine: Engine) -> Iterator[int]:
     approved(store)
     for stage in FollowStage:
         yield engine.trips(store.followed_cases, stage, at(0))
+        yield engine.trips(store.followed_cases, stage, turn=5)
 
 
 @case("`waiting_payments`")
@@ -632,6 +633,7 @@ def _(engine: Engine) -> Iterator[int]:
     assert len(list(store.parked_names(Trigger.FACTS))) == 2
     for since in (None, at(0)):
         yield engine.trips(store.parked_names, Trigger.FACTS, since)
+        yield engine.trips(store.parked_names, Trigger.FACTS, since, turn=5)
 
 
 @case("`parked_of_customer`")
@@ -683,10 +685,18 @@ def _(engine: Engine) -> Iterator[int]:
 def _(engine: Engine) -> Iterator[int]:
     store = engine.store()
     record_events(store, paid(RENEWAL))
-    assert RENEWAL.lines[0].expires_at
-    day = RENEWAL.lines[0].expires_at.date()
-    assert list(store.expiring(day)) == [ADA]
-    yield engine.trips(lambda: store.expiring(day))
+    due_at = RENEWAL.lines[0].expires_at
+    assert due_at
+    assert [one.account_id for one in store.expiring(sortable(due_at), due_at)] == [ADA]
+    yield engine.trips(lambda: store.expiring(sortable(due_at), due_at))
+
+
+@case("the hourly round of `expire_credits`, nothing new")
+def _(engine: Engine) -> Iterator[int]:
+    store, now = engine.store(), at(60 * 12)
+    expire_credits(store, now=now - timedelta(hours=2))
+    for hour in (-1, 0, 1):  # the last one is the first after midnight
+        yield engine.trips(lambda hour=hour: expire_credits(store, now=now + timedelta(hours=hour)))
 
 
 @case("verify")

@@ -16,7 +16,7 @@ from ledger.domain.refund_cases import CaseState, FollowStage
 from ledger.domain.runs import FailedRun
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit
-from ledger.ports.documents import audit_key, case_key, failed_run_key
+from ledger.ports.documents import audit_key, case_key, failed_run_key, sortable
 from ledger.ports.reads import Keys, Page, ParkedName
 from ledger.ports.store import Store
 from ledger.usecases.expire_credits import expire_credits
@@ -101,7 +101,7 @@ def test_what_was_just_written_is_read_by_its_key_and_in_no_index_yet(lagging: L
             [waiting.payment_id for waiting in store.waiting_payments(LATER)],
             [purchase.payment_id for purchase in store.purchases_of(ADA, 5).items],
             [name.case_id for name in store.followed_cases(FollowStage.UNDER_WAY)],
-            list(store.expiring(ends_at.date())),
+            [one.account_id for one in store.expiring(sortable(NOON), ends_at)],
         ]
 
     assert indexed() == [[], [], [], [], []]
@@ -225,7 +225,7 @@ def test_a_listing_is_whole_however_early_its_pages_end(short: Store) -> None:
         written(short, (audit_key(ADA, record), record))
     assert len(parked_ids(short)) == 9
     assert len(list(short.waiting_payments(LATER))) == 9
-    assert sorted(short.expiring(ends_at.date())) == sorted(days)
+    assert [one.account_id for one in short.expiring(sortable(NOON), ends_at)] == days
     assert len(list(short.entries(ADA))) == 9
     assert len(list(short.failed_runs(ADA, NOON))) == 9
     assert len(list(short.audit_records(ADA))) == 9

@@ -6,7 +6,7 @@ The contract tests run against this store and the real one.
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from threading import Lock
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
+from ledger.dynamodb import keys
 from ledger.dynamodb.calls import MAX_CALLS
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import (
@@ -45,9 +46,9 @@ from ledger.ports.commit import (
     PaymentPointer,
     Refusal,
 )
-from ledger.ports.documents import Document, DocumentKey, DocumentKind, sortable
+from ledger.ports.documents import Document, DocumentKey, DocumentKind, case_key, position_of, sortable
 from ledger.ports.gateway import PaidSource, RefundToSend, SentRefund
-from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
+from ledger.ports.reads import ExpiringAccount, FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 from tools.verify import World
 
 _T = TypeVar("_T")
@@ -56,6 +57,11 @@ _D = TypeVar("_D")
 
 MAX_ITEM_BYTES = 400 * 1024
 """What DynamoDB takes as one item. Source: its page of service quotas."""
+
+
+def _has_turn(key: keys.Key, turn: int | None) -> bool:
+    """Return whether what has this key is listed in this hour of the day. None: in each."""
+    return turn is None or keys.shard_of(key) == turn
 
 
 def _check_limits(commit: Commit) -> None:
@@ -176,12 +182,17 @@ class FakeStore:
             default=None,
         )
 
-    def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
+    def parked_names(
+        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None
+    ) -> Iterator[ParkedName]:
         self.round_trips += 1
+        found = []
         for (owner, event_id), receipt in list(self._indexed.receipts.items()):
-            reason = receipt.parked_reason
-            if reason and reason.trigger is trigger and (since is None or receipt.received_at >= since):
-                yield ParkedName(owner, event_id, receipt.received_at)
+            reason, name = receipt.parked_reason, ParkedName(owner, event_id, receipt.received_at)
+            is_listed = reason and reason.trigger is trigger and (since is None or receipt.received_at >= since)
+            if is_listed and _has_turn(keys.parked_receipt_key(name), turn):
+                found.append(name)
+        yield from sorted(found, key=lambda name: (name.received_at, name.owner, name.event_id))
 
     def parked_receipts(self, names: Iterable[ParkedName] | None = None) -> Iterator[Receipt]:
         self.round_trips += 1
@@ -194,11 +205,14 @@ class FakeStore:
         names = [name for name in self.parked_names(Trigger.FACTS) if name.owner == customer_id]
         yield from self.parked_receipts(names)
 
-    def waiting_payments(self, until: datetime) -> Iterator[WaitingPayment]:
+    def waiting_payments(self, until: datetime, since: datetime | None = None) -> Iterator[WaitingPayment]:
         self.round_trips += 1
+        found = []
         for purchase in [one for one in self._indexed.payments.values() if isinstance(one, Purchase)]:
-            if (since := purchase.waits_since) and since <= until:
-                yield WaitingPayment(purchase.payment_id, since)
+            began = purchase.waits_since
+            if began and began <= until and (since is None or began >= since):
+                found.append(WaitingPayment(purchase.payment_id, began))
+        yield from sorted(found, key=lambda one: (one.since, one.payment_id))
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
         for _, entry in self._entries(account_id):
@@ -231,11 +245,16 @@ class FakeStore:
     def deferred_cases(self) -> Iterator[QueuedCase]:
         return self._documents(QueuedCase, DocumentKind.DEFERRED_QUEUE)
 
-    def followed_cases(self, stage: FollowStage, since: datetime | None = None) -> Iterator[FollowedCase]:
+    def followed_cases(
+        self, stage: FollowStage, since: datetime | None = None, *, turn: int | None = None
+    ) -> Iterator[FollowedCase]:
         self.round_trips += 1
+        found = []
         for case in [one for one in self._indexed.documents.values() if isinstance(one, RefundCase)]:
-            if case.follow_stage is stage and (since is None or case.moved_at >= since):
-                yield FollowedCase(case.account_id, case.case_id, case.moved_at)
+            is_listed = case.follow_stage is stage and (since is None or case.moved_at >= since)
+            if is_listed and _has_turn(keys.document_key(case_key(case.account_id, case.case_id)), turn):
+                found.append(FollowedCase(case.account_id, case.case_id, case.moved_at))
+        yield from sorted(found, key=lambda name: (name.moved_at, name.case_id))
 
     def outbox(self) -> Iterator[RefundIntent]:
         return self._documents(RefundIntent, DocumentKind.REFUND_INTENT)
@@ -250,9 +269,11 @@ class FakeStore:
     def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
         return self._documents(AuditRecord, DocumentKind.AUDIT_RECORD, account_id)
 
-    def expiring(self, day: date) -> Iterator[AccountId]:
-        due = [(entry.account_id, entry.expiry_due_at) for entry in self._indexed.entries.values()]
-        yield from sorted({account_id for account_id, due_at in due if due_at and due_at.date() == day})
+    def expiring(self, after: str, until: datetime) -> Iterator[ExpiringAccount]:
+        self.round_trips += 1
+        due = [(entry.expiry_due_at, entry.account_id) for entry in self._indexed.entries.values()]
+        found = {position_of(due_at, name): ExpiringAccount(due_at, name) for due_at, name in due if due_at}
+        yield from (one for position, one in sorted(found.items()) if position > after and one.due_at <= until)
 
     def _listed(self, kind: DocumentKind, *owner: str) -> list[tuple[str, Document]]:
         found = [(key.parts, document) for key, document in self.documents.items() if key.kind is kind]

@@ -34,7 +34,7 @@ from ledger.ports.documents import (
 )
 
 _SHARDED = frozenset({"expires_on", "parked_shard", "followed_shard", "waiting_shard"})
-_INDEXED = _SHARDED | {"paid_at", "has_approvals", "moved_at", "waits_since"}
+_INDEXED = _SHARDED | {"expiry_due", "paid_at", "has_approvals", "moved_at", "waits_since"}
 _PLACING = _INDEXED | {"pk", "sk", "account_id"}
 
 

@@ -27,9 +27,11 @@ class JobWatch:
         self._backlog = backlog
         self._oldest = oldest
 
-    def backlog(self, count: int, oldest_at: datetime | None) -> None:
+    def backlog(self, count: int, oldest_at: datetime | None, *, is_at_least: bool = False) -> None:
         """Publish number and age at once: whatever happens to the round, they are reported."""
         now = self._services.now()
+        if is_at_least:
+            self._services.logger.warning("more waits than one round takes", extra={"at_least": count})
         age = now - (oldest_at or now)
         self._services.metrics.add_metric(self._backlog, "Count", count)
         self._services.metrics.add_metric(self._oldest, "Seconds", max(0.0, age.total_seconds()))

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import botocore.config
@@ -59,6 +60,7 @@ class Runtime:
         self.secrets = SigningSecrets(self.fetch_signing_secrets)
         self.keys = Secret(self.fetch_api_keys)
         self._gateways: dict[str, tuple[str, Gateway]] = {}  # by provider, with the API key that each was built with
+        self._gateways_lock = Lock()  # a sweep asks several providers at once
 
     def now(self) -> datetime:
         """Return the time, in UTC."""
@@ -100,12 +102,13 @@ class Runtime:
         if provider not in PROVIDERS:
             raise ConfigurationError(f"{provider!r} is not a registered provider.")
         key = self.keys.of(provider)
-        known_key, gateway = self._gateways.get(provider, (None, None))
-        if gateway is None or known_key != key:
-            base_url = self.config.api_bases.get(provider)
-            gateway = PROVIDERS[provider].gateway(key, is_live=self.config.is_live, base_url=base_url)
-            self._gateways[provider] = (key, gateway)
-        return gateway
+        with self._gateways_lock:
+            known_key, gateway = self._gateways.get(provider, (None, None))
+            if gateway is None or known_key != key:
+                base_url = self.config.api_bases.get(provider)
+                gateway = PROVIDERS[provider].gateway(key, is_live=self.config.is_live, base_url=base_url)
+                self._gateways[provider] = (key, gateway)
+            return gateway
 
     def translate_parked(self, parked: Receipt) -> Event | None:
         """Translate a parked event again. The catalogue may have its price by now."""

@@ -75,6 +75,7 @@ from ledger.ports.documents import (
     intent_key,
     job_cursor_key,
     open_checkout_key,
+    position_of,
     renewal_stop_key,
     review_queue_key,
 )
@@ -463,7 +464,14 @@ def goldens() -> dict[str, Golden]:
         "idempotency_record": _document(
             idempotency_key(ADA, "orders", "key_1"), IdempotencyRecord(fingerprint="f", subject="ord_1", at=AT)
         ),
-        "job_cursor": _document(job_cursor_key("expire_credits"), JobCursor(done_until=AT, deployment="1 test")),
+        "job_cursor": _document(
+            job_cursor_key("expire_credits"),
+            JobCursor(
+                after={"due": position_of(AT, "acct_1")},
+                failed=frozenset({position_of(AT, "acct_2")}),
+                deployment="1 test",
+            ),
+        ),
     }
 
 

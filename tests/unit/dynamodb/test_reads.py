@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import date
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from ledger.domain.receipts import Trigger
 from ledger.domain.refund_cases import FollowStage
 from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
-from ledger.ports.documents import DocumentKind, intent_key, job_cursor_key
+from ledger.ports.documents import DocumentKind, intent_key, job_cursor_key, sortable
 from ledger.ports.reads import Keys, ParkedName
 from ledger.ports.store import Store
 from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI
@@ -95,7 +94,7 @@ INDEXED: dict[str, tuple[str, int, Callable[[DynamoDBStore], Iterable[object]]]]
     ),
     "waiting_payments": (keys.WAITING_INDEX, keys.SHARDS, lambda store: store.waiting_payments(LATER)),
     "followed_cases": (keys.FOLLOWED_INDEX, keys.SHARDS, lambda store: store.followed_cases(FollowStage.ENDED)),
-    "expiring": (keys.EXPIRING_INDEX, keys.SHARDS, lambda store: store.expiring(date(2026, 11, 1))),
+    "expiring": (keys.EXPIRING_INDEX, keys.SHARDS, lambda store: store.expiring(sortable(NOON), NOON)),
     "purchases_of": (keys.PURCHASES_INDEX, 1, lambda store: store.purchases_of(ADA, 5).items),
 }
 

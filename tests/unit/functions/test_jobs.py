@@ -3,6 +3,7 @@
 import importlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,13 @@ from typing import Any
 import pytest
 
 from ledger.domain.domain_events import RefundIntentListed, RenewalStopListed
-from ledger.domain.errors import ConfigurationError, ProviderRefused, StoreUnavailable, UnreadableItem
+from ledger.domain.errors import (
+    ConfigurationError,
+    ProviderRefused,
+    ProviderUnavailable,
+    StoreUnavailable,
+    UnreadableItem,
+)
 from ledger.domain.facts import DisputeState, RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
@@ -18,6 +25,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.job import JobWatch
 from ledger.ports.commit import Commit, Refusal
+from ledger.ports.gateway import RefundToSend, SentRefund
 from ledger.ports.reads import Keys
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.refund_cases.cases import read_case
@@ -120,6 +128,25 @@ def test_a_job_ends_before_lambda_ends_it(services: Runtime) -> None:
     cases = [approved(services, f"stripe:pi_{number}", 60 + number) for number in range(3)]
     assert run("send_refunds", context=Context(45_000, 19_000)) == {"outcomes": {"sent": 1}}
     assert {intent.tag for intent in services.store.outbox()} == {case.tag for case in cases[1:]}
+
+
+def test_refunds_that_fail_for_ever_and_take_all_the_time_delay_no_other(services: Runtime) -> None:
+    """They are the oldest, and a provider takes all the time of a round: the next one begins behind them."""
+    cases = [approved(services, f"stripe:pi_{number}", 60 + number) for number in range(3)]
+    stuck = {cases[0].payment_id, cases[1].payment_id}
+
+    class Stuck(FakeProvider):
+        def send_refund(self, refund: RefundToSend) -> SentRefund:
+            if refund.names & stuck:
+                raise ProviderUnavailable("no answer")
+            return super().send_refund(refund)
+
+    services._gateways["stripe"] = ("", Stuck())  # noqa: SLF001
+    for number in range(2):
+        services.clock = lambda number=number: LATER + timedelta(minutes=5 * number)  # type: ignore[misc]
+        with suppress(ProviderUnavailable):
+            run("send_refunds", context=Context(45_000, 45_000))
+    assert {intent.tag for intent in services.store.outbox()} == {case.tag for case in cases[:2]}
 
 
 def test_a_pause_sends_nothing_reports_the_age_and_ends(services: Runtime, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ ALARMED: Mapping[str, Alarmed] = {
     "OldestItemAge": Alarmed("Maximum", 3600, 900, "breaching"),
 }
 OTHERWISE = {
-    ("expire_credits", "OldestItemAge"): Alarmed("Maximum", 3 * DAY_S, 7200, "breaching"),  # it begins a day before
+    ("expire_credits", "OldestItemAge"): Alarmed("Maximum", DAY_S // 4, 7200, "breaching"),
 }
 NOT_ALARMED = {
     ("payment_succeeded", "WaitingEvents"): "a link or a refund that comes before its payment is usual",

@@ -25,7 +25,7 @@ from tools.template import permissions_of
 INDEXES = {
     # As the table of `ledger.dynamodb.keys` has them.
     keys.PURCHASES_INDEX: ("account_id", "paid_at"),
-    keys.EXPIRING_INDEX: ("expires_on", "pk"),
+    keys.EXPIRING_INDEX: ("expires_on", "expiry_due"),
     keys.PARKED_INDEX: ("parked_shard", "received_at"),
     keys.PARKED_OF_CUSTOMER_INDEX: ("pk", "parked_shard"),
     keys.FOLLOWED_INDEX: ("followed_shard", "moved_at"),

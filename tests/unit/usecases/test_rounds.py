@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.events import Event
 from ledger.domain.facts import RefundState
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome, Trigger
-from ledger.domain.refund_cases import CaseState, QueuedCase
-from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import case_key, deferred_queue_key
+from ledger.domain.refund_cases import CaseState, QueuedCase, RefundCase, RefundReason
+from ledger.dynamodb import keys
+from ledger.ports.commit import Commit, DocumentChange, Refusal
+from ledger.ports.documents import JobCursor, case_key, deferred_queue_key
 from ledger.ports.store import Store
+from ledger.usecases.progress import read_cursor
 from ledger.usecases.record_event import release_parked
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.decide_case import decide_case
@@ -20,7 +24,7 @@ from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow, follow_all
 from ledger.usecases.release_parked import release_all
 from ledger.usecases.send_refunds import send_refund
-from ledger.usecases.sweep import is_hour_of
+from ledger.usecases.sweep import Pace, Unwatched
 from tests.contract.test_cases import HALF, INSTEAD
 from tools.testing.builders import (
     ADA,
@@ -41,9 +45,10 @@ from tools.testing.fakes import FakeProvider, FakeStore
 SECOND = PaymentId("stripe:pi_2")
 
 
-def hour_of(name: str, after: datetime) -> datetime:
+def hour_of(key: keys.Key, after: datetime) -> datetime:
     """The first time from then on at which an item has its turn of the day."""
-    return next(moment for hour in range(24) if is_hour_of(name, moment := after + timedelta(hours=hour)))
+    times = (after + timedelta(hours=hour) for hour in range(24))
+    return next(moment for moment in times if moment.hour == keys.shard_of(key))
 
 
 @pytest.mark.parametrize(("days", "is_followed"), [(88, True), (92, False)])
@@ -56,7 +61,9 @@ def test_a_refund_that_has_ended_is_followed_for_ninety_days(days: int, is_follo
     record_events(store, event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(PI,)))
     follow(PI, store, now=at(90))
     record_events(store, event_of(provider.move_refund_to(RefundState.FAILED), names=(PI,)))
-    followed = follow_all(store, now=hour_of(case.case_id, at(90) + timedelta(days=days)))
+    followed = follow_all(
+        store, now=hour_of(keys.document_key(case_key(ADA, case.case_id)), at(90) + timedelta(days=days))
+    )
     assert [one.case_id for one in followed] == ([case.case_id] if is_followed else [])
 
 
@@ -118,13 +125,8 @@ def test_a_round_tries_what_came_since_the_last_one_and_waits_of_a_day_in_each()
     """What waits for facts may find them any time on its first day; what waits for a deployment, only after one."""
     store = FakeStore()
     ages = {1: timedelta(minutes=5), 2: timedelta(minutes=15), 3: timedelta(hours=20), 4: timedelta(hours=28)}
-    now = next(
-        moment
-        for hour in range(48)
-        if not any(
-            is_hour_of(f"stripe:cus_1 evt_{number}", moment := LATER + timedelta(hours=hour)) for number in range(9)
-        )
-    )
+    turns = {keys.shard_of(keys.receipt_key("stripe", f"evt_{number}", "stripe:cus_1")) for number in range(9)}
+    now = next(moment for hour in range(24) if (moment := LATER + timedelta(hours=hour)).hour not in turns)
     for number, age in ages.items():
         store.commit(Commit(receipt=parked(number, now - age, ParkReason.NO_ACCOUNT)))
         store.commit(Commit(receipt=parked(4 + number, now - age, ParkReason.UNKNOWN_PRICE)))
@@ -143,3 +145,186 @@ def test_what_can_not_be_translated_stays_parked_as_it_is(has_body: bool) -> Non
     assert (result.outcome, result.parked_reason) == (RecordOutcome.PARKED, ParkReason.NO_ACCOUNT)
     assert list(store.parked_receipts()) == [receipt]
     assert store.accounts == {}
+
+
+class Tries:
+    """The rounds of `release_parked` over events that can't be booked, and what each of them tried."""
+
+    def __init__(self, *receipts: Receipt) -> None:
+        self.store = FakeStore()
+        self.failing: dict[str, Exception] = {}
+        self.tried: list[str] = []
+        for receipt in receipts:
+            self.store.commit(Commit(receipt=receipt))
+
+    def __call__(
+        self, now: datetime, *, time_for: int = 1000, most: int | None = None, deployment: str = "this deployment"
+    ) -> list[str]:
+        self.tried = []
+        watch = Limited(time_for)
+        release_all(self._translate, deployment, self.store, watch, now=now, pace=Pace(most=most))
+        return self.tried
+
+    def _translate(self, receipt: Receipt) -> Event | None:
+        self.tried.append(receipt.event_id)
+        if error := self.failing.get(receipt.event_id):
+            raise error
+        return None
+
+    @property
+    def cursor(self) -> JobCursor:
+        """The job's progress, as it is stored."""
+        return read_cursor("release_parked", self.store)
+
+
+class Limited(Unwatched):
+    """A watch that has time for so many items."""
+
+    def __init__(self, time_for: int) -> None:
+        self._time_for = time_for
+
+    def has_time(self) -> bool:
+        self._time_for -= 1
+        return self._time_for >= 0
+
+
+def of_a_day(number: int, reason: ParkReason) -> list[Receipt]:
+    """Receipts that were parked one minute after the other, half a day ago."""
+    return [parked(n, LATER - timedelta(hours=12) + timedelta(minutes=n), reason) for n in range(1, 1 + number)]
+
+
+@pytest.mark.parametrize("bounds", [{"time_for": 2}, {"most": 2}])
+def test_a_new_deployment_tries_each_event_once_however_many_rounds_it_takes(bounds: dict[str, Any]) -> None:
+    """Each round goes on where the one before stopped, also among those that were received at one instant."""
+    received_at = LATER - timedelta(hours=12)
+    tries = Tries(*(parked(number, received_at, ParkReason.UNKNOWN_PRICE) for number in range(5)))
+    rounds = [tries(LATER + timedelta(hours=hour), **bounds) for hour in range(4)]
+    assert rounds == [["evt_0", "evt_1"], ["evt_2", "evt_3"], ["evt_4"], []]
+
+
+def test_many_events_of_a_new_deployment_delay_none_that_waits_for_facts() -> None:
+    """The two kinds of work take turns."""
+    tries = Tries(parked(9, LATER - timedelta(hours=1), ParkReason.NO_ACCOUNT))
+    tries(LATER)
+    for receipt in of_a_day(5, ParkReason.UNKNOWN_PRICE):
+        tries.store.commit(Commit(receipt=receipt))
+    rounds = [tries(LATER + timedelta(hours=hour), deployment="the next", most=2) for hour in range(1, 5)]
+    assert [sorted(tried) for tried in rounds] == [
+        ["evt_1", "evt_2", "evt_9"],
+        ["evt_3", "evt_4", "evt_9"],
+        ["evt_5", "evt_9"],
+        ["evt_9"],
+    ]
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("throttled"), KeyError("a mistake of ours")])
+def test_an_event_that_fails_for_ever_holds_up_no_other_and_is_tried_in_each_round(error: Exception) -> None:
+    """The cursor moves past it. When it can be tried at last, no round comes back to it."""
+    tries = Tries(*of_a_day(3, ParkReason.UNKNOWN_PRICE))
+    tries.failing = {"evt_2": error}
+    assert tries(LATER) == ["evt_1", "evt_2", "evt_3"]
+    assert tries(LATER + timedelta(hours=1)) == ["evt_2"]
+    tries.failing = {}
+    assert tries(LATER + timedelta(hours=2)) == ["evt_2"]
+    assert tries(LATER + timedelta(hours=3)) == []
+    assert tries.cursor.failed == frozenset()
+
+
+def test_an_event_that_this_release_can_not_read_waits_for_the_next_one() -> None:
+    """No round of this release tries it again."""
+    tries = Tries(*of_a_day(2, ParkReason.UNKNOWN_PRICE))
+    tries.failing = {"evt_1": UnreadableItem("of a newer release")}
+    assert tries(LATER) == ["evt_1", "evt_2"]
+    assert tries(LATER + timedelta(hours=1)) == []
+    assert tries(LATER + timedelta(hours=2), deployment="the next") == ["evt_1", "evt_2"]
+
+
+def test_old_events_that_wait_for_facts_have_a_turn_a_day_and_go_on_where_they_stopped() -> None:
+    """There are more of them than the rounds of their hour have time for: none is left out for ever."""
+    first = parked(0, LATER - timedelta(days=10), ParkReason.NO_ACCOUNT)
+    turn = keys.shard_of(keys.receipt_key("stripe", "evt_0", "stripe:cus_1"))
+    same = [
+        parked(number, LATER - timedelta(days=10) + timedelta(minutes=number), ParkReason.NO_ACCOUNT)
+        for number in range(1, 200)
+        if keys.shard_of(keys.receipt_key("stripe", f"evt_{number}", "stripe:cus_1")) == turn
+    ]
+    tries = Tries(first, *same)
+    names = [receipt.event_id for receipt in (first, *same)]
+    assert tries(LATER) == names, "a new deployment tries all"
+    its_hour = LATER.replace(hour=turn) + timedelta(days=1)
+    assert tries(its_hour + timedelta(hours=1)) == []
+    rounds = [tries(its_hour + timedelta(days=day), time_for=3) for day in range(4)]
+    assert [name for tried in rounds for name in tried] == [*names, *names][:12]
+
+
+def claims_that_wait(store: FakeStore, number: int) -> list[str]:
+    """Refund requests that are decided once their settling time is over. Return their cases, the oldest first."""
+    cases = []
+    for n in range(number):
+        name, account_id = PaymentId(f"stripe:pi_{n}"), AccountId(f"acct_{n}")
+        record_events(store, paid(payment(name, account_id=account_id, minute=n)))
+        claim = refund_claim(RefundReason.CHARGED_TWICE, payment_id=name, account_id=account_id, key=f"k{n}")
+        cases.append(request_refund(store, claim, minute=10 + n).case_id)
+    assert len(list(store.deferred_cases())) == number
+    return cases
+
+
+class Refuses(FakeStore):
+    """A store that can't write some accounts."""
+
+    refused = frozenset({AccountId("acct_0"), AccountId("acct_1")})
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        if commit.account and commit.account.account_id in self.refused:
+            raise StoreUnavailable("throttled")
+        return super().commit(commit)
+
+
+def test_cases_that_fail_for_ever_and_take_all_the_time_delay_no_other() -> None:
+    """They are the oldest: the next round begins behind them, and comes back to them."""
+    store = FakeStore()
+    cases = claims_that_wait(store, 4)
+    failing = Refuses()
+    failing.__dict__.update(store.__dict__)
+    decided: list[RefundCase | None] = []
+    for _ in range(3):
+        try:
+            decided += decide_deferred(failing, POLICY, Limited(2), now=at(120))
+        except StoreUnavailable:
+            decided.append(None)
+    assert [case and case.case_id for case in decided] == [None, *cases[2:], None]
+    failing.refused = frozenset()
+    assert [case.case_id for case in decide_deferred(failing, POLICY, now=at(130))] == cases[:2]
+    assert list(failing.deferred_cases()) == []
+
+
+def test_a_refund_under_way_is_followed_in_each_hour_of_its_first_day_and_once_a_day_after_it() -> None:
+    """Its webhook and the domain event of it are both expected: the schedule only finds what was lost."""
+    store = FakeStore()
+    record_events(store, paid())
+    case = decide_case(request_refund(store, refund_claim()).case_id, HALF, "sam", store, POLICY, now=at(0))
+
+    class Counted(Unwatched):
+        reported: tuple[int, datetime | None] = (0, None)
+        turns = 0
+
+        def backlog(self, count: int, oldest_at: datetime | None, *, is_at_least: bool = False) -> None:
+            self.reported = (count, oldest_at)
+            assert not is_at_least
+
+        def has_time(self) -> bool:
+            self.turns += 1
+            return True
+
+    def turns(days: int) -> list[int]:
+        hours = []
+        for hour in range(24):
+            watch, now = Counted(), at(30) + timedelta(days=days, hours=hour)
+            follow_all(store, watch, now=now)
+            assert watch.reported == (1, case.moved_at), "it is reported whether it has its turn or not"
+            if watch.turns:
+                hours.append(now.hour)
+        return hours
+
+    assert len(turns(0)) == 24
+    assert len(turns(1)) == len(turns(5)) == 1

@@ -1,14 +1,17 @@
 """The round of a job: every item has its turn whatever one does, the oldest first, reported before the work begins."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from itertools import count
+from threading import Barrier, Event, Lock, current_thread
+from typing import Any, NamedTuple
 
 import pytest
 
 from ledger.domain.errors import ConfigurationError, StoreUnavailable, UnreadableItem
-from ledger.usecases.sweep import Round, sweep
+from ledger.usecases.sweep import Pace, Round, Unwatched, sweep
 from tools.testing.builders import at
 
 
@@ -28,10 +31,12 @@ class Notes:
     reported: list[tuple[int, datetime | None]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    is_at_least: bool | None = None
 
-    def backlog(self, count: int, oldest_at: datetime | None) -> None:
+    def backlog(self, count: int, oldest_at: datetime | None, *, is_at_least: bool = False) -> None:
         assert not self.done, "it is reported before anything is done"
         self.reported.append((count, oldest_at))
+        self.is_at_least = is_at_least
 
     def failed(self, name: str, error: Exception) -> None:
         self.failures.append(f"{name}: {error}")
@@ -144,3 +149,177 @@ def test_a_batch_of_the_stream_keeps_its_order_and_reports_no_age() -> None:
     notes = Notes()
     assert sweep(["b", "a"], str, notes, name=str).results == ("b", "a")
     assert notes.reported == []
+
+
+MANY = [Job(name, minute) for minute, name in enumerate("abcdefg")]
+
+
+def rounds_of(jobs: list[Job], number: int, *, time_for: int = 100, pace: Pace = Pace()) -> Iterator[list[str]]:  # noqa: B008
+    """What each of so many rounds does, each from where the last one stopped. Nothing of it ever ends."""
+    after: dict[str, str] = {}
+    for _ in range(number):
+        notes = Notes(time_for=time_for)
+        done = sweep(
+            jobs,
+            lambda job, notes=notes: notes.done.append(job.name),  # type: ignore[misc]
+            notes,
+            name=lambda job: job.name,
+            since=lambda job: at(job.minute),
+            lane=lambda job: job.lane,
+            after=after,
+            pace=pace,
+        )
+        assert notes.reported == [(len(jobs), at(min(job.minute for job in jobs)))], "whatever has its turn"
+        after = dict(done.after)
+        yield notes.done
+
+
+@pytest.mark.parametrize("bounds", [{"time_for": 3}, {"pace": Pace(most=3)}])
+def test_the_next_round_goes_on_where_this_one_stopped(bounds: dict[str, Any]) -> None:
+    """For lack of time, or since it takes no more: what fails for ever, and stays the oldest, holds up nothing."""
+    assert list(map("".join, rounds_of(MANY, 5, **bounds))) == ["abc", "def", "gab", "cde", "fga"]
+
+
+def test_each_lane_goes_on_where_it_stopped() -> None:
+    """One that was done begins again with its oldest."""
+    jobs = [*MANY, Job("x", 8, "paddle"), Job("y", 9, "paddle"), Job("z", 10, "paddle")]
+    assert list(map("".join, rounds_of(jobs, 3, time_for=4))) == ["axby", "czdx", "eyfz"]
+
+
+def test_a_round_that_ends_names_no_position() -> None:
+    """The next one begins with the oldest."""
+    assert list(map("".join, rounds_of(MANY, 2))) == ["abcdefg", "abcdefg"]
+
+
+def test_more_than_a_round_takes_is_told_and_the_oldest_are_kept() -> None:
+    """Whatever the order of the list: it keeps no more than twice as many in memory."""
+    jobs = [Job(f"{number:04}", number) for number in range(1000)]
+    notes = Notes()
+    done = sweep(
+        reversed(jobs),
+        lambda job: notes.done.append(job.name),
+        notes,
+        name=lambda job: job.name,
+        since=lambda job: at(job.minute),
+        pace=Pace(most=10),
+    )
+    assert notes.done == [job.name for job in jobs[:10]]
+    assert (notes.reported, notes.is_at_least) == ([(1000, at(0))], True)
+    assert (done.left, list(done.after)) == ((), [""])
+    swept(few := Notes(), *jobs[:3])
+    assert few.is_at_least is False
+
+
+def test_what_is_not_due_is_reported_and_has_no_turn() -> None:
+    """It waits. What is no backlog has its turn, and is not reported."""
+    notes = Notes()
+    sweep(
+        MANY,
+        lambda job: notes.done.append(job.name),
+        notes,
+        name=lambda job: job.name,
+        since=lambda job: at(job.minute) if job.minute else None,
+        is_due=lambda job: job.minute % 2 == 0,
+    )
+    assert "".join(sorted(notes.done)) == "aceg"
+    assert notes.reported == [(6, at(1))]
+
+
+def test_workers_act_at_once_and_report_from_one_thread() -> None:
+    """Three wait for one another. Powertools' metrics are not to be shared between threads."""
+    barrier, threads = Barrier(3), set()
+
+    class OneThread(Unwatched):
+        def failed(self, name: str, error: Exception) -> None:  # noqa: ARG002 - a Watch's
+            threads.add(current_thread())
+
+    def act(name: str) -> str:
+        barrier.wait(10)
+        if name == "b":
+            raise KeyError(name)
+        return name
+
+    done = sweep("abc", act, OneThread(), name=str, pace=Pace(workers=3))
+    assert (sorted(done.results), sorted(done.succeeded)) == (["a", "c"], ["a", "c"])
+    assert [failure.subject for failure in done.failures] == ["b"]
+    assert threads == {current_thread()}
+
+
+def test_workers_begin_each_item_once_and_none_after_the_time_is_over() -> None:
+    """Whatever they begin at once is asked for one after the other."""
+    begun: Counter[int] = Counter()
+    asked, lock = count(1), Lock()
+
+    class Time(Unwatched):
+        def has_time(self) -> bool:
+            assert lock.acquire(blocking=False), "one thread asks at a time"
+            try:
+                return next(asked) <= 40
+            finally:
+                lock.release()
+
+    done = sweep(range(100), lambda number: begun.update([number]), Time(), name=str, pace=Pace(workers=8))
+    assert begun == Counter(range(40))
+    assert done.left == tuple(range(40, 100))
+
+
+def test_a_lane_that_hangs_leaves_the_others_their_workers() -> None:
+    """A provider does not respond: its worker waits, and the other provider's refunds are all sent meanwhile."""
+    others = [Job(f"p{number}", 10 + number, "paddle") for number in range(5)]
+    responded, sent = Event(), []
+
+    def act(job: Job) -> None:
+        if job.lane == "stripe":
+            assert responded.wait(10)
+            return
+        sent.append(job.name)
+        if len(sent) == len(others):
+            responded.set()
+
+    stuck = [Job(f"s{number}", number) for number in range(4)]
+    done = sweep(
+        [*stuck, *others],
+        act,
+        name=lambda job: job.name,
+        since=lambda job: at(job.minute),
+        lane=lambda job: job.lane,
+        pace=Pace(workers=2, lane_workers=1),
+    )
+    assert not done.failures
+    assert sent == [job.name for job in others]
+
+
+def test_a_lane_is_worked_on_by_no_more_workers_than_it_may() -> None:
+    """A provider is asked by two at most, however many workers there are."""
+    lock, running, most = Lock(), Counter[str](), Counter[str]()
+
+    def act(job: Job) -> None:
+        with lock:
+            running[job.lane] += 1
+            most[job.lane] = max(most[job.lane], running[job.lane])
+        pause.wait(0.002)
+        with lock:
+            running[job.lane] -= 1
+
+    pause = Event()
+    jobs = [Job(f"{number}", number, lane) for number in range(20) for lane in ("stripe", "paddle")]
+    done = sweep(jobs, act, name=str, lane=lambda job: job.lane, pace=Pace(workers=8, lane_workers=2))
+    assert len(done.results) == 40
+    assert max(most.values()) == 2
+
+
+def test_what_is_no_exception_ends_the_round() -> None:
+    """The process is to end: no worker begins anything more."""
+
+    class Ended(BaseException):
+        """The process is ended."""
+
+    begun = []
+
+    def act(number: int) -> None:
+        begun.append(number)
+        raise Ended
+
+    with pytest.raises(Ended):
+        sweep(range(100), act, name=str, pace=Pace(workers=2))
+    assert len(begun) <= 2

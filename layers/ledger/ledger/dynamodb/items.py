@@ -223,11 +223,12 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
 
 
 def to_entry(entry: Entry) -> Item:
-    """Return an entry's item. Credits that expire are in the index of the day from which the expiry can be booked."""
+    """Return an entry's item. Credits that expire are in the index of the time from which the expiry can be booked."""
     item = _item(keys.entry_key(entry), _with_digest(schema.ENTRY.encode(entry)))
     if entry.expiry_due_at:
         day = entry.expiry_due_at.astimezone(UTC).date()
         item["expires_on"] = {"S": keys.expires_on(day, keys.shard_of(item))}
+        item["expiry_due"] = {"S": keys.expiry_due(entry.expiry_due_at, entry.account_id)}
     return item
 
 

@@ -24,14 +24,15 @@ JOB                      CURSOR#<job>                             progress of a 
 
 index      partition key                  sort key       rows
 purchases  account_id                     paid_at        purchases with a payment
-expiring   expires_on: <day>#<shard>      pk             grants that expire
+expiring   expires_on: <day>#<shard>      expiry_due     grants that expire: <time>#<account id>
 parked     parked_shard: <trigger>#<shard> received_at   parked receipts
 followed   followed_shard: <stage>#<shard> moved_at      refund cases whose refunds are followed
 waiting    waiting_shard: <shard>          waits_since   purchases whose facts wait for their payment
 parked_of_customer  pk                     parked_shard  parked receipts, those of one customer together
 
 Each index is sparse and only says where to look. What it names is read consistently before it is believed. The rows of
-a day, and of a missing price, are spread over shards: no partition of an index takes all writes.
+a day, and of a missing price, are spread over shards: no partition of an index takes all writes. Within a shard they
+are in the order of time: a job reads from where it stopped, and no more than it takes.
 """
 
 from collections.abc import Mapping
@@ -45,22 +46,23 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Trigger
 from ledger.domain.refund_cases import FollowStage
 from ledger.dynamodb.codec import AttributeValue
-from ledger.ports.documents import DocumentKey, DocumentKind, sortable
-from ledger.ports.reads import FollowedCase, ParkedName, WaitingPayment
+from ledger.ports.documents import DocumentKey, DocumentKind, position_of, read_position, sortable
+from ledger.ports.reads import ExpiringAccount, FollowedCase, ParkedName, WaitingPayment
 
 Key = dict[str, AttributeValue]
 
 PURCHASES_INDEX = "purchases"  # an account's purchases by time of payment
-EXPIRING_INDEX = "expiring"  # grants, by the day from which on their expiry can be booked
+EXPIRING_INDEX = "expiring"  # grants, by the time from which on their expiry can be booked
 PARKED_INDEX = "parked"  # parked receipts
 PARKED_OF_CUSTOMER_INDEX = "parked_of_customer"  # the same, by customer
 WAITING_INDEX = "waiting"  # purchases without a payment, whose facts wait for it
 FOLLOWED_INDEX = "followed"  # refund cases, by how closely their refunds are followed
 
-SHARDS = 8
+SHARDS = 24
 """Over how many partitions the rows of an index are spread: each takes 1,000 writes a second.
 
-The number can grow once readers query the new shards. A row's shard is stored, so old rows stay where they are.
+One for each hour of a day: what has one turn a day is read by shard, in the hour of that number. The number can grow
+once readers query the new shards. A row's shard is stored, so old rows stay where they are.
 """
 
 
@@ -265,6 +267,17 @@ def shard_of(item: Mapping[str, AttributeValue]) -> int:
 def expires_on(day: date, shard: int) -> str:
     """Return the partition key of the index of expiring grants for a day (UTC) and a shard."""
     return f"{day.isoformat()}#{shard}"
+
+
+def expiry_due(due_at: datetime, account_id: AccountId) -> str:
+    """Return the sort key of the index of expiring grants. A position of the list by age is one."""
+    return position_of(due_at, account_id)
+
+
+def expiring_account_of(row: Mapping[str, AttributeValue]) -> ExpiringAccount:
+    """Return the account that a row of the index of expiring grants is about."""
+    due_at, account_id = read_position(row["expiry_due"]["S"])
+    return ExpiringAccount(due_at, AccountId(account_id))
 
 
 def parked_shard(trigger: Trigger, shard: int) -> str:

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import datetime, timedelta
+from heapq import merge
+from itertools import groupby
 from typing import Any, TypeVar
 
 from ledger.domain.accounts import Account
@@ -21,13 +23,16 @@ from ledger.dynamodb.calls import MAX_CALLS, Calls
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind, Range
 from ledger.ports.backoff import pause_before
-from ledger.ports.documents import DocumentKind, sortable
-from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
+from ledger.ports.documents import DocumentKind, read_position, sortable
+from ledger.ports.reads import ExpiringAccount, FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 
 _D = TypeVar("_D")
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _BATCH = 100  # keys of one BatchGetItem
+_PAGE = 500
+"""Rows of one page of an index. The shards are read side by side, a page of each in memory."""
+_FIRST, _END = "0", "~"  # they sort before and behind each time
 
 
 class Reads:
@@ -63,12 +68,13 @@ class Reads:
         found = next(self._between(*where, is_newest_first=True, limit=1), None)
         return keys.lot_id_of(found) if found else None
 
-    def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
-        """Yield the names of the receipts that wait for a trigger: a query of each of its shards of the index."""
-        for shard in range(keys.SHARDS):
-            partition = keys.parked_shard(trigger, shard)
-            for page in self._index(keys.PARKED_INDEX, "parked_shard", partition, since=("received_at", since)):
-                yield from map(keys.parked_receipt_of, page)
+    def parked_names(
+        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None
+    ) -> Iterator[ParkedName]:
+        """Yield the names of the receipts that wait for a trigger: a query of each of its shards, or of one."""
+        partitions = [keys.parked_shard(trigger, shard) for shard in _shards(turn)]
+        where = _Where(keys.PARKED_INDEX, "parked_shard", "received_at", since)
+        return map(keys.parked_receipt_of, self._by_age(where, partitions))
 
     def parked_receipts(self, names: Iterable[ParkedName] | None = None) -> Iterator[Receipt]:
         """Yield these parked receipts, or all: consistent reads of what the index names."""
@@ -95,11 +101,11 @@ class Reads:
                 yield receipt
         unreadable.raise_if_any()
 
-    def waiting_payments(self, until: datetime) -> Iterator[WaitingPayment]:
+    def waiting_payments(self, until: datetime, since: datetime | None = None) -> Iterator[WaitingPayment]:
         """Yield the payments about which facts wait since a time or longer: a query of each shard of the index."""
-        for shard in range(keys.SHARDS):
-            for page in self._index(keys.WAITING_INDEX, "waiting_shard", keys.waiting_shard(shard)):
-                yield from (waiting for waiting in map(keys.waiting_payment_of, page) if waiting.since <= until)
+        partitions = [keys.waiting_shard(shard) for shard in _shards()]
+        where = _Where(keys.WAITING_INDEX, "waiting_shard", "waits_since", since, sortable(until))
+        return map(keys.waiting_payment_of, self._by_age(where, partitions))
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
         """Yield an account's entries, newest first; with `since`, those that happened then or later."""
@@ -152,12 +158,13 @@ class Reads:
         """Yield every case that waits for its settling time."""
         return self._work(QueuedCase, self._query(keys.range_of(DocumentKind.DEFERRED_QUEUE)))
 
-    def followed_cases(self, stage: FollowStage, since: datetime | None = None) -> Iterator[FollowedCase]:
-        """Yield the names of the cases whose refunds are at a stage: a query of each of its shards of the index."""
-        for shard in range(keys.SHARDS):
-            partition = keys.followed_shard(stage, shard)
-            for page in self._index(keys.FOLLOWED_INDEX, "followed_shard", partition, since=("moved_at", since)):
-                yield from map(keys.followed_case_of, page)
+    def followed_cases(
+        self, stage: FollowStage, since: datetime | None = None, *, turn: int | None = None
+    ) -> Iterator[FollowedCase]:
+        """Yield the names of the cases whose refunds are at a stage: a query of each of its shards, or of one."""
+        partitions = [keys.followed_shard(stage, shard) for shard in _shards(turn)]
+        where = _Where(keys.FOLLOWED_INDEX, "followed_shard", "moved_at", since)
+        return map(keys.followed_case_of, self._by_age(where, partitions))
 
     def outbox(self) -> Iterator[RefundIntent]:
         """Yield every refund intent that has not ended."""
@@ -175,15 +182,16 @@ class Reads:
         """Yield the audit records of an account, oldest first."""
         return self._documents(AuditRecord, self._query(keys.range_of(DocumentKind.AUDIT_RECORD, account_id)))
 
-    def expiring(self, day: date) -> Iterator[AccountId]:
-        """Yield the accounts with grants whose expiry can be booked from this day (UTC) on: a query of each shard."""
-        yielded: set[AccountId] = set()
-        for shard in range(keys.SHARDS):
-            for page in self._index(keys.EXPIRING_INDEX, "expires_on", keys.expires_on(day, shard)):
-                for account_id in map(keys.account_id_of, page):
-                    if account_id not in yielded:
-                        yielded.add(account_id)
-                        yield account_id
+    def expiring(self, after: str, until: datetime) -> Iterator[ExpiringAccount]:
+        """Yield the accounts with grants whose expiry can be booked: a query of each shard of each day (UTC)."""
+        first = read_position(after)[0].date()
+        where = _Where(keys.EXPIRING_INDEX, "expires_on", "expiry_due", after, sortable(until) + _END)
+        for number in range((until.date() - first).days + 1):
+            day = first + timedelta(days=number)
+            partitions = [keys.expires_on(day, shard) for shard in _shards()]
+            for row in self._by_age(where, partitions):
+                if row["expiry_due"]["S"] != after:
+                    yield keys.expiring_account_of(row)
 
     def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Item]:
         """Yield every item of one segment of the table, consistently: for `verify`."""
@@ -248,18 +256,26 @@ class Reads:
         for page in self._pages("Query", arguments):
             yield from page
 
-    def _index(
-        self, index: str, attribute: str, content: str, *, since: tuple[str, datetime | None] = ("", None)
-    ) -> Iterator[list[Item]]:
-        """Yield the pages of one partition of an index, from a time of its sort key on. Its rows are keys only."""
-        time, first = since
-        values = {":content": {"S": content}} | ({":first": {"S": sortable(first)}} if first else {})
+    def _by_age(self, where: "_Where", partitions: Iterable[str]) -> Iterator[Item]:
+        """Yield the rows of several partitions of an index, oldest first. No page is read before it is needed."""
+        shards = [self._shard_by_age(where, partition) for partition in partitions]
+        return merge(*shards, key=where.rank)
+
+    def _shard_by_age(self, where: "_Where", partition: str) -> Iterator[Item]:
+        """Yield the rows of one partition of an index, those of one time by their keys. They are keys only."""
         arguments = {
-            "IndexName": index,
-            "KeyConditionExpression": f"{attribute} = :content" + (f" AND {time} >= :first" if first else ""),
-            "ExpressionAttributeValues": values,
+            "IndexName": where.index,
+            "KeyConditionExpression": f"{where.partition} = :partition AND {where.age} BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
+                ":partition": {"S": partition},
+                ":first": {"S": where.first},
+                ":last": {"S": where.last},
+            },
+            "Limit": _PAGE,
         }
-        return self._pages("Query", arguments)
+        rows = (row for page in self._pages("Query", arguments) for row in page)
+        for _, of_one_time in groupby(rows, key=lambda row: row[where.age]["S"]):
+            yield from sorted(of_one_time, key=where.rank)
 
     def _between(
         self, pk: str, lowest: str, highest: str, *, is_newest_first: bool = False, limit: int | None = None
@@ -301,6 +317,28 @@ class Reads:
             if "LastEvaluatedKey" not in page:
                 return
             arguments = {**arguments, "ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+class _Where:
+    """What is read of an index, by the age that its sort key says: from a time or a position on, up to another one."""
+
+    def __init__(
+        self, index: str, partition: str, age: str, since: datetime | str | None = None, last: str = _END
+    ) -> None:
+        self.index = index
+        self.partition = partition
+        self.age = age
+        self.first = since if isinstance(since, str) else sortable(since) if since else _FIRST
+        self.last = last
+
+    def rank(self, row: Item) -> tuple[str, str, str]:
+        """Return where a row is in the order of all partitions."""
+        return row[self.age]["S"], row["pk"]["S"], row["sk"]["S"]
+
+
+def _shards(turn: int | None = None) -> Iterable[int]:
+    """Return the shards of an index: all of them, or the one whose turn it is."""
+    return range(keys.SHARDS) if turn is None else (turn % keys.SHARDS,)
 
 
 def _snapshot(found: Iterator[Item]) -> Snapshot:

@@ -76,6 +76,7 @@ from ledger.dynamodb.codec import (
     COUNTS,
     DAY,
     DIGESTS,
+    NAMES,
     TEXT,
     TEXTS,
     TIME,
@@ -890,7 +891,11 @@ IDEMPOTENCY_RECORD = Shape(
 JOB_CURSOR = Shape(
     "a job's cursor",
     JobCursor,
-    {"done_until": Field("done_until", TIME), "deployment": Field("deployment", TEXT, "")},
+    {
+        "after": Field("after", DIGESTS, {}),
+        "failed": Field("failed", NAMES, frozenset()),
+        "deployment": Field("deployment", TEXT, ""),
+    },
 )
 
 DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {

@@ -1,6 +1,7 @@
 """Documents: records that are stored whole, each under a key of its own."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -36,11 +37,25 @@ class OrderPointer:
     url: str | None = None  # of the checkout's page
 
 
+def position_of(since: datetime, name: str) -> str:
+    """Return the position of an item in a list by age. Positions sort by time, those of one time by name."""
+    return f"{sortable(since)}#{name}"
+
+
+def read_position(position: str) -> tuple[datetime, str]:
+    """Return the time and the name of a position."""
+    since, _, name = position.partition("#")
+    return datetime.fromisoformat(since), name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobCursor:
     """The progress of a job."""
 
-    done_until: datetime
+    after: Mapping[str, str] = field(default_factory=dict)
+    """By lane: the position behind which the next round begins. A lane that is not here begins with its oldest."""
+    failed: frozenset[str] = frozenset()
+    """The positions of items that failed, and are tried again in each round, wherever it begins."""
     deployment: str = ""  # with which it was done, if what the job finds depends on it
 
 

@@ -184,6 +184,13 @@ class ParkedName(NamedTuple):
     received_at: datetime
 
 
+class ExpiringAccount(NamedTuple):
+    """An account with credits that expire, and since when their expiry can be booked."""
+
+    due_at: datetime
+    account_id: AccountId
+
+
 class WaitingPayment(NamedTuple):
     """The id of a payment that is not known, about which facts wait; and since when, by the provider's time."""
 

@@ -1,7 +1,7 @@
 """The store: reads by name, and commits that are written whole or not at all."""
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 
 from ledger.domain.accounts import Account
@@ -15,7 +15,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
 from ledger.ports.commit import Commit, Refusal
-from ledger.ports.reads import FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
+from ledger.ports.reads import ExpiringAccount, FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 
 
 class Store(Protocol):
@@ -37,11 +37,13 @@ class Store(Protocol):
     def latest_closed_lot(self, account_id: AccountId, first: str, last: str) -> str | None:
         """Return the highest id of the account's closed lots from `first` to `last`, in one round trip. None: none."""
 
-    def parked_names(self, trigger: Trigger, since: datetime | None = None) -> Iterator[ParkedName]:
-        """Yield the names of the receipts that wait for this trigger, in no particular order.
+    def parked_names(
+        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None
+    ) -> Iterator[ParkedName]:
+        """Yield the names of the receipts that wait for this trigger, by the time at which they were first received.
 
-        With `since`, those that were first received then or later. A name may be missing for moments after its receipt
-        was parked, and may be there for moments after its release.
+        With `since`, those that were first received then or later; with `turn`, those whose hour of the day that is. A
+        name may be missing for moments after its receipt was parked, and may be there for moments after its release.
         """
 
     def parked_receipts(self, names: Iterable[ParkedName] | None = None) -> Iterator[Receipt]:
@@ -56,10 +58,11 @@ class Store(Protocol):
         One may be missing for moments after it was parked. Its cost does not grow with what the customer has received.
         """
 
-    def waiting_payments(self, until: datetime) -> Iterator[WaitingPayment]:
-        """Yield the payments that are not known and about which facts wait since `until` or longer, in no order.
+    def waiting_payments(self, until: datetime, since: datetime | None = None) -> Iterator[WaitingPayment]:
+        """Yield the payments that are not known and about which facts wait since `until` or longer, by that time.
 
-        One may be missing, or may be there although its payment has arrived, for moments after a change.
+        With `since`, those about which none has waited longer than since then. One may be missing, or may be there
+        although its payment has arrived, for moments after a change.
         """
 
     def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
@@ -85,11 +88,13 @@ class Store(Protocol):
         At the end, raise UnreadableItem if there are some that this release can't read.
         """
 
-    def followed_cases(self, stage: FollowStage, since: datetime | None = None) -> Iterator[FollowedCase]:
-        """Yield the names of the cases whose refunds are at this stage, in no particular order.
+    def followed_cases(
+        self, stage: FollowStage, since: datetime | None = None, *, turn: int | None = None
+    ) -> Iterator[FollowedCase]:
+        """Yield the names of the cases whose refunds are at this stage, by the time at which they reached their state.
 
-        With `since`, those that reached their state then or later. One may be missing, or be listed under its former
-        state, for moments after a change.
+        With `since`, those that reached it then or later; with `turn`, those whose hour of the day that is. One may be
+        missing, or be listed under its former state, for moments after a change.
         """
 
     def outbox(self) -> Iterator[RefundIntent]:
@@ -110,8 +115,9 @@ class Store(Protocol):
     def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
         """Yield the account's audit records, oldest first."""
 
-    def expiring(self, day: date) -> Iterator[AccountId]:
-        """Yield each account with a grant whose expiry can be booked from this day (UTC) on, once.
+    def expiring(self, after: str, until: datetime) -> Iterator[ExpiringAccount]:
+        """Yield the accounts with a grant whose expiry can be booked since `until` or longer, by the time since when.
 
-        An account may be missing for moments after its grant, and may have nothing left to expire.
+        `after` is a time as `sortable` text, or a position: those before it, and the one there, are left out. An
+        account may be missing for moments after its grant, and may have nothing left to expire.
         """

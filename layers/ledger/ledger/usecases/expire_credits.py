@@ -1,50 +1,55 @@
-"""Book the expiry of credits whose lot has expired."""
+"""Book the expiry of credits whose lot has expired.
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
+A round reads the index of expiring grants from where the round before stopped, oldest first, and no more than it
+takes. It begins a little earlier than that, since the index may lag. An account whose expiry could not be booked is
+tried again in each round, and holds up no other.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import chain
 
 from ledger.domain.ids import AccountId, job_correlation_id
-from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import JobCursor, job_cursor_key
-from ledger.ports.reads import Keys
+from ledger.ports.documents import position_of, read_position, sortable
+from ledger.ports.reads import ExpiringAccount, Keys
 from ledger.ports.store import Store
 from ledger.usecases.plan_booking import Origin
-from ledger.usecases.sweep import UNWATCHED, Watch, sweep
+from ledger.usecases.progress import next_cursor, read_cursor, store_cursor
+from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch, sweep
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 from ledger.usecases.usage import fitting, lot_changes
 
 _JOB = "expire_credits"
-_EXPIRY_CURSOR = job_cursor_key(_JOB)
-_FIRST_RUN_LOOKBACK = timedelta(days=31)  # without a cursor the job has never finished: start this far in the past
+_DUE, _AGAIN = "due", "again"  # the lanes: what the index lists, and what failed before
+_FIRST_RUN_LOOKBACK = timedelta(days=32)  # without a cursor the job has never finished: start this far in the past
+_OVERLAP = timedelta(minutes=10)
+"""How long the index may lag behind a grant, and a grant's writing behind its time."""
 
 
-class _Expiring(NamedTuple):
-    """An account with credits that expire, and the day from which their expiry can be booked."""
+def expire_credits(
+    store: Store, watch: Watch = UNWATCHED, *, now: datetime, pace: Pace = ONE_AFTER_THE_OTHER
+) -> Mapping[AccountId, int]:
+    """Book the expiries since the last run of this job, at most `pace.most`. Return the expired credits, by account.
 
-    account_id: AccountId
-    since: datetime
-
-
-def expire_credits(store: Store, watch: Watch = UNWATCHED, *, now: datetime) -> Mapping[AccountId, int]:
-    """Book every expiry since the last complete run of this job. Return the credits that expired, by account.
-
-    Raise the failure of an account whose expiry could not be booked. The others' are. The next run starts on the day
-    of the first account that failed, or for which no time was left.
+    Raise the failure of an account whose expiry could not be booked. The others' are. The next run goes on behind the
+    last account that had its turn, and tries those again that failed.
     """
-    cursor = store.read(Keys(documents=frozenset({_EXPIRY_CURSOR}))).document(_EXPIRY_CURSOR, JobCursor)
-    begin = cursor.done_until if cursor else now - _FIRST_RUN_LOOKBACK
+    cursor = read_cursor(_JOB, store)
+    begin = cursor.after.get(_DUE) or sortable(now - _FIRST_RUN_LOOKBACK)
+    again = {ExpiringAccount(due_at, AccountId(name)) for due_at, name in map(read_position, cursor.failed)}
+    listing = chain(again, _expiring(store, begin, now, again, pace.most))
     done = sweep(
-        _expiring(_days(begin, now), store),
+        listing,
         lambda one: (one.account_id, expire_account(one.account_id, store, now=now)),
         watch,
         name=lambda one: one.account_id,
-        since=lambda one: one.since,
+        since=lambda one: one.due_at,
+        lane=lambda one: _AGAIN if one in again else _DUE,
+        after={**cursor.after, _DUE: begin},
+        pace=pace,
     )
-    open_ = [*done.left, *(failure.subject for failure in done.failures)]
-    done_until = min((one.since if one else begin for one in open_), default=now)
-    if done_until > begin:
-        store.commit(Commit(documents=(DocumentChange(_EXPIRY_CURSOR, JobCursor(done_until=done_until), None),)))
+    progress = next_cursor(done, cursor, _DUE, begin=begin, end=sortable(now - _OVERLAP), position=_position)
+    store_cursor(_JOB, progress, cursor, store)
     done.raise_failure()
     return {account_id: credits_ for account_id, credits_ in done.results if credits_}
 
@@ -81,17 +86,21 @@ def _expire_part(account_id: AccountId, store: Store, now: datetime) -> tuple[in
     return sum(before[lot.lot_id].remaining for lot in part if lot.has_expired(now)), len(part) == len(changed)
 
 
-def _expiring(days: Iterable[date], store: Store) -> Iterator[_Expiring]:
-    """Yield each account with something to expire once, with the first of these days on which it has."""
-    yielded: set[AccountId] = set()
-    for day in days:
-        for account_id in store.expiring(day):
-            if account_id not in yielded:
-                yielded.add(account_id)
-                yield _Expiring(account_id, datetime.combine(day, time(), UTC))
+def _expiring(
+    store: Store, begin: str, now: datetime, again: set[ExpiringAccount], most: int | None
+) -> Iterator[ExpiringAccount]:
+    """Yield the accounts behind a position once each, and enough for the round to know that it is cut."""
+    yielded = {one.account_id for one in again}
+    room = most + 1 if most else None
+    for one in store.expiring(begin, now):
+        if one.account_id in yielded:
+            continue
+        yielded.add(one.account_id)
+        yield one
+        room = room and room - 1
+        if room == 0:
+            return
 
 
-def _days(since: datetime, until: datetime) -> Iterable[date]:
-    """Return the days from the one before `since` to `until`. The index of expiries may lag, so one day overlaps."""
-    first = since.date() - timedelta(days=1)
-    return (first + timedelta(days=number) for number in range((until.date() - first).days + 1))
+def _position(one: ExpiringAccount) -> str:
+    return position_of(one.due_at, one.account_id)

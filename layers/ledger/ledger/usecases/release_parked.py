@@ -6,23 +6,28 @@ a new catalogue, a new release or another mode            the schedule, once for
 it was parked since the schedule's last round             the schedule, once
 whatever no event has told (FACTS only)                   the schedule: in the first day each round, then once a day
 
-An event that still can't be booked stays parked as it is: it costs reads, and no write.
+An event that still can't be booked stays parked as it is: it costs reads, and no write. The three kinds of work take
+turns, and each goes on where it stopped: a new release that has a million events to try delays no other.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from heapq import merge
+from itertools import chain, islice
 
-from ledger.domain.errors import StoreUnavailable, UnreadableItem
+from ledger.domain.errors import UnreadableItem
 from ledger.domain.events import Event
 from ledger.domain.receipts import Receipt, Trigger
-from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import JobCursor, job_cursor_key
-from ledger.ports.reads import Keys, ParkedName
+from ledger.ports.documents import JobCursor, position_of, read_position, sortable
+from ledger.ports.reads import ParkedName
 from ledger.ports.store import Store
+from ledger.usecases.progress import next_cursor, read_cursor, store_cursor
 from ledger.usecases.record_event import RecordResult, release_parked
-from ledger.usecases.sweep import UNWATCHED, Round, Watch, is_hour_of, sweep
+from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Round, Watch, hour_of, sweep
 
-_CURSOR = job_cursor_key("release_parked")
+_JOB = "release_parked"
+_NEW, _AGAIN, _FAILED = "new", "again", "failed"
+"""The lanes: what no round of this deployment has tried; what waits for facts; and what failed before."""
 _FIRST_DAY = timedelta(days=1)
 _OVERLAP = timedelta(minutes=10)  # the index of parked receipts may lag behind them
 
@@ -51,50 +56,63 @@ def release_all(
     watch: Watch = UNWATCHED,
     *,
     now: datetime,
+    pace: Pace = ONE_AFTER_THE_OTHER,
 ) -> Round[ParkedName, RecordResult | None]:
     """Record the parked events again that this round is for. `deployment` names what translation depends on.
 
-    The results are None for events that were released meanwhile. The next round continues where this one ended, for
-    lack of time or of the store.
+    The results are None for events that were released meanwhile. The next round continues where this one ended. What
+    failed is tried again in each round; an item of a newer release waits for its deployment.
     """
-    cursor = store.read(Keys(documents=frozenset({_CURSOR}))).document(_CURSOR, JobCursor)
-    begin = cursor.done_until if cursor and cursor.deployment == deployment else None
+    cursor = read_cursor(_JOB, store)
+    if cursor.deployment != deployment:
+        cursor = JobCursor(deployment=deployment)
+    begin = cursor.after.get(_NEW, "")
+    failed = {_name(place) for place in cursor.failed}
+    new: set[ParkedName] = set()
+
+    def listing() -> Iterator[ParkedName]:
+        yield from failed
+        listed = (name for name in _new(store, begin) if name not in failed)
+        for name in islice(listed, pace.most + 1 if pace.most else None):  # one more: the round knows that it is cut
+            new.add(name)
+            yield name
+        yield from (name for name in _again(store, now) if name not in failed and name not in new)
+
+    def lane(name: ParkedName) -> str:
+        if name in failed:
+            return _FAILED
+        return _NEW if name in new else _AGAIN
+
     done = sweep(
-        _due(begin, store, now),
+        listing(),
         lambda name: _release(name, translate, store, now),
         watch,
-        name=lambda name: f"{name.owner} {name.event_id}",
+        name=_text,
         since=lambda name: name.received_at,
+        lane=lane,
+        after={**cursor.after, _NEW: begin},
+        pace=pace,
     )
-    is_listed = all(failure.subject for failure in done.failures)
-    if is_listed and (done.results or done.failures or done.left):
-        done_until = min((name.received_at for name in _unfinished(done)), default=now)
-        progress = JobCursor(done_until=max(done_until, begin or done_until), deployment=deployment)
-        store.commit(Commit(documents=(DocumentChange(_CURSOR, progress, None),)))
+    if done.results or done.failures or done.left:
+        end = sortable(now - _OVERLAP)
+        progress = next_cursor(done, cursor, _NEW, begin=begin, end=end, position=_position, is_kept=_is_readable)
+        store_cursor(_JOB, progress, cursor, store)
     return done
 
 
-def _unfinished(done: Round[ParkedName, RecordResult | None]) -> Iterator[ParkedName]:
-    """Yield what the next round must try, whatever else: an item of a newer release waits for its deployment."""
-    yield from done.left
-    for failure in done.failures:
-        is_temporary = isinstance(failure.error, StoreUnavailable) and not isinstance(failure.error, UnreadableItem)
-        if failure.subject and is_temporary:
-            yield failure.subject
+def _new(store: Store, begin: str) -> Iterator[ParkedName]:
+    """Yield the parked receipts behind a position, oldest first."""
+    since = read_position(begin)[0] if begin else None
+    listed = merge(*(store.parked_names(trigger, since) for trigger in Trigger), key=_position)
+    return (name for name in listed if _position(name) > begin)
 
 
-def _due(begin: datetime | None, store: Store, now: datetime) -> Iterator[ParkedName]:
-    """Yield the names of the parked receipts that this round tries. `begin` None: all of them."""
-    since = begin - _OVERLAP if begin else None
-    for name in store.parked_names(Trigger.DEPLOYMENT, since):
-        yield name
-    for name in store.parked_names(Trigger.FACTS):
-        if (
-            since is None
-            or name.received_at >= min(since, now - _FIRST_DAY)
-            or is_hour_of(f"{name.owner} {name.event_id}", now)
-        ):
-            yield name
+def _again(store: Store, now: datetime) -> Iterator[ParkedName]:
+    """Yield the receipts that wait for facts: those of the first day, and of the older ones those whose turn it is."""
+    young = now - _FIRST_DAY
+    of_this_hour = store.parked_names(Trigger.FACTS, turn=hour_of(now))
+    older = (name for name in of_this_hour if name.received_at < young)
+    return chain(older, store.parked_names(Trigger.FACTS, young))
 
 
 def _release(
@@ -102,3 +120,22 @@ def _release(
 ) -> RecordResult | None:
     receipt = next(store.parked_receipts([name]), None)
     return release_parked(receipt, translate, store, now) if receipt else None
+
+
+def _is_readable(error: Exception) -> bool:
+    return not isinstance(error, UnreadableItem)
+
+
+def _text(name: ParkedName) -> str:
+    return f"{name.owner} {name.event_id}"
+
+
+def _position(name: ParkedName) -> str:
+    return position_of(name.received_at, _text(name))
+
+
+def _name(position: str) -> ParkedName:
+    """Return the name of the receipt at a position."""
+    received_at, text = read_position(position)
+    owner, _, event_id = text.partition(" ")
+    return ParkedName(owner, event_id, received_at)

@@ -8,27 +8,38 @@ from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import deferred_queue_key
 from ledger.ports.store import Store
+from ledger.usecases.progress import sweep_on
 from ledger.usecases.refund_cases.apply_decision import apply_decision
 from ledger.usecases.refund_cases.cases import with_case, with_documents
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
-from ledger.usecases.sweep import UNWATCHED, Watch, sweep
+from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+
+_JOB = "decide_deferred"
 
 
 def decide_deferred(
-    store: Store, policy: PolicyParameters, watch: Watch = UNWATCHED, *, now: datetime
+    store: Store,
+    policy: PolicyParameters,
+    watch: Watch = UNWATCHED,
+    *,
+    now: datetime,
+    pace: Pace = ONE_AFTER_THE_OTHER,
 ) -> list[RefundCase]:
     """Decide every deferred case that is due, unless decisions are paused. Return the cases that were decided.
 
     Raise the failure of a case that could not be decided. The others are.
     """
-    done = sweep(
+    done = sweep_on(
+        _JOB,
+        store,
         (queued for queued in store.deferred_cases() if queued.since <= now),
         lambda queued: _decide_when_due(queued, store, policy, now),
         watch,
         name=lambda queued: queued.case_id,
         since=lambda queued: queued.since,
+        pace=pace,
     )
     done.raise_failure()
     return [case for case in done.results if case]
@@ -47,7 +58,7 @@ def _decide(queued: QueuedCase, store: Store, policy: PolicyParameters, now: dat
     decision = evaluate_policy(case, context, store, policy, now)
     if decision.outcome is DecisionOutcome.WAIT:
         return None  # it stays in the queue
-    correlation_id = job_correlation_id("decide_deferred", now)
+    correlation_id = job_correlation_id(_JOB, now)
     case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=correlation_id)
     commit = with_case(case, with_documents(commit, leave_queue), context.account)
     return CONFLICT if store.commit(commit) else case

@@ -7,7 +7,9 @@ it failed, or was canceled, even after success      in_review: its credits were 
 it was abandoned before it was sent                 in_review
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from ledger.domain.facts import RefundApproved, RefundChanged, RefundState, facts_of
 from ledger.domain.ids import AccountId, PaymentId
@@ -20,9 +22,10 @@ from ledger.ports.documents import intent_key, review_queue_key
 from ledger.ports.reads import FollowedCase, Keys
 from ledger.ports.store import Store
 from ledger.usecases.look_up import LookUp
+from ledger.usecases.progress import sweep_on
 from ledger.usecases.refund_cases.cases import queue_for_review, with_case, with_documents
 from ledger.usecases.refund_cases.context import read_case_context
-from ledger.usecases.sweep import UNWATCHED, Watch, is_hour_of, sweep
+from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch, hour_of, is_hour_of
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 _FOLLOWED = {
@@ -33,6 +36,8 @@ _FOLLOWED = {
 }
 """From each state, where the facts about its refund may lead a case. A case that was decided since stays."""
 
+
+_FIRST_DAY = timedelta(days=1)
 
 FOLLOWED_FOR = timedelta(days=90)
 """How long a refund that has ended is followed: a bank may send it back weeks later."""
@@ -50,29 +55,55 @@ def follow(payment_id: PaymentId, store: Store, *, now: datetime) -> list[Refund
     return [case for approval in approvals if (case := _follow_approval(account_id, approval.tag, store, now))]
 
 
-def follow_all(store: Store, watch: Watch = UNWATCHED, *, now: datetime) -> list[RefundCase]:
+def follow_all(
+    store: Store, watch: Watch = UNWATCHED, *, now: datetime, pace: Pace = ONE_AFTER_THE_OTHER
+) -> list[RefundCase]:
     """Do the same for every case whose refund may have changed, whether or not a domain event has reported it.
 
-    A refund that has not ended is followed in each round; one that has ended once a day, for FOLLOWED_FOR. Return the
-    cases that changed. Raise the failure of a case that could not be followed. The others are.
+    A refund that has not ended is followed in each round of its first day, and once a day after that; one that has
+    ended once a day, for FOLLOWED_FOR. Return the cases that changed. Raise the failure of a case that could not be
+    followed. The others are.
     """
 
-    def act(name: FollowedCase) -> RefundCase | None:
-        return run_transaction(lambda: _follow(name.account_id, name.case_id, None, store, now), name.case_id)
+    def act(one: _Followed) -> RefundCase | None:
+        account_id, case_id, _ = one.case
+        return run_transaction(lambda: _follow(account_id, case_id, None, store, now), case_id)
 
-    ended = store.followed_cases(FollowStage.ENDED, now - FOLLOWED_FOR)
-    todays = (name for name in ended if is_hour_of(name.case_id, now))
-    rounds = [
-        sweep(store.followed_cases(FollowStage.UNDER_WAY), act, watch, name=_case_id, since=lambda name: name.moved_at),
-        sweep(todays, act, watch, name=_case_id),
-    ]
-    for done in rounds:
-        done.raise_failure()
-    return [case for done in rounds for case in done.results if case]
+    done = sweep_on(
+        "follow_refunds",
+        store,
+        _followed(store, now),
+        act,
+        watch,
+        name=lambda one: one.case.case_id,
+        since=lambda one: one.case.moved_at if one.stage is FollowStage.UNDER_WAY else None,
+        lane=lambda one: one.stage,
+        is_due=lambda one: _is_due(one, now),
+        pace=pace,
+    )
+    done.raise_failure()
+    return [case for case in done.results if case]
 
 
-def _case_id(name: FollowedCase) -> str:
-    return name.case_id
+class _Followed(NamedTuple):
+    """A case whose refund is followed. One whose refund has ended is no backlog."""
+
+    stage: FollowStage
+    case: FollowedCase
+
+
+def _is_due(one: _Followed, now: datetime) -> bool:
+    """Return whether a case has its turn in this hour. Those that have ended are listed by turns."""
+    is_young = one.case.moved_at > now - _FIRST_DAY
+    return one.stage is FollowStage.ENDED or is_young or is_hour_of(one.case.case_id, now)
+
+
+def _followed(store: Store, now: datetime) -> Iterator[_Followed]:
+    """Yield the cases whose refunds are under way, and those that have ended and have their turn in this hour."""
+    for case in store.followed_cases(FollowStage.UNDER_WAY):
+        yield _Followed(FollowStage.UNDER_WAY, case)
+    for case in store.followed_cases(FollowStage.ENDED, now - FOLLOWED_FOR, turn=hour_of(now)):
+        yield _Followed(FollowStage.ENDED, case)
 
 
 def _follow_approval(account_id: AccountId, tag: str, store: Store, now: datetime) -> RefundCase | None:
