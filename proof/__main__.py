@@ -45,8 +45,9 @@ def parts() -> list[Part]:
                 "long histories": 10,
                 "histories of money": 5,
                 "orders of stories": 5_000,
+                "waiting events released": 50,
             },
-            ("oracle", "money", "kinds", "play", "shown", "fake_gateways"),
+            ("oracle", "money", "kinds", "play", "shown", "fake_gateways", "waits"),
         ),
         Part(
             "concurrency",

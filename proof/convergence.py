@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 )
 
 from ledger.domain.refund_cases import RefundReason
+from proof import waits
 from proof.kinds import KINDS
 from proof.kinds.played import history_of, problem_of
 from proof.play import Notification, Play, Wrong
@@ -325,6 +326,18 @@ def _each_kind(work: Work, chance: random.Random) -> str | None:
         work.count("histories of money")
         if problem:
             return f"{kind.__name__.replace('_', ' ')}: {problem}"
+    return _waits(work, chance)
+
+
+def _waits(work: Work, chance: random.Random) -> str | None:
+    for history in waits.histories():
+        for order in waits.orders(history, chance, 1):
+            problem = waits.problem_of(
+                history, order, chance, released=lambda count: work.count("waiting events released", count)
+            )
+            work.count("histories that wait")
+            if problem:
+                return problem
     return None
 
 

@@ -24,7 +24,7 @@ from ledger.domain.receipts import RecordOutcome
 from ledger.dynamodb import items, keys, stream
 from ledger.ports.commit import PaymentPointer
 from ledger.ports.documents import intent_key, renewal_stop_key
-from tests.unit.dynamodb.golden_items import ADA, FACTS, FOLDER, INTENT, PI, RECEIPT, STOP
+from tests.unit.dynamodb.golden_items import ADA, FACTS, FOLDER, INTENT, PI, RECEIPT, STOP, SUBSCRIPTION
 
 Item = dict[str, Any]
 SETTLED = replace(next(fact for fact in FACTS if isinstance(fact, PaymentSettled)), is_renewal=False)
@@ -128,7 +128,7 @@ def test_a_stop_of_renewals_is_an_event_when_it_is_listed() -> None:
     assert contents(None, item) == []
 
 
-PUBLISHED = {"refund_intent", "renewal_stop", "purchase"}
+PUBLISHED = {"refund_intent", "renewal_stop", "purchase", "subscription"}
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN.keys() - PUBLISHED))
@@ -189,32 +189,46 @@ def test_what_is_published_is_read_back(kind: str) -> None:
     assert read_domain_event(delivered) == event
 
 
+OF_CUSTOMER = CustomerIdentified(customer_id="stripe:cus_1", account_id=ADA)
+
+
 @pytest.mark.parametrize(
     ("changes", "is_published"),
     [
-        ({"outcome": RecordOutcome.NOTED}, True),
-        ({"event_type": "customer.subscription.created"}, True),
-        ({"event_type": "subscription.created"}, True),
-        ({}, False),
-        ({"outcome": RecordOutcome.NOTED, "account_id": None}, False),
-        ({"outcome": RecordOutcome.NOTED, "customer_id": None}, False),
+        ({}, True),
+        ({"outcome": RecordOutcome.BOOKED}, False),
+        ({"outcome": RecordOutcome.BOOKED, "event_type": "customer.subscription.created"}, False),
+        ({"account_id": None}, False),
+        ({"customer_id": None}, False),
     ],
 )
-def test_a_session_or_a_new_subscription_says_whose_its_customer_is(
-    changes: dict[str, Any], *, is_published: bool
-) -> None:
-    """An invoice that came before it waits for that. A purchase says it by itself, and other events say nothing new."""
-    receipt = replace(RECEIPT, parked_reason=None, body=None, outcome=RecordOutcome.BOOKED, account_id=ADA)
-    receipt = replace(receipt, customer_id="stripe:cus_1", event_type="refund.updated")
-    item = items.to_receipt(replace(receipt, **changes))
-    published = stream.domain_events({"dynamodb": {"NewImage": item}})
-    assert [event.content for event in published] == (
-        [CustomerIdentified(customer_id="stripe:cus_1", account_id=ADA)] if is_published else []
-    )
-    assert stream.domain_events({"dynamodb": {"NewImage": item, "OldImage": item}}) == []
+def test_a_session_says_whose_its_customer_is(changes: dict[str, Any], *, is_published: bool) -> None:
+    """An invoice that came before it waits for that. Purchases and subscriptions say it by themselves."""
+    receipt = replace(RECEIPT, parked_reason=None, body=None, outcome=RecordOutcome.NOTED, account_id=ADA)
+    receipt = replace(receipt, **{"customer_id": "stripe:cus_1", **changes})
+    published = stream.domain_events(change(items.to_receipt(receipt)))
+    assert [event.content for event in published] == ([OF_CUSTOMER] if is_published else [])
+    assert contents(items.to_receipt(receipt), items.to_receipt(receipt)) == []
     for event in published:
+        assert event.correlation_id == receipt.correlation_id
+        assert event.event_id == f"customer_identified/stripe:cus_1/{ADA}/{receipt.cause}"
         assert "payment_id" not in event.detail["data"]
         assert read_domain_event({"detail-type": event.kind, "detail": event.detail}) == event
+
+
+@pytest.mark.parametrize(
+    ("changes", "published"), [({}, (1, 0)), ({"account_id": None}, (0, 1)), ({"customer_id": None}, (0, 0))]
+)
+def test_the_first_event_of_a_subscription_says_whose_its_customer_is(
+    changes: dict[str, Any], published: tuple[int, int]
+) -> None:
+    """Whichever event it is. A later state says nothing new, unless the first one named no account."""
+    known = replace(SUBSCRIPTION, account_id=ADA, customer_id="stripe:cus_1", version=1)
+    first, later = (items.to_subscription(one) for one in (replace(known, **changes), replace(known, version=2)))
+    assert (contents(first), contents(later, first)) == ([OF_CUSTOMER] * published[0], [OF_CUSTOMER] * published[1])
+    for event in stream.domain_events(change(first)):
+        assert event.correlation_id == known.cause
+        assert event.event_id == f"customer_identified/stripe:cus_1/{ADA}/{known.subscription_id}"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -135,13 +135,17 @@ def _payment_of(**rules: Any) -> tuple[str, Any]:
 
 
 _RECEIPT, _SET = ("S", [{"prefix": "RECEIPT#"}]), ("S", [{"exists": True}])
-_BEGUN = ["customer.subscription.created", "subscription.created"]
 RECORDS = [
     # Which changes of the table may be an event.
     {"eventName": ["INSERT"], "dynamodb": {"NewImage": _image(pk=("S", _LISTS))}},
     {"dynamodb": {"NewImage": _image(pk=_PAYMENT, has_approvals=("BOOL", [True]))}},
     {"dynamodb": {"NewImage": _image(pk=_RECEIPT, outcome=("S", ["noted"]), account_id=_SET)}},
-    {"dynamodb": {"NewImage": _image(pk=_RECEIPT, event_type=("S", _BEGUN), account_id=_SET)}},
+    {
+        "dynamodb": {
+            "NewImage": _image(pk=("S", [{"prefix": "SUBSCRIPTION#"}]), account_id=_SET),
+            "OldImage": _image(account_id=("S", [{"exists": False}])),
+        }
+    },
     {
         "dynamodb": {
             "NewImage": _image(

@@ -3,7 +3,8 @@
 | item             | change                                                     | domain event            |
 |------------------|------------------------------------------------------------|-------------------------|
 | purchase         | gets its payment, with a customer, and it is no renewal    | CustomerIdentified      |
-| receipt          | of a session or a new subscription names an account        | CustomerIdentified      |
+| subscription     | is known for the first time, with a customer               | CustomerIdentified      |
+| receipt          | of what books nothing (a session) names an account         | CustomerIdentified      |
 | purchase         | gets or changes a fact that can move an approval's case    | ApprovedRefundChanged   |
 | refund intent    | is created                                                 | RefundIntentListed      |
 | stop of renewals | is created                                                 | RenewalStopListed       |
@@ -24,7 +25,7 @@ from ledger.domain.domain_events import (
     RenewalStopListed,
 )
 from ledger.domain.facts import PaymentSettled, RefundAbandoned, RefundApproved, RefundChanged, RefundSent
-from ledger.domain.ids import approval_tag
+from ledger.domain.ids import AccountId, approval_tag
 from ledger.domain.refund_cases import case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -40,7 +41,6 @@ _MOVE_A_CASE = (RefundChanged, RefundSent, RefundAbandoned)
 """The facts that `follow_refunds` reads, beside the approval itself. An approval alone moves no case."""
 _MOVE_A_CASE_NAMES = frozenset(name for name, shape in FACTS.items() if shape.of in _MOVE_A_CASE)
 _NOTED = {"S": "noted"}
-_BEGIN_A_SUBSCRIPTION = ({"S": "customer.subscription.created"}, {"S": "subscription.created"})
 _APPROVAL_NAME = next(name for name, shape in FACTS.items() if shape.of is RefundApproved)
 
 
@@ -61,22 +61,41 @@ def domain_events(record: Record) -> list[DomainEvent]:
             return [_of_stop(items.from_document(new))]
         case ItemKind.RECEIPT:
             return [*_of_receipt(new, old or {})]
+        case ItemKind.SUBSCRIPTION:
+            return [*_of_subscription(new, old or {})]
     return []
 
 
 def _of_receipt(new: Image, old: Image) -> Iterator[DomainEvent]:
-    """A session or a new subscription may come after the invoice that it explains: it says whose the customer is."""
-    if "account_id" not in new or "account_id" in old:
-        return
-    if new["outcome"] != _NOTED and new["event_type"] not in _BEGIN_A_SUBSCRIPTION:
-        return
-    receipt = items.from_receipt(new)
-    if receipt.customer_id and receipt.account_id:
-        yield DomainEvent(
-            event_id=f"customer_identified/{receipt.customer_id}/{receipt.account_id}/{receipt.cause}",
-            correlation_id=receipt.correlation_id,
-            content=CustomerIdentified(customer_id=receipt.customer_id, account_id=receipt.account_id),
-        )
+    """A session may come after the invoice that it explains: it says whose the customer is."""
+    if new["outcome"] == _NOTED and _is_named(new, old):
+        receipt = items.from_receipt(new)
+        yield _identified(receipt.customer_id, receipt.account_id, receipt.cause, receipt.correlation_id)
+
+
+def _of_subscription(new: Image, old: Image) -> Iterator[DomainEvent]:
+    """So may the first event of a subscription, whichever it is: a new state of a known one says nothing new."""
+    if _is_named(new, old):
+        known = items.from_subscription(new)
+        yield _identified(known.customer_id, known.account_id, known.subscription_id, known.cause)
+
+
+def _is_named(new: Image, old: Image) -> bool:
+    """Return whether an item names the account of a customer, and no account before."""
+    return {"customer_id", "account_id"} <= new.keys() and "account_id" not in old
+
+
+def _identified(
+    customer_id: str | None, account_id: AccountId | None, shown_by: str, correlation_id: str
+) -> DomainEvent:
+    """Return the event that something shows whose a customer is. Raise ValueError if it does not."""
+    if customer_id is None or account_id is None:
+        raise ValueError(f"{shown_by} should name a customer and an account")
+    return DomainEvent(
+        event_id=f"customer_identified/{customer_id}/{account_id}/{shown_by}",
+        correlation_id=correlation_id,
+        content=CustomerIdentified(customer_id=customer_id, account_id=account_id),
+    )
 
 
 def _of_customer(new: Image, old: Image) -> Iterator[DomainEvent]:
