@@ -113,7 +113,7 @@ def _verdicts(rule: Callable[[World], Verdicts], world: World) -> Verdicts:
     """Yield what a rule says. Stored content from which nothing can be computed breaks the rule, and stops no other."""
     try:
         yield from rule(world)
-    except (LookupError, OverflowError, ValueError) as error:
+    except (LookupError, OverflowError, TypeError, ValueError) as error:
         yield f"can't be checked: {type(error).__name__}: {error}", False
 
 

@@ -171,12 +171,18 @@ def _without_an_owner(whole: World) -> None:
     whole.idempotency_records[key._replace(parts=())] = whole.idempotency_records.pop(key)
 
 
+def _without_a_route(whole: World) -> None:
+    key = next(iter(whole.idempotency_records))
+    whole.idempotency_records[key._replace(parts=key.parts[:2])] = whole.idempotency_records.pop(key)
+
+
 @pytest.mark.parametrize(
     ("change", "says_so", "error"),
     [
         (_of_no_time_in_utc, "A case waits exactly once", "OverflowError: "),
         (_without_an_owner, "Every receipt, entry and refund case has", "IndexError: "),
         (_without_an_owner, "What was answered under an Idempotency-Key", "ValueError: "),
+        (_without_a_route, "Every receipt, entry and refund case has", "TypeError: "),
     ],
 )
 def test_what_cannot_be_computed_breaks_its_rule_and_stops_no_other(
