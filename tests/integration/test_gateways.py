@@ -332,6 +332,18 @@ def test_stripe_says_what_each_payment_of_an_invoice_has_left(provider: Recorder
     assert provider.calls[1].query["payment[payment_intent]"] == "pi_a"
 
 
+def test_stripe_counts_what_can_be_refunded_there(provider: Recorder) -> None:
+    """Charges without an intent do. What was paid elsewhere, and a payment without an amount, do not."""
+    made = [stripe_shapes.invoice_payment(f"inpay_{n}", "in_1", f"pi_{n}", 700, 1793534400) for n in range(4)]
+    made[1]["payment"] = {"type": "charge", "charge": "ch_1"}
+    made[2]["payment"] = {"type": "payment_record", "payment_record": "prec_1"}
+    made[3]["amount_paid"] = None
+    each = [answer for paid in (made[1], made[0], made[3]) for answer in (stripe_list(paid), stripe_list())]
+    provider.will(stripe_list(*made), *each)
+    found = stripe_at(provider).sources(to_send("stripe:in_1"))
+    assert {one.source: one.left_minor for one in found} == {"ch_1": 700, "pi_0": 700, "pi_3": 0}
+
+
 def test_stripe_has_one_source_unless_several_payments_paid(provider: Recorder) -> None:
     """A pack is not looked up at all; an invoice with one payment is refunded as before."""
     assert stripe_at(provider).sources(to_send("stripe:pi_1", "stripe:ch_1")) == ()
@@ -646,9 +658,10 @@ def test_paddle_sells(provider: Recorder) -> None:
     assert provider.call.headers["paddle-version"] == "1"
 
 
-def test_paddle_without_a_payment_link_can_not_sell(provider: Recorder) -> None:
+@pytest.mark.parametrize("checkout", [{"url": None}, None])
+def test_paddle_without_a_payment_link_can_not_sell(provider: Recorder, checkout: Json | None) -> None:
     """A setting of the account is missing; the message says which."""
-    provider.will(paddle_data(TRANSACTION | {"checkout": {"url": None}}))
+    provider.will(paddle_data(TRANSACTION | {"checkout": checkout}))
     with pytest.raises(ConfigurationError, match="default payment link"):
         paddle_at(provider).make_checkout(*order("paddle"), success_url=THANKS, cancel_url=CREDITS)
 
@@ -886,6 +899,44 @@ def test_a_page_that_can_not_be_read_is_no_empty_page(provider: Recorder) -> Non
     check_error(lambda: paddle_at(provider).find_refunds(to_send(TXN)), ProviderUnavailable, None)
 
 
+def test_a_subscription_of_paddle_without_a_period_is_read(provider: Recorder) -> None:
+    """One that has ended has none."""
+    provider.will(paddle_data(paddle_subscription(status="canceled", current_billing_period=None)))
+    state = paddle_at(provider).stop_renewals("paddle:sub_1")
+    assert (state.status, state.cancel_at) == ("ended", None)
+
+
+class Raising:
+    """An SDK that stumbles."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._error(f"for {STRIPE_KEY}")
+
+
+@pytest.mark.parametrize("error", [AttributeError, KeyError, TypeError, ValueError])
+@pytest.mark.parametrize("make", [stripe_at, paddle_at])
+def test_whatever_an_sdk_stumbles_over_is_unclear(
+    provider: Recorder, monkeypatch: pytest.MonkeyPatch, make: Callable[[Recorder], Gateway], error: type[Exception]
+) -> None:
+    """The request may have been carried out. Only the kind of the error is told."""
+    gateway = make(provider)
+    monkeypatch.setattr(gateway, "_client", Raising(error))
+    with pytest.raises(ProviderUnavailable) as raised:
+        gateway.send_refund(to_send("stripe:pi_1", TXN, items=HALF))
+    assert str(raised.value).endswith(f" returned no readable response ({error.__name__}).")
+    check_error(lambda: gateway.send_refund(to_send("stripe:pi_1", TXN, items=HALF)), ProviderUnavailable, None)
+
+
+def test_what_paddle_answered_200_and_can_not_be_read_is_called_so(provider: Recorder) -> None:
+    """It is no response without a reason: there is none to look for."""
+    provider.will(Answer(b"not JSON", 200))
+    with pytest.raises(ProviderUnavailable, match=r"^Paddle returned no readable response \(TypeError\)\.$"):
+        paddle_at(provider).send_refund(to_send(TXN, items=HALF))
+
+
 @pytest.mark.parametrize("name", ["stripe", "paddle"])
 def test_nobody_answers_at_all(name: str) -> None:
     """A refused connection is no refusal."""
@@ -992,6 +1043,7 @@ def test_a_rotated_key_is_used_after_five_minutes() -> None:
         ("stripe", {"STRIPE_API_KEY": "sk_live_x"}, "is of live mode, PROVIDER_MODE is test"),
         ("stripe", {"STRIPE_API_KEY": "rk_live_x"}, "is of live mode, PROVIDER_MODE is test"),
         ("stripe", {"PROVIDER_MODE": "live"}, "is of test mode, PROVIDER_MODE is live"),
+        ("stripe", {"PROVIDER_MODE": "live", "STRIPE_API_KEY": "rk_test_x"}, "is of test mode, PROVIDER_MODE is live"),
         ("paddle", {"PADDLE_API_KEY": "pdl_live_apikey_x"}, "is of live mode, PROVIDER_MODE is test"),
         ("paddle", {"PROVIDER_MODE": "live"}, "is of test mode, PROVIDER_MODE is live"),
         ("adyen", {}, "'adyen' is not a registered provider"),
