@@ -11,9 +11,10 @@ import pytest
 
 from ledger.domain import catalogue
 from ledger.domain.catalogue import Catalogue
-from ledger.domain.ids import AccountId, OrderId
+from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.orders import Checkout, Consent, Order
 from ledger.domain.receipts import ParkReason, RecordOutcome
+from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.ports.commit import Commit
 from ledger.ports.documents import OrderPointer, checkout_key
 from ledger.ports.reads import Keys
@@ -22,7 +23,9 @@ from ledger.providers.registry import PROVIDERS
 from ledger.providers.translation import carried
 from ledger.usecases.place_order import OrderRequest, _store_checkout, confirm_consent, place_order
 from ledger.usecases.record_event import RecordResult, record_event
+from ledger.usecases.refund_cases.preview import preview
 from tools.stories import read_notification
+from tools.testing.builders import POLICY
 from tools.testing.fakes import FakeProvider, FakeStore, world
 from tools.verify import check
 
@@ -281,6 +284,68 @@ def test_a_pack_that_is_charged_to_an_ordered_subscription_is_granted(any_store:
     again_charged = a_pack(later(first, "subscription_charge", id="txn_second", billing_period=None))
     assert shop.hear(again(again_charged, "evt_second")).outcome is RecordOutcome.BOOKED
     assert (shop.balance(), shop.balance(VICTIM)) == (2000, 0)
+
+
+def charged_at_paddle(shop: Shop, first: dict[str, Any], order: Order) -> dict[str, Any]:  # noqa: ARG001
+    """A pack that is charged on a subscription, once."""
+    return a_pack(later(first, "subscription_charge", billing_period=None))
+
+
+def invoiced_at_stripe(shop: Shop, first: dict[str, Any], order: Order) -> dict[str, Any]:  # noqa: ARG001
+    """A pack that was added to a subscription, and is invoiced when the subscription changes."""
+    invoice = shop.paid(order, id="in_item", billing_reason="subscription_update", number="X-2")
+    line = invoice["data"]["object"]["lines"]["data"][0]
+    line["pricing"]["price_details"]["price"] = "price_pack500"
+    line["parent"] = {"type": "invoice_item_details", "invoice_item_details": {"proration": False}}
+    line["period"]["end"] = line["period"]["start"]
+    return again(invoice, "evt_item")
+
+
+@pytest.mark.parametrize(("provider", "charged"), [("paddle", charged_at_paddle), ("stripe", invoiced_at_stripe)])
+def test_what_is_charged_on_a_subscription_is_a_sale_of_its_own(
+    provider: str, charged: Callable[[Shop, dict[str, Any], Order], dict[str, Any]], any_store: Store
+) -> None:
+    """It carries the subscription's order, and has neither its price nor its consent. Its refund ends nothing."""
+    shop = Shop(any_store, provider, "creator_monthly")
+    consent = Consent(given_at=NOW, text_version="1", asked_to_begin=True, acknowledged_loss=True)
+    order = shop.order(consent=consent)
+    first = shop.paid(order)
+    content = charged(shop, first, order)
+    assert [shop.hear(one).outcome for one in (first, content)] == [RecordOutcome.BOOKED] * 2
+    page = any_store.purchases_of(ADA, 10).items
+    (pack,) = [one for one in page if one.payment and one.payment.lines[0].product_id == "pack_500"]
+    assert pack.payment
+    assert (pack.payment.order_id, pack.payment.subscription_id, pack.payment.is_renewal) == (None, None, False)
+    for reason, clause in ((RefundReason.WITHDRAWAL, "2"), (RefundReason.WRONG_AMOUNT, "4")):
+        decision = preview(ADA, pack.payment_id, reason, any_store, POLICY, now=pack.payment.at)
+        assert (decision.outcome, decision.clause, decision.ends_subscription) == (
+            DecisionOutcome.REVIEW,
+            clause,
+            False,
+        )
+
+
+def test_a_renewal_of_another_plan_is_not_compared_with_the_price_of_the_order(any_store: Store) -> None:
+    """Its order offered the plan that began the subscription. A renewal of that plan is compared."""
+    shop = Shop(any_store, "stripe", "creator_monthly")
+    order = shop.order()
+    shop.hear(shop.paid(order))
+    outcomes = []
+    for number, price in enumerate(("price_creatormonthly", "price_pack1000")):
+        renewal = shop.paid(order, id=f"in_{number}", billing_reason="subscription_cycle", number=f"X-{number}")
+        line = renewal["data"]["object"]["lines"]["data"][0]
+        own = line["pricing"]["price_details"]
+        extra = {**copy.deepcopy(line), "id": "il_extra"}
+        length = line["period"]["end"] - line["period"]["start"]
+        line["period"] = {name: at + length * (number + 1) for name, at in line["period"].items()}
+        if price != "price_creatormonthly":
+            extra["pricing"]["price_details"] = {**own, "price": price}
+            renewal["data"]["object"]["lines"]["data"].append(extra)
+        assert shop.hear(again(renewal, f"evt_{number}")).outcome is RecordOutcome.BOOKED
+        payment_id = PaymentId(f"stripe:in_{number}")
+        decision = preview(ADA, payment_id, RefundReason.WRONG_AMOUNT, any_store, POLICY, now=NOW)
+        outcomes.append(decision.outcome)
+    assert outcomes == [DecisionOutcome.DECLINE, DecisionOutcome.REVIEW]
 
 
 def test_a_renewal_is_the_subscribers_whatever_it_carries(any_store: Store) -> None:

@@ -200,6 +200,7 @@ def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer:
         ({"overcharge_minor": 5}, "paid above the price: 0.05 EUR"),
         ({"is_subscription": True}, "the first payment of a subscription"),
         ({"is_subscription": True, "is_renewal": True}, "a renewal of a subscription"),
+        ({"is_subscription": True, "is_plan_change": True}, "a part of a period, for a change of a subscription"),
         ({"is_duplicate": True}, "a duplicate of another payment"),
         ({"similar": (PaymentId("stripe:a"), PaymentId("stripe:b"))}, "similar payments: stripe:a, stripe:b"),
         ({"is_disputed": True}, "a dispute is open"),

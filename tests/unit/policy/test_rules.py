@@ -413,6 +413,22 @@ def test_what_is_no_renewal_is_told_as_such() -> None:
         assert "This payment was not a subscription renewal." in rendered(decision.reasons)
 
 
+@pytest.mark.parametrize("reason", [MISTAKEN, CHANGED, WITHDRAWAL])
+def test_what_a_change_of_the_plan_cost_is_no_renewal(reason: RefundReason) -> None:
+    """Nobody forgot to cancel: the plan was changed. No refund of it ends the subscription."""
+    changed = {**RENEWAL, "is_renewal": False, "is_plan_change": True}
+    generous = replace(POLICY, automatic_renewal_refund_up_to_minor={"EUR": 9999})
+    decision = rules.decide(asks(reason, **changed), generous)
+    words = " ".join(rendered(decision.reasons))
+    assert (decision.outcome, decision.rule, decision.ends_subscription) == (
+        DecisionOutcome.DECLINE,
+        "not_refundable",
+        False,
+    )
+    assert "renewal was a mistake" not in words
+    assert "a change of your plan does not start a new contract" in words
+
+
 # ── 4. Failed or duplicate payments ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -477,6 +493,8 @@ def test_what_looks_like_a_second_charge_goes_to_a_person_with_the_evidence() ->
         ({"paid_minor": 2142, "refundable_minor": 2142}, "review", 0),  # more: perhaps tax
         ({"paid_minor": 1800, "refundable_minor": 1800, "currency": "USD"}, "review", 0),  # not the agreed currency
         ({"order": None}, "review", 0),
+        ({"is_for_ordered_product": False}, "review", 0),  # another plan, or a part of a period
+        ({"is_for_ordered_product": False, "paid_minor": 1500, "refundable_minor": 1500}, "review", 0),
     ],
 )
 def test_a_wrong_amount_is_held_against_the_price_that_was_agreed(
@@ -535,6 +553,8 @@ def test_an_unrecognised_charge_is_laid_out_for_the_customer_and_a_person_looks(
     words = " ".join(rendered(decide(asked).reasons))
     for wanted in ("20.00 EUR", "2 November 2026", "a subscription", "pack_1000", "250 of its 1000 credits"):
         assert wanted in words
+    other = " ".join(rendered(decide(replace(asked, is_for_ordered_product=False)).reasons))
+    assert "pack_1000" not in other
     assert decide(replace(asked, declined_before=BEFORE)).outcome is DecisionOutcome.REVIEW
     assert decide(replace(asked, is_disputed=True)).outcome is DecisionOutcome.REVIEW
 
@@ -761,6 +781,8 @@ situations = st.builds(
     lines=st.lists(uses, max_size=3).map(tuple),
     is_subscription=st.booleans(),
     is_renewal=st.booleans(),
+    is_plan_change=st.booleans(),
+    is_for_ordered_product=st.booleans(),
     is_duplicate=st.booleans(),
     duplicate_minor=st.integers(0, 3000),
     doubles_subscription=st.booleans(),
@@ -880,6 +902,7 @@ def test_who_may_withdraw_is_refunded_or_noted_and_never_just_declined(
         asked,
         reason=reason,
         is_renewal=False,
+        is_plan_change=False,
         order=replace(made, country=country, is_business=False),
         paid_minor=left_minor,
         refundable_minor=left_minor,

@@ -253,6 +253,7 @@ requests = st.builds(
     overcharge_minor=st.sampled_from([0, 500]),
     is_subscription=st.booleans(),
     is_renewal=st.booleans(),
+    is_plan_change=st.booleans(),
     is_duplicate=st.booleans(),
     duplicate_minor=st.integers(0, 3000),
     is_disputed=st.booleans(),

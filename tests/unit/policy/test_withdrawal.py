@@ -23,6 +23,7 @@ US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
     [
         ({}, None),
         ({"is_renewal": True}, text("decision.no_withdrawal_renewal")),
+        ({"is_plan_change": True}, text("decision.no_withdrawal_plan_change")),
         ({"order": None}, text("decision.no_withdrawal_order")),
         ({"order": replace(ORDER, is_business=True)}, text("decision.no_withdrawal_business")),
         ({"order": US}, text("decision.no_withdrawal_country", country="US")),
@@ -45,6 +46,7 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: Text | None
             COUNTRY,
         ),
         ({"order": None, "is_renewal": True}, None),
+        ({"order": None, "is_plan_change": True}, None),
         ({"order": None, "now": MADE + timedelta(days=500)}, None),
         ({"order": US}, LAW),
         (
@@ -55,6 +57,7 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: Text | None
         ({"order": US, "reason": RefundReason.CHANGED_MY_MIND}, None),
         ({"order": replace(US, is_business=True)}, None),
         ({"is_renewal": True}, text("decision.withdrawal_renewal_in_review")),
+        ({"is_plan_change": True}, text("decision.withdrawal_renewal_in_review")),
         ({"is_renewal": True, "order": US}, LAW),
         ({"is_renewal": True, "reason": RefundReason.MISTAKEN_RENEWAL}, None),
     ],
@@ -71,6 +74,7 @@ def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: Text
         ({"paid_at": MADE + timedelta(days=2)}, ENDS + timedelta(days=2)),  # concluded by the payment
         ({"paid_at": MADE - timedelta(days=4)}, ENDS),
         ({"paid_at": MADE + timedelta(days=30), "is_renewal": True}, ENDS),  # by the contract that it renews
+        ({"paid_at": MADE + timedelta(days=30), "is_plan_change": True}, ENDS),  # or changes
         ({"order": UNINFORMED}, datetime(2027, 11, 18, 12, tzinfo=UTC)),
         ({"order": None}, datetime(2027, 11, 18, 12, tzinfo=UTC)),
     ],

@@ -477,7 +477,8 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
                 MONTH,
                 fulfilment_key=None,
                 covers=None,
-                is_renewal=True,
+                order_id=None,
+                subscription_id=None,
                 lines=(
                     PaidLine(line_id="il_2", product_id="pack_500", credits=1000, amount_minor=1000, expires_at=None),
                 ),
@@ -1549,11 +1550,11 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
                 "subscription_id": "sub_1",
                 "billing_period": RECURRING["billing_period"],
             },
-            replace(BOUGHT, account_id=NOBODY, fulfilment_key=None, subscription_id="paddle:sub_1"),
+            replace(BOUGHT, account_id=NOBODY, fulfilment_key=None, order_id=None),
         ),
         (
             {**RECURRING, "origin": "subscription_charge"},
-            replace(LATER_PERIOD, fulfilment_key=None, is_renewal=False),
+            replace(LATER_PERIOD, fulfilment_key=None, is_renewal=False, order_id=None, subscription_id=None),
         ),
         # a pack beside a subscription: the period is paid for all the same
         (
@@ -1569,7 +1570,7 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
         # a pack in a renewal's transaction
         (
             {**RECURRING, "details.line_items.0.price_id": "pri_01jpack100000000000000000a"},
-            replace(BOUGHT, account_id=NOBODY, fulfilment_key=None, subscription_id="paddle:sub_1", is_renewal=True),
+            replace(BOUGHT, account_id=NOBODY, fulfilment_key=None, order_id=None),
         ),
     ],
 )

@@ -153,9 +153,9 @@ class PaymentSettled(KeepsUnknownFields):
     ungranted: tuple[UngrantedLine, ...] | None = None  # the lines that grant nothing; None: there are none
     fulfilment_key: str | None = None  # what only one payment can pay for: `order/…` or `period/…`
     covers: str | None = None  # the period of a subscription's first payment, if its fulfilment key is an order
-    order_id: OrderId | None = None
-    subscription_id: str | None = None
-    is_renewal: bool = False  # for a later period of a subscription: no new contract begins
+    order_id: OrderId | None = None  # that it pays for, or that began the subscription that it pays for
+    subscription_id: str | None = None  # that it pays for; None: it is only charged on one, or there is none
+    is_renewal: bool = False  # for a later period of a subscription, or a part of one: no new contract begins
     customer_id: str | None = None  # the provider's: `stripe:cus_…`
     invoice_number: str | None = None  # as printed on the customer's invoice
 
@@ -183,6 +183,11 @@ class PaymentSettled(KeepsUnknownFields):
         return self.covers or (
             self.fulfilment_key if self.fulfilment_key and self.fulfilment_key.startswith("period/") else None
         )
+
+    @property
+    def is_plan_change(self) -> bool:
+        """Return whether it pays for a part of a later period: the subscription changed within it."""
+        return self.is_renewal and self.period is None
 
     def is_under_other_terms(self, other: "PaymentSettled") -> bool:
         """Return whether a line is under other terms in `other`, another fact about the same payment."""

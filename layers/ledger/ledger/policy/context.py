@@ -49,11 +49,13 @@ class PolicyContext:
     lines: tuple[LineUsage, ...] = ()
     is_subscription: bool = False
     is_renewal: bool = False  # a later period of a subscription
+    is_plan_change: bool = False  # a part of a later period, because the subscription changed
     is_duplicate: bool = False  # another payment is the original for this order or period
     duplicate_minor: int = 0  # what can be refunded because all payments for the same are above one price
     doubles_subscription: bool = False  # a duplicate that started a second subscription
     is_disputed: bool = False  # a dispute of the payment is open
     order: Order | None = None
+    is_for_ordered_product: bool = True  # False: its order has another price, or is for another product
     similar: tuple[PaymentId, ...] = ()  # other payments of this account for the same product and sum, close in time
     failed_runs: int = 0  # since the payment
     failed_credits: int = 0
@@ -65,6 +67,16 @@ class PolicyContext:
     def requested_at(self) -> datetime:
         """The time that counts for every time limit."""
         return self.submitted_at or self.now
+
+    @property
+    def starts_contract(self) -> bool:
+        """Whether a new contract begins with the payment."""
+        return not (self.is_renewal or self.is_plan_change)
+
+    @property
+    def ordered_product(self) -> Order | None:
+        """The order, if its product and price are those of the payment."""
+        return self.order if self.is_for_ordered_product else None
 
     @property
     def age(self) -> timedelta:
@@ -157,7 +169,7 @@ def decision_inputs(context: PolicyContext) -> tuple[Text, ...]:
     if context.overcharge_minor:
         inputs.append(text("input.overcharge", amount=money(context.overcharge_minor)))
     if context.is_subscription:
-        inputs.append(text("input.renewal") if context.is_renewal else text("input.first_payment"))
+        inputs.append(_period_input(context))
     if context.is_duplicate:
         inputs.append(text("input.duplicate"))
     if context.similar:
@@ -169,6 +181,12 @@ def decision_inputs(context: PolicyContext) -> tuple[Text, ...]:
     if context.declined_before:
         inputs.append(text("input.declined_before"))
     return tuple(inputs)
+
+
+def _period_input(context: PolicyContext) -> Text:
+    if context.is_plan_change:
+        return text("input.plan_change")
+    return text("input.renewal") if context.is_renewal else text("input.first_payment")
 
 
 def _order_inputs(order: Order | None) -> tuple[Text, ...]:

@@ -146,6 +146,7 @@ def wrong_amount(context: PolicyContext, _: PolicyParameters) -> RuleResult:
 
     The order's price is before tax and discount, the payment after both. So a payment up to the price is correct. A
     payment above the price may contain tax, and a payment in another currency cannot be compared: a person decides.
+    So does a person about a payment for anything else than its order offers: another plan, or a part of a period.
     """
     if context.reason is not RefundReason.WRONG_AMOUNT:
         return text("why.no_wrong_amount")
@@ -153,7 +154,7 @@ def wrong_amount(context: PolicyContext, _: PolicyParameters) -> RuleResult:
         return _refund_overcharge(context)
     if context.overcharge_minor > 0:
         return _decline("4", text("decision.overcharge_returned"))
-    paid, order = _money(context.paid_minor, context), context.order
+    paid, order = _money(context.paid_minor, context), context.ordered_product
     if order is None:
         return _review("4", None, text("decision.amount_without_order", paid=paid))
     price = Money(amount_minor=order.price_minor, currency=order.currency)
@@ -253,8 +254,8 @@ def unrecognised_charge(context: PolicyContext, _: PolicyParameters) -> RuleResu
     else:
         charge = text("decision.charge_pack", paid=paid, paid_on=paid_on)
     reasons = [charge]
-    if context.order:
-        product, ordered_on = context.order.product_id, context.order.made_at.date()
+    if order := context.ordered_product:
+        product, ordered_on = order.product_id, order.made_at.date()
         reasons.append(text("decision.charge_order", product=product, ordered_on=ordered_on))
     granted = sum(line.granted for line in context.lines)
     reasons.append(text("decision.charge_usage", used=context.drawn, granted=granted))

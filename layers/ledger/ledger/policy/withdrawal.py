@@ -27,6 +27,8 @@ def exclusion(context: PolicyContext, policy: PolicyParameters) -> Text | None:
     """Return why there is no right of withdrawal, or none that is certain. None: there is one."""
     if context.is_renewal:
         return text("decision.no_withdrawal_renewal")
+    if context.is_plan_change:
+        return text("decision.no_withdrawal_plan_change")
     if context.order is None:
         return text("decision.no_withdrawal_order")
     if context.order.is_business:
@@ -47,12 +49,12 @@ def review_reason(context: PolicyContext, policy: PolicyParameters) -> Text | No
     if context.requested_at >= ends_at(context, policy):
         return None
     if context.order is None:
-        return None if context.is_renewal else text("decision.withdrawal_country_in_review")
+        return text("decision.withdrawal_country_in_review") if context.starts_contract else None
     if context.order.is_business or context.reason is not RefundReason.WITHDRAWAL:
         return None
     if context.order.country not in policy.withdrawal_countries:
         return text("decision.withdrawal_law_in_review")
-    return text("decision.withdrawal_renewal_in_review") if context.is_renewal else None
+    return None if context.starts_contract else text("decision.withdrawal_renewal_in_review")
 
 
 def ends_at(context: PolicyContext, policy: PolicyParameters) -> datetime:
@@ -63,7 +65,8 @@ def ends_at(context: PolicyContext, policy: PolicyParameters) -> datetime:
     is_informed = context.order is not None and context.order.consent is not None
     concluded_at = context.paid_at
     if context.order:
-        concluded_at = context.order.made_at if context.is_renewal else max(context.order.made_at, context.paid_at)
+        made_at = context.order.made_at
+        concluded_at = max(made_at, context.paid_at) if context.starts_contract else made_at
     return period_end(concluded_at, policy.withdrawal_days if is_informed else policy.withdrawal_days_uninformed)
 
 

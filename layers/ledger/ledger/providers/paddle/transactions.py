@@ -85,6 +85,7 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
     payment_id = notification.payment_id(transaction_id)
     claims_order = is_initial and order_id is not None
     period_key = _period_key(notification, origin, whole)
+    is_one_off = not is_initial and _is_one_off(origin, lines)
     card_minor = amount(totals, "grand_total")  # less what the buyer's balance paid
     payment = PaymentSettled(
         payment_id=payment_id,
@@ -99,13 +100,22 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
         ungranted=found.ungranted or None,
         fulfilment_key=f"order/{order_id}" if claims_order else period_key,
         covers=period_key if claims_order else None,
-        is_renewal=origin in _IS_A_LATER_ONE,
+        is_renewal=origin in _IS_A_LATER_ONE and not is_one_off,
         customer_id=owner.customer_id,
         invoice_number=optional_text(transaction, "invoice_number"),
-        order_id=order_id,
-        subscription_id=subscription_id,
+        order_id=None if is_one_off else order_id,
+        subscription_id=None if is_one_off else subscription_id,
     )
     return {"names": (payment_id,), "payment": payment}
+
+
+def _is_one_off(origin: str, lines: Sequence[PaidLine]) -> bool:
+    """Return whether a later transaction of a subscription is a sale of its own: it pays for no period or part of one.
+
+    It is charged on the subscription, and carries a copy of that order's id. It pays for neither of the two.
+    Source: developer.paddle.com/api-reference/subscriptions/create-one-time-charge.
+    """
+    return origin == "subscription_charge" or not any(line.period_ends_at for line in lines)
 
 
 def _check_paid(transaction: Json, total_minor: int) -> None:

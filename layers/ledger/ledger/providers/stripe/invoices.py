@@ -79,8 +79,10 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         )
     value_minor = max(0, value_minor + changed.credited_minor)
     total_minor = whole_number(invoice, "total")
+    is_one_off = reason != _FIRST_PERIOD and _is_one_off(lines, charged, changed)
+    order_id = None if is_one_off else owner.order_id
     if value_minor == 0 and not (charged.is_trial and total_minor <= 0):
-        _check_free(total_minor, is_ordered=owner.order_id is not None)
+        _check_free(total_minor, is_ordered=order_id is not None)
     due_minor = total_minor + changed.credited_minor
     unpaid_minor = due_minor - value_minor  # what was paid above the total is no value of this invoice
     over_unpaid_minor = min(changed.overcharge_minor, unpaid_minor)
@@ -103,13 +105,22 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         ungranted=(*charged.ungranted, *changed.ungranted) or None,
         fulfilment_key=f"order/{owner.order_id}" if claims_order else period_key,
         covers=period_key if claims_order else None,
-        is_renewal=reason != _FIRST_PERIOD,
+        is_renewal=reason != _FIRST_PERIOD and not is_one_off,
         customer_id=owner.customer_id,
         invoice_number=optional_text(invoice, "number"),
-        order_id=owner.order_id,
-        subscription_id=subscription_id,
+        order_id=order_id,
+        subscription_id=None if is_one_off else subscription_id,
     )
     return {"names": (payment_id,), "payment": payment, **_moved_away(changed)}
+
+
+def _is_one_off(lines: tuple[PaidLine, ...], charged: _Charged, changed: Prorated) -> bool:
+    """Return whether a later invoice of a subscription is a sale of its own: it pays for no period or part of one.
+
+    Its lines are invoice items. It carries a copy of the subscription's order id, and pays for neither of the two.
+    Source: docs.stripe.com/billing/invoices/subscription, "Adding upcoming invoice items".
+    """
+    return not (charged.ungranted or changed.ungranted or any(line.period_ends_at for line in lines))
 
 
 def _moved_away(changed: Prorated) -> EventFields:

@@ -25,6 +25,19 @@ class CaseContext:
     order: Order | None
     known: Snapshot
 
+    @property
+    def is_for_ordered_product(self) -> bool:
+        """Return whether the payment is for what its order offers, so that the order's price is the payment's.
+
+        Later payments of a subscription keep the order that began it. They can be for another plan, for more than the
+        plan, or for a part of a period.
+        """
+        order, payment = self.order, self.payment
+        if order is None:
+            return False
+        is_same_product = [line.product_id for line in payment.lines] == [order.product_id]
+        return payment.fulfilment_key == f"order/{order.order_id}" or (is_same_product and payment.period is not None)
+
 
 def read_case_context(account_id: AccountId, case_id: str, store: Store) -> tuple[RefundCase, CaseContext]:
     """Return a case and its purchase: two or three round trips. Raise NotFound."""

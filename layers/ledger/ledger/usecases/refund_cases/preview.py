@@ -54,4 +54,6 @@ def best_reason(context: CaseContext) -> RefundReason:
         return RefundReason.CHARGED_TWICE
     if context.payment.overcharge_minor:
         return RefundReason.WRONG_AMOUNT
-    return RefundReason.MISTAKEN_RENEWAL if context.payment.is_renewal else RefundReason.CHANGED_MY_MIND
+    payment = context.payment
+    is_renewal = payment.is_renewal and not payment.is_plan_change
+    return RefundReason.MISTAKEN_RENEWAL if is_renewal else RefundReason.CHANGED_MY_MIND
