@@ -58,6 +58,12 @@ mutants: .venv/.installed ## Do small wrongs; the tests must tell each: [LAYER=�
 	@$(PYTHON) -m proof.mutants $(if $(LAYER),--layer $(LAYER)) $(if $(MODULE),--module $(MODULE)) $(if $(GUARDS),--guards) \
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(JSON)
 
+# Exit codes of the command itself: 0 all is within its budget, 1 something exceeds it, 2 the engine can't run here.
+.PHONY: bench
+bench: .venv/.installed .venv-ministack/.installed ## Measure what the code costs: [PART=…] [ENGINE=…] [ITEMS=…] [DUE=…] [RENEWALS=…] [MINUTES=…] [FORMAT=json]
+	@$(PYTHON) -m bench $(if $(PART),--part $(PART)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(ITEMS),--items $(ITEMS)) \
+		$(if $(DUE),--due $(DUE)) $(if $(RENEWALS),--renewals $(RENEWALS)) $(if $(MINUTES),--minutes $(MINUTES)) $(JSON)
+
 # Exit codes of the command itself: 0 each word has a verdict, 1 words are new or gone, 2 it can't look.
 .PHONY: drift
 drift: .venv/.installed ## Hold our verdicts on the providers' words against their newest SDKs: [FROM=…] [FORMAT=json]

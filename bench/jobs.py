@@ -1,0 +1,224 @@
+"""The scheduled jobs: what a round costs, and that it does not depend on how much is stored.
+
+The same things to do are put into a small table and into a large one, and each job runs its round over both, as its
+schedule starts it. What is counted of a round is divided by what it did. All of it must be flat, within FLAT. Times are
+reported only as a ratio: the round's to that of its own calls, sent again by botocore alone with as many threads.
+
+`renewals`: on one day the periods of so many accounts end. The hourly rounds of `expire_credits` book them.
+"""
+
+import importlib
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from bench.counted import Call, Counted, Counts, floor_s
+from bench.histories import NOW, Kind
+from bench.report import Progress, Report, Row, grown
+from bench.table import Table, opened
+from bench.units import items_read
+from ledger.dynamodb import keys
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.documents import DocumentKind
+from ledger.ports.gateway import Gateway
+from ledger.runtime import runtime
+from tools.devserver import environment
+from tools.testing.fakes import FakeProvider
+
+FLAT = 1.10
+"""How much a number may grow from the small table to the large one, or from the second hour to the last."""
+_COUNTED = ("calls each", "items read each", "read units each", "items written each")
+_HOUR = timedelta(hours=1)
+_ITEMS_OF_A_CUSTOMER = 12.5
+_ROUND_S = 900.0
+_MANY = 100
+"""Things done by a round of which what it costs apart from them no longer counts."""
+
+
+class Job(NamedTuple):
+    """A scheduled job, as its schedule starts it."""
+
+    name: str
+    folder: str
+    event: Mapping[str, Any]
+    threads: int  # that act at once on what the histories leave to do
+    done: Callable[[Any, Sequence[Call]], int]  # the number of things that a round acted on
+
+
+def _followed(_: Any, calls: Sequence[Call]) -> int:
+    """Return the number of cases that were read: the result names only those that changed."""
+    read = (item for call in calls if call.operation == "BatchGetItem" for item in items_read(*call[::2]))
+    return sum(keys.kind_of(item) is DocumentKind.REFUND_CASE for item in read)
+
+
+JOBS = (
+    Job("expire_credits", "expire_credits", {}, 8, lambda result, _: int(result["accounts"])),
+    Job("release_parked", "release_parked", {}, 8, lambda result, _: sum(result["outcomes"].values())),
+    Job("send_refunds", "send_refunds", {}, 2, lambda result, _: sum(result["outcomes"].values())),
+    Job("decide_waiting", "follow_cases", {"decide_only": True}, 4, lambda result, _: len(result["moved"])),
+    Job("follow_cases", "follow_cases", {}, 4, _followed),
+)
+_DUE = (Kind.EXPIRES, Kind.PARKED, Kind.APPROVED, Kind.DISPUTED, Kind.DEFERRED, Kind.REPORTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How large the tables are, and what there is to do."""
+
+    items: int  # of the large table, about
+    small: int  # of the small one
+    due: int  # things to do, of each kind
+    renewals: int  # periods that end on one day; 0: leave that out
+    engine: str
+    minutes: float  # after which no round of the day of renewals begins anything
+
+
+def run(options: Options, progress: Progress) -> list[Report]:
+    """Measure the rounds and the day of renewals. Raise EngineError."""
+    reports = [_rounds(options, progress)]
+    if options.renewals:
+        reports.append(_renewals(options, progress))
+    return reports
+
+
+def _rounds(options: Options, progress: Progress) -> Report:
+    """Return what each job's round costs over the small table, and over the large one."""
+    rows: list[Row] = []
+    for size in (options.small, options.items):
+        with opened(options.engine, "ledger-bench") as table, _Deployed(table) as deployed:
+            items = _filled(table, Kind.PAST, max(1, round(size / _ITEMS_OF_A_CUSTOMER)), progress)
+            for job in JOBS:  # what is new since the last round is known only after one
+                deployed.round(job, NOW - _HOUR)
+            items += sum(_filled(table, kind, options.due, progress) for kind in _DUE)
+            advance = progress("rounds", len(JOBS))
+            for job in JOBS:
+                measured = deployed.round(job, NOW)
+                rows.append({"job": job.name, "items": items, **measured.row()})
+                advance(1)
+    rows.sort(key=lambda row: [job.name for job in JOBS].index(row["job"]))
+    title = f"Rounds of the jobs, {options.due} things to do of each kind, on {options.engine}"
+    return Report("jobs", title, rows, grown(rows, ("job",), _COUNTED, FLAT))
+
+
+def _renewals(options: Options, progress: Progress) -> Report:
+    """Return what the hourly rounds cost of a day on which so many periods end."""
+    hours: list[_Measured] = []
+    with opened(options.engine, "ledger-bench") as table, _Deployed(table) as deployed:
+        items = _filled(table, Kind.RENEWAL, options.renewals, progress)
+        deployed.round(JOBS[0], NOW)
+        deployed.ends_at = time.monotonic() + options.minutes * 60
+        advance = progress("accounts expired", options.renewals)
+        for hour in range(1, 26):  # what ends in the last minutes of the day is listed in the hour after it
+            hours.append(deployed.round(JOBS[0], NOW + hour * _HOUR))
+            advance(hours[-1].done)
+            if time.monotonic() > deployed.ends_at:
+                break
+    whole = [hour for hour in hours[1:24] if hour.done]
+    rows = (
+        [{"hour": str(hours.index(hour) + 1), "items": items, **hour.row()} for hour in (whole[0], whole[-1])]
+        if whole
+        else []
+    )
+    rows.append({"hour": f"all {len(hours)}", "items": items, **_sum(hours).row()})
+    title = f"A day of {options.renewals:,} renewals: the hourly rounds of expire_credits, on {options.engine}"
+    report = Report("renewals", title, rows)
+    judged = [row for row in rows[:-1] if row["done"] >= _MANY]
+    report.exceeded = grown([{"job": "renewals", **row} for row in judged], ("job",), _COUNTED, FLAT)
+    if (done := rows[-1]["done"]) != options.renewals:
+        report.exceeded.append(f"renewals: {done:,} of {options.renewals:,} were done in {options.minutes:g} minutes")
+    return report
+
+
+def _filled(table: Table, kind: Kind, number: int, progress: Progress) -> int:
+    return table.fill(kind, 0, number, progress(f"customers: {kind}", number))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a round did, and what it cost."""
+
+    done: int
+    counts: Counts
+    took_s: float
+    floor_s: float
+
+    def row(self) -> Row:
+        """Return the columns of a report."""
+        per = [part / max(1, self.done) for part in self.counts]
+        wall = self.took_s / self.floor_s if self.floor_s else 0.0
+        return {"done": self.done, **dict(zip(_COUNTED, per, strict=True)), "wall ÷ floor": wall}
+
+
+def _sum(hours: Sequence[_Measured]) -> _Measured:
+    counts = Counts(*(sum(column) for column in zip(*(hour.counts for hour in hours), strict=True)))
+    return _Measured(
+        sum(hour.done for hour in hours),
+        counts,
+        sum(hour.took_s for hour in hours),
+        sum(hour.floor_s for hour in hours),
+    )
+
+
+class _Deployed:
+    """The functions over a table, with a clock that is set and a provider that accepts everything."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self.ends_at = float("inf")
+
+    def __enter__(self) -> "_Deployed":
+        os.environ |= {
+            "TABLE_NAME": self._table.name,
+            "AWS_ENDPOINT_URL_DYNAMODB": self._table.endpoint,
+            "AWS_REGION": environment.REGION,
+            "PROVIDER_MODE": "test",
+            "POWERTOOLS_SERVICE_NAME": "bench",
+            "POWERTOOLS_METRICS_NAMESPACE": "ImageTaggerBilling",
+            "POWERTOOLS_METRICS_DISABLED": "true",
+            "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL") or "CRITICAL",
+        }
+        runtime.cache_clear()
+        self._services = runtime()
+        self._counted = Counted(self._services.connection)
+        self._services.store = DynamoDBStore(self._table.name, self._counted)  # type: ignore[arg-type]
+        self._services.gateway = _provider_of()  # type: ignore[method-assign, assignment]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        runtime.cache_clear()
+
+    def round(self, job: Job, now: datetime) -> _Measured:
+        """Run a round as its schedule does, and its calls again without it."""
+        self._services.clock = lambda: now
+        handler = importlib.import_module(f"functions.{job.folder}.app").lambda_handler
+        context = _Context(min(self.ends_at, time.monotonic() + _ROUND_S))
+        began = time.monotonic()
+        result = handler(job.event, context)
+        took_s = time.monotonic() - began
+        calls = self._counted.taken()
+        floor = floor_s(self._table.client(), calls, self._table.name, job.threads)
+        return _Measured(job.done(result, calls), Counts.of(calls), took_s, floor)
+
+
+def _provider_of() -> Callable[[str], Gateway]:
+    """Return what gives each provider's requests to one in memory, which accepts everything."""
+    provider = FakeProvider()
+
+    def gateway(provider_name: str) -> Gateway:
+        del provider_name
+        return provider
+
+    return gateway
+
+
+class _Context:
+    """What Lambda says of an invocation."""
+
+    def __init__(self, ends_at: float) -> None:
+        self._ends_at = ends_at
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self._ends_at - time.monotonic()) * 1000))

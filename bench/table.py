@@ -1,0 +1,78 @@
+"""A table of its own on a local engine, filled by several processes with bare batch writes."""
+
+import contextlib
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import botocore.config
+import botocore.session
+
+from bench.histories import Kind, history
+from tools import engines
+from tools.devserver.environment import REGION
+from tools.template import load, table_definition
+
+_BATCH, _PIECE = 25, 50
+"""Items of one BatchWriteItem, and customers of one piece of work."""
+PROCESSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An empty table that can be filled."""
+
+    name: str
+    endpoint: str
+
+    def client(self) -> Any:
+        """Return a bare botocore client with the options of the functions' connection."""
+        return _client(self.endpoint)
+
+    def fill(self, kind: Kind, first: int, number: int, advance: Callable[[int], None]) -> int:
+        """Write the histories of so many customers from the first one on. Return the number of their items.
+
+        `advance` is called with the number of customers each time that some more are written.
+        """
+        pieces = [(at, min(first + number, at + _PIECE)) for at in range(first, first + number, _PIECE)]
+        if len(pieces) == 1:  # a process takes longer to start
+            advance(number)
+            return _write(self, kind, first, first + number)
+        items = 0
+        # Not forked: the parent has threads and connections.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+            running = {pool.submit(_write, self, kind, *piece): piece for piece in pieces}
+            for one in as_completed(running):
+                items += one.result()
+                advance(running[one][1] - running[one][0])
+        return items
+
+
+@contextlib.contextmanager
+def opened(engine: str, name: str) -> Iterator[Table]:
+    """Start an engine of its own with the template's table, without its stream. Raise EngineError."""
+    with engines.running(engine) as endpoint:
+        definition = {key: part for key, part in table_definition(load(), name).items() if key != "StreamSpecification"}
+        _client(endpoint).create_table(**definition)
+        yield Table(name, endpoint)
+
+
+@cache
+def _client(endpoint: str) -> Any:
+    config = botocore.config.Config(max_pool_connections=50, retries={"total_max_attempts": 2})
+    return botocore.session.get_session().create_client("dynamodb", REGION, endpoint_url=endpoint, config=config)
+
+
+def _write(table: Table, kind: Kind, first: int, end: int) -> int:
+    """Write the histories of some customers. Return the number of their items."""
+    client = _client(table.endpoint)
+    items = [item for number in range(first, end) for item in history(kind, number)]
+    for start in range(0, len(items), _BATCH):
+        requests = {table.name: [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH]]}
+        while requests:
+            requests = client.batch_write_item(RequestItems=requests).get("UnprocessedItems") or {}
+    return len(items)

@@ -1,0 +1,62 @@
+"""The benchmark in a size that takes seconds: its counts are as the access patterns say. Times are not judged."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DUE, RENEWALS = 3, 24
+
+
+@pytest.fixture(scope="module")
+def reports() -> dict[str, Any]:
+    """What the command prints for machines, by part."""
+    size = ["--items", "400", "--small", "60", "--due", str(DUE), "--renewals", str(RENEWALS)]
+    command = [sys.executable, "-m", "bench", "--part", "jobs", *size, "--json"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return {report["part"]: report for report in json.loads(ran.stdout)}
+
+
+def totals(row: dict[str, Any]) -> dict[str, float]:
+    """The counts of a whole round."""
+    counted = ("calls each", "items read each", "items written each")
+    return {name.removesuffix(" each"): round(row[name] * row["done"]) for name in counted}
+
+
+def test_a_round_costs_the_same_whatever_is_stored(reports: dict[str, Any]) -> None:
+    """Not one call and not one item more over the larger table."""
+    rows = reports["jobs"]["rows"]
+    assert reports["jobs"]["exceeded"] == []
+    for small, large in zip(rows[::2], rows[1::2], strict=True):
+        assert small["job"] == large["job"]
+        assert small["items"] < large["items"]
+        assert (small["done"], totals(small)) == (large["done"], totals(large))
+
+
+def test_a_round_reads_what_it_acts_on_and_little_else(reports: dict[str, Any]) -> None:
+    """The shards of its indexes or its list, its cursor, and what each thing that it does takes."""
+    by_job = {row["job"]: (row["done"], totals(row)) for row in reports["jobs"]["rows"]}
+    shards, cursor, refunds_and_stops = 24, 2, 2 * DUE
+    assert by_job["expire_credits"] == (
+        DUE,
+        {"calls": cursor + shards + 2 * DUE, "items read": 1 + 2 * DUE, "items written": 1 + 3 * DUE},
+    )
+    done, sent = by_job["send_refunds"]
+    assert (done, sent["items written"]) == (refunds_and_stops, 21)
+    done, decided = by_job["decide_waiting"]
+    assert (done, decided["items written"]) == (DUE, 6 * DUE)
+    assert by_job["release_parked"][0] == DUE
+    assert by_job["release_parked"][1]["items written"] == 1  # its cursor: what stays parked costs no write
+    assert by_job["follow_cases"][0] == 3 * DUE  # sent before, sent now, approved now
+
+
+def test_a_day_of_renewals_is_done_by_its_hourly_rounds(reports: dict[str, Any]) -> None:
+    """Each account once."""
+    *_, day = reports["renewals"]["rows"]
+    assert day["done"] == RENEWALS
+    assert reports["renewals"]["exceeded"] == []

@@ -1,0 +1,90 @@
+"""What the benchmark says of its rows, and how its command ends."""
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as command
+from bench.report import Report, grown, written
+from tools.engines import EngineError
+from tools.testing.architecture import imported_modules
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_only_what_grows_beyond_the_budget_is_reported() -> None:
+    """Of each key, the last row against the first one. What shrinks is no finding."""
+    rows = [
+        {"job": "a", "calls": 1.0, "reads": 2.0},
+        {"job": "b", "calls": 1.0, "reads": 2.0},
+        {"job": "a", "calls": 1.1, "reads": 2.3},
+        {"job": "b", "calls": 0.5, "reads": 2.0},
+        {"job": "only once", "calls": 9.0, "reads": 9.0},
+    ]
+    assert grown(rows, ("job",), ("calls", "reads"), 1.1) == ["a: reads 2.00 became 2.30"]
+
+
+def test_a_number_is_written_for_a_person() -> None:
+    """Whole numbers by thousands, others with two digits."""
+    assert [written(1234567), written(1.005), written("name")] == ["1,234,567", "1.00", "name"]
+
+
+@pytest.mark.parametrize(("exceeded", "code"), [([], 0), (["a: calls 1 became 2"], 1)])
+def test_the_command_ends_with_1_if_something_exceeds_its_budget(
+    exceeded: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And prints the rows, for machines too."""
+    report = Report("jobs", "Rounds", [{"job": "a", "calls": 1.0}], exceeded)
+    monkeypatch.setitem(command.RUN, "jobs", lambda *_: [report])
+    monkeypatch.setattr("sys.argv", ["bench", "--part", "jobs", "--json"])
+    assert command.main() == code
+    assert json.loads(capsys.readouterr().out) == [report.as_json()]
+    monkeypatch.setattr("sys.argv", ["bench", "--part", "jobs"])
+    assert command.main() == code
+    printed = capsys.readouterr().out
+    assert "Rounds" in printed
+    assert all(line in printed for line in exceeded)
+
+
+def test_the_command_ends_with_2_if_the_engine_cannot_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what to install."""
+
+    def run(*_: object) -> list[Report]:
+        raise EngineError("Java is not installed.")
+
+    monkeypatch.setitem(command.RUN, "jobs", run)
+    monkeypatch.setattr("sys.argv", ["bench", "--part", "jobs"])
+    assert command.main() == 2
+    assert capsys.readouterr().err == "Java is not installed.\n"
+
+
+def test_make_passes_its_variables_to_the_command() -> None:
+    """`make --dry-run` shows what it would run; set-up counts as done."""
+    typed = ["PART=jobs", "ENGINE=dynamodb-local", "ITEMS=1000000", "DUE=9", "RENEWALS=5", "MINUTES=3", "FORMAT=json"]
+    names = {variable.partition("=")[0] for variable in typed} | {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    done = ["--old-file=.venv/.installed", "--old-file=.venv-ministack/.installed"]
+    ran = subprocess.run(  # noqa: S603 - ours
+        ["make", "--dry-run", "--silent", *done, "bench", *typed],  # noqa: S607
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name not in names},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert shlex.split(ran.stdout.replace("\\\n", " ")) == [
+        *(".venv/bin/python", "-m", "bench", "--part", "jobs", "--engine", "dynamodb-local", "--items", "1000000"),
+        *("--due", "9", "--renewals", "5", "--minutes", "3", "--json"),
+    ]
+
+
+def test_the_benchmark_imports_no_test() -> None:
+    """It is run without them."""
+    for path in (ROOT / "bench").glob("*.py"):
+        modules = [word.text for word in imported_modules(path.read_text("utf-8"))]
+        assert not [module for module in modules if module.startswith("tests")], path
