@@ -114,7 +114,7 @@ class Life(RuleBasedStateMachine):
     @rule(
         provider=_providers,
         pick=_picks,
-        act=st.sampled_from(("escalate", "respond", "appeal", "won", "lost", "warning_closed")),
+        act=st.sampled_from(("escalate", "respond", "appeal", "withdraw_again", "won", "lost", "warning_closed")),
     )
     def dispute_moves(self, provider: str, pick: int, act: str) -> None:
         self.play.dispute(provider, pick, act)
@@ -254,7 +254,9 @@ def _happen(play: Play, provider: str, chance: random.Random) -> None:
         lambda: play.begin_refunds_as_pending(is_so=chance.random() < 0.5),
         lambda: play.refund_ends(provider, pick, is_good=chance.random() < 0.5),
         lambda: play.contest(provider, pick, percent, is_soft=chance.random() < 0.3),
-        lambda: play.dispute(provider, pick, chance.choice(("escalate", "respond", "appeal", "won", "lost"))),
+        lambda: play.dispute(
+            provider, pick, chance.choice(("escalate", "respond", "appeal", "withdraw_again", "won", "lost"))
+        ),
         lambda: play.warn_of_fraud(pick),
     )
     chance.choice(acts)()

@@ -127,10 +127,11 @@ def _sale(names: tuple[str, ...], told: dict[str, dict[str, Json]], sold: dict[s
             refunds = [one for said in told.values() for one in [*said.values()][:1] if one["object"] == "refund"]
             away = max(0, it["amount_refunded"] - sum(one["amount"] for one in refunds if one["charge"] == it["id"]))
         case "dispute":
-            listed = [row for one in states for row in one["balance_transactions"]]
-            is_out = {one["reporting_category"] for one in listed} & {"dispute", "dispute_reversal"} == {"dispute"}
+            listed = max((one["balance_transactions"] for one in states), key=len)  # rows are only ever added
+            ways = {"dispute": 1, "dispute_reversal": -1}
+            out = [abs(one["amount"]) * ways.get(one["reporting_category"], 0) for one in listed]
             sums = [abs(one["amount"]) for one in listed if one["currency"] == it["currency"]] or [it["amount"]]
-            away = min(it["amount"], max(sums)) * is_out
+            away = min(it["amount"], max(sums)) * (sum(out) >= max([1, *out]))  # it may be back, and away again
         case "credit_note" if not it["voided_at"]:
             away = it["post_payment_amount"] - sum(refund["amount_refunded"] for refund in it["refunds"])
             moved = min(0, (it["out_of_band_amount"] or 0) - away)

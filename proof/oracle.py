@@ -397,7 +397,7 @@ def _disputed(heard: _Heard) -> tuple[list[_Step], list[_Step]]:
     for dispute in _last_words(heard.disputes).values():
         step = _Step(_seconds(dispute["created"]), dispute["amount"])
         lost += [step] * _is_lost(dispute)
-        contested += [step] * (dispute["status"] in _OPEN)
+        contested += [step] * _is_contested(dispute)
     for taken, undone in _chargebacks(heard).values():
         gone_minor = _gone_minor(taken, undone)
         lost += [_Step(_NEVER, gone_minor)] * (gone_minor > 0)
@@ -405,7 +405,7 @@ def _disputed(heard: _Heard) -> tuple[list[_Step], list[_Step]]:
 
 
 def _is_open(heard: _Heard) -> bool:
-    return any(dispute["status"] in _OPEN for dispute in _last_words(heard.disputes).values())
+    return any(map(_is_contested, _last_words(heard.disputes).values()))
 
 
 def _gone_minor(taken: list[Json], undone: list[Json]) -> int:
@@ -418,7 +418,7 @@ def _holds(payment: _Paid, heard: _Heard, ours: Ours) -> set[str]:
     """The holds on the account because of this payment, but for those that a person has lifted since."""
     since: dict[str, datetime] = {}
     for dispute_id, dispute in _last_words(heard.disputes).items():
-        if dispute["status"] in _OPEN or (dispute["status"] == "lost" and _is_lost(dispute)):
+        if _is_contested(dispute) or (dispute["status"] == "lost" and _is_lost(dispute)):
             since[f"dispute:stripe:{dispute_id}"] = _seconds(dispute["created"])
     for kind, (taken, undone) in _chargebacks(heard).items():
         standing = [row for row in taken if row["status"] != "reversed"]
@@ -428,15 +428,24 @@ def _holds(payment: _Paid, heard: _Heard, ours: Ours) -> set[str]:
 
 
 def _is_lost(dispute: Json) -> bool:
-    """By what moved, else by the word: of a resolution the buyer has the money, without a fight."""
-    rows = dict.fromkeys(("dispute", "dispute_reversal"), 0)
-    for movement in dispute["balance_transactions"]:
-        if movement["reporting_category"] in rows:
-            rows[movement["reporting_category"]] += abs(movement["amount"])
+    """By what moved last, else by the word: of a resolution the buyer has the money, without a fight."""
+    moves = _moves(dispute)
     card = (dispute.get("payment_method_details") or {}).get("card") or {}
     if dispute["status"] == "prevented":
-        return bool(rows["dispute"] or card.get("case_type") == "resolution") and not rows["dispute_reversal"]
-    return dispute["status"] == "lost" and not rows["dispute_reversal"]
+        return moves[-1:] == ["dispute"] or (not moves and card.get("case_type") == "resolution")
+    return dispute["status"] == "lost" and moves[-1:] != ["dispute_reversal"]
+
+
+def _is_contested(dispute: Json) -> bool:
+    """By the word, or: it is won, and its money was taken once more."""
+    is_taken_again = _moves(dispute).count("dispute") > 1 and _moves(dispute)[-1] == "dispute"
+    return dispute["status"] in _OPEN or (dispute["status"] == "won" and is_taken_again)
+
+
+def _moves(dispute: Json) -> list[str]:
+    """Which ways its money went, one after the other. All of it, each time: the histories know no part of it."""
+    rows = [movement["reporting_category"] for movement in dispute["balance_transactions"]]
+    return [row for row in rows if row in {"dispute", "dispute_reversal"}]
 
 
 def _chargebacks(heard: _Heard) -> dict[str, tuple[list[Json], list[Json]]]:

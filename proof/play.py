@@ -312,7 +312,7 @@ class Play:
             )
 
     def dispute(self, provider: str, pick: int, act: str) -> None:
-        """A dispute moves on: `escalate`, `respond`, `appeal`, `won`, `lost`, `warning_closed`."""
+        """A dispute moves on: `escalate`, `respond`, `appeal`, `withdraw_again`, `won`, `lost`, `warning_closed`."""
         stripe = self.stripe
         if provider == "paddle":
             self._on(list(self.paddle.adjustments), pick, self.paddle.win_chargeback)
@@ -323,6 +323,7 @@ class Play:
                 "escalate": stripe.escalate_dispute,
                 "respond": stripe.respond_to_dispute,
                 "appeal": stripe.appeal_dispute,
+                "withdraw_again": stripe.withdraw_again,
             }
             self._on(list(stripe.disputes), pick, moves[act])
 

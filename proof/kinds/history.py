@@ -25,6 +25,9 @@ DISPUTES = (
     ("chargeback", ("needs_response", "lost"), (-1,)),
     ("chargeback", ("needs_response", "won"), (-1, 1)),
     ("chargeback", ("needs_response", "lost"), (-1, 1)),
+    ("chargeback", ("needs_response", "won", "lost"), (-1, 1, -1)),
+    ("chargeback", ("needs_response", "won", "won"), (-1, 1, -1)),
+    ("chargeback", ("needs_response", "won", "under_review", "won"), (-1, 1, -1, 1)),
     ("chargeback", ("lost",), (-1,)),
     ("resolution", ("prevented",), (-1,)),
     ("resolution", ("needs_response", "prevented"), (-1,)),
@@ -213,7 +216,7 @@ class History:
         ]
         for number, status in enumerate(statuses):
             is_last = number == len(statuses) - 1
-            listed = moved if is_last else moved[:1]
+            listed = moved if is_last else moved[: number + 1]
             body = stripe.dispute(name, f"ch_{intent[3:]}", intent, amount, status, opened, listed, **fields)
             body |= {"payment_intent": None} if is_by_charge else {}
             self.at_stripe(f"charge.dispute.{'created' if number == 0 else 'closed' if is_last else 'updated'}", body)

@@ -407,6 +407,13 @@ def test_stripe_dispute_won_and_lost(stripe_account: StripeAccount, webhooks: We
     found = client.v1.disputes.retrieve(dispute["id"])
     assert found.is_charge_refundable
     assert [moved.amount for moved in found.balance_transactions] == [-2000, 2000]
+    stripe_account.withdraw_again(dispute["id"])
+    stripe_account.drain()
+    assert len(webhooks.ada.holds) == 1
+    refused_by_stripe("charge_disputed", lambda: refunds(client, intent, "held again"))
+    stripe_account.close_dispute(dispute["id"], "won")
+    stripe_account.drain()
+    assert (webhooks.balance, dict(webhooks.ada.holds)) == (1000, {})
     refused_by_stripe("charge_disputed", lambda: refunds(client, intent, "held")), "that key keeps its answer"
     refunds(client, intent, "later", amount=500)
 

@@ -10,7 +10,14 @@ import pytest
 from ledger.domain import catalogue, currencies, disputes, parts, purchases
 from ledger.domain.catalogue import Catalogue, Product
 from ledger.domain.events import Event
-from ledger.domain.facts import BalanceCredited, Fact, RefundAbandoned, RefundChanged, RefundTotalReported
+from ledger.domain.facts import (
+    BalanceCredited,
+    DisputeChanged,
+    Fact,
+    RefundAbandoned,
+    RefundChanged,
+    RefundTotalReported,
+)
 from ledger.domain.links import Links
 from ledger.providers.paddle import transactions
 from ledger.providers.stripe import invoices
@@ -69,6 +76,17 @@ def ends_credits_with_their_period(patch: pytest.MonkeyPatch) -> None:
 def believes_the_word(patch: pytest.MonkeyPatch) -> None:
     """Of a dispute its state decides, whatever moved."""
     patch.setattr(disputes, "conclusion", lambda dispute, **_: dispute.state)
+
+
+def believes_what_was_given_back_once(patch: pytest.MonkeyPatch) -> None:
+    """A dispute whose money came back is over, though it was withdrawn again."""
+
+    def heard(fact: Fact) -> Fact:
+        if isinstance(fact, DisputeChanged) and fact.is_withdrawn_again:
+            return replace(fact, returned_minor=fact.taken_minor)
+        return fact
+
+    _hear(heard, patch)
 
 
 def keeps_all_credits_of_two_twins(patch: pytest.MonkeyPatch) -> None:
@@ -149,6 +167,7 @@ def _hear(change: Callable[[Fact], Fact | None], patch: pytest.MonkeyPatch) -> N
         (takes_a_trial_for_the_plan, paddle.trials_at_paddle, "too much left"),
         (ends_credits_with_their_period, stripe.paid_late, "nothing got"),
         (believes_the_word, stripe.disputes, "nothing left"),
+        (believes_what_was_given_back_once, stripe.disputes, "nothing left"),
         (keeps_all_credits_of_two_twins, stripe.several_payments_of_one_order, "too much left"),
         (keeps_all_credits_of_two_twins, paddle.several_payments_of_one_order_at_paddle, "too much left"),
         (lets_currencies_meet, stripe.two_currencies, "nothing left"),

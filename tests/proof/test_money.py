@@ -67,6 +67,24 @@ def test_credits_that_stay_after_all_money_is_gone_are_seen(name: str) -> None:
     assert kinds(money.findings(bodies, view)) >= {"nothing left"}
 
 
+@pytest.mark.parametrize(
+    ("moved", "found"),
+    [([-2000, 2000], set()), ([-2000, 2000, -2000], {"nothing left", "too much left"}), ([-2000, 2000, -15], set())],
+)
+def test_what_a_dispute_took_again_after_it_gave_it_back_is_seen(moved: list[int], found: set[str]) -> None:
+    """Planted: the credits stay. The rows of a conversion are no money of the payment."""
+    bodies, view = of("stripe_dispute_won")
+    again = copy.deepcopy(bodies[-1])
+    again["id"], again["created"] = "evt_again", again["created"] + 1
+    row = again["data"]["object"]["balance_transactions"][0]
+    again["data"]["object"]["balance_transactions"] = [
+        row | {"amount": amount, "reporting_category": "dispute" if amount < 0 else "dispute_reversal"}
+        for amount in moved
+    ]
+    assert view["lots"][0]["left"] > 0
+    assert kinds(money.findings([*bodies, again], view)) == found
+
+
 @pytest.mark.parametrize(("name", "most"), [("stripe_partial_refunds", 501), ("paddle_partial_refund", 551)])
 def test_a_credit_too_many_after_a_partial_refund_is_seen(name: str, most: int) -> None:
     """Half of 20.00 is left: half of 1,000 credits may be, and one for rounding. Of 22.00 with tax 11.00 is."""

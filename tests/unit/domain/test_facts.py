@@ -223,14 +223,15 @@ def test_a_refunds_state_outranks_its_time_a_disputes_time_its_state() -> None:
     assert merge(merge({}, [reversed_]), [taken])[taken.key] == reversed_
 
 
-def test_of_a_disputes_facts_of_one_instant_its_state_tells_then_its_movements_then_its_content() -> None:
-    """More movements of money are later; what is left to tell is anything, so long as it is always the same."""
+def test_of_a_disputes_facts_of_one_instant_its_movements_tell_then_its_state_then_its_content() -> None:
+    """Money before words: more movements are later. The rest is anything, so long as it is always the same."""
     small, large = dispute(DisputeState.LOST, 1), dispute(DisputeState.LOST, 2)
     one, two = replace(large, movements=1), replace(small, movements=2)
     won = dispute(DisputeState.WON, 1)
     assert merge({}, [one, two])[one.key] == two
     assert merge({}, [two, one])[one.key] == two
-    assert merge({}, [won, two])[won.key] == won
+    assert merge({}, [small, won])[won.key] == merge({}, [won, small])[won.key] == won
+    assert merge({}, [two, won])[won.key] == merge({}, [won, two])[won.key] == two
     assert small.movements == 0
 
 

@@ -266,6 +266,36 @@ def test_movements_outweigh_the_word_of_a_dispute(
     assert conclusion(of(word, taken, returned, is_resolution=is_resolution)) is state
 
 
+@pytest.mark.parametrize(
+    ("word", "returned", "state"),
+    [
+        (WON, 0, OPEN),  # it may come back once more
+        (WON, 899, OPEN),
+        (WON, 900, WON),
+        (LOST, 0, LOST),
+        (LOST, 1000, WON),
+        (PREVENTED, 0, RESOLVED),
+        (CLOSED, 0, LOST),
+        (INQUIRY, 0, OPEN),
+        (DisputeState.UNDER_REVIEW, 0, DisputeState.UNDER_REVIEW),
+    ],
+)
+def test_what_is_withdrawn_again_after_it_was_given_back_is_not_won(
+    word: DisputeState, returned: int, state: DisputeState
+) -> None:
+    """The last movement decides. While only a word says that it is won, nothing of it can be used."""
+    again = replace(of(word, 1000, returned), is_withdrawn_again=True)
+    assert conclusion(again) is state
+    purchase = bought(again)
+    wanted = target(purchase)
+    keeps = state in {WON, PREVENTED, CLOSED, INQUIRY}
+    assert (wanted.lots[0].is_frozen, "dispute:stripe:dp_1" in wanted.holds) == (
+        state.is_open,
+        state.is_open or state is LOST,
+    )
+    assert left(purchase)[0] == (1000 if keeps or state.is_open else 0)
+
+
 def of(word: DisputeState, taken: int, returned: int = 0, *, is_resolution: bool = False) -> DisputeChanged:
     """A dispute of the whole payment, and what moved because of it."""
     return replace(dispute(word), taken_minor=taken, returned_minor=returned, is_resolution=is_resolution)

@@ -1064,9 +1064,14 @@ DISPUTED = DisputeChanged(
 )
 
 
-def moved(amount_minor: int, category: str = "dispute") -> Json:
+def moved(amount_minor: int, category: str = "dispute", at: int | None = None) -> Json:
     """One of a dispute's balance transactions."""
-    return {"amount": amount_minor, "reporting_category": category}
+    return {"amount": amount_minor, "reporting_category": category} | ({} if at is None else {"created": at})
+
+
+def back(amount_minor: int, at: int | None = None) -> Json:
+    """One that gives money back."""
+    return moved(amount_minor, "dispute_reversal", at)
 
 
 @pytest.mark.parametrize("kind", ["created", "updated", "closed", "funds_withdrawn", "funds_reinstated"])
@@ -1088,6 +1093,31 @@ def test_a_dispute_is_told(kind: str) -> None:
         (
             {"balance_transactions": [moved(-15, "fee"), moved(-5), moved(-920), moved(3, "other_adjustment")]},
             replace(DISPUTED, movements=4, taken_minor=920),
+        ),
+        *(
+            (
+                {"balance_transactions": rows},
+                replace(
+                    DISPUTED,
+                    movements=len(rows),
+                    taken_minor=taken_minor,
+                    returned_minor=returned_minor,
+                    is_withdrawn_again=is_again,
+                ),
+            )
+            for rows, taken_minor, returned_minor, is_again in (
+                ([moved(-1800), back(1800), moved(-1800)], 1800, 0, True),
+                ([moved(-1800), back(1785), moved(-1790)], 1805, 0, True),
+                ([moved(-1800), back(1785), moved(-1790), back(1790)], 1805, 1790, True),
+                ([moved(-1800), back(900), moved(-450)], 1800, 450, True),
+                ([moved(-1800), back(1800), moved(-15)], 1800, 1785, True),  # the fee of a conversion
+                ([moved(-900), moved(-15, "fee"), moved(-1800), back(1800), back(20)], 1800, 1800, False),
+                ([back(1800)], 0, 1800, False),
+                ([back(1800), moved(-1800)], 1800, 1800, False),  # of one instant, in whatever order
+                # by their times, in whatever order they are listed
+                ([moved(-1800, at=3), back(1800, at=2), moved(-1800, at=1)], 1800, 0, True),
+                ([back(1800, at=4), moved(-1800, at=1), moved(-1800, at=3), back(1800, at=2)], 1800, 1800, True),
+            )
         ),
         ({"currency": "eur"}, replace(DISPUTED, currency="EUR")),
         ({"payment_method_details": {"card": {"case_type": "resolution"}}}, replace(DISPUTED, is_resolution=True)),

@@ -42,6 +42,7 @@ class StripeAccount(Checkouts, CreditNotes, Disputes):
             self.open_dispute,
             self.escalate_dispute,
             self.respond_to_dispute,
+            self.withdraw_again,
             self.appeal_dispute,
             self.close_dispute,
             self.warn_of_fraud,

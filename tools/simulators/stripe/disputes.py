@@ -96,6 +96,15 @@ class Disputes(Refunds):
             self.emit("charge.dispute.funds_reinstated", found)
         return found
 
+    @locked
+    def withdraw_again(self, dispute: str) -> Json:
+        """Contest a payment once more after the dispute was won: its money is withdrawn a second time."""
+        found = self._dispute(dispute, "won")
+        with self._updating_dispute(found, "needs_response"):
+            self._move_dispute(found, -1)
+        self._withdraw(found)
+        return found
+
     def _dispute(self, dispute: str, *statuses: str) -> Json:
         found = self.disputes.get(dispute)
         if found is None or found["status"] not in statuses:

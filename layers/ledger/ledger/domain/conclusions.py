@@ -18,9 +18,12 @@ def conclusion(dispute: DisputeChanged, *, is_resolution: bool = False) -> Dispu
     inquiry_closed     lost                      as told    as told
     inquiry            open                      as told    as told
     lost               lost                      won        lost
+    won                won; withdrawn again:     won        won
+                       open
     others             as told                   as told    as told
 
-    `resolved`: the card network has refunded the buyer, and nobody contests anything.
+    `resolved`: the card network has refunded the buyer, and nobody contests anything. A dispute is reported as won
+    before its money is back. If that was withdrawn again since, nobody knows whether it will come back once more.
     """
     state = dispute.state
     is_returned = dispute.returned_minor > 0 and not is_short(dispute)
@@ -32,6 +35,8 @@ def conclusion(dispute: DisputeChanged, *, is_resolution: bool = False) -> Dispu
         case DisputeState.INQUIRY_CLOSED if is_gone:
             return DisputeState.LOST
         case DisputeState.INQUIRY if is_gone:
+            return DisputeState.OPEN
+        case DisputeState.WON if is_gone and dispute.is_withdrawn_again:
             return DisputeState.OPEN
         case DisputeState.LOST if is_returned:
             return DisputeState.WON

@@ -415,11 +415,12 @@ class DisputeChanged(KeepsUnknownFields):
     at: datetime
     cause: str
     movements: int = 0  # how many balance transactions the provider listed: more is later
-    taken_minor: int = 0  # withdrawn from our balance, without fees
-    returned_minor: int = 0  # given back to our balance, without fees
+    taken_minor: int = 0  # withdrawn from our balance, without fees: the most that was withdrawn at one time
+    returned_minor: int = 0  # of it, what is back on our balance, without fees
     money_id: PaymentId | None = None  # as in RefundChanged
     charge_id: str | None = None  # the charge that it is about; None: unknown
     is_resolution: bool = False  # the card network refunds the buyer, and nobody contests anything
+    is_withdrawn_again: bool = False  # the money was withdrawn a second time, after it was given back
 
     @property
     def key(self) -> str:
@@ -427,7 +428,7 @@ class DisputeChanged(KeepsUnknownFields):
 
     @property
     def version(self) -> tuple[object, ...]:
-        return (self.at, self.state.rank, self.movements, _content(self))
+        return (self.at, self.movements, self.state.rank, _content(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

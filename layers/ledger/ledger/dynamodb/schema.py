@@ -453,6 +453,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "money_id": Field("money_id", TEXT, None),
             "charge_id": Field("charge_id", TEXT, None),
             "is_resolution": Field("is_resolution", BOOLEAN, False),
+            "is_withdrawn_again": Field("is_withdrawn_again", BOOLEAN, False),
         },
     ),
     "chargeback_changed": Shape(

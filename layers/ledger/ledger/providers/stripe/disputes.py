@@ -1,10 +1,16 @@
 """Disputes and early fraud warnings: payments that are contested, or may be soon."""
 
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+from operator import itemgetter
+
 from ledger.domain.catalogue import Resolution
 from ledger.domain.facts import DisputeChanged, DisputeState, Fact, FraudWarned, ResolutionReported
 from ledger.providers.parsing import Json, amount, currency, optional_text, text, unix_time, whole_number
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, known_state
+
+_WITHDRAWAL, _RETURN = "dispute", "dispute_reversal"
 
 _STATES = {
     "warning_needs_response": DisputeState.INQUIRY,
@@ -28,6 +34,7 @@ def dispute_changed(notification: StripeNotification) -> EventFields:
     dispute, names = notification.source, notification.charge_names()
     card = (dispute.get("payment_method_details") or {}).get("card") or {}
     movements = list(dispute.get("balance_transactions") or [])
+    moved = _moved(movements)
     fact = DisputeChanged(
         dispute_id=text(dispute, "id"),
         state=known_state(_STATES, text(dispute, "status"), "dispute status"),
@@ -37,11 +44,12 @@ def dispute_changed(notification: StripeNotification) -> EventFields:
         at=notification.at,
         cause=notification.cause,
         movements=len(movements),
-        taken_minor=_moved_minor(movements, "dispute"),
-        returned_minor=_moved_minor(movements, "dispute_reversal"),
+        taken_minor=moved.taken_minor,
+        returned_minor=moved.returned_minor,
         money_id=names[0],
         charge_id=optional_text(dispute, "charge"),
         is_resolution=card.get("case_type") == "resolution",
+        is_withdrawn_again=moved.is_withdrawn_again,
     )
     facts: list[Fact] = [fact]
     if _is_repaid_uncontested(notification, fact, movements):
@@ -64,13 +72,42 @@ def _is_repaid_uncontested(notification: StripeNotification, dispute: DisputeCha
     )
 
 
-def _moved_minor(movements: list[Json], category: str) -> int:
-    """Return the amount of the largest movement of a category: fees and conversions have rows of their own.
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """What a dispute moved, as in `DisputeChanged`."""
 
-    Source: `reporting_category` of docs.stripe.com/api/balance_transactions/object.
+    taken_minor: int
+    returned_minor: int
+    is_withdrawn_again: bool
+
+
+def _moved(movements: list[Json]) -> _Moved:
+    """Return what the movements of a dispute come to. Money can be withdrawn again after it was given back.
+
+    Of the rows of one category that follow each other the largest is the money: fees and conversions have rows of their
+    own. Source: `reporting_category` and `created` of docs.stripe.com/api/balance_transactions/object.
+
+        movements in their order        taken   returned   withdrawn again
+        -1800                            1800          0   no
+        -1800, +1785                     1800       1785   no
+        -1800, +1785, -1790              1805          0   yes
+        -1800, +1785, -1790, +1790       1805       1790   yes
     """
-    amounts = (movement for movement in movements if movement.get("reporting_category") == category)
-    return max((abs(whole_number(movement, "amount")) for movement in amounts), default=0)
+    moving = [one for one in movements if one.get("reporting_category") in {_WITHDRAWAL, _RETURN}]
+    steps = groupby(sorted(moving, key=_created), key=itemgetter("reporting_category"))
+    amounts = [(category, max(abs(whole_number(one, "amount")) for one in rows)) for category, rows in steps]
+    balances = list(accumulate(minor if category == _WITHDRAWAL else -minor for category, minor in amounts))
+    withdrawals = [minor for category, minor in amounts if category == _WITHDRAWAL]
+    taken_minor = max([0, *balances, *withdrawals])
+    return _Moved(
+        taken_minor=taken_minor,
+        returned_minor=taken_minor - balances[-1] if balances else 0,
+        is_withdrawn_again=len(withdrawals) > 1,
+    )
+
+
+def _created(movement: Json) -> int:
+    return whole_number(movement, "created") if movement.get("created") is not None else 0
 
 
 def fraud_warning_changed(notification: StripeNotification) -> EventFields:
