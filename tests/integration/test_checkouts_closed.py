@@ -207,9 +207,22 @@ def test_a_payment_that_paddle_is_processing_delays_the_answer(provider: Recorde
         paddle_at(provider).expire_checkout("txn_1")
 
 
+@pytest.mark.parametrize(("status", "is_closed"), [("canceled", True), ("paid", False), ("completed", False)])
+@pytest.mark.parametrize("before", ["draft", "ready"])
+def test_what_is_paid_or_canceled_between_two_refusals_of_paddle_is_seen(
+    provider: Recorder, before: str, status: str, is_closed: bool
+) -> None:
+    """The second refusal may be because of that."""
+    refused = Answer(paddle_error("transaction_immutable"), 400)
+    found = [paddle_data({**TRANSACTION, "status": one}) for one in (before, status)]
+    provider.will(refused, found[0], refused, found[1])
+    assert paddle_at(provider).expire_checkout("txn_1") is is_closed
+    assert [call.method for call in provider.calls] == ["PATCH", "GET", "PATCH", "GET"]
+
+
 def test_what_paddle_will_not_close_stays_open_and_the_plan_is_sold(provider: Recorder) -> None:
     """A draft in a currency that Paddle does not invoice, for example."""
     refused = Answer(paddle_error("invalid_field"), 400)
-    provider.will(refused, paddle_data(DRAFT), refused)
+    provider.will(refused, paddle_data(DRAFT), refused, paddle_data(DRAFT))
     with pytest.raises(ProviderRefused):
         paddle_at(provider).expire_checkout("txn_1")

@@ -53,6 +53,8 @@ _WITHOUT_CHECKOUT = UpdateTransaction(
     billing_details=UpdateBillingDetails(payment_terms=Duration(Interval.Day, 1), enable_checkout=False),
 )
 
+_PAYABLE = {"draft", "ready"}
+
 _ERRORS = responses.ApiErrors(provider=NAME, title="Paddle")
 _UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)  # what the SDK raises for a body of another shape
 _PREFIX = f"{NAME}:"
@@ -116,8 +118,9 @@ class PaddleGateway:
 
         A transaction is a draft until the customer has filled in the checkout. What can't be canceled is collected by
         an invoice from now on, which is never issued: without `enable_checkout` no checkout takes a payment of it.
-        While a payment is processed Paddle refuses every change. Raise ProviderRefused if it refuses for another
-        reason: the checkout stays open. Source:
+        While a payment is processed Paddle refuses every change. After each refusal the status is read: it may have been
+        paid since the last look. Raise ProviderRefused if it refuses for another reason: the checkout stays open.
+        Source:
         developer.paddle.com/errors/transactions/transaction_invalid_status_change,
         developer.paddle.com/errors/transactions/transaction_immutable_while_processing_payment,
         developer.paddle.com/build/transactions/change-collection-mode-transaction.
@@ -127,17 +130,23 @@ class PaddleGateway:
         except ProviderRefused as refusal:
             if refusal.code == "not_found":
                 return True
-            with _translated_errors():
-                status = responses.required_text(self._client.transactions.get(checkout_id).status.value)
-            if status not in {"draft", "ready"}:
+            status = self._transaction_status(checkout_id)
+            if status not in _PAYABLE:
                 return status == "canceled"
             try:
                 self._update_transaction(checkout_id, _WITHOUT_CHECKOUT)
             except ProviderRefused as again:
                 if again.code == "transaction_immutable_while_processing_payment":
                     raise ProviderUnavailable("A payment of this checkout is being processed.") from None
-                raise
+                status = self._transaction_status(checkout_id)
+                if status in _PAYABLE:
+                    raise
+                return status == "canceled"
         return True
+
+    def _transaction_status(self, transaction_id: str) -> str:
+        with _translated_errors():
+            return responses.required_text(self._client.transactions.get(transaction_id).status.value)
 
     def _update_transaction(self, transaction_id: str, operation: UpdateTransaction) -> None:
         with _translated_errors():
