@@ -127,6 +127,18 @@ def test_a_plan_that_was_just_paid_for_is_not_sold_beside_it(any_store: Store) -
         assert checkout_of(buyer.order(key)) not in buyer.gateways.closed
 
 
+def test_a_refused_order_whose_checkout_can_not_be_closed_is_refused_all_the_same(any_store: Store) -> None:
+    """For the reason that counts: the plan is paid for. Nobody was given the address of the checkout."""
+    gateways = {name: FakeProvider(kind=name) for name in ("stripe", "paddle")}
+    first = shop(any_store, gateways=gateways["stripe"])
+    first.gateways.pay_checkout(checkout_of(first.order("key_1")))
+    second = shop(any_store, provider="paddle", gateways=gateways["paddle"])
+    second.gateway_of = gateways.__getitem__
+    gateways["paddle"].close_faults = [ProviderRefused("invalid_field", "can't be closed")]
+    with pytest.raises(SubscriptionAlreadyRuns):
+        second.order("key_2")
+
+
 def test_a_completed_checkout_whose_debit_failed_does_not_bar_the_plan_for_ever(any_store: Store) -> None:
     """No payment was reported for longer than a bank debit takes."""
     buyer = shop(any_store)

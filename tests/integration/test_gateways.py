@@ -452,6 +452,18 @@ def test_what_ends_already_at_stripe_is_not_changed(provider: Recorder, now: Jso
     assert changes_at_stripe(provider) == []
 
 
+@pytest.mark.parametrize("now", [FLAGGED, SCHEDULED, IS_ENDED])
+def test_what_ends_at_stripe_after_the_first_look_is_told(provider: Recorder, now: Json) -> None:
+    """Stripe refuses to change what has ended. What goes on is refused."""
+    refused = Answer(stripe_error("resource_missing"), 404)
+    provider.will(stripe_subscription(), refused, stripe_subscription(**now))
+    state = stripe_at(provider).stop_renewals("stripe:sub_1")
+    assert state.cancel_at == END or state.status == "ended"
+    provider.will(stripe_subscription(), refused, stripe_subscription())
+    with pytest.raises(ProviderRefused):
+        stripe_at(provider).stop_renewals("stripe:sub_1")
+
+
 @pytest.mark.parametrize("returned", [LATER, {}])
 def test_an_end_that_stripe_did_not_set_is_not_told(provider: Recorder, returned: Json) -> None:
     """One after the period's end is told as it is, and none as none."""
@@ -819,6 +831,20 @@ def test_a_scheduled_pause_at_paddle_gives_way_to_the_cancellation(provider: Rec
     )
     assert paddle_at(provider).stop_renewals("paddle:sub_1").cancel_at == END
     assert [call.method for call in provider.calls] == ["POST", "GET", "PATCH", "POST"]
+
+
+@pytest.mark.parametrize("now", [{"scheduled_change": CANCELS}, {"status": "canceled"}])
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_what_ends_between_two_refusals_of_paddle_is_told(provider: Recorder, now: Json, is_changed: bool) -> None:
+    """The pause could not be taken away, or the cancellation after it was refused."""
+    pauses = paddle_data(paddle_subscription(scheduled_change=PAUSES))
+    changed = [paddle_data(paddle_subscription())] if is_changed else []
+    provider.will(LOCKED, pauses, *changed, LOCKED, paddle_data(paddle_subscription(**now)))
+    state = paddle_at(provider).stop_renewals("paddle:sub_1")
+    assert state.cancel_at == END or state.status == "ended"
+    provider.will(LOCKED, pauses, *changed, LOCKED, pauses)
+    with pytest.raises(ProviderRefused):
+        paddle_at(provider).stop_renewals("paddle:sub_1")
 
 
 def test_a_refused_stop_stays_refused_if_nothing_ends_it(provider: Recorder) -> None:

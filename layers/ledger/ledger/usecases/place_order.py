@@ -14,6 +14,7 @@ A request that failed at any step is completed by repeating it with the same Ide
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -251,12 +252,14 @@ def _refuse_beside(
 ) -> None:
     """Raise SubscriptionAlreadyRuns if the subscription that a paid checkout began still runs, or is not known yet.
 
-    The checkout of the refused order is closed first: nobody was given its address.
+    The checkout of the refused order is closed first. If its provider will not close it, it stays open: nobody was
+    given its address.
     """
     begun = _begun_by(paid, store, now)
     if begun is None:
         return
-    gateway_of(order.provider).expire_checkout(checkout.checkout_id)
+    with suppress(ProviderRefused):
+        gateway_of(order.provider).expire_checkout(checkout.checkout_id)
     raise SubscriptionAlreadyRuns(order.product_id, begun.subscription_id)
 
 

@@ -118,9 +118,8 @@ class PaddleGateway:
 
         A transaction is a draft until the customer has filled in the checkout. What can't be canceled is collected by
         an invoice from now on, which is never issued: without `enable_checkout` no checkout takes a payment of it.
-        While a payment is processed Paddle refuses every change. After each refusal the status is read: it may have been
-        paid since the last look. Raise ProviderRefused if it refuses for another reason: the checkout stays open.
-        Source:
+        While a payment is processed Paddle refuses every change. After each refusal the status is read: it may be paid
+        since the last look. Raise ProviderRefused if it refuses for another reason: the checkout stays open. Source:
         developer.paddle.com/errors/transactions/transaction_invalid_status_change,
         developer.paddle.com/errors/transactions/transaction_immutable_while_processing_payment,
         developer.paddle.com/build/transactions/change-collection-mode-transaction.
@@ -186,23 +185,28 @@ class PaddleGateway:
         """Cancel at the next billing date. Paddle refuses if any change is scheduled: then look at which.
 
         A scheduled cancellation is what was requested. A scheduled pause or resumption is removed, because it would
-        keep the subscription from ending. Source: developer.paddle.com/api-reference/subscriptions/cancel-subscription.
+        keep the subscription from ending. After each refusal its state is read: it may have ended since the last look.
+        Source: developer.paddle.com/api-reference/subscriptions/cancel-subscription.
         """
         own_id = _own_id(subscription_id)
         try:
             with _translated_errors():
                 return self._cancel(own_id)
         except ProviderRefused:
-            with _translated_errors():
-                subscription = self._client.subscriptions.get(own_id)
-                state, scheduled = _subscription_state(subscription), subscription.scheduled_change
-            if state.status is SubscriptionStatus.ENDED or (scheduled and scheduled.action == "cancel"):
+            state, scheduled = self._scheduled(own_id)
+            if _ends(state, scheduled):
                 return state
             if scheduled is None:
                 raise
-        with _translated_errors():
-            self._client.subscriptions.update(own_id, UpdateSubscription(scheduled_change=None))
-            return self._cancel(own_id)
+        try:
+            with _translated_errors():
+                self._client.subscriptions.update(own_id, UpdateSubscription(scheduled_change=None))
+                return self._cancel(own_id)
+        except ProviderRefused:
+            state, scheduled = self._scheduled(own_id)
+            if _ends(state, scheduled):
+                return state
+            raise
 
     def resume_renewals(self, subscription_id: str) -> SubscriptionState:
         """Remove a scheduled cancellation. Paddle schedules one change at a time: if it is a pause, it stays.
@@ -216,6 +220,13 @@ class PaddleGateway:
             if scheduled and scheduled.action == "cancel":
                 subscription = self._client.subscriptions.update(own_id, UpdateSubscription(scheduled_change=None))
             return _subscription_state(subscription)
+
+    def _scheduled(self, own_id: str) -> tuple[SubscriptionState, str | None]:
+        """Return the state of a subscription, and the action that is scheduled. None: no action is."""
+        with _translated_errors():
+            subscription = self._client.subscriptions.get(own_id)
+            scheduled = subscription.scheduled_change
+            return _subscription_state(subscription), scheduled.action.value if scheduled else None
 
     def _cancel(self, own_id: str) -> SubscriptionState:
         operation = CancelSubscription(SubscriptionEffectiveFrom.NextBillingPeriod)
@@ -318,6 +329,10 @@ def _subscription_state(subscription: Any) -> SubscriptionState:
         canceled_at=_in_utc(subscription.canceled_at),
         paused_at=_in_utc(subscription.paused_at),
     )
+
+
+def _ends(state: SubscriptionState, scheduled: str | None) -> bool:
+    return state.status is SubscriptionStatus.ENDED or scheduled == "cancel"
 
 
 def _in_utc(at: datetime | None) -> datetime | None:

@@ -173,15 +173,21 @@ class StripeGateway:
     def stop_renewals(self, subscription_id: str) -> SubscriptionState:
         """Set `cancel_at_period_end`, unless the subscription has ended or ends by then.
 
-        Source: docs.stripe.com/billing/subscriptions/cancel.
+        After a refusal its state is read again: it may have ended since the first look. Source:
+        docs.stripe.com/billing/subscriptions/cancel.
         """
-        with _translated_errors():
-            state = _subscription_state(self._client.v1.subscriptions.retrieve(_own_id(subscription_id)))
+        own_id = _own_id(subscription_id)
+        state = self._subscription(own_id)
+        if state.is_stopped:
+            return state
+        try:
+            with _translated_errors():
+                return _subscription_state(self._client.v1.subscriptions.update(own_id, {"cancel_at_period_end": True}))
+        except ProviderRefused:
+            state = self._subscription(own_id)
             if state.is_stopped:
                 return state
-            return _subscription_state(
-                self._client.v1.subscriptions.update(_own_id(subscription_id), {"cancel_at_period_end": True})
-            )
+            raise
 
     def resume_renewals(self, subscription_id: str) -> SubscriptionState:
         """Clear `cancel_at_period_end`, then `cancel_at`, whichever is set.
@@ -215,6 +221,10 @@ class StripeGateway:
             params: Any = {**customer, "return_url": return_url}
             session = self._client.v1.billing_portal.sessions.create(params)
             return responses.required_text(session.url)
+
+    def _subscription(self, own_id: str) -> SubscriptionState:
+        with _translated_errors():
+            return _subscription_state(self._client.v1.subscriptions.retrieve(own_id))
 
     def _refunds_of(self, target: str) -> Iterator[stripe.Refund]:
         params: Any = {**_parameter(target), "limit": 100}
