@@ -691,6 +691,14 @@ def _(engine: Engine) -> Iterator[int]:
     yield engine.trips(lambda: store.expiring(sortable(due_at), due_at))
 
 
+@case("`first_expiry`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid(RENEWAL))
+    yield engine.trips(store.first_expiry)
+    assert engine.sent[0] == ["Scan"]
+
+
 @case("the hourly round of `expire_credits`, nothing new")
 def _(engine: Engine) -> Iterator[int]:
     store, now = engine.store(), at(60 * 12)

@@ -126,7 +126,9 @@ def test_everything_read_back_equals_what_was_written(any_store: Store) -> None:
     )
     purchase = known.home_of(CH)
     assert purchase is not None
-    assert known.payments[CH] == PaymentPointer(name=CH, to=PI, account_id=ADA)
+    assert known.payments[CH] == PaymentPointer(
+        name=CH, to=PI, account_id=ADA, fulfilment_keys=("order/ord_1",), lot_ids=("order/ord_1/0",)
+    )
     assert purchase.payment == settled.payment
     assert purchase.facts == {"payment": settled.payment, **{fact.key: fact for fact in later.facts}}
     assert purchase.names == {PI, CH}
@@ -409,6 +411,7 @@ def test_accounts_with_expiring_grants_are_found_by_day_in_every_shard(any_store
     assert listed(sortable(first + timedelta(microseconds=1)), second) == of_second
     behind = position_of(first, of_first[9])
     assert listed(behind, first) == of_first[10:], "behind a position among those of one time"
+    assert any_store.first_expiry() == first
 
 
 def written(store: Store, *documents: tuple[DocumentKey, Document]) -> None:

@@ -275,6 +275,10 @@ class FakeStore:
         found = {position_of(due_at, name): ExpiringAccount(due_at, name) for due_at, name in due if due_at}
         yield from (one for position, one in sorted(found.items()) if position > after and one.due_at <= until)
 
+    def first_expiry(self) -> datetime | None:
+        self.round_trips += 1
+        return min((due_at for entry in self._indexed.entries.values() if (due_at := entry.expiry_due_at)), default=None)
+
     def _listed(self, kind: DocumentKind, *owner: str) -> list[tuple[str, Document]]:
         found = [(key.parts, document) for key, document in self.documents.items() if key.kind is kind]
         mine = [("#".join(parts[len(owner) :]), one) for parts, one in found if parts[: len(owner)] == owner]

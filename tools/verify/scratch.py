@@ -40,10 +40,14 @@ class Scratch:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
+        with self._lock:  # SQLite crashes the process if a connection is closed while another thread uses it
+            self._file.close()
 
     def add(self, things: Iterable[tuple[Collection[str], bytes]]) -> None:
-        """Add things with their names: at least one each, the least of which is its home. Safe between threads."""
+        """Add things with their names: at least one each, the least of which is its home. Safe between threads.
+
+        Raise sqlite3.ProgrammingError once it is closed: a second Ctrl-C closes it while segments are still read.
+        """
         rows, links = [], []
         for names, content in things:
             home, *others = (_hash(name) for name in sorted(names))

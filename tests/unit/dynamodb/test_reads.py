@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from ledger.domain.receipts import Trigger
 from ledger.domain.refund_cases import FollowStage
 from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
-from ledger.ports.documents import DocumentKind, intent_key, job_cursor_key, sortable
+from ledger.ports.documents import DocumentKind, intent_key, job_cursor_key, position_of, sortable
 from ledger.ports.reads import Keys, ParkedName
 from ledger.ports.store import Store
 from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI
@@ -103,7 +104,22 @@ def test_every_read_of_the_store_is_among_these() -> None:
     """A read that is added is held to the same."""
     of_the_port = {name for name in vars(Store) if not name.startswith("_")} - {"commit"}
     words = {name.partition(" ")[0] for name in (*READS, *INDEXED)} - {"one", "some", "parked", "scan"}
-    assert words | {"read"} == of_the_port
+    assert words | {"read", "first_expiry"} == of_the_port
+
+
+def test_the_first_expiry_is_the_least_of_every_page_of_its_index() -> None:
+    """A Scan lists a global index in no order."""
+
+    def page(*days: int, **more: Any) -> dict[str, Any]:
+        due = [position_of(NOON + timedelta(days=day), ADA) for day in days]
+        return {"Items": [{"expiry_due": {"S": one}} for one in due], **more}
+
+    last = {"pk": {"S": "p"}, "sk": {"S": "s"}}
+    store, connection = store_over(page(9, 5, LastEvaluatedKey=last), page(3, 7))
+    assert store.first_expiry() == NOON + timedelta(days=3)
+    asked = {"TableName": "ledger", "IndexName": keys.EXPIRING_INDEX}
+    assert connection.calls == [("Scan", asked), ("Scan", {**asked, "ExclusiveStartKey": last})]
+    assert store_over()[0].first_expiry() is None
 
 
 @pytest.mark.parametrize("name", INDEXED)

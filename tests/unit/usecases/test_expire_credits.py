@@ -84,13 +84,28 @@ def store_with(**day_of: int) -> Hindered:
     return store
 
 
-@pytest.mark.parametrize(("days_ago", "expired"), [(31, {ADA: 1000}), (32, {ADA: 1000}), (33, {})])
-def test_the_first_run_looks_a_month_back(days_ago: int, expired: dict[AccountId, int]) -> None:
-    """And one day, by which the index may lag. What expired before that, `verify` finds."""
-    assert expire_credits(store_with(ada=5), now=NOON + timedelta(days=5 + days_ago)) == expired
-
-
 LAG = timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("days_ago", [0, 33, 800])
+def test_the_first_run_begins_with_the_first_expiry(days_ago: int) -> None:
+    """However long ago that was: the job may have been off, or the table restored without its cursor."""
+    store, now = store_with(bob=7, ada=5), NOON + timedelta(days=7 + days_ago)
+    assert expire_credits(store, now=now) == {ADA: 1000, BOB: 1000}
+    assert store.done_until == now - LAG
+
+
+@pytest.mark.parametrize("day", [None, 5])
+def test_a_first_run_before_anything_expires_stores_where_the_next_one_begins(day: int | None) -> None:
+    """Only that first run reads the index whole."""
+    store = store_with(ada=day) if day else Hindered()
+    assert expire_credits(store, now=NOON) == {}
+    assert store.done_until == NOON - LAG
+    store.first_expiry = pytest.fail  # type: ignore[method-assign]
+    expired = expire_credits(store, now=NOON + timedelta(days=6))
+    assert expired == ({ADA: 1000} if day else {})
+
+
 FEW = Pace(most=2)
 
 

@@ -193,6 +193,12 @@ class Reads:
                 if row["expiry_due"]["S"] != after:
                     yield keys.expiring_account_of(row)
 
+    def first_expiry(self) -> datetime | None:
+        """Return the least time in the index of expiring grants: a Scan of it."""
+        arguments = {"IndexName": keys.EXPIRING_INDEX}
+        rows = (row for page in self._pages("Scan", arguments) for row in page)
+        return min((keys.expiring_account_of(row).due_at for row in rows), default=None)
+
     def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Item]:
         """Yield every item of one segment of the table, consistently: for `verify`."""
         arguments = {"ConsistentRead": True, "Segment": segment, "TotalSegments": segments}

@@ -121,3 +121,6 @@ class Store(Protocol):
         `after` is a time as `sortable` text, or a position: those before it, and the one there, are left out. An
         account may be missing for moments after its grant, and may have nothing left to expire.
         """
+
+    def first_expiry(self) -> datetime | None:
+        """Return the earliest time since when the expiry of a grant can be booked. Read the whole index for it."""

@@ -21,7 +21,6 @@ from ledger.usecases.usage import fitting, lot_changes
 
 _JOB = "expire_credits"
 _DUE, _AGAIN = "due", "again"  # the lanes: what the index lists, and what failed before
-_FIRST_RUN_LOOKBACK = timedelta(days=32)  # without a cursor the job has never finished: start this far in the past
 _OVERLAP = timedelta(minutes=10)
 """How long the index may lag behind a grant, and a grant's writing behind its time."""
 
@@ -35,7 +34,7 @@ def expire_credits(
     last account that had its turn, and tries those again that failed.
     """
     cursor = read_cursor(_JOB, store)
-    begin = cursor.after.get(_DUE) or sortable(now - _FIRST_RUN_LOOKBACK)
+    begin = cursor.after.get(_DUE) or _first_position(store, now)
     again = {ExpiringAccount(due_at, AccountId(name)) for due_at, name in map(read_position, cursor.failed)}
     listing = chain(again, _expiring(store, begin, now, again, pace.most))
     done = sweep(
@@ -100,6 +99,12 @@ def _expiring(
         room = room and room - 1
         if room == 0:
             return
+
+
+def _first_position(store: Store, now: datetime) -> str:
+    """Return where the first round of a table begins: at its first grant that expires, however long ago that is."""
+    first, latest = store.first_expiry(), now - _OVERLAP
+    return sortable(min(first, latest) if first else latest)
 
 
 def _position(one: ExpiringAccount) -> str:

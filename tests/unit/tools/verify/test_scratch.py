@@ -1,6 +1,7 @@
 """Things on disk, in groups that share names."""
 
 import os
+import sqlite3
 import stat
 from contextlib import suppress
 from itertools import groupby
@@ -86,6 +87,27 @@ def test_several_threads_add() -> None:
         for thread in threads:
             thread.join()
         assert sorted(content for _, content in scratch.groups()) == [b"1"] * 200 + [b"2"] * 200
+
+
+def test_a_thread_that_still_adds_when_it_is_closed_gets_an_error() -> None:
+    """After a second Ctrl-C. Without the lock, SQLite ends the whole process."""
+    errors: list[str] = []
+
+    def add(scratch: Scratch) -> None:
+        try:
+            while True:
+                scratch.add([({"a"}, bytes(1_000))] * 50)
+        except sqlite3.ProgrammingError as error:
+            errors.append(str(error))
+
+    for _ in range(10):
+        with Scratch() as scratch:
+            threads = [Thread(target=add, args=(scratch,)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+        for thread in threads:
+            thread.join()
+    assert errors == ["Cannot operate on a closed database."] * 40
 
 
 def temporary_files() -> dict[str, os.stat_result]:
