@@ -42,8 +42,11 @@ from tools.testing.frontend import description
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)  # after every story, whenever it is played
 MONTH = timedelta(days=32)
-TOLERABLE = range(15, 30)
-"""Percent of the calls in bad weather: another share of failures would not be the weather that is spoken of."""
+TOLERABLE = range(10, 30)
+"""Percent of the calls in bad weather that fail: a tenth of each kind, and of writes more by outages.
+
+The queries of a job's many shards lower the mean. Another share would not be the weather that is spoken of.
+"""
 
 
 @dataclass(frozen=True, slots=True)

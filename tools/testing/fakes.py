@@ -277,7 +277,9 @@ class FakeStore:
 
     def first_expiry(self) -> datetime | None:
         self.round_trips += 1
-        return min((due_at for entry in self._indexed.entries.values() if (due_at := entry.expiry_due_at)), default=None)
+        return min(
+            (due_at for entry in self._indexed.entries.values() if (due_at := entry.expiry_due_at)), default=None
+        )
 
     def _listed(self, kind: DocumentKind, *owner: str) -> list[tuple[str, Document]]:
         found = [(key.parts, document) for key, document in self.documents.items() if key.kind is kind]

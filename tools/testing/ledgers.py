@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from ledger.domain import catalogue
+from ledger.domain.errors import StoreUnavailable
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import (
     BalanceCredited,
@@ -19,14 +21,17 @@ from ledger.domain.facts import (
     ResolutionReported,
     UngrantedLine,
 )
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import PaymentId, request_correlation_id
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason, SubmittedEvidence
+from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.ports.reads import Keys, Snapshot
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
+from ledger.usecases.plan_booking import Origin
 from ledger.usecases.record_event import record_event
 from ledger.usecases.refund_cases.add_evidence import add_evidence
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
@@ -35,7 +40,7 @@ from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.release_parked import release_all
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.state_amount import state_amount
-from ledger.usecases.usage import draw_credits, fail_run
+from ledger.usecases.usage import RUNS_ROUTE, draw_credits, fail_run, lot_changes
 from tools.orders import place_orders_of
 from tools.stories import stories
 from tools.testing.builders import (
@@ -229,6 +234,41 @@ def used() -> FakeStore:
     return store
 
 
+def drawn_in_parts() -> FakeStore:
+    """A run whose rest a later call drew, as if one commit could not write both of its lots."""
+    store = FakeStore()
+    record_events(store, paid(payment(credits_=30)), paid(payment(SECOND)), now=at(0))
+    account = store.accounts[ADA]
+    first, *_ = account.draw(40, at(90), is_debt_withheld=True)
+    run = Run(account_id=ADA, run_id="run_1", drawn={first.lot_id: 30}, missing=10, at=at(90))
+    origin = Origin(run.at, "run:run_1", request_correlation_id(ADA, RUNS_ROUTE, "run_1"))
+    assert store.commit(lot_changes(account, account.lots, [first], run, origin)) is None
+    draw_credits(ADA, "run_1", 40, store, now=at(95))
+    return store
+
+
+class Throttled(FakeStore):
+    """A store that refuses to read accounts while it is throttled."""
+
+    is_throttled = False
+
+    def read(self, names: Keys) -> Snapshot:
+        if self.is_throttled and names.accounts:
+            raise StoreUnavailable("throttled")
+        return super().read(names)
+
+
+def expired_later() -> FakeStore:
+    """Credits whose expiry a round could not book, so that the job's cursor keeps their account for the next round."""
+    store = Throttled()
+    record_events(store, paid(payment(expires_at=at(100))), now=at(0))
+    store.is_throttled = True
+    with suppress(StoreUnavailable):
+        expire_credits(store, now=at(60 * 24))
+    store.is_throttled = False
+    return store
+
+
 def held() -> FakeStore:
     """A lost dispute whose hold a person lifted, and holds by people, of which one was lifted."""
     store = FakeStore()
@@ -387,7 +427,7 @@ def waiting() -> FakeStore:
 
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
-    refunded_in_parts,
+    *(refunded_in_parts, drawn_in_parts, expired_later),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, waiting),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {
