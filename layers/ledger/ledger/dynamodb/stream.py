@@ -10,8 +10,8 @@
 | stop of renewals | is created                                                 | RenewalStopListed       |
 | any other        | any                                                        | none                    |
 
-The filters in `template.yaml` keep most changes from the relay. They say the same, for fewer invocations: this says it
-for good.
+The filters in `template.yaml` keep most changes from the relay, by the new image alone. They pass each of these, and some
+more: this decides.
 """
 
 from collections.abc import Iterator, Mapping
