@@ -140,19 +140,13 @@ RECORDS = [
     {"eventName": ["INSERT"], "dynamodb": {"NewImage": _image(pk=("S", _LISTS))}},
     {"dynamodb": {"NewImage": _image(pk=_PAYMENT, has_approvals=("BOOL", [True]))}},
     {"dynamodb": {"NewImage": _image(pk=_RECEIPT, outcome=("S", ["noted"]), account_id=_SET)}},
-    {
-        "dynamodb": {
-            "NewImage": _image(pk=("S", [{"prefix": "SUBSCRIPTION#"}]), account_id=_SET),
-            "OldImage": _image(account_id=("S", [{"exists": False}])),
-        }
-    },
+    {"dynamodb": {"NewImage": _image(pk=("S", [{"prefix": "SUBSCRIPTION#"}]), account_id=_SET)}},
     {
         "dynamodb": {
             "NewImage": _image(
                 pk=_PAYMENT,
                 facts=_payment_of(customer_id={"S": [{"exists": True}]}, is_renewal={"BOOL": [False]}),
             ),
-            "OldImage": _image(facts=_payment_of(customer_id={"S": [{"exists": False}]})),
         }
     },
 ]

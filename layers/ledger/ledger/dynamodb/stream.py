@@ -10,8 +10,8 @@
 | stop of renewals | is created                                                 | RenewalStopListed       |
 | any other        | any                                                        | none                    |
 
-The filters in `template.yaml` keep most changes from the relay, by the new image alone. They pass each of these, and some
-more: this decides.
+The filters in `template.yaml` keep most changes from the relay. They see the new image alone, so they pass some changes
+that are no event.
 """
 
 from collections.abc import Iterator, Mapping
