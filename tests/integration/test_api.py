@@ -347,6 +347,39 @@ def test_a_withdrawal_is_declared_then_confirmed_and_has_its_receipt(world: Worl
     assert world.ada.post(f"/withdrawals/{other}/confirmation").status == 404
 
 
+def test_nothing_is_promised_while_refunds_are_paused(world: World) -> None:
+    """What would be approved at once waits: in the list of purchases, for a withdrawal, and for support."""
+    order_id = world.ada.post("/orders", ORDER, key="k1").json["order_id"]
+    world.pays(PaymentId("stripe:pi_eu"), ADA, fulfilment_key=f"order/{order_id}", paid_minor=1800)
+    case_id = ask(world.ada, ADAS).json["case_id"]
+
+    def purchases() -> list[dict[str, Any]]:
+        return [one["refundability"] for one in world.ada.get("/purchases").json["purchases"]]
+
+    assert {(one["is_refundable"], one["decision"]["outcome"]) for one in purchases()} == {
+        (True, "approve"),
+        (False, "review"),
+    }
+    world.services.policy = replace(world.services.policy, is_paused=True)
+    for one in purchases():
+        assert (one["is_refundable"], one["decision"]["outcome"], one["decision"]["money"]) == (False, "wait", None)
+        (words,) = one["decision"]["reasons"]
+        assert "paused for a short time" in words
+        assert "We have received" not in words
+    would_be = world.ada.post("/withdrawals", {"purchase_id": "stripe:pi_eu"}, key="k1").json["would_be"]
+    assert (would_be["outcome"], would_be["money"]) == ("wait", None)
+    shown = world.sam.get(f"/support/refund-cases/{case_id}").json
+    assert (shown["recommended"]["outcome"], shown["recommended_outcome"], shown["recommended_money"]) == (
+        "wait",
+        None,
+        None,
+    )
+    assert shown["purchase"]["refundability"]["decision"]["outcome"] == "wait"
+    assert shown["explanation"]
+    verdict = {"outcome": "approve", "clause": "6", "words": ["Sorry."], "money_minor": 500}
+    assert world.sam.post(f"/support/refund-cases/{case_id}/decision", verdict).status == 409
+
+
 @pytest.mark.parametrize("body", [None, {}, {"subscription_id": None}, {"subscription_id": SUBSCRIPTION}])
 def test_renewals_stop_and_go_on(world: World, body: dict[str, Any] | None) -> None:
     """Which subscription need not be said where there is one: then there need not be a body."""

@@ -303,7 +303,6 @@ LOCAL_ONLY = {"signing_secrets", "api_keys", "api_bases", "is_measured", "is_s3_
 """Settings that a deployment does not set: Lambda does, or they are for local runs."""
 FOR_OTHERS = {
     ("place_order", "is_paused"): "it loads the policy for its version, and decides nothing",
-    ("read_account", "is_paused"): "it shows what would be decided, not that decisions wait",
 }
 EVERYWHERE = {
     *("TABLE_NAME", "PROVIDER_MODE", "CATALOGUE_FILE", "POLICY_FILE", "STRIPE_ACCOUNT_ID", "MUTED"),

@@ -14,19 +14,28 @@ from ledger.policy.rules import decide
 from ledger.runtime import Runtime
 from ledger.usecases.refund_cases.cases import account_of_case
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
-from ledger.usecases.refund_cases.evaluate_policy import policy_context, requested_at
+from ledger.usecases.refund_cases.evaluate_policy import (
+    decide_unless_paused,
+    policy_context,
+    preview_decision,
+    requested_at,
+)
 from ledger.usecases.refund_cases.preview import best_reason
 
 _MOST_ENTRIES = 50
 
 
 def support_case(case_id: str, services: Runtime) -> SupportCaseResponse:
-    """Return a case with its purchase, facts, usage since, evidence, and the policy's decision. Raise NotFound."""
+    """Return a case with its purchase, facts, usage since, evidence, and the policy's decision. Raise NotFound.
+
+    While decisions are paused nothing is recommended. The explanation is of what is in the ledger now.
+    """
     now, store, policy = services.now(), services.store, services.policy
     case, context = read_case_context(account_of_case(case_id, store), case_id, store)
     inputs = policy_context(case.reason, context, store, policy, now, submitted_at=requested_at(case))
-    decision = decide(inputs, policy)
+    decision = decide_unless_paused(inputs, policy)
     reason = best_reason(context)
+    preview = preview_decision(policy_context(reason, context, store, policy, now), policy)
     submitted = case.submitted_evidence
     return SupportCaseResponse(
         **case_fields(case),
@@ -39,16 +48,14 @@ def support_case(case_id: str, services: Runtime) -> SupportCaseResponse:
         error_messages=list(submitted.error_messages),
         decided_by=case.decided_by,
         history=[StateChangeResponse.of(change) for change in case.history],
-        purchase=PurchaseResponse.of(
-            context.purchase, reason, decide(policy_context(reason, context, store, policy, now), policy)
-        ),
+        purchase=PurchaseResponse.of(context.purchase, reason, preview),
         facts=_facts(inputs),
         usage_since=_usage_since(context, services),
         recommended=DecisionResponse.of(decision),
         recommended_outcome=decision.recommended,
         recommended_money=_money(decision.money_minor, inputs) if decision.money_minor else None,
         recommended_credits=decision.credits or None,
-        explanation=[RuleTraceResponse.of(trace) for trace in decision.explanation],
+        explanation=[RuleTraceResponse.of(trace) for trace in decide(inputs, policy).explanation],
         evidence_urls=evidence.download_urls(services, case),
     )
 

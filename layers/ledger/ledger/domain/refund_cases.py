@@ -117,6 +117,10 @@ class RuleTrace(KeepsUnknownFields):
     why: tuple[Text, ...]
 
 
+PAUSED = "paused"
+"""Instead of a rule's name: no rule decides while decisions are paused."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(KeepsUnknownFields):
     """What happens to a case, the clause of the published policy that it rests on, and the reasons as data."""
@@ -135,6 +139,11 @@ class Decision(KeepsUnknownFields):
     recommended: DecisionOutcome | None = None  # with REVIEW: what the policy recommends
     explanation: tuple[RuleTrace, ...] = ()
     inputs: tuple[Text, ...] = ()  # the facts that it rests on
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether all decisions wait, so that this one says nothing about what will be decided."""
+        return self.rule == PAUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ class Refundability(ResponseModel):
     """The decision that a refund request for this reason would get now."""
 
     reason: RefundReason
-    is_refundable: bool
+    is_refundable: bool = Field(description="Also false while refunds are paused, as the decision's reasons say.")
     decision: DecisionResponse
 
 
@@ -64,7 +64,8 @@ class PurchaseResponse(ResponseModel):
             is_duplicate=purchase.is_duplicate,
             refundability=Refundability(
                 reason=reason,
-                is_refundable=decision.outcome in {DecisionOutcome.APPROVE, DecisionOutcome.WAIT},
+                is_refundable=decision.outcome in {DecisionOutcome.APPROVE, DecisionOutcome.WAIT}
+                and not decision.is_paused,
                 decision=DecisionResponse.of(decision),
             ),
         )

@@ -10,10 +10,10 @@ from ledger.domain.facts import Fact, RefundDeclined
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase, duplicate_minor, is_covered_by
 from ledger.domain.receipts import NotBookable
-from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundCase, RefundReason
+from ledger.domain.refund_cases import PAUSED, Decision, DecisionOutcome, RefundCase, RefundReason
 from ledger.domain.refunds import returned_minor
 from ledger.domain.runs import FailedRun
-from ledger.domain.texts import text
+from ledger.domain.texts import Text, text
 from ledger.policy.context import LineUsage, PolicyContext
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.rules import decide
@@ -36,19 +36,32 @@ def evaluate_policy(
     While decisions are paused, every decision is deferred: what is decided from a ledger that lacks the latest events
     could refund the same money twice.
     """
-    decision = decide(policy_context(case.reason, context, store, policy, now, submitted_at=requested_at(case)), policy)
-    if policy.is_paused:
-        return Decision(
-            outcome=DecisionOutcome.WAIT,
-            clause=decision.clause,
-            rule="paused",
-            reasons=(text("decision.paused"),),
-            policy_version=policy.version,
-        )
+    inputs = policy_context(case.reason, context, store, policy, now, submitted_at=requested_at(case))
+    decision = decide_unless_paused(inputs, policy)
     is_approval = decision.outcome is DecisionOutcome.APPROVE
     if case.mismatches and is_approval and case.reason is not RefundReason.WITHDRAWAL:
         return replace(decision, outcome=DecisionOutcome.REVIEW, recommended=DecisionOutcome.APPROVE)
     return decision
+
+
+def decide_unless_paused(inputs: PolicyContext, policy: PolicyParameters) -> Decision:
+    """Return what the policy decides now about a request that was received. It waits while decisions are paused."""
+    return _paused(text("decision.paused"), inputs, policy) if policy.is_paused else decide(inputs, policy)
+
+
+def preview_decision(inputs: PolicyContext, policy: PolicyParameters) -> Decision:
+    """Return what the policy would decide now about a request that nobody has made yet."""
+    return _paused(text("decision.would_wait"), inputs, policy) if policy.is_paused else decide(inputs, policy)
+
+
+def _paused(reason: Text, inputs: PolicyContext, policy: PolicyParameters) -> Decision:
+    return Decision(
+        outcome=DecisionOutcome.WAIT,
+        clause=decide(inputs, policy).clause,
+        rule=PAUSED,
+        reasons=(reason,),
+        policy_version=policy.version,
+    )
 
 
 def requested_at(case: RefundCase) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Preview decisions: what the policy would decide now."""
+"""Preview decisions: what the policy would decide now. While decisions are paused, that a request would wait."""
 
 from datetime import datetime
 
@@ -6,12 +6,11 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import Decision, RefundReason
 from ledger.policy.parameters import PolicyParameters
-from ledger.policy.rules import decide
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.refund_cases.context import CaseContext, case_context_in
-from ledger.usecases.refund_cases.evaluate_policy import policy_context
+from ledger.usecases.refund_cases.evaluate_policy import policy_context, preview_decision
 
 
 def preview(
@@ -26,7 +25,8 @@ def preview(
     """Return what the policy would decide now. Raise NotFound."""
     look_up = LookUp(store, with_orders=True)
     known = look_up(Keys(payments=frozenset({payment_id}), accounts=frozenset({account_id})))
-    return decide(policy_context(reason, case_context_in(account_id, payment_id, known), store, policy, now), policy)
+    context = case_context_in(account_id, payment_id, known)
+    return preview_decision(policy_context(reason, context, store, policy, now), policy)
 
 
 def preview_all(
@@ -43,7 +43,7 @@ def preview_all(
     for purchase in page.items:
         context = case_context_in(account_id, purchase.payment_id, known)
         reason = best_reason(context)
-        decision = decide(policy_context(reason, context, store, policy, now), policy)
+        decision = preview_decision(policy_context(reason, context, store, policy, now), policy)
         previews.append((context.purchase, reason, decision))
     return previews, page.next
 
