@@ -1,21 +1,27 @@
 """An account's statement: its lots, and every entry with the balance after it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from ledger.domain.accounts import Account
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
-from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 
 
-def statement(store: Store, account_id: AccountId, now: datetime) -> dict[str, Any] | None:
-    """Return an account as plain data, its entries newest first. None: there is no such account."""
-    account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
+def statement(store: Store, account_id: AccountId, now: datetime, *, page_size: int = 1000) -> dict[str, Any] | None:
+    """Return an account as plain data, its entries newest first. None: there is no such account.
+
+    The account is read beside its latest entries: what is booked between two reads would make every balance wrong.
+    """
+    account, page = store.statement_page(account_id, page_size)
     if account is None:
         return None
+    entries = [*page.items]
+    while page.next:
+        _, page = store.statement_page(account_id, page_size, page.next)
+        entries += page.items
     return {
         "account_id": account_id,
         "status": account.status,
@@ -47,11 +53,11 @@ def statement(store: Store, account_id: AccountId, now: datetime) -> dict[str, A
             }
             for subscription in account.subscriptions.values()
         ],
-        "entries": list(_lines(account, store.entries(account_id))),
+        "entries": list(_lines(account, entries)),
     }
 
 
-def _lines(account: Account, entries: Iterator[Entry]) -> Iterator[dict[str, Any]]:
+def _lines(account: Account, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
     balance = account.balance  # backwards: it is the balance after the newest entry
     for entry in sorted(entries, key=_position, reverse=True):
         yield {

@@ -13,7 +13,7 @@ from ledger.api.pagination import Listing
 from ledger.api.requests import PageCursor, PageSize
 from ledger.api.responses.accounts import AccountResponse
 from ledger.api.responses.purchases import PurchasePage, PurchaseResponse
-from ledger.api.responses.statements import EntryResponse, StatementPage
+from ledger.api.responses.statements import EntryResponse, StatementPage, with_balances
 from ledger.domain.accounts import Account
 from ledger.ports.reads import Keys
 from ledger.usecases.refund_cases.preview import preview_all
@@ -58,11 +58,8 @@ def statement(
     stored, page = services().store.statement_page(account_id, limit, start)
     if start is None:
         balance = stored.balance if stored else 0
-    responses = []
-    for entry in page.items:
-        responses.append(EntryResponse.of(entry, balance))
-        balance -= entry.credits
-    following = listing.close(page.next, balance)
+    responses = with_balances(page.items, balance)
+    following = listing.close(page.next, balance - sum(entry.credits for entry in page.items))
     if format == "csv":
         headers = {"next-page": following} if following else {}
         return Response(200, "text/csv; charset=utf-8", _as_csv(responses), headers)

@@ -485,6 +485,24 @@ def test_support_reads_the_queue_and_a_case_and_decides_it(world: World) -> None
     assert world.ada.get(f"/refund-requests/{first}").json["decision"]["money"]["amount_minor"] == 500
 
 
+def test_the_balances_of_a_case_are_read_beside_its_entries(world: World) -> None:
+    """A run is booked after the case was read and before its entries are: the balances are those after it."""
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    store, run = world.services.store, {"account_id": ADA, "run_id": "run_1", "credits": 10}
+
+    class Busy:
+        def __getattr__(self, name: str) -> Any:
+            if name in {"entries", "statement_page"}:
+                world.services.store = store
+                assert world.service.post("/usage", run).status == 200
+            return getattr(store, name)
+
+    world.services.store = Busy()
+    shown = world.sam.get(f"/support/refund-cases/{case_id}").json["usage_since"]
+    assert [(entry["kind"], entry["balance_after"]) for entry in shown] == [("draw", 990), ("grant", 1000)]
+    assert shown == world.ada.get("/account/statement").json["entries"]
+
+
 @pytest.mark.parametrize("takes_credits", [True, False])
 @pytest.mark.parametrize("ends_subscription", [True, False])
 def test_a_decision_is_stored_as_it_was_made(world: World, *, takes_credits: bool, ends_subscription: bool) -> None:

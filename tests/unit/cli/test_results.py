@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,9 +14,13 @@ from click.testing import CliRunner, Result
 import cli.table
 from cli.main import billing
 from cli.paper import findings_table, paper
+from ledger.domain.accounts import Account
+from ledger.domain.entries import Entry
 from ledger.domain.facts import RefundState
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import RefundReason
 from ledger.dynamodb.items import Item
+from ledger.ports.reads import Page
 from tools.statement import statement
 from tools.testing.builders import (
     ADA,
@@ -24,6 +29,7 @@ from tools.testing.builders import (
     at,
     event_of,
     paid,
+    payment,
     record_events,
     refund,
     refund_claim,
@@ -170,6 +176,36 @@ def test_a_statement_shows_a_reservation_before_the_clawback_of_the_same_second(
     for line in reversed(data["entries"]):
         balance += line["credits"]
         assert line["balance_after"] == balance
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 1000])
+def test_the_balances_of_a_statement_are_those_of_the_account_that_it_shows(page_size: int) -> None:
+    """Also if a payment is booked while it is read."""
+
+    class Busy(FakeStore):
+        is_booked = False
+
+        def book(self) -> None:
+            if not self.is_booked:
+                self.is_booked = True
+                record_events(self, paid(payment(PaymentId("stripe:pi_2"))))
+
+        def entries(self, account_id: AccountId, since: datetime | None = None) -> Iterator[Entry]:
+            self.book()
+            return super().entries(account_id, since)
+
+        def statement_page(
+            self, account_id: AccountId, limit: int, after: str | None = None
+        ) -> tuple[Account | None, Page[Entry]]:
+            self.book()
+            return super().statement_page(account_id, limit, after)
+
+    busy = Busy()
+    record_events(busy, paid(), paid(payment(IN)))
+    data = statement(busy, ADA, at(61), page_size=page_size)
+    assert data
+    assert [line["balance_after"] for line in data["entries"]] == [3000, 2000, 1000]
+    assert data["balance"] == 3000
 
 
 def test_a_long_list_of_what_breaks_an_invariant_is_cut(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,11 @@
 """One case on one page, for the person who decides it."""
 
-from itertools import islice
-
 from ledger.api import evidence
 from ledger.api.responses.decisions import DecisionResponse
 from ledger.api.responses.model import Money
 from ledger.api.responses.purchases import PurchaseResponse
 from ledger.api.responses.refund_cases import case_fields
-from ledger.api.responses.statements import EntryResponse
+from ledger.api.responses.statements import EntryResponse, with_balances
 from ledger.api.responses.support import FactsResponse, RuleTraceResponse, StateChangeResponse, SupportCaseResponse
 from ledger.policy.context import PolicyContext
 from ledger.policy.rules import decide
@@ -82,12 +80,9 @@ def _facts(inputs: PolicyContext) -> FactsResponse:
 
 def _usage_since(context: CaseContext, services: Runtime) -> list[EntryResponse]:
     """Return the latest entries since the payment, newest first, with the account's balance after each."""
-    balance = context.account.balance
-    entries = []
-    for entry in islice(services.store.entries(context.account.account_id, context.payment.at), _MOST_ENTRIES):
-        entries.append(EntryResponse.of(entry, balance))
-        balance -= entry.credits
-    return entries
+    account, page = services.store.statement_page(context.account.account_id, _MOST_ENTRIES)
+    entries = with_balances(page.items, account.balance if account else 0)
+    return [entry for entry in entries if entry.occurred_at >= context.payment.at]
 
 
 def _money(amount_minor: int, inputs: PolicyContext) -> Money:

@@ -1,5 +1,6 @@
 """Statements: entries with the balance after each."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import Field
@@ -33,6 +34,18 @@ class EntryResponse(ResponseModel):
             lot_id=entry.lot_id,
             cause=entry.cause,
         )
+
+
+def with_balances(entries: Iterable[Entry], balance: int) -> list[EntryResponse]:
+    """Return entries, newest first, each with the balance after it. `balance` is the one after the first of them.
+
+    It must be read beside the entries, as `Store.statement_page` does: what is booked between two reads moves it.
+    """
+    responses = []
+    for entry in entries:
+        responses.append(EntryResponse.of(entry, balance))
+        balance -= entry.credits
+    return responses
 
 
 class StatementPage(ResponseModel):
