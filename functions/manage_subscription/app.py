@@ -17,6 +17,7 @@ from ledger.domain.errors import InvalidRequest, NotFound
 from ledger.domain.ids import provider_of
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.reads import Keys
+from ledger.usecases.find_customer import find_customer
 
 app = resolver()
 THE_ONE, ANY_PROVIDER = CancellationRequest(), PortalRequest()  # the defaults when there is no body
@@ -65,16 +66,19 @@ def resume(subscription_id: SubscriptionId = None) -> CancellationResponse:
     responses=documented_problems(PortalResponse, 404, 502, status=201),
 )
 def open_portal(request: Annotated[PortalRequest, Body()] = ANY_PROVIDER) -> Response[PortalResponse]:
-    """Open the billing page for invoices and payment methods. The URL is short-lived: redirect at once."""
-    known = [item for item in _subscriptions() if item.customer_id]
-    known = [item for item in known if request.provider in {None, _provider(item)}]
-    if not known:
-        raise NotFound("This account has no subscription, so there is no billing page.")
-    newest = max(known, key=lambda item: (item.status is not SubscriptionStatus.ENDED, item.at))
-    ids = [item.subscription_id for item in known if item.customer_id == newest.customer_id]
+    """Open the billing page for invoices and payment methods. The URL is short-lived: redirect at once.
+
+    Whoever bought a pack or a subscription has one. It is that of the subscription first, else of the latest purchase.
+    """
     here = services()
-    url = here.gateway(_provider(newest)).open_portal(
-        newest.customer_id or "", ids[:25], return_url=here.config.success_url
+    customer = find_customer(caller(app).account_id, request.provider, here.store)
+    if customer is None:
+        where = f" at {request.provider}" if request.provider else ""
+        raise NotFound(
+            f"There is no billing page{where} that is this account's alone. Your receipts lead to your invoices."
+        )
+    url = here.gateway(customer.provider).open_portal(
+        customer.customer_id, customer.subscription_ids[:25], return_url=here.config.success_url
     )
     return Response(201, "application/json", PortalResponse(url=url))
 

@@ -27,6 +27,7 @@ from ledger.ports.documents import renewal_stop_key, sortable
 from ledger.ports.reads import Keys, ParkedName
 from ledger.providers.translation import carried
 from ledger.usecases.expire_credits import expire_account, expire_credits
+from ledger.usecases.find_customer import find_customer
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
@@ -446,6 +447,15 @@ def _(engine: Engine) -> Iterator[int]:
         record_events(store, paid(replace(ordered(store, f"ord_{number}"), payment_id=payment_id)))
     draw_credits(ADA, "run_1", 1000, store, now=LATER)
     yield engine.trips(lambda: preview_all(ADA, store, POLICY, limit=20, after=None, now=at(60)))
+
+
+@case("the customer of a billing page")
+def _(engine: Engine) -> Iterator[int]:
+    bought = paid(replace(payment(), customer_id="stripe:cus_1"))
+    for events in ([bought, subscribed()], [bought]):
+        store = engine.store()
+        record_events(store, *events)
+        yield engine.trips(find_customer, ADA, None, store)
 
 
 # ── Orders ────────────────────────────────────────────────────────────────────────────────────────────────────────────

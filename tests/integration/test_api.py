@@ -16,7 +16,7 @@ from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.refund_cases.cases import read_case
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World
-from tools.testing.builders import dispute, event_of, refund
+from tools.testing.builders import dispute, event_of, paid, payment, refund
 from tools.testing.frontend import ApiResponse, Frontend, operations, supporter
 
 ORDER = {
@@ -455,13 +455,21 @@ def test_a_subscription_that_has_ended_cant_be_cancelled(world: World) -> None:
 
 
 def test_the_billing_page_is_the_customers_own(world: World) -> None:
-    """201 with a short-lived address; 404 for who has no subscription, or none there."""
+    """201 with a short-lived address; 404 for who bought nothing, or nothing there, or as another's customer."""
     opened = world.bob.post("/billing-portal-sessions")
     assert opened.status == 201
     assert "cus_acct_bob" in opened.json["url"]
     assert world.bob.post("/billing-portal-sessions", {"provider": "stripe"}).status == 201
     assert world.bob.post("/billing-portal-sessions", {"provider": "paddle"}).status == 404
-    assert world.ada.post("/billing-portal-sessions").status == 404
+    assert Frontend("acct_eve").post("/billing-portal-sessions").status == 404
+    bought = replace(payment(PaymentId("paddle:txn_pack")), account_id=ADA, customer_id="paddle:ctm_ada")
+    event = paid(bought)
+    world.record_events(replace(event, owner=replace(event.owner, customer_id="paddle:ctm_ada")))
+    for body in (None, {"provider": "paddle"}):
+        opened = world.ada.post("/billing-portal-sessions", body)
+        assert (opened.status, "ctm_ada/0?" in opened.json["url"]) == (201, True)
+    refused = world.ada.post("/billing-portal-sessions", {"provider": "stripe"})
+    assert (refused.status, "at stripe" in refused.json["detail"]) == (404, True)
 
 
 def test_support_reads_the_queue_and_a_case_and_decides_it(world: World) -> None:

@@ -222,7 +222,7 @@ class CancellationRequest(RequestModel):
 
 
 class PortalRequest(RequestModel):
-    """The provider whose billing page to open. It may be left out when the customer has only one provider."""
+    """The provider whose billing page to open. It may be left out."""
 
     provider: ProviderName | None = None
 
