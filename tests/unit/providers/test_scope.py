@@ -13,6 +13,7 @@ from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.providers.registry import PROVIDERS
 from ledger.providers.scope import EVERYTHING, MuteRule, Scope, parse_mute_rules
 from ledger.usecases.record_event import RecordResult, record_event, release_parked
+from tools.orders import place_orders_of
 from tools.stories import read_notification
 from tools.testing.builders import NOON
 from tools.testing.fakes import FakeStore
@@ -123,6 +124,29 @@ def test_what_is_ours_is_never_muted() -> None:
     refund["data"]["object"]["amount"] = 500
     assert hear(store, refund, MUTED).outcome is RecordOutcome.BOOKED
     assert store.accounts["acct_ada"].balance == 250
+
+
+def test_what_is_ours_at_paddle_is_never_muted_whatever_arrives_first() -> None:
+    """Its ids count with a proof beside them: until the checkout, or the transaction, is stored, it is parked."""
+    scope = Scope(rules=parse_mute_rules("paddle:business_id=biz_1", PROVIDERS))
+    files = [
+        f"paddle/subscription_three_months_0{one}.json" for one in ("1_transaction_completed", "2_subscription_created")
+    ]
+    transaction, subscription = (read(file) for file in files)
+    for content in (transaction, subscription):
+        content["data"]["business_id"] = "biz_1"
+    store = FakeStore()
+    for content in (subscription, transaction):
+        assert hear(store, content, scope).parked_reason is ParkReason.NO_ACCOUNT
+    place_orders_of([read_notification(files[0], "")], store)
+    for content in (transaction, subscription):
+        assert hear(store, content, scope).outcome is RecordOutcome.BOOKED
+    (account,) = store.accounts.values()
+    assert (account.balance, [one.status for one in account.subscriptions.values()]) == (1000, ["active"])
+    assert not list(store.parked_receipts())
+    theirs = transaction["data"] | {"id": "txn_other", "custom_data": None}
+    recorded = hear(store, transaction | {"event_id": "evt_other", "data": theirs}, scope)
+    assert recorded.outcome is RecordOutcome.NOTED
 
 
 def test_a_muted_subscription_is_not_its_customers() -> None:

@@ -165,6 +165,45 @@ def test_a_credit_of_a_period_is_never_taken_from_the_period_before() -> None:
     assert [lots[expiry] for expiry in sorted(lots, key=str)] == [1000, 534]
 
 
+def next_month(sub: str = "sub_0") -> Event:
+    """The second month of a subscription, which begins as the first one ends."""
+    start = START + MONTH
+    return invoiced("m_next", "subscription_cycle", start, line("m_next", sub, 1500, start), subscription=sub)
+
+
+def unnamed_half(sub: str = "sub_0") -> Event:
+    """The second half of the first month is credited, and nothing names what it was paid with."""
+    unused = line("half", sub, -750, START + 15 * DAY, proration=True)
+    unused["period"]["end"] = START + MONTH
+    return invoiced("half", "subscription_update", START + 15 * DAY, unused, subscription=sub)
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))], ids=str)
+@pytest.mark.parametrize("order_id", [None, "ord_1"])
+def test_a_credit_is_of_the_period_in_which_it_begins_in_any_order(
+    order: tuple[int, ...], order_id: str | None
+) -> None:
+    """Also if the next period, which begins as the credit ends, was booked before it."""
+    store, events = FakeStore(), (ordered(month(0), order_id), next_month(), unnamed_half())
+    record_events(store, *[events[number] for number in order], *events)
+    lots = {lot.expires_at: lot.remaining for lot in store.accounts[ADA].lots.values()}
+    assert [lots[expiry] for expiry in sorted(lots, key=str)] == [500, 1000]
+    assert not [finding for finding in check(world(store)) if finding.broken]
+
+
+@pytest.mark.parametrize("order_id", [None, "ord_1"])
+def test_a_credit_that_arrives_after_its_period_leaves_the_next_one_alone(order_id: str | None) -> None:
+    """Its lot is over, and the running one is another period's: what was left of it has expired."""
+    store, now = FakeStore(), LATER + timedelta(days=31)
+    record_events(store, ordered(month(0), order_id), now=LATER)
+    expire_account(ADA, store, now=now)
+    record_events(store, next_month(), now=now)
+    assert record_events(store, unnamed_half(), now=now)[0].outcome is RecordOutcome.BOOKED
+    assert [lot.refund_target for lot in store.closed_lots.values()] == [500]
+    assert [(lot.refund_target, lot.remaining) for lot in store.accounts[ADA].lots.values()] == [(0, 1000)]
+    assert not [finding for finding in check(world(store)) if finding.broken]
+
+
 @pytest.mark.parametrize("order_id", [None, "ord_1"])
 def test_the_first_period_of_an_order_is_found_by_what_it_covers(order_id: str | None) -> None:
     """Its lots have the order's id, and its account says which period they are for."""

@@ -21,7 +21,7 @@ from ledger.domain.runs import Run
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.store import Store
 from ledger.usecases.expire_credits import expire_account
-from ledger.usecases.holds import place_hold
+from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.testing.builders import ADA, LATER, NOON, at, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore, world
@@ -197,6 +197,38 @@ def test_a_hold_between_two_parts_refuses_the_run_whole() -> None:
     assert sound(store)
     with pytest.raises(AccountSuspended):
         drawn(store, 20, minute=11)
+
+
+@pytest.mark.parametrize("credits_", [20, CREDITS - 10, CREDITS])
+def test_a_run_that_was_refused_half_way_draws_what_is_requested_then(credits_: int) -> None:
+    """No credit more, although what was missing of the refused request is stored."""
+    store = begun()
+    store.cut(2, after=lambda: place_hold("support:x", ADA, "sam", store, why="x", now=at(10)))
+    with pytest.raises(AccountSuspended):
+        drawn(store)
+    assert [(run.drawn, run.missing) for run in store.runs.values()] == [({}, CREDITS)]
+    lift_hold("support:x", ADA, "sam", store, why="x", now=at(11))
+    run = drawn(store, credits_, minute=12)
+    assert (run.credits, sum(run.drawn.values()), run.missing) == (credits_, credits_, 0)
+    assert store.accounts[ADA].balance == CREDITS - credits_
+    assert drawn(store, credits_, minute=13) == run
+    assert sound(store)
+    fail_run(ADA, "run_1", store, now=at(20))
+    assert store.accounts[ADA].balance == CREDITS
+    assert sound(store)
+
+
+def test_a_run_that_was_refused_half_way_is_refused_for_what_is_requested_then() -> None:
+    """More than was there before: the caller is told what is missing of this request."""
+    store = begun()
+    store.cut(2, after=lambda: place_hold("support:x", ADA, "sam", store, why="x", now=at(10)))
+    with pytest.raises(AccountSuspended):
+        drawn(store)
+    lift_hold("support:x", ADA, "sam", store, why="x", now=at(11))
+    with pytest.raises(InsufficientCredits) as refusal:
+        drawn(store, CREDITS + 7, minute=12)
+    assert (refusal.value.needed, refusal.value.spendable) == (CREDITS + 7, CREDITS)
+    assert store.accounts[ADA].balance == CREDITS
 
 
 def test_a_run_that_is_being_drawn_is_of_one_number() -> None:

@@ -201,3 +201,33 @@ def test_a_session_its_invoice_and_the_link_between_them_are_one_payment_in_any_
         assert record_events(store, by_hand)[0].outcome is RecordOutcome.ALREADY_BOOKED, order
         assert store.accounts[ADA].balance == 1000
         assert_sound(store)
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        Owner(order_id=OrderId("ord_1")),
+        Owner(account_id=ADA),
+        Owner(claim=Claim(order_id=OrderId("ord_1"))),
+        Owner(claim=Claim(account_id=ADA)),
+        Owner(claim=Claim(order_id=OrderId("ord_1"), account_id=ADA), customer_id="paddle:ctm_1"),
+    ],
+    ids=["our order", "our account", "a claimed order", "a claimed account", "both claimed"],
+)
+@pytest.mark.parametrize("reason", [None, ParkReason.UNKNOWN_PRICE])
+def test_what_names_an_id_of_ours_is_parked_although_a_rule_recognizes_it(
+    owner: Owner, reason: ParkReason | None
+) -> None:
+    """Whether our server wrote the id or a browser may have: its order may be stored later."""
+    unknown = replace(
+        paid(payment(fulfilment_key="order/ord_1", account_id=NOBODY)),
+        not_bookable=NotBookable(reason) if reason else None,
+        muted_by="paddle:business_id=biz_1",
+    )
+    store = FakeStore()
+    (ours,) = record_events(store, replace(unknown, owner=owner))
+    is_proved = reason is None and owner.account_id is not None
+    assert ours.outcome is (RecordOutcome.BOOKED if is_proved else RecordOutcome.PARKED)
+    assert ours.parked_reason is (None if is_proved else reason or ParkReason.NO_ACCOUNT)
+    (theirs,) = record_events(FakeStore(), replace(unknown, owner=Owner(claim=Claim(), customer_id="paddle:ctm_1")))
+    assert theirs.outcome is RecordOutcome.NOTED

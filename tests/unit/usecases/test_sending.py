@@ -9,11 +9,22 @@ import pytest
 
 from ledger.domain.errors import RequestRefused, StoreUnavailable
 from ledger.domain.events import Event
-from ledger.domain.facts import RefundApproved, RefundedItem, RefundState, UngrantedLine
+from ledger.domain.facts import (
+    ChargebackChanged,
+    ChargebackState,
+    DisputeChanged,
+    DisputeState,
+    RefundApproved,
+    RefundedItem,
+    RefundState,
+    UngrantedLine,
+)
+from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.texts import text
 from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import intent_key
+from ledger.usecases.holds import lift_hold
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.decide_case import decide_case
@@ -112,6 +123,92 @@ def test_what_is_reported_during_the_look_up_counts(reported: Callable[[str], Ev
     provider = FakeProvider(meanwhile=lambda: record_events(store, reported(case.tag)))
     assert send(store, provider, case, TOO_OLD) is result
     assert provider.calls == [f"find {case.tag}"]
+
+
+LOST, OPEN = DisputeState.LOST, DisputeState.OPEN
+HOLD = "dispute:stripe:dp_1"
+
+
+def lifted(store: FakeStore) -> None:
+    """Support lifts the hold of the dispute: a good customer. The dispute goes on."""
+    assert lift_hold(HOLD, ADA, "sam", store, why="a good customer", now=at(APPROVED_AT + 1))
+    assert store.accounts[ADA].status == "active"
+
+
+@pytest.mark.parametrize("is_lifted", [False, True], ids=["held", "lifted"])
+@pytest.mark.parametrize(
+    ("disputed", "reason"),
+    [
+        (dispute(OPEN, 2000), "not_sent.dispute_open"),
+        (dispute(OPEN, 1), "not_sent.dispute_open"),
+        (dispute(DisputeState.APPEALED, 500), "not_sent.dispute_open"),
+        (replace(dispute(LOST, 500), currency="EUR"), "not_sent.dispute_open"),  # what it took is not known
+        (dispute(LOST, 1001), "not_sent.exceeds_refundable"),
+        (dispute(LOST, 1000), None),  # the half that is to go back is left
+        (dispute(LOST, 1), None),
+    ],
+    ids=lambda one: one.state if isinstance(one, DisputeChanged) else one,
+)
+def test_an_open_dispute_stops_a_refund_and_a_hold_does_not(
+    disputed: DisputeChanged, reason: str | None, *, is_lifted: bool
+) -> None:
+    """The bank may return the money of an open one, whether or not the account is held. A lost one has returned it."""
+    case = half_approved(store := FakeStore())
+    record_events(store, event_of(disputed))
+    if is_lifted:
+        lifted(store)
+    result = send(store, provider := FakeProvider(), case, APPROVED_AT + 2)
+    assert result is (SendResult.ABANDONED if reason else SendResult.SENT)
+    assert provider.refunded_minor == (0 if reason else 1000)
+    after = read_case(ADA, case.case_id, store)
+    assert after.state is (CaseState.IN_REVIEW if reason else CaseState.ISSUED)
+    assert reason is None or after.history[-1].cause.key == reason
+
+
+@pytest.mark.parametrize("is_lifted", [False, True], ids=["held", "lifted"])
+@pytest.mark.parametrize("state", [OPEN, LOST])
+def test_no_refund_is_approved_beside_an_open_dispute_whether_or_not_it_holds(
+    state: DisputeState, *, is_lifted: bool
+) -> None:
+    """Neither by the policy nor by a person. Beside a lost one, what is left can go back."""
+    store = FakeStore()
+    record_events(store, paid())
+    case = request_refund(store, refund_claim())
+    record_events(store, event_of(dispute(state, 500)))
+    if is_lifted:
+        lifted(store)
+    if state is LOST:
+        assert decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(80)).state is CaseState.APPROVED
+        return
+    with pytest.raises(RequestRefused, match="dispute"):
+        decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(80))
+    other = request_refund(store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_2"), minute=90)
+    assert other.decision
+    assert other.decision.rule == "open_dispute"
+
+
+def test_a_chargeback_of_a_part_leaves_the_rest_of_a_refund_to_be_sent() -> None:
+    """Paddle has taken the money, so nothing is open. What is left of the payment limits the refund."""
+    names = (PaymentId("paddle:txn_1"),)
+    for minor, result in ((1000, SendResult.SENT), (1001, SendResult.ABANDONED)):
+        store = FakeStore()
+        record_events(store, paid(payment(names[0])))
+        claim = refund_claim(payment_id=names[0])
+        case = decide_case(request_refund(store, claim).case_id, HALF, "sam", store, POLICY, now=at(APPROVED_AT))
+        taken = ChargebackChanged(
+            currency="USD",
+            adjustment_id="adj_1",
+            kind="chargeback",
+            is_reversal=False,
+            state=ChargebackState.TAKEN,
+            amount_minor=minor,
+            created_at=at(20),
+            at=at(20),
+            cause="paddle:evt",
+        )
+        record_events(store, event_of(taken, names=names))
+        assert store.accounts[ADA].status == "suspended"
+        assert send(store, FakeProvider(kind="paddle"), case, APPROVED_AT + 2) is result
 
 
 def test_who_has_lost_the_lease_sends_nothing_more() -> None:
