@@ -1,6 +1,7 @@
 """What a purchase's facts mean: for its lots, its account's holds and flags, and what could still be given back."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
@@ -13,6 +14,7 @@ from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
     ChargebackState,
+    DisputeChanged,
     DisputeState,
     Fact,
     FraudWarned,
@@ -389,6 +391,48 @@ def test_a_duplicate_can_be_refunded_as_far_as_one_whole_price_stays() -> None:
     assert duplicate_minor(third(1, refund(2000)), [third(2)]) == 0
     assert duplicate_minor(third(1), []) == 0
     assert duplicate_minor(third(1), [third(2, lines=OTHER)]) == 0
+
+
+GOING = {
+    "refunded": lambda minor: refund(minor),
+    "pending": lambda minor: refund(minor, state=RefundState.PENDING),
+    "approved": lambda minor: approved(minor),
+    "lost": lambda minor: dispute(LOST, minor),
+    "open": lambda minor: dispute(DisputeState.OPEN, minor),
+    "appealed": lambda minor: dispute(DisputeState.APPEALED, minor),
+    "resolved": lambda minor: dispute(DisputeState.RESOLVED, minor),
+    "chargeback": lambda minor: chargeback(amount_minor=minor),
+}
+"""What takes this much of a payment, or may take it."""
+
+
+@pytest.mark.parametrize("going", GOING.values(), ids=GOING)
+def test_what_goes_back_of_one_twin_is_not_spare_of_the_other(going: Callable[[int], Fact]) -> None:
+    """Both twins of a double charge are never refunded, and no quarter of a price too much."""
+    assert duplicate_minor(third(1), [third(2, going(2000))]) == 0
+    assert duplicate_minor(third(1), [third(2, going(500))]) == 1500
+    assert duplicate_minor(third(1, going(500)), [third(2, going(500))]) == 1000
+    assert duplicate_minor(third(1), [third(2, going(2000)), third(3)]) == 2000
+    assert duplicate_minor(third(1), [third(2, going(2000)), third(3, going(2000))]) == 0
+    assert duplicate_minor(third(1, going(2000)), [third(2)]) == 0
+    assert not is_covered_by(third(1), [third(2, going(1))])
+    assert is_covered_by(third(1), [third(2, going(1)), third(3)])
+
+
+@pytest.mark.parametrize("state", [DisputeState.WON, DisputeState.INQUIRY, DisputeState.PREVENTED])
+def test_a_dispute_that_takes_nothing_leaves_the_duplicate(state: DisputeState) -> None:
+    """What was won is spare again."""
+    assert duplicate_minor(third(1), [third(2, dispute(state))]) == 2000
+    assert duplicate_minor(third(1, dispute(state)), [third(2)]) == 2000
+    assert is_covered_by(third(1), [third(2, dispute(state))])
+
+
+@pytest.mark.parametrize("fact", [dispute(LOST), dispute(DisputeState.OPEN), refund(1)], ids=["lost", "open", "refund"])
+def test_what_took_an_unknown_amount_of_a_twin_may_have_taken_all(fact: DisputeChanged | RefundChanged) -> None:
+    """It is in another currency, and its worth is not stated yet."""
+    unknown = replace(fact, currency="EUR")
+    assert duplicate_minor(third(1), [third(2, unknown)]) == 0
+    assert not is_covered_by(third(1), [third(2, unknown)])
 
 
 def test_a_payment_is_covered_by_others_that_leave_one_whole_price_of_its_items() -> None:

@@ -189,13 +189,14 @@ def target(*purchases: Purchase) -> Target:
 def duplicate_minor(purchase: Purchase, others: Iterable[Purchase]) -> int:
     """Return what of a purchase can be refunded as a duplicate charge, in minor units: what takes no credits.
 
-    `others` are the other payments for the same thing. What is going back already is left out.
+    `others` are the other payments for the same thing. What is going back already is left out, and so is what an open
+    dispute may take: a customer who refuses one of two charges at the bank is not paid the other one too.
     """
     paid = [_Paid(one) for one in (purchase, *others)]
     own = paid[0]
     if len(set(map(_items_of, paid))) > 1:
         return 0
-    spare = min(_together(one.reserved for one in paid)) - WHOLE
+    spare = min(_together(one.certain for one in paid)) - WHOLE
     return portion(purchase.refundable_minor, share_of(spare, min(own.reserved)))
 
 
@@ -203,7 +204,7 @@ def is_covered_by(purchase: Purchase, others: Iterable[Purchase]) -> bool:
     """Return whether the other payments for the same thing leave one whole price: then this one pays for no credits."""
     items = _items_of(_Paid(purchase))
     alike = [paid for paid in map(_Paid, others) if _items_of(paid) == items]
-    return bool(alike) and _is_whole(one.reserved for one in alike)
+    return bool(alike) and _is_whole(one.certain for one in alike)
 
 
 class _Paid:
@@ -228,6 +229,9 @@ class _Paid:
         nothing = [Fraction(0) for _ in self.payment.lines]
         self.contested = nothing if self.dispute.is_unknown else contested
         self.reserved = nothing if self.unknown_refunds else shares_left(self.payment, gone, lost, going)
+        has_unknown = self.dispute.is_unknown or self.unknown_refunds
+        certain = shares_left(self.payment, gone, lost, self.dispute.contested, going)
+        self.certain = nothing if has_unknown else certain  # what stays whatever becomes of disputes and approvals
 
 
 def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotTarget]:

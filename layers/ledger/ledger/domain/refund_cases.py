@@ -120,6 +120,9 @@ class RuleTrace(KeepsUnknownFields):
 PAUSED = "paused"
 """Instead of a rule's name: no rule decides while decisions are paused."""
 
+CHARGED_TWICE = "charged_twice"
+"""The name of the rule that refunds what was paid above one price."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(KeepsUnknownFields):

@@ -23,7 +23,8 @@ from ledger.domain.errors import ProviderRefused, ProviderUnavailable
 from ledger.domain.facts import RefundAbandoned, RefundApproved, RefundAttempted, RefundPart, RefundSent, RefundState
 from ledger.domain.ids import PaymentId, part_number, part_tag, provider_of
 from ledger.domain.parts import own_left
-from ledger.domain.refund_cases import BY_SENDER, CaseState, RefundCase, case_id_of
+from ledger.domain.purchases import duplicate_minor
+from ledger.domain.refund_cases import BY_SENDER, CHARGED_TWICE, CaseState, RefundCase, case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import (
     carried_tag,
@@ -271,7 +272,8 @@ def _is_whole(found: tuple[SentRefund, ...], approval: RefundApproved) -> bool:
 def _obstacle(lease: Lease, found: tuple[SentRefund, ...]) -> Text | None:
     """Return what happened since the approval that forbids the refund: the bank has the money, or may return it.
 
-    Of a refund in parts, also that a part failed. What the parts that were sent took is not counted against the rest.
+    Of a duplicate charge, also that the other payments may not leave one whole price: see `duplicate_minor`. Of a
+    refund in parts, also that a part failed. What the parts that were sent took is not counted against the rest.
     """
     purchase, payment = lease.context.purchase, lease.context.payment
     if disputed(purchase.facts, payment.payment_id).is_frozen:
@@ -279,8 +281,12 @@ def _obstacle(lease: Lease, found: tuple[SentRefund, ...]) -> Text | None:
     if failed := next((part for part in found if part.state in {RefundState.FAILED, RefundState.CANCELED}), None):
         return text("change.refund_ended", refund=failed.refund_id, state=failed.state)
     others = {key: fact for key, fact in purchase.facts.items() if key != lease.approval.key}
-    if not found and lease.approval.amount_minor > replace(purchase, facts=others).refundable_minor:
+    before, amount_minor = replace(purchase, facts=others), lease.approval.amount_minor
+    if not found and amount_minor > before.refundable_minor:
         return text("not_sent.exceeds_refundable")
+    is_duplicate = lease.case.decision is not None and lease.case.decision.rule == CHARGED_TWICE
+    if not found and is_duplicate and amount_minor > duplicate_minor(before, lease.context.other_payments):
+        return text("not_sent.no_duplicate")
     return None
 
 

@@ -8,11 +8,13 @@ from ledger.domain.facts import PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import NotBookable
 from ledger.domain.refund_cases import RefundCase
 from ledger.ports.documents import case_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.look_up import LookUp
+from ledger.usecases.plan_booking.fulfilment import find_fulfilment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,14 @@ class CaseContext:
             return False
         is_same_product = [line.product_id for line in payment.lines] == [order.product_id]
         return payment.fulfilment_key == f"order/{order.order_id}" or (is_same_product and payment.period is not None)
+
+    @property
+    def other_payments(self) -> list[Purchase]:
+        """The other payments for the same order or period."""
+        fulfilment = find_fulfilment(self.purchase, self.known)
+        if isinstance(fulfilment, NotBookable):
+            return []
+        return [one for one in fulfilment.purchases if one.payment_id != self.purchase.payment_id]
 
 
 def read_case_context(account_id: AccountId, case_id: str, store: Store) -> tuple[RefundCase, CaseContext]:

@@ -8,8 +8,7 @@ from itertools import islice
 from ledger.domain.disputes import disputed
 from ledger.domain.facts import Fact, RefundDeclined
 from ledger.domain.ids import PaymentId
-from ledger.domain.purchases import Purchase, duplicate_minor, is_covered_by
-from ledger.domain.receipts import NotBookable
+from ledger.domain.purchases import duplicate_minor, is_covered_by
 from ledger.domain.refund_cases import PAUSED, Decision, DecisionOutcome, RefundCase, RefundReason
 from ledger.domain.refunds import returned_minor
 from ledger.domain.runs import FailedRun
@@ -19,7 +18,6 @@ from ledger.policy.parameters import PolicyParameters
 from ledger.policy.rules import decide
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.plan_booking.fulfilment import find_fulfilment
 from ledger.usecases.refund_cases.context import CaseContext
 
 MOST_FAILED_RUNS = 1000
@@ -86,7 +84,7 @@ def policy_context(
     payment, purchase = context.payment, context.purchase
     failed_runs = _failed_runs(context, store) if reason is RefundReason.TECHNICAL_PROBLEM else []
     declined = purchase.facts.get(f"declined:{reason}")
-    others = _other_payments(context)
+    others = context.other_payments
     above_one_price_minor = duplicate_minor(purchase, others) if others else 0
     seeks_duplicate = reason is RefundReason.CHARGED_TWICE and not above_one_price_minor
     return PolicyContext(
@@ -122,7 +120,7 @@ def policy_context(
 def _line_usage(context: CaseContext) -> Iterator[LineUsage]:
     """Yield the use of each line's credits. A duplicate has none while the other payments leave one whole price."""
     payment, purchase = context.payment, context.purchase
-    has_credits = not (purchase.is_duplicate and is_covered_by(purchase, _other_payments(context)))
+    has_credits = not (purchase.is_duplicate and is_covered_by(purchase, context.other_payments))
     for position, line in enumerate(payment.lines):
         lot = context.known.lot(payment.account_id, payment.lot_id(position)) if has_credits else None
         yield LineUsage(
@@ -132,14 +130,6 @@ def _line_usage(context: CaseContext) -> Iterator[LineUsage]:
             drawn=lot.drawn if lot else 0,
             taken_back=min(lot.granted, lot.refund_target + lot.dispute_target + lot.reserve_target) if lot else 0,
         )
-
-
-def _other_payments(context: CaseContext) -> list[Purchase]:
-    """Return the other payments for the same order or period."""
-    fulfilment = find_fulfilment(context.purchase, context.known)
-    if isinstance(fulfilment, NotBookable):
-        return []
-    return [one for one in fulfilment.purchases if one.payment_id != context.purchase.payment_id]
 
 
 def _failed_runs(context: CaseContext, store: Store) -> list[FailedRun]:
