@@ -40,8 +40,11 @@ CUSTOMER, SUPPORTER = AccountId("acct_ada"), "staff_sue"
 PURCHASE = PaymentId("stripe:pi_3Qx7Lm2eZvKYlo2C")
 """The examples of the description are of this customer and this purchase: so there they are."""
 
-SERVICE_ROUTES = ("/usage", "/orders/")
-"""Those that our services call, with AWS's signature."""
+
+def is_for_a_service(path: str) -> bool:
+    """Return whether our services call this route, with AWS's signature."""
+    return path.startswith("/usage") or path.endswith("/consent-confirmation")
+
 
 UNHELD = {
     "unsupported_method": "API Gateway answers a method that has no route 404, not 405",
@@ -242,7 +245,7 @@ def _is_right(check_: str, failure: dict[str, Any], answer: str) -> bool:
         case "missing_required_header":  # an unsigned request to our services' routes: API Gateway's own word
             is_unsigned = "Got 403 when missing required 'Authorization'" in failure["message"]
             path = failure["operation"].partition(" ")[2]
-            return is_unsigned and path.startswith(SERVICE_ROUTES) and answer == '{"message":"Forbidden"}'
+            return is_unsigned and is_for_a_service(path) and answer == '{"message":"Forbidden"}'
         case "positive_data_acceptance":
             return _is_by_rule(answer)
     return False
@@ -263,7 +266,7 @@ def _is_by_rule(answer: str) -> bool:
 def _curl(request: dict[str, Any]) -> str:
     """The request, to be made again of `make serve`."""
     target = "/" + request["uri"].split("/", 3)[3]
-    if target.startswith(SERVICE_ROUTES):
+    if is_for_a_service(target):
         caller = f"--aws-sigv4 aws:amz:{environment.REGION}:execute-api --user local:local"
     else:
         group = f" GROUPS={environment.SUPPORT_GROUP}" if target.startswith("/support/") else ""

@@ -21,9 +21,10 @@ FILE = Path(__file__).parent.parent / "layers" / "ledger" / "ledger" / "api" / "
 TITLE = "Image Tagger AI: billing"
 VERSION = "1.0.0"
 DESCRIPTION = (
-    "Credits, orders, refunds and subscriptions of one customer: the one whose token is sent. No route names another "
-    "account. Amounts are whole minor units of their currency, times are RFC 3339 in UTC. What is refused is answered "
-    "by a problem document (RFC 9457) that says what would be right. POSTs that move money take an `Idempotency-Key`."
+    "Credits, orders, refunds and subscriptions of one customer: the one whose token is sent. No customer's request "
+    "names another account. Amounts are whole minor units of their currency, times are RFC 3339 in UTC. What is "
+    "refused is answered by a problem document (RFC 9457) that says what would be right. POSTs that move money take an "
+    "`Idempotency-Key`."
 )
 SECURITY = {
     "customer": {
@@ -45,6 +46,7 @@ FOR_A_TOKEN = {
     "403": "The gateway's: the token lacks the scope.",
 } | _SLOWER
 FOR_A_SIGNATURE = {"403": "The gateway's: the request is not signed, or its signer may not call this."} | _SLOWER
+FOR_EVERYBODY = _SLOWER
 MESSAGE = {
     "title": "Message",
     "description": "What the gateway answers by itself, before any code of ours runs.",
@@ -99,15 +101,18 @@ def description() -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], route: Route) -> None:
     """Add the permitted callers, and the responses of API Gateway itself."""
-    is_ours = route.authorizer == IAM
-    operation["security"] = [{"service" if is_ours else "customer": list(route.scopes)}]
+    is_ours, is_public = route.authorizer == IAM, route.authorizer is None
+    operation["security"] = [] if is_public else [{"service" if is_ours else "customer": list(route.scopes)}]
     operation.pop("operationId", None)
     responses = operation["responses"]
     responses["500"] = {**responses["503"], "description": "Internal Server Error"}  # the framework adds one of its own
     if route.method != "POST":
         del responses["413"], responses["415"]  # there is no body
+    if is_public:
+        del responses["403"]
     responses["503"]["headers"] = {"retry-after": {"description": "Seconds.", "schema": {"type": "string"}}}
-    for status, why in (FOR_A_SIGNATURE if is_ours else FOR_A_TOKEN).items():
+    refused = FOR_EVERYBODY if is_public else FOR_A_SIGNATURE if is_ours else FOR_A_TOKEN
+    for status, why in refused.items():
         response = responses.setdefault(status, {"description": HTTPStatus(int(status)).phrase, "content": {}})
         response["description"] += f". {why}"
         response["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/Message"}}

@@ -1,21 +1,26 @@
-"""GET /account, /account/statement, /purchases: a customer's credits, their history, and what can be refunded."""
+"""GET /account, /account/statement, /purchases, /orders/{id}: a customer's credits, history, purchases and orders."""
 
 import csv
 import io
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
+from ledger.api import validation_messages
 from ledger.api.auth import caller
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
 from ledger.api.requests import PageCursor, PageSize
 from ledger.api.responses.accounts import AccountResponse
+from ledger.api.responses.orders import PlacedOrderResponse
 from ledger.api.responses.purchases import PurchasePage, PurchaseResponse
 from ledger.api.responses.statements import EntryResponse, StatementPage, with_balances
 from ledger.domain.accounts import Account
+from ledger.domain.errors import NotFound
+from ledger.domain.ids import OrderId
 from ledger.ports.reads import Keys
+from ledger.usecases.place_order import with_checkout_address
 from ledger.usecases.refund_cases.preview import preview_all
 
 app = resolver()
@@ -80,6 +85,25 @@ def purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
     found, following = preview_all(account_id, here.store, here.policy, limit=limit, after=start, now=here.now())
     responses = [PurchaseResponse.of(purchase, reason, decision) for purchase, reason, decision in found]
     return PurchasePage(purchases=responses, next=listing.close(following))
+
+
+@app.get(
+    "/orders/<order_id>",
+    summary="What became of an order",
+    tags=["Orders"],
+    responses=documented_problems(PlacedOrderResponse, 404),
+)
+def order(order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)]) -> PlacedOrderResponse:
+    """Return an order of the caller. Its payment may be reported seconds after the customer has returned from it."""
+    store, key = services().store, f"order/{order_id}"
+    known = store.read(Keys(fulfilment_keys=frozenset({key})))
+    placed = known.order(OrderId(order_id))
+    if placed is None or placed.account_id != caller(app).account_id:
+        raise NotFound(f"You have no order {order_id}.")
+    payment_ids = known.fulfilment_keys[key].payment_ids
+    if placed.checkout and not payment_ids:
+        placed = with_checkout_address(placed, placed.checkout, store)
+    return PlacedOrderResponse.of(placed, payment_ids, placed.checkout.url if placed.checkout else None)
 
 
 def _as_csv(entries: list[EntryResponse]) -> str:

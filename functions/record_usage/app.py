@@ -1,5 +1,7 @@
 """POST /usage, POST /usage/{run_id}/failure: draw credits for a run; return the credits of a failed run.
 
+GET /usage/accounts/{account_id}: what an account can spend, before a run is begun.
+
 For the tagging service only (IAM): its role may name any account.
 """
 
@@ -9,9 +11,11 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.requests import DECODED, DrawRequest, Id, RunFailureRequest
-from ledger.api.responses.runs import RunResponse
+from ledger.api.responses.runs import DrawResponse, RunResponse, SpendableResponse
+from ledger.domain.accounts import Account
 from ledger.domain.ids import AccountId
 from ledger.domain.runs import Run
+from ledger.ports.reads import Keys
 from ledger.usecases.usage import draw_credits, fail_run
 
 app = resolver()
@@ -19,10 +23,10 @@ RunId = Annotated[Id, DECODED, Path(description="The run's own id.")]
 
 
 @app.post(
-    "/usage", summary="Draw credits for a run", tags=["Usage"], responses=documented_problems(RunResponse, 402, 409)
+    "/usage", summary="Draw credits for a run", tags=["Usage"], responses=documented_problems(DrawResponse, 402, 409)
 )
-def draw(request: DrawRequest) -> RunResponse:
-    """Draw all credits of the run or none. Repeating the request draws nothing more and gets the same response.
+def draw(request: DrawRequest) -> DrawResponse:
+    """Draw all credits of the run or none. Repeating the request draws nothing more, and says what is spendable now.
 
     A run whose failure was reported is refused with `run-failed`, even if this is its first draw.
     """
@@ -35,7 +39,24 @@ def draw(request: DrawRequest) -> RunResponse:
         now=here.now(),
         is_debt_withheld=here.config.is_debt_withheld,
     )
-    return _response(run)
+    spendable = run.spendable_after
+    if spendable is None:
+        _, spendable = _spendable(run.account_id)
+    return DrawResponse(**_response(run).model_dump(), spendable=spendable)
+
+
+@app.get(
+    "/usage/accounts/<account_id>",
+    summary="What an account can spend",
+    tags=["Usage"],
+    responses=documented_problems(SpendableResponse),
+)
+def account(account_id: Annotated[str, DECODED, Path(description="The account's id.")]) -> SpendableResponse:
+    """Return what a draw could take now. An account without purchases has nothing.
+
+    Another run may draw between this answer and the next request: only `POST /usage` decides.
+    """
+    return SpendableResponse.of(*_spendable(AccountId(account_id)))
 
 
 @app.post(
@@ -51,6 +72,14 @@ def fail(run_id: RunId, request: RunFailureRequest) -> RunResponse:
     """
     here = services()
     return _response(fail_run(AccountId(request.account_id), run_id, here.store, now=here.now(), error=request.error))
+
+
+def _spendable(account_id: AccountId) -> tuple[Account, int]:
+    """Return an account, and what it can spend now."""
+    here = services()
+    found = here.store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
+    account = found or Account(account_id=account_id)
+    return account, account.spendable(here.now(), is_debt_withheld=here.config.is_debt_withheld)
 
 
 def _response(run: Run) -> RunResponse:

@@ -70,6 +70,7 @@ def test_no_request_scans(world: World, calls: Calls) -> None:
         "run_id": "run_1",
         "order_id": f"ord_{'0' * 24}",
         "hold_id": "support:x",
+        "version": "2026-11-01",
     }
     for method, path, _ in sorted(operations(), key=lambda one: one[:2]):
         route = next(route for route in deployed() if (route.method, route.path) == (method, path))

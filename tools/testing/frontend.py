@@ -102,6 +102,8 @@ class Frontend:
         return response
 
     def _authorizer(self, route: Route) -> dict[str, Any] | None:
+        if route.authorizer is None:
+            return None
         if route.authorizer == IAM:
             return {"iam": {"accountId": "000000000000", "userArn": "arn:aws:sts::000000000000:assumed-role/tagging/x"}}
         return {"jwt": {"claims": {"sub": self.account_id, **self.claims}, "scopes": list(route.scopes)}}
@@ -138,7 +140,8 @@ def check_against_description(route: Route, response: ApiResponse) -> None:
         assert problem["status"] == response.status
         assert problem["detail"]
         assert problem["type"].startswith("urn:imagetagger:problem:")
-    assert response.headers["cache-control"] == "no-store"
+    is_public = route.authorizer is None and response.status < 400
+    assert response.headers["cache-control"] == ("public, max-age=300" if is_public else "no-store")
 
 
 _ANNOTATIONS = {"type", "title", "description", "examples", "default", "format"}

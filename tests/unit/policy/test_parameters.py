@@ -83,7 +83,7 @@ def test_a_figure_may_be_anything_within_its_bounds(name: str, least: int, most:
 @pytest.mark.parametrize("name", sorted(RIGHT))
 def test_no_field_may_be_missing(name: str) -> None:
     """A figure that is left out is not made up."""
-    with pytest.raises(PolicyError, match=f"the policy: {name} is None"):
+    with pytest.raises(PolicyError, match=rf"the policy .*parameters.json: {name} is None"):
         rules.parse({key: value for key, value in RIGHT.items() if key != name})
 
 
@@ -102,6 +102,54 @@ def test_a_policy_file_that_is_missing_or_no_json_is_told_as_such(tmp_path: Path
         (tmp_path / "bad.json").write_bytes(content)
         with pytest.raises(PolicyError, match="not JSON"):
             rules.load(tmp_path / "bad.json")
+
+
+def stored(folder: Path, version: str, **changed: Any) -> Path:
+    """A version's file in a folder, with its text beside it."""
+    (folder / f"{version}.txt").write_text(f"Policy of {version}.\n", "utf-8")
+    path = folder / f"{version}.json"
+    path.write_text(json.dumps({**RIGHT, "version": version, "published_text": f"{version}.txt", **changed}), "utf-8")
+    return path
+
+
+def test_a_version_names_the_one_before_and_all_are_read(tmp_path: Path) -> None:
+    """Each with its own figures and its own text."""
+    stored(tmp_path, "2026-11-01", mistaken_renewal_days=30)
+    stored(tmp_path, "2027-01-01", replaces="2026-11-01.json", mistaken_renewal_days=7)
+    policy = rules.load(stored(tmp_path, "2027-06-01", replaces="2027-01-01.json"))
+    assert [one.version for one in policy.versions] == ["2027-06-01", "2027-01-01", "2026-11-01"]
+    oldest = policy.sold_under("2026-11-01")
+    assert oldest
+    assert oldest.mistaken_renewal_days == 30
+    assert oldest.read_published_text() == "Policy of 2026-11-01.\n"
+    assert policy.sold_under("2027-06-01") is policy
+    assert policy.sold_under("2025-01-01") is None
+
+
+@pytest.mark.parametrize(
+    ("replaces", "says"),
+    [
+        ("none.json", "none.json can't be read"),
+        ("new.json", "`replaces` is 'new.json', should be the version before it"),
+        ("same.json", "version is 'new', should be one that no earlier version has"),
+        ("wrong.json", "wrong.json: withdrawal_days is 1, should be the law's"),
+        ("circle.json", r"circle.json: `replaces` is 'new.json'"),
+        (7, "new.json: replaces is 7, should be a text"),
+    ],
+)
+def test_a_version_that_can_not_be_the_one_before_is_refused(tmp_path: Path, replaces: object, says: str) -> None:
+    """With the name of the file that is wrong."""
+    (tmp_path / "same.json").write_bytes(stored(tmp_path, "new").read_bytes())
+    stored(tmp_path, "wrong", withdrawal_days=1)
+    stored(tmp_path, "circle", replaces="new.json")
+    with pytest.raises(PolicyError, match=says):
+        rules.load(stored(tmp_path, "new", replaces=replaces))
+
+
+def test_a_version_without_its_text_is_refused(tmp_path: Path) -> None:
+    """Customers read it, and judges."""
+    with pytest.raises(PolicyError, match=r"published_text is 'gone.txt', should be a text file in"):
+        rules.load(stored(tmp_path, "new", published_text="gone.txt"))
 
 
 def test_the_shipped_figures_are_read_with_their_units() -> None:

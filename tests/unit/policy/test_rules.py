@@ -26,6 +26,7 @@ from ledger.domain.texts import Text
 from ledger.policy import rules
 from ledger.policy.context import LineUsage, PolicyContext
 from ledger.policy.explanation import explain
+from ledger.policy.parameters import PolicyParameters
 from ledger.policy.rules import RULES
 from ledger.policy.texts import shipped_texts
 from ledger.policy.withdrawal import period_end
@@ -91,6 +92,57 @@ def keys(texts: Iterable[Text]) -> list[str]:
 def trace_of(decision: Decision, rule: str) -> RuleTrace:
     """Why a rule did or did not speak."""
     return next(trace for trace in decision.explanation if trace.rule == rule)
+
+
+# ── Versions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def versions(agreed: dict[str, Any], current: dict[str, Any]) -> PolicyParameters:
+    """A current version of the policy, and the one before it, under which `order()` was sold."""
+    before = replace(POLICY, version=order().policy_version, **agreed)
+    return replace(POLICY, version="next", replaces=before, **current)
+
+
+GENEROUS: dict[str, Any] = {"mistaken_renewal_days": 60, "automatic_renewal_refund_up_to_minor": {"EUR": 2000}}
+REVIEWED: dict[str, Any] = {"mistaken_renewal_days": 60}
+STRICT: dict[str, Any] = {"mistaken_renewal_days": 1}
+
+
+@pytest.mark.parametrize(
+    ("agreed", "current", "version", "outcome", "recommended"),
+    [
+        (GENEROUS, STRICT, "agreed", "approve", None),
+        (STRICT, GENEROUS, "current", "approve", None),
+        (REVIEWED, STRICT, "agreed", "review", "approve"),
+        (STRICT, REVIEWED, "current", "review", "approve"),
+        (GENEROUS, GENEROUS, "agreed", "approve", None),
+        (STRICT, STRICT, "agreed", "review", "decline"),
+    ],
+)
+def test_a_contract_is_judged_by_the_version_it_was_sold_under_or_by_a_kinder_one(
+    agreed: dict[str, Any], current: dict[str, Any], version: str, outcome: str, recommended: str | None
+) -> None:
+    """A renewal by mistake, asked for on day 30. The decision names the version that it rests on."""
+    policy = versions(agreed, current)
+    made = rules.decide(asks(MISTAKEN, day=30, is_renewal=True, is_subscription=True), policy)
+    assert made.policy_version == {"agreed": order().policy_version, "current": "next"}[version]
+    assert (made.outcome, made.recommended) == (outcome, recommended)
+
+
+def test_of_two_approvals_the_larger_one_counts() -> None:
+    """A longer period of withdrawal returns everything; a shorter one only the amount above the price."""
+    asked = asks(CHANGED, day=20, overcharge_minor=100)
+    short, long = {"withdrawal_days": 14}, {"withdrawal_days": 30}
+    for policy in (versions(short, long), versions(long, short)):
+        assert rules.decide(asked, policy).money_minor == 2000
+
+
+def test_without_a_known_version_the_current_one_decides() -> None:
+    """No order, or an order under a version whose file is gone."""
+    policy = versions(GENEROUS, STRICT)
+    for placed in (None, order(policy_version="2001-01-01")):
+        made = rules.decide(asks(MISTAKEN, day=30, is_renewal=True, is_subscription=True, order=placed), policy)
+        assert made.policy_version == "next"
 
 
 # ── 1. General information ────────────────────────────────────────────────────────────────────────────────────────────

@@ -302,6 +302,7 @@ def test_only_our_bus_puts_messages_into_a_queue() -> None:
 LOCAL_ONLY = {"signing_secrets", "api_keys", "api_bases", "is_measured", "is_s3_local", "region"}
 """Settings that a deployment does not set: Lambda does, or they are for local runs."""
 FOR_OTHERS = {
+    ("read_catalogue", "is_paused"): "it shows the policy, and decides nothing",
     ("place_order", "is_paused"): "it loads the policy for its version, and decides nothing",
 }
 EVERYWHERE = {

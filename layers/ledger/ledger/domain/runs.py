@@ -41,6 +41,8 @@ class Run:
     missing: int = 0  # credits that are still to be drawn: it was interrupted, or refused half-way
     resumed_at: datetime | None = None  # when a later call drew or returned a part of it last
     version: int = field(default=0, compare=False)  # of the stored item; 0: not stored yet
+    # What the account could spend after the draw, as it was read for it. It is not stored. None: it was not read.
+    spendable_after: int | None = field(default=None, compare=False)
 
     @property
     def credits(self) -> int:

@@ -1,8 +1,15 @@
-"""The figures that the published policy leaves open: one JSON file that a deployment can replace."""
+"""The refund policy's versions: one JSON file each, with the figures that its published text leaves open.
+
+A file names the text, and the file of the version that it replaces, both in its own folder. A contract is judged by the
+version that it was sold under (`PolicyParameters.sold_under`), so no version's file is ever deleted.
+
+    policy.json  ──replaces──►  policy-2026-11-01.json
+       └► published_text: policy.txt     └► published_text: policy-2026-11-01.txt
+"""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +23,11 @@ DEFAULT_FILE = Path(__file__).with_name("parameters.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyParameters:
-    """The figures that the published text leaves open."""
+    """One version of the policy: its published text, and the figures that the text leaves open."""
 
     version: str
+    published_text: Path
+    replaces: "PolicyParameters | None" = None  # the version before
     withdrawal_countries: frozenset[str]  # EU, EEA and the United Kingdom; ISO 3166-1 alpha-2
     withdrawal_days: int
     withdrawal_days_uninformed: int  # where no consent was recorded: 14 days and 12 months
@@ -29,23 +38,53 @@ class PolicyParameters:
     persistent_failed_runs: int  # fewer are a minor outage
     is_paused: bool = False  # nothing is decided now; set by the deployment, not by the file
 
+    @property
+    def versions(self) -> "Iterator[PolicyParameters]":
+        """Yield this version and those before it, the newest first."""
+        version: PolicyParameters | None = self
+        while version:
+            yield version
+            version = version.replaces
+
+    def sold_under(self, version: str) -> "PolicyParameters | None":
+        """Return this version of the policy. None: there never was one."""
+        return next((one for one in self.versions if one.version == version), None)
+
+    def read_published_text(self) -> str:
+        """Return the text that customers read."""
+        return self.published_text.read_text("utf-8")
+
 
 def load(path: Path = DEFAULT_FILE) -> PolicyParameters:
-    """Read and validate a policy file. Raises PolicyError naming what is wrong."""
+    """Read and validate the current version's file, and those before it. Raise PolicyError naming what is wrong."""
+    return _load(path, ())
+
+
+def _load(path: Path, newer: tuple[Path, ...]) -> PolicyParameters:
+    if path in newer:
+        raise PolicyError(f"The policy {newer[-1]}: `replaces` is {path.name!r}, should be the version before it.")
     try:
         document = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise PolicyError(f"The policy {path} can't be read ({error.strerror}): set POLICY_FILE.") from error
     except ValueError as error:
         raise PolicyError(f"The policy {path} is not JSON: {error}.") from error
-    return parse(document)
+    replaced = document.get("replaces") if isinstance(document, dict) else None
+    earlier = _load(path.with_name(replaced), (*newer, path)) if isinstance(replaced, str) and replaced else None
+    return parse(document, path, earlier)
 
 
-def parse(document: Any) -> PolicyParameters:
-    """Validate a policy that was read from JSON. Raises PolicyError naming the field."""
-    fields = Fields(document, "the policy", PolicyError)
+def parse(document: Any, path: Path = DEFAULT_FILE, earlier: PolicyParameters | None = None) -> PolicyParameters:
+    """Validate a version that was read from a JSON file. Raise PolicyError naming the field.
+
+    `earlier` is the version that it replaces.
+    """
+    fields = Fields(document, f"the policy {path}", PolicyError)
+    fields.take("replaces", str, "")
     policy = PolicyParameters(
         version=fields.take("version", str),
+        published_text=_text_file(fields, path.parent),
+        replaces=earlier,
         withdrawal_countries=_countries(fields),
         withdrawal_days=fields.between("withdrawal_days", 14, 365, "the law's 14 days or more, up to 365"),
         withdrawal_days_uninformed=fields.between(
@@ -58,7 +97,17 @@ def parse(document: Any) -> PolicyParameters:
         persistent_failed_runs=fields.between("persistent_failed_runs", 1, 1_000_000),
     )
     fields.end()
+    if earlier and earlier.sold_under(policy.version):
+        fields.refuse("version", policy.version, "one that no earlier version has")
     return policy
+
+
+def _text_file(fields: Fields, folder: Path) -> Path:
+    name = "published_text"
+    path = folder / str(fields.take(name, str))
+    if not path.is_file():
+        fields.refuse(name, path.name, f"a text file in {folder}")
+    return path
 
 
 def _countries(fields: Fields) -> frozenset[str]:

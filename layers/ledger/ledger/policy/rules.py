@@ -42,6 +42,26 @@ RuleResult = Decision | Text
 
 
 def decide(context: PolicyContext, policy: PolicyParameters) -> Decision:
+    """Return the decision under the version that the contract was sold under, or under `policy` if that is kinder.
+
+    `policy` is the current version. It decides alone if the purchase has no order, or its version is not known.
+    """
+    current = evaluate(context, policy)
+    agreed = policy.sold_under(context.order.policy_version) if context.order else None
+    if agreed is None or agreed is policy:
+        return current
+    decision = evaluate(context, agreed)
+    return current if _kindness(current) > _kindness(decision) else decision
+
+
+def _kindness(decision: Decision) -> tuple[int, int, int]:
+    """Sort decisions by this key: the one that gives the customer more comes later."""
+    outcomes = (DecisionOutcome.DECLINE, DecisionOutcome.REVIEW, DecisionOutcome.WAIT, DecisionOutcome.APPROVE)
+    recommended = {DecisionOutcome.DECLINE: 0, None: 1}.get(decision.recommended, 2)
+    return outcomes.index(decision.outcome), recommended, decision.money_minor
+
+
+def evaluate(context: PolicyContext, policy: PolicyParameters) -> Decision:
     """Return the decision of the first rule that applies, with every rule's result as its explanation."""
     decision: Decision | None = None
     traces = []

@@ -86,19 +86,32 @@ def place_order(
     AccountInDebt (see `uncovered_debt`; unless `is_refused_in_debt` is false), IdempotencyKeyReused, ProviderRefused,
     or ProviderUnavailable or StoreUnavailable: repeat the request with the same key.
 
+    The customer returns to `success_url` or `cancel_url` with the order's id as `order_id` in the query.
+
     An older checkout of the same plan is closed. If it was paid, SubscriptionAlreadyRuns is raised, unless the
     subscription that it began has ended.
     """
     order = _store_order(request, store, catalogue, policy_version, now, is_refused_in_debt=is_refused_in_debt)
     if order.checkout:
-        return _with_address(order, order.checkout, store)
+        return with_checkout_address(order, order.checkout, store)
     product = catalogue.agreed(order)
     if product is None:
         raise RequestRefused(f"{order.product_id} is no longer sold.")
-    checkout = gateway_of(order.provider).make_checkout(order, product, success_url=success_url, cancel_url=cancel_url)
+    checkout = gateway_of(order.provider).make_checkout(
+        order,
+        product,
+        success_url=_naming_order(success_url, order.order_id),
+        cancel_url=_naming_order(cancel_url, order.order_id),
+    )
     if product.kind is ProductKind.SUBSCRIPTION:
         return _store_only_checkout(order, checkout, store, gateway_of, now)
     return _store_checkout(order, checkout, store)
+
+
+def _naming_order(url: str, order_id: OrderId) -> str:
+    """Return the address of a page with the order's id in its query."""
+    page, mark, fragment = url.partition("#")
+    return f"{page}{'&' if '?' in page else '?'}order_id={order_id}{mark}{fragment}"
 
 
 def confirm_consent(order_id: OrderId, confirmation_id: str, store: Store) -> Order:
@@ -239,7 +252,7 @@ def _with_stored_checkout(order: Order, stored: Checkout, other: Checkout, store
     """
     if stored.checkout_id != other.checkout_id:
         commit_unread(Commit(documents=(_way_back(order, other),)), store, f"order {order.order_id}")
-    return _with_address(order, stored, store)
+    return with_checkout_address(order, stored, store)
 
 
 def _refuse_beside(
@@ -287,7 +300,7 @@ def _begun_by(paid: OpenCheckout, store: Store, now: datetime) -> _Running | Non
     return None if has_ended else _Running(subscription_id)
 
 
-def _with_address(order: Order, checkout: Checkout, store: Store) -> Order:
+def with_checkout_address(order: Order, checkout: Checkout, store: Store) -> Order:
     """Return an order with the address of its checkout, which is stored beside it."""
     key = checkout_key(order.provider, checkout.checkout_id)
     pointer = store.read(Keys(documents=frozenset({key}))).document(key, OrderPointer)

@@ -48,7 +48,8 @@ def draw_credits(
     """Draw a run's credits, all of them or none. Return the run.
 
     A run that has drawn already draws nothing more: return it as it is stored, even if the account could not spend now.
-    `is_debt_withheld`: a shortfall lowers what can be spent. Raise AccountSuspended, InsufficientCredits, RunFailed
+    `is_debt_withheld`: a shortfall lowers what can be spent. `Run.spendable_after` says what can be spent then, unless
+    another call for the same run finished first. Raise AccountSuspended, InsufficientCredits, RunFailed
     (its failure was reported before), IdempotencyKeyReused (the run drew another number of credits) or CommitTooLarge
     (an item has no room): then nothing is drawn. Raise StoreUnavailable after too many conflicts: the same request
     again finds what was drawn, and draws the rest.
@@ -117,9 +118,10 @@ def _draw_part(began: Run, store: Store, now: datetime, *, is_debt_withheld: boo
     run_keys = Keys(runs=frozenset({name}))
     stored = store.read(run_keys | Keys(accounts=frozenset({began.account_id})))
     run = stored.runs.get(name)
-    if run and (run.failed_at or not run.missing or (run.drawn and run.credits != began.credits)):
-        return _same_run(run, began.credits)
     account = stored.accounts.get(began.account_id) or Account(account_id=began.account_id)
+    if run and (run.failed_at or not run.missing or (run.drawn and run.credits != began.credits)):
+        spendable = account.spendable(now, is_debt_withheld=is_debt_withheld)
+        return replace(_same_run(run, began.credits), spendable_after=spendable)
     run = replace(run, missing=began.credits - sum(run.drawn.values())) if run else began
     try:
         lots = account.draw(run.missing, now, is_debt_withheld=is_debt_withheld)
@@ -133,11 +135,13 @@ def _draw_part(began: Run, store: Store, now: datetime, *, is_debt_withheld: boo
         raise
     lots = fitting(account.lots, lots, now)
     drawn = Counter({lot.lot_id: lot.drawn - account.lots[lot.lot_id].drawn for lot in lots})
+    after = replace(account, lots={**account.lots, **{lot.lot_id: lot for lot in lots}})
     more = replace(
         run,
         drawn=dict(Counter(run.drawn) + drawn),
         missing=run.missing - drawn.total(),
         resumed_at=run.resumed_at if now == run.at else now,
+        spendable_after=after.spendable(now, is_debt_withheld=is_debt_withheld),
     )
     return _stored(more, lot_changes(account, account.lots, lots, more, _origin(more, now)), store, began.credits)
 

@@ -1,0 +1,155 @@
+"""What the shop and our own services read: the catalogue, the policy, an order, and what an account can spend."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.domain.ids import PaymentId
+from ledger.policy import rules
+from tests.integration.conftest import ADA, ADAS, BOB, World
+from tests.integration.test_api import ORDER, new_key
+from tools.testing.builders import dispute, event_of
+from tools.testing.frontend import Frontend
+
+
+@pytest.fixture
+def anyone() -> Frontend:
+    """A visitor without a token."""
+    return Frontend("")
+
+
+def test_the_catalogue_is_public_and_may_be_cached(world: World, anyone: Frontend) -> None:
+    """With the version of the policy that an order names."""
+    before = world.table()
+    shown = anyone.get("/catalogue")
+    assert (shown.status, shown.headers["cache-control"]) == (200, "public, max-age=300")
+    assert (shown.json["version"], shown.json["policy_version"]) == ("2026-11-01", world.services.policy.version)
+    products = {product["product_id"]: product for product in shown.json["products"]}
+    assert list(products) == ["pack_500", "pack_1000", "pack_2500", "creator_monthly"]
+    assert products["pack_1000"] == {
+        "product_id": "pack_1000",
+        "name": "1,000 credits",
+        "kind": "pack",
+        "credits": 1000,
+        "prices": [
+            {"amount_minor": 1800, "currency": "EUR"},
+            {"amount_minor": 1600, "currency": "GBP"},
+            {"amount_minor": 2000, "currency": "USD"},
+        ],
+        "providers": ["paddle", "stripe"],
+        "expires_after_days": None,
+        "is_expiring": False,
+        "trial_credits": 0,
+    }
+    assert (products["creator_monthly"]["kind"], products["creator_monthly"]["is_expiring"]) == ("subscription", True)
+    assert world.table() == before
+
+
+def test_what_the_catalogue_shows_can_be_ordered(world: World, anyone: Frontend) -> None:
+    """Each product, from each provider that it names, in each currency that it has a price in."""
+    catalogue = anyone.get("/catalogue").json
+    for product in catalogue["products"]:
+        for provider in product["providers"]:
+            for price in product["prices"]:
+                sold = {"product_id": product["product_id"], "provider": provider, "currency": price["currency"]}
+                order = {**ORDER, **sold, "policy_version": catalogue["policy_version"]}
+                placed = Frontend(f"acct_{new_key()}").post("/orders", order, key=new_key())
+                assert (placed.status, placed.json["price"]) == (201, price)
+    assert world.provider.calls
+
+
+def test_the_policy_is_public_whole_and_by_version(world: World, anyone: Frontend) -> None:
+    """The published text, word for word."""
+    current = anyone.get("/policy")
+    assert (current.status, current.headers["cache-control"]) == (200, "public, max-age=300")
+    version = world.services.policy.version
+    text = rules.load().read_published_text()
+    assert current.json == {"version": version, "is_current": True, "text": text, "versions": [version]}
+    assert anyone.get(f"/policy/{version}").json == current.json
+    unknown = anyone.get("/policy/1999-01-01")
+    assert (unknown.status, unknown.json["type"]) == (404, "urn:imagetagger:problem:not-found")
+    assert version in unknown.json["detail"]
+
+
+def test_an_earlier_version_stays_readable_and_decides_its_contracts(
+    world: World, anyone: Frontend, tmp_path: Path
+) -> None:
+    """Ada orders under one version; under the next one, which is stricter, she is judged by hers."""
+    shipped = json.loads(rules.DEFAULT_FILE.read_text("utf-8"))
+
+    def stored(version: str, **figures: Any) -> Path:
+        (tmp_path / f"{version}.txt").write_text(f"Policy {version}.", "utf-8")
+        path = tmp_path / f"{version}.json"
+        path.write_text(json.dumps({**shipped, "version": version, "published_text": f"{version}.txt", **figures}))
+        return path
+
+    world.services.policy = rules.load(stored("first", withdrawal_days=60))
+    placed = world.ada.post("/orders", {**ORDER, "policy_version": "first"}, key=new_key()).json
+    world.pays(PaymentId("stripe:pi_old"), ADA, fulfilment_key=f"order/{placed['order_id']}")
+    world.services.policy = rules.load(stored("second", replaces="first.json", withdrawal_countries=["FR"]))
+    assert [one["version"] for one in (anyone.get("/policy").json, anyone.get("/policy/first").json)] == [
+        "second",
+        "first",
+    ]
+    assert anyone.get("/policy/first").json["text"] == "Policy first."
+    outdated = world.ada.post("/orders", {**ORDER, "policy_version": "first"}, key=new_key())
+    assert (outdated.status, outdated.fields) == (422, ["body.policy_version"])
+    shown = {
+        one["purchase_id"]: one["refundability"]["decision"] for one in world.ada.get("/purchases").json["purchases"]
+    }
+    assert (shown["stripe:pi_old"]["outcome"], shown["stripe:pi_old"]["policy_version"]) == ("approve", "first")
+    assert shown[ADAS]["policy_version"] == "second"
+
+
+def test_an_order_says_what_became_of_it(world: World) -> None:
+    """It awaits its payment, at its checkout's address; then it is paid, and names its purchase."""
+    placed = world.ada.post("/orders", ORDER, key=new_key()).json
+    path = f"/orders/{placed['order_id']}"
+    shown = world.ada.get(path).json
+    assert (shown["state"], shown["purchase_ids"], shown["checkout_url"]) == (
+        "awaiting_payment",
+        [],
+        placed["checkout_url"],
+    )
+    assert (shown["price"], shown["policy_version"]) == (placed["price"], ORDER["policy_version"])
+    assert (shown["has_consent"], shown["is_consent_confirmed"]) == (True, False)
+    world.service.post(f"{path}/consent-confirmation", {"confirmation_id": "mail_1"})
+    world.pays(PaymentId("stripe:pi_9"), ADA, fulfilment_key=f"order/{placed['order_id']}")
+    shown = world.ada.get(path).json
+    assert (shown["state"], shown["purchase_ids"], shown["checkout_url"]) == ("paid", ["stripe:pi_9"], None)
+    assert shown["is_consent_confirmed"]
+
+
+def test_anothers_order_is_like_one_that_there_is_not(world: World) -> None:
+    """404, in the same words."""
+    placed = world.ada.post("/orders", ORDER, key=new_key()).json["order_id"]
+    foreign, unknown = world.bob.get(f"/orders/{placed}"), world.bob.get(f"/orders/ord_{'0' * 24}")
+    assert (foreign.status, unknown.status) == (404, 404)
+    assert foreign.text.replace(placed, "") == unknown.text.replace(f"ord_{'0' * 24}", "")
+    assert world.bob.get("/orders/none").fields == ["path.order_id"]
+
+
+def test_the_customer_returns_with_the_orders_id(world: World) -> None:
+    """From either page; what the address had in its query stays."""
+    placed = world.ada.post("/orders", ORDER, key=new_key()).json["order_id"]
+    config = world.services.config
+    (call,) = [one for one in world.provider.calls if one.startswith(f"checkout {placed} ")]
+    assert call.split()[-2:] == [f"{config.success_url}&order_id={placed}", f"{config.cancel_url}?order_id={placed}"]
+
+
+def test_a_service_reads_what_an_account_can_spend(world: World) -> None:
+    """As a draw would find it: none of a suspended account, nothing of an unknown one."""
+    path = f"/usage/accounts/{ADA}"
+    spendable = {"account_id": ADA, "status": "active", "spendable": 1000, "shortfall": 0}
+    assert world.service.get(path).json == spendable
+    drawn = world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 300}).json
+    assert drawn["spendable"] == world.service.get(path).json["spendable"] == 700
+    world.service.post("/usage", {"account_id": ADA, "run_id": "run_2", "credits": 100})
+    again = world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 300}).json
+    assert again == {**drawn, "spendable": 600}
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    assert world.service.get(path).json == {**spendable, "status": "suspended", "spendable": 0}
+    assert world.service.get("/usage/accounts/acct_nobody").json["spendable"] == 0
+    assert world.service.get(f"/usage/accounts/{BOB}").json["spendable"] == 1000
