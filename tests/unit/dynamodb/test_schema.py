@@ -28,6 +28,7 @@ SHAPES = {
     ]
 }.values()
 NOT_STORED = {
+    "spendable_after",  # of a run: for the caller of its draw
     "lot_id",  # of a lot: in its key or its attribute's name
     "key",  # of a fulfilment key: in its key
     "subscription_id",
