@@ -87,13 +87,16 @@ def rounds_over_a_balance(history: History) -> None:
 
 
 def change_of_plan(history: History) -> None:
-    """From one plan to a dearer one, or back, in the middle of a period; then money goes back."""
+    """From one plan to a dearer one, or back, in the middle of a period; then money goes back.
+
+    What is credited may name nothing, and the next period, which begins as the credit ends, may be paid before it.
+    """
     sub, is_up = history.name("sub_1"), history.chance.random() < 0.6
     old, new = (CREATOR, STUDIO["stripe"])[:: 1 if is_up else -1]
     prices = {CREATOR: 1500, STUDIO["stripe"]: 6000}
     paid = history.month(sub, price_id=old)
     left, invoice_id = history.chance.choice((2, 3, 4)), history.name("in_1")
-    unused = history.unused(sub, invoice_id, paid, prices[old] // left)
+    unused = history.unused(sub, invoice_id, paid, prices[old] // left, is_named=history.chance.random() < 0.7)
     period = (history.now, START + MONTH)
     rest = history.line(sub, invoice_id, new, prices[new] // left, period, proration=True)
     changed = history.invoice(sub, invoice_id, "subscription_update", [unused, rest])

@@ -21,6 +21,7 @@ from ledger.domain.facts import (
 from ledger.domain.links import Links
 from ledger.providers.paddle import transactions
 from ledger.providers.stripe import invoices
+from ledger.usecases import credited_periods
 from ledger.usecases.plan_booking import merging
 from proof.kinds import KINDS, paddle, played, stripe
 from proof.kinds.history import History
@@ -135,6 +136,12 @@ def reads_settings_without_their_dates(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(played, "SOLD", catalogue.parse(CONTENT | {"products": latest, "resolutions": always}))
 
 
+def takes_a_credit_from_the_period_after_it(patch: pytest.MonkeyPatch) -> None:
+    """A credit that names nothing is of the period that begins when it ends, if that is known."""
+    running = vars(credited_periods)["_running_lot"]
+    patch.setattr(credited_periods, "_running_lot", lambda one, *rest: running(replace(one, since=one.until), *rest))
+
+
 def _hear(change: Callable[[Fact], Fact | None], patch: pytest.MonkeyPatch) -> None:
     """Each fact that is reported becomes another one, or none."""
     heard = played.translated
@@ -158,6 +165,7 @@ def _hear(change: Callable[[Fact], Fact | None], patch: pytest.MonkeyPatch) -> N
         (deaf_to_balances, stripe.balances, "too much left"),
         (deaf_to_balances, stripe.credit_notes, "nothing left"),
         (deaf_to_balances, stripe.change_of_plan, "too much left"),
+        (takes_a_credit_from_the_period_after_it, stripe.change_of_plan, "too much left"),
         (deaf_to_balances, paddle.change_of_plan_at_paddle, "too much left"),
         (deaf_to_balances, paddle.paid_from_a_balance, "too much left"),
         (deaf_to_running_totals, stripe.running_totals, "too much left"),
