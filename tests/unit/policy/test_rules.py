@@ -834,6 +834,7 @@ situations = st.builds(
     is_subscription=st.booleans(),
     is_renewal=st.booleans(),
     is_plan_change=st.booleans(),
+    has_unordered_sale=st.booleans(),
     is_for_ordered_product=st.booleans(),
     is_duplicate=st.booleans(),
     duplicate_minor=st.integers(0, 3000),

@@ -15,6 +15,11 @@ from tools.testing.builders import MADE, ORDER, line_usage, refund_context
 POLICY = parameters.load()
 COUNTRY, LAW = text("decision.withdrawal_country_in_review"), text("decision.withdrawal_law_in_review")
 ENDS = datetime(2026, 11, 17, 12, tzinfo=UTC)  # the end of Monday where the day is last to end
+WITH_A_PACK = {
+    "is_renewal": True,
+    "has_unordered_sale": True,
+    "order": replace(ORDER, made_at=MADE - timedelta(days=60)),
+}
 US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
 
 
@@ -60,6 +65,12 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: Text | None
         ({"is_plan_change": True}, text("decision.withdrawal_renewal_in_review")),
         ({"is_renewal": True, "order": US}, LAW),
         ({"is_renewal": True, "reason": RefundReason.MISTAKEN_RENEWAL}, None),
+        # a pack in the transaction of a renewal, long after the subscription was ordered
+        (WITH_A_PACK, COUNTRY),
+        ({**WITH_A_PACK, "order": None}, COUNTRY),
+        ({**WITH_A_PACK, "now": MADE + timedelta(days=500)}, None),
+        ({**WITH_A_PACK, "reason": RefundReason.MISTAKEN_RENEWAL}, None),
+        ({**WITH_A_PACK, "has_unordered_sale": False}, None),
     ],
 )
 def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: Text | None) -> None:

@@ -50,6 +50,7 @@ class PolicyContext:
     is_subscription: bool = False
     is_renewal: bool = False  # a later period of a subscription
     is_plan_change: bool = False  # a part of a later period, because the subscription changed
+    has_unordered_sale: bool = False  # beside a later period, it pays for something else, without an order
     is_duplicate: bool = False  # another payment is the original for this order or period
     duplicate_minor: int = 0  # what can be refunded because all payments for the same are above one price
     doubles_subscription: bool = False  # a duplicate that started a second subscription

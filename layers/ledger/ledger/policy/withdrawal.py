@@ -44,8 +44,13 @@ def review_reason(context: PolicyContext, policy: PolicyParameters) -> Text | No
     """Return why a person must decide about a withdrawal that came in time. None: no person is needed.
 
     The list of countries is ours, not the law's. A withdrawal returns all payments of its contract, which matters for
-    a renewal only while the period of the contract itself still runs.
+    a renewal only while the period of the contract itself still runs. What was sold beside a renewal, without an order,
+    is a contract of its own.
     """
+    if context.has_unordered_sale and context.reason is RefundReason.WITHDRAWAL:
+        sold_until = period_end(context.paid_at, policy.withdrawal_days_uninformed)
+        if context.requested_at < sold_until:
+            return text("decision.withdrawal_country_in_review")
     if context.requested_at >= ends_at(context, policy):
         return None
     if context.order is None:

@@ -102,6 +102,7 @@ def policy_context(
         is_subscription=payment.subscription_id is not None,
         is_renewal=payment.is_renewal and not payment.is_plan_change,
         is_plan_change=payment.is_plan_change,
+        has_unordered_sale=payment.is_renewal and any(line.period_ends_at is None for line in payment.lines),
         is_duplicate=purchase.is_duplicate,
         duplicate_minor=above_one_price_minor,
         doubles_subscription=purchase.is_duplicate and _doubles_subscription(context, store),
