@@ -13,7 +13,15 @@ from ledger.domain.receipts import Trigger
 from ledger.domain.refund_cases import FollowStage
 from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
-from ledger.ports.documents import DocumentKind, intent_key, job_cursor_key, position_of, sortable
+from ledger.ports.documents import (
+    DocumentKey,
+    DocumentKind,
+    intent_key,
+    job_cursor_key,
+    position_of,
+    renewal_stop_key_of,
+    sortable,
+)
 from ledger.ports.reads import Keys, ParkedName
 from ledger.ports.store import Store
 from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI
@@ -247,3 +255,21 @@ def test_what_can_not_be_read_is_logged_by_kind_and_field_and_counted(caplog: py
     assert (record.levelname, record.message) == ("ERROR", "item left out")
     assert record.__dict__["kind"] is DocumentKind.REFUND_INTENT
     assert record.__dict__["reason"]
+
+
+WORK: dict[str, tuple[DocumentKey, Callable[[Store], Iterable[object]]]] = {
+    "outbox": (intent_key("case_1-1"), lambda store: store.outbox()),
+    "renewal_stops": (renewal_stop_key_of(NOON, PI), lambda store: store.renewal_stops()),
+    "deferred_cases": (DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_1",)), lambda store: store.deferred_cases()),
+}
+"""The lists of what a job must do: an item of each, and the read."""
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_no_job_takes_a_list_for_whole_of_which_an_item_can_not_be_read(name: str) -> None:
+    """The others come first. A page for people leaves it out, but work that no job does must raise the alarm."""
+    key, method = WORK[name]
+    unreadable = keys.document_key(key) | {"schema_version": {"N": "99"}}
+    store, _ = store_over({"Items": [unreadable, unreadable]})
+    with pytest.raises(UnreadableItem, match="2 items can't be read"):
+        list(method(store))

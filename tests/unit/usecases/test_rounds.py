@@ -1,7 +1,10 @@
 """What each round of a job takes up: how far back it looks, how often, and what it removes from its list."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +18,9 @@ from ledger.domain.refund_cases import CaseState, QueuedCase, RefundCase, Refund
 from ledger.dynamodb import keys
 from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import JobCursor, case_key, deferred_queue_key
+from ledger.ports.reads import ParkedName
 from ledger.ports.store import Store
+from ledger.usecases import plan_booking
 from ledger.usecases.progress import read_cursor
 from ledger.usecases.record_event import release_parked
 from ledger.usecases.refund_cases.cases import read_case
@@ -135,6 +140,15 @@ def test_a_round_tries_what_came_since_the_last_one_and_waits_of_a_day_in_each()
     assert tried(store, now + timedelta(minutes=4)) == {"evt_1", "evt_2", "evt_3", "evt_5"}
 
 
+def test_what_the_ledger_lacks_waits_for_facts_and_for_no_deployment() -> None:
+    """A reason that a use-case gives depends on what is stored, not on the translation alone."""
+    sources = Path(plan_booking.__file__).parents[1].rglob("*.py")
+    given = {name for source in sources for name in re.findall(r"ParkReason\.([A-Z_]+)", source.read_text("utf-8"))}
+    assert {"NO_ACCOUNT", "ORDER_MISMATCH", "UNKNOWN_ORIGIN"} <= given
+    assert [name for name in sorted(given) if ParkReason[name].trigger is not Trigger.FACTS] == []
+    assert ParkReason.UNEXPECTED_CHARGE.trigger is Trigger.FACTS, "the session of the same payment may grant it later"
+
+
 @pytest.mark.parametrize("has_body", [True, False])
 def test_what_can_not_be_translated_stays_parked_as_it_is(has_body: bool) -> None:
     """Neither without its body nor by a translator that has no event for it."""
@@ -150,8 +164,8 @@ def test_what_can_not_be_translated_stays_parked_as_it_is(has_body: bool) -> Non
 class Tries:
     """The rounds of `release_parked` over events that can't be booked, and what each of them tried."""
 
-    def __init__(self, *receipts: Receipt) -> None:
-        self.store = FakeStore()
+    def __init__(self, *receipts: Receipt, store: FakeStore | None = None) -> None:
+        self.store = store or FakeStore()
         self.failing: dict[str, Exception] = {}
         self.tried: list[str] = []
         for receipt in receipts:
@@ -228,6 +242,31 @@ def test_an_event_that_fails_for_ever_holds_up_no_other_and_is_tried_in_each_rou
     assert tries(LATER + timedelta(hours=2)) == ["evt_2"]
     assert tries(LATER + timedelta(hours=3)) == []
     assert tries.cursor.failed == frozenset()
+
+
+class Unlisted(FakeStore):
+    """A store whose index lists so many parked events of a trigger before it fails."""
+
+    lists: int | None = None
+
+    def parked_names(
+        self, trigger: Trigger, since: datetime | None = None, *, turn: int | None = None
+    ) -> Iterator[ParkedName]:
+        names = list(super().parked_names(trigger, since, turn=turn))
+        yield from names[: self.lists]
+        if self.lists is not None and len(names) > self.lists:
+            raise StoreUnavailable("throttled")
+
+
+@pytest.mark.parametrize("lists", [0, 2])
+def test_a_list_of_parked_events_that_fails_halfway_forgets_none(lists: int) -> None:
+    """Each is tried once by this deployment, however often the list broke off before it."""
+    store, rounds = Unlisted(), []
+    tries = Tries(*of_a_day(4, ParkReason.UNKNOWN_PRICE), store=store)
+    for hour, store.lists in enumerate((lists, 0, None, None)):
+        rounds.append(tries(LATER + timedelta(hours=hour)))
+    names = ["evt_1", "evt_2", "evt_3", "evt_4"]
+    assert rounds == [names[:lists], [], names[lists:], []]
 
 
 def test_an_event_that_this_release_can_not_read_waits_for_the_next_one() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from ledger.domain.errors import RequestRefused, StoreUnavailable
+from ledger.domain.errors import ProviderRefused, ProviderUnavailable, RequestRefused, StoreUnavailable
 from ledger.domain.events import Event
 from ledger.domain.facts import (
     ChargebackChanged,
@@ -48,7 +48,7 @@ from tools.testing.builders import (
     refund_claim,
     request_refund,
 )
-from tools.testing.fakes import FakeProvider, FakeStore
+from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost
 
 PAUSED = replace(POLICY, is_paused=True)
 APPROVED_AT = 70
@@ -92,6 +92,40 @@ def test_a_lease_is_longer_than_any_function_that_sends_may_run() -> None:
     """Else a second sender would begin while the first one still sends."""
     longest_s = functions(load())["SendRefundsFunction"]["Timeout"]
     assert timedelta(seconds=longest_s) < LEASE_DURATION
+
+
+@pytest.mark.parametrize("kind", ["stripe", "paddle"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ResponseLost("time-out"),
+        ProviderUnavailable("down"),
+        ProviderRefused("adjustment_pending_refund_request", "another one is pending"),
+    ],
+    ids=["answer lost", "down", "pending"],
+)
+def test_an_attempt_that_is_unclear_keeps_the_intent_for_its_minute(fault: Exception, kind: str) -> None:
+    """The provider's list may lack what was sent. After the minute it is looked up, and sent if it is not there."""
+    case = half_approved(store := FakeStore())
+    provider = FakeProvider(kind=kind, faults=[fault], is_late=True)
+    assert send(store, provider, case, APPROVED_AT + 1) is SendResult.UNCLEAR
+    over = APPROVED_AT + 1 + LEASE_DURATION / timedelta(minutes=1)
+    for minute in (APPROVED_AT + 1, over - 0.01):
+        assert send(store, provider, case, minute) is SendResult.LEASED
+    provider.is_late = False
+    was_made = isinstance(fault, ResponseLost)
+    assert send(store, provider, case, over) is (SendResult.FOUND if was_made else SendResult.SENT)
+    assert provider.refunded_minor == 1000
+
+
+def test_a_look_up_that_failed_keeps_the_intent_for_its_minute() -> None:
+    """Nothing is sent before one has succeeded."""
+    case = half_approved(store := FakeStore())
+    provider = FakeProvider(look_up_faults=[ProviderUnavailable("down")])
+    assert send(store, provider, case, TOO_OLD) is SendResult.UNCLEAR
+    assert send(store, provider, case, TOO_OLD + 0.9) is SendResult.LEASED
+    assert send(store, provider, case, TOO_OLD + 1) is SendResult.SENT
+    assert provider.calls == [*[f"find {case.tag}"] * 2, f"send {case.tag}"]
 
 
 def test_what_is_sent_was_recorded_as_tried_before() -> None:
