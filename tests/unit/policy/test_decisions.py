@@ -266,6 +266,12 @@ ANSWERS = [
         "around the same time (stripe:a).",
         HINT,
     ),
+    (
+        refund_context(TWICE, order=US, similar=(PaymentId("stripe:a"),), is_similar_disputed=True),
+        says(REVIEW, "4", "charged_twice", recommended=DECLINE),
+        "You have an open dispute for that payment",
+        HINT,
+    ),
     # a wrong amount
     (
         refund_context(AMOUNT, order=US, **OVER),

@@ -525,6 +525,13 @@ def test_what_looks_like_a_second_charge_goes_to_a_person_with_the_evidence() ->
     assert "paddle:txn_2" in " ".join(rendered(decide(asked).reasons))
     assert said(replace(asked, lines=(line(drawn=250),)))[3] == 1500
     assert decide(replace(asked, lines=(line(drawn=1000),))).recommended is DecisionOutcome.DECLINE
+    disputed = decide(replace(asked, is_similar_disputed=True))
+    assert (disputed.outcome, disputed.recommended, disputed.money_minor) == (
+        DecisionOutcome.REVIEW,
+        DecisionOutcome.DECLINE,
+        0,
+    )
+    assert "an open dispute for that payment" in " ".join(rendered(disputed.reasons))
     nothing = decide(replace(asked, similar=()))
     assert (nothing.outcome, nothing.recommended, nothing.money_minor) == (
         DecisionOutcome.REVIEW,
@@ -842,6 +849,7 @@ situations = st.builds(
     is_disputed=st.booleans(),
     order=orders,
     similar=st.lists(st.just(PaymentId("stripe:pi_2")), max_size=1).map(tuple),
+    is_similar_disputed=st.booleans(),
     failed_runs=st.integers(-1, 5),
     failed_credits=credits_of,
     failed_since_decline=st.integers(-1, 2),

@@ -258,6 +258,7 @@ requests = st.builds(
     duplicate_minor=st.integers(0, 3000),
     is_disputed=st.booleans(),
     similar=st.sampled_from([(), ("stripe:pi_2",)]),
+    is_similar_disputed=st.booleans(),
     failed_runs=st.sampled_from([0, 1, 5]),
     failed_credits=st.sampled_from([0, 10]),
     declined_before=st.sampled_from([None, BEFORE]),
@@ -284,6 +285,9 @@ RARE = {
         RefundReason.MISTAKEN_RENEWAL, is_subscription=True, is_renewal=True, lines=(PARTLY_USED,)
     ),
     "changed my mind": refund_context(RefundReason.CHANGED_MY_MIND, order=US, lines=(PARTLY_USED,)),
+    "the other one is disputed": refund_context(
+        RefundReason.CHARGED_TWICE, order=US, similar=("stripe:pi_2",), is_similar_disputed=True
+    ),
 }
 
 

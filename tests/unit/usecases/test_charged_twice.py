@@ -6,7 +6,7 @@ import pytest
 
 from ledger.domain.facts import DisputeState, RefundState
 from ledger.domain.ids import PaymentId
-from ledger.domain.refund_cases import CHARGED_TWICE, CaseState, RefundCase, RefundReason
+from ledger.domain.refund_cases import CHARGED_TWICE, CaseState, DecisionOutcome, RefundCase, RefundReason
 from ledger.policy import rules
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.decide_case import decide_case
@@ -109,8 +109,36 @@ def test_a_duplicate_is_not_refunded_beside_a_dispute_that_may_return_the_other_
     """A customer who refuses one charge at the bank and reports the other one here would get both back."""
     store = paid_twice()
     record_events(store, event_of(dispute(state), names=(one,)))
-    assert named(store, other).state is case_state
+    case = named(store, other)
+    assert case.state is case_state
+    assert case_state is CaseState.APPROVED or case.decision.recommended is DecisionOutcome.DECLINE  # type: ignore[union-attr]
     assert sound(store)
+
+
+@pytest.mark.parametrize(
+    ("fact", "recommended"),
+    [
+        (dispute(DisputeState.OPEN, 2000), DecisionOutcome.DECLINE),
+        (dispute(DisputeState.OPEN, 100), DecisionOutcome.DECLINE),
+        (replace(dispute(DisputeState.OPEN), currency="EUR"), DecisionOutcome.DECLINE),
+        (dispute(DisputeState.LOST, 2000), DecisionOutcome.DECLINE),  # nothing of it is left: no second charge
+        (dispute(DisputeState.WON), DecisionOutcome.APPROVE),
+        (dispute(DisputeState.INQUIRY), DecisionOutcome.APPROVE),
+        (None, DecisionOutcome.APPROVE),
+    ],
+    ids=["open", "open for a part", "open in euros", "lost", "won", "inquiry", "nothing"],
+)
+@pytest.mark.parametrize(("one", "other"), TWINS)
+def test_of_two_orders_that_look_alike_none_is_recommended_beside_a_dispute_of_the_other(
+    one: PaymentId, other: PaymentId, fact: object, recommended: DecisionOutcome
+) -> None:
+    """A person decides, and sees why: the bank may return the other one."""
+    store = FakeStore()
+    record_events(store, paid(), paid(payment(AGAIN, minute=1)))
+    if fact:
+        record_events(store, event_of(fact, names=(one,)))  # type: ignore[arg-type]
+    case = named(store, other)
+    assert (case.state, case.decision and case.decision.recommended) == (CaseState.IN_REVIEW, recommended)
 
 
 @pytest.mark.parametrize(

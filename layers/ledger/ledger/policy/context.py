@@ -58,6 +58,7 @@ class PolicyContext:
     order: Order | None = None
     is_for_ordered_product: bool = True  # False: its order has another price, or is for another product
     similar: tuple[PaymentId, ...] = ()  # other payments of this account for the same product and sum, close in time
+    is_similar_disputed: bool = False  # a dispute of one of them is open
     failed_runs: int = 0  # since the payment
     failed_credits: int = 0
     failed_since_decline: int = 0  # of them, those after a person declined

@@ -152,12 +152,11 @@ def charged_twice(context: PolicyContext, policy: PolicyParameters) -> RuleResul
     if is_settling:
         return _wait()  # the provider may not have reported the other charge yet
     if context.similar:
-        return _review(
-            "4",
-            DecisionOutcome.APPROVE if context.unused_minor else DecisionOutcome.DECLINE,
-            text("decision.similar_payments", payments=context.similar),
-            money_minor=context.unused_minor,
-        )
+        found = text("decision.similar_payments", payments=context.similar)
+        if context.is_similar_disputed:  # the bank may return that one: then both would go back
+            return _review("4", DecisionOutcome.DECLINE, found, text("decision.similar_disputed"))
+        recommended = DecisionOutcome.APPROVE if context.unused_minor else DecisionOutcome.DECLINE
+        return _review("4", recommended, found, money_minor=context.unused_minor)
     return _review("4", DecisionOutcome.DECLINE, text("decision.single_charge"))
 
 

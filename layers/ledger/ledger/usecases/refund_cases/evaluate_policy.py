@@ -7,8 +7,7 @@ from itertools import islice
 
 from ledger.domain.disputes import disputed
 from ledger.domain.facts import Fact, RefundDeclined
-from ledger.domain.ids import PaymentId
-from ledger.domain.purchases import duplicate_minor, is_covered_by
+from ledger.domain.purchases import Purchase, duplicate_minor, is_covered_by
 from ledger.domain.refund_cases import PAUSED, Decision, DecisionOutcome, RefundCase, RefundReason
 from ledger.domain.refunds import returned_minor
 from ledger.domain.runs import FailedRun
@@ -87,6 +86,7 @@ def policy_context(
     others = context.other_payments
     above_one_price_minor = duplicate_minor(purchase, others) if others else 0
     seeks_duplicate = reason is RefundReason.CHARGED_TWICE and not above_one_price_minor
+    similar = list(_similar_payments(context, store, policy)) if seeks_duplicate else []
     return PolicyContext(
         reason=reason,
         now=now,
@@ -109,7 +109,8 @@ def policy_context(
         is_disputed=disputed(purchase.facts, payment.payment_id).is_frozen,
         order=context.order,
         is_for_ordered_product=context.is_for_ordered_product,
-        similar=tuple(_similar_payments(context, store, policy)) if seeks_duplicate else (),
+        similar=tuple(one.payment_id for one in similar),
+        is_similar_disputed=any(disputed(one.facts, one.payment_id).is_frozen for one in similar),
         failed_runs=len(failed_runs),
         failed_credits=sum(run.credits for run in failed_runs),
         failed_since_decline=sum(run.at > declined.at for run in failed_runs) if declined else 0,
@@ -138,7 +139,7 @@ def _failed_runs(context: CaseContext, store: Store) -> list[FailedRun]:
     return list(islice(store.failed_runs(context.payment.account_id, context.payment.at), MOST_FAILED_RUNS))
 
 
-def _similar_payments(context: CaseContext, store: Store, policy: PolicyParameters) -> Iterator[PaymentId]:
+def _similar_payments(context: CaseContext, store: Store, policy: PolicyParameters) -> Iterator[Purchase]:
     """Yield other payments for the same products and amount, close in time, through either provider."""
     payment = context.payment
     products = sorted(line.product_id for line in payment.lines)
@@ -151,7 +152,7 @@ def _similar_payments(context: CaseContext, store: Store, policy: PolicyParamete
             and abs(other.at - payment.at) <= policy.similar_within
             and sorted(line.product_id for line in other.lines) == products
         ):
-            yield other.payment_id
+            yield purchase
 
 
 def _doubles_subscription(context: CaseContext, store: Store) -> bool:
