@@ -196,7 +196,7 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     [
         *("[billing-supporters]", "[other]", "", "[]", None, ["support"], "BILLING-SUPPORT"),
         *("not billing-support", "not,billing-support", ["not billing-support"], '["not billing-support"]'),
-        *("[not,billing-support]", "[billing-support", "billing-support]"),
+        *("[not,billing-support]", "[billing-support", "billing-support]", "[billing-support trainees"),
     ],
 )
 def test_without_the_group_support_is_closed(world: World, case_id: str, groups: object) -> None:

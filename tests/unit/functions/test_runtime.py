@@ -5,8 +5,15 @@ from dataclasses import replace
 import pytest
 
 from ledger.config import Config
+from ledger.domain.errors import StoreUnavailable
 from ledger.policy import rules
+from ledger.ports.gateway import Gateway
+from ledger.providers.registry import PROVIDERS
 from ledger.runtime import Runtime
+from ledger.secrets import SECRETS_TTL_S, Secret
+from tests.unit.functions.test_secrets import Manager
+from tests.unit.providers import acme
+from tools.testing.fakes import FakeProvider
 
 ENVIRONMENT = {"TABLE_NAME": "ledger", "PROVIDER_MODE": "test", "AWS_REGION": "eu-central-1"}
 
@@ -30,3 +37,25 @@ def test_a_pause_of_refunds_reaches_what_sends_and_what_decides(setting: dict[st
 def test_the_streams_of_the_archive_are_listed(setting: dict[str, str], streams: tuple[str, ...]) -> None:
     """None: the deployment keeps no raw bodies."""
     assert Config.of(ENVIRONMENT | setting).archive_streams == streams
+
+
+def test_a_rotated_api_key_is_in_use_without_a_deploy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each key has its gateway, built once. While the key can't be read again, the known one serves."""
+    keys: list[str] = []
+
+    def gateway(key: str, *, is_live: bool, base_url: str | None) -> Gateway:
+        assert (is_live, base_url) == (False, None)
+        keys.append(key)
+        return FakeProvider()
+
+    monkeypatch.setattr(acme, "gateway", gateway)
+    monkeypatch.setitem(PROVIDERS, acme.NAME, acme)
+    services, manager = Runtime(Config.of(ENVIRONMENT)), Manager(acme="key_1")
+    services.keys = Secret(manager.fetch, manager.clock)
+    first = services.gateway(acme.NAME)
+    assert services.gateway(acme.NAME) is first
+    manager.texts, manager.now = StoreUnavailable("It can't be read now."), SECRETS_TTL_S + 1
+    assert services.gateway(acme.NAME) is first
+    manager.texts, manager.now = {acme.NAME: "key_2"}, 2 * SECRETS_TTL_S
+    assert services.gateway(acme.NAME) is not first
+    assert keys == ["key_1", "key_2"]

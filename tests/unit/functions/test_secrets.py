@@ -1,11 +1,13 @@
 """Secrets: cached, fetched again after a while, and never lost by a fetch that fails."""
 
+import json
 from collections.abc import Mapping
 
+import botocore.exceptions
 import pytest
 
 from ledger.domain.errors import BillingError, ConfigurationError, StoreUnavailable
-from ledger.secrets import FETCHED_AGAIN_AFTER_S, SECRETS_TTL_S, Secret, SigningSecrets
+from ledger.secrets import FETCHED_AGAIN_AFTER_S, SECRETS_TTL_S, Secret, SigningSecrets, fetch
 
 
 class Manager:
@@ -90,3 +92,50 @@ def test_a_newer_secret_is_looked_for_once_in_a_while() -> None:
     manager.texts = DOWN[0]
     manager.now += FETCHED_AGAIN_AFTER_S
     assert (secrets.newer("stripe"), secrets.of("stripe"), manager.fetches) == ((), ("whsec_1", "whsec_2"), 4)
+
+
+class SecretsManager:
+    """A client of Secrets Manager that has one response, or one error."""
+
+    def __init__(self, response: dict[str, object] | Exception) -> None:
+        self.response = response
+
+    def get_secret_value(self, **arguments: str) -> dict[str, object]:
+        """Return the response for the secret `ours`."""
+        assert arguments == {"SecretId": "ours"}
+        if isinstance(self.response, Exception):
+            raise self.response
+        return self.response
+
+
+def test_a_secret_of_secrets_manager_has_a_text_for_each_provider() -> None:
+    """One that it lacks, or that is null, is empty. Others are left out."""
+    stored = json.dumps({"stripe": "whsec_1", "paddle": None, "acme": "x"})
+    assert fetch(SecretsManager({"SecretString": stored}), "ours", "keys") == {"stripe": "whsec_1", "paddle": ""}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        botocore.exceptions.ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretValue"),
+        botocore.exceptions.ReadTimeoutError(endpoint_url="https://secretsmanager"),
+        botocore.exceptions.EndpointConnectionError(endpoint_url="https://secretsmanager"),
+        botocore.exceptions.NoCredentialsError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_secret_that_can_not_be_fetched_now_makes_a_delivery_wait(error: Exception) -> None:
+    """The provider delivers again, whatever the reason was."""
+    with pytest.raises(StoreUnavailable, match=r"^The keys can't be read now\.$"):
+        fetch(SecretsManager(error), "ours", "keys")
+
+
+@pytest.mark.parametrize("stored", ["whsec_secret", '["whsec_secret"]', '"whsec_secret"', None])
+def test_a_secret_of_another_shape_is_named_and_never_quoted(stored: str | None) -> None:
+    """Neither in the message nor in what is chained to it."""
+    response: dict[str, object] = {"SecretString": stored} if stored else {"SecretBinary": b"whsec_secret"}
+    with pytest.raises(ConfigurationError, match=r"^The secret ours should be JSON: ") as raised:
+        fetch(SecretsManager(response), "ours", "keys")
+    assert "whsec" not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__

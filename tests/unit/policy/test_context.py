@@ -102,6 +102,19 @@ def test_what_is_known_to_be_left_of_an_amount_above_the_price_counts(still_ther
     assert asked.excess_minor == excess_minor
 
 
+@pytest.mark.parametrize("known_left", [None, 500])
+def test_of_an_amount_above_the_price_no_more_goes_back_than_the_card_paid(known_left: int | None) -> None:
+    """The buyer's balance paid the rest."""
+    asked = plainly(
+        paid_minor=2500,
+        refundable_minor=100,
+        value_left_minor=2500,
+        overcharge_minor=500,
+        overcharge_left_minor=known_left,
+    )
+    assert (asked.value_minor, asked.left_minor, asked.excess_minor) == (2500, 100, 100)
+
+
 @pytest.mark.parametrize(
     ("lines", "changed", "unused_minor"),
     [

@@ -564,6 +564,7 @@ def test_a_small_renewal_by_mistake_is_refunded_up_to_the_limit_of_its_currency(
     assert answer(asked, generous) == approved
     assert "We are refunding it and stopping further renewals." in rendered(rules.decide(asked, generous).reasons)[0]
     assert answer(replace(asked, paid_minor=2001, refundable_minor=2001), generous)["outcome"] is REVIEW
+    assert answer(replace(asked, paid_minor=2001), generous) == approved, "what would go back counts, not what was paid"
     assert answer(replace(asked, currency="USD"), generous)["outcome"] is REVIEW
     assert answer(replace(asked, paid_minor=1, refundable_minor=1), POLICY)["outcome"] is REVIEW
 

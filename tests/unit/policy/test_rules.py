@@ -328,6 +328,8 @@ def test_it_counts_when_the_customer_asked_not_when_we_decide() -> None:
     asked = asks(WITHDRAWAL, day=40, submitted_at=MADE + timedelta(days=13))
     assert said(asked) == ("approve", "2", "right_of_withdrawal", 2000)
     renewal = asks(MISTAKEN, day=40, submitted_at=MADE + timedelta(days=13), is_subscription=True, is_renewal=True)
+    elsewhere = asks(WITHDRAWAL, day=40, submitted_at=MADE + timedelta(days=13), order=US)
+    assert said(elsewhere) == ("review", "2", "right_of_withdrawal", 0), "the law's countries may be more than ours"
     assert decide(renewal).recommended is DecisionOutcome.APPROVE
 
 
@@ -752,6 +754,7 @@ def test_a_cent_that_rounding_keeps_of_several_lines_needs_no_person() -> None:
     [
         {"amounts": (1200, 700)},
         {"refundable_minor": 1900},
+        {"paid_minor": 2100},  # a line that granted nothing was refunded
         {"amounts": (-100, 2100)},
         {"overcharge_minor": -1},
         {"overcharge_minor": 100},
