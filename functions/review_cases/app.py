@@ -1,5 +1,7 @@
 """The review queue, decisions, holds, amounts. For the support group only; every action is recorded with its actor.
 
+No person changes their own account: a colleague has to.
+
 GET, POST /support/refund-cases · GET /support/refund-cases/{case_id} · POST /support/refund-cases/{case_id}/decision
 POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_id}/holds/{hold_id}
 POST /support/accounts/{account_id}/amounts
@@ -38,6 +40,7 @@ from ledger.api.support_case import support_case
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.refund_cases.cases import account_of_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.open_case import SUPPORT_CASES_ROUTE, open_case
 from ledger.usecases.state_amount import state_amount
@@ -75,7 +78,7 @@ def queue(limit: PageSize = 50, after: PageCursor = None) -> ReviewQueuePage:
 )
 def open_for_customer(request: SupportRefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
     """Open a case for a request received by e-mail. The same rules and the same record apply."""
-    here, person = services(), support(app)
+    here, person = services(), support(app, request.account_id)
     claim = refund_claim(
         request,
         AccountId(request.account_id),
@@ -111,9 +114,11 @@ def case(case_id: CaseId) -> SupportCaseResponse:
 def decide(case_id: CaseId, request: DecisionRequest, idempotency_key: OptionalKey = None) -> SupportCaseResponse:
     """Approve in full or in part, replace with credits, or decline with a reason. Idempotent.
 
-    With an Idempotency-Key this holds even if the refund has failed since and the case is in review again.
+    With an Idempotency-Key this holds even if the refund has failed since and the case is in review again. A colleague
+    has to decide a case of your own account.
     """
     here, person = services(), support(app)
+    support(app, account_of_case(case_id, here.store))  # after the group: only support learns that a case exists
     request.check()
     decision = ReviewDecision(
         outcome=DecisionOutcome(request.outcome),
@@ -136,7 +141,7 @@ def decide(case_id: CaseId, request: DecisionRequest, idempotency_key: OptionalK
 )
 def hold(account_id: AccountPath, request: HoldRequest) -> HoldChangeResponse:
     """Suspend the account until this hold is lifted. Idempotent."""
-    here, person = services(), support(app)
+    here, person = services(), support(app, account_id)
     changed = place_hold(
         request.hold_id, AccountId(account_id), person.account_id, here.store, why=request.why, now=here.now()
     )
@@ -151,7 +156,7 @@ def hold(account_id: AccountPath, request: HoldRequest) -> HoldChangeResponse:
 )
 def lift(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChangeResponse:
     """Lift this hold only. Later events of the same dispute do not place it again. Idempotent."""
-    here, person = services(), support(app)
+    here, person = services(), support(app, account_id)
     changed = lift_hold(hold_id, AccountId(account_id), person.account_id, here.store, why=why, now=here.now())
     return HoldChangeResponse(hold_id=hold_id, changed=changed)
 
@@ -167,7 +172,7 @@ def amount(account_id: AccountPath, request: AmountRequest) -> AmountResponse:
 
     Until then all credits of the payment are frozen or reserved. Idempotent.
     """
-    here, person = services(), support(app)
+    here, person = services(), support(app, account_id)
     changed = state_amount(
         PaymentId(request.payment_id),
         request.subject_id,

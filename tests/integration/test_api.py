@@ -606,6 +606,28 @@ def test_support_states_the_amount_of_a_refund_in_another_currency(world: World)
     assert purchase["refundable"]["amount_minor"] == 1000
 
 
+def test_each_act_of_support_is_recorded_with_who_did_it(world: World) -> None:
+    """By the token's subject, once, with the reason as it was given."""
+    case_id = ask(world.bob, BOBS).json["case_id"]
+    world.record_events(event_of(replace(refund(920), currency="EUR"), names=(BOBS,)))
+    account = f"/support/accounts/{BOB}"
+    decision = {"outcome": "decline", "clause": "6", "words": ["No failed runs."]}
+    for _ in range(2):
+        stated = {"payment_id": BOBS, "subject_id": "re_1", "amount_minor": 1000, "why": "By the statement."}
+        world.sam.post(f"{account}/amounts", stated)
+        world.sam.post(f"{account}/holds", {"hold_id": "support:x", "why": "Three cards."})
+        world.sam.post(f"/support/refund-cases/{case_id}/decision", decision, key="k")
+    world.sam.call("DELETE", f"{account}/holds/support:x", query={"why": "Explained."})
+    acts = world.services.store.audit_records(BOB)
+    sam = world.sam.account_id
+    assert sorted((act.action, act.actor, act.subject, act.reason) for act in acts) == [
+        ("decline", sam, case_id, "No failed runs."),
+        ("hold", sam, "support:x", "Three cards."),
+        ("lift", sam, "support:x", "Explained."),
+        ("state_amount", sam, "re_1", "By the statement."),
+    ]
+
+
 @pytest.mark.parametrize("is_decoded", [True, False])
 def test_account_ids_with_signs_reach_their_account(world: World, is_decoded: bool) -> None:
     """Issuers put signs into subjects; whether API Gateway hands the raw path on decoded makes no difference."""

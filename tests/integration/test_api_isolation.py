@@ -168,6 +168,7 @@ def _body(path: str, method: str) -> dict[str, Any]:
     return {"content": CUSTOMER_BODIES[path], "key": new_key()} if method == "POST" else {}
 
 
+BOBS_OWN = {"account_id": BOB, "purchase_id": BOBS}
 SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/support/refund-cases", {}),
     (
@@ -208,6 +209,19 @@ def test_without_the_group_support_is_closed(world: World, case_id: str, groups:
         told = bob.call(method, path.format(case_id=case_id), **more)
         assert told.status == 403, path
         assert "Bob's own words" not in told.text
+    assert world.table() == before
+
+
+def test_support_staff_change_nothing_of_their_own_account(world: World, case_id: str) -> None:
+    """Bob works in support: his case, holds and amounts are for a colleague."""
+    world.record_events(event_of(dispute(), names=(BOBS,)))
+    before = world.table()
+    bob = Frontend(BOB, {GROUPS_CLAIM: ["billing-support"]})
+    for method, path, more in SUPPORT_CALLS:
+        if method != "GET":
+            own = more if BOB in path or "{case_id}" in path else {**more, "content": {**more["content"], **BOBS_OWN}}
+            told = bob.call(method, path.format(case_id=case_id), **own)
+            assert (told.status, "your own account" in told.text) == (403, True), path
     assert world.table() == before
 
 

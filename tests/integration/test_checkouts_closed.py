@@ -164,16 +164,16 @@ def test_closing_twice_and_closing_what_is_not_known_counts_as_closed(shop: Shop
 
 
 def test_stripe_is_asked_to_expire_and_then_for_the_status(provider: Recorder) -> None:
-    """A refusal has no code; only what is still open is one."""
+    """A refusal has no code; only what is still open is one. What is not known to be expired may be paid."""
     refused = Answer(stripe_error(None), 400)
-    for status, is_closed in (("expired", True), ("complete", False)):
+    for status, is_closed in (("expired", True), ("complete", False), (None, False), ("unknown", False)):
         provider.will(refused, {"id": "cs_1", "object": "checkout.session", "status": status})
         assert stripe_at(provider).expire_checkout("cs_1") is is_closed
     provider.will(refused, {"id": "cs_1", "object": "checkout.session", "status": "open"})
     with pytest.raises(ProviderRefused):
         stripe_at(provider).expire_checkout("cs_1")
     asked = [(call.method, call.path) for call in provider.calls]
-    assert asked == [("POST", "/v1/checkout/sessions/cs_1/expire"), ("GET", "/v1/checkout/sessions/cs_1")] * 3
+    assert asked == [("POST", "/v1/checkout/sessions/cs_1/expire"), ("GET", "/v1/checkout/sessions/cs_1")] * 5
 
 
 def test_paddle_is_asked_to_cancel_then_to_collect_without_a_checkout(provider: Recorder) -> None:
@@ -191,23 +191,30 @@ def test_paddle_is_asked_to_cancel_then_to_collect_without_a_checkout(provider: 
     ]
 
 
-@pytest.mark.parametrize(("status", "is_closed"), [("canceled", True), ("paid", False), ("completed", False)])
+OVER_AT_PADDLE = [("canceled", True)]
+OVER_AT_PADDLE += [(status, False) for status in ("billed", "paid", "completed", "past_due", "of_next_year")]
+"""The statuses of a transaction that no checkout can pay, and whether it counts as closed: else it may be paid for."""
+
+
+@pytest.mark.parametrize(("status", "is_closed"), OVER_AT_PADDLE)
 def test_what_paddle_can_not_change_is_closed_or_paid(provider: Recorder, status: str, is_closed: bool) -> None:
     """By its status."""
     found = paddle_data({**TRANSACTION, "status": status})
     provider.will(Answer(paddle_error("transaction_immutable"), 400), found)
     assert paddle_at(provider).expire_checkout("txn_1") is is_closed
+    assert [call.method for call in provider.calls] == ["PATCH", "GET"]
 
 
 def test_a_payment_that_paddle_is_processing_delays_the_answer(provider: Recorder) -> None:
     """It may succeed or fail: the request is repeated."""
     busy = Answer(paddle_error("transaction_immutable_while_processing_payment"), 400)
-    provider.will(busy, paddle_data({**TRANSACTION, "status": "ready"}), busy)
-    with pytest.raises(ProviderUnavailable):
+    ready = paddle_data({**TRANSACTION, "status": "ready"})
+    provider.will(busy, ready, busy)
+    with pytest.raises(ProviderUnavailable, match="A payment of this checkout is being processed"):
         paddle_at(provider).expire_checkout("txn_1")
 
 
-@pytest.mark.parametrize(("status", "is_closed"), [("canceled", True), ("paid", False), ("completed", False)])
+@pytest.mark.parametrize(("status", "is_closed"), OVER_AT_PADDLE)
 @pytest.mark.parametrize("before", ["draft", "ready"])
 def test_what_is_paid_or_canceled_between_two_refusals_of_paddle_is_seen(
     provider: Recorder, before: str, status: str, is_closed: bool

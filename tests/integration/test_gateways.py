@@ -415,6 +415,29 @@ def test_stripe_looks_everywhere_before_it_says_that_there_is_none(provider: Rec
     ]
 
 
+@pytest.mark.parametrize("target", ["pi_1", "ch_1", "py_1"])
+def test_stripe_looks_where_it_would_have_sent(provider: Recorder, target: str) -> None:
+    """Under each kind of name that a payment has there."""
+    provider.will(stripe_list(stripe_refund()))
+    (found,) = stripe_at(provider).find_refunds(to_send(f"stripe:{target}"))
+    assert found.refund_id == "re_1"
+    kind = "payment_intent" if target == "pi_1" else "charge"
+    assert provider.call.query == {kind: target, "limit": "100"}
+
+
+def test_stripe_looks_at_all_pages_of_what_paid_an_invoice(provider: Recorder) -> None:
+    """Of a long invoice the refund may be one of the last payment's."""
+    payments = [
+        stripe_shapes.invoice_payment(f"inpay_{number}", "in_1", f"pi_{number}", 700, 1793534400) for number in (1, 2)
+    ]
+    first = stripe_list(payments[0], has_more=True) | {"url": "/v1/invoice_payments"}
+    provider.will(first, stripe_list(), stripe_list(payments[1]), stripe_list(stripe_refund()))
+    (found,) = stripe_at(provider).find_refunds(to_send("stripe:in_1"))
+    assert found.refund_id == "re_1"
+    listed = [call.query for call in provider.calls if call.path == "/v1/invoice_payments"]
+    assert [query.get("starting_after") for query in listed] == [None, "inpay_1"]
+
+
 def test_a_refund_in_a_new_state_is_under_way(provider: Recorder) -> None:
     """It was made: an error here would lose its id. How it ends its notifications say."""
     provider.will(stripe_refund(status="in_review"))

@@ -34,11 +34,16 @@ def caller(app: APIGatewayHttpResolver) -> Caller:
     return Caller(AccountId(subject), claims.get("email") or None, _listed(claims.get(runtime().config.groups_claim)))
 
 
-def support(app: APIGatewayHttpResolver) -> Caller:
-    """Return the caller if it is support staff. Raise Forbidden otherwise."""
+def support(app: APIGatewayHttpResolver, about: str | None = None) -> Caller:
+    """Return the caller if it is support staff, and the account that the request changes is not its own.
+
+    Raise Forbidden otherwise. `about` is that account. None: the request changes no account.
+    """
     person = caller(app)
     if runtime().config.support_group not in person.groups:
         raise Forbidden("This route is for support staff.")
+    if person.account_id == about:
+        raise Forbidden("This is about your own account. A colleague has to do it.")
     return person
 
 
