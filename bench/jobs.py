@@ -7,15 +7,18 @@ reported only as a ratio: the round's to that of its own calls, sent again by bo
 `renewals`: on one day the periods of so many accounts end. The hourly rounds of `expire_credits` book them.
 """
 
+import contextlib
 import importlib
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from pynamodb.connection import Connection
+
 from bench.counted import Call, Counted, Counts, floor_s
+from bench.deployed import deployed
 from bench.histories import NOW, Kind
 from bench.report import Progress, Report, Row, grown
 from bench.table import Table, opened
@@ -24,8 +27,8 @@ from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.documents import DocumentKind
 from ledger.ports.gateway import Gateway
-from ledger.runtime import runtime
-from tools.devserver import environment
+from ledger.runtime import Runtime
+from tools.devserver.environment import REGION
 from tools.testing.fakes import FakeProvider
 
 FLAT = 1.10
@@ -88,14 +91,14 @@ def _rounds(options: Options, progress: Progress) -> Report:
     """Return what each job's round costs over the small table, and over the large one."""
     rows: list[Row] = []
     for size in (options.small, options.items):
-        with opened(options.engine, "ledger-bench") as table, _Deployed(table) as deployed:
+        with _opened(options.engine) as (table, jobs):
             items = _filled(table, Kind.PAST, max(1, round(size / _ITEMS_OF_A_CUSTOMER)), progress)
             for job in JOBS:  # what is new since the last round is known only after one
-                deployed.round(job, NOW - _HOUR)
+                jobs.round(job, NOW - _HOUR)
             items += sum(_filled(table, kind, options.due, progress) for kind in _DUE)
             advance = progress("rounds", len(JOBS))
             for job in JOBS:
-                measured = deployed.round(job, NOW)
+                measured = jobs.round(job, NOW)
                 rows.append({"job": job.name, "items": items, **measured.row()})
                 advance(1)
     rows.sort(key=lambda row: [job.name for job in JOBS].index(row["job"]))
@@ -106,15 +109,15 @@ def _rounds(options: Options, progress: Progress) -> Report:
 def _renewals(options: Options, progress: Progress) -> Report:
     """Return what the hourly rounds cost of a day on which so many periods end."""
     hours: list[_Measured] = []
-    with opened(options.engine, "ledger-bench") as table, _Deployed(table) as deployed:
+    with _opened(options.engine) as (table, jobs):
         items = _filled(table, Kind.RENEWAL, options.renewals, progress)
-        deployed.round(JOBS[0], NOW)
-        deployed.ends_at = time.monotonic() + options.minutes * 60
+        jobs.round(JOBS[0], NOW)
+        jobs.ends_at = time.monotonic() + options.minutes * 60
         advance = progress("accounts expired", options.renewals)
         for hour in range(1, 26):  # what ends in the last minutes of the day is listed in the hour after it
-            hours.append(deployed.round(JOBS[0], NOW + hour * _HOUR))
+            hours.append(jobs.round(JOBS[0], NOW + hour * _HOUR))
             advance(hours[-1].done)
-            if time.monotonic() > deployed.ends_at:
+            if time.monotonic() > jobs.ends_at:
                 break
     whole = [hour for hour in hours[1:24] if hour.done]
     rows = (
@@ -130,6 +133,12 @@ def _renewals(options: Options, progress: Progress) -> Report:
     if (done := rows[-1]["done"]) != options.renewals:
         report.exceeded.append(f"renewals: {done:,} of {options.renewals:,} were done in {options.minutes:g} minutes")
     return report
+
+
+@contextlib.contextmanager
+def _opened(engine: str) -> Iterator[tuple[Table, "_Jobs"]]:
+    with opened(engine, "ledger-bench") as table, deployed(table.name, table.endpoint) as services:
+        yield table, _Jobs(table, services)
 
 
 def _filled(table: Table, kind: Kind, number: int, progress: Progress) -> int:
@@ -162,33 +171,16 @@ def _sum(hours: Sequence[_Measured]) -> _Measured:
     )
 
 
-class _Deployed:
-    """The functions over a table, with a clock that is set and a provider that accepts everything."""
+class _Jobs:
+    """The jobs over a table, with a clock that is set and a provider that accepts everything."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, table: Table, services: Runtime) -> None:
+        # The functions wait 2 s for a call. Here that says only how busy the machine is.
+        connection = Connection(region=REGION, host=table.endpoint, read_timeout_seconds=60, max_retry_attempts=0)
+        self._table, self._services, self._counted = table, services, Counted(connection)
+        services.store = DynamoDBStore(table.name, self._counted)  # type: ignore[arg-type]
+        services.gateway = _provider_of()  # type: ignore[method-assign, assignment]
         self.ends_at = float("inf")
-
-    def __enter__(self) -> "_Deployed":
-        os.environ |= {
-            "TABLE_NAME": self._table.name,
-            "AWS_ENDPOINT_URL_DYNAMODB": self._table.endpoint,
-            "AWS_REGION": environment.REGION,
-            "PROVIDER_MODE": "test",
-            "POWERTOOLS_SERVICE_NAME": "bench",
-            "POWERTOOLS_METRICS_NAMESPACE": "ImageTaggerBilling",
-            "POWERTOOLS_METRICS_DISABLED": "true",
-            "POWERTOOLS_LOG_LEVEL": os.environ.get("POWERTOOLS_LOG_LEVEL") or "CRITICAL",
-        }
-        runtime.cache_clear()
-        self._services = runtime()
-        self._counted = Counted(self._services.connection)
-        self._services.store = DynamoDBStore(self._table.name, self._counted)  # type: ignore[arg-type]
-        self._services.gateway = _provider_of()  # type: ignore[method-assign, assignment]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        runtime.cache_clear()
 
     def round(self, job: Job, now: datetime) -> _Measured:
         """Run a round as its schedule does, and its calls again without it."""

@@ -12,6 +12,7 @@ import botocore.config
 import botocore.session
 
 from bench.histories import Kind, history
+from ledger.dynamodb import keys
 from tools import engines
 from tools.devserver.environment import REGION
 from tools.template import load, table_definition
@@ -57,7 +58,15 @@ def opened(engine: str, name: str) -> Iterator[Table]:
     """Start an engine of its own with the template's table, without its stream. Raise EngineError."""
     with engines.running(engine) as endpoint:
         definition = {key: part for key, part in table_definition(load(), name).items() if key != "StreamSpecification"}
-        _client(endpoint).create_table(**definition)
+        client = _client(endpoint)
+        client.create_table(**definition)
+        # MiniStack builds its indexes at the first query of one: over a full table that takes longer than a call may.
+        client.query(
+            TableName=name,
+            IndexName=keys.PURCHASES_INDEX,
+            KeyConditionExpression="account_id = :nobody",
+            ExpressionAttributeValues={":nobody": {"S": "nobody"}},
+        )
         yield Table(name, endpoint)
 
 

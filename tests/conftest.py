@@ -13,8 +13,8 @@ import hypothesis
 import pytest
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
-from pynamodb.connection import Connection
 
+from ledger.dynamodb.connection import PlainConnection
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
 from ledger.runtime import Runtime, runtime
@@ -123,7 +123,7 @@ def _definition(name: str) -> dict[str, Any]:
 
 
 @functools.cache
-def connection_to(endpoint: str | None) -> Connection:
+def connection_to(endpoint: str | None) -> PlainConnection:
     """Return this process's connection to an engine; None: to AWS, as moto plays it.
 
     A botocore client takes a tenth of a second to make, a table three milliseconds: tests share the client, and each
@@ -131,14 +131,14 @@ def connection_to(endpoint: str | None) -> Connection:
     """
     # Written out for AWS too, so that no AWS_ENDPOINT_URL of the environment leads moto's tests to another engine.
     host = endpoint or f"https://dynamodb.{REGION}.amazonaws.com"
-    return Connection(region=REGION, host=host, max_pool_connections=80)
+    return PlainConnection(region=REGION, host=host, max_pool_connections=80)
 
 
 def store_at(
     endpoint: str | None,
     *,
     definition: dict[str, object] | None = None,
-    around: Callable[[Connection], Any] | None = None,
+    around: Callable[[PlainConnection], Any] | None = None,
 ) -> DynamoDBStore:
     """Return a store over a table of its own, as `template.yaml` defines it, without its stream.
 

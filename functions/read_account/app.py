@@ -32,13 +32,13 @@ app = resolver()
     tags=["Account"],
     responses=documented_problems(AccountResponse),
 )
-def account() -> AccountResponse:
+def account() -> Response[Any]:
     """Return the caller's account. A customer without purchases has an empty account."""
     here, account_id = services(), caller(app).account_id
     stored = here.store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
-    return AccountResponse.of(
-        stored or Account(account_id=account_id), here.now(), is_debt_withheld=here.config.is_debt_withheld
-    )
+    found = stored or Account(account_id=account_id)
+    response = AccountResponse.of(found, here.now(), is_debt_withheld=here.config.is_debt_withheld)
+    return Response(200, "application/json", response.model_dump_json())
 
 
 @app.get(

@@ -44,6 +44,7 @@ from tools.testing.builders import (
     record_events,
     refund,
 )
+from tools.testing.stored_items import unpacked_lot
 
 ADDED = {"added_later": {"M": {"by": {"S": "the newer release"}}}}
 """A field of the newer release, of a type that the older one does not use."""
@@ -110,7 +111,7 @@ def test_the_older_release_rewrites_a_purchase_and_an_account_and_loses_nothing(
     assert "added_later" not in facts["dispute:dp_1"]["M"], "only the older release knows of it"
     account = raw(store, keys.account_key(ADA))
     assert account["added_later"] == ADDED["added_later"]
-    lot = account["lot:order/ord_1/0"]["M"]
+    lot = unpacked_lot(account["lot:order/ord_1/0"], "order/ord_1/0")["M"]
     assert lot["added_later"] == ADDED["added_later"]
     assert (lot["refunded"], lot["is_frozen"]) == ({"N": "250"}, {"BOOL": True})
 
@@ -130,7 +131,8 @@ def test_a_lot_keeps_its_unknown_fields_when_it_closes_and_when_it_opens_again(
     record_events(store, event_of(refund(2000)))
     assert raw(store, keys.lot_key(ADA, f"{PI}/0"))["added_later"] == ADDED["added_later"]
     record_events(store, event_of(refund(2000, state=RefundState.FAILED, minute=30)))
-    assert raw(store, keys.account_key(ADA))[f"lot:{PI}/0"]["M"]["added_later"] == ADDED["added_later"]
+    lot = unpacked_lot(raw(store, keys.account_key(ADA))[f"lot:{PI}/0"], f"{PI}/0")["M"]
+    assert lot["added_later"] == ADDED["added_later"]
 
 
 def test_facts_that_waited_keep_their_unknown_fields_when_their_payment_absorbs_them(

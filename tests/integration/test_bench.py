@@ -1,12 +1,18 @@
 """The benchmark in a size that takes seconds: its counts are as the access patterns say. Times are not judged."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bench import growth
+from bench.units import size_of
+from ledger.dynamodb.items import from_account
+from tools.testing.fakes import MAX_ITEM_BYTES
 
 ROOT = Path(__file__).parents[2]
 DUE, RENEWALS = 3, 24
@@ -60,3 +66,24 @@ def test_a_day_of_renewals_is_done_by_its_hourly_rounds(reports: dict[str, Any])
     *_, day = reports["renewals"]["rows"]
     assert day["done"] == RENEWALS
     assert reports["renewals"]["exceeded"] == []
+
+
+@pytest.mark.parametrize("kind", ["packs", "periods"])
+def test_an_account_with_3000_open_lots_has_room_is_drawn_from_and_shown(kind: str) -> None:
+    """The functions themselves, over an engine that is answered inside the process."""
+    item = growth.account_item(kind, 3_000)
+    assert size_of(item) < MAX_ITEM_BYTES
+    environment = dict(os.environ)
+    try:
+        with growth.invoked("record_usage", growth.draw_event()) as (engine, invoke):
+            engine.hold(item)
+            drawn = json.loads(invoke())
+        with growth.invoked("read_account", growth.page_event()) as (engine, invoke):
+            engine.hold(item)
+            page = json.loads(json.loads(invoke())["body"])
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+    assert (drawn["statusCode"], json.loads(drawn["body"])["credits"]) == (200, 1)
+    assert (page["balance"], page["spendable"], len(page["lots"])) == (3_000_000, 3_000_000, 3_000)
+    assert [lot["lot_id"] for lot in page["lots"]] == [lot.lot_id for lot in from_account(item).lots_in_draw_order]

@@ -1,7 +1,8 @@
 """What a fake store holds, as the items of the real table, and every way to spoil one of them."""
 
+import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -118,9 +119,11 @@ class Spoiling:
 def spoilings(table: list[Item]) -> Iterator[Spoiling]:
     """Yield every way to spoil one attribute of one item: delete it, change it, take it from another item.
 
-    An attribute inside another one is spoilt too: of a fact, a lot, a decision. Keys are not attributes.
+    An attribute inside another one is spoilt too: of a fact, a decision, of a lot within its text. Keys are not
+    attributes.
     """
     elsewhere: dict[tuple[str, str], list[Any]] = {}
+    table = [_with_lots(item, unpacked_lot) for item in table]
     for item in table:
         for path, value in _attributes(item, ()):
             elsewhere.setdefault(_named(item, path), []).append(value)
@@ -134,7 +137,24 @@ def spoilings(table: list[Item]) -> Iterator[Spoiling]:
                 *(("changed", one) for one in _changed(value)),
                 *(("exchanged", one) for one in others),
             ):
-                yield Spoiling(kind, attribute, how, position, path, _with(item, path, become))
+                yield Spoiling(kind, attribute, how, position, path, _with_lots(_with(item, path, become), _packed_lot))
+
+
+def unpacked_lot(attribute: Mapping[str, Any], lot_id: str) -> Mapping[str, Any]:
+    """Return an open lot as a map of its attributes."""
+    return {"M": schema.OPEN_LOT.unpack(json.loads(attribute["S"]), lot_id)}
+
+
+def _packed_lot(attribute: Mapping[str, Any], lot_id: str) -> Mapping[str, Any]:
+    return schema.OPEN_LOT.pack(attribute["M"], lot_id)
+
+
+def _with_lots(item: Item, changed: Callable[[Mapping[str, Any], str], Mapping[str, Any]]) -> Item:
+    """Return the item with each of its open lots changed."""
+    return {
+        name: changed(attribute, name.removeprefix(items.LOT)) if name.startswith(items.LOT) else attribute
+        for name, attribute in item.items()
+    }
 
 
 _Path = tuple[str | int, ...]

@@ -15,7 +15,6 @@ import botocore.config
 import botocore.exceptions
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
-from pynamodb.connection import Connection
 
 from ledger import archive, secrets
 from ledger.config import Config
@@ -24,6 +23,7 @@ from ledger.domain.catalogue import Catalogue
 from ledger.domain.errors import CatalogueError, ConfigurationError
 from ledger.domain.events import Event
 from ledger.domain.receipts import Receipt
+from ledger.dynamodb.connection import PlainConnection
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.gateway import Gateway
 from ledger.ports.store import Store
@@ -50,7 +50,7 @@ class Runtime:
         for library in ("botocore", "pynamodb"):
             logging.getLogger(library).setLevel(logging.WARNING)  # CloudWatch bills their lines at each start
         self.metrics = Metrics()
-        self.connection = Connection(
+        self.connection = PlainConnection(
             region=config.region, connect_timeout_seconds=1, read_timeout_seconds=2, max_retry_attempts=2
         )
         self.session = (

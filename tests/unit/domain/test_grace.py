@@ -61,7 +61,7 @@ def test_in_their_grace_credits_can_be_spent_until_the_next_period_is_paid() -> 
     assert account(ENDED, PACK).spendable(END) == 1500
     both = account(ENDED, NEXT, PACK)
     assert both.spendable(END) == 1500
-    assert (both.spendable_of(ENDED, END), both.spendable_of(NEXT, END)) == (0, 1000)
+    assert both.spendable_by_lot(END) == {ENDED.lot_id: 0, NEXT.lot_id: 1000, PACK.lot_id: 500}
     assert [lot.lot_id for lot in both.draw(1, END)] == ["b"]
     with pytest.raises(InsufficientCredits):
         both.draw(1501, END)
@@ -84,15 +84,15 @@ def test_a_next_period_that_is_paid_early_takes_nothing_from_the_one_that_runs()
 )
 def test_only_a_later_period_of_the_same_subscription_ends_the_grace(other: Lot) -> None:
     """Everything else leaves it."""
-    assert account(ENDED, other).spendable_of(ENDED, END) == 1000
+    assert account(ENDED, other).spendable_by_lot(END)[ENDED.lot_id] == 1000
 
 
 def test_without_a_subscription_or_an_end_nothing_follows() -> None:
     """Two lots that name no subscription are not of one."""
     unnamed = replace(ENDED, subscription_id=None)
-    assert account(unnamed, replace(NEXT, subscription_id=None)).spendable_of(unnamed, END) == 1000
+    assert account(unnamed, replace(NEXT, subscription_id=None)).spendable_by_lot(END)[unnamed.lot_id] == 1000
     endless = replace(ENDED, expires_at=None)
-    assert account(endless, NEXT).spendable_of(endless, END) == 1000
+    assert account(endless, NEXT).spendable_by_lot(END)[endless.lot_id] == 1000
 
 
 def test_a_next_period_whose_credits_are_used_up_ends_the_grace_too() -> None:

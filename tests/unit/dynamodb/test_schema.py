@@ -18,6 +18,7 @@ from ledger.domain.refund_cases import DecisionOutcome
 from ledger.dynamodb import codec, items, schema
 from ledger.dynamodb.codec import Shape
 from tests.unit.dynamodb.golden_items import AT, FACTS, FOLDER, LOT, PURCHASE, as_text, from_text, goldens
+from tools.testing.stored_items import unpacked_lot
 
 SHAPES = {
     id(shape): shape
@@ -135,7 +136,7 @@ def test_unknown_fields_survive_inside_a_fact_a_line_and_a_lot() -> None:
     again = items.to_purchase(dataclasses.replace(purchase, version=4))
     assert again == item
     lot = items.from_lot(items.to_closed_lot(LOT_OWNER, LOT) | {"colour": {"S": "red"}})
-    assert items.to_lot(lot.draw(1))["M"]["colour"] == {"S": "red"}
+    assert unpacked_lot(items.to_lot(lot.draw(1)), lot.lot_id)["M"]["colour"] == {"S": "red"}
 
 
 def test_a_fact_that_supersedes_another_keeps_the_unknown_fields_of_its_subject() -> None:

@@ -12,6 +12,7 @@ from ledger.domain.errors import StoreUnavailable
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.lots import Lot
 from ledger.domain.receipts import Receipt, RecordOutcome
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
@@ -302,8 +303,10 @@ def test_a_first_grant_writes_at_most_ten_units() -> None:
     sizes = [size(operation["Item"]) for operation in call["put_items"]]
     sizes.append(size(written["Key"] | items.to_receipt(granted.receipt)))
     lots = {
-        f"lot:order/ord_01k9zq3v7m8n5p2r4s6t8w0x{n:02}/0": {"M": {"granted": {"N": "2500"}, "drawn": {"N": "1234"}}}
-        for n in range(10)
+        f"lot:{lot.lot_id}": items.to_lot(lot)
+        for lot in (
+            Lot(lot_id=f"order/ord_01k9zq3v7m8n5p2r4s6t8w0x{n:02}/0", granted=2500, drawn=1234) for n in range(10)
+        )
     }
     account = keys.account_key(ours) | {"version": {"N": "12345"}} | lots
     assert len(sizes) == 3

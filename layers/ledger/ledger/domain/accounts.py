@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from ledger.domain.errors import AccountSuspended, InsufficientCredits
 from ledger.domain.holds import Hold
@@ -47,26 +48,30 @@ class Account:
 
     @property
     def lots_in_draw_order(self) -> tuple[Lot, ...]:
-        return tuple(sorted(self.lots.values(), key=lambda lot: lot.draw_order))
+        return tuple(sorted(self.lots.values(), key=attrgetter("draw_order")))
 
-    def spendable(self, now: datetime, *, is_debt_withheld: bool = True) -> int:
+    def spendable(
+        self, now: datetime, *, is_debt_withheld: bool = True, by_lot: Mapping[str, int] | None = None
+    ) -> int:
         """Return the credits that a run can draw at this instant: none while suspended, none frozen, none expired.
 
-        `is_debt_withheld`: subtract the shortfall.
+        `is_debt_withheld`: subtract the shortfall. `by_lot`: what `spendable_by_lot` returned, if it was called before.
         """
         if self.holds:
             return 0
-        spendable = sum(self.spendable_of(lot, now) for lot in self.lots.values())
-        return max(0, spendable - is_debt_withheld * self.shortfall)
+        parts = self.spendable_by_lot(now) if by_lot is None else by_lot
+        return max(0, sum(parts.values()) - is_debt_withheld * self.shortfall)
 
-    def spendable_of(self, lot: Lot, now: datetime) -> int:
-        """Return the credits that a run can draw from one of its lots at this instant, apart from holds and debts.
+    def spendable_by_lot(self, now: datetime) -> Mapping[str, int]:
+        """Return the credits that a run can draw from each lot at this instant, apart from holds and debts.
 
         The credits of a period are unspendable once it has ended and the next one is paid for.
         """
-        if lot.is_in_grace(now) and any(lot.is_followed_by(other) for other in self.lots.values()):
-            return 0
-        return lot.spendable(now)
+        spendable = {}
+        for lot_id, lot in self.lots.items():
+            is_over = lot.is_in_grace(now) and any(lot.is_followed_by(other) for other in self.lots.values())
+            spendable[lot_id] = 0 if is_over else lot.spendable(now)
+        return spendable
 
     def running_subscription(self, product_id: str) -> Subscription | None:
         """Return the subscription by which this plan runs: active, in its trial, or past due. None: there is none."""
@@ -86,12 +91,13 @@ class Account:
             raise ValueError(f"a draw must be of at least 1 credit, not {credits_}")
         if self.holds:
             raise AccountSuspended(tuple(sorted(self.holds)))
-        spendable = self.spendable(now, is_debt_withheld=is_debt_withheld)
+        by_lot = self.spendable_by_lot(now)
+        spendable = self.spendable(now, is_debt_withheld=is_debt_withheld, by_lot=by_lot)
         if credits_ > spendable:
             raise InsufficientCredits(credits_, spendable)
         drawn = []
         for lot in self.lots_in_draw_order:
-            part = min(credits_, self.spendable_of(lot, now))
+            part = min(credits_, by_lot[lot.lot_id])
             if part:
                 drawn.append(lot.draw(part))
                 credits_ -= part

@@ -35,6 +35,12 @@ def provider_of(qualified_id: str) -> str:
     return qualified_id.partition(":")[0]
 
 
+def subscription_of(lot_id: str) -> str | None:
+    """Return the subscription that a lot's id names: `period/<subscription>/<start>/<line>`. None: it names none."""
+    parts = lot_id.split("/", 2)
+    return parts[1] if parts[0] == "period" else None
+
+
 def part_tag(tag: str, number: int) -> str:
     """Return the tag of a part of an approval. Parts are numbered from 1."""
     return f"{tag}{_PART}{number}"

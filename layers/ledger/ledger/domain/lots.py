@@ -19,7 +19,7 @@ from ledger.domain.entries import CounterAccount, EntryKind
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: an account may have thousands, and they are read in each draw
 class Lot(KeepsUnknownFields):
     """The state of one grant's credits. All numbers are whole credits and never negative."""
 

@@ -5,7 +5,9 @@ one that equals its default. On reading, a missing attribute is the default that
 the table does not know is kept where the record can keep it (`KeepsUnknownFields`).
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields as dataclass_fields
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -151,6 +153,137 @@ class Shape(Generic[_T]):
 
     def _unreadable(self, wire: str, error: Exception | None) -> NoReturn:
         raise UnreadableItem(f"{self.what}: {wire} {'has another type' if error else 'is missing'}") from error
+
+
+class Row(Generic[_T]):
+    """A record as one text: a JSON list of some of its fields in a fixed order, then the others by name.
+
+        [1000,"2026-12-01T15:00:00Z","2026-12-01T12:00:00Z",true,250]        [1000,{"added_later":{"S":"…"}}]
+
+    In `columns`, None is null, and what is left out at the end is what a missing attribute means. A field that is
+    added to the shape later has no column: it is written by name, as an attribute, so that a release that does not
+    know it keeps it. Only the first column must be there. `implied` are texts that mostly follow from the record's
+    name: such a text is written as true.
+    """
+
+    def __init__(
+        self,
+        shape: Shape[_T],
+        name: str,
+        columns: Sequence[str],
+        implied: Mapping[str, Callable[[str], str | None]],
+    ) -> None:
+        self._shape = shape
+        self._name = name  # of the field that stands in the key, or in the attribute's name
+        self._columns = [shape.fields[column] for column in columns]
+        self._implied = {shape.fields[column].name: follow for column, follow in implied.items()}
+        self._missing = [_plain_default(field) for field in self._columns]
+        self._blank: dict[str, Any] = {member.name: None for member in dataclass_fields(shape.of)}  # type: ignore[arg-type]
+        self._blank |= {column: field.default for column, field in shape.fields.items()}
+        self._readers = [
+            (column, _PLAIN.get(field.type), _from_text(field.type), implied.get(column))
+            for column, field in zip(columns, self._columns, strict=True)
+        ]
+
+    def encode(self, record: _T) -> AttributeValue:
+        """Return the attribute of a record."""
+        return self.pack(self._shape.encode(record), getattr(record, self._name))
+
+    def decode_all(self, attributes: Mapping[str, AttributeValue]) -> dict[str, _T]:
+        """Return the records of these attributes, by name. Raise UnreadableItem as the shape does, or for another text.
+
+        An account can have thousands. So all texts are parsed at once, and a record gets its fields as a dictionary:
+        the __init__ of a frozen dataclass takes several times as long.
+        """
+        records: dict[str, _T] = {}
+        readers, blank, name_of = self._readers, self._blank, self._name
+        put, new, of = object.__setattr__, object.__new__, self._shape.of
+        try:
+            rows = json.loads(f"[{','.join([attribute['S'] for attribute in attributes.values()])}]")
+            for name, row in zip(attributes, rows, strict=True):
+                if not row or row[0] is None or len(row) > len(readers) or type(row[-1]) is dict:
+                    records[name] = self._shape.decode(self.unpack(row, name), **{self._name: name})
+                    continue
+                fields = blank.copy()
+                fields[name_of] = name
+                for (column, plain, read, follow), value in zip(readers, row):  # noqa: B905 - a row may be shorter
+                    if type(value) is plain:
+                        fields[column] = value
+                    elif value is True and follow:
+                        fields[column] = follow(name)
+                    elif value is not None:
+                        fields[column] = read(value)
+                records[name] = record = new(of)
+                put(record, "__dict__", fields)
+                put(record, "unknown_fields", None)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnreadableItem(f"{self._shape.what}: it is no row: {error}") from error
+        return records
+
+    def pack(self, attributes: Attributes, name: str) -> AttributeValue:
+        """Return the attribute that these attributes become in the record of this name."""
+        named = dict(attributes)
+        for implied, follow in self._implied.items():
+            if implied in named and named[implied].get("S") == follow(name):
+                named[implied] = {"BOOL": True}
+        values = [_plain(named.pop(field.name, None)) for field in self._columns]
+        while values and values[-1] == self._missing[len(values) - 1]:
+            values.pop()
+        return {"S": json.dumps([*values, named] if named else values, separators=(",", ":"))}
+
+    def unpack(self, row: Sequence[Any], name: str) -> Attributes:
+        """Return the attributes that were packed into a row, also those that were left out. Raise ValueError."""
+        values = list(row)
+        named: Attributes = values.pop() if values and type(values[-1]) is dict else {}
+        if len(values) > len(self._columns) or any(field.name in named for field in self._columns):
+            raise ValueError("more than its columns")
+        values += self._missing[len(values) :]
+        for field, value in zip(self._columns, values, strict=True):
+            if value is True and field.name in self._implied:
+                named[field.name] = {"S": self._implied[field.name](name)}
+            elif value is not None:
+                named[field.name] = _typed(value)
+        return named
+
+
+_PLAIN: Mapping[WireType, type] = {TEXT: str, WHOLE: int, BOOLEAN: bool}
+"""The types whose values stand in a row as they are. The others stand there as texts."""
+
+
+def _from_text(wire_type: WireType) -> Callable[[Any], Any]:
+    """Return what reads a value in a row that is not plain: a text, or TypeError or KeyError is raised."""
+    if wire_type is TIME:  # there may be thousands
+        return datetime.fromisoformat
+
+    def read(value: Any) -> Any:
+        if wire_type in _PLAIN or type(value) is not str:
+            raise TypeError(f"{value!r} is of another type")
+        return wire_type.decode({"S": value})
+
+    return read
+
+
+def _plain(attribute: AttributeValue | None) -> Any:
+    """Return a text, a number or a flag as it stands in a row."""
+    if attribute is None:
+        return None
+    ((kind, content),) = attribute.items()
+    return int(content) if kind == "N" else content
+
+
+def _plain_default(field: Field) -> Any:
+    return None if field.default is None or field.default is ... else _plain(field.type.encode(field.default))
+
+
+def _typed(value: Any) -> AttributeValue:
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+    raise ValueError(f"{value!r} has no place in a row")
 
 
 def record_of(shape: Shape[Any]) -> WireType:

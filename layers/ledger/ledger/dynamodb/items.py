@@ -32,6 +32,7 @@ from ledger.ports.documents import Document, DocumentKey, sortable
 Item = dict[str, Any]
 
 LOT, HOLD, FLAG, SUBSCRIPTION, COVERED, CASE = "lot:", "hold:", "flag:", "subscription:", "covered:", "case:"
+_PREFIXES = (LOT, HOLD, FLAG, SUBSCRIPTION, COVERED, CASE)
 
 DIGEST = "digest"
 """Of what is written whole, so that it is seen when it is spoilt. Purchases and accounts are written in parts."""
@@ -186,7 +187,7 @@ def from_lot(item: Mapping[str, AttributeValue]) -> Lot:
 
 def to_lot(lot: Lot) -> AttributeValue:
     """Return a lot, as its account stores it."""
-    return {"M": schema.LOT.encode(lot)}
+    return schema.OPEN_LOT.encode(lot)
 
 
 def to_hold(hold: Hold) -> AttributeValue:
@@ -204,19 +205,24 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
     content = _content(item)
     account_id = keys.account_id_of(item)
     summary = schema.SUBSCRIPTION_OF_AN_ACCOUNT
+    named: dict[str, dict[str, Any]] = {prefix: {} for prefix in _PREFIXES}
+    for attribute, part in content.items():
+        prefix, colon, name = attribute.partition(":")
+        if (group := named.get(prefix + colon)) is not None:
+            group[name] = part
     try:
         return Account(
             account_id=account_id,
             version=WHOLE.decode(content["version"]),
-            lots={name: schema.LOT.decode(part["M"], lot_id=name) for name, part in _named(LOT, content)},
-            holds={name: schema.HOLD.decode(part["M"]) for name, part in _named(HOLD, content)},
-            flags={name: TIME.decode(part) for name, part in _named(FLAG, content)},
+            lots=schema.OPEN_LOT.decode_all(named[LOT]),
+            holds={name: schema.HOLD.decode(part["M"]) for name, part in named[HOLD].items()},
+            flags={name: TIME.decode(part) for name, part in named[FLAG].items()},
             subscriptions={
                 name: summary.decode(part["M"], subscription_id=name, account_id=account_id)
-                for name, part in _named(SUBSCRIPTION, content)
+                for name, part in named[SUBSCRIPTION].items()
             },
-            cases={name: TEXT.decode(part) for name, part in _named(CASE, content)},
-            covered={name: PaymentId(TEXT.decode(part)) for name, part in _named(COVERED, content)},
+            cases={name: TEXT.decode(part) for name, part in named[CASE].items()},
+            covered={name: PaymentId(TEXT.decode(part)) for name, part in named[COVERED].items()},
         )
     except KeyError as error:
         raise UnreadableItem(f"an account: {error} is missing or has another type") from error
@@ -301,7 +307,3 @@ def _content(item: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]
             f"{item['sk']['S'].partition('#')[0]}: format {version['N']}, this release reads {VERSION}"
         )
     return {name: attribute for name, attribute in item.items() if name not in _NO_CONTENT}
-
-
-def _named(prefix: str, parts: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(name.removeprefix(prefix), part) for name, part in parts.items() if name.startswith(prefix)]

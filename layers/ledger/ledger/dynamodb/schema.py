@@ -13,6 +13,7 @@ Without a third column the attribute must be there. Every field is written but N
 * Change the meaning, the type or the name of something stored: raise `VERSION`. Releases below it then refuse the item
   (UnreadableItem, 503) instead of misreading it. Read both forms in this release.
 * Never remove a name from an enum's table, and never give it to another member.
+* An open lot is a row: its columns, and what a missing one means, never change. A new field of a lot gets no column.
 
 The golden items (`tests/unit/dynamodb/golden`) show each kind of item. `docs/decisions/0007-stored-format.md` says why.
 """
@@ -50,6 +51,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.ids import subscription_of
 from ledger.domain.lots import Lot
 from ledger.domain.money import Money
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, Terms
@@ -82,6 +84,7 @@ from ledger.dynamodb.codec import (
     TIME,
     WHOLE,
     Field,
+    Row,
     Shape,
     one_of,
     record_of,
@@ -565,6 +568,16 @@ LOT = Shape(
         "source": Field("source", COUNTER_ACCOUNT, CounterAccount.SALES),
     },
 )
+OPEN_LOT = Row(
+    LOT,
+    "lot_id",
+    (
+        *("granted", "expires_at", "grace_from", "subscription_id", "drawn", "refunded", "disputed", "expired"),
+        *("refund_target", "dispute_target", "reserve_target", "reserved", "is_frozen", "source"),
+    ),
+    {"subscription_id": subscription_of},
+)
+"""A lot as its account stores it: see `docs/decisions/0035-compact-lots.md`."""
 HOLD = Shape(
     "a hold",
     Hold,

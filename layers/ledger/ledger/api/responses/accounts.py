@@ -8,7 +8,6 @@ from pydantic import Field
 from ledger.api.responses.model import ResponseModel
 from ledger.api.responses.subscriptions import SubscriptionResponse
 from ledger.domain.accounts import Account
-from ledger.domain.lots import Lot
 from ledger.domain.texts import Text, text
 from ledger.policy.texts import shipped_texts
 
@@ -48,19 +47,6 @@ class LotResponse(ResponseModel):
     is_frozen: bool
     expires_at: datetime | None
 
-    @classmethod
-    def of(cls, lot: Lot, account: Account, now: datetime) -> "LotResponse":
-        """Return a lot of an account as of now."""
-        return cls(
-            lot_id=lot.lot_id,
-            granted=lot.granted,
-            remaining=lot.remaining,
-            spendable=account.spendable_of(lot, now),
-            reserved=lot.reserved,
-            is_frozen=lot.is_frozen,
-            expires_at=lot.expires_at,
-        )
-
 
 class AccountResponse(ResponseModel):
     """An account: one customer's credits."""
@@ -77,13 +63,27 @@ class AccountResponse(ResponseModel):
     @classmethod
     def of(cls, account: Account, now: datetime, *, is_debt_withheld: bool) -> "AccountResponse":
         """Return an account as of now. Lots are in the order in which they are drawn."""
-        return cls(
-            account_id=account.account_id,
-            status=account.status,
-            holds=[HoldResponse.of(hold_id, hold.since) for hold_id, hold in sorted(account.holds.items())],
-            balance=account.balance,
-            spendable=account.spendable(now, is_debt_withheld=is_debt_withheld),
-            shortfall=account.shortfall,
-            lots=[LotResponse.of(lot, account, now) for lot in account.lots_in_draw_order],
-            subscriptions=[SubscriptionResponse.of(item) for item in account.subscriptions.values()],
+        spendable = account.spendable_by_lot(now)
+        return cls.model_validate(
+            {
+                "account_id": account.account_id,
+                "status": account.status,
+                "holds": [HoldResponse.of(hold_id, hold.since) for hold_id, hold in sorted(account.holds.items())],
+                "balance": account.balance,
+                "spendable": account.spendable(now, is_debt_withheld=is_debt_withheld, by_lot=spendable),
+                "shortfall": account.shortfall,
+                "lots": [  # there may be thousands: pydantic makes all of them at once in half the time
+                    {
+                        "lot_id": lot.lot_id,
+                        "granted": lot.granted,
+                        "remaining": lot.remaining,
+                        "spendable": spendable[lot.lot_id],
+                        "reserved": lot.reserved,
+                        "is_frozen": lot.is_frozen,
+                        "expires_at": lot.expires_at,
+                    }
+                    for lot in account.lots_in_draw_order
+                ],
+                "subscriptions": [SubscriptionResponse.of(item) for item in account.subscriptions.values()],
+            }
         )

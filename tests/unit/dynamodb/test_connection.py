@@ -1,0 +1,91 @@
+"""Items are read as they are sent, and exactly as botocore would have read them."""
+
+import base64
+import json
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.parsers import JSONParser
+
+from ledger.dynamodb.connection import PlainConnection
+from tests.unit.dynamodb.golden_items import goldens
+
+REGION = "eu-central-1"
+MODEL = botocore.session.get_session().get_service_model("dynamodb")
+NESTED = {"L": [{"M": {"B": {"S": '"B":'}}}, {"BOOL": True}, {"NULL": True}]}
+
+
+def parser(connection: PlainConnection | None = None) -> Any:
+    """The parser of a connection's client; None: botocore's own."""
+    if connection is None:
+        return JSONParser()
+    return connection.client._endpoint._response_parser_factory.create_parser("json")  # type: ignore[attr-defined] # noqa: SLF001
+
+
+def parsed(by: Any, operation: str, content: Any, status: int = 200) -> Any:
+    """What a parser makes of a response."""
+    response = {"status_code": status, "headers": {"x-amzn-requestid": "1"}, "body": json.dumps(content).encode()}
+    return by.parse(response, MODEL.operation_model(operation).output_shape)
+
+
+def as_sent(item: Any) -> Any:
+    """An item in JSON: binary content as text."""
+    return json.loads(json.dumps(item, default=lambda content: base64.b64encode(content).decode()))
+
+
+@pytest.fixture(scope="module")
+def connection() -> PlainConnection:
+    """A connection that sends nothing."""
+    return PlainConnection(region=REGION, host="http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("name", goldens())
+def test_each_item_is_read_as_botocore_reads_it(name: str, connection: PlainConnection) -> None:
+    """By each operation, whatever is in it: a receipt has a binary body."""
+    item = {**as_sent(goldens()[name].item), "nested": NESTED}
+    for operation, content in {
+        "GetItem": {"Item": item, "ConsumedCapacity": {"CapacityUnits": 1.5}},
+        "BatchGetItem": {"Responses": {"ledger": [item]}, "UnprocessedKeys": {}},
+        "Query": {"Items": [item, item], "Count": 2, "LastEvaluatedKey": {"pk": item["pk"]}},
+        "Scan": {"Items": [], "Count": 0},
+    }.items():
+        assert parsed(parser(connection), operation, content) == parsed(parser(), operation, content)
+
+
+def test_an_error_and_a_description_are_left_to_botocore(connection: PlainConnection) -> None:
+    """They have more than items in them: a table's description has times."""
+    table = {"Table": {"TableName": "ledger", "CreationDateTime": 1796083200.5, "ItemCount": 3}}
+    error = {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "Slow."}
+    ours, botocores = parser(connection), parser()
+    assert parsed(ours, "DescribeTable", table) == parsed(botocores, "DescribeTable", table)
+    assert parsed(ours, "GetItem", error, 400) == parsed(botocores, "GetItem", error, 400)
+    assert parsed(ours, "GetItem", {}) == parsed(botocores, "GetItem", {})
+
+
+def test_an_item_without_binary_content_is_not_walked_through(
+    connection: PlainConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is what it is for: botocore has to look at each attribute ten times."""
+    walked: list[str] = []
+    walk = JSONParser._parse_shape  # type: ignore[attr-defined] # noqa: SLF001
+
+    def noting(self: Any, shape: Any, node: Any) -> Any:
+        walked.append(shape.name)
+        return walk(self, shape, node)
+
+    monkeypatch.setattr(JSONParser, "_parse_shape", noting)
+    parsed(parser(connection), "GetItem", {"Item": {"pk": {"S": 'with "B": in it'}}})
+    assert walked == []
+    body = parsed(parser(connection), "GetItem", {"Item": {"body": {"B": "YQ=="}}})["Item"]["body"]["B"]
+    assert (body, walked != []) == (b"a", True)
+
+
+def test_other_services_have_botocores_parsers(connection: PlainConnection) -> None:
+    """The session also makes the clients of Secrets Manager, S3 and Firehose."""
+    factory = connection.session.get_component("response_parser_factory")
+    assert type(factory.create_parser("rest-xml")).__name__ == "RestXMLParser"
+    model = botocore.session.get_session().get_service_model("secretsmanager")
+    shape: Any = model.operation_model("GetSecretValue").output_shape
+    response = {"status_code": 200, "headers": {}, "body": b'{"SecretString": "x", "CreatedDate": 1796083200}'}
+    assert factory.create_parser("json").parse(response, shape) == JSONParser().parse(response, shape)
