@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 from pynamodb.exceptions import VerboseClientError
 
+from bench.units import size_of
 from ledger.domain.events import Event
 from ledger.domain.ids import PaymentId
+from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, RecordOutcome
-from ledger.dynamodb import keys
+from ledger.dynamodb import items, keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
@@ -97,3 +99,38 @@ def test_a_payment_of_more_lines_than_a_transaction_has_room_for_is_parked(
     if outcome is RecordOutcome.PARKED:
         assert result.parked_reason is ParkReason.TOO_LARGE
         assert [parked.event_id for parked in any_store.parked_receipts()] == [event.event_id]
+
+
+def refunds(batch: int, number: int = 100) -> Event:
+    """An event that reports so many refunds of one credit each, with ids as long as a provider's."""
+    name = PaymentId("stripe:pi_3QxYzAbCdEfGhIjKlMnOpQrS")
+    facts = (
+        replace(
+            refund(100, refund_id=f"re_3QxYzAbCdEfGhIjKlMn{batch:02}{one:03}", minute=10 + batch),
+            charge_id="ch_3QxYzAbCdEfGhIjKlMnOpQrS",
+        )
+        for one in range(number)
+    )
+    return event_of(*facts, names=(name,))
+
+
+def test_a_purchase_takes_1200_refunds_and_those_beyond_its_room_are_parked(real_store: DynamoDBStore) -> None:
+    """Each takes its credit. What an item of 400 KB has no room for is parked, and nothing of it is booked."""
+    event = refunds(0)
+    (name,) = event.names
+    record_events(real_store, paid(payment(name, paid_minor=200_000, credits_=2_000)))
+    booked = 0
+    for batch in range(20):
+        (result,) = record_events(real_store, refunds(batch))
+        stored = real_store.read(Keys(accounts=frozenset({ADA}), payments=frozenset({name})))
+        if result.outcome is RecordOutcome.PARKED:
+            assert result.parked_reason is ParkReason.TOO_LARGE
+            break
+        booked += 100
+        assert stored.accounts[ADA].balance == 2_000 - booked
+    assert booked >= 1_200
+    purchase = stored.payments[name]
+    assert isinstance(purchase, Purchase)
+    assert len(purchase.facts) == booked + 1
+    assert size_of(items.to_purchase(purchase)) < MAX_ITEM_BYTES < size_of(items.to_purchase(purchase)) * 1.08
+    assert stored.accounts[ADA].balance == 2_000 - booked
