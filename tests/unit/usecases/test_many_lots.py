@@ -280,6 +280,28 @@ def test_a_run_whose_item_is_full_gives_everything_back() -> None:
     assert drawn(store).credits == CREDITS
 
 
+@pytest.mark.parametrize(
+    ("act", "balance"), [(drawn, 0), (lambda store: fail_run(ADA, "run_1", store, now=at(10)), CREDITS)]
+)
+def test_a_run_whose_item_was_full_gives_nothing_back_that_another_call_settled(
+    act: Callable[[FakeStore], Run], balance: int
+) -> None:
+    """It was drawn whole by the same request again, or it has failed and has returned everything."""
+    store = begun()
+    settled: list[Run] = []
+
+    def full() -> None:
+        settled.append(act(store))
+        raise CommitTooLarge("an item would become larger than 400 KB")
+
+    store.cut(3, before=full)
+    with pytest.raises(CommitTooLarge):
+        drawn(store)
+    assert store.accounts[ADA].balance == balance
+    assert list(store.runs.values()) == settled
+    assert sound(store)
+
+
 def test_an_empty_lot_that_stayed_on_its_account_leaves_it_with_the_expiry() -> None:
     """Whatever left it there."""
     store = FakeStore()
