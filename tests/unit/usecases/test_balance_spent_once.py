@@ -192,6 +192,20 @@ def test_a_credit_is_of_the_period_in_which_it_begins_in_any_order(
 
 
 @pytest.mark.parametrize("order_id", [None, "ord_1"])
+@pytest.mark.parametrize(("number", "left"), [(0, [0, 1000]), (1, [1000, 0])])
+def test_a_credit_that_begins_with_its_period_is_of_that_period(
+    number: int, left: list[int], order_id: str | None
+) -> None:
+    """Both begin in the same second: all of the period is given back, and none of the one before."""
+    store, start = FakeStore(), START + number * MONTH
+    whole = line("whole", "sub_0", -1500, start, proration=True)
+    credit = invoiced("whole", "subscription_update", start, whole, subscription="sub_0")
+    record_events(store, ordered(month(0), order_id), next_month(), credit, now=LATER)
+    lots = {lot.expires_at: lot.remaining for lot in store.accounts[ADA].lots.values()}
+    assert [lots[expiry] for expiry in sorted(lots, key=str)] == left
+
+
+@pytest.mark.parametrize("order_id", [None, "ord_1"])
 def test_a_credit_that_arrives_after_its_period_leaves_the_next_one_alone(order_id: str | None) -> None:
     """Its lot is over, and the running one is another period's: what was left of it has expired."""
     store, now = FakeStore(), LATER + timedelta(days=31)
