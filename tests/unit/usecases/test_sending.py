@@ -20,7 +20,7 @@ from ledger.domain.facts import (
     UngrantedLine,
 )
 from ledger.domain.ids import PaymentId
-from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.refund_cases import BY_SENDER, CaseState, DecisionOutcome, RefundCase, RefundReason
 from ledger.domain.texts import text
 from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import intent_key
@@ -29,6 +29,7 @@ from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.send_refunds import LEASE_DURATION, NEW_FOR, SendResult, refund_to_send, send_refund
 from tests.contract.test_cases import HALF
@@ -349,3 +350,32 @@ def test_an_overcharge_is_refunded_by_its_own_line_after_another_line_was_refund
     approval = context.purchase.facts[f"approved:{case.tag}"]
     assert isinstance(approval, RefundApproved)
     assert refund_to_send(approval, context).items == (RefundedItem(line_id="part", amount_minor=500),)
+
+
+@pytest.mark.parametrize(
+    ("refunded_minor", "approved_minor", "is_whole"), [(0, 2000, True), (0, 1999, False), (500, 1500, False)]
+)
+def test_a_refund_is_whole_if_it_is_of_all_that_was_paid(
+    refunded_minor: int, approved_minor: int, *, is_whole: bool
+) -> None:
+    """Paddle takes a whole one without lines. One of the rest names its lines."""
+    store = FakeStore()
+    record_events(store, paid(), *([event_of(refund(refunded_minor))] if refunded_minor else []))
+    whole = replace(HALF, outcome=DecisionOutcome.APPROVE, money_minor=approved_minor)
+    case = decide_case(request_refund(store, refund_claim()).case_id, whole, "sam", store, POLICY, now=at(APPROVED_AT))
+    _, context = read_case_context(case.account_id, case.case_id, store)
+    approval = context.purchase.facts[f"approved:{case.tag}"]
+    assert isinstance(approval, RefundApproved)
+    assert refund_to_send(approval, context).is_whole == is_whole
+
+
+def test_a_case_whose_refund_was_given_up_returns_to_a_person() -> None:
+    """With the sender's reason, and with its credits."""
+    case = half_approved(store := FakeStore())
+    record_events(store, event_of(dispute(minute=APPROVED_AT + 1)))
+    assert send(store, FakeProvider(), case, APPROVED_AT + 2) is SendResult.ABANDONED
+    follow(case.payment_id, store, now=at(APPROVED_AT + 3))
+    last = read_case(ADA, case.case_id, store).history[-1]
+    assert (last.to_state, last.actor) == (CaseState.IN_REVIEW, BY_SENDER)
+    assert last.cause.key
+    assert store.accounts[ADA].lots["stripe:pi_1/0"].reserved == 0
