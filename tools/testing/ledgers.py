@@ -55,6 +55,7 @@ from tools.testing.builders import (
     at,
     dispute,
     event_of,
+    ordered,
     paid,
     payment,
     record_events,
@@ -176,6 +177,17 @@ def requested() -> FakeStore:
     decided(store, one, DecisionOutcome.APPROVE, minute=70, money_minor=500, items=items)
     decided(store, two, DecisionOutcome.REPLACE, minute=71, credits=100)
     decided(store, three, DecisionOutcome.DECLINE, minute=72)
+    return store
+
+
+def withdrawn() -> FakeStore:
+    """A withdrawal from a subscription whose credits are used up: nothing is refunded, and its renewals stop."""
+    store = FakeStore()
+    settled = replace(ordered(store, consent=CONSENT), subscription_id="stripe:sub_1")
+    record_events(store, paid(settled), now=at(1))
+    draw_credits(ADA, "run_1", 1000, store, now=at(2))
+    claim = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
+    confirm_withdrawal(ADA, request_refund(store, claim).case_id, store, POLICY, now=at(62))
     return store
 
 
@@ -427,7 +439,7 @@ def waiting() -> FakeStore:
 
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
-    *(refunded_in_parts, drawn_in_parts, expired_later),
+    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, waiting),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {

@@ -14,6 +14,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import provider_of
 from ledger.domain.orders import OpenCheckout, Order
+from ledger.domain.refund_cases import RefundCase, RefundReason
 from ledger.domain.refunds import outstanding_minor, returned, tag_of
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from ledger.ports.documents import DocumentKey, checkout_key, open_checkout_key
@@ -142,15 +143,20 @@ def _key_of_order(payment: PaymentSettled) -> str | None:
 
 
 def renewals_stopped(world: World) -> Verdicts:
-    """Renewals are stopped only after a dispute of a payment of that subscription."""
+    """Renewals are stopped only after a dispute, or a withdrawal, of a payment of that subscription."""
     causes = {receipt.cause for receipt in world.receipts}
+    withdrawn = {f"case:{case.case_id}": case.payment_id for case in world.cases.values() if _is_withdrawn(case)}
     for key, stop in world.renewal_stops.items():
         home = world.home_of(stop.payment_id)
         payment, facts = (home.payment, home.facts.values()) if home else (None, ())
+        is_disputed = any(isinstance(fact, DisputeChanged | ChargebackChanged) for fact in facts)
         yield (
             "/".join(key.parts),
             payment is not None
-            and any(isinstance(fact, DisputeChanged | ChargebackChanged) for fact in facts)
-            and stop.cause in causes
+            and (withdrawn.get(stop.cause) == stop.payment_id or (is_disputed and stop.cause in causes))
             and (stop.account_id, stop.subscription_id) == (payment.account_id, payment.subscription_id),
         )
+
+
+def _is_withdrawn(case: RefundCase) -> bool:
+    return case.reason is RefundReason.WITHDRAWAL and case.confirmed_at is not None

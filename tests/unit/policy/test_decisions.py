@@ -18,7 +18,7 @@ from tools.testing.builders import MADE, ORDER, line_usage, own_words, refund_co
 
 POLICY = rules.load()
 US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
-BUSINESS = replace(ORDER, is_business=True)
+BUSINESS, JAPAN = replace(ORDER, is_business=True), replace(ORDER, country="JP")
 BEFORE = Decision(outcome=DecisionOutcome.DECLINE, clause="2", rule="", reasons=own_words("No."), policy_version="1")
 CHANGED, WITHDRAWAL, TWICE = RefundReason.CHANGED_MY_MIND, RefundReason.WITHDRAWAL, RefundReason.CHARGED_TWICE
 AMOUNT, MISTAKEN = RefundReason.WRONG_AMOUNT, RefundReason.MISTAKEN_RENEWAL
@@ -177,10 +177,16 @@ ANSWERS = [
         "No.",
     ),
     (
-        refund_context(WITHDRAWAL, declined_before=BEFORE, order=US),
+        refund_context(WITHDRAWAL, declined_before=BEFORE, order=JAPAN),
         says(REVIEW, "2", "right_of_withdrawal"),
         "whether the law of your country",
         "No.",
+    ),
+    (
+        refund_context(WITHDRAWAL, declined_before=BEFORE, order=US),
+        says(DECLINE, "2", "decided_before"),
+        "No.",
+        "law of your country",
     ),
     (
         refund_context(CHANGED, declined_before=BEFORE, order=None),
@@ -342,9 +348,9 @@ ANSWERS = [
     ),
     (
         refund_context(WITHDRAWAL, lines=(line_usage(1000),), is_subscription=True),
-        says(DECLINE, "2", "right_of_withdrawal"),
+        says(DECLINE, "2", "right_of_withdrawal", ends_subscription=True),
+        "Your subscription ends with your withdrawal.",
         CANCEL,
-        "We are refunding",
     ),
     (
         refund_context(WITHDRAWAL, lines=(line_usage(250),), is_subscription=True),
@@ -370,6 +376,12 @@ ANSWERS = [
     ),
     (
         refund_context(WITHDRAWAL, order=BUSINESS),
+        says(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=2000),
+        "whether a consumer's right of withdrawal applies",
+        HINT,
+    ),
+    (
+        refund_context(WITHDRAWAL, order=BUSINESS, day=40),
         says(DECLINE, "2", "not_refundable"),
         "was made as a business",
         HINT,

@@ -21,13 +21,6 @@ MISSING = object()
         ("version", MISSING, "version is None, should be a text"),
         ("version", " ", "version is ' ', should be a text"),
         ("version", 7, "version is 7, should be a text"),
-        ("withdrawal_countries", "DE", "withdrawal_countries is 'DE', should be a list"),
-        ("withdrawal_countries", [], "withdrawal_countries is \\[\\], should be the countries"),
-        ("withdrawal_countries", ["de"], "withdrawal_countries is 'de', should be country codes of two upper-case"),
-        ("withdrawal_countries", ["ÄÖ"], "withdrawal_countries is 'ÄÖ'"),
-        ("withdrawal_countries", ["DEU"], "withdrawal_countries is 'DEU'"),
-        ("withdrawal_countries", [49], "withdrawal_countries is 49"),
-        ("withdrawal_countries", ["DE", "DE"], "withdrawal_countries is 'DE', should be named once"),
         ("withdrawal_days", 13, "withdrawal_days is 13, should be the law's 14 days or more"),
         ("withdrawal_days", 10**9, "withdrawal_days is 1000000000"),
         ("withdrawal_days", True, "withdrawal_days is True, should be a whole number"),
@@ -159,6 +152,5 @@ def test_the_shipped_figures_are_read_with_their_units() -> None:
     assert read.similar_within == timedelta(days=2)
     assert read.automatic_renewal_refund_up_to_minor == {"EUR": 2000}
     assert rules.parse({**RIGHT, "automatic_renewal_refund_up_to_minor": {"EUR": 0}})
-    assert read.withdrawal_countries == frozenset(RIGHT["withdrawal_countries"])
     assert not read.is_paused
     assert rules.load().automatic_renewal_refund_up_to_minor == {}

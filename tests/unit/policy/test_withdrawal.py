@@ -21,6 +21,10 @@ WITH_A_PACK = {
     "order": replace(ORDER, made_at=MADE - timedelta(days=60)),
 }
 US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
+JAPAN, BUSINESS = replace(ORDER, country="JP"), replace(ORDER, is_business=True)
+AS_BUSINESS, HOLIDAYS = (text(f"decision.withdrawal_{why}_in_review") for why in ("business", "holidays"))
+FIVE_DAYS = timedelta(days=5)
+IN_2033 = datetime(2033, 3, 1, 12, tzinfo=UTC)  # of which no calendar of holidays is shipped
 
 
 @pytest.mark.parametrize(
@@ -53,17 +57,20 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: Text | None
         ({"order": None, "is_renewal": True}, None),
         ({"order": None, "is_plan_change": True}, None),
         ({"order": None, "now": MADE + timedelta(days=500)}, None),
-        ({"order": US}, LAW),
-        (
-            {"order": US, "now": ENDS - timedelta.resolution},
-            LAW,
-        ),
-        ({"order": US, "now": ENDS}, None),
-        ({"order": US, "reason": RefundReason.CHANGED_MY_MIND}, None),
+        ({"order": US}, None),
         ({"order": replace(US, is_business=True)}, None),
+        ({"order": JAPAN}, LAW),
+        ({"order": JAPAN, "reason": RefundReason.CHANGED_MY_MIND}, LAW),
+        ({"order": JAPAN, "now": ENDS - timedelta.resolution}, LAW),
+        ({"order": JAPAN, "now": ENDS}, None),
+        ({"order": replace(ORDER, country="KR"), "now": ENDS - timedelta(days=7)}, None),
+        ({"order": BUSINESS}, AS_BUSINESS),
+        ({"order": BUSINESS, "now": ENDS + FIVE_DAYS - timedelta.resolution}, AS_BUSINESS),
+        ({"order": BUSINESS, "now": ENDS + FIVE_DAYS}, None),
+        ({"now": ENDS}, None),
         ({"is_renewal": True}, text("decision.withdrawal_renewal_in_review")),
         ({"is_plan_change": True}, text("decision.withdrawal_renewal_in_review")),
-        ({"is_renewal": True, "order": US}, LAW),
+        ({"is_renewal": True, "order": JAPAN}, None),
         ({"is_renewal": True, "reason": RefundReason.MISTAKEN_RENEWAL}, None),
         # a pack in the transaction of a renewal, long after the subscription was ordered
         (WITH_A_PACK, COUNTRY),
@@ -82,11 +89,14 @@ def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: Text
     ("changed", "ends_at"),
     [
         ({}, ENDS),
-        ({"paid_at": MADE + timedelta(days=2)}, ENDS + timedelta(days=2)),  # concluded by the payment
+        (
+            {"paid_at": MADE + timedelta(days=2)},
+            ENDS + timedelta(days=3),
+        ),  # by the payment; the 18th is a holiday in Saxony
         ({"paid_at": MADE - timedelta(days=4)}, ENDS),
         ({"paid_at": MADE + timedelta(days=30), "is_renewal": True}, ENDS),  # by the contract that it renews
         ({"paid_at": MADE + timedelta(days=30), "is_plan_change": True}, ENDS),  # or changes
-        ({"order": UNINFORMED}, datetime(2027, 11, 18, 12, tzinfo=UTC)),
+        ({"order": UNINFORMED}, datetime(2027, 11, 19, 12, tzinfo=UTC)),  # the 17th is a holiday in Saxony
         ({"order": None}, datetime(2027, 11, 18, 12, tzinfo=UTC)),
     ],
 )
@@ -97,30 +107,15 @@ def test_the_time_runs_from_the_contract(changed: dict[str, Any], ends_at: datet
     assert withdrawal.last_day(refund_context(**{"day": 1, **changed}), POLICY) == in_the_west.date()
 
 
-@pytest.mark.parametrize(
-    ("day", "ends"),
-    [
-        (2, (17, 12)),  # the end of Monday, also where it was Sunday still: twelve hours behind Greenwich
-        (3, (18, 9)),  # the end of Tuesday, nine hours behind; farther west it was Monday still
-        (4, (19, 9)),
-        (5, (20, 9)),
-        (6, (21, 9)),
-        (7, (24, 9)),  # Saturday: the end of Monday
-        (8, (24, 12)),  # in the far west it was Saturday
-        (9, (24, 12)),  # and Sunday
-    ],
-)
-def test_a_period_ends_with_its_last_day_and_never_on_a_weekend(day: int, ends: tuple[int, int]) -> None:
-    """Wherever the customer lives: a contract of one minute before ten in the morning, at Greenwich."""
-    since = datetime(2026, 11, day, 9, 59, tzinfo=UTC)
-    assert withdrawal.period_end(since, 14) == datetime(2026, 11, *ends, tzinfo=UTC)
-
-
-def test_a_period_that_began_on_the_next_day_in_the_east_ends_there_if_that_is_later() -> None:
-    """A Friday night in the west is a Saturday in the east, and a weekend moves to its Monday."""
-    since = datetime(2026, 11, 6, 10, 30, tzinfo=UTC)  # Saturday, 0:30, fourteen hours ahead of Greenwich
-    east = timezone(timedelta(hours=14))
-    assert withdrawal.period_end(since, 14) == datetime(2026, 11, 24, tzinfo=east)
+@pytest.mark.parametrize(("days", "what"), [(0, HOLIDAYS), (4, HOLIDAYS), (5, None)])
+def test_where_the_holidays_are_not_known_nothing_is_declined_for_five_days(days: int, what: Text | None) -> None:
+    """No more free days than that follow one another."""
+    sold = replace(ORDER, made_at=IN_2033)
+    context = refund_context(order=sold, paid_at=IN_2033, day=1)
+    late = replace(context, now=withdrawal.ends_at(context, POLICY) + timedelta(days=days))
+    assert withdrawal.review_reason(late, POLICY) == what
+    known = refund_context(day=1)
+    assert withdrawal.review_reason(replace(known, now=withdrawal.ends_at(known, POLICY)), POLICY) is None
 
 
 A, B = line_usage(1000, line_id="a", amount_minor=1200), line_usage(250, line_id="b", amount_minor=800)

@@ -10,22 +10,31 @@ from ledger.domain.errors import ProviderRefused, ProviderUnavailable
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeState, MoneyLinked, PaymentSettled
 from ledger.domain.ids import PaymentId
+from ledger.domain.orders import Consent
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
 from ledger.ports.documents import renewal_stop_key
+from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.stop_renewals import StopResult, stop_renewals
+from ledger.usecases.usage import draw_credits
 from tools.testing.builders import (
     ADA,
+    CONSENT,
     IN,
     LATER,
     PI,
+    POLICY,
     RENEWED,
     at,
     dispute,
     event_of,
+    ordered,
     paid,
     record_events,
     refund,
+    refund_claim,
+    request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore, world
 from tools.verify import check
@@ -227,3 +236,55 @@ def test_what_is_not_stopped_stays_until_the_provider_says_that_it_is(
     assert carry_out(store, provider) == [StopResult.STOPPED]
     assert stops(store) == []
     assert stop_renewals(renewal_stop_key(stop), store, lambda _: provider) is StopResult.DONE_BEFORE
+
+
+def withdrawn(used: int, *, consent: Consent | None = CONSENT) -> tuple[FakeStore, RefundCase]:
+    """A subscription whose customer used some credits, and withdrew on the same day."""
+    store = FakeStore()
+    settled = replace(ordered(store, consent=consent), subscription_id=SUBSCRIPTION)
+    record_events(store, paid(settled), now=at(1))
+    if used:
+        draw_credits(ADA, "run_1", used, store, now=at(2))
+    claim = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
+    case = confirm_withdrawal(ADA, request_refund(store, claim).case_id, store, POLICY, now=at(62))
+    return store, case
+
+
+def test_a_withdrawal_that_refunds_nothing_ends_the_renewals_all_the_same() -> None:
+    """The contract ends, although all of its credits were used."""
+    store, case = withdrawn(1000)
+    assert case.state is CaseState.DECLINED
+    (stop,) = stops(store)
+    assert (stop.subscription_id, stop.payment_id, stop.cause) == (SUBSCRIPTION, PI, f"case:{case.case_id}")
+    provider = FakeProvider()
+    assert carry_out(store, provider) == [StopResult.STOPPED]
+    assert provider.stopped == {SUBSCRIPTION}
+    assert stops(store) == []
+
+
+def test_a_withdrawal_that_is_refunded_is_ended_by_the_sender() -> None:
+    """It stops the renewals before it sends the money, and leaves it to a person if they go on."""
+    store, case = withdrawn(0)
+    assert case.state is CaseState.APPROVED
+    assert stops(store) == []
+
+
+def test_a_withdrawal_that_a_person_decides_ends_the_renewals_at_once() -> None:
+    """The money waits for the dispute. The contract does not."""
+    store = FakeStore()
+    settled = replace(ordered(store, consent=CONSENT), subscription_id=SUBSCRIPTION)
+    record_events(store, paid(settled), event_of(dispute(), names=(PI,)), now=at(1))
+    claim = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
+    case = confirm_withdrawal(ADA, request_refund(store, claim).case_id, store, POLICY, now=at(62))
+    assert case.state is CaseState.IN_REVIEW
+    assert [one.cause for one in stops(store)] == [f"case:{case.case_id}"]
+
+
+def test_a_request_for_another_reason_ends_no_renewals_before_it_is_approved() -> None:
+    """A renewal by mistake: whoever is refused keeps the subscription."""
+    store = FakeStore()
+    record_events(store, PAID, now=at(1))
+    case = request_refund(store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN))
+    assert case.decision
+    assert case.decision.ends_subscription
+    assert stops(store) == []

@@ -1,4 +1,4 @@
-"""Renewal stops: subscriptions whose renewals must stop, because a dispute took a payment of theirs."""
+"""Renewal stops: subscriptions whose renewals must stop, because a dispute took a payment or the customer withdrew."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +10,17 @@ from ledger.domain.ids import AccountId, PaymentId
 class RenewalStop:
     """The renewals of a subscription that are to be stopped at the provider. It is stored until they are.
 
-    It is written once, when a dispute of a payment becomes lost or resolved: who resumes the renewals later keeps them.
+    It is written once, when a dispute of a payment becomes lost or resolved, or when a withdrawal is confirmed that
+    refunds nothing by then: who resumes the renewals later keeps them.
     """
 
     account_id: AccountId
     subscription_id: str  # the provider and its id: `stripe:sub_1Q…`
-    payment_id: PaymentId  # whose money the dispute took
+    payment_id: PaymentId  # whose money the dispute took, or that was withdrawn from
     since: datetime  # when it was booked
-    cause: str  # of the booking: the event
+    cause: str  # of the booking: the event, or the case
+
+    @property
+    def is_of_withdrawal(self) -> bool:
+        """Return whether the customer withdrew."""
+        return self.cause.startswith("case:")

@@ -28,9 +28,8 @@ class PolicyParameters:
     version: str
     published_text: Path
     replaces: "PolicyParameters | None" = None  # the version before
-    withdrawal_countries: frozenset[str]  # EU, EEA and the United Kingdom; ISO 3166-1 alpha-2
-    withdrawal_days: int
-    withdrawal_days_uninformed: int  # where no consent was recorded: 14 days and 12 months
+    withdrawal_days: int  # of a statutory right: the law's days, or more
+    withdrawal_days_uninformed: int  # where no consent was recorded: 14 days and 12 months, or more
     duplicate_settling: timedelta  # so long a lower rival may still arrive that is the original
     similar_within: timedelta  # two payments of one product and sum so close in time look like one charged twice
     mistaken_renewal_days: int
@@ -85,7 +84,6 @@ def parse(document: Any, path: Path = DEFAULT_FILE, earlier: PolicyParameters | 
         version=fields.take("version", str),
         published_text=_text_file(fields, path.parent),
         replaces=earlier,
-        withdrawal_countries=_countries(fields),
         withdrawal_days=fields.between("withdrawal_days", 14, 365, "the law's 14 days or more, up to 365"),
         withdrawal_days_uninformed=fields.between(
             "withdrawal_days_uninformed", 380, 3650, "the law's 14 days and 12 months (380 days) or more, up to 3650"
@@ -108,19 +106,6 @@ def _text_file(fields: Fields, folder: Path) -> Path:
     if not path.is_file():
         fields.refuse(name, path.name, f"a text file in {folder}")
     return path
-
-
-def _countries(fields: Fields) -> frozenset[str]:
-    name = "withdrawal_countries"
-    countries = fields.take(name, list)
-    for country in countries:
-        if not (isinstance(country, str) and re.fullmatch("[A-Z]{2}", country)):
-            fields.refuse(name, country, "country codes of two upper-case letters")
-        if countries.count(country) > 1:
-            fields.refuse(name, country, "named once")
-    if not countries:
-        fields.refuse(name, countries, "the countries whose consumers may withdraw")
-    return frozenset(countries)
 
 
 def _limits(fields: Fields) -> Mapping[str, int]:

@@ -192,7 +192,7 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
         return text("why.no_withdrawal", reason=context.reason)
     if excluded := withdrawal.exclusion(context, policy):
         unclear = withdrawal.review_reason(context, policy)
-        return _review("2", None, unclear) if unclear else excluded
+        return _review_withdrawal(context, unclear) if unclear else excluded
     in_time = text("decision.withdrawal_in_time")
     money_minor, items = withdrawal.refund_due(context)
     if context.is_partly_from_balance and withdrawal.value_due(context) > money_minor:
@@ -206,8 +206,9 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
         )
         return replace(_approve("2", money_minor, in_time, refund), ends_subscription=context.is_subscription)
     if money_minor == 0:
-        cancel = (text("decision.cancel_any_time"),) if context.is_subscription else ()
-        return _decline("2", in_time, text("decision.withdrawal_all_used"), *cancel)
+        ends = (text("decision.withdrawal_ends_subscription"),) if context.is_subscription else ()
+        decline = _decline("2", in_time, text("decision.withdrawal_all_used"), *ends)
+        return replace(decline, ends_subscription=context.is_subscription)
     part_used = text("decision.withdrawal_part_used", used=context.drawn)
     if items is None:
         split = text("decision.withdrawal_split_in_review")
@@ -215,6 +216,16 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
         return replace(review, ends_subscription=context.is_subscription)
     approval = _approve("2", money_minor, in_time, part_used)
     return replace(approval, items=items, ends_subscription=context.is_subscription)
+
+
+def _review_withdrawal(context: PolicyContext, unclear: Text) -> Decision:
+    """Leave a withdrawal whose right is not certain to a person, with what to refund if there is a recommendation."""
+    money_minor = withdrawal.recommended_minor(context)
+    if money_minor is None:
+        return _review("2", None, unclear)
+    recommended = DecisionOutcome.APPROVE if money_minor else DecisionOutcome.DECLINE
+    review = _review("2", recommended, unclear, money_minor=money_minor)
+    return replace(review, ends_subscription=context.is_subscription)
 
 
 def technical_problem(context: PolicyContext, policy: PolicyParameters) -> RuleResult:

@@ -1,4 +1,4 @@
-"""The right of withdrawal, as the law of the EU, the EEA and the UK gives it to consumers, once for each contract.
+"""The right of withdrawal, as the law gives it to consumers, once for each contract: see `ledger.policy.law`.
 
 Directive 2011/83/EU, articles 9 to 16; the Consumer Contracts Regulations 2013, regulations 29 to 38.
 
@@ -8,19 +8,20 @@ Directive 2011/83/EU, articles 9 to 16; the Consumer Contracts Regulations 2013,
     how long            14 days                                  14 days; where none was recorded, 12 months more
 """
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from ledger.domain.facts import RefundedItem
 from ledger.domain.money import portion
 from ledger.domain.refund_cases import RefundReason
 from ledger.domain.texts import Text, text
+from ledger.policy import law
 from ledger.policy.context import PolicyContext
+from ledger.policy.law import Recommendation, Right, RightKind
 from ledger.policy.parameters import PolicyParameters
 
 WITHDRAWAL_REASONS = frozenset({RefundReason.WITHDRAWAL, RefundReason.CHANGED_MY_MIND, RefundReason.MISTAKEN_RENEWAL})
 """Reasons that count as a withdrawal. The law does not ask for particular words."""
-SATURDAY = 5  # as Python counts the days of a week
 
 
 def exclusion(context: PolicyContext, policy: PolicyParameters) -> Text | None:
@@ -33,7 +34,7 @@ def exclusion(context: PolicyContext, policy: PolicyParameters) -> Text | None:
         return text("decision.no_withdrawal_order")
     if context.order.is_business:
         return text("decision.no_withdrawal_business")
-    if context.order.country not in policy.withdrawal_countries:
+    if _right(context).kind is not RightKind.STATUTORY:
         return text("decision.no_withdrawal_country", country=context.order.country)
     if context.requested_at >= ends_at(context, policy):
         return text("decision.no_withdrawal_expired", last_day=last_day(context, policy))
@@ -41,25 +42,50 @@ def exclusion(context: PolicyContext, policy: PolicyParameters) -> Text | None:
 
 
 def review_reason(context: PolicyContext, policy: PolicyParameters) -> Text | None:
-    """Return why a person must decide about a withdrawal that came in time. None: no person is needed.
+    """Return why a person must decide about a withdrawal that may have come in time. None: no person is needed.
 
-    The list of countries is ours, not the law's. A withdrawal returns all payments of its contract, which matters for
-    a renewal only while the period of the contract itself still runs. What was sold beside a renewal, without an order,
-    is a contract of its own.
+    The list of countries is ours, not the law's, and who only says that he buys as a business may be a consumer. A
+    withdrawal returns all payments of its contract, which matters for a renewal only while the period of the contract
+    itself still runs. What was sold beside a renewal, without an order, is a contract of its own.
     """
     if context.has_unordered_sale and context.reason is RefundReason.WITHDRAWAL:
-        sold_until = period_end(context.paid_at, policy.withdrawal_days_uninformed)
-        if context.requested_at < sold_until:
+        longest = max(policy.withdrawal_days_uninformed, law.load().longest.days_uninformed)
+        if context.requested_at < law.load().period_end(context.paid_at, longest, "") + law.MOST_FREE_DAYS:
             return text("decision.withdrawal_country_in_review")
-    if context.requested_at >= ends_at(context, policy):
+    order, end = context.order, ends_at(context, policy)
+    is_late, is_too_late = context.requested_at >= end, context.requested_at >= end + law.MOST_FREE_DAYS
+    if order is None:
+        return text("decision.withdrawal_country_in_review") if context.starts_contract and not is_too_late else None
+    right = _right(context)
+    if right.kind is RightKind.NONE or is_too_late:
         return None
-    if context.order is None:
-        return text("decision.withdrawal_country_in_review") if context.starts_contract else None
-    if context.order.is_business or context.reason is not RefundReason.WITHDRAWAL:
+    if not context.starts_contract:
+        is_due = right.kind is RightKind.STATUTORY and context.reason is RefundReason.WITHDRAWAL and not is_late
+        return text("decision.withdrawal_renewal_in_review") if is_due else None
+    if right.kind is RightKind.UNCLEAR:
+        return None if is_late else text("decision.withdrawal_law_in_review")
+    if order.is_business:
+        return text("decision.withdrawal_business_in_review")
+    may_end_later = is_late and not law.load().is_calendar_known(order.country, end)
+    return text("decision.withdrawal_holidays_in_review") if may_end_later else None
+
+
+def recommended_minor(context: PolicyContext) -> int | None:
+    """Return what to refund of a withdrawal that a person decides about, in minor units. None: nothing is known."""
+    if context.order is None or not context.starts_contract:
         return None
-    if context.order.country not in policy.withdrawal_countries:
-        return text("decision.withdrawal_law_in_review")
-    return None if context.starts_contract else text("decision.withdrawal_renewal_in_review")
+    right = _right(context)
+    if right.kind is RightKind.STATUTORY:
+        return refund_due(context)[0]
+    if right.recommends is None:
+        return None
+    return context.left_minor if right.recommends is Recommendation.EVERYTHING else context.unused_minor
+
+
+def _right(context: PolicyContext) -> Right:
+    """Return the right of the buyer's country on the day of the order. Without an order, the longest one."""
+    order = context.order
+    return law.load().right_of(order.country, order.made_at.date()) if order else law.load().longest
 
 
 def ends_at(context: PolicyContext, policy: PolicyParameters) -> datetime:
@@ -67,37 +93,23 @@ def ends_at(context: PolicyContext, policy: PolicyParameters) -> datetime:
 
     The contract is concluded by its order, or by its first payment if that is later.
     """
-    is_informed = context.order is not None and context.order.consent is not None
+    order, right = context.order, _right(context)
     concluded_at = context.paid_at
-    if context.order:
-        made_at = context.order.made_at
-        concluded_at = max(made_at, context.paid_at) if context.starts_contract else made_at
-    return period_end(concluded_at, policy.withdrawal_days if is_informed else policy.withdrawal_days_uninformed)
+    if order:
+        concluded_at = max(order.made_at, context.paid_at) if context.starts_contract else order.made_at
+    is_informed = order is not None and order.consent is not None
+    days = right.days
+    if right.kind is RightKind.STATUTORY:
+        agreed, lawful = policy.withdrawal_days, right.days
+        if not is_informed:
+            agreed, lawful = policy.withdrawal_days_uninformed, right.days_uninformed
+        days = max(agreed, lawful)
+    return law.load().period_end(concluded_at, days, order.country if order else "")
 
 
 def last_day(context: PolicyContext, policy: PolicyParameters) -> date:
     """Return the last day of the withdrawal period, where that day ends last."""
     return (ends_at(context, policy) - timedelta.resolution).date()
-
-
-def period_end(since: datetime, days: int) -> datetime:
-    """Return the instant at which a period of this many days is over, wherever the customer lives.
-
-    The day on which it starts does not count. The last day counts to its end; on a Saturday or Sunday it moves to the
-    Monday (Regulation 1182/71, article 3; CCR 2013, regulation 30). The result is the latest end of all time zones.
-    Public holidays are not known here.
-
-        day 0      day 1 …                       day 14         end of day 14
-        contract ──┬─────────────────────────────────────────────►│  on a weekend: the end of Monday
-    """
-    return max(_end_in(timezone(timedelta(hours=hours)), since, days) for hours in range(-12, 15))
-
-
-def _end_in(zone: timezone, since: datetime, days: int) -> datetime:
-    last = since.astimezone(zone) + timedelta(days=days)
-    if last.weekday() >= SATURDAY:
-        last += timedelta(days=7 - last.weekday())
-    return datetime.combine(last + timedelta(days=1), time(), zone)
 
 
 def value_due(context: PolicyContext) -> int:

@@ -16,6 +16,7 @@ from ledger.domain.facts import (
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.orders import OpenCheckout, Order
 from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import RefundReason
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from tools.testing.builders import ADA, IN, PI, at, dispute, payment, refund
 from tools.testing.planting import (
@@ -215,6 +216,18 @@ def charged_back(whole: World) -> str:
 def stop_name(whole: World) -> str:
     """The name of the stop of renewals."""
     return "/".join(next(iter(whole.renewal_stops)).parts)
+
+
+def with_reason(whole: World, reason: str) -> str:
+    """The case of the withdrawal has another reason."""
+    put(whole, one(whole.cases.values()), reason=RefundReason(reason))
+    return stop_name(whole)
+
+
+def not_confirmed(whole: World) -> str:
+    """The withdrawal was only declared."""
+    put(whole, one(whole.cases.values()), confirmed_at=None)
+    return stop_name(whole)
 
 
 def stop(whole: World, **changes: object) -> str:
@@ -582,6 +595,11 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("nothing was disputed", "charged_back", without_dispute, ("{0}",)),
         Fault("it was charged back", "charged_back", charged_back),
         Fault("another fact beside the dispute", "charged_back", lambda w: add_facts(w, IN, refund())),
+        Fault("another fact beside the withdrawal", "withdrawn", lambda w: add_facts(w, PI, refund())),
+        Fault("a withdrawal that was not confirmed", "withdrawn", not_confirmed, ("{0}",)),
+        Fault("a case that is no withdrawal", "withdrawn", lambda w: with_reason(w, "changed_my_mind"), ("{0}",)),
+        Fault("a stop by another case", "withdrawn", lambda w: stop(w, cause="case:case_9"), ("{0}",)),
+        Fault("a withdrawal from another payment", "withdrawn", lambda w: stop(w, payment_id=SECOND), ("{0}",)),
         Fault("a stop by another cause", "charged_back", lambda w: stop(w, cause="stripe:evt_0"), ("{0}",)),
         Fault("a stop for another account", "charged_back", lambda w: stop(w, account_id=EVE), ("{0}",)),
         Fault("a stop of another subscription", "charged_back", lambda w: stop(w, subscription_id="sub_9"), ("{0}",)),

@@ -10,7 +10,7 @@ Every function here is pure: it reads nothing and writes nothing.
     entries      each movement of a lot ──► one entry                              (entries.py)
 """
 
-from ledger.usecases.plan_booking.booking import plan_goodwill, plan_internal_fact
+from ledger.usecases.plan_booking.booking import plan_goodwill, plan_internal_fact, stop_of_renewals
 from ledger.usecases.plan_booking.entries import Origin, lot_entries
 from ledger.usecases.plan_booking.events import (
     is_already_booked,
@@ -37,4 +37,5 @@ __all__ = [
     "plan_internal_fact",
     "plan_subscription",
     "pointers_as_read",
+    "stop_of_renewals",
 ]

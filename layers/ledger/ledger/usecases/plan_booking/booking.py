@@ -10,14 +10,14 @@ stored target did not say so.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
 from ledger.domain.entries import CounterAccount, Entry
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.holds import Hold
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import NotBookable
@@ -118,14 +118,21 @@ def _renewal_stops(
 ) -> Iterator[DocumentChange]:
     """Yield a stop of renewals for each subscription of which a dispute has taken a payment."""
     for payment_id, subscription_id in lost.items():
-        stop = RenewalStop(
-            account_id=account.account_id,
-            subscription_id=subscription_id,
-            payment_id=payment_id,
-            since=now,
-            cause=origin.cause,
-        )
-        yield DocumentChange(renewal_stop_key(stop), stop, None)
+        yield stop_of_renewals(payment_id, subscription_id, account.account_id, replace(origin, at=now))
+
+
+def stop_of_renewals(
+    payment_id: PaymentId, subscription_id: str, account_id: AccountId, origin: Origin
+) -> DocumentChange:
+    """Return the change that lists a stop of renewals because of one payment of a subscription."""
+    stop = RenewalStop(
+        account_id=account_id,
+        subscription_id=subscription_id,
+        payment_id=payment_id,
+        since=origin.at,
+        cause=origin.cause,
+    )
+    return DocumentChange(renewal_stop_key(stop), stop, None)
 
 
 def plan_internal_fact(purchases: Sequence[Purchase], stored: Snapshot, origin: Origin) -> Commit:

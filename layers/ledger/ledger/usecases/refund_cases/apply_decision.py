@@ -8,20 +8,29 @@ review    in_review   an entry in the review queue
 wait      requested   an entry in the queue of deferred decisions
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.disputes import disputed
 from ledger.domain.errors import RequestRefused
 from ledger.domain.facts import RefundApproved, RefundDeclined
-from ledger.domain.refund_cases import BY_POLICY, CaseState, Decision, DecisionOutcome, QueuedCase, RefundCase
+from ledger.domain.refund_cases import (
+    BY_POLICY,
+    CaseState,
+    Decision,
+    DecisionOutcome,
+    QueuedCase,
+    RefundCase,
+    RefundReason,
+)
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.texts import Text, text
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import deferred_queue_key, intent_key
 from ledger.usecases import plan_booking
-from ledger.usecases.plan_booking import Origin
+from ledger.usecases.plan_booking import Origin, stop_of_renewals
 from ledger.usecases.refund_cases.cases import queue_for_review, with_documents
 from ledger.usecases.refund_cases.context import CaseContext
 
@@ -61,6 +70,7 @@ def apply_decision(
             commit = _grant_replacement(case, decision, context, origin)
         case DecisionOutcome.REVIEW:
             commit = with_documents(commit, queue_for_review(case, now))
+    commit = with_documents(commit, *_stop_of_renewals(case, decision, context, origin))
     case = replace(case, decision=decision, decided_at=now, decided_by=actor, deferred_until=None)
     return case.with_state(_STATES[decision.outcome], now, _cause(decision), actor), commit
 
@@ -100,6 +110,20 @@ def _approve(case: RefundCase, decision: Decision, context: CaseContext, origin:
     )
     commit = plan_booking.plan_internal_fact([purchase.with_facts(fact)], context.known, origin)
     return case, with_documents(commit, DocumentChange(intent_key(case.tag), intent))
+
+
+def _stop_of_renewals(
+    case: RefundCase, decision: Decision, context: CaseContext, origin: Origin
+) -> Iterator[DocumentChange]:
+    """Yield the stop of renewals of a withdrawal that refunds nothing now. The sender of a refund stops them itself.
+
+    A withdrawal ends the contract on the day on which it is declared, even if a person decides about the money.
+    """
+    is_withdrawal = case.reason is RefundReason.WITHDRAWAL and decision.ends_subscription
+    is_refunded = decision.outcome is DecisionOutcome.APPROVE
+    subscription_id = context.payment.subscription_id
+    if subscription_id and is_withdrawal and not is_refunded:
+        yield stop_of_renewals(context.payment.payment_id, subscription_id, case.account_id, origin)
 
 
 def _record_decline(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> Commit:

@@ -1,0 +1,155 @@
+"""The law of withdrawal as data: which country gives a consumer which right, for how long, from which day on.
+
+`law.json` lists the rights. Of two for one country the later one counts whose `from` is not after the contract's day.
+`*` is every other country. `holidays.json` has the public holidays of the countries with a statutory right: see
+`tools/holidays.py`.
+
+    statutory   14 days; a clear case is refunded at once
+    unclear     a person decides about a withdrawal within the days, with a recommendation if there is one
+    none        no right that we know of: the policy's own rules, and the customer's mandatory rights stay
+"""
+
+import functools
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ledger.domain.errors import PolicyError
+from ledger.domain.fields import Fields
+
+FILE = Path(__file__).with_name("law.json")
+HOLIDAYS_FILE = Path(__file__).with_name("holidays.json")
+SATURDAY = 5  # as Python counts the days of a week
+MOST_FREE_DAYS = timedelta(days=5)
+"""How many days in a row may be weekend or holidays at most, so that a period ends so much later."""
+_ZONES = tuple(timezone(timedelta(hours=hours)) for hours in range(-12, 15))
+
+
+class RightKind(StrEnum):
+    """What is known about a consumer's right to withdraw."""
+
+    STATUTORY = "statutory"
+    UNCLEAR = "unclear"
+    NONE = "none"
+
+
+class Recommendation(StrEnum):
+    """What a person who decides about an unclear right is recommended to refund."""
+
+    UNUSED = "unused"  # the price of the unused credits
+    EVERYTHING = "everything"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """What the law of a country gives to a consumer who buys online."""
+
+    kind: RightKind
+    since: date
+    days: int = 0  # from the contract on; NONE: 0
+    days_uninformed: int = 0  # of a consumer who was not informed of the right
+    recommends: Recommendation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """All rights, by country, and the calendars of public holidays."""
+
+    version: str
+    rights: Mapping[str, tuple[Right, ...]]  # by country, the oldest first; `*`: of every other one
+    holidays: Mapping[str, frozenset[date]]  # by country
+    years: range  # of which the holidays are known
+
+    @property
+    def statutory_countries(self) -> frozenset[str]:
+        """Return the countries that have a statutory right under any of their rules."""
+        kinds = {country: {right.kind for right in rights} for country, rights in self.rights.items()}
+        return frozenset(country for country, found in kinds.items() if RightKind.STATUTORY in found)
+
+    @property
+    def longest(self) -> Right:
+        """Return the right that lasts longest: of a buyer whose country is not known."""
+        latest = (rights[-1] for rights in self.rights.values())
+        return max(latest, key=lambda right: (right.days_uninformed, right.days))
+
+    def right_of(self, country: str, day: date) -> Right:
+        """Return the right of a consumer of this country whose contract was made on this day."""
+        rights = self.rights.get(country) or self.rights["*"]
+        begun = [right for right in rights if right.since <= day]
+        return begun[-1] if begun else rights[0]
+
+    def period_end(self, since: datetime, days: int, country: str) -> datetime:
+        """Return the instant at which a period of this many days is over, wherever in the world the customer is.
+
+        The day on which it starts does not count. The last day counts to its end. If it is a Saturday, a Sunday or a
+        public holiday of the country, the next working day is the last (Regulation 1182/71, article 3). The result is
+        the latest end of all time zones.
+
+            day 0      day 1 …                       day 14         end of day 14
+            contract ──┬─────────────────────────────────────────────►│  else: the end of the next working day
+        """
+        free = self.holidays.get(country, frozenset())
+        return max(_end_in(zone, since, days, free) for zone in _ZONES)
+
+    def is_calendar_known(self, country: str, end: datetime) -> bool:
+        """Return whether the holidays around the end of a period are known: else it may end up to five days later."""
+        return country in self.holidays and end.year in self.years and (end + MOST_FREE_DAYS).year in self.years
+
+
+def _end_in(zone: timezone, since: datetime, days: int, free: Collection[date]) -> datetime:
+    last = since.astimezone(zone).date() + timedelta(days=days)
+    while last.weekday() >= SATURDAY or last in free:
+        last += timedelta(days=1)
+    return datetime.combine(last + timedelta(days=1), time(), zone)
+
+
+@functools.cache
+def load() -> Law:
+    """Read the shipped law. Raise PolicyError naming what is wrong."""
+    return parse(json.loads(FILE.read_text("utf-8")), json.loads(HOLIDAYS_FILE.read_text("utf-8")))
+
+
+def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
+    """Validate the rights, and the calendars that belong to them. Raise PolicyError naming the field."""
+    fields = Fields(document, "the law", PolicyError)
+    version, rights = fields.take("version", str), fields.take("rights", list)
+    fields.end()
+    by_country: dict[str, tuple[Right, ...]] = {}
+    for number, content in enumerate(rights):
+        countries, right = _parse_right(content, f"the law: rights.{number}")
+        for country in countries:
+            known = by_country.get(country, ())
+            if known and known[-1].since >= right.since:
+                raise PolicyError(f"the law: rights.{number}: {country} has a rule from {known[-1].since} on already.")
+            by_country[country] = (*known, right)
+    if "*" not in by_country:
+        raise PolicyError("the law: rights should have one for `*`: every country that is not named.")
+    first, last = calendars["years"]
+    days = {country: found for country, found in calendars.items() if country != "years"}
+    return Law(
+        version=version,
+        rights=by_country,
+        holidays={country: frozenset(map(date.fromisoformat, found)) for country, found in days.items()},
+        years=range(first, last + 1),
+    )
+
+
+def _parse_right(content: Any, where: str) -> tuple[list[str], Right]:
+    fields = Fields(content, where, PolicyError)
+    kind = RightKind(fields.take("right", str))
+    recommends = fields.take("recommends", str, "")
+    since = fields.take("from", str, "")
+    right = Right(
+        kind=kind,
+        since=date.fromisoformat(since) if since else date.min,
+        days=0 if kind is RightKind.NONE else fields.between("days", 1, 365),
+        days_uninformed=fields.between("days_uninformed", 1, 3650) if kind is RightKind.STATUTORY else 0,
+        recommends=Recommendation(recommends) if recommends else None,
+    )
+    countries = fields.take("countries", list)
+    fields.end()
+    return countries, right

@@ -1,0 +1,167 @@
+"""The law as data: rights by country and date, periods that end on working days, calendars from a library."""
+
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import holidays
+import pytest
+
+from ledger.domain.errors import PolicyError
+from ledger.policy import law
+from ledger.policy.law import Law, Recommendation, RightKind
+from tools import holidays as generator
+
+SHIPPED = law.load()
+
+
+def parsed(*rights: dict[str, Any], **calendars: Any) -> Law:
+    """A law of these rights, and one for every other country."""
+    document = {"version": "1", "rights": [*rights, {"countries": ["*"], "right": "none"}]}
+    return law.parse(document, {"years": [2026, 2030], **calendars})
+
+
+def test_the_shipped_calendars_are_those_of_the_library() -> None:
+    """`python -m tools.holidays` writes them."""
+    assert law.HOLIDAYS_FILE.read_text("utf-8") == generator.calendars()
+
+
+def test_every_country_with_a_statutory_right_has_a_calendar() -> None:
+    """Else a withdrawal on the day after a holiday would be declined."""
+    assert SHIPPED.holidays.keys() == SHIPPED.statutory_countries
+    assert all(len(days) >= 5 * len(SHIPPED.years) for days in SHIPPED.holidays.values())
+
+
+@pytest.mark.parametrize(
+    ("country", "kind", "days", "recommends"),
+    [
+        ("DE", RightKind.STATUTORY, 14, None),
+        ("GB", RightKind.STATUTORY, 14, None),
+        ("RS", RightKind.STATUTORY, 14, None),
+        ("KR", RightKind.UNCLEAR, 7, Recommendation.UNUSED),
+        ("BR", RightKind.UNCLEAR, 7, Recommendation.EVERYTHING),
+        ("TR", RightKind.UNCLEAR, 14, Recommendation.UNUSED),
+        ("CH", RightKind.NONE, 0, None),
+        ("US", RightKind.NONE, 0, None),
+        ("AU", RightKind.NONE, 0, None),
+        ("IN", RightKind.NONE, 0, None),
+        ("JP", RightKind.UNCLEAR, 14, None),
+        ("ZZ", RightKind.UNCLEAR, 14, None),
+    ],
+)
+def test_each_country_has_the_right_of_its_group(
+    country: str, kind: RightKind, days: int, recommends: Recommendation | None
+) -> None:
+    """And a country that nobody looked into has one that a person judges."""
+    right = SHIPPED.right_of(country, date(2026, 11, 1))
+    assert (right.kind, right.days, right.recommends) == (kind, days, recommends)
+    assert right.days_uninformed == (380 if kind is RightKind.STATUTORY else 0)
+
+
+def test_a_rule_counts_from_its_day_on() -> None:
+    """A contract that was made before keeps the rule of its day. The first rule also counts before its own day."""
+    known = parsed(
+        {"countries": ["GB"], "right": "statutory", "days": 14, "days_uninformed": 380},
+        {"countries": ["GB", "AU"], "right": "unclear", "days": 20, "from": "2027-07-01"},
+    )
+    assert [known.right_of("GB", date(2027, month, 30)).days for month in (6, 7)] == [14, 20]
+    assert known.right_of("GB", date(2027, 7, 1)).days == 20
+    assert known.right_of("AU", date(2026, 1, 1)).days == 20
+    assert known.right_of("DE", date(2026, 1, 1)).kind is RightKind.NONE
+
+
+@pytest.mark.parametrize(
+    ("right", "says"),
+    [
+        ({"countries": ["DE"], "right": "statutory", "days": 14}, "rights.0: days_uninformed is None"),
+        ({"countries": ["DE"], "right": "unclear"}, "rights.0: days is None"),
+        ({"countries": ["DE"], "right": "unclear", "days": 0}, "rights.0: days is 0"),
+        ({"countries": "DE", "right": "none"}, "rights.0: countries is 'DE', should be a list"),
+        ({"countries": ["DE"], "right": "none", "colour": "red"}, "rights.0: unknown field colour"),
+        ({"countries": ["DE", "DE"], "right": "none"}, "rights.0: DE has a rule from 0001-01-01 on already"),
+    ],
+)
+def test_a_wrong_rule_is_named(right: dict[str, Any], says: str) -> None:
+    """By its number and its field."""
+    with pytest.raises(PolicyError, match=says):
+        parsed(right)
+
+
+def test_every_other_country_needs_a_rule() -> None:
+    """Else an order from it could not be judged."""
+    with pytest.raises(PolicyError, match=r"one for `\*`"):
+        law.parse({"version": "1", "rights": [{"countries": ["DE"], "right": "none"}]}, {"years": [2026, 2026]})
+
+
+@pytest.mark.parametrize(
+    ("day", "ends"),
+    [
+        (2, (17, 12)),  # the end of Monday, also where it was Sunday still: twelve hours behind Greenwich
+        (3, (18, 9)),  # the end of Tuesday, nine hours behind; farther west it was Monday still
+        (4, (19, 9)),
+        (5, (20, 9)),
+        (6, (21, 9)),
+        (7, (24, 9)),  # Saturday: the end of Monday
+        (8, (24, 12)),  # in the far west it was Saturday
+        (9, (24, 12)),  # and Sunday
+    ],
+)
+def test_a_period_ends_with_its_last_day_and_never_on_a_weekend(day: int, ends: tuple[int, int]) -> None:
+    """Wherever the customer lives: a contract of one minute before ten in the morning, at Greenwich."""
+    since = datetime(2026, 11, day, 9, 59, tzinfo=UTC)
+    assert law.load().period_end(since, 14, "") == datetime(2026, 11, *ends, tzinfo=UTC)
+
+
+def test_a_period_that_began_on_the_next_day_in_the_east_ends_there_if_that_is_later() -> None:
+    """A Friday night in the west is a Saturday in the east, and a weekend moves to its Monday."""
+    since = datetime(2026, 11, 6, 10, 30, tzinfo=UTC)  # Saturday, 0:30, fourteen hours ahead of Greenwich
+    east = timezone(timedelta(hours=14))
+    assert law.load().period_end(since, 14, "") == datetime(2026, 11, 24, tzinfo=east)
+
+
+@pytest.mark.parametrize(
+    ("country", "made", "last"),
+    [
+        ("DE", (2026, 12, 11), (2026, 12, 28)),  # two days of Christmas, then a weekend
+        ("GB", (2026, 12, 11), (2026, 12, 29)),  # Boxing Day is moved to the Monday
+        ("FR", (2026, 12, 11), (2026, 12, 28)),  # the 26th is a holiday in Alsace alone
+        ("JP", (2026, 12, 11), (2026, 12, 25)),  # no calendar: see `is_calendar_known`
+        ("DE", (2027, 3, 12), (2027, 3, 30)),  # Good Friday to Easter Monday
+        ("DE", (2026, 11, 4), (2026, 11, 19)),  # the 18th is a holiday in Saxony: whose holidays count is not settled
+    ],
+)
+def test_a_period_ends_on_a_working_day_of_the_country(
+    country: str, made: tuple[int, int, int], last: tuple[int, int, int]
+) -> None:
+    """Of a contract before ten in the morning at Greenwich: the east has the same day, and the west ends last."""
+    end = SHIPPED.period_end(datetime(*made, 9, 59, tzinfo=UTC), 14, country)
+    assert (end - timedelta.resolution).astimezone(timezone(timedelta(hours=-12))).date() == date(*last)
+
+
+@pytest.mark.parametrize("country", ["DE", "FR", "GB", "RS", "NO"])
+def test_no_period_ends_more_than_five_days_later_than_its_last_day(country: str) -> None:
+    """So much a person has to look at where the holidays are not known."""
+    free = holidays.country_holidays(country, years=SHIPPED.years)
+    for number in range(365 * 2):
+        since = datetime(2027, 1, 1, 9, 59, tzinfo=UTC) + timedelta(days=number)
+        end = SHIPPED.period_end(since, 14, country)
+        last = (end - timedelta.resolution).astimezone(timezone(timedelta(hours=-12))).date()
+        assert timedelta(0) <= last - (since + timedelta(days=14)).date() <= law.MOST_FREE_DAYS
+        assert last.weekday() < law.SATURDAY
+        assert last not in free
+
+
+def test_the_calendar_of_a_year_that_is_not_shipped_is_not_known() -> None:
+    """Nor of a country without one."""
+    known = [SHIPPED.is_calendar_known("DE", datetime(year, 6, 1, tzinfo=UTC)) for year in (2025, 2026, 2032, 2033)]
+    assert known == [False, True, True, False]
+    assert not SHIPPED.is_calendar_known("DE", datetime(2032, 12, 30, tzinfo=UTC)), "five days more are in 2033"
+    assert not SHIPPED.is_calendar_known("JP", datetime(2027, 6, 1, tzinfo=UTC))
+
+
+def test_the_file_is_small_and_plain() -> None:
+    """It is read by functions that decide: some forty kilobytes, days as eight digits."""
+    assert len(law.HOLIDAYS_FILE.read_bytes()) < 60_000
+    days = json.loads(law.HOLIDAYS_FILE.read_text("utf-8"))["DE"]
+    assert days == sorted(days)
+    assert "20261225" in days
