@@ -75,7 +75,7 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: Text | None
         # a pack in the transaction of a renewal, long after the subscription was ordered
         (WITH_A_PACK, COUNTRY),
         ({**WITH_A_PACK, "order": None}, COUNTRY),
-        ({**WITH_A_PACK, "now": MADE + timedelta(days=500)}, None),
+        ({**WITH_A_PACK, "now": datetime(2027, 11, 18, 12, tzinfo=UTC) + FIVE_DAYS}, None),
         ({**WITH_A_PACK, "reason": RefundReason.MISTAKEN_RENEWAL}, None),
         ({**WITH_A_PACK, "has_unordered_sale": False}, None),
     ],

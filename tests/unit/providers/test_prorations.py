@@ -99,6 +99,18 @@ def test_what_a_change_credits_moves_away_and_what_it_charges_is_paid_by_it(
     assert (event.payment.fulfilment_key, event.payment.is_renewal) == (None, True)
 
 
+@pytest.mark.parametrize(("sold", "lines"), [(SOLD, 2), (SILENT, 1)])
+def test_a_pack_beside_a_change_is_paid_for_with_the_subscription(sold: catalogue.Catalogue, lines: int) -> None:
+    """Also if the change grants nothing. Without a change it is a sale of its own."""
+    price = SOLD.products["pack_500"].price_ids["stripe"][0]
+    pack = shapes.invoice_line("il_p", "in_2", "sub_1", price, 1000, (CREATED, CREATED), item="si_2")
+    changed, alone = told(UNUSED, line("il_b", 1500), pack, sold=sold).payment, told(pack, sold=sold).payment
+    assert changed
+    assert alone
+    assert (len(changed.lines), changed.subscription_id, changed.is_renewal) == (lines, "stripe:sub_1", True)
+    assert (len(alone.lines), alone.subscription_id, alone.is_renewal) == (1, None, False)
+
+
 def test_an_upgrade_that_grants_nothing_is_parked_and_beside_a_renewal_flagged() -> None:
     """The difference was paid, and a person must know."""
     assert told(UNUSED, line("il_b", 1500), sold=SILENT).parked is ParkReason.UNEXPECTED_CHARGE

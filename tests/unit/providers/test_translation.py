@@ -431,6 +431,28 @@ def month(payment: PaymentSettled = MONTH, **of_the_line: Any) -> PaymentSettled
                 ),
             ),
         ),
+        # in a renewal: the period is paid for all the same
+        (
+            {"lines.data": [PACK_LINE, INVOICE["lines"]["data"][0]], **RENEWS},
+            replace(
+                RENEWED,
+                lines=(
+                    PaidLine(line_id="il_2", product_id="pack_500", credits=1000, amount_minor=1000, expires_at=None),
+                    *MONTH.lines,
+                ),
+            ),
+        ),
+        # alone on the first invoice: that is the order's
+        (
+            {"lines.data": [PACK_LINE]},
+            replace(
+                MONTH,
+                covers=None,
+                lines=(
+                    PaidLine(line_id="il_2", product_id="pack_500", credits=1000, amount_minor=1000, expires_at=None),
+                ),
+            ),
+        ),
         # a proration, and a line of nothing at an unknown price, give nothing beside what does
         (
             {
@@ -581,6 +603,9 @@ def test_a_paid_trial_that_grants_nothing_beside_a_pack_is_known_by_its_line() -
         event = says("invoice.paid", INVOICE, both, sold=NO_TRIAL)
         assert event.payment, event.detail
         assert ([line.line_id for line in event.payment.lines], event.payment.ungranted) == (["il_2"], known)
+        later = says("invoice.paid", INVOICE, {**both, **RENEWS}, sold=NO_TRIAL).payment
+        assert later
+        assert (bool(later.order_id), bool(later.subscription_id), later.is_renewal) == (known is not None,) * 3
 
 
 PART: Json = {
@@ -1116,6 +1141,7 @@ def test_a_dispute_is_told(kind: str) -> None:
                 ([back(1800), moved(-1800)], 1800, 1800, False),  # of one instant, in whatever order
                 # by their times, in whatever order they are listed
                 ([moved(-1800, at=3), back(1800, at=2), moved(-1800, at=1)], 1800, 0, True),
+                ([moved(-900, at=0), back(900), moved(-1800, at=0)], 1800, 0, True),  # one has no time
                 ([back(1800, at=4), moved(-1800, at=1), moved(-1800, at=3), back(1800, at=2)], 1800, 1800, True),
             )
         ),
@@ -1596,6 +1622,17 @@ TRIAL_LINE = {**TRANSACTION["details"]["line_items"][0], "totals": {"subtotal": 
                 ],
             },
             replace(FIRST, lines=(replace(BOUGHT.lines[0], line_id="txnitm_0"), *FIRST.lines)),
+        ),
+        # and in a renewal too
+        (
+            {
+                **RECURRING,
+                "details.line_items": [
+                    {**TRANSACTION["details"]["line_items"][0], "id": "txnitm_0"},
+                    {**TRANSACTION["details"]["line_items"][0], "price_id": "pri_01jcreatormonthly0000000a"},
+                ],
+            },
+            replace(LATER_PERIOD, lines=(replace(BOUGHT.lines[0], line_id="txnitm_0"), *LATER_PERIOD.lines)),
         ),
         # a pack in a renewal's transaction
         (
