@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
@@ -9,10 +10,11 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from ledger.api import validation_messages
 from ledger.api.auth import caller
+from ledger.api.errors import problem_of
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
 from ledger.api.requests import PageCursor, PageSize
-from ledger.api.responses.accounts import AccountResponse
+from ledger.api.responses.accounts import AccountResponse, OrderableResponse
 from ledger.api.responses.orders import PlacedOrderResponse
 from ledger.api.responses.purchases import PurchasePage, PurchaseResponse
 from ledger.api.responses.statements import EntryResponse, StatementPage, with_balances
@@ -20,7 +22,8 @@ from ledger.domain.accounts import Account
 from ledger.domain.errors import NotFound
 from ledger.domain.ids import OrderId
 from ledger.ports.reads import Keys
-from ledger.usecases.place_order import with_checkout_address
+from ledger.usecases.debts import uncovered_debt
+from ledger.usecases.place_order import obstacle_to_order, with_checkout_address
 from ledger.usecases.refund_cases.preview import preview_all
 
 app = resolver()
@@ -28,7 +31,7 @@ app = resolver()
 
 @app.get(
     "/account",
-    summary="Credits, holds, subscription, debt",
+    summary="Credits, holds, subscription, debt, and what can be ordered",
     tags=["Account"],
     responses=documented_problems(AccountResponse),
 )
@@ -37,8 +40,28 @@ def account() -> Response[Any]:
     here, account_id = services(), caller(app).account_id
     stored = here.store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
     found = stored or Account(account_id=account_id)
-    response = AccountResponse.of(found, here.now(), is_debt_withheld=here.config.is_debt_withheld)
+    response = AccountResponse.of(found, _orderable(found), here.now(), is_debt_withheld=here.config.is_debt_withheld)
     return Response(200, "application/json", response.model_dump_json())
+
+
+def _orderable(account: Account) -> list[OrderableResponse]:
+    """Return each product that is sold, and what an order of it would be refused with."""
+    here = services()
+    debt = uncovered_debt(account, here.store) if here.config.is_order_refused_in_debt else 0
+    found = []
+    for product_id in here.catalogue.sold(here.now()):
+        obstacle = obstacle_to_order(product_id, account, debt)
+        refused = problem_of(obstacle) if obstacle else None
+        document = json.loads(refused.body) if refused and refused.body else {}
+        found.append(
+            OrderableResponse(
+                product_id=product_id,
+                is_orderable=obstacle is None,
+                problem=document.get("type"),
+                words=document.get("detail"),
+            )
+        )
+    return found
 
 
 @app.get(

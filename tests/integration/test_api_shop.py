@@ -8,9 +8,9 @@ import pytest
 
 from ledger.domain.ids import PaymentId
 from ledger.policy import rules
-from tests.integration.conftest import ADA, ADAS, BOB, World
+from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
 from tests.integration.test_api import ORDER, new_key
-from tools.testing.builders import dispute, event_of
+from tools.testing.builders import dispute, event_of, refund
 from tools.testing.frontend import Frontend
 
 
@@ -153,3 +153,32 @@ def test_a_service_reads_what_an_account_can_spend(world: World) -> None:
     assert world.service.get(path).json == {**spendable, "status": "suspended", "spendable": 0}
     assert world.service.get("/usage/accounts/acct_nobody").json["spendable"] == 0
     assert world.service.get(f"/usage/accounts/{BOB}").json["spendable"] == 1000
+
+
+PLAN = "creator_monthly"
+
+
+def orderable(who: Frontend) -> dict[str, str | None]:
+    """Each product, and the problem that an order of it would be refused with."""
+    found = {}
+    for product in who.get("/account").json["products"]:
+        assert product["is_orderable"] == (product["problem"] is None) == (product["words"] is None)
+        found[product["product_id"]] = product["problem"] and product["problem"].rpartition(":")[2]
+    return found
+
+
+def test_an_account_says_what_it_can_order_and_an_order_is_refused_for_just_that(world: World) -> None:
+    """A plan that runs, a debt, a suspension; a newcomer can order everything."""
+    packs = ["pack_500", "pack_1000", "pack_2500"]
+    assert orderable(Frontend("acct_eve")) == dict.fromkeys([*packs, PLAN])
+    world.subscribes()
+    assert orderable(world.bob) == {**dict.fromkeys(packs), PLAN: "subscription-already-runs"}
+    world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 1000})
+    world.record_events(event_of(refund(1000), names=(ADAS,)))
+    assert orderable(world.ada) == dict.fromkeys([*packs, PLAN], "account-in-debt")
+    world.record_events(event_of(dispute(), names=(BOBS,)))
+    assert orderable(world.bob) == dict.fromkeys([*packs, PLAN], "account-suspended")
+    for who in (world.ada, world.bob):
+        refused = who.post("/orders", {**ORDER, "product_id": PLAN}, key=new_key()).json
+        assert refused["type"].endswith(orderable(who)[PLAN] or "-")
+        assert refused["detail"] in {product["words"] for product in who.get("/account").json["products"]}

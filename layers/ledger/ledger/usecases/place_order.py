@@ -108,6 +108,21 @@ def place_order(
     return _store_checkout(order, checkout, store)
 
 
+def obstacle_to_order(
+    product_id: str, account: Account, debt: int
+) -> AccountSuspended | AccountInDebt | SubscriptionAlreadyRuns | None:
+    """Return why an account can't order a product. None: it can, unless an older checkout of the plan was just paid.
+
+    `debt`: the credits for which new orders are refused; see `uncovered_debt`.
+    """
+    if account.holds:
+        return AccountSuspended(tuple(sorted(account.holds)))
+    if debt:
+        return AccountInDebt(debt)
+    running = account.running_subscription(product_id)
+    return SubscriptionAlreadyRuns(product_id, running.subscription_id) if running else None
+
+
 def _naming_order(url: str, order_id: OrderId) -> str:
     """Return the address of a page with the order's id in its query."""
     page, mark, fragment = url.partition("#")
@@ -158,12 +173,9 @@ def _store_order(
             # read and before the idempotency record was read.
             return stored.order(order_id) or _read_order(order_id, store)
         account = stored.accounts.get(request.account_id) or Account(account_id=request.account_id)
-        if account.holds:
-            raise AccountSuspended(tuple(sorted(account.holds)))
-        if is_refused_in_debt and (debt := uncovered_debt(account, store)):
-            raise AccountInDebt(debt)
-        if running := account.running_subscription(request.product_id):
-            raise SubscriptionAlreadyRuns(request.product_id, running.subscription_id)
+        debt = uncovered_debt(account, store) if is_refused_in_debt and not account.holds else 0
+        if obstacle := obstacle_to_order(request.product_id, account, debt):
+            raise obstacle
         order = _new_order(request, order_id, catalogue, policy_version, now)
         record = IdempotencyRecord(fingerprint=request.fingerprint, subject=order_id, at=now)
         refusal = store.commit(Commit(order=order, documents=(DocumentChange(record_key, record),)))

@@ -48,6 +48,18 @@ class LotResponse(ResponseModel):
     expires_at: datetime | None
 
 
+class OrderableResponse(ResponseModel):
+    """Whether the account can order a product now."""
+
+    product_id: str
+    is_orderable: bool
+    problem: str | None = Field(
+        description="The type of the problem that `POST /orders` would be refused with.",
+        examples=["urn:imagetagger:problem:subscription-already-runs"],
+    )
+    words: str | None = Field(description="The same in plain words.")
+
+
 class AccountResponse(ResponseModel):
     """An account: one customer's credits."""
 
@@ -59,9 +71,12 @@ class AccountResponse(ResponseModel):
     shortfall: int = Field(description="A debt: credits that should have been taken back but were already used.")
     lots: list[LotResponse]
     subscriptions: list[SubscriptionResponse]
+    products: list[OrderableResponse] = Field(description="What can be ordered now. `GET /catalogue` has the prices.")
 
     @classmethod
-    def of(cls, account: Account, now: datetime, *, is_debt_withheld: bool) -> "AccountResponse":
+    def of(
+        cls, account: Account, products: list[OrderableResponse], now: datetime, *, is_debt_withheld: bool
+    ) -> "AccountResponse":
         """Return an account as of now. Lots are in the order in which they are drawn."""
         spendable = account.spendable_by_lot(now)
         return cls.model_validate(
@@ -85,5 +100,6 @@ class AccountResponse(ResponseModel):
                     for lot in account.lots_in_draw_order
                 ],
                 "subscriptions": [SubscriptionResponse.of(item) for item in account.subscriptions.values()],
+                "products": products,
             }
         )
