@@ -84,7 +84,7 @@ lint: .venv/.installed ## Format, lint, types, import arrows
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports --no-cache | tail -4
+	@found=$$(.venv/bin/lint-imports --no-cache) && echo "$$found" | tail -4 || { echo "$$found"; exit 1; }
 
 format: .venv/.installed ## Format and mend what can be mended
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format --quiet .

@@ -329,7 +329,7 @@ def test_it_counts_when_the_customer_asked_not_when_we_decide() -> None:
     asked = asks(WITHDRAWAL, day=40, submitted_at=MADE + timedelta(days=13))
     assert said(asked) == ("approve", "2", "right_of_withdrawal", 2000)
     renewal = asks(MISTAKEN, day=40, submitted_at=MADE + timedelta(days=13), is_subscription=True, is_renewal=True)
-    elsewhere = asks(WITHDRAWAL, day=40, submitted_at=MADE + timedelta(days=13), order=US)
+    elsewhere = asks(WITHDRAWAL, day=40, submitted_at=MADE + timedelta(days=13), order=JAPAN)
     assert said(elsewhere) == ("review", "2", "right_of_withdrawal", 0), "the law's countries may be more than ours"
     assert decide(renewal).recommended is DecisionOutcome.APPROVE
 
