@@ -338,6 +338,9 @@ def test_a_withdrawal_is_declared_then_confirmed_and_has_its_receipt(world: Worl
     assert again.json["case"] == declared.json["case"], "one declaration, however often"
     confirmed = world.ada.post(f"{place}/confirmation")
     assert (confirmed.status, confirmed.json["case"]["state"]) == (200, "approved")
+    assert declared.json["case"]["due_by"] is None
+    due_by, confirmed_at = confirmed.json["case"]["due_by"], confirmed.json["confirmed_at"]
+    assert datetime.fromisoformat(due_by) - datetime.fromisoformat(confirmed_at) == timedelta(days=14)
     assert confirmed.json["confirmed_at"]
     assert confirmed.json["would_be"] is None
     assert world.ada.post(f"{place}/confirmation").json == confirmed.json

@@ -27,7 +27,7 @@ declared ──► requested ──► approved ──► issued ──► refun
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from ledger.domain.errors import CaseClosed
@@ -172,6 +172,12 @@ class StateChange(KeepsUnknownFields):
     actor: str  # BY_POLICY, BY_PROVIDER, BY_SENDER, or the person's id
 
 
+WITHDRAWAL_RULE = "right_of_withdrawal"
+"""The rule of the policy that executes the law of withdrawal."""
+
+REPAID_WITHIN = timedelta(days=14)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundCase:
     """One request for money back. There is one open case for each purchase and reason."""
@@ -215,6 +221,18 @@ class RefundCase:
     def open_case_key(self) -> str:
         """The key under which the account lists this case while it is open."""
         return open_case_key(self.payment_id, self.reason)
+
+    @property
+    def due_by(self) -> datetime | None:
+        """Return when a withdrawal's money must be back at the latest. None: nothing is due by law.
+
+        14 days from its receipt, whoever decides, and however often a refund fails (Directive 2011/83/EU, article 13).
+        """
+        is_by_law = self.decision is not None and self.decision.rule == WITHDRAWAL_RULE
+        received_at = self.confirmed_at if self.reason is RefundReason.WITHDRAWAL else self.opened_at
+        if received_at is None or self.state is CaseState.DECLINED:
+            return None
+        return received_at + REPAID_WITHIN if self.reason is RefundReason.WITHDRAWAL or is_by_law else None
 
     def with_state(self, state: CaseState, at: datetime, cause: Text, actor: str) -> "RefundCase":
         """Return the case in another state. Raise CaseClosed if TRANSITIONS does not allow it."""

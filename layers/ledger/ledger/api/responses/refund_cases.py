@@ -24,6 +24,7 @@ class CaseResponse(ResponseModel):
     decision: DecisionResponse | None
     decided_at: datetime | None
     decide_at: datetime | None = Field(description="For a deferred case: when it is decided automatically.")
+    due_by: datetime | None = Field(description="Of a withdrawal: when its money is back at the latest, by law.")
     mismatches: list[str]
     evidence: list[str]
 
@@ -46,6 +47,7 @@ def case_fields(case: RefundCase) -> dict[str, Any]:
         "decision": DecisionResponse.of(case.decision) if case.decision else None,
         "decided_at": case.decided_at,
         "decide_at": case.deferred_until,
+        "due_by": case.due_by,
         "mismatches": shipped_texts().render_all(case.mismatches),
         "evidence": list(case.evidence),
     }

@@ -1,0 +1,61 @@
+"""Until when the law wants a withdrawal's money back."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from ledger.domain.refund_cases import (
+    REPAID_WITHIN,
+    WITHDRAWAL_RULE,
+    CaseState,
+    Decision,
+    DecisionOutcome,
+    RefundCase,
+    RefundReason,
+)
+from ledger.policy.rules import RULES
+from tools.testing.builders import ADA, PI, at
+
+OPENED_AT, CONFIRMED_AT = at(0), at(60)
+CASE = RefundCase(
+    case_id="case_1",
+    account_id=ADA,
+    payment_id=PI,
+    reason=RefundReason.WITHDRAWAL,
+    state=CaseState.IN_REVIEW,
+    opened_at=OPENED_AT,
+    opened_by=ADA,
+    correlation_id="c",
+    confirmed_at=CONFIRMED_AT,
+)
+MIND = replace(CASE, reason=RefundReason.CHANGED_MY_MIND, confirmed_at=None)
+BY_LAW = Decision(outcome=DecisionOutcome.APPROVE, clause="2", rule=WITHDRAWAL_RULE, reasons=(), policy_version="1")
+BY_POLICY = replace(BY_LAW, rule="charged_twice")
+
+
+@pytest.mark.parametrize(
+    ("case", "received_at"),
+    [
+        (CASE, CONFIRMED_AT),
+        (replace(CASE, decision=BY_LAW, state=CaseState.APPROVED), CONFIRMED_AT),
+        (replace(CASE, state=CaseState.REFUNDED), CONFIRMED_AT),
+        (replace(CASE, state=CaseState.DECLINED), None),
+        (replace(CASE, state=CaseState.DECLARED, confirmed_at=None), None),
+        (MIND, None),
+        (replace(MIND, decision=BY_LAW), OPENED_AT),
+        (replace(MIND, decision=BY_LAW, state=CaseState.DECLINED), None),
+        (replace(MIND, decision=BY_POLICY), None),
+    ],
+)
+def test_the_money_of_a_withdrawal_is_due_two_weeks_after_its_receipt(
+    case: RefundCase, received_at: datetime | None
+) -> None:
+    """Of the confirmation, or of a request that the law makes a withdrawal; whatever has happened to it since."""
+    assert case.due_by == (received_at and received_at + timedelta(days=14))
+    assert timedelta(days=14) == REPAID_WITHIN
+
+
+def test_the_rule_of_withdrawal_has_this_name() -> None:
+    """Else no request would be due by law."""
+    assert WITHDRAWAL_RULE in {rule.__name__ for rule in RULES}
