@@ -6,18 +6,23 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.facts import PaymentSettled
+from ledger.domain.facts import DisputeState, PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import RefundReason
 from ledger.policy.context import PolicyContext
+from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.context import read_case_context
-from ledger.usecases.refund_cases.evaluate_policy import MOST_SIMILAR_PAYMENTS, policy_context
+from ledger.usecases.refund_cases.decide_case import decide_case
+from ledger.usecases.refund_cases.evaluate_policy import MOST_SIMILAR_PAYMENTS, policy_context, requested_at
 from ledger.usecases.usage import draw_credits, fail_run
+from tests.contract.test_cases import HALF, NO
 from tools.testing.builders import (
     ADA,
     PI,
     POLICY,
+    RENEWED,
     at,
+    dispute,
     event_of,
     ordered,
     paid,
@@ -129,3 +134,87 @@ def test_a_failed_run_is_returned_with_the_version_that_is_stored() -> None:
     store = stored()
     draw_credits(ADA, "run_1", 5, store, now=at(10))
     assert fail_run(ADA, "run_1", store, now=at(11)).version == store.runs[ADA, "run_1"].version == 2
+
+
+def test_failed_runs_after_a_persons_decline_are_new() -> None:
+    """Those before it were known when the person decided; so were those of another reason's decline."""
+    store = stored()
+    for minute in (10, 80):
+        draw_credits(ADA, f"run_{minute}", 5, store, now=at(minute))
+        fail_run(ADA, f"run_{minute}", store, now=at(minute))
+        if minute == 10:
+            case = request_refund(store, refund_claim(RefundReason.TECHNICAL_PROBLEM), minute=60)
+            decide_case(case.case_id, NO, "sam", store, POLICY, now=at(70))
+    given = context_of(store, RefundReason.TECHNICAL_PROBLEM, minute=90)
+    assert (given.failed_runs, given.failed_since_decline) == (2, 1)
+    assert given.declined_before
+    assert (given.declined_before.clause, given.declined_before.policy_version) == (NO.clause, POLICY.version)
+    assert context_of(store, RefundReason.UNRECOGNISED_CHARGE, minute=91).declined_before is None
+
+
+def test_what_the_balance_paid_is_value_that_no_card_gets_back() -> None:
+    """The card paid 5.00 of 20.00."""
+    store = FakeStore()
+    record_events(store, paid(replace(payment(), card_minor=500)))
+    given = context_of(store)
+    assert (given.paid_minor, given.refundable_minor, given.value_left_minor) == (2000, 500, 2000)
+
+
+@pytest.mark.parametrize(
+    ("settled", "is_renewal", "is_plan_change"),
+    [(RENEWED, True, False), (replace(RENEWED, fulfilment_key=None), False, True), (payment(), False, False)],
+    ids=["a period", "a part of one", "a pack"],
+)
+def test_a_part_of_a_period_is_no_renewal(settled: PaymentSettled, *, is_renewal: bool, is_plan_change: bool) -> None:
+    """It has another rule."""
+    store = FakeStore()
+    record_events(store, paid(replace(settled, payment_id=PI)))
+    given = context_of(store)
+    assert (given.is_renewal, given.is_plan_change) == (is_renewal, is_plan_change)
+    assert given.is_subscription == (settled.subscription_id is not None)
+
+
+def test_a_payment_for_something_else_is_not_compared_with_its_order() -> None:
+    """A later payment of the subscription keeps the order that began it."""
+    for key, is_ordered in ((None, False), ("order/ord_1", True)):
+        store = FakeStore()
+        first = ordered(store)
+        part = replace(RENEWED, payment_id=PI, fulfilment_key=None, order_id=first.order_id)
+        record_events(store, paid(first if key else part))
+        given = context_of(store)
+        assert given.order
+        assert (given.order.order_id, given.is_for_ordered_product) == ("ord_1", is_ordered)
+
+
+def test_the_original_of_two_doubles_nothing() -> None:
+    """Its own subscription goes on."""
+    store = FakeStore()
+    first = replace(ordered(store), subscription_id="stripe:sub_1")
+    twin = replace(payment(OTHER, fulfilment_key=first.fulfilment_key, minute=1), subscription_id="stripe:sub_2")
+    record_events(store, paid(first), paid(twin), now=at(2))
+    given = context_of(store)
+    assert (given.is_duplicate, given.doubles_subscription) == (False, False)
+
+
+def test_credits_are_taken_back_by_refunds_disputes_and_approvals() -> None:
+    """A quarter by each. What is only reserved is not there for a second refund either."""
+    store = stored()
+    draw_credits(ADA, "run_1", 100, store, now=at(5))
+    record_events(store, event_of(refund(500)), event_of(dispute(DisputeState.LOST, 500, minute=21)))
+    case = request_refund(store, refund_claim(), minute=60)
+    decide_case(case.case_id, replace(HALF, money_minor=500), "sam", store, POLICY, now=at(70))
+    (line,) = context_of(store, RefundReason.UNRECOGNISED_CHARGE, minute=80).lines
+    assert (line.granted, line.drawn, line.taken_back, line.unused) == (1000, 100, 750, 150)
+
+
+@pytest.mark.parametrize(("reason", "counts"), [(RefundReason.WITHDRAWAL, 70), (RefundReason.CHANGED_MY_MIND, 60)])
+def test_a_withdrawal_counts_from_its_confirmation_and_every_other_request_from_its_opening(
+    reason: RefundReason, counts: int
+) -> None:
+    """A declaration alone is not one yet."""
+    store = stored()
+    case = request_refund(store, refund_claim(reason, is_declaration=reason is RefundReason.WITHDRAWAL), minute=60)
+    if reason is RefundReason.WITHDRAWAL:
+        assert requested_at(case) is None
+        case = confirm_withdrawal(ADA, case.case_id, store, POLICY, now=at(70))
+    assert requested_at(case) == at(counts)
