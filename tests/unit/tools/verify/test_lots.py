@@ -1,6 +1,8 @@
 """Each way in which the rules about lots, entries and runs can be broken is named, and nothing else is."""
 
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -115,6 +117,25 @@ def not_replaced(whole: World) -> str:
     lot_id = goodwill(whole)
     put(whole, replaced(whole), state=CaseState.DECLINED)
     return lot_id
+
+
+def refused(whole: World, **changed: Any) -> Run:
+    """A run got nothing: the account lacked credits."""
+    whole.runs.append(replace(run(whole, 3), run_id="run_8", drawn={}, returned={}, missing=500))
+    return put(whole, whole.runs[-1], **changed)
+
+
+def failed_after_refusal(whole: World, **changed: Any) -> None:
+    """The same run was reported as failed, and is listed."""
+    failed = refused(whole, at=at(95), failed_at=at(95), **changed)
+    listed = FailedRun(run_id=failed.run_id, credits=0, at=at(95), error="")
+    whole.failed_runs.append((failed.account_id, listed))
+
+
+def in_parts(whole: World, *, drawn_at: datetime, until: datetime) -> None:
+    """A run was drawn in several calls; one of its entries has this time."""
+    put(whole, run(whole, 3), resumed_at=until)
+    put(whole, one(whole.entries, cause="run:run_3"), occurred_at=drawn_at)
 
 
 def drawn_goodwill(whole: World) -> None:
@@ -585,6 +606,15 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a run drew from another lot", "used", lambda w: put(w, run(w, 3), drawn={SPENT: 5}), ("run_3",)),
         Fault("a run has drawn at another time", "used", lambda w: put(w, run(w, 3), at=at(89)), ("run_3",)),
         Fault("a run is missing", "used", lambda w: drop(w, run(w, 3)), (f"{ADA}/run:run_3",)),
+        Fault("a run drew and lacks some", "used", lambda w: put(w, run(w, 3), missing=1), ("run_3",)),
+        Fault("a run failed and lacks some", "used", lambda w: put(w, run(w, 1), missing=1), ("run_1",)),
+        Fault("a run was refused", "used", refused),
+        Fault("a run was refused for nothing", "used", lambda w: refused(w, missing=0), ("run_8",)),
+        Fault("a run was refused, failed and lacks some", "used", failed_after_refusal, ("run_8",)),
+        Fault("a run was refused and failed", "used", lambda w: failed_after_refusal(w, missing=0)),
+        Fault("a part is later than the run", "used", lambda w: in_parts(w, drawn_at=at(95), until=at(95))),
+        Fault("a part is before the run", "used", lambda w: in_parts(w, drawn_at=at(89), until=at(95)), ("run_3",)),
+        Fault("a part is after the last", "used", lambda w: in_parts(w, drawn_at=at(96), until=at(95)), ("run_3",)),
         Fault(
             "a run is of another account",
             "used",
