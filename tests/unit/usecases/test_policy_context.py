@@ -8,7 +8,7 @@ import pytest
 
 from ledger.domain.facts import DisputeState, PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.refund_cases import RefundReason
+from ledger.domain.refund_cases import CaseState, RefundReason, SubmittedEvidence
 from ledger.policy.context import PolicyContext
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.context import read_case_context
@@ -108,6 +108,7 @@ def test_a_duplicate_doubles_a_subscription_if_it_began_another_one(subscription
     _, context = read_case_context(ADA, case.case_id, store)
     given = policy_context(RefundReason.CHARGED_TWICE, context, store, POLICY, at(60))
     assert (given.is_duplicate, given.doubles_subscription) == (True, doubles)
+    assert [line.granted for line in given.lines] == [0], "the original's credits are not the duplicate's"
     assert case.decision
     assert (case.decision.money_minor, case.decision.ends_subscription) == (2000, doubles)
 
@@ -218,3 +219,19 @@ def test_a_withdrawal_counts_from_its_confirmation_and_every_other_request_from_
         assert requested_at(case) is None
         case = confirm_withdrawal(ADA, case.case_id, store, POLICY, now=at(70))
     assert requested_at(case) == at(counts)
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [(RefundReason.WITHDRAWAL, CaseState.APPROVED), (RefundReason.CHANGED_MY_MIND, CaseState.IN_REVIEW)],
+)
+def test_evidence_that_differs_stops_an_approval_and_no_withdrawal(reason: RefundReason, state: CaseState) -> None:
+    """The law asks for no evidence: whoever has the right names the purchase, and that is enough."""
+    store = FakeStore()
+    record_events(store, paid(ordered(store)))
+    claim = refund_claim(reason, evidence=SubmittedEvidence(reference="in_9"))
+    case = request_refund(store, claim, minute=60)
+    assert case.mismatches
+    if case.state is CaseState.DECLARED:
+        case = confirm_withdrawal(ADA, case.case_id, store, POLICY, now=at(61))
+    assert case.state is state
