@@ -118,10 +118,10 @@ def purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
 )
 def order(order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)]) -> PlacedOrderResponse:
     """Return an order of the caller. Its payment may be reported seconds after the customer has returned from it."""
-    store, key = services().store, f"order/{order_id}"
+    account_id, store, key = caller(app).account_id, services().store, f"order/{order_id}"
     known = store.read(Keys(fulfilment_keys=frozenset({key})))
     placed = known.order(OrderId(order_id))
-    if placed is None or placed.account_id != caller(app).account_id:
+    if placed is None or placed.account_id != account_id:
         raise NotFound(f"You have no order {order_id}.")
     payment_ids = known.fulfilment_keys[key].payment_ids
     if placed.checkout and not payment_ids:

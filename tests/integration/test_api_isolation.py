@@ -154,7 +154,7 @@ def test_no_customer_route_lets_one_name_an_account(world: World) -> None:
     routes = [route for route in deployed() if route.scopes == ("billing",)]
     assert {route.path for route in routes if route.method == "POST"} == CUSTOMER_BODIES.keys()
     for route in routes:
-        path = route.path.replace("{case_id}", NOBODYS_CASE)
+        path = _filled(route.path)
         told = world.ada.call(route.method, path, query={"account_id": BOB}, **_body(route.path, route.method))
         assert (told.status, told.fields) == (422, ["query.account_id"]), route
         if route.method == "POST":
@@ -162,6 +162,10 @@ def test_no_customer_route_lets_one_name_an_account(world: World) -> None:
             assert (told.status, told.fields) == (422, ["body.account_id"]), route
     assert world.table() == before
     assert not world.provider.calls
+
+
+def _filled(path: str) -> str:
+    return path.replace("{case_id}", NOBODYS_CASE).replace("{order_id}", f"ord_{'0' * 24}")
 
 
 def _body(path: str, method: str) -> dict[str, Any]:
@@ -255,7 +259,7 @@ def test_a_token_that_names_nobody_opens_nothing(world: World, subject: object) 
     calls = [(one.method, one.path, _body(one.path, one.method)) for one in deployed() if one.scopes == ("billing",)]
     assert len(calls) > len(CUSTOMER_BODIES)
     for method, path, more in (*calls, *SUPPORT_CALLS):
-        assert nobody.call(method, path.replace("{case_id}", NOBODYS_CASE), **more).status == 403, path
+        assert nobody.call(method, _filled(path), **more).status == 403, path
     assert world.table() == before
 
 
