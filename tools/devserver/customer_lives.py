@@ -193,7 +193,7 @@ def _summary(response: Json) -> str:
     parts = [
         response.get("state"),
         response["status"] if isinstance(response.get("status"), str) else None,
-        f"balance {response['balance']}, spendable {response['spendable']}" if "spendable" in response else None,
+        f"balance {response['balance']}, spendable {response['spendable']}" if "balance" in response else None,
         f"{money['amount_minor'] / 100:.2f} {money['currency']}" if money else None,
         f"clause {decision['clause']}" if decision else None,
         f"{response['credits']} credits" if "credits" in response else None,
