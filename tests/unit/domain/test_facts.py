@@ -223,6 +223,13 @@ def test_a_refunds_state_outranks_its_time_a_disputes_time_its_state() -> None:
     assert merge(merge({}, [reversed_]), [taken])[taken.key] == reversed_
 
 
+def test_a_later_report_of_a_dispute_stands_although_it_lists_fewer_movements() -> None:
+    """The provider's time comes first: an older report is received late."""
+    older = replace(dispute(DisputeState.LOST, minute=20), movements=3)
+    newer = replace(dispute(DisputeState.WON, minute=30), movements=1)
+    assert max(older, newer, key=lambda fact: fact.version) is newer
+
+
 def test_of_a_disputes_facts_of_one_instant_its_movements_tell_then_its_state_then_its_content() -> None:
     """Money before words: more movements are later. The rest is anything, so long as it is always the same."""
     small, large = dispute(DisputeState.LOST, 1), dispute(DisputeState.LOST, 2)

@@ -129,6 +129,39 @@ def test_a_contract_is_judged_by_the_version_it_was_sold_under_or_by_a_kinder_on
     assert (made.outcome, made.recommended) == (outcome, recommended)
 
 
+@pytest.mark.parametrize("is_agreed", [False, True])
+def test_a_deferral_is_kinder_than_a_person_and_an_approval_is_kinder_still(*, is_agreed: bool) -> None:
+    """A second charge may still be reported: then it is refunded at once."""
+    waits, decides = {"duplicate_settling": timedelta(hours=1)}, {"duplicate_settling": timedelta(0)}
+    policy = versions(waits, decides) if is_agreed else versions(decides, waits)
+    asked = asks(TWICE, day=0.01)
+    assert rules.decide(asked, policy).outcome is DecisionOutcome.WAIT
+    twin = replace(asked, is_duplicate=True, duplicate_minor=2000)
+    assert rules.decide(twin, policy).outcome is DecisionOutcome.APPROVE
+
+
+def review(recommended: DecisionOutcome | None, money_minor: int = 0) -> PolicyContext:
+    """A renewal by mistake, or a charge that nobody recognises: a review with this recommendation."""
+    if recommended is None:
+        return asks(UNRECOGNISED)
+    day = 3 if recommended is DecisionOutcome.APPROVE else 50
+    return asks(MISTAKEN, day=day, is_renewal=True, is_subscription=True, refundable_minor=money_minor or 2000)
+
+
+def test_reviews_are_compared_by_what_is_recommended() -> None:
+    """A decline is less than nothing, and that is less than an approval; then more money is more."""
+    decline, nothing = decide(review(DecisionOutcome.DECLINE)), decide(review(None))
+    less, more = (decide(review(DecisionOutcome.APPROVE, minor)) for minor in (500, 1500))
+    assert [one.recommended for one in (decline, nothing, less)] == [
+        DecisionOutcome.DECLINE,
+        None,
+        DecisionOutcome.APPROVE,
+    ]
+    ordered = [rules.kindness(one) for one in (decline, nothing, less, more)]
+    assert ordered == sorted(ordered)
+    assert len(set(ordered)) == 4
+
+
 def test_of_two_approvals_the_larger_one_counts() -> None:
     """A longer period of withdrawal returns everything; a shorter one only the amount above the price."""
     asked = asks(CHANGED, day=20, overcharge_minor=100)

@@ -51,14 +51,14 @@ def decide(context: PolicyContext, policy: PolicyParameters) -> Decision:
     if agreed is None or agreed is policy:
         return current
     decision = evaluate(context, agreed)
-    return current if _kindness(current) > _kindness(decision) else decision
+    return current if kindness(current) > kindness(decision) else decision
 
 
-def _kindness(decision: Decision) -> tuple[int, int, int]:
+def kindness(decision: Decision) -> tuple[int, bool, bool, int]:
     """Sort decisions by this key: the one that gives the customer more comes later."""
     outcomes = (DecisionOutcome.DECLINE, DecisionOutcome.REVIEW, DecisionOutcome.WAIT, DecisionOutcome.APPROVE)
-    recommended = {DecisionOutcome.DECLINE: 0, None: 1}.get(decision.recommended, 2)
-    return outcomes.index(decision.outcome), recommended, decision.money_minor
+    is_open, is_recommended = decision.recommended is not DecisionOutcome.DECLINE, decision.recommended is not None
+    return outcomes.index(decision.outcome), is_open, is_recommended, decision.money_minor
 
 
 def evaluate(context: PolicyContext, policy: PolicyParameters) -> Decision:
