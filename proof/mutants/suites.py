@@ -61,6 +61,7 @@ _SUITES: dict[str, tuple[str, ...]] = {
     "ledger.policy.rules": _POLICY,
     "ledger.policy.texts": ("policy/test_texts",),
     "ledger.policy.context": ("policy/test_context", *_POLICY),
+    "ledger.policy.law": ("policy/test_law", "policy/test_law_grid"),
     "ledger.policy.withdrawal": ("policy/test_withdrawal", *_POLICY),
     "ledger.policy.parameters": ("policy/test_parameters",),
     **{f"ledger.providers.stripe.{module}": _WEBHOOKS for module in _STRIPE},

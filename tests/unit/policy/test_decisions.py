@@ -344,7 +344,7 @@ ANSWERS = [
         refund_context(WITHDRAWAL, lines=(line_usage(1000),)),
         says(DECLINE, "2", "right_of_withdrawal"),
         "All credits of this purchase have been used.",
-        CANCEL,
+        "subscription",
     ),
     (
         refund_context(WITHDRAWAL, lines=(line_usage(1000),), is_subscription=True),

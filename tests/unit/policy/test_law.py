@@ -70,6 +70,45 @@ def test_a_rule_counts_from_its_day_on() -> None:
     assert known.right_of("DE", date(2026, 1, 1)).kind is RightKind.NONE
 
 
+def test_the_first_rule_of_a_country_counts_before_its_own_day() -> None:
+    """However many follow it."""
+    later: list[dict[str, Any]] = [
+        {"countries": ["AU"], "right": "unclear", "days": days, "from": f"20{days}-07-01"} for days in (27, 28)
+    ]
+    assert parsed(*later).right_of("AU", date(2026, 1, 1)).days == 27
+
+
+def test_the_longest_right_is_of_whom_nothing_is_known() -> None:
+    """By the days of somebody who was not informed, then by the others; of each country its newest rule."""
+    one = {"countries": ["A"], "right": "statutory", "days": 14, "days_uninformed": 380}
+    two = {"countries": ["B"], "right": "statutory", "days": 30, "days_uninformed": 100}
+    three = {"countries": ["C"], "right": "statutory", "days": 20, "days_uninformed": 380}
+    past = {"countries": ["D"], "right": "statutory", "days": 14, "days_uninformed": 900}
+    now: dict[str, Any] = {"countries": ["D"], "right": "none", "from": "2027-01-01"}
+    for rights in ([one, two, three, past, now], [now | {"countries": ["E"]}, three, two, one]):
+        longest = parsed(*rights).longest
+        assert (longest.days, longest.days_uninformed) == (20, 380)
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("days", 1, 365), ("days_uninformed", 1, 3650)])
+def test_the_days_of_a_right_have_bounds(name: str, least: int, most: int) -> None:
+    """A slip of the pen is not law."""
+    right = {"countries": ["DE"], "right": "statutory", "days": 14, "days_uninformed": 380}
+    for days in (least, most):
+        parsed({**right, name: days})
+    for days in (least - 1, most + 1):
+        with pytest.raises(PolicyError, match=f"{name} is {days}"):
+            parsed({**right, name: days})
+
+
+def test_the_rest_of_the_file_is_checked_too() -> None:
+    """Unknown fields, and the span of the calendars."""
+    assert parsed().years == range(2026, 2031)
+    assert parsed().version == "1"
+    with pytest.raises(PolicyError, match="unknown field colour"):
+        law.parse({"version": "1", "rights": [], "colour": "red"}, {"years": [2026, 2026]})
+
+
 @pytest.mark.parametrize(
     ("right", "says"),
     [
@@ -85,6 +124,13 @@ def test_a_wrong_rule_is_named(right: dict[str, Any], says: str) -> None:
     """By its number and its field."""
     with pytest.raises(PolicyError, match=says):
         parsed(right)
+
+
+def test_the_rules_of_a_country_are_in_the_order_of_their_days() -> None:
+    """The last one that was read is named."""
+    rules = [{"countries": ["DE"], "right": "none", "from": f"{year}-01-01"} for year in (2026, 2028, 2027)]
+    with pytest.raises(PolicyError, match=r"rights\.2: DE has a rule from 2028-01-01 on already"):
+        parsed(*rules)
 
 
 def test_every_other_country_needs_a_rule() -> None:
@@ -155,6 +201,7 @@ def test_the_calendar_of_a_year_that_is_not_shipped_is_not_known() -> None:
     """Nor of a country without one."""
     known = [SHIPPED.is_calendar_known("DE", datetime(year, 6, 1, tzinfo=UTC)) for year in (2025, 2026, 2032, 2033)]
     assert known == [False, True, True, False]
+    assert not SHIPPED.is_calendar_known("DE", datetime(2025, 12, 30, tzinfo=UTC)), "it is in 2025"
     assert not SHIPPED.is_calendar_known("DE", datetime(2032, 12, 30, tzinfo=UTC)), "five days more are in 2033"
     assert not SHIPPED.is_calendar_known("JP", datetime(2027, 6, 1, tzinfo=UTC))
 

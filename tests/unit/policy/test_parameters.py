@@ -95,6 +95,9 @@ def test_a_policy_file_that_is_missing_or_no_json_is_told_as_such(tmp_path: Path
         (tmp_path / "bad.json").write_bytes(content)
         with pytest.raises(PolicyError, match="not JSON"):
             rules.load(tmp_path / "bad.json")
+    (tmp_path / "bad.json").write_bytes(b"[]")
+    with pytest.raises(PolicyError, match=r"bad.json: is list, should be an object"):
+        rules.load(tmp_path / "bad.json")
 
 
 def stored(folder: Path, version: str, **changed: Any) -> Path:
@@ -128,6 +131,7 @@ def test_a_version_names_the_one_before_and_all_are_read(tmp_path: Path) -> None
         ("wrong.json", "wrong.json: withdrawal_days is 1, should be the law's"),
         ("circle.json", r"circle.json: `replaces` is 'new.json'"),
         (7, "new.json: replaces is 7, should be a text"),
+        ("", "new.json: replaces is '', should be a text"),
     ],
 )
 def test_a_version_that_can_not_be_the_one_before_is_refused(tmp_path: Path, replaces: object, says: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ledger.domain.facts import RefundedItem
 from ledger.domain.refund_cases import RefundReason
 from ledger.domain.texts import Text, text
-from ledger.policy import parameters, withdrawal
+from ledger.policy import law, parameters, withdrawal
 from tools.testing.builders import MADE, ORDER, line_usage, refund_context
 
 POLICY = parameters.load()
@@ -107,7 +107,24 @@ def test_the_time_runs_from_the_contract(changed: dict[str, Any], ends_at: datet
     assert withdrawal.last_day(refund_context(**{"day": 1, **changed}), POLICY) == in_the_west.date()
 
 
-@pytest.mark.parametrize(("days", "what"), [(0, HOLIDAYS), (4, HOLIDAYS), (5, None)])
+@pytest.mark.parametrize(("agreed", "uninformed", "days"), [(14, 380, 14), (30, 400, 30), (10, 100, 14)])
+def test_the_seller_may_give_more_time_than_the_law_and_never_less(agreed: int, uninformed: int, days: int) -> None:
+    """With and without the information; of an unclear right the days are the law's alone."""
+    policy = replace(POLICY, withdrawal_days=agreed, withdrawal_days_uninformed=uninformed)
+    for order, expected in ((ORDER, days), (UNINFORMED, max(380, uninformed)), (JAPAN, 14)):
+        context = refund_context(order=order, day=1)
+        assert withdrawal.ends_at(context, policy) == law.load().period_end(MADE, expected, order.country)
+
+
+@pytest.mark.parametrize(("late", "what"), [(-timedelta.resolution, COUNTRY), (timedelta(0), None)])
+def test_what_was_sold_beside_a_renewal_has_the_longest_period(late: timedelta, what: Text | None) -> None:
+    """And five days, since nobody knows whose holidays count."""
+    end = law.load().period_end(MADE, 380, None) + FIVE_DAYS
+    context = refund_context(is_renewal=True, has_unordered_sale=True, paid_at=MADE, now=end + late)
+    assert withdrawal.review_reason(context, POLICY) == what
+
+
+@pytest.mark.parametrize(("days", "what"), [(-1, None), (0, HOLIDAYS), (4, HOLIDAYS), (5, None)])
 def test_where_the_holidays_are_not_known_nothing_is_declined_for_five_days(days: int, what: Text | None) -> None:
     """No more free days than that follow one another."""
     sold = replace(ORDER, made_at=IN_2033)

@@ -50,8 +50,8 @@ class Right:
 
     kind: RightKind
     since: date
-    days: int = 0  # from the contract on; NONE: 0
-    days_uninformed: int = 0  # of a consumer who was not informed of the right
+    days: int  # from the contract on; NONE: 0
+    days_uninformed: int  # of a consumer who was not informed of the right
     recommends: Recommendation | None = None
 
 
@@ -82,7 +82,7 @@ class Law:
         begun = [right for right in rights if right.since <= day]
         return begun[-1] if begun else rights[0]
 
-    def period_end(self, since: datetime, days: int, country: str) -> datetime:
+    def period_end(self, since: datetime, days: int, country: str | None) -> datetime:
         """Return the instant at which a period of this many days is over, wherever in the world the customer is.
 
         The day on which it starts does not count. The last day counts to its end. If it is a Saturday, a Sunday or a
@@ -92,7 +92,7 @@ class Law:
             day 0      day 1 …                       day 14         end of day 14
             contract ──┬─────────────────────────────────────────────►│  else: the end of the next working day
         """
-        free = self.holidays.get(country, frozenset())
+        free = self.holidays.get(country, frozenset()) if country else frozenset()
         return max(_end_in(zone, since, days, free) for zone in _ZONES)
 
     def is_calendar_known(self, country: str, end: datetime) -> bool:

@@ -79,7 +79,7 @@ def parse(document: Any, path: Path = DEFAULT_FILE, earlier: PolicyParameters | 
     `earlier` is the version that it replaces.
     """
     fields = Fields(document, f"the policy {path}", PolicyError)
-    fields.take("replaces", str, "")
+    fields.take("replaces", str, None)
     policy = PolicyParameters(
         version=fields.take("version", str),
         published_text=_text_file(fields, path.parent),

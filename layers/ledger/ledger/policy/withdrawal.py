@@ -49,8 +49,8 @@ def review_reason(context: PolicyContext, policy: PolicyParameters) -> Text | No
     itself still runs. What was sold beside a renewal, without an order, is a contract of its own.
     """
     if context.has_unordered_sale and context.reason is RefundReason.WITHDRAWAL:
-        longest = max(policy.withdrawal_days_uninformed, law.load().longest.days_uninformed)
-        if context.requested_at < law.load().period_end(context.paid_at, longest, "") + law.MOST_FREE_DAYS:
+        longest = _days(law.load().longest, policy, is_informed=False)
+        if context.requested_at < law.load().period_end(context.paid_at, longest, None) + law.MOST_FREE_DAYS:
             return text("decision.withdrawal_country_in_review")
     order, end = context.order, ends_at(context, policy)
     is_late, is_too_late = context.requested_at >= end, context.requested_at >= end + law.MOST_FREE_DAYS
@@ -98,13 +98,17 @@ def ends_at(context: PolicyContext, policy: PolicyParameters) -> datetime:
     if order:
         concluded_at = max(order.made_at, context.paid_at) if context.starts_contract else order.made_at
     is_informed = order is not None and order.consent is not None
-    days = right.days
-    if right.kind is RightKind.STATUTORY:
-        agreed, lawful = policy.withdrawal_days, right.days
-        if not is_informed:
-            agreed, lawful = policy.withdrawal_days_uninformed, right.days_uninformed
-        days = max(agreed, lawful)
-    return law.load().period_end(concluded_at, days, order.country if order else "")
+    days = _days(right, policy, is_informed=is_informed)
+    return law.load().period_end(concluded_at, days, order.country if order else None)
+
+
+def _days(right: Right, policy: PolicyParameters, *, is_informed: bool) -> int:
+    """Return the length of the period: the law's days, or the seller's if these are more."""
+    if right.kind is not RightKind.STATUTORY:
+        return right.days
+    if is_informed:
+        return max(policy.withdrawal_days, right.days)
+    return max(policy.withdrawal_days_uninformed, right.days_uninformed)
 
 
 def last_day(context: PolicyContext, policy: PolicyParameters) -> date:
