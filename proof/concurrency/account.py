@@ -146,6 +146,11 @@ class Purchase:
         """The share that is left once all that is going back has gone."""
         return self.left(self.refunded, self.lost, self.going)
 
+    @property
+    def certain(self) -> Fraction:
+        """The share that is left whatever becomes of open disputes and of what is going back."""
+        return self.left(self.refunded, self.lost, self.contested, self.going)
+
     def holds(self) -> Iterator[str]:
         """The holds that lie on the account because of it, unless other payments for the same leave one whole price."""
         provider = self.payment.payment_id.partition(":")[0] if self.payment else ""
@@ -495,11 +500,11 @@ def _by_policy(account: Account, case: Case, purchase: Purchase, payment: Paymen
     """What the published policy says of the three reasons that are asked for here."""
     left, thing = purchase.left_minor, account.thing_of(payment)
     is_duplicate = thing[0][1] != payment
-    others = _sum(other.left_at_last for other, paid in thing if paid != payment)
+    others = _sum(other.certain for other, paid in thing if paid != payment)
     lot = next(lot for lot in account.lots() if lot.lot_id == _lot_id(payment))
     has_credits = not (is_duplicate and others >= 1)
     kept = max(0, lot.granted - lot.due - lot.reserve_due) if has_credits else 0
-    spare = _spare_minor(left, purchase.left_at_last, others)
+    spare = _spare_minor(left, purchase, others)
     is_twice = spare > 0 and (is_duplicate or case.reason is RefundReason.CHARGED_TWICE)
     was_declined = any(declined.reason == case.reason for declined in purchase.all_of(RefundDeclined))
     by_person = (
@@ -526,10 +531,13 @@ def _by_policy(account: Account, case: Case, purchase: Purchase, payment: Paymen
     return account.files(replace(case, state="in_review"))
 
 
-def _spare_minor(left_minor: int, own: Fraction, others: Fraction) -> int:
-    """What of a payment is above one price of what it and others paid for: its refund takes no credits."""
-    spare = own + others - 1
-    return int(left_minor * min(Fraction(1), spare / own)) if others and own and spare > 0 else 0
+def _spare_minor(left_minor: int, own: Purchase, others: Fraction) -> int:
+    """What of a payment is above one price of what it and others paid for: its refund takes no credits.
+
+    Whatever an open dispute may take is not counted: who disputes one of two charges is not paid the other one too.
+    """
+    spare, left = own.certain + others - 1, own.left_at_last
+    return int(left_minor * min(Fraction(1), spare / left)) if others and left and spare > 0 else 0
 
 
 def _approved(account: Account, case: Case, money_minor: int, *, takes_credits: bool = True) -> Account:
