@@ -1,8 +1,8 @@
 """A table is read in parallel segments, into memory or onto the disk, and reading stops where it can't go on."""
 
-from _thread import interrupt_main
+import signal
 from collections.abc import Iterator
-from threading import Event
+from threading import Event, main_thread
 
 import pytest
 from botocore.exceptions import ClientError
@@ -76,11 +76,13 @@ def test_reading_stops_soon_at_ctrl_c() -> None:
             while True:
                 yield self.items[segment % segments]
 
-    interrupts = iter([interrupt_main])  # once: a second Ctrl-C would interrupt the wait for the other segments
+    waits = main_thread().ident
+    assert waits
+    signals = iter([signal.SIGINT])  # once: a second Ctrl-C would interrupt the wait for the other segments
 
     def advance(_count: int) -> None:
-        for interrupt in interrupts:
-            interrupt()
+        for one in signals:
+            signal.pthread_kill(waits, one)  # a real one: it wakes the thread, whatever that waits for
 
     with Table() as table, pytest.raises(KeyboardInterrupt):
         read_table(Endless(items_of(LEDGERS["held"]())), table, advance)
