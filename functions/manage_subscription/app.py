@@ -68,7 +68,7 @@ def resume(subscription_id: SubscriptionId = None) -> CancellationResponse:
 def open_portal(request: Annotated[PortalRequest, Body()] = ANY_PROVIDER) -> Response[PortalResponse]:
     """Open the billing page for invoices and payment methods. The URL is short-lived: redirect at once.
 
-    Whoever bought a pack or a subscription has one. It is that of the subscription first, else of the latest purchase.
+    Every buyer of a pack or a subscription has one. It is that of the subscription first, else of the latest purchase.
     """
     here = services()
     customer = find_customer(caller(app).account_id, request.provider, here.store)

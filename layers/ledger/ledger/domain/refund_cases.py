@@ -226,7 +226,7 @@ class RefundCase:
     def due_by(self) -> datetime | None:
         """Return when a withdrawal's money must be back at the latest. None: nothing is due by law.
 
-        14 days from its receipt, whoever decides, and however often a refund fails (Directive 2011/83/EU, article 13).
+        14 days from its receipt, also if a person decides or a refund fails (Directive 2011/83/EU, article 13).
         """
         is_by_law = self.decision is not None and self.decision.rule == WITHDRAWAL_RULE
         received_at = self.confirmed_at if self.reason is RefundReason.WITHDRAWAL else self.opened_at
