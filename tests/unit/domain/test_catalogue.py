@@ -96,6 +96,7 @@ def test_a_trials_price_is_no_price_of_the_whole() -> None:
     assert sold.priced("stripe", "price_offer", NOW) is None
     assert sold.trial_priced("stripe", "price_creator_monthly", NOW) is None
     assert sold.trial_priced("paddle", "price_offer", NOW) is None
+    assert sold.price_ids - catalogue.parse(RIGHT).price_ids == {("stripe", "price_offer")}
 
 
 @pytest.mark.parametrize(("amount_minor", "credits_"), [(1500, 1000), (750, 500), (749, 499), (1, 0), (3000, 2000)])

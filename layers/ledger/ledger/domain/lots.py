@@ -13,10 +13,12 @@ was drawn already stays owed. Every draw, return and expiry rebalances too, so `
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from ledger.domain.entries import CounterAccount, EntryKind
 from ledger.domain.unknown_fields import KeepsUnknownFields
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: an account may have thousands, and they are read in each draw
@@ -51,11 +53,11 @@ class Lot(KeepsUnknownFields):
         return self.refund_target + self.dispute_target - self.refunded - self.disputed
 
     @property
-    def draw_order(self) -> tuple[bool, float, str]:
+    def draw_order(self) -> tuple[datetime, str]:
         """Sort lots by this key in the order in which they are drawn: the one that expires first, those that never
         expire last, then by id.
         """
-        return (self.expires_at is None, self.expires_at.timestamp() if self.expires_at else 0.0, self.lot_id)
+        return (self.expires_at or _NEVER, self.lot_id)
 
     def has_expired(self, now: datetime) -> bool:
         """Return whether its credits can't be spent any more. At the instant `expires_at` they have expired."""
