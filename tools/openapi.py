@@ -11,10 +11,12 @@ import json
 import os
 import re
 import sys
+from copy import deepcopy
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from tools.openapi_examples import add_examples
 from tools.template import IAM, Route, load, routes
 
 FILE = Path(__file__).parent.parent / "layers" / "ledger" / "ledger" / "api" / "openapi.json"
@@ -26,6 +28,17 @@ DESCRIPTION = (
     "refused is answered by a problem document (RFC 9457) that says what would be right. POSTs that move money take an "
     "`Idempotency-Key`."
 )
+CONTACT = {"name": "Image Tagger AI", "email": "support@imagetaggerai.com"}
+TAGS = {
+    "Account": "A customer's credits, history and purchases.",
+    "Orders": "Buying credits.",
+    "Refunds": "Requests for money back, and what became of them.",
+    "Shop": "What is sold and on which terms. Public.",
+    "Subscription": "Ending a subscription, and the provider's billing page.",
+    "Support": "For support staff: the review queue, decisions, holds.",
+    "Usage": "For the tagging service: credits of runs.",
+    "Withdrawals": "The withdrawal from a contract, in two steps.",
+}
 SECURITY = {
     "customer": {
         "type": "http",
@@ -51,8 +64,8 @@ MESSAGE = {
     "title": "Message",
     "description": "What the gateway answers by itself, before any code of ours runs.",
     "type": "object",
+    # Not required: a generated client that knows one body for a status reads our problem documents as this, too.
     "properties": {"message": {"type": "string", "examples": ["Unauthorized"]}},
-    "required": ["message"],
 }
 
 
@@ -76,7 +89,9 @@ def description() -> dict[str, Any]:
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "openapi")
     whole: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION},
+        "info": {"title": TITLE, "version": VERSION, "description": DESCRIPTION, "contact": CONTACT},
+        "servers": [{"url": "/", "description": "The stack that serves this description."}],
+        "tags": [{"name": name, "description": what} for name, what in TAGS.items()],
         "paths": {},
         "components": {"schemas": {}, "securitySchemes": SECURITY},
     }
@@ -86,16 +101,20 @@ def description() -> dict[str, Any]:
         if app is None:
             continue  # a webhook, or the description itself
         registered = [*app._static_routes, *app._dynamic_routes]  # noqa: SLF001 - the framework has no public list of its routes
-        docstrings = {(one.method.lower(), one.openapi_path): inspect.getdoc(one.func) for one in registered}
+        handlers = {(one.method.lower(), one.openapi_path): one.func for one in registered}
         part = json.loads(app.get_openapi_json_schema(title=TITLE, version=VERSION))
         for path, methods in part["paths"].items():
             for method, operation in methods.items():
-                operation["description"] = docstrings[method, path]
+                operation["description"] = inspect.getdoc(handlers[method, path])
+                operation["operationId"] = _camel_case(handlers[method, path].__name__)
                 _complete(operation, callers[method.upper(), path])
             whole["paths"].setdefault(path, {}).update(methods)
         whole["components"]["schemas"] |= part.get("components", {}).get("schemas", {})
     whole["components"]["schemas"] |= {"Message": MESSAGE}
     _remove_unused(whole)
+    for methods in whole["paths"].values():
+        for operation in methods.values():
+            add_examples(operation, whole["components"])
     return whole
 
 
@@ -103,20 +122,30 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
     """Add the permitted callers, and the responses of API Gateway itself."""
     is_ours, is_public = route.authorizer == IAM, route.authorizer is None
     operation["security"] = [] if is_public else [{"service" if is_ours else "customer": list(route.scopes)}]
-    operation.pop("operationId", None)
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "header":
+            parameter["name"] = parameter["name"].title()
     responses = operation["responses"]
-    responses["500"] = {**responses["503"], "description": "Internal Server Error"}  # the framework adds one of its own
+    # The framework adds a 500 of its own.
+    responses["500"] = {**deepcopy(responses["503"]), "description": "Internal Server Error"}
     if route.method != "POST":
         del responses["413"], responses["415"]  # there is no body
+    if route.method != "GET":
+        responses["507"] = {**deepcopy(responses["503"]), "description": HTTPStatus.INSUFFICIENT_STORAGE.phrase}
     if is_public:
         del responses["403"]
-    responses["503"]["headers"] = {"retry-after": {"description": "Seconds.", "schema": {"type": "string"}}}
+    responses["503"]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
     refused = FOR_EVERYBODY if is_public else FOR_A_SIGNATURE if is_ours else FOR_A_TOKEN
     for status, why in refused.items():
         response = responses.setdefault(status, {"description": HTTPStatus(int(status)).phrase, "content": {}})
         response["description"] += f". {why}"
         response["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/Message"}}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
 
 
 def _remove_unused(whole: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ SubscriptionId = Annotated[
     tags=["Subscription"],
     responses=documented_problems(CancellationResponse, 404, 502),
 )
-def cancel(request: Annotated[CancellationRequest, Body()] = THE_ONE) -> CancellationResponse:
+def cancel_subscription(request: Annotated[CancellationRequest, Body()] = THE_ONE) -> CancellationResponse:
     """Stop renewals at any time. Credits and features stay until the end of the period. Idempotent.
 
     The response has the subscription as the provider returned it.
@@ -48,7 +48,7 @@ def cancel(request: Annotated[CancellationRequest, Body()] = THE_ONE) -> Cancell
     tags=["Subscription"],
     responses=documented_problems(CancellationResponse, 404, 502),
 )
-def resume(subscription_id: SubscriptionId = None) -> CancellationResponse:
+def resume_subscription(subscription_id: SubscriptionId = None) -> CancellationResponse:
     """Remove the scheduled end, whoever scheduled it, before the period ends. Idempotent.
 
     The response has the subscription as the provider returned it.
@@ -65,7 +65,7 @@ def resume(subscription_id: SubscriptionId = None) -> CancellationResponse:
     status_code=201,
     responses=documented_problems(PortalResponse, 404, 502, status=201),
 )
-def open_portal(request: Annotated[PortalRequest, Body()] = ANY_PROVIDER) -> Response[PortalResponse]:
+def open_billing_portal(request: Annotated[PortalRequest, Body()] = ANY_PROVIDER) -> Response[PortalResponse]:
     """Open the billing page for invoices and payment methods. The URL is short-lived: redirect at once.
 
     Every buyer of a pack or a subscription has one. It is that of the subscription first, else of the latest purchase.

@@ -27,7 +27,7 @@ app = resolver()
     status_code=201,
     responses=documented_problems(OrderResponse, 409, 502, status=201),
 )
-def order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) -> Response[OrderResponse]:
+def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) -> Response[OrderResponse]:
     """Create an order and its checkout. Redirect the customer to `checkout_url`. The payment grants the credits.
 
     An older checkout of the same subscription is closed: its `checkout_url` can't be paid any more.
@@ -68,7 +68,7 @@ def order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) -> Respon
     tags=["Orders"],
     responses=documented_problems(ConsentResponse, 404, 409),
 )
-def confirm(
+def record_consent_confirmation(
     order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)], request: ConsentConfirmationRequest
 ) -> ConsentResponse:
     """Record the confirmation. With it the consent is complete: the right to withdraw ends for used credits."""

@@ -1,12 +1,12 @@
-"""GET /account, /account/statement, /purchases, /orders/{id}: a customer's credits, history, purchases and orders."""
+"""GET /account, /account/statement and .csv, /purchases, /orders/{id}: a customer's credits, history and orders."""
 
 import csv
 import io
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from ledger.api import validation_messages
 from ledger.api.auth import caller
@@ -35,7 +35,7 @@ app = resolver()
     tags=["Account"],
     responses=documented_problems(AccountResponse),
 )
-def account() -> Response[Any]:
+def read_account() -> Response[Any]:
     """Return the caller's account. A customer without purchases has an empty account."""
     here, account_id = services(), caller(app).account_id
     stored = here.store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
@@ -68,30 +68,41 @@ def _orderable(account: Account) -> list[OrderableResponse]:
     "/account/statement",
     summary="Every movement of credits, newest first",
     tags=["Account"],
+    responses=documented_problems(StatementPage),
+)
+def read_statement(limit: PageSize = 50, after: PageCursor = None) -> Response[Any]:
+    """Return entries with their cause and the balance after each."""
+    entries, following = _statement(limit, after)
+    return Response(200, "application/json", StatementPage(entries=entries, next=following).model_dump_json())
+
+
+@app.get(
+    "/account/statement.csv",
+    summary="The same for a spreadsheet",
+    tags=["Account"],
     responses=documented_problems(
-        StatementPage,
-        headers={"next-page": "CSV only: send it as `after` to get the next page. Absent: this was the last page."},
+        None,
+        headers={"Next-Page": "Send it as `after` to get the next page. Absent: this was the last page."},
         other={"text/csv": {"schema": {"type": "string", "description": "A header line, then a line for each entry."}}},
     ),
 )
-def statement(
-    limit: PageSize = 50,
-    after: PageCursor = None,
-    format: Annotated[Literal["json", "csv"], Query(description="csv: for a spreadsheet.")] = "json",  # noqa: A002
-) -> Response[Any]:
-    """Return entries with their cause and the balance after each. For CSV, the header `next-page` has the cursor."""
+def read_statement_as_csv(limit: PageSize = 50, after: PageCursor = None) -> Response[Any]:
+    """Return a page of the statement as CSV. The columns are the fields of an entry."""
+    entries, following = _statement(limit, after)
+    headers = {"next-page": following} if following else {}
+    return Response(200, "text/csv; charset=utf-8", _as_csv(entries), headers)
+
+
+def _statement(limit: int, after: str | None) -> tuple[list[EntryResponse], str | None]:
+    """Return a page of the caller's entries, and the cursor of the next one."""
     account_id = caller(app).account_id
     listing = Listing(account_id, "statement")
     start, balance = listing.opened(after)
     stored, page = services().store.statement_page(account_id, limit, start)
     if start is None:
         balance = stored.balance if stored else 0
-    responses = with_balances(page.items, balance)
     following = listing.close(page.next, balance - sum(entry.credits for entry in page.items))
-    if format == "csv":
-        headers = {"next-page": following} if following else {}
-        return Response(200, "text/csv; charset=utf-8", _as_csv(responses), headers)
-    return Response(200, "application/json", StatementPage(entries=responses, next=following).model_dump_json())
+    return with_balances(page.items, balance), following
 
 
 @app.get(
@@ -100,7 +111,7 @@ def statement(
     tags=["Account"],
     responses=documented_problems(PurchasePage),
 )
-def purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
+def list_purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
     """Return purchases, newest first, each with the decision that a request would get now for its best reason."""
     here, account_id = services(), caller(app).account_id
     listing = Listing(account_id, "purchases", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+")
@@ -116,7 +127,7 @@ def purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
     tags=["Orders"],
     responses=documented_problems(PlacedOrderResponse, 404),
 )
-def order(order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)]) -> PlacedOrderResponse:
+def read_order(order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)]) -> PlacedOrderResponse:
     """Return an order of the caller. Its payment may be reported seconds after the customer has returned from it."""
     account_id, store, key = caller(app).account_id, services().store, f"order/{order_id}"
     known = store.read(Keys(fulfilment_keys=frozenset({key})))

@@ -23,14 +23,14 @@ app = resolver()
     tags=["Shop"],
     responses=documented_problems(CatalogueResponse),
 )
-def catalogue() -> Response[CatalogueResponse]:
+def read_catalogue() -> Response[CatalogueResponse]:
     """Return the products under the terms of now. Prices are before tax."""
     here = services()
     return _cached(CatalogueResponse.of(here.catalogue, here.policy, here.now()))
 
 
 @app.get("/policy", summary="The refund policy", tags=["Shop"], responses=documented_problems(PolicyResponse))
-def policy() -> Response[PolicyResponse]:
+def read_policy() -> Response[PolicyResponse]:
     """Return the current version: the one to show before an order."""
     here = services()
     return _cached(PolicyResponse.of(here.policy, here.policy))
@@ -42,7 +42,7 @@ def policy() -> Response[PolicyResponse]:
     tags=["Shop"],
     responses=documented_problems(PolicyResponse, 404),
 )
-def version(
+def read_policy_version(
     version: Annotated[Id, DECODED, Path(description="A version that an order names.", examples=["2026-11-01"])],
 ) -> Response[PolicyResponse]:
     """Return one version. A contract is judged by the version that it was sold under, or by a kinder later one."""

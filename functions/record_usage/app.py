@@ -25,7 +25,7 @@ RunId = Annotated[Id, DECODED, Path(description="The run's own id.")]
 @app.post(
     "/usage", summary="Draw credits for a run", tags=["Usage"], responses=documented_problems(DrawResponse, 402, 409)
 )
-def draw(request: DrawRequest) -> DrawResponse:
+def record_usage(request: DrawRequest) -> DrawResponse:
     """Draw all credits of the run or none. Repeating the request draws nothing more, and says what is spendable now.
 
     A run whose failure was reported is refused with `run-failed`, even if this is its first draw.
@@ -51,7 +51,9 @@ def draw(request: DrawRequest) -> DrawResponse:
     tags=["Usage"],
     responses=documented_problems(SpendableResponse),
 )
-def account(account_id: Annotated[str, DECODED, Path(description="The account's id.")]) -> SpendableResponse:
+def read_spendable_credits(
+    account_id: Annotated[str, DECODED, Path(description="The account's id.")],
+) -> SpendableResponse:
     """Return what a draw could take now. An account without purchases has nothing.
 
     Another run may draw between this answer and the next request: only `POST /usage` decides.
@@ -65,7 +67,7 @@ def account(account_id: Annotated[str, DECODED, Path(description="The account's 
     tags=["Usage"],
     responses=documented_problems(RunResponse),
 )
-def fail(run_id: RunId, request: RunFailureRequest) -> RunResponse:
+def report_failed_run(run_id: RunId, request: RunFailureRequest) -> RunResponse:
     """Return the credits, once, to the lots that they were drawn from. The run never draws again.
 
     The failure may arrive before the draw: `credits` is 0, and the late draw is refused.

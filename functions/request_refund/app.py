@@ -52,7 +52,7 @@ def request_refund(request: RefundRequest, idempotency_key: IdempotencyKey) -> R
 
 
 @app.get("/refund-requests", summary="The caller's cases", tags=["Refunds"], responses=documented_problems(CasePage))
-def cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
+def list_refund_cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
     """Return the caller's cases, withdrawals included."""
     account_id = caller(app).account_id
     listing = Listing(account_id, "refund cases")
@@ -65,7 +65,7 @@ def cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
 @app.get(
     "/refund-requests/<case_id>", summary="One case", tags=["Refunds"], responses=documented_problems(CaseResponse, 404)
 )
-def case(case_id: CaseId) -> CaseResponse:
+def read_refund_case(case_id: CaseId) -> CaseResponse:
     """Return a case: the decision, its reasons and its result."""
     return CaseResponse.of(read_case(caller(app).account_id, case_id, services().store))
 
@@ -92,7 +92,7 @@ def upload_evidence(case_id: CaseId, request: EvidenceRequest) -> Response[Uploa
     status_code=201,
     responses=documented_problems(WithdrawalReceipt, 404, status=201, headers={"location": "The receipt."}),
 )
-def declare(request: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Response[WithdrawalReceipt]:
+def declare_withdrawal(request: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Response[WithdrawalReceipt]:
     """Declare a withdrawal: the first of two steps. The response previews the decision; confirm to carry it out."""
     here, account_id = services(), caller(app).account_id
     declared = RefundClaim(
@@ -119,7 +119,7 @@ def declare(request: WithdrawalRequest, idempotency_key: IdempotencyKey) -> Resp
     tags=["Withdrawals"],
     responses=documented_problems(WithdrawalReceipt, 404),
 )
-def confirm(case_id: CaseId) -> WithdrawalReceipt:
+def submit_withdrawal(case_id: CaseId) -> WithdrawalReceipt:
     """Confirm a withdrawal: the second step. The response is the receipt. Idempotent."""
     here = services()
     return _receipt(confirm_withdrawal(caller(app).account_id, case_id, here.store, here.policy, now=here.now()))
@@ -131,7 +131,7 @@ def confirm(case_id: CaseId) -> WithdrawalReceipt:
     tags=["Withdrawals"],
     responses=documented_problems(WithdrawalReceipt, 404),
 )
-def receipt(case_id: CaseId) -> WithdrawalReceipt:
+def read_withdrawal(case_id: CaseId) -> WithdrawalReceipt:
     """Return the receipt of a withdrawal."""
     found = read_case(caller(app).account_id, case_id, services().store)
     if found.reason is not RefundReason.WITHDRAWAL:

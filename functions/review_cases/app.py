@@ -59,7 +59,7 @@ Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reaso
     tags=["Support"],
     responses=documented_problems(ReviewQueuePage),
 )
-def queue(limit: PageSize = 50, after: PageCursor = None) -> ReviewQueuePage:
+def list_cases_in_review(limit: PageSize = 50, after: PageCursor = None) -> ReviewQueuePage:
     """Return the cases that a person has to decide."""
     support(app)
     listing = Listing("support", "review queue")
@@ -76,7 +76,7 @@ def queue(limit: PageSize = 50, after: PageCursor = None) -> ReviewQueuePage:
     status_code=201,
     responses=documented_problems(CaseResponse, 404, 409, status=201, headers={"location": "The case."}),
 )
-def open_for_customer(request: SupportRefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
+def open_case_for_customer(request: SupportRefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
     """Open a case for a request received by e-mail. The same rules and the same record apply."""
     here, person = services(), support(app, request.account_id)
     claim = refund_claim(
@@ -99,7 +99,7 @@ def open_for_customer(request: SupportRefundRequest, idempotency_key: Idempotenc
     tags=["Support"],
     responses=documented_problems(SupportCaseResponse, 404),
 )
-def case(case_id: CaseId) -> SupportCaseResponse:
+def read_case_for_support(case_id: CaseId) -> SupportCaseResponse:
     """Return the case, its purchase, facts, usage, evidence, and the policy's recommendation with its explanation."""
     support(app)
     return support_case(case_id, services())
@@ -111,7 +111,7 @@ def case(case_id: CaseId) -> SupportCaseResponse:
     tags=["Support"],
     responses=documented_problems(SupportCaseResponse, 404, 409),
 )
-def decide(case_id: CaseId, request: DecisionRequest, idempotency_key: OptionalKey = None) -> SupportCaseResponse:
+def review_case(case_id: CaseId, request: DecisionRequest, idempotency_key: OptionalKey = None) -> SupportCaseResponse:
     """Approve in full or in part, replace with credits, or decline with a reason. Idempotent.
 
     With an Idempotency-Key this holds even if the refund has failed since and the case is in review again. A colleague
@@ -139,7 +139,7 @@ def decide(case_id: CaseId, request: DecisionRequest, idempotency_key: OptionalK
     tags=["Support"],
     responses=documented_problems(HoldChangeResponse, 404),
 )
-def hold(account_id: AccountPath, request: HoldRequest) -> HoldChangeResponse:
+def hold_account(account_id: AccountPath, request: HoldRequest) -> HoldChangeResponse:
     """Suspend the account until this hold is lifted. Idempotent."""
     here, person = services(), support(app, account_id)
     changed = place_hold(
@@ -154,7 +154,7 @@ def hold(account_id: AccountPath, request: HoldRequest) -> HoldChangeResponse:
     tags=["Support"],
     responses=documented_problems(HoldChangeResponse),
 )
-def lift(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChangeResponse:
+def remove_hold(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChangeResponse:
     """Lift this hold only. Later events of the same dispute do not place it again. Idempotent."""
     here, person = services(), support(app, account_id)
     changed = lift_hold(hold_id, AccountId(account_id), person.account_id, here.store, why=why, now=here.now())
@@ -167,7 +167,7 @@ def lift(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChangeResp
     tags=["Support"],
     responses=documented_problems(AmountResponse, 404, 409),
 )
-def amount(account_id: AccountPath, request: AmountRequest) -> AmountResponse:
+def record_amount(account_id: AccountPath, request: AmountRequest) -> AmountResponse:
     """Say what a refund or dispute in another currency is in its payment's currency, so that it can be booked.
 
     Until then all credits of the payment are frozen or reserved. Idempotent.

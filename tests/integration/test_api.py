@@ -105,11 +105,10 @@ def test_a_statement_comes_as_csv_with_its_next_page_in_a_header(world: World) -
     for run in range(3):
         world.service.post("/usage", {"account_id": ADA, "run_id": f"run_{run}", "credits": 10})
     rows: list[dict[str, str]] = []
-    query: dict[str, object] = {"format": "csv", "limit": 3}
-    page = world.ada.get("/account/statement", query=query)
+    page = world.ada.get("/account/statement.csv", query={"limit": 3})
     rows += csv.DictReader(io.StringIO(page.text))
     assert page.headers["content-type"] == "text/csv; charset=utf-8"
-    page = world.ada.get("/account/statement", query={**query, "after": page.headers["next-page"]})
+    page = world.ada.get("/account/statement.csv", query={"limit": 3, "after": page.headers["next-page"]})
     rows += csv.DictReader(io.StringIO(page.text))
     assert "next-page" not in page.headers
     as_json = world.ada.get("/account/statement").json["entries"]

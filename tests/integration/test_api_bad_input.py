@@ -233,7 +233,7 @@ def test_a_run_whose_id_has_signs_in_it_can_fail(world: World, run_id: str) -> N
     assert world.ada.get("/account").json["balance"] == 1000
 
 
-@pytest.mark.parametrize("path", ["/account/statement", "/purchases", "/refund-requests"])
+@pytest.mark.parametrize("path", ["/account/statement", "/account/statement.csv", "/purchases", "/refund-requests"])
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -253,7 +253,7 @@ def test_a_parameter_that_is_wrong_is_named(world: World, path: str, name: str, 
 
 
 READS = [
-    *("/account", "/account/statement", "/purchases", "/refund-requests"),
+    *("/account", "/account/statement", "/account/statement.csv", "/purchases", "/refund-requests"),
     *(f"/refund-requests/{CASE}", f"/withdrawals/{CASE}", "/support/refund-cases", f"/support/refund-cases/{CASE}"),
 ]
 QUERIES: list[dict[str, str]] = [

@@ -88,6 +88,7 @@ def test_listings_hold_ones_own_alone(world: World, case_id: str) -> None:
     listings = {
         "/account": '"balance":1000',
         "/account/statement": ADAS,
+        "/account/statement.csv": ADAS,
         "/purchases": ADAS,
         "/refund-requests": own_case,
     }

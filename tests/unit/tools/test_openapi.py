@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import inspect
 import json
 import re
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from functions.describe_api.app import lambda_handler
+from ledger.api import errors, requests
+from ledger.api.errors import PROBLEM_JSON
 from tests.unit.tools.template_parts import WEBHOOKS
 from tools.openapi import FILE
 from tools.testing.frontend import deployed, description, operations
@@ -43,6 +46,45 @@ def test_every_operation_says_what_it_does_who_may_and_how_it_ends() -> None:
         name = {"AWS_IAM": "service", "CustomerJwt": "customer", None: None}[route.authorizer]
         assert operation["security"] == ([{name: list(route.scopes)}] if name else []), path
         assert ("401" in operation["responses"], "403" in operation["responses"]) == (name == "customer", bool(name))
+
+
+def test_every_operation_has_a_name_of_its_own() -> None:
+    """Generators make a function of it: a verb and a noun."""
+    names = [operation["operationId"] for _, _, operation in operations()]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", name)] == []
+
+
+def test_every_request_has_an_example_that_is_accepted() -> None:
+    """By the model that the function reads it with."""
+    models = {name: model for name, model in vars(requests).items() if isinstance(model, type)}
+    for method, path, operation in operations():
+        for body in operation.get("requestBody", {}).get("content", {}).values():
+            (named,) = set(re.findall(r"schemas/(\w+)", json.dumps(body["schema"])))
+            assert models[named].model_validate_json(json.dumps(body["example"])), (method, path)
+
+
+def test_every_problem_has_an_example_with_its_own_status() -> None:
+    """And each kind of problem that an error becomes is shown at some route."""
+    components, seen = description()["components"]["examples"], set()
+    for method, path, operation in operations():
+        for status, response in operation["responses"].items():
+            content = response.get("content", {}).get(PROBLEM_JSON)
+            for name, example in (content or {"examples": {}})["examples"].items():
+                document = components[example["$ref"].rpartition("/")[2]]["value"]
+                assert document["status"] == int(status), (method, path)
+                assert document["type"] == f"urn:imagetagger:problem:{name}", (method, path)
+                seen.add(name)
+            assert content is None or content["examples"], (method, path, status)
+    assert set(re.findall(r'problem\(\d+, "([a-z-]+)"', inspect.getsource(errors))) <= seen
+
+
+def test_names_of_headers_are_written_as_everywhere_else() -> None:
+    """`Idempotency-Key`, `Retry-After`."""
+    named = set(
+        re.findall(r'"(idempotency-key|retry-after|next-page)": |"name": "([a-z]+-[a-z-]+)"', FILE.read_text("utf-8"))
+    )
+    assert named == set()
 
 
 def test_what_an_id_in_a_path_must_match_is_described() -> None:

@@ -30,7 +30,7 @@ Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 
 def documented_problems(
-    model: type[ResponseModel],
+    model: type[ResponseModel] | None,
     *problems: int,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
@@ -38,9 +38,10 @@ def documented_problems(
 ) -> dict[int, Any]:
     """Return a route's responses for its OpenAPI description: the success, and the problem documents.
 
-    `headers` are the success response's headers with their descriptions. `other` are its other media types.
+    `headers` are the success response's headers with their descriptions. `other` are media types other than JSON;
+    `model` is None if it has no JSON.
     """
-    content = {"application/json": {"model": model}, **(other or {})}
+    content = {**({"application/json": {"model": model}} if model else {}), **(other or {})}
     documented: dict[int, Any] = {status: {"description": HTTPStatus(status).phrase, "content": content}}
     if headers:
         documented[status]["headers"] = {

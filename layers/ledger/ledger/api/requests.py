@@ -151,7 +151,9 @@ class PlaceOrderRequest(RequestModel):
 class ConsentConfirmationRequest(RequestModel):
     """The confirmation of the consent, sent to the customer on a durable medium."""
 
-    confirmation_id: Id = Field(description="The id of the e-mail that confirms the consent.")
+    confirmation_id: Id = Field(
+        description="The id of the e-mail that confirms the consent.", examples=["0102018f-3c1e-4b6a"]
+    )
 
 
 class DrawRequest(RequestModel):
@@ -237,10 +239,17 @@ class DecisionRequest(RequestModel):
     """A person's decision about a case in review."""
 
     outcome: Literal["approve", "replace", "decline"]
-    words: list[Line] = Field(min_length=1, max_length=10, description="The reasons, for the customer.")
-    clause: str = Field(pattern=validation_messages.CLAUSE, description="The clause of the published policy.")
+    words: list[Line] = Field(
+        min_length=1,
+        max_length=10,
+        description="The reasons, for the customer.",
+        examples=[["Three runs failed because of an error of ours."]],
+    )
+    clause: str = Field(
+        pattern=validation_messages.CLAUSE, description="The clause of the published policy.", examples=["6"]
+    )
     money_minor: Minor | None = Field(
-        default=None, description="To approve: the amount, in minor units of the payment's currency."
+        default=None, description="To approve: the amount, in minor units of the payment's currency.", examples=[500]
     )
     credits: Credits | None = Field(default=None, description="To replace: the number of credits.")
     takes_credits: bool = Field(default=True, strict=True, description="Whether the refund takes its credits back.")
@@ -263,7 +272,10 @@ class AmountRequest(RequestModel):
     """What a refund or dispute in another currency is in its payment's currency."""
 
     payment_id: str = Field(
-        min_length=1, max_length=200, description="The payment, as the account's purchases show it."
+        min_length=1,
+        max_length=200,
+        description="The payment, as the account's purchases show it.",
+        examples=[EXAMPLE_PAYMENT_ID],
     )
     subject_id: str = Field(
         min_length=1,
@@ -271,12 +283,14 @@ class AmountRequest(RequestModel):
         examples=["dp_1Q9x"],
         description="The provider's id of the refund, credit, dispute or chargeback.",
     )
-    amount_minor: int = Field(ge=0, strict=True, description="In minor units of the payment's currency.")
-    why: Text
+    amount_minor: int = Field(
+        ge=0, strict=True, description="In minor units of the payment's currency.", examples=[2000]
+    )
+    why: Text = Field(examples=["The bank's letter of 2026-11-03 names it."])
 
 
 class HoldRequest(RequestModel):
     """A hold to place on an account."""
 
     hold_id: str = Field(pattern=validation_messages.HOLD_ID, examples=["support:stolen-card"])
-    why: Text
+    why: Text = Field(examples=["The owner of the card has written to us."])
