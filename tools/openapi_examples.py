@@ -81,7 +81,8 @@ def add_examples(operation: dict[str, Any], components: dict[str, Any]) -> None:
 def _stored(document: Mapping[str, Any], components: dict[str, Any]) -> str:
     """Return the name under which the components have a document. It is added if it is not there."""
     examples = components.setdefault("examples", {})
-    name = kind = document["type"].rpartition(":")[2]
+    kind: str = document["type"].rpartition(":")[2]
+    name = kind
     number = 1
     while examples.setdefault(name, {"value": document})["value"] != document:
         number += 1

@@ -57,7 +57,7 @@ def test_every_operation_has_a_name_of_its_own() -> None:
 
 def test_every_request_has_an_example_that_is_accepted() -> None:
     """By the model that the function reads it with."""
-    models = {name: model for name, model in vars(requests).items() if isinstance(model, type)}
+    models = vars(requests)
     for method, path, operation in operations():
         for body in operation.get("requestBody", {}).get("content", {}).values():
             (named,) = set(re.findall(r"schemas/(\w+)", json.dumps(body["schema"])))
