@@ -71,8 +71,8 @@ drift: .venv/.installed ## Hold our verdicts on the providers' words against the
 
 # ── What CI runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: check unit test lint format validate build runtime engines lock events openapi clean
-check: lint validate runtime proof test ## All of CI
+.PHONY: check unit test lint format validate build runtime clients engines lock events openapi clean
+check: lint validate runtime clients proof test ## All of CI
 
 unit: .venv/.installed ## The tests of the core: no engine, no network
 	@$(PYTHON) -m pytest -n 2 tests/unit $(ARGS)
@@ -100,6 +100,9 @@ build: .venv-sam/.installed ## Build for Lambda, and import each function and la
 runtime: build .venv-ministack/.installed .venv-runtime/.installed ## Build, run that under Lambda's own runtime, and deploy it
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py tests/e2e/test_deployed.py $(ARGS)
 
+clients: .venv-ministack/.installed .venv-clients/.installed .clients/.installed ## Lint the API's description, generate a TypeScript and a Python client, and use both
+	@$(PYTHON) -m pytest -m clients tests/e2e/test_clients.py $(ARGS)
+
 engines: .venv/.installed
 	@command -v java >/dev/null && command -v npm >/dev/null && $(PYTHON) -m tools.engines install || true
 
@@ -118,11 +121,18 @@ engines: .venv/.installed
 
 # Lambda's runtime is of the functions' own Python; the others have ours.
 .venv-runtime/.installed: INTERPRETER = $(PYTHON313)/python3.13
-.venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed: INTERPRETER := .venv/bin/python
-.venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed .venv-runtime/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
+.venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed .venv-clients/.installed: INTERPRETER := .venv/bin/python
+.venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed .venv-runtime/.installed .venv-clients/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
 	@echo "setting up .venv-$*" >&2
 	@$(UV) venv --quiet --clear --python $(INTERPRETER) .venv-$*
 	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes requirements/$*.txt
+	@touch $@
+
+.clients/.installed: requirements/npm/package.json requirements/npm/package-lock.json
+	@command -v npm >/dev/null || { echo "make clients needs Node.js with npm: install it. \`make test\` does without."; exit 1; }
+	@echo "setting up .clients" >&2
+	@mkdir -p .clients && cp requirements/npm/package.json requirements/npm/package-lock.json .clients/
+	@cd .clients && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 COMPILE := $(UV) pip compile --quiet --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
@@ -137,9 +147,11 @@ lock: .venv/.installed ## Resolve the dependencies anew; no index address gets i
 	@$(COMPILE) --group sam -o requirements/sam.txt
 	@$(COMPILE) --group runtime -o requirements/runtime.txt
 	@$(COMPILE) --group proof -o requirements/proof.txt
+	@$(COMPILE) --group clients -o requirements/clients.txt
+	@cd requirements/npm && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 
 openapi: .venv/.installed ## Write the API's description from the code
 	@$(PYTHON) -m tools.openapi
 
 clean: ## Remove everything that set-up and builds made
-	@rm -rf .venv .venv-ministack .venv-sam .venv-runtime .venv-proof .engines .local .aws-sam .aws-sam.log
+	@rm -rf .venv .venv-ministack .venv-sam .venv-runtime .venv-proof .venv-clients .clients .engines .local .aws-sam .aws-sam.log
