@@ -77,6 +77,7 @@ def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[LocalBackend
         for provider, secret in signing.LOCAL_SECRETS.items():
             os.environ.setdefault(f"{provider.upper()}_SIGNING_SECRETS", secret)
         clock, port = ShiftedClock(), os.environ.get("PORT") or "3000"
+        os.environ.setdefault("SUCCESS_URL", f"http://127.0.0.1:{port}/_local/orders?checkout=done")
         stripe = _simulator(stack, stripe_simulator.running, "STRIPE", port, clock)
         paddle = _simulator(stack, paddle_simulator.running, "PADDLE", port, clock)
         if Path(os.environ["JWT_JWKS_FILE"]) == token.JWKS_FILE:
@@ -113,6 +114,7 @@ def _simulator(
         )
     )
     account.outbox.receiver_clock = clock.seconds
+    account.return_to = os.environ["SUCCESS_URL"]
     os.environ |= {f"{provider}_API_KEY": account.api_key, f"{provider}_API_BASE": account.url}
     return account
 

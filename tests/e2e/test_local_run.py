@@ -1,6 +1,7 @@
 """The commands that people type, as they type them: their output is what the README shows."""
 
 import contextlib
+import html
 import http.client
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +100,40 @@ def test_a_served_ledger_is_delivered_to_read_and_verified(served: int) -> None:
     proof = command("verify", "--json", port=served)
     assert (proof.returncode, json.loads(proof.stdout)["holds"]) == (0, True)
     assert command("ledger", "acct_nobody", port=served).returncode == 1
+
+
+@pytest.mark.parametrize("provider", ["stripe", "paddle"])
+def test_a_buyer_pays_in_the_browser_and_is_led_back(served: int, provider: str) -> None:
+    """Order, the simulator's page, its button, and our own page with the credits."""
+    token = command("token", f"acct_{provider}_buyer", port=served).stdout.strip()
+    wanted = {"product_id": "pack_1000", "currency": "EUR", "country": "CH", "policy_version": "2026-11-01"}
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k", "Content-Type": "application/json"}
+    shop = http.client.HTTPConnection("127.0.0.1", served, timeout=20)
+    shop.request("POST", "/orders", json.dumps({**wanted, "provider": provider}), headers)
+    order = json.loads(shop.getresponse().read())
+    checkout = urllib.parse.urlsplit(order["checkout_url"])
+    simulator = http.client.HTTPConnection(checkout.netloc, timeout=20)
+    simulator.request("GET", f"{checkout.path}?{checkout.query}")
+    page = simulator.getresponse().read().decode()
+    action, checkout_id = (html.unescape(found) for found in re.findall(r"(?:action|value)='([^']+)'", page))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    simulator.request("POST", action, urllib.parse.urlencode({"checkout": checkout_id}), form)
+    paid = simulator.getresponse()
+    paid.read()
+    assert paid.status == 303
+    back = urllib.parse.urlsplit(paid.headers["Location"])
+    assert back.netloc == f"127.0.0.1:{served}"
+    for _ in range(100):
+        shop.request("GET", f"{back.path}?{back.query}")
+        page = shop.getresponse().read().decode()
+        if "Waiting for the payment" not in page:
+            break
+        time.sleep(0.1)
+    assert "Thank you for your order" in page
+    assert order["order_id"] in page
+    shop.request("GET", "/_local/orders?order_id=<b>")
+    unknown = shop.getresponse()
+    assert (unknown.status, b"<b>" in unknown.read()) == (404, False)
 
 
 def test_a_parked_event_is_released_by_the_stream_and_a_job_runs_on_demand(served: int) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import http.client
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -1114,6 +1115,12 @@ def test_a_person_pays_in_the_browser(stripe_account: StripeAccount, paddle_acco
     """The checkout's address shows a page whose button pays and leads on, at Stripe to our own page."""
     session = buys_pack(stripe_client(stripe_account))
     made = transaction(paddle_client(paddle_account))
+    order_id = paddle_account.transactions[made.id]["custom_data"]["order_id"]
+    paddle_account.return_to = "https://shop.example.com/billing?checkout=done"
+    returns_to = {
+        stripe_account: PAGES["success_url"],
+        paddle_account: f"https://shop.example.com/billing?checkout=done&order_id={order_id}",
+    }
     for account, url, checkout in (
         (stripe_account, session.url, session.id),
         (paddle_account, made.checkout.url, made.id),
@@ -1122,11 +1129,12 @@ def test_a_person_pays_in_the_browser(stripe_account: StripeAccount, paddle_acco
         status, page = ask(account.url, f"{address.path}?{address.query}", method="GET")
         assert status == 200
         assert f"value='{checkout}'" in page["text"]
+        assert re.search(r"<td>\d+\.\d\d (USD|EUR)</td>", page["text"])
         action = page["text"].split("action='")[1].split("'")[0]
         kind = "application/x-www-form-urlencoded"
         status, answer = ask(account.url, action, body=f"checkout={checkout}", Content_Type=kind)
         assert status == 303
-        assert answer["Location"] == (PAGES["success_url"] if account is stripe_account else "/_simulator")
+        assert answer["Location"] == returns_to[account]
     assert stripe_account.sessions[session.id]["status"] == "complete"
     assert paddle_account.transactions[made.id]["status"] == "completed"
     assert ask(stripe_account.url, "/_simulator/checkout?id=cs_nobody", method="GET")[0] == 404

@@ -3,9 +3,9 @@
     request ──► CORS preflight? ──► route ──► its authorizer ──► the function ──► response, with CORS headers
                                                                      └── may have written: the stream is read
 
-Requests that it refuses itself get the response of API Gateway. In addition to the template's routes it has two of its
-own: `POST /_local/jobs/{name}` runs a scheduled function, `POST /_local/drain` waits until the functions of the stream
-and of the bus have handled everything.
+Requests that it refuses itself get the response of API Gateway. In addition to the template's routes it has three of
+its own. `POST /_local/jobs/{name}` runs a scheduled function. `POST /_local/drain` waits until the functions of the
+stream and of the bus have handled everything. `GET /_local/orders` is the page to which a buyer returns.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ from botocore.credentials import Credentials
 
 from tools.devserver import environment
 from tools.devserver.authorizers import AuthorizationRefused, KeySet, authorize_signature, authorize_token
+from tools.devserver.order_page import order_page
 from tools.devserver.payload import ACCOUNT, GatewayResponse, Request, UnusableResult, event_of, response_of
 from tools.template import IAM, Cors, Route, cors, jobs, jwt_authorizers, routes
 
@@ -130,6 +131,11 @@ class Gateway(ThreadingHTTPServer):
     def _routed(self, request: Request) -> GatewayResponse:
         if request.method == "POST" and request.path.startswith("/_local/"):
             return self._local(request)
+        if (request.method, request.path) == ("GET", "/_local/orders"):
+            query = urllib.parse.parse_qs(request.target.partition("?")[2])
+            status, page = order_page(query.get("order_id", [""])[0])
+            headers = {"content-type": "text/html; charset=utf-8"}
+            return response_of({"statusCode": int(status), "headers": headers, "body": page})
         found = self._route(request.method, request.path)
         if found is None:
             return GatewayResponse.message(404, "Not Found")

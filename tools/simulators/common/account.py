@@ -82,6 +82,7 @@ class Account(ABC):
         self.customers: dict[str, str] = {}  # the name, by id
         self.subscriptions: dict[str, Json] = {}
         self.listing_lag_s = 0.0
+        self.return_to: str | None = None  # where a buyer is led who has paid, if the checkout names no address
 
     # ── What differs between the providers ────────────────────────────────────────────────────────────────────────────
 

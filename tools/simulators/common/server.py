@@ -21,6 +21,7 @@ from typing import Any
 
 from tools.simulators.common.account import Account, NotPossible
 from tools.simulators.common.faults import Fault
+from tools.simulators.common.page import page_of
 
 Json = dict[str, Any]
 MAX_BODY_BYTES = 1024 * 1024
@@ -165,17 +166,13 @@ class _Connection(BaseHTTPRequestHandler):
             self._send(404, html.escape(str(problem)).encode(), "text/html; charset=utf-8")
             return
         then = query.get("then") or dict(rows).get("then", "/_simulator")
-        listed = "".join(
-            f"<tr><th>{html.escape(what)}</th><td>{html.escape(value)}</td></tr>"
-            for what, value in rows
-            if what != "then"
-        )
         action = f"/_simulator/pay?{urllib.parse.urlencode({'then': then})}"
-        page = (
-            f"<!doctype html><title>Pay</title><h1>A simulator for {self.server.account.name}</h1>"
-            f"<table>{listed}</table><form method=post action='{html.escape(action)}'>"
+        form = (
+            f"<form method=post action='{html.escape(action)}'>"
             f"<input type=hidden name=checkout value='{html.escape(checkout_id)}'><button>Pay</button></form>"
         )
+        listed = [(what, value) for what, value in rows if what != "then"]
+        page = page_of(f"A simulator for {self.server.account.name}", listed, end=form)
         self._send(200, page.encode(), "text/html; charset=utf-8")
 
     def _send_json(self, status: int, content: Any, headers: Mapping[str, str] | None = None) -> None:

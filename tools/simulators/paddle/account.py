@@ -4,9 +4,11 @@ Each change is an event in the outbox. No more is given back of a line than was 
 for approval and chargebacks all count.
 """
 
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
+from ledger.domain.money import format_amount
 from tools.simulators.paddle.adjustments import Adjustments, Share
 from tools.simulators.paddle.objects import LOCAL_KEY
 from tools.simulators.paddle.transactions import Transactions
@@ -39,8 +41,12 @@ class PaddleAccount(Transactions, Adjustments):
         transaction = self.find(self.transactions, checkout_id, "transaction")
         lines = [line.title for line in self.carts[checkout_id]]
         totals = transaction["details"]["totals"]
-        total = f"{totals['grand_total']} {totals['currency_code']} in minor units"
-        return [("sells", ", ".join(lines)), ("costs", total), ("is", transaction["status"])]
+        total = format_amount(int(totals["grand_total"]), totals["currency_code"])
+        rows = [("Product", ", ".join(lines)), ("Price", total), ("State", transaction["status"])]
+        order_id = (transaction["custom_data"] or {}).get("order_id")
+        if self.return_to and order_id:  # as our own page does, on which Paddle's checkout opens
+            rows.append(("then", f"{self.return_to}&{urllib.parse.urlencode({'order_id': order_id})}"))
+        return rows
 
     def advance(self, seconds: float) -> str:
         """Move the clock ahead. A subscription renews only by `renew`."""

@@ -7,6 +7,7 @@ be refunded while a dispute holds its money or after the dispute was lost.
 from collections.abc import Callable
 from typing import Any
 
+from ledger.domain.money import format_amount
 from tools.simulators.common.account import locked
 from tools.simulators.stripe.checkouts import Checkouts
 from tools.simulators.stripe.credit_notes import CreditNotes
@@ -53,8 +54,8 @@ class StripeAccount(Checkouts, CreditNotes, Disputes):
         session = self.find(self.sessions, checkout_id, "checkout")
         lines = [line.title for line in self.carts[checkout_id].lines]
         then = session["success_url"].replace("{CHECKOUT_SESSION_ID}", checkout_id)
-        total = f"{session['amount_total']} {session['currency'].upper()} in minor units"
-        return [("sells", ", ".join(lines)), ("costs", total), ("is", session["status"]), ("then", then)]
+        total = format_amount(session["amount_total"], session["currency"].upper())
+        return [("Product", ", ".join(lines)), ("Price", total), ("State", session["status"]), ("then", then)]
 
     @locked
     def advance(self, seconds: float) -> str:
