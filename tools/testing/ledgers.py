@@ -36,6 +36,7 @@ from ledger.usecases.record_event import record_event
 from ledger.usecases.refund_cases.add_evidence import add_evidence
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.release_parked import release_all
 from ledger.usecases.send_refunds import send_refund
@@ -181,13 +182,20 @@ def requested() -> FakeStore:
 
 
 def withdrawn() -> FakeStore:
-    """A withdrawal from a subscription whose credits are used up: nothing is refunded, and its renewals stop."""
+    """A withdrawal from a subscription whose credits are used up: nothing is refunded, and its renewals stop.
+
+    A payment that came later is withdrawn from with it.
+    """
     store = FakeStore()
     settled = replace(ordered(store, consent=CONSENT), subscription_id="stripe:sub_1")
+    renewal = replace(RENEWED, subscription_id="stripe:sub_1", order_id=settled.order_id, at=at(3))
+    renewal = replace(renewal, lines=tuple(replace(line, period_ends_at=LATER) for line in renewal.lines))
     record_events(store, paid(settled), now=at(1))
     draw_credits(ADA, "run_1", 1000, store, now=at(2))
     claim = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
+    record_events(store, paid(renewal), now=at(3))
     confirm_withdrawal(ADA, request_refund(store, claim).case_id, store, POLICY, now=at(62))
+    decide_deferred(store, POLICY, now=at(63))
     return store
 
 

@@ -110,7 +110,7 @@ def queued(world: World) -> Verdicts:
     reviewed, deferred = world.queued(DocumentKind.REVIEW_QUEUE), world.queued(DocumentKind.DEFERRED_QUEUE)
     for case in world.cases.values():
         is_reviewed = reviewed.pop(case.case_id, 0) == (case.state is CaseState.IN_REVIEW)
-        is_deferred = deferred.pop(case.case_id, 0) == (case.state is CaseState.REQUESTED)
+        is_deferred = deferred.pop(case.case_id, 0) == (_deferred_until(case) is not None)
         waiting = world.queued_cases.get(_queue_key(case))
         is_in_place = waiting is None or (waiting.account_id, waiting.since) == (case.account_id, _waits_since(case))
         is_in_place &= case.state is not CaseState.IN_REVIEW or waiting is not None
@@ -125,7 +125,12 @@ def _queue_key(case: RefundCase) -> DocumentKey:
 
 
 def _waits_since(case: RefundCase) -> datetime | None:
-    return case.moved_at if case.state is CaseState.IN_REVIEW else case.deferred_until
+    return case.moved_at if case.state is CaseState.IN_REVIEW else _deferred_until(case)
+
+
+def _deferred_until(case: RefundCase) -> datetime | None:
+    """Return when a case has its turn: to be decided, or for the other payments of the contract that it ended."""
+    return case.deferred_until if case.state is CaseState.REQUESTED else case.rest_due_at
 
 
 def refunded_cases(world: World) -> Verdicts:

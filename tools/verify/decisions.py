@@ -57,7 +57,8 @@ def histories(world: World) -> Verdicts:
             act = (case.account_id, case.case_id, action, change.actor, change.at)
             recorded &= acts.pop(act, None) == 1  # type: ignore[arg-type]
         facts = world.facts(case.payment_id)
-        yield case.case_id, recorded and _is_without_gap(case) and all(_is_of_facts(one, facts) for one in case.history)
+        is_told = _is_without_gap(case) and _is_of_its_contract(case, world)
+        yield case.case_id, recorded and is_told and all(_is_of_facts(one, facts) for one in case.history)
     for _, case_id, *_ in acts:
         yield case_id, False
 
@@ -82,13 +83,26 @@ def _is_without_gap(case: RefundCase) -> bool:
     first = CaseState.REQUESTED if case.confirmed_at is None else CaseState.DECLARED
     if not history:
         return case.state in {CaseState.DECLARED, CaseState.REQUESTED} and case.confirmed_at is None
+    if case.contract_case_id:
+        first = history[0].from_state  # it was declared by itself before, or is opened by the contract's withdrawal
     states = [first, *(change.to_state for change in history)]
     return (
         [change.from_state for change in history] == states[:-1]
         and states[-1] is case.state
         and all(change.to_state in TRANSITIONS[change.from_state] for change in history)
-        and case.confirmed_at in {None, history[0].at}
+        and (case.contract_case_id is not None or case.confirmed_at in {None, history[0].at})
     )
+
+
+def _is_of_its_contract(case: RefundCase, world: World) -> bool:
+    """Return whether the withdrawal that reached this payment is there, of the same account and time."""
+    if case.contract_case_id is None:
+        return True
+    named = world.cases.get(case.contract_case_id)
+    if named is None or named.decision is None:
+        return False
+    received_at = named.confirmed_at or named.opened_at
+    return named.decision.ends_contract and (named.account_id, received_at) == (case.account_id, case.confirmed_at)
 
 
 def decisions_of_cases(world: World) -> Verdicts:

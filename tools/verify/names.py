@@ -115,7 +115,7 @@ def _of_act(account_id: AccountId, act: AuditRecord) -> Iterator[str]:
 
 def _of_cases(world: World) -> Iterator[str]:
     for case_id, case in world.cases.items():
-        yield from map(_cause, (case_id, case.case_id, case.correlation_id))
+        yield from map(_cause, (case_id, case.case_id, case.correlation_id, case.contract_case_id or case_id))
         yield from (_account(case.account_id), _payment(case.payment_id))
     for tag, intent in world.intents.items():
         yield from (_case_of(tag), _case_of(intent.tag), _account(intent.account_id), _payment(intent.payment_id))

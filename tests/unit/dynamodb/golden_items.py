@@ -118,6 +118,9 @@ FACTS: tuple[Fact, ...] = (
         is_renewal=True,
         customer_id="stripe:cus_1",
         invoice_number="INV-1",
+        billing_country="DE",
+        has_company_data=True,
+        is_trial=True,
     ),
     PaymentFailed(at=AT, cause="stripe:evt_2"),
     RefundChanged(
@@ -336,6 +339,7 @@ CASE = RefundCase(
         takes_credits=False,
         items=(_ITEM,),
         ends_subscription=True,
+        ends_contract=True,
         recommended=DecisionOutcome.APPROVE,
         explanation=(RuleTrace(rule="right_of_withdrawal", decided=True, why=(text("decision.withdrawal_in_time"),)),),
         inputs=(text("input.paid", amount=Money(amount_minor=2000, currency="EUR"), at=AT),),
@@ -343,6 +347,8 @@ CASE = RefundCase(
     decided_at=AT,
     decided_by="policy",
     deferred_until=LATER,
+    contract_case_id="case_0",
+    rest_due_at=LATER,
     confirmed_at=AT,
     approvals=1,
     history=(

@@ -212,3 +212,23 @@ def test_the_file_is_small_and_plain() -> None:
     days = json.loads(law.HOLIDAYS_FILE.read_text("utf-8"))["DE"]
     assert days == sorted(days)
     assert "20261225" in days
+
+
+def test_a_renewal_has_a_right_of_its_own_from_its_day_on_and_for_ever_open_without_one() -> None:
+    """The shipped law of the United Kingdom waits for its day."""
+    assert SHIPPED.renewals["GB"].since == date.max
+    document = {
+        "version": "1",
+        "rights": [{"countries": ["*"], "right": "none"}],
+        "renewals": [{"countries": ["GB", "JE"], "from": "2027-01-01", "days": 14, "from_months": 12}],
+        "resellers": {"paddle": {"name": "Paddle.com", "address": "https://paddle.net", "days": 14}},
+    }
+    parsed_law = law.parse(document, {"years": [2026, 2030]})
+    right = law.RenewalRight(since=date(2027, 1, 1), days=14, from_months=12)
+    assert parsed_law.renewals == {"GB": right, "JE": right}
+    assert parsed_law.resellers["paddle"] == law.Reseller(name="Paddle.com", address="https://paddle.net", days=14)
+    for part, wrong in (("renewals", [{"countries": ["GB"], "from": "open", "days": 0, "from_months": 12}]),):
+        with pytest.raises(PolicyError, match=r"renewals\.0: days is 0"):
+            law.parse({**document, part: wrong}, {"years": [2026, 2030]})
+    with pytest.raises(PolicyError, match=r"resellers\.paddle: address is None"):
+        law.parse({**document, "resellers": {"paddle": {"name": "Paddle.com", "days": 14}}}, {"years": [2026, 2030]})

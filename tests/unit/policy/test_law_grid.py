@@ -19,20 +19,26 @@ from tools.testing.builders import CONSENT, ORDER, line_usage, refund_context
 
 POLICY = rules.load()
 MADE = datetime(2026, 12, 11, 9, 59, tzinfo=UTC)  # fourteen days later it is Christmas
+CHARGED = {"pack": MADE, "plan": MADE, "renewal": MADE + timedelta(hours=12), "trial": MADE + timedelta(days=7)}
+"""When the payment was made: of a trial, the first charge after it."""
 PAID_MINOR, CREDITS = 2000, 1000
 LATER = (timedelta(days=1), timedelta(days=7, hours=20), "end", "end + 4 days", "end + 6 days", timedelta(days=370))
+GROUP_A = {"DE", "GB", "FR", "RS"}
 
 
 class Case(NamedTuple):
     """One cell of the grid."""
 
-    group: str  # a country of it
+    group: str  # the country of the order
     product: str
     consent: str  # none: the buyer was not informed; begun: it was never confirmed; complete
     used: int
     asked: object
-    is_business: bool
-    is_disputed: bool
+    is_business: bool = False
+    is_disputed: bool = False
+    billed: str = ""  # the country at the provider; empty: unknown
+    has_company_data: bool = False
+    seller: str = "stripe"
 
 
 class Outcome(NamedTuple):
@@ -48,17 +54,31 @@ GRID = [
     Case(*cell)
     for cell in itertools.product(
         ("DE", "GB", "FR", "RS", "KR", "BR", "TR", "US", "CH", "AU", "IN", "JP"),
-        ("pack", "plan", "renewal"),
+        ("pack", "plan", "renewal", "trial"),
         ("none", "begun", "complete"),
         (0, 333, CREDITS),
         LATER,
         (False, True),
         (False, True),
     )
+] + [
+    Case(*cell)
+    for cell in itertools.product(
+        ("DE", "GB", "KR", "US", "JP"),
+        ("pack", "renewal"),
+        ("none", "complete"),
+        (0, CREDITS),
+        LATER,
+        (False,),
+        (False,),
+        ("DE", "FR", "KR", "US"),
+        (False, True),
+        ("stripe", "paddle"),
+    )
 ]
 
 
-def end_of_period(country: str, days: int) -> datetime:
+def end_of_period(country: str, days: int, since: datetime) -> datetime:
     """Regulation 1182/71, article 3, in the zone where it ends last."""
     free: set[date] = set(holidays.country_holidays(country, years=range(2026, 2030))) if country else set()
     for region in holidays.list_supported_countries().get(country, ()) if country else ():
@@ -66,7 +86,7 @@ def end_of_period(country: str, days: int) -> datetime:
     ends = []
     for hours in range(-12, 15):
         zone = timezone(timedelta(hours=hours))
-        last = MADE.astimezone(zone).date() + timedelta(days=days)
+        last = since.astimezone(zone).date() + timedelta(days=days)
         while last.isoweekday() > 5 or last in free:
             last += timedelta(days=1)
         ends.append(datetime.combine(last, time(), zone) + timedelta(days=1))
@@ -74,63 +94,83 @@ def end_of_period(country: str, days: int) -> datetime:
 
 
 ENDS = {
-    (country, days): end_of_period(country if country in {"DE", "GB", "FR", "RS"} else "", days)
+    (country, days, since): end_of_period(country if country in GROUP_A else "", days, since)
     for country in {case.group for case in GRID}
     for days in (7, 14, 380)
+    for since in set(CHARGED.values())
 }
 
 
-def days_of(case: Case) -> int:
-    """The length of the period."""
-    if case.group in {"KR", "BR"}:
-        return 7
-    return 380 if case.consent == "none" and case.group in {"DE", "GB", "FR", "RS"} else 14
+def law_of(case: Case) -> str:
+    """The country whose law counts: one of the buyer's two, if it is in group A."""
+    return case.billed if case.billed in GROUP_A and case.group not in GROUP_A else case.group
+
+
+def end_of(case: Case) -> datetime:
+    """The end of the period: E of the contract; for the first charge after a trial, 14 days from it if that is later.
+
+    With two countries, the one whose holidays end it later.
+    """
+    countries = {case.group, case.billed or case.group}
+    days = {"KR": 7, "BR": 7}.get(law_of(case), 14)
+    not_told = case.consent == "none" and law_of(case) in GROUP_A
+    began = CHARGED[case.product] if case.product in {"pack", "plan"} else MADE
+    ends = [ENDS[country, 380 if not_told else days, began] for country in countries]
+    if case.product == "trial":  # row 10
+        ends += [ENDS[country, days, CHARGED["trial"]] for country in countries]
+    return max(ends)
 
 
 def asked_at(case: Case) -> datetime:
     """When the customer withdraws."""
-    end = ENDS[case.group, days_of(case)]
     match case.asked:
         case timedelta():
-            return MADE + case.asked
+            return CHARGED[case.product] + case.asked
         case "end":
-            return end - timedelta.resolution
+            return end_of(case) - timedelta.resolution
         case "end + 4 days":
-            return end + timedelta(days=4)
-    return end + timedelta(days=6)
+            return end_of(case) + timedelta(days=4)
+    return end_of(case) + timedelta(days=6)
 
 
 def expected(case: Case) -> Outcome:
-    """The table's rows: 24, then 16 to 22, then 1 to 14."""
+    """The table's rows: 23 is last, since it is about the outcome of the others."""
+    outcome = without_reseller(case)
+    is_early = asked_at(case) < end_of_period("", 14, CHARGED[case.product]) + timedelta(days=5)
+    if case.seller == "paddle" and outcome.outcome == "decline" and is_early:  # row 23
+        return outcome._replace(outcome="review")
+    return outcome
+
+
+def without_reseller(case: Case) -> Outcome:
+    """Row 24, then 16 to 22, then 1 to 15. A renewal, and the charge after a trial, are of their contract: 8, 10."""
     is_plan = case.product != "pack"
     own_policy = Outcome("decline", 0, None, ends=False)
-    statutory = case.group in {"DE", "GB", "FR", "RS"}
-    end, asked = ENDS[case.group, days_of(case)], asked_at(case)
+    country, asked, end = law_of(case), asked_at(case), end_of(case)
+    statutory, differ = country in GROUP_A, bool({case.group, case.billed or case.group} - GROUP_A)
     in_time, nearly = asked < end, asked < end + timedelta(days=5)
     unused_minor = PAID_MINOR if case.used == 0 else PAID_MINOR * (CREDITS - case.used) // CREDITS
     due_minor = unused_minor if case.consent == "complete" else PAID_MINOR
-    no_right = case.group in {"US", "CH", "AU", "IN"}
-    if case.product == "renewal":  # row 9; row 8 is a person's, since it reaches all payments of the contract
-        may_withdraw = statutory and in_time
-        if case.is_disputed:
-            return Outcome("review", 0, None, ends=True) if may_withdraw else own_policy
-        return Outcome("review", 0, None, ends=False) if may_withdraw else own_policy
-    may_withdraw = not no_right and (in_time or (statutory and case.is_business and nearly))
+    is_review = case.is_business or differ
+    if case.has_company_data and statutory:  # row 16
+        return own_policy
+    no_right = country in {"US", "CH", "AU", "IN"} or case.has_company_data
+    may_withdraw = not no_right and (in_time or (statutory and is_review and nearly))
     if case.is_disputed:  # row 24
         return Outcome("review", 0, None, ends=is_plan) if may_withdraw else own_policy
-    if no_right or not may_withdraw:  # rows 14 and 21
+    if not may_withdraw:  # rows 9, 14 and 21
         return own_policy
-    if case.group == "BR":  # row 19
+    if country == "BR":  # row 19
         return Outcome("review", PAID_MINOR, "approve", ends=is_plan)
-    if case.group in {"KR", "TR"}:  # rows 18 and 20
+    if country in {"KR", "TR"}:  # rows 18 and 20
         return Outcome("review", unused_minor, "approve" if unused_minor else "decline", ends=is_plan)
     if not statutory:  # row 22
         return Outcome("review", 0, None, ends=False)
-    if case.is_business:  # row 17
+    if is_review:  # row 17
         return Outcome("review", due_minor, "approve" if due_minor else "decline", ends=is_plan)
     if due_minor == 0:  # rows 3 and 7
         return Outcome("decline", 0, None, ends=is_plan)
-    return Outcome("approve", due_minor, None, ends=is_plan)  # rows 1, 2, 4 to 6, 11
+    return Outcome("approve", due_minor, None, ends=is_plan)  # rows 1, 2, 4 to 6, 8, 10, 11
 
 
 def decided(case: Case) -> Outcome:
@@ -141,19 +181,28 @@ def decided(case: Case) -> Outcome:
         "complete": CONSENT,
     }
     order = replace(
-        ORDER, country=case.group, made_at=MADE, is_business=case.is_business, consent=consents[case.consent]
+        ORDER,
+        country=case.group,
+        made_at=MADE,
+        is_business=case.is_business,
+        consent=consents[case.consent],
     )
     asked = asked_at(case)
     context = refund_context(
         RefundReason.WITHDRAWAL,
         order=order,
-        paid_at=MADE,
+        paid_at=CHARGED[case.product],
         now=asked + timedelta(days=2),
         submitted_at=asked,
         lines=(line_usage(case.used),),
         is_subscription=case.product != "pack",
-        is_renewal=case.product == "renewal",
+        is_renewal=case.product in {"renewal", "trial"},
+        is_of_known_contract=case.product in {"renewal", "trial"},
+        follows_trial=case.product == "trial",
         is_disputed=case.is_disputed,
+        billing_country=case.billed or None,
+        has_company_data=case.has_company_data,
+        provider=case.seller,
     )
     decision = rules.decide(context, POLICY)
     recommended = str(decision.recommended) if decision.recommended else None

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from ledger.domain.facts import RefundedItem
-from ledger.domain.refund_cases import RefundReason
+from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.domain.texts import Text, text
-from ledger.policy import law, parameters, withdrawal
+from ledger.policy import law, parameters, rules, withdrawal
+from ledger.policy.context import PolicyContext
+from ledger.policy.law import RenewalRight
 from tools.testing.builders import MADE, ORDER, line_usage, refund_context
 
 POLICY = parameters.load()
@@ -178,3 +180,70 @@ def test_a_withdrawal_gives_back_what_was_not_used(
 ) -> None:
     """Everything without a complete consent; of several lines the unused ones, if they sum to what was paid."""
     assert withdrawal.refund_due(refund_context(**{"day": 1, **changed})) == (money_minor, items)
+
+
+def british(**changed: Any) -> PolicyContext:
+    """A renewal, ten days after its charge, by a buyer in the United Kingdom."""
+    charged = {"paid_at": MADE + timedelta(days=400), "day": 410, "is_renewal": True, "is_subscription": True}
+    of_a_year = {"order": replace(ORDER, country="GB"), "renews_for": timedelta(days=365)}
+    return refund_context(**{**charged, **of_a_year, **changed})
+
+
+@pytest.mark.parametrize(
+    ("context", "since", "may_withdraw"),
+    [
+        (british(), MADE.date(), True),
+        (british(renews_for=timedelta(days=360)), MADE.date(), True),
+        (british(renews_for=timedelta(days=359)), MADE.date(), False),
+        (british(day=430), MADE.date(), False),
+        (british(), MADE.date() + timedelta(days=1), False),  # not of contracts made before
+        (british(), date.max, False),  # as long as the day is not known
+        (british(order=ORDER), MADE.date(), False),
+        (british(billing_country="GB", order=ORDER), MADE.date(), True),
+    ],
+)
+def test_a_renewal_for_a_year_can_be_withdrawn_from_anew_where_the_law_says_so(
+    context: PolicyContext, since: date, *, may_withdraw: bool
+) -> None:
+    """The United Kingdom, from a day in the law's file on."""
+    right = RenewalRight(since=since, days=14, from_months=12)
+    policy = replace(POLICY, law=replace(POLICY.law, renewals={"GB": right}))
+    assert (withdrawal.exclusion(context, policy) is None) is may_withdraw
+
+
+def test_of_two_countries_the_later_end_counts_and_one_outside_the_list_needs_a_person() -> None:
+    """The order's country, and that of the address at the provider."""
+    both = refund_context(billing_country="FR", day=3)
+    assert withdrawal.exclusion(both, POLICY) is None
+    differ = refund_context(billing_country="US", day=3)
+    assert withdrawal.exclusion(differ, POLICY) == text("decision.no_withdrawal_two_countries")
+    assert withdrawal.review_reason(differ, POLICY) == text("decision.withdrawal_country_in_review")
+    assert withdrawal.recommended_minor(differ, POLICY) == 2000
+
+
+def test_a_decline_of_a_renewal_tells_of_the_right_to_withdraw_from_its_contract() -> None:
+    """Who asks for one renewal back may not know it."""
+    asked = refund_context(
+        RefundReason.CHANGED_MY_MIND, is_renewal=True, is_subscription=True, is_of_known_contract=True, day=3
+    )
+    keys = [reason.key for reason in rules.decide(asked, POLICY).reasons]
+    assert "decision.withdrawal_available" in keys
+    unknown = replace(asked, is_of_known_contract=False)
+    assert "decision.withdrawal_available" not in [reason.key for reason in rules.decide(unknown, POLICY).reasons]
+
+
+def test_a_purchase_from_a_reseller_names_it_and_turns_no_withdrawal_away_in_its_days() -> None:
+    """Also a used-up pack, and a country without a right: the reseller may be kinder."""
+    address = POLICY.law.resellers["paddle"].address
+    seller = text("decision.withdrawal_reseller", seller="Paddle.com", address=address)
+    refunded = rules.decide(refund_context(provider="paddle"), POLICY)
+    assert (refunded.outcome, refunded.money_minor, refunded.reasons[-1]) == (DecisionOutcome.APPROVE, 2000, seller)
+    abroad = refund_context(provider="paddle", order=replace(ORDER, country="US"))
+    noted = rules.decide(abroad, POLICY)
+    assert noted.outcome is DecisionOutcome.REVIEW
+    assert noted.reasons[-2:] == (seller, text("decision.withdrawal_passed_on", seller="Paddle.com"))
+    late = rules.decide(replace(abroad, now=abroad.now + timedelta(days=30)), POLICY)
+    assert (late.outcome, late.reasons[-1]) == (DecisionOutcome.DECLINE, seller)
+    assert rules.decide(replace(abroad, provider="stripe"), POLICY).outcome is DecisionOutcome.DECLINE
+    nothing_left = replace(abroad, refundable_minor=0)
+    assert rules.decide(nothing_left, POLICY).outcome is DecisionOutcome.DECLINE

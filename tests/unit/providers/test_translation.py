@@ -222,6 +222,32 @@ PACK = PaymentSettled(
 )
 
 
+@pytest.mark.parametrize(
+    ("details", "country", "is_company"),
+    [
+        (GONE, None, False),
+        (None, None, False),
+        ({"address": None, "tax_ids": None}, None, False),
+        ({"address": {"country": None}, "tax_ids": []}, None, False),
+        ({"address": {"country": "Germany"}}, None, False),
+        ({"address": "DE"}, None, False),
+        ({"address": {"country": "DE", "city": "Bonn"}, "tax_ids": [{"type": "eu_vat", "value": "x"}]}, "DE", True),
+    ],
+)
+def test_the_country_of_the_address_and_a_tax_id_are_read_and_park_nothing(
+    details: object, country: str | None, *, is_company: bool
+) -> None:
+    """Of a session and of an invoice. Whatever they are, the payment grants the same."""
+    given = {} if details is GONE else {"customer_details": details}
+    session = says("checkout.session.completed", {**SESSION, **given})
+    assert session.payment == replace(PACK, billing_country=country, has_company_data=is_company)
+    of_invoice = details if isinstance(details, dict) else {}
+    invoice = {**INVOICE, "customer_address": of_invoice.get("address"), "customer_tax_ids": of_invoice.get("tax_ids")}
+    told, plain = says("invoice.paid", invoice).payment, says("invoice.paid", INVOICE).payment
+    assert plain
+    assert told == replace(plain, billing_country=country, has_company_data=is_company)
+
+
 @pytest.mark.parametrize("kind", ["completed", "async_payment_succeeded"])
 def test_a_session_that_is_paid_pays_for_its_pack(kind: str) -> None:
     """Whatever way the money took."""
@@ -568,7 +594,7 @@ def test_a_paid_trial_with_a_price_of_its_own_grants_what_the_catalogue_says_of_
         "total": 100,
     }
     paid = says("invoice.paid", INVOICE, offer, sold=TRIAL)
-    assert paid.payment == replace(month(credits=100, amount_minor=100), paid_minor=100), paid.detail
+    assert paid.payment == replace(month(credits=100, amount_minor=100), paid_minor=100, is_trial=True), paid.detail
     nothing = says("invoice.paid", INVOICE, offer, sold=NO_TRIAL)
     assert (nothing.parked, nothing.payment) == (ParkReason.UNEXPECTED_CHARGE, None)
     credited = {**offer, "amount_paid": 0, "pre_payment_credit_notes_amount": 100}
@@ -1710,7 +1736,11 @@ def test_a_paid_trial_of_paddles_is_no_period_and_a_renewal_of_the_same_price_is
         "details.line_items.0.totals": {"subtotal": "100", "total": "100"},
     }
     trial = tells("transaction.completed", TRANSACTION, paid, sold=TRIAL)
-    assert trial.payment == replace(one(FIRST, credits=100, amount_minor=100), paid_minor=100), trial.detail
+    assert trial.payment == replace(one(FIRST, credits=100, amount_minor=100), paid_minor=100, is_trial=True), (
+        trial.detail
+    )
+    company = tells("transaction.completed", TRANSACTION, {**paid, "business_id": "biz_1"}, sold=TRIAL)
+    assert company.payment == replace(trial.payment, has_company_data=True)
     offer = {"details.line_items.0.price_id": "pri_offer", "items": []}
     assert tells("transaction.completed", TRANSACTION, {**paid, **offer}, sold=OFFER).payment == trial.payment
     update = tells("transaction.completed", TRANSACTION, {**paid, **offer, "origin": "subscription_update"}, sold=OFFER)

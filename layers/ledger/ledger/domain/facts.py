@@ -158,6 +158,9 @@ class PaymentSettled(KeepsUnknownFields):
     is_renewal: bool = False  # for a later period of a subscription, or a part of one: no new contract begins
     customer_id: str | None = None  # the provider's: `stripe:cus_…`
     invoice_number: str | None = None  # as printed on the customer's invoice
+    billing_country: str | None = None  # of the buyer's address at the provider; None: unknown
+    has_company_data: bool = False  # the buyer gave the provider a tax id, or the data of a company
+    is_trial: bool = False  # no line is more than a trial of a plan
 
     @property
     def key(self) -> str:

@@ -139,6 +139,7 @@ class Decision(KeepsUnknownFields):
     takes_credits: bool = True  # whether the refund takes its credits back
     items: tuple[RefundedItem, ...] = ()  # how much of the money belongs to which line; empty: split evenly
     ends_subscription: bool = False  # renewals are stopped too
+    ends_contract: bool = False  # the customer withdraws: all other payments of the contract are reached too
     recommended: DecisionOutcome | None = None  # with REVIEW: what the policy recommends
     explanation: tuple[RuleTrace, ...] = ()
     inputs: tuple[Text, ...] = ()  # the facts that it rests on
@@ -198,6 +199,10 @@ class RefundCase:
     decided_by: str | None = None  # BY_POLICY, or the person's id
     deferred_until: datetime | None = None  # of a requested case: when its settling time is over
     confirmed_at: datetime | None = None  # of a withdrawal
+    contract_case_id: str | None = (
+        None  # the withdrawal from the contract that reached this payment; None: it was named
+    )
+    rest_due_at: datetime | None = None  # when the contract's other payments are looked for once more; None: not again
     approvals: int = 0  # how often it was approved: each approval has a tag of its own
     history: tuple[StateChange, ...] = ()  # oldest first
     version: int = 0  # 0: not stored yet

@@ -50,12 +50,18 @@ class PolicyContext:
     is_subscription: bool = False
     is_renewal: bool = False  # a later period of a subscription
     is_plan_change: bool = False  # a part of a later period, because the subscription changed
+    is_of_known_contract: bool = False  # of a later payment: the order began its subscription
+    follows_trial: bool = False  # of a renewal: all payments before it were for a trial
+    renews_for: timedelta = timedelta(0)  # of a renewal: how long the period is that it is for
     has_unordered_sale: bool = False  # beside a later period, it pays for something else, without an order
     is_duplicate: bool = False  # another payment is the original for this order or period
     duplicate_minor: int = 0  # what can be refunded because all payments for the same are above one price
     doubles_subscription: bool = False  # a duplicate that started a second subscription
     is_disputed: bool = False  # a dispute of the payment is open
     order: Order | None = None
+    billing_country: str | None = None  # of the buyer's address at the provider; None: unknown
+    has_company_data: bool = False  # the provider has a tax id, or the data of a company
+    provider: str | None = None  # that sold it, or that we sold it through
     is_for_ordered_product: bool = True  # False: its order has another price, or is for another product
     similar: tuple[PaymentId, ...] = ()  # other payments of this account for the same product and sum, close in time
     is_similar_disputed: bool = False  # a dispute of one of them is open
@@ -74,6 +80,14 @@ class PolicyContext:
     def starts_contract(self) -> bool:
         """Whether a new contract begins with the payment."""
         return not (self.is_renewal or self.is_plan_change)
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """The buyer's countries, by the order and by the address at the provider. Empty: there is no order."""
+        if self.order is None:
+            return ()
+        known = dict.fromkeys((self.order.country, self.billing_country or self.order.country))
+        return tuple(known)
 
     @property
     def ordered_product(self) -> Order | None:
@@ -168,6 +182,10 @@ def decision_inputs(context: PolicyContext) -> tuple[Text, ...]:
         ),
         *_order_inputs(context.order),
     ]
+    if context.billing_country:
+        inputs.append(text("input.billing_country", country=context.billing_country))
+    if context.has_company_data:
+        inputs.append(text("input.company_data"))
     if context.overcharge_minor:
         inputs.append(text("input.overcharge", amount=money(context.overcharge_minor)))
     if context.is_subscription:
@@ -188,6 +206,8 @@ def decision_inputs(context: PolicyContext) -> tuple[Text, ...]:
 def _period_input(context: PolicyContext) -> Text:
     if context.is_plan_change:
         return text("input.plan_change")
+    if context.follows_trial:
+        return text("input.after_trial")
     return text("input.renewal") if context.is_renewal else text("input.first_payment")
 
 

@@ -7,6 +7,8 @@
     statutory   14 days; a clear case is refunded at once
     unclear     a person decides about a withdrawal within the days, with a recommendation if there is one
     none        no right that we know of: the policy's own rules, and the customer's mandatory rights stay
+
+`renewals` lists where the renewal of a contract has a right of its own, `resellers` the sellers that are not we.
 """
 
 import functools
@@ -56,6 +58,24 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalRight:
+    """A right to withdraw anew when a contract is renewed for a long time."""
+
+    since: date  # the first day on which a contract can be made that has it; `date.max`: it is not known yet
+    days: int  # from the charge on
+    from_months: int  # how long the renewed period is at least
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reseller:
+    """A merchant of record: it sells to the customer, and owes what a seller owes."""
+
+    name: str
+    address: str  # of the page on which a customer withdraws
+    days: int  # from the charge on, in which it gives money back itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
     """All rights, by country, and the calendars of public holidays."""
 
@@ -63,6 +83,8 @@ class Law:
     rights: Mapping[str, tuple[Right, ...]]  # by country, the oldest first; `*`: of every other one
     holidays: Mapping[str, frozenset[date]]  # by country
     years: range  # of which the holidays are known
+    renewals: Mapping[str, RenewalRight]  # by country
+    resellers: Mapping[str, Reseller]  # by provider
 
     @property
     def statutory_countries(self) -> frozenset[str]:
@@ -117,6 +139,7 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
     """Validate the rights, and the calendars that belong to them. Raise PolicyError naming the field."""
     fields = Fields(document, "the law", PolicyError)
     version, rights = fields.take("version", str), fields.take("rights", list)
+    renewals, resellers = fields.take("renewals", list, []), fields.take("resellers", dict, {})
     fields.end()
     by_country: dict[str, tuple[Right, ...]] = {}
     for number, content in enumerate(rights):
@@ -135,6 +158,16 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
         rights=by_country,
         holidays={country: frozenset(map(date.fromisoformat, found)) for country, found in days.items()},
         years=range(first, last + 1),
+        renewals={
+            country: right
+            for number, content in enumerate(renewals)
+            for countries, right in (_parse_renewal(content, f"the law: renewals.{number}"),)
+            for country in countries
+        },
+        resellers={
+            provider: _parse_reseller(content, f"the law: resellers.{provider}")
+            for provider, content in resellers.items()
+        },
     )
 
 
@@ -153,3 +186,29 @@ def _parse_right(content: Any, where: str) -> tuple[list[str], Right]:
     countries = fields.take("countries", list)
     fields.end()
     return countries, right
+
+
+_OPEN = "open"
+"""Instead of a day: the law is made, and the day on which it begins is not."""
+
+
+def _parse_renewal(content: Any, where: str) -> tuple[list[str], RenewalRight]:
+    fields = Fields(content, where, PolicyError)
+    since = fields.take("from", str)
+    right = RenewalRight(
+        since=date.max if since == _OPEN else date.fromisoformat(since),
+        days=fields.between("days", 1, 365),
+        from_months=fields.between("from_months", 1, 120),
+    )
+    countries = fields.take("countries", list)
+    fields.end()
+    return countries, right
+
+
+def _parse_reseller(content: Any, where: str) -> Reseller:
+    fields = Fields(content, where, PolicyError)
+    reseller = Reseller(
+        name=fields.take("name", str), address=fields.take("address", str), days=fields.between("days", 0, 365)
+    )
+    fields.end()
+    return reseller

@@ -10,13 +10,15 @@ version that it was sold under (`PolicyParameters.sold_under`), so no version's 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ledger.domain.errors import PolicyError
 from ledger.domain.fields import Fields, is_whole
+from ledger.policy import law
+from ledger.policy.law import Law
 
 DEFAULT_FILE = Path(__file__).with_name("parameters.json")
 
@@ -35,6 +37,7 @@ class PolicyParameters:
     mistaken_renewal_days: int
     automatic_renewal_refund_up_to_minor: Mapping[str, int]  # by currency; a person decides what is not in it
     persistent_failed_runs: int  # fewer are a minor outage
+    law: Law = field(default_factory=law.load)
     is_paused: bool = False  # nothing is decided now; set by the deployment, not by the file
 
     @property

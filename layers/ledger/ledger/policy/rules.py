@@ -21,6 +21,7 @@ from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundReason, 
 from ledger.domain.texts import Text, text
 from ledger.policy import withdrawal
 from ledger.policy.context import LineUsage, PolicyContext, decision_inputs
+from ledger.policy.law import MOST_FREE_DAYS
 from ledger.policy.parameters import DEFAULT_FILE, PolicyParameters, load, parse
 
 __all__ = [
@@ -74,11 +75,13 @@ def evaluate(context: PolicyContext, policy: PolicyParameters) -> Decision:
             traces.append(_skipped(rule.__name__, result))
         else:
             result = _with_withdrawal_notice(result, context, policy)
-            decision = replace(result, rule=rule.__name__, policy_version=policy.version, currency=context.currency)
+            result = replace(result, rule=rule.__name__, policy_version=policy.version, currency=context.currency)
+            decision = _of_reseller(_with_end_of_contract(result, context, policy), context, policy)
             traces.append(RuleTrace(rule=rule.__name__, decided=True, why=decision.reasons))
     if decision is None:
         raise AssertionError("the last rule always applies")
-    return replace(decision, explanation=tuple(traces), inputs=decision_inputs(context))
+    inputs = (*decision_inputs(context), text("input.law", version=policy.law.version))
+    return replace(decision, explanation=tuple(traces), inputs=inputs)
 
 
 def already_refunded(context: PolicyContext, _: PolicyParameters) -> RuleResult:
@@ -184,7 +187,7 @@ def wrong_amount(context: PolicyContext, _: PolicyParameters) -> RuleResult:
 
 
 def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
-    """Clause 2, "where required by local law": consumers in the EU, the EEA and the UK, once for each contract.
+    """Clause 2, "where required by local law": consumers of the law's list, once for each contract.
 
     A clear case is refunded at once (`ledger.policy.withdrawal` computes the amount); a person decides the others.
     """
@@ -192,7 +195,7 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
         return text("why.no_withdrawal", reason=context.reason)
     if excluded := withdrawal.exclusion(context, policy):
         unclear = withdrawal.review_reason(context, policy)
-        return _review_withdrawal(context, unclear) if unclear else excluded
+        return _review_withdrawal(context, policy, unclear) if unclear else excluded
     in_time = text("decision.withdrawal_in_time")
     money_minor, items = withdrawal.refund_due(context)
     if context.is_partly_from_balance and withdrawal.value_due(context) > money_minor:
@@ -218,9 +221,9 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
     return replace(approval, items=items, ends_subscription=context.is_subscription)
 
 
-def _review_withdrawal(context: PolicyContext, unclear: Text) -> Decision:
+def _review_withdrawal(context: PolicyContext, policy: PolicyParameters, unclear: Text) -> Decision:
     """Leave a withdrawal whose right is not certain to a person, with what to refund if there is a recommendation."""
-    money_minor = withdrawal.recommended_minor(context)
+    money_minor = withdrawal.recommended_minor(context, policy)
     if money_minor is None:
         return _review("2", None, unclear)
     recommended = DecisionOutcome.APPROVE if money_minor else DecisionOutcome.DECLINE
@@ -336,13 +339,43 @@ RULES: tuple[Rule, ...] = (
 def _with_withdrawal_notice(decision: Decision, context: PolicyContext, policy: PolicyParameters) -> Decision:
     """Add a notice for customers who may withdraw but gave another reason: a decline must not cost them the right."""
     is_refused = decision.outcome in {DecisionOutcome.DECLINE, DecisionOutcome.REVIEW}
-    is_withdrawal = context.reason in withdrawal.WITHDRAWAL_REASONS
-    if not is_refused or is_withdrawal or withdrawal.exclusion(context, policy):
+    is_withdrawal = context.reason in withdrawal.WITHDRAWAL_REASONS and withdrawal.ends_contract(context, policy)
+    if not is_refused or is_withdrawal or context.reason is RefundReason.WITHDRAWAL:
+        return decision
+    if withdrawal.exclusion(replace(context, reason=RefundReason.WITHDRAWAL), policy):
         return decision
     if withdrawal.refund_due(context)[0] == 0:
         return decision
     notice = text("decision.withdrawal_available", last_day=withdrawal.last_day(context, policy))
     return replace(decision, reasons=(*decision.reasons, notice))
+
+
+def _with_end_of_contract(decision: Decision, context: PolicyContext, policy: PolicyParameters) -> Decision:
+    """End the contract that is withdrawn from, whichever rule decides about the money of this payment."""
+    if decision.outcome is DecisionOutcome.WAIT or not withdrawal.ends_contract(context, policy):
+        return decision
+    is_refunded = decision.rule == right_of_withdrawal.__name__ and decision.outcome is DecisionOutcome.APPROVE
+    if context.reason is RefundReason.WITHDRAWAL or is_refunded:
+        return replace(decision, ends_contract=True, ends_subscription=context.is_subscription)
+    return decision
+
+
+def _of_reseller(decision: Decision, context: PolicyContext, policy: PolicyParameters) -> Decision:
+    """Name the seller in the answer to a withdrawal, if we are not the seller, and turn none away in its days.
+
+    A person passes on what the rules would decline: the reseller may give more, and may take as long as the law does.
+    """
+    reseller = policy.law.resellers.get(context.provider or "")
+    if reseller is None or context.reason is not RefundReason.WITHDRAWAL or decision.outcome is DecisionOutcome.WAIT:
+        return decision
+    seller = text("decision.withdrawal_reseller", seller=reseller.name, address=reseller.address)
+    end = policy.law.period_end(context.paid_at, reseller.days, None) + MOST_FREE_DAYS
+    is_passed_on = context.left_minor > 0 and decision.outcome is DecisionOutcome.DECLINE
+    if not is_passed_on or context.requested_at >= end:
+        return replace(decision, reasons=(*decision.reasons, seller))
+    reasons = tuple(reason for reason in decision.reasons if reason.key != "decision.based_on_clause")
+    passed_on = text("decision.withdrawal_passed_on", seller=reseller.name)
+    return replace(decision, outcome=DecisionOutcome.REVIEW, reasons=(*reasons, seller, passed_on))
 
 
 def _may_withdraw(context: PolicyContext, policy: PolicyParameters) -> bool:

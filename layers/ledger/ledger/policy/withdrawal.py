@@ -26,55 +26,57 @@ WITHDRAWAL_REASONS = frozenset({RefundReason.WITHDRAWAL, RefundReason.CHANGED_MY
 
 def exclusion(context: PolicyContext, policy: PolicyParameters) -> Text | None:
     """Return why there is no right of withdrawal, or none that is certain. None: there is one."""
-    if context.is_renewal:
+    if not _is_reached(context, policy):
+        if context.is_plan_change:
+            return text("decision.no_withdrawal_plan_change")
         return text("decision.no_withdrawal_renewal")
-    if context.is_plan_change:
-        return text("decision.no_withdrawal_plan_change")
     if context.order is None:
         return text("decision.no_withdrawal_order")
-    if context.order.is_business:
+    if context.order.is_business or context.has_company_data:
         return text("decision.no_withdrawal_business")
-    if _right(context).kind is not RightKind.STATUTORY:
+    if _right(context, policy).kind is not RightKind.STATUTORY:
         return text("decision.no_withdrawal_country", country=context.order.country)
     if context.requested_at >= ends_at(context, policy):
         return text("decision.no_withdrawal_expired", last_day=last_day(context, policy))
-    return None
+    return text("decision.no_withdrawal_two_countries") if _do_countries_differ(context, policy) else None
 
 
 def review_reason(context: PolicyContext, policy: PolicyParameters) -> Text | None:
     """Return why a person must decide about a withdrawal that may have come in time. None: no person is needed.
 
     The list of countries is ours, not the law's, and who only says that he buys as a business may be a consumer. A
-    withdrawal returns all payments of its contract, which matters for a renewal only while the period of the contract
-    itself still runs. What was sold beside a renewal, without an order, is a contract of its own.
+    renewal is reached by the withdrawal from its contract, if it is known which order began that. What was sold beside
+    a renewal, without an order, is a contract of its own.
     """
     if context.has_unordered_sale and context.reason is RefundReason.WITHDRAWAL:
-        longest = _days(law.load().longest, policy, is_informed=False)
-        if context.requested_at < law.load().period_end(context.paid_at, longest, None) + law.MOST_FREE_DAYS:
+        longest = _days(policy.law.longest, policy, is_informed=False)
+        if context.requested_at < policy.law.period_end(context.paid_at, longest, None) + law.MOST_FREE_DAYS:
             return text("decision.withdrawal_country_in_review")
     order, end = context.order, ends_at(context, policy)
     is_late, is_too_late = context.requested_at >= end, context.requested_at >= end + law.MOST_FREE_DAYS
     if order is None:
         return text("decision.withdrawal_country_in_review") if context.starts_contract and not is_too_late else None
-    right = _right(context)
-    if right.kind is RightKind.NONE or is_too_late:
+    right = _right(context, policy)
+    if right.kind is RightKind.NONE or is_too_late or context.has_company_data:
         return None
-    if not context.starts_contract:
+    if not _is_reached(context, policy):
         is_due = right.kind is RightKind.STATUTORY and context.reason is RefundReason.WITHDRAWAL and not is_late
         return text("decision.withdrawal_renewal_in_review") if is_due else None
     if right.kind is RightKind.UNCLEAR:
         return None if is_late else text("decision.withdrawal_law_in_review")
     if order.is_business:
         return text("decision.withdrawal_business_in_review")
-    may_end_later = is_late and not law.load().is_calendar_known(order.country, end)
-    return text("decision.withdrawal_holidays_in_review") if may_end_later else None
+    if _do_countries_differ(context, policy):
+        return text("decision.withdrawal_country_in_review")
+    is_known = all(policy.law.is_calendar_known(country, end) for country in context.countries)
+    return text("decision.withdrawal_holidays_in_review") if is_late and not is_known else None
 
 
-def recommended_minor(context: PolicyContext) -> int | None:
+def recommended_minor(context: PolicyContext, policy: PolicyParameters) -> int | None:
     """Return what to refund of a withdrawal that a person decides about, in minor units. None: nothing is known."""
-    if context.order is None or not context.starts_contract:
+    if context.order is None or not _is_reached(context, policy):
         return None
-    right = _right(context)
+    right = _right(context, policy)
     if right.kind is RightKind.STATUTORY:
         return refund_due(context)[0]
     if right.recommends is None:
@@ -82,24 +84,95 @@ def recommended_minor(context: PolicyContext) -> int | None:
     return context.left_minor if right.recommends is Recommendation.EVERYTHING else context.unused_minor
 
 
-def _right(context: PolicyContext) -> Right:
-    """Return the right of the buyer's country on the day of the order. Without an order, the longest one."""
+def ends_contract(context: PolicyContext, policy: PolicyParameters) -> bool:
+    """Return whether this is a withdrawal that ends its contract, or that only a person can judge, by its days.
+
+    It reaches all payments of the contract, whatever is refunded of each (Directive 2011/83/EU, articles 12 and 13).
+    """
+    if context.reason not in WITHDRAWAL_REASONS:
+        return False
+    if exclusion(context, policy) is None:
+        return True
+    return review_reason(context, policy) is not None and recommended_minor(context, policy) is not None
+
+
+def _is_reached(context: PolicyContext, policy: PolicyParameters) -> bool:
+    """Return whether the right of a contract reaches this payment.
+
+    A later payment is reached by a withdrawal alone: who wants the money of one renewal back does not withdraw from the
+    contract.
+    """
+    if context.starts_contract or _has_days_of_its_own(context, policy):
+        return True
+    return context.is_of_known_contract and context.reason is RefundReason.WITHDRAWAL
+
+
+def _has_days_of_its_own(context: PolicyContext, policy: PolicyParameters) -> bool:
+    """Return whether the period begins anew with this charge.
+
+    The first one after a trial, as no order records that its price was shown at the booking (C-565/22, Sofatutor); and
+    a renewal for a long time, where the law says so.
+    """
+    return context.follows_trial or bool(_renewal_days(context, policy))
+
+
+def _renewal_days(context: PolicyContext, policy: PolicyParameters) -> int:
+    """Return for how many days a renewal can be withdrawn from by a law of its own. 0: there is no such law."""
     order = context.order
-    return law.load().right_of(order.country, order.made_at.date()) if order else law.load().longest
+    if order is None or not context.is_renewal:
+        return 0
+    rights = [policy.law.renewals[country] for country in context.countries if country in policy.law.renewals]
+    begun = [one for one in rights if one.since <= order.made_at.date()]
+    return max((one.days for one in begun if context.renews_for >= one.from_months * _MONTH), default=0)
+
+
+_MONTH = timedelta(days=30)
+
+
+def _right(context: PolicyContext, policy: PolicyParameters) -> Right:
+    """Return the right on the day of the order: the statutory one, if one of the buyer's countries has it.
+
+    Without an order, the longest one.
+    """
+    order = context.order
+    if order is None:
+        return policy.law.longest
+    rights = _rights(context, policy)
+    return next((right for right in rights if right.kind is RightKind.STATUTORY), rights[0])
+
+
+def _rights(context: PolicyContext, policy: PolicyParameters) -> list[Right]:
+    """Return the rights of the buyer's countries on the day of the order, that of the order's country first."""
+    order = context.order
+    return [policy.law.right_of(country, order.made_at.date()) for country in context.countries] if order else []
+
+
+def _do_countries_differ(context: PolicyContext, policy: PolicyParameters) -> bool:
+    """Return whether one of the buyer's countries has a statutory right and the other one has not."""
+    return len({right.kind is RightKind.STATUTORY for right in _rights(context, policy)}) > 1
 
 
 def ends_at(context: PolicyContext, policy: PolicyParameters) -> datetime:
-    """Return the end of the withdrawal period.
+    """Return the end of the withdrawal period: the latest one by the holidays of the buyer's countries.
 
     The contract is concluded by its order, or by its first payment if that is later.
     """
-    order, right = context.order, _right(context)
+    order, right = context.order, _right(context, policy)
     concluded_at = context.paid_at
     if order:
         concluded_at = max(order.made_at, context.paid_at) if context.starts_contract else order.made_at
     is_informed = order is not None and order.consent is not None
-    days = _days(right, policy, is_informed=is_informed)
-    return law.load().period_end(concluded_at, days, order.country if order else None)
+    end = _end(context, concluded_at, _days(right, policy, is_informed=is_informed), policy)
+    if _has_days_of_its_own(context, policy):
+        days = _renewal_days(context, policy) or _days(right, policy, is_informed=True)
+        end = max(end, _end(context, context.paid_at, days, policy))
+    return end
+
+
+def _end(context: PolicyContext, since: datetime, days: int, policy: PolicyParameters) -> datetime:
+    """Return the latest end of these days by the holidays of the buyer's countries."""
+    countries = context.countries or (None,)
+    return max(policy.law.period_end(since, days, country) for country in countries)
 
 
 def _days(right: Right, policy: PolicyParameters, *, is_informed: bool) -> int:

@@ -33,6 +33,7 @@ _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzin
 
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
@@ -109,6 +110,12 @@ def currency(source: Json, field: str) -> str:
     if not _CURRENCY.fullmatch(value):
         raise ValueError(f"{field} is no code of a currency")
     return value.upper()
+
+
+def billing_country(address: object) -> str | None:
+    """Return the country of an address. None: there is none that can be read, which is no reason to park a payment."""
+    country = address.get("country") if isinstance(address, Mapping) else None
+    return country if isinstance(country, str) and _COUNTRY.fullmatch(country) else None
 
 
 def unix_time(value: object) -> datetime:

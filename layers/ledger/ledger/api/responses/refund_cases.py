@@ -25,6 +25,9 @@ class CaseResponse(ResponseModel):
     decided_at: datetime | None
     decide_at: datetime | None = Field(description="For a deferred case: when it is decided automatically.")
     due_by: datetime | None = Field(description="Of a withdrawal: when its money is back at the latest, by law.")
+    contract_case_id: str | None = Field(
+        description="Of another payment of a contract that was withdrawn from: the case of the withdrawal."
+    )
     mismatches: list[str]
     evidence: list[str]
 
@@ -48,6 +51,7 @@ def case_fields(case: RefundCase) -> dict[str, Any]:
         "decided_at": case.decided_at,
         "decide_at": case.deferred_until,
         "due_by": case.due_by,
+        "contract_case_id": case.contract_case_id,
         "mismatches": shipped_texts().render_all(case.mismatches),
         "evidence": list(case.evidence),
     }

@@ -105,6 +105,8 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
         invoice_number=optional_text(transaction, "invoice_number"),
         order_id=None if is_one_off else order_id,
         subscription_id=None if is_one_off else subscription_id,
+        has_company_data=transaction.get("business_id") is not None,
+        is_trial=bool(found.trials) and not (found.charged or found.prorated),
     )
     return {"names": (payment_id,), "payment": payment}
 

@@ -14,6 +14,7 @@ from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.providers.parsing import (
     Json,
     amount,
+    billing_country,
     currency,
     excerpt,
     objects,
@@ -110,6 +111,9 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         invoice_number=optional_text(invoice, "number"),
         order_id=order_id,
         subscription_id=None if is_one_off else subscription_id,
+        billing_country=billing_country(invoice.get("customer_address")),
+        has_company_data=bool(invoice.get("customer_tax_ids")),
+        is_trial=charged.is_trial,
     )
     return {"names": (payment_id,), "payment": payment, **_moved_away(changed)}
 

@@ -7,7 +7,17 @@ from ledger.domain.catalogue import ProductKind
 from ledger.domain.facts import PaidLine, PaymentFailed, PaymentSettled
 from ledger.domain.ids import AccountId
 from ledger.domain.receipts import ParkReason
-from ledger.providers.parsing import Json, amount, currency, excerpt, optional_text, text, unix_time, whole_number
+from ledger.providers.parsing import (
+    Json,
+    amount,
+    billing_country,
+    currency,
+    excerpt,
+    optional_text,
+    text,
+    unix_time,
+    whole_number,
+)
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, EventNotBookable, known_state
 
@@ -42,6 +52,8 @@ def session_completed(notification: StripeNotification) -> EventFields:
         fulfilment_key=f"order/{owner.order_id}" if owner.order_id else None,
         order_id=owner.order_id,
         customer_id=owner.customer_id,
+        billing_country=billing_country((session.get("customer_details") or {}).get("address")),
+        has_company_data=bool((session.get("customer_details") or {}).get("tax_ids")),
     )
     invoice_id = optional_text(session, "invoice")  # made beside the session, of the same money
     names = (payment_id, notification.payment_id(invoice_id)) if invoice_id else (payment_id,)

@@ -6,6 +6,8 @@ decline   declined    a person's decline as a fact of the purchase, so that a re
 replace   replaced    a lot of replacement credits
 review    in_review   an entry in the review queue
 wait      requested   an entry in the queue of deferred decisions
+
+A withdrawal that ends a contract is queued there as well, for the contract's other payments.
 """
 
 from collections.abc import Iterator
@@ -31,7 +33,7 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import deferred_queue_key, intent_key
 from ledger.usecases import plan_booking
 from ledger.usecases.plan_booking import Origin, stop_of_renewals
-from ledger.usecases.refund_cases.cases import queue_for_review, with_documents
+from ledger.usecases.refund_cases.cases import queue_for_rest, queue_for_review, with_documents
 from ledger.usecases.refund_cases.context import CaseContext
 
 _STATES = {
@@ -71,6 +73,9 @@ def apply_decision(
         case DecisionOutcome.REVIEW:
             commit = with_documents(commit, queue_for_review(case, now))
     commit = with_documents(commit, *_stop_of_renewals(case, decision, context, origin))
+    if decision.ends_contract and case.contract_case_id is None and _has_other_payments(context):
+        case = replace(case, rest_due_at=now)
+        commit = with_documents(commit, queue_for_rest(case, now))
     case = replace(case, decision=decision, decided_at=now, decided_by=actor, deferred_until=None)
     return case.with_state(_STATES[decision.outcome], now, _cause(decision), actor), commit
 
@@ -124,6 +129,11 @@ def _stop_of_renewals(
     subscription_id = context.payment.subscription_id
     if subscription_id and is_withdrawal and not is_refunded:
         yield stop_of_renewals(context.payment.payment_id, subscription_id, case.account_id, origin)
+
+
+def _has_other_payments(context: CaseContext) -> bool:
+    """Return whether the contract may have other payments: it is a subscription, or it was paid more than once."""
+    return context.payment.subscription_id is not None or bool(context.other_payments)
 
 
 def _record_decline(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> Commit:

@@ -8,7 +8,7 @@ from ledger.domain.errors import NotFound
 from ledger.domain.ids import AccountId
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
-from ledger.ports.documents import CasePointer, case_key, case_pointer_key, review_queue_key
+from ledger.ports.documents import CasePointer, case_key, case_pointer_key, deferred_queue_key, review_queue_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
@@ -58,6 +58,12 @@ def queue_for_review(case: RefundCase, now: datetime) -> DocumentChange:
     """Return the change that puts a case into the review queue."""
     queued = QueuedCase(case_id=case.case_id, account_id=case.account_id, since=now)
     return DocumentChange(review_queue_key(case), queued, None)
+
+
+def queue_for_rest(case: RefundCase, since: datetime) -> DocumentChange:
+    """Return the change that queues a decided withdrawal for the other payments of its contract."""
+    queued = QueuedCase(case_id=case.case_id, account_id=case.account_id, since=since)
+    return DocumentChange(deferred_queue_key(case), queued, None)
 
 
 def pointer_change(case: RefundCase) -> DocumentChange:

@@ -16,21 +16,35 @@ from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 
 def confirm_withdrawal(
-    account_id: AccountId, case_id: str, store: Store, policy: PolicyParameters, *, now: datetime
+    account_id: AccountId,
+    case_id: str,
+    store: Store,
+    policy: PolicyParameters,
+    *,
+    now: datetime,
+    contract_case_id: str | None = None,
 ) -> RefundCase:
-    """Confirm a withdrawal and decide it. A repeated confirmation changes nothing. Raise NotFound."""
-    return run_transaction(lambda: _confirm(account_id, case_id, store, policy, now), case_id)
+    """Confirm a withdrawal and decide it. A repeated confirmation changes nothing. Raise NotFound.
+
+    `contract_case_id`: the case of the withdrawal that confirms this one too, from the same contract.
+    """
+    return run_transaction(lambda: _confirm(account_id, case_id, contract_case_id, store, policy, now), case_id)
 
 
 def _confirm(
-    account_id: AccountId, case_id: str, store: Store, policy: PolicyParameters, now: datetime
+    account_id: AccountId,
+    case_id: str,
+    contract_case_id: str | None,
+    store: Store,
+    policy: PolicyParameters,
+    now: datetime,
 ) -> RefundCase | Retry:
     case, context = read_case_context(account_id, case_id, store)
     if case.reason is not RefundReason.WITHDRAWAL:
         raise NotFound(f"There is no withdrawal {case_id}.")
     if case.state is not CaseState.DECLARED:
         return case
-    case = replace(case, confirmed_at=now)
+    case = replace(case, confirmed_at=now, contract_case_id=contract_case_id)
     decision = evaluate_policy(case, context, store, policy, now)
     case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=case.correlation_id)
     return CONFLICT if store.commit(with_case(case, commit, context.account)) else case

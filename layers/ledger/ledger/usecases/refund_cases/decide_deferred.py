@@ -1,4 +1,7 @@
-"""Decide the cases whose decision was deferred, once their settling time is over."""
+"""Decide the cases whose decision was deferred, once their settling time is over.
+
+Withdrawals that end a contract wait in the same queue, for the contract's other payments.
+"""
 
 from datetime import datetime
 
@@ -10,9 +13,10 @@ from ledger.ports.documents import deferred_queue_key
 from ledger.ports.store import Store
 from ledger.usecases.progress import sweep_on
 from ledger.usecases.refund_cases.apply_decision import apply_decision
-from ledger.usecases.refund_cases.cases import with_case, with_documents
+from ledger.usecases.refund_cases.cases import read_case, with_case, with_documents
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
+from ledger.usecases.refund_cases.withdraw_contract import withdraw_from_rest
 from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
@@ -29,7 +33,8 @@ def decide_deferred(
 ) -> list[RefundCase]:
     """Decide every deferred case that is due, unless decisions are paused. Return the cases that were decided.
 
-    Raise the failure of a case that could not be decided. The others are.
+    Cases of the other payments of withdrawn contracts are opened, and are among them. Raise the failure of a case that
+    could not be decided. The others are.
     """
     done = sweep_on(
         _JOB,
@@ -42,17 +47,23 @@ def decide_deferred(
         pace=pace,
     )
     done.raise_failure()
-    return [case for case in done.results if case]
+    return [case for cases in done.results for case in cases]
 
 
-def _decide_when_due(queued: QueuedCase, store: Store, policy: PolicyParameters, now: datetime) -> RefundCase | None:
-    return run_transaction(lambda: _decide(queued, store, policy, now), queued.case_id)
+def _decide_when_due(queued: QueuedCase, store: Store, policy: PolicyParameters, now: datetime) -> list[RefundCase]:
+    decided = run_transaction(lambda: _decide(queued, store, policy, now), queued.case_id)
+    case = decided or read_case(queued.account_id, queued.case_id, store)
+    is_withdrawn = case.rest_due_at is not None and not policy.is_paused
+    rest = withdraw_from_rest(case, store, policy, now=now) if is_withdrawn else []
+    return [decided, *rest] if decided else rest
 
 
 def _decide(queued: QueuedCase, store: Store, policy: PolicyParameters, now: datetime) -> RefundCase | Retry | None:
     case, context = read_case_context(queued.account_id, queued.case_id, store)
     leave_queue = DocumentChange(deferred_queue_key(case), None)
     if case.state is not CaseState.REQUESTED:
+        if case.rest_due_at:
+            return None
         store.commit(Commit(documents=(leave_queue,)))
         return None
     decision = evaluate_policy(case, context, store, policy, now)
@@ -60,5 +71,5 @@ def _decide(queued: QueuedCase, store: Store, policy: PolicyParameters, now: dat
         return None  # it stays in the queue
     correlation_id = job_correlation_id(_JOB, now)
     case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=correlation_id)
-    commit = with_case(case, with_documents(commit, leave_queue), context.account)
+    commit = with_case(case, commit if case.rest_due_at else with_documents(commit, leave_queue), context.account)
     return CONFLICT if store.commit(commit) else case

@@ -1,12 +1,14 @@
 """Evaluate the policy for a refund case, with what is known about its purchase now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from ledger.domain.disputes import disputed
-from ledger.domain.facts import Fact, RefundDeclined
+from ledger.domain.facts import Fact, PaymentSettled, RefundDeclined
+from ledger.domain.ids import provider_of
+from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase, duplicate_minor, is_covered_by
 from ledger.domain.refund_cases import PAUSED, Decision, DecisionOutcome, RefundCase, RefundReason
 from ledger.domain.refunds import returned_minor
@@ -15,9 +17,11 @@ from ledger.domain.texts import Text, text
 from ledger.policy.context import LineUsage, PolicyContext
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.rules import decide
+from ledger.policy.withdrawal import WITHDRAWAL_REASONS
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.refund_cases.context import CaseContext
+from ledger.usecases.refund_cases.contract import payments_of_contract
 
 MOST_FAILED_RUNS = 1000
 """How many failed runs a decision counts at most."""
@@ -74,10 +78,12 @@ def policy_context(
     now: datetime,
     *,
     submitted_at: datetime | None = None,
+    contract: Sequence[Purchase] | None = None,
 ) -> PolicyContext:
     """Return what the policy knows about a purchase now.
 
-    A technical problem costs one more read (failed runs), and so does a double charge (similar payments).
+    A technical problem costs one more read (failed runs), and so do a double charge (similar payments) and the
+    withdrawal from a renewal (the payments of its contract). `contract`: those, if they were read before.
     `submitted_at` is when the customer submitted the request; None: now.
     """
     payment, purchase = context.payment, context.purchase
@@ -86,6 +92,10 @@ def policy_context(
     others = context.other_payments
     above_one_price_minor = duplicate_minor(purchase, others) if others else 0
     seeks_duplicate = reason is RefundReason.CHARGED_TWICE and not above_one_price_minor
+    if contract is None:
+        is_later = payment.is_renewal and reason in WITHDRAWAL_REASONS
+        contract = payments_of_contract(context, store) if is_later else ()
+    earlier = [one.payment for one in contract if one.payment and one.payment.precedence < payment.precedence]
     similar = list(_similar_payments(context, store, policy)) if seeks_duplicate else []
     return PolicyContext(
         reason=reason,
@@ -102,12 +112,18 @@ def policy_context(
         is_subscription=payment.subscription_id is not None,
         is_renewal=payment.is_renewal and not payment.is_plan_change,
         is_plan_change=payment.is_plan_change,
+        is_of_known_contract=payment.is_renewal and _is_begun_by(context.order, earlier),
+        follows_trial=bool(earlier) and payment.is_renewal and all(one.is_trial for one in earlier),
+        renews_for=_length(payment) if payment.is_renewal else timedelta(0),
         has_unordered_sale=payment.is_renewal and any(line.period_ends_at is None for line in payment.lines),
         is_duplicate=purchase.is_duplicate,
         duplicate_minor=above_one_price_minor,
         doubles_subscription=purchase.is_duplicate and _doubles_subscription(context, store),
         is_disputed=disputed(purchase.facts, payment.payment_id).is_frozen,
         order=context.order,
+        billing_country=payment.billing_country,
+        has_company_data=payment.has_company_data,
+        provider=provider_of(payment.payment_id),
         is_for_ordered_product=context.is_for_ordered_product,
         similar=tuple(one.payment_id for one in similar),
         is_similar_disputed=any(disputed(one.facts, one.payment_id).is_frozen for one in similar),
@@ -117,6 +133,17 @@ def policy_context(
         declined_before=_earlier_decline(declined, policy),
         submitted_at=submitted_at,
     )
+
+
+def _is_begun_by(order: Order | None, payments: Sequence[PaymentSettled]) -> bool:
+    """Return whether this order began the contract: a later payment carries an order's id that nothing has proven."""
+    return order is not None and any(one.fulfilment_key == f"order/{order.order_id}" for one in payments)
+
+
+def _length(payment: PaymentSettled) -> timedelta:
+    """Return how long the period is that a payment is for, counted from the payment."""
+    ends_at = payment.period_ends_at
+    return max(timedelta(0), ends_at - payment.at) if ends_at else timedelta(0)
 
 
 def _line_usage(context: CaseContext) -> Iterator[LineUsage]:

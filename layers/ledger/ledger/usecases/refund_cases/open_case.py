@@ -32,6 +32,14 @@ REFUND_REQUESTS_ROUTE, WITHDRAWALS_ROUTE, SUPPORT_CASES_ROUTE = "refund-requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawnContract:
+    """A withdrawal from a contract: the case of the payment that was named, and when it was confirmed."""
+
+    case_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundClaim:
     """A request for money back, by a customer or in a customer's name."""
 
@@ -44,6 +52,7 @@ class RefundClaim:
     opened_by: str  # the account, or the person of support who opens it in the customer's name
     email: str | None = None  # the account's address, if the token contains it
     is_declaration: bool = False  # the first step of a withdrawal: nothing is decided yet
+    contract: "WithdrawnContract | None" = None  # that was withdrawn from by its declaration about another payment
     route: str = REFUND_REQUESTS_ROUTE  # an Idempotency-Key counts for its account and route only
 
 
@@ -106,5 +115,7 @@ def _new_case(claim: RefundClaim, case_id: str, context: CaseContext, now: datet
         opened_by=claim.opened_by,
         correlation_id=request_correlation_id(claim.account_id, claim.route, claim.key),
         submitted_evidence=claim.submitted_evidence,
+        confirmed_at=claim.contract.at if claim.contract else None,
+        contract_case_id=claim.contract.case_id if claim.contract else None,
         mismatches=mismatches(claim.submitted_evidence, context.payment, context.purchase.names, claim.email),
     )

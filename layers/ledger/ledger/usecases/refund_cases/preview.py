@@ -10,6 +10,7 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.refund_cases.context import CaseContext, case_context_in
+from ledger.usecases.refund_cases.contract import payments_of_subscription
 from ledger.usecases.refund_cases.evaluate_policy import policy_context, preview_decision
 
 
@@ -43,7 +44,9 @@ def preview_all(
     for purchase in page.items:
         context = case_context_in(account_id, purchase.payment_id, known)
         reason = best_reason(context)
-        decision = preview_decision(policy_context(reason, context, store, policy, now), policy)
+        contract = payments_of_subscription(context, page.items) if context.payment.is_renewal else ()
+        inputs = policy_context(reason, context, store, policy, now, contract=contract)
+        decision = preview_decision(inputs, policy)
         previews.append((context.purchase, reason, decision))
     return previews, page.next
 

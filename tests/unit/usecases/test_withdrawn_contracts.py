@@ -1,0 +1,191 @@
+"""A withdrawal is of the contract: one declaration reaches all of its payments, each refunded to its own payment."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ledger.domain.facts import PaymentSettled, RefundState
+from ledger.domain.ids import OrderId, PaymentId
+from ledger.domain.orders import Consent
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
+from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.usage import draw_credits
+from tools.testing.builders import (
+    ADA,
+    CONSENT,
+    PI,
+    POLICY,
+    at,
+    dispute,
+    event_of,
+    ordered,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
+from tools.testing.fakes import FakeStore, world
+from tools.verify import check
+
+SUBSCRIPTION = "stripe:sub_1"
+MONTH = 30 * 24 * 60  # in minutes
+SECOND, THIRD = PaymentId("stripe:in_2"), PaymentId("stripe:in_3")
+
+
+def renewal(payment_id: PaymentId, minute: float, **changed: Any) -> PaymentSettled:
+    """A later payment of the subscription, which carries its order's id."""
+    key = f"period/{SUBSCRIPTION}/{at(minute):%Y-%m-%dT%H:%M:%SZ}"
+    settled = payment(payment_id, fulfilment_key=key, minute=minute, expires_at=at(minute + MONTH))
+    settled = replace(
+        settled,
+        lines=tuple(replace(line, period_ends_at=at(minute + MONTH)) for line in settled.lines),
+        subscription_id=SUBSCRIPTION,
+        is_renewal=True,
+        order_id=OrderId("ord_1"),
+    )
+    return replace(settled, **changed)
+
+
+def subscribed(consent: Consent | None = None, *later: PaymentSettled) -> FakeStore:
+    """An order of a plan, its first payment, and others."""
+    store = FakeStore()
+    first = replace(ordered(store, consent=consent), subscription_id=SUBSCRIPTION, covers=f"period/{SUBSCRIPTION}/1")
+    record_events(store, paid(first), *(paid(one) for one in later), now=at(3 * MONTH))
+    return store
+
+
+def withdraw(store: FakeStore, payment_id: PaymentId = PI, *, minute: float = 3 * MONTH) -> RefundCase:
+    """Declare and confirm."""
+    claim = refund_claim(RefundReason.WITHDRAWAL, payment_id=payment_id, is_declaration=True)
+    case = request_refund(store, claim, minute=minute)
+    return confirm_withdrawal(ADA, case.case_id, store, POLICY, now=at(minute + 1))
+
+
+def rest(store: FakeStore, *, minute: float = 3 * MONTH + 5) -> list[RefundCase]:
+    """Let the job of deferred decisions run. Every invariant holds before and after it."""
+    assert not [one for one in check(world(store)) if one.broken]
+    decided = decide_deferred(store, POLICY, now=at(minute))
+    assert not [one for one in check(world(store)) if one.broken]
+    return decided
+
+
+def money(cases: list[RefundCase]) -> dict[PaymentId, int]:
+    """What is refunded of each payment."""
+    return {one.payment_id: one.decision.money_minor for one in cases if one.decision}
+
+
+@pytest.mark.parametrize("named", [PI, SECOND, THIRD])
+def test_whichever_payment_is_named_all_are_refunded_each_to_its_own(named: PaymentId) -> None:
+    """Nobody was informed, so the contract's own twelve months run, and reach every renewal."""
+    store = subscribed(None, renewal(SECOND, MONTH), renewal(THIRD, 2 * MONTH))
+    case = withdraw(store, named)
+    assert (case.state, case.rest_due_at) == (CaseState.APPROVED, case.confirmed_at)
+    others = rest(store)
+    assert money([case, *others]) == {PI: 2000, SECOND: 2000, THIRD: 2000}
+    assert {one.contract_case_id for one in others} == {case.case_id}
+    assert {one.confirmed_at for one in others} == {case.confirmed_at}
+    assert {one.due_by for one in others} == {case.due_by}
+    assert sorted(intent.payment_id for intent in store.outbox()) == sorted([PI, SECOND, THIRD])
+
+
+def test_a_contract_is_looked_through_twice_and_no_case_is_opened_twice() -> None:
+    """The index may not have the latest payment yet. A day later it has."""
+    store = subscribed(None, renewal(SECOND, MONTH))
+    case = withdraw(store)
+    assert len(rest(store)) == 1
+    assert [queued.since for queued in store.deferred_cases()] == [at(3 * MONTH + 1) + timedelta(days=1)]
+    assert rest(store) == []
+    record_events(store, paid(renewal(THIRD, 2 * MONTH)), now=at(3 * MONTH + 60))
+    (late,) = rest(store, minute=3 * MONTH + 24 * 60 + 2)
+    assert (late.payment_id, late.contract_case_id, late.state) == (THIRD, case.case_id, CaseState.APPROVED)
+    assert list(store.deferred_cases()) == []
+    assert rest(store, minute=4 * MONTH) == []
+
+
+def test_used_credits_are_kept_of_each_payment_if_all_was_there_before() -> None:
+    """Rows 6 and 8: the used part of each. The second payment was used whole: nothing of it goes back."""
+    soon = 60  # the second period begins within the fourteen days
+    store = subscribed(CONSENT, renewal(SECOND, soon), renewal(THIRD, soon + 1))
+    draw_credits(ADA, "run_1", 1000, store, now=at(soon + 2))
+    draw_credits(ADA, "run_2", 250, store, now=at(soon + 3))
+    case = withdraw(store, THIRD, minute=soon + 10)
+    decided = [case, *rest(store, minute=soon + 20)]
+    kept = {one.payment_id: one.state for one in decided}
+    assert set(kept) == {PI, SECOND, THIRD}
+    assert sum(money(decided).values()) == 2000 + 1500
+    assert sorted(kept.values()) == [CaseState.APPROVED, CaseState.APPROVED, CaseState.DECLINED]
+
+
+def test_who_was_informed_can_not_withdraw_from_a_later_renewal() -> None:
+    """Row 9: its own policy, since a renewal begins no contract."""
+    store = subscribed(CONSENT, renewal(SECOND, MONTH))
+    case = withdraw(store, SECOND, minute=MONTH + 60)
+    assert (case.state, case.rest_due_at) == (CaseState.DECLINED, None)
+    assert rest(store) == []
+
+
+def test_a_renewal_whose_order_nothing_has_proven_is_left_to_a_person() -> None:
+    """A later payment carries a copy of an order's id, which a browser may have written."""
+    store = subscribed(None, renewal(SECOND, MONTH, subscription_id="stripe:sub_2", fulfilment_key="period/x/1"))
+    case = withdraw(store, SECOND)
+    assert case.state is CaseState.IN_REVIEW
+    assert case.decision
+    assert [reason.key for reason in case.decision.reasons] == ["decision.withdrawal_renewal_in_review"]
+
+
+def test_the_first_charge_after_a_trial_has_fourteen_days_of_its_own() -> None:
+    """Row 10: no order records that its price was shown at the booking."""
+    store = FakeStore()
+    trial = replace(ordered(store, consent=CONSENT), subscription_id=SUBSCRIPTION, is_trial=True, paid_minor=1)
+    record_events(store, paid(trial), paid(renewal(SECOND, MONTH)), now=at(MONTH))
+    case = withdraw(store, SECOND, minute=MONTH + 12 * 24 * 60)
+    assert case.state is CaseState.APPROVED
+    store = subscribed(CONSENT, renewal(SECOND, MONTH))
+    assert withdraw(store, SECOND, minute=MONTH + 12 * 24 * 60).state is CaseState.DECLINED
+
+
+def test_a_payment_that_a_dispute_took_or_that_went_back_is_left_out_or_left_to_a_person() -> None:
+    """Nothing is left of the one, and the bank decides about the other."""
+    store = subscribed(None, renewal(SECOND, MONTH), renewal(THIRD, 2 * MONTH))
+    record_events(
+        store,
+        event_of(replace(refund(2000), state=RefundState.SUCCEEDED), names=(SECOND,)),
+        event_of(dispute(), names=(THIRD,)),
+        now=at(3 * MONTH),
+    )
+    withdraw(store)
+    (case,) = rest(store)
+    assert (case.payment_id, case.state) == (THIRD, CaseState.IN_REVIEW)
+    assert [stop.cause for stop in store.renewal_stops()] == [f"case:{case.case_id}"]
+
+
+def test_a_declaration_about_another_payment_is_confirmed_with_the_contracts() -> None:
+    """One statement is of the whole contract."""
+    store = subscribed(None, renewal(SECOND, MONTH))
+    declared = request_refund(
+        store,
+        refund_claim(RefundReason.WITHDRAWAL, payment_id=SECOND, key="key_2", is_declaration=True),
+        minute=3 * MONTH,
+    )
+    case = withdraw(store)
+    assert rest(store) == []
+    stored = {one.case_id: one for one in store.cases_of(ADA, 10).items}
+    assert (stored[declared.case_id].state, stored[declared.case_id].contract_case_id) == (
+        CaseState.APPROVED,
+        case.case_id,
+    )
+
+
+def test_a_pack_that_was_charged_twice_is_withdrawn_from_as_a_whole() -> None:
+    """The order is the contract: the duplicate goes back too."""
+    store = FakeStore()
+    first = ordered(store)
+    record_events(store, paid(first), paid(replace(first, payment_id=SECOND, at=at(1))), now=at(60))
+    case = withdraw(store, minute=60)
+    others = rest(store, minute=70)
+    assert money([case, *others]) == {PI: 2000, SECOND: 2000}
