@@ -41,6 +41,7 @@ def test_the_catalogue_is_public_and_may_be_cached(world: World, anyone: Fronten
         "providers": ["paddle", "stripe"],
         "expires_after_days": None,
         "is_expiring": False,
+        "takes_discount_codes": False,
         "trial_credits": 0,
     }
     assert (products["creator_monthly"]["kind"], products["creator_monthly"]["is_expiring"]) == ("subscription", True)

@@ -7,7 +7,7 @@ import sys
 import traceback
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -250,6 +250,19 @@ def test_stripe_sells_a_pack(provider: Recorder) -> None:
     }
     assert provider.call.headers["stripe-version"] == "2026-10-28.endive"
     assert provider.call.headers["authorization"] == f"Bearer {STRIPE_KEY}"
+
+
+@pytest.mark.parametrize("takes", [True, False])
+@pytest.mark.parametrize("product_id", ["pack_1000", "creator_monthly"])
+def test_stripe_asks_for_a_discount_code_where_the_catalogue_allows_it(
+    provider: Recorder, product_id: str, takes: bool
+) -> None:
+    """Otherwise its checkout has no field for one."""
+    provider.will(stripe_shapes.session("Ada", id="cs_1", url="https://pay.example.com/cs_1"))
+    placed, product = order("stripe", product_id)
+    product = replace(product, takes_discount_codes=takes)
+    stripe_at(provider).make_checkout(placed, product, success_url=THANKS, cancel_url=CREDITS)
+    assert provider.call.content.get("allow_promotion_codes") == ("true" if takes else None)
 
 
 def test_stripe_sells_a_subscription(provider: Recorder) -> None:

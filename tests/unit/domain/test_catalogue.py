@@ -253,12 +253,14 @@ def test_a_product_promises_no_more_than_it_says() -> None:
     document["products"][0] |= {"prices": {"USD": 1}, "expires_after_days": 30}
     for stated in ("rolls_over", "trial_credits", "proration_grants"):
         document["products"][3].pop(stated, None)
+    document["products"][1]["takes_discount_codes"] = True
     sold = catalogue.parse(document)
     plan, pack = sold.products["creator_monthly"], sold.products["pack_500"]
     for product in (plan, PLAN):
         assert (product.rolls_over, product.trial_credits, product.proration_grants) == (False, 0, False)
     assert (pack.prices, pack.expires_after_days) == ({"USD": 1}, 30)
     assert sold.products["pack_1000"].expires_after_days is None
+    assert [name for name, product in sold.products.items() if product.takes_discount_codes] == ["pack_1000"]
 
 
 def test_an_unknown_id_is_no_product() -> None:
@@ -315,6 +317,17 @@ def test_an_order_of_old_is_under_the_terms_of_its_time_at_its_own_price() -> No
     assert sold.agreed(kept) == agreed_product(
         PACK.terms_at("stripe"), product_id="gone", provider="stripe", price_minor=1800, currency="EUR"
     )
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_whether_a_checkout_takes_discount_codes_is_as_the_catalogue_says(takes: bool) -> None:
+    """At the order's time: it is no part of what was agreed."""
+    later = _terms(600, NOW) | {"takes_discount_codes": not takes}
+    sold = catalogue.parse(_with_terms(_terms(500) | {"takes_discount_codes": takes}, later))
+    kept = replace(ORDER, product_id="pack_500", made_at=SUMMER, terms=PACK.terms_at("stripe"))
+    product = sold.agreed(kept)
+    assert product
+    assert product.takes_discount_codes is takes
 
 
 DAY = timedelta(days=1)

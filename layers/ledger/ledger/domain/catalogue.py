@@ -60,6 +60,7 @@ class Product:
     trial_price_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # prices that only a trial has
     terms_from: datetime = _ALWAYS  # since when these terms count
     proration_grants: bool = False  # subscriptions: a part of a period that a change charges grants its part
+    takes_discount_codes: bool = False  # the checkout has a field for a code; it changes no grant
 
     @property
     def digest(self) -> str:
@@ -204,18 +205,20 @@ class Catalogue:
     def agreed(self, order: Order) -> Product | None:
         """Return the product of an order under the terms that were agreed. None: an old order of an unknown product.
 
-        An order that was placed before orders kept their terms is under those of its time, at its own price.
+        An order that was placed before orders kept their terms is under those of its time, at its own price. Whether
+        its checkout takes discount codes was not agreed: that is as the catalogue says for its time.
         """
         product = self.product(order.product_id, order.made_at)
         if order.terms is None:
             return product and replace(product, prices={order.currency: order.price_minor})
-        return agreed_product(
+        agreed = agreed_product(
             order.terms,
             product_id=order.product_id,
             provider=order.provider,
             price_minor=order.price_minor,
             currency=order.currency,
         )
+        return replace(agreed, takes_discount_codes=product is not None and product.takes_discount_codes)
 
     @property
     def price_ids(self) -> frozenset[tuple[str, str]]:
@@ -365,6 +368,7 @@ def _terms(fields: Fields, product_id: str, name: str, kind: ProductKind, begin:
         "credits": credits_,
         "prices": prices,
         "price_ids": _price_ids(fields, "price_ids", fields.take("price_ids", dict)),
+        "takes_discount_codes": fields.take("takes_discount_codes", bool, False),
         "terms_from": begin,
     }
     if is_pack:

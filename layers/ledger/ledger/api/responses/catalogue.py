@@ -22,6 +22,10 @@ class ProductResponse(ResponseModel):
         description="Of a pack's credits, from the payment. null: they never expire."
     )
     is_expiring: bool = Field(description="Whether its credits expire: a subscription's do, with their period.")
+    takes_discount_codes: bool = Field(
+        description="Whether the checkout has a field for a discount code. A checkout that a page of yours opens "
+        "has one if the page says so: pass this on."
+    )
     trial_credits: int = Field(description="Of a subscription: the credits of a trial. 0: it grants none.")
 
     @classmethod
@@ -37,6 +41,7 @@ class ProductResponse(ResponseModel):
             providers=sorted(provider for provider, price_ids in product.price_ids.items() if price_ids),
             expires_after_days=product.expires_after_days,
             is_expiring=not product.rolls_over if is_plan else product.expires_after_days is not None,
+            takes_discount_codes=product.takes_discount_codes,
             trial_credits=product.trial_credits,
         )
 

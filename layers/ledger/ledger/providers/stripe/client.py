@@ -80,6 +80,8 @@ class StripeGateway:
             "success_url": success_url,
             "cancel_url": cancel_url,
         }
+        if product.takes_discount_codes:
+            params["allow_promotion_codes"] = True
         if product.kind is ProductKind.SUBSCRIPTION:
             params |= {"mode": "subscription", "subscription_data": {"metadata": {**ours}}}
         else:
