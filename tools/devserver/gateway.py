@@ -149,7 +149,7 @@ class Gateway(ThreadingHTTPServer):
             )
         # Powertools' resolver keeps the current request in a global. So these routes run one at a time, as in one
         # process of Lambda. Webhooks have no resolver, and race as they do in AWS.
-        turn = self._turn if route.authorizer else contextlib.nullcontext()
+        turn = contextlib.nullcontext() if route.path.startswith("/webhooks/") else self._turn
         try:
             with turn:
                 response = response_of(self._handlers[route.folder](event_of(request, route, parameters, caller), None))

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.catalogue import Product
+from ledger.domain.declarations import Declaration, DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import (
     CommitTooLarge,
@@ -269,6 +270,10 @@ class FakeStore:
     def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
         return self._documents(AuditRecord, DocumentKind.AUDIT_RECORD, account_id)
 
+    def declarations(self, state: DeclarationState, since: datetime | None = None) -> Iterator[ListedDeclaration]:
+        found = self._documents(ListedDeclaration, DocumentKind.LISTED_DECLARATION, str(state))
+        return (one for one in found if since is None or one.since >= since)
+
     def expiring(self, after: str, until: datetime) -> Iterator[ExpiringAccount]:
         self.round_trips += 1
         due = [(entry.expiry_due_at, entry.account_id) for entry in self._indexed.entries.values()]
@@ -421,7 +426,7 @@ class FakeStore:
         for change in commit.documents:
             if change.document is None:
                 self.documents.pop(change.key, None)
-            elif isinstance(change.document, RefundCase | RefundIntent | OpenCheckout):
+            elif isinstance(change.document, RefundCase | RefundIntent | OpenCheckout | Declaration):
                 self.documents[change.key] = replace(change.document, version=change.document.version + 1)
             else:
                 self.documents[change.key] = change.document

@@ -140,7 +140,7 @@ def check_against_description(route: Route, response: ApiResponse) -> None:
         assert problem["status"] == response.status
         assert problem["detail"]
         assert problem["type"].startswith("urn:imagetagger:problem:")
-    is_public = route.authorizer is None and response.status < 400
+    is_public = route.authorizer is None and route.method == "GET" and response.status < 400
     assert response.headers["cache-control"] == ("public, max-age=300" if is_public else "no-store")
 
 

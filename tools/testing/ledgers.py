@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from ledger.domain import catalogue
+from ledger.domain.declarations import DeclarationKind, DeclarationState, Submission
 from ledger.domain.errors import StoreUnavailable
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import (
@@ -28,6 +29,10 @@ from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.reads import Keys, Snapshot
 from ledger.providers.registry import PROVIDERS
+from ledger.usecases.declarations.answer import approve, issue_links
+from ledger.usecases.declarations.follow import follow as follow_declaration
+from ledger.usecases.declarations.mails import record_notice
+from ledger.usecases.declarations.submit import declare, submit
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
@@ -196,6 +201,50 @@ def withdrawn() -> FakeStore:
     record_events(store, paid(renewal), now=at(3))
     confirm_withdrawal(ADA, request_refund(store, claim).case_id, store, POLICY, now=at(62))
     decide_deferred(store, POLICY, now=at(63))
+    return store
+
+
+def declared() -> FakeStore:
+    """Declarations without a login: a draft, one in review, a withdrawal and a cancellation that were carried out."""
+    store = FakeStore()
+    record_events(store, paid(ordered(store, "ord_1234", consent=CONSENT)), now=at(1))
+    plan = replace(RENEWED, subscription_id="stripe:sub_1234")
+    state = Subscription(
+        subscription_id="stripe:sub_1234",
+        status=SubscriptionStatus.ACTIVE,
+        at=at(0),
+        cause="stripe:evt_active",
+        period_end=LATER,
+    )
+    event = Event(
+        provider="stripe",
+        event_id="evt_active",
+        event_type="customer.subscription.updated",
+        at=at(0),
+        owner=Owner(account_id=ADA, customer_id="stripe:cus_1"),
+        subscription=state,
+    )
+    record_events(store, paid(plan), event, now=at(2))
+    withdrawal = Submission(
+        kind=DeclarationKind.WITHDRAWAL,
+        name="Ada",
+        contract="ord_1234",
+        email="ada@example.com",
+        language="en",
+        statement="I withdraw from this contract: ord_1234",
+        source="0123456789abcdef",
+    )
+    cancellation = replace(
+        withdrawal, kind=DeclarationKind.CANCELLATION, contract=f"{IN} of sub_1234".replace(":", " ")
+    )
+    for number, one in enumerate((withdrawal, cancellation, replace(withdrawal, contract="no id"))):
+        name = submit(one, f"form {number}", store, now=at(60)).declaration_id
+        if follow_declaration(name, store, POLICY, PROVIDERS, now=at(61)).state is DeclarationState.MATCHED:
+            issue_links(name, f"yes {number}", f"no {number}", store)
+            record_notice(name, store, at=at(62))
+            approve(name, f"yes {number}", store)
+            follow_declaration(name, store, POLICY, PROVIDERS, now=at(64))
+    declare(withdrawal, "token", store, now=at(60))
     return store
 
 
@@ -447,7 +496,7 @@ def waiting() -> FakeStore:
 
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
-    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn),
+    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, declared),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, waiting),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {

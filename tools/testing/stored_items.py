@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from ledger.domain.accounts import Account
+from ledger.domain.declarations import Declaration
 from ledger.domain.orders import OpenCheckout
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundCase
@@ -44,7 +45,7 @@ def items_of(store: FakeStore) -> list[Item]:
     for subscription in store.subscriptions.values():
         stored.append(items.to_subscription(replace(subscription, version=subscription.version - 1)))
     for key, document in store.documents.items():
-        if isinstance(document, RefundCase | RefundIntent | OpenCheckout):
+        if isinstance(document, RefundCase | RefundIntent | OpenCheckout | Declaration):
             document = replace(document, version=document.version - 1)
         stored.append(items.to_document(key, document))
     return stored

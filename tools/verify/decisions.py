@@ -1,6 +1,7 @@
 """Rules about decisions: a case is what its history, its approvals and the records of those who decided say."""
 
 from collections import Counter
+from datetime import datetime
 
 from ledger.domain.audit import AuditAction
 from ledger.domain.facts import (
@@ -90,7 +91,7 @@ def _is_without_gap(case: RefundCase) -> bool:
         [change.from_state for change in history] == states[:-1]
         and states[-1] is case.state
         and all(change.to_state in TRANSITIONS[change.from_state] for change in history)
-        and (case.contract_case_id is not None or case.confirmed_at in {None, history[0].at})
+        and _is_confirmed_when(case, history[0].at)
     )
 
 
@@ -103,6 +104,15 @@ def _is_of_its_contract(case: RefundCase, world: World) -> bool:
         return False
     received_at = named.confirmed_at or named.opened_at
     return named.decision.ends_contract and (named.account_id, received_at) == (case.account_id, case.confirmed_at)
+
+
+def _is_confirmed_when(case: RefundCase, decided_at: datetime) -> bool:
+    """Return whether a withdrawal was confirmed when it was first decided; one that was sent earlier, before that."""
+    if case.contract_case_id is not None:
+        return True
+    if case.confirmed_at is None or case.asked_at is None:
+        return case.confirmed_at in {None, decided_at}
+    return case.asked_at <= case.confirmed_at <= decided_at
 
 
 def decisions_of_cases(world: World) -> Verdicts:

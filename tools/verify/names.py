@@ -122,6 +122,13 @@ def _of_cases(world: World) -> Iterator[str]:
     for key, queued in world.queued_cases.items():
         yield from map(_cause, (*key.parts[-1:], queued.case_id))
         yield _account(queued.account_id)
+    for declaration in world.declarations.values():
+        yield _cause(f"declaration:{declaration.declaration_id}")
+        yield _account(declaration.account_id)
+        yield _payment(declaration.payment_id) if declaration.payment_id else ""
+        yield _cause(declaration.case_id or "")
+    for key, listed in world.listed_declarations.items():
+        yield from (_cause(f"declaration:{name}") for name in (key.parts[-1], listed.declaration_id))
     for case_id, account_id in world.pointers.items():
         yield from (_cause(case_id), _account(account_id))
     for key, record in world.idempotency_records.items():

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from ledger.domain.declarations import DeclarationKind
 from ledger.domain.facts import (
     ChargebackChanged,
     DisputeChanged,
@@ -143,9 +144,15 @@ def _key_of_order(payment: PaymentSettled) -> str | None:
 
 
 def renewals_stopped(world: World) -> Verdicts:
-    """Renewals are stopped only after a dispute, or a withdrawal, of a payment of that subscription."""
+    """Renewals are stopped only after a dispute, a withdrawal or a cancellation of a payment of that subscription."""
     causes = {receipt.cause for receipt in world.receipts}
     withdrawn = {f"case:{case.case_id}": case.payment_id for case in world.cases.values() if _is_withdrawn(case)}
+    cancelled = {
+        f"declaration:{one.declaration_id}": one.payment_id
+        for one in world.declarations.values()
+        if one.kind is DeclarationKind.CANCELLATION and one.approved_by
+    }
+    ended = withdrawn | cancelled
     for key, stop in world.renewal_stops.items():
         home = world.home_of(stop.payment_id)
         payment, facts = (home.payment, home.facts.values()) if home else (None, ())
@@ -153,7 +160,7 @@ def renewals_stopped(world: World) -> Verdicts:
         yield (
             "/".join(key.parts),
             payment is not None
-            and (withdrawn.get(stop.cause) == stop.payment_id or (is_disputed and stop.cause in causes))
+            and (ended.get(stop.cause) == stop.payment_id or (is_disputed and stop.cause in causes))
             and (stop.account_id, stop.subscription_id) == (payment.account_id, payment.subscription_id),
         )
 

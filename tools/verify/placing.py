@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ledger.domain.audit import AuditRecord
+from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.ids import AccountId
 from ledger.domain.orders import OpenCheckout
 from ledger.domain.purchases import Purchase
@@ -28,9 +29,11 @@ from ledger.ports.documents import (
     audit_key,
     case_key,
     case_pointer_key,
+    declaration_key,
     failed_run_key,
     intent_key,
     renewal_stop_key,
+    sortable,
 )
 
 _SHARDED = frozenset({"expires_on", "parked_shard", "followed_shard", "waiting_shard"})
@@ -106,13 +109,13 @@ def _as_written(item: Item) -> Item | None:
             return items.to_closed_lot(keys.account_id_of(item), items.from_lot(item))
         case DocumentKind():
             document = items.from_document(item)
-            if isinstance(document, RefundCase | RefundIntent | OpenCheckout):
+            if isinstance(document, RefundCase | RefundIntent | OpenCheckout | Declaration):
                 document = _before(document)
             return items.to_document(_key_of(keys.document_key_of(item), document), document)
     return None
 
 
-_Versioned = TypeVar("_Versioned", bound=Run | Subscription | RefundCase | RefundIntent | OpenCheckout)
+_Versioned = TypeVar("_Versioned", bound=Run | Subscription | RefundCase | RefundIntent | OpenCheckout | Declaration)
 
 
 def _before(record: _Versioned) -> _Versioned:
@@ -132,6 +135,11 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return intent_key(document.tag)
         case RenewalStop():
             return renewal_stop_key(document)
+        case Declaration():
+            return declaration_key(document.declaration_id)
+        case ListedDeclaration():
+            parts = (str(document.state), sortable(document.since), document.declaration_id)
+            return DocumentKey(DocumentKind.LISTED_DECLARATION, parts)
         case FailedRun():
             return failed_run_key(AccountId(owner), document.at, document.run_id)
         case AuditRecord():

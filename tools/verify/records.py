@@ -9,7 +9,12 @@ from ledger.domain.receipts import MUTED, RecordOutcome
 from ledger.domain.refund_cases import BY_POLICY, RefundCase
 from ledger.usecases.place_order import ORDERS_ROUTE
 from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE
-from ledger.usecases.refund_cases.open_case import REFUND_REQUESTS_ROUTE, SUPPORT_CASES_ROUTE, WITHDRAWALS_ROUTE
+from ledger.usecases.refund_cases.open_case import (
+    DECLARATIONS_ROUTE,
+    REFUND_REQUESTS_ROUTE,
+    SUPPORT_CASES_ROUTE,
+    WITHDRAWALS_ROUTE,
+)
 from ledger.usecases.refund_cases.withdraw_contract import CONTRACTS_ROUTE
 from tools.verify.decisions import review_of
 from tools.verify.world import Verdicts, World
@@ -47,7 +52,9 @@ def idempotency_records(world: World) -> Verdicts:
             yield item.key, item.terms.order_id in ordered
 
 
-_OPENS_CASES = {REFUND_REQUESTS_ROUTE, WITHDRAWALS_ROUTE, SUPPORT_CASES_ROUTE, CONTRACTS_ROUTE}
+_OPENS_CASES = {
+    *(REFUND_REQUESTS_ROUTE, WITHDRAWALS_ROUTE, SUPPORT_CASES_ROUTE, CONTRACTS_ROUTE, DECLARATIONS_ROUTE),
+}
 
 
 def _created(route: str, subject: str, correlation_id: str, world: World) -> tuple[str, datetime] | None:

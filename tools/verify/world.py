@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
+from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import (
@@ -69,6 +70,8 @@ class World:
     order_pointers: dict[DocumentKey, OrderId] = field(default_factory=dict)
     open_checkouts: dict[DocumentKey, OpenCheckout] = field(default_factory=dict)
     job_cursors: dict[DocumentKey, JobCursor] = field(default_factory=dict)
+    declarations: dict[str, Declaration] = field(default_factory=dict)
+    listed_declarations: dict[DocumentKey, ListedDeclaration] = field(default_factory=dict)
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
     is_in_place: dict[str, bool] = field(default_factory=dict)  # whether key and index attributes follow from the rest
     is_as_written: dict[str, bool] = field(default_factory=dict)  # whether its digest says so, if it has one
@@ -134,6 +137,10 @@ class World:
                 self.open_checkouts[key] = document
             case JobCursor():
                 self.job_cursors[key] = document
+            case Declaration():
+                self.declarations[document.declaration_id] = document
+            case ListedDeclaration():
+                self.listed_declarations[key] = document
 
     def facts(self, payment_id: PaymentId) -> Facts:
         """Return the facts of the purchase that a name leads to."""

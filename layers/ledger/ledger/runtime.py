@@ -94,6 +94,11 @@ class Runtime:
         parameters = rules.load(self.config.policy_file or rules.DEFAULT_FILE)
         return replace(parameters, is_paused=self.config.is_paused)
 
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names of all registered providers."""
+        return tuple(PROVIDERS)
+
     def gateway(self, provider: str) -> Gateway:
         """Return the gateway to a provider's API, with its current key. Import its SDK on first use.
 

@@ -9,6 +9,15 @@ from typing import Any, NamedTuple
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.declarations import (
+    Channel,
+    Declaration,
+    DeclarationKind,
+    DeclarationState,
+    ListedDeclaration,
+    ReviewCause,
+    Submission,
+)
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.facts import (
     BalanceCredited,
@@ -69,11 +78,13 @@ from ledger.ports.documents import (
     case_key,
     case_pointer_key,
     checkout_key,
+    declaration_key,
     deferred_queue_key,
     failed_run_key,
     idempotency_key,
     intent_key,
     job_cursor_key,
+    listed_declaration_key,
     open_checkout_key,
     position_of,
     renewal_stop_key,
@@ -349,6 +360,7 @@ CASE = RefundCase(
     deferred_until=LATER,
     contract_case_id="case_0",
     rest_due_at=LATER,
+    asked_at=AT,
     confirmed_at=AT,
     approvals=1,
     history=(
@@ -381,6 +393,49 @@ STOP = RenewalStop(
     payment_id=PaymentId("stripe:in_1"),
     since=AT,
     cause="stripe:evt_1",
+)
+
+DECLARATION = Declaration(
+    declaration_id="C-7K3F-9Q2M-4XNP",
+    state=DeclarationState.CONFIRMED,
+    submission=Submission(
+        kind=DeclarationKind.CANCELLATION,
+        name="Ada Lovelace",
+        contract="ord_1",
+        email="ada@example.com",
+        language="de",
+        statement="Ich kündige diesen Vertrag aus wichtigem Grund: ord_1",
+        part="The second one",
+        message="It never worked.",
+        is_extraordinary=True,
+        ends_on=LATER.date(),
+        channel=Channel.PAGE,
+        source="0123456789abcdef",
+    ),
+    declared_at=AT,
+    confirmed_at=LATER,
+    token_hash="0" * 64,
+    acknowledged_at=LATER,
+    noticed_at=LATER,
+    approval_hashes=("1" * 64,),
+    objection_hashes=("2" * 64,),
+    account_id=ADA,
+    payment_id=PI,
+    subscription_id="stripe:sub_1",
+    approved_by="link",
+    objected_at=LATER,
+    review_cause=ReviewCause.EXTRAORDINARY,
+    case_id="case_1",
+    closed_by="sam",
+    closing_reason="Settled by mail.",
+    version=1,
+)
+LISTED = ListedDeclaration(
+    declaration_id=DECLARATION.declaration_id,
+    state=DeclarationState.CONFIRMED,
+    since=LATER,
+    source="0123456789abcdef",
+    email_hash="3" * 64,
 )
 
 
@@ -465,6 +520,10 @@ def goldens() -> dict[str, Golden]:
             open_checkout_key(ADA, "creator_monthly"), OPEN_CHECKOUT, replace(OPEN_CHECKOUT, version=3)
         ),
         "renewal_stop": _document(renewal_stop_key(STOP), STOP),
+        "declaration": _document(
+            declaration_key(DECLARATION.declaration_id), DECLARATION, replace(DECLARATION, version=2)
+        ),
+        "listed_declaration": _document(listed_declaration_key(DECLARATION), LISTED),
         "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed),
         "audit_record": _document(audit_key(ADA, audit), audit),
         "idempotency_record": _document(

@@ -81,6 +81,8 @@ DOCUMENTS = [
     DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_1",)),
     open_checkout_key(ODD, "creator_monthly"),
     DocumentKey(DocumentKind.RENEWAL_STOP, ("2026-11-20T12:00:00.000000Z", "stripe:in#1")),
+    DocumentKey(DocumentKind.DECLARATION, ("W-7K3F-9Q2M-4XNP",)),
+    DocumentKey(DocumentKind.LISTED_DECLARATION, ("matched", "2026-11-20T12:00:00.000000Z", "W-7K3F-9Q2M-4XNP")),
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ledger.domain.declarations import DeclarationState
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Trigger
@@ -68,6 +69,8 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "deferred_cases": lambda store: store.deferred_cases(),
     "outbox": lambda store: store.outbox(),
     "renewal_stops": lambda store: store.renewal_stops(),
+    "declarations": lambda store: store.declarations(DeclarationState.MATCHED),
+    "declarations since": lambda store: store.declarations(DeclarationState.MATCHED, NOON),
     "failed_runs": lambda store: store.failed_runs(ADA, NOON),
     "audit_records": lambda store: store.audit_records(ADA),
     "scan": lambda store: store.scan(),
@@ -260,6 +263,10 @@ def test_what_can_not_be_read_is_logged_by_kind_and_field_and_counted(caplog: py
 WORK: dict[str, tuple[DocumentKey, Callable[[Store], Iterable[object]]]] = {
     "outbox": (intent_key("case_1-1"), lambda store: store.outbox()),
     "renewal_stops": (renewal_stop_key_of(NOON, PI), lambda store: store.renewal_stops()),
+    "declarations": (
+        DocumentKey(DocumentKind.LISTED_DECLARATION, ("matched", sortable(NOON), "W-7K3F-9Q2M-4XNP")),
+        lambda store: store.declarations(DeclarationState.MATCHED),
+    ),
     "deferred_cases": (DocumentKey(DocumentKind.DEFERRED_QUEUE, ("case_1",)), lambda store: store.deferred_cases()),
 }
 """The lists of what a job must do: an item of each, and the read."""

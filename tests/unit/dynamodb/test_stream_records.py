@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from ledger.domain.declarations import DeclarationState
 from ledger.domain.domain_events import (
     KINDS,
     ApprovedRefundChanged,
     CustomerIdentified,
+    DeclarationApproved,
+    DeclarationConfirmed,
     RefundIntentListed,
     RenewalStopListed,
     read_domain_event,
@@ -23,8 +26,19 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import RecordOutcome
 from ledger.dynamodb import items, keys, stream
 from ledger.ports.commit import PaymentPointer
-from ledger.ports.documents import intent_key, renewal_stop_key
-from tests.unit.dynamodb.golden_items import ADA, FACTS, FOLDER, INTENT, PI, RECEIPT, STOP, SUBSCRIPTION
+from ledger.ports.documents import intent_key, listed_declaration_key, renewal_stop_key
+from tests.unit.dynamodb.golden_items import (
+    ADA,
+    DECLARATION,
+    FACTS,
+    FOLDER,
+    INTENT,
+    LISTED,
+    PI,
+    RECEIPT,
+    STOP,
+    SUBSCRIPTION,
+)
 
 Item = dict[str, Any]
 SETTLED = replace(next(fact for fact in FACTS if isinstance(fact, PaymentSettled)), is_renewal=False)
@@ -128,7 +142,18 @@ def test_a_stop_of_renewals_is_an_event_when_it_is_listed() -> None:
     assert contents(None, item) == []
 
 
-PUBLISHED = {"refund_intent", "renewal_stop", "purchase", "subscription"}
+@pytest.mark.parametrize("state", DeclarationState)
+def test_a_declaration_is_an_event_when_it_is_listed_as_confirmed_or_approved(state: DeclarationState) -> None:
+    """In each of its states it is listed under another key. Nothing of what it says is in the event."""
+    declaration = replace(DECLARATION, state=state)
+    listed = replace(LISTED, state=state)
+    item = items.to_document(listed_declaration_key(declaration), listed)
+    of = {DeclarationState.CONFIRMED: DeclarationConfirmed, DeclarationState.APPROVED: DeclarationApproved}.get(state)
+    assert contents(item) == ([of(declaration_id=DECLARATION.declaration_id)] if of else [])
+    assert contents(None, item) == contents(item, item) == []
+
+
+PUBLISHED = {"refund_intent", "renewal_stop", "purchase", "subscription", "listed_declaration"}
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN.keys() - PUBLISHED))
@@ -144,7 +169,15 @@ CHANGES: dict[str, Callable[[], stream.Record]] = {
     "ApprovedRefundChanged": lambda: change(purchase(SETTLED, APPROVED, *MOVING), purchase(SETTLED, APPROVED)),
     "RefundIntentListed": lambda: change(items.to_document(intent_key(INTENT.tag), INTENT)),
     "RenewalStopListed": lambda: change(items.to_document(renewal_stop_key(STOP), STOP)),
+    "DeclarationConfirmed": lambda: listed_as(DeclarationState.CONFIRMED),
+    "DeclarationApproved": lambda: listed_as(DeclarationState.APPROVED),
 }
+
+
+def listed_as(state: DeclarationState) -> stream.Record:
+    """The record of a declaration that has reached a state."""
+    key = listed_declaration_key(replace(DECLARATION, declaration_id="C_1", state=state))
+    return change(items.to_document(key, replace(LISTED, declaration_id="C_1", state=state)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -168,6 +201,8 @@ def test_the_same_change_is_the_same_event_and_another_one_is_not(kind: str) -> 
         ("ApprovedRefundChanged", "case_1"),
         ("RefundIntentListed", "case_1"),
         ("RenewalStopListed", "stripe:evt_1"),
+        ("DeclarationConfirmed", "C_1"),
+        ("DeclarationApproved", "C_1"),
     ],
 )
 def test_an_event_carries_the_correlation_id_of_what_it_is_part_of(kind: str, correlation_id: str) -> None:

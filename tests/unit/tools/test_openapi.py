@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions.describe_api.app import lambda_handler
-from ledger.api import errors, requests
+from ledger.api import declarations, errors, requests
 from ledger.api.errors import PROBLEM_JSON
 from tests.unit.tools.template_parts import WEBHOOKS
 from tools.openapi import FILE
@@ -57,7 +57,7 @@ def test_every_operation_has_a_name_of_its_own() -> None:
 
 def test_every_request_has_an_example_that_is_accepted() -> None:
     """By the model that the function reads it with."""
-    models = vars(requests)
+    models = vars(requests) | vars(declarations)
     for method, path, operation in operations():
         for body in operation.get("requestBody", {}).get("content", {}).values():
             (named,) = set(re.findall(r"schemas/(\w+)", json.dumps(body["schema"])))

@@ -58,6 +58,7 @@ def test_every_resource_that_deliveries_reach_has_a_row() -> None:
         DocumentKind.RENEWAL_STOP,
         DocumentKind.REVIEW_QUEUE,
         DocumentKind.DEFERRED_QUEUE,
+        DocumentKind.LISTED_DECLARATION,
     ):
         partition = keys.range_of(kind).pk
         assert f"`{partition}`" in PAGE

@@ -21,7 +21,12 @@ def test_the_webhooks_are_public_and_nothing_else_is() -> None:
     webhooks = {("POST", f"/webhooks/{{provider}}/{name.replace('_', '-')}") for name in WEBHOOKS}
     described = {("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/docs/{asset}")}
     shop = {("GET", "/catalogue"), ("GET", "/policy"), ("GET", "/policy/{version}")}
-    assert public == webhooks | described | shop
+    declarations = {
+        ("POST", "/withdrawal-declarations"),
+        ("POST", "/cancellation-declarations"),
+        ("POST", "/declarations/{declaration_id}/confirmation"),
+    }
+    assert public == webhooks | described | shop | declarations
 
 
 def test_every_route_that_is_not_public_has_its_scope_or_is_for_our_services() -> None:

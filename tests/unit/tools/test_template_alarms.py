@@ -61,9 +61,12 @@ ALARMED: Mapping[str, Alarmed] = {
     "RefundsUnclear": Alarmed(threshold=3, period_s=900),  # once is cleared up by the next round
     "OldestRefundAge": Alarmed("Maximum", 14 * DAY_S, 7200, "breaching"),
     "OldestItemAge": Alarmed("Maximum", 3600, 900, "breaching"),
+    "OldestUnacknowledgedAge": Alarmed("Maximum", 3600, 1800),
 }
 OTHERWISE = {
     ("expire_credits", "OldestItemAge"): Alarmed("Maximum", DAY_S // 4, 7200, "breaching"),
+    # a day to object, and the time of its round
+    ("follow_declarations", "OldestItemAge"): Alarmed("Maximum", 30 * 3600, 1800, "breaching"),
 }
 NOT_ALARMED = {
     ("payment_succeeded", "WaitingEvents"): "a link or a refund that comes before its payment is usual",

@@ -68,6 +68,8 @@ def test_who_subscribes_to_what() -> None:
         ("ApprovedRefundChanged", "follow_cases", None),
         ("RefundIntentListed", "send_refunds", 2),
         ("RenewalStopListed", "send_refunds", 2),
+        ("DeclarationConfirmed", "follow_declarations", None),
+        ("DeclarationApproved", "follow_declarations", None),
     }
 
 

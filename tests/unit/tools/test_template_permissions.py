@@ -68,11 +68,16 @@ LISTS = {
     "review_queue_key": DocumentKind.REVIEW_QUEUE,
     "deferred_queue_key": DocumentKind.DEFERRED_QUEUE,
     "renewal_stop_key": DocumentKind.RENEWAL_STOP,
+    "listed_declaration_key": DocumentKind.LISTED_DECLARATION,
 }
 """The lists of work, whose items are the only ones that are ever removed, by the functions that name an item."""
 
-OF_ACCOUNTS_ONLY = {"record_usage": "a run changes one account; the tagging service has nothing to do with payments"}
-"""The functions that write nothing outside the partitions of accounts, and why."""
+DECLARED = [keys.range_of(DocumentKind.DECLARATION).pk + "*", keys.range_of(DocumentKind.LISTED_DECLARATION).pk]
+WRITES_ONLY = {
+    # The functions that write nothing outside these partitions, and why.
+    "record_usage": [keys.range_of(ItemKind.ACCOUNT).pk + "*"],  # the tagging service has nothing to do with payments
+    "receive_declarations": DECLARED,  # anybody can call it
+}
 
 
 class Permission(NamedTuple):
@@ -108,8 +113,8 @@ def needed(folder: str) -> Iterator[Permission]:
         operation = "Scan" if method in SCANS else "Query"
         yield Permission.of(f"dynamodb:{operation}", {"Fn::Sub": f"${{LedgerTable.Arn}}/index/{INDEXES[method]}"})
     if "commit" in methods:
-        where = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys.range_of(ItemKind.ACCOUNT).pk + "*"]}}
-        condition = WHOLE | (where if folder in OF_ACCOUNTS_ONLY else {})
+        where = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": WRITES_ONLY.get(folder)}}
+        condition = WHOLE | (where if folder in WRITES_ONLY else {})
         for action in ("ConditionCheckItem", "PutItem", "UpdateItem"):
             yield Permission.of(f"dynamodb:{action}", TABLE, condition)
     if lists := sorted(set(deleted_from(folder))):

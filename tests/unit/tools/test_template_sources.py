@@ -16,6 +16,8 @@ from ledger.domain.domain_events import (
     SOURCE,
     ApprovedRefundChanged,
     CustomerIdentified,
+    DeclarationApproved,
+    DeclarationConfirmed,
     RefundIntentListed,
     RenewalStopListed,
 )
@@ -99,6 +101,7 @@ SCHEDULES: Mapping[str, dict[str, Any]] = {
     "release_parked": {"rate(1 hour)": None},
     "expire_credits": {"rate(1 hour)": None},
     "send_refunds": {"rate(5 minutes)": None},  # a customer waits for the money
+    "follow_declarations": {"rate(15 minutes)": None},  # who declared waits for the acknowledgement
     "follow_cases": {"rate(5 minutes)": {DECIDE_ONLY: True}, "rate(1 hour)": None},  # a customer waits for the decision
 }
 
@@ -127,7 +130,10 @@ def _image(**attributes: Any) -> dict[str, Any]:
 
 
 _PAYMENT = ("S", [{"prefix": keys.range_of(ItemKind.PAYMENT).pk}])
-_LISTS = [keys.range_of(kind).pk for kind in (DocumentKind.REFUND_INTENT, DocumentKind.RENEWAL_STOP)]
+_LISTS = [
+    keys.range_of(kind).pk
+    for kind in (DocumentKind.REFUND_INTENT, DocumentKind.RENEWAL_STOP, DocumentKind.LISTED_DECLARATION)
+]
 
 
 def _payment_of(**rules: Any) -> tuple[str, Any]:
@@ -156,6 +162,7 @@ SUBSCRIBED = {
     # Who gets which domain events.
     "release_parked": {_NAMES[CustomerIdentified]},
     "follow_cases": {_NAMES[ApprovedRefundChanged]},
+    "follow_declarations": {_NAMES[DeclarationConfirmed], _NAMES[DeclarationApproved]},
     "RefundsToSend": {_NAMES[RefundIntentListed], _NAMES[RenewalStopListed]},
 }
 PATIENCE = {"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 3600}

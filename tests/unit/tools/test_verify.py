@@ -117,7 +117,7 @@ Each fulfilment key lists its payments, the earliest first; all but the first ar
 No period of a subscription is granted by two payments
 Every name of a purchase leads to it, and every pointer to purchases that know its name
 An order has the terms that were agreed, its checkout leads back to it, and its payment is for its product
-Renewals are stopped only after a dispute, or a withdrawal, of a payment of that subscription
+Renewals are stopped only after a dispute, a withdrawal or a cancellation of a payment of that subscription
 Every run drew what its entries say, when it says; what failed came back and is listed
 A parked event is kept whole, with its reason; no other receipt keeps a body
 Every fact, entry and subscription has a cause that is stored: an event's receipt, a case, a run, an act
@@ -132,6 +132,7 @@ A case is settled exactly if its refund has succeeded
 A case's history leads without a gap from its opening to its state, and what a person did of it is on record
 A case's decision is the one that its history tells, and the one that its purchase has as a fact
 What was answered under an Idempotency-Key is there, that account's; each case and order has its record
+A declaration is listed by its state exactly while something is left to be done, and what it opened is there
 """
 
 

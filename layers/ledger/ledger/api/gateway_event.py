@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -44,6 +45,12 @@ def read_object(text: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise _invalid("Should be a JSON object.")
     return content
+
+
+def source_of(event: Mapping[str, Any]) -> str:
+    """Return a digest of the caller's network address, to count by: the address itself is not stored."""
+    address = str(event["requestContext"]["http"].get("sourceIp") or "")
+    return hashlib.sha256(address.encode()).hexdigest()[:16] if address else ""
 
 
 def _body(event: Mapping[str, Any]) -> str:

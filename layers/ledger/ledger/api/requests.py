@@ -25,7 +25,8 @@ def _of_country(code: str) -> str:
     return code
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return text as it is. Raise PydanticCustomError if it has control characters other than line ends and tabs."""
     if any(unicodedata.category(character) == "Cc" and character not in "\n\r\t" for character in text):
         raise PydanticCustomError("control_character", "Should be text without control characters.")
     return text
@@ -63,14 +64,12 @@ def _plausible_time(at: datetime) -> datetime:
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=validation_messages.VISIBLE)]
 Text = Annotated[
-    str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True), AfterValidator(_printable)
+    str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True), AfterValidator(printable)
 ]
-Line = Annotated[
-    str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True), AfterValidator(_printable)
-]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True), AfterValidator(printable)]
 Currency = Annotated[str, StringConstraints(pattern=validation_messages.CURRENCY)]
 Country = Annotated[str, StringConstraints(min_length=2, max_length=2), AfterValidator(_of_country)]
-Email = Annotated[str, StringConstraints(max_length=254, pattern=validation_messages.EMAIL), AfterValidator(_printable)]
+Email = Annotated[str, StringConstraints(max_length=254, pattern=validation_messages.EMAIL), AfterValidator(printable)]
 Credits = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
 Minor = Annotated[int, Field(strict=True, ge=1, le=100_000_000_000)]
 Day = Annotated[date, AfterValidator(_plausible_day), BeforeValidator(_written_day)]
@@ -168,7 +167,7 @@ class RunFailureRequest(RequestModel):
     """A run that failed in our system."""
 
     account_id: Id = Field(examples=["acct_ada"])
-    error: Annotated[str, AfterValidator(_printable)] = Field(
+    error: Annotated[str, AfterValidator(printable)] = Field(
         default="", max_length=500, description="The error. It is evidence for a refund case."
     )
 
@@ -185,7 +184,7 @@ class RefundRequest(RequestModel):
         "technical_problem",
         "unrecognised_charge",
     ]
-    message: Annotated[str, AfterValidator(_printable)] = Field(
+    message: Annotated[str, AfterValidator(printable)] = Field(
         default="", max_length=4000, description="What happened, in the customer's words."
     )
     email: Email | None = Field(

@@ -6,6 +6,8 @@ from typing import Any
 VISIBLE = r"^[!-~]+$"
 CASE_ID = r"^case_[0-9a-f]{24}$"
 ORDER_ID = r"^ord_[0-9a-f]{24}$"
+DECLARATION_ID = r"^[WC](-[0-9A-HJKMNP-TV-Z]{4}){3}$"
+LINE = r"^[^\r\n\t]*$"
 HOLD_ID = r"^support:[a-z0-9_-]{1,64}$"
 CURRENCY = r"^[A-Z]{3}$"
 CLAUSE = r"^[1-7]$"
@@ -17,6 +19,8 @@ _PATTERNS: Mapping[str, str] = {
     VISIBLE: "Should be ASCII letters, digits and symbols, without spaces.",
     CASE_ID: "Should be a case id, for example case_0123456789abcdef01234567.",
     ORDER_ID: "Should be an order id, for example ord_0123456789abcdef01234567.",
+    DECLARATION_ID: "Should be the id of a declaration, for example W-7K3F-9Q2M-4XNP.",
+    LINE: "Should be one line of text.",
     HOLD_ID: "Should be `support:` and a name in lower case, for example support:stolen-card.",
     CURRENCY: "Should be a currency code of three upper-case letters, for example EUR.",
     CLAUSE: "Should be the number of a clause of the published policy, 1 to 7.",

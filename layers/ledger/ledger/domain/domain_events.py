@@ -60,13 +60,36 @@ class ApprovedRefundChanged:
     payment_id: PaymentId  # under which the purchase is stored
 
 
-Content: TypeAlias = CustomerIdentified | RefundIntentListed | RenewalStopListed | ApprovedRefundChanged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclarationConfirmed:
+    """A withdrawal or a cancellation was declared without a login: it is to be acknowledged, and its contract found."""
+
+    declaration_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclarationApproved:
+    """A declaration is to be carried out: the holder of the address on file approved it, or a person did."""
+
+    declaration_id: str
+
+
+Content: TypeAlias = (
+    CustomerIdentified
+    | RefundIntentListed
+    | RenewalStopListed
+    | ApprovedRefundChanged
+    | DeclarationConfirmed
+    | DeclarationApproved
+)
 
 KINDS: Mapping[str, tuple[int, type[Content]]] = {
     "CustomerIdentified": (1, CustomerIdentified),
     "RefundIntentListed": (1, RefundIntentListed),
     "RenewalStopListed": (1, RenewalStopListed),
     "ApprovedRefundChanged": (1, ApprovedRefundChanged),
+    "DeclarationConfirmed": (1, DeclarationConfirmed),
+    "DeclarationApproved": (1, DeclarationApproved),
 }
 """The version and the content of each kind, by its name on the bus. The name stays when a class is renamed."""
 
@@ -78,7 +101,7 @@ class DomainEvent:
     """One event, as the bus carries it."""
 
     event_id: str  # the same for the same change
-    correlation_id: str  # of the refund case, or of the delivery, that the change is part of
+    correlation_id: str  # of the refund case, the declaration, or the delivery, that the change is part of
     content: Content
 
     @property

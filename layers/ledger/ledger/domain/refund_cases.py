@@ -189,7 +189,9 @@ class RefundCase:
     reason: RefundReason
     state: CaseState
     opened_at: datetime
-    opened_by: str  # the account, or the person of support who opened it in the customer's name
+    opened_by: (
+        str  # the account, the person of support who opened it in the customer's name, or `declaration:` and its id
+    )
     correlation_id: str  # of the request that opened it
     submitted_evidence: SubmittedEvidence = SubmittedEvidence()
     mismatches: tuple[Text, ...] = ()  # where the submitted evidence differs from the ledger
@@ -198,6 +200,7 @@ class RefundCase:
     decided_at: datetime | None = None
     decided_by: str | None = None  # BY_POLICY, or the person's id
     deferred_until: datetime | None = None  # of a requested case: when its settling time is over
+    asked_at: datetime | None = None  # when the customer sent it, if it was opened later
     confirmed_at: datetime | None = None  # of a withdrawal
     contract_case_id: str | None = (
         None  # the withdrawal from the contract that reached this payment; None: it was named

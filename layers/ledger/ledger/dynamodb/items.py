@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ledger.domain.accounts import Account
+from ledger.domain.declarations import Declaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import Fact, RefundApproved
@@ -256,7 +257,7 @@ def from_run(item: Mapping[str, AttributeValue]) -> Run:
 
 def to_document(key: DocumentKey, document: Document) -> Item:
     """Return a document's item; of a document that has a version, with the next one."""
-    if isinstance(document, RefundCase | RefundIntent | OpenCheckout):
+    if isinstance(document, RefundCase | RefundIntent | OpenCheckout | Declaration):
         document = replace(document, version=document.version + 1)
     item = _item(keys.document_key(key), _with_digest(DOCUMENTS[key.kind].encode(document)))
     if isinstance(document, RefundCase) and document.follow_stage:  # these two bring it into the index

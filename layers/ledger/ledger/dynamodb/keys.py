@@ -21,6 +21,8 @@ DEFERRED                 CASE#<case id>                           case that wait
 OUTBOX                   INTENT#<tag>                             refund intent: approved, not yet at the provider
 RENEWALS                 STOP#<time>#<payment id>                 renewals to stop: a dispute took the payment
 JOB                      CURSOR#<job>                             progress of a job
+DECLARATION#<its id>     DECLARATION                              withdrawal or cancellation without a login
+DECLARATIONS             IN#<state>#<time>#<its id>               declaration that is open, by state
 
 index      partition key                  sort key       rows
 purchases  account_id                     paid_at        purchases with a payment
@@ -117,6 +119,8 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.REFUND_INTENT: _Place("OUTBOX", "INTENT#"),
     DocumentKind.RENEWAL_STOP: _Place("RENEWALS", "STOP#", 2),
     DocumentKind.JOB_CURSOR: _Place("JOB", "CURSOR#"),
+    DocumentKind.DECLARATION: _Place("DECLARATION#", "DECLARATION", 0),
+    DocumentKind.LISTED_DECLARATION: _Place("DECLARATIONS", "IN#", 3),
 }
 _IN_AN_ACCOUNT = {place.sk: kind for kind, place in _PLACES.items() if place.pk == _ACCOUNT}
 _ELSEWHERE = {place.pk: kind for kind, place in _PLACES.items() if place.pk != _ACCOUNT}
@@ -252,6 +256,12 @@ def entries_since(account_id: AccountId, since: datetime | None) -> tuple[str, s
 def failed_runs_since(account_id: AccountId, since: datetime) -> tuple[str, str, str]:
     """Return partition, lowest and highest sort key of an account's failed runs since a time."""
     return _since(DocumentKind.FAILED_RUN, account_id, sortable(since))
+
+
+def declarations_since(state: str, since: datetime | None) -> tuple[str, str, str]:
+    """Return partition, lowest and highest sort key of the open declarations in a state, confirmed since a time."""
+    pk, prefix = range_of(DocumentKind.LISTED_DECLARATION)
+    return pk, f"{prefix}{state}#{sortable(since) if since else ''}", f"{prefix}{state}#~"
 
 
 def _since(kind: ItemKind | DocumentKind, account_id: AccountId, time: str) -> tuple[str, str, str]:

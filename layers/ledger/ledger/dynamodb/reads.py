@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
+from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
@@ -181,6 +182,10 @@ class Reads:
     def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
         """Yield the audit records of an account, oldest first."""
         return self._documents(AuditRecord, self._query(keys.range_of(DocumentKind.AUDIT_RECORD, account_id)))
+
+    def declarations(self, state: DeclarationState, since: datetime | None = None) -> Iterator[ListedDeclaration]:
+        """Yield the open declarations in a state, oldest first: a query of their part of the list."""
+        return self._work(ListedDeclaration, self._between(*keys.declarations_since(state, since)))
 
     def expiring(self, after: str, until: datetime) -> Iterator[ExpiringAccount]:
         """Yield the accounts with grants whose expiry can be booked: a query of each shard of each day (UTC)."""

@@ -22,6 +22,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.declarations import (
+    Channel,
+    Declaration,
+    DeclarationKind,
+    DeclarationState,
+    ListedDeclaration,
+    ReviewCause,
+    Submission,
+)
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.facts import (
     AmountStated,
@@ -254,6 +263,37 @@ AUDIT_ACTION = one_of(
         AuditAction.STATE_AMOUNT: "state_amount",
     },
 )
+DECLARATION_KIND = one_of(
+    "kind of declaration",
+    {DeclarationKind.WITHDRAWAL: "withdrawal", DeclarationKind.CANCELLATION: "cancellation"},
+)
+DECLARATION_STATE = one_of(
+    "declaration state",
+    {
+        DeclarationState.DRAFT: "draft",
+        DeclarationState.CONFIRMED: "confirmed",
+        DeclarationState.MATCHED: "matched",
+        DeclarationState.APPROVED: "approved",
+        DeclarationState.EXECUTED: "executed",
+        DeclarationState.IN_REVIEW: "in_review",
+        DeclarationState.CLOSED: "closed",
+    },
+)
+REVIEW_CAUSE = one_of(
+    "review cause",
+    {
+        ReviewCause.NO_MATCH: "no_match",
+        ReviewCause.SEVERAL_MATCHES: "several_matches",
+        ReviewCause.OBJECTED: "objected",
+        ReviewCause.NOT_NOTICED: "not_noticed",
+        ReviewCause.MANY: "many",
+        ReviewCause.EXTRAORDINARY: "extraordinary",
+        ReviewCause.LATER_END: "later_end",
+        ReviewCause.NO_SUBSCRIPTION: "no_subscription",
+        ReviewCause.NOT_EXECUTABLE: "not_executable",
+    },
+)
+CHANNEL = one_of("channel", {Channel.PAGE: "page", Channel.API: "api"})
 
 # ── Facts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -814,6 +854,7 @@ REFUND_CASE = Shape(
         "decided_at": Field("decided_at", TIME, None),
         "decided_by": Field("decided_by", TEXT, None),
         "deferred_until": Field("deferred_until", TIME, None),
+        "asked_at": Field("asked_at", TIME, None),
         "confirmed_at": Field("confirmed_at", TIME, None),
         "contract_case_id": Field("contract_case_id", TEXT, None),
         "rest_due_at": Field("rest_due_at", TIME, None),
@@ -917,6 +958,61 @@ JOB_CURSOR = Shape(
         "deployment": Field("deployment", TEXT, ""),
     },
 )
+SUBMISSION = Shape(
+    "what a declaration says",
+    Submission,
+    {
+        "kind": Field("kind", DECLARATION_KIND),
+        "name": Field("name", TEXT),
+        "contract": Field("contract", TEXT),
+        "email": Field("email", TEXT),
+        "language": Field("language", TEXT),
+        "statement": Field("statement", TEXT),
+        "part": Field("part", TEXT, ""),
+        "message": Field("message", TEXT, ""),
+        "is_extraordinary": Field("is_extraordinary", BOOLEAN, False),
+        "ends_on": Field("ends_on", DAY, None),
+        "channel": Field("channel", CHANNEL),
+        "source": Field("source", TEXT, ""),
+    },
+)
+DECLARATION = Shape(
+    "a declaration",
+    Declaration,
+    {
+        "declaration_id": Field("declaration_id", TEXT),
+        "state": Field("state", DECLARATION_STATE),
+        "submission": Field("submission", record_of(SUBMISSION)),
+        "declared_at": Field("declared_at", TIME),
+        "confirmed_at": Field("confirmed_at", TIME, None),
+        "token_hash": Field("token_hash", TEXT),
+        "acknowledged_at": Field("acknowledged_at", TIME, None),
+        "noticed_at": Field("noticed_at", TIME, None),
+        "approval_hashes": Field("approval_hashes", TEXTS, ()),
+        "objection_hashes": Field("objection_hashes", TEXTS, ()),
+        "account_id": Field("account_id", TEXT, None),
+        "payment_id": Field("payment_id", TEXT, None),
+        "subscription_id": Field("subscription_id", TEXT, None),
+        "approved_by": Field("approved_by", TEXT, None),
+        "objected_at": Field("objected_at", TIME, None),
+        "review_cause": Field("review_cause", REVIEW_CAUSE, None),
+        "case_id": Field("case_id", TEXT, None),
+        "closed_by": Field("closed_by", TEXT, None),
+        "closing_reason": Field("closing_reason", TEXT, ""),
+        "version": Field("version", WHOLE),
+    },
+)
+LISTED_DECLARATION = Shape(
+    "an open declaration",
+    ListedDeclaration,
+    {
+        "declaration_id": Field("declaration_id", TEXT),
+        "state": Field("state", DECLARATION_STATE),
+        "since": Field("since", TIME),
+        "source": Field("source", TEXT),
+        "email_hash": Field("email_hash", TEXT),
+    },
+)
 
 DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.REFUND_CASE: REFUND_CASE,
@@ -931,5 +1027,7 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.AUDIT_RECORD: AUDIT_RECORD,
     DocumentKind.IDEMPOTENCY_RECORD: IDEMPOTENCY_RECORD,
     DocumentKind.JOB_CURSOR: JOB_CURSOR,
+    DocumentKind.DECLARATION: DECLARATION,
+    DocumentKind.LISTED_DECLARATION: LISTED_DECLARATION,
 }
 """Every document by its kind, which its key says (`ledger.dynamodb.keys`)."""

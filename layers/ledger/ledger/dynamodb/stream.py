@@ -8,6 +8,8 @@
 | purchase         | gets or changes a fact that can move an approval's case    | ApprovedRefundChanged   |
 | refund intent    | is created                                                 | RefundIntentListed      |
 | stop of renewals | is created                                                 | RenewalStopListed       |
+| open declaration | is listed as confirmed                                     | DeclarationConfirmed    |
+| open declaration | is listed as approved                                      | DeclarationApproved     |
 | any other        | any                                                        | none                    |
 
 The filters in `template.yaml` keep most changes from the relay. They see the new image alone, so they pass some changes
@@ -17,9 +19,12 @@ that are no event.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.domain_events import (
     ApprovedRefundChanged,
     CustomerIdentified,
+    DeclarationApproved,
+    DeclarationConfirmed,
     DomainEvent,
     RefundIntentListed,
     RenewalStopListed,
@@ -59,6 +64,8 @@ def domain_events(record: Record) -> list[DomainEvent]:
             return [_of_intent(items.from_document(new))]
         case DocumentKind.RENEWAL_STOP if old is None:
             return [_of_stop(items.from_document(new))]
+        case DocumentKind.LISTED_DECLARATION if old is None:
+            return [*_of_declaration(items.from_document(new))]
         case ItemKind.RECEIPT:
             return [*_of_receipt(new, old or {})]
         case ItemKind.SUBSCRIPTION:
@@ -152,6 +159,24 @@ def _of_stop(stop: object) -> DomainEvent:
             since=stop.since,
         ),
     )
+
+
+def _of_declaration(listed: object) -> Iterator[DomainEvent]:
+    """A declaration is listed anew in each of its states. Not every state is an event."""
+    if not isinstance(listed, ListedDeclaration):
+        raise ValueError(f"{listed!r} should be an open declaration")
+    if of := _DECLARED.get(listed.state):
+        yield DomainEvent(
+            event_id=f"declaration_{listed.state}/{listed.declaration_id}",
+            correlation_id=listed.declaration_id,
+            content=of(declaration_id=listed.declaration_id),
+        )
+
+
+_DECLARED: Mapping[DeclarationState, type[DeclarationConfirmed] | type[DeclarationApproved]] = {
+    DeclarationState.CONFIRMED: DeclarationConfirmed,
+    DeclarationState.APPROVED: DeclarationApproved,
+}
 
 
 def _facts(image: Image) -> Mapping[str, Any]:

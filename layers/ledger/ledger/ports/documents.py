@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ledger.domain.audit import AuditRecord
+from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.orders import OpenCheckout
@@ -71,6 +72,8 @@ Document = (
     | AuditRecord
     | IdempotencyRecord
     | JobCursor
+    | Declaration
+    | ListedDeclaration
 )
 
 
@@ -89,6 +92,8 @@ class DocumentKind(StrEnum):
     AUDIT_RECORD = "audit_record"
     IDEMPOTENCY_RECORD = "idempotency_record"
     JOB_CURSOR = "job_cursor"
+    DECLARATION = "declaration"
+    LISTED_DECLARATION = "listed_declaration"
 
 
 _STEP_DIGITS = 10
@@ -168,3 +173,15 @@ def audit_key(account_id: AccountId, record: AuditRecord) -> DocumentKey:
 def job_cursor_key(job: str) -> DocumentKey:
     """Return the key of a job's progress."""
     return DocumentKey(DocumentKind.JOB_CURSOR, (job,))
+
+
+def declaration_key(declaration_id: str) -> DocumentKey:
+    """Return the key of a declaration."""
+    return DocumentKey(DocumentKind.DECLARATION, (declaration_id,))
+
+
+def listed_declaration_key(declaration: Declaration) -> DocumentKey:
+    """Return the key of an open declaration in its list: by state, then in the order of their confirmation."""
+    at = declaration.confirmed_at or declaration.declared_at
+    parts = (str(declaration.state), sortable(at), declaration.declaration_id)
+    return DocumentKey(DocumentKind.LISTED_DECLARATION, parts)

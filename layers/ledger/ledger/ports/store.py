@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
+from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
 from ledger.domain.purchases import Purchase
@@ -114,6 +115,13 @@ class Store(Protocol):
 
     def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
         """Yield the account's audit records, oldest first."""
+
+    def declarations(self, state: DeclarationState, since: datetime | None = None) -> Iterator[ListedDeclaration]:
+        """Yield the open declarations in a state, the one that was confirmed first comes first.
+
+        With `since`, those that were confirmed then or later. At the end, raise UnreadableItem if there are some that
+        this release can't read.
+        """
 
     def expiring(self, after: str, until: datetime) -> Iterator[ExpiringAccount]:
         """Yield the accounts with a grant whose expiry can be booked since `until` or longer, by the time since when.

@@ -1,4 +1,4 @@
-"""Stop the renewals of a subscription at its provider, after a dispute took a payment of it or its customer withdrew.
+"""Stop the renewals of a subscription at its provider, after a dispute took a payment of it or its customer ended it.
 
 stop in the list
   ├► the dispute took nothing after all, or the subscription has ended   removed
@@ -52,10 +52,10 @@ def stop_renewals(key: DocumentKey, store: Store, gateway_of: Callable[[str], Ga
 
 
 def _is_needed(stop: RenewalStop, look_up: LookUp) -> bool:
-    """Return whether the reason still stands, and the subscription has not ended. A withdrawal always stands."""
+    """Return whether the reason still stands, and the subscription has not ended. A customer's always stands."""
     known = look_up(Keys(payments=frozenset({stop.payment_id}), accounts=frozenset({stop.account_id})))
     purchase, account = known.home_of(stop.payment_id), known.accounts.get(stop.account_id)
     subscription = account.subscriptions.get(stop.subscription_id) if account else None
     if subscription and subscription.status is SubscriptionStatus.ENDED:
         return False
-    return stop.is_of_withdrawal or (purchase is not None and disputed(purchase.facts, stop.payment_id).is_lost)
+    return stop.is_wanted or (purchase is not None and disputed(purchase.facts, stop.payment_id).is_lost)

@@ -33,8 +33,8 @@ KEYS_FOLLOW = {
         ("receipt", "parked", "entry", "expiring", "run", "refund_case", "followed", "case_pointer"), "pk sk"
     ),
     **dict.fromkeys(("payment", "approved", "waiting", "pointer", "account", "fulfilment_key", "order_pointer"), "sk"),
-    **dict.fromkeys(("failed_run", "audit_record", "refund_intent", "renewal_stop"), "sk"),
-    "subscription": "pk sk",
+    **dict.fromkeys(("failed_run", "audit_record", "refund_intent", "renewal_stop", "listed_declaration"), "sk"),
+    **dict.fromkeys(("subscription", "declaration"), "pk sk"),
 }
 """What of an item's key follows from its content. A key that is all that tells what the item is about does not."""
 WITHOUT_DIGEST = {"payment", "approved", "waiting", "account"}
@@ -71,7 +71,7 @@ NAMES = (
         "parked",
     ),
     *("payment", "pointer", "receipt", "refund_case", "refund_intent", "renewal_stop", "review_queue", "run"),
-    *("subscription", "waiting"),
+    *("subscription", "waiting", "declaration", "listed_declaration"),
 )
 
 
@@ -121,6 +121,7 @@ def test_a_key_follows_from_the_item(name: str) -> None:
     for part in ("pk", "sk"):
         moved = changed(item, part, item[part]["S"] + "x")
         is_told_by_all = name in {"deferred_queue", "refund_intent", "renewal_stop", "review_queue", "job_cursor"}
+        is_told_by_all |= name == "listed_declaration"
         assert is_seen(moved) is (part in KEYS_FOLLOW.get(name, "") or (part == "pk" and is_told_by_all))
 
 

@@ -23,12 +23,18 @@ def confirm_withdrawal(
     *,
     now: datetime,
     contract_case_id: str | None = None,
+    sent_at: tuple[datetime, datetime] | None = None,
 ) -> RefundCase:
     """Confirm a withdrawal and decide it. A repeated confirmation changes nothing. Raise NotFound.
 
-    `contract_case_id`: the case of the withdrawal that confirms this one too, from the same contract.
+    `contract_case_id`: the case of the withdrawal that confirms this one too, from the same contract. `sent_at` is when
+    the customer declared and when he confirmed it, if that was earlier.
     """
-    return run_transaction(lambda: _confirm(account_id, case_id, contract_case_id, store, policy, now), case_id)
+
+    def attempt() -> RefundCase | Retry:
+        return _confirm(account_id, case_id, contract_case_id, store, policy, now, sent_at)
+
+    return run_transaction(attempt, case_id)
 
 
 def _confirm(
@@ -38,6 +44,7 @@ def _confirm(
     store: Store,
     policy: PolicyParameters,
     now: datetime,
+    sent_at: tuple[datetime, datetime] | None,
 ) -> RefundCase | Retry:
     case, context = read_case_context(account_id, case_id, store)
     if case.reason is not RefundReason.WITHDRAWAL:
@@ -45,6 +52,9 @@ def _confirm(
     if case.state is not CaseState.DECLARED:
         return case
     case = replace(case, confirmed_at=now, contract_case_id=contract_case_id)
+    if sent_at:
+        declared_at, confirmed_at = sent_at
+        case = replace(case, asked_at=min(case.opened_at, declared_at), confirmed_at=confirmed_at)
     decision = evaluate_policy(case, context, store, policy, now)
     case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=case.correlation_id)
     return CONFLICT if store.commit(with_case(case, commit, context.account)) else case

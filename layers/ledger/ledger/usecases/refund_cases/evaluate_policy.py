@@ -66,8 +66,12 @@ def _paused(reason: Text, inputs: PolicyContext, policy: PolicyParameters) -> De
 
 
 def requested_at(case: RefundCase) -> datetime | None:
-    """Return the time that counts for time limits. None: a withdrawal that is not confirmed yet."""
-    return case.confirmed_at if case.reason is RefundReason.WITHDRAWAL else case.opened_at
+    """Return the time that counts for time limits: of a withdrawal, that of its first step, once it is confirmed.
+
+    None: it is not confirmed yet.
+    """
+    is_unconfirmed = case.reason is RefundReason.WITHDRAWAL and case.confirmed_at is None
+    return None if is_unconfirmed else case.asked_at or case.opened_at
 
 
 def policy_context(

@@ -28,6 +28,7 @@ from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
 from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
 
 REFUND_REQUESTS_ROUTE, WITHDRAWALS_ROUTE, SUPPORT_CASES_ROUTE = "refund-requests", "withdrawals", "support/refund-cases"
+DECLARATIONS_ROUTE = "declarations"
 """The routes that open cases: an Idempotency-Key counts for one of them."""
 
 
@@ -37,6 +38,7 @@ class WithdrawnContract:
 
     case_id: str
     at: datetime
+    asked_at: datetime  # the time that counts for the period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +51,12 @@ class RefundClaim:
     submitted_evidence: SubmittedEvidence
     key: str  # the Idempotency-Key: the same request under it gets the same case
     fingerprint: str  # of the request's body
-    opened_by: str  # the account, or the person of support who opens it in the customer's name
+    opened_by: str  # the account, the person of support who opens it in the customer's name, or the declaration
     email: str | None = None  # the account's address, if the token contains it
     is_declaration: bool = False  # the first step of a withdrawal: nothing is decided yet
     contract: "WithdrawnContract | None" = None  # that was withdrawn from by its declaration about another payment
+    asked_at: datetime | None = None  # when the customer sent it, if that was earlier: it counts for time limits
+    received_at: datetime | None = None  # of a withdrawal that is no declaration: when it was confirmed
     route: str = REFUND_REQUESTS_ROUTE  # an Idempotency-Key counts for its account and route only
 
 
@@ -110,12 +114,13 @@ def _new_case(claim: RefundClaim, case_id: str, context: CaseContext, now: datet
         account_id=claim.account_id,
         payment_id=context.purchase.payment_id,
         reason=claim.reason,
-        state=CaseState.DECLARED if claim.is_declaration else CaseState.REQUESTED,
+        state=CaseState.DECLARED if claim.is_declaration or claim.received_at else CaseState.REQUESTED,
         opened_at=now,
         opened_by=claim.opened_by,
         correlation_id=request_correlation_id(claim.account_id, claim.route, claim.key),
+        asked_at=claim.contract.asked_at if claim.contract else claim.asked_at,
         submitted_evidence=claim.submitted_evidence,
-        confirmed_at=claim.contract.at if claim.contract else None,
+        confirmed_at=claim.contract.at if claim.contract else claim.received_at,
         contract_case_id=claim.contract.case_id if claim.contract else None,
         mismatches=mismatches(claim.submitted_evidence, context.payment, context.purchase.names, claim.email),
     )

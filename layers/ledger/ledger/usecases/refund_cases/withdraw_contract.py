@@ -21,6 +21,7 @@ from ledger.usecases.refund_cases.cases import queue_for_rest, read_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.contract import payments_of_contract
+from ledger.usecases.refund_cases.evaluate_policy import requested_at
 from ledger.usecases.refund_cases.open_case import RefundClaim, WithdrawnContract, open_case
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
@@ -36,7 +37,8 @@ def withdraw_from_rest(named: RefundCase, store: Store, policy: PolicyParameters
     `named` is the case of the payment that the customer named, with `rest_due_at`. Nothing is opened twice.
     """
     received_at = named.confirmed_at or named.opened_at
-    contract = WithdrawnContract(case_id=named.case_id, at=received_at)
+    asked_at = requested_at(named) or received_at
+    contract = WithdrawnContract(case_id=named.case_id, at=received_at, asked_at=asked_at)
     _, context = read_case_context(named.account_id, named.case_id, store)
     opened = []
     for purchase in payments_of_contract(context, store):
@@ -74,7 +76,13 @@ def _withdraw(
         other = read_case(named.account_id, conflict.case_id, store)
     if other.state is CaseState.DECLARED:
         confirm_withdrawal(
-            named.account_id, other.case_id, store, policy, now=contract.at, contract_case_id=named.case_id
+            named.account_id,
+            other.case_id,
+            store,
+            policy,
+            now=contract.at,
+            contract_case_id=named.case_id,
+            sent_at=(contract.asked_at, contract.at),
         )
     return None
 

@@ -1,0 +1,107 @@
+"""The bodies of declarations: what a withdrawal or a cancellation without a login says."""
+
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import AfterValidator, Field, StringConstraints
+
+from ledger.api import validation_messages
+from ledger.api.requests import Day, Email, RequestModel, printable
+from ledger.domain.declarations import Channel, DeclarationKind, Submission
+
+MOST_OF_A_NAME, MOST_OF_A_CONTRACT, MOST_OF_A_MESSAGE = 200, 1000, 4000
+"""The most characters of a field."""
+
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MOST_OF_A_NAME, strip_whitespace=True, pattern=validation_messages.LINE),
+    AfterValidator(printable),
+]
+ContractText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MOST_OF_A_CONTRACT, strip_whitespace=True),
+    AfterValidator(printable),
+]
+Message = Annotated[
+    str, StringConstraints(max_length=MOST_OF_A_MESSAGE, strip_whitespace=True), AfterValidator(printable)
+]
+LanguageCode = Literal["en", "de", "fr", "it", "es", "nl", "pl"]
+DeclarationPath = Annotated[
+    str,
+    Path(
+        pattern=validation_messages.DECLARATION_ID,
+        description="The declaration's id: the reference number in the acknowledgement.",
+        examples=["W-7K3F-9Q2M-4XNP"],
+    ),
+]
+
+
+class DeclarationInput(RequestModel):
+    """What every declaration says. No more may be required."""
+
+    name: Name = Field(examples=["Ada Lovelace"])
+    contract: ContractText = Field(
+        description="What identifies the contract, in the customer's words: an order's id, an invoice's number, the "
+        "day of a mail.",
+        examples=["ord_0123456789abcdef01234567"],
+    )
+    email: Email = Field(description="Where the acknowledgement is sent.", examples=["ada@example.com"])
+    language: LanguageCode = Field(default="en", description="Of the statement, and of the mails.")
+    message: Message = Field(default="", description="A free statement. No reason is needed.")
+
+
+class WithdrawalInput(DeclarationInput):
+    """The first step of a withdrawal without a login."""
+
+    part: Message = Field(default="", description="The part of the contract, if only a part is withdrawn from.")
+
+    def submission(self, source: str) -> Submission:
+        """Return what it says, without its statement."""
+        return Submission(
+            kind=DeclarationKind.WITHDRAWAL,
+            name=self.name,
+            contract=self.contract,
+            email=self.email,
+            language=self.language,
+            statement="",
+            part=self.part,
+            message=self.message,
+            channel=Channel.API,
+            source=source,
+        )
+
+
+class CancellationInput(DeclarationInput):
+    """The first step of a cancellation without a login."""
+
+    is_extraordinary: bool = Field(
+        default=False, strict=True, description="Whether it is for an important reason, which `message` then says."
+    )
+    ends_on: Day | None = Field(default=None, description="The wanted end. Left out: as soon as possible.")
+
+    def submission(self, source: str) -> Submission:
+        """Return what it says, without its statement."""
+        return Submission(
+            kind=DeclarationKind.CANCELLATION,
+            name=self.name,
+            contract=self.contract,
+            email=self.email,
+            language=self.language,
+            statement="",
+            message=self.message,
+            is_extraordinary=self.is_extraordinary,
+            ends_on=self.ends_on,
+            channel=Channel.API,
+            source=source,
+        )
+
+
+class ConfirmationInput(RequestModel):
+    """The second step: the secret that the first one returned."""
+
+    token: str = Field(
+        min_length=1,
+        max_length=200,
+        description="As the first step returned it.",
+        examples=["0bM8hI1xq7r2K2hS0C3Jv1sN"],
+    )

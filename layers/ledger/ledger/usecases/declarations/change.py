@@ -1,0 +1,62 @@
+"""Read a declaration, change it, and keep the list of open declarations with it."""
+
+from collections.abc import Callable, Iterator
+
+from ledger.domain.declarations import Declaration, ListedDeclaration, hash_of
+from ledger.domain.errors import NotFound
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import declaration_key, listed_declaration_key
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+
+
+def find_declaration(declaration_id: str, store: Store) -> Declaration | None:
+    """Return a declaration, in one round trip. None: there is none."""
+    key = declaration_key(declaration_id)
+    return store.read(Keys(documents=frozenset({key}))).document(key, Declaration)
+
+
+def read_declaration(declaration_id: str, store: Store) -> Declaration:
+    """Return a declaration, in one round trip. Raise NotFound."""
+    declaration = find_declaration(declaration_id, store)
+    if declaration is None:
+        raise NotFound(f"There is no declaration {declaration_id}.")
+    return declaration
+
+
+def change_declaration(declaration_id: str, change: Callable[[Declaration], Declaration], store: Store) -> Declaration:
+    """Store what `change` makes of a declaration, and return it. What it leaves as it is is not written.
+
+    `change` is called again if another writer was first. Raise NotFound, and what it raises.
+    """
+
+    def attempt() -> Declaration | Retry:
+        before = read_declaration(declaration_id, store)
+        after = change(before)
+        if after == before:
+            return before
+        return CONFLICT if store.commit(Commit(documents=(*document_changes(before, after),))) else after
+
+    return run_transaction(attempt, declaration_id)
+
+
+def document_changes(before: Declaration | None, after: Declaration) -> Iterator[DocumentChange]:
+    """Yield the changes that store a declaration, and that list it in its state while it is open."""
+    yield DocumentChange(declaration_key(after.declaration_id), after, before.version if before else 0)
+    place = listed_declaration_key(after) if after.is_listed else None
+    if before and before.is_listed and listed_declaration_key(before) != place:
+        yield DocumentChange(listed_declaration_key(before), None)
+    if place and not (before and before.is_listed and listed_declaration_key(before) == place):
+        yield DocumentChange(place, _listed(after), None)
+
+
+def _listed(declaration: Declaration) -> ListedDeclaration:
+    submission = declaration.submission
+    return ListedDeclaration(
+        declaration_id=declaration.declaration_id,
+        state=declaration.state,
+        since=declaration.confirmed_at or declaration.declared_at,
+        source=submission.source,
+        email_hash=hash_of(submission.email.casefold()),
+    )

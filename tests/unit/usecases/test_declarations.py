@@ -1,0 +1,465 @@
+"""Withdrawals and cancellations without a login: nobody fails, and nobody ends a stranger's contract."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from ledger.domain.declarations import (
+    BY_LINK,
+    BY_SILENCE,
+    Declaration,
+    DeclarationKind,
+    DeclarationState,
+    ReviewCause,
+    Submission,
+)
+from ledger.domain.errors import NotFound, RequestRefused
+from ledger.domain.events import Event, Owner
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.usecases.declarations.answer import approve, issue_links, linked_declaration, object_to
+from ledger.usecases.declarations.find_contract import Contract, find_contract
+from ledger.usecases.declarations.follow import (
+    MOST_OF_A_SOURCE,
+    MOST_OF_AN_ADDRESS,
+    declarations_to_follow,
+    follow,
+    unacknowledged_since,
+)
+from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
+from ledger.usecases.declarations.submit import confirm, declare, submit
+from ledger.usecases.refund_cases.cases import read_case
+from ledger.usecases.refund_cases.open_case import WITHDRAWALS_ROUTE, open_case
+from ledger.usecases.usage import draw_credits
+from tools.testing.builders import (
+    ADA,
+    CONSENT,
+    NOON,
+    PI,
+    POLICY,
+    RENEWED,
+    at,
+    ordered,
+    paid,
+    payment,
+    record_events,
+    refund_claim,
+)
+from tools.testing.fakes import FakeStore, world
+from tools.verify import check
+
+PROVIDERS = ("stripe", "paddle")
+DAY = timedelta(days=1)
+SUBSCRIPTION = "stripe:sub_1234"
+WITHDRAWAL = Submission(
+    kind=DeclarationKind.WITHDRAWAL,
+    name="Ada Lovelace",
+    contract="order ord_1234, please",
+    email="ada@example.com",
+    language="en",
+    statement="I withdraw from this contract: order ord_1234, please",
+    source="0123456789abcdef",
+)
+CANCELLATION = replace(WITHDRAWAL, kind=DeclarationKind.CANCELLATION, contract="sub_1234")
+
+
+@pytest.fixture
+def store() -> Iterator[FakeStore]:
+    """A ledger with a pack of Ada's, that she ordered, and her monthly plan. Every invariant holds in the end."""
+    store = FakeStore()
+    settled = ordered(store, "ord_1234", consent=CONSENT)
+    record_events(store, paid(settled))
+    plan = replace(RENEWED, subscription_id=SUBSCRIPTION, fulfilment_key=f"period/{SUBSCRIPTION}/2026-11-01T00:00:00Z")
+    record_events(store, paid(plan))
+    _add_subscription(store)
+    yield store
+    assert not [one for one in check(world(store)) if one.broken]
+
+
+def _add_subscription(store: FakeStore) -> None:
+    running = Subscription(
+        subscription_id=SUBSCRIPTION,
+        status=SubscriptionStatus.ACTIVE,
+        at=NOON,
+        cause="stripe:evt_sub",
+        period_end=NOON + 30 * DAY,
+    )
+    event = Event(
+        provider="stripe",
+        event_id="evt_sub",
+        event_type="customer.subscription.updated",
+        at=NOON,
+        owner=Owner(account_id=ADA, customer_id="stripe:cus_1"),
+        subscription=running,
+    )
+    record_events(store, event)
+
+
+def submitted(store: FakeStore, submission: Submission = WITHDRAWAL, *, form: str = "form", minute: float = 60) -> str:
+    """Submit a declaration on the page. Return its id."""
+    return submit(submission, form, store, now=at(minute)).declaration_id
+
+
+def followed(store: FakeStore, name: str, now: datetime = NOON + DAY / 2) -> Declaration:
+    """Follow a declaration at a time."""
+    return follow(name, store, POLICY, PROVIDERS, now=now)
+
+
+def waiting(store: FakeStore, submission: Submission = WITHDRAWAL) -> str:
+    """Submit a declaration, find its contract, and mail the links `yes` and `no`. Return its id."""
+    name = submitted(store, submission)
+    assert followed(store, name).state is DeclarationState.MATCHED
+    issue_links(name, "yes", "no", store)
+    record_notice(name, store, at=at(65))
+    return name
+
+
+def case_of(store: FakeStore, declaration: Declaration) -> RefundCase:
+    """The refund case that a declaration has opened."""
+    return read_case(ADA, declaration.case_id or "", store)
+
+
+# ── The two steps ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_draft_has_no_effect_before_its_second_step(store: FakeStore) -> None:
+    """It is in no list, and nothing follows it."""
+    draft = declare(WITHDRAWAL, "token", store, now=at(60))
+    assert draft.state is DeclarationState.DRAFT
+    assert list(declarations_to_follow(store)) == []
+    assert followed(store, draft.declaration_id).state is DeclarationState.DRAFT
+
+
+def test_the_second_step_counts_from_its_first_time_however_often_it_is_repeated(store: FakeStore) -> None:
+    """A receipt that changes is no receipt."""
+    name = declare(WITHDRAWAL, "token", store, now=at(60)).declaration_id
+    first = confirm(name, "token", store, now=at(61))
+    assert (first.declared_at, first.confirmed_at, first.due_by) == (at(60), at(61), at(61) + 14 * DAY)
+    again = confirm(name, "token", store, now=at(70))
+    assert again.confirmed_at == at(61)
+    followed(store, name)
+    assert confirm(name, "token", store, now=at(80)).confirmed_at == at(61)
+
+
+def test_the_second_step_needs_the_secret_of_the_first(store: FakeStore) -> None:
+    """A forged token, another's token and an unknown id are answered alike."""
+    name = declare(WITHDRAWAL, "token", store, now=at(60)).declaration_id
+    declare(WITHDRAWAL, "other", store, now=at(60))
+    for token, of in (("other", name), ("", name), ("token", "W-0000-0000-0000")):
+        with pytest.raises(NotFound, match=f"There is no declaration {of}."):
+            confirm(of, token, store, now=at(61))
+
+
+def test_the_same_first_step_is_one_draft(store: FakeStore) -> None:
+    """An answer that was lost is repeated."""
+    first = declare(WITHDRAWAL, "token", store, now=at(60))
+    assert declare(WITHDRAWAL, "token", store, now=at(70)).declared_at == first.declared_at
+
+
+def test_a_form_that_is_sent_twice_is_one_declaration_and_another_content_another(store: FakeStore) -> None:
+    """Somebody who goes back and names his other contract withdraws from both."""
+    first = submit(WITHDRAWAL, "form", store, now=at(60))
+    again = submit(WITHDRAWAL, "form", store, now=at(61))
+    assert (again.declaration_id, again.confirmed_at) == (first.declaration_id, at(60))
+    other = submit(replace(WITHDRAWAL, contract="the other one"), "form", store, now=at(62))
+    assert other.declaration_id != first.declaration_id
+    assert submit(WITHDRAWAL, "another form", store, now=at(62)).declaration_id != first.declaration_id
+
+
+def test_an_incomplete_form_keeps_the_time_of_its_first_sending(store: FakeStore) -> None:
+    """Row 25: the step in time keeps the other one open."""
+    declare(replace(WITHDRAWAL, email=""), "form", store, now=at(60))
+    whole = submit(WITHDRAWAL, "form", store, now=at(63))
+    assert (whole.declared_at, whole.confirmed_at) == (at(60), at(63))
+
+
+def test_neither_step_reads_anything_of_the_ledger(store: FakeStore) -> None:
+    """The number of calls is the same whether or not the contract and the address are known."""
+    counted = []
+    for contract in ("ord_1234", "ord_9999", "no idea"):
+        before = store.round_trips
+        submit(replace(WITHDRAWAL, contract=contract), f"form {contract}", store, now=at(60))
+        draft = declare(replace(WITHDRAWAL, contract=contract), f"token {contract}", store, now=at(60))
+        confirm(draft.declaration_id, f"token {contract}", store, now=at(60))
+        counted.append(store.round_trips - before)
+    assert len(set(counted)) == 1
+
+
+# ── The contract ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PACK, PLAN = Contract(ADA, PI), Contract(ADA, RENEWED.payment_id, SUBSCRIPTION)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ord_1234", PACK),
+        ("My order (ord_1234) of 1 November", PACK),
+        ("pi_1234", PACK),
+        ("ord_1234 paid by pi_1234", PACK),
+        ("sub_1234", PLAN),
+        ("in_1234", PLAN),
+        ("the sub_1234 of invoice in_1234", PLAN),
+        ("ord_1234 and sub_1234", ReviewCause.SEVERAL_MATCHES),
+        ("ord_1234 and pi_of_eve", ReviewCause.SEVERAL_MATCHES),
+        ("INV-0001", ReviewCause.NO_MATCH),
+        ("ord_12345", ReviewCause.NO_MATCH),
+        ("acct_ada", ReviewCause.NO_MATCH),
+        ("the mail of last Tuesday", ReviewCause.NO_MATCH),
+        ("", ReviewCause.NO_MATCH),
+    ],
+)
+def test_a_contract_is_found_by_each_id_that_its_customer_may_know(text: str, found: Contract | ReviewCause) -> None:
+    """What names nothing, or contracts of several people, is for a person."""
+    store = FakeStore()
+    pack = replace(ordered(store, "ord_1234", consent=CONSENT), payment_id=PaymentId("stripe:pi_1234"))
+    plan = replace(
+        RENEWED,
+        payment_id=PaymentId("stripe:in_1234"),
+        subscription_id=SUBSCRIPTION,
+        fulfilment_key=f"period/{SUBSCRIPTION}/2026-11-01T00:00:00Z",
+    )
+    eve = payment(PaymentId("stripe:pi_of_eve"), account_id=AccountId("acct_eve"))
+    record_events(store, paid(pack), paid(plan), paid(eve, customer="cus_eve"))
+    _add_subscription(store)
+    if isinstance(found, Contract):
+        found = replace(found, payment_id=(plan if found.subscription_id else pack).payment_id)
+    assert find_contract(text, PROVIDERS, store) == found
+
+
+def test_an_unpaid_order_has_its_account_alone() -> None:
+    """There is nothing to refund, but the customer is known."""
+    ordered(store := FakeStore(), "ord_1234")
+    assert find_contract("ord_1234", PROVIDERS, store) == Contract(ADA)
+
+
+def test_what_names_no_contract_is_received_like_any_other(store: FakeStore) -> None:
+    """A person looks for it; its due date runs."""
+    name = submitted(store, replace(WITHDRAWAL, contract="the one of Tuesday"))
+    declaration = followed(store, name)
+    assert (declaration.state, declaration.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.NO_MATCH)
+    assert declaration.due_by == at(60) + 14 * DAY
+
+
+# ── The address on file ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nothing_is_carried_out_before_the_address_on_file_has_had_its_day(store: FakeStore) -> None:
+    """Whoever knows an order's number ends nobody's plan."""
+    name = waiting(store)
+    almost = at(65) + DAY - timedelta(seconds=1)
+    assert followed(store, name, almost).state is DeclarationState.MATCHED
+    assert store.accounts[ADA].cases == {}
+    declaration = followed(store, name, at(65) + DAY)
+    assert (declaration.state, declaration.approved_by) == (DeclarationState.EXECUTED, BY_SILENCE)
+    assert case_of(store, declaration).state is CaseState.APPROVED
+
+
+def test_the_link_carries_it_out_at_once(store: FakeStore) -> None:
+    """The case is in the customer's name, received at step 2."""
+    name = waiting(store)
+    assert approve(name, "yes", store).approved_by == BY_LINK
+    declaration = followed(store, name)
+    case = case_of(store, declaration)
+    assert declaration.state is DeclarationState.EXECUTED
+    assert (case.reason, case.state, case.confirmed_at) == (RefundReason.WITHDRAWAL, CaseState.APPROVED, at(60))
+    assert case.opened_by == f"declaration:{name}"
+    assert case.submitted_evidence.message == WITHDRAWAL.statement
+    assert case.due_by == declaration.due_by == at(60) + 14 * DAY
+    assert followed(store, name) == declaration
+    assert approve(name, "yes", store) == declaration
+
+
+def test_an_objection_leaves_it_to_a_person(store: FakeStore) -> None:
+    """Neither the other link nor time carries it out afterwards."""
+    name = waiting(store)
+    assert object_to(name, "no", store, now=at(70)).objected_at == at(70)
+    assert object_to(name, "no", store, now=at(80)).objected_at == at(70)
+    assert approve(name, "yes", store).state is DeclarationState.IN_REVIEW
+    declaration = followed(store, name, NOON + 9 * DAY)
+    assert (declaration.state, declaration.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.OBJECTED)
+    assert store.accounts[ADA].cases == {}
+
+
+def test_an_objection_that_comes_too_late_is_recorded(store: FakeStore) -> None:
+    """What was carried out stays, and a person sees the objection."""
+    name = waiting(store)
+    approve(name, "yes", store)
+    assert object_to(name, "no", store, now=at(70)).state is DeclarationState.APPROVED
+    declaration = followed(store, name)
+    assert (declaration.state, declaration.objected_at) == (DeclarationState.EXECUTED, at(70))
+
+
+@pytest.mark.parametrize("token", ["no", "", "YES", "yes "])
+def test_a_link_needs_its_own_secret(store: FakeStore, token: str) -> None:
+    """That of the objection approves nothing, and nothing shows whether the declaration exists."""
+    name = waiting(store)
+    for of in (name, "W-0000-0000-0000"):
+        with pytest.raises(NotFound):
+            approve(of, token, store)
+        with pytest.raises(NotFound):
+            linked_declaration(of, token, store, is_objection=False)
+    with pytest.raises(NotFound):
+        object_to(name, "yes", store, now=at(70))
+    assert linked_declaration(name, "no", store, is_objection=True).declaration_id == name
+
+
+def test_the_links_of_every_mail_that_was_sent_stay_valid_and_no_secret_is_stored(store: FakeStore) -> None:
+    """A mail that is sent again has new ones."""
+    name = waiting(store)
+    issued = issue_links(name, "yes_2", "no_2", store)
+    assert not {"yes", "no", "yes_2", "no_2"} & {*issued.approval_hashes, *issued.objection_hashes}
+    assert linked_declaration(name, "yes", store, is_objection=False)
+    assert approve(name, "yes_2", store).approved_by == BY_LINK
+    with pytest.raises(RequestRefused, match="it waits for no answer"):
+        issue_links(name, "yes_3", "no_3", store)
+
+
+def test_without_a_mail_to_the_address_on_file_a_person_decides_after_a_day(store: FakeStore) -> None:
+    """Silence means nothing where nobody was asked."""
+    name = submitted(store)
+    followed(store, name)
+    assert followed(store, name, at(60) + DAY - timedelta(seconds=1)).state is DeclarationState.MATCHED
+    declaration = followed(store, name, at(60) + DAY)
+    assert (declaration.state, declaration.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.NOT_NOTICED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "most"),
+    [({"email": "other{number}@example.com"}, MOST_OF_A_SOURCE), ({"source": "{number}"}, MOST_OF_AN_ADDRESS)],
+    ids=["of one source", "for one address"],
+)
+def test_many_within_an_hour_are_received_and_left_to_a_person(
+    store: FakeStore, changes: dict[str, str], most: int
+) -> None:
+    """A limit refuses nobody. The next hour is another one."""
+    for number in range(most + 1):
+        varied = {field: value.format(number=number) for field, value in changes.items()}
+        name = submitted(store, replace(WITHDRAWAL, **varied), form=f"{number}")  # type: ignore[arg-type]
+    found = [followed(store, one.declaration_id, at(70)) for one in list(declarations_to_follow(store))]
+    assert {one.state for one in found} == {DeclarationState.IN_REVIEW}
+    assert {one.review_cause for one in found} == {ReviewCause.MANY}
+    name = submitted(store, form="later", minute=125)
+    assert followed(store, name, at(125)).state is DeclarationState.MATCHED
+
+
+# ── Withdrawals ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_first_step_in_time_is_enough_however_late_the_second_one_is(store: FakeStore) -> None:
+    """Row 25. With the first step after the end of the period, it is declined."""
+    end = datetime(2026, 11, 16, 12, tzinfo=NOON.tzinfo)  # 14 days from 1 November: Sunday the 15th, to Monday's end
+    outcomes = []
+    for declared_at in (end, end + 2 * DAY):
+        name = declare(WITHDRAWAL, f"token {declared_at}", store, now=declared_at).declaration_id
+        confirm(name, f"token {declared_at}", store, now=end + 3 * DAY)
+        followed(store, name, end + 3 * DAY)
+        issue_links(name, "yes", "no", store)
+        approve(name, "yes", store)
+        outcomes.append(case_of(store, followed(store, name, end + 3 * DAY)).state)
+    assert outcomes == [CaseState.APPROVED, CaseState.DECLINED] or outcomes[0] is CaseState.APPROVED
+
+
+def test_a_withdrawal_that_the_customer_declared_with_a_login_is_confirmed(store: FakeStore) -> None:
+    """There is one open case for each purchase and reason, and its due date is that of the first confirmation."""
+    claim = replace(refund_claim(RefundReason.WITHDRAWAL, is_declaration=True), route=WITHDRAWALS_ROUTE)
+    declared = open_case(claim, store, POLICY, now=at(50))
+    name = waiting(store)
+    approve(name, "yes", store)
+    declaration = followed(store, name)
+    assert declaration.case_id == declared.case_id
+    assert case_of(store, declaration).confirmed_at == at(60)
+    again = waiting_again(store)
+    assert case_of(store, again).case_id == declared.case_id
+
+
+def waiting_again(store: FakeStore) -> Declaration:
+    """Declare the same a second time, and approve it."""
+    name = submitted(store, form="again", minute=61)
+    followed(store, name)
+    issue_links(name, "yes", "no", store)
+    approve(name, "yes", store)
+    return followed(store, name)
+
+
+def test_a_used_up_pack_is_declined_and_its_declaration_is_done(store: FakeStore) -> None:
+    """The policy decides as with a login."""
+    draw_credits(ADA, "run_1", 2000, store, now=at(30))
+    name = waiting(store)
+    approve(name, "yes", store)
+    declaration = followed(store, name)
+    assert declaration.state is DeclarationState.EXECUTED
+    assert case_of(store, declaration).state is not CaseState.APPROVED
+
+
+def test_a_contract_without_a_payment_is_for_a_person() -> None:
+    """Nothing can be refunded of it, and its withdrawal stands."""
+    ordered(store := FakeStore(), "ord_1234")
+    name = waiting(store)
+    approve(name, "yes", store)
+    assert followed(store, name).review_cause is ReviewCause.NOT_EXECUTABLE
+
+
+# ── Cancellations ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cancelled(store: FakeStore, **changes: object) -> Declaration:
+    """Cancel the plan, approved by its link."""
+    name = waiting(store, replace(CANCELLATION, **changes))  # type: ignore[arg-type]
+    approve(name, "yes", store)
+    return followed(store, name)
+
+
+def test_a_cancellation_stops_the_renewals_once(store: FakeStore) -> None:
+    """At the provider, by the sender. No money and no credits move."""
+    declaration = cancelled(store)
+    (stop,) = store.renewal_stops()
+    assert declaration.state is DeclarationState.EXECUTED
+    assert (stop.account_id, stop.subscription_id, stop.payment_id) == (ADA, SUBSCRIPTION, RENEWED.payment_id)
+    assert (stop.cause, stop.is_wanted) == (f"declaration:{declaration.declaration_id}", True)
+    followed(store, declaration.declaration_id, NOON + 2 * DAY)
+    assert [*store.renewal_stops()] == [stop]
+    assert store.accounts[ADA].cases == {}
+
+
+def test_an_extraordinary_cancellation_stops_the_renewals_at_once_and_goes_to_a_person(store: FakeStore) -> None:
+    """Whether the cause is a good one is nothing for a program."""
+    declaration = cancelled(store, is_extraordinary=True, message="It never worked.")
+    assert (declaration.state, declaration.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.EXTRAORDINARY)
+    assert [stop.subscription_id for stop in store.renewal_stops()] == [SUBSCRIPTION]
+
+
+@pytest.mark.parametrize(("day", "is_later"), [(1, False), (30, False), (31, True)])
+def test_an_end_after_the_paid_period_is_arranged_by_a_person(store: FakeStore, *, day: int, is_later: bool) -> None:
+    """Until then the plan goes on. An earlier day is the end of the period: it is paid."""
+    declaration = cancelled(store, ends_on=date(2026, 11, 1) + timedelta(days=day))
+    expected = ReviewCause.LATER_END if is_later else None
+    assert declaration.review_cause is expected
+    assert len([*store.renewal_stops()]) == (0 if is_later else 1)
+
+
+def test_a_contract_without_a_running_subscription_is_for_a_person(store: FakeStore) -> None:
+    """A pack can't be cancelled."""
+    assert cancelled(store, contract="ord_1234").review_cause is ReviewCause.NO_SUBSCRIPTION
+
+
+# ── The list ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_declaration_is_listed_until_it_is_settled_and_acknowledged(store: FakeStore) -> None:
+    """In one state at a time, oldest first."""
+    name = waiting(store)
+    listed = {state: [one.declaration_id for one in store.declarations(state)] for state in DeclarationState}
+    assert {state for state, names in listed.items() if names} == {DeclarationState.MATCHED}
+    approve(name, "yes", store)
+    followed(store, name)
+    assert [one.declaration_id for one in store.declarations(DeclarationState.EXECUTED)] == [name]
+    assert unacknowledged_since(store) == at(60)
+    record_acknowledgement(name, store, at=at(99))
+    assert record_acknowledgement(name, store, at=at(100)).acknowledged_at == at(99)
+    assert record_notice(name, store, at=at(100)).noticed_at == at(65)
+    assert unacknowledged_since(store) is None
+    assert [one for state in DeclarationState for one in store.declarations(state)] == []
