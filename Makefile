@@ -22,7 +22,7 @@ help: ## List the commands
 # ── What people run ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 # `make` ends with exit code 2 and a line of its own when a command fails. `billing` tells by its exit code what happened.
-.PHONY: run serve token job sam-local deploy-local ledger verify
+.PHONY: run serve token job mails sam-local deploy-local ledger verify
 run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and show the ledger that they become
 	@$(BILLING) run $(ARGS)
 
@@ -41,6 +41,9 @@ sam-local: build .venv-ministack/.installed ## Stay up with what `sam local` nee
 
 deploy-local: build .venv-ministack/.installed ## Deploy the stack to a local AWS that enforces the roles, and stay up
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m tools.devserver.deployed --python "$(PYTHON313)/python3.13"
+
+mails: .venv/.installed ## List the mails that the local run kept, or print one: make mails [NUMBER=1]
+	@$(BILLING) mails $(NUMBER)
 
 ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
 	@$(BILLING) ledger $(JSON) -- "$(ACCOUNT)"

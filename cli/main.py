@@ -7,6 +7,7 @@ import click
 from cli.completion import completion
 from cli.job import job
 from cli.ledger import ledger
+from cli.mails import mails
 from cli.run import run
 from cli.serve import serve
 from cli.token import token
@@ -36,7 +37,7 @@ def billing() -> None:
     """
 
 
-for command in (run, serve, token, job, ledger, verify, completion):
+for command in (run, serve, token, job, ledger, mails, verify, completion):
     billing.add_command(command)
 
 

@@ -46,7 +46,8 @@ def _delivered(kind: str, version: int, of: type[Any]) -> dict[str, Any]:
                     "correlation_id": {
                         "type": "string",
                         "minLength": 1,
-                        "description": "The refund case's id, or `<provider>:<event id>` of the delivery.",
+                        "description": "The id of the refund case, of the order or of what else it is part of; or "
+                        "`<provider>:<event id>` of the delivery.",
                     },
                     "data": _data(of),
                 }

@@ -9,10 +9,11 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from ledger.api import validation_messages
-from ledger.api.auth import caller
+from ledger.api.auth import accepted_languages, caller
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.requests import ConsentConfirmationRequest, IdempotencyKey, PlaceOrderRequest
 from ledger.api.responses.orders import ConsentResponse, OrderResponse
+from ledger.domain.contacts import known_language
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Consent
 from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
@@ -35,11 +36,11 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
     Refused with 409: `subscription-already-runs` (this plan is active, in its trial or past due, at either provider, or
     was just paid for in another checkout), and `account-in-debt`.
     """
-    here, now = services(), services().now()
+    here, now, person = services(), services().now(), caller(app)
     consent = Consent(given_at=now, **request.consent.model_dump()) if request.consent else None
     placed = place_order(
         OrderRequest(
-            account_id=caller(app).account_id,
+            account_id=person.account_id,
             provider=request.provider,
             product_id=request.product_id,
             currency=request.currency,
@@ -49,6 +50,8 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
             consent=consent,
             key=idempotency_key,
             fingerprint=request.fingerprint(),
+            email=person.email,
+            language=known_language(request.language or "", *accepted_languages(app)),
         ),
         here.store,
         here.catalogue,

@@ -26,6 +26,7 @@ from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.documents import renewal_stop_key, sortable
 from ledger.ports.reads import Keys, ParkedName
 from ledger.providers.translation import carried
+from ledger.usecases.confirm_orders import list_confirmation
 from ledger.usecases.expire_credits import expire_account, expire_credits
 from ledger.usecases.find_customer import find_customer
 from ledger.usecases.record_event import RecordResult
@@ -33,6 +34,7 @@ from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.preview import preview_all
 from ledger.usecases.release_parked import release_all, release_receipts
+from ledger.usecases.send_mails import send_mail
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.stop_renewals import stop_renewals
 from ledger.usecases.usage import draw_credits, fail_run
@@ -43,6 +45,9 @@ from tests.contract.test_orders_terms import Shop
 from tests.unit.usecases import test_balance_spent_once as balance
 from tests.unit.usecases.test_links import IN_2, linked
 from tests.unit.usecases.test_many_lots import OVER, many_lots
+from tests.unit.usecases.test_sending_mails import Postbox, desk, pay
+from tests.unit.usecases.test_sending_mails import bought as bought_with_mail
+from tests.unit.usecases.test_sending_mails import ordered as ordered_with_mail
 from tools.testing.builders import (
     ADA,
     CH,
@@ -611,6 +616,40 @@ def _(engine: Engine) -> Iterator[int]:
     approved(store)
     for listing in (store.outbox, store.renewal_stops, store.deferred_cases):
         yield engine.trips(listing)
+
+
+@case("`mail_intents`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    bought_with_mail(store)
+    assert len(list(store.mail_intents())) == 1
+    yield engine.trips(store.mail_intents)
+
+
+@case("`awaited_orders`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    ordered_with_mail(store)
+    assert len(list(store.awaited_orders())) == 1
+    yield engine.trips(store.awaited_orders, at(0))
+    yield engine.trips(store.awaited_orders, turn=5)
+
+
+@case("listing a paid order's confirmation")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    order = ordered_with_mail(store)
+    pay(store, order)
+    yield engine.trips(list_confirmation, order.order_id, store, now=LATER)
+    assert len(list(store.mail_intents())) == 1
+
+
+@case("sending the confirmation of an order")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    _, mail_id = bought_with_mail(store)
+    yield engine.trips(send_mail, mail_id, desk(store), Postbox(), clock=lambda: LATER)
+    assert list(store.mail_intents()) == []
 
 
 @case("`followed_cases`")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.catalogue import Product
-from ledger.domain.declarations import Declaration, DeclarationState, ListedDeclaration
+from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import (
     CommitTooLarge,
@@ -26,7 +26,8 @@ from ledger.domain.errors import (
 from ledger.domain.facts import RefundChanged, RefundState
 from ledger.domain.ids import AccountId, PaymentId, approval_tag
 from ledger.domain.lots import Lot
-from ledger.domain.orders import Checkout, OpenCheckout, Order
+from ledger.domain.mails import MailIntent
+from ledger.domain.orders import Checkout, Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
@@ -47,7 +48,17 @@ from ledger.ports.commit import (
     PaymentPointer,
     Refusal,
 )
-from ledger.ports.documents import Document, DocumentKey, DocumentKind, case_key, position_of, sortable
+from ledger.ports.documents import (
+    MAIL_SHARDS,
+    AwaitedOrder,
+    Document,
+    DocumentKey,
+    DocumentKind,
+    VersionedDocument,
+    case_key,
+    position_of,
+    sortable,
+)
 from ledger.ports.gateway import PaidSource, RefundToSend, SentRefund
 from ledger.ports.reads import ExpiringAccount, FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 from tools.verify import World
@@ -263,6 +274,19 @@ class FakeStore:
     def renewal_stops(self) -> Iterator[RenewalStop]:
         return self._documents(RenewalStop, DocumentKind.RENEWAL_STOP)
 
+    def mail_intents(self) -> Iterator[MailIntent]:
+        self.round_trips += MAIL_SHARDS
+        return self._documents_of(MailIntent, DocumentKind.MAIL_INTENT, range(MAIL_SHARDS))
+
+    def awaited_orders(self, since: datetime | None = None, *, turn: int | None = None) -> Iterator[AwaitedOrder]:
+        found = self._documents_of(
+            AwaitedOrder, DocumentKind.AWAITED_ORDER, range(MAIL_SHARDS) if turn is None else [turn]
+        )
+        return (order for order in found if since is None or order.since >= since)
+
+    def _documents_of(self, kind: type[_D], stored_as: DocumentKind, shards: Iterable[int]) -> Iterator[_D]:
+        return iter([one for shard in shards for one in self._documents(kind, stored_as, str(shard))])
+
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         runs = self._documents(FailedRun, DocumentKind.FAILED_RUN, account_id)
         return (run for run in runs if run.at >= since)
@@ -426,7 +450,7 @@ class FakeStore:
         for change in commit.documents:
             if change.document is None:
                 self.documents.pop(change.key, None)
-            elif isinstance(change.document, RefundCase | RefundIntent | OpenCheckout | Declaration):
+            elif isinstance(change.document, VersionedDocument):
                 self.documents[change.key] = replace(change.document, version=change.document.version + 1)
             else:
                 self.documents[change.key] = change.document

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ledger.domain.audit import AuditRecord
+from ledger.domain.contacts import Contact
 from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.ids import AccountId
-from ledger.domain.orders import OpenCheckout
+from ledger.domain.mails import MailIntent, MailRecord, mail_id_of
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundCase
 from ledger.domain.refund_intents import RefundIntent
@@ -22,16 +23,22 @@ from ledger.dynamodb import items, keys, schema
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind
 from ledger.ports.documents import (
+    AwaitedOrder,
     CasePointer,
     Document,
     DocumentKey,
     DocumentKind,
+    VersionedDocument,
     audit_key,
+    awaited_order_key,
     case_key,
     case_pointer_key,
+    contact_key,
     declaration_key,
     failed_run_key,
     intent_key,
+    mail_intent_key,
+    mail_record_key,
     renewal_stop_key,
     sortable,
 )
@@ -109,13 +116,13 @@ def _as_written(item: Item) -> Item | None:
             return items.to_closed_lot(keys.account_id_of(item), items.from_lot(item))
         case DocumentKind():
             document = items.from_document(item)
-            if isinstance(document, RefundCase | RefundIntent | OpenCheckout | Declaration):
+            if isinstance(document, VersionedDocument):
                 document = _before(document)
             return items.to_document(_key_of(keys.document_key_of(item), document), document)
     return None
 
 
-_Versioned = TypeVar("_Versioned", bound=Run | Subscription | RefundCase | RefundIntent | OpenCheckout | Declaration)
+_Versioned = TypeVar("_Versioned", bound=Run | Subscription | VersionedDocument)
 
 
 def _before(record: _Versioned) -> _Versioned:
@@ -144,6 +151,14 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return failed_run_key(AccountId(owner), document.at, document.run_id)
         case AuditRecord():
             return audit_key(AccountId(owner), document)
+        case Contact():
+            return contact_key(document.account_id)
+        case MailIntent():
+            return mail_intent_key(document.mail_id)
+        case MailRecord():
+            return mail_record_key(mail_id_of(document.kind, document.subject))
+        case AwaitedOrder():
+            return awaited_order_key(document.since, document.order_id)
     return key
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
+from ledger.domain.contacts import Contact
 from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import UnreadableItem
@@ -17,6 +18,7 @@ from ledger.domain.facts import (
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
+from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.orders import OpenCheckout
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import Receipt
@@ -28,7 +30,15 @@ from ledger.domain.subscriptions import Subscription
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.keys import ItemKind
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
-from ledger.ports.documents import CasePointer, Document, DocumentKey, DocumentKind, JobCursor, OrderPointer
+from ledger.ports.documents import (
+    AwaitedOrder,
+    CasePointer,
+    Document,
+    DocumentKey,
+    DocumentKind,
+    JobCursor,
+    OrderPointer,
+)
 from tools.verify.placing import is_as_written, is_in_place
 
 Paid = tuple[Purchase, PaymentSettled]
@@ -61,6 +71,10 @@ class World:
     cases: dict[str, RefundCase] = field(default_factory=dict)
     intents: dict[str, RefundIntent] = field(default_factory=dict)
     renewal_stops: dict[DocumentKey, RenewalStop] = field(default_factory=dict)
+    contacts: dict[DocumentKey, Contact] = field(default_factory=dict)
+    mail_intents: dict[DocumentKey, MailIntent] = field(default_factory=dict)
+    mail_records: dict[DocumentKey, MailRecord] = field(default_factory=dict)
+    awaited_orders: dict[DocumentKey, AwaitedOrder] = field(default_factory=dict)
     queued_cases: dict[DocumentKey, QueuedCase] = field(default_factory=dict)
     pointers: dict[str, AccountId] = field(default_factory=dict)  # by case id
     failed_runs: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
@@ -135,6 +149,14 @@ class World:
                 self.order_pointers[key] = document.order_id
             case OpenCheckout():
                 self.open_checkouts[key] = document
+            case Contact():
+                self.contacts[key] = document
+            case MailIntent():
+                self.mail_intents[key] = document
+            case MailRecord():
+                self.mail_records[key] = document
+            case AwaitedOrder():
+                self.awaited_orders[key] = document
             case JobCursor():
                 self.job_cursors[key] = document
             case Declaration():

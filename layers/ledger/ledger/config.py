@@ -36,6 +36,12 @@ class Config:
     scope: Scope = EVERYTHING  # what in the providers' accounts is ours
     release: str = ""  # which release of this package is deployed, as its layer's version names it
     api_bases: Mapping[str, str | None] = field(default_factory=dict)  # by provider: a simulator's address
+    mails_from: str | None = None  # under which address mails are sent; None: this deployment sends none
+    receipts_from: str | None = None  # the same of receipts; None: as the other mails
+    mails_reply_to: str = "support@imagetaggerai.com"  # of the support desk
+    mail_sets: tuple[str, str] = ("", "")  # the configuration sets at SES: of mails, of receipts
+    seller: tuple[str, str] = ("Actinium Agency", "Serbia")  # who sells and writes the mails: name and address
+    withdrawal_url: str = "https://imagetaggerai.com/withdrawal"  # the page with the withdrawal function
     is_s3_local: bool = False  # whether S3 is another server, whose buckets have no host names of their own
 
     @classmethod
@@ -71,6 +77,18 @@ class Config:
             keys_name=environment.get("PROVIDER_KEYS_NAME") or None,
             api_keys=_by_provider(environment, "API_KEY"),
             api_bases={name: address or None for name, address in _by_provider(environment, "API_BASE").items()},
+            mails_from=environment.get("MAILS_FROM") or None,
+            receipts_from=environment.get("RECEIPTS_FROM") or environment.get("MAILS_FROM") or None,
+            mails_reply_to=environment.get("MAILS_REPLY_TO") or "support@imagetaggerai.com",
+            mail_sets=(
+                environment.get("MAILS_CONFIGURATION_SET", ""),
+                environment.get("RECEIPTS_CONFIGURATION_SET", ""),
+            ),
+            seller=(
+                environment.get("SELLER_NAME") or "Actinium Agency",
+                environment.get("SELLER_ADDRESS") or "Serbia",
+            ),
+            withdrawal_url=environment.get("WITHDRAWAL_URL") or "https://imagetaggerai.com/withdrawal",
             is_s3_local=bool(environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")),
         )
 

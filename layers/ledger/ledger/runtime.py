@@ -32,6 +32,8 @@ from ledger.secrets import Secret, SigningSecrets
 
 if TYPE_CHECKING:
     from ledger.policy.parameters import PolicyParameters
+    from ledger.ports.mailer import Mailer
+    from ledger.usecases.write_mails import Desk
 
 
 @functools.cache
@@ -99,6 +101,44 @@ class Runtime:
         """The names of all registered providers."""
         return tuple(PROVIDERS)
 
+    @functools.cached_property
+    def mailer(self) -> "Mailer | None":
+        """The mail service. None: this deployment sends no mails. A local run sets another one."""
+        config = self.config
+        if config.mails_from is None:
+            return None
+        from ledger.ses import Sender, Ses
+
+        mails, receipts = config.mail_sets
+        return Ses(
+            lambda: self.client("sesv2"),
+            mails=Sender(address=config.mails_from, configuration_set=mails),
+            receipts=Sender(address=config.receipts_from or config.mails_from, configuration_set=receipts or mails),
+            reply_to=config.mails_reply_to,
+        )
+
+    @functools.cached_property
+    def mail_desk(self) -> "Desk":
+        """What mails are written from."""
+        from ledger.mails.confirmation import Reseller
+        from ledger.mails.letters import House
+        from ledger.usecases.write_mails import Desk
+
+        seller, address = self.config.seller
+        house = House(
+            seller=seller,
+            address=address,
+            email=self.config.mails_reply_to,
+            account_url=self.config.cancel_url,
+            withdrawal_url=self.config.withdrawal_url,
+        )
+        resellers = {
+            name: Reseller(name=one.MERCHANT_OF_RECORD, page=one.BUYERS_PAGE)
+            for name, one in PROVIDERS.items()
+            if one.MERCHANT_OF_RECORD
+        }
+        return Desk(store=self.store, catalogue=self.catalogue, policy=self.policy, house=house, resellers=resellers)
+
     def gateway(self, provider: str) -> Gateway:
         """Return the gateway to a provider's API, with its current key. Import its SDK on first use.
 
@@ -159,7 +199,12 @@ class Runtime:
     def client(self, service: str) -> Any:
         """Return a botocore client with time-outs shorter than any function's."""
         read_timeout = 1 if service == "firehose" else 2  # both attempts end within the time that a write may take
-        config = botocore.config.Config(connect_timeout=1, read_timeout=read_timeout, retries={"total_max_attempts": 2})
+        attempts = 2
+        if service == "sesv2":  # a repetition would be another mail
+            read_timeout, attempts = 10, 1
+        config = botocore.config.Config(
+            connect_timeout=1, read_timeout=read_timeout, retries={"total_max_attempts": attempts}
+        )
         if service == "s3":
             # Without these a form or an address is for the global endpoint: it redirects, and knows no newer region.
             regional = botocore.config.Config(

@@ -22,6 +22,8 @@ from ledger.domain.errors import (
     InsufficientCredits,
     InvalidBody,
     InvalidRequest,
+    MailRefused,
+    MailUnavailable,
     NotFound,
     NotSpendable,
     PolicyError,
@@ -78,7 +80,7 @@ DOCUMENTS: list[tuple[BillingError, int, str, str, str | None, dict[str, Any]]] 
 ]
 OURS = [
     *(ConfigurationError(INSIDE), CatalogueError(INSIDE), PolicyError(INSIDE), TextError(INSIDE)),
-    BillingError(INSIDE),
+    *(BillingError(INSIDE), MailRefused(INSIDE), MailUnavailable(INSIDE)),
 ]
 
 

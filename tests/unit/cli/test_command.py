@@ -14,7 +14,7 @@ from cli.main import billing
 from tools.devserver import environment
 
 ROOT = Path(__file__).parent.parent.parent.parent
-COMMANDS = ("completion", "job", "ledger", "run", "serve", "token", "verify")
+COMMANDS = ("completion", "job", "ledger", "mails", "run", "serve", "token", "verify")
 
 
 @pytest.fixture(autouse=True)
@@ -163,6 +163,8 @@ def test_set_up_installs_the_command() -> None:
         (["ledger", "ACCOUNT=acct_ada", "FORMAT=json"], ["ledger", "--json", "--", "acct_ada"]),
         (["job", "NAME=release_parked", 'EVENT={"a": 1}'], ["job", '--event={"a": 1}', "--", "release_parked"]),
         (["serve"], ["serve"]),
+        (["mails"], ["mails"]),
+        (["mails", "NUMBER=2"], ["mails", "2"]),
         (["run", "ARGS=--story life --in-order"], ["run", "--story", "life", "--in-order"]),
         (
             ["token", "ACCOUNT=staff_sue", "GROUPS=billing-support", "HOURS=-1"],
@@ -174,7 +176,19 @@ def test_set_up_installs_the_command() -> None:
 def test_a_make_target_passes_its_variables_to_the_command(typed: list[str], runs: list[str]) -> None:
     """`make --dry-run` shows what it would run; set-up counts as done."""
     done = ["--old-file=.venv/.installed", "--old-file=.venv-ministack/.installed"]
-    outer = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARGS", "ACCOUNT", "FORMAT", "GROUPS", "SCOPES", "EMAIL", "HOURS"}
+    outer = {
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+        "ARGS",
+        "ACCOUNT",
+        "FORMAT",
+        "GROUPS",
+        "SCOPES",
+        "EMAIL",
+        "HOURS",
+        "NUMBER",
+    }
     env = {name: value for name, value in os.environ.items() if name not in outer}
     command = ["make", "--dry-run", "--silent", *done, *typed]
     ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)  # noqa: S603 - ours

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.contacts import Contact
 from ledger.domain.declarations import (
     Channel,
     Declaration,
@@ -46,6 +47,7 @@ from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
+from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, Terms
 from ledger.domain.purchases import Purchase
@@ -70,14 +72,17 @@ from ledger.dynamodb import items, schema
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange, PaymentPointer
 from ledger.ports.documents import (
+    AwaitedOrder,
     CasePointer,
     Document,
     JobCursor,
     OrderPointer,
     audit_key,
+    awaited_order_key,
     case_key,
     case_pointer_key,
     checkout_key,
+    contact_key,
     declaration_key,
     deferred_queue_key,
     failed_run_key,
@@ -85,6 +90,8 @@ from ledger.ports.documents import (
     intent_key,
     job_cursor_key,
     listed_declaration_key,
+    mail_intent_key,
+    mail_record_key,
     open_checkout_key,
     position_of,
     renewal_stop_key,
@@ -387,6 +394,45 @@ INTENT = RefundIntent(
 )
 
 OPEN_CHECKOUT = OpenCheckout(order_id=ORDER.order_id, provider="stripe", checkout_id="cs_1", version=2)
+CONTACT = Contact(
+    account_id=ADA,
+    email="ada@example.com",
+    language="de",
+    noted_at=AT,
+    failing_since=LATER,
+    failure="bounce",
+    version=1,
+)
+MAIL_INTENT = MailIntent(
+    kind=MailKind.CONTRACT_CONFIRMATION,
+    subject=ORDER.order_id,
+    account_id=ADA,
+    listed_at=AT,
+    first_sent_at=AT,
+    leased_until=LATER,
+    attempts=2,
+    last_error="timeout",
+    message_id="0100-1",
+    accepted_at=LATER,
+    language="de",
+    body_sha256="5e88",
+    version=2,
+)
+MAIL_RECORD = MailRecord(
+    kind=MailKind.CONTRACT_CONFIRMATION,
+    subject=ORDER.order_id,
+    account_id=ADA,
+    listed_at=AT,
+    outcome=MailOutcome.SENT,
+    ended_at=LATER,
+    message_id="0100-1",
+    language="de",
+    body_sha256="5e88",
+    failed_at=LATER,
+    failure="bounce",
+    version=1,
+)
+AWAITED = AwaitedOrder(order_id=ORDER.order_id, account_id=ADA, since=AT)
 STOP = RenewalStop(
     account_id=ADA,
     subscription_id="stripe:sub_1",
@@ -524,6 +570,10 @@ def goldens() -> dict[str, Golden]:
             declaration_key(DECLARATION.declaration_id), DECLARATION, replace(DECLARATION, version=2)
         ),
         "listed_declaration": _document(listed_declaration_key(DECLARATION), LISTED),
+        "contact": _document(contact_key(ADA), CONTACT, replace(CONTACT, version=2)),
+        "mail_intent": _document(mail_intent_key(MAIL_INTENT.mail_id), MAIL_INTENT, replace(MAIL_INTENT, version=3)),
+        "mail_record": _document(mail_record_key(MAIL_INTENT.mail_id), MAIL_RECORD, replace(MAIL_RECORD, version=2)),
+        "awaited_order": _document(awaited_order_key(AT, ORDER.order_id), AWAITED),
         "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed),
         "audit_record": _document(audit_key(ADA, audit), audit),
         "idempotency_record": _document(

@@ -9,20 +9,24 @@ from pathlib import Path
 import pytest
 
 from ledger.domain.audit import AuditAction, AuditRecord
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.dynamodb import keys
 from ledger.dynamodb.keys import ItemKind
 from ledger.ports.documents import (
     DocumentKey,
     DocumentKind,
     audit_key,
+    awaited_order_key,
     case_key,
     case_pointer_key,
     checkout_key,
+    contact_key,
     failed_run_key,
     idempotency_key,
     intent_key,
     job_cursor_key,
+    mail_intent_key,
+    mail_record_key,
     open_checkout_key,
 )
 from tests.unit.dynamodb.golden_items import ENTRY
@@ -83,6 +87,10 @@ DOCUMENTS = [
     DocumentKey(DocumentKind.RENEWAL_STOP, ("2026-11-20T12:00:00.000000Z", "stripe:in#1")),
     DocumentKey(DocumentKind.DECLARATION, ("W-7K3F-9Q2M-4XNP",)),
     DocumentKey(DocumentKind.LISTED_DECLARATION, ("matched", "2026-11-20T12:00:00.000000Z", "W-7K3F-9Q2M-4XNP")),
+    contact_key(ODD),
+    mail_intent_key("mail_1"),
+    mail_record_key("mail_1"),
+    awaited_order_key(NOON, OrderId("ord_1")),
 ]
 
 

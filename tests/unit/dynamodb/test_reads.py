@@ -15,6 +15,7 @@ from ledger.domain.refund_cases import FollowStage
 from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.documents import (
+    MAIL_SHARDS,
     DocumentKey,
     DocumentKind,
     intent_key,
@@ -71,6 +72,9 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "renewal_stops": lambda store: store.renewal_stops(),
     "declarations": lambda store: store.declarations(DeclarationState.MATCHED),
     "declarations since": lambda store: store.declarations(DeclarationState.MATCHED, NOON),
+    "mail_intents": lambda store: store.mail_intents(),
+    "awaited_orders": lambda store: store.awaited_orders(),
+    "awaited_orders since": lambda store: store.awaited_orders(NOON, turn=3),
     "failed_runs": lambda store: store.failed_runs(ADA, NOON),
     "audit_records": lambda store: store.audit_records(ADA),
     "scan": lambda store: store.scan(),
@@ -215,6 +219,8 @@ def test_keys_that_stay_unread_are_no_keys_that_are_not_stored() -> None:
 BY_PAGE = {"statement_page", "cases_of", "review_queue", "purchases_of"}
 """The reads of which a caller asks for the next page."""
 BY_NAME = {"one name", "some names", "parked_receipts"}
+SHARDED = {"mail_intents": MAIL_SHARDS, "awaited_orders": MAIL_SHARDS}
+"""The lists that are spread over several partitions of the table."""
 RANGES = [name for name in (*READS, *INDEXED) if name not in BY_PAGE | BY_NAME]
 
 
@@ -227,7 +233,7 @@ def test_every_page_of_a_range_is_read(name: str) -> None:
         read(name, store)
     else:
         assert list(INDEXED[name][2](store)) == []
-    shards = INDEXED[name][1] if name in INDEXED else 1
+    shards = INDEXED[name][1] if name in INDEXED else SHARDED.get(name, 1)
     assert len(connection.calls) == shards + 2
     first, second, third = (arguments for _, arguments in connection.calls[:3])
     assert "ExclusiveStartKey" not in first

@@ -26,7 +26,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import RecordOutcome
 from ledger.dynamodb import items, keys, stream
 from ledger.ports.commit import PaymentPointer
-from ledger.ports.documents import intent_key, listed_declaration_key, renewal_stop_key
+from ledger.ports.documents import intent_key, listed_declaration_key, mail_intent_key, renewal_stop_key
 from tests.unit.dynamodb.golden_items import (
     ADA,
     DECLARATION,
@@ -34,6 +34,7 @@ from tests.unit.dynamodb.golden_items import (
     FOLDER,
     INTENT,
     LISTED,
+    MAIL_INTENT,
     PI,
     RECEIPT,
     STOP,
@@ -45,6 +46,8 @@ SETTLED = replace(next(fact for fact in FACTS if isinstance(fact, PaymentSettled
 APPROVED = next(fact for fact in FACTS if isinstance(fact, RefundApproved))
 MOVING = [fact for fact in FACTS if isinstance(fact, RefundChanged | RefundSent | RefundAbandoned)]
 RESTING = [fact for fact in FACTS if fact not in MOVING and not isinstance(fact, PaymentSettled)]
+UNPAID_ORDER = json.loads((FOLDER / "order.json").read_text("utf-8"))
+PAID_ORDER = UNPAID_ORDER | {"payment_id": {"S": "stripe:pi_1"}}
 GOLDEN = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}
 
 
@@ -153,7 +156,7 @@ def test_a_declaration_is_an_event_when_it_is_listed_as_confirmed_or_approved(st
     assert contents(None, item) == contents(item, item) == []
 
 
-PUBLISHED = {"refund_intent", "renewal_stop", "purchase", "subscription", "listed_declaration"}
+PUBLISHED = {"refund_intent", "renewal_stop", "purchase", "subscription", "listed_declaration", "mail_intent"}
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN.keys() - PUBLISHED))
@@ -171,6 +174,8 @@ CHANGES: dict[str, Callable[[], stream.Record]] = {
     "RenewalStopListed": lambda: change(items.to_document(renewal_stop_key(STOP), STOP)),
     "DeclarationConfirmed": lambda: listed_as(DeclarationState.CONFIRMED),
     "DeclarationApproved": lambda: listed_as(DeclarationState.APPROVED),
+    "OrderPaid": lambda: change(PAID_ORDER, UNPAID_ORDER),
+    "MailListed": lambda: change(items.to_document(mail_intent_key(MAIL_INTENT.mail_id), MAIL_INTENT)),
 }
 
 
@@ -203,6 +208,8 @@ def test_the_same_change_is_the_same_event_and_another_one_is_not(kind: str) -> 
         ("RenewalStopListed", "stripe:evt_1"),
         ("DeclarationConfirmed", "C_1"),
         ("DeclarationApproved", "C_1"),
+        ("OrderPaid", "ord_1"),
+        ("MailListed", "ord_1"),
     ],
 )
 def test_an_event_carries_the_correlation_id_of_what_it_is_part_of(kind: str, correlation_id: str) -> None:

@@ -17,6 +17,7 @@ from tools.testing.fakes import FakeProvider
 NAME = "acme"
 ID_FIELD, TYPE_FIELD = "ref", "kind"
 EXAMPLE_PAYMENT_ID, EXAMPLE_SUBSCRIPTION_ID = "sale_1", "plan_1"
+MERCHANT_OF_RECORD, BUYERS_PAGE = "", ""
 
 verify = Scheme(header="acme-signature", separator=" ", time_key="at", signature_key="sig", joint=b"/").verify
 

@@ -8,7 +8,7 @@ from ledger.archive import line_of
 from ledger.dynamodb import keys
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import Commit, Refusal
-from ledger.ports.documents import DocumentKind
+from ledger.ports.documents import MAIL_SHARDS, DocumentKind
 from ledger.secrets import SECRETS_TTL_S
 from tests.unit.tools.template_parts import API as API_FOLDERS
 from tests.unit.tools.template_parts import (
@@ -63,8 +63,12 @@ def test_every_resource_that_deliveries_reach_has_a_row() -> None:
         partition = keys.range_of(kind).pk
         assert f"`{partition}`" in PAGE
     paced = [name for name in of_type("AWS::SQS::Queue") if not name.endswith("DeadLetters")]
-    assert paced == ["RefundsToSend"]
+    assert paced == ["RefundsToSend", "MailsToSend"]
     assert row("queue of refunds")
+    assert row("queue of mails")
+    assert f"{MAIL_SHARDS} shards" in row("lists `MAILS#`, `AWAITED#`")
+    for kind in (DocumentKind.MAIL_INTENT, DocumentKind.AWAITED_ORDER):
+        assert f"`{keys.range_of(kind).pk}`" in PAGE
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
@@ -129,8 +133,8 @@ def test_relay_queue_and_secrets_are_as_the_page_says() -> None:
     said = f"| a batch of {batch} records, or {window} s, at a time for each shard; {time_s} s; {retries} retries |"
     assert said in row("relay")
     assert "ParallelizationFactor" not in stream
-    ((_, queue),) = events("SQS")
-    at_once, each = queue["ScalingConfig"]["MaximumConcurrency"], queue["BatchSize"]
-    time_s = FUNCTIONS["send_refunds"]["Timeout"]
-    assert f"at most {at_once} at once from its queue, {each} messages each, in {time_s} s" in PAGE
+    for folder, queue in events("SQS"):
+        at_once, each = queue["ScalingConfig"]["MaximumConcurrency"], queue["BatchSize"]
+        time_s = FUNCTIONS[folder]["Timeout"]
+        assert f"`{folder}`: at most {at_once} at once from its queue, {each} messages each, in {time_s} s" in PAGE
     assert f"each process once in {SECRETS_TTL_S} s" in row("Secrets Manager")

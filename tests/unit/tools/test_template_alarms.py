@@ -59,6 +59,12 @@ ALARMED: Mapping[str, Alarmed] = {
     "WaitingPayments": Alarmed("Maximum", 1, 7200, "breaching"),
     "RefundsAbandoned": Alarmed(),  # a person decides anew
     "RefundsUnclear": Alarmed(threshold=3, period_s=900),  # once is cleared up by the next round
+    # mails
+    "MailsRefused": Alarmed(),  # a customer is not informed
+    "MailsUnclear": Alarmed(threshold=3, period_s=900),  # once is cleared up by the next round
+    "MailsOff": Alarmed(),  # something is to be sent, and this stage sends nothing
+    "MailsWithoutAddress": Alarmed("Maximum"),  # a customer is not informed
+    "OldestAwaitedOrderAge": Alarmed("Maximum", 18 * DAY_S, 7200, "breaching"),
     "OldestRefundAge": Alarmed("Maximum", 14 * DAY_S, 7200, "breaching"),
     "OldestItemAge": Alarmed("Maximum", 3600, 900, "breaching"),
     "OldestUnacknowledgedAge": Alarmed("Maximum", 3600, 1800),
@@ -87,6 +93,12 @@ HARMLESS = {
     "RefundsFound": "an earlier attempt had sent it",
     "RefundsEndedBefore": "it had ended before",
     "RefundsLeased": "another sender works on it",
+    "MailsSent": "this is what should happen",
+    "MailsOutdated": "a later mail says what counts",
+    "MailsEndedBefore": "it had ended before",
+    "MailsLeased": "another sender works on it",
+    "MailsLackingAddress": "those that still lack one are counted in each round",
+    "AwaitedOrders": "many orders that nobody has paid for yet are no trouble: their age is alarmed",
     "RenewalsStopped": "this is what should happen",
     "RenewalStopsNotNeeded": "the subscription ends anyway",
     "RenewalStopsDoneBefore": "it was carried out before",
@@ -151,7 +163,7 @@ def of_aws() -> Iterator[tuple[str, Alarmed]]:
         yield late, Alarmed("Maximum", 600_000)  # milliseconds
     for name in of_type("AWS::SQS::Queue"):
         queue = {"QueueName": {"Fn::GetAtt": [name, "QueueName"]}}
-        if name == "RefundsToSend":  # work, and no dead letters: the schedule has done it by then
+        if name in {"RefundsToSend", "MailsToSend"}:  # work, and no dead letters: the schedule has done it by then
             yield _watched("AWS/SQS", "ApproximateAgeOfOldestMessage", **queue), Alarmed("Maximum", 1800)
             continue
         yield _watched("AWS/SQS", "ApproximateNumberOfMessagesVisible", **queue), Alarmed("Maximum")

@@ -69,8 +69,19 @@ LISTS = {
     "deferred_queue_key": DocumentKind.DEFERRED_QUEUE,
     "renewal_stop_key": DocumentKind.RENEWAL_STOP,
     "listed_declaration_key": DocumentKind.LISTED_DECLARATION,
+    "mail_intent_key": DocumentKind.MAIL_INTENT,
+    "awaited_order_key": DocumentKind.AWAITED_ORDER,
 }
 """The lists of work, whose items are the only ones that are ever removed, by the functions that name an item."""
+
+_SET = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/"
+MAIL_IDENTITIES = (
+    {"Ref": "MailsIdentityArn"},
+    {"Fn::If": ["HasReceiptsIdentity", {"Ref": "ReceiptsIdentityArn"}, {"Ref": "MailsIdentityArn"}]},
+    {"Fn::Sub": _SET + "${MailsConfiguration}"},
+    {"Fn::Sub": _SET + "${ReceiptsConfiguration}"},
+)
+"""Under which identities mails are sent, and by which configuration sets."""
 
 DECLARED = [keys.range_of(DocumentKind.DECLARATION).pk + "*", keys.range_of(DocumentKind.LISTED_DECLARATION).pk]
 WRITES_ONLY = {
@@ -118,7 +129,11 @@ def needed(folder: str) -> Iterator[Permission]:
         for action in ("ConditionCheckItem", "PutItem", "UpdateItem"):
             yield Permission.of(f"dynamodb:{action}", TABLE, condition)
     if lists := sorted(set(deleted_from(folder))):
-        where = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": lists}}
+        sharded = [f"{pk}*" for pk in lists if pk.endswith("#")]
+        assert len(sharded) in {0, len(lists)}, "a condition compares whole keys, or patterns"
+        where = {
+            f"ForAllValues:{'StringLike' if sharded else 'StringEquals'}": {"dynamodb:LeadingKeys": sharded or lists}
+        }
         yield Permission.of("dynamodb:DeleteItem", TABLE, WHOLE | where)
     if "ledger.webhook:handle" in names:
         secrets = logical_id(folder).removesuffix("Function") + "Secrets"
@@ -135,6 +150,9 @@ def needed(folder: str) -> Iterator[Permission]:
         yield Permission.of("s3:GetObject", evidence)
     if "put_events" in called:
         yield Permission.of("events:PutEvents", {"Fn::GetAtt": ["LedgerBus", "Arn"]})
+    if "mailer" in called:
+        for resource in MAIL_IDENTITIES:
+            yield Permission.of("ses:SendEmail", resource)
     for queue in dead_letter_queues(folder):
         yield Permission.of("sqs:SendMessage", queue)
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from functions.follow_cases.app import DECIDE_ONLY
+from functions.send_mails.app import CONFIRM_ORDERS
+from functions.send_mails.app import TIME_FOR_AN_ITEM as TIME_FOR_A_MAIL
 from functions.send_refunds.app import TIME_FOR_AN_ITEM as TIME_FOR_A_REFUND
 from ledger import config
 from ledger.domain.domain_events import (
@@ -18,6 +20,8 @@ from ledger.domain.domain_events import (
     CustomerIdentified,
     DeclarationApproved,
     DeclarationConfirmed,
+    MailListed,
+    OrderPaid,
     RefundIntentListed,
     RenewalStopListed,
 )
@@ -26,6 +30,7 @@ from ledger.dynamodb.calls import PATIENCE_S
 from ledger.dynamodb.keys import ItemKind
 from ledger.job import TIME_FOR_AN_ITEM
 from ledger.ports.documents import DocumentKind
+from ledger.usecases.send_mails import LEASE_DURATION as LEASE_OF_A_MAIL
 from ledger.usecases.send_refunds import LEASE_DURATION
 from tests.unit.tools.template_parts import (
     API,
@@ -79,7 +84,9 @@ def test_a_function_of_the_api_ends_before_the_gateway_does(folder: str) -> None
 @pytest.mark.parametrize("folder", JOBS)
 def test_a_job_has_time_for_several_items_and_ends_before_its_next_round(folder: str) -> None:
     """A round begins no item without the time for it: in too short a time it would begin none."""
-    least = 2 * TIME_FOR_A_REFUND.total_seconds() if folder == "send_refunds" else 6 * TIME_FOR_AN_ITEM.total_seconds()
+    is_paced = folder in {"send_refunds", "send_mails"}
+    least = 2 * TIME_FOR_A_REFUND.total_seconds() if is_paced else 6 * TIME_FOR_AN_ITEM.total_seconds()
+    assert TIME_FOR_A_MAIL == TIME_FOR_A_REFUND
     intervals = [interval_s(event["Schedule"]) for name, event in events("Schedule") if name == folder]
     assert least <= timeout_s(folder) <= min([LAMBDA_S, *intervals])
 
@@ -92,6 +99,7 @@ def test_the_relay_has_time_for_a_bus_that_is_slow_twice() -> None:
 def test_a_sender_has_ended_before_its_lease_does() -> None:
     """Else the next sender would send the refund while the first one still does."""
     assert timeout_s("send_refunds") < LEASE_DURATION.total_seconds()
+    assert timeout_s("send_mails") < LEASE_OF_A_MAIL.total_seconds()
 
 
 # ── Schedules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -102,6 +110,7 @@ SCHEDULES: Mapping[str, dict[str, Any]] = {
     "expire_credits": {"rate(1 hour)": None},
     "send_refunds": {"rate(5 minutes)": None},  # a customer waits for the money
     "follow_declarations": {"rate(15 minutes)": None},  # who declared waits for the acknowledgement
+    "send_mails": {"rate(5 minutes)": None, "rate(1 hour)": {CONFIRM_ORDERS: True}},  # the credits wait for the mail
     "follow_cases": {"rate(5 minutes)": {DECIDE_ONLY: True}, "rate(1 hour)": None},  # a customer waits for the decision
 }
 
@@ -131,8 +140,10 @@ def _image(**attributes: Any) -> dict[str, Any]:
 
 _PAYMENT = ("S", [{"prefix": keys.range_of(ItemKind.PAYMENT).pk}])
 _LISTS = [
-    keys.range_of(kind).pk
-    for kind in (DocumentKind.REFUND_INTENT, DocumentKind.RENEWAL_STOP, DocumentKind.LISTED_DECLARATION)
+    keys.range_of(DocumentKind.REFUND_INTENT).pk,
+    keys.range_of(DocumentKind.RENEWAL_STOP).pk,
+    keys.range_of(DocumentKind.LISTED_DECLARATION).pk,
+    {"prefix": keys.range_of(DocumentKind.MAIL_INTENT).pk},
 ]
 
 
@@ -140,13 +151,14 @@ def _payment_of(**rules: Any) -> tuple[str, Any]:
     return ("M", {"payment": {"M": rules}})
 
 
+_ORDER = keys.range_of(ItemKind.FULFILMENT_KEY).pk + "order/"
 _RECEIPT, _SET = ("S", [{"prefix": "RECEIPT#"}]), ("S", [{"exists": True}])
 RECORDS = [
     # Which changes of the table may be an event.
     {"eventName": ["INSERT"], "dynamodb": {"NewImage": _image(pk=("S", _LISTS))}},
     {"dynamodb": {"NewImage": _image(pk=_PAYMENT, has_approvals=("BOOL", [True]))}},
     {"dynamodb": {"NewImage": _image(pk=_RECEIPT, outcome=("S", ["noted"]), account_id=_SET)}},
-    {"dynamodb": {"NewImage": _image(pk=("S", [{"prefix": "SUBSCRIPTION#"}]), account_id=_SET)}},
+    {"dynamodb": {"NewImage": _image(pk=("S", [{"prefix": "SUBSCRIPTION#"}, {"prefix": _ORDER}]), account_id=_SET)}},
     {
         "dynamodb": {
             "NewImage": _image(
@@ -163,6 +175,7 @@ SUBSCRIBED = {
     "release_parked": {_NAMES[CustomerIdentified]},
     "follow_cases": {_NAMES[ApprovedRefundChanged]},
     "follow_declarations": {_NAMES[DeclarationConfirmed], _NAMES[DeclarationApproved]},
+    "MailsToSend": {_NAMES[MailListed], _NAMES[OrderPaid]},
     "RefundsToSend": {_NAMES[RefundIntentListed], _NAMES[RenewalStopListed]},
 }
 PATIENCE = {"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 3600}
@@ -310,6 +323,7 @@ LOCAL_ONLY = {"signing_secrets", "api_keys", "api_bases", "is_measured", "is_s3_
 """Settings that a deployment does not set: Lambda does, or they are for local runs."""
 FOR_OTHERS = {
     ("read_catalogue", "is_paused"): "it shows the policy, and decides nothing",
+    ("send_mails", "is_paused"): "it loads the policy for its text, and decides nothing",
     ("place_order", "is_paused"): "it loads the policy for its version, and decides nothing",
 }
 EVERYWHERE = {
@@ -375,6 +389,9 @@ def test_a_setting_is_what_its_parameter_or_resource_says() -> None:
         if folder in WEBHOOKS:
             names = {"Fn::Join": [",", [{"Ref": stream} for stream in ARCHIVE_STREAMS]]}
             assert own.pop("ARCHIVE_STREAM_NAMES") == {"Fn::If": ["KeepsRawBodies", names, ""]}
+        for name in ("MAILS_CONFIGURATION_SET", "RECEIPTS_CONFIGURATION_SET") if folder == "send_mails" else ():
+            resource = "".join(part.title() for part in name.removesuffix("_SET").split("_"))
+            assert own.pop(name) == {"Fn::If": ["SendsMails", {"Ref": resource}, ""]}
         for name, value in own.items():
             parameter = "".join(part.title() for part in name.split("_"))
             if name == "SIGNING_SECRETS_NAME":

@@ -130,10 +130,27 @@ def test_raw_bodies_can_be_left_out() -> None:
     left_out = {name for name, item in RESOURCES.items() if item.get("Condition") == "KeepsRawBodies"}
     assert left_out == {*ARCHIVE_STREAMS, "RawBodyStreamRole", *unarchived}
     conditions = {condition for folder in FOLDERS for _, condition in permissions_of(FUNCTIONS[folder])}
-    assert conditions == {None, "KeepsRawBodies"}
+    assert conditions == {None, "KeepsRawBodies", "SendsMails"}
     for folder in FOLDERS:
         for statement, condition in permissions_of(FUNCTIONS[folder]):
-            assert (condition is None) is ("firehose:PutRecord" not in statement["Action"])
+            assert (condition == "KeepsRawBodies") is ("firehose:PutRecord" in statement["Action"])
+
+
+def test_mails_can_be_left_out() -> None:
+    """Without MailsFrom there is no configuration set and no permission to send. With it an identity is asked for."""
+    off = {"Fn::Equals": [{"Ref": "MailsFrom"}, ""]}
+    assert TEMPLATE["Parameters"]["MailsFrom"]["Default"] == ""
+    assert TEMPLATE["Conditions"]["SendsMails"] == {"Fn::Not": [off]}
+    left_out = {name for name, item in RESOURCES.items() if item.get("Condition") == "SendsMails"}
+    assert left_out == {"MailsConfiguration", "ReceiptsConfiguration"}
+    for folder in FOLDERS:
+        for statement, condition in permissions_of(FUNCTIONS[folder]):
+            assert (condition == "SendsMails") is ("ses:SendEmail" in statement["Action"])
+    rule = TEMPLATE["Rules"]["MailsHaveAnIdentity"]
+    assert rule["RuleCondition"] == {"Fn::Not": [off]}
+    assert [one["Assert"] for one in rule["Assertions"]] == [
+        {"Fn::Not": [{"Fn::Equals": [{"Ref": "MailsIdentityArn"}, ""]}]}
+    ]
 
 
 def test_what_a_condition_leaves_out_is_named_only_on_that_condition() -> None:

@@ -47,6 +47,19 @@ def support(app: APIGatewayHttpResolver, about: str | None = None) -> Caller:
     return person
 
 
+def accepted_languages(app: APIGatewayHttpResolver) -> list[str]:
+    """Return the languages of the request's header Accept-Language, the preferred one first."""
+    header = str((app.current_event.headers or {}).get("accept-language") or "")
+    ranked = []
+    for position, part in enumerate(header[:500].split(",")):
+        name, _, weight = part.partition(";q=")
+        try:
+            ranked.append((-float(weight or 1), position, name.strip()))
+        except ValueError:
+            continue
+    return [name for _, _, name in sorted(ranked)]
+
+
 def _listed(claim: object) -> frozenset[str]:
     """Return the values of a claim, each whole: a list, JSON of a list, or one text.
 

@@ -145,6 +145,12 @@ class PlaceOrderRequest(RequestModel):
         description="The version of the refund policy that the customer was shown.", examples=["2026-11-01"]
     )
     consent: ConsentInput | None = None
+    language: Annotated[str, StringConstraints(pattern=validation_messages.LANGUAGE)] | None = Field(
+        default=None,
+        description="Of the page, and of the mails about this order: ISO 639-1, lower case. Without it: that of the "
+        "header Accept-Language.",
+        examples=["de"],
+    )
 
 
 class ConsentConfirmationRequest(RequestModel):

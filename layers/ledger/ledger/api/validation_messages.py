@@ -11,6 +11,7 @@ LINE = r"^[^\r\n\t]*$"
 HOLD_ID = r"^support:[a-z0-9_-]{1,64}$"
 CURRENCY = r"^[A-Z]{3}$"
 CLAUSE = r"^[1-7]$"
+LANGUAGE = r"^[a-z]{2}$"
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 
 NO_SUCH_FIELD = "There is no such field. Remove it or correct its name."
@@ -24,6 +25,7 @@ _PATTERNS: Mapping[str, str] = {
     HOLD_ID: "Should be `support:` and a name in lower case, for example support:stolen-card.",
     CURRENCY: "Should be a currency code of three upper-case letters, for example EUR.",
     CLAUSE: "Should be the number of a clause of the published policy, 1 to 7.",
+    LANGUAGE: "Should be a language of two lower-case letters, for example de.",
     EMAIL: "Should be an e-mail address, for example ada@example.com.",
 }
 _TYPES: Mapping[str, str] = {

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, OrderId, PaymentId
 
 _NO_PAYMENT = PaymentId("")
 SOURCE = "image-tagger-billing"
@@ -74,6 +74,21 @@ class DeclarationApproved:
     declaration_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPaid:
+    """An order has its first payment: the contract is to be confirmed by a mail."""
+
+    order_id: OrderId
+    account_id: AccountId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailListed:
+    """A mail was put into the list of those that are to be sent."""
+
+    mail_id: str  # which the message carries in a header and in a tag
+
+
 Content: TypeAlias = (
     CustomerIdentified
     | RefundIntentListed
@@ -81,6 +96,8 @@ Content: TypeAlias = (
     | ApprovedRefundChanged
     | DeclarationConfirmed
     | DeclarationApproved
+    | OrderPaid
+    | MailListed
 )
 
 KINDS: Mapping[str, tuple[int, type[Content]]] = {
@@ -90,6 +107,8 @@ KINDS: Mapping[str, tuple[int, type[Content]]] = {
     "ApprovedRefundChanged": (1, ApprovedRefundChanged),
     "DeclarationConfirmed": (1, DeclarationConfirmed),
     "DeclarationApproved": (1, DeclarationApproved),
+    "OrderPaid": (1, OrderPaid),
+    "MailListed": (1, MailListed),
 }
 """The version and the content of each kind, by its name on the bus. The name stays when a class is renamed."""
 
@@ -101,7 +120,7 @@ class DomainEvent:
     """One event, as the bus carries it."""
 
     event_id: str  # the same for the same change
-    correlation_id: str  # of the refund case, the declaration, or the delivery, that the change is part of
+    correlation_id: str  # of the refund case, order, declaration or delivery that the change is part of
     content: Content
 
     @property

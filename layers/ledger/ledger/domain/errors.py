@@ -19,6 +19,8 @@
     │   └── CaseClosed             the case can't change from its state to the requested one
     ├── ProviderRefused            a provider refused: it has done nothing
     ├── ProviderUnavailable        a provider did not respond clearly: it may have done what was requested
+    ├── MailRefused                a mail was not accepted, and a repetition will not be either
+    ├── MailUnavailable            the mail service did not respond clearly: it may have accepted the mail
     ├── CommitTooLarge             a commit exceeds a limit of the store: it can't succeed as it is
     └── StoreUnavailable           the ledger could not be read or written: HTTP 503, repeat the request
         ├── TransactionInConflict  another transaction on one of the items was in progress: nothing was written
@@ -154,6 +156,18 @@ class ProviderRefused(BillingError):
 
 class ProviderUnavailable(BillingError):
     """A provider did not respond, or not clearly. It may have done what was requested: check before repeating."""
+
+
+class MailRefused(BillingError):
+    """The mail service did not accept a mail, and will not accept it later. `code` is its code for the reason."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"The mail service refused a mail: {code}.")
+        self.code = code
+
+
+class MailUnavailable(BillingError):
+    """The mail service did not respond, or refused for now. It may have accepted the mail."""
 
 
 class CommitTooLarge(BillingError):

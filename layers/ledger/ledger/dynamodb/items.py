@@ -10,25 +10,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ledger.domain.accounts import Account
-from ledger.domain.declarations import Declaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import Fact, RefundApproved
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.lots import Lot
-from ledger.domain.orders import OpenCheckout
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import RefundCase
-from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription
 from ledger.dynamodb import keys, schema
 from ledger.dynamodb.codec import BOOLEAN, NAMES, TEXT, TEXTS, TIME, WHOLE, Attributes, AttributeValue
 from ledger.dynamodb.schema import DOCUMENTS, FACT_KIND, FACTS, SCHEMA, VERSION
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
-from ledger.ports.documents import Document, DocumentKey, sortable
+from ledger.ports.documents import Document, DocumentKey, VersionedDocument, sortable
 
 Item = dict[str, Any]
 
@@ -257,7 +254,7 @@ def from_run(item: Mapping[str, AttributeValue]) -> Run:
 
 def to_document(key: DocumentKey, document: Document) -> Item:
     """Return a document's item; of a document that has a version, with the next one."""
-    if isinstance(document, RefundCase | RefundIntent | OpenCheckout | Declaration):
+    if isinstance(document, VersionedDocument):
         document = replace(document, version=document.version + 1)
     item = _item(keys.document_key(key), _with_digest(DOCUMENTS[key.kind].encode(document)))
     if isinstance(document, RefundCase) and document.follow_stage:  # these two bring it into the index

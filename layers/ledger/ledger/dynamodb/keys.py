@@ -23,6 +23,10 @@ RENEWALS                 STOP#<time>#<payment id>                 renewals to st
 JOB                      CURSOR#<job>                             progress of a job
 DECLARATION#<its id>     DECLARATION                              withdrawal or cancellation without a login
 DECLARATIONS             IN#<state>#<time>#<its id>               declaration that is open, by state
+CONTACT#<account id>     CONTACT                                  contact of an account: its address, kept apart
+MAILS#<shard>            MAIL#<mail id>                           mail intent: to be sent
+MAIL#<mail id>           RECORD                                   record of a mail
+AWAITED#<shard>          ORDER#<time>#<order id>                  order whose payment is awaited, for its confirmation
 
 index      partition key                  sort key       rows
 purchases  account_id                     paid_at        purchases with a payment
@@ -121,6 +125,10 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.JOB_CURSOR: _Place("JOB", "CURSOR#"),
     DocumentKind.DECLARATION: _Place("DECLARATION#", "DECLARATION", 0),
     DocumentKind.LISTED_DECLARATION: _Place("DECLARATIONS", "IN#", 3),
+    DocumentKind.CONTACT: _Place("CONTACT#", "CONTACT", 0),
+    DocumentKind.MAIL_INTENT: _Place("MAILS#", "MAIL#"),
+    DocumentKind.MAIL_RECORD: _Place("MAIL#", "RECORD", 0),
+    DocumentKind.AWAITED_ORDER: _Place("AWAITED#", "ORDER#", 2),
 }
 _IN_AN_ACCOUNT = {place.sk: kind for kind, place in _PLACES.items() if place.pk == _ACCOUNT}
 _ELSEWHERE = {place.pk: kind for kind, place in _PLACES.items() if place.pk != _ACCOUNT}
@@ -264,8 +272,13 @@ def declarations_since(state: str, since: datetime | None) -> tuple[str, str, st
     return pk, f"{prefix}{state}#{sortable(since) if since else ''}", f"{prefix}{state}#~"
 
 
-def _since(kind: ItemKind | DocumentKind, account_id: AccountId, time: str) -> tuple[str, str, str]:
-    pk, prefix = range_of(kind, account_id)
+def awaited_orders_since(shard: int, since: datetime | None) -> tuple[str, str, str]:
+    """Return partition, lowest and highest sort key of the awaited orders of one shard since a time."""
+    return _since(DocumentKind.AWAITED_ORDER, str(shard), sortable(since) if since else "")
+
+
+def _since(kind: ItemKind | DocumentKind, owner: str, time: str) -> tuple[str, str, str]:
+    pk, prefix = range_of(kind, owner)
     return pk, prefix + time, prefix + "~"
 
 

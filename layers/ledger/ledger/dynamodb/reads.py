@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from heapq import merge
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, TypeVar
 
 from ledger.domain.accounts import Account
@@ -13,6 +13,7 @@ from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.mails import MailIntent
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
@@ -24,7 +25,7 @@ from ledger.dynamodb.calls import MAX_CALLS, Calls
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind, Range
 from ledger.ports.backoff import pause_before
-from ledger.ports.documents import DocumentKind, read_position, sortable
+from ledger.ports.documents import MAIL_SHARDS, AwaitedOrder, DocumentKind, read_position, sortable
 from ledger.ports.reads import ExpiringAccount, FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 
 _D = TypeVar("_D")
@@ -174,6 +175,17 @@ class Reads:
     def renewal_stops(self) -> Iterator[RenewalStop]:
         """Yield every stop of renewals that has not been carried out, the oldest first."""
         return self._work(RenewalStop, self._query(keys.range_of(DocumentKind.RENEWAL_STOP)))
+
+    def mail_intents(self) -> Iterator[MailIntent]:
+        """Yield every mail that is to be sent: a query of each shard."""
+        shards = (self._query(keys.range_of(DocumentKind.MAIL_INTENT, str(shard))) for shard in range(MAIL_SHARDS))
+        return self._work(MailIntent, chain.from_iterable(shards))
+
+    def awaited_orders(self, since: datetime | None = None, *, turn: int | None = None) -> Iterator[AwaitedOrder]:
+        """Yield the orders whose payment is awaited: a query of each shard, or of one."""
+        shards = range(MAIL_SHARDS) if turn is None else (turn,)
+        found = (self._between(*keys.awaited_orders_since(shard, since)) for shard in shards)
+        return self._work(AwaitedOrder, chain.from_iterable(found))
 
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         """Yield an account's failed runs since a time, oldest first."""

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.contacts import Contact
 from ledger.domain.declarations import (
     Channel,
     Declaration,
@@ -62,6 +63,7 @@ from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import subscription_of
 from ledger.domain.lots import Lot
+from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, Terms
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
@@ -100,7 +102,7 @@ from ledger.dynamodb.codec import (
     records_of,
 )
 from ledger.ports.commit import FulfilmentKey
-from ledger.ports.documents import CasePointer, DocumentKind, JobCursor, OrderPointer
+from ledger.ports.documents import AwaitedOrder, CasePointer, DocumentKind, JobCursor, OrderPointer
 
 SCHEMA = "schema"
 """The attribute of every item that holds the version of its format. Without it: version 1."""
@@ -294,6 +296,26 @@ REVIEW_CAUSE = one_of(
     },
 )
 CHANNEL = one_of("channel", {Channel.PAGE: "page", Channel.API: "api"})
+
+MAIL_KIND = one_of(
+    "mail kind",
+    {
+        MailKind.CONTRACT_CONFIRMATION: "contract_confirmation",
+        MailKind.CASE_UPDATE: "case_update",
+        MailKind.WITHDRAWAL_RECEIPT: "withdrawal_receipt",
+        MailKind.ACCOUNT_SUSPENDED: "account_suspended",
+        MailKind.ACCOUNT_ACTIVE: "account_active",
+    },
+)
+MAIL_OUTCOME = one_of(
+    "outcome of a mail",
+    {
+        MailOutcome.SENT: "sent",
+        MailOutcome.REFUSED: "refused",
+        MailOutcome.OUTDATED: "outdated",
+        MailOutcome.OFF: "off",
+    },
+)
 
 # ── Facts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -1014,6 +1036,68 @@ LISTED_DECLARATION = Shape(
     },
 )
 
+CONTACT = Shape(
+    "a contact",
+    Contact,
+    {
+        "account_id": Field("account_id", TEXT),
+        "email": Field("email", TEXT),
+        "language": Field("language", TEXT),
+        "noted_at": Field("noted_at", TIME),
+        "failing_since": Field("failing_since", TIME, None),
+        "failure": Field("failure", TEXT, ""),
+        "version": Field("version", WHOLE),
+    },
+)
+MAIL_INTENT = Shape(
+    "a mail intent",
+    MailIntent,
+    {
+        "kind": Field("mail_kind", MAIL_KIND),
+        "subject": Field("subject", TEXT),
+        "account_id": Field("account_id", TEXT, None),
+        "listed_at": Field("listed_at", TIME),
+        "first_sent_at": Field("first_sent_at", TIME, None),
+        "leased_until": Field("leased_until", TIME, None),
+        "attempts": Field("attempts", WHOLE, 0),
+        "last_error": Field("last_error", TEXT, ""),
+        "lacks_address": Field("lacks_address", BOOLEAN, False),
+        "message_id": Field("message_id", TEXT, None),
+        "accepted_at": Field("accepted_at", TIME, None),
+        "language": Field("language", TEXT, ""),
+        "body_sha256": Field("body_sha256", TEXT, ""),
+        "version": Field("version", WHOLE),
+    },
+)
+MAIL_RECORD = Shape(
+    "a mail record",
+    MailRecord,
+    {
+        "kind": Field("mail_kind", MAIL_KIND),
+        "subject": Field("subject", TEXT),
+        "account_id": Field("account_id", TEXT, None),
+        "listed_at": Field("listed_at", TIME),
+        "outcome": Field("outcome", MAIL_OUTCOME),
+        "ended_at": Field("ended_at", TIME),
+        "message_id": Field("message_id", TEXT, None),
+        "language": Field("language", TEXT, ""),
+        "body_sha256": Field("body_sha256", TEXT, ""),
+        "reason": Field("reason", TEXT, ""),
+        "failed_at": Field("failed_at", TIME, None),
+        "failure": Field("failure", TEXT, ""),
+        "version": Field("version", WHOLE),
+    },
+)
+AWAITED_ORDER = Shape(
+    "an awaited order",
+    AwaitedOrder,
+    {
+        "order_id": Field("order_id", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "since": Field("since", TIME),
+    },
+)
+
 DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.REFUND_CASE: REFUND_CASE,
     DocumentKind.CASE_POINTER: CASE_POINTER,
@@ -1029,5 +1113,9 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.JOB_CURSOR: JOB_CURSOR,
     DocumentKind.DECLARATION: DECLARATION,
     DocumentKind.LISTED_DECLARATION: LISTED_DECLARATION,
+    DocumentKind.CONTACT: CONTACT,
+    DocumentKind.MAIL_INTENT: MAIL_INTENT,
+    DocumentKind.MAIL_RECORD: MAIL_RECORD,
+    DocumentKind.AWAITED_ORDER: AWAITED_ORDER,
 }
 """Every document by its kind, which its key says (`ledger.dynamodb.keys`)."""

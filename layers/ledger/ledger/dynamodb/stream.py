@@ -10,6 +10,8 @@
 | stop of renewals | is created                                                 | RenewalStopListed       |
 | open declaration | is listed as confirmed                                     | DeclarationConfirmed    |
 | open declaration | is listed as approved                                      | DeclarationApproved     |
+| order            | gets its first payment                                     | OrderPaid               |
+| mail intent      | is created                                                 | MailListed              |
 | any other        | any                                                        | none                    |
 
 The filters in `template.yaml` keep most changes from the relay. They see the new image alone, so they pass some changes
@@ -26,11 +28,14 @@ from ledger.domain.domain_events import (
     DeclarationApproved,
     DeclarationConfirmed,
     DomainEvent,
+    MailListed,
+    OrderPaid,
     RefundIntentListed,
     RenewalStopListed,
 )
 from ledger.domain.facts import PaymentSettled, RefundAbandoned, RefundApproved, RefundChanged, RefundSent
 from ledger.domain.ids import AccountId, approval_tag
+from ledger.domain.mails import MailIntent
 from ledger.domain.refund_cases import case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -66,6 +71,10 @@ def domain_events(record: Record) -> list[DomainEvent]:
             return [_of_stop(items.from_document(new))]
         case DocumentKind.LISTED_DECLARATION if old is None:
             return [*_of_declaration(items.from_document(new))]
+        case DocumentKind.MAIL_INTENT if old is None:
+            return [_of_mail(items.from_document(new))]
+        case ItemKind.FULFILMENT_KEY:
+            return [*_of_order(new, old or {})]
         case ItemKind.RECEIPT:
             return [*_of_receipt(new, old or {})]
         case ItemKind.SUBSCRIPTION:
@@ -177,6 +186,23 @@ _DECLARED: Mapping[DeclarationState, type[DeclarationConfirmed] | type[Declarati
     DeclarationState.CONFIRMED: DeclarationConfirmed,
     DeclarationState.APPROVED: DeclarationApproved,
 }
+
+
+def _of_order(new: Image, old: Image) -> Iterator[DomainEvent]:
+    order = items.from_fulfilment_key(new).terms if "payment_id" in new and "payment_id" not in old else None
+    if order:
+        yield DomainEvent(
+            event_id=f"order_paid/{order.order_id}",
+            correlation_id=order.order_id,
+            content=OrderPaid(order_id=order.order_id, account_id=order.account_id),
+        )
+
+
+def _of_mail(intent: object) -> DomainEvent:
+    if not isinstance(intent, MailIntent):
+        raise ValueError(f"{intent!r} should be a mail intent")
+    content = MailListed(mail_id=intent.mail_id)
+    return DomainEvent(event_id=f"mail_listed/{intent.mail_id}", correlation_id=intent.subject, content=content)
 
 
 def _facts(image: Image) -> Mapping[str, Any]:

@@ -36,6 +36,7 @@ class Language:
 
     day: str  # `{day} {month} {year}`
     months: tuple[str, ...]
+    decimal: str  # between the whole units of an amount and the rest
     unknown: str  # instead of a text whose key this release does not know
     templates: Mapping[str, str]
 
@@ -118,7 +119,13 @@ def _language(documents: list[dict[str, Any]], name: str) -> Language:
                     raise TextError(f"{name}: {group}.{key} is no text, or it is there twice")
                 templates[f"{group}.{key}"] = template
     try:
-        return Language(day=style["day"], months=tuple(style["months"]), unknown=style["unknown"], templates=templates)
+        return Language(
+            day=style["day"],
+            months=tuple(style["months"]),
+            decimal=style.get("decimal", "."),
+            unknown=style["unknown"],
+            templates=templates,
+        )
     except KeyError as error:
         raise TextError(f"{name}: [format] lacks {error}") from error
 
@@ -138,7 +145,7 @@ class _SentenceFormatter(Formatter):
     def _format(self, value: FigureValue) -> str:
         match value:
             case Money():
-                return format_amount(value.amount_minor, value.currency)
+                return format_amount(value.amount_minor, value.currency).replace(".", self._language.decimal)
             case datetime():
                 return value.astimezone(UTC).isoformat()
             case date():

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
+from zlib import crc32
 
 from ledger.domain.audit import AuditRecord
+from ledger.domain.contacts import Contact
 from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.orders import OpenCheckout
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
@@ -36,6 +39,15 @@ class OrderPointer:
 
     order_id: OrderId
     url: str | None = None  # of the checkout's page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitedOrder:
+    """An order whose payment is awaited: once it is paid, its contract is confirmed by a mail."""
+
+    order_id: OrderId
+    account_id: AccountId
+    since: datetime
 
 
 def position_of(since: datetime, name: str) -> str:
@@ -74,7 +86,15 @@ Document = (
     | JobCursor
     | Declaration
     | ListedDeclaration
+    | Contact
+    | MailIntent
+    | MailRecord
+    | AwaitedOrder
 )
+
+
+VersionedDocument = RefundCase | RefundIntent | OpenCheckout | Declaration | Contact | MailIntent | MailRecord
+"""Documents that count how often they were written. A change of one names the version that was read."""
 
 
 class DocumentKind(StrEnum):
@@ -94,9 +114,15 @@ class DocumentKind(StrEnum):
     JOB_CURSOR = "job_cursor"
     DECLARATION = "declaration"
     LISTED_DECLARATION = "listed_declaration"
+    CONTACT = "contact"
+    MAIL_INTENT = "mail_intent"
+    MAIL_RECORD = "mail_record"
+    AWAITED_ORDER = "awaited_order"
 
 
 _STEP_DIGITS = 10
+MAIL_SHARDS = 24
+"""Over how many partitions the lists of mails are spread: one for each hour of a day, as those of the indexes."""
 
 
 class DocumentKey(NamedTuple):
@@ -185,3 +211,28 @@ def listed_declaration_key(declaration: Declaration) -> DocumentKey:
     at = declaration.confirmed_at or declaration.declared_at
     parts = (str(declaration.state), sortable(at), declaration.declaration_id)
     return DocumentKey(DocumentKind.LISTED_DECLARATION, parts)
+
+
+def contact_key(account_id: AccountId) -> DocumentKey:
+    """Return the key of an account's contact, which is stored apart from the account."""
+    return DocumentKey(DocumentKind.CONTACT, (account_id,))
+
+
+def mail_intent_key(mail_id: str) -> DocumentKey:
+    """Return the key of a mail in the list of those that are to be sent."""
+    return DocumentKey(DocumentKind.MAIL_INTENT, (str(mail_shard(mail_id)), mail_id))
+
+
+def mail_record_key(mail_id: str) -> DocumentKey:
+    """Return the key of the record of a mail."""
+    return DocumentKey(DocumentKind.MAIL_RECORD, (mail_id,))
+
+
+def awaited_order_key(since: datetime, order_id: OrderId) -> DocumentKey:
+    """Return the key of an order whose payment is awaited since a time."""
+    return DocumentKey(DocumentKind.AWAITED_ORDER, (str(mail_shard(order_id)), sortable(since), order_id))
+
+
+def mail_shard(name: str) -> int:
+    """Return the shard of the lists of mails that something of this name is in."""
+    return crc32(name.encode()) % MAIL_SHARDS

@@ -9,6 +9,7 @@ from ledger.domain.audit import AuditRecord
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
+from ledger.domain.mails import MailIntent
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
@@ -16,6 +17,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
 from ledger.ports.commit import Commit, Refusal
+from ledger.ports.documents import AwaitedOrder
 from ledger.ports.reads import ExpiringAccount, FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 
 
@@ -108,6 +110,18 @@ class Store(Protocol):
         """Yield every stop of renewals that has not been carried out, the oldest first.
 
         At the end, raise UnreadableItem if there are some that this release can't read.
+        """
+
+    def mail_intents(self) -> Iterator[MailIntent]:
+        """Yield every mail that is to be sent, in no particular order.
+
+        At the end, raise UnreadableItem if there are some that this release can't read.
+        """
+
+    def awaited_orders(self, since: datetime | None = None, *, turn: int | None = None) -> Iterator[AwaitedOrder]:
+        """Yield the orders whose payment is awaited, in no particular order. Raise as `mail_intents`.
+
+        With `since`, those that were placed then or later; with `turn`, those whose hour of the day that is.
         """
 
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:

@@ -31,6 +31,12 @@ class Provider(Protocol):
     EXAMPLE_SUBSCRIPTION_ID: str
     """The provider's own ids, as the API's description shows them."""
 
+    MERCHANT_OF_RECORD: str
+    """Under which name the provider sells as merchant of record. Empty: we sell, and the provider only collects."""
+
+    BUYERS_PAGE: str
+    """Where buyers reach the merchant of record. Empty: there is none."""
+
     def verify(self, body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now: float) -> None:
         """Return if one of `secrets` signed `body` at about `now` (seconds since 1970). Raise SignatureRejected."""
 

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 
 from ledger.domain.accounts import Account
 from ledger.domain.catalogue import Catalogue, ProductKind
+from ledger.domain.contacts import Contact, is_address
 from ledger.domain.errors import (
     AccountInDebt,
     AccountSuspended,
@@ -34,11 +35,12 @@ from ledger.domain.ids import AccountId, OrderId, derived_id
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order
 from ledger.domain.subscriptions import RUNNING
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import OrderPointer, checkout_key, idempotency_key, open_checkout_key
+from ledger.ports.documents import OrderPointer, checkout_key, contact_key, idempotency_key, open_checkout_key
 from ledger.ports.gateway import Gateway
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.debts import uncovered_debt
+from ledger.usecases.list_mails import await_payment
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, result_under_key, run_transaction
 
 ORDERS_ROUTE = "orders"
@@ -65,6 +67,8 @@ class OrderRequest:
     consent: Consent | None
     key: str  # the Idempotency-Key
     fingerprint: str  # of the request's body
+    email: str | None = None  # of the customer, as the token says
+    language: str = "en"  # of the customer's mails
 
 
 def place_order(
@@ -160,10 +164,11 @@ def _store_order(
     """Store the order, and return it. Return the stored order if this request was carried out before."""
     order_id = OrderId(derived_id("ord", request.account_id, ORDERS_ROUTE, request.key))
     record_key = idempotency_key(request.account_id, ORDERS_ROUTE, request.key)
+    known_contact_key = contact_key(request.account_id)
     keys = Keys(
         accounts=frozenset({request.account_id}),
         fulfilment_keys=frozenset({f"order/{order_id}"}),
-        documents=frozenset({record_key}),
+        documents=frozenset({record_key, known_contact_key}),
     )
 
     def attempt() -> Order | Retry:
@@ -178,10 +183,26 @@ def _store_order(
             raise obstacle
         order = _new_order(request, order_id, catalogue, policy_version, now)
         record = IdempotencyRecord(fingerprint=request.fingerprint, subject=order_id, at=now)
-        refusal = store.commit(Commit(order=order, documents=(DocumentChange(record_key, record),)))
+        documents = (
+            DocumentChange(record_key, record),
+            await_payment(order_id, request.account_id, now),
+            *_contact_change(request, stored.document(known_contact_key, Contact), now),
+        )
+        refusal = store.commit(Commit(order=order, documents=documents))
         return replace(order, version=1) if refusal is None else CONFLICT
 
     return run_transaction(attempt, f"order {order_id}")
+
+
+def _contact_change(request: OrderRequest, known: Contact | None, now: datetime) -> tuple[DocumentChange, ...]:
+    """Return the change that stores where the customer's mails go, if that is new."""
+    if request.email is None or not is_address(request.email):
+        return ()
+    new = Contact(account_id=request.account_id, email=request.email, language=request.language, noted_at=now)
+    if known and (known.email, known.language) == (new.email, new.language):
+        return ()
+    contact = known.with_address(request.email, request.language, now) if known else new
+    return (DocumentChange(contact_key(request.account_id), contact, contact.version),)
 
 
 def _store_checkout(order: Order, checkout: Checkout, store: Store) -> Order:

@@ -30,7 +30,8 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
 """Of each kind of item the attributes that follow from the rest of it, if it has them."""
 KEYS_FOLLOW = {
     **dict.fromkeys(
-        ("receipt", "parked", "entry", "expiring", "run", "refund_case", "followed", "case_pointer"), "pk sk"
+        ("receipt", "parked", "entry", "expiring", "run", "refund_case", "followed", "case_pointer", "awaited_order"),
+        "pk sk",
     ),
     **dict.fromkeys(("payment", "approved", "waiting", "pointer", "account", "fulfilment_key", "order_pointer"), "sk"),
     **dict.fromkeys(("failed_run", "audit_record", "refund_intent", "renewal_stop", "listed_declaration"), "sk"),
@@ -59,7 +60,17 @@ def items() -> dict[str, Item]:
 
 
 NAMES = (
-    *("account", "audit_record", "approved", "case_pointer", "deferred_queue", "entry", "expiring", "failed_run"),
+    *(
+        "account",
+        "audit_record",
+        "awaited_order",
+        "approved",
+        "case_pointer",
+        "deferred_queue",
+        "entry",
+        "expiring",
+        "failed_run",
+    ),
     *(
         "followed",
         "fulfilment_key",

@@ -6,10 +6,12 @@ from ledger.providers.paddle.notification import NAME
 from ledger.providers.signatures import Scheme
 
 __all__ = [
+    "BUYERS_PAGE",
     "EXAMPLE_PAYMENT_ID",
     "EXAMPLE_SUBSCRIPTION_ID",
     "FUNCTIONS",
     "ID_FIELD",
+    "MERCHANT_OF_RECORD",
     "NAME",
     "TYPE_FIELD",
     "gateway",
@@ -18,6 +20,7 @@ __all__ = [
     "verify",
 ]
 
+MERCHANT_OF_RECORD, BUYERS_PAGE = "Paddle.com", "paddle.net"
 EXAMPLE_PAYMENT_ID = "txn_01k9ypz2t8m5q4c7v3w6n0d1e2"
 EXAMPLE_SUBSCRIPTION_ID = "sub_01k9ypz2t8m5q4c7v3w6n0d1e2"
 

@@ -6,10 +6,12 @@ from ledger.providers.stripe.events import FUNCTIONS, ID_FIELD, TYPE_FIELD, pars
 from ledger.providers.stripe.notification import NAME
 
 __all__ = [
+    "BUYERS_PAGE",
     "EXAMPLE_PAYMENT_ID",
     "EXAMPLE_SUBSCRIPTION_ID",
     "FUNCTIONS",
     "ID_FIELD",
+    "MERCHANT_OF_RECORD",
     "NAME",
     "TYPE_FIELD",
     "gateway",
@@ -18,6 +20,7 @@ __all__ = [
     "verify",
 ]
 
+MERCHANT_OF_RECORD, BUYERS_PAGE = "", ""
 EXAMPLE_PAYMENT_ID = "pi_3Qx7Lm2eZvKYlo2C"
 EXAMPLE_SUBSCRIPTION_ID = "sub_1QabcD2eZvKYlo2C"
 

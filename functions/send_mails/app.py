@@ -1,0 +1,138 @@
+"""Send mails, each once: the confirmation of a contract, and what a customer is to be told of a case or an account.
+
+A queue delivers the mails that were listed, the orders that were paid, and what the mail service reports on the mails
+that it accepted. One schedule sends every five minutes what is still listed. Another one confirms every hour the paid
+orders that no event has reported.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from ledger.domain.domain_events import MailListed, OrderPaid, read_domain_event
+from ledger.domain.errors import StoreUnavailable
+from ledger.domain.mails import RECEIPTS, MailIntent
+from ledger.job import JobWatch
+from ledger.ports.documents import AwaitedOrder, mail_shard
+from ledger.runtime import Runtime, runtime
+from ledger.usecases.confirm_orders import list_confirmation, list_confirmations
+from ledger.usecases.progress import sweep_on
+from ledger.usecases.send_mails import MailResult, send_mail
+from ledger.usecases.sweep import Pace, Round, hour_of, sweep
+
+Message = Mapping[str, Any]
+
+CONFIRM_ORDERS = "confirm_orders"
+"""The field of the schedule's event that looks for paid orders first."""
+
+TIME_FOR_AN_ITEM = timedelta(seconds=20)
+"""The mail service has 10 s to answer, and may be slow to connect. The lease covers what Lambda stops halfway."""
+
+PACE = Pace(workers=4, lane_workers=3, most=2_000)
+"""Receipts have a worker of their own: many other mails do not hold them up."""
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return the number of mails by result; for the queue, the messages to deliver again."""
+    services = runtime()
+    watch = JobWatch(services, context, TIME_FOR_AN_ITEM)
+    try:
+        if "Records" in event:
+            return _take_messages(event["Records"], services, watch)
+        return _sweep(services, watch, context, confirms_orders=bool(event.get(CONFIRM_ORDERS)))
+    finally:
+        services.publish_metrics()
+
+
+def _sweep(services: Runtime, watch: JobWatch, context: object, *, confirms_orders: bool) -> dict[str, Any]:
+    """Send what is listed, the oldest first. List the confirmations of paid orders before that, in their hour."""
+    now = services.now()
+    confirmed = _confirm_orders(services, context) if confirms_orders else None
+    listed = services.store.mail_intents()
+    without = [0]
+
+    def since(intent: MailIntent) -> Any:
+        without[0] += intent.lacks_address
+        return None if intent.lacks_address else intent.listed_at
+
+    done = sweep_on(
+        "send_mails",
+        services.store,
+        listed,
+        lambda intent: _send(intent.mail_id, services),
+        watch,
+        name=lambda intent: intent.mail_id,
+        since=since,
+        lane=lambda intent: "receipts" if intent.kind in RECEIPTS else "mails",
+        is_due=lambda intent: not intent.lacks_address or mail_shard(intent.mail_id) == hour_of(now),
+        pace=PACE,
+    )
+    services.metrics.add_metric("MailsWithoutAddress", "Count", without[0])
+    _count(done, services)
+    for finished in (confirmed, done):
+        if finished:
+            finished.raise_failure()
+    return {"outcomes": dict(Counter(done.results))}
+
+
+def _confirm_orders(services: Runtime, context: object) -> Round[AwaitedOrder, str | None]:
+    watch = JobWatch(services, context, TIME_FOR_AN_ITEM, backlog="AwaitedOrders", oldest="OldestAwaitedOrderAge")
+    return list_confirmations(services.store, watch, now=services.now(), pace=PACE)
+
+
+def _take_messages(messages: list[Message], services: Runtime, watch: JobWatch) -> dict[str, Any]:
+    """Work off a batch. Return the messages that the queue delivers again, and keeps as dead letters in the end."""
+    read: dict[str, Any] = {}
+    for message in messages:
+        try:
+            read[message["messageId"]] = _content_of(message)
+        except ValueError as error:
+            watch.failed(message["messageId"], error)
+    done = sweep(read.items(), lambda one: _take(one[1], services), watch, name=lambda one: one[0])
+    _count(done, services)
+    failed = [one.subject for one in done.failures if isinstance(one.error, StoreUnavailable)]
+    again = {one[0] for one in (*failed, *done.left) if one}
+    again |= {message["messageId"] for message in messages} - read.keys()
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(again)]}
+
+
+def _content_of(message: Message) -> OrderPaid | MailListed:
+    """Return what a message of the queue is about. Raise ValueError if this release can't read it."""
+    content = read_domain_event(json.loads(message["body"])).content
+    if not isinstance(content, OrderPaid | MailListed):
+        raise ValueError(f"{content!r} is about no mail")
+    return content
+
+
+def _take(content: OrderPaid | MailListed, services: Runtime) -> MailResult | None:
+    """Send the mail that a message is about. None: there is none to send."""
+    if isinstance(content, MailListed):
+        return _send(content.mail_id, services)
+    mail_id = list_confirmation(content.order_id, services.store, now=services.now())
+    return _send(mail_id, services) if mail_id else None
+
+
+def _send(mail_id: str, services: Runtime) -> MailResult:
+    result = send_mail(mail_id, services.mail_desk, services.mailer, clock=services.now)
+    services.logger.info("mail", extra={"mail_id": mail_id, "outcome": result})
+    return result
+
+
+def _count(done: Round[Any, Any], services: Runtime) -> None:
+    """Count the results. Powertools' metrics may be used by one thread alone."""
+    for result, number in Counter(filter(None, done.results)).items():
+        services.metrics.add_metric(_METRICS[result], "Count", number)
+
+
+_METRICS = {
+    MailResult.SENT: "MailsSent",
+    MailResult.REFUSED: "MailsRefused",
+    MailResult.OUTDATED: "MailsOutdated",
+    MailResult.OFF: "MailsOff",
+    MailResult.ENDED: "MailsEndedBefore",
+    MailResult.LEASED: "MailsLeased",
+    MailResult.NO_ADDRESS: "MailsLackingAddress",
+    MailResult.UNCLEAR: "MailsUnclear",
+}

@@ -1,0 +1,150 @@
+"""The confirmation of a contract: all information that the law wants on a durable medium, in the mail itself.
+
+Directive 2011/83/EU, article 8(7): what was bought, at which price, from whom; the consent where the credits are usable
+at once; the right of withdrawal with its form and its online function; the policy in force.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ledger.domain.orders import Order
+from ledger.mails.letters import Block, Facts, Letter, Link, Paragraph, Quote, Section
+from ledger.mails.writing import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reseller:
+    """A provider that sells in its own name: it sends the invoice, and is the buyer's contractual partner."""
+
+    name: str
+    page: str  # where buyers ask it for a withdrawal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmedOrder:
+    """What a confirmation is about."""
+
+    order: Order
+    name: str  # of the product
+    paid_minor: int
+    currency: str
+    paid_at: datetime
+    expires_at: datetime | None  # of the credits of a pack; None: never
+    is_subscription: bool
+    has_right: bool  # whether the buyer's country gives a consumer the right of withdrawal
+    reseller: Reseller | None  # None: we sell
+    policy_text: str  # the version under which the order was placed
+
+
+def confirmation(confirmed: ConfirmedOrder, mail_id: str, writer: Writer) -> Letter:
+    """Return the letter that confirms a contract."""
+
+    def write(key: str, **figures: str | int) -> str:
+        return writer.write(f"contract_confirmation.{key}", **figures)
+
+    order = confirmed.order
+    return writer.letter(
+        write("subject", name=confirmed.name),
+        write("heading"),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Paragraph(write("intro")),
+        Facts(_rows(confirmed, writer)),
+        Link(write("button"), writer.house.account_url),
+        Section(write("what_it_is")),
+        Paragraph(write("service")),
+        Paragraph(_validity(confirmed, writer)),
+        *_renewal(confirmed, writer),
+        *_consent(order, writer),
+        *_withdrawal(confirmed, writer),
+        Section(write("policy_title", version=order.policy_version)),
+        Quote(confirmed.policy_text.strip()),
+    )
+
+
+def _rows(confirmed: ConfirmedOrder, writer: Writer) -> tuple[tuple[str, str], ...]:
+    def label(key: str) -> str:
+        return writer.write(f"contract_confirmation.{key}")
+
+    order, house = confirmed.order, writer.house
+    number = writer.number(order.terms.credits if order.terms else 0)
+    if confirmed.is_subscription:
+        number = writer.write("contract_confirmation.credits_each_period", credits=number)
+    return (
+        (label("product"), confirmed.name),
+        (label("credits"), number),
+        (label("price"), writer.money(order.price_minor, order.currency)),
+        (label("paid"), writer.money(confirmed.paid_minor, confirmed.currency)),
+        (label("ordered_on"), writer.day(order.made_at)),
+        (label("paid_on"), writer.day(confirmed.paid_at)),
+        (label("order"), order.order_id),
+        (label("payment_by"), order.provider.capitalize()),
+        (
+            label("seller"),
+            confirmed.reseller.name if confirmed.reseller else f"{house.seller}, {house.address}\n{house.email}",
+        ),
+    )
+
+
+def _validity(confirmed: ConfirmedOrder, writer: Writer) -> str:
+    if confirmed.is_subscription:
+        return writer.write("contract_confirmation.expire_with_period")
+    if confirmed.expires_at is None:
+        return writer.write("contract_confirmation.never_expire")
+    return writer.write("contract_confirmation.expire_on", day=writer.day(confirmed.expires_at))
+
+
+def _renewal(confirmed: ConfirmedOrder, writer: Writer) -> list[Block]:
+    if not confirmed.is_subscription:
+        return []
+    price = writer.money(confirmed.order.price_minor, confirmed.order.currency)
+    return [
+        Section(writer.write("contract_confirmation.renewal_title")),
+        Paragraph(writer.write("contract_confirmation.renewal", price=price)),
+    ]
+
+
+def _consent(order: Order, writer: Writer) -> list[Block]:
+    """Return the words that the customer agreed to. An order without a consent is confirmed without them."""
+    consent = order.consent
+    if consent is None or not (consent.asked_to_begin or consent.acknowledged_loss):
+        return []
+    words = [
+        writer.write(f"contract_confirmation.{key}")
+        for key in ("asked_to_begin", "acknowledged_loss")
+        if getattr(consent, key)
+    ]
+    intro = writer.write(
+        "contract_confirmation.consent_intro", at=writer.moment(consent.given_at), version=consent.text_version
+    )
+    return [
+        Section(writer.write("contract_confirmation.consent_title")),
+        Paragraph(intro),
+        *map(Quote, words),
+    ]
+
+
+def _withdrawal(confirmed: ConfirmedOrder, writer: Writer) -> list[Block]:
+    def write(key: str, **figures: str | int) -> str:
+        return writer.write(f"contract_confirmation.{key}", **figures)
+
+    order, house, reseller = confirmed.order, writer.house, confirmed.reseller
+    title = Section(write("withdrawal_title"))
+    through = [Paragraph(write("reseller", reseller=reseller.name, page=reseller.page))] if reseller else []
+    if order.is_business:
+        return [title, Paragraph(write("business")), *through]
+    if not confirmed.has_right:
+        return [title, Paragraph(write("other_country")), *through]
+    concluded_at = max(order.made_at, confirmed.paid_at)
+    return [
+        title,
+        *through,
+        Paragraph(write("withdrawal_right", day=writer.day(concluded_at))),
+        Paragraph(write("withdrawal_how")),
+        Paragraph(write("withdrawal_online", url=house.withdrawal_url)),
+        Link(write("withdrawal_button"), house.withdrawal_url, is_main=False),
+        Paragraph(write("withdrawal_effects")),
+        Paragraph(write("withdrawal_used")),
+        Section(write("form_title")),
+        Quote(write("form", order_id=order.order_id)),
+    ]

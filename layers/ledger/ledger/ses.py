@@ -1,0 +1,88 @@
+"""Amazon SES: hands messages to the mail service.
+
+A message is sent by one call without a retry: SES has no key that makes a repetition harmless, so whoever calls decides
+whether to repeat it. Mails and receipts have an identity and a configuration set each: what is abused of one does not
+stop the other.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.exceptions
+
+from ledger.domain.errors import MailRefused, MailUnavailable
+from ledger.ports.mailer import Message
+
+REFUSED = frozenset({"BadRequestException"})
+"""Errors of a message that no repetition sends: its address is none. Any other passes, or we mend it."""
+
+MAIL_ID = "X-Billing-Mail"
+"""The header that carries the mail's id. A tag of the same content is in what SES reports on the mail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Under which identity mails are sent."""
+
+    address: str  # `Image Tagger AI <billing@example.com>`
+    configuration_set: str
+
+
+class Ses:
+    """The mail service of a deployment: see `ledger.ports.mailer.Mailer`."""
+
+    def __init__(self, client: Callable[[], Any], *, mails: Sender, receipts: Sender, reply_to: str) -> None:
+        self._client = client
+        self._mails = mails
+        self._receipts = receipts
+        self._reply_to = reply_to
+
+    def send(self, message: Message) -> str:
+        """Send one message. Return the id that SES gave it."""
+        sender = self._receipts if message.is_receipt else self._mails
+        try:
+            response = self._client().send_email(
+                FromEmailAddress=sender.address,
+                Destination={"ToAddresses": [message.to]},
+                ReplyToAddresses=[self._reply_to],
+                Content={"Simple": _content(message)},
+                EmailTags=[{"Name": "mail_id", "Value": message.mail_id}],
+                ConfigurationSetName=sender.configuration_set,
+            )
+        except botocore.exceptions.ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in REFUSED:
+                raise MailRefused(code) from error
+            raise MailUnavailable(code) from error
+        except botocore.exceptions.BotoCoreError as error:
+            raise MailUnavailable(type(error).__name__) from error
+        return str(response["MessageId"])
+
+
+def _content(message: Message) -> dict[str, Any]:
+    def text(data: str) -> dict[str, str]:
+        return {"Data": data, "Charset": "UTF-8"}
+
+    body = {"Text": text(message.text)} | ({"Html": text(message.html)} if message.html else {})
+    content: dict[str, Any] = {
+        "Subject": text(message.subject),
+        "Body": body,
+        "Headers": [
+            {"Name": MAIL_ID, "Value": message.mail_id},
+            {"Name": "Content-Language", "Value": message.language},
+            {"Name": "Auto-Submitted", "Value": "auto-generated"},
+        ],
+    }
+    if message.attachments:
+        content["Attachments"] = [
+            {
+                "FileName": one.name,
+                "ContentType": one.content_type,
+                "RawContent": one.content,
+                "ContentDisposition": "ATTACHMENT",
+                "ContentTransferEncoding": "BASE64",
+            }
+            for one in message.attachments
+        ]
+    return content

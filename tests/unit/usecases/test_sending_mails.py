@@ -1,0 +1,315 @@
+"""A mail is sent once, whatever is delivered twice, fails or comes at the same time; what is paid is confirmed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from ledger.domain import catalogue
+from ledger.domain.contacts import Contact
+from ledger.domain.errors import MailRefused, MailUnavailable, StoreUnavailable
+from ledger.domain.ids import AccountId, OrderId
+from ledger.domain.mails import MailKind, MailOutcome, MailRecord, mail_id_of
+from ledger.domain.orders import Consent, Order
+from ledger.domain.receipts import RecordOutcome
+from ledger.mails.confirmation import Reseller
+from ledger.policy import rules
+from ledger.ports.commit import Commit, DocumentChange, Refusal
+from ledger.ports.documents import contact_key, mail_record_key
+from ledger.ports.mailer import Message
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.confirm_orders import AWAITED_FOR, list_confirmation, list_confirmations
+from ledger.usecases.place_order import OrderRequest, place_order
+from ledger.usecases.send_mails import LEASE_DURATION, MailResult, send_mail
+from ledger.usecases.sweep import ONE_AFTER_THE_OTHER
+from ledger.usecases.write_mails import Desk
+from tests.contract.test_orders_terms import Shop
+from tests.unit.mails.samples import HOUSE
+from tools.testing.builders import ADA, NOON, at
+from tools.testing.fakes import FakeProvider, FakeStore
+
+SOLD = catalogue.load(catalogue.DEFAULT_FILE)
+POLICY = rules.load(rules.DEFAULT_FILE)
+CONSENT = Consent(given_at=NOON, text_version="1", asked_to_begin=True, acknowledged_loss=True)
+
+
+@dataclass
+class Postbox:
+    """A mail service in memory. `faults`: one for each coming message."""
+
+    messages: list[Message] = field(default_factory=list)
+    faults: list[Exception | None] = field(default_factory=list)
+    meanwhile: Callable[[], object] | None = None
+
+    def send(self, message: Message) -> str:
+        if self.meanwhile:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+        fault = self.faults.pop(0) if self.faults else None
+        if not isinstance(fault, MailRefused):
+            self.messages.append(message)
+        if fault:
+            raise fault
+        return f"message_{len(self.messages)}"
+
+
+def desk(store: Store) -> Desk:
+    """What mails are written from."""
+    return Desk(
+        store=store,
+        catalogue=SOLD,
+        policy=POLICY,
+        house=HOUSE,
+        resellers={"paddle": Reseller(name="Paddle.com", page="paddle.net")},
+    )
+
+
+def ordered(
+    store: Store,
+    *,
+    consent: Consent | None = CONSENT,
+    email: str | None = "ada@example.com",
+    language: str = "de",
+    key: str = "key_1",
+    now: datetime = NOON,
+    account_id: AccountId = ADA,
+) -> Order:
+    """Order a pack of 1,000 credits."""
+    request = OrderRequest(
+        account_id=account_id,
+        provider="stripe",
+        product_id="pack_1000",
+        currency="USD",
+        country="DE",
+        is_business=False,
+        policy_version=POLICY.version,
+        consent=consent,
+        key=key,
+        fingerprint=key,
+        email=email,
+        language=language,
+    )
+    return place_order(
+        request,
+        store,
+        SOLD,
+        lambda _: FakeProvider(),
+        policy_version=POLICY.version,
+        success_url="",
+        cancel_url="",
+        now=now,
+    )
+
+
+def pay(store: Store, order: Order) -> None:
+    """Pay for an order."""
+    shop = Shop(store, "stripe", "pack_1000")
+    assert shop.hear(shop.paid(order)).outcome is RecordOutcome.BOOKED
+
+
+def bought(store: Store, **order: object) -> tuple[Order, str]:
+    """Order, pay, and list the confirmation. Return the order and the mail's id."""
+    placed = ordered(store, **order)  # type: ignore[arg-type]
+    pay(store, placed)
+    mail_id = list_confirmation(placed.order_id, store, now=NOON)
+    assert mail_id == mail_id_of(MailKind.CONTRACT_CONFIRMATION, placed.order_id)
+    return placed, mail_id
+
+
+def record_of(store: Store, mail_id: str) -> MailRecord | None:
+    """The record of a mail."""
+    key = mail_record_key(mail_id)
+    return store.read(Keys(documents=frozenset({key}))).document(key, MailRecord)
+
+
+def order_of(store: Store, order_id: OrderId) -> Order:
+    """The order as it is stored."""
+    order = store.read(Keys(fulfilment_keys=frozenset({f"order/{order_id}"}))).order(order_id)
+    assert order
+    return order
+
+
+def send(store: Store, mail_id: str, postbox: Postbox | None, minute: float = 0) -> MailResult:
+    """Send a mail, so many minutes after noon."""
+    return send_mail(mail_id, desk(store), postbox, clock=lambda: at(minute))
+
+
+def test_a_paid_order_is_confirmed_once_and_its_consent_is_complete() -> None:
+    """In the customer's language, to the address of the token. Whatever comes again changes nothing."""
+    store, postbox = FakeStore(), Postbox()
+    order, mail_id = bought(store)
+    assert not order.consent or not order.consent.is_complete
+    assert [send(store, mail_id, postbox) for _ in range(3)] == [MailResult.SENT, MailResult.ENDED, MailResult.ENDED]
+    (message,) = postbox.messages
+    assert (message.to, message.language, message.mail_id) == ("ada@example.com", "de", mail_id)
+    assert "Widerrufsbelehrung" in message.text
+    consent = order_of(store, order.order_id).consent
+    assert consent
+    assert (consent.confirmation_id, consent.is_complete) == ("message_1", True)
+    record = record_of(store, mail_id)
+    assert record
+    assert (record.outcome, record.message_id, record.language) == (MailOutcome.SENT, "message_1", "de")
+    assert list_confirmation(order.order_id, store, now=NOON) == mail_id
+    assert list(store.mail_intents()) == []
+    assert "ada@example.com" not in repr(record)
+
+
+def test_an_order_without_a_consent_is_confirmed_too() -> None:
+    """There is nothing to complete."""
+    store, postbox = FakeStore(), Postbox()
+    order, mail_id = bought(store, consent=None)
+    assert send(store, mail_id, postbox) is MailResult.SENT
+    assert len(postbox.messages) == 1
+    assert order_of(store, order.order_id).consent is None
+
+
+def test_an_order_that_nobody_paid_is_not_confirmed() -> None:
+    """Its payment is awaited."""
+    store = FakeStore()
+    order = ordered(store)
+    assert list_confirmation(order.order_id, store, now=NOON) is None
+    assert list(store.mail_intents()) == []
+    assert [one.order_id for one in store.awaited_orders()] == [order.order_id]
+
+
+@pytest.mark.parametrize("hours", [1, 30])
+def test_the_schedule_finds_a_paid_order_that_no_event_reported(hours: int) -> None:
+    """A young one in each round, an older one within a day."""
+    store = FakeStore()
+    order = ordered(store)
+    pay(store, order)
+    for turn in range(24 if hours > 3 else 1):
+        list_confirmations(store, now=NOON + timedelta(hours=hours + turn), pace=ONE_AFTER_THE_OTHER)
+    assert [intent.subject for intent in store.mail_intents()] == [order.order_id]
+    assert list(store.awaited_orders()) == []
+
+
+def test_an_order_that_is_never_paid_leaves_the_list() -> None:
+    """After the time in which a bank debit succeeds or fails."""
+    store = FakeStore()
+    ordered(store)
+    for turn in range(24):
+        now = NOON + AWAITED_FOR - timedelta(hours=24 - turn)
+        list_confirmations(store, now=now, pace=ONE_AFTER_THE_OTHER)
+    assert len(list(store.awaited_orders())) == 1
+    for turn in range(24):
+        list_confirmations(store, now=NOON + AWAITED_FOR + timedelta(hours=1 + turn), pace=ONE_AFTER_THE_OTHER)
+    assert list(store.awaited_orders()) == []
+
+
+def test_a_mail_whose_acceptance_was_not_learned_is_sent_again_with_the_same_id() -> None:
+    """After the lease, not before: the mail service may still be working on it."""
+    store, postbox = FakeStore(), Postbox(faults=[MailUnavailable("timeout")])
+    _, mail_id = bought(store)
+    lease = LEASE_DURATION / timedelta(minutes=1)
+    results = [send(store, mail_id, postbox, minute) for minute in (0, lease / 2, lease, lease)]
+    assert results == [MailResult.UNCLEAR, MailResult.LEASED, MailResult.SENT, MailResult.ENDED]
+    assert [message.mail_id for message in postbox.messages] == [mail_id, mail_id]
+    record = record_of(store, mail_id)
+    assert record
+    assert record.message_id == "message_2"
+
+
+def test_of_two_senders_at_once_one_sends() -> None:
+    """The other one finds the mail leased."""
+    store = FakeStore()
+    postbox, other = Postbox(), Postbox()
+    _, mail_id = bought(store)
+    found: list[MailResult] = []
+    postbox.meanwhile = lambda: found.append(send(store, mail_id, other))
+    assert send(store, mail_id, postbox) is MailResult.SENT
+    assert (found, other.messages) == ([MailResult.LEASED], [])
+
+
+class Failing(FakeStore):
+    """A store whose commit of a number fails, before or after it was written."""
+
+    def __init__(self, number: int, *, is_written: bool) -> None:
+        super().__init__()
+        self.number: int | None = None
+        self._fails_at, self._is_written = number, is_written
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        if self.number is None:
+            return super().commit(commit)
+        self.number += 1
+        if self.number != self._fails_at:
+            return super().commit(commit)
+        if self._is_written:
+            super().commit(commit)
+        raise StoreUnavailable("cut off")
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_sender_that_is_cut_off_at_any_write_is_continued(number: int, *, is_written: bool) -> None:
+    """One record, a complete consent, an empty list. The mail is sent again only if its acceptance was not stored."""
+    store, postbox = Failing(number, is_written=is_written), Postbox()
+    order, mail_id = bought(store)
+    store.number = 0
+    with pytest.raises(StoreUnavailable):
+        send(store, mail_id, postbox)
+    sent_before = len(postbox.messages)
+    assert send(store, mail_id, postbox, 2) in {MailResult.SENT, MailResult.ENDED}
+    consent = order_of(store, order.order_id).consent
+    assert consent
+    assert consent.is_complete
+    assert record_of(store, mail_id)
+    assert list(store.mail_intents()) == []
+    is_acceptance_stored = number > 2 or (number == 2 and is_written)
+    assert len(postbox.messages) == (1 if is_acceptance_stored else sent_before + 1)
+
+
+def test_a_mail_that_is_refused_for_good_is_recorded_and_not_tried_again() -> None:
+    """Its consent stays open: the credits wait for another address, or for a person."""
+    store, postbox = FakeStore(), Postbox(faults=[MailRefused("BadRequestException")])
+    order, mail_id = bought(store)
+    assert [send(store, mail_id, postbox) for _ in range(2)] == [MailResult.REFUSED, MailResult.ENDED]
+    record = record_of(store, mail_id)
+    assert record
+    assert (record.outcome, record.reason, record.message_id) == (MailOutcome.REFUSED, "BadRequestException", None)
+    consent = order_of(store, order.order_id).consent
+    assert consent
+    assert not consent.is_complete
+
+
+@pytest.mark.parametrize("email", [None, "no address", "a@b.c\r\nBcc: x@example.com"])
+def test_a_customer_without_a_usable_address_keeps_the_mail_in_the_list(email: str | None) -> None:
+    """Once an address is there, it is sent."""
+    store, postbox = FakeStore(), Postbox()
+    _, mail_id = bought(store, email=email)
+    assert send(store, mail_id, postbox) is MailResult.NO_ADDRESS
+    (intent,) = store.mail_intents()
+    assert intent.lacks_address
+    assert intent.leased_until is None
+    ordered(store, key="key_2")
+    assert send(store, mail_id, postbox) is MailResult.SENT
+    assert [message.to for message in postbox.messages] == ["ada@example.com"]
+
+
+def test_no_mail_goes_to_an_address_that_fails() -> None:
+    """Another address is not known to fail; the same one still is."""
+    store, postbox = FakeStore(), Postbox()
+    _, mail_id = bought(store)
+    key = contact_key(ADA)
+    contact = store.read(Keys(documents=frozenset({key}))).document(key, Contact)
+    assert contact
+    failing = replace(contact, failing_since=NOON, failure="bounce")
+    store.commit(Commit(documents=(DocumentChange(key, failing, contact.version),)))
+    assert send(store, mail_id, postbox) is MailResult.NO_ADDRESS
+    ordered(store, key="key_2", language="fr")
+    assert send(store, mail_id, postbox) is MailResult.NO_ADDRESS
+    ordered(store, key="key_3", email="new@example.com", language="fr")
+    assert send(store, mail_id, postbox) is MailResult.SENT
+    assert [(message.to, message.language) for message in postbox.messages] == [("new@example.com", "fr")]
+
+
+def test_a_stage_that_sends_no_mails_records_that_and_sends_none_later() -> None:
+    """Turned on, it does not send what is months old."""
+    store, postbox = FakeStore(), Postbox()
+    _, mail_id = bought(store)
+    assert send(store, mail_id, None) is MailResult.OFF
+    assert send(store, mail_id, postbox) is MailResult.ENDED
+    assert postbox.messages == []
