@@ -22,7 +22,7 @@ help: ## List the commands
 # ── What people run ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 # `make` ends with exit code 2 and a line of its own when a command fails. `billing` tells by its exit code what happened.
-.PHONY: run serve token job mails sam-local deploy-local ledger verify
+.PHONY: run serve token job mails sam-local deploy-local ledger why verify
 run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and show the ledger that they become
 	@$(BILLING) run $(ARGS)
 
@@ -47,6 +47,9 @@ mails: .venv/.installed ## List the mails that the local run kept, or print one:
 
 ledger: .venv/.installed ## Print an account's statement: make ledger ACCOUNT=acct_ada [FORMAT=json]
 	@$(BILLING) ledger $(JSON) -- "$(ACCOUNT)"
+
+why: .venv/.installed ## Explain what led to an id, and the balance: make why ID=acct_ada [FORMAT=json]
+	@$(BILLING) why $(JSON) -- "$(ID)"
 
 verify: .venv/.installed ## Prove the invariants of the whole table [FORMAT=json]
 	@$(BILLING) verify $(JSON)

@@ -12,6 +12,7 @@ from cli.run import run
 from cli.serve import serve
 from cli.token import token
 from cli.verify import verify
+from cli.why import why
 
 EXIT_INTERRUPTED = 130
 
@@ -37,7 +38,7 @@ def billing() -> None:
     """
 
 
-for command in (run, serve, token, job, ledger, mails, verify, completion):
+for command in (run, serve, token, job, ledger, mails, why, verify, completion):
     billing.add_command(command)
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.verify import Finding
+from tools.why import Line
 
 
 def paper() -> Console:
@@ -49,6 +50,20 @@ def statement_table(data: dict[str, Any], title: str = "") -> RenderableType:
     return Group(
         head, *(Text(note, style="yellow") for note in notes), table if data["entries"] else Text(""), Text("")
     )
+
+
+def chain_table(lines: Sequence[Line], sentences: Sequence[str]) -> RenderableType:
+    """Return lines of `why` for a person, and the balance in sentences. What waits is marked."""
+    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
+    for name, justify in (("when (UTC)", "left"), ("what", "left"), ("credits", "right"), ("balance", "right")):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("", overflow="fold")
+    for line in lines:
+        amount = "" if line.credits is None else f"{line.credits:+,}" if line.credits else "·"
+        balance = "" if line.balance is None else f"{line.balance:,}"
+        style = "yellow" if line.is_open else ""
+        table.add_row(f"{line.at:%Y-%m-%d %H:%M:%S}", line.kind, amount, balance, Text(line.words, style=style))
+    return Group(table, Text(""), *(Text(sentence) for sentence in sentences))
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:

@@ -100,6 +100,13 @@ def test_a_served_ledger_is_delivered_to_read_and_verified(served: int) -> None:
     proof = command("verify", "--json", port=served)
     assert (proof.returncode, json.loads(proof.stdout)["holds"]) == (0, True)
     assert command("ledger", "acct_nobody", port=served).returncode == 1
+    event_id = json.loads(told.body)["event_id"]
+    for text in (story.account_id, event_id):
+        explained = json.loads(command("why", text, "--json", port=served).stdout)
+        assert [line["kind"] for line in explained["lines"]][-3:] == ["event", "fact", "entry"]
+        assert explained["balance"] == [f"{story.account_id} has 500 credits: 500 granted."]
+    assert "500 granted" in command("why", story.account_id, port=served).stdout
+    assert command("why", "acct_nobody", port=served).returncode == 1
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paddle"])

@@ -222,6 +222,10 @@ class Reads:
         for page in self._pages("Scan", arguments):
             yield from page
 
+    def partition(self, key: keys.Key) -> Iterator[Item]:
+        """Yield every item of the partition of a key, consistently: for `why`."""
+        return self._query(Range(key["pk"]["S"], ""))
+
     def item_count(self) -> int:
         """Return about how many items the table has: DynamoDB counts them about every six hours."""
         description = self._calls.dispatch("DescribeTable", {"TableName": self._table})

@@ -1,0 +1,161 @@
+"""`why` finds the whole chain from any id, and nothing of another account; each line is in words."""
+
+import re
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+
+from ledger.domain import facts as fact_module
+from ledger.domain.entries import EntryKind
+from ledger.domain.facts import Fact, HoldLifted
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import ParkReason, RecordOutcome
+from ledger.dynamodb import keys
+from ledger.dynamodb.items import Item
+from tools.testing.ledgers import LEDGERS
+from tools.testing.stored_items import items_of
+from tools.verify.world import World
+from tools.why import NotFoundAnywhere, chain, collect, lines_of, lines_that_concern
+from tools.why.chain import balance_in_words
+from tools.why.search import mentions
+
+
+class Items:
+    """A table of these items. It counts what was read."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+        self.scanned = 0
+
+    def partition(self, key: keys.Key) -> Iterator[Item]:
+        """Yield every item of a partition."""
+        return (item for item in self.items if item["pk"] == key["pk"])
+
+    def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Item]:
+        """Yield a segment."""
+        for item in self.items[segment::segments]:
+            self.scanned += 1
+            yield item
+
+
+def world_of(items: list[Item]) -> World:
+    """Everything that these items hold."""
+    world = World()
+    for item in items:
+        world.add(item)
+    return world
+
+
+def ids_of(world: World) -> Iterator[str]:
+    """Every id with which somebody may ask, of everything in a ledger that has an account."""
+    yield from world.accounts
+    for entry in world.entries:
+        yield from (entry.entry_id, entry.lot_id, entry.cause)
+    for run in world.runs:
+        if run.drawn:
+            yield run.run_id
+    for case in world.cases.values():
+        yield from (case.case_id, case.payment_id)
+    for purchase, payment in world.purchases():
+        yield from purchase.names
+        yield from (name.partition(":")[2] for name in purchase.names)
+        yield from filter(None, (payment.order_id, payment.customer_id, payment.invoice_number))
+        for fact in purchase.facts.values():
+            if not isinstance(fact, HoldLifted):
+                yield fact.cause.partition(":")[2]
+            for name in ("refund_id", "dispute_id", "adjustment_id", "credit_id", "tag"):
+                if value := getattr(fact, name, None):
+                    yield str(value)
+
+
+@pytest.mark.parametrize("name", sorted(LEDGERS))
+def test_every_id_leads_to_its_account_and_explains_something(name: str) -> None:
+    """Whatever part of it is known; and the whole account is explained by its own id."""
+    items = items_of(LEDGERS[name]())
+    world = world_of(items)
+    for text in {one for one in ids_of(world) if one}:
+        found = collect(text, Items(items))
+        assert found.accounts.keys() <= world.accounts.keys()
+        every = lines_of(found)
+        lines = every if text in found.accounts else lines_that_concern(text, every)
+        assert lines, text
+
+
+@pytest.mark.parametrize("name", sorted(LEDGERS))
+def test_an_account_is_explained_by_all_that_it_has(name: str) -> None:
+    """Every entry with the balance after it, and the sums of them in a sentence."""
+    items = items_of(LEDGERS[name]())
+    world = world_of(items)
+    for account_id, account in world.accounts.items():
+        found = collect(account_id, Items(items))
+        own = [entry for entry in world.entries if entry.account_id == account_id]
+        lines = [line for line in lines_of(found) if line.kind == "entry"]
+        of_it = [line for line in lines if line.ids & {entry.entry_id for entry in own}]
+        assert (len(of_it), sum(line.credits or 0 for line in of_it)) == (len(own), account.balance)
+        assert any(f"{account_id} has {account.balance:,} credits" in sentence for sentence in balance_in_words(found))
+
+
+def test_a_key_is_looked_up_and_the_rest_is_looked_for() -> None:
+    """A payment, an order and an account read no more than theirs; a refund's id is in no key."""
+    items = items_of(LEDGERS["refunded"]())
+    world = world_of(items)
+    (purchase, payment), *_ = world.purchases()
+    for text in (payment.payment_id, payment.payment_id.partition(":")[2], payment.account_id, *purchase.names):
+        table = Items(items)
+        collect(text, table)
+        assert table.scanned == 0, text
+    table = Items(items)
+    advanced: list[int] = []
+    refund = next(fact for fact in purchase.facts.values() if isinstance(fact, fact_module.RefundChanged))
+    found = collect(refund.refund_id, table, advanced.append)
+    assert (table.scanned, sum(advanced)) == (len(items), len(items))
+    assert payment.payment_id in found.payments
+
+
+def test_what_nothing_mentions_is_not_found() -> None:
+    """Nor is a part of an id, nor one that goes on."""
+    table = Items(items_of(LEDGERS["refunded"]()))
+    for text in ("acct_nobody", "acct", "acct_ada2", "pi"):
+        with pytest.raises(NotFoundAnywhere):
+            collect(text, table)
+
+
+@pytest.mark.parametrize(
+    ("written", "is_there"),
+    [("pi_1", True), ("stripe:pi_1/0", True), ("pi_12", False), ("api_1", False), ("pi_1-2", False), ("x.pi_1", True)],
+)
+def test_an_id_is_no_part_of_a_longer_one(written: str, is_there: bool) -> None:
+    """Its parts are separated by colons, slashes and the like."""
+    assert mentions({"S": written}, "pi_1") is is_there
+
+
+def test_one_accounts_chain_has_nothing_of_anothers() -> None:
+    """Though both are in one table."""
+    mine, others = items_of(LEDGERS["refunded"]()), items_of(LEDGERS["not_ours"]())
+    accounts = world_of(others).accounts.keys() - world_of(mine).accounts.keys()
+    found = collect(next(iter(world_of(mine).accounts)), Items(mine + others))
+    assert not accounts & found.accounts.keys()
+
+
+def test_a_parked_event_says_what_releases_it() -> None:
+    """And a fact whose payment was not reported says so. Both are open."""
+    opened = []
+    for make in LEDGERS.values():
+        world = world_of(items_of(make()))
+        opened += [line for line in lines_of(world) if line.is_open]
+    words = "\n".join(line.words for line in opened)
+    assert "parked" in words
+    assert "releases it" in words
+    assert "its payment was not reported: it counts when that is" in words
+
+
+def test_everything_has_words() -> None:
+    """Each kind of fact, of entry, of outcome and of reason: a new one fails here, not for the person who asks."""
+    worlds = [world_of(items_of(make())) for make in LEDGERS.values()]
+    purchases = [one for world in worlds for one in world.payments.values() if isinstance(one, Purchase)]
+    assert {type(fact) for one in purchases for fact in one.facts.values()} == set(get_args(Fact))
+    assert [line for world in worlds for line in lines_of(world) if re.search(r"^$|\bNone\b(?! of)", line.words)] == []
+    assert chain._MOVED.keys() == set(EntryKind)  # noqa: SLF001
+    assert chain._OUTCOMES.keys() == set(RecordOutcome)  # noqa: SLF001
+    assert {reason.trigger for reason in ParkReason} == chain._RELEASED_BY.keys()  # noqa: SLF001

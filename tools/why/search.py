@@ -1,0 +1,146 @@
+"""Find what an id is about: by the keys that it may be part of, and if it is part of none, by reading the table.
+
+id ──► partitions that may have it ──► their items ──► the names in these ──► more partitions ──► …
+ └─ none has it ──► every item of the table, those that mention it ──┘
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.dynamodb import keys
+from ledger.dynamodb.items import Item
+from ledger.ports.documents import case_pointer_key, checkout_key
+from ledger.providers.registry import PROVIDERS
+from tools.verify.names import names_of
+from tools.verify.world import UNREADABLE, World, name_of
+
+SEGMENTS = 4
+_PARTS_OF_A_KEY = {"order": 2, "period": 3}
+"""Of how many parts a fulfilment key consists with which the id of a lot, or of an entry, begins."""
+
+
+class Searched(Protocol):
+    """What is searched: a table, by partition or whole."""
+
+    def partition(self, key: keys.Key) -> Iterator[Item]:
+        """Yield every item of the partition of a key."""
+
+    def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Item]:
+        """Yield every item of one segment."""
+
+
+class NotFoundAnywhere(Exception):
+    """No item of the table mentions the id."""
+
+
+def collect(text: str, table: Searched, advance: Callable[[int], None] = lambda _: None) -> World:
+    """Return everything that an id leads to: its account with all that it has, or what waits for an account.
+
+    If no key has the id, read the whole table, and call `advance` with the number of items that were read. Raise
+    NotFoundAnywhere if nothing mentions it.
+    """
+    found = _Found(table)
+    found.follow(_partitions_of_id(text))
+    if not found.items:
+        for segment in range(SEGMENTS):
+            for item in table.scan(segment, SEGMENTS):
+                advance(1)
+                if mentions(item, text):
+                    found.add(item)
+        found.follow(())
+    if not found.items:
+        raise NotFoundAnywhere(text)
+    world = World()
+    for item in found.items.values():
+        world.add(item)
+    return world
+
+
+def mentions(value: object, text: str) -> bool:
+    """Return whether a text occurs in a value as an id: it is not a part of a longer word."""
+    written = value if isinstance(value, str) else json.dumps(value, default=str)
+    return re.search(rf"(?<![\w-]){re.escape(text)}(?![\w-])", written) is not None
+
+
+class _Found:
+    """The items that were found, and the partitions that were read."""
+
+    def __init__(self, table: Searched) -> None:
+        self.items: dict[str, Item] = {}
+        self._table = table
+        self._read: set[str] = set()
+        self._next: list[keys.Key] = []
+
+    def add(self, item: Item) -> None:
+        """Add an item, and note the partitions that it leads to."""
+        self.items[name_of(item)] = item
+        world = World()
+        try:
+            world.read(item)
+        except UNREADABLE:
+            return
+        self._next += [keys.primary_key(item), *_partitions_of(world)]
+
+    def follow(self, partitions: Iterable[keys.Key]) -> None:
+        """Read these partitions, and those that their items lead to."""
+        self._next += partitions
+        while self._next:
+            key = self._next.pop()
+            pk = key["pk"]["S"]
+            if pk in self._read or not keys.owner_of(key):
+                continue
+            self._read.add(pk)
+            for item in self._table.partition(key):
+                self.add(item)
+
+
+def _partitions_of_id(text: str) -> Iterator[keys.Key]:
+    """Yield the keys of everything that an id may name."""
+    yield keys.account_key(AccountId(text))
+    yield keys.document_key(case_pointer_key(text))
+    for name in (text, *(f"{provider}:{text}" for provider in PROVIDERS)):
+        yield from _of_payment(name)
+        yield keys.subscription_key(name)
+        yield keys.receipt_key("", "", name)
+    for provider in PROVIDERS:
+        yield keys.document_key(checkout_key(provider, text.removeprefix(f"{provider}:")))
+    yield keys.fulfilment_item_key(f"order/{text}")
+    parts = text.split("/")
+    if count := _PARTS_OF_A_KEY.get(parts[0]):
+        yield keys.fulfilment_item_key("/".join(parts[:count]))
+
+
+def _partitions_of(world: World) -> Iterator[keys.Key]:
+    """Yield the keys of what an item leads to."""
+    for name in names_of(world):
+        kind, _, of = name.partition(" ")
+        match kind:
+            case "account":
+                yield keys.account_key(AccountId(of))
+            case "payment":
+                yield from _of_payment(of)
+            case "thing":
+                yield keys.fulfilment_item_key(of)
+            case "cause":
+                yield keys.receipt_key("", "", of)
+                yield keys.document_key(case_pointer_key(of))
+    for entry in world.entries:  # its lot's id begins with what was paid for, or else with the payment's id
+        name = entry.lot_id.rpartition("/")[0]
+        yield keys.fulfilment_item_key(name)
+        yield from _of_payment(name)
+    for fulfilment in world.fulfilment_keys.values():
+        yield from (keys.payment_key(payment_id) for payment_id in fulfilment.payment_ids)
+    for _, payment in world.purchases():
+        if payment.customer_id:
+            yield keys.receipt_key("", "", payment.customer_id)
+        if payment.subscription_id:
+            yield keys.subscription_key(payment.subscription_id)
+    for account in world.accounts.values():
+        yield from map(keys.subscription_key, account.subscriptions)
+
+
+def _of_payment(payment_id: str) -> Iterator[keys.Key]:
+    yield keys.payment_key(PaymentId(payment_id))
