@@ -244,7 +244,8 @@ def charges_back(ben: Player) -> None:
     """Ben's bank takes the money back: his account is suspended, and active again when the bank decides for us."""
     provider = ben.world.stripe
     order = ben.customer("orders 500 credits", "POST", "/orders", _order("stripe", "pack_500", country="US"), code=201)
-    paid = ben.happens("Stripe", "the checkout is paid", lambda: provider.pay(_checkout(provider.sessions, order)))
+    checkout = _checkout(provider.sessions, order)
+    paid = ben.happens("Stripe", "the checkout is paid", lambda: provider.pay(checkout, country="US"))
     dispute = ben.happens("bank", "opens a dispute", lambda: provider.open_dispute(paid["payment_intent"]))
     ben.customer("reads his account", "GET", "/account", code=200, status="suspended")
     ben.service("a run draws", "/usage", _run(ben, "run_1", 1), code=403)

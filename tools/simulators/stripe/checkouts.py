@@ -5,6 +5,7 @@ from tools.simulators.common.account import Json, NotPossible, locked
 from tools.simulators.common.clock import DAY_S
 from tools.simulators.common.ids import stripe_id
 from tools.simulators.stripe.cart import Cart
+from tools.simulators.stripe.objects import HOME
 from tools.simulators.stripe.subscriptions import Subscriptions
 
 
@@ -49,8 +50,11 @@ class Checkouts(Subscriptions):
             return self.sessions[session_id]
 
     @locked
-    def pay(self, checkout: str, is_delayed: bool = False) -> Json:
-        """Pay a checkout by card, or (`is_delayed`) by a transfer that will `arrive` or `bounce`."""
+    def pay(self, checkout: str, is_delayed: bool = False, country: str = HOME) -> Json:
+        """Pay a checkout by card, or (`is_delayed`) by a transfer that will `arrive` or `bounce`.
+
+        `country` is that of the address that the buyer enters.
+        """
         session = self.find(self.sessions, checkout, "checkout")
         self._expire_if_due(session)
         if session["status"] != "open":
@@ -60,6 +64,7 @@ class Checkouts(Subscriptions):
         who = self._become_customer(session)
         session.update(status="complete", url=None)
         session["customer_details"] = shapes.session(who)["customer_details"]
+        session["customer_details"]["address"]["country"] = country
         if session["mode"] == "subscription":
             self.subscribe(session, who)
             return session

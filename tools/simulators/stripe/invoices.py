@@ -6,7 +6,7 @@ from tools.simulators.common.clock import DAY_S
 from tools.simulators.common.ids import stripe_id
 from tools.simulators.stripe.cart import CartLine
 from tools.simulators.stripe.charges import Charges
-from tools.simulators.stripe.objects import period_of
+from tools.simulators.stripe.objects import HOME, period_of
 
 
 class Invoices(Charges):
@@ -48,6 +48,7 @@ class Invoices(Charges):
             status="open",
             auto_advance=True,
         )
+        created["customer_address"]["country"] = HOME
         created.update(amount_paid=0, amount_remaining=created["amount_due"], next_payment_attempt=now + 3 * DAY_S)
         created["status_transitions"]["paid_at"] = None
         self.invoices[invoice_id] = created

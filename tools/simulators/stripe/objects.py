@@ -15,6 +15,9 @@ from tools.simulators.stripe.cart import Cart
 LOCAL_KEY = "sk_test_local_only"
 """The default API key of the simulator. It gives access to nothing else."""
 
+HOME = "DE"
+"""The country of the buyers, unless one pays from another."""
+
 
 class StripeObjects(Account):
     """What each part of a Stripe account needs: the objects, the time, and the events."""
