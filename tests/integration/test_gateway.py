@@ -681,6 +681,8 @@ def test_our_template_guards_what_it_should() -> None:
         assert allowed
         assert (allowed.origins, allowed.is_with_credentials) == (origins, False)
     public = {"/openapi.json", "/docs", "/docs/{asset}", "/catalogue", "/policy", "/policy/{version}"}
+    public |= {"/withdrawal", "/cancellation"}
+    public |= {f"/declarations/{{declaration_id}}/{answer}" for answer in ("approval", "objection")}
     public |= {"/withdrawal-declarations", "/cancellation-declarations", "/declarations/{declaration_id}/confirmation"}
     kinds = set()
     for route in routes(template):

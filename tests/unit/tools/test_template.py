@@ -15,6 +15,9 @@ def test_every_folder_is_a_function_of_its_name_and_back() -> None:
     assert code == {logical_id(folder): f"functions/{folder}/" for folder in FOLDERS}
 
 
+ANSWERS = ("approval", "objection")
+
+
 def test_the_webhooks_are_public_and_nothing_else_is() -> None:
     """Both providers share a route. What is no webhook and no description says who may call it."""
     public = {(route.method, route.path) for route in routes(TEMPLATE) if route.authorizer is None}
@@ -25,6 +28,11 @@ def test_the_webhooks_are_public_and_nothing_else_is() -> None:
         ("POST", "/withdrawal-declarations"),
         ("POST", "/cancellation-declarations"),
         ("POST", "/declarations/{declaration_id}/confirmation"),
+        ("GET", "/withdrawal"),
+        ("POST", "/withdrawal"),
+        ("GET", "/cancellation"),
+        ("POST", "/cancellation"),
+        *((method, f"/declarations/{{declaration_id}}/{answer}") for method in ("GET", "POST") for answer in ANSWERS),
     }
     assert public == webhooks | described | shop | declarations
 
