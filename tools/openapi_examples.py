@@ -55,6 +55,7 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
     "uploadEvidence": {"409": [RequestRefused("The case is closed.")]},
     "openCaseForCustomer": {"409": [CaseAlreadyOpen("case_0123456789abcdef01234567")]},
     "reviewCase": {"409": [RequestRefused("The case is closed.")]},
+    "reviewDeclaration": {"409": [RequestRefused("The declaration is executed: it can't become approved.")]},
     "recordAmount": {"409": [RequestRefused("The payment has no such refund or dispute in another currency.")]},
 }
 """What only these operations can answer, in addition."""

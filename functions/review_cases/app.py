@@ -5,14 +5,17 @@ No person changes their own account: a colleague has to.
 GET, POST /support/refund-cases · GET /support/refund-cases/{case_id} · POST /support/refund-cases/{case_id}/decision
 POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_id}/holds/{hold_id}
 POST /support/accounts/{account_id}/amounts
+GET /support/declarations · GET /support/declarations/{declaration_id} · POST …/decision
 """
 
+from itertools import islice
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from ledger.api.auth import support
+from ledger.api.declarations import DeclarationDecision, DeclarationPath
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
 from ledger.api.refund_claims import refund_claim
@@ -28,6 +31,7 @@ from ledger.api.requests import (
     PageSize,
     SupportRefundRequest,
 )
+from ledger.api.responses.declarations import DeclarationList, DeclarationResponse
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.support import (
     AmountResponse,
@@ -37,8 +41,12 @@ from ledger.api.responses.support import (
     SupportCaseResponse,
 )
 from ledger.api.support_case import support_case
+from ledger.domain.declarations import DeclarationState
+from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
+from ledger.usecases.declarations.change import read_declaration
+from ledger.usecases.declarations.review import NamedContract, carry_out, close
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.refund_cases.cases import account_of_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -50,6 +58,7 @@ AccountPath = Annotated[str, DECODED, Path(min_length=1, max_length=200, descrip
 HoldPath = Annotated[
     str, DECODED, Path(min_length=1, max_length=300, description="The hold's id, as the account shows it.")
 ]
+StateOfDeclaration = Annotated[DeclarationState, Query(description="The state of the declarations.")]
 Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reason. It is recorded with your name.")]
 
 
@@ -77,8 +86,10 @@ def list_cases_in_review(limit: PageSize = 50, after: PageCursor = None) -> Revi
     responses=documented_problems(CaseResponse, 404, 409, status=201, headers={"location": "The case."}),
 )
 def open_case_for_customer(request: SupportRefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
-    """Open a case for a request received by e-mail. The same rules and the same record apply."""
+    """Open a case for a request received by e-mail, letter or phone. The same rules and the same record apply."""
     here, person = services(), support(app, request.account_id)
+    if request.sent_at and request.sent_at > here.now():
+        raise InvalidRequest("sent_at", "Should not be in the future.")
     claim = refund_claim(
         request,
         AccountId(request.account_id),
@@ -86,6 +97,8 @@ def open_case_for_customer(request: SupportRefundRequest, idempotency_key: Idemp
         opened_by=f"support:{person.account_id}",
         email=None,
         route=SUPPORT_CASES_ROUTE,
+        channel=request.channel,
+        sent_at=request.sent_at or here.now(),
     )
     case = open_case(claim, here.store, here.policy, now=here.now())
     return Response(
@@ -189,6 +202,56 @@ def record_amount(account_id: AccountPath, request: AmountRequest) -> AmountResp
         amount_minor=request.amount_minor,
         changed=changed,
     )
+
+
+@app.get(
+    "/support/declarations",
+    summary="Open withdrawals and cancellations that need no login",
+    tags=["Support"],
+    responses=documented_problems(DeclarationList),
+)
+def list_declarations(state: StateOfDeclaration = DeclarationState.IN_REVIEW, limit: PageSize = 50) -> DeclarationList:
+    """Return the declarations that a person has to settle, or those in another state. What is settled is not listed."""
+    support(app)
+    store = services().store
+    listed = list(islice(store.declarations(state), limit + 1))
+    found = [DeclarationResponse.of(read_declaration(one.declaration_id, store)) for one in listed[:limit]]
+    return DeclarationList(declarations=found, has_more=len(listed) > limit)
+
+
+@app.get(
+    "/support/declarations/<declaration_id>",
+    summary="A declaration",
+    tags=["Support"],
+    responses=documented_problems(DeclarationResponse, 404),
+)
+def read_declaration_for_support(declaration_id: DeclarationPath) -> DeclarationResponse:
+    """Return a declaration by its reference number, also one that is settled."""
+    support(app)
+    return DeclarationResponse.of(read_declaration(declaration_id, services().store))
+
+
+@app.post(
+    "/support/declarations/<declaration_id>/decision",
+    summary="Carry out a declaration, or close it",
+    tags=["Support"],
+    responses=documented_problems(DeclarationResponse, 404, 409),
+)
+def review_declaration(declaration_id: DeclarationPath, request: DeclarationDecision) -> DeclarationResponse:
+    """Name the contract of a declaration in review, so that it is carried out, or close it with a reason. Idempotent.
+
+    It is carried out in the customer's name: a withdrawal as a refund case, a cancellation by stopping the renewals. A
+    colleague has to settle one about your own account.
+    """
+    here, person = services(), support(app, request.account_id)
+    request.check()
+    support(app, read_declaration(declaration_id, here.store).account_id)
+    if request.outcome == "close":
+        return DeclarationResponse.of(close(declaration_id, request.why, person.account_id, here.store))
+    contract = None
+    if request.account_id and request.purchase_id:
+        contract = NamedContract(account_id=AccountId(request.account_id), payment_id=PaymentId(request.purchase_id))
+    return DeclarationResponse.of(carry_out(declaration_id, contract, person.account_id, here.store))
 
 
 lambda_handler = lambda_handler_of(app)

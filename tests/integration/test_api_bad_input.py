@@ -18,6 +18,8 @@ from tests.integration.test_api import ORDER, WITH_KEY, new_key
 from tools.testing.frontend import ApiResponse, Frontend, deployed, operations
 
 CASE = f"case_{'0' * 24}"
+DECLARATION = "W-0000-0000-0000"
+DECLARED = {"name": "Ada", "contract": "x", "email": "ada@example.com", "language": "en", "message": "y"}
 BODIES: dict[str, dict[str, Any]] = {
     "/orders": dict(ORDER),
     "/orders/{order_id}/consent-confirmation": {"confirmation_id": "mail_1"},
@@ -37,12 +39,27 @@ BODIES: dict[str, dict[str, Any]] = {
     "/billing-portal-sessions": {"provider": "stripe"},
     "/usage": {"account_id": ADA, "run_id": "run_1", "credits": 5},
     "/usage/{run_id}/failure": {"account_id": ADA, "error": "boom"},
-    "/support/refund-cases": {"account_id": ADA, "purchase_id": ADAS, "reason": "technical_problem"},
+    "/support/refund-cases": {
+        "account_id": ADA,
+        "purchase_id": ADAS,
+        "reason": "technical_problem",
+        "channel": "email",
+        "sent_at": "2026-11-01T12:00:00Z",
+    },
     "/support/refund-cases/{case_id}/decision": {
         "outcome": "approve",
         "words": ["Half of it."],
         "clause": "6",
         "money_minor": 100,
+    },
+    "/withdrawal-declarations": {**DECLARED, "part": "The second one."},
+    "/cancellation-declarations": {**DECLARED, "is_extraordinary": True, "ends_on": "2026-12-31"},
+    "/declarations/{declaration_id}/confirmation": {"token": "x"},
+    "/support/declarations/{declaration_id}/decision": {
+        "outcome": "carry_out",
+        "account_id": ADA,
+        "purchase_id": ADAS,
+        "why": "y",
     },
     "/support/accounts/{account_id}/holds": {"hold_id": "support:x", "why": "y"},
     "/support/accounts/{account_id}/amounts": {
@@ -86,7 +103,7 @@ def send(world: World, path: str, body: bytes, **more: Any) -> ApiResponse:
     """POST this, word for word, to a route with right ids in its path."""
     route = next(route for route in deployed() if (route.method, route.path) == ("POST", path))
     filled = path.replace("{case_id}", CASE).replace("{order_id}", f"ord_{'0' * 24}").replace("{run_id}", "run_1")
-    filled = filled.replace("{account_id}", "acct_ada")
+    filled = filled.replace("{account_id}", "acct_ada").replace("{declaration_id}", DECLARATION)
     sent = {"key": new_key(), "headers": {"content-type": "application/json"}, **more}
     return caller(world, path, route.scopes).post(filled, body=body, **sent)
 

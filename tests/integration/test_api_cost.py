@@ -7,7 +7,7 @@ import pytest
 from ledger.domain.ids import PaymentId
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, Calls, World
 from tests.integration.test_api import ask, new_key
-from tests.integration.test_api_bad_input import BODIES
+from tests.integration.test_api_bad_input import BODIES, DECLARATION
 from tools.testing.frontend import deployed, operations
 
 
@@ -71,6 +71,7 @@ def test_no_request_scans(world: World, calls: Calls) -> None:
         "order_id": f"ord_{'0' * 24}",
         "hold_id": "support:x",
         "version": "2026-11-01",
+        "declaration_id": DECLARATION,
     }
     for method, path, _ in sorted(operations(), key=lambda one: one[:2]):
         route = next(route for route in deployed() if (route.method, route.path) == (method, path))

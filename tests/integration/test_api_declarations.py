@@ -1,12 +1,16 @@
 """Withdrawals and cancellations without a login, as JSON: the same answer for all, and nothing but the form counts."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ledger.domain.declarations import DeclarationState
+from ledger.domain.ids import PaymentId
 from ledger.runtime import runtime
-from tests.integration.conftest import ADAS, Calls, World
+from ledger.usecases.declarations.follow import follow
+from tests.integration.conftest import ADA, ADAS, BOB, Calls, World
+from tests.integration.test_api import ORDER
 from tools.testing.frontend import ApiResponse, Frontend
 
 NOBODY = Frontend("")
@@ -133,3 +137,89 @@ def test_the_address_of_the_caller_is_not_stored(world: World) -> None:
     NOBODY.post("/withdrawal-declarations", content())
     assert runtime() is world.services
     assert not [row for row in world.table() if "127.0.0.1" in row]
+
+
+# ── Support ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def followed(world: World, draft: ApiResponse) -> str:
+    """Confirm a declaration, and follow it as its event does. Return its id."""
+    name: str = confirmed(draft).json["declaration_id"]
+    here = world.services
+    follow(name, here.store, here.policy, here.providers, now=here.now())
+    return name
+
+
+def test_support_sees_what_waits_for_a_person_and_carries_it_out(world: World) -> None:
+    """The one that is due first comes first. Its contract is named, and a case opens in the customer's name."""
+    first, second = (followed(world, declared(contract=f"the {number}. one")) for number in (1, 2))
+    waiting = world.sam.get("/support/declarations").json
+    assert [one["declaration_id"] for one in waiting["declarations"]] == [first, second]
+    assert {one["review_cause"] for one in waiting["declarations"]} == {"no_match"}
+    page = world.sam.get("/support/declarations", query={"limit": 1}).json
+    assert ([one["declaration_id"] for one in page["declarations"]], page["has_more"]) == ([first], True)
+    verdict = {"outcome": "carry_out", "account_id": ADA, "purchase_id": ADAS, "why": "The same address."}
+    path = f"/support/declarations/{first}/decision"
+    approved = world.sam.post(path, verdict)
+    assert (approved.status, approved.json["state"], approved.json["approved_by"]) == (200, "approved", "sam")
+    assert world.sam.post(path, verdict).json == approved.json
+    here = world.services
+    follow(first, here.store, here.policy, here.providers, now=here.now())
+    shown = world.sam.get(f"/support/declarations/{first}").json
+    case = world.ada.get(f"/refund-requests/{shown['case_id']}").json
+    assert (shown["state"], case["purchase_id"], case["due_by"]) == ("executed", ADAS, shown["due_by"])
+    closed = world.sam.post(f"/support/declarations/{second}/decision", {"outcome": "close", "why": "A second mail."})
+    assert (closed.json["state"], closed.json["closed_by"]) == ("closed", "sam")
+    assert world.sam.get("/support/declarations").json["declarations"] == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [
+        ({"outcome": "carry_out", "account_id": ADA}, 422),
+        ({"outcome": "carry_out", "purchase_id": ADAS}, 422),
+        ({"outcome": "close", "account_id": ADA, "purchase_id": ADAS}, 422),
+        ({"outcome": "carry_out", "account_id": BOB, "purchase_id": ADAS}, 404),
+        ({"outcome": "carry_out", "account_id": ADA, "purchase_id": "stripe:pi_none"}, 404),
+    ],
+)
+def test_a_person_names_a_contract_that_there_is(world: World, verdict: dict[str, str], status: int) -> None:
+    """Whole, and of its own account. Nothing is written otherwise."""
+    name = followed(world, declared(contract="the one"))
+    before = world.table()
+    assert world.sam.post(f"/support/declarations/{name}/decision", {**verdict, "why": "x"}).status == status
+    assert world.table() == before
+
+
+def test_what_is_not_in_review_is_not_for_a_person(world: World) -> None:
+    """It waits for the address on file."""
+    name = followed(world, declared())
+    for outcome in ("carry_out", "close"):
+        assert world.sam.post(f"/support/declarations/{name}/decision", {"outcome": outcome, "why": "x"}).status == 409
+
+
+def test_a_withdrawal_by_mail_counts_from_when_it_was_sent(world: World) -> None:
+    """Support enters what was written, how it came and when it was sent. It was in time, though it is entered late."""
+    order = world.ada.post("/orders", ORDER, key="k").json["order_id"]
+    bought = datetime.now(UTC)
+    payment_id = PaymentId("stripe:pi_by_mail")
+    world.pays(payment_id, ADA, fulfilment_key=f"order/{order}", paid_minor=1800, at=bought)
+    sent_at = bought + timedelta(hours=1)
+    claim = {
+        "account_id": ADA,
+        "purchase_id": payment_id,
+        "reason": "withdrawal",
+        "channel": "letter",
+        "message": "I withdraw.",
+        "sent_at": sent_at.isoformat(),
+    }
+    refused = world.sam.post("/support/refund-cases", claim, key="1")
+    assert (refused.status, refused.fields) == (422, ["body.sent_at"]), "it is not sent yet"
+    world.services.clock = lambda: bought + timedelta(days=40)
+    opened = world.sam.post("/support/refund-cases", claim, key="1")
+    assert opened.status == 201
+    assert datetime.fromisoformat(opened.json["due_by"]) == sent_at + timedelta(days=14)
+    shown = world.sam.get(f"/support/refund-cases/{opened.json['case_id']}").json
+    assert (shown["channel"], shown["message"]) == ("letter", "I withdraw.")
+    assert datetime.fromisoformat(shown["sent_at"]) == sent_at
+    assert shown["state"] != "declined"

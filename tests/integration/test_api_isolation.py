@@ -12,6 +12,7 @@ from tools.testing.builders import dispute, event_of
 from tools.testing.frontend import GROUPS_CLAIM, ApiResponse, Frontend, deployed, operations, supporter
 
 NOBODYS_CASE = f"case_{'0' * 24}"
+NOBODYS_DECLARATION = "W-0000-0000-0000"
 
 
 @pytest.fixture
@@ -194,6 +195,13 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
         f"/support/accounts/{BOB}/amounts",
         {"content": {"payment_id": "stripe:pi_1", "subject_id": "dp_1", "amount_minor": 1, "why": "x"}},
     ),
+    ("GET", "/support/declarations", {}),
+    ("GET", f"/support/declarations/{NOBODYS_DECLARATION}", {}),
+    (
+        "POST",
+        f"/support/declarations/{NOBODYS_DECLARATION}/decision",
+        {"content": {"outcome": "carry_out", "account_id": ADA, "purchase_id": ADAS, "why": "x"}},
+    ),
 ]
 
 
@@ -233,7 +241,12 @@ def test_support_staff_change_nothing_of_their_own_account(world: World, case_id
 def test_every_support_route_is_tried() -> None:
     """The list above is the template's."""
     tried = {
-        (method, path.replace(BOB, "{account_id}").replace("dispute:stripe:dp_1", "{hold_id}"))
+        (
+            method,
+            path.replace(BOB, "{account_id}")
+            .replace("dispute:stripe:dp_1", "{hold_id}")
+            .replace(NOBODYS_DECLARATION, "{declaration_id}"),
+        )
         for method, path, _ in SUPPORT_CALLS
     }
     assert tried == {(method, path) for method, path, _ in operations() if path.startswith("/support/")}

@@ -339,6 +339,7 @@ CASE = RefundCase(
         reference="INV-1",
         happened_at=AT,
         error_messages=("E1",),
+        channel="email",
     ),
     mismatches=(text("mismatch.charged_on", charged_on=date(2026, 11, 1), submitted=date(2026, 10, 1)),),
     evidence=("screen.png",),

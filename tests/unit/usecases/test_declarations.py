@@ -30,6 +30,7 @@ from ledger.usecases.declarations.follow import (
     unacknowledged_since,
 )
 from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
+from ledger.usecases.declarations.review import NamedContract, carry_out, close
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.open_case import WITHDRAWALS_ROUTE, open_case
@@ -401,6 +402,40 @@ def test_a_contract_without_a_payment_is_for_a_person() -> None:
     name = waiting(store)
     approve(name, "yes", store)
     assert followed(store, name).review_cause is ReviewCause.NOT_EXECUTABLE
+
+
+def test_a_person_carries_out_what_nobody_could_match(store: FakeStore) -> None:
+    """About the contract that he names. He decides once, and nothing that waits for an answer."""
+    name = submitted(store, replace(WITHDRAWAL, contract="the one of Tuesday"))
+    contract = NamedContract(account_id=ADA, payment_id=PI)
+    with pytest.raises(RequestRefused, match="no person decides about it"):
+        carry_out(name, contract, "sam", store)
+    followed(store, name)
+    approved = carry_out(name, contract, "sam", store)
+    assert (approved.state, approved.approved_by) == (DeclarationState.APPROVED, "sam")
+    assert carry_out(name, contract, "sam", store) == approved
+    with pytest.raises(RequestRefused, match="no person decides about it"):
+        carry_out(name, contract, "sue", store)
+    assert case_of(store, followed(store, name)).confirmed_at == at(60)
+
+
+@pytest.mark.parametrize("submission", [CANCELLATION], ids=["cancellation"])
+def test_a_person_settles_what_an_extraordinary_cancellation_leaves(store: FakeStore, submission: Submission) -> None:
+    """The renewals are stopped already. What is closed has its reason, and leaves the list once it is acknowledged."""
+    name = waiting(store, replace(submission, is_extraordinary=True, message="It never worked."))
+    approve(name, "yes", store)
+    followed(store, name)
+    with pytest.raises(NotFound):
+        carry_out(name, NamedContract(account_id=AccountId("acct_eve"), payment_id=PI), "sam", store)
+    closed = close(name, "Refunded by mail.", "sam", store)
+    assert (closed.state, closed.closed_by, closed.closing_reason) == (
+        DeclarationState.CLOSED,
+        "sam",
+        "Refunded by mail.",
+    )
+    assert close(name, "Again.", "sam", store) == closed
+    record_acknowledgement(name, store, at=at(99))
+    assert [one for state in DeclarationState for one in store.declarations(state)] == []
 
 
 # ── Cancellations ─────────────────────────────────────────────────────────────────────────────────────────────────────

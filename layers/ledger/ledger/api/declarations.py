@@ -6,8 +6,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ledger.api import validation_messages
-from ledger.api.requests import Day, Email, RequestModel, printable
+from ledger.api.providers import EXAMPLE_PAYMENT_ID
+from ledger.api.requests import Day, Email, Id, RequestModel, Text, printable
 from ledger.domain.declarations import Channel, DeclarationKind, Submission
+from ledger.domain.errors import InvalidRequest
 
 MOST_OF_A_NAME, MOST_OF_A_CONTRACT, MOST_OF_A_MESSAGE = 200, 1000, 4000
 """The most characters of a field."""
@@ -105,3 +107,26 @@ class ConfirmationInput(RequestModel):
         description="As the first step returned it.",
         examples=["0bM8hI1xq7r2K2hS0C3Jv1sN"],
     )
+
+
+class DeclarationDecision(RequestModel):
+    """What a person does about a declaration in review."""
+
+    outcome: Literal["carry_out", "close"]
+    account_id: Id | None = Field(
+        default=None,
+        description="To carry out: whose contract it is. Left out: the one that was found.",
+        examples=["acct_ada"],
+    )
+    purchase_id: Id | None = Field(
+        default=None, description="Beside `account_id`: the contract's first payment.", examples=[EXAMPLE_PAYMENT_ID]
+    )
+    why: Text = Field(examples=["The customer wrote from the address of the account."])
+
+    def check(self) -> None:
+        """Require both names of a contract or none, and none to close. Raise InvalidRequest."""
+        if (self.account_id is None) != (self.purchase_id is None):
+            missing = "account_id" if self.account_id is None else "purchase_id"
+            raise InvalidRequest(missing, "It is missing: name both the account and the purchase, or neither.")
+        if self.outcome == "close" and self.account_id:
+            raise InvalidRequest("account_id", "Leave it out: the outcome close does not use it.")

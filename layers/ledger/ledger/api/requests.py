@@ -235,9 +235,26 @@ class PortalRequest(RequestModel):
 
 
 class SupportRefundRequest(RefundRequest):
-    """A refund request that reached support by e-mail, opened in the customer's name."""
+    """A refund request or a withdrawal that reached support another way, opened in the customer's name."""
 
     account_id: Id = Field(examples=["acct_ada"])
+    reason: Literal[  # type: ignore[assignment]
+        "charged_twice",
+        "wrong_amount",
+        "mistaken_renewal",
+        "changed_my_mind",
+        "technical_problem",
+        "unrecognised_charge",
+        "withdrawal",
+    ]
+    channel: Literal["email", "letter", "phone", "chat"] = Field(
+        default="email", description="How it reached us. `message` is what was written or said, word for word."
+    )
+    sent_at: Time | None = Field(
+        default=None,
+        description="When the customer sent it: that time counts for every time limit. Left out: now.",
+        examples=["2026-11-02T09:30:00Z"],
+    )
 
 
 class DecisionRequest(RequestModel):

@@ -44,6 +44,8 @@ def support_case(case_id: str, services: Runtime) -> SupportCaseResponse:
         reference=submitted.reference,
         happened_at=submitted.happened_at,
         error_messages=list(submitted.error_messages),
+        channel=submitted.channel,
+        sent_at=case.asked_at,
         decided_by=case.decided_by,
         history=[StateChangeResponse.of(change) for change in case.history],
         purchase=PurchaseResponse.of(context.purchase, reason, preview),

@@ -160,6 +160,7 @@ class SubmittedEvidence(KeepsUnknownFields):
     reference: str | None = None  # an invoice number or a payment reference
     happened_at: datetime | None = None  # of a technical problem
     error_messages: tuple[str, ...] = ()
+    channel: str = ""  # how it reached support, if it did: `email`, `letter`, …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -844,6 +844,7 @@ SUBMITTED_EVIDENCE = Shape(
         "reference": Field("reference", TEXT, None),
         "happened_at": Field("happened_at", TIME, None),
         "error_messages": Field("error_messages", TEXTS, ()),
+        "channel": Field("channel", TEXT, ""),
     },
 )
 STATE_CHANGE = Shape(

@@ -1,12 +1,12 @@
 """Declarations, as whoever made them sees them. Nothing here depends on whether the contract is known."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import Field
 
 from ledger.api.pages.texts import words_of
 from ledger.api.responses.model import ResponseModel
-from ledger.domain.declarations import Declaration, DeclarationKind
+from ledger.domain.declarations import Channel, Declaration, DeclarationKind, DeclarationState, ReviewCause
 
 
 class DraftResponse(ResponseModel):
@@ -62,3 +62,72 @@ class DeclarationReceipt(ResponseModel):
             confirmed_at=declaration.confirmed_at,
             due_by=declaration.due_by,
         )
+
+
+class DeclarationResponse(ResponseModel):
+    """A declaration, as support sees it: what was declared, when, and what became of it."""
+
+    declaration_id: str
+    kind: DeclarationKind
+    state: DeclarationState
+    review_cause: ReviewCause | None = Field(description="Why a person decides.")
+    name: str
+    contract: str
+    email: str = Field(description="As it was given. It may be a stranger's.")
+    language: str
+    statement: str
+    channel: Channel
+    is_extraordinary: bool
+    ends_on: date | None
+    declared_at: datetime
+    confirmed_at: datetime | None
+    due_by: datetime | None = Field(description="By then it has to be settled, and where due, the money is back.")
+    acknowledged_at: datetime | None
+    noticed_at: datetime | None = Field(description="When the mail to the address on file was accepted for delivery.")
+    objected_at: datetime | None
+    account_id: str | None = Field(description="Of the contract that was found.")
+    purchase_id: str | None
+    subscription_id: str | None
+    approved_by: str | None = Field(description="`link`, `silence`, or the id of a person.")
+    case_id: str | None
+    closed_by: str | None
+    closing_reason: str
+
+    @classmethod
+    def of(cls, declaration: Declaration) -> "DeclarationResponse":
+        """Return a declaration."""
+        submission = declaration.submission
+        return cls(
+            declaration_id=declaration.declaration_id,
+            kind=declaration.kind,
+            state=declaration.state,
+            review_cause=declaration.review_cause,
+            name=submission.name,
+            contract=submission.contract,
+            email=submission.email,
+            language=submission.language,
+            statement=submission.statement,
+            channel=submission.channel,
+            is_extraordinary=submission.is_extraordinary,
+            ends_on=submission.ends_on,
+            declared_at=declaration.declared_at,
+            confirmed_at=declaration.confirmed_at,
+            due_by=declaration.due_by,
+            acknowledged_at=declaration.acknowledged_at,
+            noticed_at=declaration.noticed_at,
+            objected_at=declaration.objected_at,
+            account_id=declaration.account_id,
+            purchase_id=declaration.payment_id,
+            subscription_id=declaration.subscription_id,
+            approved_by=declaration.approved_by,
+            case_id=declaration.case_id,
+            closed_by=declaration.closed_by,
+            closing_reason=declaration.closing_reason,
+        )
+
+
+class DeclarationList(ResponseModel):
+    """The open declarations in a state: the one that is due first comes first."""
+
+    declarations: list[DeclarationResponse]
+    has_more: bool = Field(description="Whether there are more. Settle these first.")

@@ -99,6 +99,8 @@ class SupportCaseResponse(CaseResponse):
     reference: str | None
     happened_at: datetime | None
     error_messages: list[str]
+    channel: str = Field(description="How it reached support: `email`, … Empty: the customer sent it by the API.")
+    sent_at: datetime | None = Field(description="When the customer sent it, if it was opened later.")
     decided_by: str | None
     history: list[StateChangeResponse] = Field(description="Each change of the case's state, oldest first.")
     purchase: PurchaseResponse

@@ -1,6 +1,7 @@
 """Read a declaration, change it, and keep the list of open declarations with it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ledger.domain.declarations import Declaration, ListedDeclaration, hash_of
 from ledger.domain.errors import NotFound
@@ -36,7 +37,9 @@ def change_declaration(declaration_id: str, change: Callable[[Declaration], Decl
         after = change(before)
         if after == before:
             return before
-        return CONFLICT if store.commit(Commit(documents=(*document_changes(before, after),))) else after
+        if store.commit(Commit(documents=(*document_changes(before, after),))):
+            return CONFLICT
+        return replace(after, version=after.version + 1)
 
     return run_transaction(attempt, declaration_id)
 

@@ -60,7 +60,7 @@ def follow(
         if after == before:
             return before, False
         commit = Commit(documents=(*document_changes(before, after), *beside))
-        return CONFLICT if store.commit(commit) else (after, True)
+        return CONFLICT if store.commit(commit) else (replace(after, version=after.version + 1), True)
 
     declaration, has_moved = run_transaction(step, name)
     while has_moved:

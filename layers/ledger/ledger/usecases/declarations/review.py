@@ -1,0 +1,66 @@
+"""Settle a declaration as a person: name its contract, so that it is carried out, or close it with a reason."""
+
+from dataclasses import dataclass, replace
+
+from ledger.domain.declarations import Declaration, DeclarationState
+from ledger.domain.errors import NotFound, RequestRefused
+from ledger.domain.facts import PaymentSettled
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.declarations.change import change_declaration
+from ledger.usecases.look_up import LookUp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedContract:
+    """The contract that a person has found for a declaration."""
+
+    account_id: AccountId
+    payment_id: PaymentId
+
+
+def carry_out(name: str, contract: NamedContract | None, person: str, store: Store) -> Declaration:
+    """Have a declaration in review carried out, about this contract or the one that was found. Idempotent.
+
+    Raise NotFound if there is no such declaration or purchase, and RequestRefused unless it is in review.
+    """
+    payment = _payment(contract, store) if contract else None
+
+    def approved(declaration: Declaration) -> Declaration:
+        is_repeated = declaration.state in {DeclarationState.APPROVED, DeclarationState.EXECUTED}
+        if is_repeated and declaration.approved_by == person:
+            return declaration
+        if declaration.state is not DeclarationState.IN_REVIEW:
+            raise RequestRefused(f"The declaration is {declaration.state}: no person decides about it.")
+        changed = replace(declaration.with_state(DeclarationState.APPROVED), approved_by=person)
+        if payment is None or contract is None:
+            return changed
+        return replace(
+            changed,
+            account_id=contract.account_id,
+            payment_id=payment.payment_id,
+            subscription_id=payment.subscription_id,
+        )
+
+    return change_declaration(name, approved, store)
+
+
+def close(name: str, reason: str, person: str, store: Store) -> Declaration:
+    """Close a declaration in review that a person has settled another way. Idempotent. Raise as `carry_out`."""
+
+    def closed(declaration: Declaration) -> Declaration:
+        if (declaration.state, declaration.closed_by) == (DeclarationState.CLOSED, person):
+            return declaration
+        return replace(declaration.with_state(DeclarationState.CLOSED), closed_by=person, closing_reason=reason)
+
+    return change_declaration(name, closed, store)
+
+
+def _payment(contract: NamedContract, store: Store) -> PaymentSettled:
+    """Return the payment of a contract. Raise NotFound, also if it is another account's."""
+    known = LookUp(store)(Keys(payments=frozenset({contract.payment_id})))
+    purchase = known.home_of(contract.payment_id)
+    if purchase is None or purchase.payment is None or purchase.account_id != contract.account_id:
+        raise NotFound(f"There is no purchase {contract.payment_id}.")
+    return purchase.payment
