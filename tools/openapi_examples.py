@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ledger.api.auth import Forbidden
@@ -12,6 +13,7 @@ from ledger.domain.errors import (
     BillingError,
     CaseAlreadyOpen,
     CommitTooLarge,
+    CreditsLocked,
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidBody,
@@ -25,6 +27,7 @@ from ledger.domain.errors import (
     SubscriptionAlreadyRuns,
 )
 
+LOCKED = CreditsLocked(25, 10, 2500, datetime(2026, 11, 21, 12, tzinfo=UTC), ("ord_0123456789abcdef01234567",))
 SUSPENDED = AccountSuspended(("dispute:stripe:dp_1Q9x",))
 ANY: Mapping[str, Sequence[BillingError]] = {
     "402": [InsufficientCredits(needed=25, spendable=10)],
@@ -50,7 +53,10 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
     "recordConsentConfirmation": {
         "409": [RequestRefused("Order ord_0123456789abcdef01234567 has no consent that could be confirmed.")]
     },
-    "recordUsage": {"403": [SUSPENDED], "409": [RunFailed("run_20261101_0001")]},
+    "giveConsent": {
+        "409": [RequestRefused("Credits are unlocked only if you ask us to begin and acknowledge what that ends.")]
+    },
+    "recordUsage": {"402": [LOCKED], "403": [SUSPENDED], "409": [RunFailed("run_20261101_0001")]},
     "requestRefund": {"409": [CaseAlreadyOpen("case_0123456789abcdef01234567")]},
     "uploadEvidence": {"409": [RequestRefused("The case is closed.")]},
     "openCaseForCustomer": {"409": [CaseAlreadyOpen("case_0123456789abcdef01234567")]},

@@ -39,6 +39,7 @@ def statement(store: Store, account_id: AccountId, now: datetime, *, page_size: 
                 "taken_back": lot.refunded + lot.disputed,
                 "owed": lot.owed,
                 "is_frozen": lot.is_frozen,
+                "locked_until": _time(lot.locked_until),
                 "expires_at": _time(lot.expires_at),
             }
             for lot in sorted(account.lots.values(), key=lambda lot: lot.lot_id)

@@ -1,8 +1,10 @@
 """POST /orders: store the order's terms, then create its checkout at the provider.
 
+POST /orders/{order_id}/consent: the customer asks to begin at once, for an order that was placed without that.
 POST /orders/{order_id}/consent-confirmation is for the mail service (IAM): it has confirmed the consent by e-mail.
 """
 
+from datetime import datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -11,12 +13,21 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from ledger.api import validation_messages
 from ledger.api.auth import accepted_languages, caller
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
-from ledger.api.requests import ConsentConfirmationRequest, IdempotencyKey, PlaceOrderRequest
+from ledger.api.requests import (
+    ConsentConfirmationRequest,
+    ConsentInput,
+    GiveConsentRequest,
+    IdempotencyKey,
+    InformationInput,
+    PlaceOrderRequest,
+)
 from ledger.api.responses.orders import ConsentResponse, OrderResponse
 from ledger.domain.contacts import known_language
 from ledger.domain.ids import OrderId
-from ledger.domain.orders import Consent
-from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
+from ledger.domain.orders import Consent, ShownInformation
+from ledger.policy import withdrawal
+from ledger.usecases import consents
+from ledger.usecases.place_order import OrderRequest, place_order
 
 app = resolver()
 
@@ -38,6 +49,9 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
     """
     here, now, person = services(), services().now(), caller(app)
     consent = Consent(given_at=now, **request.consent.model_dump()) if request.consent else None
+    language = known_language(request.language or "", *accepted_languages(app))
+    text = request.information or request.consent
+    shown = _shown(text, language, now) if text else None
     placed = place_order(
         OrderRequest(
             account_id=person.account_id,
@@ -48,10 +62,11 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
             is_business=request.is_business,
             policy_version=request.policy_version,
             consent=consent,
+            shown=shown,
             key=idempotency_key,
             fingerprint=request.fingerprint(),
             email=person.email,
-            language=known_language(request.language or "", *accepted_languages(app)),
+            language=language,
         ),
         here.store,
         here.catalogue,
@@ -60,6 +75,7 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
         success_url=here.config.success_url,
         cancel_url=here.config.cancel_url,
         now=now,
+        lock_days=withdrawal.lock_days(now, here.policy, is_informed=shown is not None),
         is_refused_in_debt=here.config.is_order_refused_in_debt,
     )
     return Response(201, "application/json", OrderResponse.of(placed))
@@ -74,9 +90,39 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
 def record_consent_confirmation(
     order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)], request: ConsentConfirmationRequest
 ) -> ConsentResponse:
-    """Record the confirmation. With it the consent is complete: the right to withdraw ends for used credits."""
-    confirmed = confirm_consent(OrderId(order_id), request.confirmation_id, services().store)
-    return ConsentResponse(order_id=order_id, is_complete=bool(confirmed.consent and confirmed.consent.is_complete))
+    """Record the confirmation. With it the consent is complete, unless it is too late: the credits are unlocked."""
+    here = services()
+    confirmed = consents.confirm_consent(OrderId(order_id), request.confirmation_id, here.store, here.now())
+    return ConsentResponse.of(confirmed)
+
+
+@app.post(
+    "/orders/<order_id>/consent",
+    summary="Ask to begin at once",
+    tags=["Orders"],
+    responses=documented_problems(ConsentResponse, 404, 409),
+)
+def give_consent(
+    order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)], request: GiveConsentRequest
+) -> ConsentResponse:
+    """Record the consent to an order that has none. Its credits are unlocked once we have confirmed it by e-mail."""
+    here, now = services(), services().now()
+    given = Consent(given_at=now, **request.model_dump(exclude={"language"}))
+    shown = _shown(request, known_language(request.language or "", *accepted_languages(app)), now)
+    account_id = caller(app).account_id
+    return ConsentResponse.of(consents.give_consent(account_id, OrderId(order_id), given, shown, here.store))
+
+
+def _shown(text: InformationInput | ConsentInput, language: str, now: datetime) -> ShownInformation:
+    """Return what the buyer was shown. A page that names no text of its own has shown that of the consent."""
+    policy = services().policy
+    return ShownInformation(
+        policy_version=policy.version,
+        text_version=text.text_version,
+        language=language,
+        digest=policy.digest_of_text,
+        at=now,
+    )
 
 
 lambda_handler = lambda_handler_of(app)

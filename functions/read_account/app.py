@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -15,14 +16,17 @@ from ledger.api.http import documented_problems, lambda_handler_of, resolver, se
 from ledger.api.pagination import Listing
 from ledger.api.requests import PageCursor, PageSize
 from ledger.api.responses.accounts import AccountResponse, OrderableResponse
+from ledger.api.responses.locks import LockResponse
 from ledger.api.responses.orders import PlacedOrderResponse
 from ledger.api.responses.purchases import PurchasePage, PurchaseResponse
 from ledger.api.responses.statements import EntryResponse, StatementPage, with_balances
 from ledger.domain.accounts import Account
 from ledger.domain.errors import NotFound
 from ledger.domain.ids import OrderId
+from ledger.domain.orders import Order
 from ledger.ports.reads import Keys
 from ledger.usecases.debts import uncovered_debt
+from ledger.usecases.locks import read_locks
 from ledger.usecases.place_order import obstacle_to_order, with_checkout_address
 from ledger.usecases.refund_cases.preview import preview_all
 
@@ -40,7 +44,9 @@ def read_account() -> Response[Any]:
     here, account_id = services(), caller(app).account_id
     stored = here.store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
     found = stored or Account(account_id=account_id)
-    response = AccountResponse.of(found, _orderable(found), here.now(), is_debt_withheld=here.config.is_debt_withheld)
+    now = here.now()
+    locks = [LockResponse.of(one) for one in read_locks(found, here.store, now)]
+    response = AccountResponse.of(found, _orderable(found), locks, now, is_debt_withheld=here.config.is_debt_withheld)
     return Response(200, "application/json", response.model_dump_json())
 
 
@@ -137,7 +143,18 @@ def read_order(order_id: Annotated[str, Path(pattern=validation_messages.ORDER_I
     payment_ids = known.fulfilment_keys[key].payment_ids
     if placed.checkout and not payment_ids:
         placed = with_checkout_address(placed, placed.checkout, store)
-    return PlacedOrderResponse.of(placed, payment_ids, placed.checkout.url if placed.checkout else None)
+    locked_until = _locked_until(placed) if payment_ids and placed.missing_consent else None
+    return PlacedOrderResponse.of(placed, payment_ids, placed.checkout.url if placed.checkout else None, locked_until)
+
+
+def _locked_until(placed: Order) -> datetime | None:
+    """Return until when credits of a paid order are locked. None: they are not."""
+    if placed.terms is None or placed.terms.lock_days is None:
+        return None
+    here = services()
+    found = here.store.read(Keys(accounts=frozenset({placed.account_id}))).accounts.get(placed.account_id)
+    locks = found.locks(here.now()).values() if found else ()
+    return max((lock.until for lock in locks if lock.order_id == placed.order_id), default=None)
 
 
 def _as_csv(entries: list[EntryResponse]) -> str:

@@ -11,11 +11,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.requests import DECODED, DrawRequest, Id, RunFailureRequest
+from ledger.api.responses.locks import LockResponse
 from ledger.api.responses.runs import DrawResponse, RunResponse, SpendableResponse
 from ledger.domain.accounts import Account
 from ledger.domain.ids import AccountId
 from ledger.domain.runs import Run
 from ledger.ports.reads import Keys
+from ledger.usecases.locks import read_locks
 from ledger.usecases.usage import draw_credits, fail_run
 
 app = resolver()
@@ -28,7 +30,8 @@ RunId = Annotated[Id, DECODED, Path(description="The run's own id.")]
 def record_usage(request: DrawRequest) -> DrawResponse:
     """Draw all credits of the run or none. Repeating the request draws nothing more, and says what is spendable now.
 
-    A run whose failure was reported is refused with `run-failed`, even if this is its first draw.
+    Refused with 402: `insufficient-credits`, and `credits-locked` if more are there that wait for the consent of their
+    orders. A run whose failure was reported is refused with `run-failed`, even if this is its first draw.
     """
     here = services()
     run = draw_credits(
@@ -58,7 +61,10 @@ def read_spendable_credits(
 
     Another run may draw between this answer and the next request: only `POST /usage` decides.
     """
-    return SpendableResponse.of(*_spendable(AccountId(account_id)))
+    here = services()
+    found, spendable = _spendable(AccountId(account_id))
+    locks = [LockResponse.of(one) for one in read_locks(found, here.store, here.now())]
+    return SpendableResponse.of(found, spendable, locks)
 
 
 @app.post(

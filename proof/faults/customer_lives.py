@@ -74,8 +74,8 @@ class Customer:
         failure = {"account_id": self.account_id, "error": "GPU"}
         self.service(f"/usage/{run_id}/failure", failure, wanted=200)
 
-    def order(self, provider: str, product_id: str) -> tuple[str, str]:
-        """An order; answers its id and the checkout's."""
+    def order(self, provider: str, product_id: str, *, is_confirmed: bool = True) -> tuple[str, str]:
+        """An order, whose consent is confirmed; answers its id and the checkout's."""
         asked = {
             "product_id": product_id,
             "provider": provider,
@@ -85,7 +85,13 @@ class Customer:
             "consent": {"text_version": "2026-11", "asked_to_begin": True, "acknowledged_loss": True},
         }
         made = self.asks("POST", "/orders", asked, wanted=201)
+        if is_confirmed:
+            self.confirms(made["order_id"])
         return made["order_id"], _checkout(self.world, provider, made["checkout_url"])
+
+    def confirms(self, order_id: str) -> None:
+        """The mail with the confirmation of an order was accepted for delivery."""
+        self.service(f"/orders/{order_id}/consent-confirmation", {"confirmation_id": "mail_1"}, wanted=200)
 
     def wishes(self, purchase_id: str, reason: str, **told: Any) -> str:
         """A refund request; answers the case's id."""
@@ -142,11 +148,12 @@ Life = Callable[[Customer], Iterator[Until]]
 
 def withdraws(ada: Customer, provider: str) -> Iterator[Until]:
     """She buys 1,000 credits, uses some, changes her mind, and gets the unused part back."""
-    order_id, checkout = ada.order(provider, "pack_1000")
+    order_id, checkout = ada.order(provider, "pack_1000", is_confirmed=False)
     payer = ada.world.stripe if provider == "stripe" else ada.world.paddle
     payer.pay(checkout)
     yield Until.REFUNDED
-    ada.service(f"/orders/{order_id}/consent-confirmation", {"confirmation_id": "mail_1"}, wanted=200)
+    ada.run("run_0", 250, wanted=402)
+    ada.confirms(order_id)
     ada.run("run_1", 250)
     ada.run("run_2", 50)
     ada.run_fails("run_2")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -36,8 +37,9 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
+from ledger.usecases.consents import confirm_consent
 from ledger.usecases.holds import lift_hold, place_hold
-from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
+from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.refund_cases.add_evidence import add_evidence
 from ledger.usecases.refund_cases.cases import account_of_case, case_context_of, read_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
@@ -659,8 +661,8 @@ def test_failed_runs_are_listed_in_order_and_count_for_a_technical_problem(any_s
 
 def request(*, key: str = "key_1", consent: Consent | None = None, **other: str) -> OrderRequest:
     """A request for a pack, unless told otherwise."""
-    asked = {"provider": "stripe", "product_id": "pack_1000", "currency": "USD", "policy_version": POLICY.version}
-    asked |= other
+    asked: dict[str, Any] = {"provider": "stripe", "product_id": "pack_1000", "currency": "USD"}
+    asked |= {"policy_version": POLICY.version, **other}
     return OrderRequest(
         account_id=ADA,
         country="DE",
@@ -756,13 +758,13 @@ def test_a_consent_is_confirmed_once_and_is_complete_then(any_store: Store) -> N
     assert made.checkout
     assert made.consent
     assert made.consent.is_complete
-    again = confirm_consent(made.order_id, "msg_2", any_store)
+    again = confirm_consent(made.order_id, "msg_2", any_store, at(2))
     assert again.consent
     assert again.checkout
     assert (again.consent.confirmation_id, again.checkout.checkout_id) == ("msg_1", made.checkout.checkout_id)
     plain = order(any_store, request(key="key_2"), provider)
     with pytest.raises(RequestRefused):
-        confirm_consent(plain.order_id, "msg_1", any_store)
+        confirm_consent(plain.order_id, "msg_1", any_store, at(2))
 
 
 class _Confirming(FakeProvider):
@@ -774,7 +776,7 @@ class _Confirming(FakeProvider):
         self._order_id = order_id
 
     def make_checkout(self, order, product, *, success_url, cancel_url):  # type: ignore[no-untyped-def]
-        confirm_consent(self._order_id, "msg_1", self._store)  # type: ignore[arg-type]
+        confirm_consent(self._order_id, "msg_1", self._store, at(1))  # type: ignore[arg-type]
         return super().make_checkout(order, product, success_url=success_url, cancel_url=cancel_url)
 
 

@@ -21,7 +21,8 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.providers.registry import PROVIDERS
 from ledger.providers.translation import carried
-from ledger.usecases.place_order import OrderRequest, _store_checkout, confirm_consent, place_order
+from ledger.usecases.consents import confirm_consent
+from ledger.usecases.place_order import OrderRequest, _store_checkout, place_order
 from ledger.usecases.record_event import RecordResult, record_event
 from ledger.usecases.refund_cases.preview import preview
 from tools.stories import read_notification
@@ -77,6 +78,7 @@ class Shop:
     product_id: str
     gateways: FakeProvider = field(default_factory=FakeProvider)
     gateway_of: Callable[[str], FakeProvider] | None = None  # None: all providers are `gateways`
+    lock_days: int | None = None
 
     def order(
         self,
@@ -107,6 +109,7 @@ class Shop:
             success_url="",
             cancel_url="",
             now=now,
+            lock_days=self.lock_days,
         )
 
     def paid(self, order: Order, ours: object = None, **changes: Any) -> dict[str, Any]:
@@ -204,7 +207,7 @@ def test_terms_stay_the_same_when_the_consent_is_confirmed(any_store: Store) -> 
     shop = Shop(any_store, "paddle", "pack_1000")
     consent = Consent(given_at=NOW, text_version="1", asked_to_begin=True, acknowledged_loss=True)
     order = shop.order(consent=consent)
-    confirmed = confirm_consent(order.order_id, "msg_1", any_store)
+    confirmed = confirm_consent(order.order_id, "msg_1", any_store, NOW)
     assert confirmed.consent != consent
     assert confirmed.terms_hash == order.terms_hash
     assert replace(order, consent=replace(consent, acknowledged_loss=False)).terms_hash != order.terms_hash

@@ -51,7 +51,7 @@ def test_the_readme_shows_how_a_life_goes() -> None:
     printed = "\n".join(line.rstrip() for line in result.stdout.splitlines())
     assert result.returncode == 0, printed
     assert shown[1].rstrip() in printed
-    assert "5 lives, every invariant holds." in printed
+    assert "6 lives, every invariant holds." in printed
 
 
 def test_the_readme_counts_what_there_is() -> None:

@@ -19,13 +19,14 @@ from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_A
 from tools.testing.builders import dispute, event_of, paid, payment, refund
 from tools.testing.frontend import ApiResponse, Frontend, operations, supporter
 
+CONSENT = {"text_version": "2026-11-01", "asked_to_begin": True, "acknowledged_loss": True}
 ORDER = {
     "product_id": "pack_1000",
     "provider": "stripe",
     "currency": "EUR",
     "country": "DE",
     "policy_version": "2026-11-01",
-    "consent": {"text_version": "2026-11-01", "asked_to_begin": True, "acknowledged_loss": True},
+    "consent": CONSENT,
 }
 
 
@@ -216,7 +217,8 @@ def test_a_consent_is_confirmed_by_the_mail_service(world: World) -> None:
     """With request and acknowledgement it is complete; an order without consent has nothing to confirm."""
     order_id = world.ada.post("/orders", ORDER, key="k1").json["order_id"]
     path = f"/orders/{order_id}/consent-confirmation"
-    assert world.service.post(path, {"confirmation_id": "msg_1"}).json == {"order_id": order_id, "is_complete": True}
+    complete = {"order_id": order_id, "is_complete": True, "missing_consent": None}
+    assert world.service.post(path, {"confirmation_id": "msg_1"}).json == complete
     bare = world.ada.post("/orders", {**ORDER, "consent": None}, key="k2").json["order_id"]
     assert world.service.post(f"/orders/{bare}/consent-confirmation", {"confirmation_id": "msg_2"}).status == 409
     nowhere = f"/orders/ord_{'0' * 24}/consent-confirmation"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ledger.api.validation_messages import VISIBLE
 from tests.integration.conftest import ADA, ADAS, SUBSCRIPTION, World
-from tests.integration.test_api import ORDER, WITH_KEY, new_key
+from tests.integration.test_api import CONSENT, ORDER, WITH_KEY, new_key
 from tools.testing.frontend import ApiResponse, Frontend, deployed, operations
 
 CASE = f"case_{'0' * 24}"
@@ -22,6 +22,7 @@ DECLARATION = "W-0000-0000-0000"
 DECLARED = {"name": "Ada", "contract": "x", "email": "ada@example.com", "language": "en", "message": "y"}
 BODIES: dict[str, dict[str, Any]] = {
     "/orders": dict(ORDER),
+    "/orders/{order_id}/consent": {**CONSENT, "language": "de"},
     "/orders/{order_id}/consent-confirmation": {"confirmation_id": "mail_1"},
     "/refund-requests": {
         "purchase_id": ADAS,

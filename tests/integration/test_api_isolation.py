@@ -7,7 +7,7 @@ import pytest
 
 from ledger.api.pagination import Listing
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, SUBSCRIPTION, World
-from tests.integration.test_api import ORDER, ask, new_key
+from tests.integration.test_api import CONSENT, ORDER, ask, new_key
 from tools.testing.builders import dispute, event_of
 from tools.testing.frontend import GROUPS_CLAIM, ApiResponse, Frontend, deployed, operations, supporter
 
@@ -141,6 +141,7 @@ def test_a_cursor_that_was_made_up_well_reads_ones_own_alone(world: World, path:
 
 CUSTOMER_BODIES: dict[str, dict[str, Any]] = {
     "/orders": ORDER,
+    "/orders/{order_id}/consent": CONSENT,
     "/refund-requests": {"purchase_id": ADAS, "reason": "technical_problem"},
     "/refund-requests/{case_id}/evidence": {"content_type": "image/png"},
     "/withdrawals": {"purchase_id": ADAS},
@@ -168,6 +169,16 @@ def test_no_customer_route_lets_one_name_an_account(world: World) -> None:
 
 def _filled(path: str) -> str:
     return path.replace("{case_id}", NOBODYS_CASE).replace("{order_id}", f"ord_{'0' * 24}")
+
+
+def test_anothers_order_takes_no_consent(world: World) -> None:
+    """404, as an order that does not exist."""
+    order_id = world.bob.post("/orders", {**ORDER, "consent": None}, key="k1").json["order_id"]
+    before = world.table()
+    told = world.ada.post(f"/orders/{order_id}/consent", CONSENT)
+    absent = world.ada.post(f"/orders/ord_{'0' * 24}/consent", CONSENT)
+    alike(told, absent, order_id, f"ord_{'0' * 24}")
+    assert world.table() == before
 
 
 def _body(path: str, method: str) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def test_the_customer_returns_with_the_orders_id(world: World) -> None:
 def test_a_service_reads_what_an_account_can_spend(world: World) -> None:
     """As a draw would find it: none of a suspended account, nothing of an unknown one."""
     path = f"/usage/accounts/{ADA}"
-    spendable = {"account_id": ADA, "status": "active", "spendable": 1000, "shortfall": 0}
+    spendable = {"account_id": ADA, "status": "active", "spendable": 1000, "shortfall": 0, "locked": 0, "locks": []}
     assert world.service.get(path).json == spendable
     drawn = world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 300}).json
     assert drawn["spendable"] == world.service.get(path).json["spendable"] == 700

@@ -14,7 +14,8 @@ from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, R
 from ledger.ports.gateway import Gateway
 from ledger.providers.paddle.client import PaddleGateway
 from ledger.providers.stripe.client import StripeGateway
-from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
+from ledger.usecases.consents import confirm_consent
+from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
@@ -78,7 +79,7 @@ def test_the_answer_is_lost_and_the_money_goes_back_once(
         now=start,
     )
     assert order.checkout
-    confirm_consent(order.order_id, "mail_1", store)
+    confirm_consent(order.order_id, "mail_1", store, start)
     account.pay(order.checkout.checkout_id)
     assert account.drain() == []
     (purchase,) = store.purchases_of(ADA, 10).items

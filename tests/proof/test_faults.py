@@ -150,7 +150,7 @@ class Shown:
 class Ordered(Customer):
     """Somebody whose order is made already."""
 
-    def order(self, provider: str, product_id: str) -> tuple[str, str]:  # noqa: ARG002 - the customer's
+    def order(self, provider: str, product_id: str, *, is_confirmed: bool = True) -> tuple[str, str]:  # noqa: ARG002 - the customer's
         return "ord_1", "cs_1"
 
 

@@ -227,8 +227,7 @@ def withdraws(ada: Player) -> None:
     provider = ada.world.stripe
     order = ada.customer("orders 1,000 credits", "POST", "/orders", _order("stripe", "pack_1000"), code=201)
     ada.happens("Stripe", "the checkout is paid", lambda: provider.pay(_checkout(provider.sessions, order)))
-    confirmation = f"/orders/{order['order_id']}/consent-confirmation"
-    ada.service("confirms the consent by e-mail", confirmation, {"confirmation_id": "mail_1"}, code=200)
+    _confirm(ada, order)
     ada.service("run 1 draws", "/usage", _run(ada, "run_1", 250), code=200)
     ada.service("run 2 draws", "/usage", _run(ada, "run_2", 50), code=200)
     ada.service("run 2 failed", "/usage/run_2/failure", {"account_id": ada.account_id, "error": "GPU"}, code=200)
@@ -246,6 +245,7 @@ def charges_back(ben: Player) -> None:
     order = ben.customer("orders 500 credits", "POST", "/orders", _order("stripe", "pack_500", country="US"), code=201)
     checkout = _checkout(provider.sessions, order)
     paid = ben.happens("Stripe", "the checkout is paid", lambda: provider.pay(checkout, country="US"))
+    _confirm(ben, order)
     dispute = ben.happens("bank", "opens a dispute", lambda: provider.open_dispute(paid["payment_intent"]))
     ben.customer("reads his account", "GET", "/account", code=200, status="suspended")
     ben.service("a run draws", "/usage", _run(ben, "run_1", 1), code=403)
@@ -260,6 +260,7 @@ def cancels(cleo: Player) -> None:
     provider = cleo.world.paddle
     order = cleo.customer("orders a month", "POST", "/orders", _order("paddle", "creator_monthly"), code=201)
     paid = cleo.happens("Paddle", "the checkout is paid", lambda: provider.pay(_checkout(provider.transactions, order)))
+    _confirm(cleo, order)
     cleo.customer("cancels", "POST", "/subscription/cancellation", {}, code=200)
     cleo.customer("withdraws the cancellation", "DELETE", "/subscription/cancellation", code=200)
     cleo.customer("cancels again", "POST", "/subscription/cancellation", {}, code=200)
@@ -291,6 +292,7 @@ def has_trouble(emil: Player) -> None:
     provider = emil.world.paddle
     order = emil.customer("orders 500 credits", "POST", "/orders", _order("paddle", "pack_500", country="US"), code=201)
     paid = emil.happens("Paddle", "the checkout is paid", lambda: provider.pay(_checkout(provider.transactions, order)))
+    _confirm(emil, order)
     for number in range(3):
         emil.service(f"run {number} draws", "/usage", _run(emil, f"run_{number}", 20), code=200)
         failure = {"account_id": emil.account_id, "error": "out of memory"}
@@ -304,6 +306,20 @@ def has_trouble(emil: Player) -> None:
     emil.customer("reads his account", "GET", "/account", code=200, spendable="560")
 
 
+def unlocks(fay: Player) -> None:
+    """Fay does not ask us to begin: her credits are locked until she does and we have confirmed it."""
+    provider = fay.world.stripe
+    bare = {name: content for name, content in _order("stripe", "pack_2500").items() if name != "consent"}
+    order = fay.customer("orders without consent", "POST", "/orders", bare, code=201)
+    fay.happens("Stripe", "the checkout is paid", lambda: provider.pay(_checkout(provider.sessions, order)))
+    fay.customer("reads her account", "GET", "/account", code=200, balance="2500", spendable="0", locked="2500")
+    fay.service("run 1 draws", "/usage", _run(fay, "run_1", 10), code=402)
+    path = f"/orders/{order['order_id']}/consent"
+    fay.customer("asks to begin", "POST", path, _CONSENT, code=200, missing_consent="confirmation")
+    _confirm(fay, order)
+    fay.service("run 2 draws", "/usage", _run(fay, "run_2", 10), code=200)
+
+
 Life = Callable[[Player], None]
 LIVES: dict[AccountId, Life] = {
     AccountId("acct_live_ada"): withdraws,
@@ -311,7 +327,14 @@ LIVES: dict[AccountId, Life] = {
     AccountId("acct_live_cleo"): cancels,
     AccountId("acct_live_dora"): pays_twice,
     AccountId("acct_live_emil"): has_trouble,
+    AccountId("acct_live_fay"): unlocks,
 }
+
+
+def _confirm(player: Player, order: Json) -> None:
+    """Confirm the consent of an order, as the mail service does once its e-mail was accepted for delivery."""
+    path = f"/orders/{order['order_id']}/consent-confirmation"
+    player.service("confirms the consent by e-mail", path, {"confirmation_id": "mail_1"}, code=200)
 
 
 def _run(player: Player, run_id: str, credits_: int) -> Json:

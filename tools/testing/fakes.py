@@ -407,6 +407,7 @@ class FakeStore:
                 and fulfilment_key.product_id in {None, *change.product_ids}
                 and fulfilment_key.terms_hash == change.terms_hash
                 and change.checkout_id in {None, _checkout_of(fulfilment_key)}
+                and change.has_consent in {None, _has_consent(fulfilment_key)}
             )
         )
 
@@ -485,6 +486,11 @@ class FakeStore:
         )
         for lot_id in change.closed:
             self.closed_lots[(change.account_id, lot_id)] = change.lots[lot_id]
+
+
+def _has_consent(fulfilment_key: FulfilmentKey) -> bool:
+    order = fulfilment_key.terms
+    return order is not None and order.consent is not None and order.consent.is_complete
 
 
 def _checkout_of(fulfilment_key: FulfilmentKey) -> str | None:

@@ -16,6 +16,7 @@ from ledger.domain.facts import (
     DisputeState,
     MoneyLinked,
     PaymentFailed,
+    PaymentSettled,
     RefundedItem,
     RefundState,
     RefundTotalReported,
@@ -23,19 +24,21 @@ from ledger.domain.facts import (
     UngrantedLine,
 )
 from ledger.domain.ids import PaymentId, request_correlation_id
+from ledger.domain.orders import Consent, Order, ShownInformation
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.reads import Keys, Snapshot
 from ledger.providers.registry import PROVIDERS
+from ledger.usecases.consents import confirm_consent, give_consent, revoke_confirmation
 from ledger.usecases.declarations.answer import approve, issue_links
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.mails import record_notice
 from ledger.usecases.declarations.submit import declare, submit
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
-from ledger.usecases.place_order import OrderRequest, confirm_consent, place_order
+from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.record_event import record_event
 from ledger.usecases.refund_cases.add_evidence import add_evidence
@@ -76,6 +79,8 @@ EXPIRING = catalogue.Catalogue(
     SOLD.version,
     {**SOLD.products, "pack_1000": replace(SOLD.products["pack_1000"], expires_after_days=365)},
 )
+UNCONFIRMED = Consent(given_at=at(-5), text_version="1", asked_to_begin=True, acknowledged_loss=True)
+SHOWN = ShownInformation(policy_version="1", text_version="1", language="de", digest="0123", at=at(-5))
 SECOND, THIRD, FOURTH = (PaymentId(f"stripe:pi_{number}") for number in (2, 3, 4))
 
 
@@ -118,7 +123,7 @@ def ordered_twice() -> FakeStore:
     order = place_order(
         request, store, EXPIRING, lambda _: provider, policy_version="1", success_url="s", cancel_url="c", now=at(-5)
     )
-    confirm_consent(order.order_id, "mail_1", store)
+    confirm_consent(order.order_id, "mail_1", store, at(-4))
     first = replace(payment(fulfilment_key=f"order/{order.order_id}"), currency="USD")
     record_events(store, paid(first), paid(replace(first, payment_id=SECOND, at=at(1))), now=at(2))
     request_refund(store, refund_claim(RefundReason.CHARGED_TWICE, payment_id=PI), minute=3)
@@ -183,6 +188,69 @@ def requested() -> FakeStore:
     decided(store, one, DecisionOutcome.APPROVE, minute=70, money_minor=500, items=items)
     decided(store, two, DecisionOutcome.REPLACE, minute=71, credits=100)
     decided(store, three, DecisionOutcome.DECLINE, minute=72)
+    return store
+
+
+def _locked_order(store: FakeStore, key: str, consent: Consent | None) -> Order:
+    """An order whose credits are locked until its consent is complete."""
+    request = OrderRequest(
+        account_id=ADA,
+        provider="stripe",
+        product_id="pack_1000",
+        currency="USD",
+        country="DE",
+        is_business=False,
+        policy_version="1",
+        consent=consent,
+        shown=SHOWN if consent else None,
+        key=key,
+        fingerprint="of the order",
+    )
+    provider = FakeProvider()
+    return place_order(
+        *(request, store, SOLD, lambda _: provider),
+        policy_version="1",
+        success_url="s",
+        cancel_url="c",
+        now=at(-5),
+        lock_days=20,
+    )
+
+
+def locked_payment(order: Order, payment_id: PaymentId = PI, *, minute: float = 0) -> PaymentSettled:
+    """The payment for an order whose credits are locked."""
+    settled = payment(payment_id, fulfilment_key=f"order/{order.order_id}", minute=minute)
+    return replace(settled, locked_until=settled.at + timedelta(days=20))
+
+
+def of_locked(order: Order, payment_id: PaymentId = PI, *, minute: float = 0) -> Event:
+    """The event of the payment for an order whose credits are locked."""
+    return replace(paid(locked_payment(order, payment_id, minute=minute)), terms_hash=order.terms_hash)
+
+
+def locked() -> FakeStore:
+    """Orders whose credits wait for a consent, one of which was given later and confirmed too late."""
+    store = FakeStore()
+    bare, late = _locked_order(store, "bare", None), _locked_order(store, "late", None)
+    record_events(store, of_locked(bare), of_locked(late, SECOND), now=at(1))
+    give_consent(ADA, bare.order_id, replace(UNCONFIRMED, given_at=at(2)), replace(SHOWN, at=at(2)), store)
+    request_refund(store, refund_claim(RefundReason.WITHDRAWAL, payment_id=SECOND, is_declaration=True))
+    give_consent(ADA, late.order_id, replace(UNCONFIRMED, given_at=at(61)), replace(SHOWN, at=at(61)), store)
+    confirm_consent(late.order_id, "mail_1", store, at(62))
+    return store
+
+
+def unlocked() -> FakeStore:
+    """Orders whose credits were unlocked: before their payment, after it, and in vain, since the mail came back."""
+    store = FakeStore()
+    before, after, returned = (_locked_order(store, key, UNCONFIRMED) for key in ("before", "after", "returned"))
+    confirm_consent(before.order_id, "mail_1", store, at(-4))
+    record_events(store, of_locked(before), of_locked(after, SECOND), of_locked(returned, THIRD, minute=1), now=at(2))
+    for order in (after, returned):
+        confirm_consent(order.order_id, f"mail of {order.order_id}", store, at(3))
+    confirm_consent(after.order_id, "mail_2", store, at(3))
+    draw_credits(ADA, "run_1", 2500, store, now=at(4))
+    revoke_confirmation(returned.order_id, f"mail of {returned.order_id}", store, at(5))
     return store
 
 
@@ -497,6 +565,7 @@ def waiting() -> FakeStore:
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
     *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, declared),
+    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, locked, unlocked),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, waiting),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {

@@ -33,6 +33,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     payments.periods_granted_once,
     payments.linked,
     payments.orders,
+    payments.consents,
     payments.renewals_stopped,
     lots.drawn,
     records.parked_whole,

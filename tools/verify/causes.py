@@ -24,6 +24,9 @@ def causes_of_all(world: World) -> Verdicts:
     receipts = {receipt.cause: receipt for receipt in world.receipts}
     others = {(case.account_id, f"case:{case.case_id}") for case in world.cases.values()}
     others |= {(run.account_id, f"run:{run.run_id}") for run in world.runs}
+    others |= {
+        (item.terms.account_id, f"order:{item.terms.order_id}") for item in world.fulfilment_keys.values() if item.terms
+    }
     others |= {(account_id, f"support:{act.actor}") for account_id, act in world.audit_records}
     for name, account_id, cause in _causes(world):
         receipt = receipts.get(cause)

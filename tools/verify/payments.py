@@ -1,10 +1,12 @@
 """Rules about payments: what each pays for, which names lead to it, and what of it went back."""
 
 from collections import defaultdict
+from datetime import timedelta
 
 from ledger.domain.declarations import DeclarationKind
 from ledger.domain.facts import (
     ChargebackChanged,
+    ConsentChanged,
     DisputeChanged,
     Facts,
     PaymentSettled,
@@ -115,6 +117,39 @@ def orders(world: World) -> Verdicts:
             and (order is None or _is_for(payment, order))
             and _key_of_order(payment) in {None, payment.order_id},
         )
+
+
+def consents(world: World) -> Verdicts:
+    """A payment for an order is locked as its terms say, and unlocked exactly by the order's complete consent."""
+    for purchase, payment in world.purchases():
+        changes = facts_of(purchase.facts, ConsentChanged)
+        item = world.fulfilment_keys.get(str(payment.fulfilment_key))
+        order = item.terms if item else None
+        if order is None:
+            yield payment.payment_id, not changes
+            continue
+        days = order.terms.lock_days if order.terms else None
+        until = payment.at + timedelta(days=days) if days else None
+        has_consent = bool(order.consent and order.consent.is_complete)
+        yield (
+            payment.payment_id,
+            payment.locked_until == until
+            and (until is None or any(one.is_complete for one in changes) == has_consent)
+            and (bool(changes) or not _was_changed_when_paid(order))
+            and all(_is_of_consent(one, order) for one in changes),
+        )
+
+
+def _was_changed_when_paid(order: Order) -> bool:
+    """Return whether a consent was confirmed too late, or came back after its credits were used."""
+    return order.consent is not None and (order.consent.is_late or order.consent.revoked_at is not None)
+
+
+def _is_of_consent(change: ConsentChanged, order: Order) -> bool:
+    """Return whether a change of a consent is one that the order can have had."""
+    is_its = change.key == f"consent:{order.order_id}" and change.cause == f"order:{order.order_id}"
+    confirmed_at = order.consent.confirmed_at if order.consent else None
+    return is_its and 0 < change.step <= order.version and (not change.is_complete or change.at == confirmed_at)
 
 
 def _is_as_agreed(item: FulfilmentKey, order: Order, world: World) -> bool:

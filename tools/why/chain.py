@@ -11,6 +11,7 @@ from ledger.domain.facts import (
     AmountStated,
     BalanceCredited,
     ChargebackChanged,
+    ConsentChanged,
     DisputeChanged,
     Fact,
     FraudWarned,
@@ -211,6 +212,9 @@ def _words_of(fact: Fact, purchase: Purchase) -> str:
             return f"{money(fact.amount_minor, fact.currency)} went to the buyer's balance ({fact.credit_id})"
         case MoneyLinked():
             return f"{fact.money_id} paid {money(fact.amount_minor)} of {fact.sale_id}"
+        case ConsentChanged():
+            what = "is complete" if fact.is_complete else "is not confirmed, or too late"
+            return f"the consent of order {fact.order_id} {what}"
         case HoldLifted():
             return f"{fact.actor} lifted {fact.hold_id}"
         case AmountStated():

@@ -17,6 +17,6 @@ def test_the_account_page_lists_lots_in_the_order_in_which_they_are_drawn() -> N
         Lot(lot_id="d", granted=1, expires_at=LATER + timedelta(days=1)),
     ]
     account = Account(account_id=ADA, lots={lot.lot_id: lot for lot in lots})
-    page = AccountResponse.of(account, [], LATER, is_debt_withheld=False)
+    page = AccountResponse.of(account, [], [], LATER, is_debt_withheld=False)
     assert [lot["lot_id"] for lot in page.lots] == ["d", "c", "a", "b"]
     assert [lot.lot_id for lot in account.draw(4, LATER)] == ["d", "c", "a", "b"]

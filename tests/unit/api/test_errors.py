@@ -18,6 +18,7 @@ from ledger.domain.errors import (
     CatalogueError,
     CommitTooLarge,
     ConfigurationError,
+    CreditsLocked,
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidBody,
@@ -38,6 +39,7 @@ from ledger.domain.errors import (
 )
 from ledger.policy.texts import TextError
 from ledger.runtime import Runtime, runtime
+from tools.testing.builders import LATER
 
 INSIDE = "arn:aws:dynamodb:eu-central-1:123:table/ledger"
 UNAVAILABLE = "The ledger did not respond. Send the same again: it is done once."
@@ -47,6 +49,11 @@ NO_ANSWER = "The payment provider did not respond. Retry the request."
 
 DOCUMENTS: list[tuple[BillingError, int, str, str, str | None, dict[str, Any]]] = [
     (InsufficientCredits(5, 3), 402, "Payment Required", "insufficient-credits", None, {"missing": 2}),
+    (
+        CreditsLocked(5, 3, 1000, LATER, ("ord_1",)),
+        *(402, "Payment Required", "credits-locked", None),
+        {"missing": 2, "locked": 1000, "locked_until": "2026-11-20T12:00:00Z", "order_ids": ["ord_1"]},
+    ),
     (AccountSuspended(("a",)), 403, "Forbidden", "account-suspended", None, {"holds": ["a"]}),
     (Forbidden("No."), 403, "Forbidden", "forbidden", "No.", {}),
     (NotFound("None."), 404, "Not Found", "not-found", "None.", {}),

@@ -15,6 +15,7 @@ from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
     ChargebackState,
+    ConsentChanged,
     DisputeChanged,
     DisputeState,
     Fact,
@@ -40,7 +41,7 @@ from ledger.domain.facts import (
     facts_of,
     merge,
 )
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase, target
 from ledger.domain.texts import Text
@@ -136,6 +137,7 @@ EACH: dict[str, Fact] = {
     f"link:{PI}:{IN}": MoneyLinked(money_id=PI, sale_id=IN, amount_minor=5, at=at(1), cause="c"),
     "fraud_warning:w_1": FraudWarned(warning_id="w_1", is_actionable=True, at=at(1), cause="c"),
     "resolution:dispute:dp_1": ResolutionReported(subject="dispute:dp_1", at=at(1), cause="c"),
+    "consent:ord_1": ConsentChanged(order_id=OrderId("ord_1"), is_complete=True, step=2, at=at(1), cause="c"),
     "lifted:dispute:stripe:dp_1": HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=at(1), cause="c"),
 }
 """One fact of each kind, by the key that it is stored under."""
@@ -167,6 +169,8 @@ def otherwise(fact: Fact) -> Fact:
             return replace(fact, refund_id="re_2")
         case RefundAttempted():
             return replace(fact, parts=())
+        case ConsentChanged():
+            return replace(fact, is_complete=False)
         case HoldLifted():
             return replace(fact, actor="tom")
         case RefundTotalReported():

@@ -24,6 +24,7 @@ from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
     ChargebackState,
+    ConsentChanged,
     DisputeChanged,
     DisputeState,
     Fact,
@@ -49,7 +50,7 @@ from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
-from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, Terms
+from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownInformation, Terms
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import (
@@ -139,6 +140,7 @@ FACTS: tuple[Fact, ...] = (
         billing_country="DE",
         has_company_data=True,
         is_trial=True,
+        locked_until=LATER,
     ),
     PaymentFailed(at=AT, cause="stripe:evt_2"),
     RefundChanged(
@@ -200,6 +202,7 @@ FACTS: tuple[Fact, ...] = (
     ),
     FraudWarned(warning_id="issfr_1", is_actionable=True, at=AT, cause="stripe:evt_8"),
     ResolutionReported(subject="dispute:dp_2", at=AT, cause="stripe:evt_9", money_id=PI),
+    ConsentChanged(order_id=OrderId("ord_1"), is_complete=True, step=3, at=AT, cause="order:ord_1"),
     HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=AT, cause="act:1"),
 )
 PURCHASE = Purchase(
@@ -225,6 +228,7 @@ LOT = Lot(
     reserved=80,
     is_frozen=True,
     source=CounterAccount.GOODWILL,
+    locked_until=LATER,
 )
 SUBSCRIPTION = Subscription(
     subscription_id="stripe:sub_1",
@@ -316,10 +320,22 @@ ORDER = Order(
         renewal_grace_s=10800,
         usable_at_least_s=604800,
         trial_credits=50,
+        lock_days=20,
     ),
     consent=Consent(
-        given_at=AT, text_version="1", asked_to_begin=True, acknowledged_loss=True, confirmation_id="mail_1"
+        given_at=AT,
+        text_version="1",
+        asked_to_begin=True,
+        acknowledged_loss=True,
+        confirmation_id="mail_2",
+        confirmed_at=LATER,
+        is_late=True,
+        revoked_at=AT,
+        further_ids=("mail_3",),
+        returned_ids=("mail_1",),
     ),
+    shown=ShownInformation(policy_version="1", text_version="1", language="de", digest="0123", at=AT),
+    agreement="4567",
     checkout=Checkout(checkout_id="cs_1", url="https://checkout.example/cs_1"),
     version=2,
 )

@@ -9,7 +9,7 @@ import pytest
 from ledger.domain.errors import StoreUnavailable, SubscriptionAlreadyRuns, TransactionInConflict
 from ledger.domain.orders import Consent, Order
 from ledger.ports.commit import Commit, Refusal
-from ledger.usecases.place_order import confirm_consent
+from ledger.usecases.consents import confirm_consent
 from tests.contract.test_orders_terms import NOW, Shop
 from tools.testing.fakes import FakeProvider, FakeStore
 from tools.testing.virtual_time import Ended, VirtualTime
@@ -91,7 +91,7 @@ def test_a_consent_that_cannot_be_stored_now_is_an_error_that_names_the_order() 
     store = BusyStore(free_commits=10)
     placed = shop(store).order(consent=CONSENT)
     store.free_commits = 0
-    error = ended(lambda: confirm_consent(placed.order_id, "mail_1", store)).error
+    error = ended(lambda: confirm_consent(placed.order_id, "mail_1", store, NOW)).error
     assert isinstance(error, StoreUnavailable)
     assert str(error).startswith(f"order {placed.order_id}: ")
     assert [order.consent.confirmation_id for order in sold_orders(store) if order.consent] == [None]

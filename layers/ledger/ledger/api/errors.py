@@ -14,6 +14,7 @@ from ledger.domain.errors import (
     CaseAlreadyOpen,
     CommitTooLarge,
     ConfigurationError,
+    CreditsLocked,
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidBody,
@@ -48,6 +49,9 @@ def problem(status: int, name: str, detail: str, **more: Any) -> Response[Any]:
 def problem_of(error: BillingError) -> Response[Any]:
     """Map an error to its problem document. Raise it again if it is not the caller's concern."""
     match error:
+        case CreditsLocked():
+            missing = {"missing": error.missing, "locked": error.locked, "locked_until": error.until}
+            return problem(402, "credits-locked", str(error), **missing, order_ids=list(error.order_ids))
         case InsufficientCredits():
             return problem(402, "insufficient-credits", str(error), missing=error.missing)
         case AccountSuspended():

@@ -68,6 +68,7 @@ Text = Annotated[
 ]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True), AfterValidator(printable)]
 Currency = Annotated[str, StringConstraints(pattern=validation_messages.CURRENCY)]
+Language = Annotated[str, StringConstraints(pattern=validation_messages.LANGUAGE)]
 Country = Annotated[str, StringConstraints(min_length=2, max_length=2), AfterValidator(_of_country)]
 Email = Annotated[str, StringConstraints(max_length=254, pattern=validation_messages.EMAIL), AfterValidator(printable)]
 Credits = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
@@ -124,13 +125,19 @@ class RequestModel(BaseModel):
 
 
 class ConsentInput(RequestModel):
-    """The customer's consent before buying, as the law of withdrawal requires it."""
+    """The customer's consent before the first use, as the law of withdrawal requires it."""
 
     text_version: Id = Field(description="The version of the text that was shown.", examples=["2026-11-01"])
     asked_to_begin: bool = Field(strict=True, description="The customer requests that the credits are usable at once.")
     acknowledged_loss: bool = Field(
         strict=True, description="The customer knows that the right to withdraw ends for credits that are used."
     )
+
+
+class InformationInput(RequestModel):
+    """What the page of the order has shown about the right of withdrawal."""
+
+    text_version: Id = Field(description="The version of the text.", examples=["2026-11-01"])
 
 
 class PlaceOrderRequest(RequestModel):
@@ -144,12 +151,28 @@ class PlaceOrderRequest(RequestModel):
     policy_version: Id = Field(
         description="The version of the refund policy that the customer was shown.", examples=["2026-11-01"]
     )
-    consent: ConsentInput | None = None
-    language: Annotated[str, StringConstraints(pattern=validation_messages.LANGUAGE)] | None = Field(
+    consent: ConsentInput | None = Field(
+        default=None,
+        description="Ask every buyer for it. Without it the credits are locked until it is given, or until the right "
+        "of withdrawal is over.",
+    )
+    information: InformationInput | None = Field(
+        default=None,
+        description="What the buyer was shown about the right of withdrawal. Without it: the text of the consent.",
+    )
+    language: Language | None = Field(
         default=None,
         description="Of the page, and of the mails about this order: ISO 639-1, lower case. Without it: that of the "
         "header Accept-Language.",
         examples=["de"],
+    )
+
+
+class GiveConsentRequest(ConsentInput):
+    """The consent to an order that was placed without it."""
+
+    language: Language | None = Field(
+        default=None, description="Of the page. Without it: that of the header Accept-Language.", examples=["de"]
     )
 
 

@@ -4,12 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
+from typing import NamedTuple
 
-from ledger.domain.errors import AccountSuspended, InsufficientCredits
+from ledger.domain.errors import AccountSuspended, CreditsLocked, InsufficientCredits
 from ledger.domain.holds import Hold
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.subscriptions import RUNNING, Subscription
+
+
+class Lock(NamedTuple):
+    """Credits of a lot that wait for the consent of an order."""
+
+    order_id: OrderId | None  # None: the lot does not name it
+    credits: int  # that could be used without the lock
+    until: datetime  # the end of the right of withdrawal: from then on they can be used in any case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +76,32 @@ class Account:
 
         The credits of a period are unspendable once it has ended and the next one is paid for.
         """
-        spendable = {}
+        usable, locks = self._usable_by_lot(now), self.locks(now)
+        return {lot_id: 0 if lot_id in locks else credits_ for lot_id, credits_ in usable.items()} if locks else usable
+
+    def _usable_by_lot(self, now: datetime) -> dict[str, int]:
+        """Return what could be drawn from each lot if none were locked."""
+        usable = {}
         for lot_id, lot in self.lots.items():
             is_over = lot.is_in_grace(now) and any(lot.is_followed_by(other) for other in self.lots.values())
-            spendable[lot_id] = 0 if is_over else lot.spendable(now)
-        return spendable
+            usable[lot_id] = 0 if is_over else lot.usable(now)
+        return usable
+
+    def locks(self, now: datetime) -> Mapping[str, Lock]:
+        """Return the lots that wait for the consent of an order, by lot id.
+
+        The lot of a subscription's order locks the lots of later periods too: they are of the same contract.
+        """
+        locking = [lot for lot in self.lots.values() if lot.is_locked(now)]
+        if not locking:
+            return {}
+        of_contract = {lot.subscription_id: lot for lot in locking if lot.subscription_id}
+        usable, found = self._usable_by_lot(now), {}
+        for lot_id, lot in self.lots.items():
+            by = lot if lot.is_locked(now) else of_contract.get(lot.subscription_id or "")
+            if by and by.locked_until:
+                found[lot_id] = Lock(by.order_id, usable[lot_id], by.locked_until)
+        return found
 
     def running_subscription(self, product_id: str) -> Subscription | None:
         """Return the subscription by which this plan runs: active, in its trial, or past due. None: there is none."""
@@ -94,7 +124,7 @@ class Account:
         by_lot = self.spendable_by_lot(now)
         spendable = self.spendable(now, is_debt_withheld=is_debt_withheld, by_lot=by_lot)
         if credits_ > spendable:
-            raise InsufficientCredits(credits_, spendable)
+            raise self._insufficient(credits_, spendable, now)
         drawn = []
         for lot in self.lots_in_draw_order:
             part = min(credits_, by_lot[lot.lot_id])
@@ -102,3 +132,13 @@ class Account:
                 drawn.append(lot.draw(part))
                 credits_ -= part
         return tuple(drawn)
+
+    def _insufficient(self, needed: int, spendable: int, now: datetime) -> InsufficientCredits:
+        """Return the error of a draw that is refused: what is missing, and whether it is there and locked."""
+        locks = [lock for lock in self.locks(now).values() if lock.credits]
+        if not locks:
+            return InsufficientCredits(needed, spendable)
+        order_ids = tuple(sorted({lock.order_id for lock in locks if lock.order_id}))
+        return CreditsLocked(
+            needed, spendable, sum(lock.credits for lock in locks), max(lock.until for lock in locks), order_ids
+        )

@@ -61,6 +61,7 @@ class Product:
     terms_from: datetime = _ALWAYS  # since when these terms count
     proration_grants: bool = False  # subscriptions: a part of a period that a change charges grants its part
     takes_discount_codes: bool = False  # the checkout has a field for a code; it changes no grant
+    lock_days: int | None = None  # of an order's terms: see `ledger.domain.orders.Terms`
 
     @property
     def digest(self) -> str:
@@ -112,6 +113,10 @@ class Product:
             return None
         return max(period[1] + self.renewal_grace, self._usable_until(paid_at, period))
 
+    def locked_until(self, paid_at: datetime) -> datetime | None:
+        """Return until when credits that were paid for can't be used without complete consent. None: no lock."""
+        return paid_at + timedelta(days=self.lock_days) if self.lock_days else None
+
     def grace_from(self, paid_at: datetime, period: Period | None) -> datetime | None:
         """Return from when on credits last only until the next period is paid for. None: they have no such grace."""
         expires_at = self.expires_at(paid_at, period)
@@ -140,6 +145,7 @@ def agreed_product(terms: Terms, *, product_id: str, provider: str, price_minor:
         renewal_grace=timedelta(seconds=terms.renewal_grace_s),
         usable_at_least=timedelta(seconds=terms.usable_at_least_s),
         trial_credits=terms.trial_credits,
+        lock_days=terms.lock_days,
     )
 
 

@@ -7,6 +7,7 @@
     ├── InvalidBody                a webhook's body is not a notification: HTTP 400 or 413
     ├── NotSpendable               a draw was refused; nothing was drawn
     │   ├── InsufficientCredits
+    │   │   └── CreditsLocked      they are there, but wait for the consent of an order
     │   └── AccountSuspended
     ├── RequestRefused             a request can't be carried out in the current state
     │   ├── NotFound               this account has nothing with this id
@@ -72,6 +73,26 @@ class InsufficientCredits(NotSpendable):
     @property
     def missing(self) -> int:
         return self.needed - self.spendable
+
+
+class CreditsLocked(InsufficientCredits):
+    """The account has credits that can't be used yet: their orders have no complete consent to the early start.
+
+    `locked` is their number. At `until` the last of them can be used in any case.
+    """
+
+    def __init__(self, needed: int, spendable: int, locked: int, until: datetime, order_ids: tuple[str, ...]) -> None:
+        super().__init__(needed, spendable)
+        self.locked = locked
+        self.until = until
+        self.order_ids = order_ids
+
+    def __str__(self) -> str:
+        return (
+            f"The run needs {self.needed} credits, but the account can spend {self.spendable}. {self.locked} more are "
+            f"locked until {self.until:%Y-%m-%d %H:%M} UTC, unless the customer asks to begin before the end of the "
+            "right of withdrawal and we have confirmed that by e-mail: see the orders."
+        )
 
 
 class AccountSuspended(NotSpendable):

@@ -161,6 +161,7 @@ class PaymentSettled(KeepsUnknownFields):
     billing_country: str | None = None  # of the buyer's address at the provider; None: unknown
     has_company_data: bool = False  # the buyer gave the provider a tax id, or the data of a company
     is_trial: bool = False  # no line is more than a trial of a plan
+    locked_until: datetime | None = None  # until then nothing is used without complete consent; None: no lock
 
     @property
     def key(self) -> str:
@@ -567,6 +568,25 @@ class ResolutionReported(KeepsUnknownFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentChanged(KeepsUnknownFields):
+    """The consent of a payment's order became complete, or is no longer confirmed: see `ledger.domain.orders`."""
+
+    order_id: OrderId
+    is_complete: bool  # the credits can be used
+    step: int  # the order's version with it: the later one counts
+    at: datetime
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"consent:{self.order_id}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return (self.step, *_latest(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldLifted(KeepsUnknownFields):
     """A person has lifted a hold. Later facts about the same dispute don't place it again."""
 
@@ -616,6 +636,7 @@ Fact = (
     | MoneyLinked
     | FraudWarned
     | ResolutionReported
+    | ConsentChanged
     | HoldLifted
 )
 Facts = Mapping[str, Fact]

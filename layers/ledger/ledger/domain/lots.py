@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ledger.domain.entries import CounterAccount, EntryKind
+from ledger.domain.ids import OrderId
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -40,6 +41,7 @@ class Lot(KeepsUnknownFields):
     reserved: int = 0  # the part of `remaining` that is reserved for approved refunds: it can't be spent
     is_frozen: bool = False  # a dispute of its payment is open: it can't be spent
     source: CounterAccount = CounterAccount.SALES  # GOODWILL: credits that support granted
+    locked_until: datetime | None = None  # nothing is used before, unless the order's consent becomes complete
     # Of its item, once it has left its account: a commit that rests on it is conditioned on that. None: not read so.
     digest: str | None = field(default=None, compare=False, repr=False)
 
@@ -59,13 +61,27 @@ class Lot(KeepsUnknownFields):
         """
         return (self.expires_at or _NEVER, self.lot_id)
 
+    @property
+    def order_id(self) -> OrderId | None:
+        """Return the order that granted it, which its id begins with. None: it is of no order."""
+        name, _, rest = self.lot_id.partition("/")
+        return OrderId(rest.rpartition("/")[0]) if name == "order" else None
+
     def has_expired(self, now: datetime) -> bool:
         """Return whether its credits can't be spent any more. At the instant `expires_at` they have expired."""
         return self.expires_at is not None and self.expires_at <= now
 
+    def is_locked(self, now: datetime) -> bool:
+        """Return whether its credits wait for the consent of its order: see `ledger.domain.orders.Consent`."""
+        return self.locked_until is not None and now < self.locked_until
+
+    def usable(self, now: datetime) -> int:
+        """Return the credits that a run could draw at this instant if the lot were not locked."""
+        return 0 if self.is_frozen or self.has_expired(now) else self.remaining - self.reserved
+
     def spendable(self, now: datetime) -> int:
         """Return the credits that a run can draw at this instant."""
-        return 0 if self.is_frozen or self.has_expired(now) else self.remaining - self.reserved
+        return 0 if self.is_locked(now) else self.usable(now)
 
     def is_in_grace(self, now: datetime) -> bool:
         """Return whether its credits last only until the next period is paid for."""
@@ -80,10 +96,12 @@ class Lot(KeepsUnknownFields):
     def is_closed(self, now: datetime) -> bool:
         """Return whether the lot can leave its account: nothing remains, nothing is owed and it is not frozen.
 
-        A lot that will expire stays until then, even if it is empty: it refuses a second grant for its period.
+        A lot that will expire stays until then, even if it is empty: it refuses a second grant for its period. A
+        subscription's lot stays while it is locked: it locks the later periods too.
         """
         has_future_expiry = self.expires_at is not None and not self.has_expired(now)
-        return not (has_future_expiry or self.remaining or self.owed or self.is_frozen)
+        locks_others = self.subscription_id is not None and self.is_locked(now)
+        return not (has_future_expiry or self.remaining or self.owed or self.is_frozen or locks_others)
 
     def rebalance(self) -> "Lot":
         """Return the lot with as many credits taken back as its targets demand and its draws allow.

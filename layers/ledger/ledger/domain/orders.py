@@ -7,19 +7,35 @@ that anybody else wrote is worth nothing.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consent(KeepsUnknownFields):
-    """What the customer agreed to before the grant, as the law of withdrawal requires it.
+class ShownInformation(KeepsUnknownFields):
+    """What the buyer was shown about the right of withdrawal. It is evidence of its own, apart from the consent."""
 
-    The right to withdraw ends for used credits only if all three are there: the express request to begin at once, the
-    acknowledgement that this ends the right, and the confirmation on a durable medium.
+    policy_version: str  # of the published policy
+    text_version: str  # of the page that showed the right, its conditions and its end
+    language: str  # of that page: ISO 639-1
+    digest: str  # of the published policy's text
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent(KeepsUnknownFields):
+    """What the customer agreed to before the first use, as the law of withdrawal requires it.
+
+    Used credits are paid for only if all of it was there before they were used: the express request to begin at once,
+    the acknowledgement of what that ends, and the confirmation of both on a durable medium. What comes after the first
+    use, or after a withdrawal was declared, changes nothing.
+
+        given ──► confirmed ──► its message came back ──┬─ nothing was used ──► given
+           └► confirmed late: it does not count         └─ credits were used ──► given, and `revoked_at` stays
     """
 
     given_at: datetime
@@ -27,10 +43,54 @@ class Consent(KeepsUnknownFields):
     asked_to_begin: bool = False  # the express request to begin at once
     acknowledged_loss: bool = False  # that this ends the right to withdraw
     confirmation_id: str | None = None  # of the message (an e-mail) that confirmed the consent
+    confirmed_at: datetime | None = None  # None: it is not confirmed, or was before this was recorded
+    is_late: bool = False  # it was confirmed after the first use, or after a withdrawal was declared
+    revoked_at: datetime | None = None  # a confirmation came back after credits were used: a person decides
+    further_ids: tuple[str, ...] = ()  # later confirmations: one of them counts if the first one comes back
+    returned_ids: tuple[str, ...] = ()  # the confirmations that came back: none of them counts again
+
+    @property
+    def is_requested(self) -> bool:
+        """Return whether the customer asked to begin and acknowledged what that ends."""
+        return self.asked_to_begin and self.acknowledged_loss
 
     @property
     def is_complete(self) -> bool:
-        return self.asked_to_begin and self.acknowledged_loss and self.confirmation_id is not None
+        """Return whether credits can be used: it is requested, and was confirmed in time."""
+        return self.is_requested and self.confirmation_id is not None and not self.is_late
+
+    def confirmed(self, confirmation_id: str, at: datetime, *, is_used: bool, is_withdrawn: bool) -> "Consent":
+        """Return the consent with this confirmation. One that came back before it was recorded changes nothing.
+
+        Use under an earlier one, which came back, is no obstacle: a person decides about a withdrawal in any case.
+        """
+        if confirmation_id in (self.confirmation_id, *self.further_ids, *self.returned_ids):
+            return self
+        if self.is_complete:
+            return replace(self, further_ids=(*self.further_ids, confirmation_id))
+        is_late = is_withdrawn or (is_used and self.revoked_at is None)
+        return replace(self, confirmation_id=confirmation_id, confirmed_at=at, is_late=is_late)
+
+    def without(self, confirmation_id: str, at: datetime, *, is_used: bool) -> "Consent":
+        """Return the consent after a confirmation came back. If another one is there, that counts from now on."""
+        if confirmation_id in self.returned_ids:
+            return self
+        others = tuple(one for one in self.further_ids if one != confirmation_id)
+        consent = replace(self, further_ids=others, returned_ids=(*self.returned_ids, confirmation_id))
+        if confirmation_id != self.confirmation_id:
+            return consent
+        if is_used and not self.is_late:
+            consent = replace(consent, revoked_at=at)
+        if others:
+            return replace(consent, confirmation_id=others[0], further_ids=others[1:])
+        return replace(consent, confirmation_id=None, confirmed_at=None, is_late=False)
+
+
+class MissingConsent(StrEnum):
+    """What an order's consent still needs before its credits can be used."""
+
+    REQUEST = "consent"  # the customer's
+    CONFIRMATION = "confirmation"  # ours, by e-mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +126,7 @@ class Terms(KeepsUnknownFields):
     renewal_grace_s: int = 0
     usable_at_least_s: int = 0
     trial_credits: int = 0
+    lock_days: int | None = None  # so long after the payment nothing is used without complete consent; None: no lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +145,35 @@ class Order(KeepsUnknownFields):
     made_at: datetime
     terms: Terms | None = None  # None: it was placed before orders kept them
     consent: Consent | None = None
+    shown: ShownInformation | None = None  # None: nothing was recorded
     checkout: Checkout | None = None  # None: the provider has not created it yet
+    agreement: str | None = None  # the digest of what was agreed beside the sale, once a consent is given later
     version: int = 0  # 0: not stored yet
+
+    def with_later_consent(self, consent: Consent, shown: ShownInformation) -> "Order":
+        """Return the order with a consent that was given after it. Its terms stay as they were agreed.
+
+        `shown` is what was shown with the consent. It counts as the information of an order that has none.
+        """
+        return replace(self, consent=consent, shown=self.shown or shown, agreement=self._agreement_digest())
+
+    @property
+    def informed_at(self) -> datetime | None:
+        """Return when the buyer was informed of the right of withdrawal. None: nothing of that is recorded.
+
+        Orders that were placed before it was recorded have the text that their consent names.
+        """
+        if self.shown:
+            return self.shown.at
+        return self.consent.given_at if self.consent else None
+
+    @property
+    def missing_consent(self) -> MissingConsent | None:
+        """Return what the consent still needs. None: it is complete."""
+        consent = self.consent
+        if consent is None or not consent.is_requested or consent.is_late:
+            return MissingConsent.REQUEST
+        return None if consent.is_complete else MissingConsent.CONFIRMATION
 
     @property
     def carried_terms(self) -> str | None:
@@ -111,6 +199,7 @@ class Order(KeepsUnknownFields):
                 "renewal_grace_s": terms.renewal_grace_s or None,
                 "usable_at_least_s": terms.usable_at_least_s or None,
                 "trial_credits": terms.trial_credits or None,
+                "lock_days": terms.lock_days,
                 "agreement": self._agreement_digest(),
             }
         )
@@ -122,8 +211,13 @@ class Order(KeepsUnknownFields):
         return hash_of_terms(carried) if carried else None
 
     def _agreement_digest(self) -> str:
-        """Return the digest of what was agreed beside the sale. A consent is confirmed later: that is not in it."""
-        consent = self.consent
+        """Return the digest of what was agreed beside the sale.
+
+        A consent is confirmed later, and may be given later: that is not in it.
+        """
+        if self.agreement:
+            return self.agreement
+        consent, shown = self.consent, self.shown
         agreement = {
             "provider": self.provider,
             "country": self.country,
@@ -137,6 +231,7 @@ class Order(KeepsUnknownFields):
                 consent.asked_to_begin,
                 consent.acknowledged_loss,
             ],
+            "shown": shown and [shown.text_version, shown.language, shown.digest],
         }
         return hash_of_terms(_as_text(agreement))[:16]
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from ledger.domain.disputes import disputed
-from ledger.domain.facts import Fact, Facts, PaymentFailed, PaymentSettled, merge
+from ledger.domain.facts import ConsentChanged, Fact, Facts, PaymentFailed, PaymentSettled, facts_of, merge
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.late import late_flags
@@ -103,6 +103,7 @@ class LotTarget:
     reserve_target: int = 0
     grace_from: datetime | None = None
     subscription_id: str | None = None
+    locked_until: datetime | None = None
 
     def applied_to(self, lot: Lot | None) -> Lot:
         """Return the lot at this target. None: it is granted now."""
@@ -116,6 +117,7 @@ class LotTarget:
             dispute_target=self.dispute_target,
             reserve_target=self.reserve_target,
             is_frozen=self.is_frozen,
+            locked_until=self.locked_until,
         ).rebalance()
 
 
@@ -220,6 +222,7 @@ class _Paid:
         self.payment = purchase.payment
         self.dispute = disputed(facts, self.payment.payment_id)
         self.unknown_refunds = unknown_refunds(facts)
+        self.has_consent = any(one.is_complete for one in facts_of(facts, ConsentChanged))
         gone, lost, going = returned(facts), self.dispute.lost, outstanding(facts)
         self.gone_minor = sum(one.amount_minor for one in gone) + self.dispute.lost_minor
         self.overcharge_left_minor = overcharge_left(self.payment, gone, lost)
@@ -252,12 +255,15 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
         half of the second one too    0, 1000   0, 0        500, 0     500, 0
     """
     before: list[_Paid] = []
+    has_consent = any(one.has_consent for one in paid)
     for _, group in groupby(_by_lots(paid), key=_lots_of):
         same_lots = list(group)
         payment = same_lots[0].payment
         alike = [one for one in before if _items_of(one) == _items_of(same_lots[0])]
         stays = _together(one.reserved for one in paid if _items_of(one) == _items_of(same_lots[0]))
         is_frozen = not is_undisputed and any(one.dispute.is_frozen for one in same_lots)
+        locks = [one.payment.locked_until for one in same_lots if one.payment.locked_until]
+        locked_until = None if has_consent else max(locks, default=None)
         for position, line in enumerate(payment.lines):
             lasting = _longest(position, same_lots, alike)
             refunded_to, lost_to, reserved_to = (
@@ -279,6 +285,7 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
                 dispute_target=lost_to - refund_target,
                 reserve_target=max(0, reserved_to - lost_to),
                 is_frozen=is_frozen,
+                locked_until=locked_until,
             )
         before += same_lots
 

@@ -38,6 +38,7 @@ from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
     ChargebackState,
+    ConsentChanged,
     DisputeChanged,
     DisputeState,
     FraudWarned,
@@ -65,7 +66,7 @@ from ledger.domain.ids import subscription_of
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
-from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, Terms
+from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownInformation, Terms
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import (
     CaseState,
@@ -411,6 +412,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "billing_country": Field("billing_country", TEXT, None),
             "has_company_data": Field("has_company_data", BOOLEAN, False),
             "is_trial": Field("is_trial", BOOLEAN, False),
+            "locked_until": Field("locked_until", TIME, None),
         },
     ),
     "payment_failed": Shape(
@@ -598,6 +600,17 @@ FACTS: Mapping[str, Shape[Any]] = {
             "money_id": Field("money_id", TEXT, None),
         },
     ),
+    "consent_changed": Shape(
+        "a consent to the early start",
+        ConsentChanged,
+        {
+            "order_id": Field("order_id", TEXT),
+            "is_complete": Field("is_complete", BOOLEAN),
+            "step": Field("step", WHOLE),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
     "hold_lifted": Shape(
         "a lifted hold",
         HoldLifted,
@@ -631,6 +644,7 @@ LOT = Shape(
         "reserved": Field("reserved", WHOLE, 0),
         "is_frozen": Field("is_frozen", BOOLEAN, False),
         "source": Field("source", COUNTER_ACCOUNT, CounterAccount.SALES),
+        "locked_until": Field("locked_until", TIME, None),
     },
 )
 OPEN_LOT = Row(
@@ -748,6 +762,22 @@ CONSENT = Shape(
         "asked_to_begin": Field("asked_to_begin", BOOLEAN, False),
         "acknowledged_loss": Field("acknowledged_loss", BOOLEAN, False),
         "confirmation_id": Field("confirmation_id", TEXT, None),
+        "confirmed_at": Field("confirmed_at", TIME, None),
+        "is_late": Field("is_late", BOOLEAN, False),
+        "revoked_at": Field("revoked_at", TIME, None),
+        "further_ids": Field("further_ids", TEXTS, ()),
+        "returned_ids": Field("returned_ids", TEXTS, ()),
+    },
+)
+SHOWN_INFORMATION = Shape(
+    "what a buyer was shown",
+    ShownInformation,
+    {
+        "policy_version": Field("policy_version", TEXT),
+        "text_version": Field("text_version", TEXT),
+        "language": Field("language", TEXT),
+        "digest": Field("digest", TEXT),
+        "at": Field("at", TIME),
     },
 )
 CHECKOUT = Shape(
@@ -767,6 +797,7 @@ TERMS = Shape(
         "renewal_grace_s": Field("renewal_grace_s", WHOLE, 0),
         "usable_at_least_s": Field("usable_at_least_s", WHOLE, 0),
         "trial_credits": Field("trial_credits", WHOLE, 0),
+        "lock_days": Field("lock_days", WHOLE, None),
     },
 )
 ORDER = Shape(
@@ -785,6 +816,8 @@ ORDER = Shape(
         "made_at": Field("made_at", TIME),
         "terms": Field("terms", record_of(TERMS), None),
         "consent": Field("consent", record_of(CONSENT), None),
+        "shown": Field("shown", record_of(SHOWN_INFORMATION), None),
+        "agreement": Field("agreement", TEXT, None),
         "checkout": Field("checkout", record_of(CHECKOUT), None),
         "version": Field("version", WHOLE),
     },

@@ -8,7 +8,7 @@ from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
 from ledger.dynamodb import items, keys, schema
-from ledger.dynamodb.codec import TEXT, TEXTS, TIME, WHOLE
+from ledger.dynamodb.codec import BOOLEAN, TEXT, TEXTS, TIME, WHOLE
 from ledger.dynamodb.expressions import Operation, UpdateExpression
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.schema import PARK_REASON, SCHEMA, VERSION
@@ -26,7 +26,7 @@ class Writes:
         fulfilment_keys = [
             (f"fulfilment key {change.key}", self._check_fulfilment_key(change))
             for change in commit.fulfilment_keys
-            if change.is_check
+            if change.is_check and not _is_of(change, commit.order)
         ]
         pointers = [
             (f"pointer {pointer.name}", self._check_pointer(pointer)) for pointer in commit.pointers if pointer.is_check
@@ -104,7 +104,8 @@ class Writes:
             if not key_change.is_check:
                 updates.append((f"fulfilment key {key_change.key}", self._update_fulfilment_key(key_change)))
         if commit.order:
-            updates.append(("order", self._update_order(commit.order)))
+            paid = next((change for change in commit.fulfilment_keys if _is_of(change, commit.order)), None)
+            updates.append(("order", self._update_order(commit.order, paid)))
         return updates
 
     def _put(self, item: Item, condition: str | None = None, *, returns_old_item: bool = False) -> Operation:
@@ -225,6 +226,7 @@ class Writes:
             f" AND (attribute_not_exists({account}) OR {account} = {update.value(TEXT.encode(change.account_id))})"
             f" AND (attribute_not_exists({product}) OR {product} IN ({products}))"
             f" AND {self._is_order_as_agreed(update, change)}"
+            f"{self._has_consent_as_read(update, change)}"
             f" AND {_is_readable(update)}",
         )
 
@@ -240,6 +242,19 @@ class Writes:
         path = ".".join(update.name(name) for name in ("terms", "checkout", "checkout_id"))
         return f"{condition} AND {path} = {update.value(TEXT.encode(change.checkout_id))}"
 
+    def _has_consent_as_read(self, update: UpdateExpression, change: FulfilmentKeyChange) -> str:
+        """Return the condition that the order's consent is as complete as it was when the lots were planned."""
+        if change.has_consent is None:
+            return ""
+        confirmed, late = (
+            ".".join(update.name(name) for name in ("terms", "consent", attribute))
+            for attribute in ("confirmation_id", "is_late")
+        )
+        is_late = update.value(BOOLEAN.encode(True))
+        if change.has_consent:
+            return f" AND attribute_exists({confirmed}) AND NOT {late} = {is_late}"
+        return f" AND (attribute_not_exists({confirmed}) OR {late} = {is_late})"
+
     def _is_paid_as_read(self, update: UpdateExpression, change: FulfilmentKeyChange) -> str:
         """Return the condition that the payments under a fulfilment key are those that were read."""
         payment = update.name("payment_id")
@@ -252,7 +267,8 @@ class Writes:
             return f"{is_original} AND attribute_not_exists({duplicates})"
         return f"{is_original} AND {duplicates} = {update.value(TEXTS.encode(others))}"
 
-    def _update_order(self, order: Order) -> Operation:
+    def _update_order(self, order: Order, paid: FulfilmentKeyChange | None) -> Operation:
+        """Return the operation that stores an order. `paid`: on condition of these payments for it."""
         update = UpdateExpression()
         terms = update.name("terms")
         update.put("account_id", TEXT.encode(order.account_id))
@@ -267,7 +283,14 @@ class Writes:
             condition = f"{terms}.{update.name('version')} = {update.value(WHOLE.encode(order.version))}"
         else:  # an order is made before its payment, or not at all
             condition = f"attribute_not_exists({terms}) AND attribute_not_exists({update.name('payment_id')})"
+        if paid:
+            condition += f" AND {self._is_paid_as_read(update, paid)}"
         return update.operation(self._table, keys.fulfilment_item_key(f"order/{order.order_id}"), condition)
+
+
+def _is_of(change: FulfilmentKeyChange, order: Order | None) -> bool:
+    """Return whether a fulfilment key is that of the order: then both are stored on one item."""
+    return order is not None and change.key == f"order/{order.order_id}"
 
 
 def _as_read(lot: Lot) -> Operation:

@@ -148,8 +148,17 @@ class PolicyContext:
 
     @property
     def is_consent_complete(self) -> bool:
+        """Whether used credits are paid for: the buyer was informed, asked to begin, knew what that ends, and had the
+        confirmation of it, all before the first use. Else a withdrawal returns their price too.
+        """
+        order = self.order
+        return order is not None and order.informed_at is not None and bool(order.consent and order.consent.is_complete)
+
+    @property
+    def was_confirmation_returned(self) -> bool:
+        """Whether credits were used under a confirmation that came back afterwards."""
         consent = self.order.consent if self.order else None
-        return consent is not None and consent.is_complete
+        return consent is not None and consent.revoked_at is not None and self.drawn > 0
 
     @property
     def _unused_share(self) -> Fraction:
@@ -217,6 +226,10 @@ def _order_inputs(order: Order | None) -> tuple[Text, ...]:
     price = Money(amount_minor=order.price_minor, currency=order.currency)
     if order.consent is None:
         consent = text("input.consent_missing")
+    elif order.consent.revoked_at:
+        consent = text("input.consent_returned")
+    elif order.consent.is_late:
+        consent = text("input.consent_late")
     elif order.consent.is_complete:
         consent = text("input.consent_complete")
     else:

@@ -80,6 +80,7 @@ class Law:
     """All rights, by country, and the calendars of public holidays."""
 
     version: str
+    credits_locked_from: date | None  # orders from this day on lock their credits until the consent is complete
     rights: Mapping[str, tuple[Right, ...]]  # by country, the oldest first; `*`: of every other one
     holidays: Mapping[str, frozenset[date]]  # by country
     years: range  # of which the holidays are known
@@ -140,6 +141,7 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
     fields = Fields(document, "the law", PolicyError)
     version, rights = fields.take("version", str), fields.take("rights", list)
     renewals, resellers = fields.take("renewals", list, []), fields.take("resellers", dict, {})
+    locked_from = fields.take("credits_locked_from", str, "")
     fields.end()
     by_country: dict[str, tuple[Right, ...]] = {}
     for number, content in enumerate(rights):
@@ -155,6 +157,7 @@ def parse(document: Any, calendars: Mapping[str, Any]) -> Law:
     days = {country: found for country, found in calendars.items() if country != "years"}
     return Law(
         version=version,
+        credits_locked_from=date.fromisoformat(locked_from) if locked_from else None,
         rights=by_country,
         holidays={country: frozenset(map(date.fromisoformat, found)) for country, found in days.items()},
         years=range(first, last + 1),

@@ -7,6 +7,7 @@ version that it was sold under (`PolicyParameters.sold_under`), so no version's 
        └► published_text: policy.txt     └► published_text: policy-2026-11-01.txt
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -51,6 +52,11 @@ class PolicyParameters:
     def sold_under(self, version: str) -> "PolicyParameters | None":
         """Return this version of the policy. None: there never was one."""
         return next((one for one in self.versions if one.version == version), None)
+
+    @property
+    def digest_of_text(self) -> str:
+        """Return the digest of the text that customers read: evidence of what was shown."""
+        return hashlib.sha256(self.read_published_text().encode()).hexdigest()[:32]
 
     def read_published_text(self) -> str:
         """Return the text that customers read."""

@@ -197,6 +197,8 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
         unclear = withdrawal.review_reason(context, policy)
         return _review_withdrawal(context, policy, unclear) if unclear else excluded
     in_time = text("decision.withdrawal_in_time")
+    if context.was_confirmation_returned:
+        return _review_returned_confirmation(context, in_time)
     money_minor, items = withdrawal.refund_due(context)
     if context.is_partly_from_balance and withdrawal.value_due(context) > money_minor:
         from_balance = text("decision.withdrawal_balance_in_review")
@@ -219,6 +221,15 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
         return replace(review, ends_subscription=context.is_subscription)
     approval = _approve("2", money_minor, in_time, part_used)
     return replace(approval, items=items, ends_subscription=context.is_subscription)
+
+
+def _review_returned_confirmation(context: PolicyContext, in_time: Text) -> Decision:
+    """Leave to a person what was used under a confirmation that came back: whether the buyer had it is not certain."""
+    money_minor = context.unused_minor
+    recommended = DecisionOutcome.APPROVE if money_minor else DecisionOutcome.DECLINE
+    returned = text("decision.withdrawal_confirmation_in_review")
+    review = _review("2", recommended, in_time, returned, money_minor=money_minor)
+    return replace(review, ends_subscription=context.is_subscription)
 
 
 def _review_withdrawal(context: PolicyContext, policy: PolicyParameters, unclear: Text) -> Decision:

@@ -161,7 +161,7 @@ def ends_at(context: PolicyContext, policy: PolicyParameters) -> datetime:
     concluded_at = context.paid_at
     if order:
         concluded_at = max(order.made_at, context.paid_at) if context.starts_contract else order.made_at
-    is_informed = order is not None and order.consent is not None
+    is_informed = order is not None and order.informed_at is not None
     end = _end(context, concluded_at, _days(right, policy, is_informed=is_informed), policy)
     if _has_days_of_its_own(context, policy):
         days = _renewal_days(context, policy) or _days(right, policy, is_informed=True)
@@ -182,6 +182,18 @@ def _days(right: Right, policy: PolicyParameters, *, is_informed: bool) -> int:
     if is_informed:
         return max(policy.withdrawal_days, right.days)
     return max(policy.withdrawal_days_uninformed, right.days_uninformed)
+
+
+def lock_days(made_at: datetime, policy: PolicyParameters, *, is_informed: bool) -> int | None:
+    """Return how many days the credits of an order are locked without complete consent. None: they are not.
+
+    That is the longest right that any buyer has, with the free days and time zones that may make it longer: whatever
+    country or business the buyer names, credits are not used before the right to withdraw from them is over.
+    """
+    found = policy.law
+    if found.credits_locked_from is None or made_at.date() < found.credits_locked_from:
+        return None
+    return _days(found.longest, policy, is_informed=is_informed) + law.MOST_FREE_DAYS.days + 1
 
 
 def last_day(context: PolicyContext, policy: PolicyParameters) -> date:

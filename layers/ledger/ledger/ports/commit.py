@@ -96,6 +96,7 @@ class FulfilmentKeyChange:
     replaces: tuple[PaymentId, ...] = ()  # the payments that were read
     terms_hash: str | None = None  # of the order's terms; None: no terms are stored under the key
     checkout_id: str | None = None  # the order must have this checkout; None: that is known, or there is no order
+    has_consent: bool | None = None  # whether the order's consent was complete; None: nothing depends on it
 
     @property
     def is_check(self) -> bool:

@@ -149,7 +149,11 @@ class Snapshot:
 
     def order(self, order_id: OrderId | None) -> Order | None:
         """The terms of an order of ours, if they were read."""
-        fulfilment_key = self.fulfilment_keys.get(f"order/{order_id}") if order_id else None
+        return self.order_under(f"order/{order_id}") if order_id else None
+
+    def order_under(self, key: str) -> Order | None:
+        """The terms of the order of ours that has this fulfilment key, if they were read."""
+        fulfilment_key = self.fulfilment_keys.get(key)
         return fulfilment_key.terms if fulfilment_key else None
 
     def home_of(self, name: PaymentId) -> Purchase | None:

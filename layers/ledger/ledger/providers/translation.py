@@ -124,6 +124,11 @@ class Notification:
         elif product := self.catalogue.agreed(self.order):
             self.agreement = Agreement(product, self.order.terms_hash)
 
+    @property
+    def locked_until(self) -> datetime | None:
+        """Return until when the credits of a payment for an order are locked. None: its terms say nothing of it."""
+        return self.agreement.product.locked_until(self.at) if self.agreement else None
+
     def _as_agreed(self, product: Product) -> Product:
         agreed = self.agreement.product if self.agreement else product
         return agreed if agreed.product_id == product.product_id else product

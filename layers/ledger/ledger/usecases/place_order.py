@@ -32,7 +32,7 @@ from ledger.domain.errors import (
 )
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, derived_id
-from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order
+from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownInformation
 from ledger.domain.subscriptions import RUNNING
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import OrderPointer, checkout_key, contact_key, idempotency_key, open_checkout_key
@@ -65,6 +65,7 @@ class OrderRequest:
     is_business: bool
     policy_version: str
     consent: Consent | None
+    shown: ShownInformation | None = None  # about the right of withdrawal
     key: str  # the Idempotency-Key
     fingerprint: str  # of the request's body
     email: str | None = None  # of the customer, as the token says
@@ -81,6 +82,7 @@ def place_order(
     success_url: str,
     cancel_url: str,
     now: datetime,
+    lock_days: int | None = None,
     is_refused_in_debt: bool = True,
 ) -> Order:
     """Store the order, then have the provider create its checkout. Return the order with its checkout.
@@ -90,12 +92,16 @@ def place_order(
     AccountInDebt (see `uncovered_debt`; unless `is_refused_in_debt` is false), IdempotencyKeyReused, ProviderRefused,
     or ProviderUnavailable or StoreUnavailable: repeat the request with the same key.
 
+    `lock_days`: so many days after the payment its credits are locked, unless the consent is complete.
+
     The customer returns to `success_url` or `cancel_url` with the order's id as `order_id` in the query.
 
     An older checkout of the same plan is closed. If it was paid, SubscriptionAlreadyRuns is raised, unless the
     subscription that it began has ended.
     """
-    order = _store_order(request, store, catalogue, policy_version, now, is_refused_in_debt=is_refused_in_debt)
+    order = _store_order(
+        request, store, catalogue, policy_version, now, lock_days, is_refused_in_debt=is_refused_in_debt
+    )
     if order.checkout:
         return with_checkout_address(order, order.checkout, store)
     product = catalogue.agreed(order)
@@ -133,31 +139,13 @@ def _naming_order(url: str, order_id: OrderId) -> str:
     return f"{page}{'&' if '?' in page else '?'}order_id={order_id}{mark}{fragment}"
 
 
-def confirm_consent(order_id: OrderId, confirmation_id: str, store: Store) -> Order:
-    """Record that the consent was confirmed on a durable medium. Return the order. A repetition changes nothing.
-
-    `confirmation_id` is the id of the message to the customer. Raise NotFound if there is no such order,
-    RequestRefused if the order has no consent, StoreUnavailable after too many conflicts.
-    """
-
-    def attempt() -> Order | Retry:
-        order = _read_order(order_id, store)
-        if order.consent is None:
-            raise RequestRefused(f"Order {order_id} has no consent that could be confirmed.")
-        if order.consent.confirmation_id:
-            return order
-        confirmed = replace(order, consent=replace(order.consent, confirmation_id=confirmation_id))
-        return confirmed if store.commit(Commit(order=confirmed)) is None else CONFLICT
-
-    return run_transaction(attempt, f"order {order_id}")
-
-
 def _store_order(
     request: OrderRequest,
     store: Store,
     catalogue: Catalogue,
     policy_version: str,
     now: datetime,
+    lock_days: int | None,
     *,
     is_refused_in_debt: bool,
 ) -> Order:
@@ -181,7 +169,7 @@ def _store_order(
         debt = uncovered_debt(account, store) if is_refused_in_debt and not account.holds else 0
         if obstacle := obstacle_to_order(request.product_id, account, debt):
             raise obstacle
-        order = _new_order(request, order_id, catalogue, policy_version, now)
+        order = _new_order(request, order_id, catalogue, policy_version, now, lock_days)
         record = IdempotencyRecord(fingerprint=request.fingerprint, subject=order_id, at=now)
         documents = (
             DocumentChange(record_key, record),
@@ -341,7 +329,12 @@ def with_checkout_address(order: Order, checkout: Checkout, store: Store) -> Ord
 
 
 def _new_order(
-    request: OrderRequest, order_id: OrderId, catalogue: Catalogue, policy_version: str, now: datetime
+    request: OrderRequest,
+    order_id: OrderId,
+    catalogue: Catalogue,
+    policy_version: str,
+    now: datetime,
+    lock_days: int | None,
 ) -> Order:
     """Return the order with the terms of the catalogue. Raise InvalidRequest if it can't be sold as requested."""
     product = catalogue.product(request.product_id, now)
@@ -371,8 +364,9 @@ def _new_order(
         is_business=request.is_business,
         policy_version=policy_version,
         made_at=now,
-        terms=product.terms_at(request.provider),
+        terms=replace(product.terms_at(request.provider), lock_days=lock_days),
         consent=request.consent,
+        shown=request.shown,
     )
 
 

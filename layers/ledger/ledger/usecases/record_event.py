@@ -170,7 +170,11 @@ def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) ->
 
     is_new = not event.owner.account_id and not stored.payments.keys() & set(event.names)
     event = event.with_account(account_id) if account_id else event
-    if is_new and plan_booking.may_grant_without_reading(event, receipt.received_at):
+    if (
+        is_new
+        and not _has_consent(event, stored)
+        and plan_booking.may_grant_without_reading(event, receipt.received_at)
+    ):
         result = _grant_without_reading(event, receipt, store)
         if result:
             return result
@@ -185,6 +189,13 @@ def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) ->
         return _write(planned, store)
     except CommitTooLarge as error:
         return _park(NotBookable(ParkReason.TOO_LARGE, str(error)), receipt, body, store, parked_as)
+
+
+def _has_consent(event: Event, stored: Snapshot) -> bool:
+    """Return whether the consent of the event's order is complete: a grant without reading would lock its credits."""
+    is_locking = event.payment is not None and event.payment.locked_until is not None
+    order = stored.order_under(event.payment.fulfilment_key or "") if event.payment and is_locking else None
+    return order is not None and order.consent is not None and order.consent.is_complete
 
 
 def _mute(event: Event, receipt: Receipt, store: Store) -> RecordResult | Retry | None:

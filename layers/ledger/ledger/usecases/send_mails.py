@@ -27,7 +27,7 @@ from ledger.ports.documents import mail_intent_key, mail_record_key
 from ledger.ports.mailer import Mailer
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.place_order import confirm_consent
+from ledger.usecases.consents import confirm_consent
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, run_transaction
 from ledger.usecases.write_mails import Desk, NoAddress, Outdated, write_mail
 
@@ -126,7 +126,7 @@ def _follow_up(intent: MailIntent, store: Store) -> MailResult:
     if intent.kind is MailKind.CONTRACT_CONFIRMATION:
         intent = _store(intent, intent, store)
         with suppress(RequestRefused):  # the order has no consent to confirm
-            confirm_consent(OrderId(intent.subject), intent.message_id or "", store)
+            confirm_consent(OrderId(intent.subject), intent.message_id or "", store, accepted_at)
     return _end(intent, MailOutcome.SENT, store, accepted_at)
 
 

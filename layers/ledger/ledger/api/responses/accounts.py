@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, SkipValidation
 from typing_extensions import TypedDict
 
+from ledger.api.responses.locks import LockResponse
 from ledger.api.responses.model import ResponseModel
 from ledger.api.responses.subscriptions import SubscriptionResponse
 from ledger.domain.accounts import Account
@@ -50,6 +51,9 @@ class LotResponse(TypedDict):  # there may be thousands: a model for each takes 
     ]
     reserved: int
     is_frozen: bool
+    locked_until: Annotated[
+        datetime | None, Field(description="Until then it waits for the consent of its order: see `locks`.")
+    ]
     expires_at: datetime | None
 
 
@@ -74,16 +78,24 @@ class AccountResponse(ResponseModel):
     balance: int
     spendable: int
     shortfall: int = Field(description="A debt: credits that should have been taken back but were already used.")
+    locked: int = Field(description="Credits that are here, but wait for the consent of their orders.")
+    locks: list[LockResponse]
     lots: SkipValidation[list[LotResponse]]
     subscriptions: list[SubscriptionResponse]
     products: list[OrderableResponse] = Field(description="What can be ordered now. `GET /catalogue` has the prices.")
 
     @classmethod
     def of(
-        cls, account: Account, products: list[OrderableResponse], now: datetime, *, is_debt_withheld: bool
+        cls,
+        account: Account,
+        products: list[OrderableResponse],
+        locks: list[LockResponse],
+        now: datetime,
+        *,
+        is_debt_withheld: bool,
     ) -> "AccountResponse":
         """Return an account as of now. Lots are in the order in which they are drawn."""
-        spendable = account.spendable_by_lot(now)
+        spendable, by_lot = account.spendable_by_lot(now), account.locks(now) if locks else {}
         return cls(
             account_id=account.account_id,
             status=account.status,
@@ -91,6 +103,8 @@ class AccountResponse(ResponseModel):
             balance=account.balance,
             spendable=account.spendable(now, is_debt_withheld=is_debt_withheld, by_lot=spendable),
             shortfall=account.shortfall,
+            locked=sum(lock.credits for lock in locks),
+            locks=locks,
             lots=[
                 {
                     "lot_id": lot.lot_id,
@@ -99,6 +113,7 @@ class AccountResponse(ResponseModel):
                     "spendable": spendable[lot.lot_id],
                     "reserved": lot.reserved,
                     "is_frozen": lot.is_frozen,
+                    "locked_until": by_lot[lot.lot_id].until if lot.lot_id in by_lot else None,
                     "expires_at": lot.expires_at,
                 }
                 for lot in account.lots_in_draw_order

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from ledger.api.responses.locks import LockResponse
 from ledger.api.responses.model import ResponseModel
 from ledger.domain.accounts import Account
 
@@ -30,10 +31,17 @@ class SpendableResponse(ResponseModel):
     status: str = Field(examples=["active", "suspended"])
     spendable: int = Field(description="The largest draw that would succeed now. 0 while the account is suspended.")
     shortfall: int = Field(description="A debt: credits that should have been taken back but were already used.")
+    locked: int = Field(description="Credits that wait for the consent of their orders.")
+    locks: list[LockResponse]
 
     @classmethod
-    def of(cls, account: Account, spendable: int) -> "SpendableResponse":
+    def of(cls, account: Account, spendable: int, locks: list[LockResponse]) -> "SpendableResponse":
         """Return what an account can spend, as a draw would find it."""
         return cls(
-            account_id=account.account_id, status=account.status, spendable=spendable, shortfall=account.shortfall
+            account_id=account.account_id,
+            status=account.status,
+            spendable=spendable,
+            shortfall=account.shortfall,
+            locked=sum(lock.credits for lock in locks),
+            locks=locks,
         )

@@ -107,6 +107,7 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
         subscription_id=None if is_one_off else subscription_id,
         has_company_data=transaction.get("business_id") is not None,
         is_trial=bool(found.trials) and not (found.charged or found.prorated),
+        locked_until=notification.locked_until,
     )
     return {"names": (payment_id,), "payment": payment}
 

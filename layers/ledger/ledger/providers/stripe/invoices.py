@@ -114,6 +114,7 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         billing_country=billing_country(invoice.get("customer_address")),
         has_company_data=bool(invoice.get("customer_tax_ids")),
         is_trial=charged.is_trial,
+        locked_until=notification.locked_until,
     )
     return {"names": (payment_id,), "payment": payment, **_moved_away(changed)}
 

@@ -13,6 +13,7 @@ Every function here is pure: it reads nothing and writes nothing.
 from ledger.usecases.plan_booking.booking import plan_goodwill, plan_internal_fact, stop_of_renewals
 from ledger.usecases.plan_booking.entries import Origin, lot_entries
 from ledger.usecases.plan_booking.events import (
+    consent_fact,
     is_already_booked,
     may_grant_without_reading,
     plan_event,
@@ -25,6 +26,7 @@ from ledger.usecases.plan_booking.owners import claimable_account, keys_of_owner
 __all__ = [
     "Origin",
     "claimable_account",
+    "consent_fact",
     "is_already_booked",
     "keys_of_owner",
     "lot_entries",

@@ -48,7 +48,7 @@ def plan_targets(
     lots = {lot_id: lot for one in booked for lot_id, lot in one.lots.items()}
     closed_before = {lot_id: lot for one in booked for lot_id, lot in one.closed_before.items()}
     holds, flags = _hold_and_flag_changes([one.target for one in booked], account)
-    entries = tuple(entry for one in booked for entry in one.entries)
+    entries = tuple(entry for one in booked for entry in one.written)
     # All payments for one thing are written: each was read, and none may have changed since.
     written = {one.payment_id: one for one in changed}
     written |= {one.payment_id: one for thing in things.values() for one in thing.purchases}
@@ -92,7 +92,7 @@ class _Booked:
     target: Target
     lots: Mapping[str, Lot]
     closed_before: Mapping[str, Lot]  # lots that had left the account, as they were read
-    entries: list[Entry]
+    written: list[Entry]
     newly_lost: Mapping[PaymentId, str]  # of payments that a dispute took by now: the subscription
     has_new_target: bool
 

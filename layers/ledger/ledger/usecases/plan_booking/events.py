@@ -11,7 +11,8 @@ from datetime import datetime
 
 from ledger.domain.canonical import digest
 from ledger.domain.events import Event
-from ledger.domain.facts import PaymentSettled, digest_of, merge
+from ledger.domain.facts import ConsentChanged, PaymentSettled, digest_of, merge
+from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason, Receipt, RecordOutcome
 from ledger.domain.subscriptions import Subscription
@@ -29,7 +30,7 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
     `stored` must contain everything that the event's names lead to. `event.payment` must name its account. The outcome
     is on the commit's receipt.
     """
-    merges = merge_event(event, stored)
+    merges = merge_event(_with_consent(event, stored), stored)
     if isinstance(merges, NotBookable):
         return merges
     reported = {fact.key: digest_of(fact) for about in event.about for fact in about.facts}
@@ -58,6 +59,27 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
     changed = [one.after for one in merges if one.has_new_facts]
     commit = plan_targets(changed, fulfilments, stored, origin, receipt.received_at)
     return replace(commit, receipt=replace(receipt, outcome=RecordOutcome.BOOKED), pointers=_pointers_of(merges))
+
+
+def _with_consent(event: Event, stored: Snapshot) -> Event:
+    """Return a payment's event with the consent of its order, if that is complete: its credits are not locked."""
+    payment = event.payment
+    order = stored.order_under(payment.fulfilment_key or "") if payment and payment.locked_until else None
+    fact = consent_fact(order) if order else None
+    return replace(event, facts=(*event.facts, fact)) if fact and fact.is_complete else event
+
+
+def consent_fact(order: Order) -> ConsentChanged | None:
+    """Return what the payments for an order keep of its consent, as it is stored. None: it has none."""
+    if order.consent is None:
+        return None
+    return ConsentChanged(
+        order_id=order.order_id,
+        is_complete=order.consent.is_complete,
+        step=order.version,
+        at=order.consent.confirmed_at or order.consent.given_at,
+        cause=f"order:{order.order_id}",
+    )
 
 
 def plan_first_grant(event: Event, receipt: Receipt, *, is_claimed: bool = False) -> Commit:
@@ -162,6 +184,6 @@ def _origin_of_changes(event: Event, purchase: Purchase) -> Origin:
     """
     if event.payment is None:
         return Origin(event.at, event.cause, event.correlation_id)
-    others = [fact for fact in purchase.facts.values() if not isinstance(fact, PaymentSettled)]
+    others = [fact for fact in purchase.facts.values() if not isinstance(fact, PaymentSettled | ConsentChanged)]
     latest = max(others, key=lambda fact: (fact.at, fact.key), default=event.payment)
     return Origin(latest.at, latest.cause, event.correlation_id)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.ids import PaymentId
+from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.ports.commit import FulfilmentKey, FulfilmentKeyChange
@@ -94,6 +95,7 @@ def _mismatch_under_key(payment: PaymentSettled, found: Collection[Purchase], st
 def _key_change(key: str, purchases: Collection[Purchase], stored: Snapshot) -> FulfilmentKeyChange:
     payments = [_payment_of(one) for one in purchases]
     paid_under = [payment for payment in payments if payment.fulfilment_key == key]
+    is_locking = any(payment.locked_until for payment in paid_under)
     return FulfilmentKeyChange(
         key=key,
         payment_ids=tuple(payment.payment_id for payment in paid_under),
@@ -101,7 +103,12 @@ def _key_change(key: str, purchases: Collection[Purchase], stored: Snapshot) -> 
         product_ids=frozenset(line.product_id for payment in paid_under for line in payment.lines),
         replaces=stored.fulfilment_keys.get(key, FulfilmentKey(key=key)).payment_ids,
         terms_hash=stored.fulfilment_keys.get(key, FulfilmentKey(key=key)).terms_hash,
+        has_consent=_has_consent(stored.order_under(key)) if is_locking else None,
     )
+
+
+def _has_consent(order: Order | None) -> bool:
+    return order is not None and order.consent is not None and order.consent.is_complete
 
 
 def _keys_of(payment: PaymentSettled) -> list[str]:

@@ -1,0 +1,156 @@
+"""Consents: give one later, record that it was confirmed, or that its confirmation came back.
+
+A customer asks us to begin before the right of withdrawal ends. We confirm that by e-mail. Until both are there, the
+credits of the order are locked:
+
+    order ──► consent given ──► its message accepted for delivery ──► credits unlocked
+                   ▲                     └► it came back ──► what is unused is locked again ─┐
+                   └──────────────── another address, another message ◄──────────────────────┘
+
+What was complete before the first use counts for a later withdrawal. So each change is made under the versions of the
+order and of the account: no draw and no withdrawal comes between what is read and what is written. A payment that is
+granted meanwhile is seen too: the grant has a condition on the consent, and the change on the payments.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ledger.domain.errors import NotFound, RequestRefused
+from ledger.domain.ids import AccountId, OrderId, request_correlation_id
+from ledger.domain.orders import Consent, Order, ShownInformation
+from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import open_case_key
+from ledger.policy.withdrawal import WITHDRAWAL_REASONS
+from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange
+from ledger.ports.reads import Keys, Snapshot
+from ledger.ports.store import Store
+from ledger.usecases import plan_booking
+from ledger.usecases.look_up import LookUp
+from ledger.usecases.plan_booking import Origin, consent_fact
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+
+CONSENTS_ROUTE = "consents"
+"""The route of which an order's id is the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What happened to the credits of an order."""
+
+    is_used: bool
+    is_withdrawn: bool  # a withdrawal from the order is declared, and not decided
+
+
+def give_consent(
+    account_id: AccountId, order_id: OrderId, consent: Consent, shown: ShownInformation, store: Store
+) -> Order:
+    """Record the consent to an order that has none yet. Return the order. A consent that counts already stays.
+
+    `shown` is what the customer was shown with it. It counts as the information of an order that has none. Raise
+    NotFound if the account has no such order, RequestRefused if the customer does not agree to all of it.
+    """
+
+    def attempt() -> Order | Retry:
+        order = store.read(Keys(fulfilment_keys=frozenset({f"order/{order_id}"}))).order(order_id)
+        if order is None or order.account_id != account_id:
+            raise NotFound(f"You have no order {order_id}.")
+        before = order.consent
+        if before and before.is_requested and not before.is_late:
+            return order
+        if not consent.is_requested:
+            raise RequestRefused("Credits are unlocked only if you ask us to begin and acknowledge what that ends.")
+        kept = {"returned_ids": before.returned_ids, "revoked_at": before.revoked_at} if before else {}
+        given = order.with_later_consent(replace(consent, **kept), shown)  # type: ignore[arg-type]
+        return given if store.commit(Commit(order=given)) is None else CONFLICT
+
+    return run_transaction(attempt, f"order {order_id}")
+
+
+def confirm_consent(order_id: OrderId, confirmation_id: str, store: Store, at: datetime) -> Order:
+    """Record that the consent was confirmed on a durable medium, and unlock the order's credits. Return the order.
+
+    `confirmation_id` is the id of the message to the customer, which was accepted for delivery `at` this time. It does
+    not count if credits were used before, or if a withdrawal is declared. A repetition changes nothing, and neither
+    does a message that came back already. Raise NotFound if there is no such order, RequestRefused if it has no consent
+    that could be confirmed, StoreUnavailable after too many conflicts.
+    """
+
+    def confirmed(order: Order, use: _Use) -> Order:
+        consent = order.consent
+        if consent is None or not consent.is_requested:
+            raise RequestRefused(f"Order {order_id} has no consent that could be confirmed.")
+        return replace(
+            order,
+            consent=consent.confirmed(confirmation_id, at, is_used=use.is_used, is_withdrawn=use.is_withdrawn),
+        )
+
+    return run_transaction(lambda: _change(order_id, confirmed, store, at), f"order {order_id}")
+
+
+def revoke_confirmation(order_id: OrderId, confirmation_id: str, store: Store, at: datetime) -> Order:
+    """Record that a confirmation came back, and lock what is unused again. Return the order.
+
+    What was used before stays confirmed: a person decides about a withdrawal then. It may be reported before the
+    confirmation is recorded, or after another message confirmed the consent. Raise NotFound if there is no such order,
+    RequestRefused if it has no consent.
+    """
+
+    def revoked(order: Order, use: _Use) -> Order:
+        if order.consent is None:
+            raise RequestRefused(f"Order {order_id} has no consent.")
+        return replace(order, consent=order.consent.without(confirmation_id, at, is_used=use.is_used))
+
+    return run_transaction(lambda: _change(order_id, revoked, store, at), f"order {order_id}")
+
+
+def _change(order_id: OrderId, change: Callable[[Order, _Use], Order], store: Store, at: datetime) -> Order | Retry:
+    """Change an order's consent, and with it the locks of what was paid for it. One attempt."""
+    key = f"order/{order_id}"
+    known = LookUp(store, {key})(Keys(fulfilment_keys=frozenset({key})))
+    order, paid = known.order_under(key), known.fulfilment_keys.get(key)
+    if order is None or paid is None:
+        raise NotFound(f"There is no order {order_id}.")
+    homes = (known.home_of(payment_id) for payment_id in paid.payment_ids)
+    purchases = [purchase for purchase in homes if purchase and purchase.payment]
+    changed = change(order, _use_of(order, purchases, known))
+    if changed == order:
+        return order
+    as_read = FulfilmentKeyChange(
+        key=key,
+        payment_ids=paid.payment_ids,
+        account_id=order.account_id,
+        product_ids=frozenset({order.product_id}),
+        replaces=paid.payment_ids,
+    )
+    commit = Commit(fulfilment_keys=(as_read,))
+    fact = consent_fact(replace(changed, version=order.version + 1))
+    if fact and any(purchase.payment and purchase.payment.locked_until for purchase in purchases):
+        origin = Origin(at, fact.cause, request_correlation_id(order.account_id, CONSENTS_ROUTE, order_id))
+        commit = plan_booking.plan_internal_fact([one.with_facts(fact) for one in purchases], known, origin)
+    account = known.accounts.get(order.account_id)
+    if account and commit.account is None:  # no draw and no withdrawal may have come between
+        commit = replace(commit, account=AccountChange(account_id=account.account_id, version=account.version))
+    return changed if store.commit(replace(commit, order=changed)) is None else CONFLICT
+
+
+def _use_of(order: Order, purchases: list[Purchase], known: Snapshot) -> _Use:
+    """Return what happened to what was paid for an order, and to the later periods of its subscription."""
+    account = known.accounts.get(order.account_id)
+    payments = [purchase.payment for purchase in purchases if purchase.payment]
+    own = [
+        known.lot(payment.account_id, payment.lot_id(position))
+        for payment in payments
+        for position in range(len(payment.lines))
+    ]
+    contracts = {payment.subscription_id for payment in payments} - {None}
+    later = [lot for lot in account.lots.values() if lot.subscription_id in contracts] if account else []
+    cases = set(account.cases.values()) if account else set()
+    return _Use(
+        is_used=any(lot.drawn for lot in (*own, *later) if lot),
+        is_withdrawn=any(
+            open_case_key(purchase.payment_id, reason) in cases
+            for purchase in purchases
+            for reason in WITHDRAWAL_REASONS
+        ),
+    )

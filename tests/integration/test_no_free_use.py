@@ -1,0 +1,112 @@
+"""Nobody uses credits for free: who leaves out the consent can use nothing, and who gives it pays for what is used."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ledger.domain.ids import OrderId, PaymentId
+from ledger.domain.orders import Order
+from ledger.ports.reads import Keys
+from tests.integration.conftest import World
+from tests.integration.test_api import CONSENT, ORDER, new_key
+from tools.testing.builders import paid, payment
+from tools.testing.frontend import ApiResponse, Frontend
+
+EVE = "acct_eve"
+PACK = {**ORDER, "product_id": "pack_2500"}
+BARE = {name: content for name, content in PACK.items() if name != "consent"}
+
+
+def ordered(world: World, body: dict[str, Any]) -> Order:
+    """Eve's order, as it is stored."""
+    order_id = Frontend(EVE).post("/orders", body, key=new_key()).json["order_id"]
+    order = world.services.store.read(Keys(fulfilment_keys=frozenset({f"order/{order_id}"}))).order(OrderId(order_id))
+    assert order
+    return order
+
+
+def pays(world: World, order: Order, name: str) -> str:
+    """Eve pays 41.00 EUR for 2,500 credits, as the checkout carries the terms of the order."""
+    settled = payment(PaymentId(f"stripe:pi_{name}"), credits_=2500, paid_minor=4100, account_id=order.account_id)
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    assert order.terms
+    assert order.terms.lock_days == (20 if order.shown else 386)
+    locked_until = at + timedelta(days=order.terms.lock_days)
+    key = f"order/{order.order_id}"
+    lines = (replace(settled.lines[0], product_id=order.product_id),)
+    settled = replace(settled, currency="EUR", at=at, fulfilment_key=key, order_id=order.order_id, lines=lines)
+    event = paid(replace(settled, locked_until=locked_until), customer="cus_eve")
+    world.record_events(replace(event, terms_hash=order.terms_hash))
+    return settled.payment_id
+
+
+def draws(world: World, run_id: str, credits_: int = 2500) -> ApiResponse:
+    """A run of Eve's."""
+    return world.service.post("/usage", {"account_id": EVE, "run_id": run_id, "credits": credits_})
+
+
+def changes_her_mind(purchase_id: str) -> dict[str, Any]:
+    """Eve wants her money back."""
+    claim = {"purchase_id": purchase_id, "reason": "changed_my_mind"}
+    answered: dict[str, Any] = Frontend(EVE).post("/refund-requests", claim, key=new_key()).json
+    return answered
+
+
+def confirms(world: World, order: Order) -> ApiResponse:
+    """The mail with the confirmation was accepted for delivery."""
+    path = f"/orders/{order.order_id}/consent-confirmation"
+    return world.service.post(path, {"confirmation_id": f"mail_{order.order_id}"})
+
+
+def test_without_consent_nothing_can_be_used_and_everything_is_paid_back(world: World) -> None:
+    """The loop: order without consent, use all, change one's mind, and so on. Its second step is refused each time."""
+    for number in range(3):
+        purchase_id = pays(world, ordered(world, BARE), f"loop_{number}")
+        shown = Frontend(EVE).get("/account").json
+        assert (shown["spendable"], shown["locked"]) == (0, 2500)
+        refused = draws(world, f"run_{number}")
+        assert (refused.status, refused.json["type"]) == (402, "urn:imagetagger:problem:credits-locked")
+        assert (refused.json["missing"], refused.json["locked"]) == (2500, 2500)
+        case = changes_her_mind(purchase_id)
+        assert (case["state"], case["decision"]["money"]["amount_minor"]) == ("approved", 4100)
+        assert Frontend(EVE).get("/account").json["spendable"] == 0
+        assert draws(world, f"run_again_{number}").status == 402
+
+
+def test_with_consent_what_is_used_is_paid_for(world: World) -> None:
+    """Given with the order, or later; it counts from the confirmation on."""
+    for body in (PACK, BARE):
+        order = ordered(world, body)
+        purchase_id = pays(world, order, f"consent_{len(body)}")
+        page = Frontend(EVE).get(f"/orders/{order.order_id}").json
+        assert page["missing_consent"] == ("confirmation" if body is PACK else "consent")
+        assert page["locked_until"]
+        (lock,) = Frontend(EVE).get("/account").json["locks"]
+        assert (lock["order_id"], lock["credits"], lock["missing"]) == (order.order_id, 2500, page["missing_consent"])
+        if body is BARE:
+            assert confirms(world, order).status == 409
+            path = f"/orders/{order.order_id}/consent"
+            assert Frontend(EVE).post(path, {**CONSENT, "acknowledged_loss": False}).status == 409
+            given = Frontend(EVE).post(path, {**CONSENT, "language": "de"})
+            assert (given.status, given.json["missing_consent"]) == (200, "confirmation")
+        assert draws(world, f"early_{len(body)}").status == 402
+        assert world.service.get(f"/usage/accounts/{EVE}").json["locks"][0]["missing"] == "confirmation"
+        assert confirms(world, order).json["is_complete"] is True
+        page = Frontend(EVE).get(f"/orders/{order.order_id}").json
+        assert (page["missing_consent"], page["locked_until"]) == (None, None)
+        assert draws(world, f"run_{len(body)}").status == 200
+        case = changes_her_mind(purchase_id)
+        assert case["state"] == "declined", "all of it was used, and is paid for"
+
+
+def test_what_a_buyer_was_shown_is_recorded(world: World) -> None:
+    """Apart from the consent: the versions, the language, the digest of the published policy, and when."""
+    order = ordered(world, {**BARE, "information": {"text_version": "withdrawal-7"}, "language": "de"})
+    assert order.consent is None
+    assert order.shown
+    assert (order.shown.policy_version, order.shown.text_version, order.shown.language) == (
+        *("2026-11-01", "withdrawal-7", "de"),
+    )
+    assert order.shown.digest == world.services.policy.digest_of_text
+    assert order.shown.at == order.informed_at == order.made_at
+    assert ordered(world, BARE).informed_at is None
