@@ -12,13 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from bench import growth, jobs
+from bench import growth, hot, jobs
 from bench.report import Advance, Report
 from cli.paper import paper
 from tools.devserver import environment
 from tools.engines import ENGINES, EngineError
 
-PARTS = ("jobs", "growth")
+PARTS = ("jobs", "growth", "hot")
 _OF_THE_LARGE = 20
 
 
@@ -71,7 +71,7 @@ def _measured(parts: list[str] | tuple[str, ...], options: jobs.Options) -> list
         return [report for part in PARTS if part in parts for report in RUN[part](options, progress)]
 
 
-RUN = {"jobs": jobs.run, "growth": growth.run}
+RUN = {"jobs": jobs.run, "growth": growth.run, "hot": hot.run}
 
 
 def _print(reports: list[Report]) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from ledger.runtime import Runtime, runtime
 from tools.devserver.environment import AUDIENCE, ISSUER, REGION
+from tools.signing import LOCAL_SECRETS
 
 
 @contextlib.contextmanager
-def deployed(table: str, endpoint: str, log_level: str = "CRITICAL") -> Iterator[Runtime]:
-    """Give the functions of this process a runtime, without metrics."""
+def deployed(table: str, endpoint: str, log_level: str = "CRITICAL", *, is_measured: bool = False) -> Iterator[Runtime]:
+    """Give the functions of this process a runtime, without metrics unless `is_measured`."""
     os.environ |= {
         "TABLE_NAME": table,
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
@@ -20,8 +21,9 @@ def deployed(table: str, endpoint: str, log_level: str = "CRITICAL") -> Iterator
         "JWT_AUDIENCE": AUDIENCE,
         "POWERTOOLS_SERVICE_NAME": "bench",
         "POWERTOOLS_METRICS_NAMESPACE": "ImageTaggerBilling",
-        "POWERTOOLS_METRICS_DISABLED": "true",
+        "POWERTOOLS_METRICS_DISABLED": "false" if is_measured else "true",
         "POWERTOOLS_LOG_LEVEL": log_level,
+        **{f"{provider.upper()}_SIGNING_SECRETS": secret for provider, secret in LOCAL_SECRETS.items()},
     }
     runtime.cache_clear()
     try:

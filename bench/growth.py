@@ -193,10 +193,10 @@ class Answers:
         target = request.headers["X-Amz-Target"]
         operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
         headers = HTTPHeaders.from_dict({"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "0"})
-        return AWSResponse(request.url, 200, headers, _Body(self._bodies[operation]))
+        return AWSResponse(request.url, 200, headers, Body(self._bodies[operation]))
 
 
-class _Body(io.BytesIO):
+class Body(io.BytesIO):
     """A response's body, as botocore reads it."""
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import growth
+from bench import growth, hot
 from bench.units import size_of
 from ledger.dynamodb.items import from_account
 from tools.testing.fakes import MAX_ITEM_BYTES
@@ -87,3 +87,34 @@ def test_an_account_with_3000_open_lots_has_room_is_drawn_from_and_shown(kind: s
     assert (drawn["statusCode"], json.loads(drawn["body"])["credits"]) == (200, 1)
     assert (page["balance"], page["spendable"], len(page["lots"])) == (3_000_000, 3_000_000, 3_000)
     assert [lot["lot_id"] for lot in page["lots"]] == [lot.lot_id for lot in from_account(item).lots_in_draw_order]
+
+
+CALLS = {  # docs/access-patterns.md
+    "pack paid": {1},
+    "pack paid, again": {1},
+    "renewal": {1},
+    "subscription changed": {2, 4},
+    "subscription changed, again": {1},
+    "refund": {3},
+    "refund, again": {1},
+    "dispute opened": {3},
+}
+
+
+@pytest.mark.parametrize("case", hot.CASES, ids=lambda case: f"{case.name}, {case.story}")
+def test_a_recorded_delivery_makes_the_calls_of_the_access_patterns(case: hot.Case, ministack: str) -> None:
+    """The function and the floor both handle it, over the responses that were recorded, and make no other call."""
+    recorded = hot.record(case, ministack)
+    assert len(recorded.calls) in CALLS[case.name]
+    writes = [call.operation for call in recorded.calls if call.operation not in {"GetItem", "BatchGetItem"}]
+    assert len(writes) == (0 if case.is_again and case.name != "pack paid, again" else 1)
+    with hot.both(recorded) as (ours, floor):
+        assert {call()["statusCode"] for _ in range(2) for call in (ours, floor)} == {200}
+
+
+def test_a_cold_function_imports_no_more_than_it_did(ministack: str) -> None:
+    """A module more is milliseconds more of each cold start: raise the number with its reason."""
+    recorded = hot.record(hot.CASES[0], ministack)
+    start = hot.started(recorded, is_floor=False)
+    assert start["modules"] <= 500
+    assert start["cpu_s"] > 0

@@ -101,6 +101,7 @@ def test_what_is_not_of_the_form_is_malformed(provider: str) -> None:
         f"{time_key}=²{joint}{signed}",
         f"{time_key}=١{joint}{signed}",
         f"{time_key}={joint}{signed}",
+        f"{time_key}=None{joint}{signed}",
         "nothing",
         right.replace(joint, "|"),
         right.upper(),

@@ -60,11 +60,11 @@ class Scheme:
 
         Several secrets are valid while one is being rotated. Without a secret nothing is accepted.
         """
-        usable_secrets = [secret for secret in secrets if secret.strip()]
-        if not usable_secrets:
+        if not any(map(str.strip, secrets)):
             raise SignatureRejected(Rejection.NO_SECRET)
-        lookup = (value for name, value in headers.items() if name.lower() == self.header)
-        value = headers.get(self.header) or next(lookup, "")
+        value = headers.get(self.header)
+        if not value:
+            value = next((value for name, value in headers.items() if name.lower() == self.header), "")
         if not value:
             raise SignatureRejected(Rejection.MISSING)
         signed_at, signatures = self._parse(value)
@@ -73,22 +73,25 @@ class Scheme:
         if signed_at > now + tolerance_s:
             raise SignatureRejected(Rejection.TOO_NEW)
         signed = str(signed_at).encode() + self.joint + body
-        for secret in usable_secrets:
+        for secret in filter(str.strip, secrets):
             expected = hmac.digest(secret.encode(), signed, hashlib.sha256).hex().encode()
             # Compare all signatures: the time that it takes must not depend on which one matches.
-            if any([hmac.compare_digest(expected, signature) for signature in signatures]):  # noqa: C419
+            if any([hmac.compare_digest(expected, one.encode(errors="replace")) for one in signatures]):  # noqa: C419
                 return
         raise SignatureRejected(Rejection.MISMATCH)
 
-    def _parse(self, header: str) -> tuple[int, list[bytes]]:
+    def _parse(self, header: str) -> tuple[int, list[str]]:
         """Return the one time and the signatures of a header. Skip parts with other keys."""
         if len(header) > MAX_HEADER_CHARS:
             raise SignatureRejected(Rejection.MALFORMED)
-        parts = [part.partition("=")[::2] for part in header.split(self.separator)]
-        times = [value for key, value in parts if key == self.time_key]
-        signatures = [value.encode(errors="replace") for key, value in parts if key == self.signature_key and value]
-        time = times[0] if len(times) == 1 else ""
-        is_plain = time.isdecimal() and len(time) <= 12 and str(int(time)) == time
-        if not is_plain or not 0 < len(signatures) <= MAX_SIGNATURES:
+        time, times, signatures = "", 0, []
+        for part in header.split(self.separator):
+            key, _, value = part.partition("=")
+            if key == self.time_key:
+                time, times = value, times + 1
+            elif key == self.signature_key and value:
+                signatures.append(value)
+        signed_at = int(time) if times == 1 and len(time) <= 12 and time.isdecimal() else None
+        if signed_at is None or str(signed_at) != time or not 0 < len(signatures) <= MAX_SIGNATURES:
             raise SignatureRejected(Rejection.MALFORMED)
-        return int(time), signatures
+        return signed_at, signatures

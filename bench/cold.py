@@ -1,0 +1,92 @@
+"""One process of `bench.hot`: imports, makes its client, answers one delivery, and prints the CPU seconds that it took.
+
+`python -m bench.cold FILE`. The result goes to stderr, as JSON: stdout is the function's log.
+"""
+
+import json
+import os
+import sys
+import time
+from types import SimpleNamespace
+
+
+def main() -> int:
+    """Answer the delivery in a file, by our function or by the floor."""
+    began = time.process_time()  # the interpreter's own start is left out: it is the same for both
+    with open(sys.argv[1], encoding="utf-8") as file:
+        given = json.load(file)
+    read = time.process_time() - began
+    answer = _floor(given) if given["is_floor"] else _ours(given)
+    took = time.process_time() - began - read
+    if answer["statusCode"] != 200:
+        raise ValueError(f"it was answered {answer['statusCode']}")
+    print(json.dumps({"cpu_s": took, "modules": len(sys.modules)}), file=sys.stderr)
+    return 0
+
+
+def _ours(given: dict[str, object]) -> dict[str, object]:
+    os.environ |= {
+        "TABLE_NAME": str(given["table"]),
+        "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9",
+        "AWS_REGION": "eu-central-1",
+        "PROVIDER_MODE": "test",
+        "POWERTOOLS_SERVICE_NAME": "bench",
+        "POWERTOOLS_METRICS_NAMESPACE": "ImageTaggerBilling",
+        "POWERTOOLS_METRICS_DISABLED": "false",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "STRIPE_SIGNING_SECRETS": "whsec_local_only",
+        "PADDLE_SIGNING_SECRETS": "pdl_ntfset_local_only",
+    }
+    import importlib
+
+    app = importlib.import_module(f"functions.{given['folder']}.app")
+    services = app.runtime()
+    services.clock = _at
+    _answer(services.connection.client, given["calls"])
+    return dict(app.lambda_handler(given["request"], None))
+
+
+def _floor(given: dict[str, object]) -> dict[str, object]:
+    from bench.floor import make_client, make_floor
+
+    client = make_client("eu-central-1", "http://127.0.0.1:9")
+    calls = _answer(client, given["calls"])
+    request: dict[str, object] = given["request"]  # type: ignore[assignment]
+    provider = request["pathParameters"]["provider"]  # type: ignore[index]
+    secret = {"stripe": "whsec_local_only", "paddle": "pdl_ntfset_local_only"}[provider]
+    return dict(make_floor(client, secret, [(call.operation, call.sent) for call in calls])(request))
+
+
+def _at() -> object:
+    from datetime import UTC, datetime
+
+    return datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def _answer(client: object, rows: object) -> list[SimpleNamespace]:
+    """Let a client be answered by the recorded responses. It imports nothing that botocore has not imported."""
+    import base64
+    import io
+
+    from botocore.awsrequest import AWSResponse
+    from botocore.compat import HTTPHeaders
+
+    class Body(io.BytesIO):
+        def stream(self, **_: object) -> object:
+            while part := self.read():
+                yield part
+
+    calls = [SimpleNamespace(**row) for row in rows]  # type: ignore[attr-defined]
+    left = iter(calls)
+
+    def answer(request: object, **_: object) -> AWSResponse:
+        call = next(left)
+        headers = HTTPHeaders.from_dict({"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "0"})
+        return AWSResponse(request.url, call.status, headers, Body(base64.b64decode(call.body)))  # type: ignore[attr-defined]
+
+    client.meta.events.register("before-send.dynamodb.*", answer)  # type: ignore[attr-defined]
+    return calls
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""The hot path: what a delivery costs a process, as a multiple of the floor (`bench.floor`).
+
+Each case is a delivery of a story, recorded once on a real engine with all that came before it. Then the function and
+the floor are played in turns, with the recorded responses answered inside the process. What is compared is own CPU:
+the least of all rounds, since a busy machine only adds to it. Beside it stand the quartiles of the rounds' ratios.
+
+The verification of a signature is compared with stripe-python's, on a delivery that both accept or that we refuse.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import stripe
+
+from bench.deployed import deployed
+from bench.floor import make_client, make_floor
+from bench.growth import _quiet as quiet
+from bench.recorded import AT, Call, Played, as_json, cpu_s, recording, request_of
+from bench.report import Advance, Progress, Report, Row
+from ledger.providers.registry import PROVIDERS
+from ledger.providers.signatures import SignatureRejected
+from tools import engines, signing
+from tools.devserver.environment import REGION
+from tools.local import make_table
+from tools.orders import place_orders_of
+from tools.stories import Notification, stories
+
+WARM = "× the floor"
+WARM_BUDGET = 1.6
+REFUSED = "× stripe-python"
+REFUSED_BUDGET = {"missing": 0.25, "malformed": 0.25, "stale": 0.25, "wrong": 1.0}
+COLD_BUDGET = 1.10
+_ROUNDS, _CALLS = 30, 20
+_COLD_STARTS = 7
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One delivery: the notification of a story, after those before it; and whether it was delivered before."""
+
+    name: str
+    story: str
+    position: int
+    is_again: bool = False
+
+
+CASES = (
+    Case("pack paid", "stripe_pack_bought", 0),
+    Case("pack paid", "paddle_pack_bought", 0),
+    Case("pack paid, again", "stripe_pack_bought", 0, is_again=True),
+    Case("pack paid, again", "paddle_pack_bought", 0, is_again=True),
+    Case("renewal", "stripe_subscription_three_months", 4),
+    Case("renewal", "paddle_subscription_three_months", 3),
+    Case("subscription changed", "stripe_renewal_failed", 2),
+    Case("subscription changed", "paddle_subscription_canceled", 2),
+    Case("subscription changed, again", "stripe_renewal_failed", 2, is_again=True),
+    Case("refund", "stripe_partial_refunds", 1),
+    Case("refund", "paddle_partial_refund", 1),
+    Case("refund, again", "stripe_partial_refunds", 1, is_again=True),
+    Case("dispute opened", "stripe_dispute_lost", 1),
+    Case("dispute opened", "paddle_chargeback", 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A case as it went over the wire."""
+
+    case: Case
+    notification: Notification
+    calls: list[Call]
+    table: str  # the responses name it
+
+    @property
+    def folder(self) -> str:
+        """The function that receives it."""
+        return self.notification.to.replace("-", "_")
+
+
+def run(_: object, progress: Progress) -> list[Report]:
+    """Measure every case warm, refused signatures, and a cold start for each provider."""
+    with engines.running("ministack") as endpoint:
+        recorded = [record(case, endpoint) for case in CASES]
+    return [
+        _warm(recorded, progress("warm", len(recorded) * _ROUNDS)),
+        _refused(recorded[0], progress("refused", len(REFUSED_BUDGET) * _ROUNDS)),
+        _cold(recorded, progress("cold", 2 * _COLD_STARTS * 2)),
+    ]
+
+
+def record(case: Case, endpoint: str) -> Recorded:
+    """Deliver a case to a table of its own, and keep its calls with their responses."""
+    story = next(one for one in stories() if one.name == case.story)
+    table = f"bench-{case.story}-{case.position}-{case.is_again}".replace("_", "-")
+    os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
+    make_table(table)
+    with deployed(table, endpoint) as services, quiet():
+        services.clock = lambda: AT
+        place_orders_of(story.notifications, services.store)
+        before = story.notifications[: case.position + case.is_again]
+        for notification in before:
+            _deliver(notification)
+        notification = story.notifications[case.position]
+        with recording(services.connection.client) as calls:
+            response = _deliver(notification)
+        if response["statusCode"] != 200:
+            raise ValueError(f"{case.story} {case.position} was answered {response['statusCode']}")
+    return Recorded(case, notification, calls, table)
+
+
+def _deliver(notification: Notification) -> dict[str, Any]:
+    folder = notification.to.replace("-", "_")
+    handler = importlib.import_module(f"functions.{folder}.app").lambda_handler
+    return dict(handler(request_of(notification), None))
+
+
+def _warm(recorded: list[Recorded], advance: Advance) -> Report:
+    report = Report("hot", f"Own CPU of a delivery, the engine answered inside the process; at most {WARM_BUDGET}")
+    for one in recorded:
+        with both(one) as (ours, floor):
+            ratios = _ratios(ours, floor, advance)
+        provider = one.notification.provider
+        row: Row = {"delivery": one.case.name, "provider": provider, "calls": len(one.calls)}
+        report.rows.append({**row, WARM: ratios.least, "from": ratios.low, "to": ratios.high})
+        if ratios.least > WARM_BUDGET:
+            report.exceeded.append(f"{one.case.name}, {provider}: {ratios.least:.2f} × the floor")
+    return report
+
+
+@contextlib.contextmanager
+def both(one: Recorded) -> Iterator[tuple[Callable[[], Any], Callable[[], Any]]]:
+    """Yield our function and the floor, each as a call that handles the delivery from its first response on."""
+    endpoint, request = "http://127.0.0.1:9", request_of(one.notification)
+    with deployed(one.table, endpoint, log_level="INFO", is_measured=True) as services, quiet():
+        services.clock = lambda: AT
+        handler = importlib.import_module(f"functions.{one.folder}.app").lambda_handler
+        engine = Played(services.connection.client, one.calls)
+        client = make_client(REGION, endpoint)
+        engine_of_floor = Played(client, one.calls)
+        sent = [(call.operation, call.sent) for call in one.calls]
+        handle = make_floor(client, signing.LOCAL_SECRETS[one.notification.provider], sent)
+
+        def ours() -> Any:
+            engine.begin()
+            return handler(request, None)
+
+        def floor() -> Any:
+            engine_of_floor.begin()
+            return handle(request)
+
+        if {call()["statusCode"] for call in (ours, floor)} != {200}:
+            raise ValueError(f"{one.case.name} was refused")
+        yield ours, floor
+
+
+class Ratios(NamedTuple):
+    """How many times the floor something costs."""
+
+    least: float  # of the least of all rounds
+    low: float  # a quarter of the rounds has a smaller ratio
+    high: float  # a quarter has a larger one
+
+
+def _compared(ours: list[float], floor: list[float]) -> Ratios:
+    low, _, high = statistics.quantiles([one / other for one, other in zip(ours, floor, strict=True)], n=4)
+    return Ratios(min(ours) / min(floor), low, high)
+
+
+def _ratios(ours: Callable[[], Any], floor: Callable[[], Any], advance: Advance) -> Ratios:
+    """Compare two calls, in turns, so that whatever slows the machine slows both."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(_ROUNDS):
+        for call, measured in zip((ours, floor), times, strict=True):
+            measured.append(cpu_s(call, _CALLS))
+        advance(1)
+    return _compared(*times)
+
+
+def _refused(one: Recorded, advance: Advance) -> Report:
+    """Compare our verification of what is refused with stripe-python's of the delivery as it should be."""
+    report = Report("hot", "Own CPU of a verification that refuses; at most 0.25, of a wrong signature 1")
+    body, secret, now = one.notification.body, signing.LOCAL_SECRETS["stripe"], AT.timestamp()
+    header = request_of(one.notification)["headers"]["stripe-signature"]
+    stale = signing.headers("stripe", body, secret, now - 3600)
+    refused = {
+        "missing": {},
+        "malformed": {"stripe-signature": "v1"},
+        "stale": {"stripe-signature": stale["Stripe-Signature"]},
+        "wrong": {"stripe-signature": request_of(one.notification, "whsec_another")["headers"]["stripe-signature"]},
+    }
+    text = body.decode()
+    for name, headers in refused.items():
+
+        def ours(headers: dict[str, str] = headers) -> bool:
+            try:
+                PROVIDERS["stripe"].verify(body, headers, (secret,), now)
+            except SignatureRejected:
+                return True
+            return False
+
+        if not ours():
+            raise ValueError(f"a {name} signature was accepted")
+        ratios = _ratios(
+            ours, lambda: stripe.WebhookSignature.verify_header(text, header, secret, tolerance=None), advance
+        )
+        report.rows.append({"signature": name, REFUSED: ratios.least, "from": ratios.low, "to": ratios.high})
+        if ratios.least > REFUSED_BUDGET[name]:
+            report.exceeded.append(f"a {name} signature: {ratios.least:.2f} × stripe-python's verification")
+    return report
+
+
+def _cold(recorded: list[Recorded], advance: Advance) -> Report:
+    """Compare whole processes, from their start to the first answer."""
+    report = Report("hot", f"A process from its start to its first answer; at most {COLD_BUDGET}")
+    for one in recorded[:2]:
+        times: tuple[list[float], list[float]] = ([], [])
+        for _ in range(_COLD_STARTS):
+            starts = [started(one, is_floor=is_floor) for is_floor in (False, True)]
+            for start, measured in zip(starts, times, strict=True):
+                measured.append(start["cpu_s"])
+            advance(2)
+        ratios, provider = _compared(*times), one.notification.provider
+        row: Row = {"provider": provider, WARM: ratios.least, "from": ratios.low, "to": ratios.high}
+        report.rows.append({**row, "modules": starts[0]["modules"], "the floor's": starts[1]["modules"]})
+        if ratios.least > COLD_BUDGET:
+            report.exceeded.append(f"cold start, {provider}: {ratios.least:.2f} × the floor")
+    return report
+
+
+def started(one: Recorded, *, is_floor: bool) -> dict[str, Any]:
+    """Start a process, let it answer one delivery, and return what it measured."""
+    content = {
+        "calls": as_json(one.calls),
+        "request": request_of(one.notification),
+        "folder": one.folder,
+        "table": one.table,
+        "is_floor": is_floor,
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(content, file)
+        file.flush()
+        path = os.pathsep.join((str(_HERE.parent), str(_HERE.parent / "layers" / "ledger")))
+        environment = os.environ | {"PYTHONPATH": path}
+        command = [sys.executable, "-m", "bench.cold", file.name]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    return dict(json.loads(done.stderr.splitlines()[-1]))
