@@ -390,15 +390,24 @@ def test_a_withdrawal_is_declared_then_confirmed_and_decided_once(any_store: Sto
         confirm_withdrawal(ADA, other.case_id, any_store, POLICY, now=at(63))
 
 
-@pytest.mark.parametrize(("days", "state"), [(13, CaseState.APPROVED), (500, CaseState.DECLINED)])
-def test_the_deadline_of_a_withdrawal_is_held_to_its_confirmation(
-    any_store: Store, days: int, state: CaseState
-) -> None:
-    """A declaration that is confirmed after the period is too late: else it would keep the right open for ever."""
+@pytest.mark.parametrize("days", [13, 500])
+def test_a_withdrawal_that_was_declared_in_time_can_be_confirmed_later(any_store: Store, days: int) -> None:
+    """What counts is when it was declared: law.json's period is held to the first step, and the second stays open."""
     record_events(any_store, paid(ordered(any_store)))
     case = request_refund(any_store, refund_claim(RefundReason.WITHDRAWAL, is_declaration=True))
     confirmed = confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=at(60) + timedelta(days=days))
-    assert (confirmed.opened_at, confirmed.state) == (at(60), state)
+    assert (confirmed.opened_at, confirmed.state) == (at(60), CaseState.APPROVED)
+
+
+@pytest.mark.parametrize(("days", "state"), [(13, CaseState.APPROVED), (500, CaseState.DECLINED)])
+def test_a_withdrawal_is_declared_within_its_period(any_store: Store, days: int, state: CaseState) -> None:
+    """Confirmed at once, or later: declared after the period it is declined."""
+    record_events(any_store, paid(ordered(any_store)))
+    declared_at = at(60) + timedelta(days=days)
+    claim = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
+    case = request_refund(any_store, claim, minute=60 + timedelta(days=days).total_seconds() / 60)
+    confirmed = confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=declared_at)
+    assert (confirmed.opened_at, confirmed.state) == (declared_at, state)
 
 
 def test_a_case_follows_its_refund_to_the_end(any_store: Store) -> None:
