@@ -5,7 +5,9 @@ Exit codes: 0 all is within its budget; 1 something exceeds it; 2 the engine can
 
 import argparse
 import json
+import platform
 import sys
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -13,11 +15,12 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from bench import growth, hot, jobs
-from bench.report import Advance, Report
+from bench.report import Advance, Report, put_on_page
 from cli.paper import paper
 from tools.devserver import environment
-from tools.engines import ENGINES, EngineError
+from tools.engines import ENGINES, ROOT, EngineError
 
+PAGE = ROOT / "docs" / "performance.md"
 PARTS = ("jobs", "growth", "hot")
 _OF_THE_LARGE = 20
 
@@ -35,6 +38,7 @@ def main() -> int:
     parser.add_argument("--renewals", type=int, default=1_000, help="that end on one day (default: 1,000; 0: none)")
     parser.add_argument("--minutes", type=float, default=15, help="for the rounds of that day at most (default: 15)")
     parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--page", action="store_true", help="of the part `hot`: write it into docs/performance.md")
     arguments = parser.parse_args()
     options = jobs.Options(
         items=arguments.items,
@@ -52,6 +56,9 @@ def main() -> int:
     except EngineError as problem:
         print(problem, file=sys.stderr)
         return 2
+    if arguments.page:
+        hot_ones = [report for report in reports if report.part == "hot"]
+        put_on_page(PAGE, hot_ones, f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, two cores.")
     if arguments.json:
         print(json.dumps([report.as_json() for report in reports], indent=2))
     else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -37,6 +38,24 @@ class Report:
         for row in self.rows:
             table.add_row(*(Text(written(value)) for value in row.values()))
         return table
+
+    def markdown(self) -> str:
+        """Return the report for a page."""
+        names = list(self.rows[0]) if self.rows else []
+        aligned = ["---" if isinstance(self.rows[0][name], str) else "---:" for name in names]
+        rows = [names, aligned, *([written(row[name]) for name in names] for row in self.rows)]
+        return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(cells)} |" for cells in rows)])
+
+
+def put_on_page(page: Path, reports: Sequence[Report], measured: str) -> None:
+    """Replace what stands between the marks of a page by these reports. Raise ValueError if it has no marks."""
+    text = page.read_text("utf-8")
+    before, begin, rest = text.partition("<!-- measured -->")
+    _, end, after = rest.partition("<!-- end of measured -->")
+    if not (begin and end):
+        raise ValueError(f"{page} has no place for it: <!-- measured --> and <!-- end of measured -->")
+    content = "\n\n".join([measured, *(report.markdown() for report in reports)])
+    page.write_text(f"{before}{begin}\n{content}\n{end}{after}", "utf-8")
 
 
 def written(value: object) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as command
-from bench.report import Report, grown, written
+from bench.report import Report, grown, put_on_page, written
 from tools.engines import EngineError
 from tools.testing.architecture import imported_modules
 
@@ -88,3 +88,26 @@ def test_the_benchmark_imports_no_test() -> None:
     for path in (ROOT / "bench").glob("*.py"):
         modules = [word.text for word in imported_modules(path.read_text("utf-8"))]
         assert not [module for module in modules if module.startswith("tests")], path
+
+
+def test_a_report_takes_the_place_of_the_one_before_it_on_a_page(tmp_path: Path) -> None:
+    """Between the marks, and nothing else changes; a page without marks is refused."""
+    page = tmp_path / "page.md"
+    page.write_text("Before\n<!-- measured -->\nold\n<!-- end of measured -->\nAfter\n", "utf-8")
+    put_on_page(page, [Report("hot", "Own CPU", [{"delivery": "refund", "calls": 3, "× the floor": 1.5}])], "Today.")
+    assert page.read_text("utf-8").splitlines() == [
+        "Before",
+        "<!-- measured -->",
+        "Today.",
+        "",
+        "**Own CPU**",
+        "",
+        "| delivery | calls | × the floor |",
+        "| --- | ---: | ---: |",
+        "| refund | 3 | 1.50 |",
+        "<!-- end of measured -->",
+        "After",
+    ]
+    page.write_text("Nothing here", "utf-8")
+    with pytest.raises(ValueError, match="has no place"):
+        put_on_page(page, [], "Today.")
