@@ -26,7 +26,8 @@ DESCRIPTION = (
     "Credits, orders, refunds and subscriptions of one customer: the one whose token is sent. No customer's request "
     "names another account. Amounts are whole minor units of their currency, times are RFC 3339 in UTC. What is "
     "refused is answered by a problem document (RFC 9457) that says what would be right. POSTs that move money take an "
-    "`Idempotency-Key`."
+    "`Idempotency-Key`. Anybody can withdraw and cancel without a login, on the pages `/withdrawal` and "
+    "`/cancellation` of this address: link to them, with the labels of the law, wherever a customer looks."
 )
 CONTACT = {"name": "Image Tagger AI", "email": "support@imagetaggerai.com"}
 TAGS = {

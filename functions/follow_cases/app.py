@@ -5,6 +5,7 @@ requests whose settling time is over. The other one also follows, every hour, th
 deliver.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from ledger.domain.domain_events import ApprovedRefundChanged, DomainEvent, is_domain_event, read_domain_event
@@ -12,6 +13,7 @@ from ledger.domain.refund_cases import RefundCase
 from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.due import oldest_withdrawal
 from ledger.usecases.refund_cases.follow_refunds import follow, follow_all
 from ledger.usecases.sweep import Pace
 
@@ -53,5 +55,14 @@ def _follow_changed(event: DomainEvent, services: Runtime) -> list[RefundCase]:
 
 
 def _follow_all(services: Runtime, context: object) -> list[RefundCase]:
+    _report_due(services)
     watch = JobWatch(services, context, backlog="RefundsUnderWay", oldest="OldestRefundAge")
     return follow_all(services.store, watch, now=services.now(), pace=PACE)
+
+
+def _report_due(services: Runtime) -> None:
+    """Publish for how long the oldest withdrawal has waited for its money, before anything is done."""
+    now, since = services.now(), oldest_withdrawal(services.store)
+    age = now - since if since else timedelta()
+    services.metrics.add_metric("OldestWithdrawalAge", "Seconds", max(0.0, age.total_seconds()))
+    services.publish_metrics()

@@ -64,7 +64,7 @@ Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reaso
 
 @app.get(
     "/support/refund-cases",
-    summary="Cases in review, oldest first",
+    summary="Cases in review, what is due by law first",
     tags=["Support"],
     responses=documented_problems(ReviewQueuePage),
 )

@@ -112,7 +112,9 @@ def queued(world: World) -> Verdicts:
         is_reviewed = reviewed.pop(case.case_id, 0) == (case.state is CaseState.IN_REVIEW)
         is_deferred = deferred.pop(case.case_id, 0) == (_deferred_until(case) is not None)
         waiting = world.queued_cases.get(_queue_key(case))
-        is_in_place = waiting is None or (waiting.account_id, waiting.since) == (case.account_id, _waits_since(case))
+        due_by = case.withdrawal_due_by if case.state is CaseState.IN_REVIEW else None
+        expected = (case.account_id, _waits_since(case), due_by)
+        is_in_place = waiting is None or (waiting.account_id, waiting.since, waiting.due_by) == expected
         is_in_place &= case.state is not CaseState.IN_REVIEW or waiting is not None
         is_found = world.pointers.get(case.case_id) == case.account_id
         yield case.case_id, is_reviewed and is_deferred and is_in_place and is_found

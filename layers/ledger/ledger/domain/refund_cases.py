@@ -243,6 +243,12 @@ class RefundCase:
             return None
         return received_at + REPAID_WITHIN if self.reason is RefundReason.WITHDRAWAL or is_by_law else None
 
+    @property
+    def withdrawal_due_by(self) -> datetime | None:
+        """Return by when a confirmed withdrawal must be settled, whatever becomes of it. It never changes."""
+        is_withdrawn = self.reason is RefundReason.WITHDRAWAL and self.confirmed_at is not None
+        return self.confirmed_at + REPAID_WITHIN if is_withdrawn and self.confirmed_at else None
+
     def with_state(self, state: CaseState, at: datetime, cause: Text, actor: str) -> "RefundCase":
         """Return the case in another state. Raise CaseClosed if TRANSITIONS does not allow it."""
         if state not in TRANSITIONS[self.state]:
@@ -288,3 +294,4 @@ class QueuedCase:
     case_id: str
     account_id: AccountId
     since: datetime  # in the deferred queue: the decision is deferred until then
+    due_by: datetime | None = None  # in the review queue: by when a withdrawal must be settled

@@ -16,7 +16,7 @@ ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it so
                          AUDIT#<time>#<step>#<subject>            audit record
 CASE#<case id>           POINTER                                  account of a case
 CHECKOUT#<checkout id>   ORDER                                    order of a checkout
-REVIEW                   CASE#<time>#<case id>                    case in review, oldest first
+REVIEW                   CASE#<time>#<case id>                    case in review, what is due by law first
 DEFERRED                 CASE#<case id>                           case that waits for its settling time
 OUTBOX                   INTENT#<tag>                             refund intent: approved, not yet at the provider
 RENEWALS                 STOP#<time>#<payment id>                 renewals to stop: a dispute took the payment

@@ -151,7 +151,7 @@ class Reads:
         return self._document_page(RefundCase, keys.range_of(DocumentKind.REFUND_CASE, account_id), limit, after)
 
     def review_queue(self, limit: int, after: str | None = None) -> Page[QueuedCase]:
-        """Return a page of the cases in review, oldest first: one query."""
+        """Return a page of the cases in review, what is due by law first: one query."""
         where = keys.range_of(DocumentKind.REVIEW_QUEUE)
         found = self._page(where, limit, after, where.prefix)
         return Page(tuple(self._readable_documents(QueuedCase, iter(found.items))), found.next)

@@ -952,6 +952,7 @@ QUEUED_CASE = Shape(
         "case_id": Field("case_id", TEXT),
         "account_id": Field("account_id", TEXT),
         "since": Field("since", TIME),
+        "due_by": Field("due_by", TIME, None),
     },
 )
 CASE_POINTER = Shape(

@@ -168,8 +168,10 @@ def renewal_stop_key_of(since: datetime, payment_id: PaymentId) -> DocumentKey:
 
 
 def review_queue_key(case: RefundCase) -> DocumentKey:
-    """Return the key of a case in the review queue, which lists cases in the order in which they were opened."""
-    return DocumentKey(DocumentKind.REVIEW_QUEUE, (sortable(case.opened_at), case.case_id))
+    """Return the key of a case in the review queue: withdrawals by their due date, then the others by their age."""
+    due_by = case.withdrawal_due_by
+    place = sortable(due_by) if due_by else f"~{sortable(case.opened_at)}"  # `~` sorts behind each time
+    return DocumentKey(DocumentKind.REVIEW_QUEUE, (place, case.case_id))
 
 
 def deferred_queue_key(case: RefundCase) -> DocumentKey:

@@ -83,7 +83,7 @@ class Store(Protocol):
         """Return a page of an account's refund cases, ordered by their ids, in one round trip."""
 
     def review_queue(self, limit: int, after: str | None = None) -> Page[QueuedCase]:
-        """Return a page of the cases in review, the one that was opened first comes first, in one round trip."""
+        """Return a page of the cases in review, in one round trip: first withdrawals, by their due date."""
 
     def deferred_cases(self) -> Iterator[QueuedCase]:
         """Yield every case that waits for its settling time, in no particular order.

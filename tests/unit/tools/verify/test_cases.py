@@ -515,6 +515,12 @@ FAULTS: dict[Rule, list[Fault]] = {
             ("{0.case_id}",),
         ),
         Fault(
+            "a case in review is due by law, and is none",
+            "requested",
+            lambda w: queued_with(w, due_by=LATER),
+            ("{0.case_id}",),
+        ),
+        Fault(
             "a case in review waits for another account",
             "requested",
             lambda w: queued_with(w, account_id=EVE),

@@ -8,7 +8,7 @@ from pydantic import Field, SkipValidation
 from typing_extensions import TypedDict
 
 from ledger.api.responses.locks import LockResponse
-from ledger.api.responses.model import ResponseModel
+from ledger.api.responses.model import CANCELLATION_PAGE, WITHDRAWAL_PAGE, ResponseModel
 from ledger.api.responses.subscriptions import SubscriptionResponse
 from ledger.domain.accounts import Account
 from ledger.domain.texts import Text, text
@@ -83,6 +83,13 @@ class AccountResponse(ResponseModel):
     lots: SkipValidation[list[LotResponse]]
     subscriptions: list[SubscriptionResponse]
     products: list[OrderableResponse] = Field(description="What can be ordered now. `GET /catalogue` has the prices.")
+    withdrawal_page: str = Field(
+        default=WITHDRAWAL_PAGE,
+        description="The public page to withdraw from a contract, relative to the API's address.",
+    )
+    cancellation_page: str = Field(
+        default=CANCELLATION_PAGE, description="The public page to cancel a subscription, in the same way."
+    )
 
     @classmethod
     def of(

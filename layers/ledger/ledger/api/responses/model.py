@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
+WITHDRAWAL_PAGE, CANCELLATION_PAGE = "/withdrawal", "/cancellation"
+"""The public pages, relative to the API's address: they need no login, and are always open."""
+
 
 class ResponseModel(BaseModel):
     """The base of every response body."""

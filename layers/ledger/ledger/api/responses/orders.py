@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from ledger.api.responses.model import Money, ResponseModel
+from ledger.api.responses.model import WITHDRAWAL_PAGE, Money, ResponseModel
 from ledger.domain.ids import PaymentId
 from ledger.domain.orders import MissingConsent, Order
 
@@ -66,6 +66,10 @@ class PlacedOrderResponse(ResponseModel):
     state: OrderState
     purchase_ids: list[str] = Field(description="Its payments, as in `GET /purchases`. Two: it was paid twice.")
     checkout_url: str | None = Field(description="Where to pay, while it awaits payment.")
+    withdrawal_page: str = Field(
+        description="The public page to withdraw from this contract, relative to the API's address. It needs no login.",
+        examples=["/withdrawal?contract=ord_0123456789abcdef01234567"],
+    )
 
     @classmethod
     def of(
@@ -89,6 +93,7 @@ class PlacedOrderResponse(ResponseModel):
             state=OrderState.PAID if payment_ids else is_placed,
             purchase_ids=list(payment_ids),
             checkout_url=None if payment_ids else url,
+            withdrawal_page=f"{WITHDRAWAL_PAGE}?contract={order.order_id}",
         )
 
 

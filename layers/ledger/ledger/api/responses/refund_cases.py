@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from ledger.api.responses.decisions import DecisionResponse
-from ledger.api.responses.model import ResponseModel
+from ledger.api.responses.model import WITHDRAWAL_PAGE, ResponseModel
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.policy.texts import case_state_text, shipped_texts
 
@@ -30,6 +30,9 @@ class CaseResponse(ResponseModel):
     )
     mismatches: list[str]
     evidence: list[str]
+    withdrawal_page: str = Field(
+        default=WITHDRAWAL_PAGE, description="The public page to withdraw from a contract. It needs no login."
+    )
 
     @classmethod
     def of(cls, case: RefundCase) -> "CaseResponse":

@@ -19,15 +19,16 @@ class QueuedCaseResponse(ResponseModel):
     case_id: str
     account_id: str
     since: datetime
+    due_by: datetime | None = Field(description="Of a withdrawal: by then it must be settled, by law.")
 
     @classmethod
     def of(cls, queued: QueuedCase) -> "QueuedCaseResponse":
         """Return a queued case."""
-        return cls(case_id=queued.case_id, account_id=queued.account_id, since=queued.since)
+        return cls(case_id=queued.case_id, account_id=queued.account_id, since=queued.since, due_by=queued.due_by)
 
 
 class ReviewQueuePage(ResponseModel):
-    """The review queue, oldest first."""
+    """The review queue: withdrawals by their due date, then the others, oldest first."""
 
     cases: list[QueuedCaseResponse]
     next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")

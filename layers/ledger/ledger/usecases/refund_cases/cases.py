@@ -56,7 +56,7 @@ def with_documents(commit: Commit, *changes: DocumentChange) -> Commit:
 
 def queue_for_review(case: RefundCase, now: datetime) -> DocumentChange:
     """Return the change that puts a case into the review queue."""
-    queued = QueuedCase(case_id=case.case_id, account_id=case.account_id, since=now)
+    queued = QueuedCase(case_id=case.case_id, account_id=case.account_id, since=now, due_by=case.withdrawal_due_by)
     return DocumentChange(review_queue_key(case), queued, None)
 
 
