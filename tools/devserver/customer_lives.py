@@ -119,6 +119,12 @@ class Player:
         SigV4Auth(self.world.gateway.callers.credentials, "execute-api", environment.REGION).add_auth(request)
         return self._checked("tagging", what, code, expected, *self._send("POST", path, body, dict(request.headers)))
 
+    def anybody(
+        self, what: str, method: str, path: str, body: Json | None = None, *, code: int, **expected: str
+    ) -> Json:
+        """Send a request without a token. Return the response. Raise UnexpectedResponse."""
+        return self._checked("anybody", what, code, expected, *self._send(method, path, body, {}))
+
     def happens(self, who: str, what: str, act: Callable[[], Json]) -> Json:
         """Carry out an action at a provider. Wait for its webhooks and domain events. Return the result."""
         result = act()
@@ -320,6 +326,25 @@ def unlocks(fay: Player) -> None:
     fay.service("run 2 draws", "/usage", _run(fay, "run_2", 10), code=200)
 
 
+def declares(gil: Player) -> None:
+    """Gil withdraws without a login. No mail reaches the address on file: a person looks at it and carries it out."""
+    provider = gil.world.stripe
+    order = gil.customer("orders 500 credits", "POST", "/orders", _order("stripe", "pack_500"), code=201)
+    gil.happens("Stripe", "the checkout is paid", lambda: provider.pay(_checkout(provider.sessions, order)))
+    _confirm(gil, order)
+    said = {"name": "Gil", "contract": f"order {order['order_id']}", "email": "gil@example.com", "language": "en"}
+    draft = gil.anybody("declares a withdrawal", "POST", "/withdrawal-declarations", said, code=201, kind="withdrawal")
+    path, token_ = f"/declarations/{draft['declaration_id']}", {"token": draft["token"]}
+    gil.anybody("confirms it", "POST", f"{path}/confirmation", token_, code=200, kind="withdrawal")
+    gil.support("looks it up", "GET", f"/support{path}", code=200, state="matched")
+    gil.time_passes("a day passes without a mail", timedelta(hours=25), "follow_declarations")
+    verdict = {"outcome": "carry_out", "why": "He wrote from the address of the account."}
+    gil.support("carries it out", "POST", f"/support{path}/decision", verdict, code=200, state="approved")
+    case_id = gil.support("looks it up again", "GET", f"/support{path}", code=200, state="executed")["case_id"]
+    gil.customer("reads the case", "GET", f"/refund-requests/{case_id}", code=200, state="refunded")
+    gil.customer("reads his account", "GET", "/account", code=200, balance="0")
+
+
 Life = Callable[[Player], None]
 LIVES: dict[AccountId, Life] = {
     AccountId("acct_live_ada"): withdraws,
@@ -328,6 +353,7 @@ LIVES: dict[AccountId, Life] = {
     AccountId("acct_live_dora"): pays_twice,
     AccountId("acct_live_emil"): has_trouble,
     AccountId("acct_live_fay"): unlocks,
+    AccountId("acct_live_gil"): declares,
 }
 
 
