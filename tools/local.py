@@ -78,6 +78,7 @@ def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[LocalBackend
         for provider, secret in signing.LOCAL_SECRETS.items():
             os.environ.setdefault(f"{provider.upper()}_SIGNING_SECRETS", secret)
         clock, port = ShiftedClock(), os.environ.get("PORT") or "3000"
+        os.environ.setdefault("PUBLIC_URL", f"http://127.0.0.1:{port}")
         os.environ.setdefault("SUCCESS_URL", f"http://127.0.0.1:{port}/_local/orders?checkout=done")
         stripe = _simulator(stack, stripe_simulator.running, "STRIPE", port, clock)
         paddle = _simulator(stack, paddle_simulator.running, "PADDLE", port, clock)

@@ -20,7 +20,10 @@ from tools.verify.scratch import Scratch
 from tools.verify.table import facts_without_id
 
 _PARTS = [part.name for part in fields(World) if part.init and part.name != "facts_elsewhere"]
-_ID = re.compile(r"\b(acct|adj|case|ch|cn|cs|ctm|cus|dp|evt|in|issfr|ord|pi|re|run|sub|stripe_refund|txn)_[A-Za-z0-9]+")
+_ID = re.compile(
+    r"\b(?:(acct|adj|case|ch|cn|cs|ctm|cus|dp|evt|in|issfr|mail|ord|pi|re|run|sub|stripe_refund|txn)_[A-Za-z0-9]+"
+    r"|([WC])(?:-[0-9A-Z]{4}){3})"
+)
 
 
 def things_of(world: World) -> Iterator[World]:
@@ -111,7 +114,7 @@ class _Renaming:
 
     def _id(self, found: re.Match[str], place: str) -> str:
         is_kept = len(self.places) == self._but
-        self.places.append(f"{place} {found[1]}")
+        self.places.append(f"{place} {found[1] or found[2]}")
         return found[0] + ("" if is_kept else self._suffix)
 
 

@@ -10,11 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from ledger.domain.accounts import Account
-from ledger.domain.declarations import Declaration
-from ledger.domain.orders import OpenCheckout
 from ledger.domain.purchases import Purchase
-from ledger.domain.refund_cases import RefundCase
-from ledger.domain.refund_intents import RefundIntent
 from ledger.dynamodb import items, keys, schema
 from ledger.dynamodb.codec import format_at
 from ledger.dynamodb.items import Item
@@ -22,7 +18,7 @@ from ledger.dynamodb.keys import ItemKind
 from ledger.dynamodb.schema import FACT_KIND
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange
-from ledger.ports.documents import sortable
+from ledger.ports.documents import VersionedDocument, sortable
 from tools.testing.fakes import FakeStore
 
 _WRITES = Writes("ledger")
@@ -45,7 +41,7 @@ def items_of(store: FakeStore) -> list[Item]:
     for subscription in store.subscriptions.values():
         stored.append(items.to_subscription(replace(subscription, version=subscription.version - 1)))
     for key, document in store.documents.items():
-        if isinstance(document, RefundCase | RefundIntent | OpenCheckout | Declaration):
+        if isinstance(document, VersionedDocument):
             document = replace(document, version=document.version - 1)
         stored.append(items.to_document(key, document))
     return stored

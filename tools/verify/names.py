@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.facts import Fact, MoneyLinked, PaymentSettled, RefundAttempted, RefundDeclined
 from ledger.domain.ids import AccountId, request_correlation_id
+from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import case_id_of
@@ -105,6 +106,12 @@ def _of_accounts(world: World) -> Iterator[str]:
         yield _account(account_id)
     for account_id, record in world.audit_records:
         yield from _of_act(account_id, record)
+    yield from (_account(contact.account_id) for contact in world.contacts.values())
+    mails: tuple[MailIntent | MailRecord, ...] = (*world.mail_intents.values(), *world.mail_records.values())
+    for mail in mails:
+        yield from (_account(mail.account_id), _cause(f"declaration:{mail.subject}"))
+    for awaited in world.awaited_orders.values():
+        yield from (_account(awaited.account_id), _order(awaited.order_id))
 
 
 def _of_act(account_id: AccountId, act: AuditRecord) -> Iterator[str]:
@@ -126,7 +133,7 @@ def _of_cases(world: World) -> Iterator[str]:
         yield _cause(f"declaration:{declaration.declaration_id}")
         yield _account(declaration.account_id)
         yield _payment(declaration.payment_id) if declaration.payment_id else ""
-        yield _cause(declaration.case_id or "")
+        yield _cause(declaration.case_id) if declaration.case_id else ""
     for key, listed in world.listed_declarations.items():
         yield from (_cause(f"declaration:{name}") for name in (key.parts[-1], listed.declaration_id))
     for case_id, account_id in world.pointers.items():

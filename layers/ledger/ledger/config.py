@@ -41,7 +41,7 @@ class Config:
     mails_reply_to: str = "support@imagetaggerai.com"  # of the support desk
     mail_sets: tuple[str, str] = ("", "")  # the configuration sets at SES: of mails, of receipts
     seller: tuple[str, str] = ("Actinium Agency", "Serbia")  # who sells and writes the mails: name and address
-    withdrawal_url: str = "https://imagetaggerai.com/withdrawal"  # the page with the withdrawal function
+    public_url: str = "https://imagetaggerai.com"  # where the pages for everybody are, such as /withdrawal
     is_s3_local: bool = False  # whether S3 is another server, whose buckets have no host names of their own
 
     @classmethod
@@ -88,7 +88,7 @@ class Config:
                 environment.get("SELLER_NAME") or "Actinium Agency",
                 environment.get("SELLER_ADDRESS") or "Serbia",
             ),
-            withdrawal_url=environment.get("WITHDRAWAL_URL") or "https://imagetaggerai.com/withdrawal",
+            public_url=(environment.get("PUBLIC_URL") or "https://imagetaggerai.com").rstrip("/"),
             is_s3_local=bool(environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")),
         )
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from secrets import token_urlsafe
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -130,14 +131,21 @@ class Runtime:
             address=address,
             email=self.config.mails_reply_to,
             account_url=self.config.cancel_url,
-            withdrawal_url=self.config.withdrawal_url,
+            public_url=self.config.public_url,
         )
         resellers = {
             name: Reseller(name=one.MERCHANT_OF_RECORD, page=one.BUYERS_PAGE)
             for name, one in PROVIDERS.items()
             if one.MERCHANT_OF_RECORD
         }
-        return Desk(store=self.store, catalogue=self.catalogue, policy=self.policy, house=house, resellers=resellers)
+        return Desk(
+            store=self.store,
+            catalogue=self.catalogue,
+            policy=self.policy,
+            house=house,
+            resellers=resellers,
+            new_secret=lambda: token_urlsafe(32),
+        )
 
     def gateway(self, provider: str) -> Gateway:
         """Return the gateway to a provider's API, with its current key. Import its SDK on first use.

@@ -45,7 +45,7 @@ EVERYTHING_SET = {
     "RECEIPTS_CONFIGURATION_SET": "receipts",
     "SELLER_NAME": "Shop Ltd",
     "SELLER_ADDRESS": "1 High Street",
-    "WITHDRAWAL_URL": "https://withdraw",
+    "PUBLIC_URL": "https://public/",
     "AWS_ENDPOINT_URL_S3": "http://s3",
 }
 
@@ -70,7 +70,7 @@ def test_each_setting_has_its_variable() -> None:
         mails_reply_to="desk@example.com",
         mail_sets=("mails", "receipts"),
         seller=("Shop Ltd", "1 High Street"),
-        withdrawal_url="https://withdraw",
+        public_url="https://public",
         success_url="https://success",
         cancel_url="https://cancel",
         support_group="desk",

@@ -100,7 +100,7 @@ def test_a_mail_that_can_not_be_written_holds_up_no_other(
     services: Runtime, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is of a kind whose writer fails; the job fails at its end, and its age is reported."""
-    broken = list_mail(MailKind.CASE_UPDATE, "no case", ADA, NOON)
+    broken = list_mail(MailKind.CASE_UPDATE, "case_0/1", ADA, NOON)
     services.store.commit(Commit(documents=(broken,)))
     bought(services.store)
     with pytest.raises(Exception, match="case"):

@@ -3,13 +3,30 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import pairwise
+from typing import Any
 
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Consent
+from ledger.domain.refund_cases import (
+    BY_POLICY,
+    CaseState,
+    Decision,
+    DecisionOutcome,
+    RefundCase,
+    RefundReason,
+    StateChange,
+)
+from ledger.domain.texts import text
+from ledger.mails.cases import Reported, case_update
 from ledger.mails.confirmation import ConfirmedOrder, Reseller, confirmation
 from ledger.mails.letters import House, Letter
+from ledger.mails.notices import Declared, account_active, account_suspended, declaration_notice
+from ledger.mails.receipts import Received, receipt
 from ledger.mails.writing import Writer
-from tests.unit.dynamodb.golden_items import ORDER
+from ledger.usecases.list_mails import step_name
+from tests.unit.dynamodb.golden_items import CASE, ORDER
 
 AT = datetime(2026, 11, 29, 10, 25, 7, tzinfo=UTC)
 HOUSE = House(
@@ -17,7 +34,7 @@ HOUSE = House(
     address="Serbia",
     email="support@imagetaggerai.com",
     account_url="https://imagetaggerai.com/billing",
-    withdrawal_url="https://imagetaggerai.com/withdrawal",
+    public_url="https://imagetaggerai.com",
 )
 HOSTILE = 'Robert"><script>alert(1)</script>\r\nBcc: all@example.com'
 CONFIRMED = ConfirmedOrder(
@@ -45,6 +62,58 @@ def confirmed(**changes: object) -> Callable[[Writer], Letter]:
     return lambda writer: confirmation(replace(CONFIRMED, **changes), "mail_1", writer)  # type: ignore[arg-type]
 
 
+DECISION = Decision(
+    outcome=DecisionOutcome.DECLINE,
+    clause="2",
+    rule="packs",
+    reasons=(text("decision.own_words", words=HOSTILE), text("decision.based_on_clause", clause="2")),
+    policy_version="2026-11-01",
+    money_minor=2142,
+    currency="EUR",
+    credits=500,
+)
+
+
+def case(*states: CaseState, actor: str = BY_POLICY, reason: RefundReason = RefundReason.WITHDRAWAL) -> RefundCase:
+    """A case that went through these states."""
+    cause = text("change.refund_accepted", refund="re_1", state="pending")
+    steps = pairwise(states)
+    history = (StateChange(at=AT, from_state=a, to_state=b, cause=cause, actor=actor) for a, b in steps)
+    return replace(CASE, state=states[-1], reason=reason, decision=DECISION, confirmed_at=AT, history=tuple(history))
+
+
+def update(*states: CaseState, **more: Any) -> Callable[[Writer], Letter]:
+    """What writes the mail about the last step of a case."""
+    reported = Reported(case=case(*states, **more), product="1,000 credits", paid_at=AT)
+    step = len(states) - 1
+    name = step_name(reported.case.history[step - 1], RefundReason.CHANGED_MY_MIND)
+    assert name
+    return lambda writer: case_update(reported, step, name, "mail_1", writer)
+
+
+RECEIVED = Received(
+    is_cancellation=False,
+    reference="W-7K3F-9Q2M-4XNP",
+    name=HOSTILE,
+    contract="My order of last week, see https://example.com/offer",
+    statement=f"I withdraw.\n{HOSTILE}\nhttp://evil.example and www.evil.example",
+    received_at=AT,
+    due_by=AT,
+)
+DECLARED = Declared(
+    is_cancellation=False,
+    reference="W-7K3F-9Q2M-4XNP",
+    statement=HOSTILE,
+    received_at=AT,
+    approval_url=f"{HOUSE.public_url}/declarations/W-7K3F-9Q2M-4XNP/approval?token=a",
+    objection_url=f"{HOUSE.public_url}/declarations/W-7K3F-9Q2M-4XNP/objection?token=b",
+)
+RECEIPT_KINDS = {
+    "withdrawal receipt": RECEIVED,
+    "cancellation receipt": replace(RECEIVED, is_cancellation=True, due_by=None),
+    "receipt with a login": replace(RECEIVED, name=""),
+}
+
 LETTERS: Mapping[str, Callable[[Writer], Letter]] = {
     "pack": confirmed(),
     "pack that expires": confirmed(expires_at=AT),
@@ -54,4 +123,17 @@ LETTERS: Mapping[str, Callable[[Writer], Letter]] = {
     "business": confirmed(order=replace(CONFIRMED.order, is_business=True)),
     "no right": confirmed(has_right=False),
     "hostile": confirmed(name=HOSTILE),
+    "received": update(CaseState.DECLARED, CaseState.REQUESTED),
+    "review": update(CaseState.REQUESTED, CaseState.IN_REVIEW),
+    "approved": update(CaseState.REQUESTED, CaseState.APPROVED),
+    "declined": update(CaseState.REQUESTED, CaseState.DECLINED),
+    "declined by a person": update(CaseState.IN_REVIEW, CaseState.DECLINED, actor="sam"),
+    "replaced": update(CaseState.IN_REVIEW, CaseState.REPLACED),
+    "refunded": update(CaseState.APPROVED, CaseState.REFUNDED),
+    "failed": update(CaseState.ISSUED, CaseState.IN_REVIEW),
+    **{name: partial(receipt, of, "mail_1") for name, of in RECEIPT_KINDS.items()},
+    "withdrawal notice": partial(declaration_notice, DECLARED, "mail_1"),
+    "cancellation notice": partial(declaration_notice, replace(DECLARED, is_cancellation=True), "mail_1"),
+    "suspended": partial(account_suspended, ("dispute", "fraud", "support"), "mail_1"),
+    "active": partial(account_active, "mail_1"),
 }

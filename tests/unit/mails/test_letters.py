@@ -1,16 +1,20 @@
 """Every letter in every language: nothing is left to fill in, and nothing that a stranger wrote becomes markup."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from ledger.domain.contacts import LANGUAGES, is_address, known_language
-from ledger.mails.letters import MOST_IN_A_SUBJECT, Letter, one_line
+from ledger.domain.refund_cases import CaseState
+from ledger.mails.cases import is_outdated
+from ledger.mails.letters import MOST_IN_A_SUBJECT, Letter, Link, one_line
+from ledger.mails.receipts import receipt, times
 from ledger.mails.rendering import as_html, as_text
 from ledger.mails.writing import Writer, mail_texts
 from ledger.policy.texts import placeholders
-from tests.unit.mails.samples import HOSTILE, HOUSE, LETTERS
+from tests.unit.mails.samples import AT, HOSTILE, HOUSE, LETTERS, RECEIPT_KINDS, RECEIVED, case
 
 EACH = [(kind, language) for kind in LETTERS for language in LANGUAGES]
 
@@ -44,7 +48,7 @@ def test_nothing_is_left_to_fill_in(kind: str, language: str) -> None:
     written = letter(kind, language)
     text, html = as_text(written), as_html(written, HOUSE)
     for content in (text, Reader(html).text, written.subject):
-        assert not re.search(r"\{\w*\}|None|contract_confirmation\.|common\.", content)
+        assert not re.search(r"\{\w*\}|None|\b[a-z]+_[a-z]+\.[a-z_]+|common\.", content)
     assert written.language == language
     assert "mail_1" in text
     assert "mail_1" in html
@@ -70,10 +74,8 @@ def test_each_language_has_every_text_with_the_same_figures(language: str) -> No
     }
     assert mail_texts().languages.keys() == set(LANGUAGES)
     same = {key for key in english if english[key] == other[key]} if language != "en" else set()
-    assert same <= {key for key in english if key.startswith("common.")} | {
-        "contract_confirmation.product",
-        "contract_confirmation.credits",
-    }
+    short = {"product", "credits", "product_label", "credits_label", "name"}  # words that languages share
+    assert {key for key in same if not key.startswith("common.") and key.partition(".")[2] not in short} == set()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -85,7 +87,61 @@ def test_what_a_stranger_wrote_is_neither_markup_nor_a_header(language: str) -> 
     assert "script" not in Reader(html).tags
     assert "\n" not in written.subject
     assert "\r" not in written.subject
-    assert set(Reader(html).links) == {HOUSE.account_url, HOUSE.withdrawal_url}
+    assert all(link.startswith((HOUSE.account_url, HOUSE.public_url)) for link in Reader(html).links)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", RECEIPT_KINDS)
+def test_a_receipt_has_no_link_and_ends(kind: str, language: str) -> None:
+    """Anybody can have one sent to anybody: it is no way to send an address to open, and no long text."""
+    written = letter(kind, language)
+    content = as_text(written)
+    assert not re.search(r"://|www\.", content)
+    assert not [block for block in written.blocks if isinstance(block, Link)]
+    assert "I withdraw." in content, "word for word"
+    assert "10:25:07 UTC" in content
+    flood = replace(RECEIVED, statement="x " * 50_000, name="y" * 50_000, contract="z" * 50_000)
+    assert len(as_text(receipt(flood, "mail_1", Writer(language, HOUSE)))) < 9_000
+
+
+def test_a_receipts_time_is_that_of_the_reader_and_of_utc() -> None:
+    """With seconds and offset; in summer and in winter."""
+    for month, local in ((11, "11:25:07 (+01:00) = 10:25:07 UTC"), (7, "12:25:07 (+02:00) = 10:25:07 UTC")):
+        assert local in times(AT.replace(month=month), Writer("de", HOUSE))
+    assert times(AT, Writer("en", HOUSE)) == "29 November 2026, 10:25:07 UTC (+00:00)"
+    assert "29. März 2026, 03:00:00 (+02:00)" in times(
+        AT.replace(month=3, hour=1, minute=0, second=0), Writer("de", HOUSE)
+    )
+
+
+def test_a_decline_says_why_by_whom_and_how_a_person_reviews_it() -> None:
+    """Also if a person decided it."""
+    text = re.sub(r"\s+", " ", as_text(letter("declined")))
+    for part in ("decided automatically", "section 2", "review by a person at any time", "case_1", "legal rights"):
+        assert part in text
+    assert "decided by a member of our team" in re.sub(r"\s+", " ", as_text(letter("declined by a person")))
+
+
+def test_a_suspension_says_why_and_how_a_person_reviews_it() -> None:
+    """Each reason once; the statutory functions stay open."""
+    text = re.sub(r"\s+", " ", as_text(letter("suspended")))
+    for part in ("dispute a payment", "reported as fraud", "A member of our team", "review by a person", "stay open"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("states", "step", "is_old"),
+    [
+        (("requested", "in_review"), 1, False),
+        (("requested", "in_review", "declined"), 1, True),
+        (("in_review", "approved", "issued", "refunded"), 1, False),
+        (("in_review", "approved", "issued", "in_review", "declined"), 1, True),
+        (("approved", "refunded", "in_review"), 1, True),
+    ],
+)
+def test_a_step_that_a_later_one_overtook_is_not_written(states: tuple[str, ...], step: int, *, is_old: bool) -> None:
+    """A decision stands until another one; everything else until the next step."""
+    assert is_outdated(case(*map(CaseState, states)), step) is is_old
 
 
 def test_a_subject_is_one_line_of_bounded_length() -> None:
@@ -101,7 +157,7 @@ def test_a_confirmation_has_what_the_law_asks_for() -> None:
     for part in (
         *("Actinium Agency, Serbia", "21.42 EUR", "20.00 EUR", "ord_0123456789abcdef01234567", "do not expire"),
         *("I ask that the credits become usable at once", "29 November 2026, 10:25:07 UTC", "within 14 days"),
-        *("Model withdrawal form", "Withdraw from contract here", HOUSE.withdrawal_url, "Clause 1 <b>"),
+        *("Model withdrawal form", "Withdraw from contract here", f"{HOUSE.public_url}/withdrawal", "Clause 1 <b>"),
     ):
         assert part in text, part
     assert "Your consent" not in as_text(letter("no consent"))

@@ -130,11 +130,9 @@ def needed(folder: str) -> Iterator[Permission]:
         for action in ("ConditionCheckItem", "PutItem", "UpdateItem"):
             yield Permission.of(f"dynamodb:{action}", TABLE, condition)
     if lists := sorted(set(deleted_from(folder))):
-        sharded = [f"{pk}*" for pk in lists if pk.endswith("#")]
-        assert len(sharded) in {0, len(lists)}, "a condition compares whole keys, or patterns"
-        where = {
-            f"ForAllValues:{'StringLike' if sharded else 'StringEquals'}": {"dynamodb:LeadingKeys": sharded or lists}
-        }
+        compares = "StringLike" if any(pk.endswith("#") for pk in lists) else "StringEquals"
+        patterns = [f"{pk}*" if pk.endswith("#") else pk for pk in lists]
+        where = {f"ForAllValues:{compares}": {"dynamodb:LeadingKeys": patterns}}
         yield Permission.of("dynamodb:DeleteItem", TABLE, WHOLE | where)
     if "ledger.webhook:handle" in names:
         secrets = logical_id(folder).removesuffix("Function") + "Secrets"

@@ -392,6 +392,9 @@ def test_a_setting_is_what_its_parameter_or_resource_says() -> None:
         for name in ("MAILS_CONFIGURATION_SET", "RECEIPTS_CONFIGURATION_SET") if folder == "send_mails" else ():
             resource = "".join(part.title() for part in name.removesuffix("_SET").split("_"))
             assert own.pop(name) == {"Fn::If": ["SendsMails", {"Ref": resource}, ""]}
+        if "PUBLIC_URL" in own:
+            here = {"Fn::Sub": "https://${BillingApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+            assert own.pop("PUBLIC_URL") == {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, here]}
         for name, value in own.items():
             parameter = "".join(part.title() for part in name.split("_"))
             if name == "SIGNING_SECRETS_NAME":

@@ -62,6 +62,7 @@ def desk(store: Store) -> Desk:
         catalogue=SOLD,
         policy=POLICY,
         house=HOUSE,
+        new_secret=lambda: "secret",
         resellers={"paddle": Reseller(name="Paddle.com", page="paddle.net")},
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ledger.domain.ids import AccountId, derived_id
+from ledger.domain.ids import AccountId, OrderId, derived_id
 
 
 class MailKind(StrEnum):
@@ -17,12 +17,14 @@ class MailKind(StrEnum):
 
     CONTRACT_CONFIRMATION = "contract_confirmation"  # an order that was paid: the contract, the consent, the rights
     CASE_UPDATE = "case_update"  # a step of a refund case: `case_…/3`
-    WITHDRAWAL_RECEIPT = "withdrawal_receipt"  # a confirmed withdrawal: what was received, and when
-    ACCOUNT_SUSPENDED = "account_suspended"  # the account's first hold
+    WITHDRAWAL_RECEIPT = "withdrawal_receipt"  # a withdrawal that was confirmed with a login: the case
+    DECLARATION_RECEIPT = "declaration_receipt"  # a declaration without a login, to the address that it names
+    DECLARATION_NOTICE = "declaration_notice"  # the same, to the address on file, which can approve it and object
+    ACCOUNT_SUSPENDED = "account_suspended"  # the account's first hold: the account and its version
     ACCOUNT_ACTIVE = "account_active"  # the end of the account's last hold
 
 
-RECEIPTS = frozenset({MailKind.WITHDRAWAL_RECEIPT})
+RECEIPTS = frozenset({MailKind.WITHDRAWAL_RECEIPT, MailKind.DECLARATION_RECEIPT})
 """Kinds that acknowledge a declaration: sent under an identity of their own, as plain text without links."""
 
 
@@ -82,3 +84,8 @@ class MailRecord:
 def mail_id_of(kind: MailKind, subject: str) -> str:
     """Return the id of the mail of this kind about this subject: there is one."""
     return derived_id("mail", kind, subject)
+
+
+def order_of(subject: str) -> OrderId:
+    """Return the order that a confirmation is about. One for a later consent names it, and the consent's time."""
+    return OrderId(subject.partition("/")[0])

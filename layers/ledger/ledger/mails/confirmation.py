@@ -135,14 +135,14 @@ def _withdrawal(confirmed: ConfirmedOrder, writer: Writer) -> list[Block]:
         return [title, Paragraph(write("business")), *through]
     if not confirmed.has_right:
         return [title, Paragraph(write("other_country")), *through]
-    concluded_at = max(order.made_at, confirmed.paid_at)
+    concluded_at, url = max(order.made_at, confirmed.paid_at), f"{house.public_url}/withdrawal"
     return [
         title,
         *through,
         Paragraph(write("withdrawal_right", day=writer.day(concluded_at))),
         Paragraph(write("withdrawal_how")),
-        Paragraph(write("withdrawal_online", url=house.withdrawal_url)),
-        Link(write("withdrawal_button"), house.withdrawal_url, is_main=False),
+        Paragraph(write("withdrawal_online", url=url)),
+        Link(write("withdrawal_button"), f"{url}?language={writer.language}&contract={order.order_id}", is_main=False),
         Paragraph(write("withdrawal_effects")),
         Paragraph(write("withdrawal_used")),
         Section(write("form_title")),

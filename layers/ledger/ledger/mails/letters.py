@@ -13,7 +13,7 @@ class House:
     address: str
     email: str  # of the support desk
     account_url: str
-    withdrawal_url: str
+    public_url: str  # where the pages for everybody are: `{public_url}/withdrawal`
     product: str = "Image Tagger AI"
 
 

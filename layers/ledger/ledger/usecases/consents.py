@@ -18,14 +18,17 @@ from datetime import datetime
 
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.ids import AccountId, OrderId, request_correlation_id
+from ledger.domain.mails import MailKind
 from ledger.domain.orders import Consent, Order, ShownInformation
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import open_case_key
 from ledger.policy.withdrawal import WITHDRAWAL_REASONS
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange
+from ledger.ports.documents import sortable
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking import Origin, consent_fact
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
@@ -47,12 +50,15 @@ def give_consent(
 ) -> Order:
     """Record the consent to an order that has none yet. Return the order. A consent that counts already stays.
 
+    If the order is paid, its contract is confirmed by another mail, whose acceptance completes the consent.
+
     `shown` is what the customer was shown with it. It counts as the information of an order that has none. Raise
     NotFound if the account has no such order, RequestRefused if the customer does not agree to all of it.
     """
 
     def attempt() -> Order | Retry:
-        order = store.read(Keys(fulfilment_keys=frozenset({f"order/{order_id}"}))).order(order_id)
+        known = store.read(Keys(fulfilment_keys=frozenset({f"order/{order_id}"})))
+        order = known.order(order_id)
         if order is None or order.account_id != account_id:
             raise NotFound(f"You have no order {order_id}.")
         before = order.consent
@@ -62,7 +68,12 @@ def give_consent(
             raise RequestRefused("Credits are unlocked only if you ask us to begin and acknowledge what that ends.")
         kept = {"returned_ids": before.returned_ids, "revoked_at": before.revoked_at} if before else {}
         given = order.with_later_consent(replace(consent, **kept), shown)  # type: ignore[arg-type]
-        return given if store.commit(Commit(order=given)) is None else CONFLICT
+        # Of an order that is not paid yet, the confirmation of its contract says what was consented to by then.
+        is_paid = known.fulfilment_keys[f"order/{order_id}"].payment_id is not None
+        subject = f"{order_id}/{sortable(consent.given_at)}"
+        mail = list_mail(MailKind.CONTRACT_CONFIRMATION, subject, account_id, consent.given_at)
+        commit = Commit(order=given, documents=(mail,) if is_paid else ())
+        return given if store.commit(commit) is None else CONFLICT
 
     return run_transaction(attempt, f"order {order_id}")
 

@@ -14,6 +14,7 @@ from ledger.ports.documents import audit_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.list_mails import hold_mails
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
@@ -34,7 +35,7 @@ def place_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *,
             raise NotFound(f"There is no account {account_id}.")
         if hold_id in account.holds:
             return False
-        commit = _hold_change(account, hold_id, Hold(now, None))
+        commit = _hold_change(account, hold_id, Hold(now, None), now)
         record = AuditRecord(
             actor=actor, action=AuditAction.HOLD, subject=hold_id, reason=why, at=now, step=account.version
         )
@@ -58,7 +59,7 @@ def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, 
         # A hold is lifted after it began, whatever the clocks of the provider and of the other Lambdas say.
         at = max(now, hold.since)
         if hold.payment_id is None:
-            commit = _hold_change(account, hold_id, None)
+            commit = _hold_change(account, hold_id, None, now)
         else:
             lifted = HoldLifted(hold_id=hold_id, actor=actor, at=at, cause=f"support:{actor}")
             origin = Origin(now, lifted.cause, request_correlation_id(account_id, HOLDS_ROUTE, hold_id))
@@ -71,10 +72,11 @@ def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, 
     return run_transaction(attempt, f"{hold_id} of {account_id}")
 
 
-def _hold_change(account: Account, hold_id: str, hold: Hold | None) -> Commit:
+def _hold_change(account: Account, hold_id: str, hold: Hold | None, now: datetime) -> Commit:
     """Return the commit that sets a hold which no purchase derives. None: remove it."""
     return Commit(
         account=AccountChange(account_id=account.account_id, version=account.version, holds={hold_id: hold}),
+        documents=tuple(hold_mails(account, {hold_id: hold}, now)),
     )
 
 

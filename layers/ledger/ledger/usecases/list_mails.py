@@ -1,9 +1,13 @@
 """List mails that are to be sent: in the commit that gives the reason for them, so that none is lost."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from ledger.domain.accounts import Account
+from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.mails import MailIntent, MailKind
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, StateChange
 from ledger.ports.commit import DocumentChange
 from ledger.ports.documents import AwaitedOrder, awaited_order_key, mail_intent_key
 
@@ -18,3 +22,43 @@ def await_payment(order_id: OrderId, account_id: AccountId, placed_at: datetime)
     """Return the change that lists a new order as one whose payment is awaited."""
     awaited = AwaitedOrder(order_id=order_id, account_id=account_id, since=placed_at)
     return DocumentChange(awaited_order_key(placed_at, order_id), awaited)
+
+
+_WITH_MONEY = frozenset({CaseState.APPROVED, CaseState.ISSUED, CaseState.REFUNDED})
+
+
+def step_name(change: StateChange, reason: RefundReason) -> str | None:
+    """Return what a step of a case means to the customer. None: it is worth no mail.
+
+    A withdrawal has a receipt of its own. That a provider accepted a refund is not yet that it was made.
+    """
+    is_withdrawal = reason is RefundReason.WITHDRAWAL
+    match change.to_state:
+        case CaseState.REQUESTED:
+            return None if is_withdrawal else "received"
+        case CaseState.IN_REVIEW if change.from_state in _WITH_MONEY:
+            return "failed"
+        case CaseState.IN_REVIEW:
+            return None if is_withdrawal else "review"
+        case CaseState.APPROVED | CaseState.DECLINED | CaseState.REPLACED | CaseState.REFUNDED:
+            return str(change.to_state)
+    return None
+
+
+def case_mails(case: RefundCase) -> Iterator[DocumentChange]:
+    """Yield the change that lists the mail about the latest step of a case, which is new in this commit."""
+    if case.history and step_name(case.history[-1], case.reason):
+        change = case.history[-1]
+        subject = f"{case.case_id}/{len(case.history)}"
+        yield list_mail(MailKind.CASE_UPDATE, subject, case.account_id, change.at)
+
+
+def hold_mails(account: Account, holds: Mapping[str, Hold | None], now: datetime) -> Iterator[DocumentChange]:
+    """Yield the change that lists the mail about a suspension that begins or ends with these changes of holds.
+
+    The account's version names it: each version of an account is written once.
+    """
+    after = {name for name, hold in {**account.holds, **holds}.items() if hold}
+    if bool(after) != bool(account.holds):
+        kind = MailKind.ACCOUNT_SUSPENDED if after else MailKind.ACCOUNT_ACTIVE
+        yield list_mail(kind, f"{account.account_id}/{account.version}", account.account_id, now)

@@ -13,21 +13,21 @@ id that both carry, in the header `X-Billing-Mail` and in a tag, shows that they
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ledger.domain.errors import MailRefused, MailUnavailable, RequestRefused
-from ledger.domain.ids import OrderId
-from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
+from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord, order_of
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import mail_intent_key, mail_record_key
 from ledger.ports.mailer import Mailer
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.consents import confirm_consent
+from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, run_transaction
 from ledger.usecases.write_mails import Desk, NoAddress, Outdated, write_mail
 
@@ -119,15 +119,27 @@ def _acquire_lease(mail_id: str, store: Store, clock: Callable[[], datetime]) ->
 def _follow_up(intent: MailIntent, store: Store) -> MailResult:
     """Do what follows from a mail's acceptance, then record it.
 
-    What follows a confirmation is a write of its own. The acceptance is stored first, so that the mail is not sent
+    What follows is a write of its own. The acceptance is stored first, so that the mail is not sent
     again if that write fails.
     """
     accepted_at = intent.accepted_at or intent.listed_at
-    if intent.kind is MailKind.CONTRACT_CONFIRMATION:
+    if follow_up := _FOLLOW_UPS.get(intent.kind):
         intent = _store(intent, intent, store)
         with suppress(RequestRefused):  # the order has no consent to confirm
-            confirm_consent(OrderId(intent.subject), intent.message_id or "", store, accepted_at)
+            follow_up(intent, store, accepted_at)
     return _end(intent, MailOutcome.SENT, store, accepted_at)
+
+
+def _confirm_consent(intent: MailIntent, store: Store, at: datetime) -> None:
+    confirm_consent(order_of(intent.subject), intent.message_id or "", store, at)
+
+
+_FOLLOW_UPS: Mapping[MailKind, Callable[[MailIntent, Store, datetime], object]] = {
+    MailKind.CONTRACT_CONFIRMATION: _confirm_consent,
+    MailKind.DECLARATION_RECEIPT: lambda intent, store, at: record_acknowledgement(intent.subject, store, at=at),
+    MailKind.DECLARATION_NOTICE: lambda intent, store, at: record_notice(intent.subject, store, at=at),
+}
+"""What follows from the acceptance of a mail, by its kind. Each may be repeated."""
 
 
 def _store(before: MailIntent, intent: MailIntent, store: Store) -> MailIntent:

@@ -3,14 +3,21 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 
+from ledger.domain.accounts import Account
 from ledger.domain.catalogue import Catalogue, ProductKind
 from ledger.domain.contacts import Contact
-from ledger.domain.ids import OrderId
-from ledger.domain.mails import RECEIPTS, MailIntent, MailKind
+from ledger.domain.declarations import DeclarationKind
+from ledger.domain.errors import NotFound, RequestRefused
+from ledger.domain.ids import AccountId
+from ledger.domain.mails import RECEIPTS, MailIntent, MailKind, order_of
 from ledger.domain.orders import Order
+from ledger.mails.cases import Reported, case_update, is_outdated
 from ledger.mails.confirmation import ConfirmedOrder, Reseller, confirmation
 from ledger.mails.letters import House, Letter
+from ledger.mails.notices import Declared, account_active, account_suspended, declaration_notice
+from ledger.mails.receipts import Received, receipt
 from ledger.mails.rendering import as_html, as_text
 from ledger.mails.writing import Writer
 from ledger.policy import law
@@ -20,6 +27,12 @@ from ledger.ports.documents import contact_key
 from ledger.ports.mailer import Message
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
+from ledger.usecases.declarations.answer import issue_links
+from ledger.usecases.declarations.change import find_declaration
+from ledger.usecases.declarations.mails import acknowledged_before, record_acknowledgement
+from ledger.usecases.list_mails import step_name
+from ledger.usecases.refund_cases.cases import read_case
+from ledger.usecases.refund_cases.context import read_case_context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +44,7 @@ class Desk:
     policy: PolicyParameters
     house: House
     resellers: Mapping[str, Reseller]  # by provider: those that sell in their own name
+    new_secret: Callable[[], str]  # for the links of a mail
 
 
 class Outdated(Exception):
@@ -41,15 +55,17 @@ class NoAddress(Exception):
     """The account has no address to which mails can be delivered."""
 
 
+_Written = tuple[str, Letter]
+"""An address, and the letter to it."""
+
+
 def write_mail(intent: MailIntent, desk: Desk) -> Message:
     """Return the message of an intent. Raise NoAddress, Outdated or StoreUnavailable."""
-    contact = _contact(intent, desk.store)
-    writer = Writer(contact.language, desk.house)
-    letter = _LETTERS[intent.kind](intent, desk, writer)
+    to, letter = _LETTERS[intent.kind](intent, desk)
     is_receipt = intent.kind in RECEIPTS
     return Message(
         mail_id=intent.mail_id,
-        to=contact.email,
+        to=to,
         subject=letter.subject,
         text=as_text(letter),
         html=None if is_receipt else as_html(letter, desk.house),
@@ -58,18 +74,19 @@ def write_mail(intent: MailIntent, desk: Desk) -> Message:
     )
 
 
-def _contact(intent: MailIntent, store: Store) -> Contact:
+def _reach(intent: MailIntent, desk: Desk) -> tuple[str, Writer]:
+    """Return the address of the intent's account, and a writer in its language. Raise NoAddress."""
     if intent.account_id is None:
         raise NoAddress
     key = contact_key(intent.account_id)
-    contact = store.read(Keys(documents=frozenset({key}))).document(key, Contact)
+    contact = desk.store.read(Keys(documents=frozenset({key}))).document(key, Contact)
     if contact is None or contact.failing_since:
         raise NoAddress
-    return contact
+    return contact.email, Writer(contact.language, desk.house)
 
 
-def _confirmation(intent: MailIntent, desk: Desk, writer: Writer) -> Letter:
-    order_id = OrderId(intent.subject)
+def _confirmation(intent: MailIntent, desk: Desk) -> _Written:
+    order_id = order_of(intent.subject)
     key = f"order/{order_id}"
     known = desk.store.read(Keys(fulfilment_keys=frozenset({key})))
     order, fulfilled = known.order(order_id), known.fulfilment_keys.get(key)
@@ -78,23 +95,20 @@ def _confirmation(intent: MailIntent, desk: Desk, writer: Writer) -> Letter:
     home = desk.store.read(Keys(payments=frozenset({fulfilled.payment_id}))).home_of(fulfilled.payment_id)
     if home is None or home.payment is None:
         raise Outdated
-    return confirmation(
-        confirmed_order(order, desk, home.payment.paid_minor, home.payment.currency, home.payment.at),
-        intent.mail_id,
-        writer,
-    )
+    to, writer = _reach(intent, desk)
+    confirmed = confirmed_order(order, desk, home.payment.paid_minor, home.payment.currency, home.payment.at)
+    return to, confirmation(confirmed, intent.mail_id, writer)
 
 
 def confirmed_order(order: Order, desk: Desk, paid_minor: int, currency: str, paid_at: datetime) -> ConfirmedOrder:
     """Return what the confirmation of an order says."""
     agreed = desk.catalogue.agreed(order)
-    sold = desk.catalogue.product(order.product_id, order.made_at)
     version = desk.policy.sold_under(order.policy_version) or desk.policy
     right = law.load().right_of(order.country, order.made_at.date())
     is_subscription = agreed is not None and agreed.kind is ProductKind.SUBSCRIPTION
     return ConfirmedOrder(
         order=order,
-        name=sold.name if sold else order.product_id,
+        name=_name(order.product_id, order.made_at, desk),
         paid_minor=paid_minor,
         currency=currency,
         paid_at=paid_at,
@@ -106,6 +120,133 @@ def confirmed_order(order: Order, desk: Desk, paid_minor: int, currency: str, pa
     )
 
 
-_LETTERS: Mapping[MailKind, Callable[[MailIntent, Desk, Writer], Letter]] = {
+def _name(product_id: str, at: datetime, desk: Desk) -> str:
+    """Return the name of a product as it was sold at a time."""
+    sold = desk.catalogue.product(product_id, at)
+    return sold.name if sold else product_id
+
+
+def _case_update(intent: MailIntent, desk: Desk) -> _Written:
+    case_id, _, number = intent.subject.partition("/")
+    step = int(number)
+    if intent.account_id is None:
+        raise NotFound(f"There is no case {case_id}.")
+    case = read_case(intent.account_id, case_id, desk.store)
+    name = step_name(case.history[step - 1], case.reason)
+    if name is None or is_outdated(case, step):
+        raise Outdated
+    _, context = read_case_context(intent.account_id, case_id, desk.store)
+    payment = context.payment
+    reported = Reported(case=case, product=_products(payment.lines, payment.at, desk), paid_at=payment.at)
+    to, writer = _reach(intent, desk)
+    return to, case_update(reported, step, name, intent.mail_id, writer)
+
+
+def _products(lines: tuple[object, ...], at: datetime, desk: Desk) -> str:
+    names = (_name(str(getattr(line, "product_id", "")), at, desk) for line in lines)
+    return ", ".join(dict.fromkeys(names))
+
+
+def _withdrawal_receipt(intent: MailIntent, desk: Desk) -> _Written:
+    if intent.account_id is None:
+        raise NotFound(f"There is no case {intent.subject}.")
+    case, context = read_case_context(intent.account_id, intent.subject, desk.store)
+    to, writer = _reach(intent, desk)
+    payment = context.payment
+    product = _products(payment.lines, payment.at, desk)
+    order_id = str(payment.order_id or payment.payment_id.partition(":")[2])
+    received = Received(
+        is_cancellation=False,
+        reference=case.case_id,
+        name="",
+        contract=f"{product} ({order_id})",
+        statement=writer.write(
+            "receipt.withdrawal_statement", product=product, paid_on=writer.day(payment.at), order_id=order_id
+        ),
+        received_at=case.confirmed_at or case.opened_at,
+        due_by=case.due_by,
+    )
+    return to, receipt(received, intent.mail_id, writer)
+
+
+def _declaration_receipt(intent: MailIntent, desk: Desk) -> _Written:
+    """The same content for one address within an hour has one receipt: anybody can send it anywhere."""
+    declaration = find_declaration(intent.subject, desk.store)
+    if declaration is None or declaration.confirmed_at is None or declaration.acknowledged_at:
+        raise Outdated
+    if at := acknowledged_before(declaration, desk.store):
+        record_acknowledgement(declaration.declaration_id, desk.store, at=at)
+        raise Outdated
+    submission = declaration.submission
+    is_cancellation = declaration.kind is DeclarationKind.CANCELLATION
+    received = Received(
+        is_cancellation=is_cancellation,
+        reference=declaration.declaration_id,
+        name=submission.name,
+        contract=submission.contract,
+        statement=submission.statement,
+        received_at=declaration.confirmed_at,
+        due_by=None if is_cancellation else declaration.due_by,
+    )
+    return submission.email, receipt(received, intent.mail_id, Writer(submission.language, desk.house))
+
+
+def _declaration_notice(intent: MailIntent, desk: Desk) -> _Written:
+    """Each mail has links of its own, whose secrets are stored as hashes before it is sent."""
+    name = intent.subject
+    declaration = find_declaration(name, desk.store)
+    if declaration is None or declaration.confirmed_at is None:
+        raise Outdated
+    to, writer = _reach(intent, desk)
+    approval, objection = desk.new_secret(), desk.new_secret()
+    try:
+        issue_links(name, approval, objection, desk.store)
+    except RequestRefused as refusal:  # it waits for no answer any more
+        raise Outdated from refusal
+
+    def page(path: str, token: str) -> str:
+        query = urlencode({"token": token, "language": writer.language})
+        return f"{desk.house.public_url}/declarations/{name}/{path}?{query}"
+
+    declared = Declared(
+        is_cancellation=declaration.kind is DeclarationKind.CANCELLATION,
+        reference=name,
+        statement=declaration.submission.statement,
+        received_at=declaration.confirmed_at,
+        approval_url=page("approval", approval),
+        objection_url=page("objection", objection),
+    )
+    return to, declaration_notice(declared, intent.mail_id, writer)
+
+
+def _account_suspended(intent: MailIntent, desk: Desk) -> _Written:
+    holds = _account(intent, desk).holds
+    if not holds:
+        raise Outdated
+    to, writer = _reach(intent, desk)
+    reasons = tuple(sorted({hold_id.partition(":")[0] for hold_id in holds}))
+    return to, account_suspended(reasons, intent.mail_id, writer)
+
+
+def _account_active(intent: MailIntent, desk: Desk) -> _Written:
+    if _account(intent, desk).holds:
+        raise Outdated
+    to, writer = _reach(intent, desk)
+    return to, account_active(intent.mail_id, writer)
+
+
+def _account(intent: MailIntent, desk: Desk) -> Account:
+    account_id = intent.account_id or AccountId("")
+    found = desk.store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
+    return found or Account(account_id=account_id)
+
+
+_LETTERS: Mapping[MailKind, Callable[[MailIntent, Desk], _Written]] = {
     MailKind.CONTRACT_CONFIRMATION: _confirmation,
+    MailKind.CASE_UPDATE: _case_update,
+    MailKind.WITHDRAWAL_RECEIPT: _withdrawal_receipt,
+    MailKind.DECLARATION_RECEIPT: _declaration_receipt,
+    MailKind.DECLARATION_NOTICE: _declaration_notice,
+    MailKind.ACCOUNT_SUSPENDED: _account_suspended,
+    MailKind.ACCOUNT_ACTIVE: _account_active,
 }

@@ -35,6 +35,7 @@ KEYS_FOLLOW = {
     ),
     **dict.fromkeys(("payment", "approved", "waiting", "pointer", "account", "fulfilment_key", "order_pointer"), "sk"),
     **dict.fromkeys(("failed_run", "audit_record", "refund_intent", "renewal_stop", "listed_declaration"), "sk"),
+    "mail_intent": "pk sk",
     **dict.fromkeys(("subscription", "declaration"), "pk sk"),
 }
 """What of an item's key follows from its content. A key that is all that tells what the item is about does not."""
@@ -60,6 +61,7 @@ def items() -> dict[str, Item]:
 
 
 NAMES = (
+    "mail_intent",
     *(
         "account",
         "audit_record",

@@ -26,6 +26,7 @@ from ledger.domain.declarations import (
 )
 from ledger.domain.errors import CaseAlreadyOpen, NotFound
 from ledger.domain.ids import AccountId
+from ledger.domain.mails import MailKind
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.policy.parameters import PolicyParameters
@@ -35,6 +36,7 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.declarations.change import document_changes, read_declaration
 from ledger.usecases.declarations.find_contract import find_contract
+from ledger.usecases.list_mails import list_mail
 from ledger.usecases.plan_booking import Origin, stop_of_renewals
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
@@ -93,7 +95,8 @@ def _next(
 ) -> _Next:
     match declaration.state:
         case DeclarationState.CONFIRMED:
-            return _matched(declaration, store, providers, now), ()
+            found = _matched(declaration, store, providers, now)
+            return found, tuple(_mails(found, now))
         case DeclarationState.MATCHED:
             return _waited(declaration, now), ()
         case DeclarationState.APPROVED if declaration.kind is DeclarationKind.WITHDRAWAL:
@@ -101,6 +104,14 @@ def _next(
         case DeclarationState.APPROVED:
             return _cancel(declaration, store, now)
     return declaration, ()
+
+
+def _mails(declaration: Declaration, now: datetime) -> Iterator[DocumentChange]:
+    """Yield the changes that list the acknowledgement, and the question to the address on file if there is a match."""
+    name = declaration.declaration_id
+    yield list_mail(MailKind.DECLARATION_RECEIPT, name, None, now)
+    if declaration.state is DeclarationState.MATCHED:
+        yield list_mail(MailKind.DECLARATION_NOTICE, name, declaration.account_id, now)
 
 
 def _matched(declaration: Declaration, store: Store, providers: Collection[str], now: datetime) -> Declaration:

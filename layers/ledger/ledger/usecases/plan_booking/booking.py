@@ -25,6 +25,7 @@ from ledger.domain.renewal_stops import RenewalStop
 from ledger.ports.commit import MAX_ACTIONS, AccountChange, Commit, DocumentChange
 from ledger.ports.documents import renewal_stop_key
 from ledger.ports.reads import Snapshot
+from ledger.usecases.list_mails import hold_mails
 from ledger.usecases.plan_booking.entries import Origin, lot_entries, purchase_entries
 from ledger.usecases.plan_booking.fulfilment import Fulfilment, find_fulfilment
 
@@ -74,7 +75,10 @@ def plan_targets(
         # increment its version: the account may have been read before a concurrent commit to it.
         account=change if any(one.has_new_target for one in booked) or not change.is_empty else None,
         entries=entries,
-        documents=tuple(change for one in booked for change in _renewal_stops(one.newly_lost, account, origin, now)),
+        documents=(
+            *(change for one in booked for change in _renewal_stops(one.newly_lost, account, origin, now)),
+            *hold_mails(account, holds, now),
+        ),
     )
 
 

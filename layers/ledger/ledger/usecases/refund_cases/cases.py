@@ -11,6 +11,7 @@ from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import CasePointer, case_key, case_pointer_key, deferred_queue_key, review_queue_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
+from ledger.usecases.list_mails import case_mails
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
 
 
@@ -41,12 +42,13 @@ def case_context_of(case_id: str, store: Store) -> tuple[RefundCase, CaseContext
 def with_case(case: RefundCase, commit: Commit, account: Account) -> Commit:
     """Return the commit with the case added, under the versions of case and account that were read.
 
-    The account lists the case while it is open, so that no second case for the same purchase and reason can open.
+    The mail about its latest step is listed. The account lists the case while it is open, so that no second case for
+    the same purchase and reason can open.
     """
     change = commit.account or AccountChange(account_id=account.account_id, version=account.version)
     open_cases = {case.case_id: case.open_case_key if case.state.is_open else None}
     document = DocumentChange(case_key(case.account_id, case.case_id), case, case.version)
-    return replace(with_documents(commit, document), account=replace(change, cases=open_cases))
+    return replace(with_documents(commit, document, *case_mails(case)), account=replace(change, cases=open_cases))
 
 
 def with_documents(commit: Commit, *changes: DocumentChange) -> Commit:

@@ -5,11 +5,13 @@ from datetime import datetime
 
 from ledger.domain.errors import NotFound
 from ledger.domain.ids import AccountId
+from ledger.domain.mails import MailKind
 from ledger.domain.refund_cases import BY_POLICY, CaseState, RefundCase, RefundReason
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.store import Store
+from ledger.usecases.list_mails import list_mail
 from ledger.usecases.refund_cases.apply_decision import apply_decision
-from ledger.usecases.refund_cases.cases import with_case
+from ledger.usecases.refund_cases.cases import with_case, with_documents
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
@@ -57,4 +59,7 @@ def _confirm(
         case = replace(case, asked_at=min(case.opened_at, declared_at), confirmed_at=confirmed_at)
     decision = evaluate_policy(case, context, store, policy, now)
     case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=case.correlation_id)
+    if contract_case_id is None and sent_at is None:  # a declaration without a login has its receipt already
+        receipt = list_mail(MailKind.WITHDRAWAL_RECEIPT, case.case_id, account_id, now)
+        commit = with_documents(commit, receipt)
     return CONFLICT if store.commit(with_case(case, commit, context.account)) else case

@@ -6,6 +6,7 @@ from datetime import datetime
 from ledger.domain.errors import CaseAlreadyOpen
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, PaymentId, derived_id, request_correlation_id
+from ledger.domain.mails import MailKind
 from ledger.domain.refund_cases import (
     BY_POLICY,
     CaseState,
@@ -20,6 +21,7 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import case_key, idempotency_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
+from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.refund_cases.apply_decision import apply_decision
 from ledger.usecases.refund_cases.cases import pointer_change, read_case, with_case, with_documents
@@ -59,6 +61,12 @@ class RefundClaim:
     received_at: datetime | None = None  # of a withdrawal that is no declaration: when it was confirmed
     route: str = REFUND_REQUESTS_ROUTE  # an Idempotency-Key counts for its account and route only
 
+    @property
+    def is_received_elsewhere(self) -> bool:
+        """Return whether it is a withdrawal that support enters: no step of ours has acknowledged it."""
+        has_receipt = self.is_declaration or self.contract is not None or self.route == DECLARATIONS_ROUTE
+        return self.reason is RefundReason.WITHDRAWAL and not has_receipt
+
 
 def open_case(claim: RefundClaim, store: Store, policy: PolicyParameters, *, now: datetime) -> RefundCase:
     """Open a case, and decide it unless it is a declaration. The same request under the same key returns its case.
@@ -97,6 +105,9 @@ def _open(
         )
         # A batch is not a snapshot: the purchase may be older than its account, whose version is then no guard.
         commit = replace(commit, purchases=commit.purchases or (context.purchase,))
+        if claim.is_received_elsewhere:
+            receipt = list_mail(MailKind.WITHDRAWAL_RECEIPT, case_id, claim.account_id, now)
+            commit = with_documents(commit, receipt)
     record = IdempotencyRecord(fingerprint=claim.fingerprint, subject=case_id, at=now)
     commit = with_documents(commit, DocumentChange(record_key, record), pointer_change(case))
     return CONFLICT if store.commit(with_case(case, commit, context.account)) else case

@@ -1,0 +1,89 @@
+"""Notices to the address on file: a declaration was made without a login; an account is suspended, or active again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ledger.mails.letters import Facts, Letter, Link, Paragraph, Quote, Section
+from ledger.mails.receipts import times
+from ledger.mails.writing import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A declaration that was made without a login, and the two pages on which its holder answers it."""
+
+    is_cancellation: bool
+    reference: str
+    statement: str
+    received_at: datetime
+    approval_url: str
+    objection_url: str
+
+
+def declaration_notice(declared: Declared, mail_id: str, writer: Writer) -> Letter:
+    """Return the letter that asks the address on file whether a declaration is the customer's."""
+
+    def write(key: str, **figures: str) -> str:
+        return writer.write(f"declaration_notice.{key}", **figures)
+
+    kind = "cancellation" if declared.is_cancellation else "withdrawal"
+    return writer.letter(
+        write(f"{kind}_subject"),
+        write(f"{kind}_heading"),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Paragraph(write("intro")),
+        Facts(
+            (
+                (writer.write("receipt.reference"), declared.reference),
+                (writer.write("receipt.received_at"), times(declared.received_at, writer)),
+            )
+        ),
+        Quote(declared.statement),
+        Paragraph(write("yours")),
+        Link(write("approve"), declared.approval_url),
+        Paragraph(write("not_yours")),
+        Link(write("object"), declared.objection_url, is_main=False),
+        Paragraph(write("silence")),
+    )
+
+
+def account_suspended(reasons: tuple[str, ...], mail_id: str, writer: Writer) -> Letter:
+    """Return the letter that says why an account is suspended, and how a person reviews that.
+
+    `reasons` are the kinds of the holds: `dispute`, `fraud`, …
+    """
+
+    def write(key: str, **figures: str) -> str:
+        return writer.write(f"account_suspended.{key}", **figures)
+
+    known = [reason if reason in {"dispute", "fraud"} else "other" for reason in reasons]
+    return writer.letter(
+        write("subject"),
+        write("heading"),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Paragraph(write("intro")),
+        Section(write("why")),
+        *(Paragraph(write(f"by_{reason}")) for reason in dict.fromkeys(known)),
+        Section(write("what_now")),
+        Paragraph(write("effect")),
+        Paragraph(write("review")),
+        Link(write("button"), writer.house.account_url),
+    )
+
+
+def account_active(mail_id: str, writer: Writer) -> Letter:
+    """Return the letter that says that an account is active again."""
+
+    def write(key: str) -> str:
+        return writer.write(f"account_active.{key}")
+
+    return writer.letter(
+        write("subject"),
+        write("heading"),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Paragraph(write("text")),
+        Link(write("button"), writer.house.account_url),
+    )
