@@ -23,12 +23,15 @@ from ledger.domain.errors import (
     ProviderUnavailable,
     RequestRefused,
     RunFailed,
+    SecondPersonNeeded,
     StoreUnavailable,
     SubscriptionAlreadyRuns,
 )
 
 LOCKED = CreditsLocked(25, 10, 2500, datetime(2026, 11, 21, 12, tzinfo=UTC), ("ord_0123456789abcdef01234567",))
 SUSPENDED = AccountSuspended(("dispute:stripe:dp_1Q9x",))
+PROPOSED = SecondPersonNeeded("prop_0123456789abcdef01234567")
+NOT_YOURS = RequestRefused("Somebody else has to settle it: it is your own proposal, or about your own account.")
 ANY: Mapping[str, Sequence[BillingError]] = {
     "402": [InsufficientCredits(needed=25, spendable=10)],
     "403": [Forbidden("This route is for support.")],
@@ -60,9 +63,17 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
     "requestRefund": {"409": [CaseAlreadyOpen("case_0123456789abcdef01234567")]},
     "uploadEvidence": {"409": [RequestRefused("The case is closed.")]},
     "openCaseForCustomer": {"409": [CaseAlreadyOpen("case_0123456789abcdef01234567")]},
-    "reviewCase": {"409": [RequestRefused("The case is closed.")]},
     "reviewDeclaration": {"409": [RequestRefused("The declaration is executed: it can't become approved.")]},
-    "recordAmount": {"409": [RequestRefused("The payment has no such refund or dispute in another currency.")]},
+    "reviewCase": {"409": [RequestRefused("The case is closed."), PROPOSED]},
+    "recordAmount": {
+        "409": [RequestRefused("The payment has no such refund or dispute in another currency."), PROPOSED]
+    },
+    "removeHold": {"409": [PROPOSED]},
+    "adjustAccountCredits": {
+        "409": [RequestRefused("20 credits of earlier adjustments are left. No others can be taken back."), PROPOSED]
+    },
+    "confirmProposedAct": {"409": [NOT_YOURS]},
+    "rejectProposedAct": {"409": [NOT_YOURS]},
 }
 """What only these operations can answer, in addition."""
 

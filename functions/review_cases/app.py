@@ -1,10 +1,11 @@
 """The review queue, decisions, holds, amounts. For the support group only; every action is recorded with its actor.
 
-No person changes their own account: a colleague has to.
+No person changes their own account: a colleague has to. What is above one person's limits becomes a proposal.
 
 GET, POST /support/refund-cases · GET /support/refund-cases/{case_id} · POST /support/refund-cases/{case_id}/decision
 POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_id}/holds/{hold_id}
-POST /support/accounts/{account_id}/amounts
+POST /support/accounts/{account_id}/amounts · POST /support/accounts/{account_id}/adjustments
+GET /support/proposals · POST /support/accounts/{account_id}/proposals/{proposal_id}/{confirmation, rejection}
 GET /support/declarations · GET /support/declarations/{declaration_id} · POST …/decision
 """
 
@@ -21,6 +22,7 @@ from ledger.api.pagination import Listing
 from ledger.api.refund_claims import refund_claim
 from ledger.api.requests import (
     DECODED,
+    AdjustmentRequest,
     AmountRequest,
     CaseId,
     DecisionRequest,
@@ -29,13 +31,17 @@ from ledger.api.requests import (
     OptionalKey,
     PageCursor,
     PageSize,
+    RejectionRequest,
     SupportRefundRequest,
 )
 from ledger.api.responses.declarations import DeclarationList, DeclarationResponse
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.support import (
+    AdjustmentResponse,
     AmountResponse,
     HoldChangeResponse,
+    ProposalPage,
+    ProposalResponse,
     QueuedCaseResponse,
     ReviewQueuePage,
     SupportCaseResponse,
@@ -45,12 +51,15 @@ from ledger.domain.declarations import DeclarationState
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
+from ledger.usecases.adjust_credits import Adjustment, adjust_credits
+from ledger.usecases.authority import Authority
 from ledger.usecases.declarations.change import read_declaration
 from ledger.usecases.declarations.review import NamedContract, carry_out, close
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.refund_cases.cases import account_of_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.open_case import SUPPORT_CASES_ROUTE, open_case
+from ledger.usecases.settle_proposals import confirm_proposal, read_proposal, reject_proposal
 from ledger.usecases.state_amount import state_amount
 
 app = resolver()
@@ -59,6 +68,7 @@ HoldPath = Annotated[
     str, DECODED, Path(min_length=1, max_length=300, description="The hold's id, as the account shows it.")
 ]
 StateOfDeclaration = Annotated[DeclarationState, Query(description="The state of the declarations.")]
+ProposalPath = Annotated[str, Path(pattern=r"^prop_[0-9a-f]{24}$", description="The proposal's id.")]
 Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reason. It is recorded with your name.")]
 
 
@@ -142,7 +152,16 @@ def review_case(case_id: CaseId, request: DecisionRequest, idempotency_key: Opti
         takes_credits=request.takes_credits,
         ends_subscription=request.ends_subscription,
     )
-    decide_case(case_id, decision, person.account_id, here.store, here.policy, now=here.now(), key=idempotency_key)
+    decide_case(
+        case_id,
+        decision,
+        person.account_id,
+        here.store,
+        here.policy,
+        now=here.now(),
+        key=idempotency_key,
+        authority=_alone(),
+    )
     return support_case(case_id, here)
 
 
@@ -165,12 +184,20 @@ def hold_account(account_id: AccountPath, request: HoldRequest) -> HoldChangeRes
     "/support/accounts/<account_id>/holds/<hold_id>",
     summary="Lift one hold",
     tags=["Support"],
-    responses=documented_problems(HoldChangeResponse),
+    responses=documented_problems(HoldChangeResponse, 409),
 )
 def remove_hold(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChangeResponse:
     """Lift this hold only. Later events of the same dispute do not place it again. Idempotent."""
     here, person = services(), support(app, account_id)
-    changed = lift_hold(hold_id, AccountId(account_id), person.account_id, here.store, why=why, now=here.now())
+    changed = lift_hold(
+        hold_id,
+        AccountId(account_id),
+        person.account_id,
+        here.store,
+        why=why,
+        now=here.now(),
+        authority=_alone(),
+    )
     return HoldChangeResponse(hold_id=hold_id, changed=changed)
 
 
@@ -195,6 +222,7 @@ def record_amount(account_id: AccountPath, request: AmountRequest) -> AmountResp
         here.store,
         why=request.why,
         now=here.now(),
+        authority=_alone(),
     )
     return AmountResponse(
         payment_id=request.payment_id,
@@ -252,6 +280,82 @@ def review_declaration(declaration_id: DeclarationPath, request: DeclarationDeci
     if request.account_id and request.purchase_id:
         contract = NamedContract(account_id=AccountId(request.account_id), payment_id=PaymentId(request.purchase_id))
     return DeclarationResponse.of(carry_out(declaration_id, contract, person.account_id, here.store))
+
+
+@app.post(
+    "/support/accounts/<account_id>/adjustments",
+    summary="Adjust credits",
+    tags=["Support"],
+    responses=documented_problems(AdjustmentResponse, 404, 409),
+)
+def adjust_account_credits(
+    account_id: AccountPath, request: AdjustmentRequest, idempotency_key: IdempotencyKey
+) -> AdjustmentResponse:
+    """Give credits out of goodwill, or take back what was given so. Each is an entry with its reason on record."""
+    here, person = services(), support(app, account_id)
+    request.check()
+    adjustment = Adjustment(
+        account_id=AccountId(account_id),
+        credits=request.credits,
+        reason=request.why,
+        actor=person.account_id,
+        key=idempotency_key,
+    )
+    adjustment_id = adjust_credits(adjustment, here.store, _alone(), now=here.now())
+    return AdjustmentResponse(adjustment_id=adjustment_id, credits=request.credits)
+
+
+@app.get(
+    "/support/proposals",
+    summary="What waits for a second person, oldest first",
+    tags=["Support"],
+    responses=documented_problems(ProposalPage),
+)
+def list_proposals(limit: PageSize = 50, after: PageCursor = None) -> ProposalPage:
+    """Return the acts that are above what one person may do, until a colleague has confirmed or rejected them."""
+    support(app)
+    listing, store = Listing("support", "proposals"), services().store
+    start, _ = listing.opened(after)
+    page = store.proposals(limit, start)
+    shown = [read_proposal(one.account_id, one.proposal_id, store) for one in page.items]
+    return ProposalPage(proposals=[ProposalResponse.of(one) for one in shown], next=listing.close(page.next))
+
+
+@app.post(
+    "/support/accounts/<account_id>/proposals/<proposal_id>/confirmation",
+    summary="Confirm a proposal",
+    tags=["Support"],
+    responses=documented_problems(ProposalResponse, 404, 409),
+)
+def confirm_proposed_act(account_id: AccountPath, proposal_id: ProposalPath) -> ProposalResponse:
+    """Carry out what a colleague has proposed. Who proposed it can't confirm it. Idempotent."""
+    here, person = services(), support(app, account_id)
+    settled = confirm_proposal(
+        AccountId(account_id), proposal_id, person.account_id, here.store, here.policy, now=here.now()
+    )
+    return ProposalResponse.of(settled)
+
+
+@app.post(
+    "/support/accounts/<account_id>/proposals/<proposal_id>/rejection",
+    summary="Reject a proposal",
+    tags=["Support"],
+    responses=documented_problems(ProposalResponse, 404, 409),
+)
+def reject_proposed_act(
+    account_id: AccountPath, proposal_id: ProposalPath, request: RejectionRequest
+) -> ProposalResponse:
+    """Take a colleague's proposal out of the queue, without carrying it out. Idempotent."""
+    here, person = services(), support(app, account_id)
+    settled = reject_proposal(
+        AccountId(account_id), proposal_id, person.account_id, here.store, why=request.why, now=here.now()
+    )
+    return ProposalResponse.of(settled)
+
+
+def _alone() -> Authority:
+    """Return how far a person may go without a colleague."""
+    return Authority(limits=services().policy.support_limits)
 
 
 lambda_handler = lambda_handler_of(app)

@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 from pynamodb.connection import Connection
 
-from ledger.domain.errors import InsufficientCredits, SubscriptionAlreadyRuns
+from ledger.domain.errors import InsufficientCredits, SecondPersonNeeded, SubscriptionAlreadyRuns
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeState, Fact, RefundState
 from ledger.domain.ids import AccountId, PaymentId
@@ -26,6 +26,8 @@ from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.documents import renewal_stop_key, sortable
 from ledger.ports.reads import Keys, ParkedName
 from ledger.providers.translation import carried
+from ledger.usecases.adjust_credits import Adjustment, adjust_credits
+from ledger.usecases.authority import Authority
 from ledger.usecases.confirm_orders import list_confirmation
 from ledger.usecases.expire_credits import expire_account, expire_credits
 from ledger.usecases.find_customer import find_customer
@@ -600,6 +602,16 @@ def _(engine: Engine) -> Iterator[int]:
     store = bought(engine)
     request_refund(store, refund_claim())
     yield engine.trips(lambda: store.cases_of(ADA, 10))
+
+
+@case("`proposals`")
+def _(engine: Engine) -> Iterator[int]:
+    store, alone = bought(engine), Authority(limits={})
+    adjustment = Adjustment(account_id=ADA, credits=5, reason="A late reply.", actor="sam", key="key_1")
+    with pytest.raises(SecondPersonNeeded):
+        adjust_credits(adjustment, store, alone, now=LATER)
+    assert store.proposals(10).items
+    yield engine.trips(lambda: store.proposals(10))
 
 
 @case("`review_queue`")

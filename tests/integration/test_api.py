@@ -632,6 +632,32 @@ def test_each_act_of_support_is_recorded_with_who_did_it(world: World) -> None:
     ]
 
 
+def test_what_is_above_one_persons_limit_is_proposed_and_a_colleague_confirms_it(world: World) -> None:
+    """Credits that are given, by the figures of the policy: 409 names the proposal, and the queue shows it."""
+    path = f"/support/accounts/{BOB}/adjustments"
+    given = world.sam.post(path, {"credits": 100, "why": "A late reply."}, key="k1")
+    assert (given.status, given.json["credits"]) == (200, 100)
+    assert world.sam.post(path, {"credits": 100, "why": "A late reply."}, key="k1").json == given.json
+    assert world.sam.post(path, {"credits": 0, "why": "x"}, key="k2").status == 422
+    too_much = world.sam.post(path, {"credits": 20_000, "why": "A long outage."}, key="k3")
+    assert (too_much.status, too_much.json["type"].rpartition(":")[2]) == (409, "second-person-needed")
+    proposal_id = too_much.json["proposal_id"]
+    (waiting,) = world.sam.get("/support/proposals").json["proposals"]
+    assert (waiting["proposal_id"], waiting["amount"], waiting["unit"]) == (proposal_id, 20_000, "credits")
+    confirmation = f"/support/accounts/{BOB}/proposals/{proposal_id}/confirmation"
+    assert world.sam.post(confirmation, None).status == 409
+    kim = supporter(name="kim")
+    before = world.bob.get("/account").json["balance"]
+    for _ in range(2):
+        done = kim.post(confirmation, None)
+        assert (done.status, done.json["state"], done.json["settled_by"]) == (200, "confirmed", "kim")
+    assert world.bob.get("/account").json["balance"] == before + 20_000
+    assert world.sam.get("/support/proposals").json["proposals"] == []
+    rejection = f"/support/accounts/{BOB}/proposals/{proposal_id}/rejection"
+    assert kim.post(rejection, {"why": "No."}).status == 409
+    assert Frontend("kim").post(confirmation, None).status == 403
+
+
 @pytest.mark.parametrize("is_decoded", [True, False])
 def test_account_ids_with_signs_reach_their_account(world: World, is_decoded: bool) -> None:
     """Issuers put signs into subjects; whether API Gateway hands the raw path on decoded makes no difference."""
@@ -678,8 +704,9 @@ class TestIdempotencyKeys:
                 {"outcome": "approve", "clause": "6", "words": ["Sorry."], "money_minor": 500},
                 {"money_minor": 501},
             ),
+            f"/support/accounts/{BOB}/adjustments": (world.sam, {"credits": 5, "why": "x"}, {"credits": 6}),
         }
-        assert requests.keys() == set(WITH_KEY)
+        assert {path.replace(BOB, "{account_id}") for path in requests} == set(WITH_KEY)
         case_id = ask(world.bob, BOBS).json["case_id"]
         for path, (who, content, _) in requests.items():
             told = who.post(path.replace("{case_id}", case_id), content, key="k")

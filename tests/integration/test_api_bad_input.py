@@ -69,6 +69,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "amount_minor": 1,
         "why": "y",
     },
+    "/support/accounts/{account_id}/adjustments": {"credits": 5, "why": "y"},
+    "/support/accounts/{account_id}/proposals/{proposal_id}/rejection": {"why": "y"},
 }
 """A right body for each route that takes one. What each test does to it makes it wrong."""
 
@@ -103,7 +105,12 @@ def caller(world: World, path: str, scopes: tuple[str, ...]) -> Frontend:
 def send(world: World, path: str, body: bytes, **more: Any) -> ApiResponse:
     """POST this, word for word, to a route with right ids in its path."""
     route = next(route for route in deployed() if (route.method, route.path) == ("POST", path))
-    filled = path.replace("{case_id}", CASE).replace("{order_id}", f"ord_{'0' * 24}").replace("{run_id}", "run_1")
+    filled = (
+        path.replace("{case_id}", CASE)
+        .replace("{order_id}", f"ord_{'0' * 24}")
+        .replace("{proposal_id}", f"prop_{'0' * 24}")
+        .replace("{run_id}", "run_1")
+    )
     filled = filled.replace("{account_id}", "acct_ada").replace("{declaration_id}", DECLARATION)
     sent = {"key": new_key(), "headers": {"content-type": "application/json"}, **more}
     return caller(world, path, route.scopes).post(filled, body=body, **sent)

@@ -186,6 +186,7 @@ def _body(path: str, method: str) -> dict[str, Any]:
 
 
 BOBS_OWN = {"account_id": BOB, "purchase_id": BOBS}
+PROPOSAL = f"prop_{'0' * 24}"
 SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/support/refund-cases", {}),
     (
@@ -213,6 +214,10 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
         f"/support/declarations/{NOBODYS_DECLARATION}/decision",
         {"content": {"outcome": "carry_out", "account_id": ADA, "purchase_id": ADAS, "why": "x"}},
     ),
+    ("POST", f"/support/accounts/{BOB}/adjustments", {"content": {"credits": 5, "why": "x"}, "key": "k"}),
+    ("GET", "/support/proposals", {}),
+    ("POST", f"/support/accounts/{BOB}/proposals/{PROPOSAL}/confirmation", {}),
+    ("POST", f"/support/accounts/{BOB}/proposals/{PROPOSAL}/rejection", {"content": {"why": "x"}}),
 ]
 
 
@@ -256,7 +261,8 @@ def test_every_support_route_is_tried() -> None:
             method,
             path.replace(BOB, "{account_id}")
             .replace("dispute:stripe:dp_1", "{hold_id}")
-            .replace(NOBODYS_DECLARATION, "{declaration_id}"),
+            .replace(NOBODYS_DECLARATION, "{declaration_id}")
+            .replace(PROPOSAL, "{proposal_id}"),
         )
         for method, path, _ in SUPPORT_CALLS
     }

@@ -28,6 +28,7 @@ from ledger.domain.ids import AccountId, PaymentId, approval_tag
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent
 from ledger.domain.orders import Checkout, Order
+from ledger.domain.proposals import QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
@@ -253,6 +254,9 @@ class FakeStore:
 
     def review_queue(self, limit: int, after: str | None = None) -> Page[QueuedCase]:
         return self._document_page(QueuedCase, DocumentKind.REVIEW_QUEUE, limit, after)
+
+    def proposals(self, limit: int, after: str | None = None) -> Page[QueuedProposal]:
+        return self._document_page(QueuedProposal, DocumentKind.PROPOSAL_QUEUE, limit, after)
 
     def deferred_cases(self) -> Iterator[QueuedCase]:
         return self._documents(QueuedCase, DocumentKind.DEFERRED_QUEUE)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger.domain import catalogue
 from ledger.domain.declarations import DeclarationKind, DeclarationState, Submission
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import SecondPersonNeeded, StoreUnavailable
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import (
     BalanceCredited,
@@ -25,12 +25,15 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import PaymentId, request_correlation_id
 from ledger.domain.orders import Consent, Order, ShownInformation
+from ledger.domain.proposals import CREDITS, SupportLimit
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.reads import Keys, Snapshot
 from ledger.providers.registry import PROVIDERS
+from ledger.usecases.adjust_credits import Adjustment, adjust_credits
+from ledger.usecases.authority import Authority
 from ledger.usecases.consents import confirm_consent, give_consent, revoke_confirmation
 from ledger.usecases.declarations.answer import approve, issue_links
 from ledger.usecases.declarations.follow import follow as follow_declaration
@@ -48,6 +51,7 @@ from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.release_parked import release_all
 from ledger.usecases.send_refunds import send_refund
+from ledger.usecases.settle_proposals import confirm_proposal, reject_proposal
 from ledger.usecases.state_amount import state_amount
 from ledger.usecases.usage import RUNS_ROUTE, draw_credits, fail_run, lot_changes
 from tools.orders import place_orders_of
@@ -562,10 +566,30 @@ def waiting() -> FakeStore:
     return store
 
 
+def by_two() -> FakeStore:
+    """Acts of support: within the limits, above them and waiting, confirmed, and rejected."""
+    store = FakeStore()
+    record_events(store, paid(), now=at(1))
+    alone = Authority(limits={CREDITS: SupportLimit(day=100, month=150), "USD": SupportLimit(day=100, month=150)})
+
+    def adjusted(credits_: int, key: str, *, minute: float) -> str:
+        adjustment = Adjustment(account_id=ADA, credits=credits_, reason="A late reply.", actor="sam", key=key)
+        try:
+            return adjust_credits(adjustment, store, alone, now=at(minute))
+        except SecondPersonNeeded as needed:
+            return needed.proposal_id
+
+    adjusted(60, "key_1", minute=60)
+    adjusted(-20, "key_2", minute=61)
+    confirmed, rejected, _ = (adjusted(500 + number, f"big_{number}", minute=62 + number) for number in range(3))
+    confirm_proposal(ADA, confirmed, "kim", store, POLICY, now=at(70))
+    reject_proposal(ADA, rejected, "kim", store, why="Too much.", now=at(71))
+    return store
+
+
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
-    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, declared),
-    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, locked, unlocked),
+    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, declared, locked, unlocked, by_two),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, waiting),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.verify import accounts, cases, causes, decisions, declarations, lots, payments, records
+from tools.verify import accounts, cases, causes, decisions, declarations, lots, payments, proposals, records
 from tools.verify.world import Verdicts as Verdicts
 from tools.verify.world import World as World
 
@@ -48,6 +48,9 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     cases.refunded_cases,
     decisions.histories,
     decisions.decisions_of_cases,
+    proposals.proposed,
+    proposals.sums_of_accounts,
+    proposals.adjusted,
     records.idempotency_records,
     declarations.listed,
 )

@@ -112,10 +112,17 @@ def _of_accounts(world: World) -> Iterator[str]:
         yield from (_account(mail.account_id), _cause(f"declaration:{mail.subject}"))
     for awaited in world.awaited_orders.values():
         yield from (_account(awaited.account_id), _order(awaited.order_id))
+    for proposal_id, proposal in world.proposals.items():
+        yield from (_account(proposal.account_id), _cause(proposal_id), _cause(proposal.proposal_id))
+    for key, queued in world.queued_proposals.items():
+        yield from (_account(queued.account_id), *map(_cause, (*key.parts[-1:], queued.proposal_id)))
+    yield from map(_owner, world.account_sums)
 
 
 def _of_act(account_id: AccountId, act: AuditRecord) -> Iterator[str]:
     yield _account(account_id)
+    if act.action in {AuditAction.ADJUST, AuditAction.PROPOSE, AuditAction.CONFIRM, AuditAction.REJECT}:
+        yield _cause(act.subject)
     if act.action in ROUTES_OF_ACTS:
         yield _cause(request_correlation_id(account_id, ROUTES_OF_ACTS[act.action], act.subject))
 

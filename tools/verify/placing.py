@@ -13,6 +13,7 @@ from ledger.domain.contacts import Contact
 from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.ids import AccountId
 from ledger.domain.mails import MailIntent, MailRecord, mail_id_of
+from ledger.domain.proposals import Proposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundCase
 from ledger.domain.refund_intents import RefundIntent
@@ -39,6 +40,7 @@ from ledger.ports.documents import (
     intent_key,
     mail_intent_key,
     mail_record_key,
+    proposal_key,
     renewal_stop_key,
     sortable,
 )
@@ -149,6 +151,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return DocumentKey(DocumentKind.LISTED_DECLARATION, parts)
         case FailedRun():
             return failed_run_key(AccountId(owner), document.at, document.run_id)
+        case Proposal():
+            return proposal_key(document.account_id, document.proposal_id)
         case AuditRecord():
             return audit_key(AccountId(owner), document)
         case Contact():

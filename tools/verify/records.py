@@ -3,10 +3,12 @@
 from datetime import datetime
 from hashlib import sha256
 
+from ledger.domain.audit import AuditAction
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, request_correlation_id
 from ledger.domain.receipts import MUTED, RecordOutcome
 from ledger.domain.refund_cases import BY_POLICY, RefundCase
+from ledger.usecases.adjust_credits import ADJUSTMENTS_ROUTE
 from ledger.usecases.place_order import ORDERS_ROUTE
 from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE
 from ledger.usecases.refund_cases.open_case import (
@@ -62,6 +64,10 @@ def _created(route: str, subject: str, correlation_id: str, world: World) -> tup
     if route == ORDERS_ROUTE:
         order = fulfilment_key.terms if (fulfilment_key := world.fulfilment_keys.get(f"order/{subject}")) else None
         return (order.account_id, order.made_at) if order else None
+    if route == ADJUSTMENTS_ROUTE:
+        acts = world.audit_records
+        found = [(owner, act.at) for owner, act in acts if (act.action, act.subject) == (AuditAction.ADJUST, subject)]
+        return found[0] if len(found) == 1 else None
     case = world.cases.get(subject)
     if case is None or route not in _OPENS_CASES or case.correlation_id != correlation_id:
         return None

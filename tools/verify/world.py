@@ -20,6 +20,7 @@ from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.orders import OpenCheckout
+from ledger.domain.proposals import ActSums, Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import QueuedCase, RefundCase
@@ -79,6 +80,9 @@ class World:
     pointers: dict[str, AccountId] = field(default_factory=dict)  # by case id
     failed_runs: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
     audit_records: list[tuple[AccountId, AuditRecord]] = field(default_factory=list)
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    queued_proposals: dict[DocumentKey, QueuedProposal] = field(default_factory=dict)
+    account_sums: dict[DocumentKey, ActSums] = field(default_factory=dict)
     idempotency_records: dict[DocumentKey, IdempotencyRecord] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     order_pointers: dict[DocumentKey, OrderId] = field(default_factory=dict)
@@ -143,6 +147,12 @@ class World:
                 self.failed_runs.append((AccountId(key.parts[0]), document))
             case AuditRecord():
                 self.audit_records.append((AccountId(key.parts[0]), document))
+            case Proposal():
+                self.proposals[document.proposal_id] = document
+            case QueuedProposal():
+                self.queued_proposals[key] = document
+            case ActSums() if key.kind is DocumentKind.ACCOUNT_SUMS:
+                self.account_sums[key] = document
             case IdempotencyRecord():
                 self.idempotency_records[key] = document
             case OrderPointer():

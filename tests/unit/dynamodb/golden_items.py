@@ -51,6 +51,7 @@ from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownInformation, Terms
+from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import (
@@ -78,6 +79,8 @@ from ledger.ports.documents import (
     Document,
     JobCursor,
     OrderPointer,
+    account_sums_key,
+    actor_sums_key,
     audit_key,
     awaited_order_key,
     case_key,
@@ -95,6 +98,8 @@ from ledger.ports.documents import (
     mail_record_key,
     open_checkout_key,
     position_of,
+    proposal_key,
+    proposal_queue_key,
     renewal_stop_key,
     review_queue_key,
 )
@@ -410,6 +415,23 @@ INTENT = RefundIntent(
     version=1,
 )
 
+PROPOSAL = Proposal(
+    proposal_id="prop_1",
+    account_id=ADA,
+    action=AuditAction.ADJUST,
+    subject="adj_1",
+    reason="A late reply.",
+    request='{"credits": 500, "key": "key_1"}',
+    amount=500,
+    unit="credits",
+    proposed_by="sam",
+    proposed_at=AT,
+    state=ProposalState.CONFIRMED,
+    settled_by="kim",
+    settled_at=LATER,
+    version=1,
+)
+SUMS = ActSums(by_day={"credits/01": 60}, version=4)
 OPEN_CHECKOUT = OpenCheckout(order_id=ORDER.order_id, provider="stripe", checkout_id="cs_1", version=2)
 CONTACT = Contact(
     account_id=ADA,
@@ -530,7 +552,15 @@ def goldens() -> dict[str, Golden]:
     )
     queued = QueuedCase(case_id="case_1", account_id=ADA, since=AT)
     audit = AuditRecord(
-        actor="sam", action=AuditAction.HOLD, subject="support:1", reason="A stolen card.", at=AT, step=3
+        actor="sam",
+        action=AuditAction.LIFT,
+        subject="support:1",
+        reason="A stolen card.",
+        at=AT,
+        step=3,
+        amount=1000,
+        unit="credits",
+        is_counted=True,
     )
     failed = FailedRun(run_id="run_1", credits=10, at=AT, error="E1")
     return {
@@ -593,6 +623,12 @@ def goldens() -> dict[str, Golden]:
         "awaited_order": _document(awaited_order_key(AT, ORDER.order_id), AWAITED),
         "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed),
         "audit_record": _document(audit_key(ADA, audit), audit),
+        "proposal": _document(proposal_key(ADA, "prop_1"), PROPOSAL, replace(PROPOSAL, version=2)),
+        "proposal_queue": _document(
+            proposal_queue_key(PROPOSAL), QueuedProposal(proposal_id="prop_1", account_id=ADA, since=AT)
+        ),
+        "actor_sums": _document(actor_sums_key("sam", "2026-11"), SUMS, replace(SUMS, version=5)),
+        "account_sums": _document(account_sums_key(ADA, "2026-11"), SUMS, replace(SUMS, version=5)),
         "idempotency_record": _document(
             idempotency_key(ADA, "orders", "key_1"), IdempotencyRecord(fingerprint="f", subject="ord_1", at=AT)
         ),

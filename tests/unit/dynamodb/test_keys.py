@@ -15,6 +15,8 @@ from ledger.dynamodb.keys import ItemKind
 from ledger.ports.documents import (
     DocumentKey,
     DocumentKind,
+    account_sums_key,
+    actor_sums_key,
     audit_key,
     awaited_order_key,
     case_key,
@@ -28,6 +30,7 @@ from ledger.ports.documents import (
     mail_intent_key,
     mail_record_key,
     open_checkout_key,
+    proposal_key,
 )
 from tests.unit.dynamodb.golden_items import ENTRY
 
@@ -91,6 +94,10 @@ DOCUMENTS = [
     mail_intent_key("mail_1"),
     mail_record_key("mail_1"),
     awaited_order_key(NOON, OrderId("ord_1")),
+    DocumentKey(DocumentKind.PROPOSAL_QUEUE, ("2026-11-20T12:00:00.000000Z", "prop_1")),
+    proposal_key(ODD, "prop_1"),
+    actor_sums_key("auth0|sam#1", "2026-11"),
+    account_sums_key(ODD, "2026-11"),
 ]
 
 

@@ -67,6 +67,7 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "statement_page": lambda store: [store.statement_page(ADA, 5)],
     "cases_of": lambda store: [store.cases_of(ADA, 5)],
     "review_queue": lambda store: [store.review_queue(5)],
+    "proposals": lambda store: [store.proposals(5)],
     "deferred_cases": lambda store: store.deferred_cases(),
     "outbox": lambda store: store.outbox(),
     "renewal_stops": lambda store: store.renewal_stops(),
@@ -216,7 +217,7 @@ def test_keys_that_stay_unread_are_no_keys_that_are_not_stored() -> None:
     assert len(connection.calls) == 6
 
 
-BY_PAGE = {"statement_page", "cases_of", "review_queue", "purchases_of"}
+BY_PAGE = {"statement_page", "cases_of", "review_queue", "proposals", "purchases_of"}
 """The reads of which a caller asks for the next page."""
 BY_NAME = {"one name", "some names", "parked_receipts"}
 SHARDED = {"mail_intents": MAIL_SHARDS, "awaited_orders": MAIL_SHARDS}

@@ -65,6 +65,7 @@ SCANS = {"first_expiry"}
 
 LISTS = {
     "intent_key": DocumentKind.REFUND_INTENT,
+    "proposal_queue_key": DocumentKind.PROPOSAL_QUEUE,
     "review_queue_key": DocumentKind.REVIEW_QUEUE,
     "deferred_queue_key": DocumentKind.DEFERRED_QUEUE,
     "renewal_stop_key": DocumentKind.RENEWAL_STOP,

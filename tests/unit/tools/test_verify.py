@@ -101,7 +101,7 @@ What is written whole is as it was written: receipts, entries, runs, documents, 
 Every key and index attribute follows from its item
 An account's balance is the sum of its entries
 A lot's figures are the sums of its entries by counter-account, and it is frozen and reserved as they say
-Every purchase is granted exactly once, every duplicate never; goodwill comes from a case that it replaced
+Every purchase is granted exactly once, every duplicate never; goodwill comes from a case, or an adjustment
 Every lot is what its purchase's facts say: granted, taken back, owed, frozen
 No lot has a figure below 0 or gave more than was granted
 No payment was refunded by more than was paid, what is approved included
@@ -132,6 +132,9 @@ A case waits exactly once where its state says: for a person, or for its time; a
 A case is settled exactly if its refund has succeeded
 A case's history leads without a gap from its opening to its state, and what a person did of it is on record
 A case's decision is the one that its history tells, and the one that its purchase has as a fact
+A proposal waits exactly as long as no second person has settled it, and who did what about it is on record
+What single persons moved of an account in a month is what their acts on record say
+An adjustment moved as many credits as its act on record says: into a lot of its own, or out of such lots
 What was answered under an Idempotency-Key is there, that account's; each case and order has its record
 A declaration is listed by its state exactly while something is left to be done, and what it opened is there
 """

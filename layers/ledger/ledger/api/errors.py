@@ -24,6 +24,7 @@ from ledger.domain.errors import (
     ProviderUnavailable,
     RequestRefused,
     RunFailed,
+    SecondPersonNeeded,
     StoreUnavailable,
     SubscriptionAlreadyRuns,
 )
@@ -70,6 +71,8 @@ def problem_of(error: BillingError) -> Response[Any]:
             return problem(409, "subscription-already-runs", str(error), subscription_id=error.subscription_id)
         case CaseAlreadyOpen():
             return problem(409, "case-open", str(error), case_id=error.case_id)
+        case SecondPersonNeeded():
+            return problem(409, "second-person-needed", str(error), proposal_id=error.proposal_id)
         case InvalidBody():
             return problem(error.status, error.code, str(error))
         case InvalidRequest():

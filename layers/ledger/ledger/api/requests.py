@@ -334,6 +334,26 @@ class AmountRequest(RequestModel):
     why: Text = Field(examples=["The bank's letter of 2026-11-03 names it."])
 
 
+class AdjustmentRequest(RequestModel):
+    """Credits to give out of goodwill, or to take back of those that were given so."""
+
+    credits: int = Field(
+        ge=-10_000_000, le=10_000_000, strict=True, description="Given; below 0: taken back. Never 0.", examples=[50]
+    )
+    why: Text = Field(examples=["A late reply of ours."])
+
+    def check(self) -> None:
+        """Raise InvalidRequest for an adjustment of nothing."""
+        if self.credits == 0:
+            raise InvalidRequest("credits", "It is 0, so there is nothing to adjust.")
+
+
+class RejectionRequest(RequestModel):
+    """Why a proposal is rejected."""
+
+    why: Text = Field(examples=["The figure is that of another account."])
+
+
 class HoldRequest(RequestModel):
     """A hold to place on an account."""
 

@@ -14,6 +14,10 @@ class AuditAction(StrEnum):
     REPLACE = "replace"
     DECLINE = "decline"
     STATE_AMOUNT = "state_amount"
+    ADJUST = "adjust"
+    PROPOSE = "propose"  # an act that needs a second person
+    CONFIRM = "confirm"  # the act that a colleague proposed
+    REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +26,10 @@ class AuditRecord:
 
     actor: str
     action: AuditAction
-    subject: str  # the id of a hold or a case, or the provider's id of a refund or dispute
+    subject: str  # the id of a hold, case, adjustment or proposal, or the provider's id of a refund or dispute
     reason: str  # in the person's own words
     at: datetime
     step: int  # the version of what the action changed, as it was read; it tells the actions of one instant apart
+    amount: int = 0  # that it moved at most, in its unit
+    unit: str = ""  # a currency, or `credits`; empty: it moved nothing
+    is_counted: bool = False  # it is in the sums of its actor and its account: one person did it alone

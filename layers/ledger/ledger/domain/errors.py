@@ -17,6 +17,7 @@
     │   ├── AccountInDebt          the account has a debt: it places no new order
     │   ├── SubscriptionAlreadyRuns  a subscription to this plan is running
     │   ├── CaseAlreadyOpen        a case about the same purchase and reason is open
+    │   ├── SecondPersonNeeded     the act is above what one person may do: it is proposed
     │   └── CaseClosed             the case can't change from its state to the requested one
     ├── ProviderRefused            a provider refused: it has done nothing
     ├── ProviderUnavailable        a provider did not respond clearly: it may have done what was requested
@@ -161,6 +162,14 @@ class CaseAlreadyOpen(RequestRefused):
     def __init__(self, case_id: str) -> None:
         super().__init__(f"Case {case_id} about this purchase is open for the same reason.")
         self.case_id = case_id
+
+
+class SecondPersonNeeded(RequestRefused):
+    """The act is above what one person may do alone. It is stored as a proposal: `proposal_id` is its id."""
+
+    def __init__(self, proposal_id: str) -> None:
+        super().__init__("This is above what one person may do. It is proposed: a colleague has to confirm it.")
+        self.proposal_id = proposal_id
 
 
 class CaseClosed(RequestRefused):

@@ -14,6 +14,7 @@ from ledger.domain.entries import Entry
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.mails import MailIntent
+from ledger.domain.proposals import QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
@@ -155,6 +156,12 @@ class Reads:
         where = keys.range_of(DocumentKind.REVIEW_QUEUE)
         found = self._page(where, limit, after, where.prefix)
         return Page(tuple(self._readable_documents(QueuedCase, iter(found.items))), found.next)
+
+    def proposals(self, limit: int, after: str | None = None) -> Page[QueuedProposal]:
+        """Return a page of the proposals that wait for a second person, oldest first: one query."""
+        where = keys.range_of(DocumentKind.PROPOSAL_QUEUE)
+        found = self._page(where, limit, after, where.prefix)
+        return Page(tuple(self._readable_documents(QueuedProposal, iter(found.items))), found.next)
 
     def deferred_cases(self) -> Iterator[QueuedCase]:
         """Yield every case that waits for its settling time."""

@@ -67,6 +67,7 @@ from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownInformation, Terms
+from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import (
     CaseState,
@@ -264,6 +265,19 @@ AUDIT_ACTION = one_of(
         AuditAction.REPLACE: "replace",
         AuditAction.DECLINE: "decline",
         AuditAction.STATE_AMOUNT: "state_amount",
+        AuditAction.ADJUST: "adjust",
+        AuditAction.PROPOSE: "propose",
+        AuditAction.CONFIRM: "confirm",
+        AuditAction.REJECT: "reject",
+    },
+)
+
+PROPOSAL_STATE = one_of(
+    "proposal state",
+    {
+        ProposalState.PROPOSED: "proposed",
+        ProposalState.CONFIRMED: "confirmed",
+        ProposalState.REJECTED: "rejected",
     },
 )
 DECLARATION_KIND = one_of(
@@ -997,7 +1011,44 @@ AUDIT_RECORD = Shape(
         "reason": Field("reason", TEXT),
         "at": Field("at", TIME),
         "step": Field("step", WHOLE),
+        "amount": Field("amount", WHOLE, 0),
+        "unit": Field("unit", TEXT, ""),
+        "is_counted": Field("is_counted", BOOLEAN, False),
     },
+)
+PROPOSAL = Shape(
+    "a proposal",
+    Proposal,
+    {
+        "proposal_id": Field("proposal_id", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "action": Field("action", AUDIT_ACTION),
+        "subject": Field("subject", TEXT),
+        "reason": Field("reason", TEXT),
+        "request": Field("request", TEXT),
+        "amount": Field("amount", WHOLE),
+        "unit": Field("unit", TEXT),
+        "proposed_by": Field("proposed_by", TEXT),
+        "proposed_at": Field("proposed_at", TIME),
+        "state": Field("state", PROPOSAL_STATE),
+        "settled_by": Field("settled_by", TEXT, None),
+        "settled_at": Field("settled_at", TIME, None),
+        "version": Field("version", WHOLE),
+    },
+)
+QUEUED_PROPOSAL = Shape(
+    "a queued proposal",
+    QueuedProposal,
+    {
+        "proposal_id": Field("proposal_id", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "since": Field("since", TIME),
+    },
+)
+ACT_SUMS = Shape(
+    "the sums of acts",
+    ActSums,
+    {"by_day": Field("by_day", COUNTS, {}), "version": Field("version", WHOLE)},
 )
 IDEMPOTENCY_RECORD = Shape(
     "an idempotency record",
@@ -1146,6 +1197,10 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.OPEN_CHECKOUT: OPEN_CHECKOUT,
     DocumentKind.FAILED_RUN: FAILED_RUN,
     DocumentKind.AUDIT_RECORD: AUDIT_RECORD,
+    DocumentKind.PROPOSAL: PROPOSAL,
+    DocumentKind.PROPOSAL_QUEUE: QUEUED_PROPOSAL,
+    DocumentKind.ACTOR_SUMS: ACT_SUMS,
+    DocumentKind.ACCOUNT_SUMS: ACT_SUMS,
     DocumentKind.IDEMPOTENCY_RECORD: IDEMPOTENCY_RECORD,
     DocumentKind.JOB_CURSOR: JOB_CURSOR,
     DocumentKind.DECLARATION: DECLARATION,

@@ -18,6 +18,7 @@ from typing import Any
 
 from ledger.domain.errors import PolicyError
 from ledger.domain.fields import Fields, is_whole
+from ledger.domain.proposals import CREDITS, SupportLimit
 from ledger.policy import law
 from ledger.policy.law import Law
 
@@ -38,6 +39,7 @@ class PolicyParameters:
     mistaken_renewal_days: int
     automatic_renewal_refund_up_to_minor: Mapping[str, int]  # by currency; a person decides what is not in it
     persistent_failed_runs: int  # fewer are a minor outage
+    support_limits: Mapping[str, SupportLimit]  # by currency, and `credits`; what is not in it needs two persons
     law: Law = field(default_factory=law.load)
     is_paused: bool = False  # nothing is decided now; set by the deployment, not by the file
 
@@ -102,6 +104,7 @@ def parse(document: Any, path: Path = DEFAULT_FILE, earlier: PolicyParameters | 
         mistaken_renewal_days=fields.between("mistaken_renewal_days", 0, 365),
         automatic_renewal_refund_up_to_minor=_limits(fields),
         persistent_failed_runs=fields.between("persistent_failed_runs", 1, 1_000_000),
+        support_limits=_support_limits(fields, path),
     )
     fields.end()
     if earlier and earlier.sold_under(policy.version):
@@ -115,6 +118,22 @@ def _text_file(fields: Fields, folder: Path) -> Path:
     if not path.is_file():
         fields.refuse(name, path.name, f"a text file in {folder}")
     return path
+
+
+def _support_limits(fields: Fields, path: Path) -> Mapping[str, SupportLimit]:
+    name = "support_limits"
+    document: dict[str, Any] = fields.take(name, dict)
+    limits = {}
+    for unit, content in document.items():
+        if unit != CREDITS and not re.fullmatch("[A-Z]{3}", unit):
+            fields.refuse(name, unit, f"currency codes of three upper-case letters, or {CREDITS}")
+        figures = Fields(content, f"the policy {path}: {name}.{unit}", PolicyError)
+        limits[unit] = SupportLimit(day=figures.between("day", 0, _MOST), month=figures.between("month", 0, _MOST))
+        figures.end()
+    return limits
+
+
+_MOST = 10**12
 
 
 def _limits(fields: Fields) -> Mapping[str, int]:

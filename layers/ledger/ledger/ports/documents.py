@@ -14,6 +14,7 @@ from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.orders import OpenCheckout
+from ledger.domain.proposals import ActSums, Proposal, QueuedProposal
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -82,6 +83,9 @@ Document = (
     | OpenCheckout
     | FailedRun
     | AuditRecord
+    | Proposal
+    | QueuedProposal
+    | ActSums
     | IdempotencyRecord
     | JobCursor
     | Declaration
@@ -93,7 +97,9 @@ Document = (
 )
 
 
-VersionedDocument = RefundCase | RefundIntent | OpenCheckout | Declaration | Contact | MailIntent | MailRecord
+VersionedDocument = (
+    RefundCase | RefundIntent | OpenCheckout | Declaration | Contact | MailIntent | MailRecord | Proposal | ActSums
+)
 """Documents that count how often they were written. A change of one names the version that was read."""
 
 
@@ -110,6 +116,10 @@ class DocumentKind(StrEnum):
     RENEWAL_STOP = "renewal_stop"
     FAILED_RUN = "failed_run"
     AUDIT_RECORD = "audit_record"
+    PROPOSAL = "proposal"
+    PROPOSAL_QUEUE = "proposal_queue"
+    ACTOR_SUMS = "actor_sums"
+    ACCOUNT_SUMS = "account_sums"
     IDEMPOTENCY_RECORD = "idempotency_record"
     JOB_CURSOR = "job_cursor"
     DECLARATION = "declaration"
@@ -196,6 +206,26 @@ def audit_key(account_id: AccountId, record: AuditRecord) -> DocumentKey:
     """
     parts = (account_id, sortable(record.at), f"{record.step:0{_STEP_DIGITS}}", record.subject)
     return DocumentKey(DocumentKind.AUDIT_RECORD, parts)
+
+
+def proposal_key(account_id: AccountId, proposal_id: str) -> DocumentKey:
+    """Return the key of a proposal, which is stored with its account."""
+    return DocumentKey(DocumentKind.PROPOSAL, (account_id, proposal_id))
+
+
+def proposal_queue_key(proposal: Proposal) -> DocumentKey:
+    """Return the key of a proposal in the queue, which lists proposals by their times."""
+    return DocumentKey(DocumentKind.PROPOSAL_QUEUE, (sortable(proposal.proposed_at), proposal.proposal_id))
+
+
+def actor_sums_key(actor: str, month: str) -> DocumentKey:
+    """Return the key of what a person of support moved alone in a month."""
+    return DocumentKey(DocumentKind.ACTOR_SUMS, (actor, month))
+
+
+def account_sums_key(account_id: AccountId, month: str) -> DocumentKey:
+    """Return the key of what single persons moved of an account in a month."""
+    return DocumentKey(DocumentKind.ACCOUNT_SUMS, (account_id, month))
 
 
 def job_cursor_key(job: str) -> DocumentKey:

@@ -10,6 +10,7 @@ from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
 from ledger.domain.mails import MailIntent
+from ledger.domain.proposals import QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
@@ -84,6 +85,9 @@ class Store(Protocol):
 
     def review_queue(self, limit: int, after: str | None = None) -> Page[QueuedCase]:
         """Return a page of the cases in review, in one round trip: first withdrawals, by their due date."""
+
+    def proposals(self, limit: int, after: str | None = None) -> Page[QueuedProposal]:
+        """Return a page of the proposals that wait for a second person, oldest first, in one round trip."""
 
     def deferred_cases(self) -> Iterator[QueuedCase]:
         """Yield every case that waits for its settling time, in no particular order.

@@ -9,11 +9,13 @@ from ledger.domain.errors import NotFound
 from ledger.domain.facts import HoldLifted
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
+from ledger.domain.proposals import CREDITS
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import audit_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
 from ledger.usecases.list_mails import hold_mails
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking import Origin
@@ -44,10 +46,20 @@ def place_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *,
     return run_transaction(attempt, f"{hold_id} of {account_id}")
 
 
-def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, why: str, now: datetime) -> bool:
+def lift_hold(
+    hold_id: str,
+    account_id: AccountId,
+    actor: str,
+    store: Store,
+    *,
+    why: str,
+    now: datetime,
+    authority: Authority = UNLIMITED,
+) -> bool:
     """Lift one hold, as the support person `actor`. Return False if the account has no such hold.
 
-    A later fact about the same dispute does not place the hold again. Raise StoreUnavailable after too many conflicts.
+    A later fact about the same dispute does not place the hold again. At stake are the credits of the account. Raise
+    SecondPersonNeeded if a colleague has to confirm it, StoreUnavailable after too many conflicts.
     """
 
     def attempt() -> bool | Retry:
@@ -65,9 +77,17 @@ def lift_hold(hold_id: str, account_id: AccountId, actor: str, store: Store, *, 
             origin = Origin(now, lifted.cause, request_correlation_id(account_id, HOLDS_ROUTE, hold_id))
             commit = _plan_lift(lifted, hold.payment_id, look_up, origin)
         record = AuditRecord(
-            actor=actor, action=AuditAction.LIFT, subject=hold_id, reason=why, at=at, step=account.version
+            actor=actor,
+            action=AuditAction.LIFT,
+            subject=hold_id,
+            reason=why,
+            at=at,
+            step=account.version,
+            amount=max(0, account.balance),
+            unit=CREDITS,
         )
-        return True if store.commit(_with_audit_record(commit, account_id, record)) is None else CONFLICT
+        act = Act(account_id=account_id, record=record, request="{}", key=hold.since.isoformat())
+        return True if commit_act(commit, act, authority, store) is None else CONFLICT
 
     return run_transaction(attempt, f"{hold_id} of {account_id}")
 

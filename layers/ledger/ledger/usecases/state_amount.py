@@ -4,7 +4,7 @@ Amounts of two currencies are never compared. Until a person has stated the amou
 frozen or reserved, and a flag on the account says so.
 """
 
-from dataclasses import replace
+import json
 from datetime import datetime, timedelta
 
 from ledger.domain.audit import AuditAction, AuditRecord
@@ -12,11 +12,10 @@ from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.facts import AmountStated, Fact, Facts, PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
 from ledger.domain.purchases import Purchase
-from ledger.ports.commit import DocumentChange
-from ledger.ports.documents import audit_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
@@ -35,12 +34,14 @@ def state_amount(
     *,
     why: str,
     now: datetime,
+    authority: Authority = UNLIMITED,
 ) -> bool:
     """Record an amount in minor units of the payment's currency, as the support person `actor`.
 
     `subject_id` is the provider's id of the refund, credit, dispute or chargeback. Return False if this amount was
-    stated before. Raise NotFound if the account has no such payment or the payment no such refund or dispute,
-    RequestRefused if there is nothing to state or more than was paid, StoreUnavailable after too many conflicts.
+    stated before. At stake is the whole payment. Raise SecondPersonNeeded if a colleague has to confirm it, NotFound if
+    the account has no such payment or the payment no such refund or dispute, RequestRefused if there is nothing to
+    state or more than was paid, StoreUnavailable after too many conflicts.
     """
 
     def attempt() -> bool | Retry:
@@ -67,11 +68,14 @@ def state_amount(
             reason=why,
             at=at,
             step=purchase.version,
+            amount=purchase.payment.paid_minor,
+            unit=purchase.payment.currency,
         )
         origin = Origin(now, stated.cause, request_correlation_id(account_id, AMOUNTS_ROUTE, subject_id))
         commit = plan_booking.plan_internal_fact([purchase.with_facts(stated)], look_up.known, origin)
-        documents = (*commit.documents, DocumentChange(audit_key(account_id, record), record))
-        return CONFLICT if store.commit(replace(commit, documents=documents)) else True
+        request = json.dumps({"payment_id": payment_id, "amount_minor": amount_minor}, sort_keys=True)
+        act = Act(account_id=account_id, record=record, request=request, key=before.at.isoformat() if before else "")
+        return CONFLICT if commit_act(commit, act, authority, store) else True
 
     return run_transaction(attempt, f"{subject_id} of {account_id}")
 

@@ -24,6 +24,7 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "expiring": ("account_id", "expires_on"),
     "parked": ("parked_shard",),
     "followed": ("account_id", "followed_shard", "moved_at"),
+    "proposal": ("account_id",),
     "refund_case": ("account_id",),
     "run": ("account_id",),
 }
@@ -33,6 +34,7 @@ KEYS_FOLLOW = {
         ("receipt", "parked", "entry", "expiring", "run", "refund_case", "followed", "case_pointer", "awaited_order"),
         "pk sk",
     ),
+    "proposal": "pk sk",
     **dict.fromkeys(("payment", "approved", "waiting", "pointer", "account", "fulfilment_key", "order_pointer"), "sk"),
     **dict.fromkeys(("failed_run", "audit_record", "refund_intent", "renewal_stop", "listed_declaration"), "sk"),
     "mail_intent": "pk sk",
@@ -73,6 +75,7 @@ NAMES = (
         "expiring",
         "failed_run",
     ),
+    *("account_sums", "actor_sums", "proposal", "proposal_queue"),
     *(
         "followed",
         "fulfilment_key",
@@ -134,7 +137,7 @@ def test_a_key_follows_from_the_item(name: str) -> None:
     for part in ("pk", "sk"):
         moved = changed(item, part, item[part]["S"] + "x")
         is_told_by_all = name in {"deferred_queue", "refund_intent", "renewal_stop", "review_queue", "job_cursor"}
-        is_told_by_all |= name == "listed_declaration"
+        is_told_by_all |= name in {"listed_declaration", "proposal_queue"}
         assert is_seen(moved) is (part in KEYS_FOLLOW.get(name, "") or (part == "pk" and is_told_by_all))
 
 

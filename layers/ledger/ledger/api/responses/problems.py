@@ -32,3 +32,4 @@ class Problem(ResponseModel):
     holds: list[str] | None = None
     owed: int | None = Field(default=None, description="The account's debt, in credits.")
     subscription_id: str | None = Field(default=None, description="The subscription that is running already.")
+    proposal_id: str | None = Field(default=None, description="The proposal that waits for a second person.")

@@ -9,6 +9,8 @@ from ledger.api.responses.model import Money, ResponseModel
 from ledger.api.responses.purchases import PurchaseResponse
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.statements import EntryResponse
+from ledger.domain.audit import AuditAction
+from ledger.domain.proposals import Proposal, ProposalState
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RuleTrace, StateChange
 from ledger.policy.texts import shipped_texts
 
@@ -135,3 +137,52 @@ class AmountResponse(ResponseModel):
     subject_id: str
     amount_minor: int
     changed: bool = Field(description="Whether this request changed anything.")
+
+
+class AdjustmentResponse(ResponseModel):
+    """An adjustment that was carried out."""
+
+    adjustment_id: str
+    credits: int
+
+
+class ProposalResponse(ResponseModel):
+    """An act of support that is above what one person may do."""
+
+    proposal_id: str
+    account_id: str
+    action: AuditAction
+    subject: str = Field(description="The case, hold, adjustment, or the provider's id of a refund or dispute.")
+    why: str
+    amount: int = Field(description="What it moves at most, in minor units or credits.")
+    unit: str = Field(description="The currency, or `credits`.", examples=["EUR"])
+    proposed_by: str
+    proposed_at: datetime
+    state: ProposalState
+    settled_by: str | None = Field(description="Who confirmed or rejected it.")
+    settled_at: datetime | None
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> "ProposalResponse":
+        """Return a proposal."""
+        return cls(
+            proposal_id=proposal.proposal_id,
+            account_id=proposal.account_id,
+            action=proposal.action,
+            subject=proposal.subject,
+            why=proposal.reason,
+            amount=proposal.amount,
+            unit=proposal.unit,
+            proposed_by=proposal.proposed_by,
+            proposed_at=proposal.proposed_at,
+            state=proposal.state,
+            settled_by=proposal.settled_by,
+            settled_at=proposal.settled_at,
+        )
+
+
+class ProposalPage(ResponseModel):
+    """What waits for a second person, oldest first."""
+
+    proposals: list[ProposalResponse]
+    next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")

@@ -7,7 +7,8 @@ decided by this person with this content     the case: the request was repeated 
 anything else                                CaseClosed
 """
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from ledger.domain.audit import AuditAction, AuditRecord
@@ -16,13 +17,15 @@ from ledger.domain.errors import CaseClosed, RequestRefused
 from ledger.domain.facts import RefundedItem
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, derived_id, request_correlation_id
+from ledger.domain.proposals import CREDITS
 from ledger.domain.refund_cases import CaseState, Decision, DecisionOutcome, RefundCase
 from ledger.domain.texts import text
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import DocumentKey, audit_key, case_key, idempotency_key, review_queue_key
+from ledger.ports.documents import DocumentKey, case_key, idempotency_key, review_queue_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
+from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
 from ledger.usecases.refund_cases.apply_decision import apply_decision
 from ledger.usecases.refund_cases.cases import account_of_case, read_case, with_case, with_documents
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
@@ -69,6 +72,7 @@ def decide_case(
     *,
     now: datetime,
     key: str | None = None,
+    authority: Authority = UNLIMITED,
 ) -> RefundCase:
     """Carry out a person's decision about a case in review. Return the case after it, with the version that was read.
 
@@ -76,12 +80,12 @@ def decide_case(
     Without a key, a repeated request cannot be distinguished from a new decision with the same content.
 
     Raise NotFound; CaseClosed if the case is not in review; RequestRefused if the purchase does not allow the decision;
-    IdempotencyKeyReused if the key belongs to another decision.
+    SecondPersonNeeded if a colleague has to confirm it; IdempotencyKeyReused if the key belongs to another decision.
     """
     account_id = account_of_case(case_id, store)
     correlation_id = request_correlation_id(account_id, DECISIONS_ROUTE, key) if key else case_id
     record_key = idempotency_key(account_id, DECISIONS_ROUTE, key) if key else None
-    request = _Request(case_id, account_id, verdict, actor, now, correlation_id, record_key)
+    request = _Request(case_id, account_id, verdict, actor, now, correlation_id, record_key, key, authority)
     return run_transaction(lambda: _decide(request, store, policy), case_id)
 
 
@@ -96,6 +100,8 @@ class _Request:
     at: datetime
     correlation_id: str
     record_key: DocumentKey | None  # of its idempotency record; None: it has no Idempotency-Key
+    key: str | None
+    authority: Authority
 
     @property
     def fingerprint(self) -> str:
@@ -106,13 +112,21 @@ class _Request:
         record = IdempotencyRecord(fingerprint=self.fingerprint, subject=self.case_id, at=self.at)
         return (DocumentChange(self.record_key, record),) if self.record_key else ()
 
-    def audit_change(self, case: RefundCase) -> DocumentChange:
-        """Return the change that stores who decided what. `case` is the case as it was read."""
-        action, reason = _ACTIONS[self.verdict.outcome], " ".join(self.verdict.words)
+    def act(self, case: RefundCase, currency: str) -> Act:
+        """Return the act of who decides what. `case` is the case as it was read, `currency` its payment's."""
+        verdict = self.verdict
         record = AuditRecord(
-            actor=self.actor, action=action, subject=self.case_id, reason=reason, at=self.at, step=case.version
+            actor=self.actor,
+            action=_ACTIONS[verdict.outcome],
+            subject=self.case_id,
+            reason=" ".join(verdict.words),
+            at=self.at,
+            step=case.version,
+            amount=verdict.money_minor or verdict.credits,
+            unit=currency if verdict.money_minor else CREDITS if verdict.credits else "",
         )
-        return DocumentChange(audit_key(self.account_id, record), record)
+        content = json.dumps({**asdict(verdict), "key": self.key}, sort_keys=True)
+        return Act(account_id=self.account_id, record=record, request=content, key=str(case.version))
 
 
 def _decide(request: _Request, store: Store, policy: PolicyParameters) -> RefundCase | Retry:
@@ -136,8 +150,9 @@ def _decide(request: _Request, store: Store, policy: PolicyParameters) -> Refund
             return CONFLICT
         raise
     leave_queue = DocumentChange(review_queue_key(case), None)
-    commit = with_documents(commit, leave_queue, request.audit_change(case), *request.idempotency_change())
-    return CONFLICT if store.commit(with_case(decided, commit, context.account)) else decided
+    commit = with_case(decided, with_documents(commit, leave_queue, *request.idempotency_change()), context.account)
+    act = request.act(case, context.payment.currency)
+    return CONFLICT if commit_act(commit, act, request.authority, store) else decided
 
 
 def _repeat(request: _Request, case: RefundCase, decision: Decision, store: Store) -> RefundCase | Retry:

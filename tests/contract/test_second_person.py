@@ -1,0 +1,283 @@
+"""What one person of support may do alone, and what a second one confirms; over every store, and at once."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ledger.domain.audit import AuditAction
+from ledger.domain.errors import (
+    BillingError,
+    IdempotencyKeyReused,
+    NotFound,
+    RequestRefused,
+    SecondPersonNeeded,
+)
+from ledger.domain.ids import AccountId
+from ledger.domain.proposals import ProposalState, SupportLimit
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundReason
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.adjust_credits import Adjustment, adjust_credits
+from ledger.usecases.authority import Authority
+from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.settle_proposals import confirm_proposal, read_proposal, reject_proposal
+from ledger.usecases.state_amount import state_amount
+from ledger.usecases.usage import draw_credits
+from tools.testing.builders import (
+    ADA,
+    PI,
+    POLICY,
+    at,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
+from tools.testing.fakes import FakeStore, world
+from tools.testing.races import assert_sound, at_once, retrying
+from tools.verify import check
+
+ALONE = Authority(
+    limits={"USD": SupportLimit(day=1000, month=1500), "credits": SupportLimit(day=100, month=150)},
+)
+BEN = AccountId("acct_ben")
+HALF = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Half of it.",), clause="6", money_minor=1000)
+DAY = timedelta(days=1)
+
+
+def give(credits_: int, key: str, *, actor: str = "sam", account_id: AccountId = ADA) -> Adjustment:
+    """An adjustment under a key."""
+    return Adjustment(account_id=account_id, credits=credits_, reason="A late reply.", actor=actor, key=key)
+
+
+def with_account(store: Store, account_id: AccountId = ADA, payment_id: str = PI) -> None:
+    """An account with a pack."""
+    record_events(store, paid(payment(payment_id, account_id=account_id)), now=at(1))  # type: ignore[arg-type]
+
+
+def balance(store: Store, account_id: AccountId = ADA) -> int:
+    """What it has."""
+    return store.read(Keys(accounts=frozenset({account_id}))).accounts[account_id].balance
+
+
+def acts(store: Store, account_id: AccountId = ADA) -> list[tuple[AuditAction, str]]:
+    """Who did what."""
+    return [(act.action, act.actor) for act in store.audit_records(account_id)]
+
+
+def sound(store: Store) -> None:
+    """Every invariant holds."""
+    if isinstance(store, FakeStore):
+        assert not [one for one in check(world(store)) if one.broken]
+    elif isinstance(store, DynamoDBStore):
+        assert_sound(store)
+
+
+def proposed(store: Store, adjustment: Adjustment, *, minute: float = 60) -> str:
+    """Ask for too much. Return the id of the proposal."""
+    with pytest.raises(SecondPersonNeeded) as raised:
+        adjust_credits(adjustment, store, ALONE, now=at(minute))
+    return raised.value.proposal_id
+
+
+def test_an_adjustment_gives_once_and_takes_back_only_what_adjustments_gave(any_store: Store) -> None:
+    """Each is an entry against goodwill, with its reason on record."""
+    with_account(any_store)
+    one = adjust_credits(give(60, "k1"), any_store, ALONE, now=at(60))
+    assert adjust_credits(give(60, "k1"), any_store, ALONE, now=at(61)) == one
+    with pytest.raises(IdempotencyKeyReused):
+        adjust_credits(give(61, "k1"), any_store, ALONE, now=at(61))
+    assert balance(any_store) == 1060
+    with pytest.raises(RequestRefused, match="60 credits of earlier adjustments are left"):
+        adjust_credits(give(-61, "k2"), any_store, now=at(62))
+    adjust_credits(give(-25, "k3"), any_store, ALONE, now=at(63))
+    assert balance(any_store) == 1035
+    entries = [(one.kind, one.counter, one.credits) for one in any_store.entries(ADA) if "adj_" in one.lot_id]
+    assert entries == [("adjust", "goodwill", -25), ("grant", "goodwill", 60)]
+    with pytest.raises(NotFound):
+        adjust_credits(give(5, "k1", account_id=BEN), any_store, now=at(64))
+    assert acts(any_store) == [(AuditAction.ADJUST, "sam"), (AuditAction.ADJUST, "sam")]
+    sound(any_store)
+
+
+def test_what_is_taken_back_leaves_what_was_used(any_store: Store) -> None:
+    """The lots that were given last first."""
+    with_account(any_store)
+    for number in (1, 2):
+        adjust_credits(give(40, f"k{number}"), any_store, now=at(60 + number))
+    draw_credits(ADA, "run_1", 10, any_store, now=at(65))
+    with pytest.raises(RequestRefused):
+        adjust_credits(give(-71, "k3"), any_store, now=at(66))
+    adjust_credits(give(-70, "k4"), any_store, now=at(66))
+    assert balance(any_store) == 1000
+    sound(any_store)
+
+
+def test_sums_of_a_day_and_a_month_limit_what_a_person_does_alone(any_store: Store) -> None:
+    """By person over all accounts, and by account over all persons; the next month begins at nothing."""
+    with_account(any_store)
+    with_account(any_store, BEN, "stripe:pi_ben")
+    adjust_credits(give(60, "k1"), any_store, ALONE, now=at(60))
+    proposed(any_store, give(41, "k2", account_id=BEN))  # by person
+    proposed(any_store, give(41, "k3", actor="tom"))  # by account
+    adjust_credits(give(40, "k4", account_id=BEN), any_store, ALONE, now=at(61))
+    adjust_credits(give(40, "k5", actor="tom"), any_store, ALONE, now=at(61))
+    tomorrow = 61 + 24 * 60
+    adjust_credits(give(50, "k6"), any_store, ALONE, now=at(tomorrow))
+    proposed(any_store, give(1, "k7"), minute=tomorrow + 1)  # of the month: 150 of the account
+    proposed(any_store, give(-1, "k8"), minute=tomorrow + 1)  # taking back counts too
+    adjust_credits(give(100, "k9"), any_store, ALONE, now=at(60) + 30 * DAY)
+    assert balance(any_store) == 1000 + 60 + 40 + 50 + 100
+    sound(any_store)
+
+
+def test_a_second_person_confirms_and_it_is_carried_out_once(any_store: Store) -> None:
+    """Neither who proposed it nor the account's owner; and it is in nobody's sums."""
+    with_account(any_store)
+    proposal_id = proposed(any_store, give(500, "k1"))
+    assert proposed(any_store, give(500, "k1"), minute=61) == proposal_id
+    assert balance(any_store) == 1000
+    assert [one.proposal_id for one in any_store.proposals(10).items] == [proposal_id]
+    for own in ("sam", ADA):
+        with pytest.raises(RequestRefused, match="Somebody else"):
+            confirm_proposal(ADA, proposal_id, own, any_store, POLICY, now=at(62))
+    with pytest.raises(NotFound):
+        confirm_proposal(BEN, proposal_id, "tom", any_store, POLICY, now=at(62))
+    sound(any_store)
+    done = confirm_proposal(ADA, proposal_id, "tom", any_store, POLICY, now=at(62))
+    assert (done.state, done.settled_by, done.settled_at) == (ProposalState.CONFIRMED, "tom", at(62))
+    assert confirm_proposal(ADA, proposal_id, "tom", any_store, POLICY, now=at(63)) == done
+    assert balance(any_store) == 1500
+    assert any_store.proposals(10).items == ()
+    with pytest.raises(RequestRefused, match="confirmed by tom"):
+        reject_proposal(ADA, proposal_id, "eve", any_store, why="No.", now=at(63))
+    adjust_credits(give(100, "k2"), any_store, ALONE, now=at(64))
+    assert sorted(acts(any_store)) == sorted(
+        [
+            (AuditAction.PROPOSE, "sam"),
+            (AuditAction.CONFIRM, "tom"),
+            (AuditAction.ADJUST, "sam"),
+            (AuditAction.ADJUST, "sam"),
+        ]
+    )
+    sound(any_store)
+
+
+def test_a_second_person_rejects_and_nothing_is_carried_out(any_store: Store) -> None:
+    """The same can't be proposed again under its key."""
+    with_account(any_store)
+    proposal_id = proposed(any_store, give(500, "k1"))
+    with pytest.raises(RequestRefused, match="Somebody else"):
+        reject_proposal(ADA, proposal_id, "sam", any_store, why="Mine.", now=at(61))
+    done = reject_proposal(ADA, proposal_id, "tom", any_store, why="Too much.", now=at(62))
+    assert done.state is ProposalState.REJECTED
+    assert reject_proposal(ADA, proposal_id, "tom", any_store, why="Too much.", now=at(63)).settled_at == at(62)
+    with pytest.raises(RequestRefused, match="rejected by tom"):
+        confirm_proposal(ADA, proposal_id, "eve", any_store, POLICY, now=at(63))
+    with pytest.raises(RequestRefused, match="tom has rejected it"):
+        adjust_credits(give(500, "k1"), any_store, ALONE, now=at(64))
+    assert (balance(any_store), any_store.proposals(10).items) == (1000, ())
+    sound(any_store)
+
+
+def test_a_decision_above_the_limit_waits_in_review_until_it_is_confirmed(any_store: Store) -> None:
+    """With its words, clause and amount as they were proposed. A decline needs nobody else."""
+    with_account(any_store)
+    case = request_refund(any_store, refund_claim())
+    two = replace(HALF, money_minor=1001)
+    with pytest.raises(SecondPersonNeeded) as raised:
+        decide_case(case.case_id, two, "sam", any_store, POLICY, now=at(70), key="k", authority=ALONE)
+    waiting = read_proposal(ADA, raised.value.proposal_id, any_store)
+    assert (waiting.action, waiting.subject, waiting.amount, waiting.unit) == (
+        AuditAction.APPROVE,
+        case.case_id,
+        1001,
+        "USD",
+    )
+    sound(any_store)
+    confirm_proposal(ADA, waiting.proposal_id, "tom", any_store, POLICY, now=at(71))
+    (decided,) = any_store.cases_of(ADA, 10).items
+    assert decided.decision
+    assert (decided.state, decided.decided_by, decided.decision.money_minor, decided.decision.clause) == (
+        CaseState.APPROVED,
+        "sam",
+        1001,
+        "6",
+    )
+    sound(any_store)
+
+
+def test_a_case_that_was_decided_meanwhile_refuses_its_proposal(any_store: Store) -> None:
+    """Then it can be rejected."""
+    with_account(any_store)
+    case = request_refund(any_store, refund_claim())
+    with pytest.raises(SecondPersonNeeded) as raised:
+        decide_case(
+            case.case_id, replace(HALF, money_minor=1500), "sam", any_store, POLICY, now=at(70), authority=ALONE
+        )
+    decide_case(case.case_id, HALF, "tom", any_store, POLICY, now=at(71), authority=ALONE)
+    with pytest.raises(RequestRefused, match="Reject the proposal"):
+        confirm_proposal(ADA, raised.value.proposal_id, "tom", any_store, POLICY, now=at(72))
+    reject_proposal(ADA, raised.value.proposal_id, "tom", any_store, why="Decided.", now=at(73))
+    sound(any_store)
+
+
+def test_a_lift_counts_the_credits_that_it_frees_and_an_amount_the_whole_payment(any_store: Store) -> None:
+    """A hold that is gone, or an amount that was stated, leaves nothing to confirm."""
+    with_account(any_store)
+    place_hold("support:x", ADA, "sam", any_store, why="Three cards.", now=at(60))
+    with pytest.raises(SecondPersonNeeded) as raised:
+        lift_hold("support:x", ADA, "sam", any_store, why="Explained.", now=at(61), authority=ALONE)
+    lift = raised.value.proposal_id
+    assert read_proposal(ADA, lift, any_store).amount == 1000
+    record_events(any_store, event_of(replace(refund(920), currency="EUR")), now=at(62))
+    with pytest.raises(SecondPersonNeeded) as raised:
+        state_amount(PI, "re_1", 900, ADA, "sam", any_store, why="The bill.", now=at(63), authority=ALONE)
+    amount = raised.value.proposal_id
+    assert (read_proposal(ADA, amount, any_store).amount, read_proposal(ADA, amount, any_store).unit) == (2000, "USD")
+    for proposal_id in (lift, amount):
+        confirm_proposal(ADA, proposal_id, "tom", any_store, POLICY, now=at(64))
+    account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+    assert (account.holds, account.balance) == ({}, 550)
+    sound(any_store)
+
+
+def test_a_currency_without_a_limit_needs_two(any_store: Store) -> None:
+    """And so does every amount in it."""
+    with_account(any_store)
+    case = request_refund(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE))
+    narrow = Authority(limits={"EUR": SupportLimit(day=10**9, month=10**9)})
+    with pytest.raises(SecondPersonNeeded):
+        decide_case(case.case_id, replace(HALF, money_minor=1), "sam", any_store, POLICY, now=at(70), authority=narrow)
+    decline = ReviewDecision(outcome=DecisionOutcome.DECLINE, words=("No.",), clause="5")
+    decide_case(case.case_id, decline, "sam", any_store, POLICY, now=at(71), authority=narrow)
+    sound(any_store)
+
+
+@pytest.mark.parametrize("by_account", [True, False])
+def test_acts_that_race_never_exceed_the_sums(real_store: DynamoDBStore, *, by_account: bool) -> None:
+    """Ten of 30 credits each at once: three fit into 100, the others are proposed."""
+    accounts = [AccountId(f"acct_{number}") for number in range(10)]
+    for number, account_id in enumerate(accounts):
+        with_account(real_store, account_id, f"stripe:pi_{number}")
+
+    def act(number: int) -> str:
+        actor = f"person_{number}" if by_account else "sam"
+        owner = accounts[0] if by_account else accounts[number]
+        return adjust_credits(
+            give(30, f"k{number}", actor=actor, account_id=owner), real_store, ALONE, now=at(60 + number)
+        )
+
+    results = at_once([retrying(lambda number=number: act(number)) for number in range(10)])  # type: ignore[misc]
+    refused = [one for one in results if isinstance(one, BillingError)]
+    assert {type(one) for one in refused} == {SecondPersonNeeded}
+    assert len(refused) == 7
+    assert sum(balance(real_store, account_id) for account_id in accounts) == 10 * 1000 + 90
+    assert len(real_store.proposals(20).items) == 7
+    assert_sound(real_store)

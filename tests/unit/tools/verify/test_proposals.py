@@ -1,0 +1,173 @@
+"""Each way in which the rules about proposals, sums and adjustments can be broken is named, and nothing else is."""
+
+from dataclasses import replace
+
+import pytest
+
+from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.entries import Entry, EntryKind
+from ledger.domain.ids import AccountId
+from ledger.domain.proposals import ProposalState, QueuedProposal
+from ledger.ports.documents import DocumentKey
+from tools.testing.builders import ADA, LATER
+from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, rows
+from tools.verify import World
+from tools.verify.proposals import adjusted, proposed, sums_of_accounts
+
+EVE = AccountId("acct_eve")
+MONTH = f"{ADA}/2026-11"
+
+
+def proposal(whole: World, known_as: ProposalState, **changes: object) -> str:
+    """Change the proposal in this state. Return its id."""
+    found = one(whole.proposals.values(), state=known_as)
+    whole.proposals[found.proposal_id] = replace(found, **changes)  # type: ignore[arg-type]
+    return found.proposal_id
+
+
+def waiting(whole: World) -> tuple[DocumentKey, QueuedProposal]:
+    """The entry in the queue."""
+    return next(iter(whole.queued_proposals.items()))
+
+
+def off_the_queue(whole: World) -> str:
+    """It waits nowhere."""
+    key, queued = waiting(whole)
+    del whole.queued_proposals[key]
+    return queued.proposal_id
+
+
+def queued(whole: World, **changes: object) -> str:
+    """The entry in the queue says something else."""
+    key, before = waiting(whole)
+    whole.queued_proposals[key] = replace(before, **changes)  # type: ignore[arg-type]
+    return before.proposal_id
+
+
+def queued_again(whole: World) -> str:
+    """One that is settled waits."""
+    settled = one(whole.proposals.values(), state=ProposalState.REJECTED)
+    key, before = waiting(whole)
+    again = key._replace(parts=(key.parts[0][:-4] + "999Z", settled.proposal_id))
+    whole.queued_proposals[again] = replace(before, proposal_id=settled.proposal_id)
+    return "/".join(again.parts)
+
+
+def act(whole: World, action: AuditAction) -> AuditRecord:
+    """The first act of this kind."""
+    return one((record for _, record in whole.audit_records), action=action)
+
+
+def forgotten(whole: World, action: AuditAction) -> AuditRecord:
+    """An act is not on record."""
+    found = act(whole, action)
+    drop(whole, found)
+    return found
+
+
+def proposal_gone(whole: World) -> str:
+    """A proposal that is on record is not there."""
+    proposal_id = off_the_queue(whole)
+    del whole.proposals[proposal_id]
+    return proposal_id
+
+
+def summed(whole: World, **by_day: int) -> None:
+    """The account's sums are others."""
+    key, sums = next(iter(whole.account_sums.items()))
+    whole.account_sums[key] = replace(sums, by_day=by_day)
+
+
+def entry(whole: World, kind: EntryKind, **changes: object) -> Entry:
+    """Change an entry of an adjustment's lot."""
+    found = next(known for known in whole.entries if known.kind is kind and "adj_" in known.lot_id)
+    return put(whole, found, **changes)
+
+
+def adjustment_of(found: Entry) -> str:
+    """The id of the adjustment of which an entry is, by its lot."""
+    return found.lot_id.removeprefix("goodwill/")
+
+
+def counted(whole: World, **changes: object) -> AuditRecord:
+    """Change the act of the first adjustment."""
+    return put(whole, act(whole, AuditAction.ADJUST), **changes)
+
+
+FAULTS: dict[Rule, list[Fault]] = {
+    proposed: [
+        Fault("it waits nowhere", "by_two", off_the_queue, ("{0}",)),
+        Fault("it waits since another time", "by_two", lambda w: queued(w, since=LATER), ("{0}",)),
+        Fault("it waits for another account", "by_two", lambda w: queued(w, account_id=EVE), ("{0}",)),
+        Fault("it waits for another", "by_two", lambda w: queued(w, proposal_id="prop_9"), ("{0}",)),
+        Fault("one that is settled waits", "by_two", queued_again, ("{0}",)),
+        Fault("it is not there", "by_two", proposal_gone, (f"{ADA}/{{0}}",)),
+        *(
+            Fault(f"its {name} is another", "by_two", lambda w, c=changes: proposal(w, ProposalState.PROPOSED, **c), n)
+            for name, changes, n in (
+                ("proposer", {"proposed_by": "tom"}, ("{0}",)),
+                ("settler", {"settled_by": "kim"}, ("{0}",)),
+                ("time of settlement", {"settled_at": LATER}, ("{0}",)),
+            )
+        ),
+        *(
+            Fault(f"{state}: {name}", "by_two", lambda w, s=state, c=changes: proposal(w, s, **c), ("{0}",))
+            for state in (ProposalState.CONFIRMED, ProposalState.REJECTED)
+            for name, changes in (
+                ("by nobody", {"settled_by": None}),
+                ("by its proposer", {"settled_by": "sam"}),
+                ("at another time", {"settled_at": LATER}),
+            )
+        ),
+        Fault(
+            "an act that is on record as rejected is confirmed",
+            "by_two",
+            lambda w: proposal(w, ProposalState.REJECTED, state=ProposalState.CONFIRMED),
+            ("{0}",),
+        ),
+        Fault(
+            "another act was carried out",
+            "by_two",
+            lambda w: proposal(w, ProposalState.CONFIRMED, subject="adj_0"),
+            ("{0}",),
+        ),
+        Fault("nothing says who proposed it", "by_two", lambda w: forgotten(w, AuditAction.PROPOSE), ("{0.subject}",)),
+        Fault("nothing says who confirmed it", "by_two", lambda w: forgotten(w, AuditAction.CONFIRM), ("{0.subject}",)),
+        Fault("nothing says who rejected it", "by_two", lambda w: forgotten(w, AuditAction.REJECT), ("{0.subject}",)),
+    ],
+    sums_of_accounts: [
+        Fault("they are others", "by_two", lambda w: summed(w, **{"credits/01": 81}), (MONTH,)),
+        Fault("they are of another day", "by_two", lambda w: summed(w, **{"credits/02": 80}), (MONTH,)),
+        Fault("they are of another unit", "by_two", lambda w: summed(w, **{"USD/01": 80}), (MONTH,)),
+        Fault("they are not there", "by_two", lambda w: w.account_sums.clear(), (MONTH,)),
+        Fault("an act is not counted", "by_two", lambda w: counted(w, is_counted=False), (MONTH,)),
+        Fault("an act is of another amount", "by_two", lambda w: counted(w, amount=61), (MONTH,)),
+    ],
+    adjusted: [
+        Fault(
+            "an act is of another amount",
+            "by_two",
+            lambda w: counted(w, amount=61),
+            ("{0.subject}",),
+        ),
+        Fault(
+            "its entry is of another amount",
+            "by_two",
+            lambda w: adjustment_of(entry(w, EntryKind.GRANT, credits=7)),
+            ("{0}",),
+        ),
+        Fault(
+            "nothing says who adjusted",
+            "by_two",
+            lambda w: forgotten(w, AuditAction.ADJUST).subject,
+            (f"{ADA}/goodwill/{{0}}",),
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize(("rule", "fault"), rows(FAULTS), ids=name_of)
+def test_each_fault_is_named(rule: Rule, fault: Fault) -> None:
+    """And nothing else is."""
+    found, expected = named(rule, fault)
+    assert found == expected
