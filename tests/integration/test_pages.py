@@ -87,7 +87,7 @@ def test_a_form_that_is_sent_twice_is_received_once(world: World) -> None:
 
 
 def test_an_incomplete_form_is_shown_again_and_its_time_is_kept(world: World) -> None:
-    """What was entered is still there; who completes it after the period is in time."""
+    """What was entered is still there, and both times are stored: the first one counts for a day."""
     before = datetime.now(UTC)
     page = submit(email="ada@", language="fr")
     assert page.status == 422

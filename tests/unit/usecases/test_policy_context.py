@@ -210,7 +210,7 @@ def test_credits_are_taken_back_by_refunds_disputes_and_approvals() -> None:
 
 @pytest.mark.parametrize("reason", [RefundReason.WITHDRAWAL, RefundReason.CHANGED_MY_MIND])
 def test_a_request_counts_from_its_opening_and_a_withdrawal_only_once_it_is_confirmed(reason: RefundReason) -> None:
-    """A declaration alone is not one yet. Who declares in time can confirm later."""
+    """A declaration alone is not one yet. Confirmed within a day it counts from its first step."""
     store = stored()
     case = request_refund(store, refund_claim(reason, is_declaration=reason is RefundReason.WITHDRAWAL), minute=60)
     if reason is RefundReason.WITHDRAWAL:

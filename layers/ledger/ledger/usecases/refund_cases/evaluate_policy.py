@@ -23,6 +23,8 @@ from ledger.ports.store import Store
 from ledger.usecases.refund_cases.context import CaseContext
 from ledger.usecases.refund_cases.contract import payments_of_contract
 
+STEPS_WITHIN = timedelta(days=1)
+"""How long after the first step of a withdrawal the second one may follow for the first one's time to count."""
 MOST_FAILED_RUNS = 1000
 """How many failed runs a decision counts at most."""
 MOST_SIMILAR_PAYMENTS = 50
@@ -66,12 +68,16 @@ def _paused(reason: Text, inputs: PolicyContext, policy: PolicyParameters) -> De
 
 
 def requested_at(case: RefundCase) -> datetime | None:
-    """Return the time that counts for time limits: of a withdrawal, that of its first step, once it is confirmed.
+    """Return the time that counts for time limits: when it was sent. None: a withdrawal that is not confirmed yet.
 
-    None: it is not confirmed yet.
+    Of a withdrawal that is the first step, if the second one follows within a day: a first step that stays open would
+    keep the right for ever, and the credits could be used meanwhile. Else it is the second one.
     """
-    is_unconfirmed = case.reason is RefundReason.WITHDRAWAL and case.confirmed_at is None
-    return None if is_unconfirmed else case.asked_at or case.opened_at
+    sent_at = case.asked_at or case.opened_at
+    if case.reason is not RefundReason.WITHDRAWAL:
+        return sent_at
+    is_at_once = case.confirmed_at is not None and case.confirmed_at - sent_at <= STEPS_WITHIN
+    return sent_at if is_at_once else case.confirmed_at
 
 
 def policy_context(
