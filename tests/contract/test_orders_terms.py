@@ -122,8 +122,11 @@ class Shop:
             source = content["data"]
         else:
             source = content["data"]["object"]
-            place = source if self.product_id == "pack_1000" else source["parent"]["subscription_details"]
+            is_pack = self.product_id == "pack_1000"
+            place = source if is_pack else source["parent"]["subscription_details"]
             place["metadata"] = carries
+            address = source["customer_details"]["address"] if is_pack else source["customer_address"]
+            address["country"] = order.country  # the buyer pays from where the order says
         source |= changes
         return content
 
