@@ -12,7 +12,7 @@ from typing import NamedTuple
 import holidays
 import pytest
 
-from ledger.domain.orders import Consent
+from ledger.domain.orders import Consent, ShownInformation
 from ledger.domain.refund_cases import RefundReason
 from ledger.policy import rules
 from tools.testing.builders import CONSENT, ORDER, line_usage, refund_context
@@ -31,7 +31,7 @@ class Case(NamedTuple):
 
     group: str  # the country of the order
     product: str
-    consent: str  # none: the buyer was not informed; begun: it was never confirmed; complete
+    consent: str  # none: not informed; late: informed on day 100, after the use; begun: never confirmed; complete
     used: int
     asked: object
     is_business: bool = False
@@ -76,6 +76,13 @@ GRID = [
         ("stripe", "paddle"),
     )
 ]
+GRID += [
+    Case(*cell)
+    for cell in itertools.product(
+        ("DE", "GB", "FR", "RS", "KR", "US"), ("pack", "plan", "renewal"), ("late",), (0, 333, CREDITS), LATER
+    )
+]
+INFORMED_LATE = MADE + timedelta(days=100)
 
 
 def end_of_period(country: str, days: int, since: datetime) -> datetime:
@@ -97,7 +104,7 @@ ENDS = {
     (country, days, since): end_of_period(country if country in GROUP_A else "", days, since)
     for country in {case.group for case in GRID}
     for days in (7, 14, 380)
-    for since in set(CHARGED.values())
+    for since in {*CHARGED.values(), INFORMED_LATE}
 }
 
 
@@ -116,6 +123,8 @@ def end_of(case: Case) -> datetime:
     not_told = case.consent == "none" and law_of(case) in GROUP_A
     began = CHARGED[case.product] if case.product in {"pack", "plan"} else MADE
     ends = [ENDS[country, 380 if not_told else days, began] for country in countries]
+    if case.consent == "late" and law_of(case) in GROUP_A:  # row 12
+        ends = [ENDS[country, 14, INFORMED_LATE] for country in countries]
     if case.product == "trial":  # row 10
         ends += [ENDS[country, days, CHARGED["trial"]] for country in countries]
     return max(ends)
@@ -173,10 +182,14 @@ def without_reseller(case: Case) -> Outcome:
     return Outcome("approve", due_minor, None, ends=is_plan)  # rows 1, 2, 4 to 6, 8, 10, 11
 
 
+SHOWN_LATE = ShownInformation(policy_version="1", text_version="1", language="en", digest="", at=INFORMED_LATE)
+
+
 def decided(case: Case) -> Outcome:
     """What the rules make of it."""
     consents: dict[str, Consent | None] = {
         "none": None,
+        "late": None,
         "begun": replace(CONSENT, confirmation_id=None),
         "complete": CONSENT,
     }
@@ -185,7 +198,8 @@ def decided(case: Case) -> Outcome:
         country=case.group,
         made_at=MADE,
         is_business=case.is_business,
-        consent=consents[case.consent],
+        consent=replace(given, given_at=MADE) if (given := consents[case.consent]) else None,
+        shown=SHOWN_LATE if case.consent == "late" else None,
     )
     asked = asked_at(case)
     context = refund_context(

@@ -48,7 +48,10 @@ TECHNICAL, UNRECOGNISED = RefundReason.TECHNICAL_PROBLEM, RefundReason.UNRECOGNI
 
 def order(**changed: Any) -> Order:
     """What a consumer in Germany ordered: 1,000 credits at 18.00 EUR, with complete consent, unless told otherwise."""
-    return replace(ORDER, **changed)
+    made = replace(ORDER, **changed)
+    if made.consent and "made_at" in changed and "consent" not in changed:
+        made = replace(made, consent=replace(made.consent, given_at=made.made_at))
+    return made
 
 
 US, UK, BUSINESS = order(country="US"), order(country="GB"), order(is_business=True)

@@ -7,25 +7,28 @@ from typing import Any
 import pytest
 
 from ledger.domain.facts import RefundedItem
+from ledger.domain.orders import ShownInformation
 from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.domain.texts import Text, text
 from ledger.policy import law, parameters, rules, withdrawal
 from ledger.policy.context import PolicyContext
 from ledger.policy.law import RenewalRight
-from tools.testing.builders import MADE, ORDER, line_usage, refund_context
+from tools.testing.builders import CONSENT, MADE, ORDER, line_usage, refund_context
 
 POLICY = parameters.load()
 COUNTRY, LAW = text("decision.withdrawal_country_in_review"), text("decision.withdrawal_law_in_review")
 ENDS = datetime(2026, 11, 17, 12, tzinfo=UTC)  # the end of Monday where the day is last to end
+FIVE_DAYS = timedelta(days=5)
 WITH_A_PACK = {
     "is_renewal": True,
     "has_unordered_sale": True,
-    "order": replace(ORDER, made_at=MADE - timedelta(days=60)),
+    "order": replace(
+        ORDER, made_at=MADE - timedelta(days=60), consent=replace(CONSENT, given_at=MADE - FIVE_DAYS * 12)
+    ),
 }
 US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
 JAPAN, BUSINESS = replace(ORDER, country="JP"), replace(ORDER, is_business=True)
 AS_BUSINESS, HOLIDAYS = (text(f"decision.withdrawal_{why}_in_review") for why in ("business", "holidays"))
-FIVE_DAYS = timedelta(days=5)
 IN_2033 = datetime(2033, 3, 1, 12, tzinfo=UTC)  # of which no calendar of holidays is shipped
 
 
@@ -116,6 +119,20 @@ def test_the_seller_may_give_more_time_than_the_law_and_never_less(agreed: int, 
     for order, expected in ((ORDER, days), (UNINFORMED, max(380, uninformed)), (JAPAN, 14)):
         context = refund_context(order=order, day=1)
         assert withdrawal.ends_at(context, policy) == law.load().period_end(MADE, expected, order.country)
+
+
+@pytest.mark.parametrize(
+    ("informed_on", "days"),
+    [(0, 14), (7, 21), (100, 114), (379, 380), (400, 380)],
+)
+def test_who_is_informed_late_has_the_days_from_then(informed_on: int, days: int) -> None:
+    """And no more than without any information: directive 2011/83/EU, article 10(2)."""
+    shown = ShownInformation(
+        policy_version="1", text_version="1", language="de", digest="", at=MADE + timedelta(days=informed_on)
+    )
+    context = refund_context(order=replace(UNINFORMED, shown=shown), day=1)
+    period_end = law.load().period_end
+    assert withdrawal.ends_at(context, POLICY) == period_end(MADE, days, "DE")
 
 
 @pytest.mark.parametrize(("late", "what"), [(-timedelta.resolution, COUNTRY), (timedelta(0), None)])

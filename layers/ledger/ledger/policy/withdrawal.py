@@ -155,17 +155,19 @@ def _do_countries_differ(context: PolicyContext, policy: PolicyParameters) -> bo
 def ends_at(context: PolicyContext, policy: PolicyParameters) -> datetime:
     """Return the end of the withdrawal period: the latest one by the holidays of the buyer's countries.
 
-    The contract is concluded by its order, or by its first payment if that is later.
+    The contract is concluded by its order, or by its first payment if that is later. Who is informed later has the
+    days from then, and no more than without any information (Directive 2011/83/EU, article 10(2)).
     """
     order, right = context.order, _right(context, policy)
     concluded_at = context.paid_at
     if order:
         concluded_at = max(order.made_at, context.paid_at) if context.starts_contract else order.made_at
-    is_informed = order is not None and order.informed_at is not None
-    end = _end(context, concluded_at, _days(right, policy, is_informed=is_informed), policy)
+    informed_at, days = order.informed_at if order else None, _days(right, policy, is_informed=True)
+    end = _end(context, concluded_at, _days(right, policy, is_informed=False), policy)
+    if informed_at:
+        end = min(end, _end(context, max(concluded_at, informed_at), days, policy))
     if _has_days_of_its_own(context, policy):
-        days = _renewal_days(context, policy) or _days(right, policy, is_informed=True)
-        end = max(end, _end(context, context.paid_at, days, policy))
+        end = max(end, _end(context, context.paid_at, _renewal_days(context, policy) or days, policy))
     return end
 
 
