@@ -74,6 +74,7 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
     },
     "confirmProposedAct": {"409": [NOT_YOURS]},
     "rejectProposedAct": {"409": [NOT_YOURS]},
+    "forwardDeclaration": {"409": [RequestRefused("We sold this contract, or it is not known.")]},
 }
 """What only these operations can answer, in addition."""
 

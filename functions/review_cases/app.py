@@ -54,7 +54,7 @@ from ledger.domain.refund_cases import DecisionOutcome
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
 from ledger.usecases.declarations.change import read_declaration
-from ledger.usecases.declarations.review import NamedContract, carry_out, close
+from ledger.usecases.declarations.review import NamedContract, carry_out, close, record_forwarding
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.refund_cases.cases import account_of_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -280,6 +280,23 @@ def review_declaration(declaration_id: DeclarationPath, request: DeclarationDeci
     if request.account_id and request.purchase_id:
         contract = NamedContract(account_id=AccountId(request.account_id), payment_id=PaymentId(request.purchase_id))
     return DeclarationResponse.of(carry_out(declaration_id, contract, person.account_id, here.store))
+
+
+@app.post(
+    "/support/declarations/<declaration_id>/forwarding",
+    summary="Record that a withdrawal was passed on to its seller",
+    tags=["Support"],
+    responses=documented_problems(DeclarationResponse, 404, 409),
+)
+def forward_declaration(declaration_id: DeclarationPath) -> DeclarationResponse:
+    """Record that you have passed a withdrawal on to the reseller who sold the contract. Idempotent.
+
+    Do it on the day on which it was confirmed. It stays in its list until then, even if its refund was requested.
+    """
+    here, person = services(), support(app)
+    support(app, read_declaration(declaration_id, here.store).account_id)
+    forwarded = record_forwarding(declaration_id, person.account_id, here.store, now=here.now())
+    return DeclarationResponse.of(forwarded)
 
 
 @app.post(

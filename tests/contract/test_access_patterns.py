@@ -15,6 +15,7 @@ import pytest
 from moto import mock_aws
 from pynamodb.connection import Connection
 
+from ledger.domain.declarations import DeclarationKind, DeclarationState, Submission
 from ledger.domain.errors import InsufficientCredits, SecondPersonNeeded, SubscriptionAlreadyRuns
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeState, Fact, RefundState
@@ -29,6 +30,8 @@ from ledger.providers.translation import carried
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
 from ledger.usecases.confirm_orders import list_confirmation
+from ledger.usecases.declarations.follow import follow as follow_declaration
+from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.expire_credits import expire_account, expire_credits
 from ledger.usecases.find_customer import find_customer
 from ledger.usecases.record_event import RecordResult
@@ -628,6 +631,42 @@ def _(engine: Engine) -> Iterator[int]:
     approved(store)
     for listing in (store.outbox, store.renewal_stops, store.deferred_cases):
         yield engine.trips(listing)
+
+
+DECLARED = Submission(
+    kind=DeclarationKind.WITHDRAWAL,
+    name="Ada",
+    contract="ord_1234",
+    email="ada@example.com",
+    language="en",
+    statement="I withdraw from this contract: ord_1234",
+)
+
+
+@case("`declarations`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    submit(DECLARED, "form", store, now=at(60))
+    assert len([*store.declarations(DeclarationState.CONFIRMED)]) == 1
+    yield engine.trips(store.declarations, DeclarationState.CONFIRMED)
+
+
+@case("a step of a declaration, or both on the page")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    yield engine.trips(declare, DECLARED, "token", store, now=at(60))
+    name = declare(DECLARED, "token", store, now=at(60)).declaration_id
+    yield engine.trips(confirm, name, "token", store, now=at(61))
+    yield engine.trips(submit, DECLARED, "form", store, now=at(61))
+
+
+@case("a declaration that is matched")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid(ordered(store, "ord_1234")))
+    name = submit(DECLARED, "form", store, now=at(60)).declaration_id
+    yield engine.trips(follow_declaration, name, store, POLICY, ("stripe", "paddle"), now=at(61))
+    assert len([*store.declarations(DeclarationState.MATCHED)]) == 1
 
 
 @case("`mail_intents`")

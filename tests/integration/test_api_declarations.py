@@ -11,7 +11,7 @@ from ledger.runtime import runtime
 from ledger.usecases.declarations.follow import follow
 from tests.integration.conftest import ADA, ADAS, BOB, Calls, World
 from tests.integration.test_api import ORDER
-from tools.testing.frontend import ApiResponse, Frontend
+from tools.testing.frontend import GROUPS_CLAIM, ApiResponse, Frontend
 
 NOBODY = Frontend("")
 KNOWN, UNKNOWN = str(ADAS).replace(":", " "), "stripe pi_nobodys"
@@ -196,6 +196,28 @@ def test_what_is_not_in_review_is_not_for_a_person(world: World) -> None:
     name = followed(world, declared())
     for outcome in ("carry_out", "close"):
         assert world.sam.post(f"/support/declarations/{name}/decision", {"outcome": outcome, "why": "x"}).status == 409
+
+
+def test_a_withdrawal_from_a_resellers_contract_is_passed_on_by_a_person(world: World) -> None:
+    """It stays in its list until that is recorded, with its time. One of our own sales has nobody to pass it on to."""
+    payment_id = PaymentId("paddle:txn_of_ada")
+    world.pays(payment_id, ADA)
+    name = followed(world, declared(contract="txn_of_ada"))
+    shown = world.sam.get(f"/support/declarations/{name}").json
+    assert (shown["reseller"], shown["forwarded_at"]) == ("Paddle.com", None)
+    path = f"/support/declarations/{name}/forwarding"
+    forwarded = world.sam.post(path).json
+    assert (forwarded["forwarded_by"], bool(forwarded["forwarded_at"])) == ("sam", True)
+    assert world.sam.post(path).json == forwarded
+    ours = followed(world, declared())
+    assert world.sam.post(f"/support/declarations/{ours}/forwarding").status == 409
+    sue = Frontend(ADA, {GROUPS_CLAIM: "[billing-support]"})
+    before = world.table()
+    for about in (f"{name}/forwarding", f"{name}/decision"):
+        body = {"outcome": "close", "why": "x"} if about.endswith("decision") else None
+        told = sue.post(f"/support/declarations/{about}", body)
+        assert (told.status, "your own account" in told.text) == (403, True)
+    assert world.table() == before
 
 
 def test_a_withdrawal_by_mail_counts_from_when_it_was_sent(world: World) -> None:

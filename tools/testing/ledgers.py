@@ -35,9 +35,10 @@ from ledger.providers.registry import PROVIDERS
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
 from ledger.usecases.consents import confirm_consent, give_consent, revoke_confirmation
-from ledger.usecases.declarations.answer import approve, issue_links
+from ledger.usecases.declarations.answer import approve, issue_links, object_to
 from ledger.usecases.declarations.follow import follow as follow_declaration
-from ledger.usecases.declarations.mails import record_notice
+from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
+from ledger.usecases.declarations.review import close, record_forwarding
 from ledger.usecases.declarations.submit import declare, submit
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
@@ -175,6 +176,7 @@ def requested() -> FakeStore:
         reference="INV-1",
         happened_at=at(5),
         error_messages=("E1",),
+        channel="email",
     )
     renewed = request_refund(store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, key="renewal"))
     provider.faults = [ResponseLost("no answer")]
@@ -309,13 +311,24 @@ def declared() -> FakeStore:
     cancellation = replace(
         withdrawal, kind=DeclarationKind.CANCELLATION, contract=f"{IN} of sub_1234".replace(":", " ")
     )
-    for number, one in enumerate((withdrawal, cancellation, replace(withdrawal, contract="no id"))):
+    unmatched = replace(withdrawal, contract="no id", part="The second one", message="Thank you")
+    later = replace(cancellation, ends_on=(LATER + timedelta(days=9)).date(), is_extraordinary=True, message="Too slow")
+    resold = replace(withdrawal, contract="txn_1234")
+    record_events(store, paid(payment(PaymentId("paddle:txn_1234"), minute=2)), now=at(3))
+    for number, one in enumerate((withdrawal, cancellation, unmatched, unmatched, later, resold)):
         name = submit(one, f"form {number}", store, now=at(60)).declaration_id
         if follow_declaration(name, store, POLICY, PROVIDERS, now=at(61)).state is DeclarationState.MATCHED:
             issue_links(name, f"yes {number}", f"no {number}", store)
             record_notice(name, store, at=at(62))
             approve(name, f"yes {number}", store)
+            object_to(name, f"no {number}", store, now=at(63))
             follow_declaration(name, store, POLICY, PROVIDERS, now=at(64))
+        elif number == 3:
+            close(name, "A second mail.", "sam", store)
+        if one is resold:
+            record_forwarding(name, "sam", store, now=at(65))
+        if number:
+            record_acknowledgement(name, store, at=at(66))
     declare(withdrawal, "token", store, now=at(60))
     return store
 

@@ -30,7 +30,7 @@ from ledger.usecases.declarations.follow import (
     unacknowledged_since,
 )
 from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
-from ledger.usecases.declarations.review import NamedContract, carry_out, close
+from ledger.usecases.declarations.review import NamedContract, carry_out, close, record_forwarding
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.open_case import WITHDRAWALS_ROUTE, open_case
@@ -488,6 +488,20 @@ def test_a_contract_without_a_running_subscription_is_for_a_person(store: FakeSt
     assert cancelled(store, contract="ord_1234").review_cause is ReviewCause.NO_SUBSCRIPTION
 
 
+def test_a_resellers_withdrawal_is_listed_until_it_is_passed_on() -> None:
+    """Also when its money is back and its receipt was sent."""
+    store = FakeStore()
+    record_events(store, paid(payment(PaymentId("paddle:txn_1234"))))
+    name = waiting(store, replace(WITHDRAWAL, contract="txn_1234"))
+    approve(name, "yes", store)
+    followed(store, name)
+    record_acknowledgement(name, store, at=at(99))
+    assert [one.declaration_id for one in store.declarations(DeclarationState.EXECUTED)] == [name]
+    first = record_forwarding(name, "sam", store, now=at(100))
+    assert record_forwarding(name, "sue", store, now=at(101)) == first
+    assert [*store.declarations(DeclarationState.EXECUTED)] == []
+
+
 # ── The list ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -504,4 +518,5 @@ def test_a_declaration_is_listed_until_it_is_settled_and_acknowledged(store: Fak
     assert record_acknowledgement(name, store, at=at(100)).acknowledged_at == at(99)
     assert record_notice(name, store, at=at(100)).noticed_at == at(65)
     assert unacknowledged_since(store) is None
+    assert record_notice(name, store, at=at(100)).submission.source == "", "the digest only counts"
     assert [one for state in DeclarationState for one in store.declarations(state)] == []

@@ -142,6 +142,9 @@ class Declaration:
     objected_at: datetime | None = None  # may be after it was carried out
     review_cause: ReviewCause | None = None
     case_id: str | None = None  # of the refund case that it opened
+    reseller: str = ""  # who sold the contract, if it was not we: a withdrawal is passed on to him
+    forwarded_at: datetime | None = None  # when a person passed it on
+    forwarded_by: str | None = None  # the person's id
     closed_by: str | None = None  # the person's id
     closing_reason: str = ""  # in the person's own words
     version: int = 0  # 0: not stored yet
@@ -163,7 +166,12 @@ class Declaration:
     def is_listed(self) -> bool:
         """Return whether something is still to be done: by a job, the mails, or a person."""
         is_settled = self.state in {DeclarationState.EXECUTED, DeclarationState.CLOSED}
-        return self.is_confirmed and not (is_settled and self.acknowledged_at)
+        return self.is_confirmed and not (is_settled and self.acknowledged_at and not self.is_to_be_forwarded)
+
+    @property
+    def is_to_be_forwarded(self) -> bool:
+        """Return whether a person has yet to pass a withdrawal on to who sold the contract."""
+        return bool(self.reseller) and self.kind is DeclarationKind.WITHDRAWAL and self.forwarded_at is None
 
     def with_state(self, state: DeclarationState) -> "Declaration":
         """Return the declaration in another state. Raise RequestRefused if TRANSITIONS does not allow it."""

@@ -90,6 +90,9 @@ class DeclarationResponse(ResponseModel):
     subscription_id: str | None
     approved_by: str | None = Field(description="`link`, `silence`, or the id of a person.")
     case_id: str | None
+    reseller: str = Field(description="Who sold the contract: a withdrawal is passed on the same day. Empty: we did.")
+    forwarded_at: datetime | None = Field(description="When a person passed it on.")
+    forwarded_by: str | None
     closed_by: str | None
     closing_reason: str
 
@@ -121,6 +124,9 @@ class DeclarationResponse(ResponseModel):
             subscription_id=declaration.subscription_id,
             approved_by=declaration.approved_by,
             case_id=declaration.case_id,
+            reseller=declaration.reseller,
+            forwarded_at=declaration.forwarded_at,
+            forwarded_by=declaration.forwarded_by,
             closed_by=declaration.closed_by,
             closing_reason=declaration.closing_reason,
         )

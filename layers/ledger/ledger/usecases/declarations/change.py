@@ -37,6 +37,7 @@ def change_declaration(declaration_id: str, change: Callable[[Declaration], Decl
         after = change(before)
         if after == before:
             return before
+        after = kept(after)
         if store.commit(Commit(documents=(*document_changes(before, after),))):
             return CONFLICT
         return replace(after, version=after.version + 1)
@@ -52,6 +53,13 @@ def document_changes(before: Declaration | None, after: Declaration) -> Iterator
         yield DocumentChange(listed_declaration_key(before), None)
     if place and not (before and before.is_listed and listed_declaration_key(before) == place):
         yield DocumentChange(place, _listed(after), None)
+
+
+def kept(declaration: Declaration) -> Declaration:
+    """Return what is kept of a declaration: once nothing is left to be done, without the digest that only counts."""
+    if declaration.is_listed or not declaration.is_confirmed:
+        return declaration
+    return replace(declaration, submission=replace(declaration.submission, source=""))
 
 
 def _listed(declaration: Declaration) -> ListedDeclaration:

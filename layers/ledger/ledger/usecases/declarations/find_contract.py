@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from ledger.domain.accounts import Account
 from ledger.domain.declarations import ReviewCause
-from ledger.domain.ids import AccountId, PaymentId, subscription_of
+from ledger.domain.ids import AccountId, PaymentId, provider_of, subscription_of
 from ledger.domain.purchases import Purchase
+from ledger.policy import law
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.look_up import LookUp
@@ -48,6 +49,12 @@ def find_contract(text: str, providers: Collection[str], store: Store) -> Contra
     )
     found = {*_by_order(orders, known), *_by_payment(qualified, known), *_by_subscription(qualified, known, look_up)}
     return _the_one(found)
+
+
+def reseller_of(qualified_id: str | None) -> str:
+    """Return the name of who sold what has this id of a provider. Empty: we did, or nothing is known."""
+    reseller = law.load().resellers.get(provider_of(qualified_id)) if qualified_id else None
+    return reseller.name if reseller else ""
 
 
 def _the_one(found: Collection[Contract]) -> Contract | ReviewCause:

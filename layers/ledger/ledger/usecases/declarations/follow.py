@@ -34,8 +34,8 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import declaration_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.declarations.change import document_changes, read_declaration
-from ledger.usecases.declarations.find_contract import find_contract
+from ledger.usecases.declarations.change import document_changes, kept, read_declaration
+from ledger.usecases.declarations.find_contract import find_contract, reseller_of
 from ledger.usecases.list_mails import list_mail
 from ledger.usecases.plan_booking import Origin, stop_of_renewals
 from ledger.usecases.refund_cases.cases import read_case
@@ -61,6 +61,7 @@ def follow(
         after, beside = _next(before, store, policy, providers, now)
         if after == before:
             return before, False
+        after = kept(after)
         commit = Commit(documents=(*document_changes(before, after), *beside))
         return CONFLICT if store.commit(commit) else (replace(after, version=after.version + 1), True)
 
@@ -123,6 +124,7 @@ def _matched(declaration: Declaration, store: Store, providers: Collection[str],
         account_id=contract.account_id,
         payment_id=contract.payment_id,
         subscription_id=contract.subscription_id,
+        reseller=reseller_of(contract.payment_id or contract.subscription_id),
     )
     return (
         found.in_review(ReviewCause.MANY)

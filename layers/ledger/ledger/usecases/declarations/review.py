@@ -1,6 +1,7 @@
-"""Settle a declaration as a person: name its contract, so that it is carried out, or close it with a reason."""
+"""Settle a declaration as a person: name its contract, so that it is carried out; pass it on; or close it."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from ledger.domain.declarations import Declaration, DeclarationState
 from ledger.domain.errors import NotFound, RequestRefused
@@ -9,6 +10,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.declarations.change import change_declaration
+from ledger.usecases.declarations.find_contract import reseller_of
 from ledger.usecases.look_up import LookUp
 
 
@@ -41,9 +43,26 @@ def carry_out(name: str, contract: NamedContract | None, person: str, store: Sto
             account_id=contract.account_id,
             payment_id=payment.payment_id,
             subscription_id=payment.subscription_id,
+            reseller=reseller_of(payment.payment_id),
         )
 
     return change_declaration(name, approved, store)
+
+
+def record_forwarding(name: str, person: str, store: Store, *, now: datetime) -> Declaration:
+    """Record that a person has passed a withdrawal on to who sold the contract. The first time stays.
+
+    Raise NotFound, and RequestRefused if it is none that a reseller has to know.
+    """
+
+    def forwarded(declaration: Declaration) -> Declaration:
+        if declaration.forwarded_at:
+            return declaration
+        if not declaration.is_to_be_forwarded:
+            raise RequestRefused("We sold this contract, or it is not known: there is nobody to pass it on to.")
+        return replace(declaration, forwarded_at=now, forwarded_by=person)
+
+    return change_declaration(name, forwarded, store)
 
 
 def close(name: str, reason: str, person: str, store: Store) -> Declaration:
