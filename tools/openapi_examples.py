@@ -9,6 +9,7 @@ from ledger.api.auth import Forbidden
 from ledger.api.errors import PROBLEM_JSON, problem, problem_of
 from ledger.domain.errors import (
     AccountInDebt,
+    AccountInReview,
     AccountSuspended,
     BillingError,
     CaseAlreadyOpen,
@@ -49,6 +50,7 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
     "createOrder": {
         "409": [
             AccountInDebt(120),
+            AccountInReview(),
             SubscriptionAlreadyRuns("creator_monthly", "stripe:sub_1Q9x"),
             RequestRefused("The refund policy has a newer version: 2026-11-01. Show it and send the order again."),
         ]

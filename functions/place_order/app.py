@@ -45,7 +45,8 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
     An older checkout of the same subscription is closed: its `checkout_url` can't be paid any more.
 
     Refused with 409: `subscription-already-runs` (this plan is active, in its trial or past due, at either provider, or
-    was just paid for in another checkout), and `account-in-debt`.
+    was just paid for in another checkout), `account-in-debt`, and `account-in-review` (a person looks at the account
+    first, because the price of used credits went back by law more than once).
     """
     here, now, person = services(), services().now(), caller(app)
     consent = Consent(given_at=now, **request.consent.model_dump()) if request.consent else None
@@ -76,6 +77,7 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
         cancel_url=here.config.cancel_url,
         now=now,
         lock_days=withdrawal.lock_days(now, here.policy, is_informed=shown is not None),
+        debt_allowed=here.policy.debt_refuses_orders_above,
         is_refused_in_debt=here.config.is_order_refused_in_debt,
     )
     return Response(201, "application/json", OrderResponse.of(placed))

@@ -25,7 +25,7 @@ from ledger.domain.errors import NotFound
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Order
 from ledger.ports.reads import Keys
-from ledger.usecases.debts import uncovered_debt
+from ledger.usecases.debts import refusing_debt
 from ledger.usecases.locks import read_locks
 from ledger.usecases.place_order import obstacle_to_order, with_checkout_address
 from ledger.usecases.refund_cases.preview import preview_all
@@ -53,7 +53,8 @@ def read_account() -> Response[Any]:
 def _orderable(account: Account) -> list[OrderableResponse]:
     """Return each product that is sold, and what an order of it would be refused with."""
     here = services()
-    debt = uncovered_debt(account, here.store) if here.config.is_order_refused_in_debt else 0
+    allowed = here.policy.debt_refuses_orders_above
+    debt = refusing_debt(account, here.store, allowed) if here.config.is_order_refused_in_debt else 0
     found = []
     for product_id in here.catalogue.sold(here.now()):
         obstacle = obstacle_to_order(product_id, account, debt)

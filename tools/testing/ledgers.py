@@ -260,6 +260,28 @@ def unlocked() -> FakeStore:
     return store
 
 
+def withdrawn_again() -> FakeStore:
+    """Withdrawals from three orders without consent whose credits were used: the price goes back, and nothing is owed.
+
+    A person has looked at the second one.
+    """
+    store, provider = FakeStore(), FakeProvider()
+    for number, payment_id in enumerate((PI, SECOND, THIRD)):
+        settled = replace(ordered(store, f"ord_{number}"), payment_id=payment_id, at=at(number))
+        record_events(store, paid(settled), now=at(10 * number))
+        draw_credits(ADA, f"run_{number}", 400, store, now=at(10 * number + 1))
+        claim = refund_claim(RefundReason.CHANGED_MY_MIND, payment_id=payment_id, key=f"key_{number}")
+        case = request_refund(store, claim, minute=10 * number + 2)
+        send_refund(case.tag, store, lambda _: provider, clock=lambda number=number: at(10 * number + 3))  # type: ignore[misc]
+        moved = event_of(provider.move_refund_to(RefundState.SUCCEEDED), names=(payment_id,))
+        record_events(store, moved, now=at(10 * number + 4))
+        follow(payment_id, store, now=at(10 * number + 5))
+        if payment_id is SECOND:
+            flag = f"repeated_withdrawal:{payment_id}"
+            assert lift_hold(flag, ADA, "sam", store, why="They explained.", now=at(10 * number + 6))
+    return store
+
+
 def withdrawn() -> FakeStore:
     """A withdrawal from a subscription whose credits are used up: nothing is refunded, and its renewals stop.
 
@@ -602,7 +624,7 @@ def by_two() -> FakeStore:
 
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
-    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, declared, locked, unlocked, by_two),
+    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, declared, locked, unlocked, by_two),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, waiting),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {

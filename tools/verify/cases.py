@@ -15,7 +15,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import PaymentId, approval_tag
 from ledger.domain.purchases import Purchase
-from ledger.domain.refund_cases import CaseState, RefundCase, case_id_of
+from ledger.domain.refund_cases import WITHDRAWAL_RULE, CaseState, RefundCase, RefundReason, case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import end_of
 from ledger.ports.documents import DocumentKey, DocumentKind, deferred_queue_key, review_queue_key
@@ -32,6 +32,7 @@ def approved(world: World) -> Verdicts:
         due |= {(case.payment_id, tag) for tag in tags}
         times = [change.at for change in case.history if change.to_state is CaseState.APPROVED]
         holds = times == [_time_of(fact, case) for fact in approvals]
+        holds &= all(_is_by_law_as_decided(case, one, is_latest=one is approvals[-1]) for one in approvals)
         if case.state in _ON_THE_WAY:
             latest = approvals[-1] if approvals else None
             holds &= _is_as_decided(case, latest)
@@ -55,6 +56,15 @@ def _is_as_decided(case: RefundCase, approval: Fact | None) -> bool:
     if case.decision is None or not isinstance(approval, RefundApproved):
         return False
     return 0 < approval.amount_minor == case.decision.money_minor
+
+
+def _is_by_law_as_decided(case: RefundCase, approval: Fact | None, *, is_latest: bool) -> bool:
+    """Return whether an approval says that the law demands it only if its case was decided so, before it or later."""
+    if not isinstance(approval, RefundApproved):
+        return False
+    is_by_law = case.reason is RefundReason.WITHDRAWAL or case.was_decided_by(WITHDRAWAL_RULE)
+    is_as_decided = approval.is_by_law == is_by_law or (is_by_law and not is_latest)
+    return is_as_decided and approval.is_repeated <= bool(approval.used_credits) <= is_by_law
 
 
 def _is_of_its_approval(attempt: RefundAttempted, world: World) -> bool:

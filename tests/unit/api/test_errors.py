@@ -11,6 +11,7 @@ from ledger.api.errors import PROBLEM_JSON, problem_of
 from ledger.api.http import lambda_handler_of, resolver
 from ledger.domain.errors import (
     AccountInDebt,
+    AccountInReview,
     AccountSuspended,
     BillingError,
     CaseAlreadyOpen,
@@ -61,6 +62,7 @@ DOCUMENTS: list[tuple[BillingError, int, str, str, str | None, dict[str, Any]]] 
     (IdempotencyKeyReused("Used."), 422, "Unprocessable Entity", "idempotency-key-reused", "Used.", {}),
     (RunFailed("run_1"), 409, "Conflict", "run-failed", None, {}),
     (AccountInDebt(7), 409, "Conflict", "account-in-debt", None, {"owed": 7}),
+    (AccountInReview(), 409, "Conflict", "account-in-review", None, {}),
     (
         SubscriptionAlreadyRuns("plan", "stripe:sub_1"),
         *(409, "Conflict", "subscription-already-runs", None),

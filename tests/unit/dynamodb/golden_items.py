@@ -160,7 +160,16 @@ FACTS: tuple[Fact, ...] = (
         tag="case_1-1",
     ),
     RefundApproved(
-        tag="case_1-1", case_id="case_1", amount_minor=500, at=AT, cause="case:1", items=(_ITEM,), takes_credits=False
+        tag="case_1-1",
+        case_id="case_1",
+        amount_minor=500,
+        at=AT,
+        cause="case:1",
+        items=(_ITEM,),
+        takes_credits=False,
+        is_by_law=True,
+        used_credits=7,
+        is_repeated=True,
     ),
     RefundSent(tag="case_1-1", refund_id="re_1", at=AT, cause="case:1"),
     RefundAbandoned(
@@ -234,6 +243,7 @@ LOT = Lot(
     is_frozen=True,
     source=CounterAccount.GOODWILL,
     locked_until=LATER,
+    owes_no_refund=True,
 )
 SUBSCRIPTION = Subscription(
     subscription_id="stripe:sub_1",

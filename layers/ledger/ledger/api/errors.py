@@ -9,6 +9,7 @@ from ledger.api.auth import Forbidden
 from ledger.api.responses.problems import FieldProblem, Problem
 from ledger.domain.errors import (
     AccountInDebt,
+    AccountInReview,
     AccountSuspended,
     BillingError,
     CaseAlreadyOpen,
@@ -67,6 +68,8 @@ def problem_of(error: BillingError) -> Response[Any]:
             return problem(409, "run-failed", str(error))
         case AccountInDebt():
             return problem(409, "account-in-debt", str(error), owed=error.owed)
+        case AccountInReview():
+            return problem(409, "account-in-review", str(error))
         case SubscriptionAlreadyRuns():
             return problem(409, "subscription-already-runs", str(error), subscription_id=error.subscription_id)
         case CaseAlreadyOpen():

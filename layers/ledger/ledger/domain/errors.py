@@ -15,6 +15,7 @@
     │   ├── IdempotencyKeyReused   the Idempotency-Key, or the run id, belongs to another request
     │   ├── RunFailed              the run failed: it draws nothing again
     │   ├── AccountInDebt          the account has a debt: it places no new order
+    │   ├── AccountInReview        a person must look at the account before it places a new order
     │   ├── SubscriptionAlreadyRuns  a subscription to this plan is running
     │   ├── CaseAlreadyOpen        a case about the same purchase and reason is open
     │   ├── SecondPersonNeeded     the act is above what one person may do: it is proposed
@@ -139,6 +140,13 @@ class AccountInDebt(RequestRefused):
             f"Credits of a payment that was returned had been used already: {owed}. Contact support to settle them."
         )
         self.owed = owed
+
+
+class AccountInReview(RequestRefused):
+    """The law demanded the price of used credits back more than once: a person looks before the next order."""
+
+    def __init__(self) -> None:
+        super().__init__("We review your account before you can place another order. Contact support for details.")
 
 
 class SubscriptionAlreadyRuns(RequestRefused):

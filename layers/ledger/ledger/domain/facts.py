@@ -285,6 +285,9 @@ class RefundApproved(KeepsUnknownFields):
     cause: str
     items: tuple[RefundedItem, ...] = ()
     takes_credits: bool = True  # False: the customer keeps the credits, out of goodwill
+    is_by_law: bool = False  # the law demands it: credits that were used are no debt
+    used_credits: int = 0  # by law: the credits that were used and are paid back all the same
+    is_repeated: bool = False  # not the first such refund of the account: it orders nothing until a person has looked
 
     @property
     def key(self) -> str:

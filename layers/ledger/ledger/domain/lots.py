@@ -42,6 +42,7 @@ class Lot(KeepsUnknownFields):
     is_frozen: bool = False  # a dispute of its payment is open: it can't be spent
     source: CounterAccount = CounterAccount.SALES  # GOODWILL: credits that support granted
     locked_until: datetime | None = None  # nothing is used before, unless the order's consent becomes complete
+    owes_no_refund: bool = False  # the law demanded a refund: credits that were used are not owed
     # Of its item, once it has left its account: a commit that rests on it is conditioned on that. None: not read so.
     digest: str | None = field(default=None, compare=False, repr=False)
 
@@ -52,7 +53,8 @@ class Lot(KeepsUnknownFields):
     @property
     def owed(self) -> int:
         """Return the credits that should have been taken back but were used already."""
-        return self.refund_target + self.dispute_target - self.refunded - self.disputed
+        by_dispute = self.dispute_target - self.disputed
+        return by_dispute if self.owes_no_refund else by_dispute + self.refund_target - self.refunded
 
     @property
     def draw_order(self) -> tuple[datetime, str]:

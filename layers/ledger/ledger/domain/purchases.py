@@ -14,8 +14,16 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.late import late_flags
 from ledger.domain.lots import Lot
 from ledger.domain.money import portion, share_of
-from ledger.domain.refunds import outstanding, outstanding_minor, returned, returned_minor, unknown_refunds
+from ledger.domain.refunds import (
+    is_returned_by_law,
+    outstanding,
+    outstanding_minor,
+    returned,
+    returned_minor,
+    unknown_refunds,
+)
 from ledger.domain.shares import WHOLE, overcharge_left, shares_left
+from ledger.domain.withdrawn import withdrawal_flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +112,7 @@ class LotTarget:
     grace_from: datetime | None = None
     subscription_id: str | None = None
     locked_until: datetime | None = None
+    owes_no_refund: bool = False
 
     def applied_to(self, lot: Lot | None) -> Lot:
         """Return the lot at this target. None: it is granted now."""
@@ -118,6 +127,7 @@ class LotTarget:
             reserve_target=self.reserve_target,
             is_frozen=self.is_frozen,
             locked_until=self.locked_until,
+            owes_no_refund=self.owes_no_refund,
         ).rebalance()
 
 
@@ -165,11 +175,12 @@ def target(*purchases: Purchase) -> Target:
             **dict.fromkeys((f"duplicate_disputed:{hold_id}" for hold_id in dispute.holds), is_undisputed),
             f"other_currency:{name}": bool(one.unknown_refunds),
         }
+        used = withdrawal_flags(name, payment.order_id, one.facts)
         pays = number == 0 or not _is_whole(other.reserved for other in paid[:number])
         late = late_flags(payment, one.facts, has_value=payment.paid_minor > one.gone_minor, grants=pays)
         flags |= {**dispute.flags, **{flag: payment.at for flag, is_on in marks.items() if is_on}}
-        flags |= {flag: since for flag, since in late.items() if since}
-        cleared_flags |= dispute.cleared_flags | marks.keys() | late.keys()  # without those that are on
+        flags |= {flag: since for flag, since in (*late.items(), *used.items()) if since}
+        cleared_flags |= dispute.cleared_flags | marks.keys() | late.keys() | used.keys()  # without those that are on
         cleared_flags |= {f"duplicate_disputed:{hold_id}" for hold_id in dispute.cleared_holds}
         cleared_holds |= dispute.cleared_holds
         if is_undisputed:
@@ -222,6 +233,7 @@ class _Paid:
         self.payment = purchase.payment
         self.dispute = disputed(facts, self.payment.payment_id)
         self.unknown_refunds = unknown_refunds(facts)
+        self.is_returned_by_law = is_returned_by_law(facts)
         self.has_consent = any(one.is_complete for one in facts_of(facts, ConsentChanged))
         gone, lost, going = returned(facts), self.dispute.lost, outstanding(facts)
         self.gone_minor = sum(one.amount_minor for one in gone) + self.dispute.lost_minor
@@ -262,6 +274,7 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
         alike = [one for one in before if _items_of(one) == _items_of(same_lots[0])]
         stays = _together(one.reserved for one in paid if _items_of(one) == _items_of(same_lots[0]))
         is_frozen = not is_undisputed and any(one.dispute.is_frozen for one in same_lots)
+        owes_no_refund = any(one.is_returned_by_law for one in same_lots)
         locks = [one.payment.locked_until for one in same_lots if one.payment.locked_until]
         locked_until = None if has_consent else max(locks, default=None)
         for position, line in enumerate(payment.lines):
@@ -286,6 +299,7 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
                 reserve_target=max(0, reserved_to - lost_to),
                 is_frozen=is_frozen,
                 locked_until=locked_until,
+                owes_no_refund=owes_no_refund,
             )
         before += same_lots
 

@@ -249,6 +249,11 @@ class RefundCase:
         is_withdrawn = self.reason is RefundReason.WITHDRAWAL and self.confirmed_at is not None
         return self.confirmed_at + REPAID_WITHIN if is_withdrawn and self.confirmed_at else None
 
+    def was_decided_by(self, rule: str) -> bool:
+        """Return whether the policy has decided it by this rule, whoever decided since."""
+        decided = (change.cause for change in self.history if change.cause.key == "change.decided")
+        return any(figure.word == rule for cause in decided for figure in cause.figures if figure.name == "rule")
+
     def with_state(self, state: CaseState, at: datetime, cause: Text, actor: str) -> "RefundCase":
         """Return the case in another state. Raise CaseClosed if TRANSITIONS does not allow it."""
         if state not in TRANSITIONS[self.state]:

@@ -78,6 +78,13 @@ def outstanding(facts: Facts) -> list[Returned]:
     return sorted([*ours, *others], key=lambda one: (one.created_at, one.id))
 
 
+def is_returned_by_law(facts: Facts) -> bool:
+    """Return whether a refund that the law demands has succeeded: then credits that were used are not owed."""
+    approved = {one.tag for one in facts_of(facts, RefundApproved) if one.is_by_law}
+    succeeded = (one for one in facts_of(facts, RefundChanged) if one.state is RefundState.SUCCEEDED)
+    return any(tag_of(refund, facts) in approved for refund in succeeded) if approved else False
+
+
 def returned_minor(facts: Facts) -> int:
     """Return the sum of what went back, in minor units of the payment's currency."""
     return sum(one.amount_minor for one in returned(facts))

@@ -178,6 +178,8 @@ class Row(Generic[_T]):
         self._columns = [shape.fields[column] for column in columns]
         self._implied = {shape.fields[column].name: follow for column, follow in implied.items()}
         self._missing = [_plain_default(field) for field in self._columns]
+        others = [field for column, field in shape.fields.items() if column not in columns]
+        self._left_out = {one.name: one.type.encode(one.default) for one in others if one.default not in {None, ...}}
         self._blank: dict[str, Any] = {member.name: None for member in dataclass_fields(shape.of)}  # type: ignore[arg-type]
         self._blank |= {column: field.default for column, field in shape.fields.items()}
         self._readers = [
@@ -227,6 +229,7 @@ class Row(Generic[_T]):
             if implied in named and named[implied].get("S") == follow(name):
                 named[implied] = {"BOOL": True}
         values = [_plain(named.pop(field.name, None)) for field in self._columns]
+        named = {key: value for key, value in named.items() if self._left_out.get(key) != value}
         while values and values[-1] == self._missing[len(values) - 1]:
             values.pop()
         return {"S": json.dumps([*values, named] if named else values, separators=(",", ":"))}

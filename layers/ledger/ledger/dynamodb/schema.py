@@ -464,6 +464,9 @@ FACTS: Mapping[str, Shape[Any]] = {
             "cause": Field("cause", TEXT),
             "items": Field("items", records_of(REFUNDED_ITEM), ()),
             "takes_credits": Field("takes_credits", BOOLEAN, True),
+            "is_by_law": Field("is_by_law", BOOLEAN, False),
+            "used_credits": Field("used_credits", WHOLE, 0),
+            "is_repeated": Field("is_repeated", BOOLEAN, False),
         },
     ),
     "refund_attempted": Shape(
@@ -661,6 +664,7 @@ LOT = Shape(
         "is_frozen": Field("is_frozen", BOOLEAN, False),
         "source": Field("source", COUNTER_ACCOUNT, CounterAccount.SALES),
         "locked_until": Field("locked_until", TIME, None),
+        "owes_no_refund": Field("owes_no_refund", BOOLEAN, False),
     },
 )
 OPEN_LOT = Row(

@@ -41,6 +41,7 @@ class PolicyParameters:
     persistent_failed_runs: int  # fewer are a minor outage
     support_limits: Mapping[str, SupportLimit]  # by currency, and `credits`; what is not in it needs two persons
     law: Law = field(default_factory=law.load)
+    debt_refuses_orders_above: int = 0  # credits: an account that owes more places no new order
     is_paused: bool = False  # nothing is decided now; set by the deployment, not by the file
 
     @property
@@ -105,6 +106,7 @@ def parse(document: Any, path: Path = DEFAULT_FILE, earlier: PolicyParameters | 
         automatic_renewal_refund_up_to_minor=_limits(fields),
         persistent_failed_runs=fields.between("persistent_failed_runs", 1, 1_000_000),
         support_limits=_support_limits(fields, path),
+        debt_refuses_orders_above=fields.between("debt_refuses_orders_above", 0, 10_000_000),
     )
     fields.end()
     if earlier and earlier.sold_under(policy.version):

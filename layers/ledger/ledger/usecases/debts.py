@@ -22,6 +22,12 @@ from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking.fulfilment import find_fulfilment, items_paid_for
 
 
+def refusing_debt(account: Account, store: Store, allowed: int) -> int:
+    """Return the debt of an account for which it places no new order. 0: it owes no more than the policy allows."""
+    debt = uncovered_debt(account, store)
+    return debt if debt > allowed else 0
+
+
 def uncovered_debt(account: Account, store: Store) -> int:
     """Return the credits that an account owes and that no other lot of the same purchase has.
 

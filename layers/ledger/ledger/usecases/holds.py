@@ -10,6 +10,7 @@ from ledger.domain.facts import HoldLifted
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
 from ledger.domain.proposals import CREDITS
+from ledger.domain.withdrawn import REPEATED
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import audit_key
 from ledger.ports.reads import Keys
@@ -58,6 +59,8 @@ def lift_hold(
 ) -> bool:
     """Lift one hold, as the support person `actor`. Return False if the account has no such hold.
 
+    The flag of a repeated withdrawal is lifted in the same way: a person has looked at the account.
+
     A later fact about the same dispute does not place the hold again. At stake are the credits of the account. Raise
     SecondPersonNeeded if a colleague has to confirm it, StoreUnavailable after too many conflicts.
     """
@@ -65,7 +68,7 @@ def lift_hold(
     def attempt() -> bool | Retry:
         look_up = LookUp(store)
         account = look_up(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
-        hold = account.holds.get(hold_id) if account else None
+        hold = _liftable(hold_id, account) if account else None
         if account is None or hold is None:
             return False
         # A hold is lifted after it began, whatever the clocks of the provider and of the other Lambdas say.
@@ -90,6 +93,14 @@ def lift_hold(
         return True if commit_act(commit, act, authority, store) is None else CONFLICT
 
     return run_transaction(attempt, f"{hold_id} of {account_id}")
+
+
+def _liftable(hold_id: str, account: Account) -> Hold | None:
+    """Return a hold of the account, or a flag that stops new orders until a person has looked. None: it has neither."""
+    since = account.flags.get(hold_id)
+    if since and hold_id.startswith(REPEATED):
+        return Hold(since, PaymentId(hold_id.removeprefix(REPEATED)))
+    return account.holds.get(hold_id)
 
 
 def _hold_change(account: Account, hold_id: str, hold: Hold | None, now: datetime) -> Commit:

@@ -23,6 +23,7 @@ from ledger.domain.catalogue import Catalogue, ProductKind
 from ledger.domain.contacts import Contact, is_address
 from ledger.domain.errors import (
     AccountInDebt,
+    AccountInReview,
     AccountSuspended,
     InvalidRequest,
     NotFound,
@@ -34,12 +35,13 @@ from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, derived_id
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownInformation
 from ledger.domain.subscriptions import RUNNING
+from ledger.domain.withdrawn import repeated_withdrawals
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import OrderPointer, checkout_key, contact_key, idempotency_key, open_checkout_key
 from ledger.ports.gateway import Gateway
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
-from ledger.usecases.debts import uncovered_debt
+from ledger.usecases.debts import refusing_debt
 from ledger.usecases.list_mails import await_payment
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, result_under_key, run_transaction
 
@@ -84,13 +86,14 @@ def place_order(
     now: datetime,
     lock_days: int | None = None,
     is_refused_in_debt: bool = True,
+    debt_allowed: int = 0,
 ) -> Order:
     """Store the order, then have the provider create its checkout. Return the order with its checkout.
 
     The same request under the same Idempotency-Key returns the same order. Raise InvalidRequest (what can't be sold,
     and what can), RequestRefused (the product is no longer sold), SubscriptionAlreadyRuns, AccountSuspended,
-    AccountInDebt (see `uncovered_debt`; unless `is_refused_in_debt` is false), IdempotencyKeyReused, ProviderRefused,
-    or ProviderUnavailable or StoreUnavailable: repeat the request with the same key.
+    AccountInDebt (see `refusing_debt`; unless `is_refused_in_debt` is false), AccountInReview, IdempotencyKeyReused,
+    ProviderRefused, or ProviderUnavailable or StoreUnavailable: repeat the request with the same key.
 
     `lock_days`: so many days after the payment its credits are locked, unless the consent is complete.
 
@@ -100,7 +103,7 @@ def place_order(
     subscription that it began has ended.
     """
     order = _store_order(
-        request, store, catalogue, policy_version, now, lock_days, is_refused_in_debt=is_refused_in_debt
+        request, store, catalogue, policy_version, now, lock_days, debt_allowed, is_refused_in_debt=is_refused_in_debt
     )
     if order.checkout:
         return with_checkout_address(order, order.checkout, store)
@@ -120,15 +123,17 @@ def place_order(
 
 def obstacle_to_order(
     product_id: str, account: Account, debt: int
-) -> AccountSuspended | AccountInDebt | SubscriptionAlreadyRuns | None:
+) -> AccountSuspended | AccountInDebt | AccountInReview | SubscriptionAlreadyRuns | None:
     """Return why an account can't order a product. None: it can, unless an older checkout of the plan was just paid.
 
-    `debt`: the credits for which new orders are refused; see `uncovered_debt`.
+    `debt`: the credits for which new orders are refused; see `refusing_debt`.
     """
     if account.holds:
         return AccountSuspended(tuple(sorted(account.holds)))
     if debt:
         return AccountInDebt(debt)
+    if repeated_withdrawals(account.flags):
+        return AccountInReview()
     running = account.running_subscription(product_id)
     return SubscriptionAlreadyRuns(product_id, running.subscription_id) if running else None
 
@@ -146,6 +151,7 @@ def _store_order(
     policy_version: str,
     now: datetime,
     lock_days: int | None,
+    debt_allowed: int,
     *,
     is_refused_in_debt: bool,
 ) -> Order:
@@ -166,7 +172,7 @@ def _store_order(
             # read and before the idempotency record was read.
             return stored.order(order_id) or _read_order(order_id, store)
         account = stored.accounts.get(request.account_id) or Account(account_id=request.account_id)
-        debt = uncovered_debt(account, store) if is_refused_in_debt and not account.holds else 0
+        debt = refusing_debt(account, store, debt_allowed) if is_refused_in_debt and not account.holds else 0
         if obstacle := obstacle_to_order(request.product_id, account, debt):
             raise obstacle
         order = _new_order(request, order_id, catalogue, policy_version, now, lock_days)

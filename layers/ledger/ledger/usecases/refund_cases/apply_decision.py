@@ -19,6 +19,7 @@ from ledger.domain.errors import RequestRefused
 from ledger.domain.facts import RefundApproved, RefundDeclined
 from ledger.domain.refund_cases import (
     BY_POLICY,
+    WITHDRAWAL_RULE,
     CaseState,
     Decision,
     DecisionOutcome,
@@ -28,6 +29,7 @@ from ledger.domain.refund_cases import (
 )
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.texts import Text, text
+from ledger.domain.withdrawn import has_used_and_withdrawn
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import deferred_queue_key, intent_key
@@ -109,12 +111,30 @@ def _approve(case: RefundCase, decision: Decision, context: CaseContext, origin:
         cause=origin.cause,
         items=decision.items,
         takes_credits=decision.takes_credits,
+        is_by_law=_is_by_law(case, decision),
     )
     intent = RefundIntent(
         tag=case.tag, account_id=case.account_id, payment_id=purchase.payment_id, approved_at=origin.at
     )
     commit = plan_booking.plan_internal_fact([purchase.with_facts(fact)], context.known, origin)
+    if fact.is_by_law and (used_credits := _used_credits(commit)):
+        is_repeated = has_used_and_withdrawn(context.account.flags, payment.order_id)
+        fact = replace(fact, used_credits=used_credits, is_repeated=is_repeated)
+        commit = plan_booking.plan_internal_fact([purchase.with_facts(fact)], context.known, origin)
     return case, with_documents(commit, DocumentChange(intent_key(case.tag), intent))
+
+
+def _is_by_law(case: RefundCase, decision: Decision) -> bool:
+    """Return whether the law demands a refund: the policy found so, or a person confirms what it left open."""
+    is_found = decision.rule == WITHDRAWAL_RULE or case.was_decided_by(WITHDRAWAL_RULE)
+    return is_found or case.reason is RefundReason.WITHDRAWAL
+
+
+def _used_credits(commit: Commit) -> int:
+    """Return the credits that an approval takes back although they were used."""
+    lots = commit.account.lots.values() if commit.account else ()
+    taken = [(lot, lot.refund_target + lot.dispute_target + lot.reserve_target) for lot in lots]
+    return sum(max(0, target - (lot.granted - lot.drawn)) for lot, target in taken)
 
 
 def _stop_of_renewals(
