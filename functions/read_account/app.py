@@ -21,9 +21,11 @@ from ledger.api.responses.orders import PlacedOrderResponse
 from ledger.api.responses.purchases import PurchasePage, PurchaseResponse
 from ledger.api.responses.statements import EntryResponse, StatementPage, with_balances
 from ledger.domain.accounts import Account
+from ledger.domain.contacts import Contact
 from ledger.domain.errors import NotFound
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Order
+from ledger.ports.documents import contact_key
 from ledger.ports.reads import Keys
 from ledger.usecases.debts import refusing_debt
 from ledger.usecases.locks import read_locks
@@ -42,11 +44,19 @@ app = resolver()
 def read_account() -> Response[Any]:
     """Return the caller's account. A customer without purchases has an empty account."""
     here, account_id = services(), caller(app).account_id
-    stored = here.store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
-    found = stored or Account(account_id=account_id)
+    key = contact_key(account_id)
+    stored = here.store.read(Keys(accounts=frozenset({account_id}), documents=frozenset({key})))
+    found = stored.accounts.get(account_id) or Account(account_id=account_id)
     now = here.now()
     locks = [LockResponse.of(one) for one in read_locks(found, here.store, now)]
-    response = AccountResponse.of(found, _orderable(found), locks, now, is_debt_withheld=here.config.is_debt_withheld)
+    response = AccountResponse.of(
+        found,
+        _orderable(found),
+        locks,
+        now,
+        is_debt_withheld=here.config.is_debt_withheld,
+        contact=stored.document(key, Contact),
+    )
     return Response(200, "application/json", response.model_dump_json())
 
 

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from ledger.domain.domain_events import MailListed, OrderPaid, read_domain_event
+from ledger.domain.domain_events import MailListed, OrderPaid, is_domain_event, read_domain_event
 from ledger.domain.errors import StoreUnavailable
 from ledger.domain.mails import RECEIPTS, MailIntent
 from ledger.job import JobWatch
 from ledger.ports.documents import AwaitedOrder, mail_shard
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.confirm_orders import list_confirmation, list_confirmations
+from ledger.usecases.mail_failures import FailureReport, record_failure
 from ledger.usecases.progress import sweep_on
 from ledger.usecases.send_mails import MailResult, send_mail
 from ledger.usecases.sweep import Pace, Round, hour_of, sweep
@@ -87,7 +88,7 @@ def _take_messages(messages: list[Message], services: Runtime, watch: JobWatch) 
     read: dict[str, Any] = {}
     for message in messages:
         try:
-            read[message["messageId"]] = _content_of(message)
+            read[message["messageId"]] = _content_of(message, services)
         except ValueError as error:
             watch.failed(message["messageId"], error)
     done = sweep(read.items(), lambda one: _take(one[1], services), watch, name=lambda one: one[0])
@@ -98,20 +99,33 @@ def _take_messages(messages: list[Message], services: Runtime, watch: JobWatch) 
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(again)]}
 
 
-def _content_of(message: Message) -> OrderPaid | MailListed:
-    """Return what a message of the queue is about. Raise ValueError if this release can't read it."""
-    content = read_domain_event(json.loads(message["body"])).content
+def _content_of(message: Message, services: Runtime) -> OrderPaid | MailListed | FailureReport | None:
+    """Return what a message of the queue is about. None: a report that does not count.
+
+    Raise ValueError if this release can't read it.
+    """
+    delivered = json.loads(message["body"])
+    if not is_domain_event(delivered):
+        return services.mail_failure(delivered)
+    content = read_domain_event(delivered).content
     if not isinstance(content, OrderPaid | MailListed):
         raise ValueError(f"{content!r} is about no mail")
     return content
 
 
-def _take(content: OrderPaid | MailListed, services: Runtime) -> MailResult | None:
-    """Send the mail that a message is about. None: there is none to send."""
-    if isinstance(content, MailListed):
-        return _send(content.mail_id, services)
-    mail_id = list_confirmation(content.order_id, services.store, now=services.now())
-    return _send(mail_id, services) if mail_id else None
+def _take(content: OrderPaid | MailListed | FailureReport | None, services: Runtime) -> MailResult | None:
+    """Send the mail that a message is about, or record that one failed. None: there is none to send."""
+    match content:
+        case MailListed():
+            return _send(content.mail_id, services)
+        case OrderPaid():
+            mail_id = list_confirmation(content.order_id, services.store, now=services.now())
+            return _send(mail_id, services) if mail_id else None
+        case FailureReport():
+            record_failure(content, services.store)
+            services.logger.warning("mail failed", extra={"mail_id": content.mail_id, "failure": content.failure})
+            return MailResult.FAILED
+    return None
 
 
 def _send(mail_id: str, services: Runtime) -> MailResult:
@@ -135,4 +149,5 @@ _METRICS = {
     MailResult.LEASED: "MailsLeased",
     MailResult.NO_ADDRESS: "MailsLackingAddress",
     MailResult.UNCLEAR: "MailsUnclear",
+    MailResult.FAILED: "MailsFailed",
 }

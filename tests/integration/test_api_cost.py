@@ -11,7 +11,7 @@ from tests.integration.test_api_bad_input import BODIES, DECLARATION
 from tools.testing.frontend import deployed, operations
 
 
-def test_an_account_is_one_get_item(world: World, calls: Calls) -> None:
+def test_an_account_is_one_call(world: World, calls: Calls) -> None:
     """However much is on it."""
     for number in range(12):
         world.pays(PaymentId(f"stripe:pi_{number}"), ADA)
@@ -20,7 +20,7 @@ def test_an_account_is_one_get_item(world: World, calls: Calls) -> None:
     calls.since()
     shown = world.ada.get("/account")
     assert (shown.status, len(shown.json["lots"]), len(shown.json["subscriptions"])) == (200, 13, 12)
-    assert calls.since() == ["GetItem"]
+    assert calls.since() == ["BatchGetItem"]
 
 
 @pytest.mark.parametrize("path", ["/account/statement", "/account/statement.csv"])

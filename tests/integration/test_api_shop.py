@@ -1,6 +1,7 @@
 """What the shop and our own services read: the catalogue, the policy, an order, and what an account can spend."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +184,15 @@ def test_an_account_says_what_it_can_order_and_an_order_is_refused_for_just_that
         refused = who.post("/orders", {**ORDER, "product_id": PLAN}, key=new_key()).json
         assert refused["type"].endswith(orderable(who)[PLAN] or "-")
         assert refused["detail"] in {product["words"] for product in who.get("/account").json["products"]}
+
+
+def test_the_account_shows_where_its_mails_go(world: World) -> None:
+    """The address of the token and the language of the page, since the latest order. Nobody else's is shown."""
+    assert world.ada.get("/account").json["contact"] is None
+    ada = replace(world.ada, claims={**world.ada.claims, "email": "ada@example.com"})
+    assert ada.post("/orders", ORDER, key="k1", headers={"accept-language": "fr, en;q=0.5"}).status == 201
+    contact = {"email": "ada@example.com", "language": "fr", "failing_since": None}
+    assert world.ada.get("/account").json["contact"] == contact
+    assert ada.post("/orders", {**ORDER, "language": "de"}, key="k2").status == 201
+    assert world.ada.get("/account").json["contact"] == {**contact, "language": "de"}
+    assert world.bob.get("/account").json["contact"] is None

@@ -10,7 +10,8 @@ from botocore.stub import Stubber
 
 from ledger.domain.errors import MailRefused, MailUnavailable
 from ledger.ports.mailer import Attachment, Message
-from ledger.ses import Sender, Ses
+from ledger.ses import Sender, Ses, read_report
+from ledger.usecases.mail_failures import Failure
 
 MESSAGE = Message(
     mail_id="mail_1",
@@ -88,3 +89,46 @@ def test_an_error_is_final_only_if_no_repetition_can_succeed(answer: Exception, 
     with pytest.raises(error) as raised:
         ses(Client(answer)).send(MESSAGE)
     assert "ada@example.com" not in str(raised.value)
+
+
+def event(
+    kind: str, told: dict[str, Any], *, tags: dict[str, list[str]] | None = None, message_id: str = "0100-1"
+) -> dict[str, Any]:
+    """An event of SES on the account's bus, as far as it is read."""
+    tags = {"mail_id": ["mail_1"], "ses:configuration-set": ["mails"]} if tags is None else tags
+    name = "bounce" if kind == "Email Bounced" else "complaint"
+    mail = {"messageId": message_id, "tags": tags}
+    return {"source": "aws.ses", "detail-type": kind, "detail": {"mail": mail, name: told}}
+
+
+BOUNCED = {
+    "bounceType": "Permanent",
+    "bouncedRecipients": [{"emailAddress": "ada@example.com", "status": "5.1.1"}],
+    "timestamp": "2026-11-29T10:25:07.123Z",
+}
+COMPLAINED = {
+    "complainedRecipients": [{"emailAddress": "ada@example.com"}],
+    "timestamp": "2026-11-29T10:25:07.123Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "failure"),
+    [("Email Bounced", BOUNCED, Failure.BOUNCE), ("Email Complaint Received", COMPLAINED, Failure.COMPLAINT)],
+)
+def test_a_failure_is_read(kind: str, told: dict[str, Any], failure: Failure) -> None:
+    """The mail's id is in the tag that it was sent with."""
+    report = read_report(event(kind, told))
+    assert report
+    assert (report.mail_id, report.message_id, report.failure) == ("mail_1", "0100-1", failure)
+    assert report.addresses == ("ada@example.com",)
+    assert report.at.isoformat() == "2026-11-29T10:25:07.123000+00:00"
+
+
+def test_what_may_still_be_delivered_and_what_is_another_applications_do_not_count() -> None:
+    """A full mailbox; a mail without our tag; a kind that nobody asked for."""
+    assert read_report(event("Email Bounced", {**BOUNCED, "bounceType": "Transient"})) is None
+    assert read_report(event("Email Bounced", BOUNCED, tags={})) is None
+    assert read_report(event("Email Delivered", BOUNCED)) is None
+    with pytest.raises(ValueError, match="no report of SES"):
+        read_report(event("Email Bounced", {"bounceType": "Permanent"}))

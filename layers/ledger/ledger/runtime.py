@@ -34,6 +34,7 @@ from ledger.secrets import Secret, SigningSecrets
 if TYPE_CHECKING:
     from ledger.policy.parameters import PolicyParameters
     from ledger.ports.mailer import Mailer
+    from ledger.usecases.mail_failures import FailureReport
     from ledger.usecases.write_mails import Desk
 
 
@@ -117,6 +118,12 @@ class Runtime:
             receipts=Sender(address=config.receipts_from or config.mails_from, configuration_set=receipts or mails),
             reply_to=config.mails_reply_to,
         )
+
+    def mail_failure(self, delivered: Mapping[str, Any]) -> "FailureReport | None":
+        """Return the failure that the mail service reports in an event. None: none that counts. Raise ValueError."""
+        from ledger.ses import read_report
+
+        return read_report(delivered)
 
     @functools.cached_property
     def mail_desk(self) -> "Desk":

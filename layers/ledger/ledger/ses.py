@@ -5,14 +5,16 @@ whether to repeat it. Mails and receipts have an identity and a configuration se
 stop the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import botocore.exceptions
 
 from ledger.domain.errors import MailRefused, MailUnavailable
 from ledger.ports.mailer import Message
+from ledger.usecases.mail_failures import Failure, FailureReport
 
 REFUSED = frozenset({"BadRequestException"})
 """Errors of a message that no repetition sends: its address is none. Any other passes, or we mend it."""
@@ -86,3 +88,35 @@ def _content(message: Message) -> dict[str, Any]:
             for one in message.attachments
         ]
     return content
+
+
+REPORTS = {"Email Bounced": Failure.BOUNCE, "Email Complaint Received": Failure.COMPLAINT}
+"""The kinds of events in which SES reports a failure, on the account's own bus."""
+
+
+def read_report(delivered: Mapping[str, Any]) -> FailureReport | None:
+    """Return the failure in an event of SES. None: it is none that counts, or it is about no mail of ours.
+
+    A bounce that is not permanent may still be delivered. Raise ValueError for an event that this release can't read.
+    """
+    failure = REPORTS.get(str(delivered.get("detail-type")))
+    try:
+        detail = delivered["detail"]
+        mail_ids = detail["mail"].get("tags", {}).get("mail_id") or []
+        if failure is None or not mail_ids:
+            return None
+        if failure is Failure.BOUNCE:
+            told, people = detail["bounce"], detail["bounce"]["bouncedRecipients"]
+            if told["bounceType"] != "Permanent":
+                return None
+        else:
+            told, people = detail["complaint"], detail["complaint"]["complainedRecipients"]
+        return FailureReport(
+            mail_id=str(mail_ids[0]),
+            message_id=str(detail["mail"]["messageId"]),
+            failure=failure,
+            addresses=tuple(str(one["emailAddress"]) for one in people),
+            at=datetime.fromisoformat(told["timestamp"]),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"no report of SES that can be read: {type(error).__name__}") from error

@@ -16,7 +16,8 @@ from ledger.ports.documents import mail_shard
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.list_mails import list_mail
 from tests.unit.functions.test_jobs import metrics, run
-from tests.unit.usecases.test_sending_mails import Postbox, bought, ordered, pay
+from tests.unit.test_ses import BOUNCED, event
+from tests.unit.usecases.test_sending_mails import Postbox, bought, order_of, ordered, pay
 from tools.testing.builders import ADA, NOON
 from tools.testing.domain_events import delivered, queued
 from tools.testing.fakes import FakeStore
@@ -142,3 +143,19 @@ def test_no_address_is_in_a_log_line(services: Runtime) -> None:
     run("send_mails")
     assert sum(mail_id in line for line in kept.lines) == 2
     assert not [line for line in kept.lines if "ada@example.com" in line or "1,000 credits" in line]
+
+
+def test_a_bounce_is_recorded_and_counted(services: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is in the same batch; a report that does not count is done with."""
+    order, mail_id = bought(services.store)
+    run("send_mails")
+    capsys.readouterr()
+    bounce, transient = (
+        event("Email Bounced", {**BOUNCED, "bounceType": kind}, tags={"mail_id": [mail_id]}, message_id="message_1")
+        for kind in ("Permanent", "Transient")
+    )
+    assert run("send_mails", queued(bounce, transient)) == {"batchItemFailures": []}
+    assert sum(metrics(capsys.readouterr().out, "MailsFailed")) == 1
+    consent = order_of(services.store, order.order_id).consent
+    assert consent
+    assert not consent.is_complete

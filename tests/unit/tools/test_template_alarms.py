@@ -63,6 +63,7 @@ ALARMED: Mapping[str, Alarmed] = {
     # mails
     "MailsRefused": Alarmed(),  # a customer is not informed
     "MailsUnclear": Alarmed(threshold=3, period_s=900),  # once is cleared up by the next round
+    "MailsFailed": Alarmed(threshold=5, period_s=3600),  # one is a typing error
     "MailsOff": Alarmed(),  # something is to be sent, and this stage sends nothing
     "MailsWithoutAddress": Alarmed("Maximum"),  # a customer is not informed
     "OldestAwaitedOrderAge": Alarmed("Maximum", 18 * DAY_S, 7200, "breaching"),

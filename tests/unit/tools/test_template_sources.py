@@ -30,6 +30,7 @@ from ledger.dynamodb.calls import PATIENCE_S
 from ledger.dynamodb.keys import ItemKind
 from ledger.job import TIME_FOR_AN_ITEM
 from ledger.ports.documents import DocumentKind
+from ledger.ses import REPORTS
 from ledger.usecases.send_mails import LEASE_DURATION as LEASE_OF_A_MAIL
 from ledger.usecases.send_refunds import LEASE_DURATION
 from tests.unit.tools.template_parts import (
@@ -188,7 +189,7 @@ def rules() -> Iterator[tuple[str, Any, dict[str, Any]]]:
         yield folder, event["Pattern"], event
     for rule in of_type("AWS::Events::Rule").values():
         (target,) = rule["Properties"]["Targets"]
-        settings = {"EventBusName": rule["Properties"]["EventBusName"], **target}
+        settings = {"EventBusName": rule["Properties"].get("EventBusName"), **target}
         yield target["Arn"]["Fn::GetAtt"][0], rule["Properties"]["EventPattern"], settings
 
 
@@ -213,6 +214,8 @@ def test_each_subscriber_gets_its_events_and_no_others() -> None:
     """Of the version that it knows, from our own bus; the bus tries again for an hour."""
     found = {}
     for subscriber, pattern, settings in rules():
+        if pattern["source"] == ["aws.ses"]:
+            continue
         assert {name: each(value) for name, value in pattern.items() if name != "detail"} == {
             "source": [SOURCE],
             "detail-type": pattern["detail-type"],
@@ -226,6 +229,18 @@ def test_each_subscriber_gets_its_events_and_no_others() -> None:
         assert settings["RetryPolicy"] == PATIENCE
         found[subscriber] = set(pattern["detail-type"])
     assert found == SUBSCRIBED
+
+
+def test_what_the_mail_service_reports_reaches_the_queue_of_mails() -> None:
+    """From the account's own bus: SES knows no other. The rule has the name that the queue's policy allows."""
+    ((subscriber, pattern, settings),) = (one for one in rules() if one[1]["source"] == ["aws.ses"])
+    assert (subscriber, set(pattern["detail-type"])) == ("MailsToSend", set(REPORTS))
+    assert (settings["EventBusName"], settings["RetryPolicy"]) == (None, PATIENCE)
+    assert RESOURCES["MailFailuresRule"]["Properties"]["Name"] == {"Fn::Sub": "${AWS::StackName}-mail-failures"}
+    for name in ("Mails", "Receipts"):
+        properties = RESOURCES[f"{name}Failures"]["Properties"]
+        assert properties["ConfigurationSetName"] == {"Ref": f"{name}Configuration"}
+        assert set(properties["EventDestination"]["MatchingEventTypes"]) == {"bounce", "complaint"}
 
 
 def test_what_is_invoked_asynchronously_is_tried_again_and_kept() -> None:
@@ -307,13 +322,16 @@ def test_only_our_bus_puts_messages_into_a_queue() -> None:
     rule = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${LedgerBus}/*"
     for name, policy in policies.items():
         (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        sources: Any = {"Fn::Sub": rule}
+        if name in {"MailsToSend", "SendMailsDeadLetters"}:
+            sources = [sources, {"Fn::Sub": rule.replace("${LedgerBus}/*", "${AWS::StackName}-mail-failures")}]
         assert statement == {
             "Sid": "OnlyOurBus",
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
             "Action": "sqs:SendMessage",
             "Resource": {"Fn::GetAtt": [name, "Arn"]},
-            "Condition": {"ArnLike": {"aws:SourceArn": {"Fn::Sub": rule}}},
+            "Condition": {"ArnLike": {"aws:SourceArn": sources}},
         }
 
 

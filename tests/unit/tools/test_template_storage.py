@@ -142,7 +142,9 @@ def test_mails_can_be_left_out() -> None:
     assert TEMPLATE["Parameters"]["MailsFrom"]["Default"] == ""
     assert TEMPLATE["Conditions"]["SendsMails"] == {"Fn::Not": [off]}
     left_out = {name for name, item in RESOURCES.items() if item.get("Condition") == "SendsMails"}
-    assert left_out == {"MailsConfiguration", "ReceiptsConfiguration"}
+    assert left_out == {
+        *("MailsConfiguration", "ReceiptsConfiguration", "MailsFailures", "ReceiptsFailures", "MailFailuresRule")
+    }
     for folder in FOLDERS:
         for statement, condition in permissions_of(FUNCTIONS[folder]):
             assert (condition == "SendsMails") is ("ses:SendEmail" in statement["Action"])

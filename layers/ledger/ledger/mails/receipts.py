@@ -52,6 +52,7 @@ def receipt(received: Received, mail_id: str, writer: Writer) -> Letter:
         Section(write("statement")),
         Quote(statement),
         Paragraph(write("withdrawal_next", due_by=due_by) if due_by else write("cancellation_next")),
+        reason="receipt.reason",
     )
 
 

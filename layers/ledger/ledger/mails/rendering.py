@@ -16,8 +16,9 @@ _INK, _SOFT, _LINE, _PAPER, _ACCENT = "#1c2430", "#5b6675", "#e3e7ed", "#f4f6f9"
 
 def as_text(letter: Letter) -> str:
     """Return a letter as plain text."""
-    parts = [letter.heading, *(_text(block) for block in letter.blocks), "-- ", "\n".join(letter.footer)]
-    return "\n\n".join(parts) + "\n"
+    closing, *imprint = letter.footer
+    content = [letter.heading, *(_text(block) for block in letter.blocks), closing]
+    return "\n\n".join(content) + "\n\n-- \n" + "\n".join(imprint) + "\n"
 
 
 def _text(block: Block) -> str:

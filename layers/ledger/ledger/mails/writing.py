@@ -58,13 +58,15 @@ class Writer:
         utc = at.astimezone(UTC)
         return f"{self.day(utc)}, {utc:%H:%M:%S} UTC"
 
-    def letter(self, subject: str, heading: str, mail_id: str, *parts: Block | None) -> Letter:
+    def letter(
+        self, subject: str, heading: str, mail_id: str, *parts: Block | None, reason: str = "common.reason"
+    ) -> Letter:
         """Return a letter with the greeting's usual end."""
         closing = f"{self.write('common.closing')}\n{self.write('common.team')}"
         imprint = (
             self.write("common.help"),
             self.write("common.imprint"),
-            self.write("common.reason"),
+            self.write(reason),
             self.write("common.reference", mail_id=mail_id),
         )
         return Letter(

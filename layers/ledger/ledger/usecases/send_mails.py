@@ -46,6 +46,7 @@ class MailResult(StrEnum):
     LEASED = "leased"  # another sender works on it
     NO_ADDRESS = "no_address"
     UNCLEAR = "unclear"  # a later attempt sends it
+    FAILED = "failed"  # it had been sent, and came back or was reported as spam
 
 
 _RESULTS = {

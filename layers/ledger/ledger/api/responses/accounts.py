@@ -11,6 +11,7 @@ from ledger.api.responses.locks import LockResponse
 from ledger.api.responses.model import CANCELLATION_PAGE, WITHDRAWAL_PAGE, ResponseModel
 from ledger.api.responses.subscriptions import SubscriptionResponse
 from ledger.domain.accounts import Account
+from ledger.domain.contacts import Contact
 from ledger.domain.texts import Text, text
 from ledger.policy.texts import shipped_texts
 
@@ -69,6 +70,19 @@ class OrderableResponse(ResponseModel):
     words: str | None = Field(description="The same in plain words.")
 
 
+class ContactResponse(ResponseModel):
+    """Where mails go. A customer whose address fails places the next order under another one."""
+
+    email: str = Field(examples=["ada@example.com"])
+    language: str = Field(examples=["de"])
+    failing_since: datetime | None = Field(description="Since then mails to it come back: none is sent any more.")
+
+    @classmethod
+    def of(cls, contact: Contact) -> "ContactResponse":
+        """Return a contact."""
+        return cls(email=contact.email, language=contact.language, failing_since=contact.failing_since)
+
+
 class AccountResponse(ResponseModel):
     """An account: one customer's credits."""
 
@@ -83,6 +97,9 @@ class AccountResponse(ResponseModel):
     lots: SkipValidation[list[LotResponse]]
     subscriptions: list[SubscriptionResponse]
     products: list[OrderableResponse] = Field(description="What can be ordered now. `GET /catalogue` has the prices.")
+    contact: ContactResponse | None = Field(
+        default=None, description="The address that the latest order was placed with. null: none, so no mail is sent."
+    )
     withdrawal_page: str = Field(
         default=WITHDRAWAL_PAGE,
         description="The public page to withdraw from a contract, relative to the API's address.",
@@ -100,6 +117,7 @@ class AccountResponse(ResponseModel):
         now: datetime,
         *,
         is_debt_withheld: bool,
+        contact: Contact | None = None,
     ) -> "AccountResponse":
         """Return an account as of now. Lots are in the order in which they are drawn."""
         spendable, by_lot = account.spendable_by_lot(now), account.locks(now) if locks else {}
@@ -127,4 +145,5 @@ class AccountResponse(ResponseModel):
             ],
             subscriptions=[SubscriptionResponse.of(item) for item in account.subscriptions.values()],
             products=products,
+            contact=ContactResponse.of(contact) if contact else None,
         )
