@@ -21,6 +21,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.usecases.declarations.answer import approve, issue_links, linked_declaration, object_to
+from ledger.usecases.declarations.change import change_declaration
 from ledger.usecases.declarations.find_contract import Contract, find_contract
 from ledger.usecases.declarations.follow import (
     MOST_OF_A_SOURCE,
@@ -285,13 +286,41 @@ def test_an_objection_leaves_it_to_a_person(store: FakeStore) -> None:
     assert store.accounts[ADA].cases == {}
 
 
-def test_an_objection_that_comes_too_late_is_recorded(store: FakeStore) -> None:
-    """What was carried out stays, and a person sees the objection."""
+@pytest.mark.parametrize("by", ["link", "silence"])
+def test_an_objection_counts_until_it_is_carried_out(store: FakeStore, by: str) -> None:
+    """Whoever approved it: the holder of the address, by a link or by silence. Not what a person has approved."""
     name = waiting(store)
     approve(name, "yes", store)
-    assert object_to(name, "no", store, now=at(70)).state is DeclarationState.APPROVED
-    declaration = followed(store, name)
-    assert (declaration.state, declaration.objected_at) == (DeclarationState.EXECUTED, at(70))
+    if by == "silence":
+        change_declaration(name, lambda one: replace(one, approved_by=BY_SILENCE), store)
+    declaration = object_to(name, "no", store, now=at(70))
+    assert (declaration.state, declaration.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.OBJECTED)
+    carry_out(name, None, "staff_sue", store)
+    assert followed(store, name).state is DeclarationState.EXECUTED
+
+
+def test_an_objection_that_comes_too_late_is_listed_for_a_person(store: FakeStore) -> None:
+    """What was carried out stays. A person closes it, and nothing else that was carried out."""
+    name = waiting(store)
+    approve(name, "yes", store)
+    assert followed(store, name).state is DeclarationState.EXECUTED
+    with pytest.raises(RequestRefused, match="no person decides"):
+        close(name, "Done.", "staff_sue", store)
+    change_declaration(name, lambda one: replace(one, acknowledged_at=at(61)), store)
+    assert [*store.declarations(DeclarationState.EXECUTED)] == []
+    assert object_to(name, "no", store, now=at(70)).has_late_objection
+    assert [one.declaration_id for one in store.declarations(DeclarationState.EXECUTED)] == [name]
+    closed = close(name, "We have called her.", "staff_sue", store)
+    assert (closed.state, closed.closed_by) == (DeclarationState.CLOSED, "staff_sue")
+    assert [*store.declarations(DeclarationState.CLOSED)] == []
+
+
+def test_one_source_does_not_make_all_others_wait_for_a_person(store: FakeStore) -> None:
+    """Of 400 of one source ten count."""
+    for number in range(400):
+        submitted(store, replace(WITHDRAWAL, source="one", email=f"{number}@example.com"), form=f"{number}")
+    name = submitted(store, replace(WITHDRAWAL, source="another", email="ada@example.com"), form="hers")
+    assert followed(store, name, at(70)).state is DeclarationState.MATCHED
 
 
 @pytest.mark.parametrize("token", ["no", "", "YES", "yes "])

@@ -2,7 +2,7 @@
 
     draft ──► confirmed ──► matched ──► approved ──► executed
                   │             │           │
-                  └─────────────┴───────────┴──► in_review ──► approved, closed
+                  └─────────────┴───────────┴──► in_review ──► approved, closed        executed ──► closed
 
     from        to          what causes it
     draft       confirmed   step 2. Only the time of step 1 counts for the period, only that of step 2 for what is due
@@ -14,6 +14,7 @@
                 in_review   it can't be carried out as it is
     in_review   approved    a person names the contract
                 closed      a person has settled it another way
+    executed    closed      the holder objected too late, and a person has settled that
 
 Who declares proves nothing by it: he has no login, and an order's number may be a stranger's. So a declaration is
 received, dated and acknowledged at once, whatever it names, and is carried out once the holder of the address on file
@@ -77,7 +78,7 @@ TRANSITIONS: Mapping[DeclarationState, frozenset[DeclarationState]] = {
     DeclarationState.MATCHED: frozenset({DeclarationState.APPROVED, DeclarationState.IN_REVIEW}),
     DeclarationState.APPROVED: frozenset({DeclarationState.EXECUTED, DeclarationState.IN_REVIEW}),
     DeclarationState.IN_REVIEW: frozenset({DeclarationState.APPROVED, DeclarationState.CLOSED}),
-    DeclarationState.EXECUTED: frozenset(),
+    DeclarationState.EXECUTED: frozenset({DeclarationState.CLOSED}),
     DeclarationState.CLOSED: frozenset(),
 }
 """The table above: from each state, the states that may follow."""
@@ -166,7 +167,13 @@ class Declaration:
     def is_listed(self) -> bool:
         """Return whether something is still to be done: by a job, the mails, or a person."""
         is_settled = self.state in {DeclarationState.EXECUTED, DeclarationState.CLOSED}
-        return self.is_confirmed and not (is_settled and self.acknowledged_at and not self.is_to_be_forwarded)
+        is_for_a_person = self.is_to_be_forwarded or self.has_late_objection
+        return self.is_confirmed and not (is_settled and self.acknowledged_at and not is_for_a_person)
+
+    @property
+    def has_late_objection(self) -> bool:
+        """Return whether the holder of the address on file objected to what was carried out already."""
+        return self.state is DeclarationState.EXECUTED and self.objected_at is not None
 
     @property
     def is_to_be_forwarded(self) -> bool:

@@ -3,7 +3,15 @@
 from dataclasses import replace
 from datetime import datetime
 
-from ledger.domain.declarations import BY_LINK, Declaration, DeclarationState, ReviewCause, hash_of, is_one_of
+from ledger.domain.declarations import (
+    BY_LINK,
+    BY_SILENCE,
+    Declaration,
+    DeclarationState,
+    ReviewCause,
+    hash_of,
+    is_one_of,
+)
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.ports.store import Store
 from ledger.usecases.declarations.change import change_declaration, find_declaration
@@ -52,7 +60,7 @@ def approve(name: str, token: str, store: Store) -> Declaration:
 
 
 def object_to(name: str, token: str, store: Store, *, now: datetime) -> Declaration:
-    """Object to a declaration: a person decides. If it is being carried out, the objection is only recorded.
+    """Object to a declaration: a person decides. What was carried out, or approved by a person, stays as it is.
 
     The first objection stays. Raise NotFound for another secret.
     """
@@ -63,7 +71,8 @@ def object_to(name: str, token: str, store: Store, *, now: datetime) -> Declarat
         if declaration.objected_at:
             return declaration
         declaration = replace(declaration, objected_at=now)
-        is_waiting = declaration.state is DeclarationState.MATCHED
+        is_undecided = declaration.approved_by in {None, BY_LINK, BY_SILENCE}
+        is_waiting = declaration.state in {DeclarationState.MATCHED, DeclarationState.APPROVED} and is_undecided
         return declaration.in_review(ReviewCause.OBJECTED) if is_waiting else declaration
 
     return change_declaration(name, objected, store)

@@ -9,6 +9,7 @@ approved    a refund case is opened for a withdrawal        executed
 It may be called any number of times, at any time: by an event, and by the hourly round.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -136,10 +137,12 @@ def _matched(declaration: Declaration, store: Store, providers: Collection[str],
 def _is_one_of_many(declaration: Declaration, store: Store, now: datetime) -> bool:
     """Return whether so many were confirmed within the hour that a person must look: nobody is refused for it."""
     recent = (one for state in _COUNTED for one in store.declarations(state, now - HOUR))
-    latest = list(islice(recent, MOST_IN_ALL + 1))
+    latest = list(islice(recent, MOST_IN_ALL * MOST_OF_A_SOURCE))
+    by_source = Counter(one.source or one.declaration_id for one in latest)
     source, email_hash = declaration.submission.source, hash_of(declaration.submission.email.casefold())
     return (
-        len(latest) > MOST_IN_ALL
+        # Of one source no more than its own limit counts: nobody makes all others wait for a person.
+        sum(min(count, MOST_OF_A_SOURCE) for count in by_source.values()) > MOST_IN_ALL
         or sum(one.source == source for one in latest if source) > MOST_OF_A_SOURCE
         or sum(one.email_hash == email_hash for one in latest) > MOST_OF_AN_ADDRESS
     )

@@ -66,11 +66,16 @@ def record_forwarding(name: str, person: str, store: Store, *, now: datetime) ->
 
 
 def close(name: str, reason: str, person: str, store: Store) -> Declaration:
-    """Close a declaration in review that a person has settled another way. Idempotent. Raise as `carry_out`."""
+    """Close a declaration in review that a person has settled another way, or one that was objected to too late.
+
+    Idempotent. Raise as `carry_out`.
+    """
 
     def closed(declaration: Declaration) -> Declaration:
         if (declaration.state, declaration.closed_by) == (DeclarationState.CLOSED, person):
             return declaration
+        if declaration.state is DeclarationState.EXECUTED and not declaration.has_late_objection:
+            raise RequestRefused(f"The declaration is {declaration.state}: no person decides about it.")
         return replace(declaration.with_state(DeclarationState.CLOSED), closed_by=person, closing_reason=reason)
 
     return change_declaration(name, closed, store)
