@@ -343,8 +343,8 @@ def declared() -> FakeStore:
             issue_links(name, f"yes {number}", f"no {number}", store)
             record_notice(name, store, at=at(62))
             approve(name, f"yes {number}", store)
-            object_to(name, f"no {number}", store, now=at(63))
-            follow_declaration(name, store, POLICY, PROVIDERS, now=at(64))
+            follow_declaration(name, store, POLICY, PROVIDERS, now=at(63))
+            object_to(name, f"no {number}", store, now=at(64))
         elif number == 3:
             close(name, "A second mail.", "sam", store)
         if one is resold:
