@@ -137,6 +137,8 @@ def read_case_for_support(case_id: CaseId) -> SupportCaseResponse:
 def review_case(case_id: CaseId, request: DecisionRequest, idempotency_key: OptionalKey = None) -> SupportCaseResponse:
     """Approve in full or in part, replace with credits, or decline with a reason. Idempotent.
 
+    What the policy declined by itself can be approved or replaced all the same.
+
     With an Idempotency-Key this holds even if the refund has failed since and the case is in review again. A colleague
     has to decide a case of your own account.
     """
@@ -161,6 +163,7 @@ def review_case(case_id: CaseId, request: DecisionRequest, idempotency_key: Opti
         now=here.now(),
         key=idempotency_key,
         authority=_alone(),
+        may_overturn=True,
     )
     return support_case(case_id, here)
 

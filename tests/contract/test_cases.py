@@ -10,6 +10,7 @@ import pytest
 from ledger.domain import catalogue
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
+from ledger.domain.contacts import Contact
 from ledger.domain.errors import (
     AccountSuspended,
     BillingError,
@@ -35,6 +36,8 @@ from ledger.domain.refund_cases import (
 )
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import contact_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.consents import confirm_consent
@@ -70,7 +73,8 @@ from tools.testing.builders import (
     refund_claim,
     request_refund,
 )
-from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost
+from tools.testing.fakes import FakeProvider, FakeStore, ResponseLost, world
+from tools.verify import check
 
 BEN = AccountId("acct_ben")
 SOLD = catalogue.load()
@@ -827,3 +831,60 @@ def test_a_draw_takes_at_most_two_round_trips() -> None:
     assert store.round_trips == 2
     draw_credits(ADA, "run_1", 2500, store, now=LATER)
     assert store.round_trips == 3
+
+
+def test_a_person_overturns_what_the_policy_declined_and_nothing_else(any_store: Store) -> None:
+    """An approval or credits, if nobody asked anew meanwhile. What a person declined stays declined."""
+    record_events(any_store, paid())
+    case = request_refund(any_store, refund_claim(RefundReason.CHANGED_MY_MIND))
+    if case.state is CaseState.IN_REVIEW:  # without an order, until its days are over
+        case = decide(any_store, case, NO)
+        case = request_refund(any_store, refund_claim(RefundReason.CHANGED_MY_MIND, key="key_1b"), minute=60 * 24 * 500)
+    assert (is_at(any_store, case), case.decided_by) == (CaseState.DECLINED, "policy")
+    later = at(60 * 24 * 500 + 1)
+    with pytest.raises(CaseClosed):
+        decide_case(case.case_id, HALF, "sam", any_store, POLICY, now=later)
+    again = request_refund(any_store, refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="key_2"))
+    overturned = decide_case(case.case_id, HALF, "sam", any_store, POLICY, now=later, may_overturn=True)
+    assert (is_at(any_store, overturned), overturned.decided_by) == (CaseState.APPROVED, "sam")
+    assert overturned.history[-1].from_state is CaseState.DECLINED
+    decide(any_store, again, NO)
+    with pytest.raises(CaseClosed):
+        decide_case(again.case_id, HALF, "sam", any_store, POLICY, now=later, may_overturn=True)
+    if isinstance(any_store, FakeStore):
+        assert not [one for one in check(world(any_store)) if one.broken]
+
+
+def test_a_decline_is_not_overturned_while_another_case_about_the_same_is_open(any_store: Store) -> None:
+    """Else two cases could refund one payment for one reason."""
+    record_events(any_store, paid(ordered(any_store)))
+    declared = refund_claim(RefundReason.WITHDRAWAL, is_declaration=True)
+    case = request_refund(any_store, declared, minute=60 * 24 * 500)
+    late = at(60) + timedelta(days=501)
+    declined = confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=late)
+    assert declined.state is CaseState.DECLINED
+    request_refund(any_store, replace(declared, key="key_2"))
+    with pytest.raises(CaseClosed):
+        decide_case(case.case_id, HALF, "sam", any_store, POLICY, now=late, may_overturn=True)
+
+
+def test_an_address_with_nothing_to_compare_it_with_sends_a_clear_case_to_a_person(any_store: Store) -> None:
+    """Neither the token nor a contact names the account's own."""
+    record_events(any_store, paid(RENEWED))
+    told = SubmittedEvidence(email="ada@example.com")
+    claim = refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, evidence=told)
+    case = request_refund(any_store, claim)
+    assert (is_at(any_store, case), [one.key for one in case.mismatches]) == (
+        CaseState.IN_REVIEW,
+        ["mismatch.email_unknown"],
+    )
+
+
+def test_an_address_is_compared_with_the_one_that_mails_go_to(any_store: Store) -> None:
+    """The token of the caller, or support's, has none."""
+    record_events(any_store, paid(RENEWED))
+    contact = Contact(account_id=ADA, email="ada@example.com", language="en", noted_at=at(1))
+    assert any_store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),))) is None
+    told = SubmittedEvidence(email="Ada@example.com")
+    case = request_refund(any_store, refund_claim(RefundReason.MISTAKEN_RENEWAL, payment_id=IN, evidence=told))
+    assert (is_at(any_store, case), case.mismatches) == (CaseState.APPROVED, ())

@@ -87,3 +87,59 @@ def test_a_name_of_nothing_is_found_out(wrong: str) -> None:
     """The checks above can fail."""
     assert not is_importable(wrong)
     assert is_importable("ledger.domain.lots.Lot.spendable")
+
+
+RULE_HEAD = "| rule | texts |\n|---|---|\n"
+REQUIREMENT_HEAD = "| # | requirement | executed by | tests | missing |\n|---|---|---|---|---|\n"
+
+
+def rows_below(head: str) -> list[list[str]]:
+    """The cells of each row of the table with this head."""
+    rows = (ROOT / "docs/policy.md").read_text("utf-8").partition(head)[2].partition("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def texts_by_function() -> dict[str, tuple[set[str], set[str]]]:
+    """Of each function of the rules and of the law: the texts that it names, and the functions that it names."""
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for module in ("rules", "withdrawal"):
+        tree = ast.parse((ROOT / f"layers/ledger/ledger/policy/{module}.py").read_text("utf-8"))
+        for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+            inside = list(ast.walk(function))
+            texts = {one.value for one in inside if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+            called = {one.id for one in inside if isinstance(one, ast.Name)}
+            called |= {one.attr for one in inside if isinstance(one, ast.Attribute)}
+            found[function.name] = ({one for one in texts if re.fullmatch(r"decision\.\w+", one)}, called)
+    return found
+
+
+def texts_of(rule: str) -> set[str]:
+    """The texts that a customer may read if this rule decides, without those that every decision may have."""
+    functions, seen, left = texts_by_function(), set[str](), {rule}
+    while left:
+        name = left.pop()
+        seen.add(name)
+        left |= (functions[name][1] & functions.keys()) - seen
+    return set().union(*(functions[name][0] for name in seen))
+
+
+def test_the_texts_of_each_rule_are_those_of_its_code() -> None:
+    """In the order of the rules."""
+    told = [(rule, re.findall(r"`([^`]+)`", texts)) for rule, texts in rows_below(RULE_HEAD)]
+    assert told == [(f"`{rule.__name__}`", sorted(texts_of(rule.__name__))) for rule in RULES]
+
+
+def test_every_requirement_of_the_law_has_its_row_and_every_name_leads_somewhere() -> None:
+    """And what has no test, or is not whole, says what is missing."""
+    rows = rows_below(REQUIREMENT_HEAD)
+    assert [number for number, *_ in rows] == [f"R{number}" for number in range(1, 29)]
+    there = {
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    for number, _, who, tests, missing in rows:
+        assert [name for name in sorted(names(who)) if not is_importable(name)] == [], number
+        assert set(re.findall(r"`([^`]+)`", tests)) - there == set(), number
+        assert (who and tests) or missing, number

@@ -6,7 +6,7 @@ declared ──► requested ──► approved ──► issued ──► refun
  (withdrawal)  │             │            │           │
                │             └────────────┴───────────┴──► in_review     the refund was not sent, or it failed
                ├──► in_review ──► approved, declined, replaced, refunded
-               └──► declined
+               └──► declined ──► approved, replaced       a person overturns an automatic decline
 
     from        to          what causes it
     declared    any of the next four states: the customer confirms the withdrawal, and the policy decides
@@ -17,6 +17,8 @@ declared ──► requested ──► approved ──► issued ──► refun
                 declined    a person declines
                 replaced    a person gives credits instead of money
                 refunded    the provider reports that it carried out a refund which was abandoned
+    declined    approved    a person overturns what the policy declined
+                replaced    likewise, with credits
     approved    issued      the provider accepts the refund
                 refunded    the provider reports the refund's success before our request is recorded
                 in_review   the provider refuses the refund, or a dispute or another refund came first
@@ -74,7 +76,7 @@ TRANSITIONS = {
     CaseState.APPROVED: {CaseState.ISSUED, CaseState.REFUNDED, CaseState.IN_REVIEW},
     CaseState.ISSUED: {CaseState.REFUNDED, CaseState.IN_REVIEW},
     CaseState.REFUNDED: {CaseState.IN_REVIEW},
-    CaseState.DECLINED: set[CaseState](),
+    CaseState.DECLINED: {CaseState.APPROVED, CaseState.REPLACED},
     CaseState.REPLACED: set[CaseState](),
 }
 """The table above: from each state, the states that may follow."""
@@ -222,6 +224,11 @@ class RefundCase:
         return _STAGES.get(self.state) if self.approvals else None
 
     @property
+    def is_declined_by_policy(self) -> bool:
+        """Whether the rules declined it: a person can still decide otherwise."""
+        return self.state is CaseState.DECLINED and self.decided_by == BY_POLICY
+
+    @property
     def moved_at(self) -> datetime:
         """When it reached its state."""
         return self.history[-1].at if self.history else self.opened_at
@@ -277,11 +284,14 @@ def mismatches(
 ) -> tuple[Text, ...]:
     """Return where the evidence that clause 4 asks for differs from the ledger.
 
-    `names` are the payment's ids, `email` is the account's address (None: unknown, so it is not compared). A date may
-    be one day off, because the customer's bank counts in another time zone.
+    `names` are the payment's ids, `email` is the account's address. An address that can't be compared with one proves
+    nothing (None: the account's is not known). A date may be one day off, because the customer's bank counts in another
+    time zone.
     """
     found = []
     paid_on = payment.at.date()
+    if submitted.email and not email:
+        found.append(text("mismatch.email_unknown"))
     if submitted.email and email and submitted.email.casefold() != email.casefold():
         found.append(text("mismatch.email"))
     if submitted.charged_on and abs((submitted.charged_on - paid_on).days) > 1:

@@ -93,7 +93,17 @@ def _carry_out(proposal: Proposal, authority: Authority, store: Store, policy: P
             outcome = DecisionOutcome(request.pop("outcome"))
             decision = ReviewDecision(outcome=outcome, words=tuple(request.pop("words")), items=items, **request)
             try:
-                decide_case(proposal.subject, decision, actor, store, policy, now=now, key=key, authority=authority)
+                decide_case(
+                    proposal.subject,
+                    decision,
+                    actor,
+                    store,
+                    policy,
+                    now=now,
+                    key=key,
+                    authority=authority,
+                    may_overturn=True,
+                )
             except CaseClosed as error:
                 raise RequestRefused(f"{error} Reject the proposal.") from error
         case AuditAction.LIFT:

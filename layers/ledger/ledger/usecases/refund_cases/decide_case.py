@@ -3,6 +3,7 @@
 the request, and the state of the case       result
 its Idempotency-Key is known                 the case as it is now: the request was repeated
 in review                                    the decision is carried out
+declined by the policy, and it is overturned the decision is carried out: an approval, or credits
 decided by this person with this content     the case: the request was repeated without its key
 anything else                                CaseClosed
 """
@@ -73,11 +74,13 @@ def decide_case(
     now: datetime,
     key: str | None = None,
     authority: Authority = UNLIMITED,
+    may_overturn: bool = False,
 ) -> RefundCase:
     """Carry out a person's decision about a case in review. Return the case after it, with the version that was read.
 
     With an Idempotency-Key the decision is carried out once, even if its refund failed and the case is in review again.
-    Without a key, a repeated request cannot be distinguished from a new decision with the same content.
+    Without a key, a repeated request cannot be distinguished from a new decision with the same content. `may_overturn`:
+    an approval, or credits, also of a case that the policy declined.
 
     Raise NotFound; CaseClosed if the case is not in review; RequestRefused if the purchase does not allow the decision;
     SecondPersonNeeded if a colleague has to confirm it; IdempotencyKeyReused if the key belongs to another decision.
@@ -85,7 +88,9 @@ def decide_case(
     account_id = account_of_case(case_id, store)
     correlation_id = request_correlation_id(account_id, DECISIONS_ROUTE, key) if key else case_id
     record_key = idempotency_key(account_id, DECISIONS_ROUTE, key) if key else None
-    request = _Request(case_id, account_id, verdict, actor, now, correlation_id, record_key, key, authority)
+    request = _Request(
+        case_id, account_id, verdict, actor, now, correlation_id, record_key, key, authority, may_overturn
+    )
     return run_transaction(lambda: _decide(request, store, policy), case_id)
 
 
@@ -102,6 +107,7 @@ class _Request:
     record_key: DocumentKey | None  # of its idempotency record; None: it has no Idempotency-Key
     key: str | None
     authority: Authority
+    may_overturn: bool
 
     @property
     def fingerprint(self) -> str:
@@ -136,7 +142,7 @@ def _decide(request: _Request, store: Store, policy: PolicyParameters) -> Refund
             return read_case(request.account_id, request.case_id, store)
     case, context = read_case_context(request.account_id, request.case_id, store)
     decision = _with_policy_trace(request, case, context, policy)
-    if case.state is not CaseState.IN_REVIEW:
+    if case.state is not CaseState.IN_REVIEW and not _is_overturned(request, case, context):
         return _repeat(request, case, decision, store)
     if policy.is_paused:
         raise RequestRefused("Decisions are paused while the ledger catches up: see the runbook, Restored table.")
@@ -153,6 +159,12 @@ def _decide(request: _Request, store: Store, policy: PolicyParameters) -> Refund
     commit = with_case(decided, with_documents(commit, leave_queue, *request.idempotency_change()), context.account)
     act = request.act(case, context.payment.currency)
     return CONFLICT if commit_act(commit, act, request.authority, store) else decided
+
+
+def _is_overturned(request: _Request, case: RefundCase, context: CaseContext) -> bool:
+    """Return whether a person overturns an automatic decline, and no other case about the same has opened since."""
+    is_meant = request.may_overturn and request.verdict.outcome is not DecisionOutcome.DECLINE
+    return is_meant and case.is_declined_by_policy and case.open_case_key not in context.account.cases.values()
 
 
 def _repeat(request: _Request, case: RefundCase, decision: Decision, store: Store) -> RefundCase | Retry:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ledger.domain.contacts import Contact
 from ledger.domain.errors import CaseAlreadyOpen
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, PaymentId, derived_id, request_correlation_id
@@ -18,7 +19,7 @@ from ledger.domain.refund_cases import (
 )
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import case_key, idempotency_key
+from ledger.ports.documents import case_key, contact_key, idempotency_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.list_mails import list_mail
@@ -86,7 +87,7 @@ def _open(
         Keys(
             payments=frozenset({claim.payment_id}),
             accounts=frozenset({claim.account_id}),
-            documents=frozenset({record_key, case_key(claim.account_id, case_id)}),
+            documents=frozenset({record_key, case_key(claim.account_id, case_id), contact_key(claim.account_id)}),
         )
     )
     if existing_id := result_under_key(known, record_key, claim.fingerprint):
@@ -97,7 +98,9 @@ def _open(
             return CONFLICT  # this request was carried out between the reads
         raise CaseAlreadyOpen(open_case_id)
 
-    case, commit = _new_case(claim, case_id, context, now), Commit()
+    contact = known.document(contact_key(claim.account_id), Contact)
+    email = claim.email or (contact.email if contact else None)
+    case, commit = _new_case(claim, case_id, context, email, now), Commit()
     if not claim.is_declaration:
         decision = evaluate_policy(case, context, store, policy, now)
         case, commit = apply_decision(
@@ -119,7 +122,7 @@ def _open_case_id(reason: RefundReason, context: CaseContext) -> str | None:
     return next((case_id for case_id, other in context.account.cases.items() if other == key), None)
 
 
-def _new_case(claim: RefundClaim, case_id: str, context: CaseContext, now: datetime) -> RefundCase:
+def _new_case(claim: RefundClaim, case_id: str, context: CaseContext, email: str | None, now: datetime) -> RefundCase:
     return RefundCase(
         case_id=case_id,
         account_id=claim.account_id,
@@ -133,5 +136,5 @@ def _new_case(claim: RefundClaim, case_id: str, context: CaseContext, now: datet
         submitted_evidence=claim.submitted_evidence,
         confirmed_at=claim.contract.at if claim.contract else claim.received_at,
         contract_case_id=claim.contract.case_id if claim.contract else None,
-        mismatches=mismatches(claim.submitted_evidence, context.payment, context.purchase.names, claim.email),
+        mismatches=mismatches(claim.submitted_evidence, context.payment, context.purchase.names, email),
     )
