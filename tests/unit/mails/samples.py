@@ -22,7 +22,13 @@ from ledger.domain.texts import text
 from ledger.mails.cases import Reported, case_update
 from ledger.mails.confirmation import ConfirmedOrder, Reseller, confirmation
 from ledger.mails.letters import House, Letter
-from ledger.mails.notices import Declared, account_active, account_suspended, declaration_notice
+from ledger.mails.notices import (
+    Declared,
+    account_active,
+    account_suspended,
+    cancellation_confirmed,
+    declaration_notice,
+)
 from ledger.mails.receipts import Received, receipt
 from ledger.mails.writing import Writer
 from ledger.usecases.list_mails import step_name
@@ -136,4 +142,6 @@ LETTERS: Mapping[str, Callable[[Writer], Letter]] = {
     "cancellation notice": partial(declaration_notice, replace(DECLARED, is_cancellation=True), "mail_1"),
     "suspended": partial(account_suspended, ("dispute", "fraud", "support"), "mail_1"),
     "active": partial(account_active, "mail_1"),
+    "cancelled": partial(cancellation_confirmed, "C-7K3F-9Q2M-4XNP", AT, "mail_1"),
+    "cancelled, end unknown": partial(cancellation_confirmed, "C-7K3F-9Q2M-4XNP", None, "mail_1"),
 }

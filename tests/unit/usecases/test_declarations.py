@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from ledger.domain.contacts import Contact
 from ledger.domain.declarations import (
     BY_LINK,
     BY_SILENCE,
@@ -18,8 +19,11 @@ from ledger.domain.declarations import (
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.events import Event, Owner
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.mails import MailKind
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import contact_key
 from ledger.usecases.declarations.answer import approve, issue_links, linked_declaration, object_to
 from ledger.usecases.declarations.change import change_declaration
 from ledger.usecases.declarations.find_contract import Contract, find_contract
@@ -36,6 +40,8 @@ from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.open_case import WITHDRAWALS_ROUTE, open_case
 from ledger.usecases.usage import draw_credits
+from ledger.usecases.write_mails import write_mail
+from tests.unit.usecases.test_sending_mails import desk
 from tools.testing.builders import (
     ADA,
     CONSENT,
@@ -496,11 +502,24 @@ def test_a_cancellation_stops_the_renewals_once(store: FakeStore) -> None:
     assert store.accounts[ADA].cases == {}
 
 
+def test_the_end_of_a_cancelled_plan_is_mailed_to_the_address_on_file_alone(store: FakeStore) -> None:
+    """Whoever declares may be a stranger. Of what a person still has to settle nothing is said yet."""
+    contact = Contact(account_id=ADA, email="ada@example.org", language="de", noted_at=NOON)
+    store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
+    name = cancelled(store).declaration_id
+    (intent,) = (one for one in store.mail_intents() if one.kind is MailKind.CANCELLATION_CONFIRMED)
+    message = write_mail(intent, desk(store))
+    assert (intent.subject, intent.account_id, message.to) == (name, ADA, "ada@example.org")
+    assert "Ihr Abonnement endet am 1. Dezember 2026" in " ".join(message.text.split())
+    assert name in message.text
+
+
 def test_an_extraordinary_cancellation_stops_the_renewals_at_once_and_goes_to_a_person(store: FakeStore) -> None:
     """Whether the cause is a good one is nothing for a program."""
     declaration = cancelled(store, is_extraordinary=True, message="It never worked.")
     assert (declaration.state, declaration.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.EXTRAORDINARY)
     assert [stop.subscription_id for stop in store.renewal_stops()] == [SUBSCRIPTION]
+    assert MailKind.CANCELLATION_CONFIRMED not in {one.kind for one in store.mail_intents()}
 
 
 @pytest.mark.parametrize(("day", "is_later"), [(1, False), (30, False), (31, True)])

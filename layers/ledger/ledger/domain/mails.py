@@ -20,6 +20,7 @@ class MailKind(StrEnum):
     WITHDRAWAL_RECEIPT = "withdrawal_receipt"  # a withdrawal that was confirmed with a login: the case
     DECLARATION_RECEIPT = "declaration_receipt"  # a declaration without a login, to the address that it names
     DECLARATION_NOTICE = "declaration_notice"  # the same, to the address on file, which can approve it and object
+    CANCELLATION_CONFIRMED = "cancellation_confirmed"  # a declaration that ended renewals, to the address on file
     ACCOUNT_SUSPENDED = "account_suspended"  # the account's first hold: the account and its version
     ACCOUNT_ACTIVE = "account_active"  # the end of the account's last hold
 

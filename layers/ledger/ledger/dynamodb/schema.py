@@ -322,6 +322,7 @@ MAIL_KIND = one_of(
         MailKind.DECLARATION_NOTICE: "declaration_notice",
         MailKind.ACCOUNT_SUSPENDED: "account_suspended",
         MailKind.ACCOUNT_ACTIVE: "account_active",
+        MailKind.CANCELLATION_CONFIRMED: "cancellation_confirmed",
     },
 )
 MAIL_OUTCOME = one_of(

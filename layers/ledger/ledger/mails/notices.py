@@ -48,6 +48,23 @@ def declaration_notice(declared: Declared, mail_id: str, writer: Writer) -> Lett
     )
 
 
+def cancellation_confirmed(reference: str, ends_at: datetime | None, mail_id: str, writer: Writer) -> Letter:
+    """Return the letter that says that a subscription is cancelled, and when it ends. None: that is not known."""
+
+    def write(key: str, **figures: str) -> str:
+        return writer.write(f"cancellation_confirmed.{key}", **figures)
+
+    return writer.letter(
+        write("subject"),
+        write("heading"),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Facts(((writer.write("receipt.reference"), reference),)),
+        Paragraph(write("text", day=writer.day(ends_at)) if ends_at else write("text_open")),
+        Link(write("button"), writer.house.account_url),
+    )
+
+
 def account_suspended(reasons: tuple[str, ...], mail_id: str, writer: Writer) -> Letter:
     """Return the letter that says why an account is suspended, and how a person reviews that.
 

@@ -16,7 +16,13 @@ from ledger.domain.orders import Order
 from ledger.mails.cases import Reported, case_update, is_outdated
 from ledger.mails.confirmation import ConfirmedOrder, Reseller, confirmation
 from ledger.mails.letters import House, Letter
-from ledger.mails.notices import Declared, account_active, account_suspended, declaration_notice
+from ledger.mails.notices import (
+    Declared,
+    account_active,
+    account_suspended,
+    cancellation_confirmed,
+    declaration_notice,
+)
 from ledger.mails.receipts import Received, receipt
 from ledger.mails.rendering import as_html, as_text
 from ledger.mails.writing import Writer
@@ -219,6 +225,17 @@ def _declaration_notice(intent: MailIntent, desk: Desk) -> _Written:
     return to, declaration_notice(declared, intent.mail_id, writer)
 
 
+def _cancellation_confirmed(intent: MailIntent, desk: Desk) -> _Written:
+    """The end is that of the subscription as the provider has reported it by now."""
+    declaration = find_declaration(intent.subject, desk.store)
+    if declaration is None or declaration.subscription_id is None:
+        raise Outdated
+    subscription = _account(intent, desk).subscriptions.get(declaration.subscription_id)
+    to, writer = _reach(intent, desk)
+    ends_at = (subscription.cancel_at or subscription.period_end) if subscription else None
+    return to, cancellation_confirmed(intent.subject, ends_at, intent.mail_id, writer)
+
+
 def _account_suspended(intent: MailIntent, desk: Desk) -> _Written:
     holds = _account(intent, desk).holds
     if not holds:
@@ -249,4 +266,5 @@ _LETTERS: Mapping[MailKind, Callable[[MailIntent, Desk], _Written]] = {
     MailKind.DECLARATION_NOTICE: _declaration_notice,
     MailKind.ACCOUNT_SUSPENDED: _account_suspended,
     MailKind.ACCOUNT_ACTIVE: _account_active,
+    MailKind.CANCELLATION_CONFIRMED: _cancellation_confirmed,
 }

@@ -212,12 +212,10 @@ def _cancel(declaration: Declaration, store: Store, now: datetime) -> _Next:
     origin = Origin(now, cause, declaration.declaration_id)
     stop = stop_of_renewals(payment_id, subscription.subscription_id, account_id, origin)
     needs_person = declaration.submission.is_extraordinary and declaration.review_cause is None
-    after = (
-        declaration.in_review(ReviewCause.EXTRAORDINARY)
-        if needs_person
-        else declaration.with_state(DeclarationState.EXECUTED)
-    )
-    return after, (stop,)
+    if needs_person:
+        return declaration.in_review(ReviewCause.EXTRAORDINARY), (stop,)
+    mail = list_mail(MailKind.CANCELLATION_CONFIRMED, declaration.declaration_id, account_id, now)
+    return declaration.with_state(DeclarationState.EXECUTED), (stop, mail)
 
 
 def _subscription(declaration: Declaration, store: Store) -> Subscription | None:
