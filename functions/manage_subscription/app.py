@@ -18,6 +18,7 @@ from ledger.domain.ids import provider_of
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.reads import Keys
 from ledger.usecases.find_customer import find_customer
+from ledger.usecases.list_mails import list_cancellation
 
 app = resolver()
 THE_ONE, ANY_PROVIDER = CancellationRequest(), PortalRequest()  # the defaults when there is no body
@@ -35,10 +36,14 @@ SubscriptionId = Annotated[
 def cancel_subscription(request: Annotated[CancellationRequest, Body()] = THE_ONE) -> CancellationResponse:
     """Stop renewals at any time. Credits and features stay until the end of the period. Idempotent.
 
-    The response has the subscription as the provider returned it.
+    The response has the subscription as the provider returned it. A receipt is sent by e-mail.
     """
+    here = services()
     subscription = _select(request.subscription_id, "body")
-    state = services().gateway(_provider(subscription)).stop_renewals(subscription.subscription_id)
+    state = here.gateway(_provider(subscription)).stop_renewals(subscription.subscription_id)
+    if state.is_stopped:
+        ends_at, account_id = state.cancel_at or state.period_end, caller(app).account_id
+        list_cancellation(subscription.subscription_id, ends_at, account_id, here.store, here.now())
     return CancellationResponse.of(subscription.in_state(state))
 
 

@@ -118,6 +118,7 @@ RECEIPT_KINDS = {
     "withdrawal receipt": RECEIVED,
     "cancellation receipt": replace(RECEIVED, is_cancellation=True, due_by=None),
     "receipt with a login": replace(RECEIVED, name=""),
+    "cancellation with a login": replace(RECEIVED, name="", is_cancellation=True, due_by=None, ends_on=AT),
 }
 
 LETTERS: Mapping[str, Callable[[Writer], Letter]] = {

@@ -18,6 +18,7 @@ from ledger.usecases.declarations.change import read_declaration
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.submit import submit
 from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.list_mails import list_cancellation
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
@@ -209,3 +210,15 @@ def test_a_suspension_that_is_over_before_its_mail_is_not_mailed() -> None:
         lift_hold(f"support:{name}", ADA, "sam", store, why="x", now=LATER)
     place_hold("support:three", ADA, "sam", store, why="x", now=LATER)
     assert {kind for kind, _ in mailed(store)} == {MailKind.ACCOUNT_SUSPENDED}
+
+
+def test_a_cancellation_with_a_login_has_a_receipt_with_its_end() -> None:
+    """Repetitions within the hour have one; a cancellation that was taken back and made again has another."""
+    store, postbox = store_with_contact(), Postbox()
+    for minute in (0, 1, 70):
+        list_cancellation("stripe:sub_1", at(60 * 24 * 20), ADA, store, at(minute))
+        mailed(store, postbox)
+    assert [message.is_receipt for message in postbox.messages] == [True, True]
+    text = " ".join(postbox.messages[0].text.split())
+    for part in ("I cancel my subscription", "sub_1", "ends on 21 November 2026", "1 November 2026, 12:00:00 UTC"):
+        assert part in text

@@ -18,6 +18,7 @@ class MailKind(StrEnum):
     CONTRACT_CONFIRMATION = "contract_confirmation"  # an order that was paid: the contract, the consent, the rights
     CASE_UPDATE = "case_update"  # a step of a refund case: `case_…/3`
     WITHDRAWAL_RECEIPT = "withdrawal_receipt"  # a withdrawal that was confirmed with a login: the case
+    CANCELLATION_RECEIPT = "cancellation_receipt"  # a cancellation with a login: subscription, end and hour
     DECLARATION_RECEIPT = "declaration_receipt"  # a declaration without a login, to the address that it names
     DECLARATION_NOTICE = "declaration_notice"  # the same, to the address on file, which can approve it and object
     CANCELLATION_CONFIRMED = "cancellation_confirmed"  # a declaration that ended renewals, to the address on file
@@ -25,7 +26,7 @@ class MailKind(StrEnum):
     ACCOUNT_ACTIVE = "account_active"  # the end of the account's last hold
 
 
-RECEIPTS = frozenset({MailKind.WITHDRAWAL_RECEIPT, MailKind.DECLARATION_RECEIPT})
+RECEIPTS = frozenset({MailKind.WITHDRAWAL_RECEIPT, MailKind.CANCELLATION_RECEIPT, MailKind.DECLARATION_RECEIPT})
 """Kinds that acknowledge a declaration: sent under an identity of their own, as plain text without links."""
 
 

@@ -318,6 +318,7 @@ MAIL_KIND = one_of(
         MailKind.CONTRACT_CONFIRMATION: "contract_confirmation",
         MailKind.CASE_UPDATE: "case_update",
         MailKind.WITHDRAWAL_RECEIPT: "withdrawal_receipt",
+        MailKind.CANCELLATION_RECEIPT: "cancellation_receipt",
         MailKind.DECLARATION_RECEIPT: "declaration_receipt",
         MailKind.DECLARATION_NOTICE: "declaration_notice",
         MailKind.ACCOUNT_SUSPENDED: "account_suspended",

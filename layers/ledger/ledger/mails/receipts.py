@@ -24,6 +24,7 @@ class Received:
     contract: str  # as given
     statement: str  # word for word
     received_at: datetime
+    ends_on: datetime | None = None  # when a cancelled subscription ends, if the reader may know
     due_by: datetime | None  # by when the money of a withdrawal is back, if any is due
 
 
@@ -41,7 +42,6 @@ def receipt(received: Received, mail_id: str, writer: Writer) -> Letter:
         (write("contract"), without_links(one_line(received.contract, MOST_OF_A_LINE))),
     ]
     statement = without_links(received.statement[:MOST_OF_A_STATEMENT])
-    due_by = writer.day(received.due_by) if received.due_by else ""
     return writer.letter(
         write(f"{kind}_subject"),
         write(f"{kind}_heading"),
@@ -51,9 +51,17 @@ def receipt(received: Received, mail_id: str, writer: Writer) -> Letter:
         Facts(tuple(rows)),
         Section(write("statement")),
         Quote(statement),
-        Paragraph(write("withdrawal_next", due_by=due_by) if due_by else write("cancellation_next")),
+        Paragraph(_what_next(received, writer)),
         reason="receipt.reason",
     )
+
+
+def _what_next(received: Received, writer: Writer) -> str:
+    if received.due_by:
+        return writer.write("receipt.withdrawal_next", due_by=writer.day(received.due_by))
+    if received.ends_on:
+        return writer.write("receipt.cancellation_ends", day=writer.day(received.ends_on))
+    return writer.write("receipt.cancellation_next")
 
 
 def without_links(text: str) -> str:

@@ -8,8 +8,10 @@ from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, OrderId
 from ledger.domain.mails import MailIntent, MailKind
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, StateChange
-from ledger.ports.commit import DocumentChange
-from ledger.ports.documents import AwaitedOrder, awaited_order_key, mail_intent_key
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import AwaitedOrder, awaited_order_key, mail_intent_key, sortable
+from ledger.ports.store import Store
+from ledger.usecases.transaction import commit_unread
 
 
 def list_mail(kind: MailKind, subject: str, account_id: AccountId | None, now: datetime) -> DocumentChange:
@@ -62,3 +64,13 @@ def hold_mails(account: Account, holds: Mapping[str, Hold | None], now: datetime
     if bool(after) != bool(account.holds):
         kind = MailKind.ACCOUNT_SUSPENDED if after else MailKind.ACCOUNT_ACTIVE
         yield list_mail(kind, f"{account.account_id}/{account.version}", account.account_id, now)
+
+
+def list_cancellation(
+    subscription_id: str, ends_at: datetime | None, account_id: AccountId, store: Store, now: datetime
+) -> None:
+    """List the receipt of a cancellation. Repetitions within an hour have one. Raise StoreUnavailable."""
+    end = sortable(ends_at) if ends_at else ""
+    subject = f"{subscription_id}/{end}/{now:%Y-%m-%dT%H}"
+    change = list_mail(MailKind.CANCELLATION_RECEIPT, subject, account_id, now)
+    commit_unread(Commit(documents=(change,)), store, subject)  # what refuses it is the same receipt

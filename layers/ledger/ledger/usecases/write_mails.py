@@ -175,6 +175,26 @@ def _withdrawal_receipt(intent: MailIntent, desk: Desk) -> _Written:
     return to, receipt(received, intent.mail_id, writer)
 
 
+def _cancellation_receipt(intent: MailIntent, desk: Desk) -> _Written:
+    subscription_id, end, _ = intent.subject.split("/")
+    keys = Keys(subscriptions=frozenset({subscription_id}))
+    subscription = desk.store.read(keys).subscriptions.get(subscription_id)
+    to, writer = _reach(intent, desk)
+    product_id, name = subscription.product_id if subscription else None, subscription_id.partition(":")[2]
+    product = _name(product_id, intent.listed_at, desk) if product_id else name
+    received = Received(
+        is_cancellation=True,
+        reference=intent.mail_id,
+        name="",
+        contract=f"{product} ({name})",
+        statement=writer.write("receipt.cancellation_statement", product=product, subscription_id=name),
+        received_at=intent.listed_at,
+        due_by=None,
+        ends_on=datetime.fromisoformat(end) if end else None,
+    )
+    return to, receipt(received, intent.mail_id, writer)
+
+
 def _declaration_receipt(intent: MailIntent, desk: Desk) -> _Written:
     """The same content for one address within an hour has one receipt: anybody can send it anywhere."""
     declaration = find_declaration(intent.subject, desk.store)
@@ -262,6 +282,7 @@ _LETTERS: Mapping[MailKind, Callable[[MailIntent, Desk], _Written]] = {
     MailKind.CONTRACT_CONFIRMATION: _confirmation,
     MailKind.CASE_UPDATE: _case_update,
     MailKind.WITHDRAWAL_RECEIPT: _withdrawal_receipt,
+    MailKind.CANCELLATION_RECEIPT: _cancellation_receipt,
     MailKind.DECLARATION_RECEIPT: _declaration_receipt,
     MailKind.DECLARATION_NOTICE: _declaration_notice,
     MailKind.ACCOUNT_SUSPENDED: _account_suspended,
