@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from ledger.domain import catalogue
+from ledger.domain.contacts import Contact
 from ledger.domain.declarations import DeclarationKind, DeclarationState, Submission
 from ledger.domain.errors import SecondPersonNeeded, StoreUnavailable
 from ledger.domain.events import Event, Owner
@@ -24,12 +25,15 @@ from ledger.domain.facts import (
     UngrantedLine,
 )
 from ledger.domain.ids import PaymentId, request_correlation_id
+from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord, mail_id_of
 from ledger.domain.orders import Consent, Order, ShownInformation
 from ledger.domain.proposals import CREDITS, SupportLimit
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.runs import Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import contact_key, mail_intent_key, mail_record_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
@@ -593,6 +597,58 @@ def of_two_lines() -> FakeStore:
     return store
 
 
+def mailed() -> FakeStore:
+    """A customer's address that fails, a mail that is to be sent, one that was sent and came back, and one refused."""
+    store = FakeStore()
+    record_events(store, paid())
+    contact = Contact(account_id=ADA, email="ada@example.com", language="de", noted_at=at(60))
+    failing = replace(contact, failing_since=at(90), failure="bounce")
+    intent = MailIntent(
+        kind=MailKind.CASE_UPDATE,
+        subject="case_1/1",
+        account_id=ADA,
+        listed_at=at(60),
+        first_sent_at=at(61),
+        leased_until=at(62),
+        attempts=1,
+        last_error="Throttling",
+        lacks_address=True,
+        message_id="0102",
+        accepted_at=at(61),
+        language="de",
+        body_sha256="0" * 64,
+    )
+    record = MailRecord(
+        kind=MailKind.ACCOUNT_SUSPENDED,
+        subject=f"{ADA}/3",
+        account_id=ADA,
+        listed_at=at(60),
+        outcome=MailOutcome.SENT,
+        ended_at=at(61),
+        message_id="0101",
+        language="de",
+        body_sha256="0" * 64,
+        failed_at=at(90),
+        failure="bounce",
+    )
+    refused = MailRecord(
+        kind=MailKind.ACCOUNT_ACTIVE,
+        subject=f"{ADA}/4",
+        account_id=ADA,
+        listed_at=at(60),
+        outcome=MailOutcome.REFUSED,
+        ended_at=at(61),
+        reason="MessageRejected",
+    )
+    documents = (
+        DocumentChange(contact_key(ADA), failing),
+        DocumentChange(mail_intent_key(intent.mail_id), intent),
+        *(DocumentChange(mail_record_key(mail_id_of(one.kind, one.subject)), one) for one in (record, refused)),
+    )
+    assert store.commit(Commit(documents=documents)) is None
+    return store
+
+
 def waiting() -> FakeStore:
     """A refund whose payment is not known yet, and an attempt to pay that has failed."""
     store = FakeStore()
@@ -625,7 +681,7 @@ def by_two() -> FakeStore:
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
     *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, declared, locked, unlocked, by_two),
-    *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, waiting),
+    *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {
     **{one.__name__: one for one in _MADE},
