@@ -31,7 +31,9 @@ class Case(NamedTuple):
 
     group: str  # the country of the order
     product: str
-    consent: str  # none: not informed; late: informed on day 100, after the use; begun: never confirmed; complete
+    # none: not informed; late: informed on day 100, after the use; begun: never confirmed; confirmed late: after the
+    # first use; returned: confirmed before it, and the mail came back after it; complete
+    consent: str
     used: int
     asked: object
     is_business: bool = False
@@ -80,6 +82,16 @@ GRID += [
     Case(*cell)
     for cell in itertools.product(
         ("DE", "GB", "FR", "RS", "KR", "US"), ("pack", "plan", "renewal"), ("late",), (0, 333, CREDITS), LATER
+    )
+]
+GRID += [
+    Case(*cell)
+    for cell in itertools.product(
+        ("DE", "GB", "FR", "RS", "KR", "US"),
+        ("pack", "plan", "renewal"),
+        ("confirmed late", "returned"),
+        (0, 333, CREDITS),
+        LATER,
     )
 ]
 INFORMED_LATE = MADE + timedelta(days=100)
@@ -177,6 +189,8 @@ def without_reseller(case: Case) -> Outcome:
         return Outcome("review", 0, None, ends=False)
     if is_review:  # row 17
         return Outcome("review", due_minor, "approve" if due_minor else "decline", ends=is_plan)
+    if case.consent == "returned" and case.used:  # R3: what was used stays confirmed, and a person decides
+        return Outcome("review", unused_minor, "approve" if unused_minor else "decline", ends=is_plan)
     if due_minor == 0:  # rows 3 and 7
         return Outcome("decline", 0, None, ends=is_plan)
     return Outcome("approve", due_minor, None, ends=is_plan)  # rows 1, 2, 4 to 6, 8, 10, 11
@@ -191,6 +205,8 @@ def decided(case: Case) -> Outcome:
         "none": None,
         "late": None,
         "begun": replace(CONSENT, confirmation_id=None),
+        "confirmed late": replace(CONSENT, is_late=True),
+        "returned": replace(CONSENT, confirmation_id=None, revoked_at=MADE),
         "complete": CONSENT,
     }
     order = replace(
