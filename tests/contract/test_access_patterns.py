@@ -34,6 +34,7 @@ from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.expire_credits import expire_account, expire_credits
 from ledger.usecases.find_customer import find_customer
+from ledger.usecases.locks import read_locks
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
@@ -46,7 +47,8 @@ from ledger.usecases.usage import draw_credits, fail_run
 from tests.conftest import store_at
 from tests.contract import test_one_grant_a_period as one_grant
 from tests.contract.test_cases import HALF
-from tests.contract.test_orders_terms import Shop
+from tests.contract.test_locked_credits import Buyer
+from tests.contract.test_orders_terms import NOW, WAYS, Shop
 from tests.unit.usecases import test_balance_spent_once as balance
 from tests.unit.usecases.test_links import IN_2, linked
 from tests.unit.usecases.test_many_lots import OVER, many_lots
@@ -437,6 +439,36 @@ def _(engine: Engine) -> Iterator[int]:
     store = engine.store()
     record_events(store, paid())
     yield engine.trips(lambda: stored_account(store))
+
+
+@case("an account: the same, with credits that wait for the consent of their orders")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    Buyer.at(store).pays()
+
+    def page() -> None:
+        assert read_locks(stored_account(store), store, NOW)
+
+    yield engine.trips(page)
+
+
+@case("a payment for an order whose consent was confirmed before")
+def _(engine: Engine) -> Iterator[int]:
+    for way in WAYS:
+        buyer = Buyer.at(engine.store(), way)
+        buyer.confirms()
+        yield engine.trips(buyer.pays)
+        locked = Buyer.at(engine.store(), way)
+        assert engine.trips(locked.pays) == 1, "a grant, locked or not, is one round trip"
+
+
+@case("a confirmation of a consent, or one that came back")
+def _(engine: Engine) -> Iterator[int]:
+    for way in WAYS:
+        buyer = Buyer.at(engine.store(), way)
+        buyer.pays()
+        yield engine.trips(buyer.confirms)
+        yield engine.trips(buyer.bounces)
 
 
 @case("a statement: `statement_page`")
