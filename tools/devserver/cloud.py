@@ -51,11 +51,11 @@ class Cloud:
 def create_resources(endpoint: str, template: dict[str, Any]) -> Cloud:
     """Create the resources that the functions' variables refer to, under new names.
 
-    Parameters have their defaults, except for test mode.
+    Parameters have their defaults, except for the mode and the public address.
     """
     name = f"local-{uuid.uuid4().hex[:12]}"
     references = {parameter: str(item.get("Default", "")) for parameter, item in template["Parameters"].items()}
-    references["ProviderMode"] = "test"
+    references |= {"ProviderMode": "test", "PublicUrl": "https://public.local.invalid"}  # no API is created here
     for logical_id, resource in template["Resources"].items():
         match resource["Type"]:
             case "AWS::DynamoDB::Table":
