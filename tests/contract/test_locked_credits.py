@@ -321,3 +321,33 @@ def test_later_periods_are_locked_with_their_contract(any_store: Store) -> None:
     buyer.confirms()
     assert buyer.account.locks(NOW) == {}
     assert buyer.is_sound()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_draw_and_a_confirmation_that_comes_back_at_the_same_moment(real_store: DynamoDBStore, number: int) -> None:
+    """Either the draw was first, and the order remembers that, or nothing was drawn under the returned confirmation."""
+    buyer = Buyer.at(real_store, WAYS[number])
+    buyer.pays()
+    buyer.confirms()
+    start, refused = Barrier(2), []
+
+    def draws() -> None:
+        start.wait()
+        try:
+            buyer.draws(400)
+        except CreditsLocked as error:
+            refused.append(error)
+
+    def bounces() -> None:
+        start.wait()
+        buyer.bounces()
+
+    threads = [Thread(target=act) for act in (draws, bounces)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    consent = buyer.bounces().consent
+    assert consent
+    assert (buyer.account.balance, consent.revoked_at is None) == ((1000, True) if refused else (600, False))
+    assert buyer.spendable == 0
