@@ -99,7 +99,7 @@ def test_of_an_approval_and_an_objection_at_once_one_stands(real_store: DynamoDB
     cases = [*real_store.cases_of(ADA, 10).items]
     assert declaration.objected_at == at(71)
     if declaration.state is DeclarationState.IN_REVIEW:
-        assert (declaration.review_cause, declaration.approved_by, cases) == (ReviewCause.OBJECTED, None, [])
+        assert (declaration.review_cause, declaration.begun_at, cases) == (ReviewCause.OBJECTED, None, [])
     else:
         assert (declaration.state, declaration.approved_by) == (DeclarationState.EXECUTED, BY_LINK)
         assert [case.case_id for case in cases] == [declaration.case_id]

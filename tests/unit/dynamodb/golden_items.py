@@ -518,6 +518,7 @@ DECLARATION = Declaration(
     payment_id=PI,
     subscription_id="stripe:sub_1",
     approved_by="link",
+    begun_at=LATER,
     objected_at=LATER,
     review_cause=ReviewCause.EXTRAORDINARY,
     case_id="case_1",

@@ -329,6 +329,17 @@ def test_one_source_does_not_make_all_others_wait_for_a_person(store: FakeStore)
     assert followed(store, name, at(70)).state is DeclarationState.MATCHED
 
 
+def test_an_objection_while_it_is_being_carried_out_leaves_no_case_that_nobody_knows(store: FakeStore) -> None:
+    """The case opens in a write of its own. What has begun is finished, and the objection goes to a person then."""
+    name = waiting(store)
+    approve(name, "yes", store)
+    change_declaration(name, lambda one: replace(one, begun_at=at(69)), store)
+    assert object_to(name, "no", store, now=at(70)).state is DeclarationState.APPROVED
+    declaration = followed(store, name)
+    assert (declaration.state, declaration.has_late_objection) == (DeclarationState.EXECUTED, True)
+    assert case_of(store, declaration).state is CaseState.APPROVED
+
+
 @pytest.mark.parametrize("token", ["no", "", "YES", "yes "])
 def test_a_link_needs_its_own_secret(store: FakeStore, token: str) -> None:
     """That of the objection approves nothing, and nothing shows whether the declaration exists."""

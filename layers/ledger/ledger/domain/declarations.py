@@ -140,6 +140,7 @@ class Declaration:
     payment_id: PaymentId | None = None  # the contract's first payment
     subscription_id: str | None = None  # of a cancellation
     approved_by: str | None = None  # BY_LINK, BY_SILENCE, or the person's id
+    begun_at: datetime | None = None  # when it began to be carried out: from then on an objection comes too late
     objected_at: datetime | None = None  # may be after it was carried out
     review_cause: ReviewCause | None = None
     case_id: str | None = None  # of the refund case that it opened

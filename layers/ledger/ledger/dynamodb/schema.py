@@ -1110,6 +1110,7 @@ DECLARATION = Shape(
         "payment_id": Field("payment_id", TEXT, None),
         "subscription_id": Field("subscription_id", TEXT, None),
         "approved_by": Field("approved_by", TEXT, None),
+        "begun_at": Field("begun_at", TIME, None),
         "objected_at": Field("objected_at", TIME, None),
         "review_cause": Field("review_cause", REVIEW_CAUSE, None),
         "case_id": Field("case_id", TEXT, None),

@@ -60,7 +60,7 @@ def approve(name: str, token: str, store: Store) -> Declaration:
 
 
 def object_to(name: str, token: str, store: Store, *, now: datetime) -> Declaration:
-    """Object to a declaration: a person decides. What was carried out, or approved by a person, stays as it is.
+    """Object to a declaration: a person decides. What is being carried out, or was approved by a person, stays.
 
     The first objection stays. Raise NotFound for another secret.
     """
@@ -73,7 +73,8 @@ def object_to(name: str, token: str, store: Store, *, now: datetime) -> Declarat
         declaration = replace(declaration, objected_at=now)
         is_undecided = declaration.approved_by in {None, BY_LINK, BY_SILENCE}
         is_waiting = declaration.state in {DeclarationState.MATCHED, DeclarationState.APPROVED} and is_undecided
-        return declaration.in_review(ReviewCause.OBJECTED) if is_waiting else declaration
+        is_in_time = is_waiting and declaration.begun_at is None
+        return declaration.in_review(ReviewCause.OBJECTED) if is_in_time else declaration
 
     return change_declaration(name, objected, store)
 

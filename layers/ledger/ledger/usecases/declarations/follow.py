@@ -101,6 +101,8 @@ def _next(
             return found, tuple(_mails(found, now))
         case DeclarationState.MATCHED:
             return _waited(declaration, now), ()
+        case DeclarationState.APPROVED if declaration.kind is DeclarationKind.WITHDRAWAL and not declaration.begun_at:
+            return replace(declaration, begun_at=now), ()  # the case is a write of its own: no objection comes between
         case DeclarationState.APPROVED if declaration.kind is DeclarationKind.WITHDRAWAL:
             return _withdraw(declaration, store, policy, now), ()
         case DeclarationState.APPROVED:
