@@ -38,7 +38,7 @@ KEYS_FOLLOW = {
     **dict.fromkeys(("payment", "approved", "waiting", "pointer", "account", "fulfilment_key", "order_pointer"), "sk"),
     **dict.fromkeys(("failed_run", "audit_record", "refund_intent", "renewal_stop", "listed_declaration"), "sk"),
     "mail_intent": "pk sk",
-    **dict.fromkeys(("subscription", "declaration"), "pk sk"),
+    **dict.fromkeys(("subscription", "declaration", "contact", "mail_record"), "pk sk"),
 }
 """What of an item's key follows from its content. A key that is all that tells what the item is about does not."""
 WITHOUT_DIGEST = {"payment", "approved", "waiting", "account"}
@@ -87,7 +87,7 @@ NAMES = (
         "parked",
     ),
     *("payment", "pointer", "receipt", "refund_case", "refund_intent", "renewal_stop", "review_queue", "run"),
-    *("subscription", "waiting", "declaration", "listed_declaration"),
+    *("subscription", "waiting", "declaration", "listed_declaration", "contact", "mail_record"),
 )
 
 
