@@ -272,6 +272,8 @@ def withdrawn_again() -> FakeStore:
     store, provider = FakeStore(), FakeProvider()
     for number, payment_id in enumerate((PI, SECOND, THIRD)):
         settled = replace(ordered(store, f"ord_{number}"), payment_id=payment_id, at=at(number))
+        if payment_id is THIRD:  # its lot stays on the account until then
+            settled = replace(settled, lines=tuple(replace(line, expires_at=LATER) for line in settled.lines))
         record_events(store, paid(settled), now=at(10 * number))
         draw_credits(ADA, f"run_{number}", 400, store, now=at(10 * number + 1))
         claim = refund_claim(RefundReason.CHANGED_MY_MIND, payment_id=payment_id, key=f"key_{number}")
