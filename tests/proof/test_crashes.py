@@ -147,7 +147,7 @@ def test_cuts_that_leave_the_same_behind_are_one(broken: Stage) -> None:
         *((0, 0, False), (1, 0, False)),
         *((0, 1, True), (0, 3, True), (1, 1, True), (1, 3, True)),
     ]
-    called = {point.what.partition(": ")[2] for point in broken.play(scenarios()["ordered_from_paddle"]).points}
+    called = {point.what.partition(": ")[2] for point in broken.play(scenarios()["charged_back_at_paddle"]).points}
     reads = {what for what in called if Point(0, 0, f"f: {what}").is_read}
     assert {what.rpartition(".")[2] for what in reads if what.startswith("POST")} <= READS
     assert {"POST DynamoDB_20120810.TransactWriteItems", "POST /transactions"} <= called - reads
