@@ -10,6 +10,7 @@ from ledger.domain.contacts import Contact
 from ledger.domain.declarations import (
     BY_LINK,
     BY_SILENCE,
+    Channel,
     Declaration,
     DeclarationKind,
     DeclarationState,
@@ -71,6 +72,7 @@ WITHDRAWAL = Submission(
     statement="I withdraw from this contract: order ord_1234, please",
     source="0123456789abcdef",
 )
+BY_API = replace(WITHDRAWAL, channel=Channel.API)
 CANCELLATION = replace(WITHDRAWAL, kind=DeclarationKind.CANCELLATION, contract="sub_1234")
 
 
@@ -135,7 +137,7 @@ def case_of(store: FakeStore, declaration: Declaration) -> RefundCase:
 
 def test_a_draft_has_no_effect_before_its_second_step(store: FakeStore) -> None:
     """It is in no list, and nothing follows it."""
-    draft = declare(WITHDRAWAL, "token", store, now=at(60))
+    draft = declare(BY_API, "token", store, now=at(60))
     assert draft.state is DeclarationState.DRAFT
     assert list(declarations_to_follow(store)) == []
     assert followed(store, draft.declaration_id).state is DeclarationState.DRAFT
@@ -143,7 +145,7 @@ def test_a_draft_has_no_effect_before_its_second_step(store: FakeStore) -> None:
 
 def test_the_second_step_counts_from_its_first_time_however_often_it_is_repeated(store: FakeStore) -> None:
     """A receipt that changes is no receipt."""
-    name = declare(WITHDRAWAL, "token", store, now=at(60)).declaration_id
+    name = declare(BY_API, "token", store, now=at(60)).declaration_id
     first = confirm(name, "token", store, now=at(61))
     assert (first.declared_at, first.confirmed_at, first.due_by) == (at(60), at(61), at(61) + 14 * DAY)
     again = confirm(name, "token", store, now=at(70))
@@ -154,8 +156,8 @@ def test_the_second_step_counts_from_its_first_time_however_often_it_is_repeated
 
 def test_the_second_step_needs_the_secret_of_the_first(store: FakeStore) -> None:
     """A forged token, another's token and an unknown id are answered alike."""
-    name = declare(WITHDRAWAL, "token", store, now=at(60)).declaration_id
-    declare(WITHDRAWAL, "other", store, now=at(60))
+    name = declare(BY_API, "token", store, now=at(60)).declaration_id
+    declare(BY_API, "other", store, now=at(60))
     for token, of in (("other", name), ("", name), ("token", "W-0000-0000-0000")):
         with pytest.raises(NotFound, match=f"There is no declaration {of}."):
             confirm(of, token, store, now=at(61))
@@ -163,8 +165,15 @@ def test_the_second_step_needs_the_secret_of_the_first(store: FakeStore) -> None
 
 def test_the_same_first_step_is_one_draft(store: FakeStore) -> None:
     """An answer that was lost is repeated."""
-    first = declare(WITHDRAWAL, "token", store, now=at(60))
-    assert declare(WITHDRAWAL, "token", store, now=at(70)).declared_at == first.declared_at
+    first = declare(BY_API, "token", store, now=at(60))
+    assert declare(BY_API, "token", store, now=at(70)).declared_at == first.declared_at
+
+
+def test_an_incomplete_form_is_completed_by_the_form_alone(store: FakeStore) -> None:
+    """Its fields were not checked: the API's second step does not confirm it, though whoever sent it has the secret."""
+    draft = declare(replace(WITHDRAWAL, email="two@example.com, three@example.com"), "form", store, now=at(60))
+    with pytest.raises(NotFound):
+        confirm(draft.declaration_id, "form", store, now=at(61))
 
 
 def test_a_form_that_is_sent_twice_is_one_declaration_and_another_content_another(store: FakeStore) -> None:
@@ -190,7 +199,7 @@ def test_neither_step_reads_anything_of_the_ledger(store: FakeStore) -> None:
     for contract in ("ord_1234", "ord_9999", "no idea"):
         before = store.round_trips
         submit(replace(WITHDRAWAL, contract=contract), f"form {contract}", store, now=at(60))
-        draft = declare(replace(WITHDRAWAL, contract=contract), f"token {contract}", store, now=at(60))
+        draft = declare(replace(BY_API, contract=contract), f"token {contract}", store, now=at(60))
         confirm(draft.declaration_id, f"token {contract}", store, now=at(60))
         counted.append(store.round_trips - before)
     assert len(set(counted)) == 1
@@ -409,7 +418,7 @@ def test_a_first_step_in_time_counts_if_the_second_one_follows_within_a_day(
 ) -> None:
     """Though that is after the period: 14 days from 1 November, Sunday the 15th, to Monday's end."""
     end = datetime(2026, 11, 16, 12, tzinfo=NOON.tzinfo)
-    name = declare(WITHDRAWAL, "token", store, now=end + declared).declaration_id
+    name = declare(BY_API, "token", store, now=end + declared).declaration_id
     confirm(name, "token", store, now=end + confirmed)
     followed(store, name, end + confirmed)
     issue_links(name, "yes", "no", store)

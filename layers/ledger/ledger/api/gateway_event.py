@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -48,8 +49,13 @@ def read_object(text: str) -> dict[str, Any]:
 
 
 def source_of(event: Mapping[str, Any]) -> str:
-    """Return a digest of the caller's network address, to count by: the address itself is not stored."""
+    """Return a digest of the caller's network address, to count by: the address itself is not stored.
+
+    Of an IPv6 address its network counts: a household has 2^64 addresses.
+    """
     address = str(event["requestContext"]["http"].get("sourceIp") or "")
+    if ":" in address:
+        address = str(ipaddress.ip_network((address, 64), strict=False))
     return hashlib.sha256(address.encode()).hexdigest()[:16] if address else ""
 
 

@@ -7,7 +7,15 @@ known. The contract is looked for behind the bus.
 from dataclasses import replace
 from datetime import datetime
 
-from ledger.domain.declarations import Declaration, DeclarationState, Submission, declaration_id, hash_of, is_one_of
+from ledger.domain.declarations import (
+    Channel,
+    Declaration,
+    DeclarationState,
+    Submission,
+    declaration_id,
+    hash_of,
+    is_one_of,
+)
 from ledger.domain.errors import NotFound
 from ledger.ports.commit import Commit
 from ledger.ports.documents import declaration_key
@@ -34,11 +42,13 @@ def declare(submission: Submission, token: str, store: Store, *, now: datetime) 
 def confirm(name: str, token: str, store: Store, *, now: datetime) -> Declaration:
     """Make step 2 of a declaration. The first time stays, however often it is repeated.
 
-    Raise NotFound if there is no such declaration, and if the token is another's.
+    Raise NotFound if there is no such declaration, and if the token is another's. A draft of the page is incomplete:
+    only its form completes it.
     """
 
     def confirmed(draft: Declaration) -> Declaration:
-        if not is_one_of(token, (draft.token_hash,)):
+        is_of_page = draft.submission.channel is Channel.PAGE and draft.state is DeclarationState.DRAFT
+        if is_of_page or not is_one_of(token, (draft.token_hash,)):
             raise NotFound(f"There is no declaration {name}.")
         return _confirmed(draft, now) if draft.state is DeclarationState.DRAFT else draft
 
