@@ -262,9 +262,11 @@ def _ordered(play: Play, provider: str, product_id: str) -> Ordered:
 
 
 def _bought(play: Play, provider: str, product_id: str) -> Json:
-    """What was ordered and paid: Stripe's session, Paddle's transaction."""
-    checkout = _ordered(play, provider, product_id).checkout
-    return play.happens(lambda: (play.stripe if provider == "stripe" else play.paddle).pay(checkout))
+    """What was ordered and paid: Stripe's session, Paddle's transaction. The consent is confirmed after that."""
+    ordered = _ordered(play, provider, product_id)
+    paid = play.happens(lambda: (play.stripe if provider == "stripe" else play.paddle).pay(ordered.checkout))
+    play.service(f"/orders/{ordered.order_id}/consent-confirmation", {"confirmation_id": "mail_1"})
+    return paid
 
 
 def _confirmed(play: Play, provider: str) -> None:

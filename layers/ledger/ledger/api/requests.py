@@ -338,7 +338,12 @@ class AdjustmentRequest(RequestModel):
     """Credits to give out of goodwill, or to take back of those that were given so."""
 
     credits: int = Field(
-        ge=-10_000_000, le=10_000_000, strict=True, description="Given; below 0: taken back. Never 0.", examples=[50]
+        ge=-10_000_000,
+        le=10_000_000,
+        strict=True,
+        description="Given; below 0: taken back. Never 0.",
+        examples=[50],
+        json_schema_extra={"not": {"const": 0}},
     )
     why: Text = Field(examples=["A late reply of ours."])
 
