@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,15 @@ from tools.testing.fakes import MAX_ITEM_BYTES
 
 ROOT = Path(__file__).parents[2]
 DUE, RENEWALS = 3, 24
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """Restore the environment: the functions that are measured are set up by it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +84,12 @@ def test_an_account_with_3000_open_lots_has_room_is_drawn_from_and_shown(kind: s
     """The functions themselves, over an engine that is answered inside the process."""
     item = growth.account_item(kind, 3_000)
     assert size_of(item) < MAX_ITEM_BYTES
-    environment = dict(os.environ)
-    try:
-        with growth.invoked("record_usage", growth.draw_event()) as (engine, invoke):
-            engine.hold(item)
-            drawn = json.loads(invoke())
-        with growth.invoked("read_account", growth.page_event()) as (engine, invoke):
-            engine.hold(item)
-            page = json.loads(json.loads(invoke())["body"])
-    finally:
-        os.environ.clear()
-        os.environ.update(environment)
+    with growth.invoked("record_usage", growth.draw_event()) as (engine, invoke):
+        engine.hold(item)
+        drawn = json.loads(invoke())
+    with growth.invoked("read_account", growth.page_event()) as (engine, invoke):
+        engine.hold(item)
+        page = json.loads(json.loads(invoke())["body"])
     assert (drawn["statusCode"], json.loads(drawn["body"])["credits"]) == (200, 1)
     assert (page["balance"], page["spendable"], len(page["lots"])) == (3_000_000, 3_000_000, 3_000)
     assert [lot["lot_id"] for lot in page["lots"]] == [lot.lot_id for lot in from_account(item).lots_in_draw_order]
