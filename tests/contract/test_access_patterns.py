@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 from pynamodb.connection import Connection
 
-from ledger.domain.declarations import DeclarationKind, DeclarationState, Submission
+from ledger.domain.declarations import Channel, DeclarationKind, DeclarationState, Submission
 from ledger.domain.errors import InsufficientCredits, SecondPersonNeeded, SubscriptionAlreadyRuns
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeState, Fact, RefundState
@@ -667,6 +667,7 @@ def _(engine: Engine) -> Iterator[int]:
 
 DECLARED = Submission(
     kind=DeclarationKind.WITHDRAWAL,
+    channel=Channel.API,
     name="Ada",
     contract="ord_1234",
     email="ada@example.com",

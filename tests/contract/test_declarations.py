@@ -9,6 +9,7 @@ import pytest
 
 from ledger.domain.declarations import (
     BY_LINK,
+    Channel,
     Declaration,
     DeclarationKind,
     DeclarationState,
@@ -27,6 +28,7 @@ from tools.testing.races import assert_sound, at_once, retrying
 
 SUBMISSION = Submission(
     kind=DeclarationKind.WITHDRAWAL,
+    channel=Channel.API,
     name="Ada",
     contract="ord_1234",
     email="ada@example.com",
