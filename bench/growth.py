@@ -127,7 +127,7 @@ def _measured(folder: str, event: dict[str, Any], accounts: Mapping[int, Item], 
     The accounts take turns, so that whatever slows the machine slows all of them.
     """
     times: dict[int, float] = dict.fromkeys(accounts, float("inf"))
-    with invoked(folder, event) as (engine, invoke), _quiet():
+    with invoked(folder, event) as (engine, invoke), quiet():
         for round_ in range(_ROUNDS):
             for number, item in accounts.items():
                 engine.hold(item)
@@ -156,7 +156,7 @@ def _cpu_s(call: Callable[[], object], calls: int) -> float:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Discard what the functions log: Powertools writes to the standard output that was there when it began."""
     kept = os.dup(1)
     with open(os.devnull, "wb") as nowhere:

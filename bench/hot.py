@@ -24,7 +24,7 @@ import stripe
 
 from bench.deployed import deployed
 from bench.floor import make_client, make_floor
-from bench.growth import _quiet as quiet
+from bench.growth import quiet
 from bench.recorded import AT, Call, Played, as_json, cpu_s, recording, request_of
 from bench.report import Advance, Progress, Report, Row
 from ledger.providers.registry import PROVIDERS

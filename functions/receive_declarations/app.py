@@ -30,7 +30,7 @@ app = resolver()
     responses=documented_problems(DraftResponse, status=201),
 )
 def send_withdrawal(request: WithdrawalInput) -> Response[DraftResponse]:
-    """Declare a withdrawal: the first of two steps. It is in time if this step is."""
+    """Declare a withdrawal: the first of two steps. Its time counts if the second follows within a day."""
     return _declared(request.submission(source_of(app.current_event.raw_event)))
 
 

@@ -45,7 +45,7 @@ from tools.testing.builders import LATER
 
 INSIDE = "arn:aws:dynamodb:eu-central-1:123:table/ledger"
 UNAVAILABLE = "The ledger did not respond. Send the same again: it is done once."
-FULL = "The account has no room for this. Support has been told."
+FULL = "The account has no room for this. Support was notified."
 NO_ANSWER = "The payment provider did not respond. Retry the request."
 
 

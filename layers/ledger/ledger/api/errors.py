@@ -88,7 +88,7 @@ def problem_of(error: BillingError) -> Response[Any]:
         case ProviderUnavailable():
             return problem(503, "provider-unavailable", "The payment provider did not respond. Retry the request.")
         case CommitTooLarge():
-            return problem(507, "account-full", "The account has no room for this. Support has been told.")
+            return problem(507, "account-full", "The account has no room for this. Support was notified.")
         case StoreUnavailable():
             return problem(503, "unavailable", "The ledger did not respond. Send the same again: it is done once.")
         case ConfigurationError():

@@ -5,7 +5,7 @@
                   └─────────────┴───────────┴──► in_review ──► approved, closed        executed ──► closed
 
     from        to          what causes it
-    draft       confirmed   step 2. Only the time of step 1 counts for the period, only that of step 2 for what is due
+    draft       confirmed   step 2. What is due counts from it; the period from step 1, if that was within a day
     confirmed   matched     the contract was found
                 in_review   it was not found, or a person must decide
     matched     approved    the link in the mail to the address on file, or a day after that mail without an objection

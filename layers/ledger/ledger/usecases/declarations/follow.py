@@ -161,7 +161,7 @@ def _waited(declaration: Declaration, now: datetime) -> Declaration:
 
 
 def _withdraw(declaration: Declaration, store: Store, policy: PolicyParameters, now: datetime) -> Declaration:
-    """Open the refund case of a withdrawal, confirmed at step 2, in time if step 1 was. Or confirm the one that is."""
+    """Open the refund case of a withdrawal, confirmed at step 2. Or confirm the one that is open."""
     account_id, payment_id = declaration.account_id, declaration.payment_id
     if account_id is None or payment_id is None:
         return declaration.in_review(ReviewCause.NOT_EXECUTABLE)
