@@ -106,7 +106,7 @@ build: .venv-sam/.installed ## Build for Lambda, and import each function and la
 runtime: build .venv-ministack/.installed .venv-runtime/.installed ## Build, run that under Lambda's own runtime, and deploy it
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m pytest -m runtime tests/e2e/test_real_runtime.py tests/e2e/test_deployed.py $(ARGS)
 
-clients: .venv-ministack/.installed .venv-clients/.installed .clients/.installed ## Lint the API's description, generate a TypeScript and a Python client, and use both
+clients: .venv-ministack/.installed .venv-clients/.installed .clients/.installed ## Lint the API's description, use generated clients, and compare the console's library
 	@$(PYTHON) -m pytest -m clients tests/e2e/test_clients.py $(ARGS)
 
 engines: .venv/.installed

@@ -60,7 +60,7 @@ def serve() -> None:
 
 def _introduce(backend: "LocalBackend", console: "Console") -> None:
     """Print the routes, the settings, and how each caller authenticates."""
-    from tools.devserver import environment
+    from tools.devserver import environment, sign_in
 
     gateway = backend.gateway
     for route in gateway.routes:
@@ -72,6 +72,7 @@ def _introduce(backend: "LocalBackend", console: "Console") -> None:
         if simulator:
             console.print(f"{name} simulator: {simulator.url}/_simulator lists the available actions", soft_wrap=True)
     console.print(f"The API's description, to try it: {gateway.url}/docs", soft_wrap=True)
+    console.print(f"The support console: {sign_in.console_link(gateway.url)}", soft_wrap=True)
     console.print("Mails are kept in .local/mails: `make mails` lists them", soft_wrap=True)
     user = "local:local" if os.environ["AWS_ACCESS_KEY_ID"] == "local" else "KEY:SECRET"
     for caller, how in {

@@ -28,7 +28,7 @@ from ledger.domain.errors import ConfigurationError
 from ledger.relay import bus as event_bus
 from ledger.runtime import runtime
 from tools import engines, signing, token
-from tools.devserver import environment
+from tools.devserver import environment, sign_in
 from tools.devserver.authorizers import KeySet
 from tools.devserver.bus import LocalBus
 from tools.devserver.customer_lives import ShiftedClock
@@ -77,6 +77,7 @@ def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[LocalBackend
         }
         for provider, secret in signing.LOCAL_SECRETS.items():
             os.environ.setdefault(f"{provider.upper()}_SIGNING_SECRETS", secret)
+        sign_in.use_for_console()
         clock, port = ShiftedClock(), os.environ.get("PORT") or "3000"
         os.environ.setdefault("PUBLIC_URL", f"http://127.0.0.1:{port}")
         os.environ.setdefault("SUCCESS_URL", f"http://127.0.0.1:{port}/_local/orders?checkout=done")

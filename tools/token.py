@@ -81,6 +81,22 @@ def signed(
     return jwt.encode(claims, key, "RS256", {"kid": key_id})
 
 
+def identity(account_id: str, issuer: str, client_id: str, *, nonce: str, name: str) -> str:
+    """Return an ID token of the local issuer: who has signed in, for the client alone."""
+    at = int(datetime.now(UTC).timestamp())
+    claims = {
+        "iss": issuer,
+        "sub": account_id,
+        "aud": client_id,
+        "iat": at,
+        "exp": at + 300,
+        "nonce": nonce,
+        "name": name,
+    }
+    key_id, key = local_key()
+    return jwt.encode(claims, key, "RS256", {"kid": key_id})
+
+
 class ForeignIssuer(Exception):
     """The server accepts another issuer's tokens, which the local issuer can't sign."""
 

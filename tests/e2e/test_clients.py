@@ -56,6 +56,13 @@ def test_the_description_passes_its_linter() -> None:
     run(NODE / ".bin" / "spectral", "lint", "--fail-severity=warn", "--ruleset", rules, FILE)
 
 
+def test_the_consoles_library_is_that_of_its_package() -> None:
+    """The copy, and its licence, are of the version whose hash the lock file has."""
+    copy = ROOT / "functions" / "show_console" / "assets"
+    for name, original in {"lit-html.js": "lit-html.js", "lit-html.LICENSE.txt": "LICENSE"}.items():
+        assert (copy / name).read_bytes() == (NODE / "lit-html" / original).read_bytes()
+
+
 def test_a_typescript_client_compiles_and_places_an_order(tmp_path: Path, served: list[str]) -> None:
     """It finds a wrong value while it is compiled."""
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)

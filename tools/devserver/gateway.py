@@ -3,9 +3,10 @@
     request ──► CORS preflight? ──► route ──► its authorizer ──► the function ──► response, with CORS headers
                                                                      └── may have written: the stream is read
 
-Requests that it refuses itself get the response of API Gateway. In addition to the template's routes it has three of
+Requests that it refuses itself get the response of API Gateway. In addition to the template's routes it has some of
 its own. `POST /_local/jobs/{name}` runs a scheduled function. `POST /_local/drain` waits until the functions of the
-stream and of the bus have handled everything. `GET /_local/orders` is the page to which a buyer returns.
+stream and of the bus have handled everything. `GET /_local/orders` is the page to which a buyer returns. The local
+issuer signs the console's users in: see `tools.devserver.sign_in`.
 """
 
 import contextlib
@@ -28,6 +29,7 @@ from tools.devserver import environment
 from tools.devserver.authorizers import AuthorizationRefused, KeySet, authorize_signature, authorize_token
 from tools.devserver.order_page import order_page
 from tools.devserver.payload import ACCOUNT, GatewayResponse, Request, UnusableResult, event_of, response_of
+from tools.devserver.sign_in import AUTHORIZE_PATH, TOKEN_PATH, LocalIssuer
 from tools.template import IAM, Cors, Route, cors, jobs, jwt_authorizers, routes
 
 MAX_REQUEST_BYTES = 10 * 1024 * 1024  # API Gateway's own limit
@@ -95,6 +97,7 @@ class Gateway(ThreadingHTTPServer):
         self._authorizers = jwt_authorizers(template, parameters)
         self._jobs = jobs(template)
         self._turn = threading.Lock()
+        self._issuer = LocalIssuer()
         folders = {route.folder for route in self.routes} | self._jobs.keys()
         self._handlers = {folder: find(folder) for folder in folders}
         super().__init__(("127.0.0.1", port), _Connection)
@@ -129,6 +132,10 @@ class Gateway(ThreadingHTTPServer):
         return result
 
     def _routed(self, request: Request) -> GatewayResponse:
+        if (request.method, request.path) == ("POST", TOKEN_PATH):
+            return response_of(self._issuer.redeem(request.body))
+        if (request.method, request.path) == ("GET", AUTHORIZE_PATH):
+            return response_of(self._issuer.authorize(request.query, request.headers.get("Host", "")))
         if request.method == "POST" and request.path.startswith("/_local/"):
             return self._local(request)
         if (request.method, request.path) == ("GET", "/_local/orders"):

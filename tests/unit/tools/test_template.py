@@ -23,6 +23,7 @@ def test_the_webhooks_are_public_and_nothing_else_is() -> None:
     public = {(route.method, route.path) for route in routes(TEMPLATE) if route.authorizer is None}
     webhooks = {("POST", f"/webhooks/{{provider}}/{name.replace('_', '-')}") for name in WEBHOOKS}
     described = {("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/docs/{asset}")}
+    console = {("GET", "/console"), ("GET", "/console/{release}/{asset}")}
     shop = {("GET", "/catalogue"), ("GET", "/policy"), ("GET", "/policy/{version}")}
     declarations = {
         ("POST", "/withdrawal-declarations"),
@@ -34,7 +35,7 @@ def test_the_webhooks_are_public_and_nothing_else_is() -> None:
         ("POST", "/cancellation"),
         *((method, f"/declarations/{{declaration_id}}/{answer}") for method in ("GET", "POST") for answer in ANSWERS),
     }
-    assert public == webhooks | described | shop | declarations
+    assert public == webhooks | described | console | shop | declarations
 
 
 def test_every_route_that_is_not_public_has_its_scope_or_is_for_our_services() -> None:

@@ -12,6 +12,7 @@ from functions.follow_cases.app import DECIDE_ONLY
 from functions.send_mails.app import CONFIRM_ORDERS
 from functions.send_mails.app import TIME_FOR_AN_ITEM as TIME_FOR_A_MAIL
 from functions.send_refunds.app import TIME_FOR_AN_ITEM as TIME_FOR_A_REFUND
+from functions.show_console import app as show_console
 from ledger import config
 from ledger.domain.domain_events import (
     KINDS,
@@ -379,7 +380,8 @@ def test_a_function_is_told_each_setting_that_its_code_reads_and_no_other(folder
         needed |= names
     own = FUNCTIONS[folder]["Environment"]["Variables"]
     bus = {"EVENT_BUS_NAME"} if folder == RELAY else set()
-    assert own.keys() == {"POWERTOOLS_SERVICE_NAME", *bus, *(needed - EVERYWHERE)}
+    console = set(show_console.SETTINGS) if folder == "show_console" else set()  # it reads no `Config`
+    assert own.keys() == {"POWERTOOLS_SERVICE_NAME", *bus, *console, *(needed - EVERYWHERE)}
     assert own["POWERTOOLS_SERVICE_NAME"] == folder
 
 
@@ -407,6 +409,8 @@ def test_a_setting_is_what_its_parameter_or_resource_says() -> None:
         if folder in WEBHOOKS:
             names = {"Fn::Join": [",", [{"Ref": stream} for stream in ARCHIVE_STREAMS]]}
             assert own.pop("ARCHIVE_STREAM_NAMES") == {"Fn::If": ["KeepsRawBodies", names, ""]}
+        if folder == "show_console":  # one scope reaches support's routes, the other asks for the ID token
+            assert own.pop("CONSOLE_SCOPES") == {"Fn::Sub": "openid ${SupportScope}"}
         for name in ("MAILS_CONFIGURATION_SET", "RECEIPTS_CONFIGURATION_SET") if folder == "send_mails" else ():
             resource = "".join(part.title() for part in name.removesuffix("_SET").split("_"))
             assert own.pop(name) == {"Fn::If": ["SendsMails", {"Ref": resource}, ""]}

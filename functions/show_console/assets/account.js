@@ -1,0 +1,133 @@
+// An account: its credits and why they are so, its holds, its purchases, and one timeline of everything.
+
+import { html, nothing } from "./lit-html.js";
+import { get, newKey, path, post, remove } from "./api.js";
+import { credits, day, number, signed, time } from "./format.js";
+import { ask, askWhy, badge, card, draw, empty, facts, field, Listing, problemBox, say, whyLink } from "./ui.js";
+import { openCaseButton } from "./new_case.js";
+import { product, reason, rule } from "./words.js";
+import { proposalCard } from "./proposals.js";
+
+const KINDS = { delivery: "Deliveries", entry: "Entries", case: "Cases", act: "Acts", look: "Looks", mail: "Mails" };
+export const KIND_WORDS = { delivery: "Delivery", event: "Delivery", entry: "Entry", case: "Case", act: "Act", look: "Look", mail: "Mail", order: "Order", fact: "Fact", run: "Run" };
+
+export function accountPage(id) {
+  let found = null;
+  let kinds = new Set();
+  let problem = null;
+  const timeline = new Listing(async (after) => {
+    const page = await get(path("accounts", id, "timeline"), { kinds: [...kinds].join(","), limit: 50, after });
+    return { items: page.lines, next: page.next };
+  });
+  const load = async () => {
+    [found] = await Promise.all([get(path("accounts", id)), timeline.restart()]);
+  };
+  const again = () => load().then(draw, (one) => { problem = one; draw(); });
+  const toggle = (kind) => async () => {
+    kinds.has(kind) ? kinds.delete(kind) : kinds.add(kind);
+    draw();
+    problem = null;
+    await timeline.restart().catch((one) => { problem = one; });
+    draw();
+  };
+  return {
+    title: id,
+    load,
+    view: () => html`
+      <div class="head"><div><h1 tabindex="-1" class="id">${found.account_id}</h1>
+        <p class="lead">${found.email || "No e-mail address on file"}${found.email_failing_since ? html` ${badge(["Mails come back", "bad"])}` : nothing}</p></div>
+        <p class="badges">${badge(found.status === "active" ? ["Active", "good"] : ["Suspended", "bad"])}${found.flags.map((one) => html` <span title=${one.why}>${badge([rule(one.flag.split(":")[0]), "warn"])}</span>`)}</p></div>
+      ${figures(found)}
+      <div class="columns"><div>${why(found)}${timelineCard()}</div>
+      <aside aria-label="State and acts">
+        ${found.proposals.map((one) => proposalCard(one, again))}
+        ${acts(found, again)}${holds(found, again)}${lots(found)}${subscriptions(found)}${cases(found)}
+      </aside></div>`,
+  };
+
+  function timelineCard() {
+    return card("Timeline", html`<div class="tabs" role="group" aria-label="Show only">${Object.entries(KINDS).map(([kind, words]) => html`<button type="button" aria-pressed=${kinds.has(kind)} @click=${toggle(kind)}>${words}</button>`)}</div>
+      ${problem ? problemBox(problem, again) : nothing}
+      ${timeline.items.length ? linesView(timeline.items, id) : empty("Nothing here", "Nothing of these kinds has happened.")}${timeline.button()}`);
+  }
+}
+
+/** Lines of a timeline or of a chain. */
+export const linesView = (lines, accountId) => html`<ol class="timeline">${lines.map((one) => html`<li class=${one.is_open ? "open" : ""}>
+  <p><span class="kind">${KIND_WORDS[one.kind] || rule(one.kind)}</span> ${one.words} ${one.is_open ? badge(["Open", "warn"]) : nothing}</p>
+  ${one.credits !== null && one.credits !== undefined ? html`<p class="moved"><b class=${one.credits < 0 ? "minus" : "plus"}>${signed(one.credits)}</b>${one.balance !== null && one.balance !== undefined ? html`<span class="soft">balance ${number(one.balance)}</span>` : nothing}</p>` : nothing}
+  <p class="soft small">${time(one.at)}${one.actor ? html` · ${one.actor}` : nothing}${goLink(one, accountId)}</p></li>`)}</ol>`;
+
+const goLink = (one, accountId) => {
+  if (!one.go) return nothing;
+  const to = { account: "accounts", case: "cases", parked: "parked", why: "why" }[one.go.page];
+  const more = to === "why" && accountId ? `?account=${encodeURIComponent(accountId)}` : "";
+  return to ? html` · <a class="id" href="#/${to}/${encodeURIComponent(one.go.id)}${more}">${one.go.id}</a>` : nothing;
+};
+
+const figures = (found) => html`<dl class="tiles">${[
+  ["Spendable", found.spendable, "strong"],
+  ["Balance", found.balance],
+  ["Frozen", found.frozen],
+  ["Reserved", found.reserved],
+  ["Locked", found.locked],
+  ["Debt", found.shortfall],
+].filter(([name, count]) => count || ["Spendable", "Balance"].includes(name)).map(([name, count, extra = ""]) => html`<div class=${extra}><dt>${name}</dt><dd>${number(count)}</dd></div>`)}</dl>`;
+
+const why = (found) => card("Why this balance", html`<ul class="reasons">${found.balance_explained.map((one) => html`<li>${one}</li>`)}</ul>
+  <p class="small"><a href="#/why/${encodeURIComponent(found.account_id)}">The whole chain</a></p>`);
+
+function holds(found, again) {
+  const lift = (hold) => () => askWhy({
+    title: "Lift this hold?",
+    confirm: "Lift it",
+    intro: html`<span class="id">${hold.hold_id}</span>. Later events of the same dispute do not place it again.${found.holds.length > 1 ? " The account stays suspended: it has other holds." : " The account can spend again."}`,
+    act: (reason) => remove(path("accounts", found.account_id, "holds", hold.hold_id), { why: reason }),
+    after: (done) => { if (done) say(done.changed ? "The hold is lifted." : "It was lifted already."); again(); },
+    onConflict: again,
+  });
+  return card("Holds", found.holds.length ? html`<ul class="plain-list ruled">${found.holds.map((one) => html`<li><p><b class="id">${one.hold_id}</b></p><p>${one.why}</p><p class="soft small">Since ${time(one.since)}</p>
+    <button type="button" class="button" @click=${lift(one)}>Lift…</button></li>`)}</ul>` : html`<p class="soft">None. The account can spend its credits.</p>`);
+}
+
+function acts(found, again) {
+  const adjust = () => {
+    const key = newKey();
+    let count = "";
+    askWhy({
+      title: "Adjust credits",
+      confirm: "Adjust",
+      intro: field("count", "Credits", html`<input id="count" inputmode="numeric" required pattern="-?[1-9][0-9]{0,7}" autocomplete="off" @input=${(event) => { count = event.target.value.trim(); }} aria-describedby="count-hint">`, "Given out of goodwill. Below 0: taken back of what was given so."),
+      act: (reason) => post(path("accounts", found.account_id, "adjustments"), { credits: Number(count), why: reason }, key),
+      after: (done) => { if (done) say(`${signed(done.credits)} credits are booked.`); again(); },
+      onConflict: again,
+    });
+  };
+  const hold = () => {
+    let name = "";
+    askWhy({
+      title: "Suspend this account?",
+      confirm: "Suspend it",
+      tone: "danger",
+      intro: html`The account can spend nothing until this hold is lifted.${field("hold", "Short name", html`<input id="hold" required pattern="[a-z0-9_-]{1,64}" autocomplete="off" spellcheck="false" placeholder="stolen-card" @input=${(event) => { name = event.target.value.trim(); }} aria-describedby="hold-hint">`, "Lower-case letters, digits and hyphens.")}`,
+      act: (reason) => post(path("accounts", found.account_id, "holds"), { hold_id: `support:${name}`, why: reason }),
+      after: () => { say("The account is suspended."); again(); },
+      onConflict: again,
+    });
+  };
+  return card("Act", html`<div class="buttons column">${openCaseButton({ account_id: found.account_id })}
+    <button type="button" class="button" @click=${adjust}>Adjust credits…</button><button type="button" class="button" @click=${hold}>Suspend…</button></div>`);
+}
+
+const lots = (found) => card("Open lots", found.lots.length ? html`<ul class="plain-list ruled">${found.lots.map((one) => html`<li>
+  <p><b>${number(one.remaining)}</b> <span class="soft">of ${credits(one.granted)}</span> ${one.is_frozen ? badge(["Frozen", "warn"]) : nothing}</p>
+  <p class="soft small">${whyLink(one.lot_id, found.account_id)}${one.expires_at ? html` · expires ${day(one.expires_at)}` : " · never expires"}${one.owed ? ` · owes ${number(one.owed)}` : ""}</p></li>`)}</ul>` : html`<p class="soft">No credits are left.</p>`);
+
+const subscriptions = (found) => (found.subscriptions.length ? card("Subscriptions", found.subscriptions.map((one) => facts([
+  ["Plan", product(one.product_id)],
+  ["State", rule(one.status)],
+  [one.cancel_at ? "Ends" : "Renews", day(one.cancel_at || one.period_end)],
+  ["Id", whyLink(one.subscription_id, found.account_id)],
+]))) : nothing);
+
+const cases = (found) => (found.open_cases.length ? card("Open cases", html`<ul class="plain-list">${found.open_cases.map((one) => html`<li><a href="#/cases/${one.case_id}">${reason(one.reason)}</a> <span class="soft id">${one.purchase_id}</span></li>`)}</ul>`) : nothing);

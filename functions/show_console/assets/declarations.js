@@ -1,0 +1,100 @@
+// Withdrawals and cancellations that came by the public pages, without a login.
+
+import { html, nothing } from "./lit-html.js";
+import { get, path, post } from "./api.js";
+import { ago, day, time } from "./format.js";
+import { accountLink, ask, askWhy, badge, card, draw, empty, facts, field, link, problemBox, say, whyLink } from "./ui.js";
+import { DECLARATION_STATES, REVIEW_CAUSES } from "./words.js";
+import { due } from "./queue.js";
+
+const LISTED = ["in_review", "matched", "confirmed", "approved"];
+const KINDS = { withdrawal: "Withdrawal", cancellation: "Cancellation" };
+const APPROVERS = { link: "The customer, by the link", silence: "No objection within a day" };
+
+export function declarationsPage() {
+  let state = "in_review";
+  let found = null;
+  let problem = null;
+  const load = async () => { found = await get(path("declarations"), { state, limit: 100 }); };
+  const show = (chosen) => async () => {
+    state = chosen;
+    problem = null;
+    found = null;
+    draw();
+    await load().catch((one) => { problem = one; });
+    draw();
+  };
+  return {
+    title: "Declarations",
+    load,
+    view: () => html`<h1 tabindex="-1">Declarations</h1>
+      <p class="lead">Withdrawals and cancellations that were sent without a login. What is due first comes first.</p>
+      <div class="tabs" role="group" aria-label="State">${LISTED.map((one) => html`<button type="button" aria-pressed=${one === state} @click=${show(one)}>${DECLARATION_STATES[one][0]}</button>`)}</div>
+      ${problem ? problemBox(problem, show(state)) : !found ? html`<p class="soft" role="status">Loading…</p>` : found.declarations.length ? table(found) : empty("None in this state", "Declarations that are settled are not listed. Search for their reference number.")}`,
+  };
+}
+
+const table = (found) => html`<div class="card flush"><table class="rows"><caption class="unseen">Declarations</caption>
+  <thead><tr><th scope="col">Declaration</th><th scope="col">Name</th><th scope="col">Contract, as written</th><th scope="col">Why a person decides</th><th scope="col">Due</th></tr></thead>
+  <tbody>${found.declarations.map((one) => html`<tr>
+    <th scope="row"><a class="row" href="#/declarations/${encodeURIComponent(one.declaration_id)}">${KINDS[one.kind]}</a> <span class="soft id">${one.declaration_id}</span></th>
+    <td data-label="Name">${one.name}</td><td data-label="Contract" class="wrap">${one.contract}</td>
+    <td data-label="Why" class="soft">${one.review_cause ? REVIEW_CAUSES[one.review_cause] : "–"}</td>
+    <td data-label="Due">${one.due_by ? due(one.due_by) : "–"}</td></tr>`)}</tbody></table></div>
+  ${found.has_more ? html`<p class="soft">There are more. Settle these first.</p>` : nothing}`;
+
+export function declarationPage(id) {
+  let found = null;
+  const page = {
+    title: `Declaration ${id}`,
+    load: async () => { found = await get(path("declarations", id)); },
+    view: () => html`<p class="crumbs">${link("declarations", "Declarations")} <span aria-hidden="true">/</span> <span class="id">${id}</span></p>
+      <div class="head"><div><h1 tabindex="-1">${KINDS[found.kind]} by ${found.name}</h1><p class="lead">${found.contract}</p></div>
+        <p class="badges">${badge(DECLARATION_STATES[found.state])} ${found.due_by ? due(found.due_by) : nothing}</p></div>
+      <div class="columns"><div>${card("The statement, word for word", html`<blockquote lang=${found.language}>${found.statement}</blockquote>
+        <p class="soft small">Declared ${time(found.declared_at)}${found.confirmed_at ? html`, confirmed ${time(found.confirmed_at)}` : nothing}</p>`)}
+        ${card("What is known", facts([
+          ["E-mail, as given", html`${found.email} <span class="soft">It may be a stranger's.</span>`],
+          ["Account", found.account_id ? accountLink(found.account_id) : "Not found"],
+          ["Purchase", found.purchase_id ? whyLink(found.purchase_id, found.account_id) : nothing],
+          ["Subscription", found.subscription_id ? whyLink(found.subscription_id, found.account_id) : nothing],
+          ["Receipt sent", found.acknowledged_at ? time(found.acknowledged_at) : "Not yet"],
+          ["Mail to the address on file", found.noticed_at ? time(found.noticed_at) : nothing],
+          ["Objection", found.objected_at ? time(found.objected_at) : nothing],
+          ["Ends on", found.ends_on ? day(found.ends_on) : nothing],
+          ["Approved by", found.approved_by ? APPROVERS[found.approved_by] || found.approved_by : nothing],
+          ["Case", found.case_id ? html`<a class="id" href="#/cases/${found.case_id}">${found.case_id}</a>` : nothing],
+          ["Sold by", found.reseller || nothing],
+          ["Passed on", found.forwarded_at ? html`${ago(found.forwarded_at)} by ${found.forwarded_by}` : nothing],
+          ["Closed by", found.closed_by],
+          ["Reason", found.closing_reason],
+        ]))}</div>
+      <aside aria-label="Decision">${decision()}</aside></div>`,
+  };
+  const settled = (words) => (now) => { if (now) found = now; say(words); };
+  const decision = () => {
+    if (found.state !== "in_review" && !(found.reseller && !found.forwarded_at)) return card("Decision", html`<p>${badge(DECLARATION_STATES[found.state])}</p><p class="soft">There is nothing for a person to do.</p>`);
+    return card("Decide", html`${found.review_cause ? html`<p>${REVIEW_CAUSES[found.review_cause]}</p>` : nothing}
+      <div class="buttons column">
+        ${found.state === "in_review" ? html`<button type="button" class="button accent wide" @click=${carryOut}>Carry it out…</button><button type="button" class="button wide" @click=${close}>Close it…</button>` : nothing}
+        ${found.reseller && !found.forwarded_at ? html`<button type="button" class="button wide" @click=${forward}>I have passed it on to ${found.reseller}…</button>` : nothing}
+      </div>`);
+  };
+  const again = () => page.load().then(draw);
+  const carryOut = () => {
+    const named = { account_id: found.account_id || "", purchase_id: found.purchase_id || "" };
+    const input = (name) => html`<input id=${name} maxlength="200" autocomplete="off" spellcheck="false" .value=${named[name]} @input=${(event) => { named[name] = event.target.value.trim(); }}>`;
+    askWhy({
+      title: `Carry out this ${found.kind}?`,
+      confirm: "Carry it out",
+      intro: html`${found.kind === "withdrawal" ? "It becomes a refund case of this purchase." : "The renewals of this subscription are stopped."} Name the contract that the customer means. Empty: the one that was found.
+        ${field("account_id", "Account", input("account_id"))}${field("purchase_id", "Purchase", input("purchase_id"))}`,
+      act: (why) => post(path("declarations", id, "decision"), { outcome: "carry_out", account_id: named.account_id || undefined, purchase_id: named.purchase_id || undefined, why }),
+      after: settled("It is carried out."),
+      onConflict: again,
+    });
+  };
+  const close = () => askWhy({ title: "Close without carrying it out?", confirm: "Close it", tone: "danger", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Closed."), onConflict: again });
+  const forward = () => ask({ title: `Passed on to ${found.reseller}?`, confirm: "Record it", body: () => html`<p>Record it once you have done so. The law wants it on the same day.</p>`, act: () => post(path("declarations", id, "forwarding")), after: settled("Recorded."), onConflict: again });
+  return page;
+}

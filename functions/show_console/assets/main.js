@@ -1,0 +1,152 @@
+// The console: the frame, the pages by their address, and the sign-in.
+//
+// An address is #/page/id?query: what it names never leaves the browser, so no log has it. A page is an object with a
+// title, load() and view(). Whenever something changes, everything is drawn again; lit-html changes only what differs.
+
+import { html, nothing, render } from "./lit-html.js";
+import { get, path, Problem } from "./api.js";
+import { beginSignIn, canSignIn, finishSignIn, signedIn, signOut } from "./session.js";
+import { closeDialog, dialogView, draw, loading, onChange, problemBox, toastsView } from "./ui.js";
+import { queuePage } from "./queue.js";
+import { casePage } from "./case.js";
+import { accountPage } from "./account.js";
+import { findPage } from "./find.js";
+import { proposalsPage } from "./proposals.js";
+import { declarationPage, declarationsPage } from "./declarations.js";
+
+const PAGES = {
+  queue: queuePage,
+  cases: casePage,
+  accounts: accountPage,
+  find: findPage,
+  proposals: proposalsPage,
+  declarations: (id) => (id ? declarationPage(id) : declarationsPage()),
+};
+const MENU = [
+  ["queue", "Review queue"],
+  ["proposals", "Second person"],
+  ["declarations", "Declarations"],
+];
+
+const root = document.getElementById("console");
+let page = null;
+let name = "";
+let signInProblem = null;
+const counts = {}; // of the menu: what waits
+
+onChange(() => render(signedIn() ? frame() : door(), root));
+
+function frame() {
+  return html`<a class="skip" href="#main" @click=${toMain}>Skip to the page</a>
+  <header class="top">
+    <a class="brand" href="#/queue"><i aria-hidden="true"></i><span>Image Tagger AI <b>Billing support</b></span></a>
+    <form role="search" class="search" @submit=${search}>
+      <label class="unseen" for="q">Find by e-mail address, account, order, invoice number or any id</label>
+      <input id="q" name="q" type="search" autocomplete="off" spellcheck="false" placeholder="E-mail address, invoice number, any id" aria-keyshortcuts="/">
+      <kbd aria-hidden="true">/</kbd>
+    </form>
+    <div class="me"><span title="You are signed in">${signedIn().name}</span><button type="button" class="plain" @click=${leave}>Sign out</button></div>
+  </header>
+  <nav aria-label="Pages"><ul>${MENU.map(([to, words]) => html`<li><a href="#/${to}" aria-current=${name === to ? "page" : nothing}>${words}${counts[to] ? html`<span class="count" aria-label="${counts[to]} wait">${counts[to]}</span>` : nothing}</a></li>`)}</ul></nav>
+  <main id="main" tabindex="-1">${page ? content() : nothing}</main>
+  ${toastsView()}${dialogView()}`;
+}
+
+function content() {
+  if (page.phase === "failed") {
+    const again = page.problem.status === 401 ? null : open;
+    return html`<h1 tabindex="-1">${page.title}</h1>${problemBox(page.problem, again)}`;
+  }
+  return page.phase === "loading" ? html`<h1 tabindex="-1">${page.title}</h1>${loading()}` : page.view();
+}
+
+function door() {
+  return html`<main class="door" id="main">
+    <span class="brand"><i aria-hidden="true"></i><span>Image Tagger AI <b>Billing support</b></span></span>
+    <h1 tabindex="-1">Sign in</h1>
+    <p>Review refund cases, explain balances and look after accounts. For support staff.</p>
+    ${signInProblem ? problemBox(signInProblem) : nothing}
+    ${canSignIn()
+      ? html`<button type="button" class="button accent wide" @click=${begin}>Sign in</button><p class="hint">You sign in at your company's own page. The sign-in ends when you close or reload this tab.</p>`
+      : html`<p class="hint">No sign-in is configured for this console. See docs/recipes/console.md.</p>`}
+  </main>`;
+}
+
+const begin = () => beginSignIn().catch((problem) => { signInProblem = problem; draw(); });
+
+function leave() {
+  signOut();
+  page = null;
+  signInProblem = null;
+  draw();
+}
+
+function toMain(event) {
+  event.preventDefault(); // the address names the page, not a part of it
+  document.getElementById("main").focus();
+}
+
+function search(event) {
+  event.preventDefault();
+  const text = new FormData(event.target).get("q").trim();
+  if (text) location.hash = `#/find?q=${encodeURIComponent(text)}`;
+}
+
+/** Show the page that the address names. */
+async function open() {
+  if (!signedIn()) return draw();
+  const [where, query] = location.hash.replace(/^#\/?/, "").split("?");
+  const [first, ...ids] = where.split("/").map(decodeURIComponent);
+  name = first in PAGES ? first : "queue";
+  page?.leave?.();
+  const opened = PAGES[name](ids[0], new URLSearchParams(query));
+  page = opened;
+  opened.phase = "loading";
+  if (document.querySelector("dialog")?.open) closeDialog();
+  draw();
+  document.title = `${opened.title} · Billing support`;
+  try {
+    await opened.load();
+    opened.phase = "ready";
+  } catch (problem) {
+    opened.phase = "failed";
+    opened.problem = problem;
+    if (problem.status === 401) signInProblem = problem;
+    if (!(problem instanceof Problem)) console.error(problem);
+  }
+  if (page !== opened) return;
+  document.title = `${opened.title} · Billing support`;
+  draw();
+  window.scrollTo(0, 0);
+  (document.querySelector("main h1") || root).focus({ preventScroll: true });
+  count();
+}
+
+/** Count what waits, for the menu. It is an extra: without it the page is whole. */
+async function count() {
+  try {
+    const [cases, proposals] = await Promise.all([get(path("refund-cases"), { limit: 100 }), get(path("proposals"), { limit: 100 })]);
+    counts.queue = cases.cases.length + (cases.next ? "+" : "");
+    counts.proposals = proposals.proposals.length + (proposals.next ? "+" : "");
+    for (const one of Object.keys(counts)) if (counts[one] === "0") counts[one] = "";
+    draw();
+  } catch {
+    // the menu shows no numbers
+  }
+}
+
+addEventListener("hashchange", open);
+// What a colleague has changed meanwhile is said when this tab is looked at again.
+document.addEventListener("visibilitychange", () => { if (!document.hidden && signedIn()) page?.freshen?.(); });
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select, dialog")) return;
+  event.preventDefault();
+  document.getElementById("q")?.focus();
+});
+
+try {
+  await finishSignIn();
+} catch (problem) {
+  signInProblem = problem;
+}
+await open();

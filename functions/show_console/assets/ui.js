@@ -1,0 +1,161 @@
+// The pieces that every page is made of.
+
+import { html, nothing } from "./lit-html.js";
+import { Problem } from "./api.js";
+
+let redraw = () => {};
+let toasts = [];
+let asked = null; // the open dialog
+
+/** Set what draws the page again. */
+export const onChange = (draw) => { redraw = draw; };
+export const draw = () => redraw();
+
+export const badge = ([words, tone]) => html`<span class="badge ${tone}">${words}</span>`;
+export const link = (to, words, extra = "") => html`<a class=${extra} href="#/${to}">${words}</a>`;
+export const accountLink = (id) => (id ? html`<a class="id" href="#/accounts/${encodeURIComponent(id)}">${id}</a>` : "–");
+export const whyLink = (id, accountId) => html`<a class="id" href="#/why/${encodeURIComponent(id)}${accountId ? `?account=${encodeURIComponent(accountId)}` : ""}">${id}</a>`;
+
+/** Rows of a term and its description. What is nothing is left out. */
+export const facts = (rows) => html`<dl class="facts">${rows
+  .filter(([, value]) => value !== nothing && value !== null && value !== undefined && value !== "")
+  .map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>`;
+
+export const card = (title, content, extra = "") => html`<section class="card ${extra}"><h2>${title}</h2>${content}</section>`;
+
+export const loading = () => html`<div class="skeleton" role="status"><span class="unseen">Loading</span><i></i><i></i><i></i></div>`;
+
+export const empty = (title, words) => html`<div class="empty"><p class="empty-title">${title}</p><p>${words}</p></div>`;
+
+/** What went wrong, in words, and what can be done about it. */
+export function problemBox(problem, retry) {
+  const heading = problem instanceof Problem ? problem.heading : "Something failed in this page";
+  return html`<div class="problem" role="alert">
+    <p class="problem-title">${heading}</p>
+    <p>${problem.message}</p>
+    ${problem.errors?.length > 1 ? html`<ul>${problem.errors.map((one) => html`<li><b>${one.field.replace(/^body\./, "")}</b>: ${one.message}</li>`)}</ul>` : nothing}
+    ${retry ? html`<button type="button" class="button" @click=${retry}>${problem.isConflict ? "Show what stands now" : "Try again"}</button>` : nothing}
+  </div>`;
+}
+
+/** A field with its label. `control` is the input, whose id is given. */
+export const field = (id, label, control, hint) => html`<div class="field">
+  <label for=${id}>${label}</label>${control}${hint ? html`<p class="hint" id="${id}-hint">${hint}</p>` : nothing}</div>`;
+
+/** Say shortly what has happened. Screen readers read it out. */
+export function say(words, tone = "good") {
+  const toast = { words, tone };
+  toasts = [...toasts, toast];
+  redraw();
+  setTimeout(() => { toasts = toasts.filter((one) => one !== toast); redraw(); }, 8000);
+}
+
+export const toastsView = () => html`<div class="toasts" role="status" aria-live="polite">${toasts.map((one) => html`<p class="toast ${one.tone}">${one.words}</p>`)}</div>`;
+
+/**
+ * Ask for a confirmation. `body` draws what will happen; `act` does it. While it runs the button is off, so that a
+ * second click does nothing. A problem is shown in the dialog, and what was entered is kept.
+ */
+export function ask({ title, body, confirm, tone = "accent", act, after, onConflict }) {
+  const opener = document.activeElement;
+  asked = { title, body, confirm, tone, act, after, onConflict, opener, isBusy: false, problem: null };
+  redraw();
+  document.querySelector("dialog")?.showModal();
+}
+
+export function closeDialog() {
+  const opener = asked?.opener;
+  document.querySelector("dialog")?.close();
+  asked = null;
+  redraw();
+  opener?.isConnected ? opener.focus() : document.querySelector("h1")?.focus();
+}
+
+async function confirmDialog(event) {
+  event.preventDefault();
+  const dialog = asked;
+  if (!dialog || dialog.isBusy) return;
+  dialog.isBusy = true;
+  dialog.problem = null;
+  redraw();
+  try {
+    const result = await dialog.act();
+    if (asked === dialog) closeDialog();
+    await dialog.after?.(result);
+  } catch (problem) {
+    if (problem?.code === "second-person-needed") {
+      closeDialog();
+      say("This is above what one person may do. It is proposed, and a colleague has to confirm it.", "accent");
+      await dialog.after?.(null);
+      return;
+    }
+    dialog.isBusy = false;
+    dialog.problem = problem;
+  }
+  redraw();
+}
+
+const reload = () => { const { onConflict } = asked; closeDialog(); onConflict?.(); };
+
+export const dialogView = () => html`<dialog aria-labelledby="dialog-title" @cancel=${(event) => { event.preventDefault(); if (!asked?.isBusy) closeDialog(); }}>
+  ${asked ? html`<form method="dialog" @submit=${confirmDialog}>
+    <h2 id="dialog-title">${asked.title}</h2>
+    <div class="dialog-body">${asked.body()}</div>
+    ${asked.problem ? problemBox(asked.problem, asked.problem.isConflict && asked.onConflict ? reload : null) : nothing}
+    <div class="buttons">
+      <button type="button" class="button" ?disabled=${asked.isBusy} @click=${closeDialog}>Go back</button>
+      <button type="submit" class="button ${asked.tone}" ?disabled=${asked.isBusy || asked.problem?.isConflict}>${asked.isBusy ? "One moment…" : asked.confirm}</button>
+    </div>
+  </form>` : nothing}
+</dialog>`;
+
+/** A dialog that needs a reason. It is recorded with the person's name. */
+export function askWhy({ label = "Reason", intro, act, ...rest }) {
+  let why = "";
+  ask({
+    ...rest,
+    body: () => html`${intro ? html`<div>${intro}</div>` : nothing}${field("why", label,
+      html`<textarea id="why" rows="3" required maxlength="1000" aria-describedby="why-hint" autofocus @input=${(event) => { why = event.target.value; }}></textarea>`,
+      "Recorded with your name. The customer does not see it.")}`,
+    act: () => act(why.trim()),
+  });
+}
+
+/** A list that grows by pages. `read` gets the cursor and returns the items and the next one. */
+export class Listing {
+  constructor(read) {
+    this.read = read;
+    this.items = [];
+    this.next = null;
+    this.isBusy = false;
+    this.problem = null;
+  }
+
+  async more() {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    this.problem = null;
+    redraw();
+    try {
+      const page = await this.read(this.next);
+      this.items = [...this.items, ...page.items];
+      this.next = page.next;
+    } finally {
+      this.isBusy = false;
+    }
+    redraw();
+  }
+
+  async restart() {
+    const page = await this.read(null);
+    this.items = page.items;
+    this.next = page.next;
+  }
+
+  button() {
+    const grow = () => this.more().catch((problem) => { this.problem = problem; redraw(); });
+    return html`${this.problem ? problemBox(this.problem) : nothing}${this.next
+      ? html`<p class="more"><button type="button" class="button" ?disabled=${this.isBusy} @click=${grow}>${this.isBusy ? "Loading…" : "Show more"}</button></p>`
+      : nothing}`;
+  }
+}

@@ -1,0 +1,81 @@
+// The words for what the API names by a code.
+
+export const REASONS = {
+  charged_twice: "Charged twice",
+  wrong_amount: "Wrong amount",
+  mistaken_renewal: "Renewal by mistake",
+  changed_my_mind: "Changed their mind",
+  technical_problem: "Technical problem",
+  unrecognised_charge: "Charge not recognised",
+  withdrawal: "Withdrawal",
+};
+
+// Each state: its words, and the tone of its badge.
+export const CASE_STATES = {
+  declared: ["Declared", "quiet"],
+  requested: ["Waiting", "quiet"],
+  in_review: ["In review", "accent"],
+  approved: ["Approved", "good"],
+  issued: ["Refund under way", "good"],
+  refunded: ["Refunded", "good"],
+  declined: ["Declined", "bad"],
+  replaced: ["Replaced with credits", "good"],
+  failed: ["Refund failed", "bad"],
+};
+
+export const OUTCOMES = { approve: "Refund", replace: "Replace with credits", decline: "Decline", review: "A person decides", wait: "Wait" };
+
+export const ACTIONS = {
+  hold: "Suspend the account",
+  lift: "Lift a hold",
+  approve: "Approve a refund",
+  replace: "Replace with credits",
+  decline: "Decline a refund",
+  state_amount: "State an amount",
+  adjust: "Adjust credits",
+  propose: "Propose",
+  confirm: "Confirm",
+  reject: "Reject",
+};
+
+export const DECLARATION_STATES = {
+  in_review: ["In review", "accent"],
+  confirmed: ["Confirmed", "quiet"],
+  matched: ["Waits for the customer", "quiet"],
+  approved: ["Approved", "good"],
+  executed: ["Carried out", "good"],
+  closed: ["Closed", "quiet"],
+  draft: ["Not confirmed", "quiet"],
+};
+
+export const REVIEW_CAUSES = {
+  no_match: "What it names is no contract that we know.",
+  several_matches: "It names contracts of different customers.",
+  objected: "The holder of the address on file objected.",
+  not_noticed: "No mail to the address on file was accepted for delivery.",
+  many: "Many came from the same source within an hour.",
+  extraordinary: "It is a cancellation for an important reason.",
+  later_end: "The customer chose a later end.",
+  no_subscription: "Nothing renews, or several subscriptions do.",
+  not_executable: "The purchase can't be withdrawn from as it is.",
+};
+
+export const CLAUSES = {
+  1: "1. General information",
+  2: "2. Credit packs",
+  3: "3. Subscriptions",
+  4: "4. Failed or duplicate payments",
+  5: "5. Chargebacks and disputes",
+  6: "6. Technical issues",
+  7: "7. How to request a refund",
+};
+
+const named = (text) => text.replaceAll("_", " ").replace(/^./, (one) => one.toUpperCase());
+
+export const reason = (code) => REASONS[code] || named(code || "");
+export const rule = (code) => named(code || "");
+export const action = (code) => ACTIONS[code] || named(code || "");
+export const outcome = (code) => OUTCOMES[code] || named(code || "");
+export const product = (code) => named(code || "").replace(/(\d+)$/, (one) => `of ${one} credits`);
+export const provider = (code) => ({ stripe: "Stripe", paddle: "Paddle" })[code] || named(code || "");
+export const actor = (code) => ({ policy: "The policy", provider: "The provider", send_refunds: "The system" })[code] || code;
