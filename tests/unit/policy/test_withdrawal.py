@@ -40,6 +40,7 @@ IN_2033 = datetime(2033, 3, 1, 12, tzinfo=UTC)  # of which no calendar of holida
         ({"is_plan_change": True}, text("decision.no_withdrawal_plan_change")),
         ({"order": None}, text("decision.no_withdrawal_order")),
         ({"order": replace(ORDER, is_business=True)}, text("decision.no_withdrawal_business")),
+        ({"has_company_data": True}, text("decision.no_withdrawal_business")),
         ({"order": US}, text("decision.no_withdrawal_country", country="US")),
         ({"now": ENDS - timedelta.resolution}, None),
         ({"now": ENDS}, text("decision.no_withdrawal_expired", last_day=date(2026, 11, 16))),
@@ -72,8 +73,10 @@ def test_why_there_is_no_right_is_told(changed: dict[str, Any], why: Text | None
         ({"order": BUSINESS}, AS_BUSINESS),
         ({"order": BUSINESS, "now": ENDS + FIVE_DAYS - timedelta.resolution}, AS_BUSINESS),
         ({"order": BUSINESS, "now": ENDS + FIVE_DAYS}, None),
+        ({"order": BUSINESS, "has_company_data": True}, None),  # what the provider knows is no mere claim
         ({"now": ENDS}, None),
         ({"is_renewal": True}, text("decision.withdrawal_renewal_in_review")),
+        ({"is_renewal": True, "now": ENDS}, None),
         ({"is_plan_change": True}, text("decision.withdrawal_renewal_in_review")),
         ({"is_renewal": True, "order": JAPAN}, None),
         ({"is_renewal": True, "reason": RefundReason.MISTAKEN_RENEWAL}, None),
@@ -98,7 +101,10 @@ def test_what_only_a_person_can_tell_is_told(changed: dict[str, Any], what: Text
             {"paid_at": MADE + timedelta(days=2)},
             ENDS + timedelta(days=3),
         ),  # by the payment; the 18th is a holiday in Saxony
+        ({"paid_at": MADE + timedelta(days=2), "billing_country": "FR"}, ENDS + timedelta(days=3)),  # the later of two
         ({"paid_at": MADE - timedelta(days=4)}, ENDS),
+        # 380 days from the order, not from the payment before it: these would end on Friday, the 12th
+        ({"order": UNINFORMED, "paid_at": MADE - timedelta(days=5)}, datetime(2027, 11, 19, 12, tzinfo=UTC)),
         ({"paid_at": MADE + timedelta(days=30), "is_renewal": True}, ENDS),  # by the contract that it renews
         ({"paid_at": MADE + timedelta(days=30), "is_plan_change": True}, ENDS),  # or changes
         ({"order": UNINFORMED}, datetime(2027, 11, 19, 12, tzinfo=UTC)),  # the 17th is a holiday in Saxony
@@ -154,6 +160,36 @@ def test_where_the_holidays_are_not_known_nothing_is_declined_for_five_days(days
     assert withdrawal.review_reason(replace(known, now=withdrawal.ends_at(known, POLICY)), POLICY) is None
 
 
+def test_one_country_without_a_calendar_is_enough_for_a_person_to_look() -> None:
+    """The period may end later there."""
+    policy = replace(POLICY, law=replace(POLICY.law, holidays={"DE": POLICY.law.holidays["DE"]}))
+    late = refund_context(billing_country="FR", now=ENDS)
+    assert withdrawal.review_reason(late, policy) == HOLIDAYS
+    assert withdrawal.review_reason(late, POLICY) is None
+
+
+@pytest.mark.parametrize(
+    ("made_at", "is_informed", "days"),
+    [
+        (datetime(2026, 10, 31, 23, 59, tzinfo=UTC), True, None),  # the law begins on the 1st of November
+        (datetime(2026, 11, 1, tzinfo=UTC), True, 14 + 5 + 1),
+        (datetime(2026, 11, 1, tzinfo=UTC), False, 380 + 5 + 1),
+        (datetime(2027, 11, 1, tzinfo=UTC), True, 14 + 5 + 1),
+    ],
+)
+def test_credits_are_locked_for_the_longest_right_with_its_free_days(
+    made_at: datetime, *, is_informed: bool, days: int | None
+) -> None:
+    """Orders from the day in the law's file on. No period of any country ends later than its lock."""
+    assert withdrawal.lock_days(made_at, POLICY, is_informed=is_informed) == days
+
+
+def test_no_credits_are_locked_by_a_law_that_names_no_day_for_it() -> None:
+    """However late the order is."""
+    policy = replace(POLICY, law=replace(POLICY.law, credits_locked_from=None))
+    assert withdrawal.lock_days(MADE, policy, is_informed=False) is None
+
+
 A, B = line_usage(1000, line_id="a", amount_minor=1200), line_usage(250, line_id="b", amount_minor=800)
 
 
@@ -199,6 +235,66 @@ def test_a_withdrawal_gives_back_what_was_not_used(
     assert withdrawal.refund_due(refund_context(**{"day": 1, **changed})) == (money_minor, items)
 
 
+@pytest.mark.parametrize(
+    ("changed", "money_minor"),
+    [
+        ({}, 1500),
+        ({"order": UNINFORMED}, 2000),
+        ({"refundable_minor": 500}, 375),
+        # the buyer's balance paid 15.00 of it: the law counts that too, though the card gets no more than it paid
+        ({"refundable_minor": 500, "value_left_minor": 2000}, 1500),
+        ({"refundable_minor": 500, "value_left_minor": 2000, "order": UNINFORMED}, 2000),
+    ],
+)
+def test_the_value_that_a_withdrawal_returns_counts_what_the_balance_paid(
+    changed: dict[str, Any], money_minor: int
+) -> None:
+    """A quarter of the credits was used: it is paid for, if the consent was complete."""
+    assert withdrawal.value_due(refund_context(lines=(line_usage(250),), **changed)) == money_minor
+
+
+@pytest.mark.parametrize(
+    ("changed", "money_minor"),
+    [
+        ({}, 1500),
+        ({"order": UNINFORMED}, 2000),
+        ({"order": None}, None),
+        ({"is_renewal": True}, None),  # its contract is not known
+        ({"is_renewal": True, "is_of_known_contract": True}, 1500),
+        ({"order": JAPAN}, None),
+        ({"order": replace(ORDER, country="KR")}, 1500),
+        ({"order": replace(ORDER, country="BR")}, 2000),
+        ({"order": replace(ORDER, country="KR"), "billing_country": "BR"}, 1500),  # the country of the order
+        ({"order": replace(ORDER, country="BR", consent=None), "billing_country": "DE"}, 2000),
+        ({"order": replace(ORDER, country="BR"), "billing_country": "DE"}, 1500),  # the statutory right of the address
+    ],
+)
+def test_a_person_is_recommended_what_the_right_would_return(changed: dict[str, Any], money_minor: int | None) -> None:
+    """A quarter of the credits was used. Nothing is recommended where nothing is known of the right."""
+    asked = refund_context(lines=(line_usage(250),), **changed)
+    assert withdrawal.recommended_minor(asked, POLICY) == money_minor
+
+
+@pytest.mark.parametrize(
+    ("reason", "changed", "ends"),
+    [
+        (RefundReason.WITHDRAWAL, {}, True),
+        (RefundReason.CHANGED_MY_MIND, {}, True),
+        (RefundReason.TECHNICAL_PROBLEM, {}, False),
+        (RefundReason.WITHDRAWAL, {"now": ENDS}, False),  # too late
+        (RefundReason.WITHDRAWAL, {"order": BUSINESS}, True),  # a person judges whether it is one
+        (RefundReason.WITHDRAWAL, {"order": JAPAN}, False),  # nobody knows what it would return
+        (RefundReason.WITHDRAWAL, {"order": None}, False),
+        (RefundReason.WITHDRAWAL, {"order": US}, False),
+    ],
+)
+def test_a_contract_ends_by_a_withdrawal_that_is_due_or_may_be(
+    reason: RefundReason, changed: dict[str, Any], *, ends: bool
+) -> None:
+    """One that is in time, or that only a person can judge and whose sum is known."""
+    assert withdrawal.ends_contract(refund_context(reason, **changed), POLICY) is ends
+
+
 def british(**changed: Any) -> PolicyContext:
     """A renewal, ten days after its charge, by a buyer in the United Kingdom."""
     charged = {"paid_at": MADE + timedelta(days=400), "day": 410, "is_renewal": True, "is_subscription": True}
@@ -216,6 +312,7 @@ def british(**changed: Any) -> PolicyContext:
         (british(), MADE.date() + timedelta(days=1), False),  # not of contracts made before
         (british(), date.max, False),  # as long as the day is not known
         (british(order=ORDER), MADE.date(), False),
+        (british(order=None), MADE.date(), False),
         (british(billing_country="GB", order=ORDER), MADE.date(), True),
     ],
 )
@@ -226,6 +323,20 @@ def test_a_renewal_for_a_year_can_be_withdrawn_from_anew_where_the_law_says_so(
     right = RenewalRight(since=since, days=14, from_months=12)
     policy = replace(POLICY, law=replace(POLICY.law, renewals={"GB": right}))
     assert (withdrawal.exclusion(context, policy) is None) is may_withdraw
+
+
+def test_the_longer_of_two_rights_to_withdraw_from_a_renewal_counts() -> None:
+    """From the charge on. A first payment has the days of its contract alone."""
+    rights = {
+        country: RenewalRight(since=MADE.date(), days=days, from_months=12)
+        for country, days in (("GB", 20), ("DE", 60))
+    }
+    policy = replace(POLICY, law=replace(POLICY.law, renewals=rights))
+    renewed = british(billing_country="DE")
+    longest = max(POLICY.law.period_end(renewed.paid_at, 60, country) for country in ("GB", "DE"))
+    assert withdrawal.ends_at(renewed, policy) == longest
+    begun = replace(renewed, is_renewal=False, paid_at=MADE)
+    assert withdrawal.ends_at(begun, policy) == withdrawal.ends_at(begun, POLICY)
 
 
 def test_of_two_countries_the_later_end_counts_and_one_outside_the_list_needs_a_person() -> None:
