@@ -48,6 +48,15 @@ def test_a_lot_lapses_at_its_end_not_a_moment_before() -> None:
     assert (FRESH.has_expired(END - MOMENT), FRESH.has_expired(END), LOT.has_expired(END)) == (False, True, False)
 
 
+def test_the_credits_of_a_lot_are_locked_until_an_instant() -> None:
+    """Until then nothing of them is spendable, though it would be usable; one without a lock never waits."""
+    locked = replace(LOT, locked_until=END)
+    assert [locked.is_locked(now) for now in (END - MOMENT, END, END + MOMENT)] == [True, False, False]
+    assert [locked.spendable(now) for now in (END - MOMENT, END)] == [0, 1000]
+    assert locked.usable(END - MOMENT) == 1000
+    assert not LOT.is_locked(END)
+
+
 def test_a_lot_is_in_grace_from_the_end_of_its_period_on() -> None:
     """From that instant; one without grace never."""
     plan = replace(FRESH, grace_from=END)
@@ -106,6 +115,11 @@ def test_what_is_frozen_or_reserved_cant_be_spent() -> None:
         ({"drawn": 1000, "expires_at": END + MOMENT}, False),  # it refuses a second grant for its period
         ({"drawn": 1000, "expires_at": END}, True),
         ({"drawn": 900, "expires_at": END}, False),  # its expiry is still to be written down
+        # a subscription's lot locks those of later periods; a pack's locks nothing but itself
+        ({"drawn": 1000, "locked_until": END + MOMENT, "subscription_id": "stripe:sub_1"}, False),
+        ({"drawn": 1000, "locked_until": END, "subscription_id": "stripe:sub_1"}, True),
+        ({"drawn": 1000, "subscription_id": "stripe:sub_1"}, True),
+        ({"drawn": 1000, "locked_until": END + MOMENT}, True),
     ],
 )
 def test_a_lot_is_closed_once_nothing_remains_and_nothing_can_come(changed: dict[str, object], is_closed: bool) -> None:
@@ -133,6 +147,29 @@ def test_a_target_takes_what_was_not_drawn_refunds_first(
     lot = replace(LOT, **changed).rebalance()  # type: ignore[arg-type]
     assert (lot.refunded, lot.disputed, lot.expired, lot.reserved) == (refunded, disputed, expired, reserved)
     assert lot.owed == owed
+
+
+def test_used_credits_are_not_owed_for_a_refund_that_the_law_demanded() -> None:
+    """Those of a lost dispute still are."""
+    lot = replace(LOT, drawn=900, refund_target=500, dispute_target=300, owes_no_refund=True).rebalance()
+    assert (lot.refunded, lot.disputed, lot.owed) == (100, 0, 300)
+    assert replace(lot, owes_no_refund=False).owed == 700
+    assert not LOT.owes_no_refund
+
+
+@pytest.mark.parametrize(
+    ("lot_id", "order_id"),
+    [
+        ("order/ord_1/0", "ord_1"),
+        ("order/a/b/0", "a/b"),
+        ("stripe:pi_1/0", None),
+        ("orders/ord_1/0", None),
+        ("goodwill/order/1", None),
+    ],
+)
+def test_the_lot_of_an_order_names_it(lot_id: str, order_id: str | None) -> None:
+    """Its id begins with the fulfilment key of its payment."""
+    assert Lot(lot_id=lot_id, granted=1).order_id == order_id
 
 
 def test_what_is_drawn_settles_a_debt_once_it_comes_back() -> None:

@@ -2,16 +2,28 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from ledger.domain.orders import Consent, OpenCheckout, Order, Terms, hash_of_terms
+from ledger.domain.orders import (
+    Consent,
+    MissingConsent,
+    OpenCheckout,
+    Order,
+    ShownInformation,
+    Terms,
+    hash_of_terms,
+)
 from tools.testing.builders import CONSENT, MADE, ORDER
 
 TERMS = Terms(kind="pack", price_id="price_pack1000", credits=1000)
 PACK = replace(ORDER, terms=TERMS)
+LATER = MADE + timedelta(days=1)
+SHOWN = ShownInformation(policy_version="1", text_version="1", language="de", digest="d1", at=MADE)
+REQUESTED = replace(CONSENT, confirmation_id=None)
+UNUSED = {"is_used": False, "is_withdrawn": False}
 
 
 def carries(order: Order) -> dict[str, Any]:
@@ -37,7 +49,13 @@ def test_a_checkout_carries_the_sale_and_a_digest_of_what_was_agreed_beside_it()
         "credits": 1000,
     }
     more = replace(
-        TERMS, expires_after_days=0, rolls_over=True, renewal_grace_s=1, usable_at_least_s=2, trial_credits=3
+        TERMS,
+        expires_after_days=0,
+        rolls_over=True,
+        renewal_grace_s=1,
+        usable_at_least_s=2,
+        trial_credits=3,
+        lock_days=0,
     )
     added = carries(replace(ORDER, terms=more)).items() - carries(PACK).items()
     assert dict(added) == {
@@ -46,6 +64,7 @@ def test_a_checkout_carries_the_sale_and_a_digest_of_what_was_agreed_beside_it()
         "renewal_grace_s": 1,
         "usable_at_least_s": 2,
         "trial_credits": 3,
+        "lock_days": 0,
     }
 
 
@@ -67,6 +86,7 @@ def test_an_order_of_old_has_no_terms_to_carry() -> None:
         replace(PACK, consent=replace(CONSENT, text_version="2")),
         replace(PACK, consent=replace(CONSENT, asked_to_begin=False)),
         replace(PACK, consent=replace(CONSENT, acknowledged_loss=False)),
+        replace(PACK, shown=SHOWN),
         replace(PACK, price_minor=1),
         replace(PACK, terms=replace(TERMS, credits=1)),
     ],
@@ -75,6 +95,14 @@ def test_whatever_was_agreed_otherwise_has_another_digest(changed: Order) -> Non
     """A payment that carries it is not granted for this order."""
     assert changed.terms_hash != PACK.terms_hash
     assert changed.terms_hash == hash_of_terms(changed.carried_terms or "")
+
+
+@pytest.mark.parametrize("changed", [{"text_version": "2"}, {"language": "fr"}, {"digest": "d2"}])
+def test_what_the_buyer_was_shown_is_part_of_the_agreement(changed: dict[str, Any]) -> None:
+    """The text, its language and its content; not the instant."""
+    placed, other = replace(PACK, shown=SHOWN), replace(PACK, shown=replace(SHOWN, **changed))
+    assert placed.terms_hash != other.terms_hash
+    assert replace(PACK, shown=replace(SHOWN, at=LATER)).terms_hash == placed.terms_hash
 
 
 @pytest.mark.parametrize(
@@ -102,6 +130,112 @@ def test_the_digest_of_an_agreement_stays_what_it_is() -> None:
 def test_a_consent_is_complete_with_all_that_ends_the_right_to_withdraw(missing: dict[str, Any]) -> None:
     """The request to begin, the acknowledgement, and the message that confirms both."""
     assert replace(CONSENT, **missing).is_complete is not bool(missing)
+
+
+def test_the_first_confirmation_in_time_completes_a_consent_and_later_ones_are_kept() -> None:
+    """A message that is recorded twice counts once, whether it came back or not."""
+    first = REQUESTED.confirmed("mail_1", LATER, **UNUSED)
+    assert first == replace(REQUESTED, confirmation_id="mail_1", confirmed_at=LATER)
+    assert (first.is_complete, REQUESTED.is_complete) == (True, False)
+    second = first.confirmed("mail_2", LATER, is_used=True, is_withdrawn=False)
+    assert second == replace(first, further_ids=("mail_2",))
+    returned = second.without("mail_1", LATER, is_used=False)
+    for repeated in ("mail_1", "mail_2"):
+        assert second.confirmed(repeated, LATER, **UNUSED) is second
+        assert returned.confirmed(repeated, LATER, **UNUSED) is returned
+
+
+@pytest.mark.parametrize(
+    ("is_used", "is_withdrawn", "revoked_at", "is_late"),
+    [
+        (False, False, None, False),
+        (True, False, None, True),
+        (False, True, None, True),
+        (True, False, MADE, False),  # it was used under an earlier confirmation, which came back
+        (False, True, MADE, True),
+    ],
+)
+def test_a_confirmation_after_the_first_use_or_a_withdrawal_comes_too_late(
+    *, is_used: bool, is_withdrawn: bool, revoked_at: datetime | None, is_late: bool
+) -> None:
+    """Then the consent must be asked for again."""
+    consent = replace(REQUESTED, revoked_at=revoked_at)
+    confirmed = consent.confirmed("mail_1", LATER, is_used=is_used, is_withdrawn=is_withdrawn)
+    assert confirmed == replace(consent, confirmation_id="mail_1", confirmed_at=LATER, is_late=is_late)
+    assert confirmed.is_complete is not is_late
+
+
+CONFIRMED = REQUESTED.confirmed("mail_1", MADE, **UNUSED)
+TWICE = CONFIRMED.confirmed("mail_2", MADE, **UNUSED)
+THRICE = TWICE.confirmed("mail_3", MADE, **UNUSED)
+LATE = REQUESTED.confirmed("mail_1", MADE, is_used=True, is_withdrawn=False)
+
+
+@pytest.mark.parametrize(
+    ("consent", "returned", "is_used", "after"),
+    [
+        (CONFIRMED, "mail_1", False, replace(REQUESTED, returned_ids=("mail_1",))),
+        (CONFIRMED, "mail_1", True, replace(REQUESTED, returned_ids=("mail_1",), revoked_at=LATER)),
+        # another one is there: it counts from now on, though a person decides what was used before
+        (TWICE, "mail_1", False, replace(CONFIRMED, confirmation_id="mail_2", returned_ids=("mail_1",))),
+        (
+            THRICE,
+            "mail_1",
+            True,
+            replace(
+                CONFIRMED,
+                confirmation_id="mail_2",
+                further_ids=("mail_3",),
+                returned_ids=("mail_1",),
+                revoked_at=LATER,
+            ),
+        ),
+        # one that does not count is only taken note of
+        (THRICE, "mail_2", True, replace(CONFIRMED, further_ids=("mail_3",), returned_ids=("mail_2",))),
+        (CONFIRMED, "mail_9", True, replace(CONFIRMED, returned_ids=("mail_9",))),
+        # one that came too late was nothing that credits could be used under
+        (LATE, "mail_1", True, replace(REQUESTED, returned_ids=("mail_1",))),
+    ],
+)
+def test_a_confirmation_that_came_back_confirms_nothing(
+    consent: Consent, returned: str, after: Consent, *, is_used: bool
+) -> None:
+    """Once: what is reported again changes nothing."""
+    assert consent.without(returned, LATER, is_used=is_used) == after
+    assert after.without(returned, LATER + timedelta(days=1), is_used=True) is after
+
+
+@pytest.mark.parametrize(
+    ("consent", "missing"),
+    [
+        (None, MissingConsent.REQUEST),
+        (replace(REQUESTED, asked_to_begin=False), MissingConsent.REQUEST),
+        (replace(CONSENT, acknowledged_loss=False), MissingConsent.REQUEST),
+        (REQUESTED, MissingConsent.CONFIRMATION),
+        (LATE, MissingConsent.REQUEST),
+        (CONFIRMED, None),
+    ],
+)
+def test_an_order_says_what_its_consent_still_needs(consent: Consent | None, missing: MissingConsent | None) -> None:
+    """First what the customer must do, then what we must."""
+    assert replace(ORDER, consent=consent).missing_consent is missing
+
+
+def test_a_consent_that_is_given_later_leaves_the_terms_as_they_were_agreed() -> None:
+    """An open checkout carries them. What was shown first stays the information."""
+    placed = replace(PACK, consent=None)
+    later = replace(CONSENT, given_at=LATER)
+    given = placed.with_later_consent(later, SHOWN)
+    assert (given.consent, given.shown, given.terms_hash) == (later, SHOWN, placed.terms_hash)
+    again = given.with_later_consent(CONSENT, replace(SHOWN, language="fr"))
+    assert (again.consent, again.shown, again.terms_hash) == (CONSENT, SHOWN, placed.terms_hash)
+
+
+def test_the_buyer_is_informed_when_the_right_is_shown() -> None:
+    """Of an order that recorded nothing of it, when the consent was given whose text names it."""
+    assert replace(ORDER, shown=replace(SHOWN, at=LATER)).informed_at == LATER
+    assert ORDER.informed_at == CONSENT.given_at
+    assert replace(ORDER, consent=None).informed_at is None
 
 
 def test_what_nobody_agreed_to_is_not_assumed() -> None:

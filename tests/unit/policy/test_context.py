@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.ids import PaymentId
+from ledger.domain.orders import Order
 from ledger.domain.refund_cases import Decision, DecisionOutcome
 from ledger.policy.context import LineUsage, PolicyContext, decision_inputs
 from tools.testing.builders import CONSENT, MADE, ORDER, line_usage, refund_context, rendered
@@ -24,6 +25,10 @@ def test_a_situation_says_no_more_than_was_told() -> None:
     assert (plain.failed_since_decline, plain.duplicate_minor, plain.refunded_minor) == (0, 0, 0)
     marks = (plain.is_subscription, plain.is_renewal, plain.is_duplicate, plain.doubles_subscription, plain.is_disputed)
     assert not any(marks)
+    more = (plain.is_plan_change, plain.is_of_known_contract, plain.follows_trial, plain.has_unordered_sale)
+    assert not any((*more, plain.has_company_data, plain.is_similar_disputed))
+    assert (plain.renews_for, plain.billing_country, plain.provider) == (timedelta(0), None, None)
+    assert plain.is_for_ordered_product
     assert (plain.drawn, plain.kept, plain.requested_at, plain.age) == (0, 0, plain.now, timedelta(days=3))
     assert plainly(submitted_at=MADE).requested_at == MADE
     line = LineUsage(line_id="0", amount_minor=1, granted=5, drawn=0)
@@ -151,6 +156,66 @@ def test_the_unused_credits_are_worth_their_share_of_the_price_of_those_that_wer
     assert plainly(lines=lines, **changed).unused_minor == unused_minor
 
 
+def test_the_unused_value_counts_what_the_balance_paid_and_the_card_gets_its_own_part() -> None:
+    """A quarter was used: 15.00 are left of 20.00, of which the card paid 5.00."""
+    asked = plainly(lines=(line_usage(250),), refundable_minor=500, value_left_minor=2000)
+    assert (asked.unused_value_minor, asked.unused_minor) == (1500, 500)
+    unused = plainly(refundable_minor=500, value_left_minor=2000)
+    assert (unused.unused_value_minor, unused.unused_minor) == (2000, 500)
+
+
+@pytest.mark.parametrize(
+    ("changed", "countries"),
+    [
+        ({"order": None, "billing_country": "FR"}, ()),
+        ({}, ("DE",)),
+        ({"billing_country": "DE"}, ("DE",)),
+        ({"billing_country": "FR"}, ("DE", "FR")),
+        ({"order": replace(ORDER, country="US"), "billing_country": "DE"}, ("US", "DE")),
+    ],
+)
+def test_a_buyers_countries_are_those_of_the_order_and_of_the_address(
+    changed: dict[str, Any], countries: tuple[str, ...]
+) -> None:
+    """That of the order first."""
+    assert refund_context(**changed).countries == countries
+
+
+@pytest.mark.parametrize(
+    ("changed", "starts"),
+    [({}, True), ({"is_renewal": True}, False), ({"is_plan_change": True}, False)],
+)
+def test_a_contract_starts_with_a_payment_that_is_for_no_later_period(changed: dict[str, Any], *, starts: bool) -> None:
+    """Neither a whole one nor a part of one."""
+    assert plainly(**changed).starts_contract is starts
+
+
+def test_an_order_for_something_else_is_not_compared_with_the_payment() -> None:
+    """A renewal carries the order that began the subscription."""
+    assert refund_context().ordered_product == ORDER
+    assert refund_context(is_for_ordered_product=False).ordered_product is None
+
+
+RETURNED = replace(ORDER, consent=replace(CONSENT, revoked_at=MADE))
+
+
+@pytest.mark.parametrize(
+    ("order", "drawn", "was_returned"),
+    [
+        (RETURNED, 1, True),
+        (RETURNED, 0, False),
+        (ORDER, 1, False),
+        (replace(ORDER, consent=None), 1, False),
+        (None, 1, False),
+    ],
+)
+def test_credits_that_were_used_under_a_confirmation_that_came_back_are_known(
+    order: Order | None, drawn: int, *, was_returned: bool
+) -> None:
+    """A person decides about these."""
+    assert refund_context(order=order, lines=(line_usage(drawn),)).was_confirmation_returned is was_returned
+
+
 def test_a_consent_counts_if_an_order_has_it_whole() -> None:
     """Without an order there is none."""
     partly = replace(CONSENT, asked_to_begin=False)
@@ -195,6 +260,14 @@ def test_the_facts_of_a_plain_request_are_put_on_record() -> None:
         ({"is_business": True, "country": "US"}, ("buyer: a business in US", "consent: complete")),
         ({"consent": None}, ("buyer: a consumer in DE", "consent: none")),
         ({"consent": replace(CONSENT, confirmation_id=None)}, ("buyer: a consumer in DE", "consent: incomplete")),
+        (
+            {"consent": replace(CONSENT, is_late=True)},
+            ("buyer: a consumer in DE", "consent: confirmed after the first use or the withdrawal"),
+        ),
+        (
+            {"consent": replace(CONSENT, revoked_at=MADE)},
+            ("buyer: a consumer in DE", "consent: credits were used, then its confirmation came back"),
+        ),
     ],
 )
 def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer: tuple[str, ...]) -> None:
@@ -210,6 +283,9 @@ def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer:
 @pytest.mark.parametrize(
     ("changed", "fact"),
     [
+        ({"billing_country": "FR"}, "country of the address at the provider: FR"),
+        ({"has_company_data": True}, "the provider has a tax id, or the data of a company"),
+        ({"is_subscription": True, "is_renewal": True, "follows_trial": True}, "the first charge after a trial"),
         ({"overcharge_minor": 5}, "paid above the price: 0.05 EUR"),
         ({"is_subscription": True}, "the first payment of a subscription"),
         ({"is_subscription": True, "is_renewal": True}, "a renewal of a subscription"),

@@ -227,8 +227,64 @@ def test_a_renewal_has_a_right_of_its_own_from_its_day_on_and_for_ever_open_with
     right = law.RenewalRight(since=date(2027, 1, 1), days=14, from_months=12)
     assert parsed_law.renewals == {"GB": right, "JE": right}
     assert parsed_law.resellers["paddle"] == law.Reseller(name="Paddle.com", address="https://paddle.net", days=14)
-    for part, wrong in (("renewals", [{"countries": ["GB"], "from": "open", "days": 0, "from_months": 12}]),):
-        with pytest.raises(PolicyError, match=r"renewals\.0: days is 0"):
-            law.parse({**document, part: wrong}, {"years": [2026, 2030]})
-    with pytest.raises(PolicyError, match=r"resellers\.paddle: address is None"):
-        law.parse({**document, "resellers": {"paddle": {"name": "Paddle.com", "days": 14}}}, {"years": [2026, 2030]})
+
+
+RENEWAL: dict[str, Any] = {"countries": ["GB"], "from": "open", "days": 14, "from_months": 12}
+RESELLER: dict[str, Any] = {"name": "Paddle.com", "address": "https://paddle.net", "days": 14}
+
+
+def with_part(**changed: Any) -> Law:
+    """A law with other renewals, resellers or settings."""
+    document = {"version": "1", "rights": [{"countries": ["*"], "right": "none"}], **changed}
+    return law.parse(document, {"years": [2026, 2030]})
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("days", 1, 365), ("from_months", 1, 120)])
+def test_the_figures_of_a_right_to_withdraw_from_a_renewal_have_bounds(name: str, least: int, most: int) -> None:
+    """The second entry is named by its number."""
+    for figure in (least, most):
+        assert getattr(with_part(renewals=[{**RENEWAL, name: figure}]).renewals["GB"], name) == figure
+    for figure in (least - 1, most + 1):
+        with pytest.raises(PolicyError, match=rf"the law: renewals\.1: {name} is {figure}"):
+            with_part(renewals=[RENEWAL, {**RENEWAL, name: figure}])
+
+
+def test_a_reseller_may_return_money_for_up_to_a_year_or_not_at_all() -> None:
+    """In days from the charge on."""
+    for days in (0, 365):
+        assert with_part(resellers={"paddle": {**RESELLER, "days": days}}).resellers["paddle"].days == days
+    for days in (-1, 366):
+        with pytest.raises(PolicyError, match=rf"the law: resellers\.paddle: days is {days}"):
+            with_part(resellers={"paddle": {**RESELLER, "days": days}})
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"renewals": [{**RENEWAL, "colour": "red"}]}, r"renewals\.0: unknown field colour"),
+        ({"renewals": [{**RENEWAL, "countries": "GB"}]}, r"renewals\.0: countries is 'GB', should be a list"),
+        ({"renewals": {}}, "the law: renewals is {}, should be a list"),
+        ({"resellers": {"paddle": {**RESELLER, "colour": "red"}}}, r"resellers\.paddle: unknown field colour"),
+        ({"resellers": {"paddle": {"name": "Paddle.com", "days": 14}}}, r"resellers\.paddle: address is None"),
+        ({"resellers": []}, r"the law: resellers is \[\], should be an object"),
+        ({"credits_locked_from": 7}, "the law: credits_locked_from is 7, should be a text"),
+    ],
+)
+def test_a_wrong_part_of_the_law_is_named(changed: dict[str, Any], says: str) -> None:
+    """By its place and its field."""
+    with pytest.raises(PolicyError, match=says):
+        with_part(**changed)
+
+
+def test_a_law_locks_credits_from_the_day_that_it_names_or_never() -> None:
+    """It needs neither renewals nor resellers."""
+    plain = with_part()
+    assert (plain.credits_locked_from, plain.renewals, plain.resellers) == (None, {}, {})
+    assert with_part(credits_locked_from="2027-01-01").credits_locked_from == date(2027, 1, 1)
+
+
+def test_a_country_is_statutory_if_any_of_its_rules_is() -> None:
+    """Contracts of that time are still judged by it."""
+    one = {"countries": ["AU", "GB"], "right": "statutory", "days": 14, "days_uninformed": 380}
+    later = {"countries": ["AU", "US"], "right": "none", "from": "2027-01-01"}
+    assert parsed(one, later).statutory_countries == {"AU", "GB"}

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 from ledger.domain.errors import PolicyError
-from ledger.policy import rules
+from ledger.domain.proposals import SupportLimit
+from ledger.policy import law, rules
+from ledger.policy.parameters import PolicyParameters
 
 RIGHT: dict[str, Any] = json.loads(rules.DEFAULT_FILE.read_text("utf-8"))
 MISSING = object()
@@ -39,6 +42,16 @@ MISSING = object()
         ("automatic_renewal_refund_up_to_minor", {"EUR": 10.5}, r"up_to_minor\.EUR is 10.5"),
         ("automatic_renewal_refund_up_to_minor", {"EUR": True}, r"up_to_minor\.EUR is True"),
         ("persistent_failed_runs", 0, "persistent_failed_runs is 0, should be 1 to"),
+        ("debt_refuses_orders_above", "0", "debt_refuses_orders_above is '0', should be a whole number"),
+        ("support_limits", [], r"support_limits is \[\], should be an object"),
+        ("support_limits", {"eur": {"day": 1, "month": 1}}, "'eur', should be currency codes of three .*, or credits"),
+        ("support_limits", {"EUR": {"day": 1}}, r"parameters.json: support_limits\.EUR: month is None"),
+        ("support_limits", {"EUR": {"month": 1}}, r"parameters.json: support_limits\.EUR: day is None"),
+        (
+            "support_limits",
+            {"EUR": {"day": 1, "month": 1, "year": 1}},
+            r"parameters.json: support_limits\.EUR: unknown field year",
+        ),
         ("colour", "red", "unknown field colour"),
     ],
 )
@@ -62,6 +75,7 @@ def test_a_wrong_field_of_the_policy_is_named(name: str, value: object, says: st
         ("similar_within_hours", 0, 744),
         ("mistaken_renewal_days", 0, 365),
         ("persistent_failed_runs", 1, 1_000_000),
+        ("debt_refuses_orders_above", 0, 10_000_000),
     ],
 )
 def test_a_figure_may_be_anything_within_its_bounds(name: str, least: int, most: int) -> None:
@@ -158,3 +172,35 @@ def test_the_shipped_figures_are_read_with_their_units() -> None:
     assert rules.parse({**RIGHT, "automatic_renewal_refund_up_to_minor": {"EUR": 0}})
     assert not read.is_paused
     assert rules.load().automatic_renewal_refund_up_to_minor == {}
+
+
+def test_what_support_may_give_is_limited_by_day_and_by_month_in_each_unit() -> None:
+    """Money by its currency, and credits. Nothing may be given at all if the limit is 0."""
+    most = 10**12
+    limits = {"EUR": {"day": 0, "month": 1}, "credits": {"day": 5, "month": most}}
+    assert rules.parse({**RIGHT, "support_limits": limits}).support_limits == {
+        "EUR": SupportLimit(day=0, month=1),
+        "credits": SupportLimit(day=5, month=most),
+    }
+    for name in ("day", "month"):
+        for figure in (-1, most + 1):
+            wrong = {"EUR": {"day": 1, "month": 1, name: figure}}
+            with pytest.raises(PolicyError, match=rf"support_limits\.EUR: {name} is {figure}"):
+                rules.parse({**RIGHT, "support_limits": wrong})
+
+
+def test_the_text_that_was_shown_is_proved_by_its_digest(tmp_path: Path) -> None:
+    """The first half of its SHA-256. An order keeps it, so it stays what it is."""
+    (tmp_path / "policy.txt").write_text("Policy of 2026-11-01.\n", "utf-8")
+    policy = rules.parse({**RIGHT, "published_text": "policy.txt"}, tmp_path / "policy.json")
+    assert policy.digest_of_text == "28d14d1712bdbdb908fbc91793b2e419"
+
+
+def test_a_policy_that_sets_neither_is_not_paused_and_takes_orders_from_nobody_who_owes() -> None:
+    """Of a version that is made by hand."""
+    given = {field.name: getattr(rules.load(), field.name) for field in fields(PolicyParameters)}
+    for name in ("debt_refuses_orders_above", "is_paused", "law", "replaces"):
+        del given[name]
+    plain = PolicyParameters(**given)
+    assert (plain.debt_refuses_orders_above, plain.is_paused, plain.law) == (0, False, law.load())
+    assert list(plain.versions) == [plain]
