@@ -37,6 +37,7 @@ from ledger.domain.facts import (
     RefundState,
     RefundTotalReported,
     ResolutionReported,
+    UngrantedLine,
     digest_of,
     facts_of,
     merge,
@@ -335,11 +336,88 @@ def test_a_payment_says_no_more_than_was_told() -> None:
         payment_id=PI, account_id=ADA, paid_minor=5, currency="USD", lines=(line,), at=at(0), cause="stripe:evt_1"
     )
     assert (told.overcharge_minor, told.is_renewal, told.period, told.fulfilment_key) == (0, False, None, None)
+    assert (told.is_trial, told.has_company_data, told.is_plan_change, told.is_late) == (False, False, False, False)
+    assert (told.returnable_minor, told.lines_with_price, told.locked_until) == (5, [line], None)
     assert told.lot_id(0) == "stripe:pi_1/0"
+    assert UngrantedLine(line_id="1", amount_minor=5).is_overcharge is False
     assert RefundedItem(line_id="0", amount_minor=5).is_tax_only is False
     approved = EACH["approved:case_1-1"]
     assert isinstance(approved, RefundApproved)
     assert approved.takes_credits is True
+    assert (approved.is_by_law, approved.used_credits, approved.is_repeated) == (False, 0, False)
+
+
+def test_a_dispute_and_a_credit_say_no_more_than_was_told() -> None:
+    """No movement, no resolution, no reversal."""
+    opened = DisputeChanged(
+        dispute_id="dp_1",
+        state=DisputeState.OPEN,
+        amount_minor=5,
+        currency="USD",
+        opened_at=at(0),
+        at=at(1),
+        cause="c",
+    )
+    assert (opened.movements, opened.taken_minor, opened.returned_minor) == (0, 0, 0)
+    assert (opened.is_resolution, opened.is_withdrawn_again) == (False, False)
+    credit = BalanceCredited(credit_id="a", amount_minor=5, currency="USD", created_at=at(0), at=at(1), cause="c")
+    assert (credit.is_reversal, credit.is_reversed) == (False, False)
+
+
+@pytest.mark.parametrize(("card_minor", "returnable_minor"), [(None, 2000), (1500, 1500), (0, 0)])
+def test_what_the_balance_paid_can_not_go_back_to_the_card(card_minor: int | None, returnable_minor: int) -> None:
+    """All of it can, if nothing else is known."""
+    assert replace(payment(), card_minor=card_minor).returnable_minor == returnable_minor
+
+
+def test_lines_that_grant_nothing_share_the_price_unless_they_are_an_overcharge() -> None:
+    """A refund is split over those that share it."""
+    postage = UngrantedLine(line_id="postage", amount_minor=300)
+    above = UngrantedLine(line_id="above", amount_minor=200, is_overcharge=True)
+    paid = replace(payment(), ungranted=(above, postage))
+    assert paid.lines_with_price == [*paid.lines, postage]
+
+
+def test_a_payment_is_late_from_the_end_of_its_latest_period_on() -> None:
+    """An invoice for a period can charge what is left to pay of the one before."""
+    line = PaidLine(line_id="a", product_id="plan", credits=5, amount_minor=5, expires_at=None)
+    lines = tuple(replace(line, period_ends_at=ends) for ends in (at(5), at(9), None))
+    paid = payment(lines=lines, minute=9)
+    assert (paid.period_ends_at, paid.is_late) == (at(9), True)
+    assert replace(paid, at=at(8.9)).is_late is False
+
+
+@pytest.mark.parametrize(
+    ("is_renewal", "fulfilment_key", "is_change"),
+    [
+        (True, None, True),
+        (True, "period/stripe:sub_1/2026-11-01", False),
+        (False, None, False),
+        (False, "period/stripe:sub_1/2026-11-01", False),
+    ],
+)
+def test_a_later_payment_for_no_whole_period_is_for_a_change_of_the_plan(
+    fulfilment_key: str | None, *, is_renewal: bool, is_change: bool
+) -> None:
+    """No new contract begins with it."""
+    paid = replace(payment(fulfilment_key=fulfilment_key), is_renewal=is_renewal)
+    assert paid.is_plan_change is is_change
+
+
+def test_the_later_step_of_a_consent_stands_whatever_its_time_is() -> None:
+    """The order's version counts: clocks of two Lambdas may differ. Of one step the later fact stands."""
+    first = ConsentChanged(order_id=OrderId("ord_1"), is_complete=True, step=2, at=at(9), cause="c")
+    second = replace(first, step=3, is_complete=False, at=at(1))
+    late = replace(second, at=at(2), is_complete=True)
+    for one, two, stands in ((first, second, second), (second, late, late)):
+        assert merge({}, [one, two]) == merge({}, [two, one]) == {first.key: stands}
+
+
+def test_the_credits_that_never_expire_last_longest() -> None:
+    """Of two others those with the later end."""
+    line = PaidLine(line_id="a", product_id="plan", credits=5, amount_minor=5, expires_at=None)
+    first, second = replace(line, expires_at=at(1)), replace(line, expires_at=at(2))
+    assert sorted([line, second, first], key=lambda one: one.lasts_until) == [first, second, line]
 
 
 def test_a_lot_is_named_after_the_claim_and_its_line() -> None:

@@ -14,10 +14,11 @@ from ledger.policy import rules
 from ledger.policy.context import PolicyContext
 from ledger.policy.explanation import explain
 from ledger.policy.texts import shipped_texts
-from tools.testing.builders import MADE, ORDER, line_usage, own_words, refund_context, rendered
+from tools.testing.builders import CONSENT, MADE, ORDER, line_usage, own_words, refund_context, rendered
 
 POLICY = rules.load()
 US, UNINFORMED = replace(ORDER, country="US"), replace(ORDER, consent=None)
+RETURNED = replace(ORDER, consent=replace(CONSENT, confirmation_id="mail_2", revoked_at=MADE))
 BUSINESS, JAPAN = replace(ORDER, is_business=True), replace(ORDER, country="JP")
 BEFORE = Decision(outcome=DecisionOutcome.DECLINE, clause="2", rule="", reasons=own_words("No."), policy_version="1")
 CHANGED, WITHDRAWAL, TWICE = RefundReason.CHANGED_MY_MIND, RefundReason.WITHDRAWAL, RefundReason.CHARGED_TWICE
@@ -54,14 +55,21 @@ def answer(situation: PolicyContext, by: rules.PolicyParameters = POLICY) -> dic
         "items": decision.items,
         "takes_credits": decision.takes_credits,
         "ends_subscription": decision.ends_subscription,
+        "ends_contract": decision.ends_contract,
     }
     silent = {"money_minor": 0, "credits": 0, "recommended": None, "items": (), "takes_credits": True}
-    return {key: value for key, value in told.items() if value != {**silent, "ends_subscription": False}.get(key)}
+    silent |= {"ends_subscription": False, "ends_contract": False}
+    return {key: value for key, value in told.items() if value != silent.get(key)}
 
 
 def says(outcome: DecisionOutcome, clause: str, rule: str, **more: Any) -> dict[str, Any]:
     """An answer, and what it says beside that."""
     return {"outcome": outcome, "clause": clause, "rule": rule, **more}
+
+
+def ends(outcome: DecisionOutcome, clause: str, rule: str, **more: Any) -> dict[str, Any]:
+    """An answer to a withdrawal that ends its contract."""
+    return says(outcome, clause, rule, ends_contract=True, **more)
 
 
 ANSWERS = [
@@ -172,7 +180,7 @@ ANSWERS = [
     ),
     (
         refund_context(WITHDRAWAL, declined_before=BEFORE),
-        says(APPROVE, "2", "right_of_withdrawal", money_minor=2000),
+        ends(APPROVE, "2", "right_of_withdrawal", money_minor=2000),
         "We are refunding the full amount you paid.",
         "No.",
     ),
@@ -196,7 +204,7 @@ ANSWERS = [
     ),
     (
         refund_context(MISTAKEN, declined_before=BEFORE),
-        says(APPROVE, "2", "right_of_withdrawal", money_minor=2000),
+        ends(APPROVE, "2", "right_of_withdrawal", money_minor=2000),
         "amount you paid",
         "No.",
     ),
@@ -209,13 +217,13 @@ ANSWERS = [
     # a dispute is open
     (
         refund_context(WITHDRAWAL, is_disputed=True),
-        says(REVIEW, "5", "open_dispute"),
+        ends(REVIEW, "5", "open_dispute"),
         "We have recorded the date of your withdrawal.",
         HINT,
     ),
     (
         refund_context(WITHDRAWAL, is_disputed=True, is_subscription=True),
-        says(REVIEW, "5", "open_dispute", ends_subscription=True),
+        ends(REVIEW, "5", "open_dispute", ends_subscription=True),
         "We have recorded the date of your withdrawal.",
         "contact us again",
     ),
@@ -330,31 +338,31 @@ ANSWERS = [
     # the right of withdrawal
     (
         refund_context(WITHDRAWAL, is_subscription=True),
-        says(APPROVE, "2", "right_of_withdrawal", money_minor=2000, ends_subscription=True),
+        ends(APPROVE, "2", "right_of_withdrawal", money_minor=2000, ends_subscription=True),
         "We are refunding the full amount you paid.",
         "remaining",
     ),
     (
         refund_context(CHANGED, refundable_minor=1500),
-        says(APPROVE, "2", "right_of_withdrawal", money_minor=1500),
+        ends(APPROVE, "2", "right_of_withdrawal", money_minor=1500),
         "We are refunding the full remaining amount of this payment.",
         "amount you paid",
     ),
     (
         refund_context(WITHDRAWAL, lines=(line_usage(1000),)),
-        says(DECLINE, "2", "right_of_withdrawal"),
+        ends(DECLINE, "2", "right_of_withdrawal"),
         "All credits of this purchase have been used.",
         "subscription",
     ),
     (
         refund_context(WITHDRAWAL, lines=(line_usage(1000),), is_subscription=True),
-        says(DECLINE, "2", "right_of_withdrawal", ends_subscription=True),
+        ends(DECLINE, "2", "right_of_withdrawal", ends_subscription=True),
         "Your subscription ends with your withdrawal.",
         CANCEL,
     ),
     (
         refund_context(WITHDRAWAL, lines=(line_usage(250),), is_subscription=True),
-        says(APPROVE, "2", "right_of_withdrawal", money_minor=1500, ends_subscription=True),
+        ends(APPROVE, "2", "right_of_withdrawal", money_minor=1500, ends_subscription=True),
         "250 credits were used",
         CANCEL,
     ),
@@ -362,7 +370,7 @@ ANSWERS = [
         refund_context(
             WITHDRAWAL, lines=(line_usage(1000, amount_minor=1000), line_usage(0, line_id="b", amount_minor=1000))
         ),
-        says(
+        ends(
             APPROVE, "2", "right_of_withdrawal", money_minor=1000, items=(RefundedItem(line_id="b", amount_minor=1000),)
         ),
         "1000 credits were used",
@@ -370,13 +378,13 @@ ANSWERS = [
     ),
     (
         refund_context(WITHDRAWAL, lines=(line_usage(1000), line_usage(0, line_id="b")), is_subscription=True),
-        says(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=1000, ends_subscription=True),
+        ends(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=1000, ends_subscription=True),
         "how the refund is split between the items",
         CANCEL,
     ),
     (
         refund_context(WITHDRAWAL, order=BUSINESS),
-        says(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=2000),
+        ends(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=2000),
         "whether a consumer's right of withdrawal applies",
         HINT,
     ),
@@ -553,6 +561,45 @@ ANSWERS = [
         says(REVIEW, "5", "unrecognised_charge"),
         HINT,
         "based on",
+    ),
+    # credits were used under a confirmation that came back: a person looks whether the buyer had it
+    (
+        refund_context(WITHDRAWAL, order=RETURNED, lines=(line_usage(250),), is_subscription=True),
+        ends(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=1500, ends_subscription=True),
+        "confirmation",
+        "We are refunding",
+    ),
+    (
+        refund_context(WITHDRAWAL, order=RETURNED, lines=(line_usage(1000),)),
+        ends(REVIEW, "2", "right_of_withdrawal", recommended=DECLINE),
+        "confirmation",
+        "have been used",
+    ),
+    # the buyer's balance paid a part that no card can get back
+    (
+        refund_context(WITHDRAWAL, refundable_minor=500, value_left_minor=2000),
+        ends(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=500),
+        "balance",
+        "We are refunding",
+    ),
+    # a withdrawal ends its contract also where another rule decides about the money, but not before anything is decided
+    (
+        refund_context(WITHDRAWAL, is_duplicate=True, duplicate_minor=2000, is_subscription=True),
+        ends(APPROVE, "4", "charged_twice", money_minor=2000, ends_subscription=True),
+        "refunding the duplicate charge",
+        HINT,
+    ),
+    (
+        refund_context(CHANGED, is_duplicate=True, duplicate_minor=2000, is_subscription=True),
+        says(APPROVE, "4", "charged_twice", money_minor=2000),
+        "refunding the duplicate charge",
+        HINT,
+    ),
+    (
+        refund_context(WITHDRAWAL, is_duplicate=True, duplicate_minor=2000, day=0.001),
+        says(WAIT, "4", "charged_twice"),
+        "This takes a few minutes",
+        HINT,
     ),
 ]
 

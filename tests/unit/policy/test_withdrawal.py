@@ -360,6 +360,41 @@ def test_a_decline_of_a_renewal_tells_of_the_right_to_withdraw_from_its_contract
     assert "decision.withdrawal_available" not in [reason.key for reason in rules.decide(unknown, POLICY).reasons]
 
 
+@pytest.mark.parametrize(
+    ("provider", "late", "outcome"),
+    [
+        ("paddle", -timedelta.resolution, DecisionOutcome.REVIEW),
+        ("paddle", timedelta(0), DecisionOutcome.DECLINE),
+        ("stripe", -timedelta.resolution, DecisionOutcome.DECLINE),
+        (None, -timedelta.resolution, DecisionOutcome.DECLINE),
+    ],
+)
+def test_a_reseller_is_passed_a_withdrawal_in_its_own_days(
+    provider: str | None, late: timedelta, outcome: DecisionOutcome
+) -> None:
+    """From the charge on, and five days, since nobody knows whose holidays count. No clause of ours declines it."""
+    days = POLICY.law.resellers["paddle"].days
+    end = POLICY.law.period_end(MADE, days, None) + FIVE_DAYS
+    decision = rules.decide(refund_context(provider=provider, order=US, now=end + late), POLICY)
+    assert decision.outcome is outcome
+    is_based = "decision.based_on_clause" in [reason.key for reason in decision.reasons]
+    assert is_based is (outcome is DecisionOutcome.DECLINE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_named"),
+    [
+        ({}, True),
+        ({"reason": RefundReason.CHANGED_MY_MIND}, False),
+        ({"is_duplicate": True, "duplicate_minor": 2000, "day": 0.001}, False),
+    ],
+)
+def test_a_reseller_is_named_to_whom_withdraws_once_it_is_decided(changed: dict[str, Any], *, is_named: bool) -> None:
+    """Not with another reason, nor while a second charge may still be reported."""
+    decision = rules.decide(refund_context(**{"provider": "paddle", **changed}), POLICY)
+    assert ("decision.withdrawal_reseller" in [reason.key for reason in decision.reasons]) is is_named
+
+
 def test_a_purchase_from_a_reseller_names_it_and_turns_no_withdrawal_away_in_its_days() -> None:
     """Also a used-up pack, and a country without a right: the reseller may be kinder."""
     address = POLICY.law.resellers["paddle"].address

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from ledger.domain.ids import PaymentId
 from ledger.domain.money import Money, portion
-from ledger.domain.orders import Order
+from ledger.domain.orders import Consent, Order
 from ledger.domain.refund_cases import Decision, RefundReason
 from ledger.domain.texts import Text, text
 
@@ -151,14 +151,17 @@ class PolicyContext:
         """Whether used credits are paid for: the buyer was informed, asked to begin, knew what that ends, and had the
         confirmation of it, all before the first use. Else a withdrawal returns their price too.
         """
-        order = self.order
-        return order is not None and order.informed_at is not None and bool(order.consent and order.consent.is_complete)
+        return self._consent is not None and self._consent.is_complete
 
     @property
     def was_confirmation_returned(self) -> bool:
         """Whether credits were used under a confirmation that came back afterwards."""
-        consent = self.order.consent if self.order else None
-        return consent is not None and consent.revoked_at is not None and self.drawn > 0
+        return self._consent is not None and self._consent.revoked_at is not None and self.drawn > 0
+
+    @property
+    def _consent(self) -> Consent | None:
+        """Return the consent of the order, which names the text that informed the buyer."""
+        return self.order.consent if self.order else None
 
     @property
     def _unused_share(self) -> Fraction:
