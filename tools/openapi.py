@@ -135,6 +135,8 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
         responses["507"] = {**deepcopy(responses["503"]), "description": HTTPStatus.INSUFFICIENT_STORAGE.phrase}
     if is_public:
         del responses["403"]
+    if "429" in responses:
+        responses["429"]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
     responses["503"]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
     refused = FOR_EVERYBODY if is_public else FOR_A_SIGNATURE if is_ours else FOR_A_TOKEN
     for status, why in refused.items():

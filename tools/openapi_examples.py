@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ledger.api.auth import Forbidden
@@ -27,6 +27,7 @@ from ledger.domain.errors import (
     SecondPersonNeeded,
     StoreUnavailable,
     SubscriptionAlreadyRuns,
+    TooManyRequests,
 )
 
 LOCKED = CreditsLocked(25, 10, 2500, datetime(2026, 11, 21, 12, tzinfo=UTC), ("ord_0123456789abcdef01234567",))
@@ -40,6 +41,7 @@ ANY: Mapping[str, Sequence[BillingError]] = {
     "413": [InvalidBody("The body has 300000 bytes. The limit is 262144.", 413, "too-large")],
     "415": [InvalidBody("Send the body as application/json in UTF-8.", 415, "unsupported-media-type")],
     "422": [InvalidRequest("currency", "Should be an ISO 4217 code in upper case, for example EUR.")],
+    "429": [TooManyRequests(20, timedelta(hours=1), 840)],
     "502": [ProviderRefused("resource_missing", "There is no such subscription.")],
     "503": [StoreUnavailable("")],
     "507": [CommitTooLarge("")],

@@ -15,9 +15,11 @@ from ledger.api.requests import CancellationRequest, PortalRequest
 from ledger.api.responses.subscriptions import CancellationResponse, PortalResponse
 from ledger.domain.errors import InvalidRequest, NotFound
 from ledger.domain.ids import provider_of
+from ledger.domain.recent_requests import LimitedRequest
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.reads import Keys
 from ledger.usecases.find_customer import find_customer
+from ledger.usecases.limits import count_alone
 from ledger.usecases.list_mails import list_cancellation
 
 app = resolver()
@@ -68,20 +70,21 @@ def resume_subscription(subscription_id: SubscriptionId = None) -> CancellationR
     summary="The provider's own billing page",
     tags=["Subscription"],
     status_code=201,
-    responses=documented_problems(PortalResponse, 404, 502, status=201),
+    responses=documented_problems(PortalResponse, 404, 429, 502, status=201),
 )
 def open_billing_portal(request: Annotated[PortalRequest, Body()] = ANY_PROVIDER) -> Response[PortalResponse]:
     """Open the billing page for invoices and payment methods. The URL is short-lived: redirect at once.
 
     Every buyer of a pack or a subscription has one. It is that of the subscription first, else of the latest purchase.
     """
-    here = services()
-    customer = find_customer(caller(app).account_id, request.provider, here.store)
+    here, account_id = services(), caller(app).account_id
+    customer = find_customer(account_id, request.provider, here.store)
     if customer is None:
         where = f" at {request.provider}" if request.provider else ""
         raise NotFound(
             f"There is no billing page{where} that is this account's alone. Your receipts lead to your invoices."
         )
+    count_alone(LimitedRequest.BILLING_PORTAL_SESSIONS, account_id, here.store, here.request_limits, here.now())
     url = here.gateway(customer.provider).open_portal(
         customer.customer_id, customer.subscription_ids[:25], return_url=here.config.success_url
     )

@@ -37,7 +37,7 @@ app = resolver()
     summary="Buy credits",
     tags=["Orders"],
     status_code=201,
-    responses=documented_problems(OrderResponse, 409, 502, status=201),
+    responses=documented_problems(OrderResponse, 409, 429, 502, status=201),
 )
 def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) -> Response[OrderResponse]:
     """Create an order and its checkout. Redirect the customer to `checkout_url`. The payment grants the credits.
@@ -79,6 +79,7 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
         lock_days=withdrawal.lock_days(now, here.policy, is_informed=shown is not None),
         debt_allowed=here.policy.debt_refuses_orders_above,
         is_refused_in_debt=here.config.is_order_refused_in_debt,
+        limits=here.policy.request_limits,
     )
     return Response(201, "application/json", OrderResponse.of(placed))
 
@@ -102,7 +103,7 @@ def record_consent_confirmation(
     "/orders/<order_id>/consent",
     summary="Ask to begin at once",
     tags=["Orders"],
-    responses=documented_problems(ConsentResponse, 404, 409),
+    responses=documented_problems(ConsentResponse, 404, 409, 429),
 )
 def give_consent(
     order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)], request: GiveConsentRequest
@@ -112,7 +113,8 @@ def give_consent(
     given = Consent(given_at=now, **request.model_dump(exclude={"language"}))
     shown = _shown(request, known_language(request.language or "", *accepted_languages(app)), now)
     account_id = caller(app).account_id
-    return ConsentResponse.of(consents.give_consent(account_id, OrderId(order_id), given, shown, here.store))
+    limits = here.policy.request_limits
+    return ConsentResponse.of(consents.give_consent(account_id, OrderId(order_id), given, shown, here.store, limits))
 
 
 def _shown(text: InformationInput | ConsentInput, language: str, now: datetime) -> ShownInformation:

@@ -41,7 +41,7 @@ app = resolver()
     summary="Request a refund",
     tags=["Refunds"],
     status_code=201,
-    responses=documented_problems(CaseResponse, 404, 409, status=201, headers={"location": "The case."}),
+    responses=documented_problems(CaseResponse, 404, 409, 429, status=201, headers={"location": "The case."}),
 )
 def request_refund(request: RefundRequest, idempotency_key: IdempotencyKey) -> Response[CaseResponse]:
     """Open a case. A clear case is decided at once. There is one open case for each purchase and reason."""
@@ -75,13 +75,14 @@ def read_refund_case(case_id: CaseId) -> CaseResponse:
     summary="Upload a screenshot",
     tags=["Refunds"],
     status_code=201,
-    responses=documented_problems(UploadResponse, 404, 409, status=201),
+    responses=documented_problems(UploadResponse, 404, 409, 429, status=201),
 )
 def upload_evidence(case_id: CaseId, request: EvidenceRequest) -> Response[UploadResponse]:
     """Return a form that uploads one file of at most 10 MB within the next ten minutes."""
     here, account_id = services(), caller(app).account_id
     upload = evidence.upload(here, case_id, request.content_type)
-    add_evidence(account_id, case_id, upload.evidence_id, evidence.MAX_FILES, here.store)
+    limits, name = here.policy.request_limits, upload.evidence_id
+    add_evidence(account_id, case_id, name, evidence.MAX_FILES, here.store, now=here.now(), limits=limits)
     return Response(201, "application/json", upload)
 
 

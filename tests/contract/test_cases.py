@@ -227,7 +227,7 @@ def test_another_accounts_purchase_and_case_are_not_found_anywhere(any_store: St
     with pytest.raises(NotFound):
         confirm_withdrawal(BEN, case.case_id, any_store, POLICY, now=at(61))
     with pytest.raises(NotFound):
-        add_evidence(BEN, case.case_id, "screen.png", 3, any_store)
+        add_evidence(BEN, case.case_id, "screen.png", 3, any_store, now=at(60))
     with pytest.raises(NotFound):
         account_of_case("case_none", any_store)
     assert read_case(ADA, case.case_id, any_store) == replace(case, version=1)
@@ -239,13 +239,13 @@ def test_evidence_is_noted_up_to_its_limit_while_the_case_is_open(any_store: Sto
     record_events(any_store, paid())
     case = request_refund(any_store, refund_claim())
     for number in range(3):
-        add_evidence(ADA, case.case_id, f"{number}.png", 3, any_store)
+        add_evidence(ADA, case.case_id, f"{number}.png", 3, any_store, now=at(60))
     with pytest.raises(RequestRefused, match="3 files"):
-        add_evidence(ADA, case.case_id, "4.png", 3, any_store)
+        add_evidence(ADA, case.case_id, "4.png", 3, any_store, now=at(60))
     assert read_case(ADA, case.case_id, any_store).evidence == ("0.png", "1.png", "2.png")
     assert decide(any_store, case, NO).evidence == ("0.png", "1.png", "2.png")
     with pytest.raises(CaseClosed):
-        add_evidence(ADA, case.case_id, "5.png", 9, any_store)
+        add_evidence(ADA, case.case_id, "5.png", 9, any_store, now=at(60))
 
 
 def test_a_clear_case_whose_evidence_differs_from_the_ledger_goes_to_a_person(any_store: Store) -> None:

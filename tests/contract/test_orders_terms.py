@@ -22,6 +22,7 @@ from ledger.ports.store import Store
 from ledger.providers.registry import PROVIDERS
 from ledger.providers.translation import carried
 from ledger.usecases.consents import confirm_consent
+from ledger.usecases.limits import Limits
 from ledger.usecases.place_order import OrderRequest, _store_checkout, place_order
 from ledger.usecases.record_event import RecordResult, record_event
 from ledger.usecases.refund_cases.preview import preview
@@ -79,6 +80,7 @@ class Shop:
     gateways: FakeProvider = field(default_factory=FakeProvider)
     gateway_of: Callable[[str], FakeProvider] | None = None  # None: all providers are `gateways`
     lock_days: int | None = None
+    limits: Limits = field(default_factory=dict)
 
     def order(
         self,
@@ -110,6 +112,7 @@ class Shop:
             cancel_url="",
             now=now,
             lock_days=self.lock_days,
+            limits=self.limits,
         )
 
     def paid(self, order: Order, ours: object = None, **changes: Any) -> dict[str, Any]:

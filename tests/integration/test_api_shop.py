@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.ids import PaymentId
+from ledger.domain.recent_requests import LimitedRequest
 from ledger.policy import rules
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
 from tests.integration.test_api import ORDER, new_key
@@ -196,3 +197,27 @@ def test_the_account_shows_where_its_mails_go(world: World) -> None:
     assert ada.post("/orders", {**ORDER, "language": "de"}, key="k2").status == 201
     assert world.ada.get("/account").json["contact"] == {**contact, "language": "de"}
     assert world.bob.get("/account").json["contact"] is None
+
+
+def test_too_many_orders_are_answered_429_and_say_when_the_next_one_may_come(world: World) -> None:
+    """A withdrawal is received all the same, and so is another account's order."""
+    limit = world.services.policy.request_limits[LimitedRequest.ORDERS]
+    for _ in range(limit.most):
+        assert world.ada.post("/orders", ORDER, key=new_key()).status == 201
+    before = world.table()
+    refused = world.ada.post("/orders", ORDER, key=new_key())
+    assert (refused.status, refused.json["type"]) == (429, "urn:imagetagger:problem:too-many-requests")
+    assert 0 < int(refused.headers["retry-after"]) <= limit.within.total_seconds()
+    assert world.table() == before
+    assert world.ada.post("/withdrawals", {"purchase_id": ADAS}, key=new_key()).status == 201
+    assert world.bob.post("/orders", ORDER, key=new_key()).status == 201
+
+
+def test_too_many_sessions_of_the_billing_page_are_answered_429(world: World) -> None:
+    """A customer without such a page is answered 404, and nothing is counted."""
+    limit = world.services.request_limits[LimitedRequest.BILLING_PORTAL_SESSIONS]
+    before = world.table()
+    assert world.ada.post("/billing-portal-sessions").status == 404
+    assert world.table() == before
+    statuses = [world.bob.post("/billing-portal-sessions").status for _ in range(limit.most + 1)]
+    assert statuses == [*[201] * limit.most, 429]

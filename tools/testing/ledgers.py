@@ -189,7 +189,9 @@ def requested() -> FakeStore:
     withdrawal = refund_claim(RefundReason.WITHDRAWAL, payment_id=FOURTH, is_declaration=True, key="withdrawn")
     confirm_withdrawal(ADA, request_refund(store, withdrawal).case_id, store, POLICY, now=at(62))
     unrecognised = refund_claim(RefundReason.UNRECOGNISED_CHARGE, key="in review", evidence=evidence)
-    add_evidence(ADA, request_refund(store, unrecognised).case_id, "card.pdf", 1, store)
+    add_evidence(
+        ADA, request_refund(store, unrecognised).case_id, "card.pdf", 1, store, now=at(60), limits=POLICY.request_limits
+    )
     one, two, three = (
         request_refund(store, refund_claim(payment_id=name, key=f"problem with {name}"), minute=61)
         for name in (PI, SECOND, THIRD)

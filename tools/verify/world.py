@@ -23,6 +23,7 @@ from ledger.domain.orders import OpenCheckout
 from ledger.domain.proposals import ActSums, Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import Receipt
+from ledger.domain.recent_requests import RecentRequests
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -153,6 +154,8 @@ class World:
                 self.queued_proposals[key] = document
             case ActSums() if key.kind is DocumentKind.ACCOUNT_SUMS:
                 self.account_sums[key] = document
+            case RecentRequests():
+                pass  # no rule is about them
             case IdempotencyRecord():
                 self.idempotency_records[key] = document
             case OrderPointer():

@@ -32,6 +32,7 @@ from ledger.providers.registry import PROVIDERS
 from ledger.secrets import Secret, SigningSecrets
 
 if TYPE_CHECKING:
+    from ledger.domain.recent_requests import LimitedRequest, RequestLimit
     from ledger.policy.parameters import PolicyParameters
     from ledger.ports.mailer import Mailer
     from ledger.usecases.mail_failures import FailureReport
@@ -97,6 +98,13 @@ class Runtime:
 
         parameters = rules.load(self.config.policy_file or rules.DEFAULT_FILE)
         return replace(parameters, is_paused=self.config.is_paused)
+
+    @functools.cached_property
+    def request_limits(self) -> "Mapping[LimitedRequest, RequestLimit]":
+        """How many requests of a kind an account may make, by the policy's current version. Raise PolicyError."""
+        from ledger.policy import parameters
+
+        return parameters.load(self.config.policy_file or parameters.DEFAULT_FILE).request_limits
 
     @property
     def providers(self) -> tuple[str, ...]:

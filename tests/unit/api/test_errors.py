@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ from ledger.domain.errors import (
     SecondPersonNeeded,
     StoreUnavailable,
     SubscriptionAlreadyRuns,
+    TooManyRequests,
     TransactionInConflict,
     UnreadableItem,
 )
@@ -68,6 +70,7 @@ DOCUMENTS: list[tuple[BillingError, int, str, str, str | None, dict[str, Any]]] 
         *(409, "Conflict", "subscription-already-runs", None),
         {"subscription_id": "stripe:sub_1"},
     ),
+    (TooManyRequests(20, timedelta(hours=1), 840), 429, "Too Many Requests", "too-many-requests", None, {}),
     (SecondPersonNeeded("prop_1"), 409, "Conflict", "second-person-needed", None, {"proposal_id": "prop_1"}),
     (CaseAlreadyOpen("case_1"), 409, "Conflict", "case-open", None, {"case_id": "case_1"}),
     (CaseClosed("It is closed."), 409, "Conflict", "refused", "It is closed.", {}),
@@ -102,7 +105,7 @@ def test_each_error_has_its_problem_document(
     """Word for word. Only what may be tried again says when."""
     response = problem_of(error)
     assert (response.status_code, response.content_type) == (status, PROBLEM_JSON)
-    assert response.headers.get("retry-after") == ("5" if status == 503 else None)
+    assert response.headers.get("retry-after") == {503: "5", 429: "840"}.get(status)
     assert json.loads(str(response.body)) == {
         "type": f"urn:imagetagger:problem:{name}",
         "title": title,

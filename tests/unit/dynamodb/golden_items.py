@@ -54,6 +54,7 @@ from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownIn
 from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
+from ledger.domain.recent_requests import LimitedRequest, RecentRequests
 from ledger.domain.refund_cases import (
     CaseState,
     Decision,
@@ -100,6 +101,7 @@ from ledger.ports.documents import (
     position_of,
     proposal_key,
     proposal_queue_key,
+    recent_requests_key,
     renewal_stop_key,
     review_queue_key,
 )
@@ -442,6 +444,7 @@ PROPOSAL = Proposal(
     version=1,
 )
 SUMS = ActSums(by_day={"credits/01": 60}, version=4)
+REQUESTS = RecentRequests(times=(AT, LATER), version=4)
 OPEN_CHECKOUT = OpenCheckout(order_id=ORDER.order_id, provider="stripe", checkout_id="cs_1", version=2)
 CONTACT = Contact(
     account_id=ADA,
@@ -642,6 +645,9 @@ def goldens() -> dict[str, Golden]:
             proposal_queue_key(PROPOSAL), QueuedProposal(proposal_id="prop_1", account_id=ADA, since=AT)
         ),
         "actor_sums": _document(actor_sums_key("sam", "2026-11"), SUMS, replace(SUMS, version=5)),
+        "recent_requests": _document(
+            recent_requests_key(ADA, LimitedRequest.ORDERS), REQUESTS, replace(REQUESTS, version=5)
+        ),
         "account_sums": _document(account_sums_key(ADA, "2026-11"), SUMS, replace(SUMS, version=5)),
         "idempotency_record": _document(
             idempotency_key(ADA, "orders", "key_1"), IdempotencyRecord(fingerprint="f", subject="ord_1", at=AT)

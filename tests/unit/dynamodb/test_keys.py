@@ -10,6 +10,7 @@ import pytest
 
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.recent_requests import LimitedRequest
 from ledger.dynamodb import keys
 from ledger.dynamodb.keys import ItemKind
 from ledger.ports.documents import (
@@ -31,6 +32,7 @@ from ledger.ports.documents import (
     mail_record_key,
     open_checkout_key,
     proposal_key,
+    recent_requests_key,
 )
 from tests.unit.dynamodb.golden_items import ENTRY
 
@@ -98,6 +100,7 @@ DOCUMENTS = [
     proposal_key(ODD, "prop_1"),
     actor_sums_key("auth0|sam#1", "2026-11"),
     account_sums_key(ODD, "2026-11"),
+    recent_requests_key(ODD, LimitedRequest.ORDERS),
 ]
 
 

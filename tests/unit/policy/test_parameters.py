@@ -11,6 +11,7 @@ import pytest
 
 from ledger.domain.errors import PolicyError
 from ledger.domain.proposals import SupportLimit
+from ledger.domain.recent_requests import LimitedRequest, RequestLimit
 from ledger.policy import law, rules
 from ledger.policy.parameters import PolicyParameters
 
@@ -52,6 +53,16 @@ MISSING = object()
             {"EUR": {"day": 1, "month": 1, "year": 1}},
             r"parameters.json: support_limits\.EUR: unknown field year",
         ),
+        ("request_limits", {"order": {}}, "request_limits is 'order', should be some of orders, consents"),
+        (
+            "request_limits",
+            {"orders": {"most": 0, "within_s": 60}},
+            r"request_limits\.orders: most is 0, should be 1 to",
+        ),
+        ("request_limits", {"orders": {"most": 1001, "within_s": 60}}, "most is 1001, should be 1 to 1000"),
+        ("request_limits", {"orders": {"most": 1, "within_s": 59}}, "within_s is 59, should be 60 to 86400"),
+        ("request_limits", {"orders": {"most": 1, "within_s": 86401}}, "within_s is 86401, should be 60 to 86400"),
+        ("request_limits", {"orders": {"most": 1, "within_s": 60, "x": 1}}, "unknown field x"),
         ("colour", "red", "unknown field colour"),
     ],
 )
@@ -85,6 +96,16 @@ def test_a_figure_may_be_anything_within_its_bounds(name: str, least: int, most:
     for figure in (least - 1, most + 1):
         with pytest.raises(PolicyError, match=name):
             rules.parse({**RIGHT, name: figure})
+
+
+def test_limits_of_requests_may_be_left_out_and_have_their_units() -> None:
+    """What is not named has none."""
+    limits = {"orders": {"most": 1000, "within_s": 86_400}, "evidence": {"most": 1, "within_s": 60}}
+    assert rules.parse({**RIGHT, "request_limits": limits}).request_limits == {
+        LimitedRequest.ORDERS: RequestLimit(most=1000, within=timedelta(days=1)),
+        LimitedRequest.EVIDENCE: RequestLimit(most=1, within=timedelta(minutes=1)),
+    }
+    assert {*rules.parse(RIGHT).request_limits} == {*LimitedRequest}
 
 
 @pytest.mark.parametrize("name", sorted(RIGHT))

@@ -28,6 +28,7 @@ from ledger.domain.errors import (
     SecondPersonNeeded,
     StoreUnavailable,
     SubscriptionAlreadyRuns,
+    TooManyRequests,
 )
 
 PROBLEM_JSON = "application/problem+json"
@@ -74,6 +75,10 @@ def problem_of(error: BillingError) -> Response[Any]:
             return problem(409, "subscription-already-runs", str(error), subscription_id=error.subscription_id)
         case CaseAlreadyOpen():
             return problem(409, "case-open", str(error), case_id=error.case_id)
+        case TooManyRequests():
+            refused = problem(429, "too-many-requests", str(error))
+            refused.headers["retry-after"] = str(error.retry_after_s)
+            return refused
         case SecondPersonNeeded():
             return problem(409, "second-person-needed", str(error), proposal_id=error.proposal_id)
         case InvalidBody():

@@ -4,6 +4,7 @@ body too large                         413        a field is wrong, unknown or m
 body is not JSON                       415, 422   unexpected error, or wrong configuration        500, and an alarm
 not found, or of another account       404        conflict with the current state                 409
 too few credits                        402        suspended, or not in the support group          403
+as many requests as an account may     429, Retry-After
 a provider refused                     502        a provider or the table did not respond         503, retry
 """
 

@@ -18,6 +18,7 @@
     │   ├── AccountInReview        a person must look at the account before it places a new order
     │   ├── SubscriptionAlreadyRuns  a subscription to this plan is running
     │   ├── CaseAlreadyOpen        a case about the same purchase and reason is open
+    │   ├── TooManyRequests        the account has made as many such requests as it may for now
     │   ├── SecondPersonNeeded     the act is above what one person may do: it is proposed
     │   └── CaseClosed             the case can't change from its state to the requested one
     ├── ProviderRefused            a provider refused: it has done nothing
@@ -32,7 +33,7 @@
 Expected outcomes (booked, already booked, parked) are values: see `ledger.domain.receipts.RecordOutcome`.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 class BillingError(Exception):
@@ -170,6 +171,18 @@ class CaseAlreadyOpen(RequestRefused):
     def __init__(self, case_id: str) -> None:
         super().__init__(f"Case {case_id} about this purchase is open for the same reason.")
         self.case_id = case_id
+
+
+class TooManyRequests(RequestRefused):
+    """The account has made as many requests of this kind as it may for now. `retry_after_s`: so long it has to wait."""
+
+    def __init__(self, most: int, within: timedelta, retry_after_s: int) -> None:
+        minutes = int(within.total_seconds() // 60)
+        super().__init__(
+            f"An account can make {most} such requests within {minutes} minutes. Wait {retry_after_s} seconds, then "
+            "repeat it. A withdrawal (POST /withdrawals) is never limited."
+        )
+        self.retry_after_s = retry_after_s
 
 
 class SecondPersonNeeded(RequestRefused):

@@ -70,6 +70,10 @@ TEXT = WireType(_text, lambda attribute: attribute["S"])
 WHOLE = WireType(_whole, lambda attribute: int(attribute["N"]))
 BOOLEAN = WireType(_flag, _read_flag)
 TIME = WireType(lambda at: {"S": format_at(at)}, lambda attribute: datetime.fromisoformat(attribute["S"]))
+TIMES = WireType(
+    lambda times: {"L": [{"S": format_at(at)} for at in times]},
+    lambda attribute: tuple([datetime.fromisoformat(item["S"]) for item in attribute["L"]]),
+)
 DAY = WireType(lambda day: {"S": day.isoformat()}, lambda attribute: date.fromisoformat(attribute["S"]))
 BINARY = WireType(lambda content: {"B": content}, lambda attribute: bytes(attribute["B"]))
 TEXTS = WireType(

@@ -14,6 +14,7 @@ ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it so
                          OPEN#<product id>                        open checkout of a plan
                          IDEMPOTENCY#<route>#<Idempotency-Key>    idempotency record
                          AUDIT#<time>#<step>#<subject>            audit record
+                         REQUESTS#<kind>                          recent requests of one kind, for their limit
 CASE#<case id>           POINTER                                  account of a case
 CHECKOUT#<checkout id>   ORDER                                    order of a checkout
 REVIEW                   CASE#<time>#<case id>                    case in review, what is due by law first
@@ -118,6 +119,7 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.AUDIT_RECORD: _Place(_ACCOUNT, "AUDIT#", 3),
     DocumentKind.PROPOSAL: _Place(_ACCOUNT, "PROPOSAL#"),
     DocumentKind.ACCOUNT_SUMS: _Place(_ACCOUNT, "ACTS#"),
+    DocumentKind.RECENT_REQUESTS: _Place(_ACCOUNT, "REQUESTS#"),
     DocumentKind.ACTOR_SUMS: _Place("ACTOR#", "ACTS#"),
     DocumentKind.CASE_POINTER: _Place("CASE#", "POINTER", 0),
     DocumentKind.ORDER_POINTER: _Place("CHECKOUT#", "ORDER", 0),

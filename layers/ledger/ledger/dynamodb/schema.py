@@ -69,6 +69,7 @@ from ledger.domain.money import Money
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownInformation, Terms
 from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
+from ledger.domain.recent_requests import RecentRequests
 from ledger.domain.refund_cases import (
     CaseState,
     Decision,
@@ -95,6 +96,7 @@ from ledger.dynamodb.codec import (
     TEXT,
     TEXTS,
     TIME,
+    TIMES,
     WHOLE,
     Field,
     Row,
@@ -1056,6 +1058,11 @@ ACT_SUMS = Shape(
     ActSums,
     {"by_day": Field("by_day", COUNTS, {}), "version": Field("version", WHOLE)},
 )
+RECENT_REQUESTS = Shape(
+    "recent requests",
+    RecentRequests,
+    {"times": Field("times", TIMES, ()), "version": Field("version", WHOLE)},
+)
 IDEMPOTENCY_RECORD = Shape(
     "an idempotency record",
     IdempotencyRecord,
@@ -1211,6 +1218,7 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.PROPOSAL_QUEUE: QUEUED_PROPOSAL,
     DocumentKind.ACTOR_SUMS: ACT_SUMS,
     DocumentKind.ACCOUNT_SUMS: ACT_SUMS,
+    DocumentKind.RECENT_REQUESTS: RECENT_REQUESTS,
     DocumentKind.IDEMPOTENCY_RECORD: IDEMPOTENCY_RECORD,
     DocumentKind.JOB_CURSOR: JOB_CURSOR,
     DocumentKind.DECLARATION: DECLARATION,

@@ -19,6 +19,7 @@ from typing import Any
 from ledger.domain.errors import PolicyError
 from ledger.domain.fields import Fields, is_whole
 from ledger.domain.proposals import CREDITS, SupportLimit
+from ledger.domain.recent_requests import LimitedRequest, RequestLimit
 from ledger.policy import law
 from ledger.policy.law import Law
 
@@ -40,6 +41,7 @@ class PolicyParameters:
     automatic_renewal_refund_up_to_minor: Mapping[str, int]  # by currency; a person decides what is not in it
     persistent_failed_runs: int  # fewer are a minor outage
     support_limits: Mapping[str, SupportLimit]  # by currency, and `credits`; what is not in it needs two persons
+    request_limits: Mapping[LimitedRequest, RequestLimit]  # of an account; what is not in it has none
     law: Law = field(default_factory=law.load)
     debt_refuses_orders_above: int = 0  # credits: an account that owes more places no new order
     is_paused: bool = False  # nothing is decided now; set by the deployment, not by the file
@@ -106,6 +108,7 @@ def parse(document: Any, path: Path = DEFAULT_FILE, earlier: PolicyParameters | 
         automatic_renewal_refund_up_to_minor=_limits(fields),
         persistent_failed_runs=fields.between("persistent_failed_runs", 1, 1_000_000),
         support_limits=_support_limits(fields, path),
+        request_limits=_request_limits(fields, path),
         debt_refuses_orders_above=fields.between("debt_refuses_orders_above", 0, 10_000_000),
     )
     fields.end()
@@ -136,6 +139,20 @@ def _support_limits(fields: Fields, path: Path) -> Mapping[str, SupportLimit]:
 
 
 _MOST = 10**12
+
+
+def _request_limits(fields: Fields, path: Path) -> Mapping[LimitedRequest, RequestLimit]:
+    name = "request_limits"
+    document: dict[str, Any] = fields.take(name, dict)
+    limits = {}
+    for kind, content in document.items():
+        if kind not in {*LimitedRequest}:
+            fields.refuse(name, kind, f"some of {', '.join(LimitedRequest)}")
+        figures = Fields(content, f"the policy {path}: {name}.{kind}", PolicyError)
+        within = timedelta(seconds=figures.between("within_s", 60, 86_400))
+        limits[LimitedRequest(kind)] = RequestLimit(most=figures.between("most", 1, 1000), within=within)
+        figures.end()
+    return limits
 
 
 def _limits(fields: Fields) -> Mapping[str, int]:

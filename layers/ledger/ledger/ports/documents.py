@@ -15,6 +15,7 @@ from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.orders import OpenCheckout
 from ledger.domain.proposals import ActSums, Proposal, QueuedProposal
+from ledger.domain.recent_requests import LimitedRequest, RecentRequests
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -86,6 +87,7 @@ Document = (
     | Proposal
     | QueuedProposal
     | ActSums
+    | RecentRequests
     | IdempotencyRecord
     | JobCursor
     | Declaration
@@ -98,7 +100,16 @@ Document = (
 
 
 VersionedDocument = (
-    RefundCase | RefundIntent | OpenCheckout | Declaration | Contact | MailIntent | MailRecord | Proposal | ActSums
+    RefundCase
+    | RefundIntent
+    | OpenCheckout
+    | Declaration
+    | Contact
+    | MailIntent
+    | MailRecord
+    | Proposal
+    | ActSums
+    | RecentRequests
 )
 """Documents that count how often they were written. A change of one names the version that was read."""
 
@@ -120,6 +131,7 @@ class DocumentKind(StrEnum):
     PROPOSAL_QUEUE = "proposal_queue"
     ACTOR_SUMS = "actor_sums"
     ACCOUNT_SUMS = "account_sums"
+    RECENT_REQUESTS = "recent_requests"
     IDEMPOTENCY_RECORD = "idempotency_record"
     JOB_CURSOR = "job_cursor"
     DECLARATION = "declaration"
@@ -226,6 +238,11 @@ def actor_sums_key(actor: str, month: str) -> DocumentKey:
 def account_sums_key(account_id: AccountId, month: str) -> DocumentKey:
     """Return the key of what single persons moved of an account in a month."""
     return DocumentKey(DocumentKind.ACCOUNT_SUMS, (account_id, month))
+
+
+def recent_requests_key(account_id: AccountId, kind: LimitedRequest) -> DocumentKey:
+    """Return the key of an account's latest requests of one kind."""
+    return DocumentKey(DocumentKind.RECENT_REQUESTS, (account_id, str(kind)))
 
 
 def job_cursor_key(job: str) -> DocumentKey:

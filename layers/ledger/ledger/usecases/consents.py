@@ -21,13 +21,15 @@ from ledger.domain.ids import AccountId, OrderId, request_correlation_id
 from ledger.domain.mails import MailKind
 from ledger.domain.orders import Consent, Order, ShownInformation
 from ledger.domain.purchases import Purchase
+from ledger.domain.recent_requests import LimitedRequest
 from ledger.domain.refund_cases import open_case_key
 from ledger.policy.withdrawal import WITHDRAWAL_REASONS
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange
-from ledger.ports.documents import sortable
+from ledger.ports.documents import recent_requests_key, sortable
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.limits import NO_LIMITS, Limits, counted
 from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.plan_booking import Origin, consent_fact
@@ -46,18 +48,27 @@ class _Use:
 
 
 def give_consent(
-    account_id: AccountId, order_id: OrderId, consent: Consent, shown: ShownInformation, store: Store
+    account_id: AccountId,
+    order_id: OrderId,
+    consent: Consent,
+    shown: ShownInformation,
+    store: Store,
+    limits: Limits = NO_LIMITS,
 ) -> Order:
     """Record the consent to an order that has none yet. Return the order. A consent that counts already stays.
 
     If the order is paid, its contract is confirmed by another mail, whose acceptance completes the consent.
 
     `shown` is what the customer was shown with it. It counts as the information of an order that has none. Raise
-    NotFound if the account has no such order, RequestRefused if the customer does not agree to all of it.
+    NotFound if the account has no such order, RequestRefused if the customer does not agree to all of it,
+    TooManyRequests.
     """
 
+    requests_key = recent_requests_key(account_id, LimitedRequest.CONSENTS)
+    keys = Keys(fulfilment_keys=frozenset({f"order/{order_id}"}), documents=frozenset({requests_key}))
+
     def attempt() -> Order | Retry:
-        known = store.read(Keys(fulfilment_keys=frozenset({f"order/{order_id}"})))
+        known = store.read(keys)
         order = known.order(order_id)
         if order is None or order.account_id != account_id:
             raise NotFound(f"You have no order {order_id}.")
@@ -72,7 +83,8 @@ def give_consent(
         is_paid = known.fulfilment_keys[f"order/{order_id}"].payment_id is not None
         subject = f"{order_id}/{sortable(consent.given_at)}"
         mail = list_mail(MailKind.CONTRACT_CONFIRMATION, subject, account_id, consent.given_at)
-        commit = Commit(order=given, documents=(mail,) if is_paid else ())
+        count = counted(LimitedRequest.CONSENTS, account_id, known, limits, consent.given_at)
+        commit = Commit(order=given, documents=(*((mail,) if is_paid else ()), *count))
         return given if store.commit(commit) is None else CONFLICT
 
     return run_transaction(attempt, f"order {order_id}")

@@ -34,14 +34,23 @@ from ledger.domain.errors import (
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, derived_id
 from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownInformation
+from ledger.domain.recent_requests import LimitedRequest
 from ledger.domain.subscriptions import RUNNING
 from ledger.domain.withdrawn import repeated_withdrawals
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import OrderPointer, checkout_key, contact_key, idempotency_key, open_checkout_key
+from ledger.ports.documents import (
+    OrderPointer,
+    checkout_key,
+    contact_key,
+    idempotency_key,
+    open_checkout_key,
+    recent_requests_key,
+)
 from ledger.ports.gateway import Gateway
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases.debts import refusing_debt
+from ledger.usecases.limits import NO_LIMITS, Limits, counted
 from ledger.usecases.list_mails import await_payment
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, result_under_key, run_transaction
 
@@ -87,13 +96,15 @@ def place_order(
     lock_days: int | None = None,
     is_refused_in_debt: bool = True,
     debt_allowed: int = 0,
+    limits: Limits = NO_LIMITS,
 ) -> Order:
     """Store the order, then have the provider create its checkout. Return the order with its checkout.
 
     The same request under the same Idempotency-Key returns the same order. Raise InvalidRequest (what can't be sold,
     and what can), RequestRefused (the product is no longer sold), SubscriptionAlreadyRuns, AccountSuspended,
-    AccountInDebt (see `refusing_debt`; unless `is_refused_in_debt` is false), AccountInReview, IdempotencyKeyReused,
-    ProviderRefused, or ProviderUnavailable or StoreUnavailable: repeat the request with the same key.
+    AccountInDebt (see `refusing_debt`; unless `is_refused_in_debt` is false), AccountInReview, TooManyRequests,
+    IdempotencyKeyReused, ProviderRefused, or ProviderUnavailable or StoreUnavailable: repeat the request with the same
+    key.
 
     `lock_days`: so many days after the payment its credits are locked, unless the consent is complete.
 
@@ -103,7 +114,15 @@ def place_order(
     subscription that it began has ended.
     """
     order = _store_order(
-        request, store, catalogue, policy_version, now, lock_days, debt_allowed, is_refused_in_debt=is_refused_in_debt
+        request,
+        store,
+        catalogue,
+        policy_version,
+        now,
+        lock_days,
+        debt_allowed,
+        limits,
+        is_refused_in_debt=is_refused_in_debt,
     )
     if order.checkout:
         return with_checkout_address(order, order.checkout, store)
@@ -152,6 +171,7 @@ def _store_order(
     now: datetime,
     lock_days: int | None,
     debt_allowed: int,
+    limits: Limits,
     *,
     is_refused_in_debt: bool,
 ) -> Order:
@@ -162,7 +182,9 @@ def _store_order(
     keys = Keys(
         accounts=frozenset({request.account_id}),
         fulfilment_keys=frozenset({f"order/{order_id}"}),
-        documents=frozenset({record_key, known_contact_key}),
+        documents=frozenset(
+            {record_key, known_contact_key, recent_requests_key(request.account_id, LimitedRequest.ORDERS)}
+        ),
     )
 
     def attempt() -> Order | Retry:
@@ -180,6 +202,7 @@ def _store_order(
         documents = (
             DocumentChange(record_key, record),
             await_payment(order_id, request.account_id, now),
+            *counted(LimitedRequest.ORDERS, request.account_id, stored, limits, now),
             *_contact_change(request, stored.document(known_contact_key, Contact), now),
         )
         refusal = store.commit(Commit(order=order, documents=documents))

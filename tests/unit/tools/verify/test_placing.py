@@ -75,7 +75,7 @@ NAMES = (
         "expiring",
         "failed_run",
     ),
-    *("account_sums", "actor_sums", "proposal", "proposal_queue"),
+    *("account_sums", "actor_sums", "proposal", "proposal_queue", "recent_requests"),
     *(
         "followed",
         "fulfilment_key",

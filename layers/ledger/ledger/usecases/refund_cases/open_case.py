@@ -8,6 +8,7 @@ from ledger.domain.errors import CaseAlreadyOpen
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, PaymentId, derived_id, request_correlation_id
 from ledger.domain.mails import MailKind
+from ledger.domain.recent_requests import LimitedRequest
 from ledger.domain.refund_cases import (
     BY_POLICY,
     CaseState,
@@ -18,10 +19,12 @@ from ledger.domain.refund_cases import (
     open_case_key,
 )
 from ledger.policy.parameters import PolicyParameters
+from ledger.policy.withdrawal import WITHDRAWAL_REASONS
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import case_key, contact_key, idempotency_key
+from ledger.ports.documents import case_key, contact_key, idempotency_key, recent_requests_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
+from ledger.usecases.limits import NO_LIMITS, counted
 from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.refund_cases.apply_decision import apply_decision
@@ -68,12 +71,18 @@ class RefundClaim:
         has_receipt = self.is_declaration or self.contract is not None or self.route == DECLARATIONS_ROUTE
         return self.reason is RefundReason.WITHDRAWAL and not has_receipt
 
+    @property
+    def is_limited(self) -> bool:
+        """Return whether the account's limit counts. What can be a statutory withdrawal is never refused by one."""
+        return self.route == REFUND_REQUESTS_ROUTE and self.reason not in WITHDRAWAL_REASONS
+
 
 def open_case(claim: RefundClaim, store: Store, policy: PolicyParameters, *, now: datetime) -> RefundCase:
     """Open a case, and decide it unless it is a declaration. The same request under the same key returns its case.
 
     Raise NotFound if the account has no such purchase, IdempotencyKeyReused if the key belongs to another request, and
-    CaseAlreadyOpen if a case for the purchase and reason is open. At most five round trips.
+    CaseAlreadyOpen if a case for the purchase and reason is open, TooManyRequests if the customer has sent as many as
+    the policy's limit (what can be a withdrawal has none). At most five round trips.
     """
     case_id = derived_id("case", claim.account_id, claim.route, claim.key)
     return run_transaction(lambda: _open(claim, case_id, store, policy, now), case_id)
@@ -87,7 +96,14 @@ def _open(
         Keys(
             payments=frozenset({claim.payment_id}),
             accounts=frozenset({claim.account_id}),
-            documents=frozenset({record_key, case_key(claim.account_id, case_id), contact_key(claim.account_id)}),
+            documents=frozenset(
+                {
+                    record_key,
+                    case_key(claim.account_id, case_id),
+                    contact_key(claim.account_id),
+                    recent_requests_key(claim.account_id, LimitedRequest.REFUND_REQUESTS),
+                }
+            ),
         )
     )
     if existing_id := result_under_key(known, record_key, claim.fingerprint):
@@ -98,6 +114,8 @@ def _open(
             return CONFLICT  # this request was carried out between the reads
         raise CaseAlreadyOpen(open_case_id)
 
+    limits = policy.request_limits if claim.is_limited else NO_LIMITS
+    count = counted(LimitedRequest.REFUND_REQUESTS, claim.account_id, known, limits, now)
     contact = known.document(contact_key(claim.account_id), Contact)
     email = claim.email or (contact.email if contact else None)
     case, commit = _new_case(claim, case_id, context, email, now), Commit()
@@ -112,7 +130,7 @@ def _open(
             receipt = list_mail(MailKind.WITHDRAWAL_RECEIPT, case_id, claim.account_id, now)
             commit = with_documents(commit, receipt)
     record = IdempotencyRecord(fingerprint=claim.fingerprint, subject=case_id, at=now)
-    commit = with_documents(commit, DocumentChange(record_key, record), pointer_change(case))
+    commit = with_documents(commit, DocumentChange(record_key, record), pointer_change(case), *count)
     return CONFLICT if store.commit(with_case(case, commit, context.account)) else case
 
 
