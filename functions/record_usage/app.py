@@ -41,6 +41,7 @@ def record_usage(request: DrawRequest) -> DrawResponse:
         here.store,
         now=here.now(),
         is_debt_withheld=here.config.is_debt_withheld,
+        low_balance=here.config.low_balance,
     )
     spendable = run.spendable_after
     if spendable is None:

@@ -48,7 +48,7 @@ def times(store: Store, kind: LimitedRequest, account_id: AccountId = ADA) -> in
 
 
 def test_orders_above_the_limit_are_refused_until_the_oldest_is_an_hour_old(any_store: Store) -> None:
-    """Of this account alone. The same request under its key is no other one, and nothing was stored of a refused one."""
+    """Of this account alone. A repetition under its key does not count, and of a refused one nothing was stored."""
     first = placed(any_store, "k1")
     placed(any_store, "k2", minute=10)
     with pytest.raises(TooManyRequests) as refused:

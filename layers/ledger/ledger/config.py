@@ -28,6 +28,7 @@ class Config:
     groups_claim: str  # the claim of a token that lists its groups
     evidence_bucket: str | None  # where customers upload screenshots
     is_debt_withheld: bool  # whether a shortfall lowers what is spendable
+    low_balance: int  # a customer with fewer credits that can be spent gets a mail; 0: none does
     is_order_refused_in_debt: bool  # whether an account with a shortfall can place no new order
     archive_streams: tuple[str, ...]  # the Firehose streams for raw bodies; empty: bodies are not archived
     keys_name: str | None = None  # of the providers' API keys in Secrets Manager; None: use `api_keys`
@@ -67,6 +68,7 @@ class Config:
             groups_claim=environment.get("GROUPS_CLAIM") or "cognito:groups",
             evidence_bucket=environment.get("EVIDENCE_BUCKET_NAME") or None,
             is_debt_withheld=environment.get("DEBT_WITHHELD", "").lower() != "false",
+            low_balance=_credits(environment, "LOW_BALANCE"),
             is_order_refused_in_debt=environment.get("ORDER_REFUSED_IN_DEBT", "").lower() != "false",
             archive_streams=tuple(filter(None, environment.get("ARCHIVE_STREAM_NAMES", "").split(","))),
             is_paused=environment.get("REFUNDS_PAUSED", "").lower() == "true",
@@ -91,6 +93,14 @@ class Config:
             public_url=(environment.get("PUBLIC_URL") or "https://imagetaggerai.com").rstrip("/"),
             is_s3_local=bool(environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")),
         )
+
+
+def _credits(environment: Mapping[str, str], variable: str) -> int:
+    """Return a number of credits. Not set: 0. Raise ConfigurationError."""
+    text = environment.get(variable) or "0"
+    if not (text.isascii() and text.isdigit() and len(text) < 9):
+        raise ConfigurationError(f"{variable} is {text!r}, should be a number of credits, or 0.")
+    return int(text)
 
 
 def _by_provider(environment: Mapping[str, str], suffix: str) -> dict[str, str]:

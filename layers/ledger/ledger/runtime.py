@@ -160,6 +160,8 @@ class Runtime:
             house=house,
             resellers=resellers,
             new_secret=lambda: token_urlsafe(32),
+            clock=self.now,
+            low_balance=self.config.low_balance,
         )
 
     def gateway(self, provider: str) -> Gateway:

@@ -34,6 +34,7 @@ EVERYTHING_SET = {
     "GROUPS_CLAIM": "roles",
     "EVIDENCE_BUCKET_NAME": "evidence",
     "DEBT_WITHHELD": "false",
+    "LOW_BALANCE": "50",
     "ORDER_REFUSED_IN_DEBT": "false",
     "ARCHIVE_STREAM_NAMES": "one,two",
     "REFUNDS_PAUSED": "true",
@@ -77,6 +78,7 @@ def test_each_setting_has_its_variable() -> None:
         groups_claim="roles",
         evidence_bucket="evidence",
         is_debt_withheld=False,
+        low_balance=50,
         is_order_refused_in_debt=False,
         archive_streams=("one", "two"),
         is_paused=True,
@@ -95,6 +97,7 @@ def test_what_is_not_set_is_the_safe_side(environment: dict[str, str]) -> None:
     assert (config.support_group, config.groups_claim) == ("billing-support", "cognito:groups")
     assert (config.catalogue_file, config.archive_streams, config.scope.text) == (catalogue.DEFAULT_FILE, (), "")
     assert config.success_url != config.cancel_url
+    assert config.low_balance == 0
     assert set(config.api_bases.values()) == {None}
 
 
@@ -104,6 +107,14 @@ def test_only_false_turns_a_guard_off(variable: str, value: str, *, is_on: bool)
     """Whatever else is written leaves it on."""
     config = Config.of({"TABLE_NAME": "t", variable: value})
     assert (config.is_debt_withheld and config.is_order_refused_in_debt) is is_on
+
+
+@pytest.mark.parametrize("value", ["-1", "x", "1.5", "1000000000", "²"])
+def test_a_low_balance_is_a_number_of_credits(value: str) -> None:
+    """The message names the variable."""
+    with pytest.raises(ConfigurationError, match=r"LOW_BALANCE is .*, should be a number of credits, or 0"):
+        Config.of({"TABLE_NAME": "t", "LOW_BALANCE": value})
+    assert Config.of({"TABLE_NAME": "t", "LOW_BALANCE": "99999999"}).low_balance == 99_999_999
 
 
 @pytest.mark.parametrize("environment", [{"PROVIDER_MODE": "test"}, {"TABLE_NAME": "t", "PROVIDER_MODE": "sandbox"}])

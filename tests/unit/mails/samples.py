@@ -28,6 +28,7 @@ from ledger.mails.notices import (
     account_suspended,
     cancellation_confirmed,
     declaration_notice,
+    low_balance,
 )
 from ledger.mails.receipts import Received, receipt
 from ledger.mails.writing import Writer
@@ -143,6 +144,8 @@ LETTERS: Mapping[str, Callable[[Writer], Letter]] = {
     "cancellation notice": partial(declaration_notice, replace(DECLARED, is_cancellation=True), "mail_1"),
     "suspended": partial(account_suspended, ("dispute", "fraud", "support"), "mail_1"),
     "active": partial(account_active, "mail_1"),
+    "low balance": partial(low_balance, 12, 0, "mail_1"),
+    "low balance, others locked": partial(low_balance, 0, 1000, "mail_1"),
     "cancelled": partial(cancellation_confirmed, "C-7K3F-9Q2M-4XNP", AT, "mail_1"),
     "cancelled, end unknown": partial(cancellation_confirmed, "C-7K3F-9Q2M-4XNP", None, "mail_1"),
 }

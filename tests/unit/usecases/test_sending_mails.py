@@ -32,6 +32,7 @@ from tools.testing.fakes import FakeProvider, FakeStore
 
 SOLD = catalogue.load(catalogue.DEFAULT_FILE)
 POLICY = rules.load(rules.DEFAULT_FILE)
+LOW = 50
 CONSENT = Consent(given_at=NOON, text_version="1", asked_to_begin=True, acknowledged_loss=True)
 
 
@@ -63,6 +64,8 @@ def desk(store: Store) -> Desk:
         policy=POLICY,
         house=HOUSE,
         new_secret=lambda: "secret",
+        clock=lambda: at(100),
+        low_balance=LOW,
         resellers={"paddle": Reseller(name="Paddle.com", page="paddle.net")},
     )
 

@@ -326,6 +326,7 @@ MAIL_KIND = one_of(
         MailKind.ACCOUNT_SUSPENDED: "account_suspended",
         MailKind.ACCOUNT_ACTIVE: "account_active",
         MailKind.CANCELLATION_CONFIRMED: "cancellation_confirmed",
+        MailKind.LOW_BALANCE: "low_balance",
     },
 )
 MAIL_OUTCOME = one_of(

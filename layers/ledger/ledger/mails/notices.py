@@ -104,3 +104,27 @@ def account_active(mail_id: str, writer: Writer) -> Letter:
         Paragraph(write("text")),
         Link(write("button"), writer.house.account_url),
     )
+
+
+def low_balance(spendable: int, locked: int, mail_id: str, writer: Writer) -> Letter:
+    """Return the letter that says that few credits are left. `locked`: more that wait for a consent."""
+
+    def write(key: str, **figures: str) -> str:
+        return writer.write(f"low_balance.{key}", **figures)
+
+    return writer.letter(
+        write("subject"),
+        write("heading"),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Paragraph(write("text")),
+        Facts(
+            (
+                (write("left"), writer.number(spendable)),
+                *([(write("locked"), writer.number(locked))] if locked else []),
+            )
+        ),
+        *([Paragraph(write("unlock"))] if locked else []),
+        Paragraph(write("more")),
+        Link(write("button"), writer.house.account_url),
+    )

@@ -5,11 +5,12 @@ from datetime import datetime
 
 from ledger.domain.accounts import Account
 from ledger.domain.holds import Hold
-from ledger.domain.ids import AccountId, OrderId
-from ledger.domain.mails import MailIntent, MailKind
+from ledger.domain.ids import AccountId, OrderId, derived_id
+from ledger.domain.mails import MailIntent, MailKind, mail_id_of
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, StateChange
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import AwaitedOrder, awaited_order_key, mail_intent_key, sortable
+from ledger.ports.documents import AwaitedOrder, awaited_order_key, mail_intent_key, mail_record_key, sortable
+from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.transaction import commit_unread
 
@@ -64,6 +65,18 @@ def hold_mails(account: Account, holds: Mapping[str, Hold | None], now: datetime
     if bool(after) != bool(account.holds):
         kind = MailKind.ACCOUNT_SUSPENDED if after else MailKind.ACCOUNT_ACTIVE
         yield list_mail(kind, f"{account.account_id}/{account.version}", account.account_id, now)
+
+
+def low_balance_mails(account: Account, store: Store, now: datetime) -> Iterator[DocumentChange]:
+    """Yield the change that lists the mail about a balance that gets low with a draw from this account.
+
+    The lots name it. So there is one until credits are bought, however often a run fails and returns its credits. The
+    commit must be under the account's version: no other draw lists the same mail.
+    """
+    subject = f"{account.account_id}/{derived_id('lots', *sorted(account.lots))}"
+    mail_id = mail_id_of(MailKind.LOW_BALANCE, subject)
+    if not store.read(Keys(documents=frozenset({mail_intent_key(mail_id), mail_record_key(mail_id)}))).documents:
+        yield list_mail(MailKind.LOW_BALANCE, subject, account.account_id, now)
 
 
 def list_cancellation(

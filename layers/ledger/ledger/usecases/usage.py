@@ -32,6 +32,7 @@ from ledger.ports.documents import failed_run_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.list_mails import low_balance_mails
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
@@ -39,16 +40,24 @@ RUNS_ROUTE = "runs"
 """The route of which a run id is the key."""
 
 _BESIDE_LOTS = 3
-"""What a commit writes beside lots and their entries: the run, the account, the evidence of a failure."""
+"""What a commit writes beside lots and their entries: the run, the account, the evidence of a failure or a mail."""
 
 
 def draw_credits(
-    account_id: AccountId, run_id: str, credits_: int, store: Store, *, now: datetime, is_debt_withheld: bool = True
+    account_id: AccountId,
+    run_id: str,
+    credits_: int,
+    store: Store,
+    *,
+    now: datetime,
+    is_debt_withheld: bool = True,
+    low_balance: int = 0,
 ) -> Run:
     """Draw a run's credits, all of them or none. Return the run.
 
     A run that has drawn already draws nothing more: return it as it is stored, even if the account could not spend now.
-    `is_debt_withheld`: a shortfall lowers what can be spent. `Run.spendable_after` says what can be spent then, unless
+    `is_debt_withheld`: a shortfall lowers what can be spent. `low_balance`: the customer gets a mail once fewer credits
+    can be spent; it costs a third round trip. `Run.spendable_after` says what can be spent then, unless
     another call for the same run finished first. Raise AccountSuspended, InsufficientCredits, RunFailed
     (its failure was reported before), IdempotencyKeyReused (the run drew another number of credits) or CommitTooLarge
     (an item has no room): then nothing is drawn. Raise StoreUnavailable after too many conflicts: the same request
@@ -58,7 +67,10 @@ def draw_credits(
     began = Run(account_id=account_id, run_id=run_id, drawn={}, missing=credits_, at=now)
     try:
         while True:
-            run = run_transaction(lambda: _draw_part(began, store, now, is_debt_withheld=is_debt_withheld), subject)
+            run = run_transaction(
+                lambda: _draw_part(began, store, now, is_debt_withheld=is_debt_withheld, low_balance=low_balance),
+                subject,
+            )
             if not run.missing:
                 return run
     except CommitTooLarge:  # the run's item is full: nobody is told that it drew
@@ -109,7 +121,7 @@ def fitting(before: Mapping[str, Lot], lots: Iterable[Lot], at: datetime) -> tup
     return tuple(taken)
 
 
-def _draw_part(began: Run, store: Store, now: datetime, *, is_debt_withheld: bool) -> Run | Retry:
+def _draw_part(began: Run, store: Store, now: datetime, *, is_debt_withheld: bool, low_balance: int) -> Run | Retry:
     """Draw as much of a run as one commit can write, or give a part back if the rest can't be drawn any more.
 
     Return the run as it is stored then. Raise NotSpendable once nothing of it is drawn.
@@ -143,7 +155,10 @@ def _draw_part(began: Run, store: Store, now: datetime, *, is_debt_withheld: boo
         resumed_at=run.resumed_at if now == run.at else now,
         spendable_after=after.spendable(now, is_debt_withheld=is_debt_withheld),
     )
-    return _stored(more, lot_changes(account, account.lots, lots, more, _origin(more, now)), store, began.credits)
+    commit = lot_changes(account, account.lots, lots, more, _origin(more, now))
+    if (more.spendable_after or 0) < low_balance <= account.spendable(now, is_debt_withheld=is_debt_withheld):
+        commit = replace(commit, documents=tuple(low_balance_mails(account, store, now)))
+    return _stored(more, commit, store, began.credits)
 
 
 def _give_back_part(began: Run, store: Store, now: datetime) -> Run | Retry | None:

@@ -22,6 +22,7 @@ from ledger.mails.notices import (
     account_suspended,
     cancellation_confirmed,
     declaration_notice,
+    low_balance,
 )
 from ledger.mails.receipts import Received, receipt
 from ledger.mails.rendering import as_html, as_text
@@ -51,6 +52,8 @@ class Desk:
     house: House
     resellers: Mapping[str, Reseller]  # by provider: those that sell in their own name
     new_secret: Callable[[], str]  # for the links of a mail
+    clock: Callable[[], datetime]
+    low_balance: int = 0  # the setting by which a balance is low
 
 
 class Outdated(Exception):
@@ -272,6 +275,17 @@ def _account_active(intent: MailIntent, desk: Desk) -> _Written:
     return to, account_active(intent.mail_id, writer)
 
 
+def _low_balance(intent: MailIntent, desk: Desk) -> _Written:
+    """What is left is as of now. A customer who has bought credits, or who can't use any, has nothing to read."""
+    account, now = _account(intent, desk), desk.clock()
+    spendable = account.spendable(now)
+    if account.holds or spendable >= desk.low_balance:
+        raise Outdated
+    to, writer = _reach(intent, desk)
+    locked = sum(lock.credits for lock in account.locks(now).values())
+    return to, low_balance(spendable, locked, intent.mail_id, writer)
+
+
 def _account(intent: MailIntent, desk: Desk) -> Account:
     account_id = intent.account_id or AccountId("")
     found = desk.store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
@@ -288,4 +302,5 @@ _LETTERS: Mapping[MailKind, Callable[[MailIntent, Desk], _Written]] = {
     MailKind.ACCOUNT_SUSPENDED: _account_suspended,
     MailKind.ACCOUNT_ACTIVE: _account_active,
     MailKind.CANCELLATION_CONFIRMED: _cancellation_confirmed,
+    MailKind.LOW_BALANCE: _low_balance,
 }

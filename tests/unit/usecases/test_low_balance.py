@@ -1,0 +1,104 @@
+"""The mail about a balance that gets low: once until credits are bought, and never about credits that are locked."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ledger.domain.errors import InsufficientCredits
+from ledger.domain.ids import PaymentId
+from ledger.domain.mails import MailKind
+from ledger.ports.store import Store
+from ledger.usecases.holds import place_hold
+from ledger.usecases.usage import draw_credits, fail_run
+from tests.unit.usecases.test_sending_mails import LOW, Postbox
+from tests.unit.usecases.test_what_is_mailed import mailed, store_with_contact
+from tools.testing.builders import ADA, at, paid, payment, record_events
+from tools.testing.fakes import FakeStore
+
+LOW_MAIL = [(MailKind.LOW_BALANCE, "Your credits are running low")]
+SECOND = PaymentId("stripe:pi_2")
+
+
+def draws(store: Store, run_id: str, credits_: int, *, minute: float = 60) -> None:
+    """Draw, as the function does."""
+    draw_credits(ADA, run_id, credits_, store, now=at(minute), low_balance=LOW)
+
+
+def listed(store: FakeStore) -> int:
+    """How many such mails are listed."""
+    return sum(intent.kind is MailKind.LOW_BALANCE for intent in store.mail_intents())
+
+
+def test_the_draw_that_leaves_fewer_than_the_figure_is_mailed_once() -> None:
+    """Not the one that leaves as many, and none of those after it. The mail says what is left now."""
+    store, postbox = store_with_contact(), Postbox()
+    draws(store, "run_1", 950)
+    assert listed(store) == 0
+    draws(store, "run_2", 1)
+    draws(store, "run_2", 1)
+    draws(store, "run_3", 9)
+    assert listed(store) == 1
+    assert mailed(store, postbox) == LOW_MAIL
+    assert "Credits left: 40" in postbox.messages[-1].text
+    draws(store, "run_4", 40)
+    assert mailed(store) == []
+
+
+def test_a_run_that_fails_and_returns_its_credits_does_not_make_a_second_one() -> None:
+    """Whether the first one was sent by then or not. Credits that were bought meanwhile do."""
+    store = store_with_contact()
+    for number in range(3):
+        draws(store, f"run_{number}", 960)
+        assert listed(store) == (number == 0)
+        if number == 0:
+            assert mailed(store) == LOW_MAIL
+        fail_run(ADA, f"run_{number}", store, now=at(61))
+    draws(store, "run_8", 960)
+    record_events(store, paid(payment(SECOND)))
+    draws(store, "run_9", 1000)
+    assert mailed(store) == LOW_MAIL
+
+
+def test_a_mail_that_is_overtaken_is_not_sent() -> None:
+    """Credits were bought, or the account was suspended: that has a mail of its own."""
+    store = store_with_contact()
+    draws(store, "run_1", 999)
+    record_events(store, paid(payment(SECOND)))
+    assert mailed(store) == []
+    draws(store, "run_2", 1000)
+    place_hold("support:x", ADA, "sam", store, why="x", now=at(70))
+    assert MailKind.LOW_BALANCE not in [kind for kind, _ in mailed(store)]
+    assert listed(store) == 0
+
+
+def test_locked_credits_do_not_count_and_are_named() -> None:
+    """A customer who has others, but can't use them, learns why."""
+    store, postbox = store_with_contact(), Postbox()
+    locked = replace(payment(SECOND, fulfilment_key="order/ord_2"), locked_until=at(0) + timedelta(days=19))
+    record_events(store, paid(locked))
+    draws(store, "run_1", 990)
+    assert mailed(store, postbox) == LOW_MAIL
+    text = " ".join(postbox.messages[-1].text.split())
+    assert "Credits left: 10 Locked credits: 1,000" in text
+
+
+def test_without_the_setting_nothing_is_listed_and_a_refused_draw_lists_nothing() -> None:
+    """And a balance that was low before a draw is no news."""
+    store = store_with_contact()
+    draw_credits(ADA, "run_1", 960, store, now=at(60))
+    draws(store, "run_2", 10)
+    with pytest.raises(InsufficientCredits):
+        draws(store, "run_3", 100)
+    assert listed(store) == 0
+
+
+def test_only_the_draw_that_crosses_costs_a_round_trip_more() -> None:
+    """One read, to see whether it was listed before."""
+    store = store_with_contact()
+    costs = []
+    for number, credits_ in enumerate((900, 60, 5)):
+        store.round_trips = 0
+        draws(store, f"run_{number}", credits_)
+        costs.append(store.round_trips)
+    assert costs == [2, 3, 2]
