@@ -40,6 +40,8 @@ def whole(facts: Facts) -> Facts:
     running totals there are refunds that only they report: none of a total in another currency, of which the refunds
     are reported one by one. Disputes are about what did not come back. Without a payment every fact is comparable.
     """
+    if not any(isinstance(fact, _Amount) for fact in facts.values()):
+        return facts
     known = {key: fact for key, fact in {**facts, **_foreign(facts)}.items() if fact}
     return {
         key: without_what_came_back(fact) if isinstance(fact, DisputeChanged) else fact

@@ -75,12 +75,29 @@ class _Marks:
             self.since[lift.hold_id] = None
 
 
+_UNDISPUTED = Disputed(
+    lost=(),
+    contested=(),
+    is_lost=False,
+    is_frozen=False,
+    is_unknown=False,
+    holds={},
+    shared={},
+    flags={},
+    cleared_holds=frozenset(),
+    cleared_flags=frozenset(),
+)
+_Disputing = DisputeChanged | ChargebackChanged | FraudWarned
+
+
 def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     """Return the joint effect of every dispute, chargeback and fraud warning of one payment.
 
     A dispute in another currency than the payment's has its full effect: while nobody has stated its amount, the lot is
     frozen and a flag tells a person.
     """
+    if not any(isinstance(fact, _Disputing) for fact in facts.values()):
+        return _UNDISPUTED
     provider, links = provider_of(payment_id), Links(facts)
     in_one_currency, compared = whole(facts), comparable(facts)
     undivided = {one.key: one for one in facts_of(in_one_currency, DisputeChanged)}

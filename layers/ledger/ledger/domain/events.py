@@ -110,6 +110,8 @@ class Event:
 
     def with_account(self, account_id: AccountId) -> "Event":
         """Return the event with this account on its payment or subscription."""
+        if all(one is None or one.account_id == account_id for one in (self.payment, self.subscription)):
+            return self
         return replace(
             self,
             payment=self.payment and replace(self.payment, account_id=account_id),

@@ -116,10 +116,14 @@ class Lot(KeepsUnknownFields):
         disputed = min(self.dispute_target, takeable - refunded)
         expired = min(self.expired, takeable - refunded - disputed)
         reserved = min(self.reserve_target, takeable - refunded - disputed - expired)
+        if (refunded, disputed, expired, reserved) == (self.refunded, self.disputed, self.expired, self.reserved):
+            return self
         return replace(self, refunded=refunded, disputed=disputed, expired=expired, reserved=reserved)
 
     def rescheduled(self, expires_at: datetime | None) -> "Lot":
         """Return the lot with another time of expiry. A later one brings back what has expired, before `rebalance`."""
+        if expires_at == self.expires_at:
+            return self
         is_later = self.expires_at is not None and (expires_at is None or expires_at > self.expires_at)
         return replace(self, expires_at=expires_at, expired=0 if is_later else self.expired)
 

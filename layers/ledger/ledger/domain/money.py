@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 from ledger.domain.unknown_fields import KeepsUnknownFields
 
@@ -14,7 +15,11 @@ class Money(KeepsUnknownFields):
     currency: str  # ISO 4217, upper case
 
 
-def portion(whole: int, share: Fraction) -> int:
+Share: TypeAlias = Fraction | int
+"""A share from 0 to 1, exact. Of most payments it is simply 1: a whole number is added and compared much faster."""
+
+
+def portion(whole: int, share: Share) -> int:
     """Return the part of `whole` that belongs to `share` (0 to 1), rounded down: in the customer's favour.
 
     Pass the *cumulative* share, never the share of one step. Then three refunds of a third each take back exactly the

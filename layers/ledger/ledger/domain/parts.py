@@ -50,10 +50,11 @@ def own_part(facts: Facts, *, but: Collection[str] = ()) -> Facts:
 
     A refund of ours is for the sale that it was approved for. Only what that has not left of this money is the others'.
     """
-    payment, links = facts.get("payment"), Links(facts)
-    if not isinstance(payment, PaymentSettled):
-        return facts
+    payment = facts.get("payment")
     moves = [fact for key, fact in facts.items() if isinstance(fact, _Move) and key not in but]
+    if not moves or not isinstance(payment, PaymentSettled):
+        return facts
+    links = Links(facts)
     own: dict[str, Fact] = {}
     for money_id in links.money_ids:
         of_money = [move for move in moves if links.money_of(move) == money_id]

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from fractions import Fraction
 from itertools import groupby
 from operator import attrgetter
 
@@ -13,7 +12,7 @@ from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.late import late_flags
 from ledger.domain.lots import Lot
-from ledger.domain.money import portion, share_of
+from ledger.domain.money import Share, portion, share_of
 from ledger.domain.refunds import (
     is_returned_by_law,
     outstanding,
@@ -116,7 +115,7 @@ class LotTarget:
 
     def applied_to(self, lot: Lot | None) -> Lot:
         """Return the lot at this target. None: it is granted now."""
-        lot = lot or Lot(lot_id=self.lot_id, granted=self.granted)
+        lot = lot or Lot(lot_id=self.lot_id, granted=self.granted, expires_at=self.expires_at)
         return replace(
             lot.rescheduled(self.expires_at),
             granted=self.granted,
@@ -241,7 +240,7 @@ class _Paid:
         self.refunded = shares_left(self.payment, gone)
         self.lost = shares_left(self.payment, gone, lost)
         contested = shares_left(self.payment, gone, lost, self.dispute.contested)
-        nothing = [Fraction(0) for _ in self.payment.lines]
+        nothing: list[Share] = [0 for _ in self.payment.lines]
         self.contested = nothing if self.dispute.is_unknown else contested
         self.reserved = nothing if self.unknown_refunds else shares_left(self.payment, gone, lost, going)
         has_unknown = self.dispute.is_unknown or self.unknown_refunds
@@ -318,11 +317,11 @@ def _lots_of(paid: _Paid) -> str:
 
 
 def _share(
-    position: int, level: str, same_lots: Sequence[_Paid], before: Sequence[_Paid], *, most: Fraction | int = WHOLE
-) -> Fraction | int:
+    position: int, level: str, same_lots: Sequence[_Paid], before: Sequence[_Paid], *, most: Share = WHOLE
+) -> Share:
     """Return the share of a line that is left for these payments, after those before them: all together at `most`."""
-    earlier: Fraction | int = sum(getattr(one, level)[position] for one in before)
-    own: Fraction | int = sum(getattr(one, level)[position] for one in same_lots)
+    earlier: Share = sum(getattr(one, level)[position] for one in before)
+    own: Share = sum(getattr(one, level)[position] for one in same_lots)
     return min(most, earlier + own) - min(most, earlier)
 
 
@@ -357,14 +356,14 @@ def _items_of(paid: _Paid) -> tuple[tuple[str, int], ...]:
     return tuple(map(attrgetter("product_id", "credits"), paid.payment.lines))
 
 
-def _is_whole(levels: Iterable[list[Fraction]]) -> bool:
+def _is_whole(levels: Iterable[list[Share]]) -> bool:
     return all(line >= WHOLE for line in _together(levels))
 
 
-def _exceeds_whole(levels: Iterable[list[Fraction]]) -> bool:
+def _exceeds_whole(levels: Iterable[list[Share]]) -> bool:
     return any(line > WHOLE for line in _together(levels))
 
 
-def _together(levels: Iterable[list[Fraction]]) -> list[Fraction | int]:
+def _together(levels: Iterable[list[Share]]) -> list[Share]:
     """Return what payments for the same items have left of each line, all together."""
     return [sum(line) for line in zip(*levels, strict=True)]

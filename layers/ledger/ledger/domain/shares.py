@@ -16,24 +16,26 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from ledger.domain.facts import PaymentSettled, RefundedItem
-from ledger.domain.money import share_of
+from ledger.domain.money import Share, share_of
 from ledger.domain.refunds import Returned
 
-WHOLE = Fraction(1)
+WHOLE: Share = 1
 
 
-def shares_left(payment: PaymentSettled, *went_back: Iterable[Returned]) -> list[Fraction]:
+def shares_left(payment: PaymentSettled, *went_back: Iterable[Returned]) -> list[Share]:
     """Return the share of each line's credits that is left after this money went back, in this order.
 
     Below 0, more money went back than came: a provider credits the unused part of a period to the buyer's balance even
     if the card got all of it back. What the balance then pays for is owed.
     """
     steps = [step for group in went_back for step in group]
+    if not steps:
+        return [WHOLE] * len(payment.lines)
     overdrawn = _overdrawn(payment, steps)
     return [share - overdrawn for share in Shares(payment).take(steps).left]
 
 
-def _overdrawn(payment: PaymentSettled, steps: Iterable[Returned]) -> Fraction:
+def _overdrawn(payment: PaymentSettled, steps: Iterable[Returned]) -> Share:
     """Return what moved to the balance beyond what was paid, as a share of the price. Of a free order it is the whole.
 
     What cards and banks return beyond it is not counted: a refund and a dispute can report the same money.
@@ -47,14 +49,15 @@ def _overdrawn(payment: PaymentSettled, steps: Iterable[Returned]) -> Fraction:
     back_minor = min(elsewhere_minor, payment.returnable_minor, payment.paid_minor)
     over_minor = to_balance_minor + back_minor - payment.paid_minor
     if over_minor <= 0:
-        return Fraction(0)
+        return 0
     price_minor = payment.paid_minor - payment.overcharge_minor
     return Fraction(over_minor, price_minor) if price_minor > 0 else WHOLE
 
 
 def overcharge_left(payment: PaymentSettled, *went_back: Iterable[Returned]) -> int:
     """Return what is left of the overcharge after this money went back, in this order. In minor units, rounded down."""
-    return int(Shares(payment).take(step for group in went_back for step in group).overcharge_minor)
+    steps = [step for group in went_back for step in group]
+    return int(Shares(payment).take(steps).overcharge_minor) if steps else payment.overcharge_minor
 
 
 class Shares:
@@ -69,10 +72,10 @@ class Shares:
         self._overcharge_minor = Fraction(payment.overcharge_minor)
         self._is_free = payment.paid_minor <= 0
         self._money = [price_minor * share_of(amount, sum(amounts)) for amount in amounts]
-        self._credits = [WHOLE for _ in amounts]
+        self._credits: list[Share] = [WHOLE for _ in amounts]
 
     @property
-    def left(self) -> list[Fraction]:
+    def left(self) -> list[Share]:
         """The share of the credits that is left of each line that grants some, from 0 to 1."""
         return self._credits[: self._granting]
 
@@ -125,7 +128,7 @@ class Shares:
             for position, left in enumerate(self._money):
                 self._subtract(position, amount * left / money, takes_credits)
         elif not self._is_free and not self._overcharge_minor:
-            self._credits = [Fraction(0) for _ in self._credits]
+            self._credits = [0 for _ in self._credits]
 
     def _subtract(self, position: int, amount: Fraction, takes_credits: bool) -> None:
         money = self._money[position]

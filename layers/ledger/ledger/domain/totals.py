@@ -29,6 +29,8 @@ def explained(facts: Facts) -> Facts:
     What is being sent has the tag of its part. The rest is one refund for each payment, of all lines.
     """
     totals = facts_of(facts, RefundTotalReported)
+    if not totals:
+        return facts
     links, unreported = Links(facts), _unreported(facts)
     found = {key: fact for key, fact in facts.items() if not isinstance(fact, RefundTotalReported)}
     for money_id in sorted({links.money_of(total) for total in totals}, key=str):

@@ -1,16 +1,25 @@
-"""The connection to DynamoDB, which reads items as they are sent.
+"""The connection to DynamoDB, which sends and reads items as they are.
 
 DynamoDB's JSON is what this package works with: `{"S": "text"}`, `{"N": "5"}`. botocore walks through it attribute by
 attribute, checks each for ten types, and returns the same. That took most of the time of reading a large item. Only
 binary attributes come out otherwise, decoded. A response with one is left to botocore, and so is any error, and any
 other operation.
+
+botocore also finds the endpoint anew for each call, by the rules of all regions. A client has one region and one
+endpoint, so here each operation finds it once.
+
+The figures are in docs/decisions/0052-the-hot-path.md.
 """
 
+import base64
+import json
 import re
 from typing import Any
 
 import botocore.session
 from botocore.parsers import JSONParser, ResponseParserFactory
+from botocore.regions import EndpointRulesetResolver
+from botocore.serialize import JSONSerializer
 from pynamodb.connection import Connection
 
 _ITEMS = frozenset({"GetItemOutput", "BatchGetItemOutput", "QueryOutput", "ScanOutput"})
@@ -34,8 +43,49 @@ class _Parsers(ResponseParserFactory):
         return _ItemsAsSent() if protocol_name == "json" else super().create_parser(protocol_name)
 
 
+class _AsGiven(JSONSerializer):
+    """botocore's serializer of JSON, but it writes the parameters as they are."""
+
+    def serialize_to_request(self, parameters: Any, operation_model: Any) -> dict[str, Any]:
+        request: dict[str, Any] = super().serialize_to_request({}, operation_model)
+        request["body"] = json.dumps(parameters, default=_in_base64).encode()
+        return request
+
+
+def _in_base64(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+class _FoundOnce:
+    """botocore's resolver of endpoints, which each operation asks once."""
+
+    def __init__(self, resolver: EndpointRulesetResolver) -> None:
+        self._resolver = resolver
+        self._found: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._resolver, name)
+
+    def construct_endpoint(self, operation_model: Any, call_args: Any, request_context: Any) -> Any:
+        """Return the endpoint of an operation. It does not depend on the arguments: tables are named, not by ARN."""
+        found = self._found.get(operation_model.name)
+        if found is None:
+            found = self._resolver.construct_endpoint(operation_model, call_args, request_context)
+            self._found[operation_model.name] = found
+        return found
+
+
 class PlainConnection(Connection):
-    """PynamoDB's connection, whose client reads items as they are sent."""
+    """PynamoDB's connection, whose client sends and reads items as they are."""
+
+    @property
+    def client(self) -> Any:
+        """botocore's client."""
+        client: Any = super().client
+        if not isinstance(client._serializer, _AsGiven):  # noqa: SLF001 - botocore has no other way to set it
+            client._serializer = _AsGiven()  # noqa: SLF001
+            client._ruleset_resolver = _FoundOnce(client._ruleset_resolver)  # noqa: SLF001
+        return client
 
     @property
     def session(self) -> botocore.session.Session:

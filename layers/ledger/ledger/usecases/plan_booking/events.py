@@ -34,17 +34,16 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
     if isinstance(merges, NotBookable):
         return merges
     reported = {fact.key: digest_of(fact) for about in event.about for fact in about.facts}
-    receipt = replace(receipt, facts=reported)
     paid = [one.after for one in merges if one.after.payment]
     if not paid:
-        return _store_purchases(merges, receipt, RecordOutcome.WAITING)
+        return _store_purchases(merges, replace(receipt, facts=reported), RecordOutcome.WAITING)
     account_ids = sorted({one.account_id for one in paid if one.account_id})
     if len(account_ids) > 1:
         return NotBookable(ParkReason.AMBIGUOUS_ACCOUNT, "money of one event for " + " and ".join(account_ids))
     if event.payment and (unpaid := [one.after.payment_id for one in merges if not one.after.payment]):
         detail = f"it is paid in part by a credit of {unpaid[0]}, whose payment is not known"
         return NotBookable(ParkReason.UNKNOWN_ORIGIN, detail)
-    receipt = replace(receipt, account_id=account_ids[0])
+    receipt = replace(receipt, account_id=account_ids[0], facts=reported, outcome=RecordOutcome.BOOKED)
     if not any(one.has_new_facts for one in merges):
         return _store_purchases(merges, receipt, RecordOutcome.BOOKED)
 
@@ -58,7 +57,7 @@ def plan_event(event: Event, receipt: Receipt, stored: Snapshot) -> Commit | Not
     origin = _origin_of_changes(event, paid[0])
     changed = [one.after for one in merges if one.has_new_facts]
     commit = plan_targets(changed, fulfilments, stored, origin, receipt.received_at)
-    return replace(commit, receipt=replace(receipt, outcome=RecordOutcome.BOOKED), pointers=_pointers_of(merges))
+    return replace(commit, receipt=receipt, pointers=_pointers_of(merges))
 
 
 def _with_consent(event: Event, stored: Snapshot) -> Event:

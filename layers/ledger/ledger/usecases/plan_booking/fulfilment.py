@@ -43,9 +43,13 @@ def find_fulfilment(purchase: Purchase, stored: Snapshot) -> Fulfilment | NotBoo
     if problem := _mismatch_under_key(payment, found, stored):
         return NotBookable(ParkReason.ORDER_MISMATCH, problem)
     ranked = sorted(found, key=lambda one: _payment_of(one).precedence)
-    purchases = tuple(replace(one, is_duplicate=one is not ranked[0]) for one in ranked)
+    purchases = tuple(_marked(one, is_duplicate=one is not ranked[0]) for one in ranked)
     names = dict.fromkeys(key for one in purchases for key in _keys_of(_payment_of(one)))
     return Fulfilment(purchases=purchases, keys=tuple(_key_change(key, purchases, stored) for key in names))
+
+
+def _marked(purchase: Purchase, *, is_duplicate: bool) -> Purchase:
+    return purchase if purchase.is_duplicate is is_duplicate else replace(purchase, is_duplicate=is_duplicate)
 
 
 def _payments_for_the_same(purchase: Purchase, stored: Snapshot) -> Collection[Purchase]:
