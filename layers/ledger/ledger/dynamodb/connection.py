@@ -5,15 +5,17 @@ attribute, checks each for ten types, and returns the same. That took most of th
 binary attributes come out otherwise, decoded. A response with one is left to botocore, and so is any error, and any
 other operation.
 
-botocore also finds the endpoint anew for each call, by the rules of all regions. A client has one region and one
-endpoint, so here each operation finds it once.
+botocore also finds the endpoint of each call by the rules of all regions, and builds the same user agent twice. A client
+has one endpoint and one user agent: here each is found once.
 
 The figures are in docs/decisions/0052-the-hot-path.md.
 """
 
 import base64
+import functools
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import botocore.session
@@ -48,12 +50,15 @@ class _AsGiven(JSONSerializer):
 
     def serialize_to_request(self, parameters: Any, operation_model: Any) -> dict[str, Any]:
         request: dict[str, Any] = super().serialize_to_request({}, operation_model)
-        request["body"] = json.dumps(parameters, default=_in_base64).encode()
+        request["body"] = _encode(parameters).encode()
         return request
 
 
 def _in_base64(value: bytes) -> str:
     return base64.b64encode(value).decode("ascii")
+
+
+_encode: Callable[[Any], str] = json.JSONEncoder(default=_in_base64, check_circular=False).encode
 
 
 class _FoundOnce:
@@ -85,6 +90,8 @@ class PlainConnection(Connection):
         if not isinstance(client._serializer, _AsGiven):  # noqa: SLF001 - botocore has no other way to set it
             client._serializer = _AsGiven()  # noqa: SLF001
             client._ruleset_resolver = _FoundOnce(client._ruleset_resolver)  # noqa: SLF001
+            agent = client._user_agent_creator  # noqa: SLF001
+            agent.to_string = functools.cache(agent.to_string)
         return client
 
     @property

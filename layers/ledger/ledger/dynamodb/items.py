@@ -3,7 +3,7 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -272,9 +272,13 @@ def from_document(item: Mapping[str, AttributeValue]) -> Document:
 def digest_of(attributes: Attributes) -> AttributeValue:
     """Return the attribute that tells later whether these have been spoilt."""
     content = {name: attribute for name, attribute in attributes.items() if name not in _NOT_DIGESTED}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)  # bytes, of a newer release
-    return {"S": hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_DIGITS]}
+    return {"S": hashlib.sha256(_encode(content).encode()).hexdigest()[:_DIGEST_DIGITS]}
 
+
+_encode: Callable[[Attributes], str] = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), check_circular=False, default=str
+).encode
+"""`default`: a newer release may have stored bytes."""
 
 _DIGEST_DIGITS = 12
 _NOT_DIGESTED = frozenset({"received_at", "body"})  # of a receipt: written once, and digested by itself
