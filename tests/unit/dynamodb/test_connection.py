@@ -1,4 +1,4 @@
-"""Items are read as they are sent, and exactly as botocore would have read them."""
+"""Items are sent and read as they are, and exactly as botocore would have sent and read them."""
 
 import base64
 import json
@@ -7,6 +7,7 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.parsers import JSONParser
+from botocore.serialize import JSONSerializer
 
 from ledger.dynamodb.connection import PlainConnection
 from tests.unit.dynamodb.golden_items import goldens
@@ -20,7 +21,7 @@ def parser(connection: PlainConnection | None = None) -> Any:
     """The parser of a connection's client; None: botocore's own."""
     if connection is None:
         return JSONParser()
-    return connection.client._endpoint._response_parser_factory.create_parser("json")  # type: ignore[attr-defined] # noqa: SLF001
+    return connection.client._endpoint._response_parser_factory.create_parser("json")  # noqa: SLF001
 
 
 def parsed(by: Any, operation: str, content: Any, status: int = 200) -> Any:
@@ -89,3 +90,40 @@ def test_other_services_have_botocores_parsers(connection: PlainConnection) -> N
     shape: Any = model.operation_model("GetSecretValue").output_shape
     response = {"status_code": 200, "headers": {}, "body": b'{"SecretString": "x", "CreatedDate": 1796083200}'}
     assert factory.create_parser("json").parse(response, shape) == JSONParser().parse(response, shape)
+
+
+@pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem", "Query", "GetItem", "UpdateItem", "Scan"])
+def test_each_operation_is_sent_as_botocore_sends_it(operation: str, connection: PlainConnection) -> None:
+    """Headers and content, binary attributes too."""
+    item = {"pk": {"S": "a"}, "body": {"B": b"\x00\xff"}, "count": {"N": "5"}, "nested": NESTED, "ä": {"SS": ["ü"]}}
+    key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+    update = {"Key": key, "UpdateExpression": "SET #0 = :0", "ExpressionAttributeValues": {":0": {"B": b"x"}}}
+    parameters: dict[str, dict[str, Any]] = {
+        "TransactWriteItems": {
+            "TransactItems": [{"Put": {"TableName": "t", "Item": item}}, {"Update": {"TableName": "t", **update}}],
+            "ClientRequestToken": "token",
+        },
+        "BatchGetItem": {"RequestItems": {"t": {"Keys": [key], "ConsistentRead": True}}},
+        "Query": {"TableName": "t", "ExpressionAttributeNames": {"#0": "pk"}, "Limit": 5, "ScanIndexForward": False},
+        "GetItem": {"TableName": "t", "Key": key},
+        "UpdateItem": {"TableName": "t", **update},
+        "Scan": {"TableName": "t", "Segment": 0, "TotalSegments": 4},
+    }
+    model = MODEL.operation_model(operation)
+    ours = connection.client._serializer.serialize_to_request(parameters[operation], model)  # noqa: SLF001
+    botocores = JSONSerializer().serialize_to_request(parameters[operation], model)
+    assert json.loads(ours.pop("body")) == json.loads(botocores.pop("body"))
+    assert ours == botocores
+
+
+def test_an_endpoint_and_a_user_agent_are_found_once(connection: PlainConnection) -> None:
+    """By each operation, as botocore finds it."""
+    fresh, client = PlainConnection(region=REGION, host=None), connection.client
+    for operation in ("GetItem", "TransactWriteItems", "GetItem"):
+        found = fresh.client._ruleset_resolver.construct_endpoint(MODEL.operation_model(operation), {}, {})  # noqa: SLF001
+        assert found.url == f"https://dynamodb.{REGION}.amazonaws.com"
+        assert found is fresh.client._ruleset_resolver.construct_endpoint(MODEL.operation_model(operation), None, None)  # noqa: SLF001
+    agent = client._user_agent_creator  # noqa: SLF001
+    assert agent.to_string() is agent.to_string()
+    assert agent.to_string().startswith("Botocore/")
+    assert connection.client is client

@@ -5,8 +5,8 @@ attribute, checks each for ten types, and returns the same. That took most of th
 binary attributes come out otherwise, decoded. A response with one is left to botocore, and so is any error, and any
 other operation.
 
-botocore also finds the endpoint of each call by the rules of all regions, and builds the same user agent twice. A client
-has one endpoint and one user agent: here each is found once.
+botocore also finds the endpoint of each call by the rules of all regions, and builds the same user agent twice. A
+client has one endpoint and one user agent: here each is found once.
 
 The figures are in docs/decisions/0052-the-hot-path.md.
 """
