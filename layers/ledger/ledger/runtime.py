@@ -253,3 +253,17 @@ class Runtime:
         if self.config.keys_name is None:
             return self.config.api_keys
         return secrets.fetch(self.client("secretsmanager"), self.config.keys_name, "providers' API keys")
+
+
+def prepare(environment: Mapping[str, str]) -> None:
+    """Make in Lambda's init what the first event would wait for: init has a whole processor, whatever the memory.
+
+    What can't be made here fails again at the first event, which reports it.
+    """
+    if "AWS_LAMBDA_RUNTIME_API" in environment:
+        with contextlib.suppress(Exception):
+            here = runtime()
+            _ = here.connection.client, here.catalogue
+
+
+prepare(os.environ)

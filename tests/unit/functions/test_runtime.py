@@ -1,15 +1,16 @@
 """What a function gets from its environment."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from ledger.config import Config
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import ConfigurationError, StoreUnavailable
 from ledger.policy import rules
 from ledger.ports.gateway import Gateway
 from ledger.providers.registry import PROVIDERS
-from ledger.runtime import Runtime
+from ledger.runtime import Runtime, prepare, runtime
 from ledger.secrets import SECRETS_TTL_S, Secret
 from tests.unit.functions.test_secrets import Manager
 from tests.unit.providers import acme
@@ -59,3 +60,33 @@ def test_a_rotated_api_key_is_in_use_without_a_deploy(monkeypatch: pytest.Monkey
     manager.texts, manager.now = {acme.NAME: "key_2"}, 2 * SECRETS_TTL_S
     assert services.gateway(acme.NAME) is not first
     assert keys == ["key_1", "key_2"]
+
+
+@pytest.fixture
+def _no_runtime() -> Iterator[None]:
+    """A process that has made no runtime yet."""
+    runtime.cache_clear()
+    yield
+    runtime.cache_clear()
+
+
+@pytest.mark.usefixtures("_no_runtime")
+def test_lambdas_init_makes_what_the_first_event_would_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client of DynamoDB and the catalogue. A process outside of Lambda makes them when they are used."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    prepare({})
+    assert runtime.cache_info().currsize == 0
+    prepare({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"})
+    assert runtime.cache_info().currsize == 1
+    assert runtime().connection._client is not None  # noqa: SLF001
+    assert "catalogue" in vars(runtime())
+
+
+@pytest.mark.usefixtures("_no_runtime")
+def test_a_wrong_environment_fails_at_the_event_not_in_init(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda would only say that init failed. The event's error says why."""
+    monkeypatch.delenv("TABLE_NAME", raising=False)
+    prepare({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"})
+    with pytest.raises(ConfigurationError, match="TABLE_NAME"):
+        runtime()
