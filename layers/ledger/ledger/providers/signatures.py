@@ -31,8 +31,10 @@ class Rejection(StrEnum):
 class SignatureRejected(Exception):
     """The delivery is not proven to be the provider's. Don't store, use or log any of it."""
 
-    def __init__(self, reason: Rejection) -> None:
-        self.reason = reason
+    @property
+    def reason(self) -> Rejection:
+        reason: Rejection = self.args[0]
+        return reason
 
 
 class Scheme:
@@ -60,8 +62,6 @@ class Scheme:
 
         Several secrets are valid while one is being rotated. Without a secret nothing is accepted.
         """
-        if not any(map(str.strip, secrets)):
-            raise SignatureRejected(Rejection.NO_SECRET)
         value = headers.get(self.header)
         if not value:
             value = next((value for name, value in headers.items() if name.lower() == self.header), "")
@@ -73,7 +73,10 @@ class Scheme:
         if signed_at > now + tolerance_s:
             raise SignatureRejected(Rejection.TOO_NEW)
         signed = str(signed_at).encode() + self.joint + body
-        for secret in filter(str.strip, secrets):
+        known = [secret for secret in secrets if secret.strip()]
+        if not known:
+            raise SignatureRejected(Rejection.NO_SECRET)
+        for secret in known:
             expected = hmac.digest(secret.encode(), signed, hashlib.sha256).hex().encode()
             # Compare all signatures: the time that it takes must not depend on which one matches.
             if any([hmac.compare_digest(expected, one.encode(errors="replace")) for one in signatures]):  # noqa: C419
