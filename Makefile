@@ -22,9 +22,12 @@ help: ## List the commands
 # ── What people run ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 # `make` ends with exit code 2 and a line of its own when a command fails. `billing` tells by its exit code what happened.
-.PHONY: run serve token job mails sam-local deploy-local ledger why verify
+.PHONY: run demo serve token job mails sam-local deploy-local ledger why verify
 run: .venv/.installed .venv-ministack/.installed ## Play real deliveries and show the ledger that they become
 	@$(BILLING) run $(ARGS)
+
+demo: .venv/.installed .venv-ministack/.installed ## Fill a table with a believable month, and open the support console on it
+	@$(BILLING) demo $(ARGS)
 
 serve: .venv/.installed .venv-ministack/.installed ## Stay up on 127.0.0.1:$PORT (3000) for curl, the Stripe CLI, any client
 	@$(BILLING) serve

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli.completion import completion
+from cli.demo import demo
 from cli.job import job
 from cli.ledger import ledger
 from cli.mails import mails
@@ -38,7 +39,7 @@ def billing() -> None:
     """
 
 
-for command in (run, serve, token, job, ledger, mails, why, verify, completion):
+for command in (run, serve, demo, token, job, ledger, mails, why, verify, completion):
     billing.add_command(command)
 
 

@@ -101,6 +101,7 @@ def run(*, seed: int, names: tuple[str, ...], is_in_order: bool) -> None:
             + (f"{len(lives)} lives, " if lives else "")
             + ("[green]every invariant holds.[/]" if is_fine else "[red]something is wrong, see above.[/]")
         )
+        console.print("[dim]`make demo` plays a month of customers, and opens the support console on it.[/]")
     if not is_fine:
         sys.exit(1)
 

@@ -95,6 +95,7 @@ class Player:
     world: World
     show: Callable[[Step], None]
     keys: int = 0
+    email: str = ""  # verified by the issuer, and in the customer's token
 
     def customer(
         self, what: str, method: str, path: str, body: Json | None = None, *, code: int, **expected: str
@@ -103,12 +104,20 @@ class Player:
         return self._checked("the customer", what, code, expected, *self._send_as_customer(method, path, body))
 
     def support(
-        self, what: str, method: str, path: str, body: Json | None = None, *, code: int, **expected: str
+        self,
+        what: str,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        code: int,
+        person: str = "staff_sue",
+        **expected: str,
     ) -> Json:
         """Send a request of support staff about this account. Return the response. Raise UnexpectedResponse."""
-        headers = {
-            "Authorization": f"Bearer {_token(self.world.gateway.issuer, 'staff_sue', environment.SUPPORT_GROUP)}"
-        }
+        self.keys += 1
+        token_ = _token(self.world.gateway.issuer, person, environment.SUPPORT_GROUP)
+        headers = {"Authorization": f"Bearer {token_}", "Idempotency-Key": f"{self.account_id}-{self.keys}"}
         return self._checked("support", what, code, expected, *self._send(method, path, body, headers))
 
     def service(self, what: str, path: str, body: Json, *, code: int, **expected: str) -> Json:
@@ -155,7 +164,7 @@ class Player:
     def _send_as_customer(self, method: str, path: str, body: Json | None) -> tuple[int, Json]:
         self.keys += 1
         headers = {
-            "Authorization": f"Bearer {_token(self.world.gateway.issuer, self.account_id)}",
+            "Authorization": f"Bearer {_token(self.world.gateway.issuer, self.account_id, email=self.email)}",
             "Idempotency-Key": f"{self.account_id}-{self.keys}",
         }
         return self._send(method, path, body, headers)
@@ -186,10 +195,11 @@ class Player:
 
 
 @functools.cache
-def _token(issuer: str, account_id: str, group: str | None = None) -> str:
+def _token(issuer: str, account_id: str, group: str | None = None, *, email: str = "") -> str:
     scopes = [token.SUPPORT_SCOPE] if group else [token.CUSTOMER_SCOPE]
     groups = [group] if group else []
-    return token.signed(account_id, issuer=issuer, audience=environment.AUDIENCE, groups=groups, scopes=scopes)
+    audience = environment.AUDIENCE
+    return token.signed(account_id, issuer=issuer, audience=audience, groups=groups, scopes=scopes, email=email)
 
 
 def _summary(response: Json) -> str:
@@ -217,7 +227,8 @@ _POLICY = "2026-11-01"
 _CONSENT = {"text_version": "2026-11", "asked_to_begin": True, "acknowledged_loss": True}
 
 
-def _order(provider: str, product_id: str, *, country: str = "DE") -> Json:
+def order_of(provider: str, product_id: str, *, country: str = "DE") -> Json:
+    """Return the body of an order with the whole consent."""
     return {
         "product_id": product_id,
         "provider": provider,
@@ -231,9 +242,9 @@ def _order(provider: str, product_id: str, *, country: str = "DE") -> Json:
 def withdraws(ada: Player) -> None:
     """Ada buys 1,000 credits, uses some, changes her mind, and gets the unused part back."""
     provider = ada.world.stripe
-    order = ada.customer("orders 1,000 credits", "POST", "/orders", _order("stripe", "pack_1000"), code=201)
-    ada.happens("Stripe", "the checkout is paid", lambda: provider.pay(_checkout(provider.sessions, order)))
-    _confirm(ada, order)
+    order = ada.customer("orders 1,000 credits", "POST", "/orders", order_of("stripe", "pack_1000"), code=201)
+    ada.happens("Stripe", "the checkout is paid", lambda: provider.pay(checkout_of(provider.sessions, order)))
+    confirm_consent(ada, order)
     ada.service("run 1 draws", "/usage", _run(ada, "run_1", 250), code=200)
     ada.service("run 2 draws", "/usage", _run(ada, "run_2", 50), code=200)
     ada.service("run 2 failed", "/usage/run_2/failure", {"account_id": ada.account_id, "error": "GPU"}, code=200)
@@ -248,10 +259,12 @@ def withdraws(ada: Player) -> None:
 def charges_back(ben: Player) -> None:
     """Ben's bank takes the money back: his account is suspended, and active again when the bank decides for us."""
     provider = ben.world.stripe
-    order = ben.customer("orders 500 credits", "POST", "/orders", _order("stripe", "pack_500", country="US"), code=201)
-    checkout = _checkout(provider.sessions, order)
+    order = ben.customer(
+        "orders 500 credits", "POST", "/orders", order_of("stripe", "pack_500", country="US"), code=201
+    )
+    checkout = checkout_of(provider.sessions, order)
     paid = ben.happens("Stripe", "the checkout is paid", lambda: provider.pay(checkout, country="US"))
-    _confirm(ben, order)
+    confirm_consent(ben, order)
     dispute = ben.happens("bank", "opens a dispute", lambda: provider.open_dispute(paid["payment_intent"]))
     ben.customer("reads his account", "GET", "/account", code=200, status="suspended")
     ben.service("a run draws", "/usage", _run(ben, "run_1", 1), code=403)
@@ -264,9 +277,11 @@ def charges_back(ben: Player) -> None:
 def cancels(cleo: Player) -> None:
     """Cleo subscribes through Paddle, cancels, keeps her credits to the end of the period, and then they expire."""
     provider = cleo.world.paddle
-    order = cleo.customer("orders a month", "POST", "/orders", _order("paddle", "creator_monthly"), code=201)
-    paid = cleo.happens("Paddle", "the checkout is paid", lambda: provider.pay(_checkout(provider.transactions, order)))
-    _confirm(cleo, order)
+    order = cleo.customer("orders a month", "POST", "/orders", order_of("paddle", "creator_monthly"), code=201)
+    paid = cleo.happens(
+        "Paddle", "the checkout is paid", lambda: provider.pay(checkout_of(provider.transactions, order))
+    )
+    confirm_consent(cleo, order)
     cleo.customer("cancels", "POST", "/subscription/cancellation", {}, code=200)
     cleo.customer("withdraws the cancellation", "DELETE", "/subscription/cancellation", code=200)
     cleo.customer("cancels again", "POST", "/subscription/cancellation", {}, code=200)
@@ -279,8 +294,8 @@ def cancels(cleo: Player) -> None:
 def pays_twice(dora: Player) -> None:
     """Dora pays one order twice: the second payment grants nothing and is refunded once it is certain."""
     provider = dora.world.stripe
-    order = dora.customer("orders 2,500 credits", "POST", "/orders", _order("stripe", "pack_2500"), code=201)
-    checkout = _checkout(provider.sessions, order)
+    order = dora.customer("orders 2,500 credits", "POST", "/orders", order_of("stripe", "pack_2500"), code=201)
+    checkout = checkout_of(provider.sessions, order)
     dora.happens("Stripe", "the checkout is paid", lambda: provider.pay(checkout))
     dora.happens("Stripe", "and paid once more", lambda: provider.pay_again(checkout))
     purchases = dora.customer("reads her purchases", "GET", "/purchases", code=200)["purchases"]
@@ -296,9 +311,13 @@ def pays_twice(dora: Player) -> None:
 def has_trouble(emil: Player) -> None:
     """Emil's runs fail again and again: support reviews it and grants him goodwill credits."""
     provider = emil.world.paddle
-    order = emil.customer("orders 500 credits", "POST", "/orders", _order("paddle", "pack_500", country="US"), code=201)
-    paid = emil.happens("Paddle", "the checkout is paid", lambda: provider.pay(_checkout(provider.transactions, order)))
-    _confirm(emil, order)
+    order = emil.customer(
+        "orders 500 credits", "POST", "/orders", order_of("paddle", "pack_500", country="US"), code=201
+    )
+    paid = emil.happens(
+        "Paddle", "the checkout is paid", lambda: provider.pay(checkout_of(provider.transactions, order))
+    )
+    confirm_consent(emil, order)
     for number in range(3):
         emil.service(f"run {number} draws", "/usage", _run(emil, f"run_{number}", 20), code=200)
         failure = {"account_id": emil.account_id, "error": "out of memory"}
@@ -315,23 +334,23 @@ def has_trouble(emil: Player) -> None:
 def unlocks(fay: Player) -> None:
     """Fay does not ask us to begin: her credits are locked until she does and we have confirmed it."""
     provider = fay.world.stripe
-    bare = {name: content for name, content in _order("stripe", "pack_2500").items() if name != "consent"}
+    bare = {name: content for name, content in order_of("stripe", "pack_2500").items() if name != "consent"}
     order = fay.customer("orders without consent", "POST", "/orders", bare, code=201)
-    fay.happens("Stripe", "the checkout is paid", lambda: provider.pay(_checkout(provider.sessions, order)))
+    fay.happens("Stripe", "the checkout is paid", lambda: provider.pay(checkout_of(provider.sessions, order)))
     fay.customer("reads her account", "GET", "/account", code=200, balance="2500", spendable="0", locked="2500")
     fay.service("run 1 draws", "/usage", _run(fay, "run_1", 10), code=402)
     path = f"/orders/{order['order_id']}/consent"
     fay.customer("asks to begin", "POST", path, _CONSENT, code=200, missing_consent="confirmation")
-    _confirm(fay, order)
+    confirm_consent(fay, order)
     fay.service("run 2 draws", "/usage", _run(fay, "run_2", 10), code=200)
 
 
 def declares(gil: Player) -> None:
     """Gil withdraws without a login. No mail reaches the address on file: a person looks at it and carries it out."""
     provider = gil.world.stripe
-    order = gil.customer("orders 500 credits", "POST", "/orders", _order("stripe", "pack_500"), code=201)
-    gil.happens("Stripe", "the checkout is paid", lambda: provider.pay(_checkout(provider.sessions, order)))
-    _confirm(gil, order)
+    order = gil.customer("orders 500 credits", "POST", "/orders", order_of("stripe", "pack_500"), code=201)
+    gil.happens("Stripe", "the checkout is paid", lambda: provider.pay(checkout_of(provider.sessions, order)))
+    confirm_consent(gil, order)
     said = {"name": "Gil", "contract": f"order {order['order_id']}", "email": "gil@example.com", "language": "en"}
     draft = gil.anybody("declares a withdrawal", "POST", "/withdrawal-declarations", said, code=201, kind="withdrawal")
     path, token_ = f"/declarations/{draft['declaration_id']}", {"token": draft["token"]}
@@ -357,7 +376,7 @@ LIVES: dict[AccountId, Life] = {
 }
 
 
-def _confirm(player: Player, order: Json) -> None:
+def confirm_consent(player: Player, order: Json) -> None:
     """Confirm the consent of an order, as the mail service does once its e-mail was accepted for delivery."""
     path = f"/orders/{order['order_id']}/consent-confirmation"
     player.service("confirms the consent by e-mail", path, {"confirmation_id": "mail_1"}, code=200)
@@ -367,7 +386,7 @@ def _run(player: Player, run_id: str, credits_: int) -> Json:
     return {"account_id": player.account_id, "run_id": run_id, "credits": credits_}
 
 
-def _checkout(made: dict[str, Json], order: Json) -> str:
+def checkout_of(made: dict[str, Json], order: Json) -> str:
     """Return the provider's id of an order's checkout."""
     ours = (
         checkout_id

@@ -9,12 +9,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowDown": 40}
+_KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowDown": 40, "Escape": 27, "/": 191}
 _TIMEOUT_S = "60"
 
 
@@ -76,7 +77,7 @@ class Browser:
         """Press a key. `navigates`: wait until another page is there."""
         self.events.clear()
         named: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": _KEYS[key], "code": key}
-        text = {"Enter": "\r", " ": " "}.get(key)
+        text = {"Enter": "\r", " ": " ", "/": "/"}.get(key)
         self.send("Input.dispatchKeyEvent", type="keyDown", **named, **({"text": text} if text else {}))
         self.send("Input.dispatchKeyEvent", type="keyUp", **named)
         if navigates:
@@ -85,6 +86,20 @@ class Browser:
     def write(self, text: str) -> None:
         """Write into what has the focus."""
         self.send("Input.insertText", text=text)
+
+    def wait_until(self, expression: str, timeout_s: float = 10) -> None:
+        """Wait until a JavaScript expression is true. Raise TimeoutError, with the text of the page."""
+        end = time.monotonic() + timeout_s
+        while not self._holds(expression):
+            if time.monotonic() > end:
+                raise TimeoutError(f"never true: {expression}\n{self.value('document.body.innerText')}")
+            time.sleep(0.02)
+
+    def _holds(self, expression: str) -> bool:
+        try:
+            return bool(self.value(f"Boolean({expression})"))
+        except RuntimeError:  # the page is just changing
+            return False
 
     def value(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page."""

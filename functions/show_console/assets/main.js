@@ -12,6 +12,9 @@ import { casePage } from "./case.js";
 import { accountPage } from "./account.js";
 import { findPage } from "./find.js";
 import { proposalsPage } from "./proposals.js";
+import { incidentPage, incidentsPage } from "./incidents.js";
+import { parkedEventPage, parkedPage } from "./parked.js";
+import { whyPage } from "./why.js";
 import { declarationPage, declarationsPage } from "./declarations.js";
 
 const PAGES = {
@@ -20,12 +23,18 @@ const PAGES = {
   accounts: accountPage,
   find: findPage,
   proposals: proposalsPage,
+  parked: (id) => (id ? parkedEventPage(id) : parkedPage()),
+  incidents: (id) => (id ? incidentPage(id) : incidentsPage()),
+  why: whyPage,
   declarations: (id) => (id ? declarationPage(id) : declarationsPage()),
 };
 const MENU = [
   ["queue", "Review queue"],
   ["proposals", "Second person"],
   ["declarations", "Declarations"],
+  ["parked", "Parked events"],
+  ["incidents", "Incidents"],
+  ["why", "Why?"],
 ];
 
 const root = document.getElementById("console");

@@ -43,15 +43,14 @@ export function proposalCard(one, changed) {
     after: () => { say("Rejected. Nothing was moved."); changed(); },
     onConflict: changed,
   });
-  return card(html`${action(one.action)} <span class="figure-big">${quantity(one.amount, one.unit)}</span>`, html`${rows(one)}
-    <p class="soft small">Proposed by <b>${isMine ? "you" : one.proposed_by}</b>, ${ago(one.proposed_at)}</p>
-    ${isMine ? html`<p>${badge(["Waits for a colleague", "warn"])}</p>` : nothing}
-    <div class="buttons"><button type="button" class="button" @click=${reject}>Reject…</button><button type="button" class="button accent" ?disabled=${isMine} @click=${confirm}>Confirm…</button></div>`, "proposal");
+  return card(html`${action(one.action)} <span class="figure-big">${quantity(one.amount, one.unit)}</span>`, html`${rows(one, false)}
+    <p class="soft small by">Proposed by <b>${isMine ? "you" : one.proposed_by}</b>, ${ago(one.proposed_at)} ${isMine ? badge(["Waits for a colleague", "warn"]) : nothing}</p>
+        <div class="buttons"><button type="button" class="button" @click=${reject}>Reject…</button><button type="button" class="button accent" ?disabled=${isMine} @click=${confirm}>Confirm…</button></div>`, "proposal");
 }
 
-const rows = (one) => facts([
+const rows = (one, hasAmount = true) => facts([
   ["Account", accountLink(one.account_id)],
   ["About", one.subject.startsWith("case_") ? html`<a class="id" href="#/cases/${one.subject}">${one.subject}</a>` : html`<span class="id">${one.subject}</span>`],
-  ["Amount", quantity(one.amount, one.unit)],
+  ["Amount", hasAmount ? quantity(one.amount, one.unit) : nothing],
   ["Reason", one.why],
 ]);

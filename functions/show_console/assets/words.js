@@ -70,7 +70,7 @@ export const CLAUSES = {
   7: "7. How to request a refund",
 };
 
-const named = (text) => text.replaceAll("_", " ").replace(/^./, (one) => one.toUpperCase());
+export const named = (text) => text.replaceAll("_", " ").replace(/^./, (one) => one.toUpperCase());
 
 export const reason = (code) => REASONS[code] || named(code || "");
 export const rule = (code) => named(code || "");

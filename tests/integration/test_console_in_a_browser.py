@@ -1,0 +1,326 @@
+"""The support console in a real browser: sign-in, decisions by one and two people, by keyboard, and under attack."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.credentials import Credentials
+
+from ledger.domain.ids import PaymentId
+from tests.integration.conftest import ADA, ADAS, LONG_AGO, World
+from tools import token
+from tools.devserver import environment, sign_in
+from tools.devserver.authorizers import KeySet
+from tools.devserver.gateway import Callers, Gateway
+from tools.template import load
+from tools.testing.browser import Browser, browser, executable
+
+pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on the PATH")
+PHONE, DESK = (390, 844), (1280, 900)
+HEADING = "document.querySelector('main h1')?.textContent"
+SCRIPT = "<img src=x onerror='document.title=1'><script>document.title=2</script>"
+CHECKED = 500_00
+"""The most that one person refunds in a day, in USD cents."""
+
+
+@dataclass
+class Console:
+    """The console in a browser, and the API behind it."""
+
+    url: str
+    page: Browser
+
+    def sign_in(self, account_id: str = "staff_sue", *, size: tuple[int, int] = DESK) -> None:
+        """Sign in as somebody, on the issuer's page."""
+        self.page.open(f"{self.url}/console", width=size[0], height=size[1])
+        self.wait_for_heading("Sign in")
+        self.click("Sign in")
+        person = f"document.querySelector('a[href*=\"person={account_id}\"]')"
+        self.page.wait_until(f"location.pathname === '/_local/sign-in' && {person}")
+        self.page.value(f"{person}.click()")
+        self.page.wait_until("location.pathname === '/console' && document.querySelector('main h1')")
+
+    def go(self, address: str, heading: str) -> None:
+        """Go to a page of the console."""
+        self.page.value(f"location.hash = {json.dumps('#/' + address)}")
+        self.wait_for_heading(heading)
+        self.page.wait_until("!document.querySelector('.skeleton')")
+
+    def wait_for_heading(self, words: str) -> None:
+        """Wait until a page has this heading."""
+        self.page.wait_until(f"{HEADING} === {json.dumps(words)}")
+
+    def click(self, words: str) -> None:
+        """Click on the button or the link that begins with these words, in the dialog if one is open."""
+        within = "(document.querySelector('dialog[open]') || document)"
+        begins = f"e => e.textContent.trim().startsWith({json.dumps(words)})"
+        found = f"[...{within}.querySelectorAll('button,a,summary,label')].find({begins})"
+        self.page.wait_until(f"Boolean({found}) && !{found}.disabled")
+        self.page.value(f"{found}.click()")
+
+    def write(self, field: str, text: str) -> None:
+        """Write into a field, instead of what it has."""
+        self.page.value(f"document.getElementById({json.dumps(field)}).focus()")
+        self.page.value("document.activeElement.select?.()")
+        self.page.write(text)
+
+    def reads(self, words: str) -> None:
+        """Wait until the page has these words."""
+        self.page.wait_until(f"document.body.innerText.includes({json.dumps(words)})")
+
+    def blocked(self) -> list[str]:
+        """What the browser has blocked, and what failed in the page."""
+        thrown = [one for one in self.page.events if one.get("method") == "Runtime.exceptionThrown"]
+        loads = "Failed to load resource"  # a 404 or 409 of the API: the page says so itself
+        return [text for text in self.page.complaints() if loads not in text] + [str(one) for one in thrown]
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Browser]:
+    """A page of the browser."""
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture
+def console(world: World, page: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
+    """The API behind its gateway, with the local issuer."""
+    assert world
+    for name, value in {
+        "JWT_ISSUER": environment.ISSUER,
+        "JWT_AUDIENCE": environment.AUDIENCE,
+        "GROUPS_CLAIM": environment.GROUPS_CLAIM,
+        "CONSOLE_CLIENT_ID": sign_in.CLIENT_ID,
+        "CONSOLE_AUTHORIZE_URL": sign_in.AUTHORIZE_PATH,
+        "CONSOLE_TOKEN_URL": sign_in.TOKEN_PATH,
+        "CONSOLE_SCOPES": "openid billing.support",
+    }.items():
+        monkeypatch.setenv(name, value)
+    token.local_key()
+    callers = Callers(keys=KeySet(Path(token.JWKS_FILE)), credentials=Credentials("x", "y"), region="eu-central-1")
+    parameters = {"JwtIssuer": environment.ISSUER, "JwtAudience": environment.AUDIENCE, "AllowedOrigin": "*"}
+    gateway = Gateway(0, load(), callers, parameters=parameters)
+    thread = threading.Thread(target=gateway.serve_forever)
+    thread.start()
+    yield Console(gateway.url, page)
+    gateway.shutdown()
+    thread.join()
+    gateway.server_close()
+
+
+def opened_case(world: World, reason: str = "technical_problem", message: str = "It fails.", **more: Any) -> str:
+    """A case of Ada's payment."""
+    claim = {"purchase_id": ADAS, "reason": reason, "message": message, **more}
+    return str(world.ada.post("/refund-requests", claim, key="of-the-case").json["case_id"])
+
+
+def test_somebody_signs_in_and_nothing_of_it_is_left_in_the_browser(console: Console) -> None:
+    """No code in the address, no token in any storage; and a reload has to sign in again."""
+    console.sign_in()
+    console.wait_for_heading("Review queue")
+    console.reads("Nothing to review")
+    assert console.page.value("location.href") == f"{console.url}/console#/queue"
+    kept = "[localStorage.length, sessionStorage.length, document.cookie.length].join()"
+    assert console.page.value(kept) == "0,0,0"
+    assert console.blocked() == []
+    console.page.open(f"{console.url}/console")
+    console.wait_for_heading("Sign in")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("?code=stolen&state=guessed", "This answer is not to a sign-in of this tab."),
+        ("?error=access_denied&state=guessed", "This answer is not to a sign-in of this tab."),
+        ("#token={token}", "This console does not accept a token in its address."),
+    ],
+)
+def test_an_answer_that_nobody_asked_for_signs_nobody_in(console: Console, address: str, said: str) -> None:
+    """Else a link could sign a person in as its sender."""
+    given = token.signed(
+        "mallory", issuer=environment.ISSUER, audience=environment.AUDIENCE, scopes=["billing.support"]
+    )
+    console.page.open("about:blank")
+    console.page.open(f"{console.url}/console{address.format(token=given)}")
+    console.wait_for_heading("Sign in")
+    console.reads(said)
+
+
+def test_a_customers_sign_in_shows_nothing(world: World, console: Console) -> None:
+    """The API refuses, and the page says why."""
+    opened_case(world)
+    console.sign_in("acct_ada")
+    console.reads("Your sign-in is not one of support staff.")
+    assert ADA not in console.page.value("document.querySelector('main').innerText")
+
+
+def test_a_case_above_the_limits_is_decided_by_two_people(world: World, console: Console) -> None:
+    """Sue proposes, and can't confirm it herself; Tom confirms, and it is refunded."""
+    world.pays(PaymentId("stripe:pi_dear"), ADA, paid_minor=CHECKED + 1)
+    case_id = opened_case(world, purchase_id="stripe:pi_dear")
+    console.sign_in()
+    console.page.wait_until("document.querySelector('a.row')")
+    console.page.value("document.querySelector('a.row').click()")
+    console.wait_for_heading("Technical problem")
+    console.click("Refund")
+    console.write("amount", "500.01")
+    console.write("words", "Your runs failed because of an error of ours.")
+    console.click("Preview")
+    console.reads("$500.01 goes back to the customer at Stripe.")
+    console.click("Refund $500.01")
+    console.reads("a colleague has to confirm it")
+    assert world.sam.get(f"/support/refund-cases/{case_id}").json["state"] == "in_review"
+    console.go("proposals", "Second person")
+    console.reads("Waits for a colleague")
+    assert console.page.value("[...document.querySelectorAll('.proposal .accent')].every(e => e.disabled)")
+    console.sign_in("staff_tom")
+    console.go("proposals", "Second person")
+    console.click("Confirm…")
+    console.reads("You carry out what staff_sue has proposed")
+    console.click("Confirm")
+    console.reads("Nothing waits")
+    found = world.sam.get(f"/support/refund-cases/{case_id}").json
+    assert (found["state"], found["decided_by"]) == ("approved", "staff_sue")
+    assert console.blocked() == []
+
+
+def test_an_automatic_decline_is_overturned(world: World, console: Console) -> None:
+    """The policy declined; a person approves a part, and the customer reads why."""
+    world.pays(LONG_AGO, ADA, at=datetime.now(UTC) - timedelta(days=400))
+    case_id = opened_case(world, "changed_my_mind", purchase_id=LONG_AGO)
+    assert world.sam.get(f"/support/refund-cases/{case_id}").json["state"] == "declined"
+    console.sign_in()
+    console.go(f"cases/{case_id}", "Changed their mind")
+    console.click("Overturn")
+    console.click("Refund")
+    console.write("amount", "20.01")
+    console.click("Preview")
+    console.reads("At most $20.00 can be refunded.")
+    console.reads("Write at least one sentence.")
+    console.write("amount", "9,50")
+    console.write("words", "As an exception.")
+    console.click("Preview")
+    console.click("Refund $9.50")
+    console.reads("Decided.")
+    found = world.ada.get(f"/refund-requests/{case_id}").json
+    assert (found["state"], found["decision"]["money"]["amount_minor"]) == ("approved", 950)
+    assert found["decision"]["reasons"][0] == "As an exception."
+
+
+def test_a_second_tab_that_is_behind_decides_nothing(world: World, console: Console) -> None:
+    """A colleague was faster: the dialog says so, and shows what stands now. What was written goes nowhere."""
+    case_id = opened_case(world)
+    console.sign_in()
+    console.go(f"cases/{case_id}", "Technical problem")
+    decline = {"outcome": "decline", "words": ["It worked."], "clause": "6"}
+    assert world.sam.post(f"/support/refund-cases/{case_id}/decision", decline, key="of-sam").status == 200
+    console.click("Refund")
+    console.write("words", "Here is your money.")
+    console.click("Preview")
+    console.click("Refund $")
+    console.reads("This can't be done any more")
+    console.click("Show what stands now")
+    console.reads("by sam")
+    assert world.sam.get(f"/support/refund-cases/{case_id}").json["state"] == "declined"
+
+
+def test_a_double_click_decides_once(world: World, console: Console) -> None:
+    """The button is off while the decision is on its way, and the key is that of the form."""
+    case_id = opened_case(world)
+    console.sign_in()
+    console.go(f"cases/{case_id}", "Technical problem")
+    console.click("Decline")
+    console.write("words", "All runs worked.")
+    console.click("Preview")
+    console.page.wait_until("document.querySelector('dialog[open]')")
+    console.page.value(
+        "(() => { const go = document.querySelector('dialog button[type=submit]'); go.click(); go.click(); })()"
+    )
+    console.reads("Decided.")
+    history = world.sam.get(f"/support/refund-cases/{case_id}").json["history"]
+    assert [change["to_state"] for change in history].count("declined") == 1
+
+
+def test_what_a_customer_writes_is_text(world: World, console: Console) -> None:
+    """A message, an error message: a script in them is shown, and never run."""
+    case_id = opened_case(world, message=SCRIPT, error_messages=[SCRIPT])
+    console.sign_in()
+    console.go(f"cases/{case_id}", "Technical problem")
+    shown = console.page.value("document.querySelector('blockquote').textContent")
+    assert shown == SCRIPT
+    assert console.page.value("document.querySelectorAll('main img, main script').length") == 0
+    assert console.page.value("document.title").startswith("Technical problem")
+    assert console.blocked() == []
+
+
+@pytest.mark.parametrize("address", ["cases/case_0123456789abcdef01234567", "cases/..%2f..%2faccount", "cases/%00"])
+def test_an_id_of_nothing_says_so(console: Console, address: str) -> None:
+    """It is sent as one part of the path, whatever it is."""
+    console.sign_in()
+    console.page.value(f"location.hash = {json.dumps('#/' + address)}")
+    console.page.wait_until("document.querySelector('main .problem')")
+    assert console.blocked() == []
+
+
+def test_a_case_is_decided_by_keyboard_alone(world: World, console: Console) -> None:
+    """From the queue to the decision: what has the focus shows it, and the dialog gives it back."""
+    case_id = opened_case(world)
+    console.sign_in()
+    console.wait_for_heading("Review queue")
+    tab_to(console.page, "Skip to the page")
+    console.page.press("Enter")
+    tab_to(console.page, case_id)
+    console.page.press("Enter")
+    console.wait_for_heading("Technical problem")
+    console.page.wait_until("document.activeElement.tagName === 'H1'")
+    tab_to(console.page, "outcome-")
+    console.page.press("ArrowDown")
+    console.page.press("ArrowDown")
+    if console.page.value("document.activeElement.id") != "outcome-decline":
+        console.page.press("ArrowDown")
+    tab_to(console.page, "words")
+    console.page.write("All runs worked.")
+    tab_to(console.page, "Preview")
+    console.page.press("Enter")
+    console.page.wait_until("document.querySelector('dialog[open]')")
+    console.page.press("Escape")
+    console.page.wait_until("!document.querySelector('dialog[open]')")
+    assert console.page.value("document.activeElement.textContent") == "Preview"
+    console.page.press("Enter")
+    console.page.wait_until("document.querySelector('dialog[open]')")
+    tab_to(console.page, "Decline")
+    console.page.press("Enter")
+    console.reads("Decided.")
+    assert world.sam.get(f"/support/refund-cases/{case_id}").json["state"] == "declined"
+
+
+def tab_to(page: Browser, wanted: str) -> None:
+    """Press the tabulator until something has the focus, and shows it."""
+    focused = "const e = document.activeElement; return [e.id, e.textContent.trim(), (e.hash || '').split('/').pop()]"
+    for _ in range(60):
+        page.press("Tab")
+        if page.value(f"(() => {{ {focused} }})().some(one => one.startsWith({json.dumps(wanted)}))"):
+            assert page.value("getComputedStyle(document.activeElement).outlineStyle") == "solid", wanted
+            return
+    pytest.fail(f"the tabulator never comes to {wanted!r}")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK, (320, 640)], ids=["phone", "desk", "small phone"])
+def test_no_page_is_wider_than_its_window(world: World, console: Console, size: tuple[int, int]) -> None:
+    """On a phone too; and nothing that the policy of the page blocks."""
+    case_id = opened_case(world, message="W" * 300)
+    console.sign_in(size=size)
+    for address, heading in {
+        "queue": "Review queue",
+        f"cases/{case_id}": "Technical problem",
+        "proposals": "Second person",
+        "declarations": "Declarations",
+    }.items():
+        console.go(address, heading)
+        assert console.page.value("document.documentElement.scrollWidth") <= size[0], address
+    assert console.blocked() == []
