@@ -6,6 +6,7 @@ import click
 
 from cli.completion import completion
 from cli.demo import demo
+from cli.index import index
 from cli.job import job
 from cli.ledger import ledger
 from cli.mails import mails
@@ -39,7 +40,7 @@ def billing() -> None:
     """
 
 
-for command in (run, serve, demo, token, job, ledger, mails, why, verify, completion):
+for command in (run, serve, demo, token, job, ledger, mails, why, index, verify, completion):
     billing.add_command(command)
 
 

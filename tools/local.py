@@ -129,6 +129,7 @@ def _names() -> dict[str, str]:
         "TABLE_NAME": TABLE,
         "EVIDENCE_BUCKET_NAME": BUCKET,
         "EVENT_BUS_NAME": "ledger",
+        "ADDRESS_KEY": signing.LOCAL_ADDRESS_KEY,
         "PROVIDER_MODE": "test",
         "JWT_ISSUER": environment.ISSUER,
         "JWT_AUDIENCE": environment.AUDIENCE,

@@ -16,6 +16,9 @@ from typing import Any
 LOCAL_SECRETS = {"stripe": "whsec_local_only", "paddle": "pdl_ntfset_local_only"}
 """The local run's signing secrets, unless the environment sets others. They protect nothing."""
 
+LOCAL_ADDRESS_KEY = "local_address_key_only"
+"""The local run's key of the hashes of e-mail addresses, unless the environment sets another. It protects nothing."""
+
 
 def headers(provider: str, body: bytes, secret: str, now: float) -> dict[str, str]:
     """Return the signature header of one delivery at `now` (seconds since 1970)."""

@@ -34,6 +34,8 @@ from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.expire_credits import expire_account, expire_credits
 from ledger.usecases.find_customer import find_customer
+from ledger.usecases.find_records import Searched, find_payments, find_records
+from ledger.usecases.index_names import index_purchase
 from ledger.usecases.locks import read_locks
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.refund_cases.decide_case import decide_case
@@ -838,6 +840,56 @@ def _(engine: Engine) -> Iterator[int]:
     expire_credits(store, now=now - timedelta(hours=2))
     for hour in (-1, 0, 1):  # the last one is the first after midnight
         yield engine.trips(lambda hour=hour: expire_credits(store, now=now + timedelta(hours=hour)))
+
+
+def indexed(engine: Engine) -> DynamoDBStore:
+    """A pack with an invoice and a refund whose rows are written."""
+    store = engine.store()
+    record_events(store, paid(replace(payment(), invoice_number="INV-1")), event_of(refund()))
+    index_purchase(PI, store)
+    return store
+
+
+@case("`named`")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    assert [row.subject for row in store.named("re_1")] == ["stripe:re_1"]
+    yield engine.trips(store.named, "re_1")
+
+
+@case("`paid_between`, `failed_between`")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    assert [row.subject for row in store.paid_between("USD", 2000, at(0), at(60))] == [PI]
+    yield engine.trips(store.paid_between, "USD", 2000, at(0), at(60))
+    yield engine.trips(store.failed_between, at(0), at(60))
+
+
+@case("`receipts_page`")
+def _(engine: Engine) -> Iterator[int]:
+    yield engine.trips(indexed(engine).receipts_page, "stripe:cus_1", 5)
+
+
+@case("a search by an id, a number or an address: `find_records`")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    searched = Searched(store, ("stripe", "paddle"), lambda: "key")
+    for text in ("pi_1", "stripe:cus_1", "re_1", "INV-1", "inv-1", "nothing", "ada@example.com"):
+        yield engine.trips(lambda text=text: find_records(text, searched))
+
+
+@case("a search by day and amount: `find_payments`")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    yield engine.trips(lambda: find_payments(at(0).date(), 2000, "USD", store, limit=5).items)
+
+
+@case("what is found by a new name: `index_purchase`")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    record_events(store, event_of(names=(PI, CH)))
+    yield engine.trips(lambda: [index_purchase(PI, store)])
+    yield engine.trips(lambda: [index_purchase(CH, store)])
 
 
 @case("verify")

@@ -13,7 +13,7 @@ from typing import Any
 import botocore.session
 
 from tools.devserver import environment
-from tools.signing import LOCAL_SECRETS
+from tools.signing import LOCAL_ADDRESS_KEY, LOCAL_SECRETS
 from tools.template import TemplateError, functions, resolved, table_definition
 
 
@@ -92,6 +92,8 @@ def create_resources(endpoint: str, template: dict[str, Any]) -> Cloud:
 
 def _content(properties: dict[str, Any]) -> str:
     """Return a secret's content: the local signing secrets, or the template's content for any other secret."""
+    if "GenerateSecretString" in properties:
+        return LOCAL_ADDRESS_KEY
     is_signing = "/signing-secrets/" in str(properties.get("Name"))
     return json.dumps(LOCAL_SECRETS) if is_signing else str(properties.get("SecretString", ""))
 

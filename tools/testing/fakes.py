@@ -25,6 +25,7 @@ from ledger.domain.errors import (
 )
 from ledger.domain.facts import RefundChanged, RefundState
 from ledger.domain.ids import AccountId, PaymentId, approval_tag
+from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent
 from ledger.domain.orders import Checkout, Order
@@ -307,6 +308,28 @@ class FakeStore:
         due = [(entry.expiry_due_at, entry.account_id) for entry in self._indexed.entries.values()]
         found = {position_of(due_at, name): ExpiringAccount(due_at, name) for due_at, name in due if due_at}
         yield from (one for position, one in sorted(found.items()) if position > after and one.due_at <= until)
+
+    def named(self, name: str) -> Iterator[IndexRow]:
+        return self._documents(IndexRow, DocumentKind.INDEXED_NAME, name)
+
+    def paid_between(self, currency: str, amount_minor: int, first: datetime, last: datetime) -> Iterator[IndexRow]:
+        wanted = (NameKind.AMOUNT, currency, amount_minor)
+        found = self._indexed_rows(DocumentKind.INDEXED_AMOUNT, first, last)
+        return (row for row in found if (row.kind, row.currency, row.amount) == wanted)
+
+    def failed_between(self, first: datetime, last: datetime) -> Iterator[IndexRow]:
+        return self._indexed_rows(DocumentKind.INDEXED_FAILURE, first, last)
+
+    def _indexed_rows(self, kind: DocumentKind, first: datetime, last: datetime) -> Iterator[IndexRow]:
+        self.round_trips += 1
+        rows = [row for key, row in self.documents.items() if key.kind is kind and isinstance(row, IndexRow)]
+        dated = sorted((row.at, row.subject, row) for row in rows if row.at)
+        return iter([row for at, _, row in dated if first <= at <= last])
+
+    def receipts_page(self, customer_id: str, limit: int, after: str | None = None) -> Page[Receipt]:
+        self.round_trips += 1
+        mine = sorted((name, one) for (owner, name), one in self.receipts.items() if owner == customer_id)
+        return self._page(mine, limit, after)
 
     def first_expiry(self) -> datetime | None:
         self.round_trips += 1

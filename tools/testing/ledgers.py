@@ -46,6 +46,7 @@ from ledger.usecases.declarations.review import close, record_forwarding
 from ledger.usecases.declarations.submit import declare, submit
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.index_names import index_contact, index_failed_run, index_purchase
 from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.record_event import record_event
@@ -682,10 +683,24 @@ def by_two() -> FakeStore:
     return store
 
 
+def indexed() -> FakeStore:
+    """A pack with an invoice and a refund, an address, and a run that failed, with their rows in the index of find."""
+    store = FakeStore()
+    record_events(store, paid(replace(payment(), invoice_number="INV-1")), event_of(refund()), now=at(20))
+    contact = Contact(account_id=ADA, email="ada@example.com", language="en", noted_at=at(1))
+    assert store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),))) is None
+    draw_credits(ADA, "run_1", 5, store, now=at(30))
+    fail_run(ADA, "run_1", store, now=at(31))
+    index_purchase(PI, store)
+    index_contact(ADA, "a key", store)
+    index_failed_run(ADA, "run_1", at(31), store)
+    return store
+
+
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
     *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, declared, locked, unlocked, by_two),
-    *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting),
+    *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {
     **{one.__name__: one for one in _MADE},

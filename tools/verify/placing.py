@@ -12,6 +12,7 @@ from ledger.domain.audit import AuditRecord
 from ledger.domain.contacts import Contact
 from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.ids import AccountId
+from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent, MailRecord, mail_id_of
 from ledger.domain.proposals import Proposal
 from ledger.domain.purchases import Purchase
@@ -37,6 +38,7 @@ from ledger.ports.documents import (
     contact_key,
     declaration_key,
     failed_run_key,
+    index_row_key,
     intent_key,
     mail_intent_key,
     mail_record_key,
@@ -163,6 +165,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return mail_record_key(mail_id_of(document.kind, document.subject))
         case AwaitedOrder():
             return awaited_order_key(document.since, document.order_id)
+        case IndexRow():
+            return index_row_key(document)
     return key
 
 

@@ -17,6 +17,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.index_rows import IndexRow
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.orders import OpenCheckout
@@ -91,6 +92,7 @@ class World:
     job_cursors: dict[DocumentKey, JobCursor] = field(default_factory=dict)
     declarations: dict[str, Declaration] = field(default_factory=dict)
     listed_declarations: dict[DocumentKey, ListedDeclaration] = field(default_factory=dict)
+    index_rows: dict[DocumentKey, IndexRow] = field(default_factory=dict)
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
     is_in_place: dict[str, bool] = field(default_factory=dict)  # whether key and index attributes follow from the rest
     is_as_written: dict[str, bool] = field(default_factory=dict)  # whether its digest says so, if it has one
@@ -176,6 +178,8 @@ class World:
                 self.declarations[document.declaration_id] = document
             case ListedDeclaration():
                 self.listed_declarations[key] = document
+            case IndexRow():
+                self.index_rows[key] = document
 
     def facts(self, payment_id: PaymentId) -> Facts:
         """Return the facts of the purchase that a name leads to."""

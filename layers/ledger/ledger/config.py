@@ -33,6 +33,8 @@ class Config:
     archive_streams: tuple[str, ...]  # the Firehose streams for raw bodies; empty: bodies are not archived
     keys_name: str | None = None  # of the providers' API keys in Secrets Manager; None: use `api_keys`
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # by provider; for local runs
+    address_key_name: str | None = None  # of the key of addresses' hashes in Secrets Manager; None: use `address_key`
+    address_key: str = field(default="", repr=False)  # for local runs
     is_paused: bool = False  # whether no refund is decided or sent, while a restored table catches up
     scope: Scope = EVERYTHING  # what in the providers' accounts is ours
     release: str = ""  # which release of this package is deployed, as its layer's version names it
@@ -78,6 +80,8 @@ class Config:
             release=environment.get("RELEASE", ""),
             keys_name=environment.get("PROVIDER_KEYS_NAME") or None,
             api_keys=_by_provider(environment, "API_KEY"),
+            address_key_name=environment.get("ADDRESS_KEY_NAME") or None,
+            address_key=environment.get("ADDRESS_KEY", ""),
             api_bases={name: address or None for name, address in _by_provider(environment, "API_BASE").items()},
             mails_from=environment.get("MAILS_FROM") or None,
             receipts_from=environment.get("RECEIPTS_FROM") or environment.get("MAILS_FROM") or None,

@@ -164,6 +164,18 @@ class Runtime:
             low_balance=self.config.low_balance,
         )
 
+    @functools.cached_property
+    def address_key(self) -> str:
+        """The key of addresses' hashes, from Secrets Manager or, for local runs, the environment. It never changes.
+
+        Raise StoreUnavailable if it can't be fetched now, ConfigurationError if there is none.
+        """
+        name = self.config.address_key_name
+        key = secrets.fetch_text(self.client("secretsmanager"), name) if name else self.config.address_key
+        if not key:
+            raise ConfigurationError("ADDRESS_KEY_NAME is not set, or its secret is empty: addresses can't be hashed.")
+        return key
+
     def gateway(self, provider: str) -> Gateway:
         """Return the gateway to a provider's API, with its current key. Import its SDK on first use.
 

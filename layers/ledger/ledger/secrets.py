@@ -101,3 +101,11 @@ def fetch(client: Any, name: str, description: str) -> Mapping[str, str]:
         example = json.dumps(dict.fromkeys(PROVIDERS, "…"), ensure_ascii=False)
         # Not `from error`: its message may quote the secret.
         raise ConfigurationError(f"The secret {name} should be JSON: {example}.") from None
+
+
+def fetch_text(client: Any, name: str) -> str:
+    """Fetch a secret of Secrets Manager that is one text. Raise StoreUnavailable if it can't be fetched now."""
+    try:
+        return str(client.get_secret_value(SecretId=name).get("SecretString") or "")
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise StoreUnavailable("The key of the addresses' hashes can't be read now.") from error

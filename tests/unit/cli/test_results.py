@@ -15,12 +15,18 @@ import cli.table
 from cli.main import billing
 from cli.paper import findings_table, paper
 from ledger.domain.accounts import Account
+from ledger.domain.contacts import Contact
 from ledger.domain.entries import Entry
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.index_rows import IndexRow
 from ledger.domain.refund_cases import RefundReason
 from ledger.dynamodb.items import Item
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import contact_key
 from ledger.ports.reads import Page
+from ledger.usecases.index_names import index_contact, index_failed_run, index_purchase
+from ledger.usecases.usage import draw_credits, fail_run
 from tools.statement import statement
 from tools.testing.builders import (
     ADA,
@@ -212,3 +218,46 @@ def test_a_long_list_of_what_breaks_an_invariant_is_cut(capsys: pytest.CaptureFi
     """Five are named, the rest counted."""
     paper().print(findings_table([Finding("All is well", 7, tuple("abcdefg"))]))
     assert "a, b, c, d, e and 2 more" in capsys.readouterr().out
+
+
+def test_index_writes_the_rows_that_the_subscriber_writes(store: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of purchases, addresses and failed runs; a second run adds nothing. The address is not in it."""
+    for name, value in {"TABLE_NAME": "ledger", "ADDRESS_KEY": "a key", "PROVIDER_MODE": "test"}.items():
+        monkeypatch.setenv(name, value)
+    contact = Contact(account_id=ADA, email="ada@example.com", language="en", noted_at=at(0))
+    store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
+    record_events(store, event_of(refund()))
+    draw_credits(ADA, "run_1", 5, store, now=at(4))
+    fail_run(ADA, "run_1", store, now=at(5))
+    read = billing_with("index", "--json")
+    assert (read.exit_code, json.loads(read.stdout)) == (
+        0,
+        {"rows": {"address": 1, "amount": 1, "refund": 1, "run": 2}, "unreadable": 0},
+    )
+    written = {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)}
+    assert "ada@example.com" not in str(written)
+    for key in written:
+        del store.documents[key]
+    index_purchase(PaymentId("stripe:pi_1"), store)
+    index_contact(ADA, "a key", store)
+    index_failed_run(ADA, "run_1", at(5), store)
+    assert {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)} == written
+    shown = billing_with("index")
+    assert shown.stdout == "5 rows of the index are there: 1 of address, 1 of amount, 1 of refund, 2 of run.\n"
+    assert {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)} == written
+
+
+def test_index_says_what_it_can_not_read_and_what_it_needs(store: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others have their rows; without a key nothing is written."""
+    monkeypatch.setenv("TABLE_NAME", "ledger")
+    monkeypatch.setenv("PROVIDER_MODE", "test")
+    monkeypatch.delenv("ADDRESS_KEY", raising=False)
+    refused = billing_with("index")
+    assert (refused.exit_code, "ADDRESS_KEY_NAME" in refused.stderr) == (2, True)
+    assert not [row for row in store.documents.values() if isinstance(row, IndexRow)]
+    monkeypatch.setenv("ADDRESS_KEY", "a key")
+    newer = items_of(store)[0] | {"pk": {"S": "PAYMENT#x"}, "sk": {"S": "PURCHASE"}, "schema": {"N": "99"}}
+    monkeypatch.setattr(Scanned, "scan", lambda self, one, of: iter([*items_of(self), newer][one::of]))
+    shown = billing_with("index")
+    assert (shown.exit_code, "1 items can't be read" in shown.stderr) == (1, True)
+    assert [row.kind for row in store.documents.values() if isinstance(row, IndexRow)] == ["amount"]

@@ -47,6 +47,7 @@ from ledger.domain.facts import (
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
@@ -92,6 +93,7 @@ from ledger.ports.documents import (
     deferred_queue_key,
     failed_run_key,
     idempotency_key,
+    index_row_key,
     intent_key,
     job_cursor_key,
     listed_declaration_key,
@@ -484,6 +486,11 @@ MAIL_RECORD = MailRecord(
     failure="bounce",
     version=1,
 )
+NAMED_ROW = IndexRow(kind=NameKind.INVOICE, name="INV-1", subject=PI, payment_id=PI)
+PAID_ROW = IndexRow(
+    kind=NameKind.AMOUNT, name="", subject=PI, payment_id=PI, account_id=ADA, at=AT, amount=1999, currency="EUR"
+)
+FAILED_ROW = IndexRow(kind=NameKind.RUN, name="", subject="run_1", account_id=ADA, at=AT, amount=25)
 AWAITED = AwaitedOrder(order_id=ORDER.order_id, account_id=ADA, since=AT)
 STOP = RenewalStop(
     account_id=ADA,
@@ -638,6 +645,9 @@ def goldens() -> dict[str, Golden]:
         "mail_intent": _document(mail_intent_key(MAIL_INTENT.mail_id), MAIL_INTENT, replace(MAIL_INTENT, version=3)),
         "mail_record": _document(mail_record_key(MAIL_INTENT.mail_id), MAIL_RECORD, replace(MAIL_RECORD, version=2)),
         "awaited_order": _document(awaited_order_key(AT, ORDER.order_id), AWAITED),
+        "indexed_name": _document(index_row_key(NAMED_ROW), NAMED_ROW),
+        "indexed_amount": _document(index_row_key(PAID_ROW), PAID_ROW),
+        "indexed_failure": _document(index_row_key(FAILED_ROW), FAILED_ROW),
         "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed),
         "audit_record": _document(audit_key(ADA, audit), audit),
         "proposal": _document(proposal_key(ADA, "prop_1"), PROPOSAL, replace(PROPOSAL, version=2)),

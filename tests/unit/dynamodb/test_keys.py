@@ -10,6 +10,7 @@ import pytest
 
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.recent_requests import LimitedRequest
 from ledger.dynamodb import keys
 from ledger.dynamodb.keys import ItemKind
@@ -26,6 +27,7 @@ from ledger.ports.documents import (
     contact_key,
     failed_run_key,
     idempotency_key,
+    index_row_key,
     intent_key,
     job_cursor_key,
     mail_intent_key,
@@ -101,6 +103,9 @@ DOCUMENTS = [
     actor_sums_key("auth0|sam#1", "2026-11"),
     account_sums_key(ODD, "2026-11"),
     recent_requests_key(ODD, LimitedRequest.ORDERS),
+    index_row_key(IndexRow(kind=NameKind.INVOICE, name="INV/1", subject="stripe:in#1")),
+    index_row_key(IndexRow(kind=NameKind.AMOUNT, name="", subject="stripe:in#1", at=NOON, amount=1999, currency="EUR")),
+    index_row_key(IndexRow(kind=NameKind.RUN, name="", subject="run#1", account_id=ODD, at=NOON, amount=5)),
 ]
 
 

@@ -15,6 +15,7 @@ from ledger.domain.refund_cases import FollowStage
 from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.documents import (
+    INDEX_SHARDS,
     MAIL_SHARDS,
     DocumentKey,
     DocumentKind,
@@ -79,6 +80,10 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "failed_runs": lambda store: store.failed_runs(ADA, NOON),
     "audit_records": lambda store: store.audit_records(ADA),
     "scan": lambda store: store.scan(),
+    "named": lambda store: store.named("INV-1"),
+    "paid_between": lambda store: store.paid_between("EUR", 1999, NOON, NOON),
+    "failed_between": lambda store: store.failed_between(NOON, NOON),
+    "receipts_page": lambda store: [store.receipts_page("stripe:cus_1", 5)],
 }
 
 
@@ -217,10 +222,15 @@ def test_keys_that_stay_unread_are_no_keys_that_are_not_stored() -> None:
     assert len(connection.calls) == 6
 
 
-BY_PAGE = {"statement_page", "cases_of", "review_queue", "proposals", "purchases_of"}
+BY_PAGE = {"statement_page", "cases_of", "review_queue", "proposals", "purchases_of", "receipts_page"}
 """The reads of which a caller asks for the next page."""
 BY_NAME = {"one name", "some names", "parked_receipts"}
-SHARDED = {"mail_intents": MAIL_SHARDS, "awaited_orders": MAIL_SHARDS}
+SHARDED = {
+    "mail_intents": MAIL_SHARDS,
+    "awaited_orders": MAIL_SHARDS,
+    "paid_between": INDEX_SHARDS,
+    "failed_between": INDEX_SHARDS,
+}
 """The lists that are spread over several partitions of the table."""
 RANGES = [name for name in (*READS, *INDEXED) if name not in BY_PAGE | BY_NAME]
 

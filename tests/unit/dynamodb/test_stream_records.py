@@ -11,16 +11,30 @@ import pytest
 from ledger.domain.declarations import DeclarationState
 from ledger.domain.domain_events import (
     KINDS,
+    AddressChanged,
     ApprovedRefundChanged,
     CustomerIdentified,
     DeclarationApproved,
     DeclarationConfirmed,
+    DomainEvent,
+    PurchaseNamed,
     RefundIntentListed,
     RenewalStopListed,
+    RunFailureRecorded,
     read_domain_event,
 )
 from ledger.domain.errors import UnreadableItem
-from ledger.domain.facts import Fact, PaymentSettled, RefundAbandoned, RefundApproved, RefundChanged, RefundSent
+from ledger.domain.facts import (
+    BalanceCredited,
+    ChargebackChanged,
+    DisputeChanged,
+    Fact,
+    PaymentSettled,
+    RefundAbandoned,
+    RefundApproved,
+    RefundChanged,
+    RefundSent,
+)
 from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import RecordOutcome
@@ -65,8 +79,21 @@ def purchase(*facts: Fact, version: int = 1) -> Item:
 
 
 def contents(new: Item | None, old: Item | None = None) -> list[object]:
-    """What the events of a change say."""
-    return [event.content for event in stream.domain_events(change(new, old))]
+    """What the events of a change say, but those for the index of find: `named` has these."""
+    found = [event.content for event in stream.domain_events(change(new, old))]
+    return [content for content in found if not isinstance(content, PurchaseNamed)]
+
+
+def named(new: Item | None, old: Item | None = None) -> list[object]:
+    """What the events of a change say for the index of find."""
+    found = [event.content for event in stream.domain_events(change(new, old))]
+    return [content for content in found if isinstance(content, PurchaseNamed | AddressChanged | RunFailureRecorded)]
+
+
+def the_event(kind: str, record: stream.Record) -> DomainEvent:
+    """The one event of a kind that a change is."""
+    (event,) = (one for one in stream.domain_events(record) if one.kind == kind)
+    return event
 
 
 IDENTIFIED = CustomerIdentified(customer_id="stripe:cus_1", account_id=SETTLED.account_id, payment_id=PI)
@@ -105,6 +132,51 @@ def test_a_fact_about_a_refund_of_a_purchase_with_an_approval_is_an_event(fact: 
     assert contents(whole, purchase(SETTLED, APPROVED, replace(fact, cause="stripe:evt_0"))) == [changed]
     assert contents(whole, purchase(SETTLED, fact)) == [changed]
     assert contents(whole, whole) == []
+
+
+NAMING = [
+    fact for fact in FACTS if isinstance(fact, RefundChanged | DisputeChanged | ChargebackChanged | BalanceCredited)
+]
+NAMELESS = [fact for fact in FACTS if fact not in NAMING and not isinstance(fact, PaymentSettled)]
+NAMED = PurchaseNamed(payment_id=PI)
+
+
+@pytest.mark.parametrize("fact", NAMING, ids=lambda fact: type(fact).__name__)
+def test_a_purchase_that_gets_a_name_is_an_event_once(fact: Fact) -> None:
+    """With its payment or before it; a new state of the same refund or dispute is nothing new to find."""
+    assert named(purchase(fact)) == named(purchase(SETTLED, fact), purchase(SETTLED)) == [NAMED]
+    assert named(purchase(SETTLED, fact), purchase(fact)) == [NAMED], "its payment is new"
+    assert named(purchase(SETTLED, fact), purchase(SETTLED, replace(fact, cause="stripe:evt_0"))) == []
+
+
+@pytest.mark.parametrize("is_renewal", [True, False])
+def test_a_payment_is_found_whatever_it_is_for(is_renewal: bool) -> None:
+    """A renewal too; an earlier payment that takes its place has another time, and maybe another number."""
+    settled = replace(SETTLED, is_renewal=is_renewal)
+    assert named(purchase(settled)) == [NAMED]
+    assert named(purchase(settled), purchase(settled)) == []
+    assert named(purchase(replace(settled, invoice_number="INV-2")), purchase(settled)) == [NAMED]
+
+
+@pytest.mark.parametrize("fact", NAMELESS, ids=lambda fact: type(fact).__name__)
+def test_a_fact_without_an_id_of_its_own_gives_no_name(fact: Fact) -> None:
+    """What leads to its purchase by its own key needs no row."""
+    assert named(purchase(fact)) == named(purchase(SETTLED, fact), purchase(SETTLED)) == []
+
+
+def test_an_address_is_an_event_when_it_is_another_one() -> None:
+    """Not when mails to it fail. The event does not say the address."""
+    contact = GOLDEN["contact"]
+    changed = AddressChanged(account_id=ADA)
+    assert named(contact) == named(contact, {**contact, "email": {"S": "other@example.com"}}) == [changed]
+    assert named({**contact, "failure": {"S": "complaint"}}, contact) == named(None, contact) == []
+
+
+def test_a_failed_run_is_an_event_when_it_is_stored() -> None:
+    """Once."""
+    failed = GOLDEN["failed_run"]
+    assert [type(one) for one in named(failed)] == [RunFailureRecorded]
+    assert named(failed, failed) == named(None, failed) == []
 
 
 @pytest.mark.parametrize("fact", MOVING, ids=lambda fact: type(fact).__name__)
@@ -157,6 +229,7 @@ def test_a_declaration_is_an_event_when_it_is_listed_as_confirmed_or_approved(st
 
 
 PUBLISHED = {"refund_intent", "renewal_stop", "purchase", "subscription", "listed_declaration", "mail_intent"}
+PUBLISHED |= {"contact", "failed_run"}
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN.keys() - PUBLISHED))
@@ -176,6 +249,9 @@ CHANGES: dict[str, Callable[[], stream.Record]] = {
     "DeclarationApproved": lambda: listed_as(DeclarationState.APPROVED),
     "OrderPaid": lambda: change(PAID_ORDER, UNPAID_ORDER),
     "MailListed": lambda: change(items.to_document(mail_intent_key(MAIL_INTENT.mail_id), MAIL_INTENT)),
+    "PurchaseNamed": lambda: change(purchase(SETTLED)),
+    "AddressChanged": lambda: change(GOLDEN["contact"]),
+    "RunFailureRecorded": lambda: change(GOLDEN["failed_run"]),
 }
 
 
@@ -189,13 +265,12 @@ def listed_as(state: DeclarationState) -> stream.Record:
 def test_the_same_change_is_the_same_event_and_another_one_is_not(kind: str) -> None:
     """Whatever the record is called, and however often it is delivered."""
     record = CHANGES[kind]()
-    (event,) = stream.domain_events(record)
+    event = the_event(kind, record)
     again = copy.deepcopy(dict(record)) | {"eventID": "another"}
-    assert stream.domain_events(again) == [event]
-    assert event.kind == kind
+    assert the_event(kind, again) == event
     other = json.loads(json.dumps(record).replace("_1", "_9"))
     other["dynamodb"]["NewImage"].get("version", {})["N"] = "77"
-    (changed,) = stream.domain_events(other)
+    changed = the_event(kind, other)
     assert changed.event_id != event.event_id
 
 
@@ -210,21 +285,24 @@ def test_the_same_change_is_the_same_event_and_another_one_is_not(kind: str) -> 
         ("DeclarationApproved", "C_1"),
         ("OrderPaid", "ord_1"),
         ("MailListed", "ord_1"),
+        ("PurchaseNamed", "stripe:evt_1"),
+        ("AddressChanged", "acct_ada"),
+        ("RunFailureRecorded", "run_1"),
     ],
 )
 def test_an_event_carries_the_correlation_id_of_what_it_is_part_of(kind: str, correlation_id: str) -> None:
     """The case's, or the delivery's. A refund without our tag belongs to its delivery."""
-    (event,) = stream.domain_events(CHANGES[kind]())
+    event = the_event(kind, CHANGES[kind]())
     assert event.correlation_id == correlation_id
     untagged = replace(next(fact for fact in MOVING if isinstance(fact, RefundChanged)), tag=None)
-    (event,) = stream.domain_events(change(purchase(SETTLED, APPROVED, untagged), purchase(SETTLED, APPROVED)))
-    assert event.correlation_id == "stripe:evt_3"
+    record = change(purchase(SETTLED, APPROVED, untagged), purchase(SETTLED, APPROVED))
+    assert the_event("ApprovedRefundChanged", record).correlation_id == "stripe:evt_3"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_published_is_read_back(kind: str) -> None:
     """Through JSON, as the bus delivers it."""
-    (event,) = stream.domain_events(CHANGES[kind]())
+    event = the_event(kind, CHANGES[kind]())
     delivered = json.loads(json.dumps({"source": "x", "detail-type": event.kind, "detail": event.detail}))
     assert read_domain_event(delivered) == event
     delivered["detail"]["data"]["of_a_newer_release"] = 1
@@ -276,7 +354,7 @@ def test_the_first_event_of_a_subscription_says_whose_its_customer_is(
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_event_that_is_spoilt_is_refused(kind: str) -> None:
     """Another kind or version, or a field that is missing, empty or no text."""
-    (event,) = stream.domain_events(CHANGES[kind]())
+    event = the_event(kind, CHANGES[kind]())
     fine = {"detail-type": event.kind, "detail": event.detail}
     spoilt: list[dict[str, Any]] = [{}, {**fine, "detail-type": "Other"}, {**fine, "detail": None}]
     spoilt += [{**fine, "detail": {**event.detail, "version": version}} for version in (0, 2, "1", None)]
@@ -287,8 +365,8 @@ def test_an_event_that_is_spoilt_is_refused(kind: str) -> None:
         less = {key: one for key, one in event.detail["data"].items() if key != name}
         if (kind, name) != ("CustomerIdentified", "payment_id"):  # an event that books nothing has none
             spoilt.append({**fine, "detail": {**event.detail, "data": less}})
-    if kind == "RenewalStopListed":
-        naive = {**event.detail["data"], "since": "2026-11-01T12:00:00"}
+    for name in {"since", "failed_at"} & event.detail["data"].keys():
+        naive = {**event.detail["data"], name: "2026-11-01T12:00:00"}
         spoilt.append({**fine, "detail": {**event.detail, "data": naive}})
     for one in spoilt:
         with pytest.raises(ValueError, match="no domain event"):

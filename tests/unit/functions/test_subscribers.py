@@ -6,22 +6,29 @@ from typing import Any
 
 import pytest
 
+from ledger.domain.contacts import Contact
 from ledger.domain.domain_events import (
+    AddressChanged,
     ApprovedRefundChanged,
     Content,
     CustomerIdentified,
+    PurchaseNamed,
     RefundIntentListed,
     RenewalStopListed,
+    RunFailureRecorded,
 )
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import ConfigurationError, StoreUnavailable
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.index_rows import IndexRow
 from ledger.domain.receipts import Receipt
 from ledger.domain.refund_cases import CaseState
-from ledger.ports.commit import Commit, Refusal
+from ledger.ports.commit import Commit, DocumentChange, Refusal
+from ledger.ports.documents import contact_key
 from ledger.runtime import Runtime
 from ledger.usecases.record_event import record_event
+from ledger.usecases.usage import draw_credits, fail_run
 from tests.unit.functions.test_jobs import Context, approved, balance, listed, lost, reported, run, services, state_of
 from tools.testing.builders import ADA, LATER, PI, at, paid, payment, record_events
 from tools.testing.domain_events import Delivered, delivered, queued
@@ -210,3 +217,50 @@ def test_a_stop_that_is_told_twice_is_made_once(services: Runtime) -> None:
     provider.stopped.clear()  # type: ignore[attr-defined]
     assert run("send_refunds", queued(delivered(content))) == {"batchItemFailures": []}
     assert provider.stopped == set()  # type: ignore[attr-defined]
+
+
+PAID = replace(payment(), invoice_number="INV-1")
+NAMED = delivered(PurchaseNamed(payment_id=PI))
+FAILED = delivered(RunFailureRecorded(account_id=ADA, run_id="run_1", failed_at=at(5)))
+ADDRESS = delivered(AddressChanged(account_id=ADA))
+
+
+def rows_of(services: Runtime) -> dict[object, object]:
+    """The rows of the index, by their keys."""
+    store = services.store
+    assert isinstance(store, FakeStore)
+    return {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)}
+
+
+def test_the_index_is_the_same_however_its_events_are_delivered(
+    services: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Doubled, in any order, and before what they are about is stored."""
+    monkeypatch.setitem(services.__dict__, "address_key", "a key")
+    assert [run("index_names", event) for event in (NAMED, FAILED, ADDRESS)] == [{"rows": 0}] * 3
+    record_events(services.store, paid(PAID))
+    draw_credits(ADA, "run_1", 5, services.store, now=at(4))
+    fail_run(ADA, "run_1", services.store, now=at(5))
+    contact = Contact(account_id=ADA, email="ada@example.com", language="en", noted_at=at(0))
+    services.store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
+    assert [run("index_names", event) for event in (NAMED, FAILED, ADDRESS)] == [
+        {"rows": 2},
+        {"rows": 2},
+        {"rows": 1},
+    ]
+    rows = rows_of(services)
+    assert len(rows) == 5
+    for event in (ADDRESS, NAMED, FAILED, NAMED):
+        run("index_names", event)
+    assert rows_of(services) == rows
+    assert "ada@example.com" not in str(rows)
+
+
+def test_the_index_refuses_what_names_nothing(services: Runtime) -> None:
+    """It becomes a dead letter. So does an address while there is no key: it would be found by nobody."""
+    with pytest.raises(ValueError, match="names nothing"):
+        run("index_names", INTENT)
+    contact = Contact(account_id=ADA, email="ada@example.com", language="en", noted_at=at(0))
+    services.store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
+    with pytest.raises(ConfigurationError, match="ADDRESS_KEY_NAME"):
+        run("index_names", ADDRESS)

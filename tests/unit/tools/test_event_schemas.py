@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.domain_events import KINDS, DomainEvent
-from ledger.dynamodb.stream import domain_events
-from tests.unit.dynamodb.test_stream_records import CHANGES
+from tests.unit.dynamodb.test_stream_records import CHANGES, the_event
 from tools.event_schemas import FOLDER, schemas
 
 
@@ -42,7 +41,7 @@ def test_what_is_published_is_as_its_schema_says(kind: str) -> None:
     """Every field, and no other."""
     version, _ = KINDS[kind]
     schema = json.loads((FOLDER / f"{kind}.v{version}.json").read_text("utf-8"))
-    (event,) = domain_events(CHANGES[kind]())
+    event = the_event(kind, CHANGES[kind]())
     assert problems(schema, delivered(event)) == []
     spoilt = delivered(event)
     spoilt["detail"] = {**event.detail, "data": {}}

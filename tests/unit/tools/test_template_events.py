@@ -72,6 +72,9 @@ def test_who_subscribes_to_what() -> None:
         ("DeclarationApproved", "follow_declarations", None),
         ("MailListed", "send_mails", 2),
         ("OrderPaid", "send_mails", 2),
+        ("PurchaseNamed", "index_names", None),
+        ("AddressChanged", "index_names", None),
+        ("RunFailureRecorded", "index_names", None),
     }
 
 
@@ -98,15 +101,13 @@ def test_no_filter_looks_at_what_was_there_before() -> None:
 
 
 def test_most_changes_invoke_nothing() -> None:
-    """Receipts, entries, accounts, renewals, a lease, what is removed."""
-    renewal = GOLDEN["purchase"]
-    assert renewal["facts"]["M"]["payment"]["M"]["is_renewal"] == {"BOOL": True}
+    """Receipts, entries, accounts, pointers, a lease, what is removed."""
     intent = items.to_document(intent_key(INTENT.tag), INTENT)
-    read_in_vain = {"fulfilment_key", "order"}  # an order, whether it is paid or not: a mapping has five patterns
+    # An order, whether it is paid or not; a mapping has five patterns.
+    read_in_vain = {"fulfilment_key", "order"}
     for item in (one for name, one in GOLDEN.items() if name not in PUBLISHED | read_in_vain):
         assert not is_read(change(item))
         assert not is_read(change(item, item))
-    assert not is_read(change({**renewal, "has_approvals": {"BOOL": False}}))
     assert not is_read(change({**intent, "attempts": {"N": "9"}}, intent))
     assert not is_read(change(None, purchase(SETTLED, APPROVED, *MOVING)))
 

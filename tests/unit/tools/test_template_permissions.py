@@ -88,6 +88,10 @@ DECLARED = [keys.range_of(DocumentKind.DECLARATION).pk + "*", keys.range_of(Docu
 WRITES_ONLY = {
     # The functions that write nothing outside these partitions, and why.
     "record_usage": [keys.range_of(ItemKind.ACCOUNT).pk + "*"],  # the tagging service has nothing to do with payments
+    "index_names": [  # rows of the index of find
+        keys.range_of(kind).pk + "*"
+        for kind in (DocumentKind.INDEXED_NAME, DocumentKind.INDEXED_AMOUNT, DocumentKind.INDEXED_FAILURE)
+    ],
     "receive_declarations": DECLARED,  # anybody can call it
     "show_pages": DECLARED,
 }
@@ -140,6 +144,8 @@ def needed(folder: str) -> Iterator[Permission]:
         yield Permission.of("secretsmanager:GetSecretValue", {"Ref": secrets})
     if "gateway" in called:
         yield Permission.of("secretsmanager:GetSecretValue", {"Ref": "ProviderKeys"})
+    if "address_key" in called:
+        yield Permission.of("secretsmanager:GetSecretValue", {"Ref": "AddressKey"})
     if "archiving" in called:
         for stream in ARCHIVE_STREAMS:
             yield Permission.of("firehose:PutRecord", {"Fn::GetAtt": [stream, "Arn"]})

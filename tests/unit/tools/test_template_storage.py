@@ -210,13 +210,15 @@ def test_each_function_has_a_log_group_of_its_own_and_each_group_forgets() -> No
 def test_secrets_are_named_by_stack_and_begin_empty() -> None:
     """With an empty secret every delivery is rejected, and no provider is called."""
     secrets = of_type("AWS::SecretsManager::Secret")
-    names = {"ProviderKeys": "provider-keys"}
+    names = {"ProviderKeys": "provider-keys", "AddressKey": "address-key"}
     names |= {
         f"{logical_id(folder).removesuffix('Function')}Secrets": f"signing-secrets/{folder}" for folder in WEBHOOKS
     }
     assert {name: item["Properties"]["Name"] for name, item in secrets.items()} == {
         name: {"Fn::Sub": f"${{AWS::StackName}}/{path}"} for name, path in names.items()
     }
+    key = secrets.pop("AddressKey")["Properties"]
+    assert key["GenerateSecretString"] == {"PasswordLength": 64, "ExcludePunctuation": True}, "nobody has to set it"
     assert {item["Properties"]["SecretString"] for item in secrets.values()} == {'{"stripe": "", "paddle": ""}'}
 
 

@@ -89,6 +89,29 @@ class MailListed:
     mail_id: str  # which the message carries in a header and in a tag
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseNamed:
+    """A purchase has a payment, or an id of a refund, dispute or credit, that it did not have: it is found by it."""
+
+    payment_id: PaymentId  # under which the purchase is stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChanged:
+    """The address of an account's customer was stored, or is another one."""
+
+    account_id: AccountId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailureRecorded:
+    """A run has failed in our system: its credits were returned."""
+
+    account_id: AccountId
+    run_id: str
+    failed_at: datetime
+
+
 Content: TypeAlias = (
     CustomerIdentified
     | RefundIntentListed
@@ -98,6 +121,9 @@ Content: TypeAlias = (
     | DeclarationApproved
     | OrderPaid
     | MailListed
+    | PurchaseNamed
+    | AddressChanged
+    | RunFailureRecorded
 )
 
 KINDS: Mapping[str, tuple[int, type[Content]]] = {
@@ -109,6 +135,9 @@ KINDS: Mapping[str, tuple[int, type[Content]]] = {
     "DeclarationApproved": (1, DeclarationApproved),
     "OrderPaid": (1, OrderPaid),
     "MailListed": (1, MailListed),
+    "PurchaseNamed": (1, PurchaseNamed),
+    "AddressChanged": (1, AddressChanged),
+    "RunFailureRecorded": (1, RunFailureRecorded),
 }
 """The version and the content of each kind, by its name on the bus. The name stays when a class is renamed."""
 

@@ -28,6 +28,9 @@ CONTACT#<account id>     CONTACT                                  contact of an 
 MAILS#<shard>            MAIL#<mail id>                           mail intent: to be sent
 MAIL#<mail id>           RECORD                                   record of a mail
 AWAITED#<shard>          ORDER#<time>#<order id>                  order whose payment is awaited, for its confirmation
+NAMED#<name>             IS#<kind>#<subject>                      index of find: what has this name
+PAID#<day>/<currency>/<amount>/<shard> AT#<time>#<payment id>     index of find: payments of this amount on this day
+FAILURES#<day>/<shard>   FAILED_AT#<time>#<account id>#<run id>   index of find: runs that failed on this day
 
 index      partition key                  sort key       rows
 purchases  account_id                     paid_at        purchases with a payment
@@ -135,6 +138,9 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.MAIL_INTENT: _Place("MAILS#", "MAIL#"),
     DocumentKind.MAIL_RECORD: _Place("MAIL#", "RECORD", 0),
     DocumentKind.AWAITED_ORDER: _Place("AWAITED#", "ORDER#", 2),
+    DocumentKind.INDEXED_NAME: _Place("NAMED#", "IS#", 2),
+    DocumentKind.INDEXED_AMOUNT: _Place("PAID#", "AT#", 2),
+    DocumentKind.INDEXED_FAILURE: _Place("FAILURES#", "FAILED_AT#", 2),
 }
 _IN_AN_ACCOUNT = {place.sk: kind for kind, place in _PLACES.items() if place.pk == _ACCOUNT}
 _ELSEWHERE = {place.pk: kind for kind, place in _PLACES.items() if place.pk != _ACCOUNT}
@@ -281,6 +287,14 @@ def declarations_since(state: str, since: datetime | None) -> tuple[str, str, st
 def awaited_orders_since(shard: int, since: datetime | None) -> tuple[str, str, str]:
     """Return partition, lowest and highest sort key of the awaited orders of one shard since a time."""
     return _since(DocumentKind.AWAITED_ORDER, str(shard), sortable(since) if since else "")
+
+
+def indexed_between(
+    kind: DocumentKind, place: str, first: datetime | None = None, last: datetime | None = None
+) -> tuple[str, str, str]:
+    """Return partition, lowest and highest sort key of the index of *find* at a place, from a time up to another."""
+    pk, prefix = range_of(kind, place)
+    return pk, prefix + (sortable(first) if first else ""), prefix + (f"{sortable(last)}~" if last else "~")
 
 
 def _since(kind: ItemKind | DocumentKind, owner: str, time: str) -> tuple[str, str, str]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import chain, groupby
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent
 from ledger.domain.proposals import QueuedProposal
 from ledger.domain.purchases import Purchase
@@ -26,7 +27,16 @@ from ledger.dynamodb.calls import MAX_CALLS, Calls
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind, Range
 from ledger.ports.backoff import pause_before
-from ledger.ports.documents import MAIL_SHARDS, AwaitedOrder, DocumentKind, read_position, sortable
+from ledger.ports.documents import (
+    INDEX_SHARDS,
+    MAIL_SHARDS,
+    AwaitedOrder,
+    DocumentKind,
+    place_of_amount,
+    place_of_failures,
+    read_position,
+    sortable,
+)
 from ledger.ports.reads import ExpiringAccount, FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 
 _D = TypeVar("_D")
@@ -35,6 +45,8 @@ _log = logging.getLogger(__name__)
 _BATCH = 100  # keys of one BatchGetItem
 _PAGE = 500
 """Rows of one page of an index. The shards are read side by side, a page of each in memory."""
+_INDEX_PAGE = 100
+"""Rows of one page of a shard of the index of find."""
 _FIRST, _END = "0", "~"  # they sort before and behind each time
 
 
@@ -217,6 +229,47 @@ class Reads:
                 if row["expiry_due"]["S"] != after:
                     yield keys.expiring_account_of(row)
 
+    def named(self, name: str) -> Iterator[IndexRow]:
+        """Yield the rows of the index of *find* that have a name: a query of their partition."""
+        return self._documents(IndexRow, self._query(keys.range_of(DocumentKind.INDEXED_NAME, name)))
+
+    def paid_between(self, currency: str, amount_minor: int, first: datetime, last: datetime) -> Iterator[IndexRow]:
+        """Yield the rows of the payments of an amount between two times: a query of each shard of each day (UTC)."""
+        for day in _days(first, last):
+            places = [place_of_amount(day, currency, amount_minor, shard) for shard in range(INDEX_SHARDS)]
+            yield from self._indexed(DocumentKind.INDEXED_AMOUNT, places, first, last)
+
+    def failed_between(self, first: datetime, last: datetime) -> Iterator[IndexRow]:
+        """Yield the rows of the runs that failed between two times: a query of each shard of each day (UTC)."""
+        for day in _days(first, last):
+            places = [place_of_failures(day, shard) for shard in range(INDEX_SHARDS)]
+            yield from self._indexed(DocumentKind.INDEXED_FAILURE, places, first, last)
+
+    def receipts_page(self, customer_id: str, limit: int, after: str | None = None) -> Page[Receipt]:
+        """Return a page of a customer's receipts: a query of their partition."""
+        pk, _ = keys.range_of(ItemKind.RECEIPT, customer_id)
+        start = {"ExclusiveStartKey": keys.key(pk, after)} if after else {}
+        arguments: dict[str, Any] = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": pk}},
+            "Limit": limit,
+        } | start
+        page = self._calls.dispatch("Query", arguments)
+        last = page.get("LastEvaluatedKey")
+        return Page(tuple(map(items.from_receipt, page["Items"])), last["sk"]["S"] if last else None)
+
+    def _indexed(
+        self, kind: DocumentKind, places: Iterable[str], first: datetime, last: datetime
+    ) -> Iterator[IndexRow]:
+        """Yield the rows of several places of the index of *find*, oldest first. A page is read when it is needed."""
+        shards = [
+            self._documents(IndexRow, self._between(*keys.indexed_between(kind, place, first, last), limit=_INDEX_PAGE))
+            for place in places
+        ]
+        return merge(*shards, key=lambda row: (row.at, row.subject))
+
     def first_expiry(self) -> datetime | None:
         """Return the least time in the index of expiring grants: a Scan of it."""
         arguments = {"IndexName": keys.EXPIRING_INDEX}
@@ -368,6 +421,14 @@ class _Where:
     def rank(self, row: Item) -> tuple[str, str, str]:
         """Return where a row is in the order of all partitions."""
         return row[self.age]["S"], row["pk"]["S"], row["sk"]["S"]
+
+
+def _days(first: datetime, last: datetime) -> Iterator[str]:
+    """Yield the days (UTC) from a time to another, as keys have them."""
+    day, until = first.astimezone(UTC).date(), last.astimezone(UTC).date()
+    while day <= until:
+        yield day.isoformat()
+        day += timedelta(days=1)
 
 
 def _shards(turn: int | None = None) -> Iterable[int]:

@@ -63,6 +63,7 @@ from ledger.domain.facts import (
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import subscription_of
+from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
@@ -336,6 +337,19 @@ MAIL_OUTCOME = one_of(
         MailOutcome.REFUSED: "refused",
         MailOutcome.OUTDATED: "outdated",
         MailOutcome.OFF: "off",
+    },
+)
+
+NAME_KIND = one_of(
+    "kind of name",
+    {
+        NameKind.INVOICE: "invoice",
+        NameKind.REFUND: "refund",
+        NameKind.DISPUTE: "dispute",
+        NameKind.CREDIT: "credit",
+        NameKind.ADDRESS: "address",
+        NameKind.RUN: "run",
+        NameKind.AMOUNT: "amount",
     },
 )
 
@@ -1204,6 +1218,21 @@ AWAITED_ORDER = Shape(
     },
 )
 
+INDEX_ROW = Shape(
+    "a row of the index of find",
+    IndexRow,
+    {
+        "kind": Field("name_kind", NAME_KIND),
+        "name": Field("name", TEXT, ""),
+        "subject": Field("subject", TEXT),
+        "payment_id": Field("payment_id", TEXT, None),
+        "account_id": Field("of_account", TEXT, None),  # `account_id` would bring it into an index
+        "at": Field("at", TIME, None),
+        "amount": Field("amount", WHOLE, 0),
+        "currency": Field("currency", TEXT, ""),
+    },
+)
+
 DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.REFUND_CASE: REFUND_CASE,
     DocumentKind.CASE_POINTER: CASE_POINTER,
@@ -1228,5 +1257,8 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.MAIL_INTENT: MAIL_INTENT,
     DocumentKind.MAIL_RECORD: MAIL_RECORD,
     DocumentKind.AWAITED_ORDER: AWAITED_ORDER,
+    DocumentKind.INDEXED_NAME: INDEX_ROW,
+    DocumentKind.INDEXED_AMOUNT: INDEX_ROW,
+    DocumentKind.INDEXED_FAILURE: INDEX_ROW,
 }
 """Every document by its kind, which its key says (`ledger.dynamodb.keys`)."""

@@ -12,6 +12,9 @@
 | open declaration | is listed as approved                                      | DeclarationApproved     |
 | order            | gets its first payment                                     | OrderPaid               |
 | mail intent      | is created                                                 | MailListed              |
+| purchase         | gets a payment, or a refund, dispute or credit with an id  | PurchaseNamed           |
+| contact          | gets an address, or another one                            | AddressChanged          |
+| failed run       | is created                                                 | RunFailureRecorded      |
 | any other        | any                                                        | none                    |
 
 The filters in `template.yaml` keep most changes from the relay. They see the new image alone, so they pass some changes
@@ -21,8 +24,10 @@ that are no event.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ledger.domain.contacts import Contact
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.domain_events import (
+    AddressChanged,
     ApprovedRefundChanged,
     CustomerIdentified,
     DeclarationApproved,
@@ -30,15 +35,27 @@ from ledger.domain.domain_events import (
     DomainEvent,
     MailListed,
     OrderPaid,
+    PurchaseNamed,
     RefundIntentListed,
     RenewalStopListed,
+    RunFailureRecorded,
 )
-from ledger.domain.facts import PaymentSettled, RefundAbandoned, RefundApproved, RefundChanged, RefundSent
+from ledger.domain.facts import (
+    BalanceCredited,
+    ChargebackChanged,
+    DisputeChanged,
+    PaymentSettled,
+    RefundAbandoned,
+    RefundApproved,
+    RefundChanged,
+    RefundSent,
+)
 from ledger.domain.ids import AccountId, approval_tag
 from ledger.domain.mails import MailIntent
 from ledger.domain.refund_cases import case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
+from ledger.domain.runs import FailedRun
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.keys import ItemKind
 from ledger.dynamodb.schema import FACT_KIND, FACTS
@@ -50,6 +67,10 @@ Image = Mapping[str, Any]
 _MOVE_A_CASE = (RefundChanged, RefundSent, RefundAbandoned)
 """The facts that `follow_refunds` reads, beside the approval itself. An approval alone moves no case."""
 _MOVE_A_CASE_NAMES = frozenset(name for name, shape in FACTS.items() if shape.of in _MOVE_A_CASE)
+_NAMED = (PaymentSettled, RefundChanged, DisputeChanged, ChargebackChanged, BalanceCredited)
+"""The facts that give a purchase a name of the index: see `ledger.domain.index_rows`."""
+_NAMED_NAMES = frozenset(name for name, shape in FACTS.items() if shape.of in _NAMED)
+_PAYMENT = "payment"
 _NOTED = {"S": "noted"}
 _APPROVAL_NAME = next(name for name, shape in FACTS.items() if shape.of is RefundApproved)
 
@@ -64,7 +85,7 @@ def domain_events(record: Record) -> list[DomainEvent]:
         return []
     match keys.kind_of(new):
         case ItemKind.PAYMENT:
-            return [*_of_customer(new, old or {}), *_of_refunds(new, old or {})]
+            return [*_of_customer(new, old or {}), *_of_refunds(new, old or {}), *_of_names(new, old or {})]
         case DocumentKind.REFUND_INTENT if old is None:
             return [_of_intent(items.from_document(new))]
         case DocumentKind.RENEWAL_STOP if old is None:
@@ -73,6 +94,10 @@ def domain_events(record: Record) -> list[DomainEvent]:
             return [*_of_declaration(items.from_document(new))]
         case DocumentKind.MAIL_INTENT if old is None:
             return [_of_mail(items.from_document(new))]
+        case DocumentKind.CONTACT if _address(new) != _address(old or {}):
+            return [_of_contact(items.from_document(new), new)]
+        case DocumentKind.FAILED_RUN if old is None:
+            return [_of_failed_run(keys.account_id_of(new), items.from_document(new))]
         case ItemKind.FULFILMENT_KEY:
             return [*_of_order(new, old or {})]
         case ItemKind.RECEIPT:
@@ -203,6 +228,47 @@ def _of_mail(intent: object) -> DomainEvent:
         raise ValueError(f"{intent!r} should be a mail intent")
     content = MailListed(mail_id=intent.mail_id)
     return DomainEvent(event_id=f"mail_listed/{intent.mail_id}", correlation_id=intent.subject, content=content)
+
+
+def _of_names(new: Image, old: Image) -> Iterator[DomainEvent]:
+    """What is found by its own key (a charge, a session) needs no row of the index, and is no event."""
+    before = _facts(old)
+    named = [
+        items.from_fact(fact)
+        for key, fact in sorted(_facts(new).items())
+        if _kind(fact) in _NAMED_NAMES and (key not in before or (key == _PAYMENT and fact != before[key]))
+    ]
+    if named:
+        payment_id = keys.payment_id_of(new)
+        yield DomainEvent(
+            event_id=f"purchase_named/{payment_id}/{new['version']['N']}",
+            correlation_id=named[0].cause,
+            content=PurchaseNamed(payment_id=payment_id),
+        )
+
+
+def _address(image: Image) -> object:
+    return image.get("email")
+
+
+def _of_contact(contact: object, image: Image) -> DomainEvent:
+    if not isinstance(contact, Contact):
+        raise ValueError(f"{image['pk']['S']} should be a contact")  # without its address
+    return DomainEvent(
+        event_id=f"address_changed/{contact.account_id}/{contact.version}",
+        correlation_id=contact.account_id,
+        content=AddressChanged(account_id=contact.account_id),
+    )
+
+
+def _of_failed_run(account_id: AccountId, run: object) -> DomainEvent:
+    if not isinstance(run, FailedRun):
+        raise ValueError(f"{run!r} should be a failed run")
+    return DomainEvent(
+        event_id=f"run_failed/{account_id}/{run.run_id}",
+        correlation_id=run.run_id,
+        content=RunFailureRecorded(account_id=account_id, run_id=run.run_id, failed_at=run.at),
+    )
 
 
 def _facts(image: Image) -> Mapping[str, Any]:

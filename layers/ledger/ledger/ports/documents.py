@@ -12,6 +12,7 @@ from ledger.domain.contacts import Contact
 from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.orders import OpenCheckout
 from ledger.domain.proposals import ActSums, Proposal, QueuedProposal
@@ -96,6 +97,7 @@ Document = (
     | MailIntent
     | MailRecord
     | AwaitedOrder
+    | IndexRow
 )
 
 
@@ -140,11 +142,17 @@ class DocumentKind(StrEnum):
     MAIL_INTENT = "mail_intent"
     MAIL_RECORD = "mail_record"
     AWAITED_ORDER = "awaited_order"
+    INDEXED_NAME = "indexed_name"
+    INDEXED_AMOUNT = "indexed_amount"
+    INDEXED_FAILURE = "indexed_failure"
 
 
 _STEP_DIGITS = 10
+_DAY = len("2026-11-01")
 MAIL_SHARDS = 24
 """Over how many partitions the lists of mails are spread: one for each hour of a day, as those of the indexes."""
+INDEX_SHARDS = 8
+"""Over how many partitions the payments of one day and amount, and the failed runs of one day, are spread."""
 
 
 class DocumentKey(NamedTuple):
@@ -280,6 +288,37 @@ def mail_record_key(mail_id: str) -> DocumentKey:
 def awaited_order_key(since: datetime, order_id: OrderId) -> DocumentKey:
     """Return the key of an order whose payment is awaited since a time."""
     return DocumentKey(DocumentKind.AWAITED_ORDER, (str(mail_shard(order_id)), sortable(since), order_id))
+
+
+def index_row_key(row: IndexRow) -> DocumentKey:
+    """Return the key of a row of the index of *find*.
+
+    What has one name is in one partition. The payments of one day and amount, and the failed runs of one day, are
+    spread over shards.
+    """
+    if row.at is None:
+        return DocumentKey(DocumentKind.INDEXED_NAME, (row.name, str(row.kind), row.subject))
+    day, time = sortable(row.at)[:_DAY], sortable(row.at)
+    if row.kind is NameKind.AMOUNT:
+        place = place_of_amount(day, row.currency, row.amount, index_shard(row.subject))
+        return DocumentKey(DocumentKind.INDEXED_AMOUNT, (place, time, row.subject))
+    place = place_of_failures(day, index_shard(row.subject))
+    return DocumentKey(DocumentKind.INDEXED_FAILURE, (place, time, f"{row.account_id}#{row.subject}"))
+
+
+def place_of_amount(day: str, currency: str, amount_minor: int, shard: int) -> str:
+    """Return where the payments of an amount on a day (UTC, `2026-11-01`) are listed, those of one shard."""
+    return f"{day}/{currency}/{amount_minor}/{shard}"
+
+
+def place_of_failures(day: str, shard: int) -> str:
+    """Return where the runs that failed on a day (UTC) are listed, those of one shard."""
+    return f"{day}/{shard}"
+
+
+def index_shard(subject: str) -> int:
+    """Return the shard of the index of *find* that something of this name is in."""
+    return crc32(subject.encode()) % INDEX_SHARDS
 
 
 def mail_shard(name: str) -> int:

@@ -9,6 +9,7 @@ from ledger.domain.audit import AuditRecord
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
+from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent
 from ledger.domain.proposals import QueuedProposal
 from ledger.domain.purchases import Purchase
@@ -147,6 +148,24 @@ class Store(Protocol):
         `after` is a time as `sortable` text, or a position: those before it, and the one there, are left out. An
         account may be missing for moments after its grant, and may have nothing left to expire.
         """
+
+    def named(self, name: str) -> Iterator[IndexRow]:
+        """Yield the rows of the index of *find* that have this name. One may be missing for moments after a change."""
+
+    def paid_between(self, currency: str, amount_minor: int, first: datetime, last: datetime) -> Iterator[IndexRow]:
+        """Yield the rows of the payments of an amount that were settled between two times, both included, oldest first.
+
+        One may be missing for moments after its payment.
+        """
+
+    def failed_between(self, first: datetime, last: datetime) -> Iterator[IndexRow]:
+        """Yield the rows of the runs that failed between two times, both included, oldest first.
+
+        One may be missing for moments after its failure.
+        """
+
+    def receipts_page(self, customer_id: str, limit: int, after: str | None = None) -> Page[Receipt]:
+        """Return a page of a customer's receipts, ordered by the ids of their events, in one round trip."""
 
     def first_expiry(self) -> datetime | None:
         """Return the earliest time since when the expiry of a grant can be booked. Read the whole index for it."""

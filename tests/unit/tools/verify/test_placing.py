@@ -39,6 +39,7 @@ KEYS_FOLLOW = {
     **dict.fromkeys(("failed_run", "audit_record", "refund_intent", "renewal_stop", "listed_declaration"), "sk"),
     "mail_intent": "pk sk",
     **dict.fromkeys(("subscription", "declaration", "contact", "mail_record"), "pk sk"),
+    **dict.fromkeys(("indexed_name", "indexed_amount", "indexed_failure"), "pk sk"),
 }
 """What of an item's key follows from its content. A key that is all that tells what the item is about does not."""
 WITHOUT_DIGEST = {"payment", "approved", "waiting", "account"}
@@ -87,6 +88,7 @@ NAMES = (
         "parked",
     ),
     *("payment", "pointer", "receipt", "refund_case", "refund_intent", "renewal_stop", "review_queue", "run"),
+    *("indexed_name", "indexed_amount", "indexed_failure"),
     *("subscription", "waiting", "declaration", "listed_declaration", "contact", "mail_record"),
 )
 

@@ -1,0 +1,61 @@
+"""`billing index`."""
+
+import json
+import os
+
+import click
+
+from cli.errors import CannotRun, Refused
+from cli.options import json_option, reads_port
+
+
+def _address_key() -> str:
+    """Return the key of addresses' hashes: the deployment's, or that of the local run. Raise CannotRun."""
+    from ledger.config import Config
+    from ledger.domain.errors import BillingError
+    from ledger.runtime import Runtime
+    from tools.devserver import environment
+    from tools.signing import LOCAL_ADDRESS_KEY
+
+    is_local = environment.running_server().get("table_name") == os.environ["TABLE_NAME"]
+    names = dict(os.environ)
+    if is_local:
+        names.setdefault("ADDRESS_KEY", LOCAL_ADDRESS_KEY)
+    try:
+        return Runtime(Config.of(names)).address_key
+    except BillingError as problem:
+        raise CannotRun(f"{problem} Set ADDRESS_KEY_NAME to the name of the deployment's secret.") from problem
+
+
+@click.command(short_help="Write the whole index of find from what is stored.")
+@json_option
+@reads_port
+def index(*, is_json: bool) -> None:
+    """Write the whole index by which support finds invoices' numbers, refunds, disputes, addresses and amounts.
+
+    Run it once over a table that is older than the index, after events for index_names were given up, and after the key
+    of addresses has changed. It reads the whole table, adds the rows that are missing, and changes nothing else: it can
+    be interrupted, and run again, beside a running system.
+
+    Reads the table of the running server, or the one that TABLE_NAME names. In AWS, ADDRESS_KEY_NAME names the secret
+    with the key of addresses. Ends with exit code 1 if there are items that this release can't read.
+    """
+    from cli.progress import progress
+    from cli.table import opened_table
+    from tools.index import UNREADABLE, write_index
+    from tools.ledger import about_how_many
+
+    with opened_table() as store:
+        key = _address_key()
+        with progress("writing the index", "items", about_how_many(store), is_estimated=True) as advance:
+            counts = write_index(store, key, advance)
+    unreadable = counts.pop(UNREADABLE, 0)
+    if is_json:
+        click.echo(json.dumps({"rows": dict(sorted(counts.items())), "unreadable": unreadable}, indent=2))
+    else:
+        written = ", ".join(f"{count:,} of {kind}" for kind, count in sorted(counts.items()))
+        click.echo(f"{counts.total():,} rows of the index are there{f': {written}' if written else ''}.")
+    if unreadable:
+        raise Refused(
+            f"{unreadable:,} items can't be read by this release, and have no rows. `billing verify` names them."
+        )

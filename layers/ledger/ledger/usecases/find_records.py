@@ -1,0 +1,377 @@
+"""Find what a text names: an account, order, case, payment, subscription, customer, refund, dispute, or invoice.
+
+    text ──┬─ as a key of the table: account, order, case, payment, subscription, checkout, declaration
+           ├─ as a provider's customer: whose its receipts are
+           └─ by the index of find: invoice's number, refund, dispute, failed run, address ──► what it leads to
+
+An address is searched by its keyed hash. The index only says where to look: a row counts if what it leads to is there,
+and still has the name.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from itertools import islice
+
+from ledger.domain.contacts import Contact, is_address
+from ledger.domain.declarations import Declaration
+from ledger.domain.errors import InvalidRequest
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.index_rows import IndexRow, NameKind, hash_of_address, number_as_searched
+from ledger.domain.money import Money, format_amount
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt
+from ledger.ports.documents import (
+    CasePointer,
+    OrderPointer,
+    case_pointer_key,
+    checkout_key,
+    contact_key,
+    declaration_key,
+)
+from ledger.ports.reads import Keys, Page, Snapshot
+from ledger.ports.store import Store
+from ledger.usecases.look_up import LookUp
+
+MOST_FOUND = 50
+"""How many things one search returns at most."""
+MOST_RECEIPTS = 25
+"""How many receipts of a customer are read to learn whose the customer is."""
+_LONGEST = 200
+"""Of a text that can be an id here: a longer one is part of no key."""
+
+
+class FoundKind(StrEnum):
+    """What was found."""
+
+    ACCOUNT = "account"
+    ORDER = "order"
+    PAYMENT = "payment"
+    SUBSCRIPTION = "subscription"
+    CUSTOMER = "customer"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    CREDIT = "credit"
+    REFUND_CASE = "refund_case"
+    DECLARATION = "declaration"
+    RUN = "run"
+    EVENT = "event"
+
+
+class GoTo(StrEnum):
+    """Where to look further."""
+
+    ACCOUNT = "account"
+    CASE = "case"
+    PARKED = "parked"
+    DECLARATION = "declaration"
+    WHY = "why"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One thing that was found."""
+
+    kind: FoundKind
+    found_id: str
+    matched: str  # what of the search it has; never an address
+    account_id: AccountId | None  # None: it is not known whose it is
+    summary: str
+    at: datetime | None = None
+    amount: Money | None = None
+    go_to: GoTo = GoTo.ACCOUNT
+    go_to_id: str = ""  # empty: the account
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What is searched: the store, the providers' names, and the key of the addresses' hashes on first use."""
+
+    store: Store
+    providers: tuple[str, ...]
+    address_key: Callable[[], str]
+
+
+def find_records(text: str, searched: Searched) -> list[Found]:
+    """Return what a text names, in no more than a few round trips. Empty: nothing has it."""
+    text = text.strip()
+    if not text or len(text) > _LONGEST or text.endswith(":"):
+        return []
+    if is_address(text):
+        return list(_unique(_by_address(text, searched)))
+    names = [text] if ":" in text else [text, *(f"{provider}:{text}" for provider in searched.providers)]
+    found = [*_by_key(text, names, searched), *_by_index(text, searched.store), *_by_customer(names, searched.store)]
+    return list(islice(_unique(found), MOST_FOUND))
+
+
+def find_payments(
+    day: date, amount_minor: int, currency: str, store: Store, *, limit: int, after: str | None = None
+) -> Page[Found]:
+    """Return a page of the payments of an amount on a day (UTC), oldest first.
+
+    `after` is the `next` of the page before: the time and the id of its last payment. Raise InvalidRequest if it can't
+    be one.
+    """
+    first = datetime.combine(day, time(), UTC)
+    last = first + timedelta(days=1) - timedelta(microseconds=1)
+    begin = _position(after, first, last) if after else (first, "")
+    rows = store.paid_between(currency, amount_minor, begin[0], last)
+    behind = (row for row in rows if row.at and (row.at, row.subject) > begin)
+    page = list(islice(behind, limit + 1))
+    stored = LookUp(store).once(Keys(payments=frozenset(PaymentId(row.subject) for row in page[:limit])))
+    found = [
+        _payment(home, format_amount(amount_minor, currency))
+        for row in page[:limit]
+        for home in stored.homes_of(PaymentId(row.subject))
+        if home.payment and (home.payment.paid_minor, home.payment.currency) == (amount_minor, currency)
+    ]
+    end = page[limit - 1] if len(page) > limit else None
+    return Page(tuple(found), f"{end.at.isoformat()} {end.subject}" if end and end.at else None)
+
+
+def _position(after: str, first: datetime, last: datetime) -> tuple[datetime, str]:
+    at, _, subject = after.partition(" ")
+    try:
+        begin = datetime.fromisoformat(at)
+        if begin.tzinfo is None or not first <= begin <= last:
+            raise ValueError("not of this day")
+    except ValueError:
+        raise InvalidRequest("after", "This is not a `next` of this search.", "query") from None
+    return begin, subject
+
+
+def _by_key(text: str, names: list[str], searched: Searched) -> Iterator[Found]:
+    """Yield what has the text as a part of its own key."""
+    checkouts = {checkout_key(*_provider_and_id(name)) for name in names if ":" in name}
+    pointer, declared = case_pointer_key(text), declaration_key(text)
+    look_up = LookUp(searched.store)
+    stored = look_up.once(
+        Keys(
+            accounts=frozenset({AccountId(text)}),
+            payments=frozenset(map(PaymentId, names)),
+            subscriptions=frozenset(names),
+            fulfilment_keys=frozenset({f"order/{text}"}),
+            documents=frozenset({pointer, declared, *checkouts}),
+            receipts=frozenset((name, name.partition(":")[2]) for name in names if ":" in name),
+        )
+    )
+    orders = {key: document.order_id for key in checkouts if (document := stored.document(key, OrderPointer))}
+    targets = {name for one in names for pointer in stored.pointers_from(PaymentId(one)) for name in pointer.targets}
+    of_orders = frozenset(f"order/{order_id}" for order_id in orders.values())
+    if targets or of_orders:
+        look_up.once(Keys(payments=frozenset(targets), fulfilment_keys=of_orders))
+        stored = look_up.known
+    if account := stored.accounts.get(AccountId(text)):
+        yield _account(account.account_id, text, "Account")
+    for order_id in {text, *orders.values()}:
+        yield from _order(order_id, text, stored)
+    for name in names:
+        yield from (_payment(home, text) for home in stored.homes_of(PaymentId(name)))
+        if subscription := stored.subscriptions.get(name):
+            yield Found(
+                kind=FoundKind.SUBSCRIPTION,
+                found_id=subscription.subscription_id,
+                matched=text,
+                account_id=subscription.account_id,
+                at=subscription.at,
+                summary=f"Subscription to {subscription.product_id or 'an unknown plan'}: {subscription.status}",
+            )
+        if receipt := stored.receipts.get((name, name.partition(":")[2])):
+            yield _event(receipt, text)
+    if case := stored.document(pointer, CasePointer):
+        yield Found(
+            kind=FoundKind.REFUND_CASE,
+            found_id=case.case_id,
+            matched=text,
+            account_id=case.account_id,
+            summary="Refund case",
+            go_to=GoTo.CASE,
+            go_to_id=case.case_id,
+        )
+    if declaration := stored.document(declared, Declaration):
+        yield Found(
+            kind=FoundKind.DECLARATION,
+            found_id=declaration.declaration_id,
+            matched=text,
+            account_id=declaration.account_id,
+            at=declaration.declared_at,
+            summary=f"Declaration without a login: {declaration.state}",
+            go_to=GoTo.DECLARATION,
+            go_to_id=declaration.declaration_id,
+        )
+
+
+def _by_index(text: str, store: Store) -> Iterator[Found]:
+    """Yield what has the text as a number or an id that is part of no key."""
+    bare = text.partition(":")[2] or text
+    rows = [*islice(store.named(bare), MOST_FOUND)]
+    if (number := number_as_searched(text)) != bare:
+        rows += islice(store.named(number), MOST_FOUND)
+    payment_ids = frozenset(row.payment_id for row in rows if row.payment_id)
+    look_up = LookUp(store)
+    stored = look_up.once(Keys(payments=payment_ids)) if payment_ids else Snapshot()
+    if targets := {name for one in payment_ids for pointer in stored.pointers_from(one) for name in pointer.targets}:
+        look_up.once(Keys(payments=frozenset(targets)))
+        stored = look_up.known
+    for row in rows:
+        if row.kind is NameKind.RUN and row.account_id:
+            yield Found(
+                kind=FoundKind.RUN,
+                found_id=row.subject,
+                matched=text,
+                account_id=row.account_id,
+                summary="Run that failed",
+                go_to=GoTo.WHY,
+                go_to_id=row.subject,
+            )
+        for home in stored.homes_of(row.payment_id) if row.payment_id else ():
+            yield from _named(row, home, text)
+
+
+def _named(row: IndexRow, home: Purchase, text: str) -> Iterator[Found]:
+    """Yield what a row leads to, if the purchase has it."""
+    if row.kind is NameKind.INVOICE:
+        yield _payment(home, text)
+        return
+    kinds = {NameKind.REFUND: FoundKind.REFUND, NameKind.DISPUTE: FoundKind.DISPUTE, NameKind.CREDIT: FoundKind.CREDIT}
+    ids = ("refund_id", "dispute_id", "adjustment_id", "credit_id")
+    for fact in home.facts.values():
+        if row.kind in kinds and row.name in {getattr(fact, name, None) for name in ids}:
+            kind = kinds[row.kind]
+            amount_minor, currency = getattr(fact, "amount_minor", None), getattr(fact, "currency", "")
+            money = Money(amount_minor=amount_minor, currency=currency) if amount_minor is not None else None
+            figure = f" of {format_amount(amount_minor, currency)}" if amount_minor is not None and currency else ""
+            state = getattr(fact, "state", None)
+            yield Found(
+                kind=kind,
+                found_id=row.subject,
+                matched=text,
+                account_id=home.account_id,
+                at=fact.at,
+                amount=money,
+                summary=f"{kind.capitalize()}{figure}{f': {state}' if state else ''}, of {home.payment_id}",
+                go_to=GoTo.ACCOUNT if home.account_id else GoTo.WHY,
+                go_to_id=home.account_id or str(home.payment_id),
+            )
+            return
+
+
+def _by_customer(names: list[str], store: Store) -> Iterator[Found]:
+    """Yield the accounts that a provider's customer has bought for, as far as the first receipts show it."""
+    for name in names:
+        receipts = store.receipts_page(name, MOST_RECEIPTS).items if ":" in name else ()
+        own = [receipt for receipt in receipts if receipt.customer_id == name]
+        accounts = sorted({receipt.account_id for receipt in own if receipt.account_id})
+        for account_id in accounts:
+            yield _customer(name, account_id, "Customer at the provider")
+        if own and not accounts:
+            yield _customer(name, None, "Customer at the provider: it is not known whose. See its parked events")
+
+
+def _customer(name: str, account_id: AccountId | None, summary: str) -> Found:
+    go_to = GoTo.ACCOUNT if account_id else GoTo.WHY
+    return Found(
+        kind=FoundKind.CUSTOMER,
+        found_id=name,
+        matched=name,
+        account_id=account_id,
+        summary=summary,
+        go_to=go_to,
+        go_to_id=account_id or name,
+    )
+
+
+def _by_address(text: str, searched: Searched) -> Iterator[Found]:
+    """Yield the accounts whose address it is, or was."""
+    hashed = hash_of_address(text, searched.address_key())
+    rows = [row for row in islice(searched.store.named(hashed), MOST_FOUND) if row.account_id]
+    keys = {row.account_id: contact_key(row.account_id) for row in rows if row.account_id}
+    stored = searched.store.read(Keys(documents=frozenset(keys.values()))) if keys else Snapshot()
+    for account_id, key in keys.items():
+        contact = stored.document(key, Contact)
+        is_current = contact and hash_of_address(contact.email, searched.address_key()) == hashed
+        words = "Account with this e-mail address" if is_current else "Account that had this e-mail address before"
+        yield _account(account_id, "e-mail address", words)
+
+
+def _account(account_id: AccountId, matched: str, summary: str) -> Found:
+    return Found(
+        kind=FoundKind.ACCOUNT,
+        found_id=account_id,
+        matched=matched,
+        account_id=account_id,
+        summary=summary,
+        go_to_id=account_id,
+    )
+
+
+def _order(order_id: str, matched: str, stored: Snapshot) -> Iterator[Found]:
+    key = stored.fulfilment_keys.get(f"order/{order_id}")
+    terms = key.terms if key else None
+    if key and terms:
+        state = "paid" if key.payment_ids else "not paid"
+        yield Found(
+            kind=FoundKind.ORDER,
+            found_id=terms.order_id,
+            matched=matched,
+            account_id=terms.account_id,
+            at=terms.made_at,
+            amount=Money(amount_minor=terms.price_minor, currency=terms.currency),
+            summary=f"Order of {terms.product_id} through {terms.provider}: {state}",
+        )
+
+
+def _payment(home: Purchase, matched: str) -> Found:
+    payment = home.payment
+    if payment is None:
+        return Found(
+            kind=FoundKind.PAYMENT,
+            found_id=home.payment_id,
+            matched=matched,
+            account_id=None,
+            at=home.waits_since,
+            summary="Facts that wait for this payment: it was not reported",
+            go_to=GoTo.WHY,
+            go_to_id=home.payment_id,
+        )
+    return Found(
+        kind=FoundKind.PAYMENT,
+        found_id=payment.payment_id,
+        matched=matched,
+        account_id=payment.account_id,
+        at=payment.at,
+        amount=Money(amount_minor=payment.paid_minor, currency=payment.currency),
+        summary=f"Payment of {format_amount(payment.paid_minor, payment.currency)}"
+        + (f" for {payment.fulfilment_key}" if payment.fulfilment_key else "")
+        + (f", invoice {payment.invoice_number}" if payment.invoice_number else ""),
+    )
+
+
+def _event(receipt: Receipt, matched: str) -> Found:
+    is_parked = receipt.parked_reason is not None
+    return Found(
+        kind=FoundKind.EVENT,
+        found_id=receipt.cause,
+        matched=matched,
+        account_id=receipt.account_id,
+        at=receipt.occurred_at,
+        summary=f"Event {receipt.event_type}: {receipt.outcome}",
+        go_to=GoTo.PARKED if is_parked else GoTo.WHY,
+        go_to_id="~".join(receipt.name) if is_parked else receipt.cause,
+    )
+
+
+def _provider_and_id(name: str) -> tuple[str, str]:
+    provider, _, own = name.partition(":")
+    return provider, own
+
+
+def _unique(found: Iterable[Found]) -> Iterator[Found]:
+    """Yield each thing once, with the accounts apart."""
+    seen: set[tuple[str, str, str | None]] = set()
+    for one in found:
+        name = (one.kind, one.found_id, one.account_id)
+        if name not in seen:
+            seen.add(name)
+            yield one
