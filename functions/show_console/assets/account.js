@@ -38,11 +38,11 @@ export function accountPage(id) {
         <p class="lead">${found.email || "No e-mail address on file"}${found.email_failing_since ? html` ${badge(["Mails come back", "bad"])}` : nothing}</p></div>
         <p class="badges">${badge(found.status === "active" ? ["Active", "good"] : ["Suspended", "bad"])}${found.flags.map((one) => html` <span title=${one.why}>${badge([rule(one.flag.split(":")[0]), "warn"])}</span>`)}</p></div>
       ${figures(found)}
-      <div class="columns"><div>${why(found)}${timelineCard()}</div>
+      <div class="columns"><div>${why(found)}</div>
       <aside aria-label="State and acts">
         ${found.proposals.map((one) => proposalCard(one, again))}
         ${acts(found, again)}${holds(found, again)}${lots(found)}${subscriptions(found)}${cases(found)}
-      </aside></div>`,
+      </aside><div>${timelineCard()}</div></div>`,
   };
 
   function timelineCard() {
