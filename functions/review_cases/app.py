@@ -5,6 +5,7 @@ No person changes their own account: a colleague has to. What is above one perso
 GET, POST /support/refund-cases · GET /support/refund-cases/{case_id} · POST /support/refund-cases/{case_id}/decision
 POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_id}/holds/{hold_id}
 POST /support/accounts/{account_id}/amounts · POST /support/accounts/{account_id}/adjustments
+GET /support/accounts/{account_id}/disputes
 GET /support/proposals · POST /support/accounts/{account_id}/proposals/{proposal_id}/{confirmation, rejection}
 GET /support/declarations · GET /support/declarations/{declaration_id} · POST …/decision
 """
@@ -17,6 +18,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from ledger.api.auth import support
 from ledger.api.declarations import DeclarationDecision, DeclarationPath
+from ledger.api.disputes import disputed_purchases
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
 from ledger.api.refund_claims import refund_claim
@@ -35,6 +37,7 @@ from ledger.api.requests import (
     SupportRefundRequest,
 )
 from ledger.api.responses.declarations import DeclarationList, DeclarationResponse
+from ledger.api.responses.disputes import DisputedPurchaseList
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.support import (
     AdjustmentResponse,
@@ -323,6 +326,18 @@ def adjust_account_credits(
     )
     adjustment_id = adjust_credits(adjustment, here.store, _alone(), now=here.now())
     return AdjustmentResponse(adjustment_id=adjustment_id, credits=request.credits)
+
+
+@app.get(
+    "/support/accounts/<account_id>/disputes",
+    summary="Disputed purchases, with what a bank asks for",
+    tags=["Support"],
+    responses=documented_problems(DisputedPurchaseList, 404),
+)
+def list_disputed_purchases(account_id: AccountPath) -> DisputedPurchaseList:
+    """Return order and consent, usage, refunds, cases and mails of each disputed purchase. Open disputes come first."""
+    support(app)
+    return disputed_purchases(AccountId(account_id), services())
 
 
 @app.get(

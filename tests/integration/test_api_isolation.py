@@ -215,6 +215,7 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
         {"content": {"outcome": "carry_out", "account_id": ADA, "purchase_id": ADAS, "why": "x"}},
     ),
     ("POST", f"/support/accounts/{BOB}/adjustments", {"content": {"credits": 5, "why": "x"}, "key": "k"}),
+    ("GET", f"/support/accounts/{BOB}/disputes", {}),
     ("GET", "/support/proposals", {}),
     ("POST", f"/support/accounts/{BOB}/proposals/{PROPOSAL}/confirmation", {}),
     ("POST", f"/support/accounts/{BOB}/proposals/{PROPOSAL}/rejection", {"content": {"why": "x"}}),

@@ -19,6 +19,7 @@ from tools.devserver.authorizers import KeySet
 from tools.devserver.gateway import Callers, Gateway
 from tools.template import load
 from tools.testing.browser import Browser, browser, executable
+from tools.testing.builders import dispute, event_of
 
 pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on the PATH")
 PHONE, DESK = (390, 844), (1280, 900)
@@ -258,6 +259,20 @@ def test_what_a_customer_writes_is_text(world: World, console: Console) -> None:
     assert console.blocked() == []
 
 
+def test_a_bank_gets_the_evidence_on_one_page(world: World, console: Console) -> None:
+    """What was used, written and answered, and where it is handed in."""
+    world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 30})
+    opened_case(world, "unrecognised_charge", "What is this?")
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    console.sign_in()
+    console.go(f"evidence/{ADA}", "Evidence for the bank")
+    for words in ("$20.00", "30 of 1,000 credits were used.", "run:run_1", "What is this?", "the dispute at Stripe"):
+        console.reads(words)
+    address = console.page.value("document.querySelector('.dispute a').href")
+    assert address == "https://dashboard.stripe.com/test/disputes/dp_1"
+    assert console.blocked() == []
+
+
 @pytest.mark.parametrize("address", ["cases/case_0123456789abcdef01234567", "cases/..%2f..%2faccount", "cases/%00"])
 def test_an_id_of_nothing_says_so(console: Console, address: str) -> None:
     """It is sent as one part of the path, whatever it is."""
@@ -318,6 +333,7 @@ def test_no_page_is_wider_than_its_window(world: World, console: Console, size: 
     for address, heading in {
         "queue": "Review queue",
         f"cases/{case_id}": "Technical problem",
+        f"evidence/{ADA}": "Evidence for the bank",
         "proposals": "Second person",
         "declarations": "Declarations",
     }.items():

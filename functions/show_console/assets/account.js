@@ -87,7 +87,7 @@ function holds(found, again) {
     onConflict: again,
   });
   return card("Holds", found.holds.length ? html`<ul class="plain-list ruled">${found.holds.map((one) => html`<li><p><b class="id">${one.hold_id}</b></p><p>${one.why}</p><p class="soft small">Since ${time(one.since)}</p>
-    <button type="button" class="button" @click=${lift(one)}>Lift…</button></li>`)}</ul>` : html`<p class="soft">None. The account can spend its credits.</p>`);
+    <button type="button" class="button" @click=${lift(one)}>Lift…</button>${one.hold_id.startsWith("dispute:") ? html` <a class="button" href="#/evidence/${encodeURIComponent(found.account_id)}">Evidence for the bank</a>` : nothing}</li>`)}</ul>` : html`<p class="soft">None. The account can spend its credits.</p>`);
 }
 
 function acts(found, again) {

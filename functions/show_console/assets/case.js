@@ -121,7 +121,7 @@ const purchase = (found) => card("Purchase", html`${facts([
   ${found.duplicates?.length || found.facts.similar.length ? html`<h3>${found.facts.is_duplicate ? "Duplicates" : "Similar payments"}</h3><ul class="plain-list">${found.duplicates?.length
     ? found.duplicates.map((one) => html`<li>${whyLink(one.purchase_id, found.account_id)} ${money(one.paid)} <span class="soft">${ago(one.at)}</span></li>`)
     : found.facts.similar.map((one) => html`<li>${whyLink(one, found.account_id)}</li>`)}</ul>` : nothing}
-  ${found.facts.is_disputed ? html`<p><a class="button" href="#/disputes/${found.case_id}">Evidence for the bank</a></p>` : nothing}`);
+  ${found.facts.is_disputed ? html`<p><a class="button" href="#/evidence/${encodeURIComponent(found.account_id)}">Evidence for the bank</a></p>` : nothing}`);
 
 const request = (found) => card("Request", facts([
   ["Opened", time(found.opened_at)],

@@ -14,6 +14,7 @@ import { findPage } from "./find.js";
 import { proposalsPage } from "./proposals.js";
 import { incidentPage, incidentsPage } from "./incidents.js";
 import { parkedEventPage, parkedPage } from "./parked.js";
+import { evidencePage } from "./evidence.js";
 import { whyPage } from "./why.js";
 import { declarationPage, declarationsPage } from "./declarations.js";
 
@@ -25,6 +26,7 @@ const PAGES = {
   proposals: proposalsPage,
   parked: (id) => (id ? parkedEventPage(id) : parkedPage()),
   incidents: (id) => (id ? incidentPage(id) : incidentsPage()),
+  evidence: evidencePage,
   why: whyPage,
   declarations: (id) => (id ? declarationPage(id) : declarationsPage()),
 };

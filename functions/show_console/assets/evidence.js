@@ -1,0 +1,78 @@
+// Evidence for the bank: a disputed purchase on one page, to be printed or saved as a file.
+
+import { html, nothing } from "./lit-html.js";
+import { get, path } from "./api.js";
+import { credits, money, number, signed, time } from "./format.js";
+import { accountLink, badge, card, empty, facts } from "./ui.js";
+import { CASE_STATES, named, product, provider, reason, rule } from "./words.js";
+
+const STATES = { inquiry: "quiet", open: "bad", under_review: "warn", appealed: "warn", taken: "bad", lost: "bad", won: "good", reversed: "good", prevented: "good" };
+const MAILS = {
+  contract_confirmation: "Confirmation of the contract, with the consent",
+  case_update: "What was decided, and why",
+  withdrawal_receipt: "Receipt of the withdrawal",
+};
+const OUTCOMES = { sent: "Accepted for delivery", refused: "Not accepted", outdated: "Replaced by a later mail", off: "Not sent: mails are off" };
+
+/** Where the evidence is handed in, and the deadline stands. */
+function submitAddress(one, dispute) {
+  if (one.provider === "stripe") return `https://dashboard.stripe.com/${one.is_live ? "" : "test/"}disputes/${encodeURIComponent(dispute.dispute_id)}`;
+  const house = one.is_live ? "vendors" : "sandbox-vendors";
+  return `https://${house}.paddle.com/transactions-v2/${encodeURIComponent(one.purchase_id.replace(/^paddle:/, ""))}`;
+}
+
+export function evidencePage(accountId) {
+  let found = [];
+  return {
+    title: `Evidence: ${accountId}`,
+    load: async () => { found = (await get(path("accounts", accountId, "disputes"))).purchases; },
+    view: () => html`<div class="head"><div><h1 tabindex="-1">Evidence for the bank</h1><p class="lead">Account ${accountLink(accountId)}</p></div>
+      ${found.length ? html`<button type="button" class="button" @click=${() => window.print()}>Print, or save as PDF</button>` : nothing}</div>
+      ${found.length ? found.map(purchase) : empty("No dispute", "No purchase of this account is or was disputed.")}`,
+  };
+}
+
+const purchase = (one) => html`<article class="evidence">
+  ${card(html`${money(one.paid)}, ${one.lines.map((line) => product(line.product_id)).join(", ")}`, html`
+    ${one.disputes.map((dispute) => html`<div class="dispute"><p>${badge([named(dispute.state), STATES[dispute.state] || "quiet"])} <b>${money(dispute.amount)}</b> <span class="soft">disputed since ${time(dispute.opened_at)}, ${dispute.dispute_id}</span></p>
+      ${dispute.is_open ? html`<p>${one.provider === "stripe"
+        ? html`Hand the evidence in before the deadline that Stripe's page names: <a href=${submitAddress(one, dispute)} target="_blank" rel="noopener noreferrer">the dispute at Stripe</a>.`
+        : html`Paddle is the seller and answers the bank. It asks by mail for what it needs, with a deadline: <a href=${submitAddress(one, dispute)} target="_blank" rel="noopener noreferrer">the transaction at Paddle</a>.`}</p>` : nothing}</div>`)}
+    ${facts([
+      ["Paid at", time(one.paid_at)],
+      ["Provider", provider(one.provider)],
+      ["Payment", html`<span class="id">${one.purchase_id}</span>`],
+      ["Invoice", one.invoice_number],
+      ["Subscription", one.subscription_id ? html`<span class="id">${one.subscription_id}</span>` : nothing],
+    ])}
+    <h3>Order and consent</h3>${one.order ? order(one.order) : html`<p class="soft">No order of ours is known for this payment.</p>`}
+    <h3>What was used</h3><p><b>${number(one.credits_used)}</b> of ${credits(one.credits_granted)} were used.</p>${one.usage.length ? usage(one) : nothing}
+    <h3>What went back</h3>${one.refunds.length ? html`<ul>${one.refunds.map((refund) => html`<li>${money(refund.amount)}, ${named(refund.state).toLowerCase()}, ${time(refund.created_at)} <span class="soft id">${refund.refund_id}</span></li>`)}</ul>` : html`<p class="soft">No refund.</p>`}
+    <h3>What the customer wrote, and our answer</h3>${one.cases.length ? one.cases.map(written) : html`<p class="soft">The customer did not write to us about this purchase.</p>`}
+    <h3>What the customer was told by mail</h3>${one.mails.length ? html`<ul>${one.mails.map((mail) => html`<li>${MAILS[mail.kind] || named(mail.kind)}, ${time(mail.at)} <span class="soft">${OUTCOMES[mail.outcome] || named(mail.outcome)}</span></li>`)}</ul>` : html`<p class="soft">No mail was sent.</p>`}`)}
+</article>`;
+
+const order = (one) => facts([
+  ["Order", html`<span class="id">${one.order_id}</span>`],
+  ["Placed", time(one.placed_at)],
+  ["Product", product(one.product_id)],
+  ["Price", html`${money(one.price)} <span class="soft">before tax and discount</span>`],
+  ["Country", one.country],
+  ["Bought as", one.is_business ? "A business" : "A consumer"],
+  ["Refund policy", html`<a href="/policy/${encodeURIComponent(one.policy_version)}" target="_blank" rel="noopener noreferrer">Version ${one.policy_version}</a>, accepted with the order`],
+  ["Informed", one.informed_at ? html`Of the right of withdrawal, ${time(one.informed_at)}` : "Nothing is recorded"],
+  ["Consent", one.consent ? consent(one.consent) : "None was given"],
+]);
+
+const consent = (one) => html`${time(one.given_at)}, text ${one.text_version}.
+  ${one.asked_to_begin ? "Asked to begin at once." : "Did not ask to begin."} ${one.acknowledged_loss ? "Acknowledged that this ends the right of withdrawal." : "Did not acknowledge what that ends."}
+  ${one.confirmed_at ? html`Confirmed by mail ${time(one.confirmed_at)}.` : "Not confirmed by mail."}`;
+
+const usage = (one) => html`<table class="rows compact"><caption class="unseen">Credits of this purchase, latest first</caption>
+  <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col" class="figure">Credits</th></tr></thead>
+  <tbody>${one.usage.map((entry) => html`<tr><td data-label="When">${time(entry.at)}</td><td data-label="What">${rule(entry.kind)} <span class="soft id">${entry.cause}</span></td><td data-label="Credits" class="figure">${signed(entry.credits)}</td></tr>`)}</tbody></table>
+  ${one.has_more_usage ? html`<p class="soft">There is more. The latest are shown.</p>` : nothing}`;
+
+const written = (one) => html`<div class="written"><p><b>${reason(one.reason)}</b> ${badge(CASE_STATES[one.state])} <span class="soft">${time(one.opened_at)}, ${one.case_id}</span></p>
+  ${one.message ? html`<blockquote>${one.message}</blockquote>` : nothing}
+  ${one.answer.length ? html`<p class="soft small">Our answer${one.decided_at ? html`, ${time(one.decided_at)}` : nothing}</p><ul class="reasons">${one.answer.map((line) => html`<li>${line}</li>`)}</ul>` : nothing}</div>`;

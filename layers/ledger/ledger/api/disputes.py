@@ -1,0 +1,232 @@
+"""The evidence about an account's disputed purchases, for the person who answers the bank."""
+
+from collections.abc import Iterable
+
+from ledger.api.responses.disputes import (
+    AgreedConsent,
+    AgreedOrder,
+    DisputedPurchaseList,
+    DisputedPurchaseResponse,
+    DisputeResponse,
+    MadeRefund,
+    SentMail,
+    UsedCredits,
+    WrittenCase,
+)
+from ledger.api.responses.model import Money
+from ledger.api.responses.purchases import LineResponse
+from ledger.domain.conclusions import conclusion
+from ledger.domain.entries import CounterAccount, Entry
+from ledger.domain.errors import NotFound
+from ledger.domain.facts import (
+    ChargebackChanged,
+    ChargebackState,
+    DisputeChanged,
+    RefundChanged,
+    ResolutionReported,
+    facts_of,
+)
+from ledger.domain.ids import AccountId, provider_of
+from ledger.domain.mails import MailKind, MailRecord, mail_id_of
+from ledger.domain.orders import Order
+from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import RefundCase
+from ledger.policy.texts import shipped_texts
+from ledger.ports.documents import mail_record_key
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.runtime import Runtime
+from ledger.usecases.look_up import LookUp
+
+_PAGE = 100
+_MOST_PURCHASES = 20
+_MOST_ENTRIES = 200
+
+
+def disputed_purchases(account_id: AccountId, services: Runtime) -> DisputedPurchaseList:
+    """Return the account's latest disputed purchases. Raise NotFound if there is no such account."""
+    store = services.store
+    found = [one for one in _purchases(account_id, store) if _disputes(one)][:_MOST_PURCHASES]
+    known = LookUp(store, with_orders=True)(
+        Keys(accounts=frozenset({account_id}), payments=frozenset(one.payment_id for one in found))
+    )
+    if account_id not in known.accounts:
+        raise NotFound(f"There is no account {account_id}.")
+    cases = list(_cases(account_id, store)) if found else []
+    shown = []
+    for listed in found:
+        purchase = known.home_of(listed.payment_id) or listed
+        order = known.order(purchase.payment.order_id) if purchase.payment else None
+        own = [case for case in cases if case.payment_id == purchase.payment_id or case.payment_id in purchase.names]
+        ours = order if order and order.account_id == account_id else None
+        shown.append(_shown(purchase, ours, own, account_id, services))
+    shown.sort(key=lambda one: not any(dispute.is_open for dispute in one.disputes))
+    return DisputedPurchaseList(purchases=shown)
+
+
+def _shown(
+    purchase: Purchase, order: Order | None, cases: list[RefundCase], account_id: AccountId, services: Runtime
+) -> DisputedPurchaseResponse:
+    payment, store = purchase.payment, services.store
+    if payment is None:
+        raise ValueError("a purchase of an account has its payment")
+    lots = {payment.lot_id(position) for position in range(len(payment.lines))}
+    usage, has_more = _usage(account_id, lots, purchase, store)
+    return DisputedPurchaseResponse(
+        purchase_id=purchase.payment_id,
+        provider=provider_of(purchase.payment_id),
+        is_live=services.config.is_live,
+        paid_at=payment.at,
+        paid=Money(amount_minor=payment.paid_minor, currency=payment.currency),
+        invoice_number=payment.invoice_number,
+        subscription_id=payment.subscription_id,
+        lines=[
+            LineResponse(product_id=line.product_id, credits=line.credits, expires_at=line.expires_at)
+            for line in payment.lines
+        ],
+        disputes=sorted(_disputes(purchase), key=lambda one: (not one.is_open, one.opened_at)),
+        order=_agreed(order) if order else None,
+        credits_granted=sum(line.credits for line in payment.lines),
+        credits_used=-sum(entry.credits for entry in usage),
+        usage=[
+            UsedCredits(at=entry.occurred_at, kind=entry.kind, credits=entry.credits, cause=entry.cause)
+            for entry in usage[:_PAGE]
+        ],
+        has_more_usage=has_more or len(usage) > _PAGE,
+        refunds=[
+            MadeRefund(
+                refund_id=fact.refund_id,
+                state=fact.state,
+                amount=Money(amount_minor=fact.amount_minor, currency=fact.currency),
+                created_at=fact.created_at,
+            )
+            for fact in sorted(facts_of(purchase.facts, RefundChanged), key=lambda fact: fact.created_at)
+        ],
+        cases=[_written(case) for case in sorted(cases, key=lambda case: case.opened_at)],
+        mails=_mails(order, cases, store),
+    )
+
+
+def _disputes(purchase: Purchase) -> list[DisputeResponse]:
+    """Return every dispute, and of chargebacks those rows that took money."""
+    resolved = {fact.subject for fact in facts_of(purchase.facts, ResolutionReported)}
+    found = []
+    for dispute in facts_of(purchase.facts, DisputeChanged):
+        state = conclusion(dispute, is_resolution=dispute.key in resolved)
+        amount = Money(amount_minor=dispute.amount_minor, currency=dispute.currency)
+        found.append(
+            DisputeResponse(
+                dispute_id=dispute.dispute_id,
+                state=state,
+                is_open=state.is_open,
+                amount=amount,
+                opened_at=dispute.opened_at,
+            )
+        )
+    for row in facts_of(purchase.facts, ChargebackChanged):
+        if not row.is_reversal:
+            amount = Money(amount_minor=row.amount_minor, currency=row.currency)
+            is_open = row.state is ChargebackState.TAKEN
+            found.append(
+                DisputeResponse(
+                    dispute_id=row.adjustment_id,
+                    state=row.state,
+                    is_open=is_open,
+                    amount=amount,
+                    opened_at=row.created_at,
+                )
+            )
+    return found
+
+
+def _agreed(order: Order) -> AgreedOrder:
+    consent = order.consent
+    return AgreedOrder(
+        order_id=order.order_id,
+        placed_at=order.made_at,
+        product_id=order.product_id,
+        price=Money(amount_minor=order.price_minor, currency=order.currency),
+        country=order.country,
+        is_business=order.is_business,
+        policy_version=order.policy_version,
+        informed_at=order.informed_at,
+        consent=AgreedConsent(
+            given_at=consent.given_at,
+            text_version=consent.text_version,
+            asked_to_begin=consent.asked_to_begin,
+            acknowledged_loss=consent.acknowledged_loss,
+            confirmed_at=consent.confirmed_at,
+        )
+        if consent
+        else None,
+    )
+
+
+def _usage(account_id: AccountId, lots: set[str], purchase: Purchase, store: Store) -> tuple[list[Entry], bool]:
+    """Return what was drawn from the purchase's lots and came back, latest first; and whether there is more.
+
+    Only the account's latest entries are read: a page of an account with many has to be as quick.
+    """
+    since = purchase.payment.at if purchase.payment else None
+    used: list[Entry] = []
+    read, after = 0, None
+    while read < _MOST_ENTRIES * 10:
+        _, page = store.statement_page(account_id, _MOST_ENTRIES, after)
+        for entry in page.items:
+            if since and entry.occurred_at < since:
+                return used, False
+            if entry.lot_id in lots and entry.counter is CounterAccount.USAGE:
+                used.append(entry)
+        read, after = read + len(page.items), page.next
+        if after is None:
+            return used, False
+    return used, True
+
+
+def _written(case: RefundCase) -> WrittenCase:
+    return WrittenCase(
+        case_id=case.case_id,
+        reason=case.reason,
+        state=case.state,
+        opened_at=case.opened_at,
+        message=case.submitted_evidence.message,
+        answer=shipped_texts().render_all(case.decision.reasons) if case.decision else [],
+        decided_at=case.decided_at,
+    )
+
+
+def _mails(order: Order | None, cases: Iterable[RefundCase], store: Store) -> list[SentMail]:
+    """Return the records of the mails about the purchase, oldest first. Each mail's id follows from its subject."""
+    subjects = [(MailKind.CONTRACT_CONFIRMATION, str(order.order_id))] if order else []
+    for case in cases:
+        subjects.append((MailKind.WITHDRAWAL_RECEIPT, case.case_id))
+        steps = range(1, len(case.history) + 1)
+        subjects += [(MailKind.CASE_UPDATE, f"{case.case_id}/{step}") for step in steps]
+    keys = {mail_record_key(mail_id_of(kind, subject)) for kind, subject in subjects}
+    known = store.read(Keys(documents=frozenset(keys)))
+    records = [record for key in keys if (record := known.document(key, MailRecord))]
+    return [
+        SentMail(kind=one.kind, subject=one.subject, at=one.ended_at, outcome=one.outcome)
+        for one in sorted(records, key=lambda one: (one.ended_at, one.subject))
+    ]
+
+
+def _purchases(account_id: AccountId, store: Store) -> Iterable[Purchase]:
+    """Yield the account's latest purchases: at most a few pages."""
+    after = None
+    for _ in range(3):
+        page = store.purchases_of(account_id, _PAGE, after)
+        yield from page.items
+        after = page.next
+        if after is None:
+            return
+
+
+def _cases(account_id: AccountId, store: Store) -> Iterable[RefundCase]:
+    after = None
+    while True:
+        page = store.cases_of(account_id, _PAGE, after)
+        yield from page.items
+        after = page.next
+        if after is None:
+            return

@@ -1,0 +1,112 @@
+"""The evidence about a disputed purchase: what a bank asks for, on one page."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from ledger.api.responses.model import Money, ResponseModel
+from ledger.api.responses.purchases import LineResponse
+from ledger.domain.entries import EntryKind
+from ledger.domain.mails import MailKind, MailOutcome
+from ledger.domain.refund_cases import CaseState, RefundReason
+
+
+class DisputeResponse(ResponseModel):
+    """A dispute or a chargeback, as its provider reports it."""
+
+    dispute_id: str = Field(description="The provider's id.", examples=["dp_1Q9x"])
+    state: str = Field(description="The provider's word, in our names.", examples=["under_review"])
+    is_open: bool = Field(description="Whether the bank has not decided yet.")
+    amount: Money
+    opened_at: datetime
+
+
+class AgreedConsent(ResponseModel):
+    """What the customer agreed to before the first use, and how it was confirmed."""
+
+    given_at: datetime
+    text_version: str
+    asked_to_begin: bool
+    acknowledged_loss: bool
+    confirmed_at: datetime | None = Field(description="When the mail that confirms it was accepted for delivery.")
+
+
+class AgreedOrder(ResponseModel):
+    """The order: what the customer was offered and accepted."""
+
+    order_id: str
+    placed_at: datetime
+    product_id: str
+    price: Money = Field(description="Before tax and discount.")
+    country: str
+    is_business: bool
+    policy_version: str = Field(description="Of the refund policy that the customer accepted: `GET /policy/{version}`.")
+    informed_at: datetime | None = Field(description="When the customer was informed of the right of withdrawal.")
+    consent: AgreedConsent | None
+
+
+class UsedCredits(ResponseModel):
+    """Credits of the purchase that were drawn for a run, or that came back because it failed."""
+
+    at: datetime
+    kind: EntryKind
+    credits: int
+    cause: str = Field(examples=["run:run_20261101_0001"])
+
+
+class MadeRefund(ResponseModel):
+    """A refund of the purchase."""
+
+    refund_id: str
+    state: str
+    amount: Money
+    created_at: datetime
+
+
+class WrittenCase(ResponseModel):
+    """What the customer wrote about the purchase, and what we answered."""
+
+    case_id: str
+    reason: RefundReason
+    state: CaseState
+    opened_at: datetime
+    message: str
+    answer: list[str] = Field(description="The reasons of the decision, as the customer reads them.")
+    decided_at: datetime | None
+
+
+class SentMail(ResponseModel):
+    """A mail about the purchase. Its text is not stored."""
+
+    kind: MailKind
+    subject: str = Field(description="What it is about: an order, or a step of a case.")
+    at: datetime
+    outcome: MailOutcome
+
+
+class DisputedPurchaseResponse(ResponseModel):
+    """A disputed purchase with what a bank asks for."""
+
+    purchase_id: str
+    provider: str
+    is_live: bool = Field(description="Whether it was paid in the provider's live mode.")
+    paid_at: datetime
+    paid: Money
+    invoice_number: str | None
+    subscription_id: str | None
+    lines: list[LineResponse]
+    disputes: list[DisputeResponse] = Field(description="Open ones first.")
+    order: AgreedOrder | None
+    credits_granted: int
+    credits_used: int = Field(description="Of those granted: drawn for runs, without what came back.")
+    usage: list[UsedCredits] = Field(description="The latest first.")
+    has_more_usage: bool
+    refunds: list[MadeRefund]
+    cases: list[WrittenCase]
+    mails: list[SentMail]
+
+
+class DisputedPurchaseList(ResponseModel):
+    """The disputed purchases of an account, those with an open dispute first."""
+
+    purchases: list[DisputedPurchaseResponse]
