@@ -70,7 +70,7 @@ mutants: .venv/.installed ## Do small wrongs; the tests must tell each: [LAYER=�
 # Exit codes of the command itself: 0 all is within its budget, 1 something exceeds it, 2 the engine can't run here.
 .PHONY: bench
 bench: .venv/.installed .venv-ministack/.installed ## Measure what the code costs: [PART=…] [ENGINE=…] [ITEMS=…] [DUE=…] [RENEWALS=…] [MINUTES=…] [PAGE=1] [FORMAT=json]
-	@$(PYTHON) -m bench $(if $(PART),--part $(PART)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(ITEMS),--items $(ITEMS)) \
+	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m bench $(if $(PART),--part $(PART)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(ITEMS),--items $(ITEMS)) \
 		$(if $(DUE),--due $(DUE)) $(if $(RENEWALS),--renewals $(RENEWALS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PAGE),--page) $(JSON)
 
 # Exit codes of the command itself: 0 each word has a verdict, 1 words are new or gone, 2 it can't look.

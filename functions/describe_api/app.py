@@ -8,7 +8,9 @@ from typing import Any
 import aws_lambda_powertools.event_handler
 
 import ledger.api
+from ledger import init
 
+init.is_over()
 _DESCRIPTION = Path(ledger.api.__file__).with_name("openapi.json")
 _SWAGGER = Path(aws_lambda_powertools.event_handler.__file__).parent / "openapi" / "swagger_ui"
 

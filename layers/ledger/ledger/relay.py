@@ -19,6 +19,7 @@ import botocore.config
 import botocore.exceptions
 import botocore.session
 
+from ledger import init
 from ledger.domain.domain_events import SOURCE, DomainEvent
 from ledger.domain.errors import ConfigurationError
 from ledger.dynamodb.stream import Record, domain_events
@@ -130,3 +131,6 @@ def _entry(event: DomainEvent, bus_name: str) -> Mapping[str, str]:
 
 def _number(record: Record) -> str:
     return str(record["dynamodb"]["SequenceNumber"])
+
+
+init.is_over()

@@ -17,7 +17,7 @@ import botocore.exceptions
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
-from ledger import archive, secrets
+from ledger import archive, init, secrets
 from ledger.config import Config
 from ledger.domain import catalogue
 from ledger.domain.catalogue import Catalogue
@@ -279,3 +279,4 @@ def prepare(environment: Mapping[str, str]) -> None:
 
 
 prepare(os.environ)
+init.is_over()

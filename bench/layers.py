@@ -1,0 +1,75 @@
+"""The layers as `sam build` makes them, and what the floor has instead: the same botocore untrimmed, with bytecode."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path(__file__).parent.parent
+_OF_THE_FLOOR = ("botocore", "jmespath", "python-dateutil", "six", "urllib3")
+
+
+class NoPython(Exception):
+    """The functions' own interpreter is missing. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What each side has on its path, and the functions' own interpreter."""
+
+    python: str
+    ours: tuple[Path, ...]
+    floor: tuple[Path, ...]
+
+    def run(self, content: Path, *, is_floor: bool) -> str:
+        """Run `bench.cold` on a file in a process of its own. Return what it measured, as JSON."""
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, self.floor if is_floor else self.ours))}
+        environment |= {} if is_floor else {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
+        command = [self.python, "-m", "bench.cold", str(content)]
+        done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - ours
+            command, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stderr.splitlines()[-1]
+
+
+def as_it_is() -> Built:
+    """Return both as they are in this folder, for this interpreter: a test counts modules with it."""
+    return Built(sys.executable, (_ROOT, _ROOT / "layers" / "ledger"), (_ROOT,))
+
+
+def build(scratch: Path) -> Built:
+    """Build both into a folder. Raise NoPython."""
+    python = shutil.which("python3.13")
+    if python is None:
+        raise NoPython("A cold start is measured with python3.13, the functions' own: put it on PATH, and try again.")
+    bench, function, stock = scratch / "bench", scratch / "function", scratch / "stock"
+    (bench / "bench").mkdir(parents=True)
+    for name in ("__init__.py", "cold.py", "floor.py"):
+        shutil.copy(_ROOT / "bench" / name, bench / "bench")
+    shutil.copytree(_ROOT / "functions" / "payment_succeeded", function / "functions" / "payment_succeeded")
+    layers = []
+    for folder, target in (("dependencies", "DependenciesLayer"), ("ledger", "LedgerLayer")):
+        artifacts = scratch / folder
+        _run("make", "--silent", "-C", str(_ROOT / "layers" / folder), f"build-{target}", f"ARTIFACTS_DIR={artifacts}")
+        layers.append(artifacts / "python")
+    requirements = scratch / "floor.txt"
+    requirements.write_text(_of_the_floor((_ROOT / "layers" / "dependencies" / "requirements.txt").read_text()))
+    install = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes", "--no-deps"]
+    _run(*install, "--requirement", str(requirements), "--target", str(stock))
+    _run(
+        python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(stock), str(bench), str(function)
+    )
+    return Built(python, (bench, function, *reversed(layers)), (bench, stock))
+
+
+def _of_the_floor(requirements: str) -> str:
+    """Return the locked lines of the floor's packages."""
+    packages = re.split(r"\n(?=[a-z0-9])", requirements)
+    return "\n".join(one for one in packages if one.partition("==")[0] in _OF_THE_FLOOR) + "\n"
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})  # noqa: S603
