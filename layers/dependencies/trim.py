@@ -34,12 +34,11 @@ def trim(data: Path, services: list[str]) -> None:
 
 
 def _without_words(model: Any) -> Any:
-    """Return a model without the documentation of its operations and shapes. A member may have that name too."""
+    """Return a model in which every documentation is empty. A member of a shape may have that name too."""
     if isinstance(model, dict):
         return {
-            key: _without_words(value)
+            key: "" if key == "documentation" and isinstance(value, str) else _without_words(value)
             for key, value in model.items()
-            if not (key == "documentation" and isinstance(value, str))
         }
     return [_without_words(value) for value in model] if isinstance(model, list) else model
 
