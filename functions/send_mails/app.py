@@ -2,12 +2,12 @@
 
 A queue delivers the mails that were listed, the orders that were paid, and what the mail service reports on the mails
 that it accepted. One schedule sends every five minutes what is still listed. Another one confirms every hour the paid
-orders that no event has reported.
+orders that no event has reported, and a third one lists the reminders of plans that renew.
 """
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -15,11 +15,13 @@ from ledger.domain.domain_events import MailListed, OrderPaid, is_domain_event, 
 from ledger.domain.errors import StoreUnavailable
 from ledger.domain.mails import RECEIPTS, MailIntent
 from ledger.job import JobWatch
-from ledger.ports.documents import AwaitedOrder, mail_shard
+from ledger.policy import reminders
+from ledger.ports.documents import AwaitedOrder, WatchedPlan, mail_shard
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.confirm_orders import list_confirmation, list_confirmations
 from ledger.usecases.mail_failures import FailureReport, record_failure
 from ledger.usecases.progress import sweep_on
+from ledger.usecases.remind import LATE_PRICE_CHANGE, remind_customers
 from ledger.usecases.send_mails import MailResult, send_mail
 from ledger.usecases.sweep import Pace, Round, hour_of, sweep
 
@@ -27,6 +29,9 @@ Message = Mapping[str, Any]
 
 CONFIRM_ORDERS = "confirm_orders"
 """The field of the schedule's event that looks for paid orders first."""
+
+REMIND = "remind"
+"""The field of the schedule's event that lists reminders and new prices first."""
 
 TIME_FOR_AN_ITEM = timedelta(seconds=20)
 """The mail service has 10 s to answer, and may be slow to connect. The lease covers what Lambda stops halfway."""
@@ -42,15 +47,15 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         if "Records" in event:
             return _take_messages(event["Records"], services, watch)
-        return _sweep(services, watch, context, confirms_orders=bool(event.get(CONFIRM_ORDERS)))
+        before = [act(services, context) for name, act in _BEFORE.items() if event.get(name)]
+        return _sweep(services, watch, before)
     finally:
         services.publish_metrics()
 
 
-def _sweep(services: Runtime, watch: JobWatch, context: object, *, confirms_orders: bool) -> dict[str, Any]:
-    """Send what is listed, the oldest first. List the confirmations of paid orders before that, in their hour."""
+def _sweep(services: Runtime, watch: JobWatch, before: list[Round[Any, Any]]) -> dict[str, Any]:
+    """Send what is listed, the oldest first. `before` are the rounds that have listed some of it."""
     now = services.now()
-    confirmed = _confirm_orders(services, context) if confirms_orders else None
     listed = services.store.mail_intents()
     without = [0]
 
@@ -72,15 +77,28 @@ def _sweep(services: Runtime, watch: JobWatch, context: object, *, confirms_orde
     )
     services.metrics.add_metric("MailsWithoutAddress", "Count", without[0])
     _count(done, services)
-    for finished in (confirmed, done):
-        if finished:
-            finished.raise_failure()
+    for finished in (*before, done):
+        finished.raise_failure()
     return {"outcomes": dict(Counter(done.results))}
 
 
 def _confirm_orders(services: Runtime, context: object) -> Round[AwaitedOrder, str | None]:
     watch = JobWatch(services, context, TIME_FOR_AN_ITEM, backlog="AwaitedOrders", oldest="OldestAwaitedOrderAge")
     return list_confirmations(services.store, watch, now=services.now(), pace=PACE)
+
+
+def _remind(services: Runtime, context: object) -> Round[WatchedPlan, tuple[str, ...]]:
+    """List the reminders and the new prices that are due."""
+    watch = JobWatch(services, context, TIME_FOR_AN_ITEM, backlog="PlansToLookAt", oldest="OldestPlanToLookAtAge")
+    done = remind_customers(services.store, services.catalogue, reminders.load(), watch, now=services.now(), pace=PACE)
+    listed = Counter(kind for kinds in done.results for kind in kinds)
+    services.metrics.add_metric("LatePriceChanges", "Count", listed[LATE_PRICE_CHANGE])
+    services.logger.info("reminders", extra={"looked_at": len(done.results), "listed": dict(listed)})
+    return done
+
+
+_BEFORE: Mapping[str, Callable[[Runtime, object], Round[Any, Any]]] = {CONFIRM_ORDERS: _confirm_orders, REMIND: _remind}
+"""What the schedules list before they send, by the field of their event."""
 
 
 def _take_messages(messages: list[Message], services: Runtime, watch: JobWatch) -> dict[str, Any]:

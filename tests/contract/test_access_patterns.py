@@ -24,6 +24,7 @@ from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome, Trigg
 from ledger.domain.refund_cases import FollowStage, RefundCase, RefundReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.dynamodb.store import DynamoDBStore
+from ledger.policy import reminders
 from ledger.ports.documents import renewal_stop_key, sortable
 from ledger.ports.reads import Keys, ParkedName
 from ledger.providers.translation import carried
@@ -42,6 +43,7 @@ from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.preview import preview_all
 from ledger.usecases.release_parked import release_all, release_receipts
+from ledger.usecases.remind import look_at
 from ledger.usecases.send_mails import send_mail
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.stop_renewals import stop_renewals
@@ -54,6 +56,7 @@ from tests.contract.test_orders_terms import NOW, WAYS, Shop
 from tests.unit.usecases import test_balance_spent_once as balance
 from tests.unit.usecases.test_links import IN_2, linked
 from tests.unit.usecases.test_many_lots import OVER, many_lots
+from tests.unit.usecases.test_remind import Customer
 from tests.unit.usecases.test_sending_mails import Postbox, desk, pay
 from tests.unit.usecases.test_sending_mails import bought as bought_with_mail
 from tests.unit.usecases.test_sending_mails import ordered as ordered_with_mail
@@ -719,6 +722,25 @@ def _(engine: Engine) -> Iterator[int]:
     assert len(list(store.awaited_orders())) == 1
     yield engine.trips(store.awaited_orders, at(0))
     yield engine.trips(store.awaited_orders, turn=5)
+
+
+@case("`watched_plans`")
+def _(engine: Engine) -> Iterator[int]:
+    yield engine.trips(engine.store().watched_plans, at(0))
+
+
+@case("a look at a plan that renews")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    customer = Customer(store=store)  # type: ignore[arg-type]
+    order = customer.orders()
+    customer.runs(order.made_at + timedelta(days=5), SubscriptionStatus.TRIALING)
+    (plan,) = store.watched_plans(order.made_at + timedelta(days=1))
+    assert [*store.mail_intents()] == []
+    yield engine.trips(
+        look_at, plan, store, customer.catalogue, reminders.load(), now=order.made_at + timedelta(days=1)
+    )
+    assert len([*store.mail_intents()]) == 1
 
 
 @case("listing a paid order's confirmation")

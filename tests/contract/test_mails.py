@@ -4,10 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 
+from ledger.domain.ids import OrderId
 from ledger.domain.mails import MailKind, MailOutcome
 from ledger.dynamodb.store import DynamoDBStore
-from ledger.ports.commit import Commit
-from ledger.ports.documents import mail_shard
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import WatchedPlan, mail_shard, watched_plan_key
 from ledger.ports.store import Store
 from ledger.usecases.confirm_orders import list_confirmation
 from ledger.usecases.list_mails import list_mail
@@ -55,6 +56,19 @@ def test_the_list_of_mails_and_of_awaited_orders(any_store: Store) -> None:
         of_turn = {order.order_id for order in orders if mail_shard(order.order_id) == turn}
         assert {one.order_id for one in any_store.awaited_orders(turn=turn)} == of_turn
     assert any_store.commit(Commit(documents=(listed[0],))), "a mail is listed once"
+
+
+def test_the_list_of_plans_that_are_watched(any_store: Store) -> None:
+    """Over all shards: those whose day has come."""
+    plans = [
+        WatchedPlan(order_id=OrderId(f"ord_{n}"), account_id=ADA, product_id="p", due_at=NOON + timedelta(days=n))
+        for n in range(5)
+    ]
+    changes = tuple(DocumentChange(watched_plan_key(plan.due_at, plan.order_id), plan, None) for plan in plans)
+    assert any_store.commit(Commit(documents=changes)) is None
+    assert {plan.order_id for plan in any_store.watched_plans(NOON + timedelta(days=2))} == {"ord_0", "ord_1", "ord_2"}
+    assert [*any_store.watched_plans(NOON - timedelta(microseconds=1))] == []
+    assert sorted(any_store.watched_plans(NOON + timedelta(days=9)), key=lambda plan: plan.due_at) == plans
 
 
 def test_of_many_senders_at_once_one_sends(real_store: DynamoDBStore) -> None:

@@ -57,6 +57,7 @@ from ledger.ports.documents import (
     DocumentKey,
     DocumentKind,
     VersionedDocument,
+    WatchedPlan,
     case_key,
     position_of,
     sortable,
@@ -288,6 +289,10 @@ class FakeStore:
             AwaitedOrder, DocumentKind.AWAITED_ORDER, range(MAIL_SHARDS) if turn is None else [turn]
         )
         return (order for order in found if since is None or order.since >= since)
+
+    def watched_plans(self, until: datetime) -> Iterator[WatchedPlan]:
+        found = self._documents_of(WatchedPlan, DocumentKind.WATCHED_PLAN, range(MAIL_SHARDS))
+        return (plan for plan in found if plan.due_at <= until)
 
     def _documents_of(self, kind: type[_D], stored_as: DocumentKind, shards: Iterable[int]) -> Iterator[_D]:
         return iter([one for shard in shards for one in self._documents(kind, stored_as, str(shard))])

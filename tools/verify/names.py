@@ -112,6 +112,8 @@ def _of_accounts(world: World) -> Iterator[str]:
         yield from (_account(mail.account_id), _cause(f"declaration:{mail.subject}"))
     for awaited in world.awaited_orders.values():
         yield from (_account(awaited.account_id), _order(awaited.order_id))
+    for plan in world.watched_plans.values():
+        yield from (_account(plan.account_id), _order(plan.order_id))
     for proposal_id, proposal in world.proposals.items():
         yield from (_account(proposal.account_id), _cause(proposal_id), _cause(proposal.proposal_id))
     for key, queued in world.queued_proposals.items():

@@ -31,6 +31,7 @@ from ledger.ports.documents import (
     DocumentKey,
     DocumentKind,
     VersionedDocument,
+    WatchedPlan,
     audit_key,
     awaited_order_key,
     case_key,
@@ -45,6 +46,7 @@ from ledger.ports.documents import (
     proposal_key,
     renewal_stop_key,
     sortable,
+    watched_plan_key,
 )
 
 _SHARDED = frozenset({"expires_on", "parked_shard", "followed_shard", "waiting_shard"})
@@ -167,6 +169,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return awaited_order_key(document.since, document.order_id)
         case IndexRow():
             return index_row_key(document)
+        case WatchedPlan():
+            return watched_plan_key(document.due_at, document.order_id)
     return key
 
 

@@ -41,6 +41,7 @@ from ledger.ports.documents import (
     DocumentKind,
     JobCursor,
     OrderPointer,
+    WatchedPlan,
 )
 from tools.verify.placing import is_as_written, is_in_place
 
@@ -78,6 +79,7 @@ class World:
     mail_intents: dict[DocumentKey, MailIntent] = field(default_factory=dict)
     mail_records: dict[DocumentKey, MailRecord] = field(default_factory=dict)
     awaited_orders: dict[DocumentKey, AwaitedOrder] = field(default_factory=dict)
+    watched_plans: dict[DocumentKey, WatchedPlan] = field(default_factory=dict)
     queued_cases: dict[DocumentKey, QueuedCase] = field(default_factory=dict)
     pointers: dict[str, AccountId] = field(default_factory=dict)  # by case id
     failed_runs: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
@@ -172,6 +174,8 @@ class World:
                 self.mail_records[key] = document
             case AwaitedOrder():
                 self.awaited_orders[key] = document
+            case WatchedPlan():
+                self.watched_plans[key] = document
             case JobCursor():
                 self.job_cursors[key] = document
             case Declaration():

@@ -81,6 +81,7 @@ from ledger.ports.documents import (
     Document,
     JobCursor,
     OrderPointer,
+    WatchedPlan,
     account_sums_key,
     actor_sums_key,
     audit_key,
@@ -106,6 +107,7 @@ from ledger.ports.documents import (
     recent_requests_key,
     renewal_stop_key,
     review_queue_key,
+    watched_plan_key,
 )
 from tools.testing.stored_items import stored_by
 
@@ -491,6 +493,7 @@ PAID_ROW = IndexRow(
     kind=NameKind.AMOUNT, name="", subject=PI, payment_id=PI, account_id=ADA, at=AT, amount=1999, currency="EUR"
 )
 FAILED_ROW = IndexRow(kind=NameKind.RUN, name="", subject="run_1", account_id=ADA, at=AT, amount=25)
+WATCHED = WatchedPlan(order_id=ORDER.order_id, account_id=ADA, product_id="creator_monthly", due_at=AT)
 AWAITED = AwaitedOrder(order_id=ORDER.order_id, account_id=ADA, since=AT)
 STOP = RenewalStop(
     account_id=ADA,
@@ -644,6 +647,7 @@ def goldens() -> dict[str, Golden]:
         "contact": _document(contact_key(ADA), CONTACT, replace(CONTACT, version=2)),
         "mail_intent": _document(mail_intent_key(MAIL_INTENT.mail_id), MAIL_INTENT, replace(MAIL_INTENT, version=3)),
         "mail_record": _document(mail_record_key(MAIL_INTENT.mail_id), MAIL_RECORD, replace(MAIL_RECORD, version=2)),
+        "watched_plan": _document(watched_plan_key(AT, ORDER.order_id), WATCHED),
         "awaited_order": _document(awaited_order_key(AT, ORDER.order_id), AWAITED),
         "indexed_name": _document(index_row_key(NAMED_ROW), NAMED_ROW),
         "indexed_amount": _document(index_row_key(PAID_ROW), PAID_ROW),

@@ -35,6 +35,7 @@ from ledger.ports.documents import (
     open_checkout_key,
     proposal_key,
     recent_requests_key,
+    watched_plan_key,
 )
 from tests.unit.dynamodb.golden_items import ENTRY
 
@@ -98,6 +99,7 @@ DOCUMENTS = [
     mail_intent_key("mail_1"),
     mail_record_key("mail_1"),
     awaited_order_key(NOON, OrderId("ord_1")),
+    watched_plan_key(NOON, OrderId("ord_1")),
     DocumentKey(DocumentKind.PROPOSAL_QUEUE, ("2026-11-20T12:00:00.000000Z", "prop_1")),
     proposal_key(ODD, "prop_1"),
     actor_sums_key("auth0|sam#1", "2026-11"),

@@ -76,6 +76,7 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "declarations since": lambda store: store.declarations(DeclarationState.MATCHED, NOON),
     "mail_intents": lambda store: store.mail_intents(),
     "awaited_orders": lambda store: store.awaited_orders(),
+    "watched_plans": lambda store: store.watched_plans(NOON),
     "awaited_orders since": lambda store: store.awaited_orders(NOON, turn=3),
     "failed_runs": lambda store: store.failed_runs(ADA, NOON),
     "audit_records": lambda store: store.audit_records(ADA),
@@ -228,6 +229,7 @@ BY_NAME = {"one name", "some names", "parked_receipts"}
 SHARDED = {
     "mail_intents": MAIL_SHARDS,
     "awaited_orders": MAIL_SHARDS,
+    "watched_plans": MAIL_SHARDS,
     "paid_between": INDEX_SHARDS,
     "failed_between": INDEX_SHARDS,
 }

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.send_mails.app import CONFIRM_ORDERS
+from functions.send_mails.app import CONFIRM_ORDERS, REMIND
 from ledger.domain.domain_events import MailListed, OrderPaid, RefundIntentListed
 from ledger.domain.errors import MailUnavailable
 from ledger.domain.ids import PaymentId
@@ -15,6 +15,7 @@ from ledger.ports.commit import Commit
 from ledger.ports.documents import mail_shard
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.list_mails import list_mail
+from tests.contract.test_orders_terms import Shop
 from tests.unit.functions.test_jobs import metrics, run
 from tests.unit.test_ses import BOUNCED, event
 from tests.unit.usecases.test_sending_mails import Postbox, bought, order_of, ordered, pay
@@ -159,3 +160,16 @@ def test_a_bounce_is_recorded_and_counted(services: Runtime, capsys: pytest.Capt
     consent = order_of(services.store, order.order_id).consent
     assert consent
     assert not consent.is_complete
+
+
+def test_a_schedule_looks_at_the_plans_whose_day_has_come(
+    services: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It reports how long the oldest has waited, and new prices that came too late."""
+    Shop(services.store, "stripe", "creator_monthly").order(now=NOON)
+    assert run("send_mails", {REMIND: True}) == {"outcomes": {}}
+    services.clock = lambda: NOON + timedelta(days=1)
+    assert run("send_mails", {REMIND: True}) == {"outcomes": {}}
+    output = capsys.readouterr().out
+    assert metrics(output, "OldestPlanToLookAtAge") == [0, 12 * 3600]
+    assert metrics(output, "LatePriceChanges") == [0, 0]

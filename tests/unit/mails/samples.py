@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -30,8 +30,10 @@ from ledger.mails.notices import (
     declaration_notice,
     low_balance,
 )
+from ledger.mails.plans import PlanReported, price_changed, renewal_reminder
 from ledger.mails.receipts import Received, receipt
 from ledger.mails.writing import Writer
+from ledger.policy.reminders import ReminderKind
 from ledger.usecases.list_mails import step_name
 from tests.unit.dynamodb.golden_items import CASE, ORDER
 
@@ -122,6 +124,22 @@ RECEIPT_KINDS = {
     "cancellation with a login": replace(RECEIVED, name="", is_cancellation=True, due_by=None, ends_on=AT),
 }
 
+PLAN = PlanReported(
+    order_id=CONFIRMED.order.order_id,
+    name="Creator Monthly",
+    credits=1000,
+    price_minor=1400,
+    currency="EUR",
+    charged_on=date(2026, 12, 1),
+    provider="stripe",
+)
+
+
+def reminder(kind: ReminderKind, writer: Writer) -> Letter:
+    """A reminder of a plan."""
+    return renewal_reminder(PLAN, kind, "mail_1", writer)
+
+
 LETTERS: Mapping[str, Callable[[Writer], Letter]] = {
     "pack": confirmed(),
     "pack that expires": confirmed(expires_at=AT),
@@ -146,6 +164,10 @@ LETTERS: Mapping[str, Callable[[Writer], Letter]] = {
     "active": partial(account_active, "mail_1"),
     "low balance": partial(low_balance, 12, 0, "mail_1"),
     "low balance, others locked": partial(low_balance, 0, 1000, "mail_1"),
+    "trial ends": partial(reminder, ReminderKind.TRIAL_END),
+    "renews": partial(reminder, ReminderKind.RENEWAL),
+    "runs": partial(reminder, ReminderKind.RUNNING),
+    "new price": partial(price_changed, PLAN, 1200, "mail_1"),
     "cancelled": partial(cancellation_confirmed, "C-7K3F-9Q2M-4XNP", AT, "mail_1"),
     "cancelled, end unknown": partial(cancellation_confirmed, "C-7K3F-9Q2M-4XNP", None, "mail_1"),
 }

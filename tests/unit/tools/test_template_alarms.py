@@ -67,6 +67,8 @@ ALARMED: Mapping[str, Alarmed] = {
     "MailsOff": Alarmed(),  # something is to be sent, and this stage sends nothing
     "MailsWithoutAddress": Alarmed("Maximum"),  # a customer is not informed
     "OldestAwaitedOrderAge": Alarmed("Maximum", 18 * DAY_S, 7200, "breaching"),
+    "OldestPlanToLookAtAge": Alarmed("Maximum", DAY_S, 3600, "breaching"),
+    "LatePriceChanges": Alarmed(period_s=3600),
     "OldestRefundAge": Alarmed("Maximum", 14 * DAY_S, 7200, "breaching"),
     "OldestItemAge": Alarmed("Maximum", 3600, 900, "breaching"),
     "OldestWithdrawalAge": Alarmed("Maximum", 7 * DAY_S, 7200),  # by law it ends after 14 days
@@ -103,6 +105,7 @@ HARMLESS = {
     "MailsEndedBefore": "it had ended before",
     "MailsLeased": "another sender works on it",
     "MailsLackingAddress": "those that still lack one are counted in each round",
+    "PlansToLookAt": "many plans whose day has come are looked at within the hours of it: their age is alarmed",
     "AwaitedOrders": "many orders that nobody has paid for yet are no trouble: their age is alarmed",
     "RenewalsStopped": "this is what should happen",
     "RenewalStopsNotNeeded": "the subscription ends anyway",

@@ -72,6 +72,7 @@ LISTS = {
     "listed_declaration_key": DocumentKind.LISTED_DECLARATION,
     "mail_intent_key": DocumentKind.MAIL_INTENT,
     "awaited_order_key": DocumentKind.AWAITED_ORDER,
+    "watched_plan_key": DocumentKind.WATCHED_PLAN,
 }
 """The lists of work, whose items are the only ones that are ever removed, by the functions that name an item."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from functions.follow_cases.app import DECIDE_ONLY
-from functions.send_mails.app import CONFIRM_ORDERS
+from functions.send_mails.app import CONFIRM_ORDERS, REMIND
 from functions.send_mails.app import TIME_FOR_AN_ITEM as TIME_FOR_A_MAIL
 from functions.send_refunds.app import TIME_FOR_AN_ITEM as TIME_FOR_A_REFUND
 from functions.show_console import app as show_console
@@ -115,7 +115,11 @@ SCHEDULES: Mapping[str, dict[str, Any]] = {
     "expire_credits": {"rate(1 hour)": None},
     "send_refunds": {"rate(5 minutes)": None},  # a customer waits for the money
     "follow_declarations": {"rate(15 minutes)": None},  # who declared waits for the acknowledgement
-    "send_mails": {"rate(5 minutes)": None, "rate(1 hour)": {CONFIRM_ORDERS: True}},  # the credits wait for the mail
+    "send_mails": {
+        "rate(5 minutes)": None,  # the credits wait for the mail
+        "rate(30 minutes)": {REMIND: True},
+        "rate(1 hour)": {CONFIRM_ORDERS: True},
+    },
     "follow_cases": {"rate(5 minutes)": {DECIDE_ONLY: True}, "rate(1 hour)": None},  # a customer waits for the decision
 }
 

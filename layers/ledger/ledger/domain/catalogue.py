@@ -26,6 +26,7 @@ USABLE_AT_LEAST = timedelta(days=7)
 """The terms of a subscription that states no others. They decide what is booked: to change one, date it like a term."""
 
 _LONGEST_S = 10 * 366 * 24 * 3600
+_MOST_MONTHS = 60
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 DEFAULT_FILE = Path(__file__).with_name("catalogue.json")
@@ -58,6 +59,7 @@ class Product:
     usable_at_least: timedelta = USABLE_AT_LEAST  # subscriptions: how long a late payment's credits can be used
     trial_credits: int = 0  # subscriptions: what a trial period grants for each unit, free or paid
     trial_price_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # prices that only a trial has
+    period_months: int = 1  # subscriptions: how many months a period has; for reminders alone
     terms_from: datetime = _ALWAYS  # since when these terms count
     proration_grants: bool = False  # subscriptions: a part of a period that a change charges grants its part
     takes_discount_codes: bool = False  # the checkout has a field for a code; it changes no grant
@@ -382,12 +384,20 @@ def _terms(fields: Fields, product_id: str, name: str, kind: ProductKind, begin:
     return Product(
         **common,
         rolls_over=fields.take("rolls_over", bool, False),
+        period_months=_period_months(fields),
         renewal_grace=_duration(fields, "renewal_grace_s", RENEWAL_GRACE),
         usable_at_least=_duration(fields, "usable_at_least_s", USABLE_AT_LEAST),
         trial_credits=fields.take("trial_credits", int, 0),
         trial_price_ids=_price_ids(fields, "trial_price_ids", fields.take("trial_price_ids", dict, {})),
         proration_grants=fields.take("proration_grants", bool, False),
     )
+
+
+def _period_months(fields: Fields) -> int:
+    months: int = fields.take("period_months", int, 1)
+    if not 1 <= months <= _MOST_MONTHS:
+        fields.refuse("period_months", months, f"1 to {_MOST_MONTHS}")
+    return months
 
 
 def _duration(fields: Fields, name: str, default: timedelta) -> timedelta:

@@ -22,6 +22,8 @@ class MailKind(StrEnum):
     DECLARATION_RECEIPT = "declaration_receipt"  # a declaration without a login, to the address that it names
     DECLARATION_NOTICE = "declaration_notice"  # the same, to the address on file, which can approve it and object
     LOW_BALANCE = "low_balance"  # few credits are left: the account, and the lots that it had then
+    RENEWAL_REMINDER = "renewal_reminder"  # of a plan: the order, what it is about and the day of that
+    PRICE_CHANGE = "price_change"  # of a plan: the order, and the day from which on the terms count
     CANCELLATION_CONFIRMED = "cancellation_confirmed"  # a declaration that ended renewals, to the address on file
     ACCOUNT_SUSPENDED = "account_suspended"  # the account's first hold: the account and its version
     ACCOUNT_ACTIVE = "account_active"  # the end of the account's last hold

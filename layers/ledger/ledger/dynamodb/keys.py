@@ -31,6 +31,7 @@ AWAITED#<shard>          ORDER#<time>#<order id>                  order whose pa
 NAMED#<name>             IS#<kind>#<subject>                      index of find: what has this name
 PAID#<day>/<currency>/<amount>/<shard> AT#<time>#<payment id>     index of find: payments of this amount on this day
 FAILURES#<day>/<shard>   FAILED_AT#<time>#<account id>#<run id>   index of find: runs that failed on this day
+WATCHED#<shard>          PLAN#<time>#<order id>                   plan that renews, by the day of the next look at it
 
 index      partition key                  sort key       rows
 purchases  account_id                     paid_at        purchases with a payment
@@ -141,6 +142,7 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.INDEXED_NAME: _Place("NAMED#", "IS#", 2),
     DocumentKind.INDEXED_AMOUNT: _Place("PAID#", "AT#", 2),
     DocumentKind.INDEXED_FAILURE: _Place("FAILURES#", "FAILED_AT#", 2),
+    DocumentKind.WATCHED_PLAN: _Place("WATCHED#", "PLAN#", 2),
 }
 _IN_AN_ACCOUNT = {place.sk: kind for kind, place in _PLACES.items() if place.pk == _ACCOUNT}
 _ELSEWHERE = {place.pk: kind for kind, place in _PLACES.items() if place.pk != _ACCOUNT}
@@ -295,6 +297,12 @@ def indexed_between(
     """Return partition, lowest and highest sort key of the index of *find* at a place, from a time up to another."""
     pk, prefix = range_of(kind, place)
     return pk, prefix + (sortable(first) if first else ""), prefix + (f"{sortable(last)}~" if last else "~")
+
+
+def watched_plans_until(shard: int, until: datetime) -> tuple[str, str, str]:
+    """Return partition, lowest and highest sort key of the watched plans of one shard that are due by a time."""
+    pk, prefix = range_of(DocumentKind.WATCHED_PLAN, str(shard))
+    return pk, prefix, f"{prefix}{sortable(until)}~"
 
 
 def _since(kind: ItemKind | DocumentKind, owner: str, time: str) -> tuple[str, str, str]:

@@ -32,6 +32,7 @@ from ledger.ports.documents import (
     MAIL_SHARDS,
     AwaitedOrder,
     DocumentKind,
+    WatchedPlan,
     place_of_amount,
     place_of_failures,
     read_position,
@@ -205,6 +206,11 @@ class Reads:
         shards = range(MAIL_SHARDS) if turn is None else (turn,)
         found = (self._between(*keys.awaited_orders_since(shard, since)) for shard in shards)
         return self._work(AwaitedOrder, chain.from_iterable(found))
+
+    def watched_plans(self, until: datetime) -> Iterator[WatchedPlan]:
+        """Yield the watched plans that are due by a time: a query of each shard."""
+        found = (self._between(*keys.watched_plans_until(shard, until)) for shard in range(MAIL_SHARDS))
+        return self._work(WatchedPlan, chain.from_iterable(found))
 
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         """Yield an account's failed runs since a time, oldest first."""

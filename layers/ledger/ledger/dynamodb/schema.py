@@ -107,7 +107,7 @@ from ledger.dynamodb.codec import (
     records_of,
 )
 from ledger.ports.commit import FulfilmentKey
-from ledger.ports.documents import AwaitedOrder, CasePointer, DocumentKind, JobCursor, OrderPointer
+from ledger.ports.documents import AwaitedOrder, CasePointer, DocumentKind, JobCursor, OrderPointer, WatchedPlan
 
 SCHEMA = "schema"
 """The attribute of every item that holds the version of its format. Without it: version 1."""
@@ -328,6 +328,8 @@ MAIL_KIND = one_of(
         MailKind.ACCOUNT_ACTIVE: "account_active",
         MailKind.CANCELLATION_CONFIRMED: "cancellation_confirmed",
         MailKind.LOW_BALANCE: "low_balance",
+        MailKind.RENEWAL_REMINDER: "renewal_reminder",
+        MailKind.PRICE_CHANGE: "price_change",
     },
 )
 MAIL_OUTCOME = one_of(
@@ -1073,6 +1075,16 @@ ACT_SUMS = Shape(
     ActSums,
     {"by_day": Field("by_day", COUNTS, {}), "version": Field("version", WHOLE)},
 )
+WATCHED_PLAN = Shape(
+    "a watched plan",
+    WatchedPlan,
+    {
+        "order_id": Field("order_id", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "product_id": Field("product_id", TEXT),
+        "due_at": Field("due_at", TIME),
+    },
+)
 RECENT_REQUESTS = Shape(
     "recent requests",
     RecentRequests,
@@ -1260,5 +1272,6 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.INDEXED_NAME: INDEX_ROW,
     DocumentKind.INDEXED_AMOUNT: INDEX_ROW,
     DocumentKind.INDEXED_FAILURE: INDEX_ROW,
+    DocumentKind.WATCHED_PLAN: WATCHED_PLAN,
 }
 """Every document by its kind, which its key says (`ledger.dynamodb.keys`)."""

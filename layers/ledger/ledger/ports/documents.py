@@ -53,6 +53,16 @@ class AwaitedOrder:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedPlan:
+    """A plan that was ordered, in the list of those whose customers are reminded: by the day of the next look at it."""
+
+    order_id: OrderId
+    account_id: AccountId
+    product_id: str
+    due_at: datetime
+
+
 def position_of(since: datetime, name: str) -> str:
     """Return the position of an item in a list by age. Positions sort by time, those of one time by name."""
     return f"{sortable(since)}#{name}"
@@ -98,6 +108,7 @@ Document = (
     | MailRecord
     | AwaitedOrder
     | IndexRow
+    | WatchedPlan
 )
 
 
@@ -145,6 +156,7 @@ class DocumentKind(StrEnum):
     INDEXED_NAME = "indexed_name"
     INDEXED_AMOUNT = "indexed_amount"
     INDEXED_FAILURE = "indexed_failure"
+    WATCHED_PLAN = "watched_plan"
 
 
 _STEP_DIGITS = 10
@@ -319,6 +331,11 @@ def place_of_failures(day: str, shard: int) -> str:
 def index_shard(subject: str) -> int:
     """Return the shard of the index of *find* that something of this name is in."""
     return crc32(subject.encode()) % INDEX_SHARDS
+
+
+def watched_plan_key(due_at: datetime, order_id: OrderId) -> DocumentKey:
+    """Return the key of a plan in the list of those that are looked at from a day on."""
+    return DocumentKey(DocumentKind.WATCHED_PLAN, (str(mail_shard(order_id)), sortable(due_at), order_id))
 
 
 def mail_shard(name: str) -> int:

@@ -19,7 +19,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
 from ledger.ports.commit import Commit, Refusal
-from ledger.ports.documents import AwaitedOrder
+from ledger.ports.documents import AwaitedOrder, WatchedPlan
 from ledger.ports.reads import ExpiringAccount, FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
 
 
@@ -128,6 +128,9 @@ class Store(Protocol):
 
         With `since`, those that were placed then or later; with `turn`, those whose hour of the day that is.
         """
+
+    def watched_plans(self, until: datetime) -> Iterator[WatchedPlan]:
+        """Yield the plans that are to be looked at by a time, in no particular order. Raise as `mail_intents`."""
 
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         """Yield the account's runs that failed at `since` or later, oldest first."""

@@ -52,6 +52,7 @@ from ledger.ports.store import Store
 from ledger.usecases.debts import refusing_debt
 from ledger.usecases.limits import NO_LIMITS, Limits, counted
 from ledger.usecases.list_mails import await_payment
+from ledger.usecases.remind import watch_plan
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, result_under_key, run_transaction
 
 ORDERS_ROUTE = "orders"
@@ -264,7 +265,8 @@ def _store_only_checkout(
             checkout_id=checkout.checkout_id,
             version=older.version if older else 0,
         )
-        commit = _commit_of(stored, checkout, DocumentChange(key, newest, newest.version))
+        open_checkout = DocumentChange(key, newest, newest.version)
+        commit = _commit_of(stored, checkout, open_checkout, watch_plan(stored))
         return replace(stored, checkout=checkout) if store.commit(commit) is None else CONFLICT
 
     return run_transaction(attempt, f"order {order.order_id}")

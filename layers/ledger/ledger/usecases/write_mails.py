@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 
 from ledger.domain.accounts import Account
@@ -24,12 +24,14 @@ from ledger.mails.notices import (
     declaration_notice,
     low_balance,
 )
+from ledger.mails.plans import PlanReported, price_changed, renewal_reminder
 from ledger.mails.receipts import Received, receipt
 from ledger.mails.rendering import as_html, as_text
 from ledger.mails.writing import Writer
-from ledger.policy import law
+from ledger.policy import law, reminders
 from ledger.policy.law import RightKind
 from ledger.policy.parameters import PolicyParameters
+from ledger.policy.reminders import ReminderKind, RunningPlan
 from ledger.ports.documents import contact_key
 from ledger.ports.mailer import Message
 from ledger.ports.reads import Keys
@@ -40,6 +42,7 @@ from ledger.usecases.declarations.mails import acknowledged_before, record_ackno
 from ledger.usecases.list_mails import step_name
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.context import read_case_context
+from ledger.usecases.remind import price_at, price_change, running_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +289,55 @@ def _low_balance(intent: MailIntent, desk: Desk) -> _Written:
     return to, low_balance(spendable, locked, intent.mail_id, writer)
 
 
+def _renewal_reminder(intent: MailIntent, desk: Desk) -> _Written:
+    """The price and the day are as of now. A plan that renews no more, or at another time, has nothing to be said."""
+    _, kind, day = intent.subject.split("/")
+    order, plan = _plan(intent, desk)
+    is_charge = ReminderKind(kind) is not ReminderKind.RUNNING
+    if is_charge and plan.charge_at.astimezone(UTC).date().isoformat() != day:
+        raise Outdated
+    price_minor, _ = price_at(order, desk.catalogue, plan.charge_at)
+    to, writer = _reach(intent, desk)
+    charged_on = plan.charge_at.astimezone(UTC).date()
+    reported = _reported(order, plan, price_minor, charged_on, desk)
+    return to, renewal_reminder(reported, ReminderKind(kind), intent.mail_id, writer)
+
+
+def _price_change(intent: MailIntent, desk: Desk) -> _Written:
+    """The days are counted from when the mail was listed."""
+    order, plan = _plan(intent, desk)
+    change = price_change(order, plan, desk.catalogue, reminders.load(), intent.listed_at)
+    if change is None:
+        raise Outdated
+    to, writer = _reach(intent, desk)
+    reported = _reported(order, plan, change.after_minor, change.first_charge, desk)
+    return to, price_changed(reported, change.before_minor, intent.mail_id, writer)
+
+
+def _plan(intent: MailIntent, desk: Desk) -> tuple[Order, RunningPlan]:
+    """Return the order that a mail is about, and its plan as it runs. Raise Outdated if it does not."""
+    order_id = order_of(intent.subject)
+    order = desk.store.read(Keys(fulfilment_keys=frozenset({f"order/{order_id}"}))).order(order_id)
+    running = running_plan(order, _account(intent, desk), desk.catalogue) if order else None
+    if order is None or running is None:
+        raise Outdated
+    return order, running[0]
+
+
+def _reported(order: Order, plan: RunningPlan, price_minor: int, charged_on: date, desk: Desk) -> PlanReported:
+    product = desk.catalogue.product(order.product_id, plan.charge_at)
+    agreed = order.terms.credits if order.terms else 0
+    return PlanReported(
+        order_id=order.order_id,
+        name=product.name if product else order.product_id,
+        credits=product.credits if product else agreed,
+        price_minor=price_minor,
+        currency=order.currency,
+        charged_on=charged_on,
+        provider=order.provider,
+    )
+
+
 def _account(intent: MailIntent, desk: Desk) -> Account:
     account_id = intent.account_id or AccountId("")
     found = desk.store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
@@ -303,4 +355,6 @@ _LETTERS: Mapping[MailKind, Callable[[MailIntent, Desk], _Written]] = {
     MailKind.ACCOUNT_ACTIVE: _account_active,
     MailKind.CANCELLATION_CONFIRMED: _cancellation_confirmed,
     MailKind.LOW_BALANCE: _low_balance,
+    MailKind.RENEWAL_REMINDER: _renewal_reminder,
+    MailKind.PRICE_CHANGE: _price_change,
 }
