@@ -23,6 +23,7 @@ from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_mails import MailResult
+from tests.unit.mails.test_pdf import text_of
 from tests.unit.usecases.test_sending_mails import Postbox, bought, send
 from tools.testing.builders import (
     ADA,
@@ -118,6 +119,14 @@ def test_a_withdrawal_has_its_receipt_and_then_its_decision() -> None:
     assert case.case_id in receipt.text
     assert "I withdraw from the contract" in receipt.text
     assert "://" not in receipt.text
+    (document,) = receipt.attachments
+    assert (document.content_type, document.name[:19], document.name[-4:]) == (
+        "application/pdf",
+        "withdrawal-receipt-",
+        ".pdf",
+    )
+    assert case.case_id in text_of(document.content)
+    assert not [message for message in postbox.messages if message.attachments and not message.is_receipt]
 
 
 SUBMISSION = Submission(

@@ -1,5 +1,7 @@
 """Receipts: the acknowledgement of a withdrawal or a cancellation. Plain text, without links, limited in length.
 
+The mail has the same as a PDF, which can be kept apart from it.
+
 Directive 2011/83/EU, article 11a(4): what was declared, word for word, and the date and time of its receipt. A receipt
 does not judge what was declared.
 """

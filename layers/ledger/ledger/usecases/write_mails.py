@@ -24,6 +24,7 @@ from ledger.mails.notices import (
     declaration_notice,
     low_balance,
 )
+from ledger.mails.pdf import as_pdf
 from ledger.mails.plans import PlanReported, price_changed, renewal_reminder
 from ledger.mails.receipts import Received, receipt
 from ledger.mails.rendering import as_html, as_text
@@ -33,7 +34,7 @@ from ledger.policy.law import RightKind
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.reminders import ReminderKind, RunningPlan
 from ledger.ports.documents import contact_key
-from ledger.ports.mailer import Message
+from ledger.ports.mailer import Attachment, Message
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.declarations.answer import issue_links
@@ -83,7 +84,14 @@ def write_mail(intent: MailIntent, desk: Desk) -> Message:
         html=None if is_receipt else as_html(letter, desk.house),
         language=letter.language,
         is_receipt=is_receipt,
+        attachments=(_document(intent, letter, desk),) if is_receipt else (),
     )
+
+
+def _document(intent: MailIntent, letter: Letter, desk: Desk) -> Attachment:
+    """Return a letter as a file that can be kept apart from the mail."""
+    name = f"{intent.kind.replace('_', '-')}-{intent.mail_id.rpartition('_')[2][:8]}.pdf"
+    return Attachment(name=name, content_type="application/pdf", content=as_pdf(letter, desk.house))
 
 
 def _reach(intent: MailIntent, desk: Desk) -> tuple[str, Writer]:
