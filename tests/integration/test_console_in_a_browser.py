@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,13 @@ CHECKED = 500_00
 class Console:
     """The console in a browser, and the API behind it."""
 
-    url: str
+    gateway: Gateway
     page: Browser
+
+    @property
+    def url(self) -> str:
+        """The address of the API, and of the console."""
+        return self.gateway.url
 
     def sign_in(self, account_id: str = "staff_sue", *, size: tuple[int, int] = DESK) -> None:
         """Sign in as somebody, on the issuer's page."""
@@ -108,7 +113,7 @@ def console(world: World, page: Browser, monkeypatch: pytest.MonkeyPatch) -> Ite
     gateway = Gateway(0, load(), callers, parameters=parameters)
     thread = threading.Thread(target=gateway.serve_forever)
     thread.start()
-    yield Console(gateway.url, page)
+    yield Console(gateway, page)
     gateway.shutdown()
     thread.join()
     gateway.server_close()
@@ -131,6 +136,17 @@ def test_somebody_signs_in_and_nothing_of_it_is_left_in_the_browser(console: Con
     assert console.blocked() == []
     console.page.open(f"{console.url}/console")
     console.wait_for_heading("Sign in")
+
+
+def test_a_sign_in_that_has_ended_is_said(console: Console, tmp_path: Path) -> None:
+    """The token is not accepted any more: no page stays, and a new sign-in is offered."""
+    console.sign_in()
+    console.wait_for_heading("Review queue")
+    (tmp_path / "keys.json").write_text('{"keys": []}')
+    console.gateway.callers = replace(console.gateway.callers, keys=KeySet(tmp_path / "keys.json"))
+    console.page.value("location.hash = '#/proposals'")
+    console.wait_for_heading("Sign in")
+    console.reads("Your sign-in has ended")
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,9 @@ async function call(method, address, { query, body, key } = {}) {
   }
   const document = await response.json().catch(() => ({}));
   if (response.status === 401) {
-    signOut();
-    throw new Problem(401, { detail: "Sign in again to go on. Nothing was changed." });
+    const ended = new Problem(401, { detail: "Sign in again to go on. Nothing was changed." });
+    signOut(ended);
+    throw ended;
   }
   if (response.status === 403 && !document.detail) {
     throw new Problem(403, { detail: "Your sign-in is not one of support staff. The console is for them only." });

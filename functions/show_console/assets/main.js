@@ -5,8 +5,8 @@
 
 import { html, nothing, render } from "./lit-html.js";
 import { get, path, Problem } from "./api.js";
-import { beginSignIn, canSignIn, finishSignIn, signedIn, signOut } from "./session.js";
-import { closeDialog, dialogView, draw, loading, onChange, problemBox, toastsView } from "./ui.js";
+import { beginSignIn, canSignIn, finishSignIn, onSignOut, signedIn, signOut } from "./session.js";
+import { closeDialog, dialogView, draw, loading, onChange, problemBox, say, toastsView } from "./ui.js";
 import { queuePage } from "./queue.js";
 import { casePage } from "./case.js";
 import { accountPage } from "./account.js";
@@ -45,6 +45,7 @@ let name = "";
 let signInProblem = null;
 const counts = {}; // of the menu: what waits
 
+onSignOut((problem) => { signInProblem = problem; draw(); });
 onChange(() => render(signedIn() ? frame() : door(), root));
 
 function frame() {
@@ -65,8 +66,7 @@ function frame() {
 
 function content() {
   if (page.phase === "failed") {
-    const again = page.problem.status === 401 ? null : open;
-    return html`<h1 tabindex="-1">${page.title}</h1>${problemBox(page.problem, again)}`;
+    return html`<h1 tabindex="-1">${page.title}</h1>${problemBox(page.problem, open)}`;
   }
   return page.phase === "loading" ? html`<h1 tabindex="-1">${page.title}</h1>${loading()}` : page.view();
 }
@@ -86,10 +86,8 @@ function door() {
 const begin = () => beginSignIn().catch((problem) => { signInProblem = problem; draw(); });
 
 function leave() {
-  signOut();
   page = null;
-  signInProblem = null;
-  draw();
+  signOut();
 }
 
 function toMain(event) {
@@ -122,7 +120,6 @@ async function open() {
   } catch (problem) {
     opened.phase = "failed";
     opened.problem = problem;
-    if (problem.status === 401) signInProblem = problem;
     if (!(problem instanceof Problem)) console.error(problem);
   }
   if (page !== opened) return;
@@ -155,8 +152,12 @@ document.addEventListener("keydown", (event) => {
   document.getElementById("q")?.focus();
 });
 
+const WARN_MS = 300000; // before the sign-in ends
+
 try {
   await finishSignIn();
+  const left = (signedIn()?.expiresAt || 0) - Date.now();
+  if (left > WARN_MS) setTimeout(() => say("Your sign-in ends in five minutes. Finish what you are writing, and reload to sign in again.", "warn"), left - WARN_MS);
 } catch (problem) {
   signInProblem = problem;
 }

@@ -10,7 +10,14 @@ let person = null; // { token, id, name, expiresAt }
 
 export const signedIn = () => person;
 export const canSignIn = () => Boolean(settings.consoleClientId && settings.consoleAuthorizeUrl && settings.consoleTokenUrl);
-export const signOut = () => { person = null; };
+let tell = () => {};
+
+/** Set what is called when the sign-in ends, with the problem that ended it, or null. */
+export const onSignOut = (listener) => { tell = listener; };
+export function signOut(problem = null) {
+  person = null;
+  tell(problem);
+}
 
 /** Leave for the issuer's page. It leads back to /console with a code. */
 export async function beginSignIn() {
