@@ -34,6 +34,10 @@ class Approval:
     items: tuple[tuple[str, int], ...] = ()  # (line, minor units)
     at: datetime = _NEVER
 
+    @property
+    def case_id(self) -> str:
+        return self.tag.rpartition("-")[0]
+
 
 @dataclass(slots=True)
 class Ours:
@@ -45,6 +49,7 @@ class Ours:
     abandoned: set[str] = field(default_factory=set)
     sent: dict[str, str] = field(default_factory=dict)  # the refund's id, by tag
     begun: set[str] = field(default_factory=set)  # whose sending began: the provider may have it
+    withdrawn: dict[str, dict[str, bool]] = field(default_factory=dict)  # by payment: which case's withdrawal stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class Lot:
     is_frozen: bool
     grace_from: datetime | None = None
     subscription_id: str | None = None
+    is_withdrawn: bool = False
 
     @property
     def left(self) -> int:
@@ -69,7 +75,7 @@ class Lot:
 
     def spendable(self, now: datetime) -> int:
         is_lapsed = self.expires_at is not None and self.expires_at <= now
-        return 0 if self.is_frozen or is_lapsed else max(0, self.left - self.reserve_target)
+        return 0 if self.is_frozen or self.is_withdrawn or is_lapsed else max(0, self.left - self.reserve_target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,9 @@ class Book:
         return max(0, sum(self._spendable(lot, now) - lot.owed for lot in self.lots.values()))
 
     def _spendable(self, lot: Lot, now: datetime) -> int:
-        """A period's credits outlive it until the next period of its subscription is paid."""
+        """A period's credits outlive it until the next period of its subscription is paid. A withdrawal is of all."""
+        if any(other.is_withdrawn for other in self.lots.values() if other.subscription_id == lot.subscription_id):
+            return 0 if lot.subscription_id else lot.spendable(now)
         later = [
             other
             for other in self.lots.values()
@@ -198,7 +206,9 @@ def book(notifications: Iterable[tuple[str, Json]], ours: Ours) -> Book:
         is_contested = len(all_paid) < 2 or min(all_left[3]) < 1  # else one whole price stands without the disputes
         is_frozen = is_contested and any(_is_open(paid[payment]) for payment in all_paid)
         stays = [stage[2] for stage in stages]
-        lots |= _lots(sold_as, all_paid, stays, all_left, ours, is_frozen=is_frozen)
+        of_it = _lots(sold_as, all_paid, stays, all_left, ours, is_frozen=is_frozen)
+        is_withdrawn = any(_is_undecided(paid[payment], ours) for payment in all_paid)
+        lots |= {lot_id: replace(lot, is_withdrawn=is_withdrawn) for lot_id, lot in of_it.items()}
         if is_contested:
             for payment in all_paid:
                 holds |= _holds(payment, paid[payment], ours)
@@ -377,6 +387,25 @@ def _tag(refund: _Refund, approvals: Mapping[str, Approval], ours: Ours) -> str 
         return refund.tag
     sent = sorted(tag for tag, refund_id in ours.sent.items() if refund_id == refund.refund_id)
     return sent[0] if sent else None
+
+
+def _is_undecided(heard: _Heard, ours: Ours) -> bool:
+    """Whether a withdrawal stands, and no approval of its case is on the way or has succeeded."""
+    refunds = _latest(heard.refunds)
+    approvals = {approval.tag: approval for name in heard.names for approval in ours.approvals.get(name, ())}
+    bears = {refund.refund_id: _tag(refund, approvals, ours) for refund in refunds}
+
+    def has_failed(tag: str) -> bool:
+        ranks = [refund.rank for refund in refunds if bears[refund.refund_id] == tag]
+        return (
+            min((rank for rank in ranks if rank >= _SUCCEEDED), default=0) > _SUCCEEDED
+            if ranks
+            else tag in ours.abandoned
+        )
+
+    known = {case_id: stands for name in heard.names for case_id, stands in ours.withdrawn.get(name, {}).items()}
+    settled = {approval.case_id for tag, approval in approvals.items() if not has_failed(tag)}
+    return any(stands and case_id not in settled for case_id, stands in known.items())
 
 
 def _has_ended(tag: str, refunds: list[_Refund], bears: Mapping[str, str | None], ours: Ours) -> bool:

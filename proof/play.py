@@ -540,6 +540,14 @@ class Play:
         return ADA in self.store.accounts and bool(self.store.accounts[ADA].holds)
 
     def _decided(self, case: RefundCase) -> None:
+        stand, decision = self.ours.withdrawn.setdefault(case.payment_id, {}), case.decision
+        if case.state in {CaseState.DECLINED, CaseState.REPLACED}:
+            stand.pop(case.case_id, None)
+        elif decision and (
+            case.was_decided_by("right_of_withdrawal")
+            or any(reason.key == "decision.dispute_withdrawal_recorded" for reason in decision.reasons)
+        ):
+            stand[case.case_id] = True
         if case.state is CaseState.APPROVED and case.decision:
             items = tuple((item.line_id, item.amount_minor) for item in case.decision.items)
             at = self._home(case.payment_id).facts[f"approved:{case.tag}"].at
@@ -600,6 +608,7 @@ def compare(store: FakeStore, expected: oracle.Book, now: datetime, *, has_expir
             owed=lot.owed,
             expires_at=lot.expires_at,
             is_frozen=lot.is_frozen,
+            is_withdrawn=lot.is_withdrawn,
             grace_from=lot.grace_from,
             subscription_id=lot.subscription_id,
         )

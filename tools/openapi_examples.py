@@ -31,6 +31,7 @@ from ledger.domain.errors import (
 )
 
 LOCKED = CreditsLocked(25, 10, 2500, datetime(2026, 11, 21, 12, tzinfo=UTC), ("ord_0123456789abcdef01234567",))
+WITHDRAWN = CreditsLocked(25, 10, 0, None, ("ord_0123456789abcdef01234567",), 2500)
 SUSPENDED = AccountSuspended(("dispute:stripe:dp_1Q9x",))
 PROPOSED = SecondPersonNeeded("prop_0123456789abcdef01234567")
 NOT_YOURS = RequestRefused("Somebody else has to settle it: it is your own proposal, or about your own account.")
@@ -63,7 +64,7 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
     "giveConsent": {
         "409": [RequestRefused("Credits are unlocked only if you ask us to begin and acknowledge what that ends.")]
     },
-    "recordUsage": {"402": [LOCKED], "403": [SUSPENDED], "409": [RunFailed("run_20261101_0001")]},
+    "recordUsage": {"402": [LOCKED, WITHDRAWN], "403": [SUSPENDED], "409": [RunFailed("run_20261101_0001")]},
     "requestRefund": {"409": [CaseAlreadyOpen("case_0123456789abcdef01234567")]},
     "uploadEvidence": {"409": [RequestRefused("The case is closed.")]},
     "openCaseForCustomer": {"409": [CaseAlreadyOpen("case_0123456789abcdef01234567")]},

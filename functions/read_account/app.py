@@ -165,7 +165,7 @@ def _locked_until(placed: Order) -> datetime | None:
     here = services()
     found = here.store.read(Keys(accounts=frozenset({placed.account_id}))).accounts.get(placed.account_id)
     locks = found.locks(here.now()).values() if found else ()
-    return max((lock.until for lock in locks if lock.order_id == placed.order_id), default=None)
+    return max((lock.until for lock in locks if lock.until and lock.order_id == placed.order_id), default=None)
 
 
 def _as_csv(entries: list[EntryResponse]) -> str:

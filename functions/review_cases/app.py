@@ -152,7 +152,7 @@ def review_case(case_id: CaseId, request: DecisionRequest, idempotency_key: Opti
         outcome=DecisionOutcome(request.outcome),
         words=tuple(request.words),
         clause=request.clause,
-        money_minor=request.money_minor or 0,
+        money_minor=request.money_minor if request.outcome == "approve" else 0,
         credits=request.credits or 0,
         takes_credits=request.takes_credits,
         ends_subscription=request.ends_subscription,

@@ -563,7 +563,7 @@ def _decide(account: Account, call: Decide) -> tuple[Account, Answer]:
         return account, account.shown(case.case_id) if case.decided == decided else ("closed",)
     if purchase is None:
         raise ValueError("a case is about a purchase")
-    money_minor = call.verdict.money_minor
+    money_minor = call.verdict.money_minor or 0
     case = replace(case, decided=decided, money_minor=money_minor)
     if call.verdict.outcome is DecisionOutcome.APPROVE:
         if purchase.is_frozen or money_minor > purchase.left_minor:

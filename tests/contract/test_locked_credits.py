@@ -119,6 +119,7 @@ def test_the_lock_ends_with_the_right_of_withdrawal(any_store: Store) -> None:
     buyer = Buyer.at(any_store, consent=None)
     buyer.pays()
     ((_, lock),) = buyer.account.locks(NOW).items()
+    assert lock.until
     assert buyer.account.spendable(lock.until - timedelta.resolution) == 0
     assert buyer.account.spendable(lock.until) == 1000
     draw_credits(ADA, "run_1", 1000, any_store, now=lock.until)
@@ -305,6 +306,7 @@ def test_later_periods_are_locked_with_their_contract(any_store: Store) -> None:
     buyer = Buyer.at(any_store, ("stripe", "creator_monthly"))
     buyer.pays()
     ((_, lock),) = buyer.account.locks(NOW).items()
+    assert lock.until
     first = buyer.shop.paid(buyer.order)
     renewal = again(first, "evt_renewal")
     invoice = renewal["data"]["object"]

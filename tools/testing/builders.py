@@ -197,7 +197,12 @@ def request_refund(store: Store, claim: RefundClaim, *, minute: float = 60) -> R
 
 
 def ordered(
-    store: Store, order_id: str = "ord_1", *, country: str = "DE", consent: Consent | None = None
+    store: Store,
+    order_id: str = "ord_1",
+    *,
+    country: str = "DE",
+    consent: Consent | None = None,
+    is_business: bool = False,
 ) -> PaymentSettled:
     """Store an order for a pack. Return its payment, which is not recorded yet."""
     order = Order(
@@ -208,7 +213,7 @@ def ordered(
         price_minor=2000,
         currency="USD",
         country=country,
-        is_business=False,
+        is_business=is_business,
         policy_version=POLICY.version,
         made_at=at(-5),
         consent=consent,

@@ -309,6 +309,18 @@ def withdrawn() -> FakeStore:
     return store
 
 
+def undecided() -> FakeStore:
+    """Withdrawals that only a person can judge: one that waits, and one that was declined."""
+    store = FakeStore()
+    for number, payment_id in enumerate((PI, SECOND)):
+        settled = ordered(store, f"ord_{number}", consent=CONSENT, is_business=True)
+        record_events(store, paid(replace(settled, payment_id=payment_id)), now=at(1))
+        claim = refund_claim(RefundReason.WITHDRAWAL, payment_id=payment_id, is_declaration=True, key=payment_id)
+        case = confirm_withdrawal(ADA, request_refund(store, claim).case_id, store, POLICY, now=at(62))
+    decided(store, case, DecisionOutcome.DECLINE, minute=70)
+    return store
+
+
 def declared() -> FakeStore:
     """Declarations without a login: a draft, one in review, a withdrawal and a cancellation that were carried out."""
     store = FakeStore()
@@ -699,7 +711,8 @@ def indexed() -> FakeStore:
 
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
-    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, declared, locked, unlocked, by_two),
+    *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, declared),
+    *(locked, unlocked, by_two),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {

@@ -42,6 +42,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     causes.reported_subscriptions,
     causes.correlation_ids,
     cases.approved,
+    cases.withdrawn,
     cases.in_the_outbox,
     accounts.open_cases,
     cases.queued,

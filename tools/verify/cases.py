@@ -12,6 +12,8 @@ from ledger.domain.facts import (
     RefundDeclined,
     RefundSent,
     RefundState,
+    WithdrawalChanged,
+    facts_of,
 )
 from ledger.domain.ids import PaymentId, approval_tag
 from ledger.domain.purchases import Purchase
@@ -85,6 +87,46 @@ def _time_of(approval: Fact | None, case: RefundCase) -> datetime | None:
 
 
 _ON_THE_WAY = {CaseState.APPROVED, CaseState.ISSUED, CaseState.REFUNDED}
+
+
+def withdrawn(world: World) -> Verdicts:
+    """A withdrawal stands as long as its case says so, as a fact of its purchase."""
+    known: dict[str, tuple[PaymentId, WithdrawalChanged]] = {}
+    for payment_id, item in world.payments.items():
+        for fact in facts_of(item.facts, WithdrawalChanged) if isinstance(item, Purchase) else ():
+            known[fact.case_id] = (payment_id, fact)
+    for case in world.cases.values():
+        times, stored = _times_of_standing(case), known.pop(case.case_id, None)
+        if stored is None:
+            yield case.case_id, not (times if case.reason is RefundReason.WITHDRAWAL else _found_by_law(case))
+            continue
+        payment_id, fact = stored
+        is_its = (payment_id, fact.cause) == (case.payment_id, f"case:{case.case_id}")
+        may_be_at = times[-1:] if case.reason is RefundReason.WITHDRAWAL else [one.at for one in case.history]
+        is_latest = fact.at in may_be_at
+        is_as_decided = fact.stands == (case.state not in _ENDED_WITHDRAWALS) and 0 < fact.step <= case.version
+        yield case.case_id, is_its and is_latest and is_as_decided
+    for case_id in known:
+        yield case_id, False
+
+
+_ENDED_WITHDRAWALS = {CaseState.DECLINED, CaseState.REPLACED}
+
+
+def _found_by_law(case: RefundCase) -> bool:
+    """Return whether the policy has found a withdrawal in a request that does not call itself so."""
+    standing = [change.cause for change in case.history if change.to_state not in _ENDED_WITHDRAWALS]
+    return any(figure.word == WITHDRAWAL_RULE for cause in standing for figure in cause.figures)
+
+
+def _times_of_standing(case: RefundCase) -> list[datetime]:
+    """Return when a withdrawal began to stand, and when it no longer did, in turns. It does not before its decision."""
+    times: list[datetime] = []
+    for change in case.history:
+        stands = change.to_state not in _ENDED_WITHDRAWALS
+        if stands != bool(len(times) % 2):
+            times.append(change.at)
+    return times
 
 
 def in_the_outbox(world: World) -> Verdicts:

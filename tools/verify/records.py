@@ -1,5 +1,6 @@
 """Rules about records: receipts, idempotency records, and the place of every item."""
 
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -84,7 +85,9 @@ def _may_have_decided(record: IdempotencyRecord, case: RefundCase) -> bool:
     review, actor = review_of(case.decision) if case.decision else None, case.decided_by
     if review is None or actor is None or actor == BY_POLICY or case.decided_at is None:
         return False
-    return record.at < case.decided_at or record.fingerprint == review.fingerprint(case.case_id, actor)
+    as_recommended = replace(review, money_minor=None, items=())  # the amount was left to the policy
+    known = {one.fingerprint(case.case_id, actor) for one in (review, as_recommended)}
+    return record.at < case.decided_at or record.fingerprint in known
 
 
 def keys_and_indexes(world: World) -> Verdicts:

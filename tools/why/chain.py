@@ -27,6 +27,7 @@ from ledger.domain.facts import (
     RefundSent,
     RefundTotalReported,
     ResolutionReported,
+    WithdrawalChanged,
 )
 from ledger.domain.money import format_amount
 from ledger.domain.orders import Order
@@ -215,6 +216,8 @@ def _words_of(fact: Fact, purchase: Purchase) -> str:
         case ConsentChanged():
             what = "is complete" if fact.is_complete else "is not confirmed, or too late"
             return f"the consent of order {fact.order_id} {what}"
+        case WithdrawalChanged():
+            return f"the withdrawal {fact.case_id} {'stands' if fact.stands else 'was declined'}"
         case HoldLifted():
             return f"{fact.actor} lifted {fact.hold_id}"
         case AmountStated():

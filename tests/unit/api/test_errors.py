@@ -58,6 +58,11 @@ DOCUMENTS: list[tuple[BillingError, int, str, str, str | None, dict[str, Any]]] 
         *(402, "Payment Required", "credits-locked", None),
         {"missing": 2, "locked": 1000, "locked_until": "2026-11-20T12:00:00Z", "order_ids": ["ord_1"]},
     ),
+    (
+        CreditsLocked(5, 3, 0, None, ("ord_1",), 40),
+        *(402, "Payment Required", "credits-locked", None),
+        {"missing": 2, "locked": 0, "withdrawn": 40, "order_ids": ["ord_1"]},
+    ),
     (AccountSuspended(("a",)), 403, "Forbidden", "account-suspended", None, {"holds": ["a"]}),
     (Forbidden("No."), 403, "Forbidden", "forbidden", "No.", {}),
     (NotFound("None."), 404, "Not Found", "not-found", "None.", {}),

@@ -38,6 +38,7 @@ from ledger.domain.facts import (
     RefundTotalReported,
     ResolutionReported,
     UngrantedLine,
+    WithdrawalChanged,
     digest_of,
     facts_of,
     merge,
@@ -139,6 +140,7 @@ EACH: dict[str, Fact] = {
     "fraud_warning:w_1": FraudWarned(warning_id="w_1", is_actionable=True, at=at(1), cause="c"),
     "resolution:dispute:dp_1": ResolutionReported(subject="dispute:dp_1", at=at(1), cause="c"),
     "consent:ord_1": ConsentChanged(order_id=OrderId("ord_1"), is_complete=True, step=2, at=at(1), cause="c"),
+    "withdrawal:case_1": WithdrawalChanged(case_id="case_1", stands=True, step=2, at=at(1), cause="c"),
     "lifted:dispute:stripe:dp_1": HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=at(1), cause="c"),
 }
 """One fact of each kind, by the key that it is stored under."""
@@ -172,6 +174,8 @@ def otherwise(fact: Fact) -> Fact:
             return replace(fact, parts=())
         case ConsentChanged():
             return replace(fact, is_complete=False)
+        case WithdrawalChanged():
+            return replace(fact, stands=False)
         case HoldLifted():
             return replace(fact, actor="tom")
         case RefundTotalReported():

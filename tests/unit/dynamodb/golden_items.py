@@ -43,6 +43,7 @@ from ledger.domain.facts import (
     RefundTotalReported,
     ResolutionReported,
     UngrantedLine,
+    WithdrawalChanged,
 )
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
@@ -223,6 +224,7 @@ FACTS: tuple[Fact, ...] = (
     FraudWarned(warning_id="issfr_1", is_actionable=True, at=AT, cause="stripe:evt_8"),
     ResolutionReported(subject="dispute:dp_2", at=AT, cause="stripe:evt_9", money_id=PI),
     ConsentChanged(order_id=OrderId("ord_1"), is_complete=True, step=3, at=AT, cause="order:ord_1"),
+    WithdrawalChanged(case_id="case_1", stands=True, step=2, at=AT, cause="case:case_1"),
     HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=AT, cause="act:1"),
 )
 PURCHASE = Purchase(
@@ -250,6 +252,7 @@ LOT = Lot(
     source=CounterAccount.GOODWILL,
     locked_until=LATER,
     owes_no_refund=True,
+    is_withdrawn=True,
 )
 SUBSCRIPTION = Subscription(
     subscription_id="stripe:sub_1",

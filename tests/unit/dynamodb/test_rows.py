@@ -17,7 +17,7 @@ from ledger.dynamodb.codec import WHOLE
 from tools.testing.builders import LATER
 
 ROW = schema.OPEN_LOT
-ADDED = {"locked_until", "owes_no_refund"}
+ADDED = {"locked_until", "owes_no_refund", "is_withdrawn"}
 """The fields that were added after the rows: they have no column."""
 PERIOD = "period/stripe:sub_1/2026-11-01T12:00:00Z/0"
 NUMBERS = {name: st.integers(0, 10**12) for name in schema.LOT.fields if schema.LOT.fields[name].type is WHOLE}

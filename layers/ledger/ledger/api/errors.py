@@ -53,8 +53,9 @@ def problem_of(error: BillingError) -> Response[Any]:
     """Map an error to its problem document. Raise it again if it is not the caller's concern."""
     match error:
         case CreditsLocked():
-            missing = {"missing": error.missing, "locked": error.locked, "locked_until": error.until}
-            return problem(402, "credits-locked", str(error), **missing, order_ids=list(error.order_ids))
+            missing = {"missing": error.missing, "locked": error.locked, "withdrawn": error.withdrawn or None}
+            until, orders = error.until, list(error.order_ids)
+            return problem(402, "credits-locked", str(error), **missing, locked_until=until, order_ids=orders)
         case InsufficientCredits():
             return problem(402, "insufficient-credits", str(error), missing=error.missing)
         case AccountSuspended():

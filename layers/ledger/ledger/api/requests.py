@@ -294,7 +294,10 @@ class DecisionRequest(RequestModel):
         pattern=validation_messages.CLAUSE, description="The clause of the published policy.", examples=["6"]
     )
     money_minor: Minor | None = Field(
-        default=None, description="To approve: the amount, in minor units of the payment's currency.", examples=[500]
+        default=None,
+        description="To approve: the amount, in minor units of the payment's currency. null: what the policy "
+        "recommends by then.",
+        examples=[500],
     )
     credits: Credits | None = Field(default=None, description="To replace: the number of credits.")
     takes_credits: bool = Field(default=True, strict=True, description="Whether the refund takes its credits back.")
@@ -303,14 +306,13 @@ class DecisionRequest(RequestModel):
     )
 
     def check(self) -> None:
-        """Require money for an approval, credits for a replacement, neither for a decline. Raise InvalidRequest."""
-        required = {"approve": "money_minor", "replace": "credits"}.get(self.outcome)
+        """Require credits for a replacement. Allow money for an approval only. Raise InvalidRequest."""
+        used = {"approve": "money_minor", "replace": "credits"}.get(self.outcome)
         for name in ("money_minor", "credits"):
-            is_present = getattr(self, name) is not None
-            if is_present and name != required:
+            if getattr(self, name) is not None and name != used:
                 raise InvalidRequest(name, f"Leave it out: the outcome {self.outcome} does not use it.")
-            if name == required and not is_present:
-                raise InvalidRequest(name, f"It is missing: the outcome {self.outcome} needs it.")
+        if self.outcome == "replace" and self.credits is None:
+            raise InvalidRequest("credits", "It is missing: the outcome replace needs it.")
 
 
 class AmountRequest(RequestModel):

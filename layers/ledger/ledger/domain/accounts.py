@@ -14,11 +14,11 @@ from ledger.domain.subscriptions import RUNNING, Subscription
 
 
 class Lock(NamedTuple):
-    """Credits of a lot that wait for the consent of an order."""
+    """Credits of a lot that wait for the consent of an order, or for a decision about a withdrawal."""
 
     order_id: OrderId | None  # None: the lot does not name it
     credits: int  # that could be used without the lock
-    until: datetime  # the end of the right of withdrawal: from then on they can be used in any case
+    until: datetime | None  # then they can be used in any case; None: a withdrawal waits for a decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,19 +88,22 @@ class Account:
         return usable
 
     def locks(self, now: datetime) -> Mapping[str, Lock]:
-        """Return the lots that wait for the consent of an order, by lot id.
+        """Return the lots that wait for the consent of an order, or for a decision about a withdrawal, by lot id.
 
-        The lot of a subscription's order locks the lots of later periods too: they are of the same contract.
+        The lot of a subscription's order locks the lots of later periods too: they are of the same contract. So does
+        any lot of a subscription that is withdrawn from.
         """
         locking = [lot for lot in self.lots.values() if lot.is_locked(now)]
         if not locking:
             return {}
+        locking.sort(key=attrgetter("is_withdrawn"))  # what waits for a decision counts
         of_contract = {lot.subscription_id: lot for lot in locking if lot.subscription_id}
         usable, found = self._usable_by_lot(now), {}
         for lot_id, lot in self.lots.items():
-            by = lot if lot.is_locked(now) else of_contract.get(lot.subscription_id or "")
-            if by and by.locked_until:
-                found[lot_id] = Lock(by.order_id, usable[lot_id], by.locked_until)
+            by = [one for one in (lot, of_contract.get(lot.subscription_id or "")) if one and one.is_locked(now)]
+            if by:
+                one = max(by, key=attrgetter("is_withdrawn"))
+                found[lot_id] = Lock(one.order_id, usable[lot_id], None if one.is_withdrawn else one.locked_until)
         return found
 
     def running_subscription(self, product_id: str) -> Subscription | None:
@@ -139,6 +142,7 @@ class Account:
         if not locks:
             return InsufficientCredits(needed, spendable)
         order_ids = tuple(sorted({lock.order_id for lock in locks if lock.order_id}))
-        return CreditsLocked(
-            needed, spendable, sum(lock.credits for lock in locks), max(lock.until for lock in locks), order_ids
-        )
+        until = max((lock.until for lock in locks if lock.until), default=None)
+        locked = sum(lock.credits for lock in locks if lock.until)
+        withdrawn = sum(lock.credits for lock in locks if lock.until is None)
+        return CreditsLocked(needed, spendable, locked, until, order_ids, withdrawn)

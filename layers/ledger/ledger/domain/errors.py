@@ -7,7 +7,7 @@
     ├── InvalidBody                a webhook's body is not a notification: HTTP 400 or 413
     ├── NotSpendable               a draw was refused; nothing was drawn
     │   ├── InsufficientCredits
-    │   │   └── CreditsLocked      they are there, but wait for the consent of an order
+    │   │   └── CreditsLocked      they are there, but wait for a consent, or for a decision about a withdrawal
     │   └── AccountSuspended
     ├── RequestRefused             a request can't be carried out in the current state
     │   ├── NotFound               this account has nothing with this id
@@ -79,23 +79,38 @@ class InsufficientCredits(NotSpendable):
 
 
 class CreditsLocked(InsufficientCredits):
-    """The account has credits that can't be used yet: their orders have no complete consent to the early start.
+    """The account has credits that can't be used yet.
 
-    `locked` is their number. At `until` the last of them can be used in any case.
+    `locked` is the number of those whose orders have no complete consent to the early start. At `until` the last of
+    them can be used in any case. `withdrawn` is the number of those of contracts that are withdrawn from, until that is
+    decided.
     """
 
-    def __init__(self, needed: int, spendable: int, locked: int, until: datetime, order_ids: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        needed: int,
+        spendable: int,
+        locked: int,
+        until: datetime | None,
+        order_ids: tuple[str, ...],
+        withdrawn: int = 0,
+    ) -> None:
         super().__init__(needed, spendable)
         self.locked = locked
         self.until = until
         self.order_ids = order_ids
+        self.withdrawn = withdrawn
 
     def __str__(self) -> str:
-        return (
-            f"The run needs {self.needed} credits, but the account can spend {self.spendable}. {self.locked} more are "
-            f"locked until {self.until:%Y-%m-%d %H:%M} UTC, unless the customer asks to begin before the end of the "
-            "right of withdrawal and we have confirmed that by e-mail: see the orders."
-        )
+        parts = [f"The run needs {self.needed} credits, but the account can spend {self.spendable}."]
+        if self.until:
+            parts.append(
+                f"{self.locked} more are locked until {self.until:%Y-%m-%d %H:%M} UTC, unless the customer asks to "
+                "begin before the end of the right of withdrawal and we have confirmed that by e-mail: see the orders."
+            )
+        if self.withdrawn:
+            parts.append(f"{self.withdrawn} more are of a contract that the customer withdraws from: we decide soon.")
+        return " ".join(parts)
 
 
 class AccountSuspended(NotSpendable):

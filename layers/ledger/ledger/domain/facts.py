@@ -590,6 +590,25 @@ class ConsentChanged(KeepsUnknownFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalChanged(KeepsUnknownFields):
+    """A withdrawal from a payment's contract was received, or was decided: see `ledger.domain.withdrawn`."""
+
+    case_id: str
+    stands: bool  # False: it was declined, or credits were given instead of money
+    step: int  # the case's version that it was decided from: the later one counts
+    at: datetime
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"withdrawal:{self.case_id}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return (self.step, *_latest(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldLifted(KeepsUnknownFields):
     """A person has lifted a hold. Later facts about the same dispute don't place it again."""
 
@@ -640,6 +659,7 @@ Fact = (
     | FraudWarned
     | ResolutionReported
     | ConsentChanged
+    | WithdrawalChanged
     | HoldLifted
 )
 Facts = Mapping[str, Fact]

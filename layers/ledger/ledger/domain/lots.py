@@ -42,6 +42,7 @@ class Lot(KeepsUnknownFields):
     is_frozen: bool = False  # a dispute of its payment is open: it can't be spent
     source: CounterAccount = CounterAccount.SALES  # GOODWILL: credits that support granted
     locked_until: datetime | None = None  # nothing is used before, unless the order's consent becomes complete
+    is_withdrawn: bool = False  # a withdrawal from its contract waits for a decision: nothing is used before
     owes_no_refund: bool = False  # the law demanded a refund: credits that were used are not owed
     # Of its item, once it has left its account: a commit that rests on it is conditioned on that. None: not read so.
     digest: str | None = field(default=None, compare=False, repr=False)
@@ -74,8 +75,10 @@ class Lot(KeepsUnknownFields):
         return self.expires_at is not None and self.expires_at <= now
 
     def is_locked(self, now: datetime) -> bool:
-        """Return whether its credits wait for the consent of its order: see `ledger.domain.orders.Consent`."""
-        return self.locked_until is not None and now < self.locked_until
+        """Return whether its credits wait for the consent of its order (see `ledger.domain.orders.Consent`), or for a
+        decision about a withdrawal from its contract.
+        """
+        return self.is_withdrawn or (self.locked_until is not None and now < self.locked_until)
 
     def usable(self, now: datetime) -> int:
         """Return the credits that a run could draw at this instant if the lot were not locked."""

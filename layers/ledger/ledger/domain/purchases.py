@@ -22,7 +22,7 @@ from ledger.domain.refunds import (
     unknown_refunds,
 )
 from ledger.domain.shares import WHOLE, overcharge_left, shares_left
-from ledger.domain.withdrawn import withdrawal_flags
+from ledger.domain.withdrawn import is_undecided, withdrawal_flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,7 @@ class LotTarget:
     subscription_id: str | None = None
     locked_until: datetime | None = None
     owes_no_refund: bool = False
+    is_withdrawn: bool = False
 
     def applied_to(self, lot: Lot | None) -> Lot:
         """Return the lot at this target. None: it is granted now."""
@@ -127,6 +128,7 @@ class LotTarget:
             is_frozen=self.is_frozen,
             locked_until=self.locked_until,
             owes_no_refund=self.owes_no_refund,
+            is_withdrawn=self.is_withdrawn,
         ).rebalance()
 
 
@@ -233,6 +235,7 @@ class _Paid:
         self.dispute = disputed(facts, self.payment.payment_id)
         self.unknown_refunds = unknown_refunds(facts)
         self.is_returned_by_law = is_returned_by_law(facts)
+        self.is_withdrawn = is_undecided(facts)
         self.has_consent = any(one.is_complete for one in facts_of(facts, ConsentChanged))
         gone, lost, going = returned(facts), self.dispute.lost, outstanding(facts)
         self.gone_minor = sum(one.amount_minor for one in gone) + self.dispute.lost_minor
@@ -267,6 +270,7 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
     """
     before: list[_Paid] = []
     has_consent = any(one.has_consent for one in paid)
+    is_withdrawn = any(one.is_withdrawn for one in paid)
     for _, group in groupby(_by_lots(paid), key=_lots_of):
         same_lots = list(group)
         payment = same_lots[0].payment
@@ -299,6 +303,7 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
                 is_frozen=is_frozen,
                 locked_until=locked_until,
                 owes_no_refund=owes_no_refund,
+                is_withdrawn=is_withdrawn,
             )
         before += same_lots
 

@@ -1,4 +1,14 @@
-"""Withdrawn: refunds that the law demands of credits that were used. Flags tell support, and stop further orders.
+"""Withdrawn: credits of a contract that was withdrawn from, and refunds that the law demands of used ones.
+
+While a withdrawal waits for a decision, nothing of its contract is used. An approval reserves what it takes back. If
+its refund fails, the withdrawal waits again:
+
+    received ──► waits ──► approved ──► refunded         what is not taken back can be used
+                   ▲ │        └── the refund failed, or was not sent ──┐
+                   │ └──► declined: the credits can be used            │
+                   └───────────────────────────────────────────────────┘
+
+Flags of the account tell support of used credits, and stop further orders:
 
 used_and_withdrawn:<payment>:<order>     credits were used, and their price went back
 repeated_withdrawal:<payment>            it was not the first contract of the account: no new order until a person has
@@ -8,10 +18,36 @@ repeated_withdrawal:<payment>            it was not the first contract of the ac
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from ledger.domain.facts import Facts, HoldLifted, RefundApproved, facts_of
+from ledger.domain.currencies import whole
+from ledger.domain.facts import (
+    Facts,
+    HoldLifted,
+    RefundApproved,
+    RefundChanged,
+    RefundState,
+    WithdrawalChanged,
+    facts_of,
+)
 from ledger.domain.ids import OrderId, PaymentId
+from ledger.domain.refunds import end_of
 
 USED, REPEATED = "used_and_withdrawn:", "repeated_withdrawal:"
+
+
+def is_undecided(facts: Facts) -> bool:
+    """Return whether a withdrawal from the contract of a payment waits for a decision."""
+    standing = {one.case_id for one in facts_of(facts, WithdrawalChanged) if one.stands}
+    if not standing:
+        return False
+    in_whole = whole(facts)
+    approvals = [one for one in facts_of(facts, RefundApproved) if one.case_id in standing]
+    return bool(standing - {one.case_id for one in approvals if not _has_failed(one, in_whole)})
+
+
+def _has_failed(approval: RefundApproved, facts: Facts) -> bool:
+    """Return whether the refund of an approval failed, or will not be sent."""
+    end = end_of(approval.tag, facts)
+    return end is not None and not (isinstance(end, RefundChanged) and end.state is RefundState.SUCCEEDED)
 
 
 def withdrawal_flags(payment_id: PaymentId, order_id: OrderId | None, facts: Facts) -> Mapping[str, datetime | None]:

@@ -59,6 +59,7 @@ from ledger.domain.facts import (
     RefundTotalReported,
     ResolutionReported,
     UngrantedLine,
+    WithdrawalChanged,
 )
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
@@ -651,6 +652,17 @@ FACTS: Mapping[str, Shape[Any]] = {
             "cause": Field("cause", TEXT),
         },
     ),
+    "withdrawal_changed": Shape(
+        "a withdrawal",
+        WithdrawalChanged,
+        {
+            "case_id": Field("case_id", TEXT),
+            "stands": Field("stands", BOOLEAN),
+            "step": Field("step", WHOLE),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
     "hold_lifted": Shape(
         "a lifted hold",
         HoldLifted,
@@ -686,6 +698,7 @@ LOT = Shape(
         "source": Field("source", COUNTER_ACCOUNT, CounterAccount.SALES),
         "locked_until": Field("locked_until", TIME, None),
         "owes_no_refund": Field("owes_no_refund", BOOLEAN, False),
+        "is_withdrawn": Field("is_withdrawn", BOOLEAN, False),
     },
 )
 OPEN_LOT = Row(

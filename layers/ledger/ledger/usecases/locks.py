@@ -1,4 +1,7 @@
-"""Locks: which credits of an account wait for the consent of an order, and what each order still needs."""
+"""Locks: which credits of an account can't be used yet, and what they wait for.
+
+That is the consent of an order, or a decision about a withdrawal from its contract.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -7,36 +10,35 @@ from datetime import datetime
 from ledger.domain.accounts import Account, Lock
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import MissingConsent, Order
-from ledger.ports.reads import Keys
+from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedOrder:
-    """Credits that wait for the consent of one order."""
+    """Credits of one order that can't be used yet."""
 
     order_id: OrderId | None
     credits: int
-    until: datetime
-    missing: MissingConsent
+    until: datetime | None
+    missing: MissingConsent | None  # None: a withdrawal waits for a decision
 
 
 def read_locks(account: Account, store: Store, now: datetime) -> list[LockedOrder]:
     """Return what is locked on an account, by order. Nothing is read if nothing is locked."""
-    by_order: dict[OrderId | None, list[Lock]] = defaultdict(list)
+    by_order: dict[tuple[OrderId | None, bool], list[Lock]] = defaultdict(list)
     for lock in account.locks(now).values():
-        by_order[lock.order_id].append(lock)
-    if not by_order:
-        return []
-    found = store.read(Keys(fulfilment_keys=frozenset(f"order/{order_id}" for order_id in by_order if order_id)))
+        by_order[lock.order_id, lock.until is None].append(lock)
+    unconfirmed = frozenset(f"order/{order_id}" for order_id, is_withdrawn in by_order if order_id and not is_withdrawn)
+    found = store.read(Keys(fulfilment_keys=unconfirmed)) if unconfirmed else Snapshot()
     return [
         LockedOrder(
             order_id=order_id,
             credits=sum(lock.credits for lock in locks),
-            until=max(lock.until for lock in locks),
-            missing=_missing(found.order(order_id)),
+            until=max((lock.until for lock in locks if lock.until), default=None),
+            missing=None if is_withdrawn else _missing(found.order(order_id)),
         )
-        for order_id, locks in sorted(by_order.items(), key=lambda one: one[0] or "")
+        for (order_id, is_withdrawn), locks in sorted(by_order.items(), key=lambda one: (one[0][0] or "", one[0][1]))
     ]
 
 

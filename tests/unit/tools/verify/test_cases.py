@@ -9,6 +9,7 @@ from ledger.domain.facts import (
     Fact,
     RefundSent,
     RefundState,
+    WithdrawalChanged,
 )
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
@@ -32,7 +33,7 @@ from tools.testing.planting import (
     rows,
 )
 from tools.verify import World
-from tools.verify.cases import approved, in_the_outbox, queued, refunded_cases
+from tools.verify.cases import approved, in_the_outbox, queued, refunded_cases, withdrawn
 
 EVE = AccountId("acct_eve")
 PAID = "stripe:pi_1"
@@ -48,6 +49,12 @@ def decided(whole: World, known: RefundCase, **changes: object) -> RefundCase:
     if known.decision is None:
         raise TypeError(f"{known.case_id} is not decided")
     return put(whole, known, decision=replace(known.decision, **changes))  # type: ignore[arg-type]
+
+
+def standing(whole: World, *, stands: bool) -> str:
+    """The key of the withdrawal that stands, or of the one that does not."""
+    facts = (known for item in whole.payments.values() if isinstance(item, Purchase) for known in item.facts.values())
+    return next(known.key for known in facts if isinstance(known, WithdrawalChanged) and known.stands is stands)
 
 
 def intent(whole: World, *, is_begun: bool) -> RefundIntent:
@@ -203,6 +210,63 @@ def refund_of(whole: World, state: CaseState, becomes: RefundState) -> RefundCas
 
 
 FAULTS: dict[Rule, list[Fault]] = {
+    withdrawn: [
+        Fault(
+            "a withdrawal that waits for a person stands no longer",
+            "undecided",
+            lambda w: put_fact(w, "withdrawal:", stands=False),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a withdrawal that was declined stands",
+            "undecided",
+            lambda w: put_fact(w, standing(w, stands=False), stands=True),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "nothing says that a withdrawal stands",
+            "undecided",
+            lambda w: drop_fact(w, standing(w, stands=True)),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "nothing says that a withdrawal was declined",
+            "undecided",
+            lambda w: drop_fact(w, standing(w, stands=False)),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a withdrawal is of a step that its case has not had",
+            "undecided",
+            lambda w: put_fact(w, "withdrawal:", step=9),
+            ("{0.case_id}",),
+        ),
+        Fault("a withdrawal has step 0", "undecided", lambda w: put_fact(w, "withdrawal:", step=0), ("{0.case_id}",)),
+        Fault(
+            "a withdrawal is of another time",
+            "undecided",
+            lambda w: put_fact(w, "withdrawal:", at=LATER),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a withdrawal has another cause",
+            "undecided",
+            lambda w: put_fact(w, "withdrawal:", cause="case:other"),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a withdrawal is a fact of another purchase",
+            "undecided",
+            lambda w: add_facts(w, "stripe:pi_2", drop_fact(w, standing(w, stands=True))),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a withdrawal is of no case",
+            "undecided",
+            lambda w: (put_fact(w, standing(w, stands=False), case_id="case_x"), case(w, CaseState.DECLINED))[1],
+            ("{0.case_id}", "case_x"),
+        ),
+    ],
     approved: [
         Fault(
             "a case is approved again",

@@ -1,7 +1,8 @@
-"""Locks: credits that wait for the consent of their order."""
+"""Locks: credits that wait for the consent of their order, or for a decision about a withdrawal."""
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
@@ -17,23 +18,30 @@ class LockResponse(ResponseModel):
 
     order_id: str | None
     credits: int
-    until: datetime = Field(description="The end of the right of withdrawal: then they can be used in any case.")
-    missing: MissingConsent = Field(
+    until: datetime | None = Field(
+        description="The end of the right of withdrawal: then they can be used in any case. null: they wait for a "
+        "decision about a withdrawal."
+    )
+    missing: Literal["consent", "confirmation", "decision"] = Field(
         description="consent: the customer gives it with `POST /orders/{order_id}/consent`. confirmation: ours, by "
-        "e-mail, which unlocks the credits."
+        "e-mail, which unlocks the credits. decision: ours, about the withdrawal from their contract."
     )
     words: str = Field(description="The same in plain words.")
 
     @classmethod
     def of(cls, locked: LockedOrder) -> "LockResponse":
         """Return a lock with the text for what is missing."""
-        words = shipped_texts().render(_TEXTS[locked.missing])
         return cls(
-            order_id=locked.order_id, credits=locked.credits, until=locked.until, missing=locked.missing, words=words
+            order_id=locked.order_id,
+            credits=locked.credits,
+            until=locked.until,
+            missing=locked.missing.value if locked.missing else "decision",
+            words=shipped_texts().render(_TEXTS[locked.missing]),
         )
 
 
-_TEXTS: Mapping[MissingConsent, Text] = {
+_TEXTS: Mapping[MissingConsent | None, Text] = {
     MissingConsent.REQUEST: text("lock.consent"),
     MissingConsent.CONFIRMATION: text("lock.confirmation"),
+    None: text("lock.withdrawal"),
 }

@@ -26,6 +26,9 @@ class Problem(ResponseModel):
     missing: int | None = Field(default=None, description="The number of credits that the account is missing.")
     locked: int | None = Field(default=None, description="Credits that wait for the consent of their orders.")
     locked_until: datetime | None = Field(default=None, description="When the last of them can be used in any case.")
+    withdrawn: int | None = Field(
+        default=None, description="Credits of contracts that the customer withdraws from: they wait for our decision."
+    )
     order_ids: list[str] | None = Field(
         default=None, description="The orders: `GET /orders/{id}` says what is missing."
     )

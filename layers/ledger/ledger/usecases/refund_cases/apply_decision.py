@@ -7,7 +7,8 @@ replace   replaced    a lot of replacement credits
 review    in_review   an entry in the review queue
 wait      requested   an entry in the queue of deferred decisions
 
-A withdrawal that ends a contract is queued there as well, for the contract's other payments.
+A withdrawal that ends a contract is queued there as well, for the contract's other payments. Whether a withdrawal
+stands is a fact of the purchase: until it is decided, no credits of the contract are used.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from datetime import datetime
 
 from ledger.domain.disputes import disputed
 from ledger.domain.errors import RequestRefused
-from ledger.domain.facts import RefundApproved, RefundDeclined
+from ledger.domain.facts import RefundApproved, RefundDeclined, WithdrawalChanged
 from ledger.domain.refund_cases import (
     BY_POLICY,
     WITHDRAWAL_RULE,
@@ -62,16 +63,20 @@ def apply_decision(
     RequestRefused if the purchase does not allow what was decided.
     """
     origin = Origin(now, f"case:{case.case_id}", correlation_id)
-    if decision.outcome is DecisionOutcome.WAIT:
-        return _defer(case, decision, max(now, context.payment.at + policy.duplicate_settling), now)
+    fact = _withdrawal(case, decision, context, origin)
     commit = Commit()
+    if fact:
+        context = replace(context, purchase=context.purchase.with_facts(fact))
+        commit = plan_booking.plan_internal_fact([context.purchase], context.known, origin)
+    if decision.outcome is DecisionOutcome.WAIT:
+        return _defer(case, decision, max(now, context.payment.at + policy.duplicate_settling), now, commit)
     match decision.outcome:
         case DecisionOutcome.APPROVE:
             case, commit = _approve(case, decision, context, origin)
         case DecisionOutcome.DECLINE if actor != BY_POLICY:
             commit = _record_decline(case, decision, context, origin)
         case DecisionOutcome.REPLACE:
-            commit = _grant_replacement(case, decision, context, origin)
+            commit = _grant_replacement(case, decision, context, origin, commit)
         case DecisionOutcome.REVIEW:
             commit = with_documents(commit, queue_for_review(case, now))
     commit = with_documents(commit, *_stop_of_renewals(case, decision, context, origin))
@@ -82,13 +87,33 @@ def apply_decision(
     return case.with_state(_STATES[decision.outcome], now, _cause(decision), actor), commit
 
 
-def _defer(case: RefundCase, decision: Decision, until: datetime, now: datetime) -> tuple[RefundCase, Commit]:
+def _withdrawal(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> WithdrawalChanged | None:
+    """Return what a decision changes of a withdrawal: that it stands now, or no longer. None: nothing."""
+    stands = decision.outcome not in {DecisionOutcome.DECLINE, DecisionOutcome.REPLACE}
+    known = context.purchase.facts.get(f"withdrawal:{case.case_id}")
+    is_known = known.stands if isinstance(known, WithdrawalChanged) else False
+    if stands == is_known or not (is_known or _is_withdrawal(case, decision)):
+        return None
+    return WithdrawalChanged(
+        case_id=case.case_id, stands=stands, step=case.version + 1, at=origin.at, cause=origin.cause
+    )
+
+
+def _is_withdrawal(case: RefundCase, decision: Decision) -> bool:
+    """Return whether a case is a withdrawal, in whatever words, that has come in time or may have."""
+    is_noted = any(reason.key == "decision.dispute_withdrawal_recorded" for reason in decision.reasons)
+    return is_noted or _is_by_law(case, decision)
+
+
+def _defer(
+    case: RefundCase, decision: Decision, until: datetime, now: datetime, commit: Commit
+) -> tuple[RefundCase, Commit]:
     """Defer the decision: the provider may still report a payment that changes it."""
     case = replace(case, decision=decision, deferred_until=until)
     if case.state is not CaseState.REQUESTED:
         case = case.with_state(CaseState.REQUESTED, now, _cause(decision), BY_POLICY)
     deferred = QueuedCase(case_id=case.case_id, account_id=case.account_id, since=until)
-    return case, with_documents(Commit(), DocumentChange(deferred_queue_key(case), deferred, None))
+    return case, with_documents(commit, DocumentChange(deferred_queue_key(case), deferred, None))
 
 
 def _approve(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> tuple[RefundCase, Commit]:
@@ -168,11 +193,18 @@ def _record_decline(case: RefundCase, decision: Decision, context: CaseContext, 
     return plan_booking.plan_internal_fact([context.purchase.with_facts(fact)], context.known, origin)
 
 
-def _grant_replacement(case: RefundCase, decision: Decision, context: CaseContext, origin: Origin) -> Commit:
+def _grant_replacement(
+    case: RefundCase, decision: Decision, context: CaseContext, origin: Origin, of_facts: Commit
+) -> Commit:
+    """Return the commit of replacement credits, with that of the purchase's new facts."""
     if decision.credits <= 0:
         raise RequestRefused("Replacement credits must be 1 or more.")
     lot_id = f"goodwill/{case.case_id}/{case.approvals}"
-    return plan_booking.plan_goodwill(context.account, lot_id, decision.credits, origin)
+    goodwill = plan_booking.plan_goodwill(context.account, lot_id, decision.credits, origin)
+    if of_facts.account is None or goodwill.account is None:
+        return replace(goodwill, purchases=of_facts.purchases, fulfilment_keys=of_facts.fulfilment_keys)
+    account = replace(of_facts.account, lots={**of_facts.account.lots, **goodwill.account.lots})
+    return replace(of_facts, account=account, entries=(*of_facts.entries, *goodwill.entries))
 
 
 def _cause(decision: Decision) -> Text:

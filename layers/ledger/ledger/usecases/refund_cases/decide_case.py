@@ -6,6 +6,8 @@ in review                                    the decision is carried out
 declined by the policy, and it is overturned the decision is carried out: an approval, or credits
 decided by this person with this content     the case: the request was repeated without its key
 anything else                                CaseClosed
+
+An approval without an amount is of what the policy recommends at that moment, from what is then used.
 """
 
 import json
@@ -22,6 +24,7 @@ from ledger.domain.proposals import CREDITS
 from ledger.domain.refund_cases import CaseState, Decision, DecisionOutcome, RefundCase
 from ledger.domain.texts import text
 from ledger.policy.parameters import PolicyParameters
+from ledger.policy.rules import decide
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import DocumentKey, case_key, idempotency_key, review_queue_key
 from ledger.ports.reads import Keys
@@ -30,6 +33,7 @@ from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
 from ledger.usecases.refund_cases.apply_decision import apply_decision
 from ledger.usecases.refund_cases.cases import account_of_case, read_case, with_case, with_documents
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
+from ledger.usecases.refund_cases.evaluate_policy import policy_context, requested_at
 from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
 
 DECISIONS_ROUTE = "decisions"
@@ -49,11 +53,16 @@ class ReviewDecision:
     outcome: DecisionOutcome  # approve, replace or decline
     words: tuple[str, ...]  # the person's own words to the customer
     clause: str
-    money_minor: int = 0
+    money_minor: int | None = 0  # to approve; None: what the policy recommends then
     credits: int = 0
     takes_credits: bool = True
     ends_subscription: bool = False
     items: tuple[RefundedItem, ...] = ()
+
+    @property
+    def follows_recommendation(self) -> bool:
+        """Return whether it approves what the policy recommends, whatever that is by then."""
+        return self.money_minor is None
 
     def __post_init__(self) -> None:
         if self.outcome not in _ACTIONS:
@@ -118,8 +127,8 @@ class _Request:
         record = IdempotencyRecord(fingerprint=self.fingerprint, subject=self.case_id, at=self.at)
         return (DocumentChange(self.record_key, record),) if self.record_key else ()
 
-    def act(self, case: RefundCase, currency: str) -> Act:
-        """Return the act of who decides what. `case` is the case as it was read, `currency` its payment's."""
+    def act(self, case: RefundCase, decision: Decision) -> Act:
+        """Return the act of who decides what. `case` is the case as it was read, `decision` has the figures."""
         verdict = self.verdict
         record = AuditRecord(
             actor=self.actor,
@@ -128,8 +137,8 @@ class _Request:
             reason=" ".join(verdict.words),
             at=self.at,
             step=case.version,
-            amount=verdict.money_minor or verdict.credits,
-            unit=currency if verdict.money_minor else CREDITS if verdict.credits else "",
+            amount=decision.money_minor or verdict.credits,
+            unit=decision.currency if decision.money_minor else CREDITS if verdict.credits else "",
         )
         content = json.dumps({**asdict(verdict), "key": self.key}, sort_keys=True)
         return Act(account_id=self.account_id, record=record, request=content, key=str(case.version))
@@ -146,6 +155,8 @@ def _decide(request: _Request, store: Store, policy: PolicyParameters) -> Refund
         return _repeat(request, case, decision, store)
     if policy.is_paused:
         raise RequestRefused("Decisions are paused while the ledger catches up: see the runbook, Restored table.")
+    if request.verdict.follows_recommendation:
+        decision = _as_recommended(decision, case, context, store, policy, request.at)
     try:
         decided, commit = apply_decision(
             case, decision, request.actor, context, policy, request.at, correlation_id=request.correlation_id
@@ -157,8 +168,19 @@ def _decide(request: _Request, store: Store, policy: PolicyParameters) -> Refund
         raise
     leave_queue = DocumentChange(review_queue_key(case), None)
     commit = with_case(decided, with_documents(commit, leave_queue, *request.idempotency_change()), context.account)
-    act = request.act(case, context.payment.currency)
+    act = request.act(case, decision)
     return CONFLICT if commit_act(commit, act, request.authority, store) else decided
+
+
+def _as_recommended(
+    decision: Decision, case: RefundCase, context: CaseContext, store: Store, policy: PolicyParameters, now: datetime
+) -> Decision:
+    """Return a person's approval with the amount that the policy recommends now. Raise RequestRefused without one."""
+    inputs = policy_context(case.reason, context, store, policy, now, submitted_at=requested_at(case))
+    found = decide(inputs, policy)
+    if found.money_minor <= 0:
+        raise RequestRefused("The policy recommends no refund now. Name the amount.")
+    return replace(decision, money_minor=found.money_minor, items=found.items)
 
 
 def _is_overturned(request: _Request, case: RefundCase, context: CaseContext) -> bool:
@@ -173,6 +195,8 @@ def _repeat(request: _Request, case: RefundCase, decision: Decision, store: Stor
     A key that is new is recorded too: otherwise its request would decide again if the refund failed later.
     """
     before = case.decision
+    if before and request.verdict.follows_recommendation:
+        decision = replace(decision, money_minor=before.money_minor, items=before.items)
     if before is None or replace(decision, policy_version=before.policy_version) != before:
         decided_by = f" It was decided by {case.decided_by}." if case.decided_by else ""
         raise CaseClosed(f"The case is {case.state}, not in review.{decided_by}")
@@ -192,7 +216,7 @@ def _with_policy_trace(request: _Request, case: RefundCase, context: CaseContext
         rule=f"person:{request.actor}",
         reasons=tuple(text("decision.own_words", words=words) for words in verdict.words),
         policy_version=policy.version,
-        money_minor=verdict.money_minor,
+        money_minor=verdict.money_minor or 0,
         currency=context.payment.currency,
         credits=verdict.credits,
         takes_credits=verdict.takes_credits,
