@@ -24,7 +24,7 @@ from bench import layers
 from bench.deployed import deployed
 from bench.floor import make_client, make_floor
 from bench.growth import quiet
-from bench.recorded import AT, Call, Played, as_json, cpu_s, recording, request_of
+from bench.recorded import AT, Call, Items, Played, as_json, cpu_s, items_of, recording, request_of
 from bench.report import Advance, Progress, Report, Row
 from ledger.providers.registry import PROVIDERS
 from ledger.providers.signatures import SignatureRejected
@@ -39,6 +39,7 @@ WARM_BUDGET = 1.6
 REFUSED = "× stripe-python"
 REFUSED_BUDGET = {"missing": 0.25, "malformed": 0.25, "stale": 0.25, "wrong": 1.0}
 COLD_BUDGET = 1.10
+MEMORY_BUDGET = 1.15
 _ROUNDS, _CALLS = 30, 20
 _COLD_STARTS = 9
 
@@ -79,6 +80,8 @@ class Recorded:
     notification: Notification
     calls: list[Call]
     table: str  # the responses name it
+    before: Items
+    after: Items
 
     @property
     def folder(self) -> str:
@@ -93,7 +96,7 @@ def run(_: object, progress: Progress) -> list[Report]:
     return [
         _warm(recorded, progress("warm", len(recorded) * _ROUNDS)),
         _refused(recorded[0], progress("refused", len(REFUSED_BUDGET) * _ROUNDS)),
-        _cold(recorded, progress("cold", 2 * _COLD_STARTS * 2)),
+        *_processes(recorded, progress("cold", 2 * (_COLD_STARTS + 1) * 2)),
     ]
 
 
@@ -110,11 +113,12 @@ def record(case: Case, endpoint: str) -> Recorded:
         for notification in before:
             _deliver(notification)
         notification = story.notifications[case.position]
+        stored = items_of(table, endpoint)
         with recording(services.connection.client) as calls:
             response = _deliver(notification)
         if response["statusCode"] != 200:
             raise ValueError(f"{case.story} {case.position} was answered {response['statusCode']}")
-    return Recorded(case, notification, calls, table)
+    return Recorded(case, notification, calls, table, before=stored, after=items_of(table, endpoint))
 
 
 def _deliver(notification: Notification) -> dict[str, Any]:
@@ -218,40 +222,57 @@ def _refused(one: Recorded, advance: Advance) -> Report:
     return report
 
 
-def _cold(recorded: list[Recorded], advance: Advance) -> Report:
-    """Compare whole processes, from their start to the first answer, with what is deployed on the path."""
-    report = Report("hot", f"A process from its start to its first answer; at most {COLD_BUDGET}")
+def _processes(recorded: list[Recorded], advance: Advance) -> list[Report]:
+    """Compare whole processes with what is deployed on their path: from the start to the first answer, and memory."""
+    cold = Report("hot", f"A process from its start to its first answer; at most {COLD_BUDGET}")
+    memory = Report("hot", f"Memory of a process; at most {MEMORY_BUDGET}")
     with tempfile.TemporaryDirectory() as scratch:
         try:
             built = layers.build(Path(scratch))
         except layers.NoPython as missing:
-            report.exceeded.append(str(missing))
-            return report
+            cold.exceeded.append(str(missing))
+            return [cold]
         for one in recorded[:2]:
-            times: tuple[list[float], list[float]] = ([], [])
-            for _ in range(_COLD_STARTS):
-                starts = [started(one, built, is_floor=is_floor) for is_floor in (False, True)]
-                for start, measured in zip(starts, times, strict=True):
-                    measured.append(start["cpu_s"])
-                advance(2)
-            ratios, provider = _compared(*times), one.notification.provider
-            row: Row = {"provider": provider, WARM: ratios.least, "from": ratios.low, "to": ratios.high}
-            report.rows.append({**row, "modules": starts[0]["modules"], "the floor's": starts[1]["modules"]})
-            if ratios.least > COLD_BUDGET:
-                report.exceeded.append(f"cold start, {provider}: {ratios.least:.2f} × the floor")
-    return report
+            _cold(one, built, cold, advance)
+            _memory(one, built, memory, advance)
+    return [cold, memory]
 
 
-def started(one: Recorded, built: layers.Built, *, is_floor: bool) -> dict[str, Any]:
-    """Start a process, let it answer one delivery, and return what it measured."""
+def _cold(one: Recorded, built: layers.Built, report: Report, advance: Advance) -> None:
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(_COLD_STARTS):
+        starts = [started(one, built, is_floor=is_floor) for is_floor in (False, True)]
+        for start, measured in zip(starts, times, strict=True):
+            measured.append(start["cpu_s"])
+        advance(2)
+    ratios, provider = _compared(*times), one.notification.provider
+    row: Row = {"provider": provider, WARM: ratios.least, "from": ratios.low, "to": ratios.high}
+    report.rows.append({**row, "modules": starts[0]["modules"], "the floor's": starts[1]["modules"]})
+    if ratios.least > COLD_BUDGET:
+        report.exceeded.append(f"cold start, {provider}: {ratios.least:.2f} × the floor")
+
+
+def _memory(one: Recorded, built: layers.Built, report: Report, advance: Advance) -> None:
+    ours, floor = (started(one, built, is_floor=is_floor, times=1000) for is_floor in (False, True))
+    advance(2)
+    for after, name in ((1, "resident_first"), (1000, "resident_last")):
+        ratio, provider = ours[name] / floor[name], one.notification.provider
+        report.rows.append({"provider": provider, "deliveries": after, WARM: ratio, "MB": ours[name] / 1e6})
+        if ratio > MEMORY_BUDGET:
+            report.exceeded.append(f"memory after {after} deliveries, {provider}: {ratio:.2f} × the floor's")
+
+
+def started(one: Recorded, built: layers.Built, *, is_floor: bool, times: int = 1) -> dict[str, Any]:
+    """Start a process, let it answer one delivery so many times, and return what it measured."""
     content = {
         "calls": as_json(one.calls),
         "request": request_of(one.notification),
         "folder": one.folder,
         "table": one.table,
         "is_floor": is_floor,
+        "times": times,
     }
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(content, file)
         file.flush()
-        return dict(json.loads(built.run(Path(file.name), is_floor=is_floor)))
+        return built.run(Path(file.name), is_floor=is_floor)

@@ -1,5 +1,6 @@
 """The layers as `sam build` makes them, and what the floor has instead: the same botocore untrimmed, with bytecode."""
 
+import json
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path(__file__).parent.parent
 _OF_THE_FLOOR = ("botocore", "jmespath", "python-dateutil", "six", "urllib3")
@@ -24,15 +26,15 @@ class Built:
     ours: tuple[Path, ...]
     floor: tuple[Path, ...]
 
-    def run(self, content: Path, *, is_floor: bool) -> str:
-        """Run `bench.cold` on a file in a process of its own. Return what it measured, as JSON."""
+    def run(self, content: Path, *, is_floor: bool) -> dict[str, Any]:
+        """Run `bench.cold` on a file in a process of its own. Return what it measured, and the bytes that it logged."""
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, self.floor if is_floor else self.ours))}
         environment |= {} if is_floor else {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
         command = [self.python, "-m", "bench.cold", str(content)]
         done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - ours
             command, env=environment, capture_output=True, text=True, check=True
         )
-        return done.stderr.splitlines()[-1]
+        return {**json.loads(done.stderr.splitlines()[-1]), "log_bytes": len(done.stdout)}
 
 
 def as_it_is() -> Built:

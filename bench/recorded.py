@@ -5,17 +5,19 @@ again inside the process, so that what is measured is the process's own time.
 import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from bench.growth import Body
 from tools import signing
+from tools.devserver.environment import REGION
 from tools.stories import Notification
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -114,3 +116,14 @@ def cpu_s(call: Any, times: int) -> float:
     for _ in range(times):
         call()
     return (time.process_time() - began) / times
+
+
+Items = Mapping[tuple[str, str], Mapping[str, Any]]
+"""The items of a table, by partition and sort key."""
+
+
+def items_of(table: str, endpoint: str) -> Items:
+    """Return all items of a small table."""
+    client = boto3.client("dynamodb", region_name=REGION, endpoint_url=endpoint)
+    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return {(item["pk"]["S"], item["sk"]["S"]): item for page in pages for item in page["Items"]}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import growth, hot, layers
+from bench import cost, growth, hot, layers
 from bench.units import size_of
 from ledger.dynamodb.items import from_account
 from tools.testing.fakes import MAX_ITEM_BYTES
@@ -124,3 +124,19 @@ def test_a_cold_function_imports_no_more_than_it_did(ministack: str) -> None:
     start = hot.started(recorded, layers.as_it_is(), is_floor=False)
     assert start["modules"] <= 502
     assert start["cpu_s"] > 0
+
+
+def test_a_delivery_costs_the_units_that_it_writes(ministack: str) -> None:
+    """A first grant: ten write units, and one for the row of the purchase in its index. The same again: as many."""
+    prices = cost.Prices.read()
+    for case in (hot.CASES[0], hot.CASES[2]):
+        recorded = hot.record(case, ministack)
+        units = cost.units_of(recorded.calls, recorded.before, recorded.after)
+        assert units == (cost.Units(11, 0) if not case.is_again else cost.Units(10, 0))
+        assert units.price(prices) == units.writes * prices.per_million["write_unit"]
+
+
+def test_the_mix_is_whole_and_each_case_is_of_a_kind() -> None:
+    """Otherwise the sum would say less than a million deliveries cost."""
+    assert sum(cost.MIX.values()) == 1
+    assert {cost.KINDS[case.name] for case in hot.CASES} == cost.MIX.keys()
