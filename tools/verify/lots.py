@@ -126,7 +126,7 @@ _POSTINGS = {
     EntryKind.RESCHEDULE: {CounterAccount.EXPIRY},
 }
 _SIGNS = {
-    EntryKind.GRANT: {1},
+    EntryKind.GRANT: {0, 1},  # a trial can grant nothing
     EntryKind.ADJUST: {1, -1},
     EntryKind.DRAW: {-1},
     EntryKind.RETURN: {1},

@@ -129,7 +129,8 @@ def consents(world: World) -> Verdicts:
             yield payment.payment_id, not changes
             continue
         days = order.terms.lock_days if order.terms else None
-        until = payment.at + timedelta(days=days) if days else None
+        ends = [line.period_ends_at for line in payment.lines if payment.is_trial and line.period_ends_at]
+        until = max((payment.at, *ends)) + timedelta(days=days) if days else None
         has_consent = bool(order.consent and order.consent.is_complete)
         yield (
             payment.payment_id,

@@ -5,7 +5,7 @@ notification ──► translator, by its event type ──► the fields of an 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict, TypeVar
@@ -125,9 +125,19 @@ class Notification:
             self.agreement = Agreement(product, self.order.terms_hash)
 
     @property
-    def locked_until(self) -> datetime | None:
-        """Return until when the credits of a payment for an order are locked. None: its terms say nothing of it."""
-        return self.agreement.product.locked_until(self.at) if self.agreement else None
+    def has_lock(self) -> bool:
+        """Return whether the terms of the order that is paid for lock its credits until its consent is complete."""
+        return self.agreement is not None and self.agreement.product.lock_days is not None
+
+    def locked_until(self, lines: Iterable[PaidLine] = (), *, is_trial: bool = False) -> datetime | None:
+        """Return until when the credits of a payment for an order are locked. None: its terms say nothing of it.
+
+        The first charge after a trial has days of its own, so the lock of a trial is counted from its end.
+        """
+        if self.agreement is None:
+            return None
+        ends = [line.period_ends_at for line in lines if is_trial and line.period_ends_at]
+        return self.agreement.product.locked_until(max((self.at, *ends)))
 
     def _as_agreed(self, product: Product) -> Product:
         agreed = self.agreement.product if self.agreement else product

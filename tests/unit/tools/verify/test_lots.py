@@ -430,7 +430,7 @@ FAULTS: dict[Rule, list[Fault]] = {
                 () if is_right else ("{0.entry_id}",),
             )
             for kind, counter, signs in (
-                (EntryKind.GRANT, CounterAccount.SALES, {5}),
+                (EntryKind.GRANT, CounterAccount.SALES, {0, 5}),
                 (EntryKind.ADJUST, CounterAccount.SALES, {5, -5}),
                 (EntryKind.DRAW, CounterAccount.USAGE, {-5}),
                 (EntryKind.RETURN, CounterAccount.USAGE, {5}),

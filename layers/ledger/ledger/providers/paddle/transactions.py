@@ -86,6 +86,7 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
     claims_order = is_initial and order_id is not None
     period_key = _period_key(notification, origin, whole)
     is_one_off = not is_initial and _is_one_off(origin, lines)
+    is_trial = bool(found.trials) and not (found.charged or found.prorated)
     card_minor = amount(totals, "grand_total")  # less what the buyer's balance paid
     payment = PaymentSettled(
         payment_id=payment_id,
@@ -106,8 +107,8 @@ def transaction_completed(notification: PaddleNotification) -> EventFields:
         order_id=None if is_one_off else order_id,
         subscription_id=None if is_one_off else subscription_id,
         has_company_data=transaction.get("business_id") is not None,
-        is_trial=bool(found.trials) and not (found.charged or found.prorated),
-        locked_until=notification.locked_until,
+        is_trial=is_trial,
+        locked_until=notification.locked_until(lines, is_trial=is_trial),
     )
     return {"names": (payment_id,), "payment": payment}
 
@@ -181,7 +182,7 @@ def _paid_lines(notification: PaddleNotification, origin: str) -> _Lines:
             kind, credits_ = "charged", _credits(product, product.credits, line)
         else:
             continue
-        if credits_:
+        if credits_ or (kind == "trials" and notification.has_lock):  # it locks what is charged after it
             found[kind].append(_paid_line(notification, product, line, credits_))
         elif amount_minor > 0:
             is_overcharge = kind == "prorated" and not product.proration_grants

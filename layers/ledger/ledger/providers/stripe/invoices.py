@@ -114,7 +114,7 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         billing_country=billing_country(invoice.get("customer_address")),
         has_company_data=bool(invoice.get("customer_tax_ids")),
         is_trial=charged.is_trial,
-        locked_until=notification.locked_until,
+        locked_until=notification.locked_until(lines, is_trial=charged.is_trial),
     )
     return {"names": (payment_id,), "payment": payment, **_moved_away(changed)}
 
@@ -227,6 +227,7 @@ def _check_free(total_minor: int, *, is_ordered: bool) -> None:
 def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
     """Return the lines that give credits, but for prorations, and the start of the period that they pay for.
 
+    A trial that gives none is a line too if its order locks credits: what is charged after it is of the same contract.
     Source: docs.stripe.com/api/invoice-line-item/object.
     """
     lines: list[PaidLine] = []
@@ -250,7 +251,8 @@ def _charged_lines(notification: StripeNotification, reason: str) -> _Charged:
         is_of_a_trial = is_free_trial or trial is product
         credits_ = product.trial_credits if is_of_a_trial else product.credits if amount_minor > 0 else 0
         line_id = optional_text(line, "id") or str(position)
-        if credits_ == 0:
+        locks_plan = is_of_a_trial and notification.has_lock and product.kind is ProductKind.SUBSCRIPTION
+        if credits_ == 0 and not locks_plan:
             if (paid_minor := with_tax_and_discount(line)) > 0:
                 ungranted.append(UngrantedLine(line_id=line_id, amount_minor=paid_minor))
             continue

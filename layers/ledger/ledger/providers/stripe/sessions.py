@@ -54,7 +54,7 @@ def session_completed(notification: StripeNotification) -> EventFields:
         customer_id=owner.customer_id,
         billing_country=billing_country((session.get("customer_details") or {}).get("address")),
         has_company_data=bool((session.get("customer_details") or {}).get("tax_ids")),
-        locked_until=notification.locked_until,
+        locked_until=notification.locked_until(),
     )
     invoice_id = optional_text(session, "invoice")  # made beside the session, of the same money
     names = (payment_id, notification.payment_id(invoice_id)) if invoice_id else (payment_id,)
