@@ -1,20 +1,37 @@
 """Find an account by whatever a customer or a bank names. For the support group only.
 
-GET /support/search
+GET /support/search · GET /support/accounts/{account_id} · GET /support/accounts/{account_id}/timeline
+GET /support/why/{record_id}
+
+Whoever reads a page about an account is on record with it, also if the account is their own.
 """
 
 from typing import Annotated
 
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from ledger.api import validation_messages
 from ledger.api.auth import support
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
-from ledger.api.requests import Day, PageCursor, PageSize
+from ledger.api.requests import DECODED, Day, PageCursor, PageSize
 from ledger.api.responses.find import FoundResponse, SearchPage
-from ledger.domain.errors import InvalidRequest
+from ledger.api.responses.support_accounts import (
+    ChainResponse,
+    SupportAccountResponse,
+    TimelineLineResponse,
+    TimelinePageResponse,
+)
+from ledger.domain.contacts import Contact
+from ledger.domain.errors import InvalidRequest, NotFound
+from ledger.domain.ids import AccountId
+from ledger.domain.proposals import ProposalState
+from ledger.ports.documents import contact_key
+from ledger.ports.reads import Keys
+from ledger.usecases.explain_chain import explain_balance, explain_chain
 from ledger.usecases.find_records import Searched, find_payments, find_records
+from ledger.usecases.looks import record_look
+from ledger.usecases.timeline import LineKind, timeline
 
 app = resolver()
 SearchText = Annotated[
@@ -27,6 +44,17 @@ SearchText = Annotated[
         "name.",
         examples=["INV-0001"],
     ),
+]
+AccountPath = Annotated[str, DECODED, Path(min_length=1, max_length=200, description="The account's id.")]
+RecordPath = Annotated[
+    str, DECODED, Path(min_length=1, max_length=300, description="Any id, or an e-mail address.", examples=["run_1"])
+]
+BesideAccount = Annotated[
+    str | None, Query(min_length=1, max_length=200, description="The account whose history has the id.")
+]
+TimelineKinds = Annotated[
+    str | None,
+    Query(max_length=100, description=f"Which kinds, with commas between them: {', '.join(LineKind)}. Left out: all."),
 ]
 PaidOn = Annotated[
     Day | None, Query(description="Instead of `q`: the day of a payment (UTC).", examples=["2026-11-01"])
@@ -72,6 +100,74 @@ def find_accounts(
     start, _ = listing.opened(after)
     page = find_payments(paid_on, amount_minor, currency, here.store, limit=limit, after=start)
     return SearchPage(results=[FoundResponse.of(one) for one in page.items], next=listing.close(page.next))
+
+
+@app.get(
+    "/support/accounts/<account_id>",
+    summary="An account, as support sees it",
+    tags=["Support"],
+    responses=documented_problems(SupportAccountResponse, 404),
+)
+def read_account_for_support(account_id: AccountPath) -> SupportAccountResponse:
+    """Return balance, lots, holds, flags, open cases, subscriptions, debt, and what waits for a colleague."""
+    here, person, owner = services(), support(app), AccountId(account_id)
+    key, now = contact_key(owner), here.now()
+    stored = here.store.read(Keys(accounts=frozenset({owner}), documents=frozenset({key})))
+    account = stored.accounts.get(owner)
+    if account is None:
+        raise NotFound(f"There is no account {account_id}.")
+    record_look(owner, person.account_id, "account", here.store, now=now)
+    waiting = [one for one in here.store.proposals_of(owner) if one.state is ProposalState.PROPOSED]
+    return SupportAccountResponse.of(
+        account,
+        stored.document(key, Contact),
+        waiting,
+        explain_balance(owner, here.store),
+        now,
+        is_debt_withheld=here.config.is_debt_withheld,
+    )
+
+
+@app.get(
+    "/support/accounts/<account_id>/timeline",
+    summary="Everything that happened to an account, newest first",
+    tags=["Support"],
+    responses=documented_problems(TimelinePageResponse),
+)
+def read_timeline(
+    account_id: AccountPath, kinds: TimelineKinds = None, limit: PageSize = 50, after: PageCursor = None
+) -> TimelinePageResponse:
+    """Return deliveries, entries, mails, cases, acts and looks, merged by time."""
+    here, person, owner = services(), support(app), AccountId(account_id)
+    wanted = [name.strip() for name in kinds.split(",")] if kinds else [*LineKind]
+    if unknown := [name for name in wanted if name not in set(LineKind)]:
+        raise InvalidRequest("kinds", f"{unknown[0]!r} is none. They are {', '.join(LineKind)}.", "query")
+    chosen = [kind for kind in LineKind if kind in wanted]
+    listing = Listing(account_id, f"timeline {' '.join(chosen)}")
+    start, balance = listing.opened(after)
+    record_look(owner, person.account_id, "timeline", here.store, now=here.now())
+    page = timeline(owner, here.store, kinds=chosen, limit=limit, after=start, balance=balance)
+    lines = [TimelineLineResponse.of(one) for one in page.lines]
+    return TimelinePageResponse(lines=lines, next=listing.close(page.next, page.balance))
+
+
+@app.get(
+    "/support/why/<record_id>",
+    summary="What led to an id, what followed from it, and why the balance is what it is",
+    tags=["Support"],
+    responses=documented_problems(ChainResponse, 404),
+)
+def explain_record(record_id: RecordPath, account_id: BesideAccount = None) -> ChainResponse:
+    """Return the whole chain of any id: delivery, facts, entries, cases, acts and mails, and what still waits.
+
+    An event of a known customer, a run or an entry is no key: name its account beside it.
+    """
+    here, person = services(), support(app)
+    searched = Searched(here.store, here.providers, lambda: here.address_key)
+    chain = explain_chain(record_id, searched, AccountId(account_id) if account_id else None)
+    for owner in chain.account_ids:
+        record_look(owner, person.account_id, "why", here.store, now=here.now())
+    return ChainResponse.of(record_id, chain)
 
 
 lambda_handler = lambda_handler_of(app)

@@ -23,9 +23,11 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome, Trigger
 from ledger.domain.refund_cases import FollowStage, RefundCase, RefundReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.policy import reminders
-from ledger.ports.documents import renewal_stop_key, sortable
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import renewal_stop_key, sortable, timeline_row_key
 from ledger.ports.reads import Keys, ParkedName
 from ledger.providers.translation import carried
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
@@ -34,10 +36,12 @@ from ledger.usecases.confirm_orders import list_confirmation
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.expire_credits import expire_account, expire_credits
+from ledger.usecases.explain_chain import explain_chain
 from ledger.usecases.find_customer import find_customer
 from ledger.usecases.find_records import Searched, find_payments, find_records
 from ledger.usecases.index_names import index_purchase
 from ledger.usecases.locks import read_locks
+from ledger.usecases.looks import record_look
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
@@ -47,6 +51,7 @@ from ledger.usecases.remind import look_at
 from ledger.usecases.send_mails import send_mail
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.stop_renewals import stop_renewals
+from ledger.usecases.timeline import timeline
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.conftest import store_at
 from tests.contract import test_one_grant_a_period as one_grant
@@ -885,6 +890,44 @@ def _(engine: Engine) -> Iterator[int]:
     assert [row.subject for row in store.paid_between("USD", 2000, at(0), at(60))] == [PI]
     yield engine.trips(store.paid_between, "USD", 2000, at(0), at(60))
     yield engine.trips(store.failed_between, at(0), at(60))
+
+
+@case("`acts_page`, `timeline_rows`")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    yield engine.trips(lambda: store.acts_page(ADA, 5).items)
+    yield engine.trips(lambda: store.timeline_rows(ADA, TimelineRowKind.LOOK, 5).items)
+
+
+@case("`proposals_of`")
+def _(engine: Engine) -> Iterator[int]:
+    yield engine.trips(indexed(engine).proposals_of, ADA)
+
+
+@case("a page of an account's timeline: `timeline`")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    yield engine.trips(lambda: timeline(ADA, store).lines)
+    for number in range(4):
+        settled = replace(payment(PaymentId(f"stripe:pi_{number}_x")), customer_id=f"stripe:cus_{number}")
+        record_events(store, paid(settled, customer=f"cus_{number}"))
+    mail = TimelineRow(kind=TimelineRowKind.MAIL, subject="mail_1", at=at(0))
+    store.commit(Commit(documents=(DocumentChange(timeline_row_key(ADA, mail), mail),)))
+    yield engine.trips(lambda: timeline(ADA, store).lines)
+
+
+@case("why, of an id of one account: `explain_chain`")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    searched = Searched(store, ("stripe", "paddle"), lambda: "key")
+    for text in ("pi_1", "re_1", ADA):
+        yield engine.trips(lambda text=text: explain_chain(text, searched).lines)
+
+
+@case("a look at a page")
+def _(engine: Engine) -> Iterator[int]:
+    store = indexed(engine)
+    yield engine.trips(record_look, ADA, "sam", "account", store, now=at(0))
 
 
 @case("`receipts_page`")

@@ -73,6 +73,7 @@ def test_no_request_scans(world: World, calls: Calls) -> None:
         "version": "2026-11-01",
         "declaration_id": DECLARATION,
         "proposal_id": f"prop_{'0' * 24}",
+        "record_id": case_id,
     }
     for method, path, _ in sorted(operations(), key=lambda one: one[:2]):
         route = next(route for route in deployed() if (route.method, route.path) == (method, path))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.usecases.index_names import index_purchase
 from tests.integration.conftest import ADA, ADAS, World
 from tools.testing.builders import event_of, paid, payment, refund
@@ -89,3 +89,54 @@ def test_an_address_is_searched_by_its_hash(world: World, monkeypatch: pytest.Mo
     monkeypatch.setitem(world.services.__dict__, "address_key", "a key")
     told = world.sam.get("/support/search", query={"q": "ada@example.com"})
     assert (told.status, told.json) == (200, {"results": [], "next": None})
+
+
+def test_an_accounts_page_has_what_support_asks_for(invoiced: World) -> None:
+    """Balance, lots, holds and why, open cases, and why the balance is what it is; and each reader is on record."""
+    invoiced.ada.post("/refund-requests", {"purchase_id": ADAS, "reason": "technical_problem"}, key="k")
+    invoiced.sam.post(f"/support/accounts/{ADA}/holds", {"hold_id": "support:x", "why": "A stolen card."})
+    page = invoiced.sam.get(f"/support/accounts/{ADA}").json
+    assert (page["account_id"], page["status"], page["spendable"]) == (ADA, "suspended", 0)
+    assert page["balance"] == sum(lot["remaining"] for lot in page["lots"]) > 0
+    assert [hold["hold_id"] for hold in page["holds"]] == ["support:x"]
+    assert [case["purchase_id"] for case in page["open_cases"]] == [ADAS]
+    assert page["balance_explained"][0].startswith(f"{ADA} has ")
+    assert invoiced.sam.get("/support/accounts/nobody").status == 404
+    looks = invoiced.sam.get(f"/support/accounts/{ADA}/timeline", query={"kinds": "look"}).json["lines"]
+    assert {(one["actor"], one["id"]) for one in looks} == {("sam", "account"), ("sam", "timeline")}
+
+
+def test_a_timeline_is_read_page_by_page(invoiced: World) -> None:
+    """A cursor is of its account and its kinds alone."""
+    path, asked = f"/support/accounts/{ADA}/timeline", {"kinds": "entry,delivery", "limit": 2}
+    first = invoiced.sam.get(path, query=asked).json
+    assert len(first["lines"]) == 2
+    rest = invoiced.sam.get(path, query={**asked, "limit": 100, "after": first["next"]}).json
+    lines = first["lines"] + rest["lines"]
+    assert {one["kind"] for one in lines} == {"entry", "delivery"}
+    assert invoiced.sam.get(path, query={**asked, "limit": 100}).json["lines"] == lines
+    assert invoiced.sam.get(path, query={"kinds": "entry", "after": first["next"]}).status == 422
+    assert invoiced.sam.get(path.replace(ADA, "acct_bob"), query={**asked, "after": first["next"]}).status == 422
+    told = invoiced.sam.get(path, query={"kinds": "entry,xyz"})
+    assert (told.status, told.fields) == (422, ["query.kinds"])
+    assert invoiced.ada.get(path).status == 403
+
+
+def test_why_explains_an_id_with_its_chain(invoiced: World) -> None:
+    """And beside its account a run."""
+    chain = invoiced.sam.get("/support/why/INV-7").json
+    assert (chain["account_ids"], chain["is_cut"]) == ([ADA], False)
+    assert {"event", "fact", "entry"} <= {one["kind"] for one in chain["lines"]}
+    invoiced.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 5})
+    assert invoiced.sam.get("/support/why/run_1").status == 404
+    shown = invoiced.sam.get("/support/why/run_1", query={"account_id": ADA}).json
+    assert any("run_1" in one["words"] for one in shown["lines"])
+    assert invoiced.ada.get("/support/why/INV-7").status == 403
+
+
+def test_who_looks_at_the_own_account_is_on_record(invoiced: World) -> None:
+    """It is not forbidden, and it is seen."""
+    invoiced.pays(PaymentId("stripe:pi_sam"), AccountId("sam"))
+    assert invoiced.sam.get("/support/accounts/sam").status == 200
+    looks = invoiced.sam.get("/support/accounts/sam/timeline", query={"kinds": "look"}).json["lines"]
+    assert ("sam", "account") in {(one["actor"], one["id"]) for one in looks}

@@ -29,7 +29,7 @@ from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent
 from ledger.domain.orders import Checkout, Order
-from ledger.domain.proposals import QueuedProposal
+from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
@@ -37,6 +37,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionState, SubscriptionStatus
+from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.dynamodb import keys
 from ledger.dynamodb.calls import MAX_CALLS
 from ledger.dynamodb.writes import Writes
@@ -59,6 +60,7 @@ from ledger.ports.documents import (
     VersionedDocument,
     WatchedPlan,
     case_key,
+    entry_position,
     position_of,
     sortable,
 )
@@ -314,6 +316,24 @@ class FakeStore:
         found = {position_of(due_at, name): ExpiringAccount(due_at, name) for due_at, name in due if due_at}
         yield from (one for position, one in sorted(found.items()) if position > after and one.due_at <= until)
 
+    def acts_page(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[AuditRecord]:
+        return self._newest(AuditRecord, DocumentKind.AUDIT_RECORD, limit, after, account_id)
+
+    def timeline_rows(
+        self, account_id: AccountId, kind: TimelineRowKind, limit: int, after: str | None = None
+    ) -> Page[TimelineRow]:
+        return self._newest(TimelineRow, DocumentKind.TIMELINE_ROW, limit, after, account_id, str(kind))
+
+    def proposals_of(self, account_id: AccountId) -> Iterator[Proposal]:
+        return self._documents(Proposal, DocumentKind.PROPOSAL, account_id)
+
+    def _newest(self, kind: type[_D], stored_as: DocumentKind, limit: int, after: str | None, *owner: str) -> Page[_D]:
+        self.round_trips += 1
+        listed: list[tuple[str, Any]] = [
+            (name, one) for name, one in self._listed(stored_as, *owner) if isinstance(one, kind)
+        ]
+        return self._page(listed[::-1], limit, after, is_newest_first=True)
+
     def named(self, name: str) -> Iterator[IndexRow]:
         return self._documents(IndexRow, DocumentKind.INDEXED_NAME, name)
 
@@ -360,9 +380,11 @@ class FakeStore:
         ]
         return self._page(listed, limit, after)
 
-    def _page(self, found: list[tuple[str, _T]], limit: int, after: str | None) -> Page[_T]:
+    def _page(
+        self, found: list[tuple[str, _T]], limit: int, after: str | None, *, is_newest_first: bool = False
+    ) -> Page[_T]:
         limit = min(limit, self._rows or limit)
-        is_newest_first = len(found) > 1 and found[0][0] > found[-1][0]
+        is_newest_first = is_newest_first or (len(found) > 1 and found[0][0] > found[-1][0])
         rest = [
             (name, row) for name, row in found if after is None or (name < after if is_newest_first else name > after)
         ]
@@ -541,8 +563,8 @@ def _version(stored: Purchase | PaymentPointer | None) -> int:
 
 
 def _entry_key(entry: Entry) -> tuple[str, str, str]:
-    second = entry.occurred_at.astimezone(UTC).isoformat(timespec="seconds")
-    return (entry.account_id, f"{second}#{entry.number:014}", entry.entry_id)
+    place, entry_id = entry_position(entry)[: -len(entry.entry_id) - 1], entry.entry_id
+    return (entry.account_id, place, entry_id)
 
 
 def world(store: FakeStore) -> World:

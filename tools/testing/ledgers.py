@@ -47,6 +47,7 @@ from ledger.usecases.declarations.submit import declare, submit
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.index_names import index_contact, index_failed_run, index_purchase
+from ledger.usecases.looks import record_look
 from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.record_event import record_event
@@ -706,6 +707,7 @@ def indexed() -> FakeStore:
     index_purchase(PI, store)
     index_contact(ADA, "a key", store)
     index_failed_run(ADA, "run_1", at(31), store)
+    record_look(ADA, "sam", "account", store, now=at(40))
     return store
 
 

@@ -21,6 +21,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription
+from ledger.domain.timeline import TimelineRow
 from ledger.dynamodb import items, keys, schema
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.keys import ItemKind
@@ -46,6 +47,7 @@ from ledger.ports.documents import (
     proposal_key,
     renewal_stop_key,
     sortable,
+    timeline_row_key,
     watched_plan_key,
 )
 
@@ -167,6 +169,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return mail_record_key(mail_id_of(document.kind, document.subject))
         case AwaitedOrder():
             return awaited_order_key(document.since, document.order_id)
+        case TimelineRow():
+            return timeline_row_key(AccountId(owner), document)
         case IndexRow():
             return index_row_key(document)
         case WatchedPlan():

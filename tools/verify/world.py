@@ -30,6 +30,7 @@ from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription
+from ledger.domain.timeline import TimelineRow
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.keys import ItemKind
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
@@ -94,6 +95,7 @@ class World:
     job_cursors: dict[DocumentKey, JobCursor] = field(default_factory=dict)
     declarations: dict[str, Declaration] = field(default_factory=dict)
     listed_declarations: dict[DocumentKey, ListedDeclaration] = field(default_factory=dict)
+    timeline_rows: dict[DocumentKey, TimelineRow] = field(default_factory=dict)
     index_rows: dict[DocumentKey, IndexRow] = field(default_factory=dict)
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
     is_in_place: dict[str, bool] = field(default_factory=dict)  # whether key and index attributes follow from the rest
@@ -182,6 +184,8 @@ class World:
                 self.declarations[document.declaration_id] = document
             case ListedDeclaration():
                 self.listed_declarations[key] = document
+            case TimelineRow():
+                self.timeline_rows[key] = document
             case IndexRow():
                 self.index_rows[key] = document
 

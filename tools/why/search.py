@@ -4,8 +4,6 @@ id ──► partitions that may have it ──► their items ──► the nam
  └─ none has it ──► every item of the table, those that mention it ──┘
 """
 
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -14,6 +12,7 @@ from ledger.dynamodb import keys
 from ledger.dynamodb.items import Item
 from ledger.ports.documents import case_pointer_key, checkout_key
 from ledger.providers.registry import PROVIDERS
+from ledger.usecases.chain import mentions
 from tools.verify.names import names_of
 from tools.verify.world import UNREADABLE, World, name_of
 
@@ -57,12 +56,6 @@ def collect(text: str, table: Searched, advance: Callable[[int], None] = lambda 
     for item in found.items.values():
         world.add(item)
     return world
-
-
-def mentions(value: object, text: str) -> bool:
-    """Return whether a text occurs in a value as an id: it is not a part of a longer word."""
-    written = value if isinstance(value, str) else json.dumps(value, default=str)
-    return re.search(rf"(?<![\w-]){re.escape(text)}(?![\w-])", written) is not None
 
 
 class _Found:

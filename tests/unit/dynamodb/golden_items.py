@@ -73,6 +73,7 @@ from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.domain.texts import text
+from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.dynamodb import items, schema
 from ledger.dynamodb.writes import Writes
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange, PaymentPointer
@@ -108,6 +109,7 @@ from ledger.ports.documents import (
     recent_requests_key,
     renewal_stop_key,
     review_queue_key,
+    timeline_row_key,
     watched_plan_key,
 )
 from tools.testing.stored_items import stored_by
@@ -491,6 +493,7 @@ MAIL_RECORD = MailRecord(
     failure="bounce",
     version=1,
 )
+LOOK = TimelineRow(kind=TimelineRowKind.LOOK, subject="account", at=AT, actor="sam")
 NAMED_ROW = IndexRow(kind=NameKind.INVOICE, name="INV-1", subject=PI, payment_id=PI)
 PAID_ROW = IndexRow(
     kind=NameKind.AMOUNT, name="", subject=PI, payment_id=PI, account_id=ADA, at=AT, amount=1999, currency="EUR"
@@ -652,6 +655,7 @@ def goldens() -> dict[str, Golden]:
         "mail_record": _document(mail_record_key(MAIL_INTENT.mail_id), MAIL_RECORD, replace(MAIL_RECORD, version=2)),
         "watched_plan": _document(watched_plan_key(AT, ORDER.order_id), WATCHED),
         "awaited_order": _document(awaited_order_key(AT, ORDER.order_id), AWAITED),
+        "timeline_row": _document(timeline_row_key(ADA, LOOK), LOOK),
         "indexed_name": _document(index_row_key(NAMED_ROW), NAMED_ROW),
         "indexed_amount": _document(index_row_key(PAID_ROW), PAID_ROW),
         "indexed_failure": _document(index_row_key(FAILED_ROW), FAILED_ROW),

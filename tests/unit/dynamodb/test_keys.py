@@ -12,6 +12,7 @@ from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.recent_requests import LimitedRequest
+from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.dynamodb import keys
 from ledger.dynamodb.keys import ItemKind
 from ledger.ports.documents import (
@@ -35,6 +36,7 @@ from ledger.ports.documents import (
     open_checkout_key,
     proposal_key,
     recent_requests_key,
+    timeline_row_key,
     watched_plan_key,
 )
 from tests.unit.dynamodb.golden_items import ENTRY
@@ -105,6 +107,7 @@ DOCUMENTS = [
     actor_sums_key("auth0|sam#1", "2026-11"),
     account_sums_key(ODD, "2026-11"),
     recent_requests_key(ODD, LimitedRequest.ORDERS),
+    timeline_row_key(ODD, TimelineRow(kind=TimelineRowKind.LOOK, subject="why#1", at=NOON, actor="auth0|sam#1")),
     index_row_key(IndexRow(kind=NameKind.INVOICE, name="INV/1", subject="stripe:in#1")),
     index_row_key(IndexRow(kind=NameKind.AMOUNT, name="", subject="stripe:in#1", at=NOON, amount=1999, currency="EUR")),
     index_row_key(IndexRow(kind=NameKind.RUN, name="", subject="run#1", account_id=ODD, at=NOON, amount=5)),

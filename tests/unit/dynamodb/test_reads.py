@@ -12,6 +12,7 @@ from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Trigger
 from ledger.domain.refund_cases import FollowStage
+from ledger.domain.timeline import TimelineRowKind
 from ledger.dynamodb import keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.documents import (
@@ -82,6 +83,9 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "audit_records": lambda store: store.audit_records(ADA),
     "scan": lambda store: store.scan(),
     "named": lambda store: store.named("INV-1"),
+    "acts_page": lambda store: [store.acts_page(ADA, 5)],
+    "timeline_rows": lambda store: [store.timeline_rows(ADA, TimelineRowKind.LOOK, 5)],
+    "proposals_of": lambda store: store.proposals_of(ADA),
     "paid_between": lambda store: store.paid_between("EUR", 1999, NOON, NOON),
     "failed_between": lambda store: store.failed_between(NOON, NOON),
     "receipts_page": lambda store: [store.receipts_page("stripe:cus_1", 5)],
@@ -223,7 +227,16 @@ def test_keys_that_stay_unread_are_no_keys_that_are_not_stored() -> None:
     assert len(connection.calls) == 6
 
 
-BY_PAGE = {"statement_page", "cases_of", "review_queue", "proposals", "purchases_of", "receipts_page"}
+BY_PAGE = {
+    "statement_page",
+    "cases_of",
+    "review_queue",
+    "proposals",
+    "purchases_of",
+    "receipts_page",
+    "acts_page",
+    "timeline_rows",
+}
 """The reads of which a caller asks for the next page."""
 BY_NAME = {"one name", "some names", "parked_receipts"}
 SHARDED = {

@@ -89,6 +89,7 @@ DECLARED = [keys.range_of(DocumentKind.DECLARATION).pk + "*", keys.range_of(Docu
 WRITES_ONLY = {
     # The functions that write nothing outside these partitions, and why.
     "record_usage": [keys.range_of(ItemKind.ACCOUNT).pk + "*"],  # the tagging service has nothing to do with payments
+    "find_accounts": [keys.range_of(ItemKind.ACCOUNT).pk + "*"],  # looks
     "index_names": [  # rows of the index of find
         keys.range_of(kind).pk + "*"
         for kind in (DocumentKind.INDEXED_NAME, DocumentKind.INDEXED_AMOUNT, DocumentKind.INDEXED_FAILURE)

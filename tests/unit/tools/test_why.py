@@ -13,12 +13,13 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.dynamodb import keys
 from ledger.dynamodb.items import Item
+from ledger.usecases import chain
+from ledger.usecases.chain import mentions
 from tools.testing.ledgers import LEDGERS
 from tools.testing.stored_items import items_of
 from tools.verify.world import World
-from tools.why import NotFoundAnywhere, chain, collect, lines_of, lines_that_concern
+from tools.why import NotFoundAnywhere, collect, lines_of, lines_that_concern
 from tools.why.chain import balance_in_words
-from tools.why.search import mentions
 
 
 class Items:
@@ -156,6 +157,6 @@ def test_everything_has_words() -> None:
     purchases = [one for world in worlds for one in world.payments.values() if isinstance(one, Purchase)]
     assert {type(fact) for one in purchases for fact in one.facts.values()} == set(get_args(Fact))
     assert [line for world in worlds for line in lines_of(world) if re.search(r"^$|\bNone\b(?! of)", line.words)] == []
-    assert chain._MOVED.keys() == set(EntryKind)  # noqa: SLF001
-    assert chain._OUTCOMES.keys() == set(RecordOutcome)  # noqa: SLF001
-    assert {reason.trigger for reason in ParkReason} == chain._RELEASED_BY.keys()  # noqa: SLF001
+    assert chain.MOVED.keys() == set(EntryKind)
+    assert chain.OUTCOMES.keys() == set(RecordOutcome)
+    assert {reason.trigger for reason in ParkReason} == chain.RELEASED_BY.keys()

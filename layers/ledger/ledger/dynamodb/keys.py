@@ -14,6 +14,7 @@ ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it so
                          OPEN#<product id>                        open checkout of a plan
                          IDEMPOTENCY#<route>#<Idempotency-Key>    idempotency record
                          AUDIT#<time>#<step>#<subject>            audit record
+                         NOTED#<kind>#<time>#<actor>#<subject>    row of the timeline: a look, or a mail that has ended
                          REQUESTS#<kind>                          recent requests of one kind, for their limit
 CASE#<case id>           POINTER                                  account of a case
 CHECKOUT#<checkout id>   ORDER                                    order of a checkout
@@ -57,7 +58,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Trigger
 from ledger.domain.refund_cases import FollowStage
 from ledger.dynamodb.codec import AttributeValue
-from ledger.ports.documents import DocumentKey, DocumentKind, position_of, read_position, sortable
+from ledger.ports.documents import DocumentKey, DocumentKind, entry_position, position_of, read_position, sortable
 from ledger.ports.reads import ExpiringAccount, FollowedCase, ParkedName, WaitingPayment
 
 Key = dict[str, AttributeValue]
@@ -105,7 +106,6 @@ class _Place(NamedTuple):
     sk_parts: int = 1
 
 
-_NUMBER_DIGITS = 14
 _ACCOUNT = "ACCOUNT#"
 _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     ItemKind.RECEIPT: _Place("RECEIPT#", ""),
@@ -121,6 +121,7 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.IDEMPOTENCY_RECORD: _Place(_ACCOUNT, "IDEMPOTENCY#", 2),
     DocumentKind.OPEN_CHECKOUT: _Place(_ACCOUNT, "OPEN#"),
     DocumentKind.AUDIT_RECORD: _Place(_ACCOUNT, "AUDIT#", 3),
+    DocumentKind.TIMELINE_ROW: _Place(_ACCOUNT, "NOTED#", 2),
     DocumentKind.PROPOSAL: _Place(_ACCOUNT, "PROPOSAL#"),
     DocumentKind.ACCOUNT_SUMS: _Place(_ACCOUNT, "ACTS#"),
     DocumentKind.RECENT_REQUESTS: _Place(_ACCOUNT, "REQUESTS#"),
@@ -202,8 +203,7 @@ def entry_key(entry: Entry) -> Key:
     A provider reports whole seconds, and our clock does not agree with its clock to the microsecond. Within a second
     the order in which the account changed counts.
     """
-    name = f"{_second(entry.occurred_at)}#{entry.number:0{_NUMBER_DIGITS}}#{entry.entry_id}"
-    return _key(ItemKind.ENTRY, entry.account_id, name)
+    return _key(ItemKind.ENTRY, entry.account_id, entry_position(entry))
 
 
 def document_key(document: DocumentKey) -> Key:

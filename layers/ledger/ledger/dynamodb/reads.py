@@ -15,13 +15,14 @@ from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent
-from ledger.domain.proposals import QueuedProposal
+from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
+from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.calls import MAX_CALLS, Calls
 from ledger.dynamodb.items import Item
@@ -235,6 +236,22 @@ class Reads:
                 if row["expiry_due"]["S"] != after:
                     yield keys.expiring_account_of(row)
 
+    def acts_page(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[AuditRecord]:
+        """Return a page of an account's acts of support, newest first: one query."""
+        where = keys.range_of(DocumentKind.AUDIT_RECORD, account_id)
+        return self._document_page(AuditRecord, where, limit, after, is_newest_first=True)
+
+    def timeline_rows(
+        self, account_id: AccountId, kind: TimelineRowKind, limit: int, after: str | None = None
+    ) -> Page[TimelineRow]:
+        """Return a page of the rows of one kind of an account's timeline, newest first: one query."""
+        pk, prefix = keys.range_of(DocumentKind.TIMELINE_ROW, account_id)
+        return self._document_page(TimelineRow, Range(pk, f"{prefix}{kind}#"), limit, after, is_newest_first=True)
+
+    def proposals_of(self, account_id: AccountId) -> Iterator[Proposal]:
+        """Yield an account's proposals: a query of its partition."""
+        return self._documents(Proposal, self._query(keys.range_of(DocumentKind.PROPOSAL, account_id)))
+
     def named(self, name: str) -> Iterator[IndexRow]:
         """Yield the rows of the index of *find* that have a name: a query of their partition."""
         return self._documents(IndexRow, self._query(keys.range_of(DocumentKind.INDEXED_NAME, name)))
@@ -312,8 +329,10 @@ class Reads:
                 yield document
         unreadable.raise_if_any()
 
-    def _document_page(self, kind: type[_D], where: Range, limit: int, after: str | None) -> Page[_D]:
-        found = self._page(where, limit, after, where.prefix)
+    def _document_page(
+        self, kind: type[_D], where: Range, limit: int, after: str | None, *, is_newest_first: bool = False
+    ) -> Page[_D]:
+        found = self._page(where, limit, after, where.prefix, is_newest_first=is_newest_first)
         return Page(tuple(self._documents(kind, iter(found.items))), found.next)
 
     def _get(self, wanted: list[keys.Key]) -> Iterator[Item]:

@@ -88,6 +88,7 @@ from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.domain.texts import Figure, Text
+from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.dynamodb.codec import (
     BINARY,
     BOOLEAN,
@@ -343,6 +344,7 @@ MAIL_OUTCOME = one_of(
     },
 )
 
+TIMELINE_ROW_KIND = one_of("kind of row of a timeline", {TimelineRowKind.LOOK: "look", TimelineRowKind.MAIL: "mail"})
 NAME_KIND = one_of(
     "kind of name",
     {
@@ -1258,6 +1260,17 @@ INDEX_ROW = Shape(
     },
 )
 
+TIMELINE_ROW = Shape(
+    "a row of a timeline",
+    TimelineRow,
+    {
+        "kind": Field("row_kind", TIMELINE_ROW_KIND),
+        "subject": Field("subject", TEXT),
+        "at": Field("at", TIME),
+        "actor": Field("actor", TEXT, ""),
+    },
+)
+
 DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.REFUND_CASE: REFUND_CASE,
     DocumentKind.CASE_POINTER: CASE_POINTER,
@@ -1282,6 +1295,7 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.MAIL_INTENT: MAIL_INTENT,
     DocumentKind.MAIL_RECORD: MAIL_RECORD,
     DocumentKind.AWAITED_ORDER: AWAITED_ORDER,
+    DocumentKind.TIMELINE_ROW: TIMELINE_ROW,
     DocumentKind.INDEXED_NAME: INDEX_ROW,
     DocumentKind.INDEXED_AMOUNT: INDEX_ROW,
     DocumentKind.INDEXED_FAILURE: INDEX_ROW,

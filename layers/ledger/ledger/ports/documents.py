@@ -10,6 +10,7 @@ from zlib import crc32
 from ledger.domain.audit import AuditRecord
 from ledger.domain.contacts import Contact
 from ledger.domain.declarations import Declaration, ListedDeclaration
+from ledger.domain.entries import Entry
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.index_rows import IndexRow, NameKind
@@ -21,6 +22,7 @@ from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
+from ledger.domain.timeline import TimelineRow
 
 
 def sortable(at: datetime) -> str:
@@ -109,6 +111,7 @@ Document = (
     | AwaitedOrder
     | IndexRow
     | WatchedPlan
+    | TimelineRow
 )
 
 
@@ -157,9 +160,11 @@ class DocumentKind(StrEnum):
     INDEXED_AMOUNT = "indexed_amount"
     INDEXED_FAILURE = "indexed_failure"
     WATCHED_PLAN = "watched_plan"
+    TIMELINE_ROW = "timeline_row"
 
 
 _STEP_DIGITS = 10
+_NUMBER_DIGITS = 14
 _DAY = len("2026-11-01")
 MAIL_SHARDS = 24
 """Over how many partitions the lists of mails are spread: one for each hour of a day, as those of the indexes."""
@@ -316,6 +321,27 @@ def index_row_key(row: IndexRow) -> DocumentKey:
         return DocumentKey(DocumentKind.INDEXED_AMOUNT, (place, time, row.subject))
     place = place_of_failures(day, index_shard(row.subject))
     return DocumentKey(DocumentKind.INDEXED_FAILURE, (place, time, f"{row.account_id}#{row.subject}"))
+
+
+def timeline_row_key(account_id: AccountId, row: TimelineRow) -> DocumentKey:
+    """Return the key of a row of an account's timeline, which lists rows of one kind by their times."""
+    return DocumentKey(DocumentKind.TIMELINE_ROW, (account_id, str(row.kind), timeline_position(row)))
+
+
+def timeline_position(row: TimelineRow) -> str:
+    """Return the position of a row in the list of its kind."""
+    return f"{sortable(row.at)}#{row.actor}#{row.subject}"
+
+
+def audit_position(record: AuditRecord) -> str:
+    """Return the position of an act in the list of its account's acts."""
+    return "#".join(audit_key(AccountId(""), record).parts[1:])
+
+
+def entry_position(entry: Entry) -> str:
+    """Return the position of an entry on its account's statement: by its second, its number, its id."""
+    second = entry.occurred_at.astimezone(UTC).isoformat(timespec="seconds")[:-6] + "Z"
+    return f"{second}#{entry.number:0{_NUMBER_DIGITS}}#{entry.entry_id}"
 
 
 def place_of_amount(day: str, currency: str, amount_minor: int, shard: int) -> str:

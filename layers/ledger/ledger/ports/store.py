@@ -11,13 +11,14 @@ from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent
-from ledger.domain.proposals import QueuedProposal
+from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
+from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.documents import AwaitedOrder, WatchedPlan
 from ledger.ports.reads import ExpiringAccount, FollowedCase, Keys, Page, ParkedName, Snapshot, WaitingPayment
@@ -151,6 +152,17 @@ class Store(Protocol):
         `after` is a time as `sortable` text, or a position: those before it, and the one there, are left out. An
         account may be missing for moments after its grant, and may have nothing left to expire.
         """
+
+    def acts_page(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[AuditRecord]:
+        """Return a page of an account's acts of support, newest first, in one round trip."""
+
+    def timeline_rows(
+        self, account_id: AccountId, kind: TimelineRowKind, limit: int, after: str | None = None
+    ) -> Page[TimelineRow]:
+        """Return a page of the rows of one kind of an account's timeline, newest first, in one round trip."""
+
+    def proposals_of(self, account_id: AccountId) -> Iterator[Proposal]:
+        """Yield an account's proposals, settled ones too, in no particular order."""
 
     def named(self, name: str) -> Iterator[IndexRow]:
         """Yield the rows of the index of *find* that have this name. One may be missing for moments after a change."""

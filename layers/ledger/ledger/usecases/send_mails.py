@@ -13,7 +13,7 @@ id that both carry, in the header `X-Billing-Mail` and in a tag, shows that they
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,8 +21,9 @@ from enum import StrEnum
 
 from ledger.domain.errors import MailRefused, MailUnavailable, RequestRefused
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord, order_of
+from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import mail_intent_key, mail_record_key
+from ledger.ports.documents import mail_intent_key, mail_record_key, timeline_row_key
 from ledger.ports.mailer import Mailer
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
@@ -173,6 +174,14 @@ def _end(intent: MailIntent, outcome: MailOutcome, store: Store, at: datetime, *
     changes = (
         DocumentChange(mail_record_key(intent.mail_id), record),
         DocumentChange(mail_intent_key(intent.mail_id), None),
+        *_noted(intent, at),
     )
     refusal = commit_unread(Commit(documents=changes), store, f"mail {intent.mail_id}")
     return _RESULTS[outcome] if refusal is None else MailResult.ENDED
+
+
+def _noted(intent: MailIntent, at: datetime) -> Iterator[DocumentChange]:
+    """Yield the row of the account's timeline that leads to the record of a mail."""
+    if intent.account_id:
+        row = TimelineRow(kind=TimelineRowKind.MAIL, subject=intent.mail_id, at=at)
+        yield DocumentChange(timeline_row_key(intent.account_id, row), row, None)

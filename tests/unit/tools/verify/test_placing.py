@@ -41,6 +41,7 @@ KEYS_FOLLOW = {
     "mail_intent": "pk sk",
     **dict.fromkeys(("subscription", "declaration", "contact", "mail_record"), "pk sk"),
     **dict.fromkeys(("indexed_name", "indexed_amount", "indexed_failure"), "pk sk"),
+    "timeline_row": "sk",
 }
 """What of an item's key follows from its content. A key that is all that tells what the item is about does not."""
 WITHOUT_DIGEST = {"payment", "approved", "waiting", "account"}
@@ -90,7 +91,7 @@ NAMES = (
         "parked",
     ),
     *("payment", "pointer", "receipt", "refund_case", "refund_intent", "renewal_stop", "review_queue", "run"),
-    *("indexed_name", "indexed_amount", "indexed_failure"),
+    *("indexed_name", "indexed_amount", "indexed_failure", "timeline_row"),
     *("subscription", "waiting", "declaration", "listed_declaration", "contact", "mail_record"),
 )
 

@@ -1,0 +1,20 @@
+"""Record looks: which person of support has read which page about an account."""
+
+from datetime import datetime
+
+from ledger.domain.ids import AccountId
+from ledger.domain.timeline import TimelineRow, TimelineRowKind
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import timeline_row_key
+from ledger.ports.store import Store
+from ledger.usecases.transaction import commit_unread
+
+
+def record_look(account_id: AccountId, actor: str, page: str, store: Store, *, now: datetime) -> None:
+    """Record that a person reads a page, before it is answered. The same page within a minute is one look.
+
+    Raise StoreUnavailable: what can't be recorded is not shown.
+    """
+    minute = now.replace(second=0, microsecond=0)
+    row = TimelineRow(kind=TimelineRowKind.LOOK, subject=page, at=minute, actor=actor)
+    commit_unread(Commit(documents=(DocumentChange(timeline_row_key(account_id, row), row),)), store, "a look")

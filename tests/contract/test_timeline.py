@@ -1,0 +1,202 @@
+"""An account's timeline and its chains, on every engine: complete, in order, page by page, and at a bounded cost."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from ledger.domain.errors import InvalidRequest, NotFound, StoreUnavailable
+from ledger.domain.facts import DisputeState
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.mails import MailKind, mail_id_of
+from ledger.domain.refund_cases import DecisionOutcome
+from ledger.ports.commit import Commit, Refusal
+from ledger.ports.store import Store
+from ledger.usecases.explain_chain import explain_balance, explain_chain
+from ledger.usecases.find_records import Searched
+from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.index_names import index_purchase
+from ledger.usecases.list_mails import list_mail
+from ledger.usecases.looks import record_look
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.timeline import LineKind, TimelineLine, timeline
+from ledger.usecases.usage import draw_credits, fail_run
+from tests.unit.usecases.test_sending_mails import Postbox, bought, send
+from tools.testing.builders import (
+    ADA,
+    PI,
+    POLICY,
+    at,
+    dispute,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund,
+    refund_claim,
+    request_refund,
+)
+from tools.testing.fakes import FakeStore
+
+BOB = AccountId("acct_bob")
+
+
+def lived(store: Store) -> None:
+    """A pack, runs, a refund, a dispute, a case that a person decided, a hold that came and went, and looks."""
+    record_events(store, paid(replace(payment(), customer_id="stripe:cus_1", invoice_number="INV-1")), now=at(0))
+    for number in range(4):
+        draw_credits(ADA, f"run_{number}", 10, store, now=at(5))
+    fail_run(ADA, "run_3", store, now=at(6))
+    case = request_refund(store, refund_claim())
+    review = ReviewDecision(outcome=DecisionOutcome.REPLACE, words=("As agreed.",), clause="6", credits=50)
+    decide_case(case.case_id, review, "sam", store, POLICY, now=at(60))
+    place_hold("support:x", ADA, "sam", store, why="A stolen card.", now=at(70))
+    lift_hold("support:x", ADA, "kim", store, why="It was not.", now=at(70))
+    record_events(store, event_of(refund(minute=80)), event_of(dispute(DisputeState.OPEN, minute=90)), now=at(95))
+    for minute in (100, 100, 101):
+        record_look(ADA, "sam", "account", store, now=at(minute))
+    record_look(ADA, "kim", "account", store, now=at(100))
+
+
+def whole(store: Store, limit: int, kinds: tuple[LineKind, ...] = tuple(LineKind)) -> list[TimelineLine]:
+    """The timeline, read in pages."""
+    found: list[TimelineLine] = []
+    after, balance = None, 0
+    while True:
+        page = timeline(ADA, store, kinds=kinds, limit=limit, after=after, balance=balance)
+        assert len(page.lines) <= limit
+        found += page.lines
+        after, balance = page.next, page.balance
+        if after is None:
+            return found
+
+
+def test_pages_of_any_size_are_the_whole_timeline(any_store: Store) -> None:
+    """Nothing is missing, nothing twice, in one order, each entry with the balance after it."""
+    lived(any_store)
+    lines = whole(any_store, 100)
+    assert {one.kind for one in lines} == set(LineKind) - {LineKind.MAIL}
+    assert [one.place for one in lines] == sorted((one.place for one in lines), reverse=True)
+    entries = [one.line for one in lines if one.kind is LineKind.ENTRY]
+    account, page = any_store.statement_page(ADA, 100)
+    assert account
+    assert len(entries) == len(page.items)
+    assert entries[0].balance == account.balance
+    for later, earlier in pairwise(entries):
+        assert earlier.balance == (later.balance or 0) - (later.credits or 0)
+    assert [one.actor for one in lines if one.kind is LineKind.LOOK] == ["sam", "sam", "kim"]
+    for limit in (1, 2, 3, 7):
+        assert whole(any_store, limit) == lines
+
+
+@pytest.mark.parametrize("kind", LineKind)
+def test_one_kind_is_read_alone(any_store: Store, kind: LineKind) -> None:
+    """It is the same as that kind of the whole."""
+    lived(any_store)
+    assert whole(any_store, 2, (kind,)) == [one for one in whole(any_store, 100) if one.kind is kind]
+
+
+def test_a_mail_that_was_sent_is_on_the_timeline(any_store: Store) -> None:
+    """With how it ended. One without an account is on none."""
+    _, mail_id = bought(any_store)
+    send(any_store, mail_id, Postbox())
+    (one,) = whole(any_store, 5, (LineKind.MAIL,))
+    assert one.line_id == mail_id
+    assert one.line.words.startswith("mail contract_confirmation about ord_")
+    assert one.line.words.endswith(": sent")
+    unowned = list_mail(MailKind.DECLARATION_RECEIPT, "W-1", None, at(0))
+    assert any_store.commit(Commit(documents=(unowned,))) is None
+    send(any_store, mail_id_of(MailKind.DECLARATION_RECEIPT, "W-1"), Postbox())
+    assert len(whole(any_store, 5, (LineKind.MAIL,))) == 1
+
+
+def test_a_page_costs_the_same_however_much_the_account_has(new_store: Callable[[], FakeStore]) -> None:
+    """Round trips, with ten entries and with a thousand."""
+
+    def trips(runs: int) -> int:
+        store = new_store()
+        record_events(store, paid(payment(credits_=5000)))
+        for number in range(runs):
+            draw_credits(ADA, f"run_{number}", 1, store, now=at(number))
+        store.round_trips = 0
+        assert len(timeline(ADA, store, limit=10).lines) == 10
+        return store.round_trips
+
+    assert trips(1000) == trips(10) <= 10
+
+
+@pytest.mark.parametrize("after", ["x", "entry", "entry 2026", "other 2026-11-01T12:00:00Z#1"])
+def test_a_text_that_ends_no_page_is_refused(after: str) -> None:
+    """No text of a client leads out of the timeline."""
+    with pytest.raises(InvalidRequest):
+        timeline(ADA, FakeStore(), after=after)
+
+
+def searched(store: Store) -> Searched:
+    """What is searched."""
+    return Searched(store, ("stripe", "paddle"), lambda: "a key")
+
+
+def test_what_is_of_another_account_is_on_no_timeline(any_store: Store) -> None:
+    """A customer can have bought for two."""
+    lived(any_store)
+    bobs = replace(payment(PaymentId("stripe:pi_bob"), account_id=BOB), customer_id="stripe:cus_1")
+    record_events(any_store, paid(bobs))
+    assert not [one for one in whole(any_store, 100) if "pi_bob" in one.line.words]
+
+
+@pytest.mark.parametrize("text", ["pi_1", "stripe:pi_1", "INV-1", "re_1"])
+def test_an_id_leads_to_its_whole_chain(any_store: Store, text: str) -> None:
+    """Delivery, fact, entries, and the case; and to no other run."""
+    lived(any_store)
+    index_purchase(PI, any_store)
+    chain = explain_chain(text, searched(any_store))
+    assert chain.account_ids == (ADA,)
+    kinds = {line.kind for line in chain.lines}
+    assert {"event", "fact", "entry"} <= kinds
+    assert [line.at for line in chain.lines] == sorted(line.at for line in chain.lines)
+    assert not chain.is_cut
+    assert chain.balance[0].startswith(f"{ADA} has ")
+
+
+def test_a_run_is_explained_beside_its_account(any_store: Store) -> None:
+    """It is part of no key. Its draw and its return are there."""
+    lived(any_store)
+    with pytest.raises(NotFound):
+        explain_chain("run_3", searched(any_store))
+    chain = explain_chain("run_3", searched(any_store), ADA)
+    assert {line.kind for line in chain.lines} >= {"run", "entry"}
+    assert [line.credits for line in chain.lines if "run:run_3" in line.ids and line.kind == "entry"] == [-10, 10]
+
+
+def test_what_is_nobodys_yet_is_explained_too(any_store: Store) -> None:
+    """A refund whose payment was not reported."""
+    record_events(any_store, event_of(refund()))
+    chain = explain_chain("pi_1", searched(any_store))
+    assert (chain.account_ids, chain.balance) == ((), ())
+    assert any("counts when that is" in line.words and line.is_open for line in chain.lines)
+    with pytest.raises(NotFound):
+        explain_chain("nothing", searched(any_store))
+
+
+def test_the_balance_is_explained_by_kind(any_store: Store) -> None:
+    """The figures add up to the balance."""
+    lived(any_store)
+    sentence, *others = explain_balance(ADA, any_store)
+    account, _ = any_store.statement_page(ADA, 1)
+    assert account
+    assert sentence.startswith(f"{ADA} has {account.balance:,} credits: ")
+    assert any("suspended by dispute:" in one for one in others)
+    assert explain_balance(BOB, any_store) == []
+
+
+def test_a_look_that_can_not_be_recorded_is_an_error() -> None:
+    """What is not on record is not shown."""
+
+    class Down(FakeStore):
+        def commit(self, _: Commit) -> Refusal | None:
+            raise StoreUnavailable("down")
+
+    with pytest.raises(StoreUnavailable):
+        record_look(ADA, "sam", "account", Down(), now=at(0))
