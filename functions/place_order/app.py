@@ -23,6 +23,7 @@ from ledger.api.requests import (
 )
 from ledger.api.responses.orders import ConsentResponse, OrderResponse
 from ledger.domain.contacts import known_language
+from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Consent, ShownInformation
 from ledger.policy import withdrawal
@@ -30,6 +31,10 @@ from ledger.usecases import consents
 from ledger.usecases.place_order import OrderRequest, place_order
 
 app = resolver()
+_PLAN_WITHOUT_INFORMATION = (
+    "It is missing: say what the buyer was shown. Else the credits of a plan are locked for more than a year, and "
+    "those of each period expire before they can be used."
+)
 
 
 @app.post(
@@ -53,6 +58,9 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
     language = known_language(request.language or "", *accepted_languages(app))
     text = request.information or request.consent
     shown = _shown(text, language, now) if text else None
+    lock_days = withdrawal.lock_days(now, here.policy, is_informed=shown is not None)
+    if shown is None and lock_days and here.catalogue.is_plan(request.product_id):
+        raise InvalidRequest("information", _PLAN_WITHOUT_INFORMATION)
     placed = place_order(
         OrderRequest(
             account_id=person.account_id,
@@ -76,7 +84,7 @@ def create_order(request: PlaceOrderRequest, idempotency_key: IdempotencyKey) ->
         success_url=here.config.success_url,
         cancel_url=here.config.cancel_url,
         now=now,
-        lock_days=withdrawal.lock_days(now, here.policy, is_informed=shown is not None),
+        lock_days=lock_days,
         debt_allowed=here.policy.debt_refuses_orders_above,
         is_refused_in_debt=here.config.is_order_refused_in_debt,
         limits=here.policy.request_limits,

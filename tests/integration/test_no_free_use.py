@@ -110,3 +110,14 @@ def test_what_a_buyer_was_shown_is_recorded(world: World) -> None:
     assert order.shown.digest == world.services.policy.digest_of_text
     assert order.shown.at == order.informed_at == order.made_at
     assert ordered(world, BARE).informed_at is None
+
+
+def test_a_plan_is_not_sold_without_saying_what_was_shown(world: World) -> None:
+    """Its credits would be locked for more than a year, and each period's would expire before. With either it is."""
+    plan = {**BARE, "product_id": "creator_monthly"}
+    refused = Frontend(EVE).post("/orders", plan, key=new_key())
+    assert (refused.status, refused.json["type"]) == (422, "urn:imagetagger:problem:invalid-request")
+    assert [one["field"] for one in refused.json["errors"]] == ["body.information"]
+    assert not world.provider.calls
+    informed = {**plan, "information": {"text_version": "2026-11-01"}}
+    assert Frontend(EVE).post("/orders", informed, key=new_key()).status == 201

@@ -158,7 +158,8 @@ class PlaceOrderRequest(RequestModel):
     )
     information: InformationInput | None = Field(
         default=None,
-        description="What the buyer was shown about the right of withdrawal. Without it: the text of the consent.",
+        description="What the buyer was shown about the right of withdrawal. Without it: the text of the consent. A "
+        "plan needs one of the two.",
     )
     language: Language | None = Field(
         default=None,
