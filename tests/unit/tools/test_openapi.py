@@ -92,10 +92,10 @@ def test_names_of_headers_are_written_as_everywhere_else() -> None:
 
 
 def test_what_an_id_in_a_path_must_match_is_described() -> None:
-    """Of accounts and holds any text is looked up, and not found."""
+    """Of accounts, holds, parked events and `why` any text is looked up, and not found."""
     for method, path, operation in operations():
         for parameter in operation.get("parameters", ()):
-            is_free = parameter["name"] in {"account_id", "hold_id", "record_id"}
+            is_free = parameter["name"] in {"account_id", "hold_id", "parked_id", "record_id"}
             if parameter["in"] == "path":
                 assert ("pattern" in parameter["schema"]) is not is_free, (method, path, parameter["name"])
 

@@ -18,4 +18,5 @@ ProviderName = Annotated[str, AfterValidator(_registered), WithJsonSchema({"type
 
 _first = next(iter(PROVIDERS.values()))
 EXAMPLE_PAYMENT_ID = f"{_first.NAME}:{_first.EXAMPLE_PAYMENT_ID}"
+EXAMPLE_PARKED_ID = f"{_first.NAME}:{_first.EXAMPLE_PAYMENT_ID}~evt_1"
 EXAMPLE_SUBSCRIPTION_ID = f"{_first.NAME}:{_first.EXAMPLE_SUBSCRIPTION_ID}"

@@ -1,0 +1,87 @@
+"""Parked events, as support sees them."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from ledger.api.providers import EXAMPLE_PARKED_ID
+from ledger.api.responses.model import Money, ResponseModel
+from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
+from ledger.usecases.parked_events import parked_id_of, release_of
+from ledger.usecases.record_event import RecordResult
+
+
+class ParkedResponse(ResponseModel):
+    """A parked event: genuine, stored, and not bookable yet."""
+
+    parked_id: str = Field(examples=[EXAMPLE_PARKED_ID])
+    provider: str
+    event_id: str
+    event_type: str
+    kind: str = Field(description="Provider, type and reason together.")
+    reason: ParkReason
+    detail: str = Field(description="What was found. No personal data.")
+    occurred_at: datetime = Field(description="By the provider's time.")
+    received_at: datetime
+    customer_id: str | None = Field(description="The provider's customer.")
+    amount: Money | None
+    released_by: str = Field(description="What would release it.")
+
+    @classmethod
+    def of(cls, receipt: Receipt, amount: Money | None = None) -> "ParkedResponse":
+        """Return a parked event."""
+        return cls(**_fields(receipt, amount))
+
+
+class ParkedEventResponse(ParkedResponse):
+    """A parked event with what the provider sent."""
+
+    body: dict[str, Any] = Field(description="The provider's JSON.")
+
+    @classmethod
+    def of(cls, receipt: Receipt, amount: Money | None = None) -> "ParkedEventResponse":
+        """Return a parked event with its body."""
+        body = json.loads(receipt.body) if receipt.body else {}
+        return cls(**_fields(receipt, amount), body=body if isinstance(body, dict) else {"content": body})
+
+
+class ParkedPage(ResponseModel):
+    """Parked events: the one that was received first comes first."""
+
+    parked: list[ParkedResponse]
+    next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")
+
+
+class ReplayResponse(ResponseModel):
+    """What became of a parked event."""
+
+    parked_id: str
+    outcome: RecordOutcome = Field(description="`parked`: it still can't be booked, as `detail` says.")
+    account_id: str | None
+    detail: str
+
+    @classmethod
+    def of(cls, parked_id: str, result: RecordResult) -> "ReplayResponse":
+        """Return the result of recording an event again."""
+        return cls(parked_id=parked_id, outcome=result.outcome, account_id=result.account_id, detail=result.detail)
+
+
+def _fields(receipt: Receipt, amount: Money | None) -> dict[str, Any]:
+    if receipt.parked_reason is None:
+        raise ValueError(f"{receipt.cause} is not parked")
+    return {
+        "parked_id": parked_id_of(receipt),
+        "provider": receipt.provider,
+        "event_id": receipt.event_id,
+        "event_type": receipt.event_type,
+        "kind": f"{receipt.provider}/{receipt.event_type}/{receipt.parked_reason}",
+        "reason": receipt.parked_reason,
+        "detail": receipt.detail,
+        "occurred_at": receipt.occurred_at,
+        "received_at": receipt.received_at,
+        "customer_id": receipt.customer_id,
+        "amount": amount,
+        "released_by": release_of(receipt),
+    }

@@ -1,0 +1,78 @@
+"""Parked events through the API: a list that says what releases each, the event itself, and another try."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ledger.domain import catalogue
+from ledger.domain.receipts import ParkReason, Receipt, Trigger
+from ledger.usecases.parked_events import release_of
+from tests.integration.conftest import World
+from tests.integration.test_release_parked import SECRET, of_a_price, receive
+
+PRICE = "pri_of_next_month"
+
+
+@pytest.fixture
+def parked(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Three payments at a price that the catalogue does not have."""
+    monkeypatch.setenv("PADDLE_SIGNING_SECRETS", SECRET)
+    world.services.config = replace(world.services.config, signing_secrets={"paddle": SECRET})
+    for number in range(3):
+        assert receive(world.services, of_a_price(PRICE, number)) == "parked"
+    return world
+
+
+def test_the_list_says_why_each_is_parked_and_what_releases_it(parked: World) -> None:
+    """Page by page, the one that was received first comes first."""
+    first = parked.sam.get("/support/parked", query={"limit": 2}).json
+    second = parked.sam.get("/support/parked", query={"limit": 2, "after": first["next"]}).json
+    assert [one["event_id"] for one in first["parked"] + second["parked"]] == ["evt_0", "evt_1", "evt_2"]
+    assert second["next"] is None
+    shown = first["parked"][0]
+    assert (shown["parked_id"], shown["kind"]) == ("paddle:ctm_0~evt_0", "paddle/transaction.completed/unknown_price")
+    assert shown["released_by"] == "The catalogue does not have its price. A catalogue with the price releases it."
+
+
+def test_an_event_is_shown_as_the_provider_sent_it(parked: World) -> None:
+    """Its body is in no list."""
+    shown = parked.sam.get("/support/parked/paddle:ctm_1~evt_1").json
+    assert shown["body"]["data"]["id"] == "txn_1"
+    assert "body" not in parked.sam.get("/support/parked").json["parked"][0]
+
+
+def test_another_try_books_what_can_be_booked_by_now(parked: World, tmp_path: Path) -> None:
+    """Once: then it is parked no more. What still can't be booked stays."""
+    path = "/support/parked/paddle:ctm_1~evt_1"
+    still = parked.sam.post(f"{path}/replay").json
+    assert (still["outcome"], still["account_id"]) == ("parked", None)
+    text = catalogue.DEFAULT_FILE.read_text("utf-8")
+    known = next(price for price in text.split('"') if price.startswith("pri_"))
+    (tmp_path / "catalogue.json").write_text(text.replace(known, PRICE))
+    parked.services.catalogue = catalogue.load(tmp_path / "catalogue.json")
+    booked = parked.sam.post(f"{path}/replay").json
+    assert booked["outcome"] == "booked"
+    assert booked["account_id"]
+    assert parked.sam.get(path).status == 404
+    assert parked.sam.post(f"{path}/replay").status == 404
+    assert len(parked.sam.get("/support/parked").json["parked"]) == 2
+
+
+@pytest.mark.parametrize(
+    "parked_id", ["nothing", "~evt_1", "paddle:ctm_1~", "paddle:ctm_1~evt_9", "stripe:cus_1~evt_1"]
+)
+def test_what_is_not_parked_is_not_found(parked: World, parked_id: str) -> None:
+    """Whatever the id looks like."""
+    assert parked.sam.get(f"/support/parked/{parked_id}").status == 404
+
+
+@pytest.mark.parametrize("reason", list(ParkReason))
+def test_each_reason_says_what_releases_it(reason: ParkReason) -> None:
+    """A deployment or facts, as the job knows it."""
+    receipt = Receipt.__new__(Receipt)
+    object.__setattr__(receipt, "parked_reason", reason)
+    said = release_of(receipt)
+    assert "releases it" in said or "books it" in said or "has to name it" in said
+    by_deployment = any(word in said for word in ("catalogue", "release can", "deployment"))
+    assert by_deployment == (reason.trigger is Trigger.DEPLOYMENT)
