@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import stripe
 
-from bench import layers
+from bench import layers, peers
 from bench.deployed import deployed
 from bench.floor import make_client, make_floor
 from bench.growth import quiet
@@ -97,6 +97,7 @@ def run(_: object, progress: Progress) -> list[Report]:
         recorded = [record(case, endpoint) for case in CASES]
     return [
         _warm(recorded, progress("warm", len(recorded) * _ROUNDS)),
+        _peers(recorded[0], progress("peers", _ROUNDS)),
         _refused(recorded[0], progress("refused", len(REFUSED_BUDGET) * _ROUNDS)),
         *_processes(recorded, progress("cold", 2 * (_COLD_STARTS + 1) * 2)),
     ]
@@ -139,6 +140,19 @@ def _warm(recorded: list[Recorded], advance: Advance) -> Report:
         report.rows.append({**row, WARM: ratios.least, "from": ratios.low, "to": ratios.high})
         if ratios.least > WARM_BUDGET:
             report.exceeded.append(f"{one.case.name}, {provider}: {ratios.least:.2f} × the floor")
+    return report
+
+
+def _peers(one: Recorded, advance: Advance) -> Report:
+    """Compare what others do for a pack that was paid with the floor, which makes one call."""
+    report = Report("hot", "What others take for a pack that was paid, as a multiple of the same floor")
+    with both(one) as (_, floor), peers.powertools(request_of(one.notification)) as (peer, sent):
+        if peer()["statusCode"] != 200:
+            raise ValueError("the peer refused the delivery")
+        calls = len(sent)
+        ratios = _ratios(peer, floor, advance)
+    name = "Powertools idempotency, stripe-python, one item"
+    report.rows.append({"peer": name, "calls": calls, WARM: ratios.least, "from": ratios.low, "to": ratios.high})
     return report
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bench import cost, growth, hot, layers
+from bench import cost, growth, hot, layers, peers
+from bench.recorded import request_of
 from bench.units import size_of
 from ledger.dynamodb.items import from_account
 from tools.testing.fakes import MAX_ITEM_BYTES
@@ -140,3 +141,11 @@ def test_the_mix_is_whole_and_each_case_is_of_a_kind() -> None:
     """Otherwise the sum would say less than a million deliveries cost."""
     assert sum(cost.MIX.values()) == 1
     assert {cost.KINDS[case.name] for case in hot.CASES} == cost.MIX.keys()
+
+
+def test_a_peer_makes_the_calls_that_its_documentation_says(ministack: str) -> None:
+    """A record before the work, the work, and the record again."""
+    request = request_of(hot.record(hot.CASES[0], ministack).notification)
+    with peers.powertools(request) as (peer, sent):
+        assert peer() == {"statusCode": 200, "body": "{}"}
+    assert sent == ["PutItem", "PutItem", "UpdateItem"]
