@@ -12,6 +12,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from ledger.domain.ids import PaymentId
+from ledger.usecases.index_names import index_purchase
 from tests.integration.conftest import ADA, ADAS, LONG_AGO, World
 from tools import token
 from tools.devserver import environment, sign_in
@@ -19,7 +20,7 @@ from tools.devserver.authorizers import KeySet
 from tools.devserver.gateway import Callers, Gateway
 from tools.template import load
 from tools.testing.browser import Browser, browser, executable
-from tools.testing.builders import dispute, event_of
+from tools.testing.builders import dispute, event_of, paid, payment
 
 pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on the PATH")
 PHONE, DESK = (390, 844), (1280, 900)
@@ -176,13 +177,21 @@ def test_a_customers_sign_in_shows_nothing(world: World, console: Console) -> No
     assert ADA not in console.page.value("document.querySelector('main').innerText")
 
 
-def test_a_case_above_the_limits_is_decided_by_two_people(world: World, console: Console) -> None:
-    """Sue proposes, and can't confirm it herself; Tom confirms, and it is refunded."""
-    world.pays(PaymentId("stripe:pi_dear"), ADA, paid_minor=CHECKED + 1)
-    case_id = opened_case(world, purchase_id="stripe:pi_dear")
+def test_a_case_is_found_by_invoice_number_and_decided_by_two_people(world: World, console: Console) -> None:
+    """Sue proposes what is above her limits, and can't confirm it herself; Tom confirms, and it is refunded."""
+    dear = replace(payment(PaymentId("stripe:pi_dear"), paid_minor=CHECKED + 1), invoice_number="INV-7")
+    world.record_events(paid(replace(dear, at=datetime.now(UTC) - timedelta(hours=1))))
+    index_purchase(dear.payment_id, world.services.store)
+    case_id = opened_case(world, purchase_id=dear.payment_id)
     console.sign_in()
-    console.page.wait_until("document.querySelector('a.row')")
-    console.page.value("document.querySelector('a.row').click()")
+    console.wait_for_heading("Review queue")
+    console.page.press("/")
+    console.page.wait_until("document.activeElement.id === 'q'")
+    console.page.write("inv-7")
+    console.page.press("Enter")
+    console.click("Payment of 500.01 USD")
+    console.wait_for_heading(ADA)
+    console.click("Technical problem")
     console.wait_for_heading("Technical problem")
     console.click("Refund")
     console.write("amount", "500.01")
@@ -227,6 +236,36 @@ def test_an_automatic_decline_is_overturned(world: World, console: Console) -> N
     found = world.ada.get(f"/refund-requests/{case_id}").json
     assert (found["state"], found["decision"]["money"]["amount_minor"]) == ("approved", 950)
     assert found["decision"]["reasons"][0] == "As an exception."
+
+
+def test_a_hold_is_lifted_with_a_reason(world: World, console: Console) -> None:
+    """The account's page says why it can spend nothing; then it can, and who did it stands in the timeline."""
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    console.sign_in()
+    console.go(f"accounts/{ADA}", ADA)
+    console.reads("Suspended")
+    console.click("Lift…")
+    console.reads("Later events of the same dispute do not place it again.")
+    console.page.value("document.querySelector('dialog button[type=submit]').click()")
+    assert console.page.value("document.querySelector('dialog[open] textarea:invalid').id") == "why"
+    console.write("why", "The bank has written that it was a mistake.")
+    console.click("Lift it")
+    console.reads("The hold is lifted.")
+    console.reads("Active")
+    assert world.ada.get("/account").json["status"] == "active"
+    assert console.blocked() == []
+
+
+def test_a_balance_is_explained_down_to_the_run(world: World, console: Console) -> None:
+    """From the account to an entry's cause, and what led to it."""
+    world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 30})
+    console.sign_in()
+    console.go(f"accounts/{ADA}", ADA)
+    console.reads(f"{ADA} has 970 credits: ")
+    console.click("Explain")
+    console.wait_for_heading("Why?")
+    console.page.wait_until("document.querySelectorAll('.timeline li').length > 0")
+    assert console.blocked() == []
 
 
 def test_a_second_tab_that_is_behind_decides_nothing(world: World, console: Console) -> None:
@@ -350,6 +389,10 @@ def test_no_page_is_wider_than_its_window(world: World, console: Console, size: 
         "queue": "Review queue",
         f"cases/{case_id}": "Technical problem",
         f"evidence/{ADA}": "Evidence for the bank",
+        f"accounts/{ADA}": ADA,
+        f"why/{ADA}": "Why?",
+        "find?q=nothing": "Search",
+        "parked": "Parked events",
         "proposals": "Second person",
         "declarations": "Declarations",
     }.items():

@@ -16,7 +16,7 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowDown": 40, "Escape": 27, "/": 191}
-_TIMEOUT_S = "60"
+_TIMEOUT_S = "300"
 
 
 def executable() -> str | None:

@@ -62,7 +62,8 @@ const goLink = (one, accountId) => {
   if (!one.go) return nothing;
   const to = { account: "accounts", case: "cases", parked: "parked", why: "why" }[one.go.page];
   const more = to === "why" && accountId ? `?account=${encodeURIComponent(accountId)}` : "";
-  return to ? html` · <a class="id" href="#/${to}/${encodeURIComponent(one.go.id)}${more}">${one.go.id}</a>` : nothing;
+  const words = to === "why" ? "Explain" : one.go.id;
+  return to ? html` · <a class=${to === "why" ? "" : "id"} href="#/${to}/${encodeURIComponent(one.go.id)}${more}" aria-label="${words} ${one.go.id}">${words}</a>` : nothing;
 };
 
 const figures = (found) => html`<dl class="tiles">${[

@@ -12,7 +12,6 @@ import { casePage } from "./case.js";
 import { accountPage } from "./account.js";
 import { findPage } from "./find.js";
 import { proposalsPage } from "./proposals.js";
-import { incidentPage, incidentsPage } from "./incidents.js";
 import { parkedEventPage, parkedPage } from "./parked.js";
 import { evidencePage } from "./evidence.js";
 import { whyPage } from "./why.js";
@@ -25,7 +24,6 @@ const PAGES = {
   find: findPage,
   proposals: proposalsPage,
   parked: (id) => (id ? parkedEventPage(id) : parkedPage()),
-  incidents: (id) => (id ? incidentPage(id) : incidentsPage()),
   evidence: evidencePage,
   why: whyPage,
   declarations: (id) => (id ? declarationPage(id) : declarationsPage()),
@@ -35,7 +33,6 @@ const MENU = [
   ["proposals", "Second person"],
   ["declarations", "Declarations"],
   ["parked", "Parked events"],
-  ["incidents", "Incidents"],
   ["why", "Why?"],
 ];
 

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
-import { ago, money, time } from "./format.js";
+import { ago, time } from "./format.js";
 import { accountLink, ask, badge, card, draw, empty, facts, link, Listing, say, whyLink } from "./ui.js";
 import { named, provider } from "./words.js";
 
@@ -30,12 +30,11 @@ export function parkedPage() {
 }
 
 const table = (events) => html`<div class="card flush"><table class="rows"><caption class="unseen">Parked events</caption>
-  <thead><tr><th scope="col">Event</th><th scope="col">Why it is parked</th><th scope="col">What releases it</th><th scope="col" class="figure">Amount</th><th scope="col">Received</th></tr></thead>
+  <thead><tr><th scope="col">Event</th><th scope="col">Why it is parked</th><th scope="col">What releases it</th><th scope="col">Received</th></tr></thead>
   <tbody>${events.items.map((one) => html`<tr>
     <th scope="row"><a class="row id" href="#/parked/${encodeURIComponent(one.parked_id)}">${one.event_type}</a> <span class="soft">${provider(one.provider)}</span></th>
     <td data-label="Why">${named(one.reason)}${one.detail ? html` <span class="soft small">${one.detail}</span>` : nothing}</td>
     <td data-label="Released by" class="soft small">${one.released_by}</td>
-    <td data-label="Amount" class="figure">${money(one.amount)}</td>
     <td data-label="Received">${ago(one.received_at)}</td></tr>`)}</tbody></table></div>${events.button()}`;
 
 export function parkedEventPage(id) {
@@ -74,7 +73,6 @@ export function parkedEventPage(id) {
           ["Event", whyLink(found.event_id)],
           ["Kind", html`<span class="id">${found.kind}</span>`],
           ["Customer", found.customer_id ? whyLink(found.customer_id) : nothing],
-          ["Amount", found.amount ? money(found.amount) : nothing],
           ["Happened", time(found.occurred_at)],
           ["Received", time(found.received_at)],
         ]))}

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from ledger.api.providers import EXAMPLE_PARKED_ID
-from ledger.api.responses.model import Money, ResponseModel
+from ledger.api.responses.model import ResponseModel
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.usecases.parked_events import parked_id_of, release_of
 from ledger.usecases.record_event import RecordResult
@@ -26,13 +26,12 @@ class ParkedResponse(ResponseModel):
     occurred_at: datetime = Field(description="By the provider's time.")
     received_at: datetime
     customer_id: str | None = Field(description="The provider's customer.")
-    amount: Money | None
     released_by: str = Field(description="What would release it.")
 
     @classmethod
-    def of(cls, receipt: Receipt, amount: Money | None = None) -> "ParkedResponse":
+    def of(cls, receipt: Receipt) -> "ParkedResponse":
         """Return a parked event."""
-        return cls(**_fields(receipt, amount))
+        return cls(**_fields(receipt))
 
 
 class ParkedEventResponse(ParkedResponse):
@@ -41,10 +40,10 @@ class ParkedEventResponse(ParkedResponse):
     body: dict[str, Any] = Field(description="The provider's JSON.")
 
     @classmethod
-    def of(cls, receipt: Receipt, amount: Money | None = None) -> "ParkedEventResponse":
+    def of(cls, receipt: Receipt) -> "ParkedEventResponse":
         """Return a parked event with its body."""
         body = json.loads(receipt.body) if receipt.body else {}
-        return cls(**_fields(receipt, amount), body=body if isinstance(body, dict) else {"content": body})
+        return cls(**_fields(receipt), body=body if isinstance(body, dict) else {"content": body})
 
 
 class ParkedPage(ResponseModel):
@@ -68,7 +67,7 @@ class ReplayResponse(ResponseModel):
         return cls(parked_id=parked_id, outcome=result.outcome, account_id=result.account_id, detail=result.detail)
 
 
-def _fields(receipt: Receipt, amount: Money | None) -> dict[str, Any]:
+def _fields(receipt: Receipt) -> dict[str, Any]:
     if receipt.parked_reason is None:
         raise ValueError(f"{receipt.cause} is not parked")
     return {
@@ -82,6 +81,5 @@ def _fields(receipt: Receipt, amount: Money | None) -> dict[str, Any]:
         "occurred_at": receipt.occurred_at,
         "received_at": receipt.received_at,
         "customer_id": receipt.customer_id,
-        "amount": amount,
         "released_by": release_of(receipt),
     }
