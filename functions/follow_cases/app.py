@@ -1,4 +1,4 @@
-"""Update refund cases from the refunds that the providers have reported, and decide deferred requests.
+"""Update refund cases from the refunds that the providers have reported, and issue credit notes. Decide deferred ones.
 
 The bus delivers the purchases with an approved refund that changed. One schedule decides, every five minutes, the
 requests whose settling time is over. The other one also follows, every hour, the refunds whose change the bus did not
@@ -12,6 +12,7 @@ from ledger.domain.domain_events import ApprovedRefundChanged, DomainEvent, is_d
 from ledger.domain.refund_cases import RefundCase
 from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
+from ledger.usecases.credit_notes import issue_credit_notes
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.due import oldest_withdrawal
 from ledger.usecases.refund_cases.follow_refunds import follow, follow_all
@@ -49,15 +50,19 @@ def _follow_changed(event: DomainEvent, services: Runtime) -> list[RefundCase]:
     """Follow the cases of the purchase that an event names. Raise ValueError if it is of another kind."""
     if not isinstance(event.content, ApprovedRefundChanged):
         raise ValueError(f"{event.content!r} is about no approved refund")
-    moved = follow(event.content.payment_id, services.store, now=services.now())
-    services.logger.info("followed", extra={"moved": {case.case_id: case.state for case in moved}, **event.names})
+    payment_id, now = event.content.payment_id, services.now()
+    moved = follow(payment_id, services.store, now=now)
+    notes = issue_credit_notes(payment_id, services.seller, services.store, now=now)
+    issued = [note.number for note in notes]
+    moved_to = {case.case_id: case.state for case in moved}
+    services.logger.info("followed", extra={"moved": moved_to, "credit_notes": issued, **event.names})
     return moved
 
 
 def _follow_all(services: Runtime, context: object) -> list[RefundCase]:
     _report_due(services)
     watch = JobWatch(services, context, backlog="RefundsUnderWay", oldest="OldestRefundAge")
-    return follow_all(services.store, watch, now=services.now(), pace=PACE)
+    return follow_all(services.store, watch, now=services.now(), pace=PACE, seller=services.seller)
 
 
 def _report_due(services: Runtime) -> None:

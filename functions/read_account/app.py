@@ -1,4 +1,4 @@
-"""GET /account, /account/statement and .csv, /purchases, /orders/{id}: a customer's credits, history and orders."""
+"""GET /account, /account/statement and .csv, /purchases, /credit-notes, /orders/{id}: what a customer has and did."""
 
 import csv
 import io
@@ -16,6 +16,7 @@ from ledger.api.http import documented_problems, lambda_handler_of, resolver, se
 from ledger.api.pagination import Listing
 from ledger.api.requests import PageCursor, PageSize
 from ledger.api.responses.accounts import AccountResponse, OrderableResponse
+from ledger.api.responses.credit_notes import CreditNoteList, CreditNoteResponse
 from ledger.api.responses.locks import LockResponse
 from ledger.api.responses.orders import PlacedOrderResponse
 from ledger.api.responses.purchases import PurchasePage, PurchaseResponse
@@ -136,6 +137,18 @@ def list_purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePa
     found, following = preview_all(account_id, here.store, here.policy, limit=limit, after=start, now=here.now())
     responses = [PurchaseResponse.of(purchase, reason, decision) for purchase, reason, decision in found]
     return PurchasePage(purchases=responses, next=listing.close(following))
+
+
+@app.get(
+    "/credit-notes",
+    summary="The documents of refunds",
+    tags=["Account"],
+    responses=documented_problems(CreditNoteList),
+)
+def list_credit_notes() -> CreditNoteList:
+    """Return the caller's credit notes, the oldest first. Each was sent by e-mail too, with a PDF."""
+    notes = services().store.credit_notes(caller(app).account_id)
+    return CreditNoteList(credit_notes=[CreditNoteResponse.of(note) for note in notes])
 
 
 @app.get(

@@ -36,6 +36,7 @@ from ledger.api.requests import (
     RejectionRequest,
     SupportRefundRequest,
 )
+from ledger.api.responses.credit_notes import CreditNoteList, CreditNoteResponse
 from ledger.api.responses.declarations import DeclarationList, DeclarationResponse
 from ledger.api.responses.disputes import DisputedPurchaseList
 from ledger.api.responses.refund_cases import CaseResponse
@@ -391,6 +392,19 @@ def reject_proposed_act(
 def _alone() -> Authority:
     """Return how far a person may go without a colleague."""
     return Authority(limits=services().policy.support_limits)
+
+
+@app.get(
+    "/support/accounts/<account_id>/credit-notes",
+    summary="The documents of an account's refunds",
+    tags=["Support"],
+    responses=documented_problems(CreditNoteList),
+)
+def list_credit_notes_of_account(account_id: AccountPath) -> CreditNoteList:
+    """Return the account's credit notes, the oldest first."""
+    support(app)
+    notes = services().store.credit_notes(AccountId(account_id))
+    return CreditNoteList(credit_notes=[CreditNoteResponse.of(note) for note in notes])
 
 
 lambda_handler = lambda_handler_of(app)

@@ -33,6 +33,7 @@ from ledger.providers.translation import carried
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
 from ledger.usecases.confirm_orders import list_confirmation
+from ledger.usecases.credit_notes import issue_credit_notes
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.expire_credits import expire_account, expire_credits
@@ -85,6 +86,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider
+from tools.testing.ledgers import SELLER
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "access-patterns.md"
 SUBSCRIPTION = "stripe:sub_1"
@@ -727,6 +729,23 @@ def _(engine: Engine) -> Iterator[int]:
     assert len(list(store.awaited_orders())) == 1
     yield engine.trips(store.awaited_orders, at(0))
     yield engine.trips(store.awaited_orders, turn=5)
+
+
+@case("`credit_notes`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid(), event_of(refund(500)))
+    issue_credit_notes(PI, SELLER, store, now=LATER)
+    assert len([*store.credit_notes(ADA)]) == 1
+    yield engine.trips(store.credit_notes, ADA)
+
+
+@case("the credit note of a refund")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid(), event_of(refund(500)))
+    yield engine.trips(issue_credit_notes, PI, SELLER, store, now=LATER)
+    assert len([*store.credit_notes(ADA)]) == 1
 
 
 @case("`watched_plans`")

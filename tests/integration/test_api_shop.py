@@ -10,6 +10,7 @@ import pytest
 from ledger.domain.ids import PaymentId
 from ledger.domain.recent_requests import LimitedRequest
 from ledger.policy import rules
+from ledger.usecases.credit_notes import issue_credit_notes
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
 from tests.integration.test_api import ORDER, new_key
 from tools.testing.builders import dispute, event_of, refund
@@ -221,3 +222,16 @@ def test_too_many_sessions_of_the_billing_page_are_answered_429(world: World) ->
     assert world.table() == before
     statuses = [world.bob.post("/billing-portal-sessions").status for _ in range(limit.most + 1)]
     assert statuses == [*[201] * limit.most, 429]
+
+
+def test_a_customer_and_support_read_the_credit_notes_of_an_account(world: World) -> None:
+    """Each customer the own ones. Nobody else does."""
+    world.record_events(event_of(refund(500), names=(PaymentId(ADAS),)))
+    issue_credit_notes(PaymentId(ADAS), world.services.seller, world.services.store, now=world.services.now())
+    (note,) = world.ada.get("/credit-notes").json["credit_notes"]
+    assert (note["kind"], note["amount"]) == ("credit", {"amount_minor": 500, "currency": "USD"})
+    assert (note["purchase_id"], note["refund_id"], note["corrects"]) == (ADAS, "stripe:re_1", None)
+    assert note["number"].endswith("-000001")
+    assert world.bob.get("/credit-notes").json == {"credit_notes": []}
+    assert world.sam.get(f"/support/accounts/{ADA}/credit-notes").json == {"credit_notes": [note]}
+    assert world.ada.get(f"/support/accounts/{ADA}/credit-notes").status == 403

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.catalogue import Product
+from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import (
@@ -302,6 +303,9 @@ class FakeStore:
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         runs = self._documents(FailedRun, DocumentKind.FAILED_RUN, account_id)
         return (run for run in runs if run.at >= since)
+
+    def credit_notes(self, account_id: AccountId) -> Iterator[CreditNote]:
+        return self._documents(CreditNote, DocumentKind.CREDIT_NOTE, account_id)
 
     def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
         return self._documents(AuditRecord, DocumentKind.AUDIT_RECORD, account_id)

@@ -39,6 +39,7 @@ from ledger.providers.registry import PROVIDERS
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
 from ledger.usecases.consents import confirm_consent, give_consent, revoke_confirmation
+from ledger.usecases.credit_notes import Seller, issue_credit_notes
 from ledger.usecases.declarations.answer import approve, issue_links, object_to
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
@@ -374,6 +375,19 @@ def declared() -> FakeStore:
         if number:
             record_acknowledgement(name, store, at=at(66))
     declare(withdrawal, "token", store, now=at(60))
+    return store
+
+
+SELLER = Seller(name="Shop", address="1 High Street", providers=frozenset({"stripe"}))
+
+
+def documented() -> FakeStore:
+    """A refund with its credit note, which failed later: another document takes the first one back."""
+    store = FakeStore()
+    record_events(store, paid(), event_of(refund(500)), now=at(11))
+    issue_credit_notes(PI, SELLER, store, now=at(12))
+    record_events(store, event_of(refund(500, state=RefundState.FAILED, minute=50)), now=at(51))
+    issue_credit_notes(PI, SELLER, store, now=at(52))
     return store
 
 
@@ -714,7 +728,7 @@ def indexed() -> FakeStore:
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
     *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, declared),
-    *(locked, unlocked, by_two),
+    *(locked, unlocked, by_two, documented),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {

@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.verify import accounts, cases, causes, decisions, declarations, lots, payments, proposals, records
+from tools.verify import (
+    accounts,
+    cases,
+    causes,
+    credit_notes,
+    decisions,
+    declarations,
+    lots,
+    payments,
+    proposals,
+    records,
+)
 from tools.verify.world import Verdicts as Verdicts
 from tools.verify.world import World as World
 
@@ -54,6 +65,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     proposals.adjusted,
     records.idempotency_records,
     declarations.listed,
+    credit_notes.documented,
 )
 
 

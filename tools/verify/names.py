@@ -113,6 +113,9 @@ def _of_accounts(world: World) -> Iterator[str]:
         yield from (_account(mail.account_id), _cause(f"declaration:{mail.subject}"))
     for awaited in world.awaited_orders.values():
         yield from (_account(awaited.account_id), _order(awaited.order_id))
+    for key, note in world.credit_notes.items():
+        yield from (_owner(key), _account(note.account_id), _payment(note.payment_id))
+    yield from (_account(pointer.account_id) for pointer in world.credit_note_pointers.values())
     for plan in world.watched_plans.values():
         yield from (_account(plan.account_id), _order(plan.order_id))
     for proposal_id, proposal in world.proposals.items():

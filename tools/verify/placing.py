@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ledger.domain.audit import AuditRecord
 from ledger.domain.contacts import Contact
+from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.ids import AccountId
 from ledger.domain.index_rows import IndexRow
@@ -38,6 +39,7 @@ from ledger.ports.documents import (
     case_key,
     case_pointer_key,
     contact_key,
+    credit_note_key,
     declaration_key,
     failed_run_key,
     index_row_key,
@@ -173,6 +175,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return timeline_row_key(AccountId(owner), document)
         case IndexRow():
             return index_row_key(document)
+        case CreditNote():
+            return credit_note_key(document.account_id, document.number)
         case WatchedPlan():
             return watched_plan_key(document.due_at, document.order_id)
     return key

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.contacts import Contact
+from ledger.domain.credit_notes import CreditNote, CreditNoteSeries
 from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import UnreadableItem
@@ -37,6 +38,7 @@ from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from ledger.ports.documents import (
     AwaitedOrder,
     CasePointer,
+    CreditNotePointer,
     Document,
     DocumentKey,
     DocumentKind,
@@ -80,6 +82,8 @@ class World:
     mail_intents: dict[DocumentKey, MailIntent] = field(default_factory=dict)
     mail_records: dict[DocumentKey, MailRecord] = field(default_factory=dict)
     awaited_orders: dict[DocumentKey, AwaitedOrder] = field(default_factory=dict)
+    credit_notes: dict[DocumentKey, CreditNote] = field(default_factory=dict)
+    credit_note_pointers: dict[DocumentKey, CreditNotePointer] = field(default_factory=dict)
     watched_plans: dict[DocumentKey, WatchedPlan] = field(default_factory=dict)
     queued_cases: dict[DocumentKey, QueuedCase] = field(default_factory=dict)
     pointers: dict[str, AccountId] = field(default_factory=dict)  # by case id
@@ -176,6 +180,12 @@ class World:
                 self.mail_records[key] = document
             case AwaitedOrder():
                 self.awaited_orders[key] = document
+            case CreditNote():
+                self.credit_notes[key] = document
+            case CreditNotePointer():
+                self.credit_note_pointers[key] = document
+            case CreditNoteSeries():
+                pass  # it is of many accounts, and the rules look at one account at a time
             case WatchedPlan():
                 self.watched_plans[key] = document
             case JobCursor():

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ledger.domain.recent_requests import LimitedRequest, RequestLimit
     from ledger.policy.parameters import PolicyParameters
     from ledger.ports.mailer import Mailer
+    from ledger.usecases.credit_notes import Seller
     from ledger.usecases.mail_failures import FailureReport
     from ledger.usecases.write_mails import Desk
 
@@ -98,6 +99,15 @@ class Runtime:
 
         parameters = rules.load(self.config.policy_file or rules.DEFAULT_FILE)
         return replace(parameters, is_paused=self.config.is_paused)
+
+    @property
+    def seller(self) -> "Seller":
+        """Return who sells, and through which providers in its own name."""
+        from ledger.usecases.credit_notes import Seller
+
+        name, address = self.config.seller
+        providers = frozenset(name for name, one in PROVIDERS.items() if not one.MERCHANT_OF_RECORD)
+        return Seller(name=name, address=address, providers=providers)
 
     @functools.cached_property
     def request_limits(self) -> "Mapping[LimitedRequest, RequestLimit]":

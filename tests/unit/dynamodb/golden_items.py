@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.contacts import Contact
+from ledger.domain.credit_notes import CreditNote, CreditNoteKind, CreditNoteSeries
 from ledger.domain.declarations import (
     Channel,
     Declaration,
@@ -80,6 +81,7 @@ from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, Fulfilment
 from ledger.ports.documents import (
     AwaitedOrder,
     CasePointer,
+    CreditNotePointer,
     Document,
     JobCursor,
     OrderPointer,
@@ -92,6 +94,9 @@ from ledger.ports.documents import (
     case_pointer_key,
     checkout_key,
     contact_key,
+    credit_note_key,
+    credit_note_pointer_key,
+    credit_note_series_key,
     declaration_key,
     deferred_queue_key,
     failed_run_key,
@@ -499,6 +504,25 @@ PAID_ROW = IndexRow(
     kind=NameKind.AMOUNT, name="", subject=PI, payment_id=PI, account_id=ADA, at=AT, amount=1999, currency="EUR"
 )
 FAILED_ROW = IndexRow(kind=NameKind.RUN, name="", subject="run_1", account_id=ADA, at=AT, amount=25)
+NOTE = CreditNote(
+    number="2026-000007",
+    kind=CreditNoteKind.CORRECTION,
+    issued_at=AT,
+    issued_by="Shop, 1 High Street",
+    account_id=ADA,
+    payment_id=PaymentId("stripe:pi_1"),
+    refund_id="stripe:re_1",
+    case_id="case_1",
+    amount_minor=500,
+    currency="EUR",
+    invoice_number="INV-1",
+    paid_at=AT,
+    order_id=ORDER.order_id,
+    product_ids=("pack_1000",),
+    credits=1000,
+    corrects="2026-000006",
+)
+SERIES = CreditNoteSeries(last=7, version=4)
 WATCHED = WatchedPlan(order_id=ORDER.order_id, account_id=ADA, product_id="creator_monthly", due_at=AT)
 AWAITED = AwaitedOrder(order_id=ORDER.order_id, account_id=ADA, since=AT)
 STOP = RenewalStop(
@@ -653,6 +677,11 @@ def goldens() -> dict[str, Golden]:
         "contact": _document(contact_key(ADA), CONTACT, replace(CONTACT, version=2)),
         "mail_intent": _document(mail_intent_key(MAIL_INTENT.mail_id), MAIL_INTENT, replace(MAIL_INTENT, version=3)),
         "mail_record": _document(mail_record_key(MAIL_INTENT.mail_id), MAIL_RECORD, replace(MAIL_RECORD, version=2)),
+        "credit_note": _document(credit_note_key(ADA, NOTE.number), NOTE),
+        "credit_note_series": _document(credit_note_series_key("Shop", 2026), SERIES, replace(SERIES, version=5)),
+        "credit_note_pointer": _document(
+            credit_note_pointer_key(NOTE.refund_id), CreditNotePointer(number=NOTE.number, account_id=ADA)
+        ),
         "watched_plan": _document(watched_plan_key(AT, ORDER.order_id), WATCHED),
         "awaited_order": _document(awaited_order_key(AT, ORDER.order_id), AWAITED),
         "timeline_row": _document(timeline_row_key(ADA, LOOK), LOOK),

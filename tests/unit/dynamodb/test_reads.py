@@ -77,6 +77,7 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "declarations since": lambda store: store.declarations(DeclarationState.MATCHED, NOON),
     "mail_intents": lambda store: store.mail_intents(),
     "awaited_orders": lambda store: store.awaited_orders(),
+    "credit_notes": lambda store: store.credit_notes(ADA),
     "watched_plans": lambda store: store.watched_plans(NOON),
     "awaited_orders since": lambda store: store.awaited_orders(NOON, turn=3),
     "failed_runs": lambda store: store.failed_runs(ADA, NOON),

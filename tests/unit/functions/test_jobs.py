@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.domain_events import RefundIntentListed, RenewalStopListed
+from ledger.domain.domain_events import ApprovedRefundChanged, RefundIntentListed, RenewalStopListed
 from ledger.domain.errors import (
     ConfigurationError,
     ProviderRefused,
@@ -445,3 +445,30 @@ def balance(store: FakeStore | Any, account_id: AccountId) -> int:
     """An account's balance."""
     account = store.read(Keys(accounts=frozenset({account_id}))).accounts.get(account_id)
     return account.balance if account else 0
+
+
+@pytest.mark.parametrize("by_event", [True, False])
+def test_a_refund_that_succeeded_gets_its_credit_note_by_the_event_or_by_the_schedule(
+    services: Runtime, *, by_event: bool
+) -> None:
+    """Once, whichever comes first; and the one that fails later gets the document that takes it back."""
+    case = approved(services, "stripe:pi_1", 60)
+    name = PaymentId("stripe:pi_1")
+    changed = delivered(ApprovedRefundChanged(payment_id=name))
+
+    def follow(state: RefundState, minute: float) -> list[str]:
+        event = event_of(replace(refund(1000, state=state, minute=minute), tag=case.tag), names=(name,))
+        record_events(services.store, event)
+        for _ in range(2):
+            for hour in [None] if by_event else range(24):
+                if hour is not None:
+                    services.clock = lambda hour=hour: LATER.replace(hour=hour)  # type: ignore[misc]
+                run("follow_cases", changed if by_event else None)
+        return [f"{note.number} {note.kind}" for note in services.store.credit_notes(case.account_id)]
+
+    assert follow(RefundState.PENDING, 80) == []
+    first = f"{LATER.year}-000001 credit"
+    assert follow(RefundState.SUCCEEDED, 90) == [first]
+    assert follow(RefundState.FAILED, 95) == [first, f"{LATER.year}-000002 correction"]
+    (note, *_) = services.store.credit_notes(case.account_id)
+    assert (note.case_id, note.issued_by) == (case.case_id, "Actinium Agency, Serbia")

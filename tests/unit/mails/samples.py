@@ -7,6 +7,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+from ledger.domain.credit_notes import CreditNoteKind
 from ledger.domain.ids import OrderId
 from ledger.domain.orders import Consent
 from ledger.domain.refund_cases import (
@@ -19,7 +20,7 @@ from ledger.domain.refund_cases import (
     StateChange,
 )
 from ledger.domain.texts import text
-from ledger.mails.cases import Reported, case_update
+from ledger.mails.cases import Reported, case_update, credit_note
 from ledger.mails.confirmation import ConfirmedOrder, Reseller, confirmation
 from ledger.mails.letters import House, Letter
 from ledger.mails.notices import (
@@ -35,7 +36,7 @@ from ledger.mails.receipts import Received, receipt
 from ledger.mails.writing import Writer
 from ledger.policy.reminders import ReminderKind
 from ledger.usecases.list_mails import step_name
-from tests.unit.dynamodb.golden_items import CASE, ORDER
+from tests.unit.dynamodb.golden_items import CASE, NOTE, ORDER
 
 AT = datetime(2026, 11, 29, 10, 25, 7, tzinfo=UTC)
 HOUSE = House(
@@ -162,6 +163,8 @@ LETTERS: Mapping[str, Callable[[Writer], Letter]] = {
     "cancellation notice": partial(declaration_notice, replace(DECLARED, is_cancellation=True), "mail_1"),
     "suspended": partial(account_suspended, ("dispute", "fraud", "support"), "mail_1"),
     "active": partial(account_active, "mail_1"),
+    "credit note": partial(credit_note, replace(NOTE, kind=CreditNoteKind.CREDIT, corrects=None), "Pack", "mail_1"),
+    "correction": partial(credit_note, replace(NOTE, invoice_number=None), "Pack", "mail_1"),
     "low balance": partial(low_balance, 12, 0, "mail_1"),
     "low balance, others locked": partial(low_balance, 0, 1000, "mail_1"),
     "trial ends": partial(reminder, ReminderKind.TRIAL_END),

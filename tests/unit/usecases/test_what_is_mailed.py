@@ -13,6 +13,7 @@ from ledger.domain.mails import MailKind
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundReason
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key
+from ledger.usecases.credit_notes import issue_credit_notes
 from ledger.usecases.declarations.answer import approve
 from ledger.usecases.declarations.change import read_declaration
 from ledger.usecases.declarations.follow import follow as follow_declaration
@@ -41,6 +42,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeStore
+from tools.testing.ledgers import SELLER
 
 
 def store_with_contact(account_id: AccountId = ADA) -> FakeStore:
@@ -231,3 +233,17 @@ def test_a_cancellation_with_a_login_has_a_receipt_with_its_end() -> None:
     text = " ".join(postbox.messages[0].text.split())
     for part in ("I cancel my subscription", "sub_1", "ends on 21 November 2026", "1 November 2026, 12:00:00 UTC"):
         assert part in text
+
+
+def test_a_credit_note_is_mailed_with_its_document() -> None:
+    """The text has its number, the invoice and the amount; the PDF has the same."""
+    store, postbox = store_with_contact(), Postbox()
+    record_events(store, event_of(refund(500)))
+    issue_credit_notes(PI, SELLER, store, now=LATER)
+    assert mailed(store, postbox) == [(MailKind.CREDIT_NOTE, "Credit note 2026-000001")]
+    (message,) = postbox.messages
+    (document,) = message.attachments
+    for part in ("2026-000001", "Shop, 1 High Street", "the invoice of this payment", "5.00 USD", "1,000 credits"):
+        assert part in " ".join(message.text.split())
+        assert part in text_of(document.content)
+    assert (message.is_receipt, document.name[:12], message.html is not None) == (False, "credit-note-", True)

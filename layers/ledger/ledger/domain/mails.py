@@ -24,6 +24,7 @@ class MailKind(StrEnum):
     LOW_BALANCE = "low_balance"  # few credits are left: the account, and the lots that it had then
     RENEWAL_REMINDER = "renewal_reminder"  # of a plan: the order, what it is about and the day of that
     PRICE_CHANGE = "price_change"  # of a plan: the order, and the day from which on the terms count
+    CREDIT_NOTE = "credit_note"  # of a refund: the account, and the number of the document
     CANCELLATION_CONFIRMED = "cancellation_confirmed"  # a declaration that ended renewals, to the address on file
     ACCOUNT_SUSPENDED = "account_suspended"  # the account's first hold: the account and its version
     ACCOUNT_ACTIVE = "account_active"  # the end of the account's last hold
@@ -31,6 +32,9 @@ class MailKind(StrEnum):
 
 RECEIPTS = frozenset({MailKind.WITHDRAWAL_RECEIPT, MailKind.CANCELLATION_RECEIPT, MailKind.DECLARATION_RECEIPT})
 """Kinds that acknowledge a declaration: sent under an identity of their own, as plain text without links."""
+
+DOCUMENTS = RECEIPTS | {MailKind.CREDIT_NOTE}
+"""Kinds that have the same text attached as a PDF."""
 
 
 class MailOutcome(StrEnum):

@@ -16,6 +16,9 @@ ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it so
                          AUDIT#<time>#<step>#<subject>            audit record
                          NOTED#<kind>#<time>#<actor>#<subject>    row of the timeline: a look, or a mail that has ended
                          REQUESTS#<kind>                          recent requests of one kind, for their limit
+                         NOTE#<number>                            credit note
+NOTES#<seller>/<year>    SERIES                                   last number of a series of credit notes
+NOTE_OF#<refund id>      POINTER_TO_NOTE                          credit note of a refund
 CASE#<case id>           POINTER                                  account of a case
 CHECKOUT#<checkout id>   ORDER                                    order of a checkout
 REVIEW                   CASE#<time>#<case id>                    case in review, what is due by law first
@@ -125,6 +128,9 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.PROPOSAL: _Place(_ACCOUNT, "PROPOSAL#"),
     DocumentKind.ACCOUNT_SUMS: _Place(_ACCOUNT, "ACTS#"),
     DocumentKind.RECENT_REQUESTS: _Place(_ACCOUNT, "REQUESTS#"),
+    DocumentKind.CREDIT_NOTE: _Place(_ACCOUNT, "NOTE#"),
+    DocumentKind.CREDIT_NOTE_SERIES: _Place("NOTES#", "SERIES", 0),
+    DocumentKind.CREDIT_NOTE_POINTER: _Place("NOTE_OF#", "POINTER_TO_NOTE", 0),
     DocumentKind.ACTOR_SUMS: _Place("ACTOR#", "ACTS#"),
     DocumentKind.CASE_POINTER: _Place("CASE#", "POINTER", 0),
     DocumentKind.ORDER_POINTER: _Place("CHECKOUT#", "ORDER", 0),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
+from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
@@ -216,6 +217,10 @@ class Reads:
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         """Yield an account's failed runs since a time, oldest first."""
         return self._documents(FailedRun, self._between(*keys.failed_runs_since(account_id, since)))
+
+    def credit_notes(self, account_id: AccountId) -> Iterator[CreditNote]:
+        """Yield the account's credit notes in the order of their numbers."""
+        return self._documents(CreditNote, self._query(keys.range_of(DocumentKind.CREDIT_NOTE, account_id)))
 
     def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
         """Yield the audit records of an account, oldest first."""

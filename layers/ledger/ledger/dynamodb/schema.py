@@ -23,6 +23,7 @@ from typing import Any
 
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.contacts import Contact
+from ledger.domain.credit_notes import CreditNote, CreditNoteKind, CreditNoteSeries
 from ledger.domain.declarations import (
     Channel,
     Declaration,
@@ -109,7 +110,15 @@ from ledger.dynamodb.codec import (
     records_of,
 )
 from ledger.ports.commit import FulfilmentKey
-from ledger.ports.documents import AwaitedOrder, CasePointer, DocumentKind, JobCursor, OrderPointer, WatchedPlan
+from ledger.ports.documents import (
+    AwaitedOrder,
+    CasePointer,
+    CreditNotePointer,
+    DocumentKind,
+    JobCursor,
+    OrderPointer,
+    WatchedPlan,
+)
 
 SCHEMA = "schema"
 """The attribute of every item that holds the version of its format. Without it: version 1."""
@@ -332,6 +341,7 @@ MAIL_KIND = one_of(
         MailKind.LOW_BALANCE: "low_balance",
         MailKind.RENEWAL_REMINDER: "renewal_reminder",
         MailKind.PRICE_CHANGE: "price_change",
+        MailKind.CREDIT_NOTE: "credit_note",
     },
 )
 MAIL_OUTCOME = one_of(
@@ -1100,6 +1110,42 @@ WATCHED_PLAN = Shape(
         "due_at": Field("due_at", TIME),
     },
 )
+CREDIT_NOTE_KIND = one_of(
+    "kind of credit note",
+    {CreditNoteKind.CREDIT: "credit", CreditNoteKind.CORRECTION: "correction"},
+)
+CREDIT_NOTE = Shape(
+    "a credit note",
+    CreditNote,
+    {
+        "number": Field("number", TEXT),
+        "kind": Field("kind", CREDIT_NOTE_KIND),
+        "issued_at": Field("issued_at", TIME),
+        "issued_by": Field("issued_by", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "payment_id": Field("payment_id", TEXT),
+        "refund_id": Field("refund_id", TEXT),
+        "case_id": Field("case_id", TEXT, None),
+        "amount_minor": Field("amount_minor", WHOLE),
+        "currency": Field("currency", TEXT),
+        "invoice_number": Field("invoice_number", TEXT, None),
+        "paid_at": Field("paid_at", TIME),
+        "order_id": Field("order_id", TEXT, None),
+        "product_ids": Field("product_ids", TEXTS),
+        "credits": Field("credits", WHOLE),
+        "corrects": Field("corrects", TEXT, None),
+    },
+)
+CREDIT_NOTE_SERIES = Shape(
+    "a series of credit notes",
+    CreditNoteSeries,
+    {"last": Field("last", WHOLE), "version": Field("version", WHOLE)},
+)
+CREDIT_NOTE_POINTER = Shape(
+    "a pointer to a credit note",
+    CreditNotePointer,
+    {"number": Field("number", TEXT), "account_id": Field("account_id", TEXT)},
+)
 RECENT_REQUESTS = Shape(
     "recent requests",
     RecentRequests,
@@ -1300,5 +1346,8 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.INDEXED_AMOUNT: INDEX_ROW,
     DocumentKind.INDEXED_FAILURE: INDEX_ROW,
     DocumentKind.WATCHED_PLAN: WATCHED_PLAN,
+    DocumentKind.CREDIT_NOTE: CREDIT_NOTE,
+    DocumentKind.CREDIT_NOTE_SERIES: CREDIT_NOTE_SERIES,
+    DocumentKind.CREDIT_NOTE_POINTER: CREDIT_NOTE_POINTER,
 }
 """Every document by its kind, which its key says (`ledger.dynamodb.keys`)."""

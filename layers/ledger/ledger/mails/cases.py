@@ -1,8 +1,12 @@
-"""Mails about a refund case: what was received, what was decided and why, and what became of the money."""
+"""Mails about a refund case: what was received, what was decided and why, and what became of the money.
+
+The credit note of a refund is one of them, and a document that is attached to it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from ledger.domain.credit_notes import CreditNote, CreditNoteKind
 from ledger.domain.refund_cases import BY_POLICY, CaseState, RefundCase, StateChange
 from ledger.mails.letters import Block, Facts, Letter, Link, Paragraph, Quote, Section
 from ledger.mails.writing import Writer
@@ -89,3 +93,35 @@ def _review(case: RefundCase, name: str, writer: Writer) -> list[Block]:
         Section(writer.write("case_update.review_title")),
         Paragraph(writer.write("case_update.review_how", case_id=case.case_id)),
     ]
+
+
+def credit_note(note: CreditNote, product: str, mail_id: str, writer: Writer) -> Letter:
+    """Return the letter that is a credit note, or the document that takes one back."""
+    is_correction = note.kind is CreditNoteKind.CORRECTION
+    kind = "correction" if is_correction else "credit"
+
+    def write(key: str, **figures: str) -> str:
+        return writer.write(f"credit_note.{key}", **figures)
+
+    invoice = note.invoice_number or write("no_number")
+    rows = [
+        (write("number"), note.number),
+        (write("issued_on"), writer.day(note.issued_at)),
+        (write("seller"), note.issued_by),
+        (write("buyer"), note.account_id),
+        *([(write("corrects"), note.corrects)] if note.corrects else []),
+        (write("invoice"), f"{invoice}, {writer.day(note.paid_at)}"),
+        (write("payment"), note.payment_id.partition(":")[2]),
+        (write("product"), product),
+        (write("amount"), writer.money(note.amount_minor, note.currency)),
+    ]
+    return writer.letter(
+        write(f"{kind}_subject", number=note.number),
+        write(f"{kind}_heading", number=note.number),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Paragraph(write(kind)),
+        Facts(tuple(rows)),
+        Paragraph(write("tax")),
+        Paragraph(write("keep")),
+    )

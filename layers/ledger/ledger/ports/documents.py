@@ -9,6 +9,7 @@ from zlib import crc32
 
 from ledger.domain.audit import AuditRecord
 from ledger.domain.contacts import Contact
+from ledger.domain.credit_notes import CreditNote, CreditNoteSeries
 from ledger.domain.declarations import Declaration, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.idempotency import IdempotencyRecord
@@ -65,6 +66,14 @@ class WatchedPlan:
     due_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNotePointer:
+    """The credit note of a refund, or the one that takes it back: there is one of each."""
+
+    number: str
+    account_id: AccountId
+
+
 def position_of(since: datetime, name: str) -> str:
     """Return the position of an item in a list by age. Positions sort by time, those of one time by name."""
     return f"{sortable(since)}#{name}"
@@ -112,6 +121,9 @@ Document = (
     | IndexRow
     | WatchedPlan
     | TimelineRow
+    | CreditNote
+    | CreditNoteSeries
+    | CreditNotePointer
 )
 
 
@@ -126,6 +138,7 @@ VersionedDocument = (
     | Proposal
     | ActSums
     | RecentRequests
+    | CreditNoteSeries
 )
 """Documents that count how often they were written. A change of one names the version that was read."""
 
@@ -161,6 +174,9 @@ class DocumentKind(StrEnum):
     INDEXED_FAILURE = "indexed_failure"
     WATCHED_PLAN = "watched_plan"
     TIMELINE_ROW = "timeline_row"
+    CREDIT_NOTE = "credit_note"
+    CREDIT_NOTE_SERIES = "credit_note_series"
+    CREDIT_NOTE_POINTER = "credit_note_pointer"
 
 
 _STEP_DIGITS = 10
@@ -362,6 +378,21 @@ def index_shard(subject: str) -> int:
 def watched_plan_key(due_at: datetime, order_id: OrderId) -> DocumentKey:
     """Return the key of a plan in the list of those that are looked at from a day on."""
     return DocumentKey(DocumentKind.WATCHED_PLAN, (str(mail_shard(order_id)), sortable(due_at), order_id))
+
+
+def credit_note_key(account_id: AccountId, number: str) -> DocumentKey:
+    """Return the key of a credit note, which is stored with its account. They are listed in the order of numbers."""
+    return DocumentKey(DocumentKind.CREDIT_NOTE, (account_id, number))
+
+
+def credit_note_series_key(seller: str, year: int) -> DocumentKey:
+    """Return the key of a seller's series of one year."""
+    return DocumentKey(DocumentKind.CREDIT_NOTE_SERIES, (f"{seller}/{year}",))
+
+
+def credit_note_pointer_key(subject: str) -> DocumentKey:
+    """Return the key of the pointer from a refund, or from its failure, to its credit note."""
+    return DocumentKey(DocumentKind.CREDIT_NOTE_POINTER, (subject,))
 
 
 def mail_shard(name: str) -> int:

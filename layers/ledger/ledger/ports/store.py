@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
+from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
@@ -135,6 +136,9 @@ class Store(Protocol):
 
     def failed_runs(self, account_id: AccountId, since: datetime) -> Iterator[FailedRun]:
         """Yield the account's runs that failed at `since` or later, oldest first."""
+
+    def credit_notes(self, account_id: AccountId) -> Iterator[CreditNote]:
+        """Yield the account's credit notes in the order of their numbers."""
 
     def audit_records(self, account_id: AccountId) -> Iterator[AuditRecord]:
         """Yield the account's audit records, oldest first."""

@@ -8,12 +8,13 @@ from urllib.parse import urlencode
 from ledger.domain.accounts import Account
 from ledger.domain.catalogue import Catalogue, ProductKind
 from ledger.domain.contacts import Contact
+from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import DeclarationKind
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.ids import AccountId
-from ledger.domain.mails import RECEIPTS, MailIntent, MailKind, order_of
+from ledger.domain.mails import DOCUMENTS, RECEIPTS, MailIntent, MailKind, order_of
 from ledger.domain.orders import Order
-from ledger.mails.cases import Reported, case_update, is_outdated
+from ledger.mails.cases import Reported, case_update, credit_note, is_outdated
 from ledger.mails.confirmation import ConfirmedOrder, Reseller, confirmation
 from ledger.mails.letters import House, Letter
 from ledger.mails.notices import (
@@ -33,7 +34,7 @@ from ledger.policy import law, reminders
 from ledger.policy.law import RightKind
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.reminders import ReminderKind, RunningPlan
-from ledger.ports.documents import contact_key
+from ledger.ports.documents import contact_key, credit_note_key
 from ledger.ports.mailer import Attachment, Message
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
@@ -84,7 +85,7 @@ def write_mail(intent: MailIntent, desk: Desk) -> Message:
         html=None if is_receipt else as_html(letter, desk.house),
         language=letter.language,
         is_receipt=is_receipt,
-        attachments=(_document(intent, letter, desk),) if is_receipt else (),
+        attachments=(_document(intent, letter, desk),) if intent.kind in DOCUMENTS else (),
     )
 
 
@@ -286,6 +287,16 @@ def _account_active(intent: MailIntent, desk: Desk) -> _Written:
     return to, account_active(intent.mail_id, writer)
 
 
+def _credit_note(intent: MailIntent, desk: Desk) -> _Written:
+    key = credit_note_key(intent.account_id or AccountId(""), intent.subject.rpartition("/")[2])
+    note = desk.store.read(Keys(documents=frozenset({key}))).document(key, CreditNote)
+    if note is None:
+        raise NotFound(f"There is no credit note {intent.subject}.")
+    names = [_name(product_id, note.paid_at, desk) for product_id in note.product_ids]
+    to, writer = _reach(intent, desk)
+    return to, credit_note(note, ", ".join(names), intent.mail_id, writer)
+
+
 def _low_balance(intent: MailIntent, desk: Desk) -> _Written:
     """What is left is as of now. A customer who has bought credits, or who can't use any, has nothing to read."""
     account, now = _account(intent, desk), desk.clock()
@@ -363,6 +374,7 @@ _LETTERS: Mapping[MailKind, Callable[[MailIntent, Desk], _Written]] = {
     MailKind.ACCOUNT_ACTIVE: _account_active,
     MailKind.CANCELLATION_CONFIRMED: _cancellation_confirmed,
     MailKind.LOW_BALANCE: _low_balance,
+    MailKind.CREDIT_NOTE: _credit_note,
     MailKind.RENEWAL_REMINDER: _renewal_reminder,
     MailKind.PRICE_CHANGE: _price_change,
 }

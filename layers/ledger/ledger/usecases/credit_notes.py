@@ -1,0 +1,122 @@
+"""Issue credit notes: one for each refund of ours that succeeded, and one more if it fails later.
+
+The number is taken in the commit that stores the document: series and document are written together, or not at all. So
+there is no gap, and of two writers at once one takes the number and the other one the next.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from ledger.domain.credit_notes import CreditNote, CreditNoteKind, CreditNoteSeries, subject_of, year_of
+from ledger.domain.facts import PaymentSettled, RefundApproved, RefundChanged, RefundState, facts_of
+from ledger.domain.ids import PaymentId, approval_tag, provider_of
+from ledger.domain.mails import MailKind
+from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import case_id_of
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import (
+    CreditNotePointer,
+    credit_note_key,
+    credit_note_pointer_key,
+    credit_note_series_key,
+)
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.list_mails import list_mail
+from ledger.usecases.look_up import LookUp
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seller:
+    """Who sells, and through which providers in its own name: the sales of a merchant of record are not ours."""
+
+    name: str
+    address: str
+    providers: Collection[str]
+
+
+def issue_credit_notes(payment_id: PaymentId, seller: Seller, store: Store, *, now: datetime) -> list[CreditNote]:
+    """Issue the documents that are due for the refunds of one purchase. Return those that are new.
+
+    A repetition issues nothing. Raise StoreUnavailable after too many conflicts: the same again goes on.
+    """
+    purchase = LookUp(store)(Keys(payments=frozenset({payment_id}))).home_of(payment_id)
+    return issue_for_purchase(purchase, seller, store, now=now) if purchase else []
+
+
+def issue_for_purchase(purchase: Purchase, seller: Seller, store: Store, *, now: datetime) -> list[CreditNote]:
+    """Do the same for a purchase that was read."""
+    payment = purchase.payment
+    if payment is None or provider_of(payment.payment_id) not in seller.providers:
+        return []
+    ended = [
+        one
+        for one in facts_of(purchase.facts, RefundChanged)
+        if one.amount_minor and one.state in {RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CANCELED}
+    ]
+    issued = (_issue(refund, payment, purchase, seller, store, now) for refund in ended)
+    return [note for note in issued if note]
+
+
+def _issue(
+    refund: RefundChanged, payment: PaymentSettled, purchase: Purchase, seller: Seller, store: Store, now: datetime
+) -> CreditNote | None:
+    """Issue the document of a refund, if there is none. One that failed has one only if it had succeeded before."""
+    provider = provider_of(payment.payment_id)
+    refund_id, year = f"{provider}:{refund.refund_id}", year_of(now)
+    has_succeeded = refund.state is RefundState.SUCCEEDED
+    kind = CreditNoteKind.CREDIT if has_succeeded else CreditNoteKind.CORRECTION
+    series_key = credit_note_series_key(seller.name, year)
+    credit_key, own_key = (credit_note_pointer_key(subject_of(refund_id, one)) for one in (CreditNoteKind.CREDIT, kind))
+    keys = Keys(documents=frozenset({series_key, credit_key, own_key}))
+
+    def attempt() -> CreditNote | Retry | None:
+        known = store.read(keys)
+        before = known.document(credit_key, CreditNotePointer)
+        if known.document(own_key, CreditNotePointer) or (before is None and not has_succeeded):
+            return None
+        stored = known.document(series_key, CreditNoteSeries) or CreditNoteSeries()
+        number, series = stored.next(year)
+        note = CreditNote(
+            number=number,
+            kind=kind,
+            issued_at=now,
+            issued_by=f"{seller.name}, {seller.address}",
+            account_id=payment.account_id,
+            payment_id=payment.payment_id,
+            refund_id=refund_id,
+            case_id=_case_of(refund, purchase),
+            amount_minor=refund.amount_minor,
+            currency=refund.currency,
+            invoice_number=payment.invoice_number,
+            paid_at=payment.at,
+            order_id=payment.order_id,
+            product_ids=tuple(dict.fromkeys(line.product_id for line in payment.lines)),
+            credits=sum(line.credits for line in payment.lines),
+            corrects=None if has_succeeded or before is None else before.number,
+        )
+        return (
+            note if store.commit(Commit(documents=tuple(_changes(note, series, stored, seller)))) is None else CONFLICT
+        )
+
+    return run_transaction(attempt, f"credit note of {refund_id}")
+
+
+def _changes(
+    note: CreditNote, series: CreditNoteSeries, stored: CreditNoteSeries, seller: Seller
+) -> Iterator[DocumentChange]:
+    yield DocumentChange(credit_note_series_key(seller.name, year_of(note.issued_at)), series, stored.version)
+    yield DocumentChange(credit_note_key(note.account_id, note.number), note)
+    pointer = CreditNotePointer(number=note.number, account_id=note.account_id)
+    yield DocumentChange(credit_note_pointer_key(note.subject), pointer)
+    yield list_mail(MailKind.CREDIT_NOTE, f"{note.account_id}/{note.number}", note.account_id, note.issued_at)
+
+
+def _case_of(refund: RefundChanged, purchase: Purchase) -> str | None:
+    """Return the case that approved a refund. None: it was made at the provider."""
+    if refund.tag is None:
+        return None
+    tag = approval_tag(refund.tag)
+    return case_id_of(tag) if any(one.tag == tag for one in facts_of(purchase.facts, RefundApproved)) else None

@@ -1,0 +1,122 @@
+"""Credit notes on every store: numbered without a gap, one for each refund, never changed; also when many race."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from ledger.domain.credit_notes import CreditNote, CreditNoteKind
+from ledger.domain.facts import RefundState
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.mails import MailKind
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.store import Store
+from ledger.usecases.credit_notes import issue_credit_notes
+from tools.testing.builders import ADA, PI, at, event_of, paid, payment, record_events, refund
+from tools.testing.ledgers import SELLER
+from tools.testing.races import assert_sound, at_once, retrying
+
+BEN = AccountId("acct_ben")
+
+
+def issued(store: Store, minute: float = 100, payment_id: PaymentId = PI) -> list[tuple[str, str, int]]:
+    """Issue what is due. Return number, kind and amount of what is new."""
+    notes = issue_credit_notes(payment_id, SELLER, store, now=at(minute))
+    return [(note.number, note.kind, note.amount_minor) for note in notes]
+
+
+def bought(store: Store, payment_id: PaymentId = PI, account_id: AccountId = ADA) -> None:
+    """A customer with a pack."""
+    settled = replace(payment(payment_id, account_id=account_id), invoice_number="INV-1")
+    record_events(store, paid(settled, customer=f"cus_{account_id}"))
+
+
+def listed(store: Store) -> list[str]:
+    """The numbers of the documents whose mails are listed."""
+    return sorted(one.subject.rpartition("/")[2] for one in store.mail_intents() if one.kind is MailKind.CREDIT_NOTE)
+
+
+def test_each_refund_that_succeeded_has_one_credit_note(any_store: Store) -> None:
+    """Not while it is pending, and once however often it is reported. Each has a mail, and names its invoice."""
+    bought(any_store)
+    record_events(any_store, event_of(refund(500, state=RefundState.PENDING)))
+    assert issued(any_store) == []
+    record_events(any_store, event_of(refund(500, minute=20)))
+    assert issued(any_store) == [("2026-000001", "credit", 500)]
+    assert issued(any_store) == []
+    record_events(any_store, event_of(refund(300, refund_id="re_2", minute=30)))
+    assert issued(any_store) == [("2026-000002", "credit", 300)]
+    first, second = any_store.credit_notes(ADA)
+    assert (first.number, second.number) == ("2026-000001", "2026-000002")
+    assert first == CreditNote(
+        number="2026-000001",
+        kind=CreditNoteKind.CREDIT,
+        issued_at=at(100),
+        issued_by="Shop, 1 High Street",
+        account_id=ADA,
+        payment_id=PI,
+        refund_id="stripe:re_1",
+        case_id=None,
+        amount_minor=500,
+        currency="USD",
+        invoice_number="INV-1",
+        paid_at=payment().at,
+        order_id=None,
+        product_ids=("pack_1000",),
+        credits=1000,
+    )
+    assert listed(any_store) == ["2026-000001", "2026-000002"]
+    assert [*any_store.credit_notes(BEN)] == []
+
+
+def test_a_refund_that_fails_later_is_taken_back_by_another_document(any_store: Store) -> None:
+    """The first one stays as it was. A refund that failed from the start has none."""
+    bought(any_store)
+    record_events(any_store, event_of(refund(500)))
+    assert issued(any_store) == [("2026-000001", "credit", 500)]
+    (before,) = any_store.credit_notes(ADA)
+    record_events(any_store, event_of(refund(500, state=RefundState.FAILED, minute=50)))
+    for _ in range(2):
+        issued(any_store, 110)
+    first, second = any_store.credit_notes(ADA)
+    assert first == before
+    assert (second.number, second.kind, second.corrects) == ("2026-000002", CreditNoteKind.CORRECTION, "2026-000001")
+    record_events(any_store, event_of(refund(700, refund_id="re_2", state=RefundState.FAILED, minute=60)))
+    assert issued(any_store, 120) == []
+
+
+def test_a_sale_of_a_merchant_of_record_has_no_document_of_ours(any_store: Store) -> None:
+    """It sends its own."""
+    other = PaymentId("paddle:txn_1")
+    record_events(any_store, paid(payment(other)))
+    record_events(any_store, event_of(refund(500), names=(other,)))
+    assert issued(any_store, payment_id=other) == []
+    assert issued(any_store, payment_id=PaymentId("stripe:pi_none")) == []
+
+
+def test_each_year_has_its_own_series(any_store: Store) -> None:
+    """By the time of issue, in UTC."""
+    bought(any_store)
+    record_events(any_store, event_of(refund(500)), event_of(refund(300, refund_id="re_2")))
+    for now, number in (
+        (datetime(2026, 12, 31, 23, 59, tzinfo=UTC), ["2026-000001", "2026-000002"]),
+        (datetime(2027, 1, 1, tzinfo=UTC), ["2027-000001"]),
+    ):
+        assert [note.number for note in issue_credit_notes(PI, SELLER, any_store, now=now)] == number
+        record_events(any_store, event_of(refund(100, refund_id="re_3")))
+
+
+@pytest.mark.parametrize("writers", [2, 6])
+def test_numbers_have_no_gap_and_none_is_given_twice_when_many_race(real_store: DynamoDBStore, writers: int) -> None:
+    """Six accounts, each refund issued by several writers at once: the delivery of an event twice, and a schedule."""
+    names = [PaymentId(f"stripe:pi_{number}") for number in range(6)]
+    for number, name in enumerate(names):
+        bought(real_store, name, AccountId(f"acct_{number}"))
+        record_events(real_store, event_of(refund(500, refund_id=f"re_{number}"), names=(name,)))
+    calls = [lambda name=name: issued(real_store, payment_id=name) for name in names for _ in range(writers)]
+    results = at_once([retrying(call) for call in calls])
+    numbers = sorted(number for result in results for number, _, _ in result)
+    assert numbers == [f"2026-{number:06}" for number in range(1, 7)]
+    stored = [note.number for number in range(6) for note in real_store.credit_notes(AccountId(f"acct_{number}"))]
+    assert sorted(stored) == numbers == listed(real_store)
+    assert_sound(real_store)

@@ -1,0 +1,36 @@
+"""Rules about credit notes: each is of a refund that its payment has, and is found by it."""
+
+from ledger.domain.credit_notes import CreditNote, CreditNoteKind
+from ledger.domain.facts import RefundChanged
+from ledger.ports.documents import credit_note_key, credit_note_pointer_key
+from tools.verify.world import Verdicts, World
+
+
+def documented(world: World) -> Verdicts:
+    """A credit note is of a refund of its payment, with its amount, and its refund leads to it and to no other."""
+    for note in world.credit_notes.values():
+        pointer = world.credit_note_pointers.get(credit_note_pointer_key(note.subject))
+        is_led_to = pointer is not None and (pointer.number, pointer.account_id) == (note.number, note.account_id)
+        yield note.number, is_led_to and _is_of_its_refund(note, world) and _corrects_another(note, world)
+    for key, pointer in world.credit_note_pointers.items():
+        found = world.credit_notes.get(credit_note_key(pointer.account_id, pointer.number))
+        yield key.parts[0], found is not None and (found.subject,) == key.parts
+
+
+def _is_of_its_refund(note: CreditNote, world: World) -> bool:
+    home = world.home_of(note.payment_id)
+    refund = home.facts.get(f"refund:{note.refund_id.partition(':')[2]}") if home else None
+    if home is None or home.payment is None or not isinstance(refund, RefundChanged):
+        return False
+    return (home.payment.account_id, refund.amount_minor, refund.currency) == (
+        *(note.account_id, note.amount_minor),
+        note.currency,
+    )
+
+
+def _corrects_another(note: CreditNote, world: World) -> bool:
+    """Return whether a correction names the credit note of the same refund, and a credit note none."""
+    if note.kind is CreditNoteKind.CREDIT:
+        return note.corrects is None
+    before = world.credit_notes.get(credit_note_key(note.account_id, note.corrects or ""))
+    return before is not None and (before.refund_id, before.kind) == (note.refund_id, CreditNoteKind.CREDIT)
