@@ -44,6 +44,7 @@ MISSING = object()
         ("automatic_renewal_refund_up_to_minor", {"EUR": True}, r"up_to_minor\.EUR is True"),
         ("persistent_failed_runs", 0, "persistent_failed_runs is 0, should be 1 to"),
         ("debt_refuses_orders_above", "0", "debt_refuses_orders_above is '0', should be a whole number"),
+        ("debt_refuses_orders_above", 10**20, "debt_refuses_orders_above is 10+, should be 0 to 10000000"),
         ("support_limits", [], r"support_limits is \[\], should be an object"),
         ("support_limits", {"eur": {"day": 1, "month": 1}}, "'eur', should be currency codes of three .*, or credits"),
         ("support_limits", {"EUR": {"day": 1}}, r"parameters.json: support_limits\.EUR: month is None"),
@@ -198,15 +199,15 @@ def test_the_shipped_figures_are_read_with_their_units() -> None:
 def test_what_support_may_give_is_limited_by_day_and_by_month_in_each_unit() -> None:
     """Money by its currency, and credits. Nothing may be given at all if the limit is 0."""
     most = 10**12
-    limits = {"EUR": {"day": 0, "month": 1}, "credits": {"day": 5, "month": most}}
+    limits = {"EUR": {"day": 0, "month": 0}, "credits": {"day": 5, "month": most}}
     assert rules.parse({**RIGHT, "support_limits": limits}).support_limits == {
-        "EUR": SupportLimit(day=0, month=1),
+        "EUR": SupportLimit(day=0, month=0),
         "credits": SupportLimit(day=5, month=most),
     }
     for name in ("day", "month"):
         for figure in (-1, most + 1):
             wrong = {"EUR": {"day": 1, "month": 1, name: figure}}
-            with pytest.raises(PolicyError, match=rf"support_limits\.EUR: {name} is {figure}"):
+            with pytest.raises(PolicyError, match=rf"limits\.EUR: {name} is {figure}, should be 0 (or more|to {most})"):
                 rules.parse({**RIGHT, "support_limits": wrong})
 
 
