@@ -190,6 +190,12 @@ LATE = REQUESTED.confirmed("mail_1", MADE, is_used=True, is_withdrawn=False)
                 revoked_at=LATER,
             ),
         ),
+        (
+            replace(CONFIRMED, returned_ids=("mail_0",)),
+            "mail_1",
+            False,
+            replace(REQUESTED, returned_ids=("mail_0", "mail_1")),
+        ),
         # one that does not count is only taken note of
         (THRICE, "mail_2", True, replace(CONFIRMED, further_ids=("mail_3",), returned_ids=("mail_2",))),
         (CONFIRMED, "mail_9", True, replace(CONFIRMED, returned_ids=("mail_9",))),
@@ -217,7 +223,8 @@ def test_a_confirmation_that_came_back_confirms_nothing(
     ],
 )
 def test_an_order_says_what_its_consent_still_needs(consent: Consent | None, missing: MissingConsent | None) -> None:
-    """First what the customer must do, then what we must."""
+    """First what the customer must do, then what we must. Frontends know these two by their words."""
+    assert list(MissingConsent) == ["consent", "confirmation"]
     assert replace(ORDER, consent=consent).missing_consent is missing
 
 
