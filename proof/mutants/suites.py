@@ -44,7 +44,11 @@ _WEBHOOKS = (
 _SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.facts": ("domain/test_facts", *_MONEY, "providers/test_translation", "dynamodb/test_schema"),
     "ledger.domain.lots": ("domain/test_lots", *_MONEY),
-    "ledger.domain.refunds": (*_MONEY, "usecases/test_refund_in_parts", "domain/test_shared_money"),
+    "ledger.domain.refunds": (
+        *(*_MONEY, "usecases/test_refund_in_parts"),
+        *("domain/test_shared_money", "domain/test_withdrawn"),
+    ),
+    "ledger.domain.withdrawn": ("domain/test_withdrawn",),
     "ledger.domain.disputes": (*_MONEY, "domain/test_currencies", "domain/test_links", "domain/test_shared_money"),
     "ledger.domain.shares": _MONEY,
     "ledger.domain.currencies": ("domain/test_currencies", *_MONEY, "domain/test_shared_money"),
@@ -57,8 +61,11 @@ _SUITES: dict[str, tuple[str, ...]] = {
     "ledger.domain.catalogue": ("domain/test_catalogue", "providers/test_agreed_terms", "usecases/test_terms"),
     "ledger.domain.texts": ("policy/test_texts",),
     "ledger.domain.money": ("domain/test_money", *_MONEY),
-    "ledger.domain.purchases": (*_MONEY, "domain/test_late", "domain/test_grace", "usecases/test_paid_again"),
-    "ledger.policy.rules": _POLICY,
+    "ledger.domain.purchases": (
+        *(*_MONEY, "domain/test_late", "domain/test_grace"),
+        *("domain/test_withdrawn", "usecases/test_paid_again"),
+    ),
+    "ledger.policy.rules": (*_POLICY, "policy/test_withdrawal"),
     "ledger.policy.texts": ("policy/test_texts",),
     "ledger.policy.context": ("policy/test_context", *_POLICY),
     "ledger.policy.law": ("policy/test_law", "policy/test_law_grid"),
@@ -201,8 +208,6 @@ MENDED = ("domain", "policy", "providers")
 
 GROWN = frozenset(
     {
-        *(f"ledger.domain.{module}" for module in ("facts", "lots", "orders", "purchases", "refunds")),
-        *(f"ledger.policy.{module}" for module in ("context", "law", "parameters", "rules", "withdrawal")),
         *(f"ledger.providers.{module}" for module in ("parsing", "translation", "paddle.transactions")),
         *(f"ledger.providers.stripe.{module}" for module in ("invoices", "sessions")),
     }

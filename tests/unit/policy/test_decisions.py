@@ -575,6 +575,37 @@ ANSWERS = [
         "confirmation",
         "have been used",
     ),
+    # who gave another reason ends no contract before the money is approved, but does end the subscription
+    (
+        refund_context(CHANGED, order=RETURNED, lines=(line_usage(250),), is_subscription=True),
+        says(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=1500, ends_subscription=True),
+        "confirmation",
+        "We are refunding",
+    ),
+    (
+        refund_context(CHANGED, order=BUSINESS, is_subscription=True),
+        says(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=2000, ends_subscription=True),
+        "whether a consumer's right of withdrawal applies",
+        "We are refunding",
+    ),
+    (
+        refund_context(CHANGED, lines=(line_usage(1000), line_usage(0, line_id="b")), is_subscription=True),
+        says(REVIEW, "2", "right_of_withdrawal", recommended=APPROVE, money_minor=1000, ends_subscription=True),
+        "how the refund is split between the items",
+        CANCEL,
+    ),
+    (
+        refund_context(CHANGED, lines=(line_usage(1000),), is_subscription=True),
+        says(DECLINE, "2", "right_of_withdrawal", ends_subscription=True),
+        "Your subscription ends with your withdrawal.",
+        CANCEL,
+    ),
+    (
+        refund_context(CHANGED, lines=(line_usage(250),), is_subscription=True),
+        ends(APPROVE, "2", "right_of_withdrawal", money_minor=1500, ends_subscription=True),
+        "250 credits were used",
+        CANCEL,
+    ),
     # the buyer's balance paid a part that no card can get back
     (
         refund_context(WITHDRAWAL, refundable_minor=500, value_left_minor=2000),

@@ -209,7 +209,7 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
             if money_minor == context.paid_minor
             else text("decision.withdrawal_refund_remaining")
         )
-        return replace(_approve("2", money_minor, in_time, refund), ends_subscription=context.is_subscription)
+        return _approve("2", money_minor, in_time, refund)
     if money_minor == 0:
         ends = (text("decision.withdrawal_ends_subscription"),) if context.is_subscription else ()
         decline = _decline("2", in_time, text("decision.withdrawal_all_used"), *ends)
@@ -219,8 +219,7 @@ def right_of_withdrawal(context: PolicyContext, policy: PolicyParameters) -> Rul
         split = text("decision.withdrawal_split_in_review")
         review = _review("2", DecisionOutcome.APPROVE, in_time, part_used, split, money_minor=money_minor)
         return replace(review, ends_subscription=context.is_subscription)
-    approval = _approve("2", money_minor, in_time, part_used)
-    return replace(approval, items=items, ends_subscription=context.is_subscription)
+    return replace(_approve("2", money_minor, in_time, part_used), items=items)
 
 
 def _review_returned_confirmation(context: PolicyContext, in_time: Text) -> Decision:
