@@ -1699,6 +1699,7 @@ def test_a_transaction_that_bought_nothing_grants_nothing(changes: Json, owner: 
 
 
 PLAN = "pri_01jcreatormonthly0000000a"
+OF_A_PLAN = {key: value for key, value in SUBSCRIBES.items() if not key.startswith("details")}
 ON_TRIAL: Json = {"items": [{"price": {"id": PLAN, "trial_period": {"interval": "day", "unit_price": None}}}]}
 FREE_TRIAL: Json = {
     **SUBSCRIBES,
@@ -1760,6 +1761,22 @@ PART_OF_A_PERIOD: Json = {
     "details.totals.total": "825",
     "details.totals.grand_total": "825",
 }
+
+
+@pytest.mark.parametrize("beside", ["pack", "part"])
+def test_a_trial_beside_something_that_was_sold_is_not_a_trial_alone(beside: str) -> None:
+    """A pack, or a part of a period: its money pays for more than a trial."""
+    (sold,) = TRANSACTION["details"]["line_items"]
+    trial = {**sold, "id": "txnitm_2", "price_id": "pri_offer", "totals": {"subtotal": "100", "total": "100"}}
+    part = {**sold, "price_id": PLAN, "proration": {"billing_period": RECURRING["billing_period"]}}
+    lines = [sold if beside == "pack" else part, trial]
+    event = tells("transaction.completed", TRANSACTION, {**OF_A_PLAN, "details.line_items": lines}, sold=OFFER)
+    assert event.payment, event.detail
+    assert (len(event.payment.lines), event.payment.is_trial) == (2, False)
+    alone = {**OF_A_PLAN, "details.line_items": [trial]}
+    begun = tells("transaction.completed", TRANSACTION, alone, sold=OFFER)
+    assert begun.payment, begun.detail
+    assert begun.payment.is_trial is True
 
 
 def test_a_part_of_a_period_that_is_worth_one_credit_grants_it() -> None:
