@@ -206,14 +206,6 @@ AnyMutant = Mutant | TemplateMutant
 MENDED = ("domain", "policy", "providers")
 """The layers whose survivors are all mended or explained: CI tries as many of their mutants as it has time for."""
 
-GROWN = frozenset(
-    {
-        *(f"ledger.providers.{module}" for module in ("parsing", "translation", "paddle.transactions")),
-        *(f"ledger.providers.stripe.{module}" for module in ("invoices", "sessions")),
-    }
-)
-"""Modules of these layers that have grown since: wrongs of their newer code survive. CI leaves them out until then."""
-
 
 def modules_of(*layers: str) -> tuple[str, ...]:
     """The modules of these layers."""
