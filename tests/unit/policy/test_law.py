@@ -158,6 +158,12 @@ def test_a_period_ends_with_its_last_day_and_never_on_a_weekend(day: int, ends: 
     assert law.load().period_end(since, 14, "") == datetime(2026, 11, *ends, tzinfo=UTC)
 
 
+def test_of_equal_ends_the_one_farthest_west_names_the_last_day() -> None:
+    """At noon at Greenwich the far west still has the day before the far east's: both end at one instant."""
+    end = law.load().period_end(datetime(2026, 11, 2, 12, tzinfo=UTC), 14, None)
+    assert (end, end.tzinfo) == (datetime(2026, 11, 17, 12, tzinfo=UTC), timezone(timedelta(hours=-12)))
+
+
 def test_a_period_that_began_on_the_next_day_in_the_east_ends_there_if_that_is_later() -> None:
     """A Friday night in the west is a Saturday in the east, and a weekend moves to its Monday."""
     since = datetime(2026, 11, 6, 10, 30, tzinfo=UTC)  # Saturday, 0:30, fourteen hours ahead of Greenwich

@@ -28,7 +28,7 @@ HOLIDAYS_FILE = Path(__file__).with_name("holidays.json")
 SATURDAY = 5  # as Python counts the days of a week
 MOST_FREE_DAYS = timedelta(days=5)
 """How many days in a row may be weekend or holidays at most, so that a period ends so much later."""
-_ZONES = tuple(timezone(timedelta(hours=hours)) for hours in range(-12, 15))
+_ZONES = tuple(timezone(timedelta(hours=hours)) for hours in range(14, -13, -1))  # from east to west
 
 
 class RightKind(StrEnum):
@@ -110,21 +110,23 @@ class Law:
 
         The day on which it starts does not count. The last day counts to its end. If it is a Saturday, a Sunday or a
         public holiday of the country, the next working day is the last (Regulation 1182/71, article 3). The result is
-        the latest end of all time zones.
+        the latest end of all time zones, and of equal ones the one farthest west.
 
             day 0      day 1 …                       day 14         end of day 14
             contract ──┬─────────────────────────────────────────────►│  else: the end of the next working day
         """
         free = self.holidays.get(country, frozenset()) if country else frozenset()
-        return max(_end_in(zone, since, days, free) for zone in _ZONES)
+        farthest_west = {since.astimezone(zone).date(): zone for zone in _ZONES}  # where each day ends last
+        ends = [_end_in(zone, day + timedelta(days=days), free) for day, zone in farthest_west.items()]
+        return max(reversed(ends))
 
     def is_calendar_known(self, country: str, end: datetime) -> bool:
         """Return whether the holidays around the end of a period are known: else it may end up to five days later."""
         return country in self.holidays and end.year in self.years and (end + MOST_FREE_DAYS).year in self.years
 
 
-def _end_in(zone: timezone, since: datetime, days: int, free: Collection[date]) -> datetime:
-    last = since.astimezone(zone).date() + timedelta(days=days)
+def _end_in(zone: timezone, last: date, free: Collection[date]) -> datetime:
+    """Return the end, in this zone, of the first working day from this one on."""
     while last.weekday() >= SATURDAY or last in free:
         last += timedelta(days=1)
     return datetime.combine(last + timedelta(days=1), time(), zone)
