@@ -62,6 +62,7 @@ def test_a_repeated_withdrawal_is_flagged_until_a_person_has_looked() -> None:
         ([USED_FLAG], "ord_1", False),
         ([USED_FLAG], "ord_2", True),
         ([USED_FLAG], None, True),
+        ([f"used_and_withdrawn:{PI}:"], None, True),
         ([USED_FLAG, USED_FLAG.replace("ord_1", "ord_2")], "ord_1", True),
         ([f"used_and_withdrawn:{PI}:"], "ord_1", True),
         ([REPEATED_FLAG, f"overcharge:{PI}"], "ord_1", False),

@@ -108,6 +108,26 @@ def test_a_payment_that_carries_no_terms_is_under_those_of_its_stored_order(prov
         assert (stored.payment.account_id, stored.payment.order_id) == ("acct_ada", "ord_1")
 
 
+@pytest.mark.parametrize(("provider", "product_id"), WAYS)
+def test_credits_are_locked_as_long_after_the_payment_as_the_terms_say(provider: str, product_id: str) -> None:
+    """Those that the checkout carries, or the stored order's. Terms without a lock, and no terms, lock nothing."""
+    plain = order(provider, product_id)
+    assert plain.terms
+    locked = replace(plain, terms=replace(plain.terms, lock_days=20))
+    ids = {name: text for name, text in carried(locked).items() if not name.startswith("terms")}
+    for carries, stored, is_locked in (
+        (dict(carried(locked)), None, True),
+        (ids, locked, True),
+        (dict(carried(plain)), None, False),
+        (ids, None, False),
+    ):
+        event = told(provider, product_id, carries)
+        if stored and event.under_order:
+            event = event.under_order(stored)
+        assert event.payment, event.detail
+        assert event.payment.locked_until == (event.payment.at + 20 * DAY if is_locked else None)
+
+
 def test_the_payment_of_a_stored_order_is_its_accounts_whatever_a_browser_wrote() -> None:
     """A browser can overwrite what a transaction of Paddle's carries."""
     ordered = order("paddle", "pack_1000")

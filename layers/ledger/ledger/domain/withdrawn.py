@@ -64,9 +64,12 @@ def withdrawal_flags(payment_id: PaymentId, order_id: OrderId | None, facts: Fac
 
 
 def has_used_and_withdrawn(flags: Iterable[str], order_id: OrderId | None) -> bool:
-    """Return whether the law has demanded the price of used credits back before, of another contract."""
+    """Return whether the law has demanded the price of used credits back before, of another contract.
+
+    Without an order the contract is not known: any other counts as another one.
+    """
     contracts = [flag.rpartition(":")[2] for flag in flags if flag.startswith(USED)]
-    return any(contract != order_id or order_id is None for contract in contracts)
+    return any(contract != order_id for contract in contracts)
 
 
 def repeated_withdrawals(flags: Iterable[str]) -> tuple[PaymentId, ...]:
