@@ -194,6 +194,19 @@ def test_terms_stand_in_one_place() -> None:
     assert catalogue.parse(document).products["creator_monthly"].renewal_grace == timedelta(days=3660)
 
 
+def test_a_plan_has_periods_of_one_month_or_of_several() -> None:
+    """Up to five years; one where nothing is stated."""
+    document = copy.deepcopy(RIGHT)
+    assert catalogue.parse(document).products["creator_monthly"].period_months == 1
+    for months in (1, 12, 60):
+        document["products"][3]["period_months"] = months
+        assert catalogue.parse(document).products["creator_monthly"].period_months == months
+    for months in (0, 61):
+        document["products"][3]["period_months"] = months
+        with pytest.raises(CatalogueError, match=f"creator_monthly: period_months is {months}, should be 1 to 60"):
+            catalogue.parse(document)
+
+
 def test_a_digest_names_terms_and_not_when_they_count() -> None:
     """Whatever changes what is granted changes it."""
     plan = catalogue.parse(RIGHT).products["creator_monthly"]

@@ -108,6 +108,17 @@ def test_a_refund_is_by_law_if_one_that_succeeded_carries_out_such_an_approval(
     assert used.owed == (0 if is_by_law else lot.refund_target)
 
 
+def test_of_two_payments_for_one_order_one_that_went_back_by_law_is_enough() -> None:
+    """They have the same lots."""
+    first, second = (
+        Purchase(payment_id=PaymentId(f"stripe:pi_{name}")).with_facts(
+            payment(PaymentId(f"stripe:pi_{name}"), fulfilment_key="order/ord_1"), *facts
+        )
+        for name, facts in (("a", (LAWFUL, OURS)), ("b", ()))
+    )
+    assert [lot.owes_no_refund for lot in target(first, second).lots] == [True]
+
+
 def test_the_flags_of_a_withdrawal_are_on_its_account_and_go_with_the_lift() -> None:
     """The one that says that credits were used stays."""
     bought = Purchase(payment_id=PI).with_facts(payment(), replace(LAWFUL, is_repeated=True))

@@ -686,6 +686,7 @@ def test_an_explanation_has_a_line_for_each_fact_and_each_rule() -> None:
     assert first == f"{recommended} (technical_problem, clause 6, policy {POLICY.version})"
     facts, asked = lines[: len(decided.inputs)], lines[len(decided.inputs) :]
     assert facts == [f"  · {fact}" for fact in rendered(decided.inputs)]
+    assert decided.inputs[-1] == text("input.law", version=POLICY.law.version), "the facts first, then the law"
     marks = [(" " if rule.rule != "technical_problem" else "→", rule) for rule in decided.explanation]
     assert asked == [f"  {mark} {rule.rule}: {' '.join(rendered(rule.why))}" for mark, rule in marks]
 
