@@ -417,6 +417,15 @@ def test_the_later_step_of_a_consent_stands_whatever_its_time_is() -> None:
         assert merge({}, [one, two]) == merge({}, [two, one]) == {first.key: stands}
 
 
+def test_the_later_step_of_a_withdrawal_stands_whatever_its_time_is() -> None:
+    """The case's version counts, as the order's does of a consent."""
+    first = WithdrawalChanged(case_id="case_1", stands=True, step=2, at=at(9), cause="c")
+    second = replace(first, step=3, stands=False, at=at(1))
+    late = replace(second, at=at(2), stands=True)
+    for one, two, stands in ((first, second, second), (second, late, late)):
+        assert merge({}, [one, two]) == merge({}, [two, one]) == {first.key: stands}
+
+
 def test_the_credits_that_never_expire_last_longest() -> None:
     """Of two others those with the later end."""
     line = PaidLine(line_id="a", product_id="plan", credits=5, amount_minor=5, expires_at=None)

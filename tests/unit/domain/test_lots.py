@@ -55,6 +55,7 @@ def test_the_credits_of_a_lot_are_locked_until_an_instant() -> None:
     assert [locked.spendable(now) for now in (END - MOMENT, END)] == [0, 1000]
     assert locked.usable(END - MOMENT) == 1000
     assert not LOT.is_locked(END)
+    assert replace(LOT, is_withdrawn=True).is_locked(END), "a withdrawal from its contract waits, without an end"
 
 
 def test_a_lot_is_in_grace_from_the_end_of_its_period_on() -> None:

@@ -5,14 +5,24 @@ from datetime import datetime
 
 import pytest
 
-from ledger.domain.facts import ConsentChanged, Fact, HoldLifted, RefundApproved, RefundState
+from ledger.domain.facts import (
+    ConsentChanged,
+    Fact,
+    HoldLifted,
+    RefundAbandoned,
+    RefundApproved,
+    RefundState,
+    WithdrawalChanged,
+)
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import LotTarget, Purchase, target
 from ledger.domain.refunds import is_returned_by_law
+from ledger.domain.texts import Text
 from ledger.domain.withdrawn import (
     REPEATED,
     has_used_and_withdrawn,
+    is_undecided,
     repeated_withdrawals,
     withdrawal_flags,
 )
@@ -130,6 +140,48 @@ def test_the_flags_of_a_withdrawal_are_on_its_account_and_go_with_the_lift() -> 
     assert used_flag not in lifted.cleared_flags
 
 
+WAITS = WithdrawalChanged(case_id="case_1", stands=True, step=1, at=at(4), cause="c")
+
+
+@pytest.mark.parametrize(
+    ("facts", "waits"),
+    [
+        ([], False),
+        ([LAWFUL], False),
+        ([WAITS], True),
+        ([replace(WAITS, stands=False)], False),
+        ([WAITS, LAWFUL], False),  # what is approved is reserved
+        ([WAITS, replace(LAWFUL, case_id="case_2")], True),
+        ([WAITS, LAWFUL, replace(OURS, state=RefundState.PENDING)], False),
+        ([WAITS, LAWFUL, OURS], False),
+        ([WAITS, LAWFUL, replace(OURS, state=RefundState.FAILED)], True),
+        ([WAITS, LAWFUL, RefundAbandoned(tag=TAG, reason=Text(key="r"), at=at(8), cause="c")], True),
+        ([WAITS, LAWFUL, replace(WAITS, case_id="case_2")], True),
+        ([WAITS, LAWFUL, replace(WAITS, case_id="case_2", stands=False)], False),
+    ],
+)
+def test_the_credits_of_a_contract_are_locked_while_a_withdrawal_from_it_waits(
+    facts: list[Fact], *, waits: bool
+) -> None:
+    """Until a person or a rule has decided; and again, if its refund failed or was not sent."""
+    assert is_undecided(known(*facts)) is waits
+    bought = Purchase(payment_id=PI).with_facts(payment(), *facts)
+    (lot,) = target(bought).lots
+    assert lot.is_withdrawn is waits
+    assert lot.applied_to(None).is_locked(at(10)) is waits
+
+
+def test_a_withdrawal_from_the_contract_of_one_payment_locks_those_of_its_twin() -> None:
+    """They are for one order, and have the same lots."""
+    first, second = (
+        Purchase(payment_id=PaymentId(f"stripe:pi_{name}")).with_facts(
+            payment(PaymentId(f"stripe:pi_{name}"), fulfilment_key="order/ord_1"), *facts
+        )
+        for name, facts in (("a", ()), ("b", (WAITS,)))
+    )
+    assert [lot.is_withdrawn for lot in target(first, second).lots] == [True]
+
+
 COMPLETE = ConsentChanged(order_id=OrderId("ord_1"), is_complete=True, step=2, at=at(6), cause="c")
 
 
@@ -164,4 +216,4 @@ def test_of_two_payments_for_one_order_the_later_lock_counts() -> None:
 def test_a_target_of_an_older_release_locks_nothing_and_keeps_every_debt() -> None:
     """Both came later."""
     plain = LotTarget("lot", 10, None, 0, 0, is_frozen=False)
-    assert (plain.locked_until, plain.owes_no_refund) == (None, False)
+    assert (plain.locked_until, plain.owes_no_refund, plain.is_withdrawn) == (None, False, False)
