@@ -82,6 +82,19 @@ def test_a_later_end_gives_back_what_had_expired(before: datetime | None, after:
     assert lot.rescheduled(after) == replace(lot, expires_at=after, expired=expired)
 
 
+def test_a_lot_that_is_as_its_targets_demand_is_the_very_same() -> None:
+    """An account may have thousands, and nothing of them is written."""
+    lot = replace(FRESH, drawn=100, refund_target=1, dispute_target=20, expired=300, reserve_target=50).rebalance()
+    assert (lot.refunded, lot.disputed, lot.expired, lot.reserved) == (1, 20, 300, 50)
+    assert lot.rebalance() is lot
+    assert lot.rescheduled(lot.expires_at) is lot
+
+
+def test_the_item_that_a_lot_was_read_from_is_no_part_of_its_state() -> None:
+    """Two reads of one state are equal."""
+    assert replace(LOT, digest="d1") == replace(LOT, digest="d2") == LOT
+
+
 def test_a_lot_is_followed_by_that_of_a_later_period_of_its_subscription() -> None:
     """Not by itself, an earlier one, another subscription's, or one that was bought without a subscription."""
     plan, pack = replace(FRESH, subscription_id="stripe:sub_1"), replace(FRESH, lot_id="pack")

@@ -40,8 +40,8 @@ def is_undecided(facts: Facts) -> bool:
     if not standing:
         return False
     in_whole = whole(facts)
-    approvals = [one for one in facts_of(facts, RefundApproved) if one.case_id in standing]
-    return bool(standing - {one.case_id for one in approvals if not _has_failed(one, in_whole)})
+    approved = {one.case_id for one in facts_of(facts, RefundApproved) if not _has_failed(one, in_whole)}
+    return bool(standing - approved)
 
 
 def _has_failed(approval: RefundApproved, facts: Facts) -> bool:
