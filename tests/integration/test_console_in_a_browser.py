@@ -14,6 +14,7 @@ from botocore.credentials import Credentials
 from ledger.domain.ids import PaymentId
 from ledger.usecases.index_names import index_purchase
 from tests.integration.conftest import ADA, ADAS, LONG_AGO, World
+from tests.integration.test_release_parked import SECRET, of_a_price, receive
 from tools import token
 from tools.devserver import environment, sign_in
 from tools.devserver.authorizers import KeySet
@@ -265,6 +266,26 @@ def test_a_balance_is_explained_down_to_the_run(world: World, console: Console) 
     console.click("Explain")
     console.wait_for_heading("Why?")
     console.page.wait_until("document.querySelectorAll('.timeline li').length > 0")
+    assert console.blocked() == []
+
+
+def test_a_parked_event_is_shown_and_tried_again(
+    world: World, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says why it is parked and what would release it. What still can't be booked stays, and the page says so."""
+    monkeypatch.setenv("PADDLE_SIGNING_SECRETS", SECRET)
+    world.services.config = replace(world.services.config, signing_secrets={"paddle": SECRET})
+    assert receive(world.services, of_a_price("pri_of_next_month", 1)) == "parked"
+    console.sign_in()
+    console.go("parked", "Parked events")
+    console.click("transaction.completed")
+    console.wait_for_heading("transaction.completed")
+    console.reads("Unknown price")
+    console.reads('"id": "txn_1"')
+    console.click("Try again…")
+    console.click("Try again")
+    console.reads("It is still parked.")
+    assert world.sam.get("/support/parked/paddle:ctm_1~evt_1").status == 200
     assert console.blocked() == []
 
 

@@ -1,9 +1,9 @@
-// Parked events: genuine, stored, and not booked yet. What would release each, and another try.
+// Parked events: genuine, stored, and not booked yet. What would release each, and what a person can do about it.
 
 import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
 import { ago, time } from "./format.js";
-import { accountLink, ask, badge, card, draw, empty, facts, link, Listing, say, whyLink } from "./ui.js";
+import { accountLink, ask, askWhy, badge, card, draw, empty, facts, field, link, Listing, say, whyLink } from "./ui.js";
 import { named, provider } from "./words.js";
 
 const OUTCOMES = {
@@ -12,6 +12,7 @@ const OUTCOMES = {
   waiting: ["It is stored, and waits for its payment.", "accent"],
   noted: ["It is noted. There was nothing to book.", "good"],
   parked: ["It is still parked.", "bad"],
+  dismissed: ["It is dismissed.", "good"],
   ignored: ["It is of a kind that is not handled.", "accent"],
 };
 
@@ -48,6 +49,16 @@ export function parkedEventPage(id) {
     say(words, tone);
     draw();
   };
+  const attribute = (suggested) => {
+    let account = suggested || "";
+    askWhy({
+      title: "Whose event is it?",
+      confirm: "Attribute it",
+      intro: html`<p>It is booked for this account, as if it had named it.</p>${field("account", "Account", html`<input id="account" required maxlength="200" autocomplete="off" spellcheck="false" .value=${account} @input=${(event) => { account = event.target.value.trim(); }}>`)}`,
+      act: (why) => post(address("attribution"), { account_id: account, why }),
+      after: settle,
+    });
+  };
   const replay = () => ask({
     title: "Try again to book it?",
     confirm: "Try again",
@@ -55,6 +66,7 @@ export function parkedEventPage(id) {
     act: () => post(address("replay")),
     after: settle,
   });
+  const dismiss = () => askWhy({ title: "Dismiss this event?", confirm: "Dismiss it", tone: "danger", intro: "It is not booked, and is not listed any more. Its receipt stays.", act: (why) => post(address("dismissal"), { why }), after: settle });
   return {
     title: "Parked event",
     load: async () => { found = await get(address()); },
@@ -63,11 +75,13 @@ export function parkedEventPage(id) {
         <p class="badges">${result ? badge(OUTCOMES[result.outcome] || [named(result.outcome), "accent"]) : badge(["Parked", "warn"])}</p></div>
       ${result?.detail ? html`<div class="notice" role="status"><p>${result.detail}</p></div>` : nothing}
       <div class="columns"><div>
-        ${card("What would release it", html`<p>${found.released_by}</p>`)}
+        ${card("What would release it", html`<p>${found.released_by}</p>${found.explanation?.length ? html`<ul class="reasons">${found.explanation.map((one) => html`<li>${one}</li>`)}</ul>` : nothing}`)}
         ${card("The provider's event", html`<pre tabindex="0">${JSON.stringify(found.body, null, 2)}</pre>`)}
       </div><aside aria-label="Acts and facts">
         ${result && result.outcome !== "parked" ? card("Done", html`<p>${(OUTCOMES[result.outcome] || [named(result.outcome)])[0]}</p>${result.account_id ? html`<p>${accountLink(result.account_id)}</p>` : nothing}`) : card("Act", html`<div class="buttons column">
-          <button type="button" class="button accent wide" @click=${replay}>Try again…</button></div>`)}
+          ${found.can_attribute ? (found.suggested_accounts.length ? found.suggested_accounts : [""]).map((one) => html`<button type="button" class="button accent wide" @click=${() => attribute(one)}>Attribute to ${one || "an account"}…</button>`) : nothing}
+          <button type="button" class="button wide" @click=${replay}>Try again…</button>
+          ${"can_attribute" in found ? html`<button type="button" class="button wide" @click=${dismiss}>Dismiss…</button>` : nothing}</div>`)}
         ${card("Facts", facts([
           ["Provider", provider(found.provider)],
           ["Event", whyLink(found.event_id)],
