@@ -54,6 +54,7 @@ class Size:
     """How much is played in one case, and how the providers fail."""
 
     copies_of_stories: int = 3
+    stories: tuple[str, ...] | None = None  # by their names; None: all
     copies_of_lives: int = 1
     lives: tuple[str, ...] = tuple(LIVES)
     provider_faults: tuple[str, ...] = KINDS
@@ -95,7 +96,7 @@ def _play(work: Work, case: int, engine: str, proxy: str, size: Size, around: Ar
     clock = ShiftedClock()
     clock.advance(START - clock.now())
     seed = f"{work.chance(case).getrandbits(64)}"
-    days = [FineDay.of(story, START, START + MONTH) for story in customers(size.copies_of_stories)]
+    days = [FineDay.of(story, START, START + MONTH) for story in customers(size.copies_of_stories, size.stories)]
     lives = [(f"acct_{name}_{n}", LIVES[name]) for n in range(size.copies_of_lives) for name in size.lives]
     with stripe.running(clock=clock.seconds) as at_stripe, paddle.running(clock=clock.seconds) as at_paddle:
         sky = ProviderFaultPlan(seed, size.provider_faults)

@@ -175,10 +175,13 @@ def charges_back(ben: Customer) -> Iterator[Until]:
     yield Until.REFUNDED
     ben.is_left_with(status="suspended", balance=500, spendable=0)
     ben.run("run_1", 1, wanted=403)
-    ben.wishes(f"stripe:{paid['payment_intent']}", "changed_my_mind", state="in_review")
+    case = ben.wishes(f"stripe:{paid['payment_intent']}", "changed_my_mind", state="in_review")
     ben.world.stripe.close_dispute(dispute["id"], "won")
     yield Until.REFUNDED
-    ben.run("run_2", 100)
+    ben.run("run_2", 100, wanted=402)  # his withdrawal waits for a decision
+    verdict = {"outcome": "decline", "words": ["The bank has decided for us."], "clause": "2"}
+    ben.support("POST", f"/support/refund-cases/{case}/decision", verdict, wanted=200)
+    ben.run("run_3", 100)
     yield Until.THE_END
     ben.is_left_with(status="active", balance=400, spendable=400)
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -41,9 +41,10 @@ class Draw:
 DRAWS = (Draw("run_1", 7, is_failing=False), Draw("run_2", 600, is_failing=True))
 
 
-def customers(copies: int) -> list[Story]:
-    """Every story so often, each time of another customer."""
-    return [_of_its_own(story, number) for number in range(copies) for story in stories()]
+def customers(copies: int, names: Collection[str] | None = None) -> list[Story]:
+    """Return every story so often, or those of these names, each time of another customer."""
+    chosen = [story for story in stories() if names is None or story.name in names]
+    return [_of_its_own(story, number) for number in range(copies) for story in chosen]
 
 
 def _of_its_own(story: Story, number: int) -> Story:
