@@ -147,6 +147,9 @@ def _of_cases(world: World) -> Iterator[str]:
         yield _account(declaration.account_id)
         yield _payment(declaration.payment_id) if declaration.payment_id else ""
         yield _cause(declaration.case_id) if declaration.case_id else ""
+        yield _thing(declaration.contract_id) if declaration.contract_id else ""
+    for contract in world.declared_contracts.values():
+        yield _thing(contract.contract_id)
     for key, listed in world.listed_declarations.items():
         yield from (_cause(f"declaration:{name}") for name in (key.parts[-1], listed.declaration_id))
     for case_id, account_id in world.pointers.items():

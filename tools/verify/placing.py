@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ledger.domain.audit import AuditRecord
 from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote
-from ledger.domain.declarations import Declaration, ListedDeclaration
+from ledger.domain.declarations import Declaration, DeclaredContract, ListedDeclaration
 from ledger.domain.ids import AccountId
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent, MailRecord, mail_id_of
@@ -41,6 +41,7 @@ from ledger.ports.documents import (
     contact_key,
     credit_note_key,
     declaration_key,
+    declared_contract_key,
     failed_run_key,
     index_row_key,
     intent_key,
@@ -154,6 +155,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return renewal_stop_key(document)
         case Declaration():
             return declaration_key(document.declaration_id)
+        case DeclaredContract():
+            return declared_contract_key(document.contract_id)
         case ListedDeclaration():
             parts = (str(document.state), sortable(document.since), document.declaration_id)
             return DocumentKey(DocumentKind.LISTED_DECLARATION, parts)

@@ -9,7 +9,7 @@ from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote, CreditNoteSeries
-from ledger.domain.declarations import Declaration, ListedDeclaration
+from ledger.domain.declarations import Declaration, DeclaredContract, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import (
@@ -99,6 +99,7 @@ class World:
     job_cursors: dict[DocumentKey, JobCursor] = field(default_factory=dict)
     declarations: dict[str, Declaration] = field(default_factory=dict)
     listed_declarations: dict[DocumentKey, ListedDeclaration] = field(default_factory=dict)
+    declared_contracts: dict[DocumentKey, DeclaredContract] = field(default_factory=dict)
     timeline_rows: dict[DocumentKey, TimelineRow] = field(default_factory=dict)
     index_rows: dict[DocumentKey, IndexRow] = field(default_factory=dict)
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
@@ -192,6 +193,8 @@ class World:
                 self.job_cursors[key] = document
             case Declaration():
                 self.declarations[document.declaration_id] = document
+            case DeclaredContract():
+                self.declared_contracts[key] = document
             case ListedDeclaration():
                 self.listed_declarations[key] = document
             case TimelineRow():

@@ -16,6 +16,7 @@ from ledger.domain.declarations import (
     Declaration,
     DeclarationKind,
     DeclarationState,
+    DeclaredContract,
     ListedDeclaration,
     ReviewCause,
     Submission,
@@ -98,6 +99,7 @@ from ledger.ports.documents import (
     credit_note_pointer_key,
     credit_note_series_key,
     declaration_key,
+    declared_contract_key,
     deferred_queue_key,
     failed_run_key,
     idempotency_key,
@@ -581,6 +583,9 @@ LISTED = ListedDeclaration(
 )
 
 
+DECLARED = DeclaredContract(contract_id="stripe:sub_1", declared_at=(AT, LATER), objected_at=LATER, version=2)
+
+
 class Golden(NamedTuple):
     """A record, the item that it becomes, and what is read back from that item."""
 
@@ -674,6 +679,9 @@ def goldens() -> dict[str, Golden]:
             declaration_key(DECLARATION.declaration_id), DECLARATION, replace(DECLARATION, version=2)
         ),
         "listed_declaration": _document(listed_declaration_key(DECLARATION), LISTED),
+        "declared_contract": _document(
+            declared_contract_key(DECLARED.contract_id), DECLARED, replace(DECLARED, version=3)
+        ),
         "contact": _document(contact_key(ADA), CONTACT, replace(CONTACT, version=2)),
         "mail_intent": _document(mail_intent_key(MAIL_INTENT.mail_id), MAIL_INTENT, replace(MAIL_INTENT, version=3)),
         "mail_record": _document(mail_record_key(MAIL_INTENT.mail_id), MAIL_RECORD, replace(MAIL_RECORD, version=2)),

@@ -95,7 +95,10 @@ WRITES_ONLY = {
         for kind in (DocumentKind.INDEXED_NAME, DocumentKind.INDEXED_AMOUNT, DocumentKind.INDEXED_FAILURE)
     ],
     "receive_declarations": DECLARED,  # anybody can call it
-    "show_pages": DECLARED,
+    "show_pages": [
+        *DECLARED,
+        keys.range_of(DocumentKind.DECLARED_CONTRACT).pk + "*",
+    ],  # an objection is of the contract
 }
 
 

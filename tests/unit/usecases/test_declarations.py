@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from ledger.domain.mails import MailKind
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import contact_key
+from ledger.ports.documents import DocumentKind, contact_key
 from ledger.usecases.declarations.answer import approve, issue_links, linked_declaration, object_to
 from ledger.usecases.declarations.change import change_declaration
 from ledger.usecases.declarations.find_contract import Contract, find_contract
@@ -328,6 +329,75 @@ def test_an_objection_that_comes_too_late_is_listed_for_a_person(store: FakeStor
     closed = close(name, "We have called her.", "staff_sue", store)
     assert (closed.state, closed.closed_by) == (DeclarationState.CLOSED, "staff_sue")
     assert [*store.declarations(DeclarationState.CLOSED)] == []
+
+
+def again(store: FakeStore, form: str) -> str:
+    """A stranger's next declaration about the same contract, whose links are mailed to the address on file."""
+    other = replace(WITHDRAWAL, email=f"{form}@example.org", source=form)
+    name = submitted(store, other, form=form, minute=70)
+    assert followed(store, name).state is DeclarationState.MATCHED
+    issue_links(name, f"yes {form}", f"no {form}", store)
+    record_notice(name, store, at=at(75))
+    return name
+
+
+def test_after_an_objection_no_silence_ends_the_contract(store: FakeStore) -> None:
+    """Who said no once need not say it each day. A person decides then; the link still carries it out."""
+    first = waiting(store)
+    object_to(first, "no", store, now=at(66))
+    close(first, "Not hers.", "sam", store)
+    second, third = again(store, "second"), again(store, "third")
+    silent = followed(store, second, NOON + 2 * DAY)
+    assert (silent.state, silent.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.OBJECTED_BEFORE)
+    approve(third, "yes third", store)
+    assert followed(store, third, NOON + 2 * DAY).state is DeclarationState.EXECUTED
+
+
+def test_an_objection_to_one_stops_another_one_that_waits(store: FakeStore) -> None:
+    """Both were found before it."""
+    first, second = waiting(store), again(store, "second")
+    object_to(first, "no", store, now=at(80))
+    assert followed(store, second, NOON + 2 * DAY).review_cause is ReviewCause.OBJECTED_BEFORE
+
+
+def test_an_objection_and_a_silence_at_the_same_moment(store: FakeStore) -> None:
+    """Both write the contract: the one that read before the other one wrote is refused, and reads again."""
+    first, second = waiting(store), again(store, "second")
+    between = ObjectsBetween(store, first)
+    silent = follow(second, between, POLICY, PROVIDERS, now=NOON + 2 * DAY)
+    assert (silent.state, silent.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.OBJECTED_BEFORE)
+
+
+class ObjectsBetween:
+    """The store, in which somebody objects to a declaration before the first commit that writes a contract."""
+
+    def __init__(self, store: FakeStore, objected: str) -> None:
+        self.store, self.objected = store, objected
+
+    def commit(self, commit: Commit) -> Any:
+        if self.objected and any(one.key.kind is DocumentKind.DECLARED_CONTRACT for one in commit.documents):
+            name, self.objected = self.objected, ""
+            object_to(name, "no", self.store, now=at(80))
+        return self.store.commit(commit)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
+def test_many_about_one_contract_go_to_a_person_and_the_address_on_file_gets_no_more_mails(store: FakeStore) -> None:
+    """However far apart, and from whatever source. After the days of the policy they count no more."""
+    limit = POLICY.declarations_of_a_contract
+    for number in range(limit.most):
+        again(store, f"form{number}")
+    late, much_later = NOON + 3 * DAY, NOON + 2 * DAY + limit.within
+    for form, now, state in (("x", late, DeclarationState.IN_REVIEW), ("y", much_later, DeclarationState.MATCHED)):
+        other = replace(WITHDRAWAL, source=form, email=f"{form}@example.org")
+        name = submit(other, form, store, now=now).declaration_id
+        found = followed(store, name, now)
+        assert found.state is state
+        assert (found.review_cause is ReviewCause.MANY) == (state is DeclarationState.IN_REVIEW)
+        notices = [one for one in store.mail_intents() if one.kind is MailKind.DECLARATION_NOTICE]
+        assert len(notices) == limit.most + (state is DeclarationState.MATCHED)
 
 
 def test_one_source_does_not_make_all_others_wait_for_a_person(store: FakeStore) -> None:

@@ -9,7 +9,7 @@
     confirmed   matched     the contract was found
                 in_review   it was not found, or a person must decide
     matched     approved    the link in the mail to the address on file, or a day after that mail without an objection
-                in_review   the objection, or no mail could be sent to the address on file
+                in_review   the objection, an earlier one about the same contract, or no mail to the address on file
     approved    executed    a refund case is open, or the renewals are to be stopped
                 in_review   it can't be carried out as it is
     in_review   approved    a person names the contract
@@ -64,8 +64,9 @@ class ReviewCause(StrEnum):
     NO_MATCH = "no_match"  # what it names is no contract that is known
     SEVERAL_MATCHES = "several_matches"  # it names contracts of different customers
     OBJECTED = "objected"  # the holder of the address on file objected
+    OBJECTED_BEFORE = "objected_before"  # to an earlier one about the same contract, and was silent about this one
     NOT_NOTICED = "not_noticed"  # no mail to the address on file was accepted for delivery
-    MANY = "many"  # many came from the same source or address, or in all, within an hour
+    MANY = "many"  # many came from the same source or address, or in all, within an hour; or about one contract
     EXTRAORDINARY = "extraordinary"  # a cancellation for cause
     LATER_END = "later_end"  # a cancellation at a day of the customer's choice
     NO_SUBSCRIPTION = "no_subscription"  # there is nothing that renews, or there are several
@@ -160,6 +161,11 @@ class Declaration:
         return self.confirmed_at is not None
 
     @property
+    def contract_id(self) -> str | None:
+        """Return the id of the contract that was found: the subscription's, else the first payment's. None: none."""
+        return self.subscription_id or self.payment_id
+
+    @property
     def due_by(self) -> datetime | None:
         """Return by when it must be settled. None: it is not confirmed."""
         return self.confirmed_at + ANSWERED_WITHIN if self.confirmed_at else None
@@ -190,6 +196,28 @@ class Declaration:
     def in_review(self, cause: ReviewCause) -> "Declaration":
         """Return the declaration for a person to decide, and why."""
         return replace(self.with_state(DeclarationState.IN_REVIEW), review_cause=cause)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredContract:
+    """What was declared about one contract without a login. Once its holder has objected, no silence approves."""
+
+    contract_id: str  # the subscription's, else the first payment's
+    declared_at: tuple[datetime, ...] = ()  # when the latest declarations were found to be about it, oldest first
+    objected_at: datetime | None = None  # the first objection to one of them
+    version: int = 0  # 0: not stored yet
+
+    def with_declaration(self, at: datetime) -> "DeclaredContract":
+        """Return it with one declaration more. Only the latest are kept: what is counted is far below that."""
+        return replace(self, declared_at=(*self.declared_at, at)[-MOST_KEPT:])
+
+    def since(self, at: datetime) -> int:
+        """Return how many declarations were found to be about it after a time."""
+        return sum(one > at for one in self.declared_at)
+
+
+MOST_KEPT = 50
+"""How many declarations about one contract are remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

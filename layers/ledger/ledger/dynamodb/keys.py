@@ -142,6 +142,7 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.JOB_CURSOR: _Place("JOB", "CURSOR#"),
     DocumentKind.DECLARATION: _Place("DECLARATION#", "DECLARATION", 0),
     DocumentKind.LISTED_DECLARATION: _Place("DECLARATIONS", "IN#", 3),
+    DocumentKind.DECLARED_CONTRACT: _Place("DECLARED#", "CONTRACT", 0),
     DocumentKind.CONTACT: _Place("CONTACT#", "CONTACT", 0),
     DocumentKind.MAIL_INTENT: _Place("MAILS#", "MAIL#"),
     DocumentKind.MAIL_RECORD: _Place("MAIL#", "RECORD", 0),

@@ -29,6 +29,7 @@ from ledger.domain.declarations import (
     Declaration,
     DeclarationKind,
     DeclarationState,
+    DeclaredContract,
     ListedDeclaration,
     ReviewCause,
     Submission,
@@ -316,6 +317,7 @@ REVIEW_CAUSE = one_of(
         ReviewCause.NO_MATCH: "no_match",
         ReviewCause.SEVERAL_MATCHES: "several_matches",
         ReviewCause.OBJECTED: "objected",
+        ReviewCause.OBJECTED_BEFORE: "objected_before",
         ReviewCause.NOT_NOTICED: "not_noticed",
         ReviewCause.MANY: "many",
         ReviewCause.EXTRAORDINARY: "extraordinary",
@@ -1217,6 +1219,16 @@ DECLARATION = Shape(
         "version": Field("version", WHOLE),
     },
 )
+DECLARED_CONTRACT = Shape(
+    "a contract that was declared about",
+    DeclaredContract,
+    {
+        "contract_id": Field("contract_id", TEXT),
+        "declared_at": Field("declared_at", TIMES, ()),
+        "objected_at": Field("objected_at", TIME, None),
+        "version": Field("version", WHOLE),
+    },
+)
 LISTED_DECLARATION = Shape(
     "an open declaration",
     ListedDeclaration,
@@ -1337,6 +1349,7 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.JOB_CURSOR: JOB_CURSOR,
     DocumentKind.DECLARATION: DECLARATION,
     DocumentKind.LISTED_DECLARATION: LISTED_DECLARATION,
+    DocumentKind.DECLARED_CONTRACT: DECLARED_CONTRACT,
     DocumentKind.CONTACT: CONTACT,
     DocumentKind.MAIL_INTENT: MAIL_INTENT,
     DocumentKind.MAIL_RECORD: MAIL_RECORD,

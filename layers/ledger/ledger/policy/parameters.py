@@ -42,6 +42,7 @@ class PolicyParameters:
     persistent_failed_runs: int  # fewer are a minor outage
     support_limits: Mapping[str, SupportLimit]  # by currency, and `credits`; what is not in it needs two persons
     request_limits: Mapping[LimitedRequest, RequestLimit]  # of an account; what is not in it has none
+    declarations_of_a_contract: RequestLimit  # without a login, that need no person; above it one decides
     law: Law = field(default_factory=law.load)
     debt_refuses_orders_above: int = 0  # credits: an account that owes more places no new order
     is_paused: bool = False  # nothing is decided now; set by the deployment, not by the file
@@ -109,6 +110,7 @@ def parse(document: Any, path: Path = DEFAULT_FILE, earlier: PolicyParameters | 
         persistent_failed_runs=fields.between("persistent_failed_runs", 1, 1_000_000),
         support_limits=_support_limits(fields, path),
         request_limits=_request_limits(fields, path),
+        declarations_of_a_contract=_declaration_limit(fields, path),
         debt_refuses_orders_above=fields.between("debt_refuses_orders_above", 0, 10_000_000),
     )
     fields.end()
@@ -153,6 +155,15 @@ def _request_limits(fields: Fields, path: Path) -> Mapping[LimitedRequest, Reque
         limits[LimitedRequest(kind)] = RequestLimit(most=figures.between("most", 1, 1000), within=within)
         figures.end()
     return limits
+
+
+def _declaration_limit(fields: Fields, path: Path) -> RequestLimit:
+    name = "declarations_of_a_contract"
+    figures = Fields(fields.take(name, dict), f"the policy {path}: {name}", PolicyError)
+    within = timedelta(days=figures.between("within_days", 1, 365))
+    limit = RequestLimit(most=figures.between("most", 1, 50), within=within)
+    figures.end()
+    return limit
 
 
 def _limits(fields: Fields) -> Mapping[str, int]:

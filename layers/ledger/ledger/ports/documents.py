@@ -10,7 +10,7 @@ from zlib import crc32
 from ledger.domain.audit import AuditRecord
 from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote, CreditNoteSeries
-from ledger.domain.declarations import Declaration, ListedDeclaration
+from ledger.domain.declarations import Declaration, DeclaredContract, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
@@ -114,6 +114,7 @@ Document = (
     | JobCursor
     | Declaration
     | ListedDeclaration
+    | DeclaredContract
     | Contact
     | MailIntent
     | MailRecord
@@ -132,6 +133,7 @@ VersionedDocument = (
     | RefundIntent
     | OpenCheckout
     | Declaration
+    | DeclaredContract
     | Contact
     | MailIntent
     | MailRecord
@@ -165,6 +167,7 @@ class DocumentKind(StrEnum):
     JOB_CURSOR = "job_cursor"
     DECLARATION = "declaration"
     LISTED_DECLARATION = "listed_declaration"
+    DECLARED_CONTRACT = "declared_contract"
     CONTACT = "contact"
     MAIL_INTENT = "mail_intent"
     MAIL_RECORD = "mail_record"
@@ -301,6 +304,11 @@ def listed_declaration_key(declaration: Declaration) -> DocumentKey:
     at = declaration.confirmed_at or declaration.declared_at
     parts = (str(declaration.state), sortable(at), declaration.declaration_id)
     return DocumentKey(DocumentKind.LISTED_DECLARATION, parts)
+
+
+def declared_contract_key(contract_id: str) -> DocumentKey:
+    """Return the key of what was declared about a contract."""
+    return DocumentKey(DocumentKind.DECLARED_CONTRACT, (contract_id,))
 
 
 def contact_key(account_id: AccountId) -> DocumentKey:

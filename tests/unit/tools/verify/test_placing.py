@@ -41,7 +41,7 @@ KEYS_FOLLOW = {
     **dict.fromkeys(("payment", "approved", "waiting", "pointer", "account", "fulfilment_key", "order_pointer"), "sk"),
     **dict.fromkeys(("failed_run", "audit_record", "refund_intent", "renewal_stop", "listed_declaration"), "sk"),
     "mail_intent": "pk sk",
-    **dict.fromkeys(("subscription", "declaration", "contact", "mail_record"), "pk sk"),
+    **dict.fromkeys(("subscription", "declaration", "declared_contract", "contact", "mail_record"), "pk sk"),
     **dict.fromkeys(("indexed_name", "indexed_amount", "indexed_failure"), "pk sk"),
     "timeline_row": "sk",
 }
@@ -98,6 +98,7 @@ NAMES = (
     *("payment", "pointer", "receipt", "refund_case", "refund_intent", "renewal_stop", "review_queue", "run"),
     *("indexed_name", "indexed_amount", "indexed_failure", "timeline_row"),
     *("subscription", "waiting", "declaration", "listed_declaration", "contact", "mail_record"),
+    "declared_contract",
 )
 
 

@@ -13,8 +13,14 @@ from ledger.domain.declarations import (
     is_one_of,
 )
 from ledger.domain.errors import NotFound, RequestRefused
+from ledger.ports.commit import DocumentChange
 from ledger.ports.store import Store
-from ledger.usecases.declarations.change import change_declaration, find_declaration
+from ledger.usecases.declarations.change import (
+    change_declaration,
+    contract_change,
+    find_declaration,
+    read_contract,
+)
 
 MOST_LINKS = 20
 """How many pairs of links a declaration has at most: a mail that is sent again has new ones."""
@@ -62,7 +68,8 @@ def approve(name: str, token: str, store: Store) -> Declaration:
 def object_to(name: str, token: str, store: Store, *, now: datetime) -> Declaration:
     """Object to a declaration: a person decides. What is being carried out, or was approved by a person, stays.
 
-    The first objection stays. Raise NotFound for another secret.
+    The first objection stays. It is one of the contract: no later declaration about it is approved by silence. Raise
+    NotFound for another secret.
     """
 
     def objected(declaration: Declaration) -> Declaration:
@@ -76,7 +83,13 @@ def object_to(name: str, token: str, store: Store, *, now: datetime) -> Declarat
         is_in_time = is_waiting and declaration.begun_at is None
         return declaration.in_review(ReviewCause.OBJECTED) if is_in_time else declaration
 
-    return change_declaration(name, objected, store)
+    def of_contract(declaration: Declaration) -> tuple[DocumentChange, ...]:
+        contract = read_contract(declaration, store)
+        if contract is None or contract.objected_at:
+            return ()
+        return (contract_change(replace(contract, objected_at=now)),)
+
+    return change_declaration(name, objected, store, of_contract)
 
 
 def _fits(declaration: Declaration, token: str, *, is_objection: bool) -> bool:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ledger.domain.declarations import Declaration, ListedDeclaration, hash_of
+from ledger.domain.declarations import Declaration, DeclaredContract, ListedDeclaration, hash_of
 from ledger.domain.errors import NotFound
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import declaration_key, listed_declaration_key
+from ledger.ports.documents import declaration_key, declared_contract_key, listed_declaration_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
@@ -26,10 +26,30 @@ def read_declaration(declaration_id: str, store: Store) -> Declaration:
     return declaration
 
 
-def change_declaration(declaration_id: str, change: Callable[[Declaration], Declaration], store: Store) -> Declaration:
+def read_contract(declaration: Declaration, store: Store) -> DeclaredContract | None:
+    """Return what was declared about the contract of a declaration. None: its contract is not known."""
+    if declaration.contract_id is None:
+        return None
+    key = declared_contract_key(declaration.contract_id)
+    found = store.read(Keys(documents=frozenset({key}))).document(key, DeclaredContract)
+    return found or DeclaredContract(contract_id=declaration.contract_id)
+
+
+def contract_change(contract: DeclaredContract) -> DocumentChange:
+    """Return the change that stores what was declared about a contract, on condition of the version that was read."""
+    return DocumentChange(declared_contract_key(contract.contract_id), contract, contract.version)
+
+
+def change_declaration(
+    declaration_id: str,
+    change: Callable[[Declaration], Declaration],
+    store: Store,
+    beside: Callable[[Declaration], tuple[DocumentChange, ...]] = lambda _: (),
+) -> Declaration:
     """Store what `change` makes of a declaration, and return it. What it leaves as it is is not written.
 
-    `change` is called again if another writer was first. Raise NotFound, and what it raises.
+    `beside` returns what is written with it. `change` is called again if another writer was first. Raise NotFound, and
+    what it raises.
     """
 
     def attempt() -> Declaration | Retry:
@@ -38,7 +58,7 @@ def change_declaration(declaration_id: str, change: Callable[[Declaration], Decl
         if after == before:
             return before
         after = kept(after)
-        if store.commit(Commit(documents=(*document_changes(before, after),))):
+        if store.commit(Commit(documents=(*document_changes(before, after), *beside(after)))):
             return CONFLICT
         return replace(after, version=after.version + 1)
 

@@ -1,7 +1,7 @@
 """Follow a declaration after its confirmation: find its contract, wait for the address on file, carry it out.
 
 confirmed   its contract is looked for                      matched, or in_review
-matched     a day after the mail to the address on file     approved, unless somebody objected
+matched     a day after the mail to the address on file     approved, unless somebody objected, to this one or before
             a day after it was confirmed, without a mail    in_review
 approved    a refund case is opened for a withdrawal        executed
             the renewals of a cancellation are stopped      executed, or in_review if a person must do more
@@ -35,7 +35,13 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import declaration_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.declarations.change import document_changes, kept, read_declaration
+from ledger.usecases.declarations.change import (
+    contract_change,
+    document_changes,
+    kept,
+    read_contract,
+    read_declaration,
+)
 from ledger.usecases.declarations.find_contract import find_contract, reseller_of
 from ledger.usecases.list_mails import list_mail
 from ledger.usecases.plan_booking import Origin, stop_of_renewals
@@ -98,9 +104,15 @@ def _next(
     match declaration.state:
         case DeclarationState.CONFIRMED:
             found = _matched(declaration, store, providers, now)
-            return found, tuple(_mails(found, now))
+            contract = read_contract(found, store) if found.state is DeclarationState.MATCHED else None
+            if contract is None:
+                return found, tuple(_mails(found, now))
+            contract, limit = contract.with_declaration(now), policy.declarations_of_a_contract
+            if contract.since(now - limit.within) > limit.most:
+                found = found.in_review(ReviewCause.MANY)
+            return found, (*_mails(found, now), contract_change(contract))
         case DeclarationState.MATCHED:
-            return _waited(declaration, now), ()
+            return _waited(declaration, store, now)
         case DeclarationState.APPROVED if declaration.kind is DeclarationKind.WITHDRAWAL and not declaration.begun_at:
             return replace(declaration, begun_at=now), ()  # the case is a write of its own: no objection comes between
         case DeclarationState.APPROVED if declaration.kind is DeclarationKind.WITHDRAWAL:
@@ -150,14 +162,22 @@ def _is_one_of_many(declaration: Declaration, store: Store, now: datetime) -> bo
     )
 
 
-def _waited(declaration: Declaration, now: datetime) -> Declaration:
-    """Approve what nobody objected to for a day after the mail to the address on file."""
+def _waited(declaration: Declaration, store: Store, now: datetime) -> _Next:
+    """Approve what nobody objected to for a day after the mail to the address on file.
+
+    Who objected to an earlier declaration about the contract need not object to each: then silence approves nothing.
+    """
     since = declaration.noticed_at or declaration.confirmed_at or declaration.declared_at
     if now < since + OBJECTION_PERIOD:
-        return declaration
+        return declaration, ()
     if declaration.noticed_at is None:
-        return declaration.in_review(ReviewCause.NOT_NOTICED)
-    return replace(declaration.with_state(DeclarationState.APPROVED), approved_by=BY_SILENCE)
+        return declaration.in_review(ReviewCause.NOT_NOTICED), ()
+    contract = read_contract(declaration, store)
+    if contract and contract.objected_at:
+        return declaration.in_review(ReviewCause.OBJECTED_BEFORE), ()
+    approved = replace(declaration.with_state(DeclarationState.APPROVED), approved_by=BY_SILENCE)
+    # Written as it was read: an objection to another declaration about it must not come between.
+    return approved, (contract_change(contract),) if contract else ()
 
 
 def _withdraw(declaration: Declaration, store: Store, policy: PolicyParameters, now: datetime) -> Declaration:
