@@ -113,7 +113,7 @@ RECEIVED = Received(
 DECLARED = Declared(
     is_cancellation=False,
     reference="W-7K3F-9Q2M-4XNP",
-    statement=HOSTILE,
+    contract="pi_1234",
     received_at=AT,
     approval_url=f"{HOUSE.public_url}/declarations/W-7K3F-9Q2M-4XNP/approval?token=a",
     objection_url=f"{HOUSE.public_url}/declarations/W-7K3F-9Q2M-4XNP/objection?token=b",

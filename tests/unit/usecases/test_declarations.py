@@ -22,7 +22,7 @@ from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.events import Event, Owner
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.mails import MailKind
-from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import DocumentKind, contact_key
@@ -285,7 +285,7 @@ def test_the_link_carries_it_out_at_once(store: FakeStore) -> None:
     assert declaration.state is DeclarationState.EXECUTED
     assert (case.reason, case.state, case.confirmed_at) == (RefundReason.WITHDRAWAL, CaseState.APPROVED, at(60))
     assert case.opened_by == f"declaration:{name}"
-    assert case.submitted_evidence.message == WITHDRAWAL.statement
+    assert case.submitted_evidence == SubmittedEvidence()
     assert case.due_by == declaration.due_by == at(60) + 14 * DAY
     assert followed(store, name) == declaration
     assert approve(name, "yes", store) == declaration
@@ -398,6 +398,30 @@ def test_many_about_one_contract_go_to_a_person_and_the_address_on_file_gets_no_
         assert (found.review_cause is ReviewCause.MANY) == (state is DeclarationState.IN_REVIEW)
         notices = [one for one in store.mail_intents() if one.kind is MailKind.DECLARATION_NOTICE]
         assert len(notices) == limit.most + (state is DeclarationState.MATCHED)
+
+
+@pytest.mark.parametrize("submission", [WITHDRAWAL, CANCELLATION])
+def test_the_mail_to_the_address_on_file_has_no_word_of_whoever_declared(
+    store: FakeStore, submission: Submission
+) -> None:
+    """Mail programs make links of them. It names the contract as we know it."""
+    contact = Contact(account_id=ADA, email="ada@example.org", language="en", noted_at=NOON)
+    store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
+    hostile = replace(
+        submission,
+        name="evil.example/name",
+        contract=f"{submission.contract} evil.example/contract",
+        statement="evil.example/statement",
+        part="evil.example/part",
+        message="evil.example/message",
+    )
+    name = submitted(store, hostile)
+    declaration = followed(store, name)
+    (intent,) = (one for one in store.mail_intents() if one.kind is MailKind.DECLARATION_NOTICE)
+    message = write_mail(intent, desk(store))
+    assert "evil" not in f"{message.subject} {message.text} {message.html}"
+    assert declaration.contract_id
+    assert declaration.contract_id.partition(":")[2] in message.text
 
 
 def test_one_source_does_not_make_all_others_wait_for_a_person(store: FakeStore) -> None:

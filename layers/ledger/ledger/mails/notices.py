@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ledger.mails.letters import Facts, Letter, Link, Paragraph, Quote, Section
+from ledger.mails.letters import Facts, Letter, Link, Paragraph, Section
 from ledger.mails.receipts import times
 from ledger.mails.writing import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """A declaration that was made without a login, and the two pages on which its holder answers it."""
+    """A declaration that was made without a login, and the two pages on which its holder answers it.
+
+    It has nothing that whoever declared has written: mail programs make links of a stranger's words.
+    """
 
     is_cancellation: bool
     reference: str
-    statement: str
+    contract: str  # the provider's id of it, as we have found it
     received_at: datetime
     approval_url: str
     objection_url: str
@@ -36,10 +39,10 @@ def declaration_notice(declared: Declared, mail_id: str, writer: Writer) -> Lett
         Facts(
             (
                 (writer.write("receipt.reference"), declared.reference),
+                (writer.write("receipt.contract"), declared.contract),
                 (writer.write("receipt.received_at"), times(declared.received_at, writer)),
             )
         ),
-        Quote(declared.statement),
         Paragraph(write("yours")),
         Link(write("approve"), declared.approval_url),
         Paragraph(write("not_yours")),

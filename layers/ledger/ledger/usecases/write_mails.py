@@ -252,7 +252,7 @@ def _declaration_notice(intent: MailIntent, desk: Desk) -> _Written:
     declared = Declared(
         is_cancellation=declaration.kind is DeclarationKind.CANCELLATION,
         reference=name,
-        statement=declaration.submission.statement,
+        contract=(declaration.contract_id or "").partition(":")[2],
         received_at=declaration.confirmed_at,
         approval_url=page("approval", approval),
         objection_url=page("objection", objection),

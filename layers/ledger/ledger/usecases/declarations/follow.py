@@ -189,7 +189,7 @@ def _withdraw(declaration: Declaration, store: Store, policy: PolicyParameters, 
         account_id=account_id,
         payment_id=payment_id,
         reason=RefundReason.WITHDRAWAL,
-        submitted_evidence=SubmittedEvidence(message=declaration.submission.statement),
+        submitted_evidence=SubmittedEvidence(),  # what was written stays with the declaration, and ends with it
         key=declaration.declaration_id,
         fingerprint=declaration.submission.fingerprint,
         opened_by=f"declaration:{declaration.declaration_id}",
