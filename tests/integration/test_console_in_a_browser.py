@@ -170,6 +170,29 @@ def test_an_answer_that_nobody_asked_for_signs_nobody_in(console: Console, addre
     console.reads(said)
 
 
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("state", "This answer is not to a sign-in of this tab."),
+        ("nonce", "The answer is not to this sign-in."),
+        ("verifier", "The code is not valid, or no longer."),
+    ],
+)
+def test_a_sign_in_that_was_changed_on_its_way_is_refused(console: Console, kept: str, said: str) -> None:
+    """State, nonce and verifier are of this tab: another answer, token or code is not for it."""
+    console.page.open(f"{console.url}/console")
+    console.wait_for_heading("Sign in")
+    console.click("Sign in")
+    person = "document.querySelector('a[href*=staff_sue]')"
+    console.page.wait_until(f"location.pathname === '/_local/sign-in' && {person}")
+    pending = "JSON.parse(sessionStorage['console.sign-in'])"
+    console.page.value(f"sessionStorage['console.sign-in'] = JSON.stringify({{...{pending}, {kept}: 'another'}})")
+    console.page.value(f"{person}.click()")
+    console.page.wait_until("location.pathname === '/console'")
+    console.wait_for_heading("Sign in")
+    console.reads(said)
+
+
 def test_a_customers_sign_in_shows_nothing(world: World, console: Console) -> None:
     """The API refuses, and the page says why."""
     opened_case(world)
@@ -323,6 +346,25 @@ def test_a_double_click_decides_once(world: World, console: Console) -> None:
     assert [change["to_state"] for change in history].count("declined") == 1
 
 
+def test_an_act_whose_answer_was_lost_is_sent_again_and_done_once(world: World, console: Console) -> None:
+    """The page says that there is no connection, keeps what was entered, and sends it under the same key."""
+    console.sign_in()
+    console.go(f"accounts/{ADA}", ADA)
+    console.page.value(
+        "(() => { const real = fetch; let isLost = true; window.fetch = async (...sent) => { const answer = await"
+        " real(...sent); if (isLost && sent[1].method === 'POST') { isLost = false; throw new TypeError(); }"
+        " return answer; }; })()"
+    )
+    console.click("Adjust credits…")
+    console.write("count", "50")
+    console.write("why", "A late reply of ours.")
+    console.click("Adjust")
+    console.reads("No connection")
+    console.click("Adjust")
+    console.reads("+50 credits are booked.")
+    assert world.ada.get("/account").json["balance"] == 1050
+
+
 def test_what_a_customer_writes_is_text(world: World, console: Console) -> None:
     """A message, an error message: a script in them is shown, and never run."""
     case_id = opened_case(world, message=SCRIPT, error_messages=[SCRIPT])
@@ -331,6 +373,9 @@ def test_what_a_customer_writes_is_text(world: World, console: Console) -> None:
     shown = console.page.value("document.querySelector('blockquote').textContent")
     assert shown == SCRIPT
     assert console.page.value("document.querySelectorAll('main img, main script').length") == 0
+    tried = "(() => { try { document.body.innerHTML = '<img src=x>'; return 'made' } catch (e) { return e.name } })()"
+    assert console.page.value(tried) == "TypeError", "Trusted Types: no text becomes HTML, whoever writes it"
+    console.page.events.clear()
     assert console.page.value("document.title").startswith("Technical problem")
     assert console.blocked() == []
 

@@ -41,6 +41,8 @@ let page = null;
 let name = "";
 let signInProblem = null;
 const counts = {}; // of the menu: what waits
+const COUNT_MS = 60000;
+let countedAt = 0;
 
 onSignOut((problem) => { signInProblem = problem; draw(); });
 onChange(() => render(signedIn() ? frame() : door(), root));
@@ -127,8 +129,10 @@ async function open() {
   count();
 }
 
-/** Count what waits, for the menu. It is an extra: without it the page is whole. */
+/** Count what waits, for the menu: on the pages of what waits, else once a minute. Without it the page is whole. */
 async function count() {
+  if (!(name in counts) && Date.now() - countedAt < COUNT_MS) return;
+  countedAt = Date.now();
   try {
     const [cases, proposals] = await Promise.all([get(path("refund-cases"), { limit: 100 }), get(path("proposals"), { limit: 100 })]);
     counts.queue = cases.cases.length + (cases.next ? "+" : "");
