@@ -162,6 +162,19 @@ def test_a_consent_can_be_given_later(any_store: Store) -> None:
     assert buyer.is_sound()
 
 
+def test_a_mail_that_does_not_name_the_consent_does_not_confirm_it(any_store: Store) -> None:
+    """The contract was confirmed while the customer was asking us to begin. The consent has a mail of its own."""
+    buyer = Buyer.at(any_store, consent=None)
+    buyer.pays()
+    buyer.gives(replace(GIVEN, given_at=NOW))
+    moment = timedelta(seconds=1)
+    before = confirm_consent(buyer.order.order_id, "mail_1", any_store, NOW + moment, written_at=NOW - moment)
+    assert (before.missing_consent, buyer.spendable) == (MissingConsent.CONFIRMATION, 0)
+    after = confirm_consent(buyer.order.order_id, "mail_2", any_store, NOW + 2 * moment, written_at=NOW)
+    assert (after.missing_consent, buyer.spendable) == (None, 1000)
+    assert buyer.is_sound()
+
+
 def test_a_confirmation_that_came_back_locks_what_is_unused(any_store: Store) -> None:
     """Another message unlocks it. The same one does not, whichever was reported first."""
     buyer = Buyer.at(any_store)

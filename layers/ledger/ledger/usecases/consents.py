@@ -24,7 +24,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.recent_requests import LimitedRequest
 from ledger.domain.refund_cases import open_case_key
 from ledger.policy.withdrawal import WITHDRAWAL_REASONS
-from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange
+from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange
 from ledger.ports.documents import recent_requests_key, sortable
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
@@ -80,22 +80,26 @@ def give_consent(
         kept = {"returned_ids": before.returned_ids, "revoked_at": before.revoked_at} if before else {}
         given = order.with_later_consent(replace(consent, **kept), shown)  # type: ignore[arg-type]
         # Of an order that is not paid yet, the confirmation of its contract says what was consented to by then.
-        is_paid = known.fulfilment_keys[f"order/{order_id}"].payment_id is not None
+        as_read = _as_read(known.fulfilment_keys[f"order/{order_id}"], order)
         subject = f"{order_id}/{sortable(consent.given_at)}"
         mail = list_mail(MailKind.CONTRACT_CONFIRMATION, subject, account_id, consent.given_at)
         count = counted(LimitedRequest.CONSENTS, account_id, known, limits, consent.given_at)
-        commit = Commit(order=given, documents=(*((mail,) if is_paid else ()), *count))
+        documents = (*((mail,) if as_read.payment_ids else ()), *count)
+        commit = Commit(order=given, fulfilment_keys=(as_read,), documents=documents)
         return given if store.commit(commit) is None else CONFLICT
 
     return run_transaction(attempt, f"order {order_id}")
 
 
-def confirm_consent(order_id: OrderId, confirmation_id: str, store: Store, at: datetime) -> Order:
+def confirm_consent(
+    order_id: OrderId, confirmation_id: str, store: Store, at: datetime, *, written_at: datetime | None = None
+) -> Order:
     """Record that the consent was confirmed on a durable medium, and unlock the order's credits. Return the order.
 
     `confirmation_id` is the id of the message to the customer, which was accepted for delivery `at` this time. It does
     not count if credits were used before, or if a withdrawal is declared. A repetition changes nothing, and neither
-    does a message that came back already. Raise NotFound if there is no such order, RequestRefused if it has no consent
+    does a message that came back already, or one that was `written_at` a time before the consent was given: it does not
+    name it. Raise NotFound if there is no such order, RequestRefused if it has no consent
     that could be confirmed, StoreUnavailable after too many conflicts.
     """
 
@@ -103,6 +107,8 @@ def confirm_consent(order_id: OrderId, confirmation_id: str, store: Store, at: d
         consent = order.consent
         if consent is None or not consent.is_requested:
             raise RequestRefused(f"Order {order_id} has no consent that could be confirmed.")
+        if written_at and consent.given_at > written_at:
+            return order
         return replace(
             order,
             consent=consent.confirmed(confirmation_id, at, is_used=use.is_used, is_withdrawn=use.is_withdrawn),
@@ -139,14 +145,7 @@ def _change(order_id: OrderId, change: Callable[[Order, _Use], Order], store: St
     changed = change(order, _use_of(order, purchases, known))
     if changed == order:
         return order
-    as_read = FulfilmentKeyChange(
-        key=key,
-        payment_ids=paid.payment_ids,
-        account_id=order.account_id,
-        product_ids=frozenset({order.product_id}),
-        replaces=paid.payment_ids,
-    )
-    commit = Commit(fulfilment_keys=(as_read,))
+    commit = Commit(fulfilment_keys=(_as_read(paid, order),))
     fact = consent_fact(replace(changed, version=order.version + 1))
     if fact and any(purchase.payment and purchase.payment.locked_until for purchase in purchases):
         origin = Origin(at, fact.cause, request_correlation_id(order.account_id, CONSENTS_ROUTE, order_id))
@@ -155,6 +154,17 @@ def _change(order_id: OrderId, change: Callable[[Order, _Use], Order], store: St
     if account and commit.account is None:  # no draw and no withdrawal may have come between
         commit = replace(commit, account=AccountChange(account_id=account.account_id, version=account.version))
     return changed if store.commit(replace(commit, order=changed)) is None else CONFLICT
+
+
+def _as_read(paid: FulfilmentKey, order: Order) -> FulfilmentKeyChange:
+    """Return the condition that the payments for an order are still those that were read."""
+    return FulfilmentKeyChange(
+        key=paid.key,
+        payment_ids=paid.payment_ids,
+        account_id=order.account_id,
+        product_ids=frozenset({order.product_id}),
+        replaces=paid.payment_ids,
+    )
 
 
 def _use_of(order: Order, purchases: list[Purchase], known: Snapshot) -> _Use:

@@ -133,7 +133,10 @@ def _follow_up(intent: MailIntent, store: Store) -> MailResult:
 
 
 def _confirm_consent(intent: MailIntent, store: Store, at: datetime) -> None:
-    confirm_consent(order_of(intent.subject), intent.message_id or "", store, at)
+    # Each attempt writes the mail anew. What was consented to before the first one is in it; what is consented to later
+    # has a confirmation of its own.
+    order_id, written_at = order_of(intent.subject), intent.first_sent_at
+    confirm_consent(order_id, intent.message_id or "", store, at, written_at=written_at)
 
 
 _FOLLOW_UPS: Mapping[MailKind, Callable[[MailIntent, Store, datetime], object]] = {
