@@ -30,7 +30,7 @@ const row = (one) => html`<tr>
   <th scope="row"><a class="row" href="#/cases/${one.case_id}">${one.reason ? reason(one.reason) : one.case_id}</a> ${one.is_priority ? badge(["Wrote first", "warn"]) : nothing} ${one.waiting_proposals ? badge(["Waits for a second person", "quiet"]) : nothing}</th>
   <td data-label="Account"><span class="id">${one.account_id}</span></td>
   <td data-label="Paid" class="figure ${one.paid ? "" : "none"}">${one.paid ? money(one.paid) : "–"}</td>
-  <td data-label="Policy">${one.recommended && one.recommended !== "review" ? outcome(one.recommended) : html`<span class="soft">No recommendation</span>`}</td>
+  <td data-label="Policy">${one.recommended && one.recommended !== "review" ? (one.recommended === "replace" ? "Replace" : outcome(one.recommended)) : html`<span class="soft">Leaves it open</span>`}</td>
   <td data-label="Due" class=${one.due_by ? "" : "none"}>${one.due_by ? due(one.due_by) : html`<span class="soft">–</span>`}</td>
   <td data-label="Waits since">${ago(one.since)}</td>
   <td data-label="Open at" class=${one.claimed_by ? "" : "none"}>${one.claimed_by ? badge([one.claimed_by, "accent"]) : html`<span class="soft">–</span>`}</td></tr>`;
