@@ -248,13 +248,13 @@ def pays_twice(one: Customer) -> None:
 def declares(one: Customer) -> None:
     """Withdraw without a login, and name the contract so that no program finds it."""
     one.buys()
-    said = {
+    declaration = {
         "name": one.name.title(),
         "contract": "the credits that I bought last week with my husband's card",
         "email": f"{one.name}.private@example.net",
         "language": "en",
     }
-    draft = one.player.anybody("", "POST", "/withdrawal-declarations", said, code=201)
+    draft = one.player.anybody("", "POST", "/withdrawal-declarations", declaration, code=201)
     path = f"/declarations/{draft['declaration_id']}/confirmation"
     one.player.anybody("", "POST", path, {"token": draft["token"]}, code=200)
 

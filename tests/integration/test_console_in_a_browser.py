@@ -159,7 +159,7 @@ def test_a_sign_in_that_has_ended_is_said(console: Console, tmp_path: Path) -> N
         ("#token={token}", "This console does not accept a token in its address."),
     ],
 )
-def test_an_answer_that_nobody_asked_for_signs_nobody_in(console: Console, address: str, said: str) -> None:
+def test_an_answer_that_was_not_requested_signs_no_one_in(console: Console, address: str, said: str) -> None:
     """Else a link could sign a person in as its sender."""
     given = token.signed(
         "mallory", issuer=environment.ISSUER, audience=environment.AUDIENCE, scopes=["billing.support"]
@@ -374,7 +374,7 @@ def test_what_a_customer_writes_is_text(world: World, console: Console) -> None:
     assert shown == SCRIPT
     assert console.page.value("document.querySelectorAll('main img, main script').length") == 0
     tried = "(() => { try { document.body.innerHTML = '<img src=x>'; return 'made' } catch (e) { return e.name } })()"
-    assert console.page.value(tried) == "TypeError", "Trusted Types: no text becomes HTML, whoever writes it"
+    assert console.page.value(tried) == "TypeError", "Trusted Types: no text becomes HTML"
     console.page.events.clear()
     assert console.page.value("document.title").startswith("Technical problem")
     assert console.blocked() == []

@@ -31,7 +31,7 @@ export function decideForm(found, decision, on) {
   const isOverturn = found.state === "declined" && (found.can_overturn ?? found.decided_by === "policy");
   if (found.state !== "in_review" && !isOverturn) return settled(found);
   if (isOverturn && !decision.isOpen) {
-    return card("Decision", html`<p>${badge(CASE_STATES.declined)} The policy declined this by itself. A person can approve it all the same.</p>
+    return card("Decision", html`<p>${badge(CASE_STATES.declined)} The policy declined this automatically. A person can approve it all the same.</p>
       <ul class="reasons">${found.decision.reasons.map((one) => html`<li>${one}</li>`)}</ul>
       <button type="button" class="button" @click=${() => { decision.isOpen = true; draw(); document.getElementById("outcome-approve")?.focus(); }}>Overturn</button>`);
   }

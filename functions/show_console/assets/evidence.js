@@ -49,7 +49,7 @@ const purchase = (one) => html`<article class="evidence">
     <h3>What was used</h3><p><b>${number(one.credits_used)}</b> of ${credits(one.credits_granted)} were used.</p>${one.usage.length ? usage(one) : nothing}
     <h3>What went back</h3>${one.refunds.length ? html`<ul>${one.refunds.map((refund) => html`<li>${money(refund.amount)}, ${named(refund.state).toLowerCase()}, ${time(refund.created_at)} <span class="soft id">${refund.refund_id}</span></li>`)}</ul>` : html`<p class="soft">No refund.</p>`}
     <h3>What the customer wrote, and our answer</h3>${one.cases.length ? one.cases.map(written) : html`<p class="soft">The customer did not write to us about this purchase.</p>`}
-    <h3>What the customer was told by mail</h3>${one.mails.length ? html`<ul>${one.mails.map((mail) => html`<li>${MAILS[mail.kind] || named(mail.kind)}, ${time(mail.at)} <span class="soft">${OUTCOMES[mail.outcome] || named(mail.outcome)}</span></li>`)}</ul>` : html`<p class="soft">No mail was sent.</p>`}`)}
+    <h3>Mails to the customer</h3>${one.mails.length ? html`<ul>${one.mails.map((mail) => html`<li>${MAILS[mail.kind] || named(mail.kind)}, ${time(mail.at)} <span class="soft">${OUTCOMES[mail.outcome] || named(mail.outcome)}</span></li>`)}</ul>` : html`<p class="soft">No mail was sent.</p>`}`)}
 </article>`;
 
 const order = (one) => facts([

@@ -145,7 +145,7 @@ async function count() {
 }
 
 addEventListener("hashchange", open);
-// What a colleague has changed meanwhile is said when this tab is looked at again.
+// A change by a colleague is shown when this tab becomes visible again.
 document.addEventListener("visibilitychange", () => { if (!document.hidden && signedIn()) page?.freshen?.(); });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select, dialog")) return;

@@ -51,7 +51,7 @@ def test_the_page_may_load_our_files_and_call_our_api_and_nothing_else(monkeypat
 
 
 def test_without_a_token_address_the_page_calls_our_api_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default of a deployment: nobody can sign in."""
+    """The default of a deployment: no one can sign in."""
     monkeypatch.delenv("CONSOLE_TOKEN_URL", raising=False)
     assert policy_of(fetched("/console")[1])["connect-src"] == ["'self'"]
 
