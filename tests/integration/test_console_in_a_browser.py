@@ -15,11 +15,11 @@ from ledger.domain.ids import PaymentId
 from ledger.usecases.index_names import index_purchase
 from tests.integration.conftest import ADA, ADAS, LONG_AGO, World
 from tests.integration.test_release_parked import SECRET, of_a_price, receive
+from tests.unit.tools.template_parts import TEMPLATE
 from tools import token
 from tools.devserver import environment, sign_in
 from tools.devserver.authorizers import KeySet
 from tools.devserver.gateway import Callers, Gateway
-from tools.template import load
 from tools.testing.browser import Browser, browser, executable
 from tools.testing.builders import dispute, event_of, paid, payment
 
@@ -112,7 +112,7 @@ def console(world: World, page: Browser, monkeypatch: pytest.MonkeyPatch) -> Ite
     token.local_key()
     callers = Callers(keys=KeySet(Path(token.JWKS_FILE)), credentials=Credentials("x", "y"), region="eu-central-1")
     parameters = {"JwtIssuer": environment.ISSUER, "JwtAudience": environment.AUDIENCE, "AllowedOrigin": "*"}
-    gateway = Gateway(0, load(), callers, parameters=parameters)
+    gateway = Gateway(0, TEMPLATE, callers, parameters=parameters)
     thread = threading.Thread(target=gateway.serve_forever)
     thread.start()
     yield Console(gateway, page)
