@@ -3,6 +3,7 @@
 No person changes their own account: a colleague has to. What is above one person's limits becomes a proposal.
 
 GET, POST /support/refund-cases · GET /support/refund-cases/{case_id} · POST /support/refund-cases/{case_id}/decision
+POST, DELETE /support/refund-cases/{case_id}/claim
 POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_id}/holds/{hold_id}
 POST /support/accounts/{account_id}/amounts · POST /support/accounts/{account_id}/adjustments
 GET /support/accounts/{account_id}/disputes
@@ -43,6 +44,7 @@ from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.support import (
     AdjustmentResponse,
     AmountResponse,
+    ClaimResponse,
     HoldChangeResponse,
     ProposalPage,
     ProposalResponse,
@@ -60,9 +62,12 @@ from ledger.usecases.authority import Authority
 from ledger.usecases.declarations.change import read_declaration
 from ledger.usecases.declarations.review import NamedContract, carry_out, close, record_forwarding
 from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.looks import record_look
 from ledger.usecases.refund_cases.cases import account_of_case
+from ledger.usecases.refund_cases.claim_case import claim_case, read_claim, release_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.open_case import SUPPORT_CASES_ROUTE, open_case
+from ledger.usecases.refund_cases.queue import waiting_cases
 from ledger.usecases.settle_proposals import confirm_proposal, read_proposal, reject_proposal
 from ledger.usecases.state_amount import state_amount
 
@@ -83,11 +88,12 @@ Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reaso
     responses=documented_problems(ReviewQueuePage),
 )
 def list_cases_in_review(limit: PageSize = 50, after: PageCursor = None) -> ReviewQueuePage:
-    """Return the cases that a person has to decide."""
+    """Return the cases that a person has to decide, each with its reason, its amount, and who has it open."""
     support(app)
     listing = Listing("support", "review queue")
     start, _ = listing.opened(after)
-    page = services().store.review_queue(limit, start)
+    here = services()
+    page = waiting_cases(here.store, limit=limit, after=start, now=here.now())
     shown = [QueuedCaseResponse.of(waiting) for waiting in page.items]
     return ReviewQueuePage(cases=shown, next=listing.close(page.next))
 
@@ -128,8 +134,49 @@ def open_case_for_customer(request: SupportRefundRequest, idempotency_key: Idemp
 )
 def read_case_for_support(case_id: CaseId) -> SupportCaseResponse:
     """Return the case, its purchase, facts, usage, evidence, and the policy's recommendation with its explanation."""
-    support(app)
-    return support_case(case_id, services())
+    here, person = services(), support(app)
+    owner = account_of_case(case_id, here.store)
+    record_look(owner, person.account_id, f"case {case_id}", here.store, now=here.now())
+    return support_case(case_id, here)
+
+
+@app.post(
+    "/support/refund-cases/<case_id>/claim",
+    summary="Show colleagues that you have a case open",
+    tags=["Support"],
+    responses=documented_problems(ClaimResponse, 404),
+)
+def claim_refund_case(case_id: CaseId) -> ClaimResponse:
+    """Claim the case for ten minutes, or renew the claim. A colleague's claim stands, and forbids nothing."""
+    here, person = services(), support(app)
+    claim = claim_case(account_of_case(case_id, here.store), case_id, person.account_id, here.store, now=here.now())
+    return ClaimResponse(
+        case_id=case_id,
+        claimed_by=claim.actor,
+        claimed_until=claim.until,
+        is_yours=claim.actor == person.account_id,
+    )
+
+
+@app.delete(
+    "/support/refund-cases/<case_id>/claim",
+    summary="Show colleagues that you have closed a case's page",
+    tags=["Support"],
+    responses=documented_problems(ClaimResponse, 404),
+)
+def release_refund_case(case_id: CaseId) -> ClaimResponse:
+    """End your own claim. A colleague's stands. Idempotent."""
+    here, person = services(), support(app)
+    owner, now = account_of_case(case_id, here.store), here.now()
+    release_case(owner, case_id, person.account_id, here.store, now=now)
+    claim = read_claim(owner, case_id, here.store)
+    is_claimed = claim is not None and now < claim.until
+    return ClaimResponse(
+        case_id=case_id,
+        claimed_by=claim.actor if claim and is_claimed else None,
+        claimed_until=claim.until if claim and is_claimed else None,
+        is_yours=False,
+    )
 
 
 @app.post(

@@ -44,9 +44,11 @@ from ledger.usecases.index_names import index_purchase
 from ledger.usecases.locks import read_locks
 from ledger.usecases.looks import record_look
 from ledger.usecases.record_event import RecordResult
+from ledger.usecases.refund_cases.claim_case import claim_case
 from ledger.usecases.refund_cases.decide_case import decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.preview import preview_all
+from ledger.usecases.refund_cases.queue import waiting_cases
 from ledger.usecases.release_parked import release_all, release_receipts
 from ledger.usecases.remind import look_at
 from ledger.usecases.send_mails import send_mail
@@ -649,6 +651,21 @@ def _(engine: Engine) -> Iterator[int]:
     store = bought(engine)
     request_refund(store, refund_claim())
     yield engine.trips(lambda: store.cases_of(ADA, 10))
+
+
+@case("the queue with what its cases are about: `waiting_cases`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid())
+    request_refund(store, refund_claim())
+    yield engine.trips(lambda: waiting_cases(store, limit=5, after=None, now=at(60)).items)
+
+
+@case("a claim on a case")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    for actor in ("sam", "kim"):
+        yield engine.trips(claim_case, ADA, "case_1", actor, store, now=at(60))
 
 
 @case("`proposals`")

@@ -10,6 +10,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.usecases.index_names import index_purchase
 from tests.integration.conftest import ADA, ADAS, World
 from tools.testing.builders import event_of, paid, payment, refund
+from tools.testing.frontend import supporter
 
 
 @pytest.fixture
@@ -140,3 +141,24 @@ def test_who_looks_at_the_own_account_is_on_record(invoiced: World) -> None:
     assert invoiced.sam.get("/support/accounts/sam").status == 200
     looks = invoiced.sam.get("/support/accounts/sam/timeline", query={"kinds": "look"}).json["lines"]
     assert ("sam", "account") in {(one["actor"], one["id"]) for one in looks}
+
+
+def test_a_case_shows_who_has_it_open_and_what_waits(world: World) -> None:
+    """A colleague sees it in the queue and on the case; reading the case is on record."""
+    case_id = world.ada.post("/refund-requests", {"purchase_id": ADAS, "reason": "technical_problem"}, key="k1").json[
+        "case_id"
+    ]
+    kim = supporter(name="kim")
+    mine = world.sam.post(f"/support/refund-cases/{case_id}/claim").json
+    assert (mine["claimed_by"], mine["is_yours"]) == ("sam", True)
+    assert kim.post(f"/support/refund-cases/{case_id}/claim").json["is_yours"] is False
+    (queued,) = kim.get("/support/refund-cases").json["cases"]
+    assert (queued["claimed_by"], queued["reason"], queued["purchase_id"]) == ("sam", "technical_problem", ADAS)
+    assert queued["paid"] == {"amount_minor": 2000, "currency": "USD"}
+    case = kim.get(f"/support/refund-cases/{case_id}").json
+    assert (case["claimed_by"], case["proposals"], case["can_overturn"], case["duplicates"]) == ("sam", [], False, [])
+    assert any("paid 20.00 USD" in words for words in case["purchase_facts"])
+    looks = kim.get(f"/support/accounts/{ADA}/timeline", query={"kinds": "look"}).json["lines"]
+    assert ("kim", f"case {case_id}") in {(one["actor"], one["id"]) for one in looks}
+    assert kim.call("DELETE", f"/support/refund-cases/{case_id}/claim").json["claimed_by"] == "sam"
+    assert world.sam.call("DELETE", f"/support/refund-cases/{case_id}/claim").json["claimed_by"] is None

@@ -53,6 +53,7 @@ from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.record_event import record_event
 from ledger.usecases.refund_cases.add_evidence import add_evidence
+from ledger.usecases.refund_cases.claim_case import claim_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
@@ -722,6 +723,7 @@ def indexed() -> FakeStore:
     index_contact(ADA, "a key", store)
     index_failed_run(ADA, "run_1", at(31), store)
     record_look(ADA, "sam", "account", store, now=at(40))
+    claim_case(ADA, request_refund(store, refund_claim()).case_id, "sam", store, now=at(41))
     return store
 
 

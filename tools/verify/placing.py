@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ledger.domain.audit import AuditRecord
+from ledger.domain.claims import CaseClaim
 from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import Declaration, DeclaredContract, ListedDeclaration
@@ -36,6 +37,7 @@ from ledger.ports.documents import (
     WatchedPlan,
     audit_key,
     awaited_order_key,
+    case_claim_key,
     case_key,
     case_pointer_key,
     contact_key,
@@ -174,6 +176,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return mail_record_key(mail_id_of(document.kind, document.subject))
         case AwaitedOrder():
             return awaited_order_key(document.since, document.order_id)
+        case CaseClaim():
+            return case_claim_key(document.account_id, document.case_id)
         case TimelineRow():
             return timeline_row_key(AccountId(owner), document)
         case IndexRow():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
+from ledger.domain.claims import CaseClaim
 from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote, CreditNoteSeries
 from ledger.domain.declarations import Declaration, DeclaredContract, ListedDeclaration
@@ -100,6 +101,7 @@ class World:
     declarations: dict[str, Declaration] = field(default_factory=dict)
     listed_declarations: dict[DocumentKey, ListedDeclaration] = field(default_factory=dict)
     declared_contracts: dict[DocumentKey, DeclaredContract] = field(default_factory=dict)
+    case_claims: dict[DocumentKey, CaseClaim] = field(default_factory=dict)
     timeline_rows: dict[DocumentKey, TimelineRow] = field(default_factory=dict)
     index_rows: dict[DocumentKey, IndexRow] = field(default_factory=dict)
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
@@ -197,6 +199,8 @@ class World:
                 self.declared_contracts[key] = document
             case ListedDeclaration():
                 self.listed_declarations[key] = document
+            case CaseClaim():
+                self.case_claims[key] = document
             case TimelineRow():
                 self.timeline_rows[key] = document
             case IndexRow():

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.claims import CaseClaim
 from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote, CreditNoteKind, CreditNoteSeries
 from ledger.domain.declarations import (
@@ -91,6 +92,7 @@ from ledger.ports.documents import (
     actor_sums_key,
     audit_key,
     awaited_order_key,
+    case_claim_key,
     case_key,
     case_pointer_key,
     checkout_key,
@@ -500,6 +502,7 @@ MAIL_RECORD = MailRecord(
     failure="bounce",
     version=1,
 )
+CLAIM = CaseClaim(case_id="case_1", account_id=ADA, actor="sam", until=LATER, version=1)
 LOOK = TimelineRow(kind=TimelineRowKind.LOOK, subject="account", at=AT, actor="sam")
 NAMED_ROW = IndexRow(kind=NameKind.INVOICE, name="INV-1", subject=PI, payment_id=PI)
 PAID_ROW = IndexRow(
@@ -692,6 +695,7 @@ def goldens() -> dict[str, Golden]:
         ),
         "watched_plan": _document(watched_plan_key(AT, ORDER.order_id), WATCHED),
         "awaited_order": _document(awaited_order_key(AT, ORDER.order_id), AWAITED),
+        "case_claim": _document(case_claim_key(ADA, "case_1"), CLAIM, replace(CLAIM, version=2)),
         "timeline_row": _document(timeline_row_key(ADA, LOOK), LOOK),
         "indexed_name": _document(index_row_key(NAMED_ROW), NAMED_ROW),
         "indexed_amount": _document(index_row_key(PAID_ROW), PAID_ROW),

@@ -6,11 +6,23 @@ from ledger.api.responses.model import Money
 from ledger.api.responses.purchases import PurchaseResponse
 from ledger.api.responses.refund_cases import case_fields
 from ledger.api.responses.statements import EntryResponse, with_balances
-from ledger.api.responses.support import FactsResponse, RuleTraceResponse, StateChangeResponse, SupportCaseResponse
+from ledger.api.responses.support import (
+    DuplicateResponse,
+    FactsResponse,
+    ProposalResponse,
+    RuleTraceResponse,
+    StateChangeResponse,
+    SupportCaseResponse,
+)
+from ledger.domain.ids import PaymentId
+from ledger.domain.proposals import ProposalState
 from ledger.policy.context import PolicyContext
 from ledger.policy.rules import decide
+from ledger.ports.reads import Keys
 from ledger.runtime import Runtime
+from ledger.usecases.chain import purchase_lines
 from ledger.usecases.refund_cases.cases import account_of_case
+from ledger.usecases.refund_cases.claim_case import read_claim
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
 from ledger.usecases.refund_cases.evaluate_policy import (
     decide_unless_paused,
@@ -19,6 +31,7 @@ from ledger.usecases.refund_cases.evaluate_policy import (
     requested_at,
 )
 from ledger.usecases.refund_cases.preview import best_reason
+from ledger.usecases.refund_cases.queue import wrote_before_dispute
 
 _MOST_ENTRIES = 50
 
@@ -35,6 +48,13 @@ def support_case(case_id: str, services: Runtime) -> SupportCaseResponse:
     reason = best_reason(context)
     preview = preview_decision(policy_context(reason, context, store, policy, now), policy)
     submitted = case.submitted_evidence
+    claim = read_claim(case.account_id, case_id, store)
+    claim = claim if claim and now < claim.until else None
+    proposals = [
+        one
+        for one in store.proposals_of(case.account_id)
+        if one.subject == case_id and one.state is ProposalState.PROPOSED
+    ]
     return SupportCaseResponse(
         **case_fields(case),
         account_id=case.account_id,
@@ -57,6 +77,13 @@ def support_case(case_id: str, services: Runtime) -> SupportCaseResponse:
         recommended_credits=decision.credits or None,
         explanation=[RuleTraceResponse.of(trace) for trace in decide(inputs, policy).explanation],
         evidence_urls=evidence.download_urls(services, case),
+        purchase_facts=[line.words for line in sorted(purchase_lines(context.purchase), key=lambda line: line.at)],
+        duplicates=_duplicates(inputs, services),
+        is_priority=wrote_before_dispute(case, context.purchase),
+        can_overturn=case.is_declined_by_policy,
+        claimed_by=claim.actor if claim else None,
+        claimed_until=claim.until if claim else None,
+        proposals=[ProposalResponse.of(one) for one in proposals],
     )
 
 
@@ -78,6 +105,19 @@ def _facts(inputs: PolicyContext) -> FactsResponse:
         country=inputs.order.country if inputs.order else None,
         is_business=inputs.order.is_business if inputs.order else None,
     )
+
+
+def _duplicates(inputs: PolicyContext, services: Runtime) -> list[DuplicateResponse]:
+    """Return the payments that look like this one, each as it stands."""
+    names = [PaymentId(name) for name in inputs.similar]
+    stored = services.store.read(Keys(payments=frozenset(names))) if names else None
+    found = []
+    for name in names:
+        home = stored.home_of(name) if stored else None
+        payment = home.payment if home else None
+        paid = Money(amount_minor=payment.paid_minor, currency=payment.currency) if payment else None
+        found.append(DuplicateResponse(purchase_id=name, at=payment.at if payment else None, paid=paid))
+    return found
 
 
 def _usage_since(context: CaseContext, services: Runtime) -> list[EntryResponse]:

@@ -14,6 +14,7 @@ ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it so
                          OPEN#<product id>                        open checkout of a plan
                          IDEMPOTENCY#<route>#<Idempotency-Key>    idempotency record
                          AUDIT#<time>#<step>#<subject>            audit record
+                         CLAIM#<case id>                          claim: who of support has a refund case open
                          NOTED#<kind>#<time>#<actor>#<subject>    row of the timeline: a look, or a mail that has ended
                          REQUESTS#<kind>                          recent requests of one kind, for their limit
                          NOTE#<number>                            credit note
@@ -124,6 +125,7 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.IDEMPOTENCY_RECORD: _Place(_ACCOUNT, "IDEMPOTENCY#", 2),
     DocumentKind.OPEN_CHECKOUT: _Place(_ACCOUNT, "OPEN#"),
     DocumentKind.AUDIT_RECORD: _Place(_ACCOUNT, "AUDIT#", 3),
+    DocumentKind.CASE_CLAIM: _Place(_ACCOUNT, "CLAIM#"),
     DocumentKind.TIMELINE_ROW: _Place(_ACCOUNT, "NOTED#", 2),
     DocumentKind.PROPOSAL: _Place(_ACCOUNT, "PROPOSAL#"),
     DocumentKind.ACCOUNT_SUMS: _Place(_ACCOUNT, "ACTS#"),

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.claims import CaseClaim
 from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote, CreditNoteKind, CreditNoteSeries
 from ledger.domain.declarations import (
@@ -1329,6 +1330,18 @@ TIMELINE_ROW = Shape(
     },
 )
 
+CASE_CLAIM = Shape(
+    "a claim on a case",
+    CaseClaim,
+    {
+        "case_id": Field("case_id", TEXT),
+        "account_id": Field("account_id", TEXT),
+        "actor": Field("actor", TEXT),
+        "until": Field("until", TIME),
+        "version": Field("version", WHOLE),
+    },
+)
+
 DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.REFUND_CASE: REFUND_CASE,
     DocumentKind.CASE_POINTER: CASE_POINTER,
@@ -1354,6 +1367,7 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.MAIL_INTENT: MAIL_INTENT,
     DocumentKind.MAIL_RECORD: MAIL_RECORD,
     DocumentKind.AWAITED_ORDER: AWAITED_ORDER,
+    DocumentKind.CASE_CLAIM: CASE_CLAIM,
     DocumentKind.TIMELINE_ROW: TIMELINE_ROW,
     DocumentKind.INDEXED_NAME: INDEX_ROW,
     DocumentKind.INDEXED_AMOUNT: INDEX_ROW,

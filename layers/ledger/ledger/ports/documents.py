@@ -8,6 +8,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from ledger.domain.audit import AuditRecord
+from ledger.domain.claims import CaseClaim
 from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote, CreditNoteSeries
 from ledger.domain.declarations import Declaration, DeclaredContract, ListedDeclaration
@@ -125,6 +126,7 @@ Document = (
     | CreditNote
     | CreditNoteSeries
     | CreditNotePointer
+    | CaseClaim
 )
 
 
@@ -141,6 +143,7 @@ VersionedDocument = (
     | ActSums
     | RecentRequests
     | CreditNoteSeries
+    | CaseClaim
 )
 """Documents that count how often they were written. A change of one names the version that was read."""
 
@@ -180,6 +183,7 @@ class DocumentKind(StrEnum):
     CREDIT_NOTE = "credit_note"
     CREDIT_NOTE_SERIES = "credit_note_series"
     CREDIT_NOTE_POINTER = "credit_note_pointer"
+    CASE_CLAIM = "case_claim"
 
 
 _STEP_DIGITS = 10
@@ -201,6 +205,11 @@ class DocumentKey(NamedTuple):
 def case_key(account_id: AccountId, case_id: str) -> DocumentKey:
     """Return the key of a refund case, which is stored with its account."""
     return DocumentKey(DocumentKind.REFUND_CASE, (account_id, case_id))
+
+
+def case_claim_key(account_id: AccountId, case_id: str) -> DocumentKey:
+    """Return the key of the claim on a refund case, which is stored with its account."""
+    return DocumentKey(DocumentKind.CASE_CLAIM, (account_id, case_id))
 
 
 def case_pointer_key(case_id: str) -> DocumentKey:

@@ -44,6 +44,7 @@ KEYS_FOLLOW = {
     **dict.fromkeys(("subscription", "declaration", "declared_contract", "contact", "mail_record"), "pk sk"),
     **dict.fromkeys(("indexed_name", "indexed_amount", "indexed_failure"), "pk sk"),
     "timeline_row": "sk",
+    "case_claim": "pk sk",
 }
 """What of an item's key follows from its content. A key that is all that tells what the item is about does not."""
 WITHOUT_DIGEST = {"payment", "approved", "waiting", "account"}
@@ -96,7 +97,7 @@ NAMES = (
         "parked",
     ),
     *("payment", "pointer", "receipt", "refund_case", "refund_intent", "renewal_stop", "review_queue", "run"),
-    *("indexed_name", "indexed_amount", "indexed_failure", "timeline_row"),
+    *("indexed_name", "indexed_amount", "indexed_failure", "timeline_row", "case_claim"),
     *("subscription", "waiting", "declaration", "listed_declaration", "contact", "mail_record"),
     "declared_contract",
 )

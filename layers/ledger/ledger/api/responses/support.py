@@ -11,22 +11,61 @@ from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.statements import EntryResponse
 from ledger.domain.audit import AuditAction
 from ledger.domain.proposals import Proposal, ProposalState
-from ledger.domain.refund_cases import CaseState, DecisionOutcome, QueuedCase, RuleTrace, StateChange
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundReason, RuleTrace, StateChange
 from ledger.policy.texts import shipped_texts
+from ledger.usecases.refund_cases.queue import WaitingCase
 
 
 class QueuedCaseResponse(ResponseModel):
-    """A case in the review queue."""
+    """A case in the review queue, with what a person chooses by."""
 
     case_id: str
     account_id: str
     since: datetime
     due_by: datetime | None = Field(description="Of a withdrawal: by then it must be settled, by law.")
+    reason: RefundReason
+    purchase_id: str
+    paid: Money | None
+    is_priority: bool = Field(description="The customer wrote to us before the payment was disputed.")
+    recommended: DecisionOutcome | None = Field(description="What the policy recommended when the case was opened.")
+    claimed_by: str | None = Field(description="Who of support has it open. null: nobody.")
+    claimed_until: datetime | None
 
     @classmethod
-    def of(cls, queued: QueuedCase) -> "QueuedCaseResponse":
+    def of(cls, waiting: WaitingCase) -> "QueuedCaseResponse":
         """Return a queued case."""
-        return cls(case_id=queued.case_id, account_id=queued.account_id, since=queued.since, due_by=queued.due_by)
+        case, queued, claim = waiting.case, waiting.queued, waiting.claim
+        payment = waiting.purchase.payment if waiting.purchase else None
+        return cls(
+            case_id=queued.case_id,
+            account_id=queued.account_id,
+            since=queued.since,
+            due_by=queued.due_by,
+            reason=case.reason,
+            purchase_id=case.payment_id,
+            paid=Money(amount_minor=payment.paid_minor, currency=payment.currency) if payment else None,
+            is_priority=waiting.is_priority,
+            recommended=case.decision.recommended if case.decision else None,
+            claimed_by=claim.actor if claim else None,
+            claimed_until=claim.until if claim else None,
+        )
+
+
+class ClaimResponse(ResponseModel):
+    """Who of support has a case open."""
+
+    case_id: str
+    claimed_by: str | None
+    claimed_until: datetime | None
+    is_yours: bool = Field(description="false: a colleague has it open. It can be decided all the same.")
+
+
+class DuplicateResponse(ResponseModel):
+    """Another payment like this one, of the same account."""
+
+    purchase_id: str
+    at: datetime | None
+    paid: Money | None
 
 
 class ReviewQueuePage(ResponseModel):
@@ -121,6 +160,13 @@ class SupportCaseResponse(CaseResponse):
         description="Each rule of the policy, and why it did or did not decide."
     )
     evidence_urls: list[str] = Field(description="Short-lived URLs of the uploaded files.")
+    purchase_facts: list[str] = Field(description="What was reported of the payment, merged, in sentences.")
+    duplicates: list[DuplicateResponse]
+    is_priority: bool = Field(description="The customer wrote to us before the payment was disputed.")
+    can_overturn: bool = Field(description="The policy declined it by itself: a person can decide otherwise.")
+    claimed_by: str | None
+    claimed_until: datetime | None
+    proposals: "list[ProposalResponse]" = Field(description="Decisions of this case that wait for a second person.")
 
 
 class HoldChangeResponse(ResponseModel):

@@ -1,0 +1,24 @@
+"""Claims: which person of support has a refund case open. A claim lapses, and forbids nobody to decide."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ledger.domain.ids import AccountId
+
+CLAIMED_FOR = timedelta(minutes=10)
+"""How long a claim lasts, unless it is renewed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseClaim:
+    """The claim of a person on a refund case."""
+
+    case_id: str
+    account_id: AccountId  # of the case
+    actor: str
+    until: datetime
+    version: int = 0  # 0: not stored yet
+
+    def is_of_another(self, actor: str, now: datetime) -> bool:
+        """Return whether a colleague has the case open now."""
+        return self.actor != actor and now < self.until
