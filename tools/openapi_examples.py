@@ -77,6 +77,9 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
     "adjustAccountCredits": {
         "409": [RequestRefused("20 credits of earlier adjustments are left. No others can be taken back."), PROPOSED]
     },
+    "attributeParkedEvent": {
+        "409": [RequestRefused("It is parked as unknown_price: it does not lack an account."), PROPOSED]
+    },
     "confirmProposedAct": {"409": [NOT_YOURS]},
     "rejectProposedAct": {"409": [NOT_YOURS]},
     "forwardDeclaration": {"409": [RequestRefused("We sold this contract, or it is not known.")]},

@@ -149,7 +149,9 @@ def read_case_for_support(case_id: CaseId) -> SupportCaseResponse:
 def claim_refund_case(case_id: CaseId) -> ClaimResponse:
     """Claim the case for ten minutes, or renew the claim. A colleague's claim stands, and forbids nothing."""
     here, person = services(), support(app)
-    claim = claim_case(account_of_case(case_id, here.store), case_id, person.account_id, here.store, now=here.now())
+    owner = account_of_case(case_id, here.store)
+    support(app, owner)
+    claim = claim_case(owner, case_id, person.account_id, here.store, now=here.now())
     return ClaimResponse(
         case_id=case_id,
         claimed_by=claim.actor,
@@ -168,6 +170,7 @@ def release_refund_case(case_id: CaseId) -> ClaimResponse:
     """End your own claim. A colleague's stands. Idempotent."""
     here, person = services(), support(app)
     owner, now = account_of_case(case_id, here.store), here.now()
+    support(app, owner)
     release_case(owner, case_id, person.account_id, here.store, now=now)
     claim = read_claim(owner, case_id, here.store)
     is_claimed = claim is not None and now < claim.until
@@ -414,7 +417,13 @@ def confirm_proposed_act(account_id: AccountPath, proposal_id: ProposalPath) -> 
     """Carry out what a colleague has proposed. Who proposed it can't confirm it. Idempotent."""
     here, person = services(), support(app, account_id)
     settled = confirm_proposal(
-        AccountId(account_id), proposal_id, person.account_id, here.store, here.policy, now=here.now()
+        AccountId(account_id),
+        proposal_id,
+        person.account_id,
+        here.store,
+        here.policy,
+        here.translate_parked,
+        now=here.now(),
     )
     return ProposalResponse.of(settled)
 

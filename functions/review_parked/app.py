@@ -1,6 +1,7 @@
 """Parked events: what they are, what would release them, and another try. For the support group only.
 
-GET /support/parked · GET /support/parked/{parked_id} · POST /support/parked/{parked_id}/replay
+GET /support/parked · GET /support/parked/{parked_id}
+POST /support/parked/{parked_id}/replay · …/attribution · …/dismissal
 """
 
 from typing import Annotated
@@ -11,8 +12,12 @@ from ledger.api.auth import support
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
 from ledger.api.providers import EXAMPLE_PARKED_ID
-from ledger.api.requests import DECODED, PageCursor, PageSize
+from ledger.api.requests import DECODED, AttributionRequest, DismissalRequest, PageCursor, PageSize
 from ledger.api.responses.parked import ParkedEventResponse, ParkedPage, ParkedResponse, ReplayResponse
+from ledger.domain.errors import NotFound
+from ledger.domain.ids import AccountId
+from ledger.usecases.attribute_parked import Attribution, attribute_parked, dismiss_parked
+from ledger.usecases.authority import Authority
 from ledger.usecases.parked_events import list_parked, read_parked
 from ledger.usecases.record_event import release_parked
 
@@ -71,6 +76,53 @@ def replay_parked_event(parked_id: ParkedPath) -> ReplayResponse:
     named = {"event": receipt.correlation_id, "outcome": result.outcome, "actor": person.account_id}
     here.logger.info("replayed", extra=named)
     return ReplayResponse.of(parked_id, result)
+
+
+@app.post(
+    "/support/parked/<parked_id>/attribution",
+    summary="Say whose a parked event is",
+    tags=["Support"],
+    responses=documented_problems(ReplayResponse, 404, 409),
+)
+def attribute_parked_event(parked_id: ParkedPath, request: AttributionRequest) -> ReplayResponse:
+    """Book the event for this account, as after a late link. What names an order of another account stays parked.
+
+    Idempotent. What it pays counts as moved by you. Never for your own account.
+    """
+    here, person = services(), support(app, request.account_id)
+    attribution = Attribution(
+        name=_name(parked_id),
+        account_id=AccountId(request.account_id),
+        actor=person.account_id,
+        reason=request.why,
+    )
+    alone = Authority(limits=here.policy.support_limits)
+    result = attribute_parked(attribution, here.store, here.translate_parked, alone, now=here.now())
+    return ReplayResponse.of(parked_id, result)
+
+
+@app.post(
+    "/support/parked/<parked_id>/dismissal",
+    summary="Dismiss a parked event",
+    tags=["Support"],
+    responses=documented_problems(ReplayResponse, 404),
+)
+def dismiss_parked_event(parked_id: ParkedPath, request: DismissalRequest) -> ReplayResponse:
+    """Note that the event is none of ours: it books nothing, and is never tried again. Idempotent.
+
+    Its receipt says who dismissed it and why.
+    """
+    here, person = services(), support(app)
+    dismissed = dismiss_parked(_name(parked_id), person.account_id, request.why, here.store)
+    return ReplayResponse.of(parked_id, dismissed)
+
+
+def _name(parked_id: str) -> tuple[str, str]:
+    """Return the name of the receipt that an id is of. Raise NotFound if it is none."""
+    owner, _, event_id = parked_id.rpartition("~")
+    if not owner or not event_id:
+        raise NotFound("There is no such parked event.")
+    return owner, event_id
 
 
 lambda_handler = lambda_handler_of(app)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from ledger.domain.claims import CLAIMED_FOR
 from ledger.domain.facts import DisputeState
@@ -87,7 +88,8 @@ def test_a_claim_is_of_one_person_until_it_lapses_or_is_given_back(any_store: St
 def test_of_many_who_claim_at_once_one_has_it(real_store: DynamoDBStore) -> None:
     """And all are answered with that one."""
     people = [f"person_{number}" for number in range(8)]
-    claims = at_once([lambda who=who: claim_case(ADA, CASE, who, real_store, now=at(0)).actor for who in people])
+    claim = partial(claim_case, ADA, CASE, store=real_store, now=at(0))
+    claims = [one.actor for one in at_once([partial(claim, who) for who in people])]
     assert len(set(claims)) == 1
     stored = read_claim(ADA, CASE, real_store)
     assert stored

@@ -62,6 +62,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "purchase_id": ADAS,
         "why": "y",
     },
+    "/support/parked/{parked_id}/attribution": {"account_id": ADA, "why": "y"},
+    "/support/parked/{parked_id}/dismissal": {"why": "y"},
     "/support/accounts/{account_id}/holds": {"hold_id": "support:x", "why": "y"},
     "/support/accounts/{account_id}/amounts": {
         "payment_id": ADAS,
@@ -110,6 +112,7 @@ def send(world: World, path: str, body: bytes, **more: Any) -> ApiResponse:
         .replace("{order_id}", f"ord_{'0' * 24}")
         .replace("{proposal_id}", f"prop_{'0' * 24}")
         .replace("{run_id}", "run_1")
+        .replace("{parked_id}", "stripe:cus_1~evt_1")
     )
     filled = filled.replace("{account_id}", "acct_ada").replace("{declaration_id}", DECLARATION)
     sent = {"key": new_key(), "headers": {"content-type": "application/json"}, **more}

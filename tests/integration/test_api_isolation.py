@@ -221,6 +221,10 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/support/parked", {}),
     ("GET", f"/support/parked/{PARKED}", {}),
     ("POST", f"/support/parked/{PARKED}/replay", {}),
+    ("POST", f"/support/parked/{PARKED}/attribution", {"content": {"account_id": BOB, "why": "y"}}),
+    ("POST", f"/support/parked/{PARKED}/dismissal", {"content": {"why": "y"}}),
+    ("POST", "/support/refund-cases/{case_id}/claim", {}),
+    ("DELETE", "/support/refund-cases/{case_id}/claim", {}),
     ("GET", f"/support/accounts/{BOB}", {}),
     ("GET", f"/support/accounts/{BOB}/timeline", {}),
     ("GET", f"/support/why/{RECORD}", {}),
@@ -260,7 +264,7 @@ def test_support_staff_change_nothing_of_their_own_account(world: World, case_id
     bob = Frontend(BOB, {GROUPS_CLAIM: ["billing-support"]})
     for method, path, more in SUPPORT_CALLS:
         # Whose a declaration or a parked event is does not stand in the request: see their own tests.
-        if method != "GET" and not path.endswith(("forwarding", "replay")):
+        if method != "GET" and not path.endswith(("forwarding", "replay", "attribution", "dismissal")):
             own = more if BOB in path or "{case_id}" in path else {**more, "content": {**more["content"], **BOBS_OWN}}
             told = bob.call(method, path.format(case_id=case_id), **own)
             assert (told.status, "your own account" in told.text) == (403, True), path

@@ -362,6 +362,19 @@ class RejectionRequest(RequestModel):
     why: Text = Field(examples=["The figure is that of another account."])
 
 
+class AttributionRequest(RequestModel):
+    """Whose a parked event is."""
+
+    account_id: Id = Field(examples=["acct_ada"])
+    why: Line = Field(examples=["The customer's letter names the invoice."])
+
+
+class DismissalRequest(RequestModel):
+    """Why a parked event is dismissed."""
+
+    why: Line = Field(examples=["It is of our other shop."])
+
+
 class HoldRequest(RequestModel):
     """A hold to place on an account."""
 

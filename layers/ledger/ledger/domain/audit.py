@@ -15,6 +15,7 @@ class AuditAction(StrEnum):
     DECLINE = "decline"
     STATE_AMOUNT = "state_amount"
     ADJUST = "adjust"
+    ATTRIBUTE = "attribute"  # say whose a parked event is
     PROPOSE = "propose"  # an act that needs a second person
     CONFIRM = "confirm"  # the act that a colleague proposed
     REJECT = "reject"

@@ -282,6 +282,7 @@ AUDIT_ACTION = one_of(
         AuditAction.DECLINE: "decline",
         AuditAction.STATE_AMOUNT: "state_amount",
         AuditAction.ADJUST: "adjust",
+        AuditAction.ATTRIBUTE: "attribute",
         AuditAction.PROPOSE: "propose",
         AuditAction.CONFIRM: "confirm",
         AuditAction.REJECT: "reject",

@@ -16,6 +16,7 @@ from ledger.ports.documents import proposal_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
+from ledger.usecases.attribute_parked import Attribution, Translate, attribute_parked, book_attributed
 from ledger.usecases.authority import Authority, Confirmation, settlement
 from ledger.usecases.holds import lift_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -24,20 +25,45 @@ from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 
 def confirm_proposal(
-    account_id: AccountId, proposal_id: str, actor: str, store: Store, policy: PolicyParameters, *, now: datetime
+    account_id: AccountId,
+    proposal_id: str,
+    actor: str,
+    store: Store,
+    policy: PolicyParameters,
+    translate: Translate = lambda _: None,
+    *,
+    now: datetime,
 ) -> Proposal:
     """Confirm a proposal of a colleague's, and carry it out in the same transaction. Return it as it is then.
+
+    A parked event that was attributed is booked right after that: repeat the confirmation if that failed.
 
     Raise NotFound; RequestRefused if it is the person's own, was settled otherwise, or can't be carried out any more:
     then it can be rejected.
     """
     proposal = _to_settle(account_id, proposal_id, actor, ProposalState.CONFIRMED, store)
     if proposal.state is ProposalState.PROPOSED:
-        _carry_out(proposal, Authority(confirmation=Confirmation(proposal=proposal, actor=actor)), store, policy, now)
+        authority = Authority(confirmation=Confirmation(proposal=proposal, actor=actor))
+        if proposal.action is AuditAction.ATTRIBUTE:
+            attribute_parked(_attribution_of(proposal), store, translate, authority, now=now)
+        else:
+            _carry_out(proposal, authority, store, policy, now)
         proposal = read_proposal(account_id, proposal_id, store)
         if proposal.state is not ProposalState.CONFIRMED or proposal.settled_by != actor:
             raise RequestRefused("There is nothing left to do, or a colleague was faster. Look at it again.")
+    elif proposal.action is AuditAction.ATTRIBUTE:
+        book_attributed(_attribution_of(proposal), store, translate, now=now)
     return proposal
+
+
+def _attribution_of(proposal: Proposal) -> Attribution:
+    request: dict[str, Any] = json.loads(proposal.request)
+    return Attribution(
+        name=(request["owner"], request["event_id"]),
+        account_id=proposal.account_id,
+        actor=proposal.proposed_by,
+        reason=proposal.reason,
+    )
 
 
 def reject_proposal(

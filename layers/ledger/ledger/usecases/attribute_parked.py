@@ -1,0 +1,121 @@
+"""Settle a parked event as a person of support: say whose it is, or dismiss it.
+
+    parked ──┬─ attributed      booked for the account that a person names, as after a late link
+             └─ dismissed       noted: it books nothing, and is kept as proof that it was received
+
+Each is safe to repeat: an event that is parked no longer is left as it is.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.errors import NotFound, RequestRefused
+from ledger.domain.events import Event
+from ledger.domain.ids import AccountId
+from ledger.domain.receipts import MUTED, ParkReason, Receipt, RecordOutcome
+from ledger.ports.commit import Commit
+from ledger.ports.documents import audit_key
+from ledger.ports.reads import Keys
+from ledger.ports.store import Store
+from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
+from ledger.usecases.record_event import RecordResult, release_parked
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+
+Translate = Callable[[Receipt], Event | None]
+
+ATTRIBUTABLE = frozenset({ParkReason.NO_ACCOUNT, ParkReason.AMBIGUOUS_ACCOUNT})
+"""The reasons for which an event is booked once it is known whose it is. No other is a question of the account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """Whose a parked event is, as a person says."""
+
+    name: tuple[str, str]  # of the receipt
+    account_id: AccountId
+    actor: str
+    reason: str
+
+
+def read_receipt(name: tuple[str, str], store: Store) -> Receipt:
+    """Return a receipt, parked or not. Raise NotFound."""
+    receipt = store.read(Keys(receipts=frozenset({name}))).receipts.get(name)
+    if receipt is None:
+        raise NotFound(f"There is no event {name[1]}.")
+    return receipt
+
+
+def attribute_parked(
+    attribution: Attribution, store: Store, translate: Translate, authority: Authority = UNLIMITED, *, now: datetime
+) -> RecordResult:
+    """Book a parked event for the account that a person names, if nothing that it names says otherwise.
+
+    It takes the same way as an event that names its account itself: what is of an order or a subscription of another
+    account stays parked. The act is on record first, with what the event pays as its amount; the receipt's condition
+    books it once. Raise NotFound if there is no such event or account, RequestRefused if its account is not what it
+    lacks, SecondPersonNeeded if a colleague has to confirm it.
+    """
+    receipt = read_receipt(attribution.name, store)
+    if receipt.parked_reason is None:
+        return RecordResult(receipt.outcome, receipt.account_id, detail=receipt.detail)
+    event = translate(receipt)
+    if receipt.parked_reason not in ATTRIBUTABLE or event is None or event.not_bookable:
+        raise RequestRefused(f"It is parked as {receipt.parked_reason}: it does not lack an account.")
+    subject = receipt.cause
+    run_transaction(lambda: _record(attribution, event, store, authority, now), f"attribution of {subject}")
+    return book_attributed(attribution, store, translate, now=now)
+
+
+def book_attributed(attribution: Attribution, store: Store, translate: Translate, *, now: datetime) -> RecordResult:
+    """Book an attributed event, whose act is on record. One that is parked no longer is left as it is."""
+    receipt = read_receipt(attribution.name, store)
+    event = translate(receipt) if receipt.parked_reason else None
+    if event is None:
+        return RecordResult(receipt.outcome, receipt.account_id, receipt.parked_reason, receipt.detail)
+    owned = replace(event, owner=replace(event.owner, account_id=attribution.account_id))
+    return release_parked(receipt, lambda _: owned, store, now)
+
+
+def _record(attribution: Attribution, event: Event, store: Store, authority: Authority, now: datetime) -> bool | Retry:
+    account_id = attribution.account_id
+    payment = event.payment
+    record = AuditRecord(
+        actor=attribution.actor,
+        action=AuditAction.ATTRIBUTE,
+        subject=event.cause,
+        reason=attribution.reason,
+        at=now,
+        step=0,
+        amount=payment.paid_minor if payment else 0,
+        unit=payment.currency if payment and payment.paid_minor else "",
+    )
+    key = audit_key(account_id, record)
+    known = store.read(Keys(accounts=frozenset({account_id}), documents=frozenset({key})))
+    if account_id not in known.accounts:
+        raise NotFound(f"There is no account {account_id}.")
+    if key in known.documents:  # a second click at the same instant
+        return True
+    owner, event_id = attribution.name
+    request = json.dumps({"owner": owner, "event_id": event_id}, sort_keys=True)
+    act = Act(account_id=account_id, record=record, request=request)
+    return CONFLICT if commit_act(Commit(), act, authority, store) else True
+
+
+def dismiss_parked(name: tuple[str, str], actor: str, why: str, store: Store) -> RecordResult:
+    """Note a parked event: it is none of ours, and books nothing. It is never tried again.
+
+    Who dismissed it and why is on its receipt. One that is parked no longer is left as it is.
+    """
+    return run_transaction(lambda: _dismiss(name, actor, why, store), f"receipt of {name[1]}")
+
+
+def _dismiss(name: tuple[str, str], actor: str, why: str, store: Store) -> RecordResult | Retry:
+    receipt = read_receipt(name, store)
+    if receipt.parked_reason is None:
+        return RecordResult(receipt.outcome, receipt.account_id, detail=receipt.detail)
+    detail = f"{MUTED}dismissed by {actor}: {why}"
+    noted = replace(receipt, outcome=RecordOutcome.NOTED, account_id=None, parked_reason=None, body=None, detail=detail)
+    return CONFLICT if store.commit(Commit(receipt=noted)) else RecordResult(noted.outcome, detail=noted.detail)

@@ -1,0 +1,178 @@
+"""What support does about parked events, on every engine: money is booked once, by the same way, and never guessed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from ledger.domain.audit import AuditAction
+from ledger.domain.errors import NotFound, RequestRefused, SecondPersonNeeded
+from ledger.domain.events import Event, Owner
+from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.proposals import SupportLimit
+from ledger.domain.receipts import MUTED, NotBookable, ParkReason, Receipt, RecordOutcome
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.store import Store
+from ledger.usecases.attribute_parked import (
+    Attribution,
+    attribute_parked,
+    dismiss_parked,
+)
+from ledger.usecases.authority import Authority
+from ledger.usecases.record_event import record_event
+from ledger.usecases.settle_proposals import confirm_proposal
+from tools.testing.builders import ADA, POLICY, at, ordered, paid, payment, record_events
+from tools.testing.races import assert_sound, at_once
+
+BOB = AccountId("acct_bob")
+NOBODY = AccountId("")
+
+
+def renewal(number: int = 1, customer: str = "stripe:cus_9") -> Event:
+    """A payment of a customer whose account is not known."""
+    settled = payment(PaymentId(f"stripe:in_{number}"), minute=number)
+    event = paid(settled, event_id=f"evt_{number}_parked")
+    bare = replace(settled, account_id=NOBODY, customer_id=customer, cause=event.cause)
+    return replace(event, owner=Owner(customer_id=customer), payment=bare)
+
+
+def park(store: Store, event: Event, minute: float = 20) -> tuple[str, str]:
+    """The event is received, and parked. Return the name of its receipt."""
+    result = record_event(event, store, body=b"{}", body_sha256="0" * 64, now=at(minute))
+    assert result.outcome is RecordOutcome.PARKED
+    return (event.owner.customer_id or event.cause, event.event_id)
+
+
+def said(event: Event, name: tuple[str, str], account_id: AccountId = ADA) -> Attribution:
+    """Sam says whose it is."""
+    assert name[1] == event.event_id
+    return Attribution(name=name, account_id=account_id, actor="sam", reason="The letter names it.")
+
+
+def balance(store: Store, account_id: AccountId = ADA) -> int:
+    """An account's credits."""
+    account, _ = store.statement_page(account_id, 1)
+    return account.balance if account else 0
+
+
+def test_an_attributed_event_is_booked_once_however_often_it_is_said(any_store: Store) -> None:
+    """For the account that was named first. The act is on record."""
+    event = renewal()
+    record_events(any_store, paid(), paid(payment(PaymentId("stripe:pi_bob"), account_id=BOB)))
+    name = park(any_store, event)
+    before = balance(any_store)
+    first = attribute_parked(said(event, name), any_store, lambda _: event, now=at(30))
+    assert (first.outcome, first.account_id) == (RecordOutcome.BOOKED, ADA)
+    again = attribute_parked(said(event, name, BOB), any_store, lambda _: event, now=at(31))
+    assert (again.outcome, again.account_id) == (RecordOutcome.BOOKED, ADA)
+    assert (balance(any_store), balance(any_store, BOB)) == (before + 1000, 1000)
+    (act,) = any_store.audit_records(ADA)
+    assert (act.action, act.subject, act.amount, act.unit) == (AuditAction.ATTRIBUTE, event.cause, 2000, "USD")
+
+
+def test_of_many_who_attribute_at_once_one_books(real_store: DynamoDBStore) -> None:
+    """Also for different accounts."""
+    event = renewal()
+    record_events(real_store, paid(), paid(payment(PaymentId("stripe:pi_bob"), account_id=BOB)))
+    name = park(real_store, event)
+    calls: list[Callable[[], object]] = [
+        partial(attribute_parked, said(event, name, account_id), real_store, lambda _: event, now=at(30))
+        for account_id in (ADA, BOB) * 4
+    ]
+    at_once(calls)
+    assert balance(real_store) + balance(real_store, BOB) == 3000
+    assert_sound(real_store)
+
+
+def test_what_names_an_order_of_another_account_stays_parked(any_store: Store) -> None:
+    """Money is never guessed: our own order says whose it is."""
+    settled = ordered(any_store, "ord_1")
+    event = replace(
+        paid(settled, event_id="evt_1_parked"), owner=Owner(order_id=OrderId("ord_1"), customer_id="stripe:cus_9")
+    )
+    stranger = replace(event, owner=replace(event.owner, account_id=BOB))
+    record_events(any_store, paid(payment(PaymentId("stripe:pi_bob"), account_id=BOB)))
+    name = park(any_store, stranger)
+    with pytest.raises(RequestRefused, match="does not lack an account"):
+        attribute_parked(said(event, name, BOB), any_store, lambda _: stranger, now=at(30))
+    assert balance(any_store, BOB) == 1000
+
+
+def test_only_what_lacks_an_account_can_be_attributed(any_store: Store) -> None:
+    """And only to an account that is there."""
+    event = replace(renewal(), not_bookable=NotBookable(ParkReason.UNKNOWN_PRICE, "price_x"))
+    record_events(any_store, paid())
+    name = park(any_store, event)
+    with pytest.raises(RequestRefused):
+        attribute_parked(said(event, name), any_store, lambda _: event, now=at(30))
+    other = renewal(2)
+    with pytest.raises(NotFound, match="acct_none"):
+        attribute_parked(
+            said(other, park(any_store, other), AccountId("acct_none")), any_store, lambda _: other, now=at(30)
+        )
+    assert list(any_store.audit_records(ADA)) == []
+
+
+def test_above_a_limit_a_second_person_attributes(any_store: Store) -> None:
+    """The proposal carries all that it takes. A confirmation whose booking failed is repeated."""
+    event = renewal()
+    record_events(any_store, paid())
+    name = park(any_store, event)
+    alone = Authority(limits={"USD": SupportLimit(day=1999, month=1999)})
+    with pytest.raises(SecondPersonNeeded) as raised:
+        attribute_parked(said(event, name), any_store, lambda _: event, alone, now=at(30))
+    assert balance(any_store) == 1000
+    proposal_id = raised.value.proposal_id
+
+    calls: list[Receipt] = []
+
+    def fails_at_the_booking(receipt: Receipt) -> Event:
+        calls.append(receipt)
+        if len(calls) == 2:
+            raise ConnectionError("the process ended")
+        return event
+
+    with pytest.raises(ConnectionError):
+        confirm_proposal(ADA, proposal_id, "kim", any_store, POLICY, fails_at_the_booking, now=at(40))
+    assert balance(any_store) == 1000
+    confirm_proposal(ADA, proposal_id, "kim", any_store, POLICY, lambda _: event, now=at(41))
+    confirm_proposal(ADA, proposal_id, "kim", any_store, POLICY, lambda _: event, now=at(42))
+    assert balance(any_store) == 2000
+    assert [act.action for act in any_store.audit_records(ADA)] == [
+        AuditAction.PROPOSE,
+        AuditAction.ATTRIBUTE,
+        AuditAction.CONFIRM,
+    ]
+
+
+def test_a_dismissed_event_books_nothing_and_says_who_dismissed_it(any_store: Store) -> None:
+    """Delivered again, or tried again, it stays noted."""
+    event = renewal()
+    name = park(any_store, event)
+    first = dismiss_parked(name, "sam", "Of our other shop.", any_store)
+    assert (first.outcome, first.detail) == (RecordOutcome.NOTED, f"{MUTED}dismissed by sam: Of our other shop.")
+    assert dismiss_parked(name, "kim", "Mine.", any_store).detail == first.detail
+    record_events(any_store, paid(customer="cus_9"))
+    said_late = attribute_parked(said(event, name), any_store, lambda _: event, now=at(31))
+    assert said_late.outcome is RecordOutcome.NOTED
+    again = record_event(event, any_store, body=b"{}", body_sha256="0" * 64, now=at(40))
+    assert again.outcome is RecordOutcome.ALREADY_BOOKED
+    assert balance(any_store) == 1000
+    assert list(any_store.parked_receipts()) == []
+
+
+def test_a_dismissal_and_a_booking_at_once_are_one_of_both(real_store: DynamoDBStore) -> None:
+    """Two people, one event."""
+    event = renewal()
+    record_events(real_store, paid())
+    name = park(real_store, event)
+    at_once(
+        [
+            partial(dismiss_parked, name, "kim", "Not ours.", real_store),
+            partial(attribute_parked, said(event, name), real_store, lambda _: event, now=at(30)),
+        ]
+        * 3
+    )
+    assert balance(real_store) in {1000, 2000}
+    assert_sound(real_store)
