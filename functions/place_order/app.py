@@ -28,6 +28,7 @@ from ledger.domain.ids import OrderId
 from ledger.domain.orders import Consent, ShownInformation
 from ledger.policy import withdrawal
 from ledger.usecases import consents
+from ledger.usecases.contacts import Address
 from ledger.usecases.place_order import OrderRequest, place_order
 
 app = resolver()
@@ -116,13 +117,23 @@ def record_consent_confirmation(
 def give_consent(
     order_id: Annotated[str, Path(pattern=validation_messages.ORDER_ID)], request: GiveConsentRequest
 ) -> ConsentResponse:
-    """Record the consent to an order that has none. Its credits are unlocked once we have confirmed it by e-mail."""
+    """Record the consent to an order that has none. Its credits are unlocked once we have confirmed it by e-mail.
+
+    If that mail did not arrive, and your address is another one by now, send it again: the confirmation goes there.
+    """
     here, now = services(), services().now()
     given = Consent(given_at=now, **request.model_dump(exclude={"language"}))
-    shown = _shown(request, known_language(request.language or "", *accepted_languages(app)), now)
-    account_id = caller(app).account_id
-    limits = here.policy.request_limits
-    return ConsentResponse.of(consents.give_consent(account_id, OrderId(order_id), given, shown, here.store, limits))
+    language, person = known_language(request.language or "", *accepted_languages(app)), caller(app)
+    recorded = consents.give_consent(
+        person.account_id,
+        OrderId(order_id),
+        given,
+        _shown(request, language, now),
+        here.store,
+        here.policy.request_limits,
+        Address(person.email, language),
+    )
+    return ConsentResponse.of(recorded)
 
 
 def _shown(text: InformationInput | ConsentInput, language: str, now: datetime) -> ShownInformation:

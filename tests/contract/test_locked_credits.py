@@ -8,15 +8,20 @@ from threading import Barrier, Thread
 import pytest
 
 from ledger.domain.accounts import Account
+from ledger.domain.contacts import Contact
 from ledger.domain.errors import CreditsLocked, NotFound, RequestRefused
 from ledger.domain.orders import Consent, MissingConsent, Order, ShownInformation
 from ledger.domain.receipts import RecordOutcome
 from ledger.domain.refund_cases import RefundReason
 from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.commit import Commit
+from ledger.ports.documents import contact_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.consents import confirm_consent, give_consent, revoke_confirmation
+from ledger.usecases.contacts import Address, contact_change
 from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.limits import NO_LIMITS
 from ledger.usecases.locks import read_locks
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.open_case import open_case
@@ -159,6 +164,50 @@ def test_a_consent_can_be_given_later(any_store: Store) -> None:
     assert buyer.spendable == 0
     assert buyer.confirms().missing_consent is None
     assert buyer.spendable == 1000
+    assert buyer.is_sound()
+
+
+def confirmations(store: Store) -> list[str]:
+    """The orders whose confirmations are listed."""
+    return sorted(one.subject.partition("/")[0] for one in store.mail_intents())
+
+
+def test_a_new_address_gets_the_confirmation_that_the_old_one_never_had(any_store: Store) -> None:
+    """Once. While the address is the same, or nothing waits for it, nothing more is mailed."""
+    buyer = Buyer.at(any_store)
+    buyer.pays()
+    old, new = Address("ada@example.com", "en"), Address("ada@example.org", "de")
+    any_store.commit(Commit(documents=contact_change(ADA, old, None, NOW)))
+
+    def asks(address: Address, moment: datetime = NOW) -> Order:
+        given = replace(GIVEN, given_at=moment)
+        return give_consent(ADA, buyer.order.order_id, given, SHOWN, any_store, NO_LIMITS, address)
+
+    asks(old)
+    assert confirmations(any_store) == []
+    assert asks(new).consent == GIVEN
+    asks(new, NOW + timedelta(minutes=1))
+    assert confirmations(any_store) == [buyer.order.order_id]
+    (mail,) = any_store.mail_intents()
+    key = contact_key(ADA)
+    contact = any_store.read(Keys(documents=frozenset({key}))).document(key, Contact)
+    assert contact
+    assert (contact.email, contact.language) == new
+    confirm_consent(buyer.order.order_id, "mail_2", any_store, NOW + timedelta(minutes=2), written_at=mail.listed_at)
+    assert buyer.spendable == 1000
+    asks(old, NOW + timedelta(minutes=3))
+    assert confirmations(any_store) == [buyer.order.order_id]
+    assert buyer.is_sound()
+
+
+def test_an_order_with_a_new_address_confirms_what_still_waits(any_store: Store) -> None:
+    """The customer buys again, and the credits of before are locked all the same."""
+    buyer = Buyer.at(any_store)
+    buyer.pays()
+    any_store.commit(Commit(documents=contact_change(ADA, Address("ada@example.com", "en"), None, NOW)))
+    for key, email in (("same", "ada@example.com"), ("new", "ada@example.org"), ("again", "ada@example.org")):
+        buyer.shop.order(key=key, email=email, now=NOW)
+        assert confirmations(any_store) == [buyer.order.order_id] * (key != "same")
     assert buyer.is_sound()
 
 

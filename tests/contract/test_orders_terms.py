@@ -88,6 +88,7 @@ class Shop:
         account_id: AccountId = ADA,
         consent: Consent | None = None,
         now: datetime = NOW - timedelta(hours=1),
+        email: str | None = None,
     ) -> Order:
         """Place an order, with its checkout."""
         request = OrderRequest(
@@ -101,6 +102,7 @@ class Shop:
             consent=consent,
             key=key,
             fingerprint=key,
+            email=email,
         )
         return place_order(
             request,

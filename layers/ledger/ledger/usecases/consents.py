@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ledger.domain.contacts import Contact
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.ids import AccountId, OrderId, request_correlation_id
 from ledger.domain.mails import MailKind
@@ -25,10 +26,11 @@ from ledger.domain.recent_requests import LimitedRequest
 from ledger.domain.refund_cases import open_case_key
 from ledger.policy.withdrawal import WITHDRAWAL_REASONS
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange
-from ledger.ports.documents import recent_requests_key, sortable
+from ledger.ports.documents import contact_key, recent_requests_key, sortable
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
+from ledger.usecases.contacts import Address, confirmations_to_new_address, contact_change
 from ledger.usecases.limits import NO_LIMITS, Limits, counted
 from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
@@ -54,10 +56,13 @@ def give_consent(
     shown: ShownInformation,
     store: Store,
     limits: Limits = NO_LIMITS,
+    address: Address | None = None,
 ) -> Order:
     """Record the consent to an order that has none yet. Return the order. A consent that counts already stays.
 
-    If the order is paid, its contract is confirmed by another mail, whose acceptance completes the consent.
+    If the order is paid, its contract is confirmed by another mail, whose acceptance completes the consent. `address`
+    is the customer's by now. If it is another one than before, a consent that still waits for its confirmation gets one
+    more mail.
 
     `shown` is what the customer was shown with it. It counts as the information of an order that has none. Raise
     NotFound if the account has no such order, RequestRefused if the customer does not agree to all of it,
@@ -65,7 +70,8 @@ def give_consent(
     """
 
     requests_key = recent_requests_key(account_id, LimitedRequest.CONSENTS)
-    keys = Keys(fulfilment_keys=frozenset({f"order/{order_id}"}), documents=frozenset({requests_key}))
+    documents_read = frozenset({requests_key, contact_key(account_id)})
+    keys = Keys(fulfilment_keys=frozenset({f"order/{order_id}"}), documents=documents_read)
 
     def attempt() -> Order | Retry:
         known = store.read(keys)
@@ -73,18 +79,24 @@ def give_consent(
         if order is None or order.account_id != account_id:
             raise NotFound(f"You have no order {order_id}.")
         before = order.consent
+        as_read = _as_read(known.fulfilment_keys[f"order/{order_id}"], order)
+        contact = known.document(contact_key(account_id), Contact)
+        noted = contact_change(account_id, address, contact, consent.given_at) if address else ()
         if before and before.is_requested and not before.is_late:
-            return order
+            if not address or before.is_complete or not as_read.payment_ids:
+                return order
+            mails = confirmations_to_new_address(account_id, [order_id], address, contact, consent.given_at)
+            anew = Commit(fulfilment_keys=(as_read,), documents=(*mails, *noted))
+            return CONFLICT if mails and store.commit(anew) else order
         if not consent.is_requested:
             raise RequestRefused("Credits are unlocked only if you ask us to begin and acknowledge what that ends.")
         kept = {"returned_ids": before.returned_ids, "revoked_at": before.revoked_at} if before else {}
         given = order.with_later_consent(replace(consent, **kept), shown)  # type: ignore[arg-type]
         # Of an order that is not paid yet, the confirmation of its contract says what was consented to by then.
-        as_read = _as_read(known.fulfilment_keys[f"order/{order_id}"], order)
         subject = f"{order_id}/{sortable(consent.given_at)}"
         mail = list_mail(MailKind.CONTRACT_CONFIRMATION, subject, account_id, consent.given_at)
         count = counted(LimitedRequest.CONSENTS, account_id, known, limits, consent.given_at)
-        documents = (*((mail,) if as_read.payment_ids else ()), *count)
+        documents = (*((mail,) if as_read.payment_ids else ()), *noted, *count)
         commit = Commit(order=given, fulfilment_keys=(as_read,), documents=documents)
         return given if store.commit(commit) is None else CONFLICT
 

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 
 from ledger.domain.accounts import Account
 from ledger.domain.catalogue import Catalogue, ProductKind
-from ledger.domain.contacts import Contact, is_address
+from ledger.domain.contacts import Contact
 from ledger.domain.errors import (
     AccountInDebt,
     AccountInReview,
@@ -49,6 +49,7 @@ from ledger.ports.documents import (
 from ledger.ports.gateway import Gateway
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
+from ledger.usecases.contacts import Address, confirmations_to_new_address, contact_change
 from ledger.usecases.debts import refusing_debt
 from ledger.usecases.limits import NO_LIMITS, Limits, counted
 from ledger.usecases.list_mails import await_payment
@@ -200,27 +201,19 @@ def _store_order(
             raise obstacle
         order = _new_order(request, order_id, catalogue, policy_version, now, lock_days)
         record = IdempotencyRecord(fingerprint=request.fingerprint, subject=order_id, at=now)
+        address, contact = Address(request.email, request.language), stored.document(known_contact_key, Contact)
+        waiting = {lock.order_id for lock in account.locks(now).values() if lock.order_id}
         documents = (
             DocumentChange(record_key, record),
             await_payment(order_id, request.account_id, now),
             *counted(LimitedRequest.ORDERS, request.account_id, stored, limits, now),
-            *_contact_change(request, stored.document(known_contact_key, Contact), now),
+            *contact_change(request.account_id, address, contact, now),
+            *confirmations_to_new_address(request.account_id, waiting, address, contact, now),
         )
         refusal = store.commit(Commit(order=order, documents=documents))
         return replace(order, version=1) if refusal is None else CONFLICT
 
     return run_transaction(attempt, f"order {order_id}")
-
-
-def _contact_change(request: OrderRequest, known: Contact | None, now: datetime) -> tuple[DocumentChange, ...]:
-    """Return the change that stores where the customer's mails go, if that is new."""
-    if request.email is None or not is_address(request.email):
-        return ()
-    new = Contact(account_id=request.account_id, email=request.email, language=request.language, noted_at=now)
-    if known and (known.email, known.language) == (new.email, new.language):
-        return ()
-    contact = known.with_address(request.email, request.language, now) if known else new
-    return (DocumentChange(contact_key(request.account_id), contact, contact.version),)
 
 
 def _store_checkout(order: Order, checkout: Checkout, store: Store) -> Order:
