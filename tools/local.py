@@ -80,6 +80,7 @@ def opened(find: Callable[[str], Handler] = handler_of) -> Iterator[LocalBackend
         sign_in.use_for_console()
         clock, port = ShiftedClock(), os.environ.get("PORT") or "3000"
         os.environ.setdefault("PUBLIC_URL", f"http://127.0.0.1:{port}")
+        os.environ.setdefault("LOW_BALANCE", "50")  # as the template's parameter
         os.environ.setdefault("SUCCESS_URL", f"http://127.0.0.1:{port}/_local/orders?checkout=done")
         stripe = _simulator(stack, stripe_simulator.running, "STRIPE", port, clock)
         paddle = _simulator(stack, paddle_simulator.running, "PADDLE", port, clock)

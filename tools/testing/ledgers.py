@@ -385,10 +385,13 @@ SELLER = Seller(name="Shop", address="1 High Street", providers=frozenset({"stri
 def documented() -> FakeStore:
     """A refund with its credit note, which failed later: another document takes the first one back."""
     store = FakeStore()
-    record_events(store, paid(), event_of(refund(500)), now=at(11))
-    issue_credit_notes(PI, SELLER, store, now=at(12))
-    record_events(store, event_of(refund(500, state=RefundState.FAILED, minute=50)), now=at(51))
-    issue_credit_notes(PI, SELLER, store, now=at(52))
+    record_events(store, paid(replace(ordered(store), invoice_number="INV-1")), now=at(1))
+    case = decided(store, request_refund(store, refund_claim()), DecisionOutcome.APPROVE, minute=70, money_minor=500)
+    for minute, state in ((80, RefundState.SUCCEEDED), (90, RefundState.FAILED)):
+        sent = replace(refund(500, state=state, minute=minute), tag=case.tag)
+        record_events(store, event_of(sent), now=at(minute + 1))
+        follow(PI, store, now=at(minute + 2))
+        issue_credit_notes(PI, SELLER, store, now=at(minute + 2))
     return store
 
 
