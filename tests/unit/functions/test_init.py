@@ -105,7 +105,13 @@ def _graph() -> grimp.ImportGraph:
 
 
 def test_outside_of_lambda_nothing_is_switched_off() -> None:
-    """In tests and tools Python collects as ever."""
-    assert gc.isenabled()
-    init.begins()
-    assert gc.isenabled()
+    """In tests and tools Python collects, or not, as whoever runs it wants."""
+    before = gc.isenabled()
+    for collects, switch in ((True, gc.enable), (False, gc.disable)):
+        switch()
+        init.begins()
+        assert gc.isenabled() is collects
+        init.is_over()
+        assert gc.isenabled() is collects
+    if before:
+        gc.enable()
