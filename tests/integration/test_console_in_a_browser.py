@@ -13,6 +13,7 @@ from botocore.credentials import Credentials
 
 from ledger.domain.ids import PaymentId
 from ledger.usecases.index_names import index_purchase
+from tests.contract.test_parked import park, renewal
 from tests.integration.conftest import ADA, ADAS, LONG_AGO, World
 from tests.integration.test_release_parked import SECRET, of_a_price, receive
 from tests.unit.tools.template_parts import TEMPLATE
@@ -309,6 +310,25 @@ def test_a_parked_event_is_shown_and_tried_again(
     console.click("Try again")
     console.reads("It is still parked.")
     assert world.sam.get("/support/parked/paddle:ctm_1~evt_1").status == 200
+    assert console.blocked() == []
+
+
+def test_a_parked_event_is_attributed_and_released(world: World, console: Console) -> None:
+    """Nothing says whose it is until a person does: then it is booked for that account, and listed no more."""
+    event = renewal()
+    world.services.translate_parked = lambda _: event  # type: ignore[assignment, method-assign]
+    park(world.services.store, event)
+    console.sign_in()
+    console.go("parked", "Parked events")
+    console.click(event.event_type)
+    console.click("Say whose it is…")
+    console.write("account", ADA)
+    console.write("why", "The customer has written to us about it.")
+    console.click("Attribute it")
+    console.reads("It is booked.")
+    console.go("parked", "Parked events")
+    console.reads("Nothing is parked")
+    assert world.ada.get("/account").json["balance"] == 2000
     assert console.blocked() == []
 
 

@@ -10,11 +10,12 @@ const OUTCOMES = {
   booked: ["It is booked.", "good"],
   already_booked: ["It was booked already.", "good"],
   waiting: ["It is stored, and waits for its payment.", "accent"],
-  noted: ["It is noted. There was nothing to book.", "good"],
+  noted: ["It is noted. Nothing is booked.", "good"],
   parked: ["It is still parked.", "bad"],
-  dismissed: ["It is dismissed.", "good"],
   ignored: ["It is of a kind that is not handled.", "accent"],
 };
+
+const LACKS_ACCOUNT = ["no_account", "ambiguous_account"]; // the reasons that a person's word about the account ends
 
 export function parkedPage() {
   const events = new Listing(async (after) => {
@@ -49,12 +50,12 @@ export function parkedEventPage(id) {
     say(words, tone);
     draw();
   };
-  const attribute = (suggested) => {
-    let account = suggested || "";
+  const attribute = () => {
+    let account = "";
     askWhy({
       title: "Whose event is it?",
       confirm: "Attribute it",
-      intro: html`<p>It is booked for this account, as if it had named it.</p>${field("account", "Account", html`<input id="account" required maxlength="200" autocomplete="off" spellcheck="false" .value=${account} @input=${(event) => { account = event.target.value.trim(); }}>`)}`,
+      intro: html`<p>It is booked for this account, as if it had named it.</p>${field("account", "Account", html`<input id="account" required maxlength="200" autocomplete="off" spellcheck="false" @input=${(event) => { account = event.target.value.trim(); }}>`)}`,
       act: (why) => post(address("attribution"), { account_id: account, why }),
       after: settle,
     });
@@ -75,13 +76,13 @@ export function parkedEventPage(id) {
         <p class="badges">${result ? badge(OUTCOMES[result.outcome] || [named(result.outcome), "accent"]) : badge(["Parked", "warn"])}</p></div>
       ${result?.detail ? html`<div class="notice" role="status"><p>${result.detail}</p></div>` : nothing}
       <div class="columns"><div>
-        ${card("What would release it", html`<p>${found.released_by}</p>${found.explanation?.length ? html`<ul class="reasons">${found.explanation.map((one) => html`<li>${one}</li>`)}</ul>` : nothing}`)}
+        ${card("What would release it", html`<p>${found.released_by}</p>`)}
         ${card("The provider's event", html`<pre tabindex="0">${JSON.stringify(found.body, null, 2)}</pre>`)}
       </div><aside aria-label="Acts and facts">
         ${result && result.outcome !== "parked" ? card("Done", html`<p>${(OUTCOMES[result.outcome] || [named(result.outcome)])[0]}</p>${result.account_id ? html`<p>${accountLink(result.account_id)}</p>` : nothing}`) : card("Act", html`<div class="buttons column">
-          ${found.can_attribute ? (found.suggested_accounts.length ? found.suggested_accounts : [""]).map((one) => html`<button type="button" class="button accent wide" @click=${() => attribute(one)}>Attribute to ${one || "an account"}…</button>`) : nothing}
+          ${LACKS_ACCOUNT.includes(found.reason) ? html`<button type="button" class="button accent wide" @click=${attribute}>Say whose it is…</button>` : nothing}
           <button type="button" class="button wide" @click=${replay}>Try again…</button>
-          ${"can_attribute" in found ? html`<button type="button" class="button wide" @click=${dismiss}>Dismiss…</button>` : nothing}</div>`)}
+          <button type="button" class="button wide" @click=${dismiss}>Dismiss…</button></div>`)}
         ${card("Facts", facts([
           ["Provider", provider(found.provider)],
           ["Event", whyLink(found.event_id)],
