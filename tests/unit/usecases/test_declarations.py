@@ -27,7 +27,7 @@ from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import DocumentKind, contact_key
 from ledger.usecases.declarations.answer import approve, issue_links, linked_declaration, object_to
-from ledger.usecases.declarations.change import change_declaration
+from ledger.usecases.declarations.change import change_declaration, read_declaration
 from ledger.usecases.declarations.find_contract import Contract, find_contract
 from ledger.usecases.declarations.follow import (
     MOST_OF_A_SOURCE,
@@ -36,7 +36,7 @@ from ledger.usecases.declarations.follow import (
     follow,
     unacknowledged_since,
 )
-from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
+from ledger.usecases.declarations.mails import acknowledged_before, record_acknowledgement, record_notice
 from ledger.usecases.declarations.review import NamedContract, carry_out, close, record_forwarding
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.refund_cases.cases import read_case
@@ -422,6 +422,17 @@ def test_the_mail_to_the_address_on_file_has_no_word_of_whoever_declared(
     assert "evil" not in f"{message.subject} {message.text} {message.html}"
     assert declaration.contract_id
     assert declaration.contract_id.partition(":")[2] in message.text
+
+
+def test_only_what_was_confirmed_before_shares_its_acknowledgement(store: FakeStore) -> None:
+    """Within the hour, and of the same content. What comes later has none to give."""
+    first, second = submitted(store, form="one", minute=60), submitted(store, form="two", minute=90)
+    record_acknowledgement(second, store, at=at(91))
+    assert acknowledged_before(read_declaration(first, store), store) is None
+    record_acknowledgement(first, store, at=at(92))
+    assert acknowledged_before(read_declaration(second, store), store) == at(92)
+    third = submitted(store, form="three", minute=149)
+    assert acknowledged_before(read_declaration(third, store), store) == at(91)
 
 
 def test_one_source_does_not_make_all_others_wait_for_a_person(store: FakeStore) -> None:

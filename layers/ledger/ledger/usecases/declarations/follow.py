@@ -54,6 +54,9 @@ HOUR = timedelta(hours=1)
 MOST_OF_A_SOURCE, MOST_OF_AN_ADDRESS, MOST_IN_ALL = 10, 5, 300
 """How many declarations of one hour need no person: of one source, for one address, and in all."""
 
+MOST_LOOKED_AT = 2000
+"""How many open declarations of each state are looked at for a missing acknowledgement: the oldest ones."""
+
 _COUNTED = (DeclarationState.CONFIRMED, DeclarationState.MATCHED, DeclarationState.APPROVED, DeclarationState.IN_REVIEW)
 _WORKED_ON = (DeclarationState.APPROVED, DeclarationState.CONFIRMED, DeclarationState.MATCHED)
 
@@ -86,7 +89,7 @@ def declarations_to_follow(store: Store) -> Iterator[ListedDeclaration]:
 
 def unacknowledged_since(store: Store) -> datetime | None:
     """Return when the oldest declaration was confirmed whose acknowledgement was not accepted for delivery."""
-    listed = [one for state in DeclarationState for one in store.declarations(state)]
+    listed = [one for state in DeclarationState for one in islice(store.declarations(state), MOST_LOOKED_AT)]
     names = [declaration_key(one.declaration_id) for one in listed]
     stored = (store.read(Keys(documents=frozenset(names[start : start + 100]))) for start in range(0, len(names), 100))
     found = (one for known in stored for one in known.documents.values() if isinstance(one, Declaration))
