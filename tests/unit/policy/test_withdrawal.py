@@ -377,6 +377,7 @@ def test_a_reseller_is_passed_a_withdrawal_in_its_own_days(
     end = POLICY.law.period_end(MADE, days, None) + FIVE_DAYS
     decision = rules.decide(refund_context(provider=provider, order=US, now=end + late), POLICY)
     assert decision.outcome is outcome
+    assert text("decision.no_withdrawal_country", country="US") in decision.reasons, "why we would decline it stays"
     is_based = "decision.based_on_clause" in [reason.key for reason in decision.reasons]
     assert is_based is (outcome is DecisionOutcome.DECLINE)
 
