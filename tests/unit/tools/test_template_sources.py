@@ -351,6 +351,7 @@ LOCAL_ONLY = {"signing_secrets", "api_keys", "address_key", "api_bases", "is_mea
 """Settings that a deployment does not set: Lambda does, or they are for local runs."""
 FOR_OTHERS = {
     ("read_catalogue", "is_paused"): "it shows the policy, and decides nothing",
+    ("review_parked", "is_paused"): "it loads the policy for its limits, and decides nothing",
     ("send_mails", "is_paused"): "it loads the policy for its text, and decides nothing",
     ("place_order", "is_paused"): "it loads the policy for its version, and decides nothing",
 }
