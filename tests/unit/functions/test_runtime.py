@@ -90,3 +90,43 @@ def test_a_wrong_environment_fails_at_the_event_not_in_init(monkeypatch: pytest.
     prepare({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"})
     with pytest.raises(ConfigurationError, match="TABLE_NAME"):
         runtime()
+
+
+def test_a_stage_without_an_address_sends_no_mails() -> None:
+    """With one it has a mail service."""
+    assert Runtime(Config.of(ENVIRONMENT)).mailer is None
+    assert Runtime(Config.of(ENVIRONMENT | {"MAILS_FROM": "billing@example.com"})).mailer is not None
+
+
+@pytest.mark.parametrize(
+    ("service", "read_s", "attempts"), [("firehose", 1, 2), ("s3", 2, 2), ("secretsmanager", 2, 2), ("sesv2", 10, 1)]
+)
+def test_a_client_gives_up_before_its_function_does(service: str, read_s: int, attempts: int) -> None:
+    """The archive has less time than the write beside it. A mail is never sent twice by a repetition."""
+    services = Runtime(Config.of(ENVIRONMENT))
+    services.session.set_credentials("x", "x")
+    config = services.client(service).meta.config
+    assert (config.connect_timeout, config.read_timeout) == (1, read_s)
+    assert config.retries["total_max_attempts"] == attempts
+
+
+@pytest.mark.parametrize(("setting", "style"), [({}, "virtual"), ({"AWS_ENDPOINT_URL_S3": "http://s3"}, "path")])
+def test_a_bucket_of_another_server_is_named_in_the_path(setting: dict[str, str], style: str) -> None:
+    """There its name is no host."""
+    services = Runtime(Config.of(ENVIRONMENT | setting))
+    services.session.set_credentials("x", "x")
+    assert services.client("s3").meta.config.s3["addressing_style"] == style
+
+
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_metrics_are_printed_unless_they_are_switched_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, is_measured: bool
+) -> None:
+    """What is switched off is not kept for the next invocation either."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "billing")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "billing")
+    services = Runtime(Config.of(ENVIRONMENT | {"POWERTOOLS_METRICS_DISABLED": str(not is_measured).lower()}))
+    services.metrics.add_metric("BookedEvents", "Count", 1)
+    services.publish_metrics()
+    assert ("BookedEvents" in capsys.readouterr().out) is is_measured
+    assert not services.metrics.metric_set

@@ -198,6 +198,7 @@ TOO_LARGE = f"The body is larger than {MAX_BODY_BYTES} bytes."
         (request() | {"body": "é=", "isBase64Encoded": True}, 400, "Bad request", "The body can't be decoded."),
         (request() | {"body": "!", "isBase64Encoded": True}, 400, "Bad request", "The body can't be decoded."),
         (request() | {"body": "x" * (MAX_BODY_BYTES + 1)}, 413, "Content too large", TOO_LARGE),
+        (request() | {"body": "x" * (2 * MAX_BODY_BYTES)}, 413, "Content too large", TOO_LARGE),
         (
             request() | {"body": base64.b64encode(b"x" * (MAX_BODY_BYTES + 1)).decode(), "isBase64Encoded": True},
             413,
