@@ -5,17 +5,26 @@ from dataclasses import replace
 import pytest
 
 from ledger.domain.audit import AuditAction, AuditRecord
-from ledger.domain.entries import Entry, EntryKind
+from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.ids import AccountId
 from ledger.domain.proposals import ProposalState, QueuedProposal
 from ledger.ports.documents import DocumentKey
 from tools.testing.builders import ADA, LATER
-from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, rows
+from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, put_lot, rows
 from tools.verify import World
 from tools.verify.proposals import adjusted, proposed, sums_of_accounts
 
 EVE = AccountId("acct_eve")
 MONTH = f"{ADA}/2026-11"
+OF_SALES: dict[str, object] = {
+    **dict.fromkeys(("expires_at", "grace_from", "locked_until"), LATER),
+    **dict.fromkeys(("refunded", "disputed", "expired", "reserved"), 1),
+    **dict.fromkeys(("refund_target", "dispute_target", "reserve_target"), 1),
+    **dict.fromkeys(("is_frozen", "is_withdrawn", "owes_no_refund"), True),
+    "subscription_id": "stripe:sub_1",
+    "source": CounterAccount.SALES,
+}
+"""What only a lot that was paid for can have."""
 
 
 def proposal(whole: World, known_as: ProposalState, **changes: object) -> str:
@@ -28,6 +37,13 @@ def proposal(whole: World, known_as: ProposalState, **changes: object) -> str:
 def waiting(whole: World) -> tuple[DocumentKey, QueuedProposal]:
     """The entry in the queue."""
     return next(iter(whole.queued_proposals.items()))
+
+
+def settled_by(whole: World, state: ProposalState, actor: str) -> str:
+    """This person has settled it, and the act on record says so too."""
+    settles = {ProposalState.CONFIRMED: AuditAction.CONFIRM, ProposalState.REJECTED: AuditAction.REJECT}
+    put(whole, act(whole, settles[state]), actor=actor)
+    return proposal(whole, state, settled_by=actor)
 
 
 def off_the_queue(whole: World) -> str:
@@ -84,6 +100,11 @@ def entry(whole: World, kind: EntryKind, **changes: object) -> Entry:
     return put(whole, found, **changes)
 
 
+def lot_of_adjustment(whole: World, **changes: object) -> str:
+    """Change the lot that the first adjustment gave. Return its account and id."""
+    return f"{ADA}/{put_lot(whole, entry(whole, EntryKind.GRANT).lot_id, **changes).lot_id}"
+
+
 def adjustment_of(found: Entry) -> str:
     """The id of the adjustment of which an entry is, by its lot."""
     return found.lot_id.removeprefix("goodwill/")
@@ -117,6 +138,15 @@ FAULTS: dict[Rule, list[Fault]] = {
                 ("by nobody", {"settled_by": None}),
                 ("by its proposer", {"settled_by": "sam"}),
                 ("at another time", {"settled_at": LATER}),
+            )
+        ),
+        *(
+            Fault(f"{state} by {name}, also on record", "by_two", lambda w, s=state, a=actor: settled_by(w, s, a), n)
+            for state in (ProposalState.CONFIRMED, ProposalState.REJECTED)
+            for name, actor, n in (
+                ("its proposer", "sam", ("{0}",)),
+                ("the account's owner", ADA, ("{0}",)),
+                ("another colleague", "tom", ()),
             )
         ),
         Fault(
@@ -161,6 +191,13 @@ FAULTS: dict[Rule, list[Fault]] = {
             "by_two",
             lambda w: forgotten(w, AuditAction.ADJUST).subject,
             (f"{ADA}/goodwill/{{0}}",),
+        ),
+        *(
+            Fault(f"its lot has another {name}", "by_two", lambda w, c={name: value}: lot_of_adjustment(w, **c), n)
+            for name, value, n in (
+                *((name, value, ("{0}",)) for name, value in OF_SALES.items()),
+                ("drawn", 5, ()),
+            )
         ),
     ],
 }
