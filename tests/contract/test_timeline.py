@@ -10,6 +10,7 @@ from ledger.domain.errors import InvalidRequest, NotFound, StoreUnavailable
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.mails import MailKind, mail_id_of
+from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.ports.commit import Commit, Refusal
 from ledger.ports.store import Store
@@ -22,6 +23,7 @@ from ledger.usecases.looks import record_look
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.timeline import LineKind, TimelineLine, timeline
 from ledger.usecases.usage import draw_credits, fail_run
+from tests.contract.test_parked import park
 from tests.unit.usecases.test_sending_mails import Postbox, bought, send
 from tools.testing.builders import (
     ADA,
@@ -138,12 +140,22 @@ def searched(store: Store) -> Searched:
     return Searched(store, ("stripe", "paddle"), lambda: "a key")
 
 
+def deliveries(store: Store, account_id: AccountId) -> set[str]:
+    """The events on an account's timeline."""
+    return {one.line_id for one in timeline(account_id, store, kinds=[LineKind.DELIVERY]).lines}
+
+
 def test_what_is_of_another_account_is_on_no_timeline(any_store: Store) -> None:
-    """A customer can have bought for two."""
+    """A customer can have bought for two. What is parked names no account: it is on both."""
     lived(any_store)
-    bobs = replace(payment(PaymentId("stripe:pi_bob"), account_id=BOB), customer_id="stripe:cus_1")
-    record_events(any_store, paid(bobs))
-    assert not [one for one in whole(any_store, 100) if "pi_bob" in one.line.words]
+    before = deliveries(any_store, ADA)
+    sale = paid(replace(payment(PaymentId("stripe:pi_bob"), account_id=BOB), customer_id="stripe:cus_1"))
+    record_events(any_store, sale)
+    assert deliveries(any_store, ADA) == before
+    assert deliveries(any_store, BOB) == {sale.cause}
+    unpriced = replace(paid(payment(PaymentId("stripe:pi_2"))), not_bookable=NotBookable(ParkReason.UNKNOWN_PRICE))
+    park(any_store, unpriced)
+    assert deliveries(any_store, ADA) - before == deliveries(any_store, BOB) - {sale.cause} == {unpriced.cause}
 
 
 @pytest.mark.parametrize("text", ["pi_1", "stripe:pi_1", "INV-1", "re_1"])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -133,6 +134,18 @@ def test_why_explains_an_id_with_its_chain(invoiced: World) -> None:
     shown = invoiced.sam.get("/support/why/run_1", query={"account_id": ADA}).json
     assert any("run_1" in one["words"] for one in shown["lines"])
     assert invoiced.ada.get("/support/why/INV-7").status == 403
+
+
+@pytest.mark.parametrize(("text", "query"), [("INV-7", {}), (ADAS, {}), (ADA, {}), ("run_1", {"account_id": ADA})])
+def test_who_reads_a_chain_is_on_record_with_each_account_of_it(
+    invoiced: World, text: str, query: dict[str, str]
+) -> None:
+    """Also if no account was named: the page shows its credits."""
+    invoiced.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 5})
+    chain = invoiced.sam.get(f"/support/why/{quote(text, safe='')}", query=query).json
+    assert chain["account_ids"] == [ADA]
+    looks = supporter(name="kim").get(f"/support/accounts/{ADA}/timeline", query={"kinds": "look"}).json["lines"]
+    assert [(one["actor"], one["id"]) for one in looks if one["actor"] == "sam"] == [("sam", "why")]
 
 
 def test_who_looks_at_the_own_account_is_on_record(invoiced: World) -> None:
