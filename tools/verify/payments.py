@@ -136,7 +136,7 @@ def consents(world: World) -> Verdicts:
             payment.payment_id,
             payment.locked_until == until
             and (until is None or any(one.is_complete for one in changes) == has_consent)
-            and (bool(changes) or not _was_changed_when_paid(order))
+            and (until is None or bool(changes) or not _was_changed_when_paid(order))  # without a lock none is kept
             and all(_is_of_consent(one, order) for one in changes),
         )
 
