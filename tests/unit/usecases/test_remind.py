@@ -33,12 +33,14 @@ DOCUMENT: dict[str, Any] = json.loads(catalogue.DEFAULT_FILE.read_text("utf-8"))
 PLAN = "creator_monthly"
 
 
-def sold(new_price: int | None = None, since: str = "2027-01-05T00:00:00Z", **terms: Any) -> Catalogue:
-    """The catalogue; with a price of the plan that counts from a day on."""
+def sold(
+    new_price: int | None = None, since: str = "2027-01-05T00:00:00Z", new: dict[str, Any] | None = None, **terms: Any
+) -> Catalogue:
+    """The catalogue; with a price of the plan, and other `new` terms, that count from a day on."""
     document = copy.deepcopy(DOCUMENT)
     row = next(row for row in document["products"] if row["product_id"] == PLAN)
     first = {name: row.pop(name) for name in ("credits", "prices", "price_ids", "proration_grants")} | terms
-    later = {**first, "from": since, "prices": {"USD": new_price, "EUR": 1400}}
+    later = {**first, "from": since, "prices": {"USD": new_price, "EUR": 1400}, **(new or {})}
     row["terms"] = [first, *([later] if new_price else [])]
     return catalogue.parse(document)
 
@@ -83,7 +85,7 @@ class Customer:
         self.looks(now)
         before = len(self.postbox.messages)
         for intent in list(self.store.mail_intents()):
-            written = replace(desk(self.store), catalogue=self.catalogue)
+            written = replace(desk(self.store), catalogue=self.catalogue, clock=lambda: now)
             send_mail(intent.mail_id, written, self.postbox, clock=lambda: now)
         return [message.subject for message in self.postbox.messages[before:]]
 
@@ -188,6 +190,68 @@ def test_a_new_price_that_comes_too_late_is_announced_for_the_charge_after_the_n
     assert listed == [("price_change", "late_price_change")]
     assert ada.mailed(ORDERED + 58 * DAY) == ["A new price for Creator Monthly"]
     assert "for the first time on 10 February 2027" in ada.text
+
+
+@pytest.mark.parametrize("status", [SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE])
+def test_a_reminder_states_the_terms_of_the_charge_not_those_of_its_own_day(
+    ada: Customer, status: SubscriptionStatus
+) -> None:
+    """They change between the mail and the charge."""
+    is_trial = status is SubscriptionStatus.TRIALING
+    charged = datetime(2027, 1, 7, 9, tzinfo=UTC) if is_trial else datetime(2027, 5, 30, 9, tzinfo=UTC)
+    ada.catalogue = sold(1900, f"{charged - 2 * DAY:%Y-%m-%d}T00:00:00Z", {"credits": 700})
+    ada.runs(charged, status)
+    subject = "Your trial of Creator Monthly ends soon" if is_trial else "Your plan Creator Monthly is still running"
+    assert subject in ada.mailed(charged - (3 if is_trial else 20) * DAY)
+    (message,) = (one for one in ada.postbox.messages if one.subject == subject)
+    text = " ".join(message.text.split())
+    assert "Amount before tax: 19.00 USD" in text
+    assert "Credits: 700 for each billing period" in text
+
+
+def test_a_customer_who_keeps_the_price_is_reminded_of_the_credits_that_belong_to_it(ada: Customer) -> None:
+    """New terms that do not list the price are those of other customers."""
+    ends = datetime(2027, 1, 7, 9, tzinfo=UTC)
+    new = {"credits": 700, "price_ids": {"stripe": ["price_of_new_customers"]}}
+    ada.catalogue = sold(1900, "2026-12-01T00:00:00Z", new)
+    ada.runs(ends, SubscriptionStatus.TRIALING)
+    assert ada.mailed(ends - 3 * DAY) == ["Your trial of Creator Monthly ends soon"]
+    assert "Credits: 1,000 for each billing period" in ada.text
+    assert "Amount before tax: 15.00 USD" in ada.text
+
+
+def test_a_new_price_that_was_listed_in_time_counts_though_its_mail_is_sent_late(ada: Customer) -> None:
+    """The mail names the charge that was meant: it is not too late for it once the mail service works again."""
+    ada.catalogue = sold(1900)
+    ada.runs(datetime(2027, 1, 10, 9, tzinfo=UTC))
+    assert ada.looks(datetime(2026, 12, 27, 1, tzinfo=UTC)) == [("price_change",)]
+    (intent,) = ada.store.mail_intents()
+    now = datetime(2026, 12, 28, 1, tzinfo=UTC)
+    written = replace(desk(ada.store), catalogue=ada.catalogue, clock=lambda: now)
+    assert send_mail(intent.mail_id, written, ada.postbox, clock=lambda: now) is MailResult.SENT
+    assert "for the first time on 10 January 2027" in ada.text
+
+
+def test_of_two_orders_of_one_plan_the_later_one_is_watched_and_reminded(ada: Customer) -> None:
+    """Though it runs at another price: the subscription is found by its plan alone."""
+    ends = ORDERED + 14 * DAY
+    ada.orders("key_2", ORDERED + 2 * DAY)
+    ada.runs(ends, SubscriptionStatus.TRIALING, at=ORDERED + 2 * DAY)
+    first, later = sorted(ada.store.watched_plans(ends), key=lambda plan: plan.due_at)
+    assert look_at(first, ada.store, ada.catalogue, reminders.load(), now=ends - 4 * DAY) == ()
+    assert [*ada.store.mail_intents()] == []
+    assert [*ada.store.watched_plans(ends + 500 * DAY)] == [later]
+    mails = over_days(ada, ends - 4 * DAY, 4)
+    assert mails == ["2026-11-20 Your trial of Creator Monthly ends soon"]
+    assert later.order_id in ada.text
+    assert [plan.order_id for plan in ada.store.watched_plans(ends + 500 * DAY)] == [later.order_id]
+
+
+def test_an_earlier_order_whose_plan_may_still_begin_is_watched_no_longer(ada: Customer) -> None:
+    """The later one is, and what begins is one plan."""
+    ada.orders("key_2", ORDERED + DAY)
+    ada.looks(ORDERED + 3 * DAY)
+    assert len([*ada.store.watched_plans(ORDERED + 500 * DAY)]) == 1
 
 
 @pytest.mark.parametrize(

@@ -344,7 +344,9 @@ def _plan(intent: MailIntent, desk: Desk) -> tuple[Order, RunningPlan]:
 
 
 def _reported(order: Order, plan: RunningPlan, price_minor: int, charged_on: date, desk: Desk) -> PlanReported:
-    product = desk.catalogue.product(order.product_id, plan.charge_at)
+    price_id = order.terms.price_id if order.terms else None
+    sold = desk.catalogue.product(order.product_id, plan.charge_at)
+    product = desk.catalogue.priced(order.provider, price_id, plan.charge_at) or sold  # of this customer, not of others
     agreed = order.terms.credits if order.terms else 0
     return PlanReported(
         order_id=order.order_id,
