@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -323,6 +324,8 @@ def _resolved(template: dict[str, Any], value: Any, parameters: Mapping[str, str
             return default
         case {"Fn::If": [condition, one, other]}:
             return _resolved(template, one if _holds(template, condition, parameters) else other, parameters)
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{([\w:]+)\}", lambda found: _resolved(template, {"Ref": found[1]}, parameters), text)
         case {"Fn::Join": [separator, list(parts)]}:
             return separator.join(_resolved(template, parts, parameters))
         case dict():
