@@ -46,8 +46,8 @@ def totals(row: dict[str, Any]) -> dict[str, float]:
 
 
 def test_a_round_costs_the_same_whatever_is_stored(reports: dict[str, Any]) -> None:
-    """Not one call and not one item more over the larger table, but for a race: credit notes are numbered without a gap,
-    and who loses a number to another worker of the round reads again.
+    """Not one call and not one item more over the larger table, but for a race: credit notes are numbered without a
+    gap, and who loses a number to another worker of the round reads again.
     """
     rows = reports["jobs"]["rows"]
     assert reports["jobs"]["exceeded"] == []
