@@ -29,11 +29,14 @@ class Interrupted(FakeStore):
     """A store in which another call is carried out between a read and the commit that follows."""
 
     meanwhile: Callable[[], object] | None = None
+    commits_before = 0  # the other call
 
     def commit(self, commit: Commit) -> Refusal | None:
-        """Carry out the other call once, then the commit."""
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile:
+        """Carry out the other call once, when it is its turn, then the commit."""
+        if self.meanwhile and self.commits_before:
+            self.commits_before -= 1
+        elif self.meanwhile:
+            meanwhile, self.meanwhile = self.meanwhile, None
             meanwhile()
         return super().commit(commit)
 

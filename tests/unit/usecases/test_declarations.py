@@ -43,6 +43,7 @@ from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.open_case import WITHDRAWALS_ROUTE, open_case
 from ledger.usecases.usage import draw_credits
 from ledger.usecases.write_mails import write_mail
+from tests.unit.usecases.test_consents import Interrupted
 from tests.unit.usecases.test_sending_mails import desk
 from tools.testing.builders import (
     ADA,
@@ -81,13 +82,17 @@ CANCELLATION = replace(WITHDRAWAL, kind=DeclarationKind.CANCELLATION, contract="
 def store() -> Iterator[FakeStore]:
     """A ledger with a pack of Ada's, that she ordered, and her monthly plan. Every invariant holds in the end."""
     store = FakeStore()
+    _sell(store)
+    yield store
+    assert not [one for one in check(world(store)) if one.broken]
+
+
+def _sell(store: FakeStore) -> None:
     settled = ordered(store, "ord_1234", consent=CONSENT)
     record_events(store, paid(settled))
     plan = replace(RENEWED, subscription_id=SUBSCRIPTION, fulfilment_key=f"period/{SUBSCRIPTION}/2026-11-01T00:00:00Z")
     record_events(store, paid(plan))
     _add_subscription(store)
-    yield store
-    assert not [one for one in check(world(store)) if one.broken]
 
 
 def _add_subscription(store: FakeStore) -> None:
@@ -329,6 +334,56 @@ def test_an_objection_that_comes_too_late_is_listed_for_a_person(store: FakeStor
     closed = close(name, "We have called her.", "staff_sue", store)
     assert (closed.state, closed.closed_by) == (DeclarationState.CLOSED, "staff_sue")
     assert [*store.declarations(DeclarationState.CLOSED)] == []
+
+
+def objected_within(store: Interrupted, submission: Submission, commits_before: int) -> Declaration:
+    """Follow a declaration that silence approves, with an objection after so many of its commits."""
+    name = waiting(store, submission)
+    store.meanwhile = lambda: object_to(name, "no", store, now=NOON + 2 * DAY)
+    store.commits_before = commits_before
+    followed(store, name, NOON + 2 * DAY)
+    declaration = followed(store, name, NOON + 3 * DAY)
+    assert (declaration.objected_at is None) == (store.meanwhile is not None)
+    assert not [one for one in check(world(store)) if one.broken]
+    return declaration
+
+
+def is_stopped_by_objection(declaration: Declaration) -> bool:
+    """Whether it waits for a person. What is carried out all the same is marked for one, if there is an objection."""
+    if declaration.state is DeclarationState.IN_REVIEW:
+        assert declaration.review_cause is ReviewCause.OBJECTED
+        return True
+    assert declaration.state is DeclarationState.EXECUTED
+    assert declaration.has_late_objection == (declaration.objected_at is not None)
+    return False
+
+
+@pytest.mark.parametrize("is_declared_with_login", [False, True])
+def test_an_objection_stops_a_withdrawal_before_its_case_is_opened_or_not_at_all(
+    *, is_declared_with_login: bool
+) -> None:
+    """After whichever commit it comes: no person decides about what gives money back already."""
+    stopped = []
+    for commits_before in range(6):
+        _sell(store := Interrupted())
+        if is_declared_with_login:
+            claim = replace(refund_claim(RefundReason.WITHDRAWAL, is_declaration=True), route=WITHDRAWALS_ROUTE)
+            open_case(claim, store, POLICY, now=at(50))
+        stopped.append(is_stopped_by_objection(objected_within(store, WITHDRAWAL, commits_before)))
+        states = [case.state for case in store.cases_of(ADA, 10).items]
+        untouched = [CaseState.DECLARED] if is_declared_with_login else []
+        assert states == (untouched if stopped[-1] else [CaseState.APPROVED]), commits_before
+    assert stopped == [True, True, False, False, False, False]
+
+
+def test_an_objection_stops_a_cancellation_before_its_renewals_are_stopped_or_not_at_all() -> None:
+    """The stop is written with the state."""
+    stopped = []
+    for commits_before in range(4):
+        _sell(store := Interrupted())
+        stopped.append(is_stopped_by_objection(objected_within(store, CANCELLATION, commits_before)))
+        assert len([*store.renewal_stops()]) == (not stopped[-1]), commits_before
+    assert stopped == [True, True, False, False]
 
 
 def again(store: FakeStore, form: str) -> str:
