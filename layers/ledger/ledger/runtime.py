@@ -172,6 +172,7 @@ class Runtime:
             new_secret=lambda: token_urlsafe(32),
             clock=self.now,
             low_balance=self.config.low_balance,
+            is_debt_withheld=self.config.is_debt_withheld,
         )
 
     @functools.cached_property

@@ -10,10 +10,11 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.mails import MailKind
 from ledger.ports.store import Store
 from ledger.usecases.holds import place_hold
+from ledger.usecases.send_mails import MailResult, send_mail
 from ledger.usecases.usage import draw_credits, fail_run
-from tests.unit.usecases.test_sending_mails import LOW, Postbox
+from tests.unit.usecases.test_sending_mails import LOW, Postbox, desk
 from tests.unit.usecases.test_what_is_mailed import mailed, store_with_contact
-from tools.testing.builders import ADA, at, paid, payment, record_events
+from tools.testing.builders import ADA, at, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore
 
 LOW_MAIL = [(MailKind.LOW_BALANCE, "Your credits are running low")]
@@ -81,6 +82,45 @@ def test_locked_credits_do_not_count_and_are_named() -> None:
     assert mailed(store, postbox) == LOW_MAIL
     text = " ".join(postbox.messages[-1].text.split())
     assert "Credits left: 10 Locked credits: 1,000" in text
+
+
+@pytest.mark.parametrize(("is_debt_withheld", "credits_"), [(True, 460), (False, 960)])
+def test_a_debt_counts_in_the_mail_as_it_does_in_a_draw(*, is_debt_withheld: bool, credits_: int) -> None:
+    """By the same setting: 500 of 1,000 credits that came back as money had been used, and 1,000 more were bought."""
+    store, postbox = store_with_contact(), Postbox()
+    draw_credits(ADA, "run_1", 500, store, now=at(5))
+    record_events(store, event_of(refund(2000)), paid(payment(SECOND)))
+    account = store.accounts[ADA]
+    assert (account.balance, account.shortfall) == (1000, 500)
+    draw_credits(ADA, "run_2", credits_, store, now=at(60), is_debt_withheld=is_debt_withheld, low_balance=LOW)
+    (intent,) = (one for one in store.mail_intents() if one.kind is MailKind.LOW_BALANCE)
+    send_mail(intent.mail_id, replace(desk(store), is_debt_withheld=is_debt_withheld), postbox, clock=lambda: at(100))
+    assert "Credits left: 40" in postbox.messages[-1].text
+
+
+def test_a_debt_that_is_not_withheld_does_not_make_a_balance_low() -> None:
+    """Credits were bought since: the draw can use all of them, so the mail is overtaken."""
+    store, postbox = store_with_contact(), Postbox()
+    draw_credits(ADA, "run_1", 960, store, now=at(5), is_debt_withheld=False, low_balance=LOW)
+    record_events(store, event_of(refund(2000)), paid(payment(SECOND)))
+    assert store.accounts[ADA].shortfall == 960
+    (intent,) = (one for one in store.mail_intents() if one.kind is MailKind.LOW_BALANCE)
+    written = replace(desk(store), is_debt_withheld=False)
+    assert send_mail(intent.mail_id, written, postbox, clock=lambda: at(100)) is MailResult.OUTDATED
+
+
+def test_credits_that_are_unlocked_before_the_mail_is_sent_are_counted_and_named_no_longer() -> None:
+    """The figures are those of the customer's account when he opens it, not those of the draw."""
+    store, postbox = store_with_contact(), Postbox()
+    locked = replace(payment(SECOND, fulfilment_key="order/ord_2"), locked_until=at(80))
+    record_events(store, paid(locked))
+    draws(store, "run_1", 990)
+    (intent,) = (one for one in store.mail_intents() if one.kind is MailKind.LOW_BALANCE)
+    low = replace(desk(store), low_balance=2000)
+    send_mail(intent.mail_id, low, postbox, clock=lambda: at(100))
+    text = " ".join(postbox.messages[-1].text.split())
+    assert "Credits left: 1,010" in text
+    assert "Locked credits" not in text
 
 
 def test_without_the_setting_nothing_is_listed_and_a_refused_draw_lists_nothing() -> None:

@@ -21,6 +21,7 @@ from ledger.ports.mailer import Message
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.confirm_orders import AWAITED_FOR, list_confirmation, list_confirmations
+from ledger.usecases.list_mails import await_payment
 from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.send_mails import LEASE_DURATION, MailResult, send_mail
 from ledger.usecases.sweep import ONE_AFTER_THE_OTHER
@@ -201,6 +202,18 @@ def test_an_order_that_is_never_paid_leaves_the_list() -> None:
     for turn in range(24):
         list_confirmations(store, now=NOON + AWAITED_FOR + timedelta(hours=1 + turn), pace=ONE_AFTER_THE_OTHER)
     assert list(store.awaited_orders()) == []
+
+
+def test_an_order_whose_confirmation_was_listed_before_leaves_the_list_too() -> None:
+    """Else the schedule reads it each day for ever."""
+    store = FakeStore()
+    order, mail_id = bought(store)
+    store.commit(Commit(documents=(await_payment(order.order_id, ADA, order.made_at),)))
+    for turn in range(24):
+        now = NOON + AWAITED_FOR + timedelta(hours=1 + turn)
+        list_confirmations(store, now=now, pace=ONE_AFTER_THE_OTHER)
+    assert list(store.awaited_orders()) == []
+    assert [intent.mail_id for intent in store.mail_intents()] == [mail_id]
 
 
 def test_a_mail_whose_acceptance_was_not_learned_is_sent_again_with_the_same_id() -> None:

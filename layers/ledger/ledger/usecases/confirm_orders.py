@@ -56,7 +56,7 @@ def list_confirmations(
 ) -> Round[AwaitedOrder, str | None]:
     """List the confirmations of the orders that were paid and that no event has reported. Return the round.
 
-    Orders that nobody paid for leave the list after `AWAITED_FOR`.
+    Orders leave the list after `AWAITED_FOR`: those that are not paid, and those whose mail was listed before.
     """
     young = store.awaited_orders(now - _YOUNG)
     older = (one for one in store.awaited_orders(turn=hour_of(now)) if one.since < now - _YOUNG)
@@ -73,7 +73,7 @@ def list_confirmations(
 def _list_or_give_up(store: Store, now: datetime) -> Callable[[AwaitedOrder], str | None]:
     def act(awaited: AwaitedOrder) -> str | None:
         mail_id = list_confirmation(awaited.order_id, store, now=now)
-        if mail_id is None and now - awaited.since > AWAITED_FOR:
+        if now - awaited.since > AWAITED_FOR:
             over = DocumentChange(awaited_order_key(awaited.since, awaited.order_id), None)
             commit_unread(Commit(documents=(over,)), store, f"order {awaited.order_id}")
         return mail_id

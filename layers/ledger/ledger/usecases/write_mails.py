@@ -59,6 +59,7 @@ class Desk:
     new_secret: Callable[[], str]  # for the links of a mail
     clock: Callable[[], datetime]
     low_balance: int = 0  # the setting by which a balance is low
+    is_debt_withheld: bool = True  # the setting by which a shortfall lowers what can be spent
 
 
 class Outdated(Exception):
@@ -300,7 +301,7 @@ def _credit_note(intent: MailIntent, desk: Desk) -> _Written:
 def _low_balance(intent: MailIntent, desk: Desk) -> _Written:
     """What is left is as of now. A customer who has bought credits, or who can't use any, has nothing to read."""
     account, now = _account(intent, desk), desk.clock()
-    spendable = account.spendable(now)
+    spendable = account.spendable(now, is_debt_withheld=desk.is_debt_withheld)
     if account.holds or spendable >= desk.low_balance:
         raise Outdated
     to, writer = _reach(intent, desk)
