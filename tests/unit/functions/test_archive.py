@@ -1,6 +1,7 @@
 """The archive: what it stores, where, and that what fails in it ends with the delivery."""
 
 import json
+import threading
 from collections import Counter
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from ledger.archive import Put, body_of, line_of, stream_of
 from ledger.config import Config
 from ledger.dynamodb.calls import PATIENCE_S
+from ledger.dynamodb.connection import PlainConnection
 from ledger.runtime import Runtime
 from tools.stories import EVENTS
 from tools.testing.builders import LATER
@@ -80,3 +82,28 @@ def test_a_put_ends_within_the_patience_of_a_write() -> None:
     attempts = config.retries["total_max_attempts"]
     assert attempts * (config.connect_timeout + config.read_timeout) <= PATIENCE_S
     assert services.client("firehose") is services.client("firehose")
+
+
+def test_the_client_of_dynamodb_is_made_before_the_thread_that_makes_another() -> None:
+    """botocore can't make two at once."""
+    made: list[str] = []
+
+    class Connection(PlainConnection):
+        @property
+        def client(self) -> Any:
+            """botocore's client, made now."""
+            is_beside_a_put = any(one.name == "archive" for one in threading.enumerate())
+            made.append("dynamodb too late" if is_beside_a_put else "dynamodb")
+
+    def client(service: str) -> Stream:
+        made.append(service)
+        return Stream()
+
+    services = Runtime(
+        Config.of({"TABLE_NAME": "ledger", "AWS_REGION": "eu-central-1", "ARCHIVE_STREAM_NAMES": "one,two"})
+    )
+    services.connection = Connection(region="eu-central-1")
+    services.client = client  # type: ignore[assignment]
+    with services.archiving("stripe", "evt_1", BODIES[0]):
+        pass
+    assert made == ["dynamodb", "firehose"]
