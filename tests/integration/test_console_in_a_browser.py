@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on the
 PHONE, DESK = (390, 844), (1280, 900)
 HEADING = "document.querySelector('main h1')?.textContent"
 SCRIPT = "<img src=x onerror='document.title=1'><script>document.title=2</script>"
+PACK = PaymentId("stripe:pi_pack")
 CHECKED = 500_00
 """The most that one person refunds in a day, in USD cents."""
 
@@ -349,40 +350,106 @@ def test_a_second_tab_that_is_behind_decides_nothing(world: World, console: Cons
     assert world.sam.get(f"/support/refund-cases/{case_id}").json["state"] == "declined"
 
 
-def test_a_double_click_decides_once(world: World, console: Console) -> None:
-    """The button is off while the decision is on its way, and the key is that of the form."""
-    case_id = opened_case(world)
-    console.sign_in()
+RECORDS_KEYS = """(() => {
+    const real = fetch;
+    window.keys = [];
+    window.lost = 0;
+    window.fetch = async (url, sent) => {
+        const response = await real(url, sent);
+        if (sent.method === 'POST' && 'idempotency-key' in sent.headers) {
+            keys.push(sent.headers['idempotency-key']);
+            if (keys.length <= lost) throw new TypeError();
+        }
+        return response;
+    };
+})()"""
+"""Records the key of each act, and loses the responses to the first `lost` ones."""
+
+
+def declines(console: Console, case_id: str) -> None:
+    """Decide a case."""
     console.go(f"cases/{case_id}", "Technical problem")
     console.click("Decline")
     console.write("words", "All runs worked.")
     console.click("Preview")
+
+
+def adjusts(console: Console, _: str) -> None:
+    """Give credits."""
+    console.go(f"accounts/{ADA}", ADA)
+    console.click("Adjust credits…")
+    console.write("count", "50")
+    console.write("why", "A late reply of ours.")
+
+
+def opens_a_case(console: Console, _: str) -> None:
+    """Open a case in a customer's name."""
+    console.go(f"accounts/{ADA}", ADA)
+    console.click("Open a case for a customer")
+    console.write("purchase_id", PACK)
+    sent_at = "document.getElementById('sent_at')"
+    console.page.value(f"{sent_at}.value = '2026-11-01T12:00'; {sent_at}.dispatchEvent(new Event('input'))")
+    console.write("message", "It fails.")
+
+
+def test_a_double_click_decides_once(world: World, console: Console) -> None:
+    """The button is off while the decision is on its way."""
+    case_id = opened_case(world)
+    console.sign_in()
+    declines(console, case_id)
     console.page.wait_until("document.querySelector('dialog[open]')")
+    console.page.value(RECORDS_KEYS)
     console.page.value(
         "(() => { const go = document.querySelector('dialog button[type=submit]'); go.click(); go.click(); })()"
     )
     console.reads("Decided.")
+    assert console.page.value("keys.length") == 1
     history = world.sam.get(f"/support/refund-cases/{case_id}").json["history"]
     assert [change["to_state"] for change in history].count("declined") == 1
 
 
-def test_an_act_whose_answer_was_lost_is_sent_again_and_done_once(world: World, console: Console) -> None:
+@pytest.mark.parametrize(
+    ("fill_in", "again", "done"),
+    [
+        (declines, ("Decline",), "Decided."),
+        (declines, ("Go back", "Preview", "Decline"), "Decided."),
+        (adjusts, ("Adjust",), "+50 credits are booked."),
+        (opens_a_case, ("Open the case",), "It fails."),
+    ],
+)
+def test_an_act_whose_response_was_lost_is_sent_again_and_done_once(
+    world: World, console: Console, fill_in: Callable[[Console, str], None], again: tuple[str, ...], done: str
+) -> None:
     """The page says that there is no connection, keeps what was entered, and sends it under the same key."""
+    world.pays(PACK, ADA)
+    case_id = opened_case(world)
     console.sign_in()
-    console.go(f"accounts/{ADA}", ADA)
-    console.page.value(
-        "(() => { const real = fetch; let isLost = true; window.fetch = async (...sent) => { const answer = await"
-        " real(...sent); if (isLost && sent[1].method === 'POST') { isLost = false; throw new TypeError(); }"
-        " return answer; }; })()"
-    )
-    console.click("Adjust credits…")
-    console.write("count", "50")
-    console.write("why", "A late reply of ours.")
-    console.click("Adjust")
+    fill_in(console, case_id)
+    console.page.value(RECORDS_KEYS)
+    console.page.value("lost = 1")
+    console.click(again[-1])
     console.reads("No connection")
-    console.click("Adjust")
-    console.reads("+50 credits are booked.")
-    assert world.ada.get("/account").json["balance"] == 1050
+    for button in again:
+        console.click(button)
+    console.page.wait_until("!document.querySelector('dialog[open]')")
+    console.reads(done)
+    first, second = console.page.value("keys")
+    assert first == second
+    assert world.ada.get("/account").json["balance"] == 2000 + 50 * (fill_in is adjusts)
+    assert len(world.sam.get("/support/refund-cases").json["cases"]) == 1 + (fill_in is opens_a_case) - (
+        fill_in is declines
+    )
+
+
+def test_the_same_adjustment_from_a_new_form_is_another_act(world: World, console: Console) -> None:
+    """A key is of one form: who gives 50 credits twice, gives 100."""
+    console.sign_in()
+    for balance in (1050, 1100):
+        adjusts(console, "")
+        console.click("Adjust")
+        console.page.wait_until("!document.querySelector('dialog[open]')")
+        console.page.wait_until(f"document.querySelector('.tiles').innerText.includes('{balance:,}')")
+    assert world.ada.get("/account").json["balance"] == 1100
 
 
 def test_what_a_customer_writes_is_text(world: World, console: Console) -> None:
