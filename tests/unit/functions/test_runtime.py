@@ -40,6 +40,14 @@ def test_the_streams_of_the_archive_are_listed(setting: dict[str, str], streams:
     assert Config.of(ENVIRONMENT | setting).archive_streams == streams
 
 
+@pytest.mark.parametrize(("debt", "is_debt_withheld"), [("true", True), ("false", False)])
+def test_mails_count_a_balance_by_the_settings_of_the_draw(debt: str, *, is_debt_withheld: bool) -> None:
+    """A mail that counted otherwise would contradict the account."""
+    seller = {"SELLER_NAME": "Acme", "SELLER_ADDRESS": "Street 1", "PUBLIC_URL": "https://billing.example.com"}
+    services = Runtime(Config.of(ENVIRONMENT | seller | {"LOW_BALANCE": "50", "DEBT_WITHHELD": debt}))
+    assert (services.mail_desk.low_balance, services.mail_desk.is_debt_withheld) == (50, is_debt_withheld)
+
+
 def test_a_rotated_api_key_is_in_use_without_a_deploy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each key has its gateway, built once. While the key can't be read again, the known one serves."""
     keys: list[str] = []

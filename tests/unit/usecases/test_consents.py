@@ -172,6 +172,19 @@ def test_a_draw_while_the_first_of_two_confirmations_comes_back_is_remembered(
     assert_sound(store)
 
 
+@pytest.mark.parametrize("act", [Buyer.confirms, Buyer.bounces], ids=["confirmed", "came back"])
+def test_a_payment_while_a_confirmation_is_recorded_is_locked_as_the_consent_says(act: Callable[[Buyer], None]) -> None:
+    """The order was not paid when it was read: there was no account, and nothing to book."""
+    buyer = Buyer.at(store := Interrupted())
+    if act is Buyer.bounces:
+        buyer.confirms()
+    store.meanwhile = buyer.pays
+    act(buyer)
+    assert store.meanwhile is None
+    assert buyer.spendable == (1000 if act is Buyer.confirms else 0)
+    assert_sound(store)
+
+
 @pytest.mark.parametrize("is_paid", [True, False])
 def test_a_payment_while_a_later_consent_is_given_gets_its_mail(*, is_paid: bool) -> None:
     """Of an order that was not paid when it was read. The confirmation of its contract may be written by then."""

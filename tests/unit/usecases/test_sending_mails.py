@@ -25,7 +25,7 @@ from ledger.usecases.list_mails import await_payment
 from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.send_mails import LEASE_DURATION, MailResult, send_mail
 from ledger.usecases.sweep import ONE_AFTER_THE_OTHER
-from ledger.usecases.write_mails import Desk
+from ledger.usecases.write_mails import Desk, confirmed_order
 from tests.contract.test_orders_terms import Shop
 from tests.unit.mails.samples import HOUSE
 from tools.testing.builders import ADA, NOON, at
@@ -168,6 +168,16 @@ def test_an_order_without_a_consent_is_confirmed_too() -> None:
     assert send(store, mail_id, postbox) is MailResult.SENT
     assert len(postbox.messages) == 1
     assert order_of(store, order.order_id).consent is None
+
+
+def test_credits_expire_so_long_after_their_payment_not_after_their_order() -> None:
+    """A bank debit is paid days later."""
+    order = ordered(store := FakeStore())
+    assert order.terms
+    order = replace(order, terms=replace(order.terms, expires_after_days=30))
+    paid_at = NOON + timedelta(days=5)
+    confirmed = confirmed_order(order, desk(store), 2000, "USD", paid_at)
+    assert confirmed.expires_at == paid_at + timedelta(days=30)
 
 
 def test_an_order_that_nobody_paid_is_not_confirmed() -> None:
