@@ -17,6 +17,7 @@ from ledger.domain.ids import AccountId
 from ledger.domain.proposals import ProposalState, SupportLimit
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundReason
 from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.commit import Commit, Refusal
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
@@ -167,6 +168,35 @@ def test_a_second_person_confirms_and_it_is_carried_out_once(any_store: Store) -
         ]
     )
     sound(any_store)
+
+
+@pytest.mark.parametrize("state", [ProposalState.CONFIRMED, ProposalState.REJECTED])
+def test_who_confirms_while_a_colleague_settles_it_has_confirmed_nothing(state: ProposalState) -> None:
+    """The colleague's commit comes between the read and the commit: it stands, and the other person is refused."""
+
+    class Overtaken(FakeStore):
+        is_overtaken = False
+
+        def commit(self, change: Commit) -> Refusal | None:
+            if self.is_overtaken:
+                self.is_overtaken = False
+                if state is ProposalState.CONFIRMED:
+                    confirm_proposal(ADA, proposal_id, "kim", self, POLICY, now=at(62))
+                else:
+                    reject_proposal(ADA, proposal_id, "kim", self, why="Too much.", now=at(62))
+            return super().commit(change)
+
+    store = Overtaken()
+    with_account(store)
+    proposal_id = proposed(store, give(500, "k1"))
+    store.is_overtaken = True
+    with pytest.raises(RequestRefused, match=r"a colleague was faster|rejected by kim"):
+        confirm_proposal(ADA, proposal_id, "tom", store, POLICY, now=at(62))
+    settled = read_proposal(ADA, proposal_id, store)
+    assert (settled.state, settled.settled_by) == (state, "kim")
+    assert balance(store) == (1500 if state is ProposalState.CONFIRMED else 1000)
+    assert "tom" not in {actor for _, actor in acts(store)}
+    sound(store)
 
 
 def test_a_second_person_rejects_and_nothing_is_carried_out(any_store: Store) -> None:

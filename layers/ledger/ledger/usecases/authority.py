@@ -92,7 +92,7 @@ def commit_act(commit: Commit, act: Act, authority: Authority, store: Store) -> 
     costs one more round trip.
     """
     if authority.confirmation:
-        return store.commit(_with(commit, *_confirmed(act, authority.confirmation), _record(act, act.record)))
+        return _commit_confirmed(commit, act, authority.confirmation, store)
     stake = act.stake
     if authority.limits is None or stake is None:
         return store.commit(_with(commit, _record(act, act.record)))
@@ -119,6 +119,17 @@ def settlement(proposal: Proposal, state: ProposalState, act: AuditRecord) -> tu
 def _sums_keys(act: Act) -> tuple[DocumentKey, DocumentKey]:
     month = month_of(act.record.at)
     return actor_sums_key(act.record.actor, month), account_sums_key(act.account_id, month)
+
+
+def _commit_confirmed(commit: Commit, act: Act, confirmation: Confirmation, store: Store) -> Refusal | None:
+    """Commit a confirmed act. Raise RequestRefused if a colleague has rejected its proposal since it was read."""
+    refusal = store.commit(_with(commit, *_confirmed(act, confirmation), _record(act, act.record)))
+    if refusal:
+        key = proposal_key(act.account_id, confirmation.proposal.proposal_id)
+        stored = store.read(Keys(documents=frozenset({key}))).document(key, Proposal)
+        if stored and stored.state is ProposalState.REJECTED:
+            raise RequestRefused(f"It was {stored.state} by {stored.settled_by}.")
+    return refusal
 
 
 def _confirmed(act: Act, confirmation: Confirmation) -> Iterator[DocumentChange]:
