@@ -1,5 +1,7 @@
 """What a function gets from its environment."""
 
+import contextlib
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,6 +17,7 @@ from ledger.secrets import SECRETS_TTL_S, Secret
 from tests.unit.functions.test_secrets import Manager
 from tests.unit.providers import acme
 from tools.testing.fakes import FakeProvider
+from tools.testing.races import at_once
 
 ENVIRONMENT = {"TABLE_NAME": "ledger", "PROVIDER_MODE": "test", "AWS_REGION": "eu-central-1"}
 
@@ -68,6 +71,25 @@ def test_a_rotated_api_key_is_in_use_without_a_deploy(monkeypatch: pytest.Monkey
     manager.texts, manager.now = {acme.NAME: "key_2"}, 2 * SECRETS_TTL_S
     assert services.gateway(acme.NAME) is not first
     assert keys == ["key_1", "key_2"]
+
+
+def test_a_gateway_that_two_ask_for_at_once_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep uses several providers at once, in threads. Each gateway has its own connections."""
+    built: list[FakeProvider] = []
+    both = threading.Barrier(2)
+
+    def gateway(_: str, **__: object) -> Gateway:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)  # for one that is built beside this one
+        built.append(FakeProvider())
+        return built[-1]
+
+    monkeypatch.setattr(acme, "gateway", gateway)
+    monkeypatch.setitem(PROVIDERS, acme.NAME, acme)
+    services = Runtime(Config.of(ENVIRONMENT))
+    services.keys = Secret(Manager(acme="key_1").fetch)
+    results = at_once([lambda: services.gateway(acme.NAME)] * 2)
+    assert (len(built), results) == (1, built * 2)
 
 
 @pytest.fixture
