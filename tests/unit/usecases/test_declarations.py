@@ -576,8 +576,8 @@ def test_many_within_an_hour_are_received_and_left_to_a_person(
 def test_a_first_step_in_time_counts_if_the_second_one_follows_within_a_day(
     store: FakeStore, declared: timedelta, confirmed: timedelta, state: CaseState
 ) -> None:
-    """Though that is after the period: 14 days from 1 November, Sunday the 15th, to Monday's end."""
-    end = datetime(2026, 11, 16, 12, tzinfo=NOON.tzinfo)
+    """Though that is after the period: 14 days from 1 November, Sunday the 15th, to Monday's end in the far west."""
+    end = datetime(2026, 11, 17, 11, 59, tzinfo=NOON.tzinfo)
     name = declare(BY_API, "token", store, now=end + declared).declaration_id
     confirm(name, "token", store, now=end + confirmed)
     followed(store, name, end + confirmed)
@@ -594,9 +594,22 @@ def test_a_withdrawal_that_the_customer_declared_with_a_login_is_confirmed(store
     approve(name, "yes", store)
     declaration = followed(store, name)
     assert declaration.case_id == declared.case_id
-    assert case_of(store, declaration).confirmed_at == at(60)
+    assert (case_of(store, declaration).asked_at, case_of(store, declaration).confirmed_at) == (at(50), at(60))
     again = waiting_again(store)
     assert case_of(store, again).case_id == declared.case_id
+
+
+def test_the_first_step_on_the_page_counts_if_it_was_before_that_with_a_login(store: FakeStore) -> None:
+    """The customer began on the page, then with a login, and confirmed on the page."""
+    name = declare(BY_API, "token", store, now=at(40)).declaration_id
+    claim = replace(refund_claim(RefundReason.WITHDRAWAL, is_declaration=True), route=WITHDRAWALS_ROUTE)
+    open_case(claim, store, POLICY, now=at(50))
+    confirm(name, "token", store, now=at(60))
+    followed(store, name)
+    issue_links(name, "yes", "no", store)
+    approve(name, "yes", store)
+    case = case_of(store, followed(store, name))
+    assert (case.asked_at, case.confirmed_at) == (at(40), at(60))
 
 
 def waiting_again(store: FakeStore) -> Declaration:
