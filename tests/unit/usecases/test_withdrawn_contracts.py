@@ -181,6 +181,18 @@ def test_a_declaration_about_another_payment_is_confirmed_with_the_contracts() -
     )
 
 
+def test_a_later_declaration_about_another_payment_counts_from_the_first_step_of_the_contracts() -> None:
+    """And is confirmed with its second step, not when the job gets to it."""
+    store = subscribed(None, renewal(SECOND, MONTH))
+    case = withdraw(store)
+    claim = refund_claim(RefundReason.WITHDRAWAL, payment_id=SECOND, key="key_2", is_declaration=True)
+    declared = request_refund(store, claim, minute=3 * MONTH + 2)
+    assert rest(store) == []
+    (other,) = (one for one in store.cases_of(ADA, 10).items if one.case_id == declared.case_id)
+    assert other.contract_case_id == case.case_id
+    assert (other.asked_at, other.confirmed_at) == (at(3 * MONTH), at(3 * MONTH + 1))
+
+
 def test_a_pack_that_was_charged_twice_is_withdrawn_from_as_a_whole() -> None:
     """The order is the contract: the duplicate goes back too."""
     store = FakeStore()
