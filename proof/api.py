@@ -54,6 +54,8 @@ UNHELD = {
 RULES = (
     "This is not a `next` of this list",
     "Leave it out: the outcome",
+    "Send either `q`, or",
+    "is none. They are ",
     "It is missing: the outcome",
     "is not sold",
     "has no price in",
@@ -69,7 +71,7 @@ RULES = (
 )
 """For what a request that the description allows may be refused: rules that a schema can't say, in their words."""
 
-REFUSALS = ("insufficient-credits", "idempotency-key-reused")
+REFUSALS = ("insufficient-credits", "credits-locked", "idempotency-key-reused")
 """Problems that depend on what was asked before."""
 
 _SETTLES_S = 4.0
