@@ -99,10 +99,10 @@ def add_examples(operation: dict[str, Any], components: dict[str, Any]) -> None:
         if content := response.get("content", {}).get(PROBLEM_JSON):
             asks = "502" in operation["responses"]
             shown = _documents(operation["operationId"], status, takes_key=takes_key, asks=asks)
-            content["examples"] = {
-                document["type"].rpartition(":")[2]: {"$ref": f"#/components/examples/{_stored(document, components)}"}
-                for document in shown
-            }
+            content["examples"] = examples = {}
+            for document in shown:
+                kind, name = document["type"].rpartition(":")[2], _stored(document, components)
+                examples[name if kind in examples else kind] = {"$ref": f"#/components/examples/{name}"}
 
 
 def _stored(document: Mapping[str, Any], components: dict[str, Any]) -> str:
