@@ -77,8 +77,9 @@ def test_every_problem_has_an_example_with_its_own_status() -> None:
             for name, example in (content or {"examples": {}})["examples"].items():
                 document = components[example["$ref"].rpartition("/")[2]]["value"]
                 assert document["status"] == int(status), (method, path)
-                assert document["type"] == f"urn:imagetagger:problem:{name}", (method, path)
-                seen.add(name)
+                kind = re.sub(r"-\d+$", "", name)  # a second example of one kind has a number
+                assert document["type"] == f"urn:imagetagger:problem:{kind}", (method, path)
+                seen.add(kind)
             assert content is None or content["examples"], (method, path, status)
     assert set(re.findall(r'problem\(\d+, "([a-z-]+)"', inspect.getsource(errors))) <= seen
 
