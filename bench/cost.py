@@ -153,7 +153,7 @@ def _index(published: list[dict[str, Any]], table: str, endpoint: str, prices: P
                 with recording(services.connection.client) as calls:
                     handler(event, None)
                 cost += units_of(calls, before, items_of(table, endpoint)).price(prices)
-                cost += prices.invocations(1, len(calls), len(calls))
+                cost += prices.invocations(1, len(calls) * prices.assumed["call_cpu_ms"], len(calls))
     return cost
 
 

@@ -3,7 +3,7 @@
 GET /support/search · GET /support/accounts/{account_id} · GET /support/accounts/{account_id}/timeline
 GET /support/why/{record_id}
 
-Whoever reads a page about an account is on record with it, also if the account is their own.
+Each reading of a page about an account is recorded with its actor, also if it is the actor's own account.
 """
 
 from typing import Annotated

@@ -9,7 +9,7 @@ import { decideForm, newDecision } from "./decide.js";
 import { due } from "./queue.js";
 import { proposalCard } from "./proposals.js";
 
-const CLAIM_EVERY_MS = 240000; // a claim lapses after ten minutes
+const CLAIM_EVERY_MS = 4 * 60 * 1000; // a claim lapses after 10 minutes
 
 export function casePage(id) {
   let found = null;
