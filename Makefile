@@ -83,6 +83,9 @@ drift: .venv/.installed ## Hold our verdicts on the providers' words against the
 .PHONY: check unit test lint format validate build runtime clients engines lock events openapi clean
 check: lint validate runtime clients proof test ## All of CI
 
+# Workers and commands that are started a hundred times keep what was compiled, wherever that is switched off.
+unit test proof mutants clients: export PYTHONDONTWRITEBYTECODE :=
+
 unit: .venv/.installed ## The tests of the core: no engine, no network
 	@$(PYTHON) -m pytest -n 2 tests/unit $(ARGS)
 

@@ -49,12 +49,11 @@ def reach_of(folder: str) -> Reach:
             if name in found or name.startswith(_NOT_FOLLOWED):
                 continue
             found.add(name)
-            for node in _code_of(name):
-                for kind, value in _mentioned(modules[name.partition(":")[0]], node):
-                    if kind == "name":
-                        waiting.append(value)
-                    else:
-                        (attributes if kind == "attribute" else texts).add(value)
+            for kind, value in _mentioned(name):
+                if kind == "name":
+                    waiting.append(value)
+                else:
+                    (attributes if kind == "attribute" else texts).add(value)
         waiting = [method for method in _methods() if _is_called(method, found, attributes) and method not in found]
     return Reach(frozenset(attributes), frozenset(texts), frozenset(found))
 
@@ -138,8 +137,14 @@ def _code_of(name: str) -> list[ast.AST]:
     return code
 
 
-def _mentioned(module: _Module, node: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield what a piece of code mentions: definitions by name, attributes, texts."""
+@functools.cache
+def _mentioned(name: str) -> frozenset[tuple[str, str]]:
+    """Return what the code of a definition mentions: definitions by name, attributes, texts."""
+    module = _modules()[name.partition(":")[0]]
+    return frozenset(one for node in _code_of(name) for one in _mentioned_in(module, node))
+
+
+def _mentioned_in(module: _Module, node: ast.AST) -> Iterator[tuple[str, str]]:
     docstrings = {id(one.value) for one in ast.walk(node) if isinstance(one, ast.Expr)}
     for one in ast.walk(node):
         match one:
