@@ -38,6 +38,7 @@ TAGS = {
     "Subscription": "Ending a subscription, and the provider's billing page.",
     "Support": "For support staff: the review queue, decisions, holds.",
     "Usage": "For the tagging service: credits of runs.",
+    "Reviews": "A person looks again at a suspension, or at a declined request.",
     "Withdrawals": "The withdrawal from a contract, in two steps.",
 }
 SECURITY = {

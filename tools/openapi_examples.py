@@ -68,6 +68,7 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
     "requestRefund": {"409": [CaseAlreadyOpen("case_0123456789abcdef01234567")]},
     "uploadEvidence": {"409": [RequestRefused("The case is closed.")]},
     "openCaseForCustomer": {"409": [CaseAlreadyOpen("case_0123456789abcdef01234567")]},
+    "askForReview": {"409": [RequestRefused("The account is not suspended: there is nothing to review.")]},
     "reviewDeclaration": {"409": [RequestRefused("The declaration is executed: it can't become approved.")]},
     "reviewCase": {"409": [RequestRefused("The case is closed."), PROPOSED]},
     "recordAmount": {

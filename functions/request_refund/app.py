@@ -2,13 +2,18 @@
 
 POST, GET /refund-requests · GET /refund-requests/{case_id} · POST /refund-requests/{case_id}/evidence
 POST /withdrawals (declare) · POST /withdrawals/{case_id}/confirmation (confirm) · GET /withdrawals/{case_id}
+POST /reviews · GET /reviews/{review_id}
 """
+
+from dataclasses import replace
 
 from aws_lambda_powertools.event_handler import Response
 
 from ledger.api import evidence
-from ledger.api.auth import caller
+from ledger.api.auth import accepted_languages, caller
+from ledger.api.declarations import ReviewInput, ReviewPath
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
+from ledger.api.pages.texts import choose_language, statement_of
 from ledger.api.pagination import Listing
 from ledger.api.refund_claims import refund_claim
 from ledger.api.requests import (
@@ -21,12 +26,14 @@ from ledger.api.requests import (
     WithdrawalRequest,
 )
 from ledger.api.responses.decisions import DecisionResponse
+from ledger.api.responses.declarations import ReviewResponse
 from ledger.api.responses.refund_cases import CasePage, CaseResponse, UploadResponse, WithdrawalReceipt
 from ledger.domain.errors import CaseAlreadyOpen, NotFound
 from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.texts import text
 from ledger.policy.texts import shipped_texts
+from ledger.usecases.declarations.request_review import read_review, request_review
 from ledger.usecases.refund_cases.add_evidence import add_evidence
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
@@ -138,6 +145,38 @@ def read_withdrawal(case_id: CaseId) -> WithdrawalReceipt:
     if found.reason is not RefundReason.WITHDRAWAL:
         raise NotFound(f"There is no withdrawal {case_id}.")
     return _receipt(found)
+
+
+@app.post(
+    "/reviews",
+    summary="Ask for a review by a person",
+    tags=["Reviews"],
+    status_code=201,
+    responses=documented_problems(ReviewResponse, 404, 409, status=201, headers={"location": "The review."}),
+)
+def ask_for_review(request: ReviewInput) -> Response[ReviewResponse]:
+    """Ask a person to look again at your account's suspension, or at a declined request.
+
+    Open to suspended accounts. There is one review of each suspension and of each decision: a repeated request adds its
+    message to it while it is open. The answer comes by e-mail.
+    """
+    here, who = services(), caller(app)
+    submission = request.submission(choose_language(None, ",".join(accepted_languages(app))), who.email or "")
+    submission = replace(submission, statement=statement_of(submission))
+    review = request_review(who.account_id, submission, here.store, now=here.now())
+    location = {"location": f"/reviews/{review.declaration_id}"}
+    return Response(201, "application/json", ReviewResponse.of(review), location)
+
+
+@app.get(
+    "/reviews/<review_id>",
+    summary="A review by a person",
+    tags=["Reviews"],
+    responses=documented_problems(ReviewResponse, 404),
+)
+def show_review(review_id: ReviewPath) -> ReviewResponse:
+    """Return a review: what was asked, by when a person answers, and the answer."""
+    return ReviewResponse.of(read_review(caller(app).account_id, review_id, services().store))
 
 
 def _receipt(case: RefundCase) -> WithdrawalReceipt:

@@ -325,6 +325,8 @@ def read_declaration_for_support(declaration_id: DeclarationPath) -> Declaration
 def review_declaration(declaration_id: DeclarationPath, request: DeclarationDecision) -> DeclarationResponse:
     """Name the contract of a declaration in review, so that it is carried out, or close it with a reason. Idempotent.
 
+    A review that a customer has asked for is only closed: `why` is the answer, which is mailed to the customer.
+
     It is carried out in the customer's name: a withdrawal as a refund case, a cancellation by stopping the renewals. A
     colleague has to settle one about your own account.
     """
@@ -332,7 +334,7 @@ def review_declaration(declaration_id: DeclarationPath, request: DeclarationDeci
     request.check()
     support(app, read_declaration(declaration_id, here.store).account_id)
     if request.outcome == "close":
-        return DeclarationResponse.of(close(declaration_id, request.why, person.account_id, here.store))
+        return DeclarationResponse.of(close(declaration_id, request.why, person.account_id, here.store, now=here.now()))
     contract = None
     if request.account_id and request.purchase_id:
         contract = NamedContract(account_id=AccountId(request.account_id), payment_id=PaymentId(request.purchase_id))

@@ -72,6 +72,7 @@ def test_no_request_scans(world: World, calls: Calls) -> None:
         "hold_id": "support:x",
         "version": "2026-11-01",
         "declaration_id": DECLARATION,
+        "review_id": DECLARATION,
         "parked_id": "stripe:cus_1~evt_1",
         "proposal_id": f"prop_{'0' * 24}",
         "record_id": case_id,

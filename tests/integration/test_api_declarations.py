@@ -139,6 +139,28 @@ def test_the_address_of_the_caller_is_not_stored(world: World) -> None:
     assert not [row for row in world.table() if "127.0.0.1" in row]
 
 
+def test_who_is_suspended_asks_for_a_review_and_reads_the_answer(world: World) -> None:
+    """Nobody else reads it. Who is not suspended has nothing to ask."""
+    assert world.ada.post("/reviews", {}).status == 409
+    assert world.ada.post("/reviews", {"case_id": f"case_{'0' * 24}"}).status == 404
+    world.sam.post("/support/accounts/acct_ada/holds", {"hold_id": "support:x", "why": "a stolen card"})
+    asked = world.ada.post("/reviews", {"message": "It is my card."})
+    assert (asked.status, asked.json["is_answered"], asked.json["case_id"]) == (201, False, None)
+    assert asked.json["statement"].endswith("\nIt is my card.")
+    assert world.ada.post("/reviews", {"message": "It is my card."}).json == asked.json
+    path = asked.headers["location"]
+    assert world.ada.get(path).json == asked.json
+    assert world.bob.get(path).status == 404
+    (listed,) = world.sam.get("/support/declarations").json["declarations"]
+    assert (listed["kind"], listed["review_cause"], listed["account_id"]) == ("review", "suspended", "acct_ada")
+    assert listed["due_by"] == asked.json["due_by"]
+    decision = f"/support/declarations/{listed['declaration_id']}/decision"
+    assert world.sam.post(decision, {"outcome": "carry_out", "why": "x"}).status == 409
+    assert world.sam.post(decision, {"outcome": "close", "why": "We have lifted it."}).status == 200
+    answered = world.ada.get(path).json
+    assert (answered["is_answered"], answered["answer"]) == (True, "We have lifted it.")
+
+
 # ── Support ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -148,6 +148,7 @@ CUSTOMER_BODIES: dict[str, dict[str, Any]] = {
     "/withdrawals/{case_id}/confirmation": {},
     "/subscription/cancellation": {},
     "/billing-portal-sessions": {},
+    "/reviews": {},
 }
 
 
@@ -168,7 +169,8 @@ def test_no_customer_route_lets_one_name_an_account(world: World) -> None:
 
 
 def _filled(path: str) -> str:
-    return path.replace("{case_id}", NOBODYS_CASE).replace("{order_id}", f"ord_{'0' * 24}")
+    path = path.replace("{case_id}", NOBODYS_CASE).replace("{order_id}", f"ord_{'0' * 24}")
+    return path.replace("{review_id}", "R-0000-0000-0000")
 
 
 def test_anothers_order_takes_no_consent(world: World) -> None:

@@ -43,6 +43,7 @@ from ledger.usecases.credit_notes import Seller, issue_credit_notes
 from ledger.usecases.declarations.answer import approve, issue_links, object_to
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
+from ledger.usecases.declarations.request_review import request_review
 from ledger.usecases.declarations.review import close, record_forwarding
 from ledger.usecases.declarations.submit import declare, submit
 from ledger.usecases.expire_credits import expire_credits
@@ -325,7 +326,7 @@ def undecided() -> FakeStore:
 
 
 def declared() -> FakeStore:
-    """Declarations without a login: a draft, one in review, a withdrawal and a cancellation that were carried out."""
+    """Declarations: a draft, one in review, a withdrawal and a cancellation that were carried out, and two reviews."""
     store = FakeStore()
     record_events(store, paid(ordered(store, "ord_1234", consent=CONSENT)), now=at(1))
     plan = replace(RENEWED, subscription_id="stripe:sub_1234")
@@ -370,12 +371,18 @@ def declared() -> FakeStore:
             follow_declaration(name, store, POLICY, PROVIDERS, now=at(63))
             object_to(name, f"no {number}", store, now=at(64))
         elif number == 3:
-            close(name, "A second mail.", "sam", store)
+            close(name, "A second mail.", "sam", store, now=at(64))
         if one is resold:
             record_forwarding(name, "sam", store, now=at(65))
         if number:
             record_acknowledgement(name, store, at=at(66))
     declare(withdrawal, "token", store, now=at(60))
+    review = replace(withdrawal, kind=DeclarationKind.REVIEW, name="", contract="", statement="Why?", source="")
+    for number in (1, 2):
+        place_hold(f"support:{number}", ADA, "sam", store, why="Look.", now=at(69 + number))
+        asked = request_review(ADA, review, store, now=at(71 + number))
+        if number == 1:
+            close(asked.declaration_id, "Because.", "sam", store, now=at(75))
     return store
 
 

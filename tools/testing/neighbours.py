@@ -22,7 +22,7 @@ from tools.verify.table import facts_without_id
 _PARTS = [part.name for part in fields(World) if part.init and part.name != "facts_elsewhere"]
 _ID = re.compile(
     r"\b(?:(acct|adj|case|ch|cn|cs|ctm|cus|dp|evt|in|issfr|mail|ord|pi|prop|re|run|sub|stripe_refund|txn)_[A-Za-z0-9]+"
-    r"|([WC])(?:-[0-9A-Z]{4}){3})"
+    r"|([WCR])(?:-[0-9A-Z]{4}){3})"
 )
 
 

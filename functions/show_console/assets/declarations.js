@@ -1,4 +1,4 @@
-// Withdrawals and cancellations that came by the public pages, without a login.
+// Withdrawals and cancellations that came by the public pages, without a login, and reviews that customers asked for.
 
 import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
@@ -8,7 +8,7 @@ import { DECLARATION_STATES, REVIEW_CAUSES } from "./words.js";
 import { due } from "./queue.js";
 
 const LISTED = ["in_review", "matched", "confirmed", "approved"];
-const KINDS = { withdrawal: "Withdrawal", cancellation: "Cancellation" };
+const KINDS = { withdrawal: "Withdrawal", cancellation: "Cancellation", review: "Review" };
 const APPROVERS = { link: "The customer, by the link", silence: "No objection within a day" };
 
 export function declarationsPage() {
@@ -28,7 +28,7 @@ export function declarationsPage() {
     title: "Declarations",
     load,
     view: () => html`<h1 tabindex="-1">Declarations</h1>
-      <p class="lead">Withdrawals and cancellations that were sent without a login. What is due first comes first.</p>
+      <p class="lead">Withdrawals and cancellations that were sent without a login, and reviews that customers asked for. What is due first comes first.</p>
       <div class="tabs" role="group" aria-label="State">${LISTED.map((one) => html`<button type="button" aria-pressed=${one === state} @click=${show(one)}>${DECLARATION_STATES[one][0]}</button>`)}</div>
       ${problem ? problemBox(problem, show(state)) : !found ? html`<p class="soft" role="status">Loading…</p>` : found.declarations.length ? table(found) : empty("None in this state", "Declarations that are settled are not listed. Search for their reference number.")}`,
   };
@@ -38,7 +38,7 @@ const table = (found) => html`<div class="card flush"><table class="rows"><capti
   <thead><tr><th scope="col">Declaration</th><th scope="col">Name</th><th scope="col">Contract, as written</th><th scope="col">Why a person decides</th><th scope="col">Due</th></tr></thead>
   <tbody>${found.declarations.map((one) => html`<tr>
     <th scope="row"><a class="row" href="#/declarations/${encodeURIComponent(one.declaration_id)}">${KINDS[one.kind]}</a> <span class="soft id">${one.declaration_id}</span></th>
-    <td data-label="Name">${one.name}</td><td data-label="Contract" class="wrap">${one.contract}</td>
+    <td data-label="Name">${one.name || one.account_id}</td><td data-label="Contract" class="wrap">${one.contract}</td>
     <td data-label="Why" class="soft">${one.review_cause ? REVIEW_CAUSES[one.review_cause] : "–"}</td>
     <td data-label="Due">${one.due_by ? due(one.due_by) : "–"}</td></tr>`)}</tbody></table></div>
   ${found.has_more ? html`<p class="soft">There are more. Settle these first.</p>` : nothing}`;
@@ -49,12 +49,12 @@ export function declarationPage(id) {
     title: `Declaration ${id}`,
     load: async () => { found = await get(path("declarations", id)); },
     view: () => html`<p class="crumbs">${link("declarations", "Declarations")} <span aria-hidden="true">/</span> <span class="id">${id}</span></p>
-      <div class="head"><div><h1 tabindex="-1">${KINDS[found.kind]} by ${found.name}</h1><p class="lead">${found.contract}</p></div>
+      <div class="head"><div><h1 tabindex="-1">${KINDS[found.kind]} by ${found.name || found.account_id}</h1><p class="lead">${found.contract}</p></div>
         <p class="badges">${badge(DECLARATION_STATES[found.state])} ${found.due_by ? due(found.due_by) : nothing}</p></div>
       <div class="columns"><div>${card("The statement, word for word", html`<blockquote lang=${found.language}>${found.statement}</blockquote>
         <p class="soft small">Declared ${time(found.declared_at)}${found.confirmed_at ? html`, confirmed ${time(found.confirmed_at)}` : nothing}</p>`)}
         ${card("What is known", facts([
-          ["E-mail, as given", html`${found.email} <span class="soft">It may be a stranger's.</span>`],
+          ["E-mail, as given", found.email ? html`${found.email} <span class="soft">It may be a stranger's.</span>` : nothing],
           ["Account", found.account_id ? accountLink(found.account_id) : "Not found"],
           ["Purchase", found.purchase_id ? whyLink(found.purchase_id, found.account_id) : nothing],
           ["Subscription", found.subscription_id ? whyLink(found.subscription_id, found.account_id) : nothing],
@@ -76,7 +76,7 @@ export function declarationPage(id) {
     if (found.state !== "in_review" && !(found.reseller && !found.forwarded_at)) return card("Decision", html`<p>${badge(DECLARATION_STATES[found.state])}</p><p class="soft">There is nothing for a person to do.</p>`);
     return card("Decide", html`${found.review_cause ? html`<p>${REVIEW_CAUSES[found.review_cause]}</p>` : nothing}
       <div class="buttons column">
-        ${found.state === "in_review" ? html`<button type="button" class="button accent wide" @click=${carryOut}>Carry it out…</button><button type="button" class="button wide" @click=${close}>Close it…</button>` : nothing}
+        ${found.state === "in_review" ? found.kind === "review" ? html`<p>Lift the hold on the account's page, or decide the case again. Then answer.</p><button type="button" class="button accent wide" @click=${answer}>Answer…</button>` : html`<button type="button" class="button accent wide" @click=${carryOut}>Carry it out…</button><button type="button" class="button wide" @click=${close}>Close it…</button>` : nothing}
         ${found.reseller && !found.forwarded_at ? html`<button type="button" class="button wide" @click=${forward}>I have passed it on to ${found.reseller}…</button>` : nothing}
       </div>`);
   };
@@ -95,6 +95,7 @@ export function declarationPage(id) {
     });
   };
   const close = () => askWhy({ title: "Close without carrying it out?", confirm: "Close it", tone: "danger", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Closed."), onConflict: again });
+  const answer = () => askWhy({ title: "Answer the customer?", confirm: "Send the answer", intro: "What you write is mailed to the customer, word for word.", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Answered."), onConflict: again });
   const forward = () => ask({ title: `Passed on to ${found.reseller}?`, confirm: "Record it", body: () => html`<p>Record it once you have done so. The law wants it on the same day.</p>`, act: () => post(path("declarations", id, "forwarding")), after: settled("Recorded."), onConflict: again });
   return page;
 }

@@ -58,6 +58,8 @@ export const REVIEW_CAUSES = {
   later_end: "The customer chose a later end.",
   no_subscription: "Nothing renews, or several subscriptions do.",
   not_executable: "The purchase can't be withdrawn from as it is.",
+  suspended: "The customer asks a person to review the suspension of the account.",
+  declined: "The customer asks a person to review the declined request.",
 };
 
 export const CLAUSES = {

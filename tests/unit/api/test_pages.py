@@ -21,9 +21,16 @@ from ledger.api.pages.html import (
     style,
 )
 from ledger.api.pages.texts import DIRECTORY, LANGUAGES, choose_language, figures_of, statement_of, words_of
-from ledger.domain.declarations import Declaration, DeclarationKind, DeclarationState, Submission, declaration_id
+from ledger.domain.declarations import (
+    PUBLIC_KINDS,
+    Declaration,
+    DeclarationKind,
+    DeclarationState,
+    Submission,
+    declaration_id,
+)
 
-KINDS = list(DeclarationKind)
+KINDS = list(PUBLIC_KINDS)
 AT = datetime(2026, 11, 29, 10, 5, 7, 999_999, tzinfo=UTC)
 HOSTILE = "\"><script>alert('x')</script>&{name}%s"
 SUBMISSION = Submission(

@@ -326,12 +326,12 @@ def test_an_objection_that_comes_too_late_is_listed_for_a_person(store: FakeStor
     approve(name, "yes", store)
     assert followed(store, name).state is DeclarationState.EXECUTED
     with pytest.raises(RequestRefused, match="no person decides"):
-        close(name, "Done.", "staff_sue", store)
+        close(name, "Done.", "staff_sue", store, now=at(90))
     change_declaration(name, lambda one: replace(one, acknowledged_at=at(61)), store)
     assert [*store.declarations(DeclarationState.EXECUTED)] == []
     assert object_to(name, "no", store, now=at(70)).has_late_objection
     assert [one.declaration_id for one in store.declarations(DeclarationState.EXECUTED)] == [name]
-    closed = close(name, "We have called her.", "staff_sue", store)
+    closed = close(name, "We have called her.", "staff_sue", store, now=at(90))
     assert (closed.state, closed.closed_by) == (DeclarationState.CLOSED, "staff_sue")
     assert [*store.declarations(DeclarationState.CLOSED)] == []
 
@@ -400,7 +400,7 @@ def test_after_an_objection_no_silence_ends_the_contract(store: FakeStore) -> No
     """Who said no once need not say it each day. A person decides then; the link still carries it out."""
     first = waiting(store)
     object_to(first, "no", store, now=at(66))
-    close(first, "Not hers.", "sam", store)
+    close(first, "Not hers.", "sam", store, now=at(90))
     second, third = again(store, "second"), again(store, "third")
     silent = followed(store, second, NOON + 2 * DAY)
     assert (silent.state, silent.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.OBJECTED_BEFORE)
@@ -662,13 +662,13 @@ def test_a_person_settles_what_an_extraordinary_cancellation_leaves(store: FakeS
     followed(store, name)
     with pytest.raises(NotFound):
         carry_out(name, NamedContract(account_id=AccountId("acct_eve"), payment_id=PI), "sam", store)
-    closed = close(name, "Refunded by mail.", "sam", store)
+    closed = close(name, "Refunded by mail.", "sam", store, now=at(90))
     assert (closed.state, closed.closed_by, closed.closing_reason) == (
         DeclarationState.CLOSED,
         "sam",
         "Refunded by mail.",
     )
-    assert close(name, "Again.", "sam", store) == closed
+    assert close(name, "Again.", "sam", store, now=at(90)) == closed
     record_acknowledgement(name, store, at=at(99))
     assert [one for state in DeclarationState for one in store.declarations(state)] == []
 

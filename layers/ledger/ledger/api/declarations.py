@@ -38,6 +38,16 @@ DeclarationPath = Annotated[
 ]
 
 
+ReviewPath = Annotated[
+    str,
+    Path(
+        pattern=validation_messages.DECLARATION_ID,
+        description="The review's id: the reference number in the mails about it.",
+        examples=["R-7K3F-9Q2M-4XNP"],
+    ),
+]
+
+
 class DeclarationInput(RequestModel):
     """What every declaration says. No more may be required."""
 
@@ -95,6 +105,28 @@ class CancellationInput(DeclarationInput):
             ends_on=self.ends_on,
             channel=Channel.API,
             source=source,
+        )
+
+
+class ReviewInput(RequestModel):
+    """What a person is asked to look at again."""
+
+    case_id: Annotated[str, StringConstraints(pattern=validation_messages.CASE_ID)] | None = Field(
+        default=None, description="The declined request. Left out: the suspension of your account."
+    )
+    message: Message = Field(default="", description="What we should know. No reason is needed.")
+
+    def submission(self, language: str, email: str) -> Submission:
+        """Return what it says, without its statement."""
+        return Submission(
+            kind=DeclarationKind.REVIEW,
+            name="",
+            contract=self.case_id or "",
+            email=email,
+            language=language,
+            statement="",
+            message=self.message,
+            channel=Channel.API,
         )
 
 

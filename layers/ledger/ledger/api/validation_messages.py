@@ -6,7 +6,7 @@ from typing import Any
 VISIBLE = r"^[!-~]+$"
 CASE_ID = r"^case_[0-9a-f]{24}$"
 ORDER_ID = r"^ord_[0-9a-f]{24}$"
-DECLARATION_ID = r"^[WC](-[0-9A-HJKMNP-TV-Z]{4}){3}$"
+DECLARATION_ID = r"^[WCR](-[0-9A-HJKMNP-TV-Z]{4}){3}$"
 LINE = r"^[^\r\n\t]*$"
 HOLD_ID = r"^support:[a-z0-9_-]{1,64}$"
 CURRENCY = r"^[A-Z]{3}$"

@@ -1,5 +1,7 @@
 """Declarations: a withdrawal from a contract, or its cancellation, that anybody can make in two steps without a login.
 
+Who is logged in can ask for a review by a person. Such a declaration is in review at once, until a person answers it.
+
     draft ──► confirmed ──► matched ──► approved ──► executed
                   │             │           │
                   └─────────────┴───────────┴──► in_review ──► approved, closed        executed ──► closed
@@ -13,7 +15,7 @@
     approved    executed    a refund case is open, or the renewals are to be stopped
                 in_review   it can't be carried out as it is
     in_review   approved    a person names the contract
-                closed      a person has settled it another way
+                closed      a person has settled it another way, or answered a review
     executed    closed      the holder objected too late, and a person has settled that
 
 Who declares proves nothing by it: he has no login, and an order's number may be a stranger's. So a declaration is
@@ -44,6 +46,11 @@ class DeclarationKind(StrEnum):
 
     WITHDRAWAL = "withdrawal"
     CANCELLATION = "cancellation"
+    REVIEW = "review"  # of a suspension or a decision, by a person (Regulation (EU) 2016/679, article 22(3))
+
+
+PUBLIC_KINDS = (DeclarationKind.WITHDRAWAL, DeclarationKind.CANCELLATION)
+"""The kinds that anybody can declare without a login."""
 
 
 class DeclarationState(StrEnum):
@@ -71,6 +78,8 @@ class ReviewCause(StrEnum):
     LATER_END = "later_end"  # a cancellation at a day of the customer's choice
     NO_SUBSCRIPTION = "no_subscription"  # there is nothing that renews, or there are several
     NOT_EXECUTABLE = "not_executable"  # the purchase can't be withdrawn from as it is
+    SUSPENDED = "suspended"  # the customer asks for a review of the account's suspension
+    DECLINED = "declined"  # the customer asks for a review of a declined request
 
 
 TRANSITIONS: Mapping[DeclarationState, frozenset[DeclarationState]] = {
@@ -149,7 +158,7 @@ class Declaration:
     forwarded_at: datetime | None = None  # when a person passed it on
     forwarded_by: str | None = None  # the person's id
     closed_by: str | None = None  # the person's id
-    closing_reason: str = ""  # in the person's own words
+    closing_reason: str = ""  # in the person's own words; of a review, the answer to the customer
     version: int = 0  # 0: not stored yet
 
     @property
@@ -174,6 +183,8 @@ class Declaration:
     def is_listed(self) -> bool:
         """Return whether something is still to be done: by a job, the mails, or a person."""
         is_settled = self.state in {DeclarationState.EXECUTED, DeclarationState.CLOSED}
+        if self.kind is DeclarationKind.REVIEW:
+            return not is_settled
         is_for_a_person = self.is_to_be_forwarded or self.has_late_objection
         return self.is_confirmed and not (is_settled and self.acknowledged_at and not is_for_a_person)
 
@@ -251,4 +262,4 @@ def is_one_of(secret: str, hashes: tuple[str, ...]) -> bool:
 
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O and U
-_LETTERS = {DeclarationKind.WITHDRAWAL: "W", DeclarationKind.CANCELLATION: "C"}
+_LETTERS = {DeclarationKind.WITHDRAWAL: "W", DeclarationKind.CANCELLATION: "C", DeclarationKind.REVIEW: "R"}

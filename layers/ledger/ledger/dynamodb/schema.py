@@ -299,7 +299,11 @@ PROPOSAL_STATE = one_of(
 )
 DECLARATION_KIND = one_of(
     "kind of declaration",
-    {DeclarationKind.WITHDRAWAL: "withdrawal", DeclarationKind.CANCELLATION: "cancellation"},
+    {
+        DeclarationKind.WITHDRAWAL: "withdrawal",
+        DeclarationKind.CANCELLATION: "cancellation",
+        DeclarationKind.REVIEW: "review",
+    },
 )
 DECLARATION_STATE = one_of(
     "declaration state",
@@ -326,6 +330,8 @@ REVIEW_CAUSE = one_of(
         ReviewCause.LATER_END: "later_end",
         ReviewCause.NO_SUBSCRIPTION: "no_subscription",
         ReviewCause.NOT_EXECUTABLE: "not_executable",
+        ReviewCause.SUSPENDED: "suspended",
+        ReviewCause.DECLINED: "declined",
     },
 )
 CHANNEL = one_of("channel", {Channel.PAGE: "page", Channel.API: "api"})
@@ -340,6 +346,8 @@ MAIL_KIND = one_of(
         MailKind.DECLARATION_RECEIPT: "declaration_receipt",
         MailKind.DECLARATION_NOTICE: "declaration_notice",
         MailKind.ACCOUNT_SUSPENDED: "account_suspended",
+        MailKind.REVIEW_RECEIVED: "review_received",
+        MailKind.REVIEW_ANSWERED: "review_answered",
         MailKind.ACCOUNT_ACTIVE: "account_active",
         MailKind.CANCELLATION_CONFIRMED: "cancellation_confirmed",
         MailKind.LOW_BALANCE: "low_balance",

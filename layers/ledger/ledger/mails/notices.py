@@ -1,9 +1,12 @@
-"""Notices to the address on file: a declaration was made without a login; an account is suspended, or active again."""
+"""Notices to the address on file: a declaration was made without a login; an account is suspended, or active again.
+
+A review by a person that was asked for has two: it was received, and it was answered.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from ledger.mails.letters import Facts, Letter, Link, Paragraph, Section
+from ledger.mails.letters import Facts, Letter, Link, Paragraph, Quote, Section
 from ledger.mails.receipts import times
 from ledger.mails.writing import Writer
 
@@ -89,6 +92,52 @@ def account_suspended(reasons: tuple[str, ...], mail_id: str, writer: Writer) ->
         Section(write("what_now")),
         Paragraph(write("effect")),
         Paragraph(write("review")),
+        Link(write("button"), writer.house.account_url),
+    )
+
+
+def review_received(
+    reference: str, statement: str, received_at: datetime, due_by: datetime, mail_id: str, writer: Writer
+) -> Letter:
+    """Return the letter that acknowledges that a review by a person was asked for."""
+
+    def write(key: str, **figures: str) -> str:
+        return writer.write(f"review_received.{key}", **figures)
+
+    return writer.letter(
+        write("subject"),
+        write("heading"),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Paragraph(write("text", day=writer.day(due_by))),
+        Facts(
+            (
+                (writer.write("receipt.reference"), reference),
+                (writer.write("receipt.received_at"), times(received_at, writer)),
+            )
+        ),
+        Section(writer.write("receipt.statement")),
+        Quote(statement),
+        Link(write("button"), writer.house.account_url),
+    )
+
+
+def review_answered(reference: str, answer: str, mail_id: str, writer: Writer) -> Letter:
+    """Return the letter with a person's answer to a review."""
+
+    def write(key: str) -> str:
+        return writer.write(f"review_answered.{key}")
+
+    return writer.letter(
+        write("subject"),
+        write("heading"),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Paragraph(write("text")),
+        Facts(((writer.write("receipt.reference"), reference),)),
+        Section(write("answer")),
+        Quote(answer),
+        Paragraph(write("rights")),
         Link(write("button"), writer.house.account_url),
     )
 

@@ -142,6 +142,7 @@ def _confirm_consent(intent: MailIntent, store: Store, at: datetime) -> None:
 _FOLLOW_UPS: Mapping[MailKind, Callable[[MailIntent, Store, datetime], object]] = {
     MailKind.CONTRACT_CONFIRMATION: _confirm_consent,
     MailKind.DECLARATION_RECEIPT: lambda intent, store, at: record_acknowledgement(intent.subject, store, at=at),
+    MailKind.REVIEW_RECEIVED: lambda intent, store, at: record_acknowledgement(intent.subject, store, at=at),
     MailKind.DECLARATION_NOTICE: lambda intent, store, at: record_notice(intent.subject, store, at=at),
 }
 """What follows from the acceptance of a mail, by its kind. Each may be repeated."""

@@ -24,6 +24,8 @@ from ledger.mails.notices import (
     cancellation_confirmed,
     declaration_notice,
     low_balance,
+    review_answered,
+    review_received,
 )
 from ledger.mails.pdf import as_pdf
 from ledger.mails.plans import PlanReported, price_changed, renewal_reminder
@@ -39,7 +41,7 @@ from ledger.ports.mailer import Attachment, Message
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.declarations.answer import issue_links
-from ledger.usecases.declarations.change import find_declaration
+from ledger.usecases.declarations.change import find_declaration, read_declaration
 from ledger.usecases.declarations.mails import acknowledged_before, record_acknowledgement
 from ledger.usecases.list_mails import step_name
 from ledger.usecases.refund_cases.cases import read_case
@@ -288,6 +290,21 @@ def _account_active(intent: MailIntent, desk: Desk) -> _Written:
     return to, account_active(intent.mail_id, writer)
 
 
+def _review_received(intent: MailIntent, desk: Desk) -> _Written:
+    review = read_declaration(intent.subject, desk.store)
+    if review.due_by is None:
+        raise Outdated
+    to, writer = _reach(intent, desk)
+    statement = review.submission.statement
+    return to, review_received(intent.subject, statement, review.declared_at, review.due_by, intent.mail_id, writer)
+
+
+def _review_answered(intent: MailIntent, desk: Desk) -> _Written:
+    review = read_declaration(intent.subject, desk.store)
+    to, writer = _reach(intent, desk)
+    return to, review_answered(intent.subject, review.closing_reason, intent.mail_id, writer)
+
+
 def _credit_note(intent: MailIntent, desk: Desk) -> _Written:
     key = credit_note_key(intent.account_id or AccountId(""), intent.subject.rpartition("/")[2])
     note = desk.store.read(Keys(documents=frozenset({key}))).document(key, CreditNote)
@@ -375,6 +392,8 @@ _LETTERS: Mapping[MailKind, Callable[[MailIntent, Desk], _Written]] = {
     MailKind.DECLARATION_NOTICE: _declaration_notice,
     MailKind.ACCOUNT_SUSPENDED: _account_suspended,
     MailKind.ACCOUNT_ACTIVE: _account_active,
+    MailKind.REVIEW_RECEIVED: _review_received,
+    MailKind.REVIEW_ANSWERED: _review_answered,
     MailKind.CANCELLATION_CONFIRMED: _cancellation_confirmed,
     MailKind.LOW_BALANCE: _low_balance,
     MailKind.CREDIT_NOTE: _credit_note,

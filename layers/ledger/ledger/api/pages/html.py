@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from ledger.api.pages.texts import LANGUAGES, Words, words_of
-from ledger.domain.declarations import Declaration, DeclarationKind
+from ledger.domain.declarations import PUBLIC_KINDS, Declaration, DeclarationKind
 from ledger.policy import law
 
 SUPPORT_EMAIL = "support@imagetaggerai.com"
@@ -138,7 +138,7 @@ def _page(
     shown = title[:1].upper() + title[1:]
     contact = words("page.contact", email="\0").partition("\0")
     mail = f'<a href="mailto:{SUPPORT_EMAIL}">{SUPPORT_EMAIL}</a>'
-    others = [_OTHER[kind]] if path and kind else list(DeclarationKind)
+    others = [_OTHER[kind]] if path and kind else list(PUBLIC_KINDS)
     links = " · ".join(
         f'<a href="/{one}?language={words.language}">{escape(words(f"label.{one}"))}</a>' for one in others
     )

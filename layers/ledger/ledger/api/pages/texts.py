@@ -58,6 +58,8 @@ def statement_of(submission: Submission) -> str:
 
 
 def _statement(submission: Submission) -> str:
+    if submission.kind is DeclarationKind.REVIEW:
+        return "review_decision" if submission.contract else "review_suspension"
     if submission.kind is DeclarationKind.WITHDRAWAL:
         return "withdrawal"
     return "extraordinary" if submission.is_extraordinary else "cancellation"

@@ -64,6 +64,34 @@ class DeclarationReceipt(ResponseModel):
         )
 
 
+class ReviewResponse(ResponseModel):
+    """A review by a person that the customer asked for."""
+
+    review_id: str
+    case_id: str | None = Field(description="The declined request. None: it is about the account's suspension.")
+    statement: str
+    asked_at: datetime
+    due_by: datetime = Field(description="By then a person has answered.")
+    is_answered: bool
+    answer: str = Field(description="The person's words. Empty: it is not answered yet.")
+
+    @classmethod
+    def of(cls, review: Declaration) -> "ReviewResponse":
+        """Return a review as its customer sees it. Raise ValueError if it is none that was sent."""
+        if review.due_by is None:
+            raise ValueError(f"{review.declaration_id} was not sent")
+        is_answered = review.state is DeclarationState.CLOSED
+        return cls(
+            review_id=review.declaration_id,
+            case_id=review.case_id,
+            statement=review.submission.statement,
+            asked_at=review.declared_at,
+            due_by=review.due_by,
+            is_answered=is_answered,
+            answer=review.closing_reason if is_answered else "",
+        )
+
+
 class DeclarationResponse(ResponseModel):
     """A declaration, as support sees it: what was declared, when, and what became of it."""
 
@@ -94,7 +122,7 @@ class DeclarationResponse(ResponseModel):
     forwarded_at: datetime | None = Field(description="When a person passed it on.")
     forwarded_by: str | None
     closed_by: str | None
-    closing_reason: str
+    closing_reason: str = Field(description="In the person's words. Of a review: the answer, as it was mailed.")
 
     @classmethod
     def of(cls, declaration: Declaration) -> "DeclarationResponse":

@@ -3,14 +3,17 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ledger.domain.declarations import Declaration, DeclarationState
+from ledger.domain.declarations import Declaration, DeclarationKind, DeclarationState
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.mails import MailKind
+from ledger.ports.commit import DocumentChange
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.declarations.change import change_declaration
 from ledger.usecases.declarations.find_contract import reseller_of
+from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
 
 
@@ -33,6 +36,8 @@ def carry_out(name: str, contract: NamedContract | None, person: str, store: Sto
         is_repeated = declaration.state in {DeclarationState.APPROVED, DeclarationState.EXECUTED}
         if is_repeated and declaration.approved_by == person:
             return declaration
+        if declaration.kind is DeclarationKind.REVIEW:
+            raise RequestRefused("Lift the hold or decide the case, then close the review with the answer.")
         if declaration.state is not DeclarationState.IN_REVIEW:
             raise RequestRefused(f"The declaration is {declaration.state}: no person decides about it.")
         changed = replace(declaration.with_state(DeclarationState.APPROVED), approved_by=person)
@@ -65,10 +70,10 @@ def record_forwarding(name: str, person: str, store: Store, *, now: datetime) ->
     return change_declaration(name, forwarded, store)
 
 
-def close(name: str, reason: str, person: str, store: Store) -> Declaration:
+def close(name: str, reason: str, person: str, store: Store, *, now: datetime) -> Declaration:
     """Close a declaration in review that a person has settled another way, or one that was objected to too late.
 
-    Idempotent. Raise as `carry_out`.
+    `reason` is the answer to a review: it is mailed to the customer. Idempotent. Raise as `carry_out`.
     """
 
     def closed(declaration: Declaration) -> Declaration:
@@ -78,7 +83,12 @@ def close(name: str, reason: str, person: str, store: Store) -> Declaration:
             raise RequestRefused(f"The declaration is {declaration.state}: no person decides about it.")
         return replace(declaration.with_state(DeclarationState.CLOSED), closed_by=person, closing_reason=reason)
 
-    return change_declaration(name, closed, store)
+    def answer(declaration: Declaration) -> tuple[DocumentChange, ...]:
+        if declaration.kind is not DeclarationKind.REVIEW:
+            return ()
+        return (list_mail(MailKind.REVIEW_ANSWERED, name, declaration.account_id, now),)
+
+    return change_declaration(name, closed, store, answer)
 
 
 def _payment(contract: NamedContract, store: Store) -> PaymentSettled:
