@@ -198,6 +198,7 @@ class Entrypoint:
         self.services.clock = lambda: NOW
         self.services.logger.registered_handler.setStream(self.log)  # type: ignore[attr-defined]
         self.services.logger.setLevel("INFO")
+        self.services.lines.out, self.services.lines.level = self.log, "INFO"
 
     def deliver(self, provider: str, to: str, body: bytes, headers: Mapping[str, str], store: Store) -> WebhookResponse:
         """One HTTP request, as API Gateway hands it on."""

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.config
 import botocore.exceptions
-from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics
 
 from ledger import archive, init, secrets
 from ledger.config import Config
@@ -26,12 +24,16 @@ from ledger.domain.events import Event
 from ledger.domain.receipts import Receipt
 from ledger.dynamodb.connection import PlainConnection
 from ledger.dynamodb.store import DynamoDBStore
+from ledger.lines import Lines
 from ledger.ports.gateway import Gateway
 from ledger.ports.store import Store
 from ledger.providers.registry import PROVIDERS
 from ledger.secrets import Secret, SigningSecrets
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.logging import Logger
+    from aws_lambda_powertools.metrics import Metrics
+
     from ledger.domain.recent_requests import LimitedRequest, RequestLimit
     from ledger.policy.parameters import PolicyParameters
     from ledger.ports.mailer import Mailer
@@ -47,15 +49,14 @@ def runtime() -> "Runtime":
 
 
 class Runtime:
-    """Configuration, clock, logger and metrics; and the store, secrets, gateways and files, each on first use."""
+    """Configuration, clock, lines and store; and logger, metrics, secrets, gateways and files, each on first use."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-        self.logger = Logger()
+        self.lines = Lines(os.environ, is_measured=config.is_measured)
         for library in ("botocore", "pynamodb"):
             logging.getLogger(library).setLevel(logging.WARNING)  # CloudWatch bills their lines at each start
-        self.metrics = Metrics()
         self.connection = PlainConnection(
             region=config.region, connect_timeout_seconds=1, read_timeout_seconds=2, max_retry_attempts=2
         )
@@ -71,6 +72,20 @@ class Runtime:
     def now(self) -> datetime:
         """Return the time, in UTC."""
         return self.clock()
+
+    @functools.cached_property
+    def logger(self) -> "Logger":
+        """Powertools' logger. A delivery has `lines`, and does without its import."""
+        from aws_lambda_powertools.logging import Logger
+
+        return Logger()
+
+    @functools.cached_property
+    def metrics(self) -> "Metrics":
+        """Powertools' metrics, which `publish_metrics` prints."""
+        from aws_lambda_powertools.metrics import Metrics
+
+        return Metrics()
 
     @functools.cached_property
     def catalogue(self) -> Catalogue:
@@ -233,8 +248,8 @@ class Runtime:
         finally:
             put.join()
             if put.failure:
-                self.logger.warning("raw body not archived", extra={"event_id": event_id, "error": put.failure})
-                self.metrics.add_metric("UnarchivedBodies", "Count", 1)
+                failed = {"event_id": event_id, "error": put.failure}
+                self.lines.write("WARNING", "raw body not archived", failed, ("UnarchivedBodies",))
 
     def publish_metrics(self) -> None:
         """Print the metrics of this invocation for CloudWatch. Discard them if metrics are disabled."""

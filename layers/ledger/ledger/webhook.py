@@ -75,7 +75,7 @@ class RecordedDelivery:
 
 
 def handle(function: str, request: Mapping[str, Any], runtime: Runtime) -> HttpResponse:
-    """Return the response to one delivery to `function` (its folder's name). Write one log line and one metric."""
+    """Return the response to one delivery to `function` (its folder's name). Write one line, which counts it too."""
     try:
         delivery = Delivery.of(request)
         recorded = _record(function, delivery, runtime)
@@ -93,8 +93,6 @@ def handle(function: str, request: Mapping[str, Any], runtime: Runtime) -> HttpR
         return _not_stored(runtime, error)
     else:
         return _accepted(runtime, delivery, recorded)
-    finally:
-        runtime.publish_metrics()
 
 
 def _record(function: str, delivery: Delivery, runtime: Runtime) -> RecordedDelivery:
@@ -136,34 +134,29 @@ _MAY_BE_NEWER = {Rejection.NO_SECRET, Rejection.MISMATCH}
 
 def _accepted(runtime: Runtime, delivery: Delivery, recorded: RecordedDelivery) -> HttpResponse:
     result = recorded.result
-    runtime.metrics.add_metric(_METRICS[result.outcome], "Count", 1)
-    if recorded.is_misrouted:
-        runtime.metrics.add_metric("MisroutedEvents", "Count", 1)
-    runtime.logger.info(
-        result.outcome,
-        extra={
-            "provider": delivery.provider,
-            "event_id": recorded.event_id,
-            "event_type": recorded.event_type,
-            "account_id": result.account_id,
-            "parked_reason": result.parked_reason,
-            "detail": result.detail or None,
-            "is_misrouted": recorded.is_misrouted,
-        },
+    fields = {
+        "provider": delivery.provider,
+        "event_id": recorded.event_id,
+        "event_type": recorded.event_type,
+        "account_id": result.account_id,
+        "parked_reason": result.parked_reason,
+        "detail": result.detail or None,
+        "is_misrouted": recorded.is_misrouted,
+    }
+    runtime.lines.write(
+        "INFO", result.outcome, fields, [_METRICS[result.outcome], *["MisroutedEvents"] * recorded.is_misrouted]
     )
     reason = {"reason": result.parked_reason} if result.parked_reason else {}
     return _json(200, {"outcome": result.outcome, "event_id": recorded.event_id, **reason})
 
 
 def _rejected(runtime: Runtime, status: int, metric: str, detail: str, reason: str) -> HttpResponse:
-    runtime.metrics.add_metric(metric, "Count", 1)
-    runtime.logger.warning("refused", extra={"status": status, "reason": reason})
+    runtime.lines.write("WARNING", "refused", {"status": status, "reason": reason}, (metric,))
     return _problem(status, detail)
 
 
 def _not_stored(runtime: Runtime, error: StoreUnavailable) -> HttpResponse:
-    runtime.metrics.add_metric("NotStoredEvents", "Count", 1)
-    runtime.logger.error("not stored", extra={"reason": str(error)})
+    runtime.lines.write("ERROR", "not stored", {"reason": str(error)}, ("NotStoredEvents",))
     response = _problem(503, "The event could not be stored. Deliver it again.")
     response["headers"]["retry-after"] = "5"
     return response

@@ -124,6 +124,8 @@ def _metrics(node: ast.AST) -> Iterator[str]:
             yield from _texts(metric)
         case ast.Call(func=ast.Name(id="_rejected"), args=[_, _, metric, *_]):
             yield from _texts(metric)
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="lines"), attr="write"), args=[*_, metrics]):
+            yield from _texts(metrics)
         case ast.Assign(targets=[ast.Name(id="_METRICS")], value=ast.Dict(values=values)):
             yield from (text for value in values for text in _texts(value))
         case ast.Call(func=ast.Name(id="JobWatch"), keywords=keywords):
