@@ -59,6 +59,7 @@ from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
+from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.release_parked import release_all
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.settle_proposals import confirm_proposal, reject_proposal
@@ -492,6 +493,19 @@ def expired_later() -> FakeStore:
     return store
 
 
+def excused() -> FakeStore:
+    """A customer who wrote before one dispute and after another: the second one alone holds the account."""
+    store, policy = FakeStore(), replace(POLICY, contacted_first_from=at(0))
+    second = replace(payment(SECOND, minute=1), order_id=None)
+    record_events(store, paid(), paid(second), now=at(2))
+    technical = RefundReason.TECHNICAL_PROBLEM
+    open_case(refund_claim(technical, key="first"), store, policy, now=at(3))
+    record_events(store, event_of(dispute()), now=at(21))
+    record_events(store, event_of(dispute(dispute_id="dp_2"), names=(SECOND,)), now=at(22))
+    open_case(refund_claim(technical, payment_id=SECOND, key="second"), store, policy, now=at(23))
+    return store
+
+
 def held() -> FakeStore:
     """A lost dispute whose hold a person lifted, and holds by people, of which one was lifted."""
     store = FakeStore()
@@ -738,7 +752,8 @@ def indexed() -> FakeStore:
 
 
 _MADE = (
-    *(ordered_twice, ordered_anew, requested, refunded, used, held, charged_back, resolved, foreign, subscribed),
+    *(ordered_twice, ordered_anew, requested, refunded, used, held, excused, charged_back, resolved, foreign),
+    subscribed,
     *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, declared),
     *(locked, unlocked, by_two, documented),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from ledger.domain.facts import (
+    CustomerWrote,
     Fact,
     Facts,
     RefundAbandoned,
@@ -90,7 +91,7 @@ _ON_THE_WAY = {CaseState.APPROVED, CaseState.ISSUED, CaseState.REFUNDED}
 
 
 def withdrawn(world: World) -> Verdicts:
-    """A withdrawal stands as long as its case says so, as a fact of its purchase."""
+    """A withdrawal, and that a customer wrote, are facts as their case says so."""
     known: dict[str, tuple[PaymentId, WithdrawalChanged]] = {}
     for payment_id, item in world.payments.items():
         for fact in facts_of(item.facts, WithdrawalChanged) if isinstance(item, Purchase) else ():
@@ -108,6 +109,11 @@ def withdrawn(world: World) -> Verdicts:
         yield case.case_id, is_its and is_latest and is_as_decided
     for case_id in known:
         yield case_id, False
+    for payment_id, item in world.payments.items():
+        for wrote in facts_of(item.facts, CustomerWrote) if isinstance(item, Purchase) else ():
+            found = world.cases.get(wrote.case_id)
+            is_its = found is not None and (found.payment_id, f"case:{found.case_id}") == (payment_id, wrote.cause)
+            yield wrote.case_id, is_its and found is not None and wrote.at == (found.asked_at or found.opened_at)
 
 
 _ENDED_WITHDRAWALS = {CaseState.DECLINED, CaseState.REPLACED}

@@ -11,7 +11,15 @@ rules look at these with their account alone.
 from collections.abc import Iterator
 
 from ledger.domain.audit import AuditAction, AuditRecord
-from ledger.domain.facts import Fact, MoneyLinked, PaymentSettled, RefundAttempted, RefundDeclined, WithdrawalChanged
+from ledger.domain.facts import (
+    CustomerWrote,
+    Fact,
+    MoneyLinked,
+    PaymentSettled,
+    RefundAttempted,
+    RefundDeclined,
+    WithdrawalChanged,
+)
 from ledger.domain.ids import AccountId, request_correlation_id
 from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.purchases import Purchase
@@ -85,7 +93,7 @@ def _of_fact(key: str, fact: Fact) -> Iterator[str]:
             return  # its key is a reason, which many have in common
     yield _fact(key)
     yield _case_of(getattr(fact, "tag", None))
-    yield _cause(fact.case_id) if isinstance(fact, WithdrawalChanged) else ""
+    yield _cause(fact.case_id) if isinstance(fact, CustomerWrote | WithdrawalChanged) else ""
 
 
 def _of_fulfilment_key(item: FulfilmentKey) -> Iterator[str]:

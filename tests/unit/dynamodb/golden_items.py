@@ -28,6 +28,7 @@ from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
     ConsentChanged,
+    CustomerWrote,
     DisputeChanged,
     DisputeState,
     Fact,
@@ -235,6 +236,7 @@ FACTS: tuple[Fact, ...] = (
     FraudWarned(warning_id="issfr_1", is_actionable=True, at=AT, cause="stripe:evt_8"),
     ResolutionReported(subject="dispute:dp_2", at=AT, cause="stripe:evt_9", money_id=PI),
     ConsentChanged(order_id=OrderId("ord_1"), is_complete=True, step=3, at=AT, cause="order:ord_1"),
+    CustomerWrote(case_id="case_2", at=AT, cause="case:case_2"),
     WithdrawalChanged(case_id="case_1", stands=True, step=2, at=AT, cause="case:case_1"),
     HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=AT, cause="act:1"),
 )

@@ -43,6 +43,8 @@ MISSING = object()
         ("automatic_renewal_refund_up_to_minor", {"EUR": 10.5}, r"up_to_minor\.EUR is 10.5"),
         ("automatic_renewal_refund_up_to_minor", {"EUR": True}, r"up_to_minor\.EUR is True"),
         ("persistent_failed_runs", 0, "persistent_failed_runs is 0, should be 1 to"),
+        ("contacted_first_from", 7, "contacted_first_from is 7, should be a text"),
+        ("contacted_first_from", "soon", "contacted_first_from is 'soon', should be a day such as 2027-01-01, or open"),
         ("debt_refuses_orders_above", "0", "debt_refuses_orders_above is '0', should be a whole number"),
         ("debt_refuses_orders_above", 10**20, "debt_refuses_orders_above is 10+, should be 0 to 10000000"),
         ("support_limits", [], r"support_limits is \[\], should be an object"),

@@ -126,7 +126,7 @@ Every fact is as its event reported it, and what an event reported is there, or 
 A subscription is as the latest events reported it: each of its last instant, and no later one
 Every receipt, entry and refund case has the correlation id of the event, request, job or case that wrote it
 Every approval of a case is a fact of its purchase, every decline by a person too, and no other is one
-A withdrawal stands as long as its case says so, as a fact of its purchase
+A withdrawal, and that a customer wrote, are facts as their case says so
 Exactly the approved cases lie in the outbox, each with the approval that is to be sent
 Exactly the open cases are marked on their accounts
 A case waits exactly once where its state says: for a person, or for its time; and support finds every case

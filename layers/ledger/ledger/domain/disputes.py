@@ -9,6 +9,9 @@ won, prevented         no           no             no
 
 What moved outweighs the provider's word: see `ledger.domain.conclusions`. A dispute that is lost or resolved also stops
 the renewals of the subscription that the payment was for.
+
+Who wrote to us about the payment before its dispute opened is not suspended, if a setting says so: a flag takes the
+place of the hold. Of shared money the hold stays, since the other sales derive it too.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -20,6 +23,7 @@ from ledger.domain.currencies import comparable, whole
 from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
+    CustomerWrote,
     DisputeChanged,
     DisputeState,
     Facts,
@@ -87,6 +91,9 @@ _UNDISPUTED = Disputed(
     cleared_holds=frozenset(),
     cleared_flags=frozenset(),
 )
+CONTACTED_FIRST = "contacted_first"
+"""The kind of flag that takes the place of a hold."""
+
 _Disputing = DisputeChanged | ChargebackChanged | FraudWarned
 
 
@@ -104,6 +111,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     holds, flags = _Marks(), _Marks()
     shared: dict[str, PaymentId] = {}
     resolved = {fact.subject for fact in facts_of(facts, ResolutionReported)}
+    wrote_at = min((fact.at for fact in facts_of(facts, CustomerWrote)), default=None)
     lost, contested, is_lost, is_frozen, has_unknown = [], [], False, False, False
     for dispute in facts_of(facts, DisputeChanged):
         since, name = dispute.opened_at, f"{provider}:{dispute.dispute_id}"
@@ -117,7 +125,10 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
             flags.since |= {f"other_currency:{name}": None, f"refund_and_dispute:{name}": None}  # before it was shared
         is_gone = state in {DisputeState.LOST, DisputeState.RESOLVED}
         is_unknown = amount is None and (is_gone or state.is_open)
-        holds.since[f"dispute:{name}"] = since if state.holds_account else None
+        is_excused = wrote_at is not None and wrote_at < since and not links.shared_money_of(dispute)
+        held_since = since if state.holds_account else None
+        holds.since[f"dispute:{name}"] = None if is_excused else held_since
+        flags.since[f"{CONTACTED_FIRST}:{name}"] = held_since if is_excused else None
         flags.since[f"inquiry:{name}"] = since if state is DisputeState.INQUIRY else None
         flags.since[f"other_currency:{own_name}"] = since if is_unknown else None
         flags.since[f"returned_short:{name}"] = since if _is_returned_short(dispute, state) else None
@@ -134,7 +145,11 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
     for kind, rows in _by_kind(facts_of(facts, ChargebackChanged)).items():
         known = [row for row in rows if row.key in compared]
         taken_since = _open_since([_chargeback(compared.get(row.key), row) for row in rows])
-        holds.since[f"dispute:{payment_id}:{kind}"] = None if _are_resolved(rows, resolved) else taken_since
+        first_at = min(row.created_at for row in rows)
+        is_excused = wrote_at is not None and wrote_at < first_at
+        held_since = None if _are_resolved(rows, resolved) else taken_since
+        holds.since[f"dispute:{payment_id}:{kind}"] = None if is_excused else held_since
+        flags.since[f"{CONTACTED_FIRST}:{payment_id}:{kind}"] = held_since if is_excused else None
         is_unknown = taken_since is not None and len(known) < len(rows)
         flags.since[f"other_currency:{payment_id}:{kind}"] = taken_since if is_unknown else None
         is_lost |= taken_since is not None

@@ -609,6 +609,26 @@ class WithdrawalChanged(KeepsUnknownFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerWrote(KeepsUnknownFields):
+    """The customer wrote to us about the payment: a dispute that opens later suspends nobody, if a setting says so.
+
+    It is recorded while that setting counts: see `ledger.policy.parameters.PolicyParameters.contacted_first_from`.
+    """
+
+    case_id: str  # of the request
+    at: datetime  # when it was written
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"wrote:{self.case_id}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return _latest(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldLifted(KeepsUnknownFields):
     """A person has lifted a hold. Later facts about the same dispute don't place it again."""
 
@@ -660,6 +680,7 @@ Fact = (
     | ResolutionReported
     | ConsentChanged
     | WithdrawalChanged
+    | CustomerWrote
     | HoldLifted
 )
 Facts = Mapping[str, Fact]

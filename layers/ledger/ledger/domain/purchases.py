@@ -40,6 +40,11 @@ class Purchase:
     stored_facts: Facts = field(default_factory=dict, compare=False, repr=False)  # as read: they need not be written
 
     @property
+    def has_new_facts(self) -> bool:
+        """Return whether it has facts that are not stored yet."""
+        return self.facts != self.stored_facts
+
+    @property
     def payment(self) -> PaymentSettled | None:
         fact = self.facts.get("payment")
         return fact if isinstance(fact, PaymentSettled) else None

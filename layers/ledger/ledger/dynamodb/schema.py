@@ -42,6 +42,7 @@ from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
     ConsentChanged,
+    CustomerWrote,
     DisputeChanged,
     DisputeState,
     FraudWarned,
@@ -672,6 +673,15 @@ FACTS: Mapping[str, Shape[Any]] = {
             "order_id": Field("order_id", TEXT),
             "is_complete": Field("is_complete", BOOLEAN),
             "step": Field("step", WHOLE),
+            "at": Field("at", TIME),
+            "cause": Field("cause", TEXT),
+        },
+    ),
+    "customer_wrote": Shape(
+        "what a customer wrote about a payment",
+        CustomerWrote,
+        {
+            "case_id": Field("case_id", TEXT),
             "at": Field("at", TIME),
             "cause": Field("cause", TEXT),
         },

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class PolicyParameters:
     request_limits: Mapping[LimitedRequest, RequestLimit]  # of an account; what is not in it has none
     declarations_of_a_contract: RequestLimit  # without a login, that need no person; above it one decides
     law: Law = field(default_factory=law.load)
+    contacted_first_from: datetime | None = None  # who writes from then on, before a dispute, is not held. None: off
     debt_refuses_orders_above: int = 0  # credits: an account that owes more places no new order
     is_paused: bool = False  # nothing is decided now; set by the deployment, not by the file
 
@@ -111,12 +112,24 @@ def parse(document: Any, path: Path = DEFAULT_FILE, earlier: PolicyParameters | 
         support_limits=_support_limits(fields, path),
         request_limits=_request_limits(fields, path),
         declarations_of_a_contract=_declaration_limit(fields, path),
+        contacted_first_from=_start_of_day(fields, "contacted_first_from"),
         debt_refuses_orders_above=fields.between("debt_refuses_orders_above", 0, 10_000_000),
     )
     fields.end()
     if earlier and earlier.sold_under(policy.version):
         fields.refuse("version", policy.version, "one that no earlier version has")
     return policy
+
+
+def _start_of_day(fields: Fields, name: str) -> datetime | None:
+    """Return when the day begins (UTC) from which on a setting counts. None: `open`, it does not."""
+    written: str = fields.take(name, str)
+    if written == "open":
+        return None
+    try:
+        return datetime.strptime(written, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        fields.refuse(name, written, "a day such as 2027-01-01, or open")
 
 
 def _text_file(fields: Fields, folder: Path) -> Path:

@@ -242,6 +242,19 @@ FAULTS: dict[Rule, list[Fault]] = {
             ("{0.case_id}",),
         ),
         Fault("a withdrawal has step 0", "undecided", lambda w: put_fact(w, "withdrawal:", step=0), ("{0.case_id}",)),
+        *(
+            Fault(
+                f"a customer wrote: {name}",
+                "excused",
+                lambda w, changes=changes: put_fact(w, "wrote:", **changes),
+                ("{0.case_id}",),
+            )
+            for name, changes in {
+                "at another time": {"at": LATER},
+                "for another reason": {"cause": "case:other"},
+                "with another case": {"case_id": "case_other"},
+            }.items()
+        ),
         Fault(
             "a withdrawal is of another time",
             "undecided",

@@ -24,6 +24,7 @@ MOST_LOTS = 500
 
 _FLAGS: Mapping[str, str] = {
     "inquiry": "The bank asks about a payment: it is no dispute yet.",
+    "contacted_first": "A payment is disputed, and the customer had written to us before.",
     "fraud_warning": "The card's issuer warns of fraud.",
     "overcharge": "More was paid than the price, and it was not returned.",
     "duplicate_charge": "The same was paid twice, and it was not returned.",

@@ -67,6 +67,7 @@ def apply_decision(
     commit = Commit()
     if fact:
         context = replace(context, purchase=context.purchase.with_facts(fact))
+    if context.purchase.has_new_facts:
         commit = plan_booking.plan_internal_fact([context.purchase], context.known, origin)
     if decision.outcome is DecisionOutcome.WAIT:
         return _defer(case, decision, max(now, context.payment.at + policy.duplicate_settling), now, commit)

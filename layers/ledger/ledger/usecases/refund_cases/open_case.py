@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ledger.domain.contacts import Contact
 from ledger.domain.errors import CaseAlreadyOpen
+from ledger.domain.facts import CustomerWrote
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, PaymentId, derived_id, request_correlation_id
 from ledger.domain.mails import MailKind
@@ -27,6 +28,7 @@ from ledger.ports.store import Store
 from ledger.usecases.limits import NO_LIMITS, counted
 from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
+from ledger.usecases.plan_booking import Origin, plan_internal_fact
 from ledger.usecases.refund_cases.apply_decision import apply_decision
 from ledger.usecases.refund_cases.cases import pointer_change, read_case, with_case, with_documents
 from ledger.usecases.refund_cases.context import CaseContext, case_context_in
@@ -119,6 +121,10 @@ def _open(
     contact = known.document(contact_key(claim.account_id), Contact)
     email = claim.email or (contact.email if contact else None)
     case, commit = _new_case(claim, case_id, context, email, now), Commit()
+    context = _with_contact(context, case, policy)
+    if claim.is_declaration and context.purchase.has_new_facts:
+        origin = Origin(now, f"case:{case_id}", case.correlation_id)
+        commit = plan_internal_fact([context.purchase], context.known, origin)
     if not claim.is_declaration:
         decision = evaluate_policy(case, context, store, policy, now)
         case, commit = apply_decision(
@@ -132,6 +138,15 @@ def _open(
     record = IdempotencyRecord(fingerprint=claim.fingerprint, subject=case_id, at=now)
     commit = with_documents(commit, DocumentChange(record_key, record), pointer_change(case), *count)
     return CONFLICT if store.commit(with_case(case, commit, context.account)) else case
+
+
+def _with_contact(context: CaseContext, case: RefundCase, policy: PolicyParameters) -> CaseContext:
+    """Return the context with the fact that the customer wrote, if the setting counts for when he did."""
+    since, at = policy.contacted_first_from, case.asked_at or case.opened_at
+    if since is None or at < since:
+        return context
+    wrote = CustomerWrote(case_id=case.case_id, at=at, cause=f"case:{case.case_id}")
+    return replace(context, purchase=context.purchase.with_facts(wrote))
 
 
 def _open_case_id(reason: RefundReason, context: CaseContext) -> str | None:

@@ -1,0 +1,128 @@
+"""Who wrote to us about a payment before it was disputed is flagged instead of suspended, where a setting says so."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+
+from ledger.domain.disputes import disputed
+from ledger.domain.facts import ChargebackChanged, ChargebackState, CustomerWrote, DisputeState, Fact, MoneyLinked
+from ledger.domain.ids import PaymentId
+from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import RefundReason
+from ledger.policy.parameters import PolicyParameters
+from ledger.usecases.refund_cases.open_case import open_case
+from tools.testing.builders import (
+    ADA,
+    PI,
+    POLICY,
+    at,
+    dispute,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund_claim,
+)
+from tools.testing.fakes import FakeStore, world
+from tools.verify import check
+
+ON = replace(POLICY, contacted_first_from=at(0))
+CLAIM = refund_claim(RefundReason.TECHNICAL_PROBLEM)
+HOLD, FLAG = "dispute:stripe:dp_1", "contacted_first:stripe:dp_1"
+
+
+def marks(store: FakeStore) -> tuple[set[str], set[str]]:
+    """The holds and the flags of the account."""
+    account = world(store).accounts[ADA]
+    return set(account.holds), set(account.flags)
+
+
+def opened(*, minute: float, policy: PolicyParameters = ON, asked: float | None = None, is_first: bool) -> FakeStore:
+    """A case and a dispute that opened at minute 20, received in this order."""
+    store = FakeStore()
+    record_events(store, paid(), now=at(1))
+    claim = replace(CLAIM, asked_at=at(asked)) if asked is not None else CLAIM
+    acts: list[Callable[[], object]] = [
+        lambda: open_case(claim, store, policy, now=at(minute)),
+        lambda: record_events(store, event_of(dispute()), now=at(40)),
+    ]
+    for act in acts if is_first else reversed(acts):
+        act()
+    assert not [one for one in check(world(store)) if one.broken]
+    return store
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["case first", "dispute first"])
+def test_who_wrote_before_the_dispute_is_flagged_and_not_held(*, is_first: bool) -> None:
+    """Whichever is received first: a letter that support enters later counts from when it was sent."""
+    holds, flags = marks(opened(minute=19 if is_first else 50, asked=19, is_first=is_first))
+    assert (holds, flags) == (set(), {FLAG})
+
+
+@pytest.mark.parametrize(
+    ("policy", "minute"),
+    [(POLICY, 19), (ON, 20), (ON, 21), (replace(POLICY, contacted_first_from=at(19.5)), 19)],
+    ids=["off", "at the same instant", "later", "before the day of the setting"],
+)
+@pytest.mark.parametrize("is_first", [True, False], ids=["case first", "dispute first"])
+def test_whoever_else_is_held(policy: PolicyParameters, minute: float, *, is_first: bool) -> None:
+    """The setting is off, or did not count yet when it was written; or the dispute was there before."""
+    holds, flags = marks(opened(minute=minute, policy=policy, is_first=is_first))
+    assert (holds, flags) == ({HOLD}, set())
+
+
+def test_a_withdrawal_that_is_only_declared_counts_too() -> None:
+    """What is written counts, not what becomes of it."""
+    store = FakeStore()
+    record_events(store, paid(), event_of(dispute()), now=at(21))
+    declared = replace(refund_claim(RefundReason.WITHDRAWAL, is_declaration=True), asked_at=at(3))
+    open_case(declared, store, ON, now=at(22))
+    assert marks(store) == (set(), {FLAG})
+    assert not [one for one in check(world(store)) if one.broken]
+
+
+WROTE = CustomerWrote(case_id="case_1", at=at(5), cause="case:case_1")
+CHARGEBACK = ChargebackChanged(
+    adjustment_id="adj_1",
+    kind="chargeback",
+    state=ChargebackState.TAKEN,
+    is_reversal=False,
+    amount_minor=2000,
+    currency="USD",
+    created_at=at(20),
+    at=at(20),
+    cause="c",
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "flag"),
+    [
+        ((payment(), WROTE, dispute(), dispute(DisputeState.LOST, minute=30)), FLAG),
+        ((payment(), WROTE, dispute(), dispute(DisputeState.WON, minute=30)), None),
+        ((payment(), WROTE, dispute(DisputeState.INQUIRY)), None),
+        ((payment(), WROTE, CHARGEBACK), f"contacted_first:{PI}:chargeback"),
+    ],
+    ids=["lost", "won", "inquiry", "chargeback"],
+)
+def test_facts_in_any_order_end_in_the_same_marks(facts: tuple[Fact, ...], flag: str | None) -> None:
+    """The flag lasts as long as the hold would. The credits are frozen, or taken back, all the same."""
+    without = disputed(Purchase(payment_id=PI).with_facts(*(one for one in facts if one is not WROTE)).facts, PI)
+    for order in permutations(facts):
+        found = disputed(Purchase(payment_id=PI).with_facts(*order).facts, PI)
+        assert not found.holds
+        assert {name for name in found.flags if name.startswith("contacted_first:")} == ({flag} if flag else set())
+        assert (found.is_frozen, found.lost, found.contested) == (without.is_frozen, without.lost, without.contested)
+        assert bool(without.holds) is (flag is not None)
+
+
+def test_the_hold_of_shared_money_stays() -> None:
+    """The other sales that the money paid derive it too, and nobody wrote about those."""
+    charge = PaymentId("stripe:ch_9")
+    link = MoneyLinked(money_id=charge, sale_id=PI, amount_minor=2000, at=at(1), cause="c")
+    other = MoneyLinked(money_id=charge, sale_id=PaymentId("stripe:in_2"), amount_minor=1, at=at(1), cause="c")
+    shared = replace(dispute(), money_id=charge)
+    found = disputed(Purchase(payment_id=PI).with_facts(payment(), link, other, WROTE, shared).facts, PI)
+    assert (set(found.holds), [name for name in found.flags if name.startswith("contacted")]) == ({HOLD}, [])
