@@ -13,8 +13,8 @@ declared ──► requested ──► approved ──► issued ──► refun
     requested   approved    the policy approves
                 declined    the policy declines
                 in_review   the policy leaves it to a person
-    in_review   approved    a person approves
-                declined    a person declines
+    in_review   approved    a person approves, or the policy, once the dispute that a withdrawal waited for is over
+                declined    a person declines, or the policy likewise, if the bank has returned the money
                 replaced    a person gives credits instead of money
                 refunded    the provider reports that it carried out a refund which was abandoned
     declined    approved    a person overturns what the policy declined
@@ -179,6 +179,9 @@ class StateChange(KeepsUnknownFields):
 WITHDRAWAL_RULE = "right_of_withdrawal"
 """The rule of the policy that executes the law of withdrawal."""
 
+OPEN_DISPUTE_RULE = "open_dispute"
+"""The rule of the policy by which nothing is refunded while a dispute is open."""
+
 REPAID_WITHIN = timedelta(days=14)
 
 
@@ -208,7 +211,9 @@ class RefundCase:
     contract_case_id: str | None = (
         None  # the withdrawal from the contract that reached this payment; None: it was named
     )
-    rest_due_at: datetime | None = None  # when the contract's other payments are looked for once more; None: not again
+    rest_due_at: datetime | None = (
+        None  # when the contract's other payments, or a dispute's end, are looked for; None: not again
+    )
     approvals: int = 0  # how often it was approved: each approval has a tag of its own
     history: tuple[StateChange, ...] = ()  # oldest first
     version: int = 0  # 0: not stored yet
@@ -227,6 +232,12 @@ class RefundCase:
     def is_declined_by_policy(self) -> bool:
         """Whether the rules declined it: a person can still decide otherwise."""
         return self.state is CaseState.DECLINED and self.decided_by == BY_POLICY
+
+    @property
+    def waits_for_dispute(self) -> bool:
+        """Return whether a withdrawal is in review because of an open dispute: the policy decides it after that."""
+        is_withdrawal = self.reason is RefundReason.WITHDRAWAL and self.state is CaseState.IN_REVIEW
+        return is_withdrawal and self.decision is not None and self.decision.rule == OPEN_DISPUTE_RULE
 
     @property
     def moved_at(self) -> datetime:

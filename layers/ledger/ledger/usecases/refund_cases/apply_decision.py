@@ -7,7 +7,8 @@ replace   replaced    a lot of replacement credits
 review    in_review   an entry in the review queue
 wait      requested   an entry in the queue of deferred decisions
 
-A withdrawal that ends a contract is queued there as well, for the contract's other payments. Whether a withdrawal
+A withdrawal that ends a contract is queued there as well, for the contract's other payments; so is one that waits for
+the end of a dispute. Whether a withdrawal
 stands is a fact of the purchase: until it is decided, no credits of the contract are used.
 """
 
@@ -20,6 +21,7 @@ from ledger.domain.errors import RequestRefused
 from ledger.domain.facts import RefundApproved, RefundDeclined, WithdrawalChanged
 from ledger.domain.refund_cases import (
     BY_POLICY,
+    OPEN_DISPUTE_RULE,
     WITHDRAWAL_RULE,
     CaseState,
     Decision,
@@ -81,7 +83,7 @@ def apply_decision(
         case DecisionOutcome.REVIEW:
             commit = with_documents(commit, queue_for_review(case, now))
     commit = with_documents(commit, *_stop_of_renewals(case, decision, context, origin))
-    if decision.ends_contract and case.contract_case_id is None and _has_other_payments(context):
+    if _is_looked_at_again(case, decision, context):
         case = replace(case, rest_due_at=now)
         commit = with_documents(commit, queue_for_rest(case, now))
     case = replace(case, decision=decision, decided_at=now, decided_by=actor, deferred_until=None)
@@ -175,6 +177,16 @@ def _stop_of_renewals(
     subscription_id = context.payment.subscription_id
     if subscription_id and is_withdrawal and not is_refunded:
         yield stop_of_renewals(context.payment.payment_id, subscription_id, case.account_id, origin)
+
+
+def _is_looked_at_again(case: RefundCase, decision: Decision, context: CaseContext) -> bool:
+    """Return whether a withdrawal has other payments to reach, or waits for the end of a dispute."""
+    is_of_contract = case.contract_case_id is not None
+    is_in_dispute = decision.rule == OPEN_DISPUTE_RULE and decision.outcome is DecisionOutcome.REVIEW
+    is_watched = is_in_dispute and case.reason is RefundReason.WITHDRAWAL
+    if is_of_contract:
+        return is_watched
+    return decision.ends_contract and (is_watched or _has_other_payments(context))
 
 
 def _has_other_payments(context: CaseContext) -> bool:

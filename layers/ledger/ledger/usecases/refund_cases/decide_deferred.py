@@ -1,6 +1,12 @@
 """Decide the cases whose decision was deferred, once their settling time is over.
 
-Withdrawals that end a contract wait in the same queue, for the contract's other payments.
+Withdrawals that end a contract wait in the same queue, for the contract's other payments. So does a withdrawal during a
+dispute, though a person has it in review from the first day on:
+
+the dispute is open          it stays in review, and is looked at again within the hour
+won, or withdrawn            the policy decides: the refund is executed at once
+lost                         the policy decides: the bank has returned the money; what it has not is refunded
+the policy is not certain    it stays in review
 """
 
 from datetime import datetime
@@ -9,12 +15,12 @@ from ledger.domain.ids import job_correlation_id
 from ledger.domain.refund_cases import BY_POLICY, CaseState, DecisionOutcome, QueuedCase, RefundCase
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import deferred_queue_key
+from ledger.ports.documents import deferred_queue_key, review_queue_key
 from ledger.ports.store import Store
 from ledger.usecases.progress import sweep_on
 from ledger.usecases.refund_cases.apply_decision import apply_decision
 from ledger.usecases.refund_cases.cases import read_case, with_case, with_documents
-from ledger.usecases.refund_cases.context import read_case_context
+from ledger.usecases.refund_cases.context import CaseContext, read_case_context
 from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
 from ledger.usecases.refund_cases.withdraw_contract import withdraw_from_rest
 from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch
@@ -53,14 +59,16 @@ def decide_deferred(
 def _decide_when_due(queued: QueuedCase, store: Store, policy: PolicyParameters, now: datetime) -> list[RefundCase]:
     decided = run_transaction(lambda: _decide(queued, store, policy, now), queued.case_id)
     case = decided or read_case(queued.account_id, queued.case_id, store)
-    is_withdrawn = case.rest_due_at is not None and not policy.is_paused
-    rest = withdraw_from_rest(case, store, policy, now=now) if is_withdrawn else []
+    is_due = case.rest_due_at is not None and not policy.is_paused
+    rest = withdraw_from_rest(case, store, policy, now=now) if is_due else []
     return [decided, *rest] if decided else rest
 
 
 def _decide(queued: QueuedCase, store: Store, policy: PolicyParameters, now: datetime) -> RefundCase | Retry | None:
     case, context = read_case_context(queued.account_id, queued.case_id, store)
     leave_queue = DocumentChange(deferred_queue_key(case), None)
+    if case.waits_for_dispute:
+        return _decide_after_dispute(case, context, store, policy, now)
     if case.state is not CaseState.REQUESTED:
         if case.rest_due_at:
             return None
@@ -73,3 +81,16 @@ def _decide(queued: QueuedCase, store: Store, policy: PolicyParameters, now: dat
     case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=correlation_id)
     commit = with_case(case, commit if case.rest_due_at else with_documents(commit, leave_queue), context.account)
     return CONFLICT if store.commit(commit) else case
+
+
+def _decide_after_dispute(
+    case: RefundCase, context: CaseContext, store: Store, policy: PolicyParameters, now: datetime
+) -> RefundCase | Retry | None:
+    """Decide a withdrawal whose dispute is over. None: it is not, or a person has to decide."""
+    decision = evaluate_policy(case, context, store, policy, now)
+    if decision.outcome not in {DecisionOutcome.APPROVE, DecisionOutcome.DECLINE}:
+        return None
+    leave_queue = DocumentChange(review_queue_key(case), None)
+    correlation_id = job_correlation_id(_JOB, now)
+    case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=correlation_id)
+    return CONFLICT if store.commit(with_case(case, with_documents(commit, leave_queue), context.account)) else case

@@ -29,19 +29,21 @@ CONTRACTS_ROUTE = "contracts"
 """The route of the keys by which a contract's other payments are withdrawn from."""
 
 LOOKED_FOR_AGAIN_AFTER = timedelta(days=1)
+DISPUTE_LOOKED_AT_EVERY = timedelta(hours=1)
 
 
 def withdraw_from_rest(named: RefundCase, store: Store, policy: PolicyParameters, *, now: datetime) -> list[RefundCase]:
     """Open and decide a case for each other payment of a withdrawn contract. Return those that this call opened.
 
-    `named` is the case of the payment that the customer named, with `rest_due_at`. Nothing is opened twice.
+    `named` is the case of the payment that the customer named, with `rest_due_at`. Nothing is opened twice. Of the case
+    of another payment, which waits for the end of a dispute, only its next look is noted.
     """
     received_at = named.confirmed_at or named.opened_at
     asked_at = requested_at(named) or received_at
     contract = WithdrawnContract(case_id=named.case_id, at=received_at, asked_at=asked_at)
     _, context = read_case_context(named.account_id, named.case_id, store)
     opened = []
-    for purchase in payments_of_contract(context, store):
+    for purchase in payments_of_contract(context, store) if named.contract_case_id is None else ():
         is_other = purchase.payment_id != context.purchase.payment_id
         if is_other and purchase.value_left_minor:
             case = _withdraw(purchase, named, contract, store, policy, now)
@@ -88,9 +90,11 @@ def _withdraw(
 
 
 def _note_progress(named: RefundCase, again_at: datetime, store: Store, now: datetime) -> RefundCase | Retry:
-    """Queue the case for another look at `again_at`, or for none if that is now."""
+    """Queue the case for another look at `again_at`, or for none if that is now; within the hour during a dispute."""
     case = read_case(named.account_id, named.case_id, store)
-    due_at = again_at if now < again_at else None
+    due_at = again_at if now < again_at and named.contract_case_id is None else None
+    if case.waits_for_dispute:
+        due_at = min(due_at or now + DISPUTE_LOOKED_AT_EVERY, now + DISPUTE_LOOKED_AT_EVERY)
     case = replace(case, rest_due_at=due_at)
     queue = queue_for_rest(case, due_at) if due_at else DocumentChange(deferred_queue_key(case), None)
     document = DocumentChange(case_key(case.account_id, case.case_id), case, case.version)
