@@ -166,6 +166,7 @@ _METRICS = {
     MailResult.ENDED: "MailsEndedBefore",
     MailResult.LEASED: "MailsLeased",
     MailResult.NO_ADDRESS: "MailsLackingAddress",
+    MailResult.PACED: "MailsPaced",
     MailResult.UNCLEAR: "MailsUnclear",
     MailResult.FAILED: "MailsFailed",
 }

@@ -103,6 +103,7 @@ HARMLESS = {
     "MailsSent": "this is what should happen",
     "MailsOutdated": "a later mail says what counts",
     "MailsEndedBefore": "it had ended before",
+    "MailsPaced": "a flood slows itself; what waits for more than an hour is alarmed by its age",
     "MailsLeased": "another sender works on it",
     "MailsLackingAddress": "those that still lack one are counted in each round",
     "PlansToLookAt": "many plans whose day has come are looked at within the hours of it: their age is alarmed",

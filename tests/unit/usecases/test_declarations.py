@@ -21,7 +21,7 @@ from ledger.domain.declarations import (
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.events import Event, Owner
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.mails import MailKind
+from ledger.domain.mails import MailKind, mail_id_of
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit, DocumentChange
@@ -36,15 +36,21 @@ from ledger.usecases.declarations.follow import (
     follow,
     unacknowledged_since,
 )
-from ledger.usecases.declarations.mails import acknowledged_before, record_acknowledgement, record_notice
+from ledger.usecases.declarations.mails import (
+    MOST_RECEIPTS,
+    acknowledged_before,
+    record_acknowledgement,
+    record_notice,
+)
 from ledger.usecases.declarations.review import NamedContract, carry_out, close, record_forwarding
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.open_case import WITHDRAWALS_ROUTE, open_case
+from ledger.usecases.send_mails import MailResult, send_mail
 from ledger.usecases.usage import draw_credits
 from ledger.usecases.write_mails import write_mail
 from tests.unit.usecases.test_consents import Interrupted
-from tests.unit.usecases.test_sending_mails import desk
+from tests.unit.usecases.test_sending_mails import Postbox, desk
 from tools.testing.builders import (
     ADA,
     CONSENT,
@@ -488,6 +494,31 @@ def test_only_what_was_confirmed_before_shares_its_acknowledgement(store: FakeSt
     assert acknowledged_before(read_declaration(second, store), store) == at(92)
     third = submitted(store, form="three", minute=149)
     assert acknowledged_before(read_declaration(third, store), store) == at(91)
+
+
+def test_an_address_gets_few_receipts_within_an_hour_and_the_others_later(store: FakeStore) -> None:
+    """A form floods no mailbox, and no receipt is left out. Another address waits for nothing."""
+    postbox, flood = Postbox(), [replace(WITHDRAWAL, contract=f"no {number}") for number in range(8)]
+    names = [submitted(store, one, form=one.contract) for one in flood]
+    other = submitted(store, replace(WITHDRAWAL, email="eve@example.com", contract="no"), form="hers")
+    for name in (*names, other):
+        followed(store, name, at(61))
+
+    def sent(minute: float, name: str) -> MailResult:
+        mail_id, clock = mail_id_of(MailKind.DECLARATION_RECEIPT, name), lambda: at(minute)
+        return send_mail(mail_id, replace(desk(store), clock=clock), postbox, clock=clock)
+
+    results = [sent(62 + number, name) for number, name in enumerate(names)]
+    assert results == [MailResult.SENT] * MOST_RECEIPTS + [MailResult.PACED] * 3
+    assert sent(70, other) is MailResult.SENT
+    assert [sent(121.9, name) for name in names[5:]] == [MailResult.LEASED] * 3
+    assert [sent(122.5, name) for name in names[5:]] == [MailResult.SENT, MailResult.PACED, MailResult.PACED]
+    for minute in range(123, 200):
+        for name in names[6:]:
+            sent(minute, name)
+    assert sorted(message.mail_id for message in postbox.messages) == sorted(
+        mail_id_of(MailKind.DECLARATION_RECEIPT, name) for name in (*names, other)
+    )
 
 
 def test_one_source_does_not_make_all_others_wait_for_a_person(store: FakeStore) -> None:

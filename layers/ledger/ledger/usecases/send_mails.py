@@ -6,6 +6,7 @@ intent in the list
             ├► accepted      the consent of a confirmed order is complete; record written, intent removed: one write
             ├► refused       record written, intent removed: an alarm is raised
             ├► no address    the intent stays, and is looked at again once a day
+       ├► paced         the intent stays leased until the address may have another receipt
             └► unclear       the intent stays; it is sent again, with the same id, after the lease
 
 The mail service has no key that makes a repetition harmless: a mail whose acceptance was not learned is sent again. The
@@ -30,7 +31,7 @@ from ledger.ports.store import Store
 from ledger.usecases.consents import confirm_consent
 from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, run_transaction
-from ledger.usecases.write_mails import Desk, NoAddress, Outdated, write_mail
+from ledger.usecases.write_mails import Desk, NoAddress, Outdated, Paced, write_mail
 
 LEASE_DURATION = timedelta(seconds=60)
 """How long one sender has an intent to itself. Longer than the function runs, so that two senders never overlap."""
@@ -46,6 +47,7 @@ class MailResult(StrEnum):
     ENDED = "ended"  # it was recorded before, or it does not exist
     LEASED = "leased"  # another sender works on it
     NO_ADDRESS = "no_address"
+    PACED = "paced"  # its address had many receipts within the hour: it is sent later
     UNCLEAR = "unclear"  # a later attempt sends it
     FAILED = "failed"  # it had been sent, and came back or was reported as spam
 
@@ -77,6 +79,9 @@ def send_mail(mail_id: str, desk: Desk, mailer: Mailer | None, *, clock: Callabl
             return _end(intent, MailOutcome.OUTDATED, store, clock())
         except NoAddress:
             return _give_back(intent, store)
+        except Paced as paced:
+            _store(intent, replace(intent, leased_until=paced.until), store)
+            return MailResult.PACED
         except MailRefused as refusal:
             return _end(intent, MailOutcome.REFUSED, store, clock(), reason=refusal.code)
         except MailUnavailable as error:

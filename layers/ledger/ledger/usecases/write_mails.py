@@ -42,7 +42,7 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.declarations.answer import issue_links
 from ledger.usecases.declarations.change import find_declaration, read_declaration
-from ledger.usecases.declarations.mails import acknowledged_before, record_acknowledgement
+from ledger.usecases.declarations.mails import acknowledged_before, paced_until, record_acknowledgement
 from ledger.usecases.list_mails import step_name
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.context import read_case_context
@@ -68,6 +68,14 @@ class Outdated(Exception):
     """Nothing is to be sent any more: what the mail is about has gone on."""
 
 
+class Paced(Exception):
+    """The address had many mails of this kind: this one waits until a time."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"It waits until {until.isoformat()}.")
+        self.until = until
+
+
 class NoAddress(Exception):
     """The account has no address to which mails can be delivered."""
 
@@ -77,7 +85,7 @@ _Written = tuple[str, Letter]
 
 
 def write_mail(intent: MailIntent, desk: Desk) -> Message:
-    """Return the message of an intent. Raise NoAddress, Outdated or StoreUnavailable."""
+    """Return the message of an intent. Raise NoAddress, Outdated, Paced or StoreUnavailable."""
     to, letter = _LETTERS[intent.kind](intent, desk)
     is_receipt = intent.kind in RECEIPTS
     return Message(
@@ -221,6 +229,8 @@ def _declaration_receipt(intent: MailIntent, desk: Desk) -> _Written:
     if at := acknowledged_before(declaration, desk.store):
         record_acknowledgement(declaration.declaration_id, desk.store, at=at)
         raise Outdated
+    if until := paced_until(declaration, desk.store, desk.clock()):
+        raise Paced(until)
     submission = declaration.submission
     is_cancellation = declaration.kind is DeclarationKind.CANCELLATION
     received = Received(
