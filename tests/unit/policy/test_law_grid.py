@@ -4,6 +4,7 @@ The second one reads the rows of the table one after the other, and computes the
 itself. It shares nothing with the rules but the case.
 """
 
+import functools
 import itertools
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -97,6 +98,7 @@ GRID += [
 INFORMED_LATE = MADE + timedelta(days=100)
 
 
+@functools.cache
 def end_of_period(country: str, days: int, since: datetime) -> datetime:
     """Regulation 1182/71, article 3, in the zone where it ends last."""
     free: set[date] = set(holidays.country_holidays(country, years=range(2026, 2030))) if country else set()
@@ -154,6 +156,7 @@ def asked_at(case: Case) -> datetime:
     return end_of(case) + timedelta(days=6)
 
 
+@functools.cache
 def expected(case: Case) -> Outcome:
     """The table's rows: 23 is last, since it is about the outcome of the others."""
     outcome = without_reseller(case)
