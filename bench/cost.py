@@ -111,7 +111,7 @@ def _computed(case: hot.Case, endpoint: str, prices: Prices) -> Row:
         "API": prices.per_million["http_api_request"],
         "Lambda": prices.invocations(1, cpu_ms, len(recorded.calls)),
         "DynamoDB": units_of(recorded.calls, before, after).price(prices),
-        "relay, bus": _relay(len(passed), len(published), prices),
+        "relay, bus": _relay(len(passed), sum(_events(one, prices) for one in published), prices),
         "bodies": 5
         * ceil(len(recorded.notification.body) / 5 / 1024)
         / 1024**2
@@ -135,7 +135,12 @@ def _delivered(event: DomainEvent) -> dict[str, Any]:
     return {"source": SOURCE, "detail-type": event.kind, "detail": detail}
 
 
-def _relay(records: int, events: int, prices: Prices) -> float:
+def _events(event: Mapping[str, Any], prices: Prices) -> float:
+    """Return how many events of the bus one is: purchases that were named together are one."""
+    return 1 / prices.assumed["named_together"] if event["detail-type"] == "PurchasesNamed" else 1
+
+
+def _relay(records: int, events: float, prices: Prices) -> float:
     batches = records / prices.assumed["relay_batch"]
     relay_cpu_ms = prices.assumed["relay_ms"] * prices.memory_mb / 1769
     return prices.invocations(batches, relay_cpu_ms, 1) + events * prices.per_million["bus_event"]
@@ -153,7 +158,9 @@ def _index(published: list[dict[str, Any]], table: str, endpoint: str, prices: P
                 with recording(services.connection.client) as calls:
                     handler(event, None)
                 cost += units_of(calls, before, items_of(table, endpoint)).price(prices)
-                cost += prices.invocations(1, len(calls) * prices.assumed["call_cpu_ms"], len(calls))
+                cost += prices.invocations(
+                    _events(event, prices), len(calls) * prices.assumed["call_cpu_ms"], len(calls)
+                )
     return cost
 
 
@@ -172,7 +179,9 @@ def units_of(calls: list[Call], before: Items, after: Items) -> Units:
     """Return the units that some calls take. A transaction takes two for each KB, and one for each row of an index."""
     writes, reads = 0.0, 0.0
     for call in calls:
-        if call.operation == "TransactWriteItems":
+        if call.operation == "UpdateItem":  # of a row of the index of find: half the price of a transaction
+            writes += _written({"Update": call.sent}, before, after) / 2
+        elif call.operation == "TransactWriteItems":
             writes += sum(_written(action, before, after) for action in call.sent["TransactItems"])
         else:
             reads += read_units(call.operation, call.sent, json.loads(call.body))

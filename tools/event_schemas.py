@@ -10,7 +10,7 @@ import sys
 import textwrap
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from ledger.domain.domain_events import KINDS, SOURCE
 from tools.engines import ROOT
@@ -62,12 +62,16 @@ def _data(of: type[Any]) -> dict[str, Any]:
     found = {}
     for field in dataclasses.fields(of):
         described = {"description": comments[field.name]} if field.name in comments else {}
-        kind = (
-            {"type": "string", "format": "date-time"} if field.type is datetime else {"type": "string", "minLength": 1}
-        )
-        found[field.name] = kind | described
+        found[field.name] = _kind(field.type) | described
     optional = [field.name for field in dataclasses.fields(of) if field.default is not dataclasses.MISSING]
     return _object(found, *optional)
+
+
+def _kind(of: Any) -> dict[str, Any]:
+    if of is datetime:
+        return {"type": "string", "format": "date-time"}
+    name = {"type": "string", "minLength": 1}
+    return {"type": "array", "items": name, "minItems": 1} if get_origin(of) is tuple else name
 
 
 def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:

@@ -5,17 +5,17 @@ What the bus did not deliver stays findable by its own key, and `billing index` 
 
 from typing import Any
 
-from ledger.domain.domain_events import AddressChanged, PurchaseNamed, RunFailureRecorded, read_domain_event
+from ledger.domain.domain_events import AddressChanged, PurchasesNamed, RunFailureRecorded, read_domain_event
 from ledger.runtime import runtime
-from ledger.usecases.index_names import index_contact, index_failed_run, index_purchase
+from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
 
 
 def lambda_handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     """Return how many rows were written."""
     services, named = runtime(), read_domain_event(event)
     match named.content:
-        case PurchaseNamed(payment_id=payment_id):
-            rows = index_purchase(payment_id, services.store)
+        case PurchasesNamed(payment_ids=payment_ids):
+            rows = index_purchases(payment_ids, services.store)
         case AddressChanged(account_id=account_id):
             rows = index_contact(account_id, services.address_key, services.store)
         case RunFailureRecorded(account_id=account_id, run_id=run_id, failed_at=failed_at):

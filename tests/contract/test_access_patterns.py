@@ -40,7 +40,7 @@ from ledger.usecases.expire_credits import expire_account, expire_credits
 from ledger.usecases.explain_chain import explain_chain
 from ledger.usecases.find_customer import find_customer
 from ledger.usecases.find_records import Searched, find_payments, find_records
-from ledger.usecases.index_names import index_purchase
+from ledger.usecases.index_names import index_purchases
 from ledger.usecases.locks import read_locks
 from ledger.usecases.looks import record_look
 from ledger.usecases.record_event import RecordResult
@@ -909,7 +909,7 @@ def indexed(engine: Engine) -> DynamoDBStore:
     """A pack with an invoice and a refund whose rows are written."""
     store = engine.store()
     record_events(store, paid(replace(payment(), invoice_number="INV-1")), event_of(refund()))
-    index_purchase(PI, store)
+    index_purchases([PI], store)
     return store
 
 
@@ -985,12 +985,12 @@ def _(engine: Engine) -> Iterator[int]:
     yield engine.trips(lambda: find_payments(at(0).date(), 2000, "USD", store, limit=5).items)
 
 
-@case("what is found by a new name: `index_purchase`")
+@case("three rows of what is found by a new name: `index_purchases`")
 def _(engine: Engine) -> Iterator[int]:
     store = indexed(engine)
     record_events(store, event_of(names=(PI, CH)))
-    yield engine.trips(lambda: [index_purchase(PI, store)])
-    yield engine.trips(lambda: [index_purchase(CH, store)])
+    yield engine.trips(lambda: [index_purchases([PI], store)])
+    yield engine.trips(lambda: [index_purchases([CH], store)])
 
 
 @case("verify")

@@ -12,12 +12,13 @@ from ledger.domain.errors import InvalidRequest
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.index_rows import hash_of_address
+from ledger.dynamodb.items import Item
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key
 from ledger.ports.store import Store
 from ledger.usecases.find_records import Found, FoundKind, GoTo, Searched, find_payments, find_records
-from ledger.usecases.index_names import index_contact, index_failed_run, index_purchase
+from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.unit.usecases.test_sending_mails import ordered as ordered_with_mail
 from tools.testing.builders import (
@@ -53,6 +54,12 @@ def kinds(text: str, store: Store) -> list[tuple[FoundKind, str, str | None]]:
     return [(one.kind, one.found_id, one.account_id) for one in found(text, store)]
 
 
+def row_of(name: str, store: DynamoDBStore) -> Item:
+    """The item of the one row of a name."""
+    (item,) = (item for item in store.scan(0, 1) if item["pk"]["S"] == f"NAMED#{name}")
+    return item
+
+
 def bought(store: Store) -> None:
     """A pack with an invoice, a refund and a dispute."""
     settled = replace(payment(), invoice_number="Ab 12-001", customer_id="stripe:cus_1")
@@ -83,7 +90,7 @@ def contact(store: Store, email: str, account_id: AccountId = ADA, replaces: int
 def test_a_customer_is_found_by_what_he_or_the_bank_names(any_store: Store, text: str, kind: FoundKind) -> None:
     """And by nothing that only begins alike."""
     bought(any_store)
-    assert index_purchase(PI, any_store) == 4
+    assert index_purchases([PI], any_store) == 4
     (one,) = found(text, any_store)
     assert (one.kind, one.account_id, one.go_to) == (kind, ADA, GoTo.ACCOUNT)
     assert found(text.strip()[:-1], any_store) == []
@@ -105,13 +112,15 @@ def test_an_order_a_case_and_a_declaration_are_found_by_their_ids(any_store: Sto
 def test_a_payment_that_was_not_reported_is_found_by_its_refund(any_store: Store) -> None:
     """It is nobody's yet; once it is reported the same row leads to its account."""
     record_events(any_store, event_of(refund(), names=(CH,)))
-    index_purchase(CH, any_store)
+    index_purchases([CH], any_store)
     (one,) = found("re_1", any_store)
     assert (one.kind, one.account_id, one.go_to) == (FoundKind.REFUND, None, GoTo.WHY)
     record_events(any_store, paid(), event_of(names=(PI, CH)))
     (one,) = found("re_1", any_store)
     assert (one.account_id, one.summary) == (ADA, "Refund of 5.00 USD: succeeded, of stripe:pi_1")
-    assert index_purchase(CH, any_store) == index_purchase(PI, any_store), "a pointer has the rows of its purchase"
+    assert index_purchases([CH], any_store) == index_purchases([PI], any_store), (
+        "a pointer has the rows of its purchase"
+    )
 
 
 def test_rows_are_the_same_in_any_order_and_however_often_they_are_written(any_store: Store) -> None:
@@ -119,18 +128,39 @@ def test_rows_are_the_same_in_any_order_and_however_often_they_are_written(any_s
     bought(any_store)
     first, *others = [list(order) for order in permutations((CH, PI, PI))]
     for payment_id in first:
-        index_purchase(payment_id, any_store)
+        index_purchases([payment_id], any_store)
     stored = sorted(map(str, [*any_store.named("re_1"), *any_store.named("AB12-001")]))
     for order in others:
         for payment_id in order:
-            index_purchase(payment_id, any_store)
+            index_purchases([payment_id], any_store)
         assert sorted(map(str, [*any_store.named("re_1"), *any_store.named("AB12-001")])) == stored
+
+
+def test_several_purchases_are_read_together(any_store: Store) -> None:
+    """What one event names, pointers and what is not stored among it: each row once."""
+    bought(any_store)
+    others = [PaymentId(f"stripe:pi_{number}") for number in (7, 8)]
+    record_events(any_store, *(paid(payment(name)) for name in others))
+    assert index_purchases([PI, CH, *others, PaymentId("stripe:pi_unknown")], any_store) == 4 + 2
+    assert [one.go_to_id for one in found("re_1", any_store)] == [ADA]
+    rows = any_store.paid_between("USD", 2000, at(0), at(60))
+    assert {row.subject for row in rows} == {PI, *others}
+
+
+def test_a_row_of_a_newer_release_keeps_what_this_one_does_not_know(real_store: DynamoDBStore) -> None:
+    """Written outside a transaction, it is an update all the same."""
+    bought(real_store)
+    index_purchases([PI], real_store)
+    newer = {**row_of("re_1", real_store), "added_later": {"S": "x"}}
+    real_store._calls.dispatch("PutItem", {"TableName": real_store._table, "Item": newer})  # noqa: SLF001
+    index_purchases([PI], real_store)
+    assert row_of("re_1", real_store) == newer
 
 
 def test_two_subscribers_at_once_write_the_same_rows(real_store: DynamoDBStore) -> None:
     """On the engine of DynamoDB Local: a conflict is tried again."""
     bought(real_store)
-    assert set(at_once([lambda: index_purchase(PI, real_store)] * 8)) == {4}
+    assert set(at_once([lambda: index_purchases([PI], real_store)] * 8)) == {4}
     assert len(list(real_store.named("re_1"))) == 1
 
 
@@ -181,12 +211,12 @@ def test_payments_of_an_amount_are_listed_page_by_page(any_store: Store) -> None
     ids = [PaymentId(f"stripe:pi_{number}") for number in range(7)]
     for number, payment_id in enumerate(ids):
         record_events(any_store, paid(payment(payment_id, minute=number, account_id=AccountId(f"acct_{number}"))))
-        index_purchase(payment_id, any_store)
+        index_purchases([payment_id], any_store)
     record_events(
         any_store, paid(payment(IN, minute=60 * 12)), paid(payment(PaymentId("stripe:pi_x"), paid_minor=2001))
     )
     for payment_id in (IN, PaymentId("stripe:pi_x")):
-        index_purchase(payment_id, any_store)
+        index_purchases([payment_id], any_store)
     seen, after, pages = [], None, 0
     while pages == 0 or after:
         page = find_payments(date(2026, 11, 1), 2000, "USD", any_store, limit=3, after=after)

@@ -17,7 +17,7 @@ from ledger.ports.store import Store
 from ledger.usecases.explain_chain import explain_balance, explain_chain
 from ledger.usecases.find_records import Searched
 from ledger.usecases.holds import lift_hold, place_hold
-from ledger.usecases.index_names import index_purchase
+from ledger.usecases.index_names import index_purchases
 from ledger.usecases.list_mails import list_mail
 from ledger.usecases.looks import record_look
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -162,7 +162,7 @@ def test_what_is_of_another_account_is_on_no_timeline(any_store: Store) -> None:
 def test_an_id_leads_to_its_whole_chain(any_store: Store, text: str) -> None:
     """Delivery, fact, entries, and the case; and to no other run."""
     lived(any_store)
-    index_purchase(PI, any_store)
+    index_purchases([PI], any_store)
     chain = explain_chain(text, searched(any_store))
     assert chain.account_ids == (ADA,)
     kinds = {line.kind for line in chain.lines}

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.usecases.index_names import index_purchase
+from ledger.usecases.index_names import index_purchases
 from tests.integration.conftest import ADA, ADAS, World
 from tools.testing.builders import event_of, paid, payment, refund
 from tools.testing.frontend import supporter
@@ -19,7 +19,7 @@ def invoiced(world: World) -> World:
     """Ada has bought a pack with an invoice today, of which a part was refunded."""
     settled = replace(payment(PaymentId("stripe:in_7"), account_id=ADA), at=datetime.now(UTC), invoice_number="INV-7")
     world.record_events(paid(settled), replace(event_of(refund(refund_id="re_7"), names=(settled.payment_id,))))
-    index_purchase(settled.payment_id, world.services.store)
+    index_purchases([settled.payment_id], world.services.store)
     return world
 
 
@@ -55,7 +55,7 @@ def test_a_day_and_an_amount_lead_to_payments_page_by_page(invoiced: World) -> N
     for number in range(3):
         world_payment = replace(payment(PaymentId(f"stripe:pi_{number}"), account_id=ADA, paid_minor=1234), at=now)
         invoiced.record_events(paid(world_payment))
-        index_purchase(world_payment.payment_id, invoiced.services.store)
+        index_purchases([world_payment.payment_id], invoiced.services.store)
     asked: dict[str, Any] = {"paid_on": f"{now:%Y-%m-%d}", "amount_minor": 1234, "currency": "USD", "limit": 2}
     first = invoiced.sam.get("/support/search", query=asked).json
     assert [one["id"] for one in first["results"]] == ["stripe:pi_0", "stripe:pi_1"]

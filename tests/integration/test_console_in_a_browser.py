@@ -12,7 +12,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from ledger.domain.ids import PaymentId
-from ledger.usecases.index_names import index_purchase
+from ledger.usecases.index_names import index_purchases
 from tests.contract.test_parked import park, renewal
 from tests.integration.conftest import ADA, ADAS, LONG_AGO, World
 from tests.integration.test_release_parked import SECRET, of_a_price, receive
@@ -207,7 +207,7 @@ def test_a_case_is_found_by_invoice_number_and_decided_by_two_people(world: Worl
     """Sue proposes what is above her limits, and can't confirm it herself; Tom confirms, and it is refunded."""
     dear = replace(payment(PaymentId("stripe:pi_dear"), paid_minor=CHECKED + 1), invoice_number="INV-7")
     world.record_events(paid(replace(dear, at=datetime.now(UTC) - timedelta(hours=1))))
-    index_purchase(dear.payment_id, world.services.store)
+    index_purchases([dear.payment_id], world.services.store)
     case_id = opened_case(world, purchase_id=dear.payment_id)
     console.sign_in()
     console.wait_for_heading("Review queue")

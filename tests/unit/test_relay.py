@@ -12,11 +12,14 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ledger import relay as module
 from ledger.domain.errors import ConfigurationError
+from ledger.domain.ids import PaymentId
+from ledger.domain.purchases import Purchase
 from ledger.dynamodb import items
 from ledger.dynamodb.stream import Record
 from ledger.ports.documents import intent_key
-from ledger.relay import MOST_BYTES, MOST_ENTRIES, Bus, entry_size, relay
+from ledger.relay import MOST_BYTES, MOST_ENTRIES, MOST_NAMED, Bus, entry_size, relay
 from tests.unit.dynamodb.golden_items import INTENT
+from tests.unit.dynamodb.test_stream_records import SETTLED
 
 Entries = Sequence[Mapping[str, str]]
 
@@ -151,3 +154,45 @@ def test_it_imports_neither_pynamodb_nor_powertools() -> None:
     code = "import sys, functions.relay_changes.app; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - ours
     assert not {"pynamodb", "aws_lambda_powertools", "boto3"} & {name.partition(".")[0] for name in run.stdout.split()}
+
+
+class Kept(FakeEvents):
+    """Keeps the details. Entries that name a purchase of `refused` fail."""
+
+    def __init__(self, *refused: str) -> None:
+        super().__init__(*refused)
+        self.details: list[Any] = []
+
+    def put_events(self, *, Entries: Entries) -> Mapping[str, Any]:  # noqa: N803 - AWS's name
+        details = [json.loads(entry["Detail"]) for entry in Entries]
+        self.details += details
+        fail = [any(name in self.refused for name in one["data"].get("payment_ids", ())) for one in details]
+        return {"Entries": [{"ErrorCode": "InternalFailure"} if failed else {"EventId": "1"} for failed in fail]}
+
+
+def settled(number: int) -> Record:
+    """The record of a purchase that got its payment."""
+    name = PaymentId(f"stripe:pi_{number}")
+    bought = Purchase(payment_id=name, facts={"payment": replace(SETTLED, payment_id=name, customer_id=None)})
+    return {"eventName": "INSERT", "dynamodb": {"NewImage": items.to_purchase(bought), "SequenceNumber": f"{number}"}}
+
+
+def test_purchases_that_were_named_are_one_event() -> None:
+    """The bus is paid by the event. Others keep theirs; at most MOST_NAMED are one; one alone is what it always was."""
+    events = Kept()
+    assert relayed(events, record(1), *(settled(number) for number in range(2, 2 + MOST_NAMED + 2)), record(40)) == []
+    intent, other, first, second = events.details
+    assert (intent["data"]["tag"], other["data"]["tag"]) == ("case_1-1", "case_40-1")
+    names = [f"stripe:pi_{number}" for number in range(2, 2 + MOST_NAMED + 2)]
+    assert (first["data"]["payment_ids"], second["data"]["payment_ids"]) == (names[:MOST_NAMED], names[MOST_NAMED:])
+    assert first["id"] != second["id"]
+    again, alone = Kept(), Kept()
+    relayed(again, *(settled(number) for number in range(2, 2 + MOST_NAMED)))
+    assert again.details == [first], "the same change has the same id"
+    relayed(alone, settled(2))
+    assert alone.details[0]["id"] == "purchases_named/stripe:pi_2/1"
+
+
+def test_purchases_whose_event_fails_are_all_retried() -> None:
+    """And nothing else is."""
+    assert relayed(Kept("stripe:pi_3"), record(1), settled(2), settled(3)) == ["2", "3"]

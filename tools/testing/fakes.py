@@ -62,6 +62,7 @@ from ledger.ports.documents import (
     WatchedPlan,
     case_key,
     entry_position,
+    index_row_key,
     position_of,
     sortable,
 )
@@ -178,6 +179,10 @@ class FakeStore:
             if is_lost:
                 raise StoreUnavailable("no answer")
             return refusal
+
+    def put_index_rows(self, rows: Iterable[IndexRow]) -> None:
+        for row in rows:
+            self.commit(Commit(documents=(DocumentChange(index_row_key(row), row, None),)))
 
     def _is_lost(self) -> bool:
         """Meet the troubles of one commit. Return whether its answer is lost, or raise StoreUnavailable."""

@@ -48,7 +48,7 @@ from ledger.usecases.declarations.review import close, record_forwarding
 from ledger.usecases.declarations.submit import declare, submit
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
-from ledger.usecases.index_names import index_contact, index_failed_run, index_purchase
+from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
 from ledger.usecases.looks import record_look
 from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.plan_booking import Origin
@@ -743,7 +743,7 @@ def indexed() -> FakeStore:
     assert store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),))) is None
     draw_credits(ADA, "run_1", 5, store, now=at(30))
     fail_run(ADA, "run_1", store, now=at(31))
-    index_purchase(PI, store)
+    index_purchases([PI], store)
     index_contact(ADA, "a key", store)
     index_failed_run(ADA, "run_1", at(31), store)
     record_look(ADA, "sam", "account", store, now=at(40))

@@ -2,6 +2,8 @@
 
     records ──► domain events ──► PutEvents, up to 10 at a time ──► the records that failed, for Lambda to retry
 
+Purchases that were named together are one event: only the index of *find* reads it, and nearly each delivery has one.
+
 What fails holds up nothing: all that can be published is. The record that failed is retried a few times, and then moved
 to the dead-letter queue. A retry publishes again what came after it: an event is delivered at least once.
 
@@ -20,7 +22,7 @@ import botocore.exceptions
 import botocore.session
 
 from ledger import init
-from ledger.domain.domain_events import SOURCE, DomainEvent
+from ledger.domain.domain_events import SOURCE, DomainEvent, PurchasesNamed, gathered
 from ledger.domain.errors import ConfigurationError
 from ledger.dynamodb.stream import Record, domain_events
 
@@ -28,6 +30,8 @@ MOST_ENTRIES = 10
 """How many entries one PutEvents takes."""
 MOST_BYTES = 256 * 1024
 """How many bytes one PutEvents takes: of all its entries together, in the characters of the wire."""
+MOST_NAMED = 25
+"""How many purchases one event names: its subscriber reads them in one call."""
 
 _log = logging.getLogger("relay")
 _log.setLevel(logging.INFO)
@@ -64,9 +68,9 @@ def bus() -> Bus:
 
 
 class _ToPublish(NamedTuple):
-    """An entry of PutEvents, and the record that it comes from."""
+    """An entry of PutEvents, and the records that it comes from."""
 
-    record: str  # its sequence number
+    records: frozenset[str]  # their sequence numbers
     event_id: str
     entry: Mapping[str, str]
 
@@ -75,13 +79,19 @@ def relay(records: Sequence[Record], to: Bus) -> dict[str, Any]:
     """Publish the domain events of these records. Return which records failed, as Lambda wants it."""
     failed: set[str] = set()
     entries: list[_ToPublish] = []
+    named: list[tuple[str, DomainEvent]] = []
     for record in records:
         number = _number(record)
         try:
-            entries += [_ToPublish(number, one.event_id, _entry(one, to.name)) for one in domain_events(record)]
+            for one in domain_events(record):
+                if isinstance(one.content, PurchasesNamed):
+                    named.append((number, one))
+                else:
+                    entries.append(_to_publish([(number, one)], to))
         except Exception as error:  # noqa: BLE001 - one record that can't be read holds up no other
             failed.add(number)
             _log.exception("record can't be read", extra={"record": number, "error": type(error).__name__})
+    entries += [_to_publish(named[at : at + MOST_NAMED], to) for at in range(0, len(named), MOST_NAMED)]
     for batch in _batches(entries):
         failed |= _publish(batch, to)
     event_ids = [one.event_id for one in entries]
@@ -95,11 +105,11 @@ def _publish(batch: Sequence[_ToPublish], to: Bus) -> set[str]:
         results = to.client.put_events(Entries=[one.entry for one in batch])["Entries"]
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         _log.exception("PutEvents failed", extra={"events": len(batch), "error": type(error).__name__})
-        return {one.record for one in batch}
-    failed = set()
+        return {number for one in batch for number in one.records}
+    failed: set[str] = set()
     for one, result in zip(batch, results, strict=True):
         if result.get("ErrorCode"):
-            failed.add(one.record)
+            failed |= one.records
             _log.error("event not published", extra={"event_id": one.event_id, "error": result["ErrorCode"]})
     return failed
 
@@ -124,9 +134,12 @@ def entry_size(entry: Mapping[str, str]) -> int:
     return sum(len(entry[name].encode()) for name in ("Source", "DetailType", "Detail"))
 
 
-def _entry(event: DomainEvent, bus_name: str) -> Mapping[str, str]:
+def _to_publish(numbered: Sequence[tuple[str, DomainEvent]], to: Bus) -> _ToPublish:
+    """Return the entry of these events, each with the number of its record: of one, or of purchases that were named."""
+    event = gathered([one for _, one in numbered])
     detail = json.dumps(event.detail, separators=(",", ":"), ensure_ascii=False)
-    return {"EventBusName": bus_name, "Source": SOURCE, "DetailType": event.kind, "Detail": detail}
+    entry = {"EventBusName": to.name, "Source": SOURCE, "DetailType": event.kind, "Detail": detail}
+    return _ToPublish(frozenset(number for number, _ in numbered), event.event_id, entry)
 
 
 def _number(record: Record) -> str:

@@ -25,7 +25,7 @@ from ledger.dynamodb.items import Item
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key
 from ledger.ports.reads import Page
-from ledger.usecases.index_names import index_contact, index_failed_run, index_purchase
+from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
 from ledger.usecases.usage import draw_credits, fail_run
 from tools.statement import statement
 from tools.testing.builders import (
@@ -238,7 +238,7 @@ def test_index_writes_the_rows_that_the_subscriber_writes(store: Scanned, monkey
     assert "ada@example.com" not in str(written)
     for key in written:
         del store.documents[key]
-    index_purchase(PaymentId("stripe:pi_1"), store)
+    index_purchases([PaymentId("stripe:pi_1")], store)
     index_contact(ADA, "a key", store)
     index_failed_run(ADA, "run_1", at(5), store)
     assert {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)} == written

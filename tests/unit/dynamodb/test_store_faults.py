@@ -116,6 +116,7 @@ def test_a_transaction_that_was_cancelled_for_a_passing_reason_is_tried_again(re
         "ServiceUnavailable",
         "ThrottlingException",
         "TransactionInProgressException",
+        "TransactionConflictException",
     ],
 )
 def test_a_call_that_is_refused_for_a_passing_reason_is_made_again(code: str) -> None:

@@ -17,7 +17,7 @@ from ledger.domain.domain_events import (
     DeclarationApproved,
     DeclarationConfirmed,
     DomainEvent,
-    PurchaseNamed,
+    PurchasesNamed,
     RefundIntentListed,
     RenewalStopListed,
     RunFailureRecorded,
@@ -81,13 +81,13 @@ def purchase(*facts: Fact, version: int = 1) -> Item:
 def contents(new: Item | None, old: Item | None = None) -> list[object]:
     """What the events of a change say, but those for the index of find: `named` has these."""
     found = [event.content for event in stream.domain_events(change(new, old))]
-    return [content for content in found if not isinstance(content, PurchaseNamed)]
+    return [content for content in found if not isinstance(content, PurchasesNamed)]
 
 
 def named(new: Item | None, old: Item | None = None) -> list[object]:
     """What the events of a change say for the index of find."""
     found = [event.content for event in stream.domain_events(change(new, old))]
-    return [content for content in found if isinstance(content, PurchaseNamed | AddressChanged | RunFailureRecorded)]
+    return [content for content in found if isinstance(content, PurchasesNamed | AddressChanged | RunFailureRecorded)]
 
 
 def the_event(kind: str, record: stream.Record) -> DomainEvent:
@@ -138,7 +138,7 @@ NAMING = [
     fact for fact in FACTS if isinstance(fact, RefundChanged | DisputeChanged | ChargebackChanged | BalanceCredited)
 ]
 NAMELESS = [fact for fact in FACTS if fact not in NAMING and not isinstance(fact, PaymentSettled)]
-NAMED = PurchaseNamed(payment_id=PI)
+NAMED = PurchasesNamed(payment_ids=(PI,))
 
 
 @pytest.mark.parametrize("fact", NAMING, ids=lambda fact: type(fact).__name__)
@@ -249,7 +249,7 @@ CHANGES: dict[str, Callable[[], stream.Record]] = {
     "DeclarationApproved": lambda: listed_as(DeclarationState.APPROVED),
     "OrderPaid": lambda: change(PAID_ORDER, UNPAID_ORDER),
     "MailListed": lambda: change(items.to_document(mail_intent_key(MAIL_INTENT.mail_id), MAIL_INTENT)),
-    "PurchaseNamed": lambda: change(purchase(SETTLED)),
+    "PurchasesNamed": lambda: change(purchase(SETTLED)),
     "AddressChanged": lambda: change(GOLDEN["contact"]),
     "RunFailureRecorded": lambda: change(GOLDEN["failed_run"]),
 }
@@ -285,7 +285,7 @@ def test_the_same_change_is_the_same_event_and_another_one_is_not(kind: str) -> 
         ("DeclarationApproved", "C_1"),
         ("OrderPaid", "ord_1"),
         ("MailListed", "ord_1"),
-        ("PurchaseNamed", "stripe:evt_1"),
+        ("PurchasesNamed", "stripe:evt_1"),
         ("AddressChanged", "acct_ada"),
         ("RunFailureRecorded", "run_1"),
     ],

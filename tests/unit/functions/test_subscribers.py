@@ -12,7 +12,7 @@ from ledger.domain.domain_events import (
     ApprovedRefundChanged,
     Content,
     CustomerIdentified,
-    PurchaseNamed,
+    PurchasesNamed,
     RefundIntentListed,
     RenewalStopListed,
     RunFailureRecorded,
@@ -220,7 +220,7 @@ def test_a_stop_that_is_told_twice_is_made_once(services: Runtime) -> None:
 
 
 PAID = replace(payment(), invoice_number="INV-1")
-NAMED = delivered(PurchaseNamed(payment_id=PI))
+NAMED = delivered(PurchasesNamed(payment_ids=(PI,)))
 FAILED = delivered(RunFailureRecorded(account_id=ADA, run_id="run_1", failed_at=at(5)))
 ADDRESS = delivered(AddressChanged(account_id=ADA))
 

@@ -23,6 +23,10 @@ def problems(schema: dict[str, Any], content: Any, path: str = "$") -> list[str]
         found.append(f"{path} is {content!r}")
     if schema.get("type") == "string" and not (isinstance(content, str) and len(content) >= schema.get("minLength", 0)):
         found.append(f"{path} is {content!r}")
+    if schema.get("type") == "array":
+        is_list = isinstance(content, list) and len(content) >= schema["minItems"]
+        found += [] if is_list else [f"{path} is {content!r}"]
+        found += [one for item in (content if is_list else ()) for one in problems(schema["items"], item, f"{path}[]")]
     if schema.get("type") == "object":
         found += [f"{path} lacks {name}" for name in schema["required"] if name not in content]
         for name, one in schema["properties"].items():

@@ -72,7 +72,7 @@ def test_who_subscribes_to_what() -> None:
         ("DeclarationApproved", "follow_declarations", None),
         ("MailListed", "send_mails", 2),
         ("OrderPaid", "send_mails", 2),
-        ("PurchaseNamed", "index_names", None),
+        ("PurchasesNamed", "index_names", None),
         ("AddressChanged", "index_names", None),
         ("RunFailureRecorded", "index_names", None),
     }

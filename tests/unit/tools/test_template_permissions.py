@@ -90,16 +90,23 @@ WRITES_ONLY = {
     # The functions that write nothing outside these partitions, and why.
     "record_usage": [keys.range_of(ItemKind.ACCOUNT).pk + "*"],  # the tagging service has nothing to do with payments
     "find_accounts": [keys.range_of(ItemKind.ACCOUNT).pk + "*"],  # looks
-    "index_names": [  # rows of the index of find
-        keys.range_of(kind).pk + "*"
-        for kind in (DocumentKind.INDEXED_NAME, DocumentKind.INDEXED_AMOUNT, DocumentKind.INDEXED_FAILURE)
-    ],
     "receive_declarations": DECLARED,  # anybody can call it
     "show_pages": [
         *DECLARED,
         keys.range_of(DocumentKind.DECLARED_CONTRACT).pk + "*",
     ],  # an objection is of the contract
 }
+
+
+INDEX_ROWS = {
+    "ForAllValues:StringLike": {
+        "dynamodb:LeadingKeys": [
+            keys.range_of(kind).pk + "*"
+            for kind in (DocumentKind.INDEXED_NAME, DocumentKind.INDEXED_AMOUNT, DocumentKind.INDEXED_FAILURE)
+        ]
+    }
+}
+"""The rows of the index of find: they alone are written outside a transaction, by whoever writes nothing else."""
 
 
 class Permission(NamedTuple):
@@ -139,6 +146,8 @@ def needed(folder: str) -> Iterator[Permission]:
         condition = WHOLE | (where if folder in WRITES_ONLY else {})
         for action in ("ConditionCheckItem", "PutItem", "UpdateItem"):
             yield Permission.of(f"dynamodb:{action}", TABLE, condition)
+    if "put_index_rows" in methods:
+        yield Permission.of("dynamodb:UpdateItem", TABLE, INDEX_ROWS)
     if lists := sorted(set(deleted_from(folder))):
         compares = "StringLike" if any(pk.endswith("#") for pk in lists) else "StringEquals"
         patterns = [f"{pk}*" if pk.endswith("#") else pk for pk in lists]
@@ -170,7 +179,7 @@ def needed(folder: str) -> Iterator[Permission]:
 
 def operations(method: str) -> frozenset[str]:
     """Return the operations that a method of the store sends to DynamoDB to read the table itself."""
-    if method == "commit":
+    if method in {"commit", "put_index_rows"}:
         return frozenset()
     found, waiting = set(), [method]
     done: set[str] = set()
@@ -235,11 +244,21 @@ def test_no_permission_is_a_wildcard(folder: str) -> None:
 
 
 def test_what_is_written_is_written_within_a_transaction() -> None:
-    """PutItem, UpdateItem and DeleteItem of their own would move credits by half."""
-    for folder in FOLDERS:
-        for permission in permissions(folder):
-            if permission.action in {f"dynamodb:{name}" for name in ("PutItem", "UpdateItem", "DeleteItem")}:
-                assert '"dynamodb:EnclosingOperation": "TransactWriteItems"' in permission.condition
+    """PutItem, UpdateItem and DeleteItem of their own would move credits by half. Rows of the index have no credits.
+
+    Whoever may write these rows by themselves may write nothing else at all.
+    """
+    written = {
+        (folder, permission)
+        for folder in FOLDERS
+        for permission in permissions(folder)
+        if permission.action in {f"dynamodb:{name}" for name in ("PutItem", "UpdateItem", "DeleteItem")}
+    }
+    alone = Permission.of("dynamodb:UpdateItem", TABLE, INDEX_ROWS)
+    assert {(folder, one) for folder, one in written if folder == "index_names"} == {("index_names", alone)}
+    for folder, permission in written:
+        if folder != "index_names":
+            assert '"dynamodb:EnclosingOperation": "TransactWriteItems"' in permission.condition
 
 
 def test_only_functions_have_roles_of_their_own_and_the_archive() -> None:

@@ -24,7 +24,7 @@ from ledger.domain.domain_events import (
     DeclarationConfirmed,
     MailListed,
     OrderPaid,
-    PurchaseNamed,
+    PurchasesNamed,
     RefundIntentListed,
     RenewalStopListed,
     RunFailureRecorded,
@@ -183,7 +183,7 @@ _NAMES = {content: name for name, (_, content) in KINDS.items()}
 SUBSCRIBED = {
     # Who gets which domain events.
     "release_parked": {_NAMES[CustomerIdentified]},
-    "index_names": {_NAMES[PurchaseNamed], _NAMES[AddressChanged], _NAMES[RunFailureRecorded]},
+    "index_names": {_NAMES[PurchasesNamed], _NAMES[AddressChanged], _NAMES[RunFailureRecorded]},
     "follow_cases": {_NAMES[ApprovedRefundChanged]},
     "follow_declarations": {_NAMES[DeclarationConfirmed], _NAMES[DeclarationApproved]},
     "MailsToSend": {_NAMES[MailListed], _NAMES[OrderPaid]},

@@ -10,10 +10,11 @@ version, published beside the old one until nobody subscribes to that. `docs/eve
 """
 
 import dataclasses
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_origin
 
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 
@@ -90,10 +91,10 @@ class MailListed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PurchaseNamed:
-    """A purchase has a payment, or an id of a refund, dispute or credit, that it did not have: it is found by it."""
+class PurchasesNamed:
+    """Purchases have a payment, or an id of a refund, dispute or credit, that is new: each is found by it."""
 
-    payment_id: PaymentId  # under which the purchase is stored
+    payment_ids: tuple[PaymentId, ...]  # under which the purchases are stored, each once: as many as changed at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,7 @@ Content: TypeAlias = (
     | DeclarationApproved
     | OrderPaid
     | MailListed
-    | PurchaseNamed
+    | PurchasesNamed
     | AddressChanged
     | RunFailureRecorded
 )
@@ -135,7 +136,7 @@ KINDS: Mapping[str, tuple[int, type[Content]]] = {
     "DeclarationApproved": (1, DeclarationApproved),
     "OrderPaid": (1, OrderPaid),
     "MailListed": (1, MailListed),
-    "PurchaseNamed": (1, PurchaseNamed),
+    "PurchasesNamed": (1, PurchasesNamed),
     "AddressChanged": (1, AddressChanged),
     "RunFailureRecorded": (1, RunFailureRecorded),
 }
@@ -171,6 +172,21 @@ class DomainEvent:
         return {"id": self.event_id, "version": version, "correlation_id": self.correlation_id, "data": content}
 
 
+def gathered(events: Sequence[DomainEvent]) -> DomainEvent:
+    """Return the one event of purchases that were named, of one or more. The bus is paid by the event.
+
+    Several have no delivery in common: the event is then its own correlation.
+    """
+    if len(events) == 1:
+        return events[0]
+    names = {
+        name: None for one in events if isinstance(one.content, PurchasesNamed) for name in one.content.payment_ids
+    }
+    ids = "\n".join(one.event_id for one in events)
+    event_id = f"purchases_named/{hashlib.sha256(ids.encode()).hexdigest()}"
+    return DomainEvent(event_id=event_id, correlation_id=event_id, content=PurchasesNamed(payment_ids=tuple(names)))
+
+
 def is_domain_event(delivered: Mapping[str, Any]) -> bool:
     """Return whether the bus has delivered an event of ours. What a schedule delivers has a `detail` too."""
     return delivered.get("source") == SOURCE
@@ -195,7 +211,9 @@ def read_domain_event(delivered: Mapping[str, Any]) -> DomainEvent:
         raise ValueError(f"no domain event that can be read: {error!r}") from error
 
 
-def _to_json(content: Any) -> str:
+def _to_json(content: Any) -> str | list[str]:
+    if isinstance(content, tuple):
+        return [str(name) for name in content]
     if isinstance(content, datetime):
         return content.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return str(content)
@@ -204,6 +222,8 @@ def _to_json(content: Any) -> str:
 def _from_json(field: "dataclasses.Field[Any]", data: Mapping[str, Any]) -> Any:
     if field.name not in data and field.default is not dataclasses.MISSING:
         return field.default
+    if get_origin(field.type) is tuple:
+        return _texts(data[field.name])
     content = _text(data[field.name])
     if field.type is not datetime:
         return content
@@ -211,6 +231,12 @@ def _from_json(field: "dataclasses.Field[Any]", data: Mapping[str, Any]) -> Any:
     if at.tzinfo is None:
         raise ValueError(f"{field.name} has no time zone")
     return at
+
+
+def _texts(content: Any) -> tuple[str, ...]:
+    if not isinstance(content, list) or not content:
+        raise TypeError(f"{content!r} should be a list of texts")
+    return tuple(map(_text, content))
 
 
 def _text(content: Any) -> str:

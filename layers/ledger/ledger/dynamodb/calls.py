@@ -27,6 +27,7 @@ _TEMPORARY_ERRORS = {
     "RequestLimitExceeded",
     "ServiceUnavailable",
     "ThrottlingException",
+    "TransactionConflictException",  # a write by itself met a transaction
     "TransactionInProgressException",
 }
 

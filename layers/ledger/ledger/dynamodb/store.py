@@ -1,11 +1,12 @@
 """The store: consistent reads, and one TransactWriteItems for each commit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pynamodb.connection import Connection
 from pynamodb.exceptions import TransactWriteError
 
 from ledger.domain.errors import CommitTooLarge
+from ledger.domain.index_rows import IndexRow
 from ledger.domain.purchases import Purchase
 from ledger.dynamodb import items
 from ledger.dynamodb.calls import PATIENCE_S, Calls
@@ -52,6 +53,14 @@ class DynamoDBStore(Reads):
                 raise
             return _refusal({name: reason.raw_item for name, reason in reasons.items() if reason and reason.raw_item})
         return None
+
+    def put_index_rows(self, rows: Iterable[IndexRow]) -> None:
+        """Write rows of the index of *find*, outside a transaction, at half its price: a row can't be half of anything.
+
+        Raise StoreUnavailable: some may have been written.
+        """
+        for row in rows:
+            self._calls.dispatch("UpdateItem", self._writes.update_index_row(row))
 
 
 def _is_too_large(error: TransactWriteError) -> bool:

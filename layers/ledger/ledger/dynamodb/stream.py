@@ -12,7 +12,7 @@
 | open declaration | is listed as approved                                      | DeclarationApproved     |
 | order            | gets its first payment                                     | OrderPaid               |
 | mail intent      | is created                                                 | MailListed              |
-| purchase         | gets a payment, or a refund, dispute or credit with an id  | PurchaseNamed           |
+| purchase         | gets a payment, or a refund, dispute or credit with an id  | PurchasesNamed          |
 | contact          | gets an address, or another one                            | AddressChanged          |
 | failed run       | is created                                                 | RunFailureRecorded      |
 | any other        | any                                                        | none                    |
@@ -35,7 +35,7 @@ from ledger.domain.domain_events import (
     DomainEvent,
     MailListed,
     OrderPaid,
-    PurchaseNamed,
+    PurchasesNamed,
     RefundIntentListed,
     RenewalStopListed,
     RunFailureRecorded,
@@ -241,9 +241,9 @@ def _of_names(new: Image, old: Image) -> Iterator[DomainEvent]:
     if named:
         payment_id = keys.payment_id_of(new)
         yield DomainEvent(
-            event_id=f"purchase_named/{payment_id}/{new['version']['N']}",
+            event_id=f"purchases_named/{payment_id}/{new['version']['N']}",
             correlation_id=named[0].cause,
-            content=PurchaseNamed(payment_id=payment_id),
+            content=PurchasesNamed(payment_ids=(payment_id,)),
         )
 
 

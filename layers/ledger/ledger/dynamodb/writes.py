@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from ledger.domain.index_rows import IndexRow
 from ledger.domain.lots import Lot
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
@@ -13,6 +14,7 @@ from ledger.dynamodb.expressions import Operation, UpdateExpression
 from ledger.dynamodb.items import Item
 from ledger.dynamodb.schema import PARK_REASON, SCHEMA, VERSION
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKeyChange, PaymentPointer
+from ledger.ports.documents import Document, DocumentKey, index_row_key
 
 
 class Writes:
@@ -95,9 +97,8 @@ class Writes:
             updates.append(("run", update))
         for change in commit.documents:
             if change.document is not None and change.replaces != 0:
-                item = items.to_document(change.key, change.document)
-                names = schema.DOCUMENTS[change.key.kind].names | items.FOLLOWED | {items.DIGEST}
-                updates.append((f"document {change.key}", self._update_versioned(item, names, change.replaces)))
+                update = self._update_document(change.key, change.document, change.replaces)
+                updates.append((f"document {change.key}", update))
         if commit.account:
             updates.append(("account", self.update_account(commit.account)))
         for key_change in commit.fulfilment_keys:
@@ -107,6 +108,15 @@ class Writes:
             paid = next((change for change in commit.fulfilment_keys if _is_of(change, commit.order)), None)
             updates.append(("order", self._update_order(commit.order, paid)))
         return updates
+
+    def update_index_row(self, row: IndexRow) -> Operation:
+        """Return the operation that writes a row of the index of *find*, on no condition."""
+        return self._update_document(index_row_key(row), row, None)
+
+    def _update_document(self, key: DocumentKey, document: Document, replaces: int | None) -> Operation:
+        item = items.to_document(key, document)
+        names = schema.DOCUMENTS[key.kind].names | items.FOLLOWED | {items.DIGEST}
+        return self._update_versioned(item, names, replaces)
 
     def _put(self, item: Item, condition: str | None = None, *, returns_old_item: bool = False) -> Operation:
         put: Operation = {"TableName": self._table, "Item": item}

@@ -38,6 +38,9 @@ class Store(Protocol):
     def commit(self, commit: Commit) -> Refusal | None:
         """Write everything or nothing, in one round trip. Return None if it was written."""
 
+    def put_index_rows(self, rows: Iterable[IndexRow]) -> None:
+        """Write rows of the index of *find*, one by one and on no condition. An attribute that is not ours stays."""
+
     def customer_receipts(self, customer_id: str) -> Collection[Receipt]:
         """Return the receipts of one customer of a provider, in one round trip where they are few."""
 
