@@ -294,6 +294,26 @@ def test_a_confirmation_after_a_declared_withdrawal_unlocks_nothing(any_store: S
     assert buyer.is_sound()
 
 
+def test_an_accidental_first_step_of_a_withdrawal_blocks_the_consent_for_a_day(any_store: Store) -> None:
+    """Later its time does not count. Who consents again can use the credits, and pays for them with a second step."""
+    buyer = Buyer.at(any_store)
+    buyer.pays()
+    (purchase,) = any_store.purchases_of(ADA, 10).items
+    claim = refund_claim(RefundReason.WITHDRAWAL, payment_id=purchase.payment_id, account_id=ADA, is_declaration=True)
+    case = open_case(claim, any_store, POLICY, now=NOW)
+    assert confirm_consent(buyer.order.order_id, "mail_1", any_store, NOW + timedelta(days=1)).missing_consent
+    later = NOW + timedelta(days=1, seconds=1)
+    again = Consent(given_at=later, text_version="1", asked_to_begin=True, acknowledged_loss=True)
+    give_consent(ADA, buyer.order.order_id, again, SHOWN, any_store)
+    assert confirm_consent(buyer.order.order_id, "mail_2", any_store, later).missing_consent is None
+    assert buyer.spendable == 1000
+    draw_credits(ADA, "run_1", 400, any_store, now=later)
+    withdrawn = confirm_withdrawal(ADA, case.case_id, any_store, POLICY, now=NOW + timedelta(days=2))
+    assert withdrawn.decision
+    assert (withdrawn.state.value, withdrawn.decision.money_minor) == ("approved", 1200)
+    assert buyer.is_sound()
+
+
 def test_a_withdrawal_from_locked_credits_returns_everything(any_store: Store) -> None:
     """They are reserved for the refund; what is unlocked later is not spendable."""
     buyer = Buyer.at(any_store)

@@ -184,6 +184,9 @@ OPEN_DISPUTE_RULE = "open_dispute"
 
 REPAID_WITHIN = timedelta(days=14)
 
+STEPS_WITHIN = timedelta(days=1)
+"""How long after the first step of a withdrawal the second one may follow for the first one's time to count."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundCase:

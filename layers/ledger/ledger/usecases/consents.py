@@ -7,6 +7,9 @@ credits of the order are locked:
                    ▲                     └► it came back ──► what is unused is locked again ─┐
                    └──────────────── another address, another message ◄──────────────────────┘
 
+The first step of a withdrawal stands in the way for a day: if the second one follows later, its own time counts. So who
+made the first step by accident can consent again after that.
+
 What was complete before the first use counts for a later withdrawal. So each change is made under the versions of the
 order and of the account: no draw and no withdrawal comes between what is read and what is written. A payment that is
 granted meanwhile is seen too: the grant has a condition on the consent, and the change on the payments.
@@ -23,10 +26,10 @@ from ledger.domain.mails import MailKind
 from ledger.domain.orders import Consent, Order, ShownInformation
 from ledger.domain.purchases import Purchase
 from ledger.domain.recent_requests import LimitedRequest
-from ledger.domain.refund_cases import open_case_key
+from ledger.domain.refund_cases import STEPS_WITHIN, CaseState, RefundCase, open_case_key
 from ledger.policy.withdrawal import WITHDRAWAL_REASONS
 from ledger.ports.commit import AccountChange, Commit, FulfilmentKey, FulfilmentKeyChange
-from ledger.ports.documents import contact_key, recent_requests_key, sortable
+from ledger.ports.documents import case_key, contact_key, recent_requests_key, sortable
 from ledger.ports.reads import Keys, Snapshot
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
@@ -46,7 +49,7 @@ class _Use:
     """What happened to the credits of an order."""
 
     is_used: bool
-    is_withdrawn: bool  # a withdrawal from the order is declared, and not decided
+    is_withdrawn: bool  # a withdrawal from the order is confirmed and not decided, or its first step still counts
 
 
 def give_consent(
@@ -154,7 +157,7 @@ def _change(order_id: OrderId, change: Callable[[Order, _Use], Order], store: St
         raise NotFound(f"There is no order {order_id}.")
     homes = (known.home_of(payment_id) for payment_id in paid.payment_ids)
     purchases = [purchase for purchase in homes if purchase and purchase.payment]
-    changed = change(order, _use_of(order, purchases, known))
+    changed = change(order, _use_of(order, purchases, known, _withdrawals(order, purchases, known, store), at))
     if changed == order:
         return order
     commit = Commit(fulfilment_keys=(_as_read(paid, order),))
@@ -179,7 +182,19 @@ def _as_read(paid: FulfilmentKey, order: Order) -> FulfilmentKeyChange:
     )
 
 
-def _use_of(order: Order, purchases: list[Purchase], known: Snapshot) -> _Use:
+def _withdrawals(order: Order, purchases: list[Purchase], known: Snapshot, store: Store) -> list[RefundCase]:
+    """Return the open cases that withdraw from what was paid for an order. They cost a read only if there are any."""
+    account = known.accounts.get(order.account_id)
+    keys = {open_case_key(one.payment_id, reason) for one in purchases for reason in WITHDRAWAL_REASONS}
+    cases = account.cases.items() if account else ()
+    names = frozenset(case_key(order.account_id, case_id) for case_id, key in cases if key in keys)
+    found = store.read(Keys(documents=names)).documents.values() if names else ()
+    return [case for case in found if isinstance(case, RefundCase)]
+
+
+def _use_of(
+    order: Order, purchases: list[Purchase], known: Snapshot, withdrawals: list[RefundCase], at: datetime
+) -> _Use:
     """Return what happened to what was paid for an order, and to the later periods of its subscription."""
     account = known.accounts.get(order.account_id)
     payments = [purchase.payment for purchase in purchases if purchase.payment]
@@ -190,12 +205,9 @@ def _use_of(order: Order, purchases: list[Purchase], known: Snapshot) -> _Use:
     ]
     contracts = {payment.subscription_id for payment in payments} - {None}
     later = [lot for lot in account.lots.values() if lot.subscription_id in contracts] if account else []
-    cases = set(account.cases.values()) if account else set()
+    # A first step that the second one did not follow within a day does not count: it may have been an accident.
+    lapsed = [case for case in withdrawals if case.state is CaseState.DECLARED and at - case.opened_at > STEPS_WITHIN]
     return _Use(
         is_used=any(lot.drawn for lot in (*own, *later) if lot),
-        is_withdrawn=any(
-            open_case_key(purchase.payment_id, reason) in cases
-            for purchase in purchases
-            for reason in WITHDRAWAL_REASONS
-        ),
+        is_withdrawn=len(lapsed) < len(withdrawals),
     )

@@ -10,7 +10,7 @@ from ledger.domain.facts import Fact, PaymentSettled, RefundDeclined
 from ledger.domain.ids import provider_of
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase, duplicate_minor, is_covered_by
-from ledger.domain.refund_cases import PAUSED, Decision, DecisionOutcome, RefundCase, RefundReason
+from ledger.domain.refund_cases import PAUSED, STEPS_WITHIN, Decision, DecisionOutcome, RefundCase, RefundReason
 from ledger.domain.refunds import returned_minor
 from ledger.domain.runs import FailedRun
 from ledger.domain.texts import Text, text
@@ -23,8 +23,6 @@ from ledger.ports.store import Store
 from ledger.usecases.refund_cases.context import CaseContext
 from ledger.usecases.refund_cases.contract import payments_of_contract
 
-STEPS_WITHIN = timedelta(days=1)
-"""How long after the first step of a withdrawal the second one may follow for the first one's time to count."""
 MOST_FAILED_RUNS = 1000
 """How many failed runs a decision counts at most."""
 MOST_SIMILAR_PAYMENTS = 50
