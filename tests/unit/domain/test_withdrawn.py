@@ -11,6 +11,7 @@ from ledger.domain.facts import (
     HoldLifted,
     RefundAbandoned,
     RefundApproved,
+    RefundedItem,
     RefundState,
     WithdrawalChanged,
 )
@@ -111,11 +112,24 @@ def test_a_refund_is_by_law_if_one_that_succeeded_carries_out_such_an_approval(
     facts: list[Fact], *, is_by_law: bool
 ) -> None:
     """Then used credits are no debt. What support refunded beside it changes nothing."""
-    assert is_returned_by_law(known(*facts)) is is_by_law
+    assert is_returned_by_law(known(*facts), payment().lines[0].line_id) is is_by_law
     (lot,) = target(Purchase(payment_id=PI).with_facts(payment(), *facts)).lots
     assert lot.owes_no_refund is is_by_law
     used = lot.applied_to(Lot(lot_id=lot.lot_id, granted=1000, drawn=1000))
     assert used.owed == (0 if is_by_law else lot.refund_target)
+
+
+def test_a_refund_by_law_of_one_line_forgives_nothing_of_another() -> None:
+    """Its own used credits are no debt. Those of a line that support refunds later are."""
+    lines = tuple(replace(payment().lines[0], line_id=name, amount_minor=1000) for name in ("li_1", "li_2"))
+    of_first = replace(
+        LAWFUL, items=(RefundedItem(line_id="li_1", amount_minor=9), RefundedItem(line_id="li_2", amount_minor=0))
+    )
+    for items, expected in ((of_first.items, [True, False]), ((), [True, True])):
+        purchase = Purchase(payment_id=PI).with_facts(
+            payment(lines=lines), replace(of_first, items=items), OURS, BY_HAND
+        )
+        assert [lot.owes_no_refund for lot in target(purchase).lots] == expected
 
 
 def test_of_two_payments_for_one_order_one_that_went_back_by_law_is_enough() -> None:

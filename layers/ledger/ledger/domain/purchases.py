@@ -239,7 +239,7 @@ class _Paid:
         self.payment = purchase.payment
         self.dispute = disputed(facts, self.payment.payment_id)
         self.unknown_refunds = unknown_refunds(facts)
-        self.is_returned_by_law = is_returned_by_law(facts)
+        self.are_returned_by_law = [is_returned_by_law(facts, line.line_id) for line in self.payment.lines]
         self.is_withdrawn = is_undecided(facts)
         self.has_consent = any(one.is_complete for one in facts_of(facts, ConsentChanged))
         gone, lost, going = returned(facts), self.dispute.lost, outstanding(facts)
@@ -282,7 +282,6 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
         alike = [one for one in before if _items_of(one) == _items_of(same_lots[0])]
         stays = _together(one.reserved for one in paid if _items_of(one) == _items_of(same_lots[0]))
         is_frozen = not is_undisputed and any(one.dispute.is_frozen for one in same_lots)
-        owes_no_refund = any(one.is_returned_by_law for one in same_lots)
         locks = [one.payment.locked_until for one in same_lots if one.payment.locked_until]
         locked_until = None if has_consent else max(locks, default=None)
         for position, line in enumerate(payment.lines):
@@ -307,7 +306,7 @@ def _lot_targets(paid: Sequence[_Paid], *, is_undisputed: bool) -> Iterator[LotT
                 reserve_target=max(0, reserved_to - lost_to),
                 is_frozen=is_frozen,
                 locked_until=locked_until,
-                owes_no_refund=owes_no_refund,
+                owes_no_refund=any(one.are_returned_by_law[position] for one in same_lots),
                 is_withdrawn=is_withdrawn,
             )
         before += same_lots

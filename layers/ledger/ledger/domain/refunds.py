@@ -78,9 +78,16 @@ def outstanding(facts: Facts) -> list[Returned]:
     return sorted([*ours, *others], key=lambda one: (one.created_at, one.id))
 
 
-def is_returned_by_law(facts: Facts) -> bool:
-    """Return whether a refund that the law demands has succeeded: then credits that were used are not owed."""
-    approved = {one.tag for one in facts_of(facts, RefundApproved) if one.is_by_law}
+def is_returned_by_law(facts: Facts, line_id: str) -> bool:
+    """Return whether a refund of a line that the law demands has succeeded: then its used credits are not owed.
+
+    An approval that names no line is of all of them.
+    """
+    approved = {
+        one.tag
+        for one in facts_of(facts, RefundApproved)
+        if one.is_by_law and (not one.items or line_id in {item.line_id for item in one.items if item.amount_minor})
+    }
     succeeded = (one for one in facts_of(facts, RefundChanged) if one.state is RefundState.SUCCEEDED)
     return any(tag_of(refund, facts) in approved for refund in succeeded) if approved else False
 
