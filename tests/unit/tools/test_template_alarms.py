@@ -295,6 +295,15 @@ def test_every_alarm_reaches_somebody() -> None:
     assert [one["Assert"] for one in rule["Assertions"]] == [{"Fn::Not": [{"Fn::And": [nobody, none]}]}]
 
 
+def test_a_live_stage_confirms_its_contracts_by_mail_or_says_who_does() -> None:
+    """Otherwise nobody could use what he has paid for, and nobody would know before a customer complains."""
+    rule = TEMPLATE["Rules"]["LiveConfirmsContracts"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "ProviderMode"}, "live"]}
+    has_sender = {"Fn::Not": [{"Fn::Equals": [{"Ref": "MailsFrom"}, ""]}]}
+    is_elsewhere = {"Fn::Equals": [{"Ref": "MailsSentElsewhere"}, "true"]}
+    assert [one["Assert"] for one in rule["Assertions"]] == [{"Fn::Or": [has_sender, is_elsewhere]}]
+
+
 def test_every_alarm_names_its_page() -> None:
     """An alarm without a page wakes somebody who then knows nothing."""
     runbook = Path("docs/runbook.md").read_text("utf-8")
