@@ -14,14 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from bench import cost, growth, hot, jobs
+from bench import cost, growth, hot, jobs, throughput
 from bench.report import Advance, Report, put_on_page
 from cli.paper import paper
 from tools.devserver import environment
 from tools.engines import ENGINES, ROOT, EngineError
 
 PAGE = ROOT / "docs" / "performance.md"
-PARTS = ("jobs", "growth", "hot", "cost")
+PARTS = ("jobs", "growth", "hot", "cost", "throughput")
+ON_PAGE = {"hot", "cost", "growth", "throughput"}
 _OF_THE_LARGE = 20
 
 
@@ -38,7 +39,9 @@ def main() -> int:
     parser.add_argument("--renewals", type=int, default=1_000, help="that end on one day (default: 1,000; 0: none)")
     parser.add_argument("--minutes", type=float, default=15, help="for the rounds of that day at most (default: 15)")
     parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--page", action="store_true", help="of `hot` and `cost`: write them into docs/performance.md")
+    parser.add_argument(
+        "--page", action="store_true", help=f"of {', '.join(sorted(ON_PAGE))}: write them into docs/performance.md"
+    )
     arguments = parser.parse_args()
     options = jobs.Options(
         items=arguments.items,
@@ -57,7 +60,7 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 2
     if arguments.page:
-        hot_ones = [report for report in reports if report.part in {"hot", "cost"}]
+        hot_ones = [report for report in reports if report.part in ON_PAGE]
         put_on_page(PAGE, hot_ones, f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, two cores.")
     if arguments.json:
         print(json.dumps([report.as_json() for report in reports], indent=2))
@@ -78,7 +81,7 @@ def _measured(parts: list[str] | tuple[str, ...], options: jobs.Options) -> list
         return [report for part in PARTS if part in parts for report in RUN[part](options, progress)]
 
 
-RUN = {"jobs": jobs.run, "growth": growth.run, "hot": hot.run, "cost": cost.run}
+RUN = {"jobs": jobs.run, "growth": growth.run, "hot": hot.run, "cost": cost.run, "throughput": throughput.run}
 
 
 def _print(reports: list[Report]) -> None:

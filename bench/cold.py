@@ -46,13 +46,15 @@ def _ours(given: dict[str, object]) -> Callable[[], dict[str, object]]:
         "POWERTOOLS_METRICS_NAMESPACE": "ImageTaggerBilling",
         "POWERTOOLS_METRICS_DISABLED": "false",
         "POWERTOOLS_LOG_LEVEL": "INFO",
+        "JWT_ISSUER": "https://issuer.example",
+        "JWT_AUDIENCE": "billing",
         "STRIPE_SIGNING_SECRETS": "whsec_local_only",
         "PADDLE_SIGNING_SECRETS": "pdl_ntfset_local_only",
     }
     import importlib
 
     app = importlib.import_module(f"functions.{given['folder']}.app")
-    services = app.runtime()
+    services = importlib.import_module("ledger.runtime").runtime()
     services.clock = _at
     _answer(services.connection.client, given["calls"])
     return lambda: dict(app.lambda_handler(given["request"], None))
@@ -64,8 +66,8 @@ def _floor(given: dict[str, object]) -> Callable[[], dict[str, object]]:
     client = make_client("eu-central-1", "http://127.0.0.1:9")
     calls = _answer(client, given["calls"])
     request: dict[str, object] = given["request"]  # type: ignore[assignment]
-    provider = request["pathParameters"]["provider"]  # type: ignore[index]
-    secret = {"stripe": "whsec_local_only", "paddle": "pdl_ntfset_local_only"}[provider]
+    provider = request.get("pathParameters", {}).get("provider")  # type: ignore[attr-defined]
+    secret = {"stripe": "whsec_local_only", "paddle": "pdl_ntfset_local_only"}.get(provider, "")
     handle = make_floor(client, secret, [(call.operation, call.sent) for call in calls])
     return lambda: dict(handle(request))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -51,11 +52,14 @@ def build(scratch: Path) -> Built:
     (bench / "bench").mkdir(parents=True)
     for name in ("__init__.py", "cold.py", "floor.py"):
         shutil.copy(_ROOT / "bench" / name, bench / "bench")
-    shutil.copytree(_ROOT / "functions" / "payment_succeeded", function / "functions" / "payment_succeeded")
+    for name in ("payment_succeeded", "read_account", "record_usage"):
+        shutil.copytree(_ROOT / "functions" / name, function / "functions" / name)
     layers = []
-    for folder, target in (("dependencies", "DependenciesLayer"), ("ledger", "LedgerLayer")):
+    here = f"LAYER_PLATFORM=manylinux2014_{platform.machine()}"  # the API's layer contains compiled code
+    for folder in ("dependencies", "api", "ledger"):
         artifacts = scratch / folder
-        _run("make", "--silent", "-C", str(_ROOT / "layers" / folder), f"build-{target}", f"ARTIFACTS_DIR={artifacts}")
+        target = f"build-{folder.title()}Layer"
+        _run("make", "--silent", "-C", str(_ROOT / "layers" / folder), target, f"ARTIFACTS_DIR={artifacts}", here)
         layers.append(artifacts / "python")
     requirements = scratch / "floor.txt"
     requirements.write_text(_of_the_floor((_ROOT / "layers" / "dependencies" / "requirements.txt").read_text()))

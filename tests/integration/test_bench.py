@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import cost, growth, hot, layers, peers
+from bench import cost, growth, hot, jobs, layers, peers, throughput
 from bench.recorded import request_of
 from bench.units import size_of
 from ledger.dynamodb.items import from_account
@@ -18,6 +18,7 @@ from tools.testing.fakes import MAX_ITEM_BYTES
 
 ROOT = Path(__file__).parents[2]
 DUE, RENEWALS = 3, 24
+OPTIONS = jobs.Options(items=1, small=1, due=1, renewals=0, engine="ministack", minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +131,25 @@ def test_a_cold_function_imports_no_more_than_it_did(ministack: str) -> None:
     start = hot.started(recorded, layers.as_it_is(), is_floor=False)
     assert start["modules"] <= 466
     assert start["cpu_s"] > 0
+
+
+@pytest.mark.parametrize(("folder", "most", "calls"), [("read_account", 717, 1), ("record_usage", 692, 2)])
+def test_a_cold_function_of_the_api_imports_no_more_than_it_did(
+    ministack: str, folder: str, most: int, calls: int
+) -> None:
+    """And its floor makes the same calls."""
+    table = hot.record(hot.CASES[0], ministack).table
+    asked = hot.ask(folder, table, ministack)
+    assert len(asked.calls) == calls
+    assert hot.started(asked, layers.as_it_is(), is_floor=False)["modules"] <= most
+    assert hot.started(asked, layers.as_it_is(), is_floor=True)["cpu_s"] > 0
+
+
+def test_grants_go_through_as_the_calls_that_they_make() -> None:
+    """One call each, whether they come one by one or at once."""
+    (report,) = throughput.run(OPTIONS, lambda *_: lambda _: None, grants=4)
+    assert [(row["threads"], row["calls each"]) for row in report.rows] == [(1, 1.0), (8, 1.0)]
+    assert all(row["grants a second"] > 0 < row["the engine's"] for row in report.rows)
 
 
 def test_a_delivery_costs_the_units_that_it_writes(ministack: str) -> None:

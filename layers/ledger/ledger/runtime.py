@@ -253,6 +253,8 @@ class Runtime:
 
     def publish_metrics(self) -> None:
         """Print the metrics of this invocation for CloudWatch. Discard them if metrics are disabled."""
+        if "metrics" not in self.__dict__:
+            return  # nothing was counted: Powertools' metrics are not even imported
         if self.config.is_measured and self.metrics.metric_set:
             self.metrics.flush_metrics()
         else:
