@@ -55,6 +55,9 @@ RULES = (
     "This is not a `next` of this list",
     "Leave it out: the outcome",
     "Send either `q`, or",
+    "Should be after `since`",
+    "Should not be in the future: more runs",
+    "days after `since`",
     "is none. They are ",
     "It is missing: the outcome",
     "is not sold",
@@ -71,7 +74,7 @@ RULES = (
 )
 """For what a request that the description allows may be refused: rules that a schema can't say, in their words."""
 
-REFUSALS = ("insufficient-credits", "credits-locked", "idempotency-key-reused")
+REFUSALS = ("insufficient-credits", "credits-locked", "idempotency-key-reused", "incident-changed")
 """Problems that depend on what was asked before."""
 
 _SETTLES_S = 4.0

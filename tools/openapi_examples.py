@@ -16,6 +16,7 @@ from ledger.domain.errors import (
     CommitTooLarge,
     CreditsLocked,
     IdempotencyKeyReused,
+    IncidentChanged,
     InsufficientCredits,
     InvalidBody,
     InvalidRequest,
@@ -78,6 +79,7 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
     "adjustAccountCredits": {
         "409": [RequestRefused("20 credits of earlier adjustments are left. No others can be taken back."), PROPOSED]
     },
+    "beginAnIncident": {"409": [IncidentChanged(42), PROPOSED]},
     "attributeParkedEvent": {
         "409": [RequestRefused("It is parked as unknown_price: it does not lack an account."), PROPOSED]
     },

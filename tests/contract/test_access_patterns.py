@@ -40,7 +40,10 @@ from ledger.usecases.expire_credits import expire_account, expire_credits
 from ledger.usecases.explain_chain import explain_chain
 from ledger.usecases.find_customer import find_customer
 from ledger.usecases.find_records import Searched, find_payments, find_records
-from ledger.usecases.index_names import index_purchases
+from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
+from ledger.usecases.incidents.find_runs import preview
+from ledger.usecases.incidents.replace_runs import replace_runs
+from ledger.usecases.index_names import index_failed_run, index_purchases
 from ledger.usecases.locks import read_locks
 from ledger.usecases.looks import record_look
 from ledger.usecases.record_event import RecordResult
@@ -964,6 +967,53 @@ def _(engine: Engine) -> Iterator[int]:
 def _(engine: Engine) -> Iterator[int]:
     store = indexed(engine)
     yield engine.trips(record_look, ADA, "sam", "account", store, now=at(0))
+
+
+def with_failures(engine: Engine) -> DynamoDBStore:
+    """Two accounts with a failed run each, and their rows in the index."""
+    store = engine.store()
+    for account_id in (ADA, AccountId("acct_ben")):
+        settled = payment(PaymentId(f"stripe:pi_{account_id}"), account_id=account_id)
+        record_events(store, paid(settled), now=at(1))
+        draw_credits(account_id, f"run_{account_id}", 5, store, now=at(20))
+        fail_run(account_id, f"run_{account_id}", store, now=at(21))
+        index_failed_run(account_id, f"run_{account_id}", at(21), store)
+    return store
+
+
+OUTAGE = IncidentRequest(since=at(10), until=at(30), credits=10, reason="It stood still.", actor="sam", key="k")
+
+
+@case("`incidents`, `incident_shares`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    yield engine.trips(lambda: store.incidents(5).items)
+    yield engine.trips(lambda: store.incident_shares("inc_1", 5).items)
+
+
+@case("`running_incidents`")
+def _(engine: Engine) -> Iterator[int]:
+    yield engine.trips(engine.store().running_incidents)
+
+
+@case("what failed between two times: `preview`")
+def _(engine: Engine) -> Iterator[int]:
+    store = with_failures(engine)
+    yield engine.trips(preview, at(10), at(30), frozenset(), store, now=LATER)
+
+
+@case("beginning an incident")
+def _(engine: Engine) -> Iterator[int]:
+    store = with_failures(engine)
+    yield engine.trips(begin_incident, OUTAGE, store, now=LATER)
+
+
+@case("the round of an incident")
+def _(engine: Engine) -> Iterator[int]:
+    store = with_failures(engine)
+    begun = begin_incident(OUTAGE, store, now=LATER)
+    yield engine.trips(replace_runs, begun.incident_id, store, now=LATER)
+    assert not list(store.running_incidents())
 
 
 @case("`receipts_page`")

@@ -74,6 +74,12 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "/support/accounts/{account_id}/adjustments": {"credits": 5, "why": "y"},
     "/support/accounts/{account_id}/proposals/{proposal_id}/rejection": {"why": "y"},
+    "/support/incidents": {
+        "since": "2026-11-01T12:00:00Z",
+        "until": "2026-11-01T13:00:00Z",
+        "credits": 5,
+        "why": "y",
+    },
 }
 """A right body for each route that takes one. What each test does to it makes it wrong."""
 

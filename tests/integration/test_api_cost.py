@@ -61,6 +61,12 @@ def test_a_refund_request_is_at_most_five_calls(world: World, calls: Calls, reas
     assert "TransactWriteItems" not in again
 
 
+QUERIES: dict[str, dict[str, str]] = {
+    "/support/search": {"q": "INV-1"},
+    "/support/failed-runs": {"since": "2026-11-01T12:00:00Z", "until": "2026-11-01T13:00:00Z"},
+}
+
+
 def test_no_request_scans(world: World, calls: Calls) -> None:
     """On no route. Nor does one read a table's items in any other way than by key or by one partition."""
     case_id = ask(world.bob, BOBS).json["case_id"]
@@ -76,13 +82,14 @@ def test_no_request_scans(world: World, calls: Calls) -> None:
         "parked_id": "stripe:cus_1~evt_1",
         "proposal_id": f"prop_{'0' * 24}",
         "record_id": case_id,
+        "incident_id": f"inc_{'0' * 24}",
     }
     for method, path, _ in sorted(operations(), key=lambda one: one[:2]):
         route = next(route for route in deployed() if (route.method, route.path) == (method, path))
         who = world.bob if route.scopes else world.service
         who = world.sam if path.startswith("/support/") else who
         content = json.loads(json.dumps(BODIES.get(path)).replace(ADAS, BOBS)) if method == "POST" else None
-        query = {"why": "y"} if "{hold_id}" in path else {"q": "INV-1"} if path == "/support/search" else None
+        query = {"why": "y"} if "{hold_id}" in path else QUERIES.get(path)
         told = who.call(method, path.format_map(names), content, query=query, key=new_key())
         assert told.status in {200, 201, 204, 404, 409}, (method, path, told.text)
     assert set(calls.since()) == {"GetItem", "BatchGetItem", "Query", "TransactWriteItems"}

@@ -191,6 +191,8 @@ BOBS_OWN = {"account_id": BOB, "purchase_id": BOBS}
 RECORD = "run_unknown"
 PARKED = "stripe:cus_1~evt_1"
 PROPOSAL = f"prop_{'0' * 24}"
+INCIDENT = f"inc_{'0' * 24}"
+HOUR = {"since": "2026-11-01T12:00:00Z", "until": "2026-11-01T13:00:00Z"}
 SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/support/refund-cases", {}),
     (
@@ -220,6 +222,10 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("POST", f"/support/accounts/{BOB}/adjustments", {"content": {"credits": 5, "why": "x"}, "key": "k"}),
     ("GET", f"/support/accounts/{BOB}/disputes", {}),
+    ("GET", "/support/failed-runs", {"query": HOUR}),
+    ("GET", "/support/incidents", {}),
+    ("GET", f"/support/incidents/{INCIDENT}", {}),
+    ("POST", "/support/incidents", {"content": {**HOUR, "credits": 5, "why": "x"}, "key": "k"}),
     ("GET", "/support/parked", {}),
     ("GET", f"/support/parked/{PARKED}", {}),
     ("POST", f"/support/parked/{PARKED}/replay", {}),
@@ -265,8 +271,9 @@ def test_support_staff_change_nothing_of_their_own_account(world: World, case_id
     before = world.table()
     bob = Frontend(BOB, {GROUPS_CLAIM: ["billing-support"]})
     for method, path, more in SUPPORT_CALLS:
-        # Whose a declaration or a parked event is does not stand in the request: see their own tests.
-        if method != "GET" and not path.endswith(("forwarding", "replay", "attribution", "dismissal")):
+        # Whose a declaration or a parked event is does not stand in the request, and an incident has many accounts: see
+        # their own tests.
+        if method != "GET" and not path.endswith(("forwarding", "replay", "attribution", "dismissal", "incidents")):
             own = more if BOB in path or "{case_id}" in path else {**more, "content": {**more["content"], **BOBS_OWN}}
             told = bob.call(method, path.format(case_id=case_id), **own)
             assert (told.status, "your own account" in told.text) == (403, True), path
@@ -282,6 +289,7 @@ def test_every_support_route_is_tried() -> None:
             .replace("dispute:stripe:dp_1", "{hold_id}")
             .replace(NOBODYS_DECLARATION, "{declaration_id}")
             .replace(PROPOSAL, "{proposal_id}")
+            .replace(INCIDENT, "{incident_id}")
             .replace(PARKED, "{parked_id}")
             .replace(RECORD, "{record_id}"),
         )

@@ -129,7 +129,7 @@ def test_a_cold_function_imports_no_more_than_it_did(ministack: str) -> None:
     """A module more is milliseconds more of each cold start: raise the number with its reason."""
     recorded = hot.record(hot.CASES[0], ministack)
     start = hot.started(recorded, layers.as_it_is(), is_floor=False)
-    assert start["modules"] <= 466
+    assert start["modules"] <= 467  # `incidents`: the port of documents names every kind
     assert start["cpu_s"] > 0
 
 

@@ -26,6 +26,7 @@ from ledger.domain.errors import (
 )
 from ledger.domain.facts import RefundChanged, RefundState
 from ledger.domain.ids import AccountId, PaymentId, approval_tag
+from ledger.domain.incidents import IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent
@@ -357,8 +358,17 @@ class FakeStore:
     def _indexed_rows(self, kind: DocumentKind, first: datetime, last: datetime) -> Iterator[IndexRow]:
         self.round_trips += 1
         rows = [row for key, row in self.documents.items() if key.kind is kind and isinstance(row, IndexRow)]
-        dated = sorted((row.at, row.subject, row) for row in rows if row.at)
-        return iter([row for at, _, row in dated if first <= at <= last])
+        dated = [(row.at, row.subject, str(row.account_id), row) for row in rows if row.at]
+        return iter([row for at, *_, row in sorted(dated, key=lambda one: one[:-1]) if first <= at <= last])
+
+    def incidents(self, limit: int, after: str | None = None) -> Page[ListedIncident]:
+        return self._newest(ListedIncident, DocumentKind.LISTED_INCIDENT, limit, after)
+
+    def running_incidents(self) -> Iterator[ListedIncident]:
+        return self._documents(ListedIncident, DocumentKind.RUNNING_INCIDENT)
+
+    def incident_shares(self, incident_id: str, limit: int, after: str | None = None) -> Page[IncidentShare]:
+        return self._document_page(IncidentShare, DocumentKind.INCIDENT_SHARE, limit, after, incident_id)
 
     def receipts_page(self, customer_id: str, limit: int, after: str | None = None) -> Page[Receipt]:
         self.round_trips += 1

@@ -24,7 +24,7 @@ from ledger.domain.facts import (
     ResolutionReported,
     UngrantedLine,
 )
-from ledger.domain.ids import PaymentId, request_correlation_id
+from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord, mail_id_of
 from ledger.domain.orders import Consent, Order, ShownInformation
 from ledger.domain.proposals import CREDITS, SupportLimit
@@ -48,6 +48,8 @@ from ledger.usecases.declarations.review import close, record_forwarding
 from ledger.usecases.declarations.submit import declare, submit
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
+from ledger.usecases.incidents.replace_runs import replace_runs
 from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
 from ledger.usecases.looks import record_look
 from ledger.usecases.place_order import OrderRequest, place_order
@@ -751,11 +753,42 @@ def indexed() -> FakeStore:
     return store
 
 
+def made_good() -> FakeStore:
+    """Two incidents: one that was made good for two accounts, of which one is left out, and one that still runs."""
+    store, ben = FakeStore(), AccountId("acct_ben")
+    for account_id in (ADA, ben):
+        record_events(store, paid(payment(PaymentId(f"stripe:pi_{account_id}"), account_id=account_id)), now=at(1))
+        for number in (1, 2):
+            minute, run_id = 30 * number, f"run_{number}_{account_id}"
+            draw_credits(account_id, run_id, 5 * number, store, now=at(minute))
+            fail_run(account_id, run_id, store, now=at(minute + 1))
+            index_failed_run(account_id, run_id, at(minute + 1), store)
+    place_hold("support:1", ben, "sam", store, why="A suspicion.", now=at(70))
+    alone = Authority(limits={CREDITS: SupportLimit(day=5, month=5)})
+
+    def begun(first: float, last: float, credits_: int, *, minute: float) -> str:
+        request = IncidentRequest(
+            since=at(first), until=at(last), credits=credits_, reason="It stood still.", actor="sam", key=f"k{first}"
+        )
+        try:
+            begin_incident(request, store, alone, now=at(minute))
+        except SecondPersonNeeded as needed:
+            confirm_proposal(
+                AccountId(request.incident_id), needed.proposal_id, "kim", store, POLICY, now=at(minute + 1)
+            )
+        return request.incident_id
+
+    replace_runs(begun(20, 40, 5, minute=80), store, now=at(81))
+    draw_credits(ADA, "run_3", 1001, store, now=at(82))
+    begun(50, 65, 10, minute=90)
+    return store
+
+
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, excused, charged_back, resolved, foreign),
     subscribed,
     *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, declared),
-    *(locked, unlocked, by_two, documented),
+    *(locked, unlocked, by_two, documented, made_good),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {

@@ -18,11 +18,13 @@ from tools.verify import World
 from tools.verify.names import ROUTES_OF_ACTS, names_of
 from tools.verify.scratch import Scratch
 from tools.verify.table import facts_without_id
+from tools.verify.world import incident_sums
 
-_PARTS = [part.name for part in fields(World) if part.init and part.name != "facts_elsewhere"]
+_ELSEWHERE = ("facts_elsewhere", "incidents_elsewhere")
+_PARTS = [part.name for part in fields(World) if part.init and part.name not in _ELSEWHERE]
 _ID = re.compile(
-    r"\b(?:(acct|adj|case|ch|cn|cs|ctm|cus|dp|evt|in|issfr|mail|ord|pi|prop|re|run|sub|stripe_refund|txn)_[A-Za-z0-9]+"
-    r"|([WCR])(?:-[0-9A-Z]{4}){3})"
+    r"\b(?:(acct|adj|case|ch|cn|cs|ctm|cus|dp|evt|in|inc|issfr|mail|ord|pi|prop|re|run|sub|stripe_refund|txn)"
+    r"_[A-Za-z0-9]+|([WCR])(?:-[0-9A-Z]{4}){3})"
 )
 
 
@@ -40,7 +42,7 @@ def merged(worlds: Iterable[World]) -> World:
     """Return everything that these hold. What has one key in two of them stands once."""
     whole = World()
     for world in worlds:
-        for name in (*_PARTS, "facts_elsewhere"):
+        for name in (*_PARTS, *_ELSEWHERE):
             part, more = getattr(whole, name), getattr(world, name)
             part.extend(more) if isinstance(part, list) else part.update(more)
     return whole
@@ -55,7 +57,8 @@ def groups_of(world: World) -> list[World]:
             merged(pickle.loads(content) for _, content in group)  # noqa: S301 - ours, of this moment
             for _, group in groupby(scratch.groups(), key=itemgetter(0))
         ]
-    return [replace(group, facts_elsewhere=facts_without_id(world)) for group in groups]
+    known, sums = facts_without_id(world), incident_sums(world)
+    return [replace(group, facts_elsewhere=known, incidents_elsewhere=sums) for group in groups]
 
 
 def renamed(world: World, suffix: str, but: int = -1) -> World:

@@ -14,6 +14,7 @@ from tools.verify import (
     credit_notes,
     decisions,
     declarations,
+    incidents,
     lots,
     payments,
     proposals,
@@ -66,6 +67,8 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     records.idempotency_records,
     declarations.listed,
     credit_notes.documented,
+    incidents.replaced_once,
+    incidents.carried_out,
 )
 
 

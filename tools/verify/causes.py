@@ -6,6 +6,7 @@ from ledger.domain.canonical import digest
 from ledger.domain.entries import Entry, EntryKind
 from ledger.domain.facts import Facts, RefundChanged, digest_of, facts_of
 from ledger.domain.ids import AccountId, PaymentId, job_correlation_id, request_correlation_id
+from ledger.domain.incidents import cause_of
 from ledger.domain.links import Links
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, RecordOutcome
@@ -27,6 +28,7 @@ def causes_of_all(world: World) -> Verdicts:
     others |= {
         (item.terms.account_id, f"order:{item.terms.order_id}") for item in world.fulfilment_keys.values() if item.terms
     }
+    others |= {(share.account_id, cause_of(share.incident_id)) for share in world.incident_shares.values()}
     others |= {(account_id, f"support:{act.actor}") for account_id, act in world.audit_records}
     for name, account_id, cause in _causes(world):
         receipt = receipts.get(cause)
@@ -133,6 +135,8 @@ def _is_correlated(entry: Entry, written: set[str]) -> bool:
     if entry.cause.startswith("run:"):
         run_id = entry.cause.removeprefix("run:")
         return entry.correlation_id == request_correlation_id(entry.account_id, RUNS_ROUTE, run_id)
+    if entry.cause.startswith(cause_of("")):
+        return entry.correlation_id == entry.cause
     if entry.correlation_id.startswith("job:"):
         job = entry.correlation_id.split(":")[1]
         return entry.correlation_id == job_correlation_id(job, entry.recorded_at)

@@ -13,6 +13,7 @@ from ledger.domain.lots import Lot
 from ledger.domain.refund_cases import CaseState, RefundCase
 from ledger.domain.refunds import returned_minor
 from ledger.domain.runs import Run
+from tools.verify.incidents import lots_of_incidents
 from tools.verify.proposals import lots_of_adjustments
 from tools.verify.world import Paid, Verdicts, World
 
@@ -54,7 +55,7 @@ def figures(world: World) -> Verdicts:
 
 
 def granted_once(world: World) -> Verdicts:
-    """Every purchase is granted exactly once, every duplicate never; goodwill comes from a case, or an adjustment."""
+    """Every purchase is granted exactly once, every duplicate never; goodwill has a case, an act or an incident."""
     grants = Counter((entry.account_id, entry.lot_id) for entry in world.entries if entry.kind is EntryKind.GRANT)
     due: set[tuple[AccountId, str]] = set()
     for account_id, expected in world.targets():
@@ -68,9 +69,9 @@ def granted_once(world: World) -> Verdicts:
             lot = lots.get(key)
             yield case.case_id, grants[key] == 1 and lot is not None and _is_as_decided(lot, case)
             due.add(key)
-    adjustments = set(lots_of_adjustments(world))
+    others = {*lots_of_adjustments(world), *lots_of_incidents(world)}
     for key in {*grants} - due:
-        yield "/".join(key), key in adjustments and grants[key] == 1
+        yield "/".join(key), key in others and grants[key] == 1
 
 
 def _is_as_decided(lot: Lot, case: RefundCase) -> bool:

@@ -35,7 +35,7 @@ from tools.verify.world import World
 ROUTES_OF_ACTS = {AuditAction.LIFT: HOLDS_ROUTE, AuditAction.STATE_AMOUNT: AMOUNTS_ROUTE}
 """Of the acts that write entries."""
 
-_OF_AN_ACCOUNT = frozenset({"case", "expiry", "job", "run", "support"})
+_OF_AN_ACCOUNT = frozenset({"case", "expiry", "incident", "job", "run", "support"})
 """How causes and correlation ids begin that are looked for among the things of one account."""
 
 
@@ -131,6 +131,16 @@ def _of_accounts(world: World) -> Iterator[str]:
     for key, queued in world.queued_proposals.items():
         yield from (_account(queued.account_id), *map(_cause, (*key.parts[-1:], queued.proposal_id)))
     yield from map(_owner, world.account_sums)
+    yield from _of_incidents(world)
+
+
+def _of_incidents(world: World) -> Iterator[str]:
+    """Yield the accounts. An incident, whose acts are stored under its own id, leads to none of them: it has many."""
+    yield from map(_account, world.incidents)
+    for key, listed in world.listed_incidents.items():
+        yield from map(_account, (*key.parts[-1:], listed.incident_id))
+    for key, share in world.incident_shares.items():
+        yield from map(_account, (*key.parts[-1:], share.account_id))
 
 
 def _of_act(account_id: AccountId, act: AuditRecord) -> Iterator[str]:

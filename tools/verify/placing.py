@@ -14,6 +14,7 @@ from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import Declaration, DeclaredContract, ListedDeclaration
 from ledger.domain.ids import AccountId
+from ledger.domain.incidents import Incident, IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent, MailRecord, mail_id_of
 from ledger.domain.proposals import Proposal
@@ -45,6 +46,8 @@ from ledger.ports.documents import (
     declaration_key,
     declared_contract_key,
     failed_run_key,
+    incident_key,
+    incident_share_key,
     index_row_key,
     intent_key,
     mail_intent_key,
@@ -184,6 +187,12 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return index_row_key(document)
         case CreditNote():
             return credit_note_key(document.account_id, document.number)
+        case Incident():
+            return incident_key(document.incident_id)
+        case IncidentShare():
+            return incident_share_key(document.incident_id, document.account_id)
+        case ListedIncident():
+            return DocumentKey(key.kind, (sortable(document.at), document.incident_id))
         case WatchedPlan():
             return watched_plan_key(document.due_at, document.order_id)
     return key

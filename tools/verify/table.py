@@ -1,6 +1,7 @@
 """A table of any size, as parts that are checked one after the other."""
 
 import marshal
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -11,7 +12,7 @@ from ledger.domain.purchases import Purchase
 from ledger.dynamodb.items import Item
 from tools.verify.names import names_of
 from tools.verify.scratch import Scratch
-from tools.verify.world import UNREADABLE, World, name_of
+from tools.verify.world import UNREADABLE, World, incident_sums, name_of
 
 AT_ONCE = 5_000
 """From how many items on a part is complete. Few parts are faster than many, and this many items are some 50 MB."""
@@ -28,6 +29,7 @@ class Table:
         self.count = 0
         self._scratch = Scratch()
         self._facts: set[str] = set()
+        self._incidents: dict[str, Counter[str]] = {}
         self._lock = Lock()
 
     def __enter__(self) -> "Table":
@@ -45,6 +47,9 @@ class Table:
             if not facts <= self._facts:
                 with self._lock:
                     self._facts |= facts
+            for incident_id, sums in incident_sums(world).items():
+                with self._lock:
+                    self._incidents[incident_id] = self._incidents.get(incident_id, Counter()) + sums
             things.append((names_of(world) or {f"item {name_of(item)}"}, marshal.dumps(item)))
         self._scratch.add(things)
         with self._lock:
@@ -56,7 +61,7 @@ class Table:
 
         Call `advance` with the number of items of a part when the next one is wanted, or the end.
         """
-        world, count = World(facts_elsewhere=self._facts), 0
+        world, count = self._part(), 0
         for _, group in groupby(self._scratch.groups(), key=itemgetter(0)):
             for _, content in group:
                 world.add(marshal.loads(content))  # noqa: S302 - our own file, and marshal makes no objects
@@ -64,10 +69,13 @@ class Table:
             if count >= at_once:
                 yield world
                 advance(count)
-                world, count = World(facts_elsewhere=self._facts), 0
+                world, count = self._part(), 0
         if count:
             yield world
             advance(count)
+
+    def _part(self) -> World:
+        return World(facts_elsewhere=self._facts, incidents_elsewhere=self._incidents)
 
 
 def _read(item: Item) -> World:

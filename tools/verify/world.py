@@ -19,6 +19,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.incidents import Incident, IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailRecord
@@ -104,10 +105,14 @@ class World:
     case_claims: dict[DocumentKey, CaseClaim] = field(default_factory=dict)
     timeline_rows: dict[DocumentKey, TimelineRow] = field(default_factory=dict)
     index_rows: dict[DocumentKey, IndexRow] = field(default_factory=dict)
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    incident_shares: dict[DocumentKey, IncidentShare] = field(default_factory=dict)
+    listed_incidents: dict[DocumentKey, ListedIncident] = field(default_factory=dict)  # in both lists
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
     is_in_place: dict[str, bool] = field(default_factory=dict)  # whether key and index attributes follow from the rest
     is_as_written: dict[str, bool] = field(default_factory=dict)  # whether its digest says so, if it has one
     facts_elsewhere: set[str] = field(default_factory=set)  # keys of facts that name no id, of other parts of the table
+    incidents_elsewhere: dict[str, Counter[str]] = field(default_factory=dict)  # `incident_sums` of the whole table
     _things: list[list[Paid]] | None = field(default=None, init=False, compare=False, repr=False)
     _targets: list[tuple[AccountId, Target]] | None = field(default=None, init=False, compare=False, repr=False)
 
@@ -205,6 +210,12 @@ class World:
                 self.timeline_rows[key] = document
             case IndexRow():
                 self.index_rows[key] = document
+            case Incident():
+                self.incidents[document.incident_id] = document
+            case IncidentShare():
+                self.incident_shares[key] = document
+            case ListedIncident():
+                self.listed_incidents[key] = document
 
     def facts(self, payment_id: PaymentId) -> Facts:
         """Return the facts of the purchase that a name leads to."""
@@ -274,6 +285,22 @@ class World:
             for lot_id, lot in account.lots.items()
         }
         return {**self.closed_lots, **opened}
+
+
+def incident_sums(world: World) -> dict[str, Counter[str]]:
+    """Return for each incident whether it is there, and the sums of what accounts got from it.
+
+    An incident is about many accounts, which are checked one by one: what is summed over them is counted beforehand.
+    """
+    sums: dict[str, Counter[str]] = {}
+    for incident_id in world.incidents:
+        sums.setdefault(incident_id, Counter())["incidents"] += 1
+    for share in world.incident_shares.values():
+        of_one = sums.setdefault(share.incident_id, Counter())
+        of_one += Counter(accounts=share.lots > 0, runs=share.runs, credits=share.credits)
+        if share.left_out:
+            of_one[share.left_out] += 1
+    return sums
 
 
 def _names_of(paid: Paid) -> set[str]:

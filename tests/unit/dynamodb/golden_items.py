@@ -52,6 +52,7 @@ from ledger.domain.facts import (
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.incidents import Incident, IncidentShare, IncidentState, LeftOut, ListedIncident
 from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
@@ -106,10 +107,13 @@ from ledger.ports.documents import (
     deferred_queue_key,
     failed_run_key,
     idempotency_key,
+    incident_key,
+    incident_share_key,
     index_row_key,
     intent_key,
     job_cursor_key,
     listed_declaration_key,
+    listed_incident_key,
     mail_intent_key,
     mail_record_key,
     open_checkout_key,
@@ -119,6 +123,7 @@ from ledger.ports.documents import (
     recent_requests_key,
     renewal_stop_key,
     review_queue_key,
+    running_incident_key,
     timeline_row_key,
     watched_plan_key,
 )
@@ -531,6 +536,29 @@ NOTE = CreditNote(
 )
 SERIES = CreditNoteSeries(last=7, version=4)
 WATCHED = WatchedPlan(order_id=ORDER.order_id, account_id=ADA, product_id="creator_monthly", due_at=AT)
+INCIDENT = Incident(
+    incident_id="inc_1",
+    since=AT,
+    until=AT + timedelta(hours=1),
+    reason="The queue stood still.",
+    credits=500,
+    begun_by="sam",
+    begun_at=AT,
+    confirmed_by="kim",
+    state=IncidentState.DONE,
+    accounts=3,
+    runs=12,
+    given=480,
+    left_out={LeftOut.SUSPENDED: 1},
+    after="acct_9",
+    is_cut=True,
+    ended_at=AT,
+    version=4,
+)
+SHARE = IncidentShare(
+    incident_id="inc_1", account_id=ADA, runs=4, credits=160, lots=1, at=AT, left_out=LeftOut.SUSPENDED, version=1
+)
+LISTED_INCIDENT = ListedIncident(incident_id="inc_1", at=AT)
 AWAITED = AwaitedOrder(order_id=ORDER.order_id, account_id=ADA, since=AT)
 STOP = RenewalStop(
     account_id=ADA,
@@ -629,7 +657,7 @@ def goldens() -> dict[str, Golden]:
         unit="credits",
         is_counted=True,
     )
-    failed = FailedRun(run_id="run_1", credits=10, at=AT, error="E1")
+    failed = FailedRun(run_id="run_1", credits=10, at=AT, error="E1", replaced_by="inc_1", version=1)
     return {
         "purchase": Golden(items.to_purchase(PURCHASE), items.from_payment, replace(PURCHASE, version=5)),
         "pointer": Golden(items.to_pointer(pointer), items.from_payment, pointer),
@@ -702,7 +730,11 @@ def goldens() -> dict[str, Golden]:
         "indexed_name": _document(index_row_key(NAMED_ROW), NAMED_ROW),
         "indexed_amount": _document(index_row_key(PAID_ROW), PAID_ROW),
         "indexed_failure": _document(index_row_key(FAILED_ROW), FAILED_ROW),
-        "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed),
+        "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed, replace(failed, version=2)),
+        "incident": _document(incident_key("inc_1"), INCIDENT, replace(INCIDENT, version=5)),
+        "incident_share": _document(incident_share_key("inc_1", ADA), SHARE, replace(SHARE, version=2)),
+        "listed_incident": _document(listed_incident_key(INCIDENT), LISTED_INCIDENT),
+        "running_incident": _document(running_incident_key(INCIDENT), LISTED_INCIDENT),
         "audit_record": _document(audit_key(ADA, audit), audit),
         "proposal": _document(proposal_key(ADA, "prop_1"), PROPOSAL, replace(PROPOSAL, version=2)),
         "proposal_queue": _document(

@@ -80,6 +80,9 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "credit_notes": lambda store: store.credit_notes(ADA),
     "watched_plans": lambda store: store.watched_plans(NOON),
     "awaited_orders since": lambda store: store.awaited_orders(NOON, turn=3),
+    "incidents": lambda store: [store.incidents(5)],
+    "running_incidents": lambda store: store.running_incidents(),
+    "incident_shares": lambda store: [store.incident_shares("inc_1", 5)],
     "failed_runs": lambda store: store.failed_runs(ADA, NOON),
     "audit_records": lambda store: store.audit_records(ADA),
     "scan": lambda store: store.scan(),
@@ -237,6 +240,8 @@ BY_PAGE = {
     "receipts_page",
     "acts_page",
     "timeline_rows",
+    "incidents",
+    "incident_shares",
 }
 """The reads of which a caller asks for the next page."""
 BY_NAME = {"one name", "some names", "parked_receipts"}

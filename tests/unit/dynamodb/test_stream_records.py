@@ -17,6 +17,7 @@ from ledger.domain.domain_events import (
     DeclarationApproved,
     DeclarationConfirmed,
     DomainEvent,
+    IncidentBegun,
     PurchasesNamed,
     RefundIntentListed,
     RenewalStopListed,
@@ -179,6 +180,13 @@ def test_a_failed_run_is_an_event_when_it_is_stored() -> None:
     assert named(failed, failed) == named(None, failed) == []
 
 
+def test_an_incident_is_an_event_when_it_is_listed_as_running() -> None:
+    """Once; its place in the list of all incidents is none."""
+    running = GOLDEN["running_incident"]
+    assert contents(running) == [IncidentBegun(incident_id="inc_1")]
+    assert contents(running, running) == contents(None, running) == []
+
+
 @pytest.mark.parametrize("fact", MOVING, ids=lambda fact: type(fact).__name__)
 def test_a_refund_that_nobody_approved_is_none(fact: Fact) -> None:
     """No case of ours is about it."""
@@ -229,7 +237,7 @@ def test_a_declaration_is_an_event_when_it_is_listed_as_confirmed_or_approved(st
 
 
 PUBLISHED = {"refund_intent", "renewal_stop", "purchase", "subscription", "listed_declaration", "mail_intent"}
-PUBLISHED |= {"contact", "failed_run"}
+PUBLISHED |= {"contact", "failed_run", "running_incident"}
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN.keys() - PUBLISHED))
@@ -252,6 +260,7 @@ CHANGES: dict[str, Callable[[], stream.Record]] = {
     "PurchasesNamed": lambda: change(purchase(SETTLED)),
     "AddressChanged": lambda: change(GOLDEN["contact"]),
     "RunFailureRecorded": lambda: change(GOLDEN["failed_run"]),
+    "IncidentBegun": lambda: change(GOLDEN["running_incident"]),
 }
 
 

@@ -75,6 +75,7 @@ def test_who_subscribes_to_what() -> None:
         ("PurchasesNamed", "index_names", None),
         ("AddressChanged", "index_names", None),
         ("RunFailureRecorded", "index_names", None),
+        ("IncidentBegun", "replace_failed_runs", None),
     }
 
 

@@ -22,6 +22,7 @@ from ledger.domain.domain_events import (
     CustomerIdentified,
     DeclarationApproved,
     DeclarationConfirmed,
+    IncidentBegun,
     MailListed,
     OrderPaid,
     PurchasesNamed,
@@ -114,6 +115,7 @@ SCHEDULES: Mapping[str, dict[str, Any]] = {
     "release_parked": {"rate(1 hour)": None},
     "expire_credits": {"rate(1 hour)": None},
     "send_refunds": {"rate(5 minutes)": None},  # a customer waits for the money
+    "replace_failed_runs": {"rate(5 minutes)": None},  # customers were told that it is made good
     "follow_declarations": {"rate(15 minutes)": None},  # who declared waits for the acknowledgement
     "send_mails": {
         "rate(5 minutes)": None,  # the credits wait for the mail
@@ -154,6 +156,7 @@ _LISTS = [
     keys.range_of(DocumentKind.REFUND_INTENT).pk,
     keys.range_of(DocumentKind.RENEWAL_STOP).pk,
     keys.range_of(DocumentKind.LISTED_DECLARATION).pk,
+    keys.range_of(DocumentKind.RUNNING_INCIDENT).pk,
     {"prefix": keys.range_of(DocumentKind.MAIL_INTENT).pk},
 ]
 
@@ -185,6 +188,7 @@ SUBSCRIBED = {
     "release_parked": {_NAMES[CustomerIdentified]},
     "index_names": {_NAMES[PurchasesNamed], _NAMES[AddressChanged], _NAMES[RunFailureRecorded]},
     "follow_cases": {_NAMES[ApprovedRefundChanged]},
+    "replace_failed_runs": {_NAMES[IncidentBegun]},
     "follow_declarations": {_NAMES[DeclarationConfirmed], _NAMES[DeclarationApproved]},
     "MailsToSend": {_NAMES[MailListed], _NAMES[OrderPaid]},
     "RefundsToSend": {_NAMES[RefundIntentListed], _NAMES[RenewalStopListed]},
@@ -351,6 +355,7 @@ LOCAL_ONLY = {"signing_secrets", "api_keys", "address_key", "api_bases", "is_mea
 """Settings that a deployment does not set: Lambda does, or they are for local runs."""
 FOR_OTHERS = {
     ("read_catalogue", "is_paused"): "it shows the policy, and decides nothing",
+    ("review_incidents", "is_paused"): "it loads the policy for its limits, and decides nothing",
     ("review_parked", "is_paused"): "it loads the policy for its limits, and decides nothing",
     ("send_mails", "is_paused"): "it loads the policy for its text, and decides nothing",
     ("place_order", "is_paused"): "it loads the policy for its version, and decides nothing",

@@ -17,6 +17,7 @@ from ledger.domain.errors import (
     ConfigurationError,
     CreditsLocked,
     IdempotencyKeyReused,
+    IncidentChanged,
     InsufficientCredits,
     InvalidBody,
     InvalidRequest,
@@ -80,6 +81,8 @@ def problem_of(error: BillingError) -> Response[Any]:
             refused = problem(429, "too-many-requests", str(error))
             refused.headers["retry-after"] = str(error.retry_after_s)
             return refused
+        case IncidentChanged():
+            return problem(409, "incident-changed", str(error))
         case SecondPersonNeeded():
             return problem(409, "second-person-needed", str(error), proposal_id=error.proposal_id)
         case InvalidBody():

@@ -15,6 +15,7 @@ class AuditAction(StrEnum):
     DECLINE = "decline"
     STATE_AMOUNT = "state_amount"
     ADJUST = "adjust"
+    REPLACE_RUNS = "replace_runs"  # the credits of all runs that failed in an incident
     ATTRIBUTE = "attribute"  # say whose a parked event is
     PROPOSE = "propose"  # an act that needs a second person
     CONFIRM = "confirm"  # the act that a colleague proposed
@@ -27,7 +28,9 @@ class AuditRecord:
 
     actor: str
     action: AuditAction
-    subject: str  # the id of a hold, case, adjustment or proposal, or the provider's id of a refund or dispute
+    subject: (
+        str  # the id of a hold, case, adjustment, incident or proposal, or the provider's id of a refund or dispute
+    )
     reason: str  # in the person's own words
     at: datetime
     step: int  # the version of what the action changed, as it was read; it tells the actions of one instant apart

@@ -113,6 +113,13 @@ class RunFailureRecorded:
     failed_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentBegun:
+    """The credits of all runs that failed in an incident are to be replaced."""
+
+    incident_id: str
+
+
 Content: TypeAlias = (
     CustomerIdentified
     | RefundIntentListed
@@ -125,6 +132,7 @@ Content: TypeAlias = (
     | PurchasesNamed
     | AddressChanged
     | RunFailureRecorded
+    | IncidentBegun
 )
 
 KINDS: Mapping[str, tuple[int, type[Content]]] = {
@@ -139,6 +147,7 @@ KINDS: Mapping[str, tuple[int, type[Content]]] = {
     "PurchasesNamed": (1, PurchasesNamed),
     "AddressChanged": (1, AddressChanged),
     "RunFailureRecorded": (1, RunFailureRecorded),
+    "IncidentBegun": (1, IncidentBegun),
 }
 """The version and the content of each kind, by its name on the bus. The name stays when a class is renamed."""
 
@@ -150,7 +159,7 @@ class DomainEvent:
     """One event, as the bus carries it."""
 
     event_id: str  # the same for the same change
-    correlation_id: str  # of the refund case, order, declaration or delivery that the change is part of
+    correlation_id: str  # of the refund case, order, declaration, incident or delivery that the change is part of
     content: Content
 
     @property

@@ -19,6 +19,7 @@
     │   ├── SubscriptionAlreadyRuns  a subscription to this plan is running
     │   ├── CaseAlreadyOpen        a case about the same purchase and reason is open
     │   ├── TooManyRequests        the account has made as many such requests as it may for now
+    │   ├── IncidentChanged        the sum that was agreed is another one by now
     │   ├── SecondPersonNeeded     the act is above what one person may do: it is proposed
     │   └── CaseClosed             the case can't change from its state to the requested one
     ├── ProviderRefused            a provider refused: it has done nothing
@@ -206,6 +207,14 @@ class SecondPersonNeeded(RequestRefused):
     def __init__(self, proposal_id: str) -> None:
         super().__init__("This is above what one person may do. It is proposed: a colleague has to confirm it.")
         self.proposal_id = proposal_id
+
+
+class IncidentChanged(RequestRefused):
+    """The failed runs of an incident have another sum of credits than was agreed. `credits` is what it is by now."""
+
+    def __init__(self, credits_: int) -> None:
+        super().__init__(f"By now there are {credits_:,} credits to replace. Look at the preview again.")
+        self.credits = credits_
 
 
 class CaseClosed(RequestRefused):

@@ -15,6 +15,8 @@ class FailedRun:
     credits: int
     at: datetime
     error: str = ""  # as the tagging service reported it
+    replaced_by: str | None = None  # the incident that has replaced its credits: see `ledger.domain.incidents`
+    version: int = 0  # 0: not stored yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,10 @@ AWAITED#<shard>          ORDER#<time>#<order id>                  order whose pa
 NAMED#<name>             IS#<kind>#<subject>                      index of find: what has this name
 PAID#<day>/<currency>/<amount>/<shard> AT#<time>#<payment id>     index of find: payments of this amount on this day
 FAILURES#<day>/<shard>   FAILED_AT#<time>#<account id>#<run id>   index of find: runs that failed on this day
+INCIDENT#<its id>        INCIDENT                                 incident: the runs that failed between two times
+SHARES#<incident id>     OF#<account id>                          what an account got from an incident
+INCIDENTS                BEGUN#<time>#<its id>                    incident, by the time at which it was begun
+REPLACING                BEGUN#<time>#<its id>                    incident that is not done
 WATCHED#<shard>          PLAN#<time>#<order id>                   plan that renews, by the day of the next look at it
 
 index      partition key                  sort key       rows
@@ -153,6 +157,10 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.INDEXED_AMOUNT: _Place("PAID#", "AT#", 2),
     DocumentKind.INDEXED_FAILURE: _Place("FAILURES#", "FAILED_AT#", 2),
     DocumentKind.WATCHED_PLAN: _Place("WATCHED#", "PLAN#", 2),
+    DocumentKind.INCIDENT: _Place("INCIDENT#", "INCIDENT", 0),
+    DocumentKind.INCIDENT_SHARE: _Place("SHARES#", "OF#"),
+    DocumentKind.LISTED_INCIDENT: _Place("INCIDENTS", "BEGUN#", 2),
+    DocumentKind.RUNNING_INCIDENT: _Place("REPLACING", "BEGUN#", 2),
 }
 _IN_AN_ACCOUNT = {place.sk: kind for kind, place in _PLACES.items() if place.pk == _ACCOUNT}
 _ELSEWHERE = {place.pk: kind for kind, place in _PLACES.items() if place.pk != _ACCOUNT}

@@ -14,6 +14,7 @@ from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.incidents import IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent
 from ledger.domain.proposals import Proposal, QueuedProposal
@@ -272,6 +273,20 @@ class Reads:
         for day in _days(first, last):
             places = [place_of_failures(day, shard) for shard in range(INDEX_SHARDS)]
             yield from self._indexed(DocumentKind.INDEXED_FAILURE, places, first, last)
+
+    def incidents(self, limit: int, after: str | None = None) -> Page[ListedIncident]:
+        """Return a page of all incidents, newest first: one query."""
+        where = keys.range_of(DocumentKind.LISTED_INCIDENT)
+        return self._document_page(ListedIncident, where, limit, after, is_newest_first=True)
+
+    def running_incidents(self) -> Iterator[ListedIncident]:
+        """Yield the incidents that are not done, oldest first: a query of their list."""
+        return self._work(ListedIncident, self._query(keys.range_of(DocumentKind.RUNNING_INCIDENT)))
+
+    def incident_shares(self, incident_id: str, limit: int, after: str | None = None) -> Page[IncidentShare]:
+        """Return a page of what accounts got from an incident: one query."""
+        where = keys.range_of(DocumentKind.INCIDENT_SHARE, incident_id)
+        return self._document_page(IncidentShare, where, limit, after)
 
     def receipts_page(self, customer_id: str, limit: int, after: str | None = None) -> Page[Receipt]:
         """Return a page of a customer's receipts: a query of their partition."""

@@ -68,6 +68,7 @@ from ledger.domain.facts import (
 from ledger.domain.holds import Hold
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import subscription_of
+from ledger.domain.incidents import Incident, IncidentShare, IncidentState, LeftOut, ListedIncident
 from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
@@ -283,6 +284,7 @@ AUDIT_ACTION = one_of(
         AuditAction.DECLINE: "decline",
         AuditAction.STATE_AMOUNT: "state_amount",
         AuditAction.ADJUST: "adjust",
+        AuditAction.REPLACE_RUNS: "replace_runs",
         AuditAction.ATTRIBUTE: "attribute",
         AuditAction.PROPOSE: "propose",
         AuditAction.CONFIRM: "confirm",
@@ -1071,7 +1073,59 @@ FAILED_RUN = Shape(
         "credits": Field("credits", WHOLE),
         "at": Field("at", TIME),
         "error": Field("error", TEXT, ""),
+        "replaced_by": Field("replaced_by", TEXT, None),
+        "version": Field("version", WHOLE),
     },
+)
+INCIDENT_STATE = one_of(
+    "state of an incident",
+    {IncidentState.RUNNING: "running", IncidentState.DONE: "done"},
+)
+LEFT_OUT = one_of(
+    "reason to leave an account out",
+    {LeftOut.OWN: "own", LeftOut.SUSPENDED: "suspended", LeftOut.ABOVE_SUM: "above_sum"},
+)
+INCIDENT = Shape(
+    "an incident",
+    Incident,
+    {
+        "incident_id": Field("incident_id", TEXT),
+        "since": Field("failed_since", TIME),
+        "until": Field("failed_until", TIME),
+        "reason": Field("reason", TEXT),
+        "credits": Field("credits", WHOLE),
+        "begun_by": Field("begun_by", TEXT),
+        "begun_at": Field("begun_at", TIME),
+        "confirmed_by": Field("confirmed_by", TEXT, None),
+        "state": Field("state", INCIDENT_STATE),
+        "accounts": Field("accounts", WHOLE, 0),
+        "runs": Field("runs", WHOLE, 0),
+        "given": Field("given", WHOLE, 0),
+        "left_out": Field("left_out", COUNTS, {}),
+        "after": Field("after", TEXT, ""),
+        "is_cut": Field("is_cut", BOOLEAN, False),
+        "ended_at": Field("ended_at", TIME, None),
+        "version": Field("version", WHOLE),
+    },
+)
+INCIDENT_SHARE = Shape(
+    "a share of an incident",
+    IncidentShare,
+    {
+        "incident_id": Field("incident_id", TEXT),
+        "account_id": Field("of_account", TEXT),  # `account_id` would bring it into an index
+        "runs": Field("runs", WHOLE, 0),
+        "credits": Field("credits", WHOLE, 0),
+        "lots": Field("lots", WHOLE, 0),
+        "at": Field("at", TIME),
+        "left_out": Field("left_out", LEFT_OUT, None),
+        "version": Field("version", WHOLE),
+    },
+)
+LISTED_INCIDENT = Shape(
+    "a listed incident",
+    ListedIncident,
+    {"incident_id": Field("incident_id", TEXT), "at": Field("at", TIME)},
 )
 AUDIT_RECORD = Shape(
     "an audit record",
@@ -1395,5 +1449,9 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.CREDIT_NOTE: CREDIT_NOTE,
     DocumentKind.CREDIT_NOTE_SERIES: CREDIT_NOTE_SERIES,
     DocumentKind.CREDIT_NOTE_POINTER: CREDIT_NOTE_POINTER,
+    DocumentKind.INCIDENT: INCIDENT,
+    DocumentKind.INCIDENT_SHARE: INCIDENT_SHARE,
+    DocumentKind.LISTED_INCIDENT: LISTED_INCIDENT,
+    DocumentKind.RUNNING_INCIDENT: LISTED_INCIDENT,
 }
 """Every document by its kind, which its key says (`ledger.dynamodb.keys`)."""

@@ -15,6 +15,7 @@
 | purchase         | gets a payment, or a refund, dispute or credit with an id  | PurchasesNamed          |
 | contact          | gets an address, or another one                            | AddressChanged          |
 | failed run       | is created                                                 | RunFailureRecorded      |
+| running incident | is created                                                 | IncidentBegun           |
 | any other        | any                                                        | none                    |
 
 The filters in `template.yaml` keep most changes from the relay. They see the new image alone, so they pass some changes
@@ -33,6 +34,7 @@ from ledger.domain.domain_events import (
     DeclarationApproved,
     DeclarationConfirmed,
     DomainEvent,
+    IncidentBegun,
     MailListed,
     OrderPaid,
     PurchasesNamed,
@@ -51,6 +53,7 @@ from ledger.domain.facts import (
     RefundSent,
 )
 from ledger.domain.ids import AccountId, approval_tag
+from ledger.domain.incidents import ListedIncident
 from ledger.domain.mails import MailIntent
 from ledger.domain.refund_cases import case_id_of
 from ledger.domain.refund_intents import RefundIntent
@@ -98,6 +101,8 @@ def domain_events(record: Record) -> list[DomainEvent]:
             return [_of_contact(items.from_document(new), new)]
         case DocumentKind.FAILED_RUN if old is None:
             return [_of_failed_run(keys.account_id_of(new), items.from_document(new))]
+        case DocumentKind.RUNNING_INCIDENT if old is None:
+            return [_of_incident(items.from_document(new))]
         case ItemKind.FULFILMENT_KEY:
             return [*_of_order(new, old or {})]
         case ItemKind.RECEIPT:
@@ -268,6 +273,16 @@ def _of_failed_run(account_id: AccountId, run: object) -> DomainEvent:
         event_id=f"run_failed/{account_id}/{run.run_id}",
         correlation_id=run.run_id,
         content=RunFailureRecorded(account_id=account_id, run_id=run.run_id, failed_at=run.at),
+    )
+
+
+def _of_incident(listed: object) -> DomainEvent:
+    if not isinstance(listed, ListedIncident):
+        raise ValueError(f"{listed!r} should be an incident that runs")
+    return DomainEvent(
+        event_id=f"incident_begun/{listed.incident_id}",
+        correlation_id=listed.incident_id,
+        content=IncidentBegun(incident_id=listed.incident_id),
     )
 
 

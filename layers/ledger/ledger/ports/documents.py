@@ -15,6 +15,7 @@ from ledger.domain.declarations import Declaration, DeclaredContract, ListedDecl
 from ledger.domain.entries import Entry
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.incidents import Incident, IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.orders import OpenCheckout
@@ -127,6 +128,9 @@ Document = (
     | CreditNoteSeries
     | CreditNotePointer
     | CaseClaim
+    | Incident
+    | IncidentShare
+    | ListedIncident
 )
 
 
@@ -144,6 +148,9 @@ VersionedDocument = (
     | RecentRequests
     | CreditNoteSeries
     | CaseClaim
+    | FailedRun
+    | Incident
+    | IncidentShare
 )
 """Documents that count how often they were written. A change of one names the version that was read."""
 
@@ -184,6 +191,10 @@ class DocumentKind(StrEnum):
     CREDIT_NOTE_SERIES = "credit_note_series"
     CREDIT_NOTE_POINTER = "credit_note_pointer"
     CASE_CLAIM = "case_claim"
+    INCIDENT = "incident"
+    INCIDENT_SHARE = "incident_share"
+    LISTED_INCIDENT = "listed_incident"
+    RUNNING_INCIDENT = "running_incident"
 
 
 _STEP_DIGITS = 10
@@ -410,6 +421,26 @@ def credit_note_series_key(seller: str, year: int) -> DocumentKey:
 def credit_note_pointer_key(subject: str) -> DocumentKey:
     """Return the key of the pointer from a refund, or from its failure, to its credit note."""
     return DocumentKey(DocumentKind.CREDIT_NOTE_POINTER, (subject,))
+
+
+def incident_key(incident_id: str) -> DocumentKey:
+    """Return the key of an incident."""
+    return DocumentKey(DocumentKind.INCIDENT, (incident_id,))
+
+
+def incident_share_key(incident_id: str, account_id: AccountId) -> DocumentKey:
+    """Return the key of what an account got from an incident, which lists them in the order of the accounts' ids."""
+    return DocumentKey(DocumentKind.INCIDENT_SHARE, (incident_id, account_id))
+
+
+def listed_incident_key(incident: Incident) -> DocumentKey:
+    """Return the key of an incident in the list of all, by the time at which it was begun."""
+    return DocumentKey(DocumentKind.LISTED_INCIDENT, (sortable(incident.begun_at), incident.incident_id))
+
+
+def running_incident_key(incident: Incident) -> DocumentKey:
+    """Return the key of an incident in the list of those that run."""
+    return DocumentKey(DocumentKind.RUNNING_INCIDENT, (sortable(incident.begun_at), incident.incident_id))
 
 
 def mail_shard(name: str) -> int:

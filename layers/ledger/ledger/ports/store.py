@@ -10,6 +10,7 @@ from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
+from ledger.domain.incidents import IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent
 from ledger.domain.proposals import Proposal, QueuedProposal
@@ -185,6 +186,15 @@ class Store(Protocol):
 
         One may be missing for moments after its failure.
         """
+
+    def incidents(self, limit: int, after: str | None = None) -> Page[ListedIncident]:
+        """Return a page of all incidents, newest first, in one round trip."""
+
+    def running_incidents(self) -> Iterator[ListedIncident]:
+        """Yield the incidents that are not done, oldest first. Raise as `mail_intents`."""
+
+    def incident_shares(self, incident_id: str, limit: int, after: str | None = None) -> Page[IncidentShare]:
+        """Return a page of what accounts got from an incident, by the accounts' ids, in one round trip."""
 
     def receipts_page(self, customer_id: str, limit: int, after: str | None = None) -> Page[Receipt]:
         """Return a page of a customer's receipts, ordered by the ids of their events, in one round trip."""

@@ -55,7 +55,7 @@ UNLIMITED = Authority()
 class Act:
     """One act of a person, as it is about to be carried out."""
 
-    account_id: AccountId
+    account_id: AccountId  # that it is about, and that has its record; of an incident, its id stands for one
     record: AuditRecord
     request: str  # all that it takes to carry it out again, as JSON
     key: str = ""  # tells it apart from another act with the same content

@@ -35,6 +35,7 @@ from ledger.domain.facts import (
     ResolutionReported,
     WithdrawalChanged,
 )
+from ledger.domain.incidents import cause_of
 from ledger.domain.money import format_amount
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
@@ -222,7 +223,10 @@ def _words_of(fact: Fact, purchase: Purchase) -> str:
 def failed_run_line(account_id: str, failed: FailedRun) -> Line:
     """Return the line of a failed run."""
     words = f"run {failed.run_id} of {account_id} failed: {failed.credits:,} credits were returned"
-    return Line(failed.at, "run", words, frozenset({failed.run_id, f"run:{failed.run_id}"}))
+    about = frozenset({failed.replaced_by} if failed.replaced_by else ())
+    if failed.replaced_by:
+        words += f", and replaced by {failed.replaced_by}"
+    return Line(failed.at, "run", words, frozenset({failed.run_id, f"run:{failed.run_id}"}), about=about)
 
 
 def case_lines(case: RefundCase) -> Iterator[Line]:
@@ -265,7 +269,10 @@ MOVED: Mapping[EntryKind, str] = {
 
 def entry_line(entry: Entry, balance: int) -> Line:
     """Return the line of an entry, with the balance after it."""
-    words = f"lot {entry.lot_id}: {MOVED[entry.kind]} ({entry.cause})"
+    moved = MOVED[entry.kind]
+    if entry.cause.startswith(cause_of("")):
+        moved = "granted, to replace the credits of runs that failed in an incident"
+    words = f"lot {entry.lot_id}: {moved} ({entry.cause})"
     ids = frozenset({entry.entry_id, entry.cause, entry.correlation_id, entry.lot_id, entry.cause.removeprefix("run:")})
     return Line(entry.occurred_at, "entry", words, ids, entry.credits, balance)
 

@@ -19,6 +19,7 @@ from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.attribute_parked import Attribution, Translate, attribute_parked, book_attributed
 from ledger.usecases.authority import Authority, Confirmation, settlement
 from ledger.usecases.holds import lift_hold
+from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.state_amount import state_amount
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
@@ -152,5 +153,11 @@ def _carry_out(proposal: Proposal, authority: Authority, store: Store, policy: P
                 account_id=account_id, credits=request["credits"], reason=why, actor=actor, key=request["key"]
             )
             adjust_credits(adjustment, store, authority, now=now)
+        case AuditAction.REPLACE_RUNS:
+            since, until = (datetime.fromisoformat(request[name]) for name in ("since", "until"))
+            incident = IncidentRequest(
+                since=since, until=until, credits=request["credits"], reason=why, actor=actor, key=request["key"]
+            )
+            begin_incident(incident, store, authority, now=now)
         case _:
             raise ValueError(f"{proposal.action} is no act that is proposed")

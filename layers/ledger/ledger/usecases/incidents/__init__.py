@@ -1,0 +1,1 @@
+"""Incidents: find the runs that failed between two times, begin to replace their credits, and do it by account."""
