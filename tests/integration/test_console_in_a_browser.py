@@ -548,6 +548,7 @@ def test_no_page_is_wider_than_its_window(world: World, console: Console, size: 
         "parked": "Parked events",
         "proposals": "Second person",
         "declarations": "Declarations",
+        "incidents?since=2026-11-01T12:00:00Z&until=2026-11-01T13:00:00Z": "Incidents",
     }.items():
         console.go(address, heading)
         assert console.page.value("document.documentElement.scrollWidth") <= size[0], address

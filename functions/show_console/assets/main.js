@@ -16,6 +16,7 @@ import { parkedEventPage, parkedPage } from "./parked.js";
 import { evidencePage } from "./evidence.js";
 import { whyPage } from "./why.js";
 import { declarationPage, declarationsPage } from "./declarations.js";
+import { incidentPage, incidentsPage } from "./incidents.js";
 
 const PAGES = {
   queue: queuePage,
@@ -27,12 +28,14 @@ const PAGES = {
   evidence: evidencePage,
   why: whyPage,
   declarations: (id) => (id ? declarationPage(id) : declarationsPage()),
+  incidents: (id, query) => (id ? incidentPage(id) : incidentsPage(query)),
 };
 const MENU = [
   ["queue", "Review queue"],
   ["proposals", "Second person"],
   ["declarations", "Declarations"],
   ["parked", "Parked events"],
+  ["incidents", "Incidents"],
   ["why", "Why?"],
 ];
 

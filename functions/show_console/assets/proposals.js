@@ -49,7 +49,7 @@ export function proposalCard(one, changed) {
 }
 
 const rows = (one, hasAmount = true) => facts([
-  ["Account", accountLink(one.account_id)],
+  ["Account", one.account_id.startsWith("inc_") ? "All whose runs failed in the incident" : accountLink(one.account_id)],
   ["About", one.subject.startsWith("case_") ? html`<a class="id" href="#/cases/${one.subject}">${one.subject}</a>` : html`<span class="id">${one.subject}</span>`],
   ["Amount", hasAmount ? quantity(one.amount, one.unit) : nothing],
   ["Reason", one.why],

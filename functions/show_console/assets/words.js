@@ -33,9 +33,19 @@ export const ACTIONS = {
   decline: "Decline a refund",
   state_amount: "State an amount",
   adjust: "Adjust credits",
+  replace_runs: "Replace the credits of failed runs",
   propose: "Propose",
   confirm: "Confirm",
   reject: "Reject",
+};
+
+export const INCIDENT_STATES = { running: ["Running", "accent"], done: ["Done", "good"] };
+
+// Why an account gets nothing from an incident.
+export const LEFT_OUT = {
+  own: ["Of who acts", "quiet"],
+  suspended: ["Suspended", "bad"],
+  above_sum: ["Found after the sum was agreed", "warn"],
 };
 
 export const DECLARATION_STATES = {
