@@ -35,11 +35,13 @@ from ledger.usecases.authority import Authority
 from ledger.usecases.confirm_orders import list_confirmation
 from ledger.usecases.credit_notes import issue_credit_notes
 from ledger.usecases.declarations.follow import follow as follow_declaration
+from ledger.usecases.declarations.request_review import request_review
 from ledger.usecases.declarations.submit import confirm, declare, submit
 from ledger.usecases.expire_credits import expire_account, expire_credits
 from ledger.usecases.explain_chain import explain_chain
 from ledger.usecases.find_customer import find_customer
 from ledger.usecases.find_records import Searched, find_payments, find_records
+from ledger.usecases.holds import place_hold
 from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
 from ledger.usecases.incidents.find_runs import preview
 from ledger.usecases.incidents.replace_runs import replace_runs
@@ -488,6 +490,17 @@ def _(engine: Engine) -> Iterator[int]:
         yield engine.trips(buyer.bounces)
 
 
+@case("a confirmation of a consent, or one that came back: the same, while a withdrawal from it is open")
+def _(engine: Engine) -> Iterator[int]:
+    buyer = Buyer.at(engine.store())
+    buyer.pays()
+    store = buyer.shop.store
+    (purchase,) = store.purchases_of(ADA, 10).items
+    claim = refund_claim(RefundReason.WITHDRAWAL, payment_id=purchase.payment_id, account_id=ADA, is_declaration=True)
+    request_refund(store, claim)
+    yield engine.trips(buyer.confirms)
+
+
 @case("a statement: `statement_page`")
 def _(engine: Engine) -> Iterator[int]:
     store = engine.store()
@@ -723,6 +736,14 @@ def _(engine: Engine) -> Iterator[int]:
     name = declare(DECLARED, "token", store, now=at(60)).declaration_id
     yield engine.trips(confirm, name, "token", store, now=at(61))
     yield engine.trips(submit, DECLARED, "form", store, now=at(61))
+
+
+@case("a request for a review")
+def _(engine: Engine) -> Iterator[int]:
+    store = bought(engine)
+    place_hold("support:look", ADA, "sam", store, why="Odd.", now=at(2))
+    review = replace(DECLARED, kind=DeclarationKind.REVIEW, contract="")
+    yield engine.trips(request_review, ADA, review, store, now=at(60))
 
 
 @case("a declaration that is matched")

@@ -6,6 +6,7 @@ from ledger.domain.facts import (
     CustomerWrote,
     Fact,
     Facts,
+    FraudWarned,
     RefundAbandoned,
     RefundApproved,
     RefundAttempted,
@@ -176,6 +177,12 @@ def queued(world: World) -> Verdicts:
         is_in_place &= case.state is not CaseState.IN_REVIEW or waiting is not None
         is_found = world.pointers.get(case.case_id) == case.account_id
         yield case.case_id, is_reviewed and is_deferred and is_in_place and is_found
+    for queued in world.queued_cases.values():  # a payment that was warned of waits without a case
+        if queued.payment_id and queued.case_id in deferred:
+            del deferred[queued.case_id]
+            item = world.payments.get(queued.payment_id)
+            is_warned = isinstance(item, Purchase) and item.account_id == queued.account_id
+            yield queued.case_id, is_warned and isinstance(item, Purchase) and bool(facts_of(item.facts, FraudWarned))
     for case_id in {*reviewed, *deferred}:
         yield case_id, False
 

@@ -160,6 +160,7 @@ def _of_cases(world: World) -> Iterator[str]:
     for key, queued in world.queued_cases.items():
         yield from map(_cause, (*key.parts[-1:], queued.case_id))
         yield _account(queued.account_id)
+        yield _payment(queued.payment_id) if queued.payment_id else ""
     for declaration in world.declarations.values():
         yield _cause(f"declaration:{declaration.declaration_id}")
         yield _account(declaration.account_id)

@@ -18,6 +18,7 @@ from ledger.usecases.refund_cases.open_case import (
     SUPPORT_CASES_ROUTE,
     WITHDRAWALS_ROUTE,
 )
+from ledger.usecases.refund_cases.refund_warned import WARNINGS_ROUTE
 from ledger.usecases.refund_cases.withdraw_contract import CONTRACTS_ROUTE
 from tools.verify.decisions import review_of
 from tools.verify.world import Verdicts, World
@@ -57,6 +58,7 @@ def idempotency_records(world: World) -> Verdicts:
 
 _OPENS_CASES = {
     *(REFUND_REQUESTS_ROUTE, WITHDRAWALS_ROUTE, SUPPORT_CASES_ROUTE, CONTRACTS_ROUTE, DECLARATIONS_ROUTE),
+    WARNINGS_ROUTE,
 }
 
 

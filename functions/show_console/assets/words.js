@@ -7,6 +7,7 @@ export const REASONS = {
   changed_my_mind: "Changed their mind",
   technical_problem: "Technical problem",
   unrecognised_charge: "Charge not recognised",
+  fraud_warning: "Fraud warning",
   withdrawal: "Withdrawal",
 };
 

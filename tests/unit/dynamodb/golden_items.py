@@ -645,7 +645,7 @@ def goldens() -> dict[str, Golden]:
         fulfilment_keys=("order/ord_1", "period/stripe:sub_1/2026-11-01T00:00:00Z"),
         lot_ids=("order/ord_1/0",),
     )
-    queued = QueuedCase(case_id="case_1", account_id=ADA, since=AT)
+    queued = QueuedCase(case_id="case_1", account_id=ADA, since=AT, payment_id=PI)
     audit = AuditRecord(
         actor="sam",
         action=AuditAction.LIFT,

@@ -94,6 +94,9 @@ _UNDISPUTED = Disputed(
 CONTACTED_FIRST = "contacted_first"
 """The kind of flag that takes the place of a hold."""
 
+FRAUD_WARNING = "fraud_warning:"
+"""How the flags of fraud warnings begin."""
+
 _Disputing = DisputeChanged | ChargebackChanged | FraudWarned
 
 
@@ -160,7 +163,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         ):
             lost.append(Returned(amount_minor=minor, created_at=taken_since, id=kind))
     for warning in facts_of(facts, FraudWarned):
-        flags.since[f"fraud_warning:{provider}:{warning.warning_id}"] = warning.at if warning.is_actionable else None
+        flags.since[warning_flag(warning, payment_id)] = warning.at if warning.is_actionable else None
     for lift in facts_of(facts, HoldLifted):
         holds.lift(lift)
         flags.lift(lift)
@@ -176,6 +179,11 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         cleared_holds=holds.cleared,
         cleared_flags=flags.cleared,
     )
+
+
+def warning_flag(warning: FraudWarned, payment_id: PaymentId) -> str:
+    """Return the flag of a fraud warning about a payment."""
+    return f"{FRAUD_WARNING}{provider_of(payment_id)}:{warning.warning_id}"
 
 
 def _amount_of(dispute: DisputeChanged) -> Returned:

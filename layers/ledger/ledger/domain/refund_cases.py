@@ -48,6 +48,7 @@ class RefundReason(StrEnum):
     CHANGED_MY_MIND = "changed_my_mind"
     TECHNICAL_PROBLEM = "technical_problem"
     UNRECOGNISED_CHARGE = "unrecognised_charge"
+    FRAUD_WARNING = "fraud_warning"  # nobody asked: the card network warned, and the policy refunds at once
     WITHDRAWAL = "withdrawal"  # the statutory right, declared and confirmed in two steps
 
 
@@ -324,3 +325,4 @@ class QueuedCase:
     account_id: AccountId
     since: datetime  # in the deferred queue: the decision is deferred until then
     due_by: datetime | None = None  # in the review queue: by when a withdrawal must be settled
+    payment_id: PaymentId | None = None  # of a payment that was warned of: whether a case opens is decided by the job

@@ -247,6 +247,7 @@ REFUND_REASON = one_of(
         RefundReason.CHANGED_MY_MIND: "changed_my_mind",
         RefundReason.TECHNICAL_PROBLEM: "technical_problem",
         RefundReason.UNRECOGNISED_CHARGE: "unrecognised_charge",
+        RefundReason.FRAUD_WARNING: "fraud_warning",
         RefundReason.WITHDRAWAL: "withdrawal",
     },
 )
@@ -1043,6 +1044,7 @@ QUEUED_CASE = Shape(
         "account_id": Field("account_id", TEXT),
         "since": Field("since", TIME),
         "due_by": Field("due_by", TIME, None),
+        "payment_id": Field("payment_id", TEXT, None),
     },
 )
 CASE_POINTER = Shape(

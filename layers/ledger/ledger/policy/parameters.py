@@ -39,6 +39,7 @@ class PolicyParameters:
     similar_within: timedelta  # two payments of one product and sum so close in time look like one charged twice
     mistaken_renewal_days: int
     automatic_renewal_refund_up_to_minor: Mapping[str, int]  # by currency; a person decides what is not in it
+    fraud_warning_refund_up_to_minor: Mapping[str, int]  # by currency; a warning of what is not in it is a flag only
     persistent_failed_runs: int  # fewer are a minor outage
     support_limits: Mapping[str, SupportLimit]  # by currency, and `credits`; what is not in it needs two persons
     request_limits: Mapping[LimitedRequest, RequestLimit]  # of an account; what is not in it has none
@@ -107,7 +108,8 @@ def parse(document: Any, path: Path = DEFAULT_FILE, earlier: PolicyParameters | 
         duplicate_settling=timedelta(seconds=fields.between("duplicate_settling_s", 0, 86_400)),
         similar_within=timedelta(hours=fields.between("similar_within_hours", 0, 24 * 31)),
         mistaken_renewal_days=fields.between("mistaken_renewal_days", 0, 365),
-        automatic_renewal_refund_up_to_minor=_limits(fields),
+        automatic_renewal_refund_up_to_minor=_limits(fields, "automatic_renewal_refund_up_to_minor"),
+        fraud_warning_refund_up_to_minor=_limits(fields, "fraud_warning_refund_up_to_minor"),
         persistent_failed_runs=fields.between("persistent_failed_runs", 1, 1_000_000),
         support_limits=_support_limits(fields, path),
         request_limits=_request_limits(fields, path),
@@ -179,8 +181,7 @@ def _declaration_limit(fields: Fields, path: Path) -> RequestLimit:
     return limit
 
 
-def _limits(fields: Fields) -> Mapping[str, int]:
-    name = "automatic_renewal_refund_up_to_minor"
+def _limits(fields: Fields, name: str) -> Mapping[str, int]:
     limits: dict[str, Any] = fields.take(name, dict)
     for currency, limit_minor in limits.items():
         if not re.fullmatch("[A-Z]{3}", currency):

@@ -5,8 +5,8 @@ clause of the published text. `docs/policy.md` leads from each sentence of that 
 covers it. The figures are in `parameters.json`, the sentences in `texts/`: a rule returns a sentence's key.
 
     already refunded, decided before ─► open dispute ─► charged twice ─► wrong amount ─► right of withdrawal
-        ─► technical problem ─► mistaken renewal ─► unrecognised charge ─► amount above the price, for any reason
-        ─► packs and subscriptions: not refundable
+        ─► fraud warning ─► technical problem ─► mistaken renewal ─► unrecognised charge
+        ─► amount above the price, for any reason ─► packs and subscriptions: not refundable
 
 No earlier rule takes away a right that the law gives: neither a person's decline, nor an open dispute, nor another
 reason that the customer gave.
@@ -241,6 +241,20 @@ def _review_withdrawal(context: PolicyContext, policy: PolicyParameters, unclear
     return replace(review, ends_subscription=context.is_subscription)
 
 
+def fraud_warning(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
+    """Clause 5: of a small payment that the card network warns of, the money goes back before it is disputed.
+
+    Nobody asked for it. The case is opened for payments up to the limit; if that has changed since, a person decides.
+    """
+    if context.reason is not RefundReason.FRAUD_WARNING:
+        return text("why.no_fraud_warning")
+    limit_minor = policy.fraud_warning_refund_up_to_minor.get(context.currency, 0)
+    if context.left_minor <= limit_minor:
+        refunded = _approve("5", context.left_minor, text("decision.fraud_warning_refunded"))
+        return replace(refunded, ends_subscription=context.is_subscription)
+    return _review("5", None, text("decision.fraud_warning_in_review"))
+
+
 def technical_problem(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
     """Clauses 2 and 6: failed runs cost nothing. A person decides how to compensate for a persistent problem."""
     if context.reason is not RefundReason.TECHNICAL_PROBLEM:
@@ -338,6 +352,7 @@ RULES: tuple[Rule, ...] = (
     charged_twice,
     wrong_amount,
     right_of_withdrawal,
+    fraud_warning,
     technical_problem,
     mistaken_renewal,
     unrecognised_charge,

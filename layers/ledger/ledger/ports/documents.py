@@ -262,7 +262,12 @@ def review_queue_key(case: RefundCase) -> DocumentKey:
 
 def deferred_queue_key(case: RefundCase) -> DocumentKey:
     """Return the key of a case that waits for its settling time."""
-    return DocumentKey(DocumentKind.DEFERRED_QUEUE, (case.case_id,))
+    return deferred_queue_key_of(case.case_id)
+
+
+def deferred_queue_key_of(case_id: str) -> DocumentKey:
+    """Return the key of what waits in the queue of deferred decisions under this id."""
+    return DocumentKey(DocumentKind.DEFERRED_QUEUE, (case_id,))
 
 
 def idempotency_key(account_id: AccountId, route: str, key: str) -> DocumentKey:

@@ -33,16 +33,17 @@ _WITH_MONEY = frozenset({CaseState.APPROVED, CaseState.ISSUED, CaseState.REFUNDE
 def step_name(change: StateChange, reason: RefundReason) -> str | None:
     """Return what a step of a case means to the customer. None: it is worth no mail.
 
-    A withdrawal has a receipt of its own. That a provider accepted a refund is not yet that it was made.
+    A withdrawal has a receipt of its own, and nobody asked for what a fraud warning opens. That a provider accepted a
+    refund is not yet that it was made.
     """
-    is_withdrawal = reason is RefundReason.WITHDRAWAL
+    is_unasked = reason in {RefundReason.WITHDRAWAL, RefundReason.FRAUD_WARNING}
     match change.to_state:
         case CaseState.REQUESTED:
-            return None if is_withdrawal else "received"
+            return None if is_unasked else "received"
         case CaseState.IN_REVIEW if change.from_state in _WITH_MONEY:
             return "failed"
         case CaseState.IN_REVIEW:
-            return None if is_withdrawal else "review"
+            return None if is_unasked else "review"
         case CaseState.APPROVED | CaseState.DECLINED | CaseState.REPLACED | CaseState.REFUNDED:
             return str(change.to_state)
     return None

@@ -14,16 +14,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
+from ledger.domain.disputes import FRAUD_WARNING, warning_flag
 from ledger.domain.entries import CounterAccount, Entry
-from ledger.domain.facts import PaymentSettled
+from ledger.domain.facts import FraudWarned, PaymentSettled, facts_of
 from ledger.domain.holds import Hold
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, PaymentId, derived_id
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import NotBookable
+from ledger.domain.refund_cases import QueuedCase
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.ports.commit import MAX_ACTIONS, AccountChange, Commit, DocumentChange
-from ledger.ports.documents import renewal_stop_key
+from ledger.ports.documents import deferred_queue_key_of, renewal_stop_key
 from ledger.ports.reads import Snapshot
 from ledger.usecases.list_mails import hold_mails
 from ledger.usecases.plan_booking.entries import Origin, lot_entries, purchase_entries
@@ -78,8 +80,28 @@ def plan_targets(
         documents=(
             *(change for one in booked for change in _renewal_stops(one.newly_lost, account, origin, now)),
             *hold_mails(account, holds, now),
+            *_newly_warned(written.values(), flags, account, now),
         ),
     )
+
+
+def _newly_warned(
+    purchases: Iterable[Purchase], flags: Mapping[str, datetime | None], account: Account, now: datetime
+) -> Iterator[DocumentChange]:
+    """Yield an entry of the deferred queue for each payment that the card network warns of by now, and did not before.
+
+    Whether a small one is refunded at once is the policy's decision, which a job makes.
+    """
+    new = {name for name, since in flags.items() if since and name not in account.flags}
+    for purchase in purchases if any(name.startswith(FRAUD_WARNING) for name in new) else ():
+        for warning in facts_of(purchase.facts, FraudWarned):
+            if warning_flag(warning, purchase.payment_id) in new:
+                case_id = derived_id("case", FRAUD_WARNING, purchase.payment_id)
+                warned = QueuedCase(
+                    case_id=case_id, account_id=account.account_id, since=now, payment_id=purchase.payment_id
+                )
+                yield DocumentChange(deferred_queue_key_of(case_id), warned, None)
+                break
 
 
 def _leaving(lots: Mapping[str, Lot], closed_before: Mapping[str, Lot], room: int, now: datetime) -> frozenset[str]:

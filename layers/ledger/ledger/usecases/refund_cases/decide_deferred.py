@@ -1,5 +1,7 @@
 """Decide the cases whose decision was deferred, once their settling time is over.
 
+Payments that the card network warns of wait in the same queue: see `refund_warned`.
+
 Withdrawals that end a contract wait in the same queue, for the contract's other payments. So does a withdrawal during a
 dispute, though a person has it in review from the first day on:
 
@@ -22,6 +24,7 @@ from ledger.usecases.refund_cases.apply_decision import apply_decision
 from ledger.usecases.refund_cases.cases import read_case, with_case, with_documents
 from ledger.usecases.refund_cases.context import CaseContext, read_case_context
 from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
+from ledger.usecases.refund_cases.refund_warned import refund_warned
 from ledger.usecases.refund_cases.withdraw_contract import withdraw_from_rest
 from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
@@ -57,6 +60,9 @@ def decide_deferred(
 
 
 def _decide_when_due(queued: QueuedCase, store: Store, policy: PolicyParameters, now: datetime) -> list[RefundCase]:
+    if queued.payment_id:
+        warned = refund_warned(queued, store, policy, now=now)
+        return [warned] if warned else []
     decided = run_transaction(lambda: _decide(queued, store, policy, now), queued.case_id)
     case = decided or read_case(queued.account_id, queued.case_id, store)
     is_due = case.rest_due_at is not None and not policy.is_paused

@@ -59,7 +59,7 @@ class RefundClaim:
     submitted_evidence: SubmittedEvidence
     key: str  # the Idempotency-Key: the same request under it gets the same case
     fingerprint: str  # of the request's body
-    opened_by: str  # the account, the person of support who opens it in the customer's name, or the declaration
+    opened_by: str  # the account, the person of support who opens it in its name, the declaration, or BY_POLICY
     email: str | None = None  # the account's address, if the token contains it
     is_declaration: bool = False  # the first step of a withdrawal: nothing is decided yet
     contract: "WithdrawnContract | None" = None  # that was withdrawn from by its declaration about another payment
@@ -121,7 +121,7 @@ def _open(
     contact = known.document(contact_key(claim.account_id), Contact)
     email = claim.email or (contact.email if contact else None)
     case, commit = _new_case(claim, case_id, context, email, now), Commit()
-    context = _with_contact(context, case, policy)
+    context = _with_contact(context, case, policy) if claim.opened_by != BY_POLICY else context
     if claim.is_declaration and context.purchase.has_new_facts:
         origin = Origin(now, f"case:{case_id}", case.correlation_id)
         commit = plan_internal_fact([context.purchase], context.known, origin)
