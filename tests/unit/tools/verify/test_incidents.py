@@ -7,7 +7,7 @@ import pytest
 from ledger.domain.incidents import Incident, IncidentShare, IncidentState, LeftOut
 from ledger.domain.runs import FailedRun
 from tools.testing.builders import ADA, LATER
-from tools.testing.planting import Fault, Rule, drop, named, one, put, put_lot
+from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, put_lot, rows
 from tools.verify import World
 from tools.verify.incidents import carried_out, replaced_once
 
@@ -113,7 +113,7 @@ def listed_only(whole: World) -> str:
     return "/".join(more.parts)
 
 
-FAULTS: list[tuple[Rule, Fault]] = [
+_EACH: list[tuple[Rule, Fault]] = [
     (replaced_once, Fault("a share with more runs", "made_good", lambda w: with_share(w, runs=2), ("{}",))),
     (replaced_once, Fault("a share with more credits", "made_good", lambda w: with_share(w, credits=6), ("{}",))),
     (replaced_once, Fault("a share of two lots", "made_good", lambda w: with_share(w, lots=2), ("{}",))),
@@ -139,9 +139,10 @@ FAULTS: list[tuple[Rule, Fault]] = [
     (carried_out, Fault("going on though it is done", "made_good", listed_again, ("{}",))),
     (carried_out, Fault("listed alone", "made_good", listed_only, ("{}",))),
 ]
+FAULTS = {rule: [fault for of, fault in _EACH if of is rule] for rule in (replaced_once, carried_out)}
 
 
-@pytest.mark.parametrize(("rule", "fault"), FAULTS, ids=lambda one: getattr(one, "what", ""))
+@pytest.mark.parametrize(("rule", "fault"), rows(FAULTS), ids=name_of)
 def test_each_fault_is_named_and_nothing_else(rule: Rule, fault: Fault) -> None:
     """A rule that names too much leads people astray."""
     found, expected = named(rule, fault)
