@@ -1,14 +1,20 @@
 """Update refund cases from the refunds that the providers have reported, and issue credit notes. Decide deferred ones.
 
-The bus delivers the purchases with an approved refund that changed. One schedule decides, every five minutes, the
-requests whose settling time is over. The other one also follows, every hour, the refunds whose change the bus did not
-deliver.
+The bus delivers the purchases with an approved refund that changed, and those that were disputed. One schedule decides,
+every five minutes, the requests whose settling time is over. The other one also follows, every hour, the refunds whose
+change the bus did not deliver, and finds the place of cases in review.
 """
 
 from datetime import timedelta
 from typing import Any
 
-from ledger.domain.domain_events import ApprovedRefundChanged, DomainEvent, is_domain_event, read_domain_event
+from ledger.domain.domain_events import (
+    ApprovedRefundChanged,
+    DomainEvent,
+    PaymentDisputed,
+    is_domain_event,
+    read_domain_event,
+)
 from ledger.domain.refund_cases import RefundCase
 from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
@@ -48,8 +54,8 @@ def _updated(event: dict[str, Any], services: Runtime, context: object) -> list[
 
 def _follow_changed(event: DomainEvent, services: Runtime) -> list[RefundCase]:
     """Follow the cases of the purchase that an event names. Raise ValueError if it is of another kind."""
-    if not isinstance(event.content, ApprovedRefundChanged):
-        raise ValueError(f"{event.content!r} is about no approved refund")
+    if not isinstance(event.content, ApprovedRefundChanged | PaymentDisputed):
+        raise ValueError(f"{event.content!r} is about no approved refund, and no dispute")
     payment_id, now = event.content.payment_id, services.now()
     moved = follow(payment_id, services.store, now=now)
     notes = issue_credit_notes(payment_id, services.seller, services.store, now=now)

@@ -646,6 +646,16 @@ def _(engine: Engine) -> Iterator[int]:
         yield engine.trips(follow, PI, store, now=LATER)
 
 
+@case("following a purchase's refunds: the same, of a disputed payment")
+def _(engine: Engine) -> Iterator[int]:
+    for has_order in (True, False):
+        store = bought(engine, has_order=has_order)
+        record_events(store, event_of(replace(dispute(), opened_at=at(90), at=at(90)), names=(PI,)))
+        yield engine.trips(follow, PI, store, now=LATER)
+        request_refund(store, refund_claim())
+        yield engine.trips(follow, PI, store, now=LATER)
+
+
 # ── Lists and jobs ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -496,7 +496,10 @@ def expired_later() -> FakeStore:
 
 
 def excused() -> FakeStore:
-    """A customer who wrote before one dispute and after another: the second one alone holds the account."""
+    """A customer who wrote before one dispute and after another: the second one alone holds the account.
+
+    The first case has priority.
+    """
     store, policy = FakeStore(), replace(POLICY, contacted_first_from=at(0))
     second = replace(payment(SECOND, minute=1), order_id=None)
     record_events(store, paid(), paid(second), now=at(2))
@@ -505,6 +508,7 @@ def excused() -> FakeStore:
     record_events(store, event_of(dispute()), now=at(21))
     record_events(store, event_of(dispute(dispute_id="dp_2"), names=(SECOND,)), now=at(22))
     open_case(refund_claim(technical, payment_id=SECOND, key="second"), store, policy, now=at(23))
+    follow(PI, store, now=at(24))
     return store
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from ledger.domain.disputes import first_disputed_at
 from ledger.domain.facts import (
     CustomerWrote,
     Fact,
@@ -174,7 +175,9 @@ def queued(world: World) -> Verdicts:
         due_by = case.withdrawal_due_by if case.state is CaseState.IN_REVIEW else None
         expected = (case.account_id, _waits_since(case), due_by)
         is_in_place = waiting is None or (waiting.account_id, waiting.since, waiting.due_by) == expected
-        is_in_place &= case.state is not CaseState.IN_REVIEW or waiting is not None
+        is_reviewable = case.state is CaseState.IN_REVIEW
+        has_priority = is_reviewable and case.wrote_before(first_disputed_at(world.facts(case.payment_id)))
+        is_in_place &= case.is_priority == has_priority and (waiting is not None or not is_reviewable)
         is_found = world.pointers.get(case.case_id) == case.account_id
         yield case.case_id, is_reviewed and is_deferred and is_in_place and is_found
     for queued in world.queued_cases.values():  # a payment that was warned of waits without a case

@@ -18,6 +18,7 @@ from ledger.domain.domain_events import (
     DeclarationConfirmed,
     DomainEvent,
     IncidentBegun,
+    PaymentDisputed,
     PurchasesNamed,
     RefundIntentListed,
     RenewalStopListed,
@@ -80,9 +81,9 @@ def purchase(*facts: Fact, version: int = 1) -> Item:
 
 
 def contents(new: Item | None, old: Item | None = None) -> list[object]:
-    """What the events of a change say, but those for the index of find: `named` has these."""
+    """What the events of a change say, but those for the index of find and about disputes, which have their tests."""
     found = [event.content for event in stream.domain_events(change(new, old))]
-    return [content for content in found if not isinstance(content, PurchasesNamed)]
+    return [content for content in found if not isinstance(content, PurchasesNamed | PaymentDisputed)]
 
 
 def named(new: Item | None, old: Item | None = None) -> list[object]:
@@ -148,6 +149,25 @@ def test_a_purchase_that_gets_a_name_is_an_event_once(fact: Fact) -> None:
     assert named(purchase(fact)) == named(purchase(SETTLED, fact), purchase(SETTLED)) == [NAMED]
     assert named(purchase(SETTLED, fact), purchase(fact)) == [NAMED], "its payment is new"
     assert named(purchase(SETTLED, fact), purchase(SETTLED, replace(fact, cause="stripe:evt_0"))) == []
+
+
+DISPUTED = next(fact for fact in FACTS if isinstance(fact, DisputeChanged))
+DISPUTING = [fact for fact in FACTS if isinstance(fact, DisputeChanged | ChargebackChanged)]
+
+
+def disputes_in(new: Item, old: Item | None = None) -> list[object]:
+    """What the events of a change say about disputes."""
+    found = [event.content for event in stream.domain_events(change(new, old))]
+    return [content for content in found if isinstance(content, PaymentDisputed)]
+
+
+@pytest.mark.parametrize("fact", DISPUTING, ids=lambda fact: type(fact).__name__)
+def test_a_payment_that_is_disputed_is_an_event_once(fact: Fact) -> None:
+    """A later state of the dispute is none, and neither is a dispute whose payment is not known yet."""
+    assert disputes_in(purchase(SETTLED, fact), purchase(SETTLED)) == [PaymentDisputed(payment_id=PI)]
+    assert disputes_in(purchase(SETTLED, fact)) == [PaymentDisputed(payment_id=PI)]
+    assert disputes_in(purchase(SETTLED, fact), purchase(SETTLED, replace(fact, cause="stripe:evt_0"))) == []
+    assert disputes_in(purchase(fact)) == disputes_in(purchase(SETTLED, *MOVING), purchase(SETTLED)) == []
 
 
 @pytest.mark.parametrize("is_renewal", [True, False])
@@ -251,6 +271,7 @@ def test_no_change_of_any_other_item_is_an_event(name: str) -> None:
 CHANGES: dict[str, Callable[[], stream.Record]] = {
     "CustomerIdentified": lambda: change(purchase(SETTLED)),
     "ApprovedRefundChanged": lambda: change(purchase(SETTLED, APPROVED, *MOVING), purchase(SETTLED, APPROVED)),
+    "PaymentDisputed": lambda: change(purchase(SETTLED, DISPUTED), purchase(SETTLED)),
     "RefundIntentListed": lambda: change(items.to_document(intent_key(INTENT.tag), INTENT)),
     "RenewalStopListed": lambda: change(items.to_document(renewal_stop_key(STOP), STOP)),
     "DeclarationConfirmed": lambda: listed_as(DeclarationState.CONFIRMED),
@@ -288,6 +309,7 @@ def test_the_same_change_is_the_same_event_and_another_one_is_not(kind: str) -> 
     [
         ("CustomerIdentified", "stripe:evt_1"),
         ("ApprovedRefundChanged", "case_1"),
+        ("PaymentDisputed", "stripe:evt_5"),
         ("RefundIntentListed", "case_1"),
         ("RenewalStopListed", "stripe:evt_1"),
         ("DeclarationConfirmed", "C_1"),

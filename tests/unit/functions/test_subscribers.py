@@ -12,6 +12,7 @@ from ledger.domain.domain_events import (
     ApprovedRefundChanged,
     Content,
     CustomerIdentified,
+    PaymentDisputed,
     PurchasesNamed,
     RefundIntentListed,
     RenewalStopListed,
@@ -30,7 +31,19 @@ from ledger.runtime import Runtime
 from ledger.usecases.record_event import record_event
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.unit.functions.test_jobs import Context, approved, balance, listed, lost, reported, run, services, state_of
-from tools.testing.builders import ADA, LATER, PI, at, paid, payment, record_events
+from tools.testing.builders import (
+    ADA,
+    LATER,
+    PI,
+    at,
+    dispute,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.domain_events import Delivered, delivered, queued
 from tools.testing.fakes import FakeStore
 
@@ -135,6 +148,19 @@ def test_a_change_of_a_refund_that_is_doubled_or_late_moves_a_case_once(services
     for _ in range(2):
         assert run("follow_cases", CHANGED) == {"moved": {}}
     assert state_of(services, case) is CaseState.REFUNDED
+
+
+def test_a_dispute_that_is_doubled_or_late_moves_a_case_in_the_queue_once(services: Runtime) -> None:
+    """One that comes before the dispute is recorded, or about a payment without a case, moves none."""
+    disputed_event = delivered(PaymentDisputed(payment_id=PI))
+    record_events(services.store, paid())
+    assert run("follow_cases", disputed_event) == {"moved": {}}
+    case = request_refund(services.store, refund_claim(), minute=60)
+    assert run("follow_cases", disputed_event) == {"moved": {}}
+    record_events(services.store, event_of(replace(dispute(), opened_at=at(70), at=at(70))), now=at(71))
+    assert run("follow_cases", disputed_event) == {"moved": {case.case_id: CaseState.IN_REVIEW}}
+    for _ in range(2):
+        assert run("follow_cases", disputed_event) == {"moved": {}}
 
 
 def test_an_intent_that_is_told_twice_or_late_is_sent_once(services: Runtime) -> None:

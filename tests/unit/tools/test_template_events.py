@@ -66,6 +66,7 @@ def test_who_subscribes_to_what() -> None:
     assert told == {
         ("CustomerIdentified", "release_parked", None),
         ("ApprovedRefundChanged", "follow_cases", None),
+        ("PaymentDisputed", "follow_cases", None),
         ("RefundIntentListed", "send_refunds", 2),
         ("RenewalStopListed", "send_refunds", 2),
         ("DeclarationConfirmed", "follow_declarations", None),

@@ -25,6 +25,7 @@ from ledger.domain.domain_events import (
     IncidentBegun,
     MailListed,
     OrderPaid,
+    PaymentDisputed,
     PurchasesNamed,
     RefundIntentListed,
     RenewalStopListed,
@@ -187,7 +188,7 @@ SUBSCRIBED = {
     # Who gets which domain events.
     "release_parked": {_NAMES[CustomerIdentified]},
     "index_names": {_NAMES[PurchasesNamed], _NAMES[AddressChanged], _NAMES[RunFailureRecorded]},
-    "follow_cases": {_NAMES[ApprovedRefundChanged]},
+    "follow_cases": {_NAMES[ApprovedRefundChanged], _NAMES[PaymentDisputed]},
     "replace_failed_runs": {_NAMES[IncidentBegun]},
     "follow_declarations": {_NAMES[DeclarationConfirmed], _NAMES[DeclarationApproved]},
     "MailsToSend": {_NAMES[MailListed], _NAMES[OrderPaid]},

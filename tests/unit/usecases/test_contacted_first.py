@@ -12,6 +12,7 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundReason
 from ledger.policy.parameters import PolicyParameters
+from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
 from tools.testing.builders import (
     ADA,
@@ -50,6 +51,7 @@ def opened(*, minute: float, policy: PolicyParameters = ON, asked: float | None 
     ]
     for act in acts if is_first else reversed(acts):
         act()
+    follow(PI, store, now=at(50))
     assert not [one for one in check(world(store)) if one.broken]
     return store
 

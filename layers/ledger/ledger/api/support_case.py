@@ -14,6 +14,7 @@ from ledger.api.responses.support import (
     StateChangeResponse,
     SupportCaseResponse,
 )
+from ledger.domain.disputes import first_disputed_at
 from ledger.domain.ids import PaymentId
 from ledger.domain.proposals import ProposalState
 from ledger.policy.context import PolicyContext
@@ -31,7 +32,6 @@ from ledger.usecases.refund_cases.evaluate_policy import (
     requested_at,
 )
 from ledger.usecases.refund_cases.preview import best_reason
-from ledger.usecases.refund_cases.queue import wrote_before_dispute
 
 _MOST_ENTRIES = 50
 
@@ -79,7 +79,7 @@ def support_case(case_id: str, services: Runtime) -> SupportCaseResponse:
         evidence_urls=evidence.download_urls(services, case),
         purchase_facts=[line.words for line in sorted(purchase_lines(context.purchase), key=lambda line: line.at)],
         duplicates=_duplicates(inputs, services),
-        is_priority=wrote_before_dispute(case, context.purchase),
+        is_priority=case.wrote_before(first_disputed_at(context.purchase.facts)),
         can_overturn=case.is_declined_by_policy,
         claimed_by=claim.actor if claim else None,
         claimed_until=claim.until if claim else None,

@@ -186,6 +186,13 @@ def warning_flag(warning: FraudWarned, payment_id: PaymentId) -> str:
     return f"{FRAUD_WARNING}{provider_of(payment_id)}:{warning.warning_id}"
 
 
+def first_disputed_at(facts: Facts) -> datetime | None:
+    """Return when the first dispute, inquiry or chargeback of a payment was opened, whatever became of it, or None."""
+    disputes = (one.opened_at for one in facts_of(facts, DisputeChanged))
+    chargebacks = (one.created_at for one in facts_of(facts, ChargebackChanged) if not one.is_reversal)
+    return min((*disputes, *chargebacks), default=None)
+
+
 def _amount_of(dispute: DisputeChanged) -> Returned:
     return Returned(amount_minor=dispute.amount_minor, created_at=dispute.opened_at, id=dispute.dispute_id)
 

@@ -62,6 +62,13 @@ class ApprovedRefundChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDisputed:
+    """A purchase has a dispute, an inquiry or a chargeback that it did not have: its open case may have priority."""
+
+    payment_id: PaymentId  # under which the purchase is stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclarationConfirmed:
     """A withdrawal or a cancellation was declared without a login: it is to be acknowledged, and its contract found."""
 
@@ -125,6 +132,7 @@ Content: TypeAlias = (
     | RefundIntentListed
     | RenewalStopListed
     | ApprovedRefundChanged
+    | PaymentDisputed
     | DeclarationConfirmed
     | DeclarationApproved
     | OrderPaid
@@ -140,6 +148,7 @@ KINDS: Mapping[str, tuple[int, type[Content]]] = {
     "RefundIntentListed": (1, RefundIntentListed),
     "RenewalStopListed": (1, RenewalStopListed),
     "ApprovedRefundChanged": (1, ApprovedRefundChanged),
+    "PaymentDisputed": (1, PaymentDisputed),
     "DeclarationConfirmed": (1, DeclarationConfirmed),
     "DeclarationApproved": (1, DeclarationApproved),
     "OrderPaid": (1, OrderPaid),

@@ -218,6 +218,7 @@ class RefundCase:
     rest_due_at: datetime | None = (
         None  # when the contract's other payments, or a dispute's end, are looked for; None: not again
     )
+    is_priority: bool = False  # in review: it has the place in the queue of who wrote to us before the dispute
     approvals: int = 0  # how often it was approved: each approval has a tag of its own
     history: tuple[StateChange, ...] = ()  # oldest first
     version: int = 0  # 0: not stored yet
@@ -265,6 +266,10 @@ class RefundCase:
             return None
         return received_at + REPAID_WITHIN if self.reason is RefundReason.WITHDRAWAL or is_by_law else None
 
+    def wrote_before(self, disputed_at: datetime | None) -> bool:
+        """Return whether the customer wrote to us before the payment was disputed. None: nobody has disputed it."""
+        return disputed_at is not None and (self.asked_at or self.opened_at) < disputed_at
+
     @property
     def withdrawal_due_by(self) -> datetime | None:
         """Return by when a confirmed withdrawal must be settled, whatever becomes of it. It never changes."""
@@ -281,7 +286,8 @@ class RefundCase:
         if state not in TRANSITIONS[self.state]:
             raise CaseClosed(f"The case is {self.state}: it can't become {state}.")
         change = StateChange(at=at, from_state=self.state, to_state=state, cause=cause, actor=actor)
-        return replace(self, state=state, history=(*self.history, change))
+        is_priority = self.is_priority and state is CaseState.IN_REVIEW
+        return replace(self, state=state, is_priority=is_priority, history=(*self.history, change))
 
 
 def open_case_key(payment_id: PaymentId, reason: RefundReason) -> str:

@@ -1005,6 +1005,7 @@ REFUND_CASE = Shape(
         "confirmed_at": Field("confirmed_at", TIME, None),
         "contract_case_id": Field("contract_case_id", TEXT, None),
         "rest_due_at": Field("rest_due_at", TIME, None),
+        "is_priority": Field("is_priority", BOOLEAN, False),
         "approvals": Field("approvals", WHOLE, 0),
         "history": Field("history", records_of(STATE_CHANGE), ()),
         "version": Field("version", WHOLE),

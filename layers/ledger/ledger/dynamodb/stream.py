@@ -6,6 +6,7 @@
 | subscription     | is known for the first time, with a customer               | CustomerIdentified      |
 | receipt          | of what books nothing (a session) names an account         | CustomerIdentified      |
 | purchase         | gets or changes a fact that can move an approval's case    | ApprovedRefundChanged   |
+| purchase         | with a payment, gets a dispute, inquiry or chargeback      | PaymentDisputed         |
 | refund intent    | is created                                                 | RefundIntentListed      |
 | stop of renewals | is created                                                 | RenewalStopListed       |
 | open declaration | is listed as confirmed                                     | DeclarationConfirmed    |
@@ -37,6 +38,7 @@ from ledger.domain.domain_events import (
     IncidentBegun,
     MailListed,
     OrderPaid,
+    PaymentDisputed,
     PurchasesNamed,
     RefundIntentListed,
     RenewalStopListed,
@@ -73,6 +75,7 @@ _MOVE_A_CASE_NAMES = frozenset(name for name, shape in FACTS.items() if shape.of
 _NAMED = (PaymentSettled, RefundChanged, DisputeChanged, ChargebackChanged, BalanceCredited)
 """The facts that give a purchase a name of the index: see `ledger.domain.index_rows`."""
 _NAMED_NAMES = frozenset(name for name, shape in FACTS.items() if shape.of in _NAMED)
+_DISPUTE_NAMES = frozenset(name for name, shape in FACTS.items() if shape.of in (DisputeChanged, ChargebackChanged))
 _PAYMENT = "payment"
 _NOTED = {"S": "noted"}
 _APPROVAL_NAME = next(name for name, shape in FACTS.items() if shape.of is RefundApproved)
@@ -88,7 +91,7 @@ def domain_events(record: Record) -> list[DomainEvent]:
         return []
     match keys.kind_of(new):
         case ItemKind.PAYMENT:
-            return [*_of_customer(new, old or {}), *_of_refunds(new, old or {}), *_of_names(new, old or {})]
+            return [event for events_of in _OF_PURCHASE for event in events_of(new, old or {})]
         case DocumentKind.REFUND_INTENT if old is None:
             return [_of_intent(items.from_document(new))]
         case DocumentKind.RENEWAL_STOP if old is None:
@@ -175,6 +178,19 @@ def _of_refunds(new: Image, old: Image) -> Iterator[DomainEvent]:
     )
 
 
+def _of_disputes(new: Image, old: Image) -> Iterator[DomainEvent]:
+    """Only what opens one counts: no later state of a dispute changes when it was opened."""
+    facts, before = _facts(new), _facts(old)
+    opened = [key for key in sorted(facts) if _kind(facts[key]) in _DISPUTE_NAMES and key not in before]
+    if opened and _PAYMENT in facts:
+        payment_id = keys.payment_id_of(new)
+        yield DomainEvent(
+            event_id=f"payment_disputed/{payment_id}/{new['version']['N']}",
+            correlation_id=items.from_fact(facts[opened[0]]).cause,
+            content=PaymentDisputed(payment_id=payment_id),
+        )
+
+
 def _of_intent(intent: object) -> DomainEvent:
     if not isinstance(intent, RefundIntent):
         raise ValueError(f"{intent!r} should be a refund intent")
@@ -250,6 +266,9 @@ def _of_names(new: Image, old: Image) -> Iterator[DomainEvent]:
             correlation_id=named[0].cause,
             content=PurchasesNamed(payment_ids=(payment_id,)),
         )
+
+
+_OF_PURCHASE = (_of_customer, _of_refunds, _of_disputes, _of_names)
 
 
 def _address(image: Image) -> object:

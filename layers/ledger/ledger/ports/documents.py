@@ -254,9 +254,13 @@ def renewal_stop_key_of(since: datetime, payment_id: PaymentId) -> DocumentKey:
 
 
 def review_queue_key(case: RefundCase) -> DocumentKey:
-    """Return the key of a case in the review queue: withdrawals by their due date, then the others by their age."""
+    """Return the key of a case in the review queue.
+
+    Withdrawals by their due date; then by their age who wrote to us before a dispute, and the others.
+    """
     due_by = case.withdrawal_due_by
-    place = sortable(due_by) if due_by else f"~{sortable(case.opened_at)}"  # `~` sorts behind each time
+    behind = "|" if case.is_priority else "~"  # both sort behind each time, in this order
+    place = sortable(due_by) if due_by else f"{behind}{sortable(case.opened_at)}"
     return DocumentKey(DocumentKind.REVIEW_QUEUE, (place, case.case_id))
 
 

@@ -386,7 +386,8 @@ def _end_intent(
         if case.state is CaseState.APPROVED and case.tag == tag:
             case = case.with_state(state, now, cause, BY_SENDER)
             if state is CaseState.IN_REVIEW:
-                commit = with_documents(commit, queue_for_review(case, now))
+                case, queued = queue_for_review(case, context.purchase, now)
+                commit = with_documents(commit, queued)
             commit = with_case(case, commit, context.account)
         return CONFLICT if store.commit(commit) else None
 

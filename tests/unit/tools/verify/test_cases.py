@@ -1,6 +1,7 @@
 """Each way in which the rules about refund cases can be broken is named, and nothing else is."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import BY_POLICY, CaseState, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.ports.documents import DocumentKey, DocumentKind, deferred_queue_key, review_queue_key
-from tools.testing.builders import ADA, LATER, at
+from tools.testing.builders import ADA, LATER, at, dispute
 from tools.testing.planting import (
     Fault,
     Rule,
@@ -141,6 +142,13 @@ def waiting(whole: World, kind: DocumentKind = DocumentKind.REVIEW_QUEUE) -> tup
 def queued_with(whole: World, kind: DocumentKind = DocumentKind.REVIEW_QUEUE, **changes: object) -> QueuedCase:
     """The first case in a queue, with these changes."""
     return put(whole, waiting(whole, kind)[1], **changes)
+
+
+def disputed_since(whole: World, known: RefundCase) -> RefundCase:
+    """The payment of a case was disputed after it was opened, and nobody has moved the case."""
+    opened = replace(dispute(), opened_at=known.opened_at + timedelta(days=1))
+    whole.payments[known.payment_id] = purchase(whole, known.payment_id).with_facts(opened)
+    return known
 
 
 def queued_twice(whole: World) -> QueuedCase:
@@ -584,6 +592,18 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a case in review is in no queue", "requested", lambda w: drop(w, waiting(w)[1]), ("{0.case_id}",)),
         Fault("a case in review is in its queue twice", "requested", queued_twice, ("{0.case_id}",)),
         Fault("a case in review is under another key", "requested", queued_elsewhere, ("{0.case_id}",)),
+        Fault(
+            "a case has not moved for a dispute",
+            "requested",
+            lambda w: disputed_since(w, case(w, CaseState.IN_REVIEW)),
+            ("{0.case_id}",),
+        ),
+        Fault(
+            "a case that was decided is before others",
+            "refunded",
+            lambda w: put(w, case(w, CaseState.REFUNDED), is_priority=True),
+            ("{0.case_id}",),
+        ),
         Fault("a case in review waits for its time too", "requested", in_both_queues, ("{0.case_id}",)),
         Fault(
             "a case in review waits since another time",

@@ -81,7 +81,8 @@ def apply_decision(
         case DecisionOutcome.REPLACE:
             commit = _grant_replacement(case, decision, context, origin, commit)
         case DecisionOutcome.REVIEW:
-            commit = with_documents(commit, queue_for_review(case, now))
+            case, queued = queue_for_review(case, context.purchase, now)
+            commit = with_documents(commit, queued)
     commit = with_documents(commit, *_stop_of_renewals(case, decision, context, origin))
     if _is_looked_at_again(case, decision, context):
         case = replace(case, rest_due_at=now)

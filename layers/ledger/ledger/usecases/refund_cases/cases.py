@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
+from ledger.domain.disputes import first_disputed_at
 from ledger.domain.errors import NotFound
 from ledger.domain.ids import AccountId
+from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import CasePointer, case_key, case_pointer_key, deferred_queue_key, review_queue_key
@@ -56,10 +58,14 @@ def with_documents(commit: Commit, *changes: DocumentChange) -> Commit:
     return replace(commit, documents=(*commit.documents, *changes))
 
 
-def queue_for_review(case: RefundCase, now: datetime) -> DocumentChange:
-    """Return the change that puts a case into the review queue."""
-    queued = QueuedCase(case_id=case.case_id, account_id=case.account_id, since=now, due_by=case.withdrawal_due_by)
-    return DocumentChange(review_queue_key(case), queued, None)
+def queue_for_review(case: RefundCase, purchase: Purchase, since: datetime) -> tuple[RefundCase, DocumentChange]:
+    """Return the case with its place in the review queue, and the change that puts it there.
+
+    First what is due by law, then who wrote to us before the payment was disputed, then the others.
+    """
+    case = replace(case, is_priority=case.wrote_before(first_disputed_at(purchase.facts)))
+    queued = QueuedCase(case_id=case.case_id, account_id=case.account_id, since=since, due_by=case.withdrawal_due_by)
+    return case, DocumentChange(review_queue_key(case), queued, None)
 
 
 def queue_for_rest(case: RefundCase, since: datetime) -> DocumentChange:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from ledger.domain.disputes import first_disputed_at
 from ledger.domain.facts import RefundApproved, RefundChanged, RefundState, facts_of
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
@@ -26,6 +27,7 @@ from ledger.usecases.look_up import LookUp
 from ledger.usecases.progress import sweep_on
 from ledger.usecases.refund_cases.cases import queue_for_review, read_case, with_case, with_documents
 from ledger.usecases.refund_cases.context import read_case_context
+from ledger.usecases.refund_cases.place_cases import in_review, place, place_again
 from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch, hour_of, is_hour_of
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
@@ -45,15 +47,17 @@ FOLLOWED_FOR = timedelta(days=90)
 
 
 def follow(payment_id: PaymentId, store: Store, *, now: datetime) -> list[RefundCase]:
-    """Bring the cases of one purchase to the state that the facts about its refunds demand.
+    """Bring the cases of one purchase to the state that the facts about its refunds demand, and to their places.
 
-    Return the cases that changed.
+    A dispute gives a case in review another place in the queue. Return the cases that changed.
     """
     purchase = LookUp(store)(Keys(payments=frozenset({payment_id}))).home_of(payment_id)
     if purchase is None or purchase.payment is None:
         return []
     account_id, approvals = purchase.payment.account_id, facts_of(purchase.facts, RefundApproved)
-    return [case for approval in approvals if (case := _follow_approval(account_id, approval.tag, store, now))]
+    moved = [case for approval in approvals if (case := _follow_approval(account_id, approval.tag, store, now))]
+    placed = place_again(account_id, purchase, store) if first_disputed_at(purchase.facts) else []
+    return [*moved, *placed]
 
 
 def follow_all(
@@ -67,12 +71,15 @@ def follow_all(
     """Do the same for every case whose refund may have changed, whether or not a domain event has reported it.
 
     A refund that has not ended is followed in each round of its first day, and once a day after that; one that has
-    ended once a day, for FOLLOWED_FOR. `seller`: issue the credit notes that are due. Return the cases that changed.
+    ended once a day, for FOLLOWED_FOR; the place of one in review is found once a day. `seller`: issue the credit notes
+    that are due. Return the cases that changed.
     Raise the failure of a case that could not be followed. The others are.
     """
 
     def act(one: _Followed) -> RefundCase | None:
         account_id, case_id, _ = one.case
+        if one.stage is None:
+            return place(account_id, case_id, store)
         changed = run_transaction(lambda: _follow(account_id, case_id, None, store, now), case_id)
         if seller and (changed or one.stage is FollowStage.ENDED):
             payment_id = changed.payment_id if changed else read_case(account_id, case_id, store).payment_id
@@ -87,7 +94,7 @@ def follow_all(
         watch,
         name=lambda one: one.case.case_id,
         since=lambda one: one.case.moved_at if one.stage is FollowStage.UNDER_WAY else None,
-        lane=lambda one: one.stage,
+        lane=lambda one: one.stage or "in_review",
         is_due=lambda one: _is_due(one, now),
         pace=pace,
     )
@@ -96,24 +103,26 @@ def follow_all(
 
 
 class _Followed(NamedTuple):
-    """A case whose refund is followed. One whose refund has ended is no backlog."""
+    """A case whose refund is followed, or its place in the queue. One whose refund has ended is no backlog."""
 
-    stage: FollowStage
+    stage: FollowStage | None  # None: it is in review
     case: FollowedCase
 
 
 def _is_due(one: _Followed, now: datetime) -> bool:
-    """Return whether a case has its turn in this hour. Those that have ended are listed by turns."""
+    """Return whether a case has its turn in this hour. Those that have ended, or are in review, are listed by turns."""
     is_young = one.case.moved_at > now - _FIRST_DAY
-    return one.stage is FollowStage.ENDED or is_young or is_hour_of(one.case.case_id, now)
+    return one.stage is not FollowStage.UNDER_WAY or is_young or is_hour_of(one.case.case_id, now)
 
 
 def _followed(store: Store, now: datetime) -> Iterator[_Followed]:
-    """Yield the cases whose refunds are under way, and those that have ended and have their turn in this hour."""
+    """Yield the cases whose refunds are under way, and those that have ended, or are in review, and have their turn."""
     for case in store.followed_cases(FollowStage.UNDER_WAY):
         yield _Followed(FollowStage.UNDER_WAY, case)
     for case in store.followed_cases(FollowStage.ENDED, now - FOLLOWED_FOR, turn=hour_of(now)):
         yield _Followed(FollowStage.ENDED, case)
+    for queued in in_review(store, now):
+        yield _Followed(None, FollowedCase(queued.account_id, queued.case_id, queued.since))
 
 
 def _follow_approval(account_id: AccountId, tag: str, store: Store, now: datetime) -> RefundCase | None:
@@ -132,9 +141,10 @@ def _follow(
         return None
     commit = with_documents(Commit(), DocumentChange(intent_key(before.tag), None))
     if case.state is CaseState.IN_REVIEW:
-        commit = with_documents(commit, queue_for_review(case, now))
+        case, queued = queue_for_review(case, context.purchase, now)
+        commit = with_documents(commit, queued)
     if before.state is CaseState.IN_REVIEW:
-        commit = with_documents(commit, DocumentChange(review_queue_key(case), None))
+        commit = with_documents(commit, DocumentChange(review_queue_key(before), None))
     return CONFLICT if store.commit(with_case(case, commit, context.account)) else case
 
 

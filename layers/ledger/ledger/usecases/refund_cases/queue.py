@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain.claims import CaseClaim
-from ledger.domain.facts import ChargebackChanged, DisputeChanged
+from ledger.domain.disputes import first_disputed_at
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.ports.documents import case_claim_key, case_key
@@ -24,14 +24,7 @@ class WaitingCase:
     @property
     def is_priority(self) -> bool:
         """Return whether the customer wrote to us before the payment was disputed."""
-        return self.purchase is not None and wrote_before_dispute(self.case, self.purchase)
-
-
-def wrote_before_dispute(case: RefundCase, purchase: Purchase) -> bool:
-    """Return whether a case's request is older than each dispute of its payment, and there is one."""
-    asked_at = case.asked_at or case.opened_at
-    disputes = [fact.at for fact in purchase.facts.values() if isinstance(fact, DisputeChanged | ChargebackChanged)]
-    return bool(disputes) and all(asked_at < at for at in disputes)
+        return self.purchase is not None and self.case.wrote_before(first_disputed_at(self.purchase.facts))
 
 
 def waiting_cases(store: Store, *, limit: int, after: str | None, now: datetime) -> Page[WaitingCase]:
