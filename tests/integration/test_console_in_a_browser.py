@@ -48,6 +48,10 @@ class Console:
     def sign_in(self, account_id: str = "staff_sue", *, size: tuple[int, int] = DESK) -> None:
         """Sign in as somebody, on the issuer's page."""
         self.page.open(f"{self.url}/console", width=size[0], height=size[1])
+        self.sign_in_here(account_id)
+
+    def sign_in_here(self, account_id: str = "staff_sue") -> None:
+        """Sign in on the page where the sign-in has ended, which leads back to it."""
         self.wait_for_heading("Sign in")
         self.click("Sign in")
         person = f"document.querySelector('a[href*=\"person={account_id}\"]')"
@@ -441,11 +445,122 @@ def test_an_act_whose_response_was_lost_is_sent_again_and_done_once(
     )
 
 
+def leaves_the_form(console: Console) -> None:
+    """Go back, and look at another page."""
+    console.click("Go back")
+    console.go("queue", "Review queue")
+    console.go(f"accounts/{ADA}", ADA)
+    console.click("Adjust credits…")
+
+
+def signs_in_again(console: Console) -> None:
+    """Reload, sign in, and find the form open, on the page where it was."""
+    console.page.value("location.reload()")
+    console.sign_in_here()
+    console.wait_for_heading(ADA)
+    console.page.wait_until("document.querySelector('dialog[open]')")
+
+
+@pytest.mark.parametrize("comes_back", [leaves_the_form, signs_in_again])
+def test_an_adjustment_whose_response_was_lost_is_booked_once_by_whichever_form(
+    world: World, console: Console, comes_back: Callable[[Console], None]
+) -> None:
+    """The new form has what was sent, and its key. What is another one, is said to be."""
+    console.sign_in()
+    adjusts(console, "")
+    console.page.value(RECORDS_KEYS)
+    console.page.value("lost = 1")
+    console.click("Adjust")
+    console.reads("No connection")
+    comes_back(console)
+    console.reads("no answer came")
+    console.reads("Adjusted in the last 24 hours")
+    assert console.page.value("document.getElementById('count').value") == "50"
+    console.click("Adjust")
+    console.reads("+50 credits are booked.")
+    assert world.ada.get("/account").json["balance"] == 1050
+    assert console.page.value("sessionStorage.length") == 0
+
+
+def test_another_content_under_the_key_of_what_was_booked_is_confirmed_first(world: World, console: Console) -> None:
+    """The server knows what became of the first one. Without it, the second takes its place."""
+    console.sign_in()
+    adjusts(console, "")
+    console.page.value(RECORDS_KEYS)
+    console.page.value("lost = 1")
+    console.click("Adjust")
+    console.reads("No connection")
+    console.write("count", "70")
+    console.click("Adjust")
+    console.reads("What you sent before was carried out")
+    assert world.ada.get("/account").json["balance"] == 1050
+    console.click("Adjust")
+    assert len(console.page.value("keys")) == 2, "it has to be confirmed"
+    console.click("What I sent before stands")
+    console.click("Adjust")
+    console.reads("+70 credits are booked.")
+    assert world.ada.get("/account").json["balance"] == 1120
+
+
+@pytest.mark.parametrize(
+    ("fill_in", "button", "field", "written"),
+    [
+        (adjusts, "Adjust", "why", "A late reply of ours."),
+        (opens_a_case, "Open the case", "message", "It fails."),
+        (declines, "Decline", "words", "All runs worked."),
+    ],
+)
+def test_who_signs_in_again_finds_what_was_written(
+    world: World,
+    console: Console,
+    tmp_path: Path,
+    fill_in: Callable[[Console, str], None],
+    button: str,
+    field: str,
+    written: str,
+) -> None:
+    """The sign-in has ended in the middle of writing. Another person does not get it, and signing out forgets it."""
+    world.pays(PACK, ADA)
+    case_id = opened_case(world)
+    console.sign_in()
+    fill_in(console, case_id)
+    (tmp_path / "keys.json").write_text('{"keys": []}')
+    callers = console.gateway.callers
+    console.gateway.callers = replace(callers, keys=KeySet(tmp_path / "keys.json"))
+    console.click(button)
+    console.reads("what you wrote is kept")
+    console.gateway.callers = callers
+    shown = f"document.getElementById({json.dumps(field)})?.value"
+    console.sign_in_here()
+    console.page.wait_until(f"{shown} === {json.dumps(written)}")
+    assert world.ada.get("/account").json["balance"] == 2000, "nothing was booked"
+    console.page.value("location.reload()")
+    console.sign_in_here("staff_tom")
+    console.page.wait_until("!document.querySelector('.skeleton')")
+    assert not console.page.value(shown)
+    assert console.page.value("sessionStorage.length") == 0
+
+
+def test_signing_out_forgets_what_was_written(console: Console) -> None:
+    """Nothing of it is left in the browser."""
+    console.sign_in()
+    adjusts(console, "")
+    assert "A late reply of ours." in console.page.value("JSON.stringify({...sessionStorage})")
+    console.click("Go back")
+    console.click("Sign out")
+    console.wait_for_heading("Sign in")
+    assert console.page.value("sessionStorage.length") == 0
+
+
 def test_the_same_adjustment_from_a_new_form_is_another_act(world: World, console: Console) -> None:
-    """A key is of one form: who gives 50 credits twice, gives 100."""
+    """A key is of one form: who gives 50 credits twice, and says so, gives 100."""
     console.sign_in()
     for balance in (1050, 1100):
         adjusts(console, "")
+        if balance == 1100:
+            console.reads("Adjusted in the last 24 hours")
+            console.click("Adjust")
+            console.click("This is another adjustment")
         console.click("Adjust")
         console.page.wait_until("!document.querySelector('dialog[open]')")
         console.page.wait_until(f"document.querySelector('.tiles').innerText.includes('{balance:,}')")

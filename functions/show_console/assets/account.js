@@ -1,7 +1,8 @@
 // An account: its credits and why they are so, its holds, its purchases, and one timeline of everything.
 
 import { html, nothing } from "./lit-html.js";
-import { get, newKey, path, post, remove } from "./api.js";
+import { get, path, post, remove } from "./api.js";
+import { draftOf } from "./drafts.js";
 import { credits, day, number, signed, time } from "./format.js";
 import { ask, askWhy, badge, card, draw, empty, facts, field, Listing, problemBox, say, whyLink } from "./ui.js";
 import { openCaseButton } from "./new_case.js";
@@ -79,7 +80,9 @@ const why = (found) => card("Why this balance", html`<ul class="reasons">${found
   <p class="small"><a href="#/why/${encodeURIComponent(found.account_id)}">The whole chain</a></p>`);
 
 function holds(found, again) {
+  const nameOf = (hold) => `lift/${found.account_id}/${hold.hold_id}`;
   const lift = (hold) => () => askWhy({
+    draft: draftOf(nameOf(hold)),
     title: "Lift this hold?",
     confirm: "Lift it",
     intro: html`<span class="id">${hold.hold_id}</span>. Later events of the same dispute do not place it again.${found.holds.length > 1 ? " The account stays suspended: it has other holds." : " The account can spend again."}`,
@@ -88,36 +91,62 @@ function holds(found, again) {
     onConflict: again,
   });
   return card("Holds", found.holds.length ? html`<ul class="plain-list ruled">${found.holds.map((one) => html`<li><p><b class="id">${one.hold_id}</b></p><p>${one.why}</p><p class="soft small">Since ${time(one.since)}</p>
-    <button type="button" class="button" @click=${lift(one)}>Lift…</button>${one.hold_id.startsWith("dispute:") ? html` <a class="button" href="#/evidence/${encodeURIComponent(found.account_id)}">Evidence for the bank</a>` : nothing}</li>`)}</ul>` : html`<p class="soft">None. The account can spend its credits.</p>`);
+    <button type="button" class="button" data-draft=${nameOf(one)} @click=${lift(one)}>Lift…</button>${one.hold_id.startsWith("dispute:") ? html` <a class="button" href="#/evidence/${encodeURIComponent(found.account_id)}">Evidence for the bank</a>` : nothing}</li>`)}</ul>` : html`<p class="soft">None. The account can spend its credits.</p>`);
 }
 
 function acts(found, again) {
+  const adjustments = `adjust/${found.account_id}`;
+  const suspension = `hold/${found.account_id}`;
   const adjust = () => {
-    const key = newKey();
-    let count = "";
+    const draft = draftOf(adjustments, { count: "" });
+    const lately = new Lately(found.account_id);
     askWhy({
+      draft,
       title: "Adjust credits",
       confirm: "Adjust",
-      intro: field("count", "Credits", html`<input id="count" inputmode="numeric" required pattern="-?[1-9][0-9]{0,7}" autocomplete="off" @input=${(event) => { count = event.target.value.trim(); }} aria-describedby="count-hint">`, "Given out of goodwill. Below 0: taken back of what was given so."),
-      act: (reason) => post(path("accounts", found.account_id, "adjustments"), { credits: Number(count), why: reason }, key),
+      isReady: () => lately.isRead,
+      intro: () => html`${lately.view(draft)}${field("count", "Credits", html`<input id="count" inputmode="numeric" required pattern="-?[1-9][0-9]{0,7}" autocomplete="off" .value=${draft.values.count} @input=${(event) => draft.write("count", event.target.value.trim())} aria-describedby="count-hint">`, "Given out of goodwill. Below 0: taken back of what was given so.")}`,
+      act: (reason) => post(path("accounts", found.account_id, "adjustments"), { credits: Number(draft.values.count), why: reason }, draft.key),
       after: (done) => { if (done) say(`${signed(done.credits)} credits are booked.`); again(); },
       onConflict: again,
     });
   };
   const hold = () => {
-    let name = "";
+    const draft = draftOf(suspension, { name: "" });
     askWhy({
+      draft,
       title: "Suspend this account?",
       confirm: "Suspend it",
       tone: "danger",
-      intro: html`The account can spend nothing until this hold is lifted.${field("hold", "Short name", html`<input id="hold" required pattern="[a-z0-9_-]{1,64}" autocomplete="off" spellcheck="false" placeholder="stolen-card" @input=${(event) => { name = event.target.value.trim(); }} aria-describedby="hold-hint">`, "Lower-case letters, digits and hyphens.")}`,
-      act: (reason) => post(path("accounts", found.account_id, "holds"), { hold_id: `support:${name}`, why: reason }),
+      intro: () => html`The account can spend nothing until this hold is lifted.${field("hold", "Short name", html`<input id="hold" required pattern="[a-z0-9_-]{1,64}" autocomplete="off" spellcheck="false" placeholder="stolen-card" .value=${draft.values.name} @input=${(event) => draft.write("name", event.target.value.trim())} aria-describedby="hold-hint">`, "Lower-case letters, digits and hyphens.")}`,
+      act: (reason) => post(path("accounts", found.account_id, "holds"), { hold_id: `support:${draft.values.name}`, why: reason }),
       after: () => { say("The account is suspended."); again(); },
       onConflict: again,
     });
   };
   return card("Act", html`<div class="buttons column">${openCaseButton({ account_id: found.account_id })}
-    <button type="button" class="button" @click=${adjust}>Adjust credits…</button><button type="button" class="button" @click=${hold}>Suspend…</button></div>`);
+    <button type="button" class="button" data-draft=${adjustments} @click=${adjust}>Adjust credits…</button><button type="button" class="button" data-draft=${suspension} @click=${hold}>Suspend…</button></div>`);
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** What was adjusted in the last day, by whomever, in whichever tab. Who adjusts again says that it is another one. */
+class Lately {
+  constructor(accountId) {
+    this.lines = [];
+    this.isRead = false;
+    get(path("accounts", accountId, "timeline"), { kinds: "act", limit: 20 }).then((page) => {
+      const since = Date.now() - DAY_MS;
+      this.lines = page.lines.filter((one) => one.words.startsWith(`${one.actor}: adjust `) && Date.parse(one.at) > since);
+    }).catch(() => {}).finally(() => { this.isRead = true; draw(); }); // without it, the key alone tells two of them apart
+  }
+
+  view(draft) {
+    if (!this.lines.length) return nothing;
+    return html`<div class="notice"><div><p>Adjusted in the last 24 hours:</p>
+      <ul>${this.lines.map((one) => html`<li>${one.words} <span class="soft small">${time(one.at)}</span></li>`)}</ul>
+      ${draft.sentAt ? nothing : html`<label class="check"><input type="checkbox" id="lately" required> This is another adjustment</label>`}</div></div>`;
+  }
 }
 
 const lots = (found) => card("Open lots", found.lots.length ? html`<ul class="plain-list ruled">${found.lots.map((one) => html`<li>

@@ -8,7 +8,7 @@ const HEADINGS = {
   "forbidden": "You may not do this",
   "not-found": "There is nothing with this id",
   "invalid-request": "Something in the form is not right",
-  "idempotency-key-reused": "This was already sent with another content",
+  "idempotency-key-reused": "What you sent before was carried out",
   "incident-changed": "The figures have changed since the preview",
   "unavailable": "The ledger did not respond",
   "provider-unavailable": "The payment provider did not respond",
@@ -30,6 +30,16 @@ export class Problem extends Error {
     if (this.status === 401) return "Your sign-in has ended";
     if (this.status === 429) return "Too many requests at once";
     return HEADINGS[this.code] || (this.status === 403 ? HEADINGS.forbidden : this.status >= 500 ? "Something failed on our side" : "This was refused");
+  }
+
+  /** Whether the request may have been carried out all the same: its answer was lost, or is none. */
+  get isUnanswered() {
+    return this.status === 0 || this.status >= 500;
+  }
+
+  /** Whether what was sent under this key before was carried out, and this is another content. */
+  get isOfAnother() {
+    return this.code === "idempotency-key-reused";
   }
 
   /** Whether somebody was faster: what the page shows is not what stands. */
@@ -64,7 +74,7 @@ async function call(method, address, { query, body, key } = {}) {
   }
   const document = await response.json().catch(() => ({}));
   if (response.status === 401) {
-    const ended = new Problem(401, { detail: "Sign in again to go on. Nothing was changed." });
+    const ended = new Problem(401, { detail: "Sign in again to go on. Nothing was changed, and what you wrote is kept." });
     signOut(ended);
     throw ended;
   }
@@ -75,5 +85,5 @@ async function call(method, address, { query, body, key } = {}) {
   return document;
 }
 
-/** A key for one act. Make it when the form opens, and keep it until the act has succeeded. */
+/** A key for one act. A form's draft keeps it until the act is answered: see drafts.js. */
 export const newKey = () => crypto.randomUUID();

@@ -1,7 +1,8 @@
 // The decision about a case. What the customer will read is shown before it goes out.
 
 import { html, nothing } from "./lit-html.js";
-import { newKey, path, post } from "./api.js";
+import { path, post } from "./api.js";
+import { draftOf } from "./drafts.js";
 import { credits, decimal, minorOf, money } from "./format.js";
 import { ask, badge, card, draw, field } from "./ui.js";
 import { actor, CASE_STATES, CLAUSES, outcome } from "./words.js";
@@ -10,11 +11,14 @@ const CHOICES = ["approve", "replace", "decline"];
 const WORDS_MOST = 500; // the API's limits
 const LINES_MOST = 10;
 
-/** What the form starts with: the policy's recommendation. */
+/** Whether a person overturns what the policy declined. */
+const isOverturn = (found) => found.state === "declined" && (found.can_overturn ?? found.decided_by === "policy");
+
+/** What the form starts with: the policy's recommendation, or what was written before and not answered. */
 export function newDecision(found) {
   const recommended = found.recommended_outcome || found.recommended.outcome;
   const amount = found.recommended_money || found.facts.refundable;
-  return {
+  const draft = draftOf(`decide/${found.case_id}`, {
     outcome: CHOICES.includes(recommended) && found.state === "in_review" ? recommended : "",
     amount: decimal(amount.amount_minor, amount.currency),
     credits: String(found.recommended_credits || found.facts.failed_credits || ""),
@@ -22,25 +26,27 @@ export function newDecision(found) {
     words: "",
     takesCredits: found.recommended.takes_credits ?? true,
     endsSubscription: found.recommended.ends_subscription,
-    key: newKey(),
-    errors: {},
-  };
+    isOpen: false,
+  });
+  if (found.state !== "in_review" && !isOverturn(found)) draft.drop(); // it is decided
+  return { ...draft.values, draft, errors: {} };
 }
 
 export function decideForm(found, decision, on) {
-  const isOverturn = found.state === "declined" && (found.can_overturn ?? found.decided_by === "policy");
-  if (found.state !== "in_review" && !isOverturn) return settled(found);
-  if (isOverturn && !decision.isOpen) {
+  const isOfPolicy = isOverturn(found);
+  const write = (name, value) => { decision[name] = value; decision.draft.write(name, value); draw(); };
+  if (found.state !== "in_review" && !isOfPolicy) return settled(found);
+  if (isOfPolicy && !decision.isOpen) {
     return card("Decision", html`<p>${badge(CASE_STATES.declined)} The policy declined this automatically. A person can approve it all the same.</p>
       <ul class="reasons">${found.decision.reasons.map((one) => html`<li>${one}</li>`)}</ul>
-      <button type="button" class="button" @click=${() => { decision.isOpen = true; draw(); document.getElementById("outcome-approve")?.focus(); }}>Overturn</button>`);
+      <button type="button" class="button" @click=${() => { write("isOpen", true); document.getElementById("outcome-approve")?.focus(); }}>Overturn</button>`);
   }
-  const choices = isOverturn ? CHOICES.slice(0, 2) : CHOICES;
-  const set = (name) => (event) => { decision[name] = event.target.type === "checkbox" ? event.target.checked : event.target.value; draw(); };
+  const choices = isOfPolicy ? CHOICES.slice(0, 2) : CHOICES;
+  const set = (name) => (event) => write(name, event.target.type === "checkbox" ? event.target.checked : event.target.value);
   const wrong = (name) => (decision.errors[name] ? html`<p class="wrong" id="${name}-wrong">${decision.errors[name]}</p>` : nothing);
   const describedBy = (name) => (decision.errors[name] ? `${name}-wrong` : nothing);
   const { currency } = found.facts.paid;
-  return card(isOverturn ? "Overturn the decline" : "Decide", html`<form novalidate @submit=${(event) => { event.preventDefault(); preview(found, decision, on); }}>
+  return card(isOfPolicy ? "Overturn the decline" : "Decide", html`<form novalidate @submit=${(event) => { event.preventDefault(); preview(found, decision, on); }}>
     <fieldset><legend>Outcome</legend><div class="choices">${choices.map((one) => html`<label class="choice"><input type="radio" name="outcome" id="outcome-${one}" value=${one} .checked=${decision.outcome === one} aria-describedby=${describedBy("outcome")} @change=${set("outcome")}> ${outcome(one)}</label>`)}</div>${wrong("outcome")}</fieldset>
     ${decision.outcome === "approve" ? html`
       ${field("amount", `Amount in ${currency}`, html`<input id="amount" inputmode="decimal" autocomplete="off" .value=${decision.amount} aria-invalid=${Boolean(decision.errors.amount)} aria-describedby=${describedBy("amount")} @input=${set("amount")}>${wrong("amount")}`, `At most ${money(found.facts.refundable)}.`)}
@@ -103,6 +109,7 @@ function preview(found, decision, on) {
     decline: ["No money and no credits go back."],
   }[request.outcome].filter(Boolean);
   ask({
+    draft: decision.draft,
     title: `${what}?`,
     confirm: what,
     tone: request.outcome === "decline" ? "danger" : "accent",
@@ -111,7 +118,7 @@ function preview(found, decision, on) {
       <div class="mail"><p class="soft small">To ${found.email || "the customer"} · case ${found.case_id}</p>
         ${request.words.map((one) => html`<p>${one}</p>`)}
         <p class="soft">A person has decided this, on section ${request.clause} of the Refund &amp; Cancellation Policy.</p></div>`,
-    act: () => post(path("refund-cases", found.case_id, "decision"), request, decision.key),
+    act: () => post(path("refund-cases", found.case_id, "decision"), request, decision.draft.key),
     after: on.decided,
     onConflict: on.reload,
   });

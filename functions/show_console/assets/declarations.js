@@ -2,6 +2,7 @@
 
 import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
+import { draftOf } from "./drafts.js";
 import { ago, day, time } from "./format.js";
 import { accountLink, ask, askWhy, badge, card, draw, empty, facts, field, link, problemBox, say, whyLink } from "./ui.js";
 import { DECLARATION_STATES, REVIEW_CAUSES } from "./words.js";
@@ -76,26 +77,29 @@ export function declarationPage(id) {
     if (found.state !== "in_review" && !(found.reseller && !found.forwarded_at)) return card("Decision", html`<p>${badge(DECLARATION_STATES[found.state])}</p><p class="soft">There is nothing for a person to do.</p>`);
     return card("Decide", html`${found.review_cause ? html`<p>${REVIEW_CAUSES[found.review_cause]}</p>` : nothing}
       <div class="buttons column">
-        ${found.state === "in_review" ? found.kind === "review" ? html`<p>Lift the hold on the account's page, or decide the case again. Then answer.</p><button type="button" class="button accent wide" @click=${answer}>Answer…</button>` : html`<button type="button" class="button accent wide" @click=${carryOut}>Carry it out…</button><button type="button" class="button wide" @click=${close}>Close it…</button>` : nothing}
+        ${found.state === "in_review" ? found.kind === "review" ? html`<p>Lift the hold on the account's page, or decide the case again. Then answer.</p><button type="button" class="button accent wide" data-draft=${answering} @click=${answer}>Answer…</button>` : html`<button type="button" class="button accent wide" data-draft=${carrying} @click=${carryOut}>Carry it out…</button><button type="button" class="button wide" data-draft=${closing} @click=${close}>Close it…</button>` : nothing}
         ${found.reseller && !found.forwarded_at ? html`<button type="button" class="button wide" @click=${forward}>I have passed it on to ${found.reseller}…</button>` : nothing}
       </div>`);
   };
   const again = () => page.load().then(draw);
+  const [carrying, closing, answering] = [`carry-out/${id}`, `close/${id}`, `answer/${id}`];
   const carryOut = () => {
-    const named = { account_id: found.account_id || "", purchase_id: found.purchase_id || "" };
-    const input = (name) => html`<input id=${name} maxlength="200" autocomplete="off" spellcheck="false" .value=${named[name]} @input=${(event) => { named[name] = event.target.value.trim(); }}>`;
+    const draft = draftOf(carrying, { account_id: found.account_id || "", purchase_id: found.purchase_id || "" });
+    const named = draft.values;
+    const input = (name) => html`<input id=${name} maxlength="200" autocomplete="off" spellcheck="false" .value=${named[name]} @input=${(event) => draft.write(name, event.target.value.trim())}>`;
     askWhy({
+      draft,
       title: `Carry out this ${found.kind}?`,
       confirm: "Carry it out",
-      intro: html`${found.kind === "withdrawal" ? "It becomes a refund case of this purchase." : "The renewals of this subscription are stopped."} Name the contract that the customer means. Empty: the one that was found.
+      intro: () => html`${found.kind === "withdrawal" ? "It becomes a refund case of this purchase." : "The renewals of this subscription are stopped."} Name the contract that the customer means. Empty: the one that was found.
         ${field("account_id", "Account", input("account_id"))}${field("purchase_id", "Purchase", input("purchase_id"))}`,
       act: (why) => post(path("declarations", id, "decision"), { outcome: "carry_out", account_id: named.account_id || undefined, purchase_id: named.purchase_id || undefined, why }),
       after: settled("It is carried out."),
       onConflict: again,
     });
   };
-  const close = () => askWhy({ title: "Close without carrying it out?", confirm: "Close it", tone: "danger", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Closed."), onConflict: again });
-  const answer = () => askWhy({ title: "Answer the customer?", confirm: "Send the answer", intro: "What you write is mailed to the customer, word for word.", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Answered."), onConflict: again });
+  const close = () => askWhy({ draft: draftOf(closing), title: "Close without carrying it out?", confirm: "Close it", tone: "danger", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Closed."), onConflict: again });
+  const answer = () => askWhy({ draft: draftOf(answering), title: "Answer the customer?", confirm: "Send the answer", intro: "What you write is mailed to the customer, word for word.", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Answered."), onConflict: again });
   const forward = () => ask({ title: `Passed on to ${found.reseller}?`, confirm: "Record it", body: () => html`<p>Record it once you have done so. The law wants it on the same day.</p>`, act: () => post(path("declarations", id, "forwarding")), after: settled("Recorded."), onConflict: again });
   return page;
 }

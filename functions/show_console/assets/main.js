@@ -5,8 +5,9 @@
 
 import { html, nothing, render } from "./lit-html.js";
 import { get, path, Problem } from "./api.js";
+import { dropDrafts, openDrafts } from "./drafts.js";
 import { beginSignIn, canSignIn, finishSignIn, onSignOut, signedIn, signOut } from "./session.js";
-import { closeDialog, dialogView, draw, loading, onChange, problemBox, say, toastsView } from "./ui.js";
+import { closeDialog, dialogView, draw, loading, onChange, problemBox, reopenDrafts, say, toastsView } from "./ui.js";
 import { queuePage } from "./queue.js";
 import { casePage } from "./case.js";
 import { accountPage } from "./account.js";
@@ -80,7 +81,7 @@ function door() {
     <p>Review refund cases, explain balances and look after accounts. For support staff.</p>
     ${signInProblem ? problemBox(signInProblem) : nothing}
     ${canSignIn()
-      ? html`<button type="button" class="button accent wide" @click=${begin}>Sign in</button><p class="hint">You sign in at your company's own page. The sign-in ends when you close or reload this tab.</p>`
+      ? html`<button type="button" class="button accent wide" @click=${begin}>Sign in</button><p class="hint">You sign in at your company's own page. The sign-in ends when you close or reload this tab. What you were writing is kept until you sign out.</p>`
       : html`<p class="hint">No sign-in is configured for this console. See docs/recipes/console.md.</p>`}
   </main>`;
 }
@@ -89,6 +90,7 @@ const begin = () => beginSignIn().catch((problem) => { signInProblem = problem; 
 
 function leave() {
   page = null;
+  dropDrafts();
   signOut();
 }
 
@@ -129,6 +131,7 @@ async function open() {
   draw();
   window.scrollTo(0, 0);
   (document.querySelector("main h1") || root).focus({ preventScroll: true });
+  reopenDrafts(openDrafts());
   count();
 }
 
@@ -161,7 +164,7 @@ const WARN_MS = 300000; // before the sign-in ends
 try {
   await finishSignIn();
   const left = (signedIn()?.expiresAt || 0) - Date.now();
-  if (left > WARN_MS) setTimeout(() => say("Your sign-in ends in five minutes. Finish what you are writing, and reload to sign in again.", "warn"), left - WARN_MS);
+  if (left > WARN_MS) setTimeout(() => say("Your sign-in ends in five minutes. Reload to sign in again: what you are writing is kept.", "warn"), left - WARN_MS);
 } catch (problem) {
   signInProblem = problem;
 }

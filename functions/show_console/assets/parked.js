@@ -2,6 +2,7 @@
 
 import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
+import { draftOf } from "./drafts.js";
 import { ago, time } from "./format.js";
 import { accountLink, ask, askWhy, badge, card, draw, empty, facts, field, link, Listing, say, whyLink } from "./ui.js";
 import { named, provider } from "./words.js";
@@ -50,13 +51,15 @@ export function parkedEventPage(id) {
     say(words, tone);
     draw();
   };
+  const [attribution, dismissal] = [`attribute/${id}`, `dismiss/${id}`];
   const attribute = () => {
-    let account = "";
+    const draft = draftOf(attribution, { account: "" });
     askWhy({
+      draft,
       title: "Whose event is it?",
       confirm: "Attribute it",
-      intro: html`<p>It is booked for this account, as if it had named it.</p>${field("account", "Account", html`<input id="account" required maxlength="200" autocomplete="off" spellcheck="false" @input=${(event) => { account = event.target.value.trim(); }}>`)}`,
-      act: (why) => post(address("attribution"), { account_id: account, why }),
+      intro: () => html`<p>It is booked for this account, as if it had named it.</p>${field("account", "Account", html`<input id="account" required maxlength="200" autocomplete="off" spellcheck="false" .value=${draft.values.account} @input=${(event) => draft.write("account", event.target.value.trim())}>`)}`,
+      act: (why) => post(address("attribution"), { account_id: draft.values.account, why }),
       after: settle,
     });
   };
@@ -67,7 +70,7 @@ export function parkedEventPage(id) {
     act: () => post(address("replay")),
     after: settle,
   });
-  const dismiss = () => askWhy({ title: "Dismiss this event?", confirm: "Dismiss it", tone: "danger", intro: "It is not booked, and is not listed any more. Its receipt stays.", act: (why) => post(address("dismissal"), { why }), after: settle });
+  const dismiss = () => askWhy({ draft: draftOf(dismissal), title: "Dismiss this event?", confirm: "Dismiss it", tone: "danger", intro: "It is not booked, and is not listed any more. Its receipt stays.", act: (why) => post(address("dismissal"), { why }), after: settle });
   return {
     title: "Parked event",
     load: async () => { found = await get(address()); },
@@ -80,9 +83,9 @@ export function parkedEventPage(id) {
         ${card("The provider's event", html`<pre tabindex="0">${JSON.stringify(found.body, null, 2)}</pre>`)}
       </div><aside aria-label="Acts and facts">
         ${result && result.outcome !== "parked" ? card("Done", html`<p>${(OUTCOMES[result.outcome] || [named(result.outcome)])[0]}</p>${result.account_id ? html`<p>${accountLink(result.account_id)}</p>` : nothing}`) : card("Act", html`<div class="buttons column">
-          ${LACKS_ACCOUNT.includes(found.reason) ? html`<button type="button" class="button accent wide" @click=${attribute}>Say whose it is…</button>` : nothing}
+          ${LACKS_ACCOUNT.includes(found.reason) ? html`<button type="button" class="button accent wide" data-draft=${attribution} @click=${attribute}>Say whose it is…</button>` : nothing}
           <button type="button" class="button wide" @click=${replay}>Try again…</button>
-          <button type="button" class="button wide" @click=${dismiss}>Dismiss…</button></div>`)}
+          <button type="button" class="button wide" data-draft=${dismissal} @click=${dismiss}>Dismiss…</button></div>`)}
         ${card("Facts", facts([
           ["Provider", provider(found.provider)],
           ["Event", whyLink(found.event_id)],

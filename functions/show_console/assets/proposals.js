@@ -2,6 +2,7 @@
 
 import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
+import { draftOf } from "./drafts.js";
 import { ago, quantity } from "./format.js";
 import { signedIn } from "./session.js";
 import { accountLink, ask, askWhy, badge, card, draw, empty, facts, Listing, say } from "./ui.js";
@@ -35,7 +36,9 @@ export function proposalCard(one, changed) {
     after: () => { say("Confirmed and carried out."); changed(); },
     onConflict: changed,
   });
+  const rejection = `reject/${one.proposal_id}`;
   const reject = () => askWhy({
+    draft: draftOf(rejection),
     title: "Reject this proposal?",
     confirm: "Reject",
     tone: "danger",
@@ -45,7 +48,7 @@ export function proposalCard(one, changed) {
   });
   return card(html`${action(one.action)} <span class="figure-big">${quantity(one.amount, one.unit)}</span>`, html`${rows(one, false)}
     <p class="soft small by">Proposed by <b>${isMine ? "you" : one.proposed_by}</b>, ${ago(one.proposed_at)} ${isMine ? badge(["Waits for a colleague", "warn"]) : nothing}</p>
-        <div class="buttons"><button type="button" class="button" @click=${reject}>Reject…</button><button type="button" class="button accent" ?disabled=${isMine} @click=${confirm}>Confirm…</button></div>`, "proposal");
+        <div class="buttons"><button type="button" class="button" data-draft=${rejection} @click=${reject}>Reject…</button><button type="button" class="button accent" ?disabled=${isMine} @click=${confirm}>Confirm…</button></div>`, "proposal");
 }
 
 const rows = (one, hasAmount = true) => facts([

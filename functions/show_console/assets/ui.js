@@ -2,6 +2,8 @@
 
 import { html, nothing } from "./lit-html.js";
 import { Problem } from "./api.js";
+import { draftOf } from "./drafts.js";
+import { time } from "./format.js";
 
 let redraw = () => {};
 let toasts = [];
@@ -54,17 +56,20 @@ export const toastsView = () => html`<div class="toasts" role="status" aria-live
 
 /**
  * Ask for a confirmation. `body` draws what will happen; `act` does it. While it runs the button is off, so that a
- * second click does nothing. A problem is shown in the dialog, and what was entered is kept.
+ * second click does nothing. A problem is shown in the dialog, and what was entered is kept: in `draft`, also when the
+ * page is left, until the act was answered.
  */
-export function ask({ title, body, confirm, tone = "accent", act, after, onConflict }) {
+export function ask({ title, body, confirm, tone = "accent", act, after, onConflict, draft = null, isReady = () => true }) {
   const opener = document.activeElement;
-  asked = { title, body, confirm, tone, act, after, onConflict, opener, isBusy: false, problem: null };
+  asked = { title, body, confirm, tone, act, after, onConflict, draft, isReady, opener, isBusy: false, problem: null };
+  draft?.open(true);
   redraw();
   document.querySelector("dialog")?.showModal();
 }
 
 export function closeDialog() {
   const opener = asked?.opener;
+  asked?.draft?.open(false);
   document.querySelector("dialog")?.close();
   asked = null;
   redraw();
@@ -75,51 +80,75 @@ async function confirmDialog(event) {
   event.preventDefault();
   const dialog = asked;
   if (!dialog || dialog.isBusy) return;
+  if (dialog.isAnother) dialog.draft.renew();
   dialog.isBusy = true;
   dialog.problem = null;
+  dialog.isAnother = false;
   redraw();
+  dialog.draft?.send();
   try {
     const result = await dialog.act();
+    dialog.draft?.drop();
     if (asked === dialog) closeDialog();
     await dialog.after?.(result);
   } catch (problem) {
     if (problem?.code === "second-person-needed") {
+      dialog.draft?.drop();
       closeDialog();
       say("This is above what one person may do. It is proposed, and a colleague has to confirm it.", "accent");
       await dialog.after?.(null);
       return;
     }
+    if (!(problem instanceof Problem) || problem.isUnanswered) dialog.draft?.open(true);
+    else if (!problem.isOfAnother) dialog.draft?.refused();
     dialog.isBusy = false;
     dialog.problem = problem;
   }
   redraw();
 }
 
-const reload = () => { const { onConflict } = asked; closeDialog(); onConflict?.(); };
+/** What is in the form was sent before, in this form or in an earlier one, and nobody knows what became of it. */
+const sentBefore = ({ draft, isBusy, problem }) => (draft?.sentAt && !isBusy && !problem
+  ? html`<div class="notice" role="status"><p>You sent this at ${time(draft.sentAt)}, and no answer came. It may have been carried out. Send it again as it is: it is done once.</p></div>`
+  : nothing);
+
+/** Another content was sent under the key of what was carried out. Only the person knows whether it is meant too. */
+const asAnother = (dialog) => html`<label class="check"><input type="checkbox" id="another" required @change=${(event) => { dialog.isAnother = event.target.checked; }}> What I sent before stands. This is another one.</label>`;
+
+const reload = () => { const { draft, onConflict } = asked; closeDialog(); draft?.drop(); onConflict?.(); };
 
 export const dialogView = () => html`<dialog aria-labelledby="dialog-title" @cancel=${(event) => { event.preventDefault(); if (!asked?.isBusy) closeDialog(); }}>
   ${asked ? html`<form method="dialog" @submit=${confirmDialog}>
     <h2 id="dialog-title">${asked.title}</h2>
-    <div class="dialog-body">${asked.body()}</div>
+    <div class="dialog-body">${sentBefore(asked)}${asked.body()}</div>
     ${asked.problem ? problemBox(asked.problem, asked.problem.isConflict && asked.onConflict ? reload : null) : nothing}
+    ${asked.draft && asked.problem?.isOfAnother ? asAnother(asked) : nothing}
     <div class="buttons">
       <button type="button" class="button" ?disabled=${asked.isBusy} @click=${closeDialog}>Go back</button>
-      <button type="submit" class="button ${asked.tone}" ?disabled=${asked.isBusy || asked.problem?.isConflict}>${asked.isBusy ? "One moment…" : asked.confirm}</button>
+      <button type="submit" class="button ${asked.tone}" ?disabled=${asked.isBusy || !asked.isReady() || asked.problem?.isConflict}>${asked.isBusy ? "One moment…" : asked.confirm}</button>
     </div>
   </form>` : nothing}
 </dialog>`;
 
 /** A dialog that needs a reason. It is recorded with the person's name. */
-export function askWhy({ label = "Reason", intro, act, ...rest }) {
-  let why = "";
+export function askWhy({ title, label = "Reason", intro, act, draft = draftOf(`${location.hash}/${title}`), ...rest }) {
+  const words = () => draft.values.why || "";
   ask({
     ...rest,
-    body: () => html`${intro ? html`<div>${intro}</div>` : nothing}${field("why", label,
-      html`<textarea id="why" rows="3" required maxlength="1000" aria-describedby="why-hint" autofocus @input=${(event) => { why = event.target.value; }}></textarea>`,
+    title,
+    draft,
+    body: () => html`${intro ? html`<div>${typeof intro === "function" ? intro() : intro}</div>` : nothing}${field("why", label,
+      html`<textarea id="why" rows="3" required maxlength="1000" aria-describedby="why-hint" autofocus .value=${words()} @input=${(event) => draft.write("why", event.target.value)}></textarea>`,
       "Recorded with your name. The customer does not see it.")}`,
-    act: () => act(why.trim()),
+    act: () => act(words().trim()),
   });
 }
+
+/** Open the form again that was open when its page was left: its button carries the draft's name. */
+export const reopenDrafts = (names) => {
+  const opener = names.map((one) => document.querySelector(`[data-draft="${CSS.escape(one)}"]`)).find(Boolean);
+  opener?.click();
+};
 
 /** A list that grows by pages. `read` gets the cursor and returns the items and the next one. */
 export class Listing {
