@@ -2,6 +2,6 @@
 
 from ledger.usecases.chain import Line, lines_that_concern
 from tools.why.chain import lines_of
-from tools.why.search import NotFoundAnywhere, collect
+from tools.why.search import FoundBy, NotFoundAnywhere, collect
 
-__all__ = ["Line", "NotFoundAnywhere", "collect", "lines_of", "lines_that_concern"]
+__all__ = ["FoundBy", "Line", "NotFoundAnywhere", "collect", "lines_of", "lines_that_concern"]

@@ -1,16 +1,19 @@
-"""Find what an id is about: by the keys that it may be part of, and if it is part of none, by reading the table.
+"""Find what an id is about: by the keys that it may be part of, by the index of *find*, and else by reading the table.
 
 id ──► partitions that may have it ──► their items ──► the names in these ──► more partitions ──► …
- └─ none has it ──► every item of the table, those that mention it ──┘
+ ├─ none has it ──► the rows of the index with its name ──► what they lead to, if that mentions it ──┤
+ └─ no row has it, or a scan is asked for ──► every item of the table, those that mention it ────────┘
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.index_rows import number_as_searched
 from ledger.dynamodb import keys
 from ledger.dynamodb.items import Item
-from ledger.ports.documents import case_pointer_key, checkout_key
+from ledger.ports.documents import DocumentKind, case_pointer_key, checkout_key
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.chain import mentions
 from tools.verify.names import names_of
@@ -35,15 +38,35 @@ class NotFoundAnywhere(Exception):
     """No item of the table mentions the id."""
 
 
-def collect(text: str, table: Searched, advance: Callable[[int], None] = lambda _: None) -> World:
+class FoundBy(StrEnum):
+    """How something was found."""
+
+    KEY = "key"
+    INDEX = "index"  # of find
+    SCAN = "scan"  # of the whole table
+
+
+class Collected(NamedTuple):
+    """What an id leads to, and how it was found."""
+
+    world: World
+    found_by: FoundBy
+
+
+def collect(
+    text: str, table: Searched, advance: Callable[[int], None] = lambda _: None, *, is_whole: bool = False
+) -> Collected:
     """Return everything that an id leads to: its account with all that it has, or what waits for an account.
 
-    If no key has the id, read the whole table, and call `advance` with the number of items that were read. Raise
-    NotFoundAnywhere if nothing mentions it.
+    If no key has the id, and no row of the index of *find* leads to it, or with `is_whole`, read the whole table, and
+    call `advance` with the number of items that were read. Raise NotFoundAnywhere if nothing mentions it.
     """
-    found = _Found(table)
+    found, found_by = _Found(table), FoundBy.KEY
     found.follow(_partitions_of_id(text))
     if not found.items:
+        found, found_by = _by_index(text, table), FoundBy.INDEX
+    if is_whole or not found.items:
+        found_by = FoundBy.SCAN
         for segment in range(SEGMENTS):
             for item in table.scan(segment, SEGMENTS):
                 advance(1)
@@ -55,7 +78,22 @@ def collect(text: str, table: Searched, advance: Callable[[int], None] = lambda 
     world = World()
     for item in found.items.values():
         world.add(item)
-    return world
+    return Collected(world, found_by)
+
+
+def _by_index(text: str, table: Searched) -> "_Found":
+    """Return what the rows of the index lead to, or nothing if none of that mentions the text: a row is no proof."""
+    found, rows = _Found(table), World()
+    for name in {text.partition(":")[2] or text, number_as_searched(text)}:
+        pk = keys.range_of(DocumentKind.INDEXED_NAME, name).pk
+        for item in table.partition(keys.key(pk, "")):
+            rows.add(item)
+    for row in rows.index_rows.values():
+        if row.payment_id:
+            found.follow(_of_payment(row.payment_id))
+        if row.account_id:
+            found.follow([keys.account_key(row.account_id)])
+    return found if any(mentions(item, text) for item in found.items.values()) else _Found(table)
 
 
 class _Found:

@@ -9,16 +9,19 @@ import pytest
 from ledger.domain import facts as fact_module
 from ledger.domain.entries import EntryKind
 from ledger.domain.facts import Fact, HoldLifted
+from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, RecordOutcome
 from ledger.dynamodb import keys
-from ledger.dynamodb.items import Item
+from ledger.dynamodb.items import Item, to_document
+from ledger.ports.documents import index_row_key
 from ledger.usecases import chain
 from ledger.usecases.chain import mentions
+from tools.index import rows_of
 from tools.testing.ledgers import LEDGERS
 from tools.testing.stored_items import items_of
 from tools.verify.world import World
-from tools.why import NotFoundAnywhere, collect, lines_of, lines_that_concern
+from tools.why import FoundBy, NotFoundAnywhere, collect, lines_of, lines_that_concern
 from tools.why.chain import balance_in_words
 
 
@@ -76,7 +79,7 @@ def test_every_id_leads_to_its_account_and_explains_something(name: str) -> None
     items = items_of(LEDGERS[name]())
     world = world_of(items)
     for text in {one for one in ids_of(world) if one}:
-        found = collect(text, Items(items))
+        found = collect(text, Items(items)).world
         assert found.accounts.keys() <= world.accounts.keys()
         every = lines_of(found)
         lines = every if text in found.accounts else lines_that_concern(text, every)
@@ -89,7 +92,7 @@ def test_an_account_is_explained_by_all_that_it_has(name: str) -> None:
     items = items_of(LEDGERS[name]())
     world = world_of(items)
     for account_id, account in world.accounts.items():
-        found = collect(account_id, Items(items))
+        found = collect(account_id, Items(items)).world
         own = [entry for entry in world.entries if entry.account_id == account_id]
         lines = [line for line in lines_of(found) if line.kind == "entry"]
         of_it = [line for line in lines if line.ids & {entry.entry_id for entry in own}]
@@ -109,9 +112,51 @@ def test_a_key_is_looked_up_and_the_rest_is_looked_for() -> None:
     table = Items(items)
     advanced: list[int] = []
     refund = next(fact for fact in purchase.facts.values() if isinstance(fact, fact_module.RefundChanged))
-    found = collect(refund.refund_id, table, advanced.append)
-    assert (table.scanned, sum(advanced)) == (len(items), len(items))
+    found, by = collect(refund.refund_id, table, advanced.append)
+    assert (table.scanned, sum(advanced), by) == (len(items), len(items), FoundBy.SCAN)
     assert payment.payment_id in found.payments
+
+
+def indexed(items: list[Item]) -> list[Item]:
+    """Items with the rows of the index that `billing index` writes."""
+    rows = [row for item in items for row in rows_of(item, "k" * 32)]
+    return [*items, *({keys.primary_key(one)["pk"]["S"] + one["sk"]["S"]: one for one in map(row_item, rows)}.values())]
+
+
+def row_item(row: IndexRow) -> Item:
+    """The item of a row."""
+    return to_document(index_row_key(row), row)
+
+
+@pytest.mark.parametrize("name", ["refunded", "stripe_dispute_won", "paddle_warning_reversed", "used", "renewed"])
+def test_the_index_leads_to_what_no_key_has(name: str) -> None:
+    """A refund, a dispute, an invoice's number, a failed run: the table is not read, and the chain is the same.
+
+    Only a scan finds a delivery that names no customer, and whose facts later ones have replaced.
+    """
+    items = indexed(items_of(LEDGERS[name]()))
+    rows = [row for row in world_of(items).index_rows.values() if row.name and row.kind is not NameKind.ADDRESS]
+    assert rows
+    for row in rows:
+        by_index, by_scan = Items(items), Items(items)
+        found, by = collect(row.name, by_index)
+        assert by in {FoundBy.INDEX, FoundBy.KEY}, row
+        assert by_index.scanned == 0
+        whole, by = collect(row.name, by_scan, is_whole=True)
+        assert (by, by_scan.scanned) == (FoundBy.SCAN, len(items))
+        shown, every = (lines_that_concern(row.name, lines_of(one)) for one in (found, whole))
+        assert shown, row
+        assert shown == [line for line in every if line in shown], row
+        assert {line.kind for line in every if line not in shown} <= {"event"}, row
+
+
+def test_a_row_that_leads_to_nothing_of_the_name_is_no_answer() -> None:
+    """Its purchase does not have the refund: the table is read."""
+    items = items_of(LEDGERS["refunded"]())
+    (purchase, _), *_ = world_of(items).purchases()
+    wrong = IndexRow(kind=NameKind.REFUND, name="re_9", subject="stripe:re_9", payment_id=purchase.payment_id)
+    table = Items([*items, row_item(wrong)])
+    assert (collect("re_9", table).found_by, table.scanned) == (FoundBy.SCAN, len(table.items))
 
 
 def test_what_nothing_mentions_is_not_found() -> None:
@@ -135,7 +180,7 @@ def test_one_accounts_chain_has_nothing_of_anothers() -> None:
     """Though both are in one table."""
     mine, others = items_of(LEDGERS["refunded"]()), items_of(LEDGERS["not_ours"]())
     accounts = world_of(others).accounts.keys() - world_of(mine).accounts.keys()
-    found = collect(next(iter(world_of(mine).accounts)), Items(mine + others))
+    found = collect(next(iter(world_of(mine).accounts)), Items(mine + others)).world
     assert not accounts & found.accounts.keys()
 
 
