@@ -2,10 +2,13 @@
 
 import csv
 import io
+import json
+import re
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -13,7 +16,8 @@ from ledger.domain.errors import StoreUnavailable
 from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
 from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
-from ledger.ports.commit import Commit, Refusal
+from ledger.ports.commit import Commit, DocumentChange, Refusal
+from ledger.ports.documents import case_key
 from ledger.usecases.refund_cases.cases import read_case
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World
 from tools.testing.builders import dispute, event_of, paid, payment, refund
@@ -326,6 +330,54 @@ def test_evidence_is_uploaded_by_a_form_that_only_fits_one_file(world: World) ->
     world.pays(LONG_AGO, ADA, at=datetime.now(UTC) - timedelta(days=400))
     declined = ask(world.ada, LONG_AGO, "changed_my_mind").json["case_id"]
     assert world.ada.post(f"/refund-requests/{declined}/evidence", {"content_type": "image/png"}).status == 409
+
+
+HOSTILE_NAMES = [
+    "<script>alert(1)</script>.png",
+    'a"; filename="b.html',
+    "a.png\r\nSet-Cookie: a=b",
+    "../../other/secret.png",
+    "${filename}",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_file_is_named_by_us_and_never_by_the_customer(world: World, name: str) -> None:
+    """Neither a field of the request nor its type puts a word into the key, the form, or a header."""
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    path = f"/refund-requests/{case_id}/evidence"
+    for field in ("file_name", "filename", "name", "evidence_id", "key"):
+        answered = world.ada.post(path, {"content_type": "image/png", field: name})
+        assert answered.status in {201, 422}
+        assert name not in json.dumps(answered.json.get("fields", {}))
+    for content_type in (f"image/png; name={name}", f"image/png\r\nX-Evil: {name}", "text/html", "image/svg+xml", name):
+        assert world.ada.post(path, {"content_type": content_type}).status == 422
+    shown = world.sam.get(f"/support/refund-cases/{case_id}").json
+    assert all(re.fullmatch(r"[0-9a-f]{16}\.png", one) for one in shown["evidence"])
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_name_that_was_stored_all_the_same_is_no_header_of_its_own(world: World, name: str) -> None:
+    """Whoever wrote it: the file is only downloaded, under a plain name, and no line can be added."""
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    store_evidence(world, case_id, name)
+    (url,) = world.sam.get(f"/support/refund-cases/{case_id}").json["evidence_urls"]
+    query = parse_qs(urlsplit(url).query)
+    (disposition,) = query["response-content-disposition"]
+    assert re.fullmatch(r'attachment; filename="[A-Za-z0-9._-]+"', disposition)
+    assert "<" not in url
+    assert "\r" not in url
+    assert "\n" not in url
+
+
+def store_evidence(world: World, case_id: str, name: str) -> None:
+    """Store a case with a file of this name, as no route of ours would."""
+    case = read_case(ADA, case_id, world.services.store)
+    changed = replace(case, evidence=(name,))
+    refused = world.services.store.commit(
+        Commit(documents=(DocumentChange(case_key(ADA, case_id), changed, case.version),))
+    )
+    assert not refused
 
 
 def test_a_withdrawal_is_declared_then_confirmed_and_has_its_receipt(world: World) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.credentials import Credentials
@@ -15,6 +16,7 @@ from ledger.domain.ids import PaymentId
 from ledger.usecases.index_names import index_purchases
 from tests.contract.test_parked import park, renewal
 from tests.integration.conftest import ADA, ADAS, LONG_AGO, World
+from tests.integration.test_api import HOSTILE_NAMES, store_evidence
 from tests.integration.test_release_parked import SECRET, of_a_price, receive
 from tests.unit.tools.template_parts import TEMPLATE
 from tools import token
@@ -578,6 +580,22 @@ def test_what_a_customer_writes_is_text(world: World, console: Console) -> None:
     tried = "(() => { try { document.body.innerHTML = '<img src=x>'; return 'made' } catch (e) { return e.name } })()"
     assert console.page.value(tried) == "TypeError", "Trusted Types: no text becomes HTML"
     console.page.events.clear()
+    assert console.page.value("document.title").startswith("Technical problem")
+    assert console.blocked() == []
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_the_name_of_a_file_is_text(world: World, console: Console, name: str) -> None:
+    """A script in it is shown, and never run; its link downloads, and leads to the bucket alone."""
+    case_id = opened_case(world)
+    store_evidence(world, case_id, name)
+    console.sign_in()
+    console.go(f"cases/{case_id}", "Technical problem")
+    links = "[...document.querySelectorAll('main a[target=_blank]')]"
+    assert console.page.value(f"{links}.map(one => one.textContent)") == [name]
+    (url,) = world.sam.get(f"/support/refund-cases/{case_id}").json["evidence_urls"]
+    assert console.page.value(f"{links}[0].origin") == "{0.scheme}://{0.netloc}".format(urlsplit(url))
+    assert console.page.value("document.querySelectorAll('main img, main script').length") == 0
     assert console.page.value("document.title").startswith("Technical problem")
     assert console.blocked() == []
 

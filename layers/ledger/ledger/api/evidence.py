@@ -1,5 +1,9 @@
-"""Evidence files: uploaded by the customer directly to S3, with a form whose limits S3 enforces."""
+"""Evidence files: uploaded by the customer directly to S3, with a form whose limits S3 enforces.
 
+A file gets its name from us. What it is called on the customer's device is never asked for, and S3 does not use it.
+"""
+
+import re
 import secrets
 from datetime import timedelta
 
@@ -51,12 +55,17 @@ def download_urls(services: Runtime, case: RefundCase) -> list[str]:
             Params={
                 "Bucket": bucket,
                 "Key": _key(case.case_id, name),
-                "ResponseContentDisposition": f'attachment; filename="{name}"',
+                "ResponseContentDisposition": f'attachment; filename="{_plain(name)}"',
             },
             ExpiresIn=int(_VALID_FOR.total_seconds()),
         )
         for name in case.evidence
     ]
+
+
+def _plain(name: str) -> str:
+    """Return a file's name as it can stand in a header. Those that we give have nothing else."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
 
 def _key(case_id: str, name: str) -> str:
