@@ -109,6 +109,7 @@ const purchase = (found) => card("Purchase", html`${facts([
   ["Provider", provider(found.purchase.provider)],
   ["Credits", `${number(found.facts.credits_used)} of ${number(found.facts.credits_granted)} used`],
   ["Failed runs", found.facts.failed_runs ? `${number(found.facts.failed_runs)}, of ${credits(found.facts.failed_credits)}` : "None"],
+  ["Of them replaced", found.facts.replaced_runs ? `${number(found.facts.replaced_runs)}, of ${credits(found.facts.replaced_credits)}` : nothing],
   ["Kind", found.facts.is_renewal ? "A renewal" : found.facts.is_subscription ? "A subscription's first payment" : "A pack"],
   ["Country", found.facts.country],
   ["Bought as", found.facts.is_business === null ? nothing : found.facts.is_business ? "A business" : "A consumer"],

@@ -293,6 +293,7 @@ def test_the_facts_of_an_order_are_put_on_record(changed: dict[str, Any], buyer:
         ({"is_duplicate": True}, "a duplicate of another payment"),
         ({"similar": (PaymentId("stripe:a"), PaymentId("stripe:b"))}, "similar payments: stripe:a, stripe:b"),
         ({"is_disputed": True}, "a dispute is open"),
+        ({"replaced_runs": 1, "replaced_credits": 5}, "of them, replaced in an incident: 1, of 5 credits"),
         ({"failed_runs": 2, "failed_credits": 30}, "failed runs since the payment: 2, of 30 credits"),
         (
             {

@@ -690,6 +690,21 @@ def test_short_outages_do_not_qualify_and_persistent_problems_are_made_good(
     assert (decision.recommended, decision.money_minor, decision.credits) == (recommended, money_minor, credits_)
 
 
+@pytest.mark.parametrize(
+    ("replaced_credits", "recommended", "credits_"), [(10, "replace", 20), (30, "decline", 0), (35, "decline", 0)]
+)
+def test_what_an_incident_has_replaced_counts_when_it_is_asked_for_again(
+    replaced_credits: int, recommended: str, credits_: int
+) -> None:
+    """A person still decides, and the customer reads what was given."""
+    failed = {"failed_runs": 3, "failed_credits": 30, "replaced_runs": 1, "replaced_credits": replaced_credits}
+    decision = decide(asks(TECHNICAL, drawn=250, order=US, **failed))
+    assert (decision.outcome, decision.rule) == (DecisionOutcome.REVIEW, "technical_problem")
+    assert (decision.recommended, decision.money_minor, decision.credits) == (recommended, 1500, credits_)
+    words = TEXTS.render_all(decision.reasons)
+    assert f"we have given you {replaced_credits} replacement credits for them" in " ".join(words)
+
+
 # ── 7. Decided before, and what a decision keeps ──────────────────────────────────────────────────────────────────────
 
 
@@ -894,6 +909,8 @@ situations = st.builds(
     is_similar_disputed=st.booleans(),
     failed_runs=st.integers(-1, 5),
     failed_credits=credits_of,
+    replaced_runs=st.integers(0, 2),
+    replaced_credits=credits_of,
     failed_since_decline=st.integers(-1, 2),
     declined_before=st.none() | st.just(BEFORE),
     submitted_at=st.none() | near,

@@ -261,6 +261,8 @@ requests = st.builds(
     is_similar_disputed=st.booleans(),
     failed_runs=st.sampled_from([0, 1, 5]),
     failed_credits=st.sampled_from([0, 10]),
+    replaced_runs=st.sampled_from([0, 1]),
+    replaced_credits=st.sampled_from([0, 10]),
     declined_before=st.sampled_from([None, BEFORE]),
 )
 

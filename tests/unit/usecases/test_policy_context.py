@@ -10,6 +10,9 @@ from ledger.domain.facts import DisputeState, PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import CaseState, RefundReason, SubmittedEvidence
 from ledger.policy.context import PolicyContext
+from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
+from ledger.usecases.incidents.replace_runs import replace_runs
+from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.decide_case import decide_case
@@ -127,6 +130,12 @@ def test_failed_runs_count_since_the_payment_and_since_a_persons_decline() -> No
         fail_run(ADA, f"run_{minute}", store, now=at(minute + 1))
     given = context_of(store, RefundReason.TECHNICAL_PROBLEM)
     assert (given.failed_runs, given.failed_credits, given.failed_since_decline) == (2, 12, 0)
+    assert (given.replaced_runs, given.replaced_credits) == (0, 0)
+    index_failed_run(ADA, "run_20", at(21), store)
+    outage = IncidentRequest(since=at(15), until=at(30), credits=7, reason="It stood still.", actor="sam", key="k")
+    replace_runs(begin_incident(outage, store, now=at(40)).incident_id, store, now=at(41))
+    given = context_of(store, RefundReason.TECHNICAL_PROBLEM)
+    assert (given.failed_runs, given.replaced_runs, given.replaced_credits) == (2, 1, 7)
     assert context_of(store, RefundReason.WRONG_AMOUNT, minute=80).failed_runs == 0
 
 

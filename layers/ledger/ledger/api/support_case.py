@@ -101,6 +101,8 @@ def _facts(inputs: PolicyContext) -> FactsResponse:
         credits_used=inputs.drawn,
         failed_runs=inputs.failed_runs,
         failed_credits=inputs.failed_credits,
+        replaced_runs=inputs.replaced_runs,
+        replaced_credits=inputs.replaced_credits,
         similar=list(inputs.similar),
         country=inputs.order.country if inputs.order else None,
         is_business=inputs.order.is_business if inputs.order else None,

@@ -67,6 +67,8 @@ class PolicyContext:
     is_similar_disputed: bool = False  # a dispute of one of them is open
     failed_runs: int = 0  # since the payment
     failed_credits: int = 0
+    replaced_runs: int = 0  # of them, those whose credits an incident has replaced
+    replaced_credits: int = 0
     failed_since_decline: int = 0  # of them, those after a person declined
     declined_before: Decision | None = None  # by a person, for the same purchase and reason
     submitted_at: datetime | None = None  # when the customer submitted the request; None: now
@@ -210,6 +212,8 @@ def decision_inputs(context: PolicyContext) -> tuple[Text, ...]:
         inputs.append(text("input.open_dispute"))
     if context.failed_runs:
         inputs.append(text("input.failed_runs", runs=context.failed_runs, credits=context.failed_credits))
+    if context.replaced_runs:
+        inputs.append(text("input.replaced_runs", runs=context.replaced_runs, credits=context.replaced_credits))
     if context.declined_before:
         inputs.append(text("input.declined_before"))
     return tuple(inputs)

@@ -264,9 +264,13 @@ def technical_problem(context: PolicyContext, policy: PolicyParameters) -> RuleR
         failed = text("decision.failed_runs", runs=context.failed_runs, credits=context.failed_credits)
     if context.failed_runs < policy.persistent_failed_runs:
         return _review("6", DecisionOutcome.DECLINE, failed, text("decision.minor_outage"))
-    if context.failed_credits > 0:
+    replaced: tuple[Text, ...] = ()
+    if context.replaced_credits > 0:  # what was replaced for all customers counts when it is asked for again
+        replaced = (text("decision.runs_replaced", credits=context.replaced_credits),)
+    left = max(0, context.failed_credits - context.replaced_credits)
+    if left:
         recommended = DecisionOutcome.REPLACE
-    elif context.unused_minor:
+    elif context.unused_minor and not replaced:
         recommended = DecisionOutcome.APPROVE
     else:
         recommended = DecisionOutcome.DECLINE
@@ -274,9 +278,10 @@ def technical_problem(context: PolicyContext, policy: PolicyParameters) -> RuleR
         "6",
         recommended,
         failed,
+        *replaced,
         text("decision.persistent_problem"),
         money_minor=context.unused_minor,
-        credits_=max(0, context.failed_credits),
+        credits_=left,
     )
 
 

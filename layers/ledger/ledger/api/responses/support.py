@@ -126,6 +126,8 @@ class FactsResponse(ResponseModel):
     credits_used: int
     failed_runs: int
     failed_credits: int
+    replaced_runs: int = Field(description="Of the failed runs, those whose credits an incident has replaced.")
+    replaced_credits: int
     similar: list[str]
     country: str | None
     is_business: bool | None

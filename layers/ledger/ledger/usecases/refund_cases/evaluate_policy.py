@@ -137,6 +137,8 @@ def policy_context(
         is_similar_disputed=any(disputed(one.facts, one.payment_id).is_frozen for one in similar),
         failed_runs=len(failed_runs),
         failed_credits=sum(run.credits for run in failed_runs),
+        replaced_runs=sum(1 for run in failed_runs if run.replaced_by),
+        replaced_credits=sum(run.credits for run in failed_runs if run.replaced_by),
         failed_since_decline=sum(run.at > declined.at for run in failed_runs) if declined else 0,
         declined_before=_earlier_decline(declined, policy),
         submitted_at=submitted_at,
