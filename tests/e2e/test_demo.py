@@ -31,6 +31,7 @@ def test_the_demo_ends_with_a_console_that_has_something_to_do() -> None:
 
             assert count("/support/refund-cases", "cases") >= 4
             assert count("/support/proposals", "proposals") == 1
+            assert count("/support/incidents", "incidents") == 1
             assert json.loads(command("verify", "--json", port=port).stdout)["holds"] is True
         finally:
             process.terminate()

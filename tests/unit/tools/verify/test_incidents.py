@@ -1,5 +1,6 @@
 """Each way in which the rules about incidents can be broken is named, and nothing else is."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -139,7 +140,9 @@ _EACH: list[tuple[Rule, Fault]] = [
     (carried_out, Fault("going on though it is done", "made_good", listed_again, ("{}",))),
     (carried_out, Fault("listed alone", "made_good", listed_only, ("{}",))),
 ]
-FAULTS = {rule: [fault for of, fault in _EACH if of is rule] for rule in (replaced_once, carried_out)}
+FAULTS: dict[Rule, Sequence[Fault]] = {
+    rule: [fault for of, fault in _EACH if of is rule] for rule in (replaced_once, carried_out)
+}
 
 
 @pytest.mark.parametrize(("rule", "fault"), rows(FAULTS), ids=name_of)
