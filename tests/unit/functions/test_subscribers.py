@@ -12,13 +12,14 @@ from ledger.domain.domain_events import (
     ApprovedRefundChanged,
     Content,
     CustomerIdentified,
+    IncidentBegun,
     PaymentDisputed,
     PurchasesNamed,
     RefundIntentListed,
     RenewalStopListed,
     RunFailureRecorded,
 )
-from ledger.domain.errors import ConfigurationError, StoreUnavailable
+from ledger.domain.errors import ConfigurationError, NotFound, StoreUnavailable
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
@@ -28,6 +29,8 @@ from ledger.domain.refund_cases import CaseState
 from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import contact_key
 from ledger.runtime import Runtime
+from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
+from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.record_event import record_event
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.unit.functions.test_jobs import Context, approved, balance, listed, lost, reported, run, services, state_of
@@ -290,3 +293,40 @@ def test_the_index_refuses_what_names_nothing(services: Runtime) -> None:
     services.store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
     with pytest.raises(ConfigurationError, match="ADDRESS_KEY_NAME"):
         run("index_names", ADDRESS)
+
+
+def test_an_incident_that_is_told_twice_is_carried_out_once_and_the_schedule_finds_what_was_not_told(
+    services: Runtime,
+) -> None:
+    """Another kind of event becomes a dead letter, and so does an incident that is not there."""
+    record_events(services.store, paid())
+    for minute in (4, 6):
+        draw_credits(ADA, f"run_{minute}", 5, services.store, now=at(minute))
+        fail_run(ADA, f"run_{minute}", services.store, now=at(minute))
+        index_failed_run(ADA, f"run_{minute}", at(minute), services.store)
+    request = IncidentRequest(since=at(3), until=at(5), credits=5, reason="It stood still.", actor="sam", key="k1")
+    told = begin_incident(request, services.store, now=at(10))
+    event = delivered(IncidentBegun(incident_id=told.incident_id))
+    assert [run("replace_failed_runs", event) for _ in range(2)] == [{"states": {told.incident_id: "done"}}] * 2
+    assert balance(services.store, ADA) == 1005
+    lost = begin_incident(replace(request, until=at(7), key="k2"), services.store, now=at(11))
+    assert run("replace_failed_runs", {}) == {"states": {lost.incident_id: "done"}}
+    assert balance(services.store, ADA) == 1010
+    assert run("replace_failed_runs", {}) == {"states": {}}
+    with pytest.raises(ValueError, match="is about no incident"):
+        run("replace_failed_runs", INTENT)
+    with pytest.raises(NotFound):
+        run("replace_failed_runs", delivered(IncidentBegun(incident_id="inc_0")))
+
+
+def test_an_incident_without_time_goes_on_in_the_next_round(services: Runtime) -> None:
+    """It stays listed, and is no failure."""
+    record_events(services.store, paid())
+    draw_credits(ADA, "run_1", 5, services.store, now=at(4))
+    fail_run(ADA, "run_1", services.store, now=at(4))
+    index_failed_run(ADA, "run_1", at(4), services.store)
+    request = IncidentRequest(since=at(3), until=at(5), credits=5, reason="It stood still.", actor="sam", key="k1")
+    begun = begin_incident(request, services.store, now=at(10))
+    event = delivered(IncidentBegun(incident_id=begun.incident_id))
+    assert run("replace_failed_runs", event, Context(0)) == {"states": {begun.incident_id: "running"}}
+    assert run("replace_failed_runs", {}) == {"states": {begun.incident_id: "done"}}
