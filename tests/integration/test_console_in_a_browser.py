@@ -477,6 +477,7 @@ def test_an_adjustment_whose_response_was_lost_is_booked_once_by_whichever_form(
     comes_back(console)
     console.reads("no answer came")
     console.reads("Adjusted in the last 24 hours")
+    console.reads(f"of {ADA}, 50 credits: A late reply of ours.")
     assert console.page.value("document.getElementById('count').value") == "50"
     console.click("Adjust")
     console.reads("+50 credits are booked.")
@@ -495,6 +496,7 @@ def test_another_content_under_the_key_of_what_was_booked_is_confirmed_first(wor
     console.write("count", "70")
     console.click("Adjust")
     console.reads("What you sent before was carried out")
+    console.reads("is this meant as well?")
     assert world.ada.get("/account").json["balance"] == 1050
     console.click("Adjust")
     assert len(console.page.value("keys")) == 2, "it has to be confirmed"
@@ -589,11 +591,11 @@ def test_the_name_of_a_file_is_text(world: World, console: Console, name: str) -
     """A script in it is shown, and never run; its link downloads, and leads to the bucket alone."""
     case_id = opened_case(world)
     store_evidence(world, case_id, name)
+    (url,) = world.sam.get(f"/support/refund-cases/{case_id}").json["evidence_urls"]
     console.sign_in()
     console.go(f"cases/{case_id}", "Technical problem")
     links = "[...document.querySelectorAll('main a[target=_blank]')]"
     assert console.page.value(f"{links}.map(one => one.textContent)") == [name]
-    (url,) = world.sam.get(f"/support/refund-cases/{case_id}").json["evidence_urls"]
     assert console.page.value(f"{links}[0].origin") == "{0.scheme}://{0.netloc}".format(urlsplit(url))
     assert console.page.value("document.querySelectorAll('main img, main script').length") == 0
     assert console.page.value("document.title").startswith("Technical problem")

@@ -15,12 +15,19 @@ const HEADINGS = {
   "provider-refused": "The payment provider refused this",
 };
 
+/** What a person reads instead of the API's own words, which are for who writes a client. */
+const DETAILS = {
+  "idempotency-key-reused": "It had another content than this. Look at what stands now: is this meant as well?",
+};
+
+const codeOf = (document) => String(document.type || "").split(":").pop();
+
 /** What the API refused, or could not do. `code` is the last part of the problem's type. */
 export class Problem extends Error {
   constructor(status, document = {}) {
-    super(document.detail || document.message || `The server answered with status ${status}.`);
+    super(DETAILS[codeOf(document)] || document.detail || document.message || `The server answered with status ${status}.`);
     this.status = status;
-    this.code = String(document.type || "").split(":").pop();
+    this.code = codeOf(document);
     this.document = document;
     this.errors = document.errors || [];
   }

@@ -38,6 +38,7 @@ from ledger.domain.facts import (
 from ledger.domain.incidents import cause_of
 from ledger.domain.money import format_amount
 from ledger.domain.orders import Order
+from ledger.domain.proposals import CREDITS
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, RecordOutcome, Trigger
 from ledger.domain.refund_cases import RefundCase
@@ -246,9 +247,16 @@ def case_lines(case: RefundCase) -> Iterator[Line]:
 
 
 def act_line(account_id: str, record: AuditRecord) -> Line:
-    """Return the line of an act of support."""
-    words = f"{record.actor}: {record.action} {record.subject} of {account_id}: {record.reason}"
+    """Return the line of an act of support, with what it moved at most."""
+    words = f"{record.actor}: {record.action} {record.subject} of {account_id}{_moved(record)}: {record.reason}"
     return Line(record.at, "act", words, frozenset({record.subject}))
+
+
+def _moved(record: AuditRecord) -> str:
+    if not record.amount:
+        return ""
+    is_money = record.unit not in {"", CREDITS}
+    return f", {format_amount(record.amount, record.unit) if is_money else f'{record.amount:,} credits'}"
 
 
 MOVED: Mapping[EntryKind, str] = {
