@@ -4,6 +4,7 @@ from datetime import datetime
 
 from ledger.domain.disputes import first_disputed_at
 from ledger.domain.facts import (
+    CreditsReplaced,
     CustomerWrote,
     Fact,
     Facts,
@@ -116,6 +117,19 @@ def withdrawn(world: World) -> Verdicts:
             found = world.cases.get(wrote.case_id)
             is_its = found is not None and (found.payment_id, f"case:{found.case_id}") == (payment_id, wrote.cause)
             yield wrote.case_id, is_its and found is not None and wrote.at == (found.asked_at or found.opened_at)
+    replaced = {
+        one.case_id: (payment_id, one.credits, one.cause, one.at)
+        for payment_id, item in world.payments.items()
+        for one in (facts_of(item.facts, CreditsReplaced) if isinstance(item, Purchase) else ())
+    }
+    for case in world.cases.values():
+        given = replaced.pop(case.case_id, None)
+        if case.state is CaseState.REPLACED or given:
+            credits_ = case.decision.credits if case.decision else 0
+            of_case = (case.payment_id, credits_, f"case:{case.case_id}", case.decided_at)
+            yield case.case_id, case.state is CaseState.REPLACED and given == of_case
+    for case_id in replaced:
+        yield case_id, False
 
 
 _ENDED_WITHDRAWALS = {CaseState.DECLINED, CaseState.REPLACED}

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.facts import (
+    CreditsReplaced,
     CustomerWrote,
     Fact,
     MoneyLinked,
@@ -93,7 +94,7 @@ def _of_fact(key: str, fact: Fact) -> Iterator[str]:
             return  # its key is a reason, which many have in common
     yield _fact(key)
     yield _case_of(getattr(fact, "tag", None))
-    yield _cause(fact.case_id) if isinstance(fact, CustomerWrote | WithdrawalChanged) else ""
+    yield _cause(fact.case_id) if isinstance(fact, CreditsReplaced | CustomerWrote | WithdrawalChanged) else ""
 
 
 def _of_fulfilment_key(item: FulfilmentKey) -> Iterator[str]:

@@ -16,6 +16,7 @@ from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
     ConsentChanged,
+    CreditsReplaced,
     CustomerWrote,
     DisputeChanged,
     DisputeState,
@@ -141,6 +142,7 @@ EACH: dict[str, Fact] = {
     "fraud_warning:w_1": FraudWarned(warning_id="w_1", is_actionable=True, at=at(1), cause="c"),
     "resolution:dispute:dp_1": ResolutionReported(subject="dispute:dp_1", at=at(1), cause="c"),
     "consent:ord_1": ConsentChanged(order_id=OrderId("ord_1"), is_complete=True, step=2, at=at(1), cause="c"),
+    "replaced:case_1": CreditsReplaced(case_id="case_1", credits=5, at=at(1), cause="c"),
     "wrote:case_1": CustomerWrote(case_id="case_1", at=at(1), cause="c"),
     "withdrawal:case_1": WithdrawalChanged(case_id="case_1", stands=True, step=2, at=at(1), cause="c"),
     "lifted:dispute:stripe:dp_1": HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=at(1), cause="c"),
@@ -178,6 +180,8 @@ def otherwise(fact: Fact) -> Fact:
             return replace(fact, is_complete=False)
         case WithdrawalChanged():
             return replace(fact, stands=False)
+        case CreditsReplaced():
+            return replace(fact, credits=6)
         case HoldLifted():
             return replace(fact, actor="tom")
         case RefundTotalReported():

@@ -28,6 +28,7 @@ from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
     ConsentChanged,
+    CreditsReplaced,
     CustomerWrote,
     DisputeChanged,
     DisputeState,
@@ -241,6 +242,7 @@ FACTS: tuple[Fact, ...] = (
     FraudWarned(warning_id="issfr_1", is_actionable=True, at=AT, cause="stripe:evt_8"),
     ResolutionReported(subject="dispute:dp_2", at=AT, cause="stripe:evt_9", money_id=PI),
     ConsentChanged(order_id=OrderId("ord_1"), is_complete=True, step=3, at=AT, cause="order:ord_1"),
+    CreditsReplaced(case_id="case_3", credits=50, at=AT, cause="case:case_3"),
     CustomerWrote(case_id="case_2", at=AT, cause="case:case_2"),
     WithdrawalChanged(case_id="case_1", stands=True, step=2, at=AT, cause="case:case_1"),
     HoldLifted(hold_id="dispute:stripe:dp_1", actor="sam", at=AT, cause="act:1"),
@@ -645,7 +647,7 @@ def goldens() -> dict[str, Golden]:
         fulfilment_keys=("order/ord_1", "period/stripe:sub_1/2026-11-01T00:00:00Z"),
         lot_ids=("order/ord_1/0",),
     )
-    queued = QueuedCase(case_id="case_1", account_id=ADA, since=AT, payment_id=PI)
+    queued = QueuedCase(case_id="case_1", account_id=ADA, since=AT)
     audit = AuditRecord(
         actor="sam",
         action=AuditAction.LIFT,
@@ -702,7 +704,7 @@ def goldens() -> dict[str, Golden]:
             checkout_key("stripe", "cs_1"), OrderPointer(order_id=ORDER.order_id, url="https://checkout.example/cs_1")
         ),
         "review_queue": _document(review_queue_key(CASE), queued),
-        "deferred_queue": _document(deferred_queue_key(CASE), queued),
+        "deferred_queue": _document(deferred_queue_key(CASE), replace(queued, payment_id=PI)),
         "refund_intent": _document(intent_key("case_1-1"), INTENT, replace(INTENT, version=2)),
         "open_checkout": _document(
             open_checkout_key(ADA, "creator_monthly"), OPEN_CHECKOUT, replace(OPEN_CHECKOUT, version=3)

@@ -609,6 +609,24 @@ class WithdrawalChanged(KeepsUnknownFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreditsReplaced(KeepsUnknownFields):
+    """A person gave credits instead of money for a payment: they count if its money is asked back later."""
+
+    case_id: str
+    credits: int
+    at: datetime
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"replaced:{self.case_id}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        return _latest(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerWrote(KeepsUnknownFields):
     """The customer wrote to us about the payment: a dispute that opens later suspends nobody, if a setting says so.
 
@@ -680,6 +698,7 @@ Fact = (
     | ResolutionReported
     | ConsentChanged
     | WithdrawalChanged
+    | CreditsReplaced
     | CustomerWrote
     | HoldLifted
 )

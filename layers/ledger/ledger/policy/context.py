@@ -69,6 +69,7 @@ class PolicyContext:
     failed_credits: int = 0
     replaced_runs: int = 0  # of them, those whose credits an incident has replaced
     replaced_credits: int = 0
+    given_credits: int = 0  # that a person gave instead of money for this payment before
     failed_since_decline: int = 0  # of them, those after a person declined
     declined_before: Decision | None = None  # by a person, for the same purchase and reason
     submitted_at: datetime | None = None  # when the customer submitted the request; None: now
@@ -136,6 +137,13 @@ class PolicyContext:
     def unused_minor(self) -> int:
         """The part of `unused_value_minor` that can go back to the card."""
         return min(self.unused_value_minor, self.left_minor)
+
+    @property
+    def unused_after_replacement_minor(self) -> int:
+        """The same, less the value of the credits that were given instead before. Their value is rounded down."""
+        granted = sum(line.granted for line in self.lines)
+        replaced_minor = self.paid_minor * self.given_credits // granted if granted else 0
+        return max(0, self.unused_minor - replaced_minor)
 
     @property
     def unused_value_minor(self) -> int:
@@ -214,6 +222,8 @@ def decision_inputs(context: PolicyContext) -> tuple[Text, ...]:
         inputs.append(text("input.failed_runs", runs=context.failed_runs, credits=context.failed_credits))
     if context.replaced_runs:
         inputs.append(text("input.replaced_runs", runs=context.replaced_runs, credits=context.replaced_credits))
+    if context.given_credits:
+        inputs.append(text("input.credits_replaced", credits=context.given_credits))
     if context.declined_before:
         inputs.append(text("input.declined_before"))
     return tuple(inputs)

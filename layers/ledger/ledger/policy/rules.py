@@ -264,10 +264,10 @@ def technical_problem(context: PolicyContext, policy: PolicyParameters) -> RuleR
         failed = text("decision.failed_runs", runs=context.failed_runs, credits=context.failed_credits)
     if context.failed_runs < policy.persistent_failed_runs:
         return _review("6", DecisionOutcome.DECLINE, failed, text("decision.minor_outage"))
-    replaced: tuple[Text, ...] = ()
+    replaced = _replaced(context)
     if context.replaced_credits > 0:  # what was replaced for all customers counts when it is asked for again
-        replaced = (text("decision.runs_replaced", credits=context.replaced_credits),)
-    left = max(0, context.failed_credits - context.replaced_credits)
+        replaced = (text("decision.runs_replaced", credits=context.replaced_credits), *replaced)
+    left = max(0, context.failed_credits - context.replaced_credits - context.given_credits)
     if left:
         recommended = DecisionOutcome.REPLACE
     elif context.unused_minor and not replaced:
@@ -280,9 +280,15 @@ def technical_problem(context: PolicyContext, policy: PolicyParameters) -> RuleR
         failed,
         *replaced,
         text("decision.persistent_problem"),
-        money_minor=context.unused_minor,
+        money_minor=context.unused_after_replacement_minor,
         credits_=left,
     )
+
+
+def _replaced(context: PolicyContext) -> tuple[Text, ...]:
+    """Return the reason that credits were given for this payment before. They count when its money is asked back."""
+    given = context.given_credits
+    return (text("decision.credits_replaced", replaced=given),) if given > 0 else ()
 
 
 def mistaken_renewal(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
@@ -296,11 +302,14 @@ def mistaken_renewal(context: PolicyContext, policy: PolicyParameters) -> RuleRe
     if context.requested_at - context.paid_at > timedelta(days=policy.mistaken_renewal_days):
         return _review("3", DecisionOutcome.DECLINE, text("decision.renewal_late"))
     limit_minor = policy.automatic_renewal_refund_up_to_minor.get(context.currency, 0)
-    if context.left_minor <= limit_minor:
+    replaced = _replaced(context)
+    if context.left_minor <= limit_minor and not replaced:
         approval = _approve("3", context.left_minor, text("decision.renewal_refunded"))
         return replace(approval, ends_subscription=True)
     in_review = text("decision.renewal_in_review")
-    review = _review("3", DecisionOutcome.APPROVE, in_review, money_minor=context.left_minor)
+    money_minor = min(context.left_minor, context.unused_after_replacement_minor) if replaced else context.left_minor
+    recommended = DecisionOutcome.APPROVE if money_minor else DecisionOutcome.DECLINE
+    review = _review("3", recommended, *replaced, in_review, money_minor=money_minor)
     return replace(review, ends_subscription=True)
 
 

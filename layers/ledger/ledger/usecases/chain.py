@@ -17,6 +17,7 @@ from ledger.domain.facts import (
     BalanceCredited,
     ChargebackChanged,
     ConsentChanged,
+    CreditsReplaced,
     CustomerWrote,
     DisputeChanged,
     Fact,
@@ -209,6 +210,8 @@ def _words_of(fact: Fact, purchase: Purchase) -> str:
             return f"the consent of order {fact.order_id} {what}"
         case WithdrawalChanged():
             return f"the withdrawal {fact.case_id} {'stands' if fact.stands else 'was declined'}"
+        case CreditsReplaced():
+            return f"{fact.credits:,} credits were given instead of money ({fact.case_id})"
         case CustomerWrote():
             return f"the customer wrote to us about it ({fact.case_id})"
         case HoldLifted():

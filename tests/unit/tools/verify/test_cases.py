@@ -252,6 +252,19 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a withdrawal has step 0", "undecided", lambda w: put_fact(w, "withdrawal:", step=0), ("{0.case_id}",)),
         *(
             Fault(
+                f"credits were replaced: {name}",
+                "requested",
+                lambda w, changes=changes: put_fact(w, "replaced:", **changes),
+                ("{0.case_id}",),
+            )
+            for name, changes in {
+                "more of them": {"credits": 9},
+                "for another reason": {"cause": "case:other"},
+                "at another time": {"at": LATER},
+            }.items()
+        ),
+        *(
+            Fault(
                 f"a customer wrote: {name}",
                 "excused",
                 lambda w, changes=changes: put_fact(w, "wrote:", **changes),

@@ -3,7 +3,7 @@
 outcome   state       written with the case
 approve   approved    the approval as a fact of the purchase, which reserves the credits; the intent in the outbox
 decline   declined    a person's decline as a fact of the purchase, so that a repeated request gets the same answer
-replace   replaced    a lot of replacement credits
+replace   replaced    a lot of replacement credits, and as a fact of the purchase that they were given
 review    in_review   an entry in the review queue
 wait      requested   an entry in the queue of deferred decisions
 
@@ -18,7 +18,7 @@ from datetime import datetime
 
 from ledger.domain.disputes import disputed
 from ledger.domain.errors import RequestRefused
-from ledger.domain.facts import RefundApproved, RefundDeclined, WithdrawalChanged
+from ledger.domain.facts import CreditsReplaced, RefundApproved, RefundDeclined, WithdrawalChanged
 from ledger.domain.refund_cases import (
     BY_POLICY,
     OPEN_DISPUTE_RULE,
@@ -69,6 +69,9 @@ def apply_decision(
     commit = Commit()
     if fact:
         context = replace(context, purchase=context.purchase.with_facts(fact))
+    if decision.outcome is DecisionOutcome.REPLACE:
+        replaced = CreditsReplaced(case_id=case.case_id, credits=decision.credits, at=origin.at, cause=origin.cause)
+        context = replace(context, purchase=context.purchase.with_facts(replaced))
     if context.purchase.has_new_facts:
         commit = plan_booking.plan_internal_fact([context.purchase], context.known, origin)
     if decision.outcome is DecisionOutcome.WAIT:

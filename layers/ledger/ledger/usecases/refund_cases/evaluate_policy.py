@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from ledger.domain.disputes import disputed
-from ledger.domain.facts import Fact, PaymentSettled, RefundDeclined
+from ledger.domain.facts import CreditsReplaced, Fact, PaymentSettled, RefundDeclined, facts_of
 from ledger.domain.ids import provider_of
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase, duplicate_minor, is_covered_by
@@ -139,6 +139,7 @@ def policy_context(
         failed_credits=sum(run.credits for run in failed_runs),
         replaced_runs=sum(1 for run in failed_runs if run.replaced_by),
         replaced_credits=sum(run.credits for run in failed_runs if run.replaced_by),
+        given_credits=sum(one.credits for one in facts_of(purchase.facts, CreditsReplaced)),
         failed_since_decline=sum(run.at > declined.at for run in failed_runs) if declined else 0,
         declined_before=_earlier_decline(declined, policy),
         submitted_at=submitted_at,
