@@ -133,7 +133,7 @@ def test_a_cold_function_imports_no_more_than_it_did(ministack: str) -> None:
     assert start["cpu_s"] > 0
 
 
-@pytest.mark.parametrize(("folder", "most", "calls"), [("read_account", 717, 1), ("record_usage", 692, 2)])
+@pytest.mark.parametrize(("folder", "most", "calls"), [("read_account", 718, 1), ("record_usage", 693, 2)])
 def test_a_cold_function_of_the_api_imports_no_more_than_it_did(
     ministack: str, folder: str, most: int, calls: int
 ) -> None:
