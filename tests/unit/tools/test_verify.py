@@ -101,7 +101,7 @@ What is written whole is as it was written: receipts, entries, runs, documents, 
 Every key and index attribute follows from its item
 An account's balance is the sum of its entries
 A lot's figures are the sums of its entries by counter-account, and it is frozen and reserved as they say
-Every purchase is granted exactly once, every duplicate never; goodwill comes from a case, or an adjustment
+Every purchase is granted exactly once, every duplicate never; goodwill has a case, an act or an incident
 Every lot is what its purchase's facts say: granted, taken back, owed, frozen
 No lot has a figure below 0 or gave more than was granted
 No payment was refunded by more than was paid, what is approved included
@@ -139,6 +139,8 @@ An adjustment moved as many credits as its act on record says: into a lot of its
 What was answered under an Idempotency-Key is there, that account's; each case and order has its record
 A declaration is listed by its state exactly while something is left to be done, and what it opened is there
 A credit note is of a refund of its payment, with its amount, and its refund leads to it and to no other
+What an account got from an incident is what those of its failed runs had cost that name the incident
+An incident gives what its shares say and no more than was agreed, is listed as it stands, and is on record
 """
 
 
