@@ -68,11 +68,13 @@ LISTS = {
     "proposal_queue_key": DocumentKind.PROPOSAL_QUEUE,
     "review_queue_key": DocumentKind.REVIEW_QUEUE,
     "deferred_queue_key": DocumentKind.DEFERRED_QUEUE,
+    "deferred_queue_key_of": DocumentKind.DEFERRED_QUEUE,
     "renewal_stop_key": DocumentKind.RENEWAL_STOP,
     "listed_declaration_key": DocumentKind.LISTED_DECLARATION,
     "mail_intent_key": DocumentKind.MAIL_INTENT,
     "awaited_order_key": DocumentKind.AWAITED_ORDER,
     "watched_plan_key": DocumentKind.WATCHED_PLAN,
+    "running_incident_key": DocumentKind.RUNNING_INCIDENT,
 }
 """The lists of work, whose items are the only ones that are ever removed, by the functions that name an item."""
 
@@ -95,6 +97,19 @@ WRITES_ONLY = {
         *DECLARED,
         keys.range_of(DocumentKind.DECLARED_CONTRACT).pk + "*",
     ],  # an objection is of the contract
+    "review_incidents": [  # begins incidents, which it gives to nobody: the job does
+        *(keys.range_of(kind).pk + "*" for kind in (DocumentKind.INCIDENT, DocumentKind.ACTOR_SUMS)),
+        keys.range_of(ItemKind.ACCOUNT).pk + "inc_*",  # its acts and proposals stand under the incident's id
+        *(
+            keys.range_of(kind).pk
+            for kind in (DocumentKind.LISTED_INCIDENT, DocumentKind.RUNNING_INCIDENT, DocumentKind.PROPOSAL_QUEUE)
+        ),
+    ],
+    "replace_failed_runs": [  # a job without a person: credits for runs, and its own progress
+        keys.range_of(ItemKind.ACCOUNT).pk + "*",
+        *(keys.range_of(kind).pk + "*" for kind in (DocumentKind.INCIDENT, DocumentKind.INCIDENT_SHARE)),
+        keys.range_of(DocumentKind.JOB_CURSOR).pk,
+    ],
 }
 
 
