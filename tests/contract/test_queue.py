@@ -7,7 +7,7 @@ from functools import partial
 from ledger.domain.claims import CLAIMED_FOR
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason
+from ledger.domain.refund_cases import REPAID_WITHIN, CaseState, DecisionOutcome, RefundCase, RefundReason
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
 from ledger.usecases.refund_cases.claim_case import claim_case, read_claim, release_case
@@ -133,6 +133,23 @@ def test_the_queue_lists_what_is_due_then_who_wrote_first_then_the_oldest(any_st
     assert in_order(any_store) == ["5", "1"], "a decided case leaves the place that it had"
 
 
+def test_what_the_law_of_withdrawal_may_demand_is_due_in_whatever_words_it_came(any_store: Store) -> None:
+    """Changed their mind, in time: its place, and its due date, are those of a withdrawal; and it leaves that place."""
+    requested(any_store, 1)
+    account_id, payment_id = AccountId("acct_2"), PaymentId("stripe:pi_2")
+    record_events(any_store, paid(payment(payment_id, account_id=account_id)))
+    claim = refund_claim(RefundReason.CHANGED_MY_MIND, account_id=account_id, payment_id=payment_id, key="k2")
+    case = request_refund(any_store, claim, minute=45)
+    withdrawn(any_store, 3)
+    assert in_order(any_store) == ["2", "3", "1"]
+    shown = [one.queued.due_by for one in waiting(any_store)]
+    assert shown == [case.opened_at + REPAID_WITHIN, at(50) + REPAID_WITHIN, None]
+    assert case.due_by == shown[0]
+    decline = ReviewDecision(outcome=DecisionOutcome.DECLINE, words=("No.",), clause="2")
+    decide_case(case.case_id, decline, "sam", any_store, POLICY, now=LATER)
+    assert in_order(any_store) == ["3", "1"], "a decided case leaves the place that it had"
+
+
 def test_what_is_due_by_law_stays_where_it_is_when_it_is_disputed(any_store: Store) -> None:
     """It keeps its place, and says that its customer wrote first."""
     case = withdrawn(any_store, 1)
@@ -140,7 +157,7 @@ def test_what_is_due_by_law_stays_where_it_is_when_it_is_disputed(any_store: Sto
     (moved,) = follow(case.payment_id, any_store, now=LATER)
     assert moved.is_priority
     (one,) = waiting(any_store)
-    assert (one.queued.due_by, one.is_priority) == (case.withdrawal_due_by, True)
+    assert (one.queued.due_by, one.is_priority) == (case.due_by, True)
 
 
 def test_a_case_whose_dispute_was_reported_late_gets_its_place_within_a_day(any_store: Store) -> None:

@@ -551,6 +551,25 @@ def test_support_reads_the_queue_and_a_case_and_decides_it(world: World) -> None
     assert world.ada.get(f"/refund-requests/{first}").json["decision"]["money"]["amount_minor"] == 500
 
 
+def test_a_decided_case_shows_what_was_recommended_then(world: World) -> None:
+    """Its own refund is no reason for it: the decision and each rule's reason are those on record."""
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    path = f"/support/refund-cases/{case_id}"
+    before = world.sam.get(path).json
+    verdict = {"outcome": "approve", "clause": "6", "words": ["Sorry."], "money_minor": 2000}
+    assert world.sam.post(f"{path}/decision", verdict).json["state"] == "approved"
+    world.record_events(event_of(refund(2000), names=(ADAS,)))
+    after = world.sam.get(path).json
+    assert after["facts"]["refundable"]["amount_minor"] == 0
+    assert after["recommended"] == after["decision"]
+    assert (after["recommended_outcome"], after["recommended_money"], after["recommended_credits"]) == (
+        before["recommended_outcome"],
+        None,
+        None,
+    )
+    assert after["explanation"] == before["explanation"]
+
+
 def test_the_balances_of_a_case_are_read_beside_its_entries(world: World) -> None:
     """A run is booked after the case was read and before its entries are: the balances are those after it."""
     case_id = ask(world.ada, ADAS).json["case_id"]

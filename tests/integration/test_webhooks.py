@@ -179,6 +179,13 @@ def test_a_genuine_event_that_cant_be_used_is_parked(
     assert balance(services, "acct_ada") == 0
 
 
+def test_what_was_underpaid_is_said_as_money(send: Send, services: Runtime) -> None:
+    """Support reads the detail: amounts are written with their decimals."""
+    send(changed(SESSION, amount_subtotal=999, amount_total=999))
+    (receipt,) = services.store.parked_receipts()
+    assert receipt.detail == "9.99 USD for 1 × pack_500, which costs 10.00 USD"
+
+
 def test_a_quantity_multiplies_and_an_overpayment_is_booked_and_flagged(send: Send, services: Runtime) -> None:
     """Three packs are three packs; what was paid above the price is kept and flagged for correction."""
     ours = {"account_id": "acct_q", "order_id": "ord_q", "product_id": "pack_500"}

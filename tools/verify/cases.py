@@ -186,7 +186,7 @@ def queued(world: World) -> Verdicts:
         is_reviewed = reviewed.pop(case.case_id, 0) == (case.state is CaseState.IN_REVIEW)
         is_deferred = deferred.pop(case.case_id, 0) == (_deferred_until(case) is not None)
         waiting = world.queued_cases.get(_queue_key(case))
-        due_by = case.withdrawal_due_by if case.state is CaseState.IN_REVIEW else None
+        due_by = case.due_by if case.state is CaseState.IN_REVIEW else None
         expected = (case.account_id, _waits_since(case), due_by)
         is_in_place = waiting is None or (waiting.account_id, waiting.since, waiting.due_by) == expected
         is_reviewable = case.state is CaseState.IN_REVIEW

@@ -75,12 +75,24 @@ const statement = (found) => card("What the customer wrote", html`
 /** Only addresses of the web are followed: a file's address is data. */
 const safe = (address) => (/^https?:\/\//i.test(address) ? address : "#");
 
-const explanation = (found) => card("What the policy says", html`
+const UNDECIDED = ["declared", "requested", "in_review"];
+
+/** What the policy says now; of a decided case: what it said then, which is on record. */
+const explanation = (found) => (UNDECIDED.includes(found.state) ? card("What the policy says", html`
   <p class="verdict">${found.recommended_outcome
     ? html`It recommends: <b>${found.recommended_outcome === "replace" ? "Replace" : outcome(found.recommended_outcome)}</b>${figure(found)}`
-    : html`Its decision now: <b>${outcome(found.recommended.outcome)}</b>`} <span class="soft">· ${CLAUSES[found.recommended.clause] || `clause ${found.recommended.clause}`} · version ${found.recommended.policy_version}</span></p>
+    : html`Its decision now: <b>${outcome(found.recommended.outcome)}</b>`} <span class="soft">${section(found)}</span></p>
   <ul class="reasons">${found.recommended.reasons.map((one) => html`<li>${one}</li>`)}</ul>
-  <details><summary>Rule by rule</summary><ol class="rules">${found.explanation.map((one) => html`<li class=${one.spoke ? "spoke" : ""}><b>${rule(one.rule)}</b> ${one.spoke ? badge(["Decided", "accent"]) : nothing}<span>${one.why}</span></li>`)}</ol></details>`);
+  ${byRule(found)}`) : card("What the policy said", html`
+  <p class="verdict">${found.decided_by !== "policy"
+    ? found.recommended_outcome ? html`It recommended: <b>${outcome(found.recommended_outcome)}</b>` : "It left the decision to a person."
+    : html`It decided: <b>${outcome(found.recommended.outcome)}</b>${found.recommended.money ? html` of <b>${money(found.recommended.money)}</b>` : nothing} <span class="soft">${section(found)}</span>`}</p>
+  ${found.decided_by === "policy" ? html`<ul class="reasons">${found.recommended.reasons.map((one) => html`<li>${one}</li>`)}</ul>` : nothing}
+  ${byRule(found)}`));
+
+const section = (found) => `· ${CLAUSES[found.recommended.clause] || `clause ${found.recommended.clause}`} · version ${found.recommended.policy_version}`;
+
+const byRule = (found) => (found.explanation.length ? html`<details><summary>Rule by rule</summary><ol class="rules">${found.explanation.map((one) => html`<li class=${one.spoke ? "spoke" : ""}><b>${rule(one.rule)}</b> ${one.spoke ? badge(["Decided", "accent"]) : nothing}<span>${one.why}</span></li>`)}</ol></details>` : nothing);
 
 function figure(found) {
   const given = found.recommended_credits ? html`<b>${credits(found.recommended_credits)}</b>` : nothing;
@@ -130,8 +142,8 @@ const request = (found) => card("Request", facts([
   ["Charged on", found.charged_on ? day(found.charged_on) : nothing],
   ["Reference", found.reference],
   ["Happened at", found.happened_at ? time(found.happened_at) : nothing],
-  ["Decided by", found.decided_by ? actor(found.decided_by) : nothing],
-  ["Decided at", found.decided_at ? time(found.decided_at) : nothing],
+  [found.decision?.outcome === "review" ? "Sent to review by" : "Decided by", found.decided_by ? actor(found.decided_by) : nothing],
+  [found.decision?.outcome === "review" ? "Sent to review at" : "Decided at", found.decided_at ? time(found.decided_at) : nothing],
   ["Decides itself at", found.decide_at ? time(found.decide_at) : nothing],
   ["Case of the contract", found.contract_case_id ? html`<a class="id" href="#/cases/${found.contract_case_id}">${found.contract_case_id}</a>` : nothing],
 ]));

@@ -171,7 +171,7 @@ def test_each_check_is_of_what_is_stored_then() -> None:
 
 def _of_no_time_in_utc(whole: World) -> None:
     in_review = (case for case in whole.cases.values() if case.state is CaseState.IN_REVIEW)
-    case = next(case for case in in_review if case.withdrawal_due_by is None)  # its place is that of its opening
+    case = next(case for case in in_review if case.due_by is None)  # its place is that of its opening
     last_second = datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1)))
     whole.cases[case.case_id] = replace(case, opened_at=last_second)
 

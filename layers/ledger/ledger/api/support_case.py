@@ -17,6 +17,7 @@ from ledger.api.responses.support import (
 from ledger.domain.disputes import first_disputed_at
 from ledger.domain.ids import PaymentId
 from ledger.domain.proposals import ProposalState
+from ledger.domain.refund_cases import CaseState
 from ledger.policy.context import PolicyContext
 from ledger.policy.rules import decide
 from ledger.ports.reads import Keys
@@ -34,17 +35,21 @@ from ledger.usecases.refund_cases.evaluate_policy import (
 from ledger.usecases.refund_cases.preview import best_reason
 
 _MOST_ENTRIES = 50
+_UNDECIDED = frozenset({CaseState.DECLARED, CaseState.REQUESTED, CaseState.IN_REVIEW})
 
 
 def support_case(case_id: str, services: Runtime) -> SupportCaseResponse:
     """Return a case with its purchase, facts, usage since, evidence, and the policy's decision. Raise NotFound.
 
-    While decisions are paused nothing is recommended. The explanation is of what is in the ledger now.
+    While decisions are paused nothing is recommended. Of a case that is decided, the decision and its explanation are
+    those on record: what the ledger says since, a refund for example, was no reason for it.
     """
     now, store, policy = services.now(), services.store, services.policy
     case, context = read_case_context(account_of_case(case_id, store), case_id, store)
     inputs = policy_context(case.reason, context, store, policy, now, submitted_at=requested_at(case))
-    decision = decide_unless_paused(inputs, policy)
+    recorded = case.decision if case.state not in _UNDECIDED else None
+    decision = recorded or decide_unless_paused(inputs, policy)
+    explanation = recorded.explanation if recorded else decide(inputs, policy).explanation
     reason = best_reason(context)
     preview = preview_decision(policy_context(reason, context, store, policy, now), policy)
     submitted = case.submitted_evidence
@@ -73,9 +78,9 @@ def support_case(case_id: str, services: Runtime) -> SupportCaseResponse:
         usage_since=_usage_since(context, services),
         recommended=DecisionResponse.of(decision),
         recommended_outcome=decision.recommended,
-        recommended_money=_money(decision.money_minor, inputs) if decision.money_minor else None,
-        recommended_credits=decision.credits or None,
-        explanation=[RuleTraceResponse.of(trace) for trace in decide(inputs, policy).explanation],
+        recommended_money=_money(decision.money_minor, inputs) if decision.money_minor and not recorded else None,
+        recommended_credits=None if recorded else decision.credits or None,
+        explanation=[RuleTraceResponse.of(trace) for trace in explanation],
         evidence_urls=evidence.download_urls(services, case),
         purchase_facts=[line.words for line in sorted(purchase_lines(context.purchase), key=lambda line: line.at)],
         duplicates=_duplicates(inputs, services),

@@ -270,12 +270,6 @@ class RefundCase:
         """Return whether the customer wrote to us before the payment was disputed. None: nobody has disputed it."""
         return disputed_at is not None and (self.asked_at or self.opened_at) < disputed_at
 
-    @property
-    def withdrawal_due_by(self) -> datetime | None:
-        """Return by when a confirmed withdrawal must be settled, whatever becomes of it. It never changes."""
-        is_withdrawn = self.reason is RefundReason.WITHDRAWAL and self.confirmed_at is not None
-        return self.confirmed_at + REPAID_WITHIN if is_withdrawn and self.confirmed_at else None
-
     def was_decided_by(self, rule: str) -> bool:
         """Return whether the policy has decided it by this rule, whoever decided since."""
         decided = (change.cause for change in self.history if change.cause.key == "change.decided")
@@ -330,5 +324,5 @@ class QueuedCase:
     case_id: str
     account_id: AccountId
     since: datetime  # in the deferred queue: the decision is deferred until then
-    due_by: datetime | None = None  # in the review queue: by when a withdrawal must be settled
+    due_by: datetime | None = None  # in the review queue: by when a case must be settled by law
     payment_id: PaymentId | None = None  # of a payment that was warned of: whether a case opens is decided by the job

@@ -256,9 +256,10 @@ def renewal_stop_key_of(since: datetime, payment_id: PaymentId) -> DocumentKey:
 def review_queue_key(case: RefundCase) -> DocumentKey:
     """Return the key of a case in the review queue.
 
-    Withdrawals by their due date; then by their age who wrote to us before a dispute, and the others.
+    What is due by law by its due date; then by their age who wrote to us before a dispute, and the others. A case in
+    review keeps its decision, so its key stays the same until it is decided again.
     """
-    due_by = case.withdrawal_due_by
+    due_by = case.due_by
     behind = "|" if case.is_priority else "~"  # both sort behind each time, in this order
     place = sortable(due_by) if due_by else f"{behind}{sortable(case.opened_at)}"
     return DocumentKey(DocumentKind.REVIEW_QUEUE, (place, case.case_id))

@@ -11,6 +11,7 @@ from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.facts import AmountStated, Fact, Facts, PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
+from ledger.domain.money import format_amount
 from ledger.domain.purchases import Purchase
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
@@ -52,7 +53,8 @@ def state_amount(
             raise NotFound(f"There is no purchase {payment_id} of {account_id}.")
         subject = _subject(subject_id, purchase, purchase.payment)
         if not 0 <= amount_minor <= purchase.payment.paid_minor:
-            raise RequestRefused(f"The amount must be between 0 and {purchase.payment.paid_minor} minor units.")
+            most = format_amount(purchase.payment.paid_minor, purchase.payment.currency)
+            raise RequestRefused(f"The amount must be between 0 and {most}.")
         before = _stated(subject, purchase.facts)
         if before and before.amount_minor == amount_minor:
             return False

@@ -22,7 +22,7 @@ class QueuedCaseResponse(ResponseModel):
     case_id: str
     account_id: str
     since: datetime
-    due_by: datetime | None = Field(description="Of a withdrawal: by then it must be settled, by law.")
+    due_by: datetime | None = Field(description="By then it must be settled, by law.")
     reason: RefundReason
     purchase_id: str
     paid: Money | None
@@ -69,7 +69,7 @@ class DuplicateResponse(ResponseModel):
 
 
 class ReviewQueuePage(ResponseModel):
-    """The review queue: withdrawals by their due date, then the others, oldest first."""
+    """The review queue: what is due by law by its due date, then the others, oldest first."""
 
     cases: list[QueuedCaseResponse]
     next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")
@@ -152,14 +152,16 @@ class SupportCaseResponse(CaseResponse):
     usage_since: list[EntryResponse] = Field(
         description="The account's latest movements since the payment, newest first."
     )
-    recommended: DecisionResponse = Field(description="The policy's decision as of now.")
-    recommended_outcome: DecisionOutcome | None = Field(
-        description="For a case in review: the outcome that the policy recommends."
+    recommended: DecisionResponse = Field(
+        description="The policy's decision as of now. Of a case that is decided: the decision on record."
     )
-    recommended_money: Money | None
+    recommended_outcome: DecisionOutcome | None = Field(
+        description="The outcome that the policy recommends to a person; of a decided case: that it had recommended."
+    )
+    recommended_money: Money | None = Field(description="null for a case that is decided: see `decision`.")
     recommended_credits: int | None
     explanation: list[RuleTraceResponse] = Field(
-        description="Each rule of the policy, and why it did or did not decide."
+        description="Each rule of the policy, and why it did or did not decide: as of now, or as it is on record."
     )
     evidence_urls: list[str] = Field(description="Short-lived URLs of the uploaded files.")
     purchase_facts: list[str] = Field(description="What was reported of the payment, merged, in sentences.")

@@ -6,6 +6,7 @@ Source: docs.stripe.com/api/checkout/sessions/object, docs.stripe.com/checkout/f
 from ledger.domain.catalogue import ProductKind
 from ledger.domain.facts import PaidLine, PaymentFailed, PaymentSettled
 from ledger.domain.ids import AccountId
+from ledger.domain.money import format_amount
 from ledger.domain.receipts import ParkReason
 from ledger.providers.parsing import (
     Json,
@@ -108,8 +109,9 @@ def _paid_lines(notification: StripeNotification) -> tuple[tuple[PaidLine, ...],
     price_minor = prices[paid_in] * quantity
     subtotal_minor, paid_minor = amount(session, "amount_subtotal"), amount(session, "amount_total")
     if subtotal_minor < price_minor:
+        paid, price = format_amount(subtotal_minor, paid_in), format_amount(price_minor, paid_in)
         raise EventNotBookable(
-            ParkReason.UNDERPAID, f"{subtotal_minor} {paid_in} for {quantity} × {product.product_id} at {price_minor}"
+            ParkReason.UNDERPAID, f"{paid} for {quantity} × {product.product_id}, which costs {price}"
         )
     line = PaidLine(
         line_id="0",

@@ -19,6 +19,7 @@ from datetime import datetime
 from ledger.domain.disputes import disputed
 from ledger.domain.errors import RequestRefused
 from ledger.domain.facts import CreditsReplaced, RefundApproved, RefundDeclined, WithdrawalChanged
+from ledger.domain.money import format_amount
 from ledger.domain.refund_cases import (
     BY_POLICY,
     OPEN_DISPUTE_RULE,
@@ -84,7 +85,8 @@ def apply_decision(
         case DecisionOutcome.REPLACE:
             commit = _grant_replacement(case, decision, context, origin, commit)
         case DecisionOutcome.REVIEW:
-            case, queued = queue_for_review(case, context.purchase, now)
+            # Its place follows from the decision: what the law of withdrawal may demand has a due date.
+            case, queued = queue_for_review(replace(case, decision=decision), context.purchase, now)
             commit = with_documents(commit, queued)
     commit = with_documents(commit, *_stop_of_renewals(case, decision, context, origin))
     if _is_looked_at_again(case, decision, context):
@@ -127,9 +129,9 @@ def _approve(case: RefundCase, decision: Decision, context: CaseContext, origin:
     """Return the case with one approval more, and the commit of the approval, its reservation and its intent."""
     payment, purchase = context.payment, context.purchase
     if not 0 < decision.money_minor <= purchase.refundable_minor:
-        raise RequestRefused(
-            f"The refund must be between 1 and {purchase.refundable_minor} minor units, not {decision.money_minor}."
-        )
+        most = format_amount(purchase.refundable_minor, payment.currency)
+        asked = format_amount(decision.money_minor, payment.currency)
+        raise RequestRefused(f"The refund must be above 0 and at most {most}, not {asked}.")
     if disputed(purchase.facts, payment.payment_id).is_frozen:
         raise RequestRefused("A dispute of this payment is open. A refund now would return the money twice.")
     if decision.items and sum(item.amount_minor for item in decision.items) != decision.money_minor:

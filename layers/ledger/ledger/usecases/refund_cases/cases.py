@@ -64,7 +64,7 @@ def queue_for_review(case: RefundCase, purchase: Purchase, since: datetime) -> t
     First what is due by law, then who wrote to us before the payment was disputed, then the others.
     """
     case = replace(case, is_priority=case.wrote_before(first_disputed_at(purchase.facts)))
-    queued = QueuedCase(case_id=case.case_id, account_id=case.account_id, since=since, due_by=case.withdrawal_due_by)
+    queued = QueuedCase(case_id=case.case_id, account_id=case.account_id, since=since, due_by=case.due_by)
     return case, DocumentChange(review_queue_key(case), queued, None)
 
 
