@@ -70,5 +70,14 @@ export function ago(iso) {
   return html`<time datetime=${iso} title="${full} · ${iso}">${words}</time>`;
 }
 
+/** "29 days": how long ago a time is, with the time itself as its title. */
+export function waitedFor(iso) {
+  const seconds = Math.max(0, Math.round((Date.now() - new Date(iso)) / 1000));
+  const [unit, size] = UNITS.find(([, one]) => seconds >= one) || ["minute", 60];
+  const words = new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "long" }).format(Math.trunc(seconds / size));
+  const full = new Intl.DateTimeFormat(undefined, { ...LOCAL, timeZoneName: "short" }).format(new Date(iso));
+  return html`<time datetime=${iso} title="Since ${full} · ${iso}">${words}</time>`;
+}
+
 /** Days until a time; below 0: it is over. */
 export const daysUntil = (iso) => Math.floor((new Date(iso) - Date.now()) / 86400000);

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "./lit-html.js";
 import { get, path } from "./api.js";
-import { ago, day, daysUntil, money } from "./format.js";
+import { day, daysUntil, money, waitedFor } from "./format.js";
 import { badge, empty, Listing } from "./ui.js";
 import { outcome, reason } from "./words.js";
 import { openCaseButton } from "./new_case.js";
@@ -23,7 +23,7 @@ export function queuePage() {
 
 const table = (cases) => html`<div class="card flush"><table class="rows">
   <caption class="unseen">Cases that wait for a person</caption>
-  <thead><tr><th scope="col">Case</th><th scope="col">Account</th><th scope="col" class="figure">Paid</th><th scope="col">Policy</th><th scope="col">Due</th><th scope="col">Waits since</th><th scope="col">Open at</th></tr></thead>
+  <thead><tr><th scope="col">Case</th><th scope="col">Account</th><th scope="col" class="figure">Paid</th><th scope="col">Policy</th><th scope="col">Due</th><th scope="col">Waits for</th><th scope="col">Looked at by</th></tr></thead>
   <tbody>${cases.items.map(row)}</tbody></table></div>${cases.button()}`;
 
 const row = (one) => html`<tr>
@@ -32,8 +32,8 @@ const row = (one) => html`<tr>
   <td data-label="Paid" class="figure ${one.paid ? "" : "none"}">${one.paid ? money(one.paid) : "–"}</td>
   <td data-label="Policy">${one.recommended && one.recommended !== "review" ? (one.recommended === "replace" ? "Replace" : outcome(one.recommended)) : html`<span class="soft">Leaves it open</span>`}</td>
   <td data-label="Due" class=${one.due_by ? "" : "none"}>${one.due_by ? due(one.due_by) : html`<span class="soft">–</span>`}</td>
-  <td data-label="Waits since">${ago(one.since)}</td>
-  <td data-label="Open at" class=${one.claimed_by ? "" : "none"}>${one.claimed_by ? badge([one.claimed_by, "accent"]) : html`<span class="soft">–</span>`}</td></tr>`;
+  <td data-label="Waits for">${waitedFor(one.since)}</td>
+  <td data-label="Looked at by" class=${one.claimed_by ? "" : "none"}>${one.claimed_by ? badge([one.claimed_by, "accent"]) : html`<span class="soft">–</span>`}</td></tr>`;
 
 export function due(iso) {
   const days = daysUntil(iso);
