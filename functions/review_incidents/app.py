@@ -28,7 +28,7 @@ from ledger.ports.documents import incident_key
 from ledger.ports.reads import Keys
 from ledger.usecases.authority import Authority
 from ledger.usecases.incidents.begin import IncidentRequest, begin_incident, read_incident
-from ledger.usecases.incidents.find_runs import preview
+from ledger.usecases.incidents.find_runs import cases_beside, preview
 
 app = resolver()
 Since = Annotated[Time, Query(description="The first failure that counts.", examples=["2026-11-01T12:00:00Z"])]
@@ -52,6 +52,8 @@ IncidentPath = Annotated[
 def list_failed_runs(since: Since, until: Until, limit: PageSize = 50, after: PageCursor = None) -> FailedRunsPage:
     """Return what an incident about this time would replace now: figures, and the accounts with most to replace first.
 
+    An account that has a technical problem open, or got credits by a case since, is shown with these cases.
+
     A run that has just failed is found some seconds later. At most 10,000 runs are looked at: `cut_at` says so.
     """
     here, person = services(), support(app)
@@ -68,7 +70,9 @@ def list_failed_runs(since: Since, until: Until, limit: PageSize = 50, after: Pa
         accounts_to_give=found.accounts_to_give,
         accounts_in_all=len(found.accounts),
         cut_at=found.cut_at,
-        accounts=[AccountFailuresResponse.of(one) for one in behind[:limit]],
+        accounts=[
+            AccountFailuresResponse.of(one, cases_beside(one.account_id, since, here.store)) for one in behind[:limit]
+        ],
         next=listing.close(last.account_id, last.replaceable) if last else None,
     )
 

@@ -43,7 +43,7 @@ from ledger.usecases.find_customer import find_customer
 from ledger.usecases.find_records import Searched, find_payments, find_records
 from ledger.usecases.holds import place_hold
 from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
-from ledger.usecases.incidents.find_runs import preview
+from ledger.usecases.incidents.find_runs import cases_beside, preview
 from ledger.usecases.incidents.replace_runs import replace_runs
 from ledger.usecases.index_names import index_failed_run, index_purchases
 from ledger.usecases.locks import read_locks
@@ -1031,6 +1031,12 @@ def _(engine: Engine) -> Iterator[int]:
 def _(engine: Engine) -> Iterator[int]:
     store = with_failures(engine)
     yield engine.trips(preview, at(10), at(30), frozenset(), store, now=LATER)
+
+
+@case("of each account on the preview's page: `cases_beside`")
+def _(engine: Engine) -> Iterator[int]:
+    store = with_failures(engine)
+    yield engine.trips(cases_beside, ADA, at(10), store)
 
 
 @case("beginning an incident")

@@ -8,10 +8,11 @@ import pytest
 from functions.replace_failed_runs import app as job
 from ledger.domain.domain_events import IncidentBegun
 from ledger.domain.ids import PaymentId
+from ledger.usecases.incidents.find_runs import cases_beside
 from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.usage import draw_credits, fail_run
-from tests.integration.conftest import ADA, BOB, World
-from tests.integration.test_api import new_key
+from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
+from tests.integration.test_api import ask, new_key
 from tools.testing.domain_events import delivered
 from tools.testing.frontend import GROUPS_CLAIM, Frontend
 
@@ -67,6 +68,23 @@ def test_what_failed_is_shown_by_account_and_replaced_once(world: World, span: d
     assert (again["to_give"], again["replaced_runs"]) == (0, 3)
 
 
+def test_the_preview_names_cases_about_the_same_failures(world: World, span: dict[str, str]) -> None:
+    """A technical problem that is open, or that was made good with credits since: the person judges what is twice."""
+    case_id = ask(world.ada, ADAS).json["case_id"]
+    ask(world.bob, BOBS, reason="unrecognised_charge")
+
+    def beside() -> list[tuple[str, list[dict[str, str]]]]:
+        shown = world.sam.get("/support/failed-runs", query=span).json["accounts"]
+        return [(one["account_id"], one["cases"]) for one in shown]
+
+    case = {"case_id": case_id, "reason": "technical_problem"}
+    assert beside() == [(ADA, [{**case, "state": "in_review"}]), (BOB, [])]
+    verdict = {"outcome": "replace", "clause": "6", "words": ["Sorry."], "credits": 40}
+    assert world.sam.post(f"/support/refund-cases/{case_id}/decision", verdict).status == 200
+    assert beside() == [(ADA, [{**case, "state": "replaced"}]), (BOB, [])]
+    assert cases_beside(ADA, world.services.now() + timedelta(seconds=5), world.services.store) == []
+
+
 def test_another_sum_than_the_preview_showed_is_refused(world: World, span: dict[str, str]) -> None:
     """Nothing is begun."""
     refused = world.sam.post("/support/incidents", wanted(span, 46), key=new_key())
@@ -103,7 +121,7 @@ def test_above_the_limits_a_colleague_confirms_and_neither_gets_anything(world: 
 @pytest.mark.parametrize(
     ("since", "until", "words"),
     [
-        ("2026-11-02T12:00:00Z", "2026-11-01T12:00:00Z", "after `since`"),
+        ("2026-11-02T12:00:00Z", "2026-11-01T12:00:00Z", "after the beginning"),
         ("2026-11-01T12:00:00Z", "2026-11-08T12:00:01Z", "at most 7 days"),
         ("2026-11-01T12:00:00Z", "2099-01-01T12:00:00Z", "in the future"),
     ],

@@ -11,7 +11,7 @@ from ledger.ports.reads import Keys
 from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.integration.conftest import ADA, BOB, World
-from tests.integration.test_console_in_a_browser import DESK, PHONE, Console, console, page
+from tests.integration.test_console_in_a_browser import DESK, PHONE, Console, console, opened_case, page
 from tools.testing.browser import executable
 
 __all__ = ["console", "page"]  # the fixtures of the console
@@ -82,6 +82,18 @@ def test_an_incident_is_made_good_once_and_its_page_follows_it(
     assert console.blocked() == []
 
 
+def test_who_has_a_technical_case_is_shown_with_it(
+    world: World, console: Console, failures: tuple[datetime, datetime]
+) -> None:
+    """It may be about the same failures: its page is one click away."""
+    case_id = opened_case(world)
+    console.sign_in()
+    looks(console, failures)
+    console.click("Technical case open")
+    console.wait_for_heading("Technical problem")
+    assert console.page.value("location.hash") == f"#/cases/{case_id}"
+
+
 def test_above_the_limits_two_people_make_it_good(
     world: World, console: Console, failures: tuple[datetime, datetime]
 ) -> None:
@@ -146,7 +158,8 @@ def test_the_page_fits_its_window_with_and_without_anything(
     console.go("incidents?since=2026-11-01T12:00:00Z&until=2026-11-01T13:00:00Z", "Incidents")
     console.reads("No run failed in this time")
     console.go("incidents?since=2026-11-02T12:00:00Z&until=2026-11-01T13:00:00Z", "Incidents")
-    console.reads("Should be after")
+    console.reads("The end should be after the beginning.")
+    assert "body.until" not in console.page.value("document.body.innerText")
     looks(console, failures)
     assert console.page.value("document.documentElement.scrollWidth") <= size[0]
     assert console.blocked() == []

@@ -20,12 +20,15 @@ const DETAILS = {
   "idempotency-key-reused": "It had another content than this. Look at what stands now: is this meant as well?",
 };
 
+/** The sentence about the one field that is wrong, without the field's name in the API. */
+const onlyError = (document) => (codeOf(document) === "invalid-request" && document.errors?.length === 1 ? document.errors[0].message : "");
+
 const codeOf = (document) => String(document.type || "").split(":").pop();
 
 /** What the API refused, or could not do. `code` is the last part of the problem's type. */
 export class Problem extends Error {
   constructor(status, document = {}) {
-    super(DETAILS[codeOf(document)] || document.detail || document.message || `The server answered with status ${status}.`);
+    super(DETAILS[codeOf(document)] || onlyError(document) || document.detail || document.message || `The server answered with status ${status}.`);
     this.status = status;
     this.code = codeOf(document);
     this.document = document;

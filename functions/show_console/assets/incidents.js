@@ -91,6 +91,9 @@ export function incidentsPage(query) {
   };
 }
 
+/** A case by which the account gets something for the same failures. The person decides whether that is twice. */
+const beside = (one) => html` <a class="small" href="#/cases/${one.case_id}">${one.state === "replaced" ? "Got credits by a case" : "Technical case open"}</a>`;
+
 function preview(shown, accounts, replace) {
   if (!shown.runs) {
     return html`<section aria-labelledby="found"><h2 class="section" id="found" tabindex="-1">What failed</h2>${empty("No run failed in this time", "A run that has just failed is listed some seconds later.")}</section>`;
@@ -106,7 +109,7 @@ function preview(shown, accounts, replace) {
     <div class="card flush"><table class="rows"><caption class="unseen">Accounts whose runs failed</caption>
       <thead><tr><th scope="col">Account</th><th scope="col" class="figure">Failed runs</th><th scope="col" class="figure">Had cost</th><th scope="col" class="figure">Replaced already</th><th scope="col" class="figure">Gets</th></tr></thead>
       <tbody>${accounts.items.map((one) => html`<tr>
-        <th scope="row">${accountLink(one.account_id)}</th>
+        <th scope="row">${accountLink(one.account_id)}${one.cases.map(beside)}</th>
         <td data-label="Failed runs" class="figure">${number(one.runs)}</td>
         <td data-label="Had cost" class="figure">${credits(one.credits)}</td>
         <td data-label="Replaced already" class="figure ${one.replaced_runs ? "" : "none"}">${one.replaced_runs ? number(one.replaced_runs) : "–"}</td>

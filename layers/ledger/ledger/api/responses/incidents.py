@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ledger.api.responses.model import ResponseModel
 from ledger.domain.incidents import Incident, IncidentShare, IncidentState, LeftOut
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.usecases.incidents.find_runs import AccountFailures
 
 _LEFT_OUT = (
@@ -13,6 +14,19 @@ _LEFT_OUT = (
     "the sum was agreed (`above_sum`). null: nothing is against it."
 )
 _NEXT = "Send it as `after` to get the next page. null: this was the last page."
+
+
+class CaseBesideResponse(ResponseModel):
+    """A case by which an account gets, or has got, something for the same failures."""
+
+    case_id: str
+    reason: RefundReason
+    state: CaseState
+
+    @classmethod
+    def of(cls, case: RefundCase) -> "CaseBesideResponse":
+        """Return what a person needs to find the case."""
+        return cls(case_id=case.case_id, reason=case.reason, state=case.state)
 
 
 class AccountFailuresResponse(ResponseModel):
@@ -24,9 +38,13 @@ class AccountFailuresResponse(ResponseModel):
     replaced_runs: int = Field(description="Of them, those whose credits an incident has replaced already.")
     replaceable: int = Field(description="Credits of the others.")
     left_out: LeftOut | None = Field(description=_LEFT_OUT)
+    cases: list[CaseBesideResponse] = Field(
+        description="Technical problems that are open, and cases decided with credits since: what it would get twice "
+        "is for you to judge. They are in no sum."
+    )
 
     @classmethod
-    def of(cls, found: AccountFailures) -> "AccountFailuresResponse":
+    def of(cls, found: AccountFailures, cases: list[RefundCase]) -> "AccountFailuresResponse":
         """Return an account's failed runs."""
         return cls(
             account_id=found.account_id,
@@ -35,6 +53,7 @@ class AccountFailuresResponse(ResponseModel):
             replaced_runs=found.replaced_runs,
             replaceable=found.replaceable,
             left_out=found.left_out,
+            cases=[CaseBesideResponse.of(case) for case in cases],
         )
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId
 from ledger.domain.incidents import LONGEST, MOST_RUNS, LeftOut
+from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
 from ledger.domain.runs import FailedRun
 from ledger.ports.documents import DocumentKey, failed_run_key
 from ledger.ports.reads import Keys, Snapshot
@@ -75,11 +76,11 @@ class Preview:
 def check_span(since: datetime, until: datetime, now: datetime) -> None:
     """Raise InvalidRequest if no incident can be about the time between these two."""
     if until <= since:
-        raise InvalidRequest("until", "Should be after `since`.")
+        raise InvalidRequest("until", "The end should be after the beginning.")
     if until > now:
-        raise InvalidRequest("until", "Should not be in the future: more runs may fail until then.")
+        raise InvalidRequest("until", "The end should not be in the future: more runs may fail until then.")
     if until - since > LONGEST:
-        raise InvalidRequest("until", f"Should be at most {LONGEST.days} days after `since`.")
+        raise InvalidRequest("until", f"The time should be at most {LONGEST.days} days long.")
 
 
 def find_runs(since: datetime, until: datetime, store: Store) -> FoundRuns:
@@ -109,6 +110,22 @@ def preview(since: datetime, until: datetime, actors: frozenset[str], store: Sto
     accounts = [_failures(name, keys, actors, stored) for name, keys in found.by_account.items()]
     accounts.sort(key=lambda one: (-one.replaceable, -one.credits, one.account_id))
     return Preview(tuple(accounts), found.cut_at)
+
+
+def cases_beside(account_id: AccountId, since: datetime, store: Store) -> list[RefundCase]:
+    """Return the cases by which an account gets, or has got, something for the same failures: one query.
+
+    These are technical problems that have yet to end, and cases that were decided with credits since. Which runs those
+    credits are for is recorded nowhere, so a person has to judge. Of more than 100 cases the others are not looked at.
+    """
+    found = store.cases_of(account_id, _AT_ONCE).items
+    return [one for one in found if _is_beside(one, since)]
+
+
+def _is_beside(case: RefundCase, since: datetime) -> bool:
+    if case.state is CaseState.REPLACED:
+        return case.moved_at >= since
+    return case.reason is RefundReason.TECHNICAL_PROBLEM and case.state.is_open
 
 
 def runs_of(keys: Sequence[DocumentKey], stored: Snapshot) -> dict[DocumentKey, FailedRun]:
