@@ -67,6 +67,7 @@ def test_each_refund_that_succeeded_has_one_credit_note(any_store: Store) -> Non
     )
     assert listed(any_store) == ["2026-000001", "2026-000002"]
     assert [*any_store.credit_notes(BEN)] == []
+    assert [one.payment_id for one in any_store.purchases_of(ADA, 10).items] == [PI]  # the notes are no purchases
 
 
 def test_a_refund_that_fails_later_is_taken_back_by_another_document(any_store: Store) -> None:

@@ -15,10 +15,15 @@ from ledger.domain.facts import Fact, RefundChanged, RefundSent, RefundState
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason
 from ledger.domain.refund_cases import DecisionOutcome
-from ledger.dynamodb import codec, items, schema
+from ledger.dynamodb import codec, items, keys, schema
 from ledger.dynamodb.codec import Shape
+from ledger.dynamodb.items import Item
+from ledger.dynamodb.keys import ItemKind
+from ledger.ports.documents import DocumentKind
 from tests.unit.dynamodb.golden_items import AT, FACTS, FOLDER, LOT, PURCHASE, as_text, from_text, goldens
-from tools.testing.stored_items import unpacked_lot
+from tools.template import load, table_definition
+from tools.testing.ledgers import LEDGERS
+from tools.testing.stored_items import items_of, unpacked_lot
 
 SHAPES = {
     id(shape): shape
@@ -53,6 +58,36 @@ def test_a_golden_item_reads_back_equal(name: str) -> None:
     """Nothing is lost or added on the way."""
     golden = goldens()[name]
     assert golden.read(from_text((FOLDER / f"{name}.json").read_text())) == golden.expected
+
+
+INDEXED = {
+    "parked": {ItemKind.RECEIPT},
+    "parked_of_customer": {ItemKind.RECEIPT},
+    "purchases": {ItemKind.PAYMENT},
+    "waiting": {ItemKind.PAYMENT},
+    "followed": {DocumentKind.REFUND_CASE},
+    "expiring": {ItemKind.ENTRY},
+}
+"""What each secondary index has. Whoever reads it takes each row for one of these."""
+
+
+def test_an_index_has_items_of_one_kind() -> None:
+    """An attribute of another kind that is named as an index's key would put its items there too."""
+    found = {
+        index["IndexName"]: {
+            keys.kind_of(item)
+            for item in (*(golden.item for golden in goldens().values()), *_stored())
+            if all(key["AttributeName"] in item for key in index["KeySchema"])
+        }
+        for index in table_definition(load(), "ledger")["GlobalSecondaryIndexes"]
+    }
+    assert found == INDEXED
+
+
+def _stored() -> Iterator[Item]:
+    """Yield the items of every ledger of the tests."""
+    for ledger in LEDGERS.values():
+        yield from items_of(ledger())
 
 
 def test_every_golden_file_is_of_a_kind_that_is_written() -> None:

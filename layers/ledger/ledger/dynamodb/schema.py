@@ -1219,7 +1219,7 @@ CREDIT_NOTE = Shape(
         "amount_minor": Field("amount_minor", WHOLE),
         "currency": Field("currency", TEXT),
         "invoice_number": Field("invoice_number", TEXT, None),
-        "paid_at": Field("paid_at", TIME),
+        "paid_at": Field("payment_at", TIME),  # not `paid_at`: the index of purchases has what is so named
         "order_id": Field("order_id", TEXT, None),
         "product_ids": Field("product_ids", TEXTS),
         "credits": Field("credits", WHOLE),
