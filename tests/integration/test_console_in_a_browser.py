@@ -17,6 +17,7 @@ from ledger.usecases.index_names import index_purchases
 from tests.contract.test_parked import park, renewal
 from tests.integration.conftest import ADA, ADAS, LONG_AGO, World
 from tests.integration.test_api import HOSTILE_NAMES, store_evidence
+from tests.integration.test_api_declarations import declared, followed
 from tests.integration.test_release_parked import SECRET, of_a_price, receive
 from tests.unit.tools.template_parts import TEMPLATE
 from tools import token
@@ -288,6 +289,52 @@ def test_a_hold_is_lifted_with_a_reason(world: World, console: Console) -> None:
     assert console.blocked() == []
 
 
+@pytest.mark.parametrize(
+    ("lost", "shown"), [(f"accounts/{ADA}/timeline", "Why this balance"), (f"accounts/{ADA}", "Timeline")]
+)
+def test_what_could_be_read_of_an_account_is_shown(world: World, console: Console, lost: str, shown: str) -> None:
+    """One of the page's two requests fails: the other one's part is there, and what failed is read again alone."""
+    assert world
+    console.sign_in()
+    console.page.value(
+        f"""(() => {{ const real = fetch; window.isLost = true; window.fetch = (url, sent) =>
+            isLost && new URL(url).pathname === '/support/{lost}'
+                ? Promise.resolve(new Response('{{"message": "Service Unavailable"}}', {{ status: 503 }}))
+                : real(url, sent); }})()"""
+    )
+    console.go(f"accounts/{ADA}", ADA)
+    console.reads("It could not be read. Nothing was changed.")
+    console.reads(shown)
+    console.page.value("isLost = false")
+    console.click("Try again")
+    console.reads("Why this balance")
+    console.reads("Timeline")
+    console.page.wait_until("!document.querySelector('main .problem')")
+    assert console.blocked() == []
+
+
+def test_looks_are_shown_to_who_asks_for_them(world: World, console: Console) -> None:
+    """They would hide what happened."""
+    assert world.sam.get(f"/support/accounts/{ADA}").status == 200
+    console.sign_in()
+    console.go(f"accounts/{ADA}", ADA)
+    assert "looked at" not in console.page.value("document.querySelector('.timeline').innerText")
+    console.click("Looks")
+    console.reads("looked at account")
+
+
+def test_the_contract_of_a_declaration_that_names_none_is_asked_for(world: World, console: Console) -> None:
+    """The form begins with the contract, without which nothing can be carried out."""
+    name = followed(world, declared(contract="the one"))
+    console.sign_in()
+    console.go(f"declarations/{name}", "Withdrawal by Ada Lovelace")
+    console.click("Carry it out…")
+    console.page.wait_until("document.activeElement.id === 'account_id'")
+    console.reads("None was found by what the customer wrote.")
+    invalid = "[...document.querySelectorAll('dialog :invalid')].map(e => e.id).filter(Boolean)"
+    assert console.page.value(invalid) == ["account_id", "purchase_id", "why"]
+
+
 def test_a_balance_is_explained_down_to_the_run(world: World, console: Console) -> None:
     """From the account to an entry's cause, and what led to it."""
     world.service.post("/usage", {"account_id": ADA, "run_id": "run_1", "credits": 30})
@@ -309,6 +356,7 @@ def test_a_parked_event_is_shown_and_tried_again(
     assert receive(world.services, of_a_price("pri_of_next_month", 1)) == "parked"
     console.sign_in()
     console.go("parked", "Parked events")
+    console.page.wait_until("document.querySelector('nav [aria-current] .count')?.textContent === '1'")
     console.click("transaction.completed")
     console.wait_for_heading("transaction.completed")
     console.reads("Unknown price")
@@ -630,6 +678,7 @@ def test_a_case_is_decided_by_keyboard_alone(world: World, console: Console) -> 
     case_id = opened_case(world)
     console.sign_in()
     console.wait_for_heading("Review queue")
+    console.page.wait_until("document.activeElement.tagName === 'H1' && !document.querySelector('.skeleton')")
     tab_to(console.page, "Skip to the page")
     console.page.press("Enter")
     tab_to(console.page, case_id)
@@ -659,13 +708,26 @@ def test_a_case_is_decided_by_keyboard_alone(world: World, console: Console) -> 
 
 def tab_to(page: Browser, wanted: str) -> None:
     """Press the tabulator until something has the focus, and shows it."""
-    focused = "const e = document.activeElement; return [e.id, e.textContent.trim(), (e.hash || '').split('/').pop()]"
+    names = "[e.id, e.textContent.trim(), (e.hash || '').split('/').pop()]"
+    focused = f"const e = document.activeElement; return e === document.body ? [] : {names}"
     for _ in range(60):
         page.press("Tab")
         if page.value(f"(() => {{ {focused} }})().some(one => one.startsWith({json.dumps(wanted)}))"):
             assert page.value("getComputedStyle(document.activeElement).outlineStyle") == "solid", wanted
             return
     pytest.fail(f"the tabulator never comes to {wanted!r}")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK, (320, 640)], ids=["phone", "desk", "small phone"])
+def test_the_menu_shows_where_one_is_and_who_one_is(console: Console, size: tuple[int, int]) -> None:
+    """In a narrow window too, where the menu scrolls."""
+    console.sign_in(size=size)
+    console.go("why", "Why?")
+    for shown in ("nav [aria-current]", ".me span"):
+        box = f"document.querySelector({json.dumps(shown)}).getBoundingClientRect()"
+        left, right, height = console.page.value(f"(b => [b.left, b.right, b.height])({box})")
+        assert -1 <= left < right <= size[0] + 1, shown
+        assert height, shown
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK, (320, 640)], ids=["phone", "desk", "small phone"])

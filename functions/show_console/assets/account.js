@@ -10,18 +10,25 @@ import { product, reason, rule } from "./words.js";
 import { proposalCard } from "./proposals.js";
 
 const KINDS = { delivery: "Deliveries", entry: "Entries", case: "Cases", act: "Acts", look: "Looks", mail: "Mails" };
+const USUAL = Object.keys(KINDS).filter((one) => one !== "look"); // looks are of interest to who asks for them
 export const KIND_WORDS = { delivery: "Delivery", event: "Delivery", entry: "Entry", case: "Case", act: "Act", look: "Look", mail: "Mail", order: "Order", fact: "Fact", run: "Run" };
 
 export function accountPage(id) {
   let found = null;
+  let unread = null; // why the account could not be read, though its timeline could
   let kinds = new Set();
   let problem = null;
   const timeline = new Listing(async (after) => {
-    const page = await get(path("accounts", id, "timeline"), { kinds: [...kinds].join(","), limit: 50, after });
+    const page = await get(path("accounts", id, "timeline"), { kinds: [...(kinds.size ? kinds : USUAL)].join(","), limit: 50, after });
     return { items: page.lines, next: page.next };
   });
   const load = async () => {
-    [found] = await Promise.all([get(path("accounts", id)), timeline.restart()]);
+    const [account, lines] = await Promise.allSettled([get(path("accounts", id)), timeline.restart()]);
+    const isRefused = account.status === "rejected" && !account.reason.isUnanswered && account.reason.status !== 429;
+    if (isRefused || (account.status === "rejected" && lines.status === "rejected")) throw account.reason;
+    found = account.value || null;
+    unread = account.reason || null;
+    problem = lines.reason || null;
   };
   const again = () => load().then(draw, (one) => { problem = one; draw(); });
   const toggle = (kind) => async () => {
@@ -34,7 +41,7 @@ export function accountPage(id) {
   return {
     title: id,
     load,
-    view: () => html`
+    view: () => (unread ? html`<h1 tabindex="-1" class="id">${id}</h1>${problemBox(unread, again)}${timelineCard()}` : html`
       <div class="head"><div><h1 tabindex="-1" class="id">${found.account_id}</h1>
         <p class="lead">${found.email || "No e-mail address on file"}${found.email_failing_since ? html` ${badge(["Mails come back", "bad"])}` : nothing}</p></div>
         <p class="badges">${badge(found.status === "active" ? ["Active", "good"] : ["Suspended", "bad"])}${found.flags.map((one) => html` <span title=${one.why}>${badge([rule(one.flag.split(":")[0]), "warn"])}</span>`)}</p></div>
@@ -43,13 +50,13 @@ export function accountPage(id) {
       <aside aria-label="State and acts">
         ${found.proposals.map((one) => proposalCard(one, again))}
         ${acts(found, again)}${holds(found, again)}${lots(found)}${subscriptions(found)}${cases(found)}
-      </aside><div>${timelineCard()}</div></div>`,
+      </aside><div>${timelineCard()}</div></div>`),
   };
 
   function timelineCard() {
     return card("Timeline", html`<div class="tabs" role="group" aria-label="Show only">${Object.entries(KINDS).map(([kind, words]) => html`<button type="button" aria-pressed=${kinds.has(kind)} @click=${toggle(kind)}>${words}</button>`)}</div>
       ${problem ? problemBox(problem, again) : nothing}
-      ${timeline.items.length ? linesView(timeline.items, id) : empty("Nothing here", "Nothing of these kinds has happened.")}${timeline.button()}`);
+      ${timeline.items.length ? linesView(timeline.items, id) : problem ? nothing : empty("Nothing here", "Nothing of these kinds has happened.")}${timeline.button()}`);
   }
 }
 

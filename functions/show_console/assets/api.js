@@ -23,12 +23,14 @@ const DETAILS = {
 /** The sentence about the one field that is wrong, without the field's name in the API. */
 const onlyError = (document) => (codeOf(document) === "invalid-request" && document.errors?.length === 1 ? document.errors[0].message : "");
 
+const LOOK_FAILED = "It could not be read. Nothing was changed. Try again in a moment.";
+
 const codeOf = (document) => String(document.type || "").split(":").pop();
 
 /** What the API refused, or could not do. `code` is the last part of the problem's type. */
 export class Problem extends Error {
-  constructor(status, document = {}) {
-    super(DETAILS[codeOf(document)] || onlyError(document) || document.detail || document.message || `The server answered with status ${status}.`);
+  constructor(status, document = {}, isLook = false) {
+    super((isLook && status >= 500 ? LOOK_FAILED : "") || DETAILS[codeOf(document)] || onlyError(document) || document.detail || document.message || `The server answered with status ${status}.`);
     this.status = status;
     this.code = codeOf(document);
     this.document = document;
@@ -73,6 +75,7 @@ async function call(method, address, { query, body, key } = {}) {
   for (const [name, value] of Object.entries(query || {})) {
     if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
   }
+  const isLook = method === "GET";
   const headers = { authorization: `Bearer ${signedIn()?.token || ""}` };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (key) headers["idempotency-key"] = key;
@@ -80,7 +83,7 @@ async function call(method, address, { query, body, key } = {}) {
   try {
     response = await fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "omit", cache: "no-store" });
   } catch {
-    throw new Problem(0, { detail: "The server can't be reached. Check your connection. Sending the same again is safe: it is done once." });
+    throw new Problem(0, { detail: `The server can't be reached. Check your connection.${isLook ? "" : " Sending the same again is safe: it is done once."}` });
   }
   const document = await response.json().catch(() => ({}));
   if (response.status === 401) {
@@ -91,7 +94,7 @@ async function call(method, address, { query, body, key } = {}) {
   if (response.status === 403 && !document.detail) {
     throw new Problem(403, { detail: "Your sign-in is not one of support staff. The console is for them only." });
   }
-  if (!response.ok) throw new Problem(response.status, document);
+  if (!response.ok) throw new Problem(response.status, document, isLook);
   return document;
 }
 

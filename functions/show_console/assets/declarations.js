@@ -86,12 +86,13 @@ export function declarationPage(id) {
   const carryOut = () => {
     const draft = draftOf(carrying, { account_id: found.account_id || "", purchase_id: found.purchase_id || "" });
     const named = draft.values;
-    const input = (name) => html`<input id=${name} maxlength="200" autocomplete="off" spellcheck="false" .value=${named[name]} @input=${(event) => draft.write(name, event.target.value.trim())}>`;
+    const isKnown = Boolean(found.purchase_id || found.subscription_id);
+    const input = (name) => html`<input id=${name} ?required=${!isKnown} ?autofocus=${name === "account_id"} maxlength="200" autocomplete="off" spellcheck="false" .value=${named[name]} @input=${(event) => draft.write(name, event.target.value.trim())}>`;
     askWhy({
       draft,
       title: `Carry out this ${found.kind}?`,
       confirm: "Carry it out",
-      intro: () => html`${found.kind === "withdrawal" ? "It becomes a refund case of this purchase." : "The renewals of this subscription are stopped."} Name the contract that the customer means. Empty: the one that was found.
+      intro: () => html`${found.kind === "withdrawal" ? "It becomes a refund case of this purchase." : "The renewals of this subscription are stopped."} Name the contract that the customer means. ${isKnown ? "Empty: the one that was found." : "None was found by what the customer wrote."}
         ${field("account_id", "Account", input("account_id"))}${field("purchase_id", "Purchase", input("purchase_id"))}`,
       act: (why) => post(path("declarations", id, "decision"), { outcome: "carry_out", account_id: named.account_id || undefined, purchase_id: named.purchase_id || undefined, why }),
       after: settled("It is carried out."),

@@ -44,7 +44,7 @@ const root = document.getElementById("console");
 let page = null;
 let name = "";
 let signInProblem = null;
-const counts = {}; // of the menu: what waits
+const counts = { queue: "", proposals: "", declarations: "", parked: "" }; // of the menu: what waits
 const COUNT_MS = 60000;
 let countedAt = 0;
 
@@ -130,24 +130,29 @@ async function open() {
   document.title = `${opened.title} · Billing support`;
   draw();
   window.scrollTo(0, 0);
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // of a narrow window
   (document.querySelector("main h1") || root).focus({ preventScroll: true });
   reopenDrafts(openDrafts());
   count();
 }
 
+// How many are counted at most: a declaration is a read of its own, and a parked event brings its body.
+const COUNTED = {
+  queue: () => get(path("refund-cases"), { limit: 100 }).then((page) => [page.cases, page.next]),
+  proposals: () => get(path("proposals"), { limit: 100 }).then((page) => [page.proposals, page.next]),
+  declarations: () => get(path("declarations"), { limit: 9 }).then((page) => [page.declarations, page.has_more]),
+  parked: () => get(path("parked"), { limit: 25 }).then((page) => [page.parked, page.next]),
+};
+
 /** Count what waits, for the menu: on the pages of what waits, else once a minute. Without it the page is whole. */
 async function count() {
   if (!(name in counts) && Date.now() - countedAt < COUNT_MS) return;
   countedAt = Date.now();
-  try {
-    const [cases, proposals] = await Promise.all([get(path("refund-cases"), { limit: 100 }), get(path("proposals"), { limit: 100 })]);
-    counts.queue = cases.cases.length + (cases.next ? "+" : "");
-    counts.proposals = proposals.proposals.length + (proposals.next ? "+" : "");
-    for (const one of Object.keys(counts)) if (counts[one] === "0") counts[one] = "";
-    draw();
-  } catch {
-    // the menu shows no numbers
-  }
+  await Promise.allSettled(Object.entries(COUNTED).map(async ([one, read]) => {
+    const [found, more] = await read();
+    counts[one] = found.length ? `${found.length}${more ? "+" : ""}` : "";
+  }));
+  draw();
 }
 
 addEventListener("hashchange", open);

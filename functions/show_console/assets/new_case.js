@@ -24,7 +24,7 @@ function askForCase(given) {
     confirm: "Open the case",
     body: () => html`<p>The same rules and the same record apply as for a request by the customer.</p>
       ${field("account_id", "Account", text("account_id"))}
-      ${field("purchase_id", "Purchase", text("purchase_id", true), "The payment, for example stripe:pi_123. The account's page lists them.")}
+      ${field("purchase_id", "Purchase", text("purchase_id", true), "The payment, for example stripe:pi_123. Search finds it by its order, its invoice number, or its date and amount.")}
       <div class="pair">${field("reason", "Reason", choice("reason", REASONS))}${field("channel", "Received by", choice("channel", CHANNELS))}</div>
       ${field("sent_at", "When the customer wrote it", html`<input id="sent_at" type="datetime-local" required .value=${entered.sent_at} @input=${write("sent_at")} aria-describedby="sent_at-hint">`, "In your time zone. This time counts for every time limit.")}
       ${field("message", "What the customer wrote, word for word", html`<textarea id="message" rows="5" required maxlength="4000" .value=${entered.message} @input=${write("message")}></textarea>`)}`,
