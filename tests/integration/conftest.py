@@ -13,6 +13,8 @@ from ledger.domain.facts import PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.runtime import Runtime
+from ledger.usecases.index_names import index_failed_run
+from ledger.usecases.usage import draw_credits, fail_run
 from tests.conftest import moto_services, put_items, table_content
 from tools.testing.builders import NOON, event_of, paid, payment, record_events
 from tools.testing.fakes import FakeProvider
@@ -134,3 +136,14 @@ def calls(world: World) -> Iterator[Calls]:
     client.meta.events.register("before-call.dynamodb.*", counter)
     yield counter
     client.meta.events.unregister("before-call.dynamodb.*", counter)
+
+
+def outage(world: World, *runs: tuple[AccountId, int]) -> dict[str, str]:
+    """Fail a run of so many credits for each, as many minutes ago. Return the hour, as the routes take it."""
+    store, now = world.services.store, world.services.now()
+    for account_id, credits_ in runs:
+        run_id, failed_at = f"run_{account_id}_{credits_}", now - timedelta(minutes=credits_)
+        draw_credits(account_id, run_id, credits_, store, now=failed_at)
+        fail_run(account_id, run_id, store, now=failed_at)
+        index_failed_run(account_id, run_id, failed_at, store)
+    return {"since": (now - timedelta(hours=1)).isoformat(), "until": (now - timedelta(seconds=1)).isoformat()}

@@ -19,7 +19,7 @@ from ledger.domain.subscriptions import SubscriptionState, SubscriptionStatus
 from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import case_key
 from ledger.usecases.refund_cases.cases import read_case
-from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World
+from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World, outage
 from tools.testing.builders import dispute, event_of, paid, payment, refund
 from tools.testing.frontend import ApiResponse, Frontend, operations, supporter
 
@@ -778,6 +778,11 @@ class TestIdempotencyKeys:
                 {"money_minor": 501},
             ),
             f"/support/accounts/{BOB}/adjustments": (world.sam, {"credits": 5, "why": "x"}, {"credits": 6}),
+            "/support/incidents": (
+                world.sam,
+                {**outage(world, (ADA, 7)), "credits": 7, "why": "The queue stood still."},
+                {"credits": 8},
+            ),
         }
         assert {path.replace(BOB, "{account_id}") for path in requests} == set(WITH_KEY)
         case_id = ask(world.bob, BOBS).json["case_id"]

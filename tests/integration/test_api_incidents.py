@@ -11,7 +11,7 @@ from ledger.domain.ids import PaymentId
 from ledger.usecases.incidents.find_runs import cases_beside
 from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.usage import draw_credits, fail_run
-from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
+from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World, outage
 from tests.integration.test_api import ask, new_key
 from tools.testing.domain_events import delivered
 from tools.testing.frontend import GROUPS_CLAIM, Frontend
@@ -22,13 +22,7 @@ WHY = "The queue of the taggers stood still."
 @pytest.fixture
 def span(world: World) -> dict[str, str]:
     """An hour in which runs of Ada and Bob failed, each with its rows in the index."""
-    store, now = world.services.store, world.services.now()
-    for account_id, credits_ in ((ADA, 30), (ADA, 10), (BOB, 7)):
-        run_id, failed_at = f"run_{account_id}_{credits_}", now - timedelta(minutes=credits_)
-        draw_credits(account_id, run_id, credits_, store, now=failed_at)
-        fail_run(account_id, run_id, store, now=failed_at)
-        index_failed_run(account_id, run_id, failed_at, store)
-    return {"since": (now - timedelta(hours=1)).isoformat(), "until": (now - timedelta(seconds=1)).isoformat()}
+    return outage(world, (ADA, 30), (ADA, 10), (BOB, 7))
 
 
 def wanted(span: dict[str, str], credits_: int) -> dict[str, Any]:
