@@ -131,4 +131,5 @@ def test_a_time_that_no_incident_can_be_about_is_told_in_words(
     )
     for one in told:
         assert (one.status, words in one.text) == (422, True)
+    assert [one.json["errors"][0]["field"] for one in told] == ["query.until", "body.until"]
     assert datetime.fromisoformat(since) < world.services.now()

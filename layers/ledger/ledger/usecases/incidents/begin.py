@@ -78,7 +78,7 @@ def _known(request: IncidentRequest, store: Store) -> Incident | None:
 
 
 def _check_sum(request: IncidentRequest, store: Store, now: datetime) -> None:
-    check_span(request.since, request.until, now)
+    check_span(request.since, request.until, now, "body")
     found = preview(request.since, request.until, frozenset({request.actor}), store, now=now)
     if found.cut_at:
         raise InvalidRequest(

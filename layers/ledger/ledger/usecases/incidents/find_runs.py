@@ -73,14 +73,14 @@ class Preview:
         return sum(1 for one in self.accounts if one.replaceable and not one.left_out)
 
 
-def check_span(since: datetime, until: datetime, now: datetime) -> None:
-    """Raise InvalidRequest if no incident can be about the time between these two."""
+def check_span(since: datetime, until: datetime, now: datetime, part: str) -> None:
+    """Raise InvalidRequest if no incident can be about the time between these two. `part`: of the request."""
     if until <= since:
-        raise InvalidRequest("until", "The end should be after the beginning.")
+        raise InvalidRequest("until", "The end should be after the beginning.", part)
     if until > now:
-        raise InvalidRequest("until", "The end should not be in the future: more runs may fail until then.")
+        raise InvalidRequest("until", "The end should not be in the future: more runs may fail until then.", part)
     if until - since > LONGEST:
-        raise InvalidRequest("until", f"The time should be at most {LONGEST.days} days long.")
+        raise InvalidRequest("until", f"The time should be at most {LONGEST.days} days long.", part)
 
 
 def find_runs(since: datetime, until: datetime, store: Store) -> FoundRuns:
@@ -99,7 +99,7 @@ def preview(since: datetime, until: datetime, actors: frozenset[str], store: Sto
 
     It reads up to MOST_RUNS rows of the index, their records and their accounts: some 400 round trips at most.
     """
-    check_span(since, until, now)
+    check_span(since, until, now, "query")
     found = find_runs(since, until, store)
     records = [key for keys in found.by_account.values() for key in keys]
     stored = Snapshot()
