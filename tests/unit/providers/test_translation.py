@@ -1321,7 +1321,12 @@ def test_why_an_event_is_of_the_wrong_mode_is_told_to_whoever_looks() -> None:
         ("checkout.session.completed", SESSION, {"metadata": None}, "metadata.product_id is of type NoneType"),
         ("checkout.session.completed", SESSION, {"metadata.quantity": "0"}, "ValueError: metadata.quantity is 0"),
         ("checkout.session.completed", SESSION, {"currency": "chf"}, "pack_1000 has no price in CHF"),
-        ("checkout.session.completed", SESSION, {"amount_subtotal": 1}, "1 USD for 1 × pack_1000 at 2000"),
+        (
+            "checkout.session.completed",
+            SESSION,
+            {"amount_subtotal": 1},
+            "0.01 USD for 1 × pack_1000, which costs 20.00 USD",
+        ),
         (
             "invoice.paid",
             INVOICE,
