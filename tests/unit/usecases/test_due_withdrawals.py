@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ledger.domain.ids import PaymentId
-from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.refund_cases import REPAID_WITHIN, CaseState, DecisionOutcome, RefundCase, RefundReason
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.due import oldest_withdrawal
 from ledger.usecases.refund_cases.follow_refunds import follow
 from tools.testing.builders import (
@@ -67,3 +68,16 @@ def test_the_oldest_withdrawal_counts_until_its_money_is_back() -> None:
     record_events(store, event_of(replace(refund(2000, minute=80), tag=approved.tag)))
     follow(PI, store, now=LATER)
     assert oldest_withdrawal(store) == at(25)
+
+
+def test_the_money_stays_due_once_a_person_has_approved_it() -> None:
+    """A person's rule takes the place of the law's in the decision. The last day counts all the same."""
+    store = FakeStore()
+    record_events(store, paid())
+    case = request_refund(store, refund_claim(RefundReason.CHANGED_MY_MIND))
+    due_by = case.opened_at + REPAID_WITHIN
+    assert (case.state, case.due_by) == (CaseState.IN_REVIEW, due_by)
+    approve = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("All of it.",), clause="2", money_minor=2000)
+    approved = decide_case(case.case_id, approve, "sam", store, POLICY, now=LATER)
+    assert (approved.state, approved.due_by) == (CaseState.APPROVED, due_by)
+    assert oldest_withdrawal(store) == case.opened_at

@@ -212,12 +212,8 @@ class RefundCase:
     deferred_until: datetime | None = None  # of a requested case: when its settling time is over
     asked_at: datetime | None = None  # when the customer sent it, if it was opened later
     confirmed_at: datetime | None = None  # of a withdrawal
-    contract_case_id: str | None = (
-        None  # the withdrawal from the contract that reached this payment; None: it was named
-    )
-    rest_due_at: datetime | None = (
-        None  # when the contract's other payments, or a dispute's end, are looked for; None: not again
-    )
+    contract_case_id: str | None = None  # the contract's withdrawal that reached this payment; None: it was named
+    rest_due_at: datetime | None = None  # the next look for other payments, or a dispute's end; None: no more
     is_priority: bool = False  # in review: it has the place in the queue of who wrote to us before the dispute
     approvals: int = 0  # how often it was approved: each approval has a tag of its own
     history: tuple[StateChange, ...] = ()  # oldest first
@@ -260,7 +256,8 @@ class RefundCase:
 
         14 days from its receipt, also if a person decides or a refund fails (Directive 2011/83/EU, article 13).
         """
-        is_by_law = self.decision is not None and self.decision.rule == WITHDRAWAL_RULE
+        is_decided_so = self.decision is not None and self.decision.rule == WITHDRAWAL_RULE
+        is_by_law = is_decided_so or self.was_decided_by(WITHDRAWAL_RULE)
         received_at = self.confirmed_at if self.reason is RefundReason.WITHDRAWAL else self.opened_at
         if received_at is None or self.state is CaseState.DECLINED:
             return None
