@@ -66,6 +66,8 @@ def meaning(world: World, providers: Mapping[str, StripeAccount | PaddleAccount]
         "waiting": sorted(f"{key.kind} {waiting.case_id}" for key, waiting in world.queued_cases.items()),
         "runs": {run.run_id: _plain(run) for run in world.runs},
         "failures": {f"{account_id} {failure.run_id}": _plain(failure) for account_id, failure in world.failed_runs},
+        "incidents": {name: _plain(incident) for name, incident in world.incidents.items()},
+        "shares": [_plain(world.incident_shares[key]) for key in sorted(world.incident_shares, key=str)],
         "acts": sorted(
             f"{owner} {act.actor} {act.action} {act.subject}: {act.reason}" for owner, act in world.audit_records
         ),

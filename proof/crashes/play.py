@@ -49,7 +49,7 @@ BEGIN = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BETWEEN_STEPS = timedelta(minutes=10)
 AGAIN_AFTER = (timedelta(seconds=1), timedelta(seconds=65))  # while a sender still has an intent for itself, and later
 SWEPT_AFTER = timedelta(minutes=5)
-SWEEPS = ("send_refunds", "follow_cases", "release_parked")
+SWEEPS = ("send_refunds", "follow_cases", "release_parked", "replace_failed_runs")
 MOST_INVOCATIONS = 300
 CUSTOMER = "acct_ada"
 

@@ -38,7 +38,9 @@ def scenarios() -> Mapping[str, Scenario]:
         failed_at_the_bank,
         rejected_by_paddle,
         charged_back_meanwhile,
+        withdrawn_while_disputed,
         held_and_lifted,
+        incident_made_good,
         canceled_at_stripe,
         canceled_at_paddle,
         ordered_anew,
@@ -200,6 +202,15 @@ def charged_back_meanwhile(play: Play) -> None:
     play.happens(lambda: play.stripe.settle_refund(list(play.stripe.refunds)[-1]))
 
 
+def withdrawn_while_disputed(play: Play) -> None:
+    """A withdrawal waits for the end of a dispute. It is won, and the job refunds what the law demands."""
+    paid = _bought(play, "stripe", "pack_1000")
+    dispute = play.happens(lambda: play.stripe.open_dispute(paid["payment_intent"]))
+    _withdraws(play, f"stripe:{paid['payment_intent']}")
+    play.happens(lambda: play.stripe.close_dispute(dispute["id"], "won"))
+    play.runs("follow_cases", timedelta(hours=2))
+
+
 # ── Support, subscriptions ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -210,6 +221,18 @@ def held_and_lifted(play: Play) -> None:
     _run(play, "run_1", 10, wanted=403)
     play.support("DELETE", f"/support/accounts/{CUSTOMER}/holds/support:stolen?why=It+was+not.")
     _run(play, "run_2", 10)
+
+
+def incident_made_good(play: Play) -> None:
+    """Two runs fail, and cost nothing. Support has their credits replaced; the bus tells the job, then a schedule."""
+    _bought(play, "stripe", "pack_500")
+    since = play.now
+    for run_id, credits_ in (("run_1", 100), ("run_2", 50)):
+        _run(play, run_id, credits_)
+        play.service(f"/usage/{run_id}/failure", {"account_id": CUSTOMER, "error": "out of memory"})
+    span = {"since": since.isoformat(), "until": play.now.isoformat()}
+    play.support("POST", "/support/incidents", {**span, "credits": 150, "why": "An outage."}, wanted=201)
+    play.runs("replace_failed_runs")
 
 
 def canceled_at_stripe(play: Play) -> None:
@@ -295,6 +318,10 @@ def _decides(play: Play, case: Json, verdict: Json) -> None:
 
 def _withdrawn(play: Play, purchase_id: str) -> None:
     _run(play, "run_1", 100)
+    _withdraws(play, purchase_id)
+
+
+def _withdraws(play: Play, purchase_id: str) -> None:
     declared = play.asks("POST", "/withdrawals", {"purchase_id": purchase_id})
     play.asks("POST", f"/withdrawals/{declared['case']['case_id']}/confirmation", wanted=200)
 
