@@ -28,9 +28,7 @@ class AuditRecord:
 
     actor: str
     action: AuditAction
-    subject: (
-        str  # the id of a hold, case, adjustment, incident or proposal, or the provider's id of a refund or dispute
-    )
+    subject: str  # the id of a hold, case, adjustment, incident, proposal, or the provider's of a refund or dispute
     reason: str  # in the person's own words
     at: datetime
     step: int  # the version of what the action changed, as it was read; it tells the actions of one instant apart

@@ -31,7 +31,7 @@ class IncidentState(StrEnum):
 class LeftOut(StrEnum):
     """Why an account gets nothing for its failed runs."""
 
-    OWN = "own"  # it belongs to who began or confirmed the incident: nobody credits himself
+    OWN = "own"  # it belongs to the person who began or confirmed the incident
     SUSPENDED = "suspended"  # a dispute or a suspicion is open; once it is lifted, the incident can be run again
     ABOVE_SUM = "above_sum"  # its runs were found after the sum was agreed, and are no longer in it
 

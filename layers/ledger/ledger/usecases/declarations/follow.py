@@ -94,9 +94,8 @@ def unacknowledged_since(store: Store) -> datetime | None:
     names = [declaration_key(one.declaration_id) for one in listed]
     stored = (store.read(Keys(documents=frozenset(names[start : start + 100]))) for start in range(0, len(names), 100))
     found = (one for known in stored for one in known.documents.values() if isinstance(one, Declaration))
-    public = (
-        one for one in found if one.kind in PUBLIC_KINDS
-    )  # a review needs no address: its response is its receipt
+    # A review needs no address: its response is its receipt.
+    public = (one for one in found if one.kind in PUBLIC_KINDS)
     waiting = (one.confirmed_at for one in public if one.acknowledged_at is None and one.confirmed_at)
     return min(waiting, default=None)
 

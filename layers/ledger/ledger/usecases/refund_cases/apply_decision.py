@@ -8,8 +8,8 @@ review    in_review   an entry in the review queue
 wait      requested   an entry in the queue of deferred decisions
 
 A withdrawal that ends a contract is queued there as well, for the contract's other payments; so is one that waits for
-the end of a dispute. Whether a withdrawal
-stands is a fact of the purchase: until it is decided, no credits of the contract are used.
+the end of a dispute. Whether a withdrawal stands is a fact of the purchase: until it is decided, no credits of the
+contract are used.
 """
 
 from collections.abc import Iterator

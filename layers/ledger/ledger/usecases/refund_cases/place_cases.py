@@ -53,7 +53,5 @@ def _try_to_place(account_id: AccountId, case_id: str, store: Store) -> RefundCa
     case, queued = queue_for_review(before, context.purchase, before.moved_at)
     leave = DocumentChange(review_queue_key(before), None)
     moved = (leave, queued) if leave.key != queued.key else (queued,)  # what is due by law stays where it is
-    change = DocumentChange(
-        case_key(account_id, case_id), case, case.version
-    )  # no step of the case: no mail is about it
+    change = DocumentChange(case_key(account_id, case_id), case, case.version)  # not a step of its history: no mail
     return CONFLICT if store.commit(Commit(documents=(change, *moved))) else case
