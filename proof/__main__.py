@@ -33,7 +33,7 @@ AT_ONCE = 2
 
 
 def parts() -> list[Part]:
-    """All parts, those first that take long. The floors are what the short form reaches on a slow machine."""
+    """All parts, those first that take long. A slow machine gets more time to reach the floors of the short form."""
     return [
         Part(
             "convergence",
@@ -156,7 +156,7 @@ def run(chosen: list[Part], seconds: float, seed: int, case: int | None) -> None
 
 def _run_one(part: Part, seconds: float, seed: int, case: int | None, progress: Progress, bar: TaskID) -> None:
     command = [sys.executable, "-m", "proof.worker", part.name, "--seed", str(seed), "--seconds", f"{seconds:.0f}"]
-    command += ["--case", str(case)] if case is not None else []
+    command += ["--case", str(case)] if case is not None else ["--floor", json.dumps(part.floor)]
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(

@@ -5,12 +5,15 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TextIO
 
 MOST_FOUND = 5
 """Findings after which a part ends: more of them would say the same."""
+
+_LONGEST = 3
+"""So many times its time a part may take on a slow machine, to reach its floor."""
 
 _TELL_EVERY_S = 0.5
 
@@ -31,6 +34,7 @@ class Work:
     seed: int
     seconds: float  # about how long it may take
     only: int | None = None  # the one case to play
+    floor: Mapping[str, int] = field(default_factory=dict)  # so many of these it must try, to prove anything
     out: TextIO = field(default_factory=lambda: sys.stdout)
     counts: Counter[str] = field(default_factory=Counter)
     found: list[str] = field(default_factory=list)
@@ -41,15 +45,21 @@ class Work:
     @property
     def spent(self) -> float:
         """How much of its time is over, from 0 to 1."""
-        return min(1.0, (time.monotonic() - self._began) / self.seconds) if self.seconds else 1.0
+        return min(1.0, self._times)
 
     @property
     def is_over(self) -> bool:
-        """Its time has come, or it has found enough."""
-        return self.spent >= 1.0 or len(self.found) >= MOST_FOUND
+        """Its time has come and its floor is reached, or it has found enough. No floor is waited for without end."""
+        reached = all(self.counts[what] >= least for what, least in self.floor.items())
+        return self._times >= (1 if reached else _LONGEST) or len(self.found) >= MOST_FOUND
+
+    @property
+    def _times(self) -> float:
+        """How many times its time it has taken."""
+        return (time.monotonic() - self._began) / self.seconds if self.seconds else float(_LONGEST)
 
     def cases(self, at_least: int = 1, at_most: int | None = None) -> Iterator[int]:
-        """The numbers of the cases to play, until the time is over or all have been; at least so many."""
+        """The numbers of the cases to play, until the part is over or all have been; at least so many."""
         if self.only is not None:
             self.case = self.only
             yield self.only

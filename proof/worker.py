@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import json
 import os
 import sys
 import traceback
@@ -20,10 +21,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--case", type=int)
+    parser.add_argument("--floor", type=json.loads, default={}, help="what must be tried how often, as JSON")
     arguments = parser.parse_args()
     # Whatever the part prints must not get between its lines.
     out, sys.stdout = sys.stdout, sys.stderr
-    work = Work(arguments.part, arguments.seed, arguments.seconds, arguments.case, out)
+    work = Work(arguments.part, arguments.seed, arguments.seconds, arguments.case, arguments.floor, out)
     environment.use_local_credentials()
     os.environ |= {
         "POWERTOOLS_SERVICE_NAME": "proof",

@@ -1,6 +1,7 @@
 """The proof's frame: cases that can be played again, findings that are told, and a page that shows what was counted."""
 
 import io
+import itertools
 import json
 from pathlib import Path
 
@@ -35,6 +36,23 @@ def test_cases_come_until_the_time_is_over_but_as_many_as_are_needed() -> None:
     assert list(work().cases(at_least=3)) == [0, 1, 2]
     assert list(work(seconds=1000).cases(at_most=2)) == [0, 1]
     assert list(work(only=41, seconds=1000).cases(at_least=3)) == [41]
+
+
+def test_a_slow_machine_gets_more_time_to_reach_the_floor_but_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A floor that is almost reached is reached; one that is far away is given up at three times the time."""
+
+    def played(least: int) -> int:
+        clock = itertools.count(1)
+        monkeypatch.setattr("proof.work.time.monotonic", lambda: float(next(clock)))
+        part = work(seconds=20, floor={"tries": least}, _began=0.0)
+        for _ in part.cases():
+            part.count("tries")
+        return part.counts["tries"]
+
+    without_floor, longest = played(0), played(10_000)
+    assert 1 < without_floor < longest
+    assert played(without_floor + 2) == without_floor + 2
+    assert longest <= 3 * without_floor + 1
 
 
 def test_a_part_ends_when_it_has_found_enough() -> None:
