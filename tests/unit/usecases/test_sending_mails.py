@@ -15,6 +15,7 @@ from ledger.domain.orders import Consent, Order
 from ledger.domain.receipts import RecordOutcome
 from ledger.mails.confirmation import Reseller
 from ledger.policy import rules
+from ledger.policy.law import RightKind
 from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import contact_key, mail_record_key
 from ledger.ports.mailer import Message
@@ -178,6 +179,20 @@ def test_credits_expire_so_long_after_their_payment_not_after_their_order() -> N
     paid_at = NOON + timedelta(days=5)
     confirmed = confirmed_order(order, desk(store), 2000, "USD", paid_at)
     assert confirmed.expires_at == paid_at + timedelta(days=30)
+
+
+@pytest.mark.parametrize("has_right", [True, False])
+def test_a_confirmation_tells_of_the_right_that_the_law_gave_on_the_day_of_the_order(*, has_right: bool) -> None:
+    """The law may change before the payment, and before the mail is written."""
+    order = ordered(store := FakeStore())
+    given = POLICY.law.right_of("DE", NOON.date())
+    taken = replace(given, kind=RightKind.NONE, days=0, days_uninformed=0)
+    before, after = (given, taken) if has_right else (taken, given)
+    rights = (before, replace(after, since=NOON.date() + timedelta(days=1)))
+    law = replace(POLICY.law, rights={**POLICY.law.rights, "DE": rights})
+    known = replace(desk(store), policy=replace(POLICY, law=law), clock=lambda: NOON + timedelta(days=2))
+    confirmed = confirmed_order(order, known, 2000, "USD", NOON + timedelta(days=1))
+    assert (order.country, confirmed.has_right) == ("DE", has_right)
 
 
 def test_an_order_that_nobody_paid_is_not_confirmed() -> None:

@@ -85,6 +85,24 @@ def test_a_case_is_received_decided_and_paid_out() -> None:
     assert list(store.mail_intents()) == []
 
 
+def test_a_mail_about_a_step_is_listed_at_the_time_of_that_step() -> None:
+    """What came later, or when the case was opened, says nothing about how long the mail waits."""
+    store, times = store_with_contact(), []
+    case = request_refund(store, refund_claim(reason=RefundReason.TECHNICAL_PROBLEM), minute=5)
+    verdict = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("All of it.",), clause="6", money_minor=2000)
+    case = decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(70))
+    record_events(store, event_of(replace(refund(2000, minute=90), tag=case.tag)))
+    follow(PI, store, now=at(100))
+    for mail in store.mail_intents():
+        case_id, _, step = mail.subject.partition("/")
+        assert (mail.kind, case_id) == (MailKind.CASE_UPDATE, case.case_id)
+        times.append((int(step), mail.listed_at))
+    steps = {CaseState.IN_REVIEW: at(5), CaseState.APPROVED: at(70), CaseState.REFUNDED: at(100)}
+    (stored,) = store.cases_of(ADA, 10).items
+    expected = [(number, steps.get(step.to_state)) for number, step in enumerate(stored.history, 1)]
+    assert sorted(times) == [(number, listed_at) for number, listed_at in expected if listed_at]
+
+
 def test_a_decline_is_mailed_with_its_reasons_and_the_way_to_a_person() -> None:
     """By the policy alone."""
     store, postbox = store_with_contact(), Postbox()

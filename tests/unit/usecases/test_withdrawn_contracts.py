@@ -182,15 +182,19 @@ def test_a_declaration_about_another_payment_is_confirmed_with_the_contracts() -
 
 
 def test_a_later_declaration_about_another_payment_counts_from_the_first_step_of_the_contracts() -> None:
-    """And is confirmed with its second step, not when the job gets to it."""
+    """And is confirmed with its second step, not when the job gets to it. It is decided and booked then."""
     store = subscribed(None, renewal(SECOND, MONTH))
     case = withdraw(store)
     claim = refund_claim(RefundReason.WITHDRAWAL, payment_id=SECOND, key="key_2", is_declaration=True)
     declared = request_refund(store, claim, minute=3 * MONTH + 2)
-    assert rest(store) == []
+    assert rest(store, minute=3 * MONTH + 5) == []
     (other,) = (one for one in store.cases_of(ADA, 10).items if one.case_id == declared.case_id)
     assert other.contract_case_id == case.case_id
     assert (other.asked_at, other.confirmed_at) == (at(3 * MONTH), at(3 * MONTH + 1))
+    booked_at = at(3 * MONTH + 5)
+    (approved_at,) = (one.approved_at for one in store.outbox() if one.payment_id == SECOND)
+    assert (other.decided_at, other.history[-1].at, approved_at) == (booked_at,) * 3
+    assert other.history[-1].at > other.opened_at
 
 
 def test_a_pack_that_was_charged_twice_is_withdrawn_from_as_a_whole() -> None:

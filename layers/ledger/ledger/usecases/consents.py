@@ -89,7 +89,7 @@ def give_consent(
             if not address or before.is_complete or not as_read.payment_ids:
                 return order
             mails = confirmations_to_new_address(account_id, [order_id], address, contact, consent.given_at)
-            anew = Commit(fulfilment_keys=(as_read,), documents=(*mails, *noted))
+            anew = Commit(documents=(*mails, *noted))
             return CONFLICT if mails and store.commit(anew) else order
         if not consent.is_requested:
             raise RequestRefused("Credits are unlocked only if you ask us to begin and acknowledge what that ends.")

@@ -32,7 +32,7 @@ from ledger.mails.plans import PlanReported, price_changed, renewal_reminder
 from ledger.mails.receipts import Received, receipt
 from ledger.mails.rendering import as_html, as_text
 from ledger.mails.writing import Writer
-from ledger.policy import law, reminders
+from ledger.policy import reminders
 from ledger.policy.law import RightKind
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.reminders import ReminderKind, RunningPlan
@@ -136,7 +136,7 @@ def confirmed_order(order: Order, desk: Desk, paid_minor: int, currency: str, pa
     """Return what the confirmation of an order says."""
     agreed = desk.catalogue.agreed(order)
     version = desk.policy.sold_under(order.policy_version) or desk.policy
-    right = law.load().right_of(order.country, order.made_at.date())
+    right = desk.policy.law.right_of(order.country, order.made_at.date())
     is_subscription = agreed is not None and agreed.kind is ProductKind.SUBSCRIPTION
     return ConfirmedOrder(
         order=order,

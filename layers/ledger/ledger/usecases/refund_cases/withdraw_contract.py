@@ -82,7 +82,7 @@ def _withdraw(
             other.case_id,
             store,
             policy,
-            now=contract.at,
+            now=now,
             contract_case_id=named.case_id,
             sent_at=(contract.asked_at, contract.at),
         )
