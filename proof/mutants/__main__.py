@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -42,6 +43,7 @@ def main() -> int:
     parser.add_argument("--layer", action="append", choices=LAYERS, metavar="LAYER", help=", ".join(LAYERS))
     parser.add_argument("--module", action="append", choices=short, metavar="MODULE", help=", ".join(short))
     parser.add_argument("--guards", action="store_true", help="only the guards of this trade")
+    parser.add_argument("--own", action="store_true", help="ask only the tests about each module, not all of its layer")
     parser.add_argument("--sample", type=int, help="only so many, drawn by the seed")
     parser.add_argument("--seed", type=int, default=7, help="of the sample (default: 7)")
     parser.add_argument("--anew", action="store_true", help="forget what became of them in earlier runs")
@@ -59,13 +61,15 @@ def main() -> int:
     if arguments.sample is not None and arguments.sample < len(mutants):
         mutants = random.Random(arguments.seed).sample(mutants, arguments.sample)
     trials = [trial_of(mutant) for mutant in mutants if not equal.why(mutant)]
+    if arguments.own:
+        trials = [replace(trial, layer=()) for trial in trials]
     told = [] if arguments.anew else [found for trial in trials if (found := kept.told(trial))]
     has_been = {one.trial.mutant.name for one in told}
     waiting = [trial for trial in trials if trial.mutant.name not in has_been]
     began = time.monotonic()
     try:
         if waiting:
-            files = files_of([trial.mutant.module for trial in waiting], with_layers=True)
+            files = files_of([trial.mutant.module for trial in waiting], with_layers=not arguments.own)
             modules = dict.fromkeys(trial.mutant.module for trial in waiting if trial.mutant.function)
             told += with_tests(files, modules, partial(_try_all, waiting, kept))
     except KeyboardInterrupt:

@@ -74,14 +74,15 @@ def learn(tests: Suite, at_once: int, path: Path = FOLDER / "calls.json") -> Ite
     for name, row in known.items():
         tests.learned.seconds[name] = row["seconds"]
         tests.learned.calls[name] = {(file, function) for file, function in row["calls"]}
-    yield from tests.learn([name for name in tests.items if name not in known], at_once)
     learned: Learned = tests.learned
-    for name in tests.items:
-        if name not in known and name not in learned.failed:
+    try:
+        yield from tests.learn([name for name in tests.items if name not in known], at_once)
+    finally:  # a run that is stopped keeps what it has learned
+        for name in learned.seconds.keys() - known.keys() - {*learned.failed}:
             calls = sorted(learned.calls[name])
             rows[name] = {"digest": _content(file_of[name]), "seconds": learned.seconds[name], "calls": calls}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rows), "utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(rows), "utf-8")
 
 
 def clear_digests() -> None:

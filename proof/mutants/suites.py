@@ -90,13 +90,14 @@ class Layer:
 
 
 def _modules(*patterns: str, own: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
-    """The modules of these files with their tests: `test_<module>.py` in the folder of their package, and others."""
+    """The modules of these files with their tests: those named for the module or its package, and those listed."""
     found = {}
     for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.stat().st_size):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         module = module.removeprefix("layers.ledger.").removesuffix(".__init__")
-        folder = module.removeprefix("ledger.").partition(".")[0]
-        named = _files(f"unit/{folder}/**/test_{path.stem}.py")
+        folder, *names = module.removeprefix("ledger.").split(".")
+        folders = (f"unit/{folder}/**", "contract")
+        named = _files(*(f"{each}/test_{name}.py" for name in reversed(names) for each in folders))
         found[module] = tuple(dict.fromkeys((*named, *map(_named, (*_OWN.get(module, ()), *own)))))
     return found
 
@@ -121,6 +122,53 @@ def _files(*patterns: str) -> tuple[str, ...]:
 
 _STORE = ("dynamodb/test_schema", "dynamodb/test_store_faults")
 _CONDITIONS = ("contract/test_conditions", "contract/test_store", "contract/test_rolling_deploy")
+_CASES = ("contract/test_cases", "contract/test_queue", "usecases/test_refund_in_parts", "usecases/test_charged_twice")
+_WITHDRAWN = ("usecases/test_withdrawn_contracts", "usecases/test_withdrawn_in_dispute")
+_OF_USE_CASES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("adjust_credits", "authority", "settle_proposals"), ("contract/test_second_person",)),
+    **dict.fromkeys(("find_records", "looks", "index_names"), ("contract/test_timeline", "contract/test_find")),
+    **dict.fromkeys(("confirm_orders", "send_mails"), ("usecases/test_sending_mails", "contract/test_mails")),
+    **dict.fromkeys(("list_mails", "write_mails"), ("usecases/test_what_is_mailed", "usecases/test_low_balance")),
+    **{
+        f"refund_cases.{name}": (*_CASES, *_WITHDRAWN)
+        for name in ("apply_decision", "cases", "claim_case", "context", "decide_case", "open_case", "place_cases")
+    },
+    **{f"refund_cases.{name}": _WITHDRAWN for name in ("confirm_withdrawal", "contract", "withdraw_contract")},
+    **{f"refund_cases.{name}": ("usecases/test_rounds",) for name in ("decide_deferred", "follow_refunds")},
+    "attribute_parked": ("contract/test_parked",),
+    "chain": ("tools/test_why", "contract/test_timeline"),
+    "contacts": ("contract/test_locked_credits",),
+    "credited_periods": ("providers/test_prorations", "usecases/test_record_event"),
+    "debts": ("usecases/test_record_event", "usecases/test_plan_booking"),
+    "explain_chain": ("tools/test_why", "contract/test_timeline"),
+    "locks": ("contract/test_locked_credits", "contract/test_undecided_withdrawals"),
+    "look_up": ("usecases/test_record_event", "usecases/test_links"),
+    "parked_events": ("contract/test_parked", "integration/test_api_parked"),
+    "progress": ("usecases/test_rounds", "usecases/test_expire_credits"),
+    "refund_cases.add_evidence": ("contract/test_cases", "contract/test_request_limits"),
+    "refund_cases.due": ("usecases/test_due_withdrawals",),
+    "refund_cases.evaluate_policy": ("usecases/test_policy_context", "usecases/test_charged_twice"),
+    "refund_cases.preview": ("contract/test_cases", "contract/test_orders_terms"),
+    "release_parked": ("usecases/test_rounds",),
+    "send_refunds": ("usecases/test_sending",),
+    "state_amount": ("contract/test_second_person", "contract/test_cases"),
+    "stop_renewals": ("usecases/test_renewals_stopped", "contract/test_store"),
+}
+"""Where no file of tests is named for a use-case or its package."""
+_OF_FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "find_accounts": ("integration/test_api_find",),
+    "follow_declarations": ("integration/test_api_declarations",),
+    "index_names": ("functions/test_subscribers",),
+    "place_order": ("integration/test_api_shop",),
+    "receive_declarations": ("integration/test_api_declarations",),
+    "relay_changes": ("functions/test_subscribers",),
+    "release_parked": ("integration/test_release_parked",),
+    "replace_failed_runs": ("integration/test_api_incidents",),
+    "review_incidents": ("integration/test_api_incidents",),
+    "review_parked": ("integration/test_api_parked",),
+    "send_refunds": ("integration/test_refund_sent_once",),
+    "show_pages": ("integration/test_pages",),
+}
 _OWN: dict[str, tuple[str, ...]] = {
     **{f"ledger.dynamodb.{name}": _STORE for name in ("codec", "items", "reads")},
     **{f"ledger.dynamodb.{name}": (*_STORE, *_CONDITIONS) for name in ("expressions", "store", "writes")},
@@ -128,11 +176,8 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.runtime": ("functions/test_webhook", "functions/test_jobs"),
     "ledger.archive": ("functions/test_archive", "functions/test_webhook"),
     "ledger.job": ("functions/test_jobs",),
-    "ledger.usecases.send_refunds": ("usecases/test_sending",),
-    **{
-        f"ledger.usecases.{name}": ("usecases/test_rounds",)
-        for name in ("release_parked", "refund_cases.decide_deferred", "refund_cases.follow_refunds")
-    },
+    **{f"ledger.usecases.{name}": tests for name, tests in _OF_USE_CASES.items()},
+    **{f"functions.{name}.app": tests for name, tests in _OF_FUNCTIONS.items()},
     "ledger.config": ("functions/test_runtime", "functions/test_jobs"),
     "ledger.secrets": ("functions/test_secrets",),
     "ledger.relay": ("test_relay",),
@@ -143,10 +188,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.dynamodb.schema": ("dynamodb/test_schema",),
     "ledger.dynamodb.stream": ("dynamodb/test_stream_records",),
 }
-_CONTRACTS = (
-    *("contract/test_c*.py", "contract/test_o*.py", "contract/test_store.py", "contract/test_usage.py"),
-    "contract/test_rolling_deploy.py",
-)
+_CONTRACTS = ("contract/*.py",)
 _API = ("api/test_errors", "integration/test_api")
 _FUNCTIONS = ("unit/functions/*.py", "integration/test_api*.py", "integration/test_webhooks.py")
 
@@ -180,7 +222,10 @@ LAYERS: dict[str, Layer] = {
         _files("unit/api/*.py", "unit/tools/test_openapi.py", *_FUNCTIONS),
     ),
     "functions": Layer(_modules("functions/*/app.py", own=("functions/test_jobs", *_API)), _files(*_FUNCTIONS)),
-    "verify": Layer(_modules("tools/verify/*.py"), _files("unit/tools/test_verify.py", *_CONTRACTS, "unit/cli/*.py")),
+    "verify": Layer(
+        _modules("tools/verify/*.py"),
+        _files("unit/tools/test_verify.py", "unit/tools/verify/*.py", *_CONTRACTS, "unit/cli/*.py"),
+    ),
 }
 LAYERS["template"] = Layer(
     {MODULE: _files("unit/tools/test_template*.py")},  # rules alone: the page that shows the template proves nothing
@@ -197,7 +242,10 @@ LAYERS["gateways"] = Layer(
 _ELSEWHERE = {"ledger", *(module for layer in LAYERS.values() for module in layer.modules)}
 LAYERS["rest"] = Layer(
     {name: own for name, own in _modules("layers/ledger/ledger/**/*.py").items() if name not in _ELSEWHERE},
-    _files("unit/domain/*.py", "unit/usecases/*.py", "unit/dynamodb/*.py", "unit/functions/*.py", "unit/test_*.py"),
+    _files(
+        *(f"unit/{folder}/*.py" for folder in ("domain", "usecases", "dynamodb", "functions", "mails", "policy")),
+        *("unit/test_*.py", "unit/providers/test_new_provider.py", *_CONTRACTS),
+    ),
 )
 """What no other layer names: no module is left out."""
 

@@ -42,8 +42,8 @@ _LAYER_S = 8.0
 """What the tests of a layer may take for a mutant that those of its module do not tell."""
 _SLOW_S = 2.0
 """A test that takes longer is not asked."""
-_CLOCK_S = 180
-"""By the clock: a mutant may only sleep."""
+_CLOCK_S = 900
+"""By the clock, of which a busy machine gives little: a mutant may only sleep."""
 _QUICK = (
     *("--assert=plain", "--tb=no", "--no-header", "--capture=no", "-W", "ignore", "-o", "addopts="),
     *("--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:unraisableexception"),
