@@ -69,7 +69,7 @@ mutants: .venv/.installed ## Do small wrongs; the tests must tell each: [LAYER=�
 
 # Exit codes of the command itself: 0 all is within its budget, 1 something exceeds it, 2 the engine can't run here.
 .PHONY: bench
-bench: .venv/.installed .venv-ministack/.installed ## Measure what the code costs: [PART=…] [ENGINE=…] [ITEMS=…] [DUE=…] [RENEWALS=…] [MINUTES=…] [PAGE=1] [FORMAT=json]
+bench: .venv/.installed .venv-ministack/.installed .venv-peers/.installed ## Measure what the code costs: [PART=…] [ENGINE=…] [ITEMS=…] [DUE=…] [RENEWALS=…] [MINUTES=…] [PAGE=1] [FORMAT=json]
 	@PATH="$(PYTHON313):$$PATH" $(PYTHON) -m bench $(if $(PART),--part $(PART)) $(if $(ENGINE),--engine $(ENGINE)) $(if $(ITEMS),--items $(ITEMS)) \
 		$(if $(DUE),--due $(DUE)) $(if $(RENEWALS),--renewals $(RENEWALS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PAGE),--page) $(JSON)
 
@@ -133,8 +133,8 @@ engines: .venv/.installed
 
 # Lambda's runtime is of the functions' own Python; the others have ours.
 .venv-runtime/.installed: INTERPRETER = $(PYTHON313)/python3.13
-.venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed .venv-clients/.installed: INTERPRETER := .venv/bin/python
-.venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed .venv-runtime/.installed .venv-clients/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
+.venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed .venv-clients/.installed .venv-peers/.installed: INTERPRETER := .venv/bin/python
+.venv-ministack/.installed .venv-sam/.installed .venv-proof/.installed .venv-runtime/.installed .venv-clients/.installed .venv-peers/.installed: .venv-%/.installed: requirements/%.txt .venv/.installed
 	@echo "setting up .venv-$*" >&2
 	@$(UV) venv --quiet --clear --python $(INTERPRETER) .venv-$*
 	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes requirements/$*.txt
@@ -160,10 +160,11 @@ lock: .venv/.installed ## Resolve the dependencies anew; no index address gets i
 	@$(COMPILE) --group runtime -o requirements/runtime.txt
 	@$(COMPILE) --group proof -o requirements/proof.txt
 	@$(COMPILE) --group clients -o requirements/clients.txt
+	@$(COMPILE) --group peers -o requirements/peers.txt
 	@cd requirements/npm && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 
 openapi: .venv/.installed ## Write the API's description from the code
 	@$(PYTHON) -m tools.openapi
 
 clean: ## Remove everything that set-up and builds made
-	@rm -rf .venv .venv-ministack .venv-sam .venv-runtime .venv-proof .venv-clients .clients .engines .local .aws-sam .aws-sam.log
+	@rm -rf .venv .venv-ministack .venv-sam .venv-runtime .venv-proof .venv-clients .venv-peers .clients .engines .local .aws-sam .aws-sam.log

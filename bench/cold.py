@@ -18,7 +18,7 @@ def main() -> int:
     with open(sys.argv[1], encoding="utf-8") as file:
         given = json.load(file)
     read = time.process_time() - began
-    handle = _floor(given) if given["is_floor"] else _ours(given)
+    handle = floor_of(given) if given["is_floor"] else _ours(given)
     answer = handle()
     took = time.process_time() - began - read
     measured = {"cpu_s": took, "modules": len(sys.modules), "resident_first": _resident()}
@@ -60,7 +60,8 @@ def _ours(given: dict[str, object]) -> Callable[[], dict[str, object]]:
     return lambda: dict(app.lambda_handler(given["request"], None))
 
 
-def _floor(given: dict[str, object]) -> Callable[[], dict[str, object]]:
+def floor_of(given: dict[str, object]) -> Callable[[], dict[str, object]]:
+    """Return the floor of a recorded delivery, as a call that handles it once."""
     from bench.floor import make_client, make_floor
 
     client = make_client("eu-central-1", "http://127.0.0.1:9")

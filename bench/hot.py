@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import statistics
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ REFUSED = "× stripe-python"
 REFUSED_BUDGET = {"missing": 0.25, "malformed": 0.25, "stale": 0.25, "wrong": 1.0}
 COLD_BUDGET = 1.10
 MEMORY_BUDGET = 1.15
-_ROUNDS, _CALLS = 30, 20
+_ROUNDS, _CALLS, _CALLS_OF_PEER = 30, 20, 5
 _COLD_STARTS = 9
 
 
@@ -116,7 +117,7 @@ def run(_: object, progress: Progress) -> list[Report]:
         asked = [ask(folder, recorded[0].table, endpoint) for folder in API]
     return [
         _warm(recorded, progress("warm", len(recorded) * _ROUNDS)),
-        _peers(recorded[0], progress("peers", _ROUNDS)),
+        _peers(recorded[0], progress("peers", 2 * _ROUNDS)),
         _refused(recorded[0], progress("refused", len(REFUSED_BUDGET) * _ROUNDS)),
         *_processes(recorded, asked, progress("cold", 2 * (_COLD_STARTS * 2 + 1) * 2)),
     ]
@@ -186,7 +187,23 @@ def _peers(one: Recorded, advance: Advance) -> Report:
         ratios = _ratios(peer, floor, advance)
     name = "Powertools idempotency, stripe-python, one item"
     report.rows.append({"peer": name, "calls": calls, WARM: ratios.least, "from": ratios.low, "to": ratios.high})
+    ratios, calls = _dj_stripe(one)
+    advance(_ROUNDS)
+    name = "dj-stripe, Django, SQLite in memory; its calls are to Stripe"
+    report.rows.append({"peer": name, "calls": calls, WARM: ratios.least, "from": ratios.low, "to": ratios.high})
     return report
+
+
+def _dj_stripe(one: Recorded) -> "tuple[Ratios, int]":
+    """Compare dj-stripe with the floor in its own environment. Return the ratios, and its calls to Stripe."""
+    given = {"request": one.request, "calls": as_json(one.calls), "is_floor": True}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({**given, "rounds": _ROUNDS, "calls_each": _CALLS_OF_PEER}, file)
+        file.flush()
+        command = [str(engines.ROOT / ".venv-peers" / "bin" / "python"), "-m", "bench.dj_stripe", file.name]
+        done = subprocess.run(command, cwd=engines.ROOT, check=True, capture_output=True, text=True)  # noqa: S603 - ours
+    said = json.loads(done.stdout)
+    return _compared(said["peer"], said["floor"]), round(said["retrieved"])
 
 
 @contextlib.contextmanager

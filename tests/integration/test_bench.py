@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stripe
 
-from bench import cost, growth, hot, jobs, layers, peers, throughput
+from bench import cost, dj_stripe, growth, hot, jobs, layers, peers, throughput
 from bench.recorded import request_of
 from bench.units import size_of
 from ledger.dynamodb.items import from_account
+from tools.signing import LOCAL_SECRETS
+from tools.stories import stories
 from tools.testing.fakes import MAX_ITEM_BYTES
 
 ROOT = Path(__file__).parents[2]
@@ -166,6 +169,15 @@ def test_the_mix_is_whole_and_each_case_is_of_a_kind() -> None:
     """Otherwise the sum would say less than a million deliveries cost."""
     assert sum(cost.MIX.values()) == 1
     assert {cost.KINDS[case.name] for case in hot.CASES} == cost.MIX.keys()
+
+
+def test_a_peer_is_sent_new_events_that_it_accepts() -> None:
+    """A known event is left alone, which would be no work."""
+    (notification, *_) = next(story for story in stories() if story.name == "stripe_pack_bought").notifications
+    sent = [dj_stripe.signed(notification.body.decode(), number) for number in range(2)]
+    events = [stripe.Webhook.construct_event(body, signature, LOCAL_SECRETS["stripe"]) for body, signature in sent]
+    assert len({event.id for event in events}) == 2
+    assert events[0].data.object == events[1].data.object
 
 
 def test_a_peer_makes_the_calls_that_its_documentation_says(ministack: str) -> None:
