@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from ledger.domain.facts import (
     CustomerWrote,
     DisputeChanged,
     DisputeState,
+    EvidenceState,
     Fact,
     Facts,
     FraudWarned,
@@ -64,7 +66,12 @@ facts = st.one_of(
         st.sampled_from(["re_1", "re_2"]),
     ),
     st.builds(
-        lambda m, s, a: dispute(s, a, minute=m), minutes, st.sampled_from(DisputeState), st.sampled_from([500, 2000])
+        lambda m, s, a, due, e: replace(dispute(s, a, minute=m), evidence_due_at=due, evidence=e),
+        minutes,
+        st.sampled_from(DisputeState),
+        st.sampled_from([500, 2000]),
+        st.sampled_from([None, at(60), at(90)]),
+        st.sampled_from([None, *EvidenceState]),
     ),
     st.builds(
         lambda m, t: RefundTotalReported(currency="USD", charge_id="ch_1", total_minor=t, at=at(m), cause="stripe:evt"),
@@ -357,6 +364,18 @@ def test_a_payment_says_no_more_than_was_told() -> None:
     assert (approved.is_by_law, approved.used_credits, approved.is_repeated) == (False, 0, False)
 
 
+def test_the_latest_word_about_a_deadline_counts_in_any_order() -> None:
+    """Also if it takes the deadline back. A dispute that was stored before deadlines were known gets one."""
+    first = replace(dispute(), evidence_due_at=at(60), evidence=EvidenceState.DRAFT)
+    later = replace(first, evidence_due_at=at(90), at=at(30))
+    ended = replace(first, state=DisputeState.LOST, evidence_due_at=None, evidence=None, at=at(40))
+    for told in permutations((first, later, first)):
+        assert merge({}, told) == {later.key: later}
+    for told in permutations((first, later, ended)):
+        assert merge({}, told) == {ended.key: ended}
+    assert merge({first.key: dispute()}, [later]) == {later.key: later}
+
+
 def test_a_dispute_and_a_credit_say_no_more_than_was_told() -> None:
     """No movement, no resolution, no reversal."""
     opened = DisputeChanged(
@@ -370,6 +389,7 @@ def test_a_dispute_and_a_credit_say_no_more_than_was_told() -> None:
     )
     assert (opened.movements, opened.taken_minor, opened.returned_minor) == (0, 0, 0)
     assert (opened.is_resolution, opened.is_withdrawn_again) == (False, False)
+    assert (opened.reason, opened.evidence, opened.evidence_due_at) == (None, None, None)
     credit = BalanceCredited(credit_id="a", amount_minor=5, currency="USD", created_at=at(0), at=at(1), cause="c")
     assert (credit.is_reversal, credit.is_reversed) == (False, False)
 

@@ -22,7 +22,9 @@ from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
     DisputeChanged,
+    DisputeReason,
     DisputeState,
+    EvidenceState,
     FraudWarned,
     MoneyLinked,
     PaidLine,
@@ -1195,6 +1197,82 @@ def test_a_dispute_is_told(kind: str) -> None:
 def test_a_dispute_is_read_in_each_state_and_by_where_the_money_is(changes: Json, fact: DisputeChanged) -> None:
     """Lost, with the money back, is won."""
     assert says("charge.dispute.updated", DISPUTE, changes).facts == (fact,)
+
+
+DUE_AT = AT + timedelta(days=9)
+
+
+@pytest.mark.parametrize(
+    ("status", "details", "evidence"),
+    [
+        ("needs_response", {"has_evidence": False, "submission_count": 0}, EvidenceState.NONE),
+        ("needs_response", {"has_evidence": True, "submission_count": 0}, EvidenceState.DRAFT),
+        ("needs_response", {"has_evidence": True, "submission_count": 1}, EvidenceState.NONE),  # of the inquiry before
+        ("appeal_needs_response", {"has_evidence": True, "submission_count": 1}, EvidenceState.NONE),
+        ("warning_needs_response", {"has_evidence": True, "submission_count": 0}, EvidenceState.DRAFT),
+        ("under_review", {"has_evidence": True, "submission_count": 1}, EvidenceState.SUBMITTED),
+        ("warning_under_review", {}, EvidenceState.SUBMITTED),
+        ("appeal_under_review", {}, EvidenceState.SUBMITTED),
+        ("lost", {"has_evidence": True, "submission_count": 0}, EvidenceState.NONE),
+        ("lost", {"has_evidence": False, "submission_count": 1}, EvidenceState.SUBMITTED),
+        ("won", {"submission_count": 2}, EvidenceState.SUBMITTED),
+        ("needs_response", None, None),
+        ("needs_response", [], None),
+    ],
+)
+def test_a_dispute_says_how_far_our_answer_is(status: str, details: object, evidence: EvidenceState | None) -> None:
+    """A draft is not handed in; what was handed in before the bank asked anew is no answer."""
+    (fact,) = says("charge.dispute.updated", DISPUTE, {"status": status, "evidence_details": details}).facts
+    assert isinstance(fact, DisputeChanged)
+    assert fact.evidence == evidence
+
+
+@pytest.mark.parametrize(
+    ("changes", "due_at"),
+    [
+        ({"evidence_details": {"due_by": int(DUE_AT.timestamp())}}, DUE_AT),
+        ({"evidence_details": {"due_by": None}}, None),
+        ({"evidence_details": {"due_by": 0}}, None),
+        ({"evidence_details": {"due_by": "soon"}}, None),
+        ({"evidence_details": {}}, None),
+        ({"evidence_details": None}, None),
+        ({"evidence_details": 5}, None),
+        ({}, None),
+        ({"evidence_details": {"due_by": int(START.timestamp())}}, START),
+        ({"evidence_details": {"due_by": int(START.timestamp())}, "status": "appeal_needs_response"}, None),
+        ({"evidence_details": {"due_by": int(DUE_AT.timestamp())}, "status": "appeal_needs_response"}, DUE_AT),
+    ],
+)
+def test_a_dispute_says_until_when_the_bank_takes_evidence(changes: Json, due_at: datetime | None) -> None:
+    """Whatever is no time is unknown, and parks nothing. A deadline that is over is not the appeal's."""
+    (fact,) = says("charge.dispute.updated", DISPUTE, changes).facts
+    assert isinstance(fact, DisputeChanged)
+    assert fact.evidence_due_at == due_at
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("fraudulent", DisputeReason.FRAUDULENT),
+        ("unrecognized", DisputeReason.UNRECOGNISED),
+        ("duplicate", DisputeReason.DUPLICATE),
+        ("subscription_canceled", DisputeReason.SUBSCRIPTION_CANCELED),
+        ("product_not_received", DisputeReason.NOT_RECEIVED),
+        ("product_unacceptable", DisputeReason.UNACCEPTABLE),
+        ("credit_not_processed", DisputeReason.CREDIT_NOT_PROCESSED),
+        ("general", DisputeReason.GENERAL),
+        ("insufficient_funds", DisputeReason.GENERAL),
+        ("a_word_of_next_year", DisputeReason.GENERAL),
+        ("", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_a_dispute_says_why(word: object, reason: DisputeReason | None) -> None:
+    """A word that is not known parks nothing."""
+    (fact,) = says("charge.dispute.created", DISPUTE, {"reason": word}).facts
+    assert isinstance(fact, DisputeChanged)
+    assert fact.reason == reason
 
 
 BORN_LOST: Json = {

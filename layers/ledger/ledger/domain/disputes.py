@@ -16,7 +16,8 @@ place of the hold. Of shared money the hold stays, since the other sales derive 
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from ledger.domain.conclusions import conclusion, is_short
 from ledger.domain.currencies import comparable, whole
@@ -25,7 +26,9 @@ from ledger.domain.facts import (
     ChargebackState,
     CustomerWrote,
     DisputeChanged,
+    DisputeReason,
     DisputeState,
+    EvidenceState,
     Facts,
     FraudWarned,
     HoldLifted,
@@ -93,6 +96,9 @@ _UNDISPUTED = Disputed(
 )
 CONTACTED_FIRST = "contacted_first"
 """The kind of flag that takes the place of a hold."""
+
+DUE_SOON = timedelta(days=3)
+"""How long before its deadline a dispute without evidence is marked."""
 
 FRAUD_WARNING = "fraud_warning:"
 """How the flags of fraud warnings begin."""
@@ -179,6 +185,83 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         cleared_holds=holds.cleared,
         cleared_flags=flags.cleared,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedDispute:
+    """A dispute, an inquiry or a chargeback of a payment, as it stands for who answers the bank."""
+
+    dispute_id: str  # the provider's; of a chargeback the adjustment's
+    state: DisputeState | ChargebackState
+    is_open: bool  # the bank has not decided, or the chargeback stands and no person has settled it
+    awaits_evidence: bool  # of us, and nothing was handed in
+    amount_minor: int
+    currency: str
+    opened_at: datetime
+    reason: DisputeReason | None = None
+    evidence: EvidenceState | None = None  # None: unknown, or a merchant of record answers
+    evidence_due_at: datetime | None = None  # as in `DisputeChanged`
+
+    @property
+    def urgency(self) -> tuple[int, datetime, str]:
+        """Sort disputes by this key: first what awaits evidence, by its deadline, then what is open."""
+        if self.awaits_evidence:
+            return (0, self.evidence_due_at or datetime.max.replace(tzinfo=UTC), self.dispute_id)
+        return (1 if self.is_open else 2, self.opened_at, self.dispute_id)
+
+    def is_due_soon(self, now: datetime) -> bool:
+        """Return whether evidence is awaited, and its deadline is over or within three days."""
+        due_at = self.evidence_due_at
+        return self.awaits_evidence and due_at is not None and due_at - now <= DUE_SOON
+
+
+def reported_disputes(facts: Facts, payment_id: PaymentId) -> list[ReportedDispute]:
+    """Return every dispute of a payment, and of chargebacks the rows that took money; the most urgent first."""
+    resolved = {fact.subject for fact in facts_of(facts, ResolutionReported)}
+    found = []
+    for dispute in facts_of(facts, DisputeChanged):
+        state = conclusion(dispute, is_resolution=dispute.key in resolved)
+        found.append(
+            ReportedDispute(
+                dispute_id=dispute.dispute_id,
+                state=state,
+                is_open=state.is_open or state is DisputeState.INQUIRY,
+                awaits_evidence=awaits_evidence(dispute, state),
+                amount_minor=dispute.amount_minor,
+                currency=dispute.currency,
+                opened_at=dispute.opened_at,
+                reason=dispute.reason,
+                evidence=dispute.evidence,
+                evidence_due_at=dispute.evidence_due_at,
+            )
+        )
+    lifted = {fact.hold_id: fact.at for fact in facts_of(facts, HoldLifted)}
+    for kind, rows in _by_kind(facts_of(facts, ChargebackChanged)).items():
+        since, lifted_at = _open_since(rows), lifted.get(f"dispute:{payment_id}:{kind}")
+        is_settled = _are_resolved(rows, resolved) or (since and lifted_at and lifted_at >= since)
+        found += [
+            ReportedDispute(
+                dispute_id=row.adjustment_id,
+                state=row.state,
+                is_open=row.state is ChargebackState.TAKEN and since is not None and not is_settled,
+                awaits_evidence=False,
+                amount_minor=row.amount_minor,
+                currency=row.currency,
+                opened_at=row.created_at,
+            )
+            for row in rows
+            if not row.is_reversal
+        ]
+    return sorted(found, key=attrgetter("urgency"))
+
+
+def awaits_evidence(dispute: DisputeChanged, state: DisputeState) -> bool:
+    """Return whether a dispute or an inquiry waits for our answer: nothing was handed in yet.
+
+    `state` is what it has come to. Of one that does not say how far our answer is, the state tells.
+    """
+    is_ours = state in {DisputeState.INQUIRY, DisputeState.OPEN, DisputeState.APPEALED}
+    return is_ours and dispute.evidence is not EvidenceState.SUBMITTED
 
 
 def warning_flag(warning: FraudWarned, payment_id: PaymentId) -> str:

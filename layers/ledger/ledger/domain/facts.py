@@ -89,6 +89,27 @@ _DISPUTE_RANKS: Mapping[DisputeState, int] = {
 """Of two states of one instant, the one with the higher rank counts."""
 
 
+class DisputeReason(StrEnum):
+    """Why a buyer disputes a payment, by the bank's word. It decides what a bank asks for."""
+
+    FRAUDULENT = "fraudulent"
+    UNRECOGNISED = "unrecognised"
+    DUPLICATE = "duplicate"
+    SUBSCRIPTION_CANCELED = "subscription_canceled"
+    NOT_RECEIVED = "not_received"
+    UNACCEPTABLE = "unacceptable"
+    CREDIT_NOT_PROCESSED = "credit_not_processed"
+    GENERAL = "general"  # none of the others
+
+
+class EvidenceState(StrEnum):
+    """How far our answer to a bank is, by the provider's word."""
+
+    NONE = "none"
+    DRAFT = "draft"  # saved at the provider, and not handed in
+    SUBMITTED = "submitted"
+
+
 class ChargebackState(StrEnum):
     """The states of a chargeback that a merchant of record books as an adjustment."""
 
@@ -428,6 +449,9 @@ class DisputeChanged(KeepsUnknownFields):
     charge_id: str | None = None  # the charge that it is about; None: unknown
     is_resolution: bool = False  # the card network refunds the buyer, and nobody contests anything
     is_withdrawn_again: bool = False  # the money was withdrawn a second time, after it was given back
+    reason: DisputeReason | None = None  # None: unknown
+    evidence: EvidenceState | None = None  # None: unknown
+    evidence_due_at: datetime | None = None  # until when the bank takes evidence; None: unknown
 
     @property
     def key(self) -> str:

@@ -45,7 +45,9 @@ from ledger.domain.facts import (
     CreditsReplaced,
     CustomerWrote,
     DisputeChanged,
+    DisputeReason,
     DisputeState,
+    EvidenceState,
     FraudWarned,
     HoldLifted,
     MoneyLinked,
@@ -155,6 +157,27 @@ DISPUTE_STATE = one_of(
         DisputeState.PREVENTED: "prevented",
         DisputeState.WON: "won",
         DisputeState.RESOLVED: "resolved",
+    },
+)
+DISPUTE_REASON = one_of(
+    "reason of a dispute",
+    {
+        DisputeReason.FRAUDULENT: "fraudulent",
+        DisputeReason.UNRECOGNISED: "unrecognised",
+        DisputeReason.DUPLICATE: "duplicate",
+        DisputeReason.SUBSCRIPTION_CANCELED: "subscription_canceled",
+        DisputeReason.NOT_RECEIVED: "not_received",
+        DisputeReason.UNACCEPTABLE: "unacceptable",
+        DisputeReason.CREDIT_NOT_PROCESSED: "credit_not_processed",
+        DisputeReason.GENERAL: "general",
+    },
+)
+EVIDENCE_STATE = one_of(
+    "state of the evidence",
+    {
+        EvidenceState.NONE: "none",
+        EvidenceState.DRAFT: "draft",
+        EvidenceState.SUBMITTED: "submitted",
     },
 )
 CHARGEBACK_STATE = one_of(
@@ -594,6 +617,9 @@ FACTS: Mapping[str, Shape[Any]] = {
             "charge_id": Field("charge_id", TEXT, None),
             "is_resolution": Field("is_resolution", BOOLEAN, False),
             "is_withdrawn_again": Field("is_withdrawn_again", BOOLEAN, False),
+            "reason": Field("reason", DISPUTE_REASON, None),
+            "evidence": Field("evidence", EVIDENCE_STATE, None),
+            "evidence_due_at": Field("evidence_due_at", TIME, None),
         },
     ),
     "chargeback_changed": Shape(

@@ -11,6 +11,8 @@ from datetime import datetime
 
 from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
+from ledger.domain.conclusions import conclusion
+from ledger.domain.disputes import awaits_evidence
 from ledger.domain.entries import Entry, EntryKind
 from ledger.domain.facts import (
     AmountStated,
@@ -20,6 +22,7 @@ from ledger.domain.facts import (
     CreditsReplaced,
     CustomerWrote,
     DisputeChanged,
+    EvidenceState,
     Fact,
     FraudWarned,
     HoldLifted,
@@ -196,7 +199,8 @@ def _words_of(fact: Fact, purchase: Purchase) -> str:
         case RefundTotalReported():
             return f"{money(fact.total_minor, fact.currency)} of {fact.charge_id} were refunded in all"
         case DisputeChanged():
-            return f"dispute {fact.dispute_id} over {money(fact.amount_minor, fact.currency)} is {fact.state}"
+            words = f"dispute {fact.dispute_id} over {money(fact.amount_minor, fact.currency)} is {fact.state}"
+            return words + _evidence(fact)
         case ChargebackChanged():
             amount = money(fact.amount_minor, fact.currency)
             what = f"{fact.kind}{' reversal' if fact.is_reversal else ''} {fact.adjustment_id}"
@@ -222,6 +226,21 @@ def _words_of(fact: Fact, purchase: Purchase) -> str:
             return "the issuer warned of fraud"
         case ResolutionReported():
             return "the card network refunded the buyer"
+
+
+def _evidence(dispute: DisputeChanged) -> str:
+    """Return how far our answer to the bank is, and, while one is awaited, until when it is taken."""
+    words = _EVIDENCE[dispute.evidence] if dispute.evidence else ""
+    if awaits_evidence(dispute, conclusion(dispute)) and dispute.evidence_due_at:
+        words += f"; the bank takes evidence until {_utc(dispute.evidence_due_at)}"
+    return words
+
+
+_EVIDENCE: Mapping[EvidenceState, str] = {
+    EvidenceState.NONE: "; no evidence was handed in",
+    EvidenceState.DRAFT: "; evidence is saved, and not handed in",
+    EvidenceState.SUBMITTED: "; evidence was handed in",
+}
 
 
 def failed_run_line(account_id: str, failed: FailedRun) -> Line:

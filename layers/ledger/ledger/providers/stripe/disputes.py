@@ -1,11 +1,22 @@
 """Disputes and early fraud warnings: payments that are contested, or may be soon."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import accumulate, groupby
 from operator import itemgetter
 
 from ledger.domain.catalogue import Resolution
-from ledger.domain.facts import DisputeChanged, DisputeState, Fact, FraudWarned, ResolutionReported
+from ledger.domain.facts import (
+    DisputeChanged,
+    DisputeReason,
+    DisputeState,
+    EvidenceState,
+    Fact,
+    FraudWarned,
+    ResolutionReported,
+)
 from ledger.providers.parsing import Json, amount, currency, optional_text, text, unix_time, whole_number
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.translation import EventFields, known_state
@@ -25,11 +36,25 @@ _STATES = {
     "prevented": DisputeState.PREVENTED,
 }
 
+_AWAITS_EVIDENCE = frozenset({"warning_needs_response", "needs_response", "appeal_needs_response"})
+_IS_WITH_THE_BANK = frozenset({"warning_under_review", "under_review", "appeal_under_review"})
+
+_REASONS = {
+    "fraudulent": DisputeReason.FRAUDULENT,
+    "unrecognized": DisputeReason.UNRECOGNISED,
+    "duplicate": DisputeReason.DUPLICATE,
+    "subscription_canceled": DisputeReason.SUBSCRIPTION_CANCELED,
+    "product_not_received": DisputeReason.NOT_RECEIVED,
+    "product_unacceptable": DisputeReason.UNACCEPTABLE,
+    "credit_not_processed": DisputeReason.CREDIT_NOT_PROCESSED,
+}
+
 
 def dispute_changed(notification: StripeNotification) -> EventFields:
-    """Translate `charge.dispute.*`: a dispute's state, its amount and what moved because of it.
+    """Translate `charge.dispute.*`: a dispute's state, its amount, what moved because of it, and our answer's deadline.
 
-    Source: docs.stripe.com/api/disputes/object, its `status`, `payment_method_details` and `balance_transactions`.
+    Source: docs.stripe.com/api/disputes/object, its `status`, `payment_method_details`, `balance_transactions`,
+    `reason` and `evidence_details`.
     """
     dispute, names = notification.source, notification.charge_names()
     card = (dispute.get("payment_method_details") or {}).get("card") or {}
@@ -50,11 +75,56 @@ def dispute_changed(notification: StripeNotification) -> EventFields:
         charge_id=optional_text(dispute, "charge"),
         is_resolution=card.get("case_type") == "resolution",
         is_withdrawn_again=moved.is_withdrawn_again,
+        reason=_reason(dispute.get("reason")),
+        evidence=_evidence(dispute),
+        evidence_due_at=_evidence_due_at(dispute, notification.at),
     )
     facts: list[Fact] = [fact]
     if _is_repaid_uncontested(notification, fact, movements):
         facts.append(ResolutionReported(subject=fact.key, at=fact.at, cause=fact.cause, money_id=fact.money_id))
     return {"names": names, "facts": tuple(facts)}
+
+
+def _reason(word: object) -> DisputeReason | None:
+    """Return the reason of a dispute. Stripe adds words without notice: none of them parks a dispute."""
+    if not isinstance(word, str) or not word:
+        return None
+    return _REASONS.get(word, DisputeReason.GENERAL)
+
+
+def _evidence(dispute: Json) -> EvidenceState | None:
+    """Return how far our answer is. What was handed in before an inquiry escalated, or before an appeal, is no answer.
+
+    status           submission_count   has_evidence
+    needs response   0                  yes            draft
+    needs response   others             others         none
+    under review     any                any            submitted
+    ended            1 or more          any            submitted, else none
+    """
+    details, status = _details(dispute), dispute["status"]
+    if details is None:
+        return None
+    count = details.get("submission_count")
+    if status in _AWAITS_EVIDENCE:
+        return EvidenceState.DRAFT if details.get("has_evidence") is True and not count else EvidenceState.NONE
+    return EvidenceState.SUBMITTED if status in _IS_WITH_THE_BANK or count else EvidenceState.NONE
+
+
+def _evidence_due_at(dispute: Json, now: datetime) -> datetime | None:
+    """Return until when the bank takes evidence. Whatever is no time is unknown: it must not park a dispute.
+
+    An appeal that waits for us has a later deadline than the dispute's own.
+    """
+    due_at = None
+    with suppress(TypeError, ValueError):
+        due_at = unix_time((_details(dispute) or {}).get("due_by"))
+    is_over = due_at is not None and due_at <= now and dispute["status"] == "appeal_needs_response"
+    return None if is_over else due_at
+
+
+def _details(dispute: Json) -> Json | None:
+    details = dispute.get("evidence_details")
+    return details if isinstance(details, Mapping) else None
 
 
 def _is_repaid_uncontested(notification: StripeNotification, dispute: DisputeChanged, movements: list[Json]) -> bool:
