@@ -15,6 +15,7 @@ import pytest
 from moto import mock_aws
 from pynamodb.connection import Connection
 
+from ledger.domain.accounts import Account
 from ledger.domain.declarations import Channel, DeclarationKind, DeclarationState, Submission
 from ledger.domain.errors import InsufficientCredits, SecondPersonNeeded, SubscriptionAlreadyRuns
 from ledger.domain.events import Event, Owner
@@ -48,6 +49,7 @@ from ledger.usecases.incidents.replace_runs import replace_runs
 from ledger.usecases.index_names import index_failed_run, index_purchases
 from ledger.usecases.locks import read_locks
 from ledger.usecases.looks import record_look
+from ledger.usecases.open_disputes import open_disputes_of
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.refund_cases.claim_case import claim_case
 from ledger.usecases.refund_cases.decide_case import decide_case
@@ -1051,6 +1053,22 @@ def _(engine: Engine) -> Iterator[int]:
     begun = begin_incident(OUTAGE, store, now=LATER)
     yield engine.trips(replace_runs, begun.incident_id, store, now=LATER)
     assert not list(store.running_incidents())
+
+
+@case("the open disputes of a suspended account, for support: `open_disputes_of`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+
+    def account() -> Account:
+        return store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+
+    record_events(store, paid(), paid(payment(IN)))
+    yield engine.trips(open_disputes_of, account(), store)
+    record_events(store, event_of(dispute()))
+    yield engine.trips(open_disputes_of, account(), store)
+    record_events(store, event_of(dispute(DisputeState.INQUIRY, dispute_id="dp_2"), names=(IN,)))
+    yield engine.trips(open_disputes_of, account(), store)
+    assert [one.dispute_id for one in open_disputes_of(account(), store)] == ["dp_1", "dp_2"]
 
 
 @case("`receipts_page`")

@@ -1,8 +1,9 @@
 """The evidence about a disputed purchase, as support reads it for a bank."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
-from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeState
+from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeReason, DisputeState, EvidenceState
 from ledger.domain.ids import PaymentId
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
 from tests.integration.test_api import ORDER, new_key
@@ -37,6 +38,46 @@ def test_a_disputed_purchase_has_what_a_bank_asks_for(world: World) -> None:
     assert [(one["reason"], one["message"]) for one in found["cases"]] == [("unrecognised_charge", "?")]
 
 
+def test_a_dispute_says_until_when_the_bank_takes_evidence(world: World) -> None:
+    """Within three days of it one without evidence is marked, on its page and on the account's."""
+    second, third = PaymentId("stripe:pi_second"), PaymentId("stripe:pi_third")
+    now = world.services.now().replace(microsecond=0)
+    for number, (payment_id, days, evidence) in enumerate(
+        (
+            (ADAS, 2, EvidenceState.DRAFT),
+            (second, 4, EvidenceState.NONE),
+            (third, 1, EvidenceState.SUBMITTED),
+        )
+    ):
+        world.pays(payment_id, ADA)
+        told = dispute(dispute_id=f"dp_{number}")
+        due_at = now + timedelta(days=days)
+        told = replace(told, evidence_due_at=due_at, evidence=evidence, reason=DisputeReason.DUPLICATE)
+        world.record_events(event_of(told, names=(payment_id,)))
+    found = [one["disputes"][0] for one in world.sam.get(PATH).json["purchases"]]
+    shown = world.sam.get(f"/support/accounts/{ADA}").json["open_disputes"]
+    assert shown == found
+    assert [(one["dispute_id"], one["evidence"], one["awaits_evidence"], one["is_due_soon"]) for one in shown] == [
+        ("dp_0", "draft", True, True),
+        ("dp_1", "none", True, False),
+        ("dp_2", "submitted", False, False),
+    ]
+    assert {one["reason"] for one in shown} == {"duplicate"}
+    assert datetime.fromisoformat(shown[0]["evidence_due_at"]) == now + timedelta(days=2)
+
+
+def test_an_inquiry_is_open_and_what_is_decided_is_not_on_the_accounts_page(world: World) -> None:
+    """An inquiry holds nothing, and wants an answer."""
+    second = PaymentId("stripe:pi_second")
+    world.pays(second, ADA)
+    lost = dispute(DisputeState.LOST, dispute_id="dp_lost")
+    world.record_events(event_of(lost, names=(second,)), event_of(dispute(DisputeState.INQUIRY), names=(ADAS,)))
+    (shown,) = world.sam.get(f"/support/accounts/{ADA}").json["open_disputes"]
+    assert (shown["state"], shown["is_open"], shown["awaits_evidence"]) == ("inquiry", True, True)
+    assert (shown["evidence"], shown["evidence_due_at"], shown["is_due_soon"]) == (None, None, False)
+    assert world.sam.get(f"/support/accounts/{BOB}").json["open_disputes"] == []
+
+
 def test_open_disputes_come_first_and_undisputed_purchases_are_left_out(world: World) -> None:
     """A lost one is history; a purchase of somebody else is not there."""
     second, quiet = PaymentId("stripe:pi_second"), PaymentId("stripe:pi_quiet")
@@ -64,9 +105,12 @@ def test_a_chargeback_of_a_merchant_of_record_is_a_dispute_and_its_reversal_is_n
         cause="paddle:evt",
     )
     reversal = replace(row, adjustment_id="adj_2", is_reversal=True)
-    world.record_events(event_of(row, reversal, names=(ADAS,)))
+    world.record_events(event_of(row, names=(ADAS,)))
+    assert world.sam.get(PATH).json["purchases"][0]["disputes"][0]["is_open"]
+    world.record_events(event_of(reversal, names=(ADAS,)))
     (found,) = world.sam.get(PATH).json["purchases"]
     assert [(one["dispute_id"], one["state"]) for one in found["disputes"]] == [("adj_1", "taken")]
+    assert (found["disputes"][0]["awaits_evidence"], found["disputes"][0]["evidence_due_at"]) == (False, None)
 
 
 def test_the_order_is_shown_with_its_consent_and_the_policy_that_was_accepted(world: World) -> None:

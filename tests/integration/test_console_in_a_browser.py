@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.credentials import Credentials
 
+from ledger.domain.facts import DisputeReason, DisputeState, EvidenceState, Fact
 from ledger.domain.ids import PaymentId
 from ledger.usecases.index_names import index_purchases
 from tests.contract.test_parked import park, renewal
@@ -657,10 +658,46 @@ def test_a_bank_gets_the_evidence_on_one_page(world: World, console: Console) ->
     world.record_events(event_of(dispute(), names=(ADAS,)))
     console.sign_in()
     console.go(f"evidence/{ADA}", "Evidence for the bank")
-    for words in ("$20.00", "30 of 1,000 credits were used.", "run:run_1", "What is this?", "the dispute at Stripe"):
+    for words in (
+        "$20.00",
+        "30 of 1,000 credits were used.",
+        "run:run_1",
+        "What is this?",
+        "The dispute at Stripe",
+        "The deadline is not known here.",
+    ):
         console.reads(words)
     address = console.page.value("document.querySelector('.dispute a').href")
     assert address == "https://dashboard.stripe.com/test/disputes/dp_1"
+    assert console.blocked() == []
+
+
+def due(days: float, evidence: EvidenceState = EvidenceState.NONE, **more: Any) -> Fact:
+    """A dispute whose deadline is in so many days."""
+    told = dispute(**{name: more.pop(name) for name in ("dispute_id", "state") if name in more})
+    due_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+    return replace(told, evidence_due_at=due_at, evidence=evidence, reason=DisputeReason.FRAUDULENT, **more)
+
+
+def test_a_deadline_is_shown_and_marked_when_it_is_near(world: World, console: Console) -> None:
+    """On the page of the evidence and on the account's. What was handed in is not marked, nor is a far deadline."""
+    second, third = PaymentId("stripe:pi_second"), PaymentId("stripe:pi_third")
+    for payment_id in (second, third):
+        world.pays(payment_id, ADA)
+    world.record_events(
+        event_of(due(1.5), names=(ADAS,)),
+        event_of(due(8.5, EvidenceState.DRAFT, dispute_id="dp_2"), names=(second,)),
+        event_of(due(1, EvidenceState.SUBMITTED, dispute_id="dp_3", state=DisputeState.UNDER_REVIEW), names=(third,)),
+    )
+    console.sign_in()
+    for address, heading in ((f"evidence/{ADA}", "Evidence for the bank"), (f"accounts/{ADA}", ADA)):
+        console.go(address, heading)
+        for words in ("Due tomorrow", "“I did not pay this”", "Nothing was handed in.", "Due in 8 days"):
+            console.reads(words)
+        console.reads("Evidence is saved at the provider, and not handed in.")
+        console.reads("Evidence was handed in.")
+        marks = "[...document.querySelectorAll('.badge')].filter(one => one.textContent === 'Due soon').length"
+        assert console.page.value(marks) == 1
     assert console.blocked() == []
 
 

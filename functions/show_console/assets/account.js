@@ -3,6 +3,7 @@
 import { html, nothing } from "./lit-html.js";
 import { get, path, post, remove } from "./api.js";
 import { draftOf } from "./drafts.js";
+import { answer, disputeLine } from "./disputes.js";
 import { credits, day, number, signed, time } from "./format.js";
 import { ask, askWhy, badge, card, draw, empty, facts, field, Listing, problemBox, say, whyLink } from "./ui.js";
 import { openCaseButton } from "./new_case.js";
@@ -49,7 +50,7 @@ export function accountPage(id) {
       <div class="columns"><div>${why(found)}</div>
       <aside aria-label="State and acts">
         ${found.proposals.map((one) => proposalCard(one, again))}
-        ${acts(found, again)}${holds(found, again)}${lots(found)}${subscriptions(found)}${cases(found)}
+        ${disputes(found)}${acts(found, again)}${holds(found, again)}${lots(found)}${subscriptions(found)}${cases(found)}
       </aside><div>${timelineCard()}</div></div>`),
   };
 
@@ -86,6 +87,9 @@ const figures = (found) => html`<dl class="tiles">${[
 const why = (found) => card("Why this balance", html`<ul class="reasons">${found.balance_explained.map((one) => html`<li>${one}</li>`)}</ul>
   <p class="small"><a href="#/why/${encodeURIComponent(found.account_id)}">The whole chain</a></p>`);
 
+const disputes = (found) => (found.open_disputes.length ? card("Open disputes", html`<ul class="plain-list ruled">${found.open_disputes.map((one) => html`<li>${disputeLine(one)}${answer(one, one.state === "taken")}</li>`)}</ul>
+  <p><a class="button" href="#/evidence/${encodeURIComponent(found.account_id)}">Evidence for the bank</a></p>`) : nothing);
+
 function holds(found, again) {
   const nameOf = (hold) => `lift/${found.account_id}/${hold.hold_id}`;
   const lift = (hold) => () => askWhy({
@@ -97,7 +101,7 @@ function holds(found, again) {
     after: (done) => { if (done) say(done.changed ? "The hold is lifted." : "It was lifted already."); again(); },
     onConflict: again,
   });
-  return card("Holds", found.holds.length ? html`<ul class="plain-list ruled">${found.holds.map((one) => html`<li><p><b class="id">${one.hold_id}</b></p><p>${one.why}</p><p class="soft small">Since ${time(one.since)}</p>
+  return card("Holds", found.holds.length ? html`<ul class="plain-list ruled">${found.holds.map((one) => html`<li><p><b class="id">${one.hold_id}</b></p><p>${one.words}</p><p class="soft small">Since ${time(one.since)}</p>
     <button type="button" class="button" data-draft=${nameOf(one)} @click=${lift(one)}>Lift…</button>${one.hold_id.startsWith("dispute:") ? html` <a class="button" href="#/evidence/${encodeURIComponent(found.account_id)}">Evidence for the bank</a>` : nothing}</li>`)}</ul>` : html`<p class="soft">None. The account can spend its credits.</p>`);
 }
 

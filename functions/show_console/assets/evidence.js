@@ -2,24 +2,17 @@
 
 import { html, nothing } from "./lit-html.js";
 import { get, path } from "./api.js";
+import { answer, disputeLine, submitLink } from "./disputes.js";
 import { credits, money, number, signed, time } from "./format.js";
 import { accountLink, badge, card, empty, facts } from "./ui.js";
 import { CASE_STATES, named, product, provider, reason, rule } from "./words.js";
 
-const STATES = { inquiry: "quiet", open: "bad", under_review: "warn", appealed: "warn", taken: "bad", lost: "bad", won: "good", reversed: "good", prevented: "good" };
 const MAILS = {
   contract_confirmation: "Confirmation of the contract, with the consent",
   case_update: "What was decided, and why",
   withdrawal_receipt: "Receipt of the withdrawal",
 };
 const OUTCOMES = { sent: "Accepted for delivery", refused: "Not accepted", outdated: "Replaced by a later mail", off: "Not sent: mails are off" };
-
-/** Where the evidence is handed in, and the deadline stands. */
-function submitAddress(one, dispute) {
-  if (one.provider === "stripe") return `https://dashboard.stripe.com/${one.is_live ? "" : "test/"}disputes/${encodeURIComponent(dispute.dispute_id)}`;
-  const house = one.is_live ? "vendors" : "sandbox-vendors";
-  return `https://${house}.paddle.com/transactions-v2/${encodeURIComponent(one.purchase_id.replace(/^paddle:/, ""))}`;
-}
 
 export function evidencePage(accountId) {
   let found = [];
@@ -34,10 +27,7 @@ export function evidencePage(accountId) {
 
 const purchase = (one) => html`<article class="evidence">
   ${card(html`${money(one.paid)}, ${one.lines.map((line) => product(line.product_id)).join(", ")}`, html`
-    ${one.disputes.map((dispute) => html`<div class="dispute"><p>${badge([named(dispute.state), STATES[dispute.state] || "quiet"])} <b>${money(dispute.amount)}</b> <span class="soft">disputed since ${time(dispute.opened_at)}, ${dispute.dispute_id}</span></p>
-      ${dispute.is_open ? html`<p>${one.provider === "stripe"
-        ? html`Hand the evidence in before the deadline that Stripe's page names: <a href=${submitAddress(one, dispute)} target="_blank" rel="noopener noreferrer">the dispute at Stripe</a>.`
-        : html`Paddle is the seller and answers the bank. It asks by mail for what it needs, with a deadline: <a href=${submitAddress(one, dispute)} target="_blank" rel="noopener noreferrer">the transaction at Paddle</a>.`}</p>` : nothing}</div>`)}
+    ${one.disputes.map((dispute) => html`<div class="dispute">${disputeLine(dispute)}${answer(dispute, one.provider !== "stripe")}${dispute.is_open ? html`<p>${submitLink(dispute, one)}</p>` : nothing}</div>`)}
     ${facts([
       ["Paid at", time(one.paid_at)],
       ["Provider", provider(one.provider)],

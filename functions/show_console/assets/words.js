@@ -73,6 +73,33 @@ export const REVIEW_CAUSES = {
   declined: "The customer asks a person to review the declined request.",
 };
 
+// Each state of a dispute, an inquiry or a chargeback.
+export const DISPUTE_STATES = {
+  inquiry: ["Inquiry", "warn"],
+  inquiry_closed: ["Inquiry closed", "quiet"],
+  open: ["Open", "bad"],
+  under_review: ["With the bank", "warn"],
+  appealed: ["Appealed", "warn"],
+  lost: ["Lost", "bad"],
+  won: ["Won", "good"],
+  prevented: ["Prevented", "good"],
+  resolved: ["Paid back by the bank", "quiet"],
+  taken: ["Taken", "bad"],
+  reversed: ["Reversed", "good"],
+};
+
+// What the buyer told the bank.
+export const DISPUTE_REASONS = {
+  fraudulent: "“I did not pay this”",
+  unrecognised: "“I do not recognise this”",
+  duplicate: "“I paid twice”",
+  subscription_canceled: "“I had cancelled”",
+  not_received: "“I did not get it”",
+  unacceptable: "“It is not as described”",
+  credit_not_processed: "“A refund was promised”",
+  general: "Another reason",
+};
+
 export const CLAUSES = {
   1: "1. General information",
   2: "2. Credit packs",

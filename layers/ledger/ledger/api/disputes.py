@@ -15,17 +15,10 @@ from ledger.api.responses.disputes import (
 )
 from ledger.api.responses.model import Money
 from ledger.api.responses.purchases import LineResponse
-from ledger.domain.conclusions import conclusion
+from ledger.domain.disputes import ReportedDispute, reported_disputes
 from ledger.domain.entries import CounterAccount, Entry
 from ledger.domain.errors import NotFound
-from ledger.domain.facts import (
-    ChargebackChanged,
-    ChargebackState,
-    DisputeChanged,
-    RefundChanged,
-    ResolutionReported,
-    facts_of,
-)
+from ledger.domain.facts import RefundChanged, facts_of
 from ledger.domain.ids import AccountId, provider_of
 from ledger.domain.mails import MailKind, MailRecord, mail_id_of
 from ledger.domain.orders import Order
@@ -44,9 +37,10 @@ _MOST_ENTRIES = 200
 
 
 def disputed_purchases(account_id: AccountId, services: Runtime) -> DisputedPurchaseList:
-    """Return the account's latest disputed purchases. Raise NotFound if there is no such account."""
+    """Return the account's disputed purchases, the most urgent first. Raise NotFound if there is no such account."""
     store = services.store
-    found = [one for one in _purchases(account_id, store) if _disputes(one)][:_MOST_PURCHASES]
+    disputed = [one for one in _purchases(account_id, store) if disputes_of(one)]
+    found = sorted(disputed, key=lambda one: disputes_of(one)[0].urgency)[:_MOST_PURCHASES]
     known = LookUp(store, with_orders=True)(
         Keys(accounts=frozenset({account_id}), payments=frozenset(one.payment_id for one in found))
     )
@@ -60,7 +54,6 @@ def disputed_purchases(account_id: AccountId, services: Runtime) -> DisputedPurc
         own = [case for case in cases if case.payment_id == purchase.payment_id or case.payment_id in purchase.names]
         ours = order if order and order.account_id == account_id else None
         shown.append(_shown(purchase, ours, own, account_id, services))
-    shown.sort(key=lambda one: not any(dispute.is_open for dispute in one.disputes))
     return DisputedPurchaseList(purchases=shown)
 
 
@@ -84,7 +77,7 @@ def _shown(
             LineResponse(product_id=line.product_id, credits=line.credits, expires_at=line.expires_at)
             for line in payment.lines
         ],
-        disputes=sorted(_disputes(purchase), key=lambda one: (not one.is_open, one.opened_at)),
+        disputes=[DisputeResponse.of(one, services.now()) for one in disputes_of(purchase)],
         order=_agreed(order) if order else None,
         credits_granted=sum(line.credits for line in payment.lines),
         credits_used=-sum(entry.credits for entry in usage),
@@ -107,36 +100,9 @@ def _shown(
     )
 
 
-def _disputes(purchase: Purchase) -> list[DisputeResponse]:
-    """Return every dispute, and of chargebacks those rows that took money."""
-    resolved = {fact.subject for fact in facts_of(purchase.facts, ResolutionReported)}
-    found = []
-    for dispute in facts_of(purchase.facts, DisputeChanged):
-        state = conclusion(dispute, is_resolution=dispute.key in resolved)
-        amount = Money(amount_minor=dispute.amount_minor, currency=dispute.currency)
-        found.append(
-            DisputeResponse(
-                dispute_id=dispute.dispute_id,
-                state=state,
-                is_open=state.is_open,
-                amount=amount,
-                opened_at=dispute.opened_at,
-            )
-        )
-    for row in facts_of(purchase.facts, ChargebackChanged):
-        if not row.is_reversal:
-            amount = Money(amount_minor=row.amount_minor, currency=row.currency)
-            is_open = row.state is ChargebackState.TAKEN
-            found.append(
-                DisputeResponse(
-                    dispute_id=row.adjustment_id,
-                    state=row.state,
-                    is_open=is_open,
-                    amount=amount,
-                    opened_at=row.created_at,
-                )
-            )
-    return found
+def disputes_of(purchase: Purchase) -> list[ReportedDispute]:
+    """Return the disputes of a purchase, the most urgent first."""
+    return reported_disputes(purchase.facts, purchase.payment_id)
 
 
 def _agreed(order: Order) -> AgreedOrder:

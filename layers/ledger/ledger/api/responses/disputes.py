@@ -6,19 +6,44 @@ from pydantic import Field
 
 from ledger.api.responses.model import Money, ResponseModel
 from ledger.api.responses.purchases import LineResponse
+from ledger.domain.disputes import ReportedDispute
 from ledger.domain.entries import EntryKind
+from ledger.domain.facts import DisputeReason, EvidenceState
 from ledger.domain.mails import MailKind, MailOutcome
 from ledger.domain.refund_cases import CaseState, RefundReason
 
 
 class DisputeResponse(ResponseModel):
-    """A dispute or a chargeback, as its provider reports it."""
+    """A dispute, an inquiry or a chargeback, as its provider reports it."""
 
     dispute_id: str = Field(description="The provider's id.", examples=["dp_1Q9x"])
     state: str = Field(description="The provider's word, in our names.", examples=["under_review"])
-    is_open: bool = Field(description="Whether the bank has not decided yet.")
+    is_open: bool = Field(description="Whether the bank has not decided yet. Of a chargeback: whether it stands.")
     amount: Money
     opened_at: datetime
+    reason: DisputeReason | None = Field(description="Why the buyer disputes, by the bank. null: unknown.")
+    evidence: EvidenceState | None = Field(description="How far our answer is. null: unknown, or the seller answers.")
+    evidence_due_at: datetime | None = Field(
+        description="Until when the bank takes evidence. null: unknown, or a merchant of record is asked instead of us."
+    )
+    awaits_evidence: bool = Field(description="Whether an answer of ours is awaited, and none was handed in.")
+    is_due_soon: bool = Field(description="Whether it is awaited, and its deadline is over or within three days.")
+
+    @classmethod
+    def of(cls, dispute: ReportedDispute, now: datetime) -> "DisputeResponse":
+        """Return a dispute as of now."""
+        return cls(
+            dispute_id=dispute.dispute_id,
+            state=dispute.state,
+            is_open=dispute.is_open,
+            amount=Money(amount_minor=dispute.amount_minor, currency=dispute.currency),
+            opened_at=dispute.opened_at,
+            reason=dispute.reason,
+            evidence=dispute.evidence,
+            evidence_due_at=dispute.evidence_due_at,
+            awaits_evidence=dispute.awaits_evidence,
+            is_due_soon=dispute.is_due_soon(now),
+        )
 
 
 class AgreedConsent(ResponseModel):
@@ -95,7 +120,7 @@ class DisputedPurchaseResponse(ResponseModel):
     invoice_number: str | None
     subscription_id: str | None
     lines: list[LineResponse]
-    disputes: list[DisputeResponse] = Field(description="Open ones first.")
+    disputes: list[DisputeResponse] = Field(description="The most urgent first.")
     order: AgreedOrder | None
     credits_granted: int
     credits_used: int = Field(description="Of those granted: drawn for runs, without what came back.")

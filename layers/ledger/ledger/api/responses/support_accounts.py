@@ -7,11 +7,13 @@ from typing import Any
 from pydantic import Field
 
 from ledger.api.responses.accounts import HoldResponse
+from ledger.api.responses.disputes import DisputeResponse
 from ledger.api.responses.model import ResponseModel
 from ledger.api.responses.subscriptions import SubscriptionResponse
 from ledger.api.responses.support import ProposalResponse
 from ledger.domain.accounts import Account
 from ledger.domain.contacts import Contact
+from ledger.domain.disputes import ReportedDispute
 from ledger.domain.lots import Lot
 from ledger.domain.proposals import Proposal
 from ledger.usecases.chain import Line
@@ -106,6 +108,7 @@ class SupportAccountResponse(ResponseModel):
     holds: list[HoldResponse]
     flags: list[FlagResponse]
     open_cases: list[OpenCaseResponse]
+    open_disputes: list[DisputeResponse] = Field(description="The most urgent first.")
     subscriptions: list[SubscriptionResponse]
     proposals: list[ProposalResponse] = Field(description="Those that wait for a second person.")
     balance_explained: list[str] = Field(description="Why the balance is what it is, in sentences.")
@@ -116,6 +119,7 @@ class SupportAccountResponse(ResponseModel):
         account: Account,
         contact: Contact | None,
         proposals: Sequence[Proposal],
+        disputes: Sequence[ReportedDispute],
         explained: Sequence[str],
         now: datetime,
         *,
@@ -140,6 +144,7 @@ class SupportAccountResponse(ResponseModel):
             holds=[HoldResponse.of(hold_id, hold.since) for hold_id, hold in sorted(account.holds.items())],
             flags=[FlagResponse.of(flag, since) for flag, since in sorted(account.flags.items())],
             open_cases=[_open_case(case_id, key) for case_id, key in sorted(account.cases.items())],
+            open_disputes=[DisputeResponse.of(one, now) for one in disputes],
             subscriptions=[SubscriptionResponse.of(one) for one in account.subscriptions.values()],
             proposals=[ProposalResponse.of(one) for one in proposals],
             balance_explained=list(explained),
