@@ -1,8 +1,9 @@
-"""Update refund cases from the refunds that the providers have reported, and issue credit notes. Decide deferred ones.
+"""Update refund cases from the refunds that the providers have reported. Decide deferred ones, and issue credit notes.
 
 The bus delivers the purchases with an approved refund that changed, and those that were disputed. One schedule decides,
-every five minutes, the requests whose settling time is over. The other one also follows, every hour, the refunds whose
-change the bus did not deliver, and finds the place of cases in review.
+every five minutes, the requests whose settling time is over, and issues the credit notes of refunds that have ended.
+The other one also follows, every hour, the refunds whose change the bus did not deliver, and finds the place of cases
+in review.
 """
 
 from datetime import timedelta
@@ -18,7 +19,6 @@ from ledger.domain.domain_events import (
 from ledger.domain.refund_cases import RefundCase
 from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
-from ledger.usecases.credit_notes import issue_credit_notes
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.due import oldest_withdrawal
 from ledger.usecases.refund_cases.follow_refunds import follow, follow_all
@@ -48,7 +48,7 @@ def _updated(event: dict[str, Any], services: Runtime, context: object) -> list[
     try:  # what has its turn once an hour has it before what has it every five minutes
         followed = [] if event.get(DECIDE_ONLY) else _follow_all(services, context)
     finally:
-        decided = decide_deferred(services.store, services.policy, watch, now=now, pace=PACE)
+        decided = decide_deferred(services.store, services.policy, watch, now=now, pace=PACE, seller=services.seller)
     return [*followed, *decided]
 
 
@@ -58,17 +58,15 @@ def _follow_changed(event: DomainEvent, services: Runtime) -> list[RefundCase]:
         raise ValueError(f"{event.content!r} is about no approved refund, and no dispute")
     payment_id, now = event.content.payment_id, services.now()
     moved = follow(payment_id, services.store, now=now)
-    notes = issue_credit_notes(payment_id, services.seller, services.store, now=now)
-    issued = [note.number for note in notes]
     moved_to = {case.case_id: case.state for case in moved}
-    services.logger.info("followed", extra={"moved": moved_to, "credit_notes": issued, **event.names})
+    services.logger.info("followed", extra={"moved": moved_to, **event.names})
     return moved
 
 
 def _follow_all(services: Runtime, context: object) -> list[RefundCase]:
     _report_due(services)
     watch = JobWatch(services, context, backlog="RefundsUnderWay", oldest="OldestRefundAge")
-    return follow_all(services.store, watch, now=services.now(), pace=PACE, seller=services.seller)
+    return follow_all(services.store, watch, now=services.now(), pace=PACE)
 
 
 def _report_due(services: Runtime) -> None:

@@ -1,7 +1,9 @@
 """Credit notes on every store: numbered without a gap, one for each refund, never changed; also when many race."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import cast
 
 import pytest
 
@@ -9,12 +11,16 @@ from ledger.domain.credit_notes import CreditNote, CreditNoteKind
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.mails import MailKind
+from ledger.domain.refund_cases import PaymentConcern
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
 from ledger.usecases.credit_notes import issue_credit_notes
-from tools.testing.builders import ADA, PI, at, event_of, paid, payment, record_events, refund
+from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from tools.testing.builders import ADA, LATER, PI, POLICY, at, event_of, paid, payment, record_events, refund
+from tools.testing.fakes import FakeStore, world
 from tools.testing.ledgers import SELLER
 from tools.testing.races import assert_sound, at_once, retrying
+from tools.verify import check
 
 BEN = AccountId("acct_ben")
 
@@ -68,6 +74,56 @@ def test_each_refund_that_succeeded_has_one_credit_note(any_store: Store) -> Non
     assert listed(any_store) == ["2026-000001", "2026-000002"]
     assert [*any_store.credit_notes(BEN)] == []
     assert [one.payment_id for one in any_store.purchases_of(ADA, 10).items] == [PI]  # the notes are no purchases
+
+
+def check_sound(store: Store) -> None:
+    """Raise AssertionError if an invariant of everything that is stored is broken."""
+    if isinstance(store, FakeStore):
+        assert not [one for one in check(world(store)) if one.broken]
+    else:
+        assert_sound(cast(DynamoDBStore, store))
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+def test_a_refund_that_was_made_at_the_provider_is_due_whatever_the_order(
+    any_store: Store, order: tuple[int, ...]
+) -> None:
+    """Payment, refund and its end come in any order, and twice. One document is due, and is issued by the job once."""
+    pending = event_of(refund(500, state=RefundState.PENDING, minute=15))
+    events = [paid(replace(payment(), invoice_number="INV-1")), pending, event_of(refund(500, minute=20))]
+    for number in (*order, *order):
+        record_events(any_store, events[number])
+        check_sound(any_store)
+    assert [(one.payment_id, one.concern) for one in any_store.deferred_cases()] == [(PI, PaymentConcern.REFUNDED)]
+    for minute in (100, 105):
+        decide_deferred(any_store, POLICY, now=LATER + timedelta(minutes=minute), seller=SELLER)
+        check_sound(any_store)
+    assert [(one.number, one.refund_id, one.case_id) for one in any_store.credit_notes(ADA)] == [
+        ("2026-000001", "stripe:re_1", None)
+    ]
+    assert [*any_store.deferred_cases()] == []
+    for event in events:
+        record_events(any_store, event)
+    assert [*any_store.deferred_cases()] == [], "what was documented is not due again"
+
+
+def test_a_refund_that_fails_before_its_document_is_issued_has_none(any_store: Store) -> None:
+    """Both waited for the job: what it finds is that nothing went back."""
+    bought(any_store)
+    for minute, state in ((20, RefundState.SUCCEEDED), (30, RefundState.FAILED)):
+        record_events(any_store, event_of(refund(500, state=state, minute=minute)))
+    assert len([*any_store.deferred_cases()]) == 2
+    assert decide_deferred(any_store, POLICY, now=LATER, seller=SELLER) == []
+    assert not [*any_store.credit_notes(ADA)]
+    assert not [*any_store.deferred_cases()]
+
+
+def test_without_a_seller_what_is_due_waits(any_store: Store) -> None:
+    """A round that issues nothing forgets nothing."""
+    bought(any_store)
+    record_events(any_store, event_of(refund(500)))
+    decide_deferred(any_store, POLICY, now=LATER)
+    assert len([*any_store.deferred_cases()]) == 1
 
 
 def test_a_refund_that_fails_later_is_taken_back_by_another_document(any_store: Store) -> None:

@@ -39,7 +39,7 @@ from ledger.providers.registry import PROVIDERS
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
 from ledger.usecases.consents import confirm_consent, give_consent, revoke_confirmation
-from ledger.usecases.credit_notes import Seller, issue_credit_notes
+from ledger.usecases.credit_notes import Seller
 from ledger.usecases.declarations.answer import approve, issue_links, object_to
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
@@ -393,7 +393,10 @@ SELLER = Seller(name="Shop", address="1 High Street", providers=frozenset({"stri
 
 
 def documented() -> FakeStore:
-    """A refund with its credit note, which failed later: another document takes the first one back."""
+    """A refund with its credit note, which failed later: another document takes the first one back.
+
+    Two more were made at the provider: one has its credit note, the other one waits for it.
+    """
     store = FakeStore()
     record_events(store, paid(replace(ordered(store), invoice_number="INV-1")), now=at(1))
     case = decided(store, request_refund(store, refund_claim()), DecisionOutcome.APPROVE, minute=70, money_minor=500)
@@ -401,7 +404,10 @@ def documented() -> FakeStore:
         sent = replace(refund(500, state=state, minute=minute), tag=case.tag)
         record_events(store, event_of(sent), now=at(minute + 1))
         follow(PI, store, now=at(minute + 2))
-        issue_credit_notes(PI, SELLER, store, now=at(minute + 2))
+        decide_deferred(store, POLICY, now=at(minute + 2), seller=SELLER)
+    record_events(store, event_of(refund(200, refund_id="re_2", minute=95)), now=at(96))
+    decide_deferred(store, POLICY, now=at(97), seller=SELLER)
+    record_events(store, event_of(refund(100, refund_id="re_3", minute=98)), now=at(99))
     return store
 
 

@@ -67,6 +67,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     records.idempotency_records,
     declarations.listed,
     credit_notes.documented,
+    credit_notes.due,
     incidents.replaced_once,
     incidents.carried_out,
 )

@@ -21,7 +21,7 @@ from ledger.domain.facts import (
 )
 from ledger.domain.ids import PaymentId, approval_tag
 from ledger.domain.purchases import Purchase
-from ledger.domain.refund_cases import WITHDRAWAL_RULE, CaseState, RefundCase, RefundReason, case_id_of
+from ledger.domain.refund_cases import WITHDRAWAL_RULE, CaseState, PaymentConcern, RefundCase, RefundReason, case_id_of
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.refunds import end_of
 from ledger.ports.documents import DocumentKey, DocumentKind, deferred_queue_key, review_queue_key
@@ -194,12 +194,13 @@ def queued(world: World) -> Verdicts:
         is_in_place &= case.is_priority == has_priority and (waiting is not None or not is_reviewable)
         is_found = world.pointers.get(case.case_id) == case.account_id
         yield case.case_id, is_reviewed and is_deferred and is_in_place and is_found
-    for queued in world.queued_cases.values():  # a payment that was warned of waits without a case
+    for queued in world.queued_cases.values():  # a payment that was warned of, or refunded, waits without a case
         if queued.payment_id and queued.case_id in deferred:
             del deferred[queued.case_id]
             item = world.payments.get(queued.payment_id)
-            is_warned = isinstance(item, Purchase) and item.account_id == queued.account_id
-            yield queued.case_id, is_warned and isinstance(item, Purchase) and bool(facts_of(item.facts, FraudWarned))
+            of = RefundChanged if queued.concern is PaymentConcern.REFUNDED else FraudWarned
+            is_of_account = isinstance(item, Purchase) and item.account_id == queued.account_id
+            yield queued.case_id, is_of_account and isinstance(item, Purchase) and bool(facts_of(item.facts, of))
     for case_id in {*reviewed, *deferred}:
         yield case_id, False
 

@@ -1,8 +1,13 @@
-"""Rules about credit notes: each is of a refund that its payment has, and is found by it."""
+"""Rules about credit notes: each is of a refund that its payment has, and is found by it; and each refund has one."""
 
 from ledger.domain.credit_notes import CreditNote, CreditNoteKind
 from ledger.domain.facts import RefundChanged
+from ledger.domain.ids import provider_of
+from ledger.domain.purchases import Purchase
+from ledger.domain.refund_cases import PaymentConcern
+from ledger.domain.refunds import succeeded_refunds
 from ledger.ports.documents import credit_note_key, credit_note_pointer_key
+from ledger.providers.registry import PROVIDERS
 from tools.verify.world import Verdicts, World
 
 
@@ -15,6 +20,18 @@ def documented(world: World) -> Verdicts:
     for key, pointer in world.credit_note_pointers.items():
         found = world.credit_notes.get(credit_note_key(pointer.account_id, pointer.number))
         yield key.parts[0], found is not None and (found.subject,) == key.parts
+
+
+def due(world: World) -> Verdicts:
+    """Each refund that succeeded, of a sale of ours, has its credit note, or its payment waits for it."""
+    waiting = {one.payment_id for one in world.queued_cases.values() if one.concern is PaymentConcern.REFUNDED}
+    for name, item in world.payments.items():
+        provider = provider_of(name)
+        if not isinstance(item, Purchase) or item.payment is None or PROVIDERS[provider].MERCHANT_OF_RECORD:
+            continue
+        for refund_id in succeeded_refunds(item.facts):
+            pointer = world.credit_note_pointers.get(credit_note_pointer_key(f"{provider}:{refund_id}"))
+            yield f"{provider}:{refund_id}", pointer is not None or name in waiting
 
 
 def _is_of_its_refund(note: CreditNote, world: World) -> bool:

@@ -69,6 +69,7 @@ from ledger.domain.refund_cases import (
     CaseState,
     Decision,
     DecisionOutcome,
+    PaymentConcern,
     QueuedCase,
     RefundCase,
     RefundReason,
@@ -709,7 +710,9 @@ def goldens() -> dict[str, Golden]:
             checkout_key("stripe", "cs_1"), OrderPointer(order_id=ORDER.order_id, url="https://checkout.example/cs_1")
         ),
         "review_queue": _document(review_queue_key(CASE), queued),
-        "deferred_queue": _document(deferred_queue_key(CASE), replace(queued, payment_id=PI)),
+        "deferred_queue": _document(
+            deferred_queue_key(CASE), replace(queued, payment_id=PI, concern=PaymentConcern.REFUNDED)
+        ),
         "refund_intent": _document(intent_key("case_1-1"), INTENT, replace(INTENT, version=2)),
         "open_checkout": _document(
             open_checkout_key(ADA, "creator_monthly"), OPEN_CHECKOUT, replace(OPEN_CHECKOUT, version=3)

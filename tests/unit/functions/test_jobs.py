@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.domain_events import ApprovedRefundChanged, RefundIntentListed, RenewalStopListed
+from ledger.domain.domain_events import RefundIntentListed, RenewalStopListed
 from ledger.domain.errors import (
     ConfigurationError,
     ProviderRefused,
@@ -447,28 +447,39 @@ def balance(store: FakeStore | Any, account_id: AccountId) -> int:
     return account.balance if account else 0
 
 
-@pytest.mark.parametrize("by_event", [True, False])
-def test_a_refund_that_succeeded_gets_its_credit_note_by_the_event_or_by_the_schedule(
-    services: Runtime, *, by_event: bool
-) -> None:
-    """Once, whichever comes first; and the one that fails later gets the document that takes it back."""
-    case = approved(services, "stripe:pi_1", 60)
+@pytest.mark.parametrize("is_ours", [True, False], ids=["approved here", "made at the provider"])
+def test_a_refund_that_succeeded_gets_its_credit_note_within_minutes(services: Runtime, *, is_ours: bool) -> None:
+    """Once, whoever began it, also while refunds are paused; one that fails later has another that takes it back."""
     name = PaymentId("stripe:pi_1")
-    changed = delivered(ApprovedRefundChanged(payment_id=name))
+    if is_ours:
+        case = approved(services, name, 60)
+        account_id, case_id, tag = case.account_id, case.case_id, case.tag
+    else:
+        record_events(services.store, paid(payment(name)))
+        account_id, case_id, tag = payment(name).account_id, None, None
+    services.policy = replace(services.policy, is_paused=True)
 
     def follow(state: RefundState, minute: float) -> list[str]:
-        event = event_of(replace(refund(1000, state=state, minute=minute), tag=case.tag), names=(name,))
+        event = event_of(replace(refund(1000, state=state, minute=minute), tag=tag), names=(name,))
         record_events(services.store, event)
         for _ in range(2):
-            for hour in [None] if by_event else range(24):
-                if hour is not None:
-                    services.clock = lambda hour=hour: LATER.replace(hour=hour)  # type: ignore[misc]
-                run("follow_cases", changed if by_event else None)
-        return [f"{note.number} {note.kind}" for note in services.store.credit_notes(case.account_id)]
+            run("follow_cases", {"decide_only": True})
+        assert list(services.store.deferred_cases()) == []
+        return [f"{note.number} {note.kind}" for note in services.store.credit_notes(account_id)]
 
     assert follow(RefundState.PENDING, 80) == []
     first = f"{LATER.year}-000001 credit"
     assert follow(RefundState.SUCCEEDED, 90) == [first]
     assert follow(RefundState.FAILED, 95) == [first, f"{LATER.year}-000002 correction"]
-    (note, *_) = services.store.credit_notes(case.account_id)
-    assert (note.case_id, note.issued_by) == (case.case_id, "Actinium Agency, Serbia")
+    (note, *_) = services.store.credit_notes(account_id)
+    assert (note.case_id, note.issued_by) == (case_id, "Actinium Agency, Serbia")
+
+
+def test_a_refund_of_a_merchant_of_record_gets_no_credit_note_of_ours(services: Runtime) -> None:
+    """Paddle sends its own. Nothing waits for one."""
+    name = PaymentId("paddle:txn_1")
+    record_events(services.store, paid(payment(name)), event_of(refund(500), names=(name,)))
+    assert len(list(services.store.deferred_cases())) == 1
+    run("follow_cases", {"decide_only": True})
+    assert not list(services.store.deferred_cases())
+    assert not list(services.store.credit_notes(payment(name).account_id))

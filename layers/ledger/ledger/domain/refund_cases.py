@@ -314,6 +314,13 @@ def mismatches(
     return tuple(found)
 
 
+class PaymentConcern(StrEnum):
+    """Why a payment waits in the deferred queue: what a job is to do about it."""
+
+    REFUNDED = "refunded"  # refunds succeeded, or failed later: issue the credit notes that are due
+    WARNED = "warned"  # the card network warns of it: open a case, if that still stands
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedCase:
     """A case in a queue: the review queue, or the queue of deferred decisions."""
@@ -322,4 +329,5 @@ class QueuedCase:
     account_id: AccountId
     since: datetime  # in the deferred queue: the decision is deferred until then
     due_by: datetime | None = None  # in the review queue: by when a case must be settled by law
-    payment_id: PaymentId | None = None  # of a payment that was warned of: whether a case opens is decided by the job
+    payment_id: PaymentId | None = None  # of a payment that waits in the deferred queue without a case
+    concern: PaymentConcern | None = None  # why it does

@@ -92,6 +92,12 @@ def is_returned_by_law(facts: Facts, line_id: str) -> bool:
     return any(tag_of(refund, facts) in approved for refund in succeeded) if approved else False
 
 
+def succeeded_refunds(facts: Facts) -> frozenset[str]:
+    """Return the ids of the refunds that succeeded, and have not failed since: each has its credit note."""
+    refunds = facts_of(facts, RefundChanged)
+    return frozenset(one.refund_id for one in refunds if one.amount_minor and one.state is RefundState.SUCCEEDED)
+
+
 def returned_minor(facts: Facts) -> int:
     """Return the sum of what went back, in minor units of the payment's currency."""
     return sum(one.amount_minor for one in returned(facts))

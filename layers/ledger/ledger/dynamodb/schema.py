@@ -84,6 +84,7 @@ from ledger.domain.refund_cases import (
     CaseState,
     Decision,
     DecisionOutcome,
+    PaymentConcern,
     QueuedCase,
     RefundCase,
     RefundReason,
@@ -274,6 +275,10 @@ REFUND_REASON = one_of(
         RefundReason.FRAUD_WARNING: "fraud_warning",
         RefundReason.WITHDRAWAL: "withdrawal",
     },
+)
+PAYMENT_CONCERN = one_of(
+    "payment concern",
+    {PaymentConcern.REFUNDED: "refunded", PaymentConcern.WARNED: "warned"},
 )
 CASE_STATE = one_of(
     "case state",
@@ -1083,6 +1088,7 @@ QUEUED_CASE = Shape(
         "since": Field("since", TIME),
         "due_by": Field("due_by", TIME, None),
         "payment_id": Field("payment_id", TEXT, None),
+        "concern": Field("concern", PAYMENT_CONCERN, None),
     },
 )
 CASE_POINTER = Shape(

@@ -1,4 +1,4 @@
-"""Each way in which the rule about credit notes can be broken is named, and nothing else is."""
+"""Each way in which the rules about credit notes can be broken is named, and nothing else is."""
 
 from dataclasses import replace
 
@@ -6,11 +6,12 @@ import pytest
 
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.purchases import Purchase
 from tools.testing.planting import Fault, Rule, name_of, named, rows
 from tools.verify import World
-from tools.verify.credit_notes import documented
+from tools.verify.credit_notes import documented, due
 
-FIRST, SECOND = "2026-000001", "2026-000002"
+FIRST, SECOND, THIRD = "2026-000001", "2026-000002", "2026-000003"
 
 
 def note(whole: World, number: str, **changes: object) -> None:
@@ -38,6 +39,22 @@ def another(whole: World, of: str, **changes: object) -> str:
     return key.parts[0]
 
 
+def waits_no_more(whole: World, *numbers: str) -> None:
+    """Forget that a payment waits for the credit notes of its refunds, and the pointers to some documents."""
+    del whole.queued_cases[next(key for key, one in whole.queued_cases.items() if one.concern)]
+    for number in numbers:
+        forgotten(whole, number)
+
+
+def waits_without_a_payment(whole: World) -> None:
+    """Forget the same, and each payment itself: refunds without one wait for it."""
+    waits_no_more(whole)
+    for name, item in whole.payments.items():
+        if isinstance(item, Purchase):
+            facts = {key: fact for key, fact in item.facts.items() if key != "payment"}
+            whole.payments[name] = replace(item, facts=facts)
+
+
 FAULTS: dict[Rule, list[Fault]] = {
     documented: [
         Fault("its amount is another", "documented", lambda w: note(w, FIRST, amount_minor=1), (FIRST,)),
@@ -55,6 +72,18 @@ FAULTS: dict[Rule, list[Fault]] = {
             lambda w: another(w, SECOND, account_id=AccountId("acct_eve")),
             (SECOND, "{0}"),
         ),
+    ],
+    due: [
+        Fault("it waits no more", "documented", waits_no_more, ("stripe:re_3",)),
+        Fault(
+            "another one lost its document",
+            "documented",
+            lambda w: waits_no_more(w, THIRD),
+            ("stripe:re_2", "stripe:re_3"),
+        ),
+        Fault("while its payment waits, none is missed", "documented", lambda w: forgotten(w, THIRD)),
+        Fault("a refund that failed needs none", "documented", lambda w: forgotten(w, SECOND)),
+        Fault("without a payment none is due", "documented", waits_without_a_payment),
     ],
 }
 

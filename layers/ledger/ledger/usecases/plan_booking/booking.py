@@ -22,7 +22,8 @@ from ledger.domain.ids import AccountId, PaymentId, derived_id
 from ledger.domain.lots import Lot
 from ledger.domain.purchases import Purchase, Target, target
 from ledger.domain.receipts import NotBookable
-from ledger.domain.refund_cases import QueuedCase
+from ledger.domain.refund_cases import PaymentConcern, QueuedCase
+from ledger.domain.refunds import succeeded_refunds
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.ports.commit import MAX_ACTIONS, AccountChange, Commit, DocumentChange
 from ledger.ports.documents import deferred_queue_key_of, renewal_stop_key
@@ -55,7 +56,8 @@ def plan_targets(
     # All payments for one thing are written: each was read, and none may have changed since.
     written = {one.payment_id: one for one in changed}
     written |= {one.payment_id: one for thing in things.values() for one in thing.purchases}
-    room = MAX_ACTIONS - _ROOM_FOR_OTHERS - len(entries) - len(written) - len(closed_before)
+    refunded = tuple(_newly_refunded(written.values(), stored, account_id, now))
+    room = MAX_ACTIONS - _ROOM_FOR_OTHERS - len(entries) - len(written) - len(closed_before) - len(refunded)
     # A duplicate grants nothing, but its period is paid for as well.
     covering = next((one for one in payments if one.covers and one.covers not in account.covered), None)
     granted = covering or next((one for one in payments if one.period and one.lot_id(0) in lots), None)
@@ -81,6 +83,7 @@ def plan_targets(
             *(change for one in booked for change in _renewal_stops(one.newly_lost, account, origin, now)),
             *hold_mails(account, holds, now),
             *_newly_warned(written.values(), flags, account, now),
+            *refunded,
         ),
     )
 
@@ -98,10 +101,37 @@ def _newly_warned(
             if warning_flag(warning, purchase.payment_id) in new:
                 case_id = derived_id("case", FRAUD_WARNING, purchase.payment_id)
                 warned = QueuedCase(
-                    case_id=case_id, account_id=account.account_id, since=now, payment_id=purchase.payment_id
+                    case_id=case_id,
+                    account_id=account.account_id,
+                    since=now,
+                    payment_id=purchase.payment_id,
+                    concern=PaymentConcern.WARNED,
                 )
                 yield DocumentChange(deferred_queue_key_of(case_id), warned, None)
                 break
+
+
+def _newly_refunded(
+    purchases: Iterable[Purchase], stored: Snapshot, account_id: AccountId, now: datetime
+) -> Iterator[DocumentChange]:
+    """Yield an entry of the deferred queue for each payment of which a refund has succeeded by now, or failed since.
+
+    Its credit notes are due, also if the refund was made at the provider, or was reported before its payment. Whether
+    the sale is ours to document, the job knows.
+    """
+    for purchase in purchases:
+        before = stored.home_of(purchase.payment_id)
+        documented = succeeded_refunds(before.facts) if before and before.payment else frozenset()
+        if purchase.payment and succeeded_refunds(purchase.facts) != documented:
+            name = derived_id("notes", purchase.payment_id, str(purchase.version))
+            due = QueuedCase(
+                case_id=name,
+                account_id=account_id,
+                since=now,
+                payment_id=purchase.payment_id,
+                concern=PaymentConcern.REFUNDED,
+            )
+            yield DocumentChange(deferred_queue_key_of(name), due, None)
 
 
 def _leaving(lots: Mapping[str, Lot], closed_before: Mapping[str, Lot], room: int, now: datetime) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """Decide the cases whose decision was deferred, once their settling time is over.
 
-Payments that the card network warns of wait in the same queue: see `refund_warned`.
+Payments that the card network warns of wait in the same queue: see `refund_warned`. So do those whose refunds have
+ended: see `ledger.usecases.credit_notes`.
 
 Withdrawals that end a contract wait in the same queue, for the contract's other payments. So does a withdrawal during a
 dispute, though a person has it in review from the first day on:
@@ -14,11 +15,12 @@ the policy is not certain    it stays in review
 from datetime import datetime
 
 from ledger.domain.ids import job_correlation_id
-from ledger.domain.refund_cases import BY_POLICY, CaseState, DecisionOutcome, QueuedCase, RefundCase
+from ledger.domain.refund_cases import BY_POLICY, CaseState, DecisionOutcome, PaymentConcern, QueuedCase, RefundCase
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import deferred_queue_key, review_queue_key
+from ledger.ports.documents import deferred_queue_key, deferred_queue_key_of, review_queue_key
 from ledger.ports.store import Store
+from ledger.usecases.credit_notes import Seller, issue_credit_notes
 from ledger.usecases.progress import sweep_on
 from ledger.usecases.refund_cases.apply_decision import apply_decision
 from ledger.usecases.refund_cases.cases import read_case, with_case, with_documents
@@ -39,17 +41,19 @@ def decide_deferred(
     *,
     now: datetime,
     pace: Pace = ONE_AFTER_THE_OTHER,
+    seller: Seller | None = None,
 ) -> list[RefundCase]:
     """Decide every deferred case that is due, unless decisions are paused. Return the cases that were decided.
 
-    Cases of the other payments of withdrawn contracts are opened, and are among them. Raise the failure of a case that
-    could not be decided. The others are.
+    Cases of the other payments of withdrawn contracts are opened, and are among them. `seller`: issue the credit notes
+    that are due, also while decisions are paused; None: they wait. Raise the failure of a case that could not be
+    decided. The others are.
     """
     done = sweep_on(
         _JOB,
         store,
         (queued for queued in store.deferred_cases() if queued.since <= now),
-        lambda queued: _decide_when_due(queued, store, policy, now),
+        lambda queued: _decide_when_due(queued, store, policy, seller, now),
         watch,
         name=lambda queued: queued.case_id,
         since=lambda queued: queued.since,
@@ -59,7 +63,14 @@ def decide_deferred(
     return [case for cases in done.results for case in cases]
 
 
-def _decide_when_due(queued: QueuedCase, store: Store, policy: PolicyParameters, now: datetime) -> list[RefundCase]:
+def _decide_when_due(
+    queued: QueuedCase, store: Store, policy: PolicyParameters, seller: Seller | None, now: datetime
+) -> list[RefundCase]:
+    if queued.payment_id and queued.concern is PaymentConcern.REFUNDED:
+        if seller:
+            issue_credit_notes(queued.payment_id, seller, store, now=now)
+            store.commit(Commit(documents=(DocumentChange(deferred_queue_key_of(queued.case_id), None),)))
+        return []
     if queued.payment_id:
         warned = refund_warned(queued, store, policy, now=now)
         return [warned] if warned else []

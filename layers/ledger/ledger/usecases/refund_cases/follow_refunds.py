@@ -22,10 +22,9 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import intent_key, review_queue_key
 from ledger.ports.reads import FollowedCase, Keys
 from ledger.ports.store import Store
-from ledger.usecases.credit_notes import Seller, issue_credit_notes
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.progress import sweep_on
-from ledger.usecases.refund_cases.cases import queue_for_review, read_case, with_case, with_documents
+from ledger.usecases.refund_cases.cases import queue_for_review, with_case, with_documents
 from ledger.usecases.refund_cases.context import read_case_context
 from ledger.usecases.refund_cases.place_cases import in_review, place, place_again
 from ledger.usecases.sweep import ONE_AFTER_THE_OTHER, UNWATCHED, Pace, Watch, hour_of, is_hour_of
@@ -66,13 +65,11 @@ def follow_all(
     *,
     now: datetime,
     pace: Pace = ONE_AFTER_THE_OTHER,
-    seller: Seller | None = None,
 ) -> list[RefundCase]:
     """Do the same for every case whose refund may have changed, whether or not a domain event has reported it.
 
     A refund that has not ended is followed in each round of its first day, and once a day after that; one that has
-    ended once a day, for FOLLOWED_FOR; the place of one in review is found once a day. `seller`: issue the credit notes
-    that are due. Return the cases that changed.
+    ended once a day, for FOLLOWED_FOR; the place of one in review is found once a day. Return the cases that changed.
     Raise the failure of a case that could not be followed. The others are.
     """
 
@@ -80,11 +77,7 @@ def follow_all(
         account_id, case_id, _ = one.case
         if one.stage is None:
             return place(account_id, case_id, store)
-        changed = run_transaction(lambda: _follow(account_id, case_id, None, store, now), case_id)
-        if seller and (changed or one.stage is FollowStage.ENDED):
-            payment_id = changed.payment_id if changed else read_case(account_id, case_id, store).payment_id
-            issue_credit_notes(payment_id, seller, store, now=now)
-        return changed
+        return run_transaction(lambda: _follow(account_id, case_id, None, store, now), case_id)
 
     done = sweep_on(
         "follow_refunds",
