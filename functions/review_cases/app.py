@@ -7,6 +7,7 @@ POST, DELETE /support/refund-cases/{case_id}/claim
 POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_id}/holds/{hold_id}
 POST /support/accounts/{account_id}/amounts · POST /support/accounts/{account_id}/adjustments
 GET /support/accounts/{account_id}/disputes
+GET /support/disputes · GET /support/suspended-accounts
 GET /support/proposals · POST /support/accounts/{account_id}/proposals/{proposal_id}/{confirmation, rejection}
 GET /support/declarations · GET /support/declarations/{declaration_id} · POST …/decision
 """
@@ -37,9 +38,10 @@ from ledger.api.requests import (
     RejectionRequest,
     SupportRefundRequest,
 )
+from ledger.api.responses.accounts import SuspendedAccountPage, SuspendedAccountResponse
 from ledger.api.responses.credit_notes import CreditNoteList, CreditNoteResponse
 from ledger.api.responses.declarations import DeclarationList, DeclarationResponse
-from ledger.api.responses.disputes import DisputedPurchaseList
+from ledger.api.responses.disputes import DisputedPurchaseList, OpenDisputePage, OpenDisputeResponse
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.support import (
     AdjustmentResponse,
@@ -54,6 +56,7 @@ from ledger.api.responses.support import (
 )
 from ledger.api.support_case import support_case
 from ledger.domain.declarations import DeclarationState
+from ledger.domain.disputes import Awaits
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
@@ -72,6 +75,10 @@ from ledger.usecases.settle_proposals import confirm_proposal, read_proposal, re
 from ledger.usecases.state_amount import state_amount
 
 app = resolver()
+WhoseTurn = Annotated[
+    Awaits,
+    Query(description="Whose turn it is. `evidence`: ours, by the deadline. `bank`: the bank's, the latest first."),
+]
 AccountPath = Annotated[str, DECODED, Path(min_length=1, max_length=200, description="The account's id.")]
 HoldPath = Annotated[
     str, DECODED, Path(min_length=1, max_length=300, description="The hold's id, as the account shows it.")
@@ -287,6 +294,43 @@ def record_amount(account_id: AccountPath, request: AmountRequest) -> AmountResp
         amount_minor=request.amount_minor,
         changed=changed,
     )
+
+
+@app.get(
+    "/support/disputes",
+    summary="Open disputes, by the deadline for evidence",
+    tags=["Support"],
+    responses=documented_problems(OpenDisputePage),
+)
+def list_open_disputes(
+    awaits: WhoseTurn = Awaits.EVIDENCE, limit: PageSize = 50, after: PageCursor = None
+) -> OpenDisputePage:
+    """Return the disputes and inquiries that wait for our answer, or those that a bank or a seller decides.
+
+    A dispute has one place, with its purchase: that of the purchase's most urgent one. It appears some seconds later.
+    """
+    support(app)
+    here, listing = services(), Listing("support", f"disputes {awaits}")
+    start, _ = listing.opened(after)
+    page = here.store.open_disputes(awaits, limit, start)
+    found = [OpenDisputeResponse.of(one, here.now(), is_live=here.config.is_live) for one in page.items]
+    return OpenDisputePage(purchases=found, next=listing.close(page.next))
+
+
+@app.get(
+    "/support/suspended-accounts",
+    summary="Suspended accounts, the latest first",
+    tags=["Support"],
+    responses=documented_problems(SuspendedAccountPage),
+)
+def list_suspended_accounts(limit: PageSize = 50, after: PageCursor = None) -> SuspendedAccountPage:
+    """Return the accounts that have a hold, by the time of their oldest one. One appears some seconds later."""
+    support(app)
+    listing = Listing("support", "suspended accounts")
+    start, _ = listing.opened(after)
+    page = services().store.suspended_accounts(limit, start)
+    found = [SuspendedAccountResponse.of(one) for one in page.items]
+    return SuspendedAccountPage(accounts=found, next=listing.close(page.next))
 
 
 @app.get(

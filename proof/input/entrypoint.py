@@ -27,7 +27,7 @@ MOST_ACTIONS, MOST_BYTES, MOST_DIGITS = 100, 400 * 1024, 38
 _KEY_BYTES = {"pk": 2048, "sk": 1024}
 _INDEXED = (
     *("account_id", "paid_at", "parked_shard", "received_at", "expires_on"),
-    *("followed_shard", "moved_at", "waiting_shard", "waits_since"),
+    *("followed_shard", "moved_at", "waiting_shard", "waits_since", "listed_in", "listed_at"),
 )
 _NOUNS = (
     "receipts",

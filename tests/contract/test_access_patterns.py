@@ -17,6 +17,7 @@ from pynamodb.connection import Connection
 
 from ledger.domain.accounts import Account
 from ledger.domain.declarations import Channel, DeclarationKind, DeclarationState, Submission
+from ledger.domain.disputes import Awaits
 from ledger.domain.errors import InsufficientCredits, SecondPersonNeeded, SubscriptionAlreadyRuns
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeState, Fact, RefundState
@@ -1069,6 +1070,20 @@ def _(engine: Engine) -> Iterator[int]:
     record_events(store, event_of(dispute(DisputeState.INQUIRY, dispute_id="dp_2"), names=(IN,)))
     yield engine.trips(open_disputes_of, account(), store)
     assert [one.dispute_id for one in open_disputes_of(account(), store)] == ["dp_1", "dp_2"]
+
+
+@case("the open disputes by their deadline, for support: `open_disputes`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid(), event_of(dispute()))
+    yield engine.trips(lambda: store.open_disputes(Awaits.EVIDENCE, 5).items)
+
+
+@case("the suspended accounts, for support: `suspended_accounts`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid(), event_of(dispute()))
+    yield engine.trips(lambda: store.suspended_accounts(5).items)
 
 
 @case("`receipts_page`")

@@ -130,6 +130,49 @@ def test_the_order_is_shown_with_its_consent_and_the_policy_that_was_accepted(wo
     assert order["informed_at"]
 
 
+def test_open_disputes_are_listed_by_their_deadline(world: World) -> None:
+    """Page by page; those that were answered are in the other list. A cursor of one list is none of the other."""
+    second, third = PaymentId("stripe:pi_second"), PaymentId("stripe:pi_third")
+    now = world.services.now().replace(microsecond=0)
+    for payment_id, days, evidence in (
+        (ADAS, 5, EvidenceState.NONE),
+        (second, 2, EvidenceState.NONE),
+        (third, 1, EvidenceState.SUBMITTED),
+    ):
+        world.pays(payment_id, ADA)
+        told = dispute(dispute_id=f"dp_{payment_id}")
+        told = replace(told, evidence_due_at=now + timedelta(days=days), evidence=evidence)
+        world.record_events(event_of(told, names=(payment_id,)))
+    first = world.sam.get("/support/disputes", query={"limit": 1}).json
+    rest = world.sam.get("/support/disputes", query={"after": first["next"]}).json
+    assert [one["purchase_id"] for one in first["purchases"] + rest["purchases"]] == [second, ADAS]
+    (shown,) = first["purchases"]
+    assert (shown["account_id"], shown["provider"], shown["is_live"]) == (ADA, "stripe", False)
+    assert shown["paid"] == {"amount_minor": 2000, "currency": "USD"}
+    assert [(one["dispute_id"], one["is_due_soon"]) for one in shown["disputes"]] == [(f"dp_{second}", True)]
+    (answered,) = world.sam.get("/support/disputes", query={"awaits": "bank"}).json["purchases"]
+    assert answered["purchase_id"] == third
+    assert world.sam.get("/support/disputes", query={"awaits": "bank", "after": first["next"]}).status == 422
+    assert world.sam.get("/support/disputes", query={"awaits": "nobody"}).status == 422
+    assert world.ada.get("/support/disputes").status == 403
+
+
+def test_suspended_accounts_are_listed_with_why(world: World) -> None:
+    """The one that was suspended last comes first."""
+    assert world.sam.get("/support/suspended-accounts").json == {"accounts": [], "next": None}
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    world.sam.post(f"/support/accounts/{BOB}/holds", {"hold_id": "support:x", "why": "A stolen card."})
+    first = world.sam.get("/support/suspended-accounts", query={"limit": 1}).json
+    rest = world.sam.get("/support/suspended-accounts", query={"after": first["next"]}).json
+    shown = first["accounts"] + rest["accounts"]
+    assert [(one["account_id"], [hold["hold_id"] for hold in one["holds"]]) for one in shown] == [
+        (BOB, ["support:x"]),
+        (ADA, ["dispute:stripe:dp_1"]),
+    ]
+    assert (shown[1]["balance"], shown[1]["shortfall"]) == (1000, 0)
+    assert world.ada.get("/support/suspended-accounts").status == 403
+
+
 def test_an_account_without_disputes_has_none_and_an_unknown_one_is_not_found(world: World) -> None:
     """An empty list is no error."""
     assert world.sam.get(f"/support/accounts/{BOB}/disputes").json == {"purchases": []}

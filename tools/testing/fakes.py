@@ -16,6 +16,7 @@ from ledger.domain.audit import AuditRecord
 from ledger.domain.catalogue import Product
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
+from ledger.domain.disputes import Awaits
 from ledger.domain.entries import Entry
 from ledger.domain.errors import (
     CommitTooLarge,
@@ -107,6 +108,7 @@ class _Indexed:
     payments: dict[str, Purchase | PaymentPointer] = field(default_factory=dict)
     entries: dict[tuple[str, str, str], Entry] = field(default_factory=dict)
     documents: dict[DocumentKey, Document] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
 
 
 class Trouble(StrEnum):
@@ -147,14 +149,18 @@ class FakeStore:
         """Bring the secondary indexes to what is stored."""
         with self._lock:
             self._lagging = _Indexed(
-                dict(self.receipts), dict(self.payments), dict(self.stored_entries), dict(self.documents)
+                dict(self.receipts),
+                dict(self.payments),
+                dict(self.stored_entries),
+                dict(self.documents),
+                dict(self.accounts),
             )
 
     @property
     def _indexed(self) -> _Indexed:
         if self.is_lagging:
             return self._lagging
-        return _Indexed(self.receipts, self.payments, self.stored_entries, self.documents)
+        return _Indexed(self.receipts, self.payments, self.stored_entries, self.documents, self.accounts)
 
     def read(self, names: Keys) -> Snapshot:
         self.round_trips += 1
@@ -259,6 +265,30 @@ class FakeStore:
         page = self._page(named, limit, after)
         now = [self.payments[item.payment_id] for item in page.items]
         return Page(tuple(item for item in now if isinstance(item, Purchase)), page.next)
+
+    def open_disputes(self, awaits: Awaits, limit: int, after: str | None = None) -> Page[Purchase]:
+        self.round_trips += 2
+        indexed = [one for one in self._indexed.payments.values() if isinstance(one, Purchase)]
+        found = [(one.open_dispute, one) for one in indexed]
+        listed = [(dispute.position, one) for dispute, one in found if dispute and dispute.awaits is awaits]
+        listed.sort(key=lambda pair: (pair[0], pair[1].payment_id), reverse=awaits is Awaits.BANK)
+        named = [(f"{sortable(at)}#{one.payment_id}", one) for at, one in listed]
+        page = self._page(named, limit, after, is_newest_first=awaits is Awaits.BANK)
+        now = [self.payments[one.payment_id] for one in page.items]
+        still = [one for one in now if isinstance(one, Purchase) and one.open_dispute]
+        return Page(tuple(one for one in still if one.open_dispute and one.open_dispute.awaits is awaits), page.next)
+
+    def suspended_accounts(self, limit: int, after: str | None = None) -> Page[Account]:
+        self.round_trips += 2
+        held = [(one.suspended_since, one) for one in self._indexed.accounts.values()]
+        named = sorted(
+            ((f"{sortable(since)}#{one.account_id}", one) for since, one in held if since),
+            key=lambda pair: pair[0],
+            reverse=True,
+        )
+        page = self._page(named, limit, after, is_newest_first=True)
+        now = [self.accounts[one.account_id] for one in page.items]
+        return Page(tuple(one for one in now if one.holds), page.next)
 
     def cases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[RefundCase]:
         return self._document_page(RefundCase, DocumentKind.REFUND_CASE, limit, after, account_id)

@@ -60,7 +60,7 @@ from ledger.ports.documents import (
 )
 
 _SHARDED = frozenset({"expires_on", "parked_shard", "followed_shard", "waiting_shard"})
-_INDEXED = _SHARDED | {"expiry_due", "paid_at", "has_approvals", "moved_at", "waits_since"}
+_INDEXED = _SHARDED | {"expiry_due", "paid_at", "has_approvals", "moved_at", "waits_since"} | items.LISTED
 _PLACING = _INDEXED | {"pk", "sk", "account_id"}
 
 
@@ -68,11 +68,19 @@ def is_in_place(item: Item) -> bool:
     """Return whether the item's key and index attributes follow from the rest of it. Raise UnreadableItem."""
     expected = _as_written(item)
     if expected is None:
-        return keys.primary_key(item) == _place_of(item) and not item.keys() & _INDEXED
+        listed = {name: item[name] for name in item.keys() & _INDEXED}
+        return keys.primary_key(item) == _place_of(item) and listed == _listing_of(item)
     names = _PLACING | {"received_at"} if "parked_shard" in expected else _PLACING
     return all(_value(item, name) == _value(expected, name) for name in names) and (
         _names_of_facts(item) == _names_of_facts(expected)
     )
+
+
+def _listing_of(item: Item) -> Mapping[str, object]:
+    """Return what brings an account or a fulfilment key into an index."""
+    if keys.kind_of(item) is ItemKind.ACCOUNT:
+        return items.place_of_account(items.from_account(item).suspended_since)
+    return {}
 
 
 def _place_of(item: Item) -> keys.Key:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.declarations import DeclarationState
+from ledger.domain.disputes import Awaits
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Trigger
@@ -26,7 +27,7 @@ from ledger.ports.documents import (
     renewal_stop_key_of,
     sortable,
 )
-from ledger.ports.reads import Keys, ParkedName
+from ledger.ports.reads import Keys, Page, ParkedName
 from ledger.ports.store import Store
 from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI
 
@@ -124,6 +125,8 @@ INDEXED: dict[str, tuple[str, int, Callable[[DynamoDBStore], Iterable[object]]]]
         lambda store: store.parked_of_customer("stripe:cus_1"),
     ),
     "waiting_payments": (keys.WAITING_INDEX, keys.SHARDS, lambda store: store.waiting_payments(LATER)),
+    "open_disputes": (keys.LISTED_INDEX, 1, lambda store: store.open_disputes(Awaits.BANK, 5).items),
+    "suspended_accounts": (keys.LISTED_INDEX, 1, lambda store: store.suspended_accounts(5).items),
     "followed_cases": (keys.FOLLOWED_INDEX, keys.SHARDS, lambda store: store.followed_cases(FollowStage.ENDED)),
     "expiring": (keys.EXPIRING_INDEX, keys.SHARDS, lambda store: store.expiring(sortable(NOON), NOON)),
     "purchases_of": (keys.PURCHASES_INDEX, 1, lambda store: store.purchases_of(ADA, 5).items),
@@ -242,6 +245,8 @@ BY_PAGE = {
     "timeline_rows",
     "incidents",
     "incident_shares",
+    "open_disputes",
+    "suspended_accounts",
 }
 """The reads of which a caller asks for the next page."""
 BY_NAME = {"one name", "some names", "parked_receipts"}
@@ -270,6 +275,27 @@ def test_every_page_of_a_range_is_read(name: str) -> None:
     first, second, third = (arguments for _, arguments in connection.calls[:3])
     assert "ExclusiveStartKey" not in first
     assert second == third == {**first, "ExclusiveStartKey": more["LastEvaluatedKey"]}
+
+
+LISTS: dict[str, tuple[keys.Key, Callable[[DynamoDBStore, str | None], Page[Any]]]] = {
+    "bank": (keys.payment_key(PI), lambda store, after: store.open_disputes(Awaits.BANK, 5, after)),
+    keys.SUSPENDED: (keys.account_key(ADA), lambda store, after: store.suspended_accounts(5, after)),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_support_goes_on_exactly_where_the_last_page_ended(name: str) -> None:
+    """The position names time and item: two of one instant are both listed."""
+    item, read_page = LISTS[name]
+    last = item | {"listed_in": {"S": name}, "listed_at": {"S": "2026-11-01T12:00:00.000000Z"}}
+    store, connection = store_over({"Items": [], "LastEvaluatedKey": last})
+    first = read_page(store, None)
+    assert first.next == f"2026-11-01T12:00:00.000000Z#{keys.owner_of(last)}"
+    assert read_page(store, first.next).next is None
+    (_, begun), (_, went_on) = connection.calls
+    assert went_on == {**begun, "ExclusiveStartKey": last}
+    assert begun["ExpressionAttributeValues"] == {":name": {"S": name}}
+    assert begun["ScanIndexForward"] is False
 
 
 def test_a_page_of_purchases_goes_on_exactly_where_the_last_one_ended() -> None:

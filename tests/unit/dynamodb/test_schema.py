@@ -10,6 +10,7 @@ import pytest
 
 from ledger.domain import facts, subscriptions
 from ledger.domain.canonical import canonical
+from ledger.domain.disputes import Awaits
 from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import Fact, RefundChanged, RefundSent, RefundState
 from ledger.domain.purchases import Purchase
@@ -67,11 +68,12 @@ INDEXED = {
     "waiting": {ItemKind.PAYMENT},
     "followed": {DocumentKind.REFUND_CASE},
     "expiring": {ItemKind.ENTRY},
+    "listed": {ItemKind.PAYMENT, ItemKind.ACCOUNT},
 }
 """What each secondary index has. Whoever reads it takes each row for one of these."""
 
 
-def test_an_index_has_items_of_one_kind() -> None:
+def test_an_index_has_the_items_that_its_readers_take_its_rows_for() -> None:
     """An attribute of another kind that is named as an index's key would put its items there too."""
     found = {
         index["IndexName"]: {
@@ -82,6 +84,15 @@ def test_an_index_has_items_of_one_kind() -> None:
         for index in table_definition(load(), "ledger")["GlobalSecondaryIndexes"]
     }
     assert found == INDEXED
+
+
+def test_a_list_of_support_has_items_of_one_kind() -> None:
+    """One index has several lists, and the reader of each takes its rows for one kind."""
+    kinds: dict[str, set[object]] = {}
+    for item in (*(golden.item for golden in goldens().values()), *_stored()):
+        if "listed_in" in item:
+            kinds.setdefault(item["listed_in"]["S"], set()).add(keys.kind_of(item))
+    assert kinds == {str(awaits): {ItemKind.PAYMENT} for awaits in Awaits} | {keys.SUSPENDED: {ItemKind.ACCOUNT}}
 
 
 def _stored() -> Iterator[Item]:

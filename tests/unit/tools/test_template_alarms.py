@@ -161,6 +161,7 @@ INDEXES = (
     keys.PARKED_OF_CUSTOMER_INDEX,
     keys.FOLLOWED_INDEX,
     keys.WAITING_INDEX,
+    keys.LISTED_INDEX,
 )
 
 

@@ -55,6 +55,8 @@ INDEXES = {
     "parked_names": keys.PARKED_INDEX,
     "parked_of_customer": keys.PARKED_OF_CUSTOMER_INDEX,
     "waiting_payments": keys.WAITING_INDEX,
+    "open_disputes": keys.LISTED_INDEX,
+    "suspended_accounts": keys.LISTED_INDEX,
     "followed_cases": keys.FOLLOWED_INDEX,
     "expiring": keys.EXPIRING_INDEX,
     "first_expiry": keys.EXPIRING_INDEX,

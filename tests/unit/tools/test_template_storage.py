@@ -30,6 +30,7 @@ INDEXES = {
     keys.PARKED_OF_CUSTOMER_INDEX: ("pk", "parked_shard"),
     keys.FOLLOWED_INDEX: ("followed_shard", "moved_at"),
     keys.WAITING_INDEX: ("waiting_shard", "waits_since"),
+    keys.LISTED_INDEX: ("listed_in", "listed_at"),
 }
 
 

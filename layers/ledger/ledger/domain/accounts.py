@@ -46,6 +46,11 @@ class Account:
         return "suspended" if self.holds else "active"
 
     @property
+    def suspended_since(self) -> datetime | None:
+        """Return since when it has been suspended by the oldest of its holds. None: it is active."""
+        return min((hold.since for hold in self.holds.values()), default=None)
+
+    @property
     def balance(self) -> int:
         """Return the sum of all entries: what remains in the lots, including frozen ones."""
         return sum(lot.remaining for lot in self.lots.values())

@@ -17,6 +17,7 @@ place of the hold. Of shared money the hold stays, since the other sales derive 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from operator import attrgetter
 
 from ledger.domain.conclusions import conclusion, is_short
@@ -94,8 +95,20 @@ _UNDISPUTED = Disputed(
     cleared_holds=frozenset(),
     cleared_flags=frozenset(),
 )
+
+
+class Awaits(StrEnum):
+    """Whose turn it is in an open dispute."""
+
+    EVIDENCE = "evidence"  # ours
+    BANK = "bank"  # the bank's, or a merchant of record's
+
+
 CONTACTED_FIRST = "contacted_first"
 """The kind of flag that takes the place of a hold."""
+
+NO_DEADLINE = datetime.max.replace(tzinfo=UTC)
+"""Where a dispute is listed whose deadline is not known: behind all others."""
 
 DUE_SOON = timedelta(days=3)
 """How long before its deadline a dispute without evidence is marked."""
@@ -203,11 +216,21 @@ class ReportedDispute:
     evidence_due_at: datetime | None = None  # as in `DisputeChanged`
 
     @property
+    def awaits(self) -> Awaits:
+        return Awaits.EVIDENCE if self.awaits_evidence else Awaits.BANK
+
+    @property
+    def position(self) -> datetime:
+        """Return the time by which it is listed: until when evidence is taken, or since when the bank decides."""
+        if self.awaits_evidence:
+            return self.evidence_due_at or NO_DEADLINE
+        return self.opened_at
+
+    @property
     def urgency(self) -> tuple[int, datetime, str]:
         """Sort disputes by this key: first what awaits evidence, by its deadline, then what is open."""
-        if self.awaits_evidence:
-            return (0, self.evidence_due_at or datetime.max.replace(tzinfo=UTC), self.dispute_id)
-        return (1 if self.is_open else 2, self.opened_at, self.dispute_id)
+        rank = 0 if self.awaits_evidence else 1 if self.is_open else 2
+        return (rank, self.position, self.dispute_id)
 
     def is_due_soon(self, now: datetime) -> bool:
         """Return whether evidence is awaited, and its deadline is over or within three days."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from ledger.domain.disputes import disputed
+from ledger.domain.disputes import ReportedDispute, disputed, reported_disputes
 from ledger.domain.facts import ConsentChanged, Fact, Facts, PaymentFailed, PaymentSettled, facts_of, merge
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId
@@ -58,6 +58,12 @@ class Purchase:
         if self.payment:
             return None
         return min((fact.at for fact in self.facts.values() if not isinstance(fact, PaymentFailed)), default=None)
+
+    @property
+    def open_dispute(self) -> ReportedDispute | None:
+        """Return the most urgent of its open disputes, or None."""
+        most_urgent = next(iter(reported_disputes(self.facts, self.payment_id)), None)
+        return most_urgent if most_urgent and most_urgent.is_open else None
 
     @property
     def account_id(self) -> AccountId | None:

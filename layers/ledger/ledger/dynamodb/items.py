@@ -39,10 +39,14 @@ _VERSION: AttributeValue = {"N": str(VERSION)}
 WAITING = frozenset({"waiting_shard", "waits_since"})
 """What brings a purchase into the index of waiting ones: it goes when the payment is received."""
 
+LISTED = frozenset({"listed_in", "listed_at"})
+"""What brings a purchase or an account into the index of what support lists, while a dispute or a hold is on it."""
+
 NAMES_OF_A_PAYMENT = frozenset(
     {"account_id", "facts", "has_approvals", "is_duplicate", "names", "paid_at", "version"}
     | {"points_to", "also_to", "fulfilment_keys", "lot_ids"}
     | WAITING
+    | LISTED
     | {DIGEST}
 )
 """Every attribute of a purchase or a pointer: when a pointer replaces a purchase, those of the purchase go."""
@@ -90,6 +94,9 @@ def to_purchase(purchase: Purchase) -> Item:
     if since := purchase.waits_since:  # these two bring it into the index, until its payment is received
         item["waiting_shard"] = {"S": keys.waiting_shard(keys.shard_of(item))}
         item["waits_since"] = {"S": sortable(since)}
+    if dispute := purchase.open_dispute:  # these two bring it into the index, while a dispute is open
+        item["listed_in"] = {"S": dispute.awaits}
+        item["listed_at"] = {"S": sortable(dispute.position)}
     if any(isinstance(fact, RefundApproved) for fact in purchase.facts.values()):
         item["has_approvals"] = {"BOOL": True}  # the relay reads it: a refund case follows this purchase
     return item
@@ -224,6 +231,13 @@ def from_account(item: Mapping[str, AttributeValue]) -> Account:
         )
     except KeyError as error:
         raise UnreadableItem(f"an account: {error} is missing or has another type") from error
+
+
+def place_of_account(suspended_since: datetime | None) -> Attributes:
+    """Return what brings an account into the index of what support lists. Empty: it is active."""
+    if suspended_since is None:
+        return {}
+    return {"listed_in": {"S": keys.SUSPENDED}, "listed_at": {"S": sortable(suspended_since)}}
 
 
 def to_entry(entry: Entry) -> Item:

@@ -49,10 +49,12 @@ parked     parked_shard: <trigger>#<shard> received_at   parked receipts
 followed   followed_shard: <stage>#<shard> moved_at      refund cases whose refunds are followed
 waiting    waiting_shard: <shard>          waits_since   purchases whose facts wait for their payment
 parked_of_customer  pk                     parked_shard  parked receipts, those of one customer together
+listed     listed_in: <list>               listed_at     purchases with an open dispute, accounts with a hold
 
 Each index is sparse and only says where to look. What it names is read consistently before it is believed. The rows of
 a day, and of a missing price, are spread over shards: no partition of an index takes all writes. Within a shard they
-are in the order of time: a job reads from where it stopped, and no more than it takes.
+are in the order of time: a job reads from where it stopped, and no more than it takes. What support lists is written
+seldom, and read by pages in the order of time: it has no shards.
 """
 
 from collections.abc import Mapping
@@ -77,6 +79,9 @@ PARKED_INDEX = "parked"  # parked receipts
 PARKED_OF_CUSTOMER_INDEX = "parked_of_customer"  # the same, by customer
 WAITING_INDEX = "waiting"  # purchases without a payment, whose facts wait for it
 FOLLOWED_INDEX = "followed"  # refund cases, by how closely their refunds are followed
+
+LISTED_INDEX = "listed"  # what support lists: purchases with an open dispute, accounts with a hold
+SUSPENDED = "suspended"  # the list of accounts; those of purchases are named after what their disputes await
 
 SHARDS = 24
 """Over how many partitions the rows of an index are spread: each takes 1,000 writes a second.
@@ -387,6 +392,18 @@ def followed_case_of(row: Mapping[str, AttributeValue]) -> FollowedCase:
     """Return the name of the case that a row of the index of followed cases is about."""
     account_id, case_id = document_key_of(row).parts
     return FollowedCase(AccountId(account_id), case_id, datetime.fromisoformat(row["moved_at"]["S"]))
+
+
+def listed_key(name: str, position: str) -> Key:
+    """Return the key of a row of the index of what support lists, by its position in the list."""
+    listed_at, _, owner = position.partition("#")
+    item = account_key(AccountId(owner)) if name == SUSPENDED else payment_key(PaymentId(owner))
+    return item | {"listed_in": {"S": name}, "listed_at": {"S": listed_at}}
+
+
+def listed_position(row: Mapping[str, AttributeValue]) -> str:
+    """Return the position of a row of the index of what support lists."""
+    return f"{row['listed_at']['S']}#{owner_of(row)}"
 
 
 def _key(kind: ItemKind, owner: str, name: str = "") -> Key:

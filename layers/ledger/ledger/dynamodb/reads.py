@@ -11,6 +11,7 @@ from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
+from ledger.domain.disputes import Awaits
 from ledger.domain.entries import Entry
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
 from ledger.domain.ids import AccountId, PaymentId
@@ -162,6 +163,39 @@ class Reads:
         mine.sort(key=lambda purchase: purchase.payment.precedence if purchase.payment else (), reverse=True)
         last = page.get("LastEvaluatedKey")
         return Page(tuple(mine), f"{last['paid_at']['S']}#{keys.payment_id_of(last)}" if last else None)
+
+    def open_disputes(self, awaits: Awaits, limit: int, after: str | None = None) -> Page[Purchase]:
+        """Return a page of the purchases whose dispute awaits this: a query of the index, then one consistent read."""
+        rows, then = self._listed(awaits, limit, after, is_newest_first=awaits is Awaits.BANK)
+        found = [items.from_payment(item) for item in self._get([keys.primary_key(row) for row in rows])]
+        disputed = [(one.open_dispute, one) for one in found if isinstance(one, Purchase)]
+        still = [(dispute, one) for dispute, one in disputed if dispute and dispute.awaits is awaits]
+        still.sort(key=lambda pair: (pair[0].position, pair[1].payment_id), reverse=awaits is Awaits.BANK)
+        return Page(tuple(one for _, one in still), then)
+
+    def suspended_accounts(self, limit: int, after: str | None = None) -> Page[Account]:
+        """Return a page of the suspended accounts: a query of the index, then one consistent read."""
+        rows, then = self._listed(keys.SUSPENDED, limit, after, is_newest_first=True)
+        found = [items.from_account(item) for item in self._get([keys.primary_key(row) for row in rows])]
+        still = [(one.suspended_since, one.account_id, one) for one in found if one.suspended_since]
+        still.sort(key=lambda row: row[:2], reverse=True)
+        return Page(tuple(one for _, _, one in still), then)
+
+    def _listed(
+        self, name: str, limit: int, after: str | None, *, is_newest_first: bool
+    ) -> tuple[list[Item], str | None]:
+        """Return a page of the rows that support lists under a name, and where the next one starts."""
+        arguments: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": keys.LISTED_INDEX,
+            "KeyConditionExpression": "listed_in = :name",
+            "ExpressionAttributeValues": {":name": {"S": name}},
+            "ScanIndexForward": not is_newest_first,
+            "Limit": limit,
+        } | ({"ExclusiveStartKey": keys.listed_key(name, after)} if after else {})
+        page = self._calls.dispatch("Query", arguments)
+        last = page.get("LastEvaluatedKey")
+        return page["Items"], keys.listed_position(last) if last else None
 
     def cases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[RefundCase]:
         """Return a page of an account's refund cases: one query."""

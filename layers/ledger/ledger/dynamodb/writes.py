@@ -165,7 +165,7 @@ class Writes:
         """Write the new facts, each under its key, and what follows from all facts. Facts are never removed."""
         item = items.to_purchase(purchase)
         item.pop("facts")
-        update = UpdateExpression.of(item, items.WAITING)
+        update = UpdateExpression.of(item, items.WAITING | items.LISTED)
         for key, fact in purchase.facts.items():
             if purchase.stored_facts.get(key) is not fact:
                 update.put_inside("facts", key, items.to_fact(fact))
@@ -188,6 +188,10 @@ class Writes:
             update.put(items.LOT + lot_id, None if lot_id in change.closed else items.to_lot(lot))
         for hold_id, hold in change.holds.items():
             update.put(items.HOLD + hold_id, items.to_hold(hold) if hold else None)
+        if change.holds:
+            place = items.place_of_account(change.suspended_since)
+            for name in sorted(items.LISTED):
+                update.put(name, place.get(name))
         for flag_id, since in change.flags.items():
             update.put(items.FLAG + flag_id, TIME.encode(since) if since else None)
         for case_id, mark in change.cases.items():

@@ -117,12 +117,18 @@ class AccountChange:
     closed: frozenset[str] = frozenset()  # ids of those of `lots` that leave the account and are stored beside it
     closed_before: Mapping[str, Lot] = field(default_factory=dict)  # closed lots as read: no other may be stored
     holds: Mapping[str, Hold | None] = field(default_factory=dict)  # None: remove
+    held: Mapping[str, Hold] = field(default_factory=dict)  # as read, where holds change
     flags: Mapping[str, datetime | None] = field(default_factory=dict)  # None: remove
     cases: Mapping[str, str | None] = field(default_factory=dict)  # of open cases: purchase and reason; None: closed
     subscription: Subscription | None = None
     period: str | None = None  # of a subscription, that is paid for
     covered_by: PaymentId | None = None  # the payment for `period`, if its fulfilment key is an order
     has_subscription: str | None = None  # without a read: the account must have this subscription
+
+    @property
+    def suspended_since(self) -> datetime | None:
+        """Return since when the account is suspended after a change of its holds. None: it is active."""
+        return min((hold.since for hold in {**self.held, **self.holds}.values() if hold), default=None)
 
     @property
     def is_empty(self) -> bool:

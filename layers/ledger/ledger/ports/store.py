@@ -8,6 +8,7 @@ from ledger.domain.accounts import Account
 from ledger.domain.audit import AuditRecord
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
+from ledger.domain.disputes import Awaits
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId
 from ledger.domain.incidents import IncidentShare, ListedIncident
@@ -86,6 +87,19 @@ class Store(Protocol):
 
     def purchases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[Purchase]:
         """Return a page of an account's purchases, newest first. One may be missing for moments after its payment."""
+
+    def open_disputes(self, awaits: Awaits, limit: int, after: str | None = None) -> Page[Purchase]:
+        """Return a page of the purchases whose most urgent open dispute awaits this.
+
+        Those that await evidence come by its deadline, the others by when they were opened, the latest first. One may
+        be missing, or out of its place, for moments after a change. What is on the page is as it stands.
+        """
+
+    def suspended_accounts(self, limit: int, after: str | None = None) -> Page[Account]:
+        """Return a page of the suspended accounts, the one that was suspended last comes first.
+
+        One may be missing, or out of its place, for moments after a change. What is on the page is as it stands.
+        """
 
     def cases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[RefundCase]:
         """Return a page of an account's refund cases, ordered by their ids, in one round trip."""

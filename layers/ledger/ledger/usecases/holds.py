@@ -106,7 +106,9 @@ def _liftable(hold_id: str, account: Account) -> Hold | None:
 def _hold_change(account: Account, hold_id: str, hold: Hold | None, now: datetime) -> Commit:
     """Return the commit that sets a hold which no purchase derives. None: remove it."""
     return Commit(
-        account=AccountChange(account_id=account.account_id, version=account.version, holds={hold_id: hold}),
+        account=AccountChange(
+            account_id=account.account_id, version=account.version, holds={hold_id: hold}, held=account.holds
+        ),
         documents=tuple(hold_mails(account, {hold_id: hold}, now)),
     )
 

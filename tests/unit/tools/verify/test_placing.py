@@ -14,12 +14,14 @@ from tools.verify.placing import is_as_written, is_in_place
 
 OF_INDEXES = (
     *("paid_at", "has_approvals", "expires_on", "moved_at", "waits_since"),
-    *("parked_shard", "followed_shard", "waiting_shard"),
+    *("parked_shard", "followed_shard", "waiting_shard", "listed_in", "listed_at"),
 )
 FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "payment": ("account_id", "paid_at"),
     "approved": ("account_id", "paid_at", "has_approvals"),
     "waiting": ("waiting_shard", "waits_since"),
+    "disputed": ("account_id", "paid_at", "listed_in", "listed_at"),
+    "suspended": ("listed_in", "listed_at"),
     "entry": ("account_id",),
     "expiring": ("account_id", "expires_on"),
     "parked": ("parked_shard",),
@@ -39,7 +41,20 @@ KEYS_FOLLOW = {
     **dict.fromkeys(("incident", "incident_share", "listed_incident", "running_incident"), "pk sk"),
     "credit_note": "pk sk",
     **dict.fromkeys(("credit_note_pointer", "credit_note_series"), "sk"),
-    **dict.fromkeys(("payment", "approved", "waiting", "pointer", "account", "fulfilment_key", "order_pointer"), "sk"),
+    **dict.fromkeys(
+        (
+            "payment",
+            "approved",
+            "waiting",
+            "disputed",
+            "pointer",
+            "account",
+            "suspended",
+            "fulfilment_key",
+            "order_pointer",
+        ),
+        "sk",
+    ),
     **dict.fromkeys(("failed_run", "audit_record", "refund_intent", "renewal_stop", "listed_declaration"), "sk"),
     "mail_intent": "pk sk",
     **dict.fromkeys(("subscription", "declaration", "declared_contract", "contact", "mail_record"), "pk sk"),
@@ -48,7 +63,7 @@ KEYS_FOLLOW = {
     "case_claim": "pk sk",
 }
 """What of an item's key follows from its content. A key that is all that tells what the item is about does not."""
-WITHOUT_DIGEST = {"payment", "approved", "waiting", "account"}
+WITHOUT_DIGEST = {"payment", "approved", "waiting", "disputed", "account", "suspended"}
 
 
 def named(item: Item) -> str:
@@ -56,10 +71,13 @@ def named(item: Item) -> str:
     listed = {
         "has_approvals": "approved",
         "waiting_shard": "waiting",
+        "listed_in": "disputed",
         "expires_on": "expiring",
         "parked_shard": "parked",
     }
     listed |= {"followed_shard": "followed", "points_to": "pointer"}
+    if "listed_in" in item and keys.kind_of(item) is keys.ItemKind.ACCOUNT:
+        return "suspended"
     return next((name for attribute, name in listed.items() if attribute in item), str(keys.kind_of(item)))
 
 
@@ -105,6 +123,7 @@ NAMES = (
     *("indexed_name", "indexed_amount", "indexed_failure", "timeline_row", "case_claim"),
     *("subscription", "waiting", "declaration", "listed_declaration", "contact", "mail_record"),
     "declared_contract",
+    *("disputed", "suspended"),
 )
 
 

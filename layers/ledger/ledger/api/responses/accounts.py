@@ -30,6 +30,35 @@ class HoldResponse(ResponseModel):
         return cls(hold_id=hold_id, since=since, words=shipped_texts().render(hold_text))
 
 
+class SuspendedAccountResponse(ResponseModel):
+    """A suspended account."""
+
+    account_id: str
+    since: datetime = Field(description="Of its oldest hold.")
+    holds: list[HoldResponse] = Field(description="The oldest first.")
+    balance: int
+    shortfall: int = Field(description="A debt: credits that should have been taken back but were already used.")
+
+    @classmethod
+    def of(cls, account: Account) -> "SuspendedAccountResponse":
+        """Return an account that has a hold."""
+        holds = sorted(account.holds.items(), key=lambda pair: (pair[1].since, pair[0]))
+        return cls(
+            account_id=account.account_id,
+            since=holds[0][1].since,
+            holds=[HoldResponse.of(hold_id, hold.since) for hold_id, hold in holds],
+            balance=account.balance,
+            shortfall=account.shortfall,
+        )
+
+
+class SuspendedAccountPage(ResponseModel):
+    """A part of the suspended accounts."""
+
+    accounts: list[SuspendedAccountResponse]
+    next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")
+
+
 _HOLD_TEXTS: Mapping[str, Text] = {
     "dispute": text("hold.dispute"),
     "fraud": text("hold.fraud"),

@@ -6,10 +6,12 @@ from pydantic import Field
 
 from ledger.api.responses.model import Money, ResponseModel
 from ledger.api.responses.purchases import LineResponse
-from ledger.domain.disputes import ReportedDispute
+from ledger.domain.disputes import ReportedDispute, reported_disputes
 from ledger.domain.entries import EntryKind
 from ledger.domain.facts import DisputeReason, EvidenceState
+from ledger.domain.ids import provider_of
 from ledger.domain.mails import MailKind, MailOutcome
+from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import CaseState, RefundReason
 
 
@@ -129,6 +131,40 @@ class DisputedPurchaseResponse(ResponseModel):
     refunds: list[MadeRefund]
     cases: list[WrittenCase]
     mails: list[SentMail]
+
+
+class OpenDisputeResponse(ResponseModel):
+    """A purchase with open disputes."""
+
+    purchase_id: str
+    provider: str
+    is_live: bool = Field(description="Whether it was paid in the provider's live mode.")
+    account_id: str | None = Field(description="null: the payment was not reported yet.")
+    paid: Money | None
+    paid_at: datetime | None
+    disputes: list[DisputeResponse] = Field(description="The open ones, the most urgent first.")
+
+    @classmethod
+    def of(cls, purchase: Purchase, now: datetime, *, is_live: bool) -> "OpenDisputeResponse":
+        """Return a purchase with its open disputes as of now."""
+        payment = purchase.payment
+        found = reported_disputes(purchase.facts, purchase.payment_id)
+        return cls(
+            purchase_id=purchase.payment_id,
+            provider=provider_of(purchase.payment_id),
+            is_live=is_live,
+            account_id=purchase.account_id,
+            paid=Money(amount_minor=payment.paid_minor, currency=payment.currency) if payment else None,
+            paid_at=payment.at if payment else None,
+            disputes=[DisputeResponse.of(one, now) for one in found if one.is_open],
+        )
+
+
+class OpenDisputePage(ResponseModel):
+    """A part of the purchases with open disputes."""
+
+    purchases: list[OpenDisputeResponse]
+    next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")
 
 
 class DisputedPurchaseList(ResponseModel):

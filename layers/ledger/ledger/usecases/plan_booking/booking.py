@@ -68,6 +68,7 @@ def plan_targets(
         closed=_leaving(lots, closed_before, room, now),
         closed_before=closed_before,
         holds=holds,
+        held=account.holds,
         flags=flags,
         period=granted.period if granted else None,
         covered_by=covering.payment_id if covering else None,
