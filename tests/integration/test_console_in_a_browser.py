@@ -16,7 +16,7 @@ from ledger.domain.facts import DisputeReason, DisputeState, EvidenceState, Fact
 from ledger.domain.ids import PaymentId
 from ledger.usecases.index_names import index_purchases
 from tests.contract.test_parked import park, renewal
-from tests.integration.conftest import ADA, ADAS, LONG_AGO, World
+from tests.integration.conftest import ADA, ADAS, BOB, LONG_AGO, World
 from tests.integration.test_api import HOSTILE_NAMES, store_evidence
 from tests.integration.test_api_declarations import declared, followed
 from tests.integration.test_release_parked import SECRET, of_a_price, receive
@@ -701,6 +701,52 @@ def test_a_deadline_is_shown_and_marked_when_it_is_near(world: World, console: C
     assert console.blocked() == []
 
 
+def test_open_disputes_are_listed_by_their_deadline_and_lead_to_the_evidence(world: World, console: Console) -> None:
+    """The menu counts those that await an answer; the others are with the bank, and have no deadline any more."""
+    second, third = PaymentId("stripe:pi_second"), PaymentId("stripe:pi_third")
+    for payment_id in (second, third):
+        world.pays(payment_id, BOB)
+    world.record_events(
+        event_of(due(6.5, dispute_id="dp_later"), names=(second,)),
+        event_of(due(1.5), names=(ADAS,)),
+        event_of(due(1, EvidenceState.SUBMITTED, dispute_id="dp_3", state=DisputeState.UNDER_REVIEW), names=(third,)),
+        event_of(due(2.5, dispute_id="dp_unknown"), names=(PaymentId("stripe:pi_unknown"),)),
+    )
+    console.sign_in()
+    console.go("disputes", "Disputes")
+    console.page.wait_until("[...document.querySelectorAll('nav .count')].some(one => one.textContent === '3')")
+    rows = "[...document.querySelectorAll('tbody tr')].map(row => row.innerText)"
+    first, unknown, last = console.page.value(rows)
+    assert ADA in first
+    assert "Due tomorrow" in first
+    assert "Due soon" in first
+    assert "Its payment is not known yet" in unknown
+    assert BOB in last
+    assert "Due soon" not in last
+    console.click("With the bank")
+    console.page.wait_until(f"{rows}.length === 1")
+    console.reads("Evidence was handed in")
+    console.click("Awaits evidence")
+    console.page.wait_until(f"{rows}.length === 3")
+    console.click("“I did not pay this”")
+    console.wait_for_heading("Evidence for the bank")
+    assert console.blocked() == []
+
+
+def test_suspended_accounts_are_listed_and_lead_to_their_page(world: World, console: Console) -> None:
+    """With why and since when. Who is suspended no longer is gone from the list."""
+    console.sign_in()
+    console.go("suspended", "Suspended accounts")
+    console.reads("Nobody is suspended")
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    console.go("why", "Why?")
+    console.go("suspended", "Suspended accounts")
+    console.reads("dispute:stripe:dp_1")
+    console.click(ADA)
+    console.wait_for_heading(ADA)
+    assert console.blocked() == []
+
+
 @pytest.mark.parametrize("address", ["cases/case_0123456789abcdef01234567", "cases/..%2f..%2faccount", "cases/%00"])
 def test_an_id_of_nothing_says_so(console: Console, address: str) -> None:
     """It is sent as one part of the path, whatever it is."""
@@ -771,6 +817,7 @@ def test_the_menu_shows_where_one_is_and_who_one_is(console: Console, size: tupl
 def test_no_page_is_wider_than_its_window(world: World, console: Console, size: tuple[int, int]) -> None:
     """On a phone too; and nothing that the policy of the page blocks."""
     case_id = opened_case(world, message="W" * 300)
+    world.record_events(event_of(due(1), names=(ADAS,)))
     console.sign_in(size=size)
     for address, heading in {
         "queue": "Review queue",
@@ -782,6 +829,8 @@ def test_no_page_is_wider_than_its_window(world: World, console: Console, size: 
         "parked": "Parked events",
         "proposals": "Second person",
         "declarations": "Declarations",
+        "disputes": "Disputes",
+        "suspended": "Suspended accounts",
         "incidents?since=2026-11-01T12:00:00Z&until=2026-11-01T13:00:00Z": "Incidents",
     }.items():
         console.go(address, heading)

@@ -7,6 +7,8 @@ import { DISPUTE_REASONS, DISPUTE_STATES, named, provider } from "./words.js";
 
 const EVIDENCE = { none: "Nothing was handed in", draft: "Evidence is saved at the provider, and not handed in", submitted: "Evidence was handed in" };
 
+export const evidenceWords = (one) => EVIDENCE[one.evidence] || html`<span class="soft">Not known here</span>`;
+
 export const disputeState = (state) => badge(DISPUTE_STATES[state] || [named(state), "quiet"]);
 
 /** The deadline, marked if it is near or over and nothing was handed in. */

@@ -15,6 +15,7 @@ import { findPage } from "./find.js";
 import { proposalsPage } from "./proposals.js";
 import { parkedEventPage, parkedPage } from "./parked.js";
 import { evidencePage } from "./evidence.js";
+import { openDisputesPage, suspendedPage } from "./open_disputes.js";
 import { whyPage } from "./why.js";
 import { declarationPage, declarationsPage } from "./declarations.js";
 import { incidentPage, incidentsPage } from "./incidents.js";
@@ -26,6 +27,8 @@ const PAGES = {
   find: findPage,
   proposals: proposalsPage,
   parked: (id) => (id ? parkedEventPage(id) : parkedPage()),
+  disputes: (_, query) => openDisputesPage(query),
+  suspended: suspendedPage,
   evidence: evidencePage,
   why: whyPage,
   declarations: (id) => (id ? declarationPage(id) : declarationsPage()),
@@ -35,6 +38,8 @@ const MENU = [
   ["queue", "Review queue"],
   ["proposals", "Second person"],
   ["declarations", "Declarations"],
+  ["disputes", "Disputes"],
+  ["suspended", "Suspended"],
   ["parked", "Parked events"],
   ["incidents", "Incidents"],
   ["why", "Why?"],
@@ -44,7 +49,7 @@ const root = document.getElementById("console");
 let page = null;
 let name = "";
 let signInProblem = null;
-const counts = { queue: "", proposals: "", declarations: "", parked: "" }; // of the menu: what waits
+const counts = { queue: "", proposals: "", declarations: "", disputes: "", parked: "" }; // of the menu: what waits
 const COUNT_MS = 60000;
 let countedAt = 0;
 
@@ -136,11 +141,12 @@ async function open() {
   count();
 }
 
-// How many are counted at most: a declaration is a read of its own, and a parked event brings its body.
+// How many are counted at most: a declaration is a read of its own, a dispute is read with its payment, and a parked event brings its body.
 const COUNTED = {
   queue: () => get(path("refund-cases"), { limit: 100 }).then((page) => [page.cases, page.next]),
   proposals: () => get(path("proposals"), { limit: 100 }).then((page) => [page.proposals, page.next]),
   declarations: () => get(path("declarations"), { limit: 9 }).then((page) => [page.declarations, page.has_more]),
+  disputes: () => get(path("disputes"), { limit: 25 }).then((page) => [page.purchases, page.next]),
   parked: () => get(path("parked"), { limit: 25 }).then((page) => [page.parked, page.next]),
 };
 

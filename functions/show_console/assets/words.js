@@ -88,6 +88,8 @@ export const DISPUTE_STATES = {
   reversed: ["Reversed", "good"],
 };
 
+export const HOLDS = { dispute: "Dispute", fraud: "Fraud", support: "By support" };
+
 // What the buyer told the bank.
 export const DISPUTE_REASONS = {
   fraudulent: "“I did not pay this”",
