@@ -40,7 +40,7 @@ from ledger.api.requests import (
 )
 from ledger.api.responses.accounts import SuspendedAccountPage, SuspendedAccountResponse
 from ledger.api.responses.credit_notes import CreditNoteList, CreditNoteResponse
-from ledger.api.responses.declarations import DeclarationList, DeclarationResponse
+from ledger.api.responses.declarations import DeclarationList, DeclarationPageResponse, DeclarationResponse
 from ledger.api.responses.disputes import DisputedPurchaseList, OpenDisputePage, OpenDisputeResponse
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.support import (
@@ -60,12 +60,13 @@ from ledger.domain.disputes import Awaits
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.refund_cases import DecisionOutcome
+from ledger.domain.subjects import subject_of_declaration
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
 from ledger.usecases.declarations.change import read_declaration
 from ledger.usecases.declarations.review import NamedContract, carry_out, close, record_forwarding
 from ledger.usecases.holds import lift_hold, place_hold
-from ledger.usecases.looks import record_look
+from ledger.usecases.looks import record_look, record_look_at
 from ledger.usecases.refund_cases.cases import account_of_case
 from ledger.usecases.refund_cases.claim_case import claim_case, read_claim, release_case
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -73,6 +74,7 @@ from ledger.usecases.refund_cases.open_case import SUPPORT_CASES_ROUTE, open_cas
 from ledger.usecases.refund_cases.queue import waiting_cases
 from ledger.usecases.settle_proposals import confirm_proposal, read_proposal, reject_proposal
 from ledger.usecases.state_amount import state_amount
+from ledger.usecases.subject_history import subject_history
 
 app = resolver()
 WhoseTurn = Annotated[
@@ -352,12 +354,20 @@ def list_declarations(state: StateOfDeclaration = DeclarationState.IN_REVIEW, li
     "/support/declarations/<declaration_id>",
     summary="A declaration",
     tags=["Support"],
-    responses=documented_problems(DeclarationResponse, 404),
+    responses=documented_problems(DeclarationPageResponse, 404),
 )
-def read_declaration_for_support(declaration_id: DeclarationPath) -> DeclarationResponse:
-    """Return a declaration by its reference number, also one that is settled."""
-    support(app)
-    return DeclarationResponse.of(read_declaration(declaration_id, services().store))
+def read_declaration_for_support(declaration_id: DeclarationPath) -> DeclarationPageResponse:
+    """Return a declaration by its reference number, also one that is settled, with who has looked at it.
+
+    The look is recorded with its actor, also on the timeline of the account if one was found.
+    """
+    here, person = services(), support(app)
+    declaration, now = read_declaration(declaration_id, here.store), here.now()
+    subject_id = subject_of_declaration(declaration_id)
+    record_look_at(subject_id, person.account_id, "declaration", here.store, now=now)
+    if owner := declaration.account_id:
+        record_look(owner, person.account_id, f"declaration {declaration_id}", here.store, now=now)
+    return DeclarationPageResponse.with_history(declaration, subject_history(subject_id, here.store))
 
 
 @app.post(

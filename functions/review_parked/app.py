@@ -12,14 +12,31 @@ from ledger.api.auth import support
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
 from ledger.api.providers import EXAMPLE_PARKED_ID
-from ledger.api.requests import DECODED, AttributionRequest, DismissalRequest, PageCursor, PageSize
+from ledger.api.requests import (
+    DECODED,
+    AttributionRequest,
+    DismissalRequest,
+    IdempotencyKey,
+    PageCursor,
+    PageSize,
+    ReplayRequest,
+)
 from ledger.api.responses.parked import ParkedEventResponse, ParkedPage, ParkedResponse, ReplayResponse
 from ledger.domain.errors import NotFound
 from ledger.domain.ids import AccountId
-from ledger.usecases.attribute_parked import Attribution, attribute_parked, dismiss_parked
+from ledger.domain.subjects import subject_of_event
+from ledger.usecases.attribute_parked import (
+    Attribution,
+    Replay,
+    attribute_parked,
+    dismiss_parked,
+    read_receipt,
+    replay_parked,
+)
 from ledger.usecases.authority import Authority
-from ledger.usecases.parked_events import list_parked, read_parked
-from ledger.usecases.record_event import release_parked
+from ledger.usecases.looks import record_look, record_look_at
+from ledger.usecases.parked_events import list_parked
+from ledger.usecases.subject_history import subject_history
 
 app = resolver()
 ParkedPath = Annotated[
@@ -52,14 +69,22 @@ def list_parked_events(limit: PageSize = 50, after: PageCursor = None) -> Parked
 
 @app.get(
     "/support/parked/<parked_id>",
-    summary="A parked event, with what the provider sent",
+    summary="A parked event, with what the provider sent and who did what about it",
     tags=["Support"],
     responses=documented_problems(ParkedEventResponse, 404),
 )
 def read_parked_event(parked_id: ParkedPath) -> ParkedEventResponse:
-    """Return a parked event. Once it is released it is not found here any more."""
-    support(app)
-    return ParkedEventResponse.of(read_parked(parked_id, services().store))
+    """Return a parked event. Once it is booked or dismissed: what became of it.
+
+    The look is recorded with its actor, also on the timeline of the account once it is known.
+    """
+    here, person = services(), support(app)
+    receipt, now = read_receipt(_name(parked_id), here.store), here.now()
+    subject_id = subject_of_event(receipt.name)
+    record_look_at(subject_id, person.account_id, "event", here.store, now=now)
+    if owner := receipt.account_id:
+        record_look(owner, person.account_id, f"event {receipt.cause}", here.store, now=now)
+    return ParkedEventResponse.of(receipt, subject_history(subject_id, here.store))
 
 
 @app.post(
@@ -68,12 +93,17 @@ def read_parked_event(parked_id: ParkedPath) -> ParkedEventResponse:
     tags=["Support"],
     responses=documented_problems(ReplayResponse, 404),
 )
-def replay_parked_event(parked_id: ParkedPath) -> ReplayResponse:
-    """Record the event again, with the catalogue and the facts of now. If it can't be booked it stays as it is."""
+def replay_parked_event(
+    parked_id: ParkedPath, request: ReplayRequest, idempotency_key: IdempotencyKey
+) -> ReplayResponse:
+    """Record the event again, with the catalogue and the facts of now. If it can't be booked it stays as it is.
+
+    The try is recorded with your name and your reason. The same request under the same key is one try.
+    """
     here, person = services(), support(app)
-    receipt = read_parked(parked_id, here.store)
-    result = release_parked(receipt, here.translate_parked, here.store, here.now())
-    named = {"event": receipt.correlation_id, "outcome": result.outcome, "actor": person.account_id}
+    replay = Replay(name=_name(parked_id), actor=person.account_id, reason=request.why, key=idempotency_key)
+    result = replay_parked(replay, here.store, here.translate_parked, now=here.now())
+    named = {"event": parked_id, "outcome": result.outcome, "actor": person.account_id}
     here.logger.info("replayed", extra=named)
     return ReplayResponse.of(parked_id, result)
 
@@ -110,10 +140,10 @@ def attribute_parked_event(parked_id: ParkedPath, request: AttributionRequest) -
 def dismiss_parked_event(parked_id: ParkedPath, request: DismissalRequest) -> ReplayResponse:
     """Note that the event is none of ours: it books nothing, and is never tried again. Idempotent.
 
-    Its receipt says who dismissed it and why.
+    Its receipt says who dismissed it and why, and so does its history.
     """
     here, person = services(), support(app)
-    dismissed = dismiss_parked(_name(parked_id), person.account_id, request.why, here.store)
+    dismissed = dismiss_parked(_name(parked_id), person.account_id, request.why, here.store, now=here.now())
     return ReplayResponse.of(parked_id, dismissed)
 
 

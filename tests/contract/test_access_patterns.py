@@ -21,7 +21,11 @@ from ledger.domain.disputes import Awaits
 from ledger.domain.errors import InsufficientCredits, SecondPersonNeeded, SubscriptionAlreadyRuns
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeState, Fact, RefundState
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import (
+    AccountId,
+    PaymentId,
+    SubjectId,
+)
 from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome, Trigger
 from ledger.domain.refund_cases import FollowStage, RefundCase, RefundReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
@@ -33,6 +37,7 @@ from ledger.ports.documents import renewal_stop_key, sortable, timeline_row_key
 from ledger.ports.reads import Keys, ParkedName
 from ledger.providers.translation import carried
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
+from ledger.usecases.attribute_parked import Replay, replay_parked
 from ledger.usecases.authority import Authority
 from ledger.usecases.confirm_orders import list_confirmation
 from ledger.usecases.credit_notes import issue_credit_notes
@@ -49,7 +54,7 @@ from ledger.usecases.incidents.find_runs import cases_beside, preview
 from ledger.usecases.incidents.replace_runs import replace_runs
 from ledger.usecases.index_names import index_failed_run, index_purchases
 from ledger.usecases.locks import read_locks
-from ledger.usecases.looks import record_look
+from ledger.usecases.looks import record_look, record_look_at
 from ledger.usecases.open_disputes import open_disputes_of
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.refund_cases.claim_case import claim_case
@@ -997,10 +1002,31 @@ def _(engine: Engine) -> Iterator[int]:
         yield engine.trips(lambda text=text: explain_chain(text, searched).lines)
 
 
+@case("`subject_acts`, `subject_looks`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    for read in (store.subject_acts, store.subject_looks):
+        yield engine.trips(lambda read=read: read(SubjectId("event:stripe:cus_1~evt_1"), 5).items)
+
+
 @case("a look at a page")
 def _(engine: Engine) -> Iterator[int]:
     store = indexed(engine)
     yield engine.trips(record_look, ADA, "sam", "account", store, now=at(0))
+    yield engine.trips(record_look_at, SubjectId("event:stripe:cus_1~evt_1"), "sam", "event", store, now=at(0))
+
+
+@case("another try at a parked event, as a person wants it: `replay_parked`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    unknown = replace(
+        event_of(names=(PaymentId("stripe:pi_2"),)), not_bookable=NotBookable(ParkReason.OTHER_ACCOUNT, "acct_1")
+    )
+    record_events(store, unknown, now=at(20))
+    receipt = next(iter(store.parked_receipts()))
+    replay = Replay(name=receipt.name, actor="sam", reason="It is ours.", key="key_1")
+    yield engine.trips(replay_parked, replay, store, lambda _: unknown, now=at(30))
+    yield engine.trips(replay_parked, replay, store, lambda _: unknown, now=at(31))
 
 
 def with_failures(engine: Engine) -> DynamoDBStore:

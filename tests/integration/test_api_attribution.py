@@ -29,7 +29,8 @@ def test_a_parked_event_is_attributed_once(world: World, parked: str) -> None:
     assert balance(world) == before + 1000
     assert world.sam.post(path, said).json == first.json
     assert balance(world) == before + 1000
-    assert world.sam.get(f"/support/parked/{parked}").status == 404
+    shown = world.sam.get(f"/support/parked/{parked}").json
+    assert (shown["outcome"], shown["account_id"], shown["body"]) == ("booked", ADA, None)
 
 
 def test_a_parked_event_is_dismissed(world: World, parked: str) -> None:

@@ -228,7 +228,7 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/support/incidents", {"content": {**HOUR, "credits": 5, "why": "x"}, "key": "k"}),
     ("GET", "/support/parked", {}),
     ("GET", f"/support/parked/{PARKED}", {}),
-    ("POST", f"/support/parked/{PARKED}/replay", {}),
+    ("POST", f"/support/parked/{PARKED}/replay", {"content": {"why": "y"}, "key": "k"}),
     ("POST", f"/support/parked/{PARKED}/attribution", {"content": {"account_id": BOB, "why": "y"}}),
     ("POST", f"/support/parked/{PARKED}/dismissal", {"content": {"why": "y"}}),
     ("POST", "/support/refund-cases/{case_id}/claim", {}),

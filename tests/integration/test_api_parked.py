@@ -10,7 +10,9 @@ from ledger.domain.receipts import ParkReason, Receipt, Trigger
 from ledger.usecases.parked_events import release_of
 from tests.integration.conftest import World
 from tests.integration.test_release_parked import SECRET, of_a_price, receive
+from tools.testing.frontend import supporter
 
+KIM = supporter(name="kim")
 PRICE = "pri_of_next_month"
 
 
@@ -45,18 +47,44 @@ def test_an_event_is_shown_as_the_provider_sent_it(parked: World) -> None:
 def test_another_try_books_what_can_be_booked_by_now(parked: World, tmp_path: Path) -> None:
     """Once: then it is parked no more. What still can't be booked stays."""
     path = "/support/parked/paddle:ctm_1~evt_1"
-    still = parked.sam.post(f"{path}/replay").json
-    assert (still["outcome"], still["account_id"]) == ("parked", None)
+    tried = {"why": "Its price is in the catalogue now."}
+    assert parked.sam.post(f"{path}/replay", tried).status == 422  # without a key a second click is another try
+    still = parked.sam.post(f"{path}/replay", tried, key="key_1").json
+    assert (still["outcome"], still["reason"], still["account_id"]) == ("parked", "unknown_price", None)
     text = catalogue.DEFAULT_FILE.read_text("utf-8")
     known = next(price for price in text.split('"') if price.startswith("pri_"))
     (tmp_path / "catalogue.json").write_text(text.replace(known, PRICE))
     parked.services.catalogue = catalogue.load(tmp_path / "catalogue.json")
-    booked = parked.sam.post(f"{path}/replay").json
+    booked = parked.sam.post(f"{path}/replay", tried, key="key_2").json
     assert booked["outcome"] == "booked"
     assert booked["account_id"]
-    assert parked.sam.get(path).status == 404
-    assert parked.sam.post(f"{path}/replay").status == 404
+    assert parked.sam.post(f"{path}/replay", tried, key="key_2").json == booked
+    assert parked.sam.post(f"{path}/replay", {"why": "Another reason."}, key="key_2").status == 422
+    shown = parked.sam.get(path).json
+    assert (shown["outcome"], shown["account_id"], shown["reason"]) == ("booked", booked["account_id"], None)
+    assert shown["body"] is None
+    assert [one["actor"] for one in shown["history"]["lines"] if one["kind"] == "act"] == ["sam", "sam"]
+    owner = f"/support/accounts/{booked['account_id']}/timeline"
+    looks = KIM.get(owner, query={"kinds": "look"}).json["lines"]
+    assert "sam looked at event paddle:evt_1" in [one["words"] for one in looks]
     assert len(parked.sam.get("/support/parked").json["parked"]) == 2
+
+
+def test_who_has_looked_and_who_did_what_is_shown_though_it_has_no_account(parked: World) -> None:
+    """The own look too. What can't be recorded is not shown, and a customer sees and does nothing of it."""
+    path = "/support/parked/paddle:ctm_1~evt_1"
+    assert parked.ada.get(path).status == 403
+    assert parked.ada.post(f"{path}/replay", {"why": "y"}, key="key_1").status == 403
+    KIM.post(f"{path}/replay", {"why": "The shop asks for it."}, key="key_1")
+    lines = parked.sam.get(path).json["history"]["lines"]
+    assert {(one["kind"], one["words"]) for one in lines} == {
+        ("act", "kim tried again to book paddle:evt_1: The shop asks for it."),
+        ("look", "sam looked at event"),
+    }
+    KIM.post(f"{path}/dismissal", {"why": "Of our other shop."})
+    shown = KIM.get(path).json
+    assert (shown["outcome"], shown["detail"]) == ("noted", "muted: dismissed by kim: Of our other shop.")
+    assert "kim dismissed paddle:evt_1: Of our other shop." in [one["words"] for one in shown["history"]["lines"]]
 
 
 @pytest.mark.parametrize(

@@ -329,6 +329,7 @@ def test_the_contract_of_a_declaration_that_names_none_is_asked_for(world: World
     name = followed(world, declared(contract="the one"))
     console.sign_in()
     console.go(f"declarations/{name}", "Withdrawal by Ada Lovelace")
+    console.reads("staff_sue looked at declaration")
     console.click("Carry it out…")
     console.page.wait_until("document.activeElement.id === 'account_id'")
     console.reads("None was found by what the customer wrote.")
@@ -362,9 +363,12 @@ def test_a_parked_event_is_shown_and_tried_again(
     console.wait_for_heading("transaction.completed")
     console.reads("Unknown price")
     console.reads('"id": "txn_1"')
+    console.reads("staff_sue looked at event")
     console.click("Try again…")
+    console.write("why", "The price is in the catalogue now.")
     console.click("Try again")
-    console.reads("It is still parked.")
+    console.reads("It is still parked. Unknown price")
+    console.reads("staff_sue tried again to book paddle:evt_1: The price is in the catalogue now.")
     assert world.sam.get("/support/parked/paddle:ctm_1~evt_1").status == 200
     assert console.blocked() == []
 
@@ -382,6 +386,8 @@ def test_a_parked_event_is_attributed_and_released(world: World, console: Consol
     console.write("why", "The customer has written to us about it.")
     console.click("Attribute it")
     console.reads("It is booked.")
+    console.reads("What became of it")
+    console.reads("The customer has written to us about it.")
     console.go("parked", "Parked events")
     console.reads("Nothing is parked")
     assert world.ada.get("/account").json["balance"] == 2000

@@ -26,7 +26,7 @@ from ledger.domain.errors import (
     TransactionInConflict,
 )
 from ledger.domain.facts import RefundChanged, RefundState
-from ledger.domain.ids import AccountId, PaymentId, approval_tag
+from ledger.domain.ids import AccountId, PaymentId, SubjectId, approval_tag
 from ledger.domain.incidents import IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
@@ -363,6 +363,12 @@ class FakeStore:
         self, account_id: AccountId, kind: TimelineRowKind, limit: int, after: str | None = None
     ) -> Page[TimelineRow]:
         return self._newest(TimelineRow, DocumentKind.TIMELINE_ROW, limit, after, account_id, str(kind))
+
+    def subject_acts(self, subject_id: SubjectId, limit: int, after: str | None = None) -> Page[AuditRecord]:
+        return self._newest(AuditRecord, DocumentKind.SUBJECT_ACT, limit, after, subject_id)
+
+    def subject_looks(self, subject_id: SubjectId, limit: int, after: str | None = None) -> Page[TimelineRow]:
+        return self._newest(TimelineRow, DocumentKind.SUBJECT_LOOK, limit, after, subject_id)
 
     def proposals_of(self, account_id: AccountId) -> Iterator[Proposal]:
         return self._documents(Proposal, DocumentKind.PROPOSAL, account_id)

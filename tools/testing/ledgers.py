@@ -31,12 +31,14 @@ from ledger.domain.proposals import CREDITS, SupportLimit
 from ledger.domain.receipts import NotBookable, ParkReason
 from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.runs import Run
+from ledger.domain.subjects import subject_of_event
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key, mail_intent_key, mail_record_key
 from ledger.ports.reads import Keys, Snapshot
 from ledger.providers.registry import PROVIDERS
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
+from ledger.usecases.attribute_parked import Attribution, Replay, attribute_parked, dismiss_parked, replay_parked
 from ledger.usecases.authority import Authority
 from ledger.usecases.consents import confirm_consent, give_consent, revoke_confirmation
 from ledger.usecases.credit_notes import Seller
@@ -51,7 +53,10 @@ from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
 from ledger.usecases.incidents.replace_runs import replace_runs
 from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
-from ledger.usecases.looks import record_look
+from ledger.usecases.looks import (
+    record_look,
+    record_look_at,
+)
 from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.record_event import record_event
@@ -646,6 +651,28 @@ def not_ours() -> FakeStore:
     return store
 
 
+def looked_at_by_people() -> FakeStore:
+    """Parked events that people of support have looked at, tried again, attributed and dismissed."""
+    store = FakeStore()
+    record_events(store, paid(), now=at(1))
+    settled = replace(payment(SECOND, minute=5), account_id=AccountId(""), customer_id="stripe:cus_9")
+    found = replace(paid(settled, event_id="evt_9"), owner=Owner(customer_id="stripe:cus_9"))
+    connected = NotBookable(ParkReason.OTHER_ACCOUNT, "acct_1")
+    dismissed = replace(event_of(names=(THIRD,)), not_bookable=connected)
+    left = replace(event_of(names=(FOURTH,)), not_bookable=connected)
+    record_events(store, found, dismissed, left, now=at(20))
+    events = {one.event_id: one for one in (found, dismissed, left)}
+    names = {receipt.event_id: receipt.name for receipt in store.parked_receipts()}
+    for number, event_id in enumerate(events):
+        record_look_at(subject_of_event(names[event_id]), "kim", "event", store, now=at(30 + number))
+        replay = Replay(name=names[event_id], actor="sam", reason="It may be ours by now.", key=f"key_{number}")
+        replay_parked(replay, store, lambda receipt: events[receipt.event_id], now=at(40 + number))
+    said = Attribution(name=names["evt_9"], account_id=ADA, actor="sam", reason="The letter names it.")
+    attribute_parked(said, store, lambda receipt: events[receipt.event_id], now=at(50))
+    dismiss_parked(names[dismissed.event_id], "kim", "Of our other shop.", store, now=at(51))
+    return store
+
+
 def asked_about_two_like_it() -> FakeStore:
     """A request about a charge beside which another one looks alike: a person decides."""
     store = FakeStore()
@@ -800,6 +827,7 @@ _MADE = (
     *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, declared),
     *(locked, unlocked, by_two, documented, made_good),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
+    looked_at_by_people,
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {
     **{one.__name__: one for one in _MADE},

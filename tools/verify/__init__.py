@@ -65,6 +65,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     proposals.sums_of_accounts,
     proposals.adjusted,
     records.idempotency_records,
+    records.acts_about_subjects,
     declarations.listed,
     credit_notes.documented,
     credit_notes.due,

@@ -24,8 +24,9 @@ from ledger.domain.facts import (
 from ledger.domain.ids import AccountId, request_correlation_id
 from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import Receipt
+from ledger.domain.receipts import DISMISSED, Receipt
 from ledger.domain.refund_cases import case_id_of
+from ledger.domain.subjects import subject_of_event
 from ledger.domain.subscriptions import Subscription
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from ledger.ports.documents import DocumentKey
@@ -51,6 +52,11 @@ def _names(world: World) -> Iterator[str]:
     yield from _of_cases(world)
     for receipt in world.receipts:
         yield from _of_receipt(receipt)
+    for subject_id in (
+        *(subject_id for subject_id, _ in world.subject_acts),
+        *(key.parts[0] for key in world.subject_requests),
+    ):
+        yield _subject(subject_id)
     for subscription in world.subscriptions.values():
         for report in (subscription, *subscription.reports):
             yield from _of_report(report)
@@ -187,6 +193,8 @@ _PARTS_OF_A_REQUEST = 3
 def _of_receipt(receipt: Receipt) -> Iterator[str]:
     yield from (_account(receipt.account_id), _cause(receipt.cause), _cause(receipt.correlation_id))
     yield from map(_fact, receipt.facts)
+    if receipt.detail.startswith(DISMISSED):
+        yield _subject(subject_of_event(receipt.name))
 
 
 def _of_report(report: Subscription) -> Iterator[str]:
@@ -202,6 +210,10 @@ def _account(account_id: str | None) -> str:
 
 def _owner(key: DocumentKey) -> str:
     return _account(key.parts[0]) if key.parts else ""
+
+
+def _subject(subject_id: str) -> str:
+    return f"subject {subject_id}"
 
 
 def _payment(payment_id: str) -> str:

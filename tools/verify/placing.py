@@ -13,7 +13,7 @@ from ledger.domain.claims import CaseClaim
 from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import Declaration, DeclaredContract, ListedDeclaration
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, SubjectId
 from ledger.domain.incidents import Incident, IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent, MailRecord, mail_id_of
@@ -55,6 +55,8 @@ from ledger.ports.documents import (
     proposal_key,
     renewal_stop_key,
     sortable,
+    subject_act_key,
+    subject_look_key,
     timeline_row_key,
     watched_plan_key,
 )
@@ -177,6 +179,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return failed_run_key(AccountId(owner), document.at, document.run_id)
         case Proposal():
             return proposal_key(document.account_id, document.proposal_id)
+        case AuditRecord() if key.kind is DocumentKind.SUBJECT_ACT:
+            return subject_act_key(SubjectId(owner), document)
         case AuditRecord():
             return audit_key(AccountId(owner), document)
         case Contact():
@@ -189,6 +193,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return awaited_order_key(document.since, document.order_id)
         case CaseClaim():
             return case_claim_key(document.account_id, document.case_id)
+        case TimelineRow() if key.kind is DocumentKind.SUBJECT_LOOK:
+            return subject_look_key(SubjectId(owner), document)
         case TimelineRow():
             return timeline_row_key(AccountId(owner), document)
         case IndexRow():

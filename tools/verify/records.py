@@ -1,14 +1,16 @@
 """Rules about records: receipts, idempotency records, and the place of every item."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
-from ledger.domain.audit import AuditAction
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.idempotency import IdempotencyRecord
-from ledger.domain.ids import AccountId, request_correlation_id
-from ledger.domain.receipts import MUTED, RecordOutcome
+from ledger.domain.ids import AccountId, SubjectId, request_correlation_id
+from ledger.domain.receipts import DISMISSED, MUTED, RecordOutcome
 from ledger.domain.refund_cases import BY_POLICY, RefundCase
+from ledger.domain.subjects import subject_of_event
 from ledger.usecases.adjust_credits import ADJUSTMENTS_ROUTE
 from ledger.usecases.place_order import ORDERS_ROUTE
 from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE
@@ -90,6 +92,24 @@ def _may_have_decided(record: IdempotencyRecord, case: RefundCase) -> bool:
     as_recommended = replace(review, money_minor=None, items=())  # the amount was left to the policy
     known = {one.fingerprint(case.case_id, actor) for one in (review, as_recommended)}
     return record.at < case.decided_at or record.fingerprint in known
+
+
+def acts_about_subjects(world: World) -> Verdicts:
+    """Every dismissal and every try that a person requested of a parked event is on record, and nothing else is."""
+    acts = {(subject_id, act.action, act.at) for subject_id, act in world.subject_acts}
+    dismissed = {(subject_of_event(one.name), one.detail) for one in world.receipts if one.detail.startswith(DISMISSED)}
+    said = {
+        (subject_id, f"{DISMISSED}{act.actor}: {act.reason}") for subject_id, act in _of(AuditAction.DISMISS, world)
+    }
+    yield from ((subject_id, (subject_id, detail) in said) for subject_id, detail in dismissed)
+    yield from ((subject_id, (subject_id, detail) in dismissed) for subject_id, detail in said)
+    requested = {(SubjectId(key.parts[0]), record.at) for key, record in world.subject_requests.items()}
+    yield from ((subject_id, (subject_id, AuditAction.REPLAY, at) in acts) for subject_id, at in requested)
+    yield from ((subject_id, (subject_id, act.at) in requested) for subject_id, act in _of(AuditAction.REPLAY, world))
+
+
+def _of(action: AuditAction, world: World) -> Iterator[tuple[SubjectId, AuditRecord]]:
+    return ((subject_id, act) for subject_id, act in world.subject_acts if act.action is action)
 
 
 def keys_and_indexes(world: World) -> Verdicts:

@@ -18,7 +18,7 @@ from ledger.domain.facts import (
     PaymentSettled,
 )
 from ledger.domain.idempotency import IdempotencyRecord
-from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.ids import AccountId, OrderId, PaymentId, SubjectId
 from ledger.domain.incidents import Incident, IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.lots import Lot
@@ -91,6 +91,8 @@ class World:
     pointers: dict[str, AccountId] = field(default_factory=dict)  # by case id
     failed_runs: list[tuple[AccountId, FailedRun]] = field(default_factory=list)
     audit_records: list[tuple[AccountId, AuditRecord]] = field(default_factory=list)
+    subject_acts: list[tuple[SubjectId, AuditRecord]] = field(default_factory=list)
+    subject_requests: dict[DocumentKey, IdempotencyRecord] = field(default_factory=dict)
     proposals: dict[str, Proposal] = field(default_factory=dict)
     queued_proposals: dict[DocumentKey, QueuedProposal] = field(default_factory=dict)
     account_sums: dict[DocumentKey, ActSums] = field(default_factory=dict)
@@ -164,6 +166,8 @@ class World:
                 self.pointers[document.case_id] = document.account_id
             case FailedRun():
                 self.failed_runs.append((AccountId(key.parts[0]), document))
+            case AuditRecord() if key.kind is DocumentKind.SUBJECT_ACT:
+                self.subject_acts.append((SubjectId(key.parts[0]), document))
             case AuditRecord():
                 self.audit_records.append((AccountId(key.parts[0]), document))
             case Proposal():
@@ -174,6 +178,8 @@ class World:
                 self.account_sums[key] = document
             case RecentRequests():
                 pass  # no rule is about them
+            case IdempotencyRecord() if key.kind is DocumentKind.SUBJECT_REQUEST:
+                self.subject_requests[key] = document
             case IdempotencyRecord():
                 self.idempotency_records[key] = document
             case OrderPointer():

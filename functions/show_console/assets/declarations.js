@@ -4,6 +4,7 @@ import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
 import { draftOf } from "./drafts.js";
 import { ago, day, time } from "./format.js";
+import { historyCard } from "./history.js";
 import { accountLink, ask, askWhy, badge, card, draw, empty, facts, field, link, problemBox, say, whyLink } from "./ui.js";
 import { DECLARATION_STATES, REVIEW_CAUSES } from "./words.js";
 import { due } from "./queue.js";
@@ -69,10 +70,11 @@ export function declarationPage(id) {
           ["Passed on", found.forwarded_at ? html`${ago(found.forwarded_at)} by ${found.forwarded_by}` : nothing],
           ["Closed by", found.closed_by],
           ["Reason", found.closing_reason],
-        ]))}</div>
+        ]))}
+        ${historyCard(found.history)}</div>
       <aside aria-label="Decision">${decision()}</aside></div>`,
   };
-  const settled = (words) => (now) => { if (now) found = now; say(words); };
+  const settled = (words) => async () => { say(words); await page.load(); draw(); };
   const decision = () => {
     if (found.state !== "in_review" && !(found.reseller && !found.forwarded_at)) return card("Decision", html`<p>${badge(DECLARATION_STATES[found.state])}</p><p class="soft">There is nothing for a person to do.</p>`);
     return card("Decide", html`${found.review_cause ? html`<p>${REVIEW_CAUSES[found.review_cause]}</p>` : nothing}

@@ -4,7 +4,8 @@ import { html, nothing } from "./lit-html.js";
 import { get, path, post } from "./api.js";
 import { draftOf } from "./drafts.js";
 import { ago, time } from "./format.js";
-import { accountLink, ask, askWhy, badge, card, draw, empty, facts, field, link, Listing, say, whyLink } from "./ui.js";
+import { historyCard } from "./history.js";
+import { accountLink, askWhy, badge, card, draw, empty, facts, field, link, Listing, say, whyLink } from "./ui.js";
 import { named, provider } from "./words.js";
 
 const OUTCOMES = {
@@ -15,6 +16,8 @@ const OUTCOMES = {
   parked: ["It is still parked.", "bad"],
   ignored: ["It is of a kind that is not handled.", "accent"],
 };
+
+const STATES = { parked: ["Parked", "warn"], booked: ["Booked", "good"], already_booked: ["Booked", "good"], waiting: ["Waits for its payment", "accent"], noted: ["Noted", "quiet"] };
 
 const LACKS_ACCOUNT = ["no_account", "ambiguous_account"]; // the reasons that a person's word about the account ends
 
@@ -42,16 +45,17 @@ const table = (events) => html`<div class="card flush"><table class="rows"><capt
 
 export function parkedEventPage(id) {
   let found = null;
-  let result = null;
   const address = (...parts) => path("parked", id, ...parts);
+  const load = async () => { found = await get(address()); };
   const settle = async (done) => {
-    if (!done) return;
-    result = done;
-    const [words, tone] = OUTCOMES[done.outcome] || [named(done.outcome), "accent"];
-    say(words, tone);
+    if (done) {
+      const [words, tone] = OUTCOMES[done.outcome] || [named(done.outcome), "accent"];
+      say(done.reason ? `${words} ${named(done.reason)}${done.detail ? `: ${done.detail}` : ""}` : words, tone);
+    }
+    await load();
     draw();
   };
-  const [attribution, dismissal] = [`attribute/${id}`, `dismiss/${id}`];
+  const [attribution, dismissal, another] = [`attribute/${id}`, `dismiss/${id}`, `replay/${id}`];
   const attribute = () => {
     const draft = draftOf(attribution, { account: "" });
     askWhy({
@@ -63,33 +67,37 @@ export function parkedEventPage(id) {
       after: settle,
     });
   };
-  const replay = () => ask({
-    title: "Try again to book it?",
-    confirm: "Try again",
-    body: () => html`<p>It is read once more, with the catalogue and the facts of now. If it still can't be booked, it stays as it is.</p>`,
-    act: () => post(address("replay")),
-    after: settle,
-  });
+  const replay = () => {
+    const draft = draftOf(another);
+    askWhy({
+      draft,
+      title: "Try again to book it?",
+      confirm: "Try again",
+      intro: "It is read once more, with the catalogue and the facts of now. If it still can't be booked, it stays as it is.",
+      act: (why) => post(address("replay"), { why }, draft.key),
+      after: settle,
+    });
+  };
   const dismiss = () => askWhy({ draft: draftOf(dismissal), title: "Dismiss this event?", confirm: "Dismiss it", tone: "danger", intro: "It is not booked, and is not listed any more. Its receipt stays.", act: (why) => post(address("dismissal"), { why }), after: settle });
   return {
     title: "Parked event",
-    load: async () => { found = await get(address()); },
+    load,
     view: () => html`<p class="crumbs">${link("parked", "Parked events")} <span aria-hidden="true">/</span> <span class="id">${id}</span></p>
-      <div class="head"><div><h1 tabindex="-1" class="id">${found.event_type}</h1><p class="lead">${named(found.reason)}${found.detail ? `: ${found.detail}` : ""}</p></div>
-        <p class="badges">${result ? badge(OUTCOMES[result.outcome] || [named(result.outcome), "accent"]) : badge(["Parked", "warn"])}</p></div>
-      ${result?.detail ? html`<div class="notice" role="status"><p>${result.detail}</p></div>` : nothing}
+      <div class="head"><div><h1 tabindex="-1" class="id">${found.event_type}</h1><p class="lead">${found.reason ? `${named(found.reason)}${found.detail ? `: ${found.detail}` : ""}` : found.detail || (OUTCOMES[found.outcome] || [named(found.outcome)])[0]}</p></div>
+        <p class="badges">${badge(STATES[found.outcome] || [named(found.outcome), "accent"])}</p></div>
       <div class="columns"><div>
-        ${card("What would release it", html`<p>${found.released_by}</p>`)}
-        ${card("The provider's event", html`<pre tabindex="0">${JSON.stringify(found.body, null, 2)}</pre>`)}
+        ${found.reason ? card("What would release it", html`<p>${found.released_by}</p>`) : nothing}
+        ${historyCard(found.history)}
+        ${found.body ? card("The provider's event", html`<pre tabindex="0">${JSON.stringify(found.body, null, 2)}</pre>`) : nothing}
       </div><aside aria-label="Acts and facts">
-        ${result && result.outcome !== "parked" ? card("Done", html`<p>${(OUTCOMES[result.outcome] || [named(result.outcome)])[0]}</p>${result.account_id ? html`<p>${accountLink(result.account_id)}</p>` : nothing}`) : card("Act", html`<div class="buttons column">
+        ${!found.reason ? card("What became of it", html`<p>${(OUTCOMES[found.outcome] || [named(found.outcome)])[0]}</p>${found.account_id ? html`<p>${accountLink(found.account_id)}</p>` : nothing}`) : card("Act", html`<div class="buttons column">
           ${LACKS_ACCOUNT.includes(found.reason) ? html`<button type="button" class="button accent wide" data-draft=${attribution} @click=${attribute}>Say whose it is…</button>` : nothing}
-          <button type="button" class="button wide" @click=${replay}>Try again…</button>
+          <button type="button" class="button wide" data-draft=${another} @click=${replay}>Try again…</button>
           <button type="button" class="button wide" data-draft=${dismissal} @click=${dismiss}>Dismiss…</button></div>`)}
         ${card("Facts", facts([
           ["Provider", provider(found.provider)],
           ["Event", whyLink(found.event_id)],
-          ["Kind", html`<span class="id">${found.kind}</span>`],
+          ["Kind", found.kind ? html`<span class="id">${found.kind}</span>` : nothing],
           ["Customer", found.customer_id ? whyLink(found.customer_id) : nothing],
           ["Happened", time(found.occurred_at)],
           ["Received", time(found.received_at)],

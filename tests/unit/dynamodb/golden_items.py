@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.domain.accounts import Account
-from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.audit import (
+    AuditAction,
+    AuditRecord,
+)
 from ledger.domain.claims import CaseClaim
 from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote, CreditNoteKind, CreditNoteSeries
@@ -53,7 +56,9 @@ from ledger.domain.facts import (
     WithdrawalChanged,
 )
 from ledger.domain.holds import Hold
-from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.idempotency import (
+    IdempotencyRecord,
+)
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.incidents import Incident, IncidentShare, IncidentState, LeftOut, ListedIncident
 from ledger.domain.index_rows import IndexRow, NameKind
@@ -80,6 +85,7 @@ from ledger.domain.refund_cases import (
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
+from ledger.domain.subjects import subject_of_event
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.domain.texts import text
 from ledger.domain.timeline import TimelineRow, TimelineRowKind
@@ -128,6 +134,9 @@ from ledger.ports.documents import (
     renewal_stop_key,
     review_queue_key,
     running_incident_key,
+    subject_act_key,
+    subject_look_key,
+    subject_request_key,
     timeline_row_key,
     watched_plan_key,
 )
@@ -518,6 +527,11 @@ MAIL_RECORD = MailRecord(
     version=1,
 )
 CLAIM = CaseClaim(case_id="case_1", account_id=ADA, actor="sam", until=LATER, version=1)
+EVENT = subject_of_event(("stripe:cus_1", "evt_1"))
+ACT_ABOUT_AN_EVENT = AuditRecord(
+    actor="sam", action=AuditAction.REPLAY, subject="stripe:evt_1", reason="The price is there.", at=AT, step=0
+)
+REPLAYED = IdempotencyRecord(fingerprint="replay_1", subject="stripe:evt_1", at=AT)
 LOOK = TimelineRow(kind=TimelineRowKind.LOOK, subject="account", at=AT, actor="sam")
 NAMED_ROW = IndexRow(kind=NameKind.INVOICE, name="INV-1", subject=PI, payment_id=PI)
 PAID_ROW = IndexRow(
@@ -737,6 +751,9 @@ def goldens() -> dict[str, Golden]:
         "awaited_order": _document(awaited_order_key(AT, ORDER.order_id), AWAITED),
         "case_claim": _document(case_claim_key(ADA, "case_1"), CLAIM, replace(CLAIM, version=2)),
         "timeline_row": _document(timeline_row_key(ADA, LOOK), LOOK),
+        "subject_act": _document(subject_act_key(EVENT, ACT_ABOUT_AN_EVENT), ACT_ABOUT_AN_EVENT),
+        "subject_look": _document(subject_look_key(EVENT, LOOK), LOOK),
+        "subject_request": _document(subject_request_key(EVENT, "replays", "key_1"), REPLAYED),
         "indexed_name": _document(index_row_key(NAMED_ROW), NAMED_ROW),
         "indexed_amount": _document(index_row_key(PAID_ROW), PAID_ROW),
         "indexed_failure": _document(index_row_key(FAILED_ROW), FAILED_ROW),

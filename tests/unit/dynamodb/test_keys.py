@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from ledger.domain.audit import AuditAction, AuditRecord
-from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.audit import (
+    AuditAction,
+    AuditRecord,
+)
+from ledger.domain.ids import (
+    AccountId,
+    OrderId,
+    PaymentId,
+    SubjectId,
+)
 from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.recent_requests import LimitedRequest
 from ledger.domain.timeline import TimelineRow, TimelineRowKind
@@ -43,6 +51,9 @@ from ledger.ports.documents import (
     open_checkout_key,
     proposal_key,
     recent_requests_key,
+    subject_act_key,
+    subject_look_key,
+    subject_request_key,
     timeline_row_key,
     watched_plan_key,
 )
@@ -123,6 +134,15 @@ DOCUMENTS = [
     account_sums_key(ODD, "2026-11"),
     recent_requests_key(ODD, LimitedRequest.ORDERS),
     case_claim_key(ODD, "case_1"),
+    subject_act_key(
+        SubjectId("event:a#~b#1"),
+        AuditRecord(actor="auth0|sam#1", action=AuditAction.REPLAY, subject="a#b", reason="", at=NOON, step=0),
+    ),
+    subject_look_key(
+        SubjectId("event:a#~b#1"),
+        TimelineRow(kind=TimelineRowKind.LOOK, subject="why#1", at=NOON, actor="auth0|sam#1"),
+    ),
+    subject_request_key(SubjectId("event:a#~b#1"), "replays", "key#1"),
     timeline_row_key(ODD, TimelineRow(kind=TimelineRowKind.LOOK, subject="why#1", at=NOON, actor="auth0|sam#1")),
     index_row_key(IndexRow(kind=NameKind.INVOICE, name="INV/1", subject="stripe:in#1")),
     index_row_key(IndexRow(kind=NameKind.AMOUNT, name="", subject="stripe:in#1", at=NOON, amount=1999, currency="EUR")),

@@ -10,7 +10,11 @@ import pytest
 from ledger.domain.declarations import DeclarationState
 from ledger.domain.disputes import Awaits
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import (
+    AccountId,
+    PaymentId,
+    SubjectId,
+)
 from ledger.domain.receipts import Trigger
 from ledger.domain.refund_cases import FollowStage
 from ledger.domain.timeline import TimelineRowKind
@@ -89,6 +93,8 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "scan": lambda store: store.scan(),
     "named": lambda store: store.named("INV-1"),
     "acts_page": lambda store: [store.acts_page(ADA, 5)],
+    "subject_acts": lambda store: [store.subject_acts(SubjectId("event:a~b"), 5)],
+    "subject_looks": lambda store: [store.subject_looks(SubjectId("event:a~b"), 5)],
     "timeline_rows": lambda store: [store.timeline_rows(ADA, TimelineRowKind.LOOK, 5)],
     "proposals_of": lambda store: store.proposals_of(ADA),
     "paid_between": lambda store: store.paid_between("EUR", 1999, NOON, NOON),
@@ -243,6 +249,8 @@ BY_PAGE = {
     "receipts_page",
     "acts_page",
     "timeline_rows",
+    "subject_acts",
+    "subject_looks",
     "incidents",
     "incident_shares",
     "open_disputes",

@@ -381,6 +381,12 @@ class AttributionRequest(RequestModel):
     why: Line = Field(examples=["The customer's letter names the invoice."])
 
 
+class ReplayRequest(RequestModel):
+    """Why a parked event is tried again."""
+
+    why: Line = Field(examples=["The price is in the catalogue now."])
+
+
 class DismissalRequest(RequestModel):
     """Why a parked event is dismissed."""
 

@@ -17,6 +17,8 @@ class AuditAction(StrEnum):
     ADJUST = "adjust"
     REPLACE_RUNS = "replace_runs"  # the credits of all runs that failed in an incident
     ATTRIBUTE = "attribute"  # say whose a parked event is
+    REPLAY = "replay"  # try again to book a parked event
+    DISMISS = "dismiss"  # say that a parked event is none of ours
     PROPOSE = "propose"  # an act that needs a second person
     CONFIRM = "confirm"  # the act that a colleague proposed
     REJECT = "reject"
@@ -28,7 +30,9 @@ class AuditRecord:
 
     actor: str
     action: AuditAction
-    subject: str  # the id of a hold, case, adjustment, incident, proposal, or the provider's of a refund or dispute
+    subject: (
+        str  # the id of a hold, case, adjustment, incident, proposal, event, or the provider's of a refund or dispute
+    )
     reason: str  # in the person's own words
     at: datetime
     step: int  # the version of what the action changed, as it was read; it tells the actions of one instant apart

@@ -8,6 +8,7 @@ from typing import NewType
 AccountId = NewType("AccountId", str)
 OrderId = NewType("OrderId", str)
 PaymentId = NewType("PaymentId", str)
+SubjectId = NewType("SubjectId", str)
 """The provider and its own id of a payment, or of what leads to one: `stripe:pi_3Q…`, `paddle:txn_01j…`."""
 
 

@@ -84,6 +84,9 @@ class NotBookable:
 MUTED = "muted: "
 """How the detail of a receipt begins whose event a rule recognized as another application's."""
 
+DISMISSED = f"{MUTED}dismissed by "
+"""How it begins if a person dismissed the event. The person and the reason follow."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:

@@ -18,6 +18,9 @@ ACCOUNT#<account id>     ENTRY~ACCOUNT                            account; it so
                          NOTED#<kind>#<time>#<actor>#<subject>    row of the timeline: a look, or a mail that has ended
                          REQUESTS#<kind>                          recent requests of one kind, for their limit
                          NOTE#<number>                            credit note
+SUBJECT#<subject id>     AUDIT#<time>#<action>#<actor>            audit record about what belongs to no account
+                         NOTED#<kind>#<time>#<actor>#<subject>    look at what belongs to no account
+                         IDEMPOTENCY#<route>#<Idempotency-Key>    idempotency record of such an act
 NOTES#<seller>/<year>    SERIES                                   last number of a series of credit notes
 NOTE_OF#<refund id>      POINTER_TO_NOTE                          credit note of a refund
 CASE#<case id>           POINTER                                  account of a case
@@ -120,6 +123,7 @@ class _Place(NamedTuple):
 
 
 _ACCOUNT = "ACCOUNT#"
+_SUBJECT = "SUBJECT#"
 _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     ItemKind.RECEIPT: _Place("RECEIPT#", ""),
     ItemKind.PAYMENT: _Place("PAYMENT#", "PURCHASE"),
@@ -136,6 +140,9 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.AUDIT_RECORD: _Place(_ACCOUNT, "AUDIT#", 3),
     DocumentKind.CASE_CLAIM: _Place(_ACCOUNT, "CLAIM#"),
     DocumentKind.TIMELINE_ROW: _Place(_ACCOUNT, "NOTED#", 2),
+    DocumentKind.SUBJECT_ACT: _Place(_SUBJECT, "AUDIT#", 3),
+    DocumentKind.SUBJECT_LOOK: _Place(_SUBJECT, "NOTED#", 2),
+    DocumentKind.SUBJECT_REQUEST: _Place(_SUBJECT, "IDEMPOTENCY#", 2),
     DocumentKind.PROPOSAL: _Place(_ACCOUNT, "PROPOSAL#"),
     DocumentKind.ACCOUNT_SUMS: _Place(_ACCOUNT, "ACTS#"),
     DocumentKind.RECENT_REQUESTS: _Place(_ACCOUNT, "REQUESTS#"),
@@ -167,8 +174,9 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.LISTED_INCIDENT: _Place("INCIDENTS", "BEGUN#", 2),
     DocumentKind.RUNNING_INCIDENT: _Place("REPLACING", "BEGUN#", 2),
 }
-_IN_AN_ACCOUNT = {place.sk: kind for kind, place in _PLACES.items() if place.pk == _ACCOUNT}
-_ELSEWHERE = {place.pk: kind for kind, place in _PLACES.items() if place.pk != _ACCOUNT}
+_OF_MANY_KINDS = frozenset({_ACCOUNT, _SUBJECT})
+_BESIDE_OTHERS = {(place.pk, place.sk): kind for kind, place in _PLACES.items() if place.pk in _OF_MANY_KINDS}
+_ALONE = {place.pk: kind for kind, place in _PLACES.items() if place.pk not in _OF_MANY_KINDS}
 
 RESERVED = frozenset(text for place in _PLACES.values() for text in (place.pk, place.sk) if text)
 """The fixed texts. A test holds that no module outside `dynamodb` contains one."""
@@ -249,7 +257,7 @@ def document_key_of(item: Mapping[str, AttributeValue]) -> DocumentKey:
 def kind_of(item: Mapping[str, AttributeValue]) -> ItemKind | DocumentKind:
     """Return what an item is. Raise ValueError for a key that is none of the table's."""
     pk, sk = _head(item["pk"]["S"]), _head(item["sk"]["S"])
-    kind = _IN_AN_ACCOUNT.get(sk) if pk == _ACCOUNT else _ELSEWHERE.get(pk)
+    kind = _BESIDE_OTHERS.get((pk, sk)) if pk in _OF_MANY_KINDS else _ALONE.get(pk)
     if kind is None:
         raise ValueError(f"no item has the key {item['pk']['S']} / {item['sk']['S']}")
     return kind

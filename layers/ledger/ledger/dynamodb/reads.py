@@ -14,7 +14,7 @@ from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.disputes import Awaits
 from ledger.domain.entries import Entry
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, PaymentId, SubjectId
 from ledger.domain.incidents import IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent
@@ -287,6 +287,16 @@ class Reads:
         """Return a page of the rows of one kind of an account's timeline, newest first: one query."""
         pk, prefix = keys.range_of(DocumentKind.TIMELINE_ROW, account_id)
         return self._document_page(TimelineRow, Range(pk, f"{prefix}{kind}#"), limit, after, is_newest_first=True)
+
+    def subject_acts(self, subject_id: SubjectId, limit: int, after: str | None = None) -> Page[AuditRecord]:
+        """Return a page of the acts about a subject, newest first: one query."""
+        where = keys.range_of(DocumentKind.SUBJECT_ACT, subject_id)
+        return self._document_page(AuditRecord, where, limit, after, is_newest_first=True)
+
+    def subject_looks(self, subject_id: SubjectId, limit: int, after: str | None = None) -> Page[TimelineRow]:
+        """Return a page of the looks at a subject, newest first: one query."""
+        where = keys.range_of(DocumentKind.SUBJECT_LOOK, subject_id)
+        return self._document_page(TimelineRow, where, limit, after, is_newest_first=True)
 
     def proposals_of(self, account_id: AccountId) -> Iterator[Proposal]:
         """Yield an account's proposals: a query of its partition."""

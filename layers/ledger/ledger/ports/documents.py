@@ -14,7 +14,7 @@ from ledger.domain.credit_notes import CreditNote, CreditNoteSeries
 from ledger.domain.declarations import Declaration, DeclaredContract, ListedDeclaration
 from ledger.domain.entries import Entry
 from ledger.domain.idempotency import IdempotencyRecord
-from ledger.domain.ids import AccountId, OrderId, PaymentId
+from ledger.domain.ids import AccountId, OrderId, PaymentId, SubjectId
 from ledger.domain.incidents import Incident, IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.mails import MailIntent, MailRecord
@@ -187,6 +187,9 @@ class DocumentKind(StrEnum):
     INDEXED_FAILURE = "indexed_failure"
     WATCHED_PLAN = "watched_plan"
     TIMELINE_ROW = "timeline_row"
+    SUBJECT_ACT = "subject_act"
+    SUBJECT_LOOK = "subject_look"
+    SUBJECT_REQUEST = "subject_request"
     CREDIT_NOTE = "credit_note"
     CREDIT_NOTE_SERIES = "credit_note_series"
     CREDIT_NOTE_POINTER = "credit_note_pointer"
@@ -292,6 +295,21 @@ def audit_key(account_id: AccountId, record: AuditRecord) -> DocumentKey:
     """
     parts = (account_id, sortable(record.at), f"{record.step:0{_STEP_DIGITS}}", record.subject)
     return DocumentKey(DocumentKind.AUDIT_RECORD, parts)
+
+
+def subject_act_key(subject_id: SubjectId, record: AuditRecord) -> DocumentKey:
+    """Return the key of an audit record about what belongs to no account. One person's acts of one instant are one."""
+    return DocumentKey(DocumentKind.SUBJECT_ACT, (subject_id, sortable(record.at), str(record.action), record.actor))
+
+
+def subject_look_key(subject_id: SubjectId, row: TimelineRow) -> DocumentKey:
+    """Return the key of a look at what belongs to no account."""
+    return DocumentKey(DocumentKind.SUBJECT_LOOK, (subject_id, str(row.kind), timeline_position(row)))
+
+
+def subject_request_key(subject_id: SubjectId, route: str, key: str) -> DocumentKey:
+    """Return the key of the idempotency record of an act about what belongs to no account."""
+    return DocumentKey(DocumentKind.SUBJECT_REQUEST, (subject_id, route, key))
 
 
 def proposal_key(account_id: AccountId, proposal_id: str) -> DocumentKey:

@@ -10,7 +10,7 @@ from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import DeclarationState, ListedDeclaration
 from ledger.domain.disputes import Awaits
 from ledger.domain.entries import Entry
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, SubjectId
 from ledger.domain.incidents import IncidentShare, ListedIncident
 from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent
@@ -182,6 +182,12 @@ class Store(Protocol):
         self, account_id: AccountId, kind: TimelineRowKind, limit: int, after: str | None = None
     ) -> Page[TimelineRow]:
         """Return a page of the rows of one kind of an account's timeline, newest first, in one round trip."""
+
+    def subject_acts(self, subject_id: SubjectId, limit: int, after: str | None = None) -> Page[AuditRecord]:
+        """Return a page of the acts about what belongs to no account, newest first, in one round trip."""
+
+    def subject_looks(self, subject_id: SubjectId, limit: int, after: str | None = None) -> Page[TimelineRow]:
+        """Return a page of the looks at what belongs to no account, newest first, in one round trip."""
 
     def proposals_of(self, account_id: AccountId) -> Iterator[Proposal]:
         """Yield an account's proposals, settled ones too, in no particular order."""

@@ -1,9 +1,11 @@
-"""Settle a parked event as a person of support: say whose it is, or dismiss it.
+"""Settle a parked event as a person of support: say whose it is, try it again, or dismiss it.
 
     parked ──┬─ attributed      booked for the account that a person names, as after a late link
+             ├─ tried again     with the catalogue and the facts of now: booked, or parked as before
              └─ dismissed       noted: it books nothing, and is kept as proof that it was received
 
-Each is safe to repeat: an event that is parked no longer is left as it is.
+Each is on record under the event, which may belong to no account, and is safe to repeat: an event that is parked no
+longer is left as it is.
 """
 
 import json
@@ -14,15 +16,20 @@ from datetime import datetime
 from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.events import Event
-from ledger.domain.ids import AccountId
-from ledger.domain.receipts import MUTED, ParkReason, Receipt, RecordOutcome
-from ledger.ports.commit import Commit
-from ledger.ports.documents import audit_key
+from ledger.domain.idempotency import IdempotencyRecord
+from ledger.domain.ids import AccountId, derived_id
+from ledger.domain.receipts import DISMISSED, ParkReason, Receipt, RecordOutcome
+from ledger.domain.subjects import subject_of_event
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import audit_key, subject_act_key, subject_request_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.authority import UNLIMITED, Act, Authority, commit_act
 from ledger.usecases.record_event import RecordResult, release_parked
-from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+from ledger.usecases.transaction import CONFLICT, Retry, result_under_key, run_transaction
+
+REPLAYS_ROUTE = "replays"
+"""The route of the Idempotency-Keys of replays: one key counts for one event and one route."""
 
 Translate = Callable[[Receipt], Event | None]
 
@@ -38,6 +45,20 @@ class Attribution:
     account_id: AccountId
     actor: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Another try at a parked event, as a person wants it."""
+
+    name: tuple[str, str]  # of the receipt
+    actor: str
+    reason: str
+    key: str  # the Idempotency-Key
+
+    @property
+    def fingerprint(self) -> str:
+        return derived_id("replay", *self.name, self.reason, self.actor)
 
 
 def read_receipt(name: tuple[str, str], store: Store) -> Receipt:
@@ -101,21 +122,62 @@ def _record(attribution: Attribution, event: Event, store: Store, authority: Aut
     owner, event_id = attribution.name
     request = json.dumps({"owner": owner, "event_id": event_id}, sort_keys=True)
     act = Act(account_id=account_id, record=record, request=request)
-    return CONFLICT if commit_act(Commit(), act, authority, store) else True
+    of_the_event = _about_event(attribution.name, record)
+    return CONFLICT if commit_act(Commit(documents=(of_the_event,)), act, authority, store) else True
 
 
-def dismiss_parked(name: tuple[str, str], actor: str, why: str, store: Store) -> RecordResult:
+def replay_parked(replay: Replay, store: Store, translate: Translate, *, now: datetime) -> RecordResult:
+    """Try once more to book a parked event, with the catalogue and the facts of now. If it can't be, it stays as it is.
+
+    The try is on record first. The same request under the same key is one try; the receipt's condition books it once.
+    One that is parked no longer is left as it is. Raise NotFound if there is no such event, and IdempotencyKeyReused if
+    the key belongs to another request.
+    """
+    receipt = run_transaction(lambda: _record_replay(replay, store, now), f"replay of {replay.name[1]}")
+    if receipt.parked_reason is None:
+        return RecordResult(receipt.outcome, receipt.account_id, detail=receipt.detail)
+    return release_parked(receipt, translate, store, now)
+
+
+def _record_replay(replay: Replay, store: Store, now: datetime) -> Receipt | Retry:
+    """Record the try, and return the receipt as it stands."""
+    subject_id = subject_of_event(replay.name)
+    key = subject_request_key(subject_id, REPLAYS_ROUTE, replay.key)
+    known = store.read(Keys(receipts=frozenset({replay.name}), documents=frozenset({key})))
+    receipt = known.receipts.get(replay.name)
+    if receipt is None:
+        raise NotFound(f"There is no event {replay.name[1]}.")
+    if result_under_key(known, key, replay.fingerprint) or receipt.parked_reason is None:
+        return receipt
+    record = IdempotencyRecord(fingerprint=replay.fingerprint, subject=receipt.cause, at=now)
+    act = _act_about(receipt, AuditAction.REPLAY, replay.actor, replay.reason, now)
+    return CONFLICT if store.commit(Commit(documents=(DocumentChange(key, record), act))) else receipt
+
+
+def dismiss_parked(name: tuple[str, str], actor: str, why: str, store: Store, *, now: datetime) -> RecordResult:
     """Note a parked event: it is none of ours, and books nothing. It is never tried again.
 
-    Who dismissed it and why is on its receipt. One that is parked no longer is left as it is.
+    Who dismissed it and why is on its receipt, and on record. One that is parked no longer is left as it is.
     """
-    return run_transaction(lambda: _dismiss(name, actor, why, store), f"receipt of {name[1]}")
+    return run_transaction(lambda: _dismiss(name, actor, why, store, now), f"receipt of {name[1]}")
 
 
-def _dismiss(name: tuple[str, str], actor: str, why: str, store: Store) -> RecordResult | Retry:
+def _dismiss(name: tuple[str, str], actor: str, why: str, store: Store, now: datetime) -> RecordResult | Retry:
     receipt = read_receipt(name, store)
     if receipt.parked_reason is None:
         return RecordResult(receipt.outcome, receipt.account_id, detail=receipt.detail)
-    detail = f"{MUTED}dismissed by {actor}: {why}"
+    detail = f"{DISMISSED}{actor}: {why}"
     noted = replace(receipt, outcome=RecordOutcome.NOTED, account_id=None, parked_reason=None, body=None, detail=detail)
-    return CONFLICT if store.commit(Commit(receipt=noted)) else RecordResult(noted.outcome, detail=noted.detail)
+    act = _act_about(receipt, AuditAction.DISMISS, actor, why, now)
+    refusal = store.commit(Commit(receipt=noted, documents=(act,)))
+    return CONFLICT if refusal else RecordResult(noted.outcome, detail=noted.detail)
+
+
+def _act_about(receipt: Receipt, action: AuditAction, actor: str, why: str, now: datetime) -> DocumentChange:
+    record = AuditRecord(actor=actor, action=action, subject=receipt.cause, reason=why, at=now, step=0)
+    return _about_event(receipt.name, record)
+
+
+def _about_event(name: tuple[str, str], record: AuditRecord) -> DocumentChange:
+    """Return the change that puts an act on record under its event. It waits for no other: it has no condition."""
+    return DocumentChange(subject_act_key(subject_of_event(name), record), record, None)

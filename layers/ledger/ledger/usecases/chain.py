@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ledger.domain.accounts import Account
-from ledger.domain.audit import AuditRecord
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.conclusions import conclusion
 from ledger.domain.disputes import awaits_evidence
 from ledger.domain.entries import Entry, EntryKind
@@ -48,6 +48,7 @@ from ledger.domain.receipts import Receipt, RecordOutcome, Trigger
 from ledger.domain.refund_cases import RefundCase
 from ledger.domain.runs import FailedRun
 from ledger.domain.subscriptions import Subscription
+from ledger.domain.timeline import TimelineRow
 from ledger.policy.texts import shipped_texts
 
 
@@ -272,6 +273,25 @@ def act_line(account_id: str, record: AuditRecord) -> Line:
     """Return the line of an act of support, with what it moved at most."""
     words = f"{record.actor}: {record.action} {record.subject} of {account_id}{_moved(record)}: {record.reason}"
     return Line(record.at, "act", words, frozenset({record.subject}))
+
+
+_DONE = {
+    AuditAction.ATTRIBUTE: "attributed",
+    AuditAction.REPLAY: "tried again to book",
+    AuditAction.DISMISS: "dismissed",
+}
+
+
+def subject_act_line(record: AuditRecord) -> Line:
+    """Return the line of an act of support about what belongs to no account."""
+    done = _DONE.get(record.action, record.action)
+    words = f"{record.actor} {done} {record.subject}{_moved(record)}: {record.reason}"
+    return Line(record.at, "act", words, frozenset({record.subject}))
+
+
+def look_line(row: TimelineRow) -> Line:
+    """Return the line of a look."""
+    return Line(row.at, "look", f"{row.actor} looked at {row.subject}", frozenset({row.subject}))
 
 
 def _moved(record: AuditRecord) -> str:

@@ -1,17 +1,15 @@
-"""Parked events, as a person of support sees them: a page of the list, one of them, and what would release it."""
+"""Parked events, as a person of support sees them: a page of the list, and what would release each."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from heapq import merge
 from itertools import islice
 
-from ledger.domain.errors import NotFound
 from ledger.domain.receipts import ParkReason, Receipt, Trigger
 from ledger.ports.documents import position_of, read_position
 from ledger.ports.reads import Page, ParkedName
 from ledger.ports.store import Store
 
 _SEPARATOR = "~"
-_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # a receipt is read by its name alone
 _BY_DEPLOYMENT = {
     ParkReason.WRONG_MODE: "It is of the provider's other mode. A deployment of that mode books it.",
     ParkReason.OTHER_ACCOUNT: "It is of another seller's account. If that is ours, the deployment has to name it.",
@@ -43,16 +41,6 @@ def list_parked(limit: int, after: str | None, store: Store) -> Page[Receipt]:
     order = {(name.owner, name.event_id): number for number, name in enumerate(shown)}
     receipts = sorted(store.parked_receipts(shown), key=lambda receipt: order[receipt.name])
     return Page(items=tuple(receipts), next=_position(shown[-1]) if len(names) > limit else None)
-
-
-def read_parked(parked_id: str, store: Store) -> Receipt:
-    """Return a parked event. Raise NotFound if there is none: it may have been released."""
-    owner, _, event_id = parked_id.rpartition(_SEPARATOR)
-    names = [ParkedName(owner, event_id, _ANY_TIME)] if owner and event_id else []
-    found = next(store.parked_receipts(names), None)
-    if found is None:
-        raise NotFound("There is no such parked event. It may have been released.")
-    return found
 
 
 def release_of(receipt: Receipt) -> str:

@@ -29,7 +29,7 @@ from ledger.ports.documents import (
 )
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.chain import Line, act_line, case_lines, entry_line, receipt_line
+from ledger.usecases.chain import Line, act_line, case_lines, entry_line, look_line, receipt_line
 
 MOST_RECEIPTS = 1000
 """How many receipts of one of the account's customers are read."""
@@ -174,7 +174,7 @@ def _looks(account_id: AccountId, store: Store, limit: int, below: str | None) -
             kind=LineKind.LOOK,
             line_id=row.subject,
             position=timeline_position(row),
-            line=Line(row.at, "look", f"{row.actor} looked at {row.subject}", frozenset({row.subject})),
+            line=look_line(row),
             actor=row.actor,
         )
         for row in rows

@@ -60,6 +60,7 @@ KEYS_FOLLOW = {
     **dict.fromkeys(("subscription", "declaration", "declared_contract", "contact", "mail_record"), "pk sk"),
     **dict.fromkeys(("indexed_name", "indexed_amount", "indexed_failure"), "pk sk"),
     "timeline_row": "sk",
+    **dict.fromkeys(("subject_act", "subject_look"), "sk"),
     "case_claim": "pk sk",
 }
 """What of an item's key follows from its content. A key that is all that tells what the item is about does not."""
@@ -121,6 +122,7 @@ NAMES = (
     ),
     *("payment", "pointer", "receipt", "refund_case", "refund_intent", "renewal_stop", "review_queue", "run"),
     *("indexed_name", "indexed_amount", "indexed_failure", "timeline_row", "case_claim"),
+    *("subject_act", "subject_look", "subject_request"),
     *("subscription", "waiting", "declaration", "listed_declaration", "contact", "mail_record"),
     "declared_contract",
     *("disputed", "suspended"),

@@ -5,18 +5,32 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.idempotency import IdempotencyRecord
-from ledger.domain.ids import AccountId, request_correlation_id
+from ledger.domain.ids import (
+    AccountId,
+    SubjectId,
+    request_correlation_id,
+)
 from ledger.domain.receipts import MUTED, ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import BY_POLICY, DecisionOutcome, RefundCase
+from ledger.domain.subjects import subject_of_event
 from ledger.ports.documents import DocumentKey
 from tools.testing.builders import ADA, LATER, at
 from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, rows
 from tools.verify import World, check
-from tools.verify.records import as_written, idempotency_records, keys_and_indexes, parked_whole, readable
+from tools.verify.records import (
+    acts_about_subjects,
+    as_written,
+    idempotency_records,
+    keys_and_indexes,
+    parked_whole,
+    readable,
+)
 
 EVE = AccountId("acct_eve")
 PARKED, NOTED, BOOKED = RecordOutcome.PARKED, RecordOutcome.NOTED, RecordOutcome.BOOKED
+DISMISS, REPLAY = AuditAction.DISMISS, AuditAction.REPLAY
 CASES, ORDERS, DECISIONS = "refund-requests", "orders", "decisions"
 
 
@@ -103,6 +117,39 @@ def ordered(whole: World, **changes: object) -> tuple[str, str]:
     return "/".join(key.parts), known.subject
 
 
+def first(whole: World, action: AuditAction) -> tuple[int, SubjectId, AuditRecord]:
+    """The first act of a kind about what has no account, and where it is."""
+    return next((n, name, one) for n, (name, one) in enumerate(whole.subject_acts) if one.action is action)
+
+
+def act(whole: World, action: AuditAction, **changes: object) -> str:
+    """The first act of a kind has these changes. Return what it is about."""
+    number, name, known = first(whole, action)
+    whole.subject_acts[number] = (name, replace(known, **changes))  # type: ignore[arg-type]
+    return name
+
+
+def no_act(whole: World, action: AuditAction) -> str:
+    """The first act of a kind is missing. Return what it is about."""
+    number, name, _ = first(whole, action)
+    del whole.subject_acts[number]
+    return name
+
+
+def receipt_of(whole: World, action: AuditAction, **changes: object) -> str:
+    """The event that the first act of a kind is about has these changes. Return its name as a subject."""
+    _, name, _ = first(whole, action)
+    put(whole, next(one for one in whole.receipts if subject_of_event(one.name) == name), **changes)
+    return name
+
+
+def not_requested(whole: World) -> str:
+    """The record of the first request about what has no account is missing. Return what it is about."""
+    key = next(iter(whole.subject_requests))
+    del whole.subject_requests[key]
+    return key.parts[0]
+
+
 FAULTS: dict[Rule, list[Fault]] = {
     parked_whole: [
         Fault("a body is missing", "foreign", lambda w: receipt(w, PARKED, body=None), ("{0.event_id}",)),
@@ -144,6 +191,15 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a parked event is booked", "foreign", lambda w: receipt(w, PARKED, outcome=BOOKED), ("{0.event_id}",)),
         Fault("a parked event is noted", "foreign", lambda w: receipt(w, PARKED, outcome=NOTED), ("{0.event_id}",)),
         Fault("a booked event is parked", "foreign", lambda w: receipt(w, BOOKED, outcome=PARKED), ("{0.event_id}",)),
+    ],
+    acts_about_subjects: [
+        Fault("a dismissal's act is missing", "looked_at_by_people", lambda w: no_act(w, DISMISS), ("{0}",)),
+        Fault("a dismissal's act is another's", "looked_at_by_people", lambda w: act(w, DISMISS, actor="x"), ("{0}",)),
+        Fault("a dismissal has another reason", "looked_at_by_people", lambda w: act(w, DISMISS, reason="x"), ("{0}",)),
+        Fault("an act dismissed nothing", "looked_at_by_people", lambda w: receipt_of(w, DISMISS, detail=""), ("{0}",)),
+        Fault("a request's act is missing", "looked_at_by_people", lambda w: no_act(w, REPLAY), ("{0}",)),
+        Fault("an act is of another time", "looked_at_by_people", lambda w: act(w, REPLAY, at=LATER), ("{0}",)),
+        Fault("an act was not requested", "looked_at_by_people", not_requested, ("{0}",)),
     ],
     idempotency_records: [
         Fault("a case's record is missing", "ordered_twice", lambda w: without(w, CASES), ("{0}",)),

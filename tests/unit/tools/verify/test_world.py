@@ -65,11 +65,15 @@ def test_each_document_is_where_the_rules_look(name: str) -> None:
     assert whole.intents == {intent.tag: intent for intent in of(RefundIntent).values()}
     assert whole.pointers == {pointer.case_id: pointer.account_id for pointer in of(CasePointer).values()}
     assert whole.failed_runs == [(key.parts[0], failed) for key, failed in of(FailedRun).items()]
-    assert whole.audit_records == [(key.parts[0], record) for key, record in of(AuditRecord).items()]
+    acts = [(key, record) for key, record in of(AuditRecord).items()]
+    subjects = DocumentKind.SUBJECT_ACT
+    assert whole.audit_records == [(key.parts[0], record) for key, record in acts if key.kind is not subjects]
+    assert whole.subject_acts == [(key.parts[0], record) for key, record in acts if key.kind is subjects]
     assert whole.order_pointers == {key: pointer.order_id for key, pointer in of(OrderPointer).items()}
     assert whole.renewal_stops == of(RenewalStop)
     assert whole.queued_cases == of(QueuedCase)
-    assert whole.idempotency_records == of(IdempotencyRecord)
+    assert {**whole.idempotency_records, **whole.subject_requests} == of(IdempotencyRecord)
+    assert {key.kind for key in whole.subject_requests} <= {DocumentKind.SUBJECT_REQUEST}
     assert whole.open_checkouts == of(OpenCheckout)
     assert whole.job_cursors == of(JobCursor)
 

@@ -1,12 +1,15 @@
 """Declarations, as whoever made them sees them. Nothing here depends on whether the contract is known."""
 
 from datetime import date, datetime
+from typing import Any
 
 from pydantic import Field
 
 from ledger.api.pages.texts import words_of
+from ledger.api.responses.history import HistoryResponse
 from ledger.api.responses.model import ResponseModel
 from ledger.domain.declarations import Channel, Declaration, DeclarationKind, DeclarationState, ReviewCause
+from ledger.usecases.subject_history import SubjectHistory
 
 
 class DraftResponse(ResponseModel):
@@ -127,37 +130,52 @@ class DeclarationResponse(ResponseModel):
     @classmethod
     def of(cls, declaration: Declaration) -> "DeclarationResponse":
         """Return a declaration."""
-        submission = declaration.submission
-        return cls(
-            declaration_id=declaration.declaration_id,
-            kind=declaration.kind,
-            state=declaration.state,
-            review_cause=declaration.review_cause,
-            name=submission.name,
-            contract=submission.contract,
-            email=submission.email,
-            language=submission.language,
-            statement=submission.statement,
-            channel=submission.channel,
-            is_extraordinary=submission.is_extraordinary,
-            ends_on=submission.ends_on,
-            declared_at=declaration.declared_at,
-            confirmed_at=declaration.confirmed_at,
-            due_by=declaration.due_by,
-            acknowledged_at=declaration.acknowledged_at,
-            noticed_at=declaration.noticed_at,
-            objected_at=declaration.objected_at,
-            account_id=declaration.account_id,
-            purchase_id=declaration.payment_id,
-            subscription_id=declaration.subscription_id,
-            approved_by=declaration.approved_by,
-            case_id=declaration.case_id,
-            reseller=declaration.reseller,
-            forwarded_at=declaration.forwarded_at,
-            forwarded_by=declaration.forwarded_by,
-            closed_by=declaration.closed_by,
-            closing_reason=declaration.closing_reason,
-        )
+        return cls(**_fields(declaration))
+
+
+class DeclarationPageResponse(DeclarationResponse):
+    """A declaration with its history."""
+
+    history: HistoryResponse
+
+    @classmethod
+    def with_history(cls, declaration: Declaration, history: SubjectHistory) -> "DeclarationPageResponse":
+        """Return a declaration, and who has looked at it."""
+        return cls(**_fields(declaration), history=HistoryResponse.of(history))
+
+
+def _fields(declaration: Declaration) -> dict[str, Any]:
+    submission = declaration.submission
+    return {
+        "declaration_id": declaration.declaration_id,
+        "kind": declaration.kind,
+        "state": declaration.state,
+        "review_cause": declaration.review_cause,
+        "name": submission.name,
+        "contract": submission.contract,
+        "email": submission.email,
+        "language": submission.language,
+        "statement": submission.statement,
+        "channel": submission.channel,
+        "is_extraordinary": submission.is_extraordinary,
+        "ends_on": submission.ends_on,
+        "declared_at": declaration.declared_at,
+        "confirmed_at": declaration.confirmed_at,
+        "due_by": declaration.due_by,
+        "acknowledged_at": declaration.acknowledged_at,
+        "noticed_at": declaration.noticed_at,
+        "objected_at": declaration.objected_at,
+        "account_id": declaration.account_id,
+        "purchase_id": declaration.payment_id,
+        "subscription_id": declaration.subscription_id,
+        "approved_by": declaration.approved_by,
+        "case_id": declaration.case_id,
+        "reseller": declaration.reseller,
+        "forwarded_at": declaration.forwarded_at,
+        "forwarded_by": declaration.forwarded_by,
+        "closed_by": declaration.closed_by,
+        "closing_reason": declaration.closing_reason,
+    }
 
 
 class DeclarationList(ResponseModel):
