@@ -206,6 +206,22 @@ def test_a_failed_run_is_found_by_its_id_and_by_its_day(any_store: Store) -> Non
     assert [row.subject for row in any_store.failed_between(at(121), at(60 * 24))] == ["run_3"]
 
 
+def test_a_run_id_of_two_accounts_finds_both(any_store: Store) -> None:
+    """A run's id is its account's own: two customers can have failed runs of one id."""
+    ben = AccountId("acct_ben")
+    for account_id in (ADA, ben):
+        record_events(any_store, paid(payment(PaymentId(f"stripe:pi_{account_id}"), account_id=account_id)))
+        draw_credits(account_id, "run_1", 10, any_store, now=at(1))
+        fail_run(account_id, "run_1", any_store, now=at(2))
+        for _ in range(2):
+            index_failed_run(account_id, "run_1", at(2), any_store)
+    assert {(one.kind, one.account_id) for one in found("run_1", any_store)} == {
+        (FoundKind.RUN, ADA),
+        (FoundKind.RUN, ben),
+    }
+    assert [row.account_id for row in any_store.failed_between(at(1), at(3))] == [ADA, ben]
+
+
 def test_payments_of_an_amount_are_listed_page_by_page(any_store: Store) -> None:
     """Of the day in UTC, oldest first; each is read again, so that a row without one says nothing."""
     ids = [PaymentId(f"stripe:pi_{number}") for number in range(7)]

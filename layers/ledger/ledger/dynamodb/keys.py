@@ -36,7 +36,8 @@ CONTACT#<account id>     CONTACT                                  contact of an 
 MAILS#<shard>            MAIL#<mail id>                           mail intent: to be sent
 MAIL#<mail id>           RECORD                                   record of a mail
 AWAITED#<shard>          ORDER#<time>#<order id>                  order whose payment is awaited, for its confirmation
-NAMED#<name>             IS#<kind>#<subject>                      index of find: what has this name
+NAMED#<name>             IS#<kind>#<subject>                      index of find: what has this name; of a run:
+                         IS#run#<account id>#<run id>             its id is its account's own
 PAID#<day>/<currency>/<amount>/<shard> AT#<time>#<payment id>     index of find: payments of this amount on this day
 FAILURES#<day>/<shard>   FAILED_AT#<time>#<account id>#<run id>   index of find: runs that failed on this day
 INCIDENT#<its id>        INCIDENT                                 incident: the runs that failed between two times
