@@ -140,6 +140,7 @@ What was answered under an Idempotency-Key is there, that account's; each case a
 Every dismissal and every try that a person requested of a parked event is on record, and nothing else is
 A declaration is listed by its state exactly while something is left to be done, and what it opened is there
 A credit note is of a refund of its payment, with its amount, and its refund leads to it and to no other
+Each refund that succeeded, of a sale of ours, has its credit note, or its payment waits for it
 What an account got from an incident is what those of its failed runs had cost that name the incident
 An incident gives what its shares say and no more than was agreed, is listed as it stands, and is on record
 """
