@@ -37,13 +37,12 @@ def world_of(table: Iterable[Item]) -> World:
     return world
 
 
-def with_item(world: World, item: Item | None) -> World:
-    """The same with one more item."""
-    parts = {one.name: getattr(world, one.name) for one in fields(World) if one.init}
-    more = World(**{name: part.copy() for name, part in parts.items()})
-    if item is not None:
-        more.add(item)
-    return more
+def with_more(world: World, more: World) -> World:
+    """The same with what another part of the table holds."""
+    parts = {one.name: getattr(world, one.name).copy() for one in fields(World) if one.init}
+    for name, part in parts.items():
+        (part.extend if isinstance(part, list) else part.update)(getattr(more, name))
+    return World(**parts)
 
 
 def is_broken(world: World) -> bool:
@@ -54,18 +53,30 @@ def is_broken(world: World) -> bool:
 def verdicts(table: list[Item]) -> list[Verdict]:
     """What becomes of each spoiling. To delete what stands for itself when it is absent spoils nothing."""
     found = []
-    for position, ways in groupby(spoilings(table), key=lambda one: one.item):
-        rest, read = world_of(table[:position] + table[position + 1 :]), repr(world_of([table[position]]))
-        changes = [(way, way.becomes is None or repr(world_of([way.becomes])) != read) for way in ways]
-        for way, is_read_otherwise in changes:
-            is_default = (
-                way.how == "deleted"
-                and not is_read_otherwise
-                and any(is_changed and other.path[: len(way.path)] == way.path for other, is_changed in changes)
-            )
-            if not is_default:
-                found.append(Verdict(way, is_broken(with_item(rest, way.becomes))))
+    for position, spoiled in groupby(spoilings(table), key=lambda one: one.item):
+        ways = list(spoiled)
+        rest, written = world_of(table[:position] + table[position + 1 :]), repr(world_of([table[position]]))
+        found += [
+            Verdict(way, is_broken(with_more(rest, read(way)))) for way in ways if not is_default(way, ways, written)
+        ]
     return found
+
+
+def read(way: Spoiling) -> World:
+    """What the spoilt item holds: nothing, if it is deleted."""
+    return world_of([way.becomes] if way.becomes is not None else [])
+
+
+def is_read_otherwise(way: Spoiling, written: str) -> bool:
+    """Whether the item holds something else than it did."""
+    return way.becomes is None or repr(read(way)) != written
+
+
+def is_default(way: Spoiling, ways: Iterable[Spoiling], written: str) -> bool:
+    """Whether an attribute is deleted that stands for itself when it is absent: another value is read otherwise."""
+    if way.how != "deleted" or is_read_otherwise(way, written):
+        return False
+    return any(is_read_otherwise(one, written) for one in ways if one.path[: len(way.path)] == way.path)
 
 
 @pytest.fixture(scope="module")

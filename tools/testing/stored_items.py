@@ -3,7 +3,6 @@
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -167,17 +166,17 @@ def _attributes(part: Any, path: _Path) -> Iterator[tuple[_Path, Any]]:
                 yield from _attributes(value.get("M", value.get("L")), (*path, name))
 
 
-def _with(item: Item, path: _Path, become: Any) -> Item:
-    """Return the item with another value under a path; None: without it."""
-    spoilt = deepcopy(item)
-    part: Any = spoilt
-    for name in path[:-1]:
-        inside = part[name]
-        part = inside.get("M", inside.get("L"))
-    if become is None:
-        del part[path[-1]]
+def _with(part: Any, path: _Path, become: Any) -> Any:
+    """Return an item, or a part of one, with another value under a path; None: without it. The rest is shared."""
+    name, *rest = path
+    spoilt = part.copy()
+    if rest:
+        (kind, inside), *_ = part[name].items()
+        spoilt[name] = {kind: _with(inside, tuple(rest), become)}
+    elif become is None:
+        del spoilt[name]
     else:
-        part[path[-1]] = become
+        spoilt[name] = become
     return spoilt
 
 

@@ -66,9 +66,17 @@ _INDEXED = _SHARDED | {"expiry_due", "paid_at", "has_approvals", "moved_at", "wa
 _PLACING = _INDEXED | {"pk", "sk", "account_id"}
 
 
-def is_in_place(item: Item) -> bool:
-    """Return whether the item's key and index attributes follow from the rest of it. Raise UnreadableItem."""
-    expected = _as_written(item)
+def judged(item: Item) -> tuple[bool, bool]:
+    """Return whether an item is in its place, and whether it is as it was written. Raise UnreadableItem.
+
+    In place: its key and its index attributes follow from the rest of it. As it was written: what was written whole,
+    with a digest, still has it.
+    """
+    expected = _written_anew(item)
+    return _is_in_place(item, expected), _is_as_written(item, expected)
+
+
+def _is_in_place(item: Item, expected: Item | None) -> bool:
     if expected is None:
         listed = {name: item[name] for name in item.keys() & _INDEXED}
         return keys.primary_key(item) == _place_of(item) and listed == _listing_of(item)
@@ -96,17 +104,13 @@ def _names_of_facts(item: Item) -> set[str]:
     return {*item["facts"]["M"]} if "facts" in item else set()
 
 
-def is_as_written(item: Item) -> bool:
-    """Return whether what was written whole, with a digest, is still as it was. Raise UnreadableItem.
-
-    What a newer release has added can't be compared: this release does not know what belongs to it.
-    """
+def _is_as_written(item: Item, expected: Item | None) -> bool:
+    """What a newer release has added can't be compared: this release does not know what belongs to it."""
     kind = keys.kind_of(item)
     if kind is ItemKind.FULFILMENT_KEY:
         order = items.from_fulfilment_key(item).terms
         return item.get(items.DIGEST) == (items.digest_of(schema.ORDER.encode(order)) if order else None)
-    expected = _as_written(item) or {}
-    if items.DIGEST not in expected:
+    if expected is None or items.DIGEST not in expected:
         return True
     is_known = item.keys() <= {*expected} | _NAMES[kind]
     return not is_known or item.get(items.DIGEST) == expected[items.DIGEST]
@@ -124,7 +128,7 @@ _NAMES: Mapping[ItemKind | DocumentKind, frozenset[str]] = {
 """Every attribute that an item with a digest can have."""
 
 
-def _as_written(item: Item) -> Item | None:
+def _written_anew(item: Item) -> Item | None:
     """Return the item as its content is written. None: nothing that places it is in its content."""
     match keys.kind_of(item):
         case ItemKind.RECEIPT:

@@ -48,7 +48,7 @@ from ledger.ports.documents import (
     OrderPointer,
     WatchedPlan,
 )
-from tools.verify.placing import is_as_written, is_in_place
+from tools.verify.placing import judged
 
 Paid = tuple[Purchase, PaymentSettled]
 """A purchase whose payment is known, with the payment."""
@@ -123,8 +123,7 @@ class World:
         name = name_of(item)
         try:
             self.read(item)
-            self.is_in_place[name] = is_in_place(item)
-            self.is_as_written[name] = is_as_written(item)
+            self.is_in_place[name], self.is_as_written[name] = judged(item)
             self.is_readable[name] = True
         except UNREADABLE:
             self.is_readable[name] = False

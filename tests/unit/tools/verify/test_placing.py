@@ -10,7 +10,7 @@ from ledger.dynamodb import keys
 from ledger.dynamodb.items import Item
 from tools.testing.ledgers import LEDGERS
 from tools.testing.stored_items import items_of
-from tools.verify.placing import is_as_written, is_in_place
+from tools.verify.placing import judged
 
 OF_INDEXES = (
     *("paid_at", "has_approvals", "expires_on", "moved_at", "waits_since"),
@@ -65,6 +65,16 @@ KEYS_FOLLOW = {
 }
 """What of an item's key follows from its content. A key that is all that tells what the item is about does not."""
 WITHOUT_DIGEST = {"payment", "approved", "waiting", "disputed", "account", "suspended"}
+
+
+def is_in_place(item: Item) -> bool:
+    """Whether key and index attributes follow from the rest."""
+    return judged(item)[0]
+
+
+def is_as_written(item: Item) -> bool:
+    """Whether its digest says so."""
+    return judged(item)[1]
 
 
 def named(item: Item) -> str:
