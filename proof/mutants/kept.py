@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from proof.mutants.trial import Fate, Learned, Suite, Told, Trial
 from tools.engines import ROOT
@@ -68,7 +69,7 @@ def _content(path: Path) -> str:
 
 def learn(tests: Suite, at_once: int, path: Path = FOLDER / "calls.json") -> Iterable[str]:
     """Learn what the tests call; only of files that have changed since it was learned. Yield each test's name."""
-    rows = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    rows = _learned(path)
     file_of = {name: ROOT / name.partition("::")[0] for name in tests.items}
     known = {name: rows[name] for name in tests.items if rows.get(name, {}).get("digest") == _content(file_of[name])}
     for name, row in known.items():
@@ -77,12 +78,17 @@ def learn(tests: Suite, at_once: int, path: Path = FOLDER / "calls.json") -> Ite
     learned: Learned = tests.learned
     try:
         yield from tests.learn([name for name in tests.items if name not in known], at_once)
-    finally:  # a run that is stopped keeps what it has learned
+    finally:  # a run that is stopped keeps what it has learned, and two that run at once keep both
+        rows = _learned(path)
         for name in learned.seconds.keys() - known.keys() - {*learned.failed}:
             calls = sorted(learned.calls[name])
             rows[name] = {"digest": _content(file_of[name]), "seconds": learned.seconds[name], "calls": calls}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(rows), "utf-8")
+
+
+def _learned(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}  # type: ignore[no-any-return]
 
 
 def clear_digests() -> None:

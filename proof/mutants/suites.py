@@ -124,10 +124,13 @@ _STORE = ("dynamodb/test_schema", "dynamodb/test_store_faults")
 _CONDITIONS = ("contract/test_conditions", "contract/test_store", "contract/test_rolling_deploy")
 _CASES = ("contract/test_cases", "contract/test_queue", "usecases/test_refund_in_parts", "usecases/test_charged_twice")
 _WITHDRAWN = ("usecases/test_withdrawn_contracts", "usecases/test_withdrawn_in_dispute")
+_DURATIONS = ("usecases/test_durations", "tools/test_template_sources")
 _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("adjust_credits", "authority", "settle_proposals"), ("contract/test_second_person",)),
     **dict.fromkeys(("find_records", "looks", "index_names"), ("contract/test_timeline", "contract/test_find")),
-    **dict.fromkeys(("confirm_orders", "send_mails"), ("usecases/test_sending_mails", "contract/test_mails")),
+    **dict.fromkeys(
+        ("confirm_orders", "send_mails"), ("usecases/test_sending_mails", "contract/test_mails", *_DURATIONS)
+    ),
     **dict.fromkeys(("list_mails", "write_mails"), ("usecases/test_what_is_mailed", "usecases/test_low_balance")),
     **{
         f"refund_cases.{name}": (*_CASES, *_WITHDRAWN)
@@ -150,7 +153,9 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     "refund_cases.evaluate_policy": ("usecases/test_policy_context", "usecases/test_charged_twice"),
     "refund_cases.preview": ("contract/test_cases", "contract/test_orders_terms"),
     "release_parked": ("usecases/test_rounds",),
-    "send_refunds": ("usecases/test_sending",),
+    "place_order": _DURATIONS,
+    "remind": _DURATIONS,
+    "send_refunds": ("usecases/test_sending", *_DURATIONS),
     "state_amount": ("contract/test_second_person", "contract/test_cases"),
     "stop_renewals": ("usecases/test_renewals_stopped", "contract/test_store"),
 }
@@ -166,7 +171,8 @@ _OF_FUNCTIONS: dict[str, tuple[str, ...]] = {
     "replace_failed_runs": ("integration/test_api_incidents",),
     "review_incidents": ("integration/test_api_incidents",),
     "review_parked": ("integration/test_api_parked",),
-    "send_refunds": ("integration/test_refund_sent_once",),
+    "send_mails": ("tools/test_template_sources",),
+    "send_refunds": ("integration/test_refund_sent_once", "tools/test_template_sources"),
     "show_pages": ("integration/test_pages",),
 }
 _OWN: dict[str, tuple[str, ...]] = {
@@ -175,7 +181,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.webhook": ("functions/test_webhook",),
     "ledger.runtime": ("functions/test_webhook", "functions/test_jobs"),
     "ledger.archive": ("functions/test_archive", "functions/test_webhook"),
-    "ledger.job": ("functions/test_jobs",),
+    "ledger.job": ("functions/test_jobs", "tools/test_template_sources"),
     **{f"ledger.usecases.{name}": tests for name, tests in _OF_USE_CASES.items()},
     **{f"functions.{name}.app": tests for name, tests in _OF_FUNCTIONS.items()},
     "ledger.config": ("functions/test_runtime", "functions/test_jobs"),

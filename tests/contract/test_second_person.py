@@ -120,6 +120,23 @@ def test_what_is_taken_back_leaves_what_was_used(any_store: Store) -> None:
     sound(any_store)
 
 
+def test_an_adjustment_takes_of_the_latest_one_first_and_nothing_that_a_case_gave(any_store: Store) -> None:
+    """What a customer was given for a failure stays."""
+    with_account(any_store)
+    case = request_refund(any_store, refund_claim())
+    replacement = ReviewDecision(outcome=DecisionOutcome.REPLACE, words=("Instead.",), clause="6", credits=50)
+    decide_case(case.case_id, replacement, "sam", any_store, POLICY, now=at(55))
+    with pytest.raises(RequestRefused, match="0 credits of earlier adjustments are left"):
+        adjust_credits(give(-1, "k0"), any_store, now=at(56))
+    earlier, later = (adjust_credits(give(40, f"k{number}"), any_store, now=at(60 + number)) for number in (1, 2))
+    adjust_credits(give(-30, "k3"), any_store, now=at(63))
+    account = any_store.read(Keys(accounts=frozenset({ADA}))).accounts[ADA]
+    left = {lot_id: lot.remaining for lot_id, lot in account.lots.items() if lot_id.startswith("goodwill/")}
+    assert {name: left.pop(f"goodwill/{name}") for name in (earlier, later)} == {earlier: 40, later: 10}
+    assert list(left.values()) == [50]
+    sound(any_store)
+
+
 def test_sums_of_a_day_and_a_month_limit_what_a_person_does_alone(any_store: Store) -> None:
     """By person over all accounts, and by account over all persons; the next month begins at nothing."""
     with_account(any_store)

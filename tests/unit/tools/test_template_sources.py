@@ -4,6 +4,7 @@ import ast
 import inspect
 import json
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ from ledger.dynamodb.calls import PATIENCE_S
 from ledger.dynamodb.keys import ItemKind
 from ledger.job import TIME_FOR_AN_ITEM
 from ledger.ports.documents import DocumentKind
+from ledger.providers.responses import TIMEOUT_S
 from ledger.ses import REPORTS
 from ledger.usecases.send_mails import LEASE_DURATION as LEASE_OF_A_MAIL
 from ledger.usecases.send_refunds import LEASE_DURATION
@@ -103,10 +105,19 @@ def test_the_relay_has_time_for_a_bus_that_is_slow_twice() -> None:
     assert 2 * 2 * (1 + 3) <= timeout_s(RELAY) < 60
 
 
-def test_a_sender_has_ended_before_its_lease_does() -> None:
-    """Else the next sender would send the refund while the first one still does."""
-    assert timeout_s("send_refunds") < LEASE_DURATION.total_seconds()
-    assert timeout_s("send_mails") < LEASE_OF_A_MAIL.total_seconds()
+@pytest.mark.parametrize(("folder", "lease"), [("send_refunds", LEASE_DURATION), ("send_mails", LEASE_OF_A_MAIL)])
+def test_a_sender_has_ended_before_its_lease_does_and_the_next_round_sends_what_it_left(
+    folder: str, lease: timedelta
+) -> None:
+    """A shorter lease lets the next sender send the refund while the first one still does; a longer one delays it."""
+    rounds = [interval_s(event["Schedule"]) for name, event in events("Schedule") if name == folder]
+    assert timeout_s(folder) < lease.total_seconds() < min(rounds)
+
+
+def test_the_time_for_an_item_covers_its_calls() -> None:
+    """Else Lambda stops a round halfway: a read, a commit and a read after a conflict; a provider is asked twice."""
+    assert TIME_FOR_AN_ITEM.total_seconds() >= 3 * CALL_S
+    assert TIME_FOR_A_REFUND.total_seconds() >= 2 * sum(TIMEOUT_S)
 
 
 # ── Schedules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
