@@ -155,7 +155,10 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     "release_parked": ("usecases/test_rounds",),
     "place_order": _DURATIONS,
     "remind": _DURATIONS,
-    "send_refunds": ("usecases/test_sending", *_DURATIONS),
+    "send_refunds": (
+        *("usecases/test_sending", "usecases/test_refund_in_parts", "usecases/test_shared_money"),
+        *_DURATIONS,
+    ),
     "state_amount": ("contract/test_second_person", "contract/test_cases"),
     "stop_renewals": ("usecases/test_renewals_stopped", "contract/test_store"),
 }

@@ -179,7 +179,7 @@ class Suite:
         seconds = self.learned.seconds
         quick = [name for name in callers if name in self.items and seconds.get(name, 0.0) <= _SLOW_S]
         file = {name: _file(self.items[name]) for name in quick}
-        names = sorted(file, key=lambda name: seconds.get(name, 0.0))
+        names = sorted(file, key=lambda name: (seconds.get(name, 0.0), "moto" in name))
         own = [name for name in names if file[name] in trial.tests]
         others = [name for name in names if file[name] in trial.layer and file[name] not in trial.tests]
         spent_s = accumulate(seconds.get(name, 0.0) for name in others)

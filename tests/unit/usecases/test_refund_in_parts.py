@@ -146,7 +146,11 @@ def test_parts_respect_what_was_refunded_before(store: FakeStore, provider: Fake
 def test_an_attempt_that_breaks_off_is_continued_and_nothing_is_sent_twice(
     store: FakeStore, provider: FakeProvider, broken_part: int, is_answer_lost: bool
 ) -> None:
-    """Before or after either part: the next attempt finds what was sent, and sends the rest."""
+    """Before or after either part: the next attempt finds what was sent, and sends the rest.
+
+    The record of the attempt still says which payment gave which part: of money that is shared, that decides what it
+    has left.
+    """
     case = approve(store, 2000)
     fault = ResponseLost("lost") if is_answer_lost else ProviderUnavailable("down")
     provider.when(broken_part, fault)
@@ -155,6 +159,10 @@ def test_an_attempt_that_breaks_off_is_continued_and_nothing_is_sent_twice(
     assert len(list(store.outbox())) == 1
     assert send(store, provider, case, minute=80) in {SendResult.SENT, SendResult.FOUND}
     assert sorted(made(provider)) == [(f"{case.tag}/1", "pi_a", 1200), (f"{case.tag}/2", "pi_b", 800)]
+    attempted = purchase(store).facts[f"attempted:{case.tag}"]
+    assert isinstance(attempted, RefundAttempted)
+    parts = [(part.tag, part.money_id, part.amount_minor) for part in attempted.parts]
+    assert sorted(parts) == [(f"{case.tag}/1", PI_A, 1200), (f"{case.tag}/2", PI_B, 800)]
     assert (state(store, case), list(store.outbox())) == (CaseState.ISSUED, [])
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from ledger.domain.errors import StoreUnavailable
 from ledger.domain.facts import PaymentSettled, RefundState
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.orders import Consent
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.usage import draw_credits
@@ -51,17 +53,19 @@ def renewal(payment_id: PaymentId, minute: float, **changed: Any) -> PaymentSett
     return replace(settled, **changed)
 
 
-def subscribed(consent: Consent | None = None, *later: PaymentSettled) -> FakeStore:
+def subscribed(consent: Consent | None = None, *later: PaymentSettled, store: FakeStore | None = None) -> FakeStore:
     """An order of a plan, its first payment, and others."""
-    store = FakeStore()
+    store = FakeStore() if store is None else store
     first = replace(ordered(store, consent=consent), subscription_id=SUBSCRIPTION, covers=f"period/{SUBSCRIPTION}/1")
     record_events(store, paid(first), *(paid(one) for one in later), now=at(3 * MONTH))
     return store
 
 
-def withdraw(store: FakeStore, payment_id: PaymentId = PI, *, minute: float = 3 * MONTH) -> RefundCase:
+def withdraw(
+    store: FakeStore, payment_id: PaymentId = PI, *, minute: float = 3 * MONTH, key: str = "key_1"
+) -> RefundCase:
     """Declare and confirm."""
-    claim = refund_claim(RefundReason.WITHDRAWAL, payment_id=payment_id, is_declaration=True)
+    claim = refund_claim(RefundReason.WITHDRAWAL, payment_id=payment_id, key=key, is_declaration=True)
     case = request_refund(store, claim, minute=minute)
     return confirm_withdrawal(ADA, case.case_id, store, POLICY, now=at(minute + 1))
 
@@ -105,6 +109,46 @@ def test_a_contract_is_looked_through_twice_and_no_case_is_opened_twice() -> Non
     assert (late.payment_id, late.contract_case_id, late.state) == (THIRD, case.case_id, CaseState.APPROVED)
     assert list(store.deferred_cases()) == []
     assert rest(store, minute=4 * MONTH) == []
+
+
+class Refusing(FakeStore):
+    """A store that opens no case of the second payment for now."""
+
+    is_refusing = True
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        cases = (change.document for change in commit.documents if isinstance(change.document, RefundCase))
+        if self.is_refusing and any(case.payment_id == SECOND for case in cases):
+            raise StoreUnavailable("not now")
+        return super().commit(commit)
+
+
+def test_a_contract_stays_listed_until_the_cases_of_its_payments_are_open() -> None:
+    """What fails halfway is found by the next round, not a day later and not never."""
+    store = Refusing()
+    subscribed(None, renewal(SECOND, MONTH), store=store)
+    case = withdraw(store)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            rest(store)
+        assert [queued.since for queued in store.deferred_cases()] == [case.confirmed_at]
+    store.is_refusing = False
+    assert [one.payment_id for one in rest(store)] == [SECOND]
+
+
+def test_a_second_withdrawal_of_a_contract_has_cases_of_its_own() -> None:
+    """A renewal was under way at the first one. What was declined then is declined again, and nothing fails."""
+    soon = 60
+    store = subscribed(CONSENT, renewal(SECOND, soon))
+    draw_credits(ADA, "run_1", 1000, store, now=at(soon + 2))
+    first = withdraw(store, PI, minute=soon + 10)
+    (declined,) = rest(store, minute=soon + 20)
+    assert (declined.payment_id, declined.state) == (SECOND, CaseState.DECLINED)
+    record_events(store, paid(renewal(THIRD, soon + 30)), now=at(soon + 30))
+    second = withdraw(store, THIRD, minute=soon + 40, key="key_2")
+    decided = rest(store, minute=soon + 50)
+    about = [(one.payment_id, one.contract_case_id) for one in (declined, *decided) if one.payment_id == SECOND]
+    assert about == [(SECOND, first.case_id), (SECOND, second.case_id)]
 
 
 def test_used_credits_are_kept_of_each_payment_if_all_was_there_before() -> None:

@@ -64,13 +64,17 @@ def looked(store: FakeStore, minute: float) -> list[RefundCase]:
 
 @pytest.mark.parametrize("days", [1, 12, 40])
 def test_a_withdrawal_is_refunded_at_once_when_its_dispute_is_won(days: int) -> None:
-    """It is a person's from the first day on, with its due date. Won late, it is refunded all the same, once."""
+    """It is a person's from the first day on, with its due date. Won late, it is refunded all the same, once.
+
+    Until then it is looked at once an hour: each look reads the whole contract.
+    """
     store = disputed_pack()
     case = withdrawn(store)
     assert (case.state, case.due_by) == (CaseState.IN_REVIEW, at(60) + timedelta(days=14))
     assert [one.case_id for one in store.review_queue(5).items] == [case.case_id]
     for minute in (61, 200, days * DAY):
         assert looked(store, minute) == []
+        assert [one.since for one in store.deferred_cases()] == [at(minute + 60)]
     assert [one.case_id for one in store.review_queue(5).items] == [case.case_id]
     told(store, DisputeState.WON, days * DAY + 1)
     (approved,) = looked(store, days * DAY + 70)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.domain.declarations import BY_SILENCE, Declaration, DeclarationKind, DeclarationState, Submission
 from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
@@ -190,6 +191,28 @@ def without_dispute(whole: World) -> str:
     """The dispute for which renewals are stopped is not there."""
     drop_fact(whole, "dispute:")
     return stop_name(whole)
+
+
+def cancelled(
+    whole: World,
+    *,
+    kind: DeclarationKind = DeclarationKind.CANCELLATION,
+    approved_by: str | None = BY_SILENCE,
+    by: str = "W-1",
+) -> str:
+    """Instead of the dispute there is a declaration, and renewals are stopped by one."""
+    drop_fact(whole, "dispute:")
+    submission = Submission(kind=kind, name="Ada", contract="", email="a@b.c", language="en", statement="")
+    whole.declarations["W-1"] = Declaration(
+        declaration_id="W-1",
+        state=DeclarationState.EXECUTED,
+        submission=submission,
+        declared_at=at(0),
+        token_hash="",
+        payment_id=IN,
+        approved_by=approved_by,
+    )
+    return stop(whole, cause=f"declaration:{by}")
 
 
 def charged_back(whole: World) -> str:
@@ -596,6 +619,15 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("it was charged back", "charged_back", charged_back),
         Fault("another fact beside the dispute", "charged_back", lambda w: add_facts(w, IN, refund())),
         Fault("another fact beside the withdrawal", "withdrawn", lambda w: add_facts(w, PI, refund())),
+        Fault("it was cancelled", "charged_back", cancelled),
+        Fault("another cancellation", "charged_back", lambda w: cancelled(w, by="W-2"), ("{0}",)),
+        Fault(
+            "a declaration that is no cancellation",
+            "charged_back",
+            lambda w: cancelled(w, kind=DeclarationKind.WITHDRAWAL),
+            ("{0}",),
+        ),
+        Fault("nobody approved it", "charged_back", lambda w: cancelled(w, approved_by=None), ("{0}",)),
         Fault("a withdrawal that was not confirmed", "withdrawn", not_confirmed, ("{0}",)),
         Fault("a case that is no withdrawal", "withdrawn", lambda w: with_reason(w, "changed_my_mind"), ("{0}",)),
         Fault("a stop by another case", "withdrawn", lambda w: stop(w, cause="case:case_9"), ("{0}",)),
