@@ -64,7 +64,7 @@ def main() -> int:
         mutants = random.Random(arguments.seed).sample(mutants, arguments.sample)
     trials = [trial_of(mutant) for mutant in mutants if not equal.why(mutant)]
     if arguments.own:
-        trials = [replace(trial, layer=()) for trial in trials]
+        trials = [replace(trial, layer=(), is_short=True) for trial in trials]
     told = [] if arguments.anew else [found for trial in trials if (found := kept.told(trial))]
     has_been = {one.trial.mutant.name for one in told}
     waiting = [trial for trial in trials if trial.mutant.name not in has_been]

@@ -122,7 +122,10 @@ def _files(*patterns: str) -> tuple[str, ...]:
 
 _STORE = ("dynamodb/test_schema", "dynamodb/test_store_faults")
 _CONDITIONS = ("contract/test_conditions", "contract/test_store", "contract/test_rolling_deploy")
-_CASES = ("contract/test_cases", "contract/test_queue", "usecases/test_refund_in_parts", "usecases/test_charged_twice")
+_CASES = (
+    *("contract/test_cases", "contract/test_queue", "usecases/test_refund_in_parts", "usecases/test_charged_twice"),
+    *("usecases/test_rounds", "usecases/test_replaced_credits", "usecases/test_contacted_first"),
+)
 _WITHDRAWN = ("usecases/test_withdrawn_contracts", "usecases/test_withdrawn_in_dispute")
 _DURATIONS = ("usecases/test_durations", "tools/test_template_sources")
 _OF_USE_CASES: dict[str, tuple[str, ...]] = {
@@ -137,9 +140,11 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
         for name in ("apply_decision", "cases", "claim_case", "context", "decide_case", "open_case", "place_cases")
     },
     **{f"refund_cases.{name}": _WITHDRAWN for name in ("confirm_withdrawal", "contract", "withdraw_contract")},
-    **{f"refund_cases.{name}": ("usecases/test_rounds",) for name in ("decide_deferred", "follow_refunds")},
+    "refund_cases.decide_deferred": ("usecases/test_rounds", "usecases/test_refund_warned", *_WITHDRAWN),
+    "refund_cases.follow_refunds": ("usecases/test_rounds",),
     "attribute_parked": ("contract/test_parked",),
     "chain": ("tools/test_why", "contract/test_timeline"),
+    "consents": ("contract/test_locked_credits",),
     "contacts": ("contract/test_locked_credits",),
     "credited_periods": ("providers/test_prorations", "usecases/test_record_event"),
     "debts": ("usecases/test_record_event", "usecases/test_plan_booking"),
@@ -153,7 +158,12 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     "refund_cases.evaluate_policy": ("usecases/test_policy_context", "usecases/test_charged_twice"),
     "refund_cases.preview": ("contract/test_cases", "contract/test_orders_terms"),
     "release_parked": ("usecases/test_rounds",),
-    "place_order": _DURATIONS,
+    "place_order": ("contract/test_open_checkouts", "contract/test_orders_terms", *_DURATIONS),
+    **{
+        f"plan_booking.{name}": ("contract/test_orders_terms", "usecases/test_consents", "usecases/test_links")
+        for name in ("booking", "entries", "events", "fulfilment", "merging", "owners")
+    },
+    "record_event": ("contract/test_orders_terms", "usecases/test_rounds", "contract/test_parked"),
     "remind": _DURATIONS,
     "send_refunds": (
         *("usecases/test_sending", "usecases/test_refund_in_parts", "usecases/test_shared_money"),

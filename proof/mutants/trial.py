@@ -85,6 +85,7 @@ class Trial:
     tests: tuple[str, ...]  # files: those of the module, the most telling first
     layer: tuple[str, ...] = ()  # files that are asked if those tell nothing
     case: int = 0  # the number that the mutant was drawn under
+    is_short: bool = False  # what its function's tests don't tell is not imported anew: that may be a survivor too many
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,21 +166,30 @@ class Suite:
         wrong: Wrong | None = trial.mutant
         function = wrong.function if wrong else None
         if wrong and function and wrong.plant_in(self.functions.get(function, ())):
-            for name in self._telling(trial, callers.get(function, []) if self.learned.calls else list(self.items)):
+            known = callers.get(function, []) if self.learned.calls else self._over_one_store(function)
+            for name in self._telling(trial, known):
                 item = self.items[name]
                 _allow(_TEST_S + 10 * self.learned.seconds.get(name, 1.0))
                 said["by"] = _file(item)
                 _run_one(item)
                 if item.session.testsfailed:
                     return pytest.ExitCode.TESTS_FAILED
+            if trial.is_short:
+                return pytest.ExitCode.OK
         return _tried_anew(trial, self.learned.seconds, compiled, said)
+
+    def _over_one_store(self, function: Function) -> list[str]:
+        """Of all tests, those over several stores once: over moto for the store's own functions, else over the fake."""
+        left, instead = ("fake", "moto") if "/dynamodb/" in function[0] else ("moto", "fake")
+        return [name for name in self.items if left not in name or name.replace(left, instead) not in self.items]
 
     def _telling(self, trial: Trial, callers: Sequence[str]) -> list[str]:
         """Of the tests that call a function, those of its module, then as many of the layer's; quick ones first."""
         seconds = self.learned.seconds
         quick = [name for name in callers if name in self.items and seconds.get(name, 0.0) <= _SLOW_S]
         file = {name: _file(self.items[name]) for name in quick}
-        names = sorted(file, key=lambda name: (seconds.get(name, 0.0), "moto" in name))
+        rank = {each: position for position, each in enumerate((*trial.tests, *trial.layer))}
+        names = sorted(file, key=lambda name: (seconds.get(name, 0.0), "moto" in name, rank.get(file[name], len(rank))))
         own = [name for name in names if file[name] in trial.tests]
         others = [name for name in names if file[name] in trial.layer and file[name] not in trial.tests]
         spent_s = accumulate(seconds.get(name, 0.0) for name in others)

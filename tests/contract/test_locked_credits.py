@@ -200,6 +200,18 @@ def test_a_new_address_gets_the_confirmation_that_the_old_one_never_had(any_stor
     assert buyer.is_sound()
 
 
+def test_each_new_address_has_a_mail_of_its_own(any_store: Store) -> None:
+    """The one before may wait still: it is not taken for the next one of the same order."""
+    buyer = Buyer.at(any_store)
+    buyer.pays()
+    any_store.commit(Commit(documents=contact_change(ADA, Address("ada@example.com", "en"), None, NOW)))
+    for minute, email in enumerate(("ada@example.org", "ada@example.net"), 1):
+        given = replace(GIVEN, given_at=NOW + timedelta(minutes=minute))
+        give_consent(ADA, buyer.order.order_id, given, SHOWN, any_store, NO_LIMITS, Address(email, "en"))
+        assert confirmations(any_store) == [buyer.order.order_id] * minute
+    assert buyer.is_sound()
+
+
 def test_an_order_with_a_new_address_confirms_what_still_waits(any_store: Store) -> None:
     """The customer buys again, and the credits of before are locked all the same."""
     buyer = Buyer.at(any_store)

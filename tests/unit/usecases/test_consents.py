@@ -133,6 +133,21 @@ def test_a_consent_that_is_given_anew_keeps_that_credits_were_used_under_a_retur
     assert_sound(buyer.shop.store)
 
 
+def test_each_later_consent_has_a_mail_of_its_own_and_one_that_counts_stays() -> None:
+    """The mail before may wait still. Who gives none while one counts is told of that one."""
+    buyer = Buyer.at(FakeStore(), consent=None)
+    buyer.pays()
+    given = buyer.gives(GIVEN)
+    assert buyer.gives(replace(GIVEN, asked_to_begin=False)).consent == given.consent
+    declares_withdrawal(buyer)
+    assert buyer.confirms("mail_1").missing_consent is MissingConsent.REQUEST
+    buyer.gives(replace(GIVEN, given_at=NOW + 2 * DAY))
+    subjects = {mail.subject for mail in buyer.shop.store.mail_intents()}
+    assert {subject.partition("/")[0] for subject in subjects} == {buyer.order.order_id}
+    assert len(subjects) == 2
+    assert_sound(buyer.shop.store)
+
+
 # ── Races ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 
 from ledger.domain.errors import StoreUnavailable, SubscriptionAlreadyRuns, TransactionInConflict
+from ledger.domain.ids import OrderId
 from ledger.domain.orders import Consent, Order
 from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.consents import confirm_consent
+from ledger.usecases.place_order import _naming_order
 from tests.contract.test_orders_terms import NOW, Shop
 from tools.testing.fakes import FakeProvider, FakeStore
 from tools.testing.virtual_time import Ended, VirtualTime
@@ -47,6 +49,21 @@ def ended(call: Callable[[], Order]) -> Ended[Order]:
     with clock.as_the_clock():
         (one,) = clock.at_once([call])
     return one
+
+
+@pytest.mark.parametrize(
+    ("page", "named"),
+    [
+        ("https://shop.example/done", "https://shop.example/done?order_id={}"),
+        ("https://shop.example/done?from=us", "https://shop.example/done?from=us&order_id={}"),
+        ("https://shop.example/#/done", "https://shop.example/?order_id={}#/done"),
+        ("https://shop.example/app?a=1#top", "https://shop.example/app?a=1&order_id={}#top"),
+    ],
+)
+def test_the_pages_after_a_checkout_name_the_order_in_their_query(page: str, named: str) -> None:
+    """Whatever the page has: a query, a fragment, both."""
+    order_id = OrderId("ord_1")
+    assert _naming_order(page, order_id) == named.format(order_id)
 
 
 @pytest.mark.parametrize(("product_id", "round_trips"), [(PACK, 3), (PLAN, 4)])
