@@ -141,12 +141,12 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     },
     **{f"refund_cases.{name}": _WITHDRAWN for name in ("confirm_withdrawal", "contract", "withdraw_contract")},
     "refund_cases.decide_deferred": ("usecases/test_rounds", "usecases/test_refund_warned", *_WITHDRAWN),
-    "refund_cases.follow_refunds": ("usecases/test_rounds",),
+    "refund_cases.follow_refunds": ("usecases/test_rounds", "contract/test_queue", "usecases/test_sending"),
     "attribute_parked": ("contract/test_parked",),
     "chain": ("tools/test_why", "contract/test_timeline"),
     "consents": ("contract/test_locked_credits",),
     "contacts": ("contract/test_locked_credits",),
-    "credited_periods": ("providers/test_prorations", "usecases/test_record_event"),
+    "credited_periods": ("providers/test_prorations", "usecases/test_balance_spent_once"),
     "debts": ("usecases/test_record_event", "usecases/test_plan_booking"),
     "explain_chain": ("tools/test_why", "contract/test_timeline"),
     "locks": ("contract/test_locked_credits", "contract/test_undecided_withdrawals"),
@@ -155,7 +155,10 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     "progress": ("usecases/test_rounds", "usecases/test_expire_credits"),
     "refund_cases.add_evidence": ("contract/test_cases", "contract/test_request_limits"),
     "refund_cases.due": ("usecases/test_due_withdrawals",),
-    "refund_cases.evaluate_policy": ("usecases/test_policy_context", "usecases/test_charged_twice"),
+    "refund_cases.evaluate_policy": (
+        *("usecases/test_policy_context", "usecases/test_charged_twice", "contract/test_orders_terms"),
+        *_WITHDRAWN,
+    ),
     "refund_cases.preview": ("contract/test_cases", "contract/test_orders_terms"),
     "release_parked": ("usecases/test_rounds",),
     "place_order": ("contract/test_open_checkouts", "contract/test_orders_terms", *_DURATIONS),
@@ -163,13 +166,19 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
         f"plan_booking.{name}": ("contract/test_orders_terms", "usecases/test_consents", "usecases/test_links")
         for name in ("booking", "entries", "events", "fulfilment", "merging", "owners")
     },
-    "record_event": ("contract/test_orders_terms", "usecases/test_rounds", "contract/test_parked"),
+    "record_event": (
+        "contract/test_orders_terms",
+        "usecases/test_duplicates",
+        "usecases/test_rounds",
+        "contract/test_parked",
+    ),
     "remind": _DURATIONS,
     "send_refunds": (
         *("usecases/test_sending", "usecases/test_refund_in_parts", "usecases/test_shared_money"),
         *_DURATIONS,
     ),
     "state_amount": ("contract/test_second_person", "contract/test_cases"),
+    "usage": ("usecases/test_correlation", "usecases/test_many_lots"),
     "stop_renewals": ("usecases/test_renewals_stopped", "contract/test_store"),
 }
 """Where no file of tests is named for a use-case or its package."""
@@ -178,6 +187,7 @@ _OF_FUNCTIONS: dict[str, tuple[str, ...]] = {
     "follow_declarations": ("integration/test_api_declarations",),
     "index_names": ("functions/test_subscribers",),
     "place_order": ("integration/test_api_shop",),
+    "read_account": ("integration/test_api_shop",),
     "receive_declarations": ("integration/test_api_declarations",),
     "relay_changes": ("functions/test_subscribers",),
     "release_parked": ("integration/test_release_parked",),

@@ -126,6 +126,18 @@ def test_without_a_seller_what_is_due_waits(any_store: Store) -> None:
     assert len([*any_store.deferred_cases()]) == 1
 
 
+def test_a_seller_of_another_name_begins_a_series_of_its_own_and_each_note_has_its_mail(any_store: Store) -> None:
+    """Two customers have a document of one number then: neither mail is taken for the other one."""
+    other = PaymentId("stripe:pi_ben")
+    bought(any_store)
+    bought(any_store, other, BEN)
+    record_events(any_store, event_of(refund(500)), event_of(refund(500, refund_id="re_2"), names=(other,)))
+    assert issued(any_store) == [("2026-000001", "credit", 500)]
+    (note,) = issue_credit_notes(other, replace(SELLER, name="Shop & Sons"), any_store, now=at(101))
+    assert (note.number, note.account_id) == ("2026-000001", BEN)
+    assert listed(any_store) == ["2026-000001"] * 2
+
+
 def test_a_refund_that_fails_later_is_taken_back_by_another_document(any_store: Store) -> None:
     """The first one stays as it was. A refund that failed from the start has none."""
     bought(any_store)

@@ -44,6 +44,8 @@ def test_a_failed_run_gives_back_what_it_drew_once(any_store: Store) -> None:
     assert failed[0] == failed[1]
     assert {lot.remaining for lot in account(any_store).lots.values()} == {1000}
     assert kinds(any_store).count(EntryKind.RETURN) == 2
+    causes = [entry.cause for entry in any_store.entries(ADA) if entry.kind in {EntryKind.DRAW, EntryKind.RETURN}]
+    assert causes == ["run:run_1"] * 4
 
 
 def test_a_run_draws_one_number_of_credits(any_store: Store) -> None:

@@ -233,13 +233,15 @@ def test_a_new_price_that_was_listed_in_time_counts_though_its_mail_is_sent_late
 
 
 def test_the_price_so_far_of_a_second_change_is_that_of_the_first_one(ada: Customer) -> None:
-    """Not the one that the plan was ordered at. A way back to that one is a new price too."""
+    """Not the one that the plan was ordered at. A way back to that one is a new price too, with a mail of its own."""
     document = copy.deepcopy(DOCUMENT)
     row = next(row for row in document["products"] if row["product_id"] == PLAN)
     first = {name: row.pop(name) for name in ("credits", "prices", "price_ids", "proration_grants")}
     dearer = {**first, "from": "2027-01-05T00:00:00Z", "prices": {"USD": 1900, "EUR": 1400}}
     row["terms"] = [first, dearer, {**first, "from": "2027-03-05T00:00:00Z"}]
     ada.catalogue = catalogue.parse(document)
+    ada.runs(datetime(2027, 1, 10, 9, tzinfo=UTC))
+    assert ada.mailed(datetime(2026, 12, 15, 1, tzinfo=UTC)) == ["A new price for Creator Monthly"]
     ada.runs(datetime(2027, 3, 10, 9, tzinfo=UTC), at=datetime(2027, 2, 10, 9, tzinfo=UTC))
     assert ada.mailed(datetime(2027, 2, 15, 1, tzinfo=UTC)) == ["A new price for Creator Monthly"]
     assert "Price so far, before tax: 19.00 USD" in ada.text

@@ -216,6 +216,17 @@ def test_the_schedule_finds_a_paid_order_that_no_event_reported(hours: int) -> N
     assert list(store.awaited_orders()) == []
 
 
+@pytest.mark.parametrize(("hour", "looks"), [(1, 24), (4, 1)])
+def test_an_order_that_is_not_paid_is_looked_at_often_at_first_and_then_once_a_day(hour: int, looks: int) -> None:
+    """In each round of its first hours, then in one hour of the day."""
+    store = FakeStore()
+    ordered(store)
+    step = timedelta(minutes=5) if looks > 1 else timedelta(hours=1)
+    rounds = [NOON + timedelta(hours=hour) + number * step for number in range(24)]
+    seen = [list_confirmations(store, now=now, pace=ONE_AFTER_THE_OTHER).results for now in rounds]
+    assert sum(map(len, seen)) == looks
+
+
 def test_an_order_that_is_never_paid_leaves_the_list() -> None:
     """After the time in which a bank debit succeeds or fails."""
     store = FakeStore()

@@ -8,7 +8,7 @@ import pytest
 from ledger.domain.contacts import Contact
 from ledger.domain.declarations import DeclarationKind, DeclarationState, Submission
 from ledger.domain.facts import DisputeState, RefundState
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.mails import MailKind
 from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundReason
 from ledger.ports.commit import Commit, DocumentChange
@@ -36,6 +36,7 @@ from tools.testing.builders import (
     dispute,
     event_of,
     paid,
+    payment,
     record_events,
     refund,
     refund_claim,
@@ -229,6 +230,16 @@ def test_a_suspension_says_why_and_its_end_is_mailed(*, is_support: bool) -> Non
     else:
         record_events(store, event_of(dispute(DisputeState.WON, minute=200)))
     assert mailed(store) == [(MailKind.ACCOUNT_ACTIVE, "Your account is active again")]
+
+
+def test_suspensions_of_two_accounts_have_a_mail_each() -> None:
+    """Their accounts are of one version, and the mail before waits still."""
+    store, ben = store_with_contact(), AccountId("acct_ben")
+    record_events(store, paid(payment(PaymentId("stripe:pi_ben"), account_id=ben)))
+    for account_id in (ADA, ben):
+        assert place_hold("support:card", account_id, "sam", store, why="a stolen card", now=LATER)
+    mails = [(mail.kind, mail.account_id) for mail in store.mail_intents()]
+    assert sorted(mails) == [(MailKind.ACCOUNT_SUSPENDED, ADA), (MailKind.ACCOUNT_SUSPENDED, ben)]
 
 
 def test_a_suspension_that_is_over_before_its_mail_is_not_mailed() -> None:
