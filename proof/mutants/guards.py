@@ -109,7 +109,7 @@ def _durations(node: ast.Call, keywords: list[ast.keyword]) -> Iterator[ast.AST]
 def _reordered(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
     """The body with a statement that writes and the one beside it in the other order."""
     for position, (one, two) in enumerate(pairwise(body)):
-        is_ordered = (_writes(one) and _acts(two)) or (_acts(one) and _writes(two))
+        is_ordered = _acts(one) and _acts(two) and (_writes(one) or _writes(two))
         if is_ordered and not _names_set(one) & _names_read(two):
             yield [*body[:position], two, one, *body[position + 2 :]]
 
@@ -123,16 +123,19 @@ def _writes(statement: ast.stmt) -> bool:
 
 
 def _acts(statement: ast.stmt) -> bool:
-    """Whether it matters when it is done: it is no docstring, and does more than name something."""
+    """Whether it matters when it is done: it is no docstring, and does more than name something.
+
+    A function acts when it is called, wherever it is defined.
+    """
     if isinstance(statement, ast.Expr):
         return not isinstance(statement.value, ast.Constant)
-    return _writes(statement) or not isinstance(statement, ast.Assign | ast.AnnAssign | ast.FunctionDef)
+    if isinstance(statement, ast.FunctionDef):
+        return False
+    return _writes(statement) or not isinstance(statement, ast.Assign | ast.AnnAssign)
 
 
 def _names_set(statement: ast.stmt) -> set[str]:
     """What must be there before the statement after it: in the other order, any test tells that it is not."""
-    if isinstance(statement, ast.FunctionDef):
-        return {statement.name}
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 

@@ -88,7 +88,7 @@ def learn(tests: Suite, at_once: int, path: Path = FOLDER / "calls.json") -> Ite
 
 
 def _learned(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text("utf-8")) if path.exists() else {}  # type: ignore[no-any-return]
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def clear_digests() -> None:

@@ -125,6 +125,7 @@ _CONDITIONS = ("contract/test_conditions", "contract/test_store", "contract/test
 _CASES = (
     *("contract/test_cases", "contract/test_queue", "usecases/test_refund_in_parts", "usecases/test_charged_twice"),
     *("usecases/test_rounds", "usecases/test_replaced_credits", "usecases/test_contacted_first"),
+    "usecases/test_policy_context",
 )
 _WITHDRAWN = ("usecases/test_withdrawn_contracts", "usecases/test_withdrawn_in_dispute")
 _DURATIONS = ("usecases/test_durations", "tools/test_template_sources")
@@ -163,7 +164,10 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     "release_parked": ("usecases/test_rounds",),
     "place_order": ("contract/test_open_checkouts", "contract/test_orders_terms", *_DURATIONS),
     **{
-        f"plan_booking.{name}": ("contract/test_orders_terms", "usecases/test_consents", "usecases/test_links")
+        f"plan_booking.{name}": (
+            *("usecases/test_record_event", "contract/test_orders_terms"),
+            *("usecases/test_consents", "usecases/test_links"),
+        )
         for name in ("booking", "entries", "events", "fulfilment", "merging", "owners")
     },
     "record_event": (
