@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -23,7 +24,7 @@ from ledger.domain.index_rows import IndexRow
 from ledger.domain.refund_cases import RefundReason
 from ledger.dynamodb.items import Item
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import contact_key
+from ledger.ports.documents import DocumentKey, contact_key, index_row_key
 from ledger.ports.reads import Page
 from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
 from ledger.usecases.usage import draw_credits, fail_run
@@ -245,6 +246,92 @@ def test_index_writes_the_rows_that_the_subscriber_writes(store: Scanned, monkey
     shown = billing_with("index")
     assert shown.stdout == "5 rows of the index are there: 1 of address, 1 of amount, 1 of refund, 2 of run.\n"
     assert {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)} == written
+
+
+@pytest.fixture
+def whole_index(store: Scanned, monkeypatch: pytest.MonkeyPatch) -> dict[str, DocumentKey]:
+    """A ledger with its index. Return the key of a row of each kind."""
+    for name, value in {"TABLE_NAME": "ledger", "ADDRESS_KEY": "a key", "PROVIDER_MODE": "test"}.items():
+        monkeypatch.setenv(name, value)
+    contact = Contact(account_id=ADA, email="ada@example.com", language="en", noted_at=at(0))
+    store.commit(Commit(documents=(DocumentChange(contact_key(ADA), contact),)))
+    record_events(store, event_of(refund()))
+    draw_credits(ADA, "run_1", 5, store, now=at(4))
+    fail_run(ADA, "run_1", store, now=at(5))
+    assert billing_with("index").exit_code == 0
+    shown = billing_with("index", "--check")
+    assert (shown.exit_code, shown.stdout) == (0, "5 rows of the index: 0 missing, 0 stale, 0 foreign.\n")
+    rows = {key: row for key, row in store.documents.items() if isinstance(row, IndexRow)}
+    return {f"{row.kind}{' by day' if row.kind == 'run' and row.at else ''}": key for key, row in rows.items()}
+
+
+KINDS = ("address", "amount", "refund", "run", "run by day")
+
+
+def faults() -> dict[str, int]:
+    """How many rows are wrong, and how. The command fails exactly if there are any."""
+    told = billing_with("index", "--check", "--json")
+    counted = {fault: found["rows"] for fault, found in json.loads(told.stdout)["faults"].items() if found["rows"]}
+    assert told.exit_code == bool(counted)
+    return counted
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_that_is_missing_is_named_and_written_again(
+    store: Scanned, whole_index: dict[str, DocumentKey], kind: str
+) -> None:
+    """Of each kind."""
+    del store.documents[whole_index[kind]]
+    assert faults() == {"missing": 1}
+    assert billing_with("index").exit_code == 0
+    assert faults() == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_that_says_something_else_is_named_and_written_again(
+    store: Scanned, whole_index: dict[str, DocumentKey], kind: str
+) -> None:
+    """It is under its key, and leads elsewhere or has another figure."""
+    row = store.documents[whole_index[kind]]
+    assert isinstance(row, IndexRow)
+    store.documents[whole_index[kind]] = replace(row, currency="EUR" if row.currency else "USD")
+    assert faults()["stale"] == 1
+    assert billing_with("index").exit_code == 0
+    assert faults() == {}
+
+
+FOREIGN = {
+    "address": {"subject": "acct_none", "account_id": AccountId("acct_none")},
+    "amount": {"amount": 77},
+    "refund": {"name": "re_none"},
+    "run": {"name": "run_none", "subject": "run_none"},
+    "run by day": {"at": at(99)},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_that_leads_to_nothing_with_its_name_is_foreign(
+    store: Scanned, whole_index: dict[str, DocumentKey], kind: str
+) -> None:
+    """It is named, and stays: a search reads what it leads to."""
+    row = store.documents[whole_index[kind]]
+    assert isinstance(row, IndexRow)
+    foreign = replace(row, **FOREIGN[kind])  # type: ignore[arg-type]
+    store.documents[index_row_key(foreign)] = foreign
+    assert faults() == {"foreign": 1}
+    shown = billing_with("index", "--check")
+    assert f"foreign: {' '.join(index_row_key(foreign).parts)}" in shown.stdout
+
+
+def test_a_former_address_is_no_fault(store: Scanned, whole_index: dict[str, DocumentKey]) -> None:
+    """Support still finds the account by it."""
+    assert whole_index
+    store.documents[contact_key(ADA)] = Contact(
+        account_id=ADA, email="ada@example.org", language="en", noted_at=at(9), version=1
+    )
+    assert faults() == {"missing": 1}
+    assert billing_with("index").exit_code == 0
+    assert faults() == {}
 
 
 def test_index_says_what_it_can_not_read_and_what_it_needs(store: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:
