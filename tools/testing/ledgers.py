@@ -15,6 +15,7 @@ from ledger.domain.events import Event, Owner
 from ledger.domain.facts import (
     BalanceCredited,
     DisputeState,
+    FraudWarned,
     MoneyLinked,
     PaymentFailed,
     PaymentSettled,
@@ -821,11 +822,24 @@ def made_good() -> FakeStore:
     return store
 
 
+def warned() -> FakeStore:
+    """A person has the case of a payment that is warned of. One that a bank asks about waits for its case."""
+    store = FakeStore()
+    warning = FraudWarned(
+        warning_id="issfr_1", is_actionable=True, at=at(10), cause="stripe:evt", money_id=PI, charge_id=CH
+    )
+    record_events(store, paid(payment()), event_of(warning), now=at(11))
+    decide_deferred(store, POLICY, now=at(15))
+    inquiry = dispute(DisputeState.INQUIRY)
+    record_events(store, paid(payment(SECOND)), event_of(inquiry, names=(SECOND,)), now=at(21))
+    return store
+
+
 _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, excused, charged_back, resolved, foreign),
     subscribed,
     *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, declared),
-    *(locked, unlocked, by_two, documented, made_good),
+    *(locked, unlocked, by_two, documented, made_good, warned),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
     looked_at_by_people,
 )

@@ -1,11 +1,13 @@
 """Rules about refund cases: decisions, and the state of each case."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from ledger.domain.disputes import first_disputed_at
 from ledger.domain.facts import (
     CreditsReplaced,
     CustomerWrote,
+    DisputeChanged,
     Fact,
     Facts,
     FraudWarned,
@@ -198,11 +200,19 @@ def queued(world: World) -> Verdicts:
         if queued.payment_id and queued.case_id in deferred:
             del deferred[queued.case_id]
             item = world.payments.get(queued.payment_id)
-            of = RefundChanged if queued.concern is PaymentConcern.REFUNDED else FraudWarned
-            is_of_account = isinstance(item, Purchase) and item.account_id == queued.account_id
-            yield queued.case_id, is_of_account and isinstance(item, Purchase) and bool(facts_of(item.facts, of))
+            facts = item.facts.values() if isinstance(item, Purchase) and item.account_id == queued.account_id else ()
+            reported = _REPORTED.get(queued.concern, ())
+            yield queued.case_id, any(isinstance(fact, reported) for fact in facts)
     for case_id in {*reviewed, *deferred}:
         yield case_id, False
+
+
+_REPORTED: Mapping[PaymentConcern | None, type[Fact]] = {
+    PaymentConcern.REFUNDED: RefundChanged,
+    PaymentConcern.WARNED: FraudWarned,
+    PaymentConcern.INQUIRED: DisputeChanged,
+}
+"""What must have been reported of a payment that waits."""
 
 
 def _queue_key(case: RefundCase) -> DocumentKey:

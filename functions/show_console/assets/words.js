@@ -8,6 +8,7 @@ export const REASONS = {
   technical_problem: "Technical problem",
   unrecognised_charge: "Charge not recognised",
   fraud_warning: "Fraud warning",
+  inquiry: "Inquiry of a bank",
   withdrawal: "Withdrawal",
 };
 

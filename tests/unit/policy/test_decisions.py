@@ -701,6 +701,7 @@ def test_the_rules_stand_in_the_order_that_the_design_gives() -> None:
         "wrong_amount",
         "right_of_withdrawal",
         "fraud_warning",
+        "inquiry",
         "technical_problem",
         "mistaken_renewal",
         "unrecognised_charge",

@@ -1,14 +1,23 @@
-"""A small payment that the card network warns of is refunded at once, where the policy has a figure for it."""
+"""A payment that the card network warns of, or that a bank asks about: refunded by the policy's figure, or a case."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from ledger.domain.facts import FraudWarned, RefundState
-from ledger.domain.refund_cases import BY_POLICY, CaseState, DecisionOutcome, RefundCase, RefundReason
+from ledger.domain.facts import DisputeState, FraudWarned, RefundState
+from ledger.domain.refund_cases import (
+    BY_POLICY,
+    CaseState,
+    DecisionOutcome,
+    PaymentConcern,
+    RefundCase,
+    RefundReason,
+)
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.rules import decide
 from ledger.ports.documents import DocumentKind
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from tools.testing.builders import (
@@ -23,7 +32,9 @@ from tools.testing.builders import (
     payment,
     record_events,
     refund,
+    refund_claim,
     refund_context,
+    request_refund,
 )
 from tools.testing.fakes import FakeStore, world
 from tools.verify import check
@@ -82,30 +93,126 @@ def test_the_flag_goes_when_the_warning_is_settled_and_a_new_one_refunds_nothing
     assert len(world(store).cases) == 1
 
 
-@pytest.mark.parametrize(
-    "policy",
-    [
-        POLICY,
-        replace(POLICY, fraud_warning_refund_up_to_minor={"USD": 1999}),
-        replace(POLICY, fraud_warning_refund_up_to_minor={"EUR": 5000}),
-    ],
-    ids=["off", "above the figure", "another currency"],
-)
-def test_otherwise_the_flag_alone_tells_support(policy: PolicyParameters) -> None:
-    """No case, no mail, no refund; and nothing waits."""
-    store = warned()
+OFF = [
+    POLICY,
+    replace(POLICY, fraud_warning_refund_up_to_minor={"USD": 1999}),
+    replace(POLICY, fraud_warning_refund_up_to_minor={"EUR": 5000}),
+]
+DECLINED = ReviewDecision(outcome=DecisionOutcome.DECLINE, words=("It is in order.",), clause="5")
+INQUIRY = dispute(state=DisputeState.INQUIRY)
+
+
+def inquired(*, is_first: bool = False) -> FakeStore:
+    """A payment that the cardholder's bank asks about, before it is received or after."""
+    store = FakeStore()
+    events = [paid(payment(paid_minor=2000)), event_of(INQUIRY)]
+    for event in reversed(events) if is_first else events:
+        record_events(store, event, now=at(20))
+    return store
+
+
+def case_of(store: FakeStore) -> RefundCase:
+    """The only case."""
+    (case,) = world(store).cases.values()
+    return case
+
+
+@pytest.mark.parametrize("policy", OFF, ids=["off", "above the figure", "another currency"])
+@pytest.mark.parametrize("is_first", [False, True], ids=["payment first", "warning first"])
+def test_otherwise_a_person_has_the_warning_as_a_case(policy: PolicyParameters, *, is_first: bool) -> None:
+    """In the queue, without a mail and without a refund; once, also when the warning is reported again."""
+    store = warned(is_first=is_first)
     mails = list(store.mail_intents())
-    assert looked(store, policy) == []
-    assert (world(store).cases, list(store.outbox()), list(store.mail_intents())) == ({}, [], mails)
-    assert not list(store.deferred_cases())
+    (case,) = looked(store, policy)
+    assert (case.state, case.reason, case.opened_by) == (CaseState.IN_REVIEW, RefundReason.FRAUD_WARNING, BY_POLICY)
+    assert case.decision
+    assert (case.decision.rule, case.decision.recommended) == ("fraud_warning", None)
+    assert [queued.case_id for queued in store.review_queue(10).items] == [case.case_id]
+    for number in (1, 2):
+        again = replace(WARNING, warning_id=f"issfr_{number}", at=at(40 + number))
+        record_events(store, event_of(again), now=at(45))
+        assert looked(store, policy, minute=100 * number) == []
+    assert (list(store.outbox()), list(store.mail_intents())) == ([], mails)
     assert FLAG in store.accounts[ADA].flags
 
 
-def test_what_is_disputed_by_now_or_no_longer_warned_of_is_not_refunded() -> None:
-    """A refund beside a dispute would return the money twice."""
-    for event in (event_of(dispute()), event_of(replace(WARNING, is_actionable=False, at=at(21)))):
-        store = warned()
-        record_events(store, event, now=at(25))
+@pytest.mark.parametrize("is_first", [False, True], ids=["payment first", "inquiry first"])
+def test_an_inquiry_is_a_case_too_and_is_never_refunded_by_itself(*, is_first: bool) -> None:
+    """A person answers the bank. Another inquiry is part of the case while that is open, and has its own after that."""
+    store = inquired(is_first=is_first)
+    mails = list(store.mail_intents())
+    (case,) = looked(store)
+    assert (case.state, case.reason) == (CaseState.IN_REVIEW, RefundReason.INQUIRY)
+    assert case.decision
+    assert case.decision.rule == "inquiry"
+    record_events(store, event_of(replace(INQUIRY, at=at(30))), now=at(31))
+    record_events(store, event_of(replace(INQUIRY, dispute_id="dp_2", at=at(32))), now=at(33))
+    assert looked(store, minute=40) == []
+    assert list(store.mail_intents()) == mails
+    decide_case(case.case_id, DECLINED, "sam", store, POLICY, now=at(50))
+    assert looked(store, minute=95) == []
+    assert (not list(store.deferred_cases()), list(store.mail_intents())) == (True, mails)
+    record_events(store, event_of(replace(INQUIRY, dispute_id="dp_3", at=at(170))), now=at(171))
+    (later,) = looked(store, minute=180)
+    assert (later.state, later.case_id == case.case_id) == (CaseState.IN_REVIEW, False)
+
+
+LOOKED_AT = {
+    "a dispute": [event_of(dispute(minute=50)), event_of(replace(WARNING, is_actionable=False, at=at(51)))],
+    "a refund": [event_of(refund(2000, minute=50)), event_of(replace(WARNING, is_actionable=False, at=at(51)))],
+}
+
+
+@pytest.mark.parametrize("make", [warned, inquired])
+@pytest.mark.parametrize("follows", LOOKED_AT)
+def test_a_case_closes_by_itself_once_a_dispute_or_a_refund_has_decided(
+    make: Callable[[], FakeStore], follows: str
+) -> None:
+    """Nobody has to look, and nobody is told: the customer asked for nothing."""
+    store = make()
+    (case,) = looked(store, POLICY)
+    for event in LOOKED_AT[follows]:
+        record_events(store, event, now=at(55))
+    mails = list(store.mail_intents())
+    assert looked(store, POLICY, minute=85) == [], "it is looked at every hour"
+    (closed,) = looked(store, POLICY, minute=95)
+    assert (closed.case_id, closed.state, closed.decided_by) == (case.case_id, CaseState.DECLINED, BY_POLICY)
+    assert not store.review_queue(10).items
+    assert not [one for one in store.deferred_cases() if one.concern is not PaymentConcern.REFUNDED]
+    assert list(store.mail_intents()) == mails
+    assert looked(store, POLICY, minute=200) == []
+
+
+def test_a_request_that_was_declined_before_does_not_answer_a_warning() -> None:
+    """The customer asked then; the card network warns now."""
+    store = FakeStore()
+    record_events(store, paid(payment(paid_minor=2000)), now=at(1))
+    claim = refund_claim(RefundReason.UNRECOGNISED_CHARGE)
+    asked = request_refund(store, claim, minute=5)
+    decide_case(asked.case_id, DECLINED, "sam", store, POLICY, now=at(7))
+    record_events(store, event_of(WARNING), now=at(20))
+    (case,) = looked(store, POLICY)
+    assert (case.state, case.decision and case.decision.rule) == (CaseState.IN_REVIEW, "fraud_warning")
+
+
+def test_a_warning_is_no_letter_of_the_customers() -> None:
+    """Its case has no priority when the payment is disputed later: nobody wrote to us before that."""
+    store = warned()
+    assert len(looked(store, POLICY)) == 1
+    record_events(store, event_of(dispute(minute=50)), now=at(51))
+    follow(PI, store, now=at(52))
+    assert not case_of(store).is_priority
+    assert not case_of(store).wrote_before(at(50))
+
+
+@pytest.mark.parametrize("make", [warned, inquired])
+def test_what_is_disputed_by_now_or_over_is_no_case(make: Callable[[], FakeStore]) -> None:
+    """A refund beside a dispute would return the money twice, and nothing is left for a person to decide."""
+    closed = dispute(DisputeState.INQUIRY_CLOSED, minute=21)
+    over = [event_of(replace(WARNING, is_actionable=False, at=at(21))), event_of(closed)]
+    for events in ([event_of(dispute())], over):
+        store = make()
+        record_events(store, *events, now=at(25))
         assert looked(store) == []
         assert not list(store.deferred_cases())
         assert not world(store).cases

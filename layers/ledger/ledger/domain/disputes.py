@@ -116,6 +116,9 @@ DUE_SOON = timedelta(days=3)
 FRAUD_WARNING = "fraud_warning:"
 """How the flags of fraud warnings begin."""
 
+INQUIRY = "inquiry:"
+"""How the flags of inquiries begin."""
+
 _Disputing = DisputeChanged | ChargebackChanged | FraudWarned
 
 
@@ -151,7 +154,7 @@ def disputed(facts: Facts, payment_id: PaymentId) -> Disputed:
         held_since = since if state.holds_account else None
         holds.since[f"dispute:{name}"] = None if is_excused else held_since
         flags.since[f"{CONTACTED_FIRST}:{name}"] = held_since if is_excused else None
-        flags.since[f"inquiry:{name}"] = since if state is DisputeState.INQUIRY else None
+        flags.since[f"{INQUIRY}{name}"] = since if state is DisputeState.INQUIRY else None
         flags.since[f"other_currency:{own_name}"] = since if is_unknown else None
         flags.since[f"returned_short:{name}"] = since if _is_returned_short(dispute, state) else None
         is_known_to_be_gone = is_gone and amount is not None

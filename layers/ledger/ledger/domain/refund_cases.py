@@ -48,8 +48,13 @@ class RefundReason(StrEnum):
     CHANGED_MY_MIND = "changed_my_mind"
     TECHNICAL_PROBLEM = "technical_problem"
     UNRECOGNISED_CHARGE = "unrecognised_charge"
-    FRAUD_WARNING = "fraud_warning"  # nobody asked: the card network warned, and the policy refunds at once
+    FRAUD_WARNING = "fraud_warning"  # nobody asked: the card network warns of the payment
+    INQUIRY = "inquiry"  # nobody asked: the cardholder's bank asks about the payment, before a dispute
     WITHDRAWAL = "withdrawal"  # the statutory right, declared and confirmed in two steps
+
+
+UNASKED_REASONS = frozenset({RefundReason.FRAUD_WARNING, RefundReason.INQUIRY})
+"""Reasons that no customer gives: their cases are for support, and a mail only says that money goes back."""
 
 
 class CaseState(StrEnum):
@@ -265,7 +270,8 @@ class RefundCase:
 
     def wrote_before(self, disputed_at: datetime | None) -> bool:
         """Return whether the customer wrote to us before the payment was disputed. None: nobody has disputed it."""
-        return disputed_at is not None and (self.asked_at or self.opened_at) < disputed_at
+        is_written = self.reason not in UNASKED_REASONS
+        return is_written and disputed_at is not None and (self.asked_at or self.opened_at) < disputed_at
 
     def was_decided_by(self, rule: str) -> bool:
         """Return whether the policy has decided it by this rule, whoever decided since."""
@@ -318,7 +324,8 @@ class PaymentConcern(StrEnum):
     """Why a payment waits in the deferred queue: what a job is to do about it."""
 
     REFUNDED = "refunded"  # refunds succeeded, or failed later: issue the credit notes that are due
-    WARNED = "warned"  # the card network warns of it: open a case, if that still stands
+    WARNED = "warned"  # the card network warns of it: open a case, and close it once something else decides
+    INQUIRED = "inquired"  # a bank asks about it: the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -273,12 +273,17 @@ REFUND_REASON = one_of(
         RefundReason.TECHNICAL_PROBLEM: "technical_problem",
         RefundReason.UNRECOGNISED_CHARGE: "unrecognised_charge",
         RefundReason.FRAUD_WARNING: "fraud_warning",
+        RefundReason.INQUIRY: "inquiry",
         RefundReason.WITHDRAWAL: "withdrawal",
     },
 )
 PAYMENT_CONCERN = one_of(
     "payment concern",
-    {PaymentConcern.REFUNDED: "refunded", PaymentConcern.WARNED: "warned"},
+    {
+        PaymentConcern.REFUNDED: "refunded",
+        PaymentConcern.WARNED: "warned",
+        PaymentConcern.INQUIRED: "inquired",
+    },
 )
 CASE_STATE = one_of(
     "case state",

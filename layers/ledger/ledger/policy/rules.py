@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ledger.domain.money import Money
-from ledger.domain.refund_cases import Decision, DecisionOutcome, RefundReason, RuleTrace
+from ledger.domain.refund_cases import UNASKED_REASONS, Decision, DecisionOutcome, RefundReason, RuleTrace
 from ledger.domain.texts import Text, text
 from ledger.policy import withdrawal
 from ledger.policy.context import LineUsage, PolicyContext, decision_inputs
@@ -106,6 +106,8 @@ def decided_before(context: PolicyContext, policy: PolicyParameters) -> RuleResu
     """Clause 7: a repeated request gets the answer that a person gave before, unless the customer has a right to it."""
     if context.declined_before is None:
         return text("why.not_decided_before")
+    if context.reason in UNASKED_REASONS:
+        return text("why.asked_by_nobody")
     if _is_charged_twice(context) or (context.reason is RefundReason.WRONG_AMOUNT and context.excess_minor):
         return text("why.now_due")
     if _may_withdraw(context, policy) and (
@@ -244,7 +246,7 @@ def _review_withdrawal(context: PolicyContext, policy: PolicyParameters, unclear
 def fraud_warning(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
     """Clause 5: of a small payment that the card network warns of, the money goes back before it is disputed.
 
-    Nobody asked for it. The case is opened for payments up to the limit; if that has changed since, a person decides.
+    Nobody asked for it. Above the limit, or without one, a person decides.
     """
     if context.reason is not RefundReason.FRAUD_WARNING:
         return text("why.no_fraud_warning")
@@ -253,6 +255,13 @@ def fraud_warning(context: PolicyContext, policy: PolicyParameters) -> RuleResul
         refunded = _approve("5", context.left_minor, text("decision.fraud_warning_refunded"))
         return replace(refunded, ends_subscription=context.is_subscription)
     return _review("5", None, text("decision.fraud_warning_in_review"))
+
+
+def inquiry(context: PolicyContext, _: PolicyParameters) -> RuleResult:
+    """Clause 5: what a bank asks about a payment, a person answers, or refunds the payment before it is disputed."""
+    if context.reason is not RefundReason.INQUIRY:
+        return text("why.no_inquiry")
+    return _review("5", None, text("decision.inquiry_in_review"))
 
 
 def technical_problem(context: PolicyContext, policy: PolicyParameters) -> RuleResult:
@@ -367,6 +376,7 @@ RULES: tuple[Rule, ...] = (
     wrong_amount,
     right_of_withdrawal,
     fraud_warning,
+    inquiry,
     technical_problem,
     mistaken_renewal,
     unrecognised_charge,

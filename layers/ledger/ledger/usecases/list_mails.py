@@ -7,7 +7,7 @@ from ledger.domain.accounts import Account
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, OrderId, derived_id
 from ledger.domain.mails import MailIntent, MailKind, mail_id_of
-from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, StateChange
+from ledger.domain.refund_cases import UNASKED_REASONS, CaseState, RefundCase, RefundReason, StateChange
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import AwaitedOrder, awaited_order_key, mail_intent_key, mail_record_key, sortable
 from ledger.ports.reads import Keys
@@ -33,10 +33,10 @@ _WITH_MONEY = frozenset({CaseState.APPROVED, CaseState.ISSUED, CaseState.REFUNDE
 def step_name(change: StateChange, reason: RefundReason) -> str | None:
     """Return what a step of a case means to the customer. None: it is worth no mail.
 
-    A withdrawal has a receipt of its own, and nobody asked for what a fraud warning opens. That a provider accepted a
-    refund is not yet that it was made.
+    A withdrawal has a receipt of its own, and nobody asked for what a fraud warning or an inquiry opens. That a
+    provider accepted a refund is not yet that it was made.
     """
-    is_unasked = reason in {RefundReason.WITHDRAWAL, RefundReason.FRAUD_WARNING}
+    is_unasked = reason in {RefundReason.WITHDRAWAL, *UNASKED_REASONS}
     match change.to_state:
         case CaseState.REQUESTED:
             return None if is_unasked else "received"
@@ -44,6 +44,8 @@ def step_name(change: StateChange, reason: RefundReason) -> str | None:
             return "failed"
         case CaseState.IN_REVIEW:
             return None if is_unasked else "review"
+        case CaseState.DECLINED if reason in UNASKED_REASONS:
+            return None
         case CaseState.APPROVED | CaseState.DECLINED | CaseState.REPLACED | CaseState.REFUNDED:
             return str(change.to_state)
     return None

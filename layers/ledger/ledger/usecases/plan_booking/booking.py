@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ledger.domain.accounts import Account
-from ledger.domain.disputes import FRAUD_WARNING, warning_flag
+from ledger.domain.disputes import FRAUD_WARNING, INQUIRY, disputed
 from ledger.domain.entries import CounterAccount, Entry
-from ledger.domain.facts import FraudWarned, PaymentSettled, facts_of
+from ledger.domain.facts import PaymentSettled
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId, derived_id
 from ledger.domain.lots import Lot
@@ -92,24 +92,26 @@ def plan_targets(
 def _newly_warned(
     purchases: Iterable[Purchase], flags: Mapping[str, datetime | None], account: Account, now: datetime
 ) -> Iterator[DocumentChange]:
-    """Yield an entry of the deferred queue for each payment that the card network warns of by now, and did not before.
+    """Yield an entry of the deferred queue for each payment that is warned of, or asked about, and was not before.
 
-    Whether a small one is refunded at once is the policy's decision, which a job makes.
+    What becomes of it is the policy's decision, which a job makes. A payment has one entry for all warnings, and one
+    for each inquiry.
     """
     new = {name for name, since in flags.items() if since and name not in account.flags}
-    for purchase in purchases if any(name.startswith(FRAUD_WARNING) for name in new) else ():
-        for warning in facts_of(purchase.facts, FraudWarned):
-            if warning_flag(warning, purchase.payment_id) in new:
-                case_id = derived_id("case", FRAUD_WARNING, purchase.payment_id)
-                warned = QueuedCase(
-                    case_id=case_id,
-                    account_id=account.account_id,
-                    since=now,
-                    payment_id=purchase.payment_id,
-                    concern=PaymentConcern.WARNED,
-                )
-                yield DocumentChange(deferred_queue_key_of(case_id), warned, None)
-                break
+    for purchase in purchases if any(name.startswith((FRAUD_WARNING, INQUIRY)) for name in new) else ():
+        found = sorted(new & disputed(purchase.facts, purchase.payment_id).flags.keys())
+        warnings = [name for name in found if name.startswith(FRAUD_WARNING)]
+        inquiries = [name for name in found if name.startswith(INQUIRY)]
+        due = dict.fromkeys([FRAUD_WARNING for _ in warnings], PaymentConcern.WARNED)
+        for name, concern in (due | dict.fromkeys(inquiries, PaymentConcern.INQUIRED)).items():
+            waiting = QueuedCase(
+                case_id=derived_id("case", name, purchase.payment_id),
+                account_id=account.account_id,
+                since=now,
+                payment_id=purchase.payment_id,
+                concern=concern,
+            )
+            yield DocumentChange(deferred_queue_key_of(waiting.case_id), waiting, None)
 
 
 def _newly_refunded(

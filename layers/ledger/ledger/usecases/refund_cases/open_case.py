@@ -68,6 +68,11 @@ class RefundClaim:
     route: str = REFUND_REQUESTS_ROUTE  # an Idempotency-Key counts for its account and route only
 
     @property
+    def case_id(self) -> str:
+        """Return the id of the case that it opens."""
+        return derived_id("case", self.account_id, self.route, self.key)
+
+    @property
     def is_received_elsewhere(self) -> bool:
         """Return whether it is a withdrawal that support enters: no step of ours has acknowledged it."""
         has_receipt = self.is_declaration or self.contract is not None or self.route == DECLARATIONS_ROUTE
@@ -86,8 +91,7 @@ def open_case(claim: RefundClaim, store: Store, policy: PolicyParameters, *, now
     CaseAlreadyOpen if a case for the purchase and reason is open, TooManyRequests if the customer has sent as many as
     the policy's limit (what can be a withdrawal has none). At most five round trips.
     """
-    case_id = derived_id("case", claim.account_id, claim.route, claim.key)
-    return run_transaction(lambda: _open(claim, case_id, store, policy, now), case_id)
+    return run_transaction(lambda: _open(claim, claim.case_id, store, policy, now), claim.case_id)
 
 
 def _open(

@@ -1,64 +1,114 @@
-"""Refund a small payment at once that the card network warns of, before it becomes a dispute.
+"""Open a case for a payment that the card network warns of, or that the cardholder's bank asks about.
 
-warning booked ──► entry in the queue of deferred decisions ──► the policy's figure covers it   case, approved
-                                                            └─► it does not                     the flag stays
+booked ──► entry in the queue of deferred decisions ──► a small warned payment, by the policy's figure   case, approved
+                                                    ├─► otherwise                            case, a person decides
+                                                    └─► the warning is over, or it is disputed   no case
+
+A case that waits for a person is looked at again every hour: once the payment is disputed, or all of its money went
+back, the policy declines it, and nobody has to look. The customer asked for nothing, so a mail only says that money
+goes back.
 """
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from ledger.domain.disputes import FRAUD_WARNING, disputed
+from ledger.domain.disputes import FRAUD_WARNING, INQUIRY, disputed
 from ledger.domain.errors import CaseAlreadyOpen
+from ledger.domain.ids import job_correlation_id
 from ledger.domain.purchases import Purchase
-from ledger.domain.refund_cases import BY_POLICY, QueuedCase, RefundCase, RefundReason, SubmittedEvidence
+from ledger.domain.refund_cases import (
+    BY_POLICY,
+    CaseState,
+    DecisionOutcome,
+    PaymentConcern,
+    QueuedCase,
+    RefundCase,
+    RefundReason,
+    SubmittedEvidence,
+)
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
-from ledger.ports.documents import deferred_queue_key_of
+from ledger.ports.documents import case_key, deferred_queue_key_of, review_queue_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.look_up import LookUp
+from ledger.usecases.refund_cases.apply_decision import apply_decision
+from ledger.usecases.refund_cases.cases import with_case, with_documents
+from ledger.usecases.refund_cases.context import read_case_context
+from ledger.usecases.refund_cases.evaluate_policy import evaluate_policy
 from ledger.usecases.refund_cases.open_case import RefundClaim, open_case
+from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 WARNINGS_ROUTE = "fraud-warnings"
-"""The route of the keys by which warned payments are refunded: each once."""
+"""The route of the keys by which these cases are opened: each once."""
+
+LOOK_AGAIN = timedelta(hours=1)
+"""How long after a look the next one is due."""
+
+_JOB = "refund_warned"
 
 
 def refund_warned(queued: QueuedCase, store: Store, policy: PolicyParameters, *, now: datetime) -> RefundCase | None:
-    """Open the case of a payment that was warned of, if the policy refunds it. None: it does not, or it has one.
+    """Open the case of an entry, or close the one that waits. Return the case if it is new or was closed.
 
-    It may be called any number of times. While decisions are paused, the entry stays in the queue.
+    It may be called any number of times. While decisions are paused, or a person has yet to decide, the entry stays in
+    the queue.
     """
     if policy.is_paused or queued.payment_id is None:
         return None
-    purchase = LookUp(store)(Keys(payments=frozenset({queued.payment_id}))).home_of(queued.payment_id)
-    case = _opened(queued, purchase, store, policy, now) if purchase and _is_refunded(purchase, policy) else None
-    store.commit(Commit(documents=(DocumentChange(deferred_queue_key_of(queued.case_id), None),)))
-    return case if case and case.opened_at == now else None
-
-
-def _is_refunded(purchase: Purchase, policy: PolicyParameters) -> bool:
-    """Return whether the warning stands, nothing is disputed, and what is left is within the policy's figure."""
-    if purchase.payment is None:
-        return False
-    found = disputed(purchase.facts, purchase.payment.payment_id)
-    is_warned = any(name.startswith(FRAUD_WARNING) for name in found.flags)
-    limit_minor = policy.fraud_warning_refund_up_to_minor.get(purchase.payment.currency, 0)
-    return is_warned and not found.is_frozen and 0 < purchase.refundable_minor <= limit_minor
-
-
-def _opened(
-    queued: QueuedCase, purchase: Purchase, store: Store, policy: PolicyParameters, now: datetime
-) -> RefundCase | None:
     claim = RefundClaim(
         account_id=queued.account_id,
-        payment_id=purchase.payment_id,
-        reason=RefundReason.FRAUD_WARNING,
+        payment_id=queued.payment_id,
+        reason=RefundReason.INQUIRY if queued.concern is PaymentConcern.INQUIRED else RefundReason.FRAUD_WARNING,
         submitted_evidence=SubmittedEvidence(),
         key=queued.case_id,
         fingerprint=queued.case_id,
         opened_by=BY_POLICY,
         route=WARNINGS_ROUTE,
     )
+    key = case_key(claim.account_id, claim.case_id)
+    known = LookUp(store)(Keys(payments=frozenset({queued.payment_id}), documents=frozenset({key})))
+    case, purchase = known.document(key, RefundCase), known.home_of(queued.payment_id)
+    if case is None:
+        changed = case = _opened(claim, store, policy, now) if purchase and _is_due(purchase, claim.reason) else None
+    else:
+        case_id = case.case_id
+        changed = run_transaction(lambda: _close(claim, case_id, store, policy, now), case_id)
+        case = changed or case
+    waits = case is not None and case.state is CaseState.IN_REVIEW
+    entry = replace(queued, since=now + LOOK_AGAIN) if waits else None
+    store.commit(Commit(documents=(DocumentChange(deferred_queue_key_of(queued.case_id), entry, None),)))
+    return changed
+
+
+def _is_due(purchase: Purchase, reason: RefundReason) -> bool:
+    """Return whether the warning or the inquiry stands, nothing is disputed, and money is left."""
+    if purchase.payment is None:
+        return False
+    found = disputed(purchase.facts, purchase.payment.payment_id)
+    kind = INQUIRY if reason is RefundReason.INQUIRY else FRAUD_WARNING
+    stands = any(name.startswith(kind) for name in found.flags)
+    return stands and not found.is_frozen and purchase.refundable_minor > 0
+
+
+def _opened(claim: RefundClaim, store: Store, policy: PolicyParameters, now: datetime) -> RefundCase | None:
     try:
         return open_case(claim, store, policy, now=now)
-    except CaseAlreadyOpen:
+    except CaseAlreadyOpen:  # of another inquiry
         return None
+
+
+def _close(
+    claim: RefundClaim, case_id: str, store: Store, policy: PolicyParameters, now: datetime
+) -> RefundCase | Retry | None:
+    """Decline a case in review that something else has decided by now. None: nothing has, or a person did."""
+    case, context = read_case_context(claim.account_id, case_id, store)
+    if case.state is not CaseState.IN_REVIEW or case.approvals:
+        return None  # a person has decided, or a refund failed: a person decides again
+    decision = evaluate_policy(case, context, store, policy, now)
+    if decision.outcome is not DecisionOutcome.DECLINE:
+        return None
+    leave_queue = DocumentChange(review_queue_key(case), None)
+    correlation_id = job_correlation_id(_JOB, now)
+    case, commit = apply_decision(case, decision, BY_POLICY, context, policy, now, correlation_id=correlation_id)
+    return CONFLICT if store.commit(with_case(case, with_documents(commit, leave_queue), context.account)) else case
