@@ -139,12 +139,15 @@ def give_consent(
 def _shown(text: InformationInput | ConsentInput, language: str, now: datetime) -> ShownInformation:
     """Return what the buyer was shown. A page that names no text of its own has shown that of the consent."""
     policy = services().policy
+    charge = text.first_charge if isinstance(text, InformationInput) else None
     return ShownInformation(
         policy_version=policy.version,
         text_version=text.text_version,
         language=language,
         digest=policy.digest_of_text,
         at=now,
+        first_charge_minor=charge.amount_minor if charge else None,
+        first_charge_on=charge.charged_on if charge else None,
     )
 
 

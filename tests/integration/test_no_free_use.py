@@ -1,7 +1,7 @@
 """Nobody uses credits for free: who leaves out the consent can use nothing, and who gives it pays for what is used."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ledger.domain.ids import OrderId, PaymentId
@@ -110,6 +110,20 @@ def test_what_a_buyer_was_shown_is_recorded(world: World) -> None:
     assert order.shown.digest == world.services.policy.digest_of_text
     assert order.shown.at == order.informed_at == order.made_at
     assert ordered(world, BARE).informed_at is None
+
+
+def test_the_first_charge_after_a_trial_is_recorded_as_it_was_shown(world: World) -> None:
+    """Amount and day; half of it is refused, and without it nothing is recorded."""
+    plan = {**BARE, "product_id": "creator_monthly"}
+    charge = {"amount_minor": 1200, "charged_on": "2026-12-01"}
+    order = ordered(world, {**plan, "information": {"text_version": "1", "first_charge": charge}})
+    assert order.shown
+    assert order.shown.first_charge == (1200, date(2026, 12, 1))
+    for name in charge:
+        half = {key: content for key, content in charge.items() if key != name}
+        body = {**plan, "information": {"text_version": "1", "first_charge": half}}
+        refused = Frontend(EVE).post("/orders", body, key=new_key())
+        assert [one["field"] for one in refused.json["errors"]] == [f"body.information.first_charge.{name}"]
 
 
 def test_a_plan_is_not_sold_without_saying_what_was_shown(world: World) -> None:

@@ -103,7 +103,15 @@ EXPIRING = catalogue.Catalogue(
     {**SOLD.products, "pack_1000": replace(SOLD.products["pack_1000"], expires_after_days=365)},
 )
 UNCONFIRMED = Consent(given_at=at(-5), text_version="1", asked_to_begin=True, acknowledged_loss=True)
-SHOWN = ShownInformation(policy_version="1", text_version="1", language="de", digest="0123", at=at(-5))
+SHOWN = ShownInformation(
+    policy_version="1",
+    text_version="1",
+    language="de",
+    digest="0123",
+    at=at(-5),
+    first_charge_minor=1200,
+    first_charge_on=at(0).date(),
+)
 SECOND, THIRD, FOURTH = (PaymentId(f"stripe:pi_{number}") for number in (2, 3, 4))
 
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -97,11 +97,23 @@ def test_whatever_was_agreed_otherwise_has_another_digest(changed: Order) -> Non
     assert changed.terms_hash == hash_of_terms(changed.carried_terms or "")
 
 
-@pytest.mark.parametrize("changed", [{"text_version": "2"}, {"language": "fr"}, {"digest": "d2"}])
+CHARGE: dict[str, Any] = {"first_charge_minor": 1200, "first_charge_on": date(2026, 12, 1)}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"text_version": "2"}, {"language": "fr"}, {"digest": "d2"}, CHARGE),
+        {**CHARGE, "first_charge_minor": 1201},
+        {**CHARGE, "first_charge_on": date(2026, 12, 2)},
+    ],
+)
 def test_what_the_buyer_was_shown_is_part_of_the_agreement(changed: dict[str, Any]) -> None:
     """The text, its language and its content; not the instant."""
     placed, other = replace(PACK, shown=SHOWN), replace(PACK, shown=replace(SHOWN, **changed))
-    assert placed.terms_hash != other.terms_hash
+    charged = replace(PACK, shown=replace(SHOWN, **CHARGE))
+    hashes = {placed.terms_hash, other.terms_hash, charged.terms_hash}
+    assert len(hashes) == (2 if changed == CHARGE else 3)
     assert replace(PACK, shown=replace(SHOWN, at=LATER)).terms_hash == placed.terms_hash
 
 

@@ -141,6 +141,50 @@ def test_who_is_informed_late_has_the_days_from_then(informed_on: int, days: int
     assert withdrawal.ends_at(context, POLICY) == period_end(MADE, days, "DE")
 
 
+CHARGED_AT = MADE + timedelta(days=30)
+TO_PAY = {"first_charge_minor": 2000, "first_charge_on": CHARGED_AT.date()}
+
+
+@pytest.mark.parametrize(
+    ("shown", "charged", "has_days"),
+    [
+        (TO_PAY, {}, False),
+        (TO_PAY, {"paid_minor": 1999}, False),
+        (TO_PAY, {"paid_at": CHARGED_AT + timedelta(days=3)}, False),
+        ({}, {}, True),
+        ({"first_charge_minor": 2000}, {}, True),
+        ({"first_charge_on": CHARGED_AT.date()}, {}, True),
+        ({**TO_PAY, "at": MADE + timedelta.resolution}, {}, True),
+        (TO_PAY, {"paid_minor": 2001}, True),
+        (TO_PAY, {"paid_at": CHARGED_AT - timedelta(days=1)}, True),
+        (TO_PAY, {"currency": "USD"}, True),
+    ],
+    ids=[
+        "as shown",
+        "less",
+        "later",
+        "nothing",
+        "no day",
+        "no amount",
+        "shown after the booking",
+        "more",
+        "sooner",
+        "another currency",
+    ],
+)
+def test_a_charge_after_a_trial_has_no_new_days_if_it_was_shown_at_the_booking(
+    shown: dict[str, Any], charged: dict[str, Any], *, has_days: bool
+) -> None:
+    """C-565/22: the days are for who was not told clearly. What is charged otherwise than shown was not told."""
+    told = ShownInformation(policy_version="1", text_version="1", language="de", digest="", at=MADE)
+    order = replace(ORDER, shown=replace(told, **shown))
+    asked = {"is_renewal": True, "is_of_known_contract": True, "follows_trial": True, "is_subscription": True}
+    context = refund_context(order=order, **{"paid_at": CHARGED_AT, "paid_minor": 2000, **asked, **charged})
+    contract, own = law.load().period_end(MADE, 14, "DE"), law.load().period_end(context.paid_at, 14, "DE")
+    assert withdrawal.ends_at(context, POLICY) == (own if has_days else contract)
+    assert withdrawal.ends_at(replace(context, follows_trial=False), POLICY) == contract
+
+
 @pytest.mark.parametrize(("late", "what"), [(-timedelta.resolution, COUNTRY), (timedelta(0), None)])
 def test_what_was_sold_beside_a_renewal_has_the_longest_period(late: timedelta, what: Text | None) -> None:
     """And five days, since nobody knows whose holidays count."""

@@ -183,7 +183,7 @@ def test_a_renewal_whose_order_nothing_has_proven_is_left_to_a_person() -> None:
 
 
 def test_the_first_charge_after_a_trial_has_fourteen_days_of_its_own() -> None:
-    """Row 10: no order records that its price was shown at the booking."""
+    """Row 10: the order does not record that it was shown at the booking."""
     store = FakeStore()
     trial = replace(ordered(store, consent=CONSENT), subscription_id=SUBSCRIPTION, is_trial=True, paid_minor=1)
     record_events(store, paid(trial), paid(renewal(SECOND, MONTH)), now=at(MONTH))

@@ -134,10 +134,22 @@ class ConsentInput(RequestModel):
     )
 
 
+class FirstChargeInput(RequestModel):
+    """What the page of the order has shown of the first charge after a trial."""
+
+    amount_minor: Minor = Field(description="In minor units of the order's currency, tax included.", examples=[1200])
+    charged_on: Day = Field(description="The day, in UTC.", examples=["2026-12-01"])
+
+
 class InformationInput(RequestModel):
     """What the page of the order has shown about the right of withdrawal."""
 
     text_version: Id = Field(description="The version of the text.", examples=["2026-11-01"])
+    first_charge: FirstChargeInput | None = Field(
+        default=None,
+        description="Of a plan that begins with a trial. Without it, or if more is charged, or sooner, the first "
+        "charge has 14 days of its own to withdraw.",
+    )
 
 
 class PlaceOrderRequest(RequestModel):

@@ -8,7 +8,7 @@ that anybody else wrote is worth nothing.
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from ledger.domain.ids import AccountId, OrderId
@@ -24,6 +24,14 @@ class ShownInformation(KeepsUnknownFields):
     language: str  # of that page: ISO 639-1
     digest: str  # of the published policy's text
     at: datetime
+    first_charge_minor: int | None = None  # of a trial: what the first charge after it will be, in the order's currency
+    first_charge_on: date | None = None  # and on which day (UTC). None: neither was shown
+
+    @property
+    def first_charge(self) -> tuple[int, date] | None:
+        """Return the amount and the day of the first charge after a trial. None: they were not shown."""
+        amount_minor, day = self.first_charge_minor, self.first_charge_on
+        return None if amount_minor is None or day is None else (amount_minor, day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +226,7 @@ class Order(KeepsUnknownFields):
         if self.agreement:
             return self.agreement
         consent, shown = self.consent, self.shown
+        charge = [shown.first_charge_minor, str(shown.first_charge_on)] if shown and shown.first_charge else []
         agreement = {
             "provider": self.provider,
             "country": self.country,
@@ -231,7 +240,7 @@ class Order(KeepsUnknownFields):
                 consent.asked_to_begin,
                 consent.acknowledged_loss,
             ],
-            "shown": shown and [shown.text_version, shown.language, shown.digest],
+            "shown": shown and [shown.text_version, shown.language, shown.digest, *charge],
         }
         return hash_of_terms(_as_text(agreement))[:16]
 

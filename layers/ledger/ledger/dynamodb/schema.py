@@ -918,6 +918,8 @@ SHOWN_INFORMATION = Shape(
         "language": Field("language", TEXT),
         "digest": Field("digest", TEXT),
         "at": Field("at", TIME),
+        "first_charge_minor": Field("first_charge_minor", WHOLE, None),
+        "first_charge_on": Field("first_charge_on", DAY, None),
     },
 )
 CHECKOUT = Shape(

@@ -8,7 +8,7 @@ Directive 2011/83/EU, articles 9 to 16; the Consumer Contracts Regulations 2013,
     how long            14 days                                  14 days; where none was recorded, 12 months more
 """
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
 from ledger.domain.facts import RefundedItem
@@ -110,10 +110,22 @@ def _is_reached(context: PolicyContext, policy: PolicyParameters) -> bool:
 def _has_days_of_its_own(context: PolicyContext, policy: PolicyParameters) -> bool:
     """Return whether the period begins anew with this charge.
 
-    The first one after a trial, as no order records that its price was shown at the booking (C-565/22, Sofatutor); and
-    a renewal for a long time, where the law says so.
+    The first one after a trial, unless its amount and its day were shown at the booking (C-565/22, Sofatutor); and a
+    renewal for a long time, where the law says so.
     """
-    return context.follows_trial or bool(_renewal_days(context, policy))
+    is_new = context.follows_trial and not _was_shown_at_booking(context)
+    return is_new or bool(_renewal_days(context, policy))
+
+
+def _was_shown_at_booking(context: PolicyContext) -> bool:
+    """Return whether the order records this charge as what the buyer was shown: no dearer, and no sooner."""
+    order = context.order
+    charge = order.shown.first_charge if order and order.shown and order.shown.at <= order.made_at else None
+    if order is None or charge is None:
+        return False
+    amount_minor, day = charge
+    is_no_dearer = context.currency == order.currency and context.paid_minor <= amount_minor
+    return is_no_dearer and context.paid_at.astimezone(UTC).date() >= day
 
 
 def _renewal_days(context: PolicyContext, policy: PolicyParameters) -> int:
