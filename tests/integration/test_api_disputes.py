@@ -3,10 +3,15 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
+
 from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeReason, DisputeState, EvidenceState
-from ledger.domain.ids import PaymentId
+from ledger.domain.ids import OrderId, PaymentId
+from ledger.usecases.consents import revoke_confirmation
+from ledger.usecases.send_mails import send_mail
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
 from tests.integration.test_api import ORDER, new_key
+from tests.unit.usecases.test_sending_mails import desk
 from tools.testing.builders import at, dispute, event_of, refund
 
 PATH = f"/support/accounts/{ADA}/disputes"
@@ -128,6 +133,32 @@ def test_the_order_is_shown_with_its_consent_and_the_policy_that_was_accepted(wo
     assert (order["consent"]["asked_to_begin"], order["consent"]["acknowledged_loss"]) == (True, True)
     assert order["consent"]["confirmed_at"] is None
     assert order["informed_at"]
+    assert found["withdrawals"] == []
+
+
+@pytest.mark.parametrize("is_used_before", [False, True])
+def test_a_consent_counts_only_if_it_was_confirmed_before_the_first_use(world: World, is_used_before: bool) -> None:
+    """What is shown of it never says both."""
+    order_id, payment_id = world.ada.post("/orders", ORDER, key=new_key()).json["order_id"], PaymentId("stripe:pi_9")
+    world.pays(payment_id, ADA, fulfilment_key=f"order/{order_id}")
+    if is_used_before:
+        used(world, "run_1", 2000)
+    world.record_events(event_of(replace(dispute(), reason=DisputeReason.FRAUDULENT), names=(payment_id,)))
+
+    def consent() -> dict[str, bool]:
+        (found,) = world.sam.get(PATH).json["purchases"]
+        shown = found["order"]["consent"]
+        (item,) = [one for one in found["checklist"] if one["asked"].startswith("The customer's consent")]
+        assert item["is_there"] == shown["is_complete"]
+        return {name: shown[name] for name in ("is_complete", "is_confirmed", "is_late", "came_back")}
+
+    unconfirmed = {"is_complete": False, "is_confirmed": False, "is_late": False, "came_back": False}
+    assert consent() == unconfirmed
+    world.service.post(f"/orders/{order_id}/consent-confirmation", {"confirmation_id": "mail_1"})
+    told = {"is_confirmed": True, "is_complete": not is_used_before, "is_late": is_used_before}
+    assert consent() == unconfirmed | told
+    revoke_confirmation(OrderId(order_id), "mail_1", world.services.store, world.services.now())
+    assert consent() == unconfirmed | {"came_back": True}
 
 
 def test_open_disputes_are_listed_by_their_deadline(world: World) -> None:
@@ -171,6 +202,71 @@ def test_suspended_accounts_are_listed_with_why(world: World) -> None:
     ]
     assert (shown[1]["balance"], shown[1]["shortfall"]) == (1000, 0)
     assert world.ada.get("/support/suspended-accounts").status == 403
+
+
+def send_all(world: World) -> None:
+    """Every mail that is listed is settled: this deployment sends none."""
+    store = world.services.store
+    for intent in list(store.mail_intents()):
+        send_mail(intent.mail_id, replace(desk(store), clock=world.services.now), None, clock=world.services.now)
+
+
+def asked(world: World, payment_id: PaymentId = ADAS) -> dict[str, bool]:
+    """What the bank asks for about a purchase, and whether it is here."""
+    found = world.sam.get(PATH).json["purchases"]
+    (shown,) = [one for one in found if one["purchase_id"] == payment_id]
+    assert all(one["words"] for one in shown["checklist"])
+    return {one["asked"]: one["is_there"] for one in shown["checklist"]}
+
+
+USED, LETTERS = "That the customer used it, and when", "What the customer wrote, and our answer"
+REFUNDED, SECOND = "The refunds that were made", "That the payments are for different things"
+EARLIER = "Visa: two earlier undisputed payments, 120 to 364 days older"
+
+
+@pytest.mark.parametrize("reason", [None, *DisputeReason])
+def test_each_reason_has_its_own_list_of_what_the_bank_asks_for(world: World, reason: DisputeReason | None) -> None:
+    """Nothing was used and nothing written: it is not here, and words say so."""
+    world.record_events(event_of(replace(dispute(), reason=reason), names=(ADAS,)))
+    before = asked(world)
+    assert 3 <= len(before) <= 6
+    assert not any(before.get(name) for name in (USED, LETTERS, REFUNDED, EARLIER))
+    assert before.get(SECOND, True)
+
+
+def test_what_the_ledger_has_is_ticked(world: World) -> None:
+    """Use, letters, refunds, and two payments of the right age."""
+    used(world, "run_1", 30)
+    world.ada.post("/refund-requests", {"purchase_id": ADAS, "reason": "unrecognised_charge", "message": "?"}, key="k")
+    world.record_events(event_of(refund(amount_minor=500), names=(ADAS,)))
+    fraud = replace(dispute(), reason=DisputeReason.FRAUDULENT)
+    world.record_events(event_of(fraud, names=(ADAS,)))
+    now = asked(world)
+    assert (now[USED], now[LETTERS], now[EARLIER]) == (True, True, False)
+    for number, days in enumerate((119, 121, 363, 365)):
+        paid_at = world.services.now() - timedelta(days=days)
+        world.pays(PaymentId(f"stripe:pi_old_{number}"), ADA, at=paid_at)
+    assert asked(world)[EARLIER]
+    world.record_events(event_of(dispute(DisputeState.WON, dispute_id="dp_9"), names=(PaymentId("stripe:pi_old_1"),)))
+    assert not asked(world)[EARLIER]
+    answered = replace(fraud, reason=DisputeReason.CREDIT_NOT_PROCESSED, at=at(60))
+    world.record_events(event_of(answered, names=(ADAS,)))
+    assert asked(world)[REFUNDED]
+    world.record_events(event_of(replace(answered, state=DisputeState.WON, at=at(70)), names=(ADAS,)))
+    assert asked(world) == {}
+
+
+def test_the_mail_that_told_of_the_suspension_is_among_what_the_customer_was_told(world: World) -> None:
+    """And the one that it is over. One about an earlier suspension is not of this dispute."""
+    world.sam.post(f"/support/accounts/{ADA}/holds", {"hold_id": "support:x", "why": "A test."})
+    world.sam.delete(f"/support/accounts/{ADA}/holds/support:x", query={"why": "Over."})
+    send_all(world)
+    opened_at = world.services.now()
+    told = replace(dispute(), opened_at=opened_at, at=opened_at)
+    world.record_events(event_of(told, names=(ADAS,)))
+    send_all(world)
+    mails = world.sam.get(PATH).json["purchases"][0]["mails"]
+    assert [one["kind"] for one in mails] == ["account_suspended"]
 
 
 def test_an_account_without_disputes_has_none_and_an_unknown_one_is_not_found(world: World) -> None:

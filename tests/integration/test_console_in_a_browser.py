@@ -673,6 +673,17 @@ def test_a_bank_gets_the_evidence_on_one_page(world: World, console: Console) ->
         "The deadline is not known here.",
     ):
         console.reads(words)
+    for words in (
+        "What the bank asks for",
+        "No order of ours is known.",
+        "30 of 1,000 credits, in 1 run, each with its time.",
+    ):
+        console.reads(words)
+    ours = "getComputedStyle(document.querySelector('.ours')).display"
+    assert console.page.value(ours) == "block"
+    console.page.send("Emulation.setEmulatedMedia", media="print")
+    assert console.page.value(ours) == "none", "what we say among ourselves is not handed in"
+    console.page.send("Emulation.setEmulatedMedia", media="")
     address = console.page.value("document.querySelector('.dispute a').href")
     assert address == "https://dashboard.stripe.com/test/disputes/dp_1"
     assert console.blocked() == []

@@ -11,6 +11,10 @@ const MAILS = {
   contract_confirmation: "Confirmation of the contract, with the consent",
   case_update: "What was decided, and why",
   withdrawal_receipt: "Receipt of the withdrawal",
+  account_suspended: "The account was suspended, and why",
+  account_active: "The account is active again",
+  review_received: "Receipt of the request for a review",
+  review_answered: "Answer to the request for a review",
 };
 const OUTCOMES = { sent: "Accepted for delivery", refused: "Not accepted", outdated: "Replaced by a later mail", off: "Not sent: mails are off" };
 
@@ -28,6 +32,7 @@ export function evidencePage(accountId) {
 const purchase = (one) => html`<article class="evidence">
   ${card(html`${money(one.paid)}, ${one.lines.map((line) => product(line.product_id)).join(", ")}`, html`
     ${one.disputes.map((dispute) => html`<div class="dispute">${disputeLine(dispute)}${answer(dispute, one.provider !== "stripe")}${dispute.is_open ? html`<p>${submitLink(dispute, one)}</p>` : nothing}</div>`)}
+    ${one.checklist.length ? html`<div class="ours"><h3>What the bank asks for <span class="soft">(not printed)</span></h3>${checklist(one.checklist)}</div>` : nothing}
     ${facts([
       ["Paid at", time(one.paid_at)],
       ["Provider", provider(one.provider)],
@@ -35,14 +40,16 @@ const purchase = (one) => html`<article class="evidence">
       ["Invoice", one.invoice_number],
       ["Subscription", one.subscription_id ? html`<span class="id">${one.subscription_id}</span>` : nothing],
     ])}
-    <h3>Order and consent</h3>${one.order ? order(one.order) : html`<p class="soft">No order of ours is known for this payment.</p>`}
+    <h3>Order and consent</h3>${one.order ? order(one.order, one.withdrawals) : html`<p class="soft">No order of ours is known for this payment.</p>`}
     <h3>What was used</h3><p><b>${number(one.credits_used)}</b> of ${credits(one.credits_granted)} were used.</p>${one.usage.length ? usage(one) : nothing}
     <h3>What went back</h3>${one.refunds.length ? html`<ul>${one.refunds.map((refund) => html`<li>${money(refund.amount)}, ${named(refund.state).toLowerCase()}, ${time(refund.created_at)} <span class="soft id">${refund.refund_id}</span></li>`)}</ul>` : html`<p class="soft">No refund.</p>`}
     <h3>What the customer wrote, and our answer</h3>${one.cases.length ? one.cases.map(written) : html`<p class="soft">The customer did not write to us about this purchase.</p>`}
-    <h3>Mails to the customer</h3>${one.mails.length ? html`<ul>${one.mails.map((mail) => html`<li>${MAILS[mail.kind] || named(mail.kind)}, ${time(mail.at)} <span class="soft">${OUTCOMES[mail.outcome] || named(mail.outcome)}</span></li>`)}</ul>` : html`<p class="soft">No mail was sent.</p>`}`)}
+    <h3>Mails to the customer</h3>${one.mails.length ? html`<ul>${one.mails.map((mail) => html`<li>${MAILS[mail.kind] || named(mail.kind)}, ${time(mail.at)} <span class="soft">${mail.failed_at ? html`It came back, ${time(mail.failed_at)}` : OUTCOMES[mail.outcome] || named(mail.outcome)}</span></li>`)}</ul>` : html`<p class="soft">No mail was sent.</p>`}`)}
 </article>`;
 
-const order = (one) => facts([
+const checklist = (items) => html`<ul class="plain-list checklist">${items.map((item) => html`<li class=${item.is_there ? "there" : "missing"}><p><span class="mark" role="img" aria-label=${item.is_there ? "Here:" : "Missing:"}>${item.is_there ? "✓" : "–"}</span><b>${item.asked}</b></p><p class="soft">${item.words}</p></li>`)}</ul>`;
+
+const order = (one, withdrawals) => facts([
   ["Order", html`<span class="id">${one.order_id}</span>`],
   ["Placed", time(one.placed_at)],
   ["Product", product(one.product_id)],
@@ -52,11 +59,18 @@ const order = (one) => facts([
   ["Refund policy", html`<a href="/policy/${encodeURIComponent(one.policy_version)}" target="_blank" rel="noopener noreferrer">Version ${one.policy_version}</a>, accepted with the order`],
   ["Informed", one.informed_at ? html`Of the right of withdrawal, ${time(one.informed_at)}` : "Nothing is recorded"],
   ["Consent", one.consent ? consent(one.consent) : "None was given"],
+  ["Withdrawal", withdrawals.length ? withdrawals.map((two) => html`<p>Declared: <a class="id" href="#/cases/${two.case_id}">${two.case_id}</a>. ${two.stands ? "It stands: its contract is withdrawn from." : "It was declined, or credits were given instead."} <span class="soft">${time(two.at)}</span></p>`) : "None was declared"],
 ]);
 
-const consent = (one) => html`${time(one.given_at)}, text ${one.text_version}.
-  ${one.asked_to_begin ? "Asked to begin at once." : "Did not ask to begin."} ${one.acknowledged_loss ? "Acknowledged that this ends the right of withdrawal." : "Did not acknowledge what that ends."}
-  ${one.confirmed_at ? html`Confirmed by mail ${time(one.confirmed_at)}.` : "Not confirmed by mail."}`;
+/** What was said, whether it was confirmed, and whether that counts: one of these, never two that contradict each other. */
+const consent = (one) => html`<p>Given ${time(one.given_at)}, text ${one.text_version}. ${one.asked_to_begin ? "Asked to begin at once" : "Did not ask to begin"}, ${one.acknowledged_loss ? "acknowledged what that ends" : "did not acknowledge what that ends"}.</p>
+  <p>${confirmation(one)}</p><p class="ours"><b>${one.is_complete ? "It counts: with the use of the credits the right of withdrawal ended." : "It does not count: the right of withdrawal did not end with the use of the credits."}</b></p>`;
+
+const confirmation = (one) => {
+  if (!one.is_confirmed) return one.came_back ? "The mail that confirmed it came back." : "It was not confirmed by mail.";
+  const when = one.confirmed_at ? html`Confirmed by mail ${time(one.confirmed_at)}` : "Confirmed by mail, the time is not recorded";
+  return html`${when}${one.is_late ? ": after the first use, or after a withdrawal, so too late." : "."}`;
+};
 
 const usage = (one) => html`<table class="rows compact"><caption class="unseen">Credits of this purchase, latest first</caption>
   <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col" class="figure">Credits</th></tr></thead>

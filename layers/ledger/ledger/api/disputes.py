@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from ledger.api.checklist import Known, checklist
 from ledger.api.responses.disputes import (
     AgreedConsent,
     AgreedOrder,
+    DeclaredWithdrawal,
     DisputedPurchaseList,
     DisputedPurchaseResponse,
     DisputeResponse,
@@ -15,15 +17,16 @@ from ledger.api.responses.disputes import (
 )
 from ledger.api.responses.model import Money
 from ledger.api.responses.purchases import LineResponse
-from ledger.domain.disputes import ReportedDispute, reported_disputes
+from ledger.domain.disputes import ReportedDispute, first_disputed_at, reported_disputes
 from ledger.domain.entries import CounterAccount, Entry
 from ledger.domain.errors import NotFound
-from ledger.domain.facts import RefundChanged, facts_of
+from ledger.domain.facts import RefundChanged, WithdrawalChanged, facts_of
 from ledger.domain.ids import AccountId, provider_of
-from ledger.domain.mails import MailKind, MailRecord, mail_id_of
+from ledger.domain.mails import MailKind, MailRecord, mail_id_of, order_of
 from ledger.domain.orders import Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundCase
+from ledger.domain.timeline import TimelineRowKind
 from ledger.policy.texts import shipped_texts
 from ledger.ports.documents import mail_record_key
 from ledger.ports.reads import Keys
@@ -32,6 +35,9 @@ from ledger.runtime import Runtime
 from ledger.usecases.look_up import LookUp
 
 _PAGE = 100
+_OF_SUSPENSION = frozenset(
+    {MailKind.ACCOUNT_SUSPENDED, MailKind.ACCOUNT_ACTIVE, MailKind.REVIEW_RECEIVED, MailKind.REVIEW_ANSWERED}
+)
 _MOST_PURCHASES = 20
 _MOST_ENTRIES = 200
 
@@ -39,7 +45,8 @@ _MOST_ENTRIES = 200
 def disputed_purchases(account_id: AccountId, services: Runtime) -> DisputedPurchaseList:
     """Return the account's disputed purchases, the most urgent first. Raise NotFound if there is no such account."""
     store = services.store
-    disputed = [one for one in _purchases(account_id, store) if disputes_of(one)]
+    purchases = list(_purchases(account_id, store))
+    disputed = [one for one in purchases if disputes_of(one)]
     found = sorted(disputed, key=lambda one: disputes_of(one)[0].urgency)[:_MOST_PURCHASES]
     known = LookUp(store, with_orders=True)(
         Keys(accounts=frozenset({account_id}), payments=frozenset(one.payment_id for one in found))
@@ -47,18 +54,29 @@ def disputed_purchases(account_id: AccountId, services: Runtime) -> DisputedPurc
     if account_id not in known.accounts:
         raise NotFound(f"There is no account {account_id}.")
     cases = list(_cases(account_id, store)) if found else []
+    records = _latest_mails(account_id, found, store) if found else []
     shown = []
     for listed in found:
         purchase = known.home_of(listed.payment_id) or listed
         order = known.order(purchase.payment.order_id) if purchase.payment else None
         own = [case for case in cases if case.payment_id == purchase.payment_id or case.payment_id in purchase.names]
         ours = order if order and order.account_id == account_id else None
-        shown.append(_shown(purchase, ours, own, account_id, services))
+        response = _shown(purchase, ours, own, records, account_id, services)
+        if dispute := purchase.open_dispute:
+            subscription = known.accounts[account_id].subscriptions.get(response.subscription_id or "")
+            asked = checklist(Known(response, purchase, purchases, subscription), dispute.reason)
+            response = response.model_copy(update={"checklist": asked})
+        shown.append(response)
     return DisputedPurchaseList(purchases=shown)
 
 
 def _shown(
-    purchase: Purchase, order: Order | None, cases: list[RefundCase], account_id: AccountId, services: Runtime
+    purchase: Purchase,
+    order: Order | None,
+    cases: list[RefundCase],
+    records: list[MailRecord],
+    account_id: AccountId,
+    services: Runtime,
 ) -> DisputedPurchaseResponse:
     payment, store = purchase.payment, services.store
     if payment is None:
@@ -78,7 +96,12 @@ def _shown(
             for line in payment.lines
         ],
         disputes=[DisputeResponse.of(one, services.now()) for one in disputes_of(purchase)],
+        checklist=[],
         order=_agreed(order) if order else None,
+        withdrawals=[
+            DeclaredWithdrawal(case_id=fact.case_id, at=fact.at, stands=fact.stands)
+            for fact in sorted(facts_of(purchase.facts, WithdrawalChanged), key=lambda fact: fact.at)
+        ],
         credits_granted=sum(line.credits for line in payment.lines),
         credits_used=-sum(entry.credits for entry in usage),
         usage=[
@@ -96,7 +119,7 @@ def _shown(
             for fact in sorted(facts_of(purchase.facts, RefundChanged), key=lambda fact: fact.created_at)
         ],
         cases=[_written(case) for case in sorted(cases, key=lambda case: case.opened_at)],
-        mails=_mails(order, cases, store),
+        mails=_mails(purchase, order, cases, records, store),
     )
 
 
@@ -122,6 +145,10 @@ def _agreed(order: Order) -> AgreedOrder:
             asked_to_begin=consent.asked_to_begin,
             acknowledged_loss=consent.acknowledged_loss,
             confirmed_at=consent.confirmed_at,
+            is_complete=consent.is_complete,
+            is_confirmed=consent.confirmation_id is not None,
+            is_late=consent.is_late,
+            came_back=bool(consent.returned_ids),
         )
         if consent
         else None,
@@ -161,8 +188,26 @@ def _written(case: RefundCase) -> WrittenCase:
     )
 
 
-def _mails(order: Order | None, cases: Iterable[RefundCase], store: Store) -> list[SentMail]:
-    """Return the records of the mails about the purchase, oldest first. Each mail's id follows from its subject."""
+def _latest_mails(account_id: AccountId, purchases: Iterable[Purchase], store: Store) -> list[MailRecord]:
+    """Return the records of the account's latest mails since these purchases were paid."""
+    since = min((one.payment.at for one in purchases if one.payment), default=None)
+    rows = store.timeline_rows(account_id, TimelineRowKind.MAIL, _PAGE).items
+    keys = [mail_record_key(row.subject) for row in rows if since is None or row.at >= since]
+    known = store.read(Keys(documents=frozenset(keys))) if keys else None
+    return [record for key in keys if known and (record := known.document(key, MailRecord))]
+
+
+def _mails(
+    purchase: Purchase,
+    order: Order | None,
+    cases: Iterable[RefundCase],
+    latest: Iterable[MailRecord],
+    store: Store,
+) -> list[SentMail]:
+    """Return the records of the mails about the purchase, and about a suspension since its dispute, oldest first.
+
+    The id of a mail about an order or a case follows from its subject. The others are among the account's latest.
+    """
     subjects = [(MailKind.CONTRACT_CONFIRMATION, str(order.order_id))] if order else []
     for case in cases:
         subjects.append((MailKind.WITHDRAWAL_RECEIPT, case.case_id))
@@ -170,10 +215,16 @@ def _mails(order: Order | None, cases: Iterable[RefundCase], store: Store) -> li
         subjects += [(MailKind.CASE_UPDATE, f"{case.case_id}/{step}") for step in steps]
     keys = {mail_record_key(mail_id_of(kind, subject)) for kind, subject in subjects}
     known = store.read(Keys(documents=frozenset(keys)))
-    records = [record for key in keys if (record := known.document(key, MailRecord))]
+    found = {(one.kind, one.subject): one for key in keys if (one := known.document(key, MailRecord))}
+    disputed_at = first_disputed_at(purchase.facts)
+    for one in latest:
+        is_of_suspension = one.kind in _OF_SUSPENSION and disputed_at is not None and one.listed_at >= disputed_at
+        is_of_order = one.kind is MailKind.CONTRACT_CONFIRMATION and order and order_of(one.subject) == order.order_id
+        if is_of_suspension or is_of_order:
+            found[one.kind, one.subject] = one
     return [
-        SentMail(kind=one.kind, subject=one.subject, at=one.ended_at, outcome=one.outcome)
-        for one in sorted(records, key=lambda one: (one.ended_at, one.subject))
+        SentMail(kind=one.kind, subject=one.subject, at=one.ended_at, outcome=one.outcome, failed_at=one.failed_at)
+        for one in sorted(found.values(), key=lambda one: (one.ended_at, one.subject))
     ]
 
 

@@ -56,6 +56,10 @@ class AgreedConsent(ResponseModel):
     asked_to_begin: bool
     acknowledged_loss: bool
     confirmed_at: datetime | None = Field(description="When the mail that confirms it was accepted for delivery.")
+    is_complete: bool = Field(description="Whether it counts: both were said, and confirmed in time.")
+    is_confirmed: bool = Field(description="Whether a confirmation stands, also if it was late.")
+    is_late: bool = Field(description="Confirmed after the first use, or after a withdrawal: it does not count.")
+    came_back: bool = Field(description="Whether a mail that confirmed it came back.")
 
 
 class AgreedOrder(ResponseModel):
@@ -70,6 +74,14 @@ class AgreedOrder(ResponseModel):
     policy_version: str = Field(description="Of the refund policy that the customer accepted: `GET /policy/{version}`.")
     informed_at: datetime | None = Field(description="When the customer was informed of the right of withdrawal.")
     consent: AgreedConsent | None
+
+
+class DeclaredWithdrawal(ResponseModel):
+    """A withdrawal from the purchase's contract."""
+
+    case_id: str
+    at: datetime
+    stands: bool = Field(description="false: it was declined, or credits were given instead of money.")
 
 
 class UsedCredits(ResponseModel):
@@ -103,12 +115,21 @@ class WrittenCase(ResponseModel):
 
 
 class SentMail(ResponseModel):
-    """A mail about the purchase. Its text is not stored."""
+    """A mail about the purchase, or about the suspension since its dispute. Its text is not stored."""
 
     kind: MailKind
     subject: str = Field(description="What it is about: an order, or a step of a case.")
     at: datetime
     outcome: MailOutcome
+    failed_at: datetime | None = Field(description="When a bounce or a complaint was reported.")
+
+
+class ChecklistItem(ResponseModel):
+    """Something that a bank asks for."""
+
+    asked: str = Field(examples=["That the customer used it, and when"])
+    is_there: bool = Field(description="Whether the ledger has it.")
+    words: str
 
 
 class DisputedPurchaseResponse(ResponseModel):
@@ -123,7 +144,9 @@ class DisputedPurchaseResponse(ResponseModel):
     subscription_id: str | None
     lines: list[LineResponse]
     disputes: list[DisputeResponse] = Field(description="The most urgent first.")
+    checklist: list[ChecklistItem] = Field(description="By the reason of the most urgent open dispute. Empty: none.")
     order: AgreedOrder | None
+    withdrawals: list[DeclaredWithdrawal]
     credits_granted: int
     credits_used: int = Field(description="Of those granted: drawn for runs, without what came back.")
     usage: list[UsedCredits] = Field(description="The latest first.")
