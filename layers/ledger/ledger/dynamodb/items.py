@@ -95,7 +95,7 @@ def to_purchase(purchase: Purchase) -> Item:
         item["waiting_shard"] = {"S": keys.waiting_shard(keys.shard_of(item))}
         item["waits_since"] = {"S": sortable(since)}
     if dispute := purchase.open_dispute:  # these two bring it into the index, while a dispute is open
-        item["listed_in"] = {"S": dispute.awaits}
+        item["listed_in"] = {"S": dispute.awaits.value}
         item["listed_at"] = {"S": sortable(dispute.position)}
     if any(isinstance(fact, RefundApproved) for fact in purchase.facts.values()):
         item["has_approvals"] = {"BOOL": True}  # the relay reads it: a refund case follows this purchase
