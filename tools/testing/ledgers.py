@@ -665,7 +665,7 @@ def looked_at_by_people() -> FakeStore:
     store = FakeStore()
     record_events(store, paid(), now=at(1))
     settled = replace(payment(SECOND, minute=5), account_id=AccountId(""), customer_id="stripe:cus_9")
-    found = replace(paid(settled, event_id="evt_9"), owner=Owner(customer_id="stripe:cus_9"))
+    found = replace(paid(settled, event_id="evt_found"), owner=Owner(customer_id="stripe:cus_9"))
     connected = NotBookable(ParkReason.OTHER_ACCOUNT, "acct_1")
     dismissed = replace(event_of(names=(THIRD,)), not_bookable=connected)
     left = replace(event_of(names=(FOURTH,)), not_bookable=connected)
@@ -676,7 +676,7 @@ def looked_at_by_people() -> FakeStore:
         record_look_at(subject_of_event(names[event_id]), "kim", "event", store, now=at(30 + number))
         replay = Replay(name=names[event_id], actor="sam", reason="It may be ours by now.", key=f"key_{number}")
         replay_parked(replay, store, lambda receipt: events[receipt.event_id], now=at(40 + number))
-    said = Attribution(name=names["evt_9"], account_id=ADA, actor="sam", reason="The letter names it.")
+    said = Attribution(name=names["evt_found"], account_id=ADA, actor="sam", reason="The letter names it.")
     attribute_parked(said, store, lambda receipt: events[receipt.event_id], now=at(50))
     dismiss_parked(names[dismissed.event_id], "kim", "Of our other shop.", store, now=at(51))
     return store

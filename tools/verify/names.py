@@ -52,11 +52,11 @@ def _names(world: World) -> Iterator[str]:
     yield from _of_cases(world)
     for receipt in world.receipts:
         yield from _of_receipt(receipt)
-    for subject_id in (
-        *(subject_id for subject_id, _ in world.subject_acts),
-        *(key.parts[0] for key in world.subject_requests),
-    ):
+    for subject_id, act in world.subject_acts:
         yield _subject(subject_id)
+        yield _cause(act.subject) if act.action is AuditAction.ATTRIBUTE else ""
+    for key in world.subject_requests:
+        yield _subject(key.parts[0])
     for subscription in world.subscriptions.values():
         for report in (subscription, *subscription.reports):
             yield from _of_report(report)
@@ -152,7 +152,13 @@ def _of_incidents(world: World) -> Iterator[str]:
 
 def _of_act(account_id: AccountId, act: AuditRecord) -> Iterator[str]:
     yield _account(account_id)
-    if act.action in {AuditAction.ADJUST, AuditAction.PROPOSE, AuditAction.CONFIRM, AuditAction.REJECT}:
+    if act.action in {
+        AuditAction.ADJUST,
+        AuditAction.ATTRIBUTE,
+        AuditAction.PROPOSE,
+        AuditAction.CONFIRM,
+        AuditAction.REJECT,
+    }:
         yield _cause(act.subject)
     if act.action in ROUTES_OF_ACTS:
         yield _cause(request_correlation_id(account_id, ROUTES_OF_ACTS[act.action], act.subject))

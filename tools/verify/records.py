@@ -94,8 +94,11 @@ def _may_have_decided(record: IdempotencyRecord, case: RefundCase) -> bool:
     return record.at < case.decided_at or record.fingerprint in known
 
 
+ATTRIBUTE = AuditAction.ATTRIBUTE
+
+
 def acts_about_subjects(world: World) -> Verdicts:
-    """Every dismissal and every try that a person requested of a parked event is on record, and nothing else is."""
+    """What a person did about a parked event is on record under the event, and what that says was done."""
     acts = {(subject_id, act.action, act.at) for subject_id, act in world.subject_acts}
     dismissed = {(subject_of_event(one.name), one.detail) for one in world.receipts if one.detail.startswith(DISMISSED)}
     said = {
@@ -103,6 +106,9 @@ def acts_about_subjects(world: World) -> Verdicts:
     }
     yield from ((subject_id, (subject_id, detail) in said) for subject_id, detail in dismissed)
     yield from ((subject_id, (subject_id, detail) in dismissed) for subject_id, detail in said)
+    attributed = {(act.subject, act.actor, act.at) for _, act in world.audit_records if act.action is ATTRIBUTE}
+    under_event = {(act.subject, act.actor, act.at) for _, act in _of(ATTRIBUTE, world)}
+    yield from ((one[0], one in attributed and one in under_event) for one in attributed | under_event)
     requested = {(SubjectId(key.parts[0]), record.at) for key, record in world.subject_requests.items()}
     yield from ((subject_id, (subject_id, AuditAction.REPLAY, at) in acts) for subject_id, at in requested)
     yield from ((subject_id, (subject_id, act.at) in requested) for subject_id, act in _of(AuditAction.REPLAY, world))

@@ -143,6 +143,20 @@ def receipt_of(whole: World, action: AuditAction, **changes: object) -> str:
     return name
 
 
+def attributed_elsewhere(whole: World) -> str:
+    """The act of an attribution under its event is missing. Return the event's cause."""
+    number, _, known = first(whole, AuditAction.ATTRIBUTE)
+    del whole.subject_acts[number]
+    return known.subject
+
+
+def attributed_to_nobody(whole: World) -> str:
+    """The act of an attribution under its account is missing. Return the event's cause."""
+    found = next(one for one in whole.audit_records if one[1].action is AuditAction.ATTRIBUTE)
+    whole.audit_records.remove(found)
+    return found[1].subject
+
+
 def not_requested(whole: World) -> str:
     """The record of the first request about what has no account is missing. Return what it is about."""
     key = next(iter(whole.subject_requests))
@@ -199,6 +213,8 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("an act dismissed nothing", "looked_at_by_people", lambda w: receipt_of(w, DISMISS, detail=""), ("{0}",)),
         Fault("a request's act is missing", "looked_at_by_people", lambda w: no_act(w, REPLAY), ("{0}",)),
         Fault("an act is of another time", "looked_at_by_people", lambda w: act(w, REPLAY, at=LATER), ("{0}",)),
+        Fault("an attribution is not under its event", "looked_at_by_people", attributed_elsewhere, ("{0}",)),
+        Fault("an attribution is not under its account", "looked_at_by_people", attributed_to_nobody, ("{0}",)),
         Fault("an act was not requested", "looked_at_by_people", not_requested, ("{0}",)),
     ],
     idempotency_records: [
