@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -228,7 +228,9 @@ def _other_texts(content: str) -> Iterator[str]:
     for enum in members:
         yield str(enum[(enum.index(content) + 1) % len(enum)])  # type: ignore[arg-type]
     try:
-        later = datetime.fromisoformat(content) + timedelta(days=1)
+        at = datetime.fromisoformat(content)
+        is_last_year = at.year == MAXYEAR  # of what has no deadline: no day comes after its last one
+        later = at - timedelta(days=1) if is_last_year else at + timedelta(days=1)
         if len(content) == len("2026-11-01"):
             yield later.date().isoformat()
         else:
