@@ -147,6 +147,7 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     "chain": ("tools/test_why", "contract/test_timeline"),
     "consents": ("contract/test_locked_credits",),
     "contacts": ("contract/test_locked_credits",),
+    "declarations.request_review": ("usecases/test_reviews",),
     "credited_periods": ("providers/test_prorations", "usecases/test_balance_spent_once"),
     "debts": ("usecases/test_record_event", "usecases/test_plan_booking"),
     "explain_chain": ("tools/test_why", "contract/test_timeline"),
