@@ -35,7 +35,7 @@ from ledger.domain.texts import text
 from ledger.policy.texts import shipped_texts
 from ledger.usecases.declarations.request_review import read_review, request_review
 from ledger.usecases.refund_cases.add_evidence import add_evidence
-from ledger.usecases.refund_cases.cases import read_case
+from ledger.usecases.refund_cases.cases import read_case, read_own_case
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.open_case import WITHDRAWALS_ROUTE, RefundClaim, open_case
 from ledger.usecases.refund_cases.preview import preview
@@ -60,12 +60,12 @@ def request_refund(request: RefundRequest, idempotency_key: IdempotencyKey) -> R
 
 @app.get("/refund-requests", summary="The caller's cases", tags=["Refunds"], responses=documented_problems(CasePage))
 def list_refund_cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
-    """Return the caller's cases, withdrawals included."""
+    """Return the caller's cases, withdrawals included. A page can have fewer than `limit` and not be the last."""
     account_id = caller(app).account_id
     listing = Listing(account_id, "refund cases")
     start, _ = listing.opened(after)
     page = services().store.cases_of(account_id, limit, start)
-    shown = [CaseResponse.of(case) for case in page.items]
+    shown = [CaseResponse.of(case) for case in page.items if not case.is_internal]
     return CasePage(cases=shown, next=listing.close(page.next))
 
 
@@ -74,7 +74,7 @@ def list_refund_cases(limit: PageSize = 50, after: PageCursor = None) -> CasePag
 )
 def read_refund_case(case_id: CaseId) -> CaseResponse:
     """Return a case: the decision, its reasons and its result."""
-    return CaseResponse.of(read_case(caller(app).account_id, case_id, services().store))
+    return CaseResponse.of(read_own_case(caller(app).account_id, case_id, services().store))
 
 
 @app.post(

@@ -7,7 +7,10 @@ import pytest
 
 from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeReason, DisputeState, EvidenceState
 from ledger.domain.ids import OrderId, PaymentId
+from ledger.domain.refund_cases import DecisionOutcome
 from ledger.usecases.consents import revoke_confirmation
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.send_mails import send_mail
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
 from tests.integration.test_api import ORDER, new_key
@@ -273,3 +276,22 @@ def test_an_account_without_disputes_has_none_and_an_unknown_one_is_not_found(wo
     """An empty list is no error."""
     assert world.sam.get(f"/support/accounts/{BOB}/disputes").json == {"purchases": []}
     assert world.sam.get("/support/accounts/acct_nobody/disputes").status == 404
+
+
+def test_a_case_that_nobody_asked_for_is_shown_to_support_alone_until_money_goes_back(world: World) -> None:
+    """Whoever pays with another's card does not read that it was noticed."""
+    world.record_events(event_of(dispute(DisputeState.INQUIRY), names=(ADAS,)))
+    later = world.services.now() + timedelta(days=3)
+    (case,) = decide_deferred(world.services.store, world.services.policy, now=later)
+    mine, evidence = f"/refund-requests/{case.case_id}", {"content_type": "image/png"}
+
+    def answered() -> tuple[list[str], int]:
+        listed = [one["case_id"] for one in world.ada.get("/refund-requests").json["cases"]]
+        return listed, world.ada.get(mine).status
+
+    assert world.sam.get(f"/support/refund-cases/{case.case_id}").json["reason"] == "inquiry"
+    assert answered() == ([], 404)
+    assert world.ada.post(f"{mine}/evidence", evidence).status == 404
+    decision = ReviewDecision(outcome=DecisionOutcome.APPROVE, words=("Back.",), clause="5", money_minor=2000)
+    decide_case(case.case_id, decision, "sam", world.services.store, world.services.policy, now=later)
+    assert answered() == ([case.case_id], 200)

@@ -235,6 +235,11 @@ class RefundCase:
         return _STAGES.get(self.state) if self.approvals else None
 
     @property
+    def is_internal(self) -> bool:
+        """Whether the customer is not shown it: nobody asked, and nothing was ever approved."""
+        return self.reason in UNASKED_REASONS and not self.approvals
+
+    @property
     def is_declined_by_policy(self) -> bool:
         """Whether the rules declined it: a person can still decide otherwise."""
         return self.state is CaseState.DECLINED and self.decided_by == BY_POLICY

@@ -12,7 +12,7 @@ from ledger.ports.documents import case_key, recent_requests_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.limits import NO_LIMITS, Limits, counted
-from ledger.usecases.refund_cases.cases import read_case
+from ledger.usecases.refund_cases.cases import read_own_case
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 
@@ -38,7 +38,7 @@ def _add(
 ) -> RefundCase | Retry:
     requests_key = recent_requests_key(account_id, LimitedRequest.EVIDENCE)
     known = store.read(Keys(documents=frozenset({case_key(account_id, case_id), requests_key})))
-    case = read_case(account_id, case_id, store, known)
+    case = read_own_case(account_id, case_id, store, known)
     if not case.state.is_open:
         raise CaseClosed(f"The case is {case.state}. No files can be added.")
     if len(case.evidence) >= limit:

@@ -27,6 +27,14 @@ def read_case(account_id: AccountId, case_id: str, store: Store, known: Snapshot
     return case
 
 
+def read_own_case(account_id: AccountId, case_id: str, store: Store, known: Snapshot | None = None) -> RefundCase:
+    """Return a case of this account, for its customer. Raise NotFound, also for one that is support's alone."""
+    case = read_case(account_id, case_id, store, known)
+    if case.is_internal:
+        raise NotFound(f"There is no case {case_id}.")
+    return case
+
+
 def account_of_case(case_id: str, store: Store) -> AccountId:
     """Return the account that a case belongs to, for support. Raise NotFound."""
     key = case_pointer_key(case_id)
