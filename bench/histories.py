@@ -21,6 +21,7 @@ from ledger.providers.scope import EVERYTHING
 from ledger.usecases.expire_credits import expire_account
 from ledger.usecases.record_event import record_event
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_refunds import send_refund
 from ledger.usecases.usage import draw_credits
@@ -38,6 +39,7 @@ from tools.testing.builders import (
     request_refund,
 )
 from tools.testing.fakes import FakeProvider, FakeStore
+from tools.testing.ledgers import SELLER
 from tools.testing.stored_items import items_of
 
 NOW = NOON + timedelta(days=19)
@@ -162,6 +164,7 @@ def _past(store: FakeStore, number: int) -> None:
         case = _approve(store, bought, ended_at)
         _send(store, bought, case, ended_at)
         follow(bought.payment_id, store, now=ended_at)
+        decide_deferred(store, POLICY, now=ended_at + timedelta(minutes=5), seller=SELLER)  # its credit note
     if number % PARKED_OF == 0:
         _park(store, f"past_{number}", NOW - timedelta(days=2 + number // PARKED_OF % 300))
 

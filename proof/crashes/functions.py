@@ -63,7 +63,7 @@ class _Door:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.cut: Cut | None = None
-        self.is_open = False
+        self._thread = threading.local()  # jobs work with several threads: another's call opens no door for this one
         self.is_guarded = False
         self.other_doors: list[str] = []
         pass_through = HTTPConnectionPool.urlopen
@@ -75,11 +75,11 @@ class _Door:
             self.calls.append(f"{method} {target}")
             if self.cut == Cut(number, is_made=False):
                 os._exit(_DIED)
-            self.is_open = True
+            self._thread.is_open = True
             try:
                 answer = pass_through(pool, method, url, *args, **more)
             finally:
-                self.is_open = False
+                self._thread.is_open = False
             if self.cut == Cut(number, is_made=True):
                 os._exit(_DIED)
             return answer
@@ -89,7 +89,7 @@ class _Door:
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "socket.connect" and self.is_guarded and not self.is_open:
+        if event == "socket.connect" and self.is_guarded and not getattr(self._thread, "is_open", False):
             self.other_doors.append(str(arguments[-1]))
 
 

@@ -300,7 +300,8 @@ class Play:
     # ── What follows from them ────────────────────────────────────────────────────────────────────────────────────────
 
     def told(self) -> PlayResult:
-        """The run's end. Raises Broken: an invariant does not hold over what is stored."""
+        """The run's end, its queue worked off. Raises Broken: an invariant does not hold over what is stored."""
+        self.runs("follow_cases")
         world = self._stage.world()
         broken = [f"{finding.invariant}: {', '.join(finding.broken)}" for finding in check(world) if finding.broken]
         if broken := broken + wrong(world, self._delivered):

@@ -20,6 +20,7 @@ from ledger.ports.commit import Commit, DocumentChange, Refusal
 from ledger.ports.documents import case_key
 from ledger.usecases.refund_cases.cases import read_case
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, BOBS_CHARGE, LONG_AGO, SUBSCRIPTION, World, outage
+from tests.integration.test_release_parked import SECRET, of_a_price, receive
 from tools.testing.builders import dispute, event_of, paid, payment, refund
 from tools.testing.frontend import ApiResponse, Frontend, operations, supporter
 
@@ -759,8 +760,11 @@ class TestIdempotencyKeys:
         assert (again.status, again.json) == (201, first.json)
         assert world.table() == before
 
-    def test_another_request_under_it_is_refused(self, world: World) -> None:
+    def test_another_request_under_it_is_refused(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """422, on every route that takes a key, and nothing is written."""
+        monkeypatch.setenv("PADDLE_SIGNING_SECRETS", SECRET)
+        world.services.config = replace(world.services.config, signing_secrets={"paddle": SECRET})
+        assert receive(world.services, of_a_price("pri_of_next_month", 0)) == "parked"
         world.pays(PaymentId("stripe:pi_two"), ADA)
         for_ada = {"account_id": ADA, "purchase_id": ADAS, "reason": "unrecognised_charge"}
         requests: dict[str, tuple[Frontend, dict[str, Any], dict[str, Any]]] = {
@@ -783,15 +787,16 @@ class TestIdempotencyKeys:
                 {**outage(world, (ADA, 7)), "credits": 7, "why": "The queue stood still."},
                 {"credits": 8},
             ),
+            "/support/parked/{parked_id}/replay": (world.sam, {"why": "The price is known now."}, {"why": "Again."}),
         }
         assert {path.replace(BOB, "{account_id}") for path in requests} == set(WITH_KEY)
-        case_id = ask(world.bob, BOBS).json["case_id"]
+        ids = {"case_id": ask(world.bob, BOBS).json["case_id"], "parked_id": "paddle:ctm_0~evt_0"}
         for path, (who, content, _) in requests.items():
-            told = who.post(path.replace("{case_id}", case_id), content, key="k")
+            told = who.post(path.format(**ids), content, key="k")
             assert told.status in {200, 201}, told.text
         before = world.table()
         for path, (who, content, changed) in requests.items():
-            told = who.post(path.replace("{case_id}", case_id), content | changed, key="k")
+            told = who.post(path.format(**ids), content | changed, key="k")
             assert (told.status, told.json["type"]) == (422, "urn:imagetagger:problem:idempotency-key-reused"), path
         assert world.table() == before
 
