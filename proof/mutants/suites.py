@@ -49,7 +49,10 @@ _SUITES: dict[str, tuple[str, ...]] = {
         *("domain/test_shared_money", "domain/test_withdrawn"),
     ),
     "ledger.domain.withdrawn": ("domain/test_withdrawn",),
-    "ledger.domain.disputes": (*_MONEY, "domain/test_currencies", "domain/test_links", "domain/test_shared_money"),
+    "ledger.domain.disputes": (
+        *("domain/test_disputes", *_MONEY, "domain/test_currencies", "domain/test_links", "domain/test_shared_money"),
+        "usecases/test_contacted_first",
+    ),
     "ledger.domain.shares": _MONEY,
     "ledger.domain.currencies": ("domain/test_currencies", *_MONEY, "domain/test_shared_money"),
     "ledger.domain.links": ("domain/test_links", "domain/test_shared_money", "usecases/test_links", *_MONEY),

@@ -3,7 +3,7 @@
 import copy
 import json
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +224,13 @@ def test_the_text_that_was_shown_is_proved_by_its_digest(tmp_path: Path) -> None
     (tmp_path / "policy.txt").write_text("Policy of 2026-11-01.\n", "utf-8")
     policy = rules.parse({**RIGHT, "published_text": "policy.txt"}, tmp_path / "policy.json")
     assert policy.digest_of_text == "28d14d1712bdbdb908fbc91793b2e419"
+
+
+def test_a_setting_counts_from_the_begin_of_its_day_in_utc() -> None:
+    """Whatever zone the machine is in."""
+    assert rules.parse({**RIGHT, "contacted_first_from": "open"}).contacted_first_from is None
+    begin = rules.parse({**RIGHT, "contacted_first_from": "2027-01-01"}).contacted_first_from
+    assert begin == datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def test_a_policy_that_sets_neither_is_not_paused_and_takes_orders_from_nobody_who_owes() -> None:

@@ -120,6 +120,16 @@ def test_facts_in_any_order_end_in_the_same_marks(facts: tuple[Fact, ...], flag:
         assert bool(without.holds) is (flag is not None)
 
 
+@pytest.mark.parametrize(
+    "taken", [replace(dispute(), opened_at=at(4)), replace(CHARGEBACK, created_at=at(4))], ids=["card", "chargeback"]
+)
+def test_who_writes_after_the_dispute_excuses_nothing(taken: Fact) -> None:
+    """The hold stays, and there is no mark."""
+    found = disputed(Purchase(payment_id=PI).with_facts(payment(), WROTE, taken).facts, PI)
+    assert len([name for name, since in found.holds.items() if since]) == 1
+    assert [name for name, since in found.flags.items() if since and name.startswith("contacted")] == []
+
+
 def test_the_hold_of_shared_money_stays() -> None:
     """The other sales that the money paid derive it too, and nobody wrote about those."""
     charge = PaymentId("stripe:ch_9")
