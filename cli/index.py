@@ -63,7 +63,7 @@ def index(*, is_checked: bool, is_json: bool) -> None:
 
     With --check it names rows that are missing, that say something else than what is stored, and that lead to nothing
     with their name, and ends with exit code 1 if there are any. A run without --check mends the first two. The third
-    leads nobody astray: a search reads what a row leads to.
+    stays: a search reads what a row leads to, and shows nothing that is not so.
 
     Reads the table of the running server, or the one that TABLE_NAME names. In AWS, ADDRESS_KEY_NAME names the secret
     with the key of addresses. Ends with exit code 1 if there are items that this release can't read.

@@ -8,8 +8,9 @@ from typing import NewType
 AccountId = NewType("AccountId", str)
 OrderId = NewType("OrderId", str)
 PaymentId = NewType("PaymentId", str)
-SubjectId = NewType("SubjectId", str)
 """The provider and its own id of a payment, or of what leads to one: `stripe:pi_3Q…`, `paddle:txn_01j…`."""
+SubjectId = NewType("SubjectId", str)
+"""What people of support act on and look at, and that may belong to no account: `event:…`, `declaration:…`."""
 
 
 def derived_id(prefix: str, *causes: str) -> str:
