@@ -21,7 +21,7 @@ from ledger.usecases import transaction
 from tools.simulators.common.faults import KINDS, Fault, Faults
 
 SHARE = 0.1
-"""Of the calls that meet bad weather by themselves. Outages make it about a fifth."""
+"""Of the calls that meet bad weather by themselves. Outages make it about a fifth of the writes."""
 
 OUTAGES = 0.12
 """Of the invocations: nothing of one kind goes through, so that the client gives up, then the code."""
@@ -83,6 +83,7 @@ class FaultPlan:
         self._lock = threading.Lock()
         self.calls = 0
         self.failed: Counter[str] = Counter()
+        self._due = self._variance = 0.0
         self._tell("rules", _rules())
         self._played_before = self._faulted()
 
@@ -105,6 +106,18 @@ class FaultPlan:
         """How many calls the proxy says that it let fail."""
         return self._faulted() - self._played_before
 
+    @property
+    def misses_its_share(self) -> str | None:
+        """Say how many calls failed and how many should have, if these are further apart than dice ever throw them.
+
+        What should have failed follows from the calls that were made: an outage takes all writes of its invocation, and
+        the many reads of a job's shards lower the mean.
+        """
+        failed, due = self.failed.total(), self._due
+        if failed and abs(failed - due) <= 5 * self._variance**0.5:
+            return None
+        return f"{failed} of the {self.calls} calls to AWS in bad weather failed: it should have been about {due:.0f}"
+
     def _faulted(self) -> int:
         with urllib.request.urlopen(f"{self._control}/stats") as answer:  # noqa: S310 - on 127.0.0.1
             return int(json.load(answer)["requests"]["faulted"])
@@ -114,9 +127,15 @@ class FaultPlan:
         dice = getattr(self._here, "dice", None)
         if dice is None:
             return
-        kind = self._kind(request, *dice)
+        chance, outage = dice
+        kinds = _kinds_of(request)
+        certain = outage is not None and (kinds is _WRITES or (outage in kinds and outage not in _OF_WRITES_ALONE))
+        kind = outage if certain else _one_of(kinds, chance) if chance.random() < SHARE else None
+        share = 1 if certain else SHARE
         with self._lock:
             self.calls += 1
+            self._due += share
+            self._variance += share * (1 - share)
             if kind:
                 self.failed[kind] += 1
         if kind in _CANCELLATIONS:
@@ -125,14 +144,6 @@ class FaultPlan:
             request.headers[_HEADER] = self._leave_unread(request)
         elif kind:
             request.headers[_HEADER] = f"<{kind}>"
-
-    def _kind(self, request: Any, chance: random.Random, outage: str | None) -> str | None:
-        target = request.headers["X-Amz-Target"]
-        name = target.decode() if isinstance(target, bytes) else target
-        kinds = _KINDS.get(name.rpartition(".")[2], _READS)
-        if outage and (kinds is _WRITES or (outage in kinds and outage not in _OF_WRITES_ALONE)):
-            return outage
-        return _one_of(kinds, chance) if chance.random() < SHARE else None
 
     def _leave_unread(self, request: Any) -> str:
         """A rule for this one call: half of its keys are read, the others come back as unprocessed."""
@@ -162,6 +173,11 @@ class FaultPlan:
             method=method,
         )
         urllib.request.urlopen(request).close()  # noqa: S310
+
+
+def _kinds_of(request: Any) -> Mapping[str, float]:
+    """What may befall this call, and how often against the others."""
+    return _KINDS.get(_text(request.headers["X-Amz-Target"]).rpartition(".")[2], _READS)
 
 
 def _text(value: str | bytes) -> str:
