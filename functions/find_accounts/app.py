@@ -14,7 +14,7 @@ from ledger.api import validation_messages
 from ledger.api.auth import support
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
 from ledger.api.pagination import Listing
-from ledger.api.requests import DECODED, Day, PageCursor, PageSize
+from ledger.api.requests import DECODED, AccountPath, Day, PageCursor, PageSize
 from ledger.api.responses.find import FoundResponse, SearchPage
 from ledger.api.responses.support_accounts import (
     ChainResponse,
@@ -46,7 +46,6 @@ SearchText = Annotated[
         examples=["INV-0001"],
     ),
 ]
-AccountPath = Annotated[str, DECODED, Path(min_length=1, max_length=200, description="The account's id.")]
 RecordPath = Annotated[
     str, DECODED, Path(min_length=1, max_length=300, description="Any id, or an e-mail address.", examples=["run_1"])
 ]
@@ -98,9 +97,10 @@ def find_accounts(
     if paid_on is None or amount_minor is None or currency is None:
         raise InvalidRequest("q", "Send either `q`, or `paid_on`, `amount_minor` and `currency`.", "query")
     listing = Listing("support", f"payments of {amount_minor} {currency} on {paid_on}")
-    start, _ = listing.opened(after)
-    page = find_payments(paid_on, amount_minor, currency, here.store, limit=limit, after=start)
-    return SearchPage(results=[FoundResponse.of(one) for one in page.items], next=listing.close(page.next))
+    payments, following = listing.page(
+        after, lambda start: find_payments(paid_on, amount_minor, currency, here.store, limit=limit, after=start)
+    )
+    return SearchPage(results=[FoundResponse.of(one) for one in payments], next=following)
 
 
 @app.get(

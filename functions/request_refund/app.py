@@ -61,12 +61,10 @@ def request_refund(request: RefundRequest, idempotency_key: IdempotencyKey) -> R
 @app.get("/refund-requests", summary="The caller's cases", tags=["Refunds"], responses=documented_problems(CasePage))
 def list_refund_cases(limit: PageSize = 50, after: PageCursor = None) -> CasePage:
     """Return the caller's cases, withdrawals included. A page can have fewer than `limit` and not be the last."""
-    account_id = caller(app).account_id
+    store, account_id = services().store, caller(app).account_id
     listing = Listing(account_id, "refund cases")
-    start, _ = listing.opened(after)
-    page = services().store.cases_of(account_id, limit, start)
-    shown = [CaseResponse.of(case) for case in page.items if not case.is_internal]
-    return CasePage(cases=shown, next=listing.close(page.next))
+    cases, following = listing.page(after, lambda start: store.cases_of(account_id, limit, start))
+    return CasePage(cases=[CaseResponse.of(case) for case in cases if not case.is_internal], next=following)
 
 
 @app.get(

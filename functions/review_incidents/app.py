@@ -114,12 +114,11 @@ def list_incidents(limit: PageSize = 50, after: PageCursor = None) -> IncidentPa
     """Return the incidents that were begun, each as far as it is."""
     support(app)
     store, listing = services().store, Listing("support", "incidents")
-    start, _ = listing.opened(after)
-    page = store.incidents(limit, start)
-    names = [incident_key(one.incident_id) for one in page.items]
+    listed, following = listing.page(after, lambda start: store.incidents(limit, start))
+    names = [incident_key(one.incident_id) for one in listed]
     stored = store.read(Keys(documents=frozenset(names)))
     found = [incident for name in names if (incident := stored.document(name, Incident))]
-    return IncidentPage(incidents=[IncidentResponse.of(one) for one in found], next=listing.close(page.next))
+    return IncidentPage(incidents=[IncidentResponse.of(one) for one in found], next=following)
 
 
 @app.get(
@@ -132,13 +131,12 @@ def read_an_incident(incident_id: IncidentPath, limit: PageSize = 50, after: Pag
     """Return how far an incident is, and a page of its accounts, by their ids: what each got, or why it got nothing."""
     support(app)
     store, listing = services().store, Listing("support", f"accounts of {incident_id}")
-    start, _ = listing.opened(after)
     incident = read_incident(incident_id, store)
-    page = store.incident_shares(incident_id, limit, start)
+    shares, following = listing.page(after, lambda start: store.incident_shares(incident_id, limit, start))
     return IncidentAccountsPage(
         incident=IncidentResponse.of(incident),
-        accounts=[IncidentShareResponse.of(one) for one in page.items],
-        next=listing.close(page.next),
+        accounts=[IncidentShareResponse.of(one) for one in shares],
+        next=following,
     )
 
 

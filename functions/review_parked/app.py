@@ -61,10 +61,9 @@ _POSITION = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#\S+ \S+"
 def list_parked_events(limit: PageSize = 50, after: PageCursor = None) -> ParkedPage:
     """Return the events that could not be booked as they came, with what would release each."""
     support(app)
-    listing = Listing("support", "parked events", _POSITION)
-    start, _ = listing.opened(after)
-    page = list_parked(limit, start, services().store)
-    return ParkedPage(parked=[ParkedResponse.of(one) for one in page.items], next=listing.close(page.next))
+    store, listing = services().store, Listing("support", "parked events", _POSITION)
+    found, following = listing.page(after, lambda start: list_parked(limit, start, store))
+    return ParkedPage(parked=[ParkedResponse.of(one) for one in found], next=following)
 
 
 @app.get(

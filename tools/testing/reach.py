@@ -95,6 +95,8 @@ def _module(name: str, path: Path) -> _Module:
         elif isinstance(node, ast.ImportFrom) and node.module:
             module.imported.update({(one.asname or one.name): f"{node.module}:{one.name}" for one in node.names})
     for statement in tree.body:
+        for router in _routers_of(statement):
+            module.defined.setdefault(router, []).append(statement)
         match statement:
             case ast.FunctionDef(name=defined) | ast.ClassDef(name=defined):
                 module.defined.setdefault(defined, []).append(statement)
@@ -106,6 +108,14 @@ def _module(name: str, path: Path) -> _Module:
             case ast.AnnAssign(target=ast.Name(id=defined)):
                 module.defined.setdefault(defined, []).append(statement)
     return module
+
+
+def _routers_of(statement: ast.stmt) -> Iterator[str]:
+    """Yield what a function is registered with, as `router` in `@router.get(…)`: the router leads to the function."""
+    for decorator in statement.decorator_list if isinstance(statement, ast.FunctionDef) else ():
+        match decorator:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name))):
+                yield name
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 
 from ledger.domain.errors import BillingError
 from ledger.domain.ids import AccountId
@@ -24,7 +24,7 @@ class Caller:
     groups: frozenset[str]
 
 
-def caller(app: APIGatewayHttpResolver) -> Caller:
+def caller(app: BaseRouter) -> Caller:
     """Return the caller. Raise Forbidden if the token has no usable subject."""
     authorizer = app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {}
     claims = (authorizer.get("jwt") or {}).get("claims") or {}
@@ -34,7 +34,7 @@ def caller(app: APIGatewayHttpResolver) -> Caller:
     return Caller(AccountId(subject), claims.get("email") or None, _listed(claims.get(runtime().config.groups_claim)))
 
 
-def support(app: APIGatewayHttpResolver, about: str | None = None) -> Caller:
+def support(app: BaseRouter, about: str | None = None) -> Caller:
     """Return the caller if it is support staff, and the account that the request changes is not its own.
 
     Raise Forbidden otherwise. `about` is that account. None: the request changes no account.
@@ -47,7 +47,7 @@ def support(app: APIGatewayHttpResolver, about: str | None = None) -> Caller:
     return person
 
 
-def accepted_languages(app: APIGatewayHttpResolver) -> list[str]:
+def accepted_languages(app: BaseRouter) -> list[str]:
     """Return the languages of the request's header Accept-Language, the preferred one first."""
     header = str((app.current_event.headers or {}).get("accept-language") or "")
     ranked = []

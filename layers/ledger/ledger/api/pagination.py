@@ -7,9 +7,14 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ledger.domain.errors import InvalidRequest
+from ledger.ports.reads import Page
+
+_T = TypeVar("_T")
 
 _MAX_NAME_BYTES = 1000  # below the limit of a sort key in DynamoDB
 _MAX_NUMBER = 10**15  # above any balance
@@ -42,6 +47,15 @@ class Listing:
                 "after", "This is not a `next` of this list. Leave it out to begin at the start.", "query"
             ) from None
         return name, number
+
+    def page(self, cursor: str | None, read: Callable[[str | None], Page[_T]]) -> tuple[tuple[_T, ...], str | None]:
+        """Return what `read` finds after the position of a cursor, and the cursor of the next page.
+
+        Raise InvalidRequest as `opened`.
+        """
+        start, _ = self.opened(cursor)
+        found = read(start)
+        return found.items, self.close(found.next)
 
     def _is_ours(self, name: object, number: object) -> bool:
         is_name = (

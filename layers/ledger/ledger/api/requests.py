@@ -103,6 +103,7 @@ OptionalKey = Annotated[
 DECODED = BeforeValidator(unquote)
 """Decodes an id in a path: see `ledger.api.gateway_event`."""
 
+AccountPath = Annotated[str, DECODED, Path(min_length=1, max_length=200, description="The account's id.")]
 CaseId = Annotated[
     str,
     Path(pattern=validation_messages.CASE_ID, description="The case's id.", examples=["case_0123456789abcdef01234567"]),

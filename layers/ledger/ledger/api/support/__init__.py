@@ -1,0 +1,1 @@
+"""The routes of support's acts, a noun a file: `functions/review_cases` serves them."""

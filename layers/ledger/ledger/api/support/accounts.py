@@ -1,0 +1,154 @@
+"""Acts about an account: holds, amounts, adjustments. And what it has on paper."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+
+from ledger.api.auth import support
+from ledger.api.http import documented_problems, routes, services
+from ledger.api.pagination import Listing
+from ledger.api.requests import (
+    DECODED,
+    AccountPath,
+    AdjustmentRequest,
+    AmountRequest,
+    HoldRequest,
+    IdempotencyKey,
+    PageCursor,
+    PageSize,
+)
+from ledger.api.responses.accounts import SuspendedAccountPage, SuspendedAccountResponse
+from ledger.api.responses.credit_notes import CreditNoteList, CreditNoteResponse
+from ledger.api.responses.support import (
+    AdjustmentResponse,
+    AmountResponse,
+    HoldChangeResponse,
+)
+from ledger.domain.ids import AccountId, PaymentId
+from ledger.usecases.adjust_credits import Adjustment, adjust_credits
+from ledger.usecases.authority import Authority
+from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.state_amount import state_amount
+
+router = routes()
+HoldPath = Annotated[
+    str, DECODED, Path(min_length=1, max_length=300, description="The hold's id, as the account shows it.")
+]
+Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reason. It is recorded with your name.")]
+
+
+@router.get(
+    "/support/suspended-accounts",
+    summary="Suspended accounts, the latest first",
+    tags=["Support"],
+    responses=documented_problems(SuspendedAccountPage),
+)
+def list_suspended_accounts(limit: PageSize = 50, after: PageCursor = None) -> SuspendedAccountPage:
+    """Return the accounts that have a hold, by the time of their oldest one. One appears some seconds later."""
+    support(router)
+    store, listing = services().store, Listing("support", "suspended accounts")
+    found, following = listing.page(after, lambda start: store.suspended_accounts(limit, start))
+    return SuspendedAccountPage(accounts=[SuspendedAccountResponse.of(one) for one in found], next=following)
+
+
+@router.post(
+    "/support/accounts/<account_id>/holds",
+    summary="Suspend an account",
+    tags=["Support"],
+    responses=documented_problems(HoldChangeResponse, 404),
+)
+def hold_account(account_id: AccountPath, request: HoldRequest) -> HoldChangeResponse:
+    """Suspend the account until this hold is lifted. Idempotent."""
+    here, person = services(), support(router, account_id)
+    changed = place_hold(
+        request.hold_id, AccountId(account_id), person.account_id, here.store, why=request.why, now=here.now()
+    )
+    return HoldChangeResponse(hold_id=request.hold_id, changed=changed)
+
+
+@router.delete(
+    "/support/accounts/<account_id>/holds/<hold_id>",
+    summary="Lift one hold",
+    tags=["Support"],
+    responses=documented_problems(HoldChangeResponse, 409),
+)
+def remove_hold(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldChangeResponse:
+    """Lift this hold only. Later events of the same dispute do not place it again. Idempotent."""
+    here, person = services(), support(router, account_id)
+    changed = lift_hold(
+        hold_id,
+        AccountId(account_id),
+        person.account_id,
+        here.store,
+        why=why,
+        now=here.now(),
+        authority=Authority(limits=here.policy.support_limits),
+    )
+    return HoldChangeResponse(hold_id=hold_id, changed=changed)
+
+
+@router.post(
+    "/support/accounts/<account_id>/amounts",
+    summary="State an amount in the payment's currency",
+    tags=["Support"],
+    responses=documented_problems(AmountResponse, 404, 409),
+)
+def record_amount(account_id: AccountPath, request: AmountRequest) -> AmountResponse:
+    """Say what a refund or dispute in another currency is in its payment's currency, so that it can be booked.
+
+    Until then all credits of the payment are frozen or reserved. Idempotent.
+    """
+    here, person = services(), support(router, account_id)
+    changed = state_amount(
+        PaymentId(request.payment_id),
+        request.subject_id,
+        request.amount_minor,
+        AccountId(account_id),
+        person.account_id,
+        here.store,
+        why=request.why,
+        now=here.now(),
+        authority=Authority(limits=here.policy.support_limits),
+    )
+    return AmountResponse(
+        payment_id=request.payment_id,
+        subject_id=request.subject_id,
+        amount_minor=request.amount_minor,
+        changed=changed,
+    )
+
+
+@router.post(
+    "/support/accounts/<account_id>/adjustments",
+    summary="Adjust credits",
+    tags=["Support"],
+    responses=documented_problems(AdjustmentResponse, 404, 409),
+)
+def adjust_account_credits(
+    account_id: AccountPath, request: AdjustmentRequest, idempotency_key: IdempotencyKey
+) -> AdjustmentResponse:
+    """Give credits out of goodwill, or take back what was given so. Each is an entry with its reason on record."""
+    here, person = services(), support(router, account_id)
+    request.check()
+    adjustment = Adjustment(
+        account_id=AccountId(account_id),
+        credits=request.credits,
+        reason=request.why,
+        actor=person.account_id,
+        key=idempotency_key,
+    )
+    adjustment_id = adjust_credits(adjustment, here.store, Authority(limits=here.policy.support_limits), now=here.now())
+    return AdjustmentResponse(adjustment_id=adjustment_id, credits=request.credits)
+
+
+@router.get(
+    "/support/accounts/<account_id>/credit-notes",
+    summary="The documents of an account's refunds",
+    tags=["Support"],
+    responses=documented_problems(CreditNoteList),
+)
+def list_credit_notes_of_account(account_id: AccountPath) -> CreditNoteList:
+    """Return the account's credit notes, the oldest first."""
+    support(router)
+    notes = services().store.credit_notes(AccountId(account_id))
+    return CreditNoteList(credit_notes=[CreditNoteResponse.of(note) for note in notes])
