@@ -43,9 +43,7 @@ def main() -> int:
     parser.add_argument("--layer", action="append", choices=LAYERS, metavar="LAYER", help=", ".join(LAYERS))
     parser.add_argument("--module", action="append", choices=short, metavar="MODULE", help=", ".join(short))
     parser.add_argument("--guards", action="store_true", help="only the guards of this trade")
-    parser.add_argument(
-        "--own", action="store_true", help="ask only the tests about each module, and learn nothing first"
-    )
+    parser.add_argument("--own", action="store_true", help="ask only the tests about each module")
     parser.add_argument("--sample", type=int, help="only so many, drawn by the seed")
     parser.add_argument("--seed", type=int, default=7, help="of the sample (default: 7)")
     parser.add_argument("--anew", action="store_true", help="forget what became of them in earlier runs")
@@ -73,7 +71,7 @@ def main() -> int:
         if waiting:
             files = files_of([trial.mutant.module for trial in waiting], with_layers=not arguments.own)
             modules = dict.fromkeys(trial.mutant.module for trial in waiting if trial.mutant.function)
-            told += with_tests(files, modules, partial(_try_all, waiting, kept, not arguments.own))
+            told += with_tests(files, modules, partial(_try_all, waiting, kept))
     except KeyboardInterrupt:
         return 130
     counts = _counted(mutants, told, equal)
@@ -86,10 +84,10 @@ def main() -> int:
     return 1 if survivors or stale else 0
 
 
-def _try_all(waiting: list[Trial], kept: Kept, learns: bool, tests: Suite) -> list[Told]:
+def _try_all(waiting: list[Trial], kept: Kept, tests: Suite) -> list[Told]:
     """Learn what the tests call, and try what is to be tried. Raise SystemExit if tests fail on the code as it is."""
     told = []
-    for _ in _shown(learn(tests, AT_ONCE), "tests", len(tests.items)) if learns else ():
+    for _ in _shown(learn(tests, AT_ONCE), "tests", len(tests.items)):
         pass
     if tests.learned.failed:
         raise SystemExit("The tests fail on the code as it is: " + ", ".join(tests.learned.failed[:20]))
