@@ -2,13 +2,18 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import botocore.session
 import pytest
+from botocore.auth import AUTH_TYPE_MAPS
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.parsers import JSONParser
 from botocore.serialize import JSONSerializer
 
+from ledger.dynamodb import connection as connection_module
 from ledger.dynamodb.connection import PlainConnection
 from tests.unit.dynamodb.golden_items import goldens
 
@@ -127,3 +132,30 @@ def test_an_endpoint_and_a_user_agent_are_found_once(connection: PlainConnection
     assert agent.to_string() is agent.to_string()
     assert agent.to_string().startswith("Botocore/")
     assert connection.client is client
+
+
+def test_a_request_is_signed_as_botocore_signs_it(connection: PlainConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the token of a session, as a function of Lambda has it. What is sent again is signed anew."""
+    at = [datetime(2026, 11, 1, 12, 0, second, tzinfo=UTC) for second in range(2)]
+    credentials = Credentials("AKIDEXAMPLE", "secret", "token")
+    signed: list[list[dict[str, str]]] = []
+    for version in ("v4", connection_module._SIGNATURE):  # noqa: SLF001
+        monkeypatch.setattr("botocore.auth.get_current_datetime", iter(at).__next__)
+        request = AWSRequest(
+            "POST",
+            f"https://dynamodb.{REGION}.amazonaws.com/",
+            {"X-Amz-Target": "DynamoDB_20120810.GetItem", "Content-Type": "application/x-amz-json-1.0"},
+            '{"Key": {"pk": {"S": "ä"}}}'.encode(),
+        )
+        headers = []
+        for attempt in range(2):
+            request.headers["amz-sdk-request"] = f"attempt={attempt + 1}"
+            signer: Any = AUTH_TYPE_MAPS[version]
+            signer(credentials, "dynamodb", REGION).add_auth(request)
+            headers.append(dict(request.headers.items()))
+            del request.headers["amz-sdk-request"]
+        signed.append(headers)
+    assert signed[0] == signed[1]
+    assert signed[0][0]["Authorization"] != signed[0][1]["Authorization"]
+    _, chosen = connection.client.meta.events.emit_until_response("choose-signer.dynamodb.GetItem", context={})
+    assert chosen == connection_module._SIGNATURE  # noqa: SLF001

@@ -8,6 +8,7 @@ now. Terms count from their `from` until the next ones begin. The first ones als
                                                       {"from": …, <terms>}]} what has changed since
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -43,7 +44,7 @@ Period = tuple[datetime, datetime]
 """The start and the end of a subscription's period."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Product:
     """One product, with its terms of one time."""
 
@@ -65,7 +66,7 @@ class Product:
     takes_discount_codes: bool = False  # the checkout has a field for a code; it changes no grant
     lock_days: int | None = None  # of an order's terms: see `ledger.domain.orders.Terms`
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Return what identifies these terms. Two terms with the same digest grant the same for the same payment."""
         terms = {

@@ -243,6 +243,8 @@ class ReportedDispute:
 
 def reported_disputes(facts: Facts, payment_id: PaymentId) -> list[ReportedDispute]:
     """Return every dispute of a payment, and of chargebacks the rows that took money; the most urgent first."""
+    if not any(isinstance(fact, _Disputing) for fact in facts.values()):
+        return []
     resolved = {fact.subject for fact in facts_of(facts, ResolutionReported)}
     found = []
     for dispute in facts_of(facts, DisputeChanged):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 
@@ -25,7 +26,7 @@ from ledger.domain.shares import WHOLE, overcharge_left, shares_left
 from ledger.domain.withdrawn import is_undecided, withdrawal_flags
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Purchase:
     """The merged facts of one payment.
 
@@ -44,7 +45,7 @@ class Purchase:
         """Return whether it has facts that are not stored yet."""
         return self.facts != self.stored_facts
 
-    @property
+    @cached_property
     def payment(self) -> PaymentSettled | None:
         fact = self.facts.get("payment")
         return fact if isinstance(fact, PaymentSettled) else None

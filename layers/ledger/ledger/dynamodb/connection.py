@@ -6,19 +6,22 @@ binary attributes come out otherwise, decoded. A response with one is left to bo
 other operation.
 
 botocore also finds the endpoint of each call by the rules of all regions, and builds the same user agent twice. A
-client has one endpoint and one user agent: here each is found once.
+client has one endpoint and one user agent: here each is found once. Its signature asks twice for the headers to sign,
+and prepares the request to see its body.
 
 The figures are in docs/decisions/0052-the-hot-path.md.
 """
 
 import base64
 import functools
+import hashlib
 import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 import botocore.session
+from botocore.auth import AUTH_TYPE_MAPS, SigV4Auth
 from botocore.parsers import JSONParser, ResponseParserFactory
 from botocore.regions import EndpointRulesetResolver
 from botocore.serialize import JSONSerializer
@@ -80,6 +83,26 @@ class _FoundOnce:
         return found
 
 
+class _SignsWhole(SigV4Auth):
+    """botocore's signature of one request, whose content is given in whole."""
+
+    _signed: Any = None
+
+    def headers_to_sign(self, request: Any) -> Any:
+        """Return the headers to sign. No step of a signature changes them."""
+        if self._signed is None:
+            self._signed = super().headers_to_sign(request)
+        return self._signed
+
+    def payload(self, request: Any) -> str:
+        """Return the digest of the content."""
+        return hashlib.sha256(request.data).hexdigest()
+
+
+_SIGNATURE = "v4-of-items"
+AUTH_TYPE_MAPS[_SIGNATURE] = _SignsWhole
+
+
 class PlainConnection(Connection):
     """PynamoDB's connection, whose client sends and reads items as they are."""
 
@@ -92,6 +115,7 @@ class PlainConnection(Connection):
             client._ruleset_resolver = _FoundOnce(client._ruleset_resolver)  # noqa: SLF001
             agent = client._user_agent_creator  # noqa: SLF001
             agent.to_string = functools.cache(agent.to_string)
+            client.meta.events.register_first("choose-signer.dynamodb", lambda **_: _SIGNATURE)
         return client
 
     @property

@@ -16,7 +16,7 @@ from datetime import datetime
 from ledger.domain.accounts import Account
 from ledger.domain.disputes import FRAUD_WARNING, INQUIRY, disputed
 from ledger.domain.entries import CounterAccount, Entry
-from ledger.domain.facts import PaymentSettled
+from ledger.domain.facts import PaymentSettled, RefundChanged, facts_of
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId, derived_id
 from ledger.domain.lots import Lot
@@ -123,9 +123,11 @@ def _newly_refunded(
     the sale is ours to document, the job knows.
     """
     for purchase in purchases:
+        if purchase.payment is None or not facts_of(purchase.facts, RefundChanged):
+            continue
         before = stored.home_of(purchase.payment_id)
         documented = succeeded_refunds(before.facts) if before and before.payment else frozenset()
-        if purchase.payment and succeeded_refunds(purchase.facts) != documented:
+        if succeeded_refunds(purchase.facts) != documented:
             name = derived_id("notes", purchase.payment_id, str(purchase.version))
             due = QueuedCase(
                 case_id=name,
