@@ -75,6 +75,7 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
     "recordAmount": {
         "409": [RequestRefused("The payment has no such refund or dispute in another currency."), PROPOSED]
     },
+    "informBuyer": {"409": [RequestRefused("The buyer was shown the right of withdrawal at 2026-11-01 12:00 UTC.")]},
     "removeHold": {"409": [PROPOSED]},
     "adjustAccountCredits": {
         "409": [RequestRefused("20 credits of earlier adjustments are left. No others can be taken back."), PROPOSED]

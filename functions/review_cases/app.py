@@ -5,6 +5,7 @@ No person changes their own account: a colleague has to. What is above one perso
 GET, POST /support/refund-cases · GET /support/refund-cases/{case_id} · POST /support/refund-cases/{case_id}/decision
 POST, DELETE /support/refund-cases/{case_id}/claim
 POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_id}/holds/{hold_id}
+POST /support/accounts/{account_id}/orders/{order_id}/information
 POST /support/accounts/{account_id}/amounts · POST /support/accounts/{account_id}/adjustments
 GET /support/accounts/{account_id}/disputes
 GET /support/disputes · GET /support/suspended-accounts

@@ -18,7 +18,7 @@ from pynamodb.connection import Connection
 from ledger.domain.accounts import Account
 from ledger.domain.declarations import Channel, DeclarationKind, DeclarationState, Submission
 from ledger.domain.disputes import Awaits
-from ledger.domain.errors import InsufficientCredits, SecondPersonNeeded, SubscriptionAlreadyRuns
+from ledger.domain.errors import InsufficientCredits, MailRefused, SecondPersonNeeded, SubscriptionAlreadyRuns
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeState, Fact, RefundState
 from ledger.domain.ids import (
@@ -26,6 +26,7 @@ from ledger.domain.ids import (
     PaymentId,
     SubjectId,
 )
+from ledger.domain.orders import Order
 from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome, Trigger
 from ledger.domain.refund_cases import FollowStage, RefundCase, RefundReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
@@ -53,6 +54,11 @@ from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
 from ledger.usecases.incidents.find_runs import cases_beside, preview
 from ledger.usecases.incidents.replace_runs import replace_runs
 from ledger.usecases.index_names import index_failed_run, index_purchases
+from ledger.usecases.late_information import (
+    ask_for_information,
+    record_information_returned,
+    record_information_sent,
+)
 from ledger.usecases.locks import read_locks
 from ledger.usecases.looks import record_look, record_look_at
 from ledger.usecases.open_disputes import open_disputes_of
@@ -841,6 +847,32 @@ def _(engine: Engine) -> Iterator[int]:
     _, mail_id = bought_with_mail(store)
     yield engine.trips(send_mail, mail_id, desk(store), Postbox(), clock=lambda: LATER)
     assert list(store.mail_intents()) == []
+
+
+@case("asking for the late information of an order")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    order = ordered_with_mail(store, consent=None)
+    pay(store, order)
+    yield engine.trips(inform, store, order)
+    (mail,) = store.mail_intents()
+    send_mail(mail.mail_id, desk(store), Postbox(faults=[MailRefused("MessageRejected")]), clock=lambda: LATER)
+    yield engine.trips(inform, store, order)
+
+
+@case("recording that it was sent, or came back")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    order = ordered_with_mail(store, consent=None)
+    pay(store, order)
+    inform(store, order)
+    yield engine.trips(record_information_sent, f"{order.order_id}/1", "m1", store, LATER)
+    yield engine.trips(record_information_returned, f"{order.order_id}/1", store, LATER)
+
+
+def inform(store: DynamoDBStore, order: Order) -> None:
+    """Ask for the mail about the right of withdrawal."""
+    ask_for_information(order.order_id, ADA, "sam", store, POLICY, why="It was not shown.", now=LATER)
 
 
 @case("`followed_cases`")

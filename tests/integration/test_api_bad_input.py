@@ -66,6 +66,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/support/parked/{parked_id}/attribution": {"account_id": ADA, "why": "y"},
     "/support/parked/{parked_id}/dismissal": {"why": "y"},
     "/support/parked/{parked_id}/replay": {"why": "y"},
+    "/support/accounts/{account_id}/orders/{order_id}/information": {"why": "y"},
     "/support/accounts/{account_id}/holds": {"hold_id": "support:x", "why": "y"},
     "/support/accounts/{account_id}/amounts": {
         "payment_id": ADAS,

@@ -192,6 +192,7 @@ RECORD = "run_unknown"
 PARKED = "stripe:cus_1~evt_1"
 PROPOSAL = f"prop_{'0' * 24}"
 INCIDENT = f"inc_{'0' * 24}"
+NOBODYS_ORDER = f"ord_{'0' * 24}"
 HOUR = {"since": "2026-11-01T12:00:00Z", "until": "2026-11-01T13:00:00Z"}
 SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/support/refund-cases", {}),
@@ -213,6 +214,7 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
         f"/support/accounts/{BOB}/amounts",
         {"content": {"payment_id": "stripe:pi_1", "subject_id": "dp_1", "amount_minor": 1, "why": "x"}},
     ),
+    ("POST", f"/support/accounts/{BOB}/orders/{NOBODYS_ORDER}/information", {"content": {"why": "x"}}),
     ("GET", "/support/declarations", {}),
     ("GET", f"/support/declarations/{NOBODYS_DECLARATION}", {}),
     (
@@ -291,6 +293,7 @@ def test_every_support_route_is_tried() -> None:
             .replace("dispute:stripe:dp_1", "{hold_id}")
             .replace(NOBODYS_DECLARATION, "{declaration_id}")
             .replace(PROPOSAL, "{proposal_id}")
+            .replace(NOBODYS_ORDER, "{order_id}")
             .replace(INCIDENT, "{incident_id}")
             .replace(PARKED, "{parked_id}")
             .replace(RECORD, "{record_id}"),

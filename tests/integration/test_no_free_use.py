@@ -5,10 +5,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ledger.domain.ids import OrderId, PaymentId
+from ledger.domain.mails import MailKind
 from ledger.domain.orders import Order
+from ledger.ports.commit import Commit
 from ledger.ports.reads import Keys
+from ledger.usecases.contacts import Address, contact_change
+from ledger.usecases.send_mails import MailResult, send_mail
 from tests.integration.conftest import World
 from tests.integration.test_api import CONSENT, ORDER, new_key
+from tests.unit.usecases.test_sending_mails import Postbox
 from tools.testing.builders import paid, payment
 from tools.testing.frontend import ApiResponse, Frontend
 
@@ -135,3 +140,33 @@ def test_a_plan_is_not_sold_without_saying_what_was_shown(world: World) -> None:
     assert not world.provider.calls
     informed = {**plan, "information": {"text_version": "2026-11-01"}}
     assert Frontend(EVE).post("/orders", informed, key=new_key()).status == 201
+
+
+def test_support_mails_the_information_that_an_order_did_not_show(world: World) -> None:
+    """Recorded with its person; 14 days run from the mail; who was shown it needs none."""
+    order, shown = ordered(world, BARE), ordered(world, PACK)
+    path = f"/support/accounts/{EVE}/orders/{order.order_id}/information"
+    assert world.sam.post(path, {"why": "It was not shown."}).status == 409, "it is not paid"
+    case = changes_her_mind(pays(world, order, "informed"))
+    pays(world, shown, "shown")
+    page = world.sam.get(f"/support/refund-cases/{case['case_id']}").json["facts"]
+    assert (page["informed_at"], page["can_be_informed"]) == (None, True)
+    asked, again = (world.sam.post(path, {"why": "It was not shown."}) for _ in range(2))
+    assert (asked.status, asked.json["changed"], again.json["changed"]) == (200, True, False)
+    assert (again.json["asked_at"], again.json["sent_at"]) == (asked.json["asked_at"], None)
+    store, desk = world.services.store, world.services.mail_desk
+    (mail,) = (one for one in store.mail_intents() if one.kind is MailKind.WITHDRAWAL_INFORMATION)
+    store.commit(
+        Commit(documents=contact_change(order.account_id, Address("eve@example.com", "en"), None, order.made_at))
+    )
+    postbox = Postbox()
+    assert send_mail(mail.mail_id, desk, postbox, clock=world.services.now) is MailResult.SENT
+    (message,) = postbox.messages
+    assert "When you ordered, we did not give you the information" in message.text
+    page = world.sam.get(f"/support/refund-cases/{case['case_id']}").json["facts"]
+    assert (page["informed_at"], page["can_be_informed"]) == (world.sam.post(path, {"why": "x"}).json["sent_at"], False)
+    acts = world.sam.get(f"/support/accounts/{EVE}/timeline", query={"kinds": "act"}).json["lines"]
+    assert [one["words"] for one in acts] == [f"sam: inform {order.order_id} of {EVE}: It was not shown."]
+    other = f"/support/accounts/{EVE}/orders/{shown.order_id}/information"
+    assert world.sam.post(other, {"why": "x"}).json["detail"].startswith("The buyer was shown the right of withdrawal")
+    assert world.sam.post(path.replace(EVE, "acct_bob"), {"why": "x"}).status == 404

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ledger.domain import catalogue
@@ -54,6 +54,11 @@ from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
 from ledger.usecases.incidents.replace_runs import replace_runs
 from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
+from ledger.usecases.late_information import (
+    ask_for_information,
+    record_information_returned,
+    record_information_sent,
+)
 from ledger.usecases.looks import (
     record_look,
     record_look_at,
@@ -271,6 +276,46 @@ def locked() -> FakeStore:
     request_refund(store, refund_claim(RefundReason.WITHDRAWAL, payment_id=SECOND, is_declaration=True))
     give_consent(ADA, late.order_id, replace(UNCONFIRMED, given_at=at(61)), replace(SHOWN, at=at(61)), store)
     confirm_consent(late.order_id, "mail_1", store, at(62))
+    return store
+
+
+def informed_late() -> FakeStore:
+    """Orders that showed nothing of the right of withdrawal: informed by a mail, by a second one, and not yet."""
+    store = FakeStore()
+    orders = [_locked_order(store, key, None) for key in ("informed", "again", "waits")]
+    payments = (of_locked(order, name) for order, name in zip(orders, (PI, SECOND, THIRD), strict=True))
+    record_events(store, *payments, now=at(1))
+
+    def asks(order: Order, minute: float) -> MailIntent:
+        ask_for_information(order.order_id, ADA, "sam", store, POLICY, why="It was left out.", now=at(minute))
+        return next(one for one in store.mail_intents() if one.listed_at == at(minute))
+
+    def sends(intent: MailIntent, minute: float, returned_at: datetime | None = None) -> None:
+        record_information_sent(intent.subject, f"0{minute}", store, at(minute))
+        record = MailRecord(
+            kind=intent.kind,
+            subject=intent.subject,
+            account_id=ADA,
+            listed_at=intent.listed_at,
+            outcome=MailOutcome.SENT,
+            ended_at=at(minute),
+            message_id=f"0{minute}",
+            failed_at=returned_at,
+            failure="bounce" if returned_at else "",
+        )
+        changes = (
+            DocumentChange(mail_record_key(intent.mail_id), record),
+            DocumentChange(mail_intent_key(intent.mail_id), None),
+        )
+        assert store.commit(Commit(documents=changes)) is None
+
+    informed, again, waits = orders
+    sends(asks(informed, 2), 3)
+    returned = asks(again, 4)
+    sends(returned, 5, at(6))
+    record_information_returned(returned.subject, store, at(6))
+    sends(asks(again, 7), 8)
+    asks(waits, 9)
     return store
 
 
@@ -847,7 +892,7 @@ _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, excused, charged_back, resolved, foreign),
     subscribed,
     *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, declared),
-    *(locked, unlocked, by_two, documented, made_good, warned),
+    *(locked, informed_late, unlocked, by_two, documented, made_good, warned),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
     looked_at_by_people,
 )

@@ -46,6 +46,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     payments.linked,
     payments.orders,
     payments.consents,
+    payments.late_information,
     payments.renewals_stopped,
     lots.drawn,
     records.parked_whole,

@@ -1,8 +1,9 @@
 """Rules about payments: what each pays for, which names lead to it, and what of it went back."""
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from ledger.domain.audit import AuditAction
 from ledger.domain.declarations import DeclarationKind
 from ledger.domain.facts import (
     ChargebackChanged,
@@ -15,7 +16,8 @@ from ledger.domain.facts import (
     RefundTotalReported,
     facts_of,
 )
-from ledger.domain.ids import provider_of
+from ledger.domain.ids import AccountId, provider_of
+from ledger.domain.mails import MailKind, MailOutcome
 from ledger.domain.orders import OpenCheckout, Order
 from ledger.domain.refund_cases import RefundCase, RefundReason
 from ledger.domain.refunds import outstanding_minor, returned, tag_of
@@ -139,6 +141,33 @@ def consents(world: World) -> Verdicts:
             and (until is None or bool(changes) or not _was_changed_when_paid(order))  # without a lock none is kept
             and all(_is_of_consent(one, order) for one in changes),
         )
+
+
+def late_information(world: World) -> Verdicts:
+    """Each mail about the right of withdrawal was asked for by a person, and sent and came back as is recorded."""
+    asked = {(owner, act.subject, act.at) for owner, act in world.audit_records if act.action is AuditAction.INFORM}
+    mailed = {one.subject: one for one in world.mail_intents.values() if one.kind is _INFORMATION}
+    ended = {one.subject: one for one in world.mail_records.values() if one.kind is _INFORMATION}
+    named: set[tuple[AccountId, str, datetime]] = set()
+    for order in (item.terms for item in world.fulfilment_keys.values() if item.terms):
+        for mail in order.late_information:
+            subject = f"{order.order_id}/{mail.number}"
+            listed, record = mailed.get(subject), ended.get(subject)
+            named.add((order.account_id, str(order.order_id), mail.asked_at))
+            sent_at = record.ended_at if record else listed.accepted_at if listed else None
+            is_recorded = record is None or record.outcome is not MailOutcome.SENT or mail.sent_at is not None
+            yield (
+                subject,
+                (listed is not None or record is not None)
+                and is_recorded
+                and (mail.sent_at is None or mail.sent_at == sent_at)
+                and (mail.returned_at is None or (record is not None and record.failed_at is not None)),
+            )
+    yield from ((subject, (owner, subject, at) in named) for owner, subject, at in asked)
+    yield from ((subject, (owner, subject, at) in asked) for owner, subject, at in named)
+
+
+_INFORMATION = MailKind.WITHDRAWAL_INFORMATION
 
 
 def _was_changed_when_paid(order: Order) -> bool:

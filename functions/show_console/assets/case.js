@@ -3,7 +3,8 @@
 import { html, nothing } from "./lit-html.js";
 import { get, path, post, remove } from "./api.js";
 import { ago, credits, day, money, number, signed, time } from "./format.js";
-import { accountLink, badge, card, draw, facts, link, say, whyLink } from "./ui.js";
+import { accountLink, askWhy, badge, card, draw, facts, link, say, whyLink } from "./ui.js";
+import { draftOf } from "./drafts.js";
 import { actor, CASE_STATES, CLAUSES, outcome, product, provider, reason, rule } from "./words.js";
 import { decideForm, newDecision } from "./decide.js";
 import { due } from "./queue.js";
@@ -59,7 +60,7 @@ export function casePage(id) {
       <div class="columns"><div>${statement(found)}${explanation(found)}</div><aside aria-label="Decision and purchase">
         ${(found.proposals || []).map((one) => proposalCard(one, reload))}
         ${decideForm(found, decision, { reload, decided: (now) => { if (now) { found = now; decision = newDecision(found); say("Decided. The customer gets a mail."); } else reload(); } })}
-        ${purchase(found)}${request(found)}
+        ${purchase(found, reload)}${request(found)}
       </aside><div>${usage(found)}${history(found)}</div></div>`,
   };
   return page;
@@ -113,7 +114,22 @@ const usage = (found) => card("Credits since the payment", found.usage_since.len
 const history = (found) => card("What happened", found.history.length ? html`<ol class="timeline">${[...found.history].reverse().map((one) => html`<li>
   <p>${badge(CASE_STATES[one.to_state])} ${one.cause}</p><p class="soft small">${actor(one.actor)} · ${time(one.at)}</p></li>`)}</ol>` : html`<p class="soft">Nothing yet.</p>`);
 
-const purchase = (found) => card("Purchase", html`${facts([
+/** Mail the information that the order did not show: 14 days run from its sending, instead of 12 months more. */
+function informButton(found, reload) {
+  const name = `inform/${found.purchase.order_id}`;
+  const inform = () => askWhy({
+    draft: draftOf(name),
+    title: "Inform the buyer now?",
+    confirm: "Send the mail",
+    intro: "Nothing shows that the buyer was informed of the right to withdraw. A mail does it now: 14 days run from its sending. If it comes back, the longer time counts again.",
+    act: (reason) => post(path("accounts", found.account_id, "orders", found.purchase.order_id, "information"), { why: reason }),
+    after: (done) => { if (done) say(done.changed ? "The mail is listed. The days run once it is sent." : "A mail was asked for already."); reload(); },
+    onConflict: reload,
+  });
+  return html`<p><button type="button" class="button" data-draft=${name} @click=${inform}>Inform of the right to withdraw…</button></p>`;
+}
+
+const purchase = (found, reload) => card("Purchase", html`${facts([
   ["Paid", money(found.facts.paid)],
   ["Refunded", found.facts.refunded.amount_minor ? money(found.facts.refunded) : nothing],
   ["Can be refunded", money(found.facts.refundable)],
@@ -125,6 +141,7 @@ const purchase = (found) => card("Purchase", html`${facts([
   ["Kind", found.facts.is_renewal ? "A renewal" : found.facts.is_subscription ? "A subscription's first payment" : "A pack"],
   ["Country", found.facts.country],
   ["Bought as", found.facts.is_business === null ? nothing : found.facts.is_business ? "A business" : "A consumer"],
+  ["Informed of the right to withdraw", found.facts.informed_at ? time(found.facts.informed_at) : found.facts.can_be_informed ? "Not on record" : nothing],
   ["Payment", whyLink(found.purchase_id, found.account_id)],
   ["Order", found.purchase.order_id ? whyLink(found.purchase.order_id, found.account_id) : nothing],
   ["Invoice", found.purchase.invoice_number],
@@ -134,6 +151,7 @@ const purchase = (found) => card("Purchase", html`${facts([
   ${found.duplicates?.length || found.facts.similar.length ? html`<h3>${found.facts.is_duplicate ? "Duplicates" : "Similar payments"}</h3><ul class="plain-list">${found.duplicates?.length
     ? found.duplicates.map((one) => html`<li>${whyLink(one.purchase_id, found.account_id)} ${money(one.paid)} <span class="soft">${ago(one.at)}</span></li>`)
     : found.facts.similar.map((one) => html`<li>${whyLink(one, found.account_id)}</li>`)}</ul>` : nothing}
+  ${found.facts.can_be_informed ? informButton(found, reload) : nothing}
   ${found.facts.is_disputed ? html`<p><a class="button" href="#/evidence/${encodeURIComponent(found.account_id)}">Evidence for the bank</a></p>` : nothing}`);
 
 const request = (found) => card("Request", facts([

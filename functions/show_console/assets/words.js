@@ -35,6 +35,7 @@ export const ACTIONS = {
   decline: "Decline a refund",
   state_amount: "State an amount",
   adjust: "Adjust credits",
+  inform: "Inform of the right to withdraw",
   replace_runs: "Replace the credits of failed runs",
   propose: "Propose",
   confirm: "Confirm",

@@ -9,6 +9,7 @@ import pytest
 
 from ledger.domain.orders import (
     Consent,
+    LateInformation,
     MissingConsent,
     OpenCheckout,
     Order,
@@ -255,6 +256,22 @@ def test_the_buyer_is_informed_when_the_right_is_shown() -> None:
     assert replace(ORDER, shown=replace(SHOWN, at=LATER)).informed_at == LATER
     assert ORDER.informed_at == CONSENT.given_at
     assert replace(ORDER, consent=None).informed_at is None
+
+
+def test_the_first_information_counts_that_did_not_come_back() -> None:
+    """By a mail, or with a consent that was given later, whichever was first."""
+    bare, first = replace(ORDER, consent=None), LateInformation(number=1, asked_at=MADE)
+    assert bare.with_late_information(first).informed_at is None
+    mailed = bare.with_late_information(replace(first, sent_at=LATER, message_id="0101"))
+    assert (mailed.informed_at, mailed.shown_at, mailed.terms_hash) == (LATER, None, bare.terms_hash)
+    consented = mailed.with_later_consent(CONSENT, replace(SHOWN, at=LATER + timedelta(days=1)))
+    assert (consented.informed_at, consented.shown_at) == (LATER, LATER + timedelta(days=1))
+    returned = consented.with_late_information(replace(first, sent_at=LATER, returned_at=LATER))
+    assert returned.informed_at == LATER + timedelta(days=1)
+    second = replace(first, number=2)
+    both = returned.with_late_information(second)
+    assert [one.number for one in both.late_information] == [1, 2]
+    assert [one.number for one in both.with_late_information(first).late_information] == [1, 2]
 
 
 def test_what_nobody_agreed_to_is_not_assumed() -> None:

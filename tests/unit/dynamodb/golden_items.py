@@ -65,7 +65,7 @@ from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
-from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownInformation, Terms
+from ledger.domain.orders import Checkout, Consent, LateInformation, OpenCheckout, Order, ShownInformation, Terms
 from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
@@ -401,6 +401,10 @@ ORDER = Order(
         at=AT,
         first_charge_minor=1200,
         first_charge_on=date(2026, 12, 1),
+    ),
+    late_information=(
+        LateInformation(number=1, asked_at=AT, sent_at=LATER, message_id="0103", returned_at=LATER),
+        LateInformation(number=2, asked_at=LATER),
     ),
     agreement="4567",
     checkout=Checkout(checkout_id="cs_1", url="https://checkout.example/cs_1"),

@@ -21,7 +21,7 @@ from ledger.domain.refund_cases import (
 )
 from ledger.domain.texts import text
 from ledger.mails.cases import Reported, case_update, credit_note
-from ledger.mails.confirmation import ConfirmedOrder, Reseller, confirmation
+from ledger.mails.confirmation import ConfirmedOrder, Reseller, confirmation, withdrawal_information
 from ledger.mails.letters import House, Letter
 from ledger.mails.notices import (
     Declared,
@@ -70,6 +70,11 @@ PADDLE = Reseller(name="Paddle.com", page="paddle.net")
 def confirmed(**changes: object) -> Callable[[Writer], Letter]:
     """Return what writes the confirmation of an order."""
     return lambda writer: confirmation(replace(CONFIRMED, **changes), "mail_1", writer)  # type: ignore[arg-type]
+
+
+def informed(**changes: object) -> Callable[[Writer], Letter]:
+    """Return what writes the information about the right of withdrawal."""
+    return lambda writer: withdrawal_information(replace(CONFIRMED, **changes), AT, "mail_1", writer)  # type: ignore[arg-type]
 
 
 DECISION = Decision(
@@ -150,6 +155,8 @@ LETTERS: Mapping[str, Callable[[Writer], Letter]] = {
     "business": confirmed(order=replace(CONFIRMED.order, is_business=True)),
     "no right": confirmed(has_right=False),
     "hostile": confirmed(name=HOSTILE),
+    "late information": informed(),
+    "late information of a reseller": informed(reseller=PADDLE),
     "received": update(CaseState.DECLARED, CaseState.REQUESTED),
     "review": update(CaseState.REQUESTED, CaseState.IN_REVIEW),
     "approved": update(CaseState.REQUESTED, CaseState.APPROVED),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import holidays
 import pytest
 
-from ledger.domain.orders import Consent, ShownInformation
+from ledger.domain.orders import Consent, LateInformation, ShownInformation
 from ledger.domain.refund_cases import RefundReason
 from ledger.policy import rules
 from tools.testing.builders import CONSENT, ORDER, line_usage, refund_context
@@ -32,8 +32,9 @@ class Case(NamedTuple):
 
     group: str  # the country of the order
     product: str
-    # none: not informed; late: informed on day 100, after the use; begun: never confirmed; confirmed late: after the
-    # first use; returned: confirmed before it, and the mail came back after it; complete
+    # none: not informed; late: informed on day 100, after the use; mailed: the same by a mail; came back: that one did;
+    # mailed again: so did the first one, and the second one was sent on day 100; begun: never confirmed; confirmed
+    # late: after the first use; returned: confirmed before it, and the mail came back after it; complete
     consent: str
     used: int
     asked: object
@@ -52,6 +53,10 @@ class Outcome(NamedTuple):
     recommended: str | None
     ends: bool  # the subscription
 
+
+INFORMED_LATE = MADE + timedelta(days=100)
+MAILED_LATE, NOT_TOLD = {"late", "mailed", "mailed again"}, {"none", "came back"}
+WITHOUT_CONSENT = ("late", "mailed", "came back", "mailed again")
 
 GRID = [
     Case(*cell)
@@ -82,7 +87,7 @@ GRID = [
 GRID += [
     Case(*cell)
     for cell in itertools.product(
-        ("DE", "GB", "FR", "RS", "KR", "US"), ("pack", "plan", "renewal"), ("late",), (0, 333, CREDITS), LATER
+        ("DE", "GB", "FR", "RS", "KR", "US"), ("pack", "plan", "renewal"), WITHOUT_CONSENT, (0, 333, CREDITS), LATER
     )
 ]
 GRID += [
@@ -95,7 +100,6 @@ GRID += [
         LATER,
     )
 ]
-INFORMED_LATE = MADE + timedelta(days=100)
 
 
 @functools.cache
@@ -134,10 +138,10 @@ def end_of(case: Case) -> datetime:
     """
     countries = {case.group, case.billed or case.group}
     days = {"KR": 7, "BR": 7}.get(law_of(case), 14)
-    not_told = case.consent == "none" and law_of(case) in GROUP_A
+    not_told = case.consent in NOT_TOLD and law_of(case) in GROUP_A
     began = CHARGED[case.product] if case.product in {"pack", "plan"} else MADE
     ends = [ENDS[country, 380 if not_told else days, began] for country in countries]
-    if case.consent == "late" and law_of(case) in GROUP_A:  # row 12
+    if case.consent in MAILED_LATE and law_of(case) in GROUP_A:  # row 12
         ends = [ENDS[country, 14, INFORMED_LATE] for country in countries]
     if case.product == "trial":  # row 10
         ends += [ENDS[country, days, CHARGED["trial"]] for country in countries]
@@ -202,11 +206,20 @@ def without_reseller(case: Case) -> Outcome:
 SHOWN_LATE = ShownInformation(policy_version="1", text_version="1", language="en", digest="", at=INFORMED_LATE)
 
 
+MAILED = LateInformation(number=1, asked_at=INFORMED_LATE - timedelta(days=1), sent_at=INFORMED_LATE)
+RETURNED = replace(MAILED, sent_at=MADE + timedelta(days=30), returned_at=MADE + timedelta(days=31))
+MAILS = {
+    "mailed": (MAILED,),
+    "came back": (replace(MAILED, returned_at=INFORMED_LATE + timedelta(minutes=5)),),
+    "mailed again": (RETURNED, replace(MAILED, number=2)),
+}
+
+
 def decided(case: Case) -> Outcome:
     """What the rules make of it."""
     consents: dict[str, Consent | None] = {
         "none": None,
-        "late": None,
+        **dict.fromkeys(WITHOUT_CONSENT),
         "begun": replace(CONSENT, confirmation_id=None),
         "confirmed late": replace(CONSENT, is_late=True),
         "returned": replace(CONSENT, confirmation_id=None, revoked_at=MADE),
@@ -219,6 +232,7 @@ def decided(case: Case) -> Outcome:
         is_business=case.is_business,
         consent=replace(given, given_at=MADE) if (given := consents[case.consent]) else None,
         shown=SHOWN_LATE if case.consent == "late" else None,
+        late_information=MAILS.get(case.consent, ()),
     )
     asked = asked_at(case)
     context = refund_context(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.facts import RefundedItem
-from ledger.domain.orders import ShownInformation
+from ledger.domain.orders import LateInformation, ShownInformation
 from ledger.domain.refund_cases import DecisionOutcome, RefundReason
 from ledger.domain.texts import Text, text
 from ledger.policy import law, parameters, rules, withdrawal
@@ -139,6 +139,80 @@ def test_who_is_informed_late_has_the_days_from_then(informed_on: int, days: int
     context = refund_context(order=replace(UNINFORMED, shown=shown), day=1)
     period_end = law.load().period_end
     assert withdrawal.ends_at(context, POLICY) == period_end(MADE, days, "DE")
+
+
+MAIL = LateInformation(number=1, asked_at=MADE)
+
+
+@pytest.mark.parametrize(
+    ("sent_on", "returned", "days"),
+    [
+        ((), (), 380),
+        ((None,), (), 380),
+        ((100,), (), 114),
+        ((100,), (1,), 380),
+        ((None,), (1,), 380),
+        ((100, 200), (), 114),
+        ((100, 200), (1,), 214),
+        ((100, 200), (1, 2), 380),
+        ((0,), (), 14),
+        ((364,), (), 378),
+        ((379,), (), 380),
+    ],
+)
+def test_a_mail_that_informs_late_begins_the_days_unless_it_came_back(
+    sent_on: tuple[int | None, ...], returned: tuple[int, ...], days: int
+) -> None:
+    """The earliest that arrived counts. None gives more days than the buyer had, or ends them before its own."""
+    mails = tuple(
+        replace(
+            MAIL,
+            number=number,
+            sent_at=None if day is None else MADE + timedelta(days=day),
+            returned_at=MADE + timedelta(days=379) if number in returned else None,
+        )
+        for number, day in enumerate(sent_on, start=1)
+    )
+    context = refund_context(order=replace(UNINFORMED, late_information=mails), day=1)
+    assert withdrawal.ends_at(context, POLICY) == law.load().period_end(MADE, days, "DE")
+
+
+def test_a_mail_after_the_charge_of_a_trial_leaves_its_own_days() -> None:
+    """The contract's days may be over: those of the charge are not."""
+    order = replace(UNINFORMED, late_information=(replace(MAIL, sent_at=MADE),))
+    asked: dict[str, Any] = {
+        "is_renewal": True,
+        "is_of_known_contract": True,
+        "follows_trial": True,
+        "is_subscription": True,
+    }
+    context = refund_context(**{"order": order, "paid_at": MADE + timedelta(days=30), **asked})
+    assert withdrawal.ends_at(context, POLICY) == law.load().period_end(context.paid_at, 14, "DE")
+
+
+@pytest.mark.parametrize(
+    ("country", "billed", "day", "is_due"),
+    [
+        ("DE", None, 1, True),
+        ("GB", "US", 364, True),
+        ("US", "DE", 1, True),
+        ("DE", None, 365, False),
+        ("US", None, 1, False),
+        ("KR", None, 1, False),
+        ("US", "KR", 1, False),
+    ],
+)
+def test_late_information_is_due_within_a_year_where_a_law_gives_the_days(
+    country: str, billed: str | None, day: int, *, is_due: bool
+) -> None:
+    """It promises 14 days: nobody is promised what no law gives, or less than what he has anyway."""
+    order = replace(UNINFORMED, country=country)
+    reason = withdrawal.may_be_informed(order, billed, MADE, MADE + timedelta(days=day), POLICY)
+    assert (reason is None) == is_due
+    if is_due:
+        mailed = replace(order, late_information=(replace(MAIL, sent_at=MADE + timedelta(days=day)),))
+        promised = law.load().period_end(MADE + timedelta(days=day), 14, "DE" if billed == "DE" else country)
+        assert withdrawal.ends_at(refund_context(order=mailed, day=1, billing_country=billed), POLICY) >= promised
 
 
 CHARGED_AT = MADE + timedelta(days=30)

@@ -118,6 +118,7 @@ No period of a subscription is granted by two payments
 Every name of a purchase leads to it, and every pointer to purchases that know its name
 An order has the terms that were agreed, its checkout leads back to it, and its payment is for its product
 A payment for an order is locked as its terms say, and unlocked exactly by the order's complete consent
+Each mail about the right of withdrawal was asked for by a person, and sent and came back as is recorded
 Renewals are stopped only after a dispute, a withdrawal or a cancellation of a payment of that subscription
 Every run drew what its entries say, when it says; what failed came back and is listed
 A parked event is kept whole, with its reason; no other receipt keeps a body

@@ -406,6 +406,12 @@ class DismissalRequest(RequestModel):
     why: Line = Field(examples=["It is of our other shop."])
 
 
+class InformationRequest(RequestModel):
+    """Why a buyer is informed of the right of withdrawal after the order."""
+
+    why: Text = Field(examples=["The order page did not show it in October."])
+
+
 class HoldRequest(RequestModel):
     """A hold to place on an account."""
 

@@ -111,6 +111,8 @@ def _facts(inputs: PolicyContext) -> FactsResponse:
         similar=list(inputs.similar),
         country=inputs.order.country if inputs.order else None,
         is_business=inputs.order.is_business if inputs.order else None,
+        informed_at=inputs.order.informed_at if inputs.order else None,
+        can_be_informed=inputs.order is not None and inputs.order.informed_at is None,
     )
 
 

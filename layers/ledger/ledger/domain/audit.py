@@ -19,6 +19,7 @@ class AuditAction(StrEnum):
     ATTRIBUTE = "attribute"  # say whose a parked event is
     REPLAY = "replay"  # try again to book a parked event
     DISMISS = "dismiss"  # say that a parked event is none of ours
+    INFORM = "inform"  # mail the information about the right of withdrawal that was not shown with an order
     PROPOSE = "propose"  # an act that needs a second person
     CONFIRM = "confirm"  # the act that a colleague proposed
     REJECT = "reject"
@@ -30,9 +31,7 @@ class AuditRecord:
 
     actor: str
     action: AuditAction
-    subject: (
-        str  # the id of a hold, case, adjustment, incident, proposal, event, or the provider's of a refund or dispute
-    )
+    subject: str  # an id: of a hold, case, order, adjustment, incident, proposal, event, or the provider's of the money
     reason: str  # in the person's own words
     at: datetime
     step: int  # the version of what the action changed, as it was read; it tells the actions of one instant apart

@@ -16,6 +16,7 @@ class MailKind(StrEnum):
     """What a mail is about. `subject` of the mail is the id of that."""
 
     CONTRACT_CONFIRMATION = "contract_confirmation"  # an order that was paid: the contract, the consent, the rights
+    WITHDRAWAL_INFORMATION = "withdrawal_information"  # late: the order, and the mail's number
     CASE_UPDATE = "case_update"  # a step of a refund case: `case_…/3`
     WITHDRAWAL_RECEIPT = "withdrawal_receipt"  # a withdrawal that was confirmed with a login: the case
     CANCELLATION_RECEIPT = "cancellation_receipt"  # a cancellation with a login: subscription, end and hour
@@ -98,5 +99,5 @@ def mail_id_of(kind: MailKind, subject: str) -> str:
 
 
 def order_of(subject: str) -> OrderId:
-    """Return the order that a confirmation is about. One for a later consent names it, and the consent's time."""
+    """Return the order that a confirmation, or information, is about. What tells several apart follows its id."""
     return OrderId(subject.partition("/")[0])

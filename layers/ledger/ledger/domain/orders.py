@@ -35,6 +35,27 @@ class ShownInformation(KeepsUnknownFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LateInformation(KeepsUnknownFields):
+    """A mail about the right of withdrawal to a buyer to whom nothing of it was shown with the order.
+
+    Each time is written once, and in any order: a mail that came back informs nobody, whenever that is reported.
+
+        asked for ──► accepted for delivery: the days run from then ──► came back: they never began
+    """
+
+    number: int  # of the order's mails of this kind: the first one is 1
+    asked_at: datetime  # when a person of support asked for it
+    sent_at: datetime | None = None  # when it was accepted for delivery; None: it waits, or was not
+    message_id: str | None = None  # the mail service's
+    returned_at: datetime | None = None  # when it came back
+
+    @property
+    def informed_at(self) -> datetime | None:
+        """Return when it informed the buyer. None: it did not."""
+        return None if self.returned_at else self.sent_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Consent(KeepsUnknownFields):
     """What the customer agreed to before the first use, as the law of withdrawal requires it.
 
@@ -154,6 +175,7 @@ class Order(KeepsUnknownFields):
     terms: Terms | None = None  # None: it was placed before orders kept them
     consent: Consent | None = None
     shown: ShownInformation | None = None  # None: nothing was recorded
+    late_information: tuple[LateInformation, ...] = ()  # mailed after it, because nothing was shown with it
     checkout: Checkout | None = None  # None: the provider has not created it yet
     agreement: str | None = None  # the digest of what was agreed beside the sale, once a consent is given later
     version: int = 0  # 0: not stored yet
@@ -169,11 +191,25 @@ class Order(KeepsUnknownFields):
     def informed_at(self) -> datetime | None:
         """Return when the buyer was informed of the right of withdrawal. None: nothing of that is recorded.
 
+        That is the first time of all: with the order, with a consent that was given later, or by a mail.
+        """
+        mailed = (one.informed_at for one in self.late_information)
+        return min((at for at in (self.shown_at, *mailed) if at), default=None)
+
+    @property
+    def shown_at(self) -> datetime | None:
+        """Return when the buyer was shown the right of withdrawal on a page. None: that is not recorded.
+
         Orders that were placed before it was recorded have the text that their consent names.
         """
         if self.shown:
             return self.shown.at
         return self.consent.given_at if self.consent else None
+
+    def with_late_information(self, mail: LateInformation) -> "Order":
+        """Return the order with this mail, new or changed."""
+        mails = {one.number: one for one in (*self.late_information, mail)}
+        return replace(self, late_information=tuple(mails[number] for number in sorted(mails)))
 
     @property
     def missing_consent(self) -> MissingConsent | None:

@@ -76,7 +76,7 @@ from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.lots import Lot
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
-from ledger.domain.orders import Checkout, Consent, OpenCheckout, Order, ShownInformation, Terms
+from ledger.domain.orders import Checkout, Consent, LateInformation, OpenCheckout, Order, ShownInformation, Terms
 from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.recent_requests import RecentRequests
@@ -323,6 +323,7 @@ AUDIT_ACTION = one_of(
         AuditAction.ATTRIBUTE: "attribute",
         AuditAction.REPLAY: "replay",
         AuditAction.DISMISS: "dismiss",
+        AuditAction.INFORM: "inform",
         AuditAction.PROPOSE: "propose",
         AuditAction.CONFIRM: "confirm",
         AuditAction.REJECT: "reject",
@@ -394,6 +395,7 @@ MAIL_KIND = one_of(
         MailKind.RENEWAL_REMINDER: "renewal_reminder",
         MailKind.PRICE_CHANGE: "price_change",
         MailKind.CREDIT_NOTE: "credit_note",
+        MailKind.WITHDRAWAL_INFORMATION: "withdrawal_information",
     },
 )
 MAIL_OUTCOME = one_of(
@@ -922,6 +924,17 @@ SHOWN_INFORMATION = Shape(
         "first_charge_on": Field("first_charge_on", DAY, None),
     },
 )
+LATE_INFORMATION = Shape(
+    "information that was mailed late",
+    LateInformation,
+    {
+        "number": Field("number", WHOLE),
+        "asked_at": Field("asked_at", TIME),
+        "sent_at": Field("sent_at", TIME, None),
+        "message_id": Field("message_id", TEXT, None),
+        "returned_at": Field("returned_at", TIME, None),
+    },
+)
 CHECKOUT = Shape(
     "a checkout",
     Checkout,
@@ -959,6 +972,7 @@ ORDER = Shape(
         "terms": Field("terms", record_of(TERMS), None),
         "consent": Field("consent", record_of(CONSENT), None),
         "shown": Field("shown", record_of(SHOWN_INFORMATION), None),
+        "late_information": Field("late_information", records_of(LATE_INFORMATION), ()),
         "agreement": Field("agreement", TEXT, None),
         "checkout": Field("checkout", record_of(CHECKOUT), None),
         "version": Field("version", WHOLE),

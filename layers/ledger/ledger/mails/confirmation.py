@@ -62,6 +62,27 @@ def confirmation(confirmed: ConfirmedOrder, mail_id: str, writer: Writer) -> Let
     )
 
 
+def withdrawal_information(confirmed: ConfirmedOrder, sent_at: datetime, mail_id: str, writer: Writer) -> Letter:
+    """Return the letter that informs a buyer of the right of withdrawal after the order, as the order should have."""
+
+    def write(key: str, **figures: str | int) -> str:
+        return writer.write(f"withdrawal_information.{key}", **figures)
+
+    rows = dict(_rows(confirmed, writer))
+    kept = [writer.write(f"contract_confirmation.{key}") for key in ("product", "ordered_on", "order", "seller")]
+    concluded_at = max(confirmed.order.made_at, confirmed.paid_at)
+    right = write("right", day=writer.day(sent_at), concluded=writer.day(concluded_at))
+    return writer.letter(
+        write("subject", name=confirmed.name),
+        write("heading"),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Paragraph(write("intro")),
+        Facts(tuple((label, rows[label]) for label in kept)),
+        *_right(confirmed, right, writer),
+    )
+
+
 def _rows(confirmed: ConfirmedOrder, writer: Writer) -> tuple[tuple[str, str], ...]:
     def label(key: str) -> str:
         return writer.write(f"contract_confirmation.{key}")
@@ -128,18 +149,33 @@ def _withdrawal(confirmed: ConfirmedOrder, writer: Writer) -> list[Block]:
     def write(key: str, **figures: str | int) -> str:
         return writer.write(f"contract_confirmation.{key}", **figures)
 
-    order, house, reseller = confirmed.order, writer.house, confirmed.reseller
-    title = Section(write("withdrawal_title"))
-    through = [Paragraph(write("reseller", reseller=reseller.name, page=reseller.page))] if reseller else []
-    if order.is_business:
-        return [title, Paragraph(write("business")), *through]
-    if not confirmed.has_right:
-        return [title, Paragraph(write("other_country")), *through]
-    concluded_at, url = max(order.made_at, confirmed.paid_at), f"{house.public_url}/withdrawal"
+    order = confirmed.order
+    if order.is_business or not confirmed.has_right:
+        why = write("business" if order.is_business else "other_country")
+        return [Section(write("withdrawal_title")), Paragraph(why), *_seller(confirmed, writer)]
+    concluded_at = max(order.made_at, confirmed.paid_at)
+    return _right(confirmed, write("withdrawal_right", day=writer.day(concluded_at)), writer)
+
+
+def _seller(confirmed: ConfirmedOrder, writer: Writer) -> list[Block]:
+    """Return who sold it, if that is a reseller."""
+    reseller = confirmed.reseller
+    if reseller is None:
+        return []
+    return [Paragraph(writer.write("contract_confirmation.reseller", reseller=reseller.name, page=reseller.page))]
+
+
+def _right(confirmed: ConfirmedOrder, right: str, writer: Writer) -> list[Block]:
+    """Return the information about the right of withdrawal. `right` says that there is one, and until when."""
+
+    def write(key: str, **figures: str | int) -> str:
+        return writer.write(f"contract_confirmation.{key}", **figures)
+
+    order, url = confirmed.order, f"{writer.house.public_url}/withdrawal"
     return [
-        title,
-        *through,
-        Paragraph(write("withdrawal_right", day=writer.day(concluded_at))),
+        Section(write("withdrawal_title")),
+        *_seller(confirmed, writer),
+        Paragraph(right),
         Paragraph(write("withdrawal_how")),
         Paragraph(write("withdrawal_online", url=url)),
         Link(write("withdrawal_button"), f"{url}?language={writer.language}&contract={order.order_id}", is_main=False),

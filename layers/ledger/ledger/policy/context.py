@@ -258,4 +258,14 @@ def _order_inputs(order: Order | None) -> tuple[Text, ...]:
         if order.is_business
         else text("input.consumer", country=order.country),
         consent,
+        *_late_information_inputs(order),
     )
+
+
+def _late_information_inputs(order: Order) -> tuple[Text, ...]:
+    """Return what the mails about the right of withdrawal say that the order did not show. Empty: there are none."""
+    sent = [text("input.informed_late", at=one.informed_at) for one in order.late_information if one.informed_at]
+    returned = [
+        text("input.information_returned", at=one.returned_at) for one in order.late_information if one.returned_at
+    ]
+    return (*sent, *returned)

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from ledger.domain.facts import RefundedItem
 from ledger.domain.money import portion
+from ledger.domain.orders import Order
 from ledger.domain.refund_cases import RefundReason
 from ledger.domain.texts import Text, text
 from ledger.policy import law
@@ -181,6 +182,26 @@ def ends_at(context: PolicyContext, policy: PolicyParameters) -> datetime:
     if _has_days_of_its_own(context, policy):
         end = max(end, _end(context, context.paid_at, _renewal_days(context, policy) or days, policy))
     return end
+
+
+def may_be_informed(
+    order: Order, billing_country: str | None, paid_at: datetime, now: datetime, policy: PolicyParameters
+) -> str | None:
+    """Return why late information about the right of withdrawal would be wrong, or of no use. None: it is due.
+
+    The mail promises 14 days from its own day. Within 12 months of the contract these are never more than the buyer has
+    without it (Directive 2011/83/EU, article 10(2)).
+    """
+    countries = dict.fromkeys((order.country, billing_country or order.country))
+    rights = [policy.law.right_of(country, order.made_at.date()) for country in countries]
+    if all(right.kind is not RightKind.STATUTORY for right in rights):
+        return f"No law that we know of gives a buyer in {' or '.join(countries)} these days."
+    if now >= max(order.made_at, paid_at) + _LATE_INFORMATION_WITHIN:
+        return "The contract is older than 12 months: late information changes nothing any more."
+    return None
+
+
+_LATE_INFORMATION_WITHIN = timedelta(days=365)
 
 
 def _end(context: PolicyContext, since: datetime, days: int, policy: PolicyParameters) -> datetime:

@@ -20,6 +20,7 @@ from ledger.ports.documents import contact_key, mail_record_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.consents import revoke_confirmation
+from ledger.usecases.late_information import record_information_returned
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
 
@@ -53,6 +54,8 @@ def record_failure(report: FailureReport, store: Store) -> MailRecord:
     if record.kind is MailKind.CONTRACT_CONFIRMATION and report.failure is Failure.BOUNCE:
         with suppress(RequestRefused):  # the order has no consent
             revoke_confirmation(order_of(record.subject), report.message_id, store, report.at)
+    if record.kind is MailKind.WITHDRAWAL_INFORMATION and report.failure is Failure.BOUNCE:
+        record_information_returned(record.subject, store, report.at)
     return record
 
 

@@ -30,6 +30,7 @@ from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.consents import confirm_consent
 from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
+from ledger.usecases.late_information import record_information_sent
 from ledger.usecases.transaction import CONFLICT, Retry, commit_unread, run_transaction
 from ledger.usecases.write_mails import Desk, NoAddress, Outdated, Paced, write_mail
 
@@ -146,6 +147,9 @@ def _confirm_consent(intent: MailIntent, store: Store, at: datetime) -> None:
 
 _FOLLOW_UPS: Mapping[MailKind, Callable[[MailIntent, Store, datetime], object]] = {
     MailKind.CONTRACT_CONFIRMATION: _confirm_consent,
+    MailKind.WITHDRAWAL_INFORMATION: lambda intent, store, at: record_information_sent(
+        intent.subject, intent.message_id or "", store, at
+    ),
     MailKind.DECLARATION_RECEIPT: lambda intent, store, at: record_acknowledgement(intent.subject, store, at=at),
     MailKind.REVIEW_RECEIVED: lambda intent, store, at: record_acknowledgement(intent.subject, store, at=at),
     MailKind.DECLARATION_NOTICE: lambda intent, store, at: record_notice(intent.subject, store, at=at),

@@ -11,11 +11,12 @@ from ledger.domain.contacts import Contact
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.declarations import DeclarationKind
 from ledger.domain.errors import NotFound, RequestRefused
+from ledger.domain.facts import PaymentSettled
 from ledger.domain.ids import AccountId
 from ledger.domain.mails import DOCUMENTS, RECEIPTS, MailIntent, MailKind, order_of
 from ledger.domain.orders import Order
 from ledger.mails.cases import Reported, case_update, credit_note, is_outdated
-from ledger.mails.confirmation import ConfirmedOrder, Reseller, confirmation
+from ledger.mails.confirmation import ConfirmedOrder, Reseller, confirmation, withdrawal_information
 from ledger.mails.letters import House, Letter
 from ledger.mails.notices import (
     Declared,
@@ -36,6 +37,7 @@ from ledger.policy import reminders
 from ledger.policy.law import RightKind
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.reminders import ReminderKind, RunningPlan
+from ledger.policy.withdrawal import may_be_informed
 from ledger.ports.documents import contact_key, credit_note_key
 from ledger.ports.mailer import Attachment, Message
 from ledger.ports.reads import Keys
@@ -43,6 +45,7 @@ from ledger.ports.store import Store
 from ledger.usecases.declarations.answer import issue_links
 from ledger.usecases.declarations.change import find_declaration, read_declaration
 from ledger.usecases.declarations.mails import acknowledged_before, paced_until, record_acknowledgement
+from ledger.usecases.late_information import mail_of
 from ledger.usecases.list_mails import step_name
 from ledger.usecases.refund_cases.cases import read_case
 from ledger.usecases.refund_cases.context import read_case_context
@@ -118,6 +121,26 @@ def _reach(intent: MailIntent, desk: Desk) -> tuple[str, Writer]:
 
 
 def _confirmation(intent: MailIntent, desk: Desk) -> _Written:
+    order, payment = _paid_order(intent, desk)
+    to, writer = _reach(intent, desk)
+    confirmed = confirmed_order(order, desk, payment.paid_minor, payment.currency, payment.at)
+    return to, confirmation(confirmed, intent.mail_id, writer)
+
+
+def _withdrawal_information(intent: MailIntent, desk: Desk) -> _Written:
+    """The days run from when it is accepted, which is never before the day that it names."""
+    (order, payment), now = _paid_order(intent, desk), desk.clock()
+    mail = mail_of(intent.subject, order)
+    is_due = mail is not None and not (mail.returned_at or order.shown_at)
+    if not is_due or may_be_informed(order, payment.billing_country, payment.at, now, desk.policy):
+        raise Outdated
+    to, writer = _reach(intent, desk)
+    confirmed = confirmed_order(order, desk, payment.paid_minor, payment.currency, payment.at)
+    return to, withdrawal_information(confirmed, now, intent.mail_id, writer)
+
+
+def _paid_order(intent: MailIntent, desk: Desk) -> tuple[Order, PaymentSettled]:
+    """Return the order that a mail is about, with its payment. Raise Outdated if it has none."""
     order_id = order_of(intent.subject)
     key = f"order/{order_id}"
     known = desk.store.read(Keys(fulfilment_keys=frozenset({key})))
@@ -127,9 +150,7 @@ def _confirmation(intent: MailIntent, desk: Desk) -> _Written:
     home = desk.store.read(Keys(payments=frozenset({fulfilled.payment_id}))).home_of(fulfilled.payment_id)
     if home is None or home.payment is None:
         raise Outdated
-    to, writer = _reach(intent, desk)
-    confirmed = confirmed_order(order, desk, home.payment.paid_minor, home.payment.currency, home.payment.at)
-    return to, confirmation(confirmed, intent.mail_id, writer)
+    return order, home.payment
 
 
 def confirmed_order(order: Order, desk: Desk, paid_minor: int, currency: str, paid_at: datetime) -> ConfirmedOrder:
@@ -395,6 +416,7 @@ def _account(intent: MailIntent, desk: Desk) -> Account:
 
 _LETTERS: Mapping[MailKind, Callable[[MailIntent, Desk], _Written]] = {
     MailKind.CONTRACT_CONFIRMATION: _confirmation,
+    MailKind.WITHDRAWAL_INFORMATION: _withdrawal_information,
     MailKind.CASE_UPDATE: _case_update,
     MailKind.WITHDRAWAL_RECEIPT: _withdrawal_receipt,
     MailKind.CANCELLATION_RECEIPT: _cancellation_receipt,

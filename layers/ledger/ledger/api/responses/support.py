@@ -131,6 +131,10 @@ class FactsResponse(ResponseModel):
     similar: list[str]
     country: str | None
     is_business: bool | None
+    informed_at: datetime | None = Field(
+        description="When the buyer was informed of the right of withdrawal. null: that is on no record."
+    )
+    can_be_informed: bool = Field(description="Nothing informed the buyer yet: the information can be mailed.")
 
 
 class SupportCaseResponse(CaseResponse):
@@ -178,6 +182,15 @@ class HoldChangeResponse(ResponseModel):
 
     hold_id: str
     changed: bool = Field(description="false: nothing changed.")
+
+
+class InformationResponse(ResponseModel):
+    """The mail that informs a buyer of the right of withdrawal after the order."""
+
+    order_id: str
+    asked_at: datetime
+    sent_at: datetime | None = Field(description="When it was accepted for delivery: 14 days run from then.")
+    changed: bool = Field(description="Whether this request asked for it. false: one waits, or was sent.")
 
 
 class AmountResponse(ResponseModel):

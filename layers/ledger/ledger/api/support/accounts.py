@@ -4,6 +4,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
+from ledger.api import validation_messages
 from ledger.api.auth import support
 from ledger.api.http import documented_problems, routes, services
 from ledger.api.pagination import Listing
@@ -14,6 +15,7 @@ from ledger.api.requests import (
     AmountRequest,
     HoldRequest,
     IdempotencyKey,
+    InformationRequest,
     PageCursor,
     PageSize,
 )
@@ -23,17 +25,20 @@ from ledger.api.responses.support import (
     AdjustmentResponse,
     AmountResponse,
     HoldChangeResponse,
+    InformationResponse,
 )
-from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
 from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.late_information import ask_for_information
 from ledger.usecases.state_amount import state_amount
 
 router = routes()
 HoldPath = Annotated[
     str, DECODED, Path(min_length=1, max_length=300, description="The hold's id, as the account shows it.")
 ]
+OrderPath = Annotated[str, Path(pattern=validation_messages.ORDER_ID, description="The order's id.")]
 Why = Annotated[str, Query(min_length=1, max_length=1000, description="The reason. It is recorded with your name.")]
 
 
@@ -85,6 +90,32 @@ def remove_hold(account_id: AccountPath, hold_id: HoldPath, why: Why) -> HoldCha
         authority=Authority(limits=here.policy.support_limits),
     )
     return HoldChangeResponse(hold_id=hold_id, changed=changed)
+
+
+@router.post(
+    "/support/accounts/<account_id>/orders/<order_id>/information",
+    summary="Mail the information about the right of withdrawal that an order did not show",
+    tags=["Support"],
+    responses=documented_problems(InformationResponse, 404, 409),
+)
+def inform_buyer(account_id: AccountPath, order_id: OrderPath, request: InformationRequest) -> InformationResponse:
+    """Mail it to the buyer of a paid order. The 14 days run from its sending, if it does not come back. Idempotent.
+
+    Until then the buyer has 12 months more. 409: it was shown with the order, or would change nothing.
+    """
+    here, person = services(), support(router, account_id)
+    asked = ask_for_information(
+        OrderId(order_id),
+        AccountId(account_id),
+        person.account_id,
+        here.store,
+        here.policy,
+        why=request.why,
+        now=here.now(),
+    )
+    return InformationResponse(
+        order_id=order_id, asked_at=asked.mail.asked_at, sent_at=asked.mail.sent_at, changed=asked.is_new
+    )
 
 
 @router.post(
