@@ -691,6 +691,15 @@ def test_an_explanation_has_a_line_for_each_fact_and_each_rule() -> None:
     assert asked == [f"  {mark} {rule.rule}: {' '.join(rendered(rule.why))}" for mark, rule in marks]
 
 
+@pytest.mark.parametrize(("is_inquired", "expected"), [(True, REVIEW), (False, DECLINE)])
+def test_an_inquiry_is_a_persons_until_the_bank_has_closed_it(*, is_inquired: bool, expected: DecisionOutcome) -> None:
+    """A refund may stop a dispute; of a closed inquiry there is none to stop."""
+    decision = rules.decide(refund_context(RefundReason.INQUIRY, is_inquired=is_inquired), POLICY)
+    assert (decision.outcome, decision.rule, decision.clause) == (expected, "inquiry", "5")
+    other = rules.decide(refund_context(RefundReason.UNRECOGNISED_CHARGE, is_inquired=is_inquired), POLICY)
+    assert other.rule == "unrecognised_charge"
+
+
 def test_the_rules_stand_in_the_order_that_the_design_gives() -> None:
     """The first that speaks decides, and the explanation of a decision tells them in this order."""
     assert [rule.__name__ for rule in rules.RULES] == [

@@ -183,6 +183,32 @@ def test_a_case_closes_by_itself_once_a_dispute_or_a_refund_has_decided(
     assert looked(store, POLICY, minute=200) == []
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (2, 1, 0)])
+def test_a_case_closes_by_itself_once_the_bank_has_closed_its_inquiries(order: tuple[int, int, int]) -> None:
+    """All of them, in whatever order that is reported. What a person decided before stands."""
+    store = inquired()
+    second = replace(INQUIRY, dispute_id="dp_2", at=at(22))
+    record_events(store, event_of(second), now=at(23))
+    (case,) = looked(store)
+    mails = list(store.mail_intents())
+    closed = [replace(one, state=DisputeState.INQUIRY_CLOSED, at=at(50)) for one in (INQUIRY, second)]
+    late = replace(second, at=at(40))
+    reports = [*closed, late]
+    for number, position in enumerate(order):
+        record_events(store, event_of(reports[position]), now=at(55 + number))
+        is_over = {0, 1} <= set(order[: number + 1])
+        found = looked(store, minute=100 + 100 * number)
+        assert case_of(store).state is (CaseState.DECLINED if is_over else CaseState.IN_REVIEW)
+        if found:
+            (one,) = found
+            assert one.decision
+            assert (one.case_id, one.decided_by, one.decision.rule) == (case.case_id, BY_POLICY, "inquiry")
+            assert one.decision.reasons[0].key == "decision.inquiry_closed"
+    assert (list(store.review_queue(10).items), list(store.deferred_cases())) == ([], [])
+    assert (list(store.mail_intents()), list(store.outbox())) == (mails, [])
+    assert store.accounts[ADA].flags == {}
+
+
 def test_a_request_that_was_declined_before_does_not_answer_a_warning() -> None:
     """The customer asked then; the card network warns now."""
     store = FakeStore()

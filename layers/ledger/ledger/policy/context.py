@@ -58,6 +58,7 @@ class PolicyContext:
     duplicate_minor: int = 0  # what can be refunded because all payments for the same are above one price
     doubles_subscription: bool = False  # a duplicate that started a second subscription
     is_disputed: bool = False  # a dispute of the payment is open
+    is_inquired: bool = False  # a bank asks about the payment, and has not closed that
     order: Order | None = None
     billing_country: str | None = None  # of the buyer's address at the provider; None: unknown
     has_company_data: bool = False  # the provider has a tax id, or the data of a company

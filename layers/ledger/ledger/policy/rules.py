@@ -258,9 +258,14 @@ def fraud_warning(context: PolicyContext, policy: PolicyParameters) -> RuleResul
 
 
 def inquiry(context: PolicyContext, _: PolicyParameters) -> RuleResult:
-    """Clause 5: what a bank asks about a payment, a person answers, or refunds the payment before it is disputed."""
+    """Clause 5: what a bank asks about a payment, a person answers, or refunds the payment before it is disputed.
+
+    Once the bank has closed its inquiry without a dispute, there is nothing to answer.
+    """
     if context.reason is not RefundReason.INQUIRY:
         return text("why.no_inquiry")
+    if not context.is_inquired:
+        return _decline("5", text("decision.inquiry_closed"))
     return _review("5", None, text("decision.inquiry_in_review"))
 
 

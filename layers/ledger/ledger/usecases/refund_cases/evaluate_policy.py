@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from ledger.domain.disputes import disputed
+from ledger.domain.disputes import INQUIRY, disputed
 from ledger.domain.facts import CreditsReplaced, Fact, PaymentSettled, RefundDeclined, facts_of
 from ledger.domain.ids import provider_of
 from ledger.domain.orders import Order
@@ -98,6 +98,7 @@ def policy_context(
     failed_runs = _failed_runs(context, store) if reason is RefundReason.TECHNICAL_PROBLEM else []
     declined = purchase.facts.get(f"declined:{reason}")
     others = context.other_payments
+    conduct = disputed(purchase.facts, payment.payment_id)
     above_one_price_minor = duplicate_minor(purchase, others) if others else 0
     seeks_duplicate = reason is RefundReason.CHARGED_TWICE and not above_one_price_minor
     if contract is None:
@@ -127,7 +128,8 @@ def policy_context(
         is_duplicate=purchase.is_duplicate,
         duplicate_minor=above_one_price_minor,
         doubles_subscription=purchase.is_duplicate and _doubles_subscription(context, store),
-        is_disputed=disputed(purchase.facts, payment.payment_id).is_frozen,
+        is_disputed=conduct.is_frozen,
+        is_inquired=any(flag.startswith(INQUIRY) for flag in conduct.flags),
         order=context.order,
         billing_country=payment.billing_country,
         has_company_data=payment.has_company_data,

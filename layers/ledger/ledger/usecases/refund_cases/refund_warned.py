@@ -4,9 +4,9 @@ booked ──► entry in the queue of deferred decisions ──► a small warn
                                                     ├─► otherwise                            case, a person decides
                                                     └─► the warning is over, or it is disputed   no case
 
-A case that waits for a person is looked at again every hour: once the payment is disputed, or all of its money went
-back, the policy declines it, and nobody has to look. The customer asked for nothing, so a mail only says that money
-goes back.
+A case that waits for a person is looked at again every hour: once the payment is disputed, all of its money went back,
+or the bank has closed its inquiry, the policy declines it, and nobody has to look. The customer asked for nothing, so a
+mail only says that money goes back.
 """
 
 from dataclasses import replace
