@@ -14,15 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from bench import cost, growth, hot, jobs, throughput
+from bench import cost, growth, history, hot, jobs, throughput
 from bench.report import Advance, Report, put_on_page
 from cli.paper import paper
 from tools.devserver import environment
 from tools.engines import ENGINES, ROOT, EngineError
 
 PAGE = ROOT / "docs" / "performance.md"
-PARTS = ("jobs", "growth", "hot", "cost", "throughput")
-ON_PAGE = {"hot", "cost", "growth", "throughput"}
+PARTS = ("jobs", "growth", "history", "hot", "cost", "throughput")
+ON_PAGE = {"hot", "cost", "growth", "history", "throughput"}
 _OF_THE_LARGE = 20
 
 
@@ -81,7 +81,14 @@ def _measured(parts: list[str] | tuple[str, ...], options: jobs.Options) -> list
         return [report for part in PARTS if part in parts for report in RUN[part](options, progress)]
 
 
-RUN = {"jobs": jobs.run, "growth": growth.run, "hot": hot.run, "cost": cost.run, "throughput": throughput.run}
+RUN = {
+    "jobs": jobs.run,
+    "growth": growth.run,
+    "history": history.run,
+    "hot": hot.run,
+    "cost": cost.run,
+    "throughput": throughput.run,
+}
 
 
 def _print(reports: list[Report]) -> None:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
@@ -93,21 +94,25 @@ def _period(number: int) -> Any:
 def draw_event() -> dict[str, Any]:
     """Return the request of a draw of one credit, as API Gateway passes it on."""
     body = {"account_id": ADA, "run_id": "run_1", "credits": 1}
-    return _event("POST", "/usage", {"iam": {"userArn": "arn:aws:sts::0:assumed-role/tagging/x"}}, body)
+    return event("POST", "/usage", {"iam": {"userArn": "arn:aws:sts::0:assumed-role/tagging/x"}}, body)
 
 
 def page_event() -> dict[str, Any]:
     """Return the request of an account page, as API Gateway passes it on."""
-    return _event("GET", "/account", {"jwt": {"claims": {"sub": ADA}, "scopes": []}})
+    return event("GET", "/account", {"jwt": {"claims": {"sub": ADA}, "scopes": []}})
 
 
-def _event(method: str, path: str, authorizer: dict[str, Any], body: Any = None) -> dict[str, Any]:
+def event(
+    method: str, path: str, authorizer: dict[str, Any], body: Any = None, query: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Return a request as API Gateway passes it on: HTTP API, payload version 2.0."""
     http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "bench"}
     return {
         "version": "2.0",
         "routeKey": f"{method} {path}",
         "rawPath": path,
-        "rawQueryString": "",
+        "rawQueryString": urlencode(query or {}),
+        **({"queryStringParameters": query} if query else {}),
         "headers": {"content-type": "application/json"},
         "requestContext": {
             "http": http,

@@ -2,7 +2,7 @@
 
 import contextlib
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +13,7 @@ import botocore.session
 
 from bench.histories import Kind, history
 from ledger.dynamodb import keys
+from ledger.dynamodb.items import Item
 from tools import engines
 from tools.devserver.environment import REGION
 from tools.template import load, table_definition
@@ -78,10 +79,15 @@ def _client(endpoint: str) -> Any:
 
 def _write(table: Table, kind: Kind, first: int, end: int) -> int:
     """Write the histories of some customers. Return the number of their items."""
-    client = _client(table.endpoint)
     items = [item for number in range(first, end) for item in history(kind, number)]
+    write(table.name, table.endpoint, items)
+    return len(items)
+
+
+def write(name: str, endpoint: str, items: Sequence[Item]) -> None:
+    """Write items into a table."""
+    client = _client(endpoint)
     for start in range(0, len(items), _BATCH):
-        requests = {table.name: [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH]]}
+        requests = {name: [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH]]}
         while requests:
             requests = client.batch_write_item(RequestItems=requests).get("UnprocessedItems") or {}
-    return len(items)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import stripe
 
-from bench import cost, dj_stripe, growth, hot, jobs, layers, peers, throughput
+from bench import cost, dj_stripe, growth, history, hot, jobs, layers, peers, throughput
 from bench.recorded import request_of
 from bench.units import size_of
 from ledger.dynamodb.items import from_account
@@ -104,6 +104,30 @@ def test_an_account_with_3000_open_lots_has_room_is_drawn_from_and_shown(kind: s
     assert (drawn["statusCode"], json.loads(drawn["body"])["credits"]) == (200, 1)
     assert (page["balance"], page["spendable"], len(page["lots"])) == (3_000_000, 3_000_000, 3_000)
     assert [lot["lot_id"] for lot in page["lots"]] == [lot.lot_id for lot in from_account(item).lots_in_draw_order]
+
+
+def test_a_long_history_costs_no_call_and_no_item_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delivery, a draw, and each page that is full already."""
+    monkeypatch.setattr(history, "_ROUNDS", 1)
+    (report,) = history.run(OPTIONS, lambda *_: lambda _: None, (60, 180))
+    counts = [
+        {name: value for name, value in row.items() if name not in {"runs", history.RATIO}} for row in report.rows
+    ]
+    assert counts[::2] == counts[1::2]
+    assert {row["call"]: row["round trips"] for row in report.rows} == {
+        "pack paid": 1,
+        "refund": 3,
+        "draw": 2,
+        "account": 1,
+        "statement": 1,
+        "purchases": 4,
+        "timeline": 6,
+    }
+    longer = {**report.rows[1], history.RATIO: 1.2, "round trips": 2}
+    assert history.exceeded([report.rows[0], longer]) == [
+        "pack paid, 180 runs: 2 round trips instead of 1",
+        "pack paid, 180 runs: 1.20 × the shortest history, at most 1.1 are due",
+    ]
 
 
 CALLS = {  # docs/access-patterns.md
