@@ -57,6 +57,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/cancellation-declarations": {**DECLARED, "is_extraordinary": True, "ends_on": "2026-12-31"},
     "/declarations/{declaration_id}/confirmation": {"token": "x"},
     "/reviews": {"case_id": f"case_{'0' * 24}", "message": "y"},
+    "/support/declarations/{declaration_id}/forwarding": {"why": "y"},
     "/support/declarations/{declaration_id}/decision": {
         "outcome": "carry_out",
         "account_id": ADA,

@@ -193,6 +193,14 @@ def test_support_sees_what_waits_for_a_person_and_carries_it_out(world: World) -
     closed = world.sam.post(f"/support/declarations/{second}/decision", {"outcome": "close", "why": "A second mail."})
     assert (closed.json["state"], closed.json["closed_by"]) == ("closed", "sam")
     assert world.sam.get("/support/declarations").json["declarations"] == []
+    done = {
+        name: [line["words"] for line in world.sam.get(f"/support/declarations/{name}").json["history"]["lines"][:1]]
+        for name in (first, second)
+    }
+    assert done == {
+        first: [f"sam had carried out {first}: The same address."],
+        second: [f"sam closed {second}: A second mail."],
+    }
 
 
 @pytest.mark.parametrize(
@@ -228,15 +236,20 @@ def test_a_withdrawal_from_a_resellers_contract_is_passed_on_by_a_person(world: 
     shown = world.sam.get(f"/support/declarations/{name}").json
     assert (shown["reseller"], shown["forwarded_at"]) == ("Paddle.com", None)
     path = f"/support/declarations/{name}/forwarding"
-    forwarded = world.sam.post(path).json
+    assert world.sam.post(path).status == 422
+    how = {"why": "By mail, ticket 4711."}
+    forwarded = world.sam.post(path, how).json
     assert (forwarded["forwarded_by"], bool(forwarded["forwarded_at"])) == ("sam", True)
-    assert world.sam.post(path).json == forwarded
+    assert world.sam.post(path, {"why": "Once more."}).json == forwarded
+    lines = world.sam.get(f"/support/declarations/{name}").json["history"]["lines"]
+    (line,) = [one for one in lines if one["kind"] == "act"]
+    assert (line["actor"], line["words"]) == ("sam", f"sam passed on {name}: By mail, ticket 4711.")
     ours = followed(world, declared())
-    assert world.sam.post(f"/support/declarations/{ours}/forwarding").status == 409
+    assert world.sam.post(f"/support/declarations/{ours}/forwarding", how).status == 409
     sue = Frontend(ADA, {GROUPS_CLAIM: "[billing-support]"})
     before = world.table()
     for about in (f"{name}/forwarding", f"{name}/decision"):
-        body = {"outcome": "close", "why": "x"} if about.endswith("decision") else None
+        body = {"outcome": "close", "why": "x"} if about.endswith("decision") else how
         told = sue.post(f"/support/declarations/{about}", body)
         assert (told.status, "your own account" in told.text) == (403, True)
     assert world.table() == before

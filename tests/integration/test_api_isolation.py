@@ -245,7 +245,7 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/support/proposals", {}),
     ("POST", f"/support/accounts/{BOB}/proposals/{PROPOSAL}/confirmation", {}),
     ("POST", f"/support/accounts/{BOB}/proposals/{PROPOSAL}/rejection", {"content": {"why": "x"}}),
-    ("POST", f"/support/declarations/{NOBODYS_DECLARATION}/forwarding", {}),
+    ("POST", f"/support/declarations/{NOBODYS_DECLARATION}/forwarding", {"content": {"why": "y"}}),
 ]
 
 

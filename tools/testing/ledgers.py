@@ -47,7 +47,7 @@ from ledger.usecases.declarations.answer import approve, issue_links, object_to
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.mails import record_acknowledgement, record_notice
 from ledger.usecases.declarations.request_review import request_review
-from ledger.usecases.declarations.review import close, record_forwarding
+from ledger.usecases.declarations.review import NamedContract, carry_out, close, record_forwarding
 from ledger.usecases.declarations.submit import declare, submit
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold, place_hold
@@ -388,7 +388,10 @@ def undecided() -> FakeStore:
 
 
 def declared() -> FakeStore:
-    """Declarations: a draft, one in review, a withdrawal and a cancellation that were carried out, and two reviews."""
+    """Declarations: a draft, one in review, a withdrawal and a cancellation that were carried out, and two reviews.
+
+    People have closed one, passed one on, and approved one that nobody could match.
+    """
     store = FakeStore()
     record_events(store, paid(ordered(store, "ord_1234", consent=CONSENT)), now=at(1))
     plan = replace(RENEWED, subscription_id="stripe:sub_1234")
@@ -422,9 +425,9 @@ def declared() -> FakeStore:
     )
     unmatched = replace(withdrawal, contract="no id", part="The second one", message="Thank you")
     later = replace(cancellation, ends_on=(LATER + timedelta(days=9)).date(), is_extraordinary=True, message="Too slow")
-    resold = replace(withdrawal, contract="txn_1234")
+    resold, lost = replace(withdrawal, contract="txn_1234"), replace(unmatched, contract="the one of May")
     record_events(store, paid(payment(PaymentId("paddle:txn_1234"), minute=2)), now=at(3))
-    for number, one in enumerate((withdrawal, cancellation, unmatched, unmatched, later, resold)):
+    for number, one in enumerate((withdrawal, cancellation, unmatched, unmatched, later, resold, lost)):
         name = submit(one, f"form {number}", store, now=at(60)).declaration_id
         if follow_declaration(name, store, POLICY, PROVIDERS, now=at(61)).state is DeclarationState.MATCHED:
             issue_links(name, f"yes {number}", f"no {number}", store)
@@ -435,7 +438,10 @@ def declared() -> FakeStore:
         elif number == 3:
             close(name, "A second mail.", "sam", store, now=at(64))
         if one is resold:
-            record_forwarding(name, "sam", store, now=at(65))
+            record_forwarding(name, "sam", store, why="By mail.", now=at(65))
+        if one is lost:
+            contract = NamedContract(account_id=ADA, payment_id=PI)
+            carry_out(name, contract, "kim", store, why="Of the same address.", now=at(65))
         if number:
             record_acknowledgement(name, store, at=at(66))
     declare(withdrawal, "token", store, now=at(60))

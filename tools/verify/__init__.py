@@ -67,6 +67,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     proposals.adjusted,
     records.idempotency_records,
     records.acts_about_subjects,
+    records.acts_about_declarations,
     declarations.listed,
     credit_notes.documented,
     credit_notes.due,

@@ -26,7 +26,7 @@ from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import DISMISSED, Receipt
 from ledger.domain.refund_cases import case_id_of
-from ledger.domain.subjects import subject_of_event
+from ledger.domain.subjects import subject_of_declaration, subject_of_event
 from ledger.domain.subscriptions import Subscription
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from ledger.ports.documents import DocumentKey
@@ -176,6 +176,7 @@ def _of_cases(world: World) -> Iterator[str]:
         yield _payment(queued.payment_id) if queued.payment_id else ""
     for declaration in world.declarations.values():
         yield _cause(f"declaration:{declaration.declaration_id}")
+        yield _subject(subject_of_declaration(declaration.declaration_id))
         yield _account(declaration.account_id)
         yield _payment(declaration.payment_id) if declaration.payment_id else ""
         yield _cause(declaration.case_id) if declaration.case_id else ""

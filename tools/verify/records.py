@@ -1,16 +1,18 @@
 """Rules about records: receipts, idempotency records, and the place of every item."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.declarations import BY_LINK, BY_SILENCE, Declaration
 from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, SubjectId, request_correlation_id
 from ledger.domain.receipts import DISMISSED, MUTED, RecordOutcome
 from ledger.domain.refund_cases import BY_POLICY, RefundCase
-from ledger.domain.subjects import subject_of_event
+from ledger.domain.subjects import subject_of_declaration, subject_of_event
 from ledger.usecases.adjust_credits import ADJUSTMENTS_ROUTE
 from ledger.usecases.place_order import ORDERS_ROUTE
 from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE
@@ -112,6 +114,39 @@ def acts_about_subjects(world: World) -> Verdicts:
     requested = {(SubjectId(key.parts[0]), record.at) for key, record in world.subject_requests.items()}
     yield from ((subject_id, (subject_id, AuditAction.REPLAY, at) in acts) for subject_id, at in requested)
     yield from ((subject_id, (subject_id, act.at) in requested) for subject_id, act in _of(AuditAction.REPLAY, world))
+
+
+def acts_about_declarations(world: World) -> Verdicts:
+    """What a person did about a declaration without a login is on record under it, with the reason."""
+    acts = defaultdict(list)
+    for subject_id, act in world.subject_acts:
+        if act.action in _ABOUT_DECLARATIONS:
+            acts[act.subject, act.action].append(act)
+            one = world.declarations.get(act.subject)  # none: it was deleted after its six years
+            yield act.subject, subject_id == subject_of_declaration(act.subject) and (one is None or _is_done(act, one))
+    for one in world.declarations.values():
+        name = one.declaration_id
+        if one.approved_by not in {None, BY_LINK, BY_SILENCE}:
+            yield name, one.approved_by in {act.actor for act in acts[name, AuditAction.CARRY_OUT]}
+        if one.forwarded_by:
+            passed_on = [(act.actor, act.at) for act in acts[name, AuditAction.FORWARD]]
+            yield name, passed_on == [(one.forwarded_by, one.forwarded_at)]
+        if one.closed_by:
+            closed = {(act.actor, act.reason) for act in acts[name, AuditAction.CLOSE]}
+            yield name, (one.closed_by, one.closing_reason) in closed
+
+
+_ABOUT_DECLARATIONS = frozenset({AuditAction.CARRY_OUT, AuditAction.CLOSE, AuditAction.FORWARD})
+
+
+def _is_done(act: AuditRecord, declaration: Declaration) -> bool:
+    """Return whether a declaration says that somebody did this. Another person may have done it again since."""
+    by = {
+        AuditAction.CARRY_OUT: declaration.approved_by,
+        AuditAction.CLOSE: declaration.closed_by,
+        AuditAction.FORWARD: declaration.forwarded_by,
+    }
+    return by[act.action] is not None
 
 
 def _of(action: AuditAction, world: World) -> Iterator[tuple[SubjectId, AuditRecord]]:

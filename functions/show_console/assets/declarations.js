@@ -5,7 +5,7 @@ import { get, path, post } from "./api.js";
 import { draftOf } from "./drafts.js";
 import { ago, day, time } from "./format.js";
 import { historyCard } from "./history.js";
-import { accountLink, ask, askWhy, badge, card, draw, empty, facts, field, link, problemBox, say, whyLink } from "./ui.js";
+import { accountLink, askWhy, badge, card, draw, empty, facts, field, link, problemBox, say, whyLink } from "./ui.js";
 import { DECLARATION_STATES, REVIEW_CAUSES } from "./words.js";
 import { due } from "./queue.js";
 
@@ -80,11 +80,11 @@ export function declarationPage(id) {
     return card("Decide", html`${found.review_cause ? html`<p>${REVIEW_CAUSES[found.review_cause]}</p>` : nothing}
       <div class="buttons column">
         ${found.state === "in_review" ? found.kind === "review" ? html`<p>Lift the hold on the account's page, or decide the case again. Then answer.</p><button type="button" class="button accent wide" data-draft=${answering} @click=${answer}>Answer…</button>` : html`<button type="button" class="button accent wide" data-draft=${carrying} @click=${carryOut}>Carry it out…</button><button type="button" class="button wide" data-draft=${closing} @click=${close}>Close it…</button>` : nothing}
-        ${found.reseller && !found.forwarded_at ? html`<button type="button" class="button wide" @click=${forward}>I have passed it on to ${found.reseller}…</button>` : nothing}
+        ${found.reseller && !found.forwarded_at ? html`<button type="button" class="button wide" data-draft=${forwarding} @click=${forward}>I have passed it on to ${found.reseller}…</button>` : nothing}
       </div>`);
   };
   const again = () => page.load().then(draw);
-  const [carrying, closing, answering] = [`carry-out/${id}`, `close/${id}`, `answer/${id}`];
+  const [carrying, closing, answering, forwarding] = [`carry-out/${id}`, `close/${id}`, `answer/${id}`, `forward/${id}`];
   const carryOut = () => {
     const draft = draftOf(carrying, { account_id: found.account_id || "", purchase_id: found.purchase_id || "" });
     const named = draft.values;
@@ -103,6 +103,6 @@ export function declarationPage(id) {
   };
   const close = () => askWhy({ draft: draftOf(closing), title: "Close without carrying it out?", confirm: "Close it", tone: "danger", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Closed."), onConflict: again });
   const answer = () => askWhy({ draft: draftOf(answering), title: "Answer the customer?", confirm: "Send the answer", intro: "What you write is mailed to the customer, word for word.", act: (why) => post(path("declarations", id, "decision"), { outcome: "close", why }), after: settled("Answered."), onConflict: again });
-  const forward = () => ask({ title: `Passed on to ${found.reseller}?`, confirm: "Record it", body: () => html`<p>Record it once you have done so. The law wants it on the same day.</p>`, act: () => post(path("declarations", id, "forwarding")), after: settled("Recorded."), onConflict: again });
+  const forward = () => askWhy({ draft: draftOf(forwarding), title: `Passed on to ${found.reseller}?`, confirm: "Record it", intro: "Record it once you have done so, and say how. The law wants it on the same day.", act: (why) => post(path("declarations", id, "forwarding"), { why }), after: settled("Recorded."), onConflict: again });
   return page;
 }

@@ -139,6 +139,7 @@ What single persons moved of an account in a month is what their acts on record 
 An adjustment moved as many credits as its act on record says: into a lot of its own, or out of such lots
 What was answered under an Idempotency-Key is there, that account's; each case and order has its record
 What a person did about a parked event is on record under the event, and what that says was done
+What a person did about a declaration without a login is on record under it, with the reason
 A declaration is listed by its state exactly while something is left to be done, and what it opened is there
 A credit note is of a refund of its payment, with its amount, and its refund leads to it and to no other
 Each refund that succeeded, of a sale of ours, has its credit note, or its payment waits for it

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ledger.domain.audit import AuditAction
 from ledger.domain.contacts import Contact
 from ledger.domain.declarations import (
     BY_LINK,
@@ -23,6 +24,7 @@ from ledger.domain.events import Event, Owner
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.mails import MailKind, mail_id_of
 from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason, SubmittedEvidence
+from ledger.domain.subjects import subject_of_declaration
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import DocumentKind, contact_key
@@ -322,7 +324,7 @@ def test_an_objection_counts_until_it_is_carried_out(store: FakeStore, by: str) 
         change_declaration(name, lambda one: replace(one, approved_by=BY_SILENCE), store)
     declaration = object_to(name, "no", store, now=at(70))
     assert (declaration.state, declaration.review_cause) == (DeclarationState.IN_REVIEW, ReviewCause.OBJECTED)
-    carry_out(name, None, "staff_sue", store)
+    carry_out(name, None, "staff_sue", store, why="She wrote.", now=at(90))
     assert followed(store, name).state is DeclarationState.EXECUTED
 
 
@@ -670,19 +672,26 @@ def test_a_contract_without_a_payment_is_for_a_person() -> None:
     assert followed(store, name).review_cause is ReviewCause.NOT_EXECUTABLE
 
 
+def acts(store: FakeStore, name: str) -> list[tuple[AuditAction, str, str, datetime]]:
+    """What people did about a declaration: its kind, who, why and when."""
+    found = store.subject_acts(subject_of_declaration(name), 10).items
+    return [(one.action, one.actor, one.reason, one.at) for one in found]
+
+
 def test_a_person_carries_out_what_nobody_could_match(store: FakeStore) -> None:
     """About the contract that he names. He decides once, and nothing that waits for an answer."""
     name = submitted(store, replace(WITHDRAWAL, contract="the one of Tuesday"))
     contract = NamedContract(account_id=ADA, payment_id=PI)
     with pytest.raises(RequestRefused, match="no person decides about it"):
-        carry_out(name, contract, "sam", store)
+        carry_out(name, contract, "sam", store, why="He wrote.", now=at(80))
     followed(store, name)
-    approved = carry_out(name, contract, "sam", store)
+    approved = carry_out(name, contract, "sam", store, why="He wrote.", now=at(80))
     assert (approved.state, approved.approved_by) == (DeclarationState.APPROVED, "sam")
-    assert carry_out(name, contract, "sam", store) == approved
+    assert carry_out(name, contract, "sam", store, why="He wrote.", now=at(80)) == approved
     with pytest.raises(RequestRefused, match="no person decides about it"):
-        carry_out(name, contract, "sue", store)
+        carry_out(name, contract, "sue", store, why="He wrote.", now=at(80))
     assert case_of(store, followed(store, name)).confirmed_at == at(60)
+    assert acts(store, name) == [(AuditAction.CARRY_OUT, "sam", "He wrote.", at(80))]
 
 
 @pytest.mark.parametrize("submission", [CANCELLATION], ids=["cancellation"])
@@ -691,8 +700,9 @@ def test_a_person_settles_what_an_extraordinary_cancellation_leaves(store: FakeS
     name = waiting(store, replace(submission, is_extraordinary=True, message="It never worked."))
     approve(name, "yes", store)
     followed(store, name)
+    of_eve = NamedContract(account_id=AccountId("acct_eve"), payment_id=PI)
     with pytest.raises(NotFound):
-        carry_out(name, NamedContract(account_id=AccountId("acct_eve"), payment_id=PI), "sam", store)
+        carry_out(name, of_eve, "sam", store, why="He wrote.", now=at(80))
     closed = close(name, "Refunded by mail.", "sam", store, now=at(90))
     assert (closed.state, closed.closed_by, closed.closing_reason) == (
         DeclarationState.CLOSED,
@@ -769,9 +779,10 @@ def test_a_resellers_withdrawal_is_listed_until_it_is_passed_on() -> None:
     followed(store, name)
     record_acknowledgement(name, store, at=at(99))
     assert [one.declaration_id for one in store.declarations(DeclarationState.EXECUTED)] == [name]
-    first = record_forwarding(name, "sam", store, now=at(100))
-    assert record_forwarding(name, "sue", store, now=at(101)) == first
+    first = record_forwarding(name, "sam", store, why="By mail.", now=at(100))
+    assert record_forwarding(name, "sue", store, why="By mail.", now=at(101)) == first
     assert [*store.declarations(DeclarationState.EXECUTED)] == []
+    assert acts(store, name) == [(AuditAction.FORWARD, "sam", "By mail.", at(100))]
 
 
 # ── The list ──────────────────────────────────────────────────────────────────────────────────────────────────────────

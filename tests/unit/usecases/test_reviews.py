@@ -69,7 +69,7 @@ def test_a_suspended_customer_asks_for_a_person_and_is_answered(store: FakeStore
     assert SUSPENSION.statement in received
     assert follow(review.declaration_id, store, POLICY, ("stripe",), now=LATER) == review, "no rule decides it"
     with pytest.raises(RequestRefused, match="close the review with the answer"):
-        carry_out(review.declaration_id, None, "sam", store)
+        carry_out(review.declaration_id, None, "sam", store, why="x", now=at(4))
     for _ in range(2):
         close(review.declaration_id, "Der Streitfall ist geklärt.", "sam", store, now=at(5))
     assert mails(store, MailKind.REVIEW_ANSWERED) == [review.declaration_id]

@@ -141,6 +141,12 @@ class ConfirmationInput(RequestModel):
     )
 
 
+class ForwardingInput(RequestModel):
+    """How a withdrawal was passed on."""
+
+    why: Text = Field(examples=["Sent to Paddle's seller support, ticket 4711."])
+
+
 class DeclarationDecision(RequestModel):
     """What a person does about a declaration in review."""
 

@@ -20,6 +20,9 @@ class AuditAction(StrEnum):
     REPLAY = "replay"  # try again to book a parked event
     DISMISS = "dismiss"  # say that a parked event is none of ours
     INFORM = "inform"  # mail the information about the right of withdrawal that was not shown with an order
+    CARRY_OUT = "carry_out"  # have a declaration without a login carried out
+    CLOSE = "close"  # close one, or answer a review
+    FORWARD = "forward"  # pass a withdrawal on to who sold the contract
     PROPOSE = "propose"  # an act that needs a second person
     CONFIRM = "confirm"  # the act that a colleague proposed
     REJECT = "reject"
@@ -31,7 +34,8 @@ class AuditRecord:
 
     actor: str
     action: AuditAction
-    subject: str  # an id: of a hold, case, order, adjustment, incident, proposal, event, or the provider's of the money
+    # The id of a hold, case, order, adjustment, incident, proposal, event or declaration; a provider's of the money
+    subject: str
     reason: str  # in the person's own words
     at: datetime
     step: int  # the version of what the action changed, as it was read; it tells the actions of one instant apart

@@ -279,6 +279,9 @@ _DONE = {
     AuditAction.ATTRIBUTE: "attributed",
     AuditAction.REPLAY: "tried again to book",
     AuditAction.DISMISS: "dismissed",
+    AuditAction.CARRY_OUT: "had carried out",
+    AuditAction.CLOSE: "closed",
+    AuditAction.FORWARD: "passed on",
 }
 
 

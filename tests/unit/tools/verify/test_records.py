@@ -20,6 +20,7 @@ from tools.testing.builders import ADA, LATER, at
 from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, rows
 from tools.verify import World, check
 from tools.verify.records import (
+    acts_about_declarations,
     acts_about_subjects,
     as_written,
     idempotency_records,
@@ -31,6 +32,7 @@ from tools.verify.records import (
 EVE = AccountId("acct_eve")
 PARKED, NOTED, BOOKED = RecordOutcome.PARKED, RecordOutcome.NOTED, RecordOutcome.BOOKED
 DISMISS, REPLAY = AuditAction.DISMISS, AuditAction.REPLAY
+CARRY_OUT, CLOSE, FORWARD = AuditAction.CARRY_OUT, AuditAction.CLOSE, AuditAction.FORWARD
 CASES, ORDERS, DECISIONS = "refund-requests", "orders", "decisions"
 
 
@@ -143,6 +145,24 @@ def receipt_of(whole: World, action: AuditAction, **changes: object) -> str:
     return name
 
 
+def about(subject_id: str) -> str:
+    """The id of the declaration that a subject is."""
+    return subject_id.removeprefix("declaration:")
+
+
+def declared(whole: World, field: str, value: str, other: str | None) -> str:
+    """The declaration with a value has another one. Return its id."""
+    found = next(one for one in whole.declarations.values() if getattr(one, field) == value)
+    return put(whole, found, **{field: other}).declaration_id
+
+
+def moved(whole: World, action: AuditAction) -> str:
+    """The first act of a kind lies under another declaration. Return the id of its own one."""
+    number, _, known = first(whole, action)
+    whole.subject_acts[number] = (SubjectId("declaration:W-0000-0000-0000"), known)
+    return known.subject
+
+
 def attributed_elsewhere(whole: World) -> str:
     """The act of an attribution under its event is missing. Return the event's cause."""
     number, _, known = first(whole, AuditAction.ATTRIBUTE)
@@ -216,6 +236,19 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("an attribution is not under its event", "looked_at_by_people", attributed_elsewhere, ("{0}",)),
         Fault("an attribution is not under its account", "looked_at_by_people", attributed_to_nobody, ("{0}",)),
         Fault("an act was not requested", "looked_at_by_people", not_requested, ("{0}",)),
+    ],
+    acts_about_declarations: [
+        Fault("an approval's act is missing", "declared", lambda w: about(no_act(w, CARRY_OUT)), ("{0}",)),
+        Fault("an approval's act is another's", "declared", lambda w: about(act(w, CARRY_OUT, actor="x")), ("{0}",)),
+        Fault("it is approved by another", "declared", lambda w: declared(w, "approved_by", "kim", "x"), ("{0}",)),
+        Fault("an act approved nothing", "declared", lambda w: declared(w, "approved_by", "kim", None), ("{0}",)),
+        Fault("a closed one's act is missing", "declared", lambda w: about(no_act(w, CLOSE)), ("{0}",)),
+        Fault("a closed one has another reason", "declared", lambda w: about(act(w, CLOSE, reason="x")), ("{0}",)),
+        Fault("an act closed nothing", "declared", lambda w: declared(w, "closed_by", "sam", None), ("{0}",)),
+        Fault("a forwarded one's act is missing", "declared", lambda w: about(no_act(w, FORWARD)), ("{0}",)),
+        Fault("a forwarding is of another time", "declared", lambda w: about(act(w, FORWARD, at=LATER)), ("{0}",)),
+        Fault("an act forwarded nothing", "declared", lambda w: declared(w, "forwarded_by", "sam", None), ("{0}",)),
+        Fault("an act is under another declaration", "declared", lambda w: moved(w, CLOSE), ("{0}",)),
     ],
     idempotency_records: [
         Fault("a case's record is missing", "ordered_twice", lambda w: without(w, CASES), ("{0}",)),

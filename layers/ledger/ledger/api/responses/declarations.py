@@ -140,7 +140,7 @@ class DeclarationPageResponse(DeclarationResponse):
 
     @classmethod
     def with_history(cls, declaration: Declaration, history: SubjectHistory) -> "DeclarationPageResponse":
-        """Return a declaration, and who has looked at it."""
+        """Return a declaration, who has looked at it, and who did what about it and why."""
         return cls(**_fields(declaration), history=HistoryResponse.of(history))
 
 

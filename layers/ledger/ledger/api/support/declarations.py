@@ -6,7 +6,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from ledger.api.auth import support
-from ledger.api.declarations import DeclarationDecision, DeclarationPath
+from ledger.api.declarations import DeclarationDecision, DeclarationPath, ForwardingInput
 from ledger.api.http import documented_problems, routes, services
 from ledger.api.requests import (
     PageSize,
@@ -76,12 +76,14 @@ def review_declaration(declaration_id: DeclarationPath, request: DeclarationDeci
     here, person = services(), support(router, request.account_id)
     request.check()
     support(router, read_declaration(declaration_id, here.store).account_id)
+    now = here.now()
     if request.outcome == "close":
-        return DeclarationResponse.of(close(declaration_id, request.why, person.account_id, here.store, now=here.now()))
+        return DeclarationResponse.of(close(declaration_id, request.why, person.account_id, here.store, now=now))
     contract = None
     if request.account_id and request.purchase_id:
         contract = NamedContract(account_id=AccountId(request.account_id), payment_id=PaymentId(request.purchase_id))
-    return DeclarationResponse.of(carry_out(declaration_id, contract, person.account_id, here.store))
+    approved = carry_out(declaration_id, contract, person.account_id, here.store, why=request.why, now=now)
+    return DeclarationResponse.of(approved)
 
 
 @router.post(
@@ -90,12 +92,13 @@ def review_declaration(declaration_id: DeclarationPath, request: DeclarationDeci
     tags=["Support"],
     responses=documented_problems(DeclarationResponse, 404, 409),
 )
-def forward_declaration(declaration_id: DeclarationPath) -> DeclarationResponse:
+def forward_declaration(declaration_id: DeclarationPath, request: ForwardingInput) -> DeclarationResponse:
     """Record that you have passed a withdrawal on to the reseller who sold the contract. Idempotent.
 
+    `why` says how, for example by which message. The first one stays, recorded with your name.
     Do it on the day on which it was confirmed. It stays in its list until then, even if its refund was requested.
     """
     here, person = services(), support(router)
     support(router, read_declaration(declaration_id, here.store).account_id)
-    forwarded = record_forwarding(declaration_id, person.account_id, here.store, now=here.now())
+    forwarded = record_forwarding(declaration_id, person.account_id, here.store, why=request.why, now=here.now())
     return DeclarationResponse.of(forwarded)

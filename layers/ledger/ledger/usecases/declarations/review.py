@@ -1,14 +1,20 @@
-"""Settle a declaration as a person: name its contract, so that it is carried out; pass it on; or close it."""
+"""Settle a declaration as a person: name its contract, so that it is carried out; pass it on; or close it.
+
+Each is on record under the declaration, which may belong to no account, in the transaction that carries it out.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ledger.domain.audit import AuditAction, AuditRecord
 from ledger.domain.declarations import Declaration, DeclarationKind, DeclarationState
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.mails import MailKind
+from ledger.domain.subjects import subject_of_declaration
 from ledger.ports.commit import DocumentChange
+from ledger.ports.documents import subject_act_key
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
 from ledger.usecases.declarations.change import change_declaration
@@ -25,10 +31,13 @@ class NamedContract:
     payment_id: PaymentId
 
 
-def carry_out(name: str, contract: NamedContract | None, person: str, store: Store) -> Declaration:
+def carry_out(
+    name: str, contract: NamedContract | None, person: str, store: Store, *, why: str, now: datetime
+) -> Declaration:
     """Have a declaration in review carried out, about this contract or the one that was found. Idempotent.
 
-    Raise NotFound if there is no such declaration or purchase, and RequestRefused unless it is in review.
+    `why` is put on record. Raise NotFound if there is no such declaration or purchase, and RequestRefused unless it is
+    in review.
     """
     payment = _payment(contract, store) if contract else None
 
@@ -51,13 +60,13 @@ def carry_out(name: str, contract: NamedContract | None, person: str, store: Sto
             reseller=reseller_of(payment.payment_id),
         )
 
-    return change_declaration(name, approved, store)
+    return change_declaration(name, approved, store, lambda one: (_act(AuditAction.CARRY_OUT, one, person, why, now),))
 
 
-def record_forwarding(name: str, person: str, store: Store, *, now: datetime) -> Declaration:
+def record_forwarding(name: str, person: str, store: Store, *, why: str, now: datetime) -> Declaration:
     """Record that a person has passed a withdrawal on to who sold the contract. The first time stays.
 
-    Raise NotFound, and RequestRefused if it is none that a reseller has to know.
+    `why` says how, and is put on record. Raise NotFound, and RequestRefused if it is none that a reseller has to know.
     """
 
     def forwarded(declaration: Declaration) -> Declaration:
@@ -67,7 +76,7 @@ def record_forwarding(name: str, person: str, store: Store, *, now: datetime) ->
             raise RequestRefused("We sold this contract, or it is not known: there is nobody to pass it on to.")
         return replace(declaration, forwarded_at=now, forwarded_by=person)
 
-    return change_declaration(name, forwarded, store)
+    return change_declaration(name, forwarded, store, lambda one: (_act(AuditAction.FORWARD, one, person, why, now),))
 
 
 def close(name: str, reason: str, person: str, store: Store, *, now: datetime) -> Declaration:
@@ -83,12 +92,20 @@ def close(name: str, reason: str, person: str, store: Store, *, now: datetime) -
             raise RequestRefused(f"The declaration is {declaration.state}: no person decides about it.")
         return replace(declaration.with_state(DeclarationState.CLOSED), closed_by=person, closing_reason=reason)
 
-    def answer(declaration: Declaration) -> tuple[DocumentChange, ...]:
+    def beside(declaration: Declaration) -> tuple[DocumentChange, ...]:
+        act = _act(AuditAction.CLOSE, declaration, person, reason, now)
         if declaration.kind is not DeclarationKind.REVIEW:
-            return ()
-        return (list_mail(MailKind.REVIEW_ANSWERED, name, declaration.account_id, now),)
+            return (act,)
+        return (act, list_mail(MailKind.REVIEW_ANSWERED, name, declaration.account_id, now))
 
-    return change_declaration(name, closed, store, answer)
+    return change_declaration(name, closed, store, beside)
+
+
+def _act(action: AuditAction, declaration: Declaration, person: str, why: str, now: datetime) -> DocumentChange:
+    """Return the change that puts an act on record under its declaration, whose condition holds for both."""
+    name, step = declaration.declaration_id, declaration.version
+    record = AuditRecord(actor=person, action=action, subject=name, reason=why, at=now, step=step)
+    return DocumentChange(subject_act_key(subject_of_declaration(name), record), record, None)
 
 
 def _payment(contract: NamedContract, store: Store) -> PaymentSettled:
