@@ -192,7 +192,7 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
 """Where no file of tests is named for a use-case or its package."""
 _OF_FUNCTIONS: dict[str, tuple[str, ...]] = {
     "find_accounts": ("integration/test_api_find",),
-    "follow_declarations": ("integration/test_api_declarations",),
+    "follow_declarations": ("functions/test_follow_declarations",),
     "index_names": ("functions/test_subscribers",),
     "place_order": ("integration/test_api_shop",),
     "read_account": ("integration/test_api_shop",),
@@ -200,16 +200,25 @@ _OF_FUNCTIONS: dict[str, tuple[str, ...]] = {
     "relay_changes": ("functions/test_subscribers",),
     "release_parked": ("integration/test_release_parked",),
     "replace_failed_runs": ("integration/test_api_incidents",),
+    "request_refund": ("integration/test_api_declarations",),
     "review_incidents": ("integration/test_api_incidents",),
     "review_parked": ("integration/test_api_parked",),
-    "send_mails": ("tools/test_template_sources",),
-    "send_refunds": ("integration/test_refund_sent_once", "tools/test_template_sources"),
-    "show_pages": ("integration/test_pages",),
+    "send_mails": ("functions/test_reported", "tools/test_template_sources"),
+    "send_refunds": (
+        *("functions/test_reported", "functions/test_subscribers"),
+        *("integration/test_refund_sent_once", "tools/test_template_sources"),
+    ),
+    "show_pages": ("functions/test_show_pages", "integration/test_pages"),
 }
 _OWN: dict[str, tuple[str, ...]] = {
     **{f"ledger.dynamodb.{name}": _STORE for name in ("codec", "items", "reads")},
     **{f"ledger.dynamodb.{name}": (*_STORE, *_CONDITIONS) for name in ("expressions", "store", "writes")},
-    "ledger.webhook": ("functions/test_webhook",),
+    **dict.fromkeys(("ledger.api.checklist", "ledger.api.disputes"), ("integration/test_api_disputes",)),
+    **dict.fromkeys(("ledger.api.gateway_event", "ledger.api.http"), ("integration/test_api_bad_input",)),
+    "ledger.api.responses.declarations": ("integration/test_api_declarations",),
+    "ledger.api.responses.orders": ("integration/test_api_shop",),
+    "ledger.api.responses.parked": ("integration/test_api_parked",),
+    "ledger.webhook": ("functions/test_webhook", "functions/test_reported"),
     "ledger.runtime": ("functions/test_webhook", "functions/test_jobs"),
     "ledger.archive": ("functions/test_archive", "functions/test_webhook"),
     "ledger.job": ("functions/test_jobs", "tools/test_template_sources"),

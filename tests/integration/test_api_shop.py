@@ -119,6 +119,7 @@ def test_an_order_says_what_became_of_it(world: World) -> None:
     )
     assert (shown["price"], shown["policy_version"]) == (placed["price"], ORDER["policy_version"])
     assert (shown["has_consent"], shown["is_consent_confirmed"]) == (True, False)
+    assert shown["withdrawal_page"] == f"/withdrawal?contract={placed['order_id']}", "its form, filled in"
     world.service.post(f"{path}/consent-confirmation", {"confirmation_id": "mail_1"})
     world.pays(PaymentId("stripe:pi_9"), ADA, fulfilment_key=f"order/{placed['order_id']}")
     shown = world.ada.get(path).json

@@ -12,6 +12,7 @@ import pytest
 from ledger.api.pages.forms import Sent, check, submission_of
 from ledger.api.pages.html import (
     MOST_SHOWN,
+    SUPPORT_EMAIL,
     Form,
     answer_page,
     content_security_policy,
@@ -302,6 +303,51 @@ def test_what_somebody_wrote_is_text_and_nothing_else(kind: DeclarationKind, nam
     if name in {"name", "contract", "email"}:
         (again,) = [one for one in read(shown[0]).all("input") if one.attributes.get("id") == name]
         assert again.attributes["value"] == HOSTILE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_receipt_says_what_was_received_and_when_and_what_follows(kind: DeclarationKind, language: str) -> None:
+    """It is the proof that the law wants: each line has its name and its content."""
+    words, whole = words_of(language), declaration(kind=kind, language=language, statement="Word for word.")
+    page = read(receipt_page(whole))
+    listed = dict(zip((one.text for one in page.all("dt")), (one.text for one in page.all("dd")), strict=True))
+    assert listed == {
+        words("receipt.reference"): whole.declaration_id,
+        words("receipt.time"): words.time(AT),
+        words("receipt.name"): "Ada",
+        words("receipt.contract"): "ord_1",
+        words("receipt.statement"): "Word for word.",
+        words("receipt.email"): "ada@example.com",
+    }
+    assert [one.text for one in page.all("h1")] == [words(f"receipt.{kind}_title")]
+    last = [one.text for one in page.all("p") if "main" in one.inside][-1]
+    assert last == words(f"receipt.{kind}_next", due_by=words.day(whole.due_by.date() if whole.due_by else AT.date()))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("key", ["unknown", "busy", "decided", "late", "approval_done", "objection_done"])
+def test_a_message_has_its_title_and_its_text(language: str, key: str) -> None:
+    """And nothing else that a customer could take for the answer."""
+    words, page = words_of(language), read(message_page(language, f"answer.{key}"))
+    shown = [(one.tag, one.text) for one in page.elements if one.inside[-2:] == ("main", "div")]
+    text = words.templates[f"answer.{key}"].format(email=SUPPORT_EMAIL)
+    assert shown == [("h1", words(f"answer.{key}_title")), ("p", text)]
+
+
+@pytest.mark.parametrize(
+    ("entered", "is_open"),
+    [({}, False), ({"name": "Ada"}, False), ({"part": "the plan"}, True), ({"message": "Thank you"}, True)],
+)
+def test_what_nobody_has_to_fill_in_is_behind_a_line_that_says_so(entered: dict[str, str], *, is_open: bool) -> None:
+    """It is open once something of it was entered: nobody loses sight of what is sent."""
+    words, page = words_of("de"), read(form(language="de", **entered))
+    (details,), (summary,) = page.all("details"), page.all("summary")
+    assert ("open" in details.attributes) is is_open
+    assert summary.text == f"{words('field.more')} ({words('page.optional')})"
+    assert summary.inside[-1] == "details"
+    inside = {one.attributes["id"] for one in page.all("textarea") if "details" in one.inside}
+    assert inside == {"part", "message"}
 
 
 def test_a_long_statement_of_a_stranger_is_cut_on_the_page_for_its_customer() -> None:
