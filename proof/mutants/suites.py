@@ -215,6 +215,12 @@ _OWN: dict[str, tuple[str, ...]] = {
     **{f"ledger.dynamodb.{name}": (*_STORE, *_CONDITIONS) for name in ("expressions", "store", "writes")},
     **dict.fromkeys(("ledger.api.checklist", "ledger.api.disputes"), ("integration/test_api_disputes",)),
     **dict.fromkeys(("ledger.api.gateway_event", "ledger.api.http"), ("integration/test_api_bad_input",)),
+    "ledger.api.support.cases": ("integration/test_api_isolation", "integration/test_api"),
+    **dict.fromkeys(
+        ("ledger.api.support.declarations", "ledger.api.support.proposals"), ("integration/test_api_isolation",)
+    ),
+    "ledger.api.support.accounts": ("integration/test_api_isolation", "integration/test_api_find"),
+    "ledger.api.support.disputes": ("integration/test_api_isolation", "integration/test_api_disputes"),
     "ledger.api.responses.declarations": ("integration/test_api_declarations",),
     "ledger.api.responses.orders": ("integration/test_api_shop",),
     "ledger.api.responses.parked": ("integration/test_api_parked",),
