@@ -231,3 +231,43 @@ def test_what_names_an_id_of_ours_is_parked_although_a_rule_recognizes_it(
     assert ours.parked_reason is (None if is_proved else reason or ParkReason.NO_ACCOUNT)
     (theirs,) = record_events(FakeStore(), replace(unknown, owner=Owner(claim=Claim(), customer_id="paddle:ctm_1")))
     assert theirs.outcome is RecordOutcome.NOTED
+
+
+PARKED, WAITS = NotBookable(ParkReason.UNKNOWN_PRICE, "price_x"), (RecordOutcome.WAITING, None)
+ALREADY = (RecordOutcome.ALREADY_BOOKED, ADA)
+MUTED_EVENT = replace(
+    paid(payment(IN, account_id=NOBODY)), owner=Owner(customer_id="stripe:cus_2"), not_bookable=PARKED, muted_by="x"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "stored"),
+    [
+        ([], paid(), (RecordOutcome.BOOKED, ADA)),
+        ([paid()], event_of(refund()), (RecordOutcome.BOOKED, ADA)),
+        ([paid()], paid(), ALREADY),
+        ([paid(), event_of(refund())], event_of(refund()), ALREADY),
+        ([paid()], replace(paid(), not_bookable=PARKED), ALREADY),
+        ([], event_of(refund()), WAITS),
+        ([], replace(paid(), not_bookable=PARKED), (RecordOutcome.PARKED, None)),
+        ([], told(order_id=None), (RecordOutcome.PARKED, None)),
+        ([], MUTED_EVENT, (RecordOutcome.NOTED, None)),
+    ],
+    ids=[
+        *("granted unread", "booked", "another event of the payment", "another event of the refund"),
+        *("not bookable, paid by another", "waiting", "parked", "nobody's", "muted"),
+    ],
+)
+def test_what_is_answered_is_stored_whatever_came_of_it(
+    before: list[Event], event: Event, stored: tuple[RecordOutcome, AccountId | None]
+) -> None:
+    """The provider is told 200 and never delivers it again: its receipt is the proof that it was received."""
+    store = FakeStore()
+    record_events(store, *before)
+    (result,) = record_events(store, event)
+    (receipt,) = [one for one in store.receipts.values() if one.event_id == event.event_id]
+    assert (receipt.outcome, receipt.account_id) == stored
+    assert (result.outcome, result.account_id, result.parked_reason) == (*stored, receipt.parked_reason)
+    (again,) = record_events(store, event)
+    expected = result.outcome if receipt.parked_reason else RecordOutcome.ALREADY_BOOKED
+    assert again.outcome is expected
