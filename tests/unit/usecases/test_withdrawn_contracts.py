@@ -97,6 +97,20 @@ def test_whichever_payment_is_named_all_are_refunded_each_to_its_own(named: Paym
     assert sorted(intent.payment_id for intent in store.outbox()) == sorted([PI, SECOND, THIRD])
 
 
+def test_while_decisions_are_paused_no_payment_of_a_contract_is_given_up() -> None:
+    """A restored table does not know all of them yet. The looks that are left are made after the pause."""
+    store = subscribed(None, renewal(SECOND, MONTH))
+    case = withdraw(store)
+    paused = replace(POLICY, is_paused=True)
+    for day in (0, 2):
+        assert decide_deferred(store, paused, now=at(3 * MONTH + 5 + day * 24 * 60)) == []
+    assert store.accounts[ADA].cases == {case.case_id: case.open_case_key}
+    assert [queued.case_id for queued in store.deferred_cases()] == [case.case_id]
+    record_events(store, paid(renewal(THIRD, 2 * MONTH)), now=at(3 * MONTH + 3 * 24 * 60))
+    others = rest(store, minute=3 * MONTH + 3 * 24 * 60 + 1)
+    assert money(others) == {SECOND: 2000, THIRD: 2000}
+
+
 def test_a_contract_is_looked_through_twice_and_no_case_is_opened_twice() -> None:
     """The index may not have the latest payment yet. A day later it has."""
     store = subscribed(None, renewal(SECOND, MONTH))
