@@ -1,5 +1,6 @@
 """The function that sends mails: its queue, its two schedules, and what it reports."""
 
+import importlib
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,7 +9,7 @@ import pytest
 
 from functions.send_mails.app import CONFIRM_ORDERS, REMIND
 from ledger.domain.domain_events import MailListed, OrderPaid, RefundIntentListed
-from ledger.domain.errors import MailUnavailable
+from ledger.domain.errors import MailUnavailable, StoreUnavailable
 from ledger.domain.ids import PaymentId
 from ledger.domain.mails import MailKind
 from ledger.ports.commit import Commit
@@ -16,7 +17,7 @@ from ledger.ports.documents import mail_shard
 from ledger.runtime import Runtime, runtime
 from ledger.usecases.list_mails import list_mail
 from tests.contract.test_orders_terms import Shop
-from tests.unit.functions.test_jobs import metrics, run
+from tests.unit.functions.test_jobs import Context, metrics, run
 from tests.unit.test_ses import BOUNCED, event
 from tests.unit.usecases.test_sending_mails import Postbox, bought, order_of, ordered, pay
 from tools.testing.builders import ADA, NOON
@@ -144,6 +145,33 @@ def test_no_address_is_in_a_log_line(services: Runtime) -> None:
     run("send_mails")
     assert sum(mail_id in line for line in kept.lines) == 2
     assert not [line for line in kept.lines if "ada@example.com" in line or "1,000 credits" in line]
+
+
+def test_what_the_store_refuses_or_the_time_leaves_is_delivered_again(
+    services: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue keeps a mail, a payment and a bounce until it is done. Any other trouble is the schedule's to retry."""
+    order, mail_id = bought(services.store)
+    bounce = event("Email Bounced", BOUNCED, tags={"mail_id": [mail_id]}, message_id="message_1")
+    paid = delivered(OrderPaid(order_id=order.order_id, account_id=ADA))
+    batch = queued(delivered(MailListed(mail_id=mail_id)), paid, bounce)
+    everything = {"batchItemFailures": [{"itemIdentifier": f"{number}"} for number in range(3)]}
+
+    def refuse(*_: object) -> None:
+        raise StoreUnavailable("throttled")
+
+    with monkeypatch.context() as down:
+        down.setattr(services.store, "commit", refuse)
+        down.setattr(services.store, "read", refuse)
+        assert run("send_mails", batch) == everything
+    assert sent(services) == []
+    assert run("send_mails", batch, Context(19_000)) == everything, "a mail may take twenty seconds"
+    left = run("send_mails", batch, Context(45_000, 19_000))
+    assert left == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "2"}]}
+    assert sent(services) == [mail_id]
+    app = importlib.import_module("functions.send_mails.app")
+    monkeypatch.setattr(app, "send_mail", lambda *_, **__: 1 / 0)
+    assert run("send_mails", batch) == {"batchItemFailures": []}
 
 
 def test_a_bounce_is_recorded_and_counted(services: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
