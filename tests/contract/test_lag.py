@@ -10,6 +10,8 @@ from datetime import timedelta
 import pytest
 
 from ledger.domain.audit import AuditAction, AuditRecord
+from ledger.domain.disputes import Awaits
+from ledger.domain.facts import EvidenceState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome, Trigger
 from ledger.domain.refund_cases import CaseState, FollowStage
@@ -20,6 +22,7 @@ from ledger.ports.documents import audit_key, case_key, failed_run_key, sortable
 from ledger.ports.reads import Keys, Page, ParkedName
 from ledger.ports.store import Store
 from ledger.usecases.expire_credits import expire_credits
+from ledger.usecases.holds import lift_hold
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow_all
 from ledger.usecases.release_parked import release_all
@@ -36,6 +39,7 @@ from tools.testing.builders import (
     PI,
     POLICY,
     at,
+    dispute,
     event_of,
     paid,
     payment,
@@ -126,6 +130,24 @@ def test_what_an_index_still_lists_is_read_as_it_is_now(lagging: Lagging) -> Non
     assert list(store.parked_receipts()) == []
     (purchase,) = store.purchases_of(ADA, 5).items
     assert purchase.refundable_minor == 1500
+
+
+def test_the_lists_of_support_show_what_is_stored_and_nothing_that_they_alone_still_name(lagging: Lagging) -> None:
+    """A dispute that was answered waits for nobody here; an account whose hold was lifted is not suspended."""
+    store = lagging.store
+    asked = replace(dispute(), evidence_due_at=at(600))
+    record_events(store, paid(), event_of(asked))
+    lagging.catch_up()
+    (waiting,) = store.open_disputes(Awaits.EVIDENCE, 5).items
+    (held,) = store.suspended_accounts(5).items
+    assert (waiting.payment_id, held.account_id) == (PI, ADA)
+    record_events(store, event_of(replace(asked, evidence=EvidenceState.SUBMITTED, at=at(60))))
+    assert [store.open_disputes(awaits, 5).items for awaits in Awaits] == [(), ()]
+    lift_hold(next(iter(held.holds)), ADA, "sam", store, why="It was his.", now=at(70))
+    assert store.suspended_accounts(5).items == ()
+    lagging.catch_up()
+    assert [one.payment_id for one in store.open_disputes(Awaits.BANK, 5).items] == [PI]
+    assert store.suspended_accounts(5).items == ()
 
 
 def test_a_receipt_that_two_partitions_of_the_index_name_is_read_once(any_store: Store) -> None:

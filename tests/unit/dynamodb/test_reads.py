@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,15 +11,18 @@ import pytest
 from ledger.domain.declarations import DeclarationState
 from ledger.domain.disputes import Awaits
 from ledger.domain.errors import StoreUnavailable, UnreadableItem
+from ledger.domain.facts import EvidenceState, Fact, merge
 from ledger.domain.ids import (
     AccountId,
     PaymentId,
     SubjectId,
 )
-from ledger.domain.receipts import Trigger
+from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Receipt, RecordOutcome, Trigger
 from ledger.domain.refund_cases import FollowStage
 from ledger.domain.timeline import TimelineRowKind
 from ledger.dynamodb import keys
+from ledger.dynamodb.items import Item, to_purchase, to_receipt
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.documents import (
     INDEX_SHARDS,
@@ -33,7 +37,7 @@ from ledger.ports.documents import (
 )
 from ledger.ports.reads import Keys, Page, ParkedName
 from ledger.ports.store import Store
-from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI
+from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI, dispute, payment
 
 _EMPTY: dict[str, dict[str, Any]] = {
     "GetItem": {},
@@ -304,6 +308,55 @@ def test_a_list_of_support_goes_on_exactly_where_the_last_page_ended(name: str) 
     assert went_on == {**begun, "ExclusiveStartKey": last}
     assert begun["ExpressionAttributeValues"] == {":name": {"S": name}}
     assert begun["ScanIndexForward"] is False
+
+
+_LISTED_AT = {"listed_at": {"S": sortable(NOON)}}
+_ASKED = replace(dispute(), evidence_due_at=LATER)
+_ANSWERED = replace(_ASKED, evidence=EvidenceState.SUBMITTED)
+
+
+def _disputed(*facts: Fact) -> Item:
+    settled = payment()
+    return to_purchase(Purchase(payment_id=PI, names=frozenset({PI}), facts=merge({}, (settled, *facts)), version=1))
+
+
+_OTHERS = to_purchase(
+    Purchase(payment_id=PI, names=frozenset({PI}), facts=merge({}, [payment(account_id=AccountId("b"))]), version=1)
+)
+_FREE = keys.account_key(ADA) | {"version": {"N": "1"}, "schema_version": {"N": "1"}}
+STALE: dict[str, tuple[Item, Callable[[DynamoDBStore], Iterable[object]]]] = {
+    "a dispute that was answered": (_disputed(_ANSWERED), lambda store: store.open_disputes(Awaits.EVIDENCE, 5).items),
+    "one that asks again": (_disputed(_ASKED), lambda store: store.open_disputes(Awaits.BANK, 5).items),
+    "a payment without a dispute": (_disputed(), lambda store: store.open_disputes(Awaits.EVIDENCE, 5).items),
+    "an account without a hold": (_FREE, lambda store: store.suspended_accounts(5).items),
+    "another's payment": (_OTHERS, lambda store: store.purchases_of(ADA, 5).items),
+    "a receipt that was booked": (
+        to_receipt(
+            Receipt(
+                provider="stripe",
+                event_id="evt_1",
+                event_type="invoice.paid",
+                occurred_at=NOON,
+                received_at=NOON,
+                outcome=RecordOutcome.BOOKED,
+                body_sha256="0" * 64,
+                correlation_id="stripe:evt_1",
+                customer_id="stripe:cus_1",
+            )
+        ),
+        lambda store: store.parked_of_customer("stripe:cus_1"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_what_an_index_still_lists_is_shown_as_it_is_stored_or_not_at_all(name: str) -> None:
+    """An index lags: the item that its row names is read by key, and counts."""
+    item, read_list = STALE[name]
+    row = {"pk": item["pk"], "sk": item["sk"]} | _LISTED_AT
+    store, connection = store_over({"Items": [row]}, {"Item": item})
+    assert list(read_list(store)) == []
+    assert [operation for operation, _ in connection.calls] == ["Query", "GetItem"]
 
 
 def test_a_page_of_purchases_goes_on_exactly_where_the_last_one_ended() -> None:

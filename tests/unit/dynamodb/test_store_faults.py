@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from pynamodb.exceptions import CancellationReason, TransactWriteError, VerboseClientError
 
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import CommitTooLarge, StoreUnavailable
 from ledger.domain.events import Event, Owner
 from ledger.domain.facts import DisputeState
 from ledger.domain.ids import AccountId, PaymentId
@@ -19,7 +19,7 @@ from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.dynamodb.writes import Writes
-from ledger.ports.commit import Commit, Refusal
+from ledger.ports.commit import AccountChange, Commit, Refusal
 from ledger.usecases import plan_booking
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -152,6 +152,32 @@ def test_what_does_not_pass_is_told_to_the_provider_and_never_dropped(last_error
     with pytest.raises(StoreUnavailable):
         record_events(DynamoDBStore("ledger", connection), paid())  # type: ignore[arg-type]
     assert len(connection.calls) == calls
+
+
+_NEW = {"Code": "ValidationException", "Message": "Item size has exceeded the maximum allowed size"}
+_STORED = CancellationReason(
+    code="ValidationError", message="Item size to update has exceeded the maximum allowed size"
+)
+NO_ROOM = {
+    "a new item": VerboseClientError({"Error": _NEW}, "TransactWriteItems", {}),
+    "a stored item": VerboseClientError(
+        {"Error": {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"}},
+        "TransactWriteItems",
+        {},
+        cancellation_reasons=[None, _STORED],
+    ),
+}
+
+
+@pytest.mark.parametrize("item", NO_ROOM)
+def test_an_item_without_room_is_told_as_such_with_its_account(item: str) -> None:
+    """DynamoDB has two ways to say it. The caller parks the event: it is no trouble that passes."""
+    connection = Troubled(TransactWriteError("refused", NO_ROOM[item]))
+    store = DynamoDBStore("ledger", connection)  # type: ignore[arg-type]
+    commit = Commit(account=AccountChange(account_id=ADA, version=1))
+    with pytest.raises(CommitTooLarge, match=f"an item of {ADA} would become larger than 400 KB"):
+        store.commit(commit)
+    assert len(connection.calls) == 1
 
 
 def test_a_conflict_is_waited_for_as_long_as_a_provider_waits() -> None:
