@@ -9,6 +9,7 @@ import pytest
 
 from ledger import webhook
 from ledger.domain.domain_events import ApprovedRefundChanged, MailListed, RefundIntentListed, RenewalStopListed
+from ledger.domain.errors import StoreUnavailable
 from ledger.domain.facts import RefundState
 from ledger.domain.receipts import RecordOutcome
 from ledger.runtime import Runtime
@@ -16,12 +17,13 @@ from ledger.usecases.record_event import RecordResult
 from ledger.usecases.send_mails import MailResult
 from ledger.usecases.send_refunds import SendResult
 from ledger.usecases.stop_renewals import StopResult
+from ledger.usecases.sweep import Round
 from tests.unit.functions import test_webhook
 from tests.unit.functions.test_jobs import approved, metrics, reported, run, services
 from tests.unit.functions.test_webhook import counted
 from tests.unit.usecases.test_due_withdrawals import withdraw
 from tests.unit.usecases.test_sending_mails import ordered, pay
-from tools.testing.builders import ADA, LATER, PI, at, paid, record_events
+from tools.testing.builders import ADA, LATER, PI, at, dispute, event_of, paid, record_events
 from tools.testing.domain_events import delivered, queued
 from tools.testing.fakes import FakeStore
 
@@ -141,10 +143,62 @@ def test_the_age_of_what_the_law_wants_back_is_reported_before_anything_is_done(
     assert ages() == [8 * 24 * 3600]
     run("follow_cases", {"decide_only": True})
     assert ages() == []
-    monkeypatch.setattr("functions.follow_cases.app.follow_all", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    reports: list[list[float]] = []
+
+    def follow_all(*_: object, **__: object) -> None:
+        reports.append(ages())
+        raise StoreUnavailable("throttled")
+
+    monkeypatch.setattr("functions.follow_cases.app.follow_all", follow_all)
+    with pytest.raises(StoreUnavailable):
         run("follow_cases")
-    assert ages() == [8 * 24 * 3600]
+    assert reports == [[8 * 24 * 3600]], "before the round, which Lambda may end"
+
+
+def test_what_waits_for_its_payment_is_counted_before_the_round(
+    services: Runtime, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a round that takes too long hides it."""
+    record_events(services.store, event_of(dispute(minute=0), names=(PI,)))
+    services.clock = lambda: at(120)
+    reports: list[list[float]] = []
+
+    def release_all(*_: object, **__: object) -> None:
+        reports.append(metrics(capsys.readouterr().out, "WaitingPayments"))
+        raise StoreUnavailable("throttled")
+
+    monkeypatch.setattr("functions.release_parked.app.release_all", release_all)
+    with pytest.raises(StoreUnavailable):
+        run("release_parked")
+    assert reports == [[1]]
+
+
+def test_a_round_is_made_although_the_one_before_it_failed(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cases that are due are decided while refunds can't be followed, and parked events tried while none is listed.
+
+    The job fails all the same.
+    """
+    done: list[str] = []
+
+    def fail(*_: object, **__: object) -> None:
+        raise StoreUnavailable("throttled")
+
+    def decide(*_: object, **__: object) -> list[object]:
+        done.append("decided")
+        return []
+
+    def release(*_: object, **__: object) -> Round[object, object]:
+        done.append("released")
+        return Round((), (), ())
+
+    monkeypatch.setattr("functions.follow_cases.app.follow_all", fail)
+    monkeypatch.setattr("functions.follow_cases.app.decide_deferred", decide)
+    monkeypatch.setattr(services.store, "waiting_payments", fail)
+    monkeypatch.setattr("functions.release_parked.app.release_all", release)
+    for function in ("follow_cases", "release_parked"):
+        with pytest.raises(StoreUnavailable):
+            run(function)
+    assert done == ["decided", "released"]
 
 
 def test_refunds_under_way_are_counted_with_the_age_of_the_oldest(

@@ -1,5 +1,6 @@
 """What each subscriber does with an event that is doubled, late, of another kind, or poisonous."""
 
+import importlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -330,3 +331,50 @@ def test_an_incident_without_time_goes_on_in_the_next_round(services: Runtime) -
     event = delivered(IncidentBegun(incident_id=begun.incident_id))
     assert run("replace_failed_runs", event, Context(0)) == {"states": {begun.incident_id: "running"}}
     assert run("replace_failed_runs", {}) == {"states": {begun.incident_id: "done"}}
+
+
+@pytest.mark.parametrize("event", [IDENTIFIED, {}], ids=["event", "schedule"])
+def test_a_parked_event_that_fails_fails_its_job_after_the_others_were_tried(
+    services: Runtime, parked: list[Event], event: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The bus delivers again and the alarm is raised; what was booked is booked, and stands in the log."""
+    identify(services)
+    by_id = {one.event_id: one for one in parked[1:]}
+    services.translate_parked = lambda parked: by_id[parked.event_id]  # type: ignore[method-assign]
+    with pytest.raises(KeyError):
+        run("release_parked", event)
+    assert balance(services.store, ADA) == 2000
+    assert [one.event_id for one in services.store.parked_receipts()] == [parked[0].event_id]
+    (line,) = [one for one in caplog.records if one.message == "released"]
+    assert line.outcomes == {"booked": 1}  # type: ignore[attr-defined]
+
+
+def test_an_incident_that_fails_fails_its_job_after_the_others_had_their_turn(
+    services: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays listed; the next round goes on with it."""
+    record_events(services.store, paid())
+    begun = []
+    for number in range(2):
+        run_id, since = f"run_{number}", 4 + 10 * number
+        draw_credits(ADA, run_id, 5, services.store, now=at(since))
+        fail_run(ADA, run_id, services.store, now=at(since))
+        index_failed_run(ADA, run_id, at(since), services.store)
+        request = IncidentRequest(
+            since=at(since - 1), until=at(since + 1), credits=5, reason="It stood still.", actor="sam", key=run_id
+        )
+        begun.append(begin_incident(request, services.store, now=at(30 + number)).incident_id)
+    app = importlib.import_module("functions.replace_failed_runs.app")
+    replace_runs = app.replace_runs
+
+    def replacing(incident_id: str, *others: Any, **more: Any) -> Any:
+        if incident_id == begun[0]:
+            raise StoreUnavailable("throttled")
+        return replace_runs(incident_id, *others, **more)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(app, "replace_runs", replacing)
+        with pytest.raises(StoreUnavailable):
+            run("replace_failed_runs")
+    assert [one.incident_id for one in services.store.running_incidents()] == begun[:1]
+    assert run("replace_failed_runs") == {"states": {begun[0]: "done"}}
