@@ -272,6 +272,26 @@ def test_the_mail_that_told_of_the_suspension_is_among_what_the_customer_was_tol
     assert [one["kind"] for one in mails] == ["account_suspended"]
 
 
+def test_the_mails_about_the_cases_of_a_disputed_purchase_are_shown_and_no_others(world: World) -> None:
+    """What we have told the customer of each step; that of another purchase is no evidence here."""
+    other = PaymentId("stripe:pi_other")
+    world.pays(other, ADA)
+    case_ids = {
+        name: world.ada.post("/refund-requests", {"purchase_id": name, "reason": "technical_problem"}, key=name).json[
+            "case_id"
+        ]
+        for name in (ADAS, other)
+    }
+    for case_id in case_ids.values():
+        decision = {"outcome": "decline", "words": ["No run of yours has failed."], "clause": "6"}
+        assert world.sam.post(f"/support/refund-cases/{case_id}/decision", decision).status == 200
+    send_all(world)
+    world.record_events(event_of(dispute(), names=(ADAS,)))
+    (shown,) = world.sam.get(PATH).json["purchases"]
+    assert [one["kind"] for one in shown["mails"]] == ["case_update"] * 2, "it was received, and it was decided"
+    assert {one["subject"].partition("/")[0] for one in shown["mails"]} == {case_ids[ADAS]}
+
+
 def test_an_account_without_disputes_has_none_and_an_unknown_one_is_not_found(world: World) -> None:
     """An empty list is no error."""
     assert world.sam.get(f"/support/accounts/{BOB}/disputes").json == {"purchases": []}

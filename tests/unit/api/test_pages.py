@@ -30,6 +30,7 @@ from ledger.domain.declarations import (
     Submission,
     declaration_id,
 )
+from ledger.policy import law
 
 KINDS = list(PUBLIC_KINDS)
 AT = datetime(2026, 11, 29, 10, 5, 7, 999_999, tzinfo=UTC)
@@ -306,6 +307,25 @@ def test_what_somebody_wrote_is_text_and_nothing_else(kind: DeclarationKind, nam
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_form_leads_to_itself_in_every_other_language(kind: DeclarationKind) -> None:
+    """And says which one it is in."""
+    page = read(form(kind, "de"))
+    leads_to = {one.attributes["hreflang"]: one.attributes["href"] for one in page.all("a") if "nav" in one.inside}
+    assert leads_to == {one: f"/{kind}?language={one}" for one in LANGUAGES if one != "de"}
+    assert [one.text for one in page.all("b")] == ["DE"]
+
+
+def test_the_form_of_a_withdrawal_names_who_else_may_have_sold_with_the_page_to_turn_to() -> None:
+    """A customer of a reseller finds its own way; a cancellation is ours in any case."""
+    resellers = law.load().resellers.values()
+    (beside,) = read(form()).all("aside")
+    links = [one.attributes["href"] for one in read(form()).all("a") if "aside" in one.inside]
+    assert links == [one.address for one in resellers]
+    assert all(one.name in beside.text for one in resellers)
+    assert read(form(DeclarationKind.CANCELLATION)).all("aside") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_receipt_says_what_was_received_and_when_and_what_follows(kind: DeclarationKind, language: str) -> None:
     """It is the proof that the law wants: each line has its name and its content."""
@@ -341,7 +361,7 @@ def test_a_message_has_its_title_and_its_text(language: str, key: str) -> None:
 )
 def test_what_nobody_has_to_fill_in_is_behind_a_line_that_says_so(entered: dict[str, str], *, is_open: bool) -> None:
     """It is open once something of it was entered: nobody loses sight of what is sent."""
-    words, page = words_of("de"), read(form(language="de", **entered))
+    words, page = words_of("de"), read(form(DeclarationKind.WITHDRAWAL, "de", **entered))
     (details,), (summary,) = page.all("details"), page.all("summary")
     assert ("open" in details.attributes) is is_open
     assert summary.text == f"{words('field.more')} ({words('page.optional')})"
