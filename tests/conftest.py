@@ -2,10 +2,11 @@
 
 import contextlib
 import functools
+import gc
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,22 @@ hypothesis.settings.load_profile("untimed")
 
 _SHARED = "shared_engines"
 """In a worker's input: the endpoints of the engines that all workers share, by name."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave what is imported and collected to no collector of garbage: all of it stays until the run ends.
+
+    The collector would go through the whole of it a dozen times while it grows, and in each fork of this process.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

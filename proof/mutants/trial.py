@@ -220,11 +220,13 @@ def _left_as_it_was() -> Iterator[None]:
     without_plugins = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"  # half of a small trial's time went into looking for them
     before = os.environ.get(without_plugins)
     os.environ[without_plugins] = "1"
+    was_frozen = gc.get_freeze_count() > 0
     try:
         yield
     finally:
         hypothesis.settings.load_profile(profile)
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
         if before is None:
             del os.environ[without_plugins]
 
@@ -424,6 +426,7 @@ def _function_of(code: CodeType) -> Function:
 
 
 def _functions() -> dict[Function, list[FunctionType]]:
+    gc.unfreeze()  # what is frozen is not listed
     found: dict[Function, list[FunctionType]] = {}
     for one in gc.get_objects():
         if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(_SOURCES):
