@@ -8,12 +8,12 @@ import hypothesis
 import pytest
 
 from proof.mutants import run
-from proof.mutants.deployment import TemplateMutant, template_mutants
+from proof.mutants.deployment import template_mutants
 from proof.mutants.equal import Equal
 from proof.mutants.kept import Kept, clear_digests
 from proof.mutants.mutations import Mutant, mutants_of
 from proof.mutants.suites import LAYERS, MENDED, all_mutants, modules_of, source_of, trial_of
-from proof.mutants.trial import Fate, Suite, Told, Trial, with_tests
+from proof.mutants.trial import Fate, Told, Trial, with_tests
 from proof.work import Work
 from tools.engines import ROOT
 
@@ -94,19 +94,17 @@ def mutant(module: str, where: str, mutation: str) -> Mutant:
     return found
 
 
-def told(found: Mutant | TemplateMutant | None, *tests: str, layer: tuple[str, ...] = ()) -> Told:
-    """What these tests make of it."""
-
-    def try_it(read: Suite) -> Told:
-        (told,) = read.tried([Trial(found, tests, layer)])
-        return told
-
-    return with_tests((*tests, *layer), [found.module] if isinstance(found, Mutant) else [], try_it)
+def tried(*trials: Trial) -> list[Told]:
+    """What their tests make of these, one after the other. The tests are read once for all of them."""
+    files = dict.fromkeys(file for trial in trials for file in (*trial.tests, *trial.layer))
+    modules = {trial.mutant.module for trial in trials if isinstance(trial.mutant, Mutant)}
+    return with_tests(files, modules, lambda read: list(read.tried(trials)))
 
 
-def fate_of(found: Mutant | TemplateMutant | None, *tests: str) -> Fate:
+def fate_of(found: Mutant | None, *tests: str) -> Fate:
     """What becomes of it."""
-    return told(found, *tests).fate
+    (told,) = tried(Trial(found, tests))
+    return told.fate
 
 
 def test_wrongs_are_done_to_all_that_matters_and_to_nothing_else(tmp_path: Path) -> None:
@@ -126,10 +124,13 @@ def test_a_wrong_that_the_tests_tell_is_killed_and_one_that_they_cant_tell_survi
         "min(self.refund_target, takeable) → takeable",
     )
     telling, elsewhere = "tests/unit/domain/test_lots.py", "tests/unit/domain/test_money.py"
-    assert fate_of(None, telling, elsewhere) is Fate.SURVIVED
-    assert fate_of(wrong, telling) is Fate.KILLED
-    assert fate_of(wrong, elsewhere, telling) is Fate.KILLED
-    assert fate_of(wrong, elsewhere) is Fate.SURVIVED
+    told = tried(
+        Trial(None, (telling, elsewhere)),
+        Trial(wrong, (telling,)),
+        Trial(wrong, (elsewhere, telling)),
+        Trial(wrong, (elsewhere,)),
+    )
+    assert [one.fate for one in told] == [Fate.SURVIVED, Fate.KILLED, Fate.KILLED, Fate.SURVIVED]
 
 
 def test_a_wrong_that_never_ends_counts_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +151,10 @@ def test_an_explanation_of_what_is_no_mutant_any_more_is_told(tmp_path: Path) ->
 
 def test_what_is_explained_is_still_there() -> None:
     """Every reason belongs to a wrong that can be done."""
-    assert Equal.load().stale(all_mutants(modules_of(*LAYERS))) == []
+    equal = Equal.load()
+    explained = {name.partition(" ")[0] for name in equal.reasons}
+    assert explained <= set(modules_of(*LAYERS))
+    assert equal.stale(all_mutants(sorted(explained))) == []
 
 
 def test_a_few_drawn_by_a_seed_are_all_told() -> None:
@@ -171,7 +175,7 @@ def test_every_guard_of_this_trade_is_dropped(tmp_path: Path) -> None:
 def test_the_tests_of_a_layer_are_asked_when_those_of_the_module_tell_nothing() -> None:
     """And it is said which file told it."""
     wrong = mutant("ledger.domain.lots", "Lot.rebalance", "min(self.refund_target, takeable) → takeable")
-    found = told(wrong, "tests/unit/domain/test_money.py", layer=("tests/unit/domain/test_lots.py",))
+    (found,) = tried(Trial(wrong, ("tests/unit/domain/test_money.py",), ("tests/unit/domain/test_lots.py",)))
     assert (found.fate, found.by) == (Fate.KILLED, "tests/unit/domain/test_lots.py")
 
 
@@ -230,8 +234,12 @@ def test_a_wrong_in_the_template_is_told() -> None:
         "SendRefundsFunction.Properties.Timeout: 45 → 450": "events",
         'FactsWaiting.Properties.MetricName: MetricName: "WaitingPayments" → Invocations': "alarms",
     }
-    for name, told_by in chosen.items():
-        assert fate_of(wrongs[name], f"tests/unit/tools/test_template_{told_by}.py") is Fate.KILLED, name
+    trials = [
+        Trial(wrongs[name], (f"tests/unit/tools/test_template_{told_by}.py",)) for name, told_by in chosen.items()
+    ]
+    assert {str(one.trial.mutant): one.fate for one in tried(*trials)} == {
+        wrongs[name].name: Fate.KILLED for name in chosen
+    }
 
 
 def test_the_process_that_tries_mutants_runs_other_tests_as_before() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tools.template import functions, load, permissions_of, routes
-from tools.testing.reach import calls_of
 
 TEMPLATE: dict[str, Any] = load()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
@@ -63,7 +62,3 @@ def events(*types: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for event in function.get("Events", {}).values():
             if event["Type"] in types:
                 yield folder, event["Properties"]
-
-
-for _folder in FOLDERS:
-    calls_of(_folder)  # read once: whoever forks this process to plant an error in the template need not read it again
