@@ -22,11 +22,25 @@ from tools.verify import World, check, findings
 UNSEEN = tomllib.loads((Path(__file__).parent / "unseen.toml").read_text("utf-8"))["unseen"]
 
 
+class Table(NamedTuple):
+    """The items of a ledger, and every way to spoil one of them."""
+
+    items: list[Item]
+    ways: list[Spoiling]
+
+
 class Verdict(NamedTuple):
     """What `verify` says of one spoilt table."""
 
     spoiling: Spoiling
     is_seen: bool
+
+
+class Way(NamedTuple):
+    """A way to spoil an item, and what that then holds: nothing, if it is deleted."""
+
+    spoiling: Spoiling
+    holds: World
 
 
 def world_of(table: Iterable[Item]) -> World:
@@ -50,39 +64,44 @@ def is_broken(world: World) -> bool:
     return any(finding.broken for finding in findings(world))
 
 
-def verdicts(table: list[Item]) -> list[Verdict]:
+def verdicts(table: Table) -> list[Verdict]:
     """What becomes of each spoiling. To delete what stands for itself when it is absent spoils nothing."""
     found = []
-    for position, spoiled in groupby(spoilings(table), key=lambda one: one.item):
-        ways = list(spoiled)
-        rest, written = world_of(table[:position] + table[position + 1 :]), repr(world_of([table[position]]))
+    for position, spoiled in groupby(table.ways, key=lambda one: one.item):
+        ways = [Way(one, world_of([one.becomes] if one.becomes is not None else [])) for one in spoiled]
+        rest = world_of(table.items[:position] + table.items[position + 1 :])
+        written = repr(world_of([table.items[position]]))
         found += [
-            Verdict(way, is_broken(with_more(rest, read(way)))) for way in ways if not is_default(way, ways, written)
+            Verdict(way.spoiling, is_broken(with_more(rest, way.holds)))
+            for way in ways
+            if not is_default(way, ways, written)
         ]
     return found
 
 
-def read(way: Spoiling) -> World:
-    """What the spoilt item holds: nothing, if it is deleted."""
-    return world_of([way.becomes] if way.becomes is not None else [])
-
-
-def is_read_otherwise(way: Spoiling, written: str) -> bool:
+def is_read_otherwise(way: Way, written: str) -> bool:
     """Whether the item holds something else than it did."""
-    return way.becomes is None or repr(read(way)) != written
+    return way.spoiling.becomes is None or repr(way.holds) != written
 
 
-def is_default(way: Spoiling, ways: Iterable[Spoiling], written: str) -> bool:
+def is_default(way: Way, ways: Iterable[Way], written: str) -> bool:
     """Whether an attribute is deleted that stands for itself when it is absent: another value is read otherwise."""
-    if way.how != "deleted" or is_read_otherwise(way, written):
+    if way.spoiling.how != "deleted" or is_read_otherwise(way, written):
         return False
-    return any(is_read_otherwise(one, written) for one in ways if one.path[: len(way.path)] == way.path)
+    path = way.spoiling.path
+    return any(is_read_otherwise(one, written) for one in ways if one.spoiling.path[: len(path)] == path)
 
 
 @pytest.fixture(scope="module")
-def spoilt() -> list[Verdict]:
+def tables() -> list[Table]:
+    """Every ledger."""
+    return [Table(table, list(spoilings(table))) for table in (items_of(make()) for make in LEDGERS.values())]
+
+
+@pytest.fixture(scope="module")
+def spoilt(tables: list[Table]) -> list[Verdict]:
     """Every spoiling of every table."""
-    return [verdict for make in LEDGERS.values() for verdict in verdicts(items_of(make()))]
+    return [verdict for table in tables for verdict in verdicts(table)]
 
 
 @pytest.mark.parametrize("name", LEDGERS)
@@ -91,10 +110,10 @@ def test_nothing_is_broken_before_it_is_spoilt(name: str) -> None:
     assert not [finding for finding in check(world_of(items_of(LEDGERS[name]()))) if finding.broken]
 
 
-def test_there_is_one_of_everything() -> None:
+def test_there_is_one_of_everything(tables: list[Table]) -> None:
     """Every kind of item, every field of every stored record, and every attribute that a golden item has."""
     stores = [make() for make in LEDGERS.values()]
-    kinds, attributes = zip(*(named(one) for store in stores for one in spoilings(items_of(store))), strict=True)
+    kinds, attributes = zip(*{named(one) for table in tables for one in table.ways}, strict=True)
     assert {*map(str, ItemKind), *map(str, DocumentKind), *schema.FACTS, "pointer"} - {*kinds} == set()
     stored = {field for store in stores for field in fields_of(vars(store))}
     shapes = [*schema.FACTS.values(), *schema.DOCUMENTS.values(), *vars(schema).values()]
