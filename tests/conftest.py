@@ -15,6 +15,7 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 
+from ledger.dynamodb import keys
 from ledger.dynamodb.connection import PlainConnection
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.store import Store
@@ -206,6 +207,14 @@ def table_content(table: str) -> list[str]:
     """Return the items of a table of moto as sorted texts, read from its memory."""
     (tables,) = (backend[REGION].tables for backend in dynamodb_backends.values() if table in backend[REGION].tables)
     return sorted(json.dumps(item.to_json(), sort_keys=True, default=repr) for item in tables[table].all_items())
+
+
+@pytest.fixture(scope="module")
+def few_shards() -> Iterator[None]:
+    """Indexes of three shards instead of 24, for tests that play many sweeps: each sweep asks every shard."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "SHARDS", 3)
+        yield
 
 
 @pytest.fixture(params=["fake", "moto", "ministack", "dynamodb-local"])

@@ -138,6 +138,7 @@ def deployed(
         importlib.import_module(f"functions.{folder}.app")  # once for all of them
     importlib.import_module("ledger.providers.stripe.client")
     importlib.import_module("ledger.providers.paddle.client")
+    was_frozen = gc.get_freeze_count() > 0
     gc.freeze()
     functions: dict[str, Function] = {}
     try:
@@ -147,7 +148,8 @@ def deployed(
     finally:
         for function in functions.values():
             function.close()
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
 
 
 def _live(

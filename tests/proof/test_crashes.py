@@ -39,7 +39,10 @@ from tools.devserver.gateway import Handler, handler_of
 from tools.testing.builders import ADA, LATER, PI
 from tools.verify import World
 
-pytestmark = pytest.mark.skipif(engines.unavailable("ministack") is not None, reason="there is no MiniStack")
+pytestmark = [
+    pytest.mark.skipif(engines.unavailable("ministack") is not None, reason="there is no MiniStack"),
+    pytest.mark.usefixtures("few_shards"),
+]
 
 
 class TwoWrites:
@@ -92,7 +95,7 @@ def planted(folder: str) -> Handler:
 
 
 @pytest.fixture(scope="module")
-def broken() -> Iterator[Stage]:
+def broken(few_shards: None) -> Iterator[Stage]:  # noqa: ARG001 - the functions are forked from this process
     """Functions with bugs."""
     with staged(planted) as stage:
         yield stage

@@ -29,6 +29,8 @@ from tools.testing.builders import ADA, LATER
 from tools.testing.frontend import ApiResponse, Frontend
 from tools.verify import World
 
+pytestmark = pytest.mark.usefixtures("few_shards")
+
 STORIES = ("stripe_partial_refunds", "stripe_dispute_won", "paddle_subscription_three_months", "paddle_chargeback")
 
 
