@@ -36,6 +36,7 @@ STRANGE: tuple[tuple[str, Mapping[str, Any]], ...] = (
     # A line with a discount, and with a tax that comes on top.
     (INVOICE, {"lines.data.0.discount_amounts": [{"amount": 100}]}),
     (INVOICE, {"lines.data.0.taxes": [{"amount": 100, "tax_behavior": "exclusive"}]}),
+    (INVOICE, {"total_taxes": [{"amount": 100}]}),
     (CREDIT_NOTE, {"lines.data.0.discount_amounts": [{"amount": 100}]}),
     (CREDIT_NOTE, {"lines.data.0.taxes": [{"amount": 100, "tax_behavior": "exclusive"}]}),
     # A price with a trial.

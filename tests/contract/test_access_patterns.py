@@ -813,6 +813,17 @@ def _(engine: Engine) -> Iterator[int]:
     assert len([*store.credit_notes(ADA)]) == 1
 
 
+@case("the credit note of a refund: the same, of a payment with a tax that has other refunds")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    settled = replace(payment(), tax_minor=333)
+    waiting = refund(300, refund_id="re_2", state=RefundState.PENDING)
+    record_events(store, paid(settled), event_of(refund(500)), event_of(waiting))
+    yield engine.trips(issue_credit_notes, PI, SELLER, store, now=LATER)
+    record_events(store, event_of(refund(300, refund_id="re_2", minute=50)))
+    yield engine.trips(issue_credit_notes, PI, SELLER, store, now=LATER) - 1  # of the document that is there
+
+
 @case("`watched_plans`")
 def _(engine: Engine) -> Iterator[int]:
     yield engine.trips(engine.store().watched_plans, at(0))

@@ -189,3 +189,56 @@ def test_numbers_have_no_gap_and_none_is_given_twice_when_many_race(real_store: 
     stored = [note.number for number in range(6) for note in real_store.credit_notes(AccountId(f"acct_{number}"))]
     assert sorted(stored) == numbers == listed(real_store)
     assert_sound(real_store)
+
+
+def taxed(store: Store, payment_id: PaymentId = PI) -> None:
+    """A pack of 20.00 with a tax of 3.33."""
+    record_events(store, paid(replace(payment(payment_id), invoice_number="INV-1", tax_minor=333)))
+
+
+def taxes(store: Store, account_id: AccountId = ADA) -> list[tuple[str, int, int | None]]:
+    """Kind, amount and tax of the documents, by their numbers."""
+    notes = sorted(store.credit_notes(account_id), key=lambda note: note.number)
+    return [(str(note.kind), note.amount_minor, note.tax_minor) for note in notes]
+
+
+def test_the_documents_of_a_payment_that_went_back_whole_have_its_tax(any_store: Store) -> None:
+    """Each has its share, whichever is issued first; what failed is taken back with the same tax."""
+    taxed(any_store)
+    for number, amount_minor in enumerate((500, 500), start=1):
+        record_events(any_store, event_of(refund(amount_minor, refund_id=f"re_{number}", minute=20 + number)))
+        issued(any_store)
+    record_events(any_store, event_of(refund(500, refund_id="re_2", state=RefundState.FAILED, minute=50)))
+    issued(any_store)
+    record_events(any_store, event_of(refund(1500, refund_id="re_3", minute=60)))
+    issued(any_store)
+    assert taxes(any_store) == [
+        ("credit", 500, 83),
+        ("credit", 500, 83),
+        ("correction", 500, 83),
+        ("credit", 1500, 250),
+    ]
+    check_sound(any_store)
+
+
+def test_a_tax_that_is_not_known_is_not_said(any_store: Store) -> None:
+    """Nothing was reported; or a refund is in another currency."""
+    bought(any_store)
+    record_events(any_store, event_of(refund(500)))
+    issued(any_store)
+    other = PaymentId("stripe:pi_2")
+    taxed(any_store, other)
+    record_events(any_store, event_of(replace(refund(500, refund_id="re_2"), currency="EUR"), names=(other,)))
+    issued(any_store, payment_id=other)
+    assert taxes(any_store) == [("credit", 500, None)] * 2
+    check_sound(any_store)
+
+
+def test_shares_of_refunds_that_race_sum_to_the_tax(real_store: DynamoDBStore) -> None:
+    """Several writers issue the documents of one payment at once."""
+    taxed(real_store)
+    for number in range(1, 5):
+        record_events(real_store, event_of(refund(500, refund_id=f"re_{number}", minute=20 + number)))
+    at_once([retrying(lambda: issued(real_store)) for _ in range(5)])
+    assert sorted(taxes(real_store)) == [("credit", 500, 83)] * 3 + [("credit", 500, 84)]
+    assert_sound(real_store)

@@ -476,6 +476,24 @@ def documented() -> FakeStore:
     return store
 
 
+def taxed() -> FakeStore:
+    """Refunds of a payment with a tax: one failed later, the others share its tax."""
+    store = FakeStore()
+    record_events(store, paid(replace(payment(), invoice_number="INV-1", tax_minor=333)), now=at(1))
+    for number, amount_minor, state in (
+        (1, 500, RefundState.SUCCEEDED),
+        (2, 300, RefundState.SUCCEEDED),
+        (1, 500, RefundState.FAILED),
+        (3, 1700, RefundState.SUCCEEDED),
+    ):
+        minute = 10.0 * number if state is RefundState.SUCCEEDED else 25
+        record_events(
+            store, event_of(refund(amount_minor, refund_id=f"re_{number}", state=state, minute=minute)), now=at(40)
+        )
+        decide_deferred(store, POLICY, now=at(41), seller=SELLER)
+    return store
+
+
 def refunded() -> FakeStore:
     """An approval that was refused, one that the provider carried out, and one that failed after it succeeded."""
     store, provider = FakeStore(), FakeProvider()
@@ -898,7 +916,7 @@ _MADE = (
     *(ordered_twice, ordered_anew, requested, refunded, used, held, excused, charged_back, resolved, foreign),
     subscribed,
     *(refunded_in_parts, drawn_in_parts, expired_later, withdrawn, withdrawn_again, undecided, declared),
-    *(locked, informed_late, unlocked, by_two, documented, made_good, warned),
+    *(locked, informed_late, unlocked, by_two, documented, taxed, made_good, warned),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
     looked_at_by_people,
 )

@@ -181,6 +181,7 @@ FACTS: tuple[Fact, ...] = (
         invoice_number="INV-1",
         billing_country="DE",
         has_company_data=True,
+        tax_minor=333,
         is_trial=True,
         locked_until=LATER,
     ),
@@ -567,6 +568,7 @@ NOTE = CreditNote(
     product_ids=("pack_1000",),
     credits=1000,
     corrects="2026-000006",
+    tax_minor=83,
 )
 SERIES = CreditNoteSeries(last=7, version=4)
 WATCHED = WatchedPlan(order_id=ORDER.order_id, account_id=ADA, product_id="creator_monthly", due_at=AT)

@@ -250,6 +250,55 @@ def test_the_country_of_the_address_and_a_tax_id_are_read_and_park_nothing(
     assert told == replace(plain, billing_country=country, has_company_data=is_company)
 
 
+COMPUTED = {"automatic_tax": {"enabled": True, "status": "complete"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "tax_minor"),
+    [
+        ({"total_details": GONE}, None),
+        ({"total_details": None}, None),
+        ({"total_details": {"amount_tax": 0}}, None),
+        ({"total_details": {"amount_tax": 0}, **COMPUTED}, 0),
+        ({"total_details": {"amount_tax": 0}, "automatic_tax": {"status": "failed"}}, None),
+        ({"total_details": {"amount_tax": 0}, "automatic_tax": None}, None),
+        ({"total_details": {"amount_tax": 160}}, 160),
+        ({"total_details": {"amount_tax": -1}, **COMPUTED}, None),
+        ({"total_details": {"amount_tax": True}}, None),
+        ({"total_details": {"amount_tax": "160"}, **COMPUTED}, None),
+        ({"total_details": {}, **COMPUTED}, None),
+        ({"total_details": 160, "automatic_tax": "complete"}, None),
+    ],
+)
+def test_the_tax_of_a_session_is_known_if_it_was_computed(given: dict[str, Any], tax_minor: int | None) -> None:
+    """What can't be read is not known, and parks nothing."""
+    session = {name: value for name, value in {**SESSION, "automatic_tax": None, **given}.items() if value is not GONE}
+    assert says("checkout.session.completed", session).payment == replace(PACK, tax_minor=tax_minor)
+
+
+@pytest.mark.parametrize(
+    ("given", "tax_minor"),
+    [
+        ({"total_taxes": None}, None),
+        ({"total_taxes": []}, None),
+        ({"total_taxes": [], **COMPUTED}, 0),
+        ({"total_taxes": [{"amount": 0}]}, None),
+        ({"total_taxes": [{"amount": 0}], **COMPUTED}, 0),
+        ({"total_taxes": [{"amount": 100}, {"amount": 60}]}, 160),
+        ({"total_taxes": [{"amount": 100}, {"amount": -60}]}, None),
+        ({"total_taxes": [{"amount": 100}, {}]}, None),
+        ({"total_taxes": [100]}, None),
+        ({"total_taxes": 100}, None),
+    ],
+)
+def test_the_tax_of_an_invoice_is_the_sum_of_its_taxes(given: dict[str, Any], tax_minor: int | None) -> None:
+    """Of all, or of none: a part of them is not the tax of the payment."""
+    told = says("invoice.paid", {**INVOICE, "automatic_tax": None, **given}).payment
+    plain = says("invoice.paid", {**INVOICE, "automatic_tax": None, "total_taxes": []}).payment
+    assert plain
+    assert told == replace(plain, tax_minor=tax_minor)
+
+
 @pytest.mark.parametrize("kind", ["completed", "async_payment_succeeded"])
 def test_a_session_that_is_paid_pays_for_its_pack(kind: str) -> None:
     """Whatever way the money took."""

@@ -7,6 +7,7 @@ Numbers count from 1 in each series, without a gap. A series is a seller's of on
 changed.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -43,11 +44,31 @@ class CreditNote:
     product_ids: tuple[str, ...]
     credits: int  # that the payment granted
     corrects: str | None = None  # CORRECTION: the number of the credit note
+    tax_minor: int | None = None  # that `amount_minor` contains; None: it is not known
 
     @property
     def subject(self) -> str:
         """Return what there is one document about: a refund, or that it failed."""
         return subject_of(self.refund_id, self.kind)
+
+
+def tax_within(amount_minor: int, tax_minor: int | None, paid_minor: int, before: Collection[CreditNote]) -> int | None:
+    """Return the tax in an amount of a payment that goes back, by the documents before. None: it is not known.
+
+    Tax goes back in proportion: all amounts so far contain their share of the payment's tax, rounded down, and each
+    document says what is new of it. So the last one has the remainder, and the documents of a payment that went back
+    whole sum to its tax.
+
+        paid 2,000 with 333 of tax     500 ──► 83     500 ──► 83     1,000 ──► 167
+    """
+    if tax_minor is None or not 0 <= tax_minor <= paid_minor or any(note.tax_minor is None for note in before):
+        return None
+    signs = {CreditNoteKind.CREDIT: 1, CreditNoteKind.CORRECTION: -1}
+    returned_minor = amount_minor + sum(signs[note.kind] * note.amount_minor for note in before)
+    if not 0 < returned_minor <= paid_minor:
+        return None
+    documented_minor = sum(signs[note.kind] * (note.tax_minor or 0) for note in before)
+    return min(max(0, tax_minor * returned_minor // paid_minor - documented_minor), amount_minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,6 +182,7 @@ class PaymentSettled(KeepsUnknownFields):
     billing_country: str | None = None  # of the buyer's address at the provider; None: unknown
     has_company_data: bool = False  # the buyer gave the provider a tax id, or the data of a company
     is_trial: bool = False  # no line is more than a trial of a plan
+    tax_minor: int | None = None  # the tax that `paid_minor` contains; None: the provider has reported none
     locked_until: datetime | None = None  # until then nothing is used without complete consent; None: no lock
 
     @property

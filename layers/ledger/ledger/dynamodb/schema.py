@@ -518,6 +518,7 @@ FACTS: Mapping[str, Shape[Any]] = {
             "invoice_number": Field("invoice_number", TEXT, None),
             "billing_country": Field("billing_country", TEXT, None),
             "has_company_data": Field("has_company_data", BOOLEAN, False),
+            "tax_minor": Field("tax_minor", WHOLE, None),
             "is_trial": Field("is_trial", BOOLEAN, False),
             "locked_until": Field("locked_until", TIME, None),
         },
@@ -1282,6 +1283,7 @@ CREDIT_NOTE = Shape(
         "product_ids": Field("product_ids", TEXTS),
         "credits": Field("credits", WHOLE),
         "corrects": Field("corrects", TEXT, None),
+        "tax_minor": Field("tax_minor", WHOLE, None),
     },
 )
 CREDIT_NOTE_SERIES = Shape(

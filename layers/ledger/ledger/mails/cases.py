@@ -95,6 +95,14 @@ def _review(case: RefundCase, name: str, writer: Writer) -> list[Block]:
     ]
 
 
+def _taxed(note: CreditNote, writer: Writer) -> list[tuple[str, str]]:
+    """Return the rows of net and tax, if the tax is known."""
+    if note.tax_minor is None:
+        return []
+    parts = (("net", note.amount_minor - note.tax_minor), ("tax_amount", note.tax_minor))
+    return [(writer.write(f"credit_note.{key}"), writer.money(minor, note.currency)) for key, minor in parts]
+
+
 def credit_note(note: CreditNote, product: str, mail_id: str, writer: Writer) -> Letter:
     """Return the letter that is a credit note, or the document that takes one back."""
     is_correction = note.kind is CreditNoteKind.CORRECTION
@@ -113,6 +121,7 @@ def credit_note(note: CreditNote, product: str, mail_id: str, writer: Writer) ->
         (write("invoice"), f"{invoice}, {writer.day(note.paid_at)}"),
         (write("payment"), note.payment_id.partition(":")[2]),
         (write("product"), product),
+        *_taxed(note, writer),
         (write("amount"), writer.money(note.amount_minor, note.currency)),
     ]
     return writer.letter(
@@ -122,6 +131,6 @@ def credit_note(note: CreditNote, product: str, mail_id: str, writer: Writer) ->
         Paragraph(writer.write("common.greeting")),
         Paragraph(write(kind)),
         Facts(tuple(rows)),
-        Paragraph(write("tax")),
+        Paragraph(write("tax" if note.tax_minor is None else "tax_known")),
         Paragraph(write("keep")),
     )

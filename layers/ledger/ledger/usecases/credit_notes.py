@@ -8,9 +8,17 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ledger.domain.credit_notes import CreditNote, CreditNoteKind, CreditNoteSeries, subject_of, year_of
+from ledger.domain.credit_notes import (
+    CreditNote,
+    CreditNoteKind,
+    CreditNoteSeries,
+    subject_of,
+    tax_within,
+    year_of,
+)
 from ledger.domain.facts import PaymentSettled, RefundApproved, RefundChanged, RefundState, facts_of
 from ledger.domain.ids import PaymentId, approval_tag, provider_of
+from ledger.domain.links import Links
 from ledger.domain.mails import MailKind
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import case_id_of
@@ -79,6 +87,8 @@ def _issue(
             return None
         stored = known.document(series_key, CreditNoteSeries) or CreditNoteSeries()
         number, series = stored.next(year)
+        # The documents before are read after the series: whoever writes another one meanwhile takes its number.
+        tax_minor = _tax_of(refund, payment, purchase, before, store)
         note = CreditNote(
             number=number,
             kind=kind,
@@ -96,12 +106,49 @@ def _issue(
             product_ids=tuple(dict.fromkeys(line.product_id for line in payment.lines)),
             credits=sum(line.credits for line in payment.lines),
             corrects=None if has_succeeded or before is None else before.number,
+            tax_minor=tax_minor,
         )
         return (
             note if store.commit(Commit(documents=tuple(_changes(note, series, stored, seller)))) is None else CONFLICT
         )
 
     return run_transaction(attempt, f"credit note of {refund_id}")
+
+
+def _tax_of(
+    refund: RefundChanged,
+    payment: PaymentSettled,
+    purchase: Purchase,
+    before: CreditNotePointer | None,
+    store: Store,
+) -> int | None:
+    """Return the tax in the amount of a refund's next document. None: it is not known.
+
+    `before`: of a document that takes a credit note back, that one, which has the same tax. Nothing is known of a
+    refund in another currency, or of money that other sales share.
+    """
+    if payment.tax_minor is None or refund.currency != payment.currency:
+        return None
+    if Links(purchase.facts).shared_money_of(refund):
+        return None
+    if before:
+        key = credit_note_key(before.account_id, before.number)
+        note = store.read(Keys(documents=frozenset({key}))).document(key, CreditNote)
+        return note.tax_minor if note else None
+    notes = _notes_of(purchase, provider_of(payment.payment_id), store)
+    return tax_within(refund.amount_minor, payment.tax_minor, payment.paid_minor, notes)
+
+
+def _notes_of(purchase: Purchase, provider: str, store: Store) -> list[CreditNote]:
+    """Return the documents of all refunds of a purchase."""
+    refunds = [f"{provider}:{one.refund_id}" for one in facts_of(purchase.facts, RefundChanged)]
+    if len(refunds) == 1:
+        return []  # it is the one whose document is issued
+    keys = {credit_note_pointer_key(subject_of(name, kind)) for name in refunds for kind in CreditNoteKind}
+    pointers = store.read(Keys(documents=frozenset(keys))).documents.values()
+    notes = {credit_note_key(one.account_id, one.number) for one in pointers if isinstance(one, CreditNotePointer)}
+    found = store.read(Keys(documents=frozenset(notes))).documents.values() if notes else ()
+    return [note for note in found if isinstance(note, CreditNote)]
 
 
 def _changes(

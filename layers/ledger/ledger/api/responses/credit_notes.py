@@ -16,6 +16,10 @@ class CreditNoteResponse(ResponseModel):
     issued_at: datetime
     seller: str
     amount: Money = Field(description="Gross: the tax that was in the price is in it.")
+    net: Money | None = Field(description="Without the tax. null: the tax is not known.")
+    tax: Money | None = Field(
+        description="The share of the payment's tax, as far as the provider has reported that. null: it is not known."
+    )
     purchase_id: str
     refund_id: str
     case_id: str | None
@@ -29,12 +33,15 @@ class CreditNoteResponse(ResponseModel):
     @classmethod
     def of(cls, note: CreditNote) -> "CreditNoteResponse":
         """Return a credit note as it was issued."""
+        tax = note.tax_minor
         return cls(
             number=note.number,
             kind=note.kind,
             issued_at=note.issued_at,
             seller=note.issued_by,
             amount=Money(amount_minor=note.amount_minor, currency=note.currency),
+            net=None if tax is None else Money(amount_minor=note.amount_minor - tax, currency=note.currency),
+            tax=None if tax is None else Money(amount_minor=tax, currency=note.currency),
             purchase_id=note.payment_id,
             refund_id=note.refund_id,
             case_id=note.case_id,

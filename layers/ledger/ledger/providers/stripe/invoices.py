@@ -32,6 +32,7 @@ from ledger.providers.stripe.invoice_lines import (
 )
 from ledger.providers.stripe.notification import StripeNotification
 from ledger.providers.stripe.prorations import Prorated, prorated
+from ledger.providers.stripe.taxes import tax_of_invoice
 from ledger.providers.translation import EventFields, EventNotBookable, bookable_lines
 
 _FIRST_PERIOD = "subscription_create"
@@ -114,6 +115,7 @@ def invoice_paid(notification: StripeNotification) -> EventFields:
         billing_country=billing_country(invoice.get("customer_address")),
         has_company_data=bool(invoice.get("customer_tax_ids")),
         is_trial=charged.is_trial,
+        tax_minor=tax_of_invoice(invoice) if value_minor == total_minor and not changed.credited_minor else None,
         locked_until=notification.locked_until(lines, is_trial=charged.is_trial),
     )
     return {"names": (payment_id,), "payment": payment, **_moved_away(changed)}

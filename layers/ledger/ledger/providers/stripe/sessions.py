@@ -20,6 +20,7 @@ from ledger.providers.parsing import (
     whole_number,
 )
 from ledger.providers.stripe.notification import StripeNotification
+from ledger.providers.stripe.taxes import tax_of_session
 from ledger.providers.translation import EventFields, EventNotBookable, known_state
 
 _IS_FOR_PACKS = {"payment": True, "setup": False, "subscription": False}
@@ -55,6 +56,7 @@ def session_completed(notification: StripeNotification) -> EventFields:
         customer_id=owner.customer_id,
         billing_country=billing_country((session.get("customer_details") or {}).get("address")),
         has_company_data=bool((session.get("customer_details") or {}).get("tax_ids")),
+        tax_minor=tax_of_session(session),
         locked_until=notification.locked_until(),
     )
     invoice_id = optional_text(session, "invoice")  # made beside the session, of the same money
