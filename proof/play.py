@@ -15,6 +15,7 @@ from typing import Any
 
 from ledger.domain import catalogue
 from ledger.domain.catalogue import ProductKind
+from ledger.domain.credit_notes import CreditNote
 from ledger.domain.errors import AccountSuspended, CaseAlreadyOpen, InsufficientCredits, RequestRefused
 from ledger.domain.events import Event
 from ledger.domain.facts import RefundedItem
@@ -27,6 +28,7 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import OrderPointer, checkout_key
 from ledger.providers.registry import PROVIDERS
 from ledger.providers.translation import carried
+from ledger.usecases.credit_notes import Seller
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.holds import lift_hold
 from ledger.usecases.record_event import record_event, release_parked
@@ -36,7 +38,7 @@ from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
 from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits, fail_run
-from proof import oracle, shown
+from proof import documents, oracle, shown
 from proof.fake_gateways import PaddleCounter, StripeCounter
 from tools.orders import order_commit
 from tools.simulators.common import ids
@@ -52,6 +54,7 @@ from tools.testing.fakes import FakeStore, world
 from tools.verify import check
 
 SOLD = catalogue.load()
+SELLER = Seller(name="Shop", address="1 High Street", providers=("stripe",))
 START = datetime(2026, 11, 1, tzinfo=UTC)
 _ONLY_WHEN_QUIET = {"A case is settled exactly if its refund has succeeded"}
 _ONLY_WHEN_ALL_IS_HEARD = {"No payment was refunded by more than was paid, what is approved included"}
@@ -432,7 +435,7 @@ class Play:
 
     def decide_waiting(self) -> None:
         """Requests whose settling time is over are decided."""
-        for case in decide_deferred(self.store, POLICY, now=self.now):
+        for case in decide_deferred(self.store, POLICY, now=self.now, seller=SELLER):
             self._decided(case)
 
     def issue(self, last_error: str) -> None:
@@ -493,6 +496,15 @@ class Play:
         if problems := shown.wrong(world(self.store), told):
             raise Wrong("; ".join(problems))
 
+    def hold_documents(self) -> None:
+        """The credit notes are what Stripe's refunds ask for. Raises Wrong."""
+        booked = {key for one in self._paid() for key in self._home(one).facts}
+        refunds = [one for one in self.stripe.refunds.values() if f"refund:{one['id']}" in booked]
+        notes = [one for one in self.store.documents.values() if isinstance(one, CreditNote)]
+        taxed = documents.sales(self.stripe.sessions.values(), self.stripe.invoices.values())
+        if problems := list(documents.wrong(notes, refunds, taxed)):
+            raise Wrong("; ".join(problems))
+
     def settle(self) -> None:
         """Everything that was told is delivered, everything that waits is done, until nothing moves any more."""
         for _ in range(100):
@@ -502,6 +514,7 @@ class Play:
             while self.waiting:
                 self.deliver(0)
             self.release()
+            self.decide_waiting()
             self.issue("none")
             self.follow()
             if not self.waiting and before[1:] == (len(self.delivered), len(list(self.store.outbox()))):
@@ -513,6 +526,7 @@ class Play:
         self.store.catch_up()
         self.expire()
         self.hold(is_quiet=True)
+        self.hold_documents()
 
     def tick(self) -> None:
         """A minute; what the providers have told meanwhile waits to be delivered."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.domain.credit_notes import CreditNote
 from ledger.domain.events import Event
 from ledger.ports.commit import AccountChange, Commit, Refusal
 from proof.convergence import Life, every_order, long_histories, short_history
@@ -72,6 +73,48 @@ def test_a_ledger_that_does_not_hear_of_disputes_is_found() -> None:
     told = long_histories(seed=2, histories=200, machine=Deaf, is_made_short=False)
     assert told is not None
     assert "Wrong: " in told
+
+
+def numbers_again(note: CreditNote) -> CreditNote:
+    """A number is given twice."""
+    return replace(note, number="2026-000001")
+
+
+def says_another_amount(note: CreditNote) -> CreditNote:
+    """One unit more."""
+    return replace(note, amount_minor=note.amount_minor + 1)
+
+
+def says_no_tax_of_it(note: CreditNote) -> CreditNote:
+    """The tax of the payment is known, and its document says 0."""
+    return replace(note, tax_minor=0 if note.tax_minor else note.tax_minor)
+
+
+def forgets_the_tax(note: CreditNote) -> CreditNote:
+    """The tax is known, and its document does not say it."""
+    return replace(note, tax_minor=None)
+
+
+@pytest.mark.parametrize("bug", [None, says_another_amount, says_no_tax_of_it, forgets_the_tax, numbers_again])
+def test_wrong_documents_are_found(bug: Callable[[CreditNote], CreditNote] | None) -> None:
+    """By the oracle of documents alone, which reads what Stripe says. None: a document is missing."""
+    play = Play()
+    play.buy("stripe", ["pack_1000"], 1, flags=0b00011)
+    play.settle()
+    for percent in (30, 50, 100):
+        play.refund_at_stripe(0, percent)
+        play.settle()
+    notes = {key: one for key, one in play.store.documents.items() if isinstance(one, CreditNote)}
+    assert len(notes) == 3
+    play.hold_documents()
+    for key, note in notes.items():
+        if bug:
+            play.store.documents[key] = bug(note)
+        else:
+            del play.store.documents[key]
+            break
+    with pytest.raises(Wrong):
+        play.hold_documents()
 
 
 def test_a_history_is_the_same_under_the_same_seed() -> None:
