@@ -28,6 +28,7 @@ _STRIPE = (
     "refunds",
     "credit_notes",
     "disputes",
+    "taxes",
 )
 _PADDLE = ("events", "notification", "transactions", "subscriptions", "adjustments")
 _WEBHOOKS = (
@@ -154,6 +155,7 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     "credited_periods": ("providers/test_prorations", "usecases/test_balance_spent_once"),
     "debts": ("usecases/test_record_event", "usecases/test_plan_booking"),
     "explain_chain": ("tools/test_why", "contract/test_timeline"),
+    "late_information": ("contract/test_late_information",),
     "locks": ("contract/test_locked_credits", "contract/test_undecided_withdrawals"),
     "look_up": ("usecases/test_record_event", "usecases/test_links"),
     "parked_events": ("contract/test_parked", "integration/test_api_parked"),
