@@ -213,8 +213,13 @@ _OF_FUNCTIONS: dict[str, tuple[str, ...]] = {
     "show_pages": ("functions/test_show_pages", "integration/test_pages"),
 }
 _OWN: dict[str, tuple[str, ...]] = {
-    **{f"ledger.dynamodb.{name}": _STORE for name in ("codec", "items", "reads")},
-    **{f"ledger.dynamodb.{name}": (*_STORE, *_CONDITIONS) for name in ("expressions", "store", "writes")},
+    **{f"ledger.dynamodb.{name}": _STORE for name in ("codec", "items")},
+    "ledger.dynamodb.keys": ("dynamodb/test_reads", "dynamodb/test_stream_records"),
+    "ledger.dynamodb.reads": (*_STORE, "contract/test_lag", "contract/test_timeline", "contract/test_support_lists"),
+    **{
+        f"ledger.dynamodb.{name}": (*_CONDITIONS, "dynamodb/test_leaving_an_index", *_STORE)
+        for name in ("expressions", "store", "writes")
+    },
     **dict.fromkeys(("ledger.api.checklist", "ledger.api.disputes"), ("integration/test_api_disputes",)),
     **dict.fromkeys(("ledger.api.gateway_event", "ledger.api.http"), ("integration/test_api_bad_input",)),
     "ledger.api.support.cases": ("integration/test_api_isolation", "integration/test_api"),

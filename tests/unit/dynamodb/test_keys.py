@@ -3,7 +3,7 @@
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,9 @@ from ledger.domain.ids import (
     SubjectId,
 )
 from ledger.domain.index_rows import IndexRow, NameKind
+from ledger.domain.receipts import Trigger
 from ledger.domain.recent_requests import LimitedRequest
+from ledger.domain.refund_cases import FollowStage
 from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.dynamodb import keys
 from ledger.dynamodb.keys import ItemKind
@@ -48,9 +50,11 @@ from ledger.ports.documents import (
     job_cursor_key,
     mail_intent_key,
     mail_record_key,
+    mail_shard,
     open_checkout_key,
     proposal_key,
     recent_requests_key,
+    sortable,
     subject_act_key,
     subject_look_key,
     subject_request_key,
@@ -185,3 +189,110 @@ def test_a_shard_follows_from_the_key_alone_and_spreads_evenly() -> None:
     spread = Counter(keys.shard_of(key) for key in made)
     assert spread.keys() == set(range(keys.SHARDS))
     assert max(spread.values()) < 2 * min(spread.values())
+
+
+EARLIER, LATER = NOON - timedelta(seconds=1), NOON + timedelta(seconds=1)
+OTHER_ACCOUNT = AccountId("acct#1")
+
+
+def _declaration(state: str, at: datetime) -> DocumentKey:
+    return DocumentKey(DocumentKind.LISTED_DECLARATION, (state, sortable(at), "W-7K3F-9Q2M-4XNP"))
+
+
+def _amount(minor: int, at: datetime) -> DocumentKey:
+    row = IndexRow(kind=NameKind.AMOUNT, name="", subject="stripe:in#1", at=at, amount=minor, currency="EUR")
+    return index_row_key(row)
+
+
+def _failure(at: datetime, account_id: AccountId = ODD) -> DocumentKey:
+    return index_row_key(IndexRow(kind=NameKind.RUN, name="", subject="run#1", account_id=account_id, at=at, amount=5))
+
+
+ORDERS = [OrderId(f"ord_{number}") for number in range(200)]
+SHARD = mail_shard(ORDERS[0])
+OF_ANOTHER_SHARD = next(one for one in ORDERS if mail_shard(one) != SHARD)
+RANGES: dict[str, tuple[tuple[str, str, str], list[DocumentKey], list[DocumentKey]]] = {
+    "declarations in a state": (
+        keys.declarations_since("matched", None),
+        [_declaration("matched", EARLIER), _declaration("matched", LATER)],
+        [_declaration("confirmed", NOON), _declaration("in_review", NOON), _declaration("approved", NOON)],
+    ),
+    "declarations since a time": (
+        keys.declarations_since("matched", NOON),
+        [_declaration("matched", NOON), _declaration("matched", LATER)],
+        [_declaration("matched", EARLIER), _declaration("in_review", LATER)],
+    ),
+    "awaited orders of a shard": (
+        keys.awaited_orders_since(SHARD, None),
+        [awaited_order_key(EARLIER, ORDERS[0])],
+        [awaited_order_key(NOON, OF_ANOTHER_SHARD)],
+    ),
+    "awaited orders since a time": (
+        keys.awaited_orders_since(SHARD, NOON),
+        [awaited_order_key(NOON, ORDERS[0]), awaited_order_key(LATER, ORDERS[0])],
+        [awaited_order_key(EARLIER, ORDERS[0]), awaited_order_key(LATER, OF_ANOTHER_SHARD)],
+    ),
+    "plans that are due": (
+        keys.watched_plans_until(SHARD, NOON),
+        [watched_plan_key(EARLIER, ORDERS[0]), watched_plan_key(NOON, ORDERS[0])],
+        [watched_plan_key(LATER, ORDERS[0]), watched_plan_key(EARLIER, OF_ANOTHER_SHARD)],
+    ),
+    "payments of an amount between two times": (
+        keys.indexed_between(DocumentKind.INDEXED_AMOUNT, _amount(5, NOON).parts[0], NOON, LATER),
+        [_amount(5, NOON), _amount(5, LATER)],
+        [_amount(5, EARLIER), _amount(5, LATER + timedelta(seconds=1)), _amount(50, NOON)],
+    ),
+    "runs that failed until a time": (
+        keys.indexed_between(DocumentKind.INDEXED_FAILURE, _failure(NOON).parts[0], None, NOON),
+        [_failure(EARLIER), _failure(NOON), _failure(NOON, OTHER_ACCOUNT)],
+        [_failure(LATER), _failure(NOON - timedelta(days=1))],
+    ),
+    "failed runs of an account": (
+        keys.failed_runs_since(ODD, NOON),
+        [failed_run_key(ODD, NOON, "run#1"), failed_run_key(ODD, LATER, "run#1")],
+        [failed_run_key(ODD, EARLIER, "run#1"), failed_run_key(OTHER_ACCOUNT, LATER, "run#1")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_a_range_has_its_items_and_no_others(name: str) -> None:
+    """A job that reads too little leaves work undone; one that reads too much does what is not due."""
+    (pk, lowest, highest), inside, outside = RANGES[name]
+
+    def is_read(key: DocumentKey) -> bool:
+        stored = keys.document_key(key)
+        return stored["pk"]["S"] == pk and lowest <= stored["sk"]["S"] <= highest
+
+    assert [is_read(key) for key in inside] == [True] * len(inside)
+    assert [is_read(key) for key in outside] == [False] * len(outside)
+
+
+def test_a_partition_of_an_index_is_of_one_day_state_or_trigger_and_of_one_shard() -> None:
+    """Two that share one are read as each other's; one that is not read is never done."""
+    shards = range(keys.SHARDS)
+    days = [NOON.date(), NOON.date() + timedelta(days=1)]
+    assert len({keys.expires_on(day, shard) for day in days for shard in shards}) == 2 * keys.SHARDS
+    parked = {keys.parked_shard(trigger, shard) for trigger in Trigger for shard in shards}
+    assert len(parked) == len(Trigger) * keys.SHARDS
+    followed = {keys.followed_shard(stage, shard) for stage in FollowStage for shard in shards}
+    assert len(followed) == len(FollowStage) * keys.SHARDS
+    for trigger in Trigger:
+        where = keys.parked_of_customer("stripe:cus_1", trigger)
+        assert where.pk == keys.receipt_key("stripe", "evt_1", "stripe:cus_1")["pk"]["S"]
+        assert all(
+            keys.parked_shard(other, shard).startswith(where.prefix) is (other is trigger)
+            for other in Trigger
+            for shard in shards
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "item"), [(keys.SUSPENDED, keys.account_key(ODD)), ("bank", keys.payment_key(PaymentId("stripe:pi#1")))]
+)
+def test_a_position_in_a_list_of_support_leads_back_to_its_row(name: str, item: keys.Key) -> None:
+    """By its time and its owner: two of one instant have two positions."""
+    row = item | {"listed_in": {"S": name}, "listed_at": {"S": sortable(NOON)}}
+    position = keys.listed_position(row)
+    assert position == f"{sortable(NOON)}#{keys.owner_of(item)}"
+    assert keys.listed_key(name, position) == row
