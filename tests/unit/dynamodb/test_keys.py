@@ -2,7 +2,7 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -211,44 +211,45 @@ def _failure(at: datetime, account_id: AccountId = ODD) -> DocumentKey:
 ORDERS = [OrderId(f"ord_{number}") for number in range(200)]
 SHARD = mail_shard(ORDERS[0])
 OF_ANOTHER_SHARD = next(one for one in ORDERS if mail_shard(one) != SHARD)
-RANGES: dict[str, tuple[tuple[str, str, str], list[DocumentKey], list[DocumentKey]]] = {
+Bounds = Callable[[], tuple[str, str, str]]
+RANGES: dict[str, tuple[Bounds, list[DocumentKey], list[DocumentKey]]] = {
     "declarations in a state": (
-        keys.declarations_since("matched", None),
+        lambda: keys.declarations_since("matched", None),
         [_declaration("matched", EARLIER), _declaration("matched", LATER)],
         [_declaration("confirmed", NOON), _declaration("in_review", NOON), _declaration("approved", NOON)],
     ),
     "declarations since a time": (
-        keys.declarations_since("matched", NOON),
+        lambda: keys.declarations_since("matched", NOON),
         [_declaration("matched", NOON), _declaration("matched", LATER)],
         [_declaration("matched", EARLIER), _declaration("in_review", LATER)],
     ),
     "awaited orders of a shard": (
-        keys.awaited_orders_since(SHARD, None),
+        lambda: keys.awaited_orders_since(SHARD, None),
         [awaited_order_key(EARLIER, ORDERS[0])],
         [awaited_order_key(NOON, OF_ANOTHER_SHARD)],
     ),
     "awaited orders since a time": (
-        keys.awaited_orders_since(SHARD, NOON),
+        lambda: keys.awaited_orders_since(SHARD, NOON),
         [awaited_order_key(NOON, ORDERS[0]), awaited_order_key(LATER, ORDERS[0])],
         [awaited_order_key(EARLIER, ORDERS[0]), awaited_order_key(LATER, OF_ANOTHER_SHARD)],
     ),
     "plans that are due": (
-        keys.watched_plans_until(SHARD, NOON),
+        lambda: keys.watched_plans_until(SHARD, NOON),
         [watched_plan_key(EARLIER, ORDERS[0]), watched_plan_key(NOON, ORDERS[0])],
         [watched_plan_key(LATER, ORDERS[0]), watched_plan_key(EARLIER, OF_ANOTHER_SHARD)],
     ),
     "payments of an amount between two times": (
-        keys.indexed_between(DocumentKind.INDEXED_AMOUNT, _amount(5, NOON).parts[0], NOON, LATER),
+        lambda: keys.indexed_between(DocumentKind.INDEXED_AMOUNT, _amount(5, NOON).parts[0], NOON, LATER),
         [_amount(5, NOON), _amount(5, LATER)],
         [_amount(5, EARLIER), _amount(5, LATER + timedelta(seconds=1)), _amount(50, NOON)],
     ),
     "runs that failed until a time": (
-        keys.indexed_between(DocumentKind.INDEXED_FAILURE, _failure(NOON).parts[0], None, NOON),
+        lambda: keys.indexed_between(DocumentKind.INDEXED_FAILURE, _failure(NOON).parts[0], None, NOON),
         [_failure(EARLIER), _failure(NOON), _failure(NOON, OTHER_ACCOUNT)],
         [_failure(LATER), _failure(NOON - timedelta(days=1))],
     ),
     "failed runs of an account": (
-        keys.failed_runs_since(ODD, NOON),
+        lambda: keys.failed_runs_since(ODD, NOON),
         [failed_run_key(ODD, NOON, "run#1"), failed_run_key(ODD, LATER, "run#1")],
         [failed_run_key(ODD, EARLIER, "run#1"), failed_run_key(OTHER_ACCOUNT, LATER, "run#1")],
     ),
@@ -258,11 +259,12 @@ RANGES: dict[str, tuple[tuple[str, str, str], list[DocumentKey], list[DocumentKe
 @pytest.mark.parametrize("name", RANGES)
 def test_a_range_has_its_items_and_no_others(name: str) -> None:
     """A job that reads too little leaves work undone; one that reads too much does what is not due."""
-    (pk, lowest, highest), inside, outside = RANGES[name]
+    bounds, inside, outside = RANGES[name]
+    pk, lowest, highest = bounds()
 
     def is_read(key: DocumentKey) -> bool:
         stored = keys.document_key(key)
-        return stored["pk"]["S"] == pk and lowest <= stored["sk"]["S"] <= highest
+        return bool(stored["pk"]["S"] == pk and lowest <= stored["sk"]["S"] <= highest)
 
     assert [is_read(key) for key in inside] == [True] * len(inside)
     assert [is_read(key) for key in outside] == [False] * len(outside)

@@ -1,6 +1,7 @@
 """What DynamoDB may answer on a bad day, and what a commit costs on a good one."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,8 @@ from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.dynamodb import items, keys
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.dynamodb.writes import Writes
-from ledger.ports.commit import AccountChange, Commit, Refusal
+from ledger.ports.commit import MAX_ACTIONS, AccountChange, Commit, DocumentChange, Refusal
+from ledger.ports.documents import intent_key
 from ledger.usecases import plan_booking
 from ledger.usecases.expire_credits import expire_credits
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
@@ -178,6 +180,18 @@ def test_an_item_without_room_is_told_as_such_with_its_account(item: str) -> Non
     with pytest.raises(CommitTooLarge, match=f"an item of {ADA} would become larger than 400 KB"):
         store.commit(commit)
     assert len(connection.calls) == 1
+
+
+@pytest.mark.parametrize(("documents", "is_sent"), [(MAX_ACTIONS, True), (MAX_ACTIONS + 1, False)])
+def test_a_commit_of_more_than_a_transaction_holds_is_never_sent(documents: int, *, is_sent: bool) -> None:
+    """Each of its puts, updates, deletes and checks counts."""
+    connection = Troubled()
+    store = DynamoDBStore("ledger", connection)  # type: ignore[arg-type]
+    gone = tuple(DocumentChange(intent_key(f"case_1-{number}"), None) for number in range(documents - 1))
+    commit = Commit(documents=gone, account=AccountChange(account_id=ADA, version=1))
+    with nullcontext() if is_sent else pytest.raises(CommitTooLarge, match=f"at most {MAX_ACTIONS} items"):
+        store.commit(commit)
+    assert len(connection.calls) == is_sent
 
 
 def test_a_conflict_is_waited_for_as_long_as_a_provider_waits() -> None:
