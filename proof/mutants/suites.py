@@ -124,7 +124,7 @@ def _files(*patterns: str) -> tuple[str, ...]:
     return tuple(str(path.relative_to(ROOT)) for path in found if path.name.startswith("test_"))
 
 
-_STORE = ("dynamodb/test_schema", "dynamodb/test_store_faults")
+_STORE = ("dynamodb/test_store_faults", "dynamodb/test_schema")
 _CONDITIONS = ("contract/test_conditions", "contract/test_store", "contract/test_rolling_deploy")
 _CASES = (
     *("contract/test_cases", "contract/test_queue", "usecases/test_refund_in_parts", "usecases/test_charged_twice"),
@@ -217,7 +217,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.dynamodb.keys": ("dynamodb/test_reads", "dynamodb/test_stream_records"),
     "ledger.dynamodb.reads": (*_STORE, "contract/test_lag", "contract/test_timeline", "contract/test_support_lists"),
     **{
-        f"ledger.dynamodb.{name}": (*_CONDITIONS, "dynamodb/test_leaving_an_index", *_STORE)
+        f"ledger.dynamodb.{name}": ("dynamodb/test_leaving_an_index", *_STORE, *_CONDITIONS)
         for name in ("expressions", "store", "writes")
     },
     **dict.fromkeys(("ledger.api.checklist", "ledger.api.disputes"), ("integration/test_api_disputes",)),

@@ -7,8 +7,11 @@ import pytest
 
 from ledger.domain.facts import DisputeState, EvidenceState
 from ledger.domain.purchases import Purchase
-from ledger.usecases.chain import purchase_lines
-from tools.testing.builders import PI, at, dispute, payment
+from ledger.domain.runs import FailedRun
+from ledger.domain.subscriptions import Subscription, SubscriptionStatus
+from ledger.usecases.chain import failed_run_line, order_line, purchase_lines, subscription_line
+from tools.testing.builders import PI, at, dispute, ordered, payment
+from tools.testing.fakes import FakeStore
 
 OPEN = "stripe:pi_1: dispute dp_1 over 20.00 USD is open"
 UNTIL = "; the bank takes evidence until 2026-11-01T13:30:00Z"
@@ -51,3 +54,33 @@ def test_a_dispute_says_what_was_handed_in_and_what_is_due(
         one for one in purchase_lines(Purchase(payment_id=PI).with_facts(payment(), told)) if "dispute" in one.words
     ]
     assert line.words == words
+
+
+def test_an_order_is_found_by_its_id_and_by_the_key_that_its_payments_name() -> None:
+    """And says whether it is paid."""
+    store = FakeStore()
+    ordered(store)
+    order = store.fulfilment_keys["order/ord_1"].terms
+    assert order
+    line = order_line(order, [])
+    assert line.ids == {order.order_id, f"order/{order.order_id}"}
+    assert (line.is_open, line.words.endswith("; not paid")) == (True, True)
+    assert not order_line(order, [PI]).is_open
+
+
+@pytest.mark.parametrize("status", SubscriptionStatus)
+def test_a_subscription_says_its_state(status: SubscriptionStatus) -> None:
+    """Of a plan that is known, or not."""
+    known = Subscription(subscription_id="stripe:sub_1", status=status, at=at(0), cause="stripe:evt_1")
+    line = subscription_line(known)
+    assert line.words.startswith(f"subscription stripe:sub_1 to an unknown plan is {status}")
+    assert {"stripe:evt_1", "stripe:sub_1"} <= line.ids
+
+
+def test_a_failed_run_is_found_by_its_id_and_by_the_cause_of_its_entries() -> None:
+    """Also once an incident has replaced it."""
+    failed = FailedRun(run_id="run_1", credits=5, at=at(0))
+    assert failed_run_line("acct_ada", failed).ids == {"run_1", "run:run_1"}
+    replaced = failed_run_line("acct_ada", replace(failed, replaced_by="inc_1"))
+    assert replaced.about == {"inc_1"}
+    assert "replaced by inc_1" in replaced.words
