@@ -304,6 +304,29 @@ def test_the_same_change_is_the_same_event_and_another_one_is_not(kind: str) -> 
     assert changed.event_id != event.event_id
 
 
+EVENT_IDS = {
+    "CustomerIdentified": "customer_identified/stripe:cus_1/acct_ada/stripe:pi_1",
+    "ApprovedRefundChanged": "approved_refund_changed/stripe:pi_1/2",
+    "PaymentDisputed": "payment_disputed/stripe:pi_1/2",
+    "RefundIntentListed": "refund_intent_listed/case_1-1",
+    "RenewalStopListed": "renewal_stop_listed/2026-11-01T12:00:00.000000Z/stripe:in_1",
+    "DeclarationConfirmed": "declaration_confirmed/C_1",
+    "DeclarationApproved": "declaration_approved/C_1",
+    "OrderPaid": "order_paid/ord_1",
+    "MailListed": f"mail_listed/{MAIL_INTENT.mail_id}",
+    "PurchasesNamed": "purchases_named/stripe:pi_1/2",
+    "AddressChanged": "address_changed/acct_ada/2",
+    "RunFailureRecorded": "run_failed/acct_ada/run_1",
+    "IncidentBegun": "incident_begun/inc_1",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_names_its_kind_and_all_that_tells_it_from_another(kind: str) -> None:
+    """A subscriber that keeps ids to know what it has had takes no other event for one of them."""
+    assert the_event(kind, CHANGES[kind]()).event_id == EVENT_IDS[kind]
+
+
 @pytest.mark.parametrize(
     ("kind", "correlation_id"),
     [
