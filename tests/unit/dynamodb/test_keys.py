@@ -216,7 +216,7 @@ RANGES: dict[str, tuple[Bounds, list[DocumentKey], list[DocumentKey]]] = {
     "declarations in a state": (
         lambda: keys.declarations_since("matched", None),
         [_declaration("matched", EARLIER), _declaration("matched", LATER)],
-        [_declaration("confirmed", NOON), _declaration("in_review", NOON), _declaration("approved", NOON)],
+        [_declaration(other, NOON) for other in ("confirmed", "in_review", "approved", "one_of_tomorrow")],
     ),
     "declarations since a time": (
         lambda: keys.declarations_since("matched", NOON),
