@@ -144,7 +144,7 @@ class ConfirmationInput(RequestModel):
 class ForwardingInput(RequestModel):
     """How a withdrawal was passed on."""
 
-    why: Text = Field(examples=["Sent to Paddle's seller support, ticket 4711."])
+    why: Text = Field(examples=["Sent to the reseller's support for sellers, ticket 4711."])
 
 
 class DeclarationDecision(RequestModel):
