@@ -81,6 +81,13 @@ OF_ONE: Mapping[str, Mapping[str, Sequence[BillingError]]] = {
         "409": [RequestRefused("20 credits of earlier adjustments are left. No others can be taken back."), PROPOSED]
     },
     "beginAnIncident": {"409": [IncidentChanged(42), PROPOSED]},
+    "muteKindOfEvent": {
+        "409": [
+            RequestRefused(
+                "It names an order or account of ours, or what the catalogue sells: it always needs a person."
+            )
+        ]
+    },
     "attributeParkedEvent": {
         "409": [RequestRefused("It is parked as unknown_price: it does not lack an account."), PROPOSED]
     },

@@ -14,6 +14,7 @@ from typing import Any
 from ledger.domain.domain_events import CustomerIdentified, DomainEvent, is_domain_event, read_domain_event
 from ledger.job import JobWatch
 from ledger.runtime import Runtime, runtime
+from ledger.usecases.mute_parked import settle_mutes
 from ledger.usecases.record_event import RecordResult
 from ledger.usecases.release_parked import release_all, release_receipts
 from ledger.usecases.sweep import Pace
@@ -49,7 +50,10 @@ def _release(event: dict[str, Any], services: Runtime, watch: JobWatch) -> dict[
         try:
             _list_waiting(services)
         finally:  # the round is not left out because the list failed
-            all_done = release_all(translate, services.deployment, store, watch, now=now, pace=PACE)
+            try:
+                settle_mutes(store, translate, watch.has_time, now=now)
+            finally:
+                all_done = release_all(translate, services.deployment, store, watch, now=now, pace=PACE)
         results, raise_failure = all_done.results, all_done.raise_failure
     outcomes = dict(Counter(result.outcome for result in results if result))
     services.logger.info("released", extra={"outcomes": outcomes, **names})

@@ -2,11 +2,12 @@
 
 GET /support/parked · GET /support/parked/{parked_id}
 POST /support/parked/{parked_id}/replay · …/attribution · …/dismissal
+GET, POST /support/parked/{parked_id}/mute · GET /support/mutes · POST /support/mutes/{mute_id}/end
 """
 
 from typing import Annotated
 
-from aws_lambda_powertools.event_handler.openapi.params import Path
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from ledger.api.auth import support
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
@@ -17,11 +18,21 @@ from ledger.api.requests import (
     AttributionRequest,
     DismissalRequest,
     IdempotencyKey,
+    MuteRequest,
     PageCursor,
     PageSize,
     ReplayRequest,
 )
-from ledger.api.responses.parked import ParkedEventResponse, ParkedPage, ParkedResponse, ReplayResponse
+from ledger.api.responses.parked import (
+    CountedMuteResponse,
+    MuteList,
+    MutePreviewResponse,
+    MuteResponse,
+    ParkedEventResponse,
+    ParkedPage,
+    ParkedResponse,
+    ReplayResponse,
+)
 from ledger.domain.errors import NotFound
 from ledger.domain.ids import AccountId
 from ledger.domain.subjects import subject_of_event
@@ -35,6 +46,7 @@ from ledger.usecases.attribute_parked import (
 )
 from ledger.usecases.authority import Authority
 from ledger.usecases.looks import record_look, record_look_at
+from ledger.usecases.mute_parked import end_mute, list_mutes, mute_kind, preview_mute
 from ledger.usecases.parked_events import list_parked
 from ledger.usecases.subject_history import subject_history
 
@@ -49,6 +61,11 @@ ParkedPath = Annotated[
         examples=[EXAMPLE_PARKED_ID],
     ),
 ]
+AreMuted = Annotated[bool, Query(description="Those of muted kinds, which need nobody's attention.")]
+MutePath = Annotated[
+    str,
+    Path(pattern=r"^mute_[0-9a-f]{24}$", description="The mute's id.", examples=["mute_0123456789abcdef01234567"]),
+]
 _POSITION = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#\S+ \S+"
 
 
@@ -58,11 +75,15 @@ _POSITION = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#\S+ \S+"
     tags=["Support"],
     responses=documented_problems(ParkedPage),
 )
-def list_parked_events(limit: PageSize = 50, after: PageCursor = None) -> ParkedPage:
-    """Return the events that could not be booked as they came, with what would release each."""
+def list_parked_events(are_muted: AreMuted = False, limit: PageSize = 50, after: PageCursor = None) -> ParkedPage:
+    """Return the events that could not be booked as they came, with what would release each.
+
+    Those of muted kinds are in a list of their own.
+    """
     support(app)
-    store, listing = services().store, Listing("support", "parked events", _POSITION)
-    found, following = listing.page(after, lambda start: list_parked(limit, start, store))
+    store = services().store
+    listing = Listing("support", "muted events" if are_muted else "parked events", _POSITION)
+    found, following = listing.page(after, lambda start: list_parked(limit, start, store, are_muted=are_muted))
     return ParkedPage(parked=[ParkedResponse.of(one) for one in found], next=following)
 
 
@@ -144,6 +165,67 @@ def dismiss_parked_event(parked_id: ParkedPath, request: DismissalRequest) -> Re
     here, person = services(), support(app)
     dismissed = dismiss_parked(_name(parked_id), person.account_id, request.why, here.store, now=here.now())
     return ReplayResponse.of(parked_id, dismissed)
+
+
+@app.get(
+    "/support/parked/<parked_id>/mute",
+    summary="What muting the kind of a parked event would do",
+    tags=["Support"],
+    responses=documented_problems(MutePreviewResponse, 404),
+)
+def preview_muting(parked_id: ParkedPath) -> MutePreviewResponse:
+    """Return how many events are parked of the same provider, type, reason and detail, or why they can't be muted."""
+    here = services()
+    support(app)
+    return MutePreviewResponse.of(preview_mute(_name(parked_id), here.store, here.translate_parked))
+
+
+@app.post(
+    "/support/parked/<parked_id>/mute",
+    summary="Mute the kind of a parked event",
+    tags=["Support"],
+    responses=documented_problems(MuteResponse, 404, 409),
+)
+def mute_kind_of_event(parked_id: ParkedPath, request: MuteRequest) -> MuteResponse:
+    """Say that events of this provider, type, reason and exact detail need nobody's attention. Idempotent.
+
+    Also those that come later. They stay parked, and each deployment tries them again. What names an order, an account
+    or a price of ours is never muted.
+    """
+    here, person = services(), support(app)
+    muted = mute_kind(
+        _name(parked_id), person.account_id, request.why, here.store, here.translate_parked, now=here.now()
+    )
+    return MuteResponse.of(muted)
+
+
+@app.get(
+    "/support/mutes",
+    summary="The muted kinds of parked events",
+    tags=["Support"],
+    responses=documented_problems(MuteList),
+)
+def list_muted_kinds() -> MuteList:
+    """Return each kind with who muted it, when and why, and how many of its events are parked."""
+    support(app)
+    mutes, is_cut = list_mutes(services().store)
+    return MuteList(mutes=[CountedMuteResponse.counted(one) for one in mutes], is_cut=is_cut)
+
+
+@app.post(
+    "/support/mutes/<mute_id>/end",
+    summary="End a mute",
+    tags=["Support"],
+    responses=documented_problems(MuteResponse, 404),
+)
+def end_muting(mute_id: MutePath, request: MuteRequest) -> MuteResponse:
+    """Bring the events of a muted kind back to the list of those that need a person. Idempotent.
+
+    At most 500 are moved at once, the others within the hour.
+    """
+    here, person = services(), support(app)
+    ended = end_mute(mute_id, person.account_id, request.why, here.store, here.translate_parked, now=here.now())
+    return MuteResponse.of(ended)
 
 
 def _name(parked_id: str) -> tuple[str, str]:

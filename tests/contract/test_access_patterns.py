@@ -1094,6 +1094,11 @@ def _(engine: Engine) -> Iterator[int]:
     yield engine.trips(lambda: store.incident_shares("inc_1", 5).items)
 
 
+@case("`mutes`")
+def _(engine: Engine) -> Iterator[int]:
+    yield engine.trips(lambda: list(engine.store().mutes()))
+
+
 @case("`running_incidents`")
 def _(engine: Engine) -> Iterator[int]:
     yield engine.trips(engine.store().running_incidents)

@@ -66,6 +66,8 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "/support/parked/{parked_id}/attribution": {"account_id": ADA, "why": "y"},
     "/support/parked/{parked_id}/dismissal": {"why": "y"},
+    "/support/parked/{parked_id}/mute": {"why": "y"},
+    "/support/mutes/{mute_id}/end": {"why": "y"},
     "/support/parked/{parked_id}/replay": {"why": "y"},
     "/support/accounts/{account_id}/orders/{order_id}/information": {"why": "y"},
     "/support/accounts/{account_id}/holds": {"hold_id": "support:x", "why": "y"},
@@ -121,6 +123,7 @@ def send(world: World, path: str, body: bytes, **more: Any) -> ApiResponse:
         path.replace("{case_id}", CASE)
         .replace("{order_id}", f"ord_{'0' * 24}")
         .replace("{proposal_id}", f"prop_{'0' * 24}")
+        .replace("{mute_id}", f"mute_{'0' * 24}")
         .replace("{run_id}", "run_1")
         .replace("{parked_id}", "stripe:cus_1~evt_1")
     )

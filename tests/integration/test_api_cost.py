@@ -83,6 +83,7 @@ def test_no_request_scans(world: World, calls: Calls) -> None:
         "proposal_id": f"prop_{'0' * 24}",
         "record_id": case_id,
         "incident_id": f"inc_{'0' * 24}",
+        "mute_id": f"mute_{'0' * 24}",
     }
     for method, path, _ in sorted(operations(), key=lambda one: one[:2]):
         route = next(route for route in deployed() if (route.method, route.path) == (method, path))

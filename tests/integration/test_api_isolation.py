@@ -191,6 +191,7 @@ BOBS_OWN = {"account_id": BOB, "purchase_id": BOBS}
 RECORD = "run_unknown"
 PARKED = "stripe:cus_1~evt_1"
 PROPOSAL = f"prop_{'0' * 24}"
+MUTE = f"mute_{'0' * 24}"
 INCIDENT = f"inc_{'0' * 24}"
 NOBODYS_ORDER = f"ord_{'0' * 24}"
 HOUR = {"since": "2026-11-01T12:00:00Z", "until": "2026-11-01T13:00:00Z"}
@@ -233,6 +234,10 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", f"/support/parked/{PARKED}/replay", {"content": {"why": "y"}, "key": "k"}),
     ("POST", f"/support/parked/{PARKED}/attribution", {"content": {"account_id": BOB, "why": "y"}}),
     ("POST", f"/support/parked/{PARKED}/dismissal", {"content": {"why": "y"}}),
+    ("GET", f"/support/parked/{PARKED}/mute", {}),
+    ("POST", f"/support/parked/{PARKED}/mute", {"content": {"why": "y"}}),
+    ("GET", "/support/mutes", {}),
+    ("POST", f"/support/mutes/{MUTE}/end", {"content": {"why": "y"}}),
     ("POST", "/support/refund-cases/{case_id}/claim", {}),
     ("DELETE", "/support/refund-cases/{case_id}/claim", {}),
     ("GET", f"/support/accounts/{BOB}", {}),
@@ -277,7 +282,9 @@ def test_support_staff_change_nothing_of_their_own_account(world: World, case_id
     for method, path, more in SUPPORT_CALLS:
         # Whose a declaration or a parked event is does not stand in the request, and an incident has many accounts: see
         # their own tests.
-        if method != "GET" and not path.endswith(("forwarding", "replay", "attribution", "dismissal", "incidents")):
+        if method != "GET" and not path.endswith(
+            ("forwarding", "replay", "attribution", "dismissal", "mute", "end", "incidents")
+        ):
             own = more if BOB in path or "{case_id}" in path else {**more, "content": {**more["content"], **BOBS_OWN}}
             told = bob.call(method, path.format(case_id=case_id), **own)
             assert (told.status, "your own account" in told.text) == (403, True), path
@@ -293,6 +300,7 @@ def test_every_support_route_is_tried() -> None:
             .replace("dispute:stripe:dp_1", "{hold_id}")
             .replace(NOBODYS_DECLARATION, "{declaration_id}")
             .replace(PROPOSAL, "{proposal_id}")
+            .replace(MUTE, "{mute_id}")
             .replace(NOBODYS_ORDER, "{order_id}")
             .replace(INCIDENT, "{incident_id}")
             .replace(PARKED, "{parked_id}")

@@ -1,5 +1,6 @@
 """Parked events through the API: a list that says what releases each, the event itself, and another try."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ledger.domain import catalogue
 from ledger.domain.receipts import ParkReason, Receipt, Trigger
 from ledger.usecases.parked_events import release_of
 from tests.integration.conftest import World
-from tests.integration.test_release_parked import SECRET, of_a_price, receive
+from tests.integration.test_release_parked import SECRET, START, of_a_price, receive, release
 from tools.testing.frontend import supporter
 
 KIM = supporter(name="kim")
@@ -104,3 +105,49 @@ def test_each_reason_says_what_releases_it(reason: ParkReason) -> None:
     assert "releases it" in said or "books it" in said or "has to name it" in said
     by_deployment = any(word in said for word in ("catalogue", "release can", "deployment"))
     assert by_deployment == (reason.trigger is Trigger.DEPLOYMENT)
+
+
+def of_another_shop(number: int, customer: int) -> bytes:
+    """The payment of something that we do not sell, on a checkout of another application."""
+    content = json.loads(of_a_price("pri_of_another_shop", customer))
+    content["event_id"] = f"evt_shop_{number}"
+    content["data"] |= {"id": f"txn_shop_{number}", "custom_data": None}
+    for item in content["data"]["items"]:
+        item["price"]["id"] = "pri_of_another_shop"
+    return json.dumps(content).encode()
+
+
+def test_a_kind_is_muted_and_comes_back(parked: World) -> None:
+    """What it would do is shown before. What names an account of ours stays in the list, and is never muted."""
+    for number in range(3):
+        assert receive(parked.services, of_another_shop(number, 7 + number)) == "parked"
+    path = "/support/parked/paddle:ctm_7~evt_shop_0"
+    seen = parked.sam.get(f"{path}/mute").json
+    assert (seen["refusal"], seen["events"], seen["of_ours"], seen["is_cut"]) == ("", 3, 0, False)
+    muted = parked.sam.post(f"{path}/mute", {"why": "Of our other shop."}).json
+    assert (muted["muted_by"], muted["why"], muted["is_in_force"]) == ("sam", "Of our other shop.", True)
+    assert [one["event_id"] for one in parked.sam.get("/support/parked").json["parked"]] == ["evt_0", "evt_1", "evt_2"]
+    hidden = parked.sam.get("/support/parked", query={"are_muted": "true"}).json["parked"]
+    assert [(one["event_id"], one["muted_by"]) for one in hidden] == [
+        (f"evt_shop_{number}", muted["mute_id"]) for number in range(3)
+    ]
+    assert receive(parked.services, of_another_shop(3, 11)) == "parked"
+    (counted,) = parked.sam.get("/support/mutes").json["mutes"]
+    assert (counted["mute_id"], counted["events"]) == (muted["mute_id"], 4)
+    ours = parked.sam.post("/support/parked/paddle:ctm_1~evt_1/mute", {"why": "It is noise."})
+    assert (ours.status, "names an order or account of ours" in ours.json["detail"]) == (409, True)
+    ended = KIM.post(f"/support/mutes/{muted['mute_id']}/end", {"why": "We sell it here now."}).json
+    assert (ended["ended_by"], ended["ended_why"], ended["is_in_force"]) == ("kim", "We sell it here now.", False)
+    assert len(parked.sam.get("/support/parked").json["parked"]) == 7
+    assert parked.sam.get("/support/parked", query={"are_muted": "true"}).json["parked"] == []
+
+
+def test_the_job_settles_what_was_muted(parked: World) -> None:
+    """With its next round. A deployment tries muted events again, and they stay where they are."""
+    parked.services.clock = lambda: START
+    receive(parked.services, of_another_shop(0, 7))
+    muted = parked.sam.post("/support/parked/paddle:ctm_7~evt_shop_0/mute", {"why": "Of our other shop."}).json
+    assert muted["is_settled"] is False
+    release(parked.services, hours=2)
+    (counted,) = parked.sam.get("/support/mutes").json["mutes"]
+    assert (counted["is_settled"], counted["events"]) == (True, 1)

@@ -19,6 +19,7 @@ from tests.contract.test_parked import park, renewal
 from tests.integration.conftest import ADA, ADAS, BOB, LONG_AGO, World
 from tests.integration.test_api import HOSTILE_NAMES, store_evidence
 from tests.integration.test_api_declarations import declared, followed
+from tests.integration.test_api_parked import of_another_shop
 from tests.integration.test_release_parked import SECRET, of_a_price, receive
 from tests.unit.tools.template_parts import TEMPLATE
 from tools import token
@@ -373,6 +374,38 @@ def test_a_parked_event_is_shown_and_tried_again(
     assert console.blocked() == []
 
 
+def test_a_kind_of_parked_events_is_muted_and_comes_back(
+    world: World, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it would do is shown before. Then it is one click away, with who muted it and why, until it is ended."""
+    monkeypatch.setenv("PADDLE_SIGNING_SECRETS", SECRET)
+    world.services.config = replace(world.services.config, signing_secrets={"paddle": SECRET})
+    for number in (1, 2):
+        assert receive(world.services, of_another_shop(number, number)) == "parked"
+    console.sign_in()
+    console.go("parked", "Parked events")
+    console.click("transaction.completed")
+    console.wait_for_heading("transaction.completed")
+    console.click("Mute this kind…")
+    console.reads("2 parked events leave the list")
+    console.write("why", "Of our other shop.")
+    console.click("Mute the kind")
+    console.reads("The kind is muted.")
+    console.reads("Its kind is muted.")
+    console.go("parked", "Parked events")
+    console.reads("Nothing needs a person")
+    console.click("Muted")
+    console.reads("Of our other shop.")
+    console.click("End…")
+    console.write("why", "We sell it here now.")
+    console.click("End it")
+    console.reads("It is ended.")
+    console.reads("We sell it here now.")
+    console.go("parked", "Parked events")
+    console.page.wait_until("document.querySelectorAll('tbody tr').length === 2")
+    assert console.blocked() == []
+
+
 def test_a_parked_event_is_attributed_and_released(world: World, console: Console) -> None:
     """Nothing says whose it is until a person does: then it is booked for that account, and listed no more."""
     event = renewal()
@@ -389,7 +422,7 @@ def test_a_parked_event_is_attributed_and_released(world: World, console: Consol
     console.reads("What became of it")
     console.reads("The customer has written to us about it.")
     console.go("parked", "Parked events")
-    console.reads("Nothing is parked")
+    console.reads("Nothing needs a person")
     assert world.ada.get("/account").json["balance"] == 2000
     assert console.blocked() == []
 
@@ -844,6 +877,7 @@ def test_no_page_is_wider_than_its_window(world: World, console: Console, size: 
         f"why/{ADA}": "Why?",
         "find?q=nothing": "Search",
         "parked": "Parked events",
+        "muted": "Parked events",
         "proposals": "Second person",
         "declarations": "Declarations",
         "disputes": "Disputes",

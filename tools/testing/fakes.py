@@ -33,7 +33,7 @@ from ledger.domain.mails import MailIntent
 from ledger.domain.orders import Checkout, Order
 from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import Receipt, Trigger
+from ledger.domain.receipts import Mute, Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -217,8 +217,8 @@ class FakeStore:
         self.round_trips += 1
         found = []
         for (owner, event_id), receipt in list(self._indexed.receipts.items()):
-            reason, name = receipt.parked_reason, ParkedName(owner, event_id, receipt.received_at)
-            is_listed = reason and reason.trigger is trigger and (since is None or receipt.received_at >= since)
+            name = ParkedName(owner, event_id, receipt.received_at)
+            is_listed = receipt.listed_under is trigger and (since is None or receipt.received_at >= since)
             if is_listed and _has_turn(keys.parked_receipt_key(name), turn):
                 found.append(name)
         yield from sorted(found, key=lambda name: (name.received_at, name.owner, name.event_id))
@@ -402,6 +402,9 @@ class FakeStore:
     def running_incidents(self) -> Iterator[ListedIncident]:
         return self._documents(ListedIncident, DocumentKind.RUNNING_INCIDENT)
 
+    def mutes(self) -> Iterator[Mute]:
+        return self._documents(Mute, DocumentKind.MUTE)
+
     def incident_shares(self, incident_id: str, limit: int, after: str | None = None) -> Page[IncidentShare]:
         return self._document_page(IncidentShare, DocumentKind.INCIDENT_SHARE, limit, after, incident_id)
 
@@ -454,10 +457,7 @@ class FakeStore:
 
     def _refusal(self, commit: Commit) -> Refusal | None:
         receipt = self.receipts.get(commit.receipt.name) if commit.receipt else None
-        is_new = receipt is None or receipt.parked_reason not in {
-            None,
-            commit.receipt and commit.receipt.parked_reason,
-        }
+        is_new = receipt is None or (receipt.parked_reason is not None and _is_parked_otherwise(receipt, commit))
         received = None if is_new else receipt
         overtaken = [p for p in commit.purchases if _version(self.payments.get(p.payment_id)) != p.version]
         overtaken_first = bool(overtaken) and overtaken[0] is commit.purchases[0]
@@ -608,6 +608,13 @@ def _checkout_of(fulfilment_key: FulfilmentKey) -> str | None:
 
 def _version_of(stored: Document | None) -> int:
     return getattr(stored, "version", 1) if stored else 0
+
+
+def _is_parked_otherwise(parked: Receipt, commit: Commit) -> bool:
+    """Return whether a commit books a parked event, parks it for another reason, or moves it to another list."""
+    receipt = commit.receipt
+    is_same = receipt and (receipt.parked_reason, receipt.muted_by) == (parked.parked_reason, parked.muted_by)
+    return receipt is not None and not is_same
 
 
 def _version(stored: Purchase | PaymentPointer | None) -> int:

@@ -29,7 +29,7 @@ from ledger.domain.ids import AccountId, PaymentId, request_correlation_id
 from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord, mail_id_of
 from ledger.domain.orders import Consent, Order, ShownInformation
 from ledger.domain.proposals import CREDITS, SupportLimit
-from ledger.domain.receipts import NotBookable, ParkReason
+from ledger.domain.receipts import NotBookable, ParkReason, Receipt
 from ledger.domain.refund_cases import DecisionOutcome, RefundCase, RefundReason, SubmittedEvidence
 from ledger.domain.runs import Run
 from ledger.domain.subjects import subject_of_event
@@ -63,6 +63,7 @@ from ledger.usecases.looks import (
     record_look,
     record_look_at,
 )
+from ledger.usecases.mute_parked import end_mute, list_mutes, mute_kind, settle_mutes
 from ledger.usecases.place_order import OrderRequest, place_order
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.record_event import record_event
@@ -751,6 +752,35 @@ def looked_at_by_people() -> FakeStore:
     return store
 
 
+def muted_by_people() -> FakeStore:
+    """Parked events of kinds that people have muted: one that is in force, and one that was ended."""
+    store = FakeStore()
+    record_events(store, paid(), now=at(1))
+    kinds = [NotBookable(ParkReason.OTHER_ACCOUNT, f"the account is {number}") for number in (1, 2)]
+    events = {
+        f"evt_m{number}": replace(
+            event_of(names=(PaymentId(f"stripe:ch_{number}"),)),
+            event_id=f"evt_m{number}",
+            owner=Owner(),
+            not_bookable=kinds[number % 2],
+        )
+        for number in range(4)
+    }
+
+    def translate(receipt: Receipt) -> Event | None:
+        return events[receipt.event_id]
+
+    record_events(store, *(events[name] for name in ("evt_m0", "evt_m1", "evt_m2")), now=at(20))
+    names = {receipt.event_id: receipt.name for receipt in store.parked_receipts()}
+    for number, name in enumerate(("evt_m0", "evt_m1")):
+        mute_kind(names[name], "sam", "Of our other shop.", store, translate, now=at(30 + number))
+    record_events(store, events["evt_m3"], now=at(40))
+    mute = next(one.mute for one in list_mutes(store)[0] if one.mute.detail == "the account is 2")
+    end_mute(mute.mute_id, "kim", "It may be ours.", store, translate, now=at(50))
+    settle_mutes(store, translate, lambda: True, now=at(99))
+    return store
+
+
 def asked_about_two_like_it() -> FakeStore:
     """A request about a charge beside which another one looks alike: a person decides."""
     store = FakeStore()
@@ -919,6 +949,7 @@ _MADE = (
     *(locked, informed_late, unlocked, by_two, documented, taxed, made_good, warned),
     *(renewed, paid_again, not_ours, asked_about_two_like_it, of_two_lines, mailed, waiting, indexed),
     looked_at_by_people,
+    muted_by_people,
 )
 LEDGERS: dict[str, Callable[[], FakeStore]] = {
     **{one.__name__: one for one in _MADE},

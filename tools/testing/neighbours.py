@@ -18,9 +18,9 @@ from tools.verify import World
 from tools.verify.names import ROUTES_OF_ACTS, names_of
 from tools.verify.scratch import Scratch
 from tools.verify.table import facts_without_id
-from tools.verify.world import incident_sums
+from tools.verify.world import incident_sums, mutes_that_hold
 
-_ELSEWHERE = ("facts_elsewhere", "incidents_elsewhere")
+_ELSEWHERE = ("facts_elsewhere", "incidents_elsewhere", "mutes_elsewhere")
 _PARTS = [part.name for part in fields(World) if part.init and part.name not in _ELSEWHERE]
 _ID = re.compile(
     r"\b(?:(acct|adj|case|ch|cn|cs|ctm|cus|dp|evt|in|inc|issfr|mail|ord|pi|prop|re|run|sub|stripe_refund|txn)"
@@ -57,8 +57,8 @@ def groups_of(world: World) -> list[World]:
             merged(pickle.loads(content) for _, content in group)  # noqa: S301 - ours, of this moment
             for _, group in groupby(scratch.groups(), key=itemgetter(0))
         ]
-    known, sums = facts_without_id(world), incident_sums(world)
-    return [replace(group, facts_elsewhere=known, incidents_elsewhere=sums) for group in groups]
+    known, sums, mutes = facts_without_id(world), incident_sums(world), mutes_that_hold(world)
+    return [replace(group, facts_elsewhere=known, incidents_elsewhere=sums, mutes_elsewhere=mutes) for group in groups]
 
 
 def renamed(world: World, suffix: str, but: int = -1) -> World:

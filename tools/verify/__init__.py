@@ -66,6 +66,7 @@ _RULES: tuple[Callable[[World], Verdicts], ...] = (
     proposals.sums_of_accounts,
     proposals.adjusted,
     records.idempotency_records,
+    records.muted,
     records.acts_about_subjects,
     records.acts_about_declarations,
     declarations.listed,

@@ -26,7 +26,7 @@ from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import DISMISSED, Receipt
 from ledger.domain.refund_cases import case_id_of
-from ledger.domain.subjects import subject_of_declaration, subject_of_event
+from ledger.domain.subjects import subject_of_declaration, subject_of_event, subject_of_mute
 from ledger.domain.subscriptions import Subscription
 from ledger.ports.commit import FulfilmentKey, PaymentPointer
 from ledger.ports.documents import DocumentKey
@@ -55,6 +55,8 @@ def _names(world: World) -> Iterator[str]:
     for subject_id, act in world.subject_acts:
         yield _subject(subject_id)
         yield _cause(act.subject) if act.action is AuditAction.ATTRIBUTE else ""
+    for mute in world.mutes.values():
+        yield _subject(subject_of_mute(mute.mute_id))
     for key in world.subject_requests:
         yield _subject(key.parts[0])
     for subscription in world.subscriptions.values():

@@ -19,6 +19,7 @@ from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent, MailRecord, mail_id_of
 from ledger.domain.proposals import Proposal
 from ledger.domain.purchases import Purchase
+from ledger.domain.receipts import Mute
 from ledger.domain.refund_cases import RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -52,6 +53,7 @@ from ledger.ports.documents import (
     intent_key,
     mail_intent_key,
     mail_record_key,
+    mute_key,
     proposal_key,
     renewal_stop_key,
     sortable,
@@ -211,6 +213,8 @@ def _key_of(key: DocumentKey, document: Document) -> DocumentKey:
             return incident_share_key(document.incident_id, document.account_id)
         case ListedIncident():
             return DocumentKey(key.kind, (sortable(document.at), document.incident_id))
+        case Mute():
+            return mute_key(document.mute_id)
         case WatchedPlan():
             return watched_plan_key(document.due_at, document.order_id)
     return key

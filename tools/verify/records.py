@@ -12,7 +12,7 @@ from ledger.domain.idempotency import IdempotencyRecord
 from ledger.domain.ids import AccountId, SubjectId, request_correlation_id
 from ledger.domain.receipts import DISMISSED, MUTED, RecordOutcome
 from ledger.domain.refund_cases import BY_POLICY, RefundCase
-from ledger.domain.subjects import subject_of_declaration, subject_of_event
+from ledger.domain.subjects import subject_of_declaration, subject_of_event, subject_of_mute
 from ledger.usecases.adjust_credits import ADJUSTMENTS_ROUTE
 from ledger.usecases.place_order import ORDERS_ROUTE
 from ledger.usecases.refund_cases.decide_case import DECISIONS_ROUTE
@@ -25,7 +25,7 @@ from ledger.usecases.refund_cases.open_case import (
 from ledger.usecases.refund_cases.refund_warned import WARNINGS_ROUTE
 from ledger.usecases.refund_cases.withdraw_contract import CONTRACTS_ROUTE
 from tools.verify.decisions import review_of
-from tools.verify.world import Verdicts, World
+from tools.verify.world import Verdicts, World, mutes_that_hold
 
 
 def parked_whole(world: World) -> Verdicts:
@@ -134,6 +134,30 @@ def acts_about_declarations(world: World) -> Verdicts:
         if one.closed_by:
             closed = {(act.actor, act.reason) for act in acts[name, AuditAction.CLOSE]}
             yield name, (one.closed_by, one.closing_reason) in closed
+
+
+def muted(world: World) -> Verdicts:
+    """A parked event is muted only while the mute of its kind is in force, and who muted it is on record."""
+    holding = world.mutes_elsewhere or mutes_that_hold(world)
+    for receipt in world.receipts:
+        if receipt.muted_by:
+            yield receipt.event_id, receipt.mute_id == receipt.muted_by and receipt.muted_by in holding
+    acts = {(subject_id, *_act(act)) for subject_id, act in world.subject_acts if act.action in _ABOUT_KINDS}
+    known = {subject_of_mute(mute.mute_id) for mute in world.mutes.values()}
+    yield from ((subject_id, subject_id in known) for subject_id, *_ in acts)
+    for mute in world.mutes.values():
+        subject_id = subject_of_mute(mute.mute_id)
+        done = {(subject_id, AuditAction.MUTE, mute.muted_by, mute.why, mute.muted_at)}
+        if mute.ended_by and mute.ended_at:
+            done.add((subject_id, AuditAction.UNMUTE, mute.ended_by, mute.ended_why, mute.ended_at))
+        yield mute.mute_id, done <= acts
+
+
+_ABOUT_KINDS = frozenset({AuditAction.MUTE, AuditAction.UNMUTE})
+
+
+def _act(act: AuditRecord) -> tuple[AuditAction, str, str, datetime]:
+    return (act.action, act.actor, act.reason, act.at)
 
 
 _ABOUT_DECLARATIONS = frozenset({AuditAction.CARRY_OUT, AuditAction.CLOSE, AuditAction.FORWARD})

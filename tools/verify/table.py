@@ -12,7 +12,7 @@ from ledger.domain.purchases import Purchase
 from ledger.dynamodb.items import Item
 from tools.verify.names import names_of
 from tools.verify.scratch import Scratch
-from tools.verify.world import UNREADABLE, World, incident_sums, name_of
+from tools.verify.world import UNREADABLE, World, incident_sums, mutes_that_hold, name_of
 
 AT_ONCE = 5_000
 """From how many items on a part is complete. Few parts are faster than many, and this many items are some 50 MB."""
@@ -30,6 +30,7 @@ class Table:
         self._scratch = Scratch()
         self._facts: set[str] = set()
         self._incidents: dict[str, Counter[str]] = {}
+        self._mutes: set[str] = set()
         self._lock = Lock()
 
     def __enter__(self) -> "Table":
@@ -50,6 +51,9 @@ class Table:
             for incident_id, sums in incident_sums(world).items():
                 with self._lock:
                     self._incidents[incident_id] = self._incidents.get(incident_id, Counter()) + sums
+            if mutes := mutes_that_hold(world):
+                with self._lock:
+                    self._mutes |= mutes
             things.append((names_of(world) or {f"item {name_of(item)}"}, marshal.dumps(item)))
         self._scratch.add(things)
         with self._lock:
@@ -75,7 +79,7 @@ class Table:
             advance(count)
 
     def _part(self) -> World:
-        return World(facts_elsewhere=self._facts, incidents_elsewhere=self._incidents)
+        return World(facts_elsewhere=self._facts, incidents_elsewhere=self._incidents, mutes_elsewhere=self._mutes)
 
 
 def _read(item: Item) -> World:

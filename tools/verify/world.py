@@ -26,7 +26,7 @@ from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.orders import OpenCheckout
 from ledger.domain.proposals import ActSums, Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase, Target, target
-from ledger.domain.receipts import Receipt
+from ledger.domain.receipts import Mute, Receipt
 from ledger.domain.recent_requests import RecentRequests
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
@@ -110,11 +110,13 @@ class World:
     incidents: dict[str, Incident] = field(default_factory=dict)
     incident_shares: dict[DocumentKey, IncidentShare] = field(default_factory=dict)
     listed_incidents: dict[DocumentKey, ListedIncident] = field(default_factory=dict)  # in both lists
+    mutes: dict[DocumentKey, Mute] = field(default_factory=dict)
     is_readable: dict[str, bool] = field(default_factory=dict)  # by the item's key
     is_in_place: dict[str, bool] = field(default_factory=dict)  # whether key and index attributes follow from the rest
     is_as_written: dict[str, bool] = field(default_factory=dict)  # whether its digest says so, if it has one
     facts_elsewhere: set[str] = field(default_factory=set)  # keys of facts that name no id, of other parts of the table
     incidents_elsewhere: dict[str, Counter[str]] = field(default_factory=dict)  # `incident_sums` of the whole table
+    mutes_elsewhere: set[str] = field(default_factory=set)  # `mutes_that_hold` of the whole table
     _things: list[list[Paid]] | None = field(default=None, init=False, compare=False, repr=False)
     _targets: list[tuple[AccountId, Target]] | None = field(default=None, init=False, compare=False, repr=False)
 
@@ -221,6 +223,8 @@ class World:
                 self.incident_shares[key] = document
             case ListedIncident():
                 self.listed_incidents[key] = document
+            case Mute():
+                self.mutes[key] = document
 
     def facts(self, payment_id: PaymentId) -> Facts:
         """Return the facts of the purchase that a name leads to."""
@@ -306,6 +310,14 @@ def incident_sums(world: World) -> dict[str, Counter[str]]:
         if share.left_out:
             of_one[share.left_out] += 1
     return sums
+
+
+def mutes_that_hold(world: World) -> set[str]:
+    """Return the ids of the mutes that may hold parked events: those in force, and those that are being ended.
+
+    The events are of many customers, which are checked one by one: the mutes are known beforehand.
+    """
+    return {mute.mute_id for mute in world.mutes.values() if mute.is_in_force or not mute.is_settled}
 
 
 def _names_of(paid: Paid) -> set[str]:

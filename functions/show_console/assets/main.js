@@ -13,7 +13,7 @@ import { casePage } from "./case.js";
 import { accountPage } from "./account.js";
 import { findPage } from "./find.js";
 import { proposalsPage } from "./proposals.js";
-import { parkedEventPage, parkedPage } from "./parked.js";
+import { mutedPage, parkedEventPage, parkedPage } from "./parked.js";
 import { evidencePage } from "./evidence.js";
 import { openDisputesPage, suspendedPage } from "./open_disputes.js";
 import { whyPage } from "./why.js";
@@ -27,6 +27,7 @@ const PAGES = {
   find: findPage,
   proposals: proposalsPage,
   parked: (id) => (id ? parkedEventPage(id) : parkedPage()),
+  muted: mutedPage,
   disputes: (_, query) => openDisputesPage(query),
   suspended: suspendedPage,
   evidence: evidencePage,
@@ -44,6 +45,8 @@ const MENU = [
   ["incidents", "Incidents"],
   ["why", "Why?"],
 ];
+
+const PARENTS = { muted: "parked" }; // the entry of the menu for a page that has none
 
 const root = document.getElementById("console");
 let page = null;
@@ -67,7 +70,7 @@ function frame() {
     </form>
     <div class="me"><span title="You are signed in">${signedIn().name}</span><button type="button" class="plain" @click=${leave}>Sign out</button></div>
   </header>
-  <nav aria-label="Pages"><ul>${MENU.map(([to, words]) => html`<li><a href="#/${to}" aria-current=${name === to ? "page" : nothing}>${words}${counts[to] ? html`<span class="count" aria-label="${counts[to]} wait">${counts[to]}</span>` : nothing}</a></li>`)}</ul></nav>
+  <nav aria-label="Pages"><ul>${MENU.map(([to, words]) => html`<li><a href="#/${to}" aria-current=${(PARENTS[name] || name) === to ? "page" : nothing}>${words}${counts[to] ? html`<span class="count" aria-label="${counts[to]} wait">${counts[to]}</span>` : nothing}</a></li>`)}</ul></nav>
   <main id="main" tabindex="-1">${page ? content() : nothing}</main>
   ${toastsView()}${dialogView()}`;
 }

@@ -22,18 +22,57 @@ const STATES = { parked: ["Parked", "warn"], booked: ["Booked", "good"], already
 const LACKS_ACCOUNT = ["no_account", "ambiguous_account"]; // the reasons that a person's word about the account ends
 
 export function parkedPage() {
-  const events = new Listing(async (after) => {
-    const found = await get(path("parked"), { limit: 50, after });
-    return { items: found.parked, next: found.next };
-  });
+  const events = listing(false);
   return {
     title: "Parked events",
     load: () => events.restart(),
     view: () => html`<h1 tabindex="-1">Parked events</h1>
       <p class="lead">Events of the providers that could not be booked as they came. Nothing of them is lost. The oldest comes first.</p>
-      ${events.items.length ? table(events) : empty("Nothing is parked", "Every event that came is booked.")}`,
+      ${tabs("parked")}
+      ${events.items.length ? table(events) : empty("Nothing needs a person", "Every event that came is booked, or of a kind that is muted.")}`,
   };
 }
+
+export function mutedPage() {
+  const events = listing(true);
+  let found = null;
+  const load = () => Promise.all([events.restart(), get(path("mutes")).then((mutes) => { found = mutes; })]);
+  const end = (mute) => askWhy({
+    draft: draftOf(`end/${mute.mute_id}`),
+    title: "End this mute?",
+    confirm: "End it",
+    intro: () => html`<p>${kindOf(mute)}</p><p>Its events come back to the list of those that need a person, and so do later ones.</p>`,
+    act: (why) => post(path("mutes", mute.mute_id, "end"), { why }),
+    after: async () => { say("It is ended."); await load(); draw(); },
+  });
+  return {
+    title: "Muted events",
+    load,
+    view: () => html`<h1 tabindex="-1">Parked events</h1>
+      <p class="lead">Kinds of events that need nobody's attention, as a person said. They stay parked, and each deployment tries them again.</p>
+      ${tabs("muted")}
+      ${found.mutes.length ? html`<h2>Kinds</h2>${mutes(found, end)}` : empty("No kind is muted", "Mute one from the page of a parked event.")}
+      ${events.items.length ? html`<h2>Events</h2>${table(events)}` : nothing}`,
+  };
+}
+
+const listing = (areMuted) => new Listing(async (after) => {
+  const found = await get(path("parked"), { limit: 50, after, are_muted: areMuted || undefined });
+  return { items: found.parked, next: found.next };
+});
+
+const tabs = (chosen) => html`<div class="tabs" role="group" aria-label="Lists">${[["parked", "Need a person"], ["muted", "Muted"]].map(([name, words]) => html`<a href="#/${name}" aria-current=${name === chosen ? "page" : nothing}>${words}</a>`)}</div>`;
+
+const kindOf = (one) => html`<span class="id">${one.event_type}</span> <span class="soft">${provider(one.provider)}</span><br>${named(one.reason)}${one.detail ? html` <span class="soft small">${one.detail}</span>` : nothing}`;
+
+const mutes = (found, end) => html`<div class="card flush"><table class="rows"><caption class="unseen">Muted kinds</caption>
+  <thead><tr><th scope="col">Kind</th><th scope="col">Events</th><th scope="col">Why</th><th scope="col">Muted</th><th scope="col"><span class="unseen">Act</span></th></tr></thead>
+  <tbody>${found.mutes.map((one) => html`<tr>
+    <th scope="row">${kindOf(one)}</th>
+    <td data-label="Events">${one.events}${found.is_cut ? "+" : nothing}</td>
+    <td data-label="Why" class="wrap">${one.is_in_force ? one.why : one.ended_why}</td>
+    <td data-label=${one.is_in_force ? "Muted" : "Ended"}>${one.is_in_force ? html`${ago(one.muted_at)} by ${one.muted_by}` : html`Ended ${ago(one.ended_at)} by ${one.ended_by}`}${one.is_settled ? nothing : html`<br><span class="soft small">A job moves what is left within the hour.</span>`}</td>
+    <td>${one.is_in_force ? html`<button type="button" class="button" data-draft=${`end/${one.mute_id}`} @click=${() => end(one)}>End…</button>` : nothing}</td></tr>`)}</tbody></table></div>`;
 
 const table = (events) => html`<div class="card flush"><table class="rows"><caption class="unseen">Parked events</caption>
   <thead><tr><th scope="col">Event</th><th scope="col">Why it is parked</th><th scope="col">What releases it</th><th scope="col">Received</th></tr></thead>
@@ -55,7 +94,7 @@ export function parkedEventPage(id) {
     await load();
     draw();
   };
-  const [attribution, dismissal, another] = [`attribute/${id}`, `dismiss/${id}`, `replay/${id}`];
+  const [attribution, dismissal, another, muting] = [`attribute/${id}`, `dismiss/${id}`, `replay/${id}`, `mute/${id}`];
   const attribute = () => {
     const draft = draftOf(attribution, { account: "" });
     askWhy({
@@ -78,13 +117,27 @@ export function parkedEventPage(id) {
       after: settle,
     });
   };
+  const mute = async () => {
+    const seen = await get(address("mute")).catch((problem) => ({ refusal: problem.message }));
+    if (seen.refusal) { say(seen.refusal, "bad"); draw(); return; }
+    askWhy({
+      draft: draftOf(muting),
+      title: "Mute this kind of events?",
+      confirm: "Mute the kind",
+      intro: () => html`<p>${kindOf(seen)}</p>
+        <p>${seen.events}${seen.is_cut ? " or more" : ""} parked ${seen.events === 1 ? "event leaves" : "events leave"} the list, and so do later ones of exactly this kind. They stay parked.
+        ${seen.of_ours ? `${seen.of_ours} of the kind stay: they name an order, an account or a price of ours.` : "What names an order, an account or a price of ours is never muted."}</p>`,
+      act: (why) => post(address("mute"), { why }),
+      after: async () => { say("The kind is muted."); await load(); draw(); },
+    });
+  };
   const dismiss = () => askWhy({ draft: draftOf(dismissal), title: "Dismiss this event?", confirm: "Dismiss it", tone: "danger", intro: "It is not booked, and is not listed any more. Its receipt stays.", act: (why) => post(address("dismissal"), { why }), after: settle });
   return {
     title: "Parked event",
     load,
     view: () => html`<p class="crumbs">${link("parked", "Parked events")} <span aria-hidden="true">/</span> <span class="id">${id}</span></p>
       <div class="head"><div><h1 tabindex="-1" class="id">${found.event_type}</h1><p class="lead">${found.reason ? `${named(found.reason)}${found.detail ? `: ${found.detail}` : ""}` : found.detail || (OUTCOMES[found.outcome] || [named(found.outcome)])[0]}</p></div>
-        <p class="badges">${badge(STATES[found.outcome] || [named(found.outcome), "accent"])}</p></div>
+        <p class="badges">${badge(found.muted_by ? ["Muted", "quiet"] : STATES[found.outcome] || [named(found.outcome), "accent"])}</p></div>
       <div class="columns"><div>
         ${found.reason ? card("What would release it", html`<p>${found.released_by}</p>`) : nothing}
         ${historyCard(found.history)}
@@ -93,7 +146,8 @@ export function parkedEventPage(id) {
         ${!found.reason ? card("What became of it", html`<p>${(OUTCOMES[found.outcome] || [named(found.outcome)])[0]}</p>${found.account_id ? html`<p>${accountLink(found.account_id)}</p>` : nothing}`) : card("Act", html`<div class="buttons column">
           ${LACKS_ACCOUNT.includes(found.reason) ? html`<button type="button" class="button accent wide" data-draft=${attribution} @click=${attribute}>Say whose it is…</button>` : nothing}
           <button type="button" class="button wide" data-draft=${another} @click=${replay}>Try again…</button>
-          <button type="button" class="button wide" data-draft=${dismissal} @click=${dismiss}>Dismiss…</button></div>`)}
+          <button type="button" class="button wide" data-draft=${dismissal} @click=${dismiss}>Dismiss…</button>
+          ${found.muted_by ? html`<p class="soft">Its kind is ${link("muted", "muted")}.</p>` : found.can_be_muted ? html`<button type="button" class="button wide" data-draft=${muting} @click=${mute}>Mute this kind…</button>` : nothing}</div>`)}
         ${card("Facts", facts([
           ["Provider", provider(found.provider)],
           ["Event", whyLink(found.event_id)],

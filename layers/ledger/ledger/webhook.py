@@ -36,6 +36,7 @@ _METRICS = {
     RecordOutcome.PARKED: "ParkedEvents",
     RecordOutcome.IGNORED: "UnknownEventTypes",
 }
+_MUTED_METRIC = "MutedEvents"  # parked, and of a kind that needs nobody's attention: no alarm counts it
 _NO_PROVIDER = 404
 _TITLES = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 413: "Content too large", 503: "Unavailable"}
 
@@ -144,10 +145,14 @@ def _accepted(runtime: Runtime, delivery: Delivery, recorded: RecordedDelivery) 
         "is_misrouted": recorded.is_misrouted,
     }
     runtime.lines.write(
-        "INFO", result.outcome, fields, [_METRICS[result.outcome], *["MisroutedEvents"] * recorded.is_misrouted]
+        "INFO", result.outcome, fields, [_metric_of(result), *["MisroutedEvents"] * recorded.is_misrouted]
     )
     reason = {"reason": result.parked_reason} if result.parked_reason else {}
     return _json(200, {"outcome": result.outcome, "event_id": recorded.event_id, **reason})
+
+
+def _metric_of(result: RecordResult) -> str:
+    return _MUTED_METRIC if result.muted_by else _METRICS[result.outcome]
 
 
 def _rejected(runtime: Runtime, status: int, metric: str, detail: str, reason: str) -> HttpResponse:

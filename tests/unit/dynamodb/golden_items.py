@@ -68,7 +68,7 @@ from ledger.domain.money import Money
 from ledger.domain.orders import Checkout, Consent, LateInformation, OpenCheckout, Order, ShownInformation, Terms
 from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
+from ledger.domain.receipts import Mute, ParkReason, Receipt, RecordOutcome
 from ledger.domain.recent_requests import LimitedRequest, RecentRequests
 from ledger.domain.refund_cases import (
     CaseState,
@@ -126,6 +126,7 @@ from ledger.ports.documents import (
     listed_incident_key,
     mail_intent_key,
     mail_record_key,
+    mute_key,
     open_checkout_key,
     position_of,
     proposal_key,
@@ -356,6 +357,7 @@ RECEIPT = Receipt(
     customer_id="stripe:cus_1",
     account_id=ADA,
     parked_reason=ParkReason.UNKNOWN_PRICE,
+    muted_by="mute_1",
     detail="price_x",
     body=b'{"id": "evt_1"}',
     facts={"payment": "0123456789ab"},
@@ -591,6 +593,20 @@ INCIDENT = Incident(
     ended_at=AT,
     version=4,
 )
+MUTE = Mute(
+    provider="stripe",
+    event_type="charge.refunded",
+    reason=ParkReason.OTHER_ACCOUNT,
+    detail="acct_2",
+    muted_by="sam",
+    muted_at=AT,
+    why="Of our other shop.",
+    ended_by="kim",
+    ended_at=AT + timedelta(hours=1),
+    ended_why="It is sold here now.",
+    is_settled=True,
+    version=2,
+)
 SHARE = IncidentShare(
     incident_id="inc_1", account_id=ADA, runs=4, credits=160, lots=1, at=AT, left_out=LeftOut.SUSPENDED, version=1
 )
@@ -773,6 +789,7 @@ def goldens() -> dict[str, Golden]:
         "indexed_failure": _document(index_row_key(FAILED_ROW), FAILED_ROW),
         "failed_run": _document(failed_run_key(ADA, AT, "run_1"), failed, replace(failed, version=2)),
         "incident": _document(incident_key("inc_1"), INCIDENT, replace(INCIDENT, version=5)),
+        "mute": _document(mute_key(MUTE.mute_id), MUTE, replace(MUTE, version=3)),
         "incident_share": _document(incident_share_key("inc_1", ADA), SHARE, replace(SHARE, version=2)),
         "listed_incident": _document(listed_incident_key(INCIDENT), LISTED_INCIDENT),
         "running_incident": _document(running_incident_key(INCIDENT), LISTED_INCIDENT),

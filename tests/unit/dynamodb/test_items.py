@@ -62,7 +62,8 @@ def test_what_brings_an_item_into_an_index_has_its_shard_and_a_time_that_sorts()
     assert WAITING.waits_since
     assert waiting["waiting_shard"] == {"S": keys.waiting_shard(keys.shard_of(waiting))}
     assert waiting["waits_since"] == {"S": sortable(WAITING.waits_since)}
-    parked = items.to_receipt(replace(RECEIPT, parked_reason=ParkReason.NO_ACCOUNT, body=b"{}", received_at=AT))
+    unmuted = replace(RECEIPT, parked_reason=ParkReason.NO_ACCOUNT, muted_by=None, body=b"{}", received_at=AT)
+    parked = items.to_receipt(unmuted)
     assert parked["parked_shard"] == {"S": keys.parked_shard(ParkReason.NO_ACCOUNT.trigger, keys.shard_of(parked))}
     assert parked["received_at"] == {"S": sortable(AT)}
     assert sortable(AT) != format_at(AT)

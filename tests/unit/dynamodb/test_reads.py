@@ -91,6 +91,7 @@ READS: dict[str, Callable[[DynamoDBStore], object]] = {
     "awaited_orders since": lambda store: store.awaited_orders(NOON, turn=3),
     "incidents": lambda store: [store.incidents(5)],
     "running_incidents": lambda store: store.running_incidents(),
+    "mutes": lambda store: store.mutes(),
     "incident_shares": lambda store: [store.incident_shares("inc_1", 5)],
     "failed_runs": lambda store: store.failed_runs(ADA, NOON),
     "audit_records": lambda store: store.audit_records(ADA),

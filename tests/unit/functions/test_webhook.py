@@ -13,7 +13,9 @@ import pytest
 
 from ledger.archive import line_of, stream_of
 from ledger.domain.errors import StoreUnavailable
-from ledger.ports.commit import Commit, Refusal
+from ledger.domain.receipts import Mute, ParkReason
+from ledger.ports.commit import Commit, DocumentChange, Refusal
+from ledger.ports.documents import mute_key
 from ledger.providers.parsing import MAX_BODY_BYTES
 from ledger.runtime import Runtime, runtime
 from ledger.webhook import Delivery, handle
@@ -109,6 +111,30 @@ def problem(status: int, title: str, detail: str) -> dict[str, object]:
 
 
 OTHER_MODE = json.dumps(json.loads(BODY) | {"livemode": True}).encode()
+
+
+def test_what_is_muted_is_counted_apart(services: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    """No alarm counts it. The answer is that of what is parked."""
+    theirs = json.loads(OTHER_MODE)
+    theirs["data"]["object"] |= {"metadata": {}, "client_reference_id": None}
+    handle("payment_succeeded", request(json.dumps(theirs).encode()), services)
+    (receipt,) = services.store.parked_receipts()
+    key = mute_key(receipt.mute_id or "")
+    mute = Mute(
+        provider="stripe",
+        event_type=receipt.event_type,
+        reason=ParkReason.WRONG_MODE,
+        detail=receipt.detail,
+        muted_by="sam",
+        muted_at=receipt.received_at,
+        why="Of our other shop.",
+    )
+    services.store.commit(Commit(documents=(DocumentChange(key, mute),)))
+    other = json.dumps(theirs | {"id": "evt_another"}).encode()
+    capsys.readouterr()
+    answer = handle("payment_succeeded", request(other), services)
+    assert json.loads(answer["body"])["outcome"] == "parked"
+    assert counted(capsys.readouterr().out) == {"MutedEvents": 1}
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ A proposal waits exactly as long as no second person has settled it, and who did
 What single persons moved of an account in a month is what their acts on record say
 An adjustment moved as many credits as its act on record says: into a lot of its own, or out of such lots
 What was answered under an Idempotency-Key is there, that account's; each case and order has its record
+A parked event is muted only while the mute of its kind is in force, and who muted it is on record
 What a person did about a parked event is on record under the event, and what that says was done
 What a person did about a declaration without a login is on record under it, with the reason
 A declaration is listed by its state exactly while something is left to be done, and what it opened is there

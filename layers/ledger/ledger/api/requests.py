@@ -412,6 +412,12 @@ class InformationRequest(RequestModel):
     why: Text = Field(examples=["The order page did not show it in October."])
 
 
+class MuteRequest(RequestModel):
+    """Why parked events of a kind need nobody's attention, or do again."""
+
+    why: Line = Field(examples=["They are of our other shop, which has no credits."])
+
+
 class HoldRequest(RequestModel):
     """A hold to place on an account."""
 

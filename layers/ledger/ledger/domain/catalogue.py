@@ -211,6 +211,11 @@ class Catalogue:
         terms = self._by_price.get((provider, price_id))
         return _of_time(terms, at) if terms else None
 
+    def has_price(self, provider: str, price_id: str) -> bool:
+        """Return whether a product has this price id of a provider, or had it at any time."""
+        price = (provider, price_id)
+        return price in self._by_price or price in self._by_trial_price
+
     def trial_priced(self, provider: str, price_id: str | None, at: datetime) -> Product | None:
         """Return the product of which this price id of a provider sells a trial, as `priced` does. None: none."""
         terms = self._by_trial_price.get((provider, price_id))

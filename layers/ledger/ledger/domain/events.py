@@ -79,6 +79,7 @@ class Event:
     credited_periods: tuple[CreditedPeriod, ...] = ()  # their payments must be found before the event is planned
     subscription: Subscription | None = None
     not_bookable: NotBookable | None = None  # it is parked, unless a payment of `names` is booked; None: bookable
+    names_ours: bool = False  # beside `not_bookable`: its object names an order or account of ours, or what we sell
     muted_by: str | None = None  # the rule by which it is another application's, unless it turns out to be ours
     terms_hash: str | None = None  # `Order.terms_hash` of the terms that its payment is under; None: of no order
     under_order: "Callable[[Order], Event] | None" = field(default=None, compare=False, repr=False)
@@ -99,6 +100,12 @@ class Event:
         """The case whose refund the event reports, if the refund carries our tag; else `<provider>:<event id>`."""
         tag = next((fact.tag for fact in self.facts if isinstance(fact, RefundChanged) and fact.tag), None)
         return (case_id_of(tag) if tag else "") or self.cause
+
+    @property
+    def is_of_nobody_here(self) -> bool:
+        """Return whether nothing in an event that can't be booked says that it is ours."""
+        owner, claim = self.owner, self.owner.claim or Claim()
+        return not (self.names_ours or any((owner.order_id, owner.account_id, claim.order_id, claim.account_id)))
 
     @property
     def parked(self) -> ParkReason | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from ledger.domain.ids import AccountId
+from ledger.domain.ids import AccountId, derived_id
 
 
 class RecordOutcome(StrEnum):
@@ -51,6 +51,7 @@ class Trigger(StrEnum):
 
     DEPLOYMENT = "deployment"  # a new catalogue, a new release, another mode: nothing else changes the translation
     FACTS = "facts"  # what other events and orders report: whose its customer, order or payment is
+    MUTED = "muted"  # a deployment too; a person has said that events of its kind need nobody's attention
 
 
 _BY_DEPLOYMENT = frozenset(
@@ -73,12 +74,57 @@ later, and the payment of the period that was credited may still arrive.
 """
 
 
+MUTABLE = frozenset(
+    {ParkReason.OTHER_ACCOUNT, ParkReason.WRONG_MODE, ParkReason.UNKNOWN_PRICE, ParkReason.UNKNOWN_PRODUCT}
+)
+"""The reasons for which events of a kind may be muted: they may be of other sellers or applications for ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class NotBookable:
     """Why a genuine event can't be booked now. Its event is parked under this reason."""
 
     reason: ParkReason
     detail: str = ""  # what was found, for the support person who releases it; no personal data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """A kind of parked events that need nobody's attention, as a person has said. They stay parked, and listed apart.
+
+    A kind has one mute, whose id follows from it. It can be ended, and be in force again.
+    """
+
+    provider: str
+    event_type: str
+    reason: ParkReason
+    detail: str  # exactly
+    muted_by: str
+    muted_at: datetime
+    why: str
+    ended_by: str | None = None
+    ended_at: datetime | None = None
+    ended_why: str = ""
+    is_settled: bool = False  # since it was changed, all parked events of its kind were looked at
+    version: int = 0
+
+    @property
+    def mute_id(self) -> str:
+        return mute_id_of(self.provider, self.event_type, self.reason, self.detail)
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def changed_at(self) -> datetime:
+        """When it was put in force, or ended."""
+        return self.ended_at or self.muted_at
+
+
+def mute_id_of(provider: str, event_type: str, reason: ParkReason, detail: str) -> str:
+    """Return the id of the mute of a kind of parked events, whether or not there is one."""
+    return derived_id("mute", provider, event_type, reason, detail)
 
 
 MUTED = "muted: "
@@ -105,12 +151,27 @@ class Receipt:
     parked_reason: ParkReason | None = None
     detail: str = ""  # beside `parked_reason`; or which rule muted it
     body: bytes | None = None
+    muted_by: str | None = None  # the mute that keeps a parked event out of the list of those that need a person
     facts: Mapping[str, str] = field(default_factory=dict)  # digests of what it reported, by the keys of the facts
 
     @property
     def name(self) -> tuple[str, str]:
         """What it is stored under: whose it is (the provider's customer, else its cause), and the event's id."""
         return (self.customer_id or self.cause, self.event_id)
+
+    @property
+    def listed_under(self) -> Trigger | None:
+        """Return the list that a parked event is in. None: it is not parked."""
+        if self.parked_reason is None:
+            return None
+        return Trigger.MUTED if self.muted_by else self.parked_reason.trigger
+
+    @property
+    def mute_id(self) -> str | None:
+        """Return the id of the mute of its kind, whether or not there is one. None: its kind can't be muted."""
+        if self.parked_reason not in MUTABLE:
+            return None
+        return mute_id_of(self.provider, self.event_type, self.parked_reason, self.detail)
 
     @property
     def cause(self) -> str:

@@ -12,6 +12,11 @@ def subject_of_event(name: tuple[str, str]) -> SubjectId:
     return SubjectId("event:" + "~".join(name))
 
 
+def subject_of_mute(mute_id: str) -> SubjectId:
+    """Return the subject that the mute of a kind of parked events is."""
+    return SubjectId(f"kind:{mute_id}")
+
+
 def subject_of_declaration(declaration_id: str) -> SubjectId:
     """Return the subject that a declaration without a login is."""
     return SubjectId(f"declaration:{declaration_id}")

@@ -70,8 +70,8 @@ def to_receipt(receipt: Receipt) -> Item:
     item = _item(keys.receipt_key(receipt.provider, receipt.event_id, receipt.customer_id), attributes)
     if receipt.body is not None:
         item["body"] = {"B": zlib.compress(receipt.body)}
-    if receipt.parked_reason:  # these two bring it into the index
-        item["parked_shard"] = {"S": keys.parked_shard(receipt.parked_reason.trigger, keys.shard_of(item))}
+    if listed_under := receipt.listed_under:  # these two bring it into the index
+        item["parked_shard"] = {"S": keys.parked_shard(listed_under, keys.shard_of(item))}
         item["received_at"] = {"S": sortable(receipt.received_at)}
     return item
 

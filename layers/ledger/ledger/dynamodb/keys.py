@@ -44,6 +44,7 @@ INCIDENT#<its id>        INCIDENT                                 incident: the 
 SHARES#<incident id>     OF#<account id>                          what an account got from an incident
 INCIDENTS                BEGUN#<time>#<its id>                    incident, by the time at which it was begun
 REPLACING                BEGUN#<time>#<its id>                    incident that is not done
+MUTES                    KIND#<its id>                            mute of a kind of parked events
 WATCHED#<shard>          PLAN#<time>#<order id>                   plan that renews, by the day of the next look at it
 
 index      partition key                  sort key       rows
@@ -174,6 +175,7 @@ _PLACES: Mapping[ItemKind | DocumentKind, _Place] = {
     DocumentKind.INCIDENT_SHARE: _Place("SHARES#", "OF#"),
     DocumentKind.LISTED_INCIDENT: _Place("INCIDENTS", "BEGUN#", 2),
     DocumentKind.RUNNING_INCIDENT: _Place("REPLACING", "BEGUN#", 2),
+    DocumentKind.MUTE: _Place("MUTES", "KIND#", 1),
 }
 _OF_MANY_KINDS = frozenset({_ACCOUNT, _SUBJECT})
 _BESIDE_OTHERS = {(place.pk, place.sk): kind for kind, place in _PLACES.items() if place.pk in _OF_MANY_KINDS}
@@ -363,7 +365,7 @@ def expiring_account_of(row: Mapping[str, AttributeValue]) -> ExpiringAccount:
 
 
 def parked_shard(trigger: Trigger, shard: int) -> str:
-    """Return the partition key of the index of parked receipts for what they wait for, and a shard."""
+    """Return the partition key of a list of parked receipts in their index, by what they wait for, and a shard."""
     return f"{trigger}#{shard}"
 
 

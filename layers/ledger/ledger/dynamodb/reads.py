@@ -20,7 +20,7 @@ from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent
 from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import Receipt, Trigger
+from ledger.domain.receipts import Mute, Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -326,6 +326,10 @@ class Reads:
     def running_incidents(self) -> Iterator[ListedIncident]:
         """Yield the incidents that are not done, oldest first: a query of their list."""
         return self._work(ListedIncident, self._query(keys.range_of(DocumentKind.RUNNING_INCIDENT)))
+
+    def mutes(self) -> Iterator[Mute]:
+        """Yield the mutes of kinds of parked events: a query of their list."""
+        return self._work(Mute, self._query(keys.range_of(DocumentKind.MUTE)))
 
     def incident_shares(self, incident_id: str, limit: int, after: str | None = None) -> Page[IncidentShare]:
         """Return a page of what accounts got from an incident: one query."""

@@ -78,7 +78,7 @@ from ledger.domain.mails import MailIntent, MailKind, MailOutcome, MailRecord
 from ledger.domain.money import Money
 from ledger.domain.orders import Checkout, Consent, LateInformation, OpenCheckout, Order, ShownInformation, Terms
 from ledger.domain.proposals import ActSums, Proposal, ProposalState, QueuedProposal
-from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
+from ledger.domain.receipts import Mute, ParkReason, Receipt, RecordOutcome
 from ledger.domain.recent_requests import RecentRequests
 from ledger.domain.refund_cases import (
     CaseState,
@@ -324,6 +324,8 @@ AUDIT_ACTION = one_of(
         AuditAction.REPLAY: "replay",
         AuditAction.DISMISS: "dismiss",
         AuditAction.INFORM: "inform",
+        AuditAction.MUTE: "mute",
+        AuditAction.UNMUTE: "unmute",
         AuditAction.CARRY_OUT: "carry_out",
         AuditAction.CLOSE: "close",
         AuditAction.FORWARD: "forward",
@@ -896,6 +898,7 @@ RECEIPT = Shape(
         "parked_reason": Field("parked_reason", PARK_REASON, None),
         "detail": Field("detail", TEXT, ""),
         "body": Field("body", BINARY, None),
+        "muted_by": Field("muted_by", TEXT, None),
         "facts": Field("facts", DIGESTS, {}),
     },
 )
@@ -1192,6 +1195,24 @@ INCIDENT_SHARE = Shape(
         "lots": Field("lots", WHOLE, 0),
         "at": Field("at", TIME),
         "left_out": Field("left_out", LEFT_OUT, None),
+        "version": Field("version", WHOLE),
+    },
+)
+MUTE = Shape(
+    "a mute",
+    Mute,
+    {
+        "provider": Field("provider", TEXT),
+        "event_type": Field("event_type", TEXT),
+        "reason": Field("muted_reason", PARK_REASON),
+        "detail": Field("detail", TEXT),
+        "muted_by": Field("author", TEXT),
+        "muted_at": Field("muted_at", TIME),
+        "why": Field("why", TEXT),
+        "ended_by": Field("ended_by", TEXT, None),
+        "ended_at": Field("ended_at", TIME, None),
+        "ended_why": Field("ended_why", TEXT, ""),
+        "is_settled": Field("is_settled", BOOLEAN, False),
         "version": Field("version", WHOLE),
     },
 )
@@ -1530,5 +1551,6 @@ DOCUMENTS: Mapping[DocumentKind, Shape[Any]] = {
     DocumentKind.INCIDENT_SHARE: INCIDENT_SHARE,
     DocumentKind.LISTED_INCIDENT: LISTED_INCIDENT,
     DocumentKind.RUNNING_INCIDENT: LISTED_INCIDENT,
+    DocumentKind.MUTE: MUTE,
 }
 """Every document by its kind, which its key says (`ledger.dynamodb.keys`)."""

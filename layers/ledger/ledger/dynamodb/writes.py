@@ -127,7 +127,7 @@ class Writes:
         return put
 
     def _update_receipt(self, receipt: Receipt) -> Operation:
-        """Create the receipt, or change a parked one: its event is booked after all, or parked for another reason."""
+        """Create the receipt, or change a parked one: its event is booked after all, or parked otherwise."""
         item = items.to_receipt(receipt)
         received_at = item.pop("received_at")
         update = UpdateExpression.of(item, items.NAMES_OF_A_RECEIPT - {"received_at"})
@@ -135,8 +135,12 @@ class Writes:
         condition = f"attribute_not_exists(pk) OR attribute_exists({update.name('parked_reason')})"
         if receipt.parked_reason:
             reason = update.value(PARK_REASON.encode(receipt.parked_reason))
-            parked_as = update.name("parked_reason")
-            condition = f"attribute_not_exists(pk) OR (attribute_exists({parked_as}) AND {parked_as} <> {reason})"
+            parked_as, muted_by = update.name("parked_reason"), update.name("muted_by")
+            differs = f"attribute_exists({muted_by})"
+            if receipt.muted_by:
+                differs = f"attribute_not_exists({muted_by}) OR {muted_by} <> {update.value({'S': receipt.muted_by})}"
+            changes = f"attribute_exists({parked_as}) AND ({parked_as} <> {reason} OR {differs})"
+            condition = f"attribute_not_exists(pk) OR ({changes})"
         return update.operation(self._table, keys.primary_key(item), condition, returns_old_item=True)
 
     def _put_new(self, item: Item, *, returns_old_item: bool = False) -> Operation:

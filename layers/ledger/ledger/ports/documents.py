@@ -20,6 +20,7 @@ from ledger.domain.index_rows import IndexRow, NameKind
 from ledger.domain.mails import MailIntent, MailRecord
 from ledger.domain.orders import OpenCheckout
 from ledger.domain.proposals import ActSums, Proposal, QueuedProposal
+from ledger.domain.receipts import Mute
 from ledger.domain.recent_requests import LimitedRequest, RecentRequests
 from ledger.domain.refund_cases import QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
@@ -131,6 +132,7 @@ Document = (
     | Incident
     | IncidentShare
     | ListedIncident
+    | Mute
 )
 
 
@@ -151,6 +153,7 @@ VersionedDocument = (
     | FailedRun
     | Incident
     | IncidentShare
+    | Mute
 )
 """Documents that count how often they were written. A change of one names the version that was read."""
 
@@ -198,6 +201,7 @@ class DocumentKind(StrEnum):
     INCIDENT_SHARE = "incident_share"
     LISTED_INCIDENT = "listed_incident"
     RUNNING_INCIDENT = "running_incident"
+    MUTE = "mute"
 
 
 _STEP_DIGITS = 10
@@ -456,6 +460,11 @@ def credit_note_pointer_key(subject: str) -> DocumentKey:
 def incident_key(incident_id: str) -> DocumentKey:
     """Return the key of an incident."""
     return DocumentKey(DocumentKind.INCIDENT, (incident_id,))
+
+
+def mute_key(mute_id: str) -> DocumentKey:
+    """Return the key of the mute of a kind of parked events. All of them lie together."""
+    return DocumentKey(DocumentKind.MUTE, (mute_id,))
 
 
 def incident_share_key(incident_id: str, account_id: AccountId) -> DocumentKey:

@@ -16,7 +16,7 @@ from ledger.domain.index_rows import IndexRow
 from ledger.domain.mails import MailIntent
 from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
-from ledger.domain.receipts import Receipt, Trigger
+from ledger.domain.receipts import Mute, Receipt, Trigger
 from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
@@ -212,6 +212,9 @@ class Store(Protocol):
 
     def running_incidents(self) -> Iterator[ListedIncident]:
         """Yield the incidents that are not done, oldest first. Raise as `mail_intents`."""
+
+    def mutes(self) -> Iterator[Mute]:
+        """Yield the mutes of kinds of parked events, those that were ended too, by id. Raise as `mail_intents`."""
 
     def incident_shares(self, incident_id: str, limit: int, after: str | None = None) -> Page[IncidentShare]:
         """Return a page of what accounts got from an incident, by the accounts' ids, in one round trip."""

@@ -163,7 +163,9 @@ def translated(
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         fields = {"not_bookable": NotBookable(ParkReason.UNKNOWN_SHAPE, f"{type(error).__name__}: {error}")}
     fields.setdefault("owner", notification.known_owner or Owner(customer_id=notification.customer_id(own_customer_id)))
+    is_parked = "not_bookable" in fields
     return Event(
+        names_ours=is_parked and names_ours(notification.source, notification.provider, notification.catalogue),
         terms_hash=notification.agreement.terms_hash if notification.agreement else None,
         under_order=under_order,
         muted_by=muted_by,
@@ -173,6 +175,22 @@ def translated(
         at=notification.at,
         **fields,
     )
+
+
+_OUR_FIELDS = frozenset({"order_id", "account_id"})
+"""The ids that our checkouts carry, whatever object of the provider they are found in: see `carried`."""
+
+
+def names_ours(source: object, provider: str, catalogue: Catalogue) -> bool:
+    """Return whether an object of a provider names an order or account of ours, or what the catalogue sells."""
+    if isinstance(source, Mapping):
+        return any(
+            (name in _OUR_FIELDS and bool(value)) or names_ours(value, provider, catalogue)
+            for name, value in source.items()
+        )
+    if isinstance(source, list):
+        return any(names_ours(one, provider, catalogue) for one in source)
+    return isinstance(source, str) and catalogue.has_price(provider, source)
 
 
 def carried(order: Order) -> Mapping[str, str]:

@@ -167,7 +167,8 @@ def _dismiss(name: tuple[str, str], actor: str, why: str, store: Store, now: dat
     if receipt.parked_reason is None:
         return RecordResult(receipt.outcome, receipt.account_id, detail=receipt.detail)
     detail = f"{DISMISSED}{actor}: {why}"
-    noted = replace(receipt, outcome=RecordOutcome.NOTED, account_id=None, parked_reason=None, body=None, detail=detail)
+    noted = replace(receipt, outcome=RecordOutcome.NOTED, account_id=None, body=None, detail=detail)
+    noted = replace(noted, parked_reason=None, muted_by=None)
     act = _act_about(receipt, AuditAction.DISMISS, actor, why, now)
     refusal = store.commit(Commit(receipt=noted, documents=(act,)))
     return CONFLICT if refusal else RecordResult(noted.outcome, detail=noted.detail)

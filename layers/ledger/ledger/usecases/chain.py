@@ -279,6 +279,8 @@ _DONE = {
     AuditAction.ATTRIBUTE: "attributed",
     AuditAction.REPLAY: "tried again to book",
     AuditAction.DISMISS: "dismissed",
+    AuditAction.MUTE: "muted",
+    AuditAction.UNMUTE: "ended",
     AuditAction.CARRY_OUT: "had carried out",
     AuditAction.CLOSE: "closed",
     AuditAction.FORWARD: "passed on",

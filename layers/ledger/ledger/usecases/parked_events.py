@@ -32,10 +32,14 @@ def parked_id_of(receipt: Receipt) -> str:
     return _SEPARATOR.join(receipt.name)
 
 
-def list_parked(limit: int, after: str | None, store: Store) -> Page[Receipt]:
-    """Return a page of the parked events, the one that was received first comes first. `after` is a position."""
+def list_parked(limit: int, after: str | None, store: Store, *, are_muted: bool = False) -> Page[Receipt]:
+    """Return a page of the parked events that are muted, or of the others. The one that was received first comes first.
+
+    `after` is a position.
+    """
     since = _since(after)
-    listed = merge(*(store.parked_names(trigger, since) for trigger in Trigger), key=_position)
+    lists = [trigger for trigger in Trigger if (trigger is Trigger.MUTED) == are_muted]
+    listed = merge(*(store.parked_names(trigger, since) for trigger in lists), key=_position)
     names = list(islice((name for name in listed if after is None or _position(name) > after), limit + 1))
     shown = names[:limit]
     order = {(name.owner, name.event_id): number for number, name in enumerate(shown)}

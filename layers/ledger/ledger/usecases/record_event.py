@@ -19,8 +19,9 @@ from ledger.domain.entries import Entry
 from ledger.domain.errors import CommitTooLarge
 from ledger.domain.events import Claim, Event
 from ledger.domain.ids import AccountId
-from ledger.domain.receipts import MUTED, NotBookable, ParkReason, Receipt, RecordOutcome
+from ledger.domain.receipts import MUTED, Mute, NotBookable, ParkReason, Receipt, RecordOutcome
 from ledger.ports.commit import Commit
+from ledger.ports.documents import mute_key
 from ledger.ports.reads import Keys, Snapshot, keys_of
 from ledger.ports.store import Store
 from ledger.usecases import plan_booking
@@ -38,14 +39,15 @@ class RecordResult:
     parked_reason: ParkReason | None = None
     detail: str = ""
     entries: tuple[Entry, ...] = ()  # that this call wrote
+    muted_by: str | None = None  # the mute of a parked event
 
 
 def record_event(event: Event, store: Store, *, body: bytes, body_sha256: str, now: datetime) -> RecordResult:
     """Make the ledger hold what this event reports. When this returns, the event is stored, whatever the outcome.
 
     The same event again changes nothing more, in any order and from any number of concurrent callers. An event that
-    can't be booked is parked with its `body`; if it is parked for that reason already, nothing is written. Raise
-    StoreUnavailable if it may not have been stored: record it again.
+    can't be booked is parked with its `body`; if it is parked so already, nothing is written: for that reason, muted or
+    not as its kind is now. Raise StoreUnavailable if it may not have been stored: record it again.
     """
     receipt = _receipt(event, body_sha256, now)
     account_id = plan_booking.claimable_account(event)
@@ -70,7 +72,9 @@ def release_parked(
     """
     event = translate(parked)
     if event is None or parked.body is None:
-        return RecordResult(RecordOutcome.PARKED, parked_reason=parked.parked_reason, detail=parked.detail)
+        return RecordResult(
+            RecordOutcome.PARKED, parked_reason=parked.parked_reason, detail=parked.detail, muted_by=parked.muted_by
+        )
     return record_event(
         event,
         store,
@@ -78,6 +82,17 @@ def release_parked(
         body_sha256=parked.body_sha256,
         now=now,
     )
+
+
+def is_of_nobody(event: Event, store: Store) -> bool:
+    """Return whether an event can't be booked, and nothing that it names, or leads to, is ours. Only such are muted."""
+    look_up = LookUp(store)
+    return _is_of_nobody(_under_its_order(event, look_up), look_up.known)
+
+
+def _is_of_nobody(event: Event, stored: Snapshot) -> bool:
+    is_unknown = event.is_of_nobody_here and plan_booking.owner_account(event, stored) is None
+    return event.not_bookable is not None and is_unknown
 
 
 def _receipt(event: Event, body_sha256: str, now: datetime) -> Receipt:
@@ -96,9 +111,18 @@ def _receipt(event: Event, body_sha256: str, now: datetime) -> Receipt:
 
 
 def _park(
-    not_bookable: NotBookable, receipt: Receipt, body: bytes, store: Store, parked_as: ParkReason | None
+    not_bookable: NotBookable,
+    receipt: Receipt,
+    body: bytes,
+    store: Store,
+    received: Receipt | None,
+    *,
+    may_be_muted: bool = False,
 ) -> RecordResult | Retry:
-    """Store the whole event under the reason why it can't be booked, unless it is parked for that reason already."""
+    """Store the whole event under the reason why it can't be booked, unless it is parked so already.
+
+    If its kind is muted, and nothing says that it is ours, it is parked muted.
+    """
     parked = replace(
         receipt,
         outcome=RecordOutcome.PARKED,
@@ -107,8 +131,20 @@ def _park(
         detail=not_bookable.detail,
         body=body,
     )
+    if may_be_muted:
+        parked = replace(parked, muted_by=_mute_in_force(parked, store))
     commit = Commit(receipt=parked)
-    return _result_of(commit) if parked_as is not_bookable.reason else _write(commit, store)
+    is_stored = received and (received.parked_reason, received.muted_by) == (parked.parked_reason, parked.muted_by)
+    return _result_of(commit) if is_stored else _write(commit, store)
+
+
+def _mute_in_force(parked: Receipt, store: Store) -> str | None:
+    """Return the id of the mute of a parked event's kind, in one round trip. None: there is none, or it was ended."""
+    if parked.mute_id is None:
+        return None
+    key = mute_key(parked.mute_id)
+    mute = store.read(Keys(documents=frozenset({key}))).document(key, Mute)
+    return mute.mute_id if mute and mute.is_in_force else None
 
 
 def _already_paid(event: Event, receipt: Receipt, stored: Snapshot, store: Store) -> RecordResult | Retry | None:
@@ -152,20 +188,22 @@ def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) ->
     received = look_up.once(_keys_of(event) | Keys(receipts=frozenset({receipt.name}))).receipts.get(receipt.name)
     if received and not received.parked_reason:
         return _already_recorded(received)
-    parked_as = received.parked_reason if received else None
     event = _under_its_order(event, look_up)
     stored = look_up.known
     if event.not_bookable:
         booked = _already_paid(event, receipt, stored, store)
-        return booked or _mute(event, receipt, store) or _park(event.not_bookable, receipt, body, store, parked_as)
+        if noted := booked or _mute(event, receipt, store):
+            return noted
+        may_be_muted = _is_of_nobody(event, stored)
+        return _park(event.not_bookable, receipt, body, store, received, may_be_muted=may_be_muted)
     account_id = _find_account(event, stored, store)
     if isinstance(account_id, NotBookable):
-        return _mute(event, receipt, store) or _park(account_id, receipt, body, store, parked_as)
+        return _mute(event, receipt, store) or _park(account_id, receipt, body, store, received)
 
     if event.credited_periods and account_id:
         named = name_credited_periods(event, account_id, store, look_up)
         if isinstance(named, NotBookable):
-            return _park(named, receipt, body, store, parked_as)
+            return _park(named, receipt, body, store, received)
         event, stored = named, look_up(_keys_of(named))
 
     is_new = not event.owner.account_id and not stored.payments.keys() & set(event.names)
@@ -181,14 +219,14 @@ def _read_and_book(event: Event, receipt: Receipt, store: Store, body: bytes) ->
 
     planned = _plan(event, account_id, receipt, look_up)
     if isinstance(planned, NotBookable):
-        return _park(planned, receipt, body, store, parked_as)
+        return _park(planned, receipt, body, store, received)
     is_waiting = planned.receipt is not None and planned.receipt.outcome is RecordOutcome.WAITING
     if is_waiting and (muted := _mute(event, receipt, store)):
         return muted
     try:
         return _write(planned, store)
     except CommitTooLarge as error:
-        return _park(NotBookable(ParkReason.TOO_LARGE, str(error)), receipt, body, store, parked_as)
+        return _park(NotBookable(ParkReason.TOO_LARGE, str(error)), receipt, body, store, received)
 
 
 def _has_consent(event: Event, stored: Snapshot) -> bool:
@@ -298,10 +336,13 @@ def _result_of(commit: Commit) -> RecordResult:
     receipt = commit.receipt
     if receipt is None:
         raise ValueError("the commit of an event must have a receipt")
-    return RecordResult(receipt.outcome, receipt.account_id, receipt.parked_reason, receipt.detail, commit.entries)
+    result = RecordResult(receipt.outcome, receipt.account_id, receipt.parked_reason, receipt.detail, commit.entries)
+    return replace(result, muted_by=receipt.muted_by)
 
 
 def _already_recorded(receipt: Receipt) -> RecordResult:
     if receipt.parked_reason:
-        return RecordResult(RecordOutcome.PARKED, None, receipt.parked_reason, receipt.detail)
+        return RecordResult(
+            RecordOutcome.PARKED, None, receipt.parked_reason, receipt.detail, muted_by=receipt.muted_by
+        )
     return RecordResult(RecordOutcome.ALREADY_BOOKED, receipt.account_id)

@@ -62,6 +62,7 @@ KEYS_FOLLOW = {
     "timeline_row": "sk",
     **dict.fromkeys(("subject_act", "subject_look"), "sk"),
     "case_claim": "pk sk",
+    "mute": "pk sk",
 }
 """What of an item's key follows from its content. A key that is all that tells what the item is about does not."""
 WITHOUT_DIGEST = {"payment", "approved", "waiting", "disputed", "account", "suspended"}
@@ -106,6 +107,7 @@ NAMES = (
         "awaited_order",
         "watched_plan",
         "incident",
+        "mute",
         "incident_share",
         "listed_incident",
         "running_incident",

@@ -12,9 +12,9 @@ from ledger.domain.ids import (
     SubjectId,
     request_correlation_id,
 )
-from ledger.domain.receipts import MUTED, ParkReason, Receipt, RecordOutcome
+from ledger.domain.receipts import MUTED, Mute, ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_cases import BY_POLICY, DecisionOutcome, RefundCase
-from ledger.domain.subjects import subject_of_event
+from ledger.domain.subjects import subject_of_event, subject_of_mute
 from ledger.ports.documents import DocumentKey
 from tools.testing.builders import ADA, LATER, at
 from tools.testing.planting import Fault, Rule, drop, name_of, named, one, put, rows
@@ -25,6 +25,7 @@ from tools.verify.records import (
     as_written,
     idempotency_records,
     keys_and_indexes,
+    muted,
     parked_whole,
     readable,
 )
@@ -163,6 +164,37 @@ def moved(whole: World, action: AuditAction) -> str:
     return known.subject
 
 
+def held(whole: World, **changes: object) -> Receipt:
+    """The first muted event has these changes."""
+    return put(whole, next(one for one in whole.receipts if one.muted_by), **changes)
+
+
+def mute(whole: World, **changes: object) -> Mute:
+    """The mute that is in force has these changes."""
+    return put(whole, next(one for one in whole.mutes.values() if one.is_in_force), **changes)
+
+
+def _held_by(whole: World, mute_id: str) -> list[str]:
+    return sorted(one.event_id for one in whole.receipts if one.muted_by == mute_id)
+
+
+def ended(whole: World) -> tuple[str, ...]:
+    """A mute was ended, and its events are muted still. Return its id and theirs."""
+    changed = mute(whole, ended_by="kim", ended_at=LATER, is_settled=True)
+    return (changed.mute_id, *_held_by(whole, changed.mute_id))
+
+
+def no_mute(whole: World) -> tuple[str, ...]:
+    """The mute that is in force is missing. Return it as a subject, and its events."""
+    missing = drop(whole, next(one for one in whole.mutes.values() if one.is_in_force))
+    return (subject_of_mute(missing.mute_id), *_held_by(whole, missing.mute_id))
+
+
+def kind(subject_id: str) -> str:
+    """The id of the mute that a subject is."""
+    return subject_id.removeprefix("kind:")
+
+
 def attributed_elsewhere(whole: World) -> str:
     """The act of an attribution under its event is missing. Return the event's cause."""
     number, _, known = first(whole, AuditAction.ATTRIBUTE)
@@ -225,6 +257,24 @@ FAULTS: dict[Rule, list[Fault]] = {
         Fault("a parked event is booked", "foreign", lambda w: receipt(w, PARKED, outcome=BOOKED), ("{0.event_id}",)),
         Fault("a parked event is noted", "foreign", lambda w: receipt(w, PARKED, outcome=NOTED), ("{0.event_id}",)),
         Fault("a booked event is parked", "foreign", lambda w: receipt(w, BOOKED, outcome=PARKED), ("{0.event_id}",)),
+    ],
+    muted: [
+        Fault("a muted event has no mute", "muted_by_people", lambda w: held(w, muted_by="mute_0"), ("{0.event_id}",)),
+        Fault(
+            "a muted event is of another kind", "muted_by_people", lambda w: held(w, detail="acct_9"), ("{0.event_id}",)
+        ),
+        Fault(
+            "a muted event is of a reason that needs a person",
+            "muted_by_people",
+            lambda w: held(w, parked_reason=ParkReason.UNDERPAID),
+            ("{0.event_id}",),
+        ),
+        Fault("a muted event is booked", "muted_by_people", lambda w: held(w, parked_reason=None), ("{0.event_id}",)),
+        Fault("a mute was ended", "muted_by_people", ended, ("{0[0]}", "{0[1]}", "{0[2]}")),
+        Fault("a mute is missing", "muted_by_people", no_mute, ("{0[0]}", "{0[1]}", "{0[2]}")),
+        Fault("a mute's act is missing", "muted_by_people", lambda w: kind(no_act(w, AuditAction.MUTE)), ("{0}",)),
+        Fault("a mute is another's", "muted_by_people", lambda w: mute(w, muted_by="x").mute_id, ("{0}",)),
+        Fault("an end's act is missing", "muted_by_people", lambda w: kind(no_act(w, AuditAction.UNMUTE)), ("{0}",)),
     ],
     acts_about_subjects: [
         Fault("a dismissal's act is missing", "looked_at_by_people", lambda w: no_act(w, DISMISS), ("{0}",)),
