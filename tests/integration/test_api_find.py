@@ -1,5 +1,6 @@
 """Find, through the API: what support may search, what comes back, and who may not."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.usecases.index_names import index_purchases
 from tests.integration.conftest import ADA, ADAS, World
 from tools.testing.builders import event_of, paid, payment, refund
-from tools.testing.frontend import supporter
+from tools.testing.frontend import deployed, supporter
 
 
 @pytest.fixture
@@ -106,6 +107,21 @@ def test_an_accounts_page_has_what_support_asks_for(invoiced: World) -> None:
     assert invoiced.sam.get("/support/accounts/nobody").status == 404
     looks = invoiced.sam.get(f"/support/accounts/{ADA}/timeline", query={"kinds": "look"}).json["lines"]
     assert {(one["actor"], one["id"]) for one in looks} == {("sam", "account"), ("sam", "timeline")}
+
+
+def test_each_page_of_an_account_records_who_read_it(invoiced: World) -> None:
+    """Of the routes that are deployed: a new one under an account is asked here too."""
+    pages = [
+        route.path
+        for route in deployed()
+        if route.method == "GET" and re.match(r"/support/accounts/\{account_id\}(/|$)", route.path)
+    ]
+    assert len(pages) >= 4
+    for path in pages:
+        assert invoiced.sam.get(path.replace("{account_id}", ADA)).status == 200
+    shown = supporter(name="kim").get(f"/support/accounts/{ADA}/timeline", query={"kinds": "look"}).json["lines"]
+    looks = {one["id"] for one in shown if one["actor"] == "sam"}
+    assert looks == {path.rpartition("/")[2].replace("{account_id}", "account") for path in pages}
 
 
 def test_a_timeline_is_read_page_by_page(invoiced: World) -> None:

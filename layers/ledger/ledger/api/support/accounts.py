@@ -32,6 +32,7 @@ from ledger.usecases.adjust_credits import Adjustment, adjust_credits
 from ledger.usecases.authority import Authority
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.late_information import ask_for_information
+from ledger.usecases.looks import record_look
 from ledger.usecases.state_amount import state_amount
 
 router = routes()
@@ -180,6 +181,7 @@ def adjust_account_credits(
 )
 def list_credit_notes_of_account(account_id: AccountPath) -> CreditNoteList:
     """Return the account's credit notes, the oldest first."""
-    support(router)
-    notes = services().store.credit_notes(AccountId(account_id))
+    here, person, owner = services(), support(router), AccountId(account_id)
+    record_look(owner, person.account_id, "credit-notes", here.store, now=here.now())
+    notes = here.store.credit_notes(owner)
     return CreditNoteList(credit_notes=[CreditNoteResponse.of(note) for note in notes])

@@ -16,6 +16,7 @@ from ledger.api.requests import (
 from ledger.api.responses.disputes import DisputedPurchaseList, OpenDisputePage, OpenDisputeResponse
 from ledger.domain.disputes import Awaits
 from ledger.domain.ids import AccountId
+from ledger.usecases.looks import record_look
 
 router = routes()
 WhoseTurn = Annotated[
@@ -54,5 +55,6 @@ def list_open_disputes(
 )
 def list_disputed_purchases(account_id: AccountPath) -> DisputedPurchaseList:
     """Return order and consent, usage, refunds, cases and mails of each disputed purchase. Open disputes come first."""
-    support(router)
-    return disputed_purchases(AccountId(account_id), services())
+    here, person, owner = services(), support(router), AccountId(account_id)
+    record_look(owner, person.account_id, "disputes", here.store, now=here.now())
+    return disputed_purchases(owner, here)
