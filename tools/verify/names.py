@@ -132,7 +132,8 @@ def _of_accounts(world: World) -> Iterator[str]:
         yield from (_account(awaited.account_id), _order(awaited.order_id))
     for key, note in world.credit_notes.items():
         yield from (_owner(key), _account(note.account_id), _payment(note.payment_id))
-    yield from (_account(pointer.account_id) for pointer in world.credit_note_pointers.values())
+    for key, pointer in world.credit_note_pointers.items():
+        yield from (_account(pointer.account_id), _refund(key.parts[0]))
     for plan in world.watched_plans.values():
         yield from (_account(plan.account_id), _order(plan.order_id))
     for proposal_id, proposal in world.proposals.items():
@@ -245,6 +246,11 @@ def _cause(cause: str) -> str:
 
 def _case_of(tag: str | None) -> str:
     return _cause(case_id) if tag and (case_id := case_id_of(tag)) else ""
+
+
+def _refund(subject: str) -> str:
+    """Return the fact that a credit note, or its correction, is about."""
+    return _fact(f"refund:{subject.partition('/')[0].partition(':')[2]}")
 
 
 def _fact(key: str) -> str:

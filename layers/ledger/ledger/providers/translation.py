@@ -15,7 +15,7 @@ from ledger.domain.events import About, CreditedPeriod, Event, Owner
 from ledger.domain.facts import Fact, PaidLine, PaymentSettled
 from ledger.domain.ids import PaymentId
 from ledger.domain.orders import Order, Terms, hash_of_terms
-from ledger.domain.receipts import NotBookable, ParkReason
+from ledger.domain.receipts import MUTABLE, NotBookable, ParkReason
 from ledger.domain.subscriptions import Subscription
 from ledger.providers.parsing import Json, excerpt, is_text
 
@@ -163,9 +163,10 @@ def translated(
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         fields = {"not_bookable": NotBookable(ParkReason.UNKNOWN_SHAPE, f"{type(error).__name__}: {error}")}
     fields.setdefault("owner", notification.known_owner or Owner(customer_id=notification.customer_id(own_customer_id)))
-    is_parked = "not_bookable" in fields
+    parked = fields.get("not_bookable")
+    is_mutable = parked is not None and parked.reason in MUTABLE
     return Event(
-        names_ours=is_parked and names_ours(notification.source, notification.provider, notification.catalogue),
+        names_ours=is_mutable and names_ours(notification.source, notification.provider, notification.catalogue),
         terms_hash=notification.agreement.terms_hash if notification.agreement else None,
         under_order=under_order,
         muted_by=muted_by,
@@ -182,15 +183,22 @@ _OUR_FIELDS = frozenset({"order_id", "account_id"})
 
 
 def names_ours(source: object, provider: str, catalogue: Catalogue) -> bool:
-    """Return whether an object of a provider names an order or account of ours, or what the catalogue sells."""
-    if isinstance(source, Mapping):
-        return any(
-            (name in _OUR_FIELDS and bool(value)) or names_ours(value, provider, catalogue)
-            for name, value in source.items()
-        )
-    if isinstance(source, list):
-        return any(names_ours(one, provider, catalogue) for one in source)
-    return isinstance(source, str) and catalogue.has_price(provider, source)
+    """Return whether an object of a provider names an order or account of ours, or what the catalogue sells.
+
+    However deep it is nested: no event is answered by an error for that.
+    """
+    waiting = [source]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            if any(one.get(name) for name in _OUR_FIELDS):
+                return True
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, str) and catalogue.has_price(provider, one):
+            return True
+    return False
 
 
 def carried(order: Order) -> Mapping[str, str]:
