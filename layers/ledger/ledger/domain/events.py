@@ -79,7 +79,7 @@ class Event:
     credited_periods: tuple[CreditedPeriod, ...] = ()  # their payments must be found before the event is planned
     subscription: Subscription | None = None
     not_bookable: NotBookable | None = None  # it is parked, unless a payment of `names` is booked; None: bookable
-    names_ours: bool = False  # beside `not_bookable`: its object names an order or account of ours, or what we sell
+    names_ours: bool = False  # if that can be muted: its object names an order or account of ours, or what we sell
     muted_by: str | None = None  # the rule by which it is another application's, unless it turns out to be ours
     terms_hash: str | None = None  # `Order.terms_hash` of the terms that its payment is under; None: of no order
     under_order: "Callable[[Order], Event] | None" = field(default=None, compare=False, repr=False)
