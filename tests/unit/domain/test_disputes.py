@@ -10,6 +10,7 @@ from ledger.domain.facts import (
     ChargebackChanged,
     ChargebackState,
     DisputeChanged,
+    DisputeReason,
     DisputeState,
     EvidenceState,
     Fact,
@@ -103,6 +104,20 @@ def test_a_deadline_within_three_days_is_soon(evidence: EvidenceState | None, le
     """Unless evidence was handed in."""
     (one,) = reported_disputes(merge({}, [due("dp_1", at(60) + left, evidence)]), PI)
     assert one.is_due_soon(at(60)) is is_soon
+
+
+def test_a_dispute_is_shown_as_the_provider_reports_it() -> None:
+    """Its amount, its reason, and what was handed in."""
+    reported = replace(due("dp_1", at(60), EvidenceState.DRAFT), reason=DisputeReason.DUPLICATE)
+    (one,) = reported_disputes(merge({}, [reported]), PI)
+    assert (one.dispute_id, one.state, one.amount_minor, one.currency) == (
+        *(reported.dispute_id, reported.state, reported.amount_minor),
+        reported.currency,
+    )
+    assert (one.opened_at, one.reason, one.evidence, one.evidence_due_at) == (
+        *(reported.opened_at, DisputeReason.DUPLICATE, EvidenceState.DRAFT),
+        at(60),
+    )
 
 
 def test_a_deadline_that_is_not_known_is_not_soon() -> None:

@@ -284,3 +284,9 @@ def test_what_nobody_agreed_to_is_not_assumed() -> None:
 def test_an_open_checkout_is_not_stored_yet() -> None:
     """Version 0 is what its first write is conditioned on."""
     assert OpenCheckout(order_id=ORDER.order_id, provider="stripe", checkout_id="cs_1").version == 0
+
+
+def test_a_first_charge_is_shown_with_its_amount_and_its_day_or_not_at_all() -> None:
+    """One without the other promises nothing that a payment could be held to."""
+    assert replace(SHOWN, **CHARGE).first_charge == (1200, date(2026, 12, 1))
+    assert [replace(SHOWN, **{name: CHARGE[name]}).first_charge for name in CHARGE] == [None, None]

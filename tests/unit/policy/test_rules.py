@@ -473,6 +473,9 @@ def test_a_processed_subscription_payment_is_not_refundable_by_default(is_renewa
         ({"drawn": 1, "day": 30}, "decline", None, 0),
         # some of it went back before: what is left can
         ({"taken_back": 250, "refundable_minor": 1500, "refunded_minor": 500}, "review", "approve", 1500),
+        # credits that were given instead count: they are not given twice
+        ({"given_credits": 250}, "review", "approve", 1500),
+        ({"given_credits": 250, "refundable_minor": 900}, "review", "approve", 400),
     ],
 )
 def test_a_renewal_by_mistake_may_be_refunded_if_none_of_its_credits_were_used(

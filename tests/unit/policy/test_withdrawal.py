@@ -215,6 +215,17 @@ def test_late_information_is_due_within_a_year_where_a_law_gives_the_days(
         assert withdrawal.ends_at(refund_context(order=mailed, day=1, billing_country=billed), POLICY) >= promised
 
 
+@pytest.mark.parametrize("days", [(0, 30), (30, 0)])
+def test_the_year_of_late_information_begins_with_the_contract(days: tuple[int, int]) -> None:
+    """That is the later one of order and payment, by whosever clock."""
+    made_at, paid_at = (MADE + timedelta(days=day) for day in days)
+    order = replace(UNINFORMED, country="DE", made_at=made_at)
+    told = [
+        withdrawal.may_be_informed(order, None, paid_at, MADE + timedelta(days=30 + day), POLICY) for day in (364, 365)
+    ]
+    assert [reason is None for reason in told] == [True, False]
+
+
 CHARGED_AT = MADE + timedelta(days=30)
 TO_PAY = {"first_charge_minor": 2000, "first_charge_on": CHARGED_AT.date()}
 

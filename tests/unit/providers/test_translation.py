@@ -56,7 +56,7 @@ from ledger.providers.parsing import (
     whole_number,
 )
 from ledger.providers.stripe import events as stripe
-from ledger.providers.translation import bookable_lines
+from ledger.providers.translation import bookable_lines, names_ours
 
 Json = dict[str, Any]
 
@@ -2416,3 +2416,33 @@ def test_a_tag_is_written_so_that_it_can_be_read_back() -> None:
     for tag in ("a b", "a]", "[a", ""):
         with pytest.raises(ValueError, match="could not be read back"):
             tags.to_reason(tag, "Asked for.")
+
+
+OUR_PRICE = "price_creator_monthly"
+
+
+@pytest.mark.parametrize(
+    ("source", "is_ours"),
+    [
+        ({}, False),
+        ({"id": "in_1", "amount": 5, "metadata": None}, False),
+        ({"metadata": {"order_id": ""}}, False),
+        ({"metadata": {"order_id": "ord_1"}}, True),
+        ({"parent": {"details": [{"metadata": {"account_id": "acct_ada"}}]}}, True),
+        ({"lines": {"data": [{"price": "price_of_another"}, {"price": OUR_PRICE}]}}, True),
+        ({"price": OUR_PRICE.upper()}, False),
+    ],
+)
+def test_what_names_an_order_an_account_or_a_price_of_ours_is_found_at_any_depth(
+    source: object, *, is_ours: bool
+) -> None:
+    """An event that is muted is looked at by nobody."""
+    assert names_ours(source, "stripe", SOLD) is is_ours
+
+
+def test_what_names_ours_is_found_at_any_depth() -> None:
+    """No event is answered by an error because it is nested."""
+    nested: object = OUR_PRICE
+    for _ in range(5_000):
+        nested = [{"inner": nested}]
+    assert names_ours(nested, "stripe", SOLD)
