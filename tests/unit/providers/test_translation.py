@@ -2433,9 +2433,7 @@ OUR_PRICE = "price_creator_monthly"
         ({"price": OUR_PRICE.upper()}, False),
     ],
 )
-def test_what_names_an_order_an_account_or_a_price_of_ours_is_found_at_any_depth(
-    source: object, *, is_ours: bool
-) -> None:
+def test_what_names_an_order_an_account_or_a_price_of_ours_is_found(source: object, *, is_ours: bool) -> None:
     """An event that is muted is looked at by nobody."""
     assert names_ours(source, "stripe", SOLD) is is_ours
 
