@@ -38,7 +38,7 @@ from tools.testing.builders import SHA256, paid, payment, record_events
 from tools.testing.fakes import FakeStore
 from tools.testing.stored_items import items_of
 
-RUNS = (100, 20_000)
+RUNS = (100, 5_000)
 FLAT = 1.10
 """How many times what the shortest history costs a call may take."""
 RATIO = "× the shortest"
