@@ -336,8 +336,14 @@ def _result_of(commit: Commit) -> RecordResult:
     receipt = commit.receipt
     if receipt is None:
         raise ValueError("the commit of an event must have a receipt")
-    result = RecordResult(receipt.outcome, receipt.account_id, receipt.parked_reason, receipt.detail, commit.entries)
-    return replace(result, muted_by=receipt.muted_by)
+    return RecordResult(
+        receipt.outcome,
+        receipt.account_id,
+        receipt.parked_reason,
+        receipt.detail,
+        commit.entries,
+        muted_by=receipt.muted_by,
+    )
 
 
 def _already_recorded(receipt: Receipt) -> RecordResult:
