@@ -61,7 +61,7 @@ ParkedPath = Annotated[
         examples=[EXAMPLE_PARKED_ID],
     ),
 ]
-AreMuted = Annotated[bool, Query(description="Those of muted kinds, which need nobody's attention.")]
+AreMuted = Annotated[bool, Query(description="Those of muted kinds, which need no attention.")]
 MutePath = Annotated[
     str,
     Path(pattern=r"^mute_[0-9a-f]{24}$", description="The mute's id.", examples=["mute_0123456789abcdef01234567"]),
@@ -187,7 +187,7 @@ def preview_muting(parked_id: ParkedPath) -> MutePreviewResponse:
     responses=documented_problems(MuteResponse, 404, 409),
 )
 def mute_kind_of_event(parked_id: ParkedPath, request: MuteRequest) -> MuteResponse:
-    """Say that events of this provider, type, reason and exact detail need nobody's attention. Idempotent.
+    """Say that events of this provider, type, reason and exact detail need no attention. Idempotent.
 
     Also those that come later. They stay parked, and each deployment tries them again. What names an order, an account
     or a price of ours is never muted.

@@ -49,7 +49,7 @@ export function mutedPage() {
     title: "Muted events",
     load,
     view: () => html`<h1 tabindex="-1">Parked events</h1>
-      <p class="lead">Kinds of events that need nobody's attention, as a person said. They stay parked, and each deployment tries them again.</p>
+      <p class="lead">Kinds of events that need no attention, as a person said. They stay parked, and each deployment tries them again.</p>
       ${tabs("muted")}
       ${found.mutes.length ? html`<h2>Kinds</h2>${mutes(found, end)}` : empty("No kind is muted", "Mute one from the page of a parked event.")}
       ${events.items.length ? html`<h2>Events</h2>${table(events)}` : nothing}`,

@@ -36,7 +36,7 @@ _METRICS = {
     RecordOutcome.PARKED: "ParkedEvents",
     RecordOutcome.IGNORED: "UnknownEventTypes",
 }
-_MUTED_METRIC = "MutedEvents"  # parked, and of a kind that needs nobody's attention: no alarm counts it
+_MUTED_METRIC = "MutedEvents"  # parked, and of a kind that needs no attention: no alarm counts it
 _NO_PROVIDER = 404
 _TITLES = {400: "Bad request", 401: "Unauthorized", 404: "Not found", 413: "Content too large", 503: "Unavailable"}
 

@@ -413,7 +413,7 @@ class InformationRequest(RequestModel):
 
 
 class MuteRequest(RequestModel):
-    """Why parked events of a kind need nobody's attention, or do again."""
+    """Why parked events of a kind need no attention, or do again."""
 
     why: Line = Field(examples=["They are of our other shop, which has no credits."])
 

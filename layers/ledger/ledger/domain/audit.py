@@ -20,7 +20,7 @@ class AuditAction(StrEnum):
     REPLAY = "replay"  # try again to book a parked event
     DISMISS = "dismiss"  # say that a parked event is none of ours
     INFORM = "inform"  # mail the information about the right of withdrawal that was not shown with an order
-    MUTE = "mute"  # say that parked events of a kind need nobody's attention
+    MUTE = "mute"  # say that parked events of a kind need no attention
     UNMUTE = "unmute"  # that they do again
     CARRY_OUT = "carry_out"  # have a declaration without a login carried out
     CLOSE = "close"  # close one, or answer a review

@@ -51,7 +51,7 @@ class Trigger(StrEnum):
 
     DEPLOYMENT = "deployment"  # a new catalogue, a new release, another mode: nothing else changes the translation
     FACTS = "facts"  # what other events and orders report: whose its customer, order or payment is
-    MUTED = "muted"  # a deployment too; a person has said that events of its kind need nobody's attention
+    MUTED = "muted"  # a deployment too; a person has said that events of its kind need no attention
 
 
 _BY_DEPLOYMENT = frozenset(
@@ -90,7 +90,7 @@ class NotBookable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mute:
-    """A kind of parked events that need nobody's attention, as a person has said. They stay parked, and listed apart.
+    """A kind of parked events that need no attention, as a person has said. They stay parked, and listed apart.
 
     A kind has one mute, whose id follows from it. It can be ended, and be in force again.
     """

@@ -132,7 +132,7 @@ class MutePreviewResponse(ResponseModel):
 
 
 class MuteResponse(ResponseModel):
-    """A kind of parked events that need nobody's attention: who said so, when and why."""
+    """A kind of parked events that need no attention: who said so, when and why."""
 
     mute_id: str = Field(examples=["mute_0123456789abcdef01234567"])
     provider: str
