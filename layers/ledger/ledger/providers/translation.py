@@ -191,7 +191,7 @@ def names_ours(source: object, provider: str, catalogue: Catalogue) -> bool:
     while waiting:
         one = waiting.pop()
         if isinstance(one, Mapping):
-            if any(one.get(name) for name in _OUR_FIELDS):
+            if any(value and name in _OUR_FIELDS for name, value in one.items()):
                 return True
             waiting += one.values()
         elif isinstance(one, list):
