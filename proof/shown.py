@@ -1,8 +1,8 @@
 """What a ledger shows of its credits, as plain JSON: what `proof.money` holds the delivered amounts against.
 
 sold    by product and price id: the credits and prices of all terms
-lots    account, names of the payments for it, credits granted, used, left and owed (used, and to be given back), when
-        they end (seconds since 1970)
+lots    account, names of the payments for it, credits granted, used and left (below 0: owed, and withheld from what
+        other lots give), when they end (seconds since 1970)
 given   money that we gave back as a favour, by a payment's name: its credits stay
 parked  events that wait for a person
 flags   of all accounts, each with the name that it is about
@@ -40,7 +40,7 @@ def shown(world: World, content: Json | None = None) -> Json:
             favours = [fact for fact in facts_of(home.facts, RefundApproved) if not fact.takes_credits]
             given[_bare(home.payment_id)] = sum(fact.amount_minor for fact in favours)
     lots = [
-        _lot(account_id, lot, sorted(names[lot_id.rpartition("/")[0]]))
+        shown_lot(account_id, lot, sorted(names[lot_id.rpartition("/")[0]]))
         for (account_id, lot_id), lot in world.lots().items()
         if lot.source is CounterAccount.SALES
     ]
@@ -58,16 +58,20 @@ def _bare(name: str) -> str:
     return name.partition(":")[2]
 
 
-def _lot(account_id: str, lot: Lot, names: list[str]) -> Json:
-    """A lot. What has expired counts as left: a clawback takes it. What is frozen or reserved does not."""
-    left = 0 if lot.is_frozen else lot.remaining + lot.expired - lot.reserved
+def shown_lot(account_id: str, lot: Lot, names: list[str]) -> Json:
+    """A lot. What has expired counts as left: a clawback takes it. What is frozen or reserved does not.
+
+    Owed are credits to give back that are gone: used, or moved to another lot by a balance. Of a frozen lot all that is
+    gone may be, once its dispute is lost; the hold of its account stands for that until then.
+    """
+    there = lot.remaining + lot.expired
+    left = there - lot.granted if lot.is_frozen else (there - lot.reserved or -lot.owed)
     return {
         "account": account_id,
         "names": names or [lot.lot_id],
         "granted": lot.granted,
         "used": lot.drawn,
         "left": left,
-        "owed": lot.owed,
         "ends": lot.expires_at.timestamp() if lot.expires_at else None,
     }
 

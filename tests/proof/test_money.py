@@ -5,15 +5,17 @@ import copy
 import json
 import re
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.domain.lots import Lot
 from proof import money
 from proof.faults.histories import FineDay
-from proof.shown import shown, wrong
+from proof.shown import shown, shown_lot, wrong
 from tools.engines import ROOT
 from tools.stories import Story, stories
 from tools.testing.fakes import world
@@ -216,6 +218,42 @@ def test_money_that_goes_round_over_a_balance_buys_once() -> None:
         lots.append(lot(f"in_{number}", left=0, used=1000))
     assert money.findings(bodies[:2], view_of(lots[0])) == []
     assert kinds(money.findings(bodies, view_of(*lots))) == {"too much used"}
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_what_moved_to_another_lot_is_owed_when_its_money_goes(*, is_lost: bool) -> None:
+    """An upgrade moves half of a month to a lot that costs 15.00; then a bank takes the whole first charge back.
+
+    7.50 is left, so half of the new lot must be withheld: by a debt of the first one, or by what it may still owe.
+    """
+    bought = invoice("a", amount_paid=1500, starting_balance=0, ending_balance=0)
+    upgraded = invoice("b", created=bought["created"] + 10, amount_paid=750, starting_balance=0, ending_balance=0)
+    (new,) = upgraded["data"]["object"]["lines"]["data"]
+    unused = copy.deepcopy(new)
+    unused["amount"], unused["parent"]["subscription_item_details"]["subscription"] = -750, "sub_a"
+    upgraded["data"]["object"]["lines"]["data"].append(unused)
+    contested = copy.deepcopy(of("stripe_dispute_lost")[0][-1])
+    contested["data"]["object"].update(charge="in_a", payment_intent="in_a", amount=1500, balance_transactions=[])
+    row = {"amount": -1500, "currency": "usd", "reporting_category": "dispute"}
+    contested["data"]["object"]["balance_transactions"] = [row]
+    at_first = Lot(lot_id="a", granted=1000, refund_target=500, refunded=500)
+    disputed = replace(at_first, dispute_target=1000) if is_lost else replace(at_first, is_frozen=True)
+    first, second = shown_lot("acct_eve", disputed.rebalance(), ["in_a"]), lot("in_b")
+    assert first["left"] == -500
+    assert money.findings([bought, upgraded, contested], view_of(first, second)) == []
+    assert kinds(money.findings([bought, upgraded, contested], view_of(first | {"left": 0}, second))) == {
+        "too much left"
+    }
+
+
+def test_a_debt_hides_no_credits_of_its_own_lot() -> None:
+    """Planted: credits are owed while there are some in the lot. All money is gone."""
+    bodies, view = of("stripe_dispute_lost")
+    names = view["lots"][0]["names"]
+    kept = Lot(lot_id="a", granted=1000, refund_target=1000)
+    assert (kept.remaining, kept.owed) == (1000, 1000)
+    view["lots"] = [shown_lot("acct_eve", kept, names)]
+    assert kinds(money.findings(bodies, view)) >= {"nothing left"}
 
 
 def test_two_currencies_never_meet() -> None:
