@@ -68,6 +68,15 @@ def test_reading_stops_soon_where_one_segment_fails(error: type[BaseException]) 
         read_table(Endless(items_of(LEDGERS["held"]())), table)
 
 
+@pytest.fixture
+def heard_ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts, also where the tests run in the background of a shell that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_ctrl_c")
 def test_reading_stops_soon_at_ctrl_c() -> None:
     """Which arrives while the segments are read, in the thread that waits for them."""
 
