@@ -8,7 +8,7 @@ POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_i
 POST /support/accounts/{account_id}/orders/{order_id}/information
 POST /support/accounts/{account_id}/amounts · POST /support/accounts/{account_id}/adjustments
 GET /support/accounts/{account_id}/disputes
-GET /support/disputes · GET /support/suspended-accounts
+GET /support/disputes · GET /support/suspended-accounts · GET /support/decided-cases
 GET /support/proposals · POST /support/accounts/{account_id}/proposals/{proposal_id}/{confirmation, rejection}
 GET /support/declarations · GET /support/declarations/{declaration_id} · POST …/decision
 """

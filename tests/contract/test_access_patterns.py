@@ -28,7 +28,7 @@ from ledger.domain.ids import (
 )
 from ledger.domain.orders import Order
 from ledger.domain.receipts import NotBookable, ParkReason, RecordOutcome, Trigger
-from ledger.domain.refund_cases import FollowStage, RefundCase, RefundReason
+from ledger.domain.refund_cases import DecidedList, FollowStage, RefundCase, RefundReason
 from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.domain.timeline import TimelineRow, TimelineRowKind
 from ledger.dynamodb.store import DynamoDBStore
@@ -1158,6 +1158,15 @@ def _(engine: Engine) -> Iterator[int]:
     store = engine.store()
     record_events(store, paid(), event_of(dispute()))
     yield engine.trips(lambda: store.suspended_accounts(5).items)
+
+
+@case("the decided cases, for support: `decided_cases`")
+def _(engine: Engine) -> Iterator[int]:
+    store = engine.store()
+    record_events(store, paid())
+    case = request_refund(store, refund_claim(RefundReason.CHANGED_MY_MIND), minute=60 * 24 * 500)
+    assert case.decided_list is DecidedList.DECLINED_BY_POLICY
+    yield engine.trips(lambda: store.decided_cases(DecidedList.DECLINED_BY_POLICY, 5).items)
 
 
 @case("`receipts_page`")

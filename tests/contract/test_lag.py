@@ -14,7 +14,7 @@ from ledger.domain.disputes import Awaits
 from ledger.domain.facts import EvidenceState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome, Trigger
-from ledger.domain.refund_cases import CaseState, FollowStage
+from ledger.domain.refund_cases import CaseState, DecidedList, FollowStage, RefundReason
 from ledger.domain.runs import FailedRun
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit
@@ -148,6 +148,22 @@ def test_the_lists_of_support_show_what_is_stored_and_nothing_that_they_alone_st
     lagging.catch_up()
     assert [one.payment_id for one in store.open_disputes(Awaits.BANK, 5).items] == [PI]
     assert store.suspended_accounts(5).items == ()
+
+
+def test_a_decided_case_is_listed_as_it_stands(lagging: Lagging) -> None:
+    """One that was overturned since is no decline of the policy any more, whatever the index still says."""
+    store = lagging.store
+    record_events(store, paid())
+    late = 60 * 24 * 500  # minutes: the right of withdrawal is over
+    case = request_refund(store, refund_claim(RefundReason.CHANGED_MY_MIND), minute=late)
+    assert store.decided_cases(DecidedList.DECLINED_BY_POLICY, 5).items == ()
+    lagging.catch_up()
+    (listed,) = store.decided_cases(DecidedList.DECLINED_BY_POLICY, 5).items
+    assert listed.case_id == case.case_id
+    decide_case(case.case_id, HALF, "sam", store, POLICY, now=at(late + 10), may_overturn=True)
+    assert [store.decided_cases(name, 5).items for name in DecidedList] == [(), ()]
+    lagging.catch_up()
+    assert [[one.case_id for one in store.decided_cases(name, 5).items] for name in DecidedList] == [[], [case.case_id]]
 
 
 def test_a_receipt_that_two_partitions_of_the_index_name_is_read_once(any_store: Store) -> None:

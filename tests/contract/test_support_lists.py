@@ -1,4 +1,4 @@
-"""What support lists: open disputes by their deadline, and suspended accounts. Of every store alike."""
+"""What support lists: open disputes by their deadline, suspended accounts, decided cases. Of every store alike."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,10 +11,25 @@ import pytest
 from ledger.domain.disputes import Awaits
 from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeChanged, DisputeState, EvidenceState, Fact
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.refund_cases import DecidedList, DecisionOutcome, RefundCase, RefundReason
 from ledger.ports.reads import Page
 from ledger.ports.store import Store
 from ledger.usecases.holds import lift_hold, place_hold
-from tools.testing.builders import ADA, CH, PI, at, dispute, event_of, paid, payment, record_events
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
+from tools.testing.builders import (
+    ADA,
+    CH,
+    PI,
+    POLICY,
+    at,
+    dispute,
+    event_of,
+    paid,
+    payment,
+    record_events,
+    refund_claim,
+    request_refund,
+)
 from tools.testing.fakes import FakeStore
 
 _T = TypeVar("_T")
@@ -134,6 +149,46 @@ def test_who_was_suspended_last_comes_first_until_no_hold_is_left(any_store: Sto
     lift_hold("support:y", ADA, "sam", any_store, why="We erred.", now=at(70))
     lift_hold("support:x", BOB, "sam", any_store, why="We erred.", now=at(70))
     assert suspended(any_store, limit) == []
+
+
+DECLINE = ReviewDecision(outcome=DecisionOutcome.DECLINE, words=("No.",), clause="6")
+GIVE = ReviewDecision(outcome=DecisionOutcome.REPLACE, words=("As an exception.",), clause="6", credits=10)
+
+
+LONG_AFTER = 60 * 24 * 500
+"""Minutes: until then the law may give the right to withdraw from a payment without an order."""
+
+
+def requested(store: Store, name: str, reason: RefundReason, minute: float, owner: AccountId = ADA) -> RefundCase:
+    """A request for the money of a payment of its own, after more than a year. The policy declines a change of mind."""
+    payment_id = PaymentId(f"stripe:pi_{name}")
+    record_events(store, paid(payment(payment_id, account_id=owner)))
+    claim = refund_claim(reason, payment_id=payment_id, account_id=owner, key=f"key_{name}")
+    return request_refund(store, claim, minute=LONG_AFTER + minute)
+
+
+def decided(store: Store, name: DecidedList, limit: int = 50) -> list[str]:
+    """The payments of the cases in a list of decided ones."""
+    return [one.payment_id for one in all_of(lambda after: store.decided_cases(name, limit, after))]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 50])
+def test_decided_cases_come_by_their_decision_the_latest_first(any_store: Store, limit: int) -> None:
+    """Those that the policy declined apart: a person can overturn them, and then they are among the others."""
+    awkward = AccountId("acct#of#hashes")
+    first = requested(any_store, "first", RefundReason.CHANGED_MY_MIND, 60)
+    second = requested(any_store, "second", RefundReason.CHANGED_MY_MIND, 61, awkward)
+    third = requested(any_store, "third", RefundReason.CHANGED_MY_MIND, 61, BOB)
+    waits = requested(any_store, "waits", RefundReason.TECHNICAL_PROBLEM, 62)
+    by_person = requested(any_store, "person", RefundReason.TECHNICAL_PROBLEM, 20)
+    decide_case(by_person.case_id, DECLINE, "sam", any_store, POLICY, now=at(LONG_AFTER + 70))
+    declined = decided(any_store, DecidedList.DECLINED_BY_POLICY, limit)
+    assert (set(declined[:2]), declined[2:]) == ({second.payment_id, third.payment_id}, [first.payment_id])
+    assert decided(any_store, DecidedList.OTHERS, limit) == [by_person.payment_id]
+    decide_case(second.case_id, GIVE, "sam", any_store, POLICY, now=at(LONG_AFTER + 80), may_overturn=True)
+    assert decided(any_store, DecidedList.DECLINED_BY_POLICY, limit) == [third.payment_id, first.payment_id]
+    assert decided(any_store, DecidedList.OTHERS, limit) == [second.payment_id, by_person.payment_id]
+    assert waits.payment_id not in decided(any_store, DecidedList.OTHERS)
 
 
 def test_what_a_lagging_index_still_lists_is_left_out() -> None:

@@ -13,7 +13,7 @@ from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.send_mails import send_mail
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, World
-from tests.integration.test_api import ORDER, new_key
+from tests.integration.test_api import ORDER, ask, new_key
 from tests.unit.usecases.test_sending_mails import desk
 from tools.testing.builders import at, dispute, event_of, refund
 
@@ -205,6 +205,35 @@ def test_suspended_accounts_are_listed_with_why(world: World) -> None:
     ]
     assert (shown[1]["balance"], shown[1]["shortfall"]) == (1000, 0)
     assert world.ada.get("/support/suspended-accounts").status == 403
+
+
+def test_decided_cases_are_listed_by_their_decision(world: World) -> None:
+    """What the policy declined apart from what a person decided. A cursor of one list is none of the other."""
+    old = [PaymentId(f"stripe:pi_old_{number}") for number in range(2)]
+    cases = []
+    for payment_id in old:
+        world.pays(payment_id, ADA, at=world.services.now() - timedelta(days=400))
+        cases.append(ask(world.ada, payment_id, "changed_my_mind").json["case_id"])
+    by_person = ask(world.ada, ADAS).json["case_id"]
+    decline = {"outcome": "decline", "words": ["No."], "clause": "6"}
+    assert world.sam.post(f"/support/refund-cases/{by_person}/decision", decline).status == 200
+    first = world.sam.get("/support/decided-cases", query={"limit": 1}).json
+    rest = world.sam.get("/support/decided-cases", query={"after": first["next"]}).json
+    assert [one["case_id"] for one in first["cases"] + rest["cases"]] == cases[::-1]
+    (shown,) = first["cases"]
+    assert (shown["account_id"], shown["purchase_id"], shown["state"]) == (ADA, old[1], "declined")
+    assert (shown["decided_by"], shown["can_overturn"], shown["money"], shown["credits"]) == ("policy", True, None, 0)
+    overturn = {"outcome": "approve", "words": ["As an exception."], "clause": "2", "money_minor": 950}
+    assert world.sam.post(f"/support/refund-cases/{cases[0]}/decision", overturn).status == 200
+    others = world.sam.get("/support/decided-cases", query={"which": "decided_otherwise"}).json["cases"]
+    assert [(one["case_id"], one["decided_by"], one["can_overturn"]) for one in others] == [
+        (cases[0], "sam", False),
+        (by_person, "sam", False),
+    ]
+    assert others[0]["money"] == {"amount_minor": 950, "currency": "USD"}
+    mixed = {"which": "decided_otherwise", "after": first["next"]}
+    assert world.sam.get("/support/decided-cases", query=mixed).status == 422
+    assert world.ada.get("/support/decided-cases").status == 403
 
 
 def send_all(world: World) -> None:

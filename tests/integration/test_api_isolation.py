@@ -247,6 +247,7 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", f"/support/accounts/{BOB}/credit-notes", {}),
     ("GET", "/support/disputes", {}),
     ("GET", "/support/suspended-accounts", {}),
+    ("GET", "/support/decided-cases", {}),
     ("GET", "/support/proposals", {}),
     ("POST", f"/support/accounts/{BOB}/proposals/{PROPOSAL}/confirmation", {}),
     ("POST", f"/support/accounts/{BOB}/proposals/{PROPOSAL}/rejection", {"content": {"why": "x"}}),

@@ -256,7 +256,10 @@ def test_an_automatic_decline_is_overturned(world: World, console: Console) -> N
     case_id = opened_case(world, "changed_my_mind", purchase_id=LONG_AGO)
     assert world.sam.get(f"/support/refund-cases/{case_id}").json["state"] == "declined"
     console.sign_in()
-    console.go(f"cases/{case_id}", "Changed their mind")
+    console.go("decided", "Decided cases")
+    console.reads("by the policy")
+    console.click("Changed their mind")
+    console.wait_for_heading("Changed their mind")
     console.click("Overturn")
     console.click("Refund")
     console.write("amount", "20.01")
@@ -271,6 +274,12 @@ def test_an_automatic_decline_is_overturned(world: World, console: Console) -> N
     found = world.ada.get(f"/refund-requests/{case_id}").json
     assert (found["state"], found["decision"]["money"]["amount_minor"]) == ("approved", 950)
     assert found["decision"]["reasons"][0] == "As an exception."
+    console.go("decided", "Decided cases")
+    console.reads("Nothing was declined by the policy")
+    console.click("All other decisions")
+    console.reads("by staff_sue")
+    console.reads("$9.50")
+    assert console.blocked() == []
 
 
 def test_a_hold_is_lifted_with_a_reason(world: World, console: Console) -> None:
@@ -879,6 +888,7 @@ def test_no_page_is_wider_than_its_window(world: World, console: Console, size: 
         "parked": "Parked events",
         "muted": "Parked events",
         "proposals": "Second person",
+        "decided": "Decided cases",
         "declarations": "Declarations",
         "disputes": "Disputes",
         "suspended": "Suspended accounts",

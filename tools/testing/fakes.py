@@ -34,7 +34,7 @@ from ledger.domain.orders import Checkout, Order
 from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Mute, Receipt, Trigger
-from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
+from ledger.domain.refund_cases import DecidedList, FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun, Run
@@ -288,6 +288,16 @@ class FakeStore:
         page = self._page(named, limit, after, is_newest_first=True)
         now = [self.accounts[one.account_id] for one in page.items]
         return Page(tuple(one for one in now if one.holds), page.next)
+
+    def decided_cases(self, name: DecidedList, limit: int, after: str | None = None) -> Page[RefundCase]:
+        self.round_trips += 2
+        indexed = [one for one in self._indexed.documents.values() if isinstance(one, RefundCase)]
+        decided = [(one.decided_at, one) for one in indexed if one.decided_list is name]
+        named = [(f"{sortable(at)}#{one.account_id}#{one.case_id}", one) for at, one in decided if at]
+        named.sort(key=lambda pair: pair[0], reverse=True)
+        page = self._page(named, limit, after, is_newest_first=True)
+        now = [self.documents[case_key(one.account_id, one.case_id)] for one in page.items]
+        return Page(tuple(one for one in now if isinstance(one, RefundCase) and one.decided_list is name), page.next)
 
     def cases_of(self, account_id: AccountId, limit: int, after: str | None = None) -> Page[RefundCase]:
         return self._document_page(RefundCase, DocumentKind.REFUND_CASE, limit, after, account_id)

@@ -10,6 +10,7 @@ import { beginSignIn, canSignIn, finishSignIn, onSignOut, signedIn, signOut } fr
 import { closeDialog, dialogView, draw, loading, onChange, problemBox, reopenDrafts, say, toastsView } from "./ui.js";
 import { queuePage } from "./queue.js";
 import { casePage } from "./case.js";
+import { decidedPage } from "./decided.js";
 import { accountPage } from "./account.js";
 import { findPage } from "./find.js";
 import { proposalsPage } from "./proposals.js";
@@ -23,6 +24,7 @@ import { incidentPage, incidentsPage } from "./incidents.js";
 const PAGES = {
   queue: queuePage,
   cases: casePage,
+  decided: (_, query) => decidedPage(query),
   accounts: accountPage,
   find: findPage,
   proposals: proposalsPage,
@@ -38,6 +40,7 @@ const PAGES = {
 const MENU = [
   ["queue", "Review queue"],
   ["proposals", "Second person"],
+  ["decided", "Decided"],
   ["declarations", "Declarations"],
   ["disputes", "Disputes"],
   ["suspended", "Suspended"],

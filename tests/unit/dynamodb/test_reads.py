@@ -19,16 +19,17 @@ from ledger.domain.ids import (
 )
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Receipt, RecordOutcome, Trigger
-from ledger.domain.refund_cases import FollowStage
+from ledger.domain.refund_cases import CaseState, DecidedList, FollowStage
 from ledger.domain.timeline import TimelineRowKind
 from ledger.dynamodb import keys
-from ledger.dynamodb.items import Item, to_purchase, to_receipt
+from ledger.dynamodb.items import Item, to_document, to_purchase, to_receipt
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.documents import (
     INDEX_SHARDS,
     MAIL_SHARDS,
     DocumentKey,
     DocumentKind,
+    case_key,
     intent_key,
     job_cursor_key,
     position_of,
@@ -37,6 +38,7 @@ from ledger.ports.documents import (
 )
 from ledger.ports.reads import Keys, Page, ParkedName
 from ledger.ports.store import Store
+from tests.unit.dynamodb.golden_items import CASE
 from tools.testing.builders import ADA, CH, IN, LATER, NOON, PI, dispute, payment
 
 _EMPTY: dict[str, dict[str, Any]] = {
@@ -138,6 +140,7 @@ INDEXED: dict[str, tuple[str, int, Callable[[DynamoDBStore], Iterable[object]]]]
     "waiting_payments": (keys.WAITING_INDEX, keys.SHARDS, lambda store: store.waiting_payments(LATER)),
     "open_disputes": (keys.LISTED_INDEX, 1, lambda store: store.open_disputes(Awaits.BANK, 5).items),
     "suspended_accounts": (keys.LISTED_INDEX, 1, lambda store: store.suspended_accounts(5).items),
+    "decided_cases": (keys.LISTED_INDEX, 1, lambda store: store.decided_cases(DecidedList.OTHERS, 5).items),
     "followed_cases": (keys.FOLLOWED_INDEX, keys.SHARDS, lambda store: store.followed_cases(FollowStage.ENDED)),
     "expiring": (keys.EXPIRING_INDEX, keys.SHARDS, lambda store: store.expiring(sortable(NOON), NOON)),
     "purchases_of": (keys.PURCHASES_INDEX, 1, lambda store: store.purchases_of(ADA, 5).items),
@@ -260,6 +263,7 @@ BY_PAGE = {
     "incident_shares",
     "open_disputes",
     "suspended_accounts",
+    "decided_cases",
 }
 """The reads of which a caller asks for the next page."""
 BY_NAME = {"one name", "some names", "parked_receipts"}
@@ -293,6 +297,10 @@ def test_every_page_of_a_range_is_read(name: str) -> None:
 LISTS: dict[str, tuple[keys.Key, Callable[[DynamoDBStore, str | None], Page[Any]]]] = {
     "bank": (keys.payment_key(PI), lambda store, after: store.open_disputes(Awaits.BANK, 5, after)),
     keys.SUSPENDED: (keys.account_key(ADA), lambda store, after: store.suspended_accounts(5, after)),
+    DecidedList.OTHERS: (
+        keys.document_key(case_key(AccountId("acct#1"), "case_1")),
+        lambda store, after: store.decided_cases(DecidedList.OTHERS, 5, after),
+    ),
 }
 
 
@@ -303,7 +311,8 @@ def test_a_list_of_support_goes_on_exactly_where_the_last_page_ended(name: str) 
     last = item | {"listed_in": {"S": name}, "listed_at": {"S": "2026-11-01T12:00:00.000000Z"}}
     store, connection = store_over({"Items": [], "LastEvaluatedKey": last})
     first = read_page(store, None)
-    assert first.next == f"2026-11-01T12:00:00.000000Z#{keys.owner_of(last)}"
+    assert first.next
+    assert first.next.startswith(f"2026-11-01T12:00:00.000000Z#{keys.owner_of(last)}")
     assert read_page(store, first.next).next is None
     (_, begun), (_, went_on) = connection.calls
     assert went_on == {**begun, "ExclusiveStartKey": last}
@@ -330,6 +339,14 @@ STALE: dict[str, tuple[Item, Callable[[DynamoDBStore], Iterable[object]]]] = {
     "one that asks again": (_disputed(_ASKED), lambda store: store.open_disputes(Awaits.BANK, 5).items),
     "a payment without a dispute": (_disputed(), lambda store: store.open_disputes(Awaits.EVIDENCE, 5).items),
     "an account without a hold": (_FREE, lambda store: store.suspended_accounts(5).items),
+    "a case that was overturned": (
+        to_document(case_key(ADA, "case_1"), replace(CASE, state=CaseState.APPROVED, decided_by="sam")),
+        lambda store: store.decided_cases(DecidedList.DECLINED_BY_POLICY, 5).items,
+    ),
+    "a case whose refund failed": (
+        to_document(case_key(ADA, "case_1"), CASE),
+        lambda store: store.decided_cases(DecidedList.OTHERS, 5).items,
+    ),
     "another's payment": (_OTHERS, lambda store: store.purchases_of(ADA, 5).items),
     "a receipt that was booked": (
         to_receipt(

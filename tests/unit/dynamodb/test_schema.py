@@ -15,7 +15,7 @@ from ledger.domain.errors import UnreadableItem
 from ledger.domain.facts import Fact, RefundChanged, RefundSent, RefundState
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason
-from ledger.domain.refund_cases import DecisionOutcome
+from ledger.domain.refund_cases import DecidedList, DecisionOutcome
 from ledger.dynamodb import codec, items, keys, schema
 from ledger.dynamodb.codec import Shape
 from ledger.dynamodb.items import Item
@@ -68,7 +68,7 @@ INDEXED = {
     "waiting": {ItemKind.PAYMENT},
     "followed": {DocumentKind.REFUND_CASE},
     "expiring": {ItemKind.ENTRY},
-    "listed": {ItemKind.PAYMENT, ItemKind.ACCOUNT},
+    "listed": {ItemKind.PAYMENT, ItemKind.ACCOUNT, DocumentKind.REFUND_CASE},
 }
 """What each secondary index has. Whoever reads it takes each row for one of these."""
 
@@ -92,7 +92,11 @@ def test_a_list_of_support_has_items_of_one_kind() -> None:
     for item in (*(golden.item for golden in goldens().values()), *_stored()):
         if "listed_in" in item:
             kinds.setdefault(item["listed_in"]["S"], set()).add(keys.kind_of(item))
-    assert kinds == {str(awaits): {ItemKind.PAYMENT} for awaits in Awaits} | {keys.SUSPENDED: {ItemKind.ACCOUNT}}
+    assert kinds == {
+        **{str(awaits): {ItemKind.PAYMENT} for awaits in Awaits},
+        **{str(decided): {DocumentKind.REFUND_CASE} for decided in DecidedList},
+        keys.SUSPENDED: {ItemKind.ACCOUNT},
+    }
 
 
 def _stored() -> Iterator[Item]:

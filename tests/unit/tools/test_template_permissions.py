@@ -57,6 +57,7 @@ INDEXES = {
     "waiting_payments": keys.WAITING_INDEX,
     "open_disputes": keys.LISTED_INDEX,
     "suspended_accounts": keys.LISTED_INDEX,
+    "decided_cases": keys.LISTED_INDEX,
     "followed_cases": keys.FOLLOWED_INDEX,
     "expiring": keys.EXPIRING_INDEX,
     "first_expiry": keys.EXPIRING_INDEX,

@@ -75,6 +75,8 @@ class CaseState(StrEnum):
         return self not in {CaseState.REFUNDED, CaseState.DECLINED, CaseState.REPLACED}
 
 
+_UNDECIDED = frozenset({CaseState.DECLARED, CaseState.REQUESTED, CaseState.IN_REVIEW})
+
 TRANSITIONS = {
     CaseState.DECLARED: {CaseState.REQUESTED, CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW},
     CaseState.REQUESTED: {CaseState.APPROVED, CaseState.DECLINED, CaseState.IN_REVIEW},
@@ -104,6 +106,13 @@ _STAGES = {
     CaseState.REFUNDED: FollowStage.ENDED,
     CaseState.IN_REVIEW: FollowStage.ENDED,
 }
+
+
+class DecidedList(StrEnum):
+    """Which list of support a decided case is in."""
+
+    DECLINED_BY_POLICY = "declined_by_policy"  # a person can overturn it
+    OTHERS = "decided_otherwise"  # by a person, or approved by the policy
 
 
 class DecisionOutcome(StrEnum):
@@ -243,6 +252,13 @@ class RefundCase:
     def is_declined_by_policy(self) -> bool:
         """Whether the rules declined it: a person can still decide otherwise."""
         return self.state is CaseState.DECLINED and self.decided_by == BY_POLICY
+
+    @property
+    def decided_list(self) -> DecidedList | None:
+        """Which list of decided cases it is in, by the time of its decision. None: its decision is still to come."""
+        if self.decided_at is None or self.state in _UNDECIDED:
+            return None
+        return DecidedList.DECLINED_BY_POLICY if self.is_declined_by_policy else DecidedList.OTHERS
 
     @property
     def waits_for_dispute(self) -> bool:

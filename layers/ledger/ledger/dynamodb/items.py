@@ -40,7 +40,7 @@ WAITING = frozenset({"waiting_shard", "waits_since"})
 """What brings a purchase into the index of waiting ones: it goes when the payment is received."""
 
 LISTED = frozenset({"listed_in", "listed_at"})
-"""What brings a purchase or an account into the index of what support lists, while a dispute or a hold is on it."""
+"""What brings a purchase, an account or a case into the index of what support lists."""
 
 NAMES_OF_A_PAYMENT = frozenset(
     {"account_id", "facts", "has_approvals", "is_duplicate", "names", "paid_at", "version"}
@@ -274,6 +274,9 @@ def to_document(key: DocumentKey, document: Document) -> Item:
     if isinstance(document, RefundCase) and document.follow_stage:  # these two bring it into the index
         item["followed_shard"] = {"S": keys.followed_shard(document.follow_stage, keys.shard_of(item))}
         item["moved_at"] = {"S": sortable(document.moved_at)}
+    if isinstance(document, RefundCase) and document.decided_at and (decided := document.decided_list):
+        item["listed_in"] = {"S": decided.value}
+        item["listed_at"] = {"S": sortable(document.decided_at)}
     return item
 
 

@@ -54,7 +54,8 @@ parked     parked_shard: <trigger>#<shard> received_at   parked receipts
 followed   followed_shard: <stage>#<shard> moved_at      refund cases whose refunds are followed
 waiting    waiting_shard: <shard>          waits_since   purchases whose facts wait for their payment
 parked_of_customer  pk                     parked_shard  parked receipts, those of one customer together
-listed     listed_in: <list>               listed_at     purchases with an open dispute, accounts with a hold
+listed     listed_in: <list>               listed_at     purchases with an open dispute, accounts with a hold,
+                                                         refund cases that are decided
 
 Each index is sparse and only says where to look. What it names is read consistently before it is believed. The rows of
 a day, and of a missing price, are spread over shards: no partition of an index takes all writes. Within a shard they
@@ -71,7 +72,7 @@ from zlib import crc32
 from ledger.domain.entries import Entry
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.receipts import Trigger
-from ledger.domain.refund_cases import FollowStage
+from ledger.domain.refund_cases import DecidedList, FollowStage
 from ledger.dynamodb.codec import AttributeValue
 from ledger.ports.documents import DocumentKey, DocumentKind, entry_position, position_of, read_position, sortable
 from ledger.ports.reads import ExpiringAccount, FollowedCase, ParkedName, WaitingPayment
@@ -85,8 +86,9 @@ PARKED_OF_CUSTOMER_INDEX = "parked_of_customer"  # the same, by customer
 WAITING_INDEX = "waiting"  # purchases without a payment, whose facts wait for it
 FOLLOWED_INDEX = "followed"  # refund cases, by how closely their refunds are followed
 
-LISTED_INDEX = "listed"  # what support lists: purchases with an open dispute, accounts with a hold
+LISTED_INDEX = "listed"  # what support lists: purchases with an open dispute, accounts with a hold, decided cases
 SUSPENDED = "suspended"  # the list of accounts; those of purchases are named after what their disputes await
+_OF_CASES = frozenset(DecidedList)
 
 SHARDS = 24
 """Over how many partitions the rows of an index are spread: each takes 1,000 writes a second.
@@ -408,16 +410,21 @@ def followed_case_of(row: Mapping[str, AttributeValue]) -> FollowedCase:
 def listed_key(name: str, position: str) -> Key:
     """Return the key of a row of the index of what support lists, by its position in the list."""
     listed_at, _, owner = position.partition("#")
-    item = account_key(AccountId(owner)) if name == SUSPENDED else payment_key(PaymentId(owner))
+    if name in _OF_CASES:
+        account_id, _, case_id = owner.rpartition("#")
+        item = _key(DocumentKind.REFUND_CASE, account_id, case_id)
+    else:
+        item = account_key(AccountId(owner)) if name == SUSPENDED else payment_key(PaymentId(owner))
     return item | {"listed_in": {"S": name}, "listed_at": {"S": listed_at}}
 
 
 def listed_position(row: Mapping[str, AttributeValue]) -> str:
     """Return the position of a row of the index of what support lists."""
-    return f"{row['listed_at']['S']}#{owner_of(row)}"
+    is_case = kind_of(row) is DocumentKind.REFUND_CASE
+    return "#".join((row["listed_at"]["S"], *(document_key_of(row).parts if is_case else (owner_of(row),))))
 
 
-def _key(kind: ItemKind, owner: str, name: str = "") -> Key:
+def _key(kind: ItemKind | DocumentKind, owner: str, name: str = "") -> Key:
     place = _PLACES[kind]
     return key(place.pk + owner, place.sk + name)
 

@@ -21,7 +21,7 @@ from ledger.domain.mails import MailIntent
 from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Mute, Receipt, Trigger
-from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
+from ledger.domain.refund_cases import DecidedList, FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
@@ -180,6 +180,14 @@ class Reads:
         still = [(one.suspended_since, one.account_id, one) for one in found if one.suspended_since]
         still.sort(key=lambda row: row[:2], reverse=True)
         return Page(tuple(one for _, _, one in still), then)
+
+    def decided_cases(self, name: DecidedList, limit: int, after: str | None = None) -> Page[RefundCase]:
+        """Return a page of a list of decided cases: a query of the index, then one consistent read."""
+        rows, then = self._listed(name, limit, after, is_newest_first=True)
+        found = self._readable_documents(RefundCase, iter(self._get([keys.primary_key(row) for row in rows])))
+        still = [(one.decided_at, one.account_id, one.case_id, one) for one in found if one.decided_list is name]
+        still.sort(key=lambda row: row[:3], reverse=True)
+        return Page(tuple(one for *_, one in still), then)
 
     def _listed(
         self, name: str, limit: int, after: str | None, *, is_newest_first: bool

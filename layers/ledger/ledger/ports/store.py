@@ -17,7 +17,7 @@ from ledger.domain.mails import MailIntent
 from ledger.domain.proposals import Proposal, QueuedProposal
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import Mute, Receipt, Trigger
-from ledger.domain.refund_cases import FollowStage, QueuedCase, RefundCase
+from ledger.domain.refund_cases import DecidedList, FollowStage, QueuedCase, RefundCase
 from ledger.domain.refund_intents import RefundIntent
 from ledger.domain.renewal_stops import RenewalStop
 from ledger.domain.runs import FailedRun
@@ -97,6 +97,12 @@ class Store(Protocol):
 
     def suspended_accounts(self, limit: int, after: str | None = None) -> Page[Account]:
         """Return a page of the suspended accounts, the one that was suspended last comes first.
+
+        One may be missing, or out of its place, for moments after a change. What is on the page is as it stands.
+        """
+
+    def decided_cases(self, name: DecidedList, limit: int, after: str | None = None) -> Page[RefundCase]:
+        """Return a page of a list of decided cases, the latest decision comes first.
 
         One may be missing, or out of its place, for moments after a change. What is on the page is as it stands.
         """

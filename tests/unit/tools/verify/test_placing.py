@@ -8,6 +8,7 @@ import pytest
 from ledger.domain.errors import UnreadableItem
 from ledger.dynamodb import keys
 from ledger.dynamodb.items import Item
+from ledger.ports.documents import DocumentKind
 from tools.testing.ledgers import LEDGERS
 from tools.testing.stored_items import items_of
 from tools.verify.placing import judged
@@ -26,6 +27,7 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "expiring": ("account_id", "expires_on"),
     "parked": ("parked_shard",),
     "followed": ("account_id", "followed_shard", "moved_at"),
+    "decided": ("account_id", "listed_in", "listed_at"),
     "proposal": ("account_id",),
     "refund_case": ("account_id",),
     "run": ("account_id",),
@@ -33,7 +35,11 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
 """Of each kind of item the attributes that follow from the rest of it, if it has them."""
 KEYS_FOLLOW = {
     **dict.fromkeys(
-        ("receipt", "parked", "entry", "expiring", "run", "refund_case", "followed", "case_pointer", "awaited_order"),
+        ("receipt", "parked", "entry", "expiring", "run", "case_pointer", "awaited_order"),
+        "pk sk",
+    ),
+    **dict.fromkeys(
+        ("refund_case", "followed", "decided"),
         "pk sk",
     ),
     "proposal": "pk sk",
@@ -81,15 +87,18 @@ def is_as_written(item: Item) -> bool:
 def named(item: Item) -> str:
     """What an item is, and which index lists it."""
     listed = {
+        "followed_shard": "followed",
         "has_approvals": "approved",
         "waiting_shard": "waiting",
         "listed_in": "disputed",
         "expires_on": "expiring",
         "parked_shard": "parked",
+        "points_to": "pointer",
     }
-    listed |= {"followed_shard": "followed", "points_to": "pointer"}
     if "listed_in" in item and keys.kind_of(item) is keys.ItemKind.ACCOUNT:
         return "suspended"
+    if "listed_in" in item and keys.kind_of(item) is DocumentKind.REFUND_CASE and "followed_shard" not in item:
+        return "decided"
     return next((name for attribute, name in listed.items() if attribute in item), str(keys.kind_of(item)))
 
 
@@ -137,7 +146,7 @@ NAMES = (
     *("subject_act", "subject_look", "subject_request"),
     *("subscription", "waiting", "declaration", "listed_declaration", "contact", "mail_record"),
     "declared_contract",
-    *("disputed", "suspended"),
+    *("disputed", "suspended", "decided"),
 )
 
 

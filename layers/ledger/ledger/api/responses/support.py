@@ -11,7 +11,7 @@ from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.statements import EntryResponse
 from ledger.domain.audit import AuditAction
 from ledger.domain.proposals import Proposal, ProposalState
-from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundReason, RuleTrace, StateChange
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason, RuleTrace, StateChange
 from ledger.policy.texts import shipped_texts
 from ledger.usecases.refund_cases.queue import WaitingCase
 
@@ -72,6 +72,51 @@ class ReviewQueuePage(ResponseModel):
     """The review queue: what is due by law by its due date, then the others, oldest first."""
 
     cases: list[QueuedCaseResponse]
+    next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")
+
+
+class DecidedCaseResponse(ResponseModel):
+    """A decided case in a list, with what a person chooses by."""
+
+    case_id: str
+    account_id: str
+    reason: RefundReason
+    purchase_id: str
+    opened_at: datetime
+    state: CaseState
+    decided_at: datetime | None
+    decided_by: str | None = Field(description="`policy`, or the id of a person.")
+    clause: str | None = Field(description="The clause of the refund policy that the decision rests on.")
+    money: Money | None = Field(description="The money that was approved. null: none.")
+    credits: int = Field(description="The credits that were given instead of money.")
+    can_overturn: bool = Field(description="The policy declined it by itself: a person can decide otherwise.")
+
+    @classmethod
+    def of(cls, case: RefundCase) -> "DecidedCaseResponse":
+        """Return a decided case."""
+        decision = case.decision
+        return cls(
+            case_id=case.case_id,
+            account_id=case.account_id,
+            reason=case.reason,
+            purchase_id=case.payment_id,
+            opened_at=case.opened_at,
+            state=case.state,
+            decided_at=case.decided_at,
+            decided_by=case.decided_by,
+            clause=decision.clause if decision else None,
+            money=Money(amount_minor=decision.money_minor, currency=decision.currency)
+            if decision and decision.money_minor
+            else None,
+            credits=decision.credits if decision else 0,
+            can_overturn=case.is_declined_by_policy,
+        )
+
+
+class DecidedCasePage(ResponseModel):
+    """Decided cases, the latest decision first."""
+
+    cases: list[DecidedCaseResponse]
     next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")
 
 

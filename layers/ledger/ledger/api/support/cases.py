@@ -1,6 +1,9 @@
 """The review queue, and each case: claim it, decide it, overturn it, open one in a customer's name."""
 
+from typing import Annotated
+
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from ledger.api.auth import support
 from ledger.api.http import documented_problems, routes, services
@@ -18,6 +21,8 @@ from ledger.api.requests import (
 from ledger.api.responses.refund_cases import CaseResponse
 from ledger.api.responses.support import (
     ClaimResponse,
+    DecidedCasePage,
+    DecidedCaseResponse,
     QueuedCaseResponse,
     ReviewQueuePage,
     SupportCaseResponse,
@@ -25,7 +30,7 @@ from ledger.api.responses.support import (
 from ledger.api.support_case import support_case
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId
-from ledger.domain.refund_cases import DecisionOutcome
+from ledger.domain.refund_cases import DecidedList, DecisionOutcome
 from ledger.usecases.authority import Authority
 from ledger.usecases.looks import record_look
 from ledger.usecases.refund_cases.cases import account_of_case
@@ -35,6 +40,10 @@ from ledger.usecases.refund_cases.open_case import SUPPORT_CASES_ROUTE, open_cas
 from ledger.usecases.refund_cases.queue import waiting_cases
 
 router = routes()
+WhichDecided = Annotated[
+    DecidedList,
+    Query(description="`declined_by_policy`: a person can overturn these. `decided_otherwise`: all others."),
+]
 
 
 @router.get(
@@ -51,6 +60,25 @@ def list_cases_in_review(limit: PageSize = 50, after: PageCursor = None) -> Revi
         after, lambda start: waiting_cases(here.store, limit=limit, after=start, now=here.now())
     )
     return ReviewQueuePage(cases=[QueuedCaseResponse.of(one) for one in waiting], next=following)
+
+
+@router.get(
+    "/support/decided-cases",
+    summary="Decided cases, the latest decision first",
+    tags=["Support"],
+    responses=documented_problems(DecidedCasePage),
+)
+def list_decided_cases(
+    which: WhichDecided = DecidedList.DECLINED_BY_POLICY, limit: PageSize = 50, after: PageCursor = None
+) -> DecidedCasePage:
+    """Return the cases that the policy declined by itself, which a person can overturn, or all others.
+
+    A case has one place, by its latest decision, and appears some seconds later. One that is in review again has none.
+    """
+    support(router)
+    store, listing = services().store, Listing("support", f"decided cases {which}")
+    found, following = listing.page(after, lambda start: store.decided_cases(which, limit, start))
+    return DecidedCasePage(cases=[DecidedCaseResponse.of(one) for one in found], next=following)
 
 
 @router.post(
