@@ -139,7 +139,10 @@ def read_account_for_support(account_id: AccountPath) -> SupportAccountResponse:
 def read_timeline(
     account_id: AccountPath, kinds: TimelineKinds = None, limit: PageSize = 50, after: PageCursor = None
 ) -> TimelinePageResponse:
-    """Return deliveries, entries, mails, cases, acts and looks, merged by time."""
+    """Return deliveries, entries, mails, cases, acts and looks, merged by time.
+
+    Of an account with thousands of deliveries not all are read: `left_out` says so.
+    """
     here, person, owner = services(), support(app), AccountId(account_id)
     wanted = [name.strip() for name in kinds.split(",")] if kinds else [*LineKind]
     if unknown := [name for name in wanted if name not in set(LineKind)]:
@@ -150,7 +153,8 @@ def read_timeline(
     record_look(owner, person.account_id, "timeline", here.store, now=here.now())
     page = timeline(owner, here.store, kinds=chosen, limit=limit, after=start, balance=balance)
     lines = [TimelineLineResponse.of(one) for one in page.lines]
-    return TimelinePageResponse(lines=lines, next=listing.close(page.next, page.balance))
+    left_out = [kind for kind in chosen if kind in page.left_out]
+    return TimelinePageResponse(lines=lines, next=listing.close(page.next, page.balance), left_out=left_out)
 
 
 @app.get(

@@ -172,6 +172,57 @@ def test_an_id_leads_to_its_whole_chain(any_store: Store, text: str) -> None:
     assert chain.balance[0].startswith(f"{ADA} has ")
 
 
+def test_a_chain_is_in_the_order_in_which_things_happened_within_a_second_too(any_store: Store) -> None:
+    """The hold comes before its end, a request before its steps, and each entry's balance follows from the one before.
+
+    A provider reports whole seconds and our clock has more: entries of a second count by their number.
+    """
+    record_events(any_store, paid(replace(payment(), at=at(0.5 / 60), customer_id="stripe:cus_1")), now=at(0))
+    for number in range(3):
+        draw_credits(ADA, f"run_{number}", 10, any_store, now=at(5 + (0.9 - number / 10) / 60))
+    case = request_refund(any_store, refund_claim())
+    place_hold("support:x", ADA, "sam", any_store, why="A stolen card.", now=at(70))
+    lift_hold("support:x", ADA, "kim", any_store, why="It was not.", now=at(70))
+    lines = explain_chain(ADA, searched(any_store)).lines
+    assert [line.words.split()[0] for line in lines if line.kind == "act"] == ["sam:", "kim:"]
+    steps = [line.words for line in lines if line.kind == "case"]
+    assert steps[0] == f"{case.case_id}: a refund was requested for technical_problem"
+    entries = [line for line in lines if line.kind == "entry"]
+    assert [line.balance for line in entries] == [1000, 990, 980, 970]
+    causes = [line.kind for line in lines]
+    assert causes.index("event") < causes.index("fact") < causes.index("entry")
+
+
+def test_what_is_left_out_of_a_timeline_is_said(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deliveries and cases are read up to a bound. Beyond it the page and the chain say that there are more."""
+    lived(any_store)
+    assert timeline(ADA, any_store).left_out == frozenset()
+    assert not explain_chain("pi_1", searched(any_store)).is_cut
+    monkeypatch.setattr("ledger.usecases.timeline.MOST_RECEIPTS", 1)
+    record_events(any_store, paid(replace(payment(PaymentId("stripe:pi_2")), customer_id="stripe:cus_1")))
+    assert timeline(ADA, any_store).left_out == {LineKind.DELIVERY}
+    assert timeline(ADA, any_store, kinds=(LineKind.ENTRY, LineKind.CASE)).left_out == frozenset()
+    assert explain_chain("pi_1", searched(any_store)).is_cut
+
+
+@pytest.mark.parametrize(
+    ("bound", "kind"),
+    [("MOST_PURCHASES", LineKind.DELIVERY), ("MOST_CUSTOMERS", LineKind.DELIVERY), ("MOST_CASES", LineKind.CASE)],
+)
+def test_each_bound_of_a_timeline_is_said(monkeypatch: pytest.MonkeyPatch, bound: str, kind: LineKind) -> None:
+    """Purchases, customers and cases: below the bound nothing is left out."""
+    store = FakeStore()
+    for number in (1, 2):
+        payment_id = PaymentId(f"stripe:pi_{number}")
+        record_events(store, paid(replace(payment(payment_id), customer_id=f"stripe:cus_{number}")))
+        request_refund(store, refund_claim(payment_id=payment_id, key=f"key_{number}"))
+    monkeypatch.setattr(f"ledger.usecases.timeline.{bound}", 3)
+    monkeypatch.setattr("ledger.usecases.timeline.CASES_AT_ONCE", 1)
+    assert timeline(ADA, store).left_out == frozenset()
+    monkeypatch.setattr(f"ledger.usecases.timeline.{bound}", 1)
+    assert timeline(ADA, store).left_out == {kind}
+
+
 def test_a_run_is_explained_beside_its_account(any_store: Store) -> None:
     """It is part of no key. Its draw and its return are there."""
     lived(any_store)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ledger.domain.purchases import Purchase
 from ledger.usecases import chain
-from ledger.usecases.chain import RANKS, Line
+from ledger.usecases.chain import Line, in_order
 from tools.verify.world import World
 
 
@@ -19,8 +19,7 @@ def lines_of(world: World) -> list[Line]:
     lines += [chain.failed_run_line(account_id, failed) for account_id, failed in world.failed_runs]
     lines += [line for case in world.cases.values() for line in chain.case_lines(case)]
     lines += [chain.act_line(account_id, record) for account_id, record in world.audit_records]
-    ordered = sorted(lines, key=lambda line: (line.at, RANKS.index(line.kind)))
-    return sorted([*ordered, *_entries(world)], key=lambda line: line.at)
+    return in_order([*lines, *_entries(world)])
 
 
 def _entries(world: World) -> Iterator[Line]:

@@ -19,8 +19,10 @@ export function accountPage(id) {
   let unread = null; // why the account could not be read, though its timeline could
   let kinds = new Set();
   let problem = null;
+  let leftOut = []; // kinds of which not all lines are read
   const timeline = new Listing(async (after) => {
     const page = await get(path("accounts", id, "timeline"), { kinds: [...(kinds.size ? kinds : USUAL)].join(","), limit: 50, after });
+    leftOut = page.left_out;
     return { items: page.lines, next: page.next };
   });
   const load = async () => {
@@ -57,6 +59,7 @@ export function accountPage(id) {
   function timelineCard() {
     return card("Timeline", html`<div class="tabs" role="group" aria-label="Show only">${Object.entries(KINDS).map(([kind, words]) => html`<button type="button" aria-pressed=${kinds.has(kind)} @click=${toggle(kind)}>${words}</button>`)}</div>
       ${problem ? problemBox(problem, again) : nothing}
+      ${leftOut.length ? html`<p class="notice" role="status">This account has very many ${leftOut.map((one) => KINDS[one].toLowerCase()).join(" and ")}: some of them are left out here. Search by the id of one to see it.</p>` : nothing}
       ${timeline.items.length ? linesView(timeline.items, id) : problem ? nothing : empty("Nothing here", "Nothing of these kinds has happened.")}${timeline.button()}`);
   }
 }

@@ -83,7 +83,24 @@ def lines_that_concern(text: str, lines: Iterable[Line]) -> list[Line]:
         known = known.union(*(lines[n].ids for n in more if lines[n].kind not in {"entry", "run"}))
 
 
-RANKS = ("order", "event", "fact", "run", "act", "case", "entry")
+_RANKS = ("order", "event", "fact", "run", "act", "case", "entry", "mail")
+
+
+def in_order(lines: Iterable[Line]) -> list[Line]:
+    """Return lines in the order of time. Of one instant, causes come before what they led to.
+
+    Those of a kind are given in the order in which they happened: it counts among those of one instant. Among the
+    entries of one second it counts alone, since a provider reports whole seconds and our clock has more.
+    """
+    placed = []
+    latest: datetime | None = None  # of the entries of one second
+    for line in lines:
+        at = line.at
+        if line.kind == "entry":
+            is_same = latest is not None and at.replace(microsecond=0) == latest.replace(microsecond=0)
+            at = latest = max(at, latest) if is_same and latest else at
+        placed.append((at, _RANKS.index(line.kind), line))
+    return [line for *_, line in sorted(placed, key=lambda one: one[:2])]
 
 
 def order_line(order: Order, payment_ids: Iterable[str]) -> Line:
@@ -135,7 +152,7 @@ _LATE_S = 3600
 
 def purchase_lines(purchase: Purchase) -> Iterator[Line]:
     """Yield a line for each fact of a purchase."""
-    for key, fact in purchase.facts.items():
+    for key, fact in sorted(purchase.facts.items()):
         yield _fact(key, fact, purchase)
 
 

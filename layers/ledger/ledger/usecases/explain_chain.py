@@ -17,6 +17,7 @@ from ledger.usecases.chain import (
     Line,
     balance_in_words,
     failed_run_line,
+    in_order,
     lines_that_concern,
     order_line,
     purchase_lines,
@@ -68,7 +69,7 @@ def explain_chain(text: str, searched: Searched, account_id: AccountId | None = 
     lines += [line for line in unowned if (line.at, line.words) not in known]
     if not lines:
         raise NotFound(f"Nothing names {text}. With its account beside it an event, a run or an entry is found too.")
-    lines.sort(key=lambda line: line.at)
+    lines = in_order(lines)
     return Chain(
         account_ids=tuple(account_ids),
         lines=tuple(lines[-MOST_SHOWN:]),
@@ -93,8 +94,8 @@ def _history(account_id: AccountId, store: Store) -> tuple[list[Line], bool]:
     is_cut = False
     for kind in kinds:
         page = timeline(account_id, store, kinds=(kind,), limit=MOST_LINES)
-        lines += page.lines
-        is_cut = is_cut or page.next is not None
+        lines += reversed(page.lines)
+        is_cut = is_cut or page.next is not None or bool(page.left_out)
     purchases = latest_purchases(account_id, store)
     orders = frozenset(f"order/{one.payment.order_id}" for one in purchases if one.payment and one.payment.order_id)
     stored = store.read(Keys(accounts=frozenset({account_id}), fulfilment_keys=orders))

@@ -11,7 +11,6 @@ knows where to go on.
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId
@@ -37,6 +36,7 @@ MOST_CUSTOMERS = 4
 MOST_PURCHASES = 100
 """How many of the latest purchases lead to receipts that name no customer."""
 MOST_CASES = 300
+CASES_AT_ONCE = 100
 
 
 class LineKind(StrEnum):
@@ -76,6 +76,7 @@ class TimelinePage:
     lines: tuple[TimelineLine, ...]
     next: str | None
     balance: int
+    left_out: frozenset[LineKind] = frozenset()  # of these kinds there are more than are read, on whichever page
 
 
 _SECOND = len("2026-11-01T12:00:00")
@@ -95,12 +96,17 @@ def timeline(
     `after` and `balance` are `next` and `balance` of the page before. Raise InvalidRequest if `after` can't be that.
     """
     found: list[TimelineLine] = []
+    left_out = set()
     for kind in LineKind:
         if kind in kinds:
             below = _below(kind, after)
             if kind is LineKind.ENTRY:
                 entries, balance = _entries(account_id, store, limit + 1, below, balance)
                 found += entries
+            elif kind in _READ_WHOLE:
+                lines, is_cut = _READ_WHOLE[kind](account_id, store)
+                found += _newest(lines, limit + 1, below)
+                left_out |= {kind} if is_cut else set()
             else:
                 found += _LISTS[kind](account_id, store, limit + 1, below)
     found.sort(key=lambda one: one.place, reverse=True)
@@ -109,7 +115,7 @@ def timeline(
         if one.kind is LineKind.ENTRY and one.line.balance is not None:
             balance = one.line.balance - (one.line.credits or 0)
     is_last = len(found) <= limit
-    return TimelinePage(shown, None if is_last else _name(shown[-1]), balance)
+    return TimelinePage(shown, None if is_last else _name(shown[-1]), balance, frozenset(left_out))
 
 
 def _name(line: TimelineLine) -> str:
@@ -194,19 +200,14 @@ def _acts(account_id: AccountId, store: Store, limit: int, below: str | None) ->
     ]
 
 
-def _cases(account_id: AccountId, store: Store, limit: int, below: str | None) -> list[TimelineLine]:
-    lines = (line for case in cases_of(account_id, store) for line in _of_case(case))
-    return _newest(lines, limit, below)
-
-
-def cases_of(account_id: AccountId, store: Store) -> list[RefundCase]:
-    """Return an account's refund cases, up to MOST_CASES."""
-    page = store.cases_of(account_id, 100)
+def _cases(account_id: AccountId, store: Store) -> tuple[list[TimelineLine], bool]:
+    """Return the lines of an account's cases, up to MOST_CASES of them, and whether there are more."""
+    page = store.cases_of(account_id, CASES_AT_ONCE)
     cases = [*page.items]
     while page.next and len(cases) < MOST_CASES:
-        page = store.cases_of(account_id, 100, page.next)
+        page = store.cases_of(account_id, CASES_AT_ONCE, page.next)
         cases += page.items
-    return cases
+    return [line for case in cases for line in _of_case(case)], page.next is not None
 
 
 def _of_case(case: RefundCase) -> Iterator[TimelineLine]:
@@ -222,17 +223,18 @@ def _of_case(case: RefundCase) -> Iterator[TimelineLine]:
         )
 
 
-def _deliveries(account_id: AccountId, store: Store, limit: int, below: str | None) -> list[TimelineLine]:
-    lines = (
+def _deliveries(account_id: AccountId, store: Store) -> tuple[list[TimelineLine], bool]:
+    receipts, is_cut = _receipts_of(account_id, store)
+    lines = [
         TimelineLine(
             kind=LineKind.DELIVERY,
             line_id=receipt.cause,
             position=f"{sortable(receipt.occurred_at)}#{receipt.cause}",
             line=receipt_line(receipt),
         )
-        for receipt in receipts_of(account_id, latest_purchases(account_id, store), store)
-    )
-    return _newest(lines, limit, below)
+        for receipt in receipts
+    ]
+    return lines, is_cut
 
 
 def latest_purchases(account_id: AccountId, store: Store) -> tuple[Purchase, ...]:
@@ -240,23 +242,28 @@ def latest_purchases(account_id: AccountId, store: Store) -> tuple[Purchase, ...
     return store.purchases_of(account_id, MOST_PURCHASES).items
 
 
-def receipts_of(account_id: AccountId, purchases: Iterable[Purchase], store: Store) -> list[Receipt]:
+def _receipts_of(account_id: AccountId, store: Store) -> tuple[list[Receipt], bool]:
     """Return the receipts of an account: of its customers at the providers, and of the events that its facts name.
 
-    What is of another account is left out: a customer can have bought for two.
+    And whether there may be more: those of a customer are read in the order of their ids, so that the newest can be
+    among those that are left out. What is of another account is none of it: a customer can have bought for two.
     """
-    purchases = list(purchases)
-    customers = list(dict.fromkeys(one.payment.customer_id for one in purchases if one.payment))
+    bought = store.purchases_of(account_id, MOST_PURCHASES)
+    purchases, is_cut = bought.items, bought.next is not None
+    customers = [*filter(None, dict.fromkeys(one.payment.customer_id for one in purchases if one.payment))]
+    is_cut |= len(customers) > MOST_CUSTOMERS
     found: dict[str, Receipt] = {}
-    for customer_id in islice(filter(None, customers), MOST_CUSTOMERS):
-        for receipt in store.receipts_page(customer_id, MOST_RECEIPTS).items:
+    for customer_id in customers[:MOST_CUSTOMERS]:
+        page = store.receipts_page(customer_id, MOST_RECEIPTS)
+        is_cut |= page.next is not None
+        for receipt in page.items:
             if receipt.account_id in {None, account_id}:
                 found[receipt.cause] = receipt
     causes = {fact.cause for one in purchases for fact in one.facts.values()} - found.keys()
     names = frozenset((cause, cause.partition(":")[2]) for cause in causes if ":" in cause)
     for receipt in store.read(Keys(receipts=names)).receipts.values() if names else ():
         found[receipt.cause] = receipt
-    return list(found.values())
+    return list(found.values()), is_cut
 
 
 def _newest(lines: Iterable[TimelineLine], limit: int, below: str | None) -> list[TimelineLine]:
@@ -266,8 +273,10 @@ def _newest(lines: Iterable[TimelineLine], limit: int, below: str | None) -> lis
 
 _LISTS: dict[LineKind, Callable[[AccountId, Store, int, str | None], list[TimelineLine]]] = {
     LineKind.MAIL: _mails,
-    LineKind.CASE: _cases,
     LineKind.ACT: _acts,
-    LineKind.DELIVERY: _deliveries,
     LineKind.LOOK: _looks,
+}
+_READ_WHOLE: dict[LineKind, Callable[[AccountId, Store], tuple[list[TimelineLine], bool]]] = {
+    LineKind.CASE: _cases,
+    LineKind.DELIVERY: _deliveries,
 }

@@ -213,6 +213,9 @@ class TimelinePageResponse(ResponseModel):
 
     lines: list[TimelineLineResponse]
     next: str | None = Field(description="Send it as `after` to get the next page. null: this was the last page.")
+    left_out: list[LineKind] = Field(
+        description="Of these kinds the account has more than are read: some of their lines are on no page."
+    )
 
 
 class ChainResponse(ResponseModel):
