@@ -121,13 +121,23 @@ class Suite:
             shares = [part[first::at_once] for first in range(at_once)]
             children = [(_Child(partial(self._watch, share)), share) for share in shares]
             for child, share in children:
-                child.wait()
-                for name in share:
-                    took_s, has_failed, called = child.said.get(name, (0.0, True, ()))
-                    self.learned.seconds[name] = took_s
-                    self.learned.calls[name] = {(file, function) for file, function in called}
-                    self.learned.failed += [name] if has_failed else []
-                    yield name
+                yield from self._learn_from(child, share)
+
+    def _learn_from(self, child: "_Child", share: Sequence[str]) -> Iterator[str]:
+        """Note what a child says of its share. A test that it is ended in is slow: the rest is another child's."""
+        child.wait()
+        for position, name in enumerate(share):
+            is_slow = name not in child.said and child.fate is Fate.TIMED_OUT
+            took_s, has_failed, called = child.said.get(name, (_FILE_S, not is_slow, ()))
+            self.learned.seconds[name] = took_s
+            self.learned.calls[name] = {(file, function) for file, function in called}
+            self.learned.failed += [name] if has_failed else []
+            yield name
+            if is_slow:
+                rest = share[position + 1 :]
+                if rest:
+                    yield from self._learn_from(_Child(partial(self._watch, rest)), rest)
+                return
 
     def tried(self, trials: Iterable[Trial], at_once: int = 1) -> Iterator[Told]:
         """Try them, so many at once; each comes back with its fate, in the order in which they end."""

@@ -10,7 +10,7 @@ import pytest
 from ledger.domain.entries import CounterAccount, Entry, EntryKind
 from ledger.domain.ids import AccountId, OrderId, PaymentId
 from ledger.domain.lots import Lot
-from ledger.domain.orders import Checkout, Terms
+from ledger.domain.orders import Checkout, Consent, Terms
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, Receipt, RecordOutcome
 from ledger.domain.refund_intents import RefundIntent
@@ -62,6 +62,25 @@ AGREED_ORDER = replace(
     ORDER, order_id=OrderId("ord_1"), terms=Terms(kind="pack", price_id="price_1", credits=1000), consent=None
 )
 AGREED = AGREED_ORDER.terms_hash
+CONSENT = Consent(given_at=NOON, text_version="1", asked_to_begin=True, acknowledged_loss=True)
+CONFIRMED = replace(CONSENT, confirmation_id="mail_1")
+CONFIRMED_LATE = replace(CONFIRMED, is_late=True)
+
+
+def agrees(*paid: PaymentId) -> Commit:
+    """The order is stored over its first version, if these are its payments."""
+    return replace(orders(1, consent=CONSENT), fulfilment_keys=pays(*paid, replaces=paid).fulfilment_keys)
+
+
+def grants(consent: Consent | None, *, has_consent: bool | None) -> Commit:
+    """The order with this consent is paid, and its lots were planned with or without a complete one."""
+    return pays(PI, terms_hash=replace(AGREED_ORDER, consent=consent).terms_hash, has_consent=has_consent)
+
+
+def with_consent(consent: Consent | None, *, is_complete: bool) -> tuple[tuple[Commit], Commit, tuple[Commit]]:
+    """An order with this consent, a commit that has read it, and one that has read another."""
+    kept, broken = (grants(consent, has_consent=read) for read in (is_complete, not is_complete))
+    return (orders(consent=consent),), kept, (broken,)
 
 
 def writes(*documents: tuple[str, int | None]) -> Commit:
@@ -191,11 +210,20 @@ def parked(number: int) -> Receipt:
                 pays(PI, checkout_id="stripe:cs_1"),
             ),
         ),
+        # Its consent is as complete as it was read, if the lots depend on it.
+        with_consent(CONFIRMED, is_complete=True),
+        with_consent(CONSENT, is_complete=False),
+        with_consent(CONFIRMED_LATE, is_complete=False),
+        with_consent(None, is_complete=False),
+        ((orders(consent=CONFIRMED),), grants(CONFIRMED, has_consent=None), (grants(None, has_consent=None),)),
         # An order is stored before its payment, and over the version that was read.
         ((), orders(), (orders(1),)),
         ((orders(),), orders(1), (orders(), orders(2))),
         ((orders(), orders(1)), orders(2), (orders(1),)),
         ((pays(PI),), adds("x"), (orders(),)),
+        # And, if its payments were read, while they are the same.
+        ((orders(),), agrees(), (agrees(PI),)),
+        ((orders(), pays(PI, terms_hash=AGREED)), agrees(PI), (agrees(), agrees(IN), agrees(PI, IN))),
         # A document over the version that was read; without one, over anything.
         ((), writes(("t", 0)), (writes(("t", 1)),)),
         ((writes(("t", 0)),), writes(("t", 1)), (writes(("t", 0)), writes(("t", 2)), writes(("u", 0), ("t", 0)))),
@@ -242,6 +270,34 @@ def test_a_commit_is_written_only_over_what_was_read(
     assert list(any_store.customer_receipts("stripe:cus_1")) == []
     assert any_store.commit(replace(kept, receipt=parked(99))) is None
     assert len(any_store.customer_receipts("stripe:cus_1")) == 1
+
+
+BOOKED = replace(parked(1), outcome=RecordOutcome.BOOKED, parked_reason=None, detail="", body=None)
+
+
+@pytest.mark.parametrize(
+    ("stored", "kept", "broken"),
+    [
+        (BOOKED, None, (BOOKED, parked(1), replace(parked(1), muted_by="act_1"))),
+        (parked(1), BOOKED, (parked(1),)),
+        (parked(1), replace(parked(1), parked_reason=ParkReason.NO_ACCOUNT), ()),
+        (parked(1), replace(parked(1), muted_by="act_1"), ()),
+        (replace(parked(1), muted_by="act_1"), parked(1), (replace(parked(1), muted_by="act_1"),)),
+        (replace(parked(1), muted_by="act_1"), replace(parked(1), muted_by="act_2"), ()),
+    ],
+)
+def test_a_receipt_is_written_over_a_parked_one_alone_and_only_if_it_says_something_else(
+    any_store: Store, stored: Receipt, kept: Receipt | None, broken: tuple[Receipt, ...]
+) -> None:
+    """It is booked, waits for another reason, or is moved to another list. The refusal shows what is stored."""
+    assert any_store.commit(Commit(receipt=stored)) is None
+    for receipt in broken:
+        refusal = any_store.commit(Commit(receipt=receipt, entries=(ENTRY,)))
+        assert refusal is not None, receipt
+        assert refusal.receipt == stored
+    assert any_store.commit(Commit(receipt=kept, entries=(ENTRY,))) is None, "none of them wrote the entry"
+    known = any_store.read(Keys(receipts=frozenset({stored.name})))
+    assert known.receipts == {stored.name: kept or stored}
 
 
 def test_each_write_moves_the_version_by_one(any_store: Store) -> None:

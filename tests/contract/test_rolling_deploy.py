@@ -23,7 +23,7 @@ from ledger.domain.subscriptions import Subscription, SubscriptionStatus
 from ledger.dynamodb import items, keys, schema, writes
 from ledger.dynamodb.codec import Shape
 from ledger.dynamodb.store import DynamoDBStore
-from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.commit import AccountChange, Commit, DocumentChange
 from ledger.ports.documents import case_key, intent_key
 from ledger.ports.reads import Keys
 from ledger.usecases.expire_credits import expire_credits
@@ -297,6 +297,28 @@ def make_newer(store: DynamoDBStore, key: keys.Key) -> None:
             "ExpressionAttributeValues": {":0": {"N": "2"}},
         },
     )
+
+
+def test_a_closed_lot_without_a_digest_is_changed_only_while_it_has_none(store: DynamoDBStore) -> None:
+    """Who stored it keeps no digests; who changes it meanwhile does, and that must not be written over."""
+
+    def closes(version: int, after: Lot, **before: Lot) -> Commit:
+        change = AccountChange(
+            account_id=ADA, version=version, lots={"a": after}, closed=frozenset({"a"}), closed_before=before
+        )
+        return Commit(account=change)
+
+    def without_digest() -> Lot:
+        call = {"TableName": store._table, "Key": keys.lot_key(ADA, "a"), "UpdateExpression": "REMOVE digest"}  # noqa: SLF001
+        store._calls.dispatch("UpdateItem", call)  # noqa: SLF001
+        return store.read(Keys(closed_lots=frozenset({(ADA, "a")}))).closed_lots[ADA, "a"]
+
+    lot = Lot(lot_id="a", granted=10)
+    assert store.commit(closes(0, lot)) is None
+    read = without_digest()
+    assert store.commit(closes(1, replace(lot, drawn=10))) is None
+    assert store.commit(closes(2, replace(lot, drawn=5), a=read)) is not None
+    assert store.commit(closes(2, replace(lot, drawn=5), a=without_digest())) is None
 
 
 def test_a_lot_is_equal_with_and_without_unknown_fields() -> None:

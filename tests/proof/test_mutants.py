@@ -13,7 +13,7 @@ from proof.mutants.equal import Equal
 from proof.mutants.kept import Kept, clear_digests
 from proof.mutants.mutations import Mutant, mutants_of
 from proof.mutants.suites import LAYERS, MENDED, all_mutants, modules_of, source_of, trial_of
-from proof.mutants.trial import Fate, Told, Trial, with_tests
+from proof.mutants.trial import Fate, Suite, Told, Trial, with_tests
 from proof.work import Work
 from tools.engines import ROOT
 
@@ -138,6 +138,26 @@ def test_a_wrong_that_never_ends_counts_as_told(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "test_endless.py").write_text("def test_endless():\n    while True:\n        pass\n")
     monkeypatch.setattr("proof.mutants.trial._FILE_S", 1)
     assert fate_of(None, str(tmp_path / "test_endless.py")) is Fate.TIMED_OUT
+
+
+def test_a_test_that_is_too_slow_to_be_learned_is_not_asked_and_the_rest_is_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no failure of the code as it is."""
+    endless = "def test_endless():\n    while True:\n        pass\n"
+    (tmp_path / "test_slow.py").write_text(
+        f"{endless}def test_quick():\n    pass\ndef test_false():\n    assert False\n"
+    )
+    monkeypatch.setattr("proof.mutants.trial._FILE_S", 1)
+
+    def learned(read: Suite) -> tuple[dict[str, bool], list[str]]:
+        assert len([*read.learn(list(read.items), 1)]) == 3
+        slow = {name.rpartition("::")[2]: seconds >= 1 for name, seconds in read.learned.seconds.items()}
+        return slow, [name.rpartition("::")[2] for name in read.learned.failed]
+
+    slow, failed = with_tests([str(tmp_path / "test_slow.py")], (), learned)
+    assert slow == {"test_endless": True, "test_quick": False, "test_false": False}
+    assert failed == ["test_false"]
 
 
 def test_an_explanation_of_what_is_no_mutant_any_more_is_told(tmp_path: Path) -> None:
