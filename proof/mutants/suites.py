@@ -132,7 +132,7 @@ _CASES = (
     "usecases/test_policy_context",
 )
 _WITHDRAWN = ("usecases/test_withdrawn_contracts", "usecases/test_withdrawn_in_dispute")
-_DURATIONS = ("usecases/test_durations", "tools/test_template_sources")
+_DURATIONS = ("test_durations", "tools/test_template_sources")
 _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("adjust_credits", "authority", "settle_proposals"), ("contract/test_second_person",)),
     **dict.fromkeys(("find_records", "looks", "index_names"), ("contract/test_timeline", "contract/test_find")),
@@ -248,7 +248,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.dynamodb.stream": ("dynamodb/test_stream_records",),
 }
 _CONTRACTS = ("contract/*.py",)
-_API = ("api/test_errors", "integration/test_api")
+_API = ("test_durations", "api/test_errors", "integration/test_api")
 _FUNCTIONS = ("unit/functions/*.py", "integration/test_api*.py", "integration/test_webhooks.py")
 
 LAYERS: dict[str, Layer] = {
@@ -269,7 +269,7 @@ LAYERS: dict[str, Layer] = {
         _files("unit/dynamodb/*.py", *_CONTRACTS, "unit/functions/*.py", "unit/tools/test_verify.py"),
     ),
     "usecases": Layer(
-        _modules("layers/ledger/ledger/usecases/**/*.py"),
+        _modules("layers/ledger/ledger/usecases/**/*.py", own=("test_durations",)),
         _files("unit/usecases/*.py", *_CONTRACTS, *_FUNCTIONS),
     ),
     "webhook": Layer(
@@ -300,7 +300,11 @@ LAYERS["gateways"] = Layer(
 )
 _ELSEWHERE = {"ledger", *(module for layer in LAYERS.values() for module in layer.modules)}
 LAYERS["rest"] = Layer(
-    {name: own for name, own in _modules("layers/ledger/ledger/**/*.py").items() if name not in _ELSEWHERE},
+    {
+        name: own
+        for name, own in _modules("layers/ledger/ledger/**/*.py", own=("test_durations",)).items()
+        if name not in _ELSEWHERE
+    },
     _files(
         *(f"unit/{folder}/*.py" for folder in ("domain", "usecases", "dynamodb", "functions", "mails", "policy")),
         *("unit/test_*.py", "unit/providers/test_new_provider.py", *_CONTRACTS),
