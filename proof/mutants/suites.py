@@ -139,13 +139,21 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("confirm_orders", "send_mails"), ("usecases/test_sending_mails", "contract/test_mails", *_DURATIONS)
     ),
-    **dict.fromkeys(("list_mails", "write_mails"), ("usecases/test_what_is_mailed", "usecases/test_low_balance")),
+    **dict.fromkeys(
+        ("list_mails", "write_mails"),
+        ("usecases/test_what_is_mailed", "usecases/test_low_balance", "usecases/test_remind"),
+    ),
     **{
         f"refund_cases.{name}": (*_CASES, *_WITHDRAWN)
         for name in ("apply_decision", "cases", "claim_case", "context", "decide_case", "open_case", "place_cases")
     },
     **{f"refund_cases.{name}": _WITHDRAWN for name in ("confirm_withdrawal", "contract", "withdraw_contract")},
-    "refund_cases.decide_deferred": ("usecases/test_rounds", "usecases/test_refund_warned", *_WITHDRAWN),
+    "refund_cases.decide_deferred": (
+        "contract/test_credit_notes",
+        "usecases/test_rounds",
+        "usecases/test_refund_warned",
+        *_WITHDRAWN,
+    ),
     "refund_cases.follow_refunds": ("usecases/test_rounds", "contract/test_queue", "usecases/test_sending"),
     "attribute_parked": ("contract/test_parked",),
     "chain": ("tools/test_why", "contract/test_timeline"),
@@ -158,6 +166,8 @@ _OF_USE_CASES: dict[str, tuple[str, ...]] = {
     "late_information": ("contract/test_late_information",),
     "locks": ("contract/test_locked_credits", "contract/test_undecided_withdrawals"),
     "look_up": ("usecases/test_record_event", "usecases/test_links"),
+    "mute_parked": ("contract/test_mutes",),
+    "open_disputes": ("usecases/test_contacted_first",),
     "parked_events": ("contract/test_parked", "integration/test_api_parked"),
     "progress": ("usecases/test_rounds", "usecases/test_expire_credits"),
     "refund_cases.add_evidence": ("contract/test_cases", "contract/test_request_limits"),

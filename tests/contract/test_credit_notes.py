@@ -8,11 +8,13 @@ from typing import cast
 import pytest
 
 from ledger.domain.credit_notes import CreditNote, CreditNoteKind
+from ledger.domain.errors import StoreUnavailable
 from ledger.domain.facts import RefundState
 from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.mails import MailKind
 from ledger.domain.refund_cases import PaymentConcern
 from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.commit import Commit, Refusal
 from ledger.ports.store import Store
 from ledger.usecases.credit_notes import issue_credit_notes
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
@@ -124,6 +126,27 @@ def test_without_a_seller_what_is_due_waits(any_store: Store) -> None:
     record_events(any_store, event_of(refund(500)))
     decide_deferred(any_store, POLICY, now=LATER)
     assert len([*any_store.deferred_cases()]) == 1
+
+
+def test_what_could_not_be_issued_is_still_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves the queue once its document is stored, not before."""
+    store = FakeStore()
+    bought(store)
+    record_events(store, event_of(refund(500)))
+    commit = store.commit
+
+    def without_notes(change: Commit) -> Refusal | None:
+        if any(isinstance(one.document, CreditNote) for one in change.documents):
+            raise StoreUnavailable("not now")
+        return commit(change)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "commit", without_notes)
+        with pytest.raises(StoreUnavailable):
+            decide_deferred(store, POLICY, now=LATER, seller=SELLER)
+    assert [one.payment_id for one in store.deferred_cases()] == [PI]
+    decide_deferred(store, POLICY, now=LATER, seller=SELLER)
+    assert [one.refund_id for one in store.credit_notes(ADA)] == ["stripe:re_1"]
 
 
 def test_a_seller_of_another_name_begins_a_series_of_its_own_and_each_note_has_its_mail(any_store: Store) -> None:

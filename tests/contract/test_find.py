@@ -222,11 +222,16 @@ def test_a_run_id_of_two_accounts_finds_both(any_store: Store) -> None:
     assert [row.account_id for row in any_store.failed_between(at(1), at(3))] == [ADA, ben]
 
 
+A_DAYS_LAST_MINUTE = 60 * 12 - 1 / 60_000_000
+"""A microsecond before midnight, in minutes after noon."""
+
+
 def test_payments_of_an_amount_are_listed_page_by_page(any_store: Store) -> None:
     """Of the day in UTC, oldest first; each is read again, so that a row without one says nothing."""
     ids = [PaymentId(f"stripe:pi_{number}") for number in range(7)]
     for number, payment_id in enumerate(ids):
-        record_events(any_store, paid(payment(payment_id, minute=number, account_id=AccountId(f"acct_{number}"))))
+        minute = number if number < 6 else A_DAYS_LAST_MINUTE
+        record_events(any_store, paid(payment(payment_id, minute=minute, account_id=AccountId(f"acct_{number}"))))
         index_purchases([payment_id], any_store)
     record_events(
         any_store, paid(payment(IN, minute=60 * 12)), paid(payment(PaymentId("stripe:pi_x"), paid_minor=2001))

@@ -112,8 +112,12 @@ def test_sending_and_coming_back_merge_in_any_order(any_store: Store) -> None:
         asks(any_store, order, 1)
         record_information_returned(f"{order.order_id}/1", any_store, at(11))
         asks(any_store, order, 2)
-        for report in (*reports, *reports):
+        for report in reports:
             report(order.order_id)
+        reported = order_of(any_store, order.order_id)
+        for report in reports:
+            report(order.order_id)
+        assert order_of(any_store, order.order_id) == reported, "nothing is written again"
         found.add(order_of(any_store, order.order_id).late_information)
         assert informed_at(any_store, order) == at(20)
     assert len(found) == 1

@@ -128,6 +128,7 @@ def test_what_names_something_of_ours_is_never_muted(any_store: Store, owner: Ow
     shop = Shop(any_store, theirs(1), ours)
     with pytest.raises(RequestRefused, match="names an order or account of ours"):
         shop.mute(ours)
+    assert list(any_store.mutes()) == []
     seen = preview_mute(shop.names["evt_shop_1"], any_store, shop.translate)
     assert (seen.refusal, seen.events, seen.of_ours, seen.is_cut) == ("", 1, 1, False)
     shop.mute(theirs(1))

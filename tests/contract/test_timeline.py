@@ -32,6 +32,7 @@ from tools.testing.builders import (
     at,
     dispute,
     event_of,
+    ordered,
     paid,
     payment,
     record_events,
@@ -80,6 +81,8 @@ def test_pages_of_any_size_are_the_whole_timeline(any_store: Store) -> None:
     lines = whole(any_store, 100)
     assert {one.kind for one in lines} == set(LineKind) - {LineKind.MAIL}
     assert [one.place for one in lines] == sorted((one.place for one in lines), reverse=True)
+    times = [one.line.at.replace(microsecond=0) for one in lines if one.kind is not LineKind.DELIVERY]
+    assert times == sorted(times, reverse=True)
     entries = [one.line for one in lines if one.kind is LineKind.ENTRY]
     account, page = any_store.statement_page(ADA, 100)
     assert account
@@ -90,6 +93,19 @@ def test_pages_of_any_size_are_the_whole_timeline(any_store: Store) -> None:
     assert [one.actor for one in lines if one.kind is LineKind.LOOK] == ["sam", "sam", "kim"]
     for limit in (1, 2, 3, 7):
         assert whole(any_store, limit) == lines
+
+
+def test_of_what_happened_at_one_instant_no_page_leaves_anything_out(any_store: Store) -> None:
+    """Two cases and two deliveries."""
+    for number in (1, 2):
+        payment_id = PaymentId(f"stripe:pi_{number}")
+        sale = paid(replace(payment(payment_id), customer_id="stripe:cus_1"))
+        record_events(any_store, replace(sale, event_id=f"evt_{number}"), now=at(0))
+        request_refund(any_store, refund_claim(payment_id=payment_id, key=f"key_{number}"))
+    for kind in (LineKind.CASE, LineKind.DELIVERY):
+        lines = whole(any_store, 100, (kind,))
+        assert len({one.line_id for one in lines}) == 2
+        assert whole(any_store, 1, (kind,)) == lines
 
 
 @pytest.mark.parametrize("kind", LineKind)
@@ -221,6 +237,13 @@ def test_each_bound_of_a_timeline_is_said(monkeypatch: pytest.MonkeyPatch, bound
     assert timeline(ADA, store).left_out == frozenset()
     monkeypatch.setattr(f"ledger.usecases.timeline.{bound}", 1)
     assert timeline(ADA, store).left_out == {kind}
+
+
+def test_an_account_is_explained_with_the_orders_that_it_paid(any_store: Store) -> None:
+    """What it agreed to, before what became of it."""
+    record_events(any_store, paid(ordered(any_store)))
+    (line,) = [one for one in explain_chain(ADA, searched(any_store)).lines if one.kind == "order"]
+    assert "order ord_1: pack_1000 for 20.00 USD" in line.words
 
 
 def test_a_run_is_explained_beside_its_account(any_store: Store) -> None:

@@ -12,6 +12,7 @@ from ledger.domain.ids import PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundReason
 from ledger.policy.parameters import PolicyParameters
+from ledger.usecases.open_disputes import open_disputes_of
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.refund_cases.open_case import open_case
 from tools.testing.builders import (
@@ -73,6 +74,23 @@ def test_whoever_else_is_held(policy: PolicyParameters, minute: float, *, is_fir
     """The setting is off, or did not count yet when it was written; or the dispute was there before."""
     holds, flags = marks(opened(minute=minute, policy=policy, is_first=is_first))
     assert (holds, flags) == ({HOLD}, set())
+
+
+@pytest.mark.parametrize(
+    ("reported", "mark"),
+    [(DisputeState.INQUIRY, "inquiry:stripe:dp_1"), (DisputeState.OPEN, FLAG), (DisputeState.OPEN, HOLD)],
+    ids=["an inquiry", "flagged", "held"],
+)
+def test_an_open_dispute_is_listed_whether_its_account_is_held_or_flagged(reported: DisputeState, mark: str) -> None:
+    """Whoever was not suspended has a dispute all the same, which needs its evidence in time."""
+    store = FakeStore()
+    record_events(store, paid(), now=at(1))
+    if mark == FLAG:
+        open_case(replace(CLAIM, asked_at=at(19)), store, ON, now=at(19))
+    record_events(store, event_of(dispute(reported)), now=at(40))
+    holds, flags = marks(store)
+    assert mark in holds | flags
+    assert [one.dispute_id for one in open_disputes_of(world(store).accounts[ADA], store)] == ["dp_1"]
 
 
 def test_a_withdrawal_that_is_only_declared_counts_too() -> None:

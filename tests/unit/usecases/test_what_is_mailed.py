@@ -1,5 +1,6 @@
 """Which mails a customer gets: of a refund case, a withdrawal, a declaration, a suspension; each once."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -24,6 +25,7 @@ from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_mails import MailResult
+from tests.unit.mails.samples import HOUSE
 from tests.unit.mails.test_pdf import text_of
 from tests.unit.usecases.test_sending_mails import Postbox, bought, send
 from tools.testing.builders import (
@@ -178,6 +180,9 @@ def test_a_declaration_is_acknowledged_and_the_address_on_file_is_asked() -> Non
     assert "Ich widerrufe." in receipt.text
     (notice,) = (message for message in postbox.messages if "declarations/" in message.text)
     assert notice.to == "ada@example.com"
+    page = f"{HOUSE.public_url}/declarations/{declared.declaration_id}"
+    for path in ("approval", "objection"):
+        assert f"{page}/{path}?token=secret&language=de" in notice.text
     stored = read_declaration(declared.declaration_id, store)
     assert (stored.acknowledged_at, stored.noticed_at) == (at(100), at(100))
     assert approve(declared.declaration_id, "secret", store).state is DeclarationState.APPROVED
@@ -275,4 +280,10 @@ def test_a_credit_note_is_mailed_with_its_document() -> None:
     for part in ("2026-000001", "Shop, 1 High Street", "the invoice of this payment", "5.00 USD", "1,000 credits"):
         assert part in " ".join(message.text.split())
         assert part in text_of(document.content)
-    assert (message.is_receipt, document.name[:12], message.html is not None) == (False, "credit-note-", True)
+    assert (message.is_receipt, message.html is not None) == (False, True)
+    record_events(store, event_of(refund(300, refund_id="re_2", minute=30)))
+    issue_credit_notes(PI, SELLER, store, now=LATER)
+    mailed(store, postbox)
+    names = {one.attachments[0].name for one in postbox.messages}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"credit-note-[0-9a-f]{8}\.pdf", name) for name in names)
