@@ -13,7 +13,7 @@ from ledger.api import validation_messages
 from ledger.api.auth import caller
 from ledger.api.errors import problem_of
 from ledger.api.http import documented_problems, lambda_handler_of, resolver, services
-from ledger.api.pagination import Listing
+from ledger.api.pagination import PURCHASE_POSITION, Listing
 from ledger.api.requests import PageCursor, PageSize
 from ledger.api.responses.accounts import AccountResponse, OrderableResponse
 from ledger.api.responses.credit_notes import CreditNoteList, CreditNoteResponse
@@ -132,7 +132,7 @@ def _statement(limit: int, after: str | None) -> tuple[list[EntryResponse], str 
 def list_purchases(limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
     """Return purchases, newest first, each with the decision that a request would get now for its best reason."""
     here, account_id = services(), caller(app).account_id
-    listing = Listing(account_id, "purchases", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+")
+    listing = Listing(account_id, "purchases", PURCHASE_POSITION)
     start, _ = listing.opened(after)
     found, following = preview_all(account_id, here.store, here.policy, limit=limit, after=start, now=here.now())
     responses = [PurchaseResponse.of(purchase, reason, decision) for purchase, reason, decision in found]

@@ -7,7 +7,7 @@ POST, DELETE /support/refund-cases/{case_id}/claim
 POST /support/accounts/{account_id}/holds · DELETE /support/accounts/{account_id}/holds/{hold_id}
 POST /support/accounts/{account_id}/orders/{order_id}/information
 POST /support/accounts/{account_id}/amounts · POST /support/accounts/{account_id}/adjustments
-GET /support/accounts/{account_id}/disputes
+GET /support/accounts/{account_id}/disputes · GET /support/accounts/{account_id}/purchases
 GET /support/disputes · GET /support/suspended-accounts · GET /support/decided-cases
 GET /support/proposals · POST /support/accounts/{account_id}/proposals/{proposal_id}/{confirmation, rejection}
 GET /support/declarations · GET /support/declarations/{declaration_id} · POST …/decision

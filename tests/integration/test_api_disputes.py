@@ -236,6 +236,20 @@ def test_decided_cases_are_listed_by_their_decision(world: World) -> None:
     assert world.ada.get("/support/decided-cases").status == 403
 
 
+def test_support_lists_an_accounts_purchases_as_its_customer_sees_them(world: World) -> None:
+    """Page by page; the look is on record, and a cursor of one account is none of another."""
+    world.pays(PaymentId("stripe:pi_second"), ADA)
+    path = f"/support/accounts/{ADA}/purchases"
+    first = world.sam.get(path, query={"limit": 1}).json
+    rest = world.sam.get(path, query={"after": first["next"]}).json
+    assert first["purchases"] + rest["purchases"] == world.ada.get("/purchases").json["purchases"]
+    looks = world.sam.get(f"/support/accounts/{ADA}/timeline", query={"kinds": "look"}).json["lines"]
+    assert any("looked at purchases" in one["words"] for one in looks)
+    assert world.sam.get(f"/support/accounts/{BOB}/purchases", query={"after": first["next"]}).status == 422
+    assert world.sam.get("/support/accounts/acct_nobody/purchases").json == {"purchases": [], "next": None}
+    assert world.ada.get(path).status == 403
+
+
 def send_all(world: World) -> None:
     """Every mail that is listed is settled: this deployment sends none."""
     store = world.services.store

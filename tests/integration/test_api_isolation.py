@@ -245,6 +245,7 @@ SUPPORT_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", f"/support/why/{RECORD}", {}),
     ("GET", "/support/search", {"query": {"q": ADA}}),
     ("GET", f"/support/accounts/{BOB}/credit-notes", {}),
+    ("GET", f"/support/accounts/{BOB}/purchases", {}),
     ("GET", "/support/disputes", {}),
     ("GET", "/support/suspended-accounts", {}),
     ("GET", "/support/decided-cases", {}),

@@ -16,7 +16,7 @@ from ledger.domain.facts import DisputeReason, DisputeState, EvidenceState, Fact
 from ledger.domain.ids import PaymentId
 from ledger.usecases.index_names import index_purchases
 from tests.contract.test_parked import park, renewal
-from tests.integration.conftest import ADA, ADAS, BOB, LONG_AGO, World
+from tests.integration.conftest import ADA, ADAS, BOB, BOBS, LONG_AGO, World
 from tests.integration.test_api import HOSTILE_NAMES, store_evidence
 from tests.integration.test_api_declarations import declared, followed
 from tests.integration.test_api_parked import of_another_shop
@@ -485,14 +485,44 @@ def adjusts(console: Console, _: str) -> None:
     console.write("why", "A late reply of ours.")
 
 
+def choose_purchase(console: Console, payment_id: PaymentId) -> None:
+    """Choose one of the account's purchases, once they are listed."""
+    chosen = (
+        f"[...document.querySelectorAll('#purchase_id option')].find(one => one.value === {json.dumps(payment_id)})"
+    )
+    console.page.wait_until(f"Boolean({chosen})")
+    console.page.value(f"{chosen}.selected = true")
+    console.page.value("document.getElementById('purchase_id').dispatchEvent(new Event('change'))")
+
+
 def opens_a_case(console: Console, _: str) -> None:
     """Open a case in a customer's name."""
     console.go(f"accounts/{ADA}", ADA)
     console.click("Open a case for a customer")
-    console.write("purchase_id", PACK)
+    choose_purchase(console, PACK)
     sent_at = "document.getElementById('sent_at')"
     console.page.value(f"{sent_at}.value = '2026-11-01T12:00'; {sent_at}.dispatchEvent(new Event('input'))")
     console.write("message", "It fails.")
+
+
+def test_the_purchase_of_a_new_case_is_chosen_from_the_accounts(world: World, console: Console) -> None:
+    """Whichever account is named, its own are listed; an account without any says so, and another's is not kept."""
+    world.pays(PACK, BOB)
+    console.sign_in()
+    console.wait_for_heading("Review queue")
+    console.click("Open a case for a customer")
+    console.reads("Name the account first")
+    listed = "[...document.querySelectorAll('#purchase_id option')].map(one => one.value).filter(Boolean).sort().join()"
+    for account_id, purchases in ((ADA, [ADAS]), (BOB, [BOBS, PACK]), ("acct_nobody", [])):
+        console.write("account_id", account_id)
+        console.page.value("document.getElementById('account_id').dispatchEvent(new Event('change'))")
+        console.page.wait_until(f"{listed} === {json.dumps(','.join(sorted(purchases)))}")
+        if purchases:
+            choose_purchase(console, purchases[0])
+            console.reads(purchases[0])
+    console.reads("No purchase of this account is known.")
+    assert console.page.value("document.getElementById('purchase_id').value") == ""
+    assert console.blocked() == []
 
 
 def test_a_double_click_decides_once(world: World, console: Console) -> None:

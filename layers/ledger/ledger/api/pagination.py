@@ -16,6 +16,9 @@ from ledger.ports.reads import Page
 
 _T = TypeVar("_T")
 
+PURCHASE_POSITION = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z#.+"
+"""The pattern of a position among an account's purchases."""
+
 _MAX_NAME_BYTES = 1000  # below the limit of a sort key in DynamoDB
 _MAX_NUMBER = 10**15  # above any balance
 

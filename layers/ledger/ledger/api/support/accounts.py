@@ -1,4 +1,4 @@
-"""Acts about an account: holds, amounts, adjustments. And what it has on paper."""
+"""Acts about an account: holds, amounts, adjustments. And its purchases, and what it has on paper."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from ledger.api import validation_messages
 from ledger.api.auth import support
 from ledger.api.http import documented_problems, routes, services
-from ledger.api.pagination import Listing
+from ledger.api.pagination import PURCHASE_POSITION, Listing
 from ledger.api.requests import (
     DECODED,
     AccountPath,
@@ -21,6 +21,7 @@ from ledger.api.requests import (
 )
 from ledger.api.responses.accounts import SuspendedAccountPage, SuspendedAccountResponse
 from ledger.api.responses.credit_notes import CreditNoteList, CreditNoteResponse
+from ledger.api.responses.purchases import PurchasePage, PurchaseResponse
 from ledger.api.responses.support import (
     AdjustmentResponse,
     AmountResponse,
@@ -33,6 +34,7 @@ from ledger.usecases.authority import Authority
 from ledger.usecases.holds import lift_hold, place_hold
 from ledger.usecases.late_information import ask_for_information
 from ledger.usecases.looks import record_look
+from ledger.usecases.refund_cases.preview import preview_all
 from ledger.usecases.state_amount import state_amount
 
 router = routes()
@@ -171,6 +173,23 @@ def adjust_account_credits(
     )
     adjustment_id = adjust_credits(adjustment, here.store, Authority(limits=here.policy.support_limits), now=here.now())
     return AdjustmentResponse(adjustment_id=adjustment_id, credits=request.credits)
+
+
+@router.get(
+    "/support/accounts/<account_id>/purchases",
+    summary="An account's payments, and whether each can be refunded now",
+    tags=["Support"],
+    responses=documented_problems(PurchasePage),
+)
+def list_purchases_of_account(account_id: AccountPath, limit: PageSize = 20, after: PageCursor = None) -> PurchasePage:
+    """Return the account's purchases, newest first, as its customer sees them. Empty: it has none."""
+    here, person, owner = services(), support(router), AccountId(account_id)
+    listing = Listing(account_id, "purchases", PURCHASE_POSITION)
+    start, _ = listing.opened(after)
+    record_look(owner, person.account_id, "purchases", here.store, now=here.now())
+    found, following = preview_all(owner, here.store, here.policy, limit=limit, after=start, now=here.now())
+    responses = [PurchaseResponse.of(purchase, reason, decision) for purchase, reason, decision in found]
+    return PurchasePage(purchases=responses, next=listing.close(following))
 
 
 @router.get(
