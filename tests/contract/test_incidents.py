@@ -18,6 +18,7 @@ from ledger.domain.errors import (
 )
 from ledger.domain.ids import AccountId
 from ledger.domain.incidents import Incident, IncidentState, LeftOut
+from ledger.domain.mails import MailKind
 from ledger.domain.proposals import ProposalState, SupportLimit
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, Refusal
@@ -251,6 +252,28 @@ def test_many_runs_of_one_account_are_replaced_in_parts_and_go_on_after_a_stop(a
     assert not list(any_store.running_incidents())
     share = any_store.incident_shares(incident.incident_id, 1).items[0]
     assert (share.runs, share.lots) == (number, 2)
+    sound(any_store)
+
+
+def mails(store: Store) -> list[str]:
+    """What the mails that are listed about incidents are about."""
+    return [one.subject for one in store.mail_intents() if one.kind is MailKind.CREDITS_REPLACED]
+
+
+def test_each_customer_who_got_something_has_one_mail_about_it(any_store: Store) -> None:
+    """Also of an incident that is worked off twice, and in parts. Who is left out has none."""
+    for account_id in (ADA, BEN, EVE):
+        with_account(any_store, account_id)
+    number = RUNS_AT_ONCE + 1
+    for count in range(number):
+        failed(any_store, f"run_{count}", 1, minute=30 + count / 1000)
+    failed(any_store, "run_b", 7, account_id=BEN)
+    failed(any_store, "run_e", 9, account_id=EVE)
+    place_hold("support:1", BEN, "sam", any_store, why="A suspicion.", now=at(80))
+    incident = begun(any_store, number + 9)
+    for _ in range(2):
+        replace_runs(incident.incident_id, any_store, now=at(91))
+    assert sorted(mails(any_store)) == sorted(f"{incident.incident_id}/{one}" for one in (ADA, EVE))
     sound(any_store)
 
 

@@ -125,7 +125,7 @@ def test_above_the_limits_two_people_make_it_good(
 def test_a_sum_that_has_changed_is_said_and_shown_anew(
     world: World, console: Console, failures: tuple[datetime, datetime]
 ) -> None:
-    """Another run failed while the dialog was open: nothing begins."""
+    """Another run failed while the dialog was open: nothing begins. What was written stays, whatever is in between."""
     console.sign_in()
     looks(console, failures)
     console.click("Replace 42 credits…")
@@ -134,8 +134,18 @@ def test_a_sum_that_has_changed_is_said_and_shown_anew(
     console.click("Replace 42 credits")
     console.reads("The figures have changed since the preview")
     console.click("Show what stands now")
-    console.reads("Replace 47 credits…")
+    console.click("Replace 47 credits…")
+    written = "document.getElementById('why')?.value === 'The queue stood still.'"
+    console.page.wait_until(written)
     assert world.sam.get("/support/incidents").json["incidents"] == []
+    console.page.value("location.reload()")
+    console.sign_in_here()
+    console.page.wait_until(written)
+    console.click("Replace 47 credits")
+    console.wait_for_heading("Incident")
+    assert console.page.value("sessionStorage.length") == 0
+    (begun,) = world.sam.get("/support/incidents").json["incidents"]
+    assert (begun["credits"], begun["why"]) == (47, "The queue stood still.")
 
 
 def test_a_customer_sees_nothing_of_incidents(console: Console, failures: tuple[datetime, datetime]) -> None:

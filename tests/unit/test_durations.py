@@ -21,6 +21,7 @@ from ledger.usecases.refund_cases.refund_warned import LOOK_AGAIN
 from ledger.usecases.refund_cases.withdraw_contract import DISPUTE_LOOKED_AT_EVERY, LOOKED_FOR_AGAIN_AFTER
 from ledger.usecases.remind import BEGINS_WITHIN
 from ledger.usecases.send_refunds import NEW_FOR
+from ledger.usecases.write_mails import _PARTS_WITHIN
 
 BANK_DEBIT = timedelta(days=14)
 """What the slowest way to pay takes to succeed or fail."""
@@ -75,6 +76,8 @@ def test_what_is_older_than_a_day_has_its_turn_in_one_round_of_each_day(looked_a
         # Facts wait for the provider to deliver their payment first; after its last try they never get one.
         (ROUND / 2, WAITING_FOR, DAY / 4),
         (RETRIED_FOR, ALARMED_FOR, 5 * RETRIED_FOR),
+        # The other parts of an account's share in an incident are some transactions away; the customer reads it soon.
+        (MINUTE / 2, _PARTS_WITHIN, SENDING_ROUND),
         # The limits of declarations are by the hour, and so is what counts as a repetition.
         (ROUND - MINUTE, HOUR, ROUND + MINUTE),
         (ROUND / 2, SHARED_FOR, ROUND * 2),

@@ -13,6 +13,7 @@ const MAILS = {
   withdrawal_receipt: "Receipt of the withdrawal",
   account_suspended: "The account was suspended, and why",
   account_active: "The account is active again",
+  credits_replaced: "Credits of failed runs were replaced",
   review_received: "Receipt of the request for a review",
   review_answered: "Answer to the request for a review",
 };

@@ -1,13 +1,17 @@
 // Incidents: the runs that failed between two times, what would replace their credits, and how far that is.
 
 import { html, nothing } from "./lit-html.js";
-import { get, newKey, path, post } from "./api.js";
+import { get, path, post } from "./api.js";
+import { draftOf } from "./drafts.js";
 import { ago, credits, number, time } from "./format.js";
-import { accountLink, ask, badge, card, draw, empty, facts, field, Listing, problemBox, say } from "./ui.js";
+import { accountLink, askWhy, badge, card, draw, empty, facts, field, Listing, problemBox, say } from "./ui.js";
 import { INCIDENT_STATES, LEFT_OUT } from "./words.js";
 
 const PROGRESS_MS = 2000;
 const HOUR_MS = 3600000;
+
+/** The draft of the reason for replacing what failed in a time. */
+const nameOf = (span) => `replace-runs/${span.since}/${span.until}`;
 
 export function incidentsPage(query) {
   const entered = { since: local(query.get("since")) || local(hoursAgo(2)), until: local(query.get("until")) || local(hoursAgo(0)) };
@@ -51,21 +55,24 @@ export function incidentsPage(query) {
   const write = (name) => (event) => { entered[name] = event.target.value; stale(); };
 
   function replace() {
-    const key = newKey();
     const { span, to_give: sum, accounts_to_give: many } = shown;
-    let why = "";
-    ask({
+    const draft = draftOf(nameOf(span));
+    askWhy({
+      draft,
       title: `Replace ${credits(sum)}?`,
+      label: "What happened",
       confirm: `Replace ${credits(sum)}`,
-      body: () => html`<p>${many === 1 ? "One account gets" : `${number(many)} accounts get`} as many credits as their failed runs had cost, on top of what came back when they failed. Each run is replaced once.</p>
-        ${facts([["Failed from", time(span.since)], ["To", time(span.until)]])}
-        ${field("why", "Reason", html`<textarea id="why" rows="3" required maxlength="4000" aria-describedby="why-hint" autofocus @input=${(event) => { why = event.target.value; }}></textarea>`, "What happened. Recorded with your name; customers do not see it.")}`,
-      act: () => post(path("incidents"), { ...span, credits: sum, why: why.trim() }, key),
+      intro: () => html`<p>${many === 1 ? "One account gets" : `${number(many)} accounts get`} as many credits as their failed runs had cost, on top of what came back when they failed. Each run is replaced once. Each customer gets a mail about it.</p>
+        ${facts([["Failed from", time(span.since)], ["To", time(span.until)]])}`,
+      act: (why) => post(path("incidents"), { ...span, credits: sum, why }, draft.key),
       after: (begun) => {
         if (begun) location.hash = `#/incidents/${begun.incident_id}`;
         else look();
       },
-      onConflict: look,
+      onConflict: () => {
+        draftOf(nameOf(span)).write("why", draft.values.why); // another sum, for the same reason
+        return look();
+      },
     });
   }
 
@@ -99,7 +106,7 @@ function preview(shown, accounts, replace) {
     return html`<section aria-labelledby="found"><h2 class="section" id="found" tabindex="-1">What failed</h2>${empty("No run failed in this time", "A run that has just failed is listed some seconds later.")}</section>`;
   }
   return html`<section aria-labelledby="found"><div class="head section"><h2 id="found" tabindex="-1">What failed</h2>
-      <button type="button" class="button accent" ?disabled=${!shown.to_give || shown.cut_at} @click=${replace}>${shown.to_give ? `Replace ${credits(shown.to_give)}…` : "Nothing to replace"}</button></div>
+      <button type="button" class="button accent" data-draft=${nameOf(shown.span)} ?disabled=${!shown.to_give || shown.cut_at} @click=${replace}>${shown.to_give ? `Replace ${credits(shown.to_give)}…` : "Nothing to replace"}</button></div>
     ${shown.cut_at ? html`<div class="problem" role="alert"><p class="problem-title">More runs failed than one incident takes</p><p>Those from ${time(shown.cut_at)} on are in no figure. Make several incidents of this time: the first one until then.</p></div>` : nothing}
     <dl class="tiles"><div><dt>Failed runs</dt><dd>${number(shown.runs)}</dd></div>
       <div><dt>Accounts</dt><dd>${number(shown.accounts_in_all)}</dd></div>

@@ -28,6 +28,7 @@ from ledger.mails.notices import (
     account_active,
     account_suspended,
     cancellation_confirmed,
+    credits_replaced,
     declaration_notice,
     low_balance,
 )
@@ -170,6 +171,7 @@ LETTERS: Mapping[str, Callable[[Writer], Letter]] = {
     "cancellation notice": partial(declaration_notice, replace(DECLARED, is_cancellation=True), "mail_1"),
     "suspended": partial(account_suspended, ("dispute", "fraud", "support"), "mail_1"),
     "active": partial(account_active, "mail_1"),
+    "replaced by an incident": partial(credits_replaced, 3, 1200, "mail_1"),
     "credit note": partial(credit_note, replace(NOTE, kind=CreditNoteKind.CREDIT, corrects=None), "Pack", "mail_1"),
     "correction": partial(credit_note, replace(NOTE, invoice_number=None), "Pack", "mail_1"),
     "low balance": partial(low_balance, 12, 0, "mail_1"),

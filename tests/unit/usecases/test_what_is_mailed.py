@@ -20,11 +20,15 @@ from ledger.usecases.declarations.change import read_declaration
 from ledger.usecases.declarations.follow import follow as follow_declaration
 from ledger.usecases.declarations.submit import submit
 from ledger.usecases.holds import lift_hold, place_hold
+from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
+from ledger.usecases.incidents.replace_runs import RUNS_AT_ONCE, replace_runs
+from ledger.usecases.index_names import index_failed_run
 from ledger.usecases.list_mails import list_cancellation
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.send_mails import MailResult
+from ledger.usecases.usage import draw_credits, fail_run
 from tests.unit.mails.samples import HOUSE
 from tests.unit.mails.test_pdf import text_of
 from tests.unit.usecases.test_sending_mails import Postbox, bought, send
@@ -235,6 +239,32 @@ def test_a_suspension_says_why_and_its_end_is_mailed(*, is_support: bool) -> Non
     else:
         record_events(store, event_of(dispute(DisputeState.WON, minute=200)))
     assert mailed(store) == [(MailKind.ACCOUNT_ACTIVE, "Your account is active again")]
+
+
+def test_who_gets_credits_from_an_incident_is_told_once_and_in_whole() -> None:
+    """An account with very many failed runs gets them in parts: the mail waits for the last one, and names the sum."""
+    store, postbox = store_with_contact(), Postbox()
+    number = RUNS_AT_ONCE + 5
+    for count in range(number):
+        draw_credits(ADA, f"run_{count}", 2, store, now=at(30 + count / 1000))
+        fail_run(ADA, f"run_{count}", store, now=at(30 + count / 1000))
+        index_failed_run(ADA, f"run_{count}", at(30 + count / 1000), store)
+    asked = IncidentRequest(
+        since=at(10), until=at(60), credits=2 * number, reason="It stood still.", actor="sam", key="key_1"
+    )
+    begin_incident(asked, store, now=at(90))
+    turns = iter((True, False))
+    replace_runs(asked.incident_id, store, lambda: next(turns), now=at(91))
+    assert mailed(store, postbox) == []
+    replace_runs(asked.incident_id, store, now=at(92))
+    assert [send(store, one.mail_id, postbox, 110) for one in store.mail_intents()] == [MailResult.SENT]
+    text = " ".join(postbox.messages[-1].text.split())
+    assert text.startswith("You have new credits")
+    assert "failed because of a fault in our system" in text
+    assert f"Failed runs: {number}" in text
+    assert f"Credits given: {2 * number}" in text
+    replace_runs(asked.incident_id, store, now=at(93))
+    assert mailed(store, postbox) == []
 
 
 def test_suspensions_of_two_accounts_have_a_mail_each() -> None:

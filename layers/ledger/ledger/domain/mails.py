@@ -29,6 +29,7 @@ class MailKind(StrEnum):
     CANCELLATION_CONFIRMED = "cancellation_confirmed"  # a declaration that ended renewals, to the address on file
     ACCOUNT_SUSPENDED = "account_suspended"  # the account's first hold: the account and its version
     ACCOUNT_ACTIVE = "account_active"  # the end of the account's last hold
+    CREDITS_REPLACED = "credits_replaced"  # of an incident: its id, and the account
     REVIEW_RECEIVED = "review_received"  # a review by a person that was asked for: the declaration
     REVIEW_ANSWERED = "review_answered"  # the person's answer to it
 

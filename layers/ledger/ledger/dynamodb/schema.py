@@ -395,6 +395,7 @@ MAIL_KIND = one_of(
         MailKind.REVIEW_RECEIVED: "review_received",
         MailKind.REVIEW_ANSWERED: "review_answered",
         MailKind.ACCOUNT_ACTIVE: "account_active",
+        MailKind.CREDITS_REPLACED: "credits_replaced",
         MailKind.CANCELLATION_CONFIRMED: "cancellation_confirmed",
         MailKind.LOW_BALANCE: "low_balance",
         MailKind.RENEWAL_REMINDER: "renewal_reminder",

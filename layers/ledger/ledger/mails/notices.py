@@ -1,4 +1,4 @@
-"""Notices to the address on file: a declaration was made without a login; an account is suspended, or active again.
+"""Notices to the address on file: a declaration was made without a login; an account is suspended, or active again; …
 
 A review by a person that was asked for has two: it was received, and it was answered.
 """
@@ -154,6 +154,24 @@ def account_active(mail_id: str, writer: Writer) -> Letter:
         mail_id,
         Paragraph(writer.write("common.greeting")),
         Paragraph(write("text")),
+        Link(write("button"), writer.house.account_url),
+    )
+
+
+def credits_replaced(runs: int, credits_: int, mail_id: str, writer: Writer) -> Letter:
+    """Return the letter that says that the credits of failed runs were replaced, and of how many runs."""
+
+    def write(key: str) -> str:
+        return writer.write(f"credits_replaced.{key}")
+
+    return writer.letter(
+        write("subject"),
+        write("heading"),
+        mail_id,
+        Paragraph(writer.write("common.greeting")),
+        Paragraph(write("text")),
+        Facts(((write("runs"), writer.number(runs)), (write("credits"), writer.number(credits_)))),
+        Paragraph(write("use")),
         Link(write("button"), writer.house.account_url),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
 
 from ledger.domain.accounts import Account
@@ -13,6 +13,7 @@ from ledger.domain.declarations import DeclarationKind
 from ledger.domain.errors import NotFound, RequestRefused
 from ledger.domain.facts import PaymentSettled
 from ledger.domain.ids import AccountId
+from ledger.domain.incidents import Incident, IncidentShare, IncidentState
 from ledger.domain.mails import DOCUMENTS, RECEIPTS, MailIntent, MailKind, order_of
 from ledger.domain.orders import Order
 from ledger.mails.cases import Reported, case_update, credit_note, is_outdated
@@ -23,6 +24,7 @@ from ledger.mails.notices import (
     account_active,
     account_suspended,
     cancellation_confirmed,
+    credits_replaced,
     declaration_notice,
     low_balance,
     review_answered,
@@ -38,7 +40,7 @@ from ledger.policy.law import RightKind
 from ledger.policy.parameters import PolicyParameters
 from ledger.policy.reminders import ReminderKind, RunningPlan
 from ledger.policy.withdrawal import may_be_informed
-from ledger.ports.documents import contact_key, credit_note_key
+from ledger.ports.documents import contact_key, credit_note_key, incident_key, incident_share_key
 from ledger.ports.mailer import Attachment, Message
 from ledger.ports.reads import Keys
 from ledger.ports.store import Store
@@ -321,6 +323,25 @@ def _account_active(intent: MailIntent, desk: Desk) -> _Written:
     return to, account_active(intent.mail_id, writer)
 
 
+def _credits_replaced(intent: MailIntent, desk: Desk) -> _Written:
+    """An account with very many failed runs gets its credits in parts: the mail waits for the last one."""
+    incident_id = intent.subject.partition("/")[0]
+    if intent.account_id is None:
+        raise NotFound(f"There is no account in {incident_id}.")
+    key, share_key = incident_key(incident_id), incident_share_key(incident_id, intent.account_id)
+    stored = desk.store.read(Keys(documents=frozenset({key, share_key})))
+    incident, share = stored.document(key, Incident), stored.document(share_key, IncidentShare)
+    if incident is None or share is None:
+        raise NotFound(f"There is no incident {incident_id}.")
+    if incident.state is IncidentState.RUNNING and incident.after < intent.account_id:
+        raise Paced(desk.clock() + _PARTS_WITHIN)
+    to, writer = _reach(intent, desk)
+    return to, credits_replaced(share.runs, share.credits, intent.mail_id, writer)
+
+
+_PARTS_WITHIN = timedelta(minutes=1)
+
+
 def _review_received(intent: MailIntent, desk: Desk) -> _Written:
     review = read_declaration(intent.subject, desk.store)
     if review.due_by is None:
@@ -424,6 +445,7 @@ _LETTERS: Mapping[MailKind, Callable[[MailIntent, Desk], _Written]] = {
     MailKind.DECLARATION_NOTICE: _declaration_notice,
     MailKind.ACCOUNT_SUSPENDED: _account_suspended,
     MailKind.ACCOUNT_ACTIVE: _account_active,
+    MailKind.CREDITS_REPLACED: _credits_replaced,
     MailKind.REVIEW_RECEIVED: _review_received,
     MailKind.REVIEW_ANSWERED: _review_answered,
     MailKind.CANCELLATION_CONFIRMED: _cancellation_confirmed,

@@ -1,9 +1,9 @@
 """Replace the credits of an incident's runs, account by account, in the order of the accounts' ids.
 
 Each commit books one account, or a part of it if many of its runs failed: a lot of its own, its entry, the runs, the
-account's share, and the incident's figures. Every run is written under the version that was read, and names the
-incident then. So it may be called any number of times, by several at once, and stopped anywhere: a run is replaced
-once, and the sum that was agreed is never exceeded.
+account's share, and the incident's figures; the first one also lists the mail to the customer. Every run is written
+under the version that was read, and names the incident then. So it may be called any number of times, by several at
+once, and stopped anywhere: a run is replaced once, and the sum that was agreed is never exceeded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +14,7 @@ from functools import partial
 from ledger.domain.accounts import Account
 from ledger.domain.ids import AccountId
 from ledger.domain.incidents import Incident, IncidentShare, IncidentState, LeftOut
+from ledger.domain.mails import MailKind
 from ledger.domain.runs import FailedRun
 from ledger.ports.commit import MAX_ACTIONS, Commit, DocumentChange
 from ledger.ports.documents import DocumentKey, incident_key, incident_share_key, running_incident_key
@@ -22,11 +23,12 @@ from ledger.ports.store import Store
 from ledger.usecases import plan_booking
 from ledger.usecases.incidents.begin import read_incident
 from ledger.usecases.incidents.find_runs import find_runs, runs_of, why_left_out
+from ledger.usecases.list_mails import list_mail
 from ledger.usecases.plan_booking import Origin
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
 
-_BESIDE_RUNS = 4
-"""What a commit writes beside runs: the account, its entry, its share, the incident."""
+_BESIDE_RUNS = 5
+"""What a commit writes beside runs: the account, its entry, its share, the incident, the mail."""
 RUNS_AT_ONCE = MAX_ACTIONS - _BESIDE_RUNS
 
 
@@ -95,8 +97,10 @@ def _replace_part(
         commit = _granted(incident, account, share, left, credits_, now)
     is_new = share.version == 0
     ahead = replace(incident.plus(share, len(left), credits_, is_new=is_new), after=after)
+    mail = list_mail(MailKind.CREDITS_REPLACED, f"{incident_id}/{account_id}", account_id, now)
     documents = (
         *commit.documents,
+        *([mail] if is_new and not reason else []),
         DocumentChange(share_key, share, share.version),
         DocumentChange(own_key, ahead, incident.version),
     )
