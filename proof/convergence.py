@@ -344,8 +344,9 @@ def _waits(work: Work, chance: random.Random) -> str | None:
 
 
 def _long_story(work: Work, turn: int) -> str | None:
-    """Play one of the stories of which `make test` plays only some orders, in every order."""
+    """Play a story of which `make test` plays only some orders in every order, the longest first."""
     long = [story for story in stories() if math.factorial(len(story.notifications)) > MOST_ORDERS]
+    long.sort(key=lambda story: -len(story.notifications))
     story = long[turn % len(long)]
     try:
         work.count("orders of stories", play_orders(story))

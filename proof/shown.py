@@ -1,8 +1,8 @@
 """What a ledger shows of its credits, as plain JSON: what `proof.money` holds the delivered amounts against.
 
 sold    by product and price id: the credits and prices of all terms
-lots    account, names of the payments for it, credits granted, used and left (below 0: owed, and withheld from what
-        other lots give), when they end (seconds since 1970)
+lots    account, names of the payments for it, credits granted, used, left (below 0: gone and owed, so they are withheld
+        from what other lots give) and owed, when they end (seconds since 1970)
 given   money that we gave back as a favour, by a payment's name: its credits stay
 parked  events that wait for a person
 flags   of all accounts, each with the name that it is about
@@ -72,6 +72,7 @@ def shown_lot(account_id: str, lot: Lot, names: list[str]) -> Json:
         "granted": lot.granted,
         "used": lot.drawn,
         "left": left,
+        "owed": lot.owed,
         "ends": lot.expires_at.timestamp() if lot.expires_at else None,
     }
 

@@ -217,9 +217,12 @@ def few_shards() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=["fake", "moto", "ministack", "dynamodb-local"])
+@pytest.fixture(params=["fake", pytest.param("moto", marks=pytest.mark.moto), "ministack", "dynamodb-local"])
 def any_store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """Each store that keeps the port's promise: the same tests run over all of them."""
+    """Each store that keeps the port's promise: the same tests run over all of them.
+
+    Over moto for the mutants alone, which ask no engine: `make test` has the real ones.
+    """
     match request.param:
         case "fake":
             yield FakeStore()

@@ -1,4 +1,4 @@
-"""The store's promise, held by every store: the fake, moto, MiniStack and AWS's own engine."""
+"""The store's promise, held by every store: the fake, MiniStack, AWS's own engine, and moto beside a mutant."""
 
 import itertools
 from collections import Counter

@@ -36,13 +36,6 @@ def played(*paths: str, find: Any = handler_of) -> Work:
     return work
 
 
-def test_our_functions_hold() -> None:
-    """Seconds of it: some of what is asked is carried out, some refused, and nothing else happens."""
-    work = played("/account", "/usage")
-    assert work.found == []
-    assert min(work.counts[what] for what in ("answered 2xx", "answered 4xx")) > 5
-
-
 def test_it_finds_an_exception_and_an_answer_that_is_not_described() -> None:
     """Each is told once, with the request to make again."""
 

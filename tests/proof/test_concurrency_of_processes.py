@@ -9,7 +9,6 @@ from ledger.domain.ids import AccountId, PaymentId
 from ledger.domain.purchases import Purchase
 from ledger.domain.refund_cases import RefundReason
 from ledger.domain.texts import Text
-from ledger.dynamodb.store import DynamoDBStore
 from proof.concurrency import account
 from proof.concurrency.calls import Issue
 from proof.concurrency.part import case_of, misgiven, run, too_few_decided
@@ -36,14 +35,6 @@ def worked(open_store: OpenStore, seconds: float) -> Work:
     work = UntilFound("concurrency", 7, seconds, out=io.StringIO())
     run(work, open_store, processes=8)
     return work
-
-
-def test_every_history_has_a_serial_order() -> None:
-    """A handful of cases."""
-    work = worked(DynamoDBStore, 8)
-    assert work.found == []
-    assert work.counts["serial orders found"] == work.counts["histories"] >= 3
-    assert work.counts["tables verified"]
 
 
 @pytest.mark.parametrize("careless", [LosesUpdates, SpendsBlindly])

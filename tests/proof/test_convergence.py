@@ -128,7 +128,7 @@ def meaning(store: FakeStore) -> dict[str, object]:
     }
 
 
-MOST_ORDERS = 840
+MOST_ORDERS = 120
 """Orders of one story. `make proof` plays all of those that have more."""
 
 
@@ -136,9 +136,9 @@ MOST_ORDERS = 840
 def test_every_order_with_repeats_ends_in_the_same_ledger(
     story: Story, record_property: Callable[[str, object], None]
 ) -> None:
-    """Of a story of up to six notifications each permutation, of a longer one some, with every beginning."""
-    number = play_orders(story, MOST_ORDERS)
-    assert number == min(MOST_ORDERS, math.factorial(len(story.notifications)))
+    """Of a story of up to five notifications each permutation, of a longer one some, with every beginning."""
+    number, length = play_orders(story, MOST_ORDERS), len(story.notifications)
+    assert number == math.factorial(length) or MOST_ORDERS >= number >= length * (length - 1)
     record_property("histories", number)
 
 

@@ -28,7 +28,7 @@ from ledger.ports.commit import Commit, Refusal
 from ledger.ports.gateway import Gateway, RefundToSend, SentRefund
 from ledger.ports.store import Store
 from ledger.runtime import runtime
-from proof.crashes import Planned, differing, prove, prove_one
+from proof.crashes import Planned, differing, prove_one
 from proof.crashes.functions import Cut
 from proof.crashes.meaning import differences, meaning
 from proof.crashes.play import READS, Broken, Death, Point, Stage, staged
@@ -116,15 +116,6 @@ def found(stage: Stage, name: str, call: str) -> str:
         if not told.found:
             prove_one(told, stage, planned, case)
     return told.found[0]
-
-
-def test_it_holds_of_the_product() -> None:
-    """Cuts at a payment, at a release, and at an order, each made again."""
-    chosen = {name: scenarios()[name] for name in ("stripe_pack_bought", "parked_and_released", "ordered_from_paddle")}
-    told = work()
-    prove(told, handler_of, chosen, at_least=5)
-    assert told.found == []
-    assert (told.counts["scenarios"], told.counts["cuts"]) == (3, 5)
 
 
 def test_it_finds_a_receipt_that_is_written_before_its_grant(broken: Stage) -> None:

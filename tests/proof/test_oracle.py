@@ -29,18 +29,12 @@ def takes_nothing_back(change: AccountChange) -> AccountChange:
     return replace(change, lots={name: replace(lot, refunded=0, disputed=0) for name, lot in change.lots.items()})
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_short_histories_are_what_the_oracle_says_in_every_order(seed: int) -> None:
-    """Each is delivered in all of its orders, every notification twice, some with a run in between."""
-    chance = random.Random(seed)
+def test_a_short_history_is_what_the_oracle_says_in_every_order() -> None:
+    """It is delivered in all of its orders, every notification twice, some with a run in between."""
+    chance = random.Random(1)
     told: list[int] = []
     assert every_order(short_history(chance), chance, tried=told.append) is None
     assert len(told) in {6, 24, 120}
-
-
-def test_long_histories_are_what_the_oracle_says_after_every_step() -> None:
-    """Hypothesis plays a few lives, of two providers at once."""
-    assert long_histories(seed=1, histories=8) is None
 
 
 @pytest.mark.parametrize("bug", [forgets_frozen, forgets_holds, takes_nothing_back])

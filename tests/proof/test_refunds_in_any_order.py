@@ -128,7 +128,7 @@ def ledger(store: FakeStore) -> dict[str, object]:
     return meaning(store)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), st.lists(_facts, max_size=8), st.sampled_from([0, 300, 1000]), st.booleans())
 def test_every_order_of_what_is_known_of_refunds_ends_in_the_same_ledger(
     data: st.DataObject, facts: list[Fact], drawn: int, fails: bool
