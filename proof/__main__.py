@@ -47,7 +47,7 @@ def parts() -> list[Part]:
                 "orders of stories": 5_000,
                 "waiting events released": 50,
             },
-            ("oracle", "documents", "money", "kinds", "play", "shown", "fake_gateways", "waits"),
+            ("oracle", "decisions", "documents", "money", "kinds", "play", "shown", "fake_gateways", "waits"),
         ),
         Part(
             "concurrency",

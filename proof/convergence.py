@@ -8,6 +8,8 @@ import math
 import random
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, settings
@@ -21,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ledger.domain.refund_cases import RefundReason
+from ledger.domain.refund_cases import UNASKED_REASONS, RefundReason
 from proof import waits
 from proof.kinds import KINDS
 from proof.kinds.played import history_of, problem_of
@@ -52,9 +54,22 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.play = Play()
 
-    @initialize(provider=_providers, product=st.sampled_from((*PACKS, *PLANS)), flags=st.integers(0, 31))
-    def begins(self, provider: str, product: str, flags: int) -> None:
-        """Nothing happens to somebody who buys nothing."""
+    @initialize(
+        provider=_providers,
+        product=st.sampled_from((*PACKS, *PLANS)),
+        flags=st.integers(0, 31),
+        excuses_after=st.sampled_from((None, 0, 9)),
+        warned_up_to_minor=st.sampled_from((0, 1500, 100_000)),
+    )
+    def begins(
+        self, provider: str, product: str, flags: int, excuses_after: int | None, warned_up_to_minor: int
+    ) -> None:
+        """Nothing happens to somebody who buys nothing. The seller has chosen what the policy leaves to him."""
+        self.play.policy = replace(
+            self.play.policy,
+            contacted_first_from=None if excuses_after is None else self.play.now + timedelta(days=excuses_after),
+            fraud_warning_refund_up_to_minor=dict.fromkeys(("EUR", "USD"), warned_up_to_minor),
+        )
         self.play.buy(provider, [product], 1, flags=flags)
 
     @rule(
@@ -157,15 +172,26 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.play.store.payments)
     @rule(
         pick=_picks,
-        reason=st.sampled_from([reason for reason in RefundReason if reason is not RefundReason.WITHDRAWAL]),
+        reason=st.sampled_from([one for one in RefundReason if one not in {RefundReason.WITHDRAWAL, *UNASKED_REASONS}]),
+        hours_ago=st.sampled_from((0, 0, 0.5, 24 * 10)),
     )
-    def asks_for_a_refund(self, pick: int, reason: RefundReason) -> None:
-        self.play.ask(pick, reason)
+    def asks_for_a_refund(self, pick: int, reason: RefundReason, hours_ago: float) -> None:
+        self.play.ask(pick, reason, hours_ago=hours_ago)
+
+    @precondition(lambda self: self.play.ours.gifts)
+    @rule(pick=_picks, reason=st.sampled_from((RefundReason.TECHNICAL_PROBLEM, RefundReason.MISTAKEN_RENEWAL)))
+    def asks_for_what_was_made_good(self, pick: int, reason: RefundReason) -> None:
+        self.play.ask_after_gift(pick, reason)
 
     @precondition(lambda self: self.play.in_review)
     @rule(pick=_picks, percent=_percents, takes_credits=st.booleans(), by_line=st.booleans())
     def person_decides(self, pick: int, percent: int, takes_credits: bool, by_line: bool) -> None:
         self.play.decide(pick, percent, takes_credits=takes_credits, by_line=by_line)
+
+    @precondition(lambda self: self.play.in_review)
+    @rule(pick=_picks, credits_=st.sampled_from((1, 100, 700)))
+    def person_gives_credits(self, pick: int, credits_: int) -> None:
+        self.play.give(pick, credits_)
 
     @precondition(lambda self: self.play.store.documents)
     @rule()

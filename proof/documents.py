@@ -50,9 +50,12 @@ def wrong(
     for note in sorted(notes, key=lambda note: note.number):
         by_refund[note.refund_id].append(note)
         by_payment[note.payment_id].append(note)
-    numbers = sorted(int(note.number.partition("-")[2]) for found in by_refund.values() for note in found)
-    if numbers != [*range(1, len(numbers) + 1)]:
-        yield f"the documents have the numbers {numbers}"
+    series: dict[str, list[int]] = defaultdict(list)  # by the year in which they were issued
+    for note in sorted((note for found in by_refund.values() for note in found), key=lambda note: note.number):
+        series[note.number.partition("-")[0]].append(int(note.number.partition("-")[2]))
+    for year, numbers in series.items():
+        if numbers != [*range(1, len(numbers) + 1)]:
+            yield f"the documents of {year} have the numbers {numbers}"
     for refund in refunds:
         found = by_refund.pop(f"stripe:{refund['id']}", [])
         if [str(note.kind) for note in found] not in _DUE[refund["status"]]:

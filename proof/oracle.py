@@ -33,10 +33,27 @@ class Approval:
     takes_credits: bool = True
     items: tuple[tuple[str, int], ...] = ()  # (line, minor units)
     at: datetime = _NEVER
+    is_by_law: bool = False  # a withdrawal: what was used is no debt once the money is back
 
     @property
     def case_id(self) -> str:
         return self.tag.rpartition("-")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What the customer wrote about a payment."""
+
+    at: datetime
+    excuses_from: datetime | None  # from when on who wrote before a dispute is not suspended, by the policy; None: off
+
+
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """Credits that a person gave instead of money."""
+
+    lot_id: str
+    credits: int
 
 
 @dataclass(slots=True)
@@ -50,6 +67,9 @@ class Ours:
     sent: dict[str, str] = field(default_factory=dict)  # the refund's id, by tag
     begun: set[str] = field(default_factory=set)  # whose sending began: the provider may have it
     withdrawn: dict[str, dict[str, bool]] = field(default_factory=dict)  # by payment: which case's withdrawal stands
+    letters: dict[str, list[Letter]] = field(default_factory=dict)  # by the payment's id
+    gifts: dict[str, list[Gift]] = field(default_factory=dict)  # by the id of the payment that they make good
+    failed: dict[str, tuple[datetime, int]] = field(default_factory=dict)  # by run: when, and the credits it gave back
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +104,7 @@ class Book:
 
     lots: Mapping[str, Lot]
     holds: frozenset[str]
+    excused: frozenset[str]  # the flags in place of holds: the customer had written before
 
     def spendable(self, now: datetime) -> int:
         """What all lots together can give, less what is owed."""
@@ -128,6 +149,7 @@ class _Line:
 class _Paid:
     payment_id: str
     at: datetime
+    currency: str
     paid_minor: int
     lines: tuple[_Line, ...]
     fulfilment_key: str | None
@@ -163,10 +185,11 @@ class _Heard:
     disputes: list[tuple[str, datetime, Json]] = field(default_factory=list)
     adjustments: list[tuple[str, datetime, Json]] = field(default_factory=list)
     moved: list[tuple[str, "_Step"]] = field(default_factory=list)  # to the buyer's balance, by the line that says so
+    warnings: list[tuple[str, datetime, Json]] = field(default_factory=list)
 
     def join(self, other: "_Heard") -> None:
         self.names |= other.names
-        for kind in ("paid", "refunds", "totals", "disputes", "adjustments", "moved"):
+        for kind in ("paid", "refunds", "totals", "disputes", "adjustments", "moved", "warnings"):
             getattr(self, kind).extend(getattr(other, kind))
 
 
@@ -186,6 +209,30 @@ _RANKS = {
 
 def book(notifications: Iterable[tuple[str, Json]], ours: Ours) -> Book:
     """What the ledger should hold after these (provider, notification) and our own acts, whatever their order was."""
+    paid = _paid(notifications)
+    lots = {gift.lot_id: _given(gift, ours) for gifts in ours.gifts.values() for gift in gifts}
+    holds: set[str] = set()
+    excused: set[str] = set()
+    for sold_as, all_paid in _sold(paid).items():
+        stages = [_stages(payment, paid[payment], ours) for payment in all_paid]
+        all_left = [[sum(line) for line in zip(*stage, strict=True)] for stage in zip(*stages, strict=True)]
+        is_contested = len(all_paid) < 2 or min(all_left[3]) < 1  # else one whole price stands without the disputes
+        is_frozen = is_contested and any(_is_open(paid[payment]) for payment in all_paid)
+        stays = [stage[2] for stage in stages]
+        waived = [any(line) for line in zip(*(_waived(one, paid[one], ours) for one in all_paid), strict=True)]
+        of_it = _lots(sold_as, all_paid, stays, all_left, waived, ours, is_frozen=is_frozen)
+        is_withdrawn = any(_is_undecided(paid[payment], ours) for payment in all_paid)
+        lots |= {lot_id: replace(lot, is_withdrawn=is_withdrawn) for lot_id, lot in of_it.items()}
+        if is_contested:
+            for payment in all_paid:
+                holds |= _holds(payment, paid[payment], ours)
+        for payment in all_paid:
+            excused |= _excused(payment, paid[payment], ours)
+    return Book(lots, frozenset(holds), frozenset(excused))
+
+
+def _paid(notifications: Iterable[tuple[str, Json]]) -> dict[_Paid, _Heard]:
+    """Each payment, and all that was said about it."""
     payments: list[_Heard] = []
     for provider, content in notifications:
         for said in [_stripe(content), *_credits(content)] if provider == "stripe" else [_paddle(content)]:
@@ -194,25 +241,61 @@ def book(notifications: Iterable[tuple[str, Json]], ours: Ours) -> Book:
                 said.join(known)
             if said.names:
                 payments.append(said)
-    paid = {min(one.paid, key=lambda paid: paid.at): one for one in payments if one.paid}
+    return {min(one.paid, key=lambda paid: paid.at): one for one in payments if one.paid}
+
+
+def _sold(paid: Iterable[_Paid]) -> dict[str, list[_Paid]]:
+    """The payments by what they are for, the first one first."""
     sold: dict[str, list[_Paid]] = {}
     for payment in sorted(paid, key=lambda paid: (paid.at, paid.payment_id)):
         sold.setdefault(payment.fulfilment_key or payment.payment_id, []).append(payment)
-    lots: dict[str, Lot] = {}
-    holds: set[str] = set()
-    for sold_as, all_paid in sold.items():
-        stages = [_stages(payment, paid[payment], ours) for payment in all_paid]
-        all_left = [[sum(line) for line in zip(*stage, strict=True)] for stage in zip(*stages, strict=True)]
-        is_contested = len(all_paid) < 2 or min(all_left[3]) < 1  # else one whole price stands without the disputes
-        is_frozen = is_contested and any(_is_open(paid[payment]) for payment in all_paid)
-        stays = [stage[2] for stage in stages]
-        of_it = _lots(sold_as, all_paid, stays, all_left, ours, is_frozen=is_frozen)
-        is_withdrawn = any(_is_undecided(paid[payment], ours) for payment in all_paid)
-        lots |= {lot_id: replace(lot, is_withdrawn=is_withdrawn) for lot_id, lot in of_it.items()}
-        if is_contested:
-            for payment in all_paid:
-                holds |= _holds(payment, paid[payment], ours)
-    return Book(lots, frozenset(holds))
+    return sold
+
+
+def _given(gift: Gift, ours: Ours) -> Lot:
+    """A lot of its own, which never lapses, and of which nothing is ever taken back."""
+    drawn = sum(run.get(gift.lot_id, 0) for run in ours.drawn.values())
+    return Lot(gift.credits, drawn, 0, 0, 0, 0, None, is_frozen=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a payment stands when the policy decides about it."""
+
+    currency: str
+    paid_minor: int
+    left_minor: int  # that can go back to the card
+    granted: int
+    drawn: int
+    failed: int  # credits of the runs that failed since it was paid
+    given: int  # credits that were given instead of its money
+    is_alone: bool  # no other payment is for the same
+    is_open: bool  # a dispute of it is
+    is_warned: bool  # the card network warns of it, and that can be acted on
+
+
+def standings(notifications: Iterable[tuple[str, Json]], ours: Ours) -> dict[str, Standing]:
+    """How each payment stands, by each of its names."""
+    paid = _paid(notifications)
+    found: dict[str, Standing] = {}
+    for sold_as, all_paid in _sold(paid).items():
+        lots = [f"{sold_as}/{position}" for position in range(len(all_paid[0].lines))]
+        for payment in all_paid:
+            heard = paid[payment]
+            one = Standing(
+                currency=payment.currency,
+                paid_minor=payment.paid_minor,
+                left_minor=_left_minor(payment, heard, ours),
+                granted=sum(line.credits for line in payment.lines),
+                drawn=sum(run.get(lot_id, 0) for run in ours.drawn.values() for lot_id in lots),
+                failed=sum(credits_ for at, credits_ in ours.failed.values() if at >= payment.at),
+                given=sum(gift.credits for name in heard.names for gift in ours.gifts.get(name, ())),
+                is_alone=len(all_paid) == 1,
+                is_open=_is_open(heard),
+                is_warned=any(one["actionable"] for one in _last_words(heard.warnings).values()),
+            )
+            found |= dict.fromkeys(heard.names, one)
+    return found
 
 
 def _lots(
@@ -220,6 +303,7 @@ def _lots(
     all_paid: list[_Paid],
     stays: list[list[Fraction]],
     left: list[list[Fraction]],
+    waived: list[bool],
     ours: Ours,
     *,
     is_frozen: bool,
@@ -247,13 +331,22 @@ def _lots(
             refunded=refunded,
             disputed=disputed,
             reserve_target=max(0, min(whole, line.credits) - gone),  # more than there is can't be reserved
-            owed=gone - refunded - disputed,
+            owed=gone - to_refund - disputed + (0 if waived[position] else to_refund - refunded),
             expires_at=longest.expires_at,
             is_frozen=is_frozen,
             grace_from=longest.grace_from,
             subscription_id=longest.subscription_id,
         )
     return lots
+
+
+def _waived(payment: _Paid, heard: _Heard, ours: Ours) -> list[bool]:
+    """Of which lines a refund that the law demands has succeeded: what was used of them is not owed."""
+    approvals = {approval.tag: approval for name in heard.names for approval in ours.approvals.get(name, ())}
+    back = {_tag(refund, approvals, ours) for refund in _latest(heard.refunds) if refund.rank == _SUCCEEDED}
+    by_law = [approval for tag, approval in approvals.items() if approval.is_by_law and tag in back]
+    named = [{line_id for line_id, amount_minor in approval.items if amount_minor} for approval in by_law]
+    return [any(not names or line.line_id in names for names in named) for line in payment.lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +359,18 @@ class _Step:
     takes_credits: bool = True
 
 
-def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
-    """What is left of each line: after refunds, after lost disputes, after what is going back, after open disputes."""
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """The money of a payment that is back, or may be."""
+
+    gone: list[_Step]  # refunded, or moved to the balance
+    lost: list[_Step]
+    going: list[_Step]
+    contested: list[_Step]
+    moved_minor: int  # of what is gone, what moved to the balance
+
+
+def _back(heard: _Heard, ours: Ours) -> _Back:
     approvals = {approval.tag: approval for name in heard.names for approval in ours.approvals.get(name, ())}
     refunds = _latest(heard.refunds)
     bears = {refund.refund_id: _tag(refund, approvals, ours) for refund in refunds}
@@ -310,6 +413,20 @@ def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
     lost, contested = _disputed(heard)
     for steps in (gone, going):
         steps.sort(key=lambda step: step.at)
+    return _Back(gone, lost, going, contested, moved)
+
+
+def _left_minor(payment: _Paid, heard: _Heard, ours: Ours) -> int:
+    """What can still go back to the card: no more than it paid, and no more than what is left of all."""
+    back = _back(heard, ours)
+    gone, lost = (sum(step.amount_minor for step in steps) for steps in ([*back.gone, *back.going], back.lost))
+    return max(0, min(payment.card_minor - (gone - back.moved_minor), payment.paid_minor - gone) - lost)
+
+
+def _stages(payment: _Paid, heard: _Heard, ours: Ours) -> list[list[Fraction]]:
+    """What is left of each line: after refunds, after lost disputes, after what is going back, after open disputes."""
+    back = _back(heard, ours)
+    gone, lost, going, contested, moved = back.gone, back.lost, back.going, back.contested, back.moved_minor
 
     def left(*steps: _Step) -> list[Fraction]:
         """What moved to the balance although the card had it back is missing."""
@@ -445,15 +562,32 @@ def _gone_minor(taken: list[Json], undone: list[Json]) -> int:
 
 def _holds(payment: _Paid, heard: _Heard, ours: Ours) -> set[str]:
     """The holds on the account because of this payment, but for those that a person has lifted since."""
-    since: dict[str, datetime] = {}
+    since = {hold: at for hold, (at, is_excused) in _suspended(payment, heard, ours).items() if not is_excused}
+    return {hold for hold, at in since.items() if hold not in ours.lifted or ours.lifted[hold] < at}
+
+
+def _excused(payment: _Paid, heard: _Heard, ours: Ours) -> set[str]:
+    """The flags in place of holds: who had written about this payment before is not suspended."""
+    found = _suspended(payment, heard, ours)
+    return {f"contacted_first:{hold.partition(':')[2]}" for hold, (_, is_excused) in found.items() if is_excused}
+
+
+def _suspended(payment: _Paid, heard: _Heard, ours: Ours) -> dict[str, tuple[datetime, bool]]:
+    """What suspends an account because of this payment: since when, and whether the customer had written before."""
+    letters = [letter for name in heard.names for letter in ours.letters.get(name, ())]
+    wrote_at = min((one.at for one in letters if one.excuses_from and one.excuses_from <= one.at), default=_NEVER)
+    since: dict[str, tuple[datetime, bool]] = {}
     for dispute_id, dispute in _last_words(heard.disputes).items():
         if _is_contested(dispute) or (dispute["status"] == "lost" and _is_lost(dispute)):
-            since[f"dispute:stripe:{dispute_id}"] = _seconds(dispute["created"])
+            opened_at = _seconds(dispute["created"])
+            since[f"dispute:stripe:{dispute_id}"] = (opened_at, wrote_at < opened_at)
     for kind, (taken, undone) in _chargebacks(heard).items():
         standing = [row for row in taken if row["status"] != "reversed"]
         if _gone_minor(taken, undone) > 0:
-            since[f"dispute:{payment.payment_id}:{kind}"] = max(_stamp(row["created_at"]) for row in standing or taken)
-    return {hold for hold, at in since.items() if hold not in ours.lifted or ours.lifted[hold] < at}
+            taken_at = max(_stamp(row["created_at"]) for row in standing or taken)
+            first_at = min(_stamp(row["created_at"]) for row in taken)
+            since[f"dispute:{payment.payment_id}:{kind}"] = (taken_at, wrote_at < first_at)
+    return since
 
 
 def _is_lost(dispute: Json) -> bool:
@@ -530,7 +664,7 @@ def _stripe(event: Json) -> _Heard:
         case ["charge", "dispute", _]:
             heard = _Heard(_charged(source), disputes=[(source["id"], at, source)])
         case ["radar", *_]:
-            heard = _Heard(_charged(source))
+            heard = _Heard(_charged(source), warnings=[(source["id"], at, source)])
         case _:
             pass  # a subscription's state, a failed attempt: no credits move
     return heard
@@ -548,6 +682,7 @@ def _session(session: Json, at: datetime) -> _Paid:
     return _Paid(
         payment_id=f"stripe:{session['payment_intent'] or session['id']}",
         at=at,
+        currency=session["currency"].upper(),
         paid_minor=total,
         lines=(_Line("0", product["credits"] * quantity, total, None),),
         fulfilment_key=f"order/{metadata['order_id']}" if "order_id" in metadata else None,
@@ -589,7 +724,16 @@ def _invoice(invoice: Json, at: datetime) -> _Paid | None:
     kept = (line.credits - (line.credits * unpaid // due if line.amount_minor and due else 0) for line in lines)
     granting = tuple(replace(line, credits=credits_) for line, credits_ in zip(lines, kept, strict=True))
     name = f"stripe:{invoice['id']}"
-    return _Paid(name, at, value_minor, granting, fulfilment_key, 0, from_balance_minor, grants_nothing=grants_nothing)
+    return _Paid(
+        payment_id=name,
+        at=at,
+        currency=invoice["currency"].upper(),
+        paid_minor=value_minor,
+        lines=granting,
+        fulfilment_key=fulfilment_key,
+        from_balance_minor=from_balance_minor,
+        grants_nothing=grants_nothing,
+    )
 
 
 def _credits(event: Json) -> list[_Heard]:
@@ -673,7 +817,8 @@ def _transaction(transaction: Json, at: datetime) -> _Paid:
         fulfilment_key = f"order/{custom['order_id']}"
     paid_minor = int(transaction["details"]["totals"]["total"])
     name = f"paddle:{transaction['id']}"
-    return _Paid(name, at, paid_minor, tuple(lines), fulfilment_key, grants_nothing=grants_nothing)
+    currency = transaction["currency_code"]
+    return _Paid(name, at, currency, paid_minor, tuple(lines), fulfilment_key, grants_nothing=grants_nothing)
 
 
 def _lapses(start: datetime, end: datetime, paid_at: datetime) -> tuple[datetime, datetime | None]:

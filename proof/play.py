@@ -8,7 +8,7 @@ is delivered, against `proof.money` too.
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,14 +16,21 @@ from typing import Any
 from ledger.domain import catalogue
 from ledger.domain.catalogue import ProductKind
 from ledger.domain.credit_notes import CreditNote
-from ledger.domain.errors import AccountSuspended, CaseAlreadyOpen, InsufficientCredits, RequestRefused
+from ledger.domain.errors import (
+    AccountSuspended,
+    CaseAlreadyOpen,
+    InsufficientCredits,
+    RequestRefused,
+    TooManyRequests,
+)
 from ledger.domain.events import Event
 from ledger.domain.facts import RefundedItem
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.orders import Checkout, Order
 from ledger.domain.purchases import Purchase
 from ledger.domain.receipts import ParkReason, Receipt
-from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, PaymentConcern, RefundCase, RefundReason
+from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import OrderPointer, checkout_key
 from ledger.providers.registry import PROVIDERS
@@ -35,10 +42,10 @@ from ledger.usecases.record_event import record_event, release_parked
 from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from ledger.usecases.refund_cases.follow_refunds import follow
-from ledger.usecases.refund_cases.open_case import open_case
+from ledger.usecases.refund_cases.open_case import SUPPORT_CASES_ROUTE, open_case
 from ledger.usecases.send_refunds import SendResult, send_refund
 from ledger.usecases.usage import draw_credits, fail_run
-from proof import documents, oracle, shown
+from proof import decisions, documents, oracle, shown
 from proof.fake_gateways import PaddleCounter, StripeCounter
 from tools.orders import order_commit
 from tools.simulators.common import ids
@@ -66,6 +73,8 @@ _ONLY_WHEN_ALL_IS_HEARD = {"No payment was refunded by more than was paid, what 
 _CURRENCIES = ("EUR", "USD")
 INDEX_LAG = 3
 """How many steps of a life the secondary indexes may lag behind."""
+PLAYED = replace(POLICY, persistent_failed_runs=1)
+"""The policy of these lives: one failed run is reason enough to give credits."""
 FOR_A_PERSON = {ParkReason.UNKNOWN_ORIGIN}
 """The reasons for which an event of these lives may be parked for good: the first oracle says nothing of it."""
 
@@ -111,6 +120,7 @@ class Play:
     parked: dict[str, Notification] = field(default_factory=dict)  # delivered, and not usable yet
     for_a_person: dict[str, Notification] = field(default_factory=dict)  # delivered, and parked until a person decides
     ours: oracle.Ours = field(default_factory=oracle.Ours)
+    policy: PolicyParameters = PLAYED
     log: list[str] = field(default_factory=list)
     translate: Callable[[str, bytes], Event | None] = translated
 
@@ -195,7 +205,7 @@ class Play:
             currency=currency,
             country="DE",
             is_business=False,
-            policy_version=POLICY.version,
+            policy_version=self.policy.version,
             made_at=self.now,
             terms=SOLD.products[product_id].terms_at(provider),
         )
@@ -399,20 +409,37 @@ class Play:
             run_id = _RUN_ID.format(pick % self.runs + 1)
             if run_id in self.ours.drawn:
                 fail_run(ADA, run_id, self.store, now=self.now)
+                self.ours.failed.setdefault(run_id, (self.now, sum(self.ours.drawn[run_id].values())))
                 self.ours.drawn[run_id] = {}
 
     def expire(self) -> None:
         """The job writes down what has lapsed."""
         expire_credits(self.store, now=self.now)
 
-    def ask(self, pick: int, reason: RefundReason) -> None:
-        """The customer asks for a refund; what is clear is decided at once."""
+    def ask(self, pick: int, reason: RefundReason, *, hours_ago: float = 0) -> None:
+        """The customer asks for a refund, or support enters what was sent earlier; what is clear is decided at once."""
         paid = self._paid()
         if paid:
-            payment_id = paid[pick % len(paid)]
-            with contextlib.suppress(CaseAlreadyOpen):
-                asked = refund_claim(reason, payment_id=payment_id, key=f"key_{len(self.store.documents)}")
-                self._decided(open_case(asked, self.store, POLICY, now=self.now))
+            self._ask(paid[pick % len(paid)], reason, timedelta(hours=hours_ago))
+
+    def _ask(self, payment_id: PaymentId, reason: RefundReason, ago: timedelta) -> None:
+        asked = refund_claim(reason, payment_id=payment_id, key=f"key_{len(self.store.documents)}")
+        if ago:
+            asked = replace(asked, asked_at=self.now - ago, opened_by="sam", route=SUPPORT_CASES_ROUTE)
+        with contextlib.suppress(CaseAlreadyOpen, TooManyRequests):
+            case = open_case(asked, self.store, self.policy, now=self.now)
+            self._decided(case)
+            self._wrote(case.payment_id, self.now - ago)
+
+    def _wrote(self, payment_id: PaymentId, at: datetime) -> None:
+        letter = oracle.Letter(at, self.policy.contacted_first_from)
+        self.ours.letters.setdefault(payment_id, []).append(letter)
+
+    def ask_after_gift(self, pick: int, reason: RefundReason) -> None:
+        """The customer asks for the money of a payment for which credits were given."""
+        given = [PaymentId(name) for name in sorted(self.ours.gifts)]
+        if given:
+            self._ask(given[pick % len(given)], reason, timedelta(0))
 
     def decide(self, pick: int, percent: int, *, takes_credits: bool, by_line: bool) -> None:
         """A person approves a part, or (0) declines."""
@@ -434,12 +461,24 @@ class Play:
             takes_credits=takes_credits,
             items=items,
         )
+        self._decide(case, verdict)
+
+    def give(self, pick: int, credits_: int) -> None:
+        """A person gives credits instead of money."""
+        if cases := self.in_review:
+            outcome = DecisionOutcome.REPLACE
+            verdict = ReviewDecision(outcome=outcome, words=("Sorry.",), clause="6", credits=credits_)
+            self._decide(cases[pick % len(cases)], verdict)
+
+    def _decide(self, case: RefundCase, verdict: ReviewDecision) -> None:
         with contextlib.suppress(RequestRefused):
-            self._decided(decide_case(case.case_id, verdict, "sam", self.store, POLICY, now=self.now))
+            self._decided(decide_case(case.case_id, verdict, "sam", self.store, self.policy, now=self.now))
 
     def decide_waiting(self) -> None:
         """Requests whose settling time is over are decided."""
-        for case in decide_deferred(self.store, POLICY, now=self.now, seller=SELLER):
+        for case in decide_deferred(self.store, self.policy, now=self.now, seller=SELLER):
+            if case.contract_case_id and case.opened_at == self.now:  # it is about every payment of the contract
+                self._wrote(case.payment_id, case.asked_at or case.opened_at)
             self._decided(case)
 
     def issue(self, last_error: str) -> None:
@@ -495,6 +534,7 @@ class Play:
             if finding.broken and finding.invariant not in too_early:
                 raise Wrong(f"{finding.invariant}: broken by {', '.join(finding.broken)}")
         compare(self.store, self.expected(), self.now, has_expired=is_quiet)
+        self.hold_refundable()
         if is_all_heard:
             self.hold_money()
 
@@ -503,6 +543,36 @@ class Play:
         told = [one.content for one in (*self.delivered, *self.parked.values(), *self.for_a_person.values())]
         if problems := shown.wrong(world(self.store), told):
             raise Wrong("; ".join(problems))
+
+    def hold_decision(self, case: RefundCase) -> None:
+        """What the policy has just decided is what the oracle of decisions allows. Raises Wrong."""
+        standing = self.standings().get(case.payment_id)
+        if standing and (problems := list(decisions.wrong(case, standing, self.warned_up_to_minor))):
+            raise Wrong(f"{case.case_id} ({case.reason}): {'; '.join(problems)}")
+
+    def hold_warnings(self) -> None:
+        """No warning was forgotten. Raises Wrong."""
+        cases = [one for one in self.store.documents.values() if isinstance(one, RefundCase)]
+        waiting = [one for one in self.store.deferred_cases() if one.concern is PaymentConcern.WARNED]
+        if problems := list(decisions.forgotten(cases, waiting, self.standings())):
+            raise Wrong("; ".join(problems))
+
+    @property
+    def warned_up_to_minor(self) -> Mapping[str, int]:
+        """Up to what sum, by currency, a payment that the card network warns of goes back at once."""
+        return self.policy.fraud_warning_refund_up_to_minor
+
+    def hold_refundable(self) -> None:
+        """What can still go back of each payment is what the oracle says. Raises Wrong."""
+        standings = self.standings()
+        for home in map(self._home, self._paid()):
+            if home.refundable_minor != standings[home.payment_id].left_minor:
+                wanted = standings[home.payment_id].left_minor
+                raise Wrong(f"{home.refundable_minor} of {home.payment_id} can go back, should be {wanted}")
+
+    def standings(self) -> dict[str, oracle.Standing]:
+        """How the oracle says that each payment stands."""
+        return oracle.standings([(told.provider, told.content) for told in self.delivered], self.ours)
 
     def hold_documents(self) -> None:
         """The credit notes are what Stripe's refunds ask for. Raises Wrong."""
@@ -535,6 +605,7 @@ class Play:
         self.expire()
         self.hold(is_quiet=True)
         self.hold_documents()
+        self.hold_warnings()
 
     def tick(self) -> None:
         """A minute; what the providers have told meanwhile waits to be delivered."""
@@ -562,18 +633,24 @@ class Play:
         return ADA in self.store.accounts and bool(self.store.accounts[ADA].holds)
 
     def _decided(self, case: RefundCase) -> None:
+        self.hold_decision(case)
         stand, decision = self.ours.withdrawn.setdefault(case.payment_id, {}), case.decision
+        is_by_law = case.reason is RefundReason.WITHDRAWAL or case.was_decided_by("right_of_withdrawal")
         if case.state in {CaseState.DECLINED, CaseState.REPLACED}:
             stand.pop(case.case_id, None)
         elif decision and (
-            case.was_decided_by("right_of_withdrawal")
-            or any(reason.key == "decision.dispute_withdrawal_recorded" for reason in decision.reasons)
+            is_by_law or any(reason.key == "decision.dispute_withdrawal_recorded" for reason in decision.reasons)
         ):
             stand[case.case_id] = True
+        if case.state is CaseState.REPLACED and decision:
+            gift = oracle.Gift(f"goodwill/{case.case_id}/{case.approvals}", decision.credits)
+            self.ours.gifts.setdefault(case.payment_id, []).append(gift)
         if case.state is CaseState.APPROVED and case.decision:
             items = tuple((item.line_id, item.amount_minor) for item in case.decision.items)
             at = self._home(case.payment_id).facts[f"approved:{case.tag}"].at
-            approval = oracle.Approval(case.tag, case.decision.money_minor, case.decision.takes_credits, items, at)
+            approval = oracle.Approval(
+                case.tag, case.decision.money_minor, case.decision.takes_credits, items, at, is_by_law=is_by_law
+            )
             known = self.ours.approvals.setdefault(case.payment_id, [])
             if approval not in known:
                 known.append(approval)
@@ -645,6 +722,9 @@ def compare(store: FakeStore, expected: oracle.Book, now: datetime, *, has_expir
     holds = frozenset(account.holds if account else ())
     if holds != expected.holds:
         raise Wrong(f"the account is held by {sorted(holds)}, should be by {sorted(expected.holds)}")
+    excused = frozenset(flag for flag in (account.flags if account else ()) if flag.startswith("contacted_first:"))
+    if excused != expected.excused:
+        raise Wrong(f"flags in place of holds are {sorted(excused)}, should be {sorted(expected.excused)}")
     spendable = account.spendable(now) if account else 0
     wanted = 0 if holds else expected.spendable(now)
     if spendable != wanted:

@@ -1,16 +1,18 @@
 """The proof's first part: histories in every order and long ones, held against the oracle; and what it would find."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
 
 from ledger.domain.credit_notes import CreditNote
 from ledger.domain.events import Event
+from ledger.domain.facts import CreditsReplaced, CustomerWrote, Fact
+from ledger.domain.refund_cases import RefundReason
 from ledger.ports.commit import AccountChange, Commit, Refusal
 from proof.convergence import Life, every_order, long_histories, short_history
-from proof.play import START, Play, Wrong, translated
+from proof.play import START, Play, Wrong, compare, translated
 from tools.testing.fakes import FakeStore
 
 
@@ -67,6 +69,88 @@ def test_a_ledger_that_does_not_hear_of_disputes_is_found() -> None:
     told = long_histories(seed=2, histories=200, machine=Deaf, is_made_short=False)
     assert told is not None
     assert "Wrong: " in told
+
+
+class OnlyOracles(Play):
+    """No invariant looks on."""
+
+    def hold(self, *, is_quiet: bool = False, **_: bool | None) -> None:
+        compare(self.store, self.expected(), self.now, has_expired=is_quiet)
+
+
+class RefundsNoWarned(OnlyOracles):
+    """The oracle is told that no warned payment is refunded at once. The ledger refunds those up to its figure."""
+
+    @property
+    def warned_up_to_minor(self) -> Mapping[str, int]:
+        return {}
+
+
+class RefundsAllWarned(OnlyOracles):
+    """The oracle is told that every warned payment is refunded at once. The ledger keeps to its figure."""
+
+    @property
+    def warned_up_to_minor(self) -> Mapping[str, int]:
+        return dict.fromkeys(("EUR", "USD"), 10**9)
+
+
+def deaf_to_warnings(provider: str, body: bytes) -> Event | None:
+    """The ledger hears of no warning."""
+    event = translated(provider, body)
+    return None if event and "fraud_warning" in event.event_type else event
+
+
+def writes_and_disputes(play: Play) -> None:
+    """The customer writes, and disputes the payment later."""
+    play.ask(0, RefundReason.UNRECOGNISED_CHARGE)
+    play.tick()
+    play.contest("stripe", 0, 100, is_soft=False)
+    play.settle()
+
+
+def asks_after_gift(play: Play) -> None:
+    """A run fails, its credits are given, and the money is asked for all the same."""
+    play.spend(100)
+    play.fail(0)
+    play.ask(0, RefundReason.TECHNICAL_PROBLEM)
+    play.give(0, 100)
+    play.ask_after_gift(0, RefundReason.TECHNICAL_PROBLEM)
+    play.settle()
+
+
+def is_warned_of(play: Play) -> None:
+    """The card network warns of the payment."""
+    play.warn_of_fraud(0)
+    play.settle()
+
+
+@pytest.mark.parametrize(
+    ("acts", "make", "seen"),
+    [
+        (writes_and_disputes, lambda: OnlyOracles(store=_Forgetful(CustomerWrote)), "the account is held by"),
+        (asks_after_gift, lambda: OnlyOracles(store=_Forgetful(CreditsReplaced)), "100 were given"),
+        (is_warned_of, lambda: OnlyOracles(translate=deaf_to_warnings), "nobody has looked"),
+        (is_warned_of, RefundsNoWarned, "2000 are left of a warned payment, and the policy says approve"),
+        (is_warned_of, RefundsAllWarned, "2000 are left of a warned payment, and the policy says review"),
+    ],
+    ids=["letters", "gifts", "warnings", "refunds too many", "refunds too few"],
+)
+def test_the_oracles_find_what_a_decision_forgets(
+    acts: Callable[[Play], None], make: Callable[[], Play], seen: str
+) -> None:
+    """Who wrote first, what was given instead of money, and small payments that the card network warns of."""
+    for play in (Play(), make()):
+        limit_minor = 1999 if isinstance(play, RefundsAllWarned) else 2000
+        play.policy = replace(
+            play.policy, contacted_first_from=START, fraud_warning_refund_up_to_minor={"USD": limit_minor}
+        )
+        play.buy("stripe", ["pack_1000"], 1, flags=0b10000)
+        play.settle()
+        if type(play) is Play:
+            acts(play)
+        else:
+            with pytest.raises(Wrong, match=seen):
+                acts(play)
 
 
 def numbers_again(note: CreditNote) -> CreditNote:
@@ -169,6 +253,21 @@ def test_the_oracle_of_money_finds_it_without_any_other(
     told = long_histories(seed=3, histories=200, machine=Wronged, is_made_short=False)
     assert told is not None
     assert f"Wrong: {seen}" in told or f"; {seen}" in told
+
+
+class _Forgetful(FakeStore):
+    """Every purchase loses its facts of one kind."""
+
+    def __init__(self, kind: type[Fact]) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def commit(self, commit: Commit) -> Refusal | None:
+        kept = [
+            replace(one, facts={key: fact for key, fact in one.facts.items() if not isinstance(fact, self._kind)})
+            for one in commit.purchases
+        ]
+        return super().commit(replace(commit, purchases=tuple(kept)))
 
 
 class _Bugged(FakeStore):

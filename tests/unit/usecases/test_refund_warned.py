@@ -244,6 +244,19 @@ def test_what_is_disputed_by_now_or_over_is_no_case(make: Callable[[], FakeStore
         assert not world(store).cases
 
 
+@pytest.mark.parametrize("make", [warned, inquired])
+@pytest.mark.parametrize("state", [RefundState.FAILED, RefundState.SUCCEEDED])
+def test_while_its_money_is_on_its_way_back_it_waits(make: Callable[[], FakeStore], state: RefundState) -> None:
+    """A person refunds all of it at the provider. Only if that fails there is something left to look at."""
+    store = make()
+    record_events(store, event_of(refund(2000, minute=21, state=RefundState.PENDING)), now=at(22))
+    assert looked(store, POLICY) == []
+    record_events(store, event_of(refund(2000, minute=40, state=state)), now=at(41))
+    assert len(looked(store, POLICY, minute=95)) == (state is RefundState.FAILED)
+    waiting = [one for one in store.deferred_cases() if one.concern is not PaymentConcern.REFUNDED]
+    assert bool(waiting) is (state is RefundState.FAILED)
+
+
 def test_while_decisions_are_paused_it_waits() -> None:
     """And is decided after that."""
     store = warned()

@@ -10,10 +10,12 @@ from ledger.domain.errors import StoreUnavailable
 from ledger.domain.facts import PaymentSettled, RefundState
 from ledger.domain.ids import OrderId, PaymentId
 from ledger.domain.orders import Consent
-from ledger.domain.refund_cases import CaseState, RefundCase, RefundReason
+from ledger.domain.refund_cases import CaseState, DecisionOutcome, RefundCase, RefundReason
 from ledger.ports.commit import Commit, Refusal
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
+from ledger.usecases.refund_cases.decide_case import ReviewDecision, decide_case
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
+from ledger.usecases.refund_cases.follow_refunds import follow
 from ledger.usecases.usage import draw_credits
 from tools.testing.builders import (
     ADA,
@@ -147,6 +149,29 @@ def test_a_contract_stays_listed_until_the_cases_of_its_payments_are_open() -> N
             rest(store)
         assert [queued.since for queued in store.deferred_cases()] == [case.confirmed_at]
     store.is_refusing = False
+    assert [one.payment_id for one in rest(store)] == [SECOND]
+
+
+@pytest.mark.parametrize("outcome", [DecisionOutcome.APPROVE, DecisionOutcome.DECLINE, DecisionOutcome.REPLACE])
+def test_a_contract_stays_withdrawn_from_whatever_a_person_decides_of_a_refund_that_failed(
+    outcome: DecisionOutcome,
+) -> None:
+    """The person decides about the money of one payment. The others are reached all the same."""
+    store = subscribed(None, renewal(SECOND, MONTH))
+    case = withdraw(store)
+    failed = replace(refund(2000, minute=3 * MONTH + 2, state=RefundState.FAILED), tag=case.tag)
+    record_events(store, event_of(failed), now=at(3 * MONTH + 2))
+    assert [one.state for one in follow(PI, store, now=at(3 * MONTH + 3))] == [CaseState.IN_REVIEW]
+    verdict = ReviewDecision(
+        outcome=outcome,
+        words=("It failed.",),
+        clause="2",
+        money_minor=2000 if outcome is DecisionOutcome.APPROVE else 0,
+        credits=100 if outcome is DecisionOutcome.REPLACE else 0,
+    )
+    decided = decide_case(case.case_id, verdict, "sam", store, POLICY, now=at(3 * MONTH + 4))
+    assert decided.decision
+    assert decided.decision.ends_contract
     assert [one.payment_id for one in rest(store)] == [SECOND]
 
 

@@ -222,6 +222,9 @@ def _with_policy_trace(request: _Request, case: RefundCase, context: CaseContext
         takes_credits=verdict.takes_credits,
         items=verdict.items,
         ends_subscription=verdict.ends_subscription,
+        ends_contract=before.ends_contract
+        if before
+        else False,  # what was withdrawn from, whatever becomes of the money
         recommended=before.recommended if before else None,
         explanation=before.explanation if before else (),
         inputs=before.inputs if before else (),

@@ -2,6 +2,7 @@
 
 booked ──► entry in the queue of deferred decisions ──► a small warned payment, by the policy's figure   case, approved
                                                     ├─► otherwise                            case, a person decides
+                                                    ├─► its money is on its way back         looked at again every hour
                                                     └─► the warning is over, or it is disputed   no case
 
 A case that waits for a person is looked at again every hour: once the payment is disputed, all of its money went back,
@@ -26,6 +27,7 @@ from ledger.domain.refund_cases import (
     RefundReason,
     SubmittedEvidence,
 )
+from ledger.domain.refunds import outstanding_minor
 from ledger.policy.parameters import PolicyParameters
 from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import case_key, deferred_queue_key_of, review_queue_key
@@ -75,7 +77,8 @@ def refund_warned(queued: QueuedCase, store: Store, policy: PolicyParameters, *,
         case_id = case.case_id
         changed = run_transaction(lambda: _close(claim, case_id, store, policy, now), case_id)
         case = changed or case
-    waits = case is not None and case.state is CaseState.IN_REVIEW
+    is_on_its_way = case is None and purchase is not None and _is_on_its_way(purchase, claim.reason)
+    waits = is_on_its_way or (case is not None and case.state is CaseState.IN_REVIEW)
     entry = replace(queued, since=now + LOOK_AGAIN) if waits else None
     store.commit(Commit(documents=(DocumentChange(deferred_queue_key_of(queued.case_id), entry, None),)))
     return changed
@@ -83,12 +86,20 @@ def refund_warned(queued: QueuedCase, store: Store, policy: PolicyParameters, *,
 
 def _is_due(purchase: Purchase, reason: RefundReason) -> bool:
     """Return whether the warning or the inquiry stands, nothing is disputed, and money is left."""
+    return _stands(purchase, reason) and purchase.refundable_minor > 0
+
+
+def _is_on_its_way(purchase: Purchase, reason: RefundReason) -> bool:
+    """Return whether the warning or the inquiry stands, and its money may still not go back: a refund can fail."""
+    return _stands(purchase, reason) and outstanding_minor(purchase.facts) > 0
+
+
+def _stands(purchase: Purchase, reason: RefundReason) -> bool:
     if purchase.payment is None:
         return False
     found = disputed(purchase.facts, purchase.payment.payment_id)
     kind = INQUIRY if reason is RefundReason.INQUIRY else FRAUD_WARNING
-    stands = any(name.startswith(kind) for name in found.flags)
-    return stands and not found.is_frozen and purchase.refundable_minor > 0
+    return any(name.startswith(kind) for name in found.flags) and not found.is_frozen
 
 
 def _opened(claim: RefundClaim, store: Store, policy: PolicyParameters, now: datetime) -> RefundCase | None:
