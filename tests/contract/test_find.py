@@ -18,6 +18,7 @@ from ledger.ports.commit import Commit, DocumentChange
 from ledger.ports.documents import contact_key
 from ledger.ports.store import Store
 from ledger.usecases.find_records import Found, FoundKind, GoTo, Searched, find_payments, find_records
+from ledger.usecases.incidents.begin import IncidentRequest, begin_incident
 from ledger.usecases.index_names import index_contact, index_failed_run, index_purchases
 from ledger.usecases.usage import draw_credits, fail_run
 from tests.unit.usecases.test_sending_mails import ordered as ordered_with_mail
@@ -107,6 +108,19 @@ def test_an_order_a_case_and_a_declaration_are_found_by_their_ids(any_store: Sto
     (one,) = found(case.case_id, any_store)
     assert (one.kind, one.go_to, one.go_to_id) == (FoundKind.REFUND_CASE, GoTo.CASE, case.case_id)
     assert found("W-7K3F-9Q2M-4XNP", any_store) == []
+
+
+def test_an_incident_is_found_by_its_id(any_store: Store) -> None:
+    """It is of no account: its page is one click away."""
+    request = IncidentRequest(since=at(10), until=at(60), credits=10, reason="It stood still.", actor="sam", key="k1")
+    record_events(any_store, paid())
+    draw_credits(ADA, "run_1", 10, any_store, now=at(30))
+    fail_run(ADA, "run_1", any_store, now=at(31))
+    index_failed_run(ADA, "run_1", at(31), any_store)
+    begin_incident(request, any_store, now=at(70))
+    (one,) = found(f" {request.incident_id}", any_store)
+    assert (one.kind, one.found_id, one.account_id) == (FoundKind.INCIDENT, request.incident_id, None)
+    assert (one.go_to, one.go_to_id) == (GoTo.INCIDENT, request.incident_id)
 
 
 def test_a_payment_that_was_not_reported_is_found_by_its_refund(any_store: Store) -> None:

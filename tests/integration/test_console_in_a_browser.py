@@ -14,12 +14,14 @@ from botocore.credentials import Credentials
 
 from ledger.domain.facts import DisputeReason, DisputeState, EvidenceState, Fact
 from ledger.domain.ids import PaymentId
+from ledger.domain.mails import MailKind
 from ledger.usecases.index_names import index_purchases
 from tests.contract.test_parked import park, renewal
 from tests.integration.conftest import ADA, ADAS, BOB, BOBS, LONG_AGO, World
 from tests.integration.test_api import HOSTILE_NAMES, store_evidence
 from tests.integration.test_api_declarations import declared, followed
 from tests.integration.test_api_parked import of_another_shop
+from tests.integration.test_no_free_use import BARE, changes_her_mind, ordered, pays
 from tests.integration.test_release_parked import SECRET, of_a_price, receive
 from tests.unit.tools.template_parts import TEMPLATE
 from tools import token
@@ -345,6 +347,24 @@ def test_the_contract_of_a_declaration_that_names_none_is_asked_for(world: World
     console.reads("None was found by what the customer wrote.")
     invalid = "[...document.querySelectorAll('dialog :invalid')].map(e => e.id).filter(Boolean)"
     assert console.page.value(invalid) == ["account_id", "purchase_id", "why"]
+
+
+def test_a_buyer_who_was_not_informed_is_informed_at_last(world: World, console: Console) -> None:
+    """The case says that nothing is on record, and what a mail would change. A second mail is not listed."""
+    order = ordered(world, BARE)
+    case = changes_her_mind(pays(world, order, "informed"))
+    console.sign_in()
+    console.go(f"cases/{case['case_id']}", "Changed their mind")
+    console.reads("Not on record")
+    for said in ("The mail is listed. The days run once it is sent.", "A mail was asked for already."):
+        console.click("Inform of the right to withdraw…")
+        console.reads("14 days run from its sending")
+        console.write("why", "It was not shown with the order.")
+        console.click("Send the mail")
+        console.reads(said)
+    intents = [one for one in world.services.store.mail_intents() if one.kind is MailKind.WITHDRAWAL_INFORMATION]
+    assert [one.account_id for one in intents] == [order.account_id]
+    assert console.blocked() == []
 
 
 def test_a_balance_is_explained_down_to_the_run(world: World, console: Console) -> None:

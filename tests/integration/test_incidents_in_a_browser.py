@@ -79,6 +79,10 @@ def test_an_incident_is_made_good_once_and_its_page_follows_it(
     assert console.page.value(
         "[...document.querySelectorAll('button')].find(e => e.textContent === 'Nothing to replace').disabled"
     )
+    (begun,) = world.sam.get("/support/incidents").json["incidents"]
+    console.go(f"find?q={begun['incident_id']}", "Search")
+    console.click("Incident: done")
+    console.wait_for_heading("Incident")
     assert console.blocked() == []
 
 

@@ -6,7 +6,7 @@ import { ago, minorOf, money } from "./format.js";
 import { badge, card, empty, field, Listing } from "./ui.js";
 import { rule } from "./words.js";
 
-const PAGES = { account: "accounts", case: "cases", parked: "parked", why: "why" };
+const PAGES = { account: "accounts", case: "cases", parked: "parked", declaration: "declarations", incident: "incidents", why: "why" };
 
 export function findPage(_, query) {
   const text = query.get("q") || "";

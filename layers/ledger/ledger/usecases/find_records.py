@@ -1,6 +1,7 @@
 """Find what a text names: an account, order, case, payment, subscription, customer, refund, dispute, or invoice.
 
     text ──┬─ as a key of the table: account, order, case, payment, subscription, checkout, declaration
+           │  and incident
            ├─ as a provider's customer: whose its receipts are
            └─ by the index of find: invoice's number, refund, dispute, failed run, address ──► what it leads to
 
@@ -18,6 +19,7 @@ from ledger.domain.contacts import Contact, is_address
 from ledger.domain.declarations import Declaration
 from ledger.domain.errors import InvalidRequest
 from ledger.domain.ids import AccountId, PaymentId
+from ledger.domain.incidents import Incident
 from ledger.domain.index_rows import IndexRow, NameKind, hash_of_address, number_as_searched
 from ledger.domain.money import Money, format_amount
 from ledger.domain.purchases import Purchase
@@ -29,6 +31,7 @@ from ledger.ports.documents import (
     checkout_key,
     contact_key,
     declaration_key,
+    incident_key,
 )
 from ledger.ports.reads import Keys, Page, Snapshot
 from ledger.ports.store import Store
@@ -55,6 +58,7 @@ class FoundKind(StrEnum):
     CREDIT = "credit"
     REFUND_CASE = "refund_case"
     DECLARATION = "declaration"
+    INCIDENT = "incident"
     RUN = "run"
     EVENT = "event"
 
@@ -66,6 +70,7 @@ class GoTo(StrEnum):
     CASE = "case"
     PARKED = "parked"
     DECLARATION = "declaration"
+    INCIDENT = "incident"
     WHY = "why"
 
 
@@ -144,7 +149,7 @@ def _position(after: str, first: datetime, last: datetime) -> tuple[datetime, st
 def _by_key(text: str, names: list[str], searched: Searched) -> Iterator[Found]:
     """Yield what has the text as a part of its own key."""
     checkouts = {checkout_key(*_provider_and_id(name)) for name in names if ":" in name}
-    pointer, declared = case_pointer_key(text), declaration_key(text)
+    pointer, declared, failures = case_pointer_key(text), declaration_key(text), incident_key(text)
     look_up = LookUp(searched.store)
     stored = look_up.once(
         Keys(
@@ -152,7 +157,7 @@ def _by_key(text: str, names: list[str], searched: Searched) -> Iterator[Found]:
             payments=frozenset(map(PaymentId, names)),
             subscriptions=frozenset(names),
             fulfilment_keys=frozenset({f"order/{text}"}),
-            documents=frozenset({pointer, declared, *checkouts}),
+            documents=frozenset({pointer, declared, failures, *checkouts}),
             receipts=frozenset((name, name.partition(":")[2]) for name in names if ":" in name),
         )
     )
@@ -199,6 +204,17 @@ def _by_key(text: str, names: list[str], searched: Searched) -> Iterator[Found]:
             summary=f"Declaration without a login: {declaration.state}",
             go_to=GoTo.DECLARATION,
             go_to_id=declaration.declaration_id,
+        )
+    if incident := stored.document(failures, Incident):
+        yield Found(
+            kind=FoundKind.INCIDENT,
+            found_id=incident.incident_id,
+            matched=text,
+            account_id=None,
+            at=incident.begun_at,
+            summary=f"Incident: {incident.state}, {incident.given:,} credits given",
+            go_to=GoTo.INCIDENT,
+            go_to_id=incident.incident_id,
         )
 
 

@@ -12,7 +12,7 @@ from ledger.usecases.find_records import Found, FoundKind, GoTo
 class GoResponse(ResponseModel):
     """Where to look further."""
 
-    page: GoTo = Field(description="The page of an account, a case, a parked event, a declaration, or of `why`.")
+    page: GoTo = Field(description="The page of an account, case, parked event, declaration or incident, or of `why`.")
     id: str = Field(description="The id for that page.", examples=["acct_ada"])
 
 
