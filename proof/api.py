@@ -60,6 +60,7 @@ RULES = (
     "The time should be at most",
     "is none. They are ",
     "It is missing: the outcome",
+    "It is missing: name both the account and the purchase",
     "is not sold",
     "has no price in",
     "is out of date. Show",
