@@ -15,8 +15,9 @@ from ledger.domain.mails import MailKind
 from ledger.domain.refund_cases import PaymentConcern
 from ledger.dynamodb.store import DynamoDBStore
 from ledger.ports.commit import Commit, Refusal
+from ledger.ports.reads import Keys
 from ledger.ports.store import Store
-from ledger.usecases.credit_notes import issue_credit_notes
+from ledger.usecases.credit_notes import issue_credit_notes, issue_for_purchase
 from ledger.usecases.refund_cases.decide_deferred import decide_deferred
 from tools.testing.builders import ADA, LATER, PI, POLICY, at, event_of, paid, payment, record_events, refund
 from tools.testing.fakes import FakeStore, world
@@ -241,6 +242,48 @@ def test_the_documents_of_a_payment_that_went_back_whole_have_its_tax(any_store:
         ("correction", 500, 83),
         ("credit", 1500, 250),
     ]
+    check_sound(any_store)
+
+
+OLD_YEAR, NEW_YEAR = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(2027, 1, 1, 0, 0, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "nows",
+    [(OLD_YEAR, NEW_YEAR), (NEW_YEAR, OLD_YEAR), (OLD_YEAR, OLD_YEAR)],
+    ids=["the old year waits", "the new year waits", "one year"],
+)
+@pytest.mark.parametrize("has_series", [True, False], ids=["a series", "no series"])
+def test_two_writers_do_not_both_take_a_share_of_a_tax(
+    any_store: Store, monkeypatch: pytest.MonkeyPatch, nows: tuple[datetime, datetime], *, has_series: bool
+) -> None:
+    """One writes its document while the other one is about to, of another refund: each knew of its own one alone."""
+    if has_series:
+        other = PaymentId("stripe:pi_2")
+        bought(any_store, other, BEN)
+        record_events(any_store, event_of(refund(500, refund_id="re_0"), names=(other,)))
+        issued(any_store, payment_id=other)
+    taxed(any_store)
+    record_events(any_store, event_of(refund(1000)), event_of(refund(1000, refund_id="re_2", minute=30)))
+    purchase = any_store.read(Keys(payments=frozenset({PI}))).home_of(PI)
+    assert purchase
+    first, second = (
+        replace(purchase, facts={key: fact for key, fact in purchase.facts.items() if key != f"refund:{left_out}"})
+        for left_out in ("re_2", "re_1")
+    )
+    commit = any_store.commit
+
+    def interrupted(change: Commit) -> Refusal | None:
+        monkeypatch.setattr(any_store, "commit", commit)
+        assert len(issue_for_purchase(second, SELLER, any_store, now=nows[1])) == 1
+        return commit(change)
+
+    monkeypatch.setattr(any_store, "commit", interrupted)
+    assert len(issue_for_purchase(first, SELLER, any_store, now=nows[0])) == 1
+    notes = sorted(any_store.credit_notes(ADA), key=lambda note: note.number)
+    assert [note.tax_minor for note in notes] == [166, 167]
+    assert notes[0].issued_at.date() <= notes[1].issued_at.date()
+    assert [note.number[:4] for note in notes] == [str(note.issued_at.year) for note in notes]
     check_sound(any_store)
 
 

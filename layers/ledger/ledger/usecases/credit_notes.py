@@ -2,11 +2,15 @@
 
 The number is taken in the commit that stores the document: series and document are written together, or not at all. So
 there is no gap, and of two writers at once one takes the number and the other one the next.
+
+Clocks differ, so at New Year two writers may take two series. The first document of a year closes the series before:
+on the first day the commit writes that one too, unchanged. Whoever was about to take its number begins anew, and takes
+one of the new year.
 """
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from ledger.domain.credit_notes import (
     CreditNote,
@@ -34,6 +38,9 @@ from ledger.ports.store import Store
 from ledger.usecases.list_mails import list_mail
 from ledger.usecases.look_up import LookUp
 from ledger.usecases.transaction import CONFLICT, Retry, run_transaction
+
+_NEW_YEAR = timedelta(days=1)
+"""How long before and after New Year another writer may be in the other year: a job keeps the time of its beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,26 +80,28 @@ def _issue(
 ) -> CreditNote | None:
     """Issue the document of a refund, if there is none. One that failed has one only if it had succeeded before."""
     provider = provider_of(payment.payment_id)
-    refund_id, year = f"{provider}:{refund.refund_id}", year_of(now)
+    refund_id = f"{provider}:{refund.refund_id}"
     has_succeeded = refund.state is RefundState.SUCCEEDED
     kind = CreditNoteKind.CREDIT if has_succeeded else CreditNoteKind.CORRECTION
-    series_key = credit_note_series_key(seller.name, year)
+    year_before, year_after = year_of(now - _NEW_YEAR), year_of(now + _NEW_YEAR)
+    series_keys = {year: credit_note_series_key(seller.name, year) for year in (year_before, year_of(now), year_after)}
     credit_key, own_key = (credit_note_pointer_key(subject_of(refund_id, one)) for one in (CreditNoteKind.CREDIT, kind))
-    keys = Keys(documents=frozenset({series_key, credit_key, own_key}))
+    keys = Keys(documents=frozenset({*series_keys.values(), credit_key, own_key}))
 
     def attempt() -> CreditNote | Retry | None:
         known = store.read(keys)
         before = known.document(credit_key, CreditNotePointer)
         if known.document(own_key, CreditNotePointer) or (before is None and not has_succeeded):
             return None
-        stored = known.document(series_key, CreditNoteSeries) or CreditNoteSeries()
-        number, series = stored.next(year)
-        # The documents before are read after the series: whoever writes another one meanwhile takes its number.
+        begun = {year: known.document(key, CreditNoteSeries) or CreditNoteSeries() for year, key in series_keys.items()}
+        year = year_after if begun[year_after].last else year_of(now)
+        number, series = begun[year].next(year)
+        # Purchase and documents are read after the series: whoever writes another document meanwhile takes its number.
         tax_minor = _tax_of(refund, payment, purchase, before, store)
         note = CreditNote(
             number=number,
             kind=kind,
-            issued_at=now,
+            issued_at=max(now, datetime(year, 1, 1, tzinfo=UTC)),
             issued_by=f"{seller.name}, {seller.address}",
             account_id=payment.account_id,
             payment_id=payment.payment_id,
@@ -108,9 +117,9 @@ def _issue(
             corrects=None if has_succeeded or before is None else before.number,
             tax_minor=tax_minor,
         )
-        return (
-            note if store.commit(Commit(documents=tuple(_changes(note, series, stored, seller)))) is None else CONFLICT
-        )
+        written = {year_before: begun[year_before], year: series}  # the same one, but for the first day of a year
+        numbers = (DocumentChange(series_keys[one], written[one], begun[one].version) for one in written)
+        return note if store.commit(Commit(documents=(*numbers, *_changes(note)))) is None else CONFLICT
 
     return run_transaction(attempt, f"credit note of {refund_id}")
 
@@ -135,7 +144,8 @@ def _tax_of(
         key = credit_note_key(before.account_id, before.number)
         note = store.read(Keys(documents=frozenset({key}))).document(key, CreditNote)
         return note.tax_minor if note else None
-    notes = _notes_of(purchase, provider_of(payment.payment_id), store)
+    latest = store.read(Keys(payments=frozenset({purchase.payment_id}))).home_of(purchase.payment_id)
+    notes = _notes_of(latest or purchase, provider_of(payment.payment_id), store)
     return tax_within(refund.amount_minor, payment.tax_minor, payment.paid_minor, notes)
 
 
@@ -151,10 +161,7 @@ def _notes_of(purchase: Purchase, provider: str, store: Store) -> list[CreditNot
     return [note for note in found if isinstance(note, CreditNote)]
 
 
-def _changes(
-    note: CreditNote, series: CreditNoteSeries, stored: CreditNoteSeries, seller: Seller
-) -> Iterator[DocumentChange]:
-    yield DocumentChange(credit_note_series_key(seller.name, year_of(note.issued_at)), series, stored.version)
+def _changes(note: CreditNote) -> Iterator[DocumentChange]:
     yield DocumentChange(credit_note_key(note.account_id, note.number), note)
     pointer = CreditNotePointer(number=note.number, account_id=note.account_id)
     yield DocumentChange(credit_note_pointer_key(note.subject), pointer)
