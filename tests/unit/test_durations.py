@@ -13,6 +13,7 @@ from ledger.domain.incidents import LONGEST
 from ledger.domain.refund_cases import REPAID_WITHIN, STEPS_WITHIN
 from ledger.usecases import expire_credits, mute_parked, release_parked
 from ledger.usecases.confirm_orders import _YOUNG, AWAITED_FOR
+from ledger.usecases.credit_notes import _NEW_YEAR
 from ledger.usecases.declarations.follow import HOUR
 from ledger.usecases.declarations.mails import SHARED_FOR
 from ledger.usecases.place_order import REPORTED_WITHIN
@@ -87,6 +88,8 @@ def test_what_is_older_than_a_day_has_its_turn_in_one_round_of_each_day(looked_a
         # A case is read, and a file of 10 MB is uploaded over half a megabit per second; then others have their turn.
         (3 * MINUTE, CLAIMED_FOR, ROUND),
         (3 * MINUTE, _VALID_FOR, ROUND),
+        # Whoever writes documents by the clock of its beginning has ended, and clocks agree.
+        (ROUND, _NEW_YEAR, DAY * 7),
         # An outage that began before a long weekend is one incident; two outages are not.
         (DAY * 4, LONGEST, DAY * 14),
         # Visa's rules 10.4 and "Compelling Evidence 3.0": from 120 to 365 days before the dispute.
