@@ -222,6 +222,11 @@ _OF_FUNCTIONS: dict[str, tuple[str, ...]] = {
     ),
     "show_pages": ("functions/test_show_pages", "integration/test_pages"),
 }
+_NAMES = ("domain/test_names",)
+_MAILS = (
+    *("mails/test_letters", "usecases/test_what_is_mailed", "usecases/test_sending_mails", "usecases/test_remind"),
+    *("usecases/test_low_balance", "usecases/test_reviews"),
+)
 _OWN: dict[str, tuple[str, ...]] = {
     **{f"ledger.dynamodb.{name}": _STORE for name in ("codec", "items")},
     "ledger.dynamodb.keys": ("dynamodb/test_reads", "dynamodb/test_stream_records"),
@@ -232,6 +237,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     },
     **dict.fromkeys(("ledger.api.checklist", "ledger.api.disputes"), ("integration/test_api_disputes",)),
     **dict.fromkeys(("ledger.api.gateway_event", "ledger.api.http"), ("integration/test_api_bad_input",)),
+    "ledger.api.providers": ("tools/test_openapi",),
     "ledger.api.support.cases": ("integration/test_api_isolation", "integration/test_api"),
     **dict.fromkeys(
         ("ledger.api.support.declarations", "ledger.api.support.proposals"), ("integration/test_api_isolation",)
@@ -247,12 +253,33 @@ _OWN: dict[str, tuple[str, ...]] = {
     "ledger.job": ("functions/test_jobs", "tools/test_template_sources"),
     **{f"ledger.usecases.{name}": tests for name, tests in _OF_USE_CASES.items()},
     **{f"functions.{name}.app": tests for name, tests in _OF_FUNCTIONS.items()},
-    "ledger.config": ("functions/test_runtime", "functions/test_jobs"),
+    "ledger.config": ("functions/test_config", "functions/test_runtime", "functions/test_jobs"),
     "ledger.secrets": ("functions/test_secrets",),
     "ledger.relay": ("test_relay",),
     "ledger.domain.accounts": ("domain/test_lots", "domain/test_grace", "contract/test_usage"),
-    "ledger.domain.domain_events": ("dynamodb/test_stream_records", "functions/test_subscribers"),
+    "ledger.domain.domain_events": ("test_relay", "dynamodb/test_stream_records", "functions/test_subscribers"),
+    "ledger.domain.errors": ("api/test_errors",),
+    **dict.fromkeys(
+        (f"ledger.domain.{name}" for name in ("credit_notes", "events", "incidents", "subscriptions")), _NAMES
+    ),
+    "ledger.domain.ids": (*_NAMES, "usecases/test_refund_in_parts", "usecases/test_correlation", "usecases/test_links"),
+    "ledger.domain.index_rows": (
+        *_NAMES,
+        "contract/test_find",
+    ),
+    "ledger.domain.proposals": ("contract/test_second_person", "contract/test_incidents"),
+    "ledger.domain.receipts": ("contract/test_mutes", "contract/test_parked"),
     "ledger.domain.refund_cases": ("contract/test_cases",),
+    "ledger.domain.subjects": (*_NAMES, "contract/test_mutes", "usecases/test_declarations", "usecases/test_reviews"),
+    "ledger.lines": ("functions/test_lines", "functions/test_webhook", "functions/test_reported"),
+    **{f"ledger.mails.{path.stem}": _MAILS for path in (ROOT / "layers/ledger/ledger/mails").glob("*.py")},
+    "ledger.ports.reads": ("contract/test_orders_terms", "usecases/test_policy_context"),
+    "ledger.ports.documents": (
+        *(*_NAMES, "dynamodb/test_rows", "contract/test_store", "contract/test_conditions", "contract/test_cases"),
+        *("contract/test_mails", "contract/test_second_person", "contract/test_incidents"),
+        *("contract/test_credit_notes", "contract/test_declarations", "contract/test_timeline", "contract/test_find"),
+        "contract/test_queue",
+    ),
     "ledger.dynamodb.calls": ("dynamodb/test_store_faults",),
     "ledger.dynamodb.schema": ("dynamodb/test_schema",),
     "ledger.dynamodb.stream": ("dynamodb/test_stream_records",),
@@ -304,7 +331,7 @@ LAYERS["template"] = Layer(
 LAYERS["gateways"] = Layer(
     _modules(
         *("layers/ledger/ledger/providers/*/client.py", "layers/ledger/ledger/providers/responses.py"),
-        own=("integration/test_gateways",),
+        own=("integration/test_gateways", "integration/test_checkouts_closed"),
     ),
     _files("integration/test_gateways.py", "integration/test_checkouts_closed.py", "unit/providers/*.py"),
 )

@@ -176,7 +176,7 @@ class Suite:
         wrong: Wrong | None = trial.mutant
         function = wrong.function if wrong else None
         if wrong and function and wrong.plant_in(self.functions.get(function, ())):
-            known = callers.get(function, []) if self.learned.calls else self._over_one_store(function)
+            known = callers.get(function, []) if self.learned.calls else self.over_one_store(function[0])
             for name in self._telling(trial, known):
                 item = self.items[name]
                 _allow(_TEST_S + 10 * self.learned.seconds.get(name, 1.0))
@@ -188,9 +188,9 @@ class Suite:
                 return pytest.ExitCode.OK
         return _tried_anew(trial, self.learned.seconds, compiled, said)
 
-    def _over_one_store(self, function: Function) -> list[str]:
-        """Of all tests, those over several stores once: over moto for the store's own functions, else over the fake."""
-        left, instead = ("fake", "moto") if "/dynamodb/" in function[0] else ("moto", "fake")
+    def over_one_store(self, path: str) -> list[str]:
+        """Of all tests, those over several stores once: over moto for a file of the store's own, else over the fake."""
+        left, instead = ("fake", "moto") if "/dynamodb/" in path else ("moto", "fake")
         return [name for name in self.items if left not in name or name.replace(left, instead) not in self.items]
 
     def _telling(self, trial: Trial, callers: Sequence[str]) -> list[str]:

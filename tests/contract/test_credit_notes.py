@@ -176,6 +176,10 @@ def test_a_refund_that_fails_later_is_taken_back_by_another_document(any_store: 
     assert (second.number, second.kind, second.corrects) == ("2026-000002", CreditNoteKind.CORRECTION, "2026-000001")
     record_events(any_store, event_of(refund(700, refund_id="re_2", state=RefundState.FAILED, minute=60)))
     assert issued(any_store, 120) == []
+    record_events(any_store, event_of(refund(300, refund_id="re_3", minute=60)))
+    assert issued(any_store, 130) == [("2026-000003", "credit", 300)]
+    record_events(any_store, event_of(refund(300, refund_id="re_3", state=RefundState.FAILED, minute=70)))
+    assert issued(any_store, 140) == [("2026-000004", "correction", 300)], "one for each refund"
 
 
 def test_a_sale_of_a_merchant_of_record_has_no_document_of_ours(any_store: Store) -> None:

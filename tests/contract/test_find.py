@@ -209,8 +209,9 @@ def test_one_address_can_be_of_several_accounts(any_store: Store) -> None:
 def test_a_failed_run_is_found_by_its_id_and_by_its_day(any_store: Store) -> None:
     """The first and the last instant of a span are in it."""
     record_events(any_store, paid())
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 4):
         draw_credits(ADA, f"run_{number}", 10 * number, any_store, now=at(number))
+    for number in (1, 2, 3):
         fail_run(ADA, f"run_{number}", any_store, now=at(60 * number))
         assert index_failed_run(ADA, f"run_{number}", at(60 * number), any_store) == 2
     (one,) = found("run_2", any_store)
@@ -218,6 +219,10 @@ def test_a_failed_run_is_found_by_its_id_and_by_its_day(any_store: Store) -> Non
     failed = [(row.subject, row.amount, row.account_id) for row in any_store.failed_between(at(60), at(120))]
     assert failed == [("run_1", 10, ADA), ("run_2", 20, ADA)]
     assert [row.subject for row in any_store.failed_between(at(121), at(60 * 24))] == ["run_3"]
+    fail_run(ADA, "run_4", any_store, now=at(60 * 48))
+    assert index_failed_run(ADA, "run_4", at(60 * 48), any_store) == 2
+    span = any_store.failed_between(at(180), at(60 * 48))
+    assert [row.subject for row in span] == ["run_3", "run_4"], "each day between is read"
 
 
 def test_a_run_id_of_two_accounts_finds_both(any_store: Store) -> None:

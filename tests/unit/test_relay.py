@@ -100,17 +100,19 @@ def test_an_entry_that_fails_has_its_record_retried_and_no_other() -> None:
         EndpointConnectionError(endpoint_url="https://events"),
     ],
 )
-def test_a_bus_that_does_not_answer_has_all_records_retried(down: Exception) -> None:
+def test_a_bus_that_does_not_answer_has_all_records_retried(down: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """Each call is tried: the next one may get through."""
     events = FakeEvents(down=down)
     assert relayed(events, *(record(number) for number in range(12))) == [str(number) for number in range(12)]
     assert len(events.calls) == 2
+    assert [one.message for one in caplog.records] == ["PutEvents failed", "PutEvents failed", "relayed"]
 
 
-def test_a_record_that_cannot_be_read_holds_up_no_other() -> None:
+def test_a_record_that_cannot_be_read_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
     """What comes before and after it is published; it alone is retried, and in the end kept as a dead letter."""
     events = FakeEvents()
     assert relayed(events, record(1), POISON, record(2)) == ["7"]
+    assert "record can't be read" in [one.message for one in caplog.records]
     assert events.published == ["case_1-1", "case_2-1"]
 
 

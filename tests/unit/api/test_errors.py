@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 from ledger.api.auth import Forbidden
 from ledger.api.errors import PROBLEM_JSON, problem_of
 from ledger.api.http import lambda_handler_of, resolver
+from ledger.api.validation_messages import NO_SUCH_FIELD
 from ledger.domain.errors import (
     AccountInDebt,
     AccountInReview,
@@ -153,21 +155,23 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     runtime.cache_clear()
 
 
-def called(error: Exception) -> dict[str, Any]:
-    """The response of a route that raises."""
-    app = resolver()
+def called(error: Exception, *, query: str = "", body: str | None = None) -> dict[str, Any]:
+    """The response of a route that raises, and takes neither parameters nor a body."""
+    app, method = resolver(), "POST" if body else "GET"
 
-    @app.get("/broken")
+    @app.route("/broken", method=method)
     def broken() -> None:
         raise error
 
-    http = {"method": "GET", "path": "/broken", "sourceIp": "1.1.1.1", "protocol": "HTTP/1.1", "userAgent": "x"}
+    http = {"method": method, "path": "/broken", "sourceIp": "1.1.1.1", "protocol": "HTTP/1.1", "userAgent": "x"}
     event = {
         "version": "2.0",
-        "routeKey": "GET /broken",
+        "routeKey": f"{method} /broken",
         "rawPath": "/broken",
-        "rawQueryString": "",
-        "headers": {},
+        "rawQueryString": query,
+        "queryStringParameters": dict(parse_qsl(query)),
+        "headers": {"content-type": "application/json"} if body else {},
+        "body": body,
         "requestContext": {
             "http": http,
             "requestId": "r",
@@ -218,3 +222,15 @@ def test_an_error_of_the_ledger_is_answered_as_its_problem_and_raises_no_alarm(
     response = called(StoreUnavailable(INSIDE))
     assert (response["statusCode"], INSIDE in response["body"]) == (503, False)
     assert "UnforeseenErrors" not in capsys.readouterr().out
+
+
+def test_what_a_route_without_parameters_and_body_gets_is_refused_by_name(services: Runtime) -> None:
+    """Who sends it meant another route: nothing is done, and each of them is named."""
+    del services
+    response = called(ValueError(INSIDE), query="limit=1", body='{"run_id": "run_1", "x": 2}')
+    assert response["statusCode"] == 422
+    assert json.loads(response["body"])["errors"] == [
+        {"field": "query.limit", "message": "There is no such parameter. This route has no parameters."},
+        {"field": "body.run_id", "message": NO_SUCH_FIELD},
+        {"field": "body.x", "message": NO_SUCH_FIELD},
+    ]

@@ -7,7 +7,7 @@ import botocore.exceptions
 import pytest
 
 from ledger.domain.errors import BillingError, ConfigurationError, StoreUnavailable
-from ledger.secrets import FETCHED_AGAIN_AFTER_S, SECRETS_TTL_S, Secret, SigningSecrets, fetch
+from ledger.secrets import FETCHED_AGAIN_AFTER_S, SECRETS_TTL_S, Secret, SigningSecrets, fetch, fetch_text
 
 
 class Manager:
@@ -128,6 +128,8 @@ def test_a_secret_that_can_not_be_fetched_now_makes_a_delivery_wait(error: Excep
     """The provider delivers again, whatever the reason was."""
     with pytest.raises(StoreUnavailable, match=r"^The keys can't be read now\.$"):
         fetch(SecretsManager(error), "ours", "keys")
+    with pytest.raises(StoreUnavailable, match=r"^The key of the addresses' hashes can't be read now\.$"):
+        fetch_text(SecretsManager(error), "ours")
 
 
 @pytest.mark.parametrize("stored", ["whsec_secret", '["whsec_secret"]', '"whsec_secret"', None])

@@ -106,8 +106,11 @@ def test_a_receipt_has_no_link_and_ends(kind: str, language: str) -> None:
 
 def test_a_receipts_time_is_that_of_the_reader_and_of_utc() -> None:
     """With seconds and offset; in summer and in winter."""
-    for month, local in ((11, "11:25:07 (+01:00) = 10:25:07 UTC"), (7, "12:25:07 (+02:00) = 10:25:07 UTC")):
-        assert local in times(AT.replace(month=month), Writer("de", HOUSE))
+    for month, local in (
+        (11, "29. November 2026, 11:25:07 (+01:00) = 10:25:07 UTC"),
+        (7, "29. Juli 2026, 12:25:07 (+02:00) = 10:25:07 UTC"),
+    ):
+        assert times(AT.replace(month=month), Writer("de", HOUSE)) == local
     assert times(AT, Writer("en", HOUSE)) == "29 November 2026, 10:25:07 UTC (+00:00)"
     assert "29. März 2026, 03:00:00 (+02:00)" in times(
         AT.replace(month=3, hour=1, minute=0, second=0), Writer("de", HOUSE)
@@ -166,6 +169,20 @@ def test_a_confirmation_has_what_the_law_asks_for() -> None:
     assert "Mandatory consumer rights" in as_text(letter("no right"))
     assert "Paddle.com, our reseller" in as_text(letter("reseller"))
     assert "until you cancel" in re.sub(r"\s+", " ", as_text(letter("plan")))
+
+
+def test_the_links_lead_to_the_function_with_the_contract_filled_in() -> None:
+    """In the language of the mail."""
+    query = "language=de&contract=ord_0123456789abcdef01234567"
+    assert f"{HOUSE.public_url}/withdrawal?{query}\n" in as_text(letter("pack", "de"))
+    assert f"{HOUSE.public_url}/cancellation?{query}\n" in as_text(letter("renews", "de"))
+
+
+def test_a_letter_as_text_has_underlined_sections_and_ends_with_who_wrote_it() -> None:
+    """Where no HTML is shown."""
+    text = as_text(letter("pack"))
+    assert "\n\nYour right of withdrawal\n------------------------\n\n" in text
+    assert "\n\nKind regards\nThe Image Tagger AI team\n\n-- \n" in text
 
 
 def test_amounts_are_written_as_the_language_does() -> None:
