@@ -470,8 +470,16 @@ def test_the_longer_of_two_rights_to_withdraw_from_a_renewal_counts() -> None:
 
 def test_of_two_countries_the_later_end_counts_and_one_outside_the_list_needs_a_person() -> None:
     """The order's country, and that of the address at the provider."""
-    both = refund_context(billing_country="FR", day=3)
-    assert withdrawal.exclusion(both, POLICY) is None
+    made = datetime(2026, 11, 24, 12, tzinfo=UTC)  # fourteen days later Spain has a holiday, and Germany has none
+    later = POLICY.law.period_end(made, 14, "ES")
+    assert later > POLICY.law.period_end(made, 14, "DE")
+    for ordered_in, billed_in in (("DE", "ES"), ("ES", "DE")):
+        consent = replace(CONSENT, given_at=made)
+        order = replace(ORDER, country=ordered_in, made_at=made, consent=consent)
+        both = refund_context(order=order, billing_country=billed_in, paid_at=made, now=later - timedelta(seconds=1))
+        assert withdrawal.ends_at(both, POLICY) == later
+        assert withdrawal.exclusion(both, POLICY) is None
+        assert withdrawal.exclusion(replace(both, now=later), POLICY)
     differ = refund_context(billing_country="US", day=3)
     assert withdrawal.exclusion(differ, POLICY) == text("decision.no_withdrawal_two_countries")
     assert withdrawal.review_reason(differ, POLICY) == text("decision.withdrawal_country_in_review")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from ledger.domain.facts import RefundState
 from ledger.domain.ids import PaymentId
 from ledger.domain.refund_cases import REPAID_WITHIN, CaseState, DecisionOutcome, RefundCase, RefundReason
 from ledger.usecases.refund_cases.confirm_withdrawal import confirm_withdrawal
@@ -68,6 +69,20 @@ def test_the_oldest_withdrawal_counts_until_its_money_is_back() -> None:
     record_events(store, event_of(replace(refund(2000, minute=80), tag=approved.tag)))
     follow(PI, store, now=LATER)
     assert oldest_withdrawal(store) == at(25)
+
+
+def test_a_refund_that_fails_keeps_its_due_date() -> None:
+    """A person has it then, at the place of the day on which the money is due."""
+    store = FakeStore()
+    record_events(store, paid(ordered(store, consent=CONSENT)))
+    approved = withdraw(store, PI, 30)
+    failed = replace(refund(2000, minute=80, state=RefundState.FAILED), tag=approved.tag)
+    record_events(store, event_of(failed))
+    (case,) = follow(PI, store, now=LATER)
+    assert (case.state, case.due_by) == (CaseState.IN_REVIEW, approved.due_by)
+    assert case.due_by == at(40) + timedelta(days=14)
+    assert [(one.case_id, one.due_by) for one in store.review_queue(9).items] == [(case.case_id, case.due_by)]
+    assert oldest_withdrawal(store) == at(40)
 
 
 def test_the_money_stays_due_once_a_person_has_approved_it() -> None:
