@@ -100,6 +100,18 @@ GRID += [
         LATER,
     )
 ]
+GRID += [
+    Case(*cell, seller="paddle")
+    for cell in itertools.product(
+        ("DE", "GB", "FR", "KR", "US", "JP"),
+        ("pack", "plan", "renewal", "trial"),
+        ("none", "complete"),
+        (0, 333, CREDITS),
+        LATER,
+        (False, True),
+        (False, True),
+    )
+]
 
 
 @functools.cache
