@@ -41,7 +41,7 @@ _FILE_S = 60
 _LAYER_S = 8.0
 """What the tests of a layer may take for a mutant that those of its module do not tell."""
 _SLOW_S = 10.0
-"""A test that takes longer is not asked. It is learned while its calls are noted: then it takes several times as long."""
+"""A test that takes longer is not asked: as measured while its calls are noted, which takes some times as long."""
 _CLOCK_S = 900
 """By the clock, of which a busy machine gives little: a mutant may only sleep."""
 _QUICK = (
