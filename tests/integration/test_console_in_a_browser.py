@@ -207,11 +207,18 @@ def test_a_sign_in_that_was_changed_on_its_way_is_refused(console: Console, kept
 
 
 def test_a_customers_sign_in_shows_nothing(world: World, console: Console) -> None:
-    """The API refuses, and the page says why."""
-    opened_case(world)
+    """The API refuses, and the page says why: on the list, and of whatever account or case the customer has an id."""
+    claim = {"purchase_id": BOBS, "reason": "technical_problem", "message": "My runs failed."}
+    case_id = world.bob.post("/refund-requests", claim, key="of-the-case").json["case_id"]
     console.sign_in("acct_ada")
     console.reads("Your sign-in is not one of support staff.")
-    assert ADA not in console.page.value("document.querySelector('main').innerText")
+    pages = ("decided", f"accounts/{BOB}", f"cases/{case_id}", f"evidence/{BOB}", f"why/{BOB}", f"find?q={BOB}")
+    for address in ("queue", *pages):
+        console.page.value(f"location.hash = {json.dumps('#/' + address)}")
+        console.page.wait_until("!document.querySelector('.skeleton') && document.querySelector('main .problem')")
+        shown = console.page.value("[...document.querySelectorAll('main > :not(h1)')].map(e => e.innerText).join(' ')")
+        assert "Your sign-in is not one of support staff." in shown, address
+        assert not any(words in shown for words in (BOBS, "My runs failed.", "credits")), address
 
 
 def test_a_case_is_found_by_invoice_number_and_decided_by_two_people(world: World, console: Console) -> None:
