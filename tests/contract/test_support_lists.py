@@ -11,7 +11,11 @@ import pytest
 from ledger.domain.disputes import Awaits
 from ledger.domain.facts import ChargebackChanged, ChargebackState, DisputeChanged, DisputeState, EvidenceState, Fact
 from ledger.domain.ids import AccountId, PaymentId
-from ledger.domain.refund_cases import DecidedList, DecisionOutcome, RefundCase, RefundReason
+from ledger.domain.refund_cases import CaseState, DecidedList, DecisionOutcome, RefundCase, RefundReason
+from ledger.dynamodb import items, keys
+from ledger.dynamodb.store import DynamoDBStore
+from ledger.ports.commit import Commit, DocumentChange
+from ledger.ports.documents import case_key
 from ledger.ports.reads import Page
 from ledger.ports.store import Store
 from ledger.usecases.holds import lift_hold, place_hold
@@ -189,6 +193,18 @@ def test_decided_cases_come_by_their_decision_the_latest_first(any_store: Store,
     assert decided(any_store, DecidedList.DECLINED_BY_POLICY, limit) == [third.payment_id, first.payment_id]
     assert decided(any_store, DecidedList.OTHERS, limit) == [second.payment_id, by_person.payment_id]
     assert waits.payment_id not in decided(any_store, DecidedList.OTHERS)
+
+
+def test_a_case_that_is_in_review_again_has_no_place_among_the_decided(real_store: DynamoDBStore) -> None:
+    """As when its refund could not be sent: nothing of the place stays in the item, which the index would follow."""
+    requested(real_store, "first", RefundReason.CHANGED_MY_MIND, 60)
+    (case,) = real_store.decided_cases(DecidedList.DECLINED_BY_POLICY, 50).items
+    key = case_key(case.account_id, case.case_id)
+    again = replace(case, state=CaseState.IN_REVIEW)
+    assert real_store.commit(Commit(documents=(DocumentChange(key, again, replaces=case.version),))) is None
+    (item,) = [item for item in real_store.scan() if keys.primary_key(item) == keys.document_key(key)]
+    assert not item.keys() & items.LISTED
+    assert decided(real_store, DecidedList.DECLINED_BY_POLICY) == []
 
 
 def test_what_a_lagging_index_still_lists_is_left_out() -> None:

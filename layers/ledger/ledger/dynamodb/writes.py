@@ -115,7 +115,7 @@ class Writes:
 
     def _update_document(self, key: DocumentKey, document: Document, replaces: int | None) -> Operation:
         item = items.to_document(key, document)
-        names = schema.DOCUMENTS[key.kind].names | items.FOLLOWED | {items.DIGEST}
+        names = schema.DOCUMENTS[key.kind].names | items.FOLLOWED | items.LISTED | {items.DIGEST}
         return self._update_versioned(item, names, replaces)
 
     def _put(self, item: Item, condition: str | None = None, *, returns_old_item: bool = False) -> Operation:
