@@ -39,7 +39,7 @@ def items_of(store: FakeStore) -> list[Item]:
     stored += [items.to_run(replace(run, version=run.version - 1)) for run in store.runs.values()]
     for subscription in store.subscriptions.values():
         stored.append(items.to_subscription(replace(subscription, version=subscription.version - 1)))
-    for key, document in store.documents.items():
+    for key, document in tuple(store.documents.items()):  # who scans may write rows of an index meanwhile
         if isinstance(document, VersionedDocument):
             document = replace(document, version=document.version - 1)
         stored.append(items.to_document(key, document))

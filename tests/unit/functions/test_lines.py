@@ -33,6 +33,8 @@ def by_powertools(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The same as Powertools writes it, in one."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
+    for name in ("POWERTOOLS_LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
     stream = io.StringIO()
     logger = Logger(service=ENVIRONMENT["POWERTOOLS_SERVICE_NAME"], stream=stream, logger_name="of this test")
     logger.warning("refused", extra=FIELDS)
