@@ -257,6 +257,25 @@ def test_while_its_money_is_on_its_way_back_it_waits(make: Callable[[], FakeStor
     assert bool(waiting) is (state is RefundState.FAILED)
 
 
+@pytest.mark.parametrize("make", [warned, inquired])
+@pytest.mark.parametrize("is_seen_first", [False, True], ids=["no case", "a case that closed"])
+def test_what_had_gone_back_and_failed_later_is_looked_at_anew(
+    make: Callable[[], FakeStore], *, is_seen_first: bool
+) -> None:
+    """A bank can return a refund that had succeeded. Nothing stands in the queue by then, and a case may be closed."""
+    store = make()
+    cases = len(looked(store, POLICY)) if is_seen_first else 0
+    record_events(store, event_of(refund(2000, minute=40)), now=at(41))
+    assert len(looked(store, POLICY, minute=95)) == cases
+    assert not [one for one in store.deferred_cases() if one.concern is not PaymentConcern.REFUNDED]
+    for _ in range(2):
+        record_events(store, event_of(refund(2000, minute=200, state=RefundState.FAILED)), now=at(201))
+    (case,) = looked(store, POLICY, minute=205)
+    assert case.state is CaseState.IN_REVIEW
+    assert len(world(store).cases) == cases + 1
+    assert looked(store, POLICY, minute=300) == []
+
+
 def test_while_decisions_are_paused_it_waits() -> None:
     """And is decided after that."""
     store = warned()

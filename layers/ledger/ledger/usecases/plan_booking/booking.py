@@ -16,7 +16,7 @@ from datetime import datetime
 from ledger.domain.accounts import Account
 from ledger.domain.disputes import FRAUD_WARNING, INQUIRY, disputed
 from ledger.domain.entries import CounterAccount, Entry
-from ledger.domain.facts import PaymentSettled, RefundChanged, facts_of
+from ledger.domain.facts import PaymentSettled, RefundChanged, RefundState, facts_of
 from ledger.domain.holds import Hold
 from ledger.domain.ids import AccountId, PaymentId, derived_id
 from ledger.domain.lots import Lot
@@ -94,24 +94,34 @@ def _newly_warned(
 ) -> Iterator[DocumentChange]:
     """Yield an entry of the deferred queue for each payment that is warned of, or asked about, and was not before.
 
-    What becomes of it is the policy's decision, which a job makes. A payment has one entry for all warnings, and one
-    for each inquiry.
+    What becomes of it is the policy's decision, which a job makes.
     """
     new = {name for name, since in flags.items() if since and name not in account.flags}
     for purchase in purchases if any(name.startswith((FRAUD_WARNING, INQUIRY)) for name in new) else ():
-        found = sorted(new & disputed(purchase.facts, purchase.payment_id).flags.keys())
-        warnings = [name for name in found if name.startswith(FRAUD_WARNING)]
-        inquiries = [name for name in found if name.startswith(INQUIRY)]
-        due = dict.fromkeys([FRAUD_WARNING for _ in warnings], PaymentConcern.WARNED)
-        for name, concern in (due | dict.fromkeys(inquiries, PaymentConcern.INQUIRED)).items():
-            waiting = QueuedCase(
-                case_id=derived_id("case", name, purchase.payment_id),
-                account_id=account.account_id,
-                since=now,
-                payment_id=purchase.payment_id,
-                concern=concern,
-            )
-            yield DocumentChange(deferred_queue_key_of(waiting.case_id), waiting, None)
+        found = new & disputed(purchase.facts, purchase.payment_id).flags.keys()
+        yield from _concerns(found, purchase, account.account_id, now)
+
+
+def _concerns(
+    flags: Iterable[str], purchase: Purchase, account_id: AccountId, now: datetime, *again: str
+) -> Iterator[DocumentChange]:
+    """Yield an entry of the deferred queue for all warnings among the flags of a payment, and one for each inquiry.
+
+    `again`: what makes it another one than the entry before, which has a case, or was over.
+    """
+    found = sorted(flags)
+    is_warned = any(name.startswith(FRAUD_WARNING) for name in found)
+    due = {FRAUD_WARNING: PaymentConcern.WARNED} if is_warned else {}
+    due |= {name: PaymentConcern.INQUIRED for name in found if name.startswith(INQUIRY)}
+    for name, concern in due.items():
+        waiting = QueuedCase(
+            case_id=derived_id("case", name, purchase.payment_id, *again),
+            account_id=account_id,
+            since=now,
+            payment_id=purchase.payment_id,
+            concern=concern,
+        )
+        yield DocumentChange(deferred_queue_key_of(waiting.case_id), waiting, None)
 
 
 def _newly_refunded(
@@ -120,7 +130,8 @@ def _newly_refunded(
     """Yield an entry of the deferred queue for each payment of which a refund has succeeded by now, or failed since.
 
     Its credit notes are due, also if the refund was made at the provider, or was reported before its payment. Whether
-    the sale is ours to document, the job knows.
+    the sale is ours to document, the job knows. What was refunded at the provider and failed after that has no case
+    that is followed: if the payment is warned of, or asked about, that is due again.
     """
     for purchase in purchases:
         if purchase.payment is None or not facts_of(purchase.facts, RefundChanged):
@@ -137,6 +148,10 @@ def _newly_refunded(
                 concern=PaymentConcern.REFUNDED,
             )
             yield DocumentChange(deferred_queue_key_of(name), due, None)
+        refunds = facts_of(purchase.facts, RefundChanged)
+        if any(one.refund_id in documented and one.state is RefundState.FAILED and not one.tag for one in refunds):
+            flags = disputed(purchase.facts, purchase.payment_id).flags
+            yield from _concerns(flags, purchase, account_id, now, str(purchase.version))
 
 
 def _leaving(lots: Mapping[str, Lot], closed_before: Mapping[str, Lot], room: int, now: datetime) -> frozenset[str]:
