@@ -57,7 +57,7 @@ class Line:
     """One thing that happened, in words."""
 
     at: datetime
-    kind: str  # order, event, fact, run, entry, case or act
+    kind: str  # order, event, fact, run, entry, case, act, mail or look
     words: str
     ids: frozenset[str] = field(repr=False)  # what it names: two lines that share one belong together
     credits: int | None = None  # of an entry

@@ -3,9 +3,9 @@
 The number is taken in the commit that stores the document: series and document are written together, or not at all. So
 there is no gap, and of two writers at once one takes the number and the other one the next.
 
-Clocks differ, so at New Year two writers may take two series. The first document of a year closes the series before:
-on the first day the commit writes that one too, unchanged. Whoever was about to take its number begins anew, and takes
-one of the new year.
+Clocks differ, so at New Year two writers may be in two years. On the first day of a year each commit also writes the
+series of the year before, unchanged. A writer that was about to take a number of that series has a conflict, begins
+again, and takes a number of the new year.
 """
 
 from collections.abc import Collection, Iterator
