@@ -12,7 +12,7 @@ from ledger.lines import Lines
 
 ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "Billing/live",
-    "POWERTOOLS_SERVICE_NAME": "payment_succeeded",
+    "POWERTOOLS_SERVICE_NAME": "of_this_test_alone",  # Powertools gives all loggers of a service the first one's stream
     "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
 }
 FIELDS = {"event_id": "evt_1", "detail": None, "is_misrouted": False, "status": 401}
@@ -33,8 +33,6 @@ def by_powertools(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The same as Powertools writes it, in one."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    for name in ("POWERTOOLS_LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL"):
-        monkeypatch.delenv(name, raising=False)
     stream = io.StringIO()
     logger = Logger(service=ENVIRONMENT["POWERTOOLS_SERVICE_NAME"], stream=stream, logger_name="of this test")
     logger.warning("refused", extra=FIELDS)
@@ -79,9 +77,9 @@ def test_what_is_below_the_level_is_counted_and_not_logged(
 
 def test_without_metrics_it_is_a_log_line() -> None:
     """Switched off, or without a namespace: a local run."""
-    named = {"POWERTOOLS_SERVICE_NAME": "payment_succeeded"}
+    named = {"POWERTOOLS_SERVICE_NAME": ENVIRONMENT["POWERTOOLS_SERVICE_NAME"]}
     expected = {"level": "WARNING", "message": "refused", "event_id": "evt_1", "is_misrouted": False, "status": 401}
     for line in (written(named), written(ENVIRONMENT, is_measured=False) | {"xray_trace_id": None}):
         del line["timestamp"]
         line.pop("xray_trace_id", None)
-        assert line == expected | {"service": "payment_succeeded"}
+        assert line == expected | {"service": named["POWERTOOLS_SERVICE_NAME"]}
